@@ -1,0 +1,52 @@
+# panscape: `make demo` and `make test` do their own set-up in .venv (Python >= 3.11).
+PYTHON ?= python3
+CORES ?= 2
+VENV := .venv
+BIN := $(abspath $(VENV))/bin
+export PATH := $(BIN):$(PATH)
+
+.PHONY: help demo test test-real lint format docs clean
+
+help: ## say what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/demo.stamp ## simulate the demo collection and analyse it to the report
+	$(BIN)/snakemake --profile profiles/demo --cores $(CORES)
+	@echo "Open results/demo/report.html"
+
+test: $(VENV)/dev.stamp ## run the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+test-real: $(VENV)/dev.stamp ## run the collections of real data in the folder named by PANSCAPE_DATA
+	@test -n "$(PANSCAPE_DATA)" || { echo "PANSCAPE_DATA must name the folder of real data (tests/real/README.md)"; exit 1; }
+	$(BIN)/python -m pytest -m real tests/real
+
+lint: $(VENV)/dev.stamp ## ruff, snakefmt, snakemake --lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+format: $(VENV)/dev.stamp ## let ruff and snakefmt format the sources
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow/rules
+
+docs: $(VENV)/demo.stamp ## write config/README.md and config/config.yaml anew from the schema
+	PYTHONPATH=workflow $(BIN)/python -m panscape.config
+
+clean: ## remove the demo's results and the environment
+	rm -rf $(VENV) results/demo resources/demo logs/demo benchmarks/demo
+
+# a stamp per set of requirements: 227 MB of wheels for the demo, 17 MB more for the tests
+$(VENV)/demo.stamp: envs/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "panscape needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+		echo "Name another one: make $(firstword $(MAKECMDGOALS)) PYTHON=python3.12"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements.txt
+	touch $@
+
+$(VENV)/dev.stamp: envs/requirements-dev.txt $(VENV)/demo.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements-dev.txt
+	touch $@

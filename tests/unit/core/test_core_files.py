@@ -1,0 +1,58 @@
+"""Files appear whole or not at all, byte for byte the same for the same content."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from panscape import files
+
+
+def test_atomic_keeps_the_old_file_when_the_writer_fails(tmp_path):
+    target = tmp_path / "folder" / "table.tsv"
+    with files.atomic(target) as scratch:
+        scratch.write_text("old")
+    with pytest.raises(RuntimeError), files.atomic(target) as scratch:
+        scratch.write_text("half of the n")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert [path.name for path in target.parent.iterdir()] == ["table.tsv"]
+
+
+@pytest.mark.parametrize("name", ["t.tsv", "t.tsv.gz"])
+def test_tables_come_back_and_are_reproducible(tmp_path, name):
+    table = pd.DataFrame({"gene": ["NA", "nan", "a"], "value": [0.1, np.nan, 1e-300]})
+    files.write_tsv(table, tmp_path / name)
+    first = (tmp_path / name).read_bytes()
+    files.write_tsv(table, tmp_path / name)
+    assert (tmp_path / name).read_bytes() == first
+    back = files.read_tsv(tmp_path / name)
+    assert back["gene"].tolist() == ["NA", "nan", "a"]  # gene symbols, not missing values
+    np.testing.assert_allclose(back["value"], table["value"], rtol=1e-8)
+
+
+def test_sparse_matrices_come_back(tmp_path):
+    matrix = sparse.random(20, 30, 0.1, format="csr", random_state=0)
+    files.write_csr(matrix, tmp_path / "m.npz")
+    assert (files.read_csr(tmp_path / "m.npz") != matrix).nnz == 0
+
+
+def test_a_pickled_array_is_refused(tmp_path):
+    np.savez(tmp_path / "evil.npz", format=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ValueError):
+        files.read_csr(tmp_path / "evil.npz")
+
+
+def test_json_takes_numpy_numbers(tmp_path):
+    files.write_json({"b": np.float64(1.5), "a": np.arange(2)}, tmp_path / "x.json")
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": [0, 1], "b": 1.5}
+    with pytest.raises(TypeError):
+        files.write_json({"x": object()}, tmp_path / "y.json")
+    assert not (tmp_path / "y.json").exists()
+
+
+def test_sha256_of_a_known_file(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert files.sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")

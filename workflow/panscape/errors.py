@@ -1,0 +1,49 @@
+"""Errors that are written for the person who edits the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that a user has to mend.
+
+    Parameters
+    ----------
+    where
+        The configuration key or the file (and column) at fault, e.g. ``studies[2].obs.age``.
+    found
+        What is wrong and what was found there.
+    fix
+        What to write or do instead.
+    """
+
+    where: str
+    found: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.found}" + (f" -> {self.fix}" if self.fix else "")
+
+
+class UserError(ValueError):
+    """All the problems of one step, told at once.
+
+    Parameters
+    ----------
+    problems
+        At least one problem.
+    """
+
+    def __init__(self, problems: Problem | Iterable[Problem]):
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        count = len(self.problems)
+        head = "1 problem:" if count == 1 else f"{count} problems:"
+        super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
+
+
+def fail(where: str, found: str, fix: str = "") -> UserError:
+    """Return a one-problem error, to be raised by the caller."""
+    return UserError(Problem(where, found, fix))

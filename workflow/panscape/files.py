@@ -1,0 +1,78 @@
+"""Reading and writing the files that stages hand to each other.
+
+Outputs appear by rename, so that a killed job leaves no half-written file behind. No pickle is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+
+@contextlib.contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Yield a scratch path beside `path` that replaces it when the block ends without error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # the suffix is kept last, because some writers choose the format by it
+    scratch = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield scratch
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_tsv(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a table as TSV with a header and without its index (gzip if the name ends in .gz)."""
+    compression = {"method": "gzip", "mtime": 1} if str(path).endswith(".gz") else None
+    with atomic(path) as scratch:
+        table.to_csv(
+            scratch, sep="\t", index=False, float_format="%.9g", compression=compression, lineterminator="\n"
+        )
+
+
+def read_tsv(path: str | Path, **kwargs) -> pd.DataFrame:
+    """Read a TSV table written by :func:`write_tsv`; text such as ``NA`` in names stays text."""
+    kwargs.setdefault("keep_default_na", False)
+    kwargs.setdefault("na_values", [""])
+    return pd.read_csv(path, sep="\t", **kwargs)
+
+
+def write_csr(matrix: sparse.csr_matrix, path: str | Path) -> None:
+    """Write a sparse matrix as npz (CSR)."""
+    with atomic(path) as scratch:
+        sparse.save_npz(scratch, sparse.csr_matrix(matrix), compressed=True)
+
+
+def read_csr(path: str | Path) -> sparse.csr_matrix:
+    """Read a sparse matrix written by :func:`write_csr` (never unpickles)."""
+    return sparse.csr_matrix(sparse.load_npz(path))
+
+
+def write_json(value: object, path: str | Path) -> None:
+    """Write a JSON file with sorted keys."""
+    with atomic(path) as scratch:
+        scratch.write_text(json.dumps(value, indent=1, sort_keys=True, default=_plain) + "\n")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def sha256(path: str | Path) -> str:
+    """Return a file's SHA-256 in hexadecimal."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,66 @@
+"""Log lines for long work: what, how far, how fast, how long still."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+logger = logging.getLogger("panscape")
+
+
+def start_log(path: str | None = None, level: int = logging.INFO) -> None:
+    """Send log lines and uncaught exceptions to `path` (standard error if None).
+
+    A :class:`~panscape.errors.UserError` is written as its message alone: its reader needs the problem,
+    not the traceback.
+    """
+    from panscape.errors import UserError
+
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if path:
+        handlers.append(logging.FileHandler(path, mode="w"))
+    logging.basicConfig(
+        level=logging.WARNING, handlers=handlers, format="%(asctime)s %(levelname)s %(message)s", force=True
+    )
+    logger.setLevel(level)
+    logging.captureWarnings(True)
+
+    def report(kind, error, trace):
+        if issubclass(kind, UserError):
+            logger.error("%s", error)
+        else:
+            logger.critical("uncaught exception", exc_info=(kind, error, trace))
+
+    sys.excepthook = report
+
+
+class Progress:
+    """Log the rate and the time left of a loop of known length.
+
+    Parameters
+    ----------
+    what
+        The unit of work in the plural, e.g. ``"cells"``.
+    total
+        How many there are.
+    every
+        Seconds between two lines.
+    """
+
+    def __init__(self, what: str, total: int, *, every: float = 10.0):
+        self.what, self.total, self.every = what, total, every
+        self.done = 0
+        self._start = self._last = time.monotonic()
+
+    def add(self, count: int = 1) -> None:
+        """Count finished units and log a line if it is time for one."""
+        self.done += count
+        now = time.monotonic()
+        if now - self._last < self.every and self.done < self.total:
+            return
+        self._last = now
+        elapsed = max(now - self._start, 1e-9)
+        rate = self.done / elapsed
+        left = (self.total - self.done) / rate if rate else float("inf")
+        logger.info("%s/%s %s, %.3g/s, %.0f s left", self.done, self.total, self.what, rate, left)
