@@ -15,14 +15,12 @@ WORKFLOW = Path(provenance.__file__).parents[1]
 
 
 def test_importing_the_package_and_its_light_modules_loads_nothing_heavy():
-    code = (
-        "import sys, panscape, panscape.config, panscape.inputs, panscape.sizes;"
-        "print([m for m in ('torch', 'scanpy', 'igraph', 'sklearn', 'matplotlib', 'numba') if m in sys.modules])"
+    code = "import sys, panscape, panscape.config, panscape.inputs, panscape.sizes; print(list(sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=WORKFLOW, capture_output=True, check=True, text=True
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=WORKFLOW, capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == "[]"
+    for heavy in ("torch", "scanpy", "igraph", "sklearn", "matplotlib", "numba"):
+        assert f"'{heavy}'" not in run.stdout, heavy
 
 
 def test_streams_depend_on_the_names_alone():
