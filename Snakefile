@@ -18,7 +18,7 @@ min_version("9.0")
 
 if "studies" not in config:
 
-    configfile: "config/demo.yaml"
+    configfile: f"{workflow.basedir}/config/demo.yaml"
 
 
 include: "workflow/rules/common.smk"

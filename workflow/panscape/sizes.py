@@ -46,8 +46,26 @@ def needs(rule: str, resource: str, studies: Sequence[Size], config: dict[str, A
 
 
 def _light(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of rules that read tables or figures only."""
-    return BASE_MB + 400, 10
+    """Return the need of rules that read tables or draw figures."""
+    return BASE_MB + 400, 15
 
 
-FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {}
+def _stream(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of rules that pass over all cells in blocks and keep a number or two per cell."""
+    return BASE_MB + 900 + size.cells * 0.002, 10 + size.values / 2e7
+
+
+FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
+    "retrieve_study": _light,
+    "simulate_study": _stream,
+    "simulate_truth": _light,
+    "filter_cells": _stream,
+    "collect_qc": _light,
+    "select_genes": _light,
+    "find_panclusters": _stream,
+    "correlate_genes": _stream,
+    "build_landscape": _light,
+    "vary_landscape": _light,
+    "plot_landscape": _light,
+    "write_report": _light,
+}

@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 
 # one line makes the library importable here, in every script and on every node
-sys.path.insert(0, str(Path(workflow.current_basedir).parent))
+HERE = Path(str(workflow.current_basedir)).parent
+sys.path.insert(0, str(HERE))
 
 from panscape import config as configuration
 from panscape import inputs, provenance, sizes
@@ -75,4 +76,4 @@ def code_digest(script):
 
     As a parameter of the rule it makes a change in the library rerun exactly the rules that use it.
     """
-    return provenance.code_digest(Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py")
+    return provenance.code_digest(HERE / "scripts" / f"{script}.py")

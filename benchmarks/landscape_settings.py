@@ -1,0 +1,308 @@
+"""Which settings of the landscape recover developmental age, on real and simulated studies.
+
+Runs the library's own functions from raw counts to statistics, for several clustering seeds, and prints one row
+per data set and setting: Spearman's rho of pseudotime with age (mean, worst and range over seeds), the share of
+clusters with a pseudotime, rho between the ages of a cluster and of its nearest clusters of other studies, the
+share of neighbours from other studies and rho given size, pairs and depth. Beside them stand the controls: the
+presets of the paper and of the released code, expression space, the diagonal alone, detection alone, cluster
+size, surviving pairs, depth, and the same settings after permuting every gene's values among the cells of each
+cluster, which keeps expression and destroys coexpression. Every setting is varied one at a time around the
+defaults.
+
+    python benchmarks/landscape_settings.py --data DATA --seeds 3 --sets worm-batches simulated
+
+Data sets that DATA does not hold are skipped, with a note. The last line printed is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+import zlib
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+
+from panscape import coexpression, landscape, panclust, preprocess, simulate
+from panscape.counts import Counts
+
+EMBRYO = "neuro_worm_embryo_packer2019.h5ad"
+LARVA = "neuro_worm_L2_cao2017.h5ad"
+MARROW = "hema_mouse_bm_inDrops_springHPC.h5ad"
+INVITRO = "hema_mouse_invitro_weinreb2020_subset.h5ad"
+BATCHES = (
+    "Waterston_300_minutes",
+    "Waterston_400_minutes",
+    "Waterston_500_minutes_batch_1",
+    "Waterston_500_minutes_batch_2",
+    "Murray_r17",
+    "Murray_b01",
+    "Murray_b02",
+)
+LOOSE = {"min_counts": 0, "min_genes": 0, "max_mito": 1.0, "max_ribo": 1.0, "min_cells_per_gene": 3}
+ETA = 0.1  # of the matrices; higher thresholds are applied afterwards
+AGE = {"column": "embryo_time"}
+
+
+def embryo(keep: str | None = None, name: str = "embryo") -> dict:
+    """Return the worm embryo, or a part of it, as a study."""
+    return {"id": name, "path": EMBRYO, "obs": {"age": AGE, "cell_type": {"column": "cell_type"}}, "keep": keep}
+
+
+def batches() -> list[dict]:
+    """Return each batch of the worm embryo as a study of its own."""
+    return [embryo(f"batch == '{batch}'", batch.replace("_", "-")) for batch in BATCHES]
+
+
+# data set -> (studies, minimum cluster size, genes); worm and blood are small and sparse
+REAL = {
+    "worm-batches": (batches(), 50, 1000),
+    "worm-one": ([embryo()], 50, 1000),
+    "worm-larva": ([*batches(), {"id": "larva", "path": LARVA, "obs": {}}], 50, 1000),
+    "blood": (
+        [
+            {"id": "invitro", "path": INVITRO, "obs": {"age": {"column": "day"}}},
+            {"id": "marrow", "path": MARROW, "obs": {}},
+        ],
+        30,
+        1000,
+    ),
+}
+
+
+def simulated(which: str, cells: int, seed: int) -> simulate.Settings:
+    """Return a simulated system; ``simulated-sparse`` is shallow and uneven in depth and in size."""
+    settings = simulate.demo()
+    if which == "simulated":
+        studies = tuple(replace(study, cells=cells) for study in settings.studies)
+        return replace(settings, studies=studies)
+    shape = (("a", 1.2, (8.0, 13.0), 900.0), ("b", 0.5, (10.0, 17.0), 350.0), ("c", 0.8, (9.0, 20.0), 500.0))
+    shape += (("d", 0.4, (15.0, 20.0), 1500.0),)
+    studies = tuple(
+        simulate.StudySettings(
+            name, round(cells * share), ages, depth=depth, platform=f"platform-{at % 2}", shift=0.8
+        )
+        for at, (name, share, ages, depth) in enumerate(shape)
+    )
+    return replace(settings, studies=studies)
+
+
+SIMULATED = ("simulated", "simulated-sparse")
+
+
+def prepare(name: str, data: Path | None, folder: Path, cells: int) -> tuple[dict[str, Path], list[str], int] | None:
+    """Write the counts of a data set; return their paths, the selected genes and the smallest cluster."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths, tables = {}, {}
+    if name in SIMULATED:
+        system = simulate.design(simulated(name, cells, 0), 0)
+        studies, smallest, n_genes = [], 100, 800
+        for study in system.settings.studies:
+            raw = folder / f"{study.name}.raw.h5ad"
+            simulate.write_study(system, study.name, raw)
+            studies.append({"id": study.name, "path": str(raw), "obs": {"age": {"column": "age"}}})
+        limits = {**LOOSE, "min_genes": 100}
+    else:
+        studies, smallest, n_genes = REAL[name]
+        limits = LOOSE
+        missing = [study["path"] for study in studies if data is None or not (data / study["path"]).exists()]
+        if missing:
+            print(f"skipped {name}: no {missing[0]} in {data}")
+            return None
+        studies = [{**study, "path": str(data / study["path"])} for study in studies]
+    for study in studies:
+        paths[study["id"]] = folder / f"{study['id']}.h5ad"
+        species = "mouse" if name == "blood" else "other"
+        source = {"format": "h5ad", "counts": "X", **study}
+        tables[study["id"]] = preprocess.filter_study(source, paths[study["id"]], limits, species=species).genes
+    genes = preprocess.select_genes(tables, n_genes=n_genes)
+    return paths, list(genes.loc[genes["selected"], "gene"]), smallest
+
+
+def read(path: Path, name: str, genes, clusters: pd.DataFrame, members, found) -> landscape.Study:
+    """Put a study's results together without the detour over files."""
+    expression = found.expression
+    return landscape.Study(
+        name,
+        landscape.annotate(clusters, members, Counts(path).obs),
+        found.matrix,
+        landscape.pair_positions(found.pairs, np.asarray(genes, dtype=object)),
+        np.asarray(genes, dtype=object),
+        np.asarray(expression.X),
+        np.asarray(expression.layers["mean"]),
+        np.asarray(expression.layers["detection"]),
+    )
+
+
+def chain(paths, genes, smallest: int, seed: int, clustering: dict, correlating: dict, *, permute: bool = False):
+    """Return the studies ready for a landscape."""
+    studies = []
+    for name, path in paths.items():
+        clusters, members = panclust.pancluster(
+            path, genes, {"min_cells": smallest, **clustering}, seed, study=name
+        )
+        found = coexpression.coexpress(path, genes, clusters, members, correlating)
+        study = read(path, name, genes, clusters, members, found)
+        studies.append(without_coexpression(study, path, members, seed) if permute else study)
+    return studies
+
+
+def without_coexpression(study: landscape.Study, path: Path, members, seed: int) -> landscape.Study:
+    """Return the study with correlations of values permuted, gene by gene, within each cluster."""
+    counts = Counts(path)
+    values = preprocess.normalise(
+        counts.select(list(study.genes)), "depth-log1p", totals=counts.obs["n_counts"].to_numpy()
+    ).toarray()
+    upper = np.triu_indices(len(study.genes))
+    rng = np.random.default_rng([seed, zlib.crc32(study.name.encode())])
+    rows = []
+    for row in range(members.shape[0]):
+        cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
+        block = rng.permuted(values[cells].astype(np.float64), axis=0)
+        block -= block.mean(axis=0)
+        length = np.sqrt((block**2).sum(axis=0))
+        varies = length > 1e-9
+        block /= np.where(varies, length, 1)
+        r = block.T @ block
+        np.fill_diagonal(r, varies)
+        flat = r[upper]
+        rows.append(sparse.csr_matrix(np.where(np.abs(flat) >= ETA, flat, 0).astype(np.float32)))
+    return replace(study, matrix=sparse.vstack(rows).tocsr(), pairs=np.stack(upper, axis=1))
+
+
+BEST = landscape.LandscapeSettings(permutations=0, eta=0.3)
+PRESETS = {  # panclust, coexpression, landscape
+    "paper": (
+        {"genes": "all", "scaling": "l2", "n_components": 100, "weights": "none", "repeat_last_level": True},
+        {"method": "pearson", "eta": 0.7, "normalisation": "log1p"},
+        replace(BEST, distance="euclidean", diagonal=True, duplicates=True, neighbours=30, min_expected=0, eta=0),
+    ),
+    "code": (
+        {"genes": "all", "scaling": "l2", "n_components": 100, "weights": "none", "repeat_last_level": True},
+        {"method": "spearman", "eta": 0.7, "normalisation": "log1p"},
+        replace(
+            BEST,
+            distance="euclidean",
+            diagonal=True,
+            duplicates=True,
+            neighbours=40,
+            symmetric=True,
+            min_expected=0,
+            eta=0,
+        ),
+    ),
+}
+GRID = {
+    "best": {},
+    **{f"neighbours {k}": {"neighbours": k} for k in (10, 20, 30, 40)},
+    **{f"eta {eta:g}": {"eta": eta} for eta in (0.1, 0.2, 0.4, 0.5)},
+    **{f"min_expected {least:g}": {"min_expected": least} for least in (0, 1, 2, 10, 20)},
+    "euclidean": {"distance": "euclidean"},
+    "correlation": {"distance": "correlation"},
+    "diagonal": {"diagonal": True},
+    "duplicates": {"duplicates": True},
+    "300 best detected": {"best_detected": 300},
+    "300 best detected, all counts": {"best_detected": 300, "min_expected": 0.0},
+    "gauss": {"kernel": "gauss"},
+    "mutual": {"mutual": True},
+    "5 maps": {"n_maps": 5},
+    "15 maps": {"n_maps": 15},
+}
+
+
+def evaluate(studies, settings) -> dict[str, float]:
+    """Return the statistics of one landscape and of its controls as a flat dictionary."""
+    found = landscape.build(studies, replace(settings, layout_iterations=1), 0).statistics
+    found = found.set_index(["space", "statistic"])["value"]
+    row = {}
+    names = ("rho_age", "partial_rho_age", "rho_age_other_studies", "other_study_share", "reached")
+    for name in names:
+        row[name] = float(found.get(("coexpression", name), np.nan))
+    for space in ("expression", "expression-pca", "diagonal", "detected", "n_cells", "n_pairs", "n_counts"):
+        row[f"control {space}"] = float(found.get((space, "rho_age"), np.nan))
+    for space in ("expression", "expression-pca"):
+        row[f"{space} share"] = float(found.get((space, "other_study_share"), np.nan))
+    row["nodes"] = len(landscape.combine(studies).clusters)
+    row["reached"] /= row["nodes"] if not settings.duplicates else np.nan
+    return row
+
+
+def study_set(name: str, args, folder: Path) -> list[dict]:
+    """Evaluate all settings on one data set for every seed."""
+    ready = prepare(name, args.data, folder / name, args.cells)
+    if ready is None:
+        return []
+    paths, genes, smallest = ready
+    rows = []
+    for seed in range(args.seeds):
+        start = time.perf_counter()
+        base = {"eta": ETA, "normalisation": "depth-log1p"}
+        studies = chain(paths, genes, smallest, seed, {}, base)
+        grid = GRID if not args.presets_only else {"best": {}}
+        rows += [(setting, evaluate(studies, replace(BEST, **change))) for setting, change in grid.items()]
+        raw = chain(paths, genes, smallest, seed, {}, {"eta": ETA, "normalisation": "log1p"})
+        rows.append(("raw log counts", evaluate(raw, BEST)))
+        if not args.presets_only:
+            for kind in ("soft", "garrote", "posterior"):
+                shrunk = chain(paths, genes, smallest, seed, {}, {**base, "shrinkage": kind})
+                rows.append((f"shrinkage {kind}", evaluate(shrunk, BEST)))
+            ranks = chain(paths, genes, smallest, seed, {}, {**base, "method": "spearman"})
+            rows.append(("spearman", evaluate(ranks, BEST)))
+        permuted = chain(paths, genes, smallest, seed, {}, base, permute=True)
+        rows.append(("no coexpression", evaluate(permuted, BEST)))
+        rows.append(("no coexpression, min_expected 0", evaluate(permuted, replace(BEST, min_expected=0))))
+        for preset, (clustering, correlating, settings) in PRESETS.items():
+            rows.append((preset, evaluate(chain(paths, genes, smallest, seed, clustering, correlating), settings)))
+        print(f"{name}, seed {seed}: {time.perf_counter() - start:.0f} s", flush=True)
+    return [{"set": name, "setting": setting, **row} for setting, row in rows]
+
+
+def summarise(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return mean, worst and range of rho and the means of the rest, per data set and setting."""
+    groups = rows.groupby(["set", "setting"], sort=False)
+    rho = groups["rho_age"]
+    head = pd.DataFrame({"mean": rho.mean(), "worst": rho.min(), "range": rho.max() - rho.min()})
+    return head.join(groups.mean(numeric_only=True).drop(columns="rho_age")).reset_index()
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder with the h5ad files; without it only simulations run")
+    parser.add_argument("--sets", nargs="+", default=[*REAL, *SIMULATED], choices=[*REAL, *SIMULATED])
+    parser.add_argument("--seeds", type=int, default=3, help="clustering seeds")
+    parser.add_argument("--cells", type=int, default=1500, help="cells per simulated study")
+    parser.add_argument("--presets-only", action="store_true", help="leave out the grid")
+    parser.add_argument("--table", type=Path, help="also write every row here, as TSV")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [row for name in args.sets for row in study_set(name, args, Path(folder))]
+    rows = pd.DataFrame(rows)
+    if args.table is not None:
+        rows.to_csv(args.table, sep="\t", index=False)
+    if rows.empty:
+        print(json.dumps({"sets": []}))
+        return
+    found = summarise(rows)
+    shown = ["mean", "worst", "range", "reached", "partial_rho_age", "rho_age_other_studies", "other_study_share"]
+    with pd.option_context("display.width", 200, "display.max_rows", None, "display.max_columns", None):
+        for name, part in found.groupby("set", sort=False):
+            print(f"\n{name}: {part['nodes'].iloc[0]:.0f} clusters")
+            print(part.set_index("setting")[shown].round(2).to_string())
+            best = part.set_index("setting").loc["best"]
+            print(best.filter(regex="control|share").round(2).to_string())
+    keep = found[found["setting"].isin(["best", "paper", "code", "no coexpression"])]
+    result = {"settings": asdict(BEST), "results": keep.round(3).astype(object).where(keep.notna(), None).to_dict("records")}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The schema is complete, and the documentation says what it says."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from panscape import simulate
+from panscape.config import document, load, reference
+from panscape.config._fill import fill
+from panscape.config._schema import schema, walk
+
+ROOT = Path(__file__).parents[3]
+KEYS = dict(walk(schema()))
+PRESETS = ("paper", "code")
+
+
+def test_documentation_is_that_of_the_schema():
+    for name, text in (("README.md", document()), ("config.yaml", reference())):
+        found = (ROOT / "config" / name).read_text(encoding="utf-8")
+        assert found == text, f"config/{name} is out of date: run `make docs`"
+
+
+def test_schema_is_a_schema():
+    Draft202012Validator.check_schema(schema())
+
+
+def test_section_of_every_stage_is_part_of_it():
+    sections = {path.stem for path in (ROOT / "workflow" / "schemas" / "stages").glob("*.yaml")}
+    assert sections <= schema()["properties"].keys()
+
+
+@pytest.mark.parametrize("path", KEYS)
+def test_key_has_a_description_and_a_default(path):
+    entry = KEYS[path]
+    assert len(entry.get("description", "").split()) >= 3, f"{path} has no description"
+    if "default" in entry or entry.get("x-optional") or "x-name" in entry:
+        return
+    if entry.get("type") == "object" and "properties" in entry:
+        return  # filled from its keys
+    above, _, name = path.rpartition(".")
+    parent = schema() if not above else KEYS[above.removesuffix("[]")]
+    parent = parent["items"] if above.endswith("[]") else parent
+    assert name in parent.get("required", []), f"{path} has neither a default nor is it required"
+
+
+@pytest.mark.parametrize("path", KEYS)
+def test_objects_are_closed(path):
+    for part in (KEYS[path], KEYS[path].get("items", {})):
+        if part.get("type") == "object":
+            assert part.get("additionalProperties") is not None, f"{path} takes any key"
+            assert part["additionalProperties"] is not True, f"{path} takes any key"
+
+
+@pytest.mark.parametrize("path", KEYS)
+def test_default_and_presets_are_valid(path):
+    entry = KEYS[path]
+    given = [entry["default"]] if "default" in entry else []
+    assert set(entry.get("x-presets", {})) <= set(PRESETS)
+    for value in [*given, *entry.get("x-presets", {}).values()]:
+        errors = list(Draft202012Validator(entry).iter_errors(fill(value, entry, "")))
+        assert not errors, f"{path}: {errors[0].message if errors else ''}"
+
+
+def test_every_key_is_documented():
+    text = document()
+    for path, entry in KEYS.items():
+        assert f"`{path}`" in text or f"\n## {path}\n" in text, path
+        for preset, value in entry.get("x-presets", {}).items():
+            row = next(line for line in text.splitlines() if line.startswith(f"| `{path}` |"))
+            assert f"{preset}: `" in row, (path, value)
+
+
+def test_examples_of_the_introduction_load(monkeypatch):
+    monkeypatch.setenv("DATA", "/data")
+    examples = re.findall(r"```yaml\n(.*?)```", document(), flags=re.S)
+    assert len(examples) >= 4
+    for text in examples:
+        assert load(yaml.safe_load(text))["studies"]
+
+
+def test_reference_holds_the_defaults():
+    mine = {"collection": "x", "studies": [{"id": "a", "path": "a.h5ad"}]}
+    written = yaml.safe_load(reference())
+    assert load({**written, **mine}) == load(mine)
+    assert written.keys() == schema()["properties"].keys() - mine.keys()
+
+
+def test_demo_loads_with_every_preset_and_is_that_of_the_simulator():
+    demo = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text(encoding="utf-8"))
+    config = load(demo)
+    assert config["collection"] == "demo"
+    assert all(study["simulated"] for study in config["studies"])
+    for preset in PRESETS:
+        assert load({**demo, "preset": preset})["preset"] == preset
+    assert simulate.from_config(config["simulation"]) == simulate.demo()

@@ -1,0 +1,218 @@
+"""What the files give away before the first job."""
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from panscape.config import check_inputs, load
+from panscape.config._inputs import _missing_files
+from panscape.errors import UserError
+
+GENES = [f"GENE{number}" for number in range(200)]
+
+
+def write(path, cells=700, genes=GENES, **obs):
+    counts = np.random.default_rng(0).poisson(1.0, (cells, len(genes))).astype(np.float32)
+    table = pd.DataFrame(obs, index=[f"cell{number}" for number in range(cells)])
+    anndata.AnnData(sparse.csr_matrix(counts), obs=table, var=pd.DataFrame(index=genes)).write_h5ad(path)
+    return str(path)
+
+
+def config(*studies, **more):
+    return load({"collection": "test", "studies": list(studies), "landscape": {"root": "none"}, **more})
+
+
+def problems(*studies, **more):
+    with pytest.raises(UserError) as caught:
+        check_inputs(config(*studies, **more))
+    return str(caught.value)
+
+
+@pytest.fixture
+def study(tmp_path):
+    return write(tmp_path / "a.h5ad", day=np.arange(700.0), tissue=["x"] * 300 + ["y"] * 400)
+
+
+def test_good_studies_give_no_warning(study, tmp_path):
+    age = {"age": {"column": "day", "unit": "days"}}
+    other = write(tmp_path / "b.h5ad", day=np.arange(700.0))
+    found = check_inputs(
+        config({"id": "a", "path": study, "obs": age}, {"id": "b", "path": other, "obs": age})
+    )
+    assert found == []
+
+
+def test_problems_of_all_studies_and_settings_come_at_once(study, tmp_path):
+    folder = tmp_path / "folder.h5ad"
+    folder.mkdir()
+    text = problems(
+        {"id": "a", "path": study, "obs": {"age": "nowhere"}},
+        {"id": "b", "path": str(tmp_path / "gone.h5ad")},
+        {"id": "c", "path": str(folder)},
+        {"id": "d", "path": study, "obs": {"age": "tissue"}},
+    )
+    assert text.startswith("4 problems:")
+    assert "studies[0].obs.age (study 'a'" in text and "no column 'nowhere'" in text
+    assert "studies[1].path (study 'b'" in text and "there is no file" in text
+    assert "studies[2].path (study 'c'" in text and "is a folder" in text
+    assert "studies[3].obs.age (study 'd'" in text and "text where numbers are due: x, y" in text
+
+
+def test_truncated_file(study):
+    with open(study, "r+b") as handle:
+        handle.truncate(5000)
+    assert "studies[0].path (study 'a'" in problems({"id": "a", "path": study})
+
+
+def test_values_that_are_no_counts(tmp_path):
+    path = write(tmp_path / "a.h5ad")
+    data = anndata.read_h5ad(path)
+    data.X = data.X.log1p()
+    data.write_h5ad(path)
+    assert "studies[0].counts (study 'a'" in problems({"id": "a", "path": path})
+
+
+def test_barcode_twice(tmp_path):
+    path = write(tmp_path / "a.h5ad")
+    data = anndata.read_h5ad(path)
+    data.obs_names = ["cell0", "cell0", *data.obs_names[2:]]
+    data.write_h5ad(path)
+    assert "1 barcodes occur more than once, e.g. cell0" in problems({"id": "a", "path": path})
+
+
+def test_sheet_that_is_not_utf8(study, tmp_path):
+    sheet = tmp_path / "cells.tsv"
+    sheet.write_bytes("cell\ttype\ncell0\tcaf\xe9\n".encode("latin-1"))
+    text = problems({"id": "a", "path": study, "metadata": {"path": str(sheet)}})
+    assert "studies[0].metadata.path (study 'a'" in text and "UTF-8" in text
+
+
+def test_studies_without_a_common_gene_are_named_with_examples(study, tmp_path):
+    other = write(tmp_path / "b.h5ad", genes=[f"OTHER{number}" for number in range(200)])
+    text = problems({"id": "a", "path": study}, {"id": "b", "path": other})
+    assert "studies: no gene is in all of them" in text
+    assert "a (studies[0]) has symbols such as GENE0, GENE1, GENE10" in text
+    assert "b (studies[1]) has symbols such as OTHER0" in text
+
+
+def test_symbols_against_ensembl_ids(study, tmp_path):
+    other = write(tmp_path / "b.h5ad", genes=[f"ENSG{number:011d}" for number in range(200)])
+    text = problems({"id": "a", "path": study}, {"id": "b", "path": other})
+    assert "b (studies[1]) has ids such as ENSG00000000000" in text
+    assert "give the symbols of studies[1] with genes.column or genes.mapping" in text
+
+
+def test_genes_that_differ_in_capitals_only(study, tmp_path):
+    other = write(tmp_path / "b.h5ad", genes=[name.lower() for name in GENES])
+    text = problems({"id": "a", "path": study}, {"id": "b", "path": other}, species="other")
+    assert "200 names agree but for capitals: set species" in text
+    assert check_inputs(config({"id": "a", "path": study}, {"id": "b", "path": other}, species="human")) == []
+
+
+def test_the_study_that_does_not_fit_the_others_is_named(study, tmp_path):
+    odd = write(tmp_path / "odd.h5ad", genes=[f"OTHER{number}" for number in range(200)])
+    same = write(tmp_path / "same.h5ad")
+    text = problems(*({"id": name, "path": path} for name, path in (("a", study), ("b", odd), ("c", same))))
+    assert "the others share 200 genes: see genes.column and genes.mapping of studies[1]" in text
+
+
+def test_low_overlap_is_a_warning_with_numbers(study, tmp_path, caplog):
+    other = write(tmp_path / "b.h5ad", genes=GENES[:50] + [f"OTHER{number}" for number in range(100)])
+    (warning,) = check_inputs(config({"id": "a", "path": study}, {"id": "b", "path": other}))
+    assert "only 50 genes are in all studies (a has 200, b has 150)" in warning
+    assert warning in caplog.text
+
+
+def test_age_in_some_studies_only_is_a_warning(study, tmp_path):
+    other = write(tmp_path / "b.h5ad")
+    (warning,) = check_inputs(
+        config({"id": "a", "path": study, "obs": {"age": "day"}}, {"id": "b", "path": other})
+    )
+    assert warning.startswith("b: no age (obs.age)")
+
+
+def test_the_same_cells_twice_are_a_warning(study):
+    twice = [{"id": name, "path": study} for name in "ab"]
+    assert check_inputs(config(*twice)) == ["the studies a and b are the same cells: same file, same keep"]
+    split = [{"id": name, "path": study, "keep": f"tissue == '{name}'"} for name in "xy"]
+    assert check_inputs(config(*split, panclust={"min_cells": 50})) == []
+
+
+def test_study_smaller_than_the_smallest_cluster(tmp_path):
+    path = write(tmp_path / "a.h5ad", cells=120)
+    text = problems({"id": "a", "path": path})
+    assert (
+        "studies[0] (study 'a'): has 120 cells, panclust.min_cells is 500: no cluster could be kept" in text
+    )
+    assert "lower panclust.min_cells (e.g. 12)" in text
+
+
+def test_cells_are_counted_after_keep(study):
+    text = problems({"id": "a", "path": study, "keep": "tissue == 'x'"})
+    assert "has 300 cells, panclust.min_cells is 500" in text
+
+
+def test_keep_may_use_mapped_columns(study):
+    entry = {"id": "a", "path": study, "obs": {"age": "day"}, "keep": "age < 650"}
+    assert check_inputs(config(entry)) == []
+
+
+def test_keep_that_keeps_nothing(study):
+    assert "no cell of 700 fits" in problems({"id": "a", "path": study, "keep": "tissue == 'z'"})
+
+
+def test_one_cell(tmp_path):
+    path = write(tmp_path / "a.h5ad", cells=1)
+    assert "has 1 cells, panclust.min_cells is 500" in problems({"id": "a", "path": path})
+
+
+def test_empty_study(tmp_path):
+    path = write(tmp_path / "a.h5ad", cells=0)
+    assert "the study is empty: 0 cells and 200 genes" in problems({"id": "a", "path": path})
+
+
+def test_studies_whose_file_is_yet_to_be_made_are_left_out(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    later = {"id": "b", "url": "https://example.org/b.h5ad", "sha256": "0" * 64}
+    simulation = {"studies": [{"name": "s", "cells": 1000, "ages": [1, 5]}]}
+    assert check_inputs(config({"id": "s", "simulated": "s"}, later, simulation=simulation)) == []
+
+
+def test_simulated_system_that_does_not_fit(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    simulation = {"studies": [{"name": "s", "cells": 1000, "ages": [1, 5]}], "n_genes": 100}
+    assert "- simulation.n_genes: 100 genes are fewer than" in problems(
+        {"id": "s", "simulated": "s"}, simulation=simulation
+    )
+
+
+def test_simulated_study_smaller_than_the_smallest_cluster(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    simulation = {"studies": [{"name": "s", "cells": 400, "ages": [1, 5]}]}
+    text = problems({"id": "one", "simulated": "s"}, simulation=simulation)
+    assert "studies[0] (study 'one'): has 400 cells, panclust.min_cells is 500" in text
+
+
+def test_files_that_settings_name_must_exist(tmp_path):
+    file = {"type": "string", "format": "path"}
+    part = {
+        "properties": {
+            "sets": {"properties": {"files": {"type": "array", "items": file}, "one": file}},
+            "studies": {"items": {"properties": {"path": file}}},
+        }
+    }
+    (tmp_path / "there.gmt").touch()
+    value = {
+        "sets": {"files": [str(tmp_path / "there.gmt"), str(tmp_path / "gone.gmt")], "one": str(tmp_path)},
+        "studies": [{"path": "elsewhere"}],
+    }
+    first, second = _missing_files(value, part, "")
+    assert first.where == "sets.files[1]" and "gone.gmt does not exist" in first.found
+    assert second.where == "sets.one" and second.found == f"{tmp_path} is a folder"
+
+
+def test_root_of_lowest_age_without_any_age(study):
+    text = problems({"id": "a", "path": study}, landscape={"root": "lowest-age"})
+    assert "landscape.root: is lowest-age, but no study has an age -> map obs.age" in text

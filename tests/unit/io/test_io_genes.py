@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from panscape import io
+from panscape.errors import UserError
+
+WHERE = "studies[0]"
+
+
+def find(study: dict, species: str = "other") -> io.GeneMap:
+    return io.gene_map(study, io.open_source(study, where=WHERE), species, WHERE)
+
+
+def test_equal_names_are_summed(write, counts):
+    write.genes = [f"G{i % 20}" if i != 4 else "" for i in range(31)]
+    found = find(write.csv())
+    assert list(found.names) == [f"G{i}" for i in [*range(4), *range(5, 20), 4]]
+    assert found.n_merged == 10 and found.n_dropped == 1
+    brute = pd.DataFrame(counts, columns=write.genes).T.groupby(level=0, sort=False).sum().T
+    np.testing.assert_array_equal(found.apply(sparse.csr_matrix(counts)).toarray(), brute[found.names])
+    np.testing.assert_array_equal((sparse.csr_matrix(counts) @ found.matrix).toarray(), brute[found.names])
+
+
+def test_unique_names_leave_the_block_alone(write, counts):
+    block = sparse.csr_matrix(counts)
+    assert find(write.h5ad()).apply(block) is block
+
+
+def test_column_of_symbols(write):
+    study = write.h5ad() | {"genes": {"column": "symbol", "mapping": None}}
+    assert list(find(study).names) == [f"gene{i}" for i in range(31)]
+    study["genes"]["column"] = "symbols"
+    with pytest.raises(UserError, match=r"studies\[0\].genes.column .*no column 'symbols'.*symbol"):
+        find(study)
+
+
+def test_mapping_of_ids(write, counts):
+    write.genes = [f"ENSG{i:011d}.{i}" for i in range(31)]
+    path = write.folder / "ids.tsv"
+    lines = [f"ENSG{i:011d}.1\t{'S' + str(i // 2) if i < 20 else ''}\n" for i in range(25)]
+    path.write_text("id\tsymbol\n" + "".join(lines))
+    found = find(write.h5ad() | {"genes": {"mapping": str(path)}})
+    assert list(found.names) == [f"S{i}" for i in range(10)]
+    assert found.n_merged == 10 and found.n_dropped == 11
+    brute = counts[:, 0:20:2] + counts[:, 1:20:2]
+    np.testing.assert_array_equal(found.apply(sparse.csr_matrix(counts)).toarray(), brute)
+
+
+def test_mapping_that_fits_nothing(write):
+    path = write.folder / "ids.tsv"
+    path.write_text("id\tsymbol\nENSMUSG00000000001\tGnai3\n")
+    with pytest.raises(UserError, match=r"genes.mapping .*none of the genes \(GENE0, .*ENSMUSG00000000001"):
+        find(write.h5ad() | {"genes": {"mapping": str(path)}})
+    path.write_text("id\nGENE0\n")
+    with pytest.raises(UserError, match="one column"):
+        find(write.h5ad() | {"genes": {"mapping": str(path)}})
+
+
+def test_versions_of_ensembl_ids_fall_away_but_not_of_clones(write):
+    write.genes = [f"ENSG{i:011d}.12" for i in range(28)] + ["AC012345.1", "ENSG00000182378.13_PAR_Y", "RP11-1.2"]
+    names = list(find(write.h5ad(), "human").names)
+    assert names[:2] == ["ENSG00000000000", "ENSG00000000001"]
+    assert names[-3:] == ["AC012345.1", "ENSG00000182378", "RP11-1.2"]
+
+
+MGI = [
+    "Trp53", "mt-Co1", "H2-Ab1", "1700001A01Rik", "Gm12345", "Hba-a1", "Hbb-bs", "Nkx2-1", "AI123456",
+    "AC149090.1", "LOC1001", "RP23-100C5.3", "Igkv1-110", "Zfp36l1", "F2", "Tcrg-C1", "ENSMUSG00000000001",
+]  # fmt: skip
+
+
+def test_mouse_names_in_capitals_become_those_of_mgi():
+    assert io.spelling([name.upper() for name in MGI], "mouse") == MGI
+    assert io.spelling(MGI, "mouse") == MGI
+
+
+def test_correct_mouse_names_stay():
+    names = [*MGI, "a", "Cd8b1", "T", "BC002163", "D130043K22Rik", "RNASE"]
+    assert io.spelling(names, "mouse") == names
+
+
+def test_human_names():
+    names = ["tp53", "MT-CO1", "C1ORF112", "C1orf112", "Cxorf38", "HLA-DRB1", "chr1:100-200", "RNASEK-C17orf49"]
+    expected = ["TP53", "MT-CO1", "C1orf112", "C1orf112", "CXorf38", "HLA-DRB1", "chr1:100-200"]
+    assert io.spelling(names, "human") == [*expected, "RNASEK-C17orf49"]
+
+
+def test_worm_names():
+    names = ["UNC-119", "let-7", "y71h2am.3", "F53F4.16", "K07A1.t1", "WBGene00000001", "21ur-1", "cTel55X.1"]
+    expected = ["unc-119", "let-7", "Y71H2AM.3", "F53F4.16", "K07A1.t1", "WBGene00000001", "21ur-1", "cTel55X.1"]
+    assert io.spelling(names, "worm") == expected
+
+
+@pytest.mark.parametrize("species", ["human", "mouse", "worm", "other"])
+def test_spelling_twice_is_spelling_once(species):
+    once = io.spelling([*MGI, "unc-119", "tp53", "C1ORF2", "Y71H2AM.3"], species)
+    assert io.spelling(once, species) == once
+
+
+def test_other_species_and_case_keep(write):
+    assert io.spelling(["aB", "CD"], "other") == ["aB", "CD"]
+    write.genes = [f"gene{i}" for i in range(31)]
+    study = write.h5ad()
+    assert find(study, "human").names[0] == "GENE0"
+    assert find(study | {"genes": {"case": "keep"}}, "human").names[0] == "gene0"
+
+
+def test_looks_like_ensembl():
+    assert io.looks_like_ensembl(["ENSG00000000001.3", "ENSMUSG00000000001", "WBGene00000001", "Actb"])
+    assert not io.looks_like_ensembl(["Actb", "Trp53", "ENSA"])
+    assert not io.looks_like_ensembl([])

@@ -1,0 +1,250 @@
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from panscape import figures, plot
+from panscape.files import write_csr, write_tsv
+from panscape.plot._landscape import find_statistic
+from panscape.plot._maps import is_labels, missing_note, plain_ticks
+from panscape.plot._trajectory import running_median
+from panscape.plot._view import graph_edges, read_expression, read_pair_values
+
+N = 30
+
+
+@pytest.fixture
+def view():
+    rng = np.random.default_rng(1)
+    time = np.linspace(0, 1, N)
+    time[-2:] = np.nan
+    obs = pd.DataFrame(
+        {
+            "study": pd.Categorical(np.tile(["a", "b", "c"], N // 3)),
+            "age": np.arange(N) / 3.0,
+            "n_cells": rng.integers(10, 900, N),
+            "n_pairs": rng.integers(0, 900, N),
+            "resolution": np.tile([0.1, 1.0, np.nan], N // 3),
+            "cell_type": np.tile(["x<b>", "y$1$", ""], N // 3),
+            "dpt_pseudotime": time,
+        },
+        index=[f"c{i}" for i in range(N)],
+    )
+    edges = np.stack([np.arange(N - 1), np.arange(1, N)], axis=1)
+    return plot.View(obs, rng.normal(size=(N, 2)), edges, {"age": "days"})
+
+
+def texts(fig):
+    import matplotlib.text
+
+    fig.canvas.draw()
+    return [item.get_text() for item in fig.findobj(matplotlib.text.Text) if item.get_text()]
+
+
+def test_every_map_is_drawn_and_named(view, tmp_path):
+    for column in [*view.obs.columns, "not_there"]:
+        fig = plot.plot_map(view, column)
+        assert figures.title(column) in texts(fig)
+        assert plot.save_figure(fig, tmp_path / column, formats=("png",))[0].stat().st_size > 3000
+
+
+def test_map_of_pseudotime_says_which_clusters_are_grey(view):
+    words = texts(plot.plot_map(view, "dpt_pseudotime"))
+    assert "Grey: 2 of 30 clusters, not connected to the root; they are given no pseudotime." in words
+    assert "root" in words
+
+
+def test_colour_of_a_number_is_its_value(view):
+    ax = plot.plot_map(view, "age").axes[0]
+    shown = np.concatenate([np.asarray(c.get_array()) for c in ax.collections if c.get_array() is not None])
+    assert sorted(shown) == sorted(view.obs["age"])
+
+
+def test_points_without_a_value_are_grey_and_all_points_are_drawn(view):
+    ax = plot.plot_map(view, "dpt_pseudotime").axes[0]
+    from matplotlib.collections import PathCollection
+
+    sizes = [len(c.get_offsets()) for c in ax.collections if isinstance(c, PathCollection)]
+    assert sizes[:2] == [2, 28]
+
+
+def test_labels_are_in_the_legend_and_hostile_ones_are_drawn_as_they_are(view):
+    words = texts(plot.plot_map(view, "cell_type"))
+    assert "x<b>" in words
+    assert "Grey: 10 of 30 clusters without a value." in words
+
+
+def test_all_cells_are_a_resolution_of_their_own(view):
+    assert {"0.1", "1", "all cells"} <= set(texts(plot.plot_map(view, "resolution")))
+
+
+def test_labels_and_numbers_are_told_apart(view):
+    assert [is_labels(view.obs, name) for name in ("study", "age", "resolution", "cell_type", "nothing")] == [
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_missing_note():
+    assert missing_note("age", 0, 5) == ""
+    assert missing_note("age", 5, 5) == "Grey: all 5 clusters without a value."
+
+
+def test_pseudotime_against_age_prints_rho_beside_its_null(view):
+    fig = plot.plot_pseudotime_age(view, plot.Statistic(0.912, 0.06, 0.05, 0.001, 28))
+    words = texts(fig)
+    assert "Spearman ρ = 0.91 (null 0.06 ± 0.05, p = 0.001, n = 28)" in words
+    assert "Mean age (days)" in words
+    assert any("2 of 30" in text for text in words)
+    drawn = np.concatenate([c.get_offsets() for c in fig.axes[0].collections])
+    assert len(drawn) == 28
+
+
+def test_a_number_without_a_null_says_nothing_of_one():
+    assert plot.Statistic(0.5).sentence("ρ") == "ρ = 0.50"
+    assert plot.Statistic(float("nan")).sentence("ρ") == "ρ: not defined"
+
+
+def test_heatmap_bins_by_pseudotime_and_standardises(view):
+    values = np.stack([np.arange(N, dtype=float), np.zeros(N)])
+    fig = plot.plot_heatmap(values, ["up", "flat"], view, title="t", unit="u")
+    image = fig.axes[1].images[0].get_array()
+    assert image.shape == (2, 28)
+    assert np.all(np.diff(image[0]) > 0)
+    assert image[0].std() == pytest.approx(1)
+    assert np.all(image[1] == 0)
+
+
+def test_figures_of_nothing_say_so(view):
+    empty = np.empty((0, N))
+    for fig in (
+        plot.plot_heatmap(empty, [], view, title="t", unit="u"),
+        plot.plot_along(empty, [], view, rhos=[], title="t", unit="u"),
+    ):
+        assert any("nothing to show" in text for text in texts(fig))
+
+
+def test_nothing_reached_is_drawn(view, tmp_path):
+    alone = plot.View(view.obs.assign(dpt_pseudotime=np.nan, age=np.nan, n_pairs=0), view.xy)
+    for fig in (
+        plot.plot_pseudotime_age(alone),
+        plot.plot_map(alone, "dpt_pseudotime"),
+        plot.plot_along(np.zeros((1, N)), ["g"], alone, rhos=[np.nan], title="t", unit="u"),
+        plot.plot_heatmap(np.zeros((1, N)), ["g"], alone, title="t", unit="u"),
+        plot.plot_pairs_by_size(alone),
+    ):
+        plot.save_figure(fig, tmp_path / "x", formats=("svg",))
+
+
+def test_one_cluster_is_drawn(view, tmp_path):
+    one = plot.View(view.obs.iloc[:1], view.xy[:1])
+    for column in view.obs.columns:
+        plot.save_figure(plot.plot_map(one, column), tmp_path / column, formats=("png",))
+
+
+def test_running_median_against_pandas():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=80), rng.normal(size=80)
+    middle, line = running_median(x, y)
+    order = np.argsort(x)
+    expected = pd.Series(y[order]).rolling(8).median().dropna()
+    np.testing.assert_allclose(line, expected)
+    assert np.all(np.diff(middle) >= 0)
+
+
+def test_spaces_draws_each_value_and_leaves_out_what_is_not_there():
+    age = plot.statistics_names.AGE
+    table = pd.DataFrame(
+        [
+            ("coexpression", age, 0.91, 0.06, 0.05, 0.001, 9),
+            ("expression", age, -0.4, 0.06, np.nan, 0.1, 9),
+            ("n_cells", age, np.nan, np.nan, np.nan, np.nan, 9),
+        ],
+        columns=["space", "statistic", "value", "null_mean", "null_sd", "pvalue", "n"],
+    )
+    fig = plot.plot_spaces(table)
+    assert {"0.91", "−0.40", "coexpression", "expression"} <= set(texts(fig))
+    assert "cluster size alone" not in texts(fig)
+    assert len(fig.axes) == 1
+    assert any("no statistics" in text for text in texts(plot.plot_spaces(table.head(0))))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(30, 700, [50, 100, 200, 500]), (1, 1e5, [1, 10, 100, 1000, 1e4, 1e5]), (42, 42.5, [42, 42.5])],
+)
+def test_plain_ticks(low, high, expected):
+    assert plain_ticks(low, high) == pytest.approx(expected)
+
+
+def test_edges_are_drawn_once():
+    graph = sparse.csr_matrix([[0, 0.5, 0], [0.5, 0, 0], [0.2, 0, 1]])
+    assert graph_edges(graph).tolist() == [[0, 1], [0, 2]]
+
+
+def test_layout_must_fit_the_clusters(view):
+    with pytest.raises(ValueError, match="30 clusters"):
+        plot.View(view.obs, view.xy[:3])
+
+
+def test_expression_is_put_in_the_order_of_the_clusters(tmp_path):
+    paths = []
+    for study, names in (("a", ["a1", "a2"]), ("b", ["b1"])):
+        mean = np.arange(len(names) * 2, dtype=np.float32).reshape(-1, 2) + (10 if study == "b" else 0)
+        data = anndata.AnnData(
+            mean, obs=pd.DataFrame(index=names), var=pd.DataFrame(index=["g", "h"]), layers={"mean": mean}
+        )
+        data.write_h5ad(tmp_path / f"{study}.h5ad")
+        paths.append(tmp_path / f"{study}.h5ad")
+    found = read_expression(paths, ["h", "g"], pd.Index(["b1", "a2", "a1"]))
+    assert found.tolist() == [[11, 3, 1], [10, 2, 0]]
+    with pytest.raises(KeyError, match="nowhere"):
+        read_expression(paths, ["nowhere"], pd.Index(["b1"]))
+    with pytest.raises(KeyError, match="c9"):
+        read_expression(paths, ["g"], pd.Index(["b1", "c9"]))
+
+
+def test_pairs_absent_from_a_study_are_zero(tmp_path):
+    write_tsv(pd.DataFrame({"cluster": ["a1", "a2"]}), tmp_path / "clusters.tsv")
+    write_tsv(pd.DataFrame({"gene_a": ["g", "g"], "gene_b": ["h", "i"]}), tmp_path / "pairs.tsv")
+    write_csr(sparse.csr_matrix(np.array([[0.5, 0.7], [0, -0.9]])), tmp_path / "m.npz")
+    wanted = pd.DataFrame({"gene_a": ["g", "x"], "gene_b": ["i", "y"]})
+    paths = [(tmp_path / "clusters.tsv", tmp_path / "m.npz", tmp_path / "pairs.tsv")]
+    found = read_pair_values(paths, wanted, pd.Index(["a2", "other", "a1"]))
+    np.testing.assert_allclose(found, [[-0.9, 0, 0.7], [0, 0, 0]])
+
+
+def test_ends_takes_the_strongest_of_both_signs():
+    table = pd.DataFrame({"gene": list("abcde"), "rho": [0.1, -0.9, 0.8, np.nan, -0.2]})
+    assert plot.ends(table, 1)["gene"].tolist() == ["c", "b"]
+    assert plot.ends(table, 9)["gene"].tolist() == ["c", "a", "e", "b"]
+
+
+def test_find_statistic():
+    table = pd.DataFrame(
+        [("coexpression", "rho", 0.5, np.nan, np.nan, np.nan, np.nan)],
+        columns=["space", "statistic", "value", "null_mean", "null_sd", "pvalue", "n"],
+    )
+    assert find_statistic(table, "coexpression", "rho").value == 0.5
+    assert find_statistic(table, "expression", "rho") is None
+
+
+def test_figures_follow_the_configuration():
+    config = {
+        "age_unit": "days",
+        "studies": [{"obs": {"age": {}, "cell_type": {}}}, {"obs": {"Sex": {}}}],
+        "report": {"colour_by": None},
+    }
+    names = figures.landscape(config)
+    assert {"map-age", "map-cell-type", "map-Sex", "spaces"} <= set(names)
+    assert names["map-cell-type"] == "Cell type"
+    assert figures.units(config) == {"age": "days"}
+    assert figures.formats(config) == ["png", "svg"]
+    few = figures.landscape(config | {"report": {"colour_by": ["Sex"], "pdf": True}})
+    assert "map-Sex" in few
+    assert "map-cell-type" not in few
+    assert "map-study" in few

@@ -1,0 +1,73 @@
+import dataclasses
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from scipy import sparse
+
+from panscape import preprocess
+from panscape.counts import Counts
+from panscape.errors import UserError
+from panscape.preprocess import QcSettings
+
+SCHEMA = Path(__file__).parents[3] / "workflow/schemas/stages/preprocess.yaml"
+LIMITS = {"min_genes": 3, "max_mito": 0.5, "min_cells_per_gene": 0}
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Return a study with two features of one gene and a column to filter by."""
+    rng = np.random.default_rng(0)
+    data = anndata.AnnData(
+        sparse.csr_matrix(rng.poisson(1.5, (60, 9)).astype(np.float32)),
+        obs=pd.DataFrame(
+            {"day": rng.choice([8.0, 9.0], 60), "tissue": rng.choice(["gut", "brain"], 60)},
+            index=[f"b{at}" for at in range(60)],
+        ),
+        var=pd.DataFrame(index=["a1", "A1", "b", "c", "d", "e", "f", "mt-nd1", "rps3"]),
+    )
+    data.write_h5ad(tmp_path / "in.h5ad")
+    found = {"id": "lab", "path": str(tmp_path / "in.h5ad"), "obs": {"age": {"column": "day"}}}
+    return found, data, tmp_path / "out" / "counts.h5ad"
+
+
+def test_a_study_becomes_counts(study):
+    settings, data, path = study
+    result = preprocess.filter_study(settings, path, LIMITS, species="human")
+    made = Counts(path)
+    assert list(made.genes) == ["A1", "B", "C", "D", "E", "F", "MT-ND1", "RPS3"]
+    left = result.cells["removed_by"].to_numpy() == ""
+    summed = data.X.toarray()
+    summed = np.column_stack([summed[:, 0] + summed[:, 1], summed[:, 2:]])
+    np.testing.assert_array_equal(made.select().toarray(), summed[left])
+    np.testing.assert_array_equal(made.obs["age"], data.obs["day"][left])
+    assert made.obs["mito_share"].max() > 0
+
+
+def test_keep_and_the_study_s_own_limits(study):
+    settings, data, path = study
+    settings |= {"keep": "tissue == 'gut' and age > 8", "qc": {"min_genes": 7}}
+    result = preprocess.filter_study(settings, path, LIMITS, species="human")
+    wanted = (data.obs["tissue"] == "gut") & (data.obs["day"] > 8)
+    assert result.table.set_index("filter").loc["keep", "removed"] == (~wanted).sum()
+    assert result.table.set_index("filter").loc["min_genes", "limit"] == "7"
+    assert set(Counts(path).cells) <= set(data.obs_names[wanted])
+
+
+def test_problems_name_the_study(study):
+    settings, _, path = study
+    with pytest.raises(UserError, match=r"studies\[lab\].*obs.age"):
+        preprocess.filter_study(settings | {"obs": {"age": {"column": "dya"}}}, path, LIMITS, species="human")
+    assert not path.exists()
+
+
+def test_defaults_of_the_schema_are_those_of_the_library():
+    schema = yaml.safe_load(SCHEMA.read_text())["properties"]
+    for field in dataclasses.fields(QcSettings):
+        assert schema[field.name]["default"] == field.default, field.name
+        assert schema[field.name]["x-per-study"] is True
+    assert set(schema["score"]["enum"]) == set(preprocess.SCORES)
+    assert set(schema["normalisation"]["enum"]) == set(preprocess.HOW)

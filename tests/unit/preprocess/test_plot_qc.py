@@ -1,0 +1,41 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from panscape import preprocess
+from panscape.plot import save_figure
+from panscape.preprocess import QcSettings
+
+
+def result(tmp_path, matrix, **limits):
+    obs = pd.DataFrame(index=[f"c{at}" for at in range(matrix.shape[0])])
+    genes = pd.Index(["MT-ND1", "RPS2", *(f"G{at}" for at in range(matrix.shape[1] - 2))])
+    settings = QcSettings(**{"min_genes": 0, "max_mito": 1, "min_cells_per_gene": 0, **limits})
+    blocks = [(slice(0, matrix.shape[0]), sparse.csr_matrix(matrix, dtype=np.float32))]
+    return preprocess.qc(blocks, obs, genes, tmp_path / "c.h5ad", settings, study="s", species="human")
+
+
+def test_panels_show_all_cells_and_the_limits(tmp_path):
+    rng = np.random.default_rng(0)
+    made = result(tmp_path, rng.poisson(rng.gamma(1, 1, (300, 1)), (300, 20)), min_genes=5, max_mito=0.1)
+    fig = preprocess.plot_qc(made, title="lab")
+    assert [ax.get_title(loc="left").strip() for ax in fig.axes] == [
+        "Counts per cell", "Genes per cell", "Mitochondrial share", "Ribosomal share"
+    ]  # fmt: skip
+    lines = [[line.get_xdata()[0] for line in ax.lines] for ax in fig.axes]
+    assert lines == [[], [5], [0.1], []]
+    counted = sum(bar.get_height() for bar in fig.axes[2].patches)
+    assert counted == 300
+    removed = (made.cells["removed_by"] == "max_mito").sum()
+    assert removed and f"{removed} removed" in fig.axes[2].texts[0].get_text()
+    assert f"{(made.cells['removed_by'] == '').sum()} of 300 cells kept" in fig.get_suptitle()
+    written = save_figure(fig, tmp_path / "qc.svg")
+    assert [path.name for path in written] == ["qc.png", "qc.svg"]
+
+
+@pytest.mark.parametrize("matrix", [np.ones((5, 4)), np.zeros((5, 4)), np.eye(5, 4)])
+def test_cells_that_are_all_alike_or_empty(tmp_path, matrix):
+    fig = preprocess.plot_qc(result(tmp_path, matrix))
+    save_figure(fig, tmp_path / "qc.png", formats=("png",))
+    assert sum(bar.get_height() for bar in fig.axes[3].patches) == 5

@@ -1,0 +1,206 @@
+"""A made-up results folder with the layout and columns of a real one, in milliseconds."""
+
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.files import write_csr, write_tsv
+
+GENES = [f"Gene{i}" for i in range(60)]
+STUDIES = ("early-embryo", "late-embryo", "atlas")
+
+
+def clusters_of(study, rng, number=40):
+    names = [f"{study}-all"]
+    rows = [(names[0], study, np.nan, np.nan, "", 5000, 1, "")]
+    for i in range(1, number):
+        resolution = (0.1, 1.0, 10.0)[i % 3]
+        level = i % 2
+        name = f"{study}-r{resolution:g}-l{level}-c{i}"
+        rows.append((name, study, resolution, level, names[0], int(rng.integers(60, 3000)), 1 + i % 2, ""))
+        names.append(name)
+    columns = ["cluster", "study", "resolution", "level", "parent", "n_cells", "multiplicity", "duplicates"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def write_results(root, *, seed=0, number=40, studies=STUDIES):
+    """Write results/demo, benchmarks/demo below `root`; return the folder of results."""
+    rng = np.random.default_rng(seed)
+    root = Path(root)
+    out = root / "results" / "demo"
+    tables = []
+    qc = []
+    loads = rng.normal(size=len(GENES))
+    for s, study in enumerate(studies):
+        left = 6000
+        qc.append((study, "input", 0, left, "cells", np.nan))
+        for name, gone, limit in (("min_genes", 700 + s, 500), ("max_mito", 100, 0.2)):
+            left -= gone
+            qc.append((study, name, gone, left, "cells", limit))
+        qc.append((study, "min_cells_per_gene", 300, 1700, "genes", 3))
+        table = clusters_of(study, rng, number)
+        age = np.clip(rng.uniform(0, 10, len(table)) + s * 3, 0, 20)
+        table["age"] = age
+        tables.append(table)
+        write_tsv(table.drop(columns="age"), out / "panclust" / study / "clusters.tsv")
+        latent = age[:, None] / 16 * loads[None] + rng.normal(scale=0.4, size=(len(table), len(GENES)))
+        data = anndata.AnnData(
+            np.exp(latent).astype(np.float32),
+            obs=pd.DataFrame(index=table["cluster"].to_numpy(dtype=object)),
+            var=pd.DataFrame(index=GENES),
+            layers={"mean": latent.astype(np.float32), "detection": np.full(latent.shape, 0.5, np.float32)},
+        )
+        (out / "coexpression" / study).mkdir(parents=True, exist_ok=True)
+        data.write_h5ad(out / "coexpression" / study / "expression.h5ad")
+        pairs = pd.DataFrame([(GENES[i], GENES[i + 1]) for i in range(20)], columns=["gene_a", "gene_b"])
+        dense = np.clip(age[:, None] / 20 + rng.normal(scale=0.2, size=(len(table), 20)), 0, 1)
+        dense[dense < 0.3] = 0
+        write_csr(sparse.csr_matrix(dense.astype(np.float32)), out / "coexpression" / study / "matrices.npz")
+        write_tsv(pairs, out / "coexpression" / study / "pairs.tsv")
+    write_tsv(
+        pd.DataFrame(qc, columns=["study", "filter", "removed", "left", "unit", "limit"]),
+        out / "preprocess" / "qc.tsv",
+    )
+    genes = pd.DataFrame({"gene": [*GENES, "Rps1"]})
+    for study in studies:
+        genes[f"rank_{study}"] = np.arange(1, len(genes) + 1)
+    genes["selected"] = [True] * len(GENES) + [False]
+    write_tsv(genes, out / "preprocess" / "genes.tsv")
+    obs = _landscape(out, pd.concat(tables, ignore_index=True), rng)
+    _tables(out, obs, rng)
+    for rule, seconds, memory in (
+        ("preprocess/atlas/filter_cells", 12.5, 812.4),
+        ("landscape/build_landscape", 7.0, 650.0),
+    ):
+        write_tsv(
+            pd.DataFrame(
+                {"s": [seconds], "h:m:s": ["0:00:12"], "max_rss": [memory], "cpu_time": [seconds * 1.5]}
+            ),
+            root / "benchmarks" / "demo" / f"{rule}.tsv",
+        )
+    return out
+
+
+def _landscape(out, obs, rng):
+    n = len(obs)
+    obs = obs.set_index("cluster")
+    time = obs["age"].to_numpy() / 16
+    obs["n_pairs"] = rng.integers(0, 4000, n)
+    obs["n_counts"] = rng.uniform(800, 9000, n)
+    obs["cell_type"] = rng.choice([f"type {i:02d}" for i in range(30)], n)
+    obs["cell_type_purity"] = rng.uniform(0.4, 1, n)
+    obs["component"] = 0
+    obs["dpt_pseudotime"] = np.clip(time + rng.normal(scale=0.08, size=n), 0, None)
+    obs["dpt_pseudotime"] -= obs["dpt_pseudotime"].min()
+    apart = rng.choice(n, 7, replace=False)
+    obs.iloc[apart, obs.columns.get_loc("component")] = 1
+    obs.iloc[apart, obs.columns.get_loc("dpt_pseudotime")] = np.nan
+    angle = time * 2.5 + rng.integers(0, 2, n) * 0.8
+    xy = np.c_[np.cos(angle), np.sin(angle)] * 1000 + rng.normal(scale=80, size=(n, 2))
+    from sklearn.neighbors import kneighbors_graph
+
+    graph = kneighbors_graph(xy, 10, mode="connectivity")
+    graph = graph.maximum(graph.T)
+    obs["parent"] = obs["parent"].astype(str)
+    data = anndata.AnnData(obs=obs.drop(columns="duplicates"))
+    data.obsm["X_draw_graph_fa"] = xy
+    data.obsm["X_diffmap"] = xy
+    data.obsp["connectivities"] = sparse.csr_matrix(graph)
+    data.obsp["distances"] = sparse.csr_matrix(graph)
+    (out / "landscape").mkdir(parents=True, exist_ok=True)
+    data.write_h5ad(out / "landscape" / "landscape.h5ad")
+    return obs
+
+
+def _tables(out, obs, rng):
+    folder = out / "landscape"
+    table = obs.reset_index()[["cluster", "study", "dpt_pseudotime", "age", "component", "n_cells"]]
+    write_tsv(table.rename(columns={"dpt_pseudotime": "pseudotime"}), folder / "pseudotime.tsv")
+    rho = np.linspace(0.93, -0.91, len(GENES))
+    order = np.argsort(-np.abs(rho), kind="stable")
+    genes = pd.DataFrame({"gene": np.array(GENES)[order], "rho": rho[order]})
+    write_tsv(genes.assign(pvalue=1e-9, fdr=1e-8), folder / "genes.tsv")
+    pairs = pd.DataFrame(
+        [(GENES[i], GENES[i + 1], 0.9 - i * 0.08) for i in range(20)], columns=["gene_a", "gene_b", "rho"]
+    )
+    write_tsv(pairs.assign(pvalue=1e-9, fdr=1e-8), folder / "pairs.tsv")
+    rows = []
+    for space, rho, share in (("coexpression", 0.913, 0.514), ("expression", 0.421, 0.123)):
+        rows += [
+            (space, "rho_age", rho, 0.061, 0.049, 0.001, 113),
+            (space, "rho_n_cells", 0.11, 0.06, 0.05, 0.21, 113),
+            (space, "rho_n_counts", -0.32, 0.06, 0.05, 0.004, 113),
+            (space, "rho_age_other_studies", rho - 0.1, 0.08, 0.06, 0.001, 118),
+            (space, "rho_age_of_atlas", rho - 0.05, np.nan, np.nan, np.nan, 40),
+            (space, "components", 2, np.nan, np.nan, np.nan, 120),
+            (space, "other_study_share", share, 0.661, 0.012, 0.8, 120),
+            (space, "study_entropy", share + 0.1, 0.81, 0.02, 0.9, 120),
+        ]
+    rows += [
+        ("expression-pca", "rho_age", 0.55, 0.06, 0.05, 0.001, 113),
+        ("diagonal", "rho_age", 0.2, 0.06, 0.05, 0.03, 113),
+        ("diagonal", "other_study_share", 0.3, 0.66, 0.02, 1.0, 113),
+        ("n_counts", "rho_age", -0.31, np.nan, np.nan, np.nan, 120),
+    ]
+    names = ["space", "statistic", "value", "null_mean", "null_sd", "pvalue", "n"]
+    write_tsv(pd.DataFrame(rows, columns=names), folder / "statistics.tsv")
+
+
+def write_truth(folder):
+    """Write a truth: genes 0 to 29 lie in six modules, 30 to 39 change with age."""
+    roles = ["module"] * 30 + ["age"] * 10 + ["plain"] * 20
+    modules = [f"M{i // 5}" if i < 30 else "" for i in range(60)]
+    path = Path(folder) / "genes.tsv"
+    write_tsv(pd.DataFrame({"gene": GENES, "role": roles, "module": modules}), path)
+    return path
+
+
+def configuration(studies=STUDIES, **sections):
+    """Return a complete configuration of the made-up collection."""
+    from panscape import config
+
+    obs = {"age": {"column": "age_days", "unit": "days"}, "cell_type": "label"}
+    items = [{"id": study, "path": f"data/{study}.h5ad", "obs": obs} for study in studies]
+    return config.load({"collection": "demo", "studies": items, **sections})
+
+
+def draw(out, config, names=None):
+    """Draw the figures of a results folder; return the stems of those written."""
+    from panscape import figures, plot
+
+    studies = [study["id"] for study in config["studies"]]
+    land = out / "landscape"
+    source = plot.Source(
+        land / "landscape.h5ad",
+        land / "genes.tsv",
+        land / "pairs.tsv",
+        land / "statistics.tsv",
+        [out / "coexpression" / study / "expression.h5ad" for study in studies],
+        [
+            (
+                out / "panclust" / study / "clusters.tsv",
+                out / "coexpression" / study / "matrices.npz",
+                out / "coexpression" / study / "pairs.tsv",
+            )
+            for study in studies
+        ],
+    )
+    done = []
+    for name, fig in plot.draw_landscape(source, figures.columns(config), units=figures.units(config)):
+        if names is None or name in names:
+            plot.save_figure(fig, land / "figures" / name)
+        done.append(name)
+    return done
+
+
+def results_of(out, config, truth=None):
+    """Return everything in a results folder as the report's results."""
+    from panscape.report import Results
+
+    files = [path for path in sorted(out.rglob("*")) if path.is_file()]
+    named = {"truth/genes.tsv": truth} if truth else None
+    benchmarks = out.parents[1] / "benchmarks" / out.name
+    return Results.of(out, files, config, named=named, benchmarks=benchmarks)

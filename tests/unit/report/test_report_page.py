@@ -1,0 +1,384 @@
+import base64
+import html
+import re
+import shutil
+from html.parser import HTMLParser
+
+import made_up
+import numpy as np
+import pandas as pd
+import pytest
+
+from panscape import figures
+from panscape.files import read_tsv, write_tsv
+from panscape.report import Paragraph, Results, Section, markdown, methods, page, summary, table, write_report
+from panscape.report import _format as form
+from panscape.report._run import flatten, parameters, runtimes
+from panscape.report.sections import SECTIONS
+from panscape.report.sections.truth import auc, same_module
+
+
+class Reader(HTMLParser):
+    """Collect the text, the tags and the tables of a page, and check that tags are closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.words, self.tags, self.open, self.tables, self.links = [], [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+        self.links += [value for name, value in attrs if name in ("href", "src")]
+        if tag not in ("img", "meta", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+        if self.open and self.open[-1] in ("td", "th"):
+            self.tables[-1][-1][-1] += data
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+    def table(self, *header):
+        return next(rows[1:] for rows in self.tables if set(header) <= set(rows[0]))
+
+
+def read(results, sections=SECTIONS):
+    return Reader(page(results, sections, methods(results, sections)))
+
+
+@pytest.fixture(scope="module")
+def whole(collection, tmp_path_factory):
+    out, config = collection
+    truth = made_up.write_truth(tmp_path_factory.mktemp("truth"))
+    results = made_up.results_of(out, config, truth)
+    return results, read(results)
+
+
+def copy_of(collection, tmp_path):
+    out, config = collection
+    shutil.copytree(out.parents[1], tmp_path / "copy")
+    return tmp_path / "copy" / "results" / "demo", config
+
+
+def test_page_is_whole_and_needs_nothing_else(whole):
+    _, found = whole
+    assert found.open == []
+    assert "script" not in found.tags
+    outside = [link for link in found.links if re.match(r"(https?:)?//", link)]
+    assert outside == []
+    assert found.tags.count("img") == 4
+
+
+def test_headline_numbers_are_those_of_the_table(whole):
+    results, found = whole
+    given = results.table("landscape/statistics.tsv").set_index(["space", "statistic"])
+    assert (
+        "goes with age at Spearman ρ = 0.91 over 113 clusters (|ρ| with permuted ages 0.06 ± 0.05"
+        in found.text
+    )
+    for space, label in (("expression", "expression"), ("diagonal", "which genes vary at all")):
+        assert f"{label} {given.loc[(space, 'rho_age'), 'value']:.2f}" in found.text
+    assert "depth alone −0.31" in found.text
+    share = given.loc[("coexpression", "other_study_share")]
+    assert f"{100 * share['value']:.0f} % belong to other studies" in found.text
+    assert f"{100 * share['null_mean']:.0f} % if studies were mixed at random" in found.text
+    null = "0.06 ± 0.05 (p = 0.001)"
+    rows = {row[0]: row[1:] for row in found.table("measure", "expression space")}
+    assert rows["pseudotime with age (ρ)"] == ["0.91", null, "0.42", null]
+    assert rows["pseudotime with age within atlas (ρ)"] == ["0.86", "–", "0.37", "–"]
+    assert rows["connected parts"] == ["2", "–", "2", "–"]
+    rows = {row[0]: row[1:] for row in found.table("space")}
+    assert list(rows) == [
+        "coexpression",
+        "expression",
+        "expression (principal components)",
+        "which genes vary at all",
+        "depth alone",
+    ]
+    assert rows["coexpression"] == ["0.91 (0.06 ± 0.05)", "0.81 (0.08 ± 0.06)", "0.51 (0.66 ± 0.01)"]
+    assert rows["depth alone"] == ["−0.31", "–", "–"]
+
+
+def test_numbers_of_cells_clusters_genes_and_pairs(whole):
+    results, found = whole
+    qc = results.table("preprocess/qc.tsv")
+    cells = qc[qc["unit"] == "cells"].groupby("study")["left"].last().sum()
+    clusters = sum(len(results.table(f"panclust/{study}/clusters.tsv")) for study in results.studies)
+    genes = results.table("preprocess/genes.tsv")["selected"].sum()
+    assert f"3 studies with {cells:,} cells" in found.text
+    assert f"{clusters} panclusters" in found.text
+    assert f"and {genes} genes" in found.text
+    assert "20 coexpressed gene pairs" in found.text
+
+
+def test_qc_table_is_complete(whole):
+    _, found = whole
+    rows = {row[0]: row for row in found.table("filter", "limit")}
+    assert rows["min_genes"] == ["min_genes", "500", "cells", "700 (5,300)", "701 (5,299)", "702 (5,298)"]
+    assert rows["min_cells_per_gene"][2:4] == ["genes", "300 (1,700)"]
+    studies = {row[0]: row for row in found.table("study", "cells read")}
+    assert studies["atlas"][1:5] == ["atlas.h5ad", "6,000", "5,198", "1,700"]
+
+
+def test_panclusters_per_resolution_add_up(whole):
+    results, found = whole
+    rows = found.table("study", "resolution", "clusters")
+    assert sum(int(row[2]) for row in rows) == 120
+    own = results.table("panclust/atlas/clusters.tsv")
+    for resolution in (0.1, 1.0, 10.0):
+        inside = own[own["resolution"] == resolution]
+        row = next(row for row in rows if row[0] == "atlas" and row[1] == f"{resolution:g}")
+        assert int(row[2]) == len(inside)
+        assert [int(n) for n in row[3].split(", ")] == [
+            int((inside["level"] == level).sum()) for level in (0, 1)
+        ]
+        assert row[4:6] == [f"{inside['n_cells'].min():,}", f"{inside['n_cells'].median():,.0f}"]
+    assert [row[0] for row in rows if row[1] == "all cells"] == results.studies
+
+
+def test_genes_are_ranked_by_strength_and_cut(whole):
+    results, found = whole
+    rows = found.table("gene", "ρ", "FDR")
+    given = results.table("landscape/genes.tsv")
+    strongest = given.reindex(given["rho"].abs().sort_values(ascending=False, kind="stable").index)
+    assert [row[0] for row in rows] == strongest["gene"].head(20).tolist()
+    assert rows[0][1] == f"{strongest['rho'].iloc[0]:.3f}"
+    assert "First 20 of 60 rows." in found.text
+
+
+def test_parts_without_pseudotime_are_told(whole):
+    _, found = whole
+    assert "The landscape has 2 connected parts; 7 of 120 clusters have no pseudotime" in found.text
+    rows = found.table("part", "clusters")
+    assert [row[:3] for row in rows] == [["0", "113", "113"], ["1", "7", "0"]]
+
+
+def test_runtime_and_memory(whole):
+    _, found = whole
+    rows = {row[1]: row for row in found.table("stage", "rule")}
+    assert rows["filter_cells"] == ["preprocess", "filter_cells", "1", "12 s", "12 s", "19 s", "812"]
+    assert "All jobs took 20 s of wall time one after the other and 29 s of CPU time" in found.text
+
+
+def test_planted_truth_beside_chance(whole):
+    results, found = whole
+    truth = read_tsv(results.path("truth/genes.tsv"))
+    ranked = results.table("landscape/pairs.tsv")
+    module = dict(zip(truth["gene"], truth["module"], strict=True))
+    inside = [
+        module[a] == module[b] and isinstance(module[a], str)
+        for a, b in zip(ranked["gene_a"], ranked["gene_b"], strict=True)
+    ]
+    rows = found.table("measure", "value", "by chance")
+    assert rows[0][1] == f"{100 * np.mean(inside):.0f} %"
+    possible, everything = 6 * 10, 60 * 59 // 2
+    assert rows[0][2] == f"{100 * possible / everything:.0f} % of all pairs of analysed genes"
+    assert rows[1][1] == f"{100 * sum(inside) / possible:.0f} %"
+
+
+def test_auc_against_scikit_learn():
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    score, positive = rng.integers(0, 9, 200).astype(float), rng.random(200) < 0.3
+    assert auc(score, positive) == pytest.approx(roc_auc_score(positive, score), abs=1e-12)
+    assert np.isnan(auc(score, np.zeros(200, bool)))
+
+
+def test_same_module_needs_a_module():
+    truth = pd.DataFrame({"gene": list("abcd"), "module": ["m", "m", "", ""]})
+    found = pd.DataFrame({"gene_a": ["a", "c", "a"], "gene_b": ["b", "d", "x"]})
+    assert same_module(found, truth).tolist() == [True, False, False]
+
+
+def test_figures_are_embedded_as_they_are(whole):
+    results, found = whole
+    shown = [link for link in found.links if link.startswith("data:image/")]
+    study = results.path("landscape/figures/map-study.svg").read_bytes()
+    png = results.path("landscape/figures/map-study.png").read_bytes()
+    bodies = [base64.b64decode(link.split(",", 1)[1]) for link in shown]
+    assert (study in bodies) != (png in bodies)
+    assert "landscape/figures/map-study.svg" in found.links
+
+
+def test_stages_that_did_not_run_are_told_and_optional_ones_are_not(collection):
+    out, config = collection
+    only = [path for path in out.rglob("*") if path.is_file() and "landscape" not in path.parts]
+    results = Results.of(out, only, config)
+    found = read(results)
+    assert "This stage is not part of this report: run `snakemake landscape`" in html.unescape(found.text)
+    assert "Planted truth" not in found.text
+    assert "120 panclusters" in found.text
+    assert "Jacomy" not in markdown(methods(results, SECTIONS), "x")
+
+
+def test_a_report_of_nothing_is_still_a_report(collection, tmp_path):
+    _, config = collection
+    results = Results.of(tmp_path, [], config)
+    assert summary(results, SECTIONS) == []
+    assert "No rule of this collection has been timed." in read(results).text
+
+
+def test_files_that_were_not_given_are_not_read(collection):
+    out, config = collection
+    results = Results.of(out, [out / "preprocess" / "qc.tsv"], config)
+    assert not results.has("panclust/*/clusters.tsv")
+    with pytest.raises(KeyError, match=r"genes\.tsv"):
+        results.table("preprocess/genes.tsv")
+
+
+HOSTILE = "<script>alert('x')</script>"
+
+
+def test_hostile_names_are_escaped(collection, tmp_path):
+    out, config = copy_of(collection, tmp_path)
+    genes = read_tsv(out / "landscape" / "genes.tsv")
+    genes.loc[0, "gene"] = HOSTILE
+    write_tsv(genes, out / "landscape" / "genes.tsv")
+    config = {
+        **config,
+        "report": {**config["report"], "title": HOSTILE, "introduction": f"{HOSTILE}\n\n& more"},
+    }
+    config["studies"] = [{**study, "path": f"{HOSTILE}.h5ad"} for study in config["studies"]]
+    results = made_up.results_of(out, config)
+    text = page(results, SECTIONS, methods(results, SECTIONS))
+    assert "<script" not in text
+    assert Reader(text).text.count(HOSTILE) >= 3
+    hostile = Section(HOSTILE, HOSTILE, (), lambda results: [Paragraph(HOSTILE)])
+    assert "script" not in read(results, (hostile,)).tags
+
+
+def test_missing_values_and_columns(collection, tmp_path):
+    out, config = copy_of(collection, tmp_path)
+    statistics = read_tsv(out / "landscape" / "statistics.tsv")
+    write_tsv(statistics[statistics["statistic"] == "study_entropy"], out / "landscape" / "statistics.tsv")
+    genes = read_tsv(out / "landscape" / "genes.tsv")
+    write_tsv(genes.assign(rho=np.nan, pvalue=np.nan, fdr=np.nan), out / "landscape" / "genes.tsv")
+    pseudotime = read_tsv(out / "landscape" / "pseudotime.tsv")
+    write_tsv(pseudotime.assign(pseudotime=np.nan, component=0), out / "landscape" / "pseudotime.tsv")
+    (out / "landscape" / "pairs.tsv").unlink()
+    found = read(made_up.results_of(out, config))
+    assert "Pseudotime is not compared with age" in found.text
+    assert "120 of 120 clusters have no pseudotime" in found.text
+    assert "Gene pairs along" not in found.text
+
+
+def test_unknown_statistics_are_shown_by_their_name(collection, tmp_path):
+    out, config = copy_of(collection, tmp_path)
+    statistics = read_tsv(out / "landscape" / "statistics.tsv")
+    extra = statistics.head(1).assign(statistic="a_new_one", value=0.777)
+    write_tsv(pd.concat([statistics, extra]), out / "landscape" / "statistics.tsv")
+    tables = read(made_up.results_of(out, config)).tables
+    assert ["a_new_one", "0.78"] in [row[:2] for rows in tables for row in rows]
+
+
+def test_methods_name_every_parameter_version_and_reference(collection):
+    out, config = collection
+    results = made_up.results_of(out, config)
+    found = methods(results, SECTIONS)
+    text = markdown(found, "demo")
+    for stage in ("preprocess", "panclust", "coexpression", "landscape", "report"):
+        for key, _ in flatten(config[stage], stage):
+            assert f"`{key}`" in text
+    for key in ("`seed`", "`preset`", "`species`", "`studies[2].obs.age.column`"):
+        assert key in text
+    assert "simulation." not in text
+    for name in ("Hie B", "Csárdi", "Blondel", "Jacomy", "Haghverdi", "numpy 2", "panscape 0"):
+        assert name in text
+    assert "500" in text and "`panclust.min_cells` | 500" in text
+
+
+def test_methods_survive_a_pipe_in_a_value(collection):
+    out, config = collection
+    config = {**config, "studies": [{**config["studies"][0], "keep": "a == 'x|y'"}]}
+    text = markdown(methods(made_up.results_of(out, config), SECTIONS), "demo")
+    assert "a == 'x\\|y'" in text
+
+
+def test_parameters_describe_themselves(collection):
+    _, config = collection
+    rows = parameters(config).set_index("key")
+    assert rows.loc["seed", "meaning"].startswith("Every random step")
+    assert rows.loc["studies[1].obs.age.unit", "value"] == "days"
+    assert (rows["value"] != "").all()
+
+
+def test_runtimes_survive_what_was_not_measured(tmp_path):
+    (tmp_path / "a" / "s1").mkdir(parents=True)
+    (tmp_path / "a" / "s2").mkdir()
+    for study, memory in (("s1", "-"), ("s2", "12.5")):
+        text = f"s\th:m:s\tmax_rss\tcpu_time\n1.5\t0:00:01\t{memory}\tNA\n"
+        (tmp_path / "a" / study / "rule.tsv").write_text(text)
+    row = runtimes(tmp_path).iloc[0]
+    assert (row["stage"], row["rule"], row["jobs"], row["wall"], row["memory"]) == ("a", "rule", 2, 3.0, 12.5)
+    assert np.isnan(row["cpu"])
+    assert runtimes(tmp_path / "nowhere").empty
+
+
+def test_report_is_the_same_twice_and_appears_whole(collection, tmp_path):
+    out, config = collection
+    results = made_up.results_of(out, config)
+    for name in ("a", "b"):
+        write_report(results, tmp_path / name / "report.html", tmp_path / name / "methods.md")
+    for name in ("report.html", "methods.md"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["methods.md", "report.html"]
+
+
+def test_every_figure_that_the_rules_promise_is_drawn(collection):
+    out, config = collection
+    assert made_up.draw(out, config, names=set()) == list(figures.landscape(config))
+
+
+def test_every_figure_has_a_caption(collection):
+    from panscape.report import caption
+
+    _, config = collection
+    for name in figures.landscape(config):
+        text = caption(figures.caption(name).removesuffix(".rst"))
+        assert len(text) > 80
+        assert "{{" not in text
+
+
+def test_table_cuts_long_ones_and_says_so():
+    made = table(pd.DataFrame({"n": [1, 2, 3], "x": [0.5, np.nan, 2.0]}), caption="All.", limit=2)
+    assert made.rows == (("1", "0.500"), ("2", "–"))
+    assert made.caption == "All. First 2 of 3 rows."
+    assert made.numeric == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("function", "value", "text"),
+    [
+        (form.number, 0.000123456, "1.23e−4"),
+        (form.number, -0.91234, "−0.912"),
+        (form.number, 12345.6, "12,346"),
+        (form.number, float("nan"), "–"),
+        (form.number, 0, "0"),
+        (form.count, 1234567, "1,234,567"),
+        (form.percent, 0.514, "51 %"),
+        (form.pvalue, 0.000999, "0.001"),
+        (form.duration, 9.26, "9.3 s"),
+        (form.duration, 200, "3 min 20 s"),
+        (form.duration, 7500, "2 h 05 min"),
+        (form.listing, ["a", "b", "c"], "a, b and c"),
+        (form.cell, True, "yes"),
+        (form.cell, np.int64(-4), "−4"),
+    ],
+)
+def test_numbers_are_written_for_readers(function, value, text):
+    assert function(value) == text

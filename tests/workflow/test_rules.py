@@ -1,0 +1,73 @@
+"""The shape of the workflow: every rule complete, every environment pinned to the tested versions."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+RULE_FILES = sorted(set((ROOT / "workflow/rules").glob("*.smk")) - {ROOT / "workflow/rules/targets.smk"})
+DIRECTIVES = ["input", "output", "log", "benchmark", "conda", "threads", "resources", "script"]
+
+
+def rules():
+    for path in RULE_FILES:
+        for block in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            yield pytest.param(path, block, id=block.split(":")[0])
+
+
+def section(block, directive):
+    match = re.search(rf"^    {directive}:(.*?)(?=^    \w+:|\Z)", block, re.MULTILINE | re.DOTALL)
+    return match.group(1) if match else None
+
+
+@pytest.mark.parametrize("path, block", rules())
+def test_every_rule_is_complete(path, block):
+    name = block.split(":")[0]
+    assert re.match(rf'{name}:\n    """[A-Z]', block), "a rule starts with a docstring"
+    for directive in DIRECTIVES:
+        if directive == "input" and path.name in ("simulate.smk", "retrieve.smk"):
+            continue
+        assert section(block, directive), f"{name} has no {directive}"
+    for directive in ("input", "output"):
+        for line in (section(block, directive) or "").strip().splitlines():
+            if line.startswith("        ") and not line.startswith("         "):
+                assert re.match(r"\s*(\w+=|\*\*|[)\]}#])", line), f"{name}: {directive} without a name: {line}"
+    stage = path.stem
+    for directive, folder, ending in (("log", "logs", "log"), ("benchmark", "benchmarks", "tsv")):
+        value = section(block, directive)
+        assert re.search(rf'"{folder}/{{collection}}/{stage}/.*{name}\.{ending}"', value), value
+    assert f'needs("{name}", "mem_mb")' in section(block, "resources")
+    assert f'needs("{name}", "runtime")' in section(block, "resources")
+    assert f'"../scripts/{name}.py"' in section(block, "script")
+    env = re.search(r'"\.\./\.\./(envs/\w+\.yaml)"', section(block, "conda")).group(1)
+    assert (ROOT / env).is_file()
+
+
+def test_every_script_has_its_rule_and_is_thin():
+    names = {block.split(":")[0] for _, block in (param.values for param in rules())}
+    scripts = {path.stem: path for path in (ROOT / "workflow/scripts").glob("*.py")}
+    assert set(scripts) == names
+    for path in scripts.values():
+        assert len(path.read_text().splitlines()) <= 60, path
+
+
+def pins(path):
+    return dict(re.findall(r"^([\w.-]+)==(\S+)$", path.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_environments_agree_with_the_tested_versions(path):
+    env = yaml.safe_load(path.read_text())
+    assert env["channels"] == ["conda-forge", "nodefaults"]
+    locked = {name.lower(): version for name, version in pins(ROOT / "envs/requirements.txt").items()}
+    other_name = {"matplotlib-base": "matplotlib", "python-igraph": "igraph"}
+    for item in env["dependencies"]:
+        if isinstance(item, dict):
+            for requirement in item["pip"]:
+                name, version = requirement.split("==")
+                assert locked[name] == version
+        elif item != "pip" and not item.startswith("python="):
+            name, version = item.split("=")
+            assert locked[other_name.get(name, name)] == version, item

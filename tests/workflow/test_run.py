@@ -1,0 +1,135 @@
+"""A whole run, what a second run does, and what a change reruns."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import pytest
+import yaml
+from conftest import ROOT, TINY
+
+from panscape import files
+
+RESULTS = "results/tiny"
+STUDIES = [study["id"] for study in yaml.safe_load(TINY.read_text())["studies"]]
+PROMISED = {  # the columns that other programs may rely on
+    "preprocess/qc.tsv": ["study", "filter", "removed", "left"],
+    "preprocess/genes.tsv": ["gene", "selected"],
+    "panclust/{study}/clusters.tsv": ["cluster", "study", "resolution", "level", "parent", "n_cells"],
+    "coexpression/{study}/pairs.tsv": ["gene_a", "gene_b"],
+    "landscape/pseudotime.tsv": ["cluster", "study", "pseudotime"],
+    "landscape/genes.tsv": ["gene", "rho", "pvalue", "fdr"],
+}
+STAGES = ["preprocess", "panclust", "coexpression", "landscape", "report"]
+
+
+def digests(folder):
+    """Return the SHA-256 of every table, matrix and figure of the results."""
+    root = folder / RESULTS
+    paths = [path for path in root.rglob("*") if path.suffix in (".tsv", ".npz", ".svg", ".h5ad", ".png")]
+    assert len(paths) > 20
+    return {str(path.relative_to(root)): content(path) for path in paths}
+
+
+def content(path):
+    if path.suffix != ".h5ad":
+        return files.sha256(path)
+    with h5py.File(path) as file:  # HDF5 keeps times; what counts is the values
+        found = {}
+        file.visititems(lambda name, item: found.update({name: item[()].tobytes()}) if hasattr(item, "dtype") and item.dtype != object else None)
+    return found
+
+
+def reasons(run):
+    """Return {rule: reason} of a dry run."""
+    text = run.stdout + run.stderr
+    assert run.returncode == 0, text[-3000:]
+    return dict(re.findall(r"^(?:local)?rule (\w+):.*?^    reason: ([^\n]*)", text, re.MULTILINE | re.DOTALL))
+
+
+def test_all_promised_files_are_there(finished):
+    for pattern, columns in PROMISED.items():
+        for study in STUDIES if "{study}" in pattern else [""]:
+            table = files.read_tsv(finished / RESULTS / pattern.format(study=study))
+            assert set(columns) <= set(table.columns), pattern
+            assert len(table), pattern
+    html = (finished / RESULTS / "report.html").read_text()
+    assert "tiny" in html and "http://" not in re.sub(r"http://www\.w3\.org\S*", "", html)
+    assert (finished / RESULTS / "methods.md").read_text().strip()
+
+
+def test_logs_and_benchmarks_mirror_the_results(finished):
+    for kind, ending in (("logs", "log"), ("benchmarks", "tsv")):
+        found = {path.parent.relative_to(finished / kind) for path in (finished / kind).rglob(f"*.{ending}")}
+        assert {f"tiny/panclust/{study}" for study in STUDIES} <= set(map(str, found))
+
+
+def test_a_second_run_does_nothing(finished, snakemake):
+    assert "Nothing to be done" in snakemake(finished).stderr
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_is_a_target(finished, snakemake, stage):
+    run = snakemake(finished, "-n", stage)
+    assert run.returncode == 0 and "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_stages_before_are_enough(tmp_path, snakemake):
+    rules = reasons(snakemake(tmp_path, "-n", "panclust"))
+    assert "pancluster" in rules and not {"coexpress", "build_landscape", "write_report"} & set(rules)
+
+
+def test_until_stops_at_a_rule(tmp_path, snakemake):
+    rules = reasons(snakemake(tmp_path, "-n", "--until", "coexpress"))
+    assert "coexpress" in rules and "build_landscape" not in rules
+
+
+def test_a_parameter_reruns_what_depends_on_it(finished, snakemake, variant):
+    rules = reasons(snakemake(finished, "-n", config=variant(landscape__n_neighbors=7)))
+    assert "arams have changed" in rules["build_landscape"]
+    assert not {"simulate_study", "filter_cells", "pancluster", "coexpress"} & set(rules)
+
+
+def test_a_deleted_file_is_made_again(workdir, snakemake):
+    before = digests(workdir)
+    (workdir / RESULTS / "panclust" / STUDIES[0] / "clusters.tsv").unlink()
+    run = snakemake(workdir)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert digests(workdir) == before
+    assert not re.search(r"rule filter_cells", run.stderr)
+
+
+def test_killed_and_run_again_gives_the_same(finished, tmp_path, snakemake):
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--directory", str(tmp_path), "--cores", "2", "--configfile", str(TINY)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    clusters = tmp_path / RESULTS / "panclust" / STUDIES[0] / "clusters.tsv"
+    deadline = time.monotonic() + 300
+    while not clusters.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / RESULTS / "report.html").exists()
+    assert snakemake(tmp_path, "--unlock").returncode == 0
+    run = snakemake(tmp_path, "--rerun-incomplete")
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert digests(tmp_path) == digests(finished)
+
+
+def test_collections_lie_side_by_side(workdir, snakemake, variant):
+    before = digests(workdir)
+    run = snakemake(workdir, "preprocess", config=variant(collection="other"))
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert (workdir / "results/other/preprocess/genes.tsv").exists()
+    assert digests(workdir) == before
+    assert "Nothing to be done" in snakemake(workdir).stderr
+
+
+def test_snakemakes_own_report(finished, snakemake, tmp_path):
+    run = snakemake(finished, "--report", tmp_path / "report.html")
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "pseudotime" in (tmp_path / "report.html").read_text()

@@ -1,0 +1,95 @@
+"""Which sums can be added up instead of being made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+SMALLEST_PART = 256  # cells: below this, summing the cells is quicker than adding two matrices
+
+
+@dataclass(frozen=True)
+class Step:
+    """One cluster, in an order where its parts come before the whole.
+
+    Attributes
+    ----------
+    cluster
+        Row of the cluster.
+    rest
+        Cells (indices) of the cluster that are in none of the parts added to it before.
+    into
+        Row of the cluster that this one's sums are to be added to, -1 for none.
+    """
+
+    cluster: int
+    rest: np.ndarray
+    into: int
+
+
+def nested_steps(members: sparse.csr_matrix, parents: np.ndarray) -> Iterator[Step]:
+    """Yield every cluster once, depth first, parts before the whole.
+
+    Only sums on the way from a cluster to its root are ever alive: the memory is that of the tree's depth.
+
+    Parameters
+    ----------
+    members
+        CSR, clusters x cells.
+    parents
+        (n_clusters,) row of each cluster's parent, -1 for none. Children of one parent may overlap, as those
+        of several resolutions do: of these, and of any that are not inside their parent, only a disjoint
+        choice (largest first) is added up.
+
+    Raises
+    ------
+    ValueError
+        If the parents make a circle.
+    """
+    n_clusters = members.shape[0]
+    children: list[list[int]] = [[] for _ in range(n_clusters)]
+    for row, parent in enumerate(parents):
+        if parent >= 0:
+            children[parent].append(row)
+    into = np.full(n_clusters, -1)
+    rest: dict[int, np.ndarray] = {}
+    taken, inside = (np.zeros(members.shape[1], dtype=bool) for _ in range(2))
+    seen = 0
+    stack = [int(row) for row in np.flatnonzero(np.asarray(parents) < 0)[::-1]]
+    while stack:
+        row = stack.pop()
+        if row in rest:
+            seen += 1
+            yield Step(row, rest.pop(row), int(into[row]))
+            continue
+        parts = _disjoint(members, row, children[row], taken, inside)
+        into[parts] = row
+        cells = _cells(members, row)
+        rest[row] = cells[~taken[cells]]
+        taken[cells] = inside[cells] = False
+        stack.append(row)
+        stack.extend(reversed(children[row]))
+    if seen != n_clusters:
+        raise ValueError(f"{n_clusters - seen} clusters are their own ancestors")
+
+
+def _disjoint(
+    members: sparse.csr_matrix, row: int, children: list[int], taken: np.ndarray, inside: np.ndarray
+) -> list[int]:
+    """Choose disjoint children inside a cluster; marks its cells `inside` and theirs `taken`."""
+    sizes = np.diff(members.indptr)
+    inside[_cells(members, row)] = True
+    parts = []
+    for child in sorted(children, key=lambda child: (-sizes[child], child)):
+        own = _cells(members, child)
+        if sizes[child] >= SMALLEST_PART and inside[own].all() and not taken[own].any():
+            taken[own] = True
+            parts.append(child)
+    return parts
+
+
+def _cells(members: sparse.csr_matrix, row: int) -> np.ndarray:
+    return members.indices[members.indptr[row] : members.indptr[row + 1]]

@@ -1,0 +1,136 @@
+"""What has to fit together and can be told from the configuration alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from panscape.config._validate import nearest
+from panscape.errors import Problem, UserError
+
+SOURCES = ("path", "url", "simulated")
+# columns that the stages make themselves
+RESERVED = {
+    "study", "cell", "cluster", "resolution", "level", "parent", "n_cells", "multiplicity", "n_pairs",
+    "n_counts", "n_genes", "mito_share", "ribo_share", "dpt_pseudotime", "pseudotime", "component",
+}  # fmt: skip
+
+
+def ids(studies: Any) -> Iterator[Problem]:
+    """Yield problems with the names of the studies (of whatever the user wrote)."""
+    first: dict[str, tuple[int, str]] = {}
+    for at, study in enumerate(studies if isinstance(studies, list) else []):
+        name = study.get("id") if isinstance(study, dict) else None
+        if not isinstance(name, str):
+            continue
+        known = first.setdefault(name.lower(), (at, name))
+        if known[0] == at:
+            continue
+        found = f"{name!r} is also the id of studies[{known[0]}]"
+        if known[1] != name:
+            found = f"{name!r} and {known[1]!r} differ in case only, which some disks ignore"
+        yield Problem(f"studies[{at}].id", found, "give each study a name of its own")
+
+
+def one_study(study: dict[str, Any], where: str, simulated: list[str] | None) -> Iterator[Problem]:
+    """Yield what does not fit within one valid study.
+
+    Parameters
+    ----------
+    study
+        Filled and valid by the schema.
+    where
+        Its place, ``studies[1]``.
+    simulated
+        Names that the simulator offers; None if they are not known.
+    """
+    yield from _source(study, where, simulated)
+    if study["metadata"]["barcode"] and not study["metadata"]["path"]:
+        yield Problem(f"{where}.metadata.barcode", "there is no metadata.path to find it in", "write path")
+    for name, source in study["obs"].items():
+        given = [key for key in ("column", "value") if source[key] is not None]
+        if len(given) != 1:
+            found = "both column and value are given" if given else "neither column nor value is given"
+            yield Problem(f"{where}.obs.{name}", found, "write one of them")
+        if name in RESERVED:
+            advice = f"take another name, e.g. {name}_original"
+            yield Problem(f"{where}.obs.{name}", "the workflow makes a column of that name itself", advice)
+    if study["keep"]:
+        yield from keep(study["keep"], where)
+
+
+def _source(study: dict[str, Any], where: str, simulated: list[str] | None) -> Iterator[Problem]:
+    given = [key for key in SOURCES if study[key] is not None]
+    if len(given) != 1:
+        found = f"{' and '.join(given)} are given together" if given else "it is not said where the study is"
+        yield Problem(where, found, "write exactly one of path, url (with sha256) and simulated")
+        return
+    if study["url"] and not study["sha256"]:
+        advice = "write the 64 digits that `sha256sum FILE` prints for the file you expect"
+        yield Problem(f"{where}.sha256", "is missing; a url needs a checksum", advice)
+    if study["url"] and study["format"] == "10x-mtx":
+        advice = "retrieve the folder yourself and write its path"
+        yield Problem(f"{where}.url", "format 10x-mtx is a folder, a url is one file", advice)
+    if study["sha256"] and not study["url"]:
+        yield Problem(f"{where}.sha256", "goes with url, which is not given", "remove it")
+    name = study["simulated"]
+    if name and simulated is not None and name not in simulated:
+        guess = nearest(name, simulated)
+        advice = f"did you mean {guess!r}?" if guess else f"write one of {', '.join(simulated) or '(none)'}"
+        yield Problem(f"{where}.simulated", f"simulation.studies has no {name!r}", advice)
+
+
+def keep(expression: str, where: str) -> Iterator[Problem]:
+    """Yield the problem of a filter that does not parse."""
+    from panscape.io import parse_keep
+
+    try:
+        parse_keep(expression, f"{where}.keep")
+    except UserError as error:
+        yield from error.problems
+
+
+def stages(config: dict[str, Any]) -> Iterator[Problem]:
+    """Yield what does not fit within the stages' sections, as far as they are there."""
+    for at, expression in enumerate(config.get("preprocess", {}).get("exclude_genes", [])):
+        try:
+            re.compile(expression)
+        except re.error as error:
+            where = f"preprocess.exclude_genes[{at}]"
+            yield Problem(where, f"{expression!r} is no regular expression ({error})", "e.g. write ^HB[AB]")
+    panclust = config.get("panclust", {})
+    cells, limit = panclust.get("sketch_cells", 0), panclust.get("sketch_above", 0)
+    if cells > limit:
+        found = f"the sample of {cells} cells is larger than panclust.sketch_above ({limit})"
+        yield Problem("panclust.sketch_cells", found, "lower it, or raise sketch_above")
+
+
+def root(config: dict[str, Any], studies: list[str]) -> Iterator[Problem]:
+    """Yield the problem of a root that is no cluster of any of the studies."""
+    name = config.get("landscape", {}).get("root")
+    words = ("lowest-age", "none")
+    if name is None or name in words or any(name.startswith(f"{study}-") for study in studies):
+        return
+    guess = nearest(name, words)
+    advice = f"did you mean {guess!r}? " if guess else ""
+    advice += f"write lowest-age, none, or the name of a cluster such as {studies[0]}-r1.0-l0-c3"
+    yield Problem("landscape.root", f"{name!r} is no cluster of any study ({', '.join(studies)})", advice)
+
+
+def units(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield the problems of ages without a unit beside ages with one."""
+    ages = [(at, study["obs"]["age"]["unit"]) for at, study in studies if "age" in study["obs"]]
+    known = config["age_unit"] or next((unit for _, unit in ages if unit), None)
+    for at, unit in ages:
+        if known and not unit:
+            found = f"is missing, while the collection's ages are in {known}"
+            yield Problem(
+                f"studies[{at}].obs.age.unit", found, f"write the unit of this study, e.g. unit: {known}"
+            )
+
+
+def age_unit(config: dict[str, Any]) -> str | None:
+    """Return the unit that ages are converted to: the one that is set, else the first study's."""
+    ages = [study["obs"]["age"]["unit"] for study in config["studies"] if "age" in study["obs"]]
+    return config["age_unit"] or next((unit for unit in ages if unit), None)

@@ -1,0 +1,195 @@
+"""What can be told from the input files' headers and annotations, before the first job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from panscape.config._schema import Schema, schema
+from panscape.errors import Problem, UserError
+from panscape.log import logger
+
+LOW_OVERLAP = 0.5  # of the genes of the smallest study
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a readable study turned out to hold.
+
+    Parameters
+    ----------
+    where
+        Its place in the configuration, ``studies[1]``.
+    name
+        Its id.
+    cells
+        Number of cells that `keep` leaves, before quality control.
+    genes
+        Names of its genes in the collection's spelling; None if they cannot be told yet.
+    """
+
+    where: str
+    name: str
+    cells: int
+    genes: frozenset[str] | None
+
+
+def check_inputs(config: dict[str, Any]) -> list[str]:
+    """Look at all files that a loaded configuration names, without reading the counts.
+
+    Studies whose file a rule has yet to make (simulated, or behind a URL) are left out.
+
+    Returns
+    -------
+    Warnings, which are also logged: what works but is probably not meant.
+
+    Raises
+    ------
+    UserError
+        With the problems of all studies, of the studies together, and of all other files.
+    """
+    problems: list[Problem] = []
+    seen = []
+    for at, study in enumerate(config["studies"]):
+        found, one = _look(config, study, f"studies[{at}]")
+        problems += found
+        seen += [one] if one else []
+    warnings = list(_doubtful(config))
+    problems += _small(seen, config["panclust"]["min_cells"])
+    known = [study for study in seen if study.genes is not None]
+    if len(known) > 1:
+        _overlap(known, problems, warnings)
+    problems += _simulation(config)
+    problems += _missing_files(config, schema(), "")
+    problems += _root(config)
+    if problems:
+        raise UserError(dict.fromkeys(problems))
+    for warning in warnings:
+        logger.warning("%s", warning)
+    return warnings
+
+
+def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[list[Problem], Seen | None]:
+    """Return the problems of one study and, if there are none, what it holds."""
+    from panscape import inputs, io
+
+    if study["simulated"]:
+        drawn = next(one for one in config["simulation"]["studies"] if one["name"] == study["simulated"])
+        return [], Seen(where, study["id"], drawn["cells"], None)
+    located = inputs.located(config, study["id"])
+    if study["url"] and not Path(located["path"]).exists():
+        return [], None
+    problems = io.check_study(located, where, config["species"], config["age_unit"])
+    if problems:
+        return problems, None
+    try:
+        source = io.open_source(located, where=where)
+        cells = source.shape[0]
+        if study["keep"]:
+            table = io.cell_table(located, source, where)
+            mapped = io.read_metadata(located, source, where, config["age_unit"])
+            table = table.join(mapped[mapped.columns.difference(table.columns)])
+            cells = int(io.keep_mask(study["keep"], table, f"{where}.keep").sum())
+        genes = io.gene_map(located, source, config["species"], where).names
+    except UserError as error:
+        return list(error.problems), None
+    return [], Seen(where, study["id"], cells, frozenset(genes))
+
+
+def _small(seen: list[Seen], least: int) -> Iterator[Problem]:
+    """Yield the problems of studies that are smaller than the smallest cluster may be."""
+    for study in seen:
+        if study.cells < least:
+            found = f"has {study.cells} cells, panclust.min_cells is {least}: no cluster could be kept"
+            advice = f"lower panclust.min_cells (e.g. {max(study.cells // 10, 2)}), or leave the study out"
+            yield Problem(f"{study.where} (study {study.name!r})", found, advice)
+
+
+def _overlap(seen: list[Seen], problems: list[Problem], warnings: list[str]) -> None:
+    """Note that no gene, or only few genes, are in all studies."""
+    shared = frozenset.intersection(*(study.genes for study in seen))
+    if not shared:
+        found = f"no gene is in all of them: {'; '.join(map(_examples, seen))}"
+        problems.append(Problem("studies", found, _naming(seen)))
+    elif len(shared) < LOW_OVERLAP * min(len(study.genes) for study in seen):
+        numbers = ", ".join(f"{study.name} has {len(study.genes)}" for study in seen)
+        warnings.append(
+            f"only {len(shared)} genes are in all studies ({numbers}), and no others are used: "
+            "see whether the names are of one kind and version"
+        )
+
+
+def _examples(study: Seen) -> str:
+    return f"{study.name} ({study.where}) has {_kind(study)} such as {', '.join(sorted(study.genes)[:3])}"
+
+
+def _kind(study: Seen) -> str:
+    from panscape import io
+
+    return "ids" if io.looks_like_ensembl(sorted(study.genes)[:1000]) else "symbols"
+
+
+def _naming(seen: list[Seen]) -> str:
+    """Return what brings the names of genes together."""
+    with_ids = [study for study in seen if _kind(study) == "ids"]
+    if 0 < len(with_ids) < len(seen):
+        places = ", ".join(study.where for study in with_ids)
+        return f"give the symbols of {places} with genes.column or genes.mapping"
+    lower = frozenset.intersection(*(frozenset(map(str.lower, study.genes)) for study in seen))
+    if lower:
+        return f"{len(lower)} names agree but for capitals: set species, and genes.case: species"
+    for study in seen:
+        rest = frozenset.intersection(*(other.genes for other in seen if other is not study))
+        if len(seen) > 2 and rest:
+            return f"the others share {len(rest)} genes: see genes.column and genes.mapping of {study.where}"
+    return "see genes.column and genes.mapping, and whether the studies are of one species"
+
+
+def _doubtful(config: dict[str, Any]) -> Iterator[str]:
+    """Yield warnings that need no file."""
+    lacking = [study["id"] for study in config["studies"] if "age" not in study["obs"]]
+    if 0 < len(lacking) < len(config["studies"]):
+        yield f"{', '.join(lacking)}: no age (obs.age), so their clusters take no part in tests of age"
+    cells: dict[tuple, str] = {}
+    for study in config["studies"]:
+        key = tuple(study[name] for name in ("path", "url", "simulated", "keep"))
+        other = cells.setdefault(key, study["id"])
+        if other != study["id"]:
+            yield f"the studies {other} and {study['id']} are the same cells: same file, same keep"
+
+
+def _simulation(config: dict[str, Any]) -> tuple[Problem, ...]:
+    """Return what does not fit together in the simulated system."""
+    if not any(study["simulated"] for study in config["studies"]):
+        return ()
+    from panscape import simulate
+
+    try:
+        simulate.from_config(config["simulation"])
+    except UserError as error:
+        return error.problems
+    return ()
+
+
+def _root(config: dict[str, Any]) -> Iterator[Problem]:
+    """Yield the problem of a root that nothing tells."""
+    aged = any("age" in study["obs"] for study in config["studies"])
+    if config["landscape"]["root"] == "lowest-age" and not aged:
+        advice = "map obs.age in the studies, name a cluster, or write root: none"
+        yield Problem("landscape.root", "is lowest-age, but no study has an age", advice)
+
+
+def _missing_files(value: Any, part: Schema, where: str) -> Iterator[Problem]:
+    """Yield the paths of the settings (other than the studies') at which there is no file."""
+    if isinstance(value, dict):
+        for key, entry in part.get("properties", {}).items():
+            if key in value and key != "studies":
+                yield from _missing_files(value[key], entry, f"{where}.{key}" if where else key)
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            yield from _missing_files(inner, part.get("items", {}), f"{where}[{at}]")
+    elif isinstance(value, str) and part.get("format") == "path" and not Path(value).is_file():
+        found = "is a folder" if Path(value).is_dir() else f"does not exist (looked from {Path.cwd()})"
+        yield Problem(where, f"{value} {found}", "write the path of a file")

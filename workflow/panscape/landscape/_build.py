@@ -1,0 +1,240 @@
+"""The landscape of a collection: one call from the studies' coexpression to graph, pseudotime and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from panscape.errors import fail
+from panscape.landscape._combine import Combined, Study, combine, expand_duplicates
+from panscape.landscape._compare import AGE, compare, control_spaces
+from panscape.landscape._diffusion import choose_root
+from panscape.landscape._features import best_detected, detected_genes, features
+from panscape.landscape._layout import force_layout
+from panscape.landscape._rank import rank_genes, rank_pairs
+from panscape.landscape._settings import LOWEST_AGE, NO_ROOT, LandscapeSettings
+from panscape.landscape._space import Space, embed, principal_components
+from panscape.log import logger
+from panscape.seeds import derive
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """A landscape and what was found along it.
+
+    Parameters
+    ----------
+    data
+        The clusters as they took part (with copies, where duplicates are kept).
+    space
+        Coexpression space: neighbours, graph, diffusion maps, pseudotime.
+    layout
+        (n_clusters, 2).
+    statistics, genes, pairs
+        Tables, see :func:`compare`, :func:`rank_genes`, :func:`rank_pairs`.
+    settings
+        What it was made with.
+    """
+
+    data: Combined
+    space: Space
+    layout: np.ndarray
+    statistics: pd.DataFrame
+    genes: pd.DataFrame
+    pairs: pd.DataFrame
+    settings: LandscapeSettings
+
+    @property
+    def originals(self) -> np.ndarray:
+        """Return the positions of the clusters that are no copies of others."""
+        clusters = self.data.clusters
+        return np.flatnonzero(clusters["copy"] == 1) if "copy" in clusters else np.arange(len(clusters))
+
+
+def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, Any], seed: int) -> Landscape:
+    """Build the landscape of a collection.
+
+    Parameters
+    ----------
+    studies
+        The clusters of each study, see :func:`read_study`.
+    settings
+        A :class:`LandscapeSettings` or a mapping with its keys.
+    seed
+        The collection's seed.
+
+    Raises
+    ------
+    UserError
+        If the root is unknown or there are too few clusters.
+    """
+    chosen = LandscapeSettings.of(settings)
+    data = count_pairs(combine(studies))
+    if chosen.duplicates:
+        data = expand_duplicates(data)
+    if len(data.clusters) < 3:
+        raise fail(
+            "panclust.min_cells",
+            f"all studies together have {len(data.clusters)} clusters; a landscape needs at least 3",
+            "write a smaller number or add studies",
+        )
+    vectors = landscape_vectors(data, chosen)
+    data.clusters["n_used_pairs"] = np.diff(vectors.indptr) - _diagonal_count(data, chosen)
+    root = find_root(data.clusters, chosen)
+    space = _embed("coexpression", vectors, root, chosen, chosen.distance)
+    _tell(space, data)
+    statistics = [_compare(space, data, chosen, seed, vectors, chosen.distance)]
+    statistics += list(_other_spaces(data, root, chosen, seed))
+    statistics.append(control_spaces(data.clusters))
+    layout = force_layout(
+        space.weights,
+        derive(seed, "landscape", "layout"),
+        iterations=chosen.layout_iterations,
+        scaling=chosen.layout_scaling,
+        gravity=chosen.layout_gravity,
+        theta=chosen.layout_theta,
+        pack=chosen.pack,
+    )
+    return Landscape(
+        data,
+        space,
+        layout,
+        pd.concat([part for part in statistics if len(part)], ignore_index=True),
+        rank_genes(data, space.pseudotime),
+        rank_pairs(data, space.pseudotime, method=chosen.pair_correlation, listed=chosen.pairs_listed),
+        chosen,
+    )
+
+
+def count_pairs(data: Combined) -> Combined:
+    """Add the number of surviving off-diagonal pairs of each cluster as `n_pairs`."""
+    present = data.matrix[:, np.flatnonzero(~data.diagonal)]
+    data.clusters["n_pairs"] = np.diff(present.indptr).astype(np.int64)
+    return data
+
+
+def landscape_vectors(data: Combined, settings: LandscapeSettings):
+    """Return the vectors between which the settings' distances are taken, see :func:`features`."""
+    genes = best_detected(data, settings.best_detected) if settings.best_detected else None
+    return features(
+        data,
+        diagonal=settings.diagonal,
+        genes=genes,
+        eta=settings.eta,
+        min_expected=settings.min_expected,
+        symmetric=settings.symmetric,
+    )
+
+
+def find_root(clusters: pd.DataFrame, settings: LandscapeSettings) -> int | None:
+    """Return the position of the root that the settings ask for, None for none.
+
+    Raises
+    ------
+    UserError
+        If the named cluster does not exist, or no cluster has an age where the lowest is asked for.
+    """
+    if settings.root == NO_ROOT:
+        return None
+    names = clusters["cluster"].to_numpy()
+    if settings.root != LOWEST_AGE:
+        found = np.flatnonzero(names == settings.root)
+        if len(found) == 0:
+            raise fail(
+                "landscape.root",
+                f"there is no cluster {settings.root}",
+                f"write {LOWEST_AGE}, {NO_ROOT} or a cluster of clusters.tsv such as {names[0]}",
+            )
+        return int(found[0])
+    age = clusters[AGE].to_numpy(dtype=np.float64) if AGE in clusters else np.full(len(clusters), np.nan)
+    if settings.root_below is not None and (below := np.flatnonzero(age < settings.root_below)).size:
+        return int(below[0])
+    # a cluster without any pair in use has no place in the landscape to start from
+    usable = clusters["n_used_pairs"].to_numpy() > 0 if "n_used_pairs" in clusters else None
+    root = choose_root(age, clusters["n_cells"].to_numpy(), usable=usable)
+    if root is None:
+        raise fail(
+            "landscape.root",
+            f"is {LOWEST_AGE}, but no cluster has an age",
+            f"map obs.age in the studies, name a cluster, or write {NO_ROOT}",
+        )
+    return root
+
+
+def _embed(name: str, vectors, root: int | None, settings: LandscapeSettings, metric: str) -> Space:
+    return embed(
+        name,
+        vectors,
+        root,
+        metric=metric,
+        k=settings.neighbours,
+        kernel=settings.kernel,
+        mutual=settings.mutual,
+        n_maps=settings.n_maps,
+        clip=settings.clip,
+    )
+
+
+def _compare(space, data, settings, seed, vectors, metric) -> pd.DataFrame:
+    return compare(
+        space,
+        data.clusters,
+        seed,
+        permutations=settings.permutations,
+        rooted=settings.root == LOWEST_AGE,
+        n_maps=settings.n_maps,
+        vectors=vectors,
+        metric=metric,
+    )
+
+
+def _other_spaces(data: Combined, root: int | None, settings: LandscapeSettings, seed: int):
+    """Yield the statistics of expression space and of what coexpression vectors might merely stand for."""
+    spaces = {}
+    if data.expression is not None:
+        spaces["expression"] = (data.expression, "euclidean")
+        if settings.expression_components:
+            number = settings.expression_components
+            spaces["expression-pca"] = (principal_components(data.expression, number), "euclidean")
+    spaces["diagonal"] = (data.matrix[:, np.flatnonzero(data.diagonal)], settings.distance)
+    if settings.min_expected > 0:
+        spaces["detected"] = (
+            detected_genes(data, settings.min_expected).astype(np.float64),
+            settings.distance,
+        )
+    for name, (vectors, metric) in spaces.items():
+        space = _embed(name, vectors, root, settings, metric)
+        yield _compare(space, data, settings, seed, vectors, metric)
+
+
+def _diagonal_count(data: Combined, settings: LandscapeSettings) -> np.ndarray | int:
+    if not settings.diagonal:
+        return 0
+    genes = best_detected(data, settings.best_detected) if settings.best_detected else None
+    kept = data.diagonal if genes is None else data.diagonal & genes[data.pairs[:, 0]]
+    return np.diff(data.matrix[:, np.flatnonzero(kept)].indptr)
+
+
+def _tell(space: Space, data: Combined) -> None:
+    part = space.diffusion.component
+    logger.info(
+        "%d clusters x %d pairs; %d connected parts, the largest of %d clusters",
+        *data.matrix.shape,
+        part.max() + 1,
+        (part == 0).sum(),
+    )
+    if (alone := int((~space.neighbours.defined).sum())) > 0:
+        logger.warning("%d clusters have no pair in use and stand alone in the landscape", alone)
+    if space.root is not None:
+        logger.info("root: %s", data.clusters["cluster"].iloc[space.root])
+        if (unreached := int(np.isnan(space.pseudotime).sum())) > 0:
+            logger.warning("%d clusters are not connected with the root: no pseudotime", unreached)
+
+
+def parameters(settings: LandscapeSettings) -> dict[str, Any]:
+    """Return the settings as plain values for a file; None becomes an empty text."""
+    return {key: "" if value is None else value for key, value in asdict(settings).items()}

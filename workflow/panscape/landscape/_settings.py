@@ -1,0 +1,95 @@
+"""What a landscape is made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from panscape.landscape._distance import METRICS
+
+LOWEST_AGE, NO_ROOT = "lowest-age", "none"
+KERNELS = ("umap", "gauss")
+PAIR_CORRELATIONS = ("spearman", "pearson")
+
+
+@dataclass(frozen=True)
+class LandscapeSettings:
+    """Settings of :func:`panscape.landscape.build`.
+
+    Parameters
+    ----------
+    distance
+        Between coexpression vectors: ``"cosine"``, ``"euclidean"`` (published) or ``"correlation"``.
+    diagonal, eta, min_expected, symmetric
+        Which values the vectors hold, see :func:`features`.
+    best_detected
+        Use pairs of this many best-detected genes only; 0: all.
+    duplicates
+        Count a cluster as often as it was found (released code); otherwise once.
+    neighbours
+        Neighbours of a cluster in the graph, the cluster itself counted.
+    kernel, mutual
+        See :func:`connectivities`.
+    n_maps
+        Diffusion maps that pseudotime uses.
+    root
+        ``"lowest-age"``, ``"none"`` or the name of a cluster.
+    root_below
+        With ``"lowest-age"``: take the first cluster whose mean age is below this (released code).
+    clip
+        Pseudotime from which on clusters are equally late (released code, by hand); None: no limit.
+    layout_iterations, layout_scaling, layout_gravity, layout_theta, pack
+        See :func:`force_layout`.
+    expression_components
+        Principal components of expression for comparison.
+    permutations
+        Of every permutation null.
+    pair_correlation
+        ``"spearman"`` or ``"pearson"``: of gene pairs with pseudotime.
+    pairs_listed
+        How many pairs are reported, strongest first; 0: all.
+    """
+
+    distance: str = "cosine"
+    diagonal: bool = False
+    eta: float = 0.0
+    min_expected: float = 5.0
+    symmetric: bool = False
+    best_detected: int = 0
+    duplicates: bool = False
+    neighbours: int = 15
+    kernel: str = "umap"
+    mutual: bool = False
+    n_maps: int = 10
+    root: str = LOWEST_AGE
+    root_below: float | None = None
+    clip: float | None = None
+    layout_iterations: int = 500
+    layout_scaling: float = 2.0
+    layout_gravity: float = 1.0
+    layout_theta: float = 1.2
+    pack: bool = True
+    expression_components: int = 20
+    permutations: int = 1000
+    pair_correlation: str = "spearman"
+    pairs_listed: int = 10_000
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("distance", METRICS),
+            ("kernel", KERNELS),
+            ("pair_correlation", PAIR_CORRELATIONS),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
+        if self.neighbours < 2 or self.n_maps < 2:
+            raise ValueError("neighbours and n_maps must be at least 2")
+
+    @classmethod
+    def of(cls, settings: LandscapeSettings | Mapping[str, Any]) -> LandscapeSettings:
+        """Take the settings as they are or from a mapping; keys of other uses (sensitivity) are left."""
+        if isinstance(settings, cls):
+            return settings
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in settings.items() if key in known})

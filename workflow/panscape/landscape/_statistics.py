@@ -1,0 +1,273 @@
+"""Rank correlations, their permutation nulls and the mixing of studies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.stats import rankdata
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A statistic beside its null.
+
+    Parameters
+    ----------
+    value
+        The observed statistic, NaN where it is not defined.
+    null_mean, null_sd
+        Mean and standard deviation (ddof 1) under permutation; of absolute values for correlations.
+    pvalue
+        (1 + permutations at least as extreme) / (1 + permutations), NaN without permutations.
+    n
+        Number of clusters it rests on.
+    """
+
+    value: float
+    null_mean: float = np.nan
+    null_sd: float = np.nan
+    pvalue: float = np.nan
+    n: int = 0
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> float:
+    """Return Spearman's rho over the entries finite in both; NaN for fewer than 3 or a constant one."""
+    usable = np.isfinite(x) & np.isfinite(y)
+    if usable.sum() < 3:
+        return np.nan
+    return _cosine(_centred_ranks(x[usable]), _centred_ranks(y[usable]))
+
+
+def partial_spearman(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray]) -> float:
+    """Return the correlation of the ranks of x and y after regressing both on the ranks of the controls.
+
+    Only entries finite everywhere count; NaN if the controls leave nothing to correlate.
+    """
+    stack = np.stack([x, y, *controls])
+    usable = np.isfinite(stack).all(axis=0)
+    if usable.sum() < len(controls) + 3:
+        return np.nan
+    ranks = np.stack([_centred_ranks(row[usable]) for row in stack])
+    design = ranks[2:].T
+    rest = []
+    for row in ranks[:2]:
+        left = row - design @ np.linalg.lstsq(design, row, rcond=None)[0] if len(controls) else row
+        if left @ left <= 1e-10 * max(row @ row, 1e-300):
+            return np.nan
+        rest.append(left)
+    return _cosine(rest[0], rest[1])
+
+
+def within_groups_spearman(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
+    """Return the mean of the groups' Spearman correlations, weighted by n - 1 of each group."""
+    total = weight = 0.0
+    for group in np.unique(groups):
+        inside = (groups == group) & np.isfinite(x) & np.isfinite(y)
+        rho = spearman(x[inside], y[inside])
+        if np.isfinite(rho):
+            total += rho * (inside.sum() - 1)
+            weight += inside.sum() - 1
+    return total / weight if weight else np.nan
+
+
+def _centred_ranks(values: np.ndarray) -> np.ndarray:
+    ranks = rankdata(values, axis=0)
+    return ranks - ranks.mean(axis=0)
+
+
+def _cosine(x: np.ndarray, y: np.ndarray) -> float:
+    scale = np.sqrt((x @ x) * (y @ y))
+    return float(np.clip(x @ y / scale, -1, 1)) if scale > 0 else np.nan
+
+
+def correlation_pvalues(rho: np.ndarray, n: int) -> np.ndarray:
+    """Return two-sided p-values of correlations of n pairs by Student's t with n - 2 degrees of freedom.
+
+    Clusters that share cells are not independent, so these rank; the permutation nulls test.
+    """
+    from scipy.stats import t
+
+    rho = np.asarray(rho, dtype=np.float64)
+    if n < 3:
+        return np.full(rho.shape, np.nan)
+    with np.errstate(divide="ignore"):
+        score = np.abs(rho) * np.sqrt((n - 2) / np.maximum(1 - rho**2, 0))
+    return np.where(np.isnan(rho), np.nan, 2 * t.sf(score, n - 2))
+
+
+def benjamini_hochberg(pvalues: np.ndarray) -> np.ndarray:
+    """Return false discovery rates (Benjamini & Hochberg 1995); NaN stays NaN and is not counted."""
+    pvalues = np.asarray(pvalues, dtype=np.float64)
+    found = np.full(pvalues.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(pvalues))
+    order = known[np.argsort(-pvalues[known], kind="stable")]
+    count = len(order)
+    scaled = pvalues[order] * count / np.arange(count, 0, -1)
+    found[order] = np.minimum(np.minimum.accumulate(scaled), 1.0)
+    return found
+
+
+def permutation_test(
+    statistic: Callable[[np.ndarray], float],
+    labels: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    permutations: int = 1000,
+    absolute: bool = True,
+    groups: np.ndarray | None = None,
+) -> Tested:
+    """Compare a statistic of labels with its values under permuted labels.
+
+    Parameters
+    ----------
+    statistic
+        Takes labels (n,), returns a number.
+    labels
+        (n,) observed labels.
+    rng
+        Source of the permutations.
+    permutations
+        How many; 0 gives the value alone.
+    absolute
+        Two-sided: absolute values are compared and described. Otherwise one-sided, large is extreme.
+    groups
+        (n,) optional: labels are permuted within groups only.
+    """
+    value = float(statistic(labels))
+    if permutations == 0 or np.isnan(value):
+        return Tested(value, n=len(labels))
+    null = np.empty(permutations)
+    for turn in range(permutations):
+        null[turn] = statistic(_permuted(labels, rng, groups))
+    if absolute:
+        null = np.abs(null)
+    null = null[np.isfinite(null)]
+    if len(null) < 2:
+        return Tested(value, n=len(labels))
+    extreme = null >= (abs(value) if absolute else value) - 1e-12
+    pvalue = (1 + extreme.sum()) / (1 + len(null))
+    return Tested(value, float(null.mean()), float(null.std(ddof=1)), float(pvalue), len(labels))
+
+
+def _permuted(labels, rng, groups):
+    if groups is None:
+        return rng.permutation(labels)
+    found = labels.copy()
+    for group in np.unique(groups):
+        inside = np.flatnonzero(groups == group)
+        found[inside] = labels[rng.permutation(inside)]
+    return found
+
+
+def other_study_share(index: np.ndarray, study: np.ndarray) -> float:
+    """Return the mean share of a node's neighbours that belong to other studies, in [0, 1].
+
+    Parameters
+    ----------
+    index
+        (n, k) neighbours, -1 where missing; nodes without any do not count.
+    study
+        (n,) study of each node.
+    """
+    known = index >= 0
+    other = (study[np.where(known, index, 0)] != study[:, None]) & known
+    number = known.sum(axis=1)
+    counted = number > 0
+    return float((other.sum(axis=1)[counted] / number[counted]).mean()) if counted.any() else np.nan
+
+
+def study_entropy(index: np.ndarray, study: np.ndarray) -> float:
+    """Return the mean entropy of the studies among a node and its neighbours, 0 (one study) to 1 (even).
+
+    The entropy is divided by the logarithm of the number of studies; NaN for a single study.
+    """
+    names, code = np.unique(study, return_inverse=True)
+    known = index >= 0
+    counted = known.any(axis=1)
+    if len(names) < 2 or not counted.any():
+        return np.nan
+    count = np.zeros((len(study), len(names)))
+    count[np.arange(len(study)), code] += 1
+    for place in range(index.shape[1]):
+        rows = np.flatnonzero(known[:, place])
+        count[rows, code[index[rows, place]]] += 1
+    share = count / count.sum(axis=1, keepdims=True)
+    entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(axis=1) / np.log(len(names))
+    return float(entropy[counted].mean())
+
+
+def spearman_columns(values: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return Spearman's rho of each column with y; NaN for constant columns.
+
+    Parameters
+    ----------
+    values
+        (n, p) dense, finite.
+    y
+        (n,) finite.
+    """
+    ranks = _centred_ranks(np.asarray(values, dtype=np.float64))
+    other = _centred_ranks(y)
+    scale = np.sqrt((ranks**2).sum(axis=0) * (other @ other))
+    return np.divide(other @ ranks, scale, out=np.full(ranks.shape[1], np.nan), where=scale > 0).clip(-1, 1)
+
+
+def sparse_column_correlations(
+    matrix: sparse.csr_matrix, y: np.ndarray, *, method: str = "spearman"
+) -> np.ndarray:
+    """Correlate each column of a sparse matrix with y by one matrix-vector product.
+
+    For Spearman the values are replaced by their rank minus the rank of zero, which keeps the matrix sparse
+    and changes no correlation.
+
+    Parameters
+    ----------
+    matrix
+        (n, p) CSR.
+    y
+        (n,) finite.
+    method
+        ``"spearman"`` or ``"pearson"``.
+
+    Returns
+    -------
+    (p,) correlations, NaN for constant columns.
+    """
+    if method not in ("spearman", "pearson"):
+        raise ValueError(f"method must be spearman or pearson, found {method!r}")
+    columns = sparse.csc_matrix(matrix, dtype=np.float64, copy=True)
+    columns.eliminate_zeros()
+    count = columns.shape[0]
+    if method == "spearman":
+        _rank_nonzeros(columns)
+        y = rankdata(y)
+    y = y - y.mean()
+    total = np.asarray(columns.sum(axis=0)).ravel()
+    square = np.asarray(columns.multiply(columns).sum(axis=0)).ravel() - total**2 / count
+    scale = np.sqrt(np.maximum(square, 0) * (y @ y))
+    product = columns.T @ y
+    usable = scale > 1e-9 * np.sqrt(count) if method == "spearman" else square > 1e-12 * (total**2 + 1e-300)
+    return np.divide(product, scale, out=np.full(len(product), np.nan), where=usable & (scale > 0)).clip(
+        -1, 1
+    )
+
+
+def _rank_nonzeros(columns: sparse.csc_matrix) -> None:
+    """Replace, in place, each stored value by (its average rank in the column) - (the average rank of 0)."""
+    count, width = columns.shape
+    if columns.nnz == 0:
+        return
+    owner = np.repeat(np.arange(width), np.diff(columns.indptr))
+    order = np.lexsort((columns.data, owner))
+    values, owner = columns.data[order], owner[order]
+    place = np.arange(len(values)) - columns.indptr[owner]
+    first = np.flatnonzero(np.r_[True, (np.diff(owner) != 0) | (np.diff(values) != 0)])
+    length = np.diff(np.r_[first, len(values)])
+    average = np.repeat(place[first] + (length + 1) / 2, length)
+    zeros = count - np.diff(columns.indptr)
+    negative = np.bincount(owner, values < 0, minlength=width)
+    rank = np.where(values > 0, average + zeros[owner], average)
+    columns.data[order] = rank - (negative + (zeros + 1) / 2)[owner]

@@ -1,0 +1,253 @@
+"""Figures along pseudotime: age, genes, gene pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from panscape.figures import PSEUDOTIME
+from panscape.plot._palette import DIVERGING, SEQUENTIAL, categorical
+from panscape.plot._style import DOUBLE, GREY, INK, legend_outside, new_figure, style
+from panscape.plot._view import View
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_BINS = 40
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A number beside its null.
+
+    Parameters
+    ----------
+    value
+        The observed number.
+    null_mean, null_sd
+        Mean and standard deviation under the null; NaN where there is none.
+    pvalue
+        Of the value under the null, in [0, 1]; NaN where there is none.
+    n
+        How many clusters it rests on.
+    """
+
+    value: float
+    null_mean: float = np.nan
+    null_sd: float = np.nan
+    pvalue: float = np.nan
+    n: int = 0
+
+    def sentence(self, symbol: str) -> str:
+        """Return e.g. ``ρ = 0.91 (null 0.00 ± 0.07, p = 0.001, n = 214)``."""
+        if not np.isfinite(self.value):
+            return f"{symbol}: not defined"
+        inner = []
+        if np.isfinite(self.null_mean):
+            spread = f" ± {self.null_sd:.2f}" if np.isfinite(self.null_sd) else ""
+            inner.append(f"null {self.null_mean:.2f}{spread}")
+        if np.isfinite(self.pvalue):
+            inner.append(f"p = {self.pvalue:.2g}")
+        if self.n:
+            inner.append(f"n = {self.n}")
+        return f"{symbol} = {self.value:.2f}" + (f" ({', '.join(inner)})" if inner else "")
+
+
+def plot_pseudotime_age(view: View, statistic: Statistic | None = None) -> Figure:
+    """Draw pseudotime against age, coloured by study, with Spearman's rho and its null in the title."""
+    with style():
+        fig = new_figure(DOUBLE * 0.72, 3.4)
+        ax = fig.add_subplot()
+        x, y = view.values(PSEUDOTIME), view.values("age")
+        both = np.isfinite(x) & np.isfinite(y)
+        _by_study(view, ax, x, y, both, legend=True)
+        ax.set_xlabel(view.label(PSEUDOTIME))
+        ax.set_ylabel(f"Mean {view.label('age')[0].lower()}{view.label('age')[1:]}")
+        ax.set_title("Pseudotime against age")
+        if statistic is not None:
+            _subtitle(ax, f"Spearman {statistic.sentence('ρ')}")
+        if (~both).any():
+            note = f"Not shown: {int((~both).sum())} of {len(both)} clusters without pseudotime or age."
+            _footnote(fig, note)
+    return fig
+
+
+def plot_along(
+    values: np.ndarray, names: Sequence[str], view: View, *, rhos: Sequence[float], title: str, unit: str
+) -> Figure:
+    """Draw small multiples: one panel per gene (or pair), its values over pseudotime, coloured by study.
+
+    The line is a running median over a tenth of the clusters.
+
+    Parameters
+    ----------
+    values
+        float (n_names, n_clusters).
+    names
+        Panel titles.
+    view
+        The landscape.
+    rhos
+        Spearman's rho of each row with pseudotime, printed in the panel.
+    title, unit
+        Of the figure and of the values.
+    """
+    with style():
+        columns = min(4, max(len(names), 1))
+        rows = max(-(-len(names) // columns), 1)
+        fig = new_figure(DOUBLE, 0.55 + 1.45 * rows)
+        if not len(names):
+            return _empty(fig, title, "There is nothing to show: no gene varies along pseudotime.")
+        fig.suptitle(title, x=0.01, ha="left", fontsize=8.5, fontweight="bold")
+        axes = fig.subplots(rows, columns, sharex=True, squeeze=False).ravel()
+        x = view.values(PSEUDOTIME)
+        for ax, name, row, rho in zip(axes, names, values, rhos, strict=False):
+            known = np.isfinite(x) & np.isfinite(row)
+            _by_study(view, ax, x, row, known, legend=ax is axes[columns - 1], size=7)
+            middle, line = running_median(x[known], row[known])
+            ax.plot(middle, line, color=INK, linewidth=1.1, zorder=4)
+            ax.set_title(f"{name}", fontsize=8, fontstyle="italic", pad=3)
+            ax.text(1, 1.02, f"ρ {rho:+.2f}", transform=ax.transAxes, ha="right", va="bottom", fontsize=6.5)
+        for ax in axes[len(names) :]:
+            ax.set_axis_off()
+        fig.supxlabel(view.label(PSEUDOTIME), fontsize=8)
+        fig.supylabel(unit, fontsize=8)
+    return fig
+
+
+def plot_heatmap(
+    values: np.ndarray, names: Sequence[str], view: View, *, title: str, unit: str, standardise: bool = True
+) -> Figure:
+    """Draw rows (genes or pairs) over pseudotime as a heat map, with mean age above.
+
+    Clusters are ordered by pseudotime and averaged in at most forty bins of equal numbers of clusters.
+
+    Parameters
+    ----------
+    values
+        float (n_names, n_clusters).
+    names
+        Row labels, drawn from the top.
+    view
+        The landscape.
+    title, unit
+        Of the figure and of the values.
+    standardise
+        Show each row in its own standard deviations around its own mean over all bins.
+    """
+    with style():
+        fig = new_figure(DOUBLE * 0.8, 1.3 + 0.135 * max(len(names), 4))
+        x = view.values(PSEUDOTIME)
+        order = np.argsort(np.where(np.isfinite(x), x, np.inf), kind="stable")[: np.isfinite(x).sum()]
+        if not len(names) or not len(order):
+            return _empty(fig, title, "There is nothing to show: no row varies along pseudotime.")
+        bins = np.array_split(order, min(_BINS, len(order)))
+        table = np.stack([values[:, part].mean(axis=1) for part in bins], axis=1)
+        if standardise:
+            spread = table.std(axis=1, keepdims=True)
+            table = (table - table.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+        ages = view.values("age")
+        heights = [1, max(len(names), 4)]
+        top, body = fig.subplots(2, 1, sharex=True, height_ratios=heights)
+        strip = [np.nanmean(ages[part]) if np.isfinite(ages[part]).any() else np.nan for part in bins]
+        _strip(fig, top, np.array(strip), view.label("age"))
+        top.set_title(title)
+        limit = 2.0 if standardise else max(float(np.abs(table).max()), 1e-9)
+        image = body.imshow(
+            table, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest"
+        )
+        body.set_yticks(range(len(names)), names, fontsize=6.5, fontstyle="italic")
+        body.set_xticks(*_ticks(x, bins))
+        body.tick_params(length=1.5)
+        body.spines[:].set_visible(False)
+        body.set_xlabel(f"{view.label(PSEUDOTIME)}; {len(bins)} bins of about {len(bins[0])} clusters")
+        bar = fig.colorbar(
+            image,
+            ax=body,
+            shrink=0.6,
+            aspect=18,
+            pad=0.02,
+            anchor=(0.0, 1.0),
+            extend="both" if standardise else "neither",
+        )
+        bar.outline.set_visible(False)
+        bar.set_label(f"{unit}\n(row z-score)" if standardise else unit)
+    return fig
+
+
+def running_median(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the running medians of x and y over windows of a tenth of the points (at least five)."""
+    order = np.argsort(x, kind="stable")
+    width = min(max(len(x) // 10, 5), max(len(x), 1))
+    if len(x) == 0:
+        return x, y
+    windows = [
+        np.lib.stride_tricks.sliding_window_view(part[order], width)
+        for part in (np.asarray(x), np.asarray(y))
+    ]
+    middle, line = (np.median(part, axis=1) for part in windows)
+    return middle, line
+
+
+def _by_study(view: View, ax: Axes, x, y, mask, *, legend: bool, size: float = 14) -> None:
+    studies = view.obs["study"] if "study" in view.obs else ["all"] * len(view.obs)
+    looks, codes = categorical(studies)
+    handles = []
+    for code, look in enumerate(looks):
+        keep = mask & (codes == code)
+        ax.scatter(
+            x[keep],
+            y[keep],
+            s=size,
+            color=look.colour,
+            marker=look.marker,
+            alpha=0.75,
+            linewidths=0,
+            zorder=3,
+        )
+        handles.append(ax.scatter([], [], s=18, color=look.colour, marker=look.marker, linewidths=0))
+    if legend:
+        legend_outside(ax, handles, [look.label for look in looks], title="Study")
+
+
+def _strip(fig: Figure, ax: Axes, values: np.ndarray, label: str) -> None:
+    from matplotlib import colormaps
+
+    cmap = colormaps[SEQUENTIAL].with_extremes(bad=GREY)
+    image = ax.imshow(np.ma.masked_invalid(values)[None], aspect="auto", cmap=cmap, interpolation="nearest")
+    ax.set_yticks([0], ["mean age"])
+    ax.tick_params(length=0, labelbottom=False)
+    ax.spines[:].set_visible(False)
+    if np.isfinite(values).any():
+        bar = fig.colorbar(image, ax=ax, orientation="vertical", aspect=3.5, pad=0.02, anchor=(0.0, 0.5))
+        bar.outline.set_visible(False)
+        bar.set_label(label, fontsize=6, rotation=0, ha="left", va="center")
+        bar.ax.tick_params(labelsize=6)
+        low, high = np.nanmin(values), np.nanmax(values)
+        bar.set_ticks([low, high], labels=[f"{low:.3g}", f"{high:.3g}"])
+
+
+def _ticks(x: np.ndarray, bins: Sequence[np.ndarray]) -> tuple[np.ndarray, list[str]]:
+    places = np.unique(np.linspace(0, len(bins) - 1, min(6, len(bins))).round().astype(int))
+    return places, [f"{np.median(x[bins[place]]):.2f}" for place in places]
+
+
+def _subtitle(ax: Axes, text: str) -> None:
+    ax.set_title(f"{ax.get_title(loc='left')}\n", loc="left")
+    ax.text(0, 1.02, text, transform=ax.transAxes, fontsize=7.5, va="bottom")
+
+
+def _footnote(fig: Figure, text: str) -> None:
+    fig.supxlabel(text, x=0.01, ha="left", fontsize=7, color="#6b6b6b")
+
+
+def _empty(fig: Figure, title: str, text: str) -> Figure:
+    ax = fig.add_subplot()
+    ax.set_axis_off()
+    ax.set_title(title)
+    ax.text(0, 0.9, text, transform=ax.transAxes, va="top")
+    return fig

@@ -1,0 +1,24 @@
+"""From a study's counts to the cells and genes that the analysis uses."""
+
+from panscape.preprocess._genes import SCORES, select_genes
+from panscape.preprocess._normalise import HOW, normalise
+from panscape.preprocess._patterns import exclusions, gene_group, pattern
+from panscape.preprocess._plot import plot_qc
+from panscape.preprocess._qc import Qc, qc
+from panscape.preprocess._settings import QcSettings
+from panscape.preprocess._study import filter_study
+
+__all__ = [
+    "HOW",
+    "SCORES",
+    "Qc",
+    "QcSettings",
+    "exclusions",
+    "filter_study",
+    "gene_group",
+    "normalise",
+    "pattern",
+    "plot_qc",
+    "qc",
+    "select_genes",
+]

@@ -1,0 +1,56 @@
+"""Normalised expression of counts."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+HOW = ("log1p", "depth-log1p")
+
+
+def normalise(
+    counts: sparse.csr_matrix, totals: np.ndarray, how: str = "depth-log1p", target: float | None = None
+) -> sparse.csr_matrix:
+    """Return log expression.
+
+    Parameters
+    ----------
+    counts
+        CSR, cells x genes: raw counts.
+    totals
+        (n_cells,): counts of each cell over all genes that passed quality control, which may be more genes
+        than `counts` has.
+    how
+        ``"log1p"``: log(1 + count), as in the Coscape paper and its released code.
+        ``"depth-log1p"``: log(1 + count / total * target).
+    target
+        The total that cells are scaled to; None takes the median of `totals`. Give the study's median when
+        `counts` holds a part of its cells.
+
+    Returns
+    -------
+    CSR of the same non-zero values, float (float64 if `counts` is, else float32); `counts` is not changed.
+
+    Raises
+    ------
+    ValueError
+        For another `how`, or totals that do not fit the counts.
+    """
+    if how not in HOW:
+        raise ValueError(f"normalisation {how!r} is not one of {HOW}")
+    dtype = np.float64 if counts.dtype == np.float64 else np.float32
+    values = counts.data.astype(dtype)  # a copy
+    if how == "depth-log1p":
+        totals = np.asarray(totals, dtype=np.float64)
+        if totals.shape != (counts.shape[0],):
+            raise ValueError(f"{totals.shape} totals for {counts.shape[0]} cells")
+        filled = np.diff(counts.indptr)
+        if (totals[filled > 0] <= 0).any():
+            raise ValueError("a cell with counts has no total")
+        if target is None:
+            target = float(np.median(totals)) if len(totals) else 1.0
+        # empty cells have no values to scale
+        scale = np.divide(target, totals, out=np.zeros_like(totals), where=totals > 0)
+        values *= np.repeat(scale, filled).astype(dtype)
+    np.log1p(values, out=values)
+    return sparse.csr_matrix((values, counts.indices.copy(), counts.indptr.copy()), shape=counts.shape)

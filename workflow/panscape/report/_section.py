@@ -1,0 +1,61 @@
+"""A section of the report: one per stage, found in :data:`panscape.report.sections.SECTIONS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from panscape.report._blocks import Block, Paragraph
+from panscape.report._results import Results
+
+
+def _nothing(results: Results) -> list[str]:
+    return []
+
+
+@dataclass(frozen=True)
+class Section:
+    """A stage's part of the report.
+
+    Parameters
+    ----------
+    name
+        Name of the stage (and of its target); the anchor in the page.
+    title
+        Heading.
+    needs
+        Files without which there is nothing to report, relative to ``results/{collection}``; ``*`` stands
+        for any study.
+    blocks
+        Makes the section's content.
+    headline
+        Sentences for the summary at the top of the report.
+    methods
+        Sentences for the Methods paragraph, with the settings in them.
+    references
+        Of the methods used, as they are cited.
+    optional
+        An optional section without its files is left out without a word.
+    """
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    blocks: Callable[[Results], Sequence[Block]]
+    headline: Callable[[Results], Sequence[str]] = _nothing
+    methods: Callable[[Results], Sequence[str]] = _nothing
+    references: tuple[str, ...] = ()
+    optional: bool = False
+
+    def ran(self, results: Results) -> bool:
+        """Tell whether the stage's files are there."""
+        return results.has(*self.needs)
+
+    def content(self, results: Results) -> list[Block]:
+        """Return the section's blocks, or the sentence that says why there are none."""
+        if self.ran(results):
+            return list(self.blocks(results))
+        text = (
+            f"This stage is not part of this report: run `snakemake {self.name}` with the collection's YAML."
+        )
+        return [Paragraph(text, "note")]

@@ -1,0 +1,18 @@
+"""The sections of the report, in the order of the page.
+
+A new stage adds a module with one :class:`~panscape.report.Section` and its line here.
+"""
+
+from panscape.report._section import Section
+from panscape.report.sections import along, coexpression, landscape, panclust, preprocess, truth
+
+SECTIONS: tuple[Section, ...] = (
+    preprocess.SECTION,
+    panclust.SECTION,
+    coexpression.SECTION,
+    landscape.SECTION,
+    along.SECTION,
+    truth.SECTION,
+)
+
+__all__ = ["SECTIONS"]

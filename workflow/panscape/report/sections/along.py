@@ -1,0 +1,114 @@
+"""Genes and gene pairs that change along pseudotime."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from panscape import figures
+from panscape.report._blocks import Block, Heading, Paragraph, table
+from panscape.report._format import count, percent, plural
+from panscape.report._results import Results, caption
+from panscape.report._section import Section
+
+GENES, PAIRS = "landscape/genes.tsv", "landscape/pairs.tsv"
+FIGURES = "landscape/figures"
+LEVEL = 0.05
+_TITLES = {
+    "gene_a": "gene",
+    "gene_b": "gene",
+    "rho": "ρ",
+    "pvalue": "p",
+    "fdr": "FDR",
+    "rho_within": "ρ within studies",
+    "detection": "cells expressing it (share)",
+    "n_clusters": "clusters with the pair",
+}
+
+
+def genes(results: Results) -> pd.DataFrame:
+    """Return the genes by the strength of their change."""
+    return by_strength(results.table(GENES, dtype={"gene": str}))
+
+
+def pairs(results: Results) -> pd.DataFrame:
+    """Return the gene pairs by the strength of their change."""
+    return by_strength(results.table(PAIRS, dtype={"gene_a": str, "gene_b": str}))
+
+
+def by_strength(table_: pd.DataFrame) -> pd.DataFrame:
+    """Sort rows by the absolute value of `rho`, undefined ones last."""
+    return table_.sort_values(
+        "rho", key=lambda rho: rho.abs(), ascending=False, kind="stable", ignore_index=True
+    )
+
+
+def _blocks(results: Results) -> list[Block]:
+    limit = results.settings("report").get("table_rows", 20)
+    columns = ["gene", "rho", "pvalue", "fdr"]
+    found = genes(results)
+    blocks: list[Block] = [
+        Paragraph(
+            "Genes are ranked by Spearman's ρ of their mean expression in a cluster with the cluster's "
+            "pseudotime, "
+            "pairs by that of their coexpression. Clusters share cells, so p-values and false discovery "
+            "rates rank "
+            "and do not test.",
+        ),
+        Heading("Genes"),
+        *_pictures(results, ("genes-heatmap", "genes_heatmap"), ("genes-along", "genes_along")),
+        table(
+            _in_order(found, columns),
+            titles=_TITLES,
+            file=GENES,
+            limit=limit,
+            caption="Genes along pseudotime, strongest first.",
+        ),
+    ]
+    if results.has(PAIRS):
+        columns = ["gene_a", "gene_b", "rho", "pvalue", "fdr"]
+        blocks += [
+            Heading("Gene pairs"),
+            *_pictures(results, ("pairs-heatmap", "pairs_heatmap")),
+            table(
+                _in_order(pairs(results), columns),
+                titles=_TITLES,
+                file=PAIRS,
+                limit=limit,
+                caption="Gene pairs whose coexpression changes along pseudotime, strongest first.",
+            ),
+        ]
+    return blocks
+
+
+def _in_order(table_: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Return the usual columns first, then whatever else the stage adds."""
+    first = [name for name in columns if name in table_.columns]
+    return table_[[*first, *(name for name in table_.columns if name not in first)]]
+
+
+def _pictures(results: Results, *wanted: tuple[str, str]) -> list[Block]:
+    titles = figures.landscape(results.config)
+    drawn = results.figures(f"{FIGURES}/*")
+    return [
+        results.picture(f"{FIGURES}/{name}", titles[name], caption=caption(text))
+        for name, text in wanted
+        if f"{FIGURES}/{name}" in drawn
+    ]
+
+
+def _headline(results: Results) -> list[str]:
+    found = genes(results)
+    known = found.dropna(subset=["rho"])
+    if known.empty:
+        return []
+    passing = int((known["fdr"] < LEVEL).sum())
+    best = known.iloc[0]
+    direction = "rises" if best["rho"] > 0 else "falls"
+    return [
+        f"Expression of {count(passing)} of {plural(len(known), 'gene')} ({percent(passing / len(known))}) "
+        "changes along "
+        f"pseudotime at FDR < {LEVEL}; {best['gene']} {direction} most (ρ = {best['rho']:.2f})."
+    ]
+
+
+SECTION = Section("along", "Genes and pairs along pseudotime", (GENES,), _blocks, headline=_headline)

@@ -1,0 +1,106 @@
+"""Panclusters: every cluster of every resolution and level."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from panscape.report._blocks import Block, Paragraph, table
+from panscape.report._format import count, listing, plural
+from panscape.report._results import Results
+from panscape.report._section import Section
+
+CLUSTERS = "panclust/*/clusters.tsv"
+
+
+def clusters(results: Results) -> pd.DataFrame:
+    """Return the clusters of all studies."""
+    found = results.table(CLUSTERS, dtype={"cluster": str, "study": str, "parent": str, "duplicates": str})
+    order = {study: place for place, study in enumerate(results.studies)}
+    return found.sort_values("study", key=lambda study: study.map(order), kind="stable", ignore_index=True)
+
+
+def _blocks(results: Results) -> list[Block]:
+    found = clusters(results)
+    again = int(found["multiplicity"].sum() - len(found))
+    return [
+        Paragraph(
+            f"{plural(len(found), 'pancluster')} in all: each study's cells were clustered at several "
+            "resolutions, "
+            "and every agglomeration level on the way is kept (level 0 is the finest). "
+            f"{plural(again, 'cluster')} with exactly the same cells as another one "
+            f"{'is' if again == 1 else 'are'} stored once and counted as its multiplicity."
+        ),
+        table(per_resolution(found), caption="Panclusters per study and resolution."),
+    ]
+
+
+def per_resolution(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the clusters per study and resolution (per level from the finest), and their sizes."""
+    rows = []
+    for (study, resolution), inside in found.groupby(["study", "resolution"], sort=False, dropna=False):
+        levels = inside["level"].value_counts().sort_index()
+        rows.append(
+            {
+                "study": study,
+                "order": -1.0 if pd.isna(resolution) else resolution,
+                "resolution": "all cells" if pd.isna(resolution) else f"{resolution:g}",
+                "clusters": len(inside),
+                "at level 0, 1, 2 …": ", ".join(
+                    str(levels.get(level, 0)) for level in range(int(levels.index.max()) + 1)
+                )
+                if len(levels)
+                else "",
+                "smallest (cells)": inside["n_cells"].min(),
+                "median (cells)": inside["n_cells"].median(),
+                "largest (cells)": inside["n_cells"].max(),
+            }
+        )
+    place = {study: at for at, study in enumerate(dict.fromkeys(found["study"]))}
+    rows.sort(key=lambda row: (place[row["study"]], row["order"]))
+    return pd.DataFrame(rows).drop(columns="order")
+
+
+def _headline(results: Results) -> list[str]:
+    found = clusters(results)
+    each = found.groupby("study", sort=False).size()
+    spread = f"{count(each.min())} to {count(each.max())}" if each.min() < each.max() else count(each.min())
+    return [f"{plural(len(found), 'pancluster')}, {spread} per study."]
+
+
+def _methods(results: Results) -> list[str]:
+    settings = results.settings("panclust")
+    algorithm = settings.get("algorithm", "louvain").capitalize()
+    graph = (
+        f"the {settings['n_neighbors']} nearest neighbours"
+        if "n_neighbors" in settings
+        else "nearest neighbours"
+    )
+    space = f" in {settings['n_components']} principal components" if "n_components" in settings else ""
+    resolutions = settings.get("resolutions") or ()
+    at = f" at resolutions {listing([f'{value:g}' for value in resolutions])}" if len(resolutions) else ""
+    least = f" with at least {count(settings['min_cells'])} cells" if "min_cells" in settings else ""
+    if algorithm == "Ward":
+        return [
+            f"Cells of each study were joined in a Ward tree{space}; its nodes{least} are the panclusters."
+        ]
+    return [
+        f"Cells of each study were clustered by {algorithm}{at} on the graph of {graph}{space}; the clusters "
+        "of every "
+        f"agglomeration level{least} are the panclusters."
+    ]
+
+
+SECTION = Section(
+    "panclust",
+    "Panclusters",
+    (CLUSTERS,),
+    _blocks,
+    headline=_headline,
+    methods=_methods,
+    references=(
+        "Blondel VD, Guillaume J-L, Lambiotte R, Lefebvre E (2008). Fast unfolding of communities in large "
+        "networks. J Stat Mech P10008.",
+        "Csárdi G, Nepusz T (2006). The igraph software package for complex network research. InterJournal "
+        "Complex Systems 1695.",
+    ),
+)

@@ -1,0 +1,197 @@
+"""Studies, quality control and the choice of genes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from panscape.report._blocks import Block, Fold, Heading, Paragraph, table
+from panscape.report._format import count, listing, percent, plural
+from panscape.report._results import Results
+from panscape.report._section import Section
+
+QC, GENES = "preprocess/qc.tsv", "preprocess/genes.tsv"
+SHOWN = 6  # figures before the rest is folded away
+_FIGURE = (
+    "Counts, detected genes and the shares of mitochondrial and ribosomal counts of all cells of the input, "
+    "per study. "
+    "Dashed lines are limits; grey cells were removed by one of them or by the study's own filter."
+)
+
+
+def selected_genes(results: Results) -> list[str]:
+    """Return the genes that were analysed, in their order."""
+    genes = results.table(GENES, dtype={"gene": str})
+    return genes.loc[genes["selected"], "gene"].tolist()
+
+
+def _blocks(results: Results) -> list[Block]:
+    qc = results.table(QC, dtype={"study": str, "filter": str})
+    blocks: list[Block] = [
+        table(_overview(results), caption="The studies as they enter the analysis."),
+        Heading("Quality control"),
+        Paragraph(
+            "Filters act in the order of the table; a cell that fails several of them counts for the first."
+        ),
+        table(qc_matrix(qc), caption="Removed by each filter, in brackets what is left after it.", file=QC),
+    ]
+    pictures = [
+        results.picture(stem, f"Quality control of {stem.split('/')[1]}")
+        for stem in results.figures("preprocess/*/qc")
+    ]
+    if pictures:
+        blocks.append(Paragraph(_FIGURE, "note"))
+        blocks += pictures[:SHOWN]
+    if pictures[SHOWN:]:
+        blocks.append(
+            Fold(f"{plural(len(pictures) - SHOWN, 'more study', 'more studies')}", tuple(pictures[SHOWN:]))
+        )
+    return [*blocks, *_genes(results)]
+
+
+def cell_counts(results: Results) -> pd.DataFrame:
+    """Return, per study, the cells `read` and `kept`, and the `genes` kept."""
+    qc = results.table(QC, dtype={"study": str, "filter": str})
+    cells, genes = (qc[qc["unit"] == unit].groupby("study", sort=False) for unit in ("cells", "genes"))
+    read = cells["left"].first() + cells["removed"].first()
+    return pd.DataFrame({"read": read, "kept": cells["left"].last(), "genes": genes["left"].last()})
+
+
+def _overview(results: Results) -> pd.DataFrame:
+    """Return one row per study: what the configuration and the tables know of it."""
+    counts = cell_counts(results)
+    rows = []
+    for study in results.studies_config:
+        row = {"study": study["id"], "source": _source(study)}
+        if study["id"] in counts.index:
+            own = counts.loc[study["id"]]
+            row |= {"cells read": own["read"], "cells kept": own["kept"], "genes kept": own["genes"]}
+        rows.append(row | {"annotations": ", ".join(study.get("obs", {})) or "none"})
+    return pd.DataFrame(rows)
+
+
+def _source(study: Mapping[str, Any]) -> str:
+    """Return where a study comes from: the file's name, not where it lies on somebody's disk."""
+    if study.get("simulated"):
+        return f"simulated ({study['simulated']})"
+    return study.get("url") or Path(study.get("path") or "unknown").name
+
+
+def qc_matrix(qc: pd.DataFrame) -> pd.DataFrame:
+    """Return filters as rows (with their limits) and studies as columns: ``removed (left)``."""
+    text = [
+        count(left) if name == "input" else f"{count(removed)} ({count(left)})"
+        for name, removed, left in zip(qc["filter"], qc["removed"], qc["left"], strict=True)
+    ]
+    order = list(dict.fromkeys(qc["study"]))
+    wide = qc.assign(text=text).pivot_table(
+        index=["filter", "unit"], columns="study", values="text", aggfunc="first", sort=False
+    )
+    limits = qc.groupby("filter", sort=False)["limit"].agg(_limits)
+    wide = wide[order].fillna("–").rename_axis(columns=None).reset_index()
+    wide.insert(1, "limit", wide["filter"].map(limits))
+    return wide.rename(columns={"unit": "counts"})
+
+
+def _limits(values: pd.Series) -> str:
+    """Return the limits of a filter over the studies: one value, or the range where they differ."""
+    known = values.dropna()
+    if known.empty:
+        return ""
+    low, high = known.min(), known.max()
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def _genes(results: Results) -> list[Block]:
+    genes = results.table(GENES, dtype={"gene": str})
+    chosen = genes[genes["selected"]]
+    ranks = [name for name in genes.columns if name.startswith("rank_")]
+    shown = chosen[["gene", *ranks]]
+    return [
+        Heading("Genes"),
+        Paragraph(
+            f"{plural(len(genes), 'gene')} are present in every study; the {count(len(chosen))} that are "
+            "highly "
+            "variable in each of them are analysed."
+        ),
+        Fold(
+            "Genes that were chosen, and their dispersion ranks",
+            (
+                table(
+                    shown,
+                    titles={name: f"rank in {name.removeprefix('rank_')}" for name in ranks},
+                    caption="Rank 1 is the most variable gene of a study.",
+                    file=GENES,
+                    limit=results.settings("report").get("table_rows", 20),
+                ),
+            ),
+        ),
+    ]
+
+
+def _headline(results: Results) -> list[str]:
+    counts = cell_counts(results)
+    read, kept = int(counts["read"].sum()), int(counts["kept"].sum())
+    genes = len(selected_genes(results))
+    return [
+        f"{plural(len(results.studies), 'study', 'studies')} with {plural(kept, 'cell')} after quality "
+        "control "
+        f"({percent(kept / read) if read else '–'} of {count(read)}) and {plural(genes, 'gene')}."
+    ]
+
+
+def _methods(results: Results) -> list[str]:
+    settings = results.settings("preprocess")
+    genes = len(selected_genes(results))
+    own = [study["id"] for study in results.studies_config if study.get("qc") or study.get("keep")]
+    excluded = settings.get("exclude_genes")
+    return [
+        f"Counts of {plural(len(results.studies), 'study', 'studies')} ({listing(results.studies)}) were "
+        "filtered per "
+        f"study: {listing(_limits_in_words(settings))}"
+        + (f"; {listing(own)} with limits of their own (see the parameters)." if own else "."),
+        f"Genes were ranked by {_SCORES.get(settings.get('score'), 'variability')} within each study"
+        + (f", {listing([str(name) for name in excluded])} genes excluded" if excluded else "")
+        + f"; the {count(genes)} genes that rank high in every study were kept.",
+        _NORMALISATIONS.get(settings.get("normalisation"), ""),
+    ]
+
+
+_SCORES = {
+    "dispersion": "dispersion (variance over mean of the counts)",
+    "second-moment": "second moment over mean of the counts",
+    "detection": "the number of cells that express them",
+}
+_NORMALISATIONS = {
+    "log1p": "Expression was log(1 + count).",
+    "depth-log1p": "Expression was log(1 + count), counts being divided by the cell's total and multiplied "
+    "by the "
+    "median total of the study.",
+}
+
+
+def _limits_in_words(settings: Mapping[str, Any]) -> list[str]:
+    """Return the filters that are switched on."""
+    words = []
+    for key, text in (("min_counts", "counts"), ("min_genes", "detected genes")):
+        if settings.get(key, 0) > 0:
+            words.append(f"cells with at least {count(settings[key])} {text}")
+    for key, text in (("max_mito", "mitochondrial"), ("max_ribo", "ribosomal")):
+        if settings.get(key, 1) < 1:
+            words.append(f"at most {percent(settings[key])} {text} counts")
+    if settings.get("min_cells_per_gene", 0) > 0:
+        words.append(f"genes detected in at least {plural(settings['min_cells_per_gene'], 'cell')}")
+    return words or ["no limits"]
+
+
+SECTION = Section(
+    "preprocess",
+    "Studies, quality control and genes",
+    (QC, GENES),
+    _blocks,
+    headline=_headline,
+    methods=_methods,
+)

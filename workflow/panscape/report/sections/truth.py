@@ -1,0 +1,108 @@
+"""Simulated collections: how much of what was planted is found again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from panscape.report._blocks import Block, Paragraph, table
+from panscape.report._format import count, fixed, percent, plural
+from panscape.report._results import Results
+from panscape.report._section import Section
+from panscape.report.sections.along import GENES, PAIRS, genes, pairs
+from panscape.report.sections.coexpression import PAIRS as COEXPRESSED
+from panscape.report.sections.coexpression import all_pairs
+
+TRUTH_GENES = "truth/genes.tsv"
+TOP = 100
+
+
+def planted(results: Results) -> pd.DataFrame:
+    """Return what was planted for each gene: `gene`, `role` (module, age, type ...), `module`."""
+    return results.table(TRUTH_GENES, dtype={"gene": str, "role": str, "module": str})
+
+
+def same_module(found: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
+    """Tell for each gene pair whether both genes belong to one planted module: bool (n_pairs,)."""
+    module = truth.set_index("gene")["module"].where(lambda name: name.notna() & (name != ""))
+    first, second = found["gene_a"].map(module), found["gene_b"].map(module)
+    return (first.notna() & (first == second)).to_numpy()
+
+
+def auc(score: np.ndarray, positive: np.ndarray) -> float:
+    """Return the probability that a positive scores above a negative (ties one half); NaN without either."""
+    from scipy.stats import rankdata
+
+    score, positive = np.asarray(score, dtype=float), np.asarray(positive, dtype=bool)
+    known = np.isfinite(score)
+    score, positive = score[known], positive[known]
+    many, few = int(positive.sum()), int((~positive).sum())
+    if not many or not few:
+        return float("nan")
+    return float((rankdata(score)[positive].sum() - many * (many + 1) / 2) / (many * few))
+
+
+def recovery(results: Results) -> pd.DataFrame:
+    """Return the measures of recovery: `measure`, `value`, `by chance`."""
+    truth = planted(results)
+    found = same_module(all_pairs(results), truth)
+    ranked, own = pairs(results), genes(results).merge(truth[["gene", "role"]], on="gene", how="left")
+    top = same_module(ranked, truth)[:TOP]
+    analysed = truth[truth["gene"].isin(own["gene"])]
+    sizes = analysed.loc[analysed["role"] == "module", "module"].value_counts()
+    possible, everything = int((sizes * (sizes - 1) // 2).sum()), len(analysed) * (len(analysed) - 1) // 2
+    rows = [
+        (
+            f"of the {len(top)} pairs that change most along pseudotime, inside one planted module",
+            percent(top.mean()) if len(top) else "–",
+            f"{percent(possible / everything)} of all pairs of analysed genes" if everything else "–",
+        ),
+        (
+            "of the pairs inside planted modules, found coexpressed somewhere",
+            percent(found.sum() / possible) if possible else "–",
+            f"{percent((~found).sum() / (everything - possible))} of all other pairs"
+            if everything > possible
+            else "–",
+        ),
+        (
+            "genes planted to change with age rank above the others by |ρ| with pseudotime (AUC)",
+            fixed(auc(own["rho"].abs().to_numpy(), (own["role"] == "age").to_numpy())),
+            "0.50",
+        ),
+    ]
+    return pd.DataFrame(rows, columns=["measure", "value", "by chance"])
+
+
+def _blocks(results: Results) -> list[Block]:
+    truth = planted(results)
+    roles = truth["role"].value_counts()
+    return [
+        Paragraph(
+            "These studies are simulated, so the truth is known: "
+            f"{plural(int(truth['module'].nunique()), 'gene module')} whose coexpression changes with age "
+            f"({count(int(roles.get('module', 0)))} genes), and {count(int(roles.get('age', 0)))} genes "
+            "whose mean "
+            "expression changes with age."
+        ),
+        table(
+            recovery(results), caption="What was planted and is found again, beside what chance would give."
+        ),
+    ]
+
+
+def _headline(results: Results) -> list[str]:
+    first = recovery(results).iloc[0]
+    measure = first["measure"].rpartition(", ")[0]
+    return [
+        f"Planted truth: {measure}, {first['value']} lie inside one planted module ({first['by chance']})."
+    ]
+
+
+SECTION = Section(
+    "truth",
+    "Planted truth",
+    (TRUTH_GENES, GENES, PAIRS, COEXPRESSED),
+    _blocks,
+    headline=_headline,
+    optional=True,
+)

@@ -1,0 +1,220 @@
+"""What a simulated system looks like, and the sizes that tests and benchmarks use."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from panscape.errors import Problem, UserError
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """One laboratory's sample of the system.
+
+    Parameters
+    ----------
+    name
+        Study id, unique.
+    cells
+        Number of cells.
+    ages
+        Lowest and highest age sampled, in the collection's unit.
+    depth
+        Median total count of a good cell.
+    depth_spread
+        Standard deviation of the logarithm of the depth over cells.
+    platform
+        Studies of one platform share one set of gene-wise effects.
+    shift
+        Standard deviation of the study's own gene-wise effects on log expression.
+    timepoints
+        Number of sampling times, evenly over `ages`; 0 records each cell's own age.
+    """
+
+    name: str
+    cells: int = 5000
+    ages: tuple[float, float] = (0.0, 20.0)
+    depth: float = 2000.0
+    depth_spread: float = 0.4
+    platform: str = "droplet"
+    shift: float = 0.6
+    timepoints: int = 6
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The system that all studies sample.
+
+    Parameters
+    ----------
+    studies
+        At least one study.
+    n_genes
+        All genes, with 13 mitochondrial and 2 % ribosomal ones.
+    n_modules, module_genes
+        Number of gene modules, and genes in each; modules are disjoint.
+    lineages, stages
+        Number of lineages that leave the common stem, and successive cell types in each:
+        ``1 + lineages * stages`` types.
+    lineage_share
+        Share of modules that are coupled in one lineage only.
+    moving_share
+        Share of modules whose mean expression rises with their coupling; in the others mean and variance
+        of every gene stay put.
+    coupling
+        Highest correlation of two module genes' log expression, 0 to 1.
+    spread
+        Standard deviation of a module gene's log expression within a cell type.
+    age_genes, age_effect
+        Share of genes whose mean changes with age, and the standard deviation of that change (log).
+    type_genes, type_effect
+        Share of genes that mark cell types, and the size of their change (log).
+    dispersion
+        Median over-dispersion of the counts: variance = mean + dispersion * mean^2 at a given rate.
+    platform_shift
+        Standard deviation of a platform's gene-wise effects on log expression.
+    jitter
+        Standard deviation of a cell's true age about its sampling time, as a share of the whole age span.
+    low_quality
+        Share of cells that are debris (few counts) or dying (many mitochondrial counts), half each.
+    """
+
+    studies: tuple[StudySettings, ...]
+    n_genes: int = 2000
+    n_modules: int = 40
+    module_genes: int = 15
+    lineages: int = 4
+    stages: int = 3
+    lineage_share: float = 0.4
+    moving_share: float = 0.2
+    coupling: float = 0.9
+    spread: float = 1.1
+    age_genes: float = 0.15
+    age_effect: float = 1.2
+    type_genes: float = 0.2
+    type_effect: float = 3.5
+    dispersion: float = 0.15
+    platform_shift: float = 0.4
+    jitter: float = 0.02
+    low_quality: float = 0.03
+
+    def __post_init__(self):
+        problems = list(_problems(self))
+        if problems:
+            raise UserError(problems)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Return the lowest and the highest age of all studies."""
+        return min(item.ages[0] for item in self.studies), max(item.ages[1] for item in self.studies)
+
+
+N_MITO = 13
+RIBO_SHARE = 0.02
+
+
+def reserved(settings: Settings) -> dict[str, int]:
+    """Return how many genes each role takes; what is left keeps its mean and has no partner."""
+    return {
+        "mito": N_MITO,
+        "ribo": max(round(settings.n_genes * RIBO_SHARE), 1),
+        "module": settings.n_modules * settings.module_genes,
+        "age": round(settings.n_genes * settings.age_genes),
+        "type": round(settings.n_genes * settings.type_genes),
+    }
+
+
+def _problems(settings: Settings):
+    names = [item.name for item in settings.studies]
+    if not names:
+        yield Problem("simulation.studies", "there is no study", "list at least one {name, cells, ages}")
+        return
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Problem("simulation.studies", f"the name {name!r} is there twice", "give each study its own")
+    for at, item in enumerate(settings.studies):
+        key = f"simulation.studies[{at}]"
+        if item.cells < 1:
+            yield Problem(f"{key}.cells", f"{item.cells}", "write a number of at least 1")
+        if not item.ages[0] <= item.ages[1]:
+            yield Problem(f"{key}.ages", f"{list(item.ages)}", "write [lowest, highest]")
+        if item.depth <= 0:
+            yield Problem(f"{key}.depth", f"{item.depth}", "write a number above 0")
+    if settings.span[0] == settings.span[1]:
+        yield Problem("simulation.studies", "all studies are of one age", "let at least one span two ages")
+    wanted = sum(reserved(settings).values())
+    if wanted > settings.n_genes:
+        yield Problem(
+            "simulation.n_genes",
+            f"{settings.n_genes} genes are fewer than the {wanted} that modules, age, type, mitochondrial "
+            "and ribosomal genes take",
+            "raise n_genes, or lower n_modules, module_genes, age_genes or type_genes",
+        )
+
+
+def from_config(values: Mapping) -> Settings:
+    """Make settings of the ``simulation`` section of a collection's YAML.
+
+    Raises
+    ------
+    UserError
+        If the values contradict each other.
+    """
+    values = dict(values)
+    studies = tuple(
+        StudySettings(**{**item, "ages": tuple(map(float, item["ages"]))}) for item in values.pop("studies")
+    )
+    known = {field.name for field in dataclasses.fields(Settings)}
+    return Settings(studies=studies, **{key: value for key, value in values.items() if key in known})
+
+
+def demo() -> Settings:
+    """Return the system of the demo collection: three studies, small enough for a laptop."""
+    return Settings(
+        studies=(
+            StudySettings("early", 5000, (8.0, 14.0), depth=1600.0, platform="droplet"),
+            StudySettings("middle", 5000, (10.0, 18.0), depth=1000.0, platform="combinatorial"),
+            StudySettings("late", 5000, (13.0, 20.0), depth=2200.0, platform="droplet"),
+        ),
+        n_genes=1000,
+        n_modules=20,
+    )
+
+
+def acceptance(cells: int = 5000) -> Settings:
+    """Return the acceptance system: 3 studies of `cells` cells, 2000 genes, 13 types, 40 modules."""
+    return Settings(
+        studies=(
+            StudySettings("early", cells, (8.0, 14.0), depth=2400.0, platform="droplet"),
+            StudySettings("middle", cells, (10.0, 18.0), depth=1500.0, platform="combinatorial"),
+            StudySettings("late", cells, (13.0, 20.0), depth=3200.0, platform="droplet"),
+        )
+    )
+
+
+def scale(cells: int = 932_000) -> Settings:
+    """Return five studies of together `cells` cells in the proportions of the mouse brain collection.
+
+    The largest has 562/932 of the cells; at 2,000 genes about 10 % of the counts are not zero.
+    """
+    shares = {"one": 562, "two": 180, "three": 100, "four": 60, "five": 30}
+    ages = {
+        "one": (8.0, 14.0),
+        "two": (10.0, 17.0),
+        "three": (12.0, 20.0),
+        "four": (8.0, 20.0),
+        "five": (15.0, 20.0),
+    }
+    return Settings(
+        studies=tuple(
+            StudySettings(
+                name,
+                round(cells * share / 932),
+                ages[name],
+                depth=450.0 + 50.0 * at,
+                platform=f"platform-{at % 3}",
+            )
+            for at, (name, share) in enumerate(shares.items())
+        )
+    )

@@ -1,0 +1,42 @@
+"""Correlate all pairs of genes within every pancluster of each study.
+
+REQUIRED INPUTS
+    results/{collection}/preprocess/{study}/counts.h5ad     raw counts after quality control
+    results/{collection}/preprocess/genes.tsv               genes of all studies, column `selected`
+    results/{collection}/panclust/{study}/clusters.tsv      the panclusters
+    results/{collection}/panclust/{study}/members.npz       their cells
+OUTPUTS
+    results/{collection}/coexpression/{study}/matrices.npz  CSR, clusters x gene pairs: strong correlations
+    results/{collection}/coexpression/{study}/pairs.tsv     gene_a, gene_b of its columns
+    results/{collection}/coexpression/{study}/expression.h5ad  clusters x genes: X geometric mean of counts,
+                                                            layers mean (log expression) and detection
+"""
+
+
+rule correlate_genes:
+    """Compute the coexpression matrices of one study's panclusters."""
+    input:
+        counts="results/{collection}/preprocess/{study}/counts.h5ad",
+        genes="results/{collection}/preprocess/genes.tsv",
+        clusters="results/{collection}/panclust/{study}/clusters.tsv",
+        members="results/{collection}/panclust/{study}/members.npz",
+    output:
+        matrices="results/{collection}/coexpression/{study}/matrices.npz",
+        pairs="results/{collection}/coexpression/{study}/pairs.tsv",
+        expression="results/{collection}/coexpression/{study}/expression.h5ad",
+    log:
+        "logs/{collection}/coexpression/{study}/correlate_genes.log",
+    benchmark:
+        "benchmarks/{collection}/coexpression/{study}/correlate_genes.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 2
+    resources:
+        mem_mb=needs("correlate_genes", "mem_mb"),
+        runtime=needs("correlate_genes", "runtime"),
+    params:
+        settings=config["coexpression"],
+        normalisation=config["preprocess"]["normalisation"],
+        code=code_digest("correlate_genes"),
+    script:
+        "../scripts/correlate_genes.py"

@@ -1,0 +1,89 @@
+"""Arrange the panclusters of all studies by their coexpression.
+
+REQUIRED INPUTS
+    results/{collection}/preprocess/{study}/counts.h5ad     cells with their age and labels
+    results/{collection}/panclust/{study}/                  clusters.tsv, members.npz
+    results/{collection}/coexpression/{study}/              matrices.npz, pairs.tsv, expression.h5ad
+OUTPUTS
+    results/{collection}/landscape/landscape.h5ad   panclusters: annotations, graph, coordinates, pseudotime
+    results/{collection}/landscape/pseudotime.tsv   cluster, study, pseudotime, age, component ...
+    results/{collection}/landscape/genes.tsv        gene, rho, pvalue, fdr: expression along pseudotime
+    results/{collection}/landscape/pairs.tsv        gene_a, gene_b, rho, pvalue, fdr: coexpression along it
+    results/{collection}/landscape/statistics.tsv   space, statistic, value, null_mean, null_sd, pvalue, n
+    results/{collection}/landscape/sensitivity.tsv  the statistics over thresholds and numbers of neighbours
+                                                    (only if asked for)
+"""
+
+
+rule build_landscape:
+    """Build the landscape of all studies: graph, layout, pseudotime, statistics beside their nulls."""
+    input:
+        counts=of_studies("results/{collection}/preprocess/{study}/counts.h5ad"),
+        clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
+        members=of_studies("results/{collection}/panclust/{study}/members.npz"),
+        matrices=of_studies("results/{collection}/coexpression/{study}/matrices.npz"),
+        pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
+        expression=of_studies(
+            "results/{collection}/coexpression/{study}/expression.h5ad"
+        ),
+    output:
+        landscape="results/{collection}/landscape/landscape.h5ad",
+        pseudotime="results/{collection}/landscape/pseudotime.tsv",
+        genes="results/{collection}/landscape/genes.tsv",
+        pairs="results/{collection}/landscape/pairs.tsv",
+        statistics="results/{collection}/landscape/statistics.tsv",
+    log:
+        "logs/{collection}/landscape/build_landscape.log",
+    benchmark:
+        "benchmarks/{collection}/landscape/build_landscape.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 2
+    resources:
+        mem_mb=needs("build_landscape", "mem_mb"),
+        runtime=needs("build_landscape", "runtime"),
+    params:
+        studies=STUDIES,
+        settings=config["landscape"],
+        seed=config["seed"],
+        code=code_digest("build_landscape"),
+    script:
+        "../scripts/build_landscape.py"
+
+
+rule vary_landscape:
+    """Rebuild the landscape over thresholds and numbers of neighbours, to see what hangs on them."""
+    input:
+        counts=of_studies("results/{collection}/preprocess/{study}/counts.h5ad"),
+        clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
+        members=of_studies("results/{collection}/panclust/{study}/members.npz"),
+        matrices=of_studies("results/{collection}/coexpression/{study}/matrices.npz"),
+        pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
+        expression=of_studies(
+            "results/{collection}/coexpression/{study}/expression.h5ad"
+        ),
+    output:
+        table="results/{collection}/landscape/sensitivity.tsv",
+        figure=report(
+            "results/{collection}/landscape/sensitivity.svg",
+            caption="../report/sensitivity.rst",
+            category="4 Landscape",
+            subcategory="Sensitivity",
+            labels={"figure": "Sensitivity to threshold and neighbours"},
+        ),
+    log:
+        "logs/{collection}/landscape/vary_landscape.log",
+    benchmark:
+        "benchmarks/{collection}/landscape/vary_landscape.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 2
+    resources:
+        mem_mb=needs("vary_landscape", "mem_mb"),
+        runtime=needs("vary_landscape", "runtime"),
+    params:
+        studies=STUDIES,
+        settings=config["landscape"],
+        code=code_digest("vary_landscape"),
+    script:
+        "../scripts/vary_landscape.py"

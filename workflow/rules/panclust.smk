@@ -1,0 +1,36 @@
+"""Cluster the cells of each study at several resolutions and keep every level of agglomeration.
+
+REQUIRED INPUTS
+    results/{collection}/preprocess/{study}/counts.h5ad   raw counts after quality control
+    results/{collection}/preprocess/genes.tsv             genes of all studies, column `selected`
+OUTPUTS
+    results/{collection}/panclust/{study}/clusters.tsv    cluster, study, resolution, level, parent, n_cells,
+                                                          multiplicity, duplicates; the root (all cells) first
+    results/{collection}/panclust/{study}/members.npz     CSR of ones, clusters x cells
+"""
+
+
+rule find_panclusters:
+    """Find the panclusters of one study."""
+    input:
+        counts="results/{collection}/preprocess/{study}/counts.h5ad",
+        genes="results/{collection}/preprocess/genes.tsv",
+    output:
+        clusters="results/{collection}/panclust/{study}/clusters.tsv",
+        members="results/{collection}/panclust/{study}/members.npz",
+    log:
+        "logs/{collection}/panclust/{study}/find_panclusters.log",
+    benchmark:
+        "benchmarks/{collection}/panclust/{study}/find_panclusters.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 2
+    resources:
+        mem_mb=needs("find_panclusters", "mem_mb"),
+        runtime=needs("find_panclusters", "runtime"),
+    params:
+        settings=config["panclust"],
+        seed=config["seed"],
+        code=code_digest("find_panclusters"),
+    script:
+        "../scripts/find_panclusters.py"

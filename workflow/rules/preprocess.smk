@@ -1,0 +1,96 @@
+"""Take the good cells of each study and the genes that vary in all of them.
+
+REQUIRED INPUTS
+    the file of each study, in any supported format (`studies` of the configuration)
+OUTPUTS
+    results/{collection}/preprocess/{study}/counts.h5ad   raw counts after quality control
+    results/{collection}/preprocess/{study}/genes.tsv     moments of each gene's raw counts
+    results/{collection}/preprocess/{study}/qc.tsv        what each filter removed
+    results/{collection}/preprocess/{study}/qc.png, .svg  distributions and limits
+    results/{collection}/preprocess/qc.tsv                all studies
+    results/{collection}/preprocess/genes.tsv             ranks in each study, and which genes are analysed
+"""
+
+
+rule filter_cells:
+    """Remove bad cells and rare genes of one study."""
+    input:
+        counts=study_file,
+    output:
+        counts="results/{collection}/preprocess/{study}/counts.h5ad",
+        genes="results/{collection}/preprocess/{study}/genes.tsv",
+        qc="results/{collection}/preprocess/{study}/qc.tsv",
+        png="results/{collection}/preprocess/{study}/qc.png",
+        svg=report(
+            "results/{collection}/preprocess/{study}/qc.svg",
+            caption="../report/qc.rst",
+            category="1 Preprocess",
+            subcategory="Quality control",
+            labels={"study": "{study}", "figure": "cells kept and removed"},
+        ),
+    log:
+        "logs/{collection}/preprocess/{study}/filter_cells.log",
+    benchmark:
+        "benchmarks/{collection}/preprocess/{study}/filter_cells.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("filter_cells", "mem_mb"),
+        runtime=needs("filter_cells", "runtime"),
+    params:
+        settings=config["preprocess"],
+        study=study_settings,
+        species=config["species"],
+        age_unit=config["age_unit"],
+        code=code_digest("filter_cells"),
+    script:
+        "../scripts/filter_cells.py"
+
+
+rule collect_qc:
+    """Put the tables of quality control of all studies together."""
+    input:
+        tables=of_studies("results/{collection}/preprocess/{study}/qc.tsv"),
+    output:
+        qc="results/{collection}/preprocess/qc.tsv",
+    log:
+        "logs/{collection}/preprocess/collect_qc.log",
+    benchmark:
+        "benchmarks/{collection}/preprocess/collect_qc.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("collect_qc", "mem_mb"),
+        runtime=needs("collect_qc", "runtime"),
+    params:
+        code=code_digest("collect_qc"),
+    script:
+        "../scripts/collect_qc.py"
+
+
+rule select_genes:
+    """Select the genes that are variable in every study."""
+    input:
+        tables=of_studies("results/{collection}/preprocess/{study}/genes.tsv"),
+        qc="results/{collection}/preprocess/qc.tsv",
+    output:
+        genes="results/{collection}/preprocess/genes.tsv",
+    log:
+        "logs/{collection}/preprocess/select_genes.log",
+    benchmark:
+        "benchmarks/{collection}/preprocess/select_genes.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("select_genes", "mem_mb"),
+        runtime=needs("select_genes", "runtime"),
+    params:
+        settings=config["preprocess"],
+        studies=STUDIES,
+        species=config["species"],
+        code=code_digest("select_genes"),
+    script:
+        "../scripts/select_genes.py"

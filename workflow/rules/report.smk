@@ -1,0 +1,102 @@
+"""Draw the landscape and write the report of the collection.
+
+REQUIRED INPUTS
+    tables, landscape and coexpression of the stages before; the truth, where studies are simulated
+OUTPUTS
+    results/{collection}/landscape/figures/map-<column>.png, .svg   the landscape coloured by each column
+    results/{collection}/landscape/figures/<figure>.png, .svg       pseudotime, genes and pairs along it, spaces
+    results/{collection}/report.html                                everything, in one file that needs no network
+    results/{collection}/methods.md                                 the Methods paragraph, with every parameter
+"""
+
+from panscape import figures
+
+LANDSCAPE_FIGURES = figures.landscape(config)
+
+
+rule plot_landscape:
+    """Draw the landscape, pseudotime against age, and the genes and pairs along pseudotime."""
+    input:
+        landscape="results/{collection}/landscape/landscape.h5ad",
+        genes="results/{collection}/landscape/genes.tsv",
+        pairs="results/{collection}/landscape/pairs.tsv",
+        statistics="results/{collection}/landscape/statistics.tsv",
+        clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
+        expressions=of_studies(
+            "results/{collection}/coexpression/{study}/expression.h5ad"
+        ),
+        matrices=of_studies("results/{collection}/coexpression/{study}/matrices.npz"),
+        columns=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
+    output:
+        png=[
+            report(
+                f"results/{{collection}}/landscape/figures/{name}.png",
+                caption=f"../report/{figures.caption(name)}",
+                category="4 Landscape",
+                subcategory="Maps" if name.startswith("map-") else "Along pseudotime",
+                labels={"figure": title},
+            )
+            for name, title in LANDSCAPE_FIGURES.items()
+        ],
+        others=expand(
+            "results/{{collection}}/landscape/figures/{name}.{kind}",
+            name=LANDSCAPE_FIGURES,
+            kind=figures.formats(config)[1:],
+        ),
+    log:
+        "logs/{collection}/report/plot_landscape.log",
+    benchmark:
+        "benchmarks/{collection}/report/plot_landscape.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("plot_landscape", "mem_mb"),
+        runtime=needs("plot_landscape", "runtime"),
+    params:
+        columns=figures.columns(config),
+        units=figures.units(config),
+        formats=figures.formats(config),
+        top=config["report"]["top"],
+        code=code_digest("plot_landscape"),
+    script:
+        "../scripts/plot_landscape.py"
+
+
+rule write_report:
+    """Write the report of the collection and the Methods paragraph."""
+    input:
+        qc="results/{collection}/preprocess/qc.tsv",
+        qc_figures=of_studies("results/{collection}/preprocess/{study}/qc.svg"),
+        genes="results/{collection}/preprocess/genes.tsv",
+        clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
+        pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
+        landscape=expand(
+            "results/{{collection}}/landscape/{table}.tsv",
+            table=["statistics", "pseudotime", "genes", "pairs"],
+        ),
+        figures=rules.plot_landscape.output,
+        truth=branch(
+            figures.simulated(config),
+            then=["resources/{collection}/simulated/truth/genes.tsv"],
+            otherwise=[],
+        ),
+    output:
+        html="results/{collection}/report.html",
+        text="results/{collection}/methods.md",
+    log:
+        "logs/{collection}/report/write_report.log",
+    benchmark:
+        "benchmarks/{collection}/report/write_report.tsv"
+    conda:
+        "../../envs/graph.yaml"  # the environment of the clustering, so that its versions are told
+    threads: 1
+    resources:
+        mem_mb=needs("write_report", "mem_mb"),
+        runtime=needs("write_report", "runtime"),
+    params:
+        config=config,
+        benchmarks="benchmarks/{collection}",
+        code=code_digest("write_report"),
+    script:
+        "../scripts/write_report.py"

@@ -1,0 +1,36 @@
+"""Fetch the studies that are given by address and not by path.
+
+REQUIRED INPUTS
+    none: `url` and `sha256` of the study
+OUTPUTS
+    resources/{collection}/retrieved/{study}.download   the checked file, whatever its format
+"""
+
+# a rule parameter of its own for each, so that no other key of a study asks for another download
+ADDRESSES = {
+    study["id"]: {"url": study["url"], "sha256": study["sha256"]}
+    for study in config["studies"]
+}
+
+
+rule retrieve_study:
+    """Download the file of one study and verify its checksum."""
+    output:
+        counts="resources/{collection}/retrieved/{study}.download",
+    log:
+        "logs/{collection}/retrieve/{study}/retrieve_study.log",
+    benchmark:
+        "benchmarks/{collection}/retrieve/{study}/retrieve_study.tsv"
+    # compute nodes often have no way to the internet
+    localrule: True
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("retrieve_study", "mem_mb"),
+        runtime=needs("retrieve_study", "runtime"),
+    params:
+        url=lookup(dpath="{study}/url", within=ADDRESSES),
+        sha256=lookup(dpath="{study}/sha256", within=ADDRESSES),
+    script:
+        "../scripts/retrieve_study.py"

@@ -1,0 +1,56 @@
+"""Draw the studies of a made-up developmental system whose truth is known.
+
+REQUIRED INPUTS
+    none: the section `simulation` of the configuration and the seed
+OUTPUTS
+    resources/{collection}/simulated/{study}.h5ad   counts; obs holds each cell's truth, obsm the modules' activity
+    resources/{collection}/simulated/truth/         genes.tsv, modules.tsv, coupling.tsv, types.tsv, shifts.tsv
+"""
+
+
+rule simulate_study:
+    """Draw the cells and counts of one simulated study."""
+    output:
+        counts="resources/{collection}/simulated/{study}.h5ad",
+    log:
+        "logs/{collection}/simulate/{study}/simulate_study.log",
+    benchmark:
+        "benchmarks/{collection}/simulate/{study}/simulate_study.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("simulate_study", "mem_mb"),
+        runtime=needs("simulate_study", "runtime"),
+    params:
+        settings=config["simulation"],
+        seed=config["seed"],
+        code=code_digest("simulate_study"),
+    script:
+        "../scripts/simulate_study.py"
+
+
+rule simulate_truth:
+    """Write what is planted in the simulated system."""
+    output:
+        genes="resources/{collection}/simulated/truth/genes.tsv",
+        modules="resources/{collection}/simulated/truth/modules.tsv",
+        coupling="resources/{collection}/simulated/truth/coupling.tsv",
+        types="resources/{collection}/simulated/truth/types.tsv",
+        shifts="resources/{collection}/simulated/truth/shifts.tsv",
+    log:
+        "logs/{collection}/simulate/simulate_truth.log",
+    benchmark:
+        "benchmarks/{collection}/simulate/simulate_truth.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("simulate_truth", "mem_mb"),
+        runtime=needs("simulate_truth", "runtime"),
+    params:
+        settings=config["simulation"],
+        seed=config["seed"],
+        code=code_digest("simulate_truth"),
+    script:
+        "../scripts/simulate_truth.py"

@@ -1,0 +1,19 @@
+"""Compute the coexpression matrices of one study's panclusters."""
+
+from panscape import adapter, coexpression, files
+
+adapter.begin(snakemake)
+
+genes = files.read_tsv(snakemake.input.genes, dtype={"gene": str})
+result = coexpression.coexpress(
+    snakemake.input.counts,
+    genes.loc[genes["selected"], "gene"],
+    files.read_tsv(snakemake.input.clusters, dtype={"cluster": str, "study": str, "parent": str}),
+    files.read_csr(snakemake.input.members),
+    {**snakemake.params.settings, "normalisation": snakemake.params.normalisation},
+    threads=snakemake.threads,
+)
+files.write_csr(result.matrix, snakemake.output.matrices)
+files.write_tsv(result.pairs, snakemake.output.pairs)
+with files.atomic(snakemake.output.expression) as scratch:
+    result.expression.write_h5ad(scratch)

@@ -1,0 +1,24 @@
+"""Select the genes that are variable in every study."""
+
+from panscape import adapter, preprocess
+from panscape.files import read_tsv, write_tsv
+
+adapter.begin(snakemake)
+
+params = snakemake.params
+tables = {
+    study: read_tsv(path, dtype={"gene": str})
+    for study, path in zip(params.studies, snakemake.input.tables, strict=True)
+}
+qc = read_tsv(snakemake.input.qc, dtype={"study": str})
+genes = preprocess.select_genes(
+    tables,
+    n_genes=params.settings["n_genes"],
+    top_per_study=params.settings["top_per_study"],
+    score=params.settings["score"],
+    min_detection=params.settings["min_detection"],
+    n_cells=qc[qc["unit"] == "cells"].groupby("study")["left"].min().to_dict(),
+    exclude=params.settings["exclude_genes"],
+    species=params.species,
+)
+write_tsv(genes, snakemake.output.genes)
