@@ -16,7 +16,7 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-if "studies" not in config:
+if not {"collection", "studies"} & set(config):
 
     configfile: f"{workflow.basedir}/config/demo.yaml"
 

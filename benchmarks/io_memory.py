@@ -79,7 +79,9 @@ def read(study: dict, how: str) -> dict:
     """Read a study to its end; return seconds, peak memory and the sum of the counts."""
     start = time.perf_counter()
     if how == "blocks":
-        total = sum(float(block.data.sum()) for _, block in io.open_source(study, where="study").blocks())
+        total = sum(
+            float(block.data.sum(dtype=float)) for _, block in io.open_source(study, where="study").blocks()
+        )
     elif study["id"] == "mtx":
         from scipy.io import mmread
 
@@ -87,7 +89,7 @@ def read(study: dict, how: str) -> dict:
     else:
         import anndata
 
-        total = float(anndata.read_h5ad(study["path"]).X.sum(dtype=np.float64))
+        total = float(anndata.read_h5ad(study["path"]).X.data.sum(dtype=float))
     status = Path("/proc/self/status").read_text()
     peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
     return {"s": round(time.perf_counter() - start, 1), "peak_mb": round(peak), "sum": total}

@@ -159,7 +159,7 @@ def without_coexpression(study: landscape.Study, path: Path, members, seed: int)
     """Return the study with correlations of values permuted, gene by gene, within each cluster."""
     counts = Counts(path)
     values = preprocess.normalise(
-        counts.select(list(study.genes)), "depth-log1p", totals=counts.obs["n_counts"].to_numpy()
+        counts.select(list(study.genes)), counts.obs["n_counts"].to_numpy(), "depth-log1p"
     ).toarray()
     upper = np.triu_indices(len(study.genes))
     rng = np.random.default_rng([seed, zlib.crc32(study.name.encode())])
@@ -298,7 +298,7 @@ def main() -> None:
             print(f"\n{name}: {part['nodes'].iloc[0]:.0f} clusters")
             print(part.set_index("setting")[shown].round(2).to_string())
             best = part.set_index("setting").loc["best"]
-            print(best.filter(regex="control|share").round(2).to_string())
+            print(best.filter(regex="control|share").astype(float).round(2).to_string())
     keep = found[found["setting"].isin(["best", "paper", "code", "no coexpression"])]
     result = {"settings": asdict(BEST), "results": keep.round(3).astype(object).where(keep.notna(), None).to_dict("records")}
     print(json.dumps(result))

@@ -22,7 +22,7 @@ def section(block, directive):
     return match.group(1) if match else None
 
 
-@pytest.mark.parametrize("path, block", rules())
+@pytest.mark.parametrize("path, block", list(rules()))
 def test_every_rule_is_complete(path, block):
     name = block.split(":")[0]
     assert re.match(rf'{name}:\n    """[A-Z]', block), "a rule starts with a docstring"

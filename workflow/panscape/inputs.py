@@ -41,9 +41,14 @@ def located(config: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def size(config: dict[str, Any], name: str) -> Size:
-    """Return a study's size from its file's header, from the simulation's settings, or a cautious guess."""
+    """Return a study's size from its file's header, from the simulation's settings, or a cautious guess.
+
+    `name` is that of a study of the collection, or of one of the simulation's.
+    """
     from panscape import io
 
+    if name not in {settings["id"] for settings in config["studies"]}:
+        return _simulated_size(config["simulation"], name)
     settings = study(config, name)
     if settings.get("simulated"):
         return _simulated_size(config["simulation"], settings["simulated"])

@@ -24,6 +24,7 @@ STUDIES = [study["id"] for study in config["studies"]]
 COLLECTION = config["collection"]
 
 if workflow.is_main_process:
+    configuration.check_yaml(workflow.overwrite_configfiles)
     configuration.check_inputs(config)
 
 

@@ -76,6 +76,14 @@ rule write_report:
             table=["statistics", "pseudotime", "genes", "pairs"],
         ),
         figures=rules.plot_landscape.output,
+        sensitivity=branch(
+            config["report"]["sensitivity"],
+            then=[
+                "results/{collection}/landscape/sensitivity.tsv",
+                "results/{collection}/landscape/sensitivity.svg",
+            ],
+            otherwise=[],
+        ),
         truth=branch(
             figures.simulated(config),
             then=["resources/{collection}/simulated/truth/genes.tsv"],

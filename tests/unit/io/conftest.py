@@ -28,7 +28,9 @@ def counts() -> np.ndarray:
 
 @pytest.fixture
 def cells() -> list[str]:
-    return ["AAACCTGAG" + "".join("ACGT"[i // base % 4] for base in (16, 4, 1)) + "-1" for i in range(N_CELLS)]
+    return [
+        "AAACCTGAG" + "".join("ACGT"[i // base % 4] for base in (16, 4, 1)) + "-1" for i in range(N_CELLS)
+    ]
 
 
 @pytest.fixture

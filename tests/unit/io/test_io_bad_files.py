@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from pathlib import Path
 
 import anndata
 import h5py
@@ -149,7 +150,7 @@ def test_text_where_hdf5_is_due(write, format):
 def test_gzipped_hdf5(write):
     study = write.h5ad()
     packed = write.folder / "study.h5ad.gz"
-    packed.write_bytes(gzip.compress(open(study["path"], "rb").read()))
+    packed.write_bytes(gzip.compress(Path(study["path"]).read_bytes()))
     assert "gunzip -k" in problem(study | {"path": str(packed)})
 
 
@@ -205,22 +206,29 @@ def test_wrong_orientation_is_noticed_by_the_barcodes(write):
 @pytest.mark.parametrize(("wrong", "told"), [("NA", "'NA'"), ("", "''"), ("1;2", "'1;2'")])
 def test_table_with_something_else_than_a_number(write, wrong, told):
     study = write.csv()
-    lines = open(study["path"]).read().splitlines()
+    lines = Path(study["path"]).read_text().splitlines()
     fields = lines[4].split(",")
     fields[3] = wrong
     lines[4] = ",".join(fields)
-    open(study["path"], "w").write("\n".join(lines))
+    Path(study["path"]).write_text("\n".join(lines))
     text = problem(study)
     assert f"line 5 (row '{write.cells[3]}')" in text and told in text
 
 
 def test_table_with_a_short_line(write):
     study = write.csv()
-    lines = open(study["path"]).read().splitlines()
+    lines = Path(study["path"]).read_text().splitlines()
     lines[6] = lines[6].rpartition(",")[0]
-    open(study["path"], "w").write("\n".join(lines))
+    Path(study["path"]).write_text("\n".join(lines))
     text = problem(study)
     assert f"line 7 (row '{write.cells[5]}'): 30 values instead of 31" in text
+
+
+def test_table_whose_header_does_not_fit(write):
+    study = write.csv()
+    text = Path(study["path"]).read_text()
+    Path(study["path"]).write_text("a,b," + text)
+    assert "the header has 34 columns and the first row 32" in problem(study)
 
 
 def test_table_split_at_the_wrong_sign(write):
@@ -230,8 +238,8 @@ def test_table_split_at_the_wrong_sign(write):
 
 def test_table_that_is_not_utf8(write):
     study = write.csv()
-    content = open(study["path"], "rb").read().replace(b"GENE3,", b"GENE\xe9,")
-    open(study["path"], "wb").write(content)
+    content = Path(study["path"]).read_bytes().replace(b"GENE3,", b"GENE\xe9,")
+    Path(study["path"]).write_bytes(content)
     assert "utf-8" in problem(study)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import anndata
 import h5py
 import numpy as np
@@ -103,10 +105,33 @@ def test_genome_of_a_mixed_experiment(write, counts):
     np.testing.assert_array_equal(whole(source), counts[:, :10])
 
 
+def test_entries_given_twice_or_out_of_order_within_a_cell(write):
+    parts = ([1, 2, 4, 8], [3, 0, 3, 30], [0, 3, *[4] * (len(write.cells) - 1)])
+    source = io.open_source(write.h5ad(sparse.csr_matrix(parts, (len(write.cells), 31))), where=WHERE)
+    found = whole(source)
+    assert found[0, 3] == 5 and found[0, 0] == 2 and found[1, 30] == 8 and found.sum() == 15
+
+
 def test_text_is_read_in_pieces(write, counts, monkeypatch):
     monkeypatch.setattr(_mtx, "_CHUNK_BYTES", 37)
     for study in (write.mtx_v3(), write.mtx_unsorted(), write.mtx_cells_in_rows()):
         np.testing.assert_array_equal(whole(io.open_source(study, where=WHERE), 50), counts)
+
+
+def test_mtx_whose_pieces_are_sorted_but_not_their_order(write, counts, monkeypatch):
+    monkeypatch.setattr(_mtx, "_CHUNK_BYTES", 1)  # a line each
+    half = len(write.triplets()) // 2
+    study = write.mtx_lines(write.triplets()[half:] + write.triplets()[:half])
+    np.testing.assert_array_equal(whole(io.open_source(study, where=WHERE), 50), counts)
+
+
+def test_table_saved_with_a_byte_order_mark(write, counts, genes):
+    study = write.csv_of_r()
+    content = Path(study["path"]).read_bytes()
+    Path(study["path"]).write_bytes(b"\xef\xbb\xbf" + content)
+    source = io.open_source(study, where=WHERE)
+    assert list(source.genes.index) == genes
+    np.testing.assert_array_equal(whole(source), counts)
 
 
 def test_mtx_without_a_last_line_end_and_with_empty_lines(write, counts):
@@ -134,7 +159,7 @@ def test_one_cell(write, counts):
 def test_format_is_found_by_content_where_the_name_says_nothing(write):
     for study, format in ((write.h5ad(), "h5ad"), (write.tenx_v2(), "10x-h5"), (write.loom(), "loom")):
         download = write.folder / "s.download"
-        download.write_bytes(open(study["path"], "rb").read())
+        download.write_bytes(Path(study["path"]).read_bytes())
         found = {"id": "s", "path": str(download), "url": "https://example.org/get?file=17"}
         assert io.open_source(found, where=WHERE).format == format
     assert io.study_format({"url": "https://example.org/a/counts.tsv.gz?x=1"}, WHERE) == "tsv"
@@ -150,8 +175,12 @@ def test_positions_beyond_32_bits(tmp_path):
             group.attrs.update({"encoding-type": "dataframe", "encoding-version": "0.2.0", "_index": "i"})
             group.attrs["column-order"] = np.array([], dtype=h5py.string_dtype())
         text = h5py.string_dtype()
-        file["obs"].create_dataset("i", data=np.array([f"c{i}" for i in range(3002)], dtype=object), dtype=text)
-        file["var"].create_dataset("i", data=np.array([str(i) for i in range(n_genes)], dtype=object), dtype=text)
+        file["obs"].create_dataset(
+            "i", data=np.array([f"c{i}" for i in range(3002)], dtype=object), dtype=text
+        )
+        file["var"].create_dataset(
+            "i", data=np.array([str(i) for i in range(n_genes)], dtype=object), dtype=text
+        )
         for column in ("obs/i", "var/i"):
             file[column].attrs.update({"encoding-type": "string-array", "encoding-version": "0.2.0"})
         group = file.create_group("X")

@@ -21,8 +21,17 @@ def test_equal_names_are_summed(write, counts):
     assert list(found.names) == [f"G{i}" for i in [*range(4), *range(5, 20), 4]]
     assert found.n_merged == 10 and found.n_dropped == 1
     brute = pd.DataFrame(counts, columns=write.genes).T.groupby(level=0, sort=False).sum().T
-    np.testing.assert_array_equal(found.apply(sparse.csr_matrix(counts)).toarray(), brute[found.names])
+    block = found.apply(sparse.csr_matrix(counts))
+    np.testing.assert_array_equal(block.toarray(), brute[found.names])
+    assert block.format == "csr" and block.dtype == np.float32 and block.has_sorted_indices
     np.testing.assert_array_equal((sparse.csr_matrix(counts) @ found.matrix).toarray(), brute[found.names])
+
+
+def test_names_left_out_without_any_sum(write, counts):
+    write.genes = ["", *write.genes[1:]]
+    found = find(write.csv())
+    assert (found.n_merged, found.n_dropped) == (0, 1)
+    np.testing.assert_array_equal(found.apply(sparse.csr_matrix(counts)).toarray(), counts[:, 1:])
 
 
 def test_unique_names_leave_the_block_alone(write, counts):
@@ -61,7 +70,11 @@ def test_mapping_that_fits_nothing(write):
 
 
 def test_versions_of_ensembl_ids_fall_away_but_not_of_clones(write):
-    write.genes = [f"ENSG{i:011d}.12" for i in range(28)] + ["AC012345.1", "ENSG00000182378.13_PAR_Y", "RP11-1.2"]
+    write.genes = [f"ENSG{i:011d}.12" for i in range(28)] + [
+        "AC012345.1",
+        "ENSG00000182378.13_PAR_Y",
+        "RP11-1.2",
+    ]
     names = list(find(write.h5ad(), "human").names)
     assert names[:2] == ["ENSG00000000000", "ENSG00000000001"]
     assert names[-3:] == ["AC012345.1", "ENSG00000182378", "RP11-1.2"]
@@ -84,14 +97,32 @@ def test_correct_mouse_names_stay():
 
 
 def test_human_names():
-    names = ["tp53", "MT-CO1", "C1ORF112", "C1orf112", "Cxorf38", "HLA-DRB1", "chr1:100-200", "RNASEK-C17orf49"]
+    names = [
+        "tp53",
+        "MT-CO1",
+        "C1ORF112",
+        "C1orf112",
+        "Cxorf38",
+        "HLA-DRB1",
+        "chr1:100-200",
+        "RNASEK-C17orf49",
+    ]
     expected = ["TP53", "MT-CO1", "C1orf112", "C1orf112", "CXorf38", "HLA-DRB1", "chr1:100-200"]
     assert io.spelling(names, "human") == [*expected, "RNASEK-C17orf49"]
 
 
 def test_worm_names():
     names = ["UNC-119", "let-7", "y71h2am.3", "F53F4.16", "K07A1.t1", "WBGene00000001", "21ur-1", "cTel55X.1"]
-    expected = ["unc-119", "let-7", "Y71H2AM.3", "F53F4.16", "K07A1.t1", "WBGene00000001", "21ur-1", "cTel55X.1"]
+    expected = [
+        "unc-119",
+        "let-7",
+        "Y71H2AM.3",
+        "F53F4.16",
+        "K07A1.t1",
+        "WBGene00000001",
+        "21ur-1",
+        "cTel55X.1",
+    ]
     assert io.spelling(names, "worm") == expected
 
 

@@ -39,6 +39,7 @@ def obs() -> pd.DataFrame:
         ("day < 10", "1100"),
         ("not day < 10", "0011"),
         ("8.5 < day <= 12", "0101"),
+        ("8.5 <= day < 12", "1100"),
         ("day >= 9 and doublet", "0001"),
         ("day >= 9 or not doublet", "0111"),
         ("not doublet", "0110"),
@@ -137,7 +138,9 @@ word_text = st.sampled_from(['"a"', "'b c'", "''", '"it\'s"', "'zzz'"])
 negation = st.sampled_from(["", "not "])
 leaves = st.one_of(
     st.tuples(
-        number_column, st.sampled_from("== != < <= > >=".split()), st.one_of(number_text, number_column)
+        number_column,
+        st.sampled_from(["==", "!=", "<", "<=", ">", ">="]),
+        st.one_of(number_text, number_column),
     ).map(" ".join),
     st.tuples(word_column, st.sampled_from(["==", "!="]), word_text).map(" ".join),
     st.tuples(number_column, negation, st.lists(number_text, min_size=1, max_size=3)).map(

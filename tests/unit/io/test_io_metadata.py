@@ -164,7 +164,9 @@ def test_sheet_is_joined_by_barcode_in_any_order(sheet, cells, caplog, sep):
     study["obs"] = {"age": "t", "batch": "plate"}
     with caplog.at_level("INFO", logger="panscape"):
         table = mapped(study)
-    assert table["age"].isna().sum() == 2 and table["age"].iloc[2:].tolist() == [i + 0.5 for i in range(2, 57)]
+    assert table["age"].isna().sum() == 2 and table["age"].iloc[2:].tolist() == [
+        i + 0.5 for i in range(2, 57)
+    ]
     assert table["batch"].iloc[2] == "02"  # text stays as it is written
     assert "2 cells without a line" in caplog.text and "1 lines without a cell" in caplog.text
 
@@ -216,7 +218,10 @@ def test_sheet_that_is_missing_or_a_folder(write):
 
 
 def test_unit_of_a_collection():
-    first, second = {"obs": {"age": {"column": "a", "unit": "hours"}}}, {"obs": {"age": {"value": 3, "unit": "days"}}}
+    first, second = (
+        {"obs": {"age": {"column": "a", "unit": "hours"}}},
+        {"obs": {"age": {"value": 3, "unit": "days"}}},
+    )
     assert io.collection_age_unit([{}, first, second]) == "hours"
     assert io.collection_age_unit([first, second], "weeks") == "weeks"
     assert io.collection_age_unit([{"obs": {"age": "a"}}, {"obs": {"batch": "b"}}]) is None

@@ -78,7 +78,9 @@ def test_nothing_is_left_where_something_is_wrong(server, tmp_path, address, tol
     folder = tmp_path / "out"
     with pytest.raises(UserError) as caught:
         io.retrieve(server + address, "0" * 64, folder / "s.download", "studies[2].url")
-    assert told in str(caught.value) and "studies[2].url" in str(caught.value) and address in str(caught.value)
+    assert (
+        told in str(caught.value) and "studies[2].url" in str(caught.value) and address in str(caught.value)
+    )
     assert not list(folder.iterdir())
 
 

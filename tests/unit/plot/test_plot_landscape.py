@@ -8,7 +8,7 @@ from panscape import figures, plot
 from panscape.files import write_csr, write_tsv
 from panscape.plot._landscape import find_statistic
 from panscape.plot._maps import is_labels, missing_note, plain_ticks
-from panscape.plot._trajectory import running_median
+from panscape.plot._trajectory import binned_median
 from panscape.plot._view import graph_edges, read_expression, read_pair_values
 
 N = 30
@@ -75,8 +75,24 @@ def test_labels_are_in_the_legend_and_hostile_ones_are_drawn_as_they_are(view):
     assert "Grey: 10 of 30 clusters without a value." in words
 
 
+def test_a_dollar_sign_is_no_formula(view, tmp_path):
+    odd = plot.View(view.obs.assign(cell_type=r"$\frac$"), view.xy)
+    plot.save_figure(plot.plot_map(odd, "cell_type"), tmp_path / "map")
+    values = np.arange(N, dtype=float)[None]
+    plot.save_figure(plot.plot_heatmap(values, [r"$\x$"], view, title="t", unit="u"), tmp_path / "heatmap")
+    plot.save_figure(
+        plot.plot_along(values, [r"$\x$"], view, rhos=[1], title="t", unit="u"), tmp_path / "along"
+    )
+
+
 def test_all_cells_are_a_resolution_of_their_own(view):
     assert {"0.1", "1", "all cells"} <= set(texts(plot.plot_map(view, "resolution")))
+
+
+def test_studies_keep_the_order_of_the_collection(view):
+    late_first = plot.View(view.obs.assign(study=["z-early"] * 15 + ["a-late"] * 15), view.xy)
+    legend = plot.plot_map(late_first, "study").axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["z-early", "a-late"]
 
 
 def test_labels_and_numbers_are_told_apart(view):
@@ -146,14 +162,16 @@ def test_one_cluster_is_drawn(view, tmp_path):
         plot.save_figure(plot.plot_map(one, column), tmp_path / column, formats=("png",))
 
 
-def test_running_median_against_pandas():
+def test_binned_median_against_pandas():
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=80), rng.normal(size=80)
-    middle, line = running_median(x, y)
-    order = np.argsort(x)
-    expected = pd.Series(y[order]).rolling(8).median().dropna()
-    np.testing.assert_allclose(line, expected)
-    assert np.all(np.diff(middle) >= 0)
+    x, y = rng.normal(size=84), rng.normal(size=84)
+    middle, line = binned_median(x, y)
+    bins = pd.qcut(x, 12, labels=False)
+    expected = pd.DataFrame({"x": x, "y": y}).groupby(bins).median()
+    np.testing.assert_allclose(middle, expected["x"])
+    np.testing.assert_allclose(line, expected["y"])
+    assert len(binned_median(x[:7], y[:7])[0]) == 1
+    assert len(binned_median(x[:0], y[:0])[0]) == 0
 
 
 def test_spaces_draws_each_value_and_leaves_out_what_is_not_there():
@@ -175,7 +193,11 @@ def test_spaces_draws_each_value_and_leaves_out_what_is_not_there():
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
-    [(30, 700, [50, 100, 200, 500]), (1, 1e5, [1, 10, 100, 1000, 1e4, 1e5]), (42, 42.5, [42, 42.5])],
+    [
+        (30, 700, [50, 100, 200, 500]),
+        (1, 1e5, [1, 10, 100, 1000, 1e4, 1e5]),
+        (900, 2600, [1000, 1500, 2000, 2500]),
+    ],
 )
 def test_plain_ticks(low, high, expected):
     assert plain_ticks(low, high) == pytest.approx(expected)

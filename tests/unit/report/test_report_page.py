@@ -277,6 +277,18 @@ def test_missing_values_and_columns(collection, tmp_path):
     assert "Gene pairs along" not in found.text
 
 
+def test_tables_without_rows_are_reported(collection, tmp_path):
+    out, config = copy_of(collection, tmp_path)
+    for name in ("statistics", "genes", "pairs"):
+        path = out / "landscape" / f"{name}.tsv"
+        write_tsv(read_tsv(path).head(0), path)
+    shutil.rmtree(out / "landscape" / "figures")
+    assert made_up.draw(out, config) == list(figures.landscape(config))
+    found = read(made_up.results_of(out, config))
+    assert "Pseudotime is not compared with age" in found.text
+    assert "Strongest genes" not in found.text
+
+
 def test_unknown_statistics_are_shown_by_their_name(collection, tmp_path):
     out, config = copy_of(collection, tmp_path)
     statistics = read_tsv(out / "landscape" / "statistics.tsv")
@@ -327,6 +339,13 @@ def test_runtimes_survive_what_was_not_measured(tmp_path):
     assert (row["stage"], row["rule"], row["jobs"], row["wall"], row["memory"]) == ("a", "rule", 2, 3.0, 12.5)
     assert np.isnan(row["cpu"])
     assert runtimes(tmp_path / "nowhere").empty
+
+
+def test_runtimes_follow_the_order_of_the_stages(tmp_path):
+    for stage in ("report", "dictionary", "landscape", "preprocess"):
+        (tmp_path / stage).mkdir()
+        (tmp_path / stage / "rule.tsv").write_text("s\n1\n")
+    assert runtimes(tmp_path)["stage"].tolist() == ["preprocess", "landscape", "dictionary", "report"]
 
 
 def test_report_is_the_same_twice_and_appears_whole(collection, tmp_path):

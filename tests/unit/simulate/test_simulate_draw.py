@@ -65,15 +65,17 @@ def test_zero_inflation_is_what_the_distribution_says_and_no_more():
     np.testing.assert_allclose(zeros, (1 + mean[0] * dispersion) ** (-1 / dispersion), atol=0.01)
 
 
-def test_blocks_cover_all_cells_once_and_hold_counts(system):
+def test_blocks_cover_all_cells_once_and_hold_counts(system, monkeypatch):
+    monkeypatch.setattr(_draw, "BLOCK_VALUES", 300 * 900)
     drawn = simulate.study(system, "a")
-    stop = 0
+    stop, n_blocks = 0, 0
     for rows, block in drawn.blocks():
+        n_blocks += 1
         assert rows.start == stop and block.shape == (rows.stop - rows.start, 300)
         assert block.dtype == np.float32 and (block.data >= 1).all() and (block.data % 1 == 0).all()
         assert block.has_sorted_indices
         stop = rows.stop
-    assert stop == 3000 == len(drawn.obs)
+    assert stop == 3000 == len(drawn.obs) and n_blocks > 1
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not(system):

@@ -120,11 +120,12 @@ def correlate_clusters(
     logger.info("%d of %d genes take the sparse route", plan.n_sparse, len(plan.order))
     ordered = values.reordered(plan.order)
     walk = _pearson if settings.method == "pearson" else _spearman
-    progress = Progress("clusters", len(clusters))
+    sizes = np.diff(members.indptr)
+    progress = Progress("cells of clusters", int(sizes.sum()))
     for row, survivors in walk(ordered, clusters, members, settings, plan):
         first, second = plan.order[survivors.first], plan.order[survivors.second]
         yield row, Survivors(np.minimum(first, second), np.maximum(first, second), survivors.value)
-        progress.add()
+        progress.add(int(sizes[row]))
 
 
 def _pearson(values, clusters, members, settings, plan) -> Iterator[tuple[int, Survivors]]:

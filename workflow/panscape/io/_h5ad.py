@@ -11,6 +11,7 @@ from scipy import sparse
 
 from panscape.io._hdf5 import Compressed, dense_blocks, texts
 from panscape.io._source import Source
+from panscape.io._spool import Spool
 from panscape.io._study import file_only, study_path
 
 
@@ -88,7 +89,11 @@ class H5ad(Source):
             elif self._kind == "csr":
                 yield from Compressed(matrix, self._shape).by_row(max_values)
             else:
-                yield from Compressed(matrix, self._shape[::-1]).by_column(max_values)
+                yield from self._spooled(max_values)
+
+    def _fill_spool(self, max_values: int) -> Spool:
+        with h5py.File(self.path) as file:
+            return Compressed(file[self._key], self._shape[::-1]).transposed(max_values)
 
     def _sample(self) -> np.ndarray:
         with h5py.File(self.path) as file:

@@ -60,8 +60,8 @@ class Compressed:
             yield slice(start, stop), self.rows(start, stop)
             start = stop
 
-    def by_column(self, max_values: int) -> Blocks:
-        """Yield blocks of minor rows (the matrix transposed), through scratch files if it is large."""
+    def transposed(self, max_values: int) -> Spool:
+        """Return the matrix by its minor axis, in scratch files if it is large."""
         spool = Spool(self.shape[::-1], int(self.indptr[-1]), max_values)
         step = max(max_values // 4, 1)
         for low in range(0, int(self.indptr[-1]), step):
@@ -71,7 +71,7 @@ class Compressed:
             last = int(np.searchsorted(self.indptr, high, side="left"))
             inside = np.clip(self.indptr[first : last + 1], low, high)
             spool.add(minor, np.repeat(np.arange(first, last), np.diff(inside)), data)
-        yield from spool.blocks()
+        return spool
 
 
 def dense_blocks(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -> Blocks:

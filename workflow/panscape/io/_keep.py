@@ -56,9 +56,9 @@ class _Values:
         if sign in ORDER and left_kind != "number":
             found = f"{sign} between {left_kind} and {right_kind}"
             raise self._mistake(right, found, "only numbers have an order: use ==, != or in")
-        present = pd.notna(a) & pd.notna(b)
         if sign in ORDER:
-            return present & ORDER[sign](a, b)
+            return ORDER[sign](a, b)
+        present = pd.notna(a) & pd.notna(b)
         return present & ((a == b) if sign == "==" else (a != b))
 
     def _say(self, operand: Column | Literal, kind: str) -> str:

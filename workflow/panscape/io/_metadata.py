@@ -144,7 +144,7 @@ def read_metadata(study: dict, source: Source, where: str, age_unit: str | None 
         entry = {"column": entry} if isinstance(entry, str) else entry
         try:
             values = _column(name, entry, table, study, where)
-            if name == "age" and age_unit and entry.get("unit"):
+            if age_unit and entry.get("unit"):  # of age: no other entry has one
                 values = convert_age(values, entry["unit"], age_unit)
             columns[name] = values
         except UserError as error:

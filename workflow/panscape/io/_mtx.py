@@ -17,7 +17,7 @@ from panscape.io._spool import Spool
 from panscape.io._study import listing, open_bytes, study_path
 from panscape.log import logger
 
-_CHUNK_BYTES = 1 << 25
+_CHUNK_BYTES = 1 << 23
 _Entries = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -147,17 +147,15 @@ class Mtx(Source):
             last = cells[-1] if len(cells) else last
         return True
 
-    @cached_property
-    def _spool(self) -> Spool:
-        spool = Spool(self.raw_shape, self.nnz, self._spool_values)
+    def _fill_spool(self, max_values: int) -> Spool:
+        spool = Spool(self.raw_shape, self.nnz, max_values)
         for cells, genes, values in self._entries():
             spool.add(cells, genes, values)
         return spool
 
     def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         if not self._sorted:
-            self._spool_values = max_values
-            yield from self._spool.blocks()
+            yield from self._spooled(max_values)
             return
         n_cells, n_genes = self.raw_shape
         held: list[_Entries] = []

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from panscape.counts import BLOCK_VALUES
 from panscape.errors import UserError, fail
+from panscape.io._spool import Spool
 from panscape.io._study import as_user_error, at, listing
 from panscape.log import logger
 
@@ -46,6 +47,7 @@ class Source(ABC):
 
     def __init__(self, study: dict, where: str):
         self.study, self.where = study, where
+        self._spool: Spool | None = None
 
     @property
     @abstractmethod
@@ -174,6 +176,16 @@ class Source(ABC):
 
     @abstractmethod
     def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]: ...
+
+    def _spooled(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield blocks of a matrix that is not stored by cell, transposed at the first call."""
+        if self._spool is None:
+            self._spool = self._fill_spool(max_values)
+        yield from self._spool.blocks()
+
+    def _fill_spool(self, max_values: int) -> Spool:
+        """Read the matrix into scratch storage; for formats that need it."""
+        raise NotImplementedError
 
     @abstractmethod
     def _sample(self) -> np.ndarray: ...

@@ -52,7 +52,9 @@ class Spool:
         entries = np.concatenate(self._memory)
         self._memory, self._held = [], 0
         number = entries["cell"] // self._width
-        entries = entries[np.argsort(number, kind="stable")]
+        if self._ranges < 1 << 16:
+            number = number.astype(np.uint16)  # sorted in linear time
+        entries = entries.take(np.argsort(number, kind="stable"))
         bounds = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=self._ranges))])
         for index in np.flatnonzero(np.diff(bounds)):
             with open(self._file(index), "ab") as handle:

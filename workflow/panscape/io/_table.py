@@ -153,16 +153,14 @@ class Table(Source):
             with open_bytes(self.path) as handle:
                 yield from self._pieces(handle, max_values)
             return
-        self._spool_values = max_values
-        yield from self._spool.blocks()
+        yield from self._spooled(max_values)
 
-    @cached_property
-    def _spool(self) -> Spool:
+    def _fill_spool(self, max_values: int) -> Spool:
         n_cells, n_genes = self.raw_shape
         expected = int(n_cells * n_genes * _EXPECTED_DENSITY)
-        spool = Spool((n_cells, n_genes), expected, self._spool_values)
+        spool = Spool((n_cells, n_genes), expected, max_values)
         with open_bytes(self.path) as handle:
-            for lines, piece in self._pieces(handle, self._spool_values):
+            for lines, piece in self._pieces(handle, max_values):
                 entries = piece.tocoo()
                 spool.add(entries.col, entries.row + lines.start, entries.data)
         return spool

@@ -17,11 +17,12 @@ from panscape.plot._style import (
     colorbar_outside,
     legend_outside,
     new_figure,
+    plain_text,
     save_figure,
     style,
 )
 from panscape.plot._trajectory import Statistic, plot_along, plot_heatmap, plot_pseudotime_age
-from panscape.plot._view import View, read_view
+from panscape.plot._view import View, read_statistics, read_view
 
 __all__ = [
     "DIVERGING",
@@ -44,12 +45,14 @@ __all__ = [
     "ends",
     "legend_outside",
     "new_figure",
+    "plain_text",
     "plot_along",
     "plot_heatmap",
     "plot_map",
     "plot_pairs_by_size",
     "plot_pseudotime_age",
     "plot_spaces",
+    "read_statistics",
     "read_view",
     "save_figure",
     "statistics_names",

@@ -15,7 +15,7 @@ from panscape.plot._maps import plot_map
 from panscape.plot._names import AGE
 from panscape.plot._spaces import plot_pairs_by_size, plot_spaces
 from panscape.plot._trajectory import Statistic, plot_along, plot_heatmap, plot_pseudotime_age
-from panscape.plot._view import View, read_expression, read_pair_values, read_view
+from panscape.plot._view import View, read_expression, read_pair_values, read_statistics, read_view
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +64,7 @@ def draw_landscape(
     from panscape.files import read_tsv
 
     view = read_view(source.landscape, units=units)
-    statistics = read_tsv(source.statistics)
+    statistics = read_statistics(source.statistics)
     for column in columns:
         yield map_name(column), plot_map(view, column)
     yield "pseudotime-age", plot_pseudotime_age(view, find_statistic(statistics, "coexpression", AGE))

@@ -12,6 +12,7 @@ from panscape.plot._palette import SEQUENTIAL, SEQUENTIAL_2, categorical
 from panscape.plot._style import (
     DOUBLE,
     GREY,
+    LEGEND_ROWS,
     RASTER_ABOVE,
     colorbar_outside,
     legend_outside,
@@ -42,7 +43,9 @@ def plot_map(view: View, column: str) -> Figure:
         A column of ``view.obs``; one that is absent gives a grey map that says so.
     """
     with style():
-        fig = new_figure(DOUBLE * (0.72 if _labels_of(view, column).nunique() <= 16 else 0.9), 3.9)
+        labels = _labels_of(view, column)
+        many = labels.nunique() > LEGEND_ROWS
+        fig = new_figure(DOUBLE * (0.9 if many else 0.72), _height(view, labels))
         ax = fig.add_subplot()
         _frame(view, ax)
         ax.set_title(view.title(column))
@@ -53,6 +56,13 @@ def plot_map(view: View, column: str) -> Figure:
         if note := missing_note(column, int(missing), len(view.obs)):
             ax.text(0, -0.09, note, transform=ax.transAxes, fontsize=7, color="#6b6b6b", va="top")
     return fig
+
+
+def _height(view: View, labels: pd.Series) -> float:
+    """Return a height (inches) that suits the layout's shape and the length of the legend."""
+    wide, high = np.maximum(np.ptp(view.xy, axis=0), 1e-9) if len(view.xy) else (1.0, 1.0)
+    legend = 0.165 * min(labels.nunique(), LEGEND_ROWS) + 0.9
+    return float(max(np.clip(4.0 * high / wide + 0.8, 2.5, 4.4), legend))
 
 
 def _labels_of(view: View, column: str) -> pd.Series:
@@ -90,7 +100,7 @@ def _frame(view: View, ax: Axes) -> None:
     from matplotlib.collections import LineCollection
 
     many = len(view.edges) > RASTER_ABOVE
-    alpha = float(np.clip(900 / max(len(view.edges), 1), 0.04, 0.25))
+    alpha = float(np.clip(250 / max(len(view.edges), 1), 0.03, 0.22))
     lines = LineCollection(
         list(view.xy[view.edges]), colors="#5a5a5a", alpha=alpha, linewidths=0.35, zorder=1, rasterized=many
     )
@@ -112,7 +122,7 @@ def _areas(view: View) -> np.ndarray:
 
 
 def _draw_labels(view: View, ax: Axes, column: str) -> int:
-    looks, codes = categorical(_labels_of(view, column))
+    looks, codes = categorical(_labels_of(view, column), as_met=column == "study")
     areas = _areas(view)
     raster = len(codes) > RASTER_ABOVE
     _points(ax, view, codes < 0, areas, color=GREY, zorder=2, rasterized=raster)
@@ -159,11 +169,19 @@ def _draw_numbers(view: View, fig: Figure, ax: Axes, column: str) -> int:
 
 
 def plain_ticks(low: float, high: float) -> list[float]:
-    """Return 1-2-5 ticks of a logarithmic scale; 1-10-100 ones if it spans more than three decades."""
+    """Return plain ticks of a logarithmic scale.
+
+    1-10-100 if it spans more than three decades, 1-2-5 if that gives three of them, else even round numbers.
+    """
+    from matplotlib.ticker import MaxNLocator
+
     steps = (1, 2, 5) if high / low <= 1000 else (1,)
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     ticks = [step * 10.0**decade for decade in decades for step in steps]
-    return [tick for tick in ticks if low <= tick <= high] or [low, high]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    if len(ticks) < 3:
+        ticks = [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
+    return ticks
 
 
 def _mark_root(view: View, ax: Axes, values: np.ndarray) -> None:

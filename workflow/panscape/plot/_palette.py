@@ -33,7 +33,9 @@ def colours(labels: Iterable[Hashable]) -> dict:
     return {label: OKABE_ITO[i % len(OKABE_ITO)] for i, label in enumerate(dict.fromkeys(labels))}
 
 
-def categorical(values: Iterable, *, limit: int = MAX_LABELS) -> tuple[list[Look], np.ndarray]:
+def categorical(
+    values: Iterable, *, limit: int = MAX_LABELS, as_met: bool = False
+) -> tuple[list[Look], np.ndarray]:
     """Choose a colour and a marker per label of a column.
 
     The first eight labels differ by colour; the next ones repeat the colours with another marker shape,
@@ -46,11 +48,13 @@ def categorical(values: Iterable, *, limit: int = MAX_LABELS) -> tuple[list[Look
         One label per point; missing values are allowed.
     limit
         The largest number of looks, the pooled one included.
+    as_met
+        Keep the labels in the order in which they are met, e.g. studies in that of the configuration.
 
     Returns
     -------
     looks
-        In alphabetical order (numbers by size); the pooled one last.
+        In alphabetical order (numbers by size) unless `as_met`; the pooled one last.
     codes
         Index into `looks` per point, -1 where the label is missing.
     """
@@ -61,6 +65,8 @@ def categorical(values: Iterable, *, limit: int = MAX_LABELS) -> tuple[list[Look
     # most frequent first, ties by name, so that the choice does not depend on the order of the points
     ranked = sorted(counts.index, key=lambda label: (-counts[label], label))
     kept = sorted(ranked if len(ranked) <= limit else ranked[: limit - 1], key=_natural)
+    if as_met:
+        kept = [label for label in text[~missing].unique() if label in set(kept)]
     looks = [
         Look(label, OKABE_ITO[i % len(OKABE_ITO)], MARKERS[(i // len(OKABE_ITO)) % len(MARKERS)])
         for i, label in enumerate(kept)

@@ -22,7 +22,8 @@ GREY = "#b8b8b8"
 INK = "#262626"
 """Colour of text and axes."""
 
-RASTER_ABOVE = 4000  # points: beyond this an SVG of single markers is larger than its picture
+LEGEND_ROWS = 16  # a longer legend has several columns
+RASTER_ABOVE = 1500  # points: beyond this an SVG of single markers is larger than its picture
 _DPI = 200
 _RC = {
     "font.family": "DejaVu Sans",  # shipped with matplotlib, so that every machine draws the same glyphs
@@ -142,14 +143,19 @@ def save_figure(
     return written
 
 
+def plain_text(text: str) -> str:
+    """Return a name that is drawn as it is written: a dollar sign would start a formula."""
+    return str(text).replace("$", r"\$")
+
+
 def legend_outside(ax: Axes, handles: Sequence, labels: Sequence[str], *, title: str = "") -> None:
     """Put a legend to the right of the axes, in as many columns as its length needs."""
     if not handles:
         return
-    columns = 1 + (len(handles) - 1) // 16
+    columns = 1 + (len(handles) - 1) // LEGEND_ROWS
     legend = ax.legend(
         handles,
-        labels,
+        [plain_text(label) for label in labels],
         title=title,
         loc="upper left",
         bbox_to_anchor=(1.02, 1.0),
@@ -161,7 +167,8 @@ def legend_outside(ax: Axes, handles: Sequence, labels: Sequence[str], *, title:
 
 def colorbar_outside(fig: Figure, ax: Axes, mappable, label: str):
     """Put a slim colour bar to the right of the axes and return it."""
-    bar = fig.colorbar(mappable, ax=ax, shrink=0.55, aspect=18, pad=0.02, anchor=(0.0, 1.0))
+    shrink = min(max(2.0 / fig.get_figheight(), 0.45), 0.95)  # about two inches, whatever the figure's height
+    bar = fig.colorbar(mappable, ax=ax, shrink=shrink, aspect=30 * shrink, pad=0.02, anchor=(0.0, 1.0))
     bar.outline.set_visible(False)
     bar.set_label(label)
     return bar

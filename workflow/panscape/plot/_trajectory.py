@@ -10,7 +10,7 @@ import numpy as np
 
 from panscape.figures import PSEUDOTIME
 from panscape.plot._palette import DIVERGING, SEQUENTIAL, categorical
-from panscape.plot._style import DOUBLE, GREY, INK, legend_outside, new_figure, style
+from panscape.plot._style import DOUBLE, GREY, INK, legend_outside, new_figure, plain_text, style
 from panscape.plot._view import View
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def plot_along(
 ) -> Figure:
     """Draw small multiples: one panel per gene (or pair), its values over pseudotime, coloured by study.
 
-    The line is a running median over a tenth of the clusters.
+    The line joins the medians of at most twelve bins of equal numbers of clusters.
 
     Parameters
     ----------
@@ -108,10 +108,18 @@ def plot_along(
         for ax, name, row, rho in zip(axes, names, values, rhos, strict=False):
             known = np.isfinite(x) & np.isfinite(row)
             _by_study(view, ax, x, row, known, legend=ax is axes[columns - 1], size=7)
-            middle, line = running_median(x[known], row[known])
+            middle, line = binned_median(x[known], row[known])
             ax.plot(middle, line, color=INK, linewidth=1.1, zorder=4)
-            ax.set_title(f"{name}", fontsize=8, fontstyle="italic", pad=3)
-            ax.text(1, 1.02, f"ρ {rho:+.2f}", transform=ax.transAxes, ha="right", va="bottom", fontsize=6.5)
+            ax.set_title(plain_text(name), fontsize=8, fontstyle="italic", pad=3)
+            ax.text(
+                1,
+                1.02,
+                f"ρ {rho:+.2f}".replace("-", "−"),
+                transform=ax.transAxes,
+                ha="right",
+                va="bottom",
+                fontsize=6.5,
+            )
         for ax in axes[len(names) :]:
             ax.set_axis_off()
         fig.supxlabel(view.label(PSEUDOTIME), fontsize=8)
@@ -160,7 +168,9 @@ def plot_heatmap(
         image = body.imshow(
             table, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest"
         )
-        body.set_yticks(range(len(names)), names, fontsize=6.5, fontstyle="italic")
+        body.set_yticks(
+            range(len(names)), [plain_text(name) for name in names], fontsize=6.5, fontstyle="italic"
+        )
         body.set_xticks(*_ticks(x, bins))
         body.tick_params(length=1.5)
         body.spines[:].set_visible(False)
@@ -179,23 +189,17 @@ def plot_heatmap(
     return fig
 
 
-def running_median(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the running medians of x and y over windows of a tenth of the points (at least five)."""
-    order = np.argsort(x, kind="stable")
-    width = min(max(len(x) // 10, 5), max(len(x), 1))
-    if len(x) == 0:
+def binned_median(x: np.ndarray, y: np.ndarray, bins: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    """Return the medians of x and y in at most `bins` bins of equal numbers (five or more) of points."""
+    if not len(x):
         return x, y
-    windows = [
-        np.lib.stride_tricks.sliding_window_view(part[order], width)
-        for part in (np.asarray(x), np.asarray(y))
-    ]
-    middle, line = (np.median(part, axis=1) for part in windows)
-    return middle, line
+    parts = np.array_split(np.argsort(x, kind="stable"), int(np.clip(len(x) // 5, 1, bins)))
+    return np.array([np.median(x[part]) for part in parts]), np.array([np.median(y[part]) for part in parts])
 
 
 def _by_study(view: View, ax: Axes, x, y, mask, *, legend: bool, size: float = 14) -> None:
     studies = view.obs["study"] if "study" in view.obs else ["all"] * len(view.obs)
-    looks, codes = categorical(studies)
+    looks, codes = categorical(studies, as_met=True)
     handles = []
     for code, look in enumerate(looks):
         keep = mask & (codes == code)

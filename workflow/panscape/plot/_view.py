@@ -77,6 +77,14 @@ def read_view(path: str | Path, *, units: Mapping[str, str] | None = None) -> Vi
     return View(obs, xy, graph_edges(graph), dict(units or {}), root)
 
 
+def read_statistics(path: str | Path) -> pd.DataFrame:
+    """Read ``statistics.tsv``; its numbers are floats even where there are none."""
+    from panscape.files import read_tsv
+
+    numbers = dict.fromkeys(("value", "null_mean", "null_sd", "pvalue", "n"), float)
+    return read_tsv(path, dtype={"space": str, "statistic": str, **numbers})
+
+
 def graph_edges(graph: sparse.spmatrix) -> np.ndarray:
     """Return each edge of a (clusters x clusters) graph once: int (n_edges, 2), first < second."""
     graph = sparse.csr_matrix(graph)

@@ -25,7 +25,7 @@ def plot_qc(result: Qc, *, title: str = "") -> Figure:
 
     Cells that any filter removed are stacked on those that are left.
     """
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     from panscape.plot import DOUBLE, GREY, INK, OKABE_ITO, new_figure, style
 
@@ -49,7 +49,7 @@ def plot_qc(result: Qc, *, title: str = "") -> Figure:
             if logarithmic:
                 ax.set_xscale("log")
                 ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-                ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+                ax.xaxis.set_major_formatter(FuncFormatter(_short))
                 ax.xaxis.set_minor_formatter(NullFormatter())
             limit = getattr(result.settings, name)
             active = limit > 0 if name.startswith("min") else limit < 1
@@ -72,3 +72,11 @@ def _bins(values: np.ndarray, logarithmic: bool) -> np.ndarray:
         low = max(values[values > 0].min(), 1.0) if (values > 0).any() else 1.0
         return np.geomspace(low, max(values.max(), low * 1.01) * 1.001, _BINS + 1)
     return np.linspace(0.0, max(values.max(), 0.01), _BINS + 1)
+
+
+def _short(value: float, _position: int) -> str:
+    """Return 300, 3k, 3M: numbers narrow enough to stand side by side."""
+    for unit, sign in ((1e6, "M"), (1e3, "k")):
+        if value >= unit:
+            return f"{value / unit:g}{sign}"
+    return f"{value:g}"

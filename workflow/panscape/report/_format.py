@@ -40,7 +40,10 @@ def pvalue(value: float) -> str:
 
 def percent(value: float) -> str:
     """Return a share in [0, 1] as a percentage."""
-    return f"{100 * float(value):.0f} %" if math.isfinite(value) else "–"
+    if not math.isfinite(value):
+        return "–"
+    share = 100 * float(value)
+    return f"{share:.0f} %" if share >= 1 or share == 0 else f"{share:.2g} %"
 
 
 def duration(seconds: float) -> str:

@@ -115,6 +115,14 @@ def _run(results: Results, found: Methods) -> list[Block]:
     return blocks
 
 
+_MEASURED = (
+    "As Snakemake measured when each rule last ran; wall and CPU time are sums over the jobs. Memory and CPU "
+    "time are "
+    "sampled (every half second, after 15 s every 30 s): what a job does after its last sample is not "
+    "counted."
+)
+
+
 def _times(times: pd.DataFrame) -> list[Block]:
     if times.empty:
         return [Paragraph("No rule of this collection has been timed.", "note")]
@@ -129,9 +137,7 @@ def _times(times: pd.DataFrame) -> list[Block]:
             "largest memory (MB)": times["memory"].round(),
         }
     )
-    made = table(
-        shown, caption="As measured when each rule last ran; wall and CPU time are sums over the jobs."
-    )
+    made = table(shown, caption=_MEASURED)
     total = (
         f"All jobs took {duration(times['wall'].sum())} of wall time one after the other and "
         f"{duration(times['cpu'].sum())} of CPU time; the largest took {count(times['memory'].max())} MB."

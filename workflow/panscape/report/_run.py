@@ -28,6 +28,9 @@ LIBRARIES = (
     "scipy",
 )
 
+STAGES = ("retrieve", "simulate", "preprocess", "panclust", "coexpression", "landscape")
+"""Stages in the order in which they run; others follow, the report last."""
+
 
 def parameters(config: Mapping[str, Any]) -> pd.DataFrame:
     """Return every setting of a configuration: `key`, `value`, `meaning`.
@@ -80,6 +83,7 @@ def runtimes(folder: Path | None) -> pd.DataFrame:
         }
         stage = path.relative_to(folder).parts[0]
         rows.append((stage, path.stem, *(numbers[name].max() for name in ("s", "cpu_time", "max_rss"))))
+    rows.sort(key=lambda row: (row[0] == "report", _place(row[0])))
     found = pd.DataFrame(rows, columns=["stage", "rule", "s", "cpu", "rss"])
     grouped = found.groupby(["stage", "rule"], sort=False)
     return grouped.agg(
@@ -89,6 +93,10 @@ def runtimes(folder: Path | None) -> pd.DataFrame:
         cpu=("cpu", lambda seconds: seconds.sum(min_count=1)),
         memory=("rss", "max"),
     ).reset_index()
+
+
+def _place(stage: str) -> int:
+    return STAGES.index(stage) if stage in STAGES else len(STAGES)
 
 
 def used(results: Results) -> dict[str, Any]:

@@ -15,8 +15,8 @@ STEM_END = 0.2  # share of the age span after which cells have left the stem
 AGE_KNOTS = np.array([0.15, 0.4, 0.6, 0.85])  # where the means of age genes change
 AGE_WIDTH = 0.08
 COUPLING_WIDTH = 0.05  # of the ramps that switch coupling on and off
-# Mean and sd over genes of the base log expression. Markers are rare outside their type; modules can only be seen
-# in genes that are counted often enough.
+# Mean and sd over genes of the base log expression. Markers are rare outside their type; modules can only be
+# seen in genes that are counted often enough.
 BASE = {"plain": (0.0, 2.0), "module": (1.8, 0.8), "type": (-0.5, 1.5)}
 MITO_SHARE, RIBO_COUNT_SHARE = 0.04, 0.08
 MITO_GENES = ("ND1", "ND2", "CO1", "CO2", "ATP8", "ATP6", "CO3", "ND3", "ND4L", "ND4", "ND5", "ND6", "CYB")

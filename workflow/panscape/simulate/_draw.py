@@ -13,8 +13,8 @@ from panscape import seeds
 from panscape.simulate._design import STEM_END, System, age_basis, coupling
 from panscape.simulate._settings import StudySettings
 
-# Each block has its own random streams: the number is part of what a seed means.
-BLOCK_CELLS = 2048
+# Cells times genes of a block. Each block has its own random streams, so this is part of what a seed means.
+BLOCK_VALUES = 4_000_000
 ASYNCHRONY = 0.06  # sd of how far cells of one age have differentiated, as a share of the age span
 MITO_SPREAD = 0.4
 DEBRIS_DEPTH, DYING_MITO = 0.08, 20.0
@@ -64,8 +64,9 @@ class Study:
         return np.concatenate([self._activity(rows, at) for at, rows in enumerate(self._rows())])
 
     def _rows(self) -> Iterator[slice]:
-        for start in range(0, len(self.obs), BLOCK_CELLS):
-            yield slice(start, min(start + BLOCK_CELLS, len(self.obs)))
+        step = max(BLOCK_VALUES // self.shape[1], 1)
+        for start in range(0, len(self.obs), step):
+            yield slice(start, min(start + step, len(self.obs)))
 
     def _activity(self, rows: slice, at: int) -> np.ndarray:
         rng = seeds.stream(self.system.seed, "simulate", self.settings.name, "activity", at)

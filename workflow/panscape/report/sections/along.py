@@ -6,13 +6,13 @@ import pandas as pd
 
 from panscape import figures
 from panscape.report._blocks import Block, Heading, Paragraph, table
-from panscape.report._format import count, percent, plural
+from panscape.report._format import fixed, listing
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 
 GENES, PAIRS = "landscape/genes.tsv", "landscape/pairs.tsv"
 FIGURES = "landscape/figures"
-LEVEL = 0.05
+NAMED = 3  # genes of each direction in the summary
 _TITLES = {
     "gene_a": "gene",
     "gene_b": "gene",
@@ -98,17 +98,12 @@ def _pictures(results: Results, *wanted: tuple[str, str]) -> list[Block]:
 
 def _headline(results: Results) -> list[str]:
     found = genes(results)
-    known = found.dropna(subset=["rho"])
-    if known.empty:
-        return []
-    passing = int((known["fdr"] < LEVEL).sum())
-    best = known.iloc[0]
-    direction = "rises" if best["rho"] > 0 else "falls"
-    return [
-        f"Expression of {count(passing)} of {plural(len(known), 'gene')} ({percent(passing / len(known))}) "
-        "changes along "
-        f"pseudotime at FDR < {LEVEL}; {best['gene']} {direction} most (ρ = {best['rho']:.2f})."
-    ]
+    parts = []
+    for verb, some in (("rising", found[found["rho"] > 0]), ("falling", found[found["rho"] < 0])):
+        best = some.head(NAMED)
+        named = [f"{gene} ({fixed(rho)})" for gene, rho in zip(best["gene"], best["rho"], strict=True)]
+        parts += [f"{verb} {listing(named)}"] if named else []
+    return [f"Strongest genes along pseudotime (ρ): {'; '.join(parts)}."] if parts else []
 
 
 SECTION = Section("along", "Genes and pairs along pseudotime", (GENES,), _blocks, headline=_headline)

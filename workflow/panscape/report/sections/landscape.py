@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from panscape import figures
+from panscape.plot import read_statistics
 from panscape.plot import statistics_names as names
 from panscape.report._blocks import Block, Gallery, Heading, Paragraph, Table, table
 from panscape.report._format import count, fixed, listing, percent, plural, pvalue
@@ -16,11 +17,12 @@ from panscape.report._section import Section
 
 STATISTICS, PSEUDOTIME = "landscape/statistics.tsv", "landscape/pseudotime.tsv"
 FIGURES = "landscape/figures"
+SENSITIVITY = "landscape/sensitivity"
 
 
 def statistics(results: Results) -> pd.DataFrame:
     """Return the statistics of both spaces."""
-    return results.table(STATISTICS, dtype={"space": str, "statistic": str})
+    return read_statistics(results.path(STATISTICS))
 
 
 def statistic(table_: pd.DataFrame, space: str, name: str) -> pd.Series | None:
@@ -97,7 +99,8 @@ def spaces_table(results: Results) -> Table:
             rows.append([names.space_label(space), *map(_with_null, own.values())])
     header = ["space", *map(names.label, panels)]
     caption_ = (
-        "Coexpression space beside other descriptions of the same clusters; in brackets what chance gives: mean ± "
+        "Coexpression space beside other descriptions of the same clusters; in brackets what chance gives: "
+        "mean ± "
         "standard deviation under permutation (of absolute values for ρ)."
     )
     numeric = (False, *(True for _ in header[1:]))
@@ -168,7 +171,14 @@ def _blocks(results: Results) -> list[Block]:
     ]
     if maps:
         blocks += [Heading("Maps"), Gallery(tuple(maps), caption("landscape_map"))]
-    return [*blocks, *_parts(results)]
+    return [*blocks, *_sensitivity(results), *_parts(results)]
+
+
+def _sensitivity(results: Results) -> list[Block]:
+    if not results.figures(SENSITIVITY):
+        return []
+    title = "Sensitivity to threshold and neighbours"
+    return [Heading(title), results.picture(SENSITIVITY, title, caption=caption("sensitivity"))]
 
 
 def _parts(results: Results) -> list[Block]:

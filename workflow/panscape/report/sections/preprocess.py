@@ -38,9 +38,11 @@ def _blocks(results: Results) -> list[Block]:
         ),
         table(qc_matrix(qc), caption="Removed by each filter, in brackets what is left after it.", file=QC),
     ]
+    there = results.figures("preprocess/*/qc")
     pictures = [
-        results.picture(stem, f"Quality control of {stem.split('/')[1]}")
-        for stem in results.figures("preprocess/*/qc")
+        results.picture(stem, f"Quality control of {study}")
+        for study in results.studies
+        if (stem := f"preprocess/{study}/qc") in there
     ]
     if pictures:
         blocks.append(Paragraph(_FIGURE, "note"))

@@ -1,0 +1,167 @@
+"""Ranks, sums of products, the choice of route, and shrinkage on their own."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy import sparse, stats
+
+from panscape.coexpression import CoexpressionSettings, Moments, Plan, correlate, moments, shrink, tied_ranks
+from panscape.coexpression import _ranks as ranks_module
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 30), st.integers(1, 6)),
+        elements=st.sampled_from([0.0, 0.0, 0.5, 1.0, 2.0, 7.25]),
+    )
+)
+def test_ranks_are_scipys_up_to_a_shift(values):
+    found = tied_ranks(sparse.csr_matrix(values)).toarray()
+    truth = stats.rankdata(values, axis=0)
+    shift = truth - found
+    assert np.array_equal(shift, np.broadcast_to(shift[:1], shift.shape))  # exactly: multiples of 1/2
+    assert (found[values == 0] == 0).all()
+
+
+def test_ranks_in_narrow_blocks(monkeypatch):
+    monkeypatch.setattr(ranks_module, "BLOCK_VALUES", 50)
+    values = np.random.default_rng(0).poisson(0.8, (100, 30)).astype(np.float32)
+    found = tied_ranks(sparse.csr_matrix(values)).toarray()
+    shift = stats.rankdata(values, axis=0) - found
+    assert np.array_equal(shift, np.broadcast_to(shift[:1], shift.shape))
+
+
+def test_ranks_ignore_stored_zeros_and_leave_their_input_alone():
+    matrix = sparse.csr_matrix(np.array([[1.0, 2.0], [3.0, 0.0], [0.5, 1.0]], dtype=np.float32))
+    matrix.data[0] = 0
+    before = matrix.copy()
+    assert tied_ranks(matrix).nnz == 4
+    assert np.array_equal(matrix.toarray(), before.toarray())
+
+
+def test_ranks_refuse_negative_values():
+    with pytest.raises(ValueError, match="values >= 0"):
+        tied_ranks(sparse.csr_matrix(np.array([[-1.0]], dtype=np.float32)))
+
+
+@pytest.mark.parametrize("n_sparse", [0, 1, 11, 20])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_sums_of_products_are_numpys(n_sparse, threads):
+    rng = np.random.default_rng(1)
+    values = rng.poisson(rng.gamma(1, 1, 20), (257, 20)).astype(np.float64) * 0.37
+    plan = Plan(np.arange(20), n_sparse, threads)
+    blocks = [sparse.csr_matrix(part) for part in np.array_split(values, 3)]
+    sums = moments(blocks[1:], plan, moments(blocks[:1], plan))
+    assert sums.n == 257
+    assert np.allclose(sums.total, values.sum(axis=0), rtol=1e-13)
+    assert np.allclose(np.triu(sums.products), np.triu(values.T @ values), rtol=1e-12)
+
+
+def test_sparse_sums_are_the_same_bits_for_any_threads():
+    values = sparse.random(300, 40, 0.2, format="csr", random_state=0)
+    one, many = (moments([values], Plan(np.arange(40), 40, threads)).products for threads in (1, 5))
+    assert np.array_equal(one, many)
+
+
+def test_plan_sends_rare_genes_the_sparse_way_and_small_work_the_dense_way():
+    detection = np.array([0.9, 0.01, 0.5, 0.02] * 250)
+    plan = Plan.choose(detection, 1e7)
+    assert list(detection[plan.order]) == sorted(detection)
+    assert plan.n_sparse == 500
+    assert Plan.choose(detection, 1000).n_sparse == 0
+    assert Plan.choose(np.full(1000, 0.95), 1e7).n_sparse == 0
+    assert Plan.choose(np.full(2000, 0.05), 1e7).n_sparse == 2000
+
+
+def of(values):
+    plan = Plan(np.arange(values.shape[1]), 0)
+    return moments([sparse.csr_matrix(values.astype(np.float64))], plan)
+
+
+def test_a_correlation_equal_to_the_cutoff_is_kept():
+    values = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [1, 1], [0, 0]])  # r = 1/3
+    kept = correlate(of(values), CoexpressionSettings(eta=1 / 3))
+    assert list(zip(kept.first, kept.second, strict=True)) == [(0, 0), (0, 1), (1, 1)]
+    assert len(correlate(of(values), CoexpressionSettings(eta=1 / 3 + 1e-6)).first) == 2
+
+
+def test_constant_genes_have_no_entry():
+    values = np.column_stack([np.full(10, 2), np.arange(10), np.zeros(10)])
+    kept = correlate(of(values), CoexpressionSettings(eta=0))
+    assert list(zip(kept.first, kept.second, kept.value, strict=True)) == [(1, 1, 1.0)]
+
+
+def test_no_cell_and_one_cell_have_no_correlation():
+    assert len(correlate(Moments.empty(3), CoexpressionSettings(eta=0)).first) == 0
+    assert len(correlate(of(np.array([[1, 2, 3]])), CoexpressionSettings(eta=0)).first) == 0
+
+
+def test_cap_keeps_the_strongest_pairs_and_every_diagonal():
+    values = np.random.default_rng(0).poisson(2, (60, 15))
+    everything = correlate(of(values), CoexpressionSettings(eta=0))
+    off = everything.first != everything.second
+    limit = np.sort(np.abs(everything.value[off]))[-20]
+    kept = correlate(of(values), CoexpressionSettings(eta=0, max_pairs=20))
+    assert (kept.first == kept.second).sum() == 15
+    assert np.abs(kept.value[kept.first != kept.second]).min() >= limit
+    assert len(kept.first) == 35
+    assert len(correlate(of(values), CoexpressionSettings(eta=0, max_pairs=10**6)).first) == len(off)
+
+
+def test_cap_takes_the_first_of_equal_pairs():
+    values = np.repeat(np.arange(6)[:, None], 4, axis=1)  # all correlations are 1
+    kept = correlate(of(values), CoexpressionSettings(eta=0, max_pairs=2))
+    pairs = [(a, b) for a, b in zip(kept.first, kept.second, strict=True) if a != b]
+    assert pairs == [(0, 1), (0, 2)]
+
+
+R = np.linspace(-1, 1, 401)
+
+
+@pytest.mark.parametrize("how", ["soft", "garrote", "posterior"])
+def test_shrinking_is_odd_ordered_and_never_enlarges(how):
+    small, large = shrink(R, 30, how, 1.0, 0.05), shrink(R, 3000, how, 1.0, 0.05)
+    for shrunk in (small, large):
+        assert (np.abs(shrunk) <= np.abs(R) + 1e-12).all()
+        assert np.allclose(shrunk, -shrunk[::-1])
+        assert (np.diff(shrunk) >= -1e-12).all()
+    assert (np.abs(small) <= np.abs(large) + 1e-12).all()
+    assert np.array_equal(shrink(R, 30, how, 0.0), R)
+
+
+def test_shrinking_by_hand():
+    error = (1 - 0.25) / np.sqrt(49)
+    assert shrink(np.array([0.5]), 50, "soft")[0] == pytest.approx(0.5 - error)
+    assert shrink(np.array([0.5]), 50, "garrote", 2.0)[0] == pytest.approx(0.5 * (1 - (2 * error / 0.5) ** 2))
+    expected = np.tanh(np.arctanh(0.5) * 0.1 / (0.1 + 1 / 47))
+    assert shrink(np.array([0.5]), 50, "posterior", 1.0, 0.1)[0] == pytest.approx(expected)
+    with pytest.raises(ValueError, match="unknown"):
+        shrink(R, 10, "hard")
+
+
+def test_posterior_removes_what_is_noise_only():
+    values = np.random.default_rng(0).poisson(3, (200, 60))
+    kept = correlate(of(values), CoexpressionSettings(eta=0, shrinkage="posterior"))
+    off = kept.first != kept.second
+    assert np.abs(kept.value[off]).max(initial=0) < 0.05  # unshrunk: about 0.25
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"method": "kendall"},
+        {"eta": 1.5},
+        {"eta": -0.1},
+        {"shrinkage": "hard"},
+        {"normalisation": "tpm"},
+        {"shrinkage_strength": -1},
+        {"max_pairs": -5},
+    ],
+)
+def test_settings_out_of_range(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        CoexpressionSettings(**wrong)

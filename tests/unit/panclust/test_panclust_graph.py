@@ -1,0 +1,192 @@
+"""Neighbours against brute force, edge weights against their definition, communities against igraph."""
+
+import random
+
+import igraph
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from panscape.panclust import (
+    NeighborGraph,
+    modularity,
+    neighbor_graph,
+    neighbors,
+    partition_levels,
+    partitions,
+)
+from panscape.panclust import _communities as communities
+from panscape.panclust._communities import to_igraph
+
+
+def points(n=300, d=5, seed=0):
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=(n, d)) + 6 * rng.integers(0, 3, (n, 1))).astype(np.float32)
+
+
+def brute(scores, k):
+    distance = np.linalg.norm(scores[:, None].astype(np.float64) - scores[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    order = np.argsort(distance, axis=1)[:, : k - 1]
+    return order, np.take_along_axis(distance, order, axis=1)
+
+
+def test_neighbours_are_the_nearest_others():
+    scores = points()
+    indices, distances = neighbors(scores, 8, threads=2)
+    truth, truth_distances = brute(scores, 8)
+    assert [set(row) for row in indices] == [set(row) for row in truth]
+    assert np.allclose(distances, truth_distances, atol=1e-4)
+
+
+def test_neighbours_of_identical_cells_leave_the_cell_itself_out():
+    scores = np.zeros((20, 3), dtype=np.float32)
+    indices, distances = neighbors(scores, 5)
+    assert indices.shape == (20, 4)
+    assert (indices != np.arange(20)[:, None]).all()
+    assert (distances == 0).all()
+    graph = neighbor_graph(indices, distances)
+    assert np.isfinite(graph.weights).all()
+
+
+def test_same_neighbours_for_any_threads():
+    scores = points(3000)
+    one, two = (neighbors(scores, 6, threads=threads) for threads in (1, 2))
+    assert np.array_equal(one[0], two[0])
+
+
+@pytest.mark.slow
+def test_approximate_neighbours_are_mostly_right_and_repeatable():
+    scores = points(4000, 8)
+    first, _ = neighbors(scores, 10, exact_below=0, seed=3)
+    second, _ = neighbors(scores, 10, exact_below=0, seed=3, threads=2)
+    assert np.array_equal(first, second)
+    truth, _ = neighbors(scores, 10)
+    assert np.mean([len(np.intersect1d(a, b)) for a, b in zip(first, truth, strict=True)]) > 0.95 * 9
+
+
+def test_weights_follow_their_definition():
+    indices, distances = neighbors(points(120), 7)
+    graph = neighbor_graph(indices, distances)
+    arcs = {}
+    for cell, (row, gap) in enumerate(zip(indices, distances - distances[:, :1], strict=True)):
+        low, high = 1e-6, 1e6
+        for _ in range(200):
+            scale = np.sqrt(low * high)
+            low, high = (scale, high) if np.exp(-gap / scale).sum() < np.log2(7) else (low, scale)
+        arcs |= {(cell, int(other)): float(w) for other, w in zip(row, np.exp(-gap / scale), strict=True)}
+    found = {(a, b): w for (a, b), w in zip(map(tuple, graph.edges.tolist()), graph.weights, strict=True)}
+    assert set(found) == {(min(pair), max(pair)) for pair in arcs}
+    for (a, b), weight in found.items():
+        there, back = arcs.get((a, b), 0), arcs.get((b, a), 0)
+        assert weight == pytest.approx(there + back - there * back, abs=1e-5)
+    assert (graph.weights * 2**20 == np.round(graph.weights * 2**20)).all()
+
+
+def test_weights_are_those_of_scanpy():
+    scanpy_neighbors = pytest.importorskip("umap.umap_").fuzzy_simplicial_set
+    scores = points(150)
+    indices, distances = neighbors(scores, 9)
+    own = np.arange(150)[:, None]
+    theirs = scanpy_neighbors(
+        scores,
+        9,
+        np.random.RandomState(0),
+        "euclidean",
+        knn_indices=np.hstack([own, indices]),
+        knn_dists=np.hstack([np.zeros_like(own), distances]).astype(np.float32),
+    )[0].tocsr()
+    graph = neighbor_graph(indices, distances)
+    assert np.allclose(theirs[graph.edges[:, 0], graph.edges[:, 1]], graph.weights, atol=2e-4)
+    assert theirs.nnz == 2 * len(graph.edges)
+
+
+def test_unweighted_graph_is_the_union_of_arcs():
+    indices, distances = neighbors(points(80), 5)
+    graph = neighbor_graph(indices, distances, "none")
+    truth = {(min(a, int(b)), max(a, int(b))) for a in range(80) for b in indices[a]}
+    assert graph.weights is None
+    assert sorted(truth) == list(map(tuple, graph.edges.tolist()))
+
+
+def made_graph(seed=0, weighted=True, n=300):
+    indices, distances = neighbors(points(n, seed=seed), 8)
+    return neighbor_graph(indices, distances, "umap" if weighted else "none")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 25), st.integers(0, 10**6), st.sampled_from([0.1, 1.0, 10.0]))
+def test_modularity_is_igraphs(n, seed, resolution):
+    rng = np.random.default_rng(seed)
+    edges = np.argwhere(np.triu(rng.random((n, n)) < 0.4, 1))
+    labels = rng.integers(0, 4, n)
+    weights = rng.random(len(edges))
+    if len(edges):
+        linked = igraph.Graph(n=n, edges=edges)
+        truth = linked.modularity(labels.tolist(), weights=weights, resolution=resolution)
+        assert modularity(NeighborGraph(n, edges, weights), labels, resolution) == pytest.approx(
+            truth, abs=1e-12
+        )
+        truth = linked.modularity(labels.tolist(), resolution=resolution)
+        assert modularity(NeighborGraph(n, edges, None), labels, resolution) == pytest.approx(
+            truth, abs=1e-12
+        )
+
+
+@pytest.mark.parametrize("resolution", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_levels_are_nested_and_as_good_as_igraphs_own(resolution, weighted):
+    graph = made_graph(weighted=weighted)
+    linked = to_igraph(graph)
+    levels = partition_levels(linked, graph.weights, resolution, seed=5)
+    for fine, coarse in zip(levels, levels[1:], strict=False):
+        assert len({(a, b) for a, b in zip(fine, coarse, strict=True)}) == len(set(fine))
+        assert modularity(graph, coarse, resolution) >= modularity(graph, fine, resolution)
+    own = linked.community_multilevel(weights=graph.weights, resolution=resolution)
+    truth = linked.modularity(own.membership, weights=graph.weights, resolution=resolution)
+    # another random order of the cells: small graphs vary more than the 1e-3 of large ones
+    assert modularity(graph, levels[-1], resolution) >= truth - 0.01
+
+
+def test_same_seed_same_levels_and_nobody_elses_random_numbers():
+    graph = made_graph()
+    linked = to_igraph(graph)
+    random.seed(1)
+    state = random.getstate()
+    first = partition_levels(linked, graph.weights, 10.0, seed=7)
+    assert random.getstate() == state
+    random.seed(99)
+    second = partition_levels(linked, graph.weights, 10.0, seed=7)
+    assert len(first) == len(second)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    before = random.getstate()
+    linked.community_multilevel(weights=graph.weights)
+    assert random.getstate() != before  # igraph has its default source back
+
+
+def test_processes_give_what_one_process_gives(monkeypatch):
+    graph = made_graph()
+    seeds = {0.1: 4, 1.0: 5, 10.0: 6}
+    here = partitions(graph, seeds)
+    monkeypatch.setattr(communities, "PROCESS_EDGES", 0)
+    there = partitions(graph, seeds, threads=2)
+    assert list(here) == list(there) == sorted(seeds)
+    for resolution in seeds:
+        assert len(here[resolution]) == len(there[resolution])
+        for a, b in zip(here[resolution], there[resolution], strict=True):
+            assert np.array_equal(a, b)
+
+
+def test_a_process_that_fails_says_why(monkeypatch):
+    monkeypatch.setattr(communities, "PROCESS_EDGES", 0)
+    with pytest.raises(RuntimeError, match="resolution -1 failed(.|\n)*rror"):
+        partitions(made_graph(), {-1.0: 0, 1.0: 0}, algorithm="louvain", threads=2)
+
+
+def test_leiden_gives_one_level():
+    graph = made_graph()
+    levels = partition_levels(to_igraph(graph), graph.weights, 1.0, algorithm="leiden", seed=1)
+    louvain = partition_levels(to_igraph(graph), graph.weights, 1.0, seed=1)
+    assert len(levels) == 1
+    assert modularity(graph, levels[0]) >= modularity(graph, louvain[-1]) - 1e-3

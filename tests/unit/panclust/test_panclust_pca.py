@@ -1,0 +1,80 @@
+"""Principal components against scikit-learn on dense matrices."""
+
+import numpy as np
+import pytest
+from planted_types import draw, write
+from sklearn.decomposition import PCA
+
+from panscape.counts import Counts
+from panscape.panclust import _pca as module
+from panscape.panclust import _source as source_module
+from panscape.panclust import principal_components
+from panscape.panclust._source import CellValues
+
+
+def scaled(counts, scaling):
+    values = counts.astype(np.float64)
+    if scaling == "l2":
+        return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-300)
+    if scaling == "depth-log1p":
+        totals = np.maximum(values.sum(axis=1), 1)
+        values = values * (np.median(totals) / totals)[:, None]
+    return np.log1p(values)
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    monkeypatch.setattr(source_module, "BLOCK_CELLS", 97)
+    counts, _ = draw(n_cells=500, n_genes=70, n_types=6)
+    counts[13] = 0
+    genes = np.array(write(tmp_path / "counts.h5ad", counts), dtype=object)
+    return counts, genes, Counts(tmp_path / "counts.h5ad")
+
+
+def scores(counts, genes, scaling, k, threads=1):
+    def source(order):
+        return CellValues(counts, genes if order is None else genes[order], scaling)
+
+    return principal_components(source, k, np.random.default_rng(0), threads=threads)
+
+
+@pytest.mark.parametrize("scaling", ["depth-log1p", "log1p", "l2"])
+@pytest.mark.parametrize("route", ["covariance", "covariance, sparse genes", "subspace"])
+def test_scores_are_scikit_learns_up_to_sign(study, monkeypatch, scaling, route):
+    counts, genes, file = study
+    if route == "subspace":
+        monkeypatch.setattr(module, "COVARIANCE_GENES", 10)
+    if "sparse" in route:
+        monkeypatch.setattr("panscape.coexpression._products.COMPILE_SECONDS", 0)
+    found = scores(file, genes, scaling, 5)
+    truth = PCA(5, svd_solver="full").fit_transform(scaled(counts, scaling))
+    assert found.dtype == np.float32
+    for column in range(5):
+        sign = np.sign(found[:, column] @ truth[:, column])
+        assert np.allclose(found[:, column] * sign, truth[:, column], atol=2e-4 * np.abs(truth).max())
+
+
+def test_cells_are_read_again_where_they_do_not_fit(study, monkeypatch):
+    _, genes, file = study
+    kept = scores(file, genes, "l2", 4)
+    monkeypatch.setattr(source_module, "CACHED_VALUES", 100)
+    assert np.array_equal(scores(file, genes, "l2", 4), kept)
+
+
+def test_same_for_any_threads_and_any_order_of_genes(study):
+    _, genes, file = study
+    one, two = (scores(file, genes, "log1p", 6, threads) for threads in (1, 2))
+    assert np.abs(one - two).max() < 1e-5
+    turned = scores(file, genes[::-1].copy(), "log1p", 6)
+    assert np.allclose(one, turned, atol=1e-4)  # signs, too
+
+
+def test_no_more_components_than_there_are(study):
+    _, genes, file = study
+    assert scores(file, genes[:3], "log1p", 50).shape == (500, 3)
+
+
+def test_gene_that_is_not_there(study):
+    _, genes, file = study
+    with pytest.raises(KeyError, match="nothere"):
+        CellValues(file, [*genes, "nothere"], "l2")
