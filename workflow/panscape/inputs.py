@@ -35,6 +35,13 @@ def path(config: dict[str, Any], name: str) -> str:
     return settings["path"]
 
 
+def sheets(config: dict[str, Any], name: str) -> list[str]:
+    """Return the tables that go with a study's counts: cell metadata, gene names."""
+    settings = study(config, name)
+    found = (settings["metadata"]["path"], settings["genes"]["mapping"])
+    return [sheet for sheet in found if sheet]
+
+
 def located(config: dict[str, Any], name: str) -> dict[str, Any]:
     """Return a study's settings with `path` set to where its counts lie once every rule has run."""
     return {**study(config, name), "path": path(config, name)}

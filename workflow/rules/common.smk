@@ -43,6 +43,11 @@ def study_file(wildcards):
     return inputs.path(config, wildcards.study)
 
 
+def study_sheets(wildcards):
+    """Return the tables beside a study's counts: cell metadata and gene names."""
+    return inputs.sheets(config, wildcards.study)
+
+
 def of_studies(pattern):
     """Expand {collection} and {study} over the collection's studies."""
     return expand(pattern, collection=COLLECTION, study=STUDIES)

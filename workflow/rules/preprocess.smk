@@ -16,6 +16,7 @@ rule filter_cells:
     """Remove bad cells and rare genes of one study."""
     input:
         counts=study_file,
+        sheets=study_sheets,
     output:
         counts="results/{collection}/preprocess/{study}/counts.h5ad",
         genes="results/{collection}/preprocess/{study}/genes.tsv",

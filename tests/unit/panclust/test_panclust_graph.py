@@ -1,5 +1,6 @@
 """Neighbours against brute force, edge weights against their definition, communities against igraph."""
 
+import itertools
 import random
 
 import igraph
@@ -84,12 +85,13 @@ def test_weights_follow_their_definition():
     assert (graph.weights * 2**20 == np.round(graph.weights * 2**20)).all()
 
 
-def test_weights_are_those_of_scanpy():
-    scanpy_neighbors = pytest.importorskip("umap.umap_").fuzzy_simplicial_set
+@pytest.mark.slow
+def test_weights_are_those_of_umap():
+    fuzzy_union = pytest.importorskip("umap.umap_").fuzzy_simplicial_set
     scores = points(150)
     indices, distances = neighbors(scores, 9)
     own = np.arange(150)[:, None]
-    theirs = scanpy_neighbors(
+    theirs = fuzzy_union(
         scores,
         9,
         np.random.RandomState(0),
@@ -136,17 +138,29 @@ def test_modularity_is_igraphs(n, seed, resolution):
 
 @pytest.mark.parametrize("resolution", [0.1, 1.0, 10.0])
 @pytest.mark.parametrize("weighted", [True, False])
-def test_levels_are_nested_and_as_good_as_igraphs_own(resolution, weighted):
+def test_levels_are_nested_and_get_better(resolution, weighted):
     graph = made_graph(weighted=weighted)
     linked = to_igraph(graph)
     levels = partition_levels(linked, graph.weights, resolution, seed=5)
-    for fine, coarse in zip(levels, levels[1:], strict=False):
+    for fine, coarse in itertools.pairwise(levels):
         assert len({(a, b) for a, b in zip(fine, coarse, strict=True)}) == len(set(fine))
         assert modularity(graph, coarse, resolution) >= modularity(graph, fine, resolution)
-    own = linked.community_multilevel(weights=graph.weights, resolution=resolution)
-    truth = linked.modularity(own.membership, weights=graph.weights, resolution=resolution)
-    # another random order of the cells: small graphs vary more than the 1e-3 of large ones
-    assert modularity(graph, levels[-1], resolution) >= truth - 0.01
+
+
+@pytest.mark.parametrize("resolution", [0.1, 1.0, 10.0])
+def test_modularity_is_as_good_as_igraphs_own(resolution):
+    graph = made_graph(n=600)
+    linked = to_igraph(graph)
+    ours, theirs = [], []
+    for seed in range(8):
+        levels = partition_levels(linked, graph.weights, resolution, seed=seed)
+        ours.append(modularity(graph, levels[-1], resolution))
+        random.seed(1000 + seed)  # igraph's default source
+        own = linked.community_multilevel(weights=graph.weights, resolution=resolution)
+        theirs.append(linked.modularity(own.membership, weights=graph.weights, resolution=resolution))
+    # single runs differ by their random order, up to 0.01 on so small a graph
+    assert np.mean(ours) >= np.mean(theirs) - 0.003
+    assert min(ours) >= min(theirs) - 0.01
 
 
 def test_same_seed_same_levels_and_nobody_elses_random_numbers():
@@ -180,7 +194,7 @@ def test_processes_give_what_one_process_gives(monkeypatch):
 
 def test_a_process_that_fails_says_why(monkeypatch):
     monkeypatch.setattr(communities, "PROCESS_EDGES", 0)
-    with pytest.raises(RuntimeError, match="resolution -1 failed(.|\n)*rror"):
+    with pytest.raises(RuntimeError, match=r"resolution -1 failed(.|\n)*rror"):
         partitions(made_graph(), {-1.0: 0, 1.0: 0}, algorithm="louvain", threads=2)
 
 

@@ -76,6 +76,8 @@ def partition_levels(
             levels = [
                 graph.community_leiden("modularity", weights=weights, resolution=resolution, n_iterations=-1)
             ]
+    if not levels:  # no merger of two cells gains anything
+        return [np.arange(graph.vcount(), dtype=np.int32)]
     return [np.asarray(level.membership, dtype=np.int32) for level in levels]
 
 

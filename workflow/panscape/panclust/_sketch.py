@@ -70,6 +70,8 @@ def follow(scores: np.ndarray, chosen: np.ndarray, *, seed: int, threads: int = 
     else:
         from pynndescent import NNDescent
 
-        found, _ = NNDescent(scores[chosen], random_state=seed, n_jobs=1).query(scores[others], k=1)
+        # asked for one neighbour, the search stops early: every tenth answer is not the nearest
+        index = NNDescent(scores[chosen], random_state=seed, n_jobs=1)
+        found, _ = index.query(scores[others], k=min(10, len(chosen)))
     place[others] = found[:, 0]
     return place

@@ -10,7 +10,16 @@ import numpy as np
 
 from panscape.figures import PSEUDOTIME
 from panscape.plot._palette import DIVERGING, SEQUENTIAL, categorical
-from panscape.plot._style import DOUBLE, GREY, INK, legend_outside, new_figure, plain_text, style
+from panscape.plot._style import (
+    DOUBLE,
+    GREY,
+    INK,
+    RASTER_ABOVE,
+    legend_outside,
+    new_figure,
+    plain_text,
+    style,
+)
 from panscape.plot._view import View
 
 if TYPE_CHECKING:
@@ -154,15 +163,10 @@ def plot_heatmap(
         if not len(names) or not len(order):
             return _empty(fig, title, "There is nothing to show: no row varies along pseudotime.")
         bins = np.array_split(order, min(_BINS, len(order)))
-        table = np.stack([values[:, part].mean(axis=1) for part in bins], axis=1)
-        if standardise:
-            spread = table.std(axis=1, keepdims=True)
-            table = (table - table.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
-        ages = view.values("age")
-        heights = [1, max(len(names), 4)]
-        top, body = fig.subplots(2, 1, sharex=True, height_ratios=heights)
-        strip = [np.nanmean(ages[part]) if np.isfinite(ages[part]).any() else np.nan for part in bins]
-        _strip(fig, top, np.array(strip), view.label("age"))
+        table = _binned(values, bins, standardise)
+        top, body = fig.subplots(2, 1, sharex=True, height_ratios=[1, max(len(names), 4)])
+        ages = [part[np.isfinite(part)] for part in (view.values("age")[part] for part in bins)]
+        _strip(fig, top, np.array([part.mean() if len(part) else np.nan for part in ages]), view.label("age"))
         top.set_title(title)
         limit = 2.0 if standardise else max(float(np.abs(table).max()), 1e-9)
         image = body.imshow(
@@ -175,17 +179,9 @@ def plot_heatmap(
         body.tick_params(length=1.5)
         body.spines[:].set_visible(False)
         body.set_xlabel(f"{view.label(PSEUDOTIME)}; {len(bins)} bins of about {len(bins[0])} clusters")
-        bar = fig.colorbar(
-            image,
-            ax=body,
-            shrink=0.6,
-            aspect=18,
-            pad=0.02,
-            anchor=(0.0, 1.0),
-            extend="both" if standardise else "neither",
-        )
+        bar = fig.colorbar(image, ax=body, shrink=0.6, aspect=18, pad=0.02, anchor=(0.0, 1.0))
         bar.outline.set_visible(False)
-        bar.set_label(f"{unit}\n(row z-score)" if standardise else unit)
+        bar.set_label(f"{unit}\n(row z-score, cut at ±{limit:g})" if standardise else unit)
     return fig
 
 
@@ -212,10 +208,20 @@ def _by_study(view: View, ax: Axes, x, y, mask, *, legend: bool, size: float = 1
             alpha=0.75,
             linewidths=0,
             zorder=3,
+            rasterized=len(x) > RASTER_ABOVE,
         )
         handles.append(ax.scatter([], [], s=18, color=look.colour, marker=look.marker, linewidths=0))
     if legend:
         legend_outside(ax, handles, [look.label for look in looks], title="Study")
+
+
+def _binned(values: np.ndarray, bins: Sequence[np.ndarray], standardise: bool) -> np.ndarray:
+    """Return the rows' means in bins of clusters, each row centred and scaled if asked for."""
+    table = np.stack([values[:, part].mean(axis=1) for part in bins], axis=1)
+    if not standardise:
+        return table
+    spread = table.std(axis=1, keepdims=True)
+    return (table - table.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
 
 
 def _strip(fig: Figure, ax: Axes, values: np.ndarray, label: str) -> None:

@@ -84,7 +84,7 @@ SECTION = Section(
     headline=_headline,
     methods=_methods,
     references=(
-        "Hie B, Cho H, Bryson B, Berger B (2020). Coexpression enables multi-study cellular trajectories of "
-        "development and disease. bioRxiv 719088.",
+        "Hie B, Cho H, Bryson B, Berger B (2019). Coexpression enables multi-study cellular trajectories of "
+        "development and disease. bioRxiv 719088 (Coscape, Trajectorama).",
     ),
 )

@@ -1,0 +1,152 @@
+"""Statistics against scipy, statsmodels and brute force; nulls on data without a signal."""
+
+import numpy as np
+import pytest
+from scipy import sparse, stats
+
+from panscape.landscape import (
+    benjamini_hochberg,
+    correlation_pvalues,
+    other_study_share,
+    partial_spearman,
+    permutation_test,
+    sparse_column_correlations,
+    spearman,
+    spearman_columns,
+    study_entropy,
+    within_groups_spearman,
+)
+
+
+def tied(rng, n=50):
+    return np.round(rng.normal(size=n), 1)
+
+
+def test_spearman_equals_scipy_and_skips_missing():
+    rng = np.random.default_rng(0)
+    x, y = tied(rng), tied(rng)
+    assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-12)
+    x[3] = np.nan
+    expected = stats.spearmanr(np.delete(x, 3), np.delete(y, 3)).statistic
+    assert spearman(x, y) == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(spearman(x[:2], y[:2]))
+    assert np.isnan(spearman(np.ones(9), y[:9]))
+
+
+def test_columns_equal_scipy():
+    rng = np.random.default_rng(1)
+    values = np.round(rng.normal(size=(40, 30)), 1)
+    values[:, 4] = 2
+    y = tied(rng, 40)
+    found = spearman_columns(values, y)
+    assert np.isnan(found[4])
+    for column in set(range(30)) - {4}:
+        expected = stats.spearmanr(values[:, column], y).statistic
+        assert found[column] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("method", ["spearman", "pearson"])
+def test_sparse_columns_equal_scipy(method):
+    rng = np.random.default_rng(2)
+    dense = np.round(rng.normal(size=(40, 60)), 1) * (rng.uniform(size=(40, 60)) < 0.3)
+    dense[:, 0] = 0
+    dense[:, 1] = 0.5
+    matrix = sparse.csr_matrix(dense)
+    y = tied(rng, 40)
+    found = sparse_column_correlations(matrix, y, method=method)
+    reference = stats.spearmanr if method == "spearman" else stats.pearsonr
+    for column in range(60):
+        if np.ptp(dense[:, column]) == 0:
+            assert np.isnan(found[column])
+        else:
+            assert found[column] == pytest.approx(reference(dense[:, column], y).statistic, abs=1e-10)
+    np.testing.assert_array_equal(matrix.toarray(), dense)  # untouched
+    assert len(sparse_column_correlations(sparse.csr_matrix((5, 0)), np.arange(5.0))) == 0
+    with pytest.raises(ValueError, match="method"):
+        sparse_column_correlations(matrix, y, method="kendall")
+
+
+def test_partial_correlation_equals_the_formula():
+    rng = np.random.default_rng(3)
+    control = rng.normal(size=80)
+    x, y = control + rng.normal(size=80), control + rng.normal(size=80)
+    rxy, rxz, ryz = spearman(x, y), spearman(x, control), spearman(y, control)
+    expected = (rxy - rxz * ryz) / np.sqrt((1 - rxz**2) * (1 - ryz**2))
+    assert partial_spearman(x, y, [control]) == pytest.approx(expected, abs=1e-12)
+    assert abs(partial_spearman(x, y, [control])) < abs(rxy)
+    assert partial_spearman(x, y, []) == pytest.approx(rxy)
+    assert np.isnan(partial_spearman(x, y, [x]))
+    assert np.isnan(partial_spearman(x[:3], y[:3], [control[:3]]))
+
+
+def test_within_groups():
+    groups = np.repeat([0, 1], 10)
+    x = np.r_[np.arange(10), np.arange(10) + 100.0]
+    y = np.r_[np.arange(10) + 50.0, np.arange(10)]
+    assert spearman(x, y) < 0
+    assert within_groups_spearman(x, y, groups) == pytest.approx(1)
+
+
+def test_pvalues_and_fdr():
+    from statsmodels.stats.multitest import multipletests
+
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=30), rng.normal(size=30)
+    found = stats.spearmanr(x, y)
+    assert correlation_pvalues(np.array([found.statistic]), 30)[0] == pytest.approx(found.pvalue, rel=1e-10)
+    assert correlation_pvalues(np.array([1.0, np.nan]), 30)[0] == 0
+    pvalues = rng.uniform(size=200) ** 2
+    expected = multipletests(pvalues, method="fdr_bh")[1]
+    np.testing.assert_allclose(benjamini_hochberg(pvalues), expected, atol=1e-12)
+    withheld = np.r_[pvalues, np.nan]
+    np.testing.assert_allclose(benjamini_hochberg(withheld)[:-1], expected, atol=1e-12)
+    assert np.isnan(benjamini_hochberg(withheld)[-1])
+    assert len(benjamini_hochberg(np.array([]))) == 0
+
+
+def test_permutation_null_is_uniform_without_a_signal():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=25)
+    pvalues = [
+        permutation_test(lambda y: spearman(x, y), rng.normal(size=25), rng, permutations=99).pvalue
+        for _ in range(200)
+    ]
+    assert stats.kstest(pvalues, "uniform").pvalue > 0.01
+    found = permutation_test(lambda y: spearman(x, y), x, rng, permutations=99)
+    assert (found.value, found.pvalue) == (pytest.approx(1), pytest.approx(0.01))
+    assert permutation_test(lambda y: spearman(x, y), x, rng, permutations=0).value == pytest.approx(1)
+
+
+def test_permutation_within_groups_keeps_group_sums():
+    groups = np.repeat([0, 1], 6)
+    labels = np.arange(12.0)
+    sums = []
+
+    def watch(values):
+        sums.append((values[groups == 0].sum(), sorted(values)))
+        return values[0]
+
+    permutation_test(watch, labels, np.random.default_rng(0), permutations=20, groups=groups)
+    assert {total for total, _ in sums} == {15.0}
+    assert all(values == sorted(labels) for _, values in sums)
+
+
+def test_mixing_on_known_neighbourhoods():
+    study = np.array(["a", "a", "b", "b"])
+    apart = np.array([[1], [0], [3], [2]])
+    mixed = np.array([[2], [3], [0], [1]])
+    assert other_study_share(apart, study) == 0
+    assert other_study_share(mixed, study) == 1
+    assert study_entropy(apart, study) == pytest.approx(0)
+    assert study_entropy(mixed, study) == pytest.approx(1)
+    alone = np.array([[2, -1], [-1, -1], [0, 3], [2, -1]])
+    assert other_study_share(alone, study) == pytest.approx(np.mean([1, 0.5, 0]))
+    assert np.isnan(study_entropy(apart, np.repeat("a", 4)))
+    rng = np.random.default_rng(6)
+    many = np.repeat(["a", "b", "c"], 40)
+    index = np.array([rng.choice(np.delete(np.arange(120), at), 10, replace=False) for at in range(120)])
+    share = permutation_test(
+        lambda s: other_study_share(index, s), many, rng, permutations=199, absolute=False
+    )
+    assert share.value == pytest.approx(80 / 119, abs=0.05)
+    assert share.null_mean == pytest.approx(80 / 119, abs=0.01)
