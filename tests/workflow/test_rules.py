@@ -33,7 +33,7 @@ def test_every_rule_is_complete(path, block):
     for directive in ("input", "output"):
         for line in (section(block, directive) or "").strip().splitlines():
             if line.startswith("        ") and not line.startswith("         "):
-                assert re.match(r"\s*(\w+=|\*\*|[)\]}#])", line), f"{name}: {directive} without a name: {line}"
+                assert re.match(r"\s*(\w+=|[)\]}#])", line), f"{name}: {directive} has no name: {line}"
     stage = path.stem
     for directive, folder, ending in (("log", "logs", "log"), ("benchmark", "benchmarks", "tsv")):
         value = section(block, directive)

@@ -87,7 +87,8 @@ def test_every_stage_is_a_target(finished, snakemake, stage):
 
 def test_stages_before_are_enough(tmp_path, snakemake):
     rules = reasons(snakemake(tmp_path, "-n", "panclust"))
-    assert "find_panclusters" in rules and not {"correlate_genes", "build_landscape", "write_report"} & set(rules)
+    assert "find_panclusters" in rules
+    assert not {"correlate_genes", "build_landscape", "write_report"} & set(rules)
 
 
 def test_until_stops_at_a_rule(tmp_path, snakemake):

@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).parent
 def code_digest(script: str | Path) -> str:
     """Return a digest of a script and of every panscape module that it imports, directly or not.
 
-    Comments and layout do not count, so that only a change of behaviour asks for a rerun.
+    Comments and layout do not count, so that only a change of behaviour asks for a rerun. The other files of
+    an imported package (templates) do.
     """
     seen: dict[Path, str] = {}
     queue = [Path(script)]
@@ -25,6 +26,10 @@ def code_digest(script: str | Path) -> str:
         tree = ast.parse(path.read_bytes())
         seen[path] = ast.dump(tree)
         queue.extend(_imports(tree, path))
+    for package in [path.parent for path in seen if path.name == "__init__.py" and path.parent != PACKAGE]:
+        for path in package.rglob("*"):
+            if path.is_file() and path.suffix not in (".py", ".pyc"):
+                seen[path] = hashlib.sha256(path.read_bytes()).hexdigest()
     digest = hashlib.sha256()
     for path in sorted(seen, key=lambda path: (path.name, str(path))):
         digest.update(f"{path.name}\n{seen[path]}\n".encode())

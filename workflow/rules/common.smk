@@ -1,4 +1,4 @@
-"""Everything the rule files share: the validated configuration, wildcards, paths, resources.
+"""What all rule files share, which is the validated configuration, wildcards, paths and resources.
 
 All helper functions of the workflow live here; rule files hold rules only. Rule names are verbs or nouns of
 their own (`filter_cells`, `build_landscape`): a stage's name is reserved for its target (targets.smk).
@@ -71,7 +71,10 @@ def needs(rule, resource):
 
     def amount(wildcards, attempt):
         names = [wildcards.study] if hasattr(wildcards, "study") else STUDIES
-        return sizes.needs(rule, resource, [_size(name) for name in names], config) * attempt
+        return (
+            sizes.needs(rule, resource, [_size(name) for name in names], config)
+            * attempt
+        )
 
     return amount
 

@@ -69,6 +69,9 @@ def test_code_digest_follows_imports_and_ignores_comments(script, tmp_path, monk
     (package / "other.py").write_text("z = 2\n")
     (package / "stage" / "_b.py").write_text("x = 1  # a remark\n")
     assert provenance.code_digest(script) == before
+    (package / "stage" / "page.html").write_text("<p>")
+    assert provenance.code_digest(script) != before
+    (package / "stage" / "page.html").unlink()
     for changed in ("stage/_b.py", "late.py", "stage/_a.py"):
         source = (package / changed).read_text()
         (package / changed).write_text(source + "w = 3\n")
