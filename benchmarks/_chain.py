@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -74,6 +75,14 @@ def with_changes(settings: dict, changes: list[str]) -> dict:
             section = section.setdefault(name, {})
         section[last] = yaml.safe_load(value)
     return settings
+
+
+def forget(workdir: Path, collection: str) -> None:
+    """Remove what an earlier run of the benchmark left, so that every job counts; drawn cells stay."""
+    shutil.rmtree(workdir / "results" / collection, ignore_errors=True)
+    for folder in (workdir / "benchmarks" / collection).glob("*"):
+        if folder.name != "simulate":
+            shutil.rmtree(folder)
 
 
 def snakemake(

@@ -87,7 +87,7 @@ def collection(settings: simulate.Settings, analysed: int, seed: int) -> dict:
         "studies": [{"id": item.name, "simulated": item.name, "obs": known} for item in settings.studies],
         "simulation": simulation,
         # a cell has about genes x density detected genes here: the usual limit would remove all of them
-        "preprocess": {"min_genes": 20, "n_genes": analysed},
+        "preprocess": {"min_genes": 20, "min_cells_per_gene": 0, "n_genes": analysed},
     }
 
 
@@ -99,6 +99,7 @@ def main() -> None:
     settings = at_density(settings, options.density, options.seed)
     values = _chain.with_changes(collection(settings, options.genes, options.seed), options.set)
     configfile = _chain.settings_file(values, workdir)
+    _chain.forget(workdir, COLLECTION)
     load = os.getloadavg()[0]
     cells = [f"resources/{COLLECTION}/simulated/{item.name}.h5ad" for item in settings.studies]
     drawn = _chain.snakemake(cells, configfile, workdir, cores, extra)

@@ -30,10 +30,10 @@ COLLECTION = "speed"
 TARGET = f"results/{COLLECTION}/landscape/landscape.h5ad"  # without figures: the original's run draws none
 # which of the original's stages do what one of ours does
 SAME = {
-    "preprocess": ("load", "hvg"),
+    "preprocess": ("imports", "load", "hvg"),
     "panclust": ("fbpca", "dimred_io", "panclust"),
     "coexpression": ("coexpression", "save"),
-    "landscape": ("vectorise", "knn", "layout", "pseudotime"),
+    "landscape": ("imports_landscape", "vectorise", "knn", "layout", "pseudotime"),
 }
 LIMIT_CPU, LIMIT_PEAK = 15.0, 4.0
 
@@ -111,8 +111,9 @@ def main() -> None:
     n_genes = simulate.acceptance().n_genes
     values = _chain.with_changes(collection(paths, n_genes, options.preset, options.seed), options.set)
     configfile = _chain.settings_file(values, workdir)
+    _chain.forget(workdir, COLLECTION)
     load = os.getloadavg()[0]
-    run = _chain.snakemake([options.target], configfile, workdir, 1, ["--forceall", *extra], threads=1)
+    run = _chain.snakemake([options.target], configfile, workdir, 1, extra, threads=1)
     jobs = _chain.jobs(workdir, COLLECTION, run.records)
     stages = by_stage(jobs)
     print(_chain.show(jobs), _chain.show(stages), _chain.show(_chain.sizes(workdir, COLLECTION)), sep="\n\n")
@@ -134,7 +135,8 @@ def main() -> None:
         whole = table.iloc[-1]
         line["against"] = table.round(2).to_dict("records")
         line["cpu_ratio_of_scripts"] = round(whole["original_cpu_s"] / scripts, 2)
-        line["within"] = bool(whole["cpu_ratio"] >= LIMIT_CPU and whole["peak_ratio"] >= LIMIT_PEAK)
+        line["cpu_within"] = bool(whole["cpu_ratio"] >= LIMIT_CPU)
+        line["peak_within"] = bool(whole["peak_ratio"] >= LIMIT_PEAK)
     print(json.dumps(line))
 
 

@@ -1,13 +1,14 @@
 """Which settings of the landscape recover developmental age, on real and simulated studies.
 
-Runs the library's own functions from raw counts to statistics, for several clustering seeds, and prints one row
-per data set and setting: Spearman's rho of pseudotime with age (mean, worst and range over seeds), the share of
-clusters with a pseudotime, rho between the ages of a cluster and of its nearest clusters of other studies, the
-share of neighbours from other studies and rho given size, pairs and depth. Beside them stand the controls: the
-presets of the paper and of the released code, expression space, the diagonal alone, detection alone, cluster
-size, surviving pairs, depth, and the same settings after permuting every gene's values among the cells of each
-cluster, which keeps expression and destroys coexpression. Every setting is varied one at a time around the
-defaults.
+Runs the library's own functions from raw counts to statistics, for several clustering seeds, and prints one
+row per data set and setting: Spearman's rho of pseudotime with age (mean, worst and range over seeds), the
+share of clusters with an age that get a pseudotime, rho between the ages of a cluster and of its nearest
+clusters of other studies, the share of neighbours from other studies, rho given size, pairs and depth.
+
+Beside them stand the controls: the presets of the paper and of the released code, expression space, the
+diagonal alone, detection alone, cluster size, surviving pairs, depth, and the same settings after permuting
+every gene's values among the cells of each cluster, which keeps expression and destroys coexpression. With
+--grid every setting is varied, one at a time, around the defaults.
 
     python benchmarks/landscape_settings.py --data DATA --seeds 3 --sets worm-batches simulated
 
@@ -54,7 +55,12 @@ AGE = {"column": "embryo_time"}
 
 def embryo(keep: str | None = None, name: str = "embryo") -> dict:
     """Return the worm embryo, or a part of it, as a study."""
-    return {"id": name, "path": EMBRYO, "obs": {"age": AGE, "cell_type": {"column": "cell_type"}}, "keep": keep}
+    return {
+        "id": name,
+        "path": EMBRYO,
+        "obs": {"age": AGE, "cell_type": {"column": "cell_type"}},
+        "keep": keep,
+    }
 
 
 def batches() -> list[dict]:
@@ -98,7 +104,9 @@ def simulated(which: str, cells: int, seed: int) -> simulate.Settings:
 SIMULATED = ("simulated", "simulated-sparse")
 
 
-def prepare(name: str, data: Path | None, folder: Path, cells: int) -> tuple[dict[str, Path], list[str], int] | None:
+def prepare(
+    name: str, data: Path | None, folder: Path, cells: int
+) -> tuple[dict[str, Path], list[str], int] | None:
     """Write the counts of a data set; return their paths, the selected genes and the smallest cluster."""
     folder.mkdir(parents=True, exist_ok=True)
     paths, tables = {}, {}
@@ -122,7 +130,9 @@ def prepare(name: str, data: Path | None, folder: Path, cells: int) -> tuple[dic
         paths[study["id"]] = folder / f"{study['id']}.h5ad"
         species = "mouse" if name == "blood" else "other"
         source = {"format": "h5ad", "counts": "X", **study}
-        tables[study["id"]] = preprocess.filter_study(source, paths[study["id"]], limits, species=species).genes
+        tables[study["id"]] = preprocess.filter_study(
+            source, paths[study["id"]], limits, species=species
+        ).genes
     genes = preprocess.select_genes(tables, n_genes=n_genes)
     return paths, list(genes.loc[genes["selected"], "gene"]), smallest
 
@@ -142,7 +152,9 @@ def read(path: Path, name: str, genes, clusters: pd.DataFrame, members, found) -
     )
 
 
-def chain(paths, genes, smallest: int, seed: int, clustering: dict, correlating: dict, *, permute: bool = False):
+def chain(
+    paths, genes, smallest: int, seed: int, clustering: dict, correlating: dict, *, permute: bool = False
+):
     """Return the studies ready for a landscape."""
     studies = []
     for name, path in paths.items():
@@ -178,61 +190,77 @@ def without_coexpression(study: landscape.Study, path: Path, members, seed: int)
     return replace(study, matrix=sparse.vstack(rows).tocsr(), pairs=np.stack(upper, axis=1))
 
 
-BEST = landscape.LandscapeSettings(permutations=0, eta=0.3)
-PRESETS = {  # panclust, coexpression, landscape
-    "paper": (
-        {"genes": "all", "scaling": "l2", "n_components": 100, "weights": "none", "repeat_last_level": True},
-        {"method": "pearson", "eta": 0.7, "normalisation": "log1p"},
-        replace(BEST, distance="euclidean", diagonal=True, duplicates=True, neighbours=30, min_expected=0, eta=0),
-    ),
-    "code": (
-        {"genes": "all", "scaling": "l2", "n_components": 100, "weights": "none", "repeat_last_level": True},
-        {"method": "spearman", "eta": 0.7, "normalisation": "log1p"},
-        replace(
-            BEST,
-            distance="euclidean",
-            diagonal=True,
-            duplicates=True,
-            neighbours=40,
-            symmetric=True,
-            min_expected=0,
-            eta=0,
-        ),
-    ),
+BEST = landscape.LandscapeSettings(permutations=0, layout_iterations=1, pairs_listed=1, eta=0.2)
+AS_PUBLISHED = {"distance": "euclidean", "diagonal": True, "duplicates": True, "min_expected": 0.0}
+AS_PUBLISHED |= {"min_pairs": 0, "eta": 0.0}
+CLUSTERS = {
+    "genes": "all",
+    "scaling": "l2",
+    "n_components": 100,
+    "weights": "none",
+    "repeat_last_level": True,
 }
-GRID = {
-    "best": {},
+PRESETS = {  # coexpression, landscape; both cluster as the released code does
+    "paper": ({"method": "pearson", "eta": 0.7}, {**AS_PUBLISHED, "neighbours": 30}),
+    "code": ({"method": "spearman", "eta": 0.7}, {**AS_PUBLISHED, "neighbours": 40, "symmetric": True}),
+}
+GRID = {  # one change at a time
     **{f"neighbours {k}": {"neighbours": k} for k in (10, 20, 30, 40)},
-    **{f"eta {eta:g}": {"eta": eta} for eta in (0.1, 0.2, 0.4, 0.5)},
-    **{f"min_expected {least:g}": {"min_expected": least} for least in (0, 1, 2, 10, 20)},
+    **{f"eta {eta:g}": {"eta": eta} for eta in (0.1, 0.3, 0.4, 0.5)},
+    **{f"min_expected {least:g}": {"min_expected": least} for least in (0, 1, 2, 5, 20)},
+    **{f"min_pairs {least}": {"min_pairs": least} for least in (0, 100)},
     "euclidean": {"distance": "euclidean"},
     "correlation": {"distance": "correlation"},
     "diagonal": {"diagonal": True},
     "duplicates": {"duplicates": True},
-    "300 best detected": {"best_detected": 300},
-    "300 best detected, all counts": {"best_detected": 300, "min_expected": 0.0},
-    "gauss": {"kernel": "gauss"},
+    "best_detected 300": {"best_detected": 300},
+    "best_detected 300, min_expected 0": {"best_detected": 300, "min_expected": 0.0},
+    "kernel gauss": {"kernel": "gauss"},
     "mutual": {"mutual": True},
-    "5 maps": {"n_maps": 5},
-    "15 maps": {"n_maps": 15},
+    "n_maps 5": {"n_maps": 5},
+    "n_maps 15": {"n_maps": 15},
+    "euclidean, min_expected 0": {"distance": "euclidean", "min_expected": 0.0, "min_pairs": 0},
 }
 
 
-def evaluate(studies, settings) -> dict[str, float]:
-    """Return the statistics of one landscape and of its controls as a flat dictionary."""
-    found = landscape.build(studies, replace(settings, layout_iterations=1), 0).statistics
-    found = found.set_index(["space", "statistic"])["value"]
-    row = {}
-    names = ("rho_age", "partial_rho_age", "rho_age_other_studies", "other_study_share", "reached")
-    for name in names:
-        row[name] = float(found.get(("coexpression", name), np.nan))
-    for space in ("expression", "expression-pca", "diagonal", "detected", "n_cells", "n_pairs", "n_counts"):
-        row[f"control {space}"] = float(found.get((space, "rho_age"), np.nan))
-    for space in ("expression", "expression-pca"):
-        row[f"{space} share"] = float(found.get((space, "other_study_share"), np.nan))
-    row["nodes"] = len(landscape.combine(studies).clusters)
-    row["reached"] /= row["nodes"] if not settings.duplicates else np.nan
+def evaluate(studies, settings, *, controls: bool = False) -> dict[str, float]:
+    """Return the statistics of one landscape, and of its controls, as a flat dictionary."""
+    found = landscape.build(studies, settings, 0) if controls else None
+    if found is None:
+        data = landscape.gather(studies, settings)
+        vectors = landscape.landscape_vectors(data, settings)
+        root = landscape.find_root(data.clusters, settings, usable=landscape.comparable(vectors, settings))
+        options = {"metric": settings.distance, "k": settings.neighbours, "kernel": settings.kernel}
+        options |= {"mutual": settings.mutual, "n_maps": settings.n_maps}
+        space = landscape.embed("coexpression", vectors, root, **options)
+        table = landscape.compare(
+            space, data.clusters, 0, permutations=0, vectors=vectors, metric=settings.distance
+        )
+    else:
+        data, space, table = found.data, found.space, found.statistics
+    value = table.set_index(["space", "statistic"])["value"]
+    row = {name: float(value.get(("coexpression", name), np.nan)) for name in STATISTICS}
+    aged = np.isfinite(data.clusters["age"].to_numpy(dtype=float))
+    row["reached"] = float(np.isfinite(space.pseudotime[aged]).mean())
+    row["nodes"] = len(data.clusters)
+    row["pairs"] = float(data.clusters["n_used_pairs"].median())
+    if controls:
+        for name in (
+            "expression",
+            "expression-pca",
+            "diagonal",
+            "detected",
+            "n_cells",
+            "n_pairs",
+            "n_counts",
+        ):
+            row[f"rho_age of {name}"] = float(value.get((name, "rho_age"), np.nan))
+        for name in ("expression", "expression-pca"):
+            row[f"other_study_share of {name}"] = float(value.get((name, "other_study_share"), np.nan))
     return row
+
+
+STATISTICS = ("rho_age", "partial_rho_age", "rho_n_counts", "rho_age_other_studies", "other_study_share")
 
 
 def study_set(name: str, args, folder: Path) -> list[dict]:
@@ -244,23 +272,30 @@ def study_set(name: str, args, folder: Path) -> list[dict]:
     rows = []
     for seed in range(args.seeds):
         start = time.perf_counter()
-        base = {"eta": ETA, "normalisation": "depth-log1p"}
-        studies = chain(paths, genes, smallest, seed, {}, base)
-        grid = GRID if not args.presets_only else {"best": {}}
-        rows += [(setting, evaluate(studies, replace(BEST, **change))) for setting, change in grid.items()]
-        raw = chain(paths, genes, smallest, seed, {}, {"eta": ETA, "normalisation": "log1p"})
-        rows.append(("raw log counts", evaluate(raw, BEST)))
-        if not args.presets_only:
-            for kind in ("soft", "garrote", "posterior"):
-                shrunk = chain(paths, genes, smallest, seed, {}, {**base, "shrinkage": kind})
-                rows.append((f"shrinkage {kind}", evaluate(shrunk, BEST)))
-            ranks = chain(paths, genes, smallest, seed, {}, {**base, "method": "spearman"})
-            rows.append(("spearman", evaluate(ranks, BEST)))
-        permuted = chain(paths, genes, smallest, seed, {}, base, permute=True)
+
+        def studies(clustering=None, *, permute=False, seed=seed, **correlating):
+            correlating = {"eta": ETA, "normalisation": "depth-log1p", **correlating}
+            return chain(paths, genes, smallest, seed, clustering or {}, correlating, permute=permute)
+
+        ready = studies()
+        rows.append(("best", evaluate(ready, BEST, controls=True)))
+        permuted = studies(permute=True)
         rows.append(("no coexpression", evaluate(permuted, BEST)))
-        rows.append(("no coexpression, min_expected 0", evaluate(permuted, replace(BEST, min_expected=0))))
-        for preset, (clustering, correlating, settings) in PRESETS.items():
-            rows.append((preset, evaluate(chain(paths, genes, smallest, seed, clustering, correlating), settings)))
+        rows.append(("no coexpression, min_expected 0", evaluate(permuted, replace(BEST, min_expected=0.0))))
+        for preset, (correlating, change) in PRESETS.items():
+            published = studies(CLUSTERS, normalisation="log1p", **correlating)
+            rows.append((preset, evaluate(published, replace(BEST, **change))))
+            once = replace(BEST, **{**change, "duplicates": False})
+            rows.append((f"{preset}, duplicates once", evaluate(published, once)))
+        if args.grid:
+            rows += [(setting, evaluate(ready, replace(BEST, **change))) for setting, change in GRID.items()]
+            rows.append(("normalisation log1p", evaluate(studies(normalisation="log1p"), BEST)))
+            rows.append(("method spearman", evaluate(studies(method="spearman"), BEST)))
+            for kind in ("soft", "garrote", "posterior"):
+                rows.append((f"shrinkage {kind}", evaluate(studies(shrinkage=kind), BEST)))
+            rows.append(("clusters of the code preset", evaluate(studies(CLUSTERS), BEST)))
+            rows.append(("clusters of all genes", evaluate(studies({"genes": "all"}), BEST)))
+            rows.append(("clusters of 20 components", evaluate(studies({"n_components": 20}), BEST)))
         print(f"{name}, seed {seed}: {time.perf_counter() - start:.0f} s", flush=True)
     return [{"set": name, "setting": setting, **row} for setting, row in rows]
 
@@ -275,12 +310,16 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder with the h5ad files; without it only simulations run")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, help="folder with the h5ad files; without it only simulations run"
+    )
     parser.add_argument("--sets", nargs="+", default=[*REAL, *SIMULATED], choices=[*REAL, *SIMULATED])
     parser.add_argument("--seeds", type=int, default=3, help="clustering seeds")
     parser.add_argument("--cells", type=int, default=1500, help="cells per simulated study")
-    parser.add_argument("--presets-only", action="store_true", help="leave out the grid")
+    parser.add_argument("--grid", action="store_true", help="also vary every setting, one at a time")
     parser.add_argument("--table", type=Path, help="also write every row here, as TSV")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -292,15 +331,26 @@ def main() -> None:
         print(json.dumps({"sets": []}))
         return
     found = summarise(rows)
-    shown = ["mean", "worst", "range", "reached", "partial_rho_age", "rho_age_other_studies", "other_study_share"]
+    shown = [
+        "mean",
+        "worst",
+        "range",
+        "reached",
+        "partial_rho_age",
+        "rho_age_other_studies",
+        "other_study_share",
+    ]
     with pd.option_context("display.width", 200, "display.max_rows", None, "display.max_columns", None):
         for name, part in found.groupby("set", sort=False):
             print(f"\n{name}: {part['nodes'].iloc[0]:.0f} clusters")
             print(part.set_index("setting")[shown].round(2).to_string())
             best = part.set_index("setting").loc["best"]
-            print(best.filter(regex="control|share").astype(float).round(2).to_string())
+            print(best.filter(like=" of ").astype(float).round(2).to_string())
     keep = found[found["setting"].isin(["best", "paper", "code", "no coexpression"])]
-    result = {"settings": asdict(BEST), "results": keep.round(3).astype(object).where(keep.notna(), None).to_dict("records")}
+    result = {
+        "settings": asdict(BEST),
+        "results": keep.round(3).astype(object).where(keep.notna(), None).to_dict("records"),
+    }
     print(json.dumps(result))
 
 

@@ -1,9 +1,9 @@
 """Time of panclustering against scanpy's neighbours and one Louvain run per resolution.
 
 Claim: less CPU time than the way of the original program (neighbours again for every resolution) put together
-from scanpy and igraph, each in a process of its own from its start to its end, as a job of a workflow pays for
-it: imports and the compiling of numba functions count on both sides. Below 50 000 cells ours has exact
-neighbours, scanpy's are approximate; the modularities printed are each on its own graph.
+from scanpy and igraph, each in a process of its own from start to end, as a job of a workflow pays for it:
+imports and the compiling of numba functions count on both sides. Below 50 000 cells ours has exact
+neighbours, those of scanpy are approximate; the modularities printed are each on its own graph.
 
     python benchmarks/panclust_speed.py --cells 20000
 """
@@ -68,6 +68,8 @@ def plain(options: argparse.Namespace) -> dict:
     # scanpy 1.11 asks scipy's new arrays for a method that only its matrices have
     sparse.csr_array.getnnz = sparse.csr_matrix.getnnz
     data = anndata.read_h5ad(options.counts)
+    data.X = sparse.csr_matrix(data.X)
+    data.X.indptr = data.X.indptr.astype("int32")  # scikit-learn wants both index arrays alike
     scanpy.pp.normalize_total(data)
     scanpy.pp.log1p(data)
     scanpy.pp.pca(data, n_comps=50, random_state=options.seed)

@@ -148,6 +148,8 @@ class CountsWriter:
         from anndata.io import write_elem
 
         indptr = np.concatenate(self._indptr)
+        if indptr[-1] <= np.iinfo(np.int32).max:  # some programs want indices and offsets of one type
+            indptr = indptr.astype(np.int32)
         if len(obs) != len(indptr) - 1 or len(var) != self._n_genes:
             raise ValueError("obs or var does not match the matrix")
         self._file["X"].create_dataset("indptr", data=indptr)

@@ -55,6 +55,35 @@ def _stream(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     return BASE_MB + 900 + size.cells * 0.002, 10 + size.values / 2e7
 
 
+def _panclust(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of clustering: the cell graph, blocks of the matrix, the genes' covariance."""
+    settings = config["panclust"]
+    genes = size.genes if settings["genes"] == "all" else _selected(size, config)
+    memory = 900 + 0.009 * size.cells + 8e-6 * min(size.values, 6e7) + 32e-6 * min(genes, 5000) ** 2
+    if settings["algorithm"] == "ward":
+        memory += 8e-6 * min(size.cells, 20_000) ** 2
+    return memory, 10 + size.cells / 25_000 + size.values / (1.5e7 if settings["genes"] == "all" else 5e7)
+
+
+def _coexpression(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of correlation: the selected genes' values and the sums over pairs of genes."""
+    genes = _selected(size, config)
+    values = min(size.values, 0.35 * size.cells * genes)
+    per_value = 42e-6 if config["coexpression"]["method"] == "spearman" else 24e-6
+    kept = 1.2e-7 * genes**2 * size.cells / config["panclust"]["min_cells"]
+    return 800 + per_value * values + 64e-6 * genes**2 + kept, 10 + size.cells / 20_000 * (genes / 2000) ** 2
+
+
+def _landscape(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of the landscape: every study's clusters, about eight for each that could be least."""
+    clusters = 8 * size.cells / config["panclust"]["min_cells"]
+    return 1500 + 1e-7 * clusters * _selected(size, config) ** 2 + 8e-5 * clusters**2, 20 + clusters / 50
+
+
+def _selected(size: Size, config: dict[str, Any]) -> int:
+    return min(config["preprocess"]["top_per_study"] or config["preprocess"]["n_genes"], size.genes)
+
+
 FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "retrieve_study": _light,
     "simulate_study": _stream,
@@ -62,10 +91,10 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "filter_cells": _stream,
     "collect_qc": _light,
     "select_genes": _light,
-    "find_panclusters": _stream,
-    "correlate_genes": _stream,
-    "build_landscape": _light,
-    "vary_landscape": _light,
+    "find_panclusters": _panclust,
+    "correlate_genes": _coexpression,
+    "build_landscape": _landscape,
+    "vary_landscape": _landscape,
     "plot_landscape": _light,
     "write_report": _light,
 }

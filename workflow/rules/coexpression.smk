@@ -30,7 +30,7 @@ rule correlate_genes:
         "benchmarks/{collection}/coexpression/{study}/correlate_genes.tsv"
     conda:
         "../../envs/graph.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=needs("correlate_genes", "mem_mb"),
         runtime=needs("correlate_genes", "runtime"),

@@ -24,7 +24,7 @@ rule find_panclusters:
         "benchmarks/{collection}/panclust/{study}/find_panclusters.tsv"
     conda:
         "../../envs/graph.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=needs("find_panclusters", "mem_mb"),
         runtime=needs("find_panclusters", "runtime"),

@@ -58,9 +58,9 @@ def test_select_names_the_missing_gene(path):
         Counts(path).select(["gene1", "nosuch"])
 
 
-def test_large_offsets_are_64_bit(path):
+def test_offsets_are_read_as_64_bit_and_written_as_small_as_possible(path):
     with h5py.File(path) as file:
-        assert file["X/indptr"].dtype == np.int64
+        assert file["X/indptr"].dtype == np.int32
     assert Counts(path).indptr.dtype == np.int64
 
 

@@ -13,7 +13,9 @@ def study(name="one", clusters=20, genes=12, seed=0, ages=(0.0, 10.0), cells=200
     age = np.sort(rng.uniform(*ages, size=clusters))
     first, second = np.triu_indices(genes)
     shared = np.random.default_rng(7).uniform(0, 10, size=len(first))
-    r = 0.9 * np.exp(-((age[:, None] - shared[None, :]) ** 2) / 8) + 0.02 * rng.normal(size=(clusters, len(first)))
+    r = 0.9 * np.exp(-((age[:, None] - shared[None, :]) ** 2) / 8) + 0.02 * rng.normal(
+        size=(clusters, len(first))
+    )
     r[np.abs(r) < 0.3] = 0
     r[:, first == second] = 1
     matrix = sparse.csr_matrix(r.astype(np.float32))

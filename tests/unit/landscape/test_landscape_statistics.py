@@ -13,6 +13,7 @@ from panscape.landscape import (
     sparse_column_correlations,
     spearman,
     spearman_columns,
+    spearman_test,
     study_entropy,
     within_groups_spearman,
 )
@@ -150,3 +151,35 @@ def test_mixing_on_known_neighbourhoods():
     )
     assert share.value == pytest.approx(80 / 119, abs=0.05)
     assert share.null_mean == pytest.approx(80 / 119, abs=0.01)
+
+
+def test_fast_null_equals_the_general_one():
+    rng = np.random.default_rng(7)
+    x, y = tied(rng, 40), tied(rng, 40)
+    groups = rng.integers(3, size=40)
+    for own, statistic in ((None, spearman), (groups, None)):
+        found = spearman_test(x, y, np.random.default_rng(1), permutations=50, groups=own)
+        slow = permutation_test(
+            lambda labels, own=own, statistic=statistic: (
+                within_groups_spearman(x, labels, own) if statistic is None else statistic(x, labels)
+            ),
+            y,
+            np.random.default_rng(1),
+            permutations=50,
+            groups=own,
+        )
+        assert found.value == pytest.approx(slow.value, abs=1e-12)
+        assert found.null_mean == pytest.approx(slow.null_mean, abs=1e-12)
+        assert found.pvalue == slow.pvalue
+    assert np.isnan(spearman_test(np.ones(9), y[:9], rng).value)
+
+
+def test_blocks_of_columns_change_nothing(monkeypatch):
+    from panscape.landscape import _columns
+
+    rng = np.random.default_rng(8)
+    matrix = sparse.random(30, 50, 0.3, format="csr", random_state=rng)
+    whole = sparse_column_correlations(matrix, np.arange(30.0))
+    runs = _columns.runs
+    monkeypatch.setattr(_columns, "runs", lambda indptr: runs(indptr, 40))
+    np.testing.assert_array_equal(sparse_column_correlations(matrix, np.arange(30.0)), whole)

@@ -4,10 +4,12 @@ from panscape.landscape._annotate import annotate
 from panscape.landscape._build import (
     Landscape,
     build,
-    count_pairs,
+    comparable,
     find_root,
+    gather,
     landscape_vectors,
 )
+from panscape.landscape._columns import sparse_column_correlations, spearman_columns
 from panscape.landscape._combine import Combined, Study, combine, expand_duplicates
 from panscape.landscape._compare import compare, control_spaces
 from panscape.landscape._diffusion import Diffusion, choose_root, diffusion_map, pseudotime, transition
@@ -27,9 +29,8 @@ from panscape.landscape._statistics import (
     other_study_share,
     partial_spearman,
     permutation_test,
-    sparse_column_correlations,
     spearman,
-    spearman_columns,
+    spearman_test,
     study_entropy,
     within_groups_spearman,
 )
@@ -51,12 +52,12 @@ __all__ = [
     "choose_root",
     "cluster_table",
     "combine",
+    "comparable",
     "compare",
     "components",
     "connectivities",
     "control_spaces",
     "correlation_pvalues",
-    "count_pairs",
     "detected_genes",
     "diffusion_map",
     "embed",
@@ -65,6 +66,7 @@ __all__ = [
     "features",
     "find_root",
     "force_layout",
+    "gather",
     "gram",
     "landscape_vectors",
     "nearest",
@@ -83,6 +85,7 @@ __all__ = [
     "sparse_column_correlations",
     "spearman",
     "spearman_columns",
+    "spearman_test",
     "squared_distances",
     "study_entropy",
     "to_anndata",

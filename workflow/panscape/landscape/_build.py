@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from panscape.errors import fail
 from panscape.landscape._combine import Combined, Study, combine, expand_duplicates
@@ -73,18 +74,9 @@ def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, A
         If the root is unknown or there are too few clusters.
     """
     chosen = LandscapeSettings.of(settings)
-    data = count_pairs(combine(studies))
-    if chosen.duplicates:
-        data = expand_duplicates(data)
-    if len(data.clusters) < 3:
-        raise fail(
-            "panclust.min_cells",
-            f"all studies together have {len(data.clusters)} clusters; a landscape needs at least 3",
-            "write a smaller number or add studies",
-        )
+    data = gather(studies, chosen)
     vectors = landscape_vectors(data, chosen)
-    data.clusters["n_used_pairs"] = np.diff(vectors.indptr) - _diagonal_count(data, chosen)
-    root = find_root(data.clusters, chosen)
+    root = find_root(data.clusters, chosen, usable=comparable(vectors, chosen))
     space = _embed("coexpression", vectors, root, chosen, chosen.distance)
     _tell(space, data)
     statistics = [_compare(space, data, chosen, seed, vectors, chosen.distance)]
@@ -110,15 +102,59 @@ def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, A
     )
 
 
-def count_pairs(data: Combined) -> Combined:
-    """Add the number of surviving off-diagonal pairs of each cluster as `n_pairs`."""
-    present = data.matrix[:, np.flatnonzero(~data.diagonal)]
-    data.clusters["n_pairs"] = np.diff(present.indptr).astype(np.int64)
-    return data
+def gather(studies: Sequence[Study], settings: LandscapeSettings) -> Combined:
+    """Combine the studies as the settings ask for and count each cluster's pairs.
+
+    Returns
+    -------
+    The clusters (with copies, where duplicates are kept) with `n_pairs`, the surviving off-diagonal pairs,
+    and `n_used_pairs`, those of them in use.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than 3 clusters.
+    """
+    data = combine(studies)
+    if len(data.clusters) < 3:
+        raise fail(
+            "panclust.min_cells",
+            f"all studies together have {len(data.clusters)} clusters; a landscape needs at least 3",
+            "write a smaller number or add studies",
+        )
+    if settings.duplicates:
+        data = expand_duplicates(data)
+    edges = np.flatnonzero(~data.diagonal)
+    used = _features(data, replace(settings, diagonal=False))
+    counts = {"n_pairs": np.diff(data.matrix[:, edges].indptr), "n_used_pairs": np.diff(used.indptr)}
+    return replace(
+        data, clusters=data.clusters.assign(**{name: part.astype(np.int64) for name, part in counts.items()})
+    )
 
 
-def landscape_vectors(data: Combined, settings: LandscapeSettings):
-    """Return the vectors between which the settings' distances are taken, see :func:`features`."""
+def landscape_vectors(data: Combined, settings: LandscapeSettings) -> sparse.csr_matrix:
+    """Return the vectors between which distances are taken; clusters with too few pairs get an empty one.
+
+    Parameters
+    ----------
+    data
+        From :func:`gather` with the same settings.
+    """
+    vectors = _features(data, settings)
+    enough = data.clusters["n_used_pairs"].to_numpy() >= settings.min_pairs
+    if enough.all():
+        return vectors
+    vectors = sparse.csr_matrix(sparse.diags(enough.astype(np.float32)) @ vectors, dtype=np.float32)
+    vectors.eliminate_zeros()
+    return vectors
+
+
+def comparable(vectors: sparse.csr_matrix, settings: LandscapeSettings) -> np.ndarray:
+    """Return bool (n_clusters,): clusters to which the settings' distance is defined."""
+    return (np.diff(vectors.indptr) > 0) | (settings.distance == "euclidean")
+
+
+def _features(data: Combined, settings: LandscapeSettings) -> sparse.csr_matrix:
     genes = best_detected(data, settings.best_detected) if settings.best_detected else None
     return features(
         data,
@@ -130,8 +166,19 @@ def landscape_vectors(data: Combined, settings: LandscapeSettings):
     )
 
 
-def find_root(clusters: pd.DataFrame, settings: LandscapeSettings) -> int | None:
+def find_root(
+    clusters: pd.DataFrame, settings: LandscapeSettings, *, usable: np.ndarray | None = None
+) -> int | None:
     """Return the position of the root that the settings ask for, None for none.
+
+    Parameters
+    ----------
+    clusters
+        One row per cluster: `cluster`, `n_cells`, `age`.
+    settings
+        Their `root` and `root_below` count.
+    usable
+        bool (n_clusters,): clusters that may be chosen; one that cannot be compared is no place to start.
 
     Raises
     ------
@@ -151,10 +198,9 @@ def find_root(clusters: pd.DataFrame, settings: LandscapeSettings) -> int | None
             )
         return int(found[0])
     age = clusters[AGE].to_numpy(dtype=np.float64) if AGE in clusters else np.full(len(clusters), np.nan)
-    if settings.root_below is not None and (below := np.flatnonzero(age < settings.root_below)).size:
+    below = np.flatnonzero(age < (-np.inf if settings.root_below is None else settings.root_below))
+    if len(below):
         return int(below[0])
-    # a cluster without any pair in use has no place in the landscape to start from
-    usable = clusters["n_used_pairs"].to_numpy() > 0 if "n_used_pairs" in clusters else None
     root = choose_root(age, clusters["n_cells"].to_numpy(), usable=usable)
     if root is None:
         raise fail(
@@ -211,14 +257,6 @@ def _other_spaces(data: Combined, root: int | None, settings: LandscapeSettings,
         yield _compare(space, data, settings, seed, vectors, metric)
 
 
-def _diagonal_count(data: Combined, settings: LandscapeSettings) -> np.ndarray | int:
-    if not settings.diagonal:
-        return 0
-    genes = best_detected(data, settings.best_detected) if settings.best_detected else None
-    kept = data.diagonal if genes is None else data.diagonal & genes[data.pairs[:, 0]]
-    return np.diff(data.matrix[:, np.flatnonzero(kept)].indptr)
-
-
 def _tell(space: Space, data: Combined) -> None:
     part = space.diffusion.component
     logger.info(
@@ -228,7 +266,7 @@ def _tell(space: Space, data: Combined) -> None:
         (part == 0).sum(),
     )
     if (alone := int((~space.neighbours.defined).sum())) > 0:
-        logger.warning("%d clusters have no pair in use and stand alone in the landscape", alone)
+        logger.warning("%d clusters have too few pairs in use and stand alone", alone)
     if space.root is not None:
         logger.info("root: %s", data.clusters["cluster"].iloc[space.root])
         if (unreached := int(np.isnan(space.pseudotime).sum())) > 0:

@@ -16,8 +16,8 @@ from panscape.landscape._statistics import (
     partial_spearman,
     permutation_test,
     spearman,
+    spearman_test,
     study_entropy,
-    within_groups_spearman,
 )
 from panscape.seeds import stream
 
@@ -74,10 +74,9 @@ def compare(
     """
     rows = dict(_age_statistics(space, clusters, seed, permutations, rooted, n_maps))
     rows |= dict(_mixing_statistics(space, clusters, seed, permutations))
-    if vectors is not None and (
-        found := _other_studies(vectors, metric, clusters, space.name, seed, permutations)
-    ):
-        rows["rho_age_other_studies"] = found
+    if vectors is not None:
+        found = _other_studies(space, vectors, metric, clusters, seed, permutations)
+        rows |= {} if found is None else {"rho_age_other_studies": found}
     count = len(clusters)
     rows["components"] = Tested(float(space.diffusion.component.max(initial=-1) + 1), n=count)
     rows["reached"] = Tested(float(np.isfinite(space.pseudotime).sum()), n=count)
@@ -129,8 +128,8 @@ def _age_statistics(space, clusters, seed, permutations, rooted, n_maps) -> Iter
         if len(np.unique(study)) > 1:
             yield (
                 "rho_age_within_studies",
-                permutation_test(
-                    lambda ages: within_groups_spearman(time[both], ages, study[both]),
+                spearman_test(
+                    time[both],
                     age[both],
                     stream(seed, "landscape", space.name, "within"),
                     permutations=permutations,
@@ -144,15 +143,9 @@ def _age_statistics(space, clusters, seed, permutations, rooted, n_maps) -> Iter
         yield "partial_rho_age", Tested(partial_spearman(time, age, controls), n=len(both))
     for name in CONTROLS:
         if name in clusters:
-            yield (
-                f"rho_{name}",
-                permutation_test(
-                    lambda values: spearman(time, values),
-                    clusters[name].to_numpy(dtype=np.float64),
-                    stream(seed, "landscape", space.name, name),
-                    permutations=permutations,
-                ),
-            )
+            values = clusters[name].to_numpy(dtype=np.float64)
+            rng = stream(seed, "landscape", space.name, name)
+            yield f"rho_{name}", spearman_test(time, values, rng, permutations=permutations)
 
 
 def _rho_age(space, clusters, seed, permutations, rooted, n_maps) -> Tested:
@@ -161,21 +154,18 @@ def _rho_age(space, clusters, seed, permutations, rooted, n_maps) -> Tested:
     size = clusters["n_cells"].to_numpy()
     both = np.flatnonzero(np.isfinite(age) & np.isfinite(space.pseudotime))
     place = space.diffusion.position(n_maps)[both]
-    observed = spearman(space.pseudotime[both], age[both])
-    first = True
 
-    def rho(ages: np.ndarray) -> float:
-        nonlocal first
-        if first or not rooted:  # the observed value comes first, as it was computed
-            first = False
-            return spearman(space.pseudotime[both], ages)
+    def from_new_root(ages: np.ndarray) -> float:
         root = choose_root(ages, size[both])
         return spearman(np.sqrt(((place - place[root]) ** 2).sum(axis=1)), ages)
 
-    if np.isnan(observed):
-        return Tested(observed, n=len(both))
-    rng = stream(seed, "landscape", space.name, "age")
-    return permutation_test(rho, age[both], rng, permutations=permutations)
+    return permutation_test(
+        lambda ages: spearman(space.pseudotime[both], ages),
+        age[both],
+        stream(seed, "landscape", space.name, "age"),
+        permutations=permutations,
+        null_statistic=from_new_root if rooted else None,
+    )
 
 
 def _mixing_statistics(space, clusters, seed, permutations) -> Iterator[tuple[str, Tested]]:
@@ -207,15 +197,14 @@ def _mixing_statistics(space, clusters, seed, permutations) -> Iterator[tuple[st
         )
 
 
-def _other_studies(vectors, metric, clusters, name, seed, permutations) -> Tested | None:
+def _other_studies(space, vectors, metric, clusters, seed, permutations) -> Tested | None:
     study = clusters["study"].to_numpy()
     if AGE not in clusters or len(np.unique(study)) < 2:
         return None
     age = clusters[AGE].to_numpy(dtype=np.float64)
     known = np.isfinite(age)
-    found = nearest(
-        vectors, OTHERS, metric=metric, allowed=(study[:, None] != study[None, :]) & known[None, :]
-    )
+    allowed = (study[:, None] != study[None, :]) & known[None, :]
+    found = nearest(vectors, OTHERS, metric=metric, allowed=allowed, distances=space.distances)
     usable = np.flatnonzero(known & (found.index >= 0).any(axis=1))
     chosen = found.index[usable]
 
@@ -224,7 +213,7 @@ def _other_studies(vectors, metric, clusters, name, seed, permutations) -> Teste
 
     if len(usable) < 3:
         return None
-    rng = stream(seed, "landscape", name, "other studies")
+    rng = stream(seed, "landscape", space.name, "other studies")
     groups = np.where(known, 0, 1)  # unknown ages stay where they are
     found = permutation_test(rho, age, rng, permutations=permutations, groups=groups)
     return Tested(found.value, found.null_mean, found.null_sd, found.pvalue, len(usable))

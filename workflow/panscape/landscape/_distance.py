@@ -131,6 +131,7 @@ def nearest(
     *,
     metric: str = "cosine",
     allowed: np.ndarray | None = None,
+    distances: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Neighbours:
     """Find the exact nearest neighbours of every row.
 
@@ -148,6 +149,8 @@ def nearest(
         As in :func:`squared_distances`; Euclidean distances are returned as such, not squared.
     allowed
         bool (n, n), optional: False forbids a neighbour.
+    distances
+        What :func:`squared_distances` gives for these vectors and metric, if it is known already.
 
     Returns
     -------
@@ -155,8 +158,8 @@ def nearest(
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, found {k}")
-    values, defined = squared_distances(vectors, metric)
-    count = len(values)
+    known, defined = squared_distances(vectors, metric) if distances is None else distances
+    count = len(known)
     k = min(k, max(count - 1, 0))
     unit = _unit_rows(vectors, metric, defined)
     norms = _squared_norms(unit)
@@ -164,7 +167,7 @@ def nearest(
     if allowed is not None:
         blocked |= ~allowed
     np.fill_diagonal(blocked, True)
-    values[blocked] = np.inf
+    values = np.where(blocked, np.inf, known)
     index = np.full((count, k), -1, dtype=np.int64)
     distance = np.full((count, k), np.inf)
     for row in range(count if k else 0):

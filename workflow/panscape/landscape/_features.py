@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import sparse
 
@@ -70,7 +72,7 @@ def features(
     min_expected
         Drop off-diagonal values where fewer cells than this would express both genes if they were
         independent, n p_a p_b (n cells of the cluster, p shares of expressing cells). With less, a
-        correlation is decided by a cell or two: the rule of thumb for tests of independence asks for 5.
+        correlation is decided by a cell or two; the rule of thumb for tests of independence asks for 5.
     symmetric
         Multiply off-diagonal values by sqrt(2), so that Euclidean distances are those of the whole symmetric
         matrices (released code) instead of their upper triangles (paper).
@@ -90,17 +92,30 @@ def features(
         keep &= genes[data.pairs].all(axis=1)
     columns = np.flatnonzero(keep)
     found = sparse.csr_matrix(data.matrix[:, columns], dtype=np.float32, copy=True)
-    pairs, edge = data.pairs[columns], ~own[columns][found.indices]
-    kept = ~edge | (np.abs(found.data) >= np.float32(eta))
-    if min_expected > 0:
-        row = np.repeat(np.arange(found.shape[0]), np.diff(found.indptr))
-        kept &= ~edge | (expected_cells(data, row, pairs[found.indices]) >= min_expected)
-    if symmetric:
-        found.data[edge] *= np.float32(np.sqrt(2))
-    found.data[~kept] = 0
+    pairs = data.pairs[columns]
+    # rows in blocks: the positions of all values at once would outweigh the matrix
+    for start, stop in runs(found.indptr):
+        place = slice(found.indptr[start], found.indptr[stop])
+        column = found.indices[place]
+        edge = pairs[column, 0] != pairs[column, 1]
+        values = found.data[place]
+        kept = np.abs(values) >= np.float32(eta)
+        if min_expected > 0:
+            row = np.repeat(np.arange(start, stop), np.diff(found.indptr[start : stop + 1]))
+            kept &= expected_cells(data, row, pairs[column]) >= min_expected
+        if symmetric:
+            values = np.where(edge, values * np.float32(np.sqrt(2)), values)
+        found.data[place] = np.where(kept | ~edge, values, 0)
     found.eliminate_zeros()
     used = np.bincount(found.indices, minlength=found.shape[1]) > 0
     return found[:, np.flatnonzero(used)]
+
+
+def runs(indptr: np.ndarray, values: int = 2_000_000):
+    """Yield (start, stop) of runs of rows (CSC: columns) with about so many values each."""
+    edges = np.searchsorted(indptr, np.arange(values, indptr[-1], values), side="left")
+    edges = np.unique(np.r_[0, edges, len(indptr) - 1])
+    yield from pairwise(edges.tolist())
 
 
 def expected_cells(data: Combined, row: np.ndarray, pairs: np.ndarray) -> np.ndarray:

@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from panscape.landscape._columns import sparse_column_correlations, spearman_columns
 from panscape.landscape._combine import Combined
 from panscape.landscape._statistics import (
     benjamini_hochberg,
     correlation_pvalues,
-    sparse_column_correlations,
-    spearman_columns,
 )
 
 
@@ -82,7 +81,7 @@ def rank_pairs(
             "gene_b": data.genes[second],
             "rho": rho,
             **_tested(rho, len(usable)),
-            "n_clusters": np.diff(matrix.tocsc().indptr),
+            "n_clusters": np.bincount(matrix.indices, minlength=len(columns)),
         }
     )
     table = _strongest_first(table)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from panscape.landscape._build import count_pairs, find_root, landscape_vectors
-from panscape.landscape._combine import Study, combine, expand_duplicates
+from panscape.landscape._build import comparable, find_root, gather, landscape_vectors
+from panscape.landscape._combine import Study
 from panscape.landscape._compare import AGE
 from panscape.landscape._settings import LandscapeSettings
 from panscape.landscape._space import embed
@@ -46,14 +46,13 @@ def sensitivity(
     pairs in use per cluster).
     """
     chosen = LandscapeSettings.of(settings)
-    data = count_pairs(combine(studies))
-    data = expand_duplicates(data) if chosen.duplicates else data
     rows = []
     progress = Progress("landscapes", len(eta) * len(neighbours))
     for threshold in eta:
-        vectors = landscape_vectors(data, replace(chosen, eta=max(threshold, 0.0)))
-        data.clusters["n_used_pairs"] = np.diff(vectors.indptr)
-        root = find_root(data.clusters, chosen)
+        own = replace(chosen, eta=threshold)
+        data = gather(studies, own)
+        vectors = landscape_vectors(data, own)
+        root = find_root(data.clusters, own, usable=comparable(vectors, own))
         for k in neighbours:
             space = embed(
                 "coexpression",

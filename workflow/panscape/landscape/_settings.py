@@ -23,6 +23,8 @@ class LandscapeSettings:
         Between coexpression vectors: ``"cosine"``, ``"euclidean"`` (published) or ``"correlation"``.
     diagonal, eta, min_expected, symmetric
         Which values the vectors hold, see :func:`features`.
+    min_pairs
+        Clusters with fewer pairs left stand alone, as clusters that cannot be compared; 0 keeps all.
     best_detected
         Use pairs of this many best-detected genes only; 0: all.
     duplicates
@@ -54,7 +56,8 @@ class LandscapeSettings:
     distance: str = "cosine"
     diagonal: bool = False
     eta: float = 0.0
-    min_expected: float = 5.0
+    min_expected: float = 10.0
+    min_pairs: int = 10
     symmetric: bool = False
     best_detected: int = 0
     duplicates: bool = False

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.landscape._diffusion import Diffusion, diffusion_map, pseudotime
-from panscape.landscape._distance import Neighbours, nearest
+from panscape.landscape._distance import Neighbours, nearest, squared_distances
 from panscape.landscape._graph import connectivities
 
 
@@ -26,6 +26,8 @@ class Space:
         Position of the root, None if there is no pseudotime.
     pseudotime
         (n,), NaN where the root cannot be reached.
+    distances
+        What :func:`squared_distances` found.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Space:
     diffusion: Diffusion
     root: int | None
     pseudotime: np.ndarray
+    distances: tuple[np.ndarray, np.ndarray]
 
 
 def embed(
@@ -69,7 +72,8 @@ def embed(
     clip
         Pseudotimes above it are set to it (the released code does so by hand), then scaled back to 1.
     """
-    neighbours = nearest(vectors, k - 1, metric=metric)
+    distances = squared_distances(vectors, metric)
+    neighbours = nearest(vectors, k - 1, metric=metric, distances=distances)
     weights = connectivities(neighbours, kernel=kernel, mutual=mutual)
     diffusion = diffusion_map(weights, max(15, n_maps))
     time = np.full(vectors.shape[0], np.nan)
@@ -77,7 +81,7 @@ def embed(
         time = pseudotime(diffusion, root, n_maps=n_maps)
         if clip is not None:
             time = np.minimum(time, clip) / clip
-    return Space(name, neighbours, weights, diffusion, root, time)
+    return Space(name, neighbours, weights, diffusion, root, time, distances)
 
 
 def principal_components(values: np.ndarray, number: int) -> np.ndarray:

@@ -38,7 +38,7 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
     usable = np.isfinite(x) & np.isfinite(y)
     if usable.sum() < 3:
         return np.nan
-    return _cosine(_centred_ranks(x[usable]), _centred_ranks(y[usable]))
+    return _cosine(centred_ranks(x[usable]), centred_ranks(y[usable]))
 
 
 def partial_spearman(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray]) -> float:
@@ -50,7 +50,7 @@ def partial_spearman(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray
     usable = np.isfinite(stack).all(axis=0)
     if usable.sum() < len(controls) + 3:
         return np.nan
-    ranks = np.stack([_centred_ranks(row[usable]) for row in stack])
+    ranks = np.stack([centred_ranks(row[usable]) for row in stack])
     design = ranks[2:].T
     rest = []
     for row in ranks[:2]:
@@ -73,7 +73,8 @@ def within_groups_spearman(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> 
     return total / weight if weight else np.nan
 
 
-def _centred_ranks(values: np.ndarray) -> np.ndarray:
+def centred_ranks(values: np.ndarray) -> np.ndarray:
+    """Return ranks (of each column), ties averaged, minus their mean."""
     ranks = rankdata(values, axis=0)
     return ranks - ranks.mean(axis=0)
 
@@ -118,6 +119,7 @@ def permutation_test(
     permutations: int = 1000,
     absolute: bool = True,
     groups: np.ndarray | None = None,
+    null_statistic: Callable[[np.ndarray], float] | None = None,
 ) -> Tested:
     """Compare a statistic of labels with its values under permuted labels.
 
@@ -135,13 +137,15 @@ def permutation_test(
         Two-sided: absolute values are compared and described. Otherwise one-sided, large is extreme.
     groups
         (n,) optional: labels are permuted within groups only.
+    null_statistic
+        Takes permuted labels, where something else that depends on them has to be chosen again.
     """
     value = float(statistic(labels))
     if permutations == 0 or np.isnan(value):
         return Tested(value, n=len(labels))
     null = np.empty(permutations)
     for turn in range(permutations):
-        null[turn] = statistic(_permuted(labels, rng, groups))
+        null[turn] = (null_statistic or statistic)(_permuted(labels, rng, groups))
     if absolute:
         null = np.abs(null)
     null = null[np.isfinite(null)]
@@ -152,8 +156,44 @@ def permutation_test(
     return Tested(value, float(null.mean()), float(null.std(ddof=1)), float(pvalue), len(labels))
 
 
+def spearman_test(
+    x: np.ndarray,
+    y: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    permutations: int = 1000,
+    groups: np.ndarray | None = None,
+) -> Tested:
+    """Compare Spearman's rho (within groups, if given) with its values for permuted y.
+
+    The same as :func:`permutation_test` with :func:`spearman` or :func:`within_groups_spearman` and labels
+    permuted within the groups, but ranks are taken once.
+    """
+    usable = np.isfinite(x) & np.isfinite(y)
+    count = int(usable.sum())
+    x, y = x[usable], y[usable]
+    groups = np.zeros(count) if groups is None else np.asarray(groups)[usable]
+    own, other = np.zeros(count), np.zeros(count)
+    total = 0
+    for group in np.unique(groups):
+        inside = np.flatnonzero(groups == group)
+        ranks = [centred_ranks(values[inside]) for values in (x, y)]
+        lengths = [np.sqrt(rank @ rank) for rank in ranks]
+        if len(inside) < 3 or min(lengths) == 0:
+            continue
+        own[inside] = ranks[0] / lengths[0] * (len(inside) - 1)
+        other[inside] = ranks[1] / lengths[1]
+        total += len(inside) - 1
+    if total == 0:
+        return Tested(np.nan, n=count)
+    found = permutation_test(
+        lambda ranks: own @ ranks / total, other, rng, permutations=permutations, groups=groups
+    )
+    return Tested(min(max(found.value, -1.0), 1.0), found.null_mean, found.null_sd, found.pvalue, count)
+
+
 def _permuted(labels, rng, groups):
-    if groups is None:
+    if groups is None or (groups == groups[0]).all():
         return rng.permutation(labels)
     found = labels.copy()
     for group in np.unique(groups):
@@ -189,85 +229,10 @@ def study_entropy(index: np.ndarray, study: np.ndarray) -> float:
     counted = known.any(axis=1)
     if len(names) < 2 or not counted.any():
         return np.nan
-    count = np.zeros((len(study), len(names)))
-    count[np.arange(len(study)), code] += 1
-    for place in range(index.shape[1]):
-        rows = np.flatnonzero(known[:, place])
-        count[rows, code[index[rows, place]]] += 1
+    one_hot = np.eye(len(names))[code]
+    rows, places = np.nonzero(known)
+    links = sparse.csr_matrix((np.ones(len(rows)), (rows, index[rows, places])), shape=(len(study),) * 2)
+    count = one_hot + links @ one_hot
     share = count / count.sum(axis=1, keepdims=True)
     entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(axis=1) / np.log(len(names))
     return float(entropy[counted].mean())
-
-
-def spearman_columns(values: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return Spearman's rho of each column with y; NaN for constant columns.
-
-    Parameters
-    ----------
-    values
-        (n, p) dense, finite.
-    y
-        (n,) finite.
-    """
-    ranks = _centred_ranks(np.asarray(values, dtype=np.float64))
-    other = _centred_ranks(y)
-    scale = np.sqrt((ranks**2).sum(axis=0) * (other @ other))
-    return np.divide(other @ ranks, scale, out=np.full(ranks.shape[1], np.nan), where=scale > 0).clip(-1, 1)
-
-
-def sparse_column_correlations(
-    matrix: sparse.csr_matrix, y: np.ndarray, *, method: str = "spearman"
-) -> np.ndarray:
-    """Correlate each column of a sparse matrix with y by one matrix-vector product.
-
-    For Spearman the values are replaced by their rank minus the rank of zero, which keeps the matrix sparse
-    and changes no correlation.
-
-    Parameters
-    ----------
-    matrix
-        (n, p) CSR.
-    y
-        (n,) finite.
-    method
-        ``"spearman"`` or ``"pearson"``.
-
-    Returns
-    -------
-    (p,) correlations, NaN for constant columns.
-    """
-    if method not in ("spearman", "pearson"):
-        raise ValueError(f"method must be spearman or pearson, found {method!r}")
-    columns = sparse.csc_matrix(matrix, dtype=np.float64, copy=True)
-    columns.eliminate_zeros()
-    count = columns.shape[0]
-    if method == "spearman":
-        _rank_nonzeros(columns)
-        y = rankdata(y)
-    y = y - y.mean()
-    total = np.asarray(columns.sum(axis=0)).ravel()
-    square = np.asarray(columns.multiply(columns).sum(axis=0)).ravel() - total**2 / count
-    scale = np.sqrt(np.maximum(square, 0) * (y @ y))
-    product = columns.T @ y
-    usable = scale > 1e-9 * np.sqrt(count) if method == "spearman" else square > 1e-12 * (total**2 + 1e-300)
-    return np.divide(product, scale, out=np.full(len(product), np.nan), where=usable & (scale > 0)).clip(
-        -1, 1
-    )
-
-
-def _rank_nonzeros(columns: sparse.csc_matrix) -> None:
-    """Replace, in place, each stored value by (its average rank in the column) - (the average rank of 0)."""
-    count, width = columns.shape
-    if columns.nnz == 0:
-        return
-    owner = np.repeat(np.arange(width), np.diff(columns.indptr))
-    order = np.lexsort((columns.data, owner))
-    values, owner = columns.data[order], owner[order]
-    place = np.arange(len(values)) - columns.indptr[owner]
-    first = np.flatnonzero(np.r_[True, (np.diff(owner) != 0) | (np.diff(values) != 0)])
-    length = np.diff(np.r_[first, len(values)])
-    average = np.repeat(place[first] + (length + 1) / 2, length)
-    zeros = count - np.diff(columns.indptr)
-    negative = np.bincount(owner, values < 0, minlength=width)
-    rank = np.where(values > 0, average + zeros[owner], average)
-    columns.data[order] = rank - (negative + (zeros + 1) / 2)[owner]

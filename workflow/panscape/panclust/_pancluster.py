@@ -70,12 +70,7 @@ def pancluster(
     counts = Counts(counts_path)
     name = str(counts.obs["study"].iloc[0]) if study is None and counts.shape[0] else str(study)
     n_cells = counts.shape[0]
-    if n_cells < chosen.min_cells:
-        found = f"study {name} has {n_cells} cells, fewer than the smallest cluster, {chosen.min_cells}"
-        raise fail("panclust.min_cells", found, f"write at most {n_cells}, or leave the study out")
-    if n_cells < FEWEST_CELLS:
-        found = f"{n_cells} cells, too few to cluster (at least {FEWEST_CELLS})"
-        raise fail(f"studies: {name}", found, "leave the study out, or relax its quality control")
+    _check_size(n_cells, chosen.min_cells, name)
     scores = _scores(counts, genes, chosen, name, seed, threads)
     kept = np.arange(n_cells)
     if n_cells > chosen.sketch_above:
@@ -96,6 +91,15 @@ def pancluster(
             chosen.min_cells,
         )
     return table, members
+
+
+def _check_size(n_cells: int, min_cells: int, name: str) -> None:
+    if n_cells < min_cells:
+        found = f"study {name} has {n_cells} cells, fewer than the smallest cluster, {min_cells}"
+        raise fail("panclust.min_cells", found, f"write at most {n_cells}, or leave the study out")
+    if n_cells < FEWEST_CELLS:
+        found = f"{n_cells} cells, too few to cluster (at least {FEWEST_CELLS})"
+        raise fail(f"studies: {name}", found, "leave the study out, or relax its quality control")
 
 
 def _scores(counts, genes, chosen: PanclustSettings, name: str, seed: int, threads: int) -> np.ndarray:

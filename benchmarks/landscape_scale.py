@@ -1,0 +1,115 @@
+"""Time and memory of the landscape at the paper's size: 2,400 clusters x 89,000 gene pairs.
+
+Compares the exact neighbour search with float64 brute force (dense matrix, scikit-learn) on the same vectors, checks that both find the same neighbours, and times every step of the landscape.
+
+    python benchmarks/landscape_scale.py --clusters 2400 --pairs 89000
+
+The last line printed is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+
+from panscape import landscape
+
+
+def studies(clusters: int, pairs: int, density: float, seed: int) -> list[landscape.Study]:
+    """Return two studies of random clusters that share their gene pairs, ordered by age."""
+    rng = np.random.default_rng(seed)
+    genes = int(np.ceil((np.sqrt(8 * pairs / 0.9 + 1) - 1) / 2))
+    upper = np.stack(np.triu_indices(genes), axis=1)
+    chosen = np.sort(rng.choice(len(upper), min(pairs, len(upper)), replace=False))
+    parts = []
+    for name, count in (("one", clusters // 2), ("two", clusters - clusters // 2)):
+        age = np.sort(rng.uniform(size=count))
+        peak = np.random.default_rng(0).uniform(-0.2, 1.2, size=len(chosen))
+        rows = []
+        for at in range(count):
+            near = np.abs(peak - age[at]) < density * 0.7
+            value = near * rng.uniform(0.3, 1, size=len(chosen))
+            rows.append(sparse.csr_matrix(value.astype(np.float32)))
+        table = pd.DataFrame(
+            {
+                "cluster": [f"{name}-r1-l0-c{at}" for at in range(count)],
+                "study": name,
+                "resolution": 1.0,
+                "level": 0.0,
+                "parent": "",
+                "n_cells": rng.integers(500, 20_000, size=count),
+                "multiplicity": 1,
+                "age": age,
+                "n_counts": rng.uniform(1e3, 1e4, size=count),
+            }
+        )
+        expression = rng.gamma(2.0, size=(count, genes)).astype(np.float32)
+        names = np.array([f"g{at}" for at in range(genes)], dtype=object)
+        detection = np.full((count, genes), 0.3, dtype=np.float32)
+        matrix = sparse.vstack(rows, format="csr")
+        parts.append(
+            landscape.Study(name, table, matrix, upper[chosen], names, expression, expression, detection)
+        )
+    return parts
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--clusters", type=int, default=2400)
+    parser.add_argument("--pairs", type=int, default=89_000)
+    parser.add_argument("--density", type=float, default=0.07)
+    parser.add_argument("--permutations", type=int, default=1000)
+    parser.add_argument("--baseline", action="store_true", help="also run the dense brute force")
+    args = parser.parse_args()
+    parts = studies(args.clusters, args.pairs, args.density, 0)
+    settings = landscape.LandscapeSettings(permutations=args.permutations)
+    result: dict[str, float] = {"clusters": args.clusters, "pairs": args.pairs}
+
+    def timed(name, call):
+        start, before = time.perf_counter(), time.process_time()
+        found = call()
+        result[f"{name}_s"] = round(time.perf_counter() - start, 2)
+        result[f"{name}_cpu_s"] = round(time.process_time() - before, 2)
+        print(f"{name}: {result[f'{name}_s']} s, {result[f'{name}_cpu_s']} CPU s", flush=True)
+        return found
+
+    data = timed("combine", lambda: landscape.gather(parts, settings))
+    vectors = landscape.landscape_vectors(data, settings)
+    result["density"] = round(vectors.nnz / np.prod(vectors.shape), 4)
+    found = timed("neighbours", lambda: landscape.nearest(vectors, settings.neighbours - 1))
+    weights = timed("weights", lambda: landscape.connectivities(found))
+    timed("diffusion", lambda: landscape.diffusion_map(weights))
+    timed("layout", lambda: landscape.force_layout(weights, 0))
+    timed("pairs", lambda: landscape.rank_pairs(data, np.random.default_rng(0).uniform(size=args.clusters)))
+    result["steps_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    timed("build", lambda: landscape.build(parts, settings, 0))
+    result["build_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    if args.baseline:
+        from sklearn.neighbors import NearestNeighbors
+
+        def brute():
+            dense = vectors.toarray().astype(np.float64)
+            search = NearestNeighbors(n_neighbors=settings.neighbours, metric="cosine", algorithm="brute")
+            return search.fit(dense).kneighbors(return_distance=False)
+
+        other = timed("brute", brute)
+        same = [set(own) <= set(theirs) for own, theirs in zip(found.index, other, strict=True)]
+        result["same_neighbours"] = float(np.mean(same))
+        result["brute_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        result["ratio"] = round(result["brute_s"] / result["neighbours_s"], 2)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

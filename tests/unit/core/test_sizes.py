@@ -1,0 +1,37 @@
+"""What jobs ask for grows with their input and with nothing else."""
+
+import pytest
+import yaml
+
+from panscape import config as configuration
+from panscape import sizes
+from panscape.sizes import Size
+
+
+@pytest.fixture(scope="module")
+def config():
+    return configuration.load(yaml.safe_load("{collection: x, studies: [{id: a, path: a.h5ad}]}"))
+
+
+SMALL, LARGE = Size(5_000, 20_000, 5_000_000), Size(562_000, 25_000, 1_400_000_000)
+
+
+@pytest.mark.parametrize("rule", sorted(sizes.FORMULAS))
+@pytest.mark.parametrize("resource", ["mem_mb", "runtime"])
+def test_larger_input_never_asks_for_less(config, rule, resource):
+    small = sizes.needs(rule, resource, [SMALL], config)
+    assert isinstance(small, int) and small >= 1
+    assert sizes.needs(rule, resource, [LARGE], config) >= small
+    assert sizes.needs(rule, resource, [SMALL, SMALL], config) >= small
+
+
+def test_the_largest_study_fits_an_ordinary_machine(config):
+    for rule in ("filter_cells", "find_panclusters", "correlate_genes"):
+        assert sizes.needs(rule, "mem_mb", [LARGE], config) < 24_000, rule
+
+
+def test_spearman_and_ward_ask_for_more(config):
+    spearman = {**config, "coexpression": {**config["coexpression"], "method": "spearman"}}
+    ward = {**config, "panclust": {**config["panclust"], "algorithm": "ward"}}
+    for rule, other in (("correlate_genes", spearman), ("find_panclusters", ward)):
+        assert sizes.needs(rule, "mem_mb", [SMALL], other) > sizes.needs(rule, "mem_mb", [SMALL], config)

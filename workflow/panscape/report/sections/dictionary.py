@@ -1,0 +1,212 @@
+"""The dictionary: which networks explain the landscape, where, with which genes, and how far to trust them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from panscape.report._blocks import Block, Fold, Gallery, Heading, Paragraph, table
+from panscape.report._format import fixed, listing, percent, plural
+from panscape.report._results import Results, caption
+from panscape.report._section import Section
+
+FOLDER = "dictionary"
+ENTRIES, ELBOW = f"{FOLDER}/entries.tsv", f"{FOLDER}/elbow.tsv"
+CENTRALITY, MARKERS = f"{FOLDER}/centrality.tsv", f"{FOLDER}/marker_edges.tsv"
+ENRICHMENT, COUNTERPARTS = f"{FOLDER}/enrichment.tsv", f"{FOLDER}/counterparts.tsv"
+EDGES, PROJECTED, TRUTH = f"{FOLDER}/edges.tsv.gz", f"{FOLDER}/projected.tsv", "truth/genes.tsv"
+_TEXT = {name: str for name in ("entry", "gene", "gene_a", "gene_b", "term", "library", "factor", "genes")}
+_TITLES = {
+    "n_panclusters": "panclusters",
+    "pseudotime": "mean pseudotime",
+    "n_edges": "edges",
+    "n_genes": "genes",
+    "n_marker_edges": "marker edges",
+    "chance_share": "edges by chance",
+    "pvalue": "p",
+    "fdr": "FDR",
+    "rho": "ρ of usage",
+}
+
+
+def entries(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the entries that are kept and those set aside."""
+    found = results.table(ENTRIES, dtype=_TEXT)
+    kept = found["kept"].astype(str) == "True"
+    return found[kept].drop(columns="kept"), found[~kept].drop(columns="kept")
+
+
+def top_genes(results: Results, count: int = 3) -> pd.Series:
+    """Return each entry's most central genes as one text."""
+    found = results.table(CENTRALITY, dtype=_TEXT)
+    return found.groupby("entry", sort=False)["gene"].agg(lambda genes: ", ".join(genes.head(count)))
+
+
+def planted_modules(results: Results) -> pd.DataFrame:
+    """Return for each planted module the entry that matches it best: module, entry, cosine, found.
+
+    The cosine is between the entry's edges and the module's pairs that are an edge anywhere, all alike;
+    `found` is their share of the module's possible pairs.
+    """
+    edges = results.table(EDGES, dtype=_TEXT)
+    genes = results.table(TRUTH, dtype=str)
+    module = genes[genes["role"] == "module"].set_index("gene")["module"]
+    first, second = edges["gene_a"].map(module), edges["gene_b"].map(module)
+    edges = edges.assign(module=first.where(first == second))
+    pair = edges["gene_a"] + "\t" + edges["gene_b"]
+    norm = np.sqrt((edges["weight"] ** 2).groupby(edges["entry"]).sum())
+    rows = []
+    for name, members in module.groupby(module):
+        own = edges[edges["module"] == name]
+        count = int(pair[own.index].nunique())
+        possible = len(members) * (len(members) - 1) / 2
+        if not count:
+            rows.append((name, "", np.nan, 0.0))
+            continue
+        cosine = own.groupby("entry")["weight"].sum() / (norm[own["entry"].unique()] * np.sqrt(count))
+        rows.append((name, cosine.idxmax(), float(cosine.max()), count / possible))
+    return pd.DataFrame(rows, columns=["module", "entry", "cosine", "found"])
+
+
+def _headline(results: Results) -> list[str]:
+    kept, aside = entries(results)
+    genes = top_genes(results)
+    named = [f"{row.entry} ({genes.get(row.entry, 'no edges')})" for row in kept.head(4).itertuples()]
+    text = f"{plural(len(kept), 'network')} explain the landscape; along pseudotime {listing(named)}"
+    sentences = [f"{text}{' …' if len(kept) > len(named) else ''}."]
+    if len(aside):
+        few = results.settings(FOLDER).get("min_panclusters", 10)
+        verb = "was" if len(aside) == 1 else "were"
+        noun = plural(len(aside), "further entry", "further entries")
+        sentences.append(f"{noun} that fewer than {few} panclusters use {verb} set aside.")
+    return [*sentences, *_truth_sentences(results)]
+
+
+def _truth_sentences(results: Results) -> list[str]:
+    if not results.has(TRUTH, EDGES):
+        return []
+    found = planted_modules(results)
+    good = int((found["cosine"] >= 0.9).sum())
+    some = int((found["found"] >= 0.5).sum())
+    return [
+        f"Of {plural(len(found), 'planted module')}, {some} have at least half of their pairs among the "
+        f"dictionary's edges and {good} are an entry of their own (cosine of at least 0.9); modules that are "
+        "used together share entries."
+    ]
+
+
+def _blocks(results: Results) -> list[Block]:
+    kept, aside = entries(results)
+    limit = results.settings("report").get("table_rows", 20)
+    shown = kept.assign(genes=kept["entry"].map(top_genes(results)).fillna(""))
+    shown = shown.drop(columns=[name for name in shown if shown[name].isna().all()])
+    blocks: list[Block] = [
+        Paragraph(
+            "Every pancluster's coexpression is written as a sum of a few networks (entries). Entries are ordered "
+            "by the mean pseudotime of their usage. Stability is the cosine with the matched entries of other "
+            "starts; reliability compares correlations from two halves of the cells (0 for noise, 1 for perfect "
+            "agreement); edges by chance are the share that pass after permuting cells, in the panclusters that "
+            "use the entry."
+        ),
+        *_pictures(results, "elbow"),
+        table(shown, titles=_TITLES, caption="Entries and their most central genes.", file=ENTRIES),
+    ]
+    if len(aside):
+        few = results.settings(FOLDER).get("min_panclusters", 10)
+        text = f"{plural(len(aside), 'entry', 'entries')} set aside: used by fewer than {few} panclusters."
+        blocks.append(Paragraph(text, "note"))
+    blocks += _pictures(results, "usage-maps", "networks", "usage-labels", "confidence")
+    blocks += [Heading("Marker edges"), _strongest(results, MARKERS, limit, "Edges that no other entry has.")]
+    blocks += [*_sets(results, limit), *_counterparts(results), *_projection(results), *_truth(results)]
+    return blocks
+
+
+def _pictures(results: Results, *names: str) -> list[Block]:
+    pictures = [
+        results.picture(f"{FOLDER}/figures/{name}", name, caption(f"dictionary_{name.replace('-', '_')}"))
+        for name in names
+        if results.has(f"{FOLDER}/figures/{name}.png")
+    ]
+    return [Gallery((picture,)) for picture in pictures]
+
+
+def _strongest(results: Results, path: str, limit: int, text: str) -> Block:
+    found = results.table(path, dtype=_TEXT).sort_values("weight", ascending=False, kind="stable")
+    found = found.drop(columns=[name for name in found if found[name].isna().all()])
+    return table(found, titles=_TITLES, caption=text, file=path, limit=limit)
+
+
+def _sets(results: Results, limit: int) -> list[Block]:
+    if not results.has(ENRICHMENT):
+        text = "No gene sets were given (`dictionary.gene_sets`), so entries are not tested for them."
+        return [Paragraph(text, "note")]
+    found = results.table(ENRICHMENT, dtype=_TEXT)
+    best = found[found["representative"].astype(str) == "True"].sort_values(["entry", "pvalue"])
+    columns = ["entry", "library", "term", "overlap", "size", "pvalue", "fdr", "genes"]
+    few = best.groupby("entry", sort=False).head(3)[columns]
+    text = "Gene sets of the genes of marker edges, the best of up to three groups per entry."
+    return [
+        Heading("Gene sets"),
+        *_pictures(results, "enrichment"),
+        table(few, titles=_TITLES, caption=text, file=ENRICHMENT, limit=2 * limit),
+    ]
+
+
+def _counterparts(results: Results) -> list[Block]:
+    if not results.has(COUNTERPARTS):
+        return []
+    found = results.table(COUNTERPARTS, dtype=_TEXT)
+    titles = {**_TITLES, "shared": "top genes in the network", "n_genes": "genes of the network"}
+    text = "Each entry's best counterpart among as many non-negative factors of the panclusters' expression."
+    block = table(found, titles=titles, caption=text, file=COUNTERPARTS)
+    return [Fold("Counterparts in expression space", (block,))]
+
+
+def _projection(results: Results) -> list[Block]:
+    if not results.has(PROJECTED):
+        return []
+    found = results.table(PROJECTED, dtype={"cluster": str, "study": str})
+    text = f"{plural(len(found), 'pancluster')} were placed on the reference without refitting"
+    if {"age", "age_known"} <= set(found):
+        error = (found["age"] - found["age_known"]).abs().median()
+        inside = found["age_known"].between(found["age_low"], found["age_high"]).mean()
+        text += f"; median absolute error of age {fixed(error)}, {percent(inside)} within the interval"
+    return [Heading("Projection"), Paragraph(f"{text}."), *_pictures(results, "projection")]
+
+
+def _truth(results: Results) -> list[Block]:
+    if not results.has(TRUTH, EDGES):
+        return []
+    titles = {"entry": "best entry", "found": "share of its pairs found"}
+    block = table(planted_modules(results), titles=titles, caption="Planted modules and the entries they are in.")
+    return [Fold("Planted modules", (block,))]
+
+
+def _methods(results: Results) -> list[str]:
+    used = results.settings(FOLDER)
+    kept, _ = entries(results)
+    sentences = [
+        f"A dictionary of {len(kept)} non-negative networks was learned from all panclusters' coexpression by "
+        "alternating minimisation of half the squared error plus the lasso penalty of the codes "
+        f"(alpha {used.get('alpha')}, best of {used.get('starts')} starts); the number of entries was "
+        + ("suggested from the error curve." if used.get("k") == "auto" else "fixed."),
+        f"Networks hold the heaviest pairs that carry {percent(used.get('edge_share', 1))} of an entry's squared "
+        "weight; centrality is betweenness on the unweighted network.",
+    ]
+    if results.has(ENRICHMENT):
+        sentences.append(
+            "Genes of marker edges were tested for gene sets by the hypergeometric test with the genes analysed as "
+            "background and the Benjamini-Hochberg procedure."
+        )
+    return sentences
+
+
+SECTION = Section(
+    "dictionary",
+    "Networks",
+    (ENTRIES, ELBOW, CENTRALITY, MARKERS),
+    _blocks,
+    headline=_headline,
+    methods=_methods,
+    optional=True,
+)

@@ -1,0 +1,110 @@
+"""Overlap of the dictionary's networks with known ones, beside the baselines."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from panscape.report._blocks import Block, Gallery, Paragraph, table
+from panscape.report._format import count, fixed, plural
+from panscape.report._results import Results, caption
+from panscape.report._section import Section
+
+FOLDER, MAIN = "overlap", "panclusters"
+ZSCORES, EDGES = f"{FOLDER}/zscores.tsv", f"{FOLDER}/supported_edges.tsv"
+_TITLES = {
+    "null_mean": "by chance",
+    "null_sd": "± sd",
+    "pvalue": "p",
+    "density_ratio": "over uniform",
+    "network_edges": "network's edges",
+    "n_networks": "networks",
+    "networks": "which",
+    "n_baselines": "baselines with it",
+}
+
+
+def zscores(results: Results) -> pd.DataFrame:
+    """Return the scores with `matched` as bool."""
+    found = results.table(ZSCORES, dtype={"network": str, "target": str})
+    return found.assign(matched=found["matched"].astype(str) == "True")
+
+
+def only_here(results: Results) -> pd.DataFrame:
+    """Return the edges that no baseline has and enough networks hold."""
+    found = results.table(EDGES, dtype={"gene_a": str, "gene_b": str, "networks": str})
+    least = results.settings(FOLDER).get("min_networks", 2)
+    return found[(found["only_here"].astype(str) == "True") & (found["n_networks"] >= least)]
+
+
+def winners(found: pd.DataFrame) -> pd.Series:
+    """Return per network the target of largest z."""
+    known = found.dropna(subset=["z"])
+    return known.loc[known.groupby("network", sort=False)["z"].idxmax()].set_index("network")["target"]
+
+
+def _headline(results: Results) -> list[str]:
+    found = zscores(results)
+    networks = found["network"].nunique()
+    own = found[(found["target"] == MAIN) & ~found["matched"]]
+    strong = int((own["z"] > 3).sum())
+    best = [int((winners(found[found["matched"] == matched]) == MAIN).sum()) for matched in (False, True)]
+    return [
+        f"The dictionary's edges overlap with {strong} of {plural(networks, 'known network')} more than "
+        f"graphs of the same degrees do (z > 3). Against single resolutions and one matrix of all cells its z is "
+        f"the largest for {best[0]} of {networks} networks, with equal numbers of edges for {best[1]}."
+    ]
+
+
+def _blocks(results: Results) -> list[Block]:
+    found = zscores(results)
+    columns = ["network", "target", "edges", "observed", "null_mean", "null_sd", "z", "pvalue", "fold"]
+    edges = only_here(results)
+    limit = results.settings("report").get("table_rows", 20)
+    pictures = [
+        results.picture(f"{FOLDER}/figures/{name}", name, caption(f"overlap_{name.replace('-', '_')}"))
+        for name in ("zscores", "supported-edges")
+    ]
+    drawn = ["gene_a", "gene_b", "weight", "n_networks", "networks"]
+    return [
+        Paragraph(
+            "Targets: the union of the dictionary's networks, the same from panclusters of one resolution alone, and "
+            "the pairs that are strongly correlated over all cells at once. Whichever scores best is shown."
+        ),
+        Gallery((pictures[0],)),
+        table(
+            found[~found["matched"]][columns],
+            titles=_TITLES,
+            caption="Overlap with known networks, all edges.",
+            file=ZSCORES,
+        ),
+        Paragraph(f"{count(len(edges))} supported edges are found by panclustering only."),
+        Gallery((pictures[1],)),
+        table(
+            edges[drawn],
+            titles=_TITLES,
+            caption="Edges that only panclustering finds and known networks hold.",
+            file=EDGES,
+            limit=limit,
+        ),
+    ]
+
+
+def _methods(results: Results) -> list[str]:
+    used = results.settings(FOLDER)
+    return [
+        "Overlap with known networks was tested against "
+        f"{used.get('rewirings')} degree-preserving rewirings ({used.get('tries_per_edge')} swaps tried per edge, "
+        "each from the observed graph), both graphs restricted to the genes of the known network; lowest "
+        f"attainable p {fixed(1 / (1 + used.get('rewirings', 100)), 3)}."
+    ]
+
+
+SECTION = Section(
+    "overlap",
+    "Known networks",
+    (ZSCORES, EDGES),
+    _blocks,
+    headline=_headline,
+    methods=_methods,
+    optional=True,
+)

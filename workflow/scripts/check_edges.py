@@ -1,0 +1,22 @@
+"""Compare the halves of a study's cells at the dictionary's edges, and count edges by chance."""
+
+from panscape import adapter, dictionary, files, seeds
+
+adapter.begin(snakemake)
+
+given, params, output = snakemake.input, snakemake.params, snakemake.output
+found = dictionary.study_confidence(
+    given.counts,
+    files.read_tsv(given.clusters, dtype={"cluster": str, "study": str, "parent": str}),
+    files.read_csr(given.members),
+    files.read_csr(given.matrices),
+    files.read_tsv(given.pairs, dtype=str),
+    dictionary.read_dictionary(given.dictionary),
+    normalisation=params.normalisation,
+    coexpression=params.coexpression,
+    depth_strata=params.settings["depth_strata"],
+    seed=seeds.derive(params.seed, "confidence", snakemake.wildcards.study),
+)
+files.write_csr(found.agreement, output.agreement)
+files.write_csr(found.size, output.magnitude)
+files.write_tsv(found.chance, output.chance)

@@ -1,0 +1,25 @@
+"""Make the tables that say what each entry of the dictionary is."""
+
+import pandas as pd
+
+from panscape import adapter, dictionary, files, plot
+
+adapter.begin(snakemake)
+
+given, params, output = snakemake.input, snakemake.params, snakemake.output
+reading = dictionary.read_entries(
+    dictionary.read_dictionary(given.dictionary),
+    plot.read_view(given.landscape).obs,
+    params.columns,
+    agreement=[files.read_csr(path).toarray() for path in given.agreement],
+    size=[files.read_csr(path).toarray() for path in given.magnitude],
+    chance=pd.concat([files.read_tsv(path) for path in given.chance]) if given.chance else None,
+    top_genes=params.settings["top_genes"],
+)
+files.write_tsv(reading.entries, output.entries)
+files.write_tsv(reading.edges, output.edges)
+files.write_tsv(reading.markers, output.markers)
+files.write_tsv(dictionary.marker_genes(reading.markers), output.genes)
+files.write_tsv(reading.centrality, output.centrality)
+files.write_tsv(reading.links, output.links)
+files.write_tsv(reading.usage, output.usage)

@@ -1,0 +1,25 @@
+"""Score the overlap of all target graphs with known networks against degree-preserving nulls."""
+
+from panscape import adapter, dictionary, files, overlap
+
+adapter.begin(snakemake)
+
+given, params, output = snakemake.input, snakemake.params, snakemake.output
+genes = dictionary.read_dictionary(given.dictionary).genes
+names = ["target", "gene_a", "gene_b"]
+graphs = overlap.table_graphs(files.read_tsv(given.targets, dtype=dict.fromkeys(names, str)), genes)
+networks = [
+    overlap.read_network(path, network["name"])
+    for path, network in zip(given.networks, params.settings["networks"], strict=True)
+]
+table = overlap.overlap_table(
+    graphs,
+    networks,
+    genes,
+    rewirings=params.settings["rewirings"],
+    tries_per_edge=params.settings["tries_per_edge"],
+    seed=params.seed,
+    threads=snakemake.threads,
+)
+files.write_tsv(table, output.zscores)
+files.write_tsv(overlap.supported_edges(graphs, networks, genes, main=overlap.MAIN), output.edges)
