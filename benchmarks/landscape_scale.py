@@ -1,6 +1,7 @@
 """Time and memory of the landscape at the paper's size: 2,400 clusters x 89,000 gene pairs.
 
-Compares the exact neighbour search with float64 brute force (dense matrix, scikit-learn) on the same vectors, checks that both find the same neighbours, and times every step of the landscape.
+Compares the exact neighbour search with float64 brute force (dense matrix, scikit-learn) on the same vectors,
+checks that both find the same neighbours, and times every step of the landscape.
 
     python benchmarks/landscape_scale.py --clusters 2400 --pairs 89000
 

@@ -251,3 +251,16 @@ def test_study_is_read_from_the_files_of_the_stages(tmp_path):
     write_tsv(table[::-1], tmp_path / "clusters.tsv")
     with pytest.raises(UserError, match=r"expression\.h5ad"):
         landscape.read_study("one", **paths)
+
+
+def test_schema_and_settings_have_the_same_defaults():
+    from dataclasses import fields
+    from pathlib import Path
+
+    import yaml
+
+    path = Path(landscape.__file__).parents[2] / "schemas" / "stages" / "landscape.yaml"
+    keys = yaml.safe_load(path.read_text())["properties"]
+    defaults = {field.name: field.default for field in fields(LandscapeSettings)}
+    assert {name: keys[name]["default"] for name in defaults} == defaults
+    assert set(keys) == {*defaults, "sensitivity"}

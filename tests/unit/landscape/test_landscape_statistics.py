@@ -147,10 +147,16 @@ def test_mixing_on_known_neighbourhoods():
     many = np.repeat(["a", "b", "c"], 40)
     index = np.array([rng.choice(np.delete(np.arange(120), at), 10, replace=False) for at in range(120)])
     share = permutation_test(
-        lambda s: other_study_share(index, s), many, rng, permutations=199, absolute=False
+        lambda s: other_study_share(index, s), many, rng, permutations=199, alternative="less"
     )
     assert share.value == pytest.approx(80 / 119, abs=0.05)
     assert share.null_mean == pytest.approx(80 / 119, abs=0.01)
+    assert share.pvalue > 0.01
+    blocks = (np.arange(120)[:, None] // 40 * 40 + rng.integers(40, size=(120, 10))).astype(int)
+    apart = permutation_test(
+        lambda s: other_study_share(blocks, s), many, rng, permutations=199, alternative="less"
+    )
+    assert (apart.value, apart.pvalue) == (0, pytest.approx(1 / 200))
 
 
 def test_fast_null_equals_the_general_one():

@@ -16,12 +16,15 @@ from panscape.coexpression._expression import cluster_expression
 from panscape.coexpression._nesting import nested_steps
 from panscape.coexpression._products import Moments, Plan, moments
 from panscape.coexpression._ranks import tied_ranks
+from panscape.coexpression._screen import WORTH, applies, screened
 from panscape.coexpression._settings import CoexpressionSettings
 from panscape.coexpression._values import CHUNK_CELLS, Values, row_blocks
 from panscape.log import Progress, logger
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+TELLS_APART = 100_000  # float32 logarithms of smaller whole numbers differ
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def coexpress(
 
     Notes
     -----
-    Correlations are computed in float64 throughout and equal numpy's and scipy's to about 1e-10; they are
+    Correlations that are kept are computed in float64 and equal numpy's and scipy's to about 1e-10; they are
     stored as float32. One genes x genes matrix per level of the cluster tree is in memory at a time.
     Spearman's ranks are taken over the normalised values rounded to float32, so that equal ratios tie.
     """
@@ -145,17 +148,33 @@ def _pearson(values, clusters, members, settings, plan) -> Iterator[tuple[int, S
 
 def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, Survivors]]:
     """Rank the values within every cluster and correlate the ranks."""
+    levels = _levels(values)
+    share = 0.0 if applies(settings) else 1.0
+    for row in range(len(clusters)):
+        cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
+        ranks = tied_ranks(levels[cells] if len(cells) < levels.shape[0] else levels)
+        if share <= WORTH:  # as the cluster before let expect; what is kept does not depend on the route
+            survivors, share = screened(
+                ranks, plan, settings, lambda part: _centred(lambda: row_blocks(part))
+            )
+            yield row, survivors
+            continue
+        sums = moments(row_blocks(ranks), plan)
+        yield row, correlate(sums, settings, _centred(lambda ranks=ranks: row_blocks(ranks)))
+
+
+def _levels(values: Values) -> sparse.csr_matrix:
+    """Return values that rank like the normalised ones: if possible the counts as int32, else float32."""
     counts = values.counts
+    if values.how == "log1p" and counts.data.max(initial=0) < TELLS_APART:
+        whole = counts.data.astype(np.int32)
+        if np.array_equal(whole, counts.data):
+            return sparse.csr_matrix((whole, counts.indices, counts.indptr), shape=counts.shape)
     data = np.empty_like(counts.data)
     for start in range(0, counts.shape[0], CHUNK_CELLS):
         stop = min(start + CHUNK_CELLS, counts.shape[0])
         data[counts.indptr[start] : counts.indptr[stop]] = values.normalised(slice(start, stop)).data
-    levels = sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
-    for row in range(len(clusters)):
-        cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
-        ranks = tied_ranks(levels[cells] if len(cells) < counts.shape[0] else levels)
-        sums = moments(row_blocks(ranks), plan)
-        yield row, correlate(sums, settings, _centred(lambda ranks=ranks: row_blocks(ranks)))
+    return sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
 
 
 def _centred(blocks: Callable[[], Iterator[sparse.csr_matrix]]):

@@ -6,6 +6,9 @@ import numpy as np
 from scipy import sparse
 
 BLOCK_VALUES = 4_000_000
+TABLE_SHARE = (
+    4  # whole numbers are counted, not sorted, if their ranges add up to at most so many times the values
+)
 
 
 def tied_ranks(values: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -18,7 +21,8 @@ def tied_ranks(values: sparse.csr_matrix) -> sparse.csr_matrix:
     Parameters
     ----------
     values
-        CSR float32, cells x genes, no negative value.
+        CSR float32, cells x genes, no negative value. With int32 values of a short range ranks come from a
+        table of how often each occurs, which takes a fraction of the time of sorting.
 
     Returns
     -------
@@ -35,6 +39,11 @@ def tied_ranks(values: sparse.csr_matrix) -> sparse.csr_matrix:
         raise ValueError(f"{n} cells: ranks are exact below {1 << 23} cells only")
     if values.nnz and values.data.min() < 0:
         raise ValueError("ranks with zeros as the smallest block need values >= 0")
+    if values.nnz and values.dtype == np.int32:
+        width = np.ones(values.shape[1], dtype=np.int64)
+        np.maximum.at(width, values.indices.astype(np.intp), values.data.astype(np.int64) + 1)
+        if width.sum() <= TABLE_SHARE * values.nnz:
+            return _counted(values, width)
     columns = sparse.csc_matrix(values, dtype=np.float32, copy=True)
     columns.eliminate_zeros()
     row_bits = max(int(n - 1).bit_length(), 1)
@@ -48,6 +57,23 @@ def tied_ranks(values: sparse.csr_matrix) -> sparse.csr_matrix:
     ranks = columns.tocsr()
     ranks.sort_indices()
     return ranks
+
+
+def _counted(values: sparse.csr_matrix, width: np.ndarray) -> sparse.csr_matrix:
+    """Rank whole numbers below each column's `width` by how often each occurs."""
+    starts = np.concatenate([[0], np.cumsum(width)[:-1]])
+    at = starts[values.indices]
+    at += values.data
+    often = np.bincount(at, minlength=int(width.sum()))
+    often[starts] = 0
+    often[starts] = values.shape[0] - np.add.reduceat(often, starts)  # most zeros are not stored
+    place = np.cumsum(often) - (often - 1) / 2
+    place -= np.repeat(place[starts], width)
+    ranks = place.astype(np.float32)[at]
+    result = sparse.csr_matrix((ranks, values.indices, values.indptr), shape=values.shape, copy=True)
+    result.eliminate_zeros()
+    result.sort_indices()
+    return result
 
 
 def _rank_columns(columns: sparse.csc_matrix, start: int, stop: int, row_bits: int) -> None:
@@ -67,9 +93,10 @@ def _rank_columns(columns: sparse.csc_matrix, start: int, stop: int, row_bits: i
     key >>= row_bits
     first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
     size = np.diff(np.concatenate([first, [len(key)]]))
-    base = np.repeat(columns.indptr[start:stop].astype(np.int64) - low, counts)
-    place = first - base[first] + 1 + (size - 1) / 2  # mean place of a tied group among the non-zeros
+    column = key[first] >> 31
+    base = columns.indptr[start:stop].astype(np.int64) - low
     zeros = columns.shape[0] - counts
-    shift = np.repeat((zeros - 1) / 2, counts)
-    columns.data[low:high] = np.repeat(place, size) + shift
+    place = first - base[column] + 1 + (size - 1) / 2  # mean place of a tied group among the non-zeros
+    place += (zeros[column] - 1) / 2
+    columns.data[low:high] = np.repeat(place, size)
     columns.indices[low:high] = rows

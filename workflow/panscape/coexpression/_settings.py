@@ -33,7 +33,7 @@ class CoexpressionSettings:
     """
 
     method: str = "pearson"
-    eta: float = 0.3
+    eta: float = 0.2
     normalisation: str = "depth-log1p"
     shrinkage: str = "none"
     shrinkage_strength: float = 1.0

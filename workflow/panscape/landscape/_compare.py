@@ -69,6 +69,7 @@ def compare(
     - `rho_age_other_studies`: Spearman of a cluster's age with the mean age of its five nearest clusters
       of other studies; needs neither root nor pseudotime; null: ages permuted
     - `other_study_share`, `study_entropy`: mixing of studies among neighbours; null: studies permuted
+      (complete mixing), small is extreme
     - `other_study_share_at_age`: the same share; null: studies permuted among clusters of similar age
     - `components`, `reached`: connected parts, and clusters with a pseudotime
     """
@@ -174,7 +175,7 @@ def _mixing_statistics(space, clusters, seed, permutations) -> Iterator[tuple[st
         return
     code = np.unique(study, return_inverse=True)[1]
     index = space.neighbours.index
-    options = {"permutations": permutations, "absolute": False}
+    options = {"permutations": permutations, "alternative": "less"}
     for name, statistic in (("other_study_share", other_study_share), ("study_entropy", study_entropy)):
         yield (
             name,

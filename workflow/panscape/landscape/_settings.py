@@ -61,7 +61,7 @@ class LandscapeSettings:
     symmetric: bool = False
     best_detected: int = 0
     duplicates: bool = False
-    neighbours: int = 15
+    neighbours: int = 20
     kernel: str = "umap"
     mutual: bool = False
     n_maps: int = 10

@@ -117,7 +117,7 @@ def permutation_test(
     rng: np.random.Generator,
     *,
     permutations: int = 1000,
-    absolute: bool = True,
+    alternative: str = "two-sided",
     groups: np.ndarray | None = None,
     null_statistic: Callable[[np.ndarray], float] | None = None,
 ) -> Tested:
@@ -133,8 +133,8 @@ def permutation_test(
         Source of the permutations.
     permutations
         How many; 0 gives the value alone.
-    absolute
-        Two-sided: absolute values are compared and described. Otherwise one-sided, large is extreme.
+    alternative
+        ``"two-sided"``: absolute values are compared and described; ``"less"``: small values are extreme.
     groups
         (n,) optional: labels are permuted within groups only.
     null_statistic
@@ -146,12 +146,12 @@ def permutation_test(
     null = np.empty(permutations)
     for turn in range(permutations):
         null[turn] = (null_statistic or statistic)(_permuted(labels, rng, groups))
-    if absolute:
+    if alternative == "two-sided":
         null = np.abs(null)
     null = null[np.isfinite(null)]
     if len(null) < 2:
         return Tested(value, n=len(labels))
-    extreme = null >= (abs(value) if absolute else value) - 1e-12
+    extreme = null <= value + 1e-12 if alternative == "less" else null >= abs(value) - 1e-12
     pvalue = (1 + extreme.sum()) / (1 + len(null))
     return Tested(value, float(null.mean()), float(null.std(ddof=1)), float(pvalue), len(labels))
 

@@ -1,4 +1,4 @@
-"""The dictionary: which networks explain the landscape, where, with which genes, and how far to trust them."""
+"""The dictionary: which networks explain the landscape, where, and how far to trust them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ ENTRIES, ELBOW = f"{FOLDER}/entries.tsv", f"{FOLDER}/elbow.tsv"
 CENTRALITY, MARKERS = f"{FOLDER}/centrality.tsv", f"{FOLDER}/marker_edges.tsv"
 ENRICHMENT, COUNTERPARTS = f"{FOLDER}/enrichment.tsv", f"{FOLDER}/counterparts.tsv"
 EDGES, PROJECTED, TRUTH = f"{FOLDER}/edges.tsv.gz", f"{FOLDER}/projected.tsv", "truth/genes.tsv"
-_TEXT = {name: str for name in ("entry", "gene", "gene_a", "gene_b", "term", "library", "factor", "genes")}
+FIGURES = {
+    "elbow": "Number of entries",
+    "usage-maps": "Usage over the landscape",
+    "usage-labels": "Usage by label",
+    "networks": "Most central genes",
+    "confidence": "Confidence in edges",
+    "enrichment": "Gene sets",
+    "projection": "Projection",
+}
+_TEXT = dict.fromkeys(("entry", "gene", "gene_a", "gene_b", "term", "library", "factor", "genes"), str)
 _TITLES = {
     "n_panclusters": "panclusters",
     "pseudotime": "mean pseudotime",
@@ -102,11 +111,11 @@ def _blocks(results: Results) -> list[Block]:
     shown = shown.drop(columns=[name for name in shown if shown[name].isna().all()])
     blocks: list[Block] = [
         Paragraph(
-            "Every pancluster's coexpression is written as a sum of a few networks (entries). Entries are ordered "
-            "by the mean pseudotime of their usage. Stability is the cosine with the matched entries of other "
-            "starts; reliability compares correlations from two halves of the cells (0 for noise, 1 for perfect "
-            "agreement); edges by chance are the share that pass after permuting cells, in the panclusters that "
-            "use the entry."
+            "Every pancluster's coexpression is written as a sum of a few networks (entries), in the order "
+            "of the mean pseudotime of their usage. Stability is the cosine with the matched entries of "
+            "other starts; reliability compares correlations from two halves of the cells (0 for noise, 1 "
+            "for perfect agreement); edges by chance are the share that pass after permuting cells, in the "
+            "panclusters that use the entry."
         ),
         *_pictures(results, "elbow"),
         table(shown, titles=_TITLES, caption="Entries and their most central genes.", file=ENTRIES),
@@ -123,7 +132,9 @@ def _blocks(results: Results) -> list[Block]:
 
 def _pictures(results: Results, *names: str) -> list[Block]:
     pictures = [
-        results.picture(f"{FOLDER}/figures/{name}", name, caption(f"dictionary_{name.replace('-', '_')}"))
+        results.picture(
+            f"{FOLDER}/figures/{name}", FIGURES[name], caption=caption(f"dictionary_{name.replace('-', '_')}")
+        )
         for name in names
         if results.has(f"{FOLDER}/figures/{name}.png")
     ]
@@ -178,7 +189,9 @@ def _truth(results: Results) -> list[Block]:
     if not results.has(TRUTH, EDGES):
         return []
     titles = {"entry": "best entry", "found": "share of its pairs found"}
-    block = table(planted_modules(results), titles=titles, caption="Planted modules and the entries they are in.")
+    block = table(
+        planted_modules(results), titles=titles, caption="Planted modules and the entries they are in."
+    )
     return [Fold("Planted modules", (block,))]
 
 
@@ -186,17 +199,17 @@ def _methods(results: Results) -> list[str]:
     used = results.settings(FOLDER)
     kept, _ = entries(results)
     sentences = [
-        f"A dictionary of {len(kept)} non-negative networks was learned from all panclusters' coexpression by "
-        "alternating minimisation of half the squared error plus the lasso penalty of the codes "
+        f"A dictionary of {len(kept)} non-negative networks was learned from all panclusters' coexpression "
+        "by alternating minimisation of half the squared error plus the lasso penalty of the codes "
         f"(alpha {used.get('alpha')}, best of {used.get('starts')} starts); the number of entries was "
         + ("suggested from the error curve." if used.get("k") == "auto" else "fixed."),
-        f"Networks hold the heaviest pairs that carry {percent(used.get('edge_share', 1))} of an entry's squared "
-        "weight; centrality is betweenness on the unweighted network.",
+        f"Networks hold the heaviest pairs that carry {percent(used.get('edge_share', 1))} of an entry's "
+        "squared weight; centrality is betweenness on the unweighted network.",
     ]
     if results.has(ENRICHMENT):
         sentences.append(
-            "Genes of marker edges were tested for gene sets by the hypergeometric test with the genes analysed as "
-            "background and the Benjamini-Hochberg procedure."
+            "Genes of marker edges were tested for gene sets by the hypergeometric test with the genes "
+            "analysed as background and the Benjamini-Hochberg procedure."
         )
     return sentences
 

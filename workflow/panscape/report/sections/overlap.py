@@ -11,6 +11,10 @@ from panscape.report._section import Section
 
 FOLDER, MAIN = "overlap", "panclusters"
 ZSCORES, EDGES = f"{FOLDER}/zscores.tsv", f"{FOLDER}/supported_edges.tsv"
+FIGURES = {
+    "zscores": "Overlap with known networks",
+    "supported-edges": "Supported edges that only panclustering finds",
+}
 _TITLES = {
     "null_mean": "by chance",
     "null_sd": "± sd",
@@ -50,8 +54,8 @@ def _headline(results: Results) -> list[str]:
     best = [int((winners(found[found["matched"] == matched]) == MAIN).sum()) for matched in (False, True)]
     return [
         f"The dictionary's edges overlap with {strong} of {plural(networks, 'known network')} more than "
-        f"graphs of the same degrees do (z > 3). Against single resolutions and one matrix of all cells its z is "
-        f"the largest for {best[0]} of {networks} networks, with equal numbers of edges for {best[1]}."
+        "graphs of the same degrees do (z > 3). Against single resolutions and one matrix of all cells its "
+        f"z is the largest for {best[0]} of {networks} networks, with equal numbers of edges for {best[1]}."
     ]
 
 
@@ -61,14 +65,16 @@ def _blocks(results: Results) -> list[Block]:
     edges = only_here(results)
     limit = results.settings("report").get("table_rows", 20)
     pictures = [
-        results.picture(f"{FOLDER}/figures/{name}", name, caption(f"overlap_{name.replace('-', '_')}"))
-        for name in ("zscores", "supported-edges")
+        results.picture(
+            f"{FOLDER}/figures/{name}", title, caption=caption(f"overlap_{name.replace('-', '_')}")
+        )
+        for name, title in FIGURES.items()
     ]
     drawn = ["gene_a", "gene_b", "weight", "n_networks", "networks"]
     return [
         Paragraph(
-            "Targets: the union of the dictionary's networks, the same from panclusters of one resolution alone, and "
-            "the pairs that are strongly correlated over all cells at once. Whichever scores best is shown."
+            "Targets: the union of the dictionary's networks, the same from panclusters of one resolution "
+            "alone, and the pairs that are strongly correlated over all cells at once."
         ),
         Gallery((pictures[0],)),
         table(
@@ -93,9 +99,9 @@ def _methods(results: Results) -> list[str]:
     used = results.settings(FOLDER)
     return [
         "Overlap with known networks was tested against "
-        f"{used.get('rewirings')} degree-preserving rewirings ({used.get('tries_per_edge')} swaps tried per edge, "
-        "each from the observed graph), both graphs restricted to the genes of the known network; lowest "
-        f"attainable p {fixed(1 / (1 + used.get('rewirings', 100)), 3)}."
+        f"{used.get('rewirings')} degree-preserving rewirings ({used.get('tries_per_edge')} swaps tried per "
+        "edge, each from the observed graph), both graphs restricted to the genes of the known network; "
+        f"lowest attainable p {fixed(1 / (1 + used.get('rewirings', 100)), 3)}."
     ]
 
 
