@@ -28,6 +28,8 @@ include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/panclust.smk"
 include: "workflow/rules/coexpression.smk"
 include: "workflow/rules/landscape.smk"
+include: "workflow/rules/dictionary.smk"
+include: "workflow/rules/overlap.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/targets.smk"
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 BASE_MB = 600  # interpreter and libraries
+DICTIONARY_THREADS = 2  # of the rules that fit dictionaries
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,36 @@ def _landscape(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     return 1500 + 1e-7 * clusters * _selected(size, config) ** 2 + 8e-5 * clusters**2, 20 + clusters / 50
 
 
+def _dictionary(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of fitting: the panclusters x pairs matrix, and per thread the entries at work."""
+    genes, settings = _selected(size, config), config["dictionary"]
+    clusters = 8 * size.cells / config["panclust"]["min_cells"]
+    values = 0.008 * clusters * genes**2
+    pairs = min(genes**2 / 4, values / settings["pair_support"])
+    most = max(settings["k_range"]) if settings["k"] == "auto" else settings["k"]
+    working = DICTIONARY_THREADS * 4 * most * pairs * 8e-6
+    return BASE_MB + 100 + 30e-6 * values + working, 20 + values / 1e6
+
+
+def _coded(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of rules that read the dictionary or the pairs of all panclusters once."""
+    memory, minutes = _dictionary(size, config)
+    return max(1500, memory / 2), 20 + minutes / 10
+
+
+def _targets(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of the baselines: dictionaries, and one correlation matrix of all cells."""
+    memory, minutes = _dictionary(size, config)
+    return memory + 32e-6 * _selected(size, config) ** 2, minutes + size.values / 2e7
+
+
+def _scores(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of rewired graphs, whose time grows with their number and the known networks."""
+    settings = config["overlap"]
+    swaps = settings["rewirings"] * settings["tries_per_edge"] * max(len(settings["networks"]), 1)
+    return 1500, 30 + swaps / 200
+
+
 def _selected(size: Size, config: dict[str, Any]) -> int:
     return min(config["preprocess"]["top_per_study"] or config["preprocess"]["n_genes"], size.genes)
 
@@ -95,6 +126,17 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "correlate_genes": _coexpression,
     "build_landscape": _landscape,
     "vary_landscape": _landscape,
+    "find_elbow": _dictionary,
+    "learn_dictionary": _dictionary,
+    "check_edges": _coexpression,
+    "read_entries": _coded,
+    "enrich_entries": _light,
+    "factorise_expression": _coded,
+    "project_panclusters": _coded,
+    "plot_dictionary": _light,
+    "build_targets": _targets,
+    "score_overlap": _scores,
+    "plot_overlap": _light,
     "plot_landscape": _light,
     "write_report": _light,
 }

@@ -84,6 +84,16 @@ rule write_report:
             ],
             otherwise=[],
         ),
+        dictionary=branch(
+            config["report"]["dictionary"],
+            then=DICTIONARY_RESULTS,
+            otherwise=[],
+        ),
+        overlap=branch(
+            config["report"]["overlap"],
+            then=OVERLAP_RESULTS,
+            otherwise=[],
+        ),
         truth=branch(
             figures.simulated(config),
             then=["resources/{collection}/simulated/truth/genes.tsv"],

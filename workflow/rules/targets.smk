@@ -7,6 +7,8 @@ localrules:
     coexpression,
     landscape,
     sensitivity,
+    dictionary,
+    overlap,
     report,
 
 
@@ -43,6 +45,22 @@ rule sensitivity:
     """How the landscape changes with the threshold and the number of neighbours (on demand)."""
     input:
         of_collection(rules.vary_landscape.output),
+
+
+rule dictionary:
+    """The networks that explain the landscape, their genes and edges, usage and reliability (on demand)."""
+    input:
+        of_collection(DICTIONARY_RESULTS),
+
+
+rule overlap:
+    """How far the networks agree with known ones; without `overlap.networks` this is skipped (on demand)."""
+    input:
+        of_collection(OVERLAP_RESULTS),
+    message:
+        "The overlap with known networks is done."
+        if OVERLAP_RESULTS
+        else "Skipped: overlap.networks names no known network."
 
 
 rule report:

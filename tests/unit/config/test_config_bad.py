@@ -185,6 +185,22 @@ CASES = {
         collection(panclust={"resolutions": [1, 0]}),
         "panclust.resolutions[1]: found 0 -> write a number, above 0",
     ),
+    "entries in the wrong order": (
+        collection(dictionary={"k_range": [9, 2]}),
+        "dictionary.k_range: the least (9) is larger than the most (2) -> write [2, 9]",
+    ),
+    "number of entries": (
+        collection(dictionary={"k": "automatic"}),
+        "dictionary.k: found 'automatic' (text) -> write a whole number, at least 1, or auto",
+    ),
+    "known network twice": (
+        collection(overlap={"networks": [{"name": "ppi", "path": "x"}, {"name": "PPI", "path": "y"}]}),
+        "overlap.networks[1].name: 'PPI' is also the name of overlap.networks[0]",
+    ),
+    "report of an overlap with nothing": (
+        collection(report={"overlap": True}),
+        "overlap.networks: there is no known network to report the overlap with",
+    ),
     "root that is misspelt": (
         collection(landscape={"root": "lowest_age"}),
         "landscape.root: 'lowest_age' is no cluster of any study (a) -> did you mean 'lowest-age'?",

@@ -213,6 +213,15 @@ def test_files_that_settings_name_must_exist(tmp_path):
     assert second.where == "sets.one" and second.found == f"{tmp_path} is a folder"
 
 
+def test_folders_that_settings_name_must_exist(tmp_path):
+    (tmp_path / "file.tsv").touch()
+    part = {"properties": {key: {"type": "string", "format": "folder"} for key in "abc"}}
+    value = {"a": str(tmp_path), "b": str(tmp_path / "file.tsv"), "c": str(tmp_path / "gone")}
+    file, gone = _missing_files(value, part, "")
+    assert file.where == "b" and file.found.endswith("file.tsv is a file") and "folder" in file.fix
+    assert gone.where == "c" and "gone does not exist" in gone.found
+
+
 def test_root_of_lowest_age_without_any_age(study):
     text = problems({"id": "a", "path": study}, landscape={"root": "lowest-age"})
     assert "landscape.root: is lowest-age, but no study has an age -> map obs.age" in text

@@ -30,6 +30,18 @@ def test_the_largest_study_fits_an_ordinary_machine(config):
         assert sizes.needs(rule, "mem_mb", [LARGE], config) < 24_000, rule
 
 
+def test_more_entries_and_more_networks_ask_for_more(config):
+    longer = {**config, "dictionary": {**config["dictionary"], "k_range": [2, 60]}}
+    fixed = {**config, "dictionary": {**config["dictionary"], "k": 5}}
+    known = {**config, "overlap": {**config["overlap"], "networks": [{"name": "a"}, {"name": "b"}]}}
+    for rule in ("find_elbow", "learn_dictionary", "build_targets"):
+        usual = sizes.needs(rule, "mem_mb", [SMALL], config)
+        assert sizes.needs(rule, "mem_mb", [SMALL], longer) > usual, rule
+        assert sizes.needs(rule, "mem_mb", [SMALL], fixed) < usual, rule
+    usual = sizes.needs("score_overlap", "runtime", [SMALL], config)
+    assert sizes.needs("score_overlap", "runtime", [SMALL], known) > usual
+
+
 def test_spearman_and_ward_ask_for_more(config):
     spearman = {**config, "coexpression": {**config["coexpression"], "method": "spearman"}}
     ward = {**config, "panclust": {**config["panclust"], "algorithm": "ward"}}

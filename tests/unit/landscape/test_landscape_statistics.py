@@ -7,6 +7,7 @@ from scipy import sparse, stats
 from panscape.landscape import (
     benjamini_hochberg,
     correlation_pvalues,
+    neighbour_links,
     other_study_share,
     partial_spearman,
     permutation_test,
@@ -136,25 +137,30 @@ def test_mixing_on_known_neighbourhoods():
     study = np.array(["a", "a", "b", "b"])
     apart = np.array([[1], [0], [3], [2]])
     mixed = np.array([[2], [3], [0], [1]])
-    assert other_study_share(apart, study) == 0
-    assert other_study_share(mixed, study) == 1
-    assert study_entropy(apart, study) == pytest.approx(0)
-    assert study_entropy(mixed, study) == pytest.approx(1)
+    assert other_study_share(neighbour_links(apart), study) == 0
+    assert other_study_share(neighbour_links(mixed), study) == 1
+    assert study_entropy(neighbour_links(apart), study) == pytest.approx(0)
+    assert study_entropy(neighbour_links(mixed), study) == pytest.approx(1)
     alone = np.array([[2, -1], [-1, -1], [0, 3], [2, -1]])
-    assert other_study_share(alone, study) == pytest.approx(np.mean([1, 0.5, 0]))
-    assert np.isnan(study_entropy(apart, np.repeat("a", 4)))
+    assert other_study_share(neighbour_links(alone), study) == pytest.approx(np.mean([1, 0.5, 0]))
+    assert np.isnan(study_entropy(neighbour_links(apart), np.repeat("a", 4)))
     rng = np.random.default_rng(6)
     many = np.repeat(["a", "b", "c"], 40)
     index = np.array([rng.choice(np.delete(np.arange(120), at), 10, replace=False) for at in range(120)])
+    links = neighbour_links(index)
     share = permutation_test(
-        lambda s: other_study_share(index, s), many, rng, permutations=199, alternative="less"
+        lambda s: other_study_share(links, s), many, rng, permutations=199, alternative="less"
     )
     assert share.value == pytest.approx(80 / 119, abs=0.05)
     assert share.null_mean == pytest.approx(80 / 119, abs=0.01)
     assert share.pvalue > 0.01
     blocks = (np.arange(120)[:, None] // 40 * 40 + rng.integers(40, size=(120, 10))).astype(int)
     apart = permutation_test(
-        lambda s: other_study_share(blocks, s), many, rng, permutations=199, alternative="less"
+        lambda s: other_study_share(neighbour_links(blocks), s),
+        many,
+        rng,
+        permutations=199,
+        alternative="less",
     )
     assert (apart.value, apart.pvalue) == (0, pytest.approx(1 / 200))
 

@@ -148,11 +148,11 @@ def _pearson(values, clusters, members, settings, plan) -> Iterator[tuple[int, S
 
 def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, Survivors]]:
     """Rank the values within every cluster and correlate the ranks."""
-    levels = _levels(values)
+    levels, width = _levels(values)
     share = 0.0 if applies(settings) else 1.0
     for row in range(len(clusters)):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
-        ranks = tied_ranks(levels[cells] if len(cells) < levels.shape[0] else levels)
+        ranks = tied_ranks(levels[cells] if len(cells) < levels.shape[0] else levels, width)
         if share <= WORTH:  # as the cluster before let expect; what is kept does not depend on the route
             survivors, share = screened(
                 ranks, plan, settings, lambda part: _centred(lambda: row_blocks(part))
@@ -163,18 +163,23 @@ def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, 
         yield row, correlate(sums, settings, _centred(lambda ranks=ranks: row_blocks(ranks)))
 
 
-def _levels(values: Values) -> sparse.csr_matrix:
-    """Return values that rank like the normalised ones: if possible the counts as int32, else float32."""
+def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
+    """Return what ranks like the normalised values: if possible int32 counts with their width, else float32.
+
+    The width is that of :func:`panscape.coexpression.tied_ranks`.
+    """
     counts = values.counts
     if values.how == "log1p" and counts.data.max(initial=0) < TELLS_APART:
         whole = counts.data.astype(np.int32)
         if np.array_equal(whole, counts.data):
-            return sparse.csr_matrix((whole, counts.indices, counts.indptr), shape=counts.shape)
+            width = np.ones(counts.shape[1], dtype=np.int64)
+            np.maximum.at(width, counts.indices.astype(np.intp), whole.astype(np.int64) + 1)
+            return sparse.csr_matrix((whole, counts.indices, counts.indptr), shape=counts.shape), width
     data = np.empty_like(counts.data)
     for start in range(0, counts.shape[0], CHUNK_CELLS):
         stop = min(start + CHUNK_CELLS, counts.shape[0])
         data[counts.indptr[start] : counts.indptr[stop]] = values.normalised(slice(start, stop)).data
-    return sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
+    return sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape), None
 
 
 def _centred(blocks: Callable[[], Iterator[sparse.csr_matrix]]):

@@ -104,6 +104,27 @@ def stages(config: dict[str, Any]) -> Iterator[Problem]:
     if cells > limit:
         found = f"the sample of {cells} cells is larger than panclust.sketch_above ({limit})"
         yield Problem("panclust.sketch_cells", found, "lower it, or raise sketch_above")
+    dictionary = config.get("dictionary", {})
+    for key in ("k_range", "set_sizes"):
+        low, high = dictionary.get(key, (0, 0))
+        if low > high:
+            found = f"the least ({low}) is larger than the most ({high})"
+            yield Problem(f"dictionary.{key}", found, f"write [{high}, {low}]")
+    yield from _networks(config)
+
+
+def _networks(config: dict[str, Any]) -> Iterator[Problem]:
+    """Yield known networks that share a name, and a report of the overlap with none."""
+    networks = config.get("overlap", {}).get("networks")
+    first: dict[str, int] = {}
+    for at, network in enumerate(networks or []):
+        known = first.setdefault(network["name"].lower(), at)
+        if known != at:
+            found = f"{network['name']!r} is also the name of overlap.networks[{known}]"
+            yield Problem(f"overlap.networks[{at}].name", found, "give each network a name of its own")
+    if networks == [] and config.get("report", {}).get("overlap"):
+        found = "there is no known network to report the overlap with"
+        yield Problem("overlap.networks", found, "name an edge list, or write report: {overlap: false}")
 
 
 def root(config: dict[str, Any], studies: list[str]) -> Iterator[Problem]:

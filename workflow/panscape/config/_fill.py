@@ -83,7 +83,7 @@ def expand(value: Any, part: Schema, where: str, problems: list[Problem]) -> Any
     if isinstance(value, list):
         items = part.get("items", {})
         return [expand(inner, items, f"{where}[{at}]", problems) for at, inner in enumerate(value)]
-    if isinstance(value, str) and part.get("format") == "path":
+    if isinstance(value, str) and part.get("format") in ("path", "folder"):
         unset = [name for name in VARIABLE.findall(value) if name not in os.environ]
         problems += [
             Problem(

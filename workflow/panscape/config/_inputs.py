@@ -12,6 +12,10 @@ from panscape.errors import Problem, UserError
 from panscape.log import logger
 
 LOW_OVERLAP = 0.5  # of the genes of the smallest study
+KINDS = {  # by format in the schema: what is meant, how to tell, what it may be instead
+    "path": ("file", Path.is_file, "folder"),
+    "folder": ("folder", Path.is_dir, "file"),
+}
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,7 @@ def _root(config: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _missing_files(value: Any, part: Schema, where: str) -> Iterator[Problem]:
-    """Yield the paths of the settings (other than the studies') at which there is no file."""
+    """Yield the paths of the settings (other than the studies') at which there is no file or folder."""
     if isinstance(value, dict):
         for key, entry in part.get("properties", {}).items():
             if key in value and key != "studies":
@@ -190,6 +194,8 @@ def _missing_files(value: Any, part: Schema, where: str) -> Iterator[Problem]:
     elif isinstance(value, list):
         for at, inner in enumerate(value):
             yield from _missing_files(inner, part.get("items", {}), f"{where}[{at}]")
-    elif isinstance(value, str) and part.get("format") == "path" and not Path(value).is_file():
-        found = "is a folder" if Path(value).is_dir() else f"does not exist (looked from {Path.cwd()})"
-        yield Problem(where, f"{value} {found}", "write the path of a file")
+    elif isinstance(value, str) and part.get("format") in KINDS:
+        kind, there, other = KINDS[part["format"]]
+        if not there(Path(value)):
+            found = f"is a {other}" if Path(value).exists() else f"does not exist (looked from {Path.cwd()})"
+            yield Problem(where, f"{value} {found}", f"write the path of a {kind}")

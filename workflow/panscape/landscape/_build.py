@@ -79,7 +79,8 @@ def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, A
     root = find_root(data.clusters, chosen, usable=comparable(vectors, chosen))
     space = _embed("coexpression", vectors, root, chosen, chosen.distance)
     _tell(space, data)
-    statistics = [_compare(space, data, chosen, seed, vectors, chosen.distance)]
+    own = {"vectors": vectors, "metric": chosen.distance, "permutations": chosen.permutations}
+    statistics = [_compare(space, data, chosen, seed, **own)]
     statistics += list(_other_spaces(data, root, chosen, seed))
     statistics.append(control_spaces(data.clusters))
     layout = force_layout(
@@ -211,7 +212,7 @@ def find_root(
     return root
 
 
-def _embed(name: str, vectors, root: int | None, settings: LandscapeSettings, metric: str) -> Space:
+def _embed(name: str, vectors, root: int | None, settings, metric: str, *, refine: bool = True) -> Space:
     return embed(
         name,
         vectors,
@@ -222,15 +223,16 @@ def _embed(name: str, vectors, root: int | None, settings: LandscapeSettings, me
         mutual=settings.mutual,
         n_maps=settings.n_maps,
         clip=settings.clip,
+        refine=refine,
     )
 
 
-def _compare(space, data, settings, seed, vectors, metric) -> pd.DataFrame:
+def _compare(space, data, settings, seed, vectors, metric, *, permutations: int) -> pd.DataFrame:
     return compare(
         space,
         data.clusters,
         seed,
-        permutations=settings.permutations,
+        permutations=permutations,
         rooted=settings.root == LOWEST_AGE,
         n_maps=settings.n_maps,
         vectors=vectors,
@@ -248,13 +250,13 @@ def _other_spaces(data: Combined, root: int | None, settings: LandscapeSettings,
             spaces["expression-pca"] = (principal_components(data.expression, number), "euclidean")
     spaces["diagonal"] = (data.matrix[:, np.flatnonzero(data.diagonal)], settings.distance)
     if settings.min_expected > 0:
-        spaces["detected"] = (
-            detected_genes(data, settings.min_expected).astype(np.float64),
-            settings.distance,
-        )
+        flags = detected_genes(data, settings.min_expected)
+        spaces["detected"] = (flags.astype(np.float64), settings.distance)
     for name, (vectors, metric) in spaces.items():
-        space = _embed(name, vectors, root, settings, metric)
-        yield _compare(space, data, settings, seed, vectors, metric)
+        flags_only = name in ("diagonal", "detected")
+        space = _embed(name, vectors, root, settings, metric, refine=not flags_only)
+        permutations = settings.permutations if name == "expression" else 0  # controls show values alone
+        yield _compare(space, data, settings, seed, vectors, metric, permutations=permutations)
 
 
 def _tell(space: Space, data: Combined) -> None:

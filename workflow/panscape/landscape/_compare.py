@@ -12,6 +12,7 @@ from panscape.landscape._distance import nearest
 from panscape.landscape._space import Space
 from panscape.landscape._statistics import (
     Tested,
+    neighbour_links,
     other_study_share,
     partial_spearman,
     permutation_test,
@@ -174,13 +175,13 @@ def _mixing_statistics(space, clusters, seed, permutations) -> Iterator[tuple[st
     if len(np.unique(study)) < 2:
         return
     code = np.unique(study, return_inverse=True)[1]
-    index = space.neighbours.index
+    links = neighbour_links(space.neighbours.index)
     options = {"permutations": permutations, "alternative": "less"}
     for name, statistic in (("other_study_share", other_study_share), ("study_entropy", study_entropy)):
         yield (
             name,
             permutation_test(
-                lambda codes, statistic=statistic: statistic(index, codes),
+                lambda codes, statistic=statistic: statistic(links, codes),
                 code,
                 stream(seed, "landscape", space.name, name),
                 **options,
@@ -193,7 +194,7 @@ def _mixing_statistics(space, clusters, seed, permutations) -> Iterator[tuple[st
         yield (
             "other_study_share_at_age",
             permutation_test(
-                lambda codes: other_study_share(index, codes), code, rng, groups=similar, **options
+                lambda codes: other_study_share(links, codes), code, rng, groups=similar, **options
             ),
         )
 
@@ -205,7 +206,7 @@ def _other_studies(space, vectors, metric, clusters, seed, permutations) -> Test
     age = clusters[AGE].to_numpy(dtype=np.float64)
     known = np.isfinite(age)
     allowed = (study[:, None] != study[None, :]) & known[None, :]
-    found = nearest(vectors, OTHERS, metric=metric, allowed=allowed, distances=space.distances)
+    found = nearest(vectors, OTHERS, metric=metric, allowed=allowed, distances=space.distances, refine=False)
     usable = np.flatnonzero(known & (found.index >= 0).any(axis=1))
     chosen = found.index[usable]
 

@@ -132,6 +132,7 @@ def nearest(
     metric: str = "cosine",
     allowed: np.ndarray | None = None,
     distances: tuple[np.ndarray, np.ndarray] | None = None,
+    refine: bool = True,
 ) -> Neighbours:
     """Find the exact nearest neighbours of every row.
 
@@ -151,6 +152,8 @@ def nearest(
         bool (n, n), optional: False forbids a neighbour.
     distances
         What :func:`squared_distances` gives for these vectors and metric, if it is known already.
+    refine
+        False trusts the products: enough, and much faster, for 0/1 vectors with many exact ties.
 
     Returns
     -------
@@ -171,14 +174,14 @@ def nearest(
     index = np.full((count, k), -1, dtype=np.int64)
     distance = np.full((count, k), np.inf)
     for row in range(count if k else 0):
-        order, found = _nearest_of_row(row, values[row], k, unit, norms)
+        order, found = _nearest_of_row(row, values[row], k, unit, norms, refine)
         index[row, : len(order)], distance[row, : len(order)] = order, found
     if metric == "euclidean":
         distance = np.sqrt(distance)
     return Neighbours(index, distance, defined)
 
 
-def _nearest_of_row(row, values, k, unit, norms):
+def _nearest_of_row(row, values, k, unit, norms, refine):
     """Return positions and squared distances of a row's k smallest finite values, near ties made exact."""
     usable = int(np.isfinite(values).sum())
     k = min(k, usable)
@@ -195,7 +198,7 @@ def _nearest_of_row(row, values, k, unit, norms):
     close[order[1:]] |= gaps <= margin[1:]
     close[order[:-1]] |= gaps <= margin[1:]
     close |= found <= slack[candidates]
-    if close.any():
+    if refine and close.any():
         found[close] = _by_difference(unit, row, candidates[close])
     order = np.lexsort((candidates, found))[:k]
     return candidates[order], found[order]

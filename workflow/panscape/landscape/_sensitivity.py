@@ -14,7 +14,7 @@ from panscape.landscape._combine import Study
 from panscape.landscape._compare import AGE
 from panscape.landscape._settings import LandscapeSettings
 from panscape.landscape._space import embed
-from panscape.landscape._statistics import other_study_share, partial_spearman, spearman
+from panscape.landscape._statistics import neighbour_links, other_study_share, partial_spearman, spearman
 from panscape.log import Progress
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ def _summary(space, clusters: pd.DataFrame) -> dict[str, float]:
         "rho_age": spearman(time, age),
         "partial_rho_age": partial_spearman(time, age, list(controls.values())),
         **{f"rho_{name}": spearman(time, values) for name, values in controls.items()},
-        "other_study_share": other_study_share(space.neighbours.index, clusters["study"].to_numpy()),
+        "other_study_share": other_study_share(
+            neighbour_links(space.neighbours.index), clusters["study"].to_numpy()
+        ),
         "components": int(space.diffusion.component.max(initial=-1) + 1),
         "reached": float(np.isfinite(time).mean()),
         "pairs": float(np.median(clusters["n_used_pairs"])),

@@ -50,6 +50,7 @@ def embed(
     mutual: bool = False,
     n_maps: int = 10,
     clip: float | None = None,
+    refine: bool = True,
 ) -> Space:
     """Find neighbours, graph, diffusion map and pseudotime of the rows of a matrix.
 
@@ -71,9 +72,11 @@ def embed(
         Diffusion maps used by the pseudotime, the stationary one counted.
     clip
         Pseudotimes above it are set to it (the released code does so by hand), then scaled back to 1.
+    refine
+        See :func:`nearest`.
     """
     distances = squared_distances(vectors, metric)
-    neighbours = nearest(vectors, k - 1, metric=metric, distances=distances)
+    neighbours = nearest(vectors, k - 1, metric=metric, distances=distances, refine=refine)
     weights = connectivities(neighbours, kernel=kernel, mutual=mutual)
     diffusion = diffusion_map(weights, max(15, n_maps))
     time = np.full(vectors.shape[0], np.nan)

@@ -202,37 +202,53 @@ def _permuted(labels, rng, groups):
     return found
 
 
-def other_study_share(index: np.ndarray, study: np.ndarray) -> float:
-    """Return the mean share of a node's neighbours that belong to other studies, in [0, 1].
+def neighbour_links(index: np.ndarray) -> sparse.csr_matrix:
+    """Return neighbours as CSR of ones (n, n).
 
     Parameters
     ----------
     index
-        (n, k) neighbours, -1 where missing; nodes without any do not count.
+        (n, k) positions, -1 where missing.
+    """
+    rows, places = np.nonzero(index >= 0)
+    count = len(index)
+    return sparse.csr_matrix((np.ones(len(rows)), (rows, index[rows, places])), shape=(count, count))
+
+
+def other_study_share(links: sparse.csr_matrix, study: np.ndarray) -> float:
+    """Return the mean share of a node's neighbours that belong to other studies, in [0, 1].
+
+    Parameters
+    ----------
+    links
+        From :func:`neighbour_links`; nodes without neighbours do not count.
     study
         (n,) study of each node.
     """
-    known = index >= 0
-    other = (study[np.where(known, index, 0)] != study[:, None]) & known
-    number = known.sum(axis=1)
-    counted = number > 0
-    return float((other.sum(axis=1)[counted] / number[counted]).mean()) if counted.any() else np.nan
+    one_hot, code = _one_hot(study)
+    count = links @ one_hot
+    number = count.sum(axis=1)
+    linked = number > 0
+    same = count[np.arange(len(code)), code]
+    return float((1 - same[linked] / number[linked]).mean()) if linked.any() else np.nan
 
 
-def study_entropy(index: np.ndarray, study: np.ndarray) -> float:
+def study_entropy(links: sparse.csr_matrix, study: np.ndarray) -> float:
     """Return the mean entropy of the studies among a node and its neighbours, 0 (one study) to 1 (even).
 
-    The entropy is divided by the logarithm of the number of studies; NaN for a single study.
+    The entropy is divided by the logarithm of the number of studies; NaN for a single study. Parameters as in
+    :func:`other_study_share`.
     """
-    names, code = np.unique(study, return_inverse=True)
-    known = index >= 0
-    counted = known.any(axis=1)
-    if len(names) < 2 or not counted.any():
+    one_hot, _ = _one_hot(study)
+    linked = np.diff(links.indptr) > 0
+    if one_hot.shape[1] < 2 or not linked.any():
         return np.nan
-    one_hot = np.eye(len(names))[code]
-    rows, places = np.nonzero(known)
-    links = sparse.csr_matrix((np.ones(len(rows)), (rows, index[rows, places])), shape=(len(study),) * 2)
     count = one_hot + links @ one_hot
     share = count / count.sum(axis=1, keepdims=True)
-    entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(axis=1) / np.log(len(names))
-    return float(entropy[counted].mean())
+    entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(axis=1) / np.log(one_hot.shape[1])
+    return float(entropy[linked].mean())
+
+
+def _one_hot(study: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    names, code = np.unique(study, return_inverse=True)
+    return np.eye(len(names))[code], code

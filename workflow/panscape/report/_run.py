@@ -28,8 +28,19 @@ LIBRARIES = (
     "scipy",
 )
 
-STAGES = ("retrieve", "simulate", "preprocess", "panclust", "coexpression", "landscape")
+STAGES = (
+    "retrieve",
+    "simulate",
+    "preprocess",
+    "panclust",
+    "coexpression",
+    "landscape",
+    "dictionary",
+    "overlap",
+)
 """Stages in the order in which they run; others follow, the report last."""
+ON_DEMAND = {"dictionary": "dictionary/entries.tsv", "overlap": "overlap/zscores.tsv"}
+"""A file by which a stage on demand is known to be part of the report."""
 
 
 def parameters(config: Mapping[str, Any]) -> pd.DataFrame:
@@ -100,9 +111,10 @@ def _place(stage: str) -> int:
 
 
 def used(results: Results) -> dict[str, Any]:
-    """Return the configuration without the sections that the collection does not use."""
+    """Return the configuration without the sections that the report's results do not hang on."""
     simulated = any(study.get("simulated") for study in results.studies_config)
-    return {key: value for key, value in results.config.items() if key != "simulation" or simulated}
+    shown = {"simulation": simulated, **{stage: results.has(file) for stage, file in ON_DEMAND.items()}}
+    return {key: value for key, value in results.config.items() if shown.get(key, True)}
 
 
 def _descriptions() -> dict[str, str]:

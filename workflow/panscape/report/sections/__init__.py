@@ -4,7 +4,16 @@ A new stage adds a module with one :class:`~panscape.report.Section` and its lin
 """
 
 from panscape.report._section import Section
-from panscape.report.sections import along, coexpression, landscape, panclust, preprocess, truth
+from panscape.report.sections import (
+    along,
+    coexpression,
+    dictionary,
+    landscape,
+    overlap,
+    panclust,
+    preprocess,
+    truth,
+)
 
 SECTIONS: tuple[Section, ...] = (
     preprocess.SECTION,
@@ -12,6 +21,8 @@ SECTIONS: tuple[Section, ...] = (
     coexpression.SECTION,
     landscape.SECTION,
     along.SECTION,
+    dictionary.SECTION,
+    overlap.SECTION,
     truth.SECTION,
 )
 

@@ -1,0 +1,61 @@
+"""The quick routes of Spearman's correlation give what the plain ones give."""
+
+import numpy as np
+import pytest
+from counts_of_cells import modules, nested, write
+from scipy import sparse, stats
+
+from panscape.coexpression import CoexpressionSettings, _screen, tied_ranks
+from panscape.coexpression import _coexpress as engine
+from panscape.coexpression._values import Values
+
+
+def test_counted_ranks_are_scipys_up_to_a_shift(monkeypatch):
+    values = np.random.default_rng(0).poisson(np.linspace(0, 30, 25), (120, 25)).astype(np.int32)
+    values[:, 3], values[:, 24] = 0, 2
+    monkeypatch.setattr("panscape.coexpression._ranks._rank_columns", None)  # nothing is sorted
+    found = tied_ranks(sparse.csr_matrix(values), values.max(axis=0).astype(np.int64) + 1).toarray()
+    shift = stats.rankdata(values, axis=0) - found
+    assert np.array_equal(shift, np.broadcast_to(shift[:1], shift.shape))
+    assert (found[values == 0] == 0).all()
+
+
+def test_a_table_much_larger_than_the_values_is_not_made(monkeypatch):
+    values = sparse.csr_matrix(np.array([[0, 3], [90_000, 0], [1, 3]], dtype=np.int32))
+    monkeypatch.setattr("panscape.coexpression._ranks._counted", None)
+    assert tied_ranks(values, np.array([90_001, 4])).toarray()[:, 0].tolist() == [0, 2, 1]
+
+
+@pytest.mark.parametrize("eta", [0.1, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("shrinkage", ["none", "garrote"])
+@pytest.mark.parametrize("max_pairs", [0, 20])
+def test_screened_clusters_keep_what_all_of_float64_keeps(tmp_path, monkeypatch, eta, shrinkage, max_pairs):
+    counts = modules(600, 50, seed=1)
+    counts[:, 7], counts[:, 8] = 1, 0
+    counts[2, 7] = 0
+    genes = write(tmp_path / "counts.h5ad", counts)
+    clusters, members = nested(600)
+    settings = CoexpressionSettings("spearman", eta, "log1p", shrinkage, max_pairs=max_pairs)
+    values = Values.load(tmp_path / "counts.h5ad", genes, "log1p")
+    found = []
+    for worth in (-1.0, 1.0):
+        monkeypatch.setattr(engine, "WORTH", worth)
+        kept = engine.correlate_clusters(values, clusters, members, settings)
+        found.append(engine._assemble(kept, genes, len(clusters)))
+    (plain, pairs), (quick, quick_pairs) = found
+    assert pairs.equals(quick_pairs)
+    assert np.array_equal(plain.indices, quick.indices)
+    assert np.array_equal(plain.indptr, quick.indptr)
+    assert np.abs(plain.data - quick.data).max() < 1e-7
+
+
+def test_screening_is_left_out_where_weak_correlations_matter():
+    assert _screen.applies(CoexpressionSettings("spearman", 0.7))
+    assert not _screen.applies(CoexpressionSettings("spearman", 0.0))
+    assert not _screen.applies(CoexpressionSettings("spearman", 0.7, shrinkage="posterior"))
+
+
+def test_the_screen_allows_for_the_rounding_of_a_whole_chunk():
+    from panscape.coexpression import _products, _screen
+
+    assert _products.CHUNK_CELLS * 2.0**-24 / _screen.CONDITION < _screen.MARGIN
