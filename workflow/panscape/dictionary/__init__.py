@@ -1,0 +1,136 @@
+"""The few coexpression networks that explain a landscape: learning, reading, testing and reusing them."""
+
+from panscape.dictionary._choose import Choice, elbow, fit_starts, match, suggest
+from panscape.dictionary._coding import encode
+from panscape.dictionary._collection import project_collection, project_stack
+from panscape.dictionary._confidence import (
+    chance_edges,
+    entry_reliability,
+    halves,
+    pair_correlations,
+    reliability,
+    split_half,
+)
+from panscape.dictionary._counterpart import (
+    Factors,
+    FactorTables,
+    compare_usage,
+    expression_factors,
+    factor_genes,
+    factor_tables,
+)
+from panscape.dictionary._enrich import (
+    GeneSets,
+    consolidate,
+    enrich,
+    overrepresented,
+    read_gene_sets,
+    restrict,
+)
+from panscape.dictionary._entries import (
+    Dictionary,
+    arrange,
+    entry_edges,
+    entry_names,
+    usage_by,
+    weighted_mean,
+)
+from panscape.dictionary._figures import Tables, draw_dictionary
+from panscape.dictionary._interpret import Reading, read_entries
+from panscape.dictionary._learn import Fit, learn
+from panscape.dictionary._networks import (
+    all_centralities,
+    centralities,
+    gene_network,
+    marker_edges,
+    marker_genes,
+    top_network,
+)
+from panscape.dictionary._project import (
+    Aligned,
+    Reference,
+    align,
+    calibrate,
+    interpolate,
+    neighbors,
+    place,
+    project_codes,
+    unit_rows,
+)
+from panscape.dictionary._settings import DictionarySettings
+from panscape.dictionary._stack import Stack, learn_stack, make_stack, read_stack, stack_elbow, stack_fit
+from panscape.dictionary._starts import profile_start, singular_start, spread_start
+from panscape.dictionary._study import StudyConfidence, normalised, study_confidence
+from panscape.dictionary._write import Saved, read_dictionary, to_anndata
+
+__all__ = [
+    "Aligned",
+    "Choice",
+    "Dictionary",
+    "DictionarySettings",
+    "FactorTables",
+    "Factors",
+    "Fit",
+    "GeneSets",
+    "Reading",
+    "Reference",
+    "Saved",
+    "Stack",
+    "StudyConfidence",
+    "Tables",
+    "align",
+    "all_centralities",
+    "arrange",
+    "calibrate",
+    "centralities",
+    "chance_edges",
+    "compare_usage",
+    "consolidate",
+    "draw_dictionary",
+    "elbow",
+    "encode",
+    "enrich",
+    "entry_edges",
+    "entry_names",
+    "entry_reliability",
+    "expression_factors",
+    "factor_genes",
+    "factor_tables",
+    "fit_starts",
+    "gene_network",
+    "halves",
+    "interpolate",
+    "learn",
+    "learn_stack",
+    "make_stack",
+    "marker_edges",
+    "marker_genes",
+    "match",
+    "neighbors",
+    "normalised",
+    "overrepresented",
+    "pair_correlations",
+    "place",
+    "profile_start",
+    "project_codes",
+    "project_collection",
+    "project_stack",
+    "read_dictionary",
+    "read_entries",
+    "read_gene_sets",
+    "read_stack",
+    "reliability",
+    "restrict",
+    "singular_start",
+    "split_half",
+    "spread_start",
+    "stack_elbow",
+    "stack_fit",
+    "study_confidence",
+    "suggest",
+    "to_anndata",
+    "top_network",
+    "unit_rows",
+    "usage_by",
+    "weighted_mean",
+]

@@ -1,0 +1,106 @@
+"""Projection of one collection onto another's results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from panscape.dictionary._project import Reference, align, neighbors, place, project_codes, unit_rows
+from panscape.dictionary._settings import DictionarySettings
+from panscape.dictionary._stack import Stack, read_stack
+from panscape.dictionary._write import read_dictionary
+from panscape.errors import fail
+
+VALUES = ("dpt_pseudotime", "age")
+
+
+def project_collection(
+    folder: str | Path,
+    landscape: str | Path,
+    clusters: Sequence[str | Path],
+    matrices: Sequence[str | Path],
+    pairs: Sequence[str | Path],
+    settings: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Place panclusters on the dictionary and landscape of a finished collection.
+
+    Parameters
+    ----------
+    folder
+        ``results/<collection>`` of the reference.
+    landscape, clusters, matrices, pairs
+        Files of the new collection, see :func:`read_stack`.
+    settings
+        The section ``dictionary`` of the new collection: how rows are made, alpha, neighbours, coverage.
+
+    Returns
+    -------
+    cluster, study, age_known (where the new panclusters have an age), similarity, pseudotime and age of the
+    reference with spread and interval, one column of codes per entry of the reference, nearest (the most
+    similar pancluster).
+
+    Raises
+    ------
+    UserError
+        If the folder lacks a file, or no gene is shared.
+    """
+    saved = read_dictionary(_there(folder, "dictionary/dictionary.h5ad"))
+    chosen = DictionarySettings.of({**settings, "pair_support": 1})
+    names = sorted(path.name for path in Path(folder, "coexpression").iterdir() if path.is_dir())
+    old = read_stack(
+        _there(folder, "landscape/landscape.h5ad"),
+        [_there(folder, f"panclust/{name}/clusters.tsv") for name in names],
+        [_there(folder, f"coexpression/{name}/matrices.npz") for name in names],
+        [_there(folder, f"coexpression/{name}/pairs.tsv") for name in names],
+        chosen,
+    )
+    new = read_stack(landscape, clusters, matrices, pairs, chosen)
+    return project_stack(saved, old, new, settings)
+
+
+def project_stack(saved, old: Stack, new: Stack, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Place the panclusters of one stack on a dictionary and its stack; see :func:`project_collection`."""
+    columns = pd.MultiIndex.from_arrays([old.gene_a, old.gene_b]).get_indexer(
+        pd.MultiIndex.from_arrays([saved.gene_a, saved.gene_b])
+    )
+    if (columns < 0).any():
+        raise fail(
+            "dictionary.project_onto",
+            f"{(columns < 0).sum()} pairs of the dictionary are not in its coexpression files",
+            "use the settings of `dictionary` that the reference was made with",
+        )
+    reference = Reference(
+        saved.entries,
+        old.data[:, columns],
+        saved.gene_a,
+        saved.gene_b,
+        saved.genes,
+        old.obs["study"].astype(str).to_numpy(),
+    )
+    aligned = align(reference, new.data, new.gene_a, new.gene_b, list(new.genes))
+    if DictionarySettings.of(settings).scale == "unit":
+        aligned = replace(aligned, matrix=unit_rows(aligned.matrix), new=unit_rows(aligned.new))
+    known = [name for name in VALUES if name in old.obs]
+    values = old.obs[known].apply(pd.to_numeric, errors="coerce")
+    placed = place(aligned, reference.study, values, k=settings["neighbours"], coverage=settings["coverage"])
+    codes = project_codes(aligned, alpha=settings["alpha"])
+    table = pd.DataFrame({"cluster": new.obs.index, "study": new.obs["study"].astype(str).to_numpy()})
+    if "age" in new.obs:
+        table["age_known"] = pd.to_numeric(new.obs["age"]).to_numpy(dtype=float)
+    table = pd.concat([table, placed, pd.DataFrame(codes, columns=saved.names)], axis=1)
+    nearest = neighbors(aligned.new, aligned.matrix, 1)[0][:, 0]
+    return table.assign(nearest=np.asarray(old.obs.index, dtype=object)[nearest])
+
+
+def _there(folder: str | Path, name: str) -> Path:
+    path = Path(folder) / name
+    if not path.exists():
+        raise fail(
+            "dictionary.project_onto", f"{path} does not exist", "run the stages of that collection first"
+        )
+    return path

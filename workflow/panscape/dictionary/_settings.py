@@ -1,0 +1,73 @@
+"""What a dictionary is learned with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+PAIRS = ("off-diagonal", "upper-triangle", "symmetric")
+SCALES = ("unit", "none")
+
+
+@dataclass(frozen=True)
+class DictionarySettings:
+    """Settings of a dictionary; the keys of the configuration's section of the same names.
+
+    Parameters
+    ----------
+    k
+        Number of entries or ``"auto"``.
+    k_range, elbow_factor
+        See :func:`panscape.dictionary.elbow`.
+    alpha, max_iter, tol, starts
+        See :func:`panscape.dictionary.fit_starts`.
+    scale
+        ``"unit"``: every pancluster's row has norm 1; ``"none"``: as it is.
+    pairs
+        ``"off-diagonal"``, ``"upper-triangle"`` (with the diagonal; paper) or ``"symmetric"`` (off-diagonal
+        pairs times the square root of 2, which is every pair twice; released code).
+    min_expected
+        A pair is dropped in a pancluster where fewer cells would express both genes by chance.
+    min_z
+        A pair is dropped in a pancluster where Fisher's z of its correlation, atanh(|r|) sqrt(n_cells - 3),
+        is smaller: the threshold rises as panclusters get smaller.
+    pair_support
+        A pair is dropped if fewer panclusters have it.
+    duplicates
+        Count panclusters as often as they were found.
+    min_panclusters, usage_share, edge_share
+        See :func:`panscape.dictionary.arrange`.
+    """
+
+    k: int | str = "auto"
+    k_range: tuple[int, int] = (2, 30)
+    elbow_factor: float = 2.0
+    alpha: float = 0.001
+    scale: str = "unit"
+    pairs: str = "off-diagonal"
+    min_expected: float = 5.0
+    min_z: float = 3.0
+    pair_support: int = 3
+    duplicates: bool = False
+    starts: int = 5
+    max_iter: int = 100
+    tol: float = 1e-8
+    min_panclusters: int = 10
+    usage_share: float = 0.05
+    edge_share: float = 0.9
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k_range", tuple(int(value) for value in self.k_range))
+        if self.pairs not in PAIRS or self.scale not in SCALES:
+            raise ValueError(f"pairs is one of {PAIRS} and scale one of {SCALES}")
+        if self.k != "auto" and (not isinstance(self.k, int) or self.k < 1):
+            raise ValueError(f"k is {self.k!r}, not auto or a number of at least 1")
+
+    @classmethod
+    def of(cls, settings: DictionarySettings | Mapping[str, Any]) -> DictionarySettings:
+        """Take settings as they are, or those of a mapping's items that belong here."""
+        if isinstance(settings, cls):
+            return settings
+        known = {item.name for item in fields(cls)}
+        return cls(**{key: value for key, value in settings.items() if key in known})

@@ -1,0 +1,121 @@
+"""One study's share of the confidence in a dictionary, read from its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.dictionary._confidence import chance_edges, halves, split_half
+from panscape.dictionary._write import Saved
+from panscape.seeds import stream
+
+
+@dataclass(frozen=True)
+class StudyConfidence:
+    """What :func:`study_confidence` finds.
+
+    Attributes
+    ----------
+    agreement, size
+        (K, E) sums of :func:`split_half` at the pairs that are edges of the dictionary.
+    chance
+        cluster, n_cells, edges (off-diagonal pairs that pass the threshold), chance (such pairs after
+        permuting the cells), share (chance / edges, at most 1; NaN without edges).
+    """
+
+    agreement: np.ndarray
+    size: np.ndarray
+    chance: pd.DataFrame
+
+
+def normalised(counts: str | Path, genes: np.ndarray, how: str) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Read a study's cells: CSR float32 normalised values of the genes, and total counts per cell."""
+    from panscape.counts import Counts
+    from panscape.preprocess import normalise
+
+    source = Counts(counts)
+    depth = source.obs["n_counts"].to_numpy(dtype=float)
+    return sparse.csr_matrix(normalise(source.select(list(genes)), depth, how)), depth
+
+
+def study_confidence(
+    counts: str | Path,
+    clusters: pd.DataFrame,
+    members: sparse.csr_matrix,
+    matrix: sparse.csr_matrix,
+    pairs: pd.DataFrame,
+    saved: Saved,
+    *,
+    normalisation: str,
+    coexpression: Mapping[str, Any],
+    depth_strata: int = 4,
+    seed: int = 0,
+) -> StudyConfidence:
+    """Compare the halves of a study's cells at the dictionary's edges, and count edges by chance.
+
+    Parameters
+    ----------
+    counts
+        ``counts.h5ad`` of the study.
+    clusters, members
+        Its panclusters and their cells.
+    matrix, pairs
+        Its coexpression, to count the edges that passed.
+    saved
+        The dictionary.
+    normalisation, coexpression
+        Settings the coexpression was computed with (method, eta, shrinkage, shrinkage_strength).
+    depth_strata
+        See :func:`chance_edges`.
+    seed
+        Seed of the step.
+    """
+    from panscape.coexpression import shrink
+
+    values, depth = normalised(counts, np.asarray(saved.genes, dtype=object), normalisation)
+    position = {gene: i for i, gene in enumerate(saved.genes)}
+    columns = saved.edge_columns()
+    first, second = (np.array([position[g] for g in ends[columns]]) for ends in (saved.gene_a, saved.gene_b))
+    place = pd.Index(saved.panclusters).get_indexer(clusters["cluster"])
+    usage = saved.usage[place] * (place >= 0)[:, None]
+    method = coexpression["method"]
+    agreement, size = split_half(
+        values,
+        members,
+        first.astype(int),
+        second.astype(int),
+        usage,
+        halves(_finest(members), stream(seed, "halves")),
+        method=method,
+    )
+    how, strength = coexpression.get("shrinkage", "none"), coexpression.get("shrinkage_strength", 1.0)
+    chance = chance_edges(
+        values,
+        members,
+        eta=coexpression["eta"],
+        depth=depth,
+        rng=stream(seed, "chance"),
+        method=method,
+        depth_strata=depth_strata,
+        shrink=None if how == "none" else lambda r, n: shrink(r, n, how, strength),
+    )
+    other = pairs["gene_a"].to_numpy() != pairs["gene_b"].to_numpy()
+    edges = np.diff(sparse.csr_matrix(matrix[:, np.flatnonzero(other)]).indptr)
+    table = clusters[["cluster", "n_cells"]].assign(edges=edges, chance=chance)
+    ratio = np.divide(chance, edges, out=np.full(len(edges), np.nan), where=edges > 0)
+    return StudyConfidence(agreement, size, table.assign(share=np.minimum(ratio, 1)))
+
+
+def _finest(members: sparse.csr_matrix) -> np.ndarray:
+    """Return for every cell the smallest cluster that holds it (-1 if none does)."""
+    sizes = np.diff(members.indptr)
+    label = np.full(members.shape[1], -1)
+    for row in np.argsort(-sizes, kind="stable"):
+        label[members.indices[members.indptr[row] : members.indptr[row + 1]]] = row
+    return label

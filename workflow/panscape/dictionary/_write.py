@@ -1,0 +1,100 @@
+"""The file of a dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.dictionary._choose import Choice
+from panscape.dictionary._entries import Dictionary
+from panscape.dictionary._stack import Stack
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+ASIDE = "aside"
+
+
+def to_anndata(result: Dictionary, stack: Stack, choice: Choice, parameters: dict) -> AnnData:
+    """Return the dictionary as AnnData: entries x gene pairs.
+
+    Returns
+    -------
+    X: CSR weights (rows of norm 1); layer ``edges``: the same at an entry's edges only; obs: n_panclusters,
+    pseudotime, stability, share; var: gene_a, gene_b; obsm ``usage``: entries x panclusters, whose names are
+    in uns ``panclusters``; uns ``aside``: entries set aside, ``objectives`` of all starts, ``error``,
+    ``genes`` analysed and ``parameters``.
+    """
+    import anndata
+
+    kept = result.table[result.table["kept"]].drop(columns="kept").set_index("entry")
+    pairs = pd.DataFrame({"gene_a": stack.gene_a.astype(str), "gene_b": stack.gene_b.astype(str)})
+    pairs.index = pairs.index.astype(str)
+    found = anndata.AnnData(sparse.csr_matrix(result.entries, dtype=np.float32), obs=kept, var=pairs)
+    found.layers["edges"] = sparse.csr_matrix(result.edges, dtype=np.float32)
+    found.obsm["usage"] = np.ascontiguousarray(result.usage.T, dtype=np.float32)
+    aside = result.table[~result.table["kept"]].drop(columns="kept").set_index("entry")
+    found.uns.update(
+        {
+            "panclusters": stack.obs.index.to_numpy(dtype=str).astype(object),
+            "genes": stack.genes.astype(str).astype(object),
+            ASIDE: aside,
+            "objectives": np.asarray(choice.objectives),
+            "error": float(choice.fit.error),
+            "parameters": {key: str(value) for key, value in parameters.items()},
+        }
+    )
+    return found
+
+
+def read_dictionary(path: str | Path) -> Saved:
+    """Read a dictionary written by :func:`to_anndata`."""
+    import anndata
+
+    return Saved(anndata.read_h5ad(path))
+
+
+class Saved:
+    """A dictionary read from its file.
+
+    Attributes
+    ----------
+    names
+        K entry names.
+    entries, edges
+        CSR (K, P) float64.
+    gene_a, gene_b
+        (P,) genes of the pairs.
+    usage
+        (N, K) codes.
+    panclusters
+        N names.
+    genes
+        The genes analysed.
+    table
+        One row per entry.
+    aside
+        One row per entry set aside.
+    """
+
+    def __init__(self, found: AnnData):
+        self.names: list[str] = list(found.obs_names)
+        self.entries = sparse.csr_matrix(found.X, dtype=np.float64)
+        self.edges = sparse.csr_matrix(found.layers["edges"], dtype=np.float64)
+        self.gene_a = found.var["gene_a"].astype(str).to_numpy(dtype=object)
+        self.gene_b = found.var["gene_b"].astype(str).to_numpy(dtype=object)
+        self.usage = np.asarray(found.obsm["usage"], dtype=np.float64).T
+        self.panclusters: Sequence[str] = list(found.uns["panclusters"])
+        self.genes: Sequence[str] = list(found.uns["genes"])
+        self.table: pd.DataFrame = found.obs.rename_axis("entry").reset_index()
+        self.aside: pd.DataFrame = found.uns[ASIDE]
+        self.error = float(found.uns["error"])
+
+    def edge_columns(self) -> np.ndarray:
+        """Return the pairs that are an edge of at least one entry (positions)."""
+        return np.unique(self.edges.indices)

@@ -1,0 +1,84 @@
+"""What panclustering is compared with: single resolutions and one matrix of all cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+
+def at_resolution(clusters: pd.DataFrame, resolution: float) -> np.ndarray:
+    """Return (N,) bool: which panclusters were found at a resolution, also as duplicates of another.
+
+    Parameters
+    ----------
+    clusters
+        `resolution` (missing for roots) and, where there is one, `duplicates` such as ``r1-l2;r10-l3``.
+    resolution
+        E.g. 10.
+    """
+    own = np.isclose(clusters["resolution"].to_numpy(dtype=float), resolution)
+    if "duplicates" not in clusters:
+        return own
+    text = clusters["duplicates"].fillna("").astype(str)
+    again = [any(_same(part, resolution) for part in value.split(";")) for value in text]
+    return own | np.array(again, dtype=bool)
+
+
+def _same(part: str, resolution: float) -> bool:
+    """Tell whether a name such as ``r0.1-l2`` is of the resolution."""
+    number = part.strip().removeprefix("r").split("-", 1)[0]
+    try:
+        return bool(np.isclose(float(number), resolution))
+    except ValueError:
+        return False
+
+
+def pooled_correlation(blocks: Iterable[sparse.csr_matrix], n_genes: int) -> np.ndarray:
+    """Return Pearson's correlation of all genes over all cells of all blocks.
+
+    Parameters
+    ----------
+    blocks
+        CSR (cells, genes) of normalised values; about their first block's means the sums are taken.
+    n_genes
+        Number of genes.
+
+    Returns
+    -------
+    (n_genes, n_genes) float64; 0 for genes that do not vary. Memory: three such matrices and one dense block.
+    """
+    count = 0
+    centre = None
+    total = np.zeros(n_genes)
+    cross = np.zeros((n_genes, n_genes))
+    for block in blocks:
+        if block.shape[0] == 0:
+            continue
+        dense = block.toarray().astype(np.float64)
+        if centre is None:
+            centre = dense.mean(axis=0)
+        dense -= centre
+        count += len(dense)
+        total += dense.sum(axis=0)
+        cross += dense.T @ dense
+    if count == 0:
+        return cross
+    cross -= np.outer(total, total / count)
+    variance = np.diag(cross).copy()
+    scale = np.divide(
+        1, np.sqrt(np.maximum(variance, 0)), out=np.zeros(n_genes), where=variance > 1e-9 * count
+    )
+    cross *= scale[:, None]
+    cross *= scale
+    return np.clip(cross, -1, 1, out=cross)
+
+
+def strong_pairs(correlation: np.ndarray, eta: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs (int32 (E, 2), first < second) with absolute correlation >= eta, and that value."""
+    first, second = np.triu_indices(len(correlation), 1)
+    value = np.abs(correlation[first, second])
+    kept = value >= eta
+    return np.stack([first[kept], second[kept]], axis=1).astype(np.int32), value[kept]

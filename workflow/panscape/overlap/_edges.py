@@ -1,0 +1,193 @@
+"""Edge lists of known networks, and gene-gene graphs on a common set of genes."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from panscape.errors import Problem, UserError, fail
+from panscape.log import logger
+
+_HEADER = re.compile(
+    r"^#?(gene|source|target|tf|ligand|receptor|from|to|protein|node|interactor|symbol|regulator|producer|"
+    r"consumer|partner|official_symbol|entrez|ensembl|name|id)[\s_.-]*(gene|symbol|name|id|[0-9ab])*\b.*$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A known network as read: undirected, without loops or repeats.
+
+    Attributes
+    ----------
+    name
+        What the user calls it.
+    pairs
+        Sorted list of (gene, gene), the smaller name first.
+    n_lines, n_loops, n_repeats
+        Edge lines in the file, and how many of them were self loops and repeats (the same pair in either
+        direction).
+    """
+
+    name: str
+    pairs: list[tuple[str, str]]
+    n_lines: int
+    n_loops: int
+    n_repeats: int
+
+
+@dataclass(frozen=True)
+class Graph:
+    """An undirected simple graph on numbered genes.
+
+    Attributes
+    ----------
+    genes
+        (G,) names.
+    edges
+        int32 (E, 2), each pair once, smaller position first, sorted.
+    weight
+        (E,) weights, or None.
+    """
+
+    genes: np.ndarray
+    edges: np.ndarray
+    weight: np.ndarray | None = None
+
+    @property
+    def n_edges(self) -> int:
+        """Return the number of edges."""
+        return len(self.edges)
+
+    def heaviest(self, count: int) -> Graph:
+        """Return the graph with its `count` heaviest edges (ties by position)."""
+        if self.weight is None:
+            raise ValueError("the graph has no weights")
+        chosen = np.sort(np.argsort(-self.weight, kind="stable")[:count])
+        return Graph(self.genes, self.edges[chosen], self.weight[chosen])
+
+    def within(self, inside: np.ndarray) -> Graph:
+        """Return the edges whose genes are both `inside` (bool, (G,)), positions unchanged."""
+        kept = inside[self.edges].all(axis=1)
+        return Graph(self.genes, self.edges[kept], None if self.weight is None else self.weight[kept])
+
+
+def read_network(path: str | Path, name: str) -> Network:
+    """Read an edge list: two columns of gene names, further columns are ignored.
+
+    Plain or gzip; tabs, commas or blanks between columns; a header is recognised by its words (``gene1``,
+    ``source``, ``tf`` ...), lines that start with ``#`` are comments. Direction, self loops and repeats are
+    dropped, counted and logged.
+
+    Raises
+    ------
+    UserError
+        If a line has fewer than two columns or nothing is left.
+    """
+    where = str(path)
+    opener = gzip.open if where.endswith(".gz") else open
+    seen: set[tuple[str, str]] = set()
+    lines = loops = repeats = 0
+    problems: list[Problem] = []
+    split = None
+    try:
+        with opener(path, "rt", encoding="utf-8") as handle:
+            for number, line in enumerate(handle, start=1):
+                if not line.strip() or line.startswith("#"):
+                    continue
+                split = split or _splitter(line)
+                fields = [field.strip().strip('"') for field in split(line.rstrip("\r\n"))]
+                if len(fields) < 2 or not fields[0] or not fields[1]:
+                    found = f"line {number} has one column: {line.strip()[:40]!r}"
+                    problems.append(Problem(where, found, "give two columns of gene names on every line"))
+                    continue
+                if lines == 0 and _HEADER.match(fields[0]) and _HEADER.match(fields[1]):
+                    continue
+                lines += 1
+                first, second = sorted(fields[:2])
+                if first == second:
+                    loops += 1
+                elif (first, second) in seen:
+                    repeats += 1
+                else:
+                    seen.add((first, second))
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+        raise fail(where, f"not readable as text: {error}", "give a plain or gzip edge list") from error
+    if problems:
+        raise UserError(
+            problems[:5] + ([Problem(where, f"{len(problems)} such lines")] if len(problems) > 5 else [])
+        )
+    if not seen:
+        raise fail(where, f"no edge between two genes in {lines} lines", "give an edge list of gene pairs")
+    logger.info("%s: %d edges (%d lines, %d self loops, %d repeats)", name, len(seen), lines, loops, repeats)
+    return Network(name, sorted(seen), lines, loops, repeats)
+
+
+def _splitter(line: str):
+    """Choose the separator by the first line: tab, comma, else blanks."""
+    for mark in ("\t", ","):
+        if mark in line:
+            return lambda text: text.split(mark)
+    return str.split
+
+
+def graph_of(
+    pairs: Iterable[tuple[str, str]], genes: Sequence[str], weight: Sequence[float] | None = None
+) -> Graph:
+    """Return the pairs among `genes` as a graph on them; loops dropped, repeats merged (largest weight).
+
+    Parameters
+    ----------
+    pairs
+        Gene names; pairs with a gene outside `genes` are left out.
+    genes
+        Names of the G genes.
+    weight
+        One per pair, or None.
+    """
+    position = {gene: i for i, gene in enumerate(genes)}
+    ends = np.array([(position.get(a, -1), position.get(b, -1)) for a, b in pairs], dtype=np.int64).reshape(
+        -1, 2
+    )
+    kept = (ends >= 0).all(axis=1) & (ends[:, 0] != ends[:, 1])
+    ends = np.sort(ends[kept], axis=1)
+    code = ends[:, 0] * len(position) + ends[:, 1]
+    heavy = None
+    if weight is None:
+        code = np.unique(code)
+    else:
+        value = np.asarray(weight, dtype=float)[kept]
+        order = np.lexsort((-value, code))
+        code, first = np.unique(code[order], return_index=True)
+        heavy = value[order][first]
+    edges = np.stack([code // max(len(position), 1), code % max(len(position), 1)], axis=1).astype(np.int32)
+    return Graph(np.asarray(genes, dtype=object), edges, heavy)
+
+
+def shared_genes(network: Network, genes: Sequence[str]) -> np.ndarray:
+    """Return (G,) bool: which genes are in the network.
+
+    Raises
+    ------
+    UserError
+        If none is; the message says whether only upper and lower case differ.
+    """
+    known = {gene for pair in network.pairs for gene in pair}
+    inside = np.array([gene in known for gene in genes], dtype=bool)
+    if not inside.any():
+        folded = {gene.upper() for gene in known}
+        count = sum(gene.upper() in folded for gene in genes)
+        case = f"; {count} match when case is ignored, so it is probably of another species" if count else ""
+        raise fail(
+            f"overlap.networks: {network.name}",
+            f"none of the {len(genes)} genes analysed is in the network ({min(known)!r} there, "
+            f"{genes[0]!r} here){case}",
+            "give a network of the collection's species that uses the same gene symbols",
+        )
+    return inside

@@ -1,0 +1,322 @@
+"""Explain the landscape by a few coexpression networks, and say what they are and how far to trust them.
+
+REQUIRED INPUTS
+    results/{collection}/landscape/landscape.h5ad           panclusters, their annotations and pseudotime
+    results/{collection}/coexpression/{study}/              matrices.npz, pairs.tsv
+    results/{collection}/panclust/{study}/                  clusters.tsv, members.npz
+    results/{collection}/preprocess/{study}/counts.h5ad     cells, for the confidence in edges
+    the GMT files of dictionary.gene_sets
+OUTPUTS
+    results/{collection}/dictionary/elbow.tsv           k, error ... : how many entries
+    results/{collection}/dictionary/dictionary.h5ad     entries x pairs; obsm usage: entries x panclusters
+    results/{collection}/dictionary/entries.tsv         entry, n_panclusters, pseudotime, stability, reliability ...
+    results/{collection}/dictionary/edges.tsv.gz        entry, gene_a, gene_b, weight, marker, reliability
+    results/{collection}/dictionary/marker_edges.tsv    entry, gene_a, gene_b, weight, reliability
+    results/{collection}/dictionary/marker_genes.tsv    entry, gene, marker_edges
+    results/{collection}/dictionary/centrality.tsv      entry, gene, betweenness, degree ...
+    results/{collection}/dictionary/links.tsv           entry, gene_a, gene_b, hops, weight: the drawn networks
+    results/{collection}/dictionary/usage.tsv           entry, column, value, usage, expected
+    results/{collection}/dictionary/enrichment.tsv      entry, library, term, overlap, pvalue, fdr ...
+    results/{collection}/dictionary/factors.tsv         cluster, factor-01 ...: expression factors; factor_genes.tsv
+    results/{collection}/dictionary/counterparts.tsv    entry, factor, rho
+    results/{collection}/dictionary/projected.tsv       only with dictionary.project_onto
+    results/{collection}/dictionary/{study}/            agreement.npz, magnitude.npz, chance.tsv
+    results/{collection}/dictionary/figures/
+"""
+
+from panscape import figures
+
+DICTIONARY_FIGURES = {
+    "elbow": "Number of entries",
+    "usage-maps": "Usage over the landscape",
+    "usage-labels": "Usage by label",
+    "networks": "Most central genes",
+    **(
+        {"confidence": "Confidence in edges"}
+        if config["dictionary"]["confidence"]
+        else {}
+    ),
+    **({"enrichment": "Gene sets"} if config["dictionary"]["gene_sets"] else {}),
+    **({"projection": "Projection"} if config["dictionary"]["project_onto"] else {}),
+}
+
+
+rule find_elbow:
+    """Fit dictionaries over a range of sizes and suggest one."""
+    input:
+        landscape="results/{collection}/landscape/landscape.h5ad",
+        clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
+        matrices=of_studies("results/{collection}/coexpression/{study}/matrices.npz"),
+        pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
+    output:
+        elbow="results/{collection}/dictionary/elbow.tsv",
+    log:
+        "logs/{collection}/dictionary/find_elbow.log",
+    benchmark:
+        "benchmarks/{collection}/dictionary/find_elbow.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 2
+    resources:
+        mem_mb=needs("find_elbow", "mem_mb"),
+        runtime=needs("find_elbow", "runtime"),
+    params:
+        settings=config["dictionary"],
+        seed=config["seed"],
+        code=code_digest("find_elbow"),
+    script:
+        "../scripts/find_elbow.py"
+
+
+rule learn_dictionary:
+    """Learn the dictionary from several starts and keep the best."""
+    input:
+        elbow="results/{collection}/dictionary/elbow.tsv",
+        landscape="results/{collection}/landscape/landscape.h5ad",
+        clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
+        matrices=of_studies("results/{collection}/coexpression/{study}/matrices.npz"),
+        pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
+    output:
+        dictionary="results/{collection}/dictionary/dictionary.h5ad",
+    log:
+        "logs/{collection}/dictionary/learn_dictionary.log",
+    benchmark:
+        "benchmarks/{collection}/dictionary/learn_dictionary.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 2
+    resources:
+        mem_mb=needs("learn_dictionary", "mem_mb"),
+        runtime=needs("learn_dictionary", "runtime"),
+    params:
+        settings=config["dictionary"],
+        seed=config["seed"],
+        code=code_digest("learn_dictionary"),
+    script:
+        "../scripts/learn_dictionary.py"
+
+
+rule check_edges:
+    """Compare the two halves of a study's cells at the dictionary's edges, and count edges by chance."""
+    input:
+        dictionary="results/{collection}/dictionary/dictionary.h5ad",
+        counts="results/{collection}/preprocess/{study}/counts.h5ad",
+        clusters="results/{collection}/panclust/{study}/clusters.tsv",
+        members="results/{collection}/panclust/{study}/members.npz",
+        matrices="results/{collection}/coexpression/{study}/matrices.npz",
+        pairs="results/{collection}/coexpression/{study}/pairs.tsv",
+    output:
+        agreement="results/{collection}/dictionary/{study}/agreement.npz",
+        magnitude="results/{collection}/dictionary/{study}/magnitude.npz",
+        chance="results/{collection}/dictionary/{study}/chance.tsv",
+    log:
+        "logs/{collection}/dictionary/{study}/check_edges.log",
+    benchmark:
+        "benchmarks/{collection}/dictionary/{study}/check_edges.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("check_edges", "mem_mb"),
+        runtime=needs("check_edges", "runtime"),
+    params:
+        settings=config["dictionary"],
+        coexpression=config["coexpression"],
+        normalisation=config["preprocess"]["normalisation"],
+        seed=config["seed"],
+        code=code_digest("check_edges"),
+    script:
+        "../scripts/check_edges.py"
+
+
+rule read_entries:
+    """Tabulate networks, centralities, marker edges and usage of every entry."""
+    input:
+        dictionary="results/{collection}/dictionary/dictionary.h5ad",
+        landscape="results/{collection}/landscape/landscape.h5ad",
+        agreement=branch(
+            config["dictionary"]["confidence"],
+            then=of_studies("results/{collection}/dictionary/{study}/agreement.npz"),
+            otherwise=[],
+        ),
+        magnitude=branch(
+            config["dictionary"]["confidence"],
+            then=of_studies("results/{collection}/dictionary/{study}/magnitude.npz"),
+            otherwise=[],
+        ),
+        chance=branch(
+            config["dictionary"]["confidence"],
+            then=of_studies("results/{collection}/dictionary/{study}/chance.tsv"),
+            otherwise=[],
+        ),
+    output:
+        entries="results/{collection}/dictionary/entries.tsv",
+        edges="results/{collection}/dictionary/edges.tsv.gz",
+        markers="results/{collection}/dictionary/marker_edges.tsv",
+        genes="results/{collection}/dictionary/marker_genes.tsv",
+        centrality="results/{collection}/dictionary/centrality.tsv",
+        links="results/{collection}/dictionary/links.tsv",
+        usage="results/{collection}/dictionary/usage.tsv",
+    log:
+        "logs/{collection}/dictionary/read_entries.log",
+    benchmark:
+        "benchmarks/{collection}/dictionary/read_entries.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("read_entries", "mem_mb"),
+        runtime=needs("read_entries", "runtime"),
+    params:
+        settings=config["dictionary"],
+        columns=figures.columns(config),
+        code=code_digest("read_entries"),
+    script:
+        "../scripts/read_entries.py"
+
+
+rule enrich_entries:
+    """Test the genes of every entry's marker edges for gene sets."""
+    input:
+        dictionary="results/{collection}/dictionary/dictionary.h5ad",
+        genes="results/{collection}/dictionary/marker_genes.tsv",
+        gene_sets=config["dictionary"]["gene_sets"],
+    output:
+        enrichment="results/{collection}/dictionary/enrichment.tsv",
+    log:
+        "logs/{collection}/dictionary/enrich_entries.log",
+    benchmark:
+        "benchmarks/{collection}/dictionary/enrich_entries.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("enrich_entries", "mem_mb"),
+        runtime=needs("enrich_entries", "runtime"),
+    params:
+        settings=config["dictionary"],
+        code=code_digest("enrich_entries"),
+    script:
+        "../scripts/enrich_entries.py"
+
+
+rule factorise_expression:
+    """Factorise the panclusters' expression, to compare the dictionary with."""
+    input:
+        dictionary="results/{collection}/dictionary/dictionary.h5ad",
+        landscape="results/{collection}/landscape/landscape.h5ad",
+    output:
+        usage="results/{collection}/dictionary/factors.tsv",
+        genes="results/{collection}/dictionary/factor_genes.tsv",
+        matches="results/{collection}/dictionary/counterparts.tsv",
+    log:
+        "logs/{collection}/dictionary/factorise_expression.log",
+    benchmark:
+        "benchmarks/{collection}/dictionary/factorise_expression.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("factorise_expression", "mem_mb"),
+        runtime=needs("factorise_expression", "runtime"),
+    params:
+        code=code_digest("factorise_expression"),
+    script:
+        "../scripts/factorise_expression.py"
+
+
+rule project_panclusters:
+    """Place the panclusters on the dictionary and landscape of another, finished collection."""
+    input:
+        landscape="results/{collection}/landscape/landscape.h5ad",
+        clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
+        matrices=of_studies("results/{collection}/coexpression/{study}/matrices.npz"),
+        pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
+    output:
+        projected="results/{collection}/dictionary/projected.tsv",
+    log:
+        "logs/{collection}/dictionary/project_panclusters.log",
+    benchmark:
+        "benchmarks/{collection}/dictionary/project_panclusters.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("project_panclusters", "mem_mb"),
+        runtime=needs("project_panclusters", "runtime"),
+    params:
+        settings=config["dictionary"],
+        code=code_digest("project_panclusters"),
+    script:
+        "../scripts/project_panclusters.py"
+
+
+rule plot_dictionary:
+    """Draw elbow, usage, networks, confidence and gene sets."""
+    input:
+        dictionary="results/{collection}/dictionary/dictionary.h5ad",
+        landscape="results/{collection}/landscape/landscape.h5ad",
+        elbow="results/{collection}/dictionary/elbow.tsv",
+        entries="results/{collection}/dictionary/entries.tsv",
+        edges="results/{collection}/dictionary/edges.tsv.gz",
+        centrality="results/{collection}/dictionary/centrality.tsv",
+        links="results/{collection}/dictionary/links.tsv",
+        usage="results/{collection}/dictionary/usage.tsv",
+        chance=branch(
+            config["dictionary"]["confidence"],
+            then=of_studies("results/{collection}/dictionary/{study}/chance.tsv"),
+            otherwise=[],
+        ),
+        enrichment=branch(
+            config["dictionary"]["gene_sets"],
+            then="results/{collection}/dictionary/enrichment.tsv",
+            otherwise=[],
+        ),
+        projected=branch(
+            config["dictionary"]["project_onto"],
+            then="results/{collection}/dictionary/projected.tsv",
+            otherwise=[],
+        ),
+    output:
+        png=[
+            report(
+                f"results/{{collection}}/dictionary/figures/{name}.png",
+                caption=f"../report/dictionary_{name.replace('-', '_')}.rst",
+                category="5 Dictionary",
+                labels={"figure": title},
+            )
+            for name, title in DICTIONARY_FIGURES.items()
+        ],
+        others=expand(
+            "results/{{collection}}/dictionary/figures/{name}.{kind}",
+            name=DICTIONARY_FIGURES,
+            kind=figures.formats(config)[1:],
+        ),
+    log:
+        "logs/{collection}/dictionary/plot_dictionary.log",
+    benchmark:
+        "benchmarks/{collection}/dictionary/plot_dictionary.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("plot_dictionary", "mem_mb"),
+        runtime=needs("plot_dictionary", "runtime"),
+    params:
+        units=figures.units(config),
+        formats=figures.formats(config),
+        code=code_digest("plot_dictionary"),
+    script:
+        "../scripts/plot_dictionary.py"
+
+
+# what the target and the report take, of the parts that the configuration asks for
+DICTIONARY_RESULTS = [
+    *rules.find_elbow.output,
+    *rules.learn_dictionary.output,
+    *rules.read_entries.output,
+    *(rules.enrich_entries.output if config["dictionary"]["gene_sets"] else []),
+    *(rules.factorise_expression.output if config["dictionary"]["counterpart"] else []),
+    *(rules.project_panclusters.output if config["dictionary"]["project_onto"] else []),
+    *rules.plot_dictionary.output,
+]
