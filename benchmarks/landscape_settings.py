@@ -206,14 +206,14 @@ def same_everywhere(studies: list[landscape.Study]) -> list[landscape.Study]:
         counts[part] = seen.sum(axis=0)
     mean = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)
     kept = np.flatnonzero(np.abs(mean) >= ETA)
-    one = sparse.csr_matrix(mean[kept].astype(np.float32)[None, :])
+    seen = [
+        landscape.expected_cells(data, np.array([row]), data.pairs[kept]) >= BEST.min_expected for row in rows
+    ]
+    matrix = sparse.vstack([sparse.csr_matrix((mean[kept] * row).astype(np.float32)) for row in seen])
+    starts = np.cumsum([0, *(len(study.clusters) for study in studies)])
     return [
-        replace(
-            study,
-            matrix=sparse.csr_matrix(sparse.vstack([one] * len(study.clusters))),
-            pairs=data.pairs[kept],
-        )
-        for study in studies
+        replace(study, matrix=matrix.tocsr()[start:stop], pairs=data.pairs[kept])
+        for study, start, stop in zip(studies, starts[:-1], starts[1:], strict=True)
     ]
 
 
