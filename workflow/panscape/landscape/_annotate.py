@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.errors import fail
+from panscape.log import logger
 
 
 def annotate(clusters: pd.DataFrame, members: sparse.csr_matrix, cells: pd.DataFrame) -> pd.DataFrame:
@@ -43,6 +44,8 @@ def annotate(clusters: pd.DataFrame, members: sparse.csr_matrix, cells: pd.DataF
     added = {}
     for name in cells.columns:
         if name in clusters.columns:
+            if name != "study":
+                logger.warning("cell column %s is left out: clusters have a column of that name", name)
             continue
         column = cells[name]
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
