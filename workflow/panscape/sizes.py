@@ -78,7 +78,7 @@ def _coexpression(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 def _landscape(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of the landscape: every study's clusters, about eight for each that could be least."""
     clusters = 8 * size.cells / config["panclust"]["min_cells"]
-    return 1500 + 1e-7 * clusters * _selected(size, config) ** 2 + 8e-5 * clusters**2, 20 + clusters / 50
+    return 1500 + 4e-7 * clusters * _selected(size, config) ** 2 + 8e-5 * clusters**2, 20 + clusters / 50
 
 
 def _dictionary(size: Size, config: dict[str, Any]) -> tuple[float, float]:
