@@ -94,8 +94,7 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
         if study["keep"]:
             table = io.cell_table(located, source, where)
             mapped = io.read_metadata(located, source, where, config["age_unit"])
-            table = table.join(mapped[mapped.columns.difference(table.columns)])
-            cells = int(io.keep_mask(study["keep"], table, f"{where}.keep").sum())
+            cells = int(io.kept_cells(located, table, mapped, where).sum())
         genes = io.gene_map(located, source, config["species"], where).names
     except UserError as error:
         return list(error.problems), None

@@ -9,7 +9,7 @@ from panscape.io._check import check_study
 from panscape.io._genes import GeneMap, gene_map, looks_like_ensembl, spelling
 from panscape.io._grammar import parse_keep
 from panscape.io._integers import check_counts
-from panscape.io._keep import keep_mask
+from panscape.io._keep import keep_mask, kept_cells
 from panscape.io._metadata import UNITS, cell_table, collection_age_unit, convert_age, read_metadata
 from panscape.io._open import Probe, open_source, probe
 from panscape.io._retrieve import retrieve, verify_sha256
@@ -30,6 +30,7 @@ __all__ = [
     "convert_age",
     "gene_map",
     "keep_mask",
+    "kept_cells",
     "looks_like_ensembl",
     "open_source",
     "parse_keep",

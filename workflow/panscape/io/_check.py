@@ -12,7 +12,7 @@ from panscape.errors import Problem, UserError, fail
 from panscape.io._genes import gene_map
 from panscape.io._grammar import parse_keep
 from panscape.io._integers import check_counts
-from panscape.io._keep import keep_mask
+from panscape.io._keep import kept_cells
 from panscape.io._metadata import cell_table, read_metadata
 from panscape.io._mtx import Mtx
 from panscape.io._open import open_source
@@ -88,11 +88,9 @@ def _check_cells(problems: _Problems, study: dict, source: Source, where: str, a
     mapped = problems.trial(read_metadata, study, source, where, age_unit)
     if not study.get("keep"):
         return
-    place = at(study, where, "keep")
-    if mapped is not None:
-        table = table.join(mapped[mapped.columns.difference(table.columns)])
-    if not keep_mask(study["keep"], table, place).any():
-        raise fail(place, f"no cell of {len(table)} fits {study['keep']!r}", "correct the expression")
+    if not kept_cells(study, table, mapped, where).any():
+        found = f"no cell of {len(table)} fits {study['keep']!r}"
+        raise fail(at(study, where, "keep"), found, "correct the expression")
 
 
 def check_whole(source: Source) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from panscape.errors import UserError
 from panscape.io._grammar import ORDER, Column, Literal, mistake, parse_keep
-from panscape.io._study import listing
+from panscape.io._study import at, listing
 
 
 class _Values:
@@ -113,3 +113,29 @@ def keep_mask(expression: str, obs: pd.DataFrame, where: str) -> np.ndarray:
         If the expression is not well formed, names no column, or compares text with numbers.
     """
     return _Values(expression, obs, where).mask(parse_keep(expression, where))
+
+
+def kept_cells(study: dict, table: pd.DataFrame, mapped: pd.DataFrame | None, where: str) -> np.ndarray:
+    """Return which cells the study's `keep` takes; it may name the table's columns and the mapped ones.
+
+    Parameters
+    ----------
+    study
+        With `keep` set.
+    table
+        From :func:`panscape.io.cell_table`; its columns go before mapped ones of the same name.
+    mapped
+        From :func:`panscape.io.read_metadata`; None where that failed.
+
+    Returns
+    -------
+    bool (n_cells,).
+
+    Raises
+    ------
+    UserError
+        If the expression cannot be read or names an unknown column.
+    """
+    if mapped is not None:
+        table = table.join(mapped[mapped.columns.difference(table.columns)])
+    return keep_mask(study["keep"], table, at(study, where, "keep"))

@@ -45,9 +45,7 @@ def filter_study(
     obs = io.read_metadata(study, source, where, age_unit)
     keep = None
     if study.get("keep"):
-        table = io.cell_table(study, source, where)
-        table = table.join(obs[obs.columns.difference(table.columns)])
-        keep = io.keep_mask(study["keep"], table, io.at(study, where, "keep"))
+        keep = io.kept_cells(study, io.cell_table(study, source, where), obs, where)
     return qc(
         ((rows, genes.apply(block)) for rows, block in source.blocks()),
         obs,
