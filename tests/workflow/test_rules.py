@@ -62,7 +62,7 @@ def test_environments_agree_with_the_tested_versions(path):
     env = yaml.safe_load(path.read_text())
     assert env["channels"] == ["conda-forge", "nodefaults"]
     locked = {name.lower(): version for name, version in pins(ROOT / "envs/requirements.txt").items()}
-    other_name = {"matplotlib-base": "matplotlib", "python-igraph": "igraph"}
+    other_name = {"matplotlib-base": "matplotlib", "python-igraph": "igraph", "pytorch": "torch"}
     for item in env["dependencies"]:
         if isinstance(item, dict):
             for requirement in item["pip"]:

@@ -1,0 +1,43 @@
+"""Fully connected layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import nn
+
+
+def mlp(
+    sizes: Sequence[int], *, norm: str | None = None, dropout: float = 0.0, last_linear: bool = False
+) -> nn.Sequential:
+    """Return fully connected layers with ReLU, Xavier weights and zero biases.
+
+    Parameters
+    ----------
+    sizes
+        Width of the input and of every layer.
+    norm
+        ``"layer"`` or ``"batch"`` normalises before each ReLU; None does not.
+    dropout
+        Share of activations dropped after each ReLU while training.
+    last_linear
+        Leave the last layer without normalisation, ReLU and dropout.
+    """
+    norms = {None: None, "layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
+    if norm not in norms:
+        raise ValueError(f"norm {norm!r}: 'layer', 'batch' or None")
+    layers: list[nn.Module] = []
+    for number, (before, after) in enumerate(pairwise(sizes), start=2):
+        linear = nn.Linear(before, after)
+        nn.init.xavier_normal_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        layers.append(linear)
+        if last_linear and number == len(sizes):
+            break
+        if norms[norm]:
+            layers.append(norms[norm](after))
+        layers.append(nn.ReLU())
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers)
