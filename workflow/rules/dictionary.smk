@@ -6,6 +6,7 @@ REQUIRED INPUTS
     results/{collection}/panclust/{study}/                  clusters.tsv, members.npz
     results/{collection}/preprocess/{study}/counts.h5ad     cells, for the confidence in edges
     the GMT files of dictionary.gene_sets
+    the folder of dictionary.project_onto: its dictionary, landscape, panclusters and coexpression
 OUTPUTS
     results/{collection}/dictionary/elbow.tsv           k, error ... : how many entries
     results/{collection}/dictionary/dictionary.h5ad     entries x pairs; obsm usage: entries x panclusters
@@ -24,7 +25,7 @@ OUTPUTS
     results/{collection}/dictionary/figures/
 """
 
-from panscape import figures
+from panscape import figures, reference
 
 DICTIONARY_FIGURES = {
     "elbow": "Number of entries",
@@ -232,6 +233,7 @@ rule project_panclusters:
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
         matrices=of_studies("results/{collection}/coexpression/{study}/matrices.npz"),
         pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
+        reference=reference.files(config["dictionary"]["project_onto"]),
     output:
         projected="results/{collection}/dictionary/projected.tsv",
     log:

@@ -49,8 +49,9 @@ def test_stack_settings():
     assert not own.diagonal.any()
     assert (np.bincount(own.data.indices) >= 3).all()
     paper = dictionary.DictionarySettings(
-        pairs="upper-triangle", min_expected=0, min_z=0, pair_support=1, scale="none", duplicates=True
-    )
+        entries="free", pairs="upper-triangle", min_expected=0, min_z=0, pair_support=1, scale="none",
+        duplicates=True,
+    )  # fmt: skip
     stack = dictionary.make_stack(data, obs, paper)
     assert stack.diagonal.sum() == 60 and stack.data.nnz == data.matrix.nnz
     assert stack.times.tolist() == data.clusters["multiplicity"].tolist()
@@ -83,7 +84,7 @@ def test_small_panclusters_need_stronger_correlations():
 
 def test_bad_stacks_are_told():
     data, obs = combined()
-    with pytest.raises(UserError, match=r"no gene pair is coexpressed in at least 1000"):
+    with pytest.raises(UserError, match=r"no gene pair is positively coexpressed in at least 1000"):
         dictionary.make_stack(data, obs, dictionary.DictionarySettings(pair_support=1000))
     with pytest.raises(UserError, match="1 pancluster"):
         dictionary.make_stack(data.rows(np.array([0])), obs.iloc[:1], SETTINGS)
@@ -96,6 +97,30 @@ def test_bad_stacks_are_told():
         dictionary.DictionarySettings(k=0)
 
 
+def test_matrices_without_positive_pairs_are_told():
+    data, obs = combined()
+    for factor in (0, -1):
+        data.matrix.data[:] = factor * np.abs(data.matrix.data)
+        with pytest.raises(UserError, match=r"no gene pair is positively coexpressed"):
+            dictionary.make_stack(data, obs, SETTINGS)
+        data, obs = combined()
+
+
+def test_ages_and_pseudotime_may_be_missing():
+    data, obs = combined()
+    bare = obs.drop(columns=["dpt_pseudotime", "age"])
+    stack = dictionary.make_stack(data, bare, SETTINGS)
+    choice, result = dictionary.learn_stack(stack, 4, SETTINGS, 0)
+    kept = result.table[result.table["kept"]]
+    assert kept["pseudotime"].isna().all() and (np.diff(kept["share"]) <= 0).all()
+    saved = dictionary.Saved(dictionary.to_anndata(result, stack, choice, {}))
+    reading = dictionary.read_entries(saved, stack.obs, ["age", "cell_type"])
+    assert set(reading.usage["column"]) == {"cell_type"}
+    options = {**SETTINGS.__dict__, "neighbours": 5, "coverage": 0.9}
+    projected = dictionary.project_stack(saved, stack, stack, options)
+    assert "age" not in projected and (projected["nearest"] == projected["cluster"]).all()
+
+
 def test_copies_count_in_the_fit_but_are_given_once():
     data, obs = combined()
     settings = dictionary.DictionarySettings(**{**SETTINGS.__dict__, "duplicates": True})
@@ -103,7 +128,8 @@ def test_copies_count_in_the_fit_but_are_given_once():
     choice = dictionary.stack_fit(stack, 4, settings, 0)
     assert choice.fit.codes.shape == (90, 4)
     rows = np.repeat(np.arange(90), stack.times)
-    by_hand = dictionary.fit_starts(stack.data[rows], 4, alpha=settings.alpha, starts=2, seed=0)
+    ends = dictionary.Ends.of(stack.gene_a, stack.gene_b)
+    by_hand = dictionary.fit_starts(stack.data[rows], 4, alpha=settings.alpha, starts=2, seed=0, ends=ends)
     np.testing.assert_allclose(choice.fit.codes[rows], by_hand.fit.codes)
 
 
@@ -185,7 +211,8 @@ def test_every_figure_is_drawn(written, monkeypatch):
     sets = dictionary.restrict({"a": genes[:12], "b": genes[5:20]}, list(saved.genes), library="l")
     enrichment = dictionary.enrich({saved.names[0]: genes[:11]}, [sets], nominal=1)
     chance = pd.DataFrame({"n_cells": [50, 500], "share": [0.8, np.nan]})
-    projected = pd.DataFrame({"age_known": [1.0], "age": [1.2], "age_low": [0.5], "age_high": [2.0]})
+    columns = {"age_known": [1.0, 2.0], "age": [1.2, 2.1], "age_low": [0.5, 1.0], "age_high": [2.0, 3.0]}
+    projected = pd.DataFrame({**columns, "age_edge": [False, True]})
     tables = Tables(
         saved, "", elbow, reading.entries, reading.edges, reading.centrality, reading.links, reading.usage,
         enrichment, chance, None, projected,

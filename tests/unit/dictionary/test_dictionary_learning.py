@@ -6,7 +6,7 @@ from scipy import optimize, sparse
 from sklearn.decomposition import dict_learning
 
 from panscape import dictionary
-from panscape.dictionary._choose import _lower_hull
+from panscape.dictionary._elbow import _lower_hull
 
 
 def lasso_by_nnls(gram, target, alpha):

@@ -190,3 +190,47 @@ def test_pooled_correlation_equals_numpy():
     np.testing.assert_allclose(value, np.abs(expected[pairs[:, 0], pairs[:, 1]]))
     assert len(pairs) == (np.abs(expected[np.triu_indices(12, 1)]) >= 0.1).sum()
     assert not overlap.pooled_correlation([], 3).any()
+
+
+def test_null_equals_that_of_igraph_and_networkx():
+    import random
+
+    import igraph
+    import networkx
+
+    rng = np.random.default_rng(5)
+    n, weight = 90, np.random.default_rng(6).gamma(0.7, 1, 90)
+    first, second = np.triu_indices(n, 1)
+    chance = rng.random(len(first)) < np.minimum(weight[first] * weight[second] * 0.12, 0.9)
+    edges = np.stack([first[chance], second[chance]], axis=1).astype(np.int32)
+    known = np.stack([first, second], axis=1)[rng.random(len(first)) < 0.15 * np.minimum(weight[first], 2)]
+    bits, words = overlap.adjacency_bits(known.astype(np.int32), n)
+    tries = 10 * len(edges)
+
+    def igraph_null(seed):
+        random.seed(seed)
+        graph = igraph.Graph(n=n, edges=edges)
+        graph.rewire(n=tries)
+        return np.array(graph.get_edgelist(), dtype=np.int32)
+
+    def networkx_null(seed):
+        graph = networkx.Graph(list(map(tuple, edges)))
+        networkx.double_edge_swap(graph, nswap=3 * len(edges), max_tries=200 * len(edges), seed=seed)
+        return np.array(graph.edges, dtype=np.int32)
+
+    samples = {
+        "own": [overlap.rewire(edges, n, tries=tries, seed=seed) for seed in range(300)],
+        "igraph": [igraph_null(seed) for seed in range(150)],
+        "networkx": [networkx_null(seed) for seed in range(30)],
+    }
+    shared = {
+        name: np.array([overlap.count_shared(graph, bits, words) for graph in graphs])
+        for name, graphs in samples.items()
+    }
+    own = shared["own"]
+    assert own.std() > 3
+    for name in ("igraph", "networkx"):
+        other = shared[name]
+        error = np.sqrt(own.var() / len(own) + other.var() / len(other))
+        assert abs(own.mean() - other.mean()) < 4 * error, name
+        assert 0.6 < own.std() / other.std() < 1.7, name

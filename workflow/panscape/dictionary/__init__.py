@@ -1,6 +1,6 @@
 """The few coexpression networks that explain a landscape: learning, reading, testing and reusing them."""
 
-from panscape.dictionary._choose import Choice, elbow, fit_starts, match, suggest
+from panscape.dictionary._choose import Choice, fit_starts, match
 from panscape.dictionary._coding import encode
 from panscape.dictionary._collection import project_collection, project_stack
 from panscape.dictionary._confidence import (
@@ -19,14 +19,8 @@ from panscape.dictionary._counterpart import (
     factor_genes,
     factor_tables,
 )
-from panscape.dictionary._enrich import (
-    GeneSets,
-    consolidate,
-    enrich,
-    overrepresented,
-    read_gene_sets,
-    restrict,
-)
+from panscape.dictionary._elbow import elbow, grown_elbow, suggest
+from panscape.dictionary._enrich import consolidate, enrich, overrepresented
 from panscape.dictionary._entries import (
     Dictionary,
     arrange,
@@ -36,6 +30,7 @@ from panscape.dictionary._entries import (
     weighted_mean,
 )
 from panscape.dictionary._figures import Tables, draw_dictionary
+from panscape.dictionary._grow import Growth, chance_gain, grow
 from panscape.dictionary._interpret import Reading, read_entries
 from panscape.dictionary._learn import Fit, learn
 from panscape.dictionary._networks import (
@@ -46,14 +41,14 @@ from panscape.dictionary._networks import (
     marker_genes,
     top_network,
 )
+from panscape.dictionary._place import at_edge, calibrate, estimate, half_widths, place, trend
+from panscape.dictionary._products import Ends, learn_products
 from panscape.dictionary._project import (
     Aligned,
     Reference,
     align,
-    calibrate,
     interpolate,
     neighbors,
-    place,
     project_codes,
     unit_rows,
 )
@@ -62,16 +57,19 @@ from panscape.dictionary._stack import Stack, learn_stack, make_stack, read_stac
 from panscape.dictionary._starts import profile_start, singular_start, spread_start
 from panscape.dictionary._study import StudyConfidence, normalised, study_confidence
 from panscape.dictionary._write import Saved, read_dictionary, to_anndata
+from panscape.gene_sets import GeneSets, read_gene_sets, restrict
 
 __all__ = [
     "Aligned",
     "Choice",
     "Dictionary",
     "DictionarySettings",
+    "Ends",
     "FactorTables",
     "Factors",
     "Fit",
     "GeneSets",
+    "Growth",
     "Reading",
     "Reference",
     "Saved",
@@ -81,9 +79,11 @@ __all__ = [
     "align",
     "all_centralities",
     "arrange",
+    "at_edge",
     "calibrate",
     "centralities",
     "chance_edges",
+    "chance_gain",
     "compare_usage",
     "consolidate",
     "draw_dictionary",
@@ -93,14 +93,19 @@ __all__ = [
     "entry_edges",
     "entry_names",
     "entry_reliability",
+    "estimate",
     "expression_factors",
     "factor_genes",
     "factor_tables",
     "fit_starts",
     "gene_network",
+    "grow",
+    "grown_elbow",
+    "half_widths",
     "halves",
     "interpolate",
     "learn",
+    "learn_products",
     "learn_stack",
     "make_stack",
     "marker_edges",
@@ -130,6 +135,7 @@ __all__ = [
     "suggest",
     "to_anndata",
     "top_network",
+    "trend",
     "unit_rows",
     "usage_by",
     "weighted_mean",

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from panscape.dictionary._project import Reference, align, neighbors, place, project_codes, unit_rows
+from panscape.dictionary._place import place
+from panscape.dictionary._project import Reference, align, neighbors, project_codes, unit_rows
 from panscape.dictionary._settings import DictionarySettings
 from panscape.dictionary._stack import Stack, read_stack
 from panscape.dictionary._write import read_dictionary
 from panscape.errors import fail
+from panscape.reference import study_files
 
 VALUES = ("dpt_pseudotime", "age")
 
@@ -49,16 +51,16 @@ def project_collection(
     UserError
         If the folder lacks a file, or no gene is shared.
     """
+    import anndata
+
     saved = read_dictionary(_there(folder, "dictionary/dictionary.h5ad"))
     chosen = DictionarySettings.of({**settings, "pair_support": 1})
-    names = sorted(path.name for path in Path(folder, "coexpression").iterdir() if path.is_dir())
-    old = read_stack(
-        _there(folder, "landscape/landscape.h5ad"),
-        [_there(folder, f"panclust/{name}/clusters.tsv") for name in names],
-        [_there(folder, f"coexpression/{name}/matrices.npz") for name in names],
-        [_there(folder, f"coexpression/{name}/pairs.tsv") for name in names],
-        chosen,
-    )
+    map_file = _there(folder, "landscape/landscape.h5ad")
+    names = sorted(anndata.read_h5ad(map_file, backed="r").obs["study"].astype(str).unique())
+    given = [
+        [_there(folder, path.relative_to(folder)) for path in study_files(folder, name)] for name in names
+    ]
+    old = read_stack(map_file, *zip(*given, strict=True), chosen)
     new = read_stack(landscape, clusters, matrices, pairs, chosen)
     return project_stack(saved, old, new, settings)
 
@@ -87,17 +89,18 @@ def project_stack(saved, old: Stack, new: Stack, settings: Mapping[str, Any]) ->
         aligned = replace(aligned, matrix=unit_rows(aligned.matrix), new=unit_rows(aligned.new))
     known = [name for name in VALUES if name in old.obs]
     values = old.obs[known].apply(pd.to_numeric, errors="coerce")
-    placed = place(aligned, reference.study, values, k=settings["neighbours"], coverage=settings["coverage"])
     codes = project_codes(aligned, alpha=settings["alpha"])
+    options = {"k": settings["neighbours"], "coverage": settings["coverage"]}
+    placed = place(aligned, reference.study, values, codes, **options)
     table = pd.DataFrame({"cluster": new.obs.index, "study": new.obs["study"].astype(str).to_numpy()})
     if "age" in new.obs:
         table["age_known"] = pd.to_numeric(new.obs["age"]).to_numpy(dtype=float)
-    table = pd.concat([table, placed, pd.DataFrame(codes, columns=saved.names)], axis=1)
+    table = pd.concat([table, placed, pd.DataFrame(codes[0], columns=saved.names)], axis=1)
     nearest = neighbors(aligned.new, aligned.matrix, 1)[0][:, 0]
     return table.assign(nearest=np.asarray(old.obs.index, dtype=object)[nearest])
 
 
-def _there(folder: str | Path, name: str) -> Path:
+def _there(folder: str | Path, name: str | Path) -> Path:
     path = Path(folder) / name
     if not path.exists():
         raise fail(

@@ -95,8 +95,17 @@ def plot_projection(projected: pd.DataFrame, units: Mapping[str, str]) -> Figure
             return fig
         columns = ["age_known", "age", "age_low", "age_high"]
         given, age, low, high = projected[columns].to_numpy(dtype=float).T
-        bars = [age - low, high - age]
-        ax.errorbar(given, age, yerr=bars, fmt="o", color=BLUE, markersize=3, elinewidth=0.4, alpha=0.7)
+        edge = projected["age_edge"].astype(str).to_numpy() == "True"
+        drawn = []
+        for own, colour, label in ((~edge, BLUE, "within the reference"), (edge, ORANGE, "at its edge")):
+            if own.any():
+                bars = [(age - low)[own], (high - age)[own]]
+                style_of = {"fmt": "o", "markersize": 3, "elinewidth": 0.4, "alpha": 0.7}
+                drawn.append(
+                    ax.errorbar(given[own], age[own], yerr=bars, color=colour, label=label, **style_of)
+                )
+        if len(drawn) > 1:
+            ax.legend(handles=drawn, loc="upper left", fontsize=7)
         ends = [np.nanmin(given), np.nanmax(given)]
         ax.plot(ends, ends, color="#b8b8b8", linewidth=0.8, zorder=0)
         unit = f" ({units['age']})" if units.get("age") else ""

@@ -92,24 +92,34 @@ def draw_dictionary(
 
 
 def plot_elbow(elbow: pd.DataFrame, used: int) -> Figure:
-    """Draw the error against the number of entries with the suggestion and the number used."""
-    from panscape.plot import INK, SINGLE, new_figure, style
+    """Draw the error, and what each entry explains beside chance, against the number of entries."""
+    from panscape.plot import DOUBLE, INK, SINGLE, new_figure, style
 
+    needed = elbow["needed"].iloc[0] if "needed" in elbow else np.nan
+    suggested = elbow.loc[elbow["suggested"], "k"].iloc[0]
     with style():
-        fig = new_figure(SINGLE * 1.3, 2.8)
-        ax = fig.add_subplot()
+        fig = new_figure(SINGLE * 1.3 if np.isnan(needed) else DOUBLE, 2.8)
+        ax = fig.add_subplot(1, 1 if np.isnan(needed) else 2, 1)
         ax.fill_between(elbow["k"], elbow["error"], elbow["worst_start"], color=BLUE, alpha=0.15, linewidth=0)
         ax.plot(elbow["k"], elbow["error"], "o-", color=BLUE, markersize=3)
-        suggested = elbow.loc[elbow["suggested"], "k"].iloc[0]
         ax.axvline(suggested, color=ORANGE, linestyle="--", linewidth=0.9)
         ax.text(suggested, ax.get_ylim()[1], f" suggested: {suggested}", color=ORANGE, fontsize=7, va="top")
         if used != suggested:
             ax.axvline(used, color=INK, linewidth=0.9)
             ax.text(used, ax.get_ylim()[1], f"\n used: {used}", fontsize=7, va="top")
-        ax.set(
-            xlabel="entries", ylabel="unexplained share of squared coexpression", title="Number of entries"
-        )
+        ax.set(xlabel="entries", ylabel="unexplained share of square", title="Number of entries")
+        if not np.isnan(needed):
+            _gains(fig.add_subplot(1, 2, 2), elbow, needed)
     return fig
+
+
+def _gains(ax: Axes, elbow: pd.DataFrame, needed: float) -> None:
+    above = elbow["gain"].to_numpy() > needed
+    for mask, colour in ((above, BLUE), (~above, "#b8d4e6")):
+        ax.plot(elbow["k"][mask], elbow["gain"][mask], "o", color=colour, markersize=3)
+    ax.axhline(needed, color="#8c8c8c", linewidth=0.9)
+    ax.text(elbow["k"].iloc[-1], needed, "needed", fontsize=7, ha="right", va="bottom")
+    ax.set(xlabel="entry", ylabel="share of square it adds", title="What each entry explains", yscale="log")
 
 
 def _panels(count: int, height: float):
@@ -123,18 +133,19 @@ def _panels(count: int, height: float):
 
 
 def plot_usage_maps(view, saved: Saved, entries: pd.DataFrame) -> Figure:
-    """Draw the landscape once per entry, coloured by the share of each pancluster's codes it holds."""
+    """Draw the landscape once per entry, coloured by its code relative to its largest."""
     from matplotlib.collections import LineCollection
 
     from panscape.plot import SEQUENTIAL, colorbar_outside, style
 
-    total = saved.usage.sum(axis=1, keepdims=True)
-    share = np.divide(saved.usage, total, out=np.zeros_like(saved.usage), where=total > 0)
+    most = saved.usage.max(axis=0, keepdims=True)
+    share = np.divide(saved.usage, most, out=np.zeros_like(saved.usage), where=most > 0)
     place = view.obs.index.get_indexer(list(saved.panclusters))
     xy = view.xy[place]
     info = entries.set_index("entry")
+    wide, high = np.maximum(np.ptp(xy, axis=0), 1e-12)
     with style():
-        fig, axes = _panels(len(saved.names), 2.2)
+        fig, axes = _panels(len(saved.names), 0.55 + float(np.clip(1.9 * high / wide, 0.7, 2.2)))
         for k, ax in enumerate(axes):
             lines = LineCollection(list(view.xy[view.edges]), colors="#5a5a5a", alpha=0.08, linewidths=0.3)
             ax.add_collection(lines)
@@ -155,9 +166,7 @@ def plot_usage_maps(view, saved: Saved, entries: pd.DataFrame) -> Figure:
             count = int(info.loc[saved.names[k], "n_panclusters"])
             ax.set_title(f"{saved.names[k]}\nused by {count} panclusters", fontsize=7.5)
         if axes:
-            colorbar_outside(
-                fig, axes[min(COLUMNS, len(axes)) - 1], points, "share of the pancluster's codes"
-            )
+            colorbar_outside(fig, axes[min(COLUMNS, len(axes)) - 1], points, "usage / largest")
     return fig
 
 
@@ -173,7 +182,7 @@ def plot_usage_labels(usage: pd.DataFrame, names: list[str], most: int = 12) -> 
             (column, part[part["value"].isin(common)].pivot(index="entry", columns="value", values="usage"))
         )
     with style():
-        height = 1.6 + 0.17 * len(names)
+        height = 1.3 + 0.11 * len(names)
         fig = new_figure(DOUBLE, height * max(len(parts), 1))
         for row, (column, table) in enumerate(parts):
             expected = labels[labels["column"] == column].groupby("value")["expected"].first()

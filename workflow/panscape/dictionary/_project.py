@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from panscape.dictionary._coding import encode
@@ -120,10 +119,13 @@ def align(
     return Aligned(reference.entries[:, columns], reference.matrix[:, columns], new, share)
 
 
-def project_codes(aligned: Aligned, *, alpha: float) -> np.ndarray:
-    """Return the (M, K) codes of the new panclusters against the fixed entries."""
+def project_codes(aligned: Aligned, *, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the codes of the new (M, K) and of the reference's panclusters (N, K) for the fixed entries."""
     gram = (aligned.entries @ aligned.entries.T).toarray()
-    return encode(gram, (aligned.new @ aligned.entries.T).toarray(), alpha)
+    new, old = (
+        encode(gram, (rows @ aligned.entries.T).toarray(), alpha) for rows in (aligned.new, aligned.matrix)
+    )
+    return new, old
 
 
 def neighbors(
@@ -182,85 +184,3 @@ def interpolate(index: np.ndarray, cosine: np.ndarray, values: np.ndarray) -> tu
     mean = np.divide((weight * value).sum(axis=1), total, out=blank.copy(), where=total > 0)
     square = (weight * (value - np.nan_to_num(mean)[:, None]) ** 2).sum(axis=1)
     return mean, np.sqrt(np.divide(square, total, out=blank, where=total > 0))
-
-
-def calibrate(
-    matrix: sparse.csr_matrix, study: np.ndarray, values: np.ndarray, *, k: int, coverage: float = 0.9
-) -> tuple[float, np.ndarray]:
-    """Measure the error of interpolation by leaving out each fitted study in turn.
-
-    Parameters
-    ----------
-    matrix
-        CSR (N, Q), reference.
-    study
-        (N,) labels; at least two studies.
-    values
-        (N,) true values.
-    k
-        Neighbours.
-    coverage
-        Share of left-out panclusters that the interval has to hold, in (0, 1).
-
-    Returns
-    -------
-    half_width : the `coverage` quantile of the absolute error (NaN with one study).
-    predicted : (N,) values interpolated from the other studies.
-    """
-    study = np.asarray(study)
-    predicted = np.full(matrix.shape[0], np.nan)
-    if len(set(study)) > 1:
-        for name in sorted(set(study)):
-            inside = study == name
-            rows = np.flatnonzero(inside)
-            index, cosine = neighbors(matrix[rows], matrix, k, allowed=~inside & np.isfinite(values))
-            if index.shape[1]:
-                predicted[rows] = interpolate(index, cosine, values)[0]
-    error = np.abs(predicted - values)
-    error = error[np.isfinite(error)]
-    return (float(np.quantile(error, coverage)) if error.size else np.nan), predicted
-
-
-def place(
-    aligned: Aligned,
-    study: np.ndarray,
-    values: pd.DataFrame,
-    *,
-    k: int = 15,
-    coverage: float = 0.9,
-) -> pd.DataFrame:
-    """Interpolate values of the reference at new panclusters, with an interval from left-out studies.
-
-    Parameters
-    ----------
-    aligned
-        From :func:`align`.
-    study
-        (N,) study of the reference panclusters.
-    values
-        N rows; numeric columns to interpolate, such as pseudotime and age.
-    k
-        Neighbours.
-    coverage
-        Of the interval ``<column>_low`` to ``<column>_high``.
-
-    Returns
-    -------
-    One row per new pancluster: similarity (cosine with the nearest), and per column its value, its
-    weighted spread over neighbours, and the interval: half-width is the larger of the error of left-out
-    studies at `coverage` and 1.64 spreads for coverage .9 (the normal quantile in general).
-    """
-    from statistics import NormalDist
-
-    index, cosine = neighbors(aligned.new, aligned.matrix, k)
-    quantile = NormalDist().inv_cdf((1 + coverage) / 2)
-    table = pd.DataFrame({"similarity": cosine[:, 0]})
-    for column in values.columns:
-        known = values[column].to_numpy(dtype=float)
-        mean, spread = interpolate(index, cosine, known)
-        error, _ = calibrate(aligned.matrix, study, known, k=k, coverage=coverage)
-        half = np.fmax(error, quantile * spread)
-        table[column] = mean
-        table[f"{column}_spread"] = spread
-        table[f"{column}_low"], table[f"{column}_high"] = mean - half, mean + half
-    return table

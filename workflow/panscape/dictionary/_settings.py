@@ -8,6 +8,7 @@ from typing import Any
 
 PAIRS = ("off-diagonal", "upper-triangle", "symmetric")
 SCALES = ("unit", "none")
+ENTRIES = ("products", "free")
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,9 @@ class DictionarySettings:
     k
         Number of entries or ``"auto"``.
     k_range, elbow_factor
-        See :func:`panscape.dictionary.elbow`.
+        See :func:`panscape.dictionary.elbow` and :func:`panscape.dictionary.grown_elbow`.
+    entries
+        ``"products"``: an edge weighs the product of its two genes' loadings; ``"free"``: whatever fits.
     alpha, max_iter, tol, starts
         See :func:`panscape.dictionary.fit_starts`.
     scale
@@ -42,7 +45,8 @@ class DictionarySettings:
 
     k: int | str = "auto"
     k_range: tuple[int, int] = (2, 30)
-    elbow_factor: float = 2.0
+    elbow_factor: float = 1.5
+    entries: str = "products"
     alpha: float = 0.001
     scale: str = "unit"
     pairs: str = "off-diagonal"
@@ -59,8 +63,11 @@ class DictionarySettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "k_range", tuple(int(value) for value in self.k_range))
-        if self.pairs not in PAIRS or self.scale not in SCALES:
-            raise ValueError(f"pairs is one of {PAIRS} and scale one of {SCALES}")
+        for name, known in (("pairs", PAIRS), ("scale", SCALES), ("entries", ENTRIES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is one of {known}")
+        if self.entries == "products" and self.pairs != "off-diagonal":
+            raise ValueError("products are of two genes: pairs has to be off-diagonal")
         if self.k != "auto" and (not isinstance(self.k, int) or self.k < 1):
             raise ValueError(f"k is {self.k!r}, not auto or a number of at least 1")
 

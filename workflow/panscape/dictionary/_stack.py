@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.dictionary._choose import Choice, elbow, fit_starts
+from panscape.dictionary._choose import Choice, fit_starts
+from panscape.dictionary._elbow import elbow, grown_elbow
 from panscape.dictionary._entries import Dictionary, arrange
+from panscape.dictionary._products import Ends
 from panscape.dictionary._project import unit_rows
 from panscape.dictionary._settings import DictionarySettings
 from panscape.errors import fail
@@ -149,10 +151,11 @@ def make_stack(combined, obs: pd.DataFrame, settings: DictionarySettings) -> Sta
     columns = np.flatnonzero(np.bincount(data.indices, minlength=data.shape[1]) >= settings.pair_support)
     before = int((np.bincount(data.indices, minlength=data.shape[1]) > 0).sum())
     data = sparse.csr_matrix(data[:, columns])
-    if data.nnz == 0:
+    if data.nnz == 0 or data.data.max() <= 0:
         raise fail(
             "coexpression",
-            f"no gene pair is coexpressed in at least {settings.pair_support} of the {len(obs)} panclusters",
+            f"no gene pair is positively coexpressed in at least {settings.pair_support} of the {len(obs)} "
+            "panclusters",
             "lower coexpression.eta, dictionary.min_expected or dictionary.pair_support",
         )
     logger.info("%d panclusters, %d of %d gene pairs, %d values", len(obs), len(columns), before, data.nnz)
@@ -174,7 +177,10 @@ def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: 
         logger.warning("dictionary.k_range ends at %d: there are no more panclusters with edges", most)
     data = stack.data[np.repeat(np.arange(len(stack.times)), stack.times)]
     ks = range(min(low, most), most + 1)
-    return elbow(data, ks, alpha=settings.alpha, factor=settings.elbow_factor, seed=seed, threads=threads)
+    options = {"alpha": settings.alpha, "factor": settings.elbow_factor, "seed": seed, "threads": threads}
+    if settings.entries == "products":
+        return grown_elbow(data, Ends.of(stack.gene_a, stack.gene_b), ks, **options)
+    return elbow(data, ks, **options)
 
 
 def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, threads: int = 1) -> Choice:
@@ -200,7 +206,10 @@ def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, thr
         tol=settings.tol,
         seed=seed,
         threads=threads,
+        ends=Ends.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None,
     )
+    if choice.fit.n_entries < k:
+        logger.warning("%d of %d entries: all that is left is alike to them", choice.fit.n_entries, k)
     if len(choice.fit.history) == settings.max_iter:
         logger.info("the best fit ended at max_iter, %d", settings.max_iter)
     first = np.searchsorted(repeated, np.arange(len(stack.times)))

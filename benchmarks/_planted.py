@@ -1,0 +1,104 @@
+"""What the benchmarks of the dictionary share: the demo's system from cells to panclusters."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "workflow"))
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Panclusters of the simulated studies, and the module of every gene.
+
+    Attributes
+    ----------
+    combined, obs
+        All panclusters (`panscape.landscape.Combined`); obs has study and mean age.
+    module
+        Series, gene to module ("" for none).
+    """
+
+    combined: object
+    obs: pd.DataFrame
+    module: pd.Series
+
+    def stack(self, settings):
+        """Return the matrix that a dictionary explains."""
+        from panscape import dictionary
+
+        return dictionary.make_stack(self.combined, self.obs, settings)
+
+
+def plant(seed: int, modules: int, min_cells: int) -> Planted:
+    """Draw the demo's studies with a number of modules and run them to coexpression, in a scratch folder."""
+    from panscape import coexpression, config, files, landscape, panclust, preprocess, simulate
+    from panscape.counts import Counts
+
+    settings = yaml.safe_load((ROOT / "config/demo.yaml").read_text())
+    settings["simulation"]["n_modules"] = modules
+    settings["panclust"]["min_cells"] = min_cells
+    chosen = config.load(settings)
+    system = simulate.design(simulate.from_config(chosen["simulation"]), seed)
+    names = [study["id"] for study in chosen["studies"]]
+    part = chosen["preprocess"]
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        tables, cells = {}, {}
+        for study in chosen["studies"]:
+            name = study["id"]
+            simulate.write_study(system, name, folder / f"{name}.raw.h5ad")
+            given = {**study, "path": str(folder / f"{name}.raw.h5ad")}
+            given.pop("simulated")
+            counts = folder / f"{name}.h5ad"
+            done = preprocess.filter_study(given, counts, part, species="human", age_unit="days")
+            tables[name] = done.genes
+            cells[name] = done.table.loc[done.table["unit"] == "cells", "left"].min()
+        keys = ("n_genes", "top_per_study", "score", "min_detection")
+        options = {key: part[key] for key in keys} | {"exclude": part["exclude_genes"]}
+        listed = preprocess.select_genes(tables, n_cells=cells, species="human", **options)
+        genes = listed.loc[listed["selected"], "gene"].to_numpy(dtype=object)
+        studies, ages = [], []
+        for name in names:
+            counts = folder / f"{name}.h5ad"
+            table, members = panclust.pancluster(counts, list(genes), chosen["panclust"], seed, study=name)
+            how = {**chosen["coexpression"], "normalisation": part["normalisation"]}
+            found = coexpression.coexpress(counts, list(genes), table, members, how)
+            files.write_tsv(table, folder / "clusters.tsv")
+            table = files.read_tsv(folder / "clusters.tsv", dtype={"cluster": str, "parent": str})
+            pairs = landscape.pair_positions(found.pairs, genes, name)
+            detection = np.asarray(found.expression.layers["detection"])
+            studies.append(landscape.Study(name, table, found.matrix, pairs, genes, detection=detection))
+            age = Counts(counts).obs["age"].to_numpy(dtype=float)
+            ages.append((members @ age) / np.diff(members.indptr))
+    combined = landscape.combine(studies)
+    obs = combined.clusters.set_index("cluster").assign(age=np.concatenate(ages))
+    module = system.genes.set_index("gene")["module"].astype(str)
+    return Planted(combined, obs, module.where(module.str.startswith("module"), ""))
+
+
+def modules_of(stack, module: pd.Series) -> tuple[list[str], np.ndarray]:
+    """Return the modules' names, and for every pair the number of the module of both genes (-1: none)."""
+    one, two = (module.reindex(ends).fillna("").to_numpy() for ends in (stack.gene_a, stack.gene_b))
+    names = sorted(set(module) - {""})
+    number = {name: at for at, name in enumerate(names)}
+    return names, np.array([number[a] if a == b and a else -1 for a, b in zip(one, two, strict=True)])
+
+
+def expected_entries(stack, owner: np.ndarray, count: int) -> np.ndarray:
+    """Return (count, P): of each module's own pairs the leading singular vector over panclusters."""
+    entries = np.zeros((count, stack.data.shape[1]))
+    for at in range(count):
+        columns = np.flatnonzero(owner == at)
+        if len(columns) > 2:
+            own = np.maximum(stack.data[:, columns].toarray(), 0)
+            entries[at, columns] = np.abs(np.linalg.svd(own, full_matrices=False)[2][0])
+    return entries

@@ -1,0 +1,130 @@
+"""Libraries of gene sets: GMT files, restricted to the genes of a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from panscape.errors import Problem, UserError, fail
+from panscape.log import logger
+
+
+@dataclass(frozen=True)
+class GeneSets:
+    """Gene sets of one library, restricted to the genes analysed.
+
+    Attributes
+    ----------
+    library
+        Name of the library.
+    terms
+        T names.
+    genes
+        The G genes analysed (background).
+    member
+        CSR (T, G) of ones.
+    """
+
+    library: str
+    terms: np.ndarray
+    genes: np.ndarray
+    member: sparse.csr_matrix
+
+
+def read_gene_sets(path: str | Path) -> dict[str, list[str]]:
+    """Read a GMT file: one set per line, name, description and genes separated by tabs.
+
+    Raises
+    ------
+    UserError
+        If the file is empty, or lines have no gene, no name, or a name used before (all told at once).
+    """
+    from gseapy.parser import read_gmt
+
+    where = str(path)
+    seen: dict[str, int] = {}
+    problems = []
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        fields = line.strip().split("\t")
+        if len(fields) < 3 or not any(gene.strip() for gene in fields[2:]):
+            found = f"line {number} has {len(fields)} tab-separated fields: {line[:60]!r}"
+            problems.append(Problem(where, found, "write name, description and at least one gene"))
+        elif fields[0] in seen:
+            found = f"line {number} repeats the name {fields[0]!r} of line {seen[fields[0]]}"
+            problems.append(Problem(where, found, "give every gene set its own name"))
+        else:
+            seen[fields[0]] = number
+    if problems:
+        more = [Problem(where, f"and {len(problems) - 5} more lines like these")] if len(problems) > 5 else []
+        raise UserError(problems[:5] + more)
+    if not seen:
+        raise fail(where, "the file has no gene set", "give a GMT file with one gene set per line")
+    return {term: [g.strip() for g in genes if g.strip()] for term, genes in read_gmt(where).items()}
+
+
+def restrict(
+    sets: Mapping[str, Sequence[str]],
+    genes: Sequence[str],
+    *,
+    library: str,
+    min_size: int = 5,
+    max_size: int = 500,
+    low: float = 0.1,
+) -> GeneSets:
+    """Restrict gene sets to the genes analysed and check that both use the same symbols.
+
+    Parameters
+    ----------
+    sets
+        From :func:`read_gene_sets`.
+    genes
+        Genes analysed; they are the background of the tests.
+    library
+        Name used in messages and tables.
+    min_size, max_size
+        Sets with fewer or more of the genes analysed are left out.
+    low
+        A smaller share of the genes analysed found in the library gives a warning.
+
+    Raises
+    ------
+    UserError
+        If no gene analysed is in the library; the message says so if symbols differ in case only.
+    """
+    genes = np.asarray(genes, dtype=object)
+    known = set().union(*sets.values())
+    found = sum(gene in known for gene in genes)
+    folded = {gene.upper() for gene in known}
+    caseless = sum(gene.upper() in folded for gene in genes)
+    hint = (
+        f"{caseless} match when upper and lower case are ignored ({genes[0]!r} here, "
+        f"{min(known)!r} there): the gene sets are probably those of another species"
+    )
+    where = f"gene sets {library}"
+    if found == 0:
+        raise fail(
+            where,
+            f"none of the {len(genes)} genes analysed is in any set" + (f"; {hint}" if caseless else ""),
+            "give gene sets of the collection's species that use the same gene symbols",
+        )
+    if found < low * len(genes) or caseless > 2 * found:
+        also = f"; {hint}" if caseless > 2 * found else ""
+        logger.warning("%s: only %d of %d genes analysed are in any set%s", where, found, len(genes), also)
+    else:
+        logger.info("%s: %d of %d genes analysed are in a set", where, found, len(genes))
+
+    position = {gene: i for i, gene in enumerate(genes)}
+    inside = {term: {position[g] for g in members if g in position} for term, members in sets.items()}
+    terms = [term for term, members in inside.items() if min_size <= len(members) <= max_size]
+    columns = [sorted(inside[term]) for term in terms]
+    indptr = np.concatenate([[0], np.cumsum([len(c) for c in columns])]).astype(np.int64)
+    indices = np.concatenate([*columns, []]).astype(np.int64)
+    member = sparse.csr_matrix((np.ones(len(indices)), indices, indptr), shape=(len(terms), len(genes)))
+    return GeneSets(library, np.asarray(terms, dtype=object), genes, member)
