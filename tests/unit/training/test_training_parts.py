@@ -160,3 +160,10 @@ def test_mlp_starts_with_the_asked_form():
     assert float(net[0].bias.detach().abs().sum()) == 0
     with pytest.raises(ValueError, match="norm"):
         training.mlp([2, 2], norm="other")
+
+
+def test_weights_are_readable_like_other_files_and_keep_the_order_of_keys(tmp_path):
+    training.write_weights(tmp_path / "w.safetensors", {"a": torch.ones(2)}, {"step": 1, "split": "train"})
+    (tmp_path / "plain").write_text("")
+    assert (tmp_path / "w.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert list(training.read_weights(tmp_path / "w.safetensors")[1]) == ["step", "split"]

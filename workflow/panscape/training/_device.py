@@ -7,6 +7,10 @@ import os
 import torch
 
 from panscape.log import logger
+from panscape.training._claim import claim
+
+# of a job's step, of a job
+GRANTED = ("SLURM_STEP_GPUS", "SLURM_JOB_GPUS")
 
 
 def choose_device(gpus: int | str | None) -> torch.device:
@@ -15,17 +19,21 @@ def choose_device(gpus: int | str | None) -> torch.device:
     Parameters
     ----------
     gpus
-        How many GPUs the job was granted (`snakemake.resources.gpu`); 0 or None for none.
+        How many GPUs the job was granted (`snakemake.resources.gpu`); 0 or None for none. A GPU that SLURM
+        granted by another name (`gres`) counts as well.
 
     Returns
     -------
-    The first visible GPU if one was granted and PyTorch sees it, else the CPU. On a SLURM node the visible
-    GPUs are those of the job.
+    A visible GPU that no other job on this machine uses, if one was granted and PyTorch sees it, else the
+    CPU. On a SLURM node the visible GPUs are those of the job.
     """
-    if int(gpus or 0) > 0 and torch.cuda.is_available():
-        logger.info("training on %s", torch.cuda.get_device_name(0))
-        return torch.device("cuda", 0)
-    if int(gpus or 0) > 0:
+    granted = int(gpus or 0) > 0 or any(os.environ.get(name) for name in GRANTED)
+    if granted and torch.cuda.is_available():
+        names = [str(torch.cuda.get_device_properties(at).uuid) for at in range(torch.cuda.device_count())]
+        number = claim(names)
+        logger.info("training on GPU %d, %s", number, torch.cuda.get_device_name(number))
+        return torch.device("cuda", number)
+    if granted:
         logger.info("training on the CPU: PyTorch %s sees no GPU", torch.__version__)
     return torch.device("cpu")
 

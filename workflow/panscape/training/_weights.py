@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,15 @@ def write_weights(path: str | Path, tensors: Mapping[str, torch.Tensor], meta: M
     """
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with files.atomic(path) as scratch:
-        save_file(plain, scratch, metadata={"meta": json.dumps(dict(meta), sort_keys=True)})
+        # keys keep their order: a history taken from a checkpoint has the columns of an uninterrupted one
+        save_file(plain, scratch, metadata={"meta": json.dumps(dict(meta))})
+        scratch.chmod(0o666 & ~_umask())  # safetensors would let the owner alone read it
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def read_weights(

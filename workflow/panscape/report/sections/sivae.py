@@ -1,0 +1,129 @@
+"""Models of lines: whether they explain unseen cells, and maps of cells and genes."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from panscape.report._blocks import Block, Gallery, Paragraph, table
+from panscape.report._format import fixed, plural
+from panscape.report._results import Results, caption
+from panscape.report._section import Section
+
+FOLDER = "sivae"
+LINES, MODELS = f"{FOLDER}/lines.tsv", f"{FOLDER}/models.tsv"
+ATTRIBUTIONS, LABELS = f"{FOLDER}/attributions.tsv", f"{FOLDER}/labels.tsv"
+FIGURES = {
+    "models": "Models beside principal components",
+    "embeddings": "Cells and genes side by side",
+    "training": "Training of the lines' models",
+}
+_TITLES = {
+    "n_cells": "cells", "n_bins": "bins", "bin_cells": "cells a bin", "n_train": "trained on",
+    "test_mse": "error",
+    "pca_mse": "PCA", "null_mse": "null", "linear_mse": "linear reading", "active_dims": "dimensions in use",
+    "n_labels": "labels", "macro_f1": "macro F1", "chance": "largest label",
+}  # fmt: skip
+
+
+def models(results: Results) -> pd.DataFrame:
+    """Return the table of models with `collapsed` as bool."""
+    found = results.table(MODELS, dtype={"line": str, "bin": str})
+    return found.assign(collapsed=found["collapsed"].astype(str) == "True")
+
+
+def agreement(results: Results) -> float:
+    """Return the median agreement of loadings with DeepLIFT over the dimensions in use; NaN without any."""
+    found = results.table(ATTRIBUTIONS, dtype={"line": str, "bin": str})
+    return float(found.loc[found["active"].astype(str) == "True", "deeplift"].median())
+
+
+def _headline(results: Results) -> list[str]:
+    lines = results.table(LINES, dtype={"line": str, "name": str})
+    found = models(results)
+    own = found[~found["bin"].str.startswith("half-")]
+    error, plain = own["test_mse"].fillna(own["train_mse"]), own["pca_mse"].fillna(own["pca_train_mse"])
+    left = int((lines["status"] != "ok").sum())
+    text = (
+        f"{plural(own['line'].nunique(), 'line')} got {plural(len(own), 'model')}"
+        f"{f'; {left} had too few cells' if left else ''}. Error on unseen cells, siVAE "
+        f"{fixed(error.mean(), 3)} beside PCA {fixed(plain.mean(), 3)} "
+        f"and {fixed(own['null_mse'].mean(), 3)} for each gene's mean; "
+        f"{plural(int(found['collapsed'].sum()), 'model')} collapsed."
+    )
+    return [text]
+
+
+def _blocks(results: Results) -> list[Block]:
+    limit = results.settings("report").get("table_rows", 20)
+    lines = results.table(LINES, dtype={"line": str, "name": str})
+    labels = results.table(LABELS, dtype={"line": str, "bin": str})
+    shown = [
+        "line",
+        "bin",
+        "n_train",
+        "test_mse",
+        "pca_mse",
+        "null_mse",
+        "linear_mse",
+        "active_dims",
+        "collapsed",
+    ]
+    pictures = {
+        name: results.picture(f"{FOLDER}/figures/{name}", title, caption=caption(f"sivae_{name}"))
+        for name, title in FIGURES.items()
+    }
+    agrees = agreement(results)
+    blocks: list[Block] = [
+        table(
+            lines[["line", "study", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "status"]],
+            titles=_TITLES,
+            caption="The lines and their bins; bins of a line are averaged before anything is tested.",
+            file=LINES,
+            limit=limit,
+        ),
+        Gallery((pictures["models"],)),
+        table(models(results)[shown], titles=_TITLES, caption="The models.", file=MODELS, limit=limit),
+        Gallery((pictures["embeddings"],)),
+    ]
+    if agrees == agrees:
+        text = (
+            "Loadings say what the decoder does where they agree with its attributions: the median rank "
+            f"correlation with DeepLIFT over the dimensions in use is {fixed(agrees, 2)}."
+        )
+        blocks.append(Paragraph(text))
+    if len(labels):
+        blocks.append(
+            table(
+                labels,
+                titles=_TITLES,
+                caption="Labels of cells told by their neighbours.",
+                file=LABELS,
+                limit=limit,
+            )
+        )
+    return [*blocks, Gallery((pictures["training"],))]
+
+
+def _methods(results: Results) -> list[str]:
+    used = results.settings(FOLDER)
+    return [
+        f"A siVAE ({used.get('model')}, {used.get('likelihood')} likelihood, {used.get('latent')} "
+        f"dimensions, interpretability weight {used.get('gamma')}) was trained on each bin of "
+        f"{used.get('bin_cells')} cells of every line, {100 * used.get('held_out', 0):g} % of the cells held "
+        "out; these also ended the training. A gene's "
+        "centrality is the share of its variance that the model explains; networks join the "
+        f"{100 * used.get('density', 0):g} % of gene pairs nearest by {used.get('network')}."
+    ]
+
+
+SECTION = Section(
+    "sivae",
+    "Models of lines",
+    (LINES, MODELS, ATTRIBUTIONS, LABELS),
+    _blocks,
+    headline=_headline,
+    methods=_methods,
+    references=("Choi Y, Li R, Quon G. siVAE: interpretable deep generative models for single-cell "
+                "transcriptomes. Genome Biology 24, 29 (2023).",),
+    optional=True,
+)  # fmt: skip

@@ -1,0 +1,161 @@
+"""How each gene's expected expression hangs on each dimension of a cell's embedding.
+
+The decoder is a chain of linear layers and ReLUs, so the attributions of all genes to one dimension are had
+by pushing that dimension's column forward through it: with the ReLUs' slopes at the cell (saliency, gradient
+times input, and their mean along a path: integrated gradients), or with their slopes between the baseline
+and the cell (DeepLIFT's rescale rule). The baseline is the prior's mean, 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+METHODS = ("saliency", "grad_input", "deeplift", "integrated_gradients")
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """The decoder of one model, from a cell's embedding to the mean of every gene (before a softmax).
+
+    Parameters
+    ----------
+    layers
+        (weight (inputs, outputs), bias (outputs,), ReLU after it?) in order.
+    weights
+        (F, H): weights of the genes on the last layer.
+    bias
+        (F,).
+    direct
+        (F, K): weights of the genes on the embedding itself, where it is part of the last layer, or None.
+    """
+
+    layers: list[tuple[np.ndarray, np.ndarray, bool]]
+    weights: np.ndarray
+    bias: np.ndarray
+    direct: np.ndarray | None = None
+
+    def trace(self, z: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return the genes' means (n, F) at embeddings z (n, K), and the values before every ReLU."""
+        before, x = [], z
+        for weight, bias, relu in self.layers:
+            x = x @ weight + bias
+            if relu:
+                before.append(x)
+                x = np.maximum(x, 0)
+        mean = x @ self.weights.T + self.bias
+        return (mean if self.direct is None else mean + z @ self.direct.T), before
+
+    def push(self, dimension: int, slopes: list[np.ndarray], n: int) -> np.ndarray:
+        """Return the multipliers of one dimension of z for all genes, (n, F), given the ReLUs' slopes."""
+        latent = self.layers[0][0].shape[0] if self.layers else self.weights.shape[1]
+        column = np.zeros((n, latent))
+        column[:, dimension] = 1
+        remaining, x = iter(slopes), column
+        for weight, _, relu in self.layers:
+            x = x @ weight
+            if relu:
+                x = x * next(remaining)
+        found = x @ self.weights.T
+        return found if self.direct is None else found + self.direct[:, dimension]
+
+    def gradient_slopes(self, z: np.ndarray) -> list[np.ndarray]:
+        """Return the slopes of the ReLUs at z."""
+        return [(value > 0).astype(float) for value in self.trace(z)[1]]
+
+    def rescale_slopes(self, z: np.ndarray) -> list[np.ndarray]:
+        """Return the slopes of the ReLUs between the baseline and z."""
+        found = []
+        start = self.trace(np.zeros((1, z.shape[1])))[1]
+        for value, base in zip(self.trace(z)[1], start, strict=True):
+            change = value - base
+            rise = np.maximum(value, 0) - np.maximum(base, 0)
+            steep = np.abs(change) > 1e-9
+            found.append(np.where(steep, rise / np.where(steep, change, 1), value > 0))
+        return found
+
+
+def attributions(decoder: Decoder, z: np.ndarray, dimension: int, points: int = 20) -> dict[str, np.ndarray]:
+    """Return the attribution of every gene's mean to one dimension in every cell.
+
+    Parameters
+    ----------
+    decoder
+        Of one model.
+    z
+        (n, K): the cells' embeddings.
+    dimension
+        Which of K.
+    points
+        Points of the path of integrated gradients.
+
+    Returns
+    -------
+    Name of the method -> (n, F). ``saliency`` is the absolute gradient; the others keep the sign. The
+    ``deeplift`` attributions of all dimensions sum to the mean at z minus that at the baseline.
+    """
+    z = np.asarray(z, dtype=float)
+    n, own = len(z), z[:, dimension, None]
+    gradient = decoder.push(dimension, decoder.gradient_slopes(z), n)
+    path = [decoder.gradient_slopes(z * (step + 0.5) / points) for step in range(points)]
+    mean = [np.mean(layers, axis=0) for layers in zip(*path, strict=True)]
+    # slopes of one ReLU layer may be averaged before they are pushed; of several, only their products
+    if len(mean) > 1:
+        integrated = np.mean([decoder.push(dimension, slopes, n) for slopes in path], axis=0)
+    else:
+        integrated = decoder.push(dimension, mean, n)
+    return {
+        "saliency": np.abs(gradient),
+        "grad_input": gradient * own,
+        "deeplift": decoder.push(dimension, decoder.rescale_slopes(z), n) * own,
+        "integrated_gradients": integrated * own,
+    }
+
+
+def leading_genes(values: np.ndarray) -> np.ndarray:
+    """Return the genes' weights on the first principal component of attributions (n, F) -> (F,)."""
+    centred = values - values.mean(axis=0)
+    if len(centred) < centred.shape[1]:
+        _, vectors = np.linalg.eigh(centred @ centred.T)
+        return centred.T @ vectors[:, -1]
+    return np.linalg.eigh(centred.T @ centred)[1][:, -1]
+
+
+def agreement(
+    decoder: Decoder, z: np.ndarray, loadings: np.ndarray, measure: Callable | None = None
+) -> list[dict[str, float]]:
+    """Compare each dimension's loadings with the attributions of the non-linear decoder.
+
+    Parameters
+    ----------
+    decoder, z
+        See :func:`attributions`.
+    loadings
+        (F, K): the genes' embedding.
+    measure
+        Of two vectors; None takes the absolute Spearman correlation.
+
+    Returns
+    -------
+    A row per dimension: dimension, spread (standard deviation of the loadings), active (spread above .3 of
+    the largest), and per method the agreement of the loadings with the first principal component, over
+    cells, of the attributions: 1 where loadings tell what the decoder does.
+    """
+    from scipy.stats import spearmanr
+
+    measure = measure or (lambda a, b: abs(float(spearmanr(a, b)[0])))
+    spread = loadings.std(axis=0)
+    rows = []
+    for dimension in range(loadings.shape[1]):
+        found = attributions(decoder, z, dimension)
+        rows.append(
+            {
+                "dimension": dimension,
+                "spread": float(spread[dimension]),
+                "active": bool(spread[dimension] > 0.3 * spread.max()),
+                **{name: measure(leading_genes(found[name]), loadings[:, dimension]) for name in METHODS},
+            }
+        )
+    return rows

@@ -1,0 +1,118 @@
+"""Layers of several independent networks at once: every parameter has the model as its first dimension."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+MIN_SD = 1e-3  # keeps the log-likelihood finite, also in half precision
+
+
+class Linear(nn.Module):
+    """M affine maps, (M, n, inputs) -> (M, n, outputs).
+
+    Parameters
+    ----------
+    models, inputs, outputs
+        Sizes.
+    start
+        ``"xavier"`` normal weights or ``"zero"``; biases are 0.
+    """
+
+    def __init__(self, models: int, inputs: int, outputs: int, start: str = "xavier"):
+        super().__init__()
+        self.start = start
+        self.weight = nn.Parameter(torch.zeros(models, inputs, outputs))
+        self.bias = nn.Parameter(torch.zeros(models, 1, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply each model's map to its own rows."""
+        return torch.baddbmm(self.bias, x, self.weight)
+
+    def draw(self, model: int, generator: torch.Generator, inputs: int | None = None) -> None:
+        """Draw the starting weights of one model.
+
+        Parameters
+        ----------
+        model
+            Its place in the stack.
+        generator
+            Its own stream, so that they do not depend on the models beside it.
+        inputs
+            How many of the inputs it has; the others are padding, and their weights stay 0.
+        """
+        if self.start == "zero":
+            return
+        rows, outputs = inputs or self.weight.shape[1], self.weight.shape[2]
+        scale = math.sqrt(2 / (rows + outputs))
+        with torch.no_grad():
+            self.weight[model, :rows] = torch.randn(rows, outputs, generator=generator) * scale
+
+
+class Layers(nn.Module):
+    """Fully connected layers: ReLU after the first `relus`, none after the others."""
+
+    def __init__(self, models: int, sizes: Sequence[int], relus: int | None = None):
+        super().__init__()
+        pairs = list(pairwise(sizes))
+        self.relus = len(pairs) if relus is None else relus
+        self.layers = nn.ModuleList(Linear(models, before, after) for before, after in pairs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the last layer's values."""
+        for number, layer in enumerate(self.layers):
+            x = layer(x)
+            if number < self.relus:
+                x = functional.relu(x)
+        return x
+
+    def draw(self, model: int, generator: torch.Generator, inputs: int | None = None) -> None:
+        """Draw the starting weights of one model (`inputs` of the first layer are its own)."""
+        for number, layer in enumerate(self.layers):
+            layer.draw(model, generator, inputs if number == 0 else None)
+
+    def kernels(self) -> list[Tensor]:
+        """Return the weights that are penalised."""
+        return [layer.weight for layer in self.layers]
+
+
+class Encoder(nn.Module):
+    """Hidden layers and two heads: mean and standard deviation of a diagonal Gaussian posterior.
+
+    The standard deviation starts at ln 2 everywhere. With a `shortcut` a linear map of the input is added to
+    the mean, and the hidden layers' part of it starts at 0.
+    """
+
+    def __init__(self, models: int, inputs: int, hidden: Sequence[int], latent: int, shortcut: bool = False):
+        super().__init__()
+        self.hidden = Layers(models, [inputs, *hidden])
+        self.mean = Linear(models, hidden[-1], latent, start="zero" if shortcut else "xavier")
+        self.sd = Linear(models, hidden[-1], latent, start="zero")
+        self.direct = Linear(models, inputs, latent, start="zero") if shortcut else None
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation, (M, n, K) each."""
+        deep = self.hidden(x)
+        mean = self.mean(deep) if self.direct is None else self.mean(deep) + self.direct(x)
+        return mean, functional.softplus(self.sd(deep)) + MIN_SD
+
+    def draw(self, model: int, generator: torch.Generator, inputs: int | None = None) -> None:
+        """Draw the starting weights of one model."""
+        self.hidden.draw(model, generator, inputs)
+        self.mean.draw(model, generator)
+
+    @torch.no_grad()
+    def start_at(self, model: int, weights: Tensor, sd: Tensor) -> None:
+        """Let the linear part of one model start at `weights` (inputs, K), its deviations at `sd` (K,)."""
+        self.direct.weight[model, : len(weights)] = weights
+        self.sd.bias[model, 0] = inverse_softplus(sd)
+
+
+def inverse_softplus(values: Tensor) -> Tensor:
+    """Return what softplus makes `values` (positive) of."""
+    return values + torch.log(-torch.expm1(-values.clamp(min=MIN_SD)))

@@ -1,0 +1,156 @@
+"""What a siVAE is built and trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+MODELS = ("sivae", "sivae-linear", "vae", "vae-linear")
+LIKELIHOODS = ("gaussian", "nb")
+METRICS = ("dot", "cosine", "euclidean")
+
+
+@dataclass(frozen=True)
+class SivaeSettings:
+    """Settings of the model and its training; the keys of the configuration's section of the same names.
+
+    Parameters
+    ----------
+    model
+        ``"sivae"``; ``"sivae-linear"`` (mean = z . v + b); for comparison ``"vae"`` (one free weight vector
+        per gene instead of the feature-wise half) and ``"vae-linear"`` (mean = z . w + b).
+    likelihood
+        ``"gaussian"`` on scaled log expression or ``"nb"`` on counts.
+    latent
+        Dimensions K of cells and of genes.
+    hidden
+        Widths of the encoders' layers, input side first; the decoders mirror them.
+    shortcut
+        Add linear paths: from input to mean in both encoders, and the embeddings themselves to both
+        decoders' last layers, so that the mean is z . v + b plus what is not linear. The linear paths start
+        at probabilistic principal components, the rest at 0.
+    gamma
+        Weight of the interpretability term; 0 leaves it out.
+    interpretability
+        ``"squared"`` error (released code) or half of it (paper, eq. 13, up to a constant).
+    linear_bias
+        Add the genes' bias to z . v in that term (released code).
+    covariate_term
+        Add an effect of the covariates on each gene there (paper, eq. 23).
+    kl_feature
+        Weight of the genes' divergence: ``"elbo"``, their sum over the number of training cells (paper,
+        eq. 12), or ``"mean"`` over genes (released code).
+    gene_prior
+        Of the genes' embedding: ``"standard"`` normal (published), or normal of a variance that is fitted to
+        each dimension (``"relevance"``, as in Bishop's Bayesian PCA), which empties dimensions that carry
+        only noise.
+    sigma
+        Observation noise: one standard deviation per ``"cell"`` or per ``"gene"``.
+    feature_input, feature_dim
+        What the feature-wise encoder sees of a gene: its scores on the exact principal components of the
+        cells (``"pca"``, at most `feature_dim`) or its values in `feature_dim` cells drawn at random
+        (``"sample"``).
+    steps
+        Optimisation steps of the three parts: cells with free weights, genes on those weights, all. (0, 0, n)
+        trains all from the start.
+    batch_size, lr, decay, warmup, clip
+        Cells per step, Adam's learning rate, its factor per 1000 steps, steps of the linear KL warm-up, and
+        the gradient's largest norm in the second part.
+    anneal
+        Also lower the learning rate along half a cosine, to 0 at a part's last step.
+    averaging
+        Share of the running mean of the weights that a step of the last part keeps; what is validated and
+        read is that mean. 0 takes the weights themselves.
+    l2, l2_output, l2_feature
+        Penalties on the kernels of the cell-wise network, its free output weights, the feature-wise network.
+    input_dropout
+        Share of a cell's values hidden from its encoder in training.
+    held_out
+        Share of the cells held out.
+    validate_every, patience
+        Steps between looks at the held-out cells and how many without improvement end the training (0: never;
+        the last weights are then kept). Only the third part is looked at.
+    min_gain
+        A model whose held-out error is not lower than the null's by this share is flagged as collapsed.
+    """
+
+    model: str = "sivae"
+    likelihood: str = "gaussian"
+    latent: int = 16
+    hidden: tuple[int, ...] = (128, 64)
+    shortcut: bool = True
+    gamma: float = 0.05
+    interpretability: str = "squared"
+    linear_bias: bool = True
+    covariate_term: bool = True
+    kl_feature: str = "elbo"
+    gene_prior: str = "standard"
+    sigma: str = "cell"
+    feature_input: str = "pca"
+    feature_dim: int = 256
+    steps: tuple[int, int, int] = (0, 0, 300)
+    batch_size: int = 512
+    lr: float = 2e-3
+    decay: float = 0.9
+    anneal: bool = True
+    averaging: float = 0.98
+    warmup: int = 0
+    clip: float = 5.0
+    l2: float = 1e-2
+    l2_output: float = 1e-4
+    l2_feature: float = 1e-5
+    input_dropout: float = 0.7
+    held_out: float = 0.2
+    validate_every: int = 20
+    patience: int = 8
+    min_gain: float = 0.05
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
+        object.__setattr__(self, "steps", tuple(int(count) for count in self.steps))
+        known = {
+            "model": MODELS,
+            "likelihood": LIKELIHOODS,
+            "interpretability": ("squared", "half-squared"),
+            "kl_feature": ("elbo", "mean"),
+            "gene_prior": ("standard", "relevance"),
+            "sigma": ("cell", "gene"),
+            "feature_input": ("pca", "sample"),
+        }
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {values}")
+        if len(self.steps) != 3 or min(self.steps) < 0 or self.steps[2] < 1:
+            raise ValueError(f"steps is {self.steps}, not three numbers, the last at least 1")
+        if not self.hidden or min(self.hidden) < 1 or self.latent < 1:
+            raise ValueError(f"widths {self.hidden} and {self.latent} dimensions are not all at least 1")
+
+    @classmethod
+    def of(cls, settings: SivaeSettings | Mapping[str, Any]) -> SivaeSettings:
+        """Take settings as they are, or those of a mapping's items that belong here."""
+        if isinstance(settings, cls):
+            return settings
+        known = {item.name for item in fields(cls)}
+        return cls(**{key: value for key, value in settings.items() if key in known})
+
+    @property
+    def gene_wise(self) -> bool:
+        """Whether genes are encoded (siVAE), rather than given weights of their own (VAE)."""
+        return self.model.startswith("sivae")
+
+    @property
+    def linear(self) -> bool:
+        """Whether the mean is linear in the cells' embedding."""
+        return self.model.endswith("linear")
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the first two parts of the training are made: never with a start that needs none."""
+        return (
+            self.gene_wise
+            and not self.linear
+            and not self.shortcut
+            and self.steps[0] > 0
+            and self.steps[1] > 0
+        )

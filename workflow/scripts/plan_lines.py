@@ -1,0 +1,23 @@
+"""Share the cells of all lines out to bins and jobs, and choose the genes of the models."""
+
+import pandas as pd
+
+from panscape import adapter, sivae
+from panscape.files import write_tsv
+
+adapter.begin(snakemake)
+
+given, params = snakemake.input, snakemake.params
+plan, genes = sivae.plan_collection(
+    dict(zip(params.studies, given.counts, strict=True)),
+    dict(zip(params.studies, given.genes, strict=True)),
+    params.settings,
+    params.selection,
+    params.seed,
+    species=params.species,
+    columns=params.columns,
+    logged=params.logged,
+)
+write_tsv(plan.cells, snakemake.output.cells)
+write_tsv(pd.DataFrame({"gene": genes}), snakemake.output.genes)
+write_tsv(plan.lines, snakemake.output.lines)

@@ -1,0 +1,25 @@
+"""Train the models of a job's lines and read them."""
+
+import shutil
+
+from panscape import adapter, sivae
+from panscape.files import read_tsv
+
+adapter.begin(snakemake)
+
+given, params = snakemake.input, snakemake.params
+lines = read_tsv(given.lines, dtype=str)
+sivae.train_job(
+    sivae.job_cells(lines, read_tsv(given.cells, dtype=str), snakemake.wildcards.job),
+    dict(zip(params.studies, given.counts, strict=True)),
+    list(read_tsv(given.genes, dtype=str)["gene"]),
+    snakemake.output.folder,
+    params.settings,
+    params.seed,
+    normalisation=params.normalisation,
+    logged=params.logged,
+    threads=snakemake.threads,
+    gpus=snakemake.resources.get("gpu", 0),
+    checkpoint=params.checkpoint,
+)
+shutil.rmtree(params.checkpoint, ignore_errors=True)
