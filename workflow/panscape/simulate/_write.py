@@ -12,7 +12,8 @@ from panscape.counts import CountsWriter
 from panscape.files import atomic, write_tsv
 from panscape.log import Progress
 from panscape.simulate._design import System, coupling
-from panscape.simulate._draw import study
+from panscape.simulate._draw import Study, study
+from panscape.simulate._lines import LinesStudy
 
 AGE_GRID = 41
 
@@ -22,9 +23,31 @@ def write_study(system: System, name: str, path: str | Path) -> None:
 
     Needs the memory of one block of cells and of the annotations.
     """
+    drawn = study(system, name)
+    _write(drawn, path, {"X_activity": drawn.activity()})
+
+
+def write_lines(drawn: LinesStudy, path: str | Path) -> None:
+    """Write a study of lines as h5ad: counts in X, cells with line, phenotype and group in obs."""
+    _write(drawn, path, {})
+
+
+def write_lines_truth(drawn: LinesStudy, genes: str | Path, lines: str | Path, modules: str | Path) -> None:
+    """Write what was planted in a study of lines.
+
+    Each gene's module and role and each line's phenotype as TSV; the modules as a GMT file of gene sets.
+    """
+    write_tsv(drawn.genes, genes)
+    write_tsv(drawn.lines, lines)
+    inside = drawn.genes[drawn.genes["module"] != ""].groupby(["module", "role"], sort=False)["gene"]
+    with atomic(modules) as scratch:
+        rows = ["\t".join([name, role, *members]) for (name, role), members in inside]
+        scratch.write_text("\n".join(rows) + "\n")
+
+
+def _write(drawn: Study | LinesStudy, path: str | Path, obsm: dict[str, np.ndarray]) -> None:
     from anndata.io import write_elem
 
-    drawn = study(system, name)
     progress = Progress("cells", len(drawn.obs))
     with atomic(path) as scratch:
         with CountsWriter(scratch, drawn.shape[1]) as writer:
@@ -33,7 +56,7 @@ def write_study(system: System, name: str, path: str | Path) -> None:
                 progress.add(rows.stop - rows.start)
             writer.finish(drawn.obs, drawn.var)
         with h5py.File(scratch, "a") as file:
-            write_elem(file, "obsm", {"X_activity": drawn.activity()})
+            write_elem(file, "obsm", obsm)
 
 
 def write_truth(system: System, folder: str | Path) -> None:

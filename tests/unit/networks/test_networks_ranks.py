@@ -1,0 +1,205 @@
+"""Rank tests against scipy and against regressions of ranks written out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from panscape.networks import (
+    Controlled,
+    associate_genes,
+    benjamini_hochberg,
+    rank_sum,
+    read_phenotype,
+    rho_pvalue,
+    spearman,
+    spearman_pvalue,
+)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def phenotype_of(values, **kwargs):
+    found, reason = read_phenotype(pd.Series(values, name="y"), **kwargs)
+    assert reason == "" and found is not None
+    return found
+
+
+def test_spearman_is_scipys(rng):
+    x, y = rng.normal(size=(20, 14)), rng.integers(0, 5, 14)
+    expected = [stats.spearmanr(row, y) for row in x]
+    rho = spearman(x, y)
+    np.testing.assert_allclose(rho, [one.statistic for one in expected], atol=1e-12)
+    np.testing.assert_allclose(rho_pvalue(rho, 12), [one.pvalue for one in expected], rtol=1e-9)
+    np.testing.assert_allclose(spearman(x, np.stack([y, -y])), np.stack([rho, -rho], axis=1))
+    assert np.isnan(spearman(np.ones((1, 14)), y)).all()
+
+
+def test_small_samples_have_exact_p(rng):
+    x, y = rng.normal(size=(30, 6)), rng.normal(size=6)
+    options = {"permutation_type": "pairings", "n_resamples": np.inf}
+    exact = [
+        stats.permutation_test((row,), lambda one: stats.spearmanr(one, y).statistic, **options).pvalue
+        for row in x[:4]
+    ]
+    np.testing.assert_allclose(spearman_pvalue(spearman(x, y), 6)[:4], exact, atol=1e-9)
+    assert spearman_pvalue(np.array([1.0, np.nan]), 8)[0] == pytest.approx(2 / 40320)
+    assert np.isnan(spearman_pvalue(np.array([np.nan]), 8)[0])
+    np.testing.assert_allclose(spearman_pvalue(np.array([0.5]), 10), rho_pvalue(np.array([0.5]), 8))
+
+
+def test_rank_sum_is_scipys(rng):
+    x, case = rng.normal(size=(5, 12)), np.arange(12) < 5
+    x[4] = 1
+    expected = [stats.mannwhitneyu(row[case], row[~case]).pvalue for row in x[:4]]
+    found = rank_sum(x, case)
+    np.testing.assert_allclose(found[:4], expected)
+    assert np.isnan(found[4])
+
+
+def test_benjamini_hochberg_is_scipys_and_skips_missing(rng):
+    p = rng.random(30) ** 2
+    np.testing.assert_allclose(benjamini_hochberg(p), stats.false_discovery_control(p))
+    holes = np.insert(p, [3, 20], np.nan)
+    np.testing.assert_allclose(
+        benjamini_hochberg(holes)[np.isfinite(holes)], stats.false_discovery_control(p)
+    )
+    table = np.stack([p, p[::-1]], axis=1)
+    np.testing.assert_allclose(benjamini_hochberg(table)[:, 1], stats.false_discovery_control(p[::-1]))
+
+
+def residual(y, design):
+    design = np.column_stack([np.ones(len(y)), *design])
+    return y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+
+
+def test_partial_is_the_correlation_of_residuals_of_ranks(rng):
+    n = 20
+    x, own, shared, y = (
+        rng.normal(size=(6, n)),
+        rng.normal(size=(6, n)),
+        rng.normal(size=n),
+        rng.normal(size=n),
+    )
+    x += own + y * 0.5
+    found = Controlled(x, [own, shared]).rho(y)
+    for gene in range(6):
+        design = [stats.rankdata(own[gene]), stats.rankdata(shared)]
+        a, b = residual(stats.rankdata(x[gene]), design), residual(stats.rankdata(y), design)
+        assert found[gene] == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-10)
+
+
+def test_controls_that_are_constant_or_repeat_cost_no_freedom(rng):
+    x, y, one = rng.normal(size=(3, 24)), rng.normal(size=24), rng.normal(size=24)
+    plain = Controlled(x, [one])
+    same = Controlled(x, [one, np.ones(24), one * 2])
+    np.testing.assert_allclose(same.rho(y), plain.rho(y), atol=1e-10)
+    assert (same.freedom == plain.freedom).all() and plain.freedom[0] == 21
+
+
+def test_controls_are_limited_by_the_number_of_lines(rng):
+    x = rng.normal(size=(2, 8))
+    controlled = Controlled(x, [rng.normal(size=8)] * 4, ["mean", "detection", "depth", "n_cells"])
+    assert controlled.names == ("mean",)
+    assert Controlled(x[:, :4], [x[0, :4]], ["mean"]).names == ()
+
+
+def test_a_gene_that_is_its_control_is_not_tested(rng):
+    x, y = rng.normal(size=(1, 20)), rng.normal(size=20)
+    assert np.isnan(Controlled(x, [x * 3]).rho(y)).all()
+
+
+def null_pvalues(rng, repeats, n, kind):
+    """Return p of `repeats` independent genes with centrality that hangs on expression and not on y."""
+    mean = rng.normal(size=(repeats, n))
+    x = mean + rng.normal(size=(repeats, n))
+    y = np.arange(n) if kind == "continuous" else np.repeat(["case", "control"], [n // 2, n - n // 2])
+    controls = {"mean": mean, "depth": rng.normal(size=n)}
+    table, _ = associate_genes(x, phenotype_of(y), controls, range(repeats), permutations=99, rng=rng)
+    return table
+
+
+@pytest.mark.parametrize("kind", ["continuous", "groups"])
+@pytest.mark.parametrize("n", [12, 41])
+def test_type_one_error(rng, kind, n):
+    table = null_pvalues(rng, 4000, n, kind)
+    # the rank sum takes few values, so its level may be below the nominal one
+    low = 0.03 if kind == "groups" else 0.04
+    assert low <= (table["pvalue"] < 0.05).mean() <= 0.06
+    assert 0.04 <= (table["pvalue_partial"] < 0.05).mean() <= 0.06
+    assert low <= (table["pvalue_permuted"] <= 0.05).mean() <= 0.06
+
+
+def test_type_one_error_when_expression_follows_the_phenotype(rng):
+    n, repeats = 30, 3000
+    y = np.arange(n)
+    mean = y * 0.1 + rng.normal(size=(repeats, n))
+    x = mean + rng.normal(size=(repeats, n))
+    table, _ = associate_genes(x, phenotype_of(y), {"mean": mean}, range(repeats), permutations=9)
+    assert (table["pvalue"] < 0.05).mean() > 0.3
+    assert 0.03 <= (table["pvalue_partial"] < 0.05).mean() <= 0.07
+
+
+def test_bins_taken_for_samples_would_find_what_is_not_there(rng):
+    """The control: with several bins a line, tests on bins are far from their level; tests on lines hold."""
+    lines, repeats = 41, 600
+    bins = rng.integers(1, 6, lines)
+    owner = np.repeat(np.arange(lines), bins)
+    own = rng.normal(size=(repeats, lines))
+    values = own[:, owner] + 0.5 * rng.normal(size=(repeats, len(owner)))
+    y = rng.normal(size=(repeats, lines))
+    by_bin = rho_pvalue(np.diagonal(spearman(values, y[:, owner])), len(owner) - 2)
+    means = np.stack([values[:, owner == line].mean(axis=1) for line in range(lines)], axis=1)
+    by_line = rho_pvalue(np.diagonal(spearman(means, y)), lines - 2)
+    assert (by_bin < 0.05).mean() > 0.15
+    assert 0.03 <= (by_line < 0.05).mean() <= 0.07
+
+
+def test_calls(rng):
+    n = 30
+    y = np.linspace(0, 1, n)
+    mean = rng.normal(size=(3, n)) * 0.1
+    mean[1] += y * 3
+    x = np.stack([y + rng.normal(0, 0.1, n), mean[1] + rng.normal(0, 0.05, n), rng.normal(size=n)])
+    table, null = associate_genes(x, phenotype_of(y), {"mean": mean}, "abc", permutations=200, rng=rng)
+    assert table["call"].tolist() == ["connectivity", "with expression", ""]
+    assert table["rho_mean_expression"].abs().argmax() == 1
+    assert null["value"].tolist() == [2, 1] and (null["null_mean"] < 0.5).all()
+
+
+def test_missing_values_and_constant_genes_keep_their_rows(rng):
+    values = [None if at in (2, 5) else float(at) for at in range(14)]
+    x = rng.normal(size=(3, 14))
+    x[1] = 2
+    x[2, 0] = np.nan
+    phenotype = phenotype_of(values)
+    table, _ = associate_genes(x, phenotype, {"mean": x}, "abc", permutations=20, rng=rng)
+    assert table["gene"].tolist() == list("abc") and (table["n"] == 12).all()
+    assert table["pvalue"].isna().tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ([1.0] * 8, "all 8 lines have the value '1.0'"),
+        ([1, 2, None, None, None, None, None, 4], "3 lines have a value, networks.min_lines is 6"),
+        (list("abcdefgh"), "8 groups of 8 lines: text that tells lines apart"),
+        (list("aaaaaaab"), "a group has one line ('b')"),
+        ([None] * 8, "0 lines have a value"),
+    ],
+)
+def test_phenotypes_that_cannot_be_tested(values, reason):
+    found, why = read_phenotype(pd.Series(values, name="y"))
+    assert found is None and why.startswith(reason)
+
+
+def test_kinds_of_phenotypes():
+    assert phenotype_of([0, 1, 2, 3, 4, 5]).kind == "continuous"
+    assert phenotype_of([0, 1, 0, 1, 1, 1]).groups == ("0", "1")
+    found = phenotype_of(["case", "control", "", "case", "control", "case", "case"])
+    assert found.groups == ("control", "case") and found.n == 6 and found.two
+    three = phenotype_of(list("aabbcc"))
+    assert three.kind == "groups" and not three.testable

@@ -1,0 +1,83 @@
+"""The section of the report on networks of lines."""
+
+import made_lines
+import pandas as pd
+import pytest
+
+from panscape import files, networks, plot, simulate
+from panscape.networks import NetworkSettings
+from panscape.report import Results
+from panscape.report.sections.networks import SECTION, planted
+
+COLUMNS = ["phenotype", "group"]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    root = tmp_path_factory.mktemp("report")
+    drawn, _ = made_lines.write(root / "sivae")
+    truth = root / "truth" / "lines"
+    simulate.write_lines_truth(drawn, truth / "genes.tsv", truth / "lines.tsv", truth / "modules.gmt")
+    collection = networks.read_collection(networks.read_lines(root / "sivae" / "lines.tsv"), root / "sivae")
+    settings = NetworkSettings(
+        gene_sets=(str(truth / "modules.gmt"),), edge_sets=("A",), permutations=50, kernels=("cka",)
+    )
+    kernels = networks.kernel_names(settings)
+    compared = {
+        name: networks.compare_lines(collection, kernel, model, settings, COLUMNS, 0)
+        for name, (kernel, model) in kernels.items()
+    }
+    genes, gene_tests = networks.gene_tables(collection, settings, [*COLUMNS, "nowhere"], 0)
+    edges = networks.edge_tables(collection, settings, COLUMNS, 0)
+    tests = [table for _, _, table in compared.values()]
+    tables = {
+        "centrality.tsv": genes,
+        "gsea.tsv": networks.set_tables(collection, genes, settings, COLUMNS, 0)[0],
+        "set_edges.tsv": edges[1],
+        "tests.tsv": pd.concat([*tests, gene_tests, edges[3]]),
+        "reliability.tsv": networks.check_lines(collection, settings),
+    }
+    for name, table in tables.items():
+        files.write_tsv(table, root / "networks" / name)
+    own = {"tests": "tests", "genes": "centrality", "sets": "gsea", "reliability": "reliability"}
+    shown = {name: files.read_tsv(root / "networks" / f"{file}.tsv") for name, file in own.items()}
+    embeddings = {name: table for name, (_, table, _) in compared.items()}
+    for name, figure in networks.draw_networks(collection, embeddings, shown, settings, COLUMNS, kernels):
+        plot.save_figure(figure, root / "networks" / "figures" / name)
+    given = [path for path in root.rglob("*") if path.is_file()]
+    config = {
+        "networks": {"kernels": ["cka"], "controls": ["mean"], "permutations": 50, "fdr": 0.05},
+        "report": {},
+    }
+    return Results.of(root, given, config, named={"truth/lines/genes.tsv": truth / "genes.tsv"})
+
+
+def test_headline_names_the_genes(results):
+    (text,) = SECTION.headline(results)
+    assert "with phenotype" in text and "with group" in text and "tests on lines" in text
+
+
+def test_planted_modules_are_set_beside_what_is_found(results):
+    found = planted(results).set_index(["phenotype", "model", "role"])
+    assert found.loc[("phenotype", "siVAE", "loses"), "connectivity"] >= 8
+    assert found.loc[("phenotype", "siVAE", "moves"), "connectivity"] == 0
+
+
+def test_blocks(results):
+    blocks = SECTION.content(results)
+    captions = [block.caption for block in blocks if block.block == "table"]
+    assert any("Permuted phenotypes are the null" in text for text in captions)
+    assert any("Planted in the simulated lines" in text for text in captions)
+    skipped = next(block for block in blocks if block.block == "table" and "not tested" in block.caption)
+    assert any("nowhere" in row for row in skipped.rows)
+    pictures = [picture for block in blocks if block.block == "gallery" for picture in block.pictures]
+    assert len(pictures) == 4 and all(picture.caption for picture in pictures)
+
+
+def test_methods_name_the_settings(results):
+    (text,) = SECTION.methods(results)
+    assert "by cka" in text and "50 label permutations" in text and "with mean controlled" in text
+
+
+def test_without_its_files_the_section_is_left_out():
+    assert SECTION.optional and not SECTION.ran(Results.of(".", [], {}))

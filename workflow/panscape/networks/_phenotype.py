@@ -1,0 +1,112 @@
+"""The phenotypes of lines: what kind each is, and which lines have it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+# a group of one of these names comes first, so that "high" means the other one
+REFERENCE = (
+    "control",
+    "controls",
+    "ctrl",
+    "healthy",
+    "normal",
+    "reference",
+    "untreated",
+    "wild type",
+    "wt",
+    "no",
+)
+
+
+@dataclass(frozen=True)
+class Phenotype:
+    """A phenotype of lines.
+
+    Attributes
+    ----------
+    name
+        Its column.
+    kind
+        ``continuous`` or ``groups``.
+    known
+        (L,) bool: lines that have a value.
+    values
+        (n,) of the lines that have one: numbers, or the number of the group.
+    groups
+        Names of the groups, in the order of their numbers; empty for a continuous one.
+    """
+
+    name: str
+    kind: str
+    known: np.ndarray
+    values: np.ndarray
+    groups: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Return the number of lines with a value."""
+        return len(self.values)
+
+    @property
+    def two(self) -> bool:
+        """Tell whether there are exactly two groups, so that genes can be tested."""
+        return self.kind == "groups" and len(self.groups) == 2
+
+    @property
+    def testable(self) -> bool:
+        """Tell whether rank tests of genes apply: numbers, or two groups."""
+        return self.kind == "continuous" or self.two
+
+    def shuffled(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Return `count` permutations of the values, (count, n)."""
+        return rng.permuted(np.broadcast_to(self.values, (count, self.n)), axis=1)
+
+
+def read_phenotype(column: pd.Series, *, min_lines: int = 6) -> tuple[Phenotype | None, str]:
+    """Take a column of the table of lines as a phenotype.
+
+    Numbers of more than two values are continuous; two values, or text, make groups: controls (by their usual
+    names) first, then in alphabetical order. Of two groups the second counts as high.
+
+    Parameters
+    ----------
+    column
+        One value per line, NaN or empty where missing.
+    min_lines
+        Fewer lines with a value are not tested.
+
+    Returns
+    -------
+    The phenotype, or None, and why it is not used (empty if it is).
+    """
+    text = column.astype(object).where(column.notna(), None)
+    known = np.array([value is not None and str(value) != "" for value in text])
+    n = int(known.sum())
+    if n < min_lines:
+        return None, f"{n} lines have a value, networks.min_lines is {min_lines}"
+    numbers = pd.to_numeric(column[known].astype(str), errors="coerce")
+    given = column[known].astype(str)
+    if numbers.notna().all() and numbers.nunique() > 2:
+        return Phenotype(str(column.name), "continuous", known, numbers.to_numpy(float)), ""
+    labels = sorted(given.unique(), key=_natural)
+    if len(labels) < 2:
+        return None, f"all {n} lines have the value {labels[0]!r}"
+    if len(labels) > n // 2:
+        return None, f"{len(labels)} groups of {n} lines: text that tells lines apart, not groups"
+    small = given.value_counts().min()
+    if small < 2:
+        return None, f"a group has one line ({given.value_counts().idxmin()!r})"
+    codes = given.map({label: at for at, label in enumerate(labels)}).to_numpy(float)
+    return Phenotype(str(column.name), "groups", known, codes, tuple(labels)), ""
+
+
+def _natural(label: str) -> tuple:
+    first = label.strip().lower().replace("-", " ").replace("_", " ") not in REFERENCE
+    try:
+        return (first, 0, float(label), label)
+    except ValueError:
+        return (first, 1, 0.0, label)

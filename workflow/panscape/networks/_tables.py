@@ -1,0 +1,281 @@
+"""Tables of genes, gene sets, edges and known interactions of all models, as the workflow writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from panscape import seeds
+from panscape.gene_sets import read_gene_sets
+from panscape.log import logger
+from panscape.networks import _centrality, _edges, _gsea
+from panscape.networks._known import enrichment_of_edges
+from panscape.networks._phenotype import Phenotype
+from panscape.networks._rank import Controlled, spearman
+from panscape.networks._read import Collection
+from panscape.networks._run import read_phenotypes, skip, tests_table
+from panscape.networks._settings import NetworkSettings
+
+if TYPE_CHECKING:
+    from panscape.overlap import Network
+
+RANKINGS = {"raw": "rho", "controlled": "rho_partial"}
+NO_MITO = "no gene analysed starts with MT- (see preprocess.exclude_genes)"
+MANY = "more than two groups: genes and edges are tested for numbers and for two groups"
+
+
+def controls_of(collection: Collection, model: str) -> dict[str, np.ndarray]:
+    """Return what centrality may hang on: mean expression and detection, depth and cells of lines."""
+    return {
+        "mean": collection.centralities(model, "mean"),
+        "detection": collection.centralities(model, "detection"),
+        "depth": collection.lines["depth"].to_numpy(float),
+        "n_cells": collection.lines["n_cells"].to_numpy(float),
+    }
+
+
+def _centralities(collection: Collection, model: str, settings: NetworkSettings) -> np.ndarray:
+    column = "centrality_heldout" if settings.centrality == "heldout" else "centrality"
+    return collection.centralities(model, column)
+
+
+def gene_tables(
+    collection: Collection, settings: NetworkSettings, columns: Sequence[str], seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Test every gene of every model against every phenotype.
+
+    Returns
+    -------
+    genes
+        Columns of ``_centrality.COLUMNS``; by phenotype, model and p.
+    tests
+        Numbers of genes found beside their null, and what was skipped.
+    """
+    phenotypes, skipped = read_phenotypes(collection.lines, columns, settings)
+    tables, rows = [], [row | {"part": "genes"} for row in skipped.to_dict("records")]
+    for model in settings.models:
+        centrality = _centralities(collection, model, settings)
+        controls = controls_of(collection, model)
+        for phenotype in phenotypes:
+            if not phenotype.testable:
+                rows.append(skip("genes", phenotype.name, MANY, model=model, n=phenotype.n))
+                continue
+            table, null = _centrality.associate_genes(
+                centrality,
+                phenotype,
+                controls,
+                collection.genes,
+                use=settings.controls,
+                permutations=settings.permutations,
+                rng=seeds.stream(seed, "networks", "genes", model, phenotype.name),
+                fdr=settings.fdr,
+            )
+            tables.append(table.assign(model=model).sort_values(["pvalue", "gene"], kind="stable"))
+            rows += null.assign(part="genes", model=model).to_dict("records")
+    empty = pd.DataFrame(columns=_centrality.COLUMNS)
+    genes = pd.concat(tables, ignore_index=True)[_centrality.COLUMNS] if tables else empty
+    return genes, tests_table(rows)
+
+
+def library_sets(paths: Sequence[str], genes: Sequence[str], mito: bool) -> dict[str, dict[str, list[str]]]:
+    """Return library (name of its file) -> term -> genes; mitochondrial genes are a library of their own."""
+    found = {Path(path).stem: read_gene_sets(path) for path in paths}
+    own = _gsea.mito_set(genes) if mito else {}
+    return found | ({"mitochondrial": own} if own else {})
+
+
+def set_tables(
+    collection: Collection, genes: pd.DataFrame, settings: NetworkSettings, columns: Sequence[str], seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Run GSEA on the genes' associations, without and with controls.
+
+    Parameters
+    ----------
+    genes
+        From :func:`gene_tables`.
+
+    Returns
+    -------
+    sets
+        Columns of ``_gsea.COLUMNS``.
+    tests
+        What was skipped and why.
+    """
+    phenotypes, _ = read_phenotypes(collection.lines, columns, settings)
+    libraries = library_sets(settings.gene_sets, collection.genes, settings.mito_set)
+    tables, rows = [], []
+    if not libraries:
+        rows.append(skip("gene sets", "", f"networks.gene_sets names no file and {NO_MITO}"))
+    for model in settings.models if libraries else ():
+        centrality = _centralities(collection, model, settings)
+        controls = controls_of(collection, model)
+        for phenotype in phenotypes:
+            own = genes[(genes["model"] == model) & (genes["phenotype"] == phenotype.name)]
+            if own.empty:
+                continue
+            for ranking, column in RANKINGS.items():
+                values = own.set_index("gene")[column].reindex(collection.genes)
+                null = _shuffler(centrality, controls, phenotype, settings, ranking, seed)
+                for library, sets in libraries.items():
+                    if settings.ranking == "absolute":
+                        values = values.abs()
+                    table, reason = _gsea.prerank(
+                        values,
+                        sets,
+                        library=library,
+                        min_size=settings.gsea_sizes[0],
+                        max_size=settings.gsea_sizes[1],
+                        permutations=settings.gsea_permutations,
+                        seed=seeds.derive(seed, "networks", "gsea", model, phenotype.name, ranking, library),
+                        shuffled=null,
+                        label_permutations=min(settings.permutations, 200),
+                    )
+                    if reason:
+                        rows.append(skip(f"gene sets {library}", phenotype.name, reason, model=model))
+                    else:
+                        labels = {
+                            "phenotype": phenotype.name,
+                            "model": model,
+                            "ranking": ranking,
+                            "n": phenotype.n,
+                        }
+                        tables.append(table.assign(**labels))
+    empty = pd.DataFrame(columns=_gsea.COLUMNS)
+    found = pd.concat(tables, ignore_index=True)[_gsea.COLUMNS] if tables else empty
+    return found, tests_table(rows)
+
+
+def _shuffler(centrality, controls, phenotype: Phenotype, settings: NetworkSettings, ranking: str, seed: int):
+    """Return the function that ranks all genes under label permutations."""
+    known = phenotype.known
+    own = {name: np.asarray(value)[..., known] for name, value in controls.items()}
+    names = [name for name in settings.controls if name in own]
+
+    def shuffled(count: int) -> np.ndarray:
+        rng = seeds.stream(seed, "networks", "gsea", "labels", phenotype.name)
+        labels = phenotype.shuffled(count, rng)
+        x = centrality[:, known]
+        if ranking == "raw":
+            found = spearman(x, labels).T
+        else:
+            found = Controlled(x, [own[name] for name in names], names).rho(labels).T
+        return np.abs(found) if settings.ranking == "absolute" else found
+
+    return shuffled
+
+
+def edge_tables(
+    collection: Collection, settings: NetworkSettings, columns: Sequence[str], seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Test the edges inside and between the chosen gene sets, and list the edges of groups.
+
+    Returns
+    -------
+    edges, sets, groups
+        Columns of ``_edges.EDGE_COLUMNS``, ``SET_COLUMNS`` and ``GROUP_COLUMNS``.
+    tests
+        Nulls, and what was skipped.
+    """
+    phenotypes, _ = read_phenotypes(collection.lines, columns, settings)
+    chosen, rows = edge_sets(collection.genes, settings)
+    kinds = {"edges": _edges.EDGE_COLUMNS, "sets": _edges.SET_COLUMNS, "groups": _edges.GROUP_COLUMNS}
+    tables: dict[str, list[pd.DataFrame]] = {kind: [] for kind in kinds}
+    for model in settings.models if phenotypes else ():
+        table = _edges.edge_table(collection.graphs(model), collection.genes)
+        means = collection.centralities(model, "mean")
+        for phenotype in phenotypes:
+            rng = seeds.stream(seed, "networks", "edges", model, phenotype.name)
+            if phenotype.testable and chosen:
+                edges = _edges.associate_edges(
+                    table, chosen, phenotype, presence=settings.edge_presence, means=means
+                )
+                tables["edges"].append(edges.assign(model=model))
+                if edges.empty:
+                    reason = "no edge inside or between the sets is in enough lines, and missing in enough"
+                    rows.append(skip("edges", phenotype.name, reason, model=model, n=phenotype.n))
+                sets = _edges.associate_sets(
+                    table, chosen, phenotype, permutations=settings.permutations, rng=rng, means=means
+                )
+                tables["sets"].append(sets.assign(model=model))
+            if phenotype.kind == "groups":
+                groups, null = _edges.group_edges(
+                    table,
+                    phenotype,
+                    share=settings.group_share,
+                    permutations=min(settings.permutations, 200),
+                    rng=rng,
+                )
+                tables["groups"].append(groups.assign(model=model))
+                rows.append(null | {"part": "edges of groups", "model": model})
+    found = [
+        pd.concat(parts, ignore_index=True)[kinds[kind]] if parts else pd.DataFrame(columns=kinds[kind])
+        for kind, parts in tables.items()
+    ]
+    return found[0], found[1], found[2], tests_table(rows)
+
+
+def edge_sets(genes: Sequence[str], settings: NetworkSettings) -> tuple[dict[str, list[str]], list[dict]]:
+    """Return the sets whose edges are tested, with their genes among those analysed, and what is missing.
+
+    Without `edge_sets` these are the mitochondrial genes, where there are any.
+    """
+    known: dict[str, list[str]] = {}
+    for sets in library_sets(settings.gene_sets, genes, settings.mito_set).values():
+        known |= {term: members for term, members in sets.items() if term not in known}
+    wanted = settings.edge_sets or tuple(name for name in (_gsea.MITO,) if name in known)
+    here, found, rows = set(genes), {}, []
+    if not wanted:
+        rows.append(skip("edges", "", f"networks.edge_sets names no set and {NO_MITO}"))
+    for name in wanted:
+        members = [gene for gene in known.get(name, ()) if gene in here]
+        if len(members) < 2:
+            reason = (
+                f"{len(members)} genes of the set {name} are analysed" if name in known else f"no set {name}"
+            )
+            logger.warning("networks.edge_sets: %s", reason)
+            rows.append(skip(f"edges of {name}", "", reason))
+        else:
+            found[name] = members
+    return found, rows
+
+
+def known_table(collection: Collection, models: Sequence[str], networks: Sequence[Network]) -> pd.DataFrame:
+    """Return the odds ratio of known interactions among the edges of each line's bins.
+
+    Columns: line, bin, model, network, then those of :func:`enrichment_of_edges`.
+    """
+    rows = []
+    for at, file in enumerate(collection.files):
+        for model in models:
+            bins = collection.whole(at)
+            for name, graph in zip(bins, file.graphs(model, bins), strict=True):
+                for network in networks:
+                    labels = {"line": file.name, "bin": name, "model": model, "network": network.name}
+                    rows.append(labels | enrichment_of_edges(graph, collection.genes, network))
+    return pd.DataFrame(rows)
+
+
+def figure_genes(
+    genes: pd.DataFrame,
+    sets: pd.DataFrame,
+    libraries: Mapping[str, Mapping[str, Sequence[str]]],
+    chosen: str | None,
+) -> tuple[str, list[str]]:
+    """Return the set whose network is drawn: the chosen one, the best set of GSEA, or the best genes.
+
+    Returns
+    -------
+    Its title and genes (empty where nothing is to be drawn).
+    """
+    known = {term: list(members) for group in libraries.values() for term, members in group.items()}
+    if chosen is not None:
+        return chosen, known.get(chosen, [])
+    best = sets[(sets["model"] == "sivae") & (sets["ranking"] == "controlled")].sort_values(["pvalue", "fdr"])
+    if len(best):
+        return str(best["term"].iloc[0]), known[best["term"].iloc[0]]
+    own = genes[genes["model"] == "sivae"].sort_values("pvalue")
+    return "genes of smallest p", list(dict.fromkeys(own["gene"]))[:20]

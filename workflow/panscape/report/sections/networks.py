@@ -1,0 +1,219 @@
+"""Gene networks of lines: how they compare and what follows a phenotype."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from panscape.report._blocks import Block, Gallery, Heading, Paragraph, table
+from panscape.report._format import fixed, listing, plural
+from panscape.report._results import Results, caption
+from panscape.report._section import Section
+
+FOLDER = "networks"
+GENES, SETS, TESTS = f"{FOLDER}/centrality.tsv", f"{FOLDER}/gsea.tsv", f"{FOLDER}/tests.tsv"
+RELIABILITY, EDGES = f"{FOLDER}/reliability.tsv", f"{FOLDER}/set_edges.tsv"
+KNOWN = f"{FOLDER}/known.tsv"
+FIGURES = {
+    "lines": "Lines by their networks",
+    "genes": "Genes whose centrality follows the phenotype",
+    "networks": "The network of a gene set in several lines",
+    "reliability": "Reliability of the lines' networks",
+}
+MODELS = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson"}
+_TITLES = {
+    "part": "comparison", "null_mean": "by chance", "null_sd": "± sd", "null_95": "95 % of chance below",
+    "pvalue": "p", "fdr": "FDR", "rho": "ρ", "rho_partial": "ρ, controlled", "fdr_partial": "FDR, controlled",
+    "rho_mean_expression": "ρ of mean expression", "pvalue_labels": "p, labels permuted", "nes": "NES",
+    "pvalue_permuted": "p, labels permuted", "set_a": "set", "set_b": "and", "odds_ratio": "odds ratio",
+}  # fmt: skip
+
+
+def genes(results: Results) -> pd.DataFrame:
+    """Return the genes' associations, `call` filled."""
+    found = results.table(GENES, dtype={"gene": str, "phenotype": str, "model": str, "call": str})
+    return found.assign(call=found["call"].fillna(""))
+
+
+def planted(results: Results) -> pd.DataFrame | None:
+    """Return how many genes of each planted role are called, or None where nothing was planted."""
+    truths = [name for name in results.named if name.startswith("truth/") and name.endswith("/genes.tsv")]
+    if not truths:
+        return None
+    truth = pd.concat([results.table(name, dtype={"gene": str, "role": str}) for name in truths])
+    found = genes(results)
+    # groups are cut from the phenotype that was planted, so that its genes are what both should find
+    joined = found.merge(truth[["gene", "role"]].drop_duplicates("gene"), on="gene")
+    rows = joined.groupby(["phenotype", "model", "role"], sort=False)
+    counted = rows["call"].agg(
+        genes="size",
+        connectivity=lambda call: int((call == "connectivity").sum()),
+        expression=lambda call: int((call == "with expression").sum()),
+    )
+    return counted.reset_index().replace({"model": MODELS})
+
+
+def _headline(results: Results) -> list[str]:
+    found = genes(results)
+    own = found[(found["model"] == "sivae") & (found["call"] == "connectivity")]
+    if found.empty:
+        return ["Networks of lines were compared; no phenotype could be tested."]
+    parts = [
+        f"{plural(int((own['phenotype'] == name).sum()), 'gene')} with {name}"
+        for name in dict.fromkeys(found["phenotype"])
+    ]
+    return [
+        f"By siVAE's networks, the connectivity of {listing(parts)} changes beyond mean expression, "
+        "detection, depth and cell number (tests on lines)."
+    ]
+
+
+def _blocks(results: Results) -> list[Block]:
+    limit = results.settings("report").get("table_rows", 20)
+    tests = results.table(TESTS, dtype={"part": str, "model": str, "phenotype": str, "status": str})
+    done = tests[tests["status"] == "tested"]
+    skipped = tests[tests["status"] != "tested"]
+    maps = done[done["statistic"].isin(["permanova", "mantel", "pc1"])].replace({"model": MODELS})
+    columns = ["part", "model", "phenotype", "statistic", "value", "null_mean", "null_sd", "pvalue", "n"]
+    blocks: list[Block] = [
+        Paragraph(
+            "Every line has a network of its own, trained on bins of equal size. All tests take lines, "
+            "not bins or cells, as samples. PCA loadings and Pearson networks of the same cells are beside "
+            "siVAE."
+        ),
+        Gallery((_picture(results, "lines"), _picture(results, "reliability"))),
+        *_flags(results),
+        table(
+            maps[columns],
+            titles=_TITLES,
+            caption="Do lines of similar phenotype have similar networks? Permuted phenotypes are the null.",
+            file=TESTS,
+        ),
+        Heading("Genes"),
+        Gallery((_picture(results, "genes"), _picture(results, "networks"))),
+        *_gene_tables(results, done, limit),
+    ]
+    blocks += _set_tables(results, limit)
+    if len(skipped):
+        rows = skipped[["part", "model", "phenotype", "status"]].fillna("").drop_duplicates()
+        text = "What was not tested, and why."
+        blocks.append(table(rows, titles=_TITLES, caption=text, file=TESTS, limit=limit))
+    return blocks
+
+
+def _picture(results: Results, name: str):
+    return results.picture(f"{FOLDER}/figures/{name}", FIGURES[name], caption=caption(f"networks_{name}"))
+
+
+def _flags(results: Results) -> list[Block]:
+    found = results.table(RELIABILITY, dtype={"line": str, "model": str, "flag": str})
+    own = found[(found["model"] == "sivae") & (found["measure"] == "neighbours")]
+    blocks: list[Block] = []
+    for flag, text in (
+        ("unreliable", "The network of {} does not repeat itself in parts of the line's own cells: read what "
+         "concerns it with caution."),
+        (
+            "collapsed",
+            "The model of {} has collapsed: it explains next to nothing of the line's expression. Its "
+            "network means nothing.",
+        ),
+        ("not distinct", "The network of {} is no more alike between parts of the line than between lines."),
+        ("unknown", "The reliability of {} is not known: one bin, and no halves were trained."),
+    ):  # fmt: skip
+        lines = own.loc[own["flag"] == flag, "line"].tolist()
+        if lines:
+            shown = listing(lines[:10]) + (f" and {len(lines) - 10} more" if len(lines) > 10 else "")
+            blocks.append(
+                Paragraph(text.format(shown), "warning" if flag in ("unreliable", "collapsed") else "note")
+            )
+    return blocks
+
+
+def _gene_tables(results: Results, done: pd.DataFrame, limit: int) -> list[Block]:
+    found = genes(results)
+    if found.empty:
+        return [Paragraph("No phenotype could be tested.", "warning")]
+    null = done[done["part"] == "genes"].replace({"model": MODELS})
+    shown = ["model", "phenotype", "statistic", "value", "null_mean", "null_95", "pvalue", "n"]
+    blocks: list[Block] = [
+        table(
+            null[shown],
+            titles=_TITLES,
+            caption="Number of genes found, beside what permuted phenotypes give.",
+            file=TESTS,
+        )
+    ]
+    truth = planted(results)
+    if truth is not None:
+        titles = {"expression": "with expression only"}
+        text = (
+            "Planted in the simulated lines: genes of the role loses lose connectivity and keep their "
+            "means, those of moves change in their means only."
+        )
+        blocks.append(table(truth, titles=titles, caption=text, limit=60))
+    columns = ["gene", "phenotype", "rho", "fdr", "rho_partial", "fdr_partial", "rho_mean_expression", "call"]
+    own = found[(found["model"] == "sivae") & (found["call"] != "")]
+    caption_ = "Genes whose centrality in siVAE follows a phenotype."
+    blocks.append(table(own[columns], titles=_TITLES, caption=caption_, file=GENES, limit=limit))
+    return blocks
+
+
+def _set_tables(results: Results, limit: int) -> list[Block]:
+    blocks: list[Block] = []
+    sets = results.table(SETS, dtype={"term": str, "model": str, "phenotype": str, "library": str})
+    own = sets[sets["model"] == "sivae"].sort_values(["pvalue", "fdr"], kind="stable")
+    if len(own):
+        columns = ["term", "phenotype", "ranking", "size", "nes", "pvalue", "fdr", "pvalue_labels"]
+        text = (
+            "Gene sets at the ends of siVAE's associations. p and FDR take genes for independent; p of "
+            "permuted labels does not."
+        )
+        blocks.append(table(own[columns], titles=_TITLES, caption=text, file=SETS, limit=limit))
+    edges = results.table(EDGES, dtype={"set_a": str, "set_b": str, "model": str, "phenotype": str})
+    if len(edges):
+        columns = ["set_a", "set_b", "phenotype", "model", "edges", "rho", "fdr", "fdr_partial"]
+        text = "Numbers of edges inside and between gene sets against the phenotype."
+        shown = edges[columns].replace({"model": MODELS})
+        blocks.append(table(shown, titles=_TITLES, caption=text, file=EDGES, limit=limit))
+    if results.has(KNOWN):
+        known = results.table(KNOWN, dtype={"line": str, "model": str, "network": str})
+        mean = known.groupby(["network", "model"], sort=False)[["odds_ratio", "low", "high"]].median()
+        text = "Odds ratio of known interactions among the lines' edges (median over lines, with interval)."
+        shown = mean.reset_index().replace({"model": MODELS})
+        blocks.append(table(shown, titles=_TITLES, caption=text, file=KNOWN))
+    return blocks
+
+
+def _methods(results: Results) -> list[str]:
+    used = results.settings(FOLDER)
+    kernels = listing([str(name) for name in used.get("kernels", [])])
+    controls = listing([str(name).replace("_", " ") for name in used.get("controls", [])])
+    return [
+        f"Networks of lines were compared by {kernels}, averaged over bins, and tested against phenotypes by "
+        f"PERMANOVA, Mantel's test and the first axis ({used.get('permutations')} label permutations). Each "
+        "gene's centrality, averaged over a line's bins, was correlated with the phenotype over lines "
+        f"(Spearman; rank-sum test for two groups), also with {controls} controlled (partial rank "
+        f"correlation), at a false discovery rate of {fixed(used.get('fdr', 0.05), 2)} (Benjamini and "
+        "Hochberg). Gene sets were ranked with gseapy's prerank."
+    ]
+
+
+SECTION = Section(
+    FOLDER,
+    "Networks of lines",
+    (GENES, TESTS),
+    _blocks,
+    headline=_headline,
+    methods=_methods,
+    references=(
+        "Choi Y, Li R, Quon G. siVAE: interpretable deep generative models for single-cell "
+        "transcriptomes. Genome Biology 24, 29 (2023).",
+        "Shervashidze N et al. Weisfeiler-Lehman graph kernels. Journal of Machine Learning Research 12, "
+        "2539 (2011).",
+        "Kornblith S et al. Similarity of neural network representations revisited. ICML (2019).",
+        "Anderson MJ. A new method for non-parametric multivariate analysis of variance. Austral Ecology "
+        "26, 32 (2001).",
+        "Fang Z, Liu X, Peltz G. GSEApy: a comprehensive package for performing gene set enrichment "
+        "analysis in Python. Bioinformatics 39, btac757 (2023).",
+    ),
+    optional=True,
+)

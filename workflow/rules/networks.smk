@@ -1,0 +1,302 @@
+"""Compare the gene networks of lines with each other and with the lines' phenotypes.
+
+REQUIRED INPUTS
+    results/{collection}/sivae/lines.tsv                the lines, their cells and phenotypes
+    results/{collection}/sivae/{line}/                  genes.tsv.gz, embedding.h5ad, graph*.npz
+    the GMT files of networks.gene_sets, the edge lists of overlap.networks
+OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the baselines)
+    results/{collection}/networks/{kernel}/similarity.tsv   line x line
+    results/{collection}/networks/{kernel}/embedding.tsv    line, axis_1 ..., phenotypes
+    results/{collection}/networks/{kernel}/tests.tsv        association with the phenotypes beside permutations
+    results/{collection}/networks/reliability.tsv    line, model, source, parts, measure, within, others, rank, flag
+    results/{collection}/networks/centrality.tsv     gene, phenotype, model, rho, pvalue, fdr, rho_partial ...
+    results/{collection}/networks/gsea.tsv           term, library, phenotype, model, ranking, nes, pvalue, fdr ...
+    results/{collection}/networks/edges.tsv          gene_a, gene_b, set_a, set_b, phenotype, model, rho, fdr ...
+    results/{collection}/networks/set_edges.tsv      set_a, set_b, phenotype, model, edges, rho, fdr ...
+    results/{collection}/networks/group_edges.tsv.gz gene_a, gene_b, phenotype, group, share, share_others ...
+    results/{collection}/networks/known.tsv          line, bin, model, network, odds_ratio, low, high ...
+    results/{collection}/networks/tests.tsv          all nulls, and what was skipped and why
+    results/{collection}/networks/figures/
+"""
+
+from panscape import figures
+
+from panscape.networks import kernel_names, phenotype_columns
+
+NETWORK_INPUTS = [
+    f"results/{{collection}}/sivae/{{line}}/{name}"
+    for name in (
+        "models.tsv",
+        "genes.tsv.gz",
+        "embedding.h5ad",
+        "graph.npz",
+        "graph_pca.npz",
+        "graph_pearson.npz",
+    )
+]
+NETWORK_KERNELS = list(kernel_names(config["networks"]))
+NETWORK_FIGURES = {
+    "lines": "Lines by their networks",
+    "genes": "Genes whose centrality follows the phenotype",
+    "reliability": "Reliability of the lines' networks",
+    "networks": "The network of a gene set in several lines",
+}
+
+
+rule compare_lines:
+    """Compare all lines by one kernel, map them, and test the map against the phenotypes."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+    output:
+        similarity="results/{collection}/networks/{kernel}/similarity.tsv",
+        embedding="results/{collection}/networks/{kernel}/embedding.tsv",
+        tests="results/{collection}/networks/{kernel}/tests.tsv",
+    log:
+        "logs/{collection}/networks/{kernel}/compare_lines.log",
+    benchmark:
+        "benchmarks/{collection}/networks/{kernel}/compare_lines.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("compare_lines", "mem_mb", use="sivae"),
+        runtime=needs("compare_lines", "runtime", use="sivae"),
+    params:
+        settings=config["networks"],
+        phenotypes=phenotype_columns(config),
+        seed=config["seed"],
+        code=code_digest("compare_lines"),
+    script:
+        "../scripts/compare_lines.py"
+
+
+rule check_lines:
+    """Say how far each line's network repeats itself in bins or halves of its cells."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+    output:
+        reliability="results/{collection}/networks/reliability.tsv",
+    log:
+        "logs/{collection}/networks/check_lines.log",
+    benchmark:
+        "benchmarks/{collection}/networks/check_lines.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("check_lines", "mem_mb", use="sivae"),
+        runtime=needs("check_lines", "runtime", use="sivae"),
+    params:
+        settings=config["networks"],
+        code=code_digest("check_lines"),
+    script:
+        "../scripts/check_lines.py"
+
+
+rule associate_genes:
+    """Test every gene's centrality against the phenotypes of the lines, with and without controls."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+    output:
+        genes="results/{collection}/networks/centrality.tsv",
+        tests=temp("results/{collection}/networks/centrality_tests.tsv"),
+    log:
+        "logs/{collection}/networks/associate_genes.log",
+    benchmark:
+        "benchmarks/{collection}/networks/associate_genes.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("associate_genes", "mem_mb", use="sivae"),
+        runtime=needs("associate_genes", "runtime", use="sivae"),
+    params:
+        settings=config["networks"],
+        phenotypes=phenotype_columns(config),
+        seed=config["seed"],
+        code=code_digest("associate_genes"),
+    script:
+        "../scripts/associate_genes.py"
+
+
+rule rank_sets:
+    """Find the gene sets at the ends of the genes' associations."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        genes="results/{collection}/networks/centrality.tsv",
+        sets=config["networks"]["gene_sets"],
+    output:
+        sets="results/{collection}/networks/gsea.tsv",
+        tests=temp("results/{collection}/networks/gsea_tests.tsv"),
+    log:
+        "logs/{collection}/networks/rank_sets.log",
+    benchmark:
+        "benchmarks/{collection}/networks/rank_sets.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("rank_sets", "mem_mb", use="sivae"),
+        runtime=needs("rank_sets", "runtime", use="sivae"),
+    params:
+        settings=config["networks"],
+        phenotypes=phenotype_columns(config),
+        seed=config["seed"],
+        code=code_digest("rank_sets"),
+    script:
+        "../scripts/rank_sets.py"
+
+
+rule associate_edges:
+    """Test the edges inside and between gene sets, and list the edges of groups of lines."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        sets=config["networks"]["gene_sets"],
+    output:
+        edges="results/{collection}/networks/edges.tsv",
+        sets="results/{collection}/networks/set_edges.tsv",
+        groups="results/{collection}/networks/group_edges.tsv.gz",
+        tests=temp("results/{collection}/networks/edge_tests.tsv"),
+    log:
+        "logs/{collection}/networks/associate_edges.log",
+    benchmark:
+        "benchmarks/{collection}/networks/associate_edges.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("associate_edges", "mem_mb", use="sivae"),
+        runtime=needs("associate_edges", "runtime", use="sivae"),
+    params:
+        settings=config["networks"],
+        phenotypes=phenotype_columns(config),
+        seed=config["seed"],
+        code=code_digest("associate_edges"),
+    script:
+        "../scripts/associate_edges.py"
+
+
+rule score_edges:
+    """Say how many edges of each line's network are known interactions."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        networks=[network["path"] for network in config["overlap"]["networks"]],
+    output:
+        known="results/{collection}/networks/known.tsv",
+    log:
+        "logs/{collection}/networks/score_edges.log",
+    benchmark:
+        "benchmarks/{collection}/networks/score_edges.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("score_edges", "mem_mb", use="sivae"),
+        runtime=needs("score_edges", "runtime", use="sivae"),
+    params:
+        settings=config["networks"],
+        names=[network["name"] for network in config["overlap"]["networks"]],
+        code=code_digest("score_edges"),
+    script:
+        "../scripts/score_edges.py"
+
+
+rule collect_tests:
+    """Put the nulls of all comparisons together, and what was skipped and why."""
+    input:
+        kernels=expand(
+            "results/{{collection}}/networks/{kernel}/tests.tsv",
+            kernel=NETWORK_KERNELS,
+        ),
+        genes="results/{collection}/networks/centrality_tests.tsv",
+        sets="results/{collection}/networks/gsea_tests.tsv",
+        edges="results/{collection}/networks/edge_tests.tsv",
+    output:
+        tests="results/{collection}/networks/tests.tsv",
+    log:
+        "logs/{collection}/networks/collect_tests.log",
+    benchmark:
+        "benchmarks/{collection}/networks/collect_tests.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("collect_tests", "mem_mb", use="sivae"),
+        runtime=needs("collect_tests", "runtime", use="sivae"),
+    params:
+        code=code_digest("collect_tests"),
+    script:
+        "../scripts/collect_tests.py"
+
+
+rule plot_networks:
+    """Draw the maps of lines, the genes, the reliability, and the network of a gene set in several lines."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        embeddings=expand(
+            "results/{{collection}}/networks/{kernel}/embedding.tsv",
+            kernel=NETWORK_KERNELS,
+        ),
+        tests="results/{collection}/networks/tests.tsv",
+        genes="results/{collection}/networks/centrality.tsv",
+        sets="results/{collection}/networks/gsea.tsv",
+        reliability="results/{collection}/networks/reliability.tsv",
+        libraries=config["networks"]["gene_sets"],
+    output:
+        png=[
+            report(
+                f"results/{{collection}}/networks/figures/{name}.png",
+                caption=f"../report/networks_{name}.rst",
+                category="8 Networks",
+                labels={"figure": title},
+            )
+            for name, title in NETWORK_FIGURES.items()
+        ],
+        others=expand(
+            "results/{{collection}}/networks/figures/{name}.{kind}",
+            name=NETWORK_FIGURES,
+            kind=figures.formats(config)[1:],
+        ),
+    log:
+        "logs/{collection}/networks/plot_networks.log",
+    benchmark:
+        "benchmarks/{collection}/networks/plot_networks.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("plot_networks", "mem_mb", use="sivae"),
+        runtime=needs("plot_networks", "runtime", use="sivae"),
+    params:
+        settings=config["networks"],
+        phenotypes=phenotype_columns(config),
+        kernels=NETWORK_KERNELS,
+        formats=figures.formats(config),
+        code=code_digest("plot_networks"),
+    script:
+        "../scripts/plot_networks.py"
+
+
+# what the target and the report take
+NETWORK_RESULTS = [
+    *expand(
+        "results/{{collection}}/networks/{kernel}/similarity.tsv",
+        kernel=NETWORK_KERNELS,
+    ),
+    rules.check_lines.output.reliability,
+    rules.associate_genes.output.genes,
+    rules.rank_sets.output.sets,
+    rules.associate_edges.output.edges,
+    rules.associate_edges.output.sets,
+    rules.associate_edges.output.groups,
+    *(rules.score_edges.output if config["overlap"]["networks"] else []),
+    rules.collect_tests.output.tests,
+    *rules.plot_networks.output,
+]

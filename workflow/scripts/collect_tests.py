@@ -1,0 +1,12 @@
+"""Put the tests of all comparisons of lines together."""
+
+import pandas as pd
+
+from panscape import adapter
+from panscape.files import read_tsv, write_tsv
+
+adapter.begin(snakemake)
+
+given = snakemake.input
+tables = [read_tsv(path, dtype=str) for path in (*given.kernels, given.genes, given.sets, given.edges)]
+write_tsv(pd.concat(tables), snakemake.output.tests)
