@@ -8,7 +8,7 @@ panscape's names, ``gene_map`` how features become genes, ``keep_mask`` which ce
 from panscape.io._check import check_study
 from panscape.io._genes import GeneMap, gene_map, looks_like_ensembl, spelling
 from panscape.io._grammar import parse_keep
-from panscape.io._integers import check_counts
+from panscape.io._integers import check_counts, check_logged
 from panscape.io._keep import keep_mask, kept_cells
 from panscape.io._metadata import UNITS, cell_table, collection_age_unit, convert_age, read_metadata
 from panscape.io._open import Probe, open_source, probe
@@ -25,6 +25,7 @@ __all__ = [
     "at",
     "cell_table",
     "check_counts",
+    "check_logged",
     "check_study",
     "collection_age_unit",
     "convert_age",

@@ -11,7 +11,7 @@ from typing import Any
 from panscape.errors import Problem, UserError, fail
 from panscape.io._genes import gene_map
 from panscape.io._grammar import parse_keep
-from panscape.io._integers import check_counts
+from panscape.io._integers import check_counts, check_logged
 from panscape.io._keep import kept_cells
 from panscape.io._metadata import cell_table, read_metadata
 from panscape.io._mtx import Mtx
@@ -70,7 +70,9 @@ def check_study(study: dict, where: str, species: str, age_unit: str | None = No
     problems.trial(gene_map, study, source, species, where)
     problems.trial(_check_cells, problems, study, source, where, age_unit)
     values = problems.trial(source.sample)
-    if values is not None:
+    if values is not None and study.get("values") == "log":
+        problems.trial(check_logged, values, at(study, where, "values"))
+    elif values is not None:
         problems.trial(check_counts, values, at(study, where, "counts"), source.alternatives)
     return problems.found
 

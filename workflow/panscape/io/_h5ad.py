@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import h5py
 import numpy as np
@@ -25,8 +26,13 @@ class H5ad(Source):
         self.path = file_only(study, study_path(study, where), where)
         self._guard(self._open)
 
-    def _open(self) -> None:
+    @contextmanager
+    def _file(self) -> Iterator[h5py.Group]:
         with h5py.File(self.path) as file:
+            yield file
+
+    def _open(self) -> None:
+        with self._file() as file:
             for name in ("obs", "var"):
                 if name not in file:
                     raise self.fail("path", f"it has no {name!r}, so it is no h5ad file", "correct format")
@@ -65,24 +71,24 @@ class H5ad(Source):
         return self._obs_columns
 
     def _read_cells(self) -> np.ndarray:
-        with h5py.File(self.path) as file:
+        with self._file() as file:
             return _index(file["obs"])
 
     def _read_genes(self) -> pd.DataFrame:
-        with h5py.File(self.path) as file:
+        with self._file() as file:
             return _frame(file, self._var)
 
     def _read_obs(self) -> pd.DataFrame:
-        with h5py.File(self.path) as file:
+        with self._file() as file:
             return _frame(file, "obs")
 
     def gene_names(self) -> np.ndarray:
         """Return the names of the genes without the annotations."""
-        with h5py.File(self.path) as file:
+        with self._file() as file:
             return _index(file[self._var])
 
     def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        with h5py.File(self.path) as file:
+        with self._file() as file:
             matrix = file[self._key]
             if self._kind == "dense":
                 yield from dense_blocks(matrix, max_values, cells_first=True)
@@ -92,11 +98,11 @@ class H5ad(Source):
                 yield from self._spooled(max_values)
 
     def _fill_spool(self, max_values: int) -> Spool:
-        with h5py.File(self.path) as file:
+        with self._file() as file:
             return Compressed(file[self._key], self._shape[::-1]).transposed(max_values)
 
     def _sample(self) -> np.ndarray:
-        with h5py.File(self.path) as file:
+        with self._file() as file:
             matrix = file[self._key]
             if self._kind == "dense":
                 return matrix[: max(1_000_000 // max(self._shape[1], 1), 1)]
@@ -105,6 +111,42 @@ class H5ad(Source):
 
 # `raw.X` is how anndata before 0.7 wrote it
 _PLACES = {"X": ("X",), "raw": ("raw/X", "raw.X")}
+
+
+# what modalities are usually called
+_MODALITIES = {"rna": ("rna", "gex", "gene expression"), "atac": ("atac", "peaks", "chromatin accessibility")}
+
+
+class H5mu(H5ad):
+    """One modality of an h5mu file, opened: that of the genes, or what `modality` of the study says."""
+
+    format = "h5mu"
+
+    @contextmanager
+    def _file(self) -> Iterator[h5py.Group]:
+        with h5py.File(self.path) as file:
+            if "mod" not in file:
+                raise self.fail("path", "it has no 'mod', so it is no h5mu file", "correct format")
+            wanted = self.study.get("modality") or "rna"
+            known = (wanted, *_MODALITIES.get(wanted, ()))
+            found = [name for name in file["mod"] if name.lower() in known]
+            if not found:
+                others = ", ".join(file["mod"]) or "none"
+                fix = f"rename a modality to {wanted!r}"
+                raise self.fail("path", f"no modality {wanted!r}; the file has {others}", fix)
+            yield file["mod"][found[0]]
+
+    def _read_obs(self) -> pd.DataFrame:
+        own = super()._read_obs()
+        with h5py.File(self.path) as file:
+            shared = _frame(file, "obs") if "obs" in file else pd.DataFrame(index=own.index)
+        return own.join(shared[shared.columns.difference(own.columns)])
+
+    @property
+    def obs_columns(self) -> list[str]:
+        with h5py.File(self.path) as file:
+            shared = _columns(file["obs"]) if "obs" in file else []
+        return list(dict.fromkeys([*self._obs_columns, *shared]))
 
 
 def _or(names: list[str]) -> str:

@@ -10,6 +10,36 @@ from panscape.errors import fail
 _LOGGED_BELOW = 20.0  # e^20 is far beyond any count of a gene in a cell
 
 
+def check_logged(block: sparse.spmatrix | np.ndarray, where: str) -> None:
+    """Raise a UserError if a block cannot be log(1 + x) of normalised expression.
+
+    Parameters
+    ----------
+    block
+        Sparse or dense values; only stored ones are looked at.
+    where
+        Key, study and file for the message.
+
+    Raises
+    ------
+    UserError
+        If values are NaN, infinite, negative, or too large for logarithms.
+    """
+    values = np.asarray(block.data if sparse.issparse(block) else block)
+    if not values.size:
+        return
+    if not np.isfinite(values).all():
+        raise fail(
+            where, f"{int((~np.isfinite(values)).sum())} values are NaN or infinite", "write 0 instead"
+        )
+    if (lowest := values.min()) < 0:
+        found = f"values: log, but there are negative values (lowest {lowest:g}), as after scaling"
+        raise fail(where, found, "name values before scaling")
+    if (highest := values.max()) > _LOGGED_BELOW:
+        found = f"values: log, but the highest value is {highest:g}"
+        raise fail(where, found, "write values: counts if these are counts")
+
+
 def check_counts(
     block: sparse.spmatrix | np.ndarray, where: str, alternatives: list[str] | None = None
 ) -> None:

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from functools import cached_property
 
+import h5py
 import pandas as pd
 
 from panscape.errors import fail
-from panscape.io._h5ad import H5ad
+from panscape.io._h5ad import H5ad, H5mu
 from panscape.io._mtx import Mtx
 from panscape.io._source import Source
 from panscape.io._study import at, study_format, study_path
 from panscape.io._table import Table
 from panscape.io._tenx import Loom, TenX
 
-_CLASSES = {"h5ad": H5ad, "10x-h5": TenX, "10x-mtx": Mtx, "loom": Loom}
+_CLASSES = {"h5ad": H5ad, "h5mu": H5mu, "10x-h5": TenX, "10x-mtx": Mtx, "loom": Loom}
 
 
 def _make(study: dict, where: str) -> Source:
     path = study_path(study, where)
     format = study_format(study, where)
-    if format in ("h5ad", "10x-h5", "loom") and path.is_file():
+    if format in ("h5ad", "h5mu", "10x-h5", "loom") and path.is_file():
         with open(path, "rb") as handle:
             start = handle.read(8)
         if start[:2] == b"\x1f\x8b":
             raise fail(at(study, where, "path"), f"{path} is gzipped HDF5", f"run: gunzip -k {path}")
-        if start != b"\x89HDF\r\n\x1a\n":
+        # h5mu files have a block of their own before HDF5's
+        if start != b"\x89HDF\r\n\x1a\n" and not (format == "h5mu" and h5py.is_hdf5(path)):
             found = "is empty" if not start else f"is no HDF5 file (format {format})"
             raise fail(at(study, where, "path"), f"{path} {found}", "correct path or format")
     return Table(study, where, format) if format in ("csv", "tsv") else _CLASSES[format](study, where)

@@ -126,7 +126,7 @@ class Source(ABC):
         if "feature_types" not in table:
             return None
         kinds = table["feature_types"].astype(str)
-        genes = (kinds == "Gene Expression").to_numpy()
+        genes = (kinds == (self.study.get("features") or "Gene Expression")).to_numpy()
         if genes.all() or not genes.any():
             return None
         others = kinds[~genes].value_counts()

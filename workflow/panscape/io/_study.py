@@ -12,9 +12,10 @@ import h5py
 
 from panscape.errors import UserError, fail
 
-FORMATS = ("h5ad", "10x-h5", "10x-mtx", "loom", "csv", "tsv")
+FORMATS = ("h5ad", "h5mu", "10x-h5", "10x-mtx", "loom", "csv", "tsv")
 _SUFFIXES = {
     ".h5ad": "h5ad",
+    ".h5mu": "h5mu",
     ".loom": "loom",
     ".mtx": "10x-mtx",
     ".csv": "csv",
@@ -103,6 +104,8 @@ def _sniff(path: Path) -> str | None:
     if not h5py.is_hdf5(path):
         return None
     with h5py.File(path) as file:
+        if "mod" in file and "obs" in file:
+            return "h5mu"
         if "obs" in file and "var" in file:
             return "h5ad"
         if "row_attrs" in file and "col_attrs" in file:

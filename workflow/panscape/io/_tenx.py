@@ -66,8 +66,9 @@ class TenX(Source):
             features = group["features"]
             names = pd.Index(texts(features["name"]), name="name")
             columns = {"id": texts(features["id"]), "feature_types": texts(features["feature_type"])}
-            if "genome" in features:
-                columns["genome"] = texts(features["genome"])
+            for name in ("genome", "interval"):
+                if name in features:
+                    columns[name] = texts(features[name])
         table = pd.DataFrame(columns, index=names)
         genome = (self.study.get("genes") or {}).get("genome")
         if genome and "genome" in table:

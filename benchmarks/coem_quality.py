@@ -1,0 +1,157 @@
+"""Quality of metacells on the learned embedding against linear embeddings, weighted neighbours and chance.
+
+Claim: metacells on COEM's embedding resolve types that only one modality tells, hold less of a continuous
+state and recover planted links at least as well as those on PCA + LSI; on real cells (--data) they are purer
+for a label that the methods do not see. Accessibility is judged twice: in the space of its own LSI, in which
+a method that groups by this LSI is judged by itself, and (`atac_unseen`, with --halves) in the LSI of peaks
+that no method has seen, each of them being given the other half.
+
+    python benchmarks/coem_quality.py --seeds 3
+    python benchmarks/coem_quality.py --data rna.h5ad atac.h5ad --label time_h --k 35 --gene FKBP5
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
+
+from panscape import coem, metacells, simulate, training
+
+METHODS = ("coem", "pca_lsi", "wnn", "rna", "atac", "random")
+LINKS = {"peak_cells": 50, "contrast_cells": 0}
+
+
+def arguments() -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument("--cells", type=int, default=4000)
+    parser.add_argument("--genes", type=int, default=2000)
+    parser.add_argument("--peaks", type=int, default=6000)
+    parser.add_argument(
+        "--depths", type=float, nargs=2, default=(1200, 1200), help="median counts, simulated"
+    )
+    parser.add_argument("--k", type=int, help="metacells; a 75th of the cells if not given")
+    parser.add_argument(
+        "--data", nargs=2, type=Path, help="h5ad files with the same cells: RNA, accessibility"
+    )
+    parser.add_argument("--label", help="column of RNA's obs to judge purity by (with --data)")
+    parser.add_argument("--gene", help="gene whose best link is told (with --data)")
+    parser.add_argument("--halves", action="store_true", help="judge accessibility on peaks nobody has seen")
+    parser.add_argument("--settings", type=json.loads, default={}, help="of COEM, as JSON")
+    parser.add_argument("--set", type=json.loads, default={}, dest="more", help="of the simulation, as JSON")
+    return parser.parse_args()
+
+
+def simulated(options: argparse.Namespace, seed: int) -> tuple[metacells.Paired, pd.DataFrame]:
+    """Draw a sample and its planted links."""
+    settings = simulate.MultiomeSettings(
+        "m",
+        options.cells,
+        options.genes,
+        options.peaks,
+        rna_depth=options.depths[0],
+        atac_depth=options.depths[1],
+    )
+    drawn = simulate.draw_multiome(replace(settings, **options.more), seed)
+    rna, atac = sparse.csr_matrix(drawn.rna), sparse.csr_matrix(drawn.atac)
+    return metacells.Paired(drawn.obs, rna, atac, drawn.genes, drawn.peaks), drawn.links
+
+
+def real(options: argparse.Namespace) -> metacells.Paired:
+    """Read the two files."""
+    import anndata
+
+    rna, atac = (anndata.read_h5ad(path) for path in options.data)
+    matrices = (sparse.csr_matrix(table.X, dtype=np.float32) for table in (rna, atac))
+    genes = rna.var.copy()
+    genes["tss"] = genes["tss"].astype(float).where(genes["tss"].astype(float) >= 0)
+    genes["strand"] = genes["strand"].map({"+": 1.0, "-": -1.0}).astype(float).fillna(0.0)
+    obs = pd.DataFrame({options.label: rna.obs[options.label].astype(str)}, index=rna.obs_names)
+    return metacells.Paired(obs, *matrices, genes, atac.var)
+
+
+def judged(sample, shown, truth, options, seed: int) -> list[dict]:
+    """Return one row of measures per method; the embeddings are made of `shown`, all judged on `sample`."""
+    start = time.process_time()
+    embedding = coem.embed(shown.rna, shown.atac, settings=options.settings, seed=seed)
+    seconds = time.process_time() - start
+    views = metacells.linear_views(shown.rna, shown.atac)
+    whole = views if shown is sample else metacells.linear_views(sample.rna, sample.atac)
+    spaces = {name: metacells.diffusion_space(getattr(whole, name), seed=0) for name in ("rna", "atac")}
+    labels, numbers = metacells._sum.judged_columns(sample.obs, None)
+    k = options.k or max(sample.n_cells // 75, 2)
+    rows = []
+    for method in METHODS:
+        grouped = metacells.group_by(method, k, views, embedding.joint, embedding.joint, seed=seed)
+        found = {
+            f"{metric}_{name}".rstrip("_"): value
+            for metric, name, value in metacells.measure(
+                grouped.label, spaces, labels=labels, numbers=numbers
+            )
+        }
+        linked = metacells.link_sample(
+            sample, pd.DataFrame({method: grouped.label}, index=sample.obs.index), LINKS, truth=truth, seed=0
+        )
+        own = linked.evidence[linked.evidence["method"] == method]
+        found |= {f"links_{row.measure}": row.value for row in own.itertuples()}
+        if options.gene:
+            found["gene_r"] = linked.links.loc[linked.links["gene"] == options.gene, "r"].max()
+        rows.append(
+            {"method": method, "seed": seed, "seconds": seconds if method == "coem" else np.nan} | found
+        )
+    rows[0] |= embedding_measures(embedding, shown, labels)
+    return rows
+
+
+def embedding_measures(embedding: coem.Embedding, shown, labels: dict) -> dict[str, float]:
+    """Return how well neighbours tell the labels, from both and from one modality, and what follows depth."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    depth = [np.log(np.asarray(matrix.sum(axis=1)).ravel()) for matrix in (shown.rna, shown.atac)]
+    follows = np.abs([[np.corrcoef(z, d)[0, 1] for z in embedding.joint.T] for d in depth])
+    found = {"depth_r": float(follows.max())}
+    for name, values in labels.items():
+        half = np.arange(len(values)) % 2 == 0
+        model = KNeighborsClassifier(15).fit(embedding.joint[half], values[half])
+        for view in ("joint", "rna", "atac"):
+            found[f"knn_{name}_{view}"] = model.score(getattr(embedding, view)[~half], values[~half])
+    return found
+
+
+def main() -> None:
+    """Run all seeds and print the table of means and the JSON line."""
+    options = arguments()
+    training.prepare(1)
+    rows = []
+    for seed in range(options.first, options.first + options.seeds):
+        sample, truth = (real(options), None) if options.data else simulated(options, seed)
+        rows += judged(sample, sample, truth, options, seed)
+        if options.halves:
+            seen = np.random.default_rng(seed).random(sample.atac.shape[1]) < 0.5
+            shown, unseen = (
+                replace(sample, atac=sparse.csr_matrix(sample.atac[:, mask]), peaks=sample.peaks[mask])
+                for mask in (seen, ~seen)
+            )
+            other = pd.DataFrame(judged(unseen, shown, truth, options, seed)).set_index("method")
+            for row in rows[-len(METHODS) :]:
+                row["atac_unseen"] = other.loc[row["method"], "separation_by_compactness_atac"]
+        print(pd.DataFrame(rows[-len(METHODS) :]).set_index("method").T.to_string(), flush=True)
+    table = pd.DataFrame(rows).drop(columns="seed").groupby("method", sort=False)
+    print(table.median().T.to_string())
+    print(json.dumps(json.loads(table.agg(list).to_json(orient="index", double_precision=5))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+import json
+import os
+import signal
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+from sklearn.neighbors import KNeighborsClassifier
+
+from panscape import coem, h5mu, training
+from panscape.coem._task import CoemTask
+from panscape.errors import UserError
+
+QUICK = {"epochs": 12, "batch_size": 64, "n_latent": 8, "n_hidden": 16, "n_projection": 8}
+TINY = {**QUICK, "epochs": 3}
+
+
+def accuracy(points, labels, neighbours=10):
+    known = np.arange(len(labels)) % 2 == 0
+    model = KNeighborsClassifier(neighbours).fit(points[known], labels[known])
+    return model.score(points[~known], labels[~known])
+
+
+def digest(embedding):
+    return training.digest(embedding.joint, embedding.rna, embedding.atac)
+
+
+@pytest.fixture(scope="module")
+def embedded(cells):
+    return coem.embed(cells.rna, cells.atac, settings=QUICK, seed=1)
+
+
+def test_the_joint_embedding_tells_what_neither_modality_tells_alone(cells, embedded):
+    joint, rna, atac = (accuracy(x, cells.kind) for x in (embedded.joint, embedded.rna, embedded.atac))
+    assert joint > 0.93
+    assert joint > max(rna, atac) + 0.1
+
+
+def test_the_state_is_in_the_embedding_and_depth_is_not(cells, embedded):
+    design = np.c_[np.ones(len(cells.state)), embedded.joint]
+    fitted = design @ np.linalg.lstsq(design, cells.state, rcond=None)[0]
+    assert np.corrcoef(fitted, cells.state)[0, 1] > 0.8
+    for counts in (cells.rna, cells.atac):
+        depth = np.log(np.asarray(counts.sum(1)).ravel())
+        assert np.abs([np.corrcoef(column, depth)[0, 1] for column in embedded.joint.T]).max() < 0.3
+
+
+def test_training_lowers_the_held_out_loss_of_both_modalities(embedded):
+    history = pd.DataFrame(embedded.history)
+    for term in ("rna", "atac", "loss"):
+        values = history.query("split == 'heldout' and term == @term")["value"].to_numpy()
+        assert values[-1] < values[0], term
+
+
+def test_the_embedding_informs_of_unseen_counts_where_there_is_something_to_know(cells, embedded):
+    assert embedded.info["information"]["rna"] > 3 and embedded.info["information"]["atac"] > 3
+    random = np.random.default_rng(0)
+    rate = np.asarray(cells.atac.mean(axis=0)).ravel()
+    noise = sparse.csr_matrix(random.poisson(np.tile(rate, (cells.atac.shape[0], 1))).astype(np.float32))
+    beside = coem.embed(cells.rna, noise, settings=QUICK, seed=1).info["information"]
+    assert beside["rna"] > 3 and beside["atac"] < 1
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(cells):
+    first, again, other = (coem.embed(cells.rna, cells.atac, settings=TINY, seed=s) for s in (1, 1, 2))
+    assert digest(first) == digest(again)
+    assert digest(first) != digest(other)
+
+
+@pytest.mark.parametrize("stop_at", [3, 8])
+def test_an_interrupted_run_goes_on_to_the_same_bits(cells, tmp_path, monkeypatch, stop_at):
+    whole = coem.embed(cells.rna, cells.atac, settings=TINY, seed=1)
+    step, folder = CoemTask.step, tmp_path / "state"
+
+    def interrupted(self, number):
+        if number == stop_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CoemTask, "step", interrupted)
+        with pytest.raises(SystemExit) as ended:
+            coem.embed(cells.rna, cells.atac, settings=TINY, seed=1, checkpoint=folder)
+    assert ended.value.code == 143
+    taken = []
+    monkeypatch.setattr(CoemTask, "step", lambda self, number: taken.append(number) or step(self, number))
+    resumed = coem.embed(cells.rna, cells.atac, settings=TINY, seed=1, checkpoint=folder)
+    assert taken[0] == stop_at + 1
+    assert digest(resumed) == digest(whole)
+    assert resumed.history == whole.history
+    coem.forget(folder)
+    assert not folder.exists()
+
+
+def test_a_checkpoint_of_other_data_is_not_used(cells, tmp_path):
+    coem.embed(cells.rna, cells.atac, settings=TINY, seed=1, checkpoint=tmp_path)
+    changed = cells.rna.copy()
+    changed.data[0] += 1
+    fresh = coem.embed(changed, cells.atac, settings=TINY, seed=1)
+    assert digest(coem.embed(changed, cells.atac, settings=TINY, seed=1, checkpoint=tmp_path)) == digest(
+        fresh
+    )
+
+
+def test_cells_of_one_modality_are_placed_among_their_kind(cells):
+    random = np.random.default_rng(0)
+    lacks = random.random(len(cells.kind))
+    rna = sparse.diags_array((lacks > 0.2).astype(np.float32)) @ cells.rna
+    atac = sparse.diags_array((lacks < 0.8).astype(np.float32)) @ cells.atac
+    found = coem.embed(sparse.csr_matrix(rna), sparse.csr_matrix(atac), settings=QUICK, seed=1)
+    assert found.info["cells_of_one_modality"] == int(((lacks <= 0.2) | (lacks >= 0.8)).sum())
+    assert np.isfinite(found.joint).all()
+    assert np.isnan(found.rna[lacks <= 0.2]).all() and np.isfinite(found.rna[lacks > 0.2]).all()
+    whole = (lacks > 0.2) & (lacks < 0.8)
+    model = KNeighborsClassifier(10).fit(found.joint[whole], cells.kind[whole])
+    # without RNA types 1 and 2 are equal, without accessibility 0 and 1
+    without_rna, without_atac = lacks <= 0.2, lacks >= 0.8
+    placed = model.predict(found.joint)
+    assert ((placed == 0) == (cells.kind == 0))[without_rna].mean() > 0.85
+    assert ((placed == 2) == (cells.kind == 2))[without_atac].mean() > 0.85
+
+
+@pytest.mark.parametrize("only", ["rna", "atac"])
+def test_a_sample_of_one_modality_is_embedded_by_it(cells, only):
+    counts = {"rna": None, "atac": None, only: getattr(cells, only)}
+    found = coem.embed(**counts, settings=QUICK, seed=1)
+    told = cells.kind == (2 if only == "rna" else 0)
+    assert accuracy(found.joint, told) > 0.85
+    assert found.info["modalities"] == [only]
+    assert (found.rna is None) == (only == "atac")
+
+
+def test_open_or_not_peaks_are_recognised(cells):
+    found = coem.embed(cells.rna, (cells.atac > 0).astype(np.float32), settings=TINY)
+    assert found.info["likelihoods"] == {"rna": "nb", "atac": "bernoulli"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"encoder": "scmvp"},
+        {"decoder": "mlp"},
+        {"prior": "normal", "metric": "plain"},
+        {"rna_likelihood": "zip", "atac_likelihood": "nb"},
+        {"rna_likelihood": "zinb", "atac_likelihood": "zip"},
+        {"thinning": 0.0, "shrinkage": False, "dropout": 0.1, "modality_dropout": 0.0},
+        {"held_out": 0.0, "patience": 1},
+    ],
+)
+def test_every_option_trains(cells, more):
+    found = coem.embed(cells.rna, cells.atac, settings={**TINY, "epochs": 6, **more}, seed=1)
+    assert np.isfinite(found.joint).all()
+    assert accuracy(found.joint, cells.kind) > 0.7
+
+
+def test_the_prior_becomes_a_mixture_after_the_warm_up(cells, tmp_path):
+    coem.embed(cells.rna, cells.atac, settings=QUICK, seed=1, checkpoint=tmp_path)
+    tensors, _ = training.read_weights(tmp_path / "checkpoint.safetensors")
+    assert bool(tensors["module.prior.started"])
+    means = tensors["module.prior.means"]
+    assert torch.cdist(means, means).add(torch.eye(len(means)) * 9).min() > 0.05
+    assert tensors["module.prior.logits"].softmax(0).max() < 0.6  # no single component took all cells
+
+
+def test_a_batch_effect_is_taken_out(cells):
+    random = np.random.default_rng(3)
+    batch = random.integers(2, size=len(cells.kind))
+    rna = cells.rna.toarray()
+    shift = np.exp(random.normal(0, 0.7, rna.shape[1]))
+    rna = sparse.csr_matrix(np.where(batch[:, None] > 0, random.poisson(rna * shift), rna).astype(np.float32))
+    plain, told = (coem.embed(rna, cells.atac, batch=b, settings=QUICK, seed=1) for b in (None, batch))
+    assert accuracy(told.joint, batch) < accuracy(plain.joint, batch) - 0.15
+    assert accuracy(told.joint, cells.kind) > 0.85
+
+
+def test_a_model_told_the_types_says_so_and_its_prior_has_them(cells, embedded, tmp_path):
+    told = coem.embed(cells.rna, cells.atac, labels=cells.kind, settings=TINY, seed=1, checkpoint=tmp_path)
+    assert (embedded.info["conditioned"], told.info["conditioned"]) == (0, 3)
+    assert accuracy(told.joint, cells.kind) > 0.9
+    tensors, _ = training.read_weights(tmp_path / "checkpoint.safetensors")
+    assert bool(tensors["module.prior.started"])
+    # the components lie where the cells of their labels are
+    latent = told.joint / told.unit
+    centres = np.array([latent[cells.kind == c].mean(0) for c in range(3)])
+    apart = np.linalg.norm(centres[:, None] - tensors["module.prior.means"].numpy()[None], axis=2)
+    assert apart.argmin(axis=1).tolist() == [0, 1, 2]
+
+
+def test_what_cannot_be_embedded_is_told(cells):
+    with pytest.raises(UserError, match="neither"):
+        coem.embed(None, None)
+    with pytest.raises(UserError, match="different numbers of cells"):
+        coem.embed(cells.rna[:-1], cells.atac)
+    with pytest.raises(UserError, match="15 cells"):
+        coem.embed(cells.rna[:15], cells.atac[:15])
+    empty = sparse.diags_array((np.arange(len(cells.kind)) != 7).astype(np.float32))
+    with pytest.raises(UserError, match="1 cells have no count"):
+        coem.embed(sparse.csr_matrix(empty @ cells.rna), sparse.csr_matrix(empty @ cells.atac), settings=TINY)
+    with pytest.raises(ValueError, match="values of batch"):
+        coem.embed(cells.rna, cells.atac, batch=np.zeros(3), settings=TINY)
+
+
+def test_files_hold_cells_coordinates_and_what_was_done(cells, embedded, tmp_path):
+    from anndata import AnnData, read_h5ad
+
+    obs = pd.DataFrame({"lane": cells.kind.astype(str)}, index=[f"c{i}" for i in range(len(cells.kind))])
+    tables = {name: AnnData(getattr(cells, name), obs=obs[[]]) for name in ("rna", "atac")}
+    h5mu.write_h5mu(tmp_path / "sample.h5mu", tables, obs)
+    read, rna, atac = coem.read_sample(tmp_path / "sample.h5mu")
+    assert (rna != cells.rna).nnz == 0 and (atac != cells.atac).nnz == 0
+    assert coem.column(read, "lane", "coem.batch").tolist() == obs["lane"].tolist()
+    assert coem.column(read, None, "coem.batch") is None
+    with pytest.raises(UserError, match=r"coem.batch: no column 'day' \(there are: lane\)"):
+        coem.column(read, "day", "coem.batch")
+    coem.write_embedding(embedded, read, tmp_path / "embedding.h5ad", {"epochs": 3, "batch": None})
+    back = read_h5ad(tmp_path / "embedding.h5ad")
+    np.testing.assert_array_equal(back.obsm["X_coem"], embedded.joint)
+    assert {"X_coem", "X_rna", "X_atac"} == set(back.obsm)
+    assert json.loads(back.uns["settings"])["epochs"] == 3
+    assert json.loads(back.uns["info"])["likelihoods"]["rna"] == "nb"
+    assert len(back.uns["history"]) == len(embedded.history)

@@ -1,0 +1,72 @@
+"""The graph of cells against brute force."""
+
+import numpy as np
+import pytest
+
+from panscape.errors import UserError
+from panscape.metacells import affinities, components, nearest_cells
+
+
+def points(n=300, d=5, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, d))
+
+
+def test_neighbours_are_those_of_all_distances():
+    z = points()
+    indices, distances = nearest_cells(z, 8)
+    full = np.linalg.norm(z[:, None] - z[None], axis=2)
+    np.fill_diagonal(full, np.inf)
+    np.testing.assert_array_equal(indices, np.argsort(full, axis=1)[:, :7])
+    np.testing.assert_allclose(distances, np.sort(full, axis=1)[:, :7])
+
+
+def test_approximate_neighbours_are_mostly_the_same_and_repeatable():
+    z = points(1500)
+    exact, _ = nearest_cells(z, 15)
+    found, distances = nearest_cells(z, 15, exact_below=100, seed=3)
+    again, _ = nearest_cells(z, 15, exact_below=100, seed=3)
+    np.testing.assert_array_equal(found, again)
+    hits = np.mean([len(np.intersect1d(a, b)) for a, b in zip(exact, found, strict=True)]) / 14
+    assert hits > 0.95
+    assert found.shape == (1500, 14) and (found != np.arange(1500)[:, None]).all()
+    assert (np.diff(distances, axis=1) >= 0).all()
+
+
+def test_kernel_is_the_adaptive_gaussian_on_the_union():
+    z = points(60, 3)
+    indices, distances = nearest_cells(z, 15)
+    kernel = affinities(indices, distances).toarray()
+    width = distances[:, 6]  # the 7th of 14
+    expected = np.zeros((60, 60))
+    for i in range(60):
+        for j in range(60):
+            if i != j and (j in indices[i] or i in indices[j]):
+                expected[i, j] = np.exp(-np.sum((z[i] - z[j]) ** 2) / (width[i] * width[j]))
+    np.testing.assert_allclose(kernel, expected, atol=1e-9)
+    assert (kernel == kernel.T).all()
+
+
+def test_coincident_cells_have_weight_one_and_nothing_is_nan():
+    z = np.repeat(points(10, 2), 6, axis=0)
+    kernel = affinities(*nearest_cells(z, 5))
+    assert np.isfinite(kernel.data).all() and kernel.max() == 1.0
+
+
+def test_few_cells_lower_the_number_of_neighbours():
+    indices, _ = nearest_cells(points(4), 15)
+    assert indices.shape == (4, 3)
+
+
+def test_parts_are_numbered_by_their_first_cell():
+    z = np.concatenate([points(30, 2, 1) + 100, points(30, 2, 2), points(30, 2, 3) + 100])
+    count, part = components(affinities(*nearest_cells(z, 6)))
+    assert count >= 2 and part[0] == 0
+    assert (part[:30] == part[0]).all() or count > 2
+    assert part[30] != part[0]
+
+
+def test_coordinates_that_are_not_finite_are_an_error():
+    z = points(20)
+    z[3, 1], z[5, 0] = np.nan, np.inf
+    with pytest.raises(UserError, match="2 of 20 cells have coordinates that are NaN or infinite"):
+        nearest_cells(z, 5)

@@ -1,0 +1,180 @@
+"""Grouping: sizes, parts, repair, and agreement with other implementations."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import adjusted_rand_score
+
+from panscape.errors import UserError
+from panscape.metacells import (
+    affinities,
+    allocate,
+    cut,
+    group_cells,
+    group_kmeans,
+    group_random,
+    nearest_cells,
+    number_of_metacells,
+    repair,
+    spectral_embedding,
+)
+
+
+def blobs(sizes=(150, 100, 50), apart=20.0, d=4, seed=0):
+    rng = np.random.default_rng(seed)
+    centre = rng.normal(size=(len(sizes), d))
+    gap = np.linalg.norm(centre[:, None] - centre[None], axis=2)[np.triu_indices(len(sizes), 1)]
+    centre *= apart / gap.min(initial=1e9)
+    label = np.repeat(np.arange(len(sizes)), sizes)
+    return centre[label] + rng.normal(size=(len(label), d)), label
+
+
+def test_separate_blobs_are_found_as_sklearn_finds_them():
+    from sklearn.cluster import SpectralClustering
+
+    z, truth = blobs((150, 150, 150), apart=9.0)
+    found = group_cells(z, 3)
+    graph = affinities(*nearest_cells(z, 15))
+    other = SpectralClustering(3, affinity="precomputed", random_state=0).fit_predict(graph.toarray() + 1e-6)
+    assert adjusted_rand_score(found.label, truth) == 1.0
+    assert adjusted_rand_score(other, truth) == 1.0
+
+
+def test_eigenvectors_are_those_of_the_dense_matrix():
+    z, _ = blobs((400,), seed=2)
+    graph = affinities(*nearest_cells(z, 15))
+    m = 6
+    found = spectral_embedding(graph, m)
+    dense = graph.toarray()
+    scale = 1 / np.sqrt(dense.sum(axis=1))
+    vectors = np.linalg.eigh(0.5 * (np.eye(400) + scale[:, None] * dense * scale))[1][:, ::-1][:, :m]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    # the same subspace: angles between the two bases vanish
+    ours, theirs = np.linalg.qr(found)[0], np.linalg.qr(vectors)[0]
+    assert np.linalg.svd(ours.T @ theirs)[1].min() > 0.98
+
+
+def test_every_cell_has_one_metacell_and_sizes_are_within_bounds():
+    z, _ = blobs((900, 600, 300), apart=4.0)
+    found = group_cells(z, 24)
+    assert found.k == 24 and found.sizes.sum() == 1800
+    assert found.sizes.min() >= 5 and found.sizes.max() <= 3 * 1800 / 24
+    assert found.label.min() == 0 and set(found.label) == set(range(24))
+
+
+def test_unconnected_groups_share_metacells_by_size_and_are_not_mixed():
+    z, truth = blobs((600, 300, 100, 20), apart=40.0)
+    found = group_cells(z, 17)
+    assert found.components >= 4 and found.k == 17
+    for m in range(17):
+        assert len(set(truth[found.label == m])) == 1
+    parts = [len(set(found.label[truth == t])) for t in range(4)]
+    assert parts[0] > parts[1] > parts[2] >= parts[3] >= 1
+
+
+def test_outliers_join_a_metacell_and_are_counted():
+    z, _ = blobs((200, 200), apart=6.0)
+    far = np.array([[500.0, 0, 0, 0], [500.1, 0, 0, 0], [500.2, 0, 0, 0], [500.3, 0, 0, 0]])
+    found = group_cells(np.concatenate([z, far]), 8, {"n_neighbors": 4})
+    assert found.k == 8 and found.sizes.min() >= 5 and found.sizes.sum() == 404
+    assert found.adopted >= 4
+
+
+def test_more_parts_than_metacells():
+    z, _ = blobs((60, 50, 40, 30, 20), apart=60.0)
+    found = group_cells(z, 3, {"n_neighbors": 8})
+    assert found.k == 3 and found.sizes.sum() == 200
+
+
+def test_two_levels_are_as_pure_as_one():
+    z, truth = blobs((700, 500, 300), apart=8.0)
+    options = {"two_level_above": 500, "coarse_cells": 200}
+    found = group_cells(z, 30, options)
+    assert found.k == 30 and found.sizes.min() >= 5
+    pure = sum(np.bincount(truth[found.label == m]).max() for m in range(30))
+    assert pure == 1500
+
+
+def test_equal_seeds_give_equal_labels():
+    z, _ = blobs((500, 300), apart=3.0)
+    np.testing.assert_array_equal(
+        group_cells(z, 12, seed=4).label, group_cells(z, 12, seed=4, threads=2).label
+    )
+
+
+def test_one_type_of_equal_cells_is_still_grouped():
+    z = np.zeros((200, 3))
+    found = group_cells(z, 5)
+    assert found.sizes.sum() == 200 and found.k == 5
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 400), min_size=1, max_size=12),
+    k=st.integers(1, 40),
+    least=st.integers(1, 8),
+)
+def test_metacells_are_divided_fairly(sizes, k, least):
+    sizes = np.array(sizes)
+    given_ = allocate(sizes, k, least=least)
+    able = sizes >= least
+    if not able.any():
+        assert given_.sum() == 1
+        return
+    assert (given_[~able] == 0).all()
+    capacity = int(np.maximum(sizes[able] // least, 1).sum())
+    assert given_.sum() == min(k, capacity)
+    if able.sum() <= k:
+        assert (given_[able] >= 1).all()
+        assert (given_[able] <= np.maximum(sizes[able] // least, 1)).all()
+
+
+def test_small_metacells_are_merged_and_giants_split():
+    z, _ = blobs((300,), seed=3)
+    label = np.zeros(300, dtype=int)
+    label[:2] = 1
+    label[2:4] = 2
+    found, done = repair(label, z, k=4, least=5, most=120)
+    sizes = np.bincount(found)
+    assert len(sizes) == 4 and sizes.min() >= 5 and sizes.max() <= 150
+    assert done["merged"] == 2 and done["split"] >= 2
+    assert found[0] == 0
+
+
+def test_cells_without_a_label_go_to_the_nearest_metacell():
+    z = np.array([[0.0], [0.1], [0.2], [10.0], [10.1], [10.2], [9.0]])
+    found, done = repair(np.array([0, 0, 0, 1, 1, 1, -1]), z, k=2, least=1)
+    assert found[6] == found[3] and done["adopted"] == 1
+
+
+def test_a_graph_without_edges_gives_one_group_per_cell_at_most():
+    from scipy import sparse
+
+    label = cut(sparse.csr_matrix((6, 6)), 3, least=1)
+    assert set(label) <= {-1, 0, 1, 2} and (label >= 0).sum() == 3
+
+
+@pytest.mark.parametrize(
+    ("cells", "k", "message"),
+    [
+        (1000, 1, "metacells.k: 1 metacells -> write at least 2"),
+        (1000, 300, "300 metacells of 1000 cells leave fewer than 5 cells for each -> ask for at most 200"),
+        (8, None, "leave the sample out"),
+    ],
+)
+def test_impossible_numbers_of_metacells(cells, k, message):
+    with pytest.raises(UserError, match=message.replace("(", r"\(")):
+        number_of_metacells(cells, k)
+
+
+def test_the_number_follows_the_cells_per_metacell():
+    assert number_of_metacells(4000, None) == 53
+    assert number_of_metacells(100_000, None) == 1333
+
+
+def test_baselines():
+    z, truth = blobs((100, 80), apart=12.0)
+    assert adjusted_rand_score(group_kmeans(z, 2).label, truth) == 1.0
+    drawn = group_random(180, 7, np.random.default_rng(0))
+    assert drawn.sizes.max() - drawn.sizes.min() <= 1

@@ -1,0 +1,200 @@
+"""The stage on a small simulated sample, from counts to figures; what a sample without a modality gets."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from panscape import files, metacells, plot, simulate
+from panscape.errors import UserError
+from panscape.metacells import Paired, gene_places
+
+SETTINGS = {
+    "embedding": "pca_lsi", "k": "cells", "cells_per_metacell": 30, "ladder": [15, 30, 60], "repeats": 1,
+    "components": 10, "compare": ["wnn", "rna", "atac", "kmeans", "archetypal", "random"], "permutations": 10,
+    "labels": None, "contrast_cells": 300, "activity_window": 5000, "window": 100_000, "anchor": "tss",
+    "peak_cells": 50, "statistic": "pearson", "background": 50, "fdr": 0.1, "track_gene": None,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return simulate.draw_multiome(simulate.MultiomeSettings("multi", cells=600, n_genes=300, n_peaks=900), 0)
+
+
+@pytest.fixture(scope="module")
+def sample(drawn):
+    return Paired(drawn.obs, drawn.rna, drawn.atac, gene_places(drawn.genes), drawn.peaks)
+
+
+@pytest.fixture(scope="module")
+def grouped(sample):
+    return metacells.group_sample(sample, SETTINGS, seed=1)
+
+
+def test_joint_metacells_are_purer_than_those_of_one_modality(sample, grouped):
+    found = metacells.judge(sample, grouped, SETTINGS).set_index(["method", "metric", "modality"])["value"]
+    purity = {method: found[(method, "purity", "cell_type")] for method in grouped.methods}
+    assert grouped.main == "pca_lsi"
+    assert purity["pca_lsi"] > max(purity["rna"], purity["atac"]) + 0.05
+    assert min(purity["rna"], purity["atac"]) > purity["random"] + 0.2
+    assert np.isfinite(found[found.index.get_level_values(1) == "compactness_guarded"]).all()
+    assert (found.xs("dubious", level=1).xs("random")).min() > 0.9
+
+
+def test_the_stage_is_repeatable(sample, grouped):
+    again = metacells.group_sample(sample, SETTINGS, seed=1, threads=2)
+    pd.testing.assert_frame_equal(again.methods, grouped.methods)
+    pd.testing.assert_frame_equal(again.ladder, grouped.ladder)
+
+
+def test_a_sweep_takes_the_recommended_size(sample):
+    found = metacells.group_sample(sample, {**SETTINGS, "k": "sweep", "compare": []})
+    best = int(found.ladder.loc[found.ladder["recommended"], "k"].iloc[0])
+    assert found.methods["pca_lsi"].nunique() == best
+    assert (found.methods["pca_lsi"] == found.rungs[f"k{best}"]).all()
+
+
+@pytest.fixture(scope="module")
+def folder(sample, grouped, drawn, tmp_path_factory):
+    """Return the stage's results in a folder of results, as the workflow lays them out."""
+    root = tmp_path_factory.mktemp("results")
+    place = root / "metacells" / "multi"
+    names = {
+        "methods": "methods.tsv.gz",
+        "ladder": "ladder.tsv",
+        "views": "views.h5ad",
+        "metacells": "metacells.h5mu",
+        "assignments": "assignments.tsv",
+        "table": "metacells.tsv",
+        "metrics": "metrics.tsv",
+        "links": "links.tsv.gz",
+        "evidence": "evidence.tsv",
+    }
+    (place / "figures").mkdir(parents=True)
+    paths = {key: str(place / name) for key, name in names.items()}
+    metacells.write_grouped(grouped, SimpleNamespace(**paths))
+    again = metacells.read_grouped(SimpleNamespace(**paths))
+    pd.testing.assert_frame_equal(again.methods, grouped.methods, check_names=False)
+    summed = metacells.sum_sample(sample, again, SETTINGS)
+    metacells.write_summed(summed, SimpleNamespace(**paths))
+    linked = metacells.link_sample(sample, grouped.methods, SETTINGS, truth=drawn.links)
+    files.write_tsv(linked.links, paths["links"])
+    files.write_tsv(linked.evidence, paths["evidence"])
+    figures = metacells.draw_metacells(metacells.Drawn.read(paths), SETTINGS)
+    for name, figure in figures:
+        plot.save_figure(figure, place / "figures" / name, formats=("png",))
+    return root
+
+
+def test_files_hold_both_directions_and_exact_sums(folder, sample, drawn):
+    place = folder / "metacells" / "multi"
+    assignments = files.read_tsv(place / "assignments.tsv")
+    table = files.read_tsv(place / "metacells.tsv").set_index("metacell")
+    assert assignments["cell"].tolist() == sample.obs.index.tolist()
+    assert assignments["metacell"].value_counts().to_dict() == table["n_cells"].to_dict()
+    with h5py.File(place / "metacells.h5mu") as file:
+        assert set(file["mod"]) == {"rna", "atac", "activity"}
+        for name, matrix in (("rna", drawn.rna), ("atac", drawn.atac)):
+            assert file[f"mod/{name}/layers/counts/data"][:].sum() == matrix.sum()
+
+
+def test_links_over_metacells_beat_single_cells_and_random_ones(folder):
+    table = files.read_tsv(folder / "metacells" / "multi" / "evidence.tsv")
+    evidence = table.set_index(["method", "measure"])["value"]
+    assert evidence[("pca_lsi", "planted_median")] > evidence[("single cells", "planted_median")] + 0.1
+    assert evidence[("pca_lsi", "planted_median")] > evidence[("random", "planted_median")] + 0.1
+    assert evidence[("pca_lsi", "planted_auc")] > 0.7
+    assert abs(evidence[("random", "auc")] - 0.5) < 0.1
+
+
+def test_every_figure_is_drawn(folder):
+    names = ["map", "methods", "ladder", "rigor", "links", "track"]
+    for name in names:
+        assert (folder / "metacells" / "multi" / "figures" / f"{name}.png").stat().st_size > 3000
+
+
+def test_the_report_tells_what_was_found(folder):
+    from panscape.report._results import Results
+    from panscape.report.sections.metacells import SECTION, comparison, samples
+
+    listed = [path for path in folder.rglob("*") if path.is_file()]
+    results = Results.of(folder, listed, {"metacells": SETTINGS, "report": {"table_rows": 5}})
+    assert SECTION.ran(results) and samples(results) == ["multi"]
+    (headline,) = SECTION.headline(results)
+    assert "multi: 20 metacells of" in headline and "planted" in headline and "RNA only" in headline
+    blocks = SECTION.content(results)
+    assert sum(block.block == "gallery" for block in blocks) == 6
+    assert "random groups" in set(comparison(results, "multi")["method"])
+    (methods,) = SECTION.methods(results)
+    assert "within 100 kb" in methods and "pearson" in methods
+
+
+def test_a_sample_with_one_modality_is_grouped_on_that(sample):
+    for lacking, left in (("atac", "rna"), ("rna", "atac")):
+        other = {"atac": "peaks", "rna": "genes"}[lacking]
+        part = replace(sample, **{lacking: None, other: None})
+        found = metacells.group_sample(part, {**SETTINGS, "ladder": []})
+        assert list(found.methods) == [left, "kmeans", "archetypal", "random"]
+        summed = metacells.sum_sample(part, found, SETTINGS)
+        assert list(summed.modalities) == [left]
+        linked = metacells.link_sample(part, found.methods, SETTINGS)
+        assert not len(linked.links) and not len(linked.evidence)
+
+
+def test_one_cell_type_and_missing_labels_do_no_harm(sample):
+    obs = sample.obs.assign(cell_type="only", donor=np.nan)
+    part = replace(sample, obs=obs)
+    found = metacells.group_sample(part, {**SETTINGS, "ladder": [], "compare": []})
+    metrics = metacells.judge(part, found, SETTINGS)
+    assert "purity" not in set(metrics["metric"])
+    assert metacells.sum_sample(part, found, SETTINGS).table["cell_type"].eq("only").all()
+
+
+def test_without_places_there_are_no_links(sample):
+    part = replace(sample, genes=gene_places(pd.DataFrame(index=sample.genes.index)))
+    linked = metacells.link_sample(
+        part, pd.DataFrame({"rna": np.arange(600) % 10}, index=sample.obs.index), SETTINGS
+    )
+    assert not len(linked.links) and linked.scores.shape == (10, 0)
+
+
+def test_a_warning_if_peaks_are_of_another_build(sample, caplog):
+    moved = replace(
+        sample,
+        peaks=sample.peaks.assign(
+            start=sample.peaks["start"] + 3_000_000, end=sample.peaks["end"] + 3_000_000
+        ),
+    )
+    with caplog.at_level("WARNING", logger="panscape"):
+        metacells.link_sample(
+            moved, pd.DataFrame({"rna": np.arange(600) % 10}, index=sample.obs.index), SETTINGS
+        )
+    assert "are peaks and genes of one genome build?" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"embedding": "coem"}, "metacells.embedding: is coem, but there is no learned embedding"),
+        ({"k": 1}, "metacells.k: 1 metacells"),
+        ({"k": 400}, "400 metacells of 600 cells"),
+    ],
+)
+def test_settings_that_cannot_work(sample, change, message):
+    with pytest.raises(UserError, match=message):
+        metacells.group_sample(sample, {**SETTINGS, "ladder": [], **change})
+
+
+def test_a_learned_embedding_is_used_and_compared(sample):
+    learned = metacells.linear_views(sample.rna, sample.atac, components=5).joint
+    found = metacells.group_sample(
+        sample, {**SETTINGS, "embedding": "coem", "ladder": [], "compare": ["pca_lsi"]}, learned=learned
+    )
+    assert list(found.methods) == ["coem", "pca_lsi"]
+    learned[0, 0] = np.nan
+    with pytest.raises(UserError, match="1 of 600 cells have coordinates"):
+        metacells.group_sample(sample, {**SETTINGS, "embedding": "coem", "ladder": []}, learned=learned)

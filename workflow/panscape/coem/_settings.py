@@ -1,0 +1,123 @@
+"""What a joint embedding is learned with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+ENCODERS = ("mlp", "scmvp")
+DECODERS = ("linear", "mlp")
+PRIORS = ("mixture", "normal")
+METRICS = ("information", "plain")
+RNA_LIKELIHOODS = ("nb", "zip", "poisson", "zinb")
+ATAC_LIKELIHOODS = ("auto", "bernoulli", "poisson", "zip", "nb")
+
+
+@dataclass(frozen=True)
+class CoemSettings:
+    """Settings of :func:`panscape.coem.embed`; keys of the configuration's section ``coem``.
+
+    Parameters
+    ----------
+    encoder
+        ``"mlp"``: a channel is a projection and a fully connected layer; ``"scmvp"``: the RNA channel is
+        gated and the ATAC channel attends, after scMVP.
+    decoder
+        ``"linear"``: log rates are linear in z; ``"mlp"``: a hidden layer is added.
+    n_latent, n_hidden, n_projection
+        Dimensions of z, units of the hidden layers, dimensions of a channel's projection.
+    prior, n_centroids
+        ``"mixture"`` of this many diagonal Gaussians, or one standard ``"normal"``.
+    rna_likelihood, atac_likelihood
+        Distribution of the counts; ``"auto"`` takes Bernoulli for values of 0 and 1 only, else Poisson.
+    epochs, batch_size, learning_rate
+        Optimisation.
+    warmup
+        Share of the steps over which the weight of the divergence rises to 1.
+    thinning
+        Share of a cell's counts that are withheld from the encoder and have to be predicted.
+    modality_dropout
+        Share of the cells of a step that the encoder sees one modality of.
+    dropout
+        Share of hidden activations dropped while training.
+    shrinkage
+        Shrink the decoder's weights by a prior whose variances are estimated along the way.
+    held_out, patience
+        Share of cells to validate with; epochs without improvement before training ends (0: never).
+    min_gene_cells, min_peak_cells
+        Fewest cells that a modelled feature is found in.
+    peak_share
+        Least and greatest share of the cells in which a modelled peak is open.
+    max_genes, max_peaks
+        Most features modelled.
+    metric
+        ``"information"``: a latent dimension is measured in units of its posterior standard deviation and
+        shrunk by its reliability; ``"plain"``: as it is.
+    """
+
+    encoder: str = "mlp"
+    decoder: str = "linear"
+    n_latent: int = 16
+    n_hidden: int = 64
+    n_projection: int = 20
+    prior: str = "mixture"
+    n_centroids: int = 10
+    rna_likelihood: str = "nb"
+    atac_likelihood: str = "auto"
+    epochs: int = 30
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    warmup: float = 0.3
+    thinning: float = 0.5
+    modality_dropout: float = 0.15
+    dropout: float = 0.0
+    shrinkage: bool = True
+    held_out: float = 0.1
+    patience: int = 0
+    min_gene_cells: int = 5
+    min_peak_cells: int = 10
+    peak_share: tuple[float, float] = (0.005, 1.0)
+    max_genes: int = 5000
+    max_peaks: int = 50_000
+    metric: str = "information"
+
+    def __post_init__(self) -> None:
+        for key, known in (
+            ("encoder", ENCODERS),
+            ("decoder", DECODERS),
+            ("prior", PRIORS),
+            ("metric", METRICS),
+            ("rna_likelihood", RNA_LIKELIHOODS),
+            ("atac_likelihood", ATAC_LIKELIHOODS),
+        ):
+            if getattr(self, key) not in known:
+                raise ValueError(f"{key} {getattr(self, key)!r}: one of {', '.join(known)}")
+        shares = (self.thinning, self.modality_dropout, self.dropout, self.held_out)
+        if not all(0 <= share < 1 for share in shares) or not 0 <= self.warmup <= 1:
+            raise ValueError(
+                "thinning, modality_dropout, dropout, held_out are in [0, 1) and warmup in [0, 1]"
+            )
+        sizes = (
+            self.n_latent,
+            self.n_hidden,
+            self.n_projection,
+            self.n_centroids,
+            self.epochs,
+            self.batch_size,
+        )
+        if min(sizes) < 1:
+            raise ValueError(
+                "numbers of dimensions, units, centroids, epochs and cells of a batch are positive"
+            )
+
+    @classmethod
+    def of(cls, settings: CoemSettings | Mapping[str, Any] | None) -> CoemSettings:
+        """Take settings as they are, or those of a mapping's items that belong here."""
+        if isinstance(settings, cls):
+            return settings
+        known = {item.name for item in fields(cls)}
+        given = {key: value for key, value in (settings or {}).items() if key in known}
+        return cls(
+            **{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+        )

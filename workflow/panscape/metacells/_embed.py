@@ -1,0 +1,159 @@
+"""Linear embeddings of RNA, of ATAC and of both: the baselines that a learned embedding has to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from panscape.log import logger
+
+COMPONENTS = 30
+N_GENES = 3000  # most variable genes that enter the principal components
+N_PEAKS = 50_000  # most accessible peaks that enter the decomposition
+PEAK_CELLS = 5  # cells in which a peak has to be open
+DEPTH_CORRELATION = 0.7  # components of the accessibility that follow depth more closely are left out
+
+
+@dataclass(frozen=True)
+class Views:
+    """Linear embeddings of the cells; a modality that the sample lacks is None.
+
+    Attributes
+    ----------
+    rna
+        Principal components of log counts per median depth, cells x dimensions.
+    atac
+        Latent semantic components (TF-IDF, SVD) without those that follow depth, cells x dimensions.
+    """
+
+    rna: np.ndarray | None
+    atac: np.ndarray | None
+
+    @property
+    def joint(self) -> np.ndarray:
+        """Return both side by side, each scaled to total variance 1."""
+        return np.hstack([balanced(view) for view in (self.rna, self.atac) if view is not None])
+
+
+def linear_views(
+    rna: sparse.csr_matrix | None, atac: sparse.csr_matrix | None, *, components: int = COMPONENTS
+) -> Views:
+    """Compute the linear embeddings of whichever modalities there are."""
+    return Views(
+        None if rna is None else pca(rna, components),
+        None if atac is None else lsi(atac, components),
+    )
+
+
+def balanced(view: np.ndarray) -> np.ndarray:
+    """Return an embedding centred and scaled to total variance 1."""
+    centred = view - view.mean(axis=0)
+    return centred / max(float(np.sqrt((centred**2).sum() / len(centred))), 1e-12)
+
+
+def log_normalised(counts: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return log(1 + counts / depth x median depth), CSR float32; cells without counts stay 0."""
+    depth = np.asarray(counts.sum(axis=1)).ravel()
+    middle = float(np.median(depth[depth > 0])) if (depth > 0).any() else 1.0
+    scale = np.divide(middle, depth, out=np.zeros_like(depth, dtype=float), where=depth > 0)
+    result = sparse.csr_matrix(counts, dtype=np.float32, copy=True)
+    result.data = np.log1p(result.data * np.repeat(scale, np.diff(result.indptr))).astype(np.float32)
+    return result
+
+
+def variable_genes(counts: sparse.csr_matrix, most: int = N_GENES) -> np.ndarray:
+    """Return the columns (ascending) of the genes whose variance exceeds what their mean explains the most.
+
+    The excess is that of (variance - mean) / mean^2 over its running median among genes of similar means,
+    which chance alone makes equal; genes of fewer than 5 cells do not count. All pass where there are few.
+    """
+    cells = np.bincount(counts.indices, minlength=counts.shape[1])
+    able = np.flatnonzero(cells >= min(5, counts.shape[0]))
+    if len(able) <= most:
+        return able
+    n = counts.shape[0]
+    mean = np.asarray(counts.mean(axis=0)).ravel()[able]
+    square = np.asarray(counts.multiply(counts).sum(axis=0)).ravel()[able] / n
+    dispersion = np.log1p(np.maximum(square - mean**2 - mean, 0) / np.maximum(mean, 1e-12) ** 2)
+    order = np.argsort(mean, kind="stable")
+    groups = np.array_split(order, max(len(order) // 200, 1))
+    score = np.empty(len(able))
+    for group in groups:
+        middle = np.median(dispersion[group])
+        spread = np.median(np.abs(dispersion[group] - middle))
+        score[group] = (dispersion[group] - middle) / max(spread, 1e-9)
+    return np.sort(able[np.argsort(-score, kind="stable")[:most]])
+
+
+def pca(counts: sparse.csr_matrix, components: int = COMPONENTS, *, genes: int = N_GENES) -> np.ndarray:
+    """Return principal component scores of log-normalised counts, float64, cells x components.
+
+    The matrix stays sparse: its centring is done within the products.
+    """
+    values = log_normalised(counts)[:, variable_genes(counts, genes)]
+    return _decompose(values, components, centre=True)
+
+
+def lsi(counts: sparse.csr_matrix, components: int = COMPONENTS, *, peaks: int = N_PEAKS) -> np.ndarray:
+    """Return latent semantic components of accessibility, float64, cells x components.
+
+    Values are binarised; log(1 + 10^4 tf idf) with tf = 1 / open peaks of the cell and
+    idf = cells / cells in which the peak is open. Components whose correlation with log depth exceeds .7 in
+    size are left out, whichever they are (usually the first).
+    """
+    n, _ = counts.shape
+    open_cells = np.bincount(counts.indices, minlength=counts.shape[1])
+    able = np.flatnonzero(open_cells >= min(PEAK_CELLS, n))
+    if len(able) > peaks:
+        able = np.sort(able[np.argsort(-open_cells[able], kind="stable")[:peaks]])
+    chosen = sparse.csr_matrix(counts)[:, able]
+    depth = np.maximum(np.diff(counts.indptr), 1)
+    weight = 1e4 * n / open_cells[able]
+    chosen.data = np.log1p(weight[chosen.indices] / np.repeat(depth, np.diff(chosen.indptr))).astype(
+        np.float32
+    )
+    scores = _decompose(chosen, components + 1, centre=False)
+    follows = np.abs(correlation(scores, np.log(depth)[:, None])[:, 0])
+    keep = follows <= DEPTH_CORRELATION
+    if not keep.any():
+        keep[np.argmin(follows)] = True
+    logger.info("accessibility: left out components %s, which follow depth", np.flatnonzero(~keep) + 1)
+    return scores[:, keep][:, :components]
+
+
+def correlation(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return Pearson's r of the columns of two matrices, 0 where a column is constant."""
+    a, b = left - left.mean(axis=0), right - right.mean(axis=0)
+    scale = np.outer(np.linalg.norm(a, axis=0), np.linalg.norm(b, axis=0))
+    return np.divide(a.T @ b, scale, out=np.zeros_like(scale), where=scale > 1e-12)
+
+
+def _decompose(values: sparse.csr_matrix, k: int, *, centre: bool) -> np.ndarray:
+    """Return U S of the k largest singular values, in order; each column's largest entry is positive."""
+    from scipy.sparse.linalg import LinearOperator, svds
+    from threadpoolctl import threadpool_limits
+
+    n, p = values.shape
+    k = min(k, n - 1, p - 1)
+    if k < 1:
+        raise ValueError(f"{n} cells x {p} features leave nothing to decompose")
+    mean = np.asarray(values.mean(axis=0)).ravel() if centre else np.zeros(p)
+    values = sparse.csr_matrix(values, dtype=float)
+    back = values.T.tocsr()
+    operator = LinearOperator(
+        (n, p),
+        matvec=lambda v: values @ v.ravel() - mean @ v.ravel(),
+        rmatvec=lambda u: back @ u.ravel() - mean * u.sum(),
+        matmat=lambda v: values @ v - mean @ v,
+        rmatmat=lambda u: back @ u - np.outer(mean, u.sum(axis=0)),
+        dtype=float,
+    )
+    with threadpool_limits(1):
+        start = np.random.default_rng(0).standard_normal(min(n, p))
+        left, size, _ = svds(operator, k=k, v0=start, tol=1e-6)
+    order = np.argsort(-size, kind="stable")
+    scores = left[:, order] * size[order]
+    largest = np.abs(scores).argmax(axis=0)
+    return scores * np.where(scores[largest, np.arange(k)] < 0, -1.0, 1.0)

@@ -1,0 +1,54 @@
+"""What metacells are made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+EMBEDDINGS = ("coem", "pca_lsi", "wnn", "rna", "atac")
+
+
+@dataclass(frozen=True)
+class GroupSettings:
+    """Settings of :func:`panscape.metacells.group_cells`; keys of the configuration's section ``metacells``.
+
+    Parameters
+    ----------
+    n_neighbors
+        Neighbours in the graph, the cell itself counted.
+    eigenvectors
+        At most so many eigenvectors span the space that is cut.
+    exact_below
+        Cells from which on neighbours are searched approximately.
+    two_level_above
+        Cells from which on the graph is cut in two levels.
+    coarse_cells
+        Cells of a group of the first level.
+    min_cells
+        Smallest metacell.
+    max_ratio
+        Largest metacell, in multiples of the mean size.
+    """
+
+    n_neighbors: int = 15
+    eigenvectors: int = 50
+    exact_below: int = 20_000
+    two_level_above: int = 30_000
+    coarse_cells: int = 3000
+    min_cells: int = 5
+    max_ratio: float = 3.0
+
+    def __post_init__(self) -> None:
+        if self.n_neighbors < 3 or self.eigenvectors < 2 or self.min_cells < 1 or self.max_ratio < 2:
+            raise ValueError(
+                "n_neighbors >= 3, eigenvectors >= 2, min_cells >= 1 and max_ratio >= 2 are needed"
+            )
+
+    @classmethod
+    def of(cls, settings: GroupSettings | Mapping[str, Any] | None) -> GroupSettings:
+        """Take settings as they are, or those of a mapping's items that belong here."""
+        if isinstance(settings, cls):
+            return settings
+        known = {item.name for item in fields(cls)}
+        return cls(**{key: value for key, value in (settings or {}).items() if key in known})

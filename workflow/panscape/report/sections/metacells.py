@@ -1,0 +1,267 @@
+"""Metacells of the multi-omic samples, beside other methods, and links of peaks to genes."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from panscape.report._blocks import Block, Gallery, Heading, Paragraph, table
+from panscape.report._format import count, fixed, percent, plural
+from panscape.report._results import Results, caption
+from panscape.report._section import Section
+
+FOLDER = "metacells"
+FIGURES = {
+    "map": "Metacells",
+    "methods": "Methods side by side",
+    "ladder": "How many metacells",
+    "rigor": "Rigor of each metacell",
+    "links": "Links of peaks to genes",
+    "track": "Links of one gene",
+}
+METHODS = {
+    "coem": "COEM (learned), spectral",
+    "pca_lsi": "PCA + LSI, spectral",
+    "wnn": "weighted neighbours, spectral",
+    "rna": "RNA only, spectral",
+    "atac": "accessibility only, spectral",
+    "kmeans": "k-means on the embedding",
+    "archetypal": "archetypal analysis",
+    "random": "random groups",
+    "single cells": "single cells",
+}
+_METRICS = (
+    ("purity", "purity, by cells"),
+    ("sd_within", "sd within metacells"),
+    ("compactness_guarded", "compactness"),
+    ("separation_guarded", "separation"),
+    ("dubious", "dubious"),
+    ("depth_cv", "depth CV"),
+)
+_MODALITIES = {"rna": "RNA", "atac": "accessibility"}
+
+
+def samples(results: Results) -> list[str]:
+    """Return the samples that were grouped."""
+    return sorted(
+        file.split("/")[1]
+        for file in results.files
+        if file.startswith(f"{FOLDER}/") and file.endswith("/metrics.tsv")
+    )
+
+
+def metrics(results: Results, sample: str) -> pd.DataFrame:
+    """Return the measures of a sample: method, metric, modality (or column), value."""
+    found = results.table(f"{FOLDER}/{sample}/metrics.tsv", dtype={"method": str, "modality": str})
+    return found.assign(modality=found["modality"].fillna(""))
+
+
+def comparison(results: Results, sample: str) -> pd.DataFrame:
+    """Return the table of methods: one row each, one column per measure."""
+    found = metrics(results, sample)
+    value = found.set_index(["method", "metric", "modality"])["value"]
+    rows = []
+    for method in dict.fromkeys(found["method"]):
+        row = {"method": METHODS.get(method, method)}
+        low, high = (int(value[(method, name, "")]) for name in ("smallest", "largest"))
+        row["cells in a metacell"] = f"{low} to {high}"
+        for metric, title in _METRICS:
+            for modality in dict.fromkeys(found.loc[found["metric"] == metric, "modality"]):
+                row[f"{title}: {_MODALITIES.get(modality, modality)}"] = value.get((method, metric, modality))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def link_evidence(results: Results, sample: str) -> pd.DataFrame:
+    """Return the evidence of links, one row per method (empty without links)."""
+    found = results.table(f"{FOLDER}/{sample}/evidence.tsv", dtype={"method": str, "measure": str})
+    found = found[found["method"] != "genome"]
+    if not len(found):
+        return pd.DataFrame()
+    wide = found.pivot_table(index="method", columns="measure", values="value", sort=False, dropna=False)
+    order = ["negative", "negative_trans", "auc", "median", "median_trans", "planted_median", "planted_auc"]
+    wide = wide[[name for name in order if name in wide]]
+    wide.insert(0, "method_name", [METHODS.get(name, name) for name in wide.index])
+    return wide.reset_index(drop=True)
+
+
+def _evidence(results: Results, sample: str) -> dict[tuple[str, str], float]:
+    found = results.table(f"{FOLDER}/{sample}/evidence.tsv", dtype={"method": str, "measure": str})
+    return {(method, measure): value for method, measure, value in found.itertuples(index=False)}
+
+
+def _headline(results: Results) -> list[str]:
+    sentences = []
+    for sample in samples(results):
+        found = metrics(results, sample)
+        main = found["method"].iloc[0]
+        value = found.set_index(["method", "metric", "modality"])["value"]
+        labels = found.loc[(found["metric"] == "purity") & (found["method"] == main), "modality"]
+        text = (
+            f"{sample}: {plural(int(value[(main, 'metacells', '')]), 'metacell')} of "
+            f"{int(value[(main, 'smallest', '')])} to {int(value[(main, 'largest', '')])} cells"
+        )
+        if len(labels):
+            name = labels.iloc[0]
+            single = [
+                f"{METHODS[other].split(',')[0]} {percent(value[(other, 'purity', name)])}"
+                for other in ("pca_lsi", "rna", "atac", "random")
+                if other != main and (other, "purity", name) in value.index
+            ]
+            beside = f" ({', '.join(single)})" if single else ""
+            share = percent(value[(main, "purity", name)])
+            text += f"; {share} of the cells have their metacell's {name}{beside}"
+        evidence = _evidence(results, sample)
+        if (main, "found") in evidence:
+            text += f"; {count(int(evidence[(main, 'found')]))} links of peaks to genes"
+            if (main, "found_planted") in evidence and pd.notna(evidence[(main, "found_planted")]):
+                text += (
+                    f", {percent(evidence[(main, 'found_planted')])} of them planted, and "
+                    f"{percent(evidence[(main, 'planted_found')])} of what was planted"
+                )
+        sentences.append(text + ".")
+    return sentences
+
+
+def _blocks(results: Results) -> list[Block]:
+    blocks: list[Block] = []
+    names = samples(results)
+    for sample in names:
+        if len(names) > 1:
+            blocks.append(Heading(sample))
+        blocks += _of_sample(results, sample)
+    return blocks
+
+
+def _of_sample(results: Results, sample: str) -> list[Block]:
+    folder = f"{FOLDER}/{sample}"
+    pictures = {
+        name: results.picture(f"{folder}/figures/{name}", title, caption=caption(f"metacells_{name}"))
+        for name, title in FIGURES.items()
+    }
+    blocks: list[Block] = [
+        Gallery((pictures["map"],)),
+        Paragraph(
+            "Every method groups the same cells into as many metacells. Compactness (low is good) and "
+            "separation (high "
+            "is good) are medians over metacells in the diffusion space of each modality; a space that "
+            "falls into "
+            "unconnected parts is freed of the components that only tell the parts apart."
+        ),
+        Gallery((pictures["methods"],)),
+        table(comparison(results, sample), caption="Methods side by side.", file=f"{folder}/metrics.tsv"),
+        *_ladder(results, sample, pictures["ladder"]),
+        Gallery((pictures["rigor"],)),
+    ]
+    evidence = link_evidence(results, sample)
+    if len(evidence):
+        blocks += _links(results, sample, evidence, (pictures["links"], pictures["track"]))
+    else:
+        blocks.append(
+            Paragraph("No links of peaks to genes: they need both modalities and the genes' places.", "note")
+        )
+    return blocks
+
+
+def _ladder(results: Results, sample: str, picture) -> list[Block]:
+    found = results.table(f"{FOLDER}/{sample}/ladder.tsv")
+    if "score" not in found or not len(found):
+        return []
+    best = found[found["recommended"].astype(str) == "True"].iloc[0]
+    text = (
+        f"Of the ladder's sizes, {int(best['k'])} metacells ({fixed(best['cells_per_metacell'], 0)} "
+        f"cells each) weigh "
+        "zeros against dubious metacells best; set metacells.k: sweep to use them."
+    )
+    return [Paragraph(text), Gallery((picture,))]
+
+
+def _links(results: Results, sample: str, evidence: pd.DataFrame, pictures: tuple) -> list[Block]:
+    folder = f"{FOLDER}/{sample}"
+    values = _evidence(results, sample)
+    links = results.table(f"{folder}/links.tsv.gz", dtype={"gene": str, "peak": str})
+    found = links[links["found"].astype(str) == "True"].sort_values("pvalue", kind="stable")
+    near, beside = values[("genome", "peaks_at_starts")], values[("genome", "peaks_beside_starts")]
+    settings = results.settings(FOLDER)
+    text = (
+        f"Of {count(len(links))} pairs of a gene and a peak within {settings.get('window', 0) // 1000} kb, "
+        f"{count(len(found))} are links at a false discovery rate of {fixed(settings.get('fdr', 0.1))}. "
+        f"{percent(near)} "
+        f"of the peaks lie within 1 kb of a gene's start, {percent(beside)} within 1 kb of places 50 kb "
+        f"beside."
+    )
+    blocks: list[Block] = [Paragraph(text)]
+    if near < 2 * beside:
+        blocks.append(
+            Paragraph("Few peaks are at genes' starts: are peaks and genes of one genome build?", "warning")
+        )
+    titles = {
+        "method_name": "observations",
+        "negative": "negative",
+        "negative_trans": "negative, other chromosomes",
+        "auc": "AUC against other chromosomes",
+        "median": "median r",
+        "median_trans": "median r, other chromosomes",
+        "planted_median": "median r of planted links",
+        "planted_auc": "planted against other pairs (AUC)",
+    }
+    columns = ["gene", "peak", "distance", "r", "rho", "background_mean", "z", "pvalue", "fdr"]
+    return [
+        *blocks,
+        Gallery((pictures[0],)),
+        table(
+            evidence,
+            titles=titles,
+            caption="Pairs within reach beside matched pairs.",
+            file=f"{folder}/evidence.tsv",
+        ),
+        Gallery((pictures[1],)),
+        table(
+            found[columns],
+            titles={"r": "r", "rho": "ρ", "background_mean": "r by chance", "pvalue": "p"},
+            caption="Links with the smallest p-values.",
+            file=f"{folder}/links.tsv.gz",
+            limit=results.settings("report").get("table_rows", 20),
+        ),
+    ]
+
+
+def _methods(results: Results) -> list[str]:
+    used = results.settings(FOLDER)
+    embedding = {
+        "coem": "a joint variational embedding of both modalities (COEM)",
+        "pca_lsi": "principal components of RNA and latent semantic components of accessibility side by side",
+        "wnn": "weighted nearest neighbours of both modalities",
+        "rna": "principal components of RNA",
+        "atac": "latent semantic components of accessibility",
+    }[used.get("embedding", "pca_lsi")]
+    return [
+        f"Cells were grouped into metacells on {embedding}: an adaptive Gaussian kernel on the union of "
+        f"{used.get('n_neighbors')} nearest neighbours, normalised spectral embedding with at most "
+        f"{used.get('eigenvectors')} eigenvectors, k-means, and metacells of under "
+        f"{used.get('min_cells')} cells merged. "
+        "Counts were summed over each metacell's cells. Compactness and separation were computed in "
+        "multiscale "
+        "diffusion components; metacells whose leading shared variation exceeds that of permuted data "
+        "are called "
+        f"dubious. Peaks within {used.get('window', 0) // 1000} kb were linked to genes by "
+        f"{used.get('statistic')} "
+        f"correlation over metacells against {used.get('background')} matched peaks of other chromosomes "
+        f"(Benjamini-Hochberg, {used.get('fdr')})."
+    ]
+
+
+SECTION = Section(
+    "metacells",
+    "Metacells",
+    ("metacells/*/metrics.tsv",),
+    _blocks,
+    headline=_headline,
+    methods=_methods,
+    references=(
+        "Persad S, et al. SEACells infers transcriptional and epigenomic cellular states from "
+        "single-cell genomics "
+        "data. Nature Biotechnology 41, 1746-1757 (2023).",
+        "Hao Y, et al. Integrated analysis of multimodal single-cell data. Cell 184, 3573-3587 (2021).",
+    ),
+    optional=True,
+)
