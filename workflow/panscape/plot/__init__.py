@@ -7,6 +7,7 @@ from panscape.plot import _names as statistics_names
 from panscape.plot._landscape import Source, draw_landscape, ends
 from panscape.plot._maps import plot_map
 from panscape.plot._palette import DIVERGING, OKABE_ITO, SEQUENTIAL, SEQUENTIAL_2, Look, categorical, colours
+from panscape.plot._predictions import draw_unicoord, model_name
 from panscape.plot._spaces import plot_pairs_by_size, plot_spaces
 from panscape.plot._style import (
     DOUBLE,
@@ -42,8 +43,10 @@ __all__ = [
     "colorbar_outside",
     "colours",
     "draw_landscape",
+    "draw_unicoord",
     "ends",
     "legend_outside",
+    "model_name",
     "new_figure",
     "plain_text",
     "plot_along",

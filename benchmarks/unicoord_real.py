@@ -1,0 +1,225 @@
+"""UniCoord on real data (the folder named by PANSCAPE_DATA) beside logistic regression, k-NN and ridge.
+
+Tasks: types (random split, left-out donors), times (random split, left-out batches, label in other units),
+mouse (a human model on mouse cells through orthologs), unknown (each type left out of training), restore (the
+hour in the middle of A549, minutes 400 to 480 of worm embryo). The last line printed is one JSON object.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+
+import anndata
+import numpy as np
+import pandas as pd
+import torch
+
+from panscape import training, unicoord
+from panscape.unicoord._baselines import components, label_baselines, value_baselines
+from panscape.unicoord._evaluate import auroc, classification, regression
+
+DATA = Path(os.environ.get("PANSCAPE_DATA", "."))
+
+
+def read(name, columns):
+    """Return a data set with some columns of its annotation as text or numbers."""
+    cells = anndata.read_h5ad(DATA / f"{name}.h5ad")
+    obs = cells.obs[columns].copy()
+    for column in columns:
+        if not pd.api.types.is_numeric_dtype(obs[column]):
+            obs[column] = obs[column].astype(object).where(obs[column].notna(), None)
+    cells.obs = obs
+    return cells
+
+
+def splits(n, test, seed, strata=None):
+    """Return train, validation (a tenth of what is not tested) and test."""
+    split = np.full(n, "train", dtype=object)
+    split[test] = "test"
+    rest = np.flatnonzero(split == "train")
+    strata = None if strata is None else np.asarray(strata)[rest].astype(str)
+    split[rest[training.held_out(len(rest), 0.1, seed, "benchmark", strata=strata)]] = "validation"
+    return split
+
+
+def fit(cells, labels, split, seed, settings):
+    """Return a model and the processor time it took."""
+    started = time.process_time()
+    found = unicoord.train(cells, labels, settings, seed=seed, split=split)
+    return found.model, time.process_time() - started
+
+
+def reconstruction(model, cells, split):
+    """Return shares of the genes' variance that the model and 20 principal components leave."""
+    old, new = model.normalised(cells[split != "test"]), model.normalised(cells[split == "test"]).toarray()
+    made = np.vstack([b for _, b in model.reconfigure(cells[split == "test"], {}, own="predicted")])
+    base = ((new - np.asarray(old.mean(axis=0))) ** 2).mean()
+    space = components(old, 20)
+    linear = space.scores(new) @ space.axes + space.mean
+    errors = {"mse": made, "mse_pca20": linear}
+    return {name: float(((new - guess) ** 2).mean() / base) for name, guess in errors.items()}
+
+
+def class_scores(model, cells, split, name):
+    """Return accuracy and macro-F1 of the model and of baselines, which learn on validation cells as well."""
+    test, truth = cells[split == "test"], cells.obs.loc[split == "test", name]
+    table = model.predict(test)
+    table = table[table["label"] == name]
+    guesses = {"unicoord": table["value"].to_numpy()}
+    old, new = model.normalised(cells[split != "test"]), model.normalised(test)
+    for key, guess in label_baselines(old, cells.obs.loc[split != "test", name], new).items():
+        guesses[key] = guess.labels
+    found = {}
+    for key, guess in guesses.items():
+        scores = classification(truth, guess)
+        found[key] = [round(scores["accuracy"], 3), round(scores["macro_f1"], 3)]
+    share = model.probabilities(test, name)
+    found["ece"] = classification(truth, table["value"], share, model.layout[name].classes)["ece"]
+    found["called_unknown"] = float(table["unknown"].mean())
+    return found
+
+
+def types(seed, settings):
+    """Baron: human pancreas."""
+    cells = read("pancreas_human_baron2016", ["cell_type", "donor"])
+    order = np.random.default_rng(seed).permutation(len(cells))
+    donor, found = cells.obs["donor"].to_numpy(), {}
+    tests = {"random": order[int(0.8 * len(order)) :]}
+    tests |= {f"without {name}": np.flatnonzero(donor == name) for name in ("human3", "human4")}
+    for name, test in tests.items():
+        split = splits(len(cells), test, seed, cells.obs["cell_type"])
+        label = {"name": "cell_type", "kind": "discrete", "min_cells": 1}
+        model, cpu = fit(cells, [label], split, seed, settings)
+        found[name] = class_scores(model, cells, split, "cell_type") | reconstruction(model, cells, split)
+        found[name]["cpu_s"] = cpu
+    return found
+
+
+def times(seed, settings):
+    """Worm embryo: minutes."""
+    cells = read("neuro_worm_embryo_packer2019", ["embryo_time", "batch", "cell_type"])
+    cells.obs["embryo_time"] = cells.obs["embryo_time"].astype(float)
+    order = np.random.default_rng(seed).permutation(len(cells))
+    batch, found = cells.obs["batch"].to_numpy(), {}
+    tests = {f"random x{scale}": (order[int(0.8 * len(order)) :], scale) for scale in (1, 0.01, 0.001)}
+    for name in ("Waterston_500_minutes_batch_2", "Murray_b01"):
+        tests[f"without {name}"] = (np.flatnonzero(batch == name), 1)
+    for name, (test, scale) in tests.items():
+        split, scaled = splits(len(cells), test, seed), cells.copy()
+        scaled.obs["embryo_time"] *= scale
+        model, cpu = fit(scaled, [{"name": "embryo_time", "kind": "continuous"}], split, seed, settings)
+        truth = cells.obs["embryo_time"].to_numpy()
+        told = model.predict(scaled[split == "test"])["value"]
+        guesses = {"unicoord": told.astype(float).to_numpy() / scale}
+        old, new = model.normalised(cells[split != "test"]), model.normalised(cells[split == "test"])
+        if scale == 1:
+            guesses |= value_baselines(old, truth[split != "test"], new)
+        found[name] = {"cpu_s": cpu}
+        for key, guess in guesses.items():
+            scores = regression(truth[split == "test"], guess)
+            found[name][key] = [round(scores[metric], 3) for metric in ("r", "mae", "bias")]
+        if scale == 1:
+            found[name] |= reconstruction(model, cells, split)
+    split = splits(len(cells), order[int(0.8 * len(order)) :], seed)
+    labels = [{"name": "cell_type", "kind": "discrete"}, {"name": "embryo_time", "kind": "continuous"}]
+    model, _ = fit(cells, labels, split, seed, settings)
+    found["types beside time"] = class_scores(model, cells, split, "cell_type")
+    return found
+
+
+def mouse(seed, settings):
+    """Mouse pancreas by the human model."""
+    human = read("pancreas_human_baron2016", ["cell_type", "donor"])
+    cells = read("pancreas_mouse_baron2016", ["cell_type", "donor"])
+    pairs = pd.read_csv(DATA / "orthologs_human_mouse_1to1.tsv", sep="\t")
+    symbol = dict(zip(pairs.iloc[:, 1], pairs.iloc[:, 0], strict=True))
+    if not set(symbol) & set(cells.var_names):
+        symbol = {b: a for a, b in symbol.items()}
+    totals = np.asarray(cells.X.sum(axis=1)).ravel()
+    kept = [name in symbol for name in cells.var_names]
+    cells = cells[:, kept].copy()
+    cells.obs["n_counts"] = totals
+    cells.var_names = [symbol[name] for name in cells.var_names]
+    cells = cells[:, ~cells.var_names.duplicated()].copy()
+    shared = human.var_names.intersection(cells.var_names)
+    human.obs["n_counts"] = np.asarray(human.X.sum(axis=1)).ravel()
+    human = human[:, shared].copy()
+    split = splits(len(human), [], seed, human.obs["cell_type"])
+    model, _ = fit(human, [{"name": "cell_type", "kind": "discrete", "min_cells": 1}], split, seed, settings)
+    known = cells[cells.obs["cell_type"].isin(model.layout["cell_type"].classes).to_numpy()]
+    table = model.predict(known)
+    guesses = {"unicoord": table["value"].to_numpy()}
+    old, new = model.normalised(human), model.normalised(known)
+    for key, guess in label_baselines(old, human.obs["cell_type"], new).items():
+        guesses[key] = guess.labels
+    found = {"cells": [len(known), len(cells)], "called_unknown": float(table["unknown"].mean())}
+    for key, guess in guesses.items():
+        scores = classification(known.obs["cell_type"], guess)
+        found[key] = [round(scores["accuracy"], 3), round(scores["macro_f1"], 3)]
+    return found
+
+
+def unknown(seed, settings):
+    """Each type of the human pancreas left out of training: AUROC of the score between it and the others."""
+    cells = read("pancreas_human_baron2016", ["cell_type", "donor"])
+    kind, found = cells.obs["cell_type"].to_numpy(), {}
+    for left in cells.obs["cell_type"].value_counts().loc[lambda n: n >= 40].index:
+        order = np.random.default_rng(seed).permutation(np.flatnonzero(kind != left))
+        test = np.concatenate([order[int(0.8 * len(order)) :], np.flatnonzero(kind == left)])
+        split = splits(len(cells), test, seed, kind)
+        model, _ = fit(cells, [{"name": "cell_type", "kind": "discrete"}], split, seed, settings)
+        table = model.predict(cells[split == "test"])
+        new = kind[split == "test"] == left
+        found[left] = {
+            "auroc": round(auroc(table["unknown_score"], new), 3),
+            "auroc_probability": round(auroc(1 - table["probability"], new), 3),
+            "found": round(float(table["unknown"][new].mean()), 3),
+            "called_unknown": round(float(table["unknown"][~new].mean()), 3),
+        }
+    found["mean"] = pd.DataFrame(found).mean(axis=1).round(3).to_dict()
+    return found
+
+
+def restore(seed, settings):
+    """A549: hour 1 of 0, 1 and 3, and worm embryo: minutes 400 to 480."""
+    found = {}
+    for name, label, leave, most in (
+        ("paired_human_A549_scicar_rna", "time_h", [1, 1], 3),
+        ("neuro_worm_embryo_packer2019", "embryo_time", [400, 480], 6),
+    ):
+        cells = read(name, [label])
+        cells.obs[label] = cells.obs[label].astype(float)
+        labels = [unicoord.Label(label, "continuous")]
+        chosen = unicoord.UniCoordSettings.of({"held_out": 0.2} | settings)
+        wanted = {"label": label, "leave": leave, "groups": most}
+        result = unicoord.restore_group(unicoord.Cells([cells]), labels, [], chosen, wanted, seed)
+        table = result.scores.pivot(index="model", columns="metric", values="value").round(4)
+        kept = ["pcc_of_means", "pcc_of_change", "e_distance", "covariance_error", "rank"]
+        found[name] = table[kept].to_dict("index")
+    return found
+
+
+def main():
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    tasks = {task.__name__: task for task in (types, times, mouse, unknown, restore)}
+    parser.add_argument("--tasks", nargs="+", default=list(tasks), choices=list(tasks))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--settings", type=json.loads, default={}, help="JSON of settings that differ")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    every = {}
+    for seed in given.seeds:
+        for task in given.tasks:
+            every[f"{task} {seed}"] = tasks[task](seed, given.settings)
+            print(task, seed, json.dumps(every[f"{task} {seed}"]), flush=True)
+    print(json.dumps(every))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""UniCoord on a simulated atlas: labels, reconstruction and reconfiguration where the truth is known.
+
+The last line printed is one JSON object; limits of the acceptance stand beside the values.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+import numpy as np
+import torch
+from _unicoord import LABELS, simulate
+from sklearn.decomposition import PCA
+
+from panscape import unicoord
+from panscape.unicoord._evaluate import classification, explained_by, label_leak, regression
+
+
+def stacked(blocks):
+    """Return the blocks of a reconfiguration as one array."""
+    return np.vstack([block for _, block in blocks])
+
+
+def scores(model, test, expression, train_mean, space):
+    """Return what is asked of a model on test cells."""
+    table, found = model.predict(test), {}
+    for name in ("cell_type", "platform"):
+        told = table[table["label"] == name]["value"]
+        found[f"{name}_accuracy"] = classification(test.obs[name], told)["accuracy"]
+        share = model.probabilities(test, name)
+        found[f"{name}_ece"] = classification(test.obs[name], told, share, model.layout[name].classes)["ece"]
+    told = table[table["label"] == "time"]["value"].astype(float).to_numpy()
+    fit = regression(test.obs["time"], told)
+    span = float(np.ptp(test.obs["time"]))
+    found |= {"time_r": float(np.corrcoef(test.obs["time"], told)[0, 1]), "time_rmse": fit["rmse"] / span}
+    made = stacked(model.reconfigure(test, {}, own="predicted"))
+    found["mse_share"] = float(((expression - made) ** 2).mean() / ((expression - train_mean) ** 2).mean())
+    linear = space.inverse_transform(space.transform(expression))
+    found["mse_share_pca"] = float(
+        ((expression - linear) ** 2).mean() / ((expression - train_mean) ** 2).mean()
+    )
+    return found | reconfigured(model, test, expression, made)
+
+
+def reconfigured(model, test, expression, made):
+    """Return what reconfiguring leaves and makes."""
+    space, found = PCA(20, random_state=0).fit(expression), {}
+    changed = stacked(model.reconfigure(test, {"platform": "P0"}))
+    for name in ("platform", "cell_type"):
+        for what, where in (("raw", expression), ("rebuilt", made), ("changed", changed)):
+            found[f"{name}_r2_{what}"] = explained_by(space.transform(where), test.obs[name])
+    kinds = np.unique(test.obs["cell_type"])
+    means = np.stack([expression[(test.obs["cell_type"] == kind).to_numpy()].mean(axis=0) for kind in kinds])
+    changed = stacked(model.reconfigure(test, {"cell_type": "T1"}))
+    nearest = ((changed[:, None, :] - means[None]) ** 2).sum(axis=2).argmin(axis=1)
+    found["set_type_nearest"] = float((kinds[nearest] == "T1").mean())
+    found["set_type_pcc"] = float(np.corrcoef(changed.mean(axis=0), means[kinds == "T1"][0])[0, 1])
+    low, high = test.obs["time"].min(), test.obs["time"].max()
+    asked = np.random.default_rng(0).uniform(low, high, len(test))
+    changed = stacked(model.reconfigure(test, {"time": asked}))
+    programme = changed @ test.var["slope"].reindex(list(model.genes)).to_numpy()
+    found["set_time_r"] = float(np.corrcoef(programme, asked)[0, 1])
+    return found
+
+
+def main():
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, default=20_000)
+    parser.add_argument("--genes", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--time-scale", type=float, default=1.0)
+    parser.add_argument("--missing", type=float, default=0.0, help="share of each label that is removed")
+    parser.add_argument("--settings", type=json.loads, default={}, help="JSON of settings that differ")
+    parser.add_argument("--leak", action="store_true")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    cells = simulate(given.cells, given.genes, seed=given.seed)
+    cells.obs["time"] *= given.time_scale
+    truth = cells.obs.copy()
+    rng = np.random.default_rng(given.seed)
+    for name in ("cell_type", "platform", "time"):
+        gone = rng.random(len(cells)) < given.missing
+        cells.obs[name] = (
+            truth[name].astype(object).where(~gone) if name != "time" else truth[name].where(~gone)
+        )
+    settings = {"n_genes": 0, "held_out": 0.2, "validation": 0.05} | given.settings
+    cpu, wall = time.process_time(), time.time()
+    trained = unicoord.train(cells, LABELS, settings, seed=given.seed)
+    used = {"cpu_s": time.process_time() - cpu, "wall_s": time.time() - wall}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    model, rows = trained.model, np.flatnonzero(trained.split == "test")
+    test = cells[rows].copy()
+    test.obs = truth.iloc[rows].copy()
+    learn = model.normalised(cells[np.flatnonzero(trained.split == "train")])
+    expression = model.normalised(test).toarray()
+    mean = np.asarray(learn.mean(axis=0)).ravel()
+    space = PCA(20, random_state=0).fit(learn[:4000].toarray())
+    found = scores(model, test, expression, mean, space)
+    if given.leak:
+        free = model.embed(test).filter(like="latent-").to_numpy()
+        for name in ("cell_type", "platform", "time"):
+            probes = label_leak(free, test.obs[name], continuous=name == "time", nulls=1)
+            found |= {
+                f"leak_{name}_{row.probe}": [round(row.value, 3), round(row.null, 3)]
+                for row in probes.itertuples()
+            }
+    steps = int(trained.history["step"].max())
+    kl = trained.history[
+        (trained.history["split"] == "heldout") & (trained.history["term"] == "kl_continuous")
+    ]
+    found |= used | {"peak_gb": peak, "steps": steps, "kl": float(kl["value"].iloc[-1])}
+    print(json.dumps({key: round(v, 4) if isinstance(v, float) else v for key, v in found.items()}))
+
+
+if __name__ == "__main__":
+    main()

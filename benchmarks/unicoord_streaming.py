@@ -1,0 +1,79 @@
+"""Mini-batches from a local h5ad file: cells per second before the model, beside random rows of AnnData.
+
+The last line printed is one JSON object.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+
+import anndata
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.counts import CountsWriter
+from panscape.unicoord import Cells
+from panscape.unicoord._feed import Scale, StreamFeed
+
+
+def write(path, cells, genes, density, seed):
+    """Write counts in blocks."""
+    rng = np.random.default_rng(seed)
+    with CountsWriter(path, genes) as writer:
+        total = []
+        for start in range(0, cells, 10_000):
+            n = min(10_000, cells - start)
+            block = sparse.random(n, genes, density, format="csr", dtype=np.float32, random_state=rng)
+            block.data = rng.integers(1, 8, block.nnz).astype(np.float32)
+            total.append(np.asarray(block.sum(axis=1)).ravel())
+            writer.append(block)
+        obs = pd.DataFrame({"n_counts": np.concatenate(total)}, index=[f"c{at}" for at in range(cells)])
+        writer.finish(obs, pd.DataFrame(index=[f"G{at}" for at in range(genes)]))
+
+
+def peak():
+    """Return the peak memory in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def main():
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, default=100_000)
+    parser.add_argument("--genes", type=int, default=2000)
+    parser.add_argument("--density", type=float, default=0.1)
+    parser.add_argument("--batch", type=int, default=128)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cells.h5ad"
+        write(path, given.cells, given.genes, given.density, 0)
+        before = peak()
+        cells = Cells([path])
+        genes, train = list(cells.genes), np.ones(len(cells), bool)
+        feed = StreamFeed(cells, train, genes, Scale("depth-log1p", 1000.0), given.batch, 0, 400_000)
+        cpu, wall, seen = time.process_time(), time.time(), 0
+        for number in range(feed.steps):
+            seen += len(feed.batch(number)[0])
+        found = {"cells": seen, "cells_per_s": seen / (time.time() - wall)}
+        found["cells_per_cpu_s"] = seen / (time.process_time() - cpu)
+        feed.close()
+        found |= {"peak_gb": peak(), "peak_before_gb": before, "dense_gb": 4e-9 * given.cells * given.genes}
+        backed = anndata.read_h5ad(path, backed="r")
+        rng, wall, cpu = np.random.default_rng(0), time.time(), time.process_time()
+        for _ in range(10):
+            rows = np.sort(rng.choice(given.cells, given.batch, replace=False))
+            backed[rows].X[:].toarray()
+        found["random_rows_cells_per_s"] = 10 * given.batch / (time.time() - wall)
+        found["random_rows_cells_per_cpu_s"] = 10 * given.batch / (time.process_time() - cpu)
+    print(json.dumps({key: round(float(value), 3) for key, value in found.items()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from scipy.stats import rankdata
+
+from panscape import features
+from panscape.features import _aucell
+
+
+@pytest.fixture
+def cells():
+    rng = np.random.default_rng(0)
+    rates = rng.gamma(0.5, 1.0, 200) + 0.02
+    counts = rng.poisson(rates * rng.uniform(0.05, 2.0, (80, 1)))
+    counts[:, 0] = 1  # no cell without counts
+    member = rng.random((15, 200)) < rng.uniform(0.02, 0.4, (15, 1))
+    member[:, :2] = True
+    return sparse.csr_matrix(counts, dtype=np.float32), sparse.csr_matrix(member.astype(float))
+
+
+def recovery(row, genes, n_up):
+    """Sum the recovery curve of ordinal ranks rank by rank, as a share of the best possible one."""
+    rank = rankdata(-row, method="ordinal")
+    curve = [(rank[genes] <= step).sum() for step in range(1, n_up)]
+    best = [min(step, genes.sum()) for step in range(1, n_up)]
+    return sum(curve) / sum(best)
+
+
+def test_scores_are_the_area_under_the_recovery_curve(cells):
+    counts, member = cells
+    found = features.aucell(counts, member, share=0.1, ties="order")
+    dense, sets = counts.toarray(), member.toarray().astype(bool)
+    expected = [[recovery(row, genes, 20) for genes in sets] for row in dense]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found.min() >= 0 and found.max() <= 1
+
+
+def test_scores_equal_decoupler(cells):
+    decoupler = pytest.importorskip("decoupler")
+    anndata = pytest.importorskip("anndata")
+    counts, member = cells
+    counts = counts[:, np.asarray(counts.sum(axis=0)).ravel() > 0]
+    member = member[:, : counts.shape[1]]
+    genes = np.array([f"g{i}" for i in range(counts.shape[1])])
+    row, column = member.nonzero()
+    net = pd.DataFrame({"source": [f"s{i:02d}" for i in row], "target": genes[column]})
+    data = anndata.AnnData(counts, var=pd.DataFrame(index=genes))
+    decoupler.mt.aucell(data, net, tmin=1)
+    theirs = data.obsm["score_aucell"].sort_index(axis=1).to_numpy()
+    # decoupler shuffles the genes with this seed, so that ties are broken by lot
+    order = np.random.default_rng(0).choice(len(genes), len(genes), replace=False)
+    ours = features.aucell(counts[:, order], member[:, order], ties="order")
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    # sharing ties changes no more than lots do
+    shared = features.aucell(counts, member)
+    assert np.corrcoef(shared.ravel(), theirs.ravel())[0, 1] > 0.85
+
+
+def test_shared_ties_are_the_mean_over_all_orders_of_tied_genes():
+    counts = sparse.csr_matrix(np.array([[5.0, 2, 2, 2, 1, 1, 0, 0, 0, 0]]))
+    member = sparse.csr_matrix(np.array([[1.0, 1, 0, 0, 0, 0, 0, 0, 1, 0]]))
+    n_up = features.top_count(10, 0.4)  # ranks 1 to 3 weigh 3, 2, 1
+    assert n_up == 4
+    (_, weights), *_ = features.weight_blocks(counts, n_up)
+    np.testing.assert_allclose(weights.toarray()[0], [3, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+    found = features.aucell(counts, member, share=0.4)
+    np.testing.assert_allclose(found, [[4 / 6]])
+
+
+def test_the_order_of_genes_does_not_matter_and_neither_does_the_scale_of_a_cell(cells):
+    counts, member = cells
+    order = np.random.default_rng(1).permutation(200)
+    depth = sparse.diags(np.random.default_rng(2).uniform(0.1, 10, 80))
+    base = features.aucell(counts, member)
+    np.testing.assert_allclose(features.aucell(counts[:, order], member[:, order]), base, atol=1e-6)
+    np.testing.assert_allclose(features.aucell((depth @ counts).tocsr(), member), base, atol=1e-6)
+
+
+@pytest.mark.parametrize("ties", ["mean", "order"])
+def test_blocks_do_not_change_the_scores(cells, ties, monkeypatch):
+    counts, member = cells
+    base = features.aucell(counts, member, ties=ties)
+    monkeypatch.setattr(_aucell, "_BLOCK_VALUES", 100)
+    np.testing.assert_array_equal(features.aucell(counts, member, ties=ties), base)
+
+
+def test_absent_genes_and_stored_zeros_weigh_nothing(cells):
+    counts, member = cells
+    dense = counts.toarray()
+    absent = np.argwhere(dense == 0)[::50]
+    row, column = np.nonzero(dense)
+    place = np.r_[row, absent[:, 0]], np.r_[column, absent[:, 1]]
+    values = np.r_[dense[row, column], np.zeros(len(absent), dtype=np.float32)]
+    stored = sparse.csr_matrix((values, place), shape=counts.shape)
+    assert stored.nnz > counts.nnz
+    np.testing.assert_array_equal(features.aucell(stored, member), features.aucell(counts, member))
+    empty = sparse.csr_matrix((2, 200), dtype=np.float32)
+    assert (features.aucell(empty, member) == 0).all()
+
+
+def test_bad_input_is_refused(cells):
+    counts, member = cells
+    with pytest.raises(ValueError, match="non-negative"):
+        features.aucell(-counts, member)
+    with pytest.raises(ValueError, match="over 200 genes"):
+        features.aucell(counts[:, :100], member)
+    with pytest.raises(ValueError, match="ties"):
+        features.aucell(counts, member, ties="lot")

@@ -1,0 +1,268 @@
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse, stats
+
+from panscape import features, files
+from panscape.counts import CountsWriter
+from panscape.errors import UserError
+
+GENES, PLANTED = 3000, 6
+
+
+def system(seed, n=700, sets=60):
+    """Return counts, sets and types; most genes of the first sets are higher in some of eight types."""
+    rng = np.random.default_rng(seed)
+    kind = rng.integers(0, 8, n)
+    member = np.zeros((sets, GENES), dtype=bool)
+    for row in member:
+        row[rng.choice(GENES, rng.integers(60, 120), replace=False)] = True
+    log = np.tile(rng.normal(-1.2, 1.2, GENES), (n, 1))
+    for row in range(PLANTED):
+        genes = np.flatnonzero(member[row])[: int(0.7 * member[row].sum())]
+        log[:, genes] += 1.0 * np.isin(kind, rng.choice(8, 3, replace=False))[:, None]
+    share = np.exp(log)
+    counts = rng.poisson(share / share.sum(axis=1, keepdims=True) * rng.uniform(1500, 4000, (n, 1)))
+    return (
+        sparse.csr_matrix(counts, dtype=np.float32),
+        sparse.csr_matrix(member.astype(float)),
+        np.array([f"type {code}" for code in kind], dtype=object),
+    )
+
+
+def weights_of(counts):
+    n_up = features.top_count(counts.shape[1])
+    return sparse.vstack([part for _, part in features.weight_blocks(counts, n_up)], format="csr"), n_up
+
+
+@pytest.fixture(scope="module")
+def planted():
+    counts, member, kind = system(0)
+    weights, n_up = weights_of(counts)
+    table, scores = features.entropy_test(weights, member, n_up, np.random.default_rng(1), random_sets=300)
+    return table.assign(term=[f"set {i}" for i in range(60)], library="made up"), scores, kind
+
+
+def test_entropy_agrees_with_scipy_and_grows_by_log_2_as_the_spread_doubles():
+    rng = np.random.default_rng(0)
+    scores = np.column_stack([rng.normal(0.3, 0.02, 4000), rng.normal(0.4, 0.04, 4000)])
+    found = features.entropies(scores, 0.005)
+    counts = np.bincount((scores[:, 0] / 0.005).astype(int))
+    assert found[0] == pytest.approx(stats.entropy(counts[counts > 0]))
+    assert found[1] - found[0] == pytest.approx(np.log(2), abs=0.05)
+    assert features.entropies(np.full((9, 1), 0.2), 0.01) == 0
+    assert features.entropies(scores, 0.0).tolist() == [0, 0]
+
+
+def test_planted_sets_pass_and_others_keep_to_the_level(planted):
+    table, _, _ = planted
+    assert (table["pvalue"][:PLANTED] <= 0.05).all()
+    assert (table["pvalue"][PLANTED:] <= 0.05).mean() < 0.15
+    assert table["pvalue"].min() >= 1 / 301
+
+
+def test_the_null_is_level_where_nothing_is_planted():
+    rng = np.random.default_rng(5)
+    counts = sparse.csr_matrix(rng.poisson(rng.gamma(0.5, 1.0, 400), (500, 400)), dtype=np.float32)
+    member = features.random_members(np.full(200, 25), np.ones(400), rng)
+    weights, n_up = weights_of(counts)
+    table, _ = features.entropy_test(weights, member, n_up, rng, random_sets=300)
+    assert stats.kstest(table["pvalue"], "uniform").pvalue > 1e-3
+
+
+def test_bins_hold_similar_sizes_and_equal_sizes_share_one():
+    sizes = np.array([10, 10, 10, 10, 50, 60, 400, 500])
+    found = features.bins_of_size(sizes, 4)
+    assert (np.diff(found) >= 0).all() and len(set(found[:4])) == 1 and found[-1] > found[4] > found[0]
+    assert features.bins_of_size(np.array([7, 7]), 10).tolist() == [0, 0]
+
+
+def test_random_sets_have_their_sizes_and_follow_the_weights():
+    rng = np.random.default_rng(0)
+    held = np.r_[np.full(50, 10.0), np.full(50, 1.0), np.zeros(20)]
+    found = features.random_members(np.array([5, 30] * 300), held, rng)
+    assert np.diff(found.indptr).tolist() == [5, 30] * 300
+    assert found.max() == 1  # no gene twice
+    drawn = np.asarray(found[::2].sum(axis=0)).ravel()
+    assert drawn[:50].sum() > 6 * drawn[50:100].sum() and drawn[100:].sum() == 0
+    assert np.diff(features.random_members(np.array([110]), held, rng).indptr) == 110
+
+
+def test_forest_ranks_planted_sets_first_whatever_the_threads(planted):
+    _, scores, kind = planted
+    labels = kind.copy()
+    labels[:20] = None
+    one = features.forest(scores, labels, trees=60, seed=1)
+    two = features.forest(scores, labels, trees=60, seed=1, threads=2)
+    assert np.array_equal(one.importance, two.importance)
+    assert set(np.argsort(-one.importance)[:5]) <= set(range(PLANTED))
+    assert one.accuracy > 0.8 and one.chance == 1 / 8
+
+
+def test_groups_are_those_planted_and_as_many_as_asked():
+    rng = np.random.default_rng(0)
+    base = rng.standard_normal((300, 3))
+    scores = np.repeat(base, 4, axis=1) + 0.1 * rng.standard_normal((300, 12))
+    label, r = features.group_features(scores, 3)
+    assert label.tolist() == [1] * 4 + [2] * 4 + [3] * 4
+    np.testing.assert_allclose(r, np.corrcoef(scores.T), atol=1e-12)
+    for groups in (1, 5, 12, 40):
+        assert len(set(features.group_features(scores, groups)[0])) == min(groups, 12)
+    same = np.repeat(base[:, :1], 6, axis=1)  # ties in every merge
+    assert len(set(features.group_features(same, 4)[0])) == 4
+    flat = np.zeros((10, 3))
+    assert len(features.group_features(flat, 2)[0]) == 3
+
+
+def test_choice_has_one_set_per_group_that_of_highest_entropy(planted):
+    table, scores, kind = planted
+    settings = features.FeatureSettings(trees=60, top=9, groups=4, max_pvalue=0.2)
+    result, found = features.choose(table, scores, kind, settings, seed=1)
+    assert found is not None and len(result) == 60
+    assert result["group"].nunique() == result["selected"].sum() == 4
+    assert result["group"].notna().sum() == 9
+    for _, part in result[result["group"].notna()].groupby("group"):
+        assert part.loc[part["entropy"].idxmax(), "selected"]
+    assert result["importance"].dropna().is_monotonic_decreasing
+    assert result["importance"].notna().equals(pd.Series(settings.passed(result)))
+    assert set(result["term"][:5]) <= {f"set {i}" for i in range(PLANTED)}
+
+
+def test_without_labels_sets_are_ranked_by_entropy_above_chance(planted):
+    table, scores, _ = planted
+    settings = features.FeatureSettings(top=PLANTED, groups=3)
+    result, found = features.choose(table, scores, None, settings)
+    assert found is None and result["importance"].isna().all()
+    grouped = set(result.loc[result["group"].notna(), "term"])
+    assert len(grouped & {f"set {i}" for i in range(PLANTED)}) >= PLANTED - 1
+
+
+def test_what_cannot_be_chosen_is_told(planted):
+    table, scores, kind = planted
+    settings = features.FeatureSettings(max_pvalue=1e-9)
+    with pytest.raises(UserError, match="max_pvalue"):
+        features.choose(table, scores, kind, settings)
+    with pytest.raises(UserError, match=r"features\.label"):
+        features.forest(scores, ["one"] * len(scores))
+    with pytest.raises(ValueError, match="top_share"):
+        features.FeatureSettings(top_share=0)
+
+
+def write_counts(path, counts, genes, obs):
+    with files.atomic(path) as scratch, CountsWriter(scratch, counts.shape[1]) as writer:
+        writer.append(counts)
+        writer.finish(obs, pd.DataFrame(index=genes))
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("features")
+    counts, member, kind = system(3)
+    genes = np.array([f"G{i}" for i in range(GENES)])
+    paths = {}
+    for name, rows in (("one", slice(0, 450)), ("two", slice(450, 700))):
+        order = np.random.default_rng(len(paths)).permutation(GENES)
+        obs = pd.DataFrame({"study": name, "cell_type": kind[rows]})
+        obs.index = [f"c{i}" for i in range(len(obs))]  # the same barcodes in both
+        paths[name] = folder / f"{name}.h5ad"
+        own = counts[rows][:, order]
+        names = genes[order].astype(object)
+        names[-1] = f"only-{name}"
+        write_counts(paths[name], own.tocsr(), names, obs)
+    gmt = folder / "sets.gmt"
+    sets = {f"set {i}": list(genes[member[i].indices]) for i in range(60)}
+    features.write_gmt(sets, gmt)
+    return paths, gmt, folder
+
+
+SMALL = {"set_sizes": [50, 150], "trees": 60, "random_sets": 200, "top": 12, "groups": 5, "max_cells": 500}
+
+
+def test_features_of_a_collection(collection):
+    paths, gmt, _ = collection
+    chosen = features.choose_features(paths, [gmt], SMALL, seed=4)
+    again = features.choose_features(paths, [gmt], SMALL, seed=4, threads=2)
+    pd.testing.assert_frame_equal(chosen.table, again.table)
+    assert set(chosen.table["term"][:4]) <= {f"set {i}" for i in range(PLANTED)}
+    values = chosen.statistics.set_index("statistic")["value"]
+    assert values["sets_tested"] == 60 and values["sets_selected"] == chosen.table["selected"].sum() == 5
+    assert list(chosen.correlation.index) == list(chosen.correlation.columns)
+    scores = features.score_features(paths, [gmt], chosen.table, SMALL)
+    assert scores.shape == (700, 5) and scores.obs_names.is_unique
+    assert list(scores.var_names) == chosen.table.loc[chosen.table["selected"], "term"].tolist()
+    assert scores.obs_names[450] == "two:c0" and scores.obs["cell_type"].notna().all()
+    table = features.score_table(scores)
+    assert table.columns[:2].tolist() == ["cell", "study"] and table["cell"][450] == "c0"
+    shared = features.shared_genes({name: features._collection.Counts(path) for name, path in paths.items()})
+    one = features._collection.Counts(paths["one"]).select(shared)
+    sets = features.read_libraries([gmt], shared, (50, 150))
+    own = sets.member[[list(sets.terms).index(term) for term in scores.var_names]]
+    np.testing.assert_allclose(scores.X[:450], features.aucell(one, own), atol=1e-6)
+
+
+def test_scores_survive_the_file(collection):
+    paths, gmt, folder = collection
+    chosen = features.choose_features(paths, [gmt], SMALL | {"label": None}, seed=4)
+    files.write_tsv(chosen.table, folder / "features.tsv")
+    table = files.read_tsv(folder / "features.tsv", dtype={"term": str, "library": str})
+    scores = features.score_features(paths, [gmt], table, SMALL)
+    scores.write_h5ad(folder / "scores.h5ad")
+    read = anndata.read_h5ad(folder / "scores.h5ad")
+    np.testing.assert_array_equal(read.X, scores.X)
+    assert read.uns["parameters"]["top_share"] == "0.05"
+
+
+def test_figures_of_the_features(collection, tmp_path):
+    from panscape import plot
+
+    paths, gmt, _ = collection
+    for settings in (SMALL, SMALL | {"label": None}):
+        chosen = features.choose_features(paths, [gmt], settings, seed=4)
+        scores = features.score_features(paths, [gmt], chosen.table, settings)
+        drawn = features.draw_features(
+            chosen.table, chosen.correlation, scores, features.FeatureSettings.of(settings)
+        )
+        names = [name for name, figure in drawn if plot.save_figure(figure, tmp_path / name, formats=["png"])]
+        assert names == ["choice", "correlation", "profiles"]
+
+
+def test_mistakes_of_the_user_are_told(collection, tmp_path):
+    paths, gmt, _ = collection
+    with pytest.raises(UserError, match=r"features\.label"):
+        features.choose_features(paths, [gmt], SMALL | {"label": "nothing"}, seed=0)
+    with pytest.raises(UserError, match=r"features\.gene_sets"):
+        features.choose_features(paths, [gmt], SMALL | {"set_sizes": [1000, 1200]}, seed=0)
+    other = tmp_path / "other.gmt"
+    features.write_gmt({"a": ["Xyz1", "Xyz2"]}, other)
+    with pytest.raises(UserError, match="none of the"):
+        features.choose_features(paths, [other], SMALL, seed=0)
+
+
+def test_terms_of_two_libraries_stay_apart(collection):
+    paths, gmt, folder = collection
+    copy = folder / "copy.gmt"
+    copy.write_text(gmt.read_text())
+    genes = features.shared_genes({"one": features._collection.Counts(paths["one"])})
+    found = features.read_libraries([gmt, copy], genes, (50, 150))
+    assert len(set(found.terms)) == 120 and "set 0 (copy)" in found.terms
+
+
+def test_planted_sets_of_a_simulated_system():
+    from panscape import simulate
+
+    settings = simulate.from_config(
+        {
+            "studies": [{"name": "a", "cells": 10, "ages": [1, 2], "depth": 500, "platform": "p"}],
+            "n_genes": 600,
+            "n_modules": 4,
+        }
+    )
+    drawn = simulate.design(settings, 3)
+    sets = features.planted_sets(drawn, decoys=2)
+    own = {name: genes for name, genes in sets.items() if not name.startswith("decoy-")}
+    assert len(sets) == 3 * len(own) and {"age-rising", "age-falling"} <= set(own)
+    at = list(drawn.types["cell_type"]).index(next(name for name in own if name.startswith("type-"))[5:])
+    names = drawn.genes["gene"].to_numpy()
+    assert set(own[f"type-{drawn.types['cell_type'][at]}"]) == set(names[drawn.type_effects[at] > 0.1])
+    assert all(len(set(genes)) == len(genes) for genes in sets.values())

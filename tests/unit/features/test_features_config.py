@@ -1,0 +1,44 @@
+import pytest
+
+from panscape import config
+from panscape.errors import UserError
+
+STUDY = {"id": "one", "path": "one.h5ad", "obs": {"cell_type": "type"}}
+
+
+def load(**sections):
+    return config.load({"collection": "c", "studies": [STUDY], **sections})
+
+
+def test_features_are_off_by_default_and_presets_follow_the_paper():
+    assert load()["report"]["features"] is False
+    assert load()["features"]["gene_sets"] == []
+    paper = load(preset="paper")["features"]
+    assert (paper["max_pvalue"], paper["random_sets"], paper["groups"]) == (0.001, 10000, 30)
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"report": {"features": True}}, r"features\.gene_sets.*report"),
+        ({"unicoord": {"bridges": ["features"]}}, r"features\.gene_sets.*bridges"),
+        ({"features": {"set_sizes": [500, 50]}}, r"features\.set_sizes.*\[50, 500\]"),
+        ({"features": {"tie": "mean"}}, "tie"),
+        ({"features": {"top_share": 0}}, "top_share"),
+    ],
+)
+def test_what_does_not_fit_is_told(sections, message):
+    with pytest.raises(UserError, match=message):
+        load(**sections)
+
+
+def test_settings_of_the_schema_are_those_of_the_library():
+    from dataclasses import fields
+
+    from panscape.features import FeatureSettings
+
+    known = load()["features"]
+    own = {item.name for item in fields(FeatureSettings)}
+    assert own == set(known) - {"gene_sets"}
+    settings = FeatureSettings.of(known)
+    assert settings == FeatureSettings()

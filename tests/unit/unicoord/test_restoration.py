@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.spatial.distance import cdist
+
+from panscape.unicoord import _restoration as restoration
+
+
+def pairs(x, y):
+    return cdist(x, y).sum()
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_energy_distance_agrees_with_all_pairs(form, monkeypatch):
+    monkeypatch.setattr(restoration, "_BLOCK", 7)
+    rng = np.random.default_rng(0)
+    x, y = rng.poisson(1.0, (30, 12)).astype(float), rng.poisson(2.0, (41, 12)).astype(float)
+    expected = 2 * pairs(x, y) / (30 * 41) - pairs(x, x) / (30 * 29) - pairs(y, y) / (41 * 40)
+    assert restoration.energy_distance(form(x), form(y)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_energy_distance_of_samples_of_one_source_is_nothing_on_average():
+    rng = np.random.default_rng(1)
+    found = [
+        restoration.energy_distance(rng.standard_normal((20, 3)), rng.standard_normal((60, 3)))
+        for _ in range(200)
+    ]
+    assert abs(np.mean(found)) < 4 * np.std(found) / np.sqrt(200)
+    moved = restoration.energy_distance(rng.standard_normal((20, 3)) + 1, rng.standard_normal((60, 3)))
+    assert moved > 10 * np.std(found)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_covariance_error_agrees_with_numpy(form):
+    rng = np.random.default_rng(2)
+    x, y = rng.poisson(1.0, (50, 6)).astype(float), rng.poisson(2.0, (60, 6)).astype(float)
+    true = np.cov(y.T)
+    expected = np.linalg.norm(np.cov(x.T) - true) / np.linalg.norm(true)
+    assert restoration.covariance_error(form(x), form(y)) == pytest.approx(expected)
+    assert restoration.covariance_error(form(np.tile(x[:1], (50, 1))), form(y)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_correlations_agree_with_numpy(form):
+    rng = np.random.default_rng(3)
+    cells, profiles = rng.poisson(1.0, (9, 30)).astype(np.float32), rng.standard_normal((4, 30))
+    cells[0] = 2.0
+    found = restoration.correlations(form(cells), profiles)
+    assert np.isnan(found[0]).all()
+    assert np.allclose(found[1:], np.corrcoef(cells[1:], profiles)[:8, 8:], atol=1e-6)
+
+
+@pytest.mark.parametrize(("target", "expected"), [(2.5, (2, 4)), (0, (1, 2)), (9, (2, 4)), (3, (2, 4))])
+def test_flanking_groups(target, expected):
+    assert restoration.flanking([4, 1, 2], target) == expected
+
+
+def course(curved, rng, n=150, genes=40):
+    """Return expression along time 0, 1, 2, 3, 4 whose mean is linear in time or curved, and the times."""
+    time = np.repeat(np.arange(5.0), n)
+    slope, bend = rng.standard_normal((2, genes))
+    mean = 5 + np.outer(time, slope) / 4 + (np.outer(np.cos(time * 1.5), bend) if curved else 0)
+    return mean + 0.5 * rng.standard_normal(mean.shape), time, 5 + slope / 2 + bend * np.cos(3.0) * curved
+
+
+def scores(found):
+    return found.scores.pivot(index="model", columns="metric", values="value")
+
+
+def test_a_perfect_model_is_told_from_plain_guesses():
+    rng = np.random.default_rng(4)
+    cells, time, middle = course(True, rng)
+    left_out = time == 2
+    perfect = {
+        "model": lambda rows: middle + 0.5 * rng.standard_normal((len(rows), 40)),
+        "averaging": lambda rows: np.tile(middle, (len(rows), 1)),
+    }
+    found = restoration.restore(perfect, cells[~left_out], time[~left_out], cells[left_out], 2.0)
+    table = scores(found)
+    assert set(table.index) == {"model", "averaging", "nearest", "linear", "mean", "true cells"}
+    others = ["nearest", "linear", "mean"]
+    assert table.loc["model", "e_distance"] < 0.02 < table.loc[others, "e_distance"].min()
+    assert table.loc["model", "pcc_of_means"] > 0.99 > table.loc[others, "pcc_of_means"].max()
+    assert table.loc["model", "rank"] == 1
+    # the right mean alone does not pass for the right cells
+    assert table.loc["averaging", "pcc_of_means"] > 0.99
+    assert table.loc["averaging", "covariance_error"] == pytest.approx(1)
+    assert table.loc["averaging", "e_distance"] > 10 * abs(table.loc["model", "e_distance"])
+    assert table.loc["true cells", "e_distance"] == pytest.approx(0, abs=0.05)
+
+
+def test_linear_interpolation_is_right_where_time_is_linear_and_nearest_takes_both_sides():
+    cells, time, middle = course(False, np.random.default_rng(5))
+    left_out = time == 2
+    found = restoration.restore(
+        {}, sparse.csr_matrix(cells[~left_out]), time[~left_out], cells[left_out], 2.0
+    )
+    table = scores(found)
+    assert table.loc["linear", "pcc_of_change"] < 0.99  # the mean of all is the middle: no change to find
+    assert table.loc["linear", "e_distance"] == pytest.approx(0, abs=0.05)
+    assert table.loc["nearest", "n"] == 300
+    assert np.allclose(restoration.column_means(cells[left_out]), middle, atol=0.2)
+
+
+def test_extrapolation_follows_the_nearest_two_groups():
+    cells, time, _ = course(False, np.random.default_rng(6))
+    left_out = time == 4
+    table = scores(restoration.restore({}, cells[~left_out], time[~left_out], cells[left_out], 4.0))
+    assert table.loc["linear", "pcc_of_change"] > 0.95
+    assert table["e_distance"].drop("true cells").idxmin() == "linear"
+
+
+def test_the_curve_holds_every_group_and_peaks_at_the_left_out_one_for_true_cells():
+    cells, time, _ = course(True, np.random.default_rng(7))
+    left_out = time == 2
+    found = restoration.restore({}, cells[~left_out], time[~left_out], cells[left_out], 2.0, most=100)
+    curve = found.curve.set_index("model").loc["true cells"]
+    assert curve["group"].tolist() == [0, 1, 2, 3, 4]
+    assert curve.set_index("group")["pcc_of_cells"].idxmax() == 2
+    assert (found.scores.query("metric == 'n'")["value"] <= 100).all()
+
+
+def test_what_cannot_be_restored_is_refused():
+    cells, time, _ = course(True, np.random.default_rng(8))
+    with pytest.raises(ValueError, match="two other groups"):
+        restoration.restore({}, cells, time, cells[:5], 2.0)
+    with pytest.raises(ValueError, match="two other groups"):
+        restoration.restore({}, cells[time == 1], time[time == 1], cells[:5], 2.0)

@@ -1,0 +1,77 @@
+import copy
+
+import pytest
+
+from panscape import config
+from panscape.errors import UserError
+from panscape.unicoord import UniCoordSettings
+
+BASE = {
+    "collection": "c",
+    "studies": [
+        {"id": "a", "simulated": "a", "obs": {"age": "age", "cell_type": "cell_type", "layer": "layer"}}
+    ],
+    "simulation": {"studies": [{"name": "a", "cells": 100, "ages": [1, 2]}]},
+}
+LABELS = [
+    {"name": "cell_type", "kind": "discrete", "parent": "layer"},
+    {"name": "layer", "kind": "discrete"},
+    {"name": "age", "kind": "continuous"},
+]
+
+
+def loaded(**unicoord):
+    given = copy.deepcopy(BASE)
+    given["unicoord"] = unicoord
+    return config.load(given)["unicoord"]
+
+
+def test_defaults_are_those_of_the_library():
+    assert UniCoordSettings.of(loaded()) == UniCoordSettings()
+
+
+def test_presets_are_the_published_settings():
+    given = copy.deepcopy(BASE) | {"preset": "code"}
+    found = UniCoordSettings.of(config.load(given)["unicoord"])
+    assert (found.encoder, found.hidden, found.epochs, found.double_softmax) == (
+        "genes",
+        (512, 256, 128),
+        100,
+        True,
+    )
+    assert found.weights.kl_continuous == 30 and found.teach == 0 and not found.standardise
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"labels": [{"name": "celltype", "kind": "discrete"}]}, "did you mean 'cell_type'"),
+        ({"labels": LABELS + LABELS[2:]}, "is there twice"),
+        ({"labels": [LABELS[0]]}, "is no other discrete label"),
+        ({"labels": [{"name": "dpt_pseudotime", "kind": "continuous"}]}, "pseudotime is not asked for"),
+        ({"labels": [{"name": "layer", "kind": "discrete", "order": ["I"]}]}, "the label is discrete"),
+        ({"labels": [{"name": "layer", "kind": "guess"}]}, "kind"),
+        ({"labels": LABELS, "scenarios": [{"name": "x", "set": {"agee": 3}}]}, "did you mean 'age'"),
+        (
+            {"labels": LABELS, "restore": [{"label": "layer", "leave": [1, 2]}]},
+            "no continuous or ordinal label",
+        ),
+        ({"labels": LABELS, "restore": [{"label": "age", "leave": [2, 1]}]}, "first number is the larger"),
+        (
+            {"labels": LABELS, "scenarios": [{"name": "a b", "set": {"age": 1}}]},
+            "letters, digits and hyphens",
+        ),
+    ],
+)
+def test_what_cannot_fit_is_told_before_any_job(section, message):
+    with pytest.raises(UserError, match=message):
+        loaded(**section)
+
+
+def test_labels_may_come_from_tables_and_bridges(tmp_path):
+    table = tmp_path / "t.tsv"
+    table.write_text("cell\tscore\n")
+    labels = [{"name": "score", "kind": "continuous"}]
+    assert loaded(labels=labels, tables=[str(table)])["labels"][0]["name"] == "score"
+    bridged = [{"name": "dpt_pseudotime", "kind": "continuous"}]
+    assert loaded(labels=bridged, bridges=["pseudotime"])["bridges"] == ["pseudotime"]

@@ -1,0 +1,148 @@
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+from unicoord_cells import LABELS, QUICK, atlas
+
+from panscape import unicoord
+from panscape.errors import UserError
+from panscape.unicoord import Hierarchy, Label
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return atlas()
+
+
+def changed(cells, **columns):
+    obs = cells.obs.assign(**columns)
+    return anndata.AnnData(cells.X, obs=obs, var=cells.var)
+
+
+@pytest.mark.parametrize(
+    ("label", "column", "message"),
+    [
+        ({"name": "absent", "kind": "discrete"}, None, "no column of that name"),
+        ({"name": "x", "kind": "discrete"}, "same", "all cells are 'same'"),
+        ({"name": "x", "kind": "discrete"}, np.nan, "no cell to train on has a value"),
+        ({"name": "x", "kind": "continuous"}, "text", "'text' is no number"),
+        ({"name": "x", "kind": "continuous"}, 3.0, "all values are 3"),
+        ({"name": "x", "kind": "discrete", "min_cells": 200}, "each", "fewer than two of its"),
+        ({"name": "leiden", "kind": "continuous"}, "ids", "look like cluster ids"),
+        ({"name": "x", "kind": "ordinal", "order": ["a", "b"]}, "each", "is not in its order"),
+    ],
+)
+def test_labels_that_teach_nothing_are_refused(cells, label, column, message):
+    values = {"each": [f"c{i % 50}" for i in range(len(cells))], "ids": np.arange(len(cells)) % 7}
+    data = cells if column is None else changed(cells, **{label["name"]: values.get(column, column)})
+    with pytest.raises(UserError, match=message):
+        unicoord.train(data, [label], QUICK)
+
+
+def test_all_problems_are_told_at_once(cells):
+    with pytest.raises(UserError) as error:
+        unicoord.train(cells, [{"name": "a", "kind": "discrete"}, {"name": "b", "kind": "continuous"}], QUICK)
+    assert len(error.value.problems) == 2
+
+
+def test_missing_labels_are_masked(cells):
+    rng = np.random.default_rng(0)
+    obs = {
+        name: cells.obs[name].astype(object).where(rng.random(len(cells)) > 0.3)
+        for name in ("cell_type", "platform")
+    }
+    obs["time"] = cells.obs["time"].where(rng.random(len(cells)) > 0.3)
+    found = unicoord.train(changed(cells, **obs), LABELS, QUICK, seed=2)
+    assert all(torch.isfinite(tensor).all() for tensor in found.model.network.state_dict().values())
+    test = cells[found.split == "test"]
+    table = found.model.predict(test)
+    assert (table[table["label"] == "cell_type"]["value"].to_numpy() == test.obs["cell_type"]).mean() >= 0.95
+
+
+def test_classes_and_scales_are_those_of_the_training_cells():
+    obs = pd.DataFrame(
+        {"k": ["b", "a", "b", None, "c"], "v": [1.0, 3.0, np.nan, 5.0, 3.0], "s": [2, 0, 1, 1, 2]}
+    )
+    layout = unicoord.learn_labels(
+        obs, [Label("k", "discrete", min_cells=1), Label("v", "continuous"), Label("s", "ordinal")]
+    )
+    assert layout["k"].classes == ("b", "a", "c")
+    assert (layout["v"].mean, layout["v"].low, layout["v"].high) == (3.0, 1.0, 5.0)
+    assert layout["s"].classes == ("0", "1", "2") and layout["s"].positions == (0.0, 1.0, 2.0)
+    found = unicoord.targets(pd.DataFrame({"k": ["c", "new", None], "v": [3.0, 5.0, np.nan]}), layout)
+    assert found.codes.tolist() == [[2], [-1], [-1]]
+    np.testing.assert_allclose(found.values[:, 0], [0, 2 / layout["v"].sd, np.nan])
+    assert np.isnan(found.values[:, 1]).all()
+
+
+def test_parents_are_sums_of_their_children(cells):
+    labels = [{"name": "cell_type", "kind": "discrete"}, {"name": "lineage", "kind": "discrete"}]
+    # half of the cells know their lineage only
+    half = np.random.default_rng(0).random(len(cells)) < 0.5
+    data = changed(cells, cell_type=cells.obs["cell_type"].astype(object).where(half))
+    found = unicoord.train(data, labels, QUICK, hierarchy=[Hierarchy("cell_type", "lineage")], seed=0)
+    model, test = found.model, cells[found.split == "test"]
+    child = unicoord.UniCoord.probabilities(model, test, "cell_type")
+    passed = model.passes(test)
+    parent = passed.votes[:, model.layout.part("lineage")]
+    raw = passed.votes[:, model.layout.part("cell_type")]
+    table = np.eye(2)[[int(name[1]) % 2 for name in model.layout["cell_type"].classes]]
+    order = [model.layout["lineage"].classes.index(f"L{k}") for k in range(2)]
+    np.testing.assert_allclose(parent[:, order], raw @ table, atol=1e-3)
+    assert child.shape[1] == 4
+    made = model.reconfigured(test, {"lineage": "L0"})
+    kinds = model.predict(
+        anndata.AnnData(sparse.csr_matrix(np.expm1(made.X.toarray()).round()), obs=test.obs[[]], var=made.var)
+    )
+    told = kinds[kinds["label"] == "lineage"]["value"]
+    assert (told == "L0").mean() > 0.9
+
+
+def test_ordinal_labels_are_numbers_with_names(cells):
+    layers = pd.cut(cells.obs["time"], 4, labels=["I", "II", "III", "IV"]).astype(str)
+    label = {"name": "layer", "kind": "ordinal", "order": ["I", "II", "III", "IV"]}
+    found = unicoord.train(changed(cells, layer=layers), [label], QUICK, seed=0)
+    test = cells[found.split == "test"]
+    table = found.model.predict(test)
+    truth = layers[found.split == "test"].to_numpy()
+    assert set(table["value"]) <= {"I", "II", "III", "IV"}
+    assert (table["value"].to_numpy() == truth).mean() > 0.6
+    a, b = (
+        found.model.reconfigured(test, {"layer": value}).X.toarray()
+        for value in ("IV", ("between", "IV", "I", 0))
+    )
+    np.testing.assert_allclose(a, b)
+
+
+def test_unknown_cells_score_high(cells):
+    kept = (cells.obs["cell_type"] != "T3").to_numpy()
+    found = unicoord.train(cells[kept].copy(), LABELS[:1], QUICK | {"unknown_share": 0.1}, seed=0)
+    known = cells[kept][found.split == "test"]
+    both = [found.model.predict(part) for part in (known, cells[~kept])]
+    assert both[1]["unknown_score"].median() > 0.9 > both[0]["unknown_score"].median()
+    assert both[0]["unknown"].mean() < 0.3 and both[1]["unknown"].mean() > 0.5
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"discrete": [3], "clusters": [4], "diffusion": 2, "independence": "hsic"},
+        {"independence": "adversary", "normalisation": "log1p"},
+        {"encoder": "genes", "conditional": False, "kl_supervised": True, "fixed_noise": False,
+         "capacity": 5.0, "teach": 0.0, "double_softmax": True, "standardise": False, "clusters": [3],
+         "weights": {"kl_continuous": 30, "kl_discrete": 30, "classification": 100, "regression": 100}},
+    ],
+)  # fmt: skip
+def test_every_option_trains_and_names_its_terms(cells, settings):
+    found = unicoord.train(cells, LABELS, QUICK | {"min_steps": 30, "epochs": 1} | settings, seed=0)
+    terms = set(found.history["term"])
+    wanted = {"reconstruction", "kl_continuous", "classification", "regression"}
+    wanted |= {"kl_discrete", "clustering", "diffusion", "independence"} if "discrete" in settings else set()
+    assert wanted <= terms
+    table = found.model.embed(cells)
+    assert list(table.columns) == found.model.coordinates and np.isfinite(table.to_numpy()).all()
+    assert found.model.reconfigured(cells[:20], {"platform": "P1", "time": 0.3}).shape == (20, cells.n_vars)

@@ -1,0 +1,290 @@
+"""Learned coordinates: what they predict, hold and generate, beside plain baselines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from panscape.plot import model_name
+from panscape.report._blocks import Block, Fold, Gallery, Heading, Paragraph, Picture, table
+from panscape.report._format import count, fixed, listing, number, percent, plural
+from panscape.report._results import Results, caption
+from panscape.report._section import Section
+
+FOLDER, MODEL = "unicoord", "unicoord"
+METRICS, ACTIVE, SPLIT = (f"{FOLDER}/{name}.tsv" for name in ("metrics", "active", "split"))
+RESTORED = f"{FOLDER}/restoration.tsv"
+FIGURES = {
+    "coordinates": "Cells in the coordinates",
+    "classes": "Predicted classes and their calibration",
+    "values": "Predicted values",
+    "active": "Information of the unsupervised coordinates",
+    "reconfiguration": "Before and after reconfiguration",
+    "restoration": "Restored cells",
+    "losses": "Losses along training",
+}
+_CLASSES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "balanced_accuracy": "balanced accuracy",
+    "ece": "calibration error",
+}
+_VALUES = {"r": "r", "mae": "mean error", "rmse": "RMSE", "bias": "bias"}
+_RESTORED = {
+    "pcc_of_means": "correlation of means",
+    "pcc_of_change": "correlation of change",
+    "e_distance": "energy distance",
+    "covariance_error": "covariance error",
+}
+_MODEL_OUTPUT = (
+    "What follows is the model's output, not measurement: it shows what the model has learned of a label, "
+    "and is a "
+    "hypothesis about cells that were not measured."
+)
+
+
+def metrics(results: Results) -> pd.DataFrame:
+    """Return task, model, metric, value, null."""
+    return results.table(METRICS, dtype={"task": str, "model": str, "metric": str})
+
+
+def scores(found: pd.DataFrame, wanted: dict[str, str], key: str) -> pd.DataFrame:
+    """Return one row per label and model with the metrics of one kind of label; `key` tells the kind.
+
+    Labels are the tasks in which the model has the metric `key`.
+    """
+    tasks = found.loc[found["model"].eq(MODEL) & found["metric"].eq(key), "task"].unique()
+    rows = found[found["task"].isin(tasks) & found["metric"].isin(wanted)]
+    if rows.empty:
+        return pd.DataFrame(columns=["label", "model", *wanted.values()])
+    wide = rows.pivot_table(index=["task", "model"], columns="metric", values="value", sort=False)
+    wide = wide.reindex(columns=list(wanted)).rename(columns=wanted).reset_index()
+    wide = wide.rename(columns={"task": "label"})
+    wide.columns.name = None
+    return wide
+
+
+def best_baseline(found: pd.DataFrame, task: str, metric: str, *, low: bool = False) -> tuple[str, float]:
+    """Return (name, value) of the baseline that is best at a task."""
+    rows = found[found["task"].eq(task) & found["metric"].eq(metric) & found["model"].ne(MODEL)].dropna(
+        subset=["value"]
+    )
+    if rows.empty:
+        return "", float("nan")
+    row = rows.loc[rows["value"].idxmin() if low else rows["value"].idxmax()]
+    return model_name(row["model"]), float(row["value"])
+
+
+def _headline(results: Results) -> list[str]:
+    found = metrics(results)
+    parts = []
+    for key, words in (("macro_f1", "macro-F1"), ("r", "r")):
+        for row in found[found["model"].eq(MODEL) & found["metric"].eq(key)].itertuples():
+            name, value = best_baseline(found, row.task, key)
+            label = row.task.replace("_", " ")
+            parts.append(
+                f"{label} with {words} {fixed(row.value, 3)} (best baseline, {name}: {fixed(value, 3)})"
+            )
+    if not parts:
+        return []
+    return [f"On test cells the learned coordinates predict {listing(parts)}."]
+
+
+def _blocks(results: Results) -> list[Block]:
+    found = metrics(results)
+    pictures = {
+        name: picture for name, title in FIGURES.items() if (picture := _picture(results, name, title))
+    }
+    blocks: list[Block] = [
+        Paragraph(_cells(results)),
+        *_shown(pictures, "coordinates"),
+        Heading("Predictions"),
+    ]
+    classes = scores(found, _CLASSES, "macro_f1")
+    if len(classes):
+        blocks += [
+            _named(classes, "Discrete labels on test cells, beside plain baselines on the same cells.")
+        ]
+        blocks += [*_coverage(found), *_shown(pictures, "classes")]
+    values = scores(found, _VALUES, "r")
+    if len(values):
+        blocks += [_named(values, "Continuous labels on test cells, in the labels' own units.")]
+        blocks += _shown(pictures, "values")
+    blocks += [Heading("Unsupervised coordinates"), Paragraph(_information(results, found))]
+    blocks += [*_leaks(found), *_shown(pictures, "active")]
+    blocks += [Heading("Reconfiguration"), Paragraph(_MODEL_OUTPUT), *_shown(pictures, "reconfiguration")]
+    blocks += [*_scenarios(results), *_restored(results), *_shown(pictures, "restoration")]
+    if "losses" in pictures:
+        blocks.append(Fold("Losses along training", (Gallery((pictures["losses"],)),)))
+    return blocks
+
+
+def _picture(results: Results, name: str, title: str) -> Picture | None:
+    stem = f"{FOLDER}/figures/{name}"
+    if stem not in results.figures(f"{FOLDER}/figures/*"):
+        return None
+    return results.picture(stem, title, caption=caption(f"{FOLDER}_{name}"))
+
+
+def _shown(pictures: dict[str, Picture], name: str) -> list[Block]:
+    return [Gallery((pictures[name],))] if name in pictures else []
+
+
+def _named(rows: pd.DataFrame, text: str) -> Block:
+    return table(rows.assign(model=rows["model"].map(model_name)), caption=text, file=METRICS)
+
+
+def _cells(results: Results) -> str:
+    split = results.table(SPLIT, dtype=str)["split"].value_counts()
+    return (
+        f"Learned from {count(split.get('train', 0))} cells; {count(split.get('validation', 0))} validation "
+        "cells decided "
+        f"when to stop and how far to trust predictions; {count(split.get('test', 0))} test cells were seen "
+        "by nothing "
+        "before the scores below."
+    )
+
+
+def _coverage(found: pd.DataFrame) -> list[Block]:
+    texts = []
+    for row in found[found["model"].eq(MODEL) & found["metric"].eq("coverage")].itertuples():
+        kept = found[
+            found["task"].eq(row.task) & found["metric"].eq("accuracy_covered") & found["model"].eq(MODEL)
+        ]
+        right = f", of the others {percent(kept['value'].iloc[0])} are right" if len(kept) else ""
+        texts.append(
+            f"{row.task.replace('_', ' ')}: {percent(1 - row.value)} of the test cells are called "
+            f"unknown{right}"
+        )
+    return [Paragraph(f"{'; '.join(texts)}.")] if texts else []
+
+
+def _information(results: Results, found: pd.DataFrame) -> str:
+    active = results.table(ACTIVE, dtype={"coordinate": str, "best_label": str})
+    used = int(active["active"].astype(str).eq("True").sum())
+    text = f"{used} of {plural(len(active), 'unsupervised coordinate')} hold information."
+    errors = found[found["task"].eq("reconstruction")].set_index("model")["value"]
+    others = [f"{name.upper()} {fixed(value, 3)}" for name, value in errors.items() if name != MODEL]
+    if MODEL in errors:
+        beside = f" ({listing(others)})" if others else ""
+        share = fixed(errors[MODEL], 3)
+        text += f" The squared error of reconstruction is {share} of that of the genes' means{beside}."
+    return text
+
+
+def _leaks(found: pd.DataFrame) -> list[Block]:
+    start = "leak "
+    rows = found[found["task"].str.startswith(start)]
+    if rows.empty:
+        return []
+    shown = rows.assign(
+        task=rows["task"].str.removeprefix(start),
+        model=rows["model"].map({"linear": "linear", "knn": "nearest neighbours"}),
+        metric=rows["metric"].map({"balanced_accuracy": "balanced accuracy", "r2": "R²"}),
+    )
+    text = (
+        "Leaks: how well each label can be read from the unsupervised coordinates alone (cross-validated "
+        "probes), beside "
+        "permuted labels. Set unicoord.independence where they should know nothing of the labels."
+    )
+    titles = {"task": "label", "model": "probe", "null": "by chance"}
+    return [
+        table(shown[["task", "model", "metric", "value", "null"]], titles=titles, caption=text, file=METRICS)
+    ]
+
+
+def _scenarios(results: Results) -> list[Block]:
+    made = results.settings(FOLDER).get("scenarios") or []
+    if not made:
+        return []
+    rows = pd.DataFrame(
+        {
+            "scenario": [item["name"] for item in made],
+            "set": [
+                "; ".join(f"{key}: {_setting(value)}" for key, value in item["set"].items()) for item in made
+            ],
+            "from": [
+                "; ".join(f"{key}: {value}" for key, value in (item.get("from") or {}).items()) or "all cells"
+                for item in made
+            ],
+            "file": [f"{FOLDER}/generated/{item['name']}.h5ad" for item in made],
+        }
+    )
+    return [table(rows, caption="Generated cells (the model's output).")]
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, dict) and "shift" in value:
+        return f"shifted by {value['shift']}"
+    if isinstance(value, dict) and "between" in value:
+        low, high, share = value["between"]
+        return f"{low} to {high} at {share}"
+    return str(value)
+
+
+def _restored(results: Results) -> list[Block]:
+    if not results.has(RESTORED):
+        return []
+    found = results.table(RESTORED, dtype={"label": str, "model": str, "metric": str})
+    rows = found[found["metric"].isin(_RESTORED)]
+    wide = rows.pivot_table(
+        index=["label", "low", "high", "model"], columns="metric", values="value", sort=False
+    )
+    wide = wide.reindex(columns=list(_RESTORED)).rename(columns=_RESTORED).reset_index()
+    left = [f"{number(low)} to {number(high)}" for low, high in zip(wide["low"], wide["high"], strict=True)]
+    wide.insert(1, "left out", left)
+    wide = wide.drop(columns=["low", "high"]).assign(model=wide["model"].map(_guess))
+    wide.columns.name = None
+    text = (
+        "Groups that training never saw, restored and compared with the true cells; correlations are best at "
+        "1, distance "
+        "and error at 0. The correlation of means alone is high for almost any guess."
+    )
+    return [Heading("Restoration"), table(wide, caption=text, file=RESTORED)]
+
+
+def _guess(model: str) -> str:
+    return "cells of all other groups" if model == "mean" else model_name(model)
+
+
+def _methods(results: Results) -> list[str]:
+    used, found = results.settings(FOLDER), metrics(results)
+    discrete, values = (sorted(found.loc[found["model"].eq(MODEL) & found["metric"].eq(key), "task"].unique())
+                        for key in ("macro_f1", "r"))  # fmt: skip
+    kinds = [
+        f"{listing(names)} ({kind})"
+        for names, kind in ((discrete, "discrete"), (values, "continuous"))
+        if names
+    ]
+    genes = used.get("n_genes") or "all"
+    return [
+        f"A joint variational autoencoder with supervised coordinates (UniCoord) was trained on {genes} "
+        "variable genes, "
+        f"supervised by {listing(kinds) if kinds else 'no label'}, with {used.get('latent')} unsupervised "
+        "coordinates; "
+        f"{percent(used.get('held_out', np.nan))} of the cells were held out for the scores, and "
+        f"{percent(used.get('validation', np.nan))} for early stopping, temperature scaling and the "
+        "threshold of unknown "
+        f"cells ({percent(used.get('unknown_share', np.nan))} of known cells).",
+        "Baselines were logistic regression, nearest neighbours (k = 15) and ridge regression on 50 "
+        "principal components "
+        "of the same training cells.",
+    ]
+
+
+SECTION = Section(
+    FOLDER,
+    "Learned coordinates",
+    (METRICS, ACTIVE, SPLIT),
+    _blocks,
+    headline=_headline,
+    methods=_methods,
+    references=(
+        "Guo C, Pleiss G, Sun Y, Weinberger KQ (2017). On calibration of modern neural networks. ICML, PMLR "
+        "70:1321-1330.",
+        "Székely GJ, Rizzo ML (2013). Energy statistics: a class of statistics based on distances. J Stat "
+        "Plan "
+        "Inference 143:1249-1272.",
+    ),
+    optional=True,
+)

@@ -1,0 +1,177 @@
+"""Probabilities that mean what they say: temperature, calibration error, conformal thresholds.
+
+Pure functions on arrays, independent of the model. Fit temperatures and thresholds on cells that no training
+step has seen, never on those that are scored with them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+_LOWEST = 1e-12  # probabilities below are not told apart
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Return probabilities (n, K) of logits (n, K) divided by a temperature."""
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    scaled -= scaled.max(axis=1, keepdims=True)
+    np.exp(scaled, out=scaled)
+    return scaled / scaled.sum(axis=1, keepdims=True)
+
+
+def negative_log_likelihood(probability: np.ndarray, codes: np.ndarray) -> float:
+    """Return the mean of -log p(true class), natural logarithm, >= 0, low is good."""
+    chosen = probability[np.arange(len(codes)), codes]
+    return float(-np.log(np.maximum(chosen, _LOWEST)).mean())
+
+
+def fit_temperature(
+    logits: np.ndarray, codes: np.ndarray, *, bounds: tuple[float, float] = (0.05, 20)
+) -> float:
+    """Find the temperature of least negative log-likelihood (Guo et al. 2017, temperature scaling).
+
+    Parameters
+    ----------
+    logits
+        (n, K) of held-out cells.
+    codes
+        (n,) their true classes, 0 to K - 1.
+    bounds
+        Smallest and largest temperature.
+
+    Returns
+    -------
+    The temperature: above 1 the model was over-confident. It is 1 without cells.
+    """
+    from scipy.optimize import minimize_scalar
+
+    logits, codes = np.asarray(logits, dtype=np.float64), _codes(codes, np.shape(logits))
+    if not len(codes):
+        return 1.0
+    found = minimize_scalar(
+        lambda log: negative_log_likelihood(softmax(logits, float(np.exp(log))), codes),
+        bounds=tuple(np.log(bounds)),
+        method="bounded",
+        options={"xatol": 1e-4},
+    )
+    return float(np.exp(found.x))
+
+
+def reliability(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 15) -> pd.DataFrame:
+    """Return how often predictions of a confidence are right.
+
+    Parameters
+    ----------
+    confidence
+        (n,) probability of the predicted class, 0 to 1.
+    correct
+        (n,) whether the prediction is right.
+    bins
+        Equally wide bins between 0 and 1; the lower edge belongs to the bin below.
+
+    Returns
+    -------
+    One row per bin that has cells: low, high, n, confidence (mean), accuracy.
+    """
+    confidence, correct = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64)
+    if confidence.shape != correct.shape:
+        raise ValueError(f"{confidence.shape} confidences for {correct.shape} predictions")
+    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    number = np.bincount(which, minlength=bins)
+    held = np.flatnonzero(number)
+    sums = [np.bincount(which, weights=values, minlength=bins)[held] for values in (confidence, correct)]
+    return pd.DataFrame(
+        {
+            "low": held / bins,
+            "high": (held + 1) / bins,
+            "n": number[held],
+            "confidence": sums[0] / number[held],
+            "accuracy": sums[1] / number[held],
+        }
+    )
+
+
+def calibration_error(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 15) -> float:
+    """Return the expected calibration error, 0 (good) to 1: the mean of |confidence - accuracy| over bins."""
+    table = reliability(confidence, correct, bins=bins)
+    if table.empty:
+        return float("nan")
+    gap = (table["confidence"] - table["accuracy"]).abs()
+    return float((gap * table["n"]).sum() / table["n"].sum())
+
+
+def conformal_threshold(
+    probability: np.ndarray, codes: np.ndarray, alpha: float, *, per_class: bool = False
+) -> np.ndarray:
+    """Return the least probabilities at which classes are in a cell's prediction set (split conformal).
+
+    A cell like the calibration cells has its true class in the set with probability at least 1 - alpha, for
+    any model (Vovk et al.; Sadinle, Lei and Wasserman 2019); per class if `per_class`, which rare classes
+    need.
+
+    Parameters
+    ----------
+    probability
+        (n, K) of calibration cells.
+    codes
+        (n,) their true classes.
+    alpha
+        Share of misses that is allowed, between 0 and 1.
+
+    Returns
+    -------
+    (K,) thresholds in [0, 1]; 0 (always in the set) where a class has too few cells for `alpha`.
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha is {alpha}, not between 0 and 1")
+    probability = np.asarray(probability, dtype=np.float64)
+    codes = _codes(codes, probability.shape)
+    own = probability[np.arange(len(codes)), codes]
+    classes = probability.shape[1]
+    if not per_class:
+        return np.full(classes, _lower_rank(own, alpha))
+    return np.array([_lower_rank(own[codes == code], alpha) for code in range(classes)])
+
+
+def _lower_rank(values: np.ndarray, alpha: float) -> float:
+    """Return the value that all but a share `alpha` of new values from the same source reach."""
+    rank = int(np.floor(alpha * (len(values) + 1)))
+    return float(np.sort(values)[rank - 1]) if rank >= 1 else 0.0
+
+
+def prediction_sets(probability: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+    """Return (n, K) whether a class is in a cell's prediction set; an empty set says unknown."""
+    return np.asarray(probability) >= np.asarray(threshold)
+
+
+def conformal_pvalue(score: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return for every score the share of reference scores at least as large, (1 + #) / (1 + n).
+
+    With unknown scores of held-out cells of known classes as the reference this is the p-value of "the cell
+    is of a known class": calling cells with p <= a unknown calls at most a share a of known cells so.
+    """
+    ordered = np.sort(np.asarray(reference, dtype=np.float64))
+    above = len(ordered) - np.searchsorted(ordered, np.asarray(score, dtype=np.float64), side="left")
+    return (1 + above) / (1 + len(ordered))
+
+
+def unknown_threshold(reference: np.ndarray, alpha: float = 0.05) -> float:
+    """Return the unknown score above which at most a share `alpha` of cells of known classes lie.
+
+    Infinite if the reference cells are too few to say so.
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha is {alpha}, not between 0 and 1")
+    lowest = _lower_rank(-np.asarray(reference, dtype=np.float64), alpha)
+    return -lowest if np.floor(alpha * (len(reference) + 1)) >= 1 else float("inf")
+
+
+def _codes(codes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    codes = np.asarray(codes)
+    if len(shape) != 2 or codes.shape != shape[:1]:
+        raise ValueError(f"{codes.shape} classes for probabilities of shape {shape}")
+    codes = codes.astype(int)
+    if len(codes) and not (codes.min() >= 0 and codes.max() < shape[1]):
+        raise ValueError(f"classes are 0 to {shape[1] - 1}; leave out cells without a label")
+    return codes

@@ -1,0 +1,273 @@
+"""From cells and labels to a trained, calibrated model."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+
+from panscape import provenance, seeds, training
+from panscape.errors import fail
+from panscape.log import logger
+from panscape.unicoord._cells import Cells
+from panscape.unicoord._confidence import Confidence, calibrate
+from panscape.unicoord._feed import MemoryFeed, Scale, StreamFeed
+from panscape.unicoord._genes import choose_genes
+from panscape.unicoord._labels import Layout, learn_labels
+from panscape.unicoord._model import UniCoord
+from panscape.unicoord._module import Network
+from panscape.unicoord._settings import Hierarchy, Label, UniCoordSettings
+from panscape.unicoord._start import start
+from panscape.unicoord._targets import Targets, codes, targets
+from panscape.unicoord._task import UniCoordTask
+
+_SAMPLE = 10_000  # training cells, at most, that the linear start and the classes' distances are learned on
+_VALIDATED = 5000  # validation cells, at most
+_VALIDATIONS = 15  # looks at the validation cells over the whole training
+_STREAM_VALUES = 400_000  # stored values of a piece that is read at a time
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gives.
+
+    Attributes
+    ----------
+    model
+        With its best weights.
+    history
+        step, split (``train``, ``heldout``: the validation cells), term, value.
+    split
+        (cells,) ``train``, ``validation`` or ``test``: no step saw the latter two, and nothing the last.
+    """
+
+    model: UniCoord
+    history: pd.DataFrame
+    split: np.ndarray
+
+
+def split_cells(cells: Cells, labels: Sequence[Label], settings: UniCoordSettings, seed: int) -> np.ndarray:
+    """Return ``train``, ``validation`` or ``test`` of every cell.
+
+    Every class of the first discrete label is split alike. Depends on annotation alone, never on expression.
+    """
+    name = next(
+        (label.name for label in labels if label.kind == "discrete" and label.name in cells.obs), None
+    )
+    strata = None if name is None else cells.obs[name].astype(str).to_numpy()
+    split = np.full(len(cells), "train", dtype=object)
+    test = training.held_out(len(cells), settings.held_out, seed, "unicoord", "test", strata=strata)
+    split[test] = "test"
+    rest = np.flatnonzero(~test)
+    share = settings.validation / (1 - settings.held_out)
+    chosen = training.held_out(
+        len(rest), share, seed, "unicoord", "validation", strata=None if strata is None else strata[rest]
+    )
+    split[rest[chosen]] = "validation"
+    return split
+
+
+def train(
+    data,
+    labels: Sequence[Label | Mapping[str, Any]],
+    settings: UniCoordSettings | Mapping[str, Any] | None = None,
+    *,
+    hierarchy: Sequence[Hierarchy] = (),
+    seed: int = 0,
+    split: np.ndarray | None = None,
+    genes: Sequence[str] | None = None,
+    groups: np.ndarray | None = None,
+    device: torch.device | str = "cpu",
+    checkpoint: str | None = None,
+) -> Trained:
+    """Learn a coordinate system.
+
+    Parameters
+    ----------
+    data
+        AnnData with counts, path of an h5ad file, or a list of them.
+    labels
+        What supervises coordinates; missing values are allowed.
+    settings
+        See :class:`UniCoordSettings`.
+    hierarchy
+        Discrete labels whose classes are sums of another one's.
+    seed
+        Every random step derives from it.
+    split
+        (cells,) ``train``, ``validation``, ``test``; None draws it.
+    genes
+        The model's genes; None chooses variable ones on the training cells.
+    groups
+        (cells,) studies, within which genes are ranked by variability; None: the column `study`, if any.
+    device
+        Where the network is trained.
+    checkpoint
+        Folder of the saved state of unfinished training.
+
+    Raises
+    ------
+    UserError
+        For labels or values that nothing can be learned from.
+    """
+    settings = UniCoordSettings.of(settings)
+    labels = [Label.of(label) for label in labels]
+    cells = data if isinstance(data, Cells) else Cells(
+        data if isinstance(data, (list, tuple)) else [data], counts=settings.normalisation != "none"
+    )  # fmt: skip
+    split = split_cells(cells, labels, settings, seed) if split is None else np.asarray(split, dtype=object)
+    chosen = split == "train"
+    if chosen.sum() < 10:
+        raise fail(
+            "unicoord", f"{int(chosen.sum())} cells are left to train on", "lower held_out and validation"
+        )
+    layout = learn_labels(cells.obs[chosen], labels, hierarchy, standardise=settings.standardise)
+    found = targets(cells.obs, layout)
+    if groups is None and "study" in cells.obs:
+        groups = cells.obs["study"].astype(str).to_numpy()
+    if genes is None:
+        genes = choose_genes(cells, chosen, settings.n_genes, groups)
+    scale = Scale(settings.normalisation, float(np.median(cells.totals[chosen])))
+    run = _Run(cells, found, layout, list(genes), scale, settings, seed, torch.device(device))
+    return run.go(split, checkpoint)
+
+
+@dataclass
+class _Run:
+    """What the parts of a training run share."""
+
+    cells: Cells
+    targets: Targets
+    layout: Layout
+    genes: list[str]
+    scale: Scale
+    settings: UniCoordSettings
+    seed: int
+    device: torch.device
+
+    def go(self, split: np.ndarray, checkpoint: str | None) -> Trained:
+        """Train, calibrate and describe."""
+        train = split == "train"
+        rows = np.flatnonzero(train)
+        streams = self.cells.nnz * 8 / 1e6 > self.settings.stream_above_mb
+        matrix = None if streams else self._matrix(rows)
+        sample = self._pick(rows, _SAMPLE, "sample")
+        x = (self._matrix(sample) if matrix is None else matrix[np.searchsorted(rows, sample)]).toarray()
+        held = self._pick(np.flatnonzero(split == "validation"), _VALIDATED, "validation")
+        held_x = self._matrix(held)
+        network = self._network(x, sample)
+        feed, graph = self._feed(matrix, rows, train, network)
+        steps = max(self.settings.epochs * feed.steps, self.settings.min_steps)
+        task = UniCoordTask(network, feed, self.targets, rows, (held, held_x), steps, graph)
+        logger.info(
+            "training on %s cells, %s held out, %s genes, %s steps of %s cells%s",
+            len(rows), int((~train).sum()), len(self.genes), steps, self.settings.batch,
+            ", streamed" if streams else "",
+        )  # fmt: skip
+        every = max(steps // _VALIDATIONS, 1)
+        saved = training.Checkpoint(checkpoint, self._identity(split, x)) if checkpoint else None
+        plan = training.Plan(steps, every)
+        try:
+            rows_of = training.fit(
+                task, plan, seed=seeds.derive(self.seed, "unicoord", "fit"), checkpoint=saved,
+                what=f"batches of {self.settings.batch} cells",
+            )  # fmt: skip
+        finally:
+            feed.close()
+        task.finish()
+        confidence = self._confidence(network, (x, sample), (held_x, held))
+        model = UniCoord(network, self.genes, self.scale, confidence, self._card(split, x, task))
+        return Trained(model, pd.DataFrame(rows_of).drop(columns="model", errors="ignore"), split)
+
+    def _matrix(self, rows: np.ndarray) -> sparse.csr_matrix:
+        return self.scale(self.cells.take(rows, self.genes), self.cells.totals[rows])
+
+    def _pick(self, rows: np.ndarray, most: int, name: str) -> np.ndarray:
+        if len(rows) <= most:
+            return rows
+        return np.sort(rows[training.permutation(len(rows), self.seed, "unicoord", name)[:most]])
+
+    def _network(self, x: np.ndarray, sample: np.ndarray) -> Network:
+        torch.manual_seed(seeds.derive(self.seed, "unicoord", "weights"))
+        components = max(min(self.settings.components, len(x) - 1, len(self.genes) - 1), self.settings.latent)
+        network = Network(self.layout, len(self.genes), self.settings, components)
+        code, given = codes(self.targets.rows(sample), self.layout)
+        start(network, x, code, given, self.seed)
+        return network.to(self.device)
+
+    def _feed(self, matrix, rows: np.ndarray, train: np.ndarray, network: Network):
+        seed = seeds.derive(self.seed, "unicoord", "feed")
+        if matrix is None:
+            if self.settings.diffusion:
+                advice = "raise stream_above_mb, or set diffusion: 0"
+                raise fail(
+                    "unicoord.diffusion", "the cells do not fit in memory, which the kNN graph needs", advice
+                )
+            return StreamFeed(
+                self.cells, train, self.genes, self.scale, self.settings.batch, seed, _STREAM_VALUES
+            ), None
+        feed = MemoryFeed(matrix, rows, self.settings.batch, seed)
+        graph = None
+        if self.settings.diffusion:
+            from panscape.panclust import neighbors
+
+            parts = [
+                network.features(torch.from_numpy(matrix[at : at + 4096].toarray()).to(self.device))
+                .detach()
+                .cpu()
+                for at in range(0, len(rows), 4096)
+            ]
+            graph, _ = neighbors(torch.cat(parts).numpy(), self.settings.neighbours + 1, seed=self.seed)
+        return feed, graph
+
+    @torch.no_grad()
+    def _confidence(self, network: Network, sample: tuple, held: tuple) -> Confidence:
+        empty = Confidence({}, {}, {})
+        model = UniCoord(network, self.genes, self.scale, empty, {})
+        (x, rows), (held_x, held_rows) = sample, held
+        if not len(held_rows) or not self.layout.labels:
+            return empty
+        near = np.concatenate([model.encode(x[at : at + 2048]).features for at in range(0, len(x), 2048)])
+        parts = [model.encode(held_x[at : at + 2048].toarray()) for at in range(0, len(held_rows), 2048)]
+        features = np.concatenate([part.features for part in parts])
+        votes = np.concatenate([part.votes for part in parts])
+        return calibrate(
+            self.layout,
+            (near, self.targets.rows(rows)),
+            (features, votes, self.targets.rows(held_rows)),
+            self.settings.unknown_share,
+        )
+
+    def _identity(self, split: np.ndarray, x: np.ndarray) -> dict[str, Any]:
+        return {
+            "settings": dataclasses.asdict(self.settings),
+            "labels": [dataclasses.asdict(label) for label in self.layout.labels],
+            "data": training.digest(
+                split.astype(str), self.targets.codes, self.targets.values, x, self.cells.totals, self.genes
+            ),
+            "seed": self.seed,
+        }
+
+    def _card(self, split: np.ndarray, x: np.ndarray, task: UniCoordTask) -> dict[str, Any]:
+        count = {name: int((split == name).sum()) for name in ("train", "validation", "test")}
+        criterion = task.best["rest"].value
+        return {
+            "what": "UniCoord coordinate system: predicts labels of cells and generates expression from them",
+            "cells": count,
+            "data_digest": self._identity(split, x)["data"],
+            "seed": self.seed,
+            "criterion": None if criterion is None else float(criterion),
+            "versions": provenance.versions(["torch", "numpy", "scipy", "scikit-learn"])
+            | {"python": platform.python_version()},
+            "limits": (
+                "Generated expression is the model's output, not measured; probabilities hold for cells like "
+                "the validation cells."
+            ),
+        }

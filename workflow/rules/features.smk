@@ -1,0 +1,158 @@
+"""Score biological processes in cells and choose those that vary, tell classes apart and differ.
+
+REQUIRED INPUTS
+    results/{collection}/preprocess/{study}/counts.h5ad     of the studies that take part in unicoord
+    the GMT files of features.gene_sets; what is planted, if a study is simulated (with neither it is skipped)
+OUTPUTS
+    results/{collection}/features/features.tsv      term, library, n_genes, entropy, null_mean, null_sd, pvalue, fdr,
+                                                    importance, group, selected
+    results/{collection}/features/statistics.tsv    statistic, value, null
+    results/{collection}/features/correlation.tsv   term, then its correlation with every grouped term
+    results/{collection}/features/scores.h5ad       cells study:barcode x selected terms
+    results/{collection}/features/scores.tsv.gz     cell, study, selected terms: a table for unicoord.tables
+    results/{collection}/features/figures/
+"""
+
+from panscape import figures
+
+FEATURE_FIGURES = {
+    "choice": "Gene sets that vary and that tell classes apart",
+    "correlation": "Correlation of the most important gene sets",
+    "profiles": "Chosen features by class",
+}
+PLANTED_SETS = "resources/{collection}/simulated/truth/gene_sets.gmt"
+FEATURE_SETS = config["features"]["gene_sets"] or (
+    [PLANTED_SETS] if figures.simulated(config) else []
+)
+
+
+rule simulate_gene_sets:
+    """Write what is planted in the simulated system as gene sets, among random ones."""
+    output:
+        gene_sets=PLANTED_SETS,
+    log:
+        "logs/{collection}/features/simulate_gene_sets.log",
+    benchmark:
+        "benchmarks/{collection}/features/simulate_gene_sets.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("simulate_gene_sets", "mem_mb"),
+        runtime=needs("simulate_gene_sets", "runtime"),
+    params:
+        settings=config["simulation"],
+        seed=config["seed"],
+        code=code_digest("simulate_gene_sets"),
+    script:
+        "../scripts/simulate_gene_sets.py"
+
+
+rule choose_features:
+    """Choose gene sets on a sample of the cells: entropy, random forest, correlation."""
+    input:
+        counts=of_studies(
+            "results/{collection}/preprocess/{study}/counts.h5ad", use="unicoord"
+        ),
+        gene_sets=FEATURE_SETS,
+    output:
+        features="results/{collection}/features/features.tsv",
+        statistics="results/{collection}/features/statistics.tsv",
+        correlation="results/{collection}/features/correlation.tsv",
+    log:
+        "logs/{collection}/features/choose_features.log",
+    benchmark:
+        "benchmarks/{collection}/features/choose_features.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 2
+    resources:
+        mem_mb=needs("choose_features", "mem_mb", use="unicoord"),
+        runtime=needs("choose_features", "runtime", use="unicoord"),
+    params:
+        studies=studies_for("unicoord"),
+        settings=config["features"],
+        seed=config["seed"],
+        code=code_digest("choose_features"),
+    script:
+        "../scripts/choose_features.py"
+
+
+rule score_features:
+    """Score the chosen gene sets in every cell."""
+    input:
+        counts=of_studies(
+            "results/{collection}/preprocess/{study}/counts.h5ad", use="unicoord"
+        ),
+        gene_sets=FEATURE_SETS,
+        features="results/{collection}/features/features.tsv",
+    output:
+        scores="results/{collection}/features/scores.h5ad",
+        table="results/{collection}/features/scores.tsv.gz",
+    log:
+        "logs/{collection}/features/score_features.log",
+    benchmark:
+        "benchmarks/{collection}/features/score_features.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("score_features", "mem_mb", use="unicoord"),
+        runtime=needs("score_features", "runtime", use="unicoord"),
+    params:
+        studies=studies_for("unicoord"),
+        settings=config["features"],
+        code=code_digest("score_features"),
+    script:
+        "../scripts/score_features.py"
+
+
+rule plot_features:
+    """Draw how features were chosen and how they differ between classes."""
+    input:
+        features="results/{collection}/features/features.tsv",
+        correlation="results/{collection}/features/correlation.tsv",
+        scores="results/{collection}/features/scores.h5ad",
+    output:
+        png=[
+            report(
+                f"results/{{collection}}/features/figures/{name}.png",
+                caption=f"../report/features_{name}.rst",
+                category="10 Features",
+                labels={"figure": title},
+            )
+            for name, title in FEATURE_FIGURES.items()
+        ],
+        others=expand(
+            "results/{{collection}}/features/figures/{name}.{kind}",
+            name=FEATURE_FIGURES,
+            kind=figures.formats(config)[1:],
+        ),
+    log:
+        "logs/{collection}/features/plot_features.log",
+    benchmark:
+        "benchmarks/{collection}/features/plot_features.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("plot_features", "mem_mb"),
+        runtime=needs("plot_features", "runtime"),
+    params:
+        settings=config["features"],
+        formats=figures.formats(config),
+        code=code_digest("plot_features"),
+    script:
+        "../scripts/plot_features.py"
+
+
+# what the target and the report take; without gene sets there is nothing to score
+FEATURE_RESULTS = (
+    [
+        *rules.choose_features.output,
+        *rules.score_features.output,
+        *rules.plot_features.output,
+    ]
+    if FEATURE_SETS
+    else []
+)

@@ -1,0 +1,286 @@
+"""Learn coordinates that annotate, embed and generate cells.
+
+REQUIRED INPUTS
+    results/{collection}/preprocess/{study}/counts.h5ad     of the studies that take part (studies[].use)
+    the tables of unicoord.tables; landscape, dictionary and features, with unicoord.bridges
+OUTPUTS
+    results/{collection}/unicoord/model/                weights.safetensors and model.json
+    results/{collection}/unicoord/split.tsv             cell, study, split: train, validation or test
+    results/{collection}/unicoord/training.tsv          step, split, term, value
+    results/{collection}/unicoord/coordinates.h5ad      cells x coordinates
+    results/{collection}/unicoord/predictions.tsv.gz    cell, label, value, probability, unknown_score ...
+    results/{collection}/unicoord/metrics.tsv           task, model, metric, value, null: on test cells
+    results/{collection}/unicoord/confusion.tsv         label, truth, predicted, n
+    results/{collection}/unicoord/calibration.tsv       label, confidence, accuracy, n
+    results/{collection}/unicoord/active.tsv            coordinate, kl, active, best_label, strength
+    results/{collection}/unicoord/generated/{scenario}.h5ad
+    results/{collection}/unicoord/restoration.tsv       label, low, high, model, metric, value; and its curve
+    results/{collection}/unicoord/figures/
+"""
+
+from panscape import figures
+
+UNICOORD = config["unicoord"]
+UNICOORD_FIGURES = {
+    "losses": "Losses along training",
+    "coordinates": "Cells in the coordinates",
+    "active": "Information of the unsupervised coordinates",
+    "classes": "Predicted classes and their calibration",
+    "values": "Predicted values",
+    "reconfiguration": "Before and after reconfiguration",
+    **({"restoration": "Restored cells"} if UNICOORD["restore"] else {}),
+}
+UNICOORD_COUNTS = of_studies(
+    "results/{collection}/preprocess/{study}/counts.h5ad", use="unicoord"
+)
+UNICOORD_TABLES = [
+    *UNICOORD["tables"],
+    *(
+        of_collection("results/{collection}/unicoord/bridges.tsv.gz")
+        if {"pseudotime", "usage"} & set(UNICOORD["bridges"])
+        else []
+    ),
+    *(
+        of_collection("results/{collection}/features/scores.tsv.gz")
+        if "features" in UNICOORD["bridges"]
+        else []
+    ),
+]
+
+
+rule bridge_labels:
+    """Give cells the pseudotime of the landscape and the usage of the dictionary as labels."""
+    input:
+        counts=of_studies("results/{collection}/preprocess/{study}/counts.h5ad"),
+        clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
+        members=of_studies("results/{collection}/panclust/{study}/members.npz"),
+        landscape=branch(
+            "pseudotime" in UNICOORD["bridges"],
+            then="results/{collection}/landscape/landscape.h5ad",
+            otherwise=[],
+        ),
+        dictionary=branch(
+            "usage" in UNICOORD["bridges"],
+            then="results/{collection}/dictionary/dictionary.h5ad",
+            otherwise=[],
+        ),
+    output:
+        labels="results/{collection}/unicoord/bridges.tsv.gz",
+    log:
+        "logs/{collection}/unicoord/bridge_labels.log",
+    benchmark:
+        "benchmarks/{collection}/unicoord/bridge_labels.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("bridge_labels", "mem_mb"),
+        runtime=needs("bridge_labels", "runtime"),
+    params:
+        studies=STUDIES,
+        code=code_digest("bridge_labels"),
+    script:
+        "../scripts/bridge_labels.py"
+
+
+rule train_unicoord:
+    """Train the coordinate system; a killed job goes on from its checkpoint."""
+    input:
+        counts=UNICOORD_COUNTS,
+        tables=UNICOORD_TABLES,
+    output:
+        model=directory("results/{collection}/unicoord/model"),
+        training="results/{collection}/unicoord/training.tsv",
+        split="results/{collection}/unicoord/split.tsv",
+    log:
+        "logs/{collection}/unicoord/train_unicoord.log",
+    benchmark:
+        "benchmarks/{collection}/unicoord/train_unicoord.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1  # steps are small: a second thread mostly waits
+    resources:
+        mem_mb=needs("train_unicoord", "mem_mb", use="unicoord"),
+        runtime=needs("train_unicoord", "runtime", use="unicoord"),
+        gpu=1,
+    params:
+        settings=UNICOORD,
+        seed=config["seed"],
+        checkpoint="results/{collection}/unicoord/.checkpoints/model",
+        code=code_digest("train_unicoord"),
+    script:
+        "../scripts/train_unicoord.py"
+
+
+rule place_cells:
+    """Give all cells their coordinates and predicted labels."""
+    input:
+        model="results/{collection}/unicoord/model",
+        split="results/{collection}/unicoord/split.tsv",
+        counts=UNICOORD_COUNTS,
+        tables=UNICOORD_TABLES,
+    output:
+        coordinates="results/{collection}/unicoord/coordinates.h5ad",
+        predictions="results/{collection}/unicoord/predictions.tsv.gz",
+    log:
+        "logs/{collection}/unicoord/place_cells.log",
+    benchmark:
+        "benchmarks/{collection}/unicoord/place_cells.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("place_cells", "mem_mb", use="unicoord"),
+        runtime=needs("place_cells", "runtime", use="unicoord"),
+    params:
+        code=code_digest("place_cells"),
+    script:
+        "../scripts/place_cells.py"
+
+
+rule score_unicoord:
+    """Score predictions, reconstruction and reconfiguration on test cells, beside plain baselines."""
+    input:
+        model="results/{collection}/unicoord/model",
+        split="results/{collection}/unicoord/split.tsv",
+        counts=UNICOORD_COUNTS,
+        tables=UNICOORD_TABLES,
+    output:
+        metrics="results/{collection}/unicoord/metrics.tsv",
+        confusion="results/{collection}/unicoord/confusion.tsv",
+        calibration="results/{collection}/unicoord/calibration.tsv",
+        active="results/{collection}/unicoord/active.tsv",
+    log:
+        "logs/{collection}/unicoord/score_unicoord.log",
+    benchmark:
+        "benchmarks/{collection}/unicoord/score_unicoord.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("score_unicoord", "mem_mb", use="unicoord"),
+        runtime=needs("score_unicoord", "runtime", use="unicoord"),
+    params:
+        seed=config["seed"],
+        code=code_digest("score_unicoord"),
+    script:
+        "../scripts/score_unicoord.py"
+
+
+rule reconfigure_cells:
+    """Generate the cells of a scenario."""
+    input:
+        model="results/{collection}/unicoord/model",
+        counts=UNICOORD_COUNTS,
+        tables=UNICOORD_TABLES,
+    output:
+        cells="results/{collection}/unicoord/generated/{scenario}.h5ad",
+    log:
+        "logs/{collection}/unicoord/{scenario}/reconfigure_cells.log",
+    benchmark:
+        "benchmarks/{collection}/unicoord/{scenario}/reconfigure_cells.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("reconfigure_cells", "mem_mb", use="unicoord"),
+        runtime=needs("reconfigure_cells", "runtime", use="unicoord"),
+    params:
+        scenarios=UNICOORD["scenarios"],
+        seed=config["seed"],
+        code=code_digest("reconfigure_cells"),
+    script:
+        "../scripts/reconfigure_cells.py"
+
+
+rule restore_cells:
+    """Train without a group of cells, make them from the others, and compare with the true ones."""
+    input:
+        counts=UNICOORD_COUNTS,
+        tables=UNICOORD_TABLES,
+    output:
+        scores="results/{collection}/unicoord/restoration.tsv",
+        curve="results/{collection}/unicoord/restoration_curve.tsv",
+    log:
+        "logs/{collection}/unicoord/restore_cells.log",
+    benchmark:
+        "benchmarks/{collection}/unicoord/restore_cells.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1  # steps are small: a second thread mostly waits
+    resources:
+        mem_mb=needs("restore_cells", "mem_mb", use="unicoord"),
+        runtime=needs("restore_cells", "runtime", use="unicoord"),
+        gpu=1,
+    params:
+        settings=UNICOORD,
+        seed=config["seed"],
+        code=code_digest("restore_cells"),
+    script:
+        "../scripts/restore_cells.py"
+
+
+rule plot_unicoord:
+    """Draw losses, coordinates, predictions, reconfiguration and restoration."""
+    input:
+        training="results/{collection}/unicoord/training.tsv",
+        coordinates="results/{collection}/unicoord/coordinates.h5ad",
+        active="results/{collection}/unicoord/active.tsv",
+        confusion="results/{collection}/unicoord/confusion.tsv",
+        calibration="results/{collection}/unicoord/calibration.tsv",
+        metrics="results/{collection}/unicoord/metrics.tsv",
+        predictions="results/{collection}/unicoord/predictions.tsv.gz",
+        restoration=branch(
+            UNICOORD["restore"],
+            then="results/{collection}/unicoord/restoration.tsv",
+            otherwise=[],
+        ),
+        restoration_curve=branch(
+            UNICOORD["restore"],
+            then="results/{collection}/unicoord/restoration_curve.tsv",
+            otherwise=[],
+        ),
+    output:
+        png=[
+            report(
+                f"results/{{collection}}/unicoord/figures/{name}.png",
+                caption=f"../report/unicoord_{name}.rst",
+                category="11 UniCoord",
+                labels={"figure": title},
+            )
+            for name, title in UNICOORD_FIGURES.items()
+        ],
+        others=expand(
+            "results/{{collection}}/unicoord/figures/{name}.{kind}",
+            name=UNICOORD_FIGURES,
+            kind=figures.formats(config)[1:],
+        ),
+    log:
+        "logs/{collection}/unicoord/plot_unicoord.log",
+    benchmark:
+        "benchmarks/{collection}/unicoord/plot_unicoord.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("plot_unicoord", "mem_mb", use="unicoord"),
+        runtime=needs("plot_unicoord", "runtime", use="unicoord"),
+    params:
+        formats=figures.formats(config),
+        code=code_digest("plot_unicoord"),
+    script:
+        "../scripts/plot_unicoord.py"
+
+
+# what the target and the report take, of the parts that the configuration asks for
+UNICOORD_RESULTS = [
+    *rules.train_unicoord.output,
+    *rules.place_cells.output,
+    *rules.score_unicoord.output,
+    *expand(
+        "results/{{collection}}/unicoord/generated/{scenario}.h5ad",
+        scenario=[item["name"] for item in UNICOORD["scenarios"]],
+    ),
+    *(rules.restore_cells.output if UNICOORD["restore"] else []),
+    *rules.plot_unicoord.output,
+]

@@ -1,0 +1,17 @@
+"""Choose gene sets that vary, tell classes apart and differ from each other."""
+
+from panscape import adapter, features, files
+
+adapter.begin(snakemake)
+
+given, params, output = snakemake.input, snakemake.params, snakemake.output
+chosen = features.choose_features(
+    dict(zip(params.studies, given.counts, strict=True)),
+    given.gene_sets,
+    params.settings,
+    seed=params.seed,
+    threads=snakemake.threads,
+)
+files.write_tsv(chosen.table, output.features)
+files.write_tsv(chosen.statistics, output.statistics)
+files.write_tsv(chosen.correlation.rename_axis("term").reset_index(), output.correlation)

@@ -1,0 +1,19 @@
+"""Draw how features were chosen and how they differ between classes."""
+
+from pathlib import Path
+
+import anndata
+
+from panscape import adapter, features, files, plot
+
+adapter.begin(snakemake)
+
+given, params = snakemake.input, snakemake.params
+folder = Path(snakemake.output.png[0]).parent
+table = files.read_tsv(given.features, dtype={"term": str, "library": str})
+correlation = files.read_tsv(given.correlation, dtype={"term": str}).set_index("term")
+drawn = features.draw_features(
+    table, correlation, anndata.read_h5ad(given.scores), features.FeatureSettings.of(params.settings)
+)
+for name, figure in drawn:
+    plot.save_figure(figure, folder / name, formats=params.formats)

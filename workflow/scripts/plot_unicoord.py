@@ -1,0 +1,20 @@
+"""Draw the learned coordinates, what they predict and what they generate."""
+
+from pathlib import Path
+
+import anndata
+
+from panscape import adapter, files, plot
+
+adapter.begin(snakemake)
+
+given = snakemake.input
+folder = Path(snakemake.output.png[0]).parent
+text = dict.fromkeys(["label", "truth", "predicted", "kind", "best_label"], str)
+tables = {
+    name: files.read_tsv(path, dtype=text, low_memory=False)
+    for name, path in given.items()
+    if name != "coordinates" and path
+}
+for name, figure in plot.draw_unicoord(tables, anndata.read_h5ad(given.coordinates)):
+    plot.save_figure(figure, folder / name, formats=snakemake.params.formats)

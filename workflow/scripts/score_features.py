@@ -1,0 +1,16 @@
+"""Score the chosen gene sets in every cell."""
+
+from panscape import adapter, features, files
+
+adapter.begin(snakemake)
+
+given, params, output = snakemake.input, snakemake.params, snakemake.output
+scores = features.score_features(
+    dict(zip(params.studies, given.counts, strict=True)),
+    given.gene_sets,
+    files.read_tsv(given.features, dtype={"term": str, "library": str}),
+    params.settings,
+)
+with files.atomic(output.scores) as scratch:
+    scores.write_h5ad(scratch, compression="lzf")
+files.write_tsv(features.score_table(scores), output.table)
