@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo test test-real lint format docs clean
+.PHONY: help demo test test-real test-slurm test-conda lint format docs clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,13 @@ test: $(VENV)/dev.stamp ## run the tests
 test-real: $(VENV)/dev.stamp ## run the collections of real data in the folder named by PANSCAPE_DATA
 	@test -n "$(PANSCAPE_DATA)" || { echo "PANSCAPE_DATA must name the folder of real data (tests/real/README.md)"; exit 1; }
 	$(BIN)/python -m pytest -m real tests/real
+
+test-slurm: $(VENV)/dev.stamp ## run the workflow on a throw-away SLURM cluster and let jobs, nodes and the command die
+	sh tests/slurm/packages.sh
+	PANSCAPE_SLURM=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/slurm
+
+test-conda: $(VENV)/dev.stamp ## run the workflow with an environment per rule, made by a stand-in for conda
+	PANSCAPE_CONDA=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/conda
 
 lint: $(VENV)/dev.stamp ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ min_version("9.0")
 
 if not {"collection", "studies"} & set(config):
 
-    configfile: f"{workflow.basedir}/config/demo.yaml"
+    configfile: f"{workflow.current_basedir}/config/demo.yaml"
 
 
 include: "workflow/rules/common.smk"
@@ -30,6 +30,11 @@ include: "workflow/rules/coexpression.smk"
 include: "workflow/rules/landscape.smk"
 include: "workflow/rules/dictionary.smk"
 include: "workflow/rules/overlap.smk"
+include: "workflow/rules/metacells.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/unicoord.smk"
+include: "workflow/rules/sivae.smk"
+include: "workflow/rules/networks.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/targets.smk"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from panscape import inputs
+
 PSEUDOTIME = "dpt_pseudotime"
 ALWAYS = ("study", PSEUDOTIME, "age", "resolution", "n_cells", "n_counts", "n_pairs", "component")
 """Columns that every landscape is coloured by."""
@@ -41,7 +43,10 @@ def columns(config: Mapping[str, Any]) -> list[str]:
 
     ``report.colour_by`` names the user's choice among the mapped columns; without it all are drawn.
     """
-    own = [name for study in config.get("studies", ()) for name in study.get("obs", {})]
+    shown = inputs.used_by(config, "landscape")
+    own = [
+        name for study in config.get("studies", ()) if study["id"] in shown for name in study.get("obs", {})
+    ]
     chosen = config.get("report", {}).get("colour_by")
     return list(dict.fromkeys([*ALWAYS, *(own if chosen is None else chosen)]))
 
@@ -72,5 +77,15 @@ def caption(name: str) -> str:
 
 
 def simulated(config: Mapping[str, Any]) -> bool:
-    """Tell whether a study comes from the simulator, so that the truth is known."""
-    return any(study.get("simulated") for study in config.get("studies", ()))
+    """Tell whether a study is drawn from the simulated developing system, so that its truth is known."""
+    simulation = config.get("simulation", {})
+    others = {item["name"] for part in ("lines", "multiome") for item in simulation.get(part, ())}
+    drawn = {study.get("simulated") for study in config.get("studies", ())} - {None}
+    return bool(drawn - others)
+
+
+def simulated_lines(config: Mapping[str, Any]) -> list[str]:
+    """Return the simulated studies of cell lines in the collection, by their names in the simulation."""
+    names = [item["name"] for item in config.get("simulation", {}).get("lines", ())]
+    taken = {study.get("simulated") for study in config.get("studies", ())}
+    return [name for name in names if name in taken]

@@ -6,6 +6,7 @@ Outputs appear by rename, so that a killed job leaves no half-written file behin
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import json
 import os
@@ -33,11 +34,14 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 def write_tsv(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table as TSV with a header and without its index (gzip if the name ends in .gz)."""
-    compression = {"method": "gzip", "mtime": 1} if str(path).endswith(".gz") else None
+    options = {"sep": "\t", "index": False, "float_format": "%.9g", "lineterminator": "\n"}
     with atomic(path) as scratch:
-        table.to_csv(
-            scratch, sep="\t", index=False, float_format="%.9g", compression=compression, lineterminator="\n"
-        )
+        if not str(path).endswith(".gz"):
+            table.to_csv(scratch, **options)
+            return
+        # without name and time in its header, so that the same table gives the same bytes
+        with open(scratch, "wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
+            table.to_csv(file, mode="wb", **options)
 
 
 def read_tsv(path: str | Path, **kwargs) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,21 @@ def study(config: dict[str, Any], name: str) -> dict[str, Any]:
     raise KeyError(f"no study {name!r} in collection {config['collection']!r}")
 
 
+def used_by(config: Mapping[str, Any], stage: str) -> list[str]:
+    """Return the ids of the studies that take part in an analysis (``studies[].use``), ``any`` for all."""
+    studies = config.get("studies", ())
+    return [item["id"] for item in studies if stage == "any" or stage in item.get("use", (stage,))]
+
+
 def path(config: dict[str, Any], name: str) -> str:
     """Return the file (or folder) with a study's counts: the user's own, a retrieved or a simulated one."""
     settings = study(config, name)
     if settings.get("simulated"):
-        return f"resources/{config['collection']}/simulated/{settings['simulated']}.h5ad"
+        paired = settings["simulated"] in _names(config["simulation"].get("multiome", ()))
+        suffix = "h5mu" if paired else "h5ad"
+        return f"resources/{config['collection']}/simulated/{settings['simulated']}.{suffix}"
+    if settings.get("metacells"):
+        return f"results/{config['collection']}/metacells/{settings['metacells']['sample']}/metacells.h5mu"
     if settings.get("url"):
         return f"resources/{config['collection']}/retrieved/{name}.download"
     return settings["path"]
@@ -44,7 +56,42 @@ def sheets(config: dict[str, Any], name: str) -> list[str]:
 
 def located(config: dict[str, Any], name: str) -> dict[str, Any]:
     """Return a study's settings with `path` set to where its counts lie once every rule has run."""
-    return {**study(config, name), "path": path(config, name)}
+    settings = {**study(config, name), "path": path(config, name)}
+    # which analyses follow changes nothing in how a study is read
+    settings.pop("use", None)
+    settings.pop("atac", None)
+    if made := settings.pop("metacells", None):
+        settings |= {"format": "h5mu", "counts": "layer:counts", "modality": made["modality"]}
+    return settings
+
+
+def paired(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a study's settings with `path` and `atac`: how its genes and its peaks are opened."""
+    return {**located(config, name), "atac": study(config, name).get("atac") or {}}
+
+
+def paired_files(config: dict[str, Any], names: Iterable[str]) -> list[str]:
+    """Return the files with the genes and the peaks of studies, each once."""
+    found = [path(config, name) for name in names]
+    found += [own["path"] for name in names if (own := study(config, name).get("atac") or {}).get("path")]
+    return list(dict.fromkeys(found))
+
+
+def paired_size(config: dict[str, Any], name: str) -> Size:
+    """Return a study's size with the stored values of its peaks among the values."""
+    own = size(config, name)
+    return Size(cells=own.cells, genes=own.genes, values=own.values + peaks_size(config, name))
+
+
+def jobs_of_lines(plan: str | Path) -> dict[str, str]:
+    """Return line -> job of the lines that have a model, from the table of lines (``sivae/lines.tsv``)."""
+    with open(plan, newline="") as handle:
+        rows = csv.DictReader(handle, delimiter="\t")
+        return {row["line"]: row["job"] for row in rows if row["status"] == "ok"}
+
+
+def _names(items: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [item["name"] for item in items]
 
 
 def size(config: dict[str, Any], name: str) -> Size:
@@ -59,6 +106,8 @@ def size(config: dict[str, Any], name: str) -> Size:
     settings = study(config, name)
     if settings.get("simulated"):
         return _simulated_size(config["simulation"], settings["simulated"])
+    if settings.get("metacells"):
+        return _summed_size(config, settings["metacells"]["sample"])
     if not Path(path(config, name)).exists():
         return UNKNOWN
     probe = io.probe(located(config, name))
@@ -66,7 +115,42 @@ def size(config: dict[str, Any], name: str) -> Size:
     return Size(cells=probe.n_cells, genes=probe.n_genes, values=int(values))
 
 
+def _summed_size(config: dict[str, Any], sample: str) -> Size:
+    """Return the size of a sample's metacells."""
+    members = [name for name in used_by(config, "metacells") if sample in (name, "pooled")]
+    sizes = [size(config, name) for name in members]
+    cells = int(sum(one.cells for one in sizes) / config["metacells"]["cells_per_metacell"]) + 1
+    genes = max((one.genes for one in sizes), default=UNKNOWN.genes)
+    return Size(cells=cells, genes=genes, values=cells * genes)
+
+
+def peaks_size(config: dict[str, Any], name: str) -> int:
+    """Return the number of stored values of a study's accessibility, as far as its header says it."""
+    from panscape import io
+    from panscape.metacells import atac_study
+
+    settings = study(config, name)
+    for item in config["simulation"].get("multiome", ()):
+        if item["name"] == settings.get("simulated"):
+            return int(item["cells"]) * min(int(item["n_peaks"]), int(item["atac_depth"]))
+    if not Path(path(config, name)).exists():
+        return UNKNOWN.values
+    opened = atac_study(paired(config, name))
+    if opened is None:
+        return 0
+    found = io.probe(opened)
+    return int(found.nnz if found.nnz is not None else found.n_cells * found.n_genes // 10)
+
+
 def _simulated_size(simulation: dict[str, Any], name: str) -> Size:
+    for item in simulation["lines"]:
+        if item["name"] == name:
+            cells, genes = int(item["lines"]) * int(item["cells"]), int(item["n_genes"])
+            return Size(cells=cells, genes=genes, values=cells * genes // 2)
+    for item in simulation.get("multiome", ()):
+        if item["name"] == name:
+            cells, genes = int(item["cells"]), int(item["n_genes"])
+            return Size(cells=cells, genes=genes, values=cells * genes // 2)
     cells = next(int(item["cells"]) for item in simulation["studies"] if item["name"] == name)
     genes = int(simulation["n_genes"])
     return Size(cells=cells, genes=genes, values=cells * genes // 4)

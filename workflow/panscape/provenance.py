@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -23,9 +24,8 @@ def code_digest(script: str | Path) -> str:
         path = queue.pop()
         if path in seen:
             continue
-        tree = ast.parse(path.read_bytes())
-        seen[path] = ast.dump(tree)
-        queue.extend(_imports(tree, path))
+        seen[path], imported = _parsed(path, path.stat().st_mtime_ns)
+        queue.extend(imported)
     for package in [path.parent for path in seen if path.name == "__init__.py" and path.parent != PACKAGE]:
         for path in package.rglob("*"):
             if path.is_file() and path.suffix not in (".py", ".pyc"):
@@ -34,6 +34,13 @@ def code_digest(script: str | Path) -> str:
     for path in sorted(seen, key=lambda path: (path.name, str(path))):
         digest.update(f"{path.name}\n{seen[path]}\n".encode())
     return digest.hexdigest()[:16]
+
+
+@cache
+def _parsed(path: Path, changed: int) -> tuple[str, tuple[Path, ...]]:
+    """Return what a file says and the files that it imports, once for all the scripts that reach it."""
+    tree = ast.parse(path.read_bytes())
+    return ast.dump(tree), tuple(_imports(tree, path))
 
 
 def _imports(tree: ast.AST, path: Path) -> Iterator[Path]:

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 BASE_MB = 600  # interpreter and libraries
+ENGINE_MB = 250  # the workflow engine, which runs beside the script on a cluster's node
 DICTIONARY_THREADS = 2  # of the rules that fit dictionaries
 
 
 @dataclass(frozen=True)
 class Size:
-    """The size of a study's input: cells, genes and stored non-zero values."""
+    """The size of a study's input: cells, genes and stored non-zero values; of a sum also its parts."""
 
     cells: int
     genes: int
     values: int
+    parts: tuple[Size, ...] = ()
 
 
 def needs(rule: str, resource: str, studies: Sequence[Size], config: dict[str, Any]) -> int:
@@ -41,9 +43,27 @@ def needs(rule: str, resource: str, studies: Sequence[Size], config: dict[str, A
     -------
     A whole number, at least 1.
     """
-    total = Size(*(sum(getattr(size, name) for size in studies) for name in ("cells", "genes", "values")))
-    memory, minutes = FORMULAS[rule](total, config)
-    return max(math.ceil(memory if resource == "mem_mb" else minutes), 1)
+    memory, minutes = FORMULAS[rule](total(studies), config)
+    return max(math.ceil(memory + ENGINE_MB if resource == "mem_mb" else minutes), 1)
+
+
+def total(studies: Sequence[Size]) -> Size:
+    """Return the size of several studies together."""
+    sums = [sum(getattr(size, name) for size in studies) for name in ("cells", "genes", "values")]
+    return Size(*sums, parts=tuple(studies))
+
+
+def panclusters(size: Size, config: dict[str, Any]) -> float:
+    """Return about how many panclusters are found, at most.
+
+    Up to two for each that the least number of cells could fill; in studies that could hold hundreds the
+    resolutions set the limit (measured: 24 of 15, 139 of 105, 159 of 197, 199 of 354, 276 of 1108).
+    """
+    found = 0.0
+    for part in size.parts or (size,):
+        room = part.cells / config["panclust"]["min_cells"]
+        found += 3 * min(room, math.sqrt(150 * room))
+    return found
 
 
 def _light(size: Size, config: dict[str, Any]) -> tuple[float, float]:
@@ -76,19 +96,21 @@ def _coexpression(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _landscape(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of the landscape: every study's clusters, about eight for each that could be least."""
-    clusters = 8 * size.cells / config["panclust"]["min_cells"]
-    return 1500 + 4e-7 * clusters * _selected(size, config) ** 2 + 8e-5 * clusters**2, 20 + clusters / 50
+    """Return the need of the landscape: every study's panclusters and their distances."""
+    clusters = panclusters(size, config)
+    return 1500 + 4e-7 * clusters * _selected(size, config) ** 2 + 8e-5 * clusters**2, 20 + clusters / 200
 
 
 def _dictionary(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of fitting: the panclusters x pairs matrix, and per thread the entries at work."""
     genes, settings = _selected(size, config), config["dictionary"]
-    clusters = 8 * size.cells / config["panclust"]["min_cells"]
+    clusters = panclusters(size, config)
     values = 0.008 * clusters * genes**2
     pairs = min(genes**2 / 4, values / settings["pair_support"])
     most = max(settings["k_range"]) if settings["k"] == "auto" else settings["k"]
     working = DICTIONARY_THREADS * 4 * most * pairs * 8e-6
+    if settings["entries"] == "products":  # what genes explain by chance is read off data of other pairs
+        working += 40e-6 * values + 400e-6 * min(values, genes**2 / 2)
     return BASE_MB + 100 + 30e-6 * values + working, 20 + values / 1e6
 
 
@@ -111,6 +133,70 @@ def _scores(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     return 1500, 30 + swaps / 200
 
 
+def _multiome(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of rules that hold a sample's genes and peaks: values twice, coordinates, graph."""
+    memory = BASE_MB + 400 + 30e-6 * size.values + 0.006 * size.cells
+    return memory, 15 + size.cells / 5000 + size.values / 2e7
+
+
+def _joint_model(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of the joint embedding: counts a few times, the model, dense mini-batches."""
+    settings = config["coem"]
+    features = settings["max_genes"] + settings["max_peaks"]
+    steps = settings["epochs"] * (size.cells / settings["batch_size"] + 1)
+    dense = 40e-6 * settings["batch_size"] * features
+    return BASE_MB + 900 + 60e-6 * size.values + dense + 1e-3 * features, 15 + 1.5 * dense * steps / 6e4
+
+
+def _coordinates(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of coordinates: counts in memory unless streamed, samples dense."""
+    settings = config["unicoord"]
+    genes = min(settings["n_genes"] or size.genes, size.genes)
+    held = min(24e-6 * size.values, settings["stream_above_mb"])
+    steps = max(settings["epochs"] * size.cells / settings["batch"], settings["min_steps"])
+    seconds = 4e-6 * steps * settings["batch"] * genes * sum(settings["decoder_hidden"]) / 128
+    return BASE_MB + 1200 + held + 0.25 * genes + 0.002 * size.cells, 15 + seconds / 30 + size.values / 2e7
+
+
+def _restored(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of training as often as there are groups to restore."""
+    memory, minutes = _coordinates(size, config)
+    return memory + 500, minutes * max(len(config["unicoord"]["restore"]), 1)
+
+
+def _networks(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of comparing lines: graphs, embeddings, permutations; to 200 lines of 3000 genes."""
+    bins = max(size.cells / 500, 10)
+    genes = min(size.genes, 5000)
+    memory = BASE_MB + 700 + 0.8e-3 * bins * genes + 8e-5 * genes * config["networks"]["permutations"]
+    return memory, 20 + bins * genes / 3e4
+
+
+def _lines(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of training: per model its cells, its weights and the optimiser's, a step's values."""
+    settings, genes = config["sivae"], _selected(size, config)
+    if settings["genes"] == "variable":
+        genes = min(settings["n_genes"] + 2 * settings["n_per_line"], size.genes)
+    widths, models = (
+        settings["hidden"],
+        min(settings["models_per_job"], 3 + size.cells / settings["min_cells"]),
+    )
+    weights = 3 * (genes + settings["feature_dim"]) * widths[0] + 6 * widths[0] * widths[-1]
+    step = 12 * settings["batch_size"] * genes + 8 * genes * (settings["feature_dim"] + sum(widths))
+    values = 3 * settings["bin_cells"] * genes
+    memory = 900 + 12e-6 * size.values + models * 4e-6 * (7 * weights + step + values)
+    work = models * sum(settings["steps"]) * (weights / genes * genes + step * widths[0] / 4)
+    return memory, 20 + work / 2e11
+
+
+def _features(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of gene-set scores: a sample's scores of all sets, a forest, all cells' of some."""
+    settings = config["features"]
+    cells = min(size.cells, settings["max_cells"])
+    memory = BASE_MB + 900 + 0.08 * cells + 8e-6 * settings["groups"] * size.cells
+    return memory, 20 + cells * settings["trees"] / 50_000 + size.values / 2e7
+
+
 def _selected(size: Size, config: dict[str, Any]) -> int:
     return min(config["preprocess"]["top_per_study"] or config["preprocess"]["n_genes"], size.genes)
 
@@ -119,6 +205,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "retrieve_study": _light,
     "simulate_study": _stream,
     "simulate_truth": _light,
+    "simulate_lines": _light,
     "filter_cells": _stream,
     "collect_qc": _light,
     "select_genes": _light,
@@ -137,6 +224,36 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "build_targets": _targets,
     "score_overlap": _scores,
     "plot_overlap": _light,
+    "simulate_multiome": _multiome,
+    "read_multiome": _multiome,
+    "embed_cells": _joint_model,
+    "group_cells": _multiome,
+    "sum_metacells": _multiome,
+    "link_peaks": _multiome,
+    "plot_metacells": _light,
+    "simulate_gene_sets": _light,
+    "choose_features": _features,
+    "score_features": _features,
+    "plot_features": _light,
+    "bridge_labels": _stream,
+    "train_unicoord": _coordinates,
+    "place_cells": _coordinates,
+    "score_unicoord": _coordinates,
+    "reconfigure_cells": _coordinates,
+    "restore_cells": _restored,
+    "plot_unicoord": _stream,
+    "compare_lines": _networks,
+    "check_lines": _networks,
+    "associate_genes": _networks,
+    "rank_sets": _networks,
+    "associate_edges": _networks,
+    "score_edges": _networks,
+    "collect_tests": _light,
+    "plot_networks": _networks,
+    "plan_lines": _stream,
+    "train_lines": _lines,
+    "collect_lines": _light,
+    "plot_lines": _light,
     "plot_landscape": _light,
     "write_report": _light,
 }

@@ -20,7 +20,7 @@ _valid = configuration.load(config)
 config.clear()
 config.update(_valid)
 
-STUDIES = [study["id"] for study in config["studies"]]
+STUDIES = inputs.used_by(config, "landscape")
 COLLECTION = config["collection"]
 
 if workflow.is_main_process:
@@ -31,6 +31,11 @@ if workflow.is_main_process:
 wildcard_constraints:
     collection="[A-Za-z0-9-]+",
     study="[A-Za-z0-9-]+",
+    kernel="[A-Za-z0-9-]+",
+    sample="[A-Za-z0-9-]+",
+    line="[A-Za-z0-9-]+",
+    job="[A-Za-z0-9-]+",
+    scenario="[A-Za-z0-9-]+",
 
 
 def study_settings(wildcards):
@@ -48,9 +53,86 @@ def study_sheets(wildcards):
     return inputs.sheets(config, wildcards.study)
 
 
-def of_studies(pattern):
-    """Expand {collection} and {study} over the collection's studies."""
-    return expand(pattern, collection=COLLECTION, study=STUDIES)
+def studies_for(stage):
+    """Return the studies that take part in landscape, sivae, metacells or unicoord; `any` for all."""
+    return inputs.used_by(config, stage)
+
+
+def of_studies(pattern, use="landscape"):
+    """Expand {collection} and {study} over the studies that take part in an analysis."""
+    return expand(pattern, collection=COLLECTION, study=studies_for(use))
+
+
+def samples():
+    """Return the samples that are grouped into metacells: each by itself, or all of them pooled."""
+    names = studies_for("metacells")
+    return ["pooled"] if names and config["metacells"]["pool"] else names
+
+
+def of_samples(pattern):
+    """Expand {collection} and {sample} over the samples that are grouped into metacells."""
+    return expand(pattern, collection=COLLECTION, sample=samples())
+
+
+def sample_members(sample):
+    """Return the studies that a sample is made of."""
+    return studies_for("metacells") if sample == "pooled" else [sample]
+
+
+def sample_counts(wildcards):
+    """Return the counts after quality control of a sample's studies."""
+    return expand(
+        "results/{collection}/preprocess/{study}/counts.h5ad",
+        collection=wildcards.collection,
+        study=sample_members(wildcards.sample),
+    )
+
+
+def sample_files(wildcards):
+    """Return the files with the peaks of a sample's studies, and those with the genes."""
+    return inputs.paired_files(config, sample_members(wildcards.sample))
+
+
+def sample_settings(wildcards):
+    """Return how the genes and peaks of a sample's studies are opened."""
+    return [inputs.paired(config, name) for name in sample_members(wildcards.sample)]
+
+
+def sample_truth(wildcards):
+    """Return the planted links of a simulated sample, if it is one by itself."""
+    drawn = {item["name"] for item in config["simulation"]["multiome"]}
+    names = [
+        study["simulated"]
+        for study in config["studies"]
+        if study["id"] == wildcards.sample
+    ]
+    pattern = "resources/{collection}/simulated/truth/{study}/links.tsv"
+    return expand(
+        pattern,
+        collection=wildcards.collection,
+        study=[name for name in names if name in drawn],
+    )
+
+
+def _jobs_of_lines():
+    """Return line -> job of the lines that have a model, once their plan is made."""
+    plan = checkpoints.plan_lines.get(collection=COLLECTION).output.lines
+    return inputs.jobs_of_lines(plan)
+
+
+def of_lines(pattern):
+    """Return the input function that expands {collection} and {line} over the lines that have a model."""
+
+    def expanded(wildcards):
+        return expand(pattern, collection=COLLECTION, line=_jobs_of_lines())
+
+    return expanded
+
+
+def job_of_line(wildcards):
+    """Return the folder of the job that trains a line."""
+    job = _jobs_of_lines()[wildcards.line]
+    return f"results/{wildcards.collection}/sivae/jobs/{job}"
 
 
 def of_collection(pattern):
@@ -63,16 +145,29 @@ def _size(study):
     return inputs.size(config, study)
 
 
-def needs(rule, resource):
+@cache
+def _paired_size(study):
+    return inputs.paired_size(config, study)
+
+
+def needs(rule, resource, use="landscape"):
     """Return the input function that computes a rule's memory (MB) or time (minutes).
 
-    Sizes are read from file headers; every retry asks for more.
+    Sizes are read from file headers, those of all studies in `use` where the rule is not of one study; every
+    retry asks for more.
     """
 
     def amount(wildcards, attempt):
-        names = [wildcards.study] if hasattr(wildcards, "study") else STUDIES
+        measure = _size
+        if hasattr(wildcards, "sample"):
+            measure = _paired_size
+            names = sample_members(wildcards.sample)
+        else:
+            names = (
+                [wildcards.study] if hasattr(wildcards, "study") else studies_for(use)
+            )
         return (
-            sizes.needs(rule, resource, [_size(name) for name in names], config)
+            sizes.needs(rule, resource, [measure(name) for name in names], config)
             * attempt
         )
 

@@ -52,7 +52,7 @@ rule filter_cells:
 rule collect_qc:
     """Put the tables of quality control of all studies together."""
     input:
-        tables=of_studies("results/{collection}/preprocess/{study}/qc.tsv"),
+        tables=of_studies("results/{collection}/preprocess/{study}/qc.tsv", use="any"),
     output:
         qc="results/{collection}/preprocess/qc.tsv",
     log:
@@ -75,7 +75,7 @@ rule select_genes:
     """Select the genes that are variable in every study."""
     input:
         tables=of_studies("results/{collection}/preprocess/{study}/genes.tsv"),
-        qc="results/{collection}/preprocess/qc.tsv",
+        qc=of_studies("results/{collection}/preprocess/{study}/qc.tsv"),
     output:
         genes="results/{collection}/preprocess/genes.tsv",
     log:

@@ -67,7 +67,9 @@ rule write_report:
     """Write the report of the collection and the Methods paragraph."""
     input:
         qc="results/{collection}/preprocess/qc.tsv",
-        qc_figures=of_studies("results/{collection}/preprocess/{study}/qc.svg"),
+        qc_figures=of_studies(
+            "results/{collection}/preprocess/{study}/qc.svg", use="any"
+        ),
         genes="results/{collection}/preprocess/genes.tsv",
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
         pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
@@ -92,6 +94,39 @@ rule write_report:
         overlap=branch(
             config["report"]["overlap"],
             then=OVERLAP_RESULTS,
+            otherwise=[],
+        ),
+        features=branch(
+            config["report"]["features"],
+            then=FEATURE_RESULTS,
+            otherwise=[],
+        ),
+        unicoord=branch(
+            config["report"]["unicoord"],
+            then=UNICOORD_RESULTS,
+            otherwise=[],
+        ),
+        sivae=branch(
+            config["report"]["sivae"],
+            then=SIVAE_RESULTS,
+            otherwise=[],
+        ),
+        networks=branch(
+            config["report"]["networks"],
+            then=NETWORK_RESULTS,
+            otherwise=[],
+        ),
+        planted=expand(
+            "resources/{{collection}}/simulated/truth/{name}/genes.tsv",
+            name=branch(
+                config["report"]["networks"],
+                then=figures.simulated_lines(config),
+                otherwise=[],
+            ),
+        ),
+        metacells=branch(
+            config["report"]["metacells"],
+            then=of_samples(METACELL_RESULTS),
             otherwise=[],
         ),
         truth=branch(

@@ -5,6 +5,8 @@ REQUIRED INPUTS
 OUTPUTS
     resources/{collection}/simulated/{study}.h5ad   counts; obs holds each cell's truth, obsm the modules' activity
     resources/{collection}/simulated/truth/         genes.tsv, modules.tsv, coupling.tsv, types.tsv, shifts.tsv
+    resources/{collection}/simulated/truth/{study}/ genes.tsv, lines.tsv, modules.gmt of cell lines
+    resources/{collection}/simulated/{study}.h5mu   a sample with RNA and accessibility; truth/{study}/links.tsv
 """
 
 
@@ -54,3 +56,50 @@ rule simulate_truth:
         code=code_digest("simulate_truth"),
     script:
         "../scripts/simulate_truth.py"
+
+
+rule simulate_lines:
+    """Write what is planted in a simulated study of cell lines."""
+    output:
+        genes="resources/{collection}/simulated/truth/{study}/genes.tsv",
+        lines="resources/{collection}/simulated/truth/{study}/lines.tsv",
+        modules="resources/{collection}/simulated/truth/{study}/modules.gmt",
+    log:
+        "logs/{collection}/simulate/{study}/simulate_lines.log",
+    benchmark:
+        "benchmarks/{collection}/simulate/{study}/simulate_lines.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("simulate_lines", "mem_mb"),
+        runtime=needs("simulate_lines", "runtime"),
+    params:
+        settings=config["simulation"],
+        seed=config["seed"],
+        code=code_digest("simulate_lines"),
+    script:
+        "../scripts/simulate_lines.py"
+
+
+rule simulate_multiome:
+    """Draw a simulated sample with RNA and accessibility, and write the links planted in it."""
+    output:
+        counts="resources/{collection}/simulated/{study}.h5mu",
+        links="resources/{collection}/simulated/truth/{study}/links.tsv",
+    log:
+        "logs/{collection}/simulate/{study}/simulate_multiome.log",
+    benchmark:
+        "benchmarks/{collection}/simulate/{study}/simulate_multiome.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("simulate_multiome", "mem_mb"),
+        runtime=needs("simulate_multiome", "runtime"),
+    params:
+        settings=config["simulation"],
+        seed=config["seed"],
+        code=code_digest("simulate_multiome"),
+    script:
+        "../scripts/simulate_multiome.py"

@@ -1,7 +1,12 @@
 """The named targets: `snakemake <stage>` makes what a stage promises for the collection, and no more."""
 
+ON_DEMAND = [
+    name for name, asked in config["report"].items() if asked is False and name != "pdf"
+]
+
 
 localrules:
+    place_line,
     preprocess,
     panclust,
     coexpression,
@@ -9,13 +14,19 @@ localrules:
     sensitivity,
     dictionary,
     overlap,
+    metacells,
+    unicoord,
+    sivae,
+    networks,
+    features,
     report,
+    preflight,
 
 
 rule preprocess:
     """Counts after quality control, and the genes that all studies are compared on."""
     input:
-        of_studies("results/{collection}/preprocess/{study}/counts.h5ad"),
+        of_studies("results/{collection}/preprocess/{study}/counts.h5ad", use="any"),
         of_collection("results/{collection}/preprocess/qc.tsv"),
         of_collection("results/{collection}/preprocess/genes.tsv"),
 
@@ -63,7 +74,56 @@ rule overlap:
         else "Skipped: overlap.networks names no known network."
 
 
+rule metacells:
+    """The metacells of multi-omic samples, their quality, and links of peaks to genes (on demand)."""
+    input:
+        of_samples(METACELL_RESULTS),
+    message:
+        "The metacells are done."
+        if METACELL_RESULTS and samples()
+        else "Skipped: no study's `use` names metacells."
+
+
+rule features:
+    """Gene sets as features of cells; without gene sets this is skipped (on demand)."""
+    input:
+        of_collection(FEATURE_RESULTS),
+    message:
+        "The features are done."
+        if FEATURE_RESULTS
+        else "Skipped: features.gene_sets names no gene sets."
+
+
+rule unicoord:
+    """The learned coordinates, what they predict and what they generate (on demand)."""
+    input:
+        of_collection(UNICOORD_RESULTS),
+
+
+rule sivae:
+    """A model of every line's cells: genes' centralities and networks, embeddings, quality (on demand)."""
+    input:
+        of_collection(SIVAE_RESULTS),
+        of_lines(SIVAE_LINE_PATHS),
+
+
+rule networks:
+    """The gene networks of lines compared with each other and with the lines' phenotypes (on demand)."""
+    input:
+        of_collection(NETWORK_RESULTS),
+
+
 rule report:
     """The report of the collection and its Methods paragraph."""
     input:
         of_collection(rules.write_report.output),
+
+
+rule preflight:
+    """Say what a run would ask of the machine and what will fail; reads settings and file headers only."""
+    log:
+        f"logs/{COLLECTION}/preflight.log",
+    run:
+        from panscape import preflight
+
+        preflight.tell(HERE.parent / "Snakefile", config, ON_DEMAND, log[0])

@@ -1,5 +1,7 @@
 """Select the genes that are variable in every study."""
 
+import pandas as pd
+
 from panscape import adapter, preprocess
 from panscape.files import read_tsv, write_tsv
 
@@ -10,7 +12,7 @@ tables = {
     study: read_tsv(path, dtype={"gene": str})
     for study, path in zip(params.studies, snakemake.input.tables, strict=True)
 }
-qc = read_tsv(snakemake.input.qc, dtype={"study": str})
+qc = pd.concat([read_tsv(path, dtype={"study": str}) for path in snakemake.input.qc])
 genes = preprocess.select_genes(
     tables,
     n_genes=params.settings["n_genes"],

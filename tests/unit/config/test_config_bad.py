@@ -221,6 +221,14 @@ CASES = {
         one(obs={"cell type": "x"}),
         "studies[0].obs (study 'a'): the name 'cell type' is not valid -> write a letter",
     ),
+    "phenotype that is not mapped": (
+        one(obs={"line": "donor", "response": "resp"}) | {"networks": {"phenotypes": ["reponse"]}},
+        "networks.phenotypes[0]: no study of lines has 'reponse' among its mapped columns -> did you",
+    ),
+    "report of lines without lines": (
+        one(use=["landscape"]) | {"report": {"networks": True}},
+        "report.networks: no study takes part in sivae -> write sivae in `use`",
+    ),
     "filter that does not parse": (one(keep="tissue === 'x'"), "studies[0].keep (study 'a'"),
     "filter with a call": (one(keep="__import__('os').system('x')"), "studies[0].keep (study 'a'"),
     "wrong type in a section": (

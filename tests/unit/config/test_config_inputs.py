@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from panscape import inputs
 from panscape.config import check_inputs, load
 from panscape.config._inputs import _missing_files
 from panscape.errors import UserError
@@ -225,3 +226,33 @@ def test_folders_that_settings_name_must_exist(tmp_path):
 def test_root_of_lowest_age_without_any_age(study):
     text = problems({"id": "a", "path": study}, landscape={"root": "lowest-age"})
     assert "landscape.root: is lowest-age, but no study has an age -> map obs.age" in text
+
+
+def test_studies_outside_the_landscape_need_not_fit_it(tmp_path):
+    first = write(tmp_path / "a.h5ad", age=np.zeros(700))
+    other = write(tmp_path / "b.h5ad", cells=20, genes=["OTHER1", "OTHER2"])
+    studies = [
+        {"id": "a", "path": first, "obs": {"age": "age"}},
+        {"id": "b", "path": other, "use": ["sivae"]},
+    ]
+    assert check_inputs(config(*studies)) == []
+    studies[1]["use"] = ["sivae", "landscape"]
+    assert "studies[1] (study 'b'): has 20 cells" in problems(*studies)
+
+
+def test_files_that_the_simulation_makes_need_not_be_there(study):
+    own = {"id": "a", "path": study}
+    sets = "resources/test/simulated/truth/lines/modules.gmt"
+    assert check_inputs(config(own, networks={"gene_sets": [sets]})) == []
+    assert "modules.gmt does not exist" in problems(own, networks={"gene_sets": ["modules.gmt"]})
+
+
+def test_used_by():
+    studies = [{"id": "a", "path": "a"}, {"id": "b", "path": "b", "use": ["metacells"]}]
+    filled = config(*studies)
+    assert [inputs.used_by(filled, use) for use in ("landscape", "metacells", "any")] == [
+        ["a"],
+        ["b"],
+        ["a", "b"],
+    ]
+    assert "use" not in inputs.located(filled, "b")

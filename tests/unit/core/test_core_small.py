@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from panscape import provenance, seeds
+from panscape import files, provenance, seeds
 from panscape.errors import Problem, UserError, fail
 from panscape.log import Progress
 
@@ -82,3 +84,14 @@ def test_code_digest_follows_imports_and_ignores_comments(script, tmp_path, monk
 
 def test_versions():
     assert provenance.versions(["numpy", "no-such-distribution"])["no-such-distribution"] == "absent"
+
+
+def test_the_same_table_gives_the_same_bytes_whoever_writes_it(tmp_path, monkeypatch):
+    table = pd.DataFrame({"gene": ["A", "B"], "value": [1.5, np.nan]})
+    found = []
+    for process in (1, 22):
+        monkeypatch.setattr(files.os, "getpid", lambda number=process: number)
+        files.write_tsv(table, tmp_path / "table.tsv.gz")
+        found.append((tmp_path / "table.tsv.gz").read_bytes())
+    assert found[0] == found[1]
+    pd.testing.assert_frame_equal(files.read_tsv(tmp_path / "table.tsv.gz"), table)

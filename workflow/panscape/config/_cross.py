@@ -9,7 +9,7 @@ from typing import Any
 from panscape.config._validate import nearest
 from panscape.errors import Problem, UserError
 
-SOURCES = ("path", "url", "simulated")
+SOURCES = ("path", "url", "simulated", "metacells")
 # columns that the stages make themselves
 RESERVED = {
     "study", "cell", "cluster", "resolution", "level", "parent", "n_cells", "multiplicity", "n_pairs",
@@ -61,10 +61,10 @@ def one_study(study: dict[str, Any], where: str, simulated: list[str] | None) ->
 
 
 def _source(study: dict[str, Any], where: str, simulated: list[str] | None) -> Iterator[Problem]:
-    given = [key for key in SOURCES if study[key] is not None]
+    given = [key for key in SOURCES if study.get(key) is not None]
     if len(given) != 1:
         found = f"{' and '.join(given)} are given together" if given else "it is not said where the study is"
-        yield Problem(where, found, "write exactly one of path, url (with sha256) and simulated")
+        yield Problem(where, found, "write exactly one of path, url (with sha256), simulated and metacells")
         return
     if study["url"] and not study["sha256"]:
         advice = "write the 64 digits that `sha256sum FILE` prints for the file you expect"
@@ -110,7 +110,31 @@ def stages(config: dict[str, Any]) -> Iterator[Problem]:
         if low > high:
             found = f"the least ({low}) is larger than the most ({high})"
             yield Problem(f"dictionary.{key}", found, f"write [{high}, {low}]")
+    pairs = dictionary.get("pairs", "off-diagonal")
+    if dictionary.get("entries") == "products" and pairs != "off-diagonal":
+        advice = "write pairs: off-diagonal, or dictionary.entries: free"
+        yield Problem("dictionary.pairs", f"{pairs}, but products are of two different genes", advice)
+    yield from _features(config)
     yield from _networks(config)
+
+
+def _features(config: dict[str, Any]) -> Iterator[Problem]:
+    """Yield sizes of gene sets in the wrong order, and uses of features where there are no gene sets."""
+    settings = config.get("features", {})
+    low, high = settings.get("set_sizes", (0, 0))
+    if low > high:
+        found = f"the least ({low}) is larger than the most ({high})"
+        yield Problem("features.set_sizes", found, f"write [{high}, {low}]")
+    simulated = any(study.get("simulated") for study in config.get("studies", ()) if study)
+    if settings.get("gene_sets") != [] or simulated:
+        return
+    advice = "name a GMT file of the species"
+    if config.get("report", {}).get("features"):
+        found = "there are no gene sets to report features of"
+        yield Problem("features.gene_sets", found, f"{advice}, or write report: {{features: false}}")
+    if "features" in config.get("unicoord", {}).get("bridges", ()):
+        found = "unicoord.bridges asks for features, but there are no gene sets"
+        yield Problem("features.gene_sets", found, f"{advice}, or take features out of the bridges")
 
 
 def _networks(config: dict[str, Any]) -> Iterator[Problem]:
@@ -127,11 +151,70 @@ def _networks(config: dict[str, Any]) -> Iterator[Problem]:
         yield Problem("overlap.networks", found, "name an edge list, or write report: {overlap: false}")
 
 
+def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield what does not fit between samples, metacells that are studies, and the report."""
+    samples = [study["id"] for _, study in studies if "metacells" in study["use"]]
+    settings = config.get("metacells", {})
+    known = ["pooled"] if settings.get("pool") else samples
+    for at, study in studies:
+        made = study.get("metacells")
+        if made and "metacells" in study["use"]:
+            found = "metacells cannot be grouped into metacells once more"
+            yield Problem(f"studies[{at}].use", found, "leave metacells out of use")
+        elif made and (made["sample"] not in known or not samples):
+            found = f"there are no metacells of {made['sample']!r}"
+            advice = (
+                f"write {' or '.join(known)}" if samples else "write use: [metacells] in the sample's entry"
+            )
+            yield Problem(f"studies[{at}].metacells.sample", found, advice)
+        atac = study.get("atac") or {}
+        if atac.get("path") and atac.get("only"):
+            yield Problem(f"studies[{at}].atac", "both path and only are given", "write one of them")
+    if config.get("report", {}).get("metacells") and not samples:
+        found = "is on, but no study is grouped into metacells"
+        yield Problem("report.metacells", found, "write use: [metacells] in a study, or switch it off")
+    if settings.get("k") == "sweep" and not settings.get("ladder"):
+        yield Problem("metacells.k", "is sweep, but there is no ladder", "list sizes in metacells.ladder")
+
+
+def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield phenotypes that no study of lines has, and a report of lines without any study of them."""
+    used = [study for _, study in studies if "sivae" in study["use"]]
+    mapped = list(dict.fromkeys(name for study in used for name in study["obs"]))
+    for at, name in enumerate(config.get("networks", {}).get("phenotypes") or []):
+        if name not in mapped:
+            guess = nearest(name, mapped)
+            advice = (
+                f"did you mean {guess!r}?" if guess else f"map it in studies[].obs ({', '.join(mapped)} are)"
+            )
+            found = f"no study of lines has {name!r} among its mapped columns"
+            yield Problem(f"networks.phenotypes[{at}]", found, advice)
+    if config.get("report", {}).get("networks") and not used:
+        found = "no study takes part in sivae"
+        yield Problem(
+            "report.networks", found, "write sivae in `use` of a study, or report: {networks: false}"
+        )
+
+
+def logged(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield studies of log values where counts are needed."""
+    for at, study in studies:
+        if study.get("values") != "log":
+            continue
+        others = [stage for stage in study["use"] if stage != "sivae"]
+        if others:
+            found = f"log values, but {' and '.join(others)} need counts"
+            yield Problem(f"studies[{at}].values", found, "write use: [sivae], or name counts")
+        if "sivae" in study["use"] and config.get("sivae", {}).get("likelihood") == "nb":
+            found = f"the negative binomial needs counts, and study {study['id']!r} has log values"
+            yield Problem("sivae.likelihood", found, "write likelihood: gaussian, or leave the study out")
+
+
 def root(config: dict[str, Any], studies: list[str]) -> Iterator[Problem]:
     """Yield the problem of a root that is no cluster of any of the studies."""
     name = config.get("landscape", {}).get("root")
     words = ("lowest-age", "none")
-    if name is None or name in words or any(name.startswith(f"{study}-") for study in studies):
+    if name is None or name in words or not studies or any(name.startswith(f"{study}-") for study in studies):
         return
     guess = nearest(name, words)
     advice = f"did you mean {guess!r}? " if guess else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from panscape import inputs
 from panscape.config._schema import Schema, schema
 from panscape.errors import Problem, UserError
 from panscape.log import logger
@@ -61,6 +62,8 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
         problems += found
         seen += [one] if one else []
     warnings = list(_doubtful(config))
+    arranged = inputs.used_by(config, "landscape")
+    seen = [study for study in seen if study.name in arranged]
     problems += _small(seen, config["panclust"]["min_cells"])
     known = [study for study in seen if study.genes is not None]
     if len(known) > 1:
@@ -77,11 +80,12 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
 
 def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[list[Problem], Seen | None]:
     """Return the problems of one study and, if there are none, what it holds."""
-    from panscape import inputs, io
+    from panscape import io
 
     if study["simulated"]:
-        drawn = next(one for one in config["simulation"]["studies"] if one["name"] == study["simulated"])
-        return [], Seen(where, study["id"], drawn["cells"], None)
+        return [], Seen(where, study["id"], inputs.size(config, study["id"]).cells, None)
+    if study.get("metacells"):
+        return [], None
     located = inputs.located(config, study["id"])
     if study["url"] and not Path(located["path"]).exists():
         return [], None
@@ -96,6 +100,10 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
             mapped = io.read_metadata(located, source, where, config["age_unit"])
             cells = int(io.kept_cells(located, table, mapped, where).sum())
         genes = io.gene_map(located, source, config["species"], where).names
+        if "metacells" in study["use"]:
+            from panscape.metacells import check_peaks
+
+            check_peaks(inputs.paired(config, study["id"]), source.cells, where)
     except UserError as error:
         return list(error.problems), None
     return [], Seen(where, study["id"], cells, frozenset(genes))
@@ -152,12 +160,13 @@ def _naming(seen: list[Seen]) -> str:
 
 def _doubtful(config: dict[str, Any]) -> Iterator[str]:
     """Yield warnings that need no file."""
-    lacking = [study["id"] for study in config["studies"] if "age" not in study["obs"]]
-    if 0 < len(lacking) < len(config["studies"]):
+    arranged = _arranged(config)
+    lacking = [study["id"] for study in arranged if "age" not in study["obs"]]
+    if 0 < len(lacking) < len(arranged):
         yield f"{', '.join(lacking)}: no age (obs.age), so their clusters take no part in tests of age"
     cells: dict[tuple, str] = {}
     for study in config["studies"]:
-        key = tuple(study[name] for name in ("path", "url", "simulated", "keep"))
+        key = tuple(str(study.get(name)) for name in ("path", "url", "simulated", "metacells", "keep"))
         other = cells.setdefault(key, study["id"])
         if other != study["id"]:
             yield f"the studies {other} and {study['id']} are the same cells: same file, same keep"
@@ -165,12 +174,16 @@ def _doubtful(config: dict[str, Any]) -> Iterator[str]:
 
 def _simulation(config: dict[str, Any]) -> tuple[Problem, ...]:
     """Return what does not fit together in the simulated system."""
-    if not any(study["simulated"] for study in config["studies"]):
+    drawn = {study["simulated"] for study in config["studies"]} - {None}
+    if not drawn:
         return ()
     from panscape import simulate
 
     try:
-        simulate.from_config(config["simulation"])
+        others = {item.name for item in simulate.lines_from_config(config["simulation"])}
+        others |= {item.name for item in simulate.multiome_from_config(config["simulation"])}
+        if drawn - others:
+            simulate.from_config(config["simulation"])
     except UserError as error:
         return error.problems
     return ()
@@ -178,10 +191,22 @@ def _simulation(config: dict[str, Any]) -> tuple[Problem, ...]:
 
 def _root(config: dict[str, Any]) -> Iterator[Problem]:
     """Yield the problem of a root that nothing tells."""
-    aged = any("age" in study["obs"] for study in config["studies"])
-    if config["landscape"]["root"] == "lowest-age" and not aged:
+    arranged = _arranged(config)
+    aged = any("age" in study["obs"] for study in arranged)
+    if config["landscape"]["root"] == "lowest-age" and arranged and not aged:
         advice = "map obs.age in the studies, name a cluster, or write root: none"
         yield Problem("landscape.root", "is lowest-age, but no study has an age", advice)
+
+
+def _arranged(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the settings of the studies that the landscape is made of."""
+    names = inputs.used_by(config, "landscape")
+    return [study for study in config["studies"] if study["id"] in names]
+
+
+def _planted(path: str) -> bool:
+    """Tell whether a rule of the simulation makes a file, such as the sets of the planted modules."""
+    return Path(path).parts[:1] == ("resources",) and "simulated" in Path(path).parts
 
 
 def _missing_files(value: Any, part: Schema, where: str) -> Iterator[Problem]:
@@ -193,7 +218,7 @@ def _missing_files(value: Any, part: Schema, where: str) -> Iterator[Problem]:
     elif isinstance(value, list):
         for at, inner in enumerate(value):
             yield from _missing_files(inner, part.get("items", {}), f"{where}[{at}]")
-    elif isinstance(value, str) and part.get("format") in KINDS:
+    elif isinstance(value, str) and part.get("format") in KINDS and not _planted(value):
         kind, there, other = KINDS[part["format"]]
         if not there(Path(value)):
             found = f"is a {other}" if Path(value).exists() else f"does not exist (looked from {Path.cwd()})"

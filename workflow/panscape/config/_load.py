@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from panscape import inputs
 from panscape.config import _cross
+from panscape.config._coordinates import coordinates
 from panscape.config._fill import expand, fill, normalise, plain
 from panscape.config._schema import Schema, schema
 from panscape.config._validate import schema_problems, show
@@ -76,14 +78,20 @@ def _fit(config: Config, tainted: set) -> Iterator[Problem]:
     studies = [(at, study) for at, study in enumerate(config.get("studies", [])) if study is not None]
     simulated = None
     if "studies" in config.get("simulation", {}) and ("simulation",) not in tainted:
-        simulated = [study["name"] for study in config["simulation"]["studies"]]
+        drawn = config["simulation"]
+        parts = ("studies", "lines", "multiome")
+        simulated = [study["name"] for part in parts for study in drawn.get(part, [])]
     for at, study in studies:
         yield from _cross.one_study(study, f"studies[{at}]", simulated)
     if "age_unit" in config:
         yield from _cross.units(config, studies)
     yield from _cross.stages(config)
+    yield from coordinates(config, [(at, study) for at, study in studies if "use" in study])
+    yield from _cross.metacells(config, [(at, study) for at, study in studies if "use" in study])
+    yield from _cross.logged(config, [(at, study) for at, study in studies if "use" in study])
+    yield from _cross.lines(config, [(at, study) for at, study in studies if "use" in study])
     if studies and len(studies) == len(config["studies"]):
-        yield from _cross.root(config, [study["id"] for _, study in studies])
+        yield from _cross.root(config, inputs.used_by(config, "landscape"))
 
 
 def _named(problem: Problem, value: Config) -> Problem:

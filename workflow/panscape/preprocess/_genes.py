@@ -104,6 +104,8 @@ def select_genes(
 
 def _shared(tables: Mapping[str, pd.DataFrame]) -> pd.Index:
     """Return the genes of all studies, in alphabetical order."""
+    if not tables:
+        raise fail("studies[].use", "no study takes part in the landscape", "write landscape in one of them")
     names = {study: pd.Index(table["gene"].astype(str)) for study, table in tables.items()}
     common = None
     for index in names.values():

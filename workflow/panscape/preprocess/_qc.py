@@ -13,7 +13,7 @@ from scipy import sparse
 from panscape.counts import Counts, CountsWriter
 from panscape.errors import fail
 from panscape.files import atomic
-from panscape.io import check_counts
+from panscape.io import check_counts, check_logged
 from panscape.log import Progress, logger
 from panscape.preprocess._patterns import gene_group, pattern
 from panscape.preprocess._settings import QcSettings
@@ -62,6 +62,7 @@ def qc(
     study: str,
     species: str = "other",
     keep: np.ndarray | None = None,
+    logged: bool = False,
 ) -> Qc:
     """Filter a study's cells and genes and write what is left.
 
@@ -87,6 +88,8 @@ def qc(
         Decides what mitochondrial and ribosomal genes are called.
     keep
         bool, (n_cells,): cells that the user's own filter keeps; None keeps all.
+    logged
+        The blocks hold log(1 + x); x is written, so that log1p gives the input back.
 
     Raises
     ------
@@ -102,6 +105,7 @@ def qc(
         spool = scratch.with_name(f"{scratch.name}.spool")
         try:
             with CountsWriter(spool, len(genes)) as writer:
+                blocks = _counts_only(blocks, f"study '{study}', counts", logged)
                 cells = _filter(blocks, keep, weights, settings, study, writer, moments)
                 cells.index = obs.index
                 _require_cells(cells, settings, study)
@@ -124,7 +128,7 @@ def _filter(
     """Write the cells that pass, add their genes to the moments, and return the measures of all cells."""
     sums, detected = np.zeros((len(keep), 3)), np.zeros(len(keep), dtype=np.int64)
     progress, done = Progress("cells", len(keep)), 0
-    for rows, block in _counts_only(blocks, f"study '{study}', counts"):
+    for rows, block in blocks:
         if rows.start != done:
             raise ValueError(f"blocks are not in order: {rows} after {done} cells")
         sums[rows], detected[rows] = block @ weights, np.diff(block.indptr)
@@ -156,10 +160,14 @@ def _weights(genes: pd.Index, settings: QcSettings, study: str, species: str) ->
     return weights
 
 
-def _counts_only(blocks, where: str) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-    """Yield the blocks without stored zeros, having checked that they hold counts."""
+def _counts_only(blocks, where: str, logged: bool) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+    """Yield the blocks without stored zeros, checked to hold counts (or logs, which are undone)."""
+    check = check_logged if logged else check_counts
     for rows, block in blocks:
-        check_counts(block, f"{where} (cells {rows.start + 1} to {rows.stop})")
+        check(block, f"{where} (cells {rows.start + 1} to {rows.stop})")
+        if logged:
+            block = block.copy()
+            block.data = np.expm1(block.data)
         block.eliminate_zeros()
         yield rows, block
 

@@ -55,4 +55,5 @@ def filter_study(
         study=study["id"],
         species=species,
         keep=keep,
+        logged=study.get("values") == "log",
     )

@@ -37,9 +37,16 @@ STAGES = (
     "landscape",
     "dictionary",
     "overlap",
+    "sivae",
+    "networks",
 )
 """Stages in the order in which they run; others follow, the report last."""
-ON_DEMAND = {"dictionary": "dictionary/entries.tsv", "overlap": "overlap/zscores.tsv"}
+ON_DEMAND = {
+    "dictionary": "dictionary/entries.tsv",
+    "overlap": "overlap/zscores.tsv",
+    "sivae": "sivae/lines.tsv",
+    "networks": "networks/centrality.tsv",
+}
 """A file by which a stage on demand is known to be part of the report."""
 
 

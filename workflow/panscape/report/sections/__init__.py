@@ -8,11 +8,16 @@ from panscape.report.sections import (
     along,
     coexpression,
     dictionary,
+    features,
     landscape,
+    metacells,
+    networks,
     overlap,
     panclust,
     preprocess,
+    sivae,
     truth,
+    unicoord,
 )
 
 SECTIONS: tuple[Section, ...] = (
@@ -23,6 +28,11 @@ SECTIONS: tuple[Section, ...] = (
     along.SECTION,
     dictionary.SECTION,
     overlap.SECTION,
+    sivae.SECTION,
+    networks.SECTION,
+    metacells.SECTION,
+    features.SECTION,
+    unicoord.SECTION,
     truth.SECTION,
 )
 

@@ -1,0 +1,146 @@
+"""What a change makes anew: exactly what depends on it, and nothing without a change."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from conftest import ROOT, TINY
+
+DIRECT = "arams have changed"
+DRAWN = {"simulate_study", "simulate_truth"}
+REPORT = {"write_report"}
+LANDSCAPE = {"build_landscape", "plot_landscape", *REPORT}
+COEXPRESSION = {"correlate_genes", *LANDSCAPE}
+PANCLUST = {"find_panclusters", *COEXPRESSION}
+PREPROCESS = {"filter_cells", "collect_qc", "select_genes", *PANCLUST}
+
+# setting, another value: the first rules whose own parameter it is, and all that are run
+CHANGES = {
+    "seed": (4, DRAWN, DRAWN | PREPROCESS),
+    "preprocess__min_genes": (60, {"filter_cells"}, PREPROCESS),
+    "panclust__min_cells": (70, {"find_panclusters"}, PANCLUST),
+    "coexpression__eta": (0.9, {"correlate_genes"}, COEXPRESSION),
+    "landscape__neighbours": (7, {"build_landscape"}, LANDSCAPE),
+    "report__top": (7, {"plot_landscape"}, {"plot_landscape", *REPORT}),
+    "report__title": ("Another", {"write_report"}, REPORT),
+    "dictionary__alpha": (0.2, {"write_report"}, REPORT),  # told in the report's settings, not run
+}
+
+
+def planned(run):
+    """Return {rule: [reason of each job]} of a dry run, the target left out."""
+    text = run.stdout + run.stderr
+    assert run.returncode == 0, text[-3000:]
+    found = {}
+    for rule, reason in re.findall(
+        r"^(?:local)?rule (\w+):.*?^    reason: ([^\n]*)", text, re.MULTILINE | re.DOTALL
+    ):
+        found.setdefault(rule, []).append(reason)
+    found.pop("all", None)
+    return found
+
+
+@pytest.mark.parametrize("key", CHANGES)
+def test_a_changed_setting_runs_exactly_what_depends_on_it(finished, snakemake, variant, key):
+    value, own, everything = CHANGES[key]
+    rules = planned(snakemake(finished, "-n", config=variant(**{key: value})))
+    assert set(rules) == everything
+    told = {rule for rule, reasons in rules.items() if all(DIRECT in reason for reason in reasons)}
+    assert own <= told
+
+
+def test_a_changed_study_leaves_the_others_alone(finished, snakemake, variant):
+    config = yaml.safe_load(variant().read_text())
+    config["studies"][1]["keep"] = "n_counts > 10"
+    path = finished.parent / "keep.yaml"
+    path.write_text(yaml.safe_dump(config))
+    run = snakemake(finished, "-n", config=path)
+    reasons = planned(run)["filter_cells"]
+    assert len(reasons) == 1 and DIRECT in reasons[0]
+    assert "wildcards: collection=tiny, study=late" in run.stdout + run.stderr
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Return a copy of the workflow's sources to change."""
+    for name in ("workflow", "config", "envs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    return tmp_path
+
+
+def dry_run(folder, snakefile):
+    command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--directory", folder, "-n"]
+    command += ["--cores", "2", "--configfile", TINY]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True)
+
+
+def test_changed_code_runs_the_stages_that_reach_it(finished, checkout):
+    module = checkout / "workflow/panscape/landscape/_graph.py"
+    source = module.read_text()
+    module.write_text(source + "\n# a remark\n")
+    assert not planned(dry_run(finished, checkout / "Snakefile"))
+    module.write_text(source + "\nANOTHER = 1\n")
+    rules = planned(dry_run(finished, checkout / "Snakefile"))
+    assert DIRECT in rules["build_landscape"][0]
+    assert not {"filter_cells", "select_genes", "find_panclusters", "correlate_genes"} & set(rules)
+
+
+def test_touching_results_runs_nothing(workdir, snakemake):
+    later = time.time() + 60
+    for path in (workdir / "results").rglob("*"):
+        if path.is_file() and path.stat().st_size < 100_000:
+            os.utime(path, (later, later))
+    assert not planned(snakemake(workdir, "-n"))
+
+
+@pytest.mark.parametrize(
+    "lost, target, made",
+    [
+        ("coexpression/late/pairs.tsv", "coexpression", {"correlate_genes": 1}),
+        ("landscape/genes.tsv", "landscape", {"build_landscape": 1, "plot_landscape": 1}),
+        ("landscape/figures/map-age.png", "landscape", {"plot_landscape": 1}),
+    ],
+)
+def test_a_lost_file_is_made_when_it_is_asked_for_and_nothing_else(workdir, snakemake, lost, target, made):
+    (workdir / "results/tiny" / lost).unlink()
+    rules = planned(snakemake(workdir, "-n", target))
+    rules.pop(target)
+    assert {rule: len(reasons) for rule, reasons in rules.items()} == made
+    assert not planned(snakemake(workdir, "-n"))  # the report rests on nothing that changed
+
+
+def test_the_workflow_is_a_module_of_another(tmp_path):
+    (tmp_path / "Snakefile").write_text(
+        f"""
+configfile: "mine.yaml"
+
+module panscape:
+    snakefile: "{ROOT / "Snakefile"}"
+    config: config["panscape"]
+
+use rule * from panscape as panscape_*
+
+rule mine:
+    default_target: True
+    input: "results/tiny/preprocess/qc.tsv"
+    output: "mine.txt"
+    shell: "wc -l {{input}} > {{output}}"
+"""
+    )
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"panscape": yaml.safe_load(TINY.read_text())}))
+    command = [sys.executable, "-m", "snakemake", "--cores", "2"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "rule panscape_collect_qc:" in run.stderr and "results/tiny" in (tmp_path / "mine.txt").read_text()
+
+
+def test_tools_that_look_below_workflow_find_the_same(tmp_path):
+    runs = [dry_run(tmp_path, ROOT / name) for name in ("Snakefile", "workflow/Snakefile")]
+    root, below = (set(planned(run)) for run in runs)
+    assert below - {"default"} == root and "write_report" in root

@@ -1,0 +1,90 @@
+"""What will fail or disappoint in a run, although nothing is wrong with the configuration as such."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from panscape import inputs, sizes
+from panscape.errors import Problem
+from panscape.preflight._jobs import Job
+from panscape.sizes import Size
+
+
+def concerns(
+    config: dict[str, Any],
+    found: dict[str, Size],
+    jobs: Sequence[Job],
+    *,
+    disk_mb: float = 0.0,
+    machine_mb: float | None = None,
+    free_mb: float | None = None,
+) -> list[Problem]:
+    """Return what will not work, or not well, with these studies.
+
+    Parameters
+    ----------
+    config
+        The complete configuration.
+    found
+        Sizes of the studies by id, before quality control.
+    jobs
+        The planned jobs.
+    disk_mb
+        What they will leave on the disk.
+    machine_mb, free_mb
+        Memory of this machine and free space in this folder; measured when not given.
+    """
+    return [
+        *_studies(config, found),
+        *_dictionary(config, found),
+        *_machine(jobs, disk_mb, machine_mb, free_mb),
+    ]
+
+
+def _studies(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Problem]:
+    least = config["panclust"]["min_cells"]
+    for name in inputs.used_by(config, "landscape"):
+        cells = found[name].cells
+        if cells < 3 * least:
+            told = f"has {cells} cells before quality control, a pancluster at least {least}: few are kept"
+            yield Problem(f"study {name!r}", told, f"lower panclust.min_cells (e.g. {max(cells // 10, 2)})")
+        if found[name].genes < config["preprocess"]["min_genes"]:
+            told = f"every cell has to show {config['preprocess']['min_genes']} genes, {name} has "
+            told += f"{found[name].genes}: no cell is kept"
+            yield Problem("preprocess.min_genes", told, f"write at most {found[name].genes // 4}")
+
+
+def _dictionary(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Problem]:
+    """Yield dictionaries with more entries than there can be panclusters to explain."""
+    settings = config.get("dictionary")
+    studies = [found[name] for name in inputs.used_by(config, "landscape")]
+    if not settings or not studies:
+        return
+    clusters = int(sizes.panclusters(sizes.total(studies), config))
+    key, most = ("k_range", settings["k_range"][1]) if settings["k"] == "auto" else ("k", settings["k"])
+    if most * 2 > clusters:
+        told = f"up to {most} entries for at most about {clusters} panclusters: K is too large"
+        fix = f"write at most {max(clusters // 4, 2)}, or lower panclust.min_cells for more panclusters"
+        yield Problem(f"dictionary.{key}", told, fix)
+
+
+def _machine(
+    jobs: Sequence[Job], disk_mb: float, machine_mb: float | None, free_mb: float | None
+) -> Iterator[Problem]:
+    """Yield jobs that this machine has no room for; on a cluster its nodes count."""
+    if machine_mb is None:
+        machine_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e6
+    if free_mb is None:
+        free_mb = shutil.disk_usage(".").free / 1e6
+    large = [job for job in jobs if job.mem_mb > machine_mb]
+    if large:
+        most = max(large, key=lambda job: job.mem_mb)
+        told = f"{len(large)} jobs ask for more memory than this machine has ({machine_mb / 1000:.0f} GB): "
+        told += f"{most.rule} {most.mem_mb / 1000:.0f} GB"
+        yield Problem("memory", told, "on a cluster see that a node has it; here raise panclust.min_cells")
+    if disk_mb > free_mb:
+        told = f"about {disk_mb / 1000:.1f} GB will be written, {free_mb / 1000:.1f} GB are free here"
+        yield Problem("disk", told, "run in another folder: snakemake --directory")
