@@ -17,6 +17,8 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 
 def plot_confidence(edges: pd.DataFrame, chance: pd.DataFrame, names: list[str]) -> Figure:
     """Draw the reliability of every entry's edges, and the share of edges by chance against cluster size."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     from panscape.plot import DOUBLE, new_figure, style
 
     with style():
@@ -49,6 +51,9 @@ def plot_confidence(edges: pd.DataFrame, chance: pd.DataFrame, names: list[str])
             ylabel="share of its edges that pass by chance",
             title="Edges by chance",
         )
+        other.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        other.xaxis.set_major_formatter("{x:.0f}")
+        other.xaxis.set_minor_formatter(NullFormatter())
     return fig
 
 

@@ -178,9 +178,10 @@ def plot_usage_labels(usage: pd.DataFrame, names: list[str], most: int = 12) -> 
     parts = []
     for column, part in labels.groupby("column", sort=False):
         common = part.groupby("value")["expected"].first().nlargest(most).index
-        parts.append(
-            (column, part[part["value"].isin(common)].pivot(index="entry", columns="value", values="usage"))
-        )
+        # a column of one value tells nothing
+        if len(common) > 1:
+            shown = part[part["value"].isin(common)]
+            parts.append((column, shown.pivot(index="entry", columns="value", values="usage")))
     with style():
         height = 1.3 + 0.11 * len(names)
         fig = new_figure(DOUBLE, height * max(len(parts), 1))
@@ -193,7 +194,7 @@ def plot_usage_labels(usage: pd.DataFrame, names: list[str], most: int = 12) -> 
             ax.set_xticks(range(table.shape[1]), table.columns, rotation=40, ha="right")
             ax.set_yticks(range(len(names)), names)
             ax.set_title(f"Usage by {column}")
-            colorbar_outside(fig, ax, image, "log2 of usage over expected")
+            colorbar_outside(fig, ax, image, "log2 of ratio")
     return fig
 
 
