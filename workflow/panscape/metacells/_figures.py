@@ -119,6 +119,8 @@ def note(text: str) -> Figure:
 
 def plot_methods(metrics: pd.DataFrame) -> Figure:
     """Draw the measures of every method side by side, with the range of sizes."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     from panscape.plot import DOUBLE, OKABE_ITO, legend_outside, new_figure, style
 
     methods = list(dict.fromkeys(metrics["method"]))
@@ -151,6 +153,10 @@ def plot_methods(metrics: pd.DataFrame) -> Figure:
         ax.set_title("cells in a\nmetacell", fontsize=7.5)
         ax.set_xlabel("range, mean")
         ax.set_xscale("log")
+        # few digits: the panel is narrow
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:.0f}")
+        ax.xaxis.set_minor_formatter(NullFormatter())
         legend_outside(ax, list(handles.values()), list(handles))
     return fig
 

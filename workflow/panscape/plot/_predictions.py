@@ -27,6 +27,8 @@ MODEL = "unicoord"
 MODELS = {
     "unicoord": "UniCoord",
     "unicoord-residual": "UniCoord with each cell's noise",
+    "unicoord-near": "UniCoord from nearest groups",
+    "unicoord-near-residual": "UniCoord from nearest groups, with noise",
     "logistic-pca": "logistic regression (PCA)",
     "logistic-genes": "logistic regression (genes)",
     "knn-pca": "nearest neighbours (PCA)",
@@ -39,7 +41,12 @@ MODELS = {
     "true cells": "other true cells",
 }
 """Model -> what it is called."""
-_GUESSES = {"mean": "all other groups", "unicoord-residual": "UniCoord with noise"}
+_GUESSES = {
+    "mean": "all other groups",
+    "unicoord-residual": "UniCoord with noise",
+    "unicoord-near": "from nearest groups",
+    "unicoord-near-residual": "nearest, with noise",
+}
 _RESTORED = (
     ("e_distance", "Energy distance", 0),
     ("covariance_error", "Covariance error", 0),
