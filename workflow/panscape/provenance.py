@@ -28,7 +28,8 @@ def code_digest(script: str | Path) -> str:
         queue.extend(imported)
     for package in [path.parent for path in seen if path.name == "__init__.py" and path.parent != PACKAGE]:
         for path in package.rglob("*"):
-            if path.is_file() and path.suffix not in (".py", ".pyc"):
+            # what interpreter and compiler keep there comes and goes with the runs
+            if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts:
                 seen[path] = hashlib.sha256(path.read_bytes()).hexdigest()
     digest = hashlib.sha256()
     for path in sorted(seen, key=lambda path: (path.name, str(path))):

@@ -70,6 +70,8 @@ def test_code_digest_follows_imports_and_ignores_comments(script, tmp_path, monk
     before = provenance.code_digest(script)
     (package / "other.py").write_text("z = 2\n")
     (package / "stage" / "_b.py").write_text("x = 1  # a remark\n")
+    (package / "stage/__pycache__").mkdir(exist_ok=True)
+    (package / "stage/__pycache__/kernel.nbi").write_text("compiled")
     assert provenance.code_digest(script) == before
     (package / "stage" / "page.html").write_text("<p>")
     assert provenance.code_digest(script) != before

@@ -258,11 +258,16 @@ def test_find_statistic():
 def test_figures_follow_the_configuration():
     config = {
         "age_unit": "days",
-        "studies": [{"obs": {"age": {}, "cell_type": {}}}, {"obs": {"Sex": {}}}],
+        "studies": [
+            {"id": "a", "obs": {"age": {}, "cell_type": {}}},
+            {"id": "b", "obs": {"Sex": {}}, "use": ["landscape"]},
+            {"id": "c", "obs": {"elsewhere": {}}, "use": ["sivae"]},
+        ],
         "report": {"colour_by": None},
     }
     names = figures.landscape(config)
     assert {"map-age", "map-cell-type", "map-Sex", "spaces"} <= set(names)
+    assert "map-elsewhere" not in names
     assert names["map-cell-type"] == "Cell type"
     assert figures.units(config) == {"age": "days"}
     assert figures.formats(config) == ["png", "svg"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from panscape import inputs
+from panscape import inputs, reference
 from panscape.config._schema import Schema, schema
 from panscape.errors import Problem, UserError
 from panscape.log import logger
@@ -71,6 +71,7 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
     problems += _simulation(config)
     problems += _missing_files(config, schema(), "")
     problems += _root(config)
+    problems += _unfinished(config)
     if problems:
         raise UserError(dict.fromkeys(problems))
     for warning in warnings:
@@ -196,6 +197,17 @@ def _root(config: dict[str, Any]) -> Iterator[Problem]:
     if config["landscape"]["root"] == "lowest-age" and arranged and not aged:
         advice = "map obs.age in the studies, name a cluster, or write root: none"
         yield Problem("landscape.root", "is lowest-age, but no study has an age", advice)
+
+
+def _unfinished(config: dict[str, Any]) -> Iterator[Problem]:
+    """Yield the problem of a collection to project onto that lacks its landscape or dictionary."""
+    folder = config["dictionary"]["project_onto"]
+    if not folder or not Path(folder).is_dir():
+        return
+    lacking = [name for name in reference.ONCE if not Path(folder, name).is_file()]
+    if lacking:
+        advice = "name the results folder of a collection whose target dictionary is finished"
+        yield Problem("dictionary.project_onto", f"{folder} lacks {' and '.join(lacking)}", advice)
 
 
 def _arranged(config: dict[str, Any]) -> list[dict[str, Any]]:
