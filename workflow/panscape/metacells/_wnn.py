@@ -1,4 +1,4 @@
-"""Weighted nearest neighbours of two modalities (Hao et al. 2021, as muon computes them)."""
+"""Weighted nearest neighbours of two modalities (Hao et al. 2021)."""
 
 from __future__ import annotations
 
