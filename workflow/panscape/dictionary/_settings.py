@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+
+from panscape.settings import FromMapping
 
 PAIRS = ("off-diagonal", "upper-triangle", "symmetric")
 SCALES = ("unit", "none")
@@ -12,7 +12,7 @@ ENTRIES = ("products", "free")
 
 
 @dataclass(frozen=True)
-class DictionarySettings:
+class DictionarySettings(FromMapping):
     """Settings of a dictionary; the keys of the configuration's section of the same names.
 
     Parameters
@@ -70,11 +70,3 @@ class DictionarySettings:
             raise ValueError("products are of two genes: pairs has to be off-diagonal")
         if self.k != "auto" and (not isinstance(self.k, int) or self.k < 1):
             raise ValueError(f"k is {self.k!r}, not auto or a number of at least 1")
-
-    @classmethod
-    def of(cls, settings: DictionarySettings | Mapping[str, Any]) -> DictionarySettings:
-        """Take settings as they are, or those of a mapping's items that belong here."""
-        if isinstance(settings, cls):
-            return settings
-        known = {item.name for item in fields(cls)}
-        return cls(**{key: value for key, value in settings.items() if key in known})

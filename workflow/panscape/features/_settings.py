@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+
+from panscape.settings import FromMapping
 
 TIES = ("mean", "order")
 NULLS = ("membership", "uniform")
 
 
 @dataclass(frozen=True)
-class FeatureSettings:
+class FeatureSettings(FromMapping):
     """Settings of the features; the keys of the configuration's section of the same names.
 
     Parameters
@@ -61,14 +61,6 @@ class FeatureSettings:
             raise ValueError(f"ties is one of {TIES} and entropy_null one of {NULLS}")
         if not 0 < self.top_share <= 1:
             raise ValueError(f"top_share is {self.top_share}, not above 0 and at most 1")
-
-    @classmethod
-    def of(cls, settings: FeatureSettings | Mapping[str, Any]) -> FeatureSettings:
-        """Take settings as they are, or those of a mapping's items that belong here."""
-        if isinstance(settings, cls):
-            return settings
-        known = {item.name for item in fields(cls)}
-        return cls(**{key: value for key, value in settings.items() if key in known})
 
     def passed(self, table: pd.DataFrame) -> np.ndarray:
         """Tell which gene sets vary more than random ones, by their p and false discovery rate."""

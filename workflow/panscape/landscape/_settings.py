@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from panscape.landscape._distance import METRICS
+from panscape.settings import FromMapping
 
 LOWEST_AGE, NO_ROOT = "lowest-age", "none"
 KERNELS = ("umap", "gauss")
@@ -14,7 +13,7 @@ PAIR_CORRELATIONS = ("spearman", "pearson")
 
 
 @dataclass(frozen=True)
-class LandscapeSettings:
+class LandscapeSettings(FromMapping):
     """Settings of :func:`panscape.landscape.build`.
 
     Parameters
@@ -88,11 +87,3 @@ class LandscapeSettings:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
         if self.neighbours < 2 or self.n_maps < 2:
             raise ValueError("neighbours and n_maps must be at least 2")
-
-    @classmethod
-    def of(cls, settings: LandscapeSettings | Mapping[str, Any]) -> LandscapeSettings:
-        """Take the settings as they are or from a mapping; keys of other uses (sensitivity) are left."""
-        if isinstance(settings, cls):
-            return settings
-        known = {field.name for field in fields(cls)}
-        return cls(**{key: value for key, value in settings.items() if key in known})

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+
+from panscape.settings import FromMapping
 
 EMBEDDINGS = ("coem", "pca_lsi", "wnn", "rna", "atac")
 
 
 @dataclass(frozen=True)
-class GroupSettings:
+class GroupSettings(FromMapping):
     """Settings of :func:`panscape.metacells.group_cells`; keys of the configuration's section ``metacells``.
 
     Parameters
@@ -44,11 +44,3 @@ class GroupSettings:
             raise ValueError(
                 "n_neighbors >= 3, eigenvectors >= 2, min_cells >= 1 and max_ratio >= 2 are needed"
             )
-
-    @classmethod
-    def of(cls, settings: GroupSettings | Mapping[str, Any] | None) -> GroupSettings:
-        """Take settings as they are, or those of a mapping's items that belong here."""
-        if isinstance(settings, cls):
-            return settings
-        known = {item.name for item in fields(cls)}
-        return cls(**{key: value for key, value in (settings or {}).items() if key in known})

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 from panscape.networks._centrality import CONTROLS
+from panscape.settings import FromMapping
 
 KERNELS = ("cka", "neighbours", "edges", "wl-degree", "wl-name")
 TITLES = {
@@ -20,7 +19,7 @@ ROLES = ("line", "batch", "cell_type", "platform")  # mapped columns that are no
 
 
 @dataclass(frozen=True)
-class NetworkSettings:
+class NetworkSettings(FromMapping):
     """Settings of the comparison; the keys of the configuration's section of the same names.
 
     Parameters
@@ -76,14 +75,6 @@ class NetworkSettings:
             raise ValueError(
                 f"unknown kernels {sorted(unknown)}, genes {self.genes!r} or ranking {self.ranking!r}"
             )
-
-    @classmethod
-    def of(cls, settings: NetworkSettings | Mapping[str, Any]) -> NetworkSettings:
-        """Take settings as they are, or those of a mapping's items that belong here."""
-        if isinstance(settings, cls):
-            return settings
-        known = {item.name for item in fields(cls)}
-        return cls(**{key: value for key, value in settings.items() if key in known})
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+
+from panscape.settings import FromMapping
 
 MODELS = ("sivae", "sivae-linear", "vae", "vae-linear")
 LIKELIHOODS = ("gaussian", "nb")
@@ -12,7 +12,7 @@ METRICS = ("dot", "cosine", "euclidean")
 
 
 @dataclass(frozen=True)
-class SivaeSettings:
+class SivaeSettings(FromMapping):
     """Settings of the model and its training; the keys of the configuration's section of the same names.
 
     Parameters
@@ -125,14 +125,6 @@ class SivaeSettings:
             raise ValueError(f"steps is {self.steps}, not three numbers, the last at least 1")
         if not self.hidden or min(self.hidden) < 1 or self.latent < 1:
             raise ValueError(f"widths {self.hidden} and {self.latent} dimensions are not all at least 1")
-
-    @classmethod
-    def of(cls, settings: SivaeSettings | Mapping[str, Any]) -> SivaeSettings:
-        """Take settings as they are, or those of a mapping's items that belong here."""
-        if isinstance(settings, cls):
-            return settings
-        known = {item.name for item in fields(cls)}
-        return cls(**{key: value for key, value in settings.items() if key in known})
 
     @property
     def gene_wise(self) -> bool:

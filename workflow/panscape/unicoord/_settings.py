@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from panscape.settings import FromMapping
 
 KINDS = ("discrete", "continuous", "ordinal")
 ENCODERS = ("projection", "genes")
@@ -86,7 +88,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class UniCoordSettings:
+class UniCoordSettings(FromMapping):
     """Settings of :func:`panscape.unicoord.train`; the keys of the configuration's section of the same names.
 
     Parameters
@@ -194,14 +196,6 @@ class UniCoordSettings:
             raise ValueError("held_out and validation leave no cell to train on")
         if min(self.discrete + self.clusters, default=2) < 2:
             raise ValueError("a discrete coordinate needs at least 2 classes")
-
-    @classmethod
-    def of(cls, settings: UniCoordSettings | Mapping[str, Any] | None) -> UniCoordSettings:
-        """Take settings as they are, or those of a mapping's items that belong here."""
-        if isinstance(settings, cls):
-            return settings
-        known = {item.name for item in fields(cls)}
-        return cls(**{key: value for key, value in (settings or {}).items() if key in known})
 
     def but(self, **changes: Any) -> UniCoordSettings:
         """Return the settings with some changed."""
