@@ -60,6 +60,19 @@ def test_every_script_has_its_rule_and_is_thin():
         assert len(path.read_text().splitlines()) <= 60, path
 
 
+def test_every_figure_of_the_engines_report_has_a_caption_and_a_category():
+    found = {}
+    for path in RULE_FILES:
+        for block in re.findall(r"[ =]report\(\n(.*?),\n +\)", path.read_text(), re.DOTALL):
+            caption = re.search(r'caption=f?"\.\./report/(.*)",', block).group(1)
+            pattern = re.sub(r"\{.*\}", "*", caption)
+            assert [*(ROOT / "workflow/report").glob(pattern)], caption
+            found[re.search(r'category="(\d+ .*)",', block).group(1)] = path.stem
+    # categories are listed as texts are sorted: by number only as long as it has one digit
+    assert [int(name.split()[0]) for name in sorted(found)] == list(range(1, len(found) + 1))
+    assert len(found) == 9 and {"siVAE", "Metacells", "UniCoord"} < {name.split()[1] for name in found}
+
+
 def pins(path):
     return dict(re.findall(r"^([\w.-]+)==(\S+)$", path.read_text(), re.MULTILINE))
 

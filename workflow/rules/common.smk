@@ -140,6 +140,17 @@ def of_collection(pattern):
     return expand(pattern, collection=COLLECTION)
 
 
+def if_used(analysis, paths):
+    """Return paths with {collection} in place, or none if no study takes part in an analysis."""
+    return expand(paths, collection=COLLECTION) if studies_for(analysis) else []
+
+
+def outcome(what, analysis):
+    """Return what a target says in the end, also where no study takes part in its analysis."""
+    skipped = f"Skipped: no study's `use` names {analysis}."
+    return f"{what} done." if studies_for(analysis) else skipped
+
+
 @cache
 def _size(study):
     return inputs.size(config, study)

@@ -12,6 +12,7 @@ OUTPUTS
 from panscape import figures
 
 LANDSCAPE_FIGURES = figures.landscape(config)
+TRAINED = any(config["report"][stage] for stage in ("sivae", "metacells", "unicoord"))
 
 
 rule plot_landscape:
@@ -32,7 +33,7 @@ rule plot_landscape:
             report(
                 f"results/{{collection}}/landscape/figures/{name}.png",
                 caption=f"../report/{figures.caption(name)}",
-                category="4 Landscape",
+                category="2 Landscape",
                 subcategory="Maps" if name.startswith("map-") else "Along pseudotime",
                 labels={"figure": title},
             )
@@ -70,14 +71,26 @@ rule write_report:
         qc_figures=of_studies(
             "results/{collection}/preprocess/{study}/qc.svg", use="any"
         ),
-        genes="results/{collection}/preprocess/genes.tsv",
+        genes=branch(
+            bool(STUDIES),
+            then="results/{collection}/preprocess/genes.tsv",
+            otherwise=[],
+        ),
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
         pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
-        landscape=expand(
-            "results/{{collection}}/landscape/{table}.tsv",
-            table=["statistics", "pseudotime", "genes", "pairs"],
+        landscape=branch(
+            bool(STUDIES),
+            then=expand(
+                "results/{{collection}}/landscape/{table}.tsv",
+                table=["statistics", "pseudotime", "genes", "pairs"],
+            ),
+            otherwise=[],
         ),
-        figures=rules.plot_landscape.output,
+        figures=branch(
+            bool(STUDIES),
+            then=rules.plot_landscape.output,
+            otherwise=[],
+        ),
         sensitivity=branch(
             config["report"]["sensitivity"],
             then=[
@@ -141,8 +154,9 @@ rule write_report:
         "logs/{collection}/report/write_report.log",
     benchmark:
         "benchmarks/{collection}/report/write_report.tsv"
+    # the largest environment that made what is reported, so that its versions are told
     conda:
-        "../../envs/graph.yaml"  # the environment of the clustering, so that its versions are told
+        "../../envs/torch.yaml" if TRAINED else "../../envs/graph.yaml"
     threads: 1
     resources:
         mem_mb=needs("write_report", "mem_mb"),

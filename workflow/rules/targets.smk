@@ -28,7 +28,7 @@ rule preprocess:
     input:
         of_studies("results/{collection}/preprocess/{study}/counts.h5ad", use="any"),
         of_collection("results/{collection}/preprocess/qc.tsv"),
-        of_collection("results/{collection}/preprocess/genes.tsv"),
+        if_used("landscape", "results/{collection}/preprocess/genes.tsv"),
 
 
 rule panclust:
@@ -36,6 +36,8 @@ rule panclust:
     input:
         of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
         of_studies("results/{collection}/panclust/{study}/members.npz"),
+    message:
+        outcome("The panclusters are", "landscape")
 
 
 rule coexpression:
@@ -43,33 +45,41 @@ rule coexpression:
     input:
         of_studies("results/{collection}/coexpression/{study}/matrices.npz"),
         of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
+    message:
+        outcome("The coexpression matrices are", "landscape")
 
 
 rule landscape:
     """The landscape with pseudotime, genes and pairs along it, and its figures."""
     input:
-        of_collection(rules.build_landscape.output),
-        of_collection(rules.plot_landscape.output),
+        if_used("landscape", rules.build_landscape.output),
+        if_used("landscape", rules.plot_landscape.output),
+    message:
+        outcome("The landscape is", "landscape")
 
 
 rule sensitivity:
     """How the landscape changes with the threshold and the number of neighbours (on demand)."""
     input:
-        of_collection(rules.vary_landscape.output),
+        if_used("landscape", rules.vary_landscape.output),
+    message:
+        outcome("The landscape's sensitivity is", "landscape")
 
 
 rule dictionary:
     """The networks that explain the landscape, their genes and edges, usage and reliability (on demand)."""
     input:
-        of_collection(DICTIONARY_RESULTS),
+        if_used("landscape", DICTIONARY_RESULTS),
+    message:
+        outcome("The dictionary is", "landscape")
 
 
 rule overlap:
     """How far the networks agree with known ones; without `overlap.networks` this is skipped (on demand)."""
     input:
-        of_collection(OVERLAP_RESULTS),
+        if_used("landscape", OVERLAP_RESULTS),
     message:
-        "The overlap with known networks is done."
+        outcome("The overlap with known networks is", "landscape")
         if OVERLAP_RESULTS
         else "Skipped: overlap.networks names no known network."
 
@@ -79,9 +89,7 @@ rule metacells:
     input:
         of_samples(METACELL_RESULTS),
     message:
-        "The metacells are done."
-        if METACELL_RESULTS and samples()
-        else "Skipped: no study's `use` names metacells."
+        outcome("The metacells are", "metacells")
 
 
 rule features:
@@ -97,20 +105,26 @@ rule features:
 rule unicoord:
     """The learned coordinates, what they predict and what they generate (on demand)."""
     input:
-        of_collection(UNICOORD_RESULTS),
+        if_used("unicoord", UNICOORD_RESULTS),
+    message:
+        outcome("The coordinates are", "unicoord")
 
 
 rule sivae:
     """A model of every line's cells: genes' centralities and networks, embeddings, quality (on demand)."""
     input:
-        of_collection(SIVAE_RESULTS),
-        of_lines(SIVAE_LINE_PATHS),
+        if_used("sivae", SIVAE_RESULTS),
+        of_lines(SIVAE_LINE_PATHS) if studies_for("sivae") else [],
+    message:
+        outcome("The models of lines are", "sivae")
 
 
 rule networks:
     """The gene networks of lines compared with each other and with the lines' phenotypes (on demand)."""
     input:
-        of_collection(NETWORK_RESULTS),
+        if_used("sivae", NETWORK_RESULTS),
+    message:
+        outcome("The lines' networks are", "sivae")
 
 
 rule report:

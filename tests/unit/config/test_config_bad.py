@@ -227,7 +227,7 @@ CASES = {
     ),
     "report of lines without lines": (
         one(use=["landscape"]) | {"report": {"networks": True}},
-        "report.networks: no study takes part in sivae -> write sivae in `use`",
+        "report.networks: is on, but no study takes part in sivae -> write sivae in `use`",
     ),
     "filter that does not parse": (one(keep="tissue === 'x'"), "studies[0].keep (study 'a'"),
     "filter with a call": (one(keep="__import__('os').system('x')"), "studies[0].keep (study 'a'"),

@@ -256,3 +256,13 @@ def test_used_by():
         ["a", "b"],
     ]
     assert "use" not in inputs.located(filled, "b")
+
+
+def test_a_table_of_places_without_places(study, tmp_path):
+    (tmp_path / "genes.tsv").write_text("gene\tchrom\tstrand\nGENE1\tchr1\t+\n")
+    places = {"genes": str(tmp_path / "genes.tsv")}
+    sample = {"id": "a", "path": study, "use": ["metacells"]}
+    found = problems(sample, metacells=places)
+    assert "metacells.genes" in found and "tss (or start and end)" in found
+    # nobody reads it
+    check_inputs(config({"id": "a", "path": study, "use": ["unicoord"]}, metacells=places))

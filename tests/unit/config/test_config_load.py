@@ -162,3 +162,29 @@ def test_quality_limits_of_a_study_are_only_those_that_are_its_own():
     sparse = {"id": "sparse", "path": "b.csv", "qc": {"min_genes": 50}}
     config = load(collection({"id": "deep", "path": "a.h5ad"}, sparse, preset="paper"))
     assert [study["qc"] for study in config["studies"]] == [{}, {"min_genes": 50}]
+
+
+@pytest.mark.parametrize(
+    "use, shown",
+    [
+        (["sivae"], {"sivae"}),
+        (["metacells", "unicoord"], {"metacells", "unicoord"}),
+        (["landscape", "sivae"], set()),
+        (None, set()),
+    ],
+)
+def test_an_analysis_is_reported_if_a_study_is_there_for_it_alone(use, shown):
+    study = {"id": "a", "path": "a.h5ad"} | ({"use": use} if use else {})
+    config = load({"collection": "c", "studies": [study]})
+    asked = config["report"]
+    assert {name for name in ("sivae", "metacells", "unicoord") if asked[name]} == shown
+    assert not asked["networks"] and load(config) == config
+    off = load({"collection": "c", "studies": [study], "report": dict.fromkeys(shown, False)})
+    assert not any(off["report"][name] for name in ("sivae", "metacells", "unicoord"))
+
+
+@pytest.mark.parametrize("stage", ["sensitivity", "dictionary", "unicoord"])
+def test_a_report_of_what_no_study_takes_part_in(stage):
+    raw = {"collection": "c", "studies": [{"id": "a", "path": "a.h5ad", "use": ["sivae"]}]}
+    with pytest.raises(UserError, match=f"report.{stage}: is on, but no study takes part in"):
+        load(raw | {"report": {stage: True}})

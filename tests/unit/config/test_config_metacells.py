@@ -62,5 +62,5 @@ def test_what_does_not_fit(studies, more, message):
 
 def test_a_report_of_metacells_without_a_sample():
     study = {"id": "a", "path": "a.h5ad"}
-    with pytest.raises(UserError, match=r"report.metacells: is on, but no study is grouped"):
+    with pytest.raises(UserError, match=r"report.metacells: is on, but no study takes part in metacells"):
         config.load({"collection": "c", "studies": [study], "report": {"metacells": True}})

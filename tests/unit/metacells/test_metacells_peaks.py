@@ -84,6 +84,9 @@ def test_a_table_of_genes_without_columns(tmp_path):
     path.write_text("gene\tplace\nA\t1\n")
     with pytest.raises(UserError, match=r"metacells.genes: .* has the columns gene, place"):
         read_genes(str(path))
+    path.write_text("gene\tchrom\tend\nA\tchr1\t1\n")
+    with pytest.raises(UserError, match=r"tss \(or start and end\)"):
+        read_genes(str(path))
     path.write_text("gene\tchrom\ttss\tstrand\nA\tchr1\t100\t-\nA\tchr1\t200\t-\n")
     assert read_genes(str(path)).loc["A", "tss"] == 100
 

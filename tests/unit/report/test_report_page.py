@@ -208,6 +208,17 @@ def test_stages_that_did_not_run_are_told_and_optional_ones_are_not(collection):
     assert "Jacomy" not in markdown(methods(results, SECTIONS), "x")
 
 
+def test_a_collection_without_a_landscape_has_no_word_of_it(collection):
+    out, config = collection
+    only = [path for path in out.rglob("*") if path.name.startswith("qc.")]
+    config = config | {"studies": [study | {"use": ["sivae"]} for study in config["studies"]]}
+    results = Results.of(out, only, config)
+    text = html.unescape(read(results).text)
+    assert "Quality control" in text and "not part of this report" not in text
+    assert not any(word in text for word in ("Panclusters", "Landscape", "in every study"))
+    assert "ranked" not in " ".join(methods(results, SECTIONS).paragraphs)
+
+
 def test_a_report_of_nothing_is_still_a_report(collection, tmp_path):
     _, config = collection
     results = Results.of(tmp_path, [], config)

@@ -152,7 +152,7 @@ def _networks(config: dict[str, Any]) -> Iterator[Problem]:
 
 
 def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
-    """Yield what does not fit between samples, metacells that are studies, and the report."""
+    """Yield what does not fit between samples and metacells that are studies."""
     samples = [study["id"] for _, study in studies if "metacells" in study["use"]]
     settings = config.get("metacells", {})
     known = ["pooled"] if settings.get("pool") else samples
@@ -170,15 +170,12 @@ def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]])
         atac = study.get("atac") or {}
         if atac.get("path") and atac.get("only"):
             yield Problem(f"studies[{at}].atac", "both path and only are given", "write one of them")
-    if config.get("report", {}).get("metacells") and not samples:
-        found = "is on, but no study is grouped into metacells"
-        yield Problem("report.metacells", found, "write use: [metacells] in a study, or switch it off")
     if settings.get("k") == "sweep" and not settings.get("ladder"):
         yield Problem("metacells.k", "is sweep, but there is no ladder", "list sizes in metacells.ladder")
 
 
 def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
-    """Yield phenotypes that no study of lines has, and a report of lines without any study of them."""
+    """Yield phenotypes that no study of lines has."""
     used = [study for _, study in studies if "sivae" in study["use"]]
     mapped = list(dict.fromkeys(name for study in used for name in study["obs"]))
     for at, name in enumerate(config.get("networks", {}).get("phenotypes") or []):
@@ -189,11 +186,6 @@ def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> 
             )
             found = f"no study of lines has {name!r} among its mapped columns"
             yield Problem(f"networks.phenotypes[{at}]", found, advice)
-    if config.get("report", {}).get("networks") and not used:
-        found = "no study takes part in sivae"
-        yield Problem(
-            "report.networks", found, "write sivae in `use` of a study, or report: {networks: false}"
-        )
 
 
 def logged(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:

@@ -72,6 +72,7 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
     problems += _missing_files(config, schema(), "")
     problems += _root(config)
     problems += _unfinished(config)
+    problems += _places(config)
     if problems:
         raise UserError(dict.fromkeys(problems))
     for warning in warnings:
@@ -208,6 +209,20 @@ def _unfinished(config: dict[str, Any]) -> Iterator[Problem]:
     if lacking:
         advice = "name the results folder of a collection whose target dictionary is finished"
         yield Problem("dictionary.project_onto", f"{folder} lacks {' and '.join(lacking)}", advice)
+
+
+def _places(config: dict[str, Any]) -> list[Problem]:
+    """Return what is wrong with the table of the genes' places that links need."""
+    path = config["metacells"]["genes"]
+    if not path or not Path(path).is_file() or not inputs.used_by(config, "metacells"):
+        return []
+    from panscape.metacells import read_genes
+
+    try:
+        read_genes(path)
+    except UserError as error:
+        return list(error.problems)
+    return []
 
 
 def _arranged(config: dict[str, Any]) -> list[dict[str, Any]]:

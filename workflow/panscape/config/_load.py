@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from panscape import inputs
-from panscape.config import _cross
+from panscape.config import _cross, _report
 from panscape.config._coordinates import coordinates
 from panscape.config._fill import expand, fill, normalise, plain
 from panscape.config._schema import Schema, schema
@@ -54,6 +54,8 @@ def load(raw: Mapping[str, Any], whole: Schema | None = None) -> Config:
         raise UserError(_named(problem, value) for problem in dict.fromkeys(problems))
     if "age_unit" in config:
         config["age_unit"] = _cross.age_unit(config)
+    if "report" in config:
+        _report.decide(config)
     return config
 
 
@@ -91,6 +93,8 @@ def _fit(config: Config, tainted: set) -> Iterator[Problem]:
     yield from _cross.logged(config, [(at, study) for at, study in studies if "use" in study])
     yield from _cross.lines(config, [(at, study) for at, study in studies if "use" in study])
     if studies and len(studies) == len(config["studies"]):
+        if "report" in config:
+            yield from _report.reported(config, [item for item in studies if "use" in item[1]])
         yield from _cross.root(config, inputs.used_by(config, "landscape"))
 
 

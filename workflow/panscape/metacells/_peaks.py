@@ -163,7 +163,8 @@ def read_genes(path: str) -> pd.DataFrame:
     """
     table = read_tsv(path, dtype=str)
     name = next((column for column in table if str(column).lower() in ("gene", "symbol", "name")), None)
-    if name is None or "chrom" not in _find(table, _GENE_COLUMNS):
+    known = _find(table, _GENE_COLUMNS)
+    if name is None or "chrom" not in known or not {"tss", "start"} & set(known):
         raise fail(
             "metacells.genes",
             f"{path} has the columns {', '.join(map(str, table.columns))}",

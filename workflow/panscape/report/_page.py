@@ -59,7 +59,7 @@ def page(results: Results, sections: Sequence[Section], found: Methods) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shown = [section for section in sections if not section.optional or section.ran(results)]
+    shown = [section for section in sections if section.shown(results)]
     chapters = [
         *(_chapter(section.name, section.title, section.content(results)) for section in shown),
         _chapter("run", "Parameters, versions, time and memory", _run(results, found)),

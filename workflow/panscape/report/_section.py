@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from panscape import inputs
 from panscape.report._blocks import Block, Paragraph
 from panscape.report._results import Results
 
@@ -36,6 +37,9 @@ class Section:
         Of the methods used, as they are cited.
     optional
         An optional section without its files is left out without a word.
+    use
+        The analysis it belongs to; without its files and without any study that takes part in the analysis
+        (``studies[].use``) it is left out as well.
     """
 
     name: str
@@ -46,10 +50,15 @@ class Section:
     methods: Callable[[Results], Sequence[str]] = _nothing
     references: tuple[str, ...] = ()
     optional: bool = False
+    use: str = "any"
 
     def ran(self, results: Results) -> bool:
         """Tell whether the stage's files are there."""
         return results.has(*self.needs)
+
+    def shown(self, results: Results) -> bool:
+        """Tell whether the section is in the report, be it only to say that the stage did not run."""
+        return self.ran(results) or (not self.optional and bool(inputs.used_by(results.config, self.use)))
 
     def content(self, results: Results) -> list[Block]:
         """Return the section's blocks, or the sentence that says why there are none."""

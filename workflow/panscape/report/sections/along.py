@@ -106,4 +106,11 @@ def _headline(results: Results) -> list[str]:
     return [f"Strongest genes along pseudotime (ρ): {'; '.join(parts)}."] if parts else []
 
 
-SECTION = Section("along", "Genes and pairs along pseudotime", (GENES,), _blocks, headline=_headline)
+SECTION = Section(
+    "along",
+    "Genes and pairs along pseudotime",
+    (GENES,),
+    _blocks,
+    headline=_headline,
+    use="landscape",
+)

@@ -87,4 +87,5 @@ SECTION = Section(
         "Hie B, Cho H, Bryson B, Berger B (2019). Coexpression enables multi-study cellular trajectories of "
         "development and disease. bioRxiv 719088 (Coscape, Trajectorama).",
     ),
+    use="landscape",
 )

@@ -245,4 +245,5 @@ SECTION = Section(
         "Wolf FA, Angerer P, Theis FJ (2018). SCANPY: large-scale single-cell gene expression data analysis. "
         "Genome Biol 19:15.",
     ),
+    use="landscape",
 )

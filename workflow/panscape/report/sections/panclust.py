@@ -103,4 +103,5 @@ SECTION = Section(
         "Csárdi G, Nepusz T (2006). The igraph software package for complex network research. InterJournal "
         "Complex Systems 1695.",
     ),
+    use="landscape",
 )

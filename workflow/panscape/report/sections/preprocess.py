@@ -51,7 +51,7 @@ def _blocks(results: Results) -> list[Block]:
         blocks.append(
             Fold(f"{plural(len(pictures) - SHOWN, 'more study', 'more studies')}", tuple(pictures[SHOWN:]))
         )
-    return [*blocks, *_genes(results)]
+    return [*blocks, *_genes(results)] if _compared(results) else blocks
 
 
 def cell_counts(results: Results) -> pd.DataFrame:
@@ -107,6 +107,11 @@ def _limits(values: pd.Series) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
+def _compared(results: Results) -> bool:
+    """Tell whether studies are compared gene by gene: those of the landscape are."""
+    return results.has(GENES)
+
+
 def _genes(results: Results) -> list[Block]:
     genes = results.table(GENES, dtype={"gene": str})
     chosen = genes[genes["selected"]]
@@ -137,24 +142,27 @@ def _genes(results: Results) -> list[Block]:
 def _headline(results: Results) -> list[str]:
     counts = cell_counts(results)
     read, kept = int(counts["read"].sum()), int(counts["kept"].sum())
-    genes = len(selected_genes(results))
+    genes = f" and {plural(len(selected_genes(results)), 'gene')}" if _compared(results) else ""
     return [
         f"{plural(len(results.studies), 'study', 'studies')} with {plural(kept, 'cell')} after quality "
-        "control "
-        f"({percent(kept / read) if read else '–'} of {count(read)}) and {plural(genes, 'gene')}."
+        f"control ({percent(kept / read) if read else '–'} of {count(read)}){genes}."
     ]
 
 
 def _methods(results: Results) -> list[str]:
     settings = results.settings("preprocess")
-    genes = len(selected_genes(results))
     own = [study["id"] for study in results.studies_config if study.get("qc") or study.get("keep")]
-    excluded = settings.get("exclude_genes")
-    return [
+    texts = [
         f"Counts of {plural(len(results.studies), 'study', 'studies')} ({listing(results.studies)}) were "
         "filtered per "
         f"study: {listing(_limits_in_words(settings))}"
         + (f"; {listing(own)} with limits of their own (see the parameters)." if own else "."),
+    ]
+    if not _compared(results):
+        return texts
+    genes, excluded = len(selected_genes(results)), settings.get("exclude_genes")
+    return [
+        *texts,
         f"Genes were ranked by {_SCORES.get(settings.get('score'), 'variability')} within each study"
         + (f", {listing([str(name) for name in excluded])} genes excluded" if excluded else "")
         + f"; the {count(genes)} genes that rank high in every study were kept.",
@@ -192,7 +200,7 @@ def _limits_in_words(settings: Mapping[str, Any]) -> list[str]:
 SECTION = Section(
     "preprocess",
     "Studies, quality control and genes",
-    (QC, GENES),
+    (QC,),
     _blocks,
     headline=_headline,
     methods=_methods,
