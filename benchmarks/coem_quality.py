@@ -2,9 +2,10 @@
 
 Claim: metacells on COEM's embedding resolve types that only one modality tells, hold less of a continuous
 state and recover planted links at least as well as those on PCA + LSI; on real cells (--data) they are purer
-for a label that the methods do not see. Accessibility is judged twice: in the space of its own LSI, in which
-a method that groups by this LSI is judged by itself, and (`atac_unseen`, with --halves) in the LSI of peaks
-that no method has seen, each of them being given the other half.
+for a label that the methods do not see. `truth`, on simulated cells, groups by the planted type and state,
+the most that a method could know of a cell. Accessibility is judged twice: in the space of its own LSI, in
+which a method that groups by this LSI is judged by itself, and (`atac_unseen`, with --halves) in the LSI of
+peaks that no method has seen, each of them being given the other half.
 
     python benchmarks/coem_quality.py --seeds 3
     python benchmarks/coem_quality.py --data rna.h5ad atac.h5ad --label time_h --k 35 --gene FKBP5
@@ -93,16 +94,18 @@ def judged(sample, shown, truth, options, seed: int) -> list[dict]:
     labels, numbers = metacells._sum.judged_columns(sample.obs, None)
     k = options.k or max(sample.n_cells // 75, 2)
     rows = []
-    for method in METHODS:
-        grouped = metacells.group_by(method, k, views, embedding.joint, embedding.joint, seed=seed)
+    for method in (*METHODS, "truth") if truth is not None else METHODS:
+        label = (
+            planted_groups(sample.obs, k)
+            if method == "truth"
+            else metacells.group_by(method, k, views, embedding.joint, embedding.joint, seed=seed).label
+        )
         found = {
             f"{metric}_{name}".rstrip("_"): value
-            for metric, name, value in metacells.measure(
-                grouped.label, spaces, labels=labels, numbers=numbers
-            )
+            for metric, name, value in metacells.measure(label, spaces, labels=labels, numbers=numbers)
         }
         linked = metacells.link_sample(
-            sample, pd.DataFrame({method: grouped.label}, index=sample.obs.index), LINKS, truth=truth, seed=0
+            sample, pd.DataFrame({method: label}, index=sample.obs.index), LINKS, truth=truth, seed=0
         )
         own = linked.evidence[linked.evidence["method"] == method]
         found |= {f"links_{row.measure}": row.value for row in own.itertuples()}
@@ -111,23 +114,51 @@ def judged(sample, shown, truth, options, seed: int) -> list[dict]:
         rows.append(
             {"method": method, "seed": seed, "seconds": seconds if method == "coem" else np.nan} | found
         )
-    rows[0] |= embedding_measures(embedding, shown, labels)
+    rows[0] |= embedding_measures(embedding, views, shown, labels)
     return rows
 
 
-def embedding_measures(embedding: coem.Embedding, shown, labels: dict) -> dict[str, float]:
-    """Return how well neighbours tell the labels, from both and from one modality, and what follows depth."""
-    from sklearn.neighbors import KNeighborsClassifier
+def planted_groups(obs: pd.DataFrame, k: int) -> np.ndarray:
+    """Return groups of equal size by the planted type and state: no method can know more of a cell."""
+    kind = np.unique(obs["cell_type"].to_numpy(str), return_inverse=True)[1]
+    label, used = np.empty(len(obs), dtype=np.int64), 0
+    for at, number in enumerate(metacells.allocate(np.bincount(kind), k)):
+        rows = np.flatnonzero(kind == at)
+        rows = rows[np.argsort(obs["state"].to_numpy()[rows], kind="stable")]
+        for group in np.array_split(rows, number):
+            label[group], used = used, used + 1
+    return label
 
+
+def embedding_measures(embedding: coem.Embedding, views, shown, labels: dict) -> dict[str, float]:
+    """Return how well neighbours tell the labels, from both and from one modality, and what follows depth.
+
+    `knn_*_rna` places cells of one modality among neighbours of which both are known, `knn_*_rna_alone` among
+    such of RNA as well; `knn_*_pca` and `knn_*_lsi` are the latter score of the linear embeddings.
+    """
     depth = [np.log(np.asarray(matrix.sum(axis=1)).ravel()) for matrix in (shown.rna, shown.atac)]
     follows = np.abs([[np.corrcoef(z, d)[0, 1] for z in embedding.joint.T] for d in depth])
     found = {"depth_r": float(follows.max())}
     for name, values in labels.items():
-        half = np.arange(len(values)) % 2 == 0
-        model = KNeighborsClassifier(15).fit(embedding.joint[half], values[half])
+        joint = embedding.joint
         for view in ("joint", "rna", "atac"):
-            found[f"knn_{name}_{view}"] = model.score(getattr(embedding, view)[~half], values[~half])
+            found[f"knn_{name}_{view}"] = told(joint, values, getattr(embedding, view))
+        alone = {
+            "rna_alone": embedding.rna,
+            "atac_alone": embedding.atac,
+            "pca": views.rna,
+            "lsi": views.atac,
+        }
+        found |= {f"knn_{name}_{view}": told(z, values, z) for view, z in alone.items()}
     return found
+
+
+def told(known: np.ndarray, values: np.ndarray, asked: np.ndarray) -> float:
+    """Return for how many of every other cell 15 neighbours among the rest tell the value."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    half = np.arange(len(values)) % 2 == 0
+    return KNeighborsClassifier(15).fit(known[half], values[half]).score(asked[~half], values[~half])
 
 
 def main() -> None:
@@ -137,7 +168,7 @@ def main() -> None:
     rows = []
     for seed in range(options.first, options.first + options.seeds):
         sample, truth = (real(options), None) if options.data else simulated(options, seed)
-        rows += judged(sample, sample, truth, options, seed)
+        found = judged(sample, sample, truth, options, seed)
         if options.halves:
             seen = np.random.default_rng(seed).random(sample.atac.shape[1]) < 0.5
             shown, unseen = (
@@ -145,9 +176,10 @@ def main() -> None:
                 for mask in (seen, ~seen)
             )
             other = pd.DataFrame(judged(unseen, shown, truth, options, seed)).set_index("method")
-            for row in rows[-len(METHODS) :]:
+            for row in found:
                 row["atac_unseen"] = other.loc[row["method"], "separation_by_compactness_atac"]
-        print(pd.DataFrame(rows[-len(METHODS) :]).set_index("method").T.to_string(), flush=True)
+        rows += found
+        print(pd.DataFrame(found).set_index("method").T.to_string(), flush=True)
     table = pd.DataFrame(rows).drop(columns="seed").groupby("method", sort=False)
     print(table.median().T.to_string())
     print(json.dumps(json.loads(table.agg(list).to_json(orient="index", double_precision=5))))

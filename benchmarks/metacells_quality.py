@@ -56,12 +56,12 @@ def run(sample: Paired, truth: pd.DataFrame | None, k: int, seed: int, genes: li
     grouped = metacells.group_sample(sample, settings, seed=seed)
     rows = []
     found = metacells.judge(sample, grouped, settings, seed=seed)
-    for method, metric, modality, value in found.itertuples(index=False):
+    for method, metric, modality, value, _ in found.itertuples(index=False):
         rows.append(
             {"seed": seed, "method": method, "measure": f"{metric} {modality}".strip(), "value": value}
         )
     linked = metacells.link_sample(sample, grouped.methods, settings, truth=truth, seed=seed)
-    for method, measure, value in linked.evidence.itertuples(index=False):
+    for method, measure, value, _ in linked.evidence.itertuples(index=False):
         rows.append({"seed": seed, "method": method, "measure": f"links {measure}", "value": value})
     for method in grouped.methods if genes else ():
         only = {**settings, "contrast_cells": 0}

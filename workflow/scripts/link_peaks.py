@@ -5,12 +5,14 @@ from panscape import adapter, files, metacells
 adapter.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
+grouped = metacells.read_grouped(given)
 linked = metacells.link_sample(
     metacells.load_paired(given.sample),
-    metacells.read_grouped(given).methods,
+    grouped.methods,
     params.settings,
     genes=params.settings["genes"],
     truth=files.read_tsv(given.truth[0], dtype=str) if given.truth else None,
+    conditioned=grouped.conditioned,
     seed=params.seed,
 )
 files.write_tsv(linked.links, output.links)

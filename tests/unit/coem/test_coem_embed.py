@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.neighbors import KNeighborsClassifier
 
 from panscape import coem, h5mu, training
+from panscape.coem._cells import Cells
 from panscape.coem._task import CoemTask
 from panscape.errors import UserError
 
@@ -221,3 +222,35 @@ def test_files_hold_cells_coordinates_and_what_was_done(cells, embedded, tmp_pat
     assert json.loads(back.uns["settings"])["epochs"] == 3
     assert json.loads(back.uns["info"])["likelihoods"]["rna"] == "nb"
     assert len(back.uns["history"]) == len(embedded.history)
+
+
+def with_depth(seed=0, n=360, genes=150, peaks=260):
+    """Three types, the first of twice the others' depth; composition changes with the depth of any cell."""
+    random = np.random.default_rng(seed)
+    kind = random.integers(3, size=n)
+    logs = random.normal(0, 0.5, n)
+    counts = []
+    for features in (genes, peaks):
+        tilt = random.normal(0, 0.9, (3, features)) * (random.random(features) < 0.4)
+        course = random.normal(0, 0.3, features)
+        rate = np.exp(random.normal(0, 0.7, features) + tilt[kind] + np.outer(logs, course))
+        own = 500 * np.exp(logs) * np.where(kind == 0, 2.0, 1.0)
+        counts.append(
+            sparse.csr_matrix(random.poisson(rate * (own / rate.sum(1))[:, None]).astype(np.float32))
+        )
+    return *counts, kind, logs
+
+
+def test_what_follows_depth_is_left_to_the_decoder_and_types_of_other_depth_are_told(monkeypatch):
+    rna, atac, kind, logs = with_depth()
+    within = logs - np.array([logs[kind == c].mean() for c in range(3)])[kind]
+    follows = {}
+    for name in ("with", "without"):
+        if name == "without":
+            monkeypatch.setattr(Cells, "depth", property(lambda cells: np.zeros((cells.n, 2), np.float32)))
+        joint = coem.embed(rna, atac, settings={**QUICK, "epochs": 40}, seed=2).joint
+        off = joint - np.stack([joint[kind == c].mean(axis=0) for c in range(3)])[kind]
+        # share of the variance within types that is along depth
+        follows[name] = ((off.T @ within) ** 2).sum() / (within @ within) / (off**2).sum()
+        assert accuracy(joint, kind) > 0.95
+    assert follows["with"] < 0.3 < 0.5 < follows["without"]

@@ -97,7 +97,19 @@ def test_a_decoder_gives_shares_and_starts_at_the_profile():
     profile = torch.tensor([0.5, 0.3, 0.2])
     for width, batches in ((0, 1), (4, 3)):
         decoder = Decoder(profile, 2, width, torch.zeros(batches, 3))
-        shares = decoder(torch.zeros(6, 2), torch.arange(6) % batches).softmax(1)
+        shares = decoder(torch.zeros(6, 2), torch.arange(6) % batches, torch.zeros(6, 0)).softmax(1)
         torch.testing.assert_close(shares.sum(1), torch.ones(6))
         if not width:
             torch.testing.assert_close(shares[0], profile)
+
+
+def test_a_decoder_takes_depth_beside_z():
+    decoder = Decoder(torch.tensor([0.5, 0.3, 0.2]), 2, 0, torch.zeros(1, 3), depths=2)
+    assert decoder.weight.shape == (3, 4) and (decoder.weight[:, 2:] == 0).all()
+    with torch.no_grad():
+        decoder.weight[0, 3] = 2.0
+    z, depth = torch.randn(5, 2), torch.randn(5, 2)
+    change = decoder(z, torch.zeros(5, dtype=int), depth) - decoder(z, torch.zeros(5, dtype=int), 0 * depth)
+    torch.testing.assert_close(change, decoder.by_depth(depth))
+    torch.testing.assert_close(change[:, 0], 2 * depth[:, 1])
+    assert (change[:, 1:] == 0).all()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
 from panscape.errors import UserError
 from panscape.metacells import affinities, components, nearest_cells
@@ -18,6 +19,23 @@ def test_neighbours_are_those_of_all_distances():
     np.fill_diagonal(full, np.inf)
     np.testing.assert_array_equal(indices, np.argsort(full, axis=1)[:, :7])
     np.testing.assert_allclose(distances, np.sort(full, axis=1)[:, :7])
+
+
+@pytest.mark.parametrize("kind", ["far groups", "grid", "single precision"])
+def test_neighbours_are_exact_where_rounding_and_ties_make_it_hard(kind):
+    random = np.random.default_rng(0)
+    z = {
+        "far groups": np.vstack([random.normal(size=(100, 4)), 1e5 + 1e-3 * random.normal(size=(100, 4))]),
+        "grid": random.integers(0, 4, (300, 3)).astype(float),
+        "single precision": (1e3 + random.normal(size=(300, 4))).astype(np.float32),
+    }[kind]
+    indices, distances = nearest_cells(z, 15)
+    full = cdist(z, z)
+    np.fill_diagonal(full, np.inf)
+    tolerance = 1e-3 if kind == "single precision" else 1e-9
+    np.testing.assert_allclose(distances, np.sort(full, axis=1)[:, :14], atol=tolerance)
+    np.testing.assert_allclose(np.take_along_axis(full, indices, axis=1), distances, atol=tolerance)
+    assert all(len(set(row)) == 14 for row in indices)
 
 
 def test_approximate_neighbours_are_mostly_the_same_and_repeatable():

@@ -1,5 +1,6 @@
 """The stage on a small simulated sample, from counts to figures; what a sample without a modality gets."""
 
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,6 +12,8 @@ import pytest
 from panscape import files, metacells, plot, simulate
 from panscape.errors import UserError
 from panscape.metacells import Paired, gene_places
+from panscape.metacells._figures import plot_methods
+from panscape.metacells._link_figures import told as names_in_figures
 
 SETTINGS = {
     "embedding": "pca_lsi", "k": "cells", "cells_per_metacell": 30, "ladder": [15, 30, 60], "repeats": 1,
@@ -81,7 +84,9 @@ def folder(sample, grouped, drawn, tmp_path_factory):
     pd.testing.assert_frame_equal(again.methods, grouped.methods, check_names=False)
     summed = metacells.sum_sample(sample, again, SETTINGS)
     metacells.write_summed(summed, SimpleNamespace(**paths))
-    linked = metacells.link_sample(sample, grouped.methods, SETTINGS, truth=drawn.links)
+    linked = metacells.link_sample(
+        sample, grouped.methods, SETTINGS, truth=drawn.links, conditioned=grouped.conditioned
+    )
     files.write_tsv(linked.links, paths["links"])
     files.write_tsv(linked.evidence, paths["evidence"])
     figures = metacells.draw_metacells(metacells.Drawn.read(paths), SETTINGS)
@@ -176,6 +181,27 @@ def test_a_warning_if_peaks_are_of_another_build(sample, caplog):
     assert "are peaks and genes of one genome build?" in caplog.text
 
 
+def test_the_report_says_which_labels_the_embedding_was_told(folder, tmp_path):
+    from panscape.report._results import Results
+    from panscape.report.sections.metacells import SECTION, comparison
+
+    shutil.copytree(folder, tmp_path / "told")
+    for name in ("metrics.tsv", "evidence.tsv"):
+        path = tmp_path / "told" / "metacells" / "multi" / name
+        table = files.read_tsv(path)
+        table["conditioned_on"] = np.where(table["method"] == "pca_lsi", "cell_type", "")
+        files.write_tsv(table, path)
+    texts = {}
+    for root in (folder, tmp_path / "told"):
+        listed = [path for path in root.rglob("*") if path.is_file()]
+        results = Results.of(root, listed, {"metacells": SETTINGS, "report": {"table_rows": 5}})
+        texts[root.name] = " ".join([*SECTION.headline(results), *map(str, SECTION.content(results))])
+        names = comparison(results, "multi")["method"].tolist()
+    assert names[0] == "PCA + LSI, spectral, told cell_type" and names[1] == "weighted neighbours, spectral"
+    assert "the embedding was told cell_type" in texts["told"] and "is no evidence" in texts["told"]
+    assert "embedding was told" not in texts[folder.name]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -190,11 +216,48 @@ def test_settings_that_cannot_work(sample, change, message):
 
 
 def test_a_learned_embedding_is_used_and_compared(sample):
-    learned = metacells.linear_views(sample.rna, sample.atac, components=5).joint
+    learned = metacells.Learned(metacells.linear_views(sample.rna, sample.atac, components=5).joint)
     found = metacells.group_sample(
         sample, {**SETTINGS, "embedding": "coem", "ladder": [], "compare": ["pca_lsi"]}, learned=learned
     )
     assert list(found.methods) == ["coem", "pca_lsi"]
-    learned[0, 0] = np.nan
+    assert found.conditioned == {"coem": "", "pca_lsi": ""}
+    learned.z[0, 0] = np.nan
     with pytest.raises(UserError, match="1 of 600 cells have coordinates"):
         metacells.group_sample(sample, {**SETTINGS, "embedding": "coem", "ladder": []}, learned=learned)
+
+
+def test_every_metric_says_which_labels_the_embedding_was_told(sample, tmp_path):
+    pytest.importorskip("torch")
+    from panscape.coem import write_embedding
+
+    obs = sample.obs[["cell_type"]]
+    views = metacells.linear_views(sample.rna, sample.atac, components=5)
+    embedding = SimpleNamespace(
+        joint=views.joint,
+        rna=None,
+        atac=None,
+        history=[],
+        info={"conditioned": 3},
+        posterior_sd=np.ones(1),
+        unit=np.ones(1),
+    )
+    write_embedding(embedding, obs, tmp_path / "embedding.h5ad", {"condition_on": "cell_type"})
+    learned = metacells.read_embedding(tmp_path / "embedding.h5ad", obs.index)
+    settings = {**SETTINGS, "embedding": "coem", "ladder": [], "compare": ["pca_lsi", "kmeans", "random"]}
+    found = metacells.group_sample(sample, settings, learned=learned)
+    paths = SimpleNamespace(**{name: str(tmp_path / name) for name in ("methods", "ladder", "views")})
+    metacells.write_grouped(found, paths)
+    again = metacells.read_grouped(paths)
+    told = {"coem": "cell_type", "pca_lsi": "", "kmeans": "cell_type", "random": ""}
+    assert found.conditioned == again.conditioned == told
+    summed = metacells.sum_sample(sample, again, settings)
+    linked = metacells.link_sample(sample, again.methods, settings, conditioned=again.conditioned)
+    for table in (summed.metrics, linked.evidence):
+        expected = table["method"].map(told).fillna("")  # single cells and the genome were told nothing
+        assert table["conditioned_on"].tolist() == expected.tolist() and (expected == "cell_type").any()
+        assert names_in_figures(table)["coem"] == "coem\n(told cell_type)"
+        assert names_in_figures(table)["pca_lsi"] == "pca_lsi"
+    assert (summed.table["conditioned_on"] == "cell_type").all()
+    figure = plot_methods(summed.metrics)
+    assert "coem\n(told cell_type)" in [text.get_text() for text in figure.axes[0].get_yticklabels()]

@@ -1,7 +1,9 @@
 """Weighted nearest neighbours and linear embeddings."""
 
 import numpy as np
+import pytest
 from scipy import sparse
+from scipy.spatial.distance import cdist
 
 from panscape.metacells import (
     balanced,
@@ -53,6 +55,70 @@ def test_weights_by_hand_for_two_modalities():
         ratio.append(theta[a] / (theta[1 - a] + 1e-4))
     expected = np.exp(ratio) / np.exp(ratio).sum()
     np.testing.assert_allclose(found[i], expected)
+
+
+def by_brute_force(pair, k, view_neighbors, bandwidth_neighbors, candidates):
+    """Weighted nearest neighbours from full distance matrices, cell by cell, as Hao et al. define them."""
+    n = len(pair[0])
+    apart = [cdist(view, view) for view in pair]
+    near = [np.argsort(d + np.diag([np.inf] * n), axis=1) for d in apart]
+    sets = [[set(row[: view_neighbors - 1]) for row in order] for order in near]
+    sigma = np.empty((2, n))
+    for m in (0, 1):
+        for i in range(n):
+            overlap = {
+                j: len(sets[m][i] & sets[m][j]) / len(sets[m][i] | sets[m][j]) for j in range(n) if j != i
+            }
+            sharing = sorted((o, -apart[m][i, j]) for j, o in overlap.items() if o > 0)
+            sigma[m, i] = np.mean([-gap for _, gap in sharing[:bandwidth_neighbors]])
+    weights, joint, gaps = np.empty((n, 2)), [], []
+    for i in range(n):
+        theta = np.empty((2, 2))  # modality, whose neighbours predict it
+        for m in (0, 1):
+            first = apart[m][i, near[m][i, 0]]
+            for by in (0, 1):
+                off = np.linalg.norm(pair[m][i] - pair[m][list(sets[by][i])].mean(axis=0))
+                theta[m, by] = np.exp(-max(off - first, 0) / (sigma[m, i] - first))
+        score = np.array([theta[0, 0] / (theta[0, 1] + 1e-4), theta[1, 1] / (theta[1, 0] + 1e-4)])
+        weights[i] = np.exp(score) / np.exp(score).sum()
+        pool = sorted(set(near[0][i, :candidates]) | set(near[1][i, :candidates]))
+        alike = sum(weights[i, m] * np.exp(-apart[m][i, pool] / sigma[m, i]) for m in (0, 1))
+        gap = np.sqrt((1 - alike) / 2)
+        order = np.argsort(gap)[: k - 1]
+        joint.append(np.array(pool)[order])
+        gaps.append(gap[order])
+    return np.array(joint), np.array(gaps), weights
+
+
+def test_all_steps_are_those_of_brute_force():
+    first, second, _ = views(90)
+    indices, distances, weights = weighted_neighbors(
+        [first, second], 8, view_neighbors=10, bandwidth_neighbors=6, candidates=20
+    )
+    expected = by_brute_force([first, second], 8, 10, 6, 20)
+    np.testing.assert_array_equal(indices, expected[0])
+    np.testing.assert_allclose(distances, expected[1], rtol=1e-9)
+    np.testing.assert_allclose(weights, expected[2], rtol=1e-9)
+    assert weights.std() > 0.05  # else the weights would not be put to the test
+
+
+def test_neighbours_and_weights_are_those_of_muon():
+    muon = pytest.importorskip("muon")
+    anndata, scanpy = pytest.importorskip("anndata"), pytest.importorskip("scanpy")
+    tables = {}
+    for name, view in zip(("rna", "atac"), views(300)[:2], strict=True):
+        table = anndata.AnnData(obsm={"X_view": view}, obs={"cell": range(300)})
+        scanpy.pp.neighbors(table, n_neighbors=20, use_rep="X_view")
+        # muon counts overlaps by merging sorted rows, and scanpy's are in the order of distance
+        table.obsp["distances"].sort_indices()
+        tables[name] = table
+    both = muon.MuData(tables)
+    muon.pp.neighbors(both, n_neighbors=14, key_added="wnn")  # it returns one more
+    indices, _, weights = weighted_neighbors(list(views(300)[:2]), 16)
+    theirs = both.obsp["wnn_distances"]
+    shared = [len(np.intersect1d(indices[i], theirs[[i]].indices)) / 15 for i in range(300)]
+    assert np.mean(shared) >= 0.95
+    assert np.corrcoef(weights[:, 0], both.obs["rna:mod_weight"])[0, 1] >= 0.98
 
 
 def counts(n=200, p=120, seed=0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -46,6 +47,15 @@ class Cells:
     def present(self) -> np.ndarray:
         """Tell which modalities each cell has, cells x modalities."""
         return np.stack([modality.present for modality in self.modalities], 1)
+
+    @cached_property
+    def depth(self) -> np.ndarray:
+        """Log depth of each cell by modality, standardised over those that have it and 0 in the others."""
+        result = np.zeros((self.n, len(self.modalities)), dtype=np.float32)
+        for m, modality in enumerate(self.modalities):
+            logs = np.log(modality.depth[modality.present].astype(float))
+            result[modality.present, m] = (logs - logs.mean()) / max(float(logs.std()), 1e-6)
+        return result
 
     def take(
         self,
@@ -92,6 +102,7 @@ class Cells:
             self._move(shown, torch.float32),
             self._move(present, torch.float32),
             self._move(self.batch[rows], torch.int64),
+            self._move(self.depth[rows], torch.float32),
             None if self.label is None else self._move(self.label[rows], torch.int64),
             None if noise is None else noise.to(self.device),
             1 / thin if thin else 1.0,

@@ -129,6 +129,9 @@ class Prior(nn.Module):
 class Decoder(nn.Module):
     """Log shares of a modality's features, up to a constant: linear in z, with a hidden layer if asked for.
 
+    They are also linear in the cell's log depths, because what is captured of a cell changes with how much is
+    captured: what depth tells, z need not.
+
     Parameters
     ----------
     profile
@@ -137,24 +140,36 @@ class Decoder(nn.Module):
         Dimensions of z; hidden units (0: linear).
     offset
         Log shares of each batch over the profile, batches x features; where they begin.
+    depths
+        Number of modalities whose depth enters; its weights are the last columns of `weight`.
     """
 
-    def __init__(self, profile: Tensor, dims: int, width: int, offset: Tensor):
+    def __init__(self, profile: Tensor, dims: int, width: int, offset: Tensor, depths: int = 0):
         super().__init__()
         features = len(profile)
         self.bias = nn.Parameter(profile.log().float())
-        self.weight = nn.Parameter(0.01 * torch.randn(features, dims))
+        self.dims = dims
+        self.weight = nn.Parameter(
+            torch.cat([0.01 * torch.randn(features, dims), torch.zeros(features, depths)], 1)
+        )
         self.offset = nn.Parameter(offset.clone()) if len(offset) > 1 else None
         self.hidden = nn.Sequential(nn.Linear(dims, width), nn.ReLU()) if width else None
         self.hidden_weight = nn.Parameter(0.001 * torch.randn(features, width)) if width else None
         self.log_theta = nn.Parameter(torch.full((features,), 2.0))
         self.zero_logit = nn.Parameter(torch.full((features,), -3.0))
 
-    def forward(self, z: Tensor, batch: Tensor) -> Tensor:
-        """Return unnormalised log shares, cells x features; their softmax over features are the shares."""
-        out = functional.linear(z, self.weight, self.bias)
+    def forward(self, z: Tensor, batch: Tensor, depth: Tensor) -> Tensor:
+        """Return unnormalised log shares, cells x features; their softmax over features are the shares.
+
+        `depth` are the cells' standardised log depths, cells x modalities.
+        """
+        out = functional.linear(torch.cat([z, depth], 1), self.weight, self.bias)
         if self.hidden is not None:
             out = out + functional.linear(self.hidden(z), self.hidden_weight)
         if self.offset is not None:
             out = out + self.offset[batch]
         return out
+
+    def by_depth(self, depth: Tensor) -> Tensor:
+        """Return the part of the log shares that depth tells, cells x features."""
+        return functional.linear(depth, self.weight[:, self.dims :])

@@ -29,6 +29,8 @@ class Batch:
         Which modalities the encoder is shown and the cell has, float, cells x modalities.
     batch, label
         Batch of each cell; label that the prior is conditioned on, if any.
+    depth
+        Standardised log depth of the whole cell, cells x modalities.
     noise
         Standard normal noise, cells x dimensions of z; None takes the posterior's mean.
     target_scale
@@ -41,6 +43,7 @@ class Batch:
     shown: Tensor
     present: Tensor
     batch: Tensor
+    depth: Tensor
     label: Tensor | None = None
     noise: Tensor | None = None
     target_scale: float = 1.0
@@ -88,7 +91,9 @@ class Module(nn.Module):
         self.prior = Prior(centroids, self.dims)
         hidden = width if settings.decoder == "mlp" else 0
         self.decoders = nn.ModuleList(
-            Decoder(torch.from_numpy(m.profile), self.dims, hidden, torch.from_numpy(m.offset))
+            Decoder(
+                torch.from_numpy(m.profile), self.dims, hidden, torch.from_numpy(m.offset), len(modalities)
+            )
             for m in modalities
         )
 
@@ -135,7 +140,7 @@ class Module(nn.Module):
         """
         columns = []
         for m, (kind, decoder) in enumerate(zip(self.kinds, self.decoders, strict=True)):
-            logits = decoder(z, batch.batch) if instead is None else instead[m]
+            logits = decoder(z, batch.batch, batch.depth) if instead is None else instead[m]
             target, exposure = batch.target[m], batch.exposure[m]
             if target.dense is None:
                 columns.append(sparse_log_likelihood(kind, target, logits, exposure, decoder.log_theta))

@@ -44,17 +44,18 @@ class CoemTask:
         decoder = list(module.decoders.parameters())
         inner = {id(parameter) for parameter in decoder}
         self.encoder_parameters = [p for p in module.parameters() if id(p) not in inner]
-        self.optimiser = torch.optim.AdamW(
+        self.optimiser = training.AdamW(
             [
                 {"params": decoder, "weight_decay": 0.0},
                 {"params": self.encoder_parameters, "weight_decay": 1e-2},
             ],
-            lr=settings.learning_rate,
+            settings.learning_rate,
         )
         self.rates = (2.5 * settings.learning_rate, settings.learning_rate)
         device, dims, count = cells.device, module.dims, len(cells.modalities)
-        self.variances = torch.full((count, dims), START_VARIANCE, device=device)
-        self.moments = torch.zeros(dims, device=device)  # sum of z^2 over the epoch's cells
+        # of the decoders' inputs, z and the depths: prior variance of weights, sum of squares over the epoch
+        self.variances = torch.full((count, dims + count), START_VARIANCE, device=device)
+        self.moments = torch.zeros(dims + count, device=device)
         self.totals = [
             torch.from_numpy(np.asarray(m.counts.sum(axis=0)).ravel()).to(device, torch.float32)
             for m in cells.modalities
@@ -76,12 +77,13 @@ class CoemTask:
         penalty = self._penalty() / len(self.train_rows)
         loss = -likelihoods.sum(1).mean() + raised * divergence.mean() + penalty
         self._set_rates(number)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.encoder_parameters, LONGEST_GRADIENT)
         self.optimiser.step()
         with torch.no_grad():
-            self.moments += (mean.square() + log_variance.exp()).sum(0)
+            squares = torch.cat([mean.square() + log_variance.exp(), batch.depth.square()], 1)
+            self.moments += squares.sum(0)
             if place == self.per_epoch - 1:
                 self._estimate_variances()
         terms = {"loss": loss, "divergence": divergence.mean(), "penalty": penalty}
@@ -167,11 +169,11 @@ class CoemTask:
             if decoder.offset is not None:
                 total = total + decoder.offset.square().sum()
             if decoder.hidden_weight is not None:
-                total = total + decoder.hidden_weight.square().sum() / variances.max()
+                total = total + decoder.hidden_weight.square().sum() / variances[: decoder.dims].max()
         return 0.5 * total
 
     def _estimate_variances(self) -> None:
-        """Estimate the prior variance of the decoders' weights, per modality and dimension of z.
+        """Estimate the prior variance of the decoders' weights, per modality and dimension of z, or depth.
 
         Empirical Bayes: the mean square of the weights plus their posterior variance, for which a weight's
         information is taken as that of Poisson counts, count of the feature x E z^2.
@@ -246,7 +248,7 @@ def information(module: Module, cells: Cells, rows: np.ndarray, seed: int) -> di
     """Return what the embedding knows of unseen counts: nats per cell by modality, 0 for nothing.
 
     Half of each cell's counts place it, and the others are predicted; the gain is over the mean profile (of
-    its batch), that is over the same model without the cell's place.
+    its batch and depths), that is over the same model without the cell's place.
     """
     module.eval()
     gained = np.zeros(len(cells.modalities))
@@ -260,6 +262,10 @@ def information(module: Module, cells: Cells, rows: np.ndarray, seed: int) -> di
         batch = cells.take(rows[start : start + ROWS], thin=0.5, random=random)
         mean, _ = module.encode(batch.seen, batch.shown, batch.batch, batch.label)
         known = module.log_likelihoods(mean, batch)
-        plain = module.log_likelihoods(mean, batch, [profile[batch.batch] for profile in profiles])
+        without = [
+            profile[batch.batch] + decoder.by_depth(batch.depth)
+            for profile, decoder in zip(profiles, module.decoders, strict=True)
+        ]
+        plain = module.log_likelihoods(mean, batch, without)
         gained += (known - plain).sum(0).cpu().numpy()
     return {m.name: float(gain / len(rows)) for m, gain in zip(cells.modalities, gained, strict=True)}

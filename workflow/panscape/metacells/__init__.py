@@ -42,7 +42,7 @@ from panscape.metacells._repair import repair
 from panscape.metacells._rigor import rigor
 from panscape.metacells._settings import GroupSettings
 from panscape.metacells._spectral import allocate, cut, spectral_embedding
-from panscape.metacells._stage import Grouped, group_sample
+from panscape.metacells._stage import Grouped, Learned, group_sample
 from panscape.metacells._sum import (
     Summed,
     judge,
@@ -61,6 +61,7 @@ __all__ = [
     "GroupSettings",
     "Grouped",
     "Grouping",
+    "Learned",
     "LinkSettings",
     "Linked",
     "Paired",

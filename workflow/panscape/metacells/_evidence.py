@@ -30,6 +30,7 @@ COLUMNS = (
     "gene", "peak", "distance", "r", "rho", "background_mean", "background_sd", "peak_sd", "z", "pvalue",
     "fdr", "trans", "found",
 )  # fmt: skip
+EVIDENCE = ["method", "measure", "value", "conditioned_on"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Linked:
         From :func:`panscape.metacells.link_peaks`, over the main method's metacells; empty without both
         modalities or without places of genes.
     evidence
-        method, measure, value.
+        method, measure, value, conditioned_on.
     scores
         Metacells x genes with found links.
     """
@@ -59,6 +60,7 @@ def link_sample(
     *,
     genes: str | None = None,
     truth: pd.DataFrame | None = None,
+    conditioned: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> Linked:
     """Link peaks to genes over the metacells of the main method, and show what the links are worth.
@@ -75,6 +77,8 @@ def link_sample(
         Table of the genes' places, if the sample's own is not used.
     truth
         Planted links (gene, peak), where a sample is simulated.
+    conditioned
+        :attr:`panscape.metacells.Grouped.conditioned`; None: no method was told labels.
     seed
         Of the background and the choice of single cells.
     """
@@ -85,7 +89,7 @@ def link_sample(
     places = None if sample.rna is None or sample.atac is None else placed(sample.genes, genes)
     if places is None:
         logger.warning("no links: they need RNA, accessibility, and the genes' places (metacells.genes)")
-        nothing = pd.DataFrame(columns=["method", "measure", "value"])
+        nothing = pd.DataFrame(columns=EVIDENCE)
         return Linked(pd.DataFrame(columns=COLUMNS), nothing, AnnData(obs=pd.DataFrame(index=names)))
     table = places.reindex(sample.genes.index)
     table["chrom"] = table["chrom"].fillna("")
@@ -107,7 +111,9 @@ def link_sample(
             rows += found_links(links, name, truth)
             matrix, named = gene_scores(atac, links, sample.peaks.index, sample.genes.index)
             scores = AnnData(matrix, obs=pd.DataFrame(index=names), var=pd.DataFrame(index=named))
-    return Linked(links, pd.DataFrame(rows, columns=["method", "measure", "value"]), scores)
+    told = conditioned or {}
+    found = pd.DataFrame([(*row, told.get(row[0], "")) for row in rows], columns=EVIDENCE)
+    return Linked(links, found, scores)
 
 
 def _observations(sample: Paired, methods: pd.DataFrame, settings: Mapping[str, Any], seed: int):

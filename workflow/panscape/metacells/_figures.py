@@ -11,7 +11,7 @@ import pandas as pd
 
 from panscape.files import read_tsv
 from panscape.h5mu import read_shared
-from panscape.metacells._link_figures import plot_links, plot_track
+from panscape.metacells._link_figures import plot_links, plot_track, told
 from panscape.metacells._map import layout, plot_map
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def plot_methods(metrics: pd.DataFrame) -> Figure:
     from panscape.plot import DOUBLE, OKABE_ITO, legend_outside, new_figure, style
 
     methods = list(dict.fromkeys(metrics["method"]))
+    titles = told(metrics)
     value = metrics.set_index(["method", "metric", "modality"])["value"]
     panels = []
     for metric, _, title, high in PANELS:
@@ -141,7 +142,7 @@ def plot_methods(metrics: pd.DataFrame) -> Figure:
                 colour = colours.setdefault(shown, OKABE_ITO[len(colours) % len(OKABE_ITO)])
                 found = [value.get((method, metric, name), np.nan) for method in methods]
                 (handles[shown],) = ax.plot(found, range(len(methods)), "o", color=colour, markersize=5)
-            _rows(ax, methods if at == 0 else [""] * len(methods))
+            _rows(ax, [titles[method] for method in methods] if at == 0 else [""] * len(methods))
             ax.set_title(title, fontsize=7.5)
             ax.set_xlabel("high is good" if high else "low is good")
         ax = fig.add_subplot(1, len(panels) + 1, len(panels) + 1)

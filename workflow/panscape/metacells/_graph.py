@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy import sparse
 
@@ -9,7 +11,8 @@ from panscape.errors import fail
 from panscape.log import logger
 
 EXACT_BELOW = 20_000  # cells: below, all distances are computed
-BLOCK = 2048  # cells whose distances are held at once
+BLOCK = 256  # cells whose distances are held at once: as many as stay in the cache
+MORE = 10  # cells measured in full beyond those asked for
 
 
 def nearest_cells(
@@ -42,15 +45,27 @@ def nearest_cells(
     z = checked(z)
     k = min(k, len(z))
     if len(z) < exact_below:
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(threads):
+        with limited(threads):
             return _exact(z, k)
     from pynndescent import NNDescent
 
     # a few more than asked for: the search's recall is lowest for the farthest of them
     found = NNDescent(z.astype(np.float32), n_neighbors=k + 5, random_state=seed, n_jobs=1).neighbor_graph
     return _without_self(np.asarray(found[0], dtype=np.int64), np.asarray(found[1], dtype=float), k)
+
+
+@cache
+def _pools():
+    # what is found here is kept, as looking for it takes longer than many a step; so it has to be there
+    import sklearn.cluster  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def limited(threads: int):
+    """Return a context within which linear algebra and k-means take so many threads."""
+    return _pools().limit(limits=threads)
 
 
 def checked(z: np.ndarray) -> np.ndarray:
@@ -76,21 +91,44 @@ def checked(z: np.ndarray) -> np.ndarray:
 
 
 def _exact(z: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Search in single precision, measure what was found in full, and search again where that is in doubt."""
+    from scipy.spatial.distance import cdist
+
     n = len(z)
-    centred = np.asarray(z - z.mean(axis=0), dtype=np.float32 if z.dtype == np.float32 else float)
-    square = np.einsum("ij,ij->i", centred, centred)
     indices, distances = np.empty((n, k - 1), dtype=np.int64), np.empty((n, k - 1))
+    if k == 1:
+        return indices, distances
+    centred = np.asarray(z - z.mean(axis=0), dtype=np.float32 if z.dtype == np.float32 else float)
+    single = centred.astype(np.float32)
+    square = np.einsum("ij,ij->i", single, single)
+    # bound on the error of a squared distance, as far as the two cells' rows do not cancel
+    slack = 4 * (z.shape[1] + 4) * np.finfo(np.float32).eps * float(square.max())
+    most = min(k - 1 + MORE, n - 1)
     for start in range(0, n, BLOCK):
         rows = np.arange(start, min(start + BLOCK, n))
-        gap = square - 2 * (centred[rows] @ centred.T)
+        gap = single[rows] @ single.T
+        gap *= -2
+        gap += square
         gap[np.arange(len(rows)), rows] = np.inf
-        near = np.argpartition(gap, k - 2, axis=1)[:, : k - 1] if k > 1 else np.empty((len(rows), 0), int)
-        # the expanded square loses digits where cells are close, so the chosen ones are measured again
-        exact = np.sqrt(((centred[rows][:, None] - centred[near]).astype(float) ** 2).sum(axis=2))
-        order = np.lexsort((near, exact), axis=1)
-        indices[rows] = np.take_along_axis(near, order, axis=1)
-        distances[rows] = np.take_along_axis(exact, order, axis=1)
+        near = np.argpartition(gap, most - 1, axis=1)[:, :most]
+        farthest = gap[np.arange(len(rows)), near[:, -1]].astype(float)
+        indices[rows], distances[rows] = _measured(centred, rows, near, k)
+        if most == n - 1:
+            continue
+        doubt = rows[distances[rows, -1] ** 2 - square[rows] > farthest - slack]
+        if len(doubt):
+            gap = cdist(centred[doubt], centred, "sqeuclidean")
+            gap[np.arange(len(doubt)), doubt] = np.inf
+            near = np.argpartition(gap, k - 2, axis=1)[:, : k - 1]
+            indices[doubt], distances[doubt] = _measured(centred, doubt, near, k)
     return indices, distances
+
+
+def _measured(z: np.ndarray, rows: np.ndarray, near: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    apart = (z[rows][:, None] - z[near]).astype(float, copy=False)
+    exact = np.sqrt(np.einsum("ijk,ijk->ij", apart, apart))
+    order = np.lexsort((near, exact), axis=1)[:, : k - 1]
+    return np.take_along_axis(near, order, axis=1), np.take_along_axis(exact, order, axis=1)
 
 
 def _without_self(indices: np.ndarray, distances: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from panscape.errors import fail
 from panscape.log import logger
-from panscape.metacells._graph import affinities, checked, components, nearest_cells
+from panscape.metacells._graph import affinities, checked, components, limited, nearest_cells
 from panscape.metacells._repair import renumber, repair
 from panscape.metacells._settings import GroupSettings
 from panscape.metacells._spectral import cut, kmeans
@@ -122,12 +122,10 @@ def group_graph(
 
     See :func:`group_cells`.
     """
-    from threadpoolctl import threadpool_limits
-
     settings = GroupSettings.of(settings)
     z = checked(z)
     count, _ = components(graph)
-    with threadpool_limits(1):
+    with limited(1):
         label = cut(
             graph,
             k,

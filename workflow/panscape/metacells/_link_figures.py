@@ -31,8 +31,11 @@ def plot_links(links: pd.DataFrame, evidence: pd.DataFrame) -> Figure:
         ax = fig.add_subplot(1, 3, 1)
         bins = np.linspace(-1, 1, 41)
         for column, colour, label in (("trans", TRANS, "other chromosome"), ("r", CIS, "within reach")):
+            values = links[column].dropna()
+            if values.empty:  # all peaks are on one chromosome
+                continue
             ax.hist(
-                links[column].dropna(),
+                values,
                 bins,
                 density=True,
                 histtype="step",
@@ -58,9 +61,25 @@ def _negative(ax, evidence: pd.DataFrame) -> None:
         ax.plot([cis], [at], "o", color=CIS, markersize=4.5)
         ax.plot([trans], [at], "o", color=TRANS, markersize=4.5)
     ax.axvline(0.5, color="#6b6b6b", linewidth=0.5, linestyle=":")
-    ax.set_yticks(range(len(methods)), methods)
+    titles = told(evidence)
+    ax.set_yticks(range(len(methods)), [titles[method] for method in methods])
     ax.set_ylim(len(methods) - 0.5, -0.5)
     ax.set(xlabel="share below 0", title="Negative pairs")
+
+
+def told(table: pd.DataFrame) -> dict[str, str]:
+    """Return what each method is called in a figure: what was told labels says so.
+
+    Parameters
+    ----------
+    table
+        Columns method and conditioned_on, as the metrics and the evidence have them.
+    """
+    column = table["conditioned_on"].fillna("")
+    return {
+        method: f"{method}\n(told {label})" if label else method
+        for method, label in zip(table["method"], column, strict=True)
+    }
 
 
 def _by_distance(ax, links: pd.DataFrame, parts: int = 10) -> None:

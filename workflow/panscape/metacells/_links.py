@@ -106,7 +106,9 @@ def link_peaks(
     table["found"] = table["fdr"] <= settings.fdr
     lacking = int(np.isnan(z).sum())
     if lacking:
-        logger.info("%d of %d pairs have no background of %d peaks", lacking, len(z), LEAST_BACKGROUND)
+        text = "%d of %d pairs cannot be tested: less than %d matched peaks on other chromosomes"
+        tell = logger.warning if lacking == len(z) else logger.info
+        tell(text, lacking, len(z), LEAST_BACKGROUND)
     return table
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape import seeds
-from panscape.metacells._graph import components
+from panscape.metacells._graph import components, limited
 
 DENSE_BELOW = 300  # cells: small graphs are decomposed exactly
 TOLERANCE = 1e-3
@@ -34,7 +34,9 @@ def spectral_embedding(graph: sparse.csr_matrix, m: int) -> np.ndarray:
     scale = sparse.diags_array(degree**-0.5)
     half = sparse.csr_matrix(0.5 * (sparse.eye_array(n) + scale @ graph @ scale))
     if n < DENSE_BELOW:
-        vectors = np.linalg.eigh(half.toarray())[1][:, ::-1][:, :m]
+        from scipy.linalg import eigh
+
+        vectors = eigh(half.toarray(), subset_by_index=(n - m, n - 1))[1][:, ::-1]
     else:
         from scipy.sparse.linalg import eigsh
 
@@ -49,11 +51,10 @@ def spectral_embedding(graph: sparse.csr_matrix, m: int) -> np.ndarray:
 def kmeans(points: np.ndarray, k: int, seed: int, *, starts: int = 1) -> np.ndarray:
     """Return labels 0..k-1 by k-means with k-means++ starts (one thread: sums depend on their number)."""
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     if k >= len(points):
         return np.arange(len(points))
-    with threadpool_limits(1):
+    with limited(1):
         return KMeans(k, n_init=starts, random_state=seed).fit_predict(points).astype(np.int64)
 
 

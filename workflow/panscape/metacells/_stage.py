@@ -23,6 +23,22 @@ RANDOM_ABOVE = 20_000  # cells above which archetypal analysis is left out of th
 
 
 @dataclass(frozen=True)
+class Learned:
+    """A learned embedding.
+
+    Attributes
+    ----------
+    z
+        Coordinates, cells x dimensions.
+    told
+        Column of labels that the model was told; empty if it was told none.
+    """
+
+    z: np.ndarray
+    told: str = ""
+
+
+@dataclass(frozen=True)
 class Grouped:
     """Metacells of a sample by all methods.
 
@@ -38,6 +54,8 @@ class Grouped:
         The linear embeddings.
     z
         The embedding that the main method used, cells x dimensions.
+    told
+        Column of labels that the learned embedding was told; empty if none.
     """
 
     methods: pd.DataFrame
@@ -45,6 +63,16 @@ class Grouped:
     rungs: pd.DataFrame
     views: Views
     z: np.ndarray
+    told: str = ""
+
+    @property
+    def conditioned(self) -> dict[str, str]:
+        """Return for each method the column of labels that what it groups by was told, or nothing.
+
+        What is said of these labels by such a method's metacells is no evidence.
+        """
+        on_main = ("kmeans", "archetypal") if self.main == "coem" else ()
+        return {name: self.told if name in ("coem", *on_main) else "" for name in self.methods}
 
     @property
     def main(self) -> str:
@@ -56,7 +84,7 @@ def group_sample(
     sample: Paired,
     settings: Mapping[str, Any],
     *,
-    learned: np.ndarray | None = None,
+    learned: Learned | None = None,
     seed: int = 0,
     threads: int = 1,
 ) -> Grouped:
@@ -69,7 +97,7 @@ def group_sample(
     settings
         The configuration's section ``metacells``.
     learned
-        Coordinates of the learned embedding, cells x dimensions, if there is one.
+        The learned embedding, if there is one.
     seed, threads
         See :func:`panscape.metacells.group_cells`.
 
@@ -85,7 +113,8 @@ def group_sample(
         raise fail("metacells.embedding", "is coem, but there is no learned embedding", "write pca_lsi")
     if wanted in ("rna", "atac") and getattr(views, wanted) is None:
         raise fail("metacells.embedding", f"is {wanted}, which the sample does not have", "write another")
-    z = embedding(wanted, views, learned)
+    coordinates = None if learned is None else learned.z
+    z = embedding(wanted, views, coordinates)
     number = settings.get("k", "cells")
     sizes = float(settings.get("cells_per_metacell", 75))
     rungs, table = pd.DataFrame(index=sample.obs.index), pd.DataFrame()
@@ -110,7 +139,7 @@ def group_sample(
     else:
         k = number_of_metacells(len(z), None if number == "cells" else int(number), sizes)
     methods = {}
-    for method in methods_for(settings.get("compare", ()), wanted, views, learned):
+    for method in methods_for(settings.get("compare", ()), wanted, views, coordinates):
         if method == "archetypal" and len(z) > RANDOM_ABOVE:
             logger.info("archetypal analysis is left out: %d cells are too many", len(z))
             continue
@@ -118,5 +147,6 @@ def group_sample(
             methods[method] = rungs[f"k{k}"].to_numpy()
             continue
         own = seeds.derive(seed, "group", method)
-        methods[method] = group_by(method, k, views, learned, z, group, seed=own, threads=threads).label
-    return Grouped(pd.DataFrame(methods, index=sample.obs.index), table, rungs, views, z)
+        methods[method] = group_by(method, k, views, coordinates, z, group, seed=own, threads=threads).label
+    told = "" if learned is None else learned.told
+    return Grouped(pd.DataFrame(methods, index=sample.obs.index), table, rungs, views, z, told)

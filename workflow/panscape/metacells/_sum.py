@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from panscape.metacells._embed import Views
 from panscape.metacells._evaluate import measure
 from panscape.metacells._paired import Paired
 from panscape.metacells._rigor import rigor
-from panscape.metacells._stage import Grouped
+from panscape.metacells._stage import Grouped, Learned
 from panscape.seeds import derive
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ class Summed:
     modalities
         rna, atac, activity, as far as there are: see :func:`panscape.metacells.modality_table`.
     table
-        By metacell: n_cells, annotations, rigor.
+        By metacell: n_cells, annotations, rigor, `conditioned_on` (see :attr:`Grouped.conditioned`).
     assignments
         cell, metacell, share, second, second_share.
     soft
         Shares, cells x metacells.
     metrics
-        method, metric, modality, value.
+        method, metric, modality, value, conditioned_on.
     centres
         Mean coordinates of the metacells.
     """
@@ -107,6 +108,7 @@ def sum_sample(
             table[f"rigor_{name}"] = found["rigor"].to_numpy()
             table[f"dubious_{name}"] = found["dubious"].to_numpy()
     table["dubious"] = table[[name for name in table if name.startswith("dubious_")]].any(axis=1)
+    table["conditioned_on"] = grouped.conditioned[grouped.main]
     soft = soft_shares(grouped.z, label)
     return Summed(
         modalities,
@@ -142,10 +144,10 @@ def _assignments(
 
 
 def judge(sample: Paired, grouped: Grouped, settings: Mapping[str, Any], *, seed: int = 0) -> pd.DataFrame:
-    """Measure the metacells of every method: method, metric, modality (or column), value.
+    """Measure the metacells of every method: method, metric, modality (or column), value, conditioned_on.
 
     See :func:`panscape.metacells.measure`; also `dubious` by modality, the share of metacells whose cells
-    differ by more than chance.
+    differ by more than chance. `conditioned_on` is :attr:`Grouped.conditioned`.
     """
     spaces, depths = {}, {}
     for name, view, matrix in (
@@ -169,8 +171,8 @@ def judge(sample: Paired, grouped: Grouped, settings: Mapping[str, Any], *, seed
                     seed=derive(seed, "rigor", name),
                 )
                 found.append(("dubious", name, float(own["dubious"].mean())))
-        rows += [(method, *row) for row in found]
-    return pd.DataFrame(rows, columns=["method", "metric", "modality", "value"])
+        rows += [(method, *row, grouped.conditioned[method]) for row in found]
+    return pd.DataFrame(rows, columns=["method", "metric", "modality", "value", "conditioned_on"])
 
 
 def judged_columns(
@@ -220,6 +222,7 @@ def write_grouped(grouped: Grouped, output: Any) -> None:
     table = AnnData(
         obs=pd.DataFrame(index=grouped.methods.index),
         obsm={name: np.asarray(view, dtype=np.float32) for name, view in views.items() if view is not None},
+        uns={"told": grouped.told},
     )
     with atomic(output.views) as scratch:
         table.write_h5ad(scratch)
@@ -231,19 +234,20 @@ def read_grouped(given: Any) -> Grouped:
 
     table = read_tsv(given.methods, dtype={"cell": str}).set_index("cell")
     rungs = [name for name in table if name[0] == "k" and name[1:].isdigit()]
-    views = anndata.read_h5ad(given.views).obsm
-    arrays = {name: np.asarray(views[name], dtype=float) for name in views}
+    views = anndata.read_h5ad(given.views)
+    arrays = {name: np.asarray(views.obsm[name], dtype=float) for name in views.obsm}
     return Grouped(
         table.drop(columns=rungs),
         read_tsv(given.ladder),
         table[rungs],
         Views(arrays.get("X_rna"), arrays.get("X_atac")),
         arrays["X_embedding"],
+        str(views.uns["told"]),
     )
 
 
-def read_embedding(path: str | Path, cells: pd.Index, key: str = "X_coem") -> np.ndarray | None:
-    """Read the learned coordinates of the cells, None if there is no file.
+def read_embedding(path: str | Path, cells: pd.Index, key: str = "X_coem") -> Learned | None:
+    """Read the learned embedding of the cells, None if there is no file.
 
     Raises
     ------
@@ -257,4 +261,5 @@ def read_embedding(path: str | Path, cells: pd.Index, key: str = "X_coem") -> np
     table = anndata.read_h5ad(path)
     if not table.obs_names.equals(cells):
         raise ValueError(f"{path} has other cells than the sample")
-    return np.asarray(table.obsm[key], dtype=float)
+    told = json.loads(table.uns["settings"])["condition_on"]
+    return Learned(np.asarray(table.obsm[key], dtype=float), told or "")

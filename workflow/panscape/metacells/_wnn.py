@@ -24,8 +24,14 @@ def weighted_neighbors(
     """Find neighbours by a distance that weighs the modalities cell by cell by what they predict.
 
     A modality weighs more in a cell whose profile its own neighbours predict better than the neighbours of
-    the other modality do. Where muon searches approximately for the cells of least Jaccard overlap, all are
-    compared here.
+    the other modality do.
+
+    The definitions are those of muon 0.1.9 (euclidean distances of the coordinates as given, neither scaled
+    nor brought to length 1; `view_neighbors` is `n_neighbors` of its graphs), with two differences. Among the
+    cells that share neighbours with a cell, muon searches for those of least Jaccard overlap approximately;
+    here all are compared. And it counts overlaps by merging rows that have to be sorted, while scanpy (1.10
+    and later) stores them by distance: unless the caller sorts them, its bandwidths are those of other cells.
+    With sorted rows and a full search the results are equal. Its `n_neighbors` is k - 2.
 
     Parameters
     ----------

@@ -55,13 +55,25 @@ def metrics(results: Results, sample: str) -> pd.DataFrame:
     return found.assign(modality=found["modality"].fillna(""))
 
 
+def called(table: pd.DataFrame, method: str) -> str:
+    """Return what a method is called: one that groups by an embedding that was told labels says so."""
+    name, column = METHODS.get(method, method), told(table, method)
+    return f"{name}, told {column}" if column else name
+
+
+def told(table: pd.DataFrame, method: str) -> str:
+    """Return the column of labels that what a method groups by was told, or nothing."""
+    found = table.loc[table["method"] == method, "conditioned_on"].dropna()
+    return str(found.iloc[0]) if len(found) else ""
+
+
 def comparison(results: Results, sample: str) -> pd.DataFrame:
     """Return the table of methods: one row each, one column per measure."""
     found = metrics(results, sample)
     value = found.set_index(["method", "metric", "modality"])["value"]
     rows = []
     for method in dict.fromkeys(found["method"]):
-        row = {"method": METHODS.get(method, method)}
+        row = {"method": called(found, method)}
         low, high = (int(value[(method, name, "")]) for name in ("smallest", "largest"))
         row["cells in a metacell"] = f"{low} to {high}"
         for metric, title in _METRICS:
@@ -80,13 +92,14 @@ def link_evidence(results: Results, sample: str) -> pd.DataFrame:
     wide = found.pivot_table(index="method", columns="measure", values="value", sort=False, dropna=False)
     order = ["negative", "negative_trans", "auc", "median", "median_trans", "planted_median", "planted_auc"]
     wide = wide[[name for name in order if name in wide]]
-    wide.insert(0, "method_name", [METHODS.get(name, name) for name in wide.index])
+    wide.insert(0, "method_name", [called(found, name) for name in wide.index])
     return wide.reset_index(drop=True)
 
 
 def _evidence(results: Results, sample: str) -> dict[tuple[str, str], float]:
     found = results.table(f"{FOLDER}/{sample}/evidence.tsv", dtype={"method": str, "measure": str})
-    return {(method, measure): value for method, measure, value in found.itertuples(index=False)}
+    rows = found[["method", "measure", "value"]].itertuples(index=False)
+    return {(method, measure): value for method, measure, value in rows}
 
 
 def _headline(results: Results) -> list[str]:
@@ -110,6 +123,8 @@ def _headline(results: Results) -> list[str]:
             beside = f" ({', '.join(single)})" if single else ""
             share = percent(value[(main, "purity", name)])
             text += f"; {share} of the cells have their metacell's {name}{beside}"
+        if told(found, main):
+            text += f"; the embedding was told {told(found, main)}, for which this is no evidence"
         evidence = _evidence(results, sample)
         if (main, "found") in evidence:
             text += f"; {count(int(evidence[(main, 'found')]))} links of peaks to genes"
@@ -149,6 +164,7 @@ def _of_sample(results: Results, sample: str) -> list[Block]:
         ),
         Gallery((pictures["methods"],)),
         table(comparison(results, sample), caption="Methods side by side.", file=f"{folder}/metrics.tsv"),
+        *_warning(results, sample),
         *_ladder(results, sample, pictures["ladder"]),
         Gallery((pictures["rigor"],)),
     ]
@@ -160,6 +176,20 @@ def _of_sample(results: Results, sample: str) -> list[Block]:
             Paragraph("No links of peaks to genes: they need both modalities and the genes' places.", "note")
         )
     return blocks
+
+
+def _warning(results: Results, sample: str) -> list[Block]:
+    """Say which labels the embedding was told: scores against them are no evidence."""
+    found = metrics(results, sample)
+    columns = {told(found, method) for method in found["method"]} - {""}
+    return [
+        Paragraph(
+            f"The learned embedding was told {name} (coem.condition_on): what the methods that use it score "
+            f"for {name}, and for what follows it, is no evidence.",
+            "warning",
+        )
+        for name in sorted(columns)
+    ]
 
 
 def _ladder(results: Results, sample: str, picture) -> list[Block]:
