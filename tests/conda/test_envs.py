@@ -1,11 +1,15 @@
 """What can be known of the environments without making them."""
 
+import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
 import standin
 import yaml
+
+from panscape import provenance
 
 ROOT = Path(__file__).parents[2]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
@@ -19,7 +23,8 @@ def pins(name):
 def test_the_engines_environment_has_the_tested_versions():
     tested = pins("requirements.txt")
     driver = pins("driver.txt")
-    assert {"snakemake", "snakemake-executor-plugin-slurm"} <= set(driver)
+    # it looks into the studies' files before the first job
+    assert {"snakemake", "snakemake-executor-plugin-slurm", "anndata", "h5py"} <= set(driver)
     assert {name: tested.get(name) for name in driver} == driver
     assert not {"scanpy", "torch", "scikit-learn", "leidenalg"} & set(driver)
 
@@ -37,6 +42,60 @@ def test_each_environment_has_what_the_smaller_one_has(smaller, larger):
         for name in (smaller, larger)
     ]
     assert names[0] < names[1]
+
+
+class AtOnce(ast.NodeTransformer):
+    """Leave of a module what runs when it is imported."""
+
+    def visit_FunctionDef(self, node):
+        return None
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_If(self, node):
+        return None if "TYPE_CHECKING" in ast.dump(node.test) else self.generic_visit(node)
+
+
+def imported(script):
+    """Return {library: module} of the libraries that a script loads on import, of whatever it calls later."""
+    found, seen, queue = {}, set(), [script]
+    while queue:
+        path = queue.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        tree = AtOnce().visit(ast.parse(path.read_text()))
+        queue += provenance._imports(tree, path)
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            found |= {name.split(".")[0]: path.name for name in names}
+    return {
+        name: where for name, where in found.items() if name not in {*sys.stdlib_module_names, "panscape"}
+    }
+
+
+def environments():
+    """Return {rule: its environment} of the rules with a script."""
+    text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    blocks = re.split(r"^(?:rule|checkpoint) (?=\w+:\n)", text, flags=re.MULTILINE)[1:]
+    blocks = [block for block in blocks if "    script:" in block]
+    return {block.split(":")[0]: re.search(r"envs/(\w+)\.yaml", block).group(1) for block in blocks}
+
+
+RULES = environments()
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_what_a_script_imports_is_in_its_environment(rule):
+    # what it imports only when it is called shows where the rules are run (test_conda.py)
+    env = yaml.safe_load((ROOT / f"envs/{RULES[rule]}.yaml").read_text())
+    there = {name.split("==")[0] for name in standin.requirements(env)[1]}
+    other_name = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+    loaded = imported(ROOT / f"workflow/scripts/{rule}.py")
+    assert "numpy" in loaded or "pandas" in loaded or rule == "retrieve_study", loaded
+    missing = {name: where for name, where in loaded.items() if other_name.get(name, name) not in there}
+    assert not missing
 
 
 def test_rules_that_train_and_no_others_ask_for_pytorch_and_a_gpu():

@@ -1,6 +1,7 @@
 """What preflight tells is what will be queued, and is near what was measured."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -14,10 +15,16 @@ from panscape import preflight, sizes
 from panscape.sizes import Size
 
 ROOT = Path(__file__).parents[2]
-# runs of before: settings, sizes of the studies (cells, genes, stored counts, as their headers tell), and of
-# every job rule, study, seconds and peak memory in MB
+# runs of before: settings; sizes of the studies (cells, genes, stored counts, as their headers tell; of a
+# sample with its peaks); and of every job rule, study (or sample, or one of `uses`; all if empty), seconds
+# (of processor time in runs with `uses`, because the machine was shared) and peak memory in MB
 MEASURED = json.loads(Path(__file__).with_name("measured.json").read_text())
 BY_NAME = [pytest.param(run, id=run["collection"]) for run in MEASURED]
+STAGES = {
+    rule: path.stem
+    for path in (ROOT / "workflow/rules").glob("*.smk")
+    for rule in re.findall(r"^(?:rule|checkpoint) (\w+):$", path.read_text(), re.MULTILINE)
+}
 LIKELY = 4  # likely and measured time differ by this factor at most, or by
 SECONDS = 30
 GENEROUS = 21  # what is asked for is this many times the memory used, at most
@@ -31,10 +38,16 @@ def complete(settings, studies=("one",)):
 
 def jobs_of(run):
     """Yield rule, sizes read, seconds and memory of the measured jobs, and the configuration."""
-    config = complete(run["settings"], run["studies"])
+    config = complete(run["settings"], [name for name in run["studies"] if ":" not in name])
     found = {name: Size(*numbers) for name, numbers in run["studies"].items()}
+    units = {name: [size] for name, size in found.items()} | {"": list(found.values())}
+    units |= {use: [found[name] for name in names] for use, names in run.get("uses", {}).items()}
     for rule, unit, seconds, memory in run["jobs"]:
-        yield rule, [found[unit]] if unit in found else list(found.values()), seconds, memory, config
+        yield rule, units[unit], seconds, memory, config
+
+
+def test_every_rule_was_measured():
+    assert {job[0] for run in MEASURED for job in run["jobs"]} == set(sizes.FORMULAS)
 
 
 @pytest.mark.parametrize("run", BY_NAME)
@@ -55,11 +68,12 @@ def test_likely_times_are_near_those_measured(run):
 
 @pytest.mark.parametrize("run", [param for param in BY_NAME if "disk_mb" in param.values[0]])
 def test_space_is_near_that_measured(run):
-    config = complete(run["settings"], run["studies"])
-    rules = {"preprocess": "filter_cells", "panclust": "find_panclusters"}
-    for stage, rule in rules.items():
-        told = sum(preflight.disk_mb(rule, [Size(*numbers)], config) for numbers in run["studies"].values())
-        assert run["disk_mb"][stage] <= told <= 6 * run["disk_mb"][stage]
+    told = dict.fromkeys(run["disk_mb"], 0)
+    for rule, read, *_, config in jobs_of(run):
+        if STAGES[rule] in told:
+            told[STAGES[rule]] += preflight.disk_mb(rule, read, config)
+    for stage, measured in run["disk_mb"].items():
+        assert measured <= told[stage] <= 6 * measured, stage
 
 
 def test_more_cells_never_ask_for_less():
@@ -94,6 +108,27 @@ localrule all:
     wildcards = {"collection": "x", "study": "one"}
     assert first == preflight.Job("find_panclusters", "panclust", wildcards, 2, 912, 11, 1)
     assert (second.rule, second.stage, second.gpus) == ("plan_lines", "sivae", 0)
+
+
+def test_jobs_are_judged_by_the_studies_that_they_read():
+    studies = [("big", "landscape"), ("donors", "sivae"), ("cells", "unicoord")]
+    raw = {"collection": "x", "landscape": {"root": "none"}}
+    raw["studies"] = [{"id": name, "path": "x.h5ad", "use": [use]} for name, use in studies]
+    raw["unicoord"] = {"labels": [{"name": "type", "kind": "discrete"}], "tables": ["x.tsv"]}
+    config = configuration.load(raw)
+    small, large = Size(1000, 2000, 10**6), Size(10**6, 20_000, 10**9)
+    found = {"big": large, "donors": small, "cells": small}
+    text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    asked = re.findall(r'needs\("(\w+)", "mem_mb"(?:, use="(\w+)")?\)', text)
+    assert len(asked) > 50
+    for rule, use in asked:
+        stage = STAGES[rule]
+        if stage == "metacells" or rule == "bridge_labels":  # of samples; of panclusters, for coordinates
+            continue
+        row = preflight.stages([preflight.Job(rule, stage)], found, config).iloc[0]
+        read = {"sivae": "donors", "unicoord": "cells"}.get(use, "big")
+        likely = preflight.expected_seconds(rule, [found[read]], config)
+        assert row["likely_minutes"] * 60 == pytest.approx(likely), rule
 
 
 def told(tmp_path, raw):
@@ -143,3 +178,22 @@ def test_lines_that_are_too_small_are_told(tmp_path):
     }
     text = told(tmp_path, raw)
     assert "sivae.min_cells: no line has" in text and "the largest has 60" in text
+
+
+@pytest.mark.parametrize(
+    "settings, cells, told",
+    [
+        ({"k": 100}, 300, ["metacells.k"]),
+        ({"k": 50}, 300, []),
+        ({"k": 100, "pool": True}, 300, []),
+        ({}, 8, ["metacells.cells_per_metacell"]),
+    ],
+)
+def test_more_metacells_than_a_sample_has_cells_for_are_told(settings, cells, told):
+    use = {"use": ["metacells"]}
+    studies = [{"id": "one", "path": "x.h5ad", **use}, {"id": "two", "path": "x.h5ad", **use}]
+    config = configuration.load({"collection": "x", "studies": studies, "metacells": settings})
+    found = {"one": Size(cells, 100, 1000), "two": Size(9000, 100, 1000)}
+    problems = preflight.concerns(config, found, [], machine_mb=1e5, free_mb=1e5)
+    assert [problem.where for problem in problems] == told
+    assert all("one: " in problem.found for problem in problems)

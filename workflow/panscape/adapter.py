@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import re
 import resource
+from pathlib import Path
 from typing import Any
 
 from panscape.log import logger, start_log
@@ -21,5 +23,15 @@ def begin(snakemake: Any) -> None:
 
 def _tell_use() -> None:
     use = resource.getrusage(resource.RUSAGE_SELF)
-    seconds, peak = use.ru_utime + use.ru_stime, use.ru_maxrss / 1024
-    logger.info("used %.1f s of processor time and at most %.0f MB of memory", seconds, peak)
+    seconds, peak = use.ru_utime + use.ru_stime, _peak_kb() or use.ru_maxrss
+    logger.info("used %.1f s of processor time and at most %.0f MB of memory", seconds, peak / 1024)
+
+
+def _peak_kb() -> int:
+    """Return the most memory of this program, 0 where the system does not tell.
+
+    What `getrusage` tells begins with the engine's own memory, which a started script takes over.
+    """
+    status = Path("/proc/self/status")
+    found = re.search(r"^VmHWM:\s*(\d+)", status.read_text(), re.MULTILINE) if status.is_file() else None
+    return int(found[1]) if found else 0

@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 BASE_MB = 600  # interpreter and libraries
 ENGINE_MB = 250  # the workflow engine, which runs beside the script on a cluster's node
 DICTIONARY_THREADS = 2  # of the rules that fit dictionaries
+PATIENCE = 5  # how many times longer than likely a job may take where the likely seconds are computed
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,7 @@ def _landscape(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 def _dictionary(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of fitting: the panclusters x pairs matrix, and per thread the entries at work."""
     genes, settings = _selected(size, config), config["dictionary"]
-    clusters = panclusters(size, config)
-    values = 0.008 * clusters * genes**2
+    values = 0.008 * panclusters(size, config) * genes**2
     pairs = min(genes**2 / 4, values / settings["pair_support"])
     most = max(settings["k_range"]) if settings["k"] == "auto" else settings["k"]
     working = DICTIONARY_THREADS * 4 * most * pairs * 8e-6
@@ -127,16 +128,19 @@ def _targets(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _scores(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of rewired graphs, whose time grows with their number and the known networks."""
+    """Return the need of rewired graphs: swaps of edges (ten million a second), and the known networks."""
     settings = config["overlap"]
-    swaps = settings["rewirings"] * settings["tries_per_edge"] * max(len(settings["networks"]), 1)
-    return 1500, 30 + swaps / 200
+    edges = 5 * _selected(size, config)  # measured: one for each gene
+    targets = 2 * (len(settings["resolutions"]) + 2)
+    swaps = settings["rewirings"] * settings["tries_per_edge"] * edges * targets * len(settings["networks"])
+    paths = [Path(network["path"]) for network in settings["networks"]]
+    known = sum(x.stat().st_size / (3.5 if x.suffix == ".gz" else 14) for x in paths if x.exists())
+    return 1500 + 360e-6 * known, 30 + PATIENCE * (6e-6 * known + swaps / 1e7) / 60
 
 
 def _multiome(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of rules that hold a sample's genes and peaks: values twice, coordinates, graph."""
-    memory = BASE_MB + 400 + 30e-6 * size.values + 0.006 * size.cells
-    return memory, 15 + size.cells / 5000 + size.values / 2e7
+    return 1000 + 30e-6 * size.values + 0.006 * size.cells, 15 + size.cells / 5000 + size.values / 2e7
 
 
 def _joint_model(size: Size, config: dict[str, Any]) -> tuple[float, float]:
@@ -149,19 +153,46 @@ def _joint_model(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _coordinates(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of coordinates: counts in memory unless streamed, samples dense."""
+    """Return the need of applying coordinates: counts unless streamed, dense samples, a row per label."""
     settings = config["unicoord"]
-    genes = min(settings["n_genes"] or size.genes, size.genes)
     held = min(24e-6 * size.values, settings["stream_above_mb"])
+    rows = size.cells * (len(settings["labels"]) or 3)
+    memory = BASE_MB + 1200 + held + 0.25 * _modelled(size, config) + 0.001 * size.cells + 0.0015 * rows
+    return memory, 15 + size.cells / 1e5 + size.values / 2e7
+
+
+def _recorrelated(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of comparing networks: a dozen matrices of at most 2000 x 2000 genes."""
+    memory, minutes = _coordinates(size, config)
+    return memory + 100e-6 * min(_modelled(size, config), 2000) ** 2, minutes + 2
+
+
+def _modelled(size: Size, config: dict[str, Any]) -> int:
+    return min(config["unicoord"]["n_genes"] or size.genes, size.genes)
+
+
+def _trained(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of training coordinates: steps through the layers that are as wide as the genes."""
+    settings = config["unicoord"]
+    width = settings["decoder_hidden"][-1] + (settings["encoder"] == "genes") * settings["hidden"][0]
     steps = max(settings["epochs"] * size.cells / settings["batch"], settings["min_steps"])
-    seconds = 4e-6 * steps * settings["batch"] * genes * sum(settings["decoder_hidden"]) / 128
-    return BASE_MB + 1200 + held + 0.25 * genes + 0.002 * size.cells, 15 + seconds / 30 + size.values / 2e7
+    seconds = steps * (0.008 + 6 * settings["batch"] * _modelled(size, config) * width / 4e10)
+    memory, minutes = _coordinates(size, config)
+    return memory, minutes + PATIENCE * seconds / 60
+
+
+def _tested(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of scoring coordinates: baselines for every label, learned on a sample of the cells."""
+    labels = len(config["unicoord"]["labels"]) or 3
+    seconds = 4e-7 * labels * min(size.cells, 15_000) * _modelled(size, config)
+    memory, minutes = _coordinates(size, config)
+    return memory, minutes + PATIENCE * seconds / 60
 
 
 def _restored(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of training as often as there are groups to restore."""
-    memory, minutes = _coordinates(size, config)
-    return memory + 500, minutes * max(len(config["unicoord"]["restore"]), 1)
+    memory, minutes = _trained(size, config)
+    return memory + 500, 15 + (minutes - 15) * max(len(config["unicoord"]["restore"]), 1)
 
 
 def _networks(size: Size, config: dict[str, Any]) -> tuple[float, float]:
@@ -177,10 +208,8 @@ def _lines(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     settings, genes = config["sivae"], _selected(size, config)
     if settings["genes"] == "variable":
         genes = min(settings["n_genes"] + 2 * settings["n_per_line"], size.genes)
-    widths, models = (
-        settings["hidden"],
-        min(settings["models_per_job"], 3 + size.cells / settings["min_cells"]),
-    )
+    widths = settings["hidden"]
+    models = min(settings["models_per_job"], 3 + size.cells / settings["min_cells"])
     weights = 3 * (genes + settings["feature_dim"]) * widths[0] + 6 * widths[0] * widths[-1]
     step = 12 * settings["batch_size"] * genes + 8 * genes * (settings["feature_dim"] + sum(widths))
     values = 3 * settings["bin_cells"] * genes
@@ -189,12 +218,18 @@ def _lines(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     return memory, 20 + work / 2e11
 
 
-def _features(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of gene-set scores: a sample's scores of all sets, a forest, all cells' of some."""
+def _choice(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of choosing gene sets: a sample's scores of all sets, random sets, a forest."""
     settings = config["features"]
     cells = min(size.cells, settings["max_cells"])
-    memory = BASE_MB + 900 + 0.08 * cells + 8e-6 * settings["groups"] * size.cells
-    return memory, 20 + cells * settings["trees"] / 50_000 + size.values / 2e7
+    seconds = cells * (5e-6 * settings["trees"] + 1e-7 * settings["random_sets"] * settings["size_bins"])
+    return BASE_MB + 900 + 0.08 * cells, 20 + PATIENCE * seconds / 60 + size.values / 2e7
+
+
+def _features(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of scoring the chosen gene sets: all cells' scores, also as the text of a table."""
+    memory = BASE_MB + 900 + (1e-3 + 40e-6 * config["features"]["groups"]) * size.cells
+    return memory, 15 + size.cells / 1e5 + size.values / 2e7
 
 
 def _selected(size: Size, config: dict[str, Any]) -> int:
@@ -232,14 +267,15 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "link_peaks": _multiome,
     "plot_metacells": _light,
     "simulate_gene_sets": _light,
-    "choose_features": _features,
+    "choose_features": _choice,
     "score_features": _features,
     "plot_features": _light,
     "bridge_labels": _stream,
-    "train_unicoord": _coordinates,
+    "train_unicoord": _trained,
     "place_cells": _coordinates,
-    "score_unicoord": _coordinates,
+    "score_unicoord": _tested,
     "reconfigure_cells": _coordinates,
+    "compare_networks": _recorrelated,
     "restore_cells": _restored,
     "plot_unicoord": _stream,
     "compare_lines": _networks,

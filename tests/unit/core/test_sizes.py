@@ -30,16 +30,28 @@ def test_the_largest_study_fits_an_ordinary_machine(config):
         assert sizes.needs(rule, "mem_mb", [LARGE], config) < 24_000, rule
 
 
-def test_more_entries_and_more_networks_ask_for_more(config):
+def test_more_entries_and_more_networks_ask_for_more(config, tmp_path):
     longer = {**config, "dictionary": {**config["dictionary"], "k_range": [2, 60]}}
     fixed = {**config, "dictionary": {**config["dictionary"], "k": 5}}
-    known = {**config, "overlap": {**config["overlap"], "networks": [{"name": "a"}, {"name": "b"}]}}
+    paths = [str(tmp_path / "edges.tsv"), str(tmp_path / "not there yet.tsv.gz")]
+    known = {**config, "overlap": {**config["overlap"], "networks": [{"name": x, "path": x} for x in paths]}}
     for rule in ("find_elbow", "learn_dictionary", "build_targets"):
         usual = sizes.needs(rule, "mem_mb", [SMALL], config)
         assert sizes.needs(rule, "mem_mb", [SMALL], longer) > usual, rule
         assert sizes.needs(rule, "mem_mb", [SMALL], fixed) < usual, rule
     usual = sizes.needs("score_overlap", "runtime", [SMALL], config)
     assert sizes.needs("score_overlap", "runtime", [SMALL], known) > usual
+    usual = sizes.needs("score_overlap", "mem_mb", [SMALL], known)
+    (tmp_path / "edges.tsv").write_text(10**6 * "GENE1\tGENE2\n")
+    # an edge of a million takes about 350 bytes (measured: 908 000 edges, 320 MB)
+    assert 300 < sizes.needs("score_overlap", "mem_mb", [SMALL], known) - usual < 600
+
+
+def test_training_asks_for_time_by_its_steps_and_predicting_does_not(config):
+    longer = {**config, "unicoord": {**config["unicoord"], "epochs": 50 * config["unicoord"]["epochs"]}}
+    for rule, grows in (("train_unicoord", True), ("restore_cells", True), ("place_cells", False)):
+        usual, more = (sizes.needs(rule, "runtime", [LARGE], given) for given in (config, longer))
+        assert (more > 5 * usual) == grows and more >= usual, rule
 
 
 def test_spearman_and_ward_ask_for_more(config):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from panscape import inputs, sizes
-from panscape.errors import Problem
+from panscape.errors import Problem, UserError
 from panscape.preflight._jobs import Job
 from panscape.sizes import Size
 
@@ -40,6 +40,7 @@ def concerns(
     return [
         *_studies(config, found),
         *_dictionary(config, found),
+        *_metacells(config, found),
         *_machine(jobs, disk_mb, machine_mb, free_mb),
     ]
 
@@ -69,6 +70,25 @@ def _dictionary(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Prob
         told = f"up to {most} entries for at most about {clusters} panclusters: K is too large"
         fix = f"write at most {max(clusters // 4, 2)}, or lower panclust.min_cells for more panclusters"
         yield Problem(f"dictionary.{key}", told, fix)
+
+
+def _metacells(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Problem]:
+    """Yield samples that have too few cells for the metacells asked for, before quality control."""
+    from panscape.metacells import number_of_metacells
+
+    settings = config["metacells"]
+    names = inputs.used_by(config, "metacells")
+    samples = {"pooled": names} if names and settings["pool"] else {name: [name] for name in names}
+    asked = settings["k"] if isinstance(settings["k"], int) else None
+    for sample, members in samples.items():
+        cells = sum(found[name].cells for name in members)
+        try:
+            number_of_metacells(cells, asked, settings["cells_per_metacell"])
+        except UserError as error:
+            yield from (
+                Problem(problem.where, f"{sample}: {problem.found}", problem.fix)
+                for problem in error.problems
+            )
 
 
 def _machine(

@@ -19,6 +19,14 @@ from panscape.preflight._lines import planned, training
 from panscape.sizes import Size
 
 OF_LINES = ("sivae.min_cells", "networks")
+# whose studies a stage reads, where not those of the landscape
+USED = {
+    "metacells": "metacells",
+    "sivae": "sivae",
+    "networks": "sivae",
+    "features": "unicoord",
+    "unicoord": "unicoord",
+}
 
 
 def text(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str] = ()) -> str:
@@ -51,9 +59,7 @@ def text(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str] = ())
     if more:
         told += ["On demand, in addition:", _format(stages(more, found, config), total=False), ""]
     trains = any(job.stage == "sivae" for job in jobs) or _has_lines(config)
-    problems = [
-        problem for problem in problems if trains or problem.where not in ("sivae.min_cells", "networks")
-    ]
+    problems = [problem for problem in problems if trains or problem.where not in OF_LINES]
     problems += concerns(config, found, jobs, disk_mb=table["disk_mb"].sum())
     return "\n".join([*told, *_problems(problems)])
 
@@ -78,7 +84,7 @@ def stages(jobs: Sequence[Job], found: Mapping[str, Size], config: dict[str, Any
     """
     rows = []
     for job in jobs:
-        read = [found[name] for name in _read(job, found, config)]
+        read = _read(job, found, config)
         known = job.rule in sizes.FORMULAS
         likely = expected_seconds(job.rule, read, config) / 60 if known else job.runtime
         space = disk_mb(job.rule, read, config)
@@ -100,10 +106,13 @@ def stages(jobs: Sequence[Job], found: Mapping[str, Size], config: dict[str, Any
     )
 
 
-def _read(job: Job, found: Mapping[str, Size], config: dict[str, Any]) -> list[str]:
-    """Return the studies that a job reads: its own, or all that take part in its stage."""
+def _read(job: Job, found: Mapping[str, Size], config: dict[str, Any]) -> list[Size]:
+    """Return the sizes of what a job reads: its own study or sample, or all that take part in its stage."""
     own = [value for value in job.wildcards.values() if value in found]
-    return own[:1] or inputs.used_by(config, job.stage) or list(found)
+    if "sample" in job.wildcards:
+        names = own or inputs.used_by(config, "metacells")
+        return [inputs.paired_size(config, name) for name in names]
+    return [found[name] for name in own[:1] or inputs.used_by(config, USED.get(job.stage, "landscape"))]
 
 
 def _studies(found: Mapping[str, Size]) -> str:
