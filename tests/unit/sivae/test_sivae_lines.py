@@ -145,6 +145,12 @@ def test_a_job_writes_its_lines(tmp_path, study):
     cells = sivae.job_cells(plan.lines, plan.cells, "job-0")
     sivae.train_job(cells, {"s": path}, genes, tmp_path / "job", TINY, 0, checkpoint=tmp_path / "saved")
     assert sorted(item.name for item in (tmp_path / "job").iterdir()) == ["a", "b", "weights.safetensors"]
+    model = sivae.load(tmp_path / "job" / "weights.safetensors")["a", "0"]
+    own = cells.query("line == 'a' and bin == '0'")["cell"]
+    counts = sparse.csr_matrix(anndata.read_h5ad(path)[own.to_numpy()].X)
+    embedded = model.embed(model.scale(counts, obs.loc[own, "n_counts"].to_numpy()))[0]
+    written = anndata.read_h5ad(tmp_path / "job" / "a" / "cells.h5ad")
+    np.testing.assert_allclose(embedded, written[own.to_numpy()].obsm["sivae"], atol=1e-4)
     line = tmp_path / "job" / "a"
     table_ = files.read_tsv(line / "genes.tsv.gz", dtype={"bin": str})
     assert list(table_) == ["bin", "model", "gene", "centrality", "centrality_heldout", "mean", "detection"]

@@ -10,7 +10,7 @@ from panscape.sivae._collect import collect_tables
 from panscape.sivae._collection import job_cells, plan_collection
 from panscape.sivae._figures import draw_lines, principal_reading
 from panscape.sivae._genes import variable_genes
-from panscape.sivae._job import Read, ReadoutSettings, read_bins, train, train_job
+from panscape.sivae._job import Read, ReadoutSettings, load, read_bins, train, train_job
 from panscape.sivae._labels import label_transfer
 from panscape.sivae._lines import HALVES, LinePlan, LineSettings, plan_lines, slug
 from panscape.sivae._network import (
@@ -49,6 +49,7 @@ __all__ = [
     "job_cells",
     "label_transfer",
     "leading_genes",
+    "load",
     "neighbours",
     "network",
     "pca",

@@ -112,14 +112,17 @@ def read_bins(
         table = source.select(genes)
         how = "log1p" if study in logged else normalisation
         totals = source.obs["n_counts"].to_numpy(dtype=float)
-        expression = normalise(table, totals, how, target=float(np.median(totals)))
+        target = float(np.median(totals))
+        expression = normalise(table, totals, how, target=target)
         for (line, bin_), own in part.groupby(["line", "bin"], sort=False):
             rows = source.cells.get_indexer(own["cell"])
             if (rows < 0).any():
                 raise ValueError(f"{counts[study]} lacks cells of the plan, e.g. {own['cell'].iloc[0]}")
-            found.append(
-                prepare_bin(line, bin_, expression[rows], table[rows], source.obs.iloc[rows], settings, seed)
+            made = prepare_bin(
+                line, bin_, expression[rows], table[rows], source.obs.iloc[rows], settings, seed
             )
+            scaling = dataclasses.replace(made.scaling, normalisation=how, target=target)
+            found.append(dataclasses.replace(made, scaling=scaling))
     return found
 
 
@@ -172,6 +175,30 @@ def train(
     return task, history
 
 
+def load(path: str | Path, device: Any = "cpu") -> dict[tuple[str, str], Any]:
+    """Read the models of a job, to embed and rebuild cells; no code is run from the file.
+
+    Parameters
+    ----------
+    path
+        ``weights.safetensors`` of a job.
+    device
+        Where to compute.
+
+    Returns
+    -------
+    (line, bin) -> :class:`panscape.sivae._load.SivaeModel`.
+
+    Raises
+    ------
+    UserError
+        If the file holds no complete models.
+    """
+    from panscape.sivae._load import read_file
+
+    return read_file(path, device)
+
+
 def train_job(
     cells: pd.DataFrame,
     counts: Mapping[str, str | Path],
@@ -201,7 +228,7 @@ def train_job(
     seed, threads, gpus, checkpoint
         See :func:`train`.
     """
-    from panscape import training
+    from panscape.sivae._load import write_models
     from panscape.sivae._readout import read_models, sample_cells
     from panscape.sivae._write import write_line
 
@@ -225,12 +252,6 @@ def train_job(
             Path(folder) / line, [reads[at] for at in chosen], genes, own, model, readout, values, seed
         )
     if readout.weights:
-        meta = {
-            "settings": dataclasses.asdict(model),
-            "sizes": dataclasses.asdict(task.module.sizes),
-            "models": [[item.bin.line, item.bin.name] for item in expressions],
-            "genes": list(genes),
-        }
-        training.write_weights(Path(folder) / "weights.safetensors", task.module.state_dict(), meta)
+        write_models(Path(folder) / "weights.safetensors", task, expressions, genes)
     else:
         files.write_json(dataclasses.asdict(model), Path(folder) / "settings.json")

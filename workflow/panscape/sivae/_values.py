@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.errors import fail
+from panscape.preprocess import normalise
 from panscape.sivae._bins import Bin
 
 CONSTANT = 1e-6  # a gene whose standard deviation is below this in the training cells stays 0
@@ -55,6 +56,33 @@ class ValueSettings:
 
 
 @dataclass(frozen=True)
+class Scaling:
+    """How counts became what a model sees.
+
+    Attributes
+    ----------
+    centre, spread
+        (F,): mean and standard deviation of the log expression of the training cells; the latter is inf where
+        a gene is constant.
+    regressed
+        Columns whose effects were removed before.
+    normalisation, target
+        Of the counts, see :func:`panscape.preprocess.normalise`.
+    """
+
+    centre: np.ndarray
+    spread: np.ndarray
+    regressed: Sequence[str] = ()
+    normalisation: str = "log1p"
+    target: float = 1.0
+
+    def __call__(self, counts: sparse.csr_matrix, totals: np.ndarray) -> np.ndarray:
+        """Return scaled expression, float32 (n, F), of counts in the genes and of the cells' totals."""
+        found = normalise(counts, np.asarray(totals, dtype=float), self.normalisation, target=self.target)
+        return ((found.toarray().astype(np.float64) - self.centre) / self.spread).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class Expression:
     """A bin's cells and what is told of its genes.
 
@@ -68,12 +96,15 @@ class Expression:
         (F,): share of the cells with a count.
     cells
         Names of the cells, in the bin's order.
+    scaling
+        How other cells can be scaled alike, if that is known.
     """
 
     bin: Bin
     mean: np.ndarray
     detection: np.ndarray
     cells: pd.Index
+    scaling: Scaling | None = None
 
 
 def prepare_bin(
@@ -123,14 +154,14 @@ def prepare_bin(
         weights = np.linalg.lstsq(design[~test], dense[~test], rcond=None)[0]
         dense = dense - design @ weights
     centre, spread = dense[~test].mean(axis=0), dense[~test].std(axis=0)
-    varies = spread > CONSTANT
-    scaled = np.where(varies, (dense - centre) / np.where(varies, spread, 1), 0)
+    spread = np.where(spread > CONSTANT, spread, np.inf)
+    scaled = np.where(np.isfinite(spread), (dense - centre) / spread, 0)
     covariates = None
     if settings.covariates:
         covariates = _design(obs, settings.covariates, "sivae.covariates", keep_all=True).astype(np.float32)
     seen = np.asarray(counts.toarray(), dtype=np.float32) if settings.likelihood == "nb" else None
     bin_ = Bin(line, name, scaled.astype(np.float32), test, seen, covariates, strata)
-    return Expression(bin_, mean, detection, obs.index)
+    return Expression(bin_, mean, detection, obs.index, Scaling(centre, spread, settings.regress))
 
 
 def _design(obs: pd.DataFrame, columns: Sequence[str], where: str, keep_all: bool) -> np.ndarray:
