@@ -11,7 +11,7 @@ def simulate(n=20_000, genes=3000, types=8, seed=0, depth=4000.0, effects=True):
     """Return AnnData of counts: types x platforms x time, each with its own gene-wise effects.
 
     Types mark 4 % of the genes each, a platform shifts all genes a little and has half or twice the depth,
-    time moves a fifth of the genes along smooth curves. var holds the genes that follow time.
+    time moves a fifth of the genes along smooth curves. var and varm hold the effects (logarithms of rates).
     """
     import anndata
 
@@ -37,8 +37,29 @@ def simulate(n=20_000, genes=3000, types=8, seed=0, depth=4000.0, effects=True):
         {"cell_type": [f"T{k}" for k in kind], "platform": np.array(list(DEPTHS))[platform], "time": time},
         index=[f"c{at}" for at in range(n)],
     )
-    var = pd.DataFrame({"slope": slope}, index=[f"G{at:04d}" for at in range(genes)])
-    return anndata.AnnData(sparse.vstack(blocks, format="csr"), obs=obs, var=var)
+    var = pd.DataFrame({"base": base, "slope": slope}, index=[f"G{at:04d}" for at in range(genes)])
+    effects = {"type": of_type.T, "platform": of_platform.T}
+    return anndata.AnnData(sparse.vstack(blocks, format="csr"), obs=obs, var=var, varm=effects)
+
+
+def expectation(cells, target):
+    """Return the true mean (n, G) of log1p(count / total * target) of simulated cells at their own totals."""
+    from scipy.stats import poisson
+
+    kind = cells.obs["cell_type"].str[1:].astype(int).to_numpy()
+    platform = cells.obs["platform"].str[1:].astype(int).to_numpy()
+    time = cells.obs["time"].to_numpy()
+    log = cells.var["base"].to_numpy() + cells.varm["type"].T[kind] + cells.varm["platform"].T[platform]
+    share = np.exp(log + np.outer(time - 0.5, cells.var["slope"].to_numpy()))
+    share /= share.sum(axis=1, keepdims=True)
+    total = np.asarray(cells.X.sum(axis=1)).ravel()
+    rates, counts = np.concatenate([[0], np.geomspace(1e-4, 1500, 500)]), np.arange(2000)
+    chance = poisson.pmf(counts, rates[:, None])
+    found = np.empty_like(share)
+    for at, (own, n) in enumerate(zip(share, total, strict=True)):
+        means = chance @ np.log1p(counts * (target / n))
+        found[at] = np.interp(np.sqrt(own * n), np.sqrt(rates), means)
+    return found
 
 
 LABELS = [

@@ -1,10 +1,12 @@
 """Mini-batches from a local h5ad file: cells per second before the model, beside random rows of AnnData.
 
-The last line printed is one JSON object.
+The file is written by another process, so the peak memory is that of importing and reading (with --train also
+of an epoch of training, streamed). The last line printed is one JSON object.
 """
 
 import argparse
 import json
+import multiprocessing
 import resource
 import sys
 import tempfile
@@ -13,14 +15,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
-import anndata
 import numpy as np
 import pandas as pd
+import torch
 from scipy import sparse
 
+from panscape import unicoord
 from panscape.counts import CountsWriter
 from panscape.unicoord import Cells
-from panscape.unicoord._feed import Scale, StreamFeed
+from panscape.unicoord._feed import StreamFeed
+from panscape.unicoord._store import Scale
 
 
 def write(path, cells, genes, density, seed):
@@ -35,6 +39,7 @@ def write(path, cells, genes, density, seed):
             total.append(np.asarray(block.sum(axis=1)).ravel())
             writer.append(block)
         obs = pd.DataFrame({"n_counts": np.concatenate(total)}, index=[f"c{at}" for at in range(cells)])
+        obs["kind"] = pd.Categorical(rng.choice(["a", "b", "c"], cells))
         writer.finish(obs, pd.DataFrame(index=[f"G{at}" for at in range(genes)]))
 
 
@@ -50,29 +55,55 @@ def main():
     parser.add_argument("--genes", type=int, default=2000)
     parser.add_argument("--density", type=float, default=0.1)
     parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--train", action="store_true", help="an epoch of streamed training, for its memory")
     given = parser.parse_args()
+    torch.set_num_threads(1)
+    found = {"imports_gb": peak(), "dense_gb": 4e-9 * given.cells * given.genes}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cells.h5ad"
-        write(path, given.cells, given.genes, given.density, 0)
-        before = peak()
-        cells = Cells([path])
-        genes, train = list(cells.genes), np.ones(len(cells), bool)
-        feed = StreamFeed(cells, train, genes, Scale("depth-log1p", 1000.0), given.batch, 0, 400_000)
-        cpu, wall, seen = time.process_time(), time.time(), 0
-        for number in range(feed.steps):
-            seen += len(feed.batch(number)[0])
-        found = {"cells": seen, "cells_per_s": seen / (time.time() - wall)}
-        found["cells_per_cpu_s"] = seen / (time.process_time() - cpu)
-        feed.close()
-        found |= {"peak_gb": peak(), "peak_before_gb": before, "dense_gb": 4e-9 * given.cells * given.genes}
-        backed = anndata.read_h5ad(path, backed="r")
-        rng, wall, cpu = np.random.default_rng(0), time.time(), time.process_time()
-        for _ in range(10):
-            rows = np.sort(rng.choice(given.cells, given.batch, replace=False))
-            backed[rows].X[:].toarray()
-        found["random_rows_cells_per_s"] = 10 * given.batch / (time.time() - wall)
-        found["random_rows_cells_per_cpu_s"] = 10 * given.batch / (time.process_time() - cpu)
+        writer = multiprocessing.get_context("spawn").Process(
+            target=write, args=(path, given.cells, given.genes, given.density, 0)
+        )
+        writer.start()
+        writer.join()
+        found |= fed(path, given.batch)
+        found["feed_peak_gb"] = peak()
+        if given.train:
+            settings = {"n_genes": 0, "stream_above_mb": 0, "epochs": 1, "min_steps": 1, "batch": given.batch}
+            unicoord.train(path, [{"name": "kind", "kind": "discrete"}], settings)
+            found["training_peak_gb"] = peak()
+            found["training_peak_of_dense"] = peak() / found["dense_gb"]
+        found |= random_rows(path, given.batch)
     print(json.dumps({key: round(float(value), 3) for key, value in found.items()}))
+
+
+def fed(path, batch):
+    """Return how fast an epoch of batches is made."""
+    cells = Cells([path])
+    genes, train = list(cells.genes), np.ones(len(cells), bool)
+    feed = StreamFeed(cells, train, genes, Scale("depth-log1p", 1000.0), batch, 0)
+    cpu, wall, seen = time.process_time(), time.time(), 0
+    for number in range(feed.steps):
+        seen += len(feed.batch(number)[0])
+    found = {"cells": seen, "cells_per_s": seen / (time.time() - wall)}
+    found["cells_per_cpu_s"] = seen / (time.process_time() - cpu)
+    feed.close()
+    return found
+
+
+def random_rows(path, batch):
+    """Return how fast random rows are read through AnnData."""
+    import anndata
+
+    backed = anndata.read_h5ad(path, backed="r")
+    rng, wall, cpu = np.random.default_rng(0), time.time(), time.process_time()
+    for _ in range(10):
+        rows = np.sort(rng.choice(len(backed), batch, replace=False))
+        backed[rows].X[:].toarray()
+    return {
+        "random_rows_cells_per_s": 10 * batch / (time.time() - wall),
+        "random_rows_cells_per_cpu_s": 10 * batch / (time.process_time() - cpu),
+    }
 
 
 if __name__ == "__main__":

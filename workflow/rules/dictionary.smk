@@ -284,7 +284,7 @@ rule plot_dictionary:
             report(
                 f"results/{{collection}}/dictionary/figures/{name}.png",
                 caption=f"../report/dictionary_{name.replace('-', '_')}.rst",
-                category="5 Dictionary",
+                category="3 Dictionary",
                 labels={"figure": title},
             )
             for name, title in DICTIONARY_FIGURES.items()

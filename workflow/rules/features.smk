@@ -118,7 +118,7 @@ rule plot_features:
             report(
                 f"results/{{collection}}/features/figures/{name}.png",
                 caption=f"../report/features_{name}.rst",
-                category="10 Features",
+                category="8 Features",
                 labels={"figure": title},
             )
             for name, title in FEATURE_FIGURES.items()

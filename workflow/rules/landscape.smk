@@ -67,7 +67,7 @@ rule vary_landscape:
         figure=report(
             "results/{collection}/landscape/sensitivity.svg",
             caption="../report/sensitivity.rst",
-            category="4 Landscape",
+            category="2 Landscape",
             subcategory="Sensitivity",
             labels={"figure": "Sensitivity to threshold and neighbours"},
         ),

@@ -12,7 +12,7 @@ OUTPUTS (sample: such a study, or `pooled`)
     results/{collection}/metacells/{sample}/views.h5ad       linear embeddings of the cells
     results/{collection}/metacells/{sample}/metacells.h5mu   sums of the cells and annotations; soft shares
     results/{collection}/metacells/{sample}/metacells.tsv    metacell, n_cells, labels, purity, rigor ...
-    results/{collection}/metacells/{sample}/metrics.tsv      method, metric, modality, value
+    results/{collection}/metacells/{sample}/metrics.tsv      method, metric, modality, value, conditioned_on
     results/{collection}/metacells/{sample}/links.tsv.gz     gene, peak, distance, rho, r, pvalue, fdr ...
     results/{collection}/metacells/{sample}/evidence.tsv     method, what links show beside their nulls
     results/{collection}/metacells/{sample}/gene_scores.h5ad metacells x genes, from linked peaks
@@ -202,7 +202,7 @@ rule plot_metacells:
             report(
                 f"results/{{collection}}/metacells/{{sample}}/figures/{name}.png",
                 caption=f"../report/metacells_{name}.rst",
-                category="8 Metacells",
+                category="7 Metacells",
                 labels={"sample": "{sample}", "figure": title},
             )
             for name, title in METACELL_FIGURES.items()

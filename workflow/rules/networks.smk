@@ -254,7 +254,7 @@ rule plot_networks:
             report(
                 f"results/{{collection}}/networks/figures/{name}.png",
                 caption=f"../report/networks_{name}.rst",
-                category="8 Networks",
+                category="6 Networks",
                 labels={"figure": title},
             )
             for name, title in NETWORK_FIGURES.items()

@@ -88,7 +88,7 @@ rule plot_overlap:
             report(
                 f"results/{{collection}}/overlap/figures/{name}.png",
                 caption=f"../report/overlap_{name.replace('-', '_')}.rst",
-                category="6 Overlap",
+                category="4 Overlap",
                 labels={"figure": title},
             )
             for name, title in OVERLAP_FIGURES.items()

@@ -174,7 +174,7 @@ rule plot_lines:
             report(
                 f"results/{{collection}}/sivae/figures/{name}.png",
                 caption=f"../report/sivae_{name}.rst",
-                category="7 siVAE",
+                category="5 siVAE",
                 labels={"figure": title},
             )
             for name, title in SIVAE_FIGURES.items()

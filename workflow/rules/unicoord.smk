@@ -14,6 +14,7 @@ OUTPUTS
     results/{collection}/unicoord/calibration.tsv       label, confidence, accuracy, n
     results/{collection}/unicoord/active.tsv            coordinate, kl, active, best_label, strength
     results/{collection}/unicoord/generated/{scenario}.h5ad
+    results/{collection}/unicoord/networks/{scenario}/   pairs.tsv.gz and scores.tsv: correlations before, after, there
     results/{collection}/unicoord/restoration.tsv       label, low, high, model, metric, value; and its curve
     results/{collection}/unicoord/figures/
 """
@@ -29,7 +30,9 @@ UNICOORD_FIGURES = {
     "values": "Predicted values",
     "reconfiguration": "Before and after reconfiguration",
     **({"restoration": "Restored cells"} if UNICOORD["restore"] else {}),
+    **({"networks": "Networks under scenarios"} if UNICOORD["scenarios"] else {}),
 }
+UNICOORD_SCENARIOS = [item["name"] for item in UNICOORD["scenarios"]]
 UNICOORD_COUNTS = of_studies(
     "results/{collection}/preprocess/{study}/counts.h5ad", use="unicoord"
 )
@@ -71,7 +74,7 @@ rule bridge_labels:
     benchmark:
         "benchmarks/{collection}/unicoord/bridge_labels.tsv"
     conda:
-        "../../envs/graph.yaml"
+        "../../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=needs("bridge_labels", "mem_mb"),
@@ -193,6 +196,34 @@ rule reconfigure_cells:
         "../scripts/reconfigure_cells.py"
 
 
+rule compare_networks:
+    """Compare the gene network of cells with that of the same cells reconfigured, and with measured ones."""
+    input:
+        model="results/{collection}/unicoord/model",
+        counts=UNICOORD_COUNTS,
+        tables=UNICOORD_TABLES,
+    output:
+        pairs="results/{collection}/unicoord/networks/{scenario}/pairs.tsv.gz",
+        scores="results/{collection}/unicoord/networks/{scenario}/scores.tsv",
+    log:
+        "logs/{collection}/unicoord/{scenario}/compare_networks.log",
+    benchmark:
+        "benchmarks/{collection}/unicoord/{scenario}/compare_networks.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("compare_networks", "mem_mb", use="unicoord"),
+        runtime=needs("compare_networks", "runtime", use="unicoord"),
+    params:
+        scenarios=UNICOORD["scenarios"],
+        cut=UNICOORD["network_cut"],
+        seed=config["seed"],
+        code=code_digest("compare_networks"),
+    script:
+        "../scripts/compare_networks.py"
+
+
 rule restore_cells:
     """Train without a group of cells, make them from the others, and compare with the true ones."""
     input:
@@ -240,12 +271,20 @@ rule plot_unicoord:
             then="results/{collection}/unicoord/restoration_curve.tsv",
             otherwise=[],
         ),
+        pairs=expand(
+            "results/{{collection}}/unicoord/networks/{scenario}/pairs.tsv.gz",
+            scenario=UNICOORD_SCENARIOS,
+        ),
+        scores=expand(
+            "results/{{collection}}/unicoord/networks/{scenario}/scores.tsv",
+            scenario=UNICOORD_SCENARIOS,
+        ),
     output:
         png=[
             report(
                 f"results/{{collection}}/unicoord/figures/{name}.png",
                 caption=f"../report/unicoord_{name}.rst",
-                category="11 UniCoord",
+                category="9 UniCoord",
                 labels={"figure": title},
             )
             for name, title in UNICOORD_FIGURES.items()
@@ -278,8 +317,12 @@ UNICOORD_RESULTS = [
     *rules.place_cells.output,
     *rules.score_unicoord.output,
     *expand(
-        "results/{{collection}}/unicoord/generated/{scenario}.h5ad",
-        scenario=[item["name"] for item in UNICOORD["scenarios"]],
+        [
+            "results/{{collection}}/unicoord/generated/{scenario}.h5ad",
+            "results/{{collection}}/unicoord/networks/{scenario}/pairs.tsv.gz",
+            "results/{{collection}}/unicoord/networks/{scenario}/scores.tsv",
+        ],
+        scenario=UNICOORD_SCENARIOS,
     ),
     *(rules.restore_cells.output if UNICOORD["restore"] else []),
     *rules.plot_unicoord.output,

@@ -14,7 +14,11 @@ text = dict.fromkeys(["label", "truth", "predicted", "kind", "best_label"], str)
 tables = {
     name: files.read_tsv(path, dtype=text, low_memory=False)
     for name, path in given.items()
-    if name != "coordinates" and path
+    if name not in ("coordinates", "pairs", "scores") and path
 }
-for name, figure in plot.draw_unicoord(tables, anndata.read_h5ad(given.coordinates)):
+networks = {
+    Path(pairs).parent.name: (files.read_tsv(pairs), files.read_tsv(scores, dtype={"scenario": str}))
+    for pairs, scores in zip(given.pairs, given.scores, strict=True)
+}
+for name, figure in plot.draw_unicoord(tables, anndata.read_h5ad(given.coordinates), networks):
     plot.save_figure(figure, folder / name, formats=snakemake.params.formats)

@@ -167,3 +167,28 @@ def test_weights_are_readable_like_other_files_and_keep_the_order_of_keys(tmp_pa
     (tmp_path / "plain").write_text("")
     assert (tmp_path / "w.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
     assert list(training.read_weights(tmp_path / "w.safetensors")[1]) == ["step", "split"]
+
+
+def test_the_optimiser_is_pytorchs_bit_for_bit():
+    torch.manual_seed(0)
+    first = [torch.randn(7, 5, requires_grad=True), torch.randn(7, requires_grad=True), torch.zeros(2)]
+    first[2].requires_grad_()  # never gets a gradient
+    second = [p.detach().clone().requires_grad_() for p in first]
+    first_groups, second_groups = (
+        [{"params": of[:1], "weight_decay": 0.1}, {"params": of[1:], "weight_decay": 0.0}]
+        for of in (first, second)
+    )
+    own, theirs = training.AdamW(first_groups, 1e-2), torch.optim.AdamW(second_groups, lr=1e-2)
+    x, y = torch.randn(20, 5), torch.randn(20, 7)
+    for step in range(30):
+        if step == 15:  # goes on from its saved state
+            saved = training.optimiser_state(own)
+            own = training.AdamW(first_groups, 1e-2)
+            training.load_optimiser_state(own, saved)
+        for group in (*own.param_groups, *theirs.param_groups):
+            group["lr"] = 1e-2 / (step + 1)
+        for parameters, optimiser in ((first, own), (second, theirs)):
+            optimiser.zero_grad()
+            (x @ parameters[0].T + parameters[1] - y).square().mean().backward()
+            optimiser.step()
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

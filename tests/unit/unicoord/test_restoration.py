@@ -102,6 +102,19 @@ def test_linear_interpolation_is_right_where_time_is_linear_and_nearest_takes_bo
     assert np.allclose(restoration.column_means(cells[left_out]), middle, atol=0.2)
 
 
+def test_linear_interpolation_on_another_scale_stands_beside():
+    cells, time, _ = course(False, np.random.default_rng(9))
+    left_out = time == 2
+    hours = np.expm1(time)  # what is linear on the scale of log1p is not in hours
+    found = restoration.restore(
+        {}, cells[~left_out], hours[~left_out], cells[left_out], np.expm1(2.0), scales={"log1p": np.log1p}
+    )
+    table = scores(found)
+    assert table.loc["linear-log1p", "e_distance"] == pytest.approx(0, abs=0.05)
+    assert table.loc["linear", "e_distance"] > 0.1
+    assert table.loc["linear-log1p", "rmse_of_means"] < 0.5 * table.loc["linear", "rmse_of_means"]
+
+
 def test_extrapolation_follows_the_nearest_two_groups():
     cells, time, _ = course(False, np.random.default_rng(6))
     left_out = time == 4

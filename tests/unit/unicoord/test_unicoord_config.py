@@ -51,6 +51,8 @@ def test_presets_are_the_published_settings():
         ({"labels": [{"name": "dpt_pseudotime", "kind": "continuous"}]}, "pseudotime is not asked for"),
         ({"labels": [{"name": "layer", "kind": "discrete", "order": ["I"]}]}, "the label is discrete"),
         ({"labels": [{"name": "layer", "kind": "guess"}]}, "kind"),
+        ({"labels": [{"name": "age", "kind": "ordinal", "transform": "log1p"}]}, "the label is ordinal"),
+        ({"labels": [LABELS[2] | {"transform": "log"}]}, "transform"),
         ({"labels": LABELS, "scenarios": [{"name": "x", "set": {"agee": 3}}]}, "did you mean 'age'"),
         (
             {"labels": LABELS, "restore": [{"label": "layer", "leave": [1, 2]}]},

@@ -34,10 +34,13 @@ def changed(cells, **columns):
         ({"name": "x", "kind": "discrete", "min_cells": 200}, "each", "fewer than two of its"),
         ({"name": "leiden", "kind": "continuous"}, "ids", "look like cluster ids"),
         ({"name": "x", "kind": "ordinal", "order": ["a", "b"]}, "each", "is not in its order"),
+        ({"name": "x", "kind": "continuous", "transform": "log1p"}, "below", "-1 is below 0"),
+        ({"name": "x", "kind": "continuous", "transform": "sqrt"}, "below", "-1 is below 0"),
     ],
 )
 def test_labels_that_teach_nothing_are_refused(cells, label, column, message):
     values = {"each": [f"c{i % 50}" for i in range(len(cells))], "ids": np.arange(len(cells)) % 7}
+    values["below"] = np.arange(len(cells)) * 0.5 - 1
     data = cells if column is None else changed(cells, **{label["name"]: values.get(column, column)})
     with pytest.raises(UserError, match=message):
         unicoord.train(data, [label], QUICK)
@@ -77,6 +80,71 @@ def test_classes_and_scales_are_those_of_the_training_cells():
     assert found.codes.tolist() == [[2], [-1], [-1]]
     np.testing.assert_allclose(found.values[:, 0], [0, 2 / layout["v"].sd, np.nan])
     assert np.isnan(found.values[:, 1]).all()
+
+
+@pytest.mark.parametrize("transform", ["none", "log1p", "sqrt", "rank"])
+def test_a_transform_is_undone_and_keeps_the_order(transform):
+    rng = np.random.default_rng(0)
+    obs = pd.DataFrame({"v": np.append(rng.gamma(0.5, 20, 500), np.nan)})
+    layout = unicoord.learn_labels(obs, [Label("v", "continuous", transform=transform)])
+    label, v = layout["v"], obs["v"].to_numpy()
+    places = label.forward(v)
+    assert (label.low, label.high) == (np.nanmin(v), np.nanmax(v))
+    expected = {"none": v, "log1p": np.log(v + 1), "sqrt": v**0.5, "rank": obs["v"].rank(pct=True)}[transform]
+    np.testing.assert_allclose(places, expected, atol=0.02 if transform == "rank" else 1e-12)
+    np.testing.assert_allclose(label.backward(places), v)
+    scaled = unicoord.targets(obs, layout).values[:, 0]
+    assert np.nanmean(scaled) == pytest.approx(0, abs=1e-6) and np.nanstd(scaled) == pytest.approx(1)
+    # also beyond what was seen, there and back
+    far = np.array([label.high + 5, label.high + 50])
+    np.testing.assert_allclose(label.backward(label.forward(far)), far)
+    assert (np.diff(label.forward(np.append(np.sort(v[:-1]), far))) > 0).all()
+
+
+def test_ranks_of_tied_values_are_the_middle_of_their_shares():
+    layout = unicoord.learn_labels(
+        pd.DataFrame({"v": [0, 0, 1, 1, 1, 1, 24, 24]}), [Label("v", "continuous", transform="rank")]
+    )
+    np.testing.assert_allclose(layout["v"].forward(np.array([0.0, 1.0, 24.0])), [0.125, 0.5, 0.875])
+
+
+def test_only_continuous_labels_have_a_transform():
+    with pytest.raises(ValueError, match="only a continuous"):
+        Label("x", "ordinal", transform="rank")
+    with pytest.raises(ValueError, match="not one of"):
+        Label("x", "continuous", transform="log")
+
+
+def test_a_transformed_label_is_asked_for_and_told_in_its_own_unit(cells, tmp_path):
+    hours = np.expm1(3 * cells.obs["time"].to_numpy())  # 0 to 19, most of them small
+    data = changed(cells, time=hours)
+    label = {"name": "time", "kind": "continuous", "transform": "log1p"}
+    found = unicoord.train(data, [label], QUICK, seed=0)
+    model, test = found.model, data[found.split == "test"]
+    table, truth = model.predict(test), test.obs["time"].to_numpy()
+    told = table["value"].astype(float).to_numpy()
+    assert np.corrcoef(np.log1p(told), np.log1p(truth))[0, 1] > 0.85
+    np.testing.assert_allclose(told, model.embed(test)["time"], rtol=1e-4, atol=1e-5)
+    # intervals are equally wide on the scale of the transform, and so wider where values are large
+    lower, upper = table["lower"].to_numpy(), table["upper"].to_numpy()
+    assert 0.7 <= ((lower <= truth) & (truth <= upper)).mean() <= 1
+    inside = lower > 0
+    assert np.ptp((np.log1p(upper) - np.log1p(lower))[inside]) < 1e-6 and lower.min() >= 0
+    # a position on the scale is the same however it is asked for
+    now = unicoord.reconfigured_code(model.layout, np.zeros((2, 1)), {"time": 3.0})
+    shifted = unicoord.reconfigured_code(model.layout, now, {"time": ("shift", 4.0)})
+    asked = unicoord.reconfigured_code(model.layout, now, {"time": [7.0, 7.0]})
+    np.testing.assert_allclose(shifted, asked, rtol=1e-5)
+    info = model.layout["time"]
+    np.testing.assert_allclose(asked * info.sd + info.mean, np.log(8.0), rtol=1e-5)
+    with pytest.raises(UserError, match="-1 is below 0"):
+        unicoord.reconfigured_code(model.layout, now, {"time": ("shift", -4.0)})
+    with pytest.raises(UserError, match="-2 is below 0"):
+        model.own_labels(pd.DataFrame({"time": [1.0, -2.0]}))
+    model.save(tmp_path)
+    again = unicoord.UniCoord.load(tmp_path)
+    assert again.labels == model.labels
+    pd.testing.assert_frame_equal(again.predict(test), table)
 
 
 def test_parents_are_sums_of_their_children(cells):

@@ -191,7 +191,7 @@ def write_file(cells, path):
 
 
 def test_streaming_sorted_files_trains_as_well(cells, trained, test_cells, tmp_path, monkeypatch):
-    monkeypatch.setattr("panscape.unicoord._train._STREAM_VALUES", 3000)
+    monkeypatch.setattr("panscape.unicoord._feed.STREAM_VALUES", 3000)
     order = np.argsort(cells.obs["cell_type"].to_numpy(), kind="stable")
     path = write_file(cells[order], tmp_path / "sorted.h5ad")
     found = unicoord.train(

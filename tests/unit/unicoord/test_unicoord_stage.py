@@ -161,3 +161,13 @@ def test_cells_take_the_value_of_their_smallest_pancluster():
     np.testing.assert_array_equal(
         cell_values(members, np.array([5, 3, 2, 2]), values)[3:, 0], [np.nan, np.nan]
     )
+
+
+@pytest.mark.parametrize(
+    ("leave", "message"), [([5, 9], "no cell has time from 5 to 9"), ([-1, 2], "fewer than two other values")]
+)
+def test_a_range_that_nothing_can_be_restored_in_is_refused(stage, leave, message):
+    labels = [unicoord.Label.of(label) for label in LABELS]
+    settings = QUICK | {"restore": [{"label": "time", "leave": leave}]}
+    with pytest.raises(UserError, match=f"unicoord.restore.*{message}"):
+        unicoord.restore_groups(stage[3], labels, [], settings)

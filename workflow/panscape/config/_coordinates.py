@@ -60,6 +60,9 @@ def _labels(settings, labels, kinds, studies) -> Iterator[Problem]:
             yield Problem(
                 f"{where}.order", f"the label is {label['kind']}", "write kind: ordinal, or remove order"
             )
+        if label["transform"] != "none" and label["kind"] != "continuous":
+            found = f"the label is {label['kind']}"
+            yield Problem(f"{where}.transform", found, "write kind: continuous, or remove transform")
         parent = label["parent"]
         if parent and (label["kind"] != "discrete" or kinds.get(parent) != "discrete" or parent == name):
             found = f"{parent!r} is no other discrete label"

@@ -7,7 +7,7 @@ from panscape.plot import _names as statistics_names
 from panscape.plot._landscape import Source, draw_landscape, ends
 from panscape.plot._maps import plot_map
 from panscape.plot._palette import DIVERGING, OKABE_ITO, SEQUENTIAL, SEQUENTIAL_2, Look, categorical, colours
-from panscape.plot._predictions import draw_unicoord, model_name
+from panscape.plot._predictions import model_name
 from panscape.plot._spaces import plot_pairs_by_size, plot_spaces
 from panscape.plot._style import (
     DOUBLE,
@@ -23,6 +23,7 @@ from panscape.plot._style import (
     style,
 )
 from panscape.plot._trajectory import Statistic, plot_along, plot_heatmap, plot_pseudotime_age
+from panscape.plot._unicoord import draw_unicoord
 from panscape.plot._view import View, read_statistics, read_view
 
 __all__ = [

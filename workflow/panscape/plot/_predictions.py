@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +36,9 @@ MODELS = {
     "majority": "most frequent class",
     "nearest": "nearest group",
     "linear": "linear interpolation",
+    "linear-log1p": "linear interpolation (log)",
+    "linear-sqrt": "linear interpolation (root)",
+    "linear-rank": "linear interpolation (ranks)",
     "mean": "mean",
     "true cells": "other true cells",
 }
@@ -272,26 +274,3 @@ def _empty(text: str) -> Figure:
     ax.set_axis_off()
     ax.text(0, 0.5, text, fontsize=8)
     return fig
-
-
-def draw_unicoord(tables: dict[str, pd.DataFrame], coordinates) -> Iterator[tuple[str, Figure]]:
-    """Yield (name, figure) of a coordinate system's figures.
-
-    Parameters
-    ----------
-    tables
-        The stage's tables by the names of their files: training, active, confusion, calibration, metrics,
-        predictions, and restoration with restoration_curve where groups were restored.
-    coordinates
-        ``coordinates.h5ad``.
-    """
-    from panscape.plot._coordinates import plot_active, plot_coordinates, plot_losses
-
-    yield "losses", plot_losses(tables["training"])
-    yield "coordinates", plot_coordinates(coordinates, tables["active"])
-    yield "active", plot_active(tables["active"])
-    yield "classes", plot_classes(tables["confusion"], tables["calibration"], tables["metrics"])
-    yield "values", plot_values(tables["predictions"], tables["metrics"])
-    yield "reconfiguration", plot_reconfiguration(tables["metrics"])
-    if "restoration" in tables:
-        yield "restoration", plot_restoration(tables["restoration"], tables["restoration_curve"])

@@ -16,16 +16,20 @@ LIBRARIES = (
     "snakemake",
     "anndata",
     "fa2",
+    "gseapy",
     "h5py",
     "igraph",
     "leidenalg",
     "matplotlib",
+    "mudata",
+    "numba",
     "numpy",
     "pandas",
     "pynndescent",
     "scanpy",
     "scikit-learn",
     "scipy",
+    "torch",
 )
 
 STAGES = (
@@ -39,15 +43,25 @@ STAGES = (
     "overlap",
     "sivae",
     "networks",
+    "metacells",
+    "features",
+    "unicoord",
 )
 """Stages in the order in which they run; others follow, the report last."""
-ON_DEMAND = {
+MADE = {
+    "panclust": "panclust/*/clusters.tsv",
+    "coexpression": "coexpression/*/pairs.tsv",
+    "landscape": "landscape/statistics.tsv",
     "dictionary": "dictionary/entries.tsv",
     "overlap": "overlap/zscores.tsv",
     "sivae": "sivae/lines.tsv",
     "networks": "networks/centrality.tsv",
+    "metacells": "metacells/*/metrics.tsv",
+    "coem": "metacells/*/metrics.tsv",
+    "features": "features/features.tsv",
+    "unicoord": "unicoord/metrics.tsv",
 }
-"""A file by which a stage on demand is known to be part of the report."""
+"""Section of the settings -> a file by which its stage is known to be part of the report."""
 
 
 def parameters(config: Mapping[str, Any]) -> pd.DataFrame:
@@ -120,7 +134,7 @@ def _place(stage: str) -> int:
 def used(results: Results) -> dict[str, Any]:
     """Return the configuration without the sections that the report's results do not hang on."""
     simulated = any(study.get("simulated") for study in results.studies_config)
-    shown = {"simulation": simulated, **{stage: results.has(file) for stage, file in ON_DEMAND.items()}}
+    shown = {"simulation": simulated, **{stage: results.has(file) for stage, file in MADE.items()}}
     return {key: value for key, value in results.config.items() if shown.get(key, True)}
 
 

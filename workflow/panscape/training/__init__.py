@@ -14,6 +14,7 @@ from panscape.training._distributions import (
 )
 from panscape.training._layers import mlp
 from panscape.training._loop import Plan, Task, fit
+from panscape.training._optimiser import AdamW
 from panscape.training._state import (
     digest,
     generator,
@@ -25,6 +26,7 @@ from panscape.training._state import (
 from panscape.training._weights import read_weights, write_weights
 
 __all__ = [
+    "AdamW",
     "Best",
     "Checkpoint",
     "Plan",

@@ -10,6 +10,7 @@ import torch
 from scipy import sparse
 
 from panscape import seeds
+from panscape.training._optimiser import AdamW
 
 
 def generator(seed: int, *names: str | int) -> torch.Generator:
@@ -28,7 +29,7 @@ def without_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str
     return {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
-def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def optimiser_state(optimiser: torch.optim.Optimizer | AdamW) -> dict[str, torch.Tensor]:
     """Return an optimiser's state as named tensors (`<parameter number>.<name>`).
 
     Learning rates and the like are settings, not state: schedules compute them from the step's number.
@@ -41,7 +42,9 @@ def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]
     }
 
 
-def load_optimiser_state(optimiser: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
+def load_optimiser_state(
+    optimiser: torch.optim.Optimizer | AdamW, tensors: Mapping[str, torch.Tensor]
+) -> None:
     """Give an optimiser over the same parameters the state that :func:`optimiser_state` returned."""
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():

@@ -4,6 +4,7 @@ from panscape.unicoord._cells import Cells
 from panscape.unicoord._labels import LabelInfo, Layout, learn_labels
 from panscape.unicoord._leave_out import restore_group, restore_groups
 from panscape.unicoord._model import UniCoord
+from panscape.unicoord._network import network_change
 from panscape.unicoord._reconfigure import reconfigured_code
 from panscape.unicoord._score import score_model
 from panscape.unicoord._settings import Hierarchy, Label, UniCoordSettings, Weights
@@ -32,6 +33,7 @@ __all__ = [
     "active_coordinates",
     "configured_labels",
     "learn_labels",
+    "network_change",
     "open_cells",
     "pick_cells",
     "reconfigured_code",

@@ -14,7 +14,7 @@ from panscape.counts import Counts
 from panscape.errors import fail
 
 _LOOKED_AT = 200_000  # values that are looked at to tell counts from normalised expression
-BLOCK_VALUES = 4_000_000  # stored values of a block read from a file: 50 MB
+BLOCK_VALUES = 500_000  # stored values of a block read from a file: 4 MB, and some times that for sums
 
 
 class Cells:
@@ -60,14 +60,10 @@ class Cells:
         self, genes: Sequence[str] | None = None, max_values: int = BLOCK_VALUES
     ) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         """Yield (cells, CSR float32 block) in order; of the given genes, all shared ones if None."""
-        genes = self.genes if genes is None else pd.Index(genes)
+        genes = self.genes if genes is None else genes
         for start, part in zip(self.starts, self._parts, strict=False):
-            picker = part.picker(genes)
             for rows, block in part.blocks(max_values):
-                yield (
-                    slice(start + rows.start, start + rows.stop),
-                    block if picker is None else block @ picker,
-                )
+                yield slice(start + rows.start, start + rows.stop), part.pick(block, genes)
 
     def pieces(self, max_values: int = BLOCK_VALUES) -> list[tuple[int, slice]]:
         """Return (part, rows of the part) of contiguous pieces that can be read on their own."""
@@ -79,8 +75,7 @@ class Cells:
     def piece(self, number: int, rows: slice, genes: Sequence[str]) -> tuple[np.ndarray, sparse.csr_matrix]:
         """Read one piece: cell numbers and CSR counts of the given genes."""
         part, start = self._parts[number], self.starts[number]
-        block, picker = part.read(rows), part.picker(pd.Index(genes))
-        return np.arange(start + rows.start, start + rows.stop), block if picker is None else block @ picker
+        return np.arange(start + rows.start, start + rows.stop), part.pick(part.read(rows), genes)
 
     def take(self, rows: np.ndarray, genes: Sequence[str]) -> sparse.csr_matrix:
         """Return some cells (ascending numbers) in the given genes, read block by block."""
@@ -99,7 +94,7 @@ class _Part:
 
     def __init__(self, source, counts: bool):
         self._matrix = None
-        self._picked: tuple[tuple[str, ...], sparse.csr_matrix | None] | None = None
+        self._picked: tuple[Sequence[str] | None, np.ndarray | None] = (None, None)
         if getattr(source, "isbacked", False):
             source = source.filename
         if isinstance(source, (str, Path)):
@@ -152,20 +147,22 @@ class _Part:
         offsets = self._indptr[rows.start : rows.stop + 1] - low
         return sparse.csr_matrix((data.astype(np.float32, copy=False), indices, offsets), shape=shape)
 
-    def picker(self, genes: pd.Index) -> sparse.csr_matrix | None:
-        """Return the matrix that picks genes from a block by a product; None where it has just these."""
-        key = tuple(genes)
-        if self._picked is None or self._picked[0] != key:
-            picker = None if self.genes.equals(genes) else _picker(self.genes, genes)
-            self._picked = (key, picker)
-        return self._picked[1]
-
-
-def _picker(have: pd.Index, want: pd.Index) -> sparse.csr_matrix:
-    columns = have.get_indexer(want)
-    there = np.flatnonzero(columns >= 0)
-    ones = np.ones(len(there), dtype=np.float32)
-    return sparse.csr_matrix((ones, (columns[there], there)), shape=(len(have), len(want)))
+    def pick(self, block: sparse.csr_matrix, genes: Sequence[str]) -> sparse.csr_matrix:
+        """Return a block's values in the given genes; those that the part lacks are 0."""
+        wanted, columns = self._picked
+        if wanted is not genes:
+            same = self.genes.equals(pd.Index(genes))
+            columns = None if same else pd.Index(genes).get_indexer(self.genes)
+            self._picked = (genes, columns)  # at once: a feed's thread reads too
+        if columns is None:
+            return block
+        columns = columns[block.indices]
+        kept = columns >= 0
+        offsets = np.concatenate([[0], np.cumsum(kept)])[block.indptr]
+        return sparse.csr_matrix(
+            (block.data[kept], columns[kept].astype(np.int32), offsets.astype(np.int32)),
+            shape=(block.shape[0], len(genes)),
+        )
 
 
 def check_values(values: np.ndarray, counts: bool, where: str) -> None:

@@ -6,56 +6,30 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
-from scipy import sparse
 
 from panscape import seeds, training
 from panscape.unicoord._cells import Cells
+from panscape.unicoord._store import Packed, Scale
 
-_DENSE_BYTES = 300_000_000  # up to here the training cells are kept dense, which saves time
-
-
-class Scale:
-    """The depth normalisation of a model.
-
-    Parameters
-    ----------
-    how
-        ``"depth-log1p"``, ``"log1p"`` or ``"none"``.
-    target
-        Total that cells are scaled to.
-    """
-
-    def __init__(self, how: str, target: float):
-        self.how, self.target = how, float(target)
-
-    def __call__(self, block: sparse.csr_matrix, totals: np.ndarray) -> sparse.csr_matrix:
-        """Return normalised expression of a block of counts whose cells have these totals."""
-        if self.how == "none":
-            return block
-        block = sparse.csr_matrix(block, dtype=np.float32, copy=True)
-        if self.how == "depth-log1p":
-            factor = np.divide(self.target, totals, out=np.zeros(len(totals)), where=totals > 0)
-            block.data *= np.repeat(factor, np.diff(block.indptr)).astype(np.float32)
-        np.log1p(block.data, out=block.data)
-        return block
+STREAM_VALUES = 400_000  # stored values of a piece that is read at a time
+_MIXED = 16  # pieces that are mixed
 
 
 class MemoryFeed:
-    """Random mini-batches of a matrix in memory.
+    """Random mini-batches of cells in memory.
 
     Parameters
     ----------
-    matrix
-        CSR, training cells x genes, normalised.
+    cells
+        The training cells.
     rows
         The cells' numbers in the whole data.
     size, seed
         Cells in a batch, and what their order derives from.
     """
 
-    def __init__(self, matrix: sparse.csr_matrix, rows: np.ndarray, size: int, seed: int):
-        small = 4 * matrix.shape[0] * matrix.shape[1] <= _DENSE_BYTES
-        self._matrix = matrix.toarray() if small else matrix
+    def __init__(self, cells: Packed, rows: np.ndarray, size: int, seed: int):
+        self._store = cells
         self.rows, self._size, self._seed = rows, size, seed
         self.steps = -(-len(rows) // size)
         self._epoch, self._batches = -1, []
@@ -67,7 +41,7 @@ class MemoryFeed:
             self._epoch = epoch
             self._batches = training.batches(len(self.rows), self._size, self._seed, epoch, "unicoord")
         chosen = self._batches[place]
-        return self.rows[chosen], training.dense_rows(self._matrix, chosen)
+        return self.rows[chosen], self._store.dense(chosen)
 
     def positions(self, number: int) -> np.ndarray:
         """Return where the cells of step `number` are among the training cells."""
@@ -76,7 +50,7 @@ class MemoryFeed:
 
     def expression(self, positions: np.ndarray) -> np.ndarray:
         """Return the dense expression of some training cells."""
-        return training.dense_rows(self._matrix, positions)
+        return self._store.dense(positions)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -97,9 +71,9 @@ class StreamFeed:
     size, seed
         Cells in a batch, and what their order derives from.
     max_values
-        Stored values of a piece.
+        Stored values of a piece; None: STREAM_VALUES.
     mixed
-        Pieces in memory at a time (and as many again that are being read).
+        Pieces in memory at a time (and as many again that are being read), packed.
     """
 
     def __init__(
@@ -110,12 +84,12 @@ class StreamFeed:
         scale: Scale,
         size: int,
         seed: int,
-        max_values: int,
-        mixed: int = 16,
+        max_values: int | None = None,
+        mixed: int = _MIXED,
     ):
         self._cells, self._train, self._genes, self._scale = cells, train, list(genes), scale
         self._size, self._seed, self._mixed = size, seed, mixed
-        pieces = [(number, rows) for number, rows in cells.pieces(max_values)]
+        pieces = [(number, rows) for number, rows in cells.pieces(max_values or STREAM_VALUES)]
         counts = [int(train[self._where(*piece)].sum()) for piece in pieces]
         self._pieces = [piece for piece, count in zip(pieces, counts, strict=True) if count]
         self._counts = np.array([count for count in counts if count])
@@ -123,7 +97,7 @@ class StreamFeed:
         self.steps = int(-(-self._counts.sum() // size))
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._group: tuple[int, int] | None = None
-        self._current = (np.empty(0, np.int64), sparse.csr_matrix((0, len(self._genes)), dtype=np.float32))
+        self._current: tuple[np.ndarray, Packed] | None = None
         self._ahead: tuple[tuple[int, int], Future] | None = None
         self._order: dict[int, np.ndarray] = {}
 
@@ -140,17 +114,20 @@ class StreamFeed:
         names, parts = [], []
         while low < high:
             group = int(np.searchsorted(bounds, low, side="right")) - 1
-            cells, matrix = self._load(epoch, group)
+            cells, store = self._load(epoch, group)
             stop = min(high, int(bounds[group + 1]))
-            here = slice(low - int(bounds[group]), stop - int(bounds[group]))
+            here = np.arange(low, stop) - int(bounds[group])
             names.append(cells[here])
-            parts.append(matrix[here].toarray())
+            parts.append(store.dense(here))
             low = stop
+        if len(parts) == 1:
+            return names[0], parts[0]
         return np.concatenate(names), np.concatenate(parts)
 
     def _pieces_of(self, epoch: int) -> np.ndarray:
-        if epoch not in self._order:
-            self._order = {epoch: seeds.stream(self._seed, "pieces", epoch).permutation(len(self._pieces))}
+        if epoch not in self._order:  # the thread that reads ahead asks for the next epoch's
+            self._order[epoch] = seeds.stream(self._seed, "pieces", epoch).permutation(len(self._pieces))
+            self._order.pop(epoch - 2, None)
         return self._order[epoch]
 
     def _bounds(self, epoch: int) -> np.ndarray:
@@ -159,27 +136,31 @@ class StreamFeed:
         ends = np.add.reduceat(counts, np.arange(0, len(counts), self._mixed))
         return np.concatenate([[0], np.cumsum(ends)])
 
-    def _load(self, epoch: int, group: int) -> tuple[np.ndarray, sparse.csr_matrix]:
+    def _load(self, epoch: int, group: int) -> tuple[np.ndarray, Packed]:
         key = (epoch, group)
         if self._group != key:
-            ahead = self._ahead if self._ahead and self._ahead[0] == key else None
-            self._current = ahead[1].result() if ahead else self._read(epoch, group)
-            self._group, self._ahead = key, None
-            if (group + 1) * self._mixed < len(self._pieces):
-                self._ahead = ((epoch, group + 1), self._pool.submit(self._read, epoch, group + 1))
+            ahead, self._ahead, self._current = self._ahead, None, None  # free before more is read
+            self._current = ahead[1].result() if ahead and ahead[0] == key else self._read(*key)
+            self._group = key
+            last = (group + 1) * self._mixed >= len(self._pieces)
+            after = (epoch + 1, 0) if last else (epoch, group + 1)
+            self._ahead = (after, self._pool.submit(self._read, *after))
         return self._current
 
-    def _read(self, epoch: int, group: int) -> tuple[np.ndarray, sparse.csr_matrix]:
+    def _read(self, epoch: int, group: int) -> tuple[np.ndarray, Packed]:
         order = self._pieces_of(epoch)[group * self._mixed : (group + 1) * self._mixed]
-        names, parts = [], []
+        names: list[np.ndarray] = []
+        store = Packed(self._stored(order, names), len(self._genes), self._scale)
+        mix = seeds.stream(self._seed, "mix", epoch, group).permutation(len(store))
+        return np.concatenate(names)[mix], store.take(mix)
+
+    def _stored(self, order: np.ndarray, names: list[np.ndarray]):
+        """Yield the training cells of pieces with their totals, and note their numbers."""
         for piece in order:
             rows, block = self._cells.piece(*self._pieces[piece], self._genes)
-            kept = np.flatnonzero(self._train[rows])
+            kept = self._train[rows]
             names.append(rows[kept])
-            parts.append(self._scale(block[kept], self._cells.totals[rows[kept]]))
-        rows, matrix = np.concatenate(names), sparse.vstack(parts, format="csr")
-        mix = seeds.stream(self._seed, "mix", epoch, group).permutation(len(rows))
-        return rows[mix], matrix[mix]
+            yield block if kept.all() else block[np.flatnonzero(kept)], self._cells.totals[rows[kept]]
 
     def close(self) -> None:
         """End the reading thread."""

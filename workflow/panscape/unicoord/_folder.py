@@ -13,10 +13,10 @@ import torch
 from panscape import files, training
 from panscape.errors import fail
 from panscape.unicoord._confidence import Confidence, Strangeness
-from panscape.unicoord._feed import Scale
 from panscape.unicoord._labels import LabelInfo, Layout
 from panscape.unicoord._module import Network
 from panscape.unicoord._settings import UniCoordSettings
+from panscape.unicoord._store import Scale
 
 if TYPE_CHECKING:
     from panscape.unicoord._model import UniCoord

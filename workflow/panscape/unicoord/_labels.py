@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
 from panscape.unicoord._settings import Hierarchy, Label
+from panscape.unicoord._transform import FROM_ZERO, backward, forward, ranks
 
 _NAMED_LIKE_IDS = re.compile(r"clust|leiden|louvain|(^|_)(id|ids|group)$", re.IGNORECASE)
 
@@ -30,9 +31,13 @@ class LabelInfo:
     positions
         Number that stands for each ordinal class.
     mean, sd
-        Scale of the training values: the coordinate is (value - mean) / sd.
+        Of the training values after `transform`: the coordinate is (transformed value - mean) / sd.
     low, high
-        Range of the training values.
+        Range of the training values, in the label's unit.
+    transform
+        See :class:`Label`.
+    knots, shares
+        Values and their ranks among the training values, 0 to 1, of the transform ``"rank"``.
     """
 
     name: str
@@ -43,6 +48,26 @@ class LabelInfo:
     sd: float = 1.0
     low: float = 0.0
     high: float = 0.0
+    transform: str = "none"
+    knots: tuple[float, ...] = ()
+    shares: tuple[float, ...] = ()
+
+    def forward(self, values: np.ndarray) -> np.ndarray:
+        """Return values in the label's unit on the transformed scale, NaN where missing.
+
+        Raises
+        ------
+        UserError
+            For negative values where the transform has none.
+        """
+        if self.transform in FROM_ZERO and (values < 0).any():
+            found = f"{np.nanmin(values):g} is below 0, which {self.transform} is not defined for"
+            raise fail(f"label {self.name}", found, "give values of at least 0")
+        return forward(self.transform, values, self.knots, self.shares)
+
+    def backward(self, places: np.ndarray) -> np.ndarray:
+        """Return places on the transformed scale in the label's unit."""
+        return backward(self.transform, places, self.knots, self.shares)
 
     @property
     def discrete(self) -> bool:
@@ -168,6 +193,9 @@ def _problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
     elif label.kind == "continuous" and _looks_like_ids(column, numbers):
         found = f"its {numbers.nunique()} whole numbers look like cluster ids, and the label is continuous"
         yield Problem(where, found, "write kind: discrete (or ordinal, if they are ordered)")
+    elif label.transform in FROM_ZERO and numbers.min() < 0:
+        found = f"{numbers.min():g} is below 0, which {label.transform} is not defined for"
+        yield Problem(where, found, "write transform: none, or rank")
 
 
 def _class_problems(text: pd.Series, label: Label, where: str) -> Iterator[Problem]:
@@ -212,9 +240,15 @@ def _learn(column: pd.Series, label: Label, standardise: bool) -> LabelInfo:
     if label.kind == "ordinal":
         classes, positions = _ordinal(column, label)
     found = numbers(column, classes, positions)
-    mean, sd = (float(np.nanmean(found)), float(np.nanstd(found))) if standardise else (0.0, 1.0)
     low, high = float(np.nanmin(found)), float(np.nanmax(found))
-    return LabelInfo(label.name, label.kind, classes, positions, mean, sd, low, high)
+    bent = ranks(found) if label.transform == "rank" else ((), ())
+    learned = LabelInfo(
+        label.name, label.kind, classes, positions, 0.0, 1.0, low, high, label.transform, *bent
+    )
+    if not standardise:
+        return learned
+    found = learned.forward(found)
+    return replace(learned, mean=float(np.nanmean(found)), sd=float(np.nanstd(found)))
 
 
 def _ordinal(column: pd.Series, label: Label) -> tuple[tuple[str, ...], tuple[float, ...]]:

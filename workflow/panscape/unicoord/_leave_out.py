@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from panscape.errors import fail
 from panscape.log import logger
 from panscape.unicoord._cells import Cells
 from panscape.unicoord._labels import numbers
@@ -49,6 +50,7 @@ def restore_group(
     order = tuple(float(at) for at in range(len(label.order)))
     value = numbers(cells.obs[name], label.order, order)
     left = (value >= low) & (value <= high)
+    _check_range(value, left, name, low, high)
     split = split_cells(cells, labels, settings, seed)
     hidden = np.where(left, "test", split)
     trained = train(cells, labels, settings, hierarchy=hierarchy, seed=seed, split=hidden, device=device)
@@ -80,7 +82,20 @@ def restore_group(
         f"{MODEL}-near-residual": make(True, True),
     }
     expression, true = model.normalised(sources), model.normalised(truth)
-    return restore(generators, expression, groups, true, target, seed=seed)
+    info = model.layout[name]
+    scales = {} if info.transform == "none" else {info.transform: info.forward}
+    return restore(generators, expression, groups, true, target, scales=scales, seed=seed)
+
+
+def _check_range(value: np.ndarray, left: np.ndarray, name: str, low: float, high: float) -> None:
+    """Raise a UserError for a range without cells, or one that leaves nothing to restore it from."""
+    where, known = "unicoord.restore", value[np.isfinite(value)]
+    if not left.any():
+        found = f"no cell has {name} from {low:g} to {high:g} but {known.min():g} to {known.max():g}"
+        raise fail(where, found, "write a range that holds cells")
+    if len(np.unique(known[(known < low) | (known > high)])) < 2:
+        found = f"{name} from {low:g} to {high:g} leaves fewer than two other values to restore it from"
+        raise fail(where, found, "leave out a smaller range")
 
 
 def _grouped(values: np.ndarray, target: float, count: int) -> np.ndarray:

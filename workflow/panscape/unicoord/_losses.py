@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from panscape import training
 from panscape.unicoord._labels import Layout
 from panscape.unicoord._settings import UniCoordSettings
 
+_PULL = 0.01  # of coordinates away from what an adversary reads: a stronger one outruns it
 _HUBER = 0.3  # standard deviations beyond which an error of a value counts linearly
 
 
@@ -90,13 +91,19 @@ def clustering(features: Tensor, shares: Sequence[Tensor], ratio: float = 0.1) -
     return total
 
 
+def standardised(latent: Tensor) -> Tensor:
+    """Return coordinates (B, d) with mean 0 and variance 1: small ones can tell labels as well."""
+    centred = latent - latent.mean(0)
+    return centred / (centred.square().mean(0).sqrt() + 1e-6)
+
+
 def hsic(latent: Tensor, labels: Tensor, given: Tensor) -> Tensor:
-    """Return the dependence of the latent coordinates on labels, 0 to 1.
+    """Return the dependence of the latent coordinates, standardised, on labels, 0 to 1.
 
     Normalised Hilbert-Schmidt independence criterion with Gaussian kernels of the coordinates (width by their
     dimension) and linear ones of the labels' codes; columns that are not given count as their mean.
     """
-    n = latent.shape[0]
+    n, latent = latent.shape[0], standardised(latent)
     apart = torch.cdist(latent, latent).square()
     kernel = (-apart / (2 * max(latent.shape[1], 1))).exp()
     count = given.sum(0).clamp(min=1)
@@ -108,18 +115,31 @@ def hsic(latent: Tensor, labels: Tensor, given: Tensor) -> Tensor:
     return (a * b).sum() / (a.norm() * b.norm() + 1e-6)
 
 
-class Reverse(torch.autograd.Function):
-    """Identity whose gradient changes sign: what is behind it learns to disagree with what follows."""
+def adversary(reader: nn.Module, latent: Tensor, labels: Tensor, given: Tensor, layout: Layout) -> Tensor:
+    """Return what teaches a network to read labels off coordinates, and the coordinates to tell it nothing.
 
-    @staticmethod
-    def forward(context, x: Tensor) -> Tensor:
-        """Return the input."""
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(context, gradient: Tensor) -> Tensor:
-        """Return the gradient with its sign changed."""
-        return -gradient
+    The reader learns by cross-entropy and squared error. The coordinates are pulled, gently, to where it
+    gives every cell the frequencies of the classes and the mean of the numbers. That has a minimum; to be as
+    wrong as possible, the usual aim, has none, and makes coordinates grow and tell more than before.
+    """
+    latent = standardised(latent)
+    frozen = {name: weight.detach() for name, weight in reader.named_parameters()}
+    read, shown = reader(latent.detach()), torch.func.functional_call(reader, frozen, latent)
+    total = latent.sum() * 0
+    for label in layout.labels:
+        part = layout.part(label.name)
+        there = given[:, part.start]
+        if not there.any():
+            continue
+        own, learns, tells = (table[there][:, part] for table in (labels, read, shown))
+        usual = own.mean(0)
+        if label.discrete:
+            total = total + functional.cross_entropy(learns, own.argmax(-1))
+            surprise = torch.xlogy(usual, usual) - usual * functional.log_softmax(tells, -1)
+            total = total + _PULL * surprise.sum(-1).mean()
+        else:
+            total = total + (learns - own).square().mean() + _PULL * (tells - usual).square().mean()
+    return total
 
 
 def by_label(outputs: Tensor, layout: Layout, codes: Tensor, values: Tensor, weights: dict[str, Tensor],

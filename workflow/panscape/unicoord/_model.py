@@ -14,12 +14,12 @@ from scipy import sparse
 
 from panscape.unicoord._cells import Cells
 from panscape.unicoord._confidence import Confidence, tempered
-from panscape.unicoord._feed import Scale
 from panscape.unicoord._folder import describe, read_model, write_model
 from panscape.unicoord._generate import annotate, generate
 from panscape.unicoord._genes import check_overlap
 from panscape.unicoord._labels import LabelInfo
 from panscape.unicoord._module import Network
+from panscape.unicoord._store import Scale
 from panscape.unicoord._targets import codes, targets
 
 _ROWS = 2048  # cells that are dense at a time
@@ -174,7 +174,9 @@ class UniCoord:
         columns = []
         for label in self.labels:
             part = found.votes[:, self.layout.part(label.name)]
-            columns.append(self._share(label, part) if label.discrete else part * label.sd + label.mean)
+            columns.append(
+                self._share(label, part) if label.discrete else label.backward(part * label.sd + label.mean)
+            )
         table = np.concatenate([*columns, found.mean, found.free], axis=1)
         return pd.DataFrame(table, index=cells.obs.index, columns=self.coordinates)
 
@@ -210,9 +212,10 @@ class UniCoord:
             value = np.array(label.classes, dtype=object)[share.argmax(axis=1)]
             lower = upper = nothing
         else:
-            number = part[:, 0].astype(np.float64) * label.sd + label.mean
+            place = part[:, 0].astype(np.float64) * label.sd + label.mean
             half = self.confidence.width.get(label.name, np.nan)
-            value, lower, upper = number.astype(object), number - half, number + half
+            number, lower, upper = (label.backward(at) for at in (place, place - half, place + half))
+            value = number.astype(object)
         if label.kind == "ordinal":
             nearest = np.abs(number[:, None] - np.array(label.positions)).argmin(axis=1)
             value = np.array(label.classes, dtype=object)[nearest]

@@ -13,7 +13,7 @@ from panscape import training
 from panscape.unicoord._labels import Layout
 from panscape.unicoord._settings import UniCoordSettings
 
-_CLIP = 10.0  # standard scores beyond are outliers
+CLIP = 10.0  # standard scores beyond are outliers
 
 
 class Committee(nn.Module):
@@ -165,7 +165,7 @@ class Network(nn.Module):
         """Return what the encoder looks at: principal components (B, F), or the genes as they are."""
         if not self.projecting:
             return x
-        return ((x - self.centre) / self.scale).clamp(-_CLIP, _CLIP) @ self.axes
+        return (x - self.centre).div_(self.scale).clamp_(-CLIP, CLIP) @ self.axes
 
     def outputs(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return label outputs (M, B, labels) and hidden activations; parents are sums of their children."""

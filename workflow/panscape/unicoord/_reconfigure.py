@@ -90,9 +90,8 @@ def _values(label: LabelInfo, change: Any, now: np.ndarray) -> np.ndarray:
             raise fail(f"reconfigure: {label.name}", f"{value!r} is no number", "give a number") from None
 
     if form == "shift":
-        wanted = (
-            now * label.sd + label.mean + np.array([number(x) for x in _each(given, len(now), label.name)])
-        )
+        far = np.array([number(x) for x in _each(given, len(now), label.name)])
+        wanted = label.backward(now * label.sd + label.mean) + far
     elif form == "between":
         a, b, t = given
         share = np.array([float(x) for x in _each(t, len(now), label.name)])
@@ -107,7 +106,7 @@ def _values(label: LabelInfo, change: Any, now: np.ndarray) -> np.ndarray:
             "the model was trained on: what it makes there is a guess",
             label.name, int(outside.sum()), float(wanted[outside][0]), label.low, label.high,
         )  # fmt: skip
-    return ((wanted - label.mean) / label.sd).astype(np.float32)
+    return ((label.forward(wanted) - label.mean) / label.sd).astype(np.float32)
 
 
 def _classes(label: LabelInfo, change: Any, n: int) -> np.ndarray:

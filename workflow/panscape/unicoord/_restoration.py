@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -53,6 +54,7 @@ def restore(
     truth: Matrix,
     target: float,
     *,
+    scales: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType({}),
     n_components: int = 50,
     most: int = 2000,
     seed: int = 0,
@@ -71,6 +73,8 @@ def restore(
         (m, G) the left-out group's cells.
     target
         Its position.
+    scales
+        Name -> increasing function of positions, for further linear guesses ``linear-<name>``.
     n_components
         Principal components (of source and true cells) for distances and covariances.
     most
@@ -79,17 +83,16 @@ def restore(
     Returns
     -------
     Scores of the models, of ``nearest`` (cells of the nearest group, of both if equally near), ``linear``
-    (cells
-    of the two groups around, or the nearest two, shifted so that their mean is the linear interpolation or
-    extrapolation), ``mean`` (cells of all other groups) and ``true cells`` (half of them against the others:
-    the best that can be had).
+    (cells of the two groups around, or the nearest two, shifted so that their mean is the linear
+    interpolation or extrapolation), ``linear-<scale>`` (linear on another scale), ``mean`` (cells of all
+    other groups) and ``true cells`` (half of them against the others: the best that can be had).
 
     Raises
     ------
     ValueError
         If the target is among the groups, or there are fewer than two other groups or four true cells.
     """
-    groups = np.asarray(groups, dtype=np.float64)
+    groups, scales = np.asarray(groups, dtype=np.float64), {"": np.asarray} | dict(scales)
     if (groups == target).any() or len(np.unique(groups)) < 2 or truth.shape[0] < 4:
         raise ValueError(
             "restoring needs two other groups, four true cells, and none of them among the sources"
@@ -102,7 +105,7 @@ def restore(
     space = components(_stack(sources[picked], truth), n_components, seed=seed)
     halves = np.array_split(seeds.stream(seed, "restore", "halves").permutation(truth.shape[0]), 2)
     scores, curve = [], []
-    for model, cells in _candidates(generators, sources, groups, means, target, picked, most, seed):
+    for model, cells in _candidates(generators, sources, groups, means, target, scales, picked, most, seed):
         scores += _scores(model, cells, truth, means, target, base, space)
         curve.append(_curve(model, cells, means))
     half, other = truth[halves[0]], truth[halves[1]]
@@ -114,7 +117,7 @@ def restore(
 
 
 def _candidates(
-    generators, sources, groups, means, target, picked, most, seed
+    generators, sources, groups, means, target, scales, picked, most, seed
 ) -> Iterator[tuple[str, Matrix]]:
     """Yield (model, cells) of the models and the guesses."""
     for model, generate in generators.items():
@@ -123,12 +126,14 @@ def _candidates(
     near = np.flatnonzero(np.isclose(away, away.min()))
     yield "nearest", sources[near[_sample(len(near), most, seed, "nearest")]]
     low, high = flanking(np.unique(groups), target)
-    share = (target - low) / (high - low)
-    goal = (1 - share) * means[low] + share * means[high]
     rows = np.flatnonzero(np.isin(groups, (low, high)))
     rows = rows[_sample(len(rows), most, seed, "linear")]
-    shift = np.where((groups[rows] == low)[:, None], goal - means[low], goal - means[high])
-    yield "linear", _dense(sources[rows]) + shift
+    for name, scale in scales.items():
+        below, at, above = scale(np.array([low, target, high]))
+        share = (at - below) / (above - below)
+        goal = (1 - share) * means[low] + share * means[high]
+        shift = np.where((groups[rows] == low)[:, None], goal - means[low], goal - means[high])
+        yield f"linear-{name}" if name else "linear", _dense(sources[rows]) + shift
     yield "mean", sources[picked]
 
 

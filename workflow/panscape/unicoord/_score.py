@@ -213,4 +213,5 @@ def _moves(model: UniCoord, scored, old: sparse.csr_matrix, learned, seed: int) 
 def _numbers(cells, label) -> np.ndarray:
     """Return a label's values in the model's unit, NaN where missing."""
     layout = Layout((label,))
-    return targets(cells.obs, layout).values[:, 0].astype(np.float64) * label.sd + label.mean
+    places = targets(cells.obs, layout).values[:, 0].astype(np.float64) * label.sd + label.mean
+    return label.backward(places)

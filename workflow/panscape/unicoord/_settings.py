@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from panscape.settings import FromMapping
+from panscape.unicoord._transform import TRANSFORMS
 
 KINDS = ("discrete", "continuous", "ordinal")
 ENCODERS = ("projection", "genes")
@@ -28,12 +29,17 @@ class Label:
         Ordinal classes from first to last; empty for numbers in their own order.
     min_cells
         Classes with fewer training cells are left out: their cells count as unlabelled.
+    transform
+        Scale on which a continuous label is learned: ``"none"`` (as it is), ``"log1p"`` or ``"sqrt"`` (values
+        of at least 0) or ``"rank"`` (share of training cells below). Predictions and requests stay in the
+        label's unit.
     """
 
     name: str
     kind: str
     order: tuple[str, ...] = ()
     min_cells: int = 2
+    transform: str = "none"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", tuple(str(value) for value in self.order))
@@ -41,6 +47,10 @@ class Label:
             raise ValueError(f"label {self.name}: kind {self.kind!r} is not one of {KINDS}")
         if self.order and self.kind != "ordinal":
             raise ValueError(f"label {self.name}: only an ordinal label has an order")
+        if self.transform not in TRANSFORMS:
+            raise ValueError(f"label {self.name}: transform {self.transform!r} is not one of {TRANSFORMS}")
+        if self.transform != "none" and self.kind != "continuous":
+            raise ValueError(f"label {self.name}: only a continuous label has a transform")
 
     @classmethod
     def of(cls, label: Label | Mapping[str, Any]) -> Label:

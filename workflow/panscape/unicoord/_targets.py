@@ -38,7 +38,7 @@ def targets(obs: pd.DataFrame, layout: Layout) -> Targets:
     for at, label in enumerate(layout.values):
         if label.name in obs:
             found = numbers(obs[label.name], label.classes, label.positions)
-            values[:, at] = (found - label.mean) / label.sd
+            values[:, at] = (label.forward(found) - label.mean) / label.sd
     for at, label in enumerate(layout.discrete):
         if label.name in obs:
             index = pd.Index(label.classes)

@@ -14,11 +14,11 @@ from panscape import training
 from panscape.unicoord import _losses as losses
 from panscape.unicoord._labels import Layout
 from panscape.unicoord._module import Forward, Network
+from panscape.unicoord._store import Packed
 from panscape.unicoord._targets import Targets, codes
 
 _WARM_UP = 0.1  # share of the steps in which the learning rate rises
 _NEIGHBOURS = 3  # of each cell, drawn in a step for the diffusion term
-_CHUNK = 1024  # cells passed through at a time outside training
 
 
 def class_weights(targets: Targets, layout: Layout, power: float) -> dict[str, Tensor]:
@@ -43,8 +43,10 @@ class UniCoordTask:
         Batches of training cells, see :mod:`panscape.unicoord._feed`.
     targets
         Labels of all cells.
+    train
+        Numbers of the training cells.
     held
-        Expression (n, G) of validation cells, and their numbers.
+        Validation cells, and their numbers.
     steps
         Of the plan; the learning rate and the capacity follow the share of it that is done.
     graph
@@ -52,26 +54,31 @@ class UniCoordTask:
     """
 
     def __init__(
-        self, network: Network, feed, targets: Targets, train: np.ndarray, held, steps: int, graph=None
+        self,
+        network: Network,
+        feed,
+        targets: Targets,
+        train: np.ndarray,
+        held: tuple[Packed, np.ndarray],
+        steps: int,
+        graph: np.ndarray | None = None,
     ):
         self.network, self.feed, self.steps, self.graph = network, feed, steps, graph
         self.settings, self.layout = network.settings, network.layout
         self.device = network.centre.device
-        code, given = codes(targets, self.layout)
-        self._labels = [torch.from_numpy(part) for part in (code, given, targets.codes, targets.values)]
+        self._targets, self._held = targets, held
         self.weights = {
             name: weight.to(self.device)
             for name, weight in class_weights(targets.rows(train), self.layout, self.settings.balance).items()
         }
-        self._held = held
         decay = [p for p in network.parameters() if p.ndim > 1]
         rest = [p for p in network.parameters() if p.ndim <= 1]
-        self.optimiser = torch.optim.AdamW(
+        self.optimiser = training.AdamW(
             [
                 {"params": decay, "weight_decay": self.settings.weight_decay},
                 {"params": rest, "weight_decay": 0.0},
             ],
-            lr=self.settings.learning_rate,
+            self.settings.learning_rate,
         )
         # with the projecting encoder labels and the rest share no weight, so each keeps its own best ones
         self.best = {
@@ -91,9 +98,9 @@ class UniCoordTask:
         )
 
     def _batch(self, rows: np.ndarray, x: np.ndarray) -> tuple[Tensor, ...]:
-        index = torch.from_numpy(rows)
-        parts = (torch.from_numpy(x), *(part[index] for part in self._labels))
-        return tuple(part.to(self.device) for part in parts)
+        own = self._targets.rows(rows)
+        parts = (x, *codes(own, self.layout), own.codes, own.values)
+        return tuple(torch.from_numpy(part).to(self.device) for part in parts)
 
     def step(self, number: int) -> dict[str, Tensor]:
         """Make one optimisation step."""
@@ -108,7 +115,7 @@ class UniCoordTask:
         terms = self.terms(x, passed, own, values, number / max(self.steps, 1))
         terms |= self._extra(number, x, passed, code, given)
         loss = sum(getattr(self.settings.weights, name) * term for name, term in terms.items())
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         # per gene, which keeps gradients of one size for any number of genes
         (loss / x.shape[1]).backward()
         self.optimiser.step()
@@ -158,24 +165,9 @@ class UniCoordTask:
         if settings.independence == "hsic":
             found["independence"] = losses.hsic(passed.mean, code, given) * x.shape[1]
         elif settings.independence == "adversary":
-            guess = self.network.adversary(losses.Reverse.apply(passed.latent))
-            found["independence"] = self._adversary(guess, code, given) * x.shape[1]
+            term = losses.adversary(self.network.adversary, passed.mean, code, given, self.layout)
+            found["independence"] = term * x.shape[1]
         return found
-
-    def _adversary(self, guess: Tensor, code: Tensor, given: Tensor) -> Tensor:
-        total = guess.sum() * 0
-        for label in self.layout.labels:
-            part = self.layout.part(label.name)
-            there = given[:, part.start]
-            if not there.any():
-                continue
-            if label.discrete:
-                total = total + functional.cross_entropy(
-                    guess[there][:, part], code[there][:, part].argmax(-1)
-                )
-            else:
-                total = total + (guess[there][:, part] - code[there][:, part]).square().mean()
-        return total
 
     def _diffusion(self, number: int, x: Tensor, passed: Forward) -> Tensor:
         """Return the error of cells decoded from their neighbours' unsupervised coordinates.
@@ -206,19 +198,18 @@ class UniCoordTask:
     def validate(self, number: int) -> dict[str, Tensor]:
         """Return the terms of the validation cells, and keep the weights if they are the best so far."""
         self.network.eval()
-        rows, matrix = self._held
+        cells, rows = self._held
         sums: dict[str, Tensor] = {}
-        for start in range(0, len(rows), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            x, code, given, own, values = self._batch(
-                rows[part], training.dense_rows(matrix, np.arange(len(rows))[part])
-            )
+        for part, block in cells.blocks():
+            x, code, given, own, values = self._batch(rows[part], block.toarray())
             passed = self.network(x, code, torch.zeros_like(given), draw=False)
             terms = self.terms(x, passed, own, values, 1.0)
+            if self.settings.independence != "none":  # an adversary's own loss tells nothing between looks
+                terms["independence"] = losses.hsic(passed.mean, code, given) * x.shape[1]
             terms["mse"] = (x - passed.expression.clamp(min=0)).square().mean()
             for name, term in terms.items():
                 sums[name] = sums.get(name, 0.0) + term * len(x) / len(rows)
-        self._keep(sums, matrix.shape[1])
+        self._keep(sums, cells.n_genes)
         return sums or {"criterion": torch.zeros(())}
 
     def _keep(self, sums: dict[str, Tensor], genes: int) -> None:
@@ -230,6 +221,7 @@ class UniCoordTask:
             sums[name] * getattr(weights, name) for name in ("classification", "regression", "hierarchy")
         )
         rest = weights.reconstruction * sums["reconstruction"] + weights.kl_continuous * sums["kl_continuous"]
+        rest = rest + weights.independence * sums.get("independence", 0.0)
         if not self.network.projecting:
             labels = rest = labels + rest
         sums |= {"criterion_labels": labels, "criterion": rest / genes}

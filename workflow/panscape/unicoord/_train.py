@@ -11,27 +11,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy import sparse
 
 from panscape import provenance, seeds, training
 from panscape.errors import fail
 from panscape.log import logger
 from panscape.unicoord._cells import Cells
 from panscape.unicoord._confidence import Confidence, calibrate
-from panscape.unicoord._feed import MemoryFeed, Scale, StreamFeed
+from panscape.unicoord._feed import MemoryFeed, StreamFeed
 from panscape.unicoord._genes import choose_genes
 from panscape.unicoord._labels import Layout, learn_labels
 from panscape.unicoord._model import UniCoord
 from panscape.unicoord._module import Network
 from panscape.unicoord._settings import Hierarchy, Label, UniCoordSettings
-from panscape.unicoord._start import start
+from panscape.unicoord._start import project, start
+from panscape.unicoord._store import Packed, Scale
 from panscape.unicoord._targets import Targets, codes, targets
 from panscape.unicoord._task import UniCoordTask
 
 _SAMPLE = 10_000  # training cells, at most, that the linear start and the classes' distances are learned on
 _VALIDATED = 5000  # validation cells, at most
 _VALIDATIONS = 15  # looks at the validation cells over the whole training
-_STREAM_VALUES = 400_000  # stored values of a piece that is read at a time
 
 
 @dataclass(frozen=True)
@@ -157,22 +156,26 @@ class _Run:
         train = split == "train"
         rows = np.flatnonzero(train)
         streams = self.cells.nnz * 8 / 1e6 > self.settings.stream_above_mb
-        matrix = None if streams else self._matrix(rows)
         sample = self._pick(rows, _SAMPLE, "sample")
-        x = (self._matrix(sample) if matrix is None else matrix[np.searchsorted(rows, sample)]).toarray()
         held = self._pick(np.flatnonzero(split == "validation"), _VALIDATED, "validation")
-        held_x = self._matrix(held)
-        network = self._network(x, sample)
-        feed, graph = self._feed(matrix, rows, train, network)
+        kept = np.union1d(sample if streams else rows, held)
+        store = self._read(kept)  # in one pass over the files
+        cells = store.take(np.searchsorted(kept, sample))
+        held_cells = store.take(np.searchsorted(kept, held))
+        data = self._digest(split, cells)
+        network = self._network(cells, sample)
+        feed, graph = self._feed(
+            None if streams else store.take(np.searchsorted(kept, rows)), rows, train, network
+        )
         steps = max(self.settings.epochs * feed.steps, self.settings.min_steps)
-        task = UniCoordTask(network, feed, self.targets, rows, (held, held_x), steps, graph)
+        task = UniCoordTask(network, feed, self.targets, rows, (held_cells, held), steps, graph)
         logger.info(
             "training on %s cells, %s held out, %s genes, %s steps of %s cells%s",
             len(rows), int((~train).sum()), len(self.genes), steps, self.settings.batch,
             ", streamed" if streams else "",
         )  # fmt: skip
         every = max(steps // _VALIDATIONS, 1)
-        saved = training.Checkpoint(checkpoint, self._identity(split, x)) if checkpoint else None
+        saved = training.Checkpoint(checkpoint, self._identity(data)) if checkpoint else None
         plan = training.Plan(steps, every)
         try:
             rows_of = training.fit(
@@ -182,86 +185,89 @@ class _Run:
         finally:
             feed.close()
         task.finish()
-        confidence = self._confidence(network, (x, sample), (held_x, held))
-        model = UniCoord(network, self.genes, self.scale, confidence, self._card(split, x, task))
+        confidence = self._confidence(network, (cells, sample), (held_cells, held))
+        model = UniCoord(network, self.genes, self.scale, confidence, self._card(split, data, task))
         return Trained(model, pd.DataFrame(rows_of).drop(columns="model", errors="ignore"), split)
 
-    def _matrix(self, rows: np.ndarray) -> sparse.csr_matrix:
-        return self.scale(self.cells.take(rows, self.genes), self.cells.totals[rows])
+    def _read(self, rows: np.ndarray) -> Packed:
+        """Return some cells (ascending numbers)."""
+
+        def stored():
+            for part, block in self.cells.blocks(self.genes):
+                own = rows[slice(*np.searchsorted(rows, (part.start, part.stop)))]
+                if len(own):
+                    yield block[own - part.start], self.cells.totals[own]
+
+        return Packed(stored(), len(self.genes), self.scale)
 
     def _pick(self, rows: np.ndarray, most: int, name: str) -> np.ndarray:
         if len(rows) <= most:
             return rows
         return np.sort(rows[training.permutation(len(rows), self.seed, "unicoord", name)[:most]])
 
-    def _network(self, x: np.ndarray, sample: np.ndarray) -> Network:
+    def _network(self, cells: Packed, sample: np.ndarray) -> Network:
         torch.manual_seed(seeds.derive(self.seed, "unicoord", "weights"))
-        components = max(min(self.settings.components, len(x) - 1, len(self.genes) - 1), self.settings.latent)
+        components = max(
+            min(self.settings.components, len(cells) - 1, len(self.genes) - 1), self.settings.latent
+        )
         network = Network(self.layout, len(self.genes), self.settings, components)
         code, given = codes(self.targets.rows(sample), self.layout)
-        start(network, x, code, given, self.seed)
+        start(network, cells, code, given, self.seed)
         return network.to(self.device)
 
-    def _feed(self, matrix, rows: np.ndarray, train: np.ndarray, network: Network):
+    def _feed(self, cells: Packed | None, rows: np.ndarray, train: np.ndarray, network: Network):
         seed = seeds.derive(self.seed, "unicoord", "feed")
-        if matrix is None:
+        if cells is None:
             if self.settings.diffusion:
                 advice = "raise stream_above_mb, or set diffusion: 0"
                 raise fail(
                     "unicoord.diffusion", "the cells do not fit in memory, which the kNN graph needs", advice
                 )
-            return StreamFeed(
-                self.cells, train, self.genes, self.scale, self.settings.batch, seed, _STREAM_VALUES
-            ), None
-        feed = MemoryFeed(matrix, rows, self.settings.batch, seed)
+            return StreamFeed(self.cells, train, self.genes, self.scale, self.settings.batch, seed), None
+        feed = MemoryFeed(cells, rows, self.settings.batch, seed)
         graph = None
         if self.settings.diffusion:
             from panscape.panclust import neighbors
 
-            parts = [
-                network.features(torch.from_numpy(matrix[at : at + 4096].toarray()).to(self.device))
-                .detach()
-                .cpu()
-                for at in range(0, len(rows), 4096)
-            ]
-            graph, _ = neighbors(torch.cat(parts).numpy(), self.settings.neighbours + 1, seed=self.seed)
+            near = self.settings.neighbours + 1
+            graph, _ = neighbors(project(network, cells), near, seed=self.seed)
         return feed, graph
 
     @torch.no_grad()
     def _confidence(self, network: Network, sample: tuple, held: tuple) -> Confidence:
         empty = Confidence({}, {}, {})
         model = UniCoord(network, self.genes, self.scale, empty, {})
-        (x, rows), (held_x, held_rows) = sample, held
+        (cells, rows), (held_cells, held_rows) = sample, held
         if not len(held_rows) or not self.layout.labels:
             return empty
-        near = np.concatenate([model.encode(x[at : at + 2048]).features for at in range(0, len(x), 2048)])
-        parts = [model.encode(held_x[at : at + 2048].toarray()) for at in range(0, len(held_rows), 2048)]
-        features = np.concatenate([part.features for part in parts])
-        votes = np.concatenate([part.votes for part in parts])
         return calibrate(
             self.layout,
-            (near, self.targets.rows(rows)),
-            (features, votes, self.targets.rows(held_rows)),
+            (_seen(model, cells)[0], self.targets.rows(rows)),
+            (*_seen(model, held_cells), self.targets.rows(held_rows)),
             self.settings.unknown_share,
         )
 
-    def _identity(self, split: np.ndarray, x: np.ndarray) -> dict[str, Any]:
+    def _digest(self, split: np.ndarray, cells: Packed) -> str:
+        """Return a digest of what is learned from; expression by the sample of the training cells."""
+        seen = [training.digest(block) for _, block in cells.blocks()]
+        numbers = (self.targets.codes, self.targets.values, self.cells.totals)
+        return training.digest(split.astype("S10"), *numbers, *seen, self.genes)
+
+    def _identity(self, data: str) -> dict[str, Any]:
         return {
             "settings": dataclasses.asdict(self.settings),
             "labels": [dataclasses.asdict(label) for label in self.layout.labels],
-            "data": training.digest(
-                split.astype(str), self.targets.codes, self.targets.values, x, self.cells.totals, self.genes
-            ),
+            "data": data,
             "seed": self.seed,
         }
 
-    def _card(self, split: np.ndarray, x: np.ndarray, task: UniCoordTask) -> dict[str, Any]:
+    def _card(self, split: np.ndarray, data: str, task: UniCoordTask) -> dict[str, Any]:
         count = {name: int((split == name).sum()) for name in ("train", "validation", "test")}
         criterion = task.best["rest"].value
         return {
             "what": "UniCoord coordinate system: predicts labels of cells and generates expression from them",
             "cells": count,
-            "data_digest": self._identity(split, x)["data"],
+            "data_digest": data,
             "seed": self.seed,
             "criterion": None if criterion is None else float(criterion),
             "versions": provenance.versions(["torch", "numpy", "scipy", "scikit-learn"])
@@ -271,3 +277,15 @@ class _Run:
                 "the validation cells."
             ),
         }
+
+
+def _seen(model: UniCoord, cells: Packed) -> list[np.ndarray]:
+    """Return features (n, F) and predictions (n, labels) of cells."""
+    found: list[np.ndarray] = []
+    for part, block in cells.blocks():
+        passed = model.encode(block.toarray())
+        parts = (passed.features, passed.votes)
+        found = found or [np.empty((len(cells), own.shape[1]), own.dtype) for own in parts]
+        for whole, own in zip(found, parts, strict=True):
+            whole[part] = own
+    return found

@@ -10,6 +10,7 @@ from panscape.report._blocks import Block, Fold, Gallery, Heading, Paragraph, Pi
 from panscape.report._format import count, fixed, listing, number, percent, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
+from panscape.report.sections import _scenarios
 
 FOLDER, MODEL = "unicoord", "unicoord"
 METRICS, ACTIVE, SPLIT = (f"{FOLDER}/{name}.tsv" for name in ("metrics", "active", "split"))
@@ -21,6 +22,7 @@ FIGURES = {
     "active": "Information of the unsupervised coordinates",
     "reconfiguration": "Before and after reconfiguration",
     "restoration": "Restored cells",
+    "networks": "Networks under scenarios",
     "losses": "Losses along training",
 }
 _CLASSES = {
@@ -113,7 +115,8 @@ def _blocks(results: Results) -> list[Block]:
     blocks += [Heading("Unsupervised coordinates"), Paragraph(_information(results, found))]
     blocks += [*_leaks(found), *_shown(pictures, "active")]
     blocks += [Heading("Reconfiguration"), Paragraph(_MODEL_OUTPUT), *_shown(pictures, "reconfiguration")]
-    blocks += [*_scenarios(results), *_restored(results), *_shown(pictures, "restoration")]
+    blocks += [*_scenarios.generated(results), *_restored(results), *_shown(pictures, "restoration")]
+    blocks += _scenarios.networks(results, _shown(pictures, "networks"))
     if "losses" in pictures:
         blocks.append(Fold("Losses along training", (Gallery((pictures["losses"],)),)))
     return blocks
@@ -191,35 +194,6 @@ def _leaks(found: pd.DataFrame) -> list[Block]:
     return [
         table(shown[["task", "model", "metric", "value", "null"]], titles=titles, caption=text, file=METRICS)
     ]
-
-
-def _scenarios(results: Results) -> list[Block]:
-    made = results.settings(FOLDER).get("scenarios") or []
-    if not made:
-        return []
-    rows = pd.DataFrame(
-        {
-            "scenario": [item["name"] for item in made],
-            "set": [
-                "; ".join(f"{key}: {_setting(value)}" for key, value in item["set"].items()) for item in made
-            ],
-            "from": [
-                "; ".join(f"{key}: {value}" for key, value in (item.get("from") or {}).items()) or "all cells"
-                for item in made
-            ],
-            "file": [f"{FOLDER}/generated/{item['name']}.h5ad" for item in made],
-        }
-    )
-    return [table(rows, caption="Generated cells (the model's output).")]
-
-
-def _setting(value: object) -> str:
-    if isinstance(value, dict) and "shift" in value:
-        return f"shifted by {value['shift']}"
-    if isinstance(value, dict) and "between" in value:
-        low, high, share = value["between"]
-        return f"{low} to {high} at {share}"
-    return str(value)
 
 
 def _restored(results: Results) -> list[Block]:

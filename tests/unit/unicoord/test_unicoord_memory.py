@@ -1,0 +1,157 @@
+"""What training keeps in memory, and that packing, streaming and the linear start change no result."""
+
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from unicoord_cells import LABELS, QUICK, atlas
+
+import panscape
+from panscape.counts import CountsWriter
+from panscape.unicoord import Cells, UniCoordSettings, learn_labels, targets
+from panscape.unicoord._feed import StreamFeed
+from panscape.unicoord._labels import Label
+from panscape.unicoord._module import Network
+from panscape.unicoord._start import gene_moments, principal_axes, start
+from panscape.unicoord._store import Packed, Scale, narrow
+from panscape.unicoord._targets import codes
+
+torch.set_num_threads(1)
+SCALE = Scale("depth-log1p", 400.0)
+
+
+def packed(matrix, scale=SCALE, step=70):
+    totals = np.asarray(matrix.sum(axis=1)).ravel()
+    cuts = range(0, matrix.shape[0], step)
+    return Packed(((matrix[at : at + step], totals[at : at + step]) for at in cuts), matrix.shape[1], scale)
+
+
+@pytest.mark.parametrize(("factor", "bytes_of_a_value"), [(1, 1), (20, 2), (0.1, 4)])
+def test_packed_cells_come_back_as_they_were(factor, bytes_of_a_value):
+    matrix = atlas(300, 90).X
+    matrix.data *= np.float32(factor)
+    store, rows = packed(matrix), np.random.default_rng(0).permutation(300)[:120]
+    wanted = SCALE(matrix, np.asarray(matrix.sum(axis=1)).ravel()).toarray()
+    np.testing.assert_array_equal(store.dense(rows), wanted[rows])
+    part = store.take(rows)
+    np.testing.assert_array_equal(part.dense(np.arange(50, 60)), wanted[rows][50:60])
+    np.testing.assert_array_equal(np.vstack([block.toarray() for _, block in part.blocks(7)]), wanted[rows])
+    assert store.nbytes == part.nbytes == matrix.nnz * (2 + bytes_of_a_value)
+
+
+def test_values_that_no_small_integer_holds_stay_floats():
+    for values, kind in (([0, 255], "uint8"), ([256], "uint16"), ([65536], "float32"), ([-1], "float32")):
+        assert narrow(np.array(values, np.float32)).dtype == kind
+    assert narrow(np.array([np.nan, 1.0])).dtype == "float32" and len(narrow(np.empty(0, np.float32))) == 0
+
+
+def test_axes_are_principal_components():
+    matrix = atlas(500, 80).X
+    store = packed(matrix)
+    sums, squares = gene_moments(store)
+    x = store.dense(np.arange(500)).astype(np.float64)
+    np.testing.assert_allclose(sums, x.sum(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(squares, (x**2).sum(axis=0), rtol=1e-5)
+    mean, scale = x.mean(axis=0), np.sqrt(x.std(axis=0) + 1e-3)
+    axes = principal_axes(store, mean, scale, 5, seed=3)
+    _, values, right = np.linalg.svd(np.clip((x - mean) / scale, -10, 10), full_matrices=False)
+    sd = values[:5] / np.sqrt(500)
+    wanted = right[:5].T / np.sqrt(sd * sd[0]) * 3
+    found = np.abs((axes * wanted).sum(axis=0)) / (wanted**2).sum(axis=0)
+    np.testing.assert_allclose(found[:4], 1, atol=1e-3)  # the fifth is one of many alike
+    assert found[4] > 0.9
+
+
+def network_of(cells, **changes):
+    settings = UniCoordSettings.of(QUICK | changes)
+    layout = learn_labels(cells.obs, [Label.of(label) for label in LABELS], ())
+    code, given = codes(targets(cells.obs, layout), layout)
+    return Network(layout, cells.n_vars, settings, settings.components), code, given
+
+
+def test_the_start_is_the_linear_model():
+    cells = atlas(500, 80)
+    network, code, given = network_of(cells)
+    store = packed(cells.X)
+    start(network, store, code, given, seed=0)
+    x = store.dense(np.arange(500)).astype(np.float64)
+    design = np.column_stack([np.ones(500), code])
+    rest = x - design @ np.linalg.lstsq(design, x, rcond=None)[0]
+    values = np.linalg.svd(rest, compute_uv=False) ** 2 / 500
+    left = values[network.continuous :].sum() / 80
+    assert left * 0.98 <= float(network.noise) <= left * 1.15  # the encoder's components hold nearly all
+    labels = torch.from_numpy(code)
+    with torch.no_grad():
+        network.last.weight[:, : network.settings.decoder_hidden[-1]] = 0
+        made = network.decode(labels, torch.zeros(500, network.continuous), labels[:, :0]).numpy()
+    assert abs(made - (x - rest)).max() < 0.1
+
+
+def test_the_start_never_holds_the_cells_dense():
+    matrix = sparse.random(6000, 800, 0.05, format="csr", dtype=np.float32, random_state=0)
+    matrix.data = np.ceil(matrix.data * 5)
+    cells = atlas(6000, 60)
+    network, code, given = network_of(cells, components=30)
+    wide = Network(network.layout, 800, network.settings, 30)
+    store = packed(matrix)
+    tracemalloc.start()
+    start(wide, store, code, given, seed=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    dense = 6000 * 800 * 4
+    assert peak < 0.6 * dense  # one dense copy would be 1, the first versions had 4
+
+
+def test_training_imports_nothing_large():
+    script = (
+        "import sys; sys.path[:0] = sys.argv[1:]\n"
+        "from unicoord_cells import LABELS, QUICK, atlas\n"
+        "from panscape import unicoord\n"
+        "unicoord.train(atlas(), LABELS, QUICK | {'epochs': 1, 'min_steps': 2}, seed=0)\n"
+        "large = {'sklearn', 'torch._dynamo', 'scipy.stats', 'matplotlib', 'scanpy'}\n"
+        "print(sorted(large & set(sys.modules)))"
+    )
+    paths = [panscape.__path__[0].rsplit("/", 1)[0], __file__.rsplit("/", 1)[0]]
+    done = subprocess.run([sys.executable, "-c", script, *paths], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def streamed(tmp_path):
+    cells = atlas(400, 50)
+    with CountsWriter(tmp_path / "cells.h5ad", 50) as writer:
+        writer.append(cells.X)
+        writer.finish(cells.obs, cells.var)
+    read = Cells([tmp_path / "cells.h5ad"])
+    train = np.random.default_rng(1).random(400) < 0.8
+    genes = [f"G{at}" for at in (40, 3, 7, 21)]
+    wanted = SCALE(cells[:, genes].X, read.totals).toarray()
+    return lambda: StreamFeed(read, train, genes, SCALE, 32, 5, max_values=600, mixed=4), train, wanted
+
+
+def test_every_training_cell_is_streamed_once_an_epoch(streamed):
+    make, train, wanted = streamed
+    feed, orders = make(), []
+    for epoch in range(2):
+        batches = [feed.batch(epoch * feed.steps + at) for at in range(feed.steps)]
+        rows = np.concatenate([batch[0] for batch in batches])
+        np.testing.assert_array_equal(np.sort(rows), np.flatnonzero(train))
+        np.testing.assert_array_equal(np.concatenate([batch[1] for batch in batches]), wanted[rows])
+        orders.append(rows)
+    feed.close()
+    assert (orders[0] != orders[1]).any()
+
+
+def test_a_stream_that_goes_on_gives_the_same_batches(streamed):
+    make = streamed[0]
+    feed, again = make(), make()
+    whole = [feed.batch(at) for at in range(2 * feed.steps)]
+    for at in (feed.steps + 2, feed.steps - 1, 0):  # any step, as after a checkpoint
+        for wanted, found in zip(whole[at], again.batch(at), strict=True):
+            np.testing.assert_array_equal(found, wanted)
+    feed.close()
+    again.close()

@@ -1,0 +1,132 @@
+"""Expression of many cells in few bytes: packed as it is stored, normalised where it is looked at."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from scipy import sparse
+
+BLOCK_CELLS = 256  # cells that are dense at a time
+
+
+class Scale:
+    """The depth normalisation of a model.
+
+    Parameters
+    ----------
+    how
+        ``"depth-log1p"``, ``"log1p"`` or ``"none"``.
+    target
+        Total that cells are scaled to.
+    """
+
+    def __init__(self, how: str, target: float):
+        self.how, self.target = how, float(target)
+
+    def __call__(
+        self, block: sparse.csr_matrix, totals: np.ndarray, *, copy: bool = True
+    ) -> sparse.csr_matrix:
+        """Return normalised expression of a block of counts whose cells have these totals.
+
+        Without `copy` the values of a float32 block may be overwritten.
+        """
+        if self.how == "none":
+            return block
+        block = sparse.csr_matrix(block, dtype=np.float32, copy=copy)
+        if self.how == "depth-log1p":
+            factor = np.divide(self.target, totals, out=np.zeros(len(totals)), where=totals > 0)
+            block.data *= np.repeat(factor, np.diff(block.indptr)).astype(np.float32)
+        np.log1p(block.data, out=block.data)
+        return block
+
+
+class Packed:
+    """Expression of cells, 3 or 4 bytes a count and 6 a value that is none (8 with more than 65536 genes).
+
+    Parameters
+    ----------
+    blocks
+        Rows as they are stored, each block with its cells' totals; they are taken one after the other, so
+        that the matrix is never there twice.
+    n_genes
+        Their columns.
+    scale
+        Their normalisation.
+    """
+
+    def __init__(self, blocks: Iterable[tuple[sparse.csr_matrix, np.ndarray]], n_genes: int, scale: Scale):
+        self.n_genes, self._scale = n_genes, scale
+        self._values: list[np.ndarray] = []
+        self._indices: list[np.ndarray] = []
+        wide = np.uint16 if n_genes <= 1 << 16 else np.int32
+        rows = [(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
+        for block, totals in blocks:
+            number, offsets = len(self._values), block.indptr.astype(np.int64)
+            self._values.append(_apart(narrow(block.data)))
+            self._indices.append(_apart(block.indices.astype(wide)))
+            rows.append((np.full(len(totals), number, np.int32), offsets[:-1], offsets[1:], totals))
+        self._block, self._low, self._high, self.totals = map(np.concatenate, zip(*rows, strict=True))
+
+    def __len__(self) -> int:
+        return len(self.totals)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the values and where they stand."""
+        return sum(part.nbytes for part in (*self._values, *self._indices))
+
+    def take(self, positions: np.ndarray) -> Packed:
+        """Return some cells; the values are shared."""
+        part = Packed((), self.n_genes, self._scale)
+        part._values, part._indices = self._values, self._indices
+        part._block, part.totals = self._block[positions], self.totals[positions]
+        part._low, part._high = self._low[positions], self._high[positions]
+        return part
+
+    def rows(self, positions: np.ndarray) -> sparse.csr_matrix:
+        """Return normalised expression of some cells (CSR float32)."""
+        block, low, high = self._block[positions], self._low[positions], self._high[positions]
+        spans = list(zip(block.tolist(), low.tolist(), high.tolist(), strict=True))
+        offsets = np.zeros(len(spans) + 1, dtype=np.int32)
+        np.cumsum(high - low, out=offsets[1:])
+        data, indices = np.empty(offsets[-1], np.float32), np.empty(offsets[-1], np.int32)
+        if spans:
+            np.concatenate([self._values[at][start:stop] for at, start, stop in spans], out=data)
+            np.concatenate([self._indices[at][start:stop] for at, start, stop in spans], out=indices)
+        matrix = sparse.csr_matrix((data, indices, offsets), shape=(len(spans), self.n_genes))
+        return self._scale(matrix, self.totals[positions], copy=False)
+
+    def dense(self, positions: np.ndarray) -> np.ndarray:
+        """Return normalised expression of some cells (float32)."""
+        return self.rows(positions).toarray()
+
+    def blocks(self, size: int = BLOCK_CELLS) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield (cells, normalised CSR float32) in order."""
+        for start in range(0, len(self), size):
+            part = slice(start, min(start + size, len(self)))
+            yield part, self.rows(np.arange(part.start, part.stop))
+
+
+def narrow(values: np.ndarray) -> np.ndarray:
+    """Return values as the smallest unsigned integers that hold them all exactly, or as float32."""
+    low, high = values.min(initial=0), values.max(initial=0)
+    for kind in (np.uint8, np.uint16):
+        if low >= 0 and high <= np.iinfo(kind).max:
+            found = values.astype(kind)
+            if (found == values).all():
+                return found
+    return np.array(values, dtype=np.float32)
+
+
+def _apart(values: np.ndarray) -> np.ndarray:
+    """Return a copy in pages of its own.
+
+    What lasts must not lie among the large arrays that come and go while blocks are read: the allocator could
+    not give their memory back.
+    """
+    pages = mmap.mmap(-1, max(values.nbytes, 1))
+    found = np.frombuffer(pages, values.dtype, len(values))
+    found[:] = values
+    return found

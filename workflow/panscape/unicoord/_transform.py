@@ -1,0 +1,49 @@
+"""Scales on which a continuous label is learned: equal steps of the coordinate are equal steps on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+TRANSFORMS = ("none", "log1p", "sqrt", "rank")
+FROM_ZERO = ("log1p", "sqrt")  # defined for values of at least 0
+_KNOTS = 201  # of the scale of ranks, at most
+
+
+def ranks(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return values and the share of the given ones that lies below each (equal ones count half).
+
+    At most 201 pairs, in ascending order; NaN are left out.
+    """
+    found, count = np.unique(values[np.isfinite(values)], return_counts=True)
+    share = (count.cumsum() - count / 2) / count.sum()
+    if len(found) > _KNOTS:
+        even = np.linspace(share[0], share[-1], _KNOTS)
+        found, share = np.interp(even, share, found), even
+    return tuple(map(float, found)), tuple(map(float, share))
+
+
+def forward(name: str, values: np.ndarray, knots: Sequence[float], shares: Sequence[float]) -> np.ndarray:
+    """Return values on the scale; those of ``"rank"`` beyond the knots follow its mean slope."""
+    if name == "log1p":
+        return np.log1p(values)
+    if name == "sqrt":
+        return np.sqrt(values)
+    return _bent(values, knots, shares) if name == "rank" else values
+
+
+def backward(name: str, places: np.ndarray, knots: Sequence[float], shares: Sequence[float]) -> np.ndarray:
+    """Undo :func:`forward`; places below that of 0 on a scale that starts there become 0."""
+    if name == "log1p":
+        return np.expm1(np.maximum(places, 0))
+    if name == "sqrt":
+        return np.maximum(places, 0) ** 2
+    return _bent(places, shares, knots) if name == "rank" else places
+
+
+def _bent(values: np.ndarray, x: Sequence[float], y: Sequence[float]) -> np.ndarray:
+    """Interpolate between points, straight on outside of them."""
+    slope = (y[-1] - y[0]) / (x[-1] - x[0])
+    beyond = np.minimum(values - x[0], 0) + np.maximum(values - x[-1], 0)
+    return np.interp(values, x, y) + slope * beyond
