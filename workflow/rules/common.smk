@@ -145,10 +145,13 @@ def if_used(analysis, paths):
     return expand(paths, collection=COLLECTION) if studies_for(analysis) else []
 
 
-def outcome(what, analysis):
-    """Return what a target says in the end, also where no study takes part in its analysis."""
-    skipped = f"Skipped: no study's `use` names {analysis}."
-    return f"{what} done." if studies_for(analysis) else skipped
+def why_skipped(analysis):
+    """Return what a target says if no study takes part in its analysis, else None."""
+    return (
+        None
+        if studies_for(analysis)
+        else f"Skipped: no study's `use` names {analysis}."
+    )
 
 
 @cache

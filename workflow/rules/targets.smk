@@ -37,7 +37,7 @@ rule panclust:
         of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
         of_studies("results/{collection}/panclust/{study}/members.npz"),
     message:
-        outcome("The panclusters are", "landscape")
+        why_skipped("landscape")
 
 
 rule coexpression:
@@ -46,7 +46,7 @@ rule coexpression:
         of_studies("results/{collection}/coexpression/{study}/matrices.npz"),
         of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
     message:
-        outcome("The coexpression matrices are", "landscape")
+        why_skipped("landscape")
 
 
 rule landscape:
@@ -55,7 +55,7 @@ rule landscape:
         if_used("landscape", rules.build_landscape.output),
         if_used("landscape", rules.plot_landscape.output),
     message:
-        outcome("The landscape is", "landscape")
+        why_skipped("landscape")
 
 
 rule sensitivity:
@@ -63,7 +63,7 @@ rule sensitivity:
     input:
         if_used("landscape", rules.vary_landscape.output),
     message:
-        outcome("The landscape's sensitivity is", "landscape")
+        why_skipped("landscape")
 
 
 rule dictionary:
@@ -71,7 +71,7 @@ rule dictionary:
     input:
         if_used("landscape", DICTIONARY_RESULTS),
     message:
-        outcome("The dictionary is", "landscape")
+        why_skipped("landscape")
 
 
 rule overlap:
@@ -79,7 +79,7 @@ rule overlap:
     input:
         if_used("landscape", OVERLAP_RESULTS),
     message:
-        outcome("The overlap with known networks is", "landscape")
+        why_skipped("landscape")
         if OVERLAP_RESULTS
         else "Skipped: overlap.networks names no known network."
 
@@ -89,7 +89,7 @@ rule metacells:
     input:
         of_samples(METACELL_RESULTS),
     message:
-        outcome("The metacells are", "metacells")
+        why_skipped("metacells")
 
 
 rule features:
@@ -97,9 +97,7 @@ rule features:
     input:
         of_collection(FEATURE_RESULTS),
     message:
-        "The features are done."
-        if FEATURE_RESULTS
-        else "Skipped: features.gene_sets names no gene sets."
+        None if FEATURE_RESULTS else "Skipped: features.gene_sets names no gene sets."
 
 
 rule unicoord:
@@ -107,7 +105,7 @@ rule unicoord:
     input:
         if_used("unicoord", UNICOORD_RESULTS),
     message:
-        outcome("The coordinates are", "unicoord")
+        why_skipped("unicoord")
 
 
 rule sivae:
@@ -116,7 +114,7 @@ rule sivae:
         if_used("sivae", SIVAE_RESULTS),
         of_lines(SIVAE_LINE_PATHS) if studies_for("sivae") else [],
     message:
-        outcome("The models of lines are", "sivae")
+        why_skipped("sivae")
 
 
 rule networks:
@@ -124,7 +122,7 @@ rule networks:
     input:
         if_used("sivae", NETWORK_RESULTS),
     message:
-        outcome("The lines' networks are", "sivae")
+        why_skipped("sivae")
 
 
 rule report:
