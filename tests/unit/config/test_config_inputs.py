@@ -266,3 +266,33 @@ def test_a_table_of_places_without_places(study, tmp_path):
     assert "metacells.genes" in found and "tss (or start and end)" in found
     # nobody reads it
     check_inputs(config({"id": "a", "path": study, "use": ["unicoord"]}, metacells=places))
+
+
+def scenario(**keys):
+    labels = [{"name": "tissue", "kind": "discrete"}, {"name": "day", "kind": "continuous"}]
+    return {"labels": labels, "scenarios": [{"name": "one", "set": {"day": 3}, **keys}]}
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ({"set": {"tissue": "z"}}, "unicoord.scenarios[0].set.tissue: no cell is 'z' -> there are x, y"),
+        ({"set": {"tissue": {"between": ["x", "yy", 0.5]}}}, "no cell is 'yy' -> there are x, y"),
+        ({"from": {"tissue": ["x", "w"]}}, "unicoord.scenarios[0].from.tissue: no cell is 'w'"),
+        ({"set": {"tissue": "y"}, "from": {"tissue": "x", "day": [1, 2]}}, None),
+    ],
+)
+def test_scenarios_of_classes_that_no_cell_has(study, keys, found):
+    sample = {"id": "a", "path": study, "use": ["unicoord"], "obs": {"tissue": "tissue", "day": "day"}}
+    if found is None:
+        check_inputs(config(sample, unicoord=scenario(**keys)))
+    else:
+        assert found in problems(sample, unicoord=scenario(**keys))
+
+
+def test_classes_of_a_study_that_is_yet_to_be_made_are_not_missed(study):
+    own = {"id": "a", "path": study, "use": ["unicoord"], "obs": {"tissue": "tissue", "day": "day"}}
+    other = own | {"id": "b", "path": None, "url": "https://example.org/b.h5ad", "sha256": "0" * 64}
+    check_inputs(config(own, other, unicoord=scenario(set={"tissue": "z"})))
+    found = problems(own, {**own, "id": "b", "keep": "day > 3"}, unicoord=scenario(set={"tissue": "z"}))
+    assert "no cell is 'z'" in found

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from panscape import inputs, reference
+from panscape.config._scenarios import asked_classes, classes, unknown_classes
 from panscape.config._schema import Schema, schema
 from panscape.errors import Problem, UserError
 from panscape.log import logger
@@ -33,12 +34,15 @@ class Seen:
         Number of cells that `keep` leaves, before quality control.
     genes
         Names of its genes in the collection's spelling; None if they cannot be told yet.
+    classes
+        Label -> classes of its cells, of the labels that UniCoord's scenarios name.
     """
 
     where: str
     name: str
     cells: int
     genes: frozenset[str] | None
+    classes: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 def check_inputs(config: dict[str, Any]) -> list[str]:
@@ -62,6 +66,7 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
         problems += found
         seen += [one] if one else []
     warnings = list(_doubtful(config))
+    problems += _scenarios(config, seen)
     arranged = inputs.used_by(config, "landscape")
     seen = [study for study in seen if study.name in arranged]
     problems += _small(seen, config["panclust"]["min_cells"])
@@ -97,9 +102,13 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
     try:
         source = io.open_source(located, where=where)
         cells = source.shape[0]
+        labels = {label for _, label, _ in asked_classes(config)} if "unicoord" in study["use"] else set()
+        found: dict[str, frozenset[str]] = {}
+        if study["keep"] or labels & set(study["obs"]):
+            mapped = io.read_metadata(located, source, where, config["age_unit"])
+            found = {label: classes(mapped[label]) for label in labels & set(mapped)}
         if study["keep"]:
             table = io.cell_table(located, source, where)
-            mapped = io.read_metadata(located, source, where, config["age_unit"])
             cells = int(io.kept_cells(located, table, mapped, where).sum())
         genes = io.gene_map(located, source, config["species"], where).names
         if "metacells" in study["use"]:
@@ -108,7 +117,20 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
             check_peaks(inputs.paired(config, study["id"]), source.cells, where)
     except UserError as error:
         return list(error.problems), None
-    return [], Seen(where, study["id"], cells, frozenset(genes))
+    return [], Seen(where, study["id"], cells, frozenset(genes), found)
+
+
+def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
+    """Yield classes of scenarios that no cell has, of labels that are known for all studies by now."""
+    names = inputs.used_by(config, "unicoord")
+    own = [study.classes for study in seen if study.name in names and study.genes is not None]
+    if len(own) < len(names) or config["unicoord"]["tables"] or "features" in config["unicoord"]["bridges"]:
+        return
+    labels = {label for known in own for label in known}
+    yield from unknown_classes(
+        config,
+        {label: frozenset().union(*(known.get(label, frozenset()) for known in own)) for label in labels},
+    )
 
 
 def _small(seen: list[Seen], least: int) -> Iterator[Problem]:
