@@ -42,28 +42,19 @@ def made_bin(cells: int, genes: int, modules: int = 20, seed: int = 0) -> sivae.
     return sivae.Bin("made", "0", scaled.astype(np.float32), test)
 
 
+def half(width: int) -> nn.Sequential:
+    """Return the layers between the input and the heads of one of the two encoders."""
+    return nn.Sequential(
+        nn.Linear(width, 1024), nn.ReLU(), nn.Linear(1024, 512), nn.ReLU(), nn.Linear(512, 128), nn.ReLU()
+    )
+
+
 class Plain(nn.Module):
     """The published model, written down as its equations read."""
 
     def __init__(self, cells: int, genes: int, latent: int):
         super().__init__()
-        encoder = [
-            nn.Linear(genes, 1024),
-            nn.ReLU(),
-            nn.Linear(1024, 512),
-            nn.ReLU(),
-            nn.Linear(512, 128),
-            nn.ReLU(),
-        ]
-        features = [
-            nn.Linear(cells, 1024),
-            nn.ReLU(),
-            nn.Linear(1024, 512),
-            nn.ReLU(),
-            nn.Linear(512, 128),
-            nn.ReLU(),
-        ]
-        self.cells, self.genes = nn.Sequential(*encoder), nn.Sequential(*features)
+        self.cells, self.genes = half(genes), half(cells)
         self.cell_heads, self.gene_heads = nn.Linear(128, 2 * latent), nn.Linear(128, 2 * latent)
         self.decoder = nn.Sequential(
             nn.Linear(latent, 128), nn.ReLU(), nn.Linear(128, 512), nn.ReLU(), nn.Linear(512, 1024)

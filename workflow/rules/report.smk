@@ -71,26 +71,17 @@ rule write_report:
         qc_figures=of_studies(
             "results/{collection}/preprocess/{study}/qc.svg", use="any"
         ),
-        genes=branch(
-            bool(STUDIES),
-            then="results/{collection}/preprocess/genes.tsv",
-            otherwise=[],
-        ),
+        genes=if_used("landscape", "results/{collection}/preprocess/genes.tsv"),
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
         pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
-        landscape=branch(
-            bool(STUDIES),
-            then=expand(
+        landscape=if_used(
+            "landscape",
+            expand(
                 "results/{{collection}}/landscape/{table}.tsv",
                 table=["statistics", "pseudotime", "genes", "pairs"],
             ),
-            otherwise=[],
         ),
-        figures=branch(
-            bool(STUDIES),
-            then=rules.plot_landscape.output,
-            otherwise=[],
-        ),
+        figures=if_used("landscape", rules.plot_landscape.output),
         sensitivity=branch(
             config["report"]["sensitivity"],
             then=[

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+
+from panscape.settings import FromMapping
 
 ENCODERS = ("mlp", "scmvp")
 DECODERS = ("linear", "mlp")
@@ -15,7 +15,7 @@ ATAC_LIKELIHOODS = ("auto", "bernoulli", "poisson", "zip", "nb")
 
 
 @dataclass(frozen=True)
-class CoemSettings:
+class CoemSettings(FromMapping):
     """Settings of :func:`panscape.coem.embed`; keys of the configuration's section ``coem``.
 
     Parameters
@@ -83,6 +83,7 @@ class CoemSettings:
     metric: str = "information"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "peak_share", tuple(self.peak_share))
         for key, known in (
             ("encoder", ENCODERS),
             ("decoder", DECODERS),
@@ -110,14 +111,3 @@ class CoemSettings:
             raise ValueError(
                 "numbers of dimensions, units, centroids, epochs and cells of a batch are positive"
             )
-
-    @classmethod
-    def of(cls, settings: CoemSettings | Mapping[str, Any] | None) -> CoemSettings:
-        """Take settings as they are, or those of a mapping's items that belong here."""
-        if isinstance(settings, cls):
-            return settings
-        known = {item.name for item in fields(cls)}
-        given = {key: value for key, value in (settings or {}).items() if key in known}
-        return cls(
-            **{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
-        )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from panscape.config._validate import nearest
 from panscape.errors import Problem
+from panscape.labels import class_name
 
 _SHOWN = 6  # classes in a message
 
@@ -32,11 +33,6 @@ def asked_classes(config: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def classes(column: pd.Series) -> frozenset[str]:
     """Return the classes of a label's column."""
     return frozenset(class_name(value) for value in column.dropna().unique())
-
-
-def class_name(value: object) -> str:
-    """Return a class as text, whole numbers without a point."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def unknown_classes(config: Mapping[str, Any], known: Mapping[str, frozenset[str]]) -> Iterator[Problem]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from panscape.errors import Problem, UserError, fail
+from panscape.labels import class_name
 from panscape.log import logger
 from panscape.unicoord._settings import Hierarchy, Label
 from panscape.unicoord._transform import FROM_ZERO, backward, forward, ranks
@@ -261,13 +261,6 @@ def _ordinal(column: pd.Series, label: Label) -> tuple[tuple[str, ...], tuple[fl
 def _text(column: pd.Series) -> pd.Series:
     """Return classes as text; whole floats lose their `.0`, missing stay missing."""
     return column.dropna().map(class_name)
-
-
-def class_name(value: Any) -> str:
-    """Return the name of a class: numbers as people write them."""
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
 
 
 def numbers(column: pd.Series, classes: tuple[str, ...], positions: tuple[float, ...]) -> np.ndarray:

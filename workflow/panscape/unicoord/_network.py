@@ -124,17 +124,19 @@ def network_change(
         nothing = np.empty((0, 0))
         return _pairs(np.empty(0, dtype=object), nothing, nothing, nothing, cut), _table(name, {})
     random = seeds.stream(seed, "network", name)
+    source, drawn = _matches(model, cells.obs, scenario, rows, random)
+    kept = np.union1d(rows, drawn)
+    cells = model.cells(some_cells(model, cells, kept))  # one pass over the files, whatever follows
+    rows, source, drawn = (np.searchsorted(kept, part) for part in (rows, source, drawn))
     genes = _most_variable(_expression(model, cells, rows))
     before, after = _pair_of(model, cells, rows, scenario["set"], genes)
     scores = {"cells": len(rows), "sd_change": float((after - before)[_upper(before)].std())}
-    there, found = cells_there(model.layout, cells.obs, scenario), None
-    if there is not None:
-        found = _measured(model, cells, scenario, rows, np.flatnonzero(there), genes, random)
-    measured = np.full_like(before, np.nan) if found is None else found[1]
+    found = _measured(model, cells, scenario, source, drawn, genes, random) if len(drawn) else None
+    measured = np.full_like(before, np.nan) if found is None else found[0]
     table = _pairs(np.asarray(model.genes, dtype=object)[genes], before, after, measured, cut)
     scores["pairs"] = len(table)
     if found is not None:
-        scores |= {"matched": found[0], **_judged(*found[1:], cut, random)}
+        scores |= {"matched": len(drawn), **_judged(*found, cut, random)}
     logger.info("scenario %s: %s", name, ", ".join(f"{key} {value:.3g}" for key, value in scores.items()))
     return table.head(_MOST), _table(name, scores)
 
@@ -166,18 +168,26 @@ def _pair_of(model: UniCoord, cells: Cells, rows: np.ndarray, changes, genes: np
     return _network(model, cells, rows, genes), correlations(made)
 
 
-def _measured(model, cells, scenario, rows, there, genes, random):
-    """Return how many cells match, their network, the predicted change, the measured one and its halves.
-
-    The network is that of all matched cells, the changes are of one half of the pairs each. None: too few.
-    """
+def _matches(model, obs, scenario, rows, random) -> tuple[np.ndarray, np.ndarray]:
+    """Return source cells and measured cells that are as set and match them, none if these are too few."""
+    there, nothing = cells_there(model.layout, obs, scenario), np.empty(0, dtype=np.int64)
+    if there is None:
+        return nothing, nothing
     others = [label.name for label in model.layout.discrete if label.name not in scenario["set"]]
-    there = np.setdiff1d(there, rows)
-    source, drawn = matched(cells.obs, rows, there, [name for name in others if name in cells.obs], random)
-    if len(source) < _LEAST_MATCHED:
-        text = "scenario %s: %s measured cells are as set and match, too few to compare with"
-        logger.info(text, scenario["name"], len(source))
-        return None
+    others = [name for name in others if name in obs]
+    source, drawn = matched(obs, rows, np.setdiff1d(np.flatnonzero(there), rows), others, random)
+    if len(source) >= _LEAST_MATCHED:
+        return source, drawn
+    text = "scenario %s: %s measured cells are as set and match, too few to compare with"
+    logger.info(text, scenario["name"], len(source))
+    return nothing, nothing
+
+
+def _measured(model, cells, scenario, source, drawn, genes, random):
+    """Return the network of measured cells there, the predicted change, the measured one and its halves.
+
+    The network is that of all matched cells, the changes are of one half of the pairs each.
+    """
     first, second = np.array_split(random.permutation(len(source)), 2)
     before, after = _pair_of(model, cells, source[first], scenario["set"], genes)
 
@@ -185,7 +195,7 @@ def _measured(model, cells, scenario, rows, there, genes, random):
         return _network(model, cells, drawn[part], genes) - _network(model, cells, source[part], genes)
 
     halves = [change(part) for part in np.array_split(second, 2)]
-    return len(drawn), _network(model, cells, drawn, genes), after - before, change(second), *halves
+    return _network(model, cells, drawn, genes), after - before, change(second), *halves
 
 
 def _judged(there, predicted, measured, half, other, cut, random) -> dict[str, float]:

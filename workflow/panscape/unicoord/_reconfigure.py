@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from panscape.errors import fail
+from panscape.labels import class_name
 from panscape.log import logger
-from panscape.unicoord._labels import LabelInfo, Layout, class_name
+from panscape.unicoord._labels import LabelInfo, Layout
 
 _FAR = 0.25  # of the training range: further outside than this is said in the log
 

@@ -7,11 +7,12 @@ import pandas as pd
 from scipy import sparse
 
 from panscape import seeds, training
+from panscape.labels import class_name
 from panscape.unicoord._baselines import components, label_baselines, ridge, value_baselines
 from panscape.unicoord._calibrate import reliability
 from panscape.unicoord._cells import Cells
 from panscape.unicoord._evaluate import classification, confusion, explained_by, label_leak, regression
-from panscape.unicoord._labels import Layout, class_name
+from panscape.unicoord._labels import Layout
 from panscape.unicoord._model import UniCoord
 from panscape.unicoord._stage import some_cells
 from panscape.unicoord._targets import targets

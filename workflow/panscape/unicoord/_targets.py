@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from panscape.unicoord._labels import Layout, class_name, numbers
+from panscape.labels import class_name
+from panscape.unicoord._labels import Layout, numbers
 
 
 @dataclass(frozen=True)
