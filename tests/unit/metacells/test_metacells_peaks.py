@@ -87,6 +87,14 @@ def test_a_table_of_genes_without_columns(tmp_path):
     path.write_text("gene\tchrom\tend\nA\tchr1\t1\n")
     with pytest.raises(UserError, match=r"tss \(or start and end\)"):
         read_genes(str(path))
+    for text, message in (
+        ("", "is empty"),
+        ("gene\tchrom\ttss\n", "none of the 0 genes"),
+        ("gene\tchrom\ttss\nA\tchr1\tfar\n", "none of the 1 genes"),
+    ):
+        path.write_text(text)
+        with pytest.raises(UserError, match=message):
+            read_genes(str(path))
     path.write_text("gene\tchrom\ttss\tstrand\nA\tchr1\t100\t-\nA\tchr1\t200\t-\n")
     assert read_genes(str(path)).loc["A", "tss"] == 100
 

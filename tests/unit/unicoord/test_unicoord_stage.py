@@ -171,3 +171,11 @@ def test_a_range_that_nothing_can_be_restored_in_is_refused(stage, leave, messag
     settings = QUICK | {"restore": [{"label": "time", "leave": leave}]}
     with pytest.raises(UserError, match=f"unicoord.restore.*{message}"):
         unicoord.restore_groups(stage[3], labels, [], settings)
+
+
+@pytest.mark.parametrize("content", [b"", b"cell\tscore\nb0\t1\t2\t3\n\tb1", b"cell\t\xff\xfe\n"])
+def test_a_table_that_is_none_is_refused(stage, content):
+    path = stage[0] / "broken.tsv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"broken.tsv: "):
+        unicoord.open_cells(stage[2], [str(path)])

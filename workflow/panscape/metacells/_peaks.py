@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from panscape.errors import fail
-from panscape.files import read_tsv
 
 _NAME = re.compile(r"^(?P<chrom>.+?)[:_-](?P<start>\d+)[_-](?P<end>\d+)$")
 _COLUMNS = {
@@ -159,9 +158,11 @@ def read_genes(path: str) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If columns are missing.
+        If it is no table, columns are missing, or no gene has a place.
     """
-    table = read_tsv(path, dtype=str)
+    from panscape.io._sheet import read_sheet
+
+    table = read_sheet(path, "metacells.genes")
     name = next((column for column in table if str(column).lower() in ("gene", "symbol", "name")), None)
     known = _find(table, _GENE_COLUMNS)
     if name is None or "chrom" not in known or not {"tss", "start"} & set(known):
@@ -171,7 +172,13 @@ def read_genes(path: str) -> pd.DataFrame:
             "give it the columns gene, chrom and tss (or start and end), and strand where known",
         )
     table = table[~table[name].duplicated()].set_index(name)
-    return gene_places(table)
+    places = gene_places(table)
+    if places["tss"].isna().all():
+        found = f"none of the {len(places)} genes in {path} has a place"
+        raise fail(
+            "metacells.genes", found, "write whole numbers for tss (or start and end), and a chromosome"
+        )
+    return places
 
 
 def _strand(values: pd.Series) -> pd.Series:
