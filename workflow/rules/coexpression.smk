@@ -8,6 +8,7 @@ REQUIRED INPUTS
 OUTPUTS
     results/{collection}/coexpression/{study}/matrices.npz  CSR, clusters x gene pairs: strong correlations
     results/{collection}/coexpression/{study}/pairs.tsv     gene_a, gene_b of its columns
+    results/{collection}/coexpression/{study}/chance.tsv    pairs that pass in permuted cells, for some clusters
     results/{collection}/coexpression/{study}/expression.h5ad  clusters x genes: X geometric mean of counts,
                                                             layers mean (log expression) and detection
 """
@@ -24,6 +25,7 @@ rule correlate_genes:
         matrices="results/{collection}/coexpression/{study}/matrices.npz",
         pairs="results/{collection}/coexpression/{study}/pairs.tsv",
         expression="results/{collection}/coexpression/{study}/expression.h5ad",
+        chance="results/{collection}/coexpression/{study}/chance.tsv",
     log:
         "logs/{collection}/coexpression/{study}/correlate_genes.log",
     benchmark:
@@ -37,6 +39,7 @@ rule correlate_genes:
     params:
         settings=config["coexpression"],
         normalisation=config["preprocess"]["normalisation"],
+        seed=config["seed"],
         code=code_digest("correlate_genes"),
     script:
         "../scripts/correlate_genes.py"

@@ -158,6 +158,7 @@ rule read_entries:
         centrality="results/{collection}/dictionary/centrality.tsv",
         links="results/{collection}/dictionary/links.tsv",
         usage="results/{collection}/dictionary/usage.tsv",
+        fit="results/{collection}/dictionary/fit.tsv",
     log:
         "logs/{collection}/dictionary/read_entries.log",
     benchmark:
@@ -264,6 +265,7 @@ rule plot_dictionary:
         centrality="results/{collection}/dictionary/centrality.tsv",
         links="results/{collection}/dictionary/links.tsv",
         usage="results/{collection}/dictionary/usage.tsv",
+        fit="results/{collection}/dictionary/fit.tsv",
         chance=branch(
             config["dictionary"]["confidence"],
             then=of_studies("results/{collection}/dictionary/{study}/chance.tsv"),

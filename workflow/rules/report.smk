@@ -74,6 +74,7 @@ rule write_report:
         genes=if_used("landscape", "results/{collection}/preprocess/genes.tsv"),
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
         pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
+        chance=of_studies("results/{collection}/coexpression/{study}/chance.tsv"),
         landscape=if_used(
             "landscape",
             expand(

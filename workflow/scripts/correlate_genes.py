@@ -1,6 +1,6 @@
 """Compute the coexpression matrices of one study's panclusters."""
 
-from panscape import adapter, coexpression, files
+from panscape import adapter, coexpression, files, seeds
 
 adapter.begin(snakemake)
 
@@ -12,8 +12,10 @@ result = coexpression.coexpress(
     files.read_csr(snakemake.input.members),
     {**snakemake.params.settings, "normalisation": snakemake.params.normalisation},
     threads=snakemake.threads,
+    seed=seeds.derive(snakemake.params.seed, "coexpression", snakemake.wildcards.study),
 )
 files.write_csr(result.matrix, snakemake.output.matrices)
 files.write_tsv(result.pairs, snakemake.output.pairs)
+files.write_tsv(result.chance, snakemake.output.chance)
 with files.atomic(snakemake.output.expression) as scratch:
     result.expression.write_h5ad(scratch)

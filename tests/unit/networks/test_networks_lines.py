@@ -1,5 +1,7 @@
 """Maps of lines, their association with phenotypes and their reliability."""
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +25,16 @@ def phenotype_of(values):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    "values", [[1.0, 2, 3, 4], [1.0, 1, 2, 3, 4, 5], list("aabbb"), list("aaabbb"), [0, 1] * 3]
+)
+def test_the_smallest_p_is_that_of_all_orders(values):
+    phenotype = read_phenotype(pd.Series(values, name="y"), min_lines=2)[0]
+    orders = {tuple(order) for order in permutations(phenotype.values)}
+    assert phenotype.arrangements == len(orders)
+    assert phenotype.smallest_pvalue == pytest.approx(2 / len(orders))
 
 
 def test_coordinates_keep_distances(rng):

@@ -7,7 +7,7 @@ import pytest
 from panscape import files, networks, plot, simulate
 from panscape.networks import NetworkSettings
 from panscape.report import Results
-from panscape.report.sections.networks import SECTION, planted
+from panscape.report.sections.networks import SECTION, bins, planted
 
 COLUMNS = ["phenotype", "group"]
 
@@ -63,6 +63,40 @@ def test_planted_modules_are_set_beside_what_is_found(results):
     assert found.loc[("phenotype", "siVAE", "moves"), "connectivity"] == 0
 
 
+def test_sizes_of_bins_are_as_they_are(results, tmp_path):
+    assert bins(results) == "bins of 240 cells"
+    lines = results.table("sivae/lines.tsv")
+    lines.loc[:1, "bin_cells"] = [472, 306]
+    files.write_tsv(lines, tmp_path / "sivae/lines.tsv")
+    uneven = Results.of(tmp_path, [tmp_path / "sivae/lines.tsv"], {})
+    assert bins(uneven).startswith("bins of 240 to 472 cells:")
+
+
+def few_lines(results, root, number):
+    """Return the results of a test of genes with the first lines only, whatever their number."""
+    folder = results.root / "sivae"
+    lines = networks.read_lines(folder / "lines.tsv").head(number).assign(group=["a", "b"] * (number // 2))
+    collection = networks.read_collection(lines, folder)
+    settings = NetworkSettings(baselines=(), permutations=50, min_lines=4)
+    genes, tests = networks.gene_tables(collection, settings, ["group"], 0)
+    files.write_tsv(genes, root / "networks/centrality.tsv")
+    files.write_tsv(tests, root / "networks/tests.tsv")
+    files.write_tsv(lines, root / "sivae/lines.tsv")
+    return Results.of(root, [path for path in root.rglob("*") if path.is_file()], {})
+
+
+def test_where_no_gene_can_pass_none_is_said_not_to_change(results, tmp_path):
+    found = few_lines(results, tmp_path / "six", 6)
+    (text,) = SECTION.headline(found)
+    # three against three: 20 labellings, the smallest two-sided p is 2 / 20
+    assert text == (
+        "Genes and group: cannot be decided: with 3 lines against 3 the smallest p is 0.1, which is not "
+        "below networks.fdr = 0.05."
+    )
+    (text,) = SECTION.headline(few_lines(results, tmp_path / "ten", 10))
+    assert "gene" in text and "cannot" not in text
+
+
 def test_blocks(results):
     blocks = SECTION.content(results)
     captions = [block.caption for block in blocks if block.block == "table"]
@@ -75,8 +109,8 @@ def test_blocks(results):
 
 
 def test_methods_name_the_settings(results):
-    (text,) = SECTION.methods(results)
-    assert "by cka" in text and "50 label permutations" in text and "with mean controlled" in text
+    text = " ".join(SECTION.methods(results))
+    assert "by cka" in text and "50 label permutations" in text and "mean expression" in text
 
 
 def test_without_its_files_the_section_is_left_out():

@@ -60,6 +60,8 @@ def write_results(root, *, seed=0, number=40, studies=STUDIES):
         dense[dense < 0.3] = 0
         write_csr(sparse.csr_matrix(dense.astype(np.float32)), out / "coexpression" / study / "matrices.npz")
         write_tsv(pairs, out / "coexpression" / study / "pairs.tsv")
+        chance = table.iloc[[3, 2, 1]][["cluster", "n_cells"]].assign(edges=10, share=[0.7, 0.8, 0.9])
+        write_tsv(chance.assign(chance=chance["share"] * 10), out / "coexpression" / study / "chance.tsv")
     write_tsv(
         pd.DataFrame(qc, columns=["study", "filter", "removed", "left", "unit", "limit"]),
         out / "preprocess" / "qc.tsv",

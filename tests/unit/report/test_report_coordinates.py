@@ -1,5 +1,7 @@
 """The figures and the section of learned coordinates, and the section of features."""
 
+import json
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -70,6 +72,13 @@ def made_up_tables(*, discrete=True, continuous=True):
         "confusion": confusion,
         "calibration": calibration,
         "predictions": predictions if continuous else pd.DataFrame(columns=columns),
+        "model/model": {
+            "genes": ["G1", "G2", "G3"],
+            "labels": [
+                {"name": "cell_type", "classes": ["a$b", "c", "d", "never tested"] if discrete else []},
+                {"name": "age", "classes": []},
+            ],
+        },
     }
 
 
@@ -139,6 +148,10 @@ def test_a_coordinate_that_holds_nothing_is_not_in_the_map():
 
 def results(root, tables, config):
     for name, table in tables.items():
+        if name == "model/model":
+            (root / "unicoord/model").mkdir(parents=True)
+            (root / f"unicoord/{name}.json").write_text(json.dumps(table))
+            continue
         files.write_tsv(table, root / "unicoord" / f"{name}.tsv")
     split = pd.DataFrame(
         {"cell": list("abcd"), "study": "s", "split": ["train", "train", "validation", "test"]}
@@ -171,7 +184,8 @@ def test_the_section_says_what_beats_the_model(tmp_path):
     found = results(tmp_path, made_up_tables() | restored(), CONFIG)
     assert unicoord.SECTION.ran(found)
     (headline,) = unicoord.SECTION.headline(found)
-    assert "cell type with macro-F1 0.900 (best baseline, logistic regression (PCA): 0.950)" in headline
+    best = "(best baseline, logistic regression (PCA): 0.950)"
+    assert f"cell type with macro-F1 0.900 over 3 of 4 classes {best}" in headline
     assert "age with r 0.970 (best baseline, ridge (PCA): 0.950)" in headline
     blocks = list(flat(unicoord.SECTION.content(found)))
     text = " ".join(getattr(block, "text", "") for block in blocks)
@@ -186,7 +200,11 @@ def test_the_section_says_what_beats_the_model(tmp_path):
     assert scenario.rows[0][1] == "age: shifted by 2; platform: x"
     pictures = [picture for block in blocks if block.block == "gallery" for picture in block.pictures]
     assert len(pictures) == 7 and all(picture.caption for picture in pictures)
-    assert "cell_type (discrete) and age (continuous)" in unicoord.SECTION.methods(found)[0]
+    methods = unicoord.SECTION.methods(found)[0]
+    assert "cell_type (discrete) and age (continuous)" in methods
+    # three genes are all there were, so that the number asked for is not what it was trained on
+    assert "trained on 3 genes, as many of the 2,000 asked for as all studies have" in methods
+    assert "Test cells do not carry all classes: scores of cell type over 3 of 4 classes" in text
 
 
 def test_the_section_does_without_what_was_not_asked_for(tmp_path):

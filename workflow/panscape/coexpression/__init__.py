@@ -1,5 +1,6 @@
 """Gene-gene correlation within each pancluster, and the clusters' expression."""
 
+from panscape.coexpression._chance import chance_edges, sampled_chance, shrinker, with_shares
 from panscape.coexpression._coexpress import Coexpression, coexpress
 from panscape.coexpression._correlation import Survivors, correlate, shrink
 from panscape.coexpression._expression import cluster_expression
@@ -13,10 +14,14 @@ __all__ = [
     "Moments",
     "Plan",
     "Survivors",
+    "chance_edges",
     "cluster_expression",
     "coexpress",
     "correlate",
     "moments",
+    "sampled_chance",
     "shrink",
+    "shrinker",
     "tied_ranks",
+    "with_shares",
 ]

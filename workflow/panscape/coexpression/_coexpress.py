@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coexpression._chance import sampled_chance
 from panscape.coexpression._correlation import Survivors, correlate
 from panscape.coexpression._expression import cluster_expression
 from panscape.coexpression._nesting import nested_steps
@@ -20,6 +21,7 @@ from panscape.coexpression._screen import WORTH, applies, screened
 from panscape.coexpression._settings import CoexpressionSettings
 from panscape.coexpression._values import CHUNK_CELLS, Values, row_blocks
 from panscape.log import Progress, logger
+from panscape.seeds import stream
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -40,11 +42,15 @@ class Coexpression:
         pairs that survive in some cluster. A diagonal pair is 1 where the gene varies in the cluster.
     expression
         AnnData, clusters x genes, see :func:`panscape.coexpression.cluster_expression`.
+    chance
+        How many pairs pass by chance in some of the clusters, see
+        :func:`panscape.coexpression.sampled_chance`.
     """
 
     matrix: sparse.csr_matrix
     pairs: pd.DataFrame
     expression: AnnData
+    chance: pd.DataFrame
 
 
 def coexpress(
@@ -55,6 +61,7 @@ def coexpress(
     settings: CoexpressionSettings | Mapping[str, Any],
     *,
     threads: int = 1,
+    seed: int = 0,
 ) -> Coexpression:
     """Correlate all gene pairs within every cluster and keep the strong correlations.
 
@@ -70,6 +77,8 @@ def coexpress(
         A :class:`CoexpressionSettings` or a mapping with its keys.
     threads
         Threads to use; the result does not depend on them.
+    seed
+        Of the permuted cells that tell how many pairs pass by chance.
 
     Raises
     ------
@@ -98,8 +107,11 @@ def coexpress(
     with threadpool_limits(threads):
         kept = correlate_clusters(values, clusters, members, chosen, threads)
         matrix, pairs = _assemble(kept, genes, len(clusters))
+        apart = pairs["gene_a"].to_numpy() != pairs["gene_b"].to_numpy()
+        edges = np.diff(sparse.csr_matrix(matrix[:, np.flatnonzero(apart)]).indptr)
+        chance = sampled_chance(values, clusters, members, edges, chosen, stream(seed, "chance"))
     logger.info("%d correlations kept, of %d pairs, in %d clusters", matrix.nnz, *matrix.shape[::-1])
-    return Coexpression(matrix, pairs, expression)
+    return Coexpression(matrix, pairs, expression, chance)
 
 
 def correlate_clusters(

@@ -4,7 +4,6 @@ from panscape.dictionary._choose import Choice, fit_starts, match
 from panscape.dictionary._coding import encode
 from panscape.dictionary._collection import project_collection, project_stack
 from panscape.dictionary._confidence import (
-    chance_edges,
     entry_reliability,
     halves,
     pair_correlations,
@@ -82,7 +81,6 @@ __all__ = [
     "at_edge",
     "calibrate",
     "centralities",
-    "chance_edges",
     "chance_gain",
     "compare_usage",
     "consolidate",

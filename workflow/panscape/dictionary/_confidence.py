@@ -1,4 +1,4 @@
-"""How far edges can be trusted: split halves of the cells, and edges that pass by chance."""
+"""How far edges can be trusted: whether halves of the cells agree on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from panscape.log import Progress
 
 _CHUNK_PAIRS = 4096
 _CHUNK_CELLS = 2048
-_WORK = 2e10  # multiplications spent on one cluster's null
 
 
 def halves(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -190,89 +189,3 @@ def entry_reliability(entries: np.ndarray, agreement: np.ndarray, size: np.ndarr
     """
     square = entries**2
     return reliability((square * agreement).sum(axis=1), (square * size).sum(axis=1))
-
-
-def chance_edges(
-    values: sparse.csr_matrix,
-    members: sparse.csr_matrix,
-    *,
-    eta: float,
-    depth: np.ndarray,
-    rng: np.random.Generator,
-    method: str = "pearson",
-    depth_strata: int = 4,
-    shrink=None,
-) -> np.ndarray:
-    """Count the edges of every cluster that pass the threshold when its cells are permuted.
-
-    Each gene's values are shuffled among the cells of the cluster, on its own, within strata of similar
-    depth: what passes comes from size, sparsity and depth alone. In clusters too large for all pairs within
-    the work limit a random subset of the genes is used and the count scaled up.
-
-    Parameters
-    ----------
-    values
-        CSR (n_cells, n_genes), normalised.
-    members
-        CSR (n_clusters, n_cells).
-    eta
-        Threshold on absolute correlation.
-    depth
-        (n_cells,) total counts.
-    rng
-        Draws the permutations.
-    method
-        ``"pearson"`` or ``"spearman"``.
-    depth_strata
-        Strata of equal size by depth; 1 permutes over the whole cluster. Fewer are used where a stratum
-        would have less than ten cells.
-    shrink
-        Function (r, n_cells) -> r applied before the threshold, or None.
-
-    Returns
-    -------
-    (n_clusters,) expected number of off-diagonal edges by chance.
-    """
-    members = sparse.csr_matrix(members)
-    n_genes = values.shape[1]
-    result = np.zeros(members.shape[0])
-    progress = Progress("clusters", members.shape[0])
-    for row in range(members.shape[0]):
-        cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
-        n_used = int(min(n_genes, max(np.sqrt(_WORK / max(len(cells), 1)), 100)))
-        part = sparse.csr_matrix(values[cells])
-        if n_used < n_genes:
-            part = sparse.csr_matrix(part[:, np.sort(rng.choice(n_genes, n_used, replace=False))])
-        if method == "spearman":
-            from panscape.coexpression import tied_ranks
-
-            part = tied_ranks(part)
-        dense = part.toarray().astype(np.float32)
-        result[row] = _passing(_shuffle(dense, depth[cells], depth_strata, rng), eta, shrink) * (
-            n_genes * (n_genes - 1) / max(n_used * (n_used - 1), 1)
-        )
-        progress.add()
-    return result
-
-
-def _shuffle(dense: np.ndarray, depth: np.ndarray, strata: int, rng: np.random.Generator) -> np.ndarray:
-    """Permute every column on its own within strata of depth."""
-    strata = int(np.clip(len(depth) // 10, 1, strata))
-    for cells in np.array_split(np.argsort(depth, kind="stable"), strata):
-        dense[cells] = rng.permuted(dense[cells], axis=0)
-    return dense
-
-
-def _passing(dense: np.ndarray, eta: float, shrink) -> int:
-    """Count off-diagonal pairs of columns whose absolute correlation reaches eta."""
-    if len(dense) < 3:
-        return 0
-    dense = dense - dense.mean(axis=0, dtype=np.float64).astype(np.float32)
-    length = np.sqrt((dense.astype(np.float64) ** 2).sum(axis=0))
-    varies = length > 1e-6 * np.sqrt(len(dense))
-    dense = dense[:, varies] / length[varies].astype(np.float32)
-    r = dense.T @ dense
-    r = r[np.triu_indices(len(r), 1)] if len(r) < 4000 else r[np.triu(np.ones(r.shape, dtype=bool), 1)]
-    if shrink is not None:
-        r = shrink(r, len(dense))
-    return int((np.abs(r) >= eta).sum())

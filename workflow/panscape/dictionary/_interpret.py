@@ -35,6 +35,8 @@ class Reading:
         What is drawn: entry, gene_a, gene_b, hops, weight.
     usage
         entry, column, value, usage, expected, n_panclusters.
+    fit
+        What the dictionary leaves out: measure, value (see :func:`fit_table`).
     """
 
     entries: pd.DataFrame
@@ -43,6 +45,26 @@ class Reading:
     centrality: pd.DataFrame
     links: pd.DataFrame
     usage: pd.DataFrame
+    fit: pd.DataFrame
+
+
+def fit_table(saved: Saved) -> pd.DataFrame:
+    """Return what the dictionary explains, and of what: `measure`, `value`.
+
+    ``explained``: share of the square of the coexpression, 0 to 1; ``panclusters`` and ``pairs`` that it was
+    learned from; ``pairs_possible`` of the genes analysed; ``genes`` with an edge in a kept entry.
+    """
+    inside = np.unique(saved.edges.indices)
+    n = len(saved.genes)
+    rows = {
+        "explained": 1 - saved.error,
+        "panclusters": len(saved.panclusters),
+        "pairs": saved.entries.shape[1],
+        "pairs_possible": n * (n - 1) // 2,
+        "genes": len(np.union1d(saved.gene_a[inside], saved.gene_b[inside])),
+        "genes_possible": n,
+    }
+    return pd.DataFrame({"measure": list(rows), "value": list(map(float, rows.values()))})
 
 
 def read_entries(
@@ -90,7 +112,8 @@ def read_entries(
     entries = pd.concat([table.assign(kept=True), aside.assign(kept=False)], ignore_index=True)
     known = [name for name in columns if name in obs]
     usage = usage_by(saved.usage, saved.names, obs.loc[list(saved.panclusters)], known)
-    return Reading(entries, edges, markers, centrality, _links(saved, centrality, top_genes), usage)
+    links = _links(saved, centrality, top_genes)
+    return Reading(entries, edges, markers, centrality, links, usage, fit_table(saved))
 
 
 def _reliability(saved: Saved, agreement, size) -> tuple[sparse.csr_matrix | None, np.ndarray]:

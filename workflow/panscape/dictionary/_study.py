@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.dictionary._confidence import chance_edges, halves, split_half
+from panscape.coexpression import CoexpressionSettings, chance_edges, shrinker, with_shares
+from panscape.dictionary._confidence import halves, split_half
 from panscape.dictionary._write import Saved
 from panscape.seeds import stream
 
@@ -76,8 +77,6 @@ def study_confidence(
     seed
         Seed of the step.
     """
-    from panscape.coexpression import shrink
-
     values, depth = normalised(counts, np.asarray(saved.genes, dtype=object), normalisation)
     position = {gene: i for i, gene in enumerate(saved.genes)}
     columns = saved.edge_columns()
@@ -94,7 +93,6 @@ def study_confidence(
         halves(_finest(members), stream(seed, "halves")),
         method=method,
     )
-    how, strength = coexpression.get("shrinkage", "none"), coexpression.get("shrinkage_strength", 1.0)
     chance = chance_edges(
         values,
         members,
@@ -103,13 +101,11 @@ def study_confidence(
         rng=stream(seed, "chance"),
         method=method,
         depth_strata=depth_strata,
-        shrink=None if how == "none" else lambda r, n: shrink(r, n, how, strength),
+        shrink=shrinker(CoexpressionSettings.of(coexpression)),
     )
     other = pairs["gene_a"].to_numpy() != pairs["gene_b"].to_numpy()
     edges = np.diff(sparse.csr_matrix(matrix[:, np.flatnonzero(other)]).indptr)
-    table = clusters[["cluster", "n_cells"]].assign(edges=edges, chance=chance)
-    ratio = np.divide(chance, edges, out=np.full(len(edges), np.nan), where=edges > 0)
-    return StudyConfidence(agreement, size, table.assign(share=np.minimum(ratio, 1)))
+    return StudyConfidence(agreement, size, with_shares(clusters, edges, chance))
 
 
 def _finest(members: sparse.csr_matrix) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import factorial, prod
 
 import numpy as np
 import pandas as pd
@@ -60,6 +61,17 @@ class Phenotype:
     def testable(self) -> bool:
         """Tell whether rank tests of genes apply: numbers, or two groups."""
         return self.kind == "continuous" or self.two
+
+    @property
+    def arrangements(self) -> int:
+        """Return how many different orders of the values there are, equal values being exchangeable."""
+        counts = np.unique(self.values, return_counts=True)[1]
+        return factorial(self.n) // prod(factorial(int(count)) for count in counts)
+
+    @property
+    def smallest_pvalue(self) -> float:
+        """Return the smallest two-sided p that a gene can reach: an order and its reverse are as extreme."""
+        return min(2 / self.arrangements, 1.0)
 
     def shuffled(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Return `count` permutations of the values, (count, n)."""

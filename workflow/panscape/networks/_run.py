@@ -22,7 +22,7 @@ TEST_COLUMNS = [
     "part", "model", "phenotype", "statistic", "value", "null_mean", "null_sd", "null_95", "pvalue", "n",
     "spread", "status",
 ]  # fmt: skip
-TESTED = "tested"
+TESTED, UNDECIDABLE = "tested", "cannot be decided"
 
 
 def kernel_names(settings: NetworkSettings | Mapping[str, Any]) -> dict[str, tuple[str, str]]:
@@ -69,7 +69,23 @@ def read_phenotypes(
 
 def skip(part: str, phenotype: str, reason: str, *, model: str = "", n: float = np.nan) -> dict:
     """Return the row of a test that was not made."""
-    return {"part": part, "model": model, "phenotype": phenotype, "n": n, "status": f"skipped: {reason}"}
+    status = reason if reason.startswith(UNDECIDABLE) else f"skipped: {reason}"
+    return {"part": part, "model": model, "phenotype": phenotype, "n": n, "status": status}
+
+
+def undecidable(phenotype: Phenotype, level: float) -> str:
+    """Return why no gene or edge can pass at a level, whatever the data; empty where one can."""
+    if phenotype.smallest_pvalue < level:
+        return ""
+    if phenotype.two:
+        sizes = np.bincount(phenotype.values.astype(int))
+        lines = f"{sizes[0]} lines against {sizes[1]}"
+    else:
+        lines = f"{phenotype.n} lines"
+    return (
+        f"{UNDECIDABLE}: with {lines} the smallest p is {phenotype.smallest_pvalue:.2g}, "
+        f"which is not below networks.fdr = {level:g}"
+    )
 
 
 def tests_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

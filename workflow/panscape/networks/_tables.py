@@ -17,7 +17,7 @@ from panscape.networks._known import enrichment_of_edges
 from panscape.networks._phenotype import Phenotype
 from panscape.networks._rank import Controlled, spearman
 from panscape.networks._read import Collection
-from panscape.networks._run import read_phenotypes, skip, tests_table
+from panscape.networks._run import read_phenotypes, skip, tests_table, undecidable
 from panscape.networks._settings import NetworkSettings
 
 if TYPE_CHECKING:
@@ -75,7 +75,11 @@ def gene_tables(
                 fdr=settings.fdr,
             )
             tables.append(table.assign(model=model).sort_values(["pvalue", "gene"], kind="stable"))
-            rows += null.assign(part="genes", model=model).to_dict("records")
+            reason = undecidable(phenotype, settings.fdr)
+            if reason:
+                rows.append(skip("genes", phenotype.name, reason, model=model, n=phenotype.n))
+            else:
+                rows += null.assign(part="genes", model=model).to_dict("records")
     empty = pd.DataFrame(columns=_centrality.COLUMNS)
     genes = pd.concat(tables, ignore_index=True)[_centrality.COLUMNS] if tables else empty
     return genes, tests_table(rows)
@@ -196,6 +200,8 @@ def edge_tables(
                 tables["edges"].append(edges.assign(model=model))
                 if edges.empty:
                     reason = "no edge inside or between the sets is in enough lines, and missing in enough"
+                    rows.append(skip("edges", phenotype.name, reason, model=model, n=phenotype.n))
+                elif reason := undecidable(phenotype, settings.fdr):
                     rows.append(skip("edges", phenotype.name, reason, model=model, n=phenotype.n))
                 sets = _edges.associate_sets(
                     table, chosen, phenotype, permutations=settings.permutations, rng=rng, means=means

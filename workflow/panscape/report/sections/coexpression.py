@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from panscape.report._blocks import Block, Paragraph, table
@@ -9,7 +10,8 @@ from panscape.report._format import count, fixed, percent, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 
-PAIRS = "coexpression/*/pairs.tsv"
+PAIRS, CHANCE = "coexpression/*/pairs.tsv", "coexpression/*/chance.tsv"
+MUCH = 0.5  # share of pairs by chance from which on the reader is warned
 FIGURE = "landscape/figures/pairs-by-size"
 
 
@@ -28,22 +30,44 @@ def all_pairs(results: Results) -> pd.DataFrame:
     return pd.concat(pairs_per_study(results).values()).drop_duplicates(ignore_index=True)
 
 
-def _blocks(results: Results) -> list[Block]:
+def by_chance(results: Results) -> pd.DataFrame:
+    """Return pairs and pairs by chance in some panclusters of every study: `study`, `share` and so on."""
+    each = [
+        results.table(f"coexpression/{study}/chance.tsv", dtype={"cluster": str}).assign(study=study)
+        for study in results.studies
+        if results.has(f"coexpression/{study}/chance.tsv")
+    ]
+    return pd.concat(each, ignore_index=True) if each else pd.DataFrame(columns=["study", "share"])
+
+
+def _share_of_pairs(results: Results, total: int) -> str:
     from panscape.report.sections.preprocess import selected_genes
 
+    genes = len(selected_genes(results)) if results.has("preprocess/genes.tsv") else 0
+    if genes < 2:
+        return ""
+    return f", {percent(total / (genes * (genes - 1) / 2))} of all pairs of the {count(genes)} genes"
+
+
+def _blocks(results: Results) -> list[Block]:
     each = pairs_per_study(results)
     rows = pd.DataFrame({"study": list(each), "gene pairs": [len(pairs) for pairs in each.values()]})
-    genes = len(selected_genes(results)) if results.has("preprocess/genes.tsv") else 0
-    total = len(all_pairs(results))
-    share = (
-        f", {percent(total / (genes * (genes - 1) / 2))} of all pairs of the {count(genes)} genes"
-        if genes > 1
-        else ""
-    )
+    total, chance = len(all_pairs(results)), by_chance(results)
     blocks: list[Block] = [
-        Paragraph(f"{plural(total, 'gene pair')} pass the threshold in at least one pancluster{share}."),
-        table(rows, caption="Gene pairs that pass the threshold in at least one pancluster of the study."),
+        Paragraph(
+            f"{plural(total, 'gene pair')} pass the threshold in at least one pancluster"
+            f"{_share_of_pairs(results, total)}. The more panclusters there are and the smaller they are, "
+            "the more pairs pass somewhere by chance; what matters is the share by chance within a "
+            "pancluster."
+        ),
+        *_chance_blocks(results, chance),
     ]
+    if chance["share"].notna().any():
+        typical = chance.groupby("study", sort=False)["share"].median()
+        rows["by chance in a typical pancluster"] = [percent(typical.get(name, np.nan)) for name in each]
+    blocks.append(
+        table(rows, caption="Gene pairs that pass the threshold in at least one pancluster of the study.")
+    )
     if results.has("landscape/pseudotime.tsv") and results.figures(FIGURE):
         blocks.append(
             results.picture(
@@ -53,8 +77,36 @@ def _blocks(results: Results) -> list[Block]:
     return blocks
 
 
+def _chance_blocks(results: Results, chance: pd.DataFrame) -> list[Block]:
+    known = chance.dropna(subset=["share"])
+    if known.empty:
+        return []
+    typical, eta = known["share"].median(), results.settings("coexpression").get("eta", 0)
+    text = (
+        "After every gene's values were permuted among the cells of a pancluster (within strata of depth), "
+        f"{percent(typical)} as many pairs pass |r| ≥ {fixed(eta)} in a typical pancluster "
+        f"({percent(known['share'].min())} to {percent(known['share'].max())} in the {len(known)} of all "
+        "sizes that were tried)."
+    )
+    if typical <= MUCH:
+        return [Paragraph(text)]
+    advice = (
+        " Most pairs of a typical pancluster are therefore noise: a single pair of one pancluster is no "
+        "result. Distances and networks leave out pairs that few cells support; larger panclusters "
+        "(`panclust.min_cells`) or a higher threshold (`coexpression.eta`) lower the share."
+    )
+    return [Paragraph(text + advice, "warning")]
+
+
 def _headline(results: Results) -> list[str]:
-    return [f"{plural(len(all_pairs(results)), 'coexpressed gene pair')}."]
+    total, chance = len(all_pairs(results)), by_chance(results)["share"].dropna()
+    text = (
+        f"{plural(total, 'gene pair')} pass the coexpression threshold somewhere"
+        f"{_share_of_pairs(results, total)}"
+    )
+    if len(chance):
+        text += f"; in a typical pancluster {percent(chance.median())} of those that pass are due to chance"
+    return [text + "."]
 
 
 def _methods(results: Results) -> list[str]:

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from panscape.report._blocks import Block, Fold, Gallery, Heading, Paragraph, table
-from panscape.report._format import fixed, listing, percent, plural
+from panscape.report._format import count, fixed, listing, percent, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 
 FOLDER = "dictionary"
-ENTRIES, ELBOW = f"{FOLDER}/entries.tsv", f"{FOLDER}/elbow.tsv"
+ENTRIES, ELBOW, FIT = (f"{FOLDER}/{name}.tsv" for name in ("entries", "elbow", "fit"))
 CENTRALITY, MARKERS = f"{FOLDER}/centrality.tsv", f"{FOLDER}/marker_edges.tsv"
 ENRICHMENT, COUNTERPARTS = f"{FOLDER}/enrichment.tsv", f"{FOLDER}/counterparts.tsv"
 EDGES, PROJECTED, TRUTH = f"{FOLDER}/edges.tsv.gz", f"{FOLDER}/projected.tsv", "truth/genes.tsv"
@@ -44,6 +44,11 @@ def entries(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     found = results.table(ENTRIES, dtype=_TEXT)
     kept = found["kept"].astype(str) == "True"
     return found[kept].drop(columns="kept"), found[~kept].drop(columns="kept")
+
+
+def explained(results: Results) -> dict[str, float]:
+    """Return what the dictionary explains, by measure (see :func:`panscape.dictionary.fit_table`)."""
+    return results.table(FIT).set_index("measure")["value"].to_dict()
 
 
 def top_genes(results: Results, count: int = 3) -> pd.Series:
@@ -83,8 +88,17 @@ def _headline(results: Results) -> list[str]:
     kept, aside = entries(results)
     genes = top_genes(results)
     named = [f"{row.entry} ({genes.get(row.entry, 'no edges')})" for row in kept.head(4).itertuples()]
-    text = f"{plural(len(kept), 'network')} explain the landscape; along pseudotime {listing(named)}"
-    sentences = [f"{text}{' …' if len(kept) > len(named) else ''}."]
+    fit = explained(results)
+    verb = "accounts" if len(kept) == 1 else "account"
+    with_aside = ", those set aside included" if len(aside) else ""
+    order = "in the order of pseudotime: " if kept["pseudotime"].notna().any() else ""
+    sentences = [
+        f"{plural(len(kept), 'gene network')} {verb} for {percent(fit['explained'])} of the squared "
+        f"coexpression of {plural(fit['panclusters'], 'pancluster')}{with_aside} ({count(fit['pairs'])} of "
+        f"{count(fit['pairs_possible'])} gene pairs pass the dictionary's filters), with edges of "
+        f"{count(fit['genes'])} of {plural(fit['genes_possible'], 'gene')}: {order}{listing(named)}"
+        f"{' …' if len(kept) > len(named) else ''}."
+    ]
     if len(aside):
         few = results.settings(FOLDER).get("min_panclusters", 10)
         verb = "was" if len(aside) == 1 else "were"
@@ -237,7 +251,7 @@ def _methods(results: Results) -> list[str]:
 SECTION = Section(
     "dictionary",
     "Networks",
-    (ENTRIES, ELBOW, CENTRALITY, MARKERS),
+    (ENTRIES, ELBOW, FIT, CENTRALITY, MARKERS),
     _blocks,
     headline=_headline,
     methods=_methods,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from panscape.report._blocks import Block, Gallery, Heading, Paragraph, table
-from panscape.report._format import fixed, listing, plural
+from panscape.report._format import count, fixed, listing, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 
 FOLDER = "networks"
 GENES, SETS, TESTS = f"{FOLDER}/centrality.tsv", f"{FOLDER}/gsea.tsv", f"{FOLDER}/tests.tsv"
 RELIABILITY, EDGES = f"{FOLDER}/reliability.tsv", f"{FOLDER}/set_edges.tsv"
-KNOWN = f"{FOLDER}/known.tsv"
+KNOWN, LINES = f"{FOLDER}/known.tsv", "sivae/lines.tsv"
 FIGURES = {
     "lines": "Lines by their networks",
     "genes": "Genes whose centrality follows the phenotype",
@@ -32,6 +32,40 @@ def genes(results: Results) -> pd.DataFrame:
     """Return the genes' associations, `call` filled."""
     found = results.table(GENES, dtype={"gene": str, "phenotype": str, "model": str, "call": str})
     return found.assign(call=found["call"].fillna(""))
+
+
+def cannot(results: Results) -> dict[str, str]:
+    """Return phenotype -> why no gene can be called, for those with too few lines."""
+    tests = results.table(TESTS, dtype={"part": str, "model": str, "phenotype": str, "status": str})
+    rows = tests[(tests["part"] == "genes") & tests["status"].fillna("").str.startswith("cannot be decided")]
+    return dict(zip(rows["phenotype"], rows["status"], strict=True))
+
+
+def controlled(found: pd.DataFrame) -> list[str]:
+    """Return the controls that the tests of siVAE's genes had lines for, in all phenotypes."""
+    used = found.loc[found["model"] == "sivae", "controls"].fillna("").astype(str).unique()
+    every = [set(text.split(",")) for text in used]
+    first = used[0].split(",") if len(used) else []
+    return [name for name in first if name and all(name in names for names in every)]
+
+
+def words(control: str) -> str:
+    """Return how a control is called."""
+    return {"mean": "mean expression", "n_cells": "cell number"}.get(control, control.replace("_", " "))
+
+
+def bins(results: Results) -> str:
+    """Return what the networks were trained on: bins of one size, or of which sizes."""
+    lines = results.table(LINES, dtype={"line": str})
+    sizes = lines.loc[lines["status"] == "ok", "bin_cells"].dropna().astype(int)
+    if sizes.empty:
+        return "bins of its cells"
+    if sizes.nunique() == 1:
+        return f"bins of {count(sizes.iloc[0])} cells"
+    return (
+        f"bins of {count(sizes.min())} to {count(sizes.max())} cells: networks of larger bins are estimated "
+        "better, so where size goes with a phenotype, so may the networks"
+    )
 
 
 def planted(results: Results) -> pd.DataFrame | None:
@@ -57,14 +91,20 @@ def _headline(results: Results) -> list[str]:
     own = found[(found["model"] == "sivae") & (found["call"] == "connectivity")]
     if found.empty:
         return ["Networks of lines were compared; no phenotype could be tested."]
+    why = cannot(results)
     parts = [
         f"{plural(int((own['phenotype'] == name).sum()), 'gene')} with {name}"
         for name in dict.fromkeys(found["phenotype"])
+        if name not in why
     ]
-    return [
-        f"By siVAE's networks, the connectivity of {listing(parts)} changes beyond mean expression, "
-        "detection, depth and cell number (tests on lines)."
-    ]
+    text = [f"Genes and {name}: {reason}." for name, reason in why.items()]
+    if parts:
+        controls = listing([words(name) for name in controlled(found)])
+        beyond = f"beyond {controls}" if controls else "(with too few lines to control for anything)"
+        text.insert(
+            0, f"By siVAE's networks, the connectivity of {listing(parts)} changes {beyond} (tests on lines)."
+        )
+    return text
 
 
 def _blocks(results: Results) -> list[Block]:
@@ -76,7 +116,7 @@ def _blocks(results: Results) -> list[Block]:
     columns = ["part", "model", "phenotype", "statistic", "value", "null_mean", "null_sd", "pvalue", "n"]
     blocks: list[Block] = [
         Paragraph(
-            "Every line has a network of its own, trained on bins of equal size. All tests take lines, "
+            f"Every line has a network of its own, trained on {bins(results)}. All tests take lines, "
             "not bins or cells, as samples. PCA loadings and Pearson networks of the same cells are beside "
             "siVAE."
         ),
@@ -184,23 +224,29 @@ def _set_tables(results: Results, limit: int) -> list[Block]:
 
 
 def _methods(results: Results) -> list[str]:
-    used = results.settings(FOLDER)
+    used, found = results.settings(FOLDER), genes(results)
     kernels = listing([str(name) for name in used.get("kernels", [])])
-    controls = listing([str(name).replace("_", " ") for name in used.get("controls", [])])
-    return [
+    sentences = [
         f"Networks of lines were compared by {kernels}, averaged over bins, and tested against phenotypes by "
-        f"PERMANOVA, Mantel's test and the first axis ({used.get('permutations')} label permutations). Each "
-        "gene's centrality, averaged over a line's bins, was correlated with the phenotype over lines "
-        f"(Spearman; rank-sum test for two groups), also with {controls} controlled (partial rank "
-        f"correlation), at a false discovery rate of {fixed(used.get('fdr', 0.05), 2)} (Benjamini and "
-        "Hochberg). Gene sets were ranked with gseapy's prerank."
+        f"PERMANOVA, Mantel's test and the first axis ({used.get('permutations')} label permutations)."
     ]
+    if len(found):
+        own = [words(name) for name in controlled(found)]
+        also = f", also with {listing(own)} controlled (partial rank correlation)" if own else ""
+        sentences.append(
+            "Each gene's centrality, averaged over a line's bins, was correlated with the phenotype over "
+            f"lines (Spearman; rank-sum test for two groups){also}, at a false discovery rate of "
+            f"{fixed(used.get('fdr', 0.05), 2)} (Benjamini and Hochberg)."
+        )
+    if results.has(SETS) and len(results.table(SETS)):
+        sentences.append("Gene sets were ranked with gseapy's prerank.")
+    return sentences
 
 
 SECTION = Section(
     FOLDER,
     "Networks of lines",
-    (GENES, TESTS),
+    (GENES, TESTS, LINES),
     _blocks,
     headline=_headline,
     methods=_methods,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from panscape.report._blocks import Block, Gallery, Paragraph, table
-from panscape.report._format import fixed, plural
+from panscape.report._format import count, fixed, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 
@@ -104,12 +104,22 @@ def _blocks(results: Results) -> list[Block]:
     return [*blocks, Gallery((pictures["training"],))]
 
 
+def _sizes(results: Results) -> str:
+    """Return how many cells the bins have."""
+    lines = results.table(LINES, dtype={"line": str})
+    sizes = lines.loc[lines["status"] == "ok", "bin_cells"].dropna().astype(int)
+    if sizes.empty:
+        return "no line has cells enough"
+    least, most = count(sizes.min()), count(sizes.max())
+    return f"{least} cells each" if least == most else f"{least} to {most} cells"
+
+
 def _methods(results: Results) -> list[str]:
     used = results.settings(FOLDER)
     return [
         f"A siVAE ({used.get('model')}, {used.get('likelihood')} likelihood, {used.get('latent')} "
-        f"dimensions, interpretability weight {used.get('gamma')}) was trained on each bin of "
-        f"{used.get('bin_cells')} cells of every line, {100 * used.get('held_out', 0):g} % of the cells held "
+        f"dimensions, interpretability weight {used.get('gamma')}) was trained on each bin of every line "
+        f"({_sizes(results)}), {100 * used.get('held_out', 0):g} % of the cells held "
         "out; these also ended the training. A gene's "
         "centrality is the share of its variance that the model explains; networks join the "
         f"{100 * used.get('density', 0):g} % of gene pairs nearest by {used.get('network')}."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 
@@ -14,6 +16,7 @@ from panscape.report.sections import _scenarios
 
 FOLDER, MODEL = "unicoord", "unicoord"
 METRICS, ACTIVE, SPLIT = (f"{FOLDER}/{name}.tsv" for name in ("metrics", "active", "split"))
+CARD, CONFUSION = f"{FOLDER}/model/model.json", f"{FOLDER}/confusion.tsv"
 RESTORED = f"{FOLDER}/restoration.tsv"
 FIGURES = {
     "coordinates": "Cells in the coordinates",
@@ -50,6 +53,19 @@ def metrics(results: Results) -> pd.DataFrame:
     return results.table(METRICS, dtype={"task": str, "model": str, "metric": str})
 
 
+def card(results: Results) -> dict:
+    """Return what the model says of itself: its genes, labels, settings and so on."""
+    return json.loads(results.path(CARD).read_text(encoding="utf-8"))
+
+
+def tested_classes(results: Results) -> dict[str, tuple[int, int]]:
+    """Return label -> (classes that test cells carry, classes that the model knows)."""
+    counts = results.table(CONFUSION, dtype={"label": str, "truth": str, "predicted": str})
+    known = {item["name"]: len(item["classes"]) for item in card(results)["labels"]}
+    seen = counts[counts["n"] > 0].groupby("label", sort=False)["truth"].nunique()
+    return {label: (int(number), known.get(label, int(number))) for label, number in seen.items()}
+
+
 def scores(found: pd.DataFrame, wanted: dict[str, str], key: str) -> pd.DataFrame:
     """Return one row per label and model with the metrics of one kind of label; `key` tells the kind.
 
@@ -78,14 +94,16 @@ def best_baseline(found: pd.DataFrame, task: str, metric: str, *, low: bool = Fa
 
 
 def _headline(results: Results) -> list[str]:
-    found = metrics(results)
+    found, classes = metrics(results), tested_classes(results)
     parts = []
     for key, words in (("macro_f1", "macro-F1"), ("r", "r")):
         for row in found[found["model"].eq(MODEL) & found["metric"].eq(key)].itertuples():
             name, value = best_baseline(found, row.task, key)
             label = row.task.replace("_", " ")
+            over = classes.get(row.task, (0, 0)) if key == "macro_f1" else (0, 0)
+            some = f" over {over[0]} of {over[1]} classes" if over[0] < over[1] else ""
             parts.append(
-                f"{label} with {words} {fixed(row.value, 3)} (best baseline, {name}: {fixed(value, 3)})"
+                f"{label} with {words} {fixed(row.value, 3)}{some} (best baseline, {name}: {fixed(value, 3)})"
             )
     if not parts:
         return []
@@ -107,7 +125,7 @@ def _blocks(results: Results) -> list[Block]:
         blocks += [
             _named(classes, "Discrete labels on test cells, beside plain baselines on the same cells.")
         ]
-        blocks += [*_coverage(found), *_shown(pictures, "classes")]
+        blocks += [*_untested(results), *_coverage(found), *_shown(pictures, "classes")]
     values = scores(found, _VALUES, "r")
     if len(values):
         blocks += [_named(values, "Continuous labels on test cells, in the labels' own units.")]
@@ -146,6 +164,19 @@ def _cells(results: Results) -> str:
         "by nothing "
         "before the scores below."
     )
+
+
+def _untested(results: Results) -> list[Block]:
+    """Say which labels have classes that no test cell carries, so that the scores leave them out."""
+    few = [
+        f"{label.replace('_', ' ')} over {tested} of {known} classes"
+        for label, (tested, known) in tested_classes(results).items()
+        if tested < known
+    ]
+    if not few:
+        return []
+    text = f"Test cells do not carry all classes: scores of {listing(few)}; nothing is known of the others."
+    return [Paragraph(text, "note")]
 
 
 def _coverage(found: pd.DataFrame) -> list[Block]:
@@ -221,6 +252,16 @@ def _guess(model: str) -> str:
     return "cells of all other groups" if model == "mean" else model_name(model)
 
 
+def _genes(results: Results) -> str:
+    """Return on how many genes the model was trained, and whether that is fewer than were asked for."""
+    number, wanted = len(card(results)["genes"]), results.settings(FOLDER).get("n_genes")
+    if not wanted:
+        return f"the {count(number)} genes that all studies have"
+    if number < wanted:
+        return f"{count(number)} genes, as many of the {count(wanted)} asked for as all studies have"
+    return f"{count(number)} variable genes"
+
+
 def _methods(results: Results) -> list[str]:
     used, found = results.settings(FOLDER), metrics(results)
     discrete, values = (sorted(found.loc[found["model"].eq(MODEL) & found["metric"].eq(key), "task"].unique())
@@ -230,10 +271,9 @@ def _methods(results: Results) -> list[str]:
         for names, kind in ((discrete, "discrete"), (values, "continuous"))
         if names
     ]
-    genes = used.get("n_genes") or "all"
     return [
-        f"A joint variational autoencoder with supervised coordinates (UniCoord) was trained on {genes} "
-        "variable genes, "
+        f"A joint variational autoencoder with supervised coordinates (UniCoord) was trained on "
+        f"{_genes(results)}, "
         f"supervised by {listing(kinds) if kinds else 'no label'}, with {used.get('latent')} unsupervised "
         "coordinates; "
         f"{percent(used.get('held_out', np.nan))} of the cells were held out for the scores, and "
@@ -249,7 +289,7 @@ def _methods(results: Results) -> list[str]:
 SECTION = Section(
     FOLDER,
     "Learned coordinates",
-    (METRICS, ACTIVE, SPLIT),
+    (METRICS, ACTIVE, SPLIT, CARD, CONFUSION),
     _blocks,
     headline=_headline,
     methods=_methods,
