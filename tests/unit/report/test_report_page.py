@@ -120,7 +120,7 @@ def test_numbers_of_cells_clusters_genes_and_pairs(whole):
     assert f"{clusters} panclusters" in found.text
     assert f"and {genes} genes" in found.text
     assert "20 gene pairs pass the coexpression threshold somewhere, 1 % of all pairs of the 60" in found.text
-    assert "in a typical pancluster 80 % of those that pass are due to chance" in found.text
+    assert "in a typical pancluster 80 % of those that pass are due to chance (" in found.text
     assert "Most pairs of a typical pancluster are therefore noise" in found.text
 
 

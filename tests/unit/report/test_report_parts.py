@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from panscape.report import _format as form
-from panscape.report import markdown, methods, table
+from panscape.report import Results, markdown, methods, table
 from panscape.report._run import flatten, parameters, runtimes
 from panscape.report.sections import SECTIONS
 from panscape.report.sections.truth import auc, same_module
@@ -103,3 +103,20 @@ def test_table_cuts_long_ones_and_says_so():
 )
 def test_numbers_are_written_for_readers(function, value, text):
     assert function(value) == text
+
+
+def test_the_files_of_a_folder_are_listed(tmp_path):
+    folder = tmp_path / "unicoord" / "model"
+    folder.mkdir(parents=True)
+    (folder / "model.json").write_text("{}")
+    results = Results.of(tmp_path, [folder], {})
+    assert results.has("unicoord/model/model.json")
+    assert results.path("unicoord/model/model.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("name", ["unicoord", "dictionary", "metacells"])
+def test_a_section_that_was_asked_for_does_not_vanish(name, tmp_path):
+    (section,) = [section for section in SECTIONS if section.name == name]
+    config = {"studies": [{"id": "a"}], "report": {name: True}}
+    assert section.shown(Results.of(tmp_path, [], config))
+    assert not section.shown(Results.of(tmp_path, [], config | {"report": {name: False}}))

@@ -58,9 +58,10 @@ class Results:
         named: Mapping[str, str | Path] | None = None,
         benchmarks: str | Path | None = None,
     ) -> Results:
-        """List the files; those outside `root` must be given in `named` and are left out otherwise."""
+        """List the files, those of a folder too; those outside `root` must be given in `named`."""
         root = Path(root)
-        inside = [Path(file) for file in files]
+        given = [Path(file) for file in files]
+        inside = [path for place in given for path in ([place] if not place.is_dir() else place.rglob("*"))]
         relative = frozenset(
             file.relative_to(root).as_posix() for file in inside if file.is_relative_to(root)
         )

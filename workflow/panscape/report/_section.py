@@ -36,7 +36,7 @@ class Section:
     references
         Of the methods used, as they are cited.
     optional
-        An optional section without its files is left out without a word.
+        An optional section without its files is left out without a word, unless `report` asks for it.
     use
         The analysis it belongs to; without its files and without any study that takes part in the analysis
         (``studies[].use``) it is left out as well.
@@ -58,7 +58,8 @@ class Section:
 
     def shown(self, results: Results) -> bool:
         """Tell whether the section is in the report, be it only to say that the stage did not run."""
-        return self.ran(results) or (not self.optional and bool(inputs.used_by(results.config, self.use)))
+        wanted = not self.optional or bool(results.settings("report").get(self.name))
+        return self.ran(results) or (wanted and bool(inputs.used_by(results.config, self.use)))
 
     def content(self, results: Results) -> list[Block]:
         """Return the section's blocks, or the sentence that says why there are none."""

@@ -99,13 +99,17 @@ def _chance_blocks(results: Results, chance: pd.DataFrame) -> list[Block]:
 
 
 def _headline(results: Results) -> list[str]:
-    total, chance = len(all_pairs(results)), by_chance(results)["share"].dropna()
+    total, chance = len(all_pairs(results)), by_chance(results).dropna(subset=["share"])
     text = (
         f"{plural(total, 'gene pair')} pass the coexpression threshold somewhere"
         f"{_share_of_pairs(results, total)}"
     )
     if len(chance):
-        text += f"; in a typical pancluster {percent(chance.median())} of those that pass are due to chance"
+        share = chance.sort_values("n_cells", kind="stable")["share"]
+        text += (
+            f"; in a typical pancluster {percent(share.median())} of those that pass are due to chance "
+            f"({percent(share.iloc[0])} in the smallest, {percent(share.iloc[-1])} in the largest)"
+        )
     return [text + "."]
 
 

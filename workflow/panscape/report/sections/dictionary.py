@@ -91,12 +91,12 @@ def _headline(results: Results) -> list[str]:
     fit = explained(results)
     verb = "accounts" if len(kept) == 1 else "account"
     with_aside = ", those set aside included" if len(aside) else ""
-    order = "in the order of pseudotime: " if kept["pseudotime"].notna().any() else ""
+    order = ", in the order of pseudotime" if kept["pseudotime"].notna().any() else ""
     sentences = [
         f"{plural(len(kept), 'gene network')} {verb} for {percent(fit['explained'])} of the squared "
         f"coexpression of {plural(fit['panclusters'], 'pancluster')}{with_aside} ({count(fit['pairs'])} of "
         f"{count(fit['pairs_possible'])} gene pairs pass the dictionary's filters), with edges of "
-        f"{count(fit['genes'])} of {plural(fit['genes_possible'], 'gene')}: {order}{listing(named)}"
+        f"{count(fit['genes'])} of {plural(fit['genes_possible'], 'gene')}{order}: {listing(named)}"
         f"{' …' if len(kept) > len(named) else ''}."
     ]
     if len(aside):
