@@ -3,8 +3,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panscape.report import _format as form
 from panscape.report import Results, markdown, methods, table
+from panscape.report import _format as form
 from panscape.report._run import flatten, parameters, runtimes
 from panscape.report.sections import SECTIONS
 from panscape.report.sections.truth import auc, same_module
