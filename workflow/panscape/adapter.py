@@ -8,17 +8,31 @@ import resource
 from pathlib import Path
 from typing import Any
 
+from panscape import losses
+from panscape.errors import UserError
 from panscape.log import logger, start_log
 
 
 def begin(snakemake: Any) -> None:
     """Send the log lines and uncaught exceptions of a script to its rule's log file.
 
-    The last line of the log tells what the job used; the engine's own benchmark samples too seldom to know it
-    of short jobs.
+    An error for lack of cells or genes says what quality control removed. The last line of the log tells what
+    the job used; the engine's own benchmark samples too seldom to know it of short jobs.
     """
-    start_log(str(snakemake.log[0]))
+    log = str(snakemake.log[0])
+
+    def explain(error: UserError) -> UserError:
+        return losses.explained(error, losses.read_tables(log, _studies(snakemake)))
+
+    start_log(log, explain=explain)
     atexit.register(_tell_use)
+
+
+def _studies(snakemake: Any) -> list[str]:
+    """Return the studies that a rule reads: of its input files, else those that its wildcards name."""
+    files = [Path(path) for path in snakemake.input]
+    named = [path.parent.name for path in files if path.parent.parent.name == "preprocess"]
+    return list(dict.fromkeys(named or map(str, dict(snakemake.wildcards.items()).values())))
 
 
 def _tell_use() -> None:

@@ -18,11 +18,14 @@ class Problem:
         What is wrong and what was found there.
     fix
         What to write or do instead.
+    few
+        Too few cells or genes are there to go on, for which quality control may be the reason.
     """
 
     where: str
     found: str
     fix: str = ""
+    few: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.found}" + (f" -> {self.fix}" if self.fix else "")
@@ -44,6 +47,6 @@ class UserError(ValueError):
         super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
 
 
-def fail(where: str, found: str, fix: str = "") -> UserError:
+def fail(where: str, found: str, fix: str = "", *, few: bool = False) -> UserError:
     """Return a one-problem error, to be raised by the caller."""
-    return UserError(Problem(where, found, fix))
+    return UserError(Problem(where, found, fix, few))

@@ -5,15 +5,20 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable
 
 logger = logging.getLogger("panscape")
 
 
-def start_log(path: str | None = None, level: int = logging.INFO) -> None:
+def start_log(
+    path: str | None = None,
+    level: int = logging.INFO,
+    explain: Callable[[Exception], Exception] | None = None,
+) -> None:
     """Send log lines and uncaught exceptions to `path` (standard error if None).
 
     A :class:`~panscape.errors.UserError` is written as its message alone: its reader needs the problem,
-    not the traceback.
+    not the traceback. `explain` may return a more informative one.
     """
     from panscape.errors import UserError
 
@@ -28,7 +33,7 @@ def start_log(path: str | None = None, level: int = logging.INFO) -> None:
 
     def report(kind, error, trace):
         if issubclass(kind, UserError):
-            logger.error("%s", error)
+            logger.error("%s", explain(error) if explain else error)
         else:
             logger.critical("uncaught exception", exc_info=(kind, error, trace))
 

@@ -6,9 +6,11 @@ OUTPUTS
     results/{collection}/preprocess/{study}/counts.h5ad   raw counts after quality control
     results/{collection}/preprocess/{study}/genes.tsv     moments of each gene's raw counts
     results/{collection}/preprocess/{study}/qc.tsv        what each filter removed
+    results/{collection}/preprocess/{study}/kept.tsv      fraction of cells kept, by annotation
     results/{collection}/preprocess/{study}/qc.png, .svg  distributions and limits
-    results/{collection}/preprocess/qc.tsv                all studies
+    results/{collection}/preprocess/qc.tsv, kept.tsv      all studies
     results/{collection}/preprocess/genes.tsv             ranks in each study, and which genes are analysed
+    logs/{collection}/preprocess/{study}/qc.svg, .png     the distributions, if too little is left of a study
 """
 
 
@@ -21,6 +23,7 @@ rule filter_cells:
         counts="results/{collection}/preprocess/{study}/counts.h5ad",
         genes="results/{collection}/preprocess/{study}/genes.tsv",
         qc="results/{collection}/preprocess/{study}/qc.tsv",
+        kept="results/{collection}/preprocess/{study}/kept.tsv",
         png="results/{collection}/preprocess/{study}/qc.png",
         svg=report(
             "results/{collection}/preprocess/{study}/qc.svg",
@@ -44,6 +47,7 @@ rule filter_cells:
         study=study_settings,
         species=config["species"],
         age_unit=config["age_unit"],
+        units=[config["sivae"]["line"], "batch"],
         code=code_digest("filter_cells"),
     script:
         "../scripts/filter_cells.py"
@@ -52,9 +56,11 @@ rule filter_cells:
 rule collect_qc:
     """Put the tables of quality control of all studies together."""
     input:
-        tables=of_studies("results/{collection}/preprocess/{study}/qc.tsv", use="any"),
+        qc=of_studies("results/{collection}/preprocess/{study}/qc.tsv", use="any"),
+        kept=of_studies("results/{collection}/preprocess/{study}/kept.tsv", use="any"),
     output:
         qc="results/{collection}/preprocess/qc.tsv",
+        kept="results/{collection}/preprocess/kept.tsv",
     log:
         "logs/{collection}/preprocess/collect_qc.log",
     benchmark:

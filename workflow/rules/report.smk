@@ -68,6 +68,7 @@ rule write_report:
     """Write the report of the collection and the Methods paragraph."""
     input:
         qc="results/{collection}/preprocess/qc.tsv",
+        kept="results/{collection}/preprocess/kept.tsv",
         qc_figures=of_studies(
             "results/{collection}/preprocess/{study}/qc.svg", use="any"
         ),

@@ -7,4 +7,6 @@ from panscape.files import read_tsv, write_tsv
 
 adapter.begin(snakemake)
 
-write_tsv(pd.concat([read_tsv(path, dtype=str) for path in snakemake.input.tables]), snakemake.output.qc)
+for name in ("qc", "kept"):
+    tables = [read_tsv(path, dtype=str) for path in snakemake.input[name]]
+    write_tsv(pd.concat(tables), snakemake.output[name])

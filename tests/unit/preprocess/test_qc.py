@@ -150,18 +150,22 @@ def test_all_cells_filtered_says_by_what_and_what_to_set(tmp_path):
         run(matrix, obs, tmp_path / "counts.h5ad", min_counts=3, min_genes=500)
     text = str(caught.value)
     few = int((np.asarray(matrix.sum(axis=1)).ravel() < 3).sum())
-    assert few and f"min_counts (3) removed {few};" in text
-    assert f"min_genes (500) removed {len(obs) - few}" in text
-    assert "study 's1'" in text and "no cell of 150 is left" in text and "median" in text
-    assert "preprocess.min_genes" in text and "qc.min_genes" in text
-    advice = float(text.rsplit("to about ", 1)[1])
-    assert run(matrix, obs, tmp_path / "counts.h5ad", min_genes=advice).table["left"].iloc[3] > 100
+    assert few and f"kept 0 of 150 cells; min_counts 3 removed {few}; " in text
+    assert f"; min_genes 500 removed {len(obs) - few}; median 9.5 genes a cell" in text
+    assert "study 's1'" in text and "no cell of 150 is left" in text
+    # the figure can be drawn of what was measured
+    assert (caught.value.result.cells["removed_by"] != "").all()
+    # both of what it advises leads on
+    assert "in the entry of study 's1' write qc: {min_genes: auto} (or a number up to about 3)" in text
+    for advice in (3, "auto"):
+        made = run(matrix, obs, tmp_path / "counts.h5ad", min_counts=3, min_genes=advice)
+        assert made.table["left"].iloc[3] > 130
     assert [item.name for item in tmp_path.iterdir()] == ["counts.h5ad"]
 
 
 def test_all_cells_above_a_share(tmp_path):
     matrix, obs = made_up()
-    words = r"max_ribo \(0\.0\) removed.*ribo_share of the cells.*set preprocess.max_ribo"
+    words = r"max_ribo 0 removed.*ribo_share of the cells.*study 's1' write qc: {max_ribo: 1}"
     with pytest.raises(UserError, match=words):
         run(matrix[:, 38:], obs, tmp_path / "c.h5ad", genes=GENES[38:], max_ribo=0.0, min_counts=1)
 

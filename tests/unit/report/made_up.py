@@ -26,6 +26,18 @@ def clusters_of(study, rng, number=40):
     return pd.DataFrame(rows, columns=columns)
 
 
+def kept():
+    """Return fractions of cells kept: alike over cell types, not over donors, along whose outcome they rise."""
+    from panscape.preprocess._kept import COLUMNS
+
+    rows = [
+        ("atlas", "cell_type", "group", 5, "liver", 0.85, "lung", 0.88, np.nan, 0.2, False),
+        ("atlas", "line", "group", 16, "donor3", 0.031, "donor9", 0.64, np.nan, 1e-99, True),
+        ("atlas", "outcome", "line", 16, "donor3", 0.031, "donor9", 0.64, 0.998, 1e-4, True),
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
 def write_results(root, *, seed=0, number=40, studies=STUDIES):
     """Write results/demo, benchmarks/demo below `root`; return the folder of results."""
     rng = np.random.default_rng(seed)
@@ -35,12 +47,13 @@ def write_results(root, *, seed=0, number=40, studies=STUDIES):
     qc = []
     loads = rng.normal(size=len(GENES))
     for s, study in enumerate(studies):
-        left = 6000
-        qc.append((study, "input", 0, left, "cells", np.nan))
-        for name, gone, limit in (("min_genes", 700 + s, 500), ("max_mito", 100, 0.2)):
+        left, others = 6000, 3000 * (study == "atlas")  # of the atlas `keep` takes a part
+        qc.append((study, "input", 0, left + others, "cells", np.nan, "", "", ""))
+        qc.append((study, "keep", others, left, "cells", np.nan, "", "", ""))
+        for name, gone, limit in (("min_genes", 700 + s, 500 + s), ("max_mito", 100, 0.2)):
             left -= gone
-            qc.append((study, name, gone, left, "cells", limit))
-        qc.append((study, "min_cells_per_gene", 300, 1700, "genes", 3))
+            qc.append((study, name, gone, left, "cells", limit, "auto" if limit > 1 else "given", 900, 450))
+        qc.append((study, "min_cells_per_gene", 300, 1700, "genes", 3, "given", "", ""))
         table = clusters_of(study, rng, number)
         age = np.clip(rng.uniform(0, 10, len(table)) + s * 3, 0, 20)
         table["age"] = age
@@ -62,10 +75,9 @@ def write_results(root, *, seed=0, number=40, studies=STUDIES):
         write_tsv(pairs, out / "coexpression" / study / "pairs.tsv")
         chance = table.iloc[[3, 2, 1]][["cluster", "n_cells"]].assign(edges=10, share=[0.7, 0.8, 0.9])
         write_tsv(chance.assign(chance=chance["share"] * 10), out / "coexpression" / study / "chance.tsv")
-    write_tsv(
-        pd.DataFrame(qc, columns=["study", "filter", "removed", "left", "unit", "limit"]),
-        out / "preprocess" / "qc.tsv",
-    )
+    names = ["study", "filter", "removed", "left", "unit", "limit", "chosen", "median", "usual"]
+    write_tsv(pd.DataFrame(qc, columns=names), out / "preprocess" / "qc.tsv")
+    write_tsv(kept(), out / "preprocess" / "kept.tsv")
     genes = pd.DataFrame({"gene": [*GENES, "Rps1"]})
     for study in studies:
         genes[f"rank_{study}"] = np.arange(1, len(genes) + 1)

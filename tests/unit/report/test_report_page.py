@@ -116,7 +116,9 @@ def test_numbers_of_cells_clusters_genes_and_pairs(whole):
     cells = qc[qc["unit"] == "cells"].groupby("study")["left"].last().sum()
     clusters = sum(len(results.table(f"panclust/{study}/clusters.tsv")) for study in results.studies)
     genes = results.table("preprocess/genes.tsv")["selected"].sum()
-    assert f"3 studies with {cells:,} cells" in found.text
+    # what `keep` leaves in the file is no matter of quality
+    share = f"{100 * cells / 18_000:.0f} % of 18,000 chosen by keep"
+    assert f"3 studies with {cells:,} cells after quality control ({share})" in found.text
     assert f"{clusters} panclusters" in found.text
     assert f"and {genes} genes" in found.text
     assert "20 gene pairs pass the coexpression threshold somewhere, 1 % of all pairs of the 60" in found.text
@@ -127,10 +129,12 @@ def test_numbers_of_cells_clusters_genes_and_pairs(whole):
 def test_qc_table_is_complete(whole):
     _, found = whole
     rows = {row[0]: row for row in found.table("filter", "limit")}
-    assert rows["min_genes"] == ["min_genes", "500", "cells", "700 (5,300)", "701 (5,299)", "702 (5,298)"]
+    removed = ["700 (5,300)", "701 (5,299)", "702 (5,298)"]
+    assert rows["min_genes"] == ["min_genes", "500 to 502", "cells", *removed]
+    assert rows["keep"][3:] == ["0 (6,000)", "0 (6,000)", "3,000 (6,000)"]
     assert rows["min_cells_per_gene"][2:4] == ["genes", "300 (1,700)"]
-    studies = {row[0]: row for row in found.table("study", "cells read")}
-    assert studies["atlas"][1:5] == ["atlas.h5ad", "6,000", "5,198", "1,700"]
+    studies = {row[0]: row for row in found.table("study", "cells in the file")}
+    assert studies["atlas"][1:6] == ["atlas.h5ad", "9,000", "6,000", "5,198", "1,700"]
 
 
 def test_panclusters_per_resolution_add_up(whole):
@@ -212,7 +216,7 @@ def test_stages_that_did_not_run_are_told_and_optional_ones_are_not(collection):
 
 def test_a_collection_without_a_landscape_has_no_word_of_it(collection):
     out, config = collection
-    only = [path for path in out.rglob("*") if path.name.startswith("qc.")]
+    only = [path for path in out.rglob("*") if path.name.startswith(("qc.", "kept."))]
     config = config | {"studies": [study | {"use": ["sivae"]} for study in config["studies"]]}
     results = Results.of(out, only, config)
     text = html.unescape(read(results).text)
@@ -230,7 +234,7 @@ def test_a_report_of_nothing_is_still_a_report(collection, tmp_path):
 
 def test_files_that_were_not_given_are_not_read(collection):
     out, config = collection
-    results = Results.of(out, [out / "preprocess" / "qc.tsv"], config)
+    results = Results.of(out, [out / "preprocess" / name for name in ("qc.tsv", "kept.tsv")], config)
     assert not results.has("panclust/*/clusters.tsv")
     with pytest.raises(KeyError, match=r"genes\.tsv"):
         results.table("preprocess/genes.tsv")

@@ -1,21 +1,25 @@
 """From a study's counts to the cells and genes that the analysis uses."""
 
 from panscape.preprocess._genes import SCORES, select_genes
+from panscape.preprocess._limits import lower_limit
 from panscape.preprocess._normalise import HOW, normalise
+from panscape.preprocess._outcome import NothingLeft, Qc
 from panscape.preprocess._patterns import exclusions, gene_group, pattern
 from panscape.preprocess._plot import plot_qc
-from panscape.preprocess._qc import Qc, qc
+from panscape.preprocess._qc import qc
 from panscape.preprocess._settings import QcSettings
 from panscape.preprocess._study import filter_study
 
 __all__ = [
     "HOW",
     "SCORES",
+    "NothingLeft",
     "Qc",
     "QcSettings",
     "exclusions",
     "filter_study",
     "gene_group",
+    "lower_limit",
     "normalise",
     "pattern",
     "plot_qc",

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from panscape.preprocess._qc import FILTERS, Qc
+from panscape.preprocess._measures import FILTERS
+from panscape.preprocess._outcome import Qc
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,27 +22,30 @@ _BINS = 60
 
 
 def plot_qc(result: Qc, *, title: str = "") -> Figure:
-    """Draw the distribution of each measure over all cells of the input, with the limit and what it removes.
+    """Draw the distribution of each measure over the cells that `keep` chose, with the limit and what it removes.
 
-    Cells that any filter removed are stacked on those that are left.
+    Cells that any limit removed are stacked on those that are left.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     from panscape.plot import DOUBLE, GREY, INK, OKABE_ITO, new_figure, style
 
-    removed = (result.cells["removed_by"] != "").to_numpy()
+    cells = result.cells[result.cells["removed_by"] != "keep"]
+    removed = (cells["removed_by"] != "").to_numpy()
     counts = result.table.set_index("filter")["removed"]
     with style():
         fig = new_figure(DOUBLE, 2.3)
         n_left = int((~removed).sum())
+        others = len(result.cells) - len(cells)
         fig.suptitle(
             f"{title}{': ' if title else ''}{n_left:,} of {len(removed):,} cells kept, "
-            f"{int(result.table['left'].iloc[-1]):,} genes",
+            f"{int(result.table['left'].iloc[-1]):,} genes"
+            + (f" (keep chose them from {len(result.cells):,})" if others else ""),
             x=0.01, ha="left", fontsize=8.5, fontweight="bold",
         )  # fmt: skip
         axes = fig.subplots(1, len(FILTERS))
         for ax, (name, column) in zip(axes, FILTERS.items(), strict=True):
-            values = result.cells[column].to_numpy(dtype=float)
+            values = cells[column].to_numpy(dtype=float)
             logarithmic = column in ("n_counts", "n_genes")
             bins = _bins(values, logarithmic)
             parts = [values[~removed], values[removed]]
@@ -56,7 +60,8 @@ def plot_qc(result: Qc, *, title: str = "") -> Figure:
             if active:
                 ax.axvline(limit, color=OKABE_ITO[5], linewidth=1.2, linestyle="--")
                 sign = "<" if name.startswith("min") else ">"
-                note = f"{sign} {limit:g}: {int(counts[name]):,} removed"
+                auto = " (auto)" if name in result.auto else ""
+                note = f"{sign} {limit:g}{auto}: {int(counts[name]):,} removed"
             else:
                 note = "no limit"
             ax.set_title(f"{_TITLES[column]}\n", fontsize=8)
@@ -68,6 +73,8 @@ def plot_qc(result: Qc, *, title: str = "") -> Figure:
 
 
 def _bins(values: np.ndarray, logarithmic: bool) -> np.ndarray:
+    if not len(values):
+        return np.linspace(1.0, 2.0, _BINS + 1)
     if logarithmic:
         low = max(values[values > 0].min(), 1.0) if (values > 0).any() else 1.0
         return np.geomspace(low, max(values.max(), low * 1.01) * 1.001, _BINS + 1)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from panscape import io
-from panscape.preprocess._qc import Qc, qc
+from panscape.log import logger
+from panscape.preprocess._kept import describe, kept_table
+from panscape.preprocess._outcome import Qc
+from panscape.preprocess._qc import qc
 from panscape.preprocess._settings import QcSettings
 
 
@@ -18,6 +22,7 @@ def filter_study(
     *,
     species: str,
     age_unit: str | None = None,
+    units: Sequence[str] = ("line", "batch"),
 ) -> Qc:
     """Read a study in whatever format it has and write its counts after quality control.
 
@@ -32,11 +37,15 @@ def filter_study(
         Limits, or the configuration's section ``preprocess``.
     species, age_unit
         Of the collection.
+    units
+        Columns of what was sampled, see :func:`kept_table`.
 
     Raises
     ------
+    NothingLeft
+        If too little is left of the study.
     UserError
-        If the study cannot be read as described, or nothing is left of it.
+        If it cannot be read as described.
     """
     where = f"studies[{study['id']}]"
     study = dict(study)
@@ -46,7 +55,7 @@ def filter_study(
     keep = None
     if study.get("keep"):
         keep = io.kept_cells(study, io.cell_table(study, source, where), obs, where)
-    return qc(
+    result = qc(
         ((rows, genes.apply(block)) for rows, block in source.blocks()),
         obs,
         genes.names,
@@ -57,3 +66,7 @@ def filter_study(
         keep=keep,
         logged=study.get("values") == "log",
     )
+    kept = kept_table(obs, result.cells, study["id"], units)
+    for row in kept[kept["uneven"]].to_dict("records"):
+        logger.warning("%s", describe(row))
+    return dataclasses.replace(result, kept=kept)

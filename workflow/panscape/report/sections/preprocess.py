@@ -8,17 +8,18 @@ from typing import Any
 
 import pandas as pd
 
+from panscape import losses
+from panscape.preprocess._kept import describe
 from panscape.report._blocks import Block, Fold, Heading, Paragraph, table
 from panscape.report._format import count, listing, percent, plural
 from panscape.report._results import Results
 from panscape.report._section import Section
 
-QC, GENES = "preprocess/qc.tsv", "preprocess/genes.tsv"
+QC, KEPT, GENES = "preprocess/qc.tsv", "preprocess/kept.tsv", "preprocess/genes.tsv"
 SHOWN = 6  # figures before the rest is folded away
 _FIGURE = (
-    "Counts, detected genes and the shares of mitochondrial and ribosomal counts of all cells of the input, "
-    "per study. "
-    "Dashed lines are limits; grey cells were removed by one of them or by the study's own filter."
+    "Counts, detected genes and the shares of mitochondrial and ribosomal counts of the cells that each study "
+    "takes from its file. Dashed lines are limits; grey cells were removed by one of them."
 )
 
 
@@ -35,7 +36,9 @@ def _blocks(results: Results) -> list[Block]:
         Heading("Quality control"),
         Paragraph(
             "Filters act in the order of the table; a cell that fails several of them counts for the first."
+            + _choice(results)
         ),
+        *_warnings(results, qc),
         table(qc_matrix(qc), caption="Removed by each filter, in brackets what is left after it.", file=QC),
     ]
     there = results.figures("preprocess/*/qc")
@@ -54,23 +57,62 @@ def _blocks(results: Results) -> list[Block]:
     return [*blocks, *_genes(results)] if _compared(results) else blocks
 
 
+def _choice(results: Results) -> str:
+    """Return what to know of cells that a study did not take from its file, if there are any."""
+    counts = cell_counts(results)
+    if (counts["chosen"] == counts["read"]).all():
+        return ""
+    return " Cells that `keep` leaves in the file belong to no study: quality control is judged without them."
+
+
+def _warnings(results: Results, qc: pd.DataFrame) -> list[Block]:
+    """Return warnings of studies that lose most of their cells, or some kinds of them more than others."""
+    texts = []
+    for study, rows in qc.groupby("study", sort=False):
+        rows = rows.fillna("").to_dict("records")
+        if losses.fraction_lost(rows) > losses.HALF:
+            texts.append(
+                f"Quality control removed most cells of {study}: {losses.sentence(rows)}. If that is not meant, "
+                f"{losses.remedy(rows)}."
+            )
+    kept = results.table(KEPT, dtype={"study": str, "column": str, "lowest": str, "highest": str})
+    uneven = kept[kept["uneven"].astype(str) == "True"]
+    texts += [
+        f"Study {describe(row)}. What follows compares the cells that are left: a difference along "
+        f"{row['column']} may be one of quality."
+        for row in uneven.to_dict("records")
+    ]
+    return [Paragraph(text, "warning") for text in texts]
+
+
 def cell_counts(results: Results) -> pd.DataFrame:
-    """Return, per study, the cells `read` and `kept`, and the `genes` kept."""
+    """Return, per study, the cells `read`, `chosen` by `keep` and `kept`, and the `genes` kept."""
     qc = results.table(QC, dtype={"study": str, "filter": str})
     cells, genes = (qc[qc["unit"] == unit].groupby("study", sort=False) for unit in ("cells", "genes"))
+    keep = qc[qc["filter"] == "keep"].set_index("study")["left"]
     read = cells["left"].first() + cells["removed"].first()
-    return pd.DataFrame({"read": read, "kept": cells["left"].last(), "genes": genes["left"].last()})
+    return pd.DataFrame(
+        {
+            "read": read,
+            "chosen": keep.reindex(read.index).fillna(read).astype(int),
+            "kept": cells["left"].last(),
+            "genes": genes["left"].last(),
+        }
+    )
 
 
 def _overview(results: Results) -> pd.DataFrame:
     """Return one row per study: what the configuration and the tables know of it."""
     counts = cell_counts(results)
+    partial = (counts["chosen"] < counts["read"]).any()
     rows = []
     for study in results.studies_config:
         row = {"study": study["id"], "source": _source(study)}
         if study["id"] in counts.index:
             own = counts.loc[study["id"]]
-            row |= {"cells read": own["read"], "cells kept": own["kept"], "genes kept": own["genes"]}
+            row |= {"cells in the file": own["read"]}
+            row |= {"chosen by keep": own["chosen"]} if partial else {}
+            row |= {"cells kept": own["kept"], "genes kept": own["genes"]}
         rows.append(row | {"annotations": ", ".join(study.get("obs", {})) or "none"})
     return pd.DataFrame(rows)
 
@@ -141,23 +183,27 @@ def _genes(results: Results) -> list[Block]:
 
 def _headline(results: Results) -> list[str]:
     counts = cell_counts(results)
-    read, kept = int(counts["read"].sum()), int(counts["kept"].sum())
+    chosen, kept = int(counts["chosen"].sum()), int(counts["kept"].sum())
+    by_keep = " chosen by keep" if chosen < counts["read"].sum() else ""
     genes = f" and {plural(len(selected_genes(results)), 'gene')}" if _compared(results) else ""
     return [
         f"{plural(len(results.studies), 'study', 'studies')} with {plural(kept, 'cell')} after quality "
-        f"control ({percent(kept / read) if read else '–'} of {count(read)}){genes}."
+        f"control ({percent(kept / chosen) if chosen else '–'} of {count(chosen)}{by_keep}){genes}."
     ]
 
 
 def _methods(results: Results) -> list[str]:
     settings = results.settings("preprocess")
-    own = [study["id"] for study in results.studies_config if study.get("qc") or study.get("keep")]
+    own = [study["id"] for study in results.studies_config if study.get("qc")]
+    partial = [study["id"] for study in results.studies_config if study.get("keep")]
     texts = [
         f"Counts of {plural(len(results.studies), 'study', 'studies')} ({listing(results.studies)}) were "
         "filtered per "
-        f"study: {listing(_limits_in_words(settings))}"
+        f"study: {listing(_limits_in_words(settings, _auto_limits(results, own)))}"
         + (f"; {listing(own)} with limits of their own (see the parameters)." if own else "."),
     ]
+    if partial:
+        texts.append(f"Of {listing(partial)} a part of the file's cells was used (keep, see the parameters).")
     if not _compared(results):
         return texts
     genes, excluded = len(selected_genes(results)), settings.get("exclude_genes")
@@ -183,12 +229,26 @@ _NORMALISATIONS = {
 }
 
 
-def _limits_in_words(settings: Mapping[str, Any]) -> list[str]:
+def _auto_limits(results: Results, own: list[str]) -> dict[str, str]:
+    """Return the limits that the cells of studies without limits of their own decided, by filter."""
+    qc = results.table(QC, dtype={"study": str, "filter": str})
+    auto = qc[(qc["chosen"] == "auto") & ~qc["study"].isin(own)]
+    return {str(name): _limits(rows["limit"]) for name, rows in auto.groupby("filter", sort=False)}
+
+
+def _limits_in_words(settings: Mapping[str, Any], auto: Mapping[str, str]) -> list[str]:
     """Return the filters that are switched on."""
     words = []
     for key, text in (("min_counts", "counts"), ("min_genes", "detected genes")):
-        if settings.get(key, 0) > 0:
-            words.append(f"cells with at least {count(settings[key])} {text}")
+        limit = settings.get(key, 0)
+        if limit == "auto":
+            least = f" ({auto[key]})" if key in auto else ""
+            words.append(
+                f"cells with at least as many {text} as lie three median absolute deviations below the study's "
+                f"median on the log scale, bounded by half of the median and a tenth of the typical number{least}"
+            )
+        elif limit > 0:
+            words.append(f"cells with at least {count(limit)} {text}")
     for key, text in (("max_mito", "mitochondrial"), ("max_ribo", "ribosomal")):
         if settings.get(key, 1) < 1:
             words.append(f"at most {percent(settings[key])} {text} counts")

@@ -1,0 +1,61 @@
+"""What the report says of cells that quality control took, and of what it did not take."""
+
+import html
+import re
+
+import made_up
+import pytest
+
+from panscape.files import read_tsv, write_tsv
+from panscape.report import methods, page
+from panscape.report.sections import SECTIONS
+
+START = "Study atlas: the fraction of cells that quality control kept"
+ENDS = "3 % of donor3, 64 % of donor9"
+
+
+def text_of(out, config):
+    results = made_up.results_of(out, config)
+    found = page(results, SECTIONS, methods(results, SECTIONS))
+    return " ".join(html.unescape(re.sub("<[^>]+>", " ", found)).split())
+
+
+@pytest.fixture(scope="module")
+def found(collection):
+    return text_of(*collection)
+
+
+def test_cells_that_are_lost_unevenly_are_said_to_be(found):
+    assert f"{START} differs over line ({ENDS}; 16 groups)." in found
+    assert f"{START} goes with outcome (ρ 0.998 over 16 of line; {ENDS})." in found
+    assert f"{START} differs over cell_type" not in found
+    assert "removed most cells" not in found
+
+
+def test_what_keep_takes_is_no_matter_of_quality(found):
+    assert "15,597 cells after quality control (87 % of 18,000 chosen by keep)" in found
+    assert "Cells that keep leaves in the file belong to no study" in found.replace("`", "")
+
+
+def test_limits_that_the_cells_decide_are_in_the_methods(found):
+    words = (
+        "three median absolute deviations below the study's median on the log scale, bounded by half of the"
+    )
+    assert f"{words} median and a tenth of the typical number (500 to 502)" in found
+
+
+def test_a_study_that_loses_most_of_its_cells_is_named_with_what_to_write(tmp_path):
+    out = made_up.write_results(tmp_path)
+    config = made_up.configuration()
+    made_up.draw(out, config, names={"map-study", "map-dpt-pseudotime", "spaces", "pseudotime-age"})
+    qc = read_tsv(out / "preprocess/qc.tsv")
+    atlas = qc["study"] == "atlas"
+    qc.loc[atlas & (qc["filter"] == "min_genes"), ["removed", "left", "chosen"]] = [3500, 2500, "given"]
+    qc.loc[atlas & (qc["filter"] == "max_mito"), "left"] = 2400
+    write_tsv(qc, out / "preprocess/qc.tsv")
+    found = text_of(out, config)
+    told = "Quality control removed most cells of atlas: kept 2,400 of 6,000 cells (keep chose them from 9,000); "
+    told += "min_genes 502 removed 3,500; max_mito 0.2 removed 100; median 900 genes a cell."
+    assert told in found
+    advice = "in the entry of study 'atlas' write qc: {min_genes: auto} (or a number up to about 450)"
+    assert advice in found

@@ -1,0 +1,130 @@
+"""What quality control removed from each study, for those who wonder later where the cells are.
+
+Reads the tables ``preprocess/{study}/qc.tsv`` with the standard library only: every script starts with this module.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from panscape.errors import Problem, UserError
+
+HALF = 0.5  # of the cells that `keep` chose: if more are lost, quality control is the first suspect
+CHOICE = ("input", "keep")  # rows of what was there before quality control
+Rows = Sequence[Mapping[str, Any]]
+
+
+def sentence(rows: Rows) -> str:
+    """Return what became of a study's cells.
+
+    Parameters
+    ----------
+    rows
+        The rows of its table: filter, removed, left, unit, limit, chosen, median.
+
+    Returns
+    -------
+    E.g. ``"kept 2 of 5,340 cells; min_genes 500 removed 5,338; median 48 genes a cell"``.
+    """
+    cells = _cells(rows)
+    start, kept = chosen(rows), int(cells[-1]["left"])
+    text = f"kept {kept:,} of {start:,} cells"
+    if int(cells[0]["left"]) > start:
+        text += f" (keep chose them from {int(cells[0]['left']):,})"
+    for row in cells:
+        if row["filter"] not in CHOICE and int(row["removed"]):
+            auto = " (auto)" if row["chosen"] == "auto" else ""
+            text += f"; {row['filter']} {_plain(row['limit'])}{auto} removed {int(row['removed']):,}"
+    medians = {row["filter"]: row["median"] for row in cells}
+    if str(medians.get("min_genes", "")) not in ("", "nan"):
+        text += f"; median {float(medians['min_genes']):,.4g} genes a cell"
+    return text
+
+
+def chosen(rows: Rows) -> int:
+    """Return the number of cells that quality control looked at: those that `keep` chose."""
+    return next(int(row["left"]) for row in reversed(_cells(rows)) if row["filter"] in CHOICE)
+
+
+def fraction_lost(rows: Rows) -> float:
+    """Return the fraction (0 to 1) of the chosen cells that quality control removed."""
+    start = chosen(rows)
+    return 1 - int(_cells(rows)[-1]["left"]) / start if start else 0.0
+
+
+def culprit(rows: Rows) -> Mapping[str, Any]:
+    """Return the row of the filter that removed most of the chosen cells."""
+    return max(
+        (row for row in _cells(rows) if row["filter"] not in CHOICE), key=lambda row: int(row["removed"])
+    )
+
+
+def advice(study: str, name: str, limit: Any) -> str:
+    """Return what to write instead of a limit that removes most of a study (`limit`: a value that keeps most)."""
+    key = f"in the entry of study {study!r} write qc: {{{name}:"
+    if name.startswith("min"):
+        return f"{key} auto}} (or a number up to about {limit})"
+    return f"{key} {limit}}}"
+
+
+def remedy(rows: Rows) -> str:
+    """Return what to write so that quality control keeps most of a study."""
+    row = culprit(rows)
+    return advice(str(row["study"]), str(row["filter"]), _plain(row["usual"]))
+
+
+def explained(error: UserError, tables: Iterable[Rows]) -> UserError:
+    """Return an error whose problems of too few cells or genes say what quality control removed.
+
+    Where it removed more than half of a study's cells, its limit is what to change first.
+    """
+    tables = [rows for rows in tables if rows]
+    if not tables or not any(problem.few for problem in error.problems):
+        return error
+    told = "; ".join(f"quality control of {rows[0]['study']}: {sentence(rows)}" for rows in tables)
+    first = " and ".join(remedy(rows) for rows in tables if fraction_lost(rows) > HALF)
+
+    def add(problem: Problem) -> Problem:
+        if not problem.few:
+            return problem
+        fix = problem.fix
+        if first:
+            fix = first + (f"; if these cells are rightly left out, {fix}" if fix else "")
+        return Problem(problem.where, f"{problem.found} [{told}]", fix, few=True)
+
+    return UserError([add(problem) for problem in error.problems])
+
+
+def read_tables(log: str | Path, studies: Iterable[str] = ()) -> list[Rows]:
+    """Return the tables of quality control of the collection that a rule belongs to.
+
+    Parameters
+    ----------
+    log
+        The rule's log file, ``logs/{collection}/...``: its results lie in ``results`` beside ``logs``.
+    studies
+        Their ids; of all studies if none of these has a table.
+    """
+    parts = Path(log).parts
+    if "logs" not in parts[:-2]:
+        return []
+    at = len(parts) - 1 - parts[::-1].index("logs")
+    folder = Path(*parts[:at], "results", parts[at + 1], "preprocess")
+    paths = [path for name in studies if (path := folder / name / "qc.tsv").is_file()]
+    tables = []
+    for path in paths or sorted(folder.glob("*/qc.tsv")):
+        with open(path, newline="", encoding="utf-8") as handle:
+            tables.append(list(csv.DictReader(handle, delimiter="\t")))
+    return tables
+
+
+def _plain(value: Any) -> str:
+    """Return a number as it may be written in YAML: 500, also where a table was read as 500.0."""
+    return f"{float(value):.10g}"
+
+
+def _cells(rows: Rows) -> list[Mapping[str, Any]]:
+    return [row for row in rows if row["unit"] == "cells"]

@@ -1,0 +1,157 @@
+"""Whether quality control took cells of all kinds alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+FEWEST_CELLS = 20  # of a group or unit whose fraction kept is looked at
+FEWEST_UNITS = 6  # with fewer no order of them has a p-value below the level
+MOST_GROUPS = 500
+DIFFERENCE = 0.1  # between the fractions kept: a tenth of a group's cells
+LEVEL = 0.01
+PERMUTATIONS = 9999
+COLUMNS = (
+    "study", "column", "unit", "n", "lowest", "lowest_fraction", "highest", "highest_fraction", "rho",
+    "pvalue", "uneven",
+)  # fmt: skip
+
+
+def kept_table(
+    obs: pd.DataFrame, cells: pd.DataFrame, study: str, units: Sequence[str] = ("line", "batch")
+) -> pd.DataFrame:
+    """Compare the fraction of cells that quality control kept over the annotations of a study.
+
+    Parameters
+    ----------
+    obs
+        Mapped annotations of all cells of the input.
+    cells
+        `removed_by` of the same cells; those that ``keep`` left out take no part.
+    study
+        Id of the study.
+    units
+        Columns of what was sampled, the first that the study has counts: numbers are compared with the
+        fractions of its values, since cells of one line or batch are not independent.
+
+    Returns
+    -------
+    A row per column of `obs`: n groups (of labels), units or cells (of numbers); the groups, units or thirds
+    of the cells with the lowest and the highest fraction kept (0 to 1); Spearman's rho of a number with
+    the fraction kept; a p-value (labels: chi-squared; units: permutations; cells: rank sum). `uneven`
+    says that the fractions differ by a tenth or more and p is below .01.
+    """
+    inside = (cells["removed_by"] != "keep").to_numpy()
+    obs = obs[inside]
+    kept = (cells["removed_by"] == "").to_numpy()[inside]
+    unit = next((name for name in units if name in obs and obs[name].nunique() > 1), None)
+    rows = []
+    for column in obs:
+        values = obs[column]
+        if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+            found = _number(values.to_numpy(dtype=float), kept, None if unit is None else obs[unit])
+        else:
+            found = _label(values, kept)
+        rows += [{"study": study, "column": str(column), **row} for row in found]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    far = table["highest_fraction"] - table["lowest_fraction"] >= DIFFERENCE
+    return table.assign(uneven=(far & (table["pvalue"] < LEVEL)).astype(bool))
+
+
+def describe(row: Mapping[str, Any]) -> str:
+    """Return a row of :func:`kept_table` as a sentence."""
+    low, high = (f"{100 * float(row[f'{end}_fraction']):.0f} %" for end in ("lowest", "highest"))
+    ends = f"{low} of {row['lowest']}, {high} of {row['highest']}"
+    start, column, n = (
+        f"{row['study']}: the fraction of cells that quality control kept",
+        row["column"],
+        int(row["n"]),
+    )
+    if row["unit"] == "group":
+        return f"{start} differs over {column} ({ends}; {n} groups)"
+    if row["unit"] == "cell":
+        return f"{start} goes with {column} (ρ {float(row['rho']):.3f} over {n:,} cells; {ends})"
+    return f"{start} goes with {column} (ρ {float(row['rho']):.3f} over {n} of {row['unit']}; {ends})"
+
+
+def _fractions(groups: pd.Series, kept: np.ndarray) -> pd.DataFrame:
+    """Return `cells` and `fraction` kept of each group of enough cells."""
+    names = groups.astype(object).where(groups.notna()).map(str, na_action="ignore").to_numpy(dtype=object)
+    table = pd.DataFrame({"kept": kept}).groupby(names)["kept"].agg(cells="size", fraction="mean")
+    return table[table["cells"] >= FEWEST_CELLS]
+
+
+def _ends(table: pd.DataFrame, unit: str) -> dict:
+    low, high = table["fraction"].idxmin(), table["fraction"].idxmax()
+    return {
+        "unit": unit,
+        "n": len(table),
+        "lowest": low,
+        "lowest_fraction": table.loc[low, "fraction"],
+        "highest": high,
+        "highest_fraction": table.loc[high, "fraction"],
+    }
+
+
+def _label(values: pd.Series, kept: np.ndarray) -> Iterator[dict]:
+    from scipy.stats import chi2_contingency
+
+    table = _fractions(values, kept)
+    if not 2 <= len(table) <= MOST_GROUPS:
+        return
+    number = (table["fraction"] * table["cells"]).round()
+    both = np.array([number, table["cells"] - number])
+    pvalue = chi2_contingency(both).pvalue if (both.sum(axis=1) > 0).all() else 1.0
+    yield {**_ends(table, "group"), "rho": np.nan, "pvalue": pvalue}
+
+
+def _number(values: np.ndarray, kept: np.ndarray, units: pd.Series | None) -> Iterator[dict]:
+    from scipy.stats import mannwhitneyu, spearmanr
+
+    known = np.isfinite(values)
+    values, kept = values[known], kept[known]
+    if len(np.unique(values)) < 2:
+        return
+    if units is not None:
+        units = units[known]
+        table = _fractions(units, kept)
+        means = pd.Series(values).groupby(units.astype(str).to_numpy()).mean().reindex(table.index)
+        if len(table) >= FEWEST_UNITS and means.nunique() > 1:
+            rho, pvalue = _over_units(means.to_numpy(), table["fraction"].to_numpy())
+            yield {**_ends(table, str(units.name)), "rho": rho, "pvalue": pvalue}
+            return
+    if len(values) < 3 * FEWEST_CELLS:
+        return
+    low, high = np.quantile(values, [1 / 3, 2 / 3])
+    thirds = np.where(values <= low, f"{values.min():g} to {low:g}", f"{low:g} to {high:g}").astype(object)
+    thirds[values > high] = f"above {high:g}"
+    table = _fractions(pd.Series(thirds), kept)
+    both = kept.any() and not kept.all()
+    if len(table) > 1:
+        rho = float(spearmanr(values, kept).statistic) if both else np.nan
+        pvalue = float(mannwhitneyu(values[kept], values[~kept]).pvalue) if both else 1.0
+        yield {**_ends(table, "cell"), "n": len(values), "rho": rho, "pvalue": pvalue}
+
+
+def _over_units(means: np.ndarray, fractions: np.ndarray) -> tuple[float, float]:
+    """Return Spearman's rho and its p-value over orders of the units (all, or a fixed sample of them)."""
+    from scipy.stats import permutation_test, rankdata
+
+    if len(np.unique(fractions)) < 2:
+        return np.nan, 1.0
+    a, b = (rankdata(x) - (len(x) + 1) / 2 for x in (means, fractions))
+    scale = np.sqrt((a**2).sum() * (b**2).sum())
+    found = permutation_test(
+        (a,),
+        lambda x, axis: np.round(
+            (x * b).sum(axis=axis) / scale, 9
+        ),  # ties are ties, however sums are rounded
+        permutation_type="pairings",
+        vectorized=True,
+        n_resamples=PERMUTATIONS,
+        random_state=np.random.default_rng(0),
+    )
+    return float(found.statistic), float(found.pvalue)
