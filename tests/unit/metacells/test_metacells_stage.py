@@ -202,6 +202,31 @@ def test_the_report_says_which_labels_the_embedding_was_told(folder, tmp_path):
     assert "embedding was told" not in texts[folder.name]
 
 
+def test_the_report_begins_with_what_speaks_against_the_metacells(folder, tmp_path):
+    from panscape.report._results import Results
+    from panscape.report.sections.metacells import SECTION
+
+    place = tmp_path / "few" / "metacells" / "multi"
+    shutil.copytree(folder / "metacells" / "multi", place)
+    table = files.read_tsv(place / "metrics.tsv").assign(conditioned_on="")
+    table["method"] = table["method"].replace("pca_lsi", "coem")
+    table.loc[(table["method"] == "coem") & (table["metric"] == "metacells"), "value"] = 2
+    nats = [("coem", "held_out_nats", "rna", 12.5, ""), ("coem", "held_out_nats", "atac", -0.4, "")]
+    files.write_tsv(pd.concat([table, pd.DataFrame(nats, columns=list(table))]), place / "metrics.tsv")
+    texts = {}
+    for root in (folder, tmp_path / "few"):
+        listed = [path for path in root.rglob("*") if path.is_file()]
+        results = Results.of(root, listed, {"metacells": SETTINGS, "report": {"table_rows": 5}})
+        first = SECTION.content(results)[:2]
+        texts[root.name] = [block.text for block in first if getattr(block, "kind", "") == "warning"]
+        headline = SECTION.headline(results)
+    assert not texts[folder.name]
+    few, unlearned = texts["few"]
+    assert few.startswith("2 metacells are few")
+    assert "learned embedding knows of accessibility holds" in unlearned and "(−0.4 nats a cell)" in unlearned
+    assert "nothing that the model learned of accessibility holds in cells not trained on" in headline[0]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -238,7 +263,7 @@ def test_every_metric_says_which_labels_the_embedding_was_told(sample, tmp_path)
         rna=None,
         atac=None,
         history=[],
-        info={"conditioned": 3},
+        info={"conditioned": 3, "information": {"rna": 12.5, "atac": -0.4}},
         posterior_sd=np.ones(1),
         unit=np.ones(1),
     )
@@ -252,6 +277,9 @@ def test_every_metric_says_which_labels_the_embedding_was_told(sample, tmp_path)
     told = {"coem": "cell_type", "pca_lsi": "", "kmeans": "cell_type", "random": ""}
     assert found.conditioned == again.conditioned == told
     summed = metacells.sum_sample(sample, again, settings)
+    nats = summed.metrics[summed.metrics["metric"] == "held_out_nats"]
+    rows = nats[["method", "modality", "value"]].to_numpy().tolist()
+    assert rows == [["coem", "atac", -0.4], ["coem", "rna", 12.5]]
     linked = metacells.link_sample(sample, again.methods, settings, conditioned=again.conditioned)
     for table in (summed.metrics, linked.evidence):
         expected = table["method"].map(told).fillna("")  # single cells and the genome were told nothing

@@ -130,7 +130,9 @@ def _prepare(rna, atac, batch, labels, settings, seed, device) -> tuple[Cells, d
         raise fail("sample", f"different numbers of cells: {sizes}", "give both modalities of the same cells")
     n = next(iter(sizes.values()))
     if n < FEWEST_CELLS:
-        raise fail("sample", f"{n} cells", f"an embedding is learned from {FEWEST_CELLS} cells or more")
+        raise fail(
+            "sample", f"{n} cells", f"an embedding is learned from {FEWEST_CELLS} cells or more", few=True
+        )
     codes = _codes(batch, n, "batch")
     modalities = [
         prepare_modality(sparse.csr_matrix(x), name, settings, seed, codes) for name, x in given.items()

@@ -116,6 +116,7 @@ def choose_features(counts: sparse.csr_matrix, name: str, settings: CoemSettings
             keys,
             f"only {len(chosen)} of {len(cells)} features of {name} are found in {found}",
             "widen the range",
+            few=True,
         )
     if len(chosen) > most:
         score = _excess_variance(counts)[chosen] if name == "rna" else cells[chosen]

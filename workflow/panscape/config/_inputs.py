@@ -80,6 +80,7 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
     problems += _places(config)
     if problems:
         raise UserError(dict.fromkeys(problems))
+    warnings += _losses(config)
     for warning in warnings:
         logger.warning("%s", warning)
     return warnings
@@ -131,6 +132,15 @@ def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
         config,
         {label: frozenset().union(*(known.get(label, frozenset()) for known in own)) for label in labels},
     )
+
+
+def _losses(config: dict[str, Any]) -> Iterator[str]:
+    """Yield warnings of studies and lines of which quality control will leave less than half."""
+    from panscape.preprocess import expected_losses
+
+    for study in config["studies"]:
+        if not study.get("metacells"):
+            yield from map(str, expected_losses(config, study["id"]))
 
 
 def _small(seen: list[Seen], least: int) -> Iterator[Problem]:

@@ -133,7 +133,10 @@ def make_stack(combined, obs: pd.DataFrame, settings: DictionarySettings) -> Sta
 
     if len(obs) < 2:
         raise fail(
-            "panclust", f"{len(obs)} pancluster cannot be explained by shared networks", "lower min_cells"
+            "panclust.min_cells",
+            f"{len(obs)} pancluster cannot be explained by shared networks",
+            "lower it",
+            few=True,
         )
     data = sparse.csr_matrix(combined.matrix, dtype=np.float64, copy=True)
     own = combined.diagonal[data.indices]
@@ -157,6 +160,7 @@ def make_stack(combined, obs: pd.DataFrame, settings: DictionarySettings) -> Sta
             f"no gene pair is positively coexpressed in at least {settings.pair_support} of the {len(obs)} "
             "panclusters",
             "lower coexpression.eta, dictionary.min_expected or dictionary.pair_support",
+            few=True,
         )
     logger.info("%d panclusters, %d of %d gene pairs, %d values", len(obs), len(columns), before, data.nnz)
     if settings.scale == "unit":
@@ -194,7 +198,10 @@ def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, thr
     usable = int((np.diff(stack.data.indptr) > 0).sum())
     if k > usable:
         raise fail(
-            "dictionary.k", f"{k} entries for {usable} panclusters with edges", f"write at most {usable}"
+            "dictionary.k",
+            f"{k} entries for {usable} panclusters with edges",
+            f"write at most {usable}",
+            few=True,
         )
     repeated = np.repeat(np.arange(len(stack.times)), stack.times)
     choice = fit_starts(
@@ -249,5 +256,6 @@ def learn_stack(
             "dictionary.min_panclusters",
             f"no entry is used by {settings.min_panclusters} panclusters (at most {aside.max()})",
             "lower it, or panclust.min_cells so that there are more panclusters",
+            few=True,
         )
     return choice, result

@@ -67,7 +67,8 @@ def forest(
     classes = np.unique(text[there])
     if len(classes) < 2:
         found = f"{len(classes)} classes of five or more of the {len(text)} cells looked at"
-        raise fail("features.label", found, "name a column with two or more classes, or write label: null")
+        advice = "name a column with two or more classes, or write label: null"
+        raise fail("features.label", found, advice, few=True)
     x, y = scores[there], text[there]
     state = seeds.derive(seed, "features", "forest")
     learn, test = train_test_split(np.arange(len(y)), test_size=0.25, stratify=y, random_state=state)

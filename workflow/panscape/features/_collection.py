@@ -57,7 +57,7 @@ def shared_genes(counts: Mapping[str, Counts]) -> list[str]:
     common = set.intersection(*(set(study.genes) for study in counts.values()))
     if not common:
         found = f"the studies {', '.join(counts)} share no gene"
-        raise fail("studies[].genes", found, "give all studies gene symbols of one species")
+        raise fail("studies[].genes", found, "give all studies gene symbols of one species", few=True)
     return sorted(common)
 
 

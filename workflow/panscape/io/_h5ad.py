@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.io._hdf5 import Compressed, dense_blocks, texts
+from panscape.io._hdf5 import Compressed, dense_blocks, dense_spread, texts
 from panscape.io._source import Source
 from panscape.io._spool import Spool
 from panscape.io._study import file_only, study_path
@@ -96,6 +96,13 @@ class H5ad(Source):
                 yield from Compressed(matrix, self._shape).by_row(max_values)
             else:
                 yield from self._spooled(max_values)
+
+    def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        with self._file() as file:
+            if self._kind == "dense":
+                yield from dense_spread(file[self._key], max_values, cells_first=True)
+            elif self._kind == "csr":
+                yield from Compressed(file[self._key], self._shape).spread(max_values)
 
     def _fill_spool(self, max_values: int) -> Spool:
         with self._file() as file:

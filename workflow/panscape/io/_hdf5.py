@@ -11,6 +11,7 @@ from scipy import sparse
 from panscape.io._spool import Spool
 
 Blocks = Iterator[tuple[slice, sparse.csr_matrix]]
+RUNS = 64  # of neighbouring cells, in a sample spread over a file
 
 
 def texts(dataset: h5py.Dataset) -> np.ndarray:
@@ -60,6 +61,19 @@ class Compressed:
             yield slice(start, stop), self.rows(start, stop)
             start = stop
 
+    def spread(self, max_values: int) -> Blocks:
+        """Yield runs of whole major rows, evenly spaced over the file, with about so many values in all."""
+        start, count = 0, self.shape[0]
+        for at in range(RUNS):
+            start = max(start, at * count // RUNS)
+            end = (at + 1) * count // RUNS
+            if start >= end:
+                continue
+            limit = self.indptr[start] + max_values // RUNS
+            stop = min(max(int(np.searchsorted(self.indptr, limit, side="right")) - 1, start + 1), end)
+            yield slice(start, stop), self.rows(start, stop)
+            start = stop
+
     def transposed(self, max_values: int) -> Spool:
         """Return the matrix by its minor axis, in scratch files if it is large."""
         spool = Spool(self.shape[::-1], int(self.indptr[-1]), max_values)
@@ -85,3 +99,16 @@ def dense_blocks(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -
         stop = min(start + step, n_cells)
         block = dataset[start:stop] if cells_first else dataset[:, start:stop].T
         yield slice(start, stop), sparse.csr_matrix(np.ascontiguousarray(block, dtype=np.float32))
+
+
+def dense_spread(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -> Blocks:
+    """Yield runs of cells of a dense dataset, evenly spaced, with about so many values in all."""
+    axis = 0 if cells_first else 1
+    n_cells, n_genes = dataset.shape[axis], dataset.shape[1 - axis]
+    step = max(max_values // max(n_genes, 1) // RUNS, 1)
+    for at in range(RUNS):
+        start, end = at * n_cells // RUNS, (at + 1) * n_cells // RUNS
+        stop = min(start + step, end)
+        if start < stop:
+            block = dataset[start:stop] if cells_first else dataset[:, start:stop].T
+            yield slice(start, stop), sparse.csr_matrix(np.ascontiguousarray(block, dtype=np.float32))

@@ -179,6 +179,16 @@ class Mtx(Source):
         cells, genes, values = (np.concatenate(part) for part in zip(*parts, strict=True))
         yield slice(start, n_cells), _csr(cells, genes, values, slice(None), start, n_cells, n_genes)
 
+    def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield the cells at the beginning of the text if its entries come cell by cell."""
+        entries = self._entries()
+        cells, genes, values = next(entries)
+        entries.close()
+        if len(cells) and (np.diff(cells) >= 0).all():
+            stop = int(cells[-1])  # the last one may go on
+            whole = slice(0, int(np.searchsorted(cells, stop)))
+            yield slice(0, stop), _csr(cells, genes, values, whole, 0, stop, self.raw_shape[1])
+
     def _sample(self) -> np.ndarray:
         with open_bytes(self.matrix) as handle:
             _header(handle)

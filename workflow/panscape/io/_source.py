@@ -97,8 +97,26 @@ class Source(ABC):
         UserError
             If the file turns out damaged.
         """
+        yield from self._of_genes(self._blocks(max_values))
+
+    def spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield (rows, CSR float32 block) of a part of the cells, read in a second or so.
+
+        All cells of a small matrix; else runs of neighbouring cells, evenly spaced where the file has an index
+        and the first ones where it has none. Nothing of large files that are stored by gene.
+
+        Parameters
+        ----------
+        max_values
+            Values that are read, about.
+        """
+        values = self.nnz if self.nnz is not None else self.raw_shape[0] * self.raw_shape[1]
+        whole = values <= max_values
+        yield from self._of_genes(self._blocks(max_values) if whole else self._spread(max_values))
+
+    def _of_genes(self, iterator) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield blocks with the features that are genes, in order; damage of the file is a UserError."""
         columns = None if self._is_gene is None else np.flatnonzero(self._is_gene)
-        iterator = self._blocks(max_values)
         while True:
             item = self._guard(next, iterator, None)
             if item is None:
@@ -176,6 +194,10 @@ class Source(ABC):
 
     @abstractmethod
     def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]: ...
+
+    def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield some cells of a matrix that is larger than that, where it can be done without reading all."""
+        return iter(())
 
     def _spooled(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         """Yield blocks of a matrix that is not stored by cell, transposed at the first call."""

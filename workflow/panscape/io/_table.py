@@ -155,6 +155,11 @@ class Table(Source):
             return
         yield from self._spooled(max_values)
 
+    def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        if self.cells_first:
+            with open_bytes(self.path) as handle:
+                yield next(self._pieces(handle, max_values))
+
     def _fill_spool(self, max_values: int) -> Spool:
         n_cells, n_genes = self.raw_shape
         expected = int(n_cells * n_genes * _EXPECTED_DENSITY)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.io._hdf5 import Compressed, dense_blocks, texts
+from panscape.io._hdf5 import Compressed, dense_blocks, dense_spread, texts
 from panscape.io._source import Source
 from panscape.io._study import file_only, listing, study_path
 
@@ -89,6 +89,10 @@ class TenX(Source):
         with h5py.File(self.path) as file:
             yield from Compressed(file[self._group], self._shape).by_row(max_values)
 
+    def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        with h5py.File(self.path) as file:
+            yield from Compressed(file[self._group], self._shape).spread(max_values)
+
     def _sample(self) -> np.ndarray:
         with h5py.File(self.path) as file:
             return file[self._group]["data"][:1_000_000]
@@ -165,6 +169,10 @@ class Loom(Source):
     def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         with h5py.File(self.path) as file:
             yield from dense_blocks(file[self._key], max_values, cells_first=False)
+
+    def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        with h5py.File(self.path) as file:
+            yield from dense_spread(file[self._key], max_values, cells_first=False)
 
     def _sample(self) -> np.ndarray:
         with h5py.File(self.path) as file:

@@ -122,6 +122,7 @@ def gather(studies: Sequence[Study], settings: LandscapeSettings) -> Combined:
             "panclust.min_cells",
             f"all studies together have {len(data.clusters)} clusters; a landscape needs at least 3",
             "write a smaller number or add studies",
+            few=True,
         )
     if settings.duplicates:
         data = expand_duplicates(data)

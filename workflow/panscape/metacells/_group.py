@@ -71,6 +71,7 @@ def number_of_metacells(
             f"ask for at most {max(n_cells // 5, 0)} metacells"
             if n_cells >= 10
             else "leave the sample out: it has too few cells",
+            few=True,
         )
     return int(wanted)
 

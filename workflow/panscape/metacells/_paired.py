@@ -209,6 +209,7 @@ def _counted(sample: Paired, where: str) -> Paired:
             f"{int(keep.sum())} of {sample.n_cells} cells have counts in every modality",
             "see whether the right matrices are named (counts, atac.counts); metacells need 10 cells at "
             "least",
+            few=True,
         )
     sample = sample.rows(np.flatnonzero(keep))
     if sample.atac is not None:

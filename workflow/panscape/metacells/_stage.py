@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,14 @@ class Learned:
         Coordinates, cells x dimensions.
     told
         Column of labels that the model was told; empty if it was told none.
+    information
+        Modality -> nats of a cell's unseen counts that the embedding predicts in cells not trained on; 0 or less
+        if nothing that could be learned of the modality holds.
     """
 
     z: np.ndarray
     told: str = ""
+    information: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Grouped:
         The embedding that the main method used, cells x dimensions.
     told
         Column of labels that the learned embedding was told; empty if none.
+    information
+        See :class:`Learned`; empty without a learned embedding.
     """
 
     methods: pd.DataFrame
@@ -64,6 +70,7 @@ class Grouped:
     views: Views
     z: np.ndarray
     told: str = ""
+    information: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def conditioned(self) -> dict[str, str]:
@@ -148,5 +155,5 @@ def group_sample(
             continue
         own = seeds.derive(seed, "group", method)
         methods[method] = group_by(method, k, views, coordinates, z, group, seed=own, threads=threads).label
-    told = "" if learned is None else learned.told
-    return Grouped(pd.DataFrame(methods, index=sample.obs.index), table, rungs, views, z, told)
+    told, information = ("", {}) if learned is None else (learned.told, learned.information)
+    return Grouped(pd.DataFrame(methods, index=sample.obs.index), table, rungs, views, z, told, information)

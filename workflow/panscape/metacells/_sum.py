@@ -147,7 +147,8 @@ def judge(sample: Paired, grouped: Grouped, settings: Mapping[str, Any], *, seed
     """Measure the metacells of every method: method, metric, modality (or column), value, conditioned_on.
 
     See :func:`panscape.metacells.measure`; also `dubious` by modality, the share of metacells whose cells
-    differ by more than chance. `conditioned_on` is :attr:`Grouped.conditioned`.
+    differ by more than chance, and of a learned embedding `held_out_nats` by modality (:class:`Learned`).
+    `conditioned_on` is :attr:`Grouped.conditioned`.
     """
     spaces, depths = {}, {}
     for name, view, matrix in (
@@ -171,6 +172,8 @@ def judge(sample: Paired, grouped: Grouped, settings: Mapping[str, Any], *, seed
                     seed=derive(seed, "rigor", name),
                 )
                 found.append(("dubious", name, float(own["dubious"].mean())))
+        if method == "coem":
+            found += [("held_out_nats", name, nats) for name, nats in grouped.information.items()]
         rows += [(method, *row, grouped.conditioned[method]) for row in found]
     return pd.DataFrame(rows, columns=["method", "metric", "modality", "value", "conditioned_on"])
 
@@ -222,7 +225,7 @@ def write_grouped(grouped: Grouped, output: Any) -> None:
     table = AnnData(
         obs=pd.DataFrame(index=grouped.methods.index),
         obsm={name: np.asarray(view, dtype=np.float32) for name, view in views.items() if view is not None},
-        uns={"told": grouped.told},
+        uns={"told": grouped.told, "information": json.dumps(dict(grouped.information))},
     )
     with atomic(output.views) as scratch:
         table.write_h5ad(scratch)
@@ -243,6 +246,7 @@ def read_grouped(given: Any) -> Grouped:
         Views(arrays.get("X_rna"), arrays.get("X_atac")),
         arrays["X_embedding"],
         str(views.uns["told"]),
+        json.loads(views.uns["information"]),
     )
 
 
@@ -262,4 +266,5 @@ def read_embedding(path: str | Path, cells: pd.Index, key: str = "X_coem") -> Le
     if not table.obs_names.equals(cells):
         raise ValueError(f"{path} has other cells than the sample")
     told = json.loads(table.uns["settings"])["condition_on"]
-    return Learned(np.asarray(table.obsm[key], dtype=float), told or "")
+    information = json.loads(table.uns["info"])["information"]
+    return Learned(np.asarray(table.obsm[key], dtype=float), told or "", information)

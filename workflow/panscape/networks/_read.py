@@ -154,7 +154,7 @@ def read_collection(lines: pd.DataFrame, folder: str | Path) -> Collection:
     table = trained(lines)
     files = tuple(LineFiles(name, Path(folder) / name) for name in table["line"])
     if not files:
-        raise fail("sivae/lines.tsv", "no line has a model", "see the column status")
+        raise fail("sivae/lines.tsv", "no line has a model", "see the column status", few=True)
     genes = files[0].genes()
     for file in files[1:]:
         if file.genes() != genes:

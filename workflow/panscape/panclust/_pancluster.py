@@ -96,10 +96,10 @@ def pancluster(
 def _check_size(n_cells: int, min_cells: int, name: str) -> None:
     if n_cells < min_cells:
         found = f"study {name} has {n_cells} cells, fewer than the smallest cluster, {min_cells}"
-        raise fail("panclust.min_cells", found, f"write at most {n_cells}, or leave the study out")
+        raise fail("panclust.min_cells", found, f"write at most {n_cells}, or leave the study out", few=True)
     if n_cells < FEWEST_CELLS:
         found = f"{n_cells} cells, too few to cluster (at least {FEWEST_CELLS})"
-        raise fail(f"studies: {name}", found, "leave the study out, or relax its quality control")
+        raise fail(f"studies: {name}", found, "leave the study out, or relax its quality control", few=True)
 
 
 def _scores(counts, genes, chosen: PanclustSettings, name: str, seed: int, threads: int) -> np.ndarray:

@@ -39,6 +39,7 @@ def concerns(
     """
     return [
         *_studies(config, found),
+        *_quality(config),
         *_dictionary(config, found),
         *_metacells(config, found),
         *_machine(jobs, disk_mb, machine_mb, free_mb),
@@ -52,10 +53,15 @@ def _studies(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Problem
         if cells < 3 * least:
             told = f"has {cells} cells before quality control, a pancluster at least {least}: few are kept"
             yield Problem(f"study {name!r}", told, f"lower panclust.min_cells (e.g. {max(cells // 10, 2)})")
-        if found[name].genes < config["preprocess"]["min_genes"]:
-            told = f"every cell has to show {config['preprocess']['min_genes']} genes, {name} has "
-            told += f"{found[name].genes}: no cell is kept"
-            yield Problem("preprocess.min_genes", told, f"write at most {found[name].genes // 4}")
+
+
+def _quality(config: dict[str, Any]) -> Iterator[Problem]:
+    """Yield studies and lines of which quality control will leave less than half."""
+    from panscape.preprocess import expected_losses
+
+    for name in inputs.used_by(config, "any"):
+        if not inputs.study(config, name).get("metacells"):
+            yield from expected_losses(config, name)
 
 
 def _dictionary(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 """From a study's counts to the cells and genes that the analysis uses."""
 
+from panscape.preprocess._forecast import expected_losses
 from panscape.preprocess._genes import SCORES, select_genes
 from panscape.preprocess._limits import lower_limit
 from panscape.preprocess._normalise import HOW, normalise
@@ -17,6 +18,7 @@ __all__ = [
     "Qc",
     "QcSettings",
     "exclusions",
+    "expected_losses",
     "filter_study",
     "gene_group",
     "lower_limit",

@@ -92,9 +92,9 @@ def select_genes(
     if count < 2:
         found = f"{count} of the {len(shared)} genes that all studies have are selected"
         if top_per_study:
-            raise fail("preprocess.top_per_study", found, "raise it, or set it to null")
+            raise fail("preprocess.top_per_study", found, "raise it, or set it to null", few=True)
         advice = "exclude fewer genes, or lower min_detection"
-        raise fail("preprocess.exclude_genes, preprocess.min_detection", found, advice)
+        raise fail("preprocess.exclude_genes, preprocess.min_detection", found, advice, few=True)
     if not top_per_study and count < n_genes:
         logger.warning(
             "preprocess.n_genes is %s, but only %s genes are usable in all studies", n_genes, count
@@ -118,6 +118,7 @@ def _shared(tables: Mapping[str, pd.DataFrame]) -> pd.Index:
             "studies[].genes",
             f"the studies share no gene ({examples})",
             "give all studies gene symbols of one species: genes.column or genes.mapping translates ids",
+            few=True,
         )
     ]
     raise UserError(problems)

@@ -146,7 +146,10 @@ def plan_lines(
         most = int(lines["n_cells"].max())
         found = f"no line has {settings.min_cells} cells; the largest has {most}"
         raise fail(
-            "sivae.min_cells", found, f"lower it (to {most} at most), or map obs.line to larger groups"
+            "sivae.min_cells",
+            found,
+            f"lower it (to {most} at most), or map obs.line to larger groups",
+            few=True,
         )
     for line in lines.loc[lines["status"] == FEW, "name"]:
         logger.warning("line %s has fewer than %d cells: no model", line, settings.min_cells)

@@ -43,7 +43,9 @@ class Cells:
         for part in self._parts[1:]:
             self.genes = self.genes[self.genes.isin(part.genes)]
         if not len(self.genes):
-            raise fail("unicoord", "the studies share no gene", "check genes.column and genes.mapping")
+            raise fail(
+                "unicoord", "the studies share no gene", "check genes.column and genes.mapping", few=True
+            )
         self.obs = pd.concat([part.obs for part in self._parts])
         self.totals = self.obs["n_counts"].to_numpy(dtype=np.float64)
         self.starts = np.cumsum([0, *(len(part.obs) for part in self._parts)])

@@ -55,7 +55,9 @@ def choose_genes(
     count = np.bincount(codes[train], minlength=len(names))[:, None].clip(1)
     seen = (found >= _LEAST_CELLS).any(axis=0)
     if not seen.any():
-        raise fail("unicoord", "no gene is found in three training cells", "check counts and held_out")
+        raise fail(
+            "unicoord", "no gene is found in three training cells", "check counts and held_out", few=True
+        )
     if not n_genes or n_genes >= seen.sum():
         return cells.genes[seen].tolist()
     rank = np.mean(

@@ -176,7 +176,9 @@ def _problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
         return
     column = obs[label.name]
     if column.isna().all():
-        yield Problem(where, "no cell to train on has a value", "remove the label, or map a filled column")
+        yield Problem(
+            where, "no cell to train on has a value", "remove the label, or map a filled column", few=True
+        )
         return
     if label.kind == "discrete" or label.order:
         yield from _class_problems(_text(column), label, where)
@@ -188,7 +190,10 @@ def _problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
         yield Problem(where, f"{odd.iloc[0]!r} is no number, and the label is {label.kind}", advice)
     elif numbers.nunique() < 2:
         yield Problem(
-            where, f"all values are {numbers.dropna().iloc[0]:g}", "nothing can be learned: remove it"
+            where,
+            f"all values are {numbers.dropna().iloc[0]:g}",
+            "nothing can be learned: remove it",
+            few=True,
         )
     elif label.kind == "continuous" and _looks_like_ids(column, numbers):
         found = f"its {numbers.nunique()} whole numbers look like cluster ids, and the label is continuous"
@@ -206,10 +211,12 @@ def _class_problems(text: pd.Series, label: Label, where: str) -> Iterator[Probl
             yield Problem(where, f"{unknown[0]!r} is not in its order", "list every class, first to last")
             return
     if len(counts) == 1:
-        yield Problem(where, f"all cells are {counts.index[0]!r}", "a label needs two classes: remove it")
+        yield Problem(
+            where, f"all cells are {counts.index[0]!r}", "a label needs two classes: remove it", few=True
+        )
     elif (counts >= label.min_cells).sum() < 2:
         found = f"fewer than two of its {len(counts)} classes have {label.min_cells} training cells"
-        yield Problem(where, found, "lower min_cells, or take a coarser label")
+        yield Problem(where, found, "lower min_cells, or take a coarser label", few=True)
 
 
 def _looks_like_ids(column: pd.Series, numbers: pd.Series) -> bool:

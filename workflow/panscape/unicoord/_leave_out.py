@@ -92,10 +92,10 @@ def _check_range(value: np.ndarray, left: np.ndarray, name: str, low: float, hig
     where, known = "unicoord.restore", value[np.isfinite(value)]
     if not left.any():
         found = f"no cell has {name} from {low:g} to {high:g} but {known.min():g} to {known.max():g}"
-        raise fail(where, found, "write a range that holds cells")
+        raise fail(where, found, "write a range that holds cells", few=True)
     if len(np.unique(known[(known < low) | (known > high)])) < 2:
         found = f"{name} from {low:g} to {high:g} leaves fewer than two other values to restore it from"
-        raise fail(where, found, "leave out a smaller range")
+        raise fail(where, found, "leave out a smaller range", few=True)
 
 
 def _grouped(values: np.ndarray, target: float, count: int) -> np.ndarray:

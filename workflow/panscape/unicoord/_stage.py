@@ -182,7 +182,10 @@ def pick_cells(obs: pd.DataFrame, wanted: Mapping[str, Any], most: int, seed: in
     rows = np.flatnonzero(chosen)
     if not len(rows):
         raise fail(
-            f"unicoord.scenarios: {name}.from", "no cell is like that", "check the spelling of the classes"
+            f"unicoord.scenarios: {name}.from",
+            "no cell is like that",
+            "check the spelling of the classes",
+            few=True,
         )
     if len(rows) > most:
         rows = np.sort(rows[training.permutation(len(rows), seed, "scenario", name)[:most]])

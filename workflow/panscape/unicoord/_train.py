@@ -125,7 +125,10 @@ def train(
     chosen = split == "train"
     if chosen.sum() < 10:
         raise fail(
-            "unicoord", f"{int(chosen.sum())} cells are left to train on", "lower held_out and validation"
+            "unicoord",
+            f"{int(chosen.sum())} cells are left to train on",
+            "lower held_out and validation",
+            few=True,
         )
     layout = learn_labels(cells.obs[chosen], labels, hierarchy, standardise=settings.standardise)
     found = targets(cells.obs, layout)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from panscape.report._blocks import Block, Gallery, Heading, Paragraph, table
-from panscape.report._format import count, fixed, percent, plural
+from panscape.report._format import count, fixed, listing, percent, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
+from panscape.report.sections._doubts import MODALITIES, doubts, unlearned
 
 FOLDER = "metacells"
 FIGURES = {
@@ -37,7 +38,6 @@ _METRICS = (
     ("dubious", "dubious"),
     ("depth_cv", "depth CV"),
 )
-_MODALITIES = {"rna": "RNA", "atac": "accessibility"}
 
 
 def samples(results: Results) -> list[str]:
@@ -78,7 +78,7 @@ def comparison(results: Results, sample: str) -> pd.DataFrame:
         row["cells in a metacell"] = f"{low} to {high}"
         for metric, title in _METRICS:
             for modality in dict.fromkeys(found.loc[found["metric"] == metric, "modality"]):
-                row[f"{title}: {_MODALITIES.get(modality, modality)}"] = value.get((method, metric, modality))
+                row[f"{title}: {MODALITIES.get(modality, modality)}"] = value.get((method, metric, modality))
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -123,6 +123,8 @@ def _headline(results: Results) -> list[str]:
             beside = f" ({', '.join(single)})" if single else ""
             share = percent(value[(main, "purity", name)])
             text += f"; {share} of the cells have their metacell's {name}{beside}"
+        if empty := unlearned(found):
+            text += f"; nothing that the model learned of {listing(empty)} holds in cells not trained on"
         if told(found, main):
             text += f"; the embedding was told {told(found, main)}, for which this is no evidence"
         evidence = _evidence(results, sample)
@@ -154,6 +156,7 @@ def _of_sample(results: Results, sample: str) -> list[Block]:
         for name, title in FIGURES.items()
     }
     blocks: list[Block] = [
+        *doubts(results, sample, metrics(results, sample)),
         Gallery((pictures["map"],)),
         Paragraph(
             "Every method groups the same cells into as many metacells. Compactness (low is good) and "
