@@ -56,6 +56,35 @@ def test_sample_has_values_of_the_matrix(any_study, counts):
     assert np.size(values) and np.isin(values, counts).all()
 
 
+@pytest.mark.parametrize("max_values", [40, 200, 10_000])
+def test_cells_spread_over_the_file_are_those_of_the_matrix(any_study, counts, max_values):
+    source = io.open_source(any_study, where=WHERE)
+    seen = [(rows, block.toarray()) for rows, block in source.spread(max_values)]
+    for rows, block in seen:
+        np.testing.assert_array_equal(block, counts[rows])
+    starts = [rows.start for rows, _ in seen]
+    assert starts == sorted(set(starts))
+    if max_values == 10_000:
+        assert sum(len(block) for _, block in seen) == len(counts)
+
+
+def test_a_part_of_the_cells_comes_from_all_over_the_file(write):
+    rng = np.random.default_rng(0)
+    large = sparse.random(4000, 31, 0.5, format="csr", random_state=rng, dtype=np.float32)
+    path = Path(write.h5ad()["path"])
+    adata = anndata.AnnData(large)
+    for matrix in (large, large.toarray()):
+        adata.X = matrix
+        adata.write_h5ad(path)
+        source = io.open_source({"id": "a", "path": str(path)}, where=WHERE)
+        seen = list(source.spread(20_000))
+        cells = np.concatenate([np.arange(rows.start, rows.stop) for rows, _ in seen])
+        assert 500 < len(cells) < 2000 and cells[0] == 0 and cells[-1] > 3900
+        assert np.diff(cells).max() < 100
+        for rows, block in seen:
+            assert (block != large[rows]).nnz == 0
+
+
 def test_obs_of_files_that_have_one(write, obs):
     for study in (write.h5ad(), write.h5ad_of_anndata_07(), write.h5ad_of_anndata_06(), write.loom()):
         found = io.open_source(study, where=WHERE).obs

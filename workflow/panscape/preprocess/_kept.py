@@ -41,7 +41,8 @@ def kept_table(
     -------
     A row per column of `obs`: n groups (of labels), units or cells (of numbers); the groups, units or thirds
     of the cells with the lowest and the highest fraction kept (0 to 1); Spearman's rho of a number with
-    the fraction kept; a p-value (labels: chi-squared; units: permutations; cells: rank sum). `uneven`
+    the fraction kept; a p-value (labels: chi-squared; units: the larger of that and of permutations; cells:
+    rank sum). `uneven`
     says that the fractions differ by a tenth or more and p is below .01.
     """
     inside = (cells["removed_by"] != "keep").to_numpy()
@@ -96,16 +97,20 @@ def _ends(table: pd.DataFrame, unit: str) -> dict:
     }
 
 
-def _label(values: pd.Series, kept: np.ndarray) -> Iterator[dict]:
+def _differ(table: pd.DataFrame) -> float:
+    """Return the p-value of chi-squared for fractions that are equal but for chance."""
     from scipy.stats import chi2_contingency
 
+    number = (table["fraction"] * table["cells"]).round()
+    both = np.array([number, table["cells"] - number])
+    return float(chi2_contingency(both).pvalue) if (both.sum(axis=1) > 0).all() else 1.0
+
+
+def _label(values: pd.Series, kept: np.ndarray) -> Iterator[dict]:
     table = _fractions(values, kept)
     if not 2 <= len(table) <= MOST_GROUPS:
         return
-    number = (table["fraction"] * table["cells"]).round()
-    both = np.array([number, table["cells"] - number])
-    pvalue = chi2_contingency(both).pvalue if (both.sum(axis=1) > 0).all() else 1.0
-    yield {**_ends(table, "group"), "rho": np.nan, "pvalue": pvalue}
+    yield {**_ends(table, "group"), "rho": np.nan, "pvalue": _differ(table)}
 
 
 def _number(values: np.ndarray, kept: np.ndarray, units: pd.Series | None) -> Iterator[dict]:
@@ -121,7 +126,8 @@ def _number(values: np.ndarray, kept: np.ndarray, units: pd.Series | None) -> It
         means = pd.Series(values).groupby(units.astype(str).to_numpy()).mean().reindex(table.index)
         if len(table) >= FEWEST_UNITS and means.nunique() > 1:
             rho, pvalue = _over_units(means.to_numpy(), table["fraction"].to_numpy())
-            yield {**_ends(table, str(units.name)), "rho": rho, "pvalue": pvalue}
+            # an order of fractions that do not differ is an order of noise
+            yield {**_ends(table, str(units.name)), "rho": rho, "pvalue": max(pvalue, _differ(table))}
             return
     if len(values) < 3 * FEWEST_CELLS:
         return

@@ -1,0 +1,88 @@
+"""Whether the cells that quality control kept are of all kinds alike."""
+
+import numpy as np
+import pandas as pd
+
+from panscape.preprocess._kept import describe, kept_table
+
+LINES = [f"line{at:02d}" for at in range(16)]
+
+
+def table_of(obs, kept, chosen=None):
+    removed = np.where(kept, "", "min_genes").astype(object)
+    if chosen is not None:
+        removed[~chosen] = "keep"
+    found = kept_table(pd.DataFrame(obs), pd.DataFrame({"removed_by": removed}), "panel")
+    return found.set_index("column")
+
+
+def made_up(rng, fractions, cells=100):
+    """Return cells of lines with an outcome that rises from line to line, and which are kept."""
+    obs = {"line": np.repeat(LINES, cells), "outcome": np.repeat(np.arange(16.0), cells)}
+    obs["kind"] = rng.choice(["x", "y"], 16 * cells)
+    return obs, rng.random(16 * cells) < np.repeat(fractions, cells)
+
+
+def test_fractions_that_rise_with_the_outcome_of_lines_are_found():
+    obs, kept = made_up(np.random.default_rng(0), np.linspace(0.05, 0.6, 16))
+    found = table_of(obs, kept)
+    row = found.loc["outcome"]
+    shares = pd.Series(kept).groupby(obs["line"]).mean()
+    assert (row["unit"], row["n"], row["uneven"]) == ("line", 16, True)
+    assert row["rho"] == np.round(pd.Series(np.arange(16)).corr(shares.reset_index(drop=True), "spearman"), 9)
+    assert row["rho"] > 0.9 and row["pvalue"] <= 0.001
+    assert (row["lowest"], row["lowest_fraction"]) == (shares.idxmin(), shares.min())
+    assert (row["highest"], row["highest_fraction"]) == (shares.idxmax(), shares.max())
+    assert found.loc["line", "uneven"] and not found.loc["kind", "uneven"]
+    assert describe({**row, "study": "panel", "column": "outcome"}).startswith(
+        f"panel: the fraction of cells that quality control kept goes with outcome (ρ {row['rho']:.3f} over 16"
+    )
+
+
+def test_small_differences_and_equal_ones_are_even():
+    obs, _ = made_up(np.random.default_rng(0), np.ones(16))
+    assert not table_of(obs, np.ones(1600, dtype=bool))["uneven"].any()
+    assert not table_of(obs, np.zeros(1600, dtype=bool))["uneven"].any()
+    nearly = np.ones(1600, dtype=bool)
+    nearly[:9] = False  # nine of a hundred cells of one line
+    assert not table_of(obs, nearly)["uneven"].any()
+
+
+def test_cells_that_keep_left_out_take_no_part():
+    obs, kept = made_up(np.random.default_rng(0), np.full(16, 0.9))
+    chosen = np.isin(obs["line"], LINES[:8])
+    found = table_of(obs, kept & chosen, chosen)
+    assert found.loc["line", "n"] == 8 and not found["uneven"].any()
+
+
+def test_without_units_cells_count():
+    rng = np.random.default_rng(1)
+    age = rng.uniform(0, 9, 900)
+    row = table_of({"age": age}, rng.random(900) < age / 9).loc["age"]
+    assert (row["unit"], row["n"], row["uneven"]) == ("cell", 900, True)
+    assert row["highest"].startswith("above 6") and row["highest_fraction"] - row["lowest_fraction"] > 0.5
+
+
+def test_missing_values_and_single_labels_do_no_harm():
+    rng = np.random.default_rng(2)
+    obs = {"age": np.full(90, np.nan), "only": ["x"] * 90, "some": np.where(rng.random(90) < 0.9, "a", None)}
+    found = table_of(obs, rng.random(90) < 0.5)
+    assert found.empty
+
+
+def test_chance_is_called_uneven_as_rarely_as_the_level_says():
+    """The p-values of lines, of labels and of cells: uniform enough where nothing is planted."""
+    pvalues = {"outcome": [], "kind": [], "age": []}
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        obs, kept = made_up(rng, rng.uniform(0.2, 0.8, 16), cells=20)
+        obs["outcome"] = np.repeat(rng.normal(size=16), 20)
+        found = table_of(obs, kept)
+        pvalues["outcome"].append(found.loc["outcome", "pvalue"])
+        even = rng.random(320) < 0.5
+        found = table_of({"kind": obs["kind"], "age": rng.uniform(0, 9, 320)}, even)
+        pvalues["kind"].append(found.loc["kind", "pvalue"])
+        pvalues["age"].append(found.loc["age", "pvalue"])
+    for values in pvalues.values():
+        assert np.mean(np.array(values) < 0.05) <= 0.1  # at most 12 of 120 where 6 are expected (p = .02)
+        assert 0.35 < np.mean(values) < 0.65
