@@ -151,6 +151,32 @@ def test_a_study_whose_cells_are_all_filtered_stops_with_advice(tmp_path, collec
     log = (tmp_path / "logs/mixed/preprocess/two/filter_cells.log").read_text()
     assert "min_genes" in log and "->" in log and "Traceback" not in log
     assert not (tmp_path / "results/mixed/preprocess/two/counts.h5ad").exists()
+    # the engine removes what a failed job made; the distributions, from which to choose a limit, stay
+    figure = tmp_path / "logs/mixed/preprocess/two/qc.svg"
+    assert "<svg" in figure.read_text() and str(figure.relative_to(tmp_path)) in log
+    # it was said before the first job, with what cures it; obeyed, the study passes and the figure goes
+    advice = "in the entry of study 'two' write qc: {min_genes: auto}"
+    assert "most cells of two will be removed" in run.stderr and advice in run.stderr and advice in log
+    collection["preprocess"]["min_genes"] = "auto"
+    run = snakemake(tmp_path, "results/mixed/preprocess/two/qc.svg", config=save(tmp_path, collection))
+    assert run.returncode == 0 and not figure.exists()
+
+
+def test_a_later_error_names_the_limit_that_took_the_cells(tmp_path, collection, snakemake):
+    """Two of 120 cells pass: no cluster, and no smaller cluster would help."""
+    study = collection["studies"][1]
+    matrix, *_ = counts(1)
+    limit = int(np.sort(np.diff(matrix.indptr))[-3])
+    study["qc"] = {"min_genes": limit, "min_cells_per_gene": 0}
+    collection["studies"] = [study]
+    run = snakemake(tmp_path, "panclust", config=save(tmp_path, collection))
+    assert run.returncode != 0
+    log = (tmp_path / "logs/mixed/panclust/two/find_panclusters.log").read_text()
+    assert f"[quality control of two: kept 3 of 120 cells; min_genes {limit} removed 117; median" in log
+    assert "-> in the entry of study 'two' write qc: {min_genes: auto}" in log
+    study["qc"] = {"min_genes": "auto"}
+    run = snakemake(tmp_path, "panclust", config=save(tmp_path, collection))
+    assert run.returncode == 0, run.stderr[-2000:]
 
 
 def test_a_changed_sheet_reruns_its_study_alone(tmp_path, collection, snakemake):

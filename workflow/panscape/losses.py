@@ -1,6 +1,6 @@
 """What quality control removed from each study, for those who wonder later where the cells are.
 
-Reads the tables ``preprocess/{study}/qc.tsv`` with the standard library only: every script starts with this module.
+Reads the tables ``preprocess/{study}/qc.tsv`` with the standard library only: every script starts with it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ def sentence(rows: Rows) -> str:
     if int(cells[0]["left"]) > start:
         text += f" (keep chose them from {int(cells[0]['left']):,})"
     for row in cells:
-        if row["filter"] not in CHOICE and int(row["removed"]):
-            auto = " (auto)" if row["chosen"] == "auto" else ""
+        decided = row["chosen"] == "auto"
+        if row["filter"] not in CHOICE and (int(row["removed"]) or decided):
+            auto = " (auto)" if decided else ""
             text += f"; {row['filter']} {_plain(row['limit'])}{auto} removed {int(row['removed']):,}"
     medians = {row["filter"]: row["median"] for row in cells}
     if str(medians.get("min_genes", "")) not in ("", "nan"):
@@ -63,7 +64,7 @@ def culprit(rows: Rows) -> Mapping[str, Any]:
 
 
 def advice(study: str, name: str, limit: Any) -> str:
-    """Return what to write instead of a limit that removes most of a study (`limit`: a value that keeps most)."""
+    """Return what to write for a filter that removes most of a study; `limit` is a value that keeps most."""
     key = f"in the entry of study {study!r} write qc: {{{name}:"
     if name.startswith("min"):
         return f"{key} auto}} (or a number up to about {limit})"

@@ -34,9 +34,9 @@ def test_fractions_that_rise_with_the_outcome_of_lines_are_found():
     assert (row["lowest"], row["lowest_fraction"]) == (shares.idxmin(), shares.min())
     assert (row["highest"], row["highest_fraction"]) == (shares.idxmax(), shares.max())
     assert found.loc["line", "uneven"] and not found.loc["kind", "uneven"]
-    assert describe({**row, "study": "panel", "column": "outcome"}).startswith(
-        f"panel: the fraction of cells that quality control kept goes with outcome (ρ {row['rho']:.3f} over 16"
-    )
+    start = "panel: the fraction of cells that quality control kept goes with outcome"
+    told = describe({**row, "study": "panel", "column": "outcome"})
+    assert told.startswith(f"{start} (ρ {row['rho']:.3f} over 16 of line; ")
 
 
 def test_small_differences_and_equal_ones_are_even():

@@ -46,9 +46,8 @@ def test_debris_is_removed_and_good_cells_are_not():
         "n_genes": 1000,
         "low_quality": 0.1,
     }
-    settings, (study,) = simulate.from_config(config)
-    drawn = simulate.draw_study(simulate.design(settings, 0), study, 0)
-    genes = np.diff(sparse.csr_matrix(drawn.X).indptr)
+    drawn = simulate.study(simulate.design(simulate.from_config(config), 0), "one")
+    genes = np.concatenate([np.diff(block.indptr) for _, block in drawn.blocks()])
     quality = drawn.obs["quality"].astype(str).to_numpy()
     lost = genes < lower_limit(genes)
     assert lost[quality == "debris"].mean() > 0.95 and lost[quality == "good"].mean() < 0.005

@@ -51,6 +51,12 @@ def test_the_log_says_what_was_removed(tmp_path, shallow, caplog):
     assert "larva: kept 2 of 340 cells; min_genes 500 removed 338; median 48 genes a cell" in caplog.text
 
 
+def test_a_limit_that_the_cells_decide_is_said_even_if_it_removes_none(tmp_path, shallow):
+    text = losses.sentence(run(tmp_path / "c.h5ad", shallow).table.to_dict("records"))
+    limit = preprocess.lower_limit(np.diff(shallow.indptr))
+    assert f"; min_genes {limit} (auto) removed " in text and text.endswith("; median 48 genes a cell")
+
+
 def test_keep_is_told_apart(tmp_path, shallow):
     table = run(tmp_path / "c.h5ad", shallow, keep=np.arange(340) < 100, min_genes=40).table.to_dict(
         "records"
@@ -76,7 +82,7 @@ def test_the_limit_at_fault_is_named_and_its_advice_leads_on(tmp_path, shallow):
 
 
 def test_genes_that_are_really_rare_are_named(tmp_path):
-    with pytest.raises(UserError, match="min_cells_per_gene: no gene is left.*set it to at most 1, from 3"):
+    with pytest.raises(UserError, match=r"min_cells_per_gene: no gene is left.*set it to at most 1, from 3"):
         run(tmp_path / "c.h5ad", sparse.csr_matrix(np.eye(12, dtype=np.float32)), min_genes=1)
 
 
@@ -134,7 +140,8 @@ sys.path.insert(0, {library!r})
 from panscape import adapter
 from panscape.errors import fail
 given = ["results/x/preprocess/larva/counts.h5ad", "results/x/preprocess/genes.tsv"]
-adapter.begin(SimpleNamespace(log=["logs/x/sivae/plan_lines.log"], input=given, wildcards={{"collection": "x"}}))
+log = ["logs/x/sivae/plan_lines.log"]
+adapter.begin(SimpleNamespace(log=log, input=given, wildcards={{"collection": "x"}}))
 raise fail("sivae.min_cells", "no line has 50 cells", "lower it", few=True)
 """
 
@@ -190,7 +197,8 @@ def test_lines_that_will_lose_most_cells_are_told(tmp_path):
     genes = np.repeat(np.linspace(450, 590, 8).astype(int), 40)
     config = collection(tmp_path, matrix_of(genes), {"line": lines})
     (problem,) = expected(config, min_genes=500)
-    told = "3 of 8 lines of panel will lose more than half of their cells (donor0 100 %, donor1 100 %, donor2 100 %)"
+    told = "3 of 8 lines of panel will lose more than half of their cells "
+    told += "(donor0 100 %, donor1 100 %, donor2 100 %)"
     assert (
         problem.found.startswith(told) and "kept 0 of 120 cells; min_genes 500 removed 120" in problem.found
     )

@@ -27,7 +27,7 @@ def clusters_of(study, rng, number=40):
 
 
 def kept():
-    """Return fractions of cells kept: alike over cell types, not over donors, along whose outcome they rise."""
+    """Return fractions of cells kept, which rise along the outcome of donors, not over cell types."""
     from panscape.preprocess._kept import COLUMNS
 
     rows = [

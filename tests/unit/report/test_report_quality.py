@@ -54,8 +54,8 @@ def test_a_study_that_loses_most_of_its_cells_is_named_with_what_to_write(tmp_pa
     qc.loc[atlas & (qc["filter"] == "max_mito"), "left"] = 2400
     write_tsv(qc, out / "preprocess/qc.tsv")
     found = text_of(out, config)
-    told = "Quality control removed most cells of atlas: kept 2,400 of 6,000 cells (keep chose them from 9,000); "
-    told += "min_genes 502 removed 3,500; max_mito 0.2 removed 100; median 900 genes a cell."
+    told = "Quality control removed most cells of atlas: kept 2,400 of 6,000 cells (keep chose them from "
+    told += "9,000); min_genes 502 removed 3,500; max_mito 0.2 removed 100; median 900 genes a cell."
     assert told in found
     advice = "in the entry of study 'atlas' write qc: {min_genes: auto} (or a number up to about 450)"
     assert advice in found

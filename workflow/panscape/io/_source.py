@@ -102,8 +102,8 @@ class Source(ABC):
     def spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         """Yield (rows, CSR float32 block) of a part of the cells, read in a second or so.
 
-        All cells of a small matrix; else runs of neighbouring cells, evenly spaced where the file has an index
-        and the first ones where it has none. Nothing of large files that are stored by gene.
+        All cells of a small matrix; else runs of neighbouring cells, evenly spaced where the file has an
+        index and the first ones where it has none. Nothing of large files that are stored by gene.
 
         Parameters
         ----------

@@ -33,8 +33,8 @@ class Learned:
     told
         Column of labels that the model was told; empty if it was told none.
     information
-        Modality -> nats of a cell's unseen counts that the embedding predicts in cells not trained on; 0 or less
-        if nothing that could be learned of the modality holds.
+        Modality -> nats of a cell's unseen counts that the embedding predicts in cells not trained on; 0 or
+        less if nothing that could be learned of the modality holds.
     """
 
     z: np.ndarray

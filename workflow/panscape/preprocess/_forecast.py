@@ -107,6 +107,6 @@ def _lines(
     rows = loss_table(cells[inside], limits, settings.auto, name).to_dict("records")
     named = ", ".join(f"{line} {100 * share:.0f} %" for line, share in worst["mean"].head(NAMED).items())
     more = f" and {len(worst) - NAMED} more" if len(worst) > NAMED else ""
-    found = f"{len(worst)} of {len(table)} lines of {name} will lose more than half of their cells ({named}{more})"
-    found += f"; in these {losses.sentence(rows)}"
+    found = f"{len(worst)} of {len(table)} lines of {name} will lose more than half of their cells "
+    found += f"({named}{more}); in these {losses.sentence(rows)}"
     yield Problem(f"preprocess.{losses.culprit(rows)['filter']}", found, losses.remedy(rows))

@@ -42,8 +42,7 @@ def kept_table(
     A row per column of `obs`: n groups (of labels), units or cells (of numbers); the groups, units or thirds
     of the cells with the lowest and the highest fraction kept (0 to 1); Spearman's rho of a number with
     the fraction kept; a p-value (labels: chi-squared; units: the larger of that and of permutations; cells:
-    rank sum). `uneven`
-    says that the fractions differ by a tenth or more and p is below .01.
+    rank sum). `uneven` says that the fractions differ by a tenth or more and p is below .01.
     """
     inside = (cells["removed_by"] != "keep").to_numpy()
     obs = obs[inside]

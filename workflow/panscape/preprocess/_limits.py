@@ -19,8 +19,8 @@ def lower_limit(values: np.ndarray) -> int:
     """Return the number below which cells are outliers.
 
     Three median absolute deviations below the median, on the log scale, but at most half of the median and at
-    least a tenth of the *typical* number, which is that of the cell in which the middle count lies if all counts are
-    lined up by the size of their cell. Many nearly empty droplets hold few of all counts, so they
+    least a tenth of the *typical* number, which is that of the cell in which the middle count lies if all
+    counts are lined up by the size of their cell. Many nearly empty droplets hold few of all counts, so they
     move neither that number nor the median, which is taken of the cells above the floor.
 
     Parameters

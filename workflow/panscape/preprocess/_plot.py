@@ -22,9 +22,9 @@ _BINS = 60
 
 
 def plot_qc(result: Qc, *, title: str = "") -> Figure:
-    """Draw the distribution of each measure over the cells that `keep` chose, with the limit and what it removes.
+    """Draw the distribution of each measure, with the limit and what it removes.
 
-    Cells that any limit removed are stacked on those that are left.
+    Of the cells that `keep` chose; those that any limit removed are stacked on those that are left.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 

@@ -37,16 +37,16 @@ def doubts(results: Results, sample: str, found: pd.DataFrame) -> list[Block]:
     texts = []
     if number < FEWEST:
         texts.append(
-            f"{plural(number, 'metacell')} are few: correlations of peaks with genes over them, and medians of "
-            "their scores, say little. Lower metacells.cells_per_metacell, or pool samples (metacells.pool)."
+            f"{plural(number, 'metacell')} are few: correlations of peaks with genes over them, and "
+            "medians of their scores, say little. Lower metacells.cells_per_metacell, or pool samples (metacells.pool)."
             + _lost(results, sample)
         )
     for name in unlearned(found):
         key = {text: key for key, text in MODALITIES.items()}.get(name, name)
         texts.append(
             f"Nothing that the learned embedding knows of {name} holds in cells not trained on "
-            f"({fixed(value[('coem', 'held_out_nats', key)], 1)} nats a cell): it places cells by the rest alone. "
-            f"Compare it with what {name} gives by itself below, and see the depth of that modality."
+            f"({fixed(value[('coem', 'held_out_nats', key)], 1)} nats a cell): it places cells by the rest "
+            f"alone. Compare it with what {name} gives by itself below, and see the depth of that modality."
         )
     return [Paragraph(text, "warning") for text in texts]
 

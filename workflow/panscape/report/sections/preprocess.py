@@ -18,8 +18,8 @@ from panscape.report._section import Section
 QC, KEPT, GENES = "preprocess/qc.tsv", "preprocess/kept.tsv", "preprocess/genes.tsv"
 SHOWN = 6  # figures before the rest is folded away
 _FIGURE = (
-    "Counts, detected genes and the shares of mitochondrial and ribosomal counts of the cells that each study "
-    "takes from its file. Dashed lines are limits; grey cells were removed by one of them."
+    "Counts, detected genes and the shares of mitochondrial and ribosomal counts of the cells that each "
+    "study takes from its file. Dashed lines are limits; grey cells were removed by one of them."
 )
 
 
@@ -72,8 +72,8 @@ def _warnings(results: Results, qc: pd.DataFrame) -> list[Block]:
         rows = rows.fillna("").to_dict("records")
         if losses.fraction_lost(rows) > losses.HALF:
             texts.append(
-                f"Quality control removed most cells of {study}: {losses.sentence(rows)}. If that is not meant, "
-                f"{losses.remedy(rows)}."
+                f"Quality control removed most cells of {study}: {losses.sentence(rows)}. If that is not "
+                f"meant, {losses.remedy(rows)}."
             )
     kept = results.table(KEPT, dtype={"study": str, "column": str, "lowest": str, "highest": str})
     uneven = kept[kept["uneven"].astype(str) == "True"]
@@ -244,8 +244,9 @@ def _limits_in_words(settings: Mapping[str, Any], auto: Mapping[str, str]) -> li
         if limit == "auto":
             least = f" ({auto[key]})" if key in auto else ""
             words.append(
-                f"cells with at least as many {text} as lie three median absolute deviations below the study's "
-                f"median on the log scale, bounded by half of the median and a tenth of the typical number{least}"
+                f"cells with at least as many {text} as lie three median absolute deviations below the "
+                "study's median on the log scale, bounded by half of the median and a tenth of the typical "
+                f"number{least}"
             )
         elif limit > 0:
             words.append(f"cells with at least {count(limit)} {text}")
