@@ -38,8 +38,8 @@ def doubts(results: Results, sample: str, found: pd.DataFrame) -> list[Block]:
     if number < FEWEST:
         texts.append(
             f"{plural(number, 'metacell')} are few: correlations of peaks with genes over them, and "
-            "medians of their scores, say little. Lower metacells.cells_per_metacell, or pool samples (metacells.pool)."
-            + _lost(results, sample)
+            "medians of their scores, say little. Lower metacells.cells_per_metacell, or pool samples "
+            "(metacells.pool)." + _lost(results, sample)
         )
     for name in unlearned(found):
         key = {text: key for key, text in MODALITIES.items()}.get(name, name)
