@@ -2,8 +2,8 @@
 
     python benchmarks/qc_limits.py --data FOLDER
 
-Per file (`*.h5ad` in FOLDER; each value of `batch` and `donor` as a study, too): the median of genes per cell,
-the automatic limit, the cells below it and below 500, and the label whose cells lose most. Of the demo's
+Per file (`*.h5ad` in FOLDER; each value of `batch` and `donor` as a study): the median of genes per cell, the
+automatic limit, the cells below it and below 500, and the label whose cells lose most. Of the demo's
 simulated studies: how much of the planted debris, and how many good cells, the automatic limit takes; and how
 often the warning of uneven losses is raised where nothing is uneven.
 """
