@@ -107,8 +107,8 @@ SIMULATED = ("simulated", "simulated-sparse")
 
 def prepare(
     name: str, data: Path | None, folder: Path, cells: int
-) -> tuple[dict[str, Path], list[str], int] | None:
-    """Write the counts of a data set; return their paths, the selected genes and the smallest cluster."""
+) -> tuple[dict[str, Path], pd.DataFrame, int] | None:
+    """Write the counts of a data set; return their paths, the selection of genes and the smallest cluster."""
     folder.mkdir(parents=True, exist_ok=True)
     paths, tables = {}, {}
     if name in SIMULATED:
@@ -134,8 +134,7 @@ def prepare(
         tables[study["id"]] = preprocess.filter_study(
             source, paths[study["id"]], limits, species=species
         ).genes
-    genes = preprocess.select_genes(tables, n_genes=n_genes)
-    return paths, list(genes.loc[genes["selected"], "gene"]), smallest
+    return paths, preprocess.select_genes(tables, n_genes=n_genes), smallest
 
 
 def read(path: Path, name: str, genes, clusters: pd.DataFrame, members, found) -> landscape.Study:
@@ -154,16 +153,17 @@ def read(path: Path, name: str, genes, clusters: pd.DataFrame, members, found) -
 
 
 def chain(
-    paths, genes, smallest: int, seed: int, clustering: dict, correlating: dict, *, permute: bool = False
+    paths, selection, smallest: int, seed: int, clustering: dict, correlating: dict, *, permute: bool = False
 ):
     """Return the studies ready for a landscape."""
-    studies = []
+    studies, everything = [], selection.loc[selection["selected"], "gene"].tolist()
     for name, path in paths.items():
+        genes = preprocess.genes_of(selection, name)
         clusters, members = panclust.pancluster(
             path, genes, {"min_cells": smallest, **clustering}, seed, study=name
         )
-        found = coexpression.coexpress(path, genes, clusters, members, correlating)
-        study = read(path, name, genes, clusters, members, found)
+        found = coexpression.coexpress(path, genes, clusters, members, correlating, all_genes=everything)
+        study = read(path, name, everything, clusters, members, found)
         studies.append(without_coexpression(study, path, members, seed) if permute else study)
     return studies
 
@@ -171,10 +171,11 @@ def chain(
 def without_coexpression(study: landscape.Study, path: Path, members, seed: int) -> landscape.Study:
     """Return the study with correlations of values permuted, gene by gene, within each cluster."""
     counts = Counts(path)
+    measured = np.flatnonzero(~np.isnan(study.detection[0]))
     values = preprocess.normalise(
-        counts.select(list(study.genes)), counts.obs["n_counts"].to_numpy(), "depth-log1p"
+        counts.select(list(study.genes[measured])), counts.obs["n_counts"].to_numpy(), "depth-log1p"
     ).toarray()
-    upper = np.triu_indices(len(study.genes))
+    upper = np.triu_indices(len(measured))
     rng = np.random.default_rng([seed, zlib.crc32(study.name.encode())])
     rows = []
     for row in range(members.shape[0]):
@@ -188,7 +189,7 @@ def without_coexpression(study: landscape.Study, path: Path, members, seed: int)
         np.fill_diagonal(r, varies)
         flat = r[upper]
         rows.append(sparse.csr_matrix(np.where(np.abs(flat) >= ETA, flat, 0).astype(np.float32)))
-    return replace(study, matrix=sparse.vstack(rows).tocsr(), pairs=np.stack(upper, axis=1))
+    return replace(study, matrix=sparse.vstack(rows).tocsr(), pairs=measured[np.stack(upper, axis=1)])
 
 
 def same_everywhere(studies: list[landscape.Study]) -> list[landscape.Study]:

@@ -2,7 +2,7 @@
 
 REQUIRED INPUTS
     results/{collection}/preprocess/{study}/counts.h5ad     raw counts after quality control
-    results/{collection}/preprocess/genes.tsv               genes of all studies, column `selected`
+    results/{collection}/preprocess/genes.tsv               genes: `selected`, and which study measures them
     results/{collection}/panclust/{study}/clusters.tsv      the panclusters
     results/{collection}/panclust/{study}/members.npz       their cells
 OUTPUTS
@@ -10,7 +10,8 @@ OUTPUTS
     results/{collection}/coexpression/{study}/pairs.tsv     gene_a, gene_b of its columns
     results/{collection}/coexpression/{study}/chance.tsv    pairs that pass in permuted cells, for some clusters
     results/{collection}/coexpression/{study}/expression.h5ad  clusters x genes: X geometric mean of counts,
-                                                            layers mean (log expression) and detection
+                                                            layers mean (log expression) and detection; NaN:
+                                                            the study does not measure the gene
 """
 
 

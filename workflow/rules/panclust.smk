@@ -2,7 +2,7 @@
 
 REQUIRED INPUTS
     results/{collection}/preprocess/{study}/counts.h5ad   raw counts after quality control
-    results/{collection}/preprocess/genes.tsv             genes of all studies, column `selected`
+    results/{collection}/preprocess/genes.tsv             genes: `selected`, and which study measures them
 OUTPUTS
     results/{collection}/panclust/{study}/clusters.tsv    cluster, study, resolution, level, parent, n_cells,
                                                           multiplicity, duplicates; the root (all cells) first

@@ -1,4 +1,4 @@
-"""Take the good cells of each study and the genes that vary in all of them.
+"""Take the good cells of each study and the genes that vary wherever they are measured.
 
 REQUIRED INPUTS
     the file of each study, in any supported format (`studies` of the configuration)
@@ -78,7 +78,7 @@ rule collect_qc:
 
 
 rule select_genes:
-    """Select the genes that are variable in every study."""
+    """Select the genes that are variable in every study that measures them."""
     input:
         tables=of_studies("results/{collection}/preprocess/{study}/genes.tsv"),
         qc=of_studies("results/{collection}/preprocess/{study}/qc.tsv"),

@@ -1,16 +1,17 @@
 """Compute the coexpression matrices of one study's panclusters."""
 
-from panscape import adapter, coexpression, files, seeds
+from panscape import adapter, coexpression, files, preprocess, seeds
 
 adapter.begin(snakemake)
 
 genes = files.read_tsv(snakemake.input.genes, dtype={"gene": str})
 result = coexpression.coexpress(
     snakemake.input.counts,
-    genes.loc[genes["selected"], "gene"],
+    preprocess.genes_of(genes, snakemake.wildcards.study),
     files.read_tsv(snakemake.input.clusters, dtype={"cluster": str, "study": str, "parent": str}),
     files.read_csr(snakemake.input.members),
     {**snakemake.params.settings, "normalisation": snakemake.params.normalisation},
+    all_genes=genes.loc[genes["selected"], "gene"],
     threads=snakemake.threads,
     seed=seeds.derive(snakemake.params.seed, "coexpression", snakemake.wildcards.study),
 )

@@ -1,13 +1,13 @@
 """Find the panclusters of one study."""
 
-from panscape import adapter, files, panclust
+from panscape import adapter, files, panclust, preprocess
 
 adapter.begin(snakemake)
 
 genes = files.read_tsv(snakemake.input.genes, dtype={"gene": str})
 clusters, members = panclust.pancluster(
     snakemake.input.counts,
-    genes.loc[genes["selected"], "gene"],
+    preprocess.genes_of(genes, snakemake.wildcards.study),
     snakemake.params.settings,
     snakemake.params.seed,
     study=snakemake.wildcards.study,

@@ -1,4 +1,4 @@
-"""Select the genes that are variable in every study."""
+"""Select the genes that are variable in every study that measures them."""
 
 import pandas as pd
 
@@ -22,5 +22,6 @@ genes = preprocess.select_genes(
     n_cells=qc[qc["unit"] == "cells"].groupby("study")["left"].min().to_dict(),
     exclude=params.settings["exclude_genes"],
     species=params.species,
+    present_in=params.settings["present_in"],
 )
 write_tsv(genes, snakemake.output.genes)

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from panscape.coexpression._chance import sampled_chance
 from panscape.coexpression._correlation import Survivors, correlate
-from panscape.coexpression._expression import cluster_expression
+from panscape.coexpression._expression import cluster_expression, over_genes
 from panscape.coexpression._nesting import nested_steps
 from panscape.coexpression._products import Moments, Plan, moments
 from panscape.coexpression._ranks import tied_ranks
@@ -60,6 +60,7 @@ def coexpress(
     members: sparse.csr_matrix,
     settings: CoexpressionSettings | Mapping[str, Any],
     *,
+    all_genes: Sequence[str] | None = None,
     threads: int = 1,
     seed: int = 0,
 ) -> Coexpression:
@@ -70,11 +71,14 @@ def coexpress(
     counts_path
         counts.h5ad of the study.
     genes
-        Gene names; their order is that of the pairs.
+        Genes that the study measures; their order is that of the pairs.
     clusters, members
         As :func:`panscape.panclust.pancluster` returns them.
     settings
         A :class:`CoexpressionSettings` or a mapping with its keys.
+    all_genes
+        Genes of the collection, `genes` among them in the same order: the columns of the expression, missing
+        (NaN) where the study does not measure a gene. None: `genes`.
     threads
         Threads to use; the result does not depend on them.
     seed
@@ -103,7 +107,7 @@ def coexpress(
             f"members is {members.shape[0]} x {members.shape[1]}, but there are {len(clusters)} clusters "
             f"and {values.counts.shape[0]} cells"
         )
-    expression = cluster_expression(values, members, clusters, genes)
+    expression = over_genes(cluster_expression(values, members, clusters, genes), all_genes)
     with threadpool_limits(threads):
         kept = correlate_clusters(values, clusters, members, chosen, threads)
         matrix, pairs = _assemble(kept, genes, len(clusters))

@@ -68,3 +68,38 @@ def cluster_expression(
             "detection": (detection / sizes).astype(np.float32),
         },
     )
+
+
+def over_genes(expression: AnnData, genes: Sequence[str] | None) -> AnnData:
+    """Return the expression over the genes of the collection, NaN for those that the study does not measure.
+
+    Parameters
+    ----------
+    expression
+        From :func:`cluster_expression`.
+    genes
+        Genes of the collection, those of `expression` among them; None or the same genes change nothing.
+
+    Raises
+    ------
+    ValueError
+        If a gene of `expression` is not among `genes`.
+    """
+    import anndata
+
+    if genes is None or list(genes) == list(expression.var_names):
+        return expression
+    names = pd.Index(list(genes), dtype=str)
+    place = names.get_indexer(expression.var_names)
+    if (place < 0).any():
+        raise ValueError(f"{expression.var_names[place < 0][0]} is not among the genes of the collection")
+
+    def spread(values: np.ndarray) -> np.ndarray:
+        whole = np.full((len(values), len(names)), np.nan, dtype=np.float32)
+        whole[:, place] = values
+        return whole
+
+    layers = {name: spread(values) for name, values in expression.layers.items()}
+    return anndata.AnnData(
+        spread(expression.X), obs=expression.obs, var=pd.DataFrame(index=names), layers=layers
+    )

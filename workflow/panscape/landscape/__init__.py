@@ -8,6 +8,7 @@ from panscape.landscape._build import (
     find_root,
     gather,
     landscape_vectors,
+    measured_vectors,
 )
 from panscape.landscape._columns import sparse_column_correlations, spearman_columns
 from panscape.landscape._combine import Combined, Study, combine, expand_duplicates
@@ -17,6 +18,7 @@ from panscape.landscape._distance import Neighbours, gram, nearest, squared_dist
 from panscape.landscape._features import best_detected, detected_genes, expected_cells, features
 from panscape.landscape._graph import components, connectivities, umap_widths
 from panscape.landscape._layout import force_layout
+from panscape.landscape._measured import Measured
 from panscape.landscape._rank import rank_genes, rank_pairs
 from panscape.landscape._read import pair_positions, read_study
 from panscape.landscape._sensitivity import plot_sensitivity, sensitivity
@@ -42,6 +44,7 @@ __all__ = [
     "Diffusion",
     "Landscape",
     "LandscapeSettings",
+    "Measured",
     "Neighbours",
     "Space",
     "Study",
@@ -70,6 +73,7 @@ __all__ = [
     "gather",
     "gram",
     "landscape_vectors",
+    "measured_vectors",
     "nearest",
     "neighbour_links",
     "other_study_share",

@@ -14,8 +14,9 @@ from panscape.errors import fail
 from panscape.landscape._combine import Combined, Study, combine, expand_duplicates
 from panscape.landscape._compare import AGE, compare, control_spaces
 from panscape.landscape._diffusion import choose_root
-from panscape.landscape._features import best_detected, detected_genes, features
+from panscape.landscape._features import best_detected, detected_genes, features_at
 from panscape.landscape._layout import force_layout
+from panscape.landscape._measured import Measured
 from panscape.landscape._rank import rank_genes, rank_pairs
 from panscape.landscape._settings import LOWEST_AGE, NO_ROOT, LandscapeSettings
 from panscape.landscape._space import Space, embed, principal_components
@@ -75,9 +76,9 @@ def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, A
     """
     chosen = LandscapeSettings.of(settings)
     data = gather(studies, chosen)
-    vectors = landscape_vectors(data, chosen)
+    vectors, measured = measured_vectors(data, chosen)
     root = find_root(data.clusters, chosen, usable=comparable(vectors, chosen))
-    space = _embed("coexpression", vectors, root, chosen, chosen.distance)
+    space = _embed("coexpression", vectors, root, chosen, chosen.distance, measured=measured)
     _tell(space, data)
     own = {"vectors": vectors, "metric": chosen.distance, "permutations": chosen.permutations}
     statistics = [_compare(space, data, chosen, seed, **own)]
@@ -127,7 +128,7 @@ def gather(studies: Sequence[Study], settings: LandscapeSettings) -> Combined:
     if settings.duplicates:
         data = expand_duplicates(data)
     edges = np.flatnonzero(~data.diagonal)
-    used = _features(data, replace(settings, diagonal=False))
+    used, _ = _features(data, replace(settings, diagonal=False))
     counts = {"n_pairs": np.diff(data.matrix[:, edges].indptr), "n_used_pairs": np.diff(used.indptr)}
     return replace(
         data, clusters=data.clusters.assign(**{name: part.astype(np.int64) for name, part in counts.items()})
@@ -142,13 +143,21 @@ def landscape_vectors(data: Combined, settings: LandscapeSettings) -> sparse.csr
     data
         From :func:`gather` with the same settings.
     """
-    vectors = _features(data, settings)
+    return measured_vectors(data, settings)[0]
+
+
+def measured_vectors(
+    data: Combined, settings: LandscapeSettings
+) -> tuple[sparse.csr_matrix, Measured | None]:
+    """Return :func:`landscape_vectors` and which of their columns each cluster measures (None: all)."""
+    vectors, columns = _features(data, settings)
+    measured = Measured.of_pairs(data, data.pairs[columns])
     enough = data.clusters["n_used_pairs"].to_numpy() >= settings.min_pairs
     if enough.all():
-        return vectors
+        return vectors, measured
     vectors = sparse.csr_matrix(sparse.diags(enough.astype(np.float32)) @ vectors, dtype=np.float32)
     vectors.eliminate_zeros()
-    return vectors
+    return vectors, measured
 
 
 def comparable(vectors: sparse.csr_matrix, settings: LandscapeSettings) -> np.ndarray:
@@ -156,9 +165,9 @@ def comparable(vectors: sparse.csr_matrix, settings: LandscapeSettings) -> np.nd
     return (np.diff(vectors.indptr) > 0) | (settings.distance == "euclidean")
 
 
-def _features(data: Combined, settings: LandscapeSettings) -> sparse.csr_matrix:
+def _features(data: Combined, settings: LandscapeSettings) -> tuple[sparse.csr_matrix, np.ndarray]:
     genes = best_detected(data, settings.best_detected) if settings.best_detected else None
-    return features(
+    return features_at(
         data,
         diagonal=settings.diagonal,
         genes=genes,
@@ -213,7 +222,7 @@ def find_root(
     return root
 
 
-def _embed(name: str, vectors, root: int | None, settings, metric: str, *, refine: bool = True) -> Space:
+def _embed(name: str, vectors, root: int | None, settings, metric: str, *, refine=True, measured=None) -> Space:
     return embed(
         name,
         vectors,
@@ -225,6 +234,7 @@ def _embed(name: str, vectors, root: int | None, settings, metric: str, *, refin
         n_maps=settings.n_maps,
         clip=settings.clip,
         refine=refine,
+        measured=measured,
     )
 
 
@@ -244,18 +254,24 @@ def _compare(space, data, settings, seed, vectors, metric, *, permutations: int)
 def _other_spaces(data: Combined, root: int | None, settings: LandscapeSettings, seed: int):
     """Yield the statistics of expression space and of what coexpression vectors might merely stand for."""
     spaces = {}
+    genes = Measured.of_genes(data)
     if data.expression is not None:
-        spaces["expression"] = (data.expression, "euclidean")
-        if settings.expression_components:
+        expression, complete = data.expression, data.expression
+        if genes is not None:
+            expression = np.nan_to_num(data.expression)
+            complete = data.expression[:, genes.columns.all(axis=0)]  # components need every gene everywhere
+        spaces["expression"] = (expression, "euclidean", genes)
+        if settings.expression_components and complete.shape[1] > 1:
             number = settings.expression_components
-            spaces["expression-pca"] = (principal_components(data.expression, number), "euclidean")
-    spaces["diagonal"] = (data.matrix[:, np.flatnonzero(data.diagonal)], settings.distance)
+            spaces["expression-pca"] = (principal_components(complete, number), "euclidean", None)
+    own = np.flatnonzero(data.diagonal)
+    spaces["diagonal"] = (data.matrix[:, own], settings.distance, Measured.of_pairs(data, data.pairs[own]))
     if settings.min_expected > 0:
         flags = detected_genes(data, settings.min_expected)
-        spaces["detected"] = (flags.astype(np.float64), settings.distance)
-    for name, (vectors, metric) in spaces.items():
+        spaces["detected"] = (flags.astype(np.float64), settings.distance, genes)
+    for name, (vectors, metric, measured) in spaces.items():
         flags_only = name in ("diagonal", "detected")
-        space = _embed(name, vectors, root, settings, metric, refine=not flags_only)
+        space = _embed(name, vectors, root, settings, metric, refine=not flags_only, measured=measured)
         permutations = settings.permutations if name == "expression" else 0  # controls show values alone
         yield _compare(space, data, settings, seed, vectors, metric, permutations=permutations)
 

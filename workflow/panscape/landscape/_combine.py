@@ -31,7 +31,8 @@ class Study:
     expression
         (clusters, genes): geometric-mean expression, where there is one.
     mean, detection
-        (clusters, genes): mean normalised log expression; share of cells with a count above 0.
+        (clusters, genes): mean normalised log expression; share of cells with a count above 0. All three are
+        NaN for genes that the study does not measure; no pair has such a gene.
     """
 
     name: str
@@ -71,6 +72,14 @@ class Combined:
     def diagonal(self) -> np.ndarray:
         """Return bool (n_pairs,): True for the pairs of a gene with itself."""
         return self.pairs[:, 0] == self.pairs[:, 1]
+
+    @property
+    def measured(self) -> np.ndarray | None:
+        """Return bool (n_clusters, n_genes): genes that a cluster's study measures; None if all measure all."""
+        if self.detection is None:
+            return None
+        known = ~np.isnan(self.detection)
+        return None if known.all() else known
 
     def rows(self, index: np.ndarray) -> Combined:
         """Return the clusters at the given positions, in that order and as often as they are named."""

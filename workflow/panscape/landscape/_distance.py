@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from panscape.landscape._measured import Measured
+
 METRICS = ("euclidean", "cosine", "correlation")
 BLOCK_BYTES = 1 << 28
 # two squared distances closer than this share of the squared norms are compared again without cancellation
@@ -83,7 +85,9 @@ def gram(vectors: sparse.csr_matrix | np.ndarray, *, block_bytes: int = BLOCK_BY
     return upper + np.triu(upper, 1).T
 
 
-def squared_distances(vectors: sparse.csr_matrix | np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
+def squared_distances(
+    vectors: sparse.csr_matrix | np.ndarray, metric: str, measured: Measured | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return comparable distances of all pairs of rows.
 
     Parameters
@@ -93,6 +97,10 @@ def squared_distances(vectors: sparse.csr_matrix | np.ndarray, metric: str) -> t
     metric
         ``"euclidean"``: squared Euclidean distance; ``"cosine"``, ``"correlation"``: 1 - cosine of the
         rows, for correlation of the rows minus their means over all columns.
+    measured
+        Columns that each row measures (None: all), with 0 in `vectors` elsewhere. The distance of two rows is
+        taken over the columns that both measure; a Euclidean one is scaled to the number of all columns. Rows
+        that share no value are infinitely far apart.
 
     Returns
     -------
@@ -104,6 +112,8 @@ def squared_distances(vectors: sparse.csr_matrix | np.ndarray, metric: str) -> t
     if metric not in METRICS:
         raise ValueError(f"metric must be one of {METRICS}, found {metric!r}")
     products = gram(vectors)
+    if measured is not None:
+        return _over_shared(products, vectors, metric, measured)
     norms = products.diagonal().copy()
     defined = np.ones(len(products), dtype=bool)
     if metric == "euclidean":
@@ -125,6 +135,37 @@ def squared_distances(vectors: sparse.csr_matrix | np.ndarray, metric: str) -> t
     return distances, defined
 
 
+def _over_shared(products, vectors, metric: str, measured: Measured) -> tuple[np.ndarray, np.ndarray]:
+    """Return what :func:`squared_distances` does, from inner products, over the columns that both rows measure."""
+    group = measured.group
+    norms = measured.norms(vectors)[:, group]  # of row i over what j measures
+    shared = measured.shared()[np.ix_(group, group)]
+    own = norms.diagonal().copy()
+    if metric == "euclidean":
+        scale = np.divide(vectors.shape[1], shared, out=np.full_like(shared, np.inf), where=shared > 0)
+        with np.errstate(invalid="ignore"):
+            distances = np.maximum(norms + norms.T - 2 * products, 0) * scale
+        distances[shared == 0] = np.inf
+        defined = np.ones(len(products), dtype=bool)
+    else:
+        least = 0.0
+        if metric == "correlation":
+            sums = measured.sums(vectors)[:, group]
+            count = np.maximum(shared, 1)
+            products = products - sums * sums.T / count
+            least = 1e-12 * norms
+            norms = norms - sums**2 / count
+        usable = (norms > least) & (norms > 0)
+        defined = usable.diagonal().copy()
+        usable &= usable.T & defined[:, None] & defined
+        length = np.sqrt(np.where(usable, norms, 1.0))
+        distances = np.where(usable, 1 - products / (length * length.T), np.inf)
+    defined &= np.isfinite(own)
+    np.maximum(distances, 0, out=distances)
+    np.fill_diagonal(distances, 0)
+    return distances, defined
+
+
 def nearest(
     vectors: sparse.csr_matrix | np.ndarray,
     k: int,
@@ -133,6 +174,7 @@ def nearest(
     allowed: np.ndarray | None = None,
     distances: tuple[np.ndarray, np.ndarray] | None = None,
     refine: bool = True,
+    measured: Measured | None = None,
 ) -> Neighbours:
     """Find the exact nearest neighbours of every row.
 
@@ -154,6 +196,8 @@ def nearest(
         What :func:`squared_distances` gives for these vectors and metric, if it is known already.
     refine
         False trusts the products: enough, and much faster, for 0/1 vectors with many exact ties.
+    measured
+        See :func:`squared_distances`.
 
     Returns
     -------
@@ -161,11 +205,13 @@ def nearest(
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, found {k}")
-    known, defined = squared_distances(vectors, metric) if distances is None else distances
+    known, defined = squared_distances(vectors, metric, measured) if distances is None else distances
     count = len(known)
     k = min(k, max(count - 1, 0))
     unit = _unit_rows(vectors, metric, defined)
     norms = _squared_norms(unit)
+    if measured is not None:
+        unit = _Shared(vectors, metric, measured)
     blocked = ~defined[:, None] | ~defined[None, :]
     if allowed is not None:
         blocked |= ~allowed
@@ -229,6 +275,34 @@ class _Scaled:
         return found / np.where(length > 0, length, 1) / np.sqrt(2)
 
 
+class _Shared:
+    """Rows to be compared over the columns that both measure."""
+
+    def __init__(self, vectors, metric: str, measured: Measured):
+        self.vectors, self.metric, self.measured = vectors, metric, measured
+
+    def squared(self, row: int, others: np.ndarray) -> np.ndarray:
+        group, columns = self.measured.group, self.measured.columns
+        found = np.empty(len(others))
+        for other in np.unique(group[others]):
+            both = columns[group[row]] & columns[other]
+            here = self._dense(np.array([row]), both)
+            places = np.flatnonzero(group[others] == other)
+            for start in range(0, len(places), 64):
+                part = places[start : start + 64]
+                found[part] = ((self._dense(others[part], both) - here) ** 2).sum(axis=1)
+        return found
+
+    def _dense(self, rows: np.ndarray, both: np.ndarray) -> np.ndarray:
+        part = _dense(self.vectors, rows)[:, both]
+        if self.metric == "euclidean":
+            return part * np.sqrt(len(both) / max(int(both.sum()), 1))
+        if self.metric == "correlation":
+            part -= part.mean(axis=1, keepdims=True)
+        length = np.sqrt((part**2).sum(axis=1, keepdims=True))
+        return part / np.where(length > 0, length, 1) / np.sqrt(2)
+
+
 def _squared_norms(unit) -> np.ndarray:
     if isinstance(unit, _Scaled):
         return np.where(unit.defined, 0.5, 0.0)
@@ -244,6 +318,8 @@ def _dense(vectors, rows: np.ndarray) -> np.ndarray:
 
 def _by_difference(unit, row: int, others: np.ndarray, *, at_once: int = 64) -> np.ndarray:
     """Return squared distances of one row to others from differences: no cancellation, zero for equals."""
+    if isinstance(unit, _Shared):
+        return unit.squared(row, others)
     get = unit.dense if isinstance(unit, _Scaled) else lambda rows: _dense(unit, rows)
     here = get(np.array([row]))
     parts = [others[start : start + at_once] for start in range(0, len(others), at_once)]

@@ -14,7 +14,7 @@ def best_detected(data: Combined, number: int) -> np.ndarray:
     """Choose the genes that are detected best in all studies.
 
     A gene's detection in a study is its share of expressing cells in the study's largest cluster (all cells,
-    as a rule); over studies the mean rank counts, so that deep studies do not decide alone.
+    as a rule); over the studies that measure it the mean rank counts, so that deep studies do not decide alone.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def best_detected(data: Combined, number: int) -> np.ndarray:
     ranks = []
     for name in dict.fromkeys(study):
         rows = np.flatnonzero(study == name)
-        ranks.append(rankdata(data.detection[rows[size[rows].argmax()]]))
-    order = np.argsort(-np.mean(ranks, axis=0), kind="stable")
+        ranks.append(rankdata(-data.detection[rows[size[rows].argmax()]], nan_policy="omit"))
+    order = np.argsort(np.nanmean(ranks, axis=0), kind="stable")
     chosen = np.zeros(len(data.genes), dtype=bool)
     chosen[order[:number]] = True
     return chosen
@@ -86,6 +86,14 @@ def features(
     ValueError
         If `min_expected` is asked for and `data` has no detection.
     """
+    options = {"diagonal": diagonal, "genes": genes, "eta": eta, "min_expected": min_expected}
+    return features_at(data, **options, symmetric=symmetric)[0]
+
+
+def features_at(
+    data: Combined, *, diagonal: bool, genes: np.ndarray | None, eta: float, min_expected: float, symmetric: bool
+) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Return the vectors of :func:`features` and the positions of their columns among the pairs."""
     own = data.diagonal
     keep = np.ones(len(own), dtype=bool) if diagonal else ~own
     if genes is not None:
@@ -107,8 +115,8 @@ def features(
             values = np.where(edge, values * np.float32(np.sqrt(2)), values)
         found.data[place] = np.where(kept | ~edge, values, 0)
     found.eliminate_zeros()
-    used = np.bincount(found.indices, minlength=found.shape[1]) > 0
-    return found[:, np.flatnonzero(used)]
+    used = np.flatnonzero(np.bincount(found.indices, minlength=found.shape[1]) > 0)
+    return found[:, used], columns[used]
 
 
 def runs(indptr: np.ndarray, values: int = 2_000_000):
@@ -141,6 +149,7 @@ def detected_genes(data: Combined, min_expected: float) -> np.ndarray:
     """Return bool (n_clusters, n_genes): genes whose pair with themselves would pass `min_expected`.
 
     As vectors of a space of their own they tell how much of a landscape is which genes are expressed at all.
+    False where a gene is not measured.
     """
     size = data.clusters["n_cells"].to_numpy(dtype=np.float64)[:, None]
     return size * np.asarray(data.detection, dtype=np.float64) ** 2 >= max(min_expected, 1e-9)

@@ -8,12 +8,14 @@ from scipy.stats import rankdata
 
 from panscape.landscape._columns import sparse_column_correlations, spearman_columns
 from panscape.landscape._combine import Combined
+from panscape.landscape._measured import over_measured_genes, over_measured_pairs
 from panscape.landscape._statistics import (
     benjamini_hochberg,
     correlation_pvalues,
 )
 
 
+@over_measured_genes
 def rank_genes(data: Combined, pseudotime: np.ndarray) -> pd.DataFrame:
     """Rank genes by the correlation of their expression with pseudotime over clusters.
 
@@ -48,6 +50,7 @@ def rank_genes(data: Combined, pseudotime: np.ndarray) -> pd.DataFrame:
     return _strongest_first(table)
 
 
+@over_measured_pairs
 def rank_pairs(
     data: Combined, pseudotime: np.ndarray, *, method: str = "spearman", listed: int = 10_000
 ) -> pd.DataFrame:

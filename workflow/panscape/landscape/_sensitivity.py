@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from panscape.landscape._build import comparable, find_root, gather, landscape_vectors
+from panscape.landscape._build import comparable, find_root, gather, measured_vectors
 from panscape.landscape._combine import Study
 from panscape.landscape._compare import AGE
 from panscape.landscape._settings import LandscapeSettings
@@ -51,7 +51,7 @@ def sensitivity(
     for threshold in eta:
         own = replace(chosen, eta=threshold)
         data = gather(studies, own)
-        vectors = landscape_vectors(data, own)
+        vectors, measured = measured_vectors(data, own)
         root = find_root(data.clusters, own, usable=comparable(vectors, own))
         for k in neighbours:
             space = embed(
@@ -63,6 +63,7 @@ def sensitivity(
                 kernel=chosen.kernel,
                 mutual=chosen.mutual,
                 n_maps=chosen.n_maps,
+                measured=measured,
             )
             rows.append({"eta": threshold, "neighbours": k, **_summary(space, data.clusters)})
             progress.add()

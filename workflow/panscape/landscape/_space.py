@@ -10,6 +10,7 @@ from scipy import sparse
 from panscape.landscape._diffusion import Diffusion, diffusion_map, pseudotime
 from panscape.landscape._distance import Neighbours, nearest, squared_distances
 from panscape.landscape._graph import connectivities
+from panscape.landscape._measured import Measured
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def embed(
     n_maps: int = 10,
     clip: float | None = None,
     refine: bool = True,
+    measured: Measured | None = None,
 ) -> Space:
     """Find neighbours, graph, diffusion map and pseudotime of the rows of a matrix.
 
@@ -74,9 +76,13 @@ def embed(
         Pseudotimes above it are set to it (the released code does so by hand), then scaled back to 1.
     refine
         See :func:`nearest`.
+    measured
+        See :func:`squared_distances`.
     """
-    distances = squared_distances(vectors, metric)
-    neighbours = nearest(vectors, k - 1, metric=metric, distances=distances, refine=refine)
+    distances = squared_distances(vectors, metric, measured)
+    neighbours = nearest(
+        vectors, k - 1, metric=metric, distances=distances, refine=refine, measured=measured
+    )
     weights = connectivities(neighbours, kernel=kernel, mutual=mutual)
     diffusion = diffusion_map(weights, max(15, n_maps))
     time = np.full(vectors.shape[0], np.nan)

@@ -1,7 +1,7 @@
 """From a study's counts to the cells and genes that the analysis uses."""
 
 from panscape.preprocess._forecast import expected_losses
-from panscape.preprocess._genes import SCORES, select_genes
+from panscape.preprocess._genes import SCORES, genes_of, select_genes, studies_needed
 from panscape.preprocess._limits import lower_limit
 from panscape.preprocess._normalise import HOW, normalise
 from panscape.preprocess._outcome import NothingLeft, Qc
@@ -21,10 +21,12 @@ __all__ = [
     "expected_losses",
     "filter_study",
     "gene_group",
+    "genes_of",
     "lower_limit",
     "normalise",
     "pattern",
     "plot_qc",
     "qc",
     "select_genes",
+    "studies_needed",
 ]
