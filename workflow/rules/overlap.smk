@@ -43,6 +43,7 @@ rule build_targets:
         runtime=needs("build_targets", "runtime"),
     params:
         settings=config["dictionary"],
+        studies=STUDIES,
         overlap=config["overlap"],
         normalisation=config["preprocess"]["normalisation"],
         seed=config["seed"],

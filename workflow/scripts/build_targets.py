@@ -1,5 +1,7 @@
 """Make the graphs whose overlap with known networks is measured: the dictionary's union and baselines."""
 
+import numpy as np
+
 from panscape import adapter, dictionary, files, overlap
 
 adapter.begin(snakemake)
@@ -17,6 +19,13 @@ graphs |= overlap.baseline_graphs(
     seed=params.seed,
     threads=snakemake.threads,
 )
-cells = (dictionary.normalised(path, saved.genes, params.normalisation)[0] for path in given.counts)
-graphs["all-cells"] = overlap.all_cells_graph(cells, saved.genes, params.overlap["eta"])
+genes = np.asarray(saved.genes, dtype=object)
+measured = [saved.genes_of(study) for study in params.studies]
+cells = (
+    dictionary.normalised(path, genes[own], params.normalisation)[0]
+    for path, own in zip(given.counts, measured, strict=True)
+)
+graphs["all-cells"] = overlap.all_cells_graph(
+    cells, saved.genes, params.overlap["eta"], measured=measured if saved.measured else None
+)
 files.write_tsv(overlap.graph_table(graphs), snakemake.output.targets)

@@ -5,11 +5,12 @@ from panscape import adapter, dictionary, files, overlap
 adapter.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-genes = dictionary.read_dictionary(given.dictionary).genes
+saved = dictionary.read_dictionary(given.dictionary)
+genes = saved.genes
 names = ["target", "gene_a", "gene_b"]
 graphs = overlap.table_graphs(files.read_tsv(given.targets, dtype=dict.fromkeys(names, str)), genes)
 networks = [
-    overlap.read_network(path, network["name"])
+    overlap.measurable(overlap.read_network(path, network["name"]), genes, saved.measured.values())
     for path, network in zip(given.networks, params.settings["networks"], strict=True)
 ]
 table = overlap.overlap_table(

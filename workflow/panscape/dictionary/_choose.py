@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from panscape.dictionary._grow import grown_fit
 from panscape.dictionary._learn import Fit, as_columns, learn
+from panscape.dictionary._measured import Measured
 from panscape.dictionary._products import Ends
 from panscape.dictionary._starts import profile_start, singular_start, spread_start
 from panscape.log import Progress
@@ -51,6 +52,7 @@ def fit_starts(
     seed: int = 0,
     threads: int = 1,
     ends: Ends | None = None,
+    measured: Measured | None = None,
 ) -> Choice:
     """Fit a dictionary from several starts and keep the one of lowest objective.
 
@@ -75,16 +77,19 @@ def fit_starts(
         Fits run side by side (each holds three k x P arrays of its own).
     ends
         The pairs' genes, for entries that are products of loadings; None for free entries.
+    measured
+        Pairs (with `ends` also genes) that each pancluster measures; None: all.
     """
     data = as_columns(data)
     first = None if ends else singular_start(data, k, stream(seed, "singular"))
 
     def one(index: int) -> Fit:
         rng = stream(seed, "start", k, index)
+        options = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "rng": rng, "measured": measured}
         if ends:
-            return grown_fit(data, ends, k, alpha=alpha, max_iter=max_iter, tol=tol, rng=rng)
+            return grown_fit(data, ends, k, **options)
         begin = first if index == 0 else other_start(data, k, index, rng)
-        return learn(data, *begin, alpha=alpha, max_iter=max_iter, tol=tol, rng=rng)
+        return learn(data, *begin, **options)
 
     progress = Progress("dictionary fits", starts)
     fits = []

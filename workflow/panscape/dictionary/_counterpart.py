@@ -85,7 +85,8 @@ def factor_tables(saved, landscape) -> FactorTables:
     saved
         The dictionary, :class:`panscape.dictionary.Saved`.
     landscape
-        AnnData of its panclusters in the same order; X is their geometric-mean expression.
+        AnnData of its panclusters in the same order; X is their geometric-mean expression. Factors are of the
+        genes that all studies measure.
 
     Returns
     -------
@@ -93,7 +94,14 @@ def factor_tables(saved, landscape) -> FactorTables:
     weight, rank. matches: entry, factor, rho, and shared: how many of the factor's 50 heaviest genes are in
     the entry's network, of n_genes there.
     """
+    landscape = landscape[:, ~np.isnan(np.asarray(landscape.X)).any(axis=0)]
     expression = np.asarray(landscape.X, dtype=np.float64)
+    if expression.shape[1] < 2:
+        logger.warning("no expression factors: no two genes are measured in all studies")
+        nothing = pd.DataFrame({"entry": saved.names, "factor": "", "rho": np.nan, "shared": 0, "n_genes": 0})
+        return FactorTables(
+            pd.DataFrame({"cluster": list(landscape.obs_names)}), factor_genes(np.empty((0, 0)), [], []), nothing
+        )
     found = expression_factors(expression, min(len(saved.names), *expression.shape))
     when = (
         landscape.obs["dpt_pseudotime"].to_numpy(dtype=float) if "dpt_pseudotime" in landscape.obs else None

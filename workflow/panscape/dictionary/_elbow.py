@@ -12,6 +12,7 @@ from scipy import sparse
 from panscape.dictionary._choose import other_start
 from panscape.dictionary._grow import chance_gain, grow
 from panscape.dictionary._learn import as_columns, learn
+from panscape.dictionary._measured import Measured
 from panscape.dictionary._products import Ends
 from panscape.dictionary._starts import singular_start
 from panscape.log import Progress, logger
@@ -29,6 +30,7 @@ def elbow(
     factor: float = 2.0,
     seed: int = 0,
     threads: int = 1,
+    measured: Measured | None = None,
 ) -> pd.DataFrame:
     """Fit every number of entries briefly and suggest one.
 
@@ -38,7 +40,7 @@ def elbow(
         (N, P) sparse.
     ks
         Numbers of entries, increasing.
-    alpha, starts, max_iter, tol, seed, threads
+    alpha, starts, max_iter, tol, seed, threads, measured
         As in :func:`fit_starts`; short fits suffice for the curve.
     factor
         See :func:`suggest`.
@@ -59,7 +61,8 @@ def elbow(
         k, index = job
         rng = stream(seed, "elbow", k, index)
         begin = (most[0][:k], most[1][:, :k]) if index == 0 else other_start(data, k, index, rng)
-        error = learn(data, *begin, alpha=alpha, max_iter=max_iter, tol=tol, rng=rng).error
+        options = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "measured": measured}
+        error = learn(data, *begin, rng=rng, **options).error
         progress.add()
         return error
 
@@ -86,6 +89,7 @@ def grown_elbow(
     factor: float = 1.5,
     seed: int = 0,
     threads: int = 1,
+    measured: Measured | None = None,
 ) -> pd.DataFrame:
     """Grow dictionaries of products to the largest size and suggest one.
 
@@ -95,7 +99,7 @@ def grown_elbow(
 
     Parameters
     ----------
-    data, ends, alpha, seed, threads
+    data, ends, alpha, seed, threads, measured
         As in :func:`panscape.dictionary.fit_starts`.
     ks
         Numbers of entries, at least 1.
@@ -116,8 +120,8 @@ def grown_elbow(
     def one(index: int):
         rng = stream(seed, "elbow", index)
         if index == starts:
-            return chance_gain(data, ends, alpha=alpha, rng=rng)
-        return grow(data, ends, ks[-1], alpha=alpha, rng=rng)
+            return chance_gain(data, ends, alpha=alpha, rng=rng, measured=measured)
+        return grow(data, ends, ks[-1], alpha=alpha, rng=rng, measured=measured)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         *grown, chance = pool.map(one, range(starts + 1))

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.dictionary._coding import encode
+from panscape.dictionary._measured import Measured, code_products, encode_groups, entry_products
 
 _UNUSED = 1e-6  # an entry whose codes' squared sum is at or below this is drawn anew (as scikit-learn does)
 
@@ -51,6 +52,7 @@ def learn(
     max_iter: int = 100,
     tol: float = 1e-8,
     rng: np.random.Generator | np.random.RandomState | None = None,
+    measured: Measured | None = None,
 ) -> Fit:
     r"""Learn non-negative entries and codes by alternating optimisation from a start.
 
@@ -79,6 +81,9 @@ def learn(
         Stop when the objective falls by less than `tol` times itself.
     rng
         Draws the replacements of unused entries.
+    measured
+        Pairs that each pancluster measures: others (0 in the data) do not count, neither in the error nor in
+        the objective. None: all are measured.
 
     Raises
     ------
@@ -97,14 +102,13 @@ def learn(
 
     history: list[float] = []
     for _ in range(max_iter):
-        codes = encode(entries @ entries.T, product(data, entries), alpha, codes)
+        codes = code(data, entries, alpha, codes, measured)
         cross = np.ascontiguousarray((data.T @ codes).T)  # (K, P)
-        inner = codes.T @ codes  # (K, K)
-        cross = _update_entries(entries, codes, inner, cross, data, rng)
-        history.append(_objective(norm, entries, codes, cross, alpha)[0])
+        cross = _update_entries(entries, codes, cross, data, rng, measured)
+        history.append(_objective(norm, entries, codes, cross, alpha, measured)[0])
         if len(history) > 1 and history[-2] - history[-1] < tol * history[-1]:
             break
-    return _finish(data, norm, entries, codes, alpha, tuple(history))
+    return _finish(data, norm, entries, codes, alpha, tuple(history), measured)
 
 
 def as_columns(data: sparse.spmatrix) -> sparse.csc_matrix:
@@ -117,11 +121,30 @@ def product(data: sparse.csc_matrix, entries: np.ndarray) -> np.ndarray:
     return data @ np.ascontiguousarray(entries.T)
 
 
-def _update_entries(entries, codes, inner, cross, data, rng) -> np.ndarray:
+def code(data, entries: np.ndarray, alpha: float, codes, measured: Measured | None) -> np.ndarray:
+    """Return the optimal codes (N, K) of the data for entries (K, P)."""
+    if measured is None:
+        return encode(entries @ entries.T, product(data, entries), alpha, codes)
+    grams = entry_products(entries, measured)
+    return encode_groups(grams, product(data, entries), alpha, codes, measured)
+
+
+def fitted_square(codes: np.ndarray, entries: np.ndarray, measured: Measured | None) -> float:
+    """Return the square of codes @ entries, over what is measured."""
+    if measured is None:
+        return np.vdot(codes.T @ codes, entries @ entries.T)
+    return np.vdot(code_products(codes, measured), entry_products(entries, measured))
+
+
+def _update_entries(entries, codes, cross, data, rng, measured: Measured | None) -> np.ndarray:
     """Update the entries in place, one after the other; return codesᵀ data after any code was reset."""
     reset = False
+    inner = codes.T @ codes  # (K, K)
+    parts = None if measured is None else code_products(codes, measured)
     for k in range(len(entries)):
-        if inner[k, k] > _UNUSED:
+        if inner[k, k] > _UNUSED and parts is not None:
+            _update_measured(entries, k, cross[k], parts, measured)
+        elif inner[k, k] > _UNUSED:
             entries[k] += (cross[k] - inner[k] @ entries) / inner[k, k]
         else:
             fresh = np.asarray(data.T @ _one_hot(rng.choice(len(codes)), len(codes))).ravel()
@@ -134,27 +157,38 @@ def _update_entries(entries, codes, inner, cross, data, rng) -> np.ndarray:
     return np.ascontiguousarray((data.T @ codes).T) if reset else cross
 
 
+def _update_measured(entries, k: int, cross: np.ndarray, parts: np.ndarray, measured: Measured) -> None:
+    """Move entry k to its optimum at every pair, given by the panclusters that measure the pair."""
+    slope, weight = cross.copy(), np.zeros(len(cross))
+    for group, columns in enumerate(measured.columns):
+        slope[columns] -= parts[group, k] @ entries[:, columns]
+        weight[columns] += parts[group, k, k]
+    seen = weight > _UNUSED
+    entries[k, seen] += slope[seen] / weight[seen]
+    entries[k, ~seen] = 0  # no pancluster that uses the entry measures the pair
+
+
 def _one_hot(position: int, length: int) -> np.ndarray:
     vector = np.zeros(length)
     vector[position] = 1
     return vector
 
 
-def _objective(norm, entries, codes, cross, alpha) -> tuple[float, float]:
+def _objective(norm, entries, codes, cross, alpha, measured) -> tuple[float, float]:
     """Return (objective, squared error) from traces; `cross` is codesᵀ data."""
-    fitted = np.vdot(codes.T @ codes, entries @ entries.T)
+    fitted = fitted_square(codes, entries, measured)
     squared = max(norm - 2 * np.vdot(cross, entries) + fitted, 0.0)
     return float(0.5 * squared + alpha * codes.sum()), float(squared)
 
 
-def _finish(data, norm, entries, codes, alpha, history) -> Fit:
+def _finish(data, norm, entries, codes, alpha, history, measured) -> Fit:
     """Give every entry norm 1 (its codes shrink, so the objective cannot rise) and code once more."""
     lengths = np.linalg.norm(entries, axis=1)
     scale = np.where(lengths > 0, lengths, 1)
     entries /= scale[:, None]
     inner = product(data, entries)
-    codes = encode(entries @ entries.T, inner, alpha, codes * scale)
-    fitted = np.vdot(codes.T @ codes, entries @ entries.T)
+    codes = code(data, entries, alpha, codes * scale, measured)
+    fitted = fitted_square(codes, entries, measured)
     squared = max(norm - 2 * np.vdot(codes, inner) + fitted, 0.0)
     objective = 0.5 * squared + alpha * codes.sum()
     return Fit(codes, entries, float(objective), float(squared / norm), history)

@@ -8,7 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from panscape.dictionary._coding import encode
-from panscape.dictionary._learn import Fit, as_columns, product
+from panscape.dictionary._learn import Fit, as_columns, code, product
+from panscape.dictionary._measured import Measured, code_products, encode_groups
 
 _STEPS = 3  # damped steps of an update
 _TINY = np.finfo(float).tiny
@@ -61,6 +62,11 @@ def inner_products(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     return ((one @ two.T) ** 2 - one**2 @ (two**2).T) / 2
 
 
+def group_products(one: np.ndarray, two: np.ndarray, genes: np.ndarray) -> np.ndarray:
+    """Return (S, K, L): :func:`inner_products` over the pairs of the genes (S, G) that each group measures."""
+    return np.array([inner_products(one * mask, two * mask) for mask in genes])
+
+
 def unit(loadings: np.ndarray, most: float = 0.0) -> np.ndarray:
     """Return loadings (..., G) whose products have norm 1 over all pairs; those up to `most` stay."""
     square = ((loadings**2).sum(axis=-1) ** 2 - (loadings**4).sum(axis=-1)) / 2
@@ -69,7 +75,13 @@ def unit(loadings: np.ndarray, most: float = 0.0) -> np.ndarray:
 
 
 def towards(
-    ends: Ends, loadings: np.ndarray, cross: np.ndarray, others: np.ndarray, weights: np.ndarray, steps: int
+    ends: Ends,
+    loadings: np.ndarray,
+    cross: np.ndarray,
+    others: np.ndarray,
+    weights: np.ndarray,
+    steps: int,
+    groups: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Move the loadings of one entry nearer to what the data want of it.
 
@@ -83,9 +95,13 @@ def towards(
     cross
         (P,).
     others, weights
-        (L, G) and (L,).
+        (L, G) and (L,); (S, L) with groups.
     steps
         Number of steps.
+    groups
+        Where not all panclusters measure all genes: (shares, genes), (S,) and bool (S, G): what share of the
+        target's weight a group of panclusters has, and which genes it measures. Products of other genes do not
+        count there.
 
     Returns
     -------
@@ -93,12 +109,28 @@ def towards(
     """
 
     def pull(own: np.ndarray) -> np.ndarray:
-        part = weights * (others @ own)
-        return ends.times(cross, own) - part @ others + own * (weights @ others**2)
+        if groups is None:
+            part = weights * (others @ own)
+            return ends.times(cross, own) - part @ others + own * (weights @ others**2)
+        found = ends.times(cross, own)
+        for weight, mask in zip(weights, groups[1], strict=True):
+            near = others * mask
+            found += own * (weight @ near**2) - (weight * (near @ own)) @ near
+        return found
+
+    def reach(own: np.ndarray) -> np.ndarray:
+        """Return the square of each gene's products with all other genes, loading of the gene apart."""
+        if groups is None:
+            return own @ own - own**2
+        square = own**2
+        return sum(share * mask * (square @ mask - square) for share, mask in zip(*groups, strict=True))
 
     def explained(own: np.ndarray, towards_target: np.ndarray) -> tuple[float, float]:
         """Return (what the best multiple explains of the target's square, that multiple)."""
-        square = max(((own @ own) ** 2 - (own**4).sum()) / 2, 0.0)
+        if groups is None:
+            square = max(((own @ own) ** 2 - (own**4).sum()) / 2, 0.0)
+        else:
+            square = max(float(own**2 @ reach(own)) / 2, 0.0)
         inner = max(float(own @ towards_target) / 2, 0.0)
         return (inner**2 / square, inner / square) if square > _TINY else (0.0, 0.0)
 
@@ -107,7 +139,7 @@ def towards(
     start = own = loadings * np.sqrt(scale)
     pulled *= np.sqrt(scale)
     for _ in range(steps):
-        wanted = np.maximum(pulled, 0) / np.maximum(own @ own - own**2, _TINY)
+        wanted = np.maximum(pulled, 0) / np.maximum(reach(own), _TINY)
         own = (own + wanted) / 2 if own.any() else own
         pulled = pull(own)
     better, scale = explained(own, pulled)
@@ -123,6 +155,7 @@ def learn_products(
     alpha: float = 0.001,
     max_iter: int = 100,
     tol: float = 1e-8,
+    measured: Measured | None = None,
 ) -> tuple[Fit, np.ndarray]:
     r"""Learn entries that are products of loadings by alternating optimisation from a start.
 
@@ -144,8 +177,8 @@ def learn_products(
         The pairs' genes.
     loadings, codes
         (K, G) non-negative and (N, K) start; neither is changed.
-    alpha, max_iter, tol
-        See :func:`panscape.dictionary.learn`.
+    alpha, max_iter, tol, measured
+        See :func:`panscape.dictionary.learn`; with the genes that each pancluster measures.
 
     Returns
     -------
@@ -161,11 +194,16 @@ def learn_products(
     squared = norm
     for _ in range(max_iter):
         entries = ends.products(loadings)
-        codes = encode(inner_products(loadings, loadings), product(data, entries), alpha, codes)
+        codes = code_loadings(product(data, entries), loadings, alpha, codes, measured)
         cross = np.ascontiguousarray((data.T @ codes).T)
-        inner = codes.T @ codes
-        _update(ends, loadings, inner, cross)
-        fitted = np.vdot(inner, inner_products(loadings, loadings))
+        if measured is None:
+            inner = codes.T @ codes
+            _update(ends, loadings, inner, cross)
+            fitted = np.vdot(inner, inner_products(loadings, loadings))
+        else:
+            inner = code_products(codes, measured)
+            _update_groups(ends, loadings, inner, cross, measured)
+            fitted = np.vdot(inner, group_products(loadings, loadings, measured.genes))
         squared = max(norm - 2 * np.vdot(cross, ends.products(loadings)) + fitted, 0.0)
         history.append(float(0.5 * squared + alpha * codes.sum()))
         if len(history) > 1 and history[-2] - history[-1] < tol * history[-1]:
@@ -173,8 +211,37 @@ def learn_products(
     entries = ends.products(loadings)
     lengths = np.linalg.norm(entries, axis=1)
     entries /= np.where(lengths > 0, lengths, 1)[:, None]
-    codes = encode(entries @ entries.T, product(data, entries), alpha, codes)
+    codes = code(data, entries, alpha, codes, measured)
     return Fit(codes, entries, history[-1], float(squared / norm), tuple(history)), loadings
+
+
+def code_loadings(
+    target: np.ndarray, loadings: np.ndarray, alpha: float, codes: np.ndarray, measured: Measured | None
+) -> np.ndarray:
+    """Return the optimal codes (N, K) for products of loadings over all pairs of genes.
+
+    Parameters
+    ----------
+    target
+        (N, K): products of the data with the entries.
+    """
+    if measured is None:
+        return encode(inner_products(loadings, loadings), target, alpha, codes)
+    return encode_groups(group_products(loadings, loadings, measured.genes), target, alpha, codes, measured)
+
+
+def _update_groups(
+    ends: Ends, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray, measured: Measured
+) -> None:
+    """Update the loadings as :func:`_update` does, `inner` (S, K, K) and products by group."""
+    for k in range(len(loadings)):
+        amount = inner[:, k, k].sum()
+        if amount > _TINY:
+            weights = inner[:, k] / amount
+            weights[:, k] = 0
+            groups = (inner[:, k, k] / amount, measured.genes)
+            new = towards(ends, loadings[k], cross[k] / amount, loadings, weights, _STEPS, groups)
+            loadings[k] = unit(new, most=1.0)
 
 
 def _update(ends: Ends, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from scipy import sparse
 from panscape.dictionary._choose import Choice, fit_starts
 from panscape.dictionary._elbow import elbow, grown_elbow
 from panscape.dictionary._entries import Dictionary, arrange
+from panscape.dictionary._measured import Measured
 from panscape.dictionary._products import Ends
 from panscape.dictionary._project import unit_rows
 from panscape.dictionary._settings import DictionarySettings
@@ -41,6 +42,9 @@ class Stack:
         N rows: `resolution` and `duplicates` of clusters.tsv.
     times
         (N,) how often each pancluster counts in a fit.
+    measured
+        bool (N, n_genes): genes that a pancluster's study measures; None if all measure all. Pairs with
+        another gene have no value and count neither as found nor as 0.
     """
 
     data: sparse.csr_matrix
@@ -50,6 +54,7 @@ class Stack:
     obs: pd.DataFrame
     found: pd.DataFrame
     times: np.ndarray
+    measured: np.ndarray | None = None
 
     @property
     def diagonal(self) -> np.ndarray:
@@ -70,7 +75,28 @@ class Stack:
             obs=self.obs[chosen] if chosen.dtype == bool else self.obs.iloc[chosen],
             found=self.found[chosen] if chosen.dtype == bool else self.found.iloc[chosen],
             times=self.times[chosen],
+            measured=None if self.measured is None else self.measured[chosen],
         )
+
+    def measured_by_study(self) -> dict[str, np.ndarray]:
+        """Return study -> (n_genes,) bool: the genes that it measures; empty if all measure all."""
+        if self.measured is None:
+            return {}
+        study = self.obs["study"].astype(str).to_numpy()
+        return {name: self.measured[np.flatnonzero(study == name)[0]] for name in dict.fromkeys(study)}
+
+    def groups(self, ends: Ends | None = None) -> Measured | None:
+        """Return the panclusters in groups that measure the same pairs, and genes as `ends` numbers them."""
+        if self.measured is None:
+            return None
+        genes, group = np.unique(self.measured, axis=0, return_inverse=True)
+        index = pd.Index(self.genes)
+        first, second = (index.get_indexer(names) for names in (self.gene_a, self.gene_b))
+        columns = genes[:, first] & genes[:, second]
+        if ends is None:
+            return Measured(group.reshape(-1), columns)
+        names = np.unique(np.concatenate([self.gene_a, self.gene_b]).astype(str))
+        return Measured(group.reshape(-1), columns, genes[:, index.astype(str).get_indexer(names)])
 
 
 def read_stack(
@@ -170,7 +196,7 @@ def make_stack(combined, obs: pd.DataFrame, settings: DictionarySettings) -> Sta
     times = np.ones(len(obs), dtype=int)
     if settings.duplicates and "multiplicity" in combined.clusters:
         times = combined.clusters["multiplicity"].to_numpy(dtype=int)
-    return Stack(data, first, second, combined.genes, obs, found, times)
+    return Stack(data, first, second, combined.genes, obs, found, times, combined.measured)
 
 
 def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: int = 1) -> pd.DataFrame:
@@ -179,11 +205,15 @@ def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: 
     most = int(min(high, (np.diff(stack.data.indptr) > 0).sum()))
     if most < high:
         logger.warning("dictionary.k_range ends at %d: there are no more panclusters with edges", most)
-    data = stack.data[np.repeat(np.arange(len(stack.times)), stack.times)]
+    repeated = np.repeat(np.arange(len(stack.times)), stack.times)
+    data = stack.data[repeated]
+    ends = Ends.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None
+    measured = stack.groups(ends)
     ks = range(min(low, most), most + 1)
     options = {"alpha": settings.alpha, "factor": settings.elbow_factor, "seed": seed, "threads": threads}
-    if settings.entries == "products":
-        return grown_elbow(data, Ends.of(stack.gene_a, stack.gene_b), ks, **options)
+    options["measured"] = None if measured is None else measured.rows(repeated)
+    if ends:
+        return grown_elbow(data, ends, ks, **options)
     return elbow(data, ks, **options)
 
 
@@ -204,6 +234,8 @@ def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, thr
             few=True,
         )
     repeated = np.repeat(np.arange(len(stack.times)), stack.times)
+    ends = Ends.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None
+    measured = stack.groups(ends)
     choice = fit_starts(
         stack.data[repeated],
         k,
@@ -213,7 +245,8 @@ def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, thr
         tol=settings.tol,
         seed=seed,
         threads=threads,
-        ends=Ends.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None,
+        ends=ends,
+        measured=None if measured is None else measured.rows(repeated),
     )
     if choice.fit.n_entries < k:
         logger.warning("%d of %d entries: all that is left is alike to them", choice.fit.n_entries, k)

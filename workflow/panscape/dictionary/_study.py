@@ -77,18 +77,20 @@ def study_confidence(
     seed
         Seed of the step.
     """
-    values, depth = normalised(counts, np.asarray(saved.genes, dtype=object), normalisation)
-    position = {gene: i for i, gene in enumerate(saved.genes)}
-    columns = saved.edge_columns()
-    first, second = (np.array([position[g] for g in ends[columns]]) for ends in (saved.gene_a, saved.gene_b))
+    genes = np.asarray(saved.genes, dtype=object)[saved.genes_of(str(clusters["study"].iloc[0]))]
+    values, depth = normalised(counts, genes, normalisation)
+    columns, index = saved.edge_columns(), pd.Index(genes)
+    first, second = (index.get_indexer(ends[columns]) for ends in (saved.gene_a, saved.gene_b))
+    here = (first >= 0) & (second >= 0)  # an edge that the study does not measure says nothing of it
     place = pd.Index(saved.panclusters).get_indexer(clusters["cluster"])
     usage = saved.usage[place] * (place >= 0)[:, None]
     method = coexpression["method"]
-    agreement, size = split_half(
+    agreement, size = np.zeros((2, usage.shape[1], len(columns)))
+    agreement[:, here], size[:, here] = split_half(
         values,
         members,
-        first.astype(int),
-        second.astype(int),
+        first[here],
+        second[here],
         usage,
         halves(_finest(members), stream(seed, "halves")),
         method=method,

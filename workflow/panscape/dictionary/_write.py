@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ def to_anndata(result: Dictionary, stack: Stack, choice: Choice, parameters: dic
     X: CSR weights (rows of norm 1); layer ``edges``: the same at an entry's edges only; obs: n_panclusters,
     pseudotime, stability, share; var: gene_a, gene_b; obsm ``usage``: entries x panclusters, whose names are
     in uns ``panclusters``; uns ``aside``: entries set aside, ``objectives`` of all starts, ``error``,
-    ``genes`` analysed and ``parameters``.
+    ``genes`` analysed, ``measured`` (study -> which of them it measures, where not all) and ``parameters``.
     """
     import anndata
 
@@ -49,6 +49,8 @@ def to_anndata(result: Dictionary, stack: Stack, choice: Choice, parameters: dic
             "parameters": {key: str(value) for key, value in parameters.items()},
         }
     )
+    if measured := stack.measured_by_study():
+        found.uns["measured"] = measured
     return found
 
 
@@ -76,6 +78,8 @@ class Saved:
         N names.
     genes
         The genes analysed.
+    measured
+        Study -> (len(genes),) bool: the genes that it measures; empty if all measure all.
     table
         One row per entry.
     aside
@@ -91,9 +95,16 @@ class Saved:
         self.usage = np.asarray(found.obsm["usage"], dtype=np.float64).T
         self.panclusters: Sequence[str] = list(found.uns["panclusters"])
         self.genes: Sequence[str] = list(found.uns["genes"])
+        self.measured: Mapping[str, np.ndarray] = {
+            study: np.asarray(flags, dtype=bool) for study, flags in found.uns.get("measured", {}).items()
+        }
         self.table: pd.DataFrame = found.obs.rename_axis("entry").reset_index()
         self.aside: pd.DataFrame = found.uns[ASIDE]
         self.error = float(found.uns["error"])
+
+    def genes_of(self, study: str) -> np.ndarray:
+        """Return which genes a study measures: (len(genes),) bool."""
+        return self.measured.get(study, np.ones(len(self.genes), dtype=bool))
 
     def edge_columns(self) -> np.ndarray:
         """Return the pairs that are an edge of at least one entry (positions)."""

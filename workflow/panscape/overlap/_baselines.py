@@ -76,6 +76,53 @@ def pooled_correlation(blocks: Iterable[sparse.csr_matrix], n_genes: int) -> np.
     return np.clip(cross, -1, 1, out=cross)
 
 
+def correlation_of_shared(
+    studies: Iterable[tuple[np.ndarray, Iterable[sparse.csr_matrix]]], n_genes: int
+) -> np.ndarray:
+    """Return Pearson's correlation of every two genes over the cells of the studies that measure both.
+
+    Parameters
+    ----------
+    studies
+        (genes, blocks) of each study: positions of the genes that it measures, and CSR (cells, those genes) of
+        normalised values, as often as there are blocks.
+    n_genes
+        Number of genes.
+
+    Returns
+    -------
+    As :func:`pooled_correlation`, to which it is equal where all studies measure all genes; 0 for genes that
+    no study measures together. Memory: five such matrices and one dense block.
+    """
+    count, total, square, cross = (np.zeros((n_genes, n_genes)) for _ in range(4))
+    centre, known = np.zeros(n_genes), np.zeros(n_genes, dtype=bool)
+    for genes, blocks in studies:
+        n, sums, squares = 0, np.zeros(len(genes)), np.zeros(len(genes))
+        both = np.ix_(genes, genes)
+        for block in blocks:
+            if block.shape[0] == 0:
+                continue
+            dense = block.toarray().astype(np.float64)
+            fresh = ~known[genes]
+            centre[genes[fresh]] = dense[:, fresh].mean(axis=0)  # sums lose fewer digits about it
+            known[genes] = True
+            dense -= centre[genes]
+            n += len(dense)
+            sums += dense.sum(axis=0)
+            squares += (dense**2).sum(axis=0)
+            cross[both] += dense.T @ dense
+        # of each row's gene, over the cells where the column's gene is measured as well
+        count[both] += n
+        total[both] += sums[:, None]
+        square[both] += squares[:, None]
+    size = np.maximum(count, 1)
+    cross -= total * total.T / size
+    variance = square - total**2 / size
+    varies = (variance > 1e-9 * size) & (count > 0)
+    scale = np.divide(1, np.sqrt(np.maximum(variance, 0)), out=np.zeros_like(variance), where=varies)
+    return np.clip(cross * scale * scale.T, -1, 1)
+
+
 def strong_pairs(correlation: np.ndarray, eta: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the pairs (int32 (E, 2), first < second) with absolute correlation >= eta, and that value."""
     first, second = np.triu_indices(len(correlation), 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +168,37 @@ def graph_of(
         heavy = value[order][first]
     edges = np.stack([code // max(len(position), 1), code % max(len(position), 1)], axis=1).astype(np.int32)
     return Graph(np.asarray(genes, dtype=object), edges, heavy)
+
+
+def measurable(network: Network, genes: Sequence[str], measured: Iterable[np.ndarray]) -> Network:
+    """Return the network without edges between analysed genes that no study measures together.
+
+    Such an edge could not have been found.
+
+    Parameters
+    ----------
+    network
+        As read.
+    genes
+        The genes analysed.
+    measured
+        bool (n_genes,) of each study; none if all measure all.
+    """
+    flags = np.array(list(measured), dtype=float)
+    if not len(flags):
+        return network
+    together = flags.T @ flags > 0
+    position = {gene: i for i, gene in enumerate(genes)}
+    ends = [(position.get(a), position.get(b)) for a, b in network.pairs]
+    kept = [
+        pair
+        for pair, (a, b) in zip(network.pairs, ends, strict=True)
+        if a is None or b is None or together[a, b]
+    ]
+    if len(kept) < len(network.pairs):
+        lost = len(network.pairs) - len(kept)
+        logger.info("%s: %d edges between genes that no study measures together", network.name, lost)
+    return replace(network, pairs=kept)
 
 
 def shared_genes(network: Network, genes: Sequence[str]) -> np.ndarray:

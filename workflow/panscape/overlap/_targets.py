@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from panscape.log import logger
-from panscape.overlap._baselines import at_resolution, pooled_correlation, strong_pairs
+from panscape.overlap._baselines import (
+    at_resolution,
+    correlation_of_shared,
+    pooled_correlation,
+    strong_pairs,
+)
 from panscape.overlap._edges import Graph, graph_of
 
 MAIN = "panclusters"
@@ -72,7 +78,11 @@ def baseline_graphs(
 
 
 def all_cells_graph(
-    studies: Iterable[sparse.csr_matrix], genes: Sequence[str], eta: float, block: int = 4096
+    studies: Iterable[sparse.csr_matrix],
+    genes: Sequence[str],
+    eta: float,
+    block: int = 4096,
+    measured: Sequence[np.ndarray] | None = None,
 ) -> Graph:
     """Correlate all genes over all cells of all studies together and keep the strong pairs.
 
@@ -81,14 +91,22 @@ def all_cells_graph(
     studies
         CSR (cells, genes) of normalised values, one after the other.
     genes
-        Their columns.
+        Their columns; with `measured` those of all studies together.
     eta
         Threshold on absolute correlation.
     block
         Cells made dense at a time.
+    measured
+        bool (n_genes,) of each study: its columns are these genes alone, and two genes are correlated over the
+        cells of the studies that measure both.
     """
-    blocks = (study[s : s + block] for study in studies for s in range(0, study.shape[0], block))
-    pairs, weight = strong_pairs(pooled_correlation(blocks, len(genes)), eta)
+    cut = ((study[s : s + block] for s in range(0, study.shape[0], block)) for study in studies)
+    if measured is None:
+        found = pooled_correlation(chain.from_iterable(cut), len(genes))
+    else:
+        places = (np.flatnonzero(flags) for flags in measured)
+        found = correlation_of_shared(zip(places, cut, strict=True), len(genes))
+    pairs, weight = strong_pairs(found, eta)
     logger.info("all cells: %d pairs with |r| >= %g", len(pairs), eta)
     return Graph(np.asarray(genes, dtype=object), pairs, weight)
 

@@ -15,7 +15,14 @@ from panscape.plot._maps import plot_map
 from panscape.plot._names import AGE
 from panscape.plot._spaces import plot_pairs_by_size, plot_spaces
 from panscape.plot._trajectory import Statistic, plot_along, plot_heatmap, plot_pseudotime_age
-from panscape.plot._view import View, read_expression, read_pair_values, read_statistics, read_view
+from panscape.plot._view import (
+    View,
+    read_expression,
+    read_measured,
+    read_pair_values,
+    read_statistics,
+    read_view,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,6 +79,7 @@ def draw_landscape(
     yield from _genes(source, view, read_tsv(source.genes, dtype={"gene": str}), top)
     pairs = ends(read_tsv(source.pairs, dtype={"gene_a": str, "gene_b": str}), top)
     values = read_pair_values(source.coexpressions, pairs, view.obs.index)
+    values[~read_measured(source.landscape, pairs, view.obs.index)] = np.nan
     names = [f"{a} – {b}" for a, b in zip(pairs["gene_a"], pairs["gene_b"], strict=True)]
     yield (
         "pairs-heatmap",

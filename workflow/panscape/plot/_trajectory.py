@@ -146,7 +146,7 @@ def plot_heatmap(
     Parameters
     ----------
     values
-        float (n_names, n_clusters).
+        float (n_names, n_clusters); NaN (not measured) is left out of a bin's mean, grey where a bin has no value.
     names
         Row labels, drawn from the top.
     view
@@ -156,6 +156,8 @@ def plot_heatmap(
     standardise
         Show each row in its own standard deviations around its own mean over all bins.
     """
+    from matplotlib import colormaps
+
     with style():
         fig = new_figure(DOUBLE * 0.8, 1.3 + 0.135 * max(len(names), 4))
         x = view.values(PSEUDOTIME)
@@ -168,9 +170,10 @@ def plot_heatmap(
         ages = [part[np.isfinite(part)] for part in (view.values("age")[part] for part in bins)]
         _strip(fig, top, np.array([part.mean() if len(part) else np.nan for part in ages]), view.label("age"))
         top.set_title(title)
-        limit = 2.0 if standardise else max(float(np.abs(table).max()), 1e-9)
+        limit = 2.0 if standardise else max(float(np.nanmax(np.abs(table))), 1e-9)
+        shades = colormaps[DIVERGING].with_extremes(bad=GREY)
         image = body.imshow(
-            table, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest"
+            table, aspect="auto", cmap=shades, vmin=-limit, vmax=limit, interpolation="nearest"
         )
         body.set_yticks(
             range(len(names)), [plain_text(name) for name in names], fontsize=6.5, fontstyle="italic"
@@ -217,11 +220,17 @@ def _by_study(view: View, ax: Axes, x, y, mask, *, legend: bool, size: float = 1
 
 def _binned(values: np.ndarray, bins: Sequence[np.ndarray], standardise: bool) -> np.ndarray:
     """Return the rows' means in bins of clusters, each row centred and scaled if asked for."""
-    table = np.stack([values[:, part].mean(axis=1) for part in bins], axis=1)
+    if not np.isnan(values).any():
+        table = np.stack([values[:, part].mean(axis=1) for part in bins], axis=1)
+    else:
+        known = ~np.isnan(values)
+        count = np.stack([known[:, part].sum(axis=1) for part in bins], axis=1)
+        total = np.stack([np.nansum(values[:, part], axis=1) for part in bins], axis=1)
+        table = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
     if not standardise:
         return table
-    spread = table.std(axis=1, keepdims=True)
-    return (table - table.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+    centre, spread = np.nanmean(table, axis=1, keepdims=True), np.nanstd(table, axis=1, keepdims=True)
+    return (table - centre) / np.where(spread > 0, spread, 1.0)
 
 
 def _strip(fig: Figure, ax: Axes, values: np.ndarray, label: str) -> None:

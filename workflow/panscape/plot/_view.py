@@ -106,7 +106,7 @@ def read_expression(paths: Sequence[str | Path], genes: Sequence[str], clusters:
 
     Returns
     -------
-    float (genes, clusters): layer ``mean``, the mean normalised log expression.
+    float (genes, clusters): layer ``mean``, the mean normalised log expression; NaN where a gene is not measured.
 
     Raises
     ------
@@ -116,6 +116,7 @@ def read_expression(paths: Sequence[str | Path], genes: Sequence[str], clusters:
     import anndata
 
     result = np.full((len(genes), len(clusters)), np.nan)
+    found = np.zeros(len(clusters), dtype=bool)
     for path in paths:
         data = anndata.read_h5ad(path)
         columns = _positions(data.var_names, pd.Index(genes), path)
@@ -123,10 +124,33 @@ def read_expression(paths: Sequence[str | Path], genes: Sequence[str], clusters:
         layer = data.layers["mean"]
         dense = np.asarray(layer.todense() if sparse.issparse(layer) else layer, dtype=float)[:, columns]
         result[:, rows[rows >= 0]] = dense[rows >= 0].T
-    missing = clusters[np.isnan(result).all(axis=0)] if len(genes) else clusters[:0]
+        found[rows[rows >= 0]] = True
+    missing = clusters[~found] if len(genes) else clusters[:0]
     if len(missing):
         raise KeyError(f"no expression of {len(missing)} clusters, e.g. {missing[0]}")
     return result
+
+
+def read_measured(path: str | Path, pairs: pd.DataFrame, clusters: pd.Index) -> np.ndarray:
+    """Return which gene pairs are measured in which clusters: bool (pairs, clusters).
+
+    Parameters
+    ----------
+    path
+        ``landscape.h5ad``: its layer ``detection`` is NaN where a gene is not measured.
+    pairs
+        Columns `gene_a`, `gene_b`.
+    clusters
+        Names of clusters.
+    """
+    import anndata
+
+    data = anndata.read_h5ad(path)
+    if "detection" not in data.layers:
+        return np.ones((len(pairs), len(clusters)), dtype=bool)
+    known = ~np.isnan(np.asarray(data.layers["detection"]))[data.obs_names.get_indexer(clusters)]
+    columns = [_positions(data.var_names, pd.Index(pairs[end]), path) for end in ("gene_a", "gene_b")]
+    return (known[:, columns[0]] & known[:, columns[1]]).T
 
 
 def read_pair_values(
