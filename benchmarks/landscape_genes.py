@@ -1,8 +1,8 @@
 """What the landscape gains or loses with genes that some studies do not measure (`preprocess.present_in`).
 
 Every data set is analysed with genes of all studies and with genes of a majority of them, twice: with the
-panclusters that each choice of genes finds itself, and with both choices on the same panclusters (those found with
-the genes of all studies), where only the clusters that both reach are compared.
+panclusters that each choice of genes finds itself, and with both choices on the same panclusters (those found
+with the genes of all studies), where only the clusters that both reach are compared.
 
     python benchmarks/landscape_genes.py --data DATA --seeds 3 --sets worm-batches worm-larva
 """
@@ -58,7 +58,7 @@ NUMBERS = ("rho_age", "rho_age_within_studies", "rho_age_other_studies", "other_
 def tables_of(
     name: str, data: Path | None, folder: Path
 ) -> tuple[dict[str, Path], dict, str, int, int] | None:
-    """Write the counts of a data set; return paths, gene tables, species, smallest cluster, number of genes."""
+    """Write the counts of a data set; return paths, gene tables, species, smallest cluster and gene number."""
     folder.mkdir(parents=True, exist_ok=True)
     limits = {**LOOSE, "min_genes": 100} if name in SIMULATED else LOOSE
     if name in SIMULATED:
@@ -136,7 +136,7 @@ def measured(found: landscape.Landscape) -> dict[str, float]:
 
 
 def same_type(found: landscape.Landscape) -> float:
-    """Return how many of a cluster's neighbours in other studies have its cell type (share); NaN without types."""
+    """Return the fraction of a cluster's neighbours in other studies that have its cell type; NaN without."""
     clusters = found.data.clusters
     if "cell_type" not in clusters or clusters["study"].nunique() < 2:
         return np.nan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,18 @@ def sheets(config: dict[str, Any], name: str) -> list[str]:
 def located(config: dict[str, Any], name: str) -> dict[str, Any]:
     """Return a study's settings with `path` set to where its counts lie once every rule has run."""
     settings = {**study(config, name), "path": path(config, name)}
-    # which analyses follow changes nothing in how a study is read
+    # which analyses follow, and how, changes nothing in how a study is read
     settings.pop("use", None)
+    settings.pop("panclust", None)
     settings.pop("atac", None)
     if made := settings.pop("metacells", None):
         settings |= {"format": "h5mu", "counts": "layer:counts", "modality": made["modality"]}
     return settings
+
+
+def panclust(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the settings of a study's clustering: `panclust` with what the study's entry replaces."""
+    return {**config["panclust"], **study(config, name).get("panclust", {})}
 
 
 def paired(config: dict[str, Any], name: str) -> dict[str, Any]:
@@ -80,7 +87,7 @@ def paired_files(config: dict[str, Any], names: Iterable[str]) -> list[str]:
 def paired_size(config: dict[str, Any], name: str) -> Size:
     """Return a study's size with the stored values of its peaks among the values."""
     own = size(config, name)
-    return Size(cells=own.cells, genes=own.genes, values=own.values + peaks_size(config, name))
+    return replace(own, values=own.values + peaks_size(config, name))
 
 
 def jobs_of_lines(plan: str | Path) -> dict[str, str]:
@@ -105,14 +112,14 @@ def size(config: dict[str, Any], name: str) -> Size:
         return _simulated_size(config["simulation"], name)
     settings = study(config, name)
     if settings.get("simulated"):
-        return _simulated_size(config["simulation"], settings["simulated"])
+        return replace(_simulated_size(config["simulation"], settings["simulated"]), study=name)
     if settings.get("metacells"):
-        return _summed_size(config, settings["metacells"]["sample"])
+        return replace(_summed_size(config, settings["metacells"]["sample"]), study=name)
     if not Path(path(config, name)).exists():
-        return UNKNOWN
+        return replace(UNKNOWN, study=name)
     probe = io.probe(located(config, name))
     values = probe.nnz if probe.nnz is not None else probe.n_cells * probe.n_genes // 5
-    return Size(cells=probe.n_cells, genes=probe.n_genes, values=int(values))
+    return Size(cells=probe.n_cells, genes=probe.n_genes, values=int(values), study=name)
 
 
 def _summed_size(config: dict[str, Any], sample: str) -> Size:

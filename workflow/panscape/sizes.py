@@ -19,12 +19,43 @@ PATIENCE = 5  # how many times longer than likely a job may take where the likel
 
 @dataclass(frozen=True)
 class Size:
-    """The size of a study's input: cells, genes and stored non-zero values; of a sum also its parts."""
+    """The size of a study's input: cells, genes and stored non-zero values; of a sum also its parts.
+
+    `study` is the id of a study of the collection, if it is the size of one.
+    """
 
     cells: int
     genes: int
     values: int
     parts: tuple[Size, ...] = ()
+    study: str = ""
+
+
+FEWEST, MOST, SHARE = 50, 500, 40  # cells of the smallest cluster, and of the study for each of them
+
+
+def smallest_cluster(min_cells: int | str, cells: int) -> int:
+    """Return the number of cells that a cluster of a study has to have.
+
+    Parameters
+    ----------
+    min_cells
+        A number, or ``"auto"``: a fortieth of the cells, from 50 to 500; all cells of a smaller study.
+    cells
+        Cells of the study.
+    """
+    if min_cells != "auto":
+        return int(min_cells)
+    return max(min(max(cells // SHARE, FEWEST), MOST, cells), 1)
+
+
+def min_cells(size: Size, config: dict[str, Any]) -> int:
+    """Return :func:`smallest_cluster` of a study as the configuration has it, with what its entry says."""
+    asked = config["panclust"]["min_cells"]
+    for study in config.get("studies", ()):
+        if study.get("id") == size.study:
+            asked = study.get("panclust", {}).get("min_cells", asked)
+    return smallest_cluster(asked, size.cells)
 
 
 def needs(rule: str, resource: str, studies: Sequence[Size], config: dict[str, Any]) -> int:
@@ -63,7 +94,7 @@ def panclusters(size: Size, config: dict[str, Any]) -> float:
     """
     found = 0.0
     for part in size.parts or (size,):
-        room = part.cells / config["panclust"]["min_cells"]
+        room = part.cells / min_cells(part, config)
         found += 3 * min(room, math.sqrt(150 * room))
     return found
 
@@ -93,7 +124,7 @@ def _coexpression(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     genes = _selected(size, config)
     values = min(size.values, 0.35 * size.cells * genes)
     per_value = 42e-6 if config["coexpression"]["method"] == "spearman" else 24e-6
-    kept = 1.2e-7 * genes**2 * size.cells / config["panclust"]["min_cells"]
+    kept = 1.2e-7 * genes**2 * sum(part.cells / min_cells(part, config) for part in size.parts or (size,))
     return 800 + per_value * values + 64e-6 * genes**2 + kept, 10 + size.cells / 20_000 * (genes / 2000) ** 2
 
 
@@ -246,6 +277,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "select_genes": _light,
     "find_panclusters": _panclust,
     "correlate_genes": _coexpression,
+    "find_root": _light,
     "build_landscape": _landscape,
     "vary_landscape": _landscape,
     "find_elbow": _dictionary,

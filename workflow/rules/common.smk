@@ -43,6 +43,11 @@ def study_settings(wildcards):
     return inputs.located(config, wildcards.study)
 
 
+def panclust_settings(wildcards):
+    """Return the settings of a study's clustering."""
+    return inputs.panclust(config, wildcards.study)
+
+
 def study_file(wildcards):
     """Return the input of a study: the user's own file, a retrieved or a simulated one."""
     return inputs.path(config, wildcards.study)

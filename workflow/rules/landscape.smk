@@ -5,6 +5,7 @@ REQUIRED INPUTS
     results/{collection}/panclust/{study}/                  clusters.tsv, members.npz
     results/{collection}/coexpression/{study}/              matrices.npz, pairs.tsv, expression.h5ad
 OUTPUTS
+    results/{collection}/landscape/root.tsv         only if the configuration names a cluster as the root: it
     results/{collection}/landscape/landscape.h5ad   panclusters: annotations, graph, coordinates, pseudotime
     results/{collection}/landscape/pseudotime.tsv   cluster, study, pseudotime, age, component ...
     results/{collection}/landscape/genes.tsv        gene, rho, pvalue, fdr: expression along pseudotime
@@ -15,9 +16,48 @@ OUTPUTS
 """
 
 
+from panscape.config import root_studies
+
+ROOT_STUDIES = root_studies(config)
+
+
+rule find_root:
+    """Look up the root that the configuration names as soon as its study is clustered."""
+    input:
+        clusters=expand(
+            "results/{collection}/panclust/{study}/clusters.tsv",
+            collection=COLLECTION,
+            study=ROOT_STUDIES,
+        ),
+    output:
+        root="results/{collection}/landscape/root.tsv",
+    log:
+        "logs/{collection}/landscape/find_root.log",
+    benchmark:
+        "benchmarks/{collection}/landscape/find_root.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    # before anything that takes long: a name that is wrong ends the run here
+    priority: 10
+    resources:
+        mem_mb=needs("find_root", "mem_mb"),
+        runtime=needs("find_root", "runtime"),
+    params:
+        root=config["landscape"]["root"],
+        code=code_digest("find_root"),
+    script:
+        "../scripts/find_root.py"
+
+
 rule build_landscape:
     """Build the landscape of all studies: graph, layout, pseudotime, statistics beside their nulls."""
     input:
+        root=branch(
+            ROOT_STUDIES,
+            then="results/{collection}/landscape/root.tsv",
+            otherwise=[],
+        ),
         counts=of_studies("results/{collection}/preprocess/{study}/counts.h5ad"),
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
         members=of_studies("results/{collection}/panclust/{study}/members.npz"),

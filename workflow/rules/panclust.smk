@@ -29,7 +29,7 @@ rule find_panclusters:
         mem_mb=needs("find_panclusters", "mem_mb"),
         runtime=needs("find_panclusters", "runtime"),
     params:
-        settings=config["panclust"],
+        settings=panclust_settings,
         seed=config["seed"],
         code=code_digest("find_panclusters"),
     script:

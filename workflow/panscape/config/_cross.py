@@ -202,16 +202,19 @@ def logged(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) ->
             yield Problem("sivae.likelihood", found, "write likelihood: gaussian, or leave the study out")
 
 
-def root(config: dict[str, Any], studies: list[str]) -> Iterator[Problem]:
-    """Yield the problem of a root that is no cluster of any of the studies."""
-    name = config.get("landscape", {}).get("root")
-    words = ("lowest-age", "none")
-    if name is None or name in words or not studies or any(name.startswith(f"{study}-") for study in studies):
+def present_in(config: dict[str, Any], studies: list[str]) -> Iterator[Problem]:
+    """Yield the problem of genes that have to be measured in more studies than there are."""
+    asked = config.get("preprocess", {}).get("present_in", "all")
+    if isinstance(asked, str) or not studies:
         return
-    guess = nearest(name, words)
-    advice = f"did you mean {guess!r}? " if guess else ""
-    advice += f"write lowest-age, none, or the name of a cluster such as {studies[0]}-r1.0-l0-c3"
-    yield Problem("landscape.root", f"{name!r} is no cluster of any study ({', '.join(studies)})", advice)
+    advice = f"write majority, all, a fraction below 1, or a whole number up to {len(studies)}"
+    if asked > 1 and asked % 1:
+        yield Problem(
+            "preprocess.present_in", f"{asked} is neither a fraction nor a number of studies", advice
+        )
+    elif asked > len(studies):
+        found = f"is {asked:g}, but {len(studies)} studies take part in the landscape"
+        yield Problem("preprocess.present_in", found, advice)
 
 
 def units(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from panscape import inputs, reference
+from panscape.config import _root
 from panscape.config._scenarios import asked_classes, classes, unknown_classes
 from panscape.config._schema import Schema, schema
 from panscape.errors import Problem, UserError
 from panscape.log import logger
 
+FEWEST_CELLS = 3  # that can be clustered at all
 LOW_OVERLAP = 0.5  # of the genes of the smallest study
 KINDS = {  # by format in the schema: what is meant, how to tell, what it may be instead
     "path": ("file", Path.is_file, "folder"),
@@ -65,17 +67,18 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
         found, one = _look(config, study, f"studies[{at}]")
         problems += found
         seen += [one] if one else []
-    warnings = list(_doubtful(config))
+    warnings = [*_doubtful(config), *_root.doubtful(config)]
     problems += _scenarios(config, seen)
     arranged = inputs.used_by(config, "landscape")
     seen = [study for study in seen if study.name in arranged]
-    problems += _small(seen, config["panclust"]["min_cells"])
+    problems += _small(seen, config)
     known = [study for study in seen if study.genes is not None]
     if len(known) > 1:
         _overlap(known, problems, warnings)
     problems += _simulation(config)
     problems += _missing_files(config, schema(), "")
-    problems += _root(config)
+    problems += _rootless(config)
+    problems += _root.place(config, {study.name: study.cells for study in seen})
     problems += _unfinished(config)
     problems += _places(config)
     if problems:
@@ -143,12 +146,16 @@ def _losses(config: dict[str, Any]) -> Iterator[str]:
             yield from map(str, expected_losses(config, study["id"]))
 
 
-def _small(seen: list[Seen], least: int) -> Iterator[Problem]:
+def _small(seen: list[Seen], config: dict[str, Any]) -> Iterator[Problem]:
     """Yield the problems of studies that are smaller than the smallest cluster may be."""
     for study in seen:
-        if study.cells < least:
+        least = inputs.panclust(config, study.name)["min_cells"]
+        if least == "auto" and study.cells < FEWEST_CELLS:
+            found = f"has {study.cells} cells, too few to cluster (at least {FEWEST_CELLS})"
+            yield Problem(f"{study.where} (study {study.name!r})", found, "leave the study out")
+        if least != "auto" and study.cells < least:
             found = f"has {study.cells} cells, panclust.min_cells is {least}: no cluster could be kept"
-            advice = f"lower panclust.min_cells (e.g. {max(study.cells // 10, 2)}), or leave the study out"
+            advice = "write panclust: {min_cells: auto} in the study's entry, or leave the study out"
             yield Problem(f"{study.where} (study {study.name!r})", found, advice)
 
 
@@ -223,7 +230,7 @@ def _simulation(config: dict[str, Any]) -> tuple[Problem, ...]:
     return ()
 
 
-def _root(config: dict[str, Any]) -> Iterator[Problem]:
+def _rootless(config: dict[str, Any]) -> Iterator[Problem]:
     """Yield the problem of a root that nothing tells."""
     arranged = _arranged(config)
     aged = any("age" in study["obs"] for study in arranged)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from panscape import inputs
-from panscape.config import _cross, _report
+from panscape.config import _cross, _report, _root
 from panscape.config._coordinates import coordinates
 from panscape.config._fill import expand, fill, normalise, plain
 from panscape.config._schema import Schema, schema
@@ -95,7 +95,8 @@ def _fit(config: Config, tainted: set) -> Iterator[Problem]:
     if studies and len(studies) == len(config["studies"]):
         if "report" in config:
             yield from _report.reported(config, [item for item in studies if "use" in item[1]])
-        yield from _cross.root(config, inputs.used_by(config, "landscape"))
+        yield from _root.form(config, inputs.used_by(config, "landscape"))
+        yield from _cross.present_in(config, inputs.used_by(config, "landscape"))
 
 
 def _named(problem: Problem, value: Config) -> Problem:

@@ -100,7 +100,9 @@ def factor_tables(saved, landscape) -> FactorTables:
         logger.warning("no expression factors: no two genes are measured in all studies")
         nothing = pd.DataFrame({"entry": saved.names, "factor": "", "rho": np.nan, "shared": 0, "n_genes": 0})
         return FactorTables(
-            pd.DataFrame({"cluster": list(landscape.obs_names)}), factor_genes(np.empty((0, 0)), [], []), nothing
+            pd.DataFrame({"cluster": list(landscape.obs_names)}),
+            factor_genes(np.empty((0, 0)), [], []),
+            nothing,
         )
     found = expression_factors(expression, min(len(saved.names), *expression.shape))
     when = (

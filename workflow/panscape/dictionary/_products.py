@@ -63,7 +63,7 @@ def inner_products(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 
 def group_products(one: np.ndarray, two: np.ndarray, genes: np.ndarray) -> np.ndarray:
-    """Return (S, K, L): :func:`inner_products` over the pairs of the genes (S, G) that each group measures."""
+    """Return (S, K, L): :func:`inner_products` over the pairs of genes (S, G) that each group measures."""
     return np.array([inner_products(one * mask, two * mask) for mask in genes])
 
 
@@ -100,8 +100,8 @@ def towards(
         Number of steps.
     groups
         Where not all panclusters measure all genes: (shares, genes), (S,) and bool (S, G): what share of the
-        target's weight a group of panclusters has, and which genes it measures. Products of other genes do not
-        count there.
+        target's weight a group of panclusters has, and which genes it measures. Products of other genes do
+        not count there.
 
     Returns
     -------

@@ -21,6 +21,7 @@ from panscape.landscape._layout import force_layout
 from panscape.landscape._measured import Measured
 from panscape.landscape._rank import rank_genes, rank_pairs
 from panscape.landscape._read import pair_positions, read_study
+from panscape.landscape._root import named_root
 from panscape.landscape._sensitivity import plot_sensitivity, sensitivity
 from panscape.landscape._settings import LandscapeSettings
 from panscape.landscape._space import Space, embed, principal_components
@@ -74,6 +75,7 @@ __all__ = [
     "gram",
     "landscape_vectors",
     "measured_vectors",
+    "named_root",
     "nearest",
     "neighbour_links",
     "other_study_share",

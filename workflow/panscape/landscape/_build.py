@@ -18,6 +18,7 @@ from panscape.landscape._features import best_detected, detected_genes, features
 from panscape.landscape._layout import force_layout
 from panscape.landscape._measured import Measured
 from panscape.landscape._rank import rank_genes, rank_pairs
+from panscape.landscape._root import named_root
 from panscape.landscape._settings import LOWEST_AGE, NO_ROOT, LandscapeSettings
 from panscape.landscape._space import Space, embed, principal_components
 from panscape.log import logger
@@ -198,16 +199,8 @@ def find_root(
     """
     if settings.root == NO_ROOT:
         return None
-    names = clusters["cluster"].to_numpy()
     if settings.root != LOWEST_AGE:
-        found = np.flatnonzero(names == settings.root)
-        if len(found) == 0:
-            raise fail(
-                "landscape.root",
-                f"there is no cluster {settings.root}",
-                f"write {LOWEST_AGE}, {NO_ROOT} or a cluster of clusters.tsv such as {names[0]}",
-            )
-        return int(found[0])
+        return named_root(clusters, settings.root)
     age = clusters[AGE].to_numpy(dtype=np.float64) if AGE in clusters else np.full(len(clusters), np.nan)
     below = np.flatnonzero(age < (-np.inf if settings.root_below is None else settings.root_below))
     if len(below):
@@ -222,7 +215,9 @@ def find_root(
     return root
 
 
-def _embed(name: str, vectors, root: int | None, settings, metric: str, *, refine=True, measured=None) -> Space:
+def _embed(
+    name: str, vectors, root: int | None, settings, metric: str, *, refine=True, measured=None
+) -> Space:
     return embed(
         name,
         vectors,

@@ -75,7 +75,7 @@ class Combined:
 
     @property
     def measured(self) -> np.ndarray | None:
-        """Return bool (n_clusters, n_genes): genes that a cluster's study measures; None if all measure all."""
+        """Return bool (n_clusters, n_genes): genes that a cluster's study measures; None if all do."""
         if self.detection is None:
             return None
         known = ~np.isnan(self.detection)

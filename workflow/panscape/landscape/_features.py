@@ -14,7 +14,8 @@ def best_detected(data: Combined, number: int) -> np.ndarray:
     """Choose the genes that are detected best in all studies.
 
     A gene's detection in a study is its share of expressing cells in the study's largest cluster (all cells,
-    as a rule); over the studies that measure it the mean rank counts, so that deep studies do not decide alone.
+    as a rule); over the studies that measure it the mean rank counts, so that deep studies do not decide
+    alone.
 
     Parameters
     ----------
@@ -91,7 +92,13 @@ def features(
 
 
 def features_at(
-    data: Combined, *, diagonal: bool, genes: np.ndarray | None, eta: float, min_expected: float, symmetric: bool
+    data: Combined,
+    *,
+    diagonal: bool,
+    genes: np.ndarray | None,
+    eta: float,
+    min_expected: float,
+    symmetric: bool,
 ) -> tuple[sparse.csr_matrix, np.ndarray]:
     """Return the vectors of :func:`features` and the positions of their columns among the pairs."""
     own = data.diagonal

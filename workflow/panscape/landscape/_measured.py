@@ -109,8 +109,8 @@ def over_measured_pairs(rank: Callable[..., pd.DataFrame]) -> Callable[..., pd.D
     Parameters
     ----------
     rank
-        Function (data, pseudotime, ..., listed=N) -> table with `rho`, `pvalue`, `fdr` of complete data, the N
-        strongest rows (0: all).
+        Function (data, pseudotime, ..., listed=N) -> table with `rho`, `pvalue`, `fdr` of complete data, the
+        N strongest rows (0: all).
 
     Returns
     -------

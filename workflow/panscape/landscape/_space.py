@@ -80,9 +80,7 @@ def embed(
         See :func:`squared_distances`.
     """
     distances = squared_distances(vectors, metric, measured)
-    neighbours = nearest(
-        vectors, k - 1, metric=metric, distances=distances, refine=refine, measured=measured
-    )
+    neighbours = nearest(vectors, k - 1, metric=metric, distances=distances, refine=refine, measured=measured)
     weights = connectivities(neighbours, kernel=kernel, mutual=mutual)
     diffusion = diffusion_map(weights, max(15, n_maps))
     time = np.full(vectors.shape[0], np.nan)

@@ -84,8 +84,8 @@ def correlation_of_shared(
     Parameters
     ----------
     studies
-        (genes, blocks) of each study: positions of the genes that it measures, and CSR (cells, those genes) of
-        normalised values, as often as there are blocks.
+        (genes, blocks) of each study: positions of the genes that it measures, and CSR (cells, those genes)
+        of normalised values, as often as there are blocks.
     n_genes
         Number of genes.
 

@@ -97,8 +97,8 @@ def all_cells_graph(
     block
         Cells made dense at a time.
     measured
-        bool (n_genes,) of each study: its columns are these genes alone, and two genes are correlated over the
-        cells of the studies that measure both.
+        bool (n_genes,) of each study: its columns are these genes alone, and two genes are correlated over
+        the cells of the studies that measure both.
     """
     cut = ((study[s : s + block] for s in range(0, study.shape[0], block)) for study in studies)
     if measured is None:

@@ -22,6 +22,7 @@ from panscape.panclust._sketch import follow, sketch
 from panscape.panclust._source import CellValues
 from panscape.panclust._ward import ward_levels
 from panscape.seeds import derive, stream
+from panscape.sizes import smallest_cluster
 
 FEWEST_CELLS = 3
 
@@ -70,25 +71,29 @@ def pancluster(
     counts = Counts(counts_path)
     name = str(counts.obs["study"].iloc[0]) if study is None and counts.shape[0] else str(study)
     n_cells = counts.shape[0]
-    _check_size(n_cells, chosen.min_cells, name)
+    min_cells = smallest_cluster(chosen.min_cells, n_cells)
+    _check_size(n_cells, min_cells, name)
     scores = _scores(counts, genes, chosen, name, seed, threads)
     kept = np.arange(n_cells)
     if n_cells > chosen.sketch_above:
         draw = stream(seed, "panclust", "sketch", name)
         kept = sketch(scores, chosen.sketch_cells, chosen.sketch_method, draw)
         logger.info("%d of %d cells are clustered, the others follow their nearest", len(kept), n_cells)
-    found = Candidates(name, n_cells, chosen.min_cells)
+    found = Candidates(name, n_cells, min_cells)
     if chosen.algorithm == "ward":
         _take_ward(scores, kept, chosen, found, seed, threads)
     else:
         _take_communities(scores, kept, chosen, found, seed, threads)
     table, members = found.result()
-    logger.info("%s: %d clusters, found %d times", name, len(table), table["multiplicity"].sum())
+    logger.info(
+        "%s: %d clusters of at least %d cells, found %d times",
+        name, len(table), min_cells, table["multiplicity"].sum(),
+    )  # fmt: skip
     if len(table) == 1:
         logger.warning(
             "%s gives only its root: no other cluster has at least %d cells (panclust.min_cells)",
             name,
-            chosen.min_cells,
+            min_cells,
         )
     return table, members
 

@@ -40,7 +40,8 @@ class PanclustSettings:
     resolutions
         Of the modularity that Louvain and Leiden maximise; greater gives more and smaller clusters.
     min_cells
-        Clusters with fewer cells are dropped.
+        Clusters with fewer cells are dropped; ``"auto"`` goes by the study's size, see
+        :func:`panscape.sizes.smallest_cluster`.
     repeat_last_level
         Count the clusters of the coarsest level once more, as the released code stores that level twice.
     exact_below
@@ -57,7 +58,7 @@ class PanclustSettings:
     weights: str = "umap"
     algorithm: str = "louvain"
     resolutions: tuple[float, ...] = (0.1, 1.0, 10.0)
-    min_cells: int = 500
+    min_cells: int | str = "auto"
     repeat_last_level: bool = False
     exact_below: int = 50_000
     sketch_above: int = 1_000_000
@@ -72,6 +73,8 @@ class PanclustSettings:
         if not self.resolutions or self.resolutions[0] <= 0:
             raise ValueError("resolutions must be greater than 0, at least one")
         for name, least in (("n_components", 1), ("n_neighbors", 2), ("min_cells", 1), ("sketch_cells", 2)):
+            if getattr(self, name) == "auto" and name == "min_cells":
+                continue
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}, less than {least}")
         if self.sketch_cells > self.sketch_above:

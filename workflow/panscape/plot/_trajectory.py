@@ -146,7 +146,8 @@ def plot_heatmap(
     Parameters
     ----------
     values
-        float (n_names, n_clusters); NaN (not measured) is left out of a bin's mean, grey where a bin has no value.
+        float (n_names, n_clusters); NaN (not measured) is left out of a bin's mean. A bin without values is
+        grey.
     names
         Row labels, drawn from the top.
     view

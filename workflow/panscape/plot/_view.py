@@ -106,7 +106,8 @@ def read_expression(paths: Sequence[str | Path], genes: Sequence[str], clusters:
 
     Returns
     -------
-    float (genes, clusters): layer ``mean``, the mean normalised log expression; NaN where a gene is not measured.
+    float (genes, clusters): layer ``mean``, the mean normalised log expression; NaN where a gene is not
+    measured.
 
     Raises
     ------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from panscape import inputs, sizes
@@ -47,12 +48,14 @@ def concerns(
 
 
 def _studies(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Problem]:
-    least = config["panclust"]["min_cells"]
     for name in inputs.used_by(config, "landscape"):
         cells = found[name].cells
+        least = sizes.min_cells(replace(found[name], study=name), config)
         if cells < 3 * least:
             told = f"has {cells} cells before quality control, a pancluster at least {least}: few are kept"
-            yield Problem(f"study {name!r}", told, f"lower panclust.min_cells (e.g. {max(cells // 10, 2)})")
+            advice = f"lower panclust.min_cells of the study (e.g. {max(cells // 10, 2)})"
+            yield Problem(f"study {name!r}", told, advice)
+
 
 
 def _quality(config: dict[str, Any]) -> Iterator[Problem]:

@@ -144,7 +144,9 @@ def select_genes(
     count = int(result["selected"].sum())
     _tell(measured, shared, needed, result, int((~eligible).sum()), limit)
     if count < 2:
-        found = f"{count} of the {len(shared)} genes that {_studies(needed, len(tables))} measure are selected"
+        found = (
+            f"{count} of the {len(shared)} genes that {_studies(needed, len(tables))} measure are selected"
+        )
         if top_per_study:
             raise fail("preprocess.top_per_study", found, "raise it, or set it to null", few=True)
         advice = "exclude fewer genes, or lower min_detection"
