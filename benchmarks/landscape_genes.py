@@ -58,7 +58,7 @@ NUMBERS = ("rho_age", "rho_age_within_studies", "rho_age_other_studies", "other_
 def tables_of(
     name: str, data: Path | None, folder: Path
 ) -> tuple[dict[str, Path], dict, str, int, int] | None:
-    """Write the counts of a data set; return paths, gene tables, species, smallest cluster and gene number."""
+    """Write the counts of a data set; return paths, tables, species, smallest cluster, genes."""
     folder.mkdir(parents=True, exist_ok=True)
     limits = {**LOOSE, "min_genes": 100} if name in SIMULATED else LOOSE
     if name in SIMULATED:

@@ -4,6 +4,7 @@ REQUIRED INPUTS
     tables, landscape and coexpression of the stages before; the truth, where studies are simulated
 OUTPUTS
     results/{collection}/landscape/figures/map-<column>.png, .svg   the landscape coloured by each column
+    results/{collection}/landscape/figures/not_drawn.tsv            figure, reason: those without content
     results/{collection}/landscape/figures/<figure>.png, .svg       pseudotime, genes and pairs along it, spaces
     results/{collection}/report.html                                everything, in one file that needs no network
     results/{collection}/methods.md                                 the Methods paragraph, with every parameter
@@ -44,6 +45,7 @@ rule plot_landscape:
             name=LANDSCAPE_FIGURES,
             kind=figures.formats(config)[1:],
         ),
+        not_drawn="results/{collection}/landscape/figures/not_drawn.tsv",
     log:
         "logs/{collection}/report/plot_landscape.log",
     benchmark:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from panscape import adapter, plot
+import pandas as pd
+
+from panscape import adapter, files, plot
 
 adapter.begin(snakemake)
 
@@ -16,5 +18,8 @@ source = plot.Source(
     list(zip(given.clusters, given.matrices, given.columns, strict=True)),
 )
 folder = Path(snakemake.output.png[0]).parent
+missing = plot.left_out(source, params.columns)
+table = pd.DataFrame({"figure": list(missing), "reason": list(missing.values())}, dtype=str)
+files.write_tsv(table, snakemake.output.not_drawn)
 for name, figure in plot.draw_landscape(source, params.columns, top=params.top, units=params.units):
     plot.save_figure(figure, folder / name, formats=params.formats)

@@ -207,7 +207,40 @@ CASES = {
     ),
     "root of another collection": (
         collection(landscape={"root": "b-all"}),
-        "landscape.root: 'b-all' is no cluster of any study (a) -> write lowest-age, none, or the name",
+        "landscape.root: 'b-all' is no cluster of any study (a) -> write lowest-age, none, a-all or the name",
+    ),
+    "root with a resolution as it is not written": (
+        collection(landscape={"root": "a-r1.0-l0-c3"}),
+        "landscape.root: 'a-r1.0-l0-c3': resolutions are written without trailing zeros (r1) -> did you mean "
+        "'a-r1-l0-c3'?",
+    ),
+    "root at a resolution that is not used": (
+        collection(landscape={"root": "a-r2-l0-c3"}),
+        "landscape.root: 'a-r2-l0-c3': panclust.resolutions are 0.1, 1, 10 -> write a name such as a-r10-l0",
+    ),
+    "root that is no name": (
+        collection(landscape={"root": "a-r1-c3"}),
+        "landscape.root: 'a-r1-c3': is no name of a cluster -> write a-all or a name such as a-r10-l0-c0",
+    ),
+    "root of another algorithm": (
+        collection(landscape={"root": "a-r1-l0-c3"}, panclust={"algorithm": "ward"}),
+        "landscape.root: 'a-r1-l0-c3': is no name of a cluster -> write a-all or a name such as a-ward-l0-c0",
+    ),
+    "more studies than there are": (
+        collection(preprocess={"present_in": 3}),
+        "preprocess.present_in: is 3, but 1 studies take part in the landscape -> write majority, all, a",
+    ),
+    "one and a half studies": (
+        collection(preprocess={"present_in": 1.5}),
+        "preprocess.present_in: 1.5 is neither a fraction nor a number of studies -> write majority, all",
+    ),
+    "another word": (
+        collection(preprocess={"present_in": "most"}),
+        "preprocess.present_in: found 'most' (text) -> write majority, all, a fraction of the studies (0.7)",
+    ),
+    "smallest cluster of no size": (
+        collection(panclust={"min_cells": "automatic"}),
+        "panclust.min_cells: found 'automatic' (text) -> write a whole number, at least 1, or auto",
     ),
     "root left blank": (
         collection(landscape={"root": None}),

@@ -122,8 +122,31 @@ def test_the_study_that_does_not_fit_the_others_is_named(study, tmp_path):
 def test_low_overlap_is_a_warning_with_numbers(study, tmp_path, caplog):
     other = write(tmp_path / "b.h5ad", genes=GENES[:50] + [f"OTHER{number}" for number in range(100)])
     (warning,) = check_inputs(config({"id": "a", "path": study}, {"id": "b", "path": other}))
-    assert "only 50 genes are in all studies (a has 200, b has 150)" in warning
+    assert warning.startswith("50 of 300 genes are measured in at least 2 of 2 studies and can be used")
+    assert "50 are measured in all; a 200, b 150); left out are e.g. GENE100" in warning
     assert warning in caplog.text
+
+
+def test_loss_of_genes_is_counted_in_the_cells_before_the_run(tmp_path):
+    rng = np.random.default_rng(1)
+    counts = rng.poisson(1.0, (300, 200)).astype(np.float32)
+    counts[:100, :80] = 0  # of the first study's cells none has the first 80 genes
+    counts[0, :80] = 1  # but one: fewer than three
+    counts[100:, 180:] = 0  # the last 20 genes are measured in one study of three
+    table = pd.DataFrame({"batch": np.repeat(["x", "y", "z"], 100)}, index=[f"c{at}" for at in range(300)])
+    anndata.AnnData(sparse.csr_matrix(counts), obs=table, var=pd.DataFrame(index=GENES)).write_h5ad(
+        tmp_path / "a.h5ad"
+    )
+    studies = [
+        {"id": name, "path": str(tmp_path / "a.h5ad"), "keep": f"batch == '{name}'"}
+        for name in ("x", "y", "z")
+    ]
+    (warning,) = check_inputs(config(*studies))
+    assert "180 of 200 genes are measured in at least 2 of 3 studies" in warning
+    assert "100 are measured in all; x 120, y 180, z 180); left out are e.g. GENE180, GENE181" in warning
+    (warning,) = check_inputs(config(*studies, preprocess={"present_in": "all"}))
+    assert "100 of 200 genes are measured in at least 3 of 3 studies" in warning
+    assert check_inputs(config(*studies, preprocess={"present_in": 1})) == []
 
 
 def test_age_in_some_studies_only_is_a_warning(study, tmp_path):
@@ -143,16 +166,21 @@ def test_the_same_cells_twice_are_a_warning(study):
 
 def test_study_smaller_than_the_smallest_cluster(tmp_path):
     path = write(tmp_path / "a.h5ad", cells=120)
-    text = problems({"id": "a", "path": path})
+    text = problems({"id": "a", "path": path}, panclust={"min_cells": 500})
     assert (
         "studies[0] (study 'a'): has 120 cells, panclust.min_cells is 500: no cluster could be kept" in text
     )
-    assert "lower panclust.min_cells (e.g. 12)" in text
+    assert "write panclust: {min_cells: auto} in the study's entry" in text
+    assert check_inputs(config({"id": "a", "path": path})) == []
+    own = {"id": "a", "path": path, "panclust": {"min_cells": 60}}
+    assert check_inputs(config(own, panclust={"min_cells": 500})) == []
+    own["panclust"] = {"min_cells": 130}
+    assert "has 120 cells, panclust.min_cells is 130" in problems(own)
 
 
 def test_cells_are_counted_after_keep(study):
-    text = problems({"id": "a", "path": study, "keep": "tissue == 'x'"})
-    assert "has 300 cells, panclust.min_cells is 500" in text
+    own = {"id": "a", "path": study, "keep": "tissue == 'x'"}
+    assert "has 300 cells, panclust.min_cells is 500" in problems(own, panclust={"min_cells": 500})
 
 
 def test_keep_may_use_mapped_columns(study):
@@ -166,7 +194,7 @@ def test_keep_that_keeps_nothing(study):
 
 def test_one_cell(tmp_path):
     path = write(tmp_path / "a.h5ad", cells=1)
-    assert "has 1 cells, panclust.min_cells is 500" in problems({"id": "a", "path": path})
+    assert "has 1 cells, too few to cluster (at least 3)" in problems({"id": "a", "path": path})
 
 
 def test_empty_study(tmp_path):
@@ -192,7 +220,7 @@ def test_simulated_system_that_does_not_fit(monkeypatch, tmp_path):
 def test_simulated_study_smaller_than_the_smallest_cluster(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     simulation = {"studies": [{"name": "s", "cells": 400, "ages": [1, 5]}]}
-    text = problems({"id": "one", "simulated": "s"}, simulation=simulation)
+    text = problems({"id": "one", "simulated": "s"}, simulation=simulation, panclust={"min_cells": 500})
     assert "studies[0] (study 'one'): has 400 cells, panclust.min_cells is 500" in text
 
 
@@ -235,9 +263,9 @@ def test_studies_outside_the_landscape_need_not_fit_it(tmp_path):
         {"id": "a", "path": first, "obs": {"age": "age"}},
         {"id": "b", "path": other, "use": ["sivae"]},
     ]
-    assert check_inputs(config(*studies)) == []
+    assert check_inputs(config(*studies, panclust={"min_cells": 50})) == []
     studies[1]["use"] = ["sivae", "landscape"]
-    assert "studies[1] (study 'b'): has 20 cells" in problems(*studies)
+    assert "studies[1] (study 'b'): has 20 cells" in problems(*studies, panclust={"min_cells": 50})
 
 
 def test_files_that_the_simulation_makes_need_not_be_there(study):
@@ -296,3 +324,32 @@ def test_classes_of_a_study_that_is_yet_to_be_made_are_not_missed(study):
     check_inputs(config(own, other, unicoord=scenario(set={"tissue": "z"})))
     found = problems(own, {**own, "id": "b", "keep": "day > 3"}, unicoord=scenario(set={"tissue": "z"}))
     assert "no cell is 'z'" in found
+
+
+@pytest.mark.parametrize(
+    "name, found",
+    [
+        ("a-r1-l0-c13", ""),  # 700 cells and 50 for each cluster
+        ("a-r1-l0-c14", "700 cells make at most 14 clusters of a level, c0 to c13"),
+        ("a-all", ""),
+    ],
+)
+def test_number_of_the_root_is_checked_against_the_cells(study, name, found):
+    settings = {"landscape": {"root": name}, "panclust": {"min_cells": 50}}
+    if found:
+        assert found in problems({"id": "a", "path": study}, **settings)
+    else:
+        assert check_inputs(config({"id": "a", "path": study}, **settings)) == []
+
+
+def test_root_that_an_earlier_run_does_not_have_is_a_warning(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results/test/panclust/a"
+    folder.mkdir(parents=True)
+    (folder / "clusters.tsv").write_text(
+        "cluster\tstudy\tduplicates\na-all\ta\tr0.1-l2-c0\na-r1-l0-c0\ta\t\n"
+    )
+    for name in ("a-r1-l0-c0", "a-r0.1-l2-c0", "a-all"):
+        assert check_inputs(config({"id": "a", "path": study}, landscape={"root": name})) == []
+    (warning,) = check_inputs(config({"id": "a", "path": study}, landscape={"root": "a-r1-l0-c1"}))
+    assert "have no 'a-r1-l0-c1'; did you mean 'a-r1-l0-c0'?" in warning

@@ -3,11 +3,13 @@
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 from planted_types import check_tree, draw, write
 
 from panscape.errors import UserError
 from panscape.panclust import PanclustSettings, pancluster
+from panscape.sizes import smallest_cluster
 
 
 @pytest.fixture
@@ -96,7 +98,18 @@ def test_smallest_cluster_larger_than_the_study(study):
     with pytest.raises(
         UserError, match=r"panclust\.min_cells: study lab has 400 cells.* 500 -> write at most 400"
     ):
-        pancluster(path, genes, {}, 1)
+        pancluster(path, genes, {"min_cells": 500}, 1)
+
+
+def test_smallest_cluster_goes_by_the_size_of_the_study(study):
+    path, genes, _ = study
+    chosen, members = pancluster(path, genes, {}, 1)
+    same, same_members = pancluster(path, genes, {"min_cells": 50}, 1)
+    pd.testing.assert_frame_equal(chosen, same)
+    assert (members != same_members).nnz == 0
+    cells = [1, 20, 60, 2000, 2142, 10_000, 20_000, 10**6]
+    assert [smallest_cluster("auto", n) for n in cells] == [1, 20, 50, 50, 53, 250, 500, 500]
+    assert smallest_cluster(7, 3) == 7
 
 
 def test_one_cell(tmp_path):

@@ -38,7 +38,10 @@ def test_methods_name_every_parameter_version_and_reference(collection):
     assert "simulation." not in text
     for name in ("Hie B", "Csárdi", "Blondel", "Jacomy", "Haghverdi", "numpy 2", "panscape 0"):
         assert name in text
-    assert "500" in text and "`panclust.min_cells` | 500" in text
+    assert (
+        "at least 129 to 130 cells (by the size of the study)" in text
+        and "`panclust.min_cells` | auto" in text
+    )
 
 
 def test_methods_survive_a_pipe_in_a_value(collection):

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from panscape import inputs, reference
-from panscape.config import _root
+from panscape.config import _gene_overlap, _root
 from panscape.config._scenarios import asked_classes, classes, unknown_classes
 from panscape.config._schema import Schema, schema
 from panscape.errors import Problem, UserError
 from panscape.log import logger
 
 FEWEST_CELLS = 3  # that can be clustered at all
-LOW_OVERLAP = 0.5  # of the genes of the smallest study
 KINDS = {  # by format in the schema: what is meant, how to tell, what it may be instead
     "path": ("file", Path.is_file, "folder"),
     "folder": ("folder", Path.is_dir, "file"),
@@ -36,6 +35,8 @@ class Seen:
         Number of cells that `keep` leaves, before quality control.
     genes
         Names of its genes in the collection's spelling; None if they cannot be told yet.
+    measured
+        Those of them that enough cells have; all where the counts are too many to look at now.
     classes
         Label -> classes of its cells, of the labels that UniCoord's scenarios name.
     """
@@ -45,6 +46,7 @@ class Seen:
     cells: int
     genes: frozenset[str] | None
     classes: dict[str, frozenset[str]] = field(default_factory=dict)
+    measured: frozenset[str] = frozenset()
 
 
 def check_inputs(config: dict[str, Any]) -> list[str]:
@@ -74,7 +76,7 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
     problems += _small(seen, config)
     known = [study for study in seen if study.genes is not None]
     if len(known) > 1:
-        _overlap(known, problems, warnings)
+        _gene_overlap.overlap(known, config["preprocess"]["present_in"], problems, warnings)
     problems += _simulation(config)
     problems += _missing_files(config, schema(), "")
     problems += _rootless(config)
@@ -105,7 +107,7 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
         return problems, None
     try:
         source = io.open_source(located, where=where)
-        cells = source.shape[0]
+        cells, kept = source.shape[0], None
         labels = {label for _, label, _ in asked_classes(config)} if "unicoord" in study["use"] else set()
         found: dict[str, frozenset[str]] = {}
         if study["keep"] or labels & set(study["obs"]):
@@ -113,15 +115,20 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
             found = {label: classes(mapped[label]) for label in labels & set(mapped)}
         if study["keep"]:
             table = io.cell_table(located, source, where)
-            cells = int(io.kept_cells(located, table, mapped, where).sum())
-        genes = io.gene_map(located, source, config["species"], where).names
+            kept = io.kept_cells(located, table, mapped, where)
+            cells = int(kept.sum())
+        genes = io.gene_map(located, source, config["species"], where)
         if "metacells" in study["use"]:
             from panscape.metacells import check_peaks
 
             check_peaks(inputs.paired(config, study["id"]), source.cells, where)
     except UserError as error:
         return list(error.problems), None
-    return [], Seen(where, study["id"], cells, frozenset(genes), found)
+    measured = frozenset(genes.names)
+    if len(inputs.used_by(config, "landscape")) > 1 and "landscape" in study["use"]:
+        least = study["qc"].get("min_cells_per_gene", config["preprocess"]["min_cells_per_gene"])
+        measured = _gene_overlap.detected(source, genes, kept, least)
+    return [], Seen(where, study["id"], cells, frozenset(genes.names), found, measured)
 
 
 def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
@@ -157,46 +164,6 @@ def _small(seen: list[Seen], config: dict[str, Any]) -> Iterator[Problem]:
             found = f"has {study.cells} cells, panclust.min_cells is {least}: no cluster could be kept"
             advice = "write panclust: {min_cells: auto} in the study's entry, or leave the study out"
             yield Problem(f"{study.where} (study {study.name!r})", found, advice)
-
-
-def _overlap(seen: list[Seen], problems: list[Problem], warnings: list[str]) -> None:
-    """Note that no gene, or only few genes, are in all studies."""
-    shared = frozenset.intersection(*(study.genes for study in seen))
-    if not shared:
-        found = f"no gene is in all of them: {'; '.join(map(_examples, seen))}"
-        problems.append(Problem("studies", found, _naming(seen)))
-    elif len(shared) < LOW_OVERLAP * min(len(study.genes) for study in seen):
-        numbers = ", ".join(f"{study.name} has {len(study.genes)}" for study in seen)
-        warnings.append(
-            f"only {len(shared)} genes are in all studies ({numbers}), and no others are used: "
-            "see whether the names are of one kind and version"
-        )
-
-
-def _examples(study: Seen) -> str:
-    return f"{study.name} ({study.where}) has {_kind(study)} such as {', '.join(sorted(study.genes)[:3])}"
-
-
-def _kind(study: Seen) -> str:
-    from panscape import io
-
-    return "ids" if io.looks_like_ensembl(sorted(study.genes)[:1000]) else "symbols"
-
-
-def _naming(seen: list[Seen]) -> str:
-    """Return what brings the names of genes together."""
-    with_ids = [study for study in seen if _kind(study) == "ids"]
-    if 0 < len(with_ids) < len(seen):
-        places = ", ".join(study.where for study in with_ids)
-        return f"give the symbols of {places} with genes.column or genes.mapping"
-    lower = frozenset.intersection(*(frozenset(map(str.lower, study.genes)) for study in seen))
-    if lower:
-        return f"{len(lower)} names agree but for capitals: set species, and genes.case: species"
-    for study in seen:
-        rest = frozenset.intersection(*(other.genes for other in seen if other is not study))
-        if len(seen) > 2 and rest:
-            return f"the others share {len(rest)} genes: see genes.column and genes.mapping of {study.where}"
-    return "see genes.column and genes.mapping, and whether the studies are of one species"
 
 
 def _doubtful(config: dict[str, Any]) -> Iterator[str]:

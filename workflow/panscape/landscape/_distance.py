@@ -136,7 +136,7 @@ def squared_distances(
 
 
 def _over_shared(products, vectors, metric: str, measured: Measured) -> tuple[np.ndarray, np.ndarray]:
-    """Return what :func:`squared_distances` does, from inner products, over columns that both rows measure."""
+    """Return :func:`squared_distances` from inner products, over the columns that both rows measure."""
     group = measured.group
     norms = measured.norms(vectors)[:, group]  # of row i over what j measures
     shared = measured.shared()[np.ix_(group, group)]

@@ -4,7 +4,7 @@ Nothing here changes matplotlib's global settings; matplotlib itself is imported
 """
 
 from panscape.plot import _names as statistics_names
-from panscape.plot._landscape import Source, draw_landscape, ends
+from panscape.plot._landscape import Source, draw_landscape, ends, left_out
 from panscape.plot._maps import plot_map
 from panscape.plot._palette import DIVERGING, OKABE_ITO, SEQUENTIAL, SEQUENTIAL_2, Look, categorical, colours
 from panscape.plot._predictions import model_name
@@ -46,6 +46,7 @@ __all__ = [
     "draw_landscape",
     "draw_unicoord",
     "ends",
+    "left_out",
     "legend_outside",
     "model_name",
     "new_figure",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from panscape.figures import OTHERS, map_name
+from panscape.figures import OTHERS, map_name, title
+from panscape.plot._drawable import not_drawable, plot_note
 from panscape.plot._maps import plot_map
 from panscape.plot._names import AGE
 from panscape.plot._spaces import plot_pairs_by_size, plot_spaces
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = 8  # genes drawn one by one
+_PAIR = {"gene_a": str, "gene_b": str}
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Source:
 def draw_landscape(
     source: Source, columns: Sequence[str], *, top: int = 15, units: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, Figure]]:
-    """Yield (name, figure) of every figure of the landscape.
+    """Yield (name, figure) of every figure of the landscape; one without content is its title and a line.
 
     Parameters
     ----------
@@ -68,41 +71,67 @@ def draw_landscape(
     units
         Unit per column.
     """
+    missing = left_out(source, columns)
+    titles = {map_name(column): title(column) for column in columns} | OTHERS
+    for name, figure in _figures(source, columns, top, units):
+        yield name, plot_note(titles[name], missing[name]) if name in missing else figure()
+
+
+def left_out(source: Source, columns: Sequence[str]) -> dict[str, str]:
+    """Return figure -> why there is nothing to draw in it, see :func:`not_drawable`."""
+    from panscape.files import read_tsv
+
+    view = read_view(source.landscape)
+    tables = read_tsv(source.genes, dtype={"gene": str}), read_tsv(source.pairs, dtype=_PAIR)
+    return not_drawable(view, columns, read_statistics(source.statistics), *tables)
+
+
+def _figures(
+    source: Source, columns: Sequence[str], top: int, units
+) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """Yield (name, what draws the figure)."""
     from panscape.files import read_tsv
 
     view = read_view(source.landscape, units=units)
     statistics = read_statistics(source.statistics)
     for column in columns:
-        yield map_name(column), plot_map(view, column)
-    yield "pseudotime-age", plot_pseudotime_age(view, find_statistic(statistics, "coexpression", AGE))
-    yield "spaces", plot_spaces(statistics)
+        yield map_name(column), partial(plot_map, view, column)
+    rho = find_statistic(statistics, "coexpression", AGE)
+    yield "pseudotime-age", partial(plot_pseudotime_age, view, rho)
+    yield "spaces", partial(plot_spaces, statistics)
     yield from _genes(source, view, read_tsv(source.genes, dtype={"gene": str}), top)
-    pairs = ends(read_tsv(source.pairs, dtype={"gene_a": str, "gene_b": str}), top)
+    yield "pairs-heatmap", partial(_pairs, source, view, top)
+    yield "pairs-by-size", partial(plot_pairs_by_size, view)
+
+
+def _pairs(source: Source, view: View, top: int) -> Figure:
+    from panscape.files import read_tsv
+
+    pairs = ends(read_tsv(source.pairs, dtype=_PAIR), top)
     values = read_pair_values(source.coexpressions, pairs, view.obs.index)
     values[~read_measured(source.landscape, pairs, view.obs.index)] = np.nan
     names = [f"{a} – {b}" for a, b in zip(pairs["gene_a"], pairs["gene_b"], strict=True)]
-    yield (
-        "pairs-heatmap",
-        plot_heatmap(
-            values, names, view, title=OTHERS["pairs-heatmap"], unit="coexpression r", standardise=False
-        ),
+    return plot_heatmap(
+        values, names, view, title=OTHERS["pairs-heatmap"], unit="coexpression r", standardise=False
     )
-    yield "pairs-by-size", plot_pairs_by_size(view)
 
 
-def _genes(source: Source, view: View, genes: pd.DataFrame, top: int) -> Iterator[tuple[str, Figure]]:
+def _genes(
+    source: Source, view: View, genes: pd.DataFrame, top: int
+) -> Iterator[tuple[str, Callable[[], Figure]]]:
     rows = ends(genes, top)
     values = read_expression(source.expressions, list(rows["gene"]), view.obs.index)
     unit = "mean log expression"
     yield (
         "genes-heatmap",
-        plot_heatmap(values, list(rows["gene"]), view, title=OTHERS["genes-heatmap"], unit=unit),
+        partial(plot_heatmap, values, list(rows["gene"]), view, title=OTHERS["genes-heatmap"], unit=unit),
     )
     few = ends(rows, PANELS // 2)
     place = [list(rows["gene"]).index(gene) for gene in few["gene"]]
     yield (
         "genes-along",
-        plot_along(
+        partial(
+            plot_along,
             values[place],
             list(few["gene"]),
             view,

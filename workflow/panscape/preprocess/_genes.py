@@ -119,7 +119,8 @@ def select_genes(
     Raises
     ------
     UserError
-        If no gene is measured in enough studies, or fewer than two genes are selected.
+        If no gene is measured in enough studies, fewer than two genes are selected, or a study measures fewer
+        than two of them.
     """
     if not tables or (min_detection > 0 and n_cells is None):
         raise ValueError("no study, or min_detection without n_cells")
@@ -151,6 +152,11 @@ def select_genes(
             raise fail("preprocess.top_per_study", found, "raise it, or set it to null", few=True)
         advice = "exclude fewer genes, or lower min_detection"
         raise fail("preprocess.exclude_genes, preprocess.min_detection", found, advice, few=True)
+    few = [study for study in tables if len(genes_of(result, study)) < 2]
+    if few:
+        found = f"{', '.join(few)} measures fewer than two of the {count} selected genes"
+        advice = "see genes.column and genes.mapping of the study, or raise preprocess.present_in"
+        raise fail("studies[].genes", found, advice, few=True)
     if not top_per_study and count < n_genes:
         logger.warning(
             "preprocess.n_genes is %s, but only %s genes are usable in %s",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from panscape import figures
 from panscape.report._blocks import Block, Heading, Paragraph, table
 from panscape.report._format import fixed, listing
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
+from panscape.report.sections._drawn import drawn, left_out
 
 GENES, PAIRS = "landscape/genes.tsv", "landscape/pairs.tsv"
 FIGURES = "landscape/figures"
@@ -46,6 +46,9 @@ def _blocks(results: Results) -> list[Block]:
     limit = results.settings("report").get("table_rows", 20)
     columns = ["gene", "rho", "pvalue", "fdr"]
     found = genes(results)
+    if not found["rho"].notna().any():
+        text = "No gene is ranked: without pseudotime, or with fewer than three clusters, there is no order."
+        return [Paragraph(text, "note")]
     blocks: list[Block] = [
         Paragraph(
             "Genes are ranked by Spearman's ρ of their mean expression in a cluster with the cluster's "
@@ -87,13 +90,13 @@ def _in_order(table_: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 
 def _pictures(results: Results, *wanted: tuple[str, str]) -> list[Block]:
-    titles = figures.landscape(results.config)
-    drawn = results.figures(f"{FIGURES}/*")
-    return [
+    titles = drawn(results)
+    pictures: list[Block] = [
         results.picture(f"{FIGURES}/{name}", titles[name], caption=caption(text))
         for name, text in wanted
-        if f"{FIGURES}/{name}" in drawn
+        if name in titles
     ]
+    return pictures + left_out(results, [name for name, _ in wanted])
 
 
 def _headline(results: Results) -> list[str]:

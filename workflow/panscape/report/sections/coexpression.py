@@ -9,6 +9,7 @@ from panscape.report._blocks import Block, Paragraph, table
 from panscape.report._format import count, fixed, percent, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
+from panscape.report.sections._drawn import drawn, left_out
 
 PAIRS, CHANCE = "coexpression/*/pairs.tsv", "coexpression/*/chance.tsv"
 MUCH = 0.5  # share of pairs by chance from which on the reader is warned
@@ -68,7 +69,8 @@ def _blocks(results: Results) -> list[Block]:
     blocks.append(
         table(rows, caption="Gene pairs that pass the threshold in at least one pancluster of the study.")
     )
-    if results.has("landscape/pseudotime.tsv") and results.figures(FIGURE):
+    blocks += left_out(results, ["pairs-by-size"])
+    if results.has("landscape/pseudotime.tsv") and "pairs-by-size" in drawn(results):
         blocks.append(
             results.picture(
                 FIGURE, "Coexpressed pairs against cluster size", caption=caption("pairs_by_size")

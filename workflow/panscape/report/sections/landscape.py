@@ -14,7 +14,9 @@ from panscape.report._blocks import Block, Gallery, Heading, Paragraph, Table, t
 from panscape.report._format import count, fixed, listing, percent, plural, pvalue
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
+from panscape.report.sections._drawn import drawn, left_out
 
+FEW = 20  # clusters below which a landscape shows next to nothing
 STATISTICS, PSEUDOTIME = "landscape/statistics.tsv", "landscape/pseudotime.tsv"
 FIGURES = "landscape/figures"
 SENSITIVITY = "landscape/sensitivity"
@@ -42,7 +44,23 @@ def beside_null(row: pd.Series, what: str = "by chance") -> str:
 
 def _headline(results: Results) -> list[str]:
     found = statistics(results)
-    return [*_age_sentences(found), *_mixing_sentences(found), *_parts_sentences(results)]
+    return [
+        *few_clusters(results),
+        *_age_sentences(found),
+        *_mixing_sentences(found),
+        *_parts_sentences(results),
+    ]
+
+
+def few_clusters(results: Results) -> list[str]:
+    """Return the sentence that a landscape has too few clusters to be read, if it has."""
+    number = len(results.table(PSEUDOTIME, dtype={"cluster": str, "study": str}))
+    if number >= FEW:
+        return []
+    return [
+        f"The landscape has only {plural(number, 'cluster')}; fewer than {FEW} show no reliable order and no "
+        "reliable statistics. A smaller panclust.min_cells gives more clusters."
+    ]
 
 
 def _age_sentences(found: pd.DataFrame) -> list[str]:
@@ -157,9 +175,8 @@ def _null(row: pd.Series) -> str:
 
 
 def _blocks(results: Results) -> list[Block]:
-    drawn = {stem.rsplit("/", 1)[-1] for stem in results.figures(f"{FIGURES}/*")}
-    titles = {name: title for name, title in figures.landscape(results.config).items() if name in drawn}
-    blocks: list[Block] = []
+    titles = drawn(results)
+    blocks: list[Block] = [Paragraph(text, "warning") for text in few_clusters(results)]
     for name, text in (("pseudotime-age", "pseudotime_age"), ("spaces", "spaces")):
         if name in titles:
             blocks.append(results.picture(f"{FIGURES}/{name}", titles[name], caption=caption(text)))
@@ -171,6 +188,8 @@ def _blocks(results: Results) -> list[Block]:
     ]
     if maps:
         blocks += [Heading("Maps"), Gallery(tuple(maps), caption("landscape_map"))]
+    names = [name for name in figures.landscape(results.config) if name.startswith("map-")]
+    blocks += left_out(results, ["pseudotime-age", "spaces", *names])
     return [*blocks, *_sensitivity(results), *_parts(results)]
 
 

@@ -8,6 +8,8 @@ from panscape.report._blocks import Block, Paragraph, table
 from panscape.report._format import count, listing, plural
 from panscape.report._results import Results
 from panscape.report._section import Section
+from panscape.report.sections.preprocess import QC, cell_counts
+from panscape.sizes import smallest_cluster
 
 CLUSTERS = "panclust/*/clusters.tsv"
 
@@ -67,6 +69,26 @@ def _headline(results: Results) -> list[str]:
     return [f"{plural(len(found), 'pancluster')}, {spread} per study."]
 
 
+def _least(results: Results) -> str:
+    """Return e.g. `` with at least 500 cells``, or the range over the studies."""
+    if "min_cells" not in results.settings("panclust"):
+        return ""
+    kept = cell_counts(results)["kept"] if results.has(QC) else {}
+    numbers = set()
+    for study in results.studies_config:
+        asked = study.get("panclust", {}).get("min_cells", results.settings("panclust")["min_cells"])
+        if asked != "auto":
+            numbers.add(int(asked))
+        elif study["id"] in kept and "landscape" in study.get("use", ("landscape",)):
+            numbers.add(smallest_cluster(asked, int(kept[study["id"]])))
+    if not numbers:
+        return ""
+    low, high = min(numbers), max(numbers)
+    return f" with at least {count(low) if low == high else f'{count(low)} to {count(high)}'} cells" + (
+        " (by the size of the study)" if low < high else ""
+    )
+
+
 def _methods(results: Results) -> list[str]:
     settings = results.settings("panclust")
     algorithm = settings.get("algorithm", "louvain").capitalize()
@@ -78,7 +100,7 @@ def _methods(results: Results) -> list[str]:
     space = f" in {settings['n_components']} principal components" if "n_components" in settings else ""
     resolutions = settings.get("resolutions") or ()
     at = f" at resolutions {listing([f'{value:g}' for value in resolutions])}" if len(resolutions) else ""
-    least = f" with at least {count(settings['min_cells'])} cells" if "min_cells" in settings else ""
+    least = _least(results)
     if algorithm == "Ward":
         return [
             f"Cells of each study were joined in a Ward tree{space}; its nodes{least} are the panclusters."

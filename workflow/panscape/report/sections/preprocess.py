@@ -10,6 +10,7 @@ import pandas as pd
 
 from panscape import losses
 from panscape.preprocess._kept import describe
+from panscape.preprocess import studies_needed
 from panscape.report._blocks import Block, Fold, Heading, Paragraph, table
 from panscape.report._format import count, listing, percent, plural
 from panscape.report._results import Results
@@ -162,10 +163,11 @@ def _genes(results: Results) -> list[Block]:
     return [
         Heading("Genes"),
         Paragraph(
-            f"{plural(len(genes), 'gene')} are present in every study; the {count(len(chosen))} that are "
-            "highly "
-            "variable in each of them are analysed."
+            f"{plural(len(genes), 'gene')} are measured in {_enough(results, ranks)}; the "
+            f"{count(len(chosen))} that rank highest by variability in every study that measures them are "
+            f"analysed.{_partly(chosen, ranks)}"
         ),
+        *_genes_by_study(results, genes, ranks),
         Fold(
             "Genes that were chosen, and their dispersion ranks",
             (
@@ -179,6 +181,39 @@ def _genes(results: Results) -> list[Block]:
             ),
         ),
     ]
+
+
+def _enough(results: Results, ranks: list[str]) -> str:
+    needed = studies_needed(results.settings("preprocess").get("present_in", "all"), len(ranks))
+    return "every study" if needed == len(ranks) else f"at least {needed} of {len(ranks)} studies"
+
+
+def _partly(chosen: pd.DataFrame, ranks: list[str]) -> str:
+    """Return how many of the analysed genes are not measured in every study."""
+    missing = chosen[ranks].isna()
+    if not missing.any(axis=None):
+        return ""
+    return (
+        f" {count(int(missing.any(axis=1).sum()))} of them are not measured in every study, and count as "
+        "unknown there: two clusters are compared by the pairs of genes that both measure."
+    )
+
+
+def _genes_by_study(results: Results, genes: pd.DataFrame, ranks: list[str]) -> list[Block]:
+    """Return a table of the genes that each study measures and that are used; none with one study."""
+    if len(ranks) < 2:
+        return []
+    kept = cell_counts(results)["genes"]
+    rows = []
+    for name in ranks:
+        study, here = name.removeprefix("rank_"), genes[name].notna()
+        row = {"study": study, "measured": kept.get(study), "analysed": int((here & genes["selected"]).sum())}
+        rows.append(row | {"analysed, not measured here": int((~here & genes["selected"]).sum())})
+    text = (
+        f"Genes that a study measures, and how many of them are analysed: those measured in "
+        f"{_enough(results, ranks)}, without excluded ones (preprocess.present_in, n_genes)."
+    )
+    return [table(pd.DataFrame(rows), caption=text)]
 
 
 def _headline(results: Results) -> list[str]:
@@ -211,9 +246,22 @@ def _methods(results: Results) -> list[str]:
         *texts,
         f"Genes were ranked by {_SCORES.get(settings.get('score'), 'variability')} within each study"
         + (f", {listing([str(name) for name in excluded])} genes excluded" if excluded else "")
-        + f"; the {count(genes)} genes that rank high in every study were kept.",
+        + f"; the {count(genes)} genes that rank high in every study that measures them were kept"
+        + _where_measured(results),
         _NORMALISATIONS.get(settings.get("normalisation"), ""),
     ]
+
+
+def _where_measured(results: Results) -> str:
+    """Return the end of the sentence on the choice of genes: in how many studies one has to be measured."""
+    found = results.table(GENES, dtype={"gene": str})
+    ranks = [name for name in found.columns if name.startswith("rank_")]
+    if len(ranks) < 2:
+        return "."
+    text = f", of those measured in {_enough(results, ranks)}"
+    if found.loc[found["selected"], ranks].isna().any(axis=None):
+        text += "; genes that a study does not measure were left out of what it was compared by"
+    return f"{text}."
 
 
 _SCORES = {
