@@ -228,3 +228,19 @@ def test_known_edges_that_no_study_could_find_do_not_count():
     flags = [np.array([True, False, True]), np.array([False, True, True])]
     assert overlap.measurable(known, list("abc"), flags).pairs == [("a", "c"), ("b", "c"), ("b", "x")]
     assert overlap.measurable(known, list("abc"), []) is known
+
+
+def test_projection_leaves_pairs_out_that_one_side_does_not_measure(tmp_path):
+    stack, choice, result, *_ = learned()
+    dictionary.to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
+    saved = dictionary.read_dictionary(tmp_path / "d.h5ad")
+    settings = {"alpha": 0.001, "neighbours": 5, "coverage": 0.9, "scale": "unit"}
+    placed = dictionary.project_stack(saved, stack, stack, settings)
+    assert placed["cluster"].tolist() == list(stack.obs.index)
+    used = stack.data.multiply(stack.data).sum(axis=1).A1 > 0
+    found = placed.loc[used, saved.names].to_numpy()
+    own = saved.usage[used]
+    share = [rows / rows.sum(axis=1, keepdims=True) for rows in (found, own)]
+    np.testing.assert_allclose(*share, atol=0.05)  # study b lacks genes and is coded as if it had them
+    complete = dictionary.project_stack(saved, stack, stack.rows(stack.measured.all(axis=1)), settings)
+    assert complete["cluster"].isin(placed["cluster"]).all()

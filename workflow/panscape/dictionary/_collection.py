@@ -66,7 +66,28 @@ def project_collection(
 
 
 def project_stack(saved, old: Stack, new: Stack, settings: Mapping[str, Any]) -> pd.DataFrame:
-    """Place the panclusters of one stack on a dictionary and its stack; see :func:`project_collection`."""
+    """Place the panclusters of one stack on a dictionary and its stack; see :func:`project_collection`.
+
+    Pairs with a gene that the new pancluster's study, or a study of the reference, does not measure are left
+    out.
+    """
+    known = np.ones(len(old.genes), dtype=bool) if old.measured is None else old.measured.all(axis=0)
+    everywhere = set(np.asarray(old.genes, dtype=object)[known])
+    genes = np.asarray(new.genes, dtype=object)
+    if new.measured is None:
+        return _project(saved, old, new, settings, [gene for gene in genes if gene in everywhere])
+    tables = []
+    for flags in np.unique(new.measured, axis=0):
+        rows = (new.measured == flags).all(axis=1)
+        shared = [gene for gene in genes[flags] if gene in everywhere]
+        tables.append(_project(saved, old, new.rows(rows), settings, shared))
+    return pd.concat(tables).set_index("cluster").loc[list(new.obs.index)].reset_index()
+
+
+def _project(
+    saved, old: Stack, new: Stack, settings: Mapping[str, Any], genes: Sequence[str]
+) -> pd.DataFrame:
+    """Place panclusters by the pairs of some genes, which all of them and the whole reference measure."""
     columns = pd.MultiIndex.from_arrays([old.gene_a, old.gene_b]).get_indexer(
         pd.MultiIndex.from_arrays([saved.gene_a, saved.gene_b])
     )
@@ -84,7 +105,7 @@ def project_stack(saved, old: Stack, new: Stack, settings: Mapping[str, Any]) ->
         saved.genes,
         old.obs["study"].astype(str).to_numpy(),
     )
-    aligned = align(reference, new.data, new.gene_a, new.gene_b, list(new.genes))
+    aligned = align(reference, new.data, new.gene_a, new.gene_b, genes)
     if DictionarySettings.of(settings).scale == "unit":
         aligned = replace(aligned, matrix=unit_rows(aligned.matrix), new=unit_rows(aligned.new))
     known = [name for name in VALUES if name in old.obs]

@@ -58,6 +58,9 @@ def shared_genes(counts: Mapping[str, Counts]) -> list[str]:
     if not common:
         found = f"the studies {', '.join(counts)} share no gene"
         raise fail("studies[].genes", found, "give all studies gene symbols of one species", few=True)
+    total = len(set().union(*(study.genes for study in counts.values())))
+    if len(common) < total:  # a cell's ranks are comparable over the same genes only
+        logger.info("%s of %s genes are measured in all studies; others are not used", len(common), total)
     return sorted(common)
 
 

@@ -1,7 +1,7 @@
 """From a study's counts to the cells and genes that the analysis uses."""
 
 from panscape.preprocess._forecast import expected_losses
-from panscape.preprocess._genes import SCORES, genes_of, select_genes, studies_needed
+from panscape.preprocess._genes import ALL, SCORES, genes_of, select_genes, studies_needed
 from panscape.preprocess._limits import lower_limit
 from panscape.preprocess._normalise import HOW, normalise
 from panscape.preprocess._outcome import NothingLeft, Qc
@@ -12,6 +12,7 @@ from panscape.preprocess._settings import QcSettings
 from panscape.preprocess._study import filter_study
 
 __all__ = [
+    "ALL",
     "HOW",
     "SCORES",
     "NothingLeft",

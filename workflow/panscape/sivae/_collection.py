@@ -65,6 +65,7 @@ def plan_collection(
         n_cells={study: len(table) for study, table in obs.items()},
         exclude=selection["exclude_genes"],
         species=species,
+        present_in=preprocess.ALL,  # networks of lines are compared gene by gene
     )
     genes = list(known.loc[known["selected"], "gene"])
     if settings["genes"] == "variable":

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from panscape.counts import Counts
 from panscape.errors import fail
+from panscape.log import logger
 
 _LOOKED_AT = 200_000  # values that are looked at to tell counts from normalised expression
 BLOCK_VALUES = 500_000  # stored values of a block read from a file: 4 MB, and some times that for sums
@@ -45,6 +46,11 @@ class Cells:
         if not len(self.genes):
             raise fail(
                 "unicoord", "the studies share no gene", "check genes.column and genes.mapping", few=True
+            )
+        total = len(set().union(*(part.genes for part in self._parts)))
+        if len(self.genes) < total:  # the model reads a gene that is not measured as zero
+            logger.info(
+                "%s of %s genes are measured in all parts; others are not used", len(self.genes), total
             )
         self.obs = pd.concat([part.obs for part in self._parts])
         self.totals = self.obs["n_counts"].to_numpy(dtype=np.float64)
