@@ -90,3 +90,26 @@ def test_input_is_left_alone(study):
     coexpress(path, genes, clusters, members, {"method": "spearman"})
     assert clusters.equals(before[0])
     assert (members != before[1]).nnz == 0
+
+
+def test_expression_over_the_genes_of_the_collection_is_missing_where_not_measured(study):
+    path, genes, _ = study
+    clusters, members = nested(150)
+    own, everything = genes[:3] + genes[6:], [*genes[:6], "OTHER", *genes[6:]]
+    alone = coexpress(path, own, clusters, members, {})
+    found = coexpress(path, own, clusters, members, {}, all_genes=everything)
+    assert list(found.expression.var_names) == everything
+    missing = [*genes[3:6], "OTHER"]
+    for values, plain in (
+        (found.expression, alone.expression),
+        *((found.expression.layers[k], alone.expression.layers[k]) for k in ("mean", "detection")),
+    ):
+        dense = values.X if hasattr(values, "X") else values
+        assert np.isnan(dense[:, np.isin(everything, missing)]).all()
+        kept = dense[:, ~np.isin(everything, missing)]
+        np.testing.assert_array_equal(kept, plain.X if hasattr(plain, "X") else plain)
+    assert (found.matrix != alone.matrix).nnz == 0 and found.pairs.equals(alone.pairs)
+    same = coexpress(path, genes, clusters, members, {}, all_genes=genes).expression
+    assert not np.isnan(same.X).any()
+    with pytest.raises(ValueError, match="is not among the genes of the collection"):
+        coexpress(path, own, clusters, members, {}, all_genes=genes[:4])

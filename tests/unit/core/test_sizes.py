@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from panscape import config as configuration
-from panscape import sizes
+from panscape import inputs, sizes
 from panscape.sizes import Size
 
 
@@ -59,3 +59,26 @@ def test_spearman_and_ward_ask_for_more(config):
     ward = {**config, "panclust": {**config["panclust"], "algorithm": "ward"}}
     for rule, other in (("correlate_genes", spearman), ("find_panclusters", ward)):
         assert sizes.needs(rule, "mem_mb", [SMALL], other) > sizes.needs(rule, "mem_mb", [SMALL], config)
+
+
+def test_smallest_cluster_of_a_study_is_its_own():
+    config = configuration.load(
+        {
+            "collection": "a",
+            "studies": [
+                {"id": "one", "path": "one.h5ad", "panclust": {"min_cells": 30}},
+                {"id": "two", "path": "two.h5ad"},
+            ],
+            "landscape": {"root": "none"},
+        }
+    )
+    assert sizes.min_cells(Size(2142, 10, 10, study="one"), config) == 30
+    assert sizes.min_cells(Size(2142, 10, 10, study="two"), config) == 53
+    assert sizes.panclusters(Size(2142, 10, 10, study="one"), config) > sizes.panclusters(
+        Size(2142, 10, 10, study="two"), config
+    )
+    assert (
+        inputs.panclust(config, "one")["min_cells"] == 30
+        and inputs.panclust(config, "two") == config["panclust"]
+    )
+    assert "panclust" not in inputs.located(config, "one")

@@ -275,3 +275,11 @@ def test_figures_follow_the_configuration():
     assert "map-Sex" in few
     assert "map-cell-type" not in few
     assert "map-study" in few
+
+
+def test_heat_map_leaves_values_out_that_are_not_measured(view):
+    values = np.vstack([np.arange(N, dtype=float), np.where(np.arange(N) < 10, np.nan, 1.0)])
+    fig = plot.plot_heatmap(values, ["g1", "g2"], view, title="t", unit="u", standardise=False)
+    (image,) = [ax.images[0] for ax in fig.axes if ax.images and len(ax.get_yticks()) == 2]
+    shown = np.ma.filled(image.get_array().astype(float), np.nan)
+    assert np.isnan(shown[1, :10]).all() and (shown[1, 10:] == 1).all() and not np.isnan(shown[0]).any()

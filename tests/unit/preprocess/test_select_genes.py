@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panscape.errors import UserError
-from panscape.preprocess import select_genes
+from panscape.preprocess import genes_of, select_genes, studies_needed
 
 
 def table(genes, dispersion, n_cells=10, mean=1.0):
@@ -151,3 +151,83 @@ def test_too_few_genes_left(options, words):
     tables = {"a": table(list("abcd"), [4, 3, 2, 1]), "b": table(list("abcd"), [1, 4, 2, 3])}
     with pytest.raises(UserError, match=words):
         select_genes(tables, n_genes=3, **options)
+
+
+@pytest.mark.parametrize(
+    "present_in, n_studies, needed",
+    [
+        ("all", 7, 7), ("majority", 7, 4), ("majority", 8, 5), ("majority", 3, 2), ("majority", 2, 2),
+        ("majority", 1, 1), (0.5, 7, 4), (0.5, 8, 4), (0.7, 10, 7), (0.01, 3, 1), (0.99, 3, 3),
+        (1, 5, 1), (1.0, 5, 1), (3, 5, 3), (9, 5, 5),
+    ],
+)  # fmt: skip
+def test_studies_that_have_to_measure_a_gene(present_in, n_studies, needed):
+    assert studies_needed(present_in, n_studies) == needed
+
+
+@pytest.mark.parametrize("present_in", ["most", 0, -1, 1.5])
+def test_other_choices_are_refused(present_in):
+    with pytest.raises(ValueError, match="present_in is"):
+        studies_needed(present_in, 3)
+
+
+def some_missing():
+    """Return the tables of three studies: G000 to G009 are in two of them, G010 to G019 in one."""
+    tables = random_tables()
+    lost = [f"G{at:03d}" for at in range(20)]
+    tables["s1"] = tables["s1"][~tables["s1"]["gene"].isin(lost)]
+    tables["s2"] = tables["s2"][~tables["s2"]["gene"].isin(lost[10:])]
+    return tables
+
+
+def test_genes_of_a_majority_of_studies(caplog):
+    tables = some_missing()
+    with caplog.at_level(logging.INFO, "panscape"):
+        result = select_genes(tables, n_genes=120)
+    assert len(result) == 190 and "G005" in set(result["gene"]) and "G015" not in set(result["gene"])
+    assert "10 of 200 genes are measured in fewer studies (preprocess.present_in)" in caplog.text
+    assert "and left out, e.g. G010, G011" in caplog.text
+    own = result.set_index("gene")
+    assert own["rank_s1"].isna().sum() == 10 and own["rank_s0"].notna().all()
+    # ranks are among the genes that are usable and measured in the study
+    for study, number in (("s0", 190), ("s1", 180), ("s2", 190)):
+        assert sorted(own[f"rank_{study}"].dropna()) == list(range(1, number + 1))
+    worst = own.filter(like="rank_").max(axis=1)
+    assert own["selected"].sum() >= 120 and worst[own["selected"]].max() < worst[~own["selected"]].min()
+    here = [gene for gene in result.loc[result["selected"], "gene"] if gene in set(tables["s1"]["gene"])]
+    assert genes_of(result, "s1") == here and len(genes_of(result, "s0")) == own["selected"].sum()
+
+
+def test_genes_of_all_studies_do_not_depend_on_the_others():
+    tables = some_missing()
+    shared = set.intersection(*(set(frame["gene"]) for frame in tables.values()))
+    cut = {study: frame[frame["gene"].isin(shared)] for study, frame in tables.items()}
+    pd.testing.assert_frame_equal(
+        select_genes(tables, n_genes=90, present_in="all"), select_genes(cut, n_genes=90, present_in="all")
+    )
+
+
+@pytest.mark.parametrize("present_in", ["all", "majority", 0.3, 1])
+def test_where_all_studies_measure_all_genes_the_choice_changes_nothing(present_in):
+    tables = random_tables()
+    pd.testing.assert_frame_equal(
+        select_genes(tables, n_genes=70, present_in=present_in),
+        select_genes(tables, n_genes=70, present_in="all"),
+    )
+
+
+def test_a_gene_that_no_cell_has_is_not_measured():
+    tables = random_tables()
+    zero = tables["s1"]["gene"] == "G007"
+    tables["s1"] = tables["s1"].assign(n_cells=np.where(zero, 0, 10), variance=np.where(zero, 0, 1.0))
+    result = select_genes(tables, n_genes=200).set_index("gene")
+    assert np.isnan(float(result["rank_s1"].astype(float)["G007"])) and result.loc["G007", "selected"]
+    assert "G007" not in set(select_genes(tables, n_genes=199, present_in="all")["gene"])
+
+
+def test_a_study_without_the_selected_genes_is_refused():
+    tables = random_tables(studies=2) | {"odd": table(["X1", "X2", "X3"], [1, 2, 3])}
+    with pytest.raises(
+        UserError, match=r"odd measures fewer than two of the \d+ selected genes -> see genes"
+    ):
+        select_genes(tables, n_genes=20)

@@ -202,6 +202,9 @@ def draw(out, config, names=None):
             for study in studies
         ],
     )
+    missing = plot.left_out(source, figures.columns(config))
+    table = pd.DataFrame({"figure": list(missing), "reason": list(missing.values())}, dtype=str)
+    write_tsv(table, land / "figures" / "not_drawn.tsv")
     done = []
     for name, fig in plot.draw_landscape(source, figures.columns(config), units=figures.units(config)):
         if names is None or name in names:

@@ -4,6 +4,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 
+import anndata
 import made_up
 import numpy as np
 import pandas as pd
@@ -286,6 +287,57 @@ def test_tables_without_rows_are_reported(collection, tmp_path):
     found = read(made_up.results_of(out, config))
     assert "Pseudotime is not compared with age" in found.text
     assert "Strongest genes" not in found.text
+
+
+def test_a_landscape_of_few_clusters_says_so_first_and_leaves_empty_figures_out(tmp_path):
+    config = made_up.configuration(studies=["atlas"], landscape={"root": "none"})
+    out = made_up.write_results(tmp_path, number=12, studies=["atlas"])
+    land = out / "landscape"
+    data = anndata.read_h5ad(land / "landscape.h5ad")
+    data.obs["dpt_pseudotime"] = data.obs["age"] = np.nan
+    data.obs["cell_type"] = ""
+    data.write_h5ad(land / "landscape.h5ad")
+    write_tsv(
+        read_tsv(land / "pseudotime.tsv").assign(pseudotime=np.nan, age=np.nan), land / "pseudotime.tsv"
+    )
+    for name in ("genes", "pairs"):
+        write_tsv(read_tsv(land / f"{name}.tsv").assign(rho=np.nan), land / f"{name}.tsv")
+    write_tsv(read_tsv(land / "statistics.tsv").assign(value=np.nan), land / "statistics.tsv")
+    assert made_up.draw(out, config) == list(
+        figures.landscape(config)
+    )  # a file for each, also without content
+    results = made_up.results_of(out, config)
+    (section,) = [section for section in SECTIONS if section.name == "landscape"]
+    sentences = section.headline(results)
+    assert sentences[0].startswith("The landscape has only 12 clusters; fewer than 20 show no reliable order")
+    found = read(results)
+    assert found.text.count("The landscape has only 12 clusters") == 2
+    assert (
+        "Not drawn: Pseudotime against age, map of diffusion pseudotime (the landscape has no pseudotime); "
+        "Coexpression space beside other spaces (no statistic of the spaces is defined: there is one study "
+        "and no age); map of age, map of cell type (no cluster has a value)." in found.text
+    )
+    assert "No gene is ranked" in found.text
+    html = page(results, SECTIONS, methods(results, SECTIONS))
+    for name in ("map-age", "map-cell-type", "pseudotime-age", "genes-heatmap", "pairs-heatmap", "spaces"):
+        assert f"figures/{name}." not in html
+    assert "figures/map-study." in html and "figures/map-n-cells." in html
+
+
+def test_genes_that_studies_do_not_measure_are_told(collection, tmp_path):
+    out, config = copy_of(collection, tmp_path)
+    genes = read_tsv(out / "preprocess" / "genes.tsv")
+    genes.loc[:6, "rank_atlas"] = np.nan
+    write_tsv(genes, out / "preprocess" / "genes.tsv")
+    results = made_up.results_of(out, config)
+    found = read(results)
+    assert "61 genes are measured in at least 2 of 3 studies; the 60 that rank highest" in found.text
+    assert "7 of them are not measured in every study, and count as unknown there" in found.text
+    assert ["atlas", "1,700", "53", "7"] in [row for rows in found.tables for row in rows]
+    text = markdown(methods(results, SECTIONS), "demo")
+    assert (
+        "of those measured in at least 2 of 3 studies; genes that a study does not measure were left" in text
+    )
 
 
 def test_unknown_statistics_are_shown_by_their_name(collection, tmp_path):
