@@ -15,7 +15,6 @@ OUTPUTS
                                                     (only if asked for)
 """
 
-
 from panscape.config import root_studies
 
 ROOT_STUDIES = root_studies(config)
@@ -35,11 +34,11 @@ rule find_root:
         "logs/{collection}/landscape/find_root.log",
     benchmark:
         "benchmarks/{collection}/landscape/find_root.tsv"
+    # before anything that takes long: a name that is wrong ends the run here
+    priority: 10
     conda:
         "../../envs/graph.yaml"
     threads: 1
-    # before anything that takes long: a name that is wrong ends the run here
-    priority: 10
     resources:
         mem_mb=needs("find_root", "mem_mb"),
         runtime=needs("find_root", "runtime"),
