@@ -57,7 +57,6 @@ def _studies(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Problem
             yield Problem(f"study {name!r}", told, advice)
 
 
-
 def _quality(config: dict[str, Any]) -> Iterator[Problem]:
     """Yield studies and lines of which quality control will leave less than half."""
     from panscape.preprocess import expected_losses

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from panscape import losses
-from panscape.preprocess._kept import describe
 from panscape.preprocess import studies_needed
+from panscape.preprocess._kept import describe
 from panscape.report._blocks import Block, Fold, Heading, Paragraph, table
 from panscape.report._format import count, listing, percent, plural
 from panscape.report._results import Results
