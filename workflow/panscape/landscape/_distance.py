@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.landscape._measured import Measured
+from panscape.landscape._shared import Shared, dense_rows, over_shared
 
 METRICS = ("euclidean", "cosine", "correlation")
 BLOCK_BYTES = 1 << 28
@@ -113,7 +114,7 @@ def squared_distances(
         raise ValueError(f"metric must be one of {METRICS}, found {metric!r}")
     products = gram(vectors)
     if measured is not None:
-        return _over_shared(products, vectors, metric, measured)
+        return over_shared(products, vectors, metric, measured)
     norms = products.diagonal().copy()
     defined = np.ones(len(products), dtype=bool)
     if metric == "euclidean":
@@ -130,37 +131,6 @@ def squared_distances(
         distances = 1 - products * scale[:, None] * scale[None, :]
         distances[~defined] = np.inf
         distances[:, ~defined] = np.inf
-    np.maximum(distances, 0, out=distances)
-    np.fill_diagonal(distances, 0)
-    return distances, defined
-
-
-def _over_shared(products, vectors, metric: str, measured: Measured) -> tuple[np.ndarray, np.ndarray]:
-    """Return :func:`squared_distances` from inner products, over the columns that both rows measure."""
-    group = measured.group
-    norms = measured.norms(vectors)[:, group]  # of row i over what j measures
-    shared = measured.shared()[np.ix_(group, group)]
-    own = norms.diagonal().copy()
-    if metric == "euclidean":
-        scale = np.divide(vectors.shape[1], shared, out=np.full_like(shared, np.inf), where=shared > 0)
-        with np.errstate(invalid="ignore"):
-            distances = np.maximum(norms + norms.T - 2 * products, 0) * scale
-        distances[shared == 0] = np.inf
-        defined = np.ones(len(products), dtype=bool)
-    else:
-        least = 0.0
-        if metric == "correlation":
-            sums = measured.sums(vectors)[:, group]
-            count = np.maximum(shared, 1)
-            products = products - sums * sums.T / count
-            least = 1e-12 * norms
-            norms = norms - sums**2 / count
-        usable = (norms > least) & (norms > 0)
-        defined = usable.diagonal().copy()
-        usable &= usable.T & defined[:, None] & defined
-        length = np.sqrt(np.where(usable, norms, 1.0))
-        distances = np.where(usable, 1 - products / (length * length.T), np.inf)
-    defined &= np.isfinite(own)
     np.maximum(distances, 0, out=distances)
     np.fill_diagonal(distances, 0)
     return distances, defined
@@ -211,7 +181,7 @@ def nearest(
     unit = _unit_rows(vectors, metric, defined)
     norms = _squared_norms(unit)
     if measured is not None:
-        unit = _Shared(vectors, metric, measured)
+        unit = Shared(vectors, metric, measured)
     blocked = ~defined[:, None] | ~defined[None, :]
     if allowed is not None:
         blocked |= ~allowed
@@ -267,40 +237,12 @@ class _Scaled:
         self.vectors, self.defined, self.centred = vectors, defined, centred
 
     def dense(self, rows: np.ndarray) -> np.ndarray:
-        found = _dense(self.vectors, rows)
+        found = dense_rows(self.vectors, rows)
         if self.centred:
             found -= found.mean(axis=1, keepdims=True)
         length = np.sqrt((found**2).sum(axis=1, keepdims=True))
         # halved squares: |u - v|^2 / 2 = 1 - cos(u, v)
         return found / np.where(length > 0, length, 1) / np.sqrt(2)
-
-
-class _Shared:
-    """Rows to be compared over the columns that both measure."""
-
-    def __init__(self, vectors, metric: str, measured: Measured):
-        self.vectors, self.metric, self.measured = vectors, metric, measured
-
-    def squared(self, row: int, others: np.ndarray) -> np.ndarray:
-        group, columns = self.measured.group, self.measured.columns
-        found = np.empty(len(others))
-        for other in np.unique(group[others]):
-            both = columns[group[row]] & columns[other]
-            here = self._dense(np.array([row]), both)
-            places = np.flatnonzero(group[others] == other)
-            for start in range(0, len(places), 64):
-                part = places[start : start + 64]
-                found[part] = ((self._dense(others[part], both) - here) ** 2).sum(axis=1)
-        return found
-
-    def _dense(self, rows: np.ndarray, both: np.ndarray) -> np.ndarray:
-        part = _dense(self.vectors, rows)[:, both]
-        if self.metric == "euclidean":
-            return part * np.sqrt(len(both) / max(int(both.sum()), 1))
-        if self.metric == "correlation":
-            part -= part.mean(axis=1, keepdims=True)
-        length = np.sqrt((part**2).sum(axis=1, keepdims=True))
-        return part / np.where(length > 0, length, 1) / np.sqrt(2)
 
 
 def _squared_norms(unit) -> np.ndarray:
@@ -311,16 +253,11 @@ def _squared_norms(unit) -> np.ndarray:
     return (np.asarray(unit, dtype=np.float64) ** 2).sum(axis=1)
 
 
-def _dense(vectors, rows: np.ndarray) -> np.ndarray:
-    part = vectors[rows]
-    return part.toarray().astype(np.float64) if sparse.issparse(part) else np.array(part, dtype=np.float64)
-
-
 def _by_difference(unit, row: int, others: np.ndarray, *, at_once: int = 64) -> np.ndarray:
     """Return squared distances of one row to others from differences: no cancellation, zero for equals."""
-    if isinstance(unit, _Shared):
+    if isinstance(unit, Shared):
         return unit.squared(row, others)
-    get = unit.dense if isinstance(unit, _Scaled) else lambda rows: _dense(unit, rows)
+    get = unit.dense if isinstance(unit, _Scaled) else lambda rows: dense_rows(unit, rows)
     here = get(np.array([row]))
     parts = [others[start : start + at_once] for start in range(0, len(others), at_once)]
     return np.concatenate([((get(part) - here) ** 2).sum(axis=1) for part in parts])
