@@ -17,6 +17,9 @@ demo: $(VENV)/demo.stamp ## simulate the demo collection and analyse it to the r
 test: $(VENV)/dev.stamp ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
+test-kernels: $(VENV)/dev.stamp ## run the numerical unit tests once more, as on two other kinds of processor
+	$(BIN)/python tests/kernels.py
+
 test-real: $(VENV)/dev.stamp ## run the collections of real data in the folder named by PANSCAPE_DATA
 	@test -n "$(PANSCAPE_DATA)" || { echo "PANSCAPE_DATA must name the folder of real data (tests/real/README.md)"; exit 1; }
 	$(BIN)/python -m pytest -m real tests/real
