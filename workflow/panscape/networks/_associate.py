@@ -71,7 +71,8 @@ def associate(
     phenotype
         See :func:`read_phenotype`.
     permutations
-        Number of label permutations; p = (1 + those at least as large) / (1 + permutations).
+        Largest number of label permutations (all labellings where these are fewer, see
+        :meth:`Phenotype.shuffled`); p = (1 + those at least as large) / (1 + their number).
     rng
         For the permutations.
 
@@ -98,9 +99,9 @@ def associate(
             {
                 "test": test,
                 "value": observed,
-                "null_mean": null.mean() if permutations and known else np.nan,
-                "null_sd": null.std() if permutations and known else np.nan,
-                "pvalue": (1 + above) / (1 + permutations) if permutations and known else np.nan,
+                "null_mean": null.mean() if len(null) and known else np.nan,
+                "null_sd": null.std() if len(null) and known else np.nan,
+                "pvalue": (1 + above) / (1 + len(null)) if len(null) and known else np.nan,
                 "n": phenotype.n,
                 "spread": spread,
             }
