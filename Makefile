@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo test test-real test-slurm test-conda lint format docs clean
+.PHONY: help demo test test-kernels test-real test-slurm test-conda lint format docs why clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,11 @@ format: $(VENV)/dev.stamp ## let ruff and snakefmt format the sources
 
 docs: $(VENV)/demo.stamp ## write config/README.md and config/config.yaml anew from the schema
 	PYTHONPATH=workflow $(BIN)/python -m panscape.config
+
+CONFIG ?= config/demo.yaml
+why: $(VENV)/demo.stamp ## say what an edit of FILE would make anew of the results here (CONFIG: the collection)
+	@test -n "$(FILE)" || { echo "Name a file: make why FILE=workflow/panscape/plot/_palette.py"; exit 1; }
+	@PYTHONPATH=workflow $(BIN)/python -m panscape.preflight --why $(FILE) --configfile $(CONFIG)
 
 clean: ## remove the demo's results and the environment
 	rm -rf $(VENV) results/demo resources/demo logs/demo benchmarks/demo

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 
 import pytest
 
 from panscape import provenance
+from panscape.preflight import reaching
 from panscape.provenance import Code
 from panscape.provenance._data import data_files
 from panscape.provenance._facts import read_facts
@@ -259,8 +261,12 @@ def test_a_place_that_cannot_be_written_is_no_error(library, tmp_path):
     assert library.digest(cache=tmp_path / "file/code.json") == library.digest()
 
 
-def test_the_librarys_scripts_reach_what_they_need_and_little_else():
-    code = Code()
+@pytest.fixture(scope="module")
+def code():
+    return Code()
+
+
+def test_the_librarys_scripts_reach_what_they_need_and_little_else(code):
     reached = {path.stem: code.reached(path) for path in sorted((WORKFLOW / "scripts").glob("*.py"))}
     assert len(reached) > 50
     sizes = sorted(len(one.modules) for one in reached.values())
@@ -273,3 +279,28 @@ def test_the_librarys_scripts_reach_what_they_need_and_little_else():
     for name, one in reached.items():
         if name != "write_report":
             assert not {path.name for path in one.data}, name
+
+
+# figures of quality control are drawn by the rule that filters
+DRAWS = re.compile(r"plot_\w+|write_report|filter_cells")
+
+
+@pytest.mark.parametrize("module", ["_palette", "_style", "_maps", "_trajectory", "_coordinates", "_names"])
+def test_a_plotting_helper_counts_for_figures_and_report_alone(module, code):
+    found = reaching(WORKFLOW.parent, WORKFLOW / f"panscape/plot/{module}.py", code)
+    assert found and all(DRAWS.fullmatch(name) for name in found), found
+
+
+@pytest.mark.parametrize(
+    "module, trains",
+    [
+        ("unicoord/_losses", {"train_unicoord", "restore_cells"}),
+        ("coem/_likelihoods", {"embed_cells"}),
+        ("sivae/_module", {"train_lines"}),
+        ("training/_distributions", {"train_unicoord", "restore_cells", "embed_cells", "train_lines"}),
+    ],
+)
+def test_a_training_loss_counts_for_what_trains_alone(module, trains, code):
+    found = reaching(WORKFLOW.parent, WORKFLOW / f"panscape/{module}.py", code)
+    assert set(found) == trains
+    assert all(chain[-1] == f"panscape.{module.replace('/', '.')}" for chain in found.values())
