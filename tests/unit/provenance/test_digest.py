@@ -82,6 +82,7 @@ def test_names_lead_to_the_modules_that_define_them(library):
         ("stage/_b.py", "x = 1", "x  =  1  # a remark"),
         ("stage/_a.py", '"""Doc."""', '"""Another text."""'),
         ("stage/_a.py", '    """Run."""\n', ""),
+        ("stage/_a.py", "LEVEL = 3", 'LEVEL = 3\n"""Of a variable."""'),
         ("stage/_a.py", "x: int = 1) -> int:", "x: float = 1):"),
         ("stage/__init__.py", '"""Faces."""', '"""All faces."""'),
         ("stage/_c.py", "return z", "return z + 1"),  # not reached

@@ -25,8 +25,13 @@ def docstring_of(node: ast.AST) -> ast.stmt | None:
     if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
         return None
     first = node.body[0] if node.body else None
-    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-    return first if is_text and isinstance(first.value.value, str) else None
+    return first if _is_text(first) else None
+
+
+def _is_text(node: object) -> bool:
+    """Tell whether a statement is nothing but a text."""
+    value = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def reads_annotations(node: ast.AST) -> bool:
@@ -64,7 +69,6 @@ def _collect(node: ast.AST, pieces: list[str], *, in_class: bool) -> None:
         if node.value is None:
             return  # only an annotation
         node = ast.Assign(targets=[node.target], value=node.value)
-    skipped = docstring_of(node)
     bare = isinstance(node, Function) and not reads_annotations(node)
     inside = isinstance(node, ast.ClassDef)
     pieces.append(f"{type(node).__name__}(")
@@ -74,8 +78,8 @@ def _collect(node: ast.AST, pieces: list[str], *, in_class: bool) -> None:
             continue
         pieces.append(f"{name}=")
         for item in value if isinstance(value, list) else (value,):
-            if item is skipped:
-                continue
+            if _is_text(item):
+                continue  # a docstring, of a module's variable too
             if bare and isinstance(item, ast.arguments):
                 _arguments(item, pieces)
             elif isinstance(item, ast.AST):
