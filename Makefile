@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo test test-real test-slurm test-conda lint format docs clean
+.PHONY: help demo test test-kernels test-real test-slurm test-conda lint format docs why clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,9 @@ demo: $(VENV)/demo.stamp ## simulate the demo collection and analyse it to the r
 
 test: $(VENV)/dev.stamp ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+test-kernels: $(VENV)/dev.stamp ## run the numerical unit tests once more, as on two other kinds of processor
+	$(BIN)/python tests/kernels.py
 
 test-real: $(VENV)/dev.stamp ## run the collections of real data in the folder named by PANSCAPE_DATA
 	@test -n "$(PANSCAPE_DATA)" || { echo "PANSCAPE_DATA must name the folder of real data (tests/real/README.md)"; exit 1; }
@@ -41,6 +44,11 @@ format: $(VENV)/dev.stamp ## let ruff and snakefmt format the sources
 
 docs: $(VENV)/demo.stamp ## write config/README.md and config/config.yaml anew from the schema
 	PYTHONPATH=workflow $(BIN)/python -m panscape.config
+
+CONFIG ?= config/demo.yaml
+why: $(VENV)/demo.stamp ## say what an edit of FILE would make anew of the results here (CONFIG: the collection)
+	@test -n "$(FILE)" || { echo "Name a file: make why FILE=workflow/panscape/plot/_palette.py"; exit 1; }
+	@PYTHONPATH=workflow $(BIN)/python -m panscape.preflight --why $(FILE) --configfile $(CONFIG)
 
 clean: ## remove the demo's results and the environment
 	rm -rf $(VENV) results/demo resources/demo logs/demo benchmarks/demo

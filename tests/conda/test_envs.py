@@ -9,10 +9,13 @@ import pytest
 import standin
 import yaml
 
-from panscape import provenance
+from panscape.provenance import Code
+from panscape.provenance._names import names_of
 
 ROOT = Path(__file__).parents[2]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
+CODE = Code()
+MODULES = {path: name for name, path in CODE.paths.items()}
 
 
 def pins(name):
@@ -56,6 +59,15 @@ class AtOnce(ast.NodeTransformer):
         return None if "TYPE_CHECKING" in ast.dump(node.test) else self.generic_visit(node)
 
 
+def loaded_at_once(tree, path):
+    """Yield the modules of the library, with the packages around them, that a file's imports load."""
+    names = names_of(tree, MODULES.get(path, "script"), is_package=path.name == "__init__.py")
+    for base, name in names.loads:
+        parts = f"{base}.{name}".strip(".").split(".")
+        prefixes = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+        yield from (prefix for prefix in prefixes if prefix in CODE.paths)
+
+
 def imported(script):
     """Return {library: module} of the libraries that a script loads on import, of whatever it calls later."""
     found, seen, queue = {}, set(), [script]
@@ -65,7 +77,7 @@ def imported(script):
             continue
         seen.add(path)
         tree = AtOnce().visit(ast.parse(path.read_text()))
-        queue += provenance._imports(tree, path)
+        queue += [CODE.paths[name] for name in loaded_at_once(tree, path)]
         for node in ast.walk(tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []

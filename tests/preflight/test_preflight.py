@@ -197,3 +197,7 @@ def test_more_metacells_than_a_sample_has_cells_for_are_told(settings, cells, to
     problems = preflight.concerns(config, found, [], machine_mb=1e5, free_mb=1e5)
     assert [problem.where for problem in problems] == told
     assert all("one: " in problem.found for problem in problems)
+
+
+def test_a_plan_without_jobs():
+    assert preflight.parse("Nothing to be done (all requested files are present and up to date).") == []

@@ -83,12 +83,45 @@ def dry_run(folder, snakefile):
 def test_changed_code_runs_the_stages_that_reach_it(finished, checkout):
     module = checkout / "workflow/panscape/landscape/_graph.py"
     source = module.read_text()
-    module.write_text(source + "\n# a remark\n")
-    assert not planned(dry_run(finished, checkout / "Snakefile"))
     module.write_text(source + "\nANOTHER = 1\n")
     rules = planned(dry_run(finished, checkout / "Snakefile"))
     assert DIRECT in rules["build_landscape"][0]
     assert not {"filter_cells", "select_genes", "find_panclusters", "correlate_genes"} & set(rules)
+
+
+def test_words_in_all_files_run_nothing(finished, checkout):
+    changed = 0
+    for path in [
+        *(checkout / "workflow/panscape").rglob("*.py"),
+        *(checkout / "workflow/scripts").glob("*.py"),
+    ]:
+        source = path.read_text()
+        words = re.sub(r'^( *)"""(\w)', r'\1"""In other words: \2', source, flags=re.MULTILINE)
+        path.write_text(f"{words}\n# a remark\n")
+        changed += words != source
+    assert changed > 300
+    assert not planned(dry_run(finished, checkout / "Snakefile"))
+
+
+@pytest.mark.parametrize("helper", ["_maps", "_spaces", "_trajectory"])
+def test_a_changed_plotting_helper_runs_figures_and_report_only(finished, checkout, helper):
+    module = checkout / f"workflow/panscape/plot/{helper}.py"
+    module.write_text(module.read_text() + "\nANOTHER = 1\n")
+    rules = planned(dry_run(finished, checkout / "Snakefile"))
+    assert set(rules) == {"plot_landscape", "write_report"}
+
+
+def test_why_says_what_an_edit_runs(finished, capsys, monkeypatch):
+    from panscape.preflight.__main__ import main
+
+    monkeypatch.chdir(finished)
+    file = ROOT / "workflow/panscape/plot/_maps.py"
+    assert main(["--why", str(file), "--configfile", str(TINY)]) == 0
+    told = capsys.readouterr().out
+    assert "plot_landscape  plot._maps <- plot._landscape" in told and "plans 2 jobs" in told
+    assert "1  write_report  (what it reads is made anew)" in told and "train" not in told
+    assert main(["--why", str(ROOT / "README.md"), "--configfile", str(TINY)]) == 1
+    assert "no script of the workflow" in capsys.readouterr().err
 
 
 def test_touching_results_runs_nothing(workdir, snakemake):

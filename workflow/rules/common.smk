@@ -193,10 +193,14 @@ def needs(rule, resource, use="landscape"):
     return amount
 
 
+# every start and every job of a cluster asks for the digests: what was read stays in the working directory
+CODE = provenance.Code(cache=Path(".snakemake/panscape-code.json"))
+
+
 @cache
 def code_digest(script):
-    """Return the digest of a script and of the library modules it reaches (comments aside).
+    """Return the digest of a script and of the library modules it reaches (comments and docstrings aside).
 
     As a parameter of the rule it makes a change in the library rerun exactly the rules that use it.
     """
-    return provenance.code_digest(HERE / "scripts" / f"{script}.py")
+    return CODE.digest(HERE / "scripts" / f"{script}.py")

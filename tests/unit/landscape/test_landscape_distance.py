@@ -120,6 +120,7 @@ def scanpy_graph(matrix, k, method):
     return data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [5, 15, 40])
 def test_umap_weights_equal_umap_learn(k):
     from umap.umap_ import fuzzy_simplicial_set

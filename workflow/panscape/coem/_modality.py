@@ -12,6 +12,8 @@ from panscape import seeds
 from panscape.coem._settings import CoemSettings
 from panscape.errors import fail
 from panscape.log import logger
+from panscape.stats.decomposition import signs
+from panscape.stats.singular import singular
 
 START_CELLS = 20_000  # at most so many find the components that training starts from
 GRID = 64  # points at which exposure is computed; between them it is interpolated
@@ -260,8 +262,7 @@ def components(
         for _ in range(rounds):
             left = np.linalg.qr(values @ basis - (centre @ basis)[batch])[0]
             basis = np.linalg.qr(back @ left - centre.T @ (members @ left))[0]
-        turn = np.linalg.svd(values @ basis - (centre @ basis)[batch], full_matrices=False)[2]
+        turn = singular(values @ basis - (centre @ basis)[batch])[2]
     loadings = basis @ turn.T[:, :k]
-    largest = np.abs(loadings).argmax(axis=0)
-    loadings *= np.where(loadings[largest, np.arange(loadings.shape[1])] < 0, -1.0, 1.0)
+    loadings = loadings * signs(loadings)
     return values @ loadings - (centre @ loadings)[batch], loadings

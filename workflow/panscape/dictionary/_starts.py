@@ -6,6 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from panscape.dictionary._learn import as_columns
+from panscape.stats.decomposition import signs
+from panscape.stats.singular import singular
 
 
 def singular_start(
@@ -38,10 +40,9 @@ def singular_start(
     basis = np.linalg.qr(rng.standard_normal((data.shape[0], rank)))[0]
     for _ in range(iterations):
         basis = np.linalg.qr(data @ (data.T @ basis))[0]
-    right, values, turn = np.linalg.svd(data.T @ basis, full_matrices=False)  # (P, r), (r,), (r, r)
+    right, values, turn = singular(data.T @ basis)  # (P, r), (r,), (r, r)
     left = basis @ turn.T
-    largest = np.abs(left).argmax(axis=0)
-    sign = np.where(left[largest, np.arange(rank)] < 0, -1.0, 1.0)
+    sign = signs(left)
     entries = np.zeros((k, data.shape[1]))
     codes = np.zeros((data.shape[0], k))
     kept = min(k, rank)

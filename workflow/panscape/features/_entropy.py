@@ -16,6 +16,7 @@ from scipy import sparse
 from panscape.features._aucell import areas, largest_area
 from panscape.features._settings import NULLS
 from panscape.log import logger
+from panscape.stats.singular import least_squares
 
 STEPS = 4  # histogram bins per standard deviation of the random sets' scores
 _COLUMNS = 2000  # random sets scored at once
@@ -173,7 +174,7 @@ def _expected(random: np.ndarray, noise: np.ndarray, own: np.ndarray) -> tuple[n
     # beyond what random sets reach, the nearest that they do reach says what to expect
     inside = np.clip(own, noise.min(axis=0), noise.max(axis=0))
     design, wanted = (_design((rows - centre) / scale) for rows in (noise, inside))
-    weight, *_ = np.linalg.lstsq(design, random, rcond=None)
+    weight = least_squares(design, random)
     return wanted @ weight, random - design @ weight
 
 

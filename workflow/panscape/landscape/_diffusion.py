@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.landscape._graph import components
+from panscape.stats.decomposition import leading_eigen, signs
 
 # an eigenvalue at least this large is taken as stationary (scanpy's bound)
 STATIONARY = 0.9994
@@ -92,18 +93,11 @@ def _spectrum(matrix: sparse.csr_matrix, n_maps: int) -> tuple[np.ndarray, np.nd
     size = matrix.shape[0]
     if size == 1:
         return np.ones(1), np.ones((1, 1))
-    if size <= max(DENSE_LIMIT, n_maps + 1):
-        values, vectors = np.linalg.eigh(matrix.toarray())
-        # scanpy takes at most size - 1 of the largest by absolute value
-        chosen = np.sort(np.argsort(-np.abs(values), kind="stable")[: min(n_maps, max(size - 1, 1))])
-        values, vectors = values[chosen], vectors[:, chosen]
-    else:
-        start = np.random.default_rng(0).standard_normal(size)
-        values, vectors = sparse.linalg.eigsh(matrix, k=n_maps, which="LM", v0=start)
-    order = np.argsort(-values, kind="stable")
-    values, vectors = values[order], vectors[:, order]
-    largest = np.abs(np.round(vectors, 9)).argmax(axis=0)
-    return values, vectors * np.sign(vectors[largest, np.arange(len(values))])
+    # as scanpy, at most size - 1; but of two nodes both, or the constant vector could be the only one
+    count = min(n_maps, size - 1 if size > 2 else size)
+    dense = max(DENSE_LIMIT, n_maps + 1) + 1
+    values, vectors = leading_eigen(matrix, count, by="size", dense_below=dense)
+    return values, vectors * signs(vectors)
 
 
 def pseudotime(diffusion: Diffusion, root: int, *, n_maps: int = 10) -> np.ndarray:

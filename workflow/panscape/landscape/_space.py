@@ -11,6 +11,8 @@ from panscape.landscape._diffusion import Diffusion, diffusion_map, pseudotime
 from panscape.landscape._distance import Neighbours, nearest, squared_distances
 from panscape.landscape._graph import connectivities
 from panscape.landscape._measured import Measured
+from panscape.stats.decomposition import signs
+from panscape.stats.singular import singular
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,7 @@ def principal_components(values: np.ndarray, number: int) -> np.ndarray:
         Components; at most min(n, p) are returned.
     """
     centred = np.asarray(values, dtype=np.float64) - np.mean(values, axis=0, dtype=np.float64)
-    left, scale, _ = np.linalg.svd(centred, full_matrices=False)
+    left, scale, _ = singular(centred)
     number = min(number, int((scale > 1e-10 * max(scale[0], 1e-300)).sum()) if len(scale) else 0)
     left = left[:, :number]
-    largest = np.abs(np.round(left, 9)).argmax(axis=0)
-    return left * np.sign(left[largest, np.arange(number)]) * scale[:number]
+    return left * signs(left) * scale[:number]

@@ -9,6 +9,8 @@ import numpy as np
 from scipy import sparse
 from scipy.stats import rankdata
 
+from panscape.stats.singular import least_squares
+
 
 @dataclass(frozen=True)
 class Tested:
@@ -54,7 +56,7 @@ def partial_spearman(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray
     design = ranks[2:].T
     rest = []
     for row in ranks[:2]:
-        left = row - design @ np.linalg.lstsq(design, row, rcond=None)[0] if len(controls) else row
+        left = row - design @ least_squares(design, row) if len(controls) else row
         if left @ left <= 1e-10 * max(row @ row, 1e-300):
             return np.nan
         rest.append(left)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.metacells._graph import components, nearest_cells
+from panscape.stats.decomposition import leading_eigen
 
 KNN = 30  # neighbours, the cell itself counted
 COMPONENTS = 10  # eigenvectors, the constant one counted
@@ -78,14 +79,6 @@ def _markov(kernel: sparse.csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
     root = np.sqrt(np.maximum(degree, 1e-300))
     scale = sparse.diags_array(1 / root)
     symmetric = sparse.csr_matrix(scale @ kernel @ scale)
-    if n <= 500 or k >= n - 1:
-        values, vectors = np.linalg.eigh(symmetric.toarray())
-        values, vectors = values[-k:], vectors[:, -k:]
-    else:
-        from scipy.sparse.linalg import eigsh
-
-        start = np.random.default_rng(0).random(n) + 0.5
-        values, vectors = eigsh(symmetric, k=k, which="LA", v0=start, tol=1e-10, maxiter=20 * n)
-    order = np.argsort(-values, kind="stable")
-    vectors = vectors[:, order] / root[:, None]
-    return values[order], vectors / np.linalg.norm(vectors, axis=0)
+    values, vectors = leading_eigen(symmetric, k, tolerance=1e-10, max_iterations=20 * n)
+    vectors = vectors / root[:, None]
+    return values, vectors / np.linalg.norm(vectors, axis=0)

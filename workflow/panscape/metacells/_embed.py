@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.log import logger
+from panscape.stats.singular import leading_singular
 
 COMPONENTS = 30
 N_GENES = 3000  # most variable genes that enter the principal components
@@ -132,28 +133,9 @@ def correlation(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 def _decompose(values: sparse.csr_matrix, k: int, *, centre: bool) -> np.ndarray:
     """Return U S of the k largest singular values, in order; each column's largest entry is positive."""
-    from scipy.sparse.linalg import LinearOperator, svds
     from threadpoolctl import threadpool_limits
 
-    n, p = values.shape
-    k = min(k, n - 1, p - 1)
-    if k < 1:
-        raise ValueError(f"{n} cells x {p} features leave nothing to decompose")
-    mean = np.asarray(values.mean(axis=0)).ravel() if centre else np.zeros(p)
-    values = sparse.csr_matrix(values, dtype=float)
-    back = values.T.tocsr()
-    operator = LinearOperator(
-        (n, p),
-        matvec=lambda v: values @ v.ravel() - mean @ v.ravel(),
-        rmatvec=lambda u: back @ u.ravel() - mean * u.sum(),
-        matmat=lambda v: values @ v - mean @ v,
-        rmatmat=lambda u: back @ u - np.outer(mean, u.sum(axis=0)),
-        dtype=float,
-    )
+    mean = np.asarray(values.mean(axis=0)).ravel() if centre else None
     with threadpool_limits(1):
-        start = np.random.default_rng(0).standard_normal(min(n, p))
-        left, size, _ = svds(operator, k=k, v0=start, tol=1e-6)
-    order = np.argsort(-size, kind="stable")
-    scores = left[:, order] * size[order]
-    largest = np.abs(scores).argmax(axis=0)
-    return scores * np.where(scores[largest, np.arange(k)] < 0, -1.0, 1.0)
+        left, size, _ = leading_singular(values, k, centre=mean)
+    return left * size

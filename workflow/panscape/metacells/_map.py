@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from panscape.metacells._graph import affinities, nearest_cells
+from panscape.stats.singular import singular
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +27,7 @@ def layout(centres: np.ndarray) -> np.ndarray:
 
     k = len(centres)
     centred = centres - centres.mean(axis=0)
-    left, size, _ = np.linalg.svd(centred, full_matrices=False)
+    left, size, _ = singular(centred)
     start = np.zeros((k, 2))
     start[:, : min(2, left.shape[1])] = (left * size)[:, :2]
     start = start / max(np.abs(start).max(), 1e-12) * np.sqrt(k)

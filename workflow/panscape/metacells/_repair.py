@@ -6,6 +6,7 @@ import numpy as np
 
 from panscape import seeds
 from panscape.metacells._spectral import kmeans
+from panscape.stats.singular import singular
 
 
 def repair(
@@ -125,7 +126,7 @@ def halves(points: np.ndarray, least: int, seed: int) -> np.ndarray:
     if min(second.sum(), (~second).sum()) >= max(least, 1, len(points) // 5):
         return second
     centred = points - points.mean(axis=0)
-    direction = np.linalg.svd(centred, full_matrices=False)[2][0]
+    direction = singular(centred)[2][0]
     order = np.argsort(centred @ direction, kind="stable")
     second = np.zeros(len(points), dtype=bool)
     second[order[len(points) // 2 :]] = True

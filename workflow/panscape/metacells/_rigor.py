@@ -8,6 +8,7 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.metacells._embed import variable_genes
+from panscape.stats.decomposition import symmetric_eigenvalues
 
 FEATURES = 500
 CLIP = 10.0  # residuals beyond are cut, so that one count of a rare gene decides nothing
@@ -112,4 +113,4 @@ def residuals(counts: np.ndarray, depth: np.ndarray) -> np.ndarray:
 def leading(residual: np.ndarray) -> float:
     """Return the largest eigenvalue of R R' for cells x features R."""
     small = residual @ residual.T if residual.shape[0] <= residual.shape[1] else residual.T @ residual
-    return float(np.linalg.eigvalsh(small)[-1])
+    return float(symmetric_eigenvalues(small)[0])

@@ -7,6 +7,7 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.metacells._graph import components, limited
+from panscape.stats.decomposition import leading_eigen, signs
 
 DENSE_BELOW = 300  # cells: small graphs are decomposed exactly
 TOLERANCE = 1e-3
@@ -33,18 +34,8 @@ def spectral_embedding(graph: sparse.csr_matrix, m: int) -> np.ndarray:
     degree = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-300)
     scale = sparse.diags_array(degree**-0.5)
     half = sparse.csr_matrix(0.5 * (sparse.eye_array(n) + scale @ graph @ scale))
-    if n < DENSE_BELOW:
-        from scipy.linalg import eigh
-
-        vectors = eigh(half.toarray(), subset_by_index=(n - m, n - 1))[1][:, ::-1]
-    else:
-        from scipy.sparse.linalg import eigsh
-
-        start = np.random.default_rng(0).random(n) + 0.5  # the same in every run
-        values, vectors = eigsh(half, k=m, which="LA", tol=TOLERANCE, v0=start)
-        vectors = vectors[:, np.argsort(-values, kind="stable")]
-    largest = np.abs(vectors).argmax(axis=0)
-    vectors = vectors * np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
+    vectors = leading_eigen(half, m, dense_below=DENSE_BELOW, tolerance=TOLERANCE)[1]
+    vectors = vectors * signs(vectors)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 

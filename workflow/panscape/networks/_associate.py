@@ -7,6 +7,7 @@ import pandas as pd
 
 from panscape.networks._phenotype import Phenotype
 from panscape.networks._rank import ranks, spearman
+from panscape.stats.decomposition import signs, symmetric_eigen
 
 TESTS = ("permanova", "mantel", "pc1")
 
@@ -28,14 +29,11 @@ def coordinates(similarity: np.ndarray, dimensions: int = 4) -> tuple[np.ndarray
     n = len(similarity)
     if n < 2:
         return np.zeros((n, 0)), np.zeros(0)
-    values, vectors = np.linalg.eigh(double_centre(similarity))
-    order = np.argsort(values)[::-1]
-    values, vectors = values[order], vectors[:, order]
+    values, vectors = symmetric_eigen(double_centre(similarity))
     good = values > 1e-12 * max(values[0], 1e-300)
     total = values[good].sum()
     values, vectors = values[good][:dimensions], vectors[:, good][:, :dimensions]
-    largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
-    found = vectors * np.where(largest < 0, -1.0, 1.0) * np.sqrt(values)
+    found = vectors * signs(vectors) * np.sqrt(values)
     return found, values / total if total > 0 else values
 
 
@@ -73,7 +71,8 @@ def associate(
     phenotype
         See :func:`read_phenotype`.
     permutations
-        Number of label permutations; p = (1 + those at least as large) / (1 + permutations).
+        Largest number of label permutations (all labellings where these are fewer, see
+        :meth:`Phenotype.shuffled`); p = (1 + those at least as large) / (1 + their number).
     rng
         For the permutations.
 
@@ -100,9 +99,9 @@ def associate(
             {
                 "test": test,
                 "value": observed,
-                "null_mean": null.mean() if permutations and known else np.nan,
-                "null_sd": null.std() if permutations and known else np.nan,
-                "pvalue": (1 + above) / (1 + permutations) if permutations and known else np.nan,
+                "null_mean": null.mean() if len(null) and known else np.nan,
+                "null_sd": null.std() if len(null) and known else np.nan,
+                "pvalue": (1 + above) / (1 + len(null)) if len(null) and known else np.nan,
                 "n": phenotype.n,
                 "spread": spread,
             }

@@ -177,7 +177,7 @@ def associate_sets(
     values = np.stack(counts)
     rho = spearman(values, phenotype.values)
     null = np.abs(spearman(values, phenotype.shuffled(permutations, rng)))
-    permuted = (1 + (null >= np.abs(rho)[:, None] - 1e-9).sum(axis=1)) / (1 + permutations)
+    permuted = (1 + (null >= np.abs(rho)[:, None] - 1e-9).sum(axis=1)) / (1 + null.shape[1])
     controls = list(np.array(levels).transpose(1, 0, 2)) if levels else []
     found = pd.DataFrame(names, columns=["set_a", "set_b"]).assign(
         phenotype=phenotype.name,

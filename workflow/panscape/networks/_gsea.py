@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from panscape import seeds
 from panscape.log import logger
 
 MITO = "MT"
 COLUMNS = [
     "term", "library", "phenotype", "model", "ranking", "size", "es", "nes", "pvalue", "fdr", "pvalue_labels",
-    "lead", "n",
+    "pvalue_labels_min", "lead", "n",
 ]  # fmt: skip
 LABEL_TERMS = 200  # sets whose score is also compared with label permutations: the best ones
+DIGITS = 9  # of a ranking's values: what differs by less than rounding is tied
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """Rankings of the same genes under the observed labels of lines and under others.
+
+    Attributes
+    ----------
+    observed
+        (G,).
+    others
+        (P, G): of P other labellings.
+    exact
+        Whether these are all the others, each once, rather than random permutations.
+    """
+
+    observed: np.ndarray
+    others: np.ndarray
+    exact: bool
 
 
 def mito_set(genes: Sequence[str]) -> dict[str, list[str]]:
@@ -26,31 +48,74 @@ def mito_set(genes: Sequence[str]) -> dict[str, list[str]]:
 def enrichment_score(ranking: np.ndarray, members: np.ndarray) -> np.ndarray:
     """Return the weighted running-sum scores of gene sets (Subramanian et al. 2005, weight 1).
 
+    Values are rounded to nine decimals. Genes of equal value follow each other in the order of the columns.
+
     Parameters
     ----------
     ranking
-        (G,) or (P, G) values that genes are ordered by, falling.
+        (G,) or (P, G) values that genes are ordered by, falling. Missing ones count as 0.
     members
         (T, G) bool.
 
     Returns
     -------
-    (T,) or (P, T): the largest deviation from 0, -1 to 1.
+    (T,) or (P, T): the largest deviation from 0, -1 to 1; 0 for a set without genes or with values of 0 only.
     """
-    rows = np.atleast_2d(ranking)
-    found = np.zeros((len(rows), len(members)))
+    rows = np.round(np.nan_to_num(np.atleast_2d(ranking)), DIGITS)
+    genes = members.shape[1]
+    of_set, gene = np.nonzero(members)
     size = members.sum(axis=1)
-    miss = 1.0 / np.maximum(members.shape[1] - size, 1)
+    starts = np.concatenate([[0], np.cumsum(size)[:-1]])
+    used = size > 0
+    miss = 1.0 / np.maximum(genes - size, 1)[of_set]
+    before = np.arange(len(gene)) - np.repeat(starts, size)  # genes of the set that come earlier
+    found = np.zeros((len(rows), len(members)))
+    place = np.empty(genes, dtype=np.int64)
     for at, values in enumerate(rows):
-        order = np.argsort(-values, kind="stable")
-        inside = members[:, order]
-        weight = np.abs(values[order]) * inside
-        total = weight.sum(axis=1, keepdims=True)
-        steps = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)
-        running = np.cumsum(steps - miss[:, None] * ~inside, axis=1)
-        high, low = running.max(axis=1), running.min(axis=1)
-        found[at] = np.where(high >= -low, high, low)
+        place[np.argsort(-values, kind="stable")] = np.arange(genes)
+        key = np.sort(of_set * genes + place[gene])  # each set's genes from the top of the ranking
+        weight = np.abs(np.sort(values)[::-1][key % genes])
+        total = np.cumsum(weight)
+        first = np.repeat(total[starts[used]] - weight[starts[used]], size[used])
+        whole = np.repeat(np.add.reduceat(weight, starts[used]), size[used]) if len(key) else weight
+        scale = np.divide(1.0, whole, out=np.zeros_like(whole), where=whole > 0)
+        # the sum is highest right after one of the set's genes, and lowest right before one
+        missed = (key % genes - before) * miss
+        after = (total - first) * scale - missed
+        if len(key):
+            high = np.maximum.reduceat(after, starts[used])
+            low = np.minimum.reduceat(after - weight * scale, starts[used])
+            some = np.add.reduceat(weight, starts[used]) > 0
+            found[at, used] = np.where(some, np.where(high >= -low, high, low), 0.0)
     return found[0] if np.ndim(ranking) == 1 else found
+
+
+def label_pvalues(rankings: Rankings, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often other labellings of the lines give sets scores as large, and the smallest such p.
+
+    Parameters
+    ----------
+    rankings
+        Of the genes.
+    members
+        (T, G) bool.
+
+    Returns
+    -------
+    pvalue
+        (T,): the share of labellings, the observed one among them, whose |score| is at least the observed.
+    smallest
+        (T,): the share of those with the largest |score|: what no labelling of these lines can fall below.
+        Of random permutations, 1 / (1 + P).
+    """
+    observed = np.abs(enrichment_score(rankings.observed, members))
+    others = np.abs(enrichment_score(rankings.others, members)).reshape(len(rankings.others), len(members))
+    count = 1 + len(others)
+    pvalue = (1 + (others >= observed - 1e-9).sum(axis=0)) / count
+    if not rankings.exact:
+        return pvalue, np.full(len(observed), 1 / count)
+    every = np.vstack([observed[None, :], others])
+    return pvalue, (every >= every.max(axis=0) - 1e-9).sum(axis=0) / count
 
 
 def prerank(
@@ -62,13 +127,14 @@ def prerank(
     max_size: int = 500,
     permutations: int = 1000,
     seed: int = 0,
-    shuffled: Callable[[int], np.ndarray] | None = None,
-    label_permutations: int = 200,
+    rankings: Rankings | None = None,
 ) -> tuple[pd.DataFrame, str]:
     """Run GSEA on a ranking of genes (gseapy's prerank).
 
     Its own p and fdr permute genes and take them for independent, which genes of one module are not; beside
-    them, `pvalue_labels` of the best sets says how often permuted phenotypes give as large a score.
+    them, `pvalue_labels` of the best sets says how often other labellings of the lines give as large a score.
+    Both score the same ranking: genes of equal value, of which there are many with few lines, come in an
+    order that is drawn once.
 
     Parameters
     ----------
@@ -81,11 +147,9 @@ def prerank(
     min_size, max_size
         Sets with fewer or more ranked genes are left out.
     permutations, seed
-        Of gseapy.
-    shuffled
-        Gives (P, G) rankings of the same genes under P label permutations; None leaves that p out.
-    label_permutations
-        P.
+        Of gseapy; the seed also draws the order of genes of equal value.
+    rankings
+        Of the same genes under the observed and under other labels; None leaves that p out.
 
     Returns
     -------
@@ -95,8 +159,9 @@ def prerank(
         Why there is no row; empty otherwise.
     """
     columns = [name for name in COLUMNS if name not in ("phenotype", "model", "ranking", "n")]
-    known = ranking.notna()
-    ranking = ranking[known]
+    order = seeds.stream(seed, "order of ties").permutation(len(ranking))
+    order = order[ranking.notna().to_numpy()[order]]
+    ranking = ranking.iloc[order]
     names = set(ranking.index)
     sizes = {term: len(names & set(members)) for term, members in sets.items()}
     fitting = {term: list(sets[term]) for term, size in sizes.items() if min_size <= size <= max_size}
@@ -110,8 +175,8 @@ def prerank(
     import gseapy
 
     result = gseapy.prerank(
-        rnk=ranking, gene_sets=fitting, min_size=min_size, max_size=max_size, permutation_num=permutations,
-        seed=seed % 2**31, threads=1, outdir=None, no_plot=True, verbose=False,
+        rnk=_without_ties(ranking), gene_sets=fitting, min_size=min_size, max_size=max_size, threads=1,
+        permutation_num=permutations, seed=seed % 2**31, outdir=None, no_plot=True, verbose=False,
     )  # fmt: skip
     raw = result.res2d
     table = pd.DataFrame(
@@ -126,11 +191,26 @@ def prerank(
             "lead": raw["Lead_genes"].astype(str),
         }
     ).sort_values(["pvalue", "fdr", "term"], ignore_index=True)
-    table["pvalue_labels"] = np.nan
-    if shuffled is not None and label_permutations:
+    table["pvalue_labels"] = table["pvalue_labels_min"] = np.nan
+    if rankings is not None and len(rankings.others):
         best = table.head(LABEL_TERMS)
-        member = np.array([np.isin(ranking.index, fitting[term]) for term in best["term"]])
-        null = enrichment_score(shuffled(label_permutations)[:, known.to_numpy()], member)
-        above = (np.abs(null) >= np.abs(best["es"].to_numpy())[None, :]).sum(axis=0)
-        table.loc[best.index, "pvalue_labels"] = (1 + above) / (1 + label_permutations)
+        member = np.array([ranking.index.isin(fitting[term]) for term in best["term"]])
+        turned = Rankings(rankings.observed[order], rankings.others[:, order], rankings.exact)
+        found = np.column_stack(label_pvalues(turned, member))
+        table.loc[best.index, ["pvalue_labels", "pvalue_labels_min"]] = found
     return table[columns], ""
+
+
+def _without_ties(ranking: pd.Series) -> pd.Series:
+    """Return the ranking by falling values, ties (to nine decimals) set apart by less than that.
+
+    gseapy orders equal values in a way of its own.
+    """
+    values = np.round(ranking.to_numpy(dtype=float), DIGITS)
+    order = np.argsort(-values, kind="stable")
+    values = values[order]
+    first = np.flatnonzero(np.append(True, values[1:] < values[:-1]))
+    size = np.diff(np.append(first, len(values)))
+    within = np.arange(len(values)) - np.repeat(first, size)
+    step = 0.4 * 10.0**-DIGITS * within / np.repeat(size, size)
+    return pd.Series(values - step, index=ranking.index[order])

@@ -74,7 +74,13 @@ class Phenotype:
         return min(2 / self.arrangements, 1.0)
 
     def shuffled(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Return `count` permutations of the values, (count, n)."""
+        """Return other labellings for a permutation test, (at most `count`, n).
+
+        All that differ from the observed one, each once, where these are at most `count` (the test is exact
+        then), else `count` random permutations. Either way p = (1 + those at least as extreme) / (1 + rows).
+        """
+        if self.arrangements - 1 <= count:
+            return _arrangements(self.values)
         return rng.permuted(np.broadcast_to(self.values, (count, self.n)), axis=1)
 
 
@@ -114,6 +120,19 @@ def read_phenotype(column: pd.Series, *, min_lines: int = 6) -> tuple[Phenotype 
         return None, f"a group has one line ({given.value_counts().idxmin()!r})"
     codes = given.map({label: at for at, label in enumerate(labels)}).to_numpy(float)
     return Phenotype(str(column.name), "groups", known, codes, tuple(labels)), ""
+
+
+def _arrangements(values: np.ndarray) -> np.ndarray:
+    """Return all different orders of the values but the given one, in lexical order."""
+    levels, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    found = np.zeros((1, 0), dtype=np.int64)
+    left = counts[None, :]
+    for _ in range(len(values)):
+        row, code = np.nonzero(left)  # each beginning goes on with each level that is left
+        found = np.column_stack([found[row], code])
+        left = left[row]
+        left[np.arange(len(row)), code] -= 1
+    return levels[found[(found != codes.ravel()).any(axis=1)]]
 
 
 def _natural(label: str) -> tuple:

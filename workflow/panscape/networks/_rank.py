@@ -8,6 +8,8 @@ from itertools import permutations
 
 import numpy as np
 
+from panscape.stats.singular import singular
+
 EXACT = 9  # most pairs whose orders are all counted
 LINES_PER_CONTROL = 3  # a control more needs so many lines more, beyond the first three
 
@@ -126,7 +128,7 @@ class Controlled:
         # a row with a gap has no ranks: it is not tested
         taken = [np.nan_to_num(np.broadcast_to(ranks(one), (rows, n))) for one in controls[: self.used]]
         design = np.stack(taken, axis=2) if taken else np.zeros((rows, n, 0))
-        left, size, _ = np.linalg.svd(design, full_matrices=False)  # (G, n, k), (G, k)
+        left, size, _ = singular(design)  # (G, n, k), (G, k)
         good = size > 1e-8 * n * max(n, 1)
         self._basis = left * good[:, None, :]
         self.freedom = n - 2 - good.sum(axis=1)

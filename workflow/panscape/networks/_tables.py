@@ -23,6 +23,7 @@ from panscape.networks._settings import NetworkSettings
 if TYPE_CHECKING:
     from panscape.overlap import Network
 
+LABELLINGS = 1000  # labels permuted at most for gene sets; fewer labellings are all tried
 RANKINGS = {"raw": "rho", "controlled": "rho_partial"}
 NO_MITO = "no gene analysed starts with MT- (see preprocess.exclude_genes)"
 MANY = "more than two groups: genes and edges are tested for numbers and for two groups"
@@ -123,10 +124,9 @@ def set_tables(
                 continue
             for ranking, column in RANKINGS.items():
                 values = own.set_index("gene")[column].reindex(collection.genes)
-                null = _shuffler(centrality, controls, phenotype, settings, ranking, seed)
+                values = values.abs() if settings.ranking == "absolute" else values
+                under = _rankings(centrality, controls, phenotype, settings, ranking, seed)
                 for library, sets in libraries.items():
-                    if settings.ranking == "absolute":
-                        values = values.abs()
                     table, reason = _gsea.prerank(
                         values,
                         sets,
@@ -135,8 +135,7 @@ def set_tables(
                         max_size=settings.gsea_sizes[1],
                         permutations=settings.gsea_permutations,
                         seed=seeds.derive(seed, "networks", "gsea", model, phenotype.name, ranking, library),
-                        shuffled=null,
-                        label_permutations=min(settings.permutations, 200),
+                        rankings=under,
                     )
                     if reason:
                         rows.append(skip(f"gene sets {library}", phenotype.name, reason, model=model))
@@ -148,28 +147,43 @@ def set_tables(
                             "n": phenotype.n,
                         }
                         tables.append(table.assign(**labels))
+                        rows += _undecided(table, library, phenotype, model, settings.fdr)
     empty = pd.DataFrame(columns=_gsea.COLUMNS)
     found = pd.concat(tables, ignore_index=True)[_gsea.COLUMNS] if tables else empty
     return found, tests_table(rows)
 
 
-def _shuffler(centrality, controls, phenotype: Phenotype, settings: NetworkSettings, ranking: str, seed: int):
-    """Return the function that ranks all genes under label permutations."""
+def _rankings(
+    centrality, controls, phenotype: Phenotype, settings: NetworkSettings, ranking: str, seed: int
+) -> _gsea.Rankings:
+    """Return the rankings of all genes under the observed labels and under others."""
     known = phenotype.known
     own = {name: np.asarray(value)[..., known] for name, value in controls.items()}
     names = [name for name in settings.controls if name in own]
+    rng = seeds.stream(seed, "networks", "gsea", "labels", phenotype.name)
+    others = phenotype.shuffled(min(settings.permutations, LABELLINGS), rng)
+    labels, x = np.vstack([phenotype.values[None, :], others]), centrality[:, known]
+    if ranking == "raw":
+        found = spearman(x, labels).T
+    else:
+        found = Controlled(x, [own[name] for name in names], names).rho(labels).T
+    found = np.abs(found) if settings.ranking == "absolute" else found
+    return _gsea.Rankings(found[0], found[1:], exact=len(others) == phenotype.arrangements - 1)
 
-    def shuffled(count: int) -> np.ndarray:
-        rng = seeds.stream(seed, "networks", "gsea", "labels", phenotype.name)
-        labels = phenotype.shuffled(count, rng)
-        x = centrality[:, known]
-        if ranking == "raw":
-            found = spearman(x, labels).T
-        else:
-            found = Controlled(x, [own[name] for name in names], names).rho(labels).T
-        return np.abs(found) if settings.ranking == "absolute" else found
 
-    return shuffled
+def _undecided(
+    table: pd.DataFrame, library: str, phenotype: Phenotype, model: str, level: float
+) -> list[dict]:
+    """Return what to say of sets for which no labelling of the lines can give a p as small as `level`."""
+    smallest = table["pvalue_labels_min"].dropna()
+    count = int((smallest > level).sum())
+    if not count:
+        return []
+    reason = (
+        f"permuted labels cannot decide about {count} of {len(smallest)} sets: {phenotype.n} lines can be "
+        f"labelled in {phenotype.arrangements} ways, which give no p below {smallest.min():.2g}"
+    )
+    return [skip(f"gene sets {library}", phenotype.name, reason, model=model, n=phenotype.n)]
 
 
 def edge_tables(

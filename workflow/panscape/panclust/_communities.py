@@ -116,8 +116,8 @@ def _in_processes(graph: NeighborGraph, seeds, algorithm: str, threads: int) -> 
         np.save(Path(folder) / "edges.npy", graph.edges)
         if graph.weights is not None:
             np.save(Path(folder) / "weights.npy", graph.weights)
-        here = str(Path(__file__).parents[2])
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])}
+        # a script finds the library through the path that the workflow gave it
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
         def run(resolution: float) -> list[np.ndarray]:
             words = [folder, str(graph.n), repr(resolution), algorithm, str(seeds[resolution])]

@@ -8,6 +8,7 @@ import numpy as np
 
 from panscape.coexpression import Plan, moments
 from panscape.panclust._source import CellValues
+from panscape.stats.decomposition import signs, symmetric_eigen
 
 COVARIANCE_GENES = 3000  # up to here the genes x genes matrix is made and decomposed exactly
 OVERSAMPLING, ITERATIONS = 20, 6
@@ -61,8 +62,7 @@ def _scores(source, n_components: int, rng: np.random.Generator, threads: int) -
         loadings, mean = _exact(values, plan, k)
     else:
         loadings, mean = _subspace(values, k, rng)
-    largest = np.abs(loadings).argmax(axis=0)
-    loadings *= np.where(loadings[largest, np.arange(k)] < 0, -1.0, 1.0)
+    loadings = loadings * signs(loadings)
     scores = np.empty((n_cells, k), dtype=np.float32)
     shift = mean @ loadings
     for cells, block in values:
@@ -72,15 +72,12 @@ def _scores(source, n_components: int, rng: np.random.Generator, threads: int) -
 
 def _exact(values: CellValues, plan: Plan, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return (genes x k loadings, gene means) from the covariance."""
-    from scipy.linalg import eigh
-
     sums = moments((block for _, block in values), plan)
-    n_genes, n = len(sums.total), sums.n
+    n = sums.n
     mean = sums.total / n
     upper = np.triu(sums.products - np.multiply.outer(sums.total, mean))
     covariance = upper + np.triu(upper, 1).T
-    _, vectors = eigh(covariance / (n - 1), subset_by_index=(n_genes - k, n_genes - 1))
-    return vectors[:, ::-1].copy(), mean
+    return symmetric_eigen(covariance / (n - 1), k)[1], mean
 
 
 def _subspace(values: CellValues, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -92,8 +89,7 @@ def _subspace(values: CellValues, k: int, rng: np.random.Generator) -> tuple[np.
         basis = np.linalg.qr(_covariance_times(values, basis)[0])[0]
     image, total = _covariance_times(values, basis)
     ritz = basis.T @ image
-    _, rotation = np.linalg.eigh((ritz + ritz.T) / 2)
-    return basis @ rotation[:, ::-1][:, :k], total / n_cells
+    return basis @ symmetric_eigen((ritz + ritz.T) / 2, k)[1], total / n_cells
 
 
 def _covariance_times(values: CellValues, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

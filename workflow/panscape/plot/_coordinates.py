@@ -19,6 +19,7 @@ from panscape.plot._style import (
     plain_text,
     style,
 )
+from panscape.stats.decomposition import signs, symmetric_eigen
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -130,11 +131,8 @@ def _plane(values: np.ndarray) -> np.ndarray:
     centred = centred[:, scale > 0] / scale[scale > 0]
     if centred.shape[1] < 2:
         return np.pad(centred, ((0, 0), (0, 2 - centred.shape[1])))
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    vectors = vectors[:, ::-1][:, :2]
-    largest = np.abs(vectors).argmax(axis=0)
-    vectors = vectors * np.where(vectors[largest, [0, 1]] < 0, -1.0, 1.0)
-    return centred @ vectors
+    vectors = symmetric_eigen(centred.T @ centred, 2)[1]
+    return centred @ (vectors * signs(vectors))
 
 
 def _cells(fig, ax, xy: np.ndarray, column: pd.Series, kind: str, name: str, *, legend: bool) -> None:

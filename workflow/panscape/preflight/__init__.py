@@ -8,5 +8,18 @@ from panscape.preflight._checks import concerns
 from panscape.preflight._cost import disk_mb, expected_seconds
 from panscape.preflight._jobs import Job, parse, plan
 from panscape.preflight._show import stages, tell, text
+from panscape.preflight._why import reaching, why
 
-__all__ = ["Job", "concerns", "disk_mb", "expected_seconds", "parse", "plan", "stages", "tell", "text"]
+__all__ = [
+    "Job",
+    "concerns",
+    "disk_mb",
+    "expected_seconds",
+    "parse",
+    "plan",
+    "reaching",
+    "stages",
+    "tell",
+    "text",
+    "why",
+]

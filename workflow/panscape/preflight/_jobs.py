@@ -93,7 +93,8 @@ def parse(text: str) -> list[Job]:
     """Return the jobs in the output of a dry run; those without a log (targets) are left out."""
     jobs = []
     places = [*HEAD.finditer(text)]
-    ends = [match.start() for match in places[1:]] + [len(text)]
+    # none where nothing is missing
+    ends = [*(match.start() for match in places[1:]), len(text)][: len(places)]
     for match, end in zip(places, ends, strict=True):
         fields = dict(re.findall(r"^    (\w+): (.*)$", text[match.end() : end], re.MULTILINE))
         log = fields.get("log", "").split("/")

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from panscape.stats.decomposition import symmetric_eigen
+
 METHODS = ("saliency", "grad_input", "deeplift", "integrated_gradients")
 
 
@@ -118,9 +120,8 @@ def leading_genes(values: np.ndarray) -> np.ndarray:
     """Return the genes' weights on the first principal component of attributions (n, F) -> (F,)."""
     centred = values - values.mean(axis=0)
     if len(centred) < centred.shape[1]:
-        _, vectors = np.linalg.eigh(centred @ centred.T)
-        return centred.T @ vectors[:, -1]
-    return np.linalg.eigh(centred.T @ centred)[1][:, -1]
+        return centred.T @ symmetric_eigen(centred @ centred.T, 1)[1][:, 0]
+    return symmetric_eigen(centred.T @ centred, 1)[1][:, 0]
 
 
 def agreement(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from panscape.sivae._bins import Bin
+from panscape.stats.decomposition import signs, symmetric_eigen
+from panscape.stats.singular import least_squares
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,12 @@ def pca(bin_: Bin, components: int) -> Pca:
     """
     train = bin_.inputs[~bin_.test].astype(np.float64)
     small = train @ train.T if len(train) <= train.shape[1] else train.T @ train
-    values, vectors = np.linalg.eigh(small)
-    order = np.argsort(values)[::-1][:components]
-    values, vectors = np.clip(values[order], 0, None), vectors[:, order]
+    values, vectors = symmetric_eigen(small, components)
+    values = np.clip(values, 0, None)
     kept = values > 1e-9 * max(values[0], 1e-12)
     values, vectors = values[kept], vectors[:, kept]
     axes = train.T @ vectors / np.sqrt(values) if len(train) <= train.shape[1] else vectors
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    axes = axes * signs(axes)
     spread = np.sqrt(values / len(train))
     loadings = np.zeros((train.shape[1], components), np.float32)
     scores = np.zeros((len(bin_.inputs), components), np.float32)
@@ -121,6 +122,6 @@ def as_rates(start: Start, bin_: Bin) -> Start:
     totals = counts.sum(axis=1, keepdims=True)
     rates = np.log1p(counts / np.maximum(totals, 1) * np.median(totals))
     scores = bin_.inputs[~bin_.test] @ start.project
-    slopes = np.linalg.lstsq(scores, rates - rates.mean(axis=0), rcond=None)[0].T
+    slopes = least_squares(scores, rates - rates.mean(axis=0)).T
     alive = np.abs(start.loadings).max(axis=0) > 0.1 * np.abs(start.loadings).max()
     return Start(slopes * alive, start.project, start.sd, start.noise)

@@ -8,6 +8,7 @@ import numpy as np
 
 from panscape import seeds
 from panscape.sivae._settings import SivaeSettings
+from panscape.stats.decomposition import signs, symmetric_eigen
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,12 @@ def gene_features(bin_: Bin, settings: SivaeSettings, seed: int) -> np.ndarray:
     if settings.feature_input == "sample":
         found = x[_drawn(bin_, settings.feature_dim, seed)].T
     elif x.shape[0] <= x.shape[1]:
-        values, vectors = np.linalg.eigh(x @ x.T)
-        order = np.argsort(values)[::-1][: settings.feature_dim]
-        found = x.T @ vectors[:, order]  # = U S
+        found = x.T @ symmetric_eigen(x @ x.T, settings.feature_dim)[1]  # = U S
     else:
-        values, vectors = np.linalg.eigh(x.T @ x)
-        order = np.argsort(values)[::-1][: settings.feature_dim]
-        found = vectors[:, order] * np.sqrt(np.clip(values[order], 0, None))
+        values, vectors = symmetric_eigen(x.T @ x, settings.feature_dim)
+        found = vectors * np.sqrt(np.clip(values, 0, None))
     if settings.feature_input == "pca":  # signs of eigenvectors are arbitrary
-        largest = found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])]
-        found = found * np.where(largest < 0, -1, 1)
+        found = found * signs(found)
     return (found / np.sqrt(max(np.square(found).mean(), 1e-12))).astype(np.float32)
 
 

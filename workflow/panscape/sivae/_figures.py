@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from panscape import files
+from panscape.stats.decomposition import signs
+from panscape.stats.singular import singular
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,11 +39,11 @@ def principal_reading(scores: np.ndarray, loadings: np.ndarray) -> tuple[np.ndar
     centred = scores - scores.mean(axis=0)
     left, upper = np.linalg.qr(centred.astype(float))
     right, other = np.linalg.qr(loadings.astype(float))
-    u, sizes, vt = np.linalg.svd(upper @ other.T)
+    u, sizes, vt = singular(upper @ other.T)
     n = len(scores)
     cells = (left @ u)[:, :2] * np.sqrt(n)
     genes = ((right @ vt.T) * sizes)[:, :2] / np.sqrt(n)
-    sign = np.sign(genes[np.abs(genes).argmax(axis=0), np.arange(genes.shape[1])])
+    sign = signs(genes)
     return cells * sign, genes * sign
 
 

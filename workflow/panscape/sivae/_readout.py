@@ -11,6 +11,7 @@ from panscape import training
 from panscape.sivae._attribution import Decoder
 from panscape.sivae._stack import Cells
 from panscape.sivae._task import SivaeTask
+from panscape.stats.singular import singular
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def _covariance_loadings(decoder: Decoder, scores: np.ndarray, latent: int) -> n
     """Return (F, K): the best K loadings of the covariance of genes that a decoder without them predicts."""
     means = decoder.trace(scores.astype(float))[0]
     means = means - means.mean(axis=0)
-    _, sizes, axes = np.linalg.svd(means / np.sqrt(len(means)), full_matrices=False)
+    _, sizes, axes = singular(means / np.sqrt(len(means)))
     found = np.zeros((means.shape[1], latent), np.float32)
     kept = min(latent, len(sizes))
     found[:, :kept] = (axes[:kept] * sizes[:kept, None]).T

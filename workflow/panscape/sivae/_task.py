@@ -17,6 +17,7 @@ from panscape.sivae._layers import Linear, inverse_softplus
 from panscape.sivae._module import Sivae, Sizes, normal
 from panscape.sivae._settings import SivaeSettings
 from panscape.sivae._stack import Cells, batch_rows, stack_cells
+from panscape.stats.singular import least_squares
 
 BLOCK_VALUES = 40_000_000  # of predictions at a time: 160 MB
 
@@ -76,7 +77,7 @@ class SivaeTask:
         self.module.cells.start_at(at, _tensor(found.project), _tensor(found.sd))
         if self.settings.gene_wise:
             own = self.features[at, :, : self._widths[at]].cpu().numpy()
-            weights = np.linalg.lstsq(own, found.loadings, rcond=None)[0]
+            weights = least_squares(own, found.loadings)
             # a loading is known as well as a regression on that many cells
             spread = np.full(self.settings.latent, found.noise / np.sqrt(train))
             self.module.genes.start_at(at, _tensor(weights), _tensor(spread))

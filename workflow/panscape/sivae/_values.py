@@ -13,6 +13,7 @@ from scipy import sparse
 from panscape.errors import fail
 from panscape.preprocess import normalise
 from panscape.sivae._bins import Bin
+from panscape.stats.singular import least_squares
 
 CONSTANT = 1e-6  # a gene whose standard deviation is below this in the training cells stays 0
 
@@ -151,7 +152,7 @@ def prepare_bin(
     if settings.regress:
         design = _design(obs, settings.regress, "sivae.regress", keep_all=False)
         design = np.column_stack([np.ones(len(design)), design])
-        weights = np.linalg.lstsq(design[~test], dense[~test], rcond=None)[0]
+        weights = least_squares(design[~test], dense[~test])
         dense = dense - design @ weights
     centre, spread = dense[~test].mean(axis=0), dense[~test].std(axis=0)
     spread = np.where(spread > CONSTANT, spread, np.inf)

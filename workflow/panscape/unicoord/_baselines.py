@@ -13,6 +13,8 @@ import numpy as np
 from scipy import sparse
 
 from panscape import seeds
+from panscape.stats.decomposition import signs, symmetric_eigen
+from panscape.stats.singular import leading_singular
 from panscape.unicoord._evaluate import NEIGHBOURS, known
 
 Matrix = np.ndarray | sparse.spmatrix
@@ -61,18 +63,28 @@ class Predicted:
         return self.classes[self.probability.argmax(axis=1)]
 
 
-def components(train: Matrix, n_components: int = 50, *, seed: int = 0) -> Components:
-    """Return the leading principal components of cells (n, G), at most min(n - 1, G)."""
-    from sklearn.decomposition import PCA
+def components(train: Matrix, n_components: int = 50) -> Components:
+    """Return the leading principal components of cells (n, G), at most min(n, G) - 1 (n - 1 of few genes)."""
+    n, genes = train.shape
+    if genes > _COVARIANCE_GENES:
+        matrix = sparse.csr_matrix(train, dtype=np.float64)
+        mean = np.asarray(matrix.mean(axis=0)).ravel()
+        return Components(mean, leading_singular(matrix, n_components, centre=mean, tolerance=0.0)[2])
+    mean, products = _co_sums(train)
+    vectors = symmetric_eigen(products, min(n_components, n - 1, genes))[1]
+    return Components(mean, (vectors * signs(vectors)).T)
 
-    k = min(n_components, train.shape[0] - 1, train.shape[1])
-    small = train.shape[1] <= _COVARIANCE_GENES
-    if not small:
-        k = min(k, train.shape[1] - 1)
-    data = sparse.csr_matrix(train, dtype=np.float64) if sparse.issparse(train) else np.asarray(train, float)
-    solver = "covariance_eigh" if small else "arpack"
-    found = PCA(k, svd_solver=solver, random_state=seeds.derive(seed, "pca")).fit(data)
-    return Components(found.mean_, found.components_)
+
+def _co_sums(train: Matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Return the means of the genes (G,) and the sums of products of their deviations (G, G)."""
+    if sparse.issparse(train):
+        train = sparse.csr_matrix(train, dtype=np.float64)
+    else:
+        train = np.asarray(train, dtype=np.float64)
+    mean = np.asarray(train.mean(axis=0), dtype=np.float64).ravel()
+    products = train.T @ train
+    products = products.toarray() if sparse.issparse(products) else products
+    return mean, products - train.shape[0] * np.multiply.outer(mean, mean)
 
 
 def label_baselines(
@@ -82,7 +94,6 @@ def label_baselines(
     *,
     n_components: int = 50,
     neighbours: int = NEIGHBOURS,
-    seed: int = 0,
     genes: bool = True,
 ) -> dict[str, Predicted]:
     """Predict classes by plain methods.
@@ -113,7 +124,7 @@ def label_baselines(
     found = {"majority": Predicted(names, share)}
     if len(names) < 2:
         return found
-    pca = components(train, n_components, seed=seed)
+    pca = components(train, n_components)
     low, told = pca.scores(train), pca.scores(test)
     models = {
         "logistic-pca": (LogisticRegression(max_iter=1000), low, told),
@@ -148,7 +159,7 @@ def value_baselines(
     values = np.asarray(values, dtype=np.float64)
     there = np.isfinite(values)
     train, y = train[there], values[there]
-    pca = components(train, n_components, seed=seed)
+    pca = components(train, n_components)
     low, told = pca.scores(train), pca.scores(test)
     near = KNeighborsRegressor(min(neighbours, len(y))).fit(low, y)
     return {
@@ -180,15 +191,10 @@ def ridge(
 
 def _solve(train: Matrix, values: np.ndarray, test: Matrix, alphas: Sequence[float]) -> np.ndarray:
     """Return (len(alphas), m) ridge predictions."""
-    n = len(values)
-    if sparse.issparse(train):
-        train, test = sparse.csr_matrix(train, dtype=np.float64), sparse.csr_matrix(test, dtype=np.float64)
-    mean = np.asarray(train.mean(axis=0), dtype=np.float64).ravel()
-    products = train.T @ train
-    products = products.toarray() if sparse.issparse(products) else np.asarray(products, dtype=np.float64)
-    gram = products - n * np.multiply.outer(mean, mean)
+    mean, gram = _co_sums(train)
+    test = sparse.csr_matrix(test, dtype=np.float64) if sparse.issparse(test) else test
     moment = np.asarray(train.T @ (values - values.mean())).ravel()
-    size, vectors = np.linalg.eigh(gram)
+    size, vectors = symmetric_eigen(gram)
     size, image = np.maximum(size, 0.0), vectors.T @ moment
     told = []
     for alpha in alphas:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from panscape.log import logger
+from panscape.stats.decomposition import symmetric_eigen
 from panscape.unicoord._calibrate import conformal_pvalue, fit_temperature, unknown_threshold
 from panscape.unicoord._labels import Layout
 from panscape.unicoord._targets import Targets
@@ -141,7 +142,7 @@ def _strangeness(features, groups, held, probability, unknown_share: float) -> S
     within = x - centres[code]
     covariance = within.T @ within / max(len(x) - len(names), 1)
     covariance += np.eye(len(covariance)) * (_RIDGE * np.trace(covariance) / len(covariance) + 1e-12)
-    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = symmetric_eigen(covariance)
     whiten = vectors / np.sqrt(np.maximum(values, 1e-12))
     first = Strangeness(centres, whiten, np.array([0.0, 1.0, 0.0, 1.0]), np.empty(0), np.inf)
     if len(held) < _LEAST:

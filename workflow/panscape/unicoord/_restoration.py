@@ -102,7 +102,7 @@ def restore(
     means[float(target)] = column_means(truth)
     base = np.mean([mean for group, mean in means.items() if group != target], axis=0)
     picked = _sample(sources.shape[0], most, seed, "sources")
-    space = components(_stack(sources[picked], truth), n_components, seed=seed)
+    space = components(_stack(sources[picked], truth), n_components)
     halves = np.array_split(seeds.stream(seed, "restore", "halves").permutation(truth.shape[0]), 2)
     scores, curve = [], []
     for model, cells in _candidates(generators, sources, groups, means, target, scales, picked, most, seed):

@@ -58,14 +58,14 @@ def score_model(model: UniCoord, cells: Cells, split: np.ndarray, seed: int = 0)
             continue
         truth, taught = (_names(column) for column in (truth, taught))
         share = model.probabilities(scored, label.name) if label.discrete else None
-        rows += _class_scores(label.name, found, share, label.classes, truth, old, taught, new, seed)
+        rows += _class_scores(label.name, found, share, label.classes, truth, old, taught, new)
         confusions.append(_long(confusion(truth, found["value"])).assign(label=label.name))
         if share is not None:
             told = np.array(label.classes, dtype=object)[share.argmax(axis=1)]
             there = truth.notna().to_numpy()
             bins = reliability(share.max(axis=1)[there], (told == truth.to_numpy())[there])
             calibrations.append(bins.assign(label=label.name))
-    rows += _reconstruction(model, scored, new, old, seed)
+    rows += _reconstruction(model, scored, new, old)
     rows += _leaks(model, scored, seed)
     rows += _changes(model, scored, new, old, seed)
     rows += _moves(model, scored, old, learned, seed)
@@ -96,8 +96,8 @@ def _sample(rows: np.ndarray, most: int, seed: int, name: str) -> np.ndarray:
     return np.sort(rows[training.permutation(len(rows), seed, "unicoord", "score", name)[:most]])
 
 
-def _class_scores(name, found, share, classes, truth, old, taught, new, seed) -> list[tuple]:
-    baselines = label_baselines(old, taught, new, seed=seed, genes=False)
+def _class_scores(name, found, share, classes, truth, old, taught, new) -> list[tuple]:
+    baselines = label_baselines(old, taught, new, genes=False)
     null = classification(truth, baselines["majority"].labels)
     own = classification(truth, found["value"], share, classes if share is not None else None)
     rows = [(name, MODEL, metric, value, null.get(metric, np.nan)) for metric, value in own.items()]
@@ -136,15 +136,13 @@ def _value_scores(name, found, truth, old, taught, new, seed) -> list[tuple]:
     return rows
 
 
-def _reconstruction(
-    model: UniCoord, scored, new: sparse.csr_matrix, old: sparse.csr_matrix, seed: int
-) -> list[tuple]:
+def _reconstruction(model: UniCoord, scored, new: sparse.csr_matrix, old: sparse.csr_matrix) -> list[tuple]:
     """Return squared errors as shares of that of the genes' means."""
     made = np.vstack([block for _, block in model.reconfigure(scored, {}, own="predicted")])
     dense = new.toarray()
     mean = np.asarray(old.mean(axis=0)).ravel()
     base = float(((dense - mean) ** 2).mean())
-    space = components(old, _COMPONENTS, seed=seed)
+    space = components(old, _COMPONENTS)
     linear = space.scores(new) @ space.axes + space.mean
     name = f"pca-{len(space.axes)}"
     return [
@@ -177,7 +175,7 @@ def _changes(
     reconstructed and as reconfigured; the null is that of permuted labels. And the same for the other labels,
     which should stay.
     """
-    space, rows = components(old, _COMPONENTS, seed=seed), []
+    space, rows = components(old, _COMPONENTS), []
     measured = space.scores(new)
     rebuilt = space.scores(np.vstack([block for _, block in model.reconfigure(scored, {})]))
     discrete = [

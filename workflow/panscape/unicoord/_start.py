@@ -8,6 +8,8 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.log import logger
+from panscape.stats.decomposition import signs
+from panscape.stats.singular import pseudo_inverse, singular
 from panscape.unicoord._module import CLIP, Network
 from panscape.unicoord._store import Packed
 
@@ -66,10 +68,9 @@ def principal_axes(cells: Packed, mean: np.ndarray, scale: np.ndarray, count: in
             x = _scores(block, mean, scale)
             product += x.T @ (x @ basis)
         basis = product
-    axes, squares, _ = np.linalg.svd(basis, full_matrices=False)
+    axes, squares, _ = singular(basis)
     axes, sd = axes[:, :count], np.maximum(np.sqrt(squares[:count] / len(cells)), 1e-6)
-    # the sign is free: the largest loading is positive
-    axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    axes = axes * signs(axes)  # free otherwise
     return axes / np.sqrt(sd * sd[0]) * _FIRST
 
 
@@ -143,16 +144,16 @@ def start(network: Network, cells: Packed, labels: np.ndarray, given: np.ndarray
     offset, slope, _ = _regress(used, features.sum(axis=0), used.T @ features)
     q, triangle = np.linalg.qr(features - offset - used @ slope)
     rest = _products(q, cells) - np.outer(q.sum(axis=0), base) - (q.T @ filled) @ effect
-    left, singular, right = np.linalg.svd(rest, full_matrices=False)
+    left, values, right = singular(rest)
     k = network.continuous
-    variance = singular[:k] ** 2 / n
+    variance = values[:k] ** 2 / n
     total = float(squares.sum() - n * (mean**2).sum() - explained) / n
     noise = max((total - variance.sum()) / cells.n_genes, 1e-6)
     variance = np.maximum(variance, 1.01 * noise)
     share = np.sqrt(1 - noise / variance)
     logger.info("linear start: %.3g of the variance left to noise", noise * cells.n_genes / max(total, 1e-12))
     network.noise.fill_(noise)
-    encode = np.linalg.pinv(triangle) @ left[:, :k] * np.sqrt(n) * share
+    encode = pseudo_inverse(triangle) @ left[:, :k] * np.sqrt(n) * share
     _set_posterior(network, encode, offset, slope, noise / variance)
     hidden = settings.decoder_hidden[-1]
     weights = np.vstack([effect, (np.sqrt(variance) * share)[:, None] * right[:k]])

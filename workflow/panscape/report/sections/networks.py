@@ -23,7 +23,8 @@ MODELS = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson"}
 _TITLES = {
     "part": "comparison", "null_mean": "by chance", "null_sd": "± sd", "null_95": "95 % of chance below",
     "pvalue": "p", "fdr": "FDR", "rho": "ρ", "rho_partial": "ρ, controlled", "fdr_partial": "FDR, controlled",
-    "rho_mean_expression": "ρ of mean expression", "pvalue_labels": "p, labels permuted", "nes": "NES",
+    "rho_mean_expression": "ρ of mean expression", "pvalue_labels": "p, labels permuted",
+    "pvalue_labels_min": "smallest possible p, labels permuted", "nes": "NES",
     "pvalue_permuted": "p, labels permuted", "set_a": "set", "set_b": "and", "odds_ratio": "odds ratio",
 }  # fmt: skip
 
@@ -202,11 +203,18 @@ def _set_tables(results: Results, limit: int) -> list[Block]:
     sets = results.table(SETS, dtype={"term": str, "model": str, "phenotype": str, "library": str})
     own = sets[sets["model"] == "sivae"].sort_values(["pvalue", "fdr"], kind="stable")
     if len(own):
-        columns = ["term", "phenotype", "ranking", "size", "nes", "pvalue", "fdr", "pvalue_labels"]
+        columns = ["term", "phenotype", "ranking", "size", "nes", "pvalue", "fdr"]
+        columns += ["pvalue_labels", "pvalue_labels_min"]
         text = (
             "Gene sets at the ends of siVAE's associations. p and FDR take genes for independent; p of "
             "permuted labels does not."
         )
+        level = results.settings(FOLDER).get("fdr", 0.05)
+        if few := int((own["pvalue_labels_min"] > level).sum()):
+            text += (
+                f" About {few} of {int(own['pvalue_labels_min'].notna().sum())} rows permuted labels cannot "
+                f"decide: whatever the genes do, so few lines give no p as small as {fixed(level, 2)}."
+            )
         blocks.append(table(own[columns], titles=_TITLES, caption=text, file=SETS, limit=limit))
     edges = results.table(EDGES, dtype={"set_a": str, "set_b": str, "model": str, "phenotype": str})
     if len(edges):

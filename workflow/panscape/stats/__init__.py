@@ -1,0 +1,1 @@
+"""Numerical methods that several analyses share, one implementation of each."""
