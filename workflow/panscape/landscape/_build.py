@@ -11,14 +11,17 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.errors import fail
+from panscape.landscape._age import Viewed
 from panscape.landscape._combine import Combined, Study, combine, expand_duplicates
-from panscape.landscape._compare import AGE, compare, control_spaces
+from panscape.landscape._compare import AGE, compare
 from panscape.landscape._diffusion import choose_root
-from panscape.landscape._features import best_detected, detected_genes, features
+from panscape.landscape._features import best_detected, features
 from panscape.landscape._layout import force_layout
+from panscape.landscape._other_spaces import embed_as, other_spaces
 from panscape.landscape._rank import rank_genes, rank_pairs
+from panscape.landscape._sampling import Sampling, sampling
 from panscape.landscape._settings import LOWEST_AGE, NO_ROOT, LandscapeSettings
-from panscape.landscape._space import Space, embed, principal_components
+from panscape.landscape._space import Space
 from panscape.log import logger
 from panscape.seeds import derive
 
@@ -75,14 +78,16 @@ def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, A
     """
     chosen = LandscapeSettings.of(settings)
     data = gather(studies, chosen)
+    cells = _sampled(studies, data, chosen)
+    if cells is not None and AGE in data.clusters:
+        data = replace(data, clusters=data.clusters.assign(**{AGE: cells.ages()}))
     vectors = landscape_vectors(data, chosen)
     root = find_root(data.clusters, chosen, usable=comparable(vectors, chosen))
-    space = _embed("coexpression", vectors, root, chosen, chosen.distance)
+    space = embed_as("coexpression", vectors, root, chosen, chosen.distance)
     _tell(space, data)
-    own = {"vectors": vectors, "metric": chosen.distance, "permutations": chosen.permutations}
-    statistics = [_compare(space, data, chosen, seed, **own)]
-    statistics += list(_other_spaces(data, root, chosen, seed))
-    statistics.append(control_spaces(data.clusters))
+    views = [Viewed(space, vectors, chosen.distance), *other_spaces(data, root, chosen)]
+    statistics = compare(views, data.clusters, chosen, seed, cells=cells, usable=comparable(vectors, chosen))
+    leaves = None if cells is None else cells.leaves
     layout = force_layout(
         space.weights,
         derive(seed, "landscape", "layout"),
@@ -96,9 +101,11 @@ def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, A
         data,
         space,
         layout,
-        pd.concat([part for part in statistics if len(part)], ignore_index=True),
-        rank_genes(data, space.pseudotime),
-        rank_pairs(data, space.pseudotime, method=chosen.pair_correlation, listed=chosen.pairs_listed),
+        statistics,
+        rank_genes(data, space.pseudotime, leaves),
+        rank_pairs(
+            data, space.pseudotime, leaves, method=chosen.pair_correlation, listed=chosen.pairs_listed
+        ),
         chosen,
     )
 
@@ -213,51 +220,17 @@ def find_root(
     return root
 
 
-def _embed(name: str, vectors, root: int | None, settings, metric: str, *, refine: bool = True) -> Space:
-    return embed(
-        name,
-        vectors,
-        root,
-        metric=metric,
-        k=settings.neighbours,
-        kernel=settings.kernel,
-        mutual=settings.mutual,
-        n_maps=settings.n_maps,
-        clip=settings.clip,
-        refine=refine,
-    )
-
-
-def _compare(space, data, settings, seed, vectors, metric, *, permutations: int) -> pd.DataFrame:
-    return compare(
-        space,
-        data.clusters,
-        seed,
-        permutations=permutations,
-        rooted=settings.root == LOWEST_AGE,
-        n_maps=settings.n_maps,
-        vectors=vectors,
-        metric=metric,
-    )
-
-
-def _other_spaces(data: Combined, root: int | None, settings: LandscapeSettings, seed: int):
-    """Yield the statistics of expression space and of what coexpression vectors might merely stand for."""
-    spaces = {}
-    if data.expression is not None:
-        spaces["expression"] = (data.expression, "euclidean")
-        if settings.expression_components:
-            number = settings.expression_components
-            spaces["expression-pca"] = (principal_components(data.expression, number), "euclidean")
-    spaces["diagonal"] = (data.matrix[:, np.flatnonzero(data.diagonal)], settings.distance)
-    if settings.min_expected > 0:
-        flags = detected_genes(data, settings.min_expected)
-        spaces["detected"] = (flags.astype(np.float64), settings.distance)
-    for name, (vectors, metric) in spaces.items():
-        flags_only = name in ("diagonal", "detected")
-        space = _embed(name, vectors, root, settings, metric, refine=not flags_only)
-        permutations = settings.permutations if name == "expression" else 0  # controls show values alone
-        yield _compare(space, data, settings, seed, vectors, metric, permutations=permutations)
+def _sampled(studies: Sequence[Study], data: Combined, settings: LandscapeSettings) -> Sampling | None:
+    """Return the cells behind the clusters as they take part (with copies, where duplicates are kept)."""
+    cells = sampling(studies, settings.sample)
+    if cells is None:
+        return None
+    for study, units in zip(studies, cells.units, strict=True):
+        if units.number:
+            logger.info("%s: ages were sampled by %s (%d)", study.name, units.column, units.number)
+    if "copy" not in data.clusters:
+        return cells
+    return cells.rows(np.cumsum(data.clusters["copy"].to_numpy() == 1) - 1)
 
 
 def _tell(space: Space, data: Combined) -> None:

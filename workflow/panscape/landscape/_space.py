@@ -51,6 +51,7 @@ def embed(
     n_maps: int = 10,
     clip: float | None = None,
     refine: bool = True,
+    distances: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Space:
     """Find neighbours, graph, diffusion map and pseudotime of the rows of a matrix.
 
@@ -72,10 +73,10 @@ def embed(
         Diffusion maps used by the pseudotime, the stationary one counted.
     clip
         Pseudotimes above it are set to it (the released code does so by hand), then scaled back to 1.
-    refine
+    refine, distances
         See :func:`nearest`.
     """
-    distances = squared_distances(vectors, metric)
+    distances = squared_distances(vectors, metric) if distances is None else distances
     neighbours = nearest(vectors, k - 1, metric=metric, distances=distances, refine=refine)
     weights = connectivities(neighbours, kernel=kernel, mutual=mutual)
     diffusion = diffusion_map(weights, max(15, n_maps))
