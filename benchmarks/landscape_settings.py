@@ -117,7 +117,8 @@ def prepare(
         for study in system.settings.studies:
             raw = folder / f"{study.name}.raw.h5ad"
             simulate.write_study(system, study.name, raw)
-            studies.append({"id": study.name, "path": str(raw), "obs": {"age": {"column": "age"}}})
+            obs = {name: {"column": name} for name in ("age", "sample", "cell_type")}
+            studies.append({"id": study.name, "path": str(raw), "obs": obs})
         limits = {**LOOSE, "min_genes": 100}
     else:
         studies, smallest, n_genes = REAL[name]
@@ -140,16 +141,18 @@ def prepare(
 
 def read(path: Path, name: str, genes, clusters: pd.DataFrame, members, found) -> landscape.Study:
     """Put a study's results together without the detour over files."""
-    expression = found.expression
+    expression, cells = found.expression, Counts(path).obs
     return landscape.Study(
         name,
-        landscape.annotate(clusters, members, Counts(path).obs),
+        landscape.annotate(clusters, members, cells),
         found.matrix,
         landscape.pair_positions(found.pairs, np.asarray(genes, dtype=object)),
         np.asarray(genes, dtype=object),
         np.asarray(expression.X),
         np.asarray(expression.layers["mean"]),
         np.asarray(expression.layers["detection"]),
+        members,
+        cells,
     )
 
 

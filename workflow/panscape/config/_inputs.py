@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from panscape import inputs, reference
+from panscape.config._sampled import check_samples, names_samples
 from panscape.config._scenarios import asked_classes, classes, unknown_classes
 from panscape.config._schema import Schema, schema
 from panscape.errors import Problem, UserError
@@ -105,12 +106,15 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
         cells = source.shape[0]
         labels = {label for _, label, _ in asked_classes(config)} if "unicoord" in study["use"] else set()
         found: dict[str, frozenset[str]] = {}
-        if study["keep"] or labels & set(study["obs"]):
+        if study["keep"] or labels & set(study["obs"]) or names_samples(config, study):
             mapped = io.read_metadata(located, source, where, config["age_unit"])
             found = {label: classes(mapped[label]) for label in labels & set(mapped)}
         if study["keep"]:
             table = io.cell_table(located, source, where)
-            cells = int(io.kept_cells(located, table, mapped, where).sum())
+            mapped = mapped[io.kept_cells(located, table, mapped, where)]
+            cells = len(mapped)
+        if names_samples(config, study):
+            check_samples(config, study, mapped)
         genes = io.gene_map(located, source, config["species"], where).names
         if "metacells" in study["use"]:
             from panscape.metacells import check_peaks

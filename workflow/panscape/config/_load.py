@@ -95,6 +95,7 @@ def _fit(config: Config, tainted: set) -> Iterator[Problem]:
     if studies and len(studies) == len(config["studies"]):
         if "report" in config:
             yield from _report.reported(config, [item for item in studies if "use" in item[1]])
+        yield from _cross.sample(config, [item for item in studies if "use" in item[1]])
         yield from _cross.root(config, inputs.used_by(config, "landscape"))
 
 

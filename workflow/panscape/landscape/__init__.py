@@ -9,17 +9,17 @@ from panscape.landscape._build import (
     find_root,
     gather,
     landscape_vectors,
+    views_of,
 )
 from panscape.landscape._columns import sparse_column_correlations, spearman_columns
 from panscape.landscape._combine import Combined, Study, combine, expand_duplicates
-from panscape.landscape._compare import Tested, compare, permutation_pvalue
+from panscape.landscape._compare import compare
 from panscape.landscape._diffusion import Diffusion, choose_root, diffusion_map, pseudotime, transition
 from panscape.landscape._disjoint import disjoint_clusters, disjoint_groups
 from panscape.landscape._distance import Neighbours, gram, nearest, squared_distances
 from panscape.landscape._features import best_detected, detected_genes, expected_cells, features
 from panscape.landscape._graph import components, connectivities, umap_widths
 from panscape.landscape._layout import force_layout
-from panscape.landscape._means import cluster_means
 from panscape.landscape._measurable import common_pair_distances
 from panscape.landscape._mixing import expected_share, neighbour_links, other_study_share, study_entropy
 from panscape.landscape._other_spaces import other_spaces
@@ -35,8 +35,10 @@ from panscape.landscape._statistics import (
     partial_spearman,
     spearman,
 )
+from panscape.landscape._testing import Tested, permutation_pvalue
 from panscape.landscape._units import Units, ages_differ, choose_units
 from panscape.landscape._write import cluster_table, pseudotime_table, to_anndata
+from panscape.means import cluster_means
 
 __all__ = [
     "Combined",
@@ -106,4 +108,5 @@ __all__ = [
     "to_anndata",
     "transition",
     "umap_widths",
+    "views_of",
 ]

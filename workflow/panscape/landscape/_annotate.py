@@ -7,8 +7,8 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.errors import fail
-from panscape.landscape._means import cluster_means
 from panscape.log import logger
+from panscape.means import cluster_means
 
 
 def annotate(clusters: pd.DataFrame, members: sparse.csr_matrix, cells: pd.DataFrame) -> pd.DataFrame:

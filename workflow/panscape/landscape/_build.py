@@ -85,7 +85,7 @@ def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, A
     root = find_root(data.clusters, chosen, usable=comparable(vectors, chosen))
     space = embed_as("coexpression", vectors, root, chosen, chosen.distance)
     _tell(space, data)
-    views = [Viewed(space, vectors, chosen.distance), *other_spaces(data, root, chosen)]
+    views = views_of(data, space, chosen, vectors)
     statistics = compare(views, data.clusters, chosen, seed, cells=cells, usable=comparable(vectors, chosen))
     leaves = None if cells is None else cells.leaves
     layout = force_layout(
@@ -108,6 +108,26 @@ def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, A
         ),
         chosen,
     )
+
+
+def views_of(
+    data: Combined, space: Space, settings: LandscapeSettings, vectors: sparse.csr_matrix | None = None
+) -> list[Viewed]:
+    """Return the landscape's space and the other spaces that it is compared with.
+
+    Parameters
+    ----------
+    data
+        From :func:`gather` with the same settings.
+    space
+        Coexpression space.
+    settings
+        The landscape's.
+    vectors
+        From :func:`landscape_vectors`, if they are known already.
+    """
+    vectors = landscape_vectors(data, settings) if vectors is None else vectors
+    return [Viewed(space, vectors, settings.distance), *other_spaces(data, space.root, settings)]
 
 
 def gather(studies: Sequence[Study], settings: LandscapeSettings) -> Combined:

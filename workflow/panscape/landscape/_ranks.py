@@ -50,10 +50,13 @@ def products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def partial_products(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the correlations of x and y after regressing both on the controls; NaN if nothing is left."""
+    """Return the correlations of x and y after regressing both on the controls; NaN if nothing is left.
+
+    Controls without variation (NaN) take nothing away.
+    """
     if not len(controls):
         return products(x, y)
-    stack = np.stack([x, y, *controls])
+    stack = np.stack([x, y, *map(np.nan_to_num, controls)])
     r = np.einsum("aij,bij->iab", stack, stack)
     found = np.full(len(r), np.nan)
     usable = np.flatnonzero(np.isfinite(r).all(axis=(1, 2)))

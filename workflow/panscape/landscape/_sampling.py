@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from math import exp, lgamma, prod
+from math import exp, prod
 
 import numpy as np
 from scipy import sparse
+from scipy.special import gammaln
 
 from panscape.landscape._combine import Study
 from panscape.landscape._disjoint import disjoint_clusters, disjoint_groups
-from panscape.landscape._means import divided, whole_multiples
 from panscape.landscape._units import AUTO, CELL, STUDY, Units, choose_units, described
+from panscape.means import divided, whole_multiples
 
 AT_ONCE = 20_000_000  # ages of one block of draws
 MANY = 1e15  # arrangements beyond which counting them exactly serves nobody
@@ -252,7 +253,7 @@ def _distinct_columns(matrix: sparse.csr_matrix) -> tuple[sparse.csr_matrix, np.
 def _arrangements(ages: np.ndarray) -> float:
     """Return the number of distinct orders of ages, n! / (product of the factorials of their numbers)."""
     counts = np.unique(ages, return_counts=True)[1]
-    logarithm = lgamma(len(ages) + 1) - sum(lgamma(count + 1) for count in counts)
+    logarithm = float(gammaln(len(ages) + 1) - gammaln(counts + 1).sum())
     if logarithm > 600:
         return float("inf")
     return float(round(exp(logarithm))) if logarithm < 30 else exp(logarithm)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from panscape.figures import OTHERS, map_name
 from panscape.plot._maps import plot_map
-from panscape.plot._names import AGE
+from panscape.plot._names import REACHED
 from panscape.plot._spaces import plot_pairs_by_size, plot_spaces
 from panscape.plot._trajectory import Statistic, plot_along, plot_heatmap, plot_pseudotime_age
 from panscape.plot._view import View, read_expression, read_pair_values, read_statistics, read_view
@@ -67,7 +67,7 @@ def draw_landscape(
     statistics = read_statistics(source.statistics)
     for column in columns:
         yield map_name(column), plot_map(view, column)
-    yield "pseudotime-age", plot_pseudotime_age(view, find_statistic(statistics, "coexpression", AGE))
+    yield "pseudotime-age", plot_pseudotime_age(view, find_statistic(statistics, "coexpression", REACHED))
     yield "spaces", plot_spaces(statistics)
     yield from _genes(source, view, read_tsv(source.genes, dtype={"gene": str}), top)
     pairs = ends(read_tsv(source.pairs, dtype={"gene_a": str, "gene_b": str}), top)
@@ -124,4 +124,6 @@ def find_statistic(statistics: pd.DataFrame, space: str, name: str) -> Statistic
         float(row["null_sd"]),
         float(row["pvalue"]),
         0 if pd.isna(row["n"]) else int(row["n"]),
+        float(row["low"]),
+        float(row["high"]),
     )

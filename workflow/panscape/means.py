@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy import sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 EXACT = 2.0**53  # sums of whole numbers up to here are exact in float64
 SPARE = 64  # resampled cells may count several times
-MOST_DECIMALS = 15
+MOST_DECIMALS = 22  # powers of ten up to here are exact in float64
 
 
 def whole_multiples(values: np.ndarray, count: int) -> tuple[np.ndarray, float]:
@@ -28,7 +32,7 @@ def whole_multiples(values: np.ndarray, count: int) -> tuple[np.ndarray, float]:
     whole
         float64, whole numbers, shaped as `values`; value = whole / scale.
     scale
-        The power of ten (at most 10^15): the decimals that are kept.
+        The power of ten: the decimals that are kept.
     """
     values = np.where(np.isfinite(values), np.asarray(values, dtype=np.float64), np.nan)
     largest = np.nanmax(np.abs(values), initial=0.0)
@@ -54,6 +58,24 @@ def cluster_means(members: sparse.csr_matrix, values: np.ndarray) -> np.ndarray:
     number = members @ known.astype(np.float64)
     total = members @ np.where(known, whole, 0.0)
     return divided(total, number, scale)
+
+
+def group_means(label: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
+    """Return the mean of each group's known values, NaN where none is known.
+
+    Parameters
+    ----------
+    label
+        int (n,): group of each value, from 0.
+    values
+        (n,), NaN where unknown.
+    count
+        Number of groups.
+    """
+    whole, scale = whole_multiples(values, len(values))
+    known = np.isfinite(whole)
+    total = np.bincount(label[known], whole[known], minlength=count)
+    return divided(total, np.bincount(label[known], minlength=count).astype(float), scale)
 
 
 def divided(total: np.ndarray, number: np.ndarray, scale: float) -> np.ndarray:
