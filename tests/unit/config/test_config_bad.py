@@ -209,6 +209,10 @@ CASES = {
         collection(landscape={"root": "b-all"}),
         "landscape.root: 'b-all' is no cluster of any study (a) -> write lowest-age, none, or the name",
     ),
+    "sample that is not mapped": (
+        one(obs={"age": "day", "batch": "plate"}) | {"landscape": {"sample": "bach"}},
+        "landscape.sample: study 'a' maps no column 'bach' -> did you mean 'batch'? map studies[0].obs.bach",
+    ),
     "root left blank": (
         collection(landscape={"root": None}),
         "landscape.root: found nothing (null) -> write text",

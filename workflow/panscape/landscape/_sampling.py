@@ -16,7 +16,7 @@ from panscape.landscape._disjoint import disjoint_clusters, disjoint_groups
 from panscape.landscape._units import AUTO, CELL, STUDY, Units, choose_units, described
 from panscape.means import divided, whole_multiples
 
-AT_ONCE = 20_000_000  # ages of one block of draws
+AT_ONCE = 5_000_000  # ages of one block of draws
 MANY = 1e15  # arrangements beyond which counting them exactly serves nobody
 
 
