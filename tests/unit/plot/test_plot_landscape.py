@@ -190,7 +190,7 @@ def test_spaces_draws_each_value_and_leaves_out_what_is_not_there():
     assert len(fig.axes) == 1
     drawn = [tuple(line.get_xdata()) for line in fig.axes[0].lines]
     assert (0.85, 0.95) in drawn
-    assert len(drawn) == 4  # zero, two nulls and one interval
+    assert len(drawn) == 3  # zero, the null with a spread, and one interval
     assert any("no statistics" in text for text in texts(plot.plot_spaces(table.head(0))))
 
 

@@ -77,9 +77,8 @@ def compare(
     design, left_out = design_of(views, clusters, settings, usable)
     count, first = len(clusters), views[0].space
     age = ages_of(clusters)
-    rows = _mixing(design.views, design.study, age, seed)
-    if first.root is not None:
-        rows |= age_statistics(design, age, settings, seed, cells)
+    rows = {} if first.root is None else age_statistics(design, age, settings, seed, cells)
+    rows |= _mixing(design.views, design.study, age, seed)
     for view in views:
         name = view.space.name
         if name in left_out:

@@ -47,8 +47,8 @@ _OF_STUDY = "rho_age_of_"
 PANELS = (
     (AGE, "pseudotime with age\n(Spearman ρ)"),
     (WITHIN, "pseudotime with age\nwithin studies (ρ)"),
-    (OTHER_STUDIES, "age with age of nearest\nclusters of other studies (ρ)"),
-    (MIXING, "neighbours from other\nstudies (share)"),
+    (OTHER_STUDIES, "age with that of nearest\nclusters elsewhere (ρ)"),
+    (MIXING, "neighbours from\nother studies (share)"),
 )
 """What the figure of the spaces shows: (statistic, axis label)."""
 

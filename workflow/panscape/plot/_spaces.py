@@ -67,9 +67,11 @@ def _panel(ax: Axes, rows: pd.DataFrame, spaces: Sequence[str]) -> None:
             continue
         row = rows.loc[space]
         if np.isfinite(row["null_mean"]):
-            spread = 2 * row["null_sd"] if np.isfinite(row["null_sd"]) else 0.0
-            ends = [row["null_mean"] - spread, row["null_mean"] + spread]
-            ax.plot(ends, [place, place], color=_NULL, linewidth=6, solid_capstyle="butt", zorder=1)
+            if np.isfinite(row["null_sd"]):
+                ends = [row["null_mean"] - 2 * row["null_sd"], row["null_mean"] + 2 * row["null_sd"]]
+                ax.plot(ends, [place, place], color=_NULL, linewidth=6, solid_capstyle="butt", zorder=1)
+            else:
+                ax.scatter(row["null_mean"], place, marker="|", s=60, linewidth=2, color=_NULL, zorder=1)
         if np.isfinite(row["low"]) and np.isfinite(row["high"]):
             colour = _COLOURS.get(space, _CONTROL)
             ax.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.0, zorder=2)

@@ -62,14 +62,15 @@ def _age_sentences(found: pd.DataFrame) -> list[str]:
 def _between_studies(found: pd.DataFrame) -> list[str]:
     """Return the correlation within studies and that with the ages of other studies, or why there is none."""
     sentences = []
-    for name, start in (
-        (names.WITHIN, "Within studies"),
-        (names.OTHER_STUDIES, "Between the ages of clusters and of their nearest clusters of other studies"),
+    between = "Between the ages of clusters and of their nearest clusters of other studies"
+    for name, start, chance in (
+        (names.WITHIN, "Within studies", "|ρ| with ages shuffled within studies"),
+        (names.OTHER_STUDIES, between, "ρ with ages shuffled within studies"),
     ):
         row = statistic(found, "coexpression", name)
         if row is not None:
             over = plural(int(row["n"]), "cluster")
-            sentences.append(f"{start} ρ = {with_interval(row)} over {over} ({beside_null(row)}).")
+            sentences.append(f"{start} ρ = {with_interval(row)} over {over} ({beside_null(row, chance)}).")
         elif reason := _reason(found, "coexpression", name):
             sentences.append(f"{start} there is no ρ: {reason}.")
     return sentences
