@@ -10,6 +10,7 @@ from scipy import stats
 
 from panscape.landscape import (
     LandscapeSettings,
+    _testing,
     build,
     common_pair_distances,
     gather,
@@ -227,6 +228,18 @@ def test_too_few_samples_cannot_decide():
     assert (row["pvalue"] * 120) == pytest.approx(round(row["pvalue"] * 120))  # all orders, counted once
     assert row["units"] == "5 sample"
     assert row["low"] <= row["value"] + 0.2
+
+
+def test_a_statistic_of_few_values_cannot_decide():
+    rng = np.random.default_rng(0)
+    row = _testing.Tested(1.0, n=4)
+    cells = sampling([nested("one", 300, seed=7)])
+    common = (39, [cells.arrangements()], None, cells)
+    coarse = _testing._beside_null(row, "rho_age", rng.choice([-1.0, 0.2, 1.0], size=39), *common)
+    assert np.isnan(coarse.pvalue)
+    assert "of the shuffles reach the largest value" in coarse.note
+    fine = _testing._beside_null(row, "rho_age", rng.uniform(-0.9, 0.9, size=39), *common)
+    assert fine.pvalue == pytest.approx(1 / 40)
 
 
 def test_without_cells_there_is_no_pvalue_and_a_reason():

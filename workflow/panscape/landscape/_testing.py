@@ -166,8 +166,12 @@ def _beside_null(
     spread = {"null_mean": float(known.mean()), "null_sd": float(known.std(ddof=1))} if len(known) > 1 else {}
     row = replace(row, **spread, units=units)
     floor = 1 / orders if exact else max(1 / orders, 1 / (number + 1))
-    if floor <= LEVEL:
+    largest = float((known >= known.max() - ROUNDING).mean()) if len(known) else 1.0
+    if max(floor, largest) <= LEVEL:
         return replace(row, pvalue=permutation_pvalue(row.value, null, exact, one_sided))
+    if floor <= LEVEL:
+        note = f"p cannot be decided: {largest:.2g} of the shuffles reach the largest value that there is"
+        return replace(row, note=_joined(row.note, note))
     what = f"{units} have {orders:.0f} orders of ages, so it is"
     if 1 / orders <= LEVEL:
         what = f"{number} permutations give"
