@@ -70,6 +70,9 @@ def test_few_ages_without_samples_are_warned_of(caplog):
     caplog.set_level("WARNING", logger="panscape")
     choose_units("s", pd.DataFrame({"age": np.repeat([2.0, 4, 6], 50)}), np.repeat([2.0, 4, 6], 50))
     assert "map obs.sample" in caplog.text
+    caplog.clear()
+    assert choose_units("s", pd.DataFrame({"age": [np.nan] * 9}), np.full(9, np.nan)).number == 0
+    assert not caplog.text  # a study without ages has nothing to map
 
 
 def test_disjoint_clusters_share_no_cells_and_leave_no_room():

@@ -79,7 +79,7 @@ def choose_units(study: str, cells: pd.DataFrame, age: np.ndarray, wanted: str =
     ages = len(np.unique(age[known]))
     if ages == 1:
         return Units(STUDY, np.where(known, 0, -1))
-    if ages <= FEW_AGES and known.sum() >= MANY_CELLS * ages:
+    if 0 < ages <= FEW_AGES and known.sum() >= MANY_CELLS * ages:
         logger.warning(
             "study %s: %d ages, but no mapped column says which cells were sampled together; every cell "
             "counts as a sample, so p-values of age may be too small: map obs.sample",
