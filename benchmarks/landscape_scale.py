@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from panscape import landscape
 
 
-def studies(clusters: int, pairs: int, density: float, seed: int) -> list[landscape.Study]:
+def studies(clusters: int, pairs: int, density: float, cells: int, seed: int) -> list[landscape.Study]:
     """Return two studies of random clusters that share their gene pairs, ordered by age."""
     rng = np.random.default_rng(seed)
     genes = int(np.ceil((np.sqrt(8 * pairs / 0.9 + 1) - 1) / 2))
@@ -48,7 +48,7 @@ def studies(clusters: int, pairs: int, density: float, seed: int) -> list[landsc
                 "resolution": 1.0,
                 "level": 0.0,
                 "parent": "",
-                "n_cells": rng.integers(500, 20_000, size=count),
+                "n_cells": (size := sizes(count, cells // 2, rng)),
                 "multiplicity": 1,
                 "age": age,
                 "n_counts": rng.uniform(1e3, 1e4, size=count),
@@ -58,10 +58,30 @@ def studies(clusters: int, pairs: int, density: float, seed: int) -> list[landsc
         names = np.array([f"g{at}" for at in range(genes)], dtype=object)
         detection = np.full((count, genes), 0.3, dtype=np.float32)
         matrix = sparse.vstack(rows, format="csr")
+        members, sampled = windows(age, size, cells // 2, rng)
         parts.append(
-            landscape.Study(name, table, matrix, upper[chosen], names, expression, expression, detection)
+            landscape.Study(
+                name, table, matrix, upper[chosen], names, expression, expression, detection, members, sampled
+            )
         )
     return parts
+
+
+def sizes(count: int, cells: int, rng: np.random.Generator) -> np.ndarray:
+    """Return sizes of clusters from 50 cells to two fifths of them, evenly on a log scale."""
+    return np.exp(rng.uniform(np.log(50), np.log(0.4 * cells), size=count)).astype(int)
+
+
+def windows(age: np.ndarray, size: np.ndarray, cells: int, rng: np.random.Generator):
+    """Return clusters of neighbouring cells, which nest and overlap, and the cells with an age each."""
+    first = np.clip((age * cells - size / 2).astype(int), 0, cells - size)
+    indices = np.concatenate(
+        [np.arange(start, start + number) for start, number in zip(first, size, strict=True)]
+    )
+    indptr = np.concatenate([[0], np.cumsum(size)])
+    members = sparse.csr_matrix((np.ones(len(indices)), indices, indptr), shape=(len(age), cells))
+    ages = np.linspace(0, 1, cells) + 0.1 * rng.normal(size=cells)
+    return members, pd.DataFrame({"age": ages.round(3)})
 
 
 def main() -> None:
@@ -70,12 +90,13 @@ def main() -> None:
     parser.add_argument("--clusters", type=int, default=2400)
     parser.add_argument("--pairs", type=int, default=89_000)
     parser.add_argument("--density", type=float, default=0.07)
+    parser.add_argument("--cells", type=int, default=100_000)
     parser.add_argument("--permutations", type=int, default=1000)
     parser.add_argument("--baseline", action="store_true", help="also run the dense brute force")
     args = parser.parse_args()
-    parts = studies(args.clusters, args.pairs, args.density, 0)
+    parts = studies(args.clusters, args.pairs, args.density, args.cells, 0)
     settings = landscape.LandscapeSettings(permutations=args.permutations)
-    result: dict[str, float] = {"clusters": args.clusters, "pairs": args.pairs}
+    result: dict[str, float] = {"clusters": args.clusters, "pairs": args.pairs, "cells": args.cells}
 
     def timed(name, call):
         start, before = time.perf_counter(), time.process_time()
@@ -94,6 +115,9 @@ def main() -> None:
     timed("layout", lambda: landscape.force_layout(weights, 0))
     timed("pairs", lambda: landscape.rank_pairs(data, np.random.default_rng(0).uniform(size=args.clusters)))
     result["steps_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    cells = timed("sampling", lambda: landscape.sampling(parts))
+    rng = np.random.default_rng(0)
+    timed("shuffled ages", lambda: [*cells.shuffled(args.permutations, rng)])
     timed("build", lambda: landscape.build(parts, settings, 0))
     result["build_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     if args.baseline:

@@ -129,9 +129,10 @@ def _coexpression(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _landscape(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of the landscape: every study's panclusters and their distances."""
+    """Return the need of the landscape: every study's panclusters, their distances and their cells."""
     clusters = panclusters(size, config)
-    return 1500 + 4e-7 * clusters * _selected(size, config) ** 2 + 8e-5 * clusters**2, 20 + clusters / 200
+    memory = 1500 + 4e-7 * clusters * _selected(size, config) ** 2 + 8e-5 * clusters**2 + 1.5e-3 * size.cells
+    return memory, 20 + clusters / 200 + size.cells / 100_000
 
 
 def _dictionary(size: Size, config: dict[str, Any]) -> tuple[float, float]:

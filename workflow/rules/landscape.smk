@@ -10,7 +10,7 @@ OUTPUTS
     results/{collection}/landscape/pseudotime.tsv   cluster, study, pseudotime, age, component ...
     results/{collection}/landscape/genes.tsv        gene, rho, pvalue, fdr: expression along pseudotime
     results/{collection}/landscape/pairs.tsv        gene_a, gene_b, rho, pvalue, fdr: coexpression along it
-    results/{collection}/landscape/statistics.tsv   space, statistic, value, null_mean, null_sd, pvalue, n
+    results/{collection}/landscape/statistics.tsv   space, statistic, value, low, high, pvalue, n ...
     results/{collection}/landscape/sensitivity.tsv  the statistics over thresholds and numbers of neighbours
                                                     (only if asked for)
 """

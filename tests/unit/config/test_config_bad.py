@@ -242,6 +242,10 @@ CASES = {
         collection(panclust={"min_cells": "automatic"}),
         "panclust.min_cells: found 'automatic' (text) -> write a whole number, at least 1, or auto",
     ),
+    "sample that is not mapped": (
+        one(obs={"age": "day", "batch": "plate"}) | {"landscape": {"sample": "bach"}},
+        "landscape.sample: study 'a' maps no column 'bach' -> did you mean 'batch'? map studies[0].obs.bach",
+    ),
     "root left blank": (
         collection(landscape={"root": None}),
         "landscape.root: found nothing (null) -> write text",

@@ -256,6 +256,18 @@ def test_root_of_lowest_age_without_any_age(study):
     assert "landscape.root: is lowest-age, but no study has an age -> map obs.age" in text
 
 
+def test_samples_of_several_ages(study, tmp_path):
+    obs = {"age": "day", "plate": "tissue"}
+    settings = {"landscape": {"root": "none", "sample": "plate"}}
+    text = problems({"id": "a", "path": study, "obs": obs}, **settings)
+    assert "landscape.sample: is plate, but cells of plate 'x' of study a have several ages" in text
+    own = write(tmp_path / "b.h5ad", day=np.repeat([3.0, 4.0], 350), tissue=["x"] * 350 + ["y"] * 350)
+    assert check_inputs(config({"id": "a", "path": own, "obs": obs}, **settings)) == []
+    kept = {"id": "a", "path": study, "obs": obs, "keep": "day == 5 or tissue == 'y' and day >= 699"}
+    text = problems(kept, **settings)
+    assert "landscape.sample" not in text  # one cell of each is left
+
+
 def test_studies_outside_the_landscape_need_not_fit_it(tmp_path):
     first = write(tmp_path / "a.h5ad", age=np.zeros(700))
     other = write(tmp_path / "b.h5ad", cells=20, genes=["OTHER1", "OTHER2"])

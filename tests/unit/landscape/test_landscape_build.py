@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from landscape_cases import study
 from scipy import sparse
-from scipy.stats import kstest, spearmanr
+from scipy.stats import spearmanr
 
 from panscape import landscape
 from panscape.errors import UserError
@@ -34,33 +34,28 @@ def value(table, space, statistic, column="value"):
 
 def test_age_is_recovered_beside_its_null(found):
     table = found.statistics
-    assert list(table.columns) == ["space", "statistic", "value", "null_mean", "null_sd", "pvalue", "n"]
+    assert list(table.columns) == [
+        "space", "statistic", "value", "low", "high", "null_mean", "null_sd", "pvalue", "n", "units", "note",
+    ]  # fmt: skip
     assert value(table, "coexpression", "rho_age") > 0.9
     assert value(table, "coexpression", "rho_age", "null_mean") < 0.35
     assert value(table, "coexpression", "rho_age", "pvalue") == pytest.approx(0.01)
     assert value(table, "coexpression", "rho_age_within_studies") > 0.8
-    assert value(table, "coexpression", "partial_rho_age") > 0.8
+    assert value(table, "coexpression", "rho_age_reached") > 0.9
+    assert value(table, "coexpression", "rho_age_reached", "n") == 50
+    assert np.isnan(value(table, "coexpression", "partial_rho_age"))  # size follows age within a study
+    assert "nothing is left" in value(table, "coexpression", "partial_rho_age", "note")
     assert value(table, "coexpression", "rho_age_other_studies") > 0.8
     assert value(table, "coexpression", "other_study_share") > value(table, "expression", "other_study_share")
     assert value(table, "coexpression", "reached") == 50
-    for space in ("n_cells", "n_pairs", "n_counts", "diagonal", "detected", "expression", "expression-pca"):
-        assert (table["space"] == space).any()
+    for space in (
+        "n_cells", "n_counts", "diagonal", "detected", "expression", "expression-pca", "common-pairs",
+    ):  # fmt: skip
+        row = table[(table["space"] == space) & (table["statistic"] == "rho_age")].iloc[0]
+        assert row["n"] == 25  # expression space falls apart into the studies
+        assert row["low"] <= row["high"]
+    assert value(table, "coexpression", "rho_age", "units") == "400 cell"
     assert not table.duplicated(["space", "statistic"]).any()
-
-
-def test_no_age_in_no_age_out(found):
-    rng = np.random.default_rng(0)
-    clusters, diffusion = found.data.clusters, found.space.diffusion
-    pvalues = []
-    for turn in range(40):
-        shuffled = clusters.assign(age=rng.permutation(clusters["age"]))
-        root = landscape.find_root(shuffled, QUICK)
-        space = replace(found.space, root=root, pseudotime=landscape.pseudotime(diffusion, root))
-        table = landscape.compare(space, shuffled, turn, permutations=99)
-        rho, null = (value(table, "coexpression", "rho_age", name) for name in ("value", "null_mean"))
-        assert abs(rho) < null + 4 * value(table, "coexpression", "rho_age", "null_sd")
-        pvalues.append(value(table, "coexpression", "rho_age", "pvalue"))
-    assert kstest(pvalues, "uniform").pvalue > 0.01
 
 
 def test_root_and_missing_ages(found):
@@ -77,7 +72,10 @@ def test_root_and_missing_ages(found):
     assert late.space.root == 0
     with pytest.raises(UserError, match=r"landscape\.root: there is no cluster x"):
         build(two(), replace(QUICK, root="x"), 1)
-    without = [replace(part, clusters=part.clusters.drop(columns="age")) for part in two()]
+    without = [
+        replace(part, clusters=part.clusters.drop(columns="age"), cells=part.cells.drop(columns="age"))
+        for part in two()
+    ]
     with pytest.raises(UserError, match=r"landscape\.root"):
         build(without, QUICK, 1)
     assert np.isfinite(build(without, replace(QUICK, root="one-r1-l0-c0"), 1).space.pseudotime).all()
@@ -213,7 +211,7 @@ def test_sensitivity_table_and_figure():
     table = landscape.sensitivity(two(), QUICK, eta=[0.3, 0.6], neighbours=[5, 8])
     assert table[["eta", "neighbours"]].to_numpy().tolist() == [[0.3, 5], [0.3, 8], [0.6, 5], [0.6, 8]]
     row = table[(table["eta"] == 0.3) & (table["neighbours"] == 8)].iloc[0]
-    expected = value(build(two(), replace(QUICK, eta=0.3), 1).statistics, "coexpression", "rho_age")
+    expected = value(build(two(), replace(QUICK, eta=0.3), 1).statistics, "coexpression", "rho_age_reached")
     assert row["rho_age"] == pytest.approx(expected)
     assert table["pairs"].iloc[2] < table["pairs"].iloc[0]
     assert len(landscape.plot_sensitivity(table).axes[0].lines) == 3

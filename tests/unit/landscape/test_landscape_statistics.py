@@ -7,17 +7,17 @@ from scipy import sparse, stats
 from panscape.landscape import (
     benjamini_hochberg,
     correlation_pvalues,
+    expected_share,
     neighbour_links,
     other_study_share,
     partial_spearman,
-    permutation_test,
     sparse_column_correlations,
     spearman,
     spearman_columns,
-    spearman_test,
     study_entropy,
-    within_groups_spearman,
 )
+from panscape.landscape._columns import sparse_within_correlations
+from panscape.landscape._mixing import expected_entropy
 
 
 def tied(rng, n=50):
@@ -81,22 +81,16 @@ def test_partial_correlation_equals_the_formula():
     assert np.isnan(partial_spearman(x[:3], y[:3], [control[:3]]))
 
 
-def test_within_groups():
-    groups = np.repeat([0, 1], 10)
-    x = np.r_[np.arange(10), np.arange(10) + 100.0]
-    y = np.r_[np.arange(10) + 50.0, np.arange(10)]
-    assert spearman(x, y) < 0
-    assert within_groups_spearman(x, y, groups) == pytest.approx(1)
-
-
 def test_pvalues_and_fdr():
     from statsmodels.stats.multitest import multipletests
 
     rng = np.random.default_rng(4)
     x, y = rng.normal(size=30), rng.normal(size=30)
     found = stats.spearmanr(x, y)
-    assert correlation_pvalues(np.array([found.statistic]), 30)[0] == pytest.approx(found.pvalue, rel=1e-10)
-    assert correlation_pvalues(np.array([1.0, np.nan]), 30)[0] == 0
+    assert correlation_pvalues(np.array([found.statistic]), 28)[0] == pytest.approx(found.pvalue, rel=1e-10)
+    assert correlation_pvalues(np.array([1.0, np.nan]), 28)[0] == 0
+    assert correlation_pvalues(np.array([1.0]), 3, attainable=0.02)[0] == 0.02
+    assert np.isnan(correlation_pvalues(np.array([1.0]), 0)[0])
     pvalues = rng.uniform(size=200) ** 2
     expected = multipletests(pvalues, method="fdr_bh")[1]
     np.testing.assert_allclose(benjamini_hochberg(pvalues), expected, atol=1e-12)
@@ -104,33 +98,6 @@ def test_pvalues_and_fdr():
     np.testing.assert_allclose(benjamini_hochberg(withheld)[:-1], expected, atol=1e-12)
     assert np.isnan(benjamini_hochberg(withheld)[-1])
     assert len(benjamini_hochberg(np.array([]))) == 0
-
-
-def test_permutation_null_is_uniform_without_a_signal():
-    rng = np.random.default_rng(5)
-    x = rng.normal(size=25)
-    pvalues = [
-        permutation_test(lambda y: spearman(x, y), rng.normal(size=25), rng, permutations=99).pvalue
-        for _ in range(200)
-    ]
-    assert stats.kstest(pvalues, "uniform").pvalue > 0.01
-    found = permutation_test(lambda y: spearman(x, y), x, rng, permutations=99)
-    assert (found.value, found.pvalue) == (pytest.approx(1), pytest.approx(0.01))
-    assert permutation_test(lambda y: spearman(x, y), x, rng, permutations=0).value == pytest.approx(1)
-
-
-def test_permutation_within_groups_keeps_group_sums():
-    groups = np.repeat([0, 1], 6)
-    labels = np.arange(12.0)
-    sums = []
-
-    def watch(values):
-        sums.append((values[groups == 0].sum(), sorted(values)))
-        return values[0]
-
-    permutation_test(watch, labels, np.random.default_rng(0), permutations=20, groups=groups)
-    assert {total for total, _ in sums} == {15.0}
-    assert all(values == sorted(labels) for _, values in sums)
 
 
 def test_mixing_on_known_neighbourhoods():
@@ -148,42 +115,44 @@ def test_mixing_on_known_neighbourhoods():
     many = np.repeat(["a", "b", "c"], 40)
     index = np.array([rng.choice(np.delete(np.arange(120), at), 10, replace=False) for at in range(120)])
     links = neighbour_links(index)
-    share = permutation_test(
-        lambda s: other_study_share(links, s), many, rng, permutations=199, alternative="less"
-    )
-    assert share.value == pytest.approx(80 / 119, abs=0.05)
-    assert share.null_mean == pytest.approx(80 / 119, abs=0.01)
-    assert share.pvalue > 0.01
-    blocks = (np.arange(120)[:, None] // 40 * 40 + rng.integers(40, size=(120, 10))).astype(int)
-    apart = permutation_test(
-        lambda s: other_study_share(neighbour_links(blocks), s),
-        many,
-        rng,
-        permutations=199,
-        alternative="less",
-    )
-    assert (apart.value, apart.pvalue) == (0, pytest.approx(1 / 200))
+    drawn = [other_study_share(links, rng.permutation(many)) for _ in range(400)]
+    assert expected_share(links, many) == pytest.approx(80 / 119, abs=1e-12)
+    assert expected_share(links, many) == pytest.approx(np.mean(drawn), abs=0.005)
+    strata = np.arange(120) % 5 // 2
+    drawn = []
+    for _ in range(400):
+        dealt = many.copy()
+        for stratum in range(3):
+            dealt[strata == stratum] = rng.permutation(many[strata == stratum])
+        drawn.append(other_study_share(links, dealt))
+    assert expected_share(links, many, strata) == pytest.approx(np.mean(drawn), abs=0.005)
+    assert expected_entropy(links, many, rng, 50) == pytest.approx(study_entropy(links, many), abs=0.03)
 
 
-def test_fast_null_equals_the_general_one():
+def test_correlations_within_groups_equal_regression_on_groups():
     rng = np.random.default_rng(7)
-    x, y = tied(rng, 40), tied(rng, 40)
-    groups = rng.integers(3, size=40)
-    for own, statistic in ((None, spearman), (groups, None)):
-        found = spearman_test(x, y, np.random.default_rng(1), permutations=50, groups=own)
-        slow = permutation_test(
-            lambda labels, own=own, statistic=statistic: (
-                within_groups_spearman(x, labels, own) if statistic is None else statistic(x, labels)
-            ),
-            y,
-            np.random.default_rng(1),
-            permutations=50,
-            groups=own,
-        )
-        assert found.value == pytest.approx(slow.value, abs=1e-12)
-        assert found.null_mean == pytest.approx(slow.null_mean, abs=1e-12)
-        assert found.pvalue == slow.pvalue
-    assert np.isnan(spearman_test(np.ones(9), y[:9], rng).value)
+    groups = np.repeat(["a", "b", "c"], [9, 12, 3])
+    dense = np.round(rng.normal(size=(24, 30)), 1) * (rng.uniform(size=(24, 30)) < 0.6)
+    dense[:, 3] = 0
+    y = rng.normal(size=24)
+    found = sparse_within_correlations(sparse.csr_matrix(dense), y, groups)
+    assert np.isnan(found[3])
+    one_hot = np.array([groups == name for name in "abc"], dtype=float).T
+
+    def rest(values):
+        ranks = np.empty(len(values))
+        for name in "abc":
+            inside = groups == name
+            ranks[inside] = stats.rankdata(values[inside]) / inside.sum()
+        return ranks - one_hot @ np.linalg.lstsq(one_hot, ranks, rcond=None)[0]
+
+    for column in set(range(30)) - {3}:
+        expected = np.corrcoef(rest(dense[:, column]), rest(y))[0, 1]
+        assert found[column] == pytest.approx(expected, abs=1e-10)
+    pearson = sparse_within_correlations(sparse.csr_matrix(dense), y, np.zeros(24), method="pearson")
+    assert pearson[0] == pytest.approx(stats.pearsonr(dense[:, 0], y).statistic, abs=1e-10)
+    with pytest.raises(ValueError, match="method"):
+        sparse_within_correlations(sparse.csr_matrix(dense), y, groups, method="kendall")
 
 
 def test_blocks_of_columns_change_nothing(monkeypatch):

@@ -178,16 +178,19 @@ def test_spaces_draws_each_value_and_leaves_out_what_is_not_there():
     age = plot.statistics_names.AGE
     table = pd.DataFrame(
         [
-            ("coexpression", age, 0.91, 0.06, 0.05, 0.001, 9),
-            ("expression", age, -0.4, 0.06, np.nan, 0.1, 9),
-            ("n_cells", age, np.nan, np.nan, np.nan, np.nan, 9),
+            ("coexpression", age, 0.91, 0.85, 0.95, 0.06, 0.05, 0.001, 9),
+            ("expression", age, -0.4, np.nan, np.nan, 0.06, np.nan, 0.1, 9),
+            ("n_cells", age, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, 9),
         ],
-        columns=["space", "statistic", "value", "null_mean", "null_sd", "pvalue", "n"],
+        columns=["space", "statistic", "value", "low", "high", "null_mean", "null_sd", "pvalue", "n"],
     )
     fig = plot.plot_spaces(table)
     assert {"0.91", "−0.40", "coexpression", "expression"} <= set(texts(fig))
     assert "cluster size alone" not in texts(fig)
     assert len(fig.axes) == 1
+    drawn = [tuple(line.get_xdata()) for line in fig.axes[0].lines]
+    assert (0.85, 0.95) in drawn
+    assert len(drawn) == 3  # zero, the null with a spread, and one interval
     assert any("no statistics" in text for text in texts(plot.plot_spaces(table.head(0))))
 
 
@@ -248,10 +251,12 @@ def test_ends_takes_the_strongest_of_both_signs():
 
 def test_find_statistic():
     table = pd.DataFrame(
-        [("coexpression", "rho", 0.5, np.nan, np.nan, np.nan, np.nan)],
-        columns=["space", "statistic", "value", "null_mean", "null_sd", "pvalue", "n"],
+        [("coexpression", "rho", 0.5, 0.4, 0.6, np.nan, np.nan, np.nan, np.nan)],
+        columns=["space", "statistic", "value", "low", "high", "null_mean", "null_sd", "pvalue", "n"],
     )
-    assert find_statistic(table, "coexpression", "rho").value == 0.5
+    found = find_statistic(table, "coexpression", "rho")
+    assert (found.value, found.low, found.high) == (0.5, 0.4, 0.6)
+    assert found.sentence("ρ") == "ρ = 0.50 (95 % 0.40 to 0.60)"
     assert find_statistic(table, "expression", "rho") is None
 
 

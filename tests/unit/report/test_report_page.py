@@ -85,20 +85,27 @@ def test_headline_numbers_are_those_of_the_table(whole):
     results, found = whole
     given = results.table("landscape/statistics.tsv").set_index(["space", "statistic"])
     assert (
-        "goes with age at Spearman ρ = 0.91 over 113 clusters (|ρ| with permuted ages 0.06 ± 0.05"
-        in found.text
+        "goes with age at Spearman ρ = 0.91 (95 % interval 0.81 to 0.96) over 116 clusters (|ρ| with "
+        "shuffled ages 0.06 ± 0.05, p = 0.001; shuffled over 18 batches)" in found.text
     )
+    assert "Within studies ρ = 0.71 (95 % interval 0.51 to 0.91) over 113 clusters" in found.text
+    assert "nearest clusters of other studies ρ = 0.81 (95 % interval 0.61 to 0.91)" in found.text
+    assert "On the 113 clusters that all descriptions reach: coexpression 0.91 (0.81 to 0.96)" in found.text
     for space, label in (("expression", "expression"), ("diagonal", "which genes vary at all")):
         assert f"{label} {given.loc[(space, 'rho_age'), 'value']:.2f}" in found.text
-    assert "depth alone −0.31" in found.text
+    assert "depth alone −0.31 (−0.40 to −0.10)" in found.text
+    assert "which genes are detected: not compared: it falls to pieces." in found.text
+    assert "pseudotime with age within blank (ρ): no ages are known of blank." in found.text
     share = given.loc[("coexpression", "other_study_share")]
     assert f"{100 * share['value']:.0f} % belong to other studies" in found.text
     assert f"{100 * share['null_mean']:.0f} % if studies were mixed at random" in found.text
     null = "0.06 ± 0.05 (p = 0.001)"
     rows = {row[0]: row[1:] for row in found.table("measure", "expression space")}
-    assert rows["pseudotime with age (ρ)"] == ["0.91", null, "0.42", null]
-    assert rows["pseudotime with age within atlas (ρ)"] == ["0.86", "–", "0.37", "–"]
-    assert rows["connected parts"] == ["2", "–", "2", "–"]
+    both = ["0.91 (0.81 to 0.96)", null, "0.42 (0.32 to 0.47)", null]
+    assert rows["pseudotime with age (ρ)"] == ["113", *both]
+    assert rows["pseudotime with age within atlas (ρ)"][0::2] == ["40", "–", "–"]
+    assert rows["connected parts"] == ["120", "2", "–", "2", "–"]
+    assert "pseudotime with age within blank (ρ)" not in rows
     rows = {row[0]: row[1:] for row in found.table("space")}
     assert list(rows) == [
         "coexpression",
@@ -107,8 +114,11 @@ def test_headline_numbers_are_those_of_the_table(whole):
         "which genes vary at all",
         "depth alone",
     ]
-    assert rows["coexpression"] == ["0.91 (0.06 ± 0.05)", "0.81 (0.08 ± 0.06)", "0.51 (0.66 ± 0.01)"]
-    assert rows["depth alone"] == ["−0.31", "–", "–"]
+    assert rows["coexpression"] == [
+        "0.91 (0.81 to 0.96)", "0.71 (0.51 to 0.91)", "0.81 (0.61 to 0.91)", "0.51",
+    ]  # fmt: skip
+    assert rows["depth alone"] == ["−0.31 (−0.40 to −0.10)", "–", "–", "–"]
+    assert any("pseudotime with age (ρ), n = 113" in row for rows in found.tables for row in rows)
 
 
 def test_numbers_of_cells_clusters_genes_and_pairs(whole):
@@ -346,7 +356,7 @@ def test_unknown_statistics_are_shown_by_their_name(collection, tmp_path):
     extra = statistics.head(1).assign(statistic="a_new_one", value=0.777)
     write_tsv(pd.concat([statistics, extra]), out / "landscape" / "statistics.tsv")
     tables = read(made_up.results_of(out, config)).tables
-    assert ["a_new_one", "0.78"] in [row[:2] for rows in tables for row in rows]
+    assert ["a_new_one", "113", "0.78 (0.81 to 0.96)"] in [row[:3] for rows in tables for row in rows]
 
 
 def test_report_is_the_same_twice_and_appears_whole(collection, tmp_path):

@@ -46,7 +46,7 @@ def sampled_chance(
     values
         Of the analysed genes.
     clusters, members
-        The panclusters: one row each of `cluster`, `n_cells`; CSR (n_clusters, n_cells).
+        The panclusters: one row each with `cluster`; CSR (n_clusters, n_cells).
     edges
         (n_clusters,) pairs of two genes that pass in each cluster.
     settings
@@ -62,6 +62,7 @@ def sampled_chance(
     share (chance / edges, at most 1; NaN without edges); the smallest cluster first. With
     `settings.max_pairs`, which decides how many pairs pass, chance and share are NaN.
     """
+    clusters = clusters[["cluster"]].assign(n_cells=np.diff(members.indptr))
     order = np.lexsort((clusters["cluster"].to_numpy(), clusters["n_cells"].to_numpy()))
     rows = order[np.unique(np.linspace(0, len(order) - 1, min(sampled, len(order))).round().astype(int))]
     chance = np.zeros(len(rows))

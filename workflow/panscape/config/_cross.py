@@ -217,6 +217,20 @@ def present_in(config: dict[str, Any], studies: list[str]) -> Iterator[Problem]:
         yield Problem("preprocess.present_in", found, advice)
 
 
+def sample(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield studies with an age that do not map the column that names what was sampled."""
+    name = config.get("landscape", {}).get("sample")
+    if name in (None, "auto", "cell"):
+        return
+    for at, study in studies:
+        if "landscape" not in study["use"] or "age" not in study["obs"] or name in study["obs"]:
+            continue
+        guess = nearest(name, [*study["obs"], "auto", "cell"])
+        advice = f"did you mean {guess!r}? " if guess else ""
+        advice += f"map studies[{at}].obs.{name}, or write auto or cell"
+        yield Problem("landscape.sample", f"study {study['id']!r} maps no column {name!r}", advice)
+
+
 def units(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
     """Yield the problems of ages without a unit beside ages with one."""
     ages = [(at, study["obs"]["age"]["unit"]) for at, study in studies if "age" in study["obs"]]

@@ -9,6 +9,7 @@ from typing import Any
 
 from panscape import inputs, reference
 from panscape.config import _gene_overlap, _root
+from panscape.config._sampled import check_samples, names_samples
 from panscape.config._scenarios import asked_classes, classes, unknown_classes
 from panscape.config._schema import Schema, schema
 from panscape.errors import Problem, UserError
@@ -110,13 +111,16 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
         cells, kept = source.shape[0], None
         labels = {label for _, label, _ in asked_classes(config)} if "unicoord" in study["use"] else set()
         found: dict[str, frozenset[str]] = {}
-        if study["keep"] or labels & set(study["obs"]):
+        if study["keep"] or labels & set(study["obs"]) or names_samples(config, study):
             mapped = io.read_metadata(located, source, where, config["age_unit"])
             found = {label: classes(mapped[label]) for label in labels & set(mapped)}
         if study["keep"]:
             table = io.cell_table(located, source, where)
             kept = io.kept_cells(located, table, mapped, where)
+            mapped = mapped[kept]
             cells = int(kept.sum())
+        if names_samples(config, study):
+            check_samples(config, study, mapped)
         genes = io.gene_map(located, source, config["species"], where)
         if "metacells" in study["use"]:
             from panscape.metacells import check_peaks

@@ -97,6 +97,7 @@ def _fit(config: Config, tainted: set) -> Iterator[Problem]:
             yield from _report.reported(config, [item for item in studies if "use" in item[1]])
         yield from _root.form(config, inputs.used_by(config, "landscape"))
         yield from _cross.present_in(config, inputs.used_by(config, "landscape"))
+        yield from _cross.sample(config, [item for item in studies if "use" in item[1]])
 
 
 def _named(problem: Problem, value: Config) -> Problem:

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from panscape.errors import fail
 from panscape.log import logger
+from panscape.means import cluster_means
 
 
 def annotate(clusters: pd.DataFrame, members: sparse.csr_matrix, cells: pd.DataFrame) -> pd.DataFrame:
@@ -20,9 +21,9 @@ def annotate(clusters: pd.DataFrame, members: sparse.csr_matrix, cells: pd.DataF
     members
         CSR (clusters, cells), 1 where a cell belongs to a cluster.
     cells
-        One row per cell. Numeric columns give the mean over the cells with a value (NaN if none); others the
-        most frequent label (ties: first in alphabetical order) and its share among the labelled cells as
-        ``{column}_purity``.
+        One row per cell. Numeric columns give the mean over the cells with a value (NaN if none), exactly
+        equal for clusters with equal values (:func:`cluster_means`); others the most frequent label (ties:
+        first in alphabetical order) and its share among the labelled cells as ``{column}_purity``.
 
     Returns
     -------
@@ -49,17 +50,10 @@ def annotate(clusters: pd.DataFrame, members: sparse.csr_matrix, cells: pd.DataF
             continue
         column = cells[name]
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-            added[name] = _means(inside, column.to_numpy(dtype=np.float64, na_value=np.nan))
+            added[name] = cluster_means(inside, column.to_numpy(dtype=np.float64, na_value=np.nan))
         else:
             added[name], added[f"{name}_purity"] = _dominant(inside, column)
     return clusters.assign(**added)
-
-
-def _means(inside: sparse.csr_matrix, values: np.ndarray) -> np.ndarray:
-    known = np.isfinite(values)
-    number = inside @ known.astype(np.float64)
-    total = inside @ np.where(known, values, 0.0)
-    return np.divide(total, number, out=np.full(len(total), np.nan), where=number > 0)
 
 
 def _dominant(inside: sparse.csr_matrix, column: pd.Series) -> tuple[np.ndarray, np.ndarray]:

@@ -11,16 +11,19 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.errors import fail
+from panscape.landscape._age import Viewed
 from panscape.landscape._combine import Combined, Study, combine, expand_duplicates
-from panscape.landscape._compare import AGE, compare, control_spaces
+from panscape.landscape._compare import AGE, compare
 from panscape.landscape._diffusion import choose_root
-from panscape.landscape._features import best_detected, detected_genes, features_at
+from panscape.landscape._features import best_detected, features_at
 from panscape.landscape._layout import force_layout
 from panscape.landscape._measured import Measured
+from panscape.landscape._other_spaces import embed_as, other_spaces
 from panscape.landscape._rank import rank_genes, rank_pairs
 from panscape.landscape._root import named_root
+from panscape.landscape._sampling import Sampling, sampling
 from panscape.landscape._settings import LOWEST_AGE, NO_ROOT, LandscapeSettings
-from panscape.landscape._space import Space, embed, principal_components
+from panscape.landscape._space import Space
 from panscape.log import logger
 from panscape.seeds import derive
 
@@ -77,14 +80,16 @@ def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, A
     """
     chosen = LandscapeSettings.of(settings)
     data = gather(studies, chosen)
+    cells = _sampled(studies, data, chosen)
+    if cells is not None and AGE in data.clusters:
+        data = replace(data, clusters=data.clusters.assign(**{AGE: cells.ages()}))
     vectors, measured = measured_vectors(data, chosen)
     root = find_root(data.clusters, chosen, usable=comparable(vectors, chosen))
-    space = _embed("coexpression", vectors, root, chosen, chosen.distance, measured=measured)
+    space = embed_as("coexpression", vectors, root, chosen, chosen.distance, measured=measured)
     _tell(space, data)
-    own = {"vectors": vectors, "metric": chosen.distance, "permutations": chosen.permutations}
-    statistics = [_compare(space, data, chosen, seed, **own)]
-    statistics += list(_other_spaces(data, root, chosen, seed))
-    statistics.append(control_spaces(data.clusters))
+    views = views_of(data, space, chosen, vectors)
+    statistics = compare(views, data.clusters, chosen, seed, cells=cells, usable=comparable(vectors, chosen))
+    leaves = None if cells is None else cells.leaves
     layout = force_layout(
         space.weights,
         derive(seed, "landscape", "layout"),
@@ -98,11 +103,33 @@ def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, A
         data,
         space,
         layout,
-        pd.concat([part for part in statistics if len(part)], ignore_index=True),
-        rank_genes(data, space.pseudotime),
-        rank_pairs(data, space.pseudotime, method=chosen.pair_correlation, listed=chosen.pairs_listed),
+        statistics,
+        rank_genes(data, space.pseudotime, leaves),
+        rank_pairs(
+            data, space.pseudotime, leaves, method=chosen.pair_correlation, listed=chosen.pairs_listed
+        ),
         chosen,
     )
+
+
+def views_of(
+    data: Combined, space: Space, settings: LandscapeSettings, vectors: sparse.csr_matrix | None = None
+) -> list[Viewed]:
+    """Return the landscape's space and the other spaces that it is compared with.
+
+    Parameters
+    ----------
+    data
+        From :func:`gather` with the same settings.
+    space
+        Coexpression space.
+    settings
+        The landscape's.
+    vectors
+        From :func:`landscape_vectors`, if they are known already.
+    """
+    vectors = landscape_vectors(data, settings) if vectors is None else vectors
+    return [Viewed(space, vectors, settings.distance), *other_spaces(data, space.root, settings)]
 
 
 def gather(studies: Sequence[Study], settings: LandscapeSettings) -> Combined:
@@ -215,60 +242,17 @@ def find_root(
     return root
 
 
-def _embed(
-    name: str, vectors, root: int | None, settings, metric: str, *, refine=True, measured=None
-) -> Space:
-    return embed(
-        name,
-        vectors,
-        root,
-        metric=metric,
-        k=settings.neighbours,
-        kernel=settings.kernel,
-        mutual=settings.mutual,
-        n_maps=settings.n_maps,
-        clip=settings.clip,
-        refine=refine,
-        measured=measured,
-    )
-
-
-def _compare(space, data, settings, seed, vectors, metric, *, permutations: int) -> pd.DataFrame:
-    return compare(
-        space,
-        data.clusters,
-        seed,
-        permutations=permutations,
-        rooted=settings.root == LOWEST_AGE,
-        n_maps=settings.n_maps,
-        vectors=vectors,
-        metric=metric,
-    )
-
-
-def _other_spaces(data: Combined, root: int | None, settings: LandscapeSettings, seed: int):
-    """Yield the statistics of expression space and of what coexpression vectors might merely stand for."""
-    spaces = {}
-    genes = Measured.of_genes(data)
-    if data.expression is not None:
-        expression, complete = data.expression, data.expression
-        if genes is not None:
-            expression = np.nan_to_num(data.expression)
-            complete = data.expression[:, genes.columns.all(axis=0)]  # components need every gene everywhere
-        spaces["expression"] = (expression, "euclidean", genes)
-        if settings.expression_components and complete.shape[1] > 1:
-            number = settings.expression_components
-            spaces["expression-pca"] = (principal_components(complete, number), "euclidean", None)
-    own = np.flatnonzero(data.diagonal)
-    spaces["diagonal"] = (data.matrix[:, own], settings.distance, Measured.of_pairs(data, data.pairs[own]))
-    if settings.min_expected > 0:
-        flags = detected_genes(data, settings.min_expected)
-        spaces["detected"] = (flags.astype(np.float64), settings.distance, genes)
-    for name, (vectors, metric, measured) in spaces.items():
-        flags_only = name in ("diagonal", "detected")
-        space = _embed(name, vectors, root, settings, metric, refine=not flags_only, measured=measured)
-        permutations = settings.permutations if name == "expression" else 0  # controls show values alone
-        yield _compare(space, data, settings, seed, vectors, metric, permutations=permutations)
+def _sampled(studies: Sequence[Study], data: Combined, settings: LandscapeSettings) -> Sampling | None:
+    """Return the cells behind the clusters as they take part (with copies, where duplicates are kept)."""
+    cells = sampling(studies, settings.sample)
+    if cells is None:
+        return None
+    for study, units in zip(studies, cells.units, strict=True):
+        if units.number:
+            logger.info("%s: ages were sampled by %s (%d)", study.name, units.column, units.number)
+    if "copy" not in data.clusters:
+        return cells
+    return cells.rows(np.cumsum(data.clusters["copy"].to_numpy() == 1) - 1)
 
 
 def _tell(space: Space, data: Combined) -> None:

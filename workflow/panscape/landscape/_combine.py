@@ -33,6 +33,9 @@ class Study:
     mean, detection
         (clusters, genes): mean normalised log expression; share of cells with a count above 0. All three are
         NaN for genes that the study does not measure; no pair has such a gene.
+    members, cells
+        CSR (clusters, cells), ones, and the table of the cells with their `age`: what p-values and intervals
+        are drawn from. None: there are none.
     """
 
     name: str
@@ -43,10 +46,13 @@ class Study:
     expression: np.ndarray | None = None
     mean: np.ndarray | None = None
     detection: np.ndarray | None = None
+    members: sparse.csr_matrix | None = None
+    cells: pd.DataFrame | None = None
 
     def __post_init__(self):
         rows = {len(self.clusters), self.matrix.shape[0]}
         rows |= {len(part) for part in (self.expression, self.mean, self.detection) if part is not None}
+        rows |= {self.members.shape[0]} if self.members is not None else set()
         if len(rows) != 1:
             raise ValueError(f"study {self.name}: parts have different numbers of clusters: {sorted(rows)}")
         if self.pairs.shape != (self.matrix.shape[1], 2):

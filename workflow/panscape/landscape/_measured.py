@@ -81,7 +81,7 @@ def over_measured_genes(rank: Callable[..., pd.DataFrame]) -> Callable[..., pd.D
     Parameters
     ----------
     rank
-        Function (data, pseudotime, ...) -> table with `gene`, `rho`, `pvalue`, `fdr` of complete data.
+        Function (data, pseudotime, leaves) -> table with `gene`, `rho`, `pvalue`, `fdr` of complete data.
 
     Returns
     -------
@@ -90,12 +90,14 @@ def over_measured_genes(rank: Callable[..., pd.DataFrame]) -> Callable[..., pd.D
     """
 
     @functools.wraps(rank)
-    def ranked(data: Combined, pseudotime: np.ndarray, *args, **kwargs) -> pd.DataFrame:
+    def ranked(
+        data: Combined, pseudotime: np.ndarray, leaves: np.ndarray | None = None, **kwargs
+    ) -> pd.DataFrame:
         measured = Measured.of_genes(data)
         if measured is None:
-            return rank(data, pseudotime, *args, **kwargs)
+            return rank(data, pseudotime, leaves, **kwargs)
         tables = [
-            rank(_of_genes(data, rows, genes), pseudotime[rows], *args, **kwargs)
+            rank(_of_genes(data, rows, genes), pseudotime[rows], _inside(leaves, rows), **kwargs)
             for rows, genes in measured.patterns()
         ]
         return _together(tables)
@@ -109,8 +111,8 @@ def over_measured_pairs(rank: Callable[..., pd.DataFrame]) -> Callable[..., pd.D
     Parameters
     ----------
     rank
-        Function (data, pseudotime, ..., listed=N) -> table with `rho`, `pvalue`, `fdr` of complete data, the
-        N strongest rows (0: all).
+        Function (data, pseudotime, leaves, listed=N) -> table with `rho`, `pvalue`, `fdr` of complete data,
+        the N strongest rows (0: all).
 
     Returns
     -------
@@ -118,21 +120,33 @@ def over_measured_pairs(rank: Callable[..., pd.DataFrame]) -> Callable[..., pd.D
     """
 
     @functools.wraps(rank)
-    def ranked(data: Combined, pseudotime: np.ndarray, *args, listed: int = 10_000, **kwargs) -> pd.DataFrame:
+    def ranked(
+        data: Combined,
+        pseudotime: np.ndarray,
+        leaves: np.ndarray | None = None,
+        *,
+        listed: int = 10_000,
+        **kwargs,
+    ) -> pd.DataFrame:
         measured = Measured.of_pairs(data, data.pairs)
         if measured is None:
-            return rank(data, pseudotime, *args, listed=listed, **kwargs)
+            return rank(data, pseudotime, leaves, listed=listed, **kwargs)
         columns = sparse.csc_matrix(data.matrix)
         bare = replace(data, expression=None, mean=None, detection=None)
         tables = []
         for rows, pairs in measured.patterns():
             part = sparse.csr_matrix(columns[:, pairs])[rows]
             own = replace(bare, clusters=data.clusters.iloc[rows], matrix=part, pairs=data.pairs[pairs])
-            tables.append(rank(own, pseudotime[rows], *args, listed=0, **kwargs))
+            tables.append(rank(own, pseudotime[rows], _inside(leaves, rows), listed=0, **kwargs))
         table = _together(tables)
         return table.head(listed) if listed else table
 
     return ranked
+
+
+def _inside(leaves: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    """Return the positions of `leaves` among some rows."""
+    return None if leaves is None else np.flatnonzero(np.isin(rows, leaves))
 
 
 def _of_genes(data: Combined, rows: np.ndarray, genes: np.ndarray) -> Combined:

@@ -53,7 +53,8 @@ def read_study(
     table = read_tsv(clusters, dtype=NAMES)
     with h5py.File(counts) as file:
         cells = read_elem(file["obs"])
-    table = annotate(table, read_csr(members), cells)
+    inside = read_csr(members)
+    table = annotate(table, inside, cells)
     dense = anndata.read_h5ad(expression)
     if list(dense.obs_names) != list(table["cluster"]):
         raise fail(str(expression), "its clusters are not those of clusters.tsv", "delete both, run again")
@@ -67,6 +68,8 @@ def read_study(
         _array(dense.X),
         _array(dense.layers["mean"]),
         _array(dense.layers["detection"]),
+        inside,
+        cells,
     )
 
 

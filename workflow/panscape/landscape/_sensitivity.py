@@ -12,9 +12,10 @@ import pandas as pd
 from panscape.landscape._build import comparable, find_root, gather, measured_vectors
 from panscape.landscape._combine import Study
 from panscape.landscape._compare import AGE
+from panscape.landscape._mixing import neighbour_links, other_study_share
 from panscape.landscape._settings import LandscapeSettings
 from panscape.landscape._space import embed
-from panscape.landscape._statistics import neighbour_links, other_study_share, partial_spearman, spearman
+from panscape.landscape._statistics import partial_spearman, spearman
 from panscape.log import Progress
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ def sensitivity(
 
     Returns
     -------
-    Columns `eta`, `neighbours`, `rho_age`, `partial_rho_age`, `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`,
-    `other_study_share`, `components`, `reached` (share of clusters with a pseudotime), `pairs` (median of the
-    pairs in use per cluster).
+    Columns `eta`, `neighbours`, `rho_age`, `n` (clusters that it rests on), `partial_rho_age`, `rho_n_cells`,
+    `rho_n_pairs`, `rho_n_counts`, `other_study_share`, `components`, `reached` (share of clusters with a
+    pseudotime), `pairs` (median of the pairs in use per cluster).
     """
     chosen = LandscapeSettings.of(settings)
     rows = []
@@ -81,6 +82,7 @@ def _summary(space, clusters: pd.DataFrame) -> dict[str, float]:
     }
     return {
         "rho_age": spearman(time, age),
+        "n": int((np.isfinite(time) & np.isfinite(age)).sum()),
         "partial_rho_age": partial_spearman(time, age, list(controls.values())),
         **{f"rho_{name}": spearman(time, values) for name, values in controls.items()},
         "other_study_share": other_study_share(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from panscape.landscape._distance import METRICS
+from panscape.landscape._units import AUTO
 from panscape.settings import FromMapping
 
 LOWEST_AGE, NO_ROOT = "lowest-age", "none"
@@ -44,8 +45,12 @@ class LandscapeSettings(FromMapping):
         See :func:`force_layout`.
     expression_components
         Principal components of expression for comparison.
+    sample
+        What was sampled at one age, see :func:`choose_units`.
     permutations
-        Of every permutation null.
+        Shuffles of the ages of every null; 0: no p-values.
+    bootstraps
+        Draws of every interval; 0: none.
     pair_correlation
         ``"spearman"`` or ``"pearson"``: of gene pairs with pseudotime.
     pairs_listed
@@ -73,7 +78,9 @@ class LandscapeSettings(FromMapping):
     layout_theta: float = 1.2
     pack: bool = True
     expression_components: int = 20
+    sample: str = AUTO
     permutations: int = 1000
+    bootstraps: int = 500
     pair_correlation: str = "spearman"
     pairs_listed: int = 10_000
 

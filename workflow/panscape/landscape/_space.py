@@ -55,6 +55,7 @@ def embed(
     clip: float | None = None,
     refine: bool = True,
     measured: Measured | None = None,
+    distances: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Space:
     """Find neighbours, graph, diffusion map and pseudotime of the rows of a matrix.
 
@@ -76,12 +77,13 @@ def embed(
         Diffusion maps used by the pseudotime, the stationary one counted.
     clip
         Pseudotimes above it are set to it (the released code does so by hand), then scaled back to 1.
-    refine
+    refine, distances
         See :func:`nearest`.
     measured
         See :func:`squared_distances`.
     """
-    distances = squared_distances(vectors, metric, measured)
+    if distances is None:
+        distances = squared_distances(vectors, metric, measured)
     neighbours = nearest(vectors, k - 1, metric=metric, distances=distances, refine=refine, measured=measured)
     weights = connectivities(neighbours, kernel=kernel, mutual=mutual)
     diffusion = diffusion_map(weights, max(15, n_maps))

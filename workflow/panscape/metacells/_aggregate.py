@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.means import group_means
 from panscape.metacells._embed import log_normalised
 from panscape.metacells._evaluate import label_table
 from panscape.metacells._repair import centres
@@ -95,7 +96,7 @@ def annotate(obs: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
         if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
             known = values.notna().to_numpy()
             groups = pd.Series(values.to_numpy(dtype=float)[known]).groupby(label[known])
-            table[name] = groups.mean().reindex(range(k)).to_numpy()
+            table[name] = group_means(label, values.to_numpy(dtype=float, na_value=np.nan), k)
             table[f"{name}_sd"] = groups.std(ddof=0).reindex(range(k)).to_numpy()
             continue
         counts = label_table(label, values.to_numpy(dtype=object))

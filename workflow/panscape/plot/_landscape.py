@@ -14,7 +14,7 @@ import pandas as pd
 from panscape.figures import OTHERS, map_name, title
 from panscape.plot._drawable import not_drawable, plot_note
 from panscape.plot._maps import plot_map
-from panscape.plot._names import AGE
+from panscape.plot._names import REACHED
 from panscape.plot._spaces import plot_pairs_by_size, plot_spaces
 from panscape.plot._trajectory import Statistic, plot_along, plot_heatmap, plot_pseudotime_age
 from panscape.plot._view import (
@@ -96,7 +96,7 @@ def _figures(
     statistics = read_statistics(source.statistics)
     for column in columns:
         yield map_name(column), partial(plot_map, view, column)
-    rho = find_statistic(statistics, "coexpression", AGE)
+    rho = find_statistic(statistics, "coexpression", REACHED)
     yield "pseudotime-age", partial(plot_pseudotime_age, view, rho)
     yield "spaces", partial(plot_spaces, statistics)
     yield from _genes(source, view, read_tsv(source.genes, dtype={"gene": str}), top)
@@ -161,4 +161,6 @@ def find_statistic(statistics: pd.DataFrame, space: str, name: str) -> Statistic
         float(row["null_sd"]),
         float(row["pvalue"]),
         0 if pd.isna(row["n"]) else int(row["n"]),
+        float(row["low"]),
+        float(row["high"]),
     )

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 AGE = "rho_age"
-"""Spearman's rho of pseudotime with age: the headline."""
+"""Spearman's rho of pseudotime with age, on the clusters that all compared spaces reach: the headline."""
+REACHED = "rho_age_reached"
+"""The same on all clusters that the space itself reaches."""
+WITHIN = "rho_age_within_studies"
+"""The same within studies."""
 OTHER_STUDIES = "rho_age_other_studies"
 """Spearman's rho of a cluster's age with that of its nearest clusters of other studies."""
 MIXING = "other_study_share"
@@ -15,6 +19,7 @@ SPACES = {
     "expression-pca": "expression (principal components)",
     "diagonal": "which genes vary at all",
     "detected": "which genes are detected",
+    "common-pairs": "cosine over commonly measurable pairs",
     "n_pairs": "number of pairs alone",
     "n_counts": "depth alone",
     "n_cells": "cluster size alone",
@@ -23,14 +28,15 @@ SPACES = {
 
 LABELS = {
     AGE: "pseudotime with age (ρ)",
-    "rho_age_within_studies": "pseudotime with age within studies (ρ)",
+    REACHED: "pseudotime with age, on all clusters that the space reaches (ρ)",
+    WITHIN: "pseudotime with age within studies (ρ)",
     "partial_rho_age": "pseudotime with age, given size, pairs and depth (ρ)",
     OTHER_STUDIES: "age with age of the nearest clusters of other studies (ρ)",
     "rho_n_cells": "pseudotime with cluster size (ρ)",
     "rho_n_pairs": "pseudotime with number of pairs (ρ)",
     "rho_n_counts": "pseudotime with depth (ρ)",
     MIXING: "neighbours from other studies (share)",
-    "other_study_share_at_age": "neighbours from other studies, null among similar ages (share)",
+    "other_study_share_at_age": "neighbours from other studies, by chance among similar ages (share)",
     "study_entropy": "entropy of studies among neighbours (0 to 1)",
     "components": "connected parts",
     "reached": "clusters with a pseudotime",
@@ -40,8 +46,9 @@ _OF_STUDY = "rho_age_of_"
 
 PANELS = (
     (AGE, "pseudotime with age\n(Spearman ρ)"),
-    (OTHER_STUDIES, "age with age of nearest\nclusters of other studies (ρ)"),
-    (MIXING, "neighbours from other\nstudies (share)"),
+    (WITHIN, "pseudotime with age\nwithin studies (ρ)"),
+    (OTHER_STUDIES, "age with that of nearest\nclusters elsewhere (ρ)"),
+    (MIXING, "neighbours from\nother studies (share)"),
 )
 """What the figure of the spaces shows: (statistic, axis label)."""
 

@@ -30,13 +30,15 @@ def plot_spaces(statistics: pd.DataFrame, panels: Sequence[tuple[str, str]] = PA
     Parameters
     ----------
     statistics
-        Columns `space`, `statistic`, `value`, `null_mean`, `null_sd` (``landscape/statistics.tsv``).
+        Columns `space`, `statistic`, `value`, `low`, `high`, `null_mean`, `null_sd` of
+        ``landscape/statistics.tsv``.
     panels
         (statistic, axis label) each; those without any value are left out.
 
     Returns
     -------
-    A point is the observed value, the bar behind it the null's mean ± 2 standard deviations.
+    A point is the observed value, the line through it its 95 % interval, the bar behind it the null's mean
+    ± 2 standard deviations.
     """
     known = statistics[np.isfinite(statistics["value"])]
     panels = [(name, label) for name, label in panels if (known["statistic"] == name).any()]
@@ -53,7 +55,7 @@ def plot_spaces(statistics: pd.DataFrame, panels: Sequence[tuple[str, str]] = PA
             ax.set_xlabel(label)
         axes[0].set_yticks(range(len(spaces)), [space_label(space) for space in spaces])
         axes[0].set_ylim(len(spaces) - 0.4, -0.6)
-        note = "point: observed    bar: null, mean ± 2 sd (absolute values for ρ)"
+        note = "point: observed    line: 95 % interval    bar: null, mean ± 2 sd (absolute values for ρ)"
         fig.supxlabel(note, x=0.99, ha="right", fontsize=6.5, color="#6b6b6b")
     return fig
 
@@ -65,9 +67,14 @@ def _panel(ax: Axes, rows: pd.DataFrame, spaces: Sequence[str]) -> None:
             continue
         row = rows.loc[space]
         if np.isfinite(row["null_mean"]):
-            spread = 2 * row["null_sd"] if np.isfinite(row["null_sd"]) else 0.0
-            ends = [row["null_mean"] - spread, row["null_mean"] + spread]
-            ax.plot(ends, [place, place], color=_NULL, linewidth=6, solid_capstyle="butt", zorder=1)
+            if np.isfinite(row["null_sd"]):
+                ends = [row["null_mean"] - 2 * row["null_sd"], row["null_mean"] + 2 * row["null_sd"]]
+                ax.plot(ends, [place, place], color=_NULL, linewidth=6, solid_capstyle="butt", zorder=1)
+            else:
+                ax.scatter(row["null_mean"], place, marker="|", s=60, linewidth=2, color=_NULL, zorder=1)
+        if np.isfinite(row["low"]) and np.isfinite(row["high"]):
+            colour = _COLOURS.get(space, _CONTROL)
+            ax.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.0, zorder=2)
         ax.scatter(row["value"], place, s=26, color=_COLOURS.get(space, _CONTROL), zorder=3)
         text = f"{row['value']:.2f}".replace("-", "−")
         ax.annotate(

@@ -43,6 +43,8 @@ class Statistic:
         Of the value under the null, in [0, 1]; NaN where there is none.
     n
         How many clusters it rests on.
+    low, high
+        95 % interval; NaN where there is none.
     """
 
     value: float
@@ -50,12 +52,16 @@ class Statistic:
     null_sd: float = np.nan
     pvalue: float = np.nan
     n: int = 0
+    low: float = np.nan
+    high: float = np.nan
 
     def sentence(self, symbol: str) -> str:
-        """Return e.g. ``ρ = 0.91 (null 0.00 ± 0.07, p = 0.001, n = 214)``."""
+        """Return e.g. ``ρ = 0.91 (95 % 0.84 to 0.95, null 0.00 ± 0.07, p = 0.001, n = 214)``."""
         if not np.isfinite(self.value):
             return f"{symbol}: not defined"
         inner = []
+        if np.isfinite(self.low) and np.isfinite(self.high):
+            inner.append(f"95 % {self.low:.2f} to {self.high:.2f}")
         if np.isfinite(self.null_mean):
             spread = f" ± {self.null_sd:.2f}" if np.isfinite(self.null_sd) else ""
             inner.append(f"null {self.null_mean:.2f}{spread}")

@@ -81,8 +81,10 @@ def read_statistics(path: str | Path) -> pd.DataFrame:
     """Read ``statistics.tsv``; its numbers are floats even where there are none."""
     from panscape.files import read_tsv
 
-    numbers = dict.fromkeys(("value", "null_mean", "null_sd", "pvalue", "n"), float)
-    return read_tsv(path, dtype={"space": str, "statistic": str, **numbers})
+    numbers = ("value", "low", "high", "null_mean", "null_sd", "pvalue", "n")
+    texts = ("space", "statistic", "units", "note")
+    found = read_tsv(path, dtype={**dict.fromkeys(texts, str), **dict.fromkeys(numbers, float)})
+    return found.fillna(dict.fromkeys(texts, ""))
 
 
 def graph_edges(graph: sparse.spmatrix) -> np.ndarray:

@@ -86,11 +86,11 @@ def summary(results: Results, sections: Sequence[Section]) -> list[str]:
 
 
 def _headline_table(results: Results) -> Table | None:
-    from panscape.report.sections import landscape
+    from panscape.report.sections import landscape_tables
 
-    if not landscape.SECTION.ran(results):
+    if not results.has(landscape_tables.STATISTICS):
         return None
-    shown = landscape.spaces_table(results)
+    shown = landscape_tables.spaces_table(results)
     return shown if shown.rows else None
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from panscape import seeds
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
+from panscape.means import group_means
 
 OK, FEW, UNNAMED = "ok", "too few cells", "unnamed"
 HALVES = ("half-a", "half-b")
@@ -223,7 +224,8 @@ def _phenotype(own: pd.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
             continue
         values = own[column].dropna()
         if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-            found[column] = float(values.mean()) if len(values) else np.nan
+            number = values.to_numpy(dtype=float)
+            found[column] = float(group_means(np.zeros(len(number), dtype=int), number, 1)[0])
         else:
             kinds = values.astype(str).unique()
             found[column] = kinds[0] if len(kinds) == 1 else None

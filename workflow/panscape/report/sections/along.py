@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from panscape.report._blocks import Block, Heading, Paragraph, table
-from panscape.report._format import fixed, listing
+from panscape.report._format import fixed, listing, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 from panscape.report.sections._drawn import drawn, left_out
@@ -22,6 +22,8 @@ _TITLES = {
     "rho_within": "ρ within studies",
     "detection": "cells expressing it (share)",
     "n_clusters": "clusters with the pair",
+    "rho_disjoint": "ρ over disjoint clusters",
+    "n_disjoint": "disjoint clusters",
 }
 
 
@@ -52,10 +54,11 @@ def _blocks(results: Results) -> list[Block]:
     blocks: list[Block] = [
         Paragraph(
             "Genes are ranked by Spearman's ρ of their mean expression in a cluster with the cluster's "
-            "pseudotime, "
-            "pairs by that of their coexpression. Clusters share cells, so p-values and false discovery "
-            "rates rank "
-            "and do not test.",
+            "pseudotime, pairs by that of their coexpression. Clusters share cells, so p-values and false "
+            "discovery rates are of the correlation within studies over disjoint clusters alone. They take "
+            "clusters that share no cells for independent, so a gene that marks a cell type of several "
+            "clusters can pass; expression is relative to all of a cell's counts, so other genes' changes "
+            "count too." + _untested(found),
         ),
         Heading("Genes"),
         *_pictures(results, ("genes-heatmap", "genes_heatmap"), ("genes-along", "genes_along")),
@@ -81,6 +84,18 @@ def _blocks(results: Results) -> list[Block]:
             ),
         ]
     return blocks
+
+
+def _untested(found: pd.DataFrame) -> str:
+    """Return why there are no p-values, or over how many clusters they are."""
+    if "n_disjoint" not in found or found.empty:
+        return ""
+    number = int(found["n_disjoint"].iloc[0])
+    if found["pvalue"].isna().all():
+        return (
+            f" There are no p-values: {plural(number, 'disjoint cluster')} with a pseudotime decide nothing."
+        )
+    return f" They rest on {plural(number, 'disjoint cluster')}."
 
 
 def _in_order(table_: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

@@ -4,42 +4,43 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pandas as pd
 
 from panscape import figures
-from panscape.plot import read_statistics
 from panscape.plot import statistics_names as names
-from panscape.report._blocks import Block, Gallery, Heading, Paragraph, Table, table
+from panscape.report._blocks import Block, Gallery, Heading, Paragraph, table
 from panscape.report._format import count, fixed, listing, percent, plural, pvalue
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 from panscape.report.sections._drawn import drawn, left_out
+from panscape.report.sections.landscape_tables import (
+    STATISTICS,
+    interval,
+    missing_statistics,
+    statistic,
+    statistics,
+    statistics_table,
+)
 
 FEW = 20  # clusters below which a landscape shows next to nothing
-STATISTICS, PSEUDOTIME = "landscape/statistics.tsv", "landscape/pseudotime.tsv"
+PSEUDOTIME = "landscape/pseudotime.tsv"
 FIGURES = "landscape/figures"
 SENSITIVITY = "landscape/sensitivity"
-
-
-def statistics(results: Results) -> pd.DataFrame:
-    """Return the statistics of both spaces."""
-    return read_statistics(results.path(STATISTICS))
-
-
-def statistic(table_: pd.DataFrame, space: str, name: str) -> pd.Series | None:
-    """Return one statistic's row; None if it is not there or not defined."""
-    rows = table_[(table_["space"] == space) & (table_["statistic"] == name)]
-    return None if rows.empty or not math.isfinite(rows.iloc[0]["value"]) else rows.iloc[0]
 
 
 def beside_null(row: pd.Series, what: str = "by chance") -> str:
     """Return e.g. ``by chance 0.06 ± 0.05, p = 0.001``."""
     if not math.isfinite(row["null_mean"]):
-        return "no null"
+        return row["note"] or "no null"
     spread = f" ± {fixed(row['null_sd'])}" if math.isfinite(row["null_sd"]) else ""
     chance = f", p = {pvalue(row['pvalue'])}" if math.isfinite(row["pvalue"]) else ""
-    return f"{what} {fixed(row['null_mean'])}{spread}{chance}"
+    undecided = f"; {row['note']}" if row["note"] and not chance else ""
+    return f"{what} {fixed(row['null_mean'])}{spread}{chance}{undecided}"
+
+
+def with_interval(row: pd.Series) -> str:
+    """Return e.g. ``0.91 (95 % interval 0.85 to 0.95)``."""
+    return f"{fixed(row['value'])}{interval(row, ' (95 % interval {})')}"
 
 
 def _headline(results: Results) -> list[str]:
@@ -64,19 +65,70 @@ def few_clusters(results: Results) -> list[str]:
 
 
 def _age_sentences(found: pd.DataFrame) -> list[str]:
-    own = statistic(found, "coexpression", names.AGE)
+    own = statistic(found, "coexpression", names.REACHED)
     if own is None:
-        return ["Pseudotime is not compared with age: the clusters have no ages, or no pseudotime."]
+        why = _reason(found, "coexpression", names.REACHED) or "the clusters have no ages, or no pseudotime"
+        return [f"Pseudotime is not compared with age: {why}."]
     text = (
-        f"Pseudotime in coexpression space goes with age at Spearman ρ = {fixed(own['value'])} over "
-        f"{plural(int(own['n']), 'cluster')} ({beside_null(own, '|ρ| with permuted ages')})."
+        f"Pseudotime in coexpression space goes with age at Spearman ρ = {with_interval(own)} over "
+        f"{plural(int(own['n']), 'cluster')} ({beside_null(own, '|ρ| with shuffled ages')}"
+        f"{_shuffled_over(own)})."
     )
-    others = []
+    return [text, *_between_studies(found), *_other_descriptions(found)]
+
+
+def _between_studies(found: pd.DataFrame) -> list[str]:
+    """Return the correlation within studies and that with the ages of other studies, or why there is none."""
+    sentences = []
+    between = "Between the ages of clusters and of their nearest clusters of other studies"
+    for name, start, chance in (
+        (names.WITHIN, "Within studies", "|ρ| with ages shuffled within studies"),
+        (names.OTHER_STUDIES, between, "ρ with ages shuffled within studies"),
+    ):
+        row = statistic(found, "coexpression", name)
+        if row is not None:
+            over = plural(int(row["n"]), "cluster")
+            sentences.append(f"{start} ρ = {with_interval(row)} over {over} ({beside_null(row, chance)}).")
+        elif reason := _reason(found, "coexpression", name):
+            sentences.append(f"{start} there is no ρ: {reason}.")
+    return sentences
+
+
+def _other_descriptions(found: pd.DataFrame) -> list[str]:
+    """Return all descriptions on the clusters that every one of them reaches, and which are left out."""
+    shown, left_out, numbers = [], [], []
     for space in found["space"].unique():
         row = statistic(found, space, names.AGE)
-        if space != "coexpression" and row is not None:
-            others.append(f"{names.space_label(space)} {fixed(row['value'])}")
-    return [f"{text} Other descriptions of the same clusters: {'; '.join(others)}." if others else text]
+        if row is not None:
+            shown.append(f"{names.space_label(space)} {fixed(row['value'])}{interval(row)}")
+            numbers.append(int(row["n"]))
+        elif reason := _reason(found, space, names.AGE):
+            left_out.append(f"{names.space_label(space)}: {reason}.")
+    if len(shown) < 2:
+        return left_out
+    clusters = plural(numbers[0], "cluster")
+    return [f"On the {clusters} that all descriptions reach: {'; '.join(shown)}.", *left_out]
+
+
+def _reason(found: pd.DataFrame, space: str, name: str) -> str:
+    """Return why a statistic has no value; empty if it has one or nothing is known of it."""
+    rows = found[(found["space"] == space) & (found["statistic"] == name)]
+    return "" if rows.empty or math.isfinite(rows.iloc[0]["value"]) else str(rows.iloc[0]["note"])
+
+
+def _shuffled_over(row: pd.Series) -> str:
+    """Return what the ages were shuffled over, e.g. ``; shuffled over 18 batches``."""
+    kinds = [part.split(" ", 1) for part in row["units"].split(", ") if " " in part]
+    named = [plural(int(number_of), what, _plural(what)) for number_of, what in kinds]
+    return f"; shuffled over {listing(named)}" if named else ""
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return f"{noun}es"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return "mice" if noun == "mouse" else f"{noun}s"
 
 
 def _mixing_sentences(found: pd.DataFrame) -> list[str]:
@@ -104,83 +156,13 @@ def _parts_sentences(results: Results) -> list[str]:
     ]
 
 
-def spaces_table(results: Results) -> Table:
-    """Return the headline statistics, one row per space, each beside its null."""
-    found = statistics(results)
-    panels = [
-        name for name, _ in names.PANELS if np.isfinite(found.loc[found["statistic"] == name, "value"]).any()
-    ]
-    rows = []
-    for space in found["space"].unique():
-        own = {name: statistic(found, space, name) for name in panels}
-        if any(row is not None for row in own.values()):
-            rows.append([names.space_label(space), *map(_with_null, own.values())])
-    header = ["space", *map(names.label, panels)]
-    caption_ = (
-        "Coexpression space beside other descriptions of the same clusters; in brackets what chance gives: "
-        "mean ± "
-        "standard deviation under permutation (of absolute values for ρ)."
-    )
-    numeric = (False, *(True for _ in header[1:]))
-    return Table(tuple(header), tuple(map(tuple, rows)), numeric, caption_, STATISTICS)
-
-
-def statistics_table(results: Results) -> Table:
-    """Return every statistic of coexpression and expression space, each beside its null."""
-    found = statistics(results)
-    spaces = ("coexpression", "expression")
-    rows = []
-    for name in dict.fromkeys(found.loc[found["space"].isin(spaces), "statistic"]):
-        rows.append(
-            [
-                names.label(name),
-                *(text for space in spaces for text in _beside(statistic(found, space, name))),
-            ]
-        )
-    header = ("measure", "coexpression space", "by chance", "expression space", "by chance")
-    return Table(header, tuple(map(tuple, rows)), (False, True, True, True, True), _NULLS, STATISTICS)
-
-
-_NULLS = (
-    "By chance: mean ± standard deviation under permutation (of absolute values for correlations), with the "
-    "permutation p-value."
-)
-
-
-def _with_null(row: pd.Series | None) -> str:
-    """Return e.g. ``0.91 (0.06 ± 0.05)``."""
-    if row is None:
-        return "–"
-    if not math.isfinite(row["null_mean"]):
-        return _value(row["value"])
-    spread = f" ± {fixed(row['null_sd'])}" if math.isfinite(row["null_sd"]) else ""
-    return f"{_value(row['value'])} ({fixed(row['null_mean'])}{spread})"
-
-
-def _beside(row: pd.Series | None) -> tuple[str, str]:
-    """Return a statistic's texts: value and null."""
-    if row is None:
-        return "–", "–"
-    return _value(row["value"]), _null(row) if math.isfinite(row["null_mean"]) else "–"
-
-
-def _value(value: float) -> str:
-    return count(value) if float(value).is_integer() and abs(value) >= 1 else fixed(value)
-
-
-def _null(row: pd.Series) -> str:
-    spread = f" ± {fixed(row['null_sd'])}" if math.isfinite(row["null_sd"]) else ""
-    chance = f" (p = {pvalue(row['pvalue'])})" if math.isfinite(row["pvalue"]) else ""
-    return f"{fixed(row['null_mean'])}{spread}{chance}"
-
-
 def _blocks(results: Results) -> list[Block]:
     titles = drawn(results)
     blocks: list[Block] = [Paragraph(text, "warning") for text in few_clusters(results)]
     for name, text in (("pseudotime-age", "pseudotime_age"), ("spaces", "spaces")):
         if name in titles:
             blocks.append(results.picture(f"{FIGURES}/{name}", titles[name], caption=caption(text)))
-    blocks.append(statistics_table(results))
+    blocks += [statistics_table(results), *missing_statistics(results)]
     maps = [
         results.picture(f"{FIGURES}/{name}", title)
         for name, title in titles.items()
@@ -241,9 +223,10 @@ def _methods(results: Results) -> list[str]:
     order = f" and ordered by diffusion pseudotime from {start}" if start else ""
     return [
         f"{graph}, laid out with ForceAtlas2{order}.",
-        "Pseudotime was compared with age by Spearman correlation over clusters, beside its permutation null "
-        "and "
-        "beside the same analysis of the clusters' expression.",
+        "Pseudotime was compared with age by Spearman correlation over the clusters that all compared spaces "
+        "reach, with p-values from shuffling the ages over what was sampled (clusters' mean ages, root and "
+        "correlation were computed again) and 95 % intervals from a bootstrap over samples or disjoint "
+        "groups of cells, beside the same analysis of the clusters' expression.",
     ]
 
 

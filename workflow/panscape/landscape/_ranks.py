@@ -1,0 +1,103 @@
+"""Weighted rank correlations of many draws at once; each row is one draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def standard_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return ranks such that the inner product of two rows is their (weighted) Spearman correlation.
+
+    Parameters
+    ----------
+    values
+        (draws, n); what has a weight above 0 must be finite.
+    weights
+        (draws, n), >= 0: how often each entry counts. Ones and zeros give the usual Spearman correlation of
+        the entries with a one.
+
+    Returns
+    -------
+    (draws, n): ranks with ties averaged, centred, scaled to length 1 and multiplied by the root of the
+    weight; NaN in rows without variation or with fewer than 3 entries.
+    """
+    order = np.argsort(np.where(weights > 0, values, np.inf), axis=1, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=1)
+    weight = np.take_along_axis(weights, order, axis=1)
+    upto = np.cumsum(weight, axis=1)
+    new = np.ones(values.shape, dtype=bool)
+    new[:, 1:] = (ordered[:, 1:] != ordered[:, :-1]) | (weight[:, 1:] == 0)
+    low = np.maximum.accumulate(np.where(new, upto - weight, 0.0), axis=1)
+    last = np.ones(values.shape, dtype=bool)
+    last[:, :-1] = new[:, 1:]
+    high = np.minimum.accumulate(np.where(last, upto, np.inf)[:, ::-1], axis=1)[:, ::-1]
+    ranks = np.empty(values.shape)
+    np.put_along_axis(ranks, order, low + high, axis=1)
+    total = weights.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ranks -= (ranks * weights).sum(axis=1, keepdims=True) / total
+        ranks *= np.sqrt(weights)
+        length = np.sqrt((ranks**2).sum(axis=1, keepdims=True))
+        few = (weights > 0).sum(axis=1, keepdims=True) < 3
+        return np.where(few | (length <= 1e-9 * total), np.nan, ranks / length)
+
+
+def products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the correlations of the rows of two arrays of :func:`standard_ranks`."""
+    return np.einsum("ij,ij->i", x, y).clip(-1, 1)
+
+
+def partial_products(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the correlations of x and y after regressing both on the controls; NaN if nothing is left.
+
+    Controls without variation (NaN) take nothing away.
+    """
+    if not len(controls):
+        return products(x, y)
+    stack = np.stack([x, y, *map(np.nan_to_num, controls)])
+    r = np.einsum("aij,bij->iab", stack, stack)
+    found = np.full(len(r), np.nan)
+    usable = np.flatnonzero(np.isfinite(r).all(axis=(1, 2)))
+    r = r[usable]
+    inner = np.linalg.pinv(r[:, 2:, 2:], rcond=1e-10, hermitian=True)
+    rest = r[:, :2, :2] - r[:, :2, 2:] @ inner @ r[:, 2:, :2]
+    left = rest[:, [0, 1], [0, 1]]
+    enough = (left > 1e-9).all(axis=1)
+    scale = np.sqrt(np.where(enough[:, None], left, 1.0).prod(axis=1))
+    found[usable] = np.where(enough, rest[:, 0, 1] / scale, np.nan).clip(-1, 1)
+    return found
+
+
+def group_products(
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return Spearman correlations within groups.
+
+    Parameters
+    ----------
+    x, y, weights
+        (draws, n), as for :func:`standard_ranks`.
+    groups
+        int (n,), from 0.
+
+    Returns
+    -------
+    each
+        (draws, groups): the correlation in each group, NaN where it is not defined.
+    together
+        (draws,): their mean, weighted by the entries of each group less one; NaN where none is defined.
+    """
+    count = groups.max(initial=-1) + 1
+    each = np.full((len(x), count), np.nan)
+    size = np.zeros((len(x), count))
+    for group in range(count):
+        inside = np.flatnonzero(groups == group)
+        part = weights[:, inside]
+        each[:, group] = products(standard_ranks(x[:, inside], part), standard_ranks(y[:, inside], part))
+        size[:, group] = np.maximum(part.sum(axis=1) - 1, 0)
+    size = np.where(np.isfinite(each), size, 0.0)
+    total = size.sum(axis=1)
+    summed = (np.where(np.isfinite(each), each, 0.0) * size).sum(axis=1)
+    return each, np.divide(summed, total, out=np.full(len(x), np.nan), where=total > 0)

@@ -1,0 +1,121 @@
+"""The statistics of the landscape as tables."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from panscape.plot import read_statistics
+from panscape.plot import statistics_names as names
+from panscape.report._blocks import Block, Paragraph, Table
+from panscape.report._format import count, fixed, listing, pvalue
+from panscape.report._results import Results
+
+STATISTICS = "landscape/statistics.tsv"
+
+
+def statistics(results: Results) -> pd.DataFrame:
+    """Return the statistics of both spaces."""
+    return read_statistics(results.path(STATISTICS))
+
+
+def statistic(table_: pd.DataFrame, space: str, name: str) -> pd.Series | None:
+    """Return one statistic's row; None if it is not there or not defined."""
+    rows = table_[(table_["space"] == space) & (table_["statistic"] == name)]
+    return None if rows.empty or not math.isfinite(rows.iloc[0]["value"]) else rows.iloc[0]
+
+
+def interval(row: pd.Series, form: str = " ({})") -> str:
+    """Return the interval of a row in a form, empty where there is none."""
+    if not (math.isfinite(row["low"]) and math.isfinite(row["high"])):
+        return ""
+    return form.format(f"{fixed(row['low'])} to {fixed(row['high'])}")
+
+
+def spaces_table(results: Results) -> Table:
+    """Return the headline statistics, one row per space, each with its interval."""
+    found = statistics(results)
+    panels = [
+        name for name, _ in names.PANELS if np.isfinite(found.loc[found["statistic"] == name, "value"]).any()
+    ]
+    rows = []
+    for space in found["space"].unique():
+        own = {name: statistic(found, space, name) for name in panels}
+        if any(row is not None for row in own.values()):
+            rows.append([names.space_label(space), *map(_with_interval, own.values())])
+    header = ["space", *(f"{names.label(name)}{_over(found, name)}" for name in panels)]
+    caption_ = (
+        "Coexpression space beside other descriptions of the same clusters; in brackets 95 % bootstrap "
+        "intervals (over samples, or over disjoint groups of cells). n: clusters, the same for all spaces."
+    )
+    numeric = (False, *(True for _ in header[1:]))
+    return Table(tuple(header), tuple(map(tuple, rows)), numeric, caption_, STATISTICS)
+
+
+def _over(found: pd.DataFrame, name: str) -> str:
+    """Return e.g. ``, n = 97`` if a statistic rests on as many clusters in every space."""
+    rows = found[(found["statistic"] == name) & np.isfinite(found["value"])]
+    numbers = rows["n"].dropna().astype(int).unique()
+    return f", n = {count(numbers[0])}" if len(numbers) == 1 else ""
+
+
+def statistics_table(results: Results) -> Table:
+    """Return every statistic of coexpression and expression space, each beside its null."""
+    found = statistics(results)
+    spaces = ("coexpression", "expression")
+    rows = []
+    for name in dict.fromkeys(found.loc[found["space"].isin(spaces), "statistic"]):
+        both = [statistic(found, space, name) for space in spaces]
+        if any(row is not None for row in both):
+            rows.append([names.label(name), _numbers(both), *(text for row in both for text in _beside(row))])
+    header = (
+        "measure", "clusters", "coexpression space", "by chance", "expression space", "by chance",
+    )  # fmt: skip
+    return Table(header, tuple(map(tuple, rows)), (False, *[True] * 5), _NULLS, STATISTICS)
+
+
+_NULLS = (
+    "In brackets 95 % bootstrap intervals. By chance: mean ± standard deviation with ages shuffled over "
+    "what was sampled (of absolute values for pseudotime with age) and the p-value; for the mixing of "
+    "studies, the value if studies were dealt anew to clusters."
+)
+
+
+def _numbers(rows: list[pd.Series | None]) -> str:
+    """Return the clusters that a measure rests on, once if the spaces agree."""
+    numbers = [count(row["n"]) for row in rows if row is not None and math.isfinite(row["n"])]
+    return " / ".join(dict.fromkeys(numbers)) or "–"
+
+
+def missing_statistics(results: Results) -> list[Block]:
+    """Return why numbers of coexpression space are missing, each reason once."""
+    found = statistics(results)
+    rows = found[(found["space"] == "coexpression") & (found["note"] != "")]
+    reasons: dict[str, list[str]] = {}
+    for row in rows.itertuples(index=False):
+        reasons.setdefault(row.note, []).append(names.label(row.statistic))
+    return [Paragraph(f"{listing(labels)}: {note}.") for note, labels in reasons.items()]
+
+
+def _with_interval(row: pd.Series | None) -> str:
+    """Return e.g. ``0.91 (0.85 to 0.95)``."""
+    return "–" if row is None else f"{_value(row['value'])}{interval(row)}"
+
+
+def _beside(row: pd.Series | None) -> tuple[str, str]:
+    """Return a statistic's texts: value and null."""
+    if row is None:
+        return "–", "–"
+    return _with_interval(row), _null(row) if math.isfinite(row["null_mean"]) else "–"
+
+
+def _value(value: float) -> str:
+    return count(value) if float(value).is_integer() and abs(value) >= 1 else fixed(value)
+
+
+def _null(row: pd.Series) -> str:
+    spread = f" ± {fixed(row['null_sd'])}" if math.isfinite(row["null_sd"]) else ""
+    chance = f" (p = {pvalue(row['pvalue'])})" if math.isfinite(row["pvalue"]) else ""
+    return f"{fixed(row['null_mean'])}{spread}{chance}"
