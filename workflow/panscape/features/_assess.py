@@ -34,7 +34,7 @@ class Assessed:
     ----------
     table
         One row per set: n_genes, detection (mean share of cells that show its genes), stratum; best_class,
-        units (in which that class was tested), auroc, auroc_null (median of random sets), auroc_lowest (of the
+        units (in which that class was tested), auroc, auroc_null (median of random sets), auroc_lowest (of
         units), class_pvalue, class_fdr (all missing without classes); entropy, entropy_null (expected of
         random sets at the set's noise), entropy_sd, entropy_pvalue, entropy_fdr.
     classes
@@ -157,7 +157,7 @@ def _exceeded(values: np.ndarray, null: np.ndarray) -> np.ndarray:
 def _class_columns(table, classes, real, parts, null) -> pd.DataFrame:
     """Add the columns about classes to `table`; return the table of all sets and classes.
 
-    A set is as good for a class as the weaker of its two distances, from random sets and from shuffled labels.
+    A set is as good for a class as the weaker of its distances from random sets and from shuffled labels. The
     p of a set is that of its best class among random sets' best classes, so that it gains nothing from the
     number of classes.
     """

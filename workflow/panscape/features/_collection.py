@@ -25,6 +25,7 @@ from panscape.log import Progress, logger
 if TYPE_CHECKING:
     from anndata import AnnData
 
+FEW_TOP_GENES = 100
 SHARED = ("cell_type", "batch", "line", "platform", "age")
 
 
@@ -124,6 +125,13 @@ def choose_features(
     units = unit_of(obs, settings.unit)
     labels, classes = labelled(obs, units, settings)
     n_up = top_count(len(sets.genes), settings.top_share)
+    if n_up < FEW_TOP_GENES:
+        logger.warning(
+            "only %s of %s genes count as a cell's top genes, so scores depend on one or two genes of a set: "
+            "raise features.top_share",
+            n_up,
+            len(sets.genes),
+        )
     weights = sparse.vstack([block for _, block in weight_blocks(sampled, n_up, settings.ties)], format="csr")
     logger.info("%s sets, %s genes, %s cells", len(sets.terms), len(sets.genes), len(obs))
     assessed = assess_sets(

@@ -219,8 +219,8 @@ def _methods(results: Results) -> list[str]:
         )
         text += (
             f"Sets were kept that told a {_label(results)} from the others ({listing(limits)}, "
-            f"Benjamini-Hochberg): AUROC per class ({within}) was compared with {random}, the best class of a "
-            "set with the best classes of random sets, and with shuffled labels."
+            f"Benjamini-Hochberg): AUROC per class ({within}) was compared with {random}, the best class of "
+            "a set with the best classes of random sets, and with shuffled labels."
         )
     else:
         text += (
