@@ -292,6 +292,65 @@ def test_figures_of_the_features(collection, tmp_path):
         assert names == ["choice", "correlation", "profiles"]
 
 
+def report_of(folder, chosen, settings):
+    from panscape import config
+    from panscape.report import Results
+
+    out = folder / "results" / "c"
+    for name in ("table", "classes", "statistics"):
+        file = {"table": "features.tsv", "classes": "classes.tsv.gz"}.get(name, f"{name}.tsv")
+        (out / "features").mkdir(parents=True, exist_ok=True)
+        files.write_tsv(getattr(chosen, name), out / "features" / file)
+    (out / "features" / "figures").mkdir()
+    for name in ("choice", "correlation", "profiles"):
+        header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (100).to_bytes(4) * 2
+        (out / "features" / "figures" / f"{name}.png").write_bytes(header)
+    study = {"id": "one", "path": "one.h5ad"}
+    whole = config.load({"collection": "c", "studies": [study], "features": settings})
+    return Results.of(out, sorted(path for path in out.rglob("*") if path.is_file()), whole)
+
+
+@pytest.mark.parametrize("label", ["cell_type", None])
+def test_the_report_names_best_class_and_fdr(collection, tmp_path, label):
+    from panscape.report.sections import features as section
+
+    paths, gmt, _ = collection
+    settings = SMALL | {"label": label, "max_fdr": 0.5 if label is None else 0.05}
+    chosen = features.choose_features(paths, [gmt], settings, seed=4)
+    results = report_of(tmp_path, chosen, settings)
+    blocks = section.SECTION.blocks(results)
+    tables = [block for block in blocks if block.block == "table"]
+    assert all("fdr" in " ".join(table.header) for table in tables)
+    text = " ".join([*section.SECTION.headline(results), *section.SECTION.methods(results)])
+    if label is None:
+        assert len(tables) == 1 and "vary over cells more than random sets" in text and "AUROC" not in text
+        assert "random forest" not in text
+    else:
+        by_class = tables[1]
+        assert "best class" in tables[0].header and by_class.header[0] == "class"
+        assert {row[0] for row in by_class.rows} <= {f"type {code}" for code in range(8)}
+        assert "AUROC per class (computed within each of 2 sampled units" in text
+
+
+def test_a_collection_without_labels_is_chosen_by_entropy(collection, tmp_path, caplog):
+    paths, gmt, _ = collection
+    bare = {}
+    for name, path in paths.items():
+        data = anndata.read_h5ad(path)
+        bare[name] = tmp_path / f"{name}.h5ad"
+        obs = pd.DataFrame({"study": name}, index=data.obs_names)
+        write_counts(bare[name], sparse.csr_matrix(data.X), data.var_names.to_numpy(dtype=object), obs)
+    settings = SMALL | {"max_fdr": 0.5}
+    caplog.set_level("WARNING", logger="panscape")
+    chosen = features.choose_features(bare, [gmt], settings, seed=4)
+    assert "no study maps cell_type" in caplog.text and chosen.classes.empty
+    assert chosen.table["selected"].any() and chosen.table["class_fdr"].isna().all()
+    from panscape.report.sections import features as section
+
+    blocks = section.SECTION.blocks(report_of(tmp_path, chosen, settings))
+    assert any(getattr(block, "kind", "") == "warning" for block in blocks)
+
+
 def test_mistakes_of_the_user_are_told(collection, tmp_path):
     paths, gmt, _ = collection
     with pytest.raises(UserError, match=r"features\.label"):
