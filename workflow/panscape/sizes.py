@@ -222,7 +222,7 @@ def _choice(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of choosing gene sets: a sample's scores of all sets, random sets, a forest."""
     settings = config["features"]
     cells = min(size.cells, settings["max_cells"])
-    seconds = cells * (5e-6 * settings["trees"] + 2.5e-7 * _random_sets(settings))
+    seconds = cells * (5e-6 * settings["trees"] + 1.5e-7 * _random_sets(settings))
     return BASE_MB + 900 + 0.08 * cells, 20 + PATIENCE * seconds / 60 + size.values / 2e7
 
 
