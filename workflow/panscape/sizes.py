@@ -254,8 +254,12 @@ def _choice(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of choosing gene sets: a sample's scores of all sets, random sets, a forest."""
     settings = config["features"]
     cells = min(size.cells, settings["max_cells"])
-    seconds = cells * (5e-6 * settings["trees"] + 1e-7 * settings["random_sets"] * settings["size_bins"])
+    seconds = cells * (5e-6 * settings["trees"] + 1.5e-7 * _random_sets(settings))
     return BASE_MB + 900 + 0.08 * cells, 20 + PATIENCE * seconds / 60 + size.values / 2e7
+
+
+def _random_sets(settings: dict[str, Any]) -> int:
+    return settings["random_sets"] * settings["size_bins"] * settings["detection_bins"]
 
 
 def _features(size: Size, config: dict[str, Any]) -> tuple[float, float]:

@@ -1,11 +1,15 @@
-"""Score biological processes in cells and choose those that vary, tell classes apart and differ.
+"""Score biological processes in cells and choose those that tell classes apart and differ.
 
 REQUIRED INPUTS
     results/{collection}/preprocess/{study}/counts.h5ad     of the studies that take part in unicoord
     the GMT files of features.gene_sets; what is planted, if a study is simulated (with neither it is skipped)
 OUTPUTS
-    results/{collection}/features/features.tsv      term, library, n_genes, entropy, null_mean, null_sd, pvalue, fdr,
-                                                    importance, group, selected
+    results/{collection}/features/features.tsv      term, library, n_genes, detection, stratum, best_class, units,
+                                                    auroc, auroc_null, auroc_lowest, class_pvalue, class_fdr,
+                                                    entropy, entropy_null, entropy_sd, entropy_pvalue,
+                                                    entropy_fdr, importance, group, selected
+    results/{collection}/features/classes.tsv.gz    term, class, n_cells, units, auroc, auroc_null, auroc_lowest,
+                                                    pvalue, fdr
     results/{collection}/features/statistics.tsv    statistic, value, null
     results/{collection}/features/correlation.tsv   term, then its correlation with every grouped term
     results/{collection}/features/scores.h5ad       cells study:barcode x selected terms
@@ -16,7 +20,7 @@ OUTPUTS
 from panscape import figures
 
 FEATURE_FIGURES = {
-    "choice": "Gene sets that vary and that tell classes apart",
+    "choice": "Gene sets that tell classes apart",
     "correlation": "Correlation of the most important gene sets",
     "profiles": "Chosen features by class",
 }
@@ -49,7 +53,7 @@ rule simulate_gene_sets:
 
 
 rule choose_features:
-    """Choose gene sets on a sample of the cells: entropy, random forest, correlation."""
+    """Choose gene sets on a sample of the cells: AUROC per class, random forest, correlation."""
     input:
         counts=of_studies(
             "results/{collection}/preprocess/{study}/counts.h5ad", use="unicoord"
@@ -57,6 +61,7 @@ rule choose_features:
         gene_sets=FEATURE_SETS,
     output:
         features="results/{collection}/features/features.tsv",
+        classes="results/{collection}/features/classes.tsv.gz",
         statistics="results/{collection}/features/statistics.tsv",
         correlation="results/{collection}/features/correlation.tsv",
     log:

@@ -1,4 +1,4 @@
-"""Choose gene sets that vary, tell classes apart and differ from each other."""
+"""Choose gene sets that tell classes apart and differ from each other."""
 
 from panscape import adapter, features, files
 
@@ -13,5 +13,6 @@ chosen = features.choose_features(
     threads=snakemake.threads,
 )
 files.write_tsv(chosen.table, output.features)
+files.write_tsv(chosen.classes, output.classes)
 files.write_tsv(chosen.statistics, output.statistics)
 files.write_tsv(chosen.correlation.rename_axis("term").reset_index(), output.correlation)

@@ -10,7 +10,7 @@ adapter.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
 folder = Path(snakemake.output.png[0]).parent
-table = files.read_tsv(given.features, dtype={"term": str, "library": str})
+table = files.read_tsv(given.features, dtype={"term": str, "library": str, "best_class": str})
 correlation = files.read_tsv(given.correlation, dtype={"term": str}).set_index("term")
 drawn = features.draw_features(
     table, correlation, anndata.read_h5ad(given.scores), features.FeatureSettings.of(params.settings)

@@ -8,7 +8,7 @@ given, params, output = snakemake.input, snakemake.params, snakemake.output
 scores = features.score_features(
     dict(zip(params.studies, given.counts, strict=True)),
     given.gene_sets,
-    files.read_tsv(given.features, dtype={"term": str, "library": str}),
+    files.read_tsv(given.features, dtype={"term": str, "library": str, "best_class": str}),
     params.settings,
 )
 with files.atomic(output.scores) as scratch:

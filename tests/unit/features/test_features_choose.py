@@ -12,7 +12,7 @@ GENES, PLANTED = 3000, 6
 
 
 def system(seed, n=700, sets=60):
-    """Return counts, sets and types; most genes of the first sets are higher in some of eight types."""
+    """Return counts, sets and types; most genes of the first sets are higher in one of eight types."""
     rng = np.random.default_rng(seed)
     kind = rng.integers(0, 8, n)
     member = np.zeros((sets, GENES), dtype=bool)
@@ -21,7 +21,7 @@ def system(seed, n=700, sets=60):
     log = np.tile(rng.normal(-1.2, 1.2, GENES), (n, 1))
     for row in range(PLANTED):
         genes = np.flatnonzero(member[row])[: int(0.7 * member[row].sum())]
-        log[:, genes] += 1.0 * np.isin(kind, rng.choice(8, 3, replace=False))[:, None]
+        log[:, genes] += 1.0 * (kind == row)[:, None]
     share = np.exp(log)
     counts = rng.poisson(share / share.sum(axis=1, keepdims=True) * rng.uniform(1500, 4000, (n, 1)))
     return (
@@ -40,8 +40,17 @@ def weights_of(counts):
 def planted():
     counts, member, kind = system(0)
     weights, n_up = weights_of(counts)
-    table, scores = features.entropy_test(weights, member, n_up, np.random.default_rng(1), random_sets=300)
-    return table.assign(term=[f"set {i}" for i in range(60)], library="made up"), scores, kind
+    found = features.assess_sets(
+        weights,
+        member,
+        n_up,
+        np.random.default_rng(1),
+        detection=np.asarray((counts > 0).mean(axis=0)).ravel(),
+        classes=features.Classes.of(kind),
+        settings=features.FeatureSettings(random_sets=150, size_bins=2, detection_bins=2),
+    )
+    table = found.table.assign(term=[f"set {i}" for i in range(60)], library="made up")
+    return table, found.scores, kind
 
 
 def test_entropy_agrees_with_scipy_and_grows_by_log_2_as_the_spread_doubles():
@@ -55,20 +64,12 @@ def test_entropy_agrees_with_scipy_and_grows_by_log_2_as_the_spread_doubles():
     assert features.entropies(scores, 0.0).tolist() == [0, 0]
 
 
-def test_planted_sets_pass_and_others_keep_to_the_level(planted):
+def test_planted_sets_pass_and_others_do_not(planted):
     table, _, _ = planted
-    assert (table["pvalue"][:PLANTED] <= 0.05).all()
-    assert (table["pvalue"][PLANTED:] <= 0.05).mean() < 0.15
-    assert table["pvalue"].min() >= 1 / 301
-
-
-def test_the_null_is_level_where_nothing_is_planted():
-    rng = np.random.default_rng(5)
-    counts = sparse.csr_matrix(rng.poisson(rng.gamma(0.5, 1.0, 400), (500, 400)), dtype=np.float32)
-    member = features.random_members(np.full(200, 25), np.ones(400), rng)
-    weights, n_up = weights_of(counts)
-    table, _ = features.entropy_test(weights, member, n_up, rng, random_sets=300)
-    assert stats.kstest(table["pvalue"], "uniform").pvalue > 1e-3
+    assert (table["class_fdr"][:PLANTED] <= 0.05).all()
+    assert (table["class_fdr"][PLANTED:] <= 0.05).sum() <= 1
+    assert (table["entropy_pvalue"][:PLANTED] <= 0.05).all()
+    assert table["class_pvalue"].min() == pytest.approx(1 / 601)
 
 
 def test_bins_hold_similar_sizes_and_equal_sizes_share_one():
@@ -78,15 +79,34 @@ def test_bins_hold_similar_sizes_and_equal_sizes_share_one():
     assert features.bins_of_size(np.array([7, 7]), 10).tolist() == [0, 0]
 
 
-def test_random_sets_have_their_sizes_and_follow_the_weights():
+def test_random_sets_match_size_and_detection_and_follow_the_weights():
     rng = np.random.default_rng(0)
-    held = np.r_[np.full(50, 10.0), np.full(50, 1.0), np.zeros(20)]
-    found = features.random_members(np.array([5, 30] * 300), held, rng)
-    assert np.diff(found.indptr).tolist() == [5, 30] * 300
+    detection = rng.random(1000)
+    member = sparse.csr_matrix((rng.random((30, 1000)) < 0.05 * (1 + detection)).astype(float))
+    pool = features.GenePool.of(detection, member)
+    composition = pool.composition(member)
+    found = features.random_members(np.repeat(composition, 20, axis=0), pool, rng)
     assert found.max() == 1  # no gene twice
-    drawn = np.asarray(found[::2].sum(axis=0)).ravel()
-    assert drawn[:50].sum() > 6 * drawn[50:100].sum() and drawn[100:].sum() == 0
-    assert np.diff(features.random_members(np.array([110]), held, rng).indptr) == 110
+    np.testing.assert_array_equal(pool.composition(found), np.repeat(composition, 20, axis=0))
+    own = np.repeat((member @ detection) / member.getnnz(axis=1), 20)
+    assert np.abs((found @ detection) / found.getnnz(axis=1) - own).max() < 0.02
+    # a gene that most sets contain is drawn more often, if asked
+    member = sparse.csr_matrix(np.column_stack([np.ones((30, 100)), member.toarray()[:, 100:]]))
+    for how, more in (("uniform", False), ("membership", True)):
+        pool = features.GenePool.of(detection, member, how)
+        drawn = features.random_members(np.full((300, 10), 5), pool, rng)
+        counts = np.asarray(drawn.sum(axis=0)).ravel()
+        assert (counts[:100].mean() > 3 * counts[100:].mean()) == more
+    with pytest.raises(ValueError, match="random_genes"):
+        features.GenePool.of(detection, member, "some")
+
+
+def test_strata_part_sizes_and_then_detection():
+    sizes = np.repeat([10, 100], 40)
+    detection = np.tile(np.linspace(0, 1, 40), 2)
+    found = features.strata(sizes, detection, 2, 4)
+    assert len(set(found)) == 8 and len(set(found[:40]) & set(found[40:])) == 0
+    assert (np.diff(found[:40]) >= 0).all() and np.bincount(found).tolist() == [10] * 8
 
 
 def test_forest_ranks_planted_sets_first_whatever_the_threads(planted):
@@ -115,38 +135,78 @@ def test_groups_are_those_planted_and_as_many_as_asked():
     assert len(features.group_features(flat, 2)[0]) == 3
 
 
-def test_choice_has_one_set_per_group_that_of_highest_entropy(planted):
+def test_a_group_is_represented_by_its_most_important_set(planted):
     table, scores, kind = planted
-    settings = features.FeatureSettings(trees=60, top=9, groups=4, max_pvalue=0.2)
+    settings = features.FeatureSettings(trees=60, top=9, groups=4, max_fdr=1.0)
     result, found = features.choose(table, scores, kind, settings, seed=1)
     assert found is not None and len(result) == 60
-    assert result["group"].nunique() == result["selected"].sum() == 4
-    assert result["group"].notna().sum() == 9
+    assert result["group"].nunique() == 4 and 1 <= result["selected"].sum() <= 4
     for _, part in result[result["group"].notna()].groupby("group"):
-        assert part.loc[part["entropy"].idxmax(), "selected"]
+        if part["selected"].any():
+            assert part.loc[part["importance"].idxmax(), "selected"] and part["selected"].sum() == 1
     assert result["importance"].dropna().is_monotonic_decreasing
     assert result["importance"].notna().equals(pd.Series(settings.passed(result)))
     assert set(result["term"][:5]) <= {f"set {i}" for i in range(PLANTED)}
+    paper = features.FeatureSettings(
+        trees=60, top=9, groups=4, test="entropy", max_fdr=1.0, representative="entropy"
+    )
+    result, _ = features.choose(table, scores, kind, paper, seed=1)
+    assert result["group"].nunique() == result["selected"].sum() == 4
+    for _, part in result[result["group"].notna()].groupby("group"):
+        assert part.loc[part["entropy"].idxmax(), "selected"]
+
+
+def test_no_set_of_random_genes_is_chosen(planted):
+    table, scores, kind = planted
+    result, _ = features.choose(table, scores, kind, features.FeatureSettings(trees=60, groups=6), seed=1)
+    assert set(result.loc[result["selected"], "term"]) <= {f"set {i}" for i in range(PLANTED)}
+
+
+def test_a_class_takes_no_more_than_its_share(planted):
+    table, scores, kind = planted
+    rare = table.assign(best_class=["rare"] * 40 + ["common"] * 20)
+    settings = features.FeatureSettings(trees=20, top=20, groups=12, max_fdr=1.0)
+    result, _ = features.choose(rare, scores, kind, settings, seed=1)
+    assert result.loc[result["group"].notna(), "best_class"].value_counts().to_dict() == {
+        "rare": 10,
+        "common": 10,
+    }
+    skewed = table.assign(best_class=["rare"] * 54 + list("abcdef"))
+    settings = features.FeatureSettings(trees=20, top=40, groups=14, max_fdr=1.0)
+    result, _ = features.choose(skewed, scores, kind, settings, seed=1)
+    chosen = result.loc[result["selected"], "best_class"]
+    assert (chosen == "rare").sum() <= 4
 
 
 def test_without_labels_sets_are_ranked_by_entropy_above_chance(planted):
     table, scores, _ = planted
-    settings = features.FeatureSettings(top=PLANTED, groups=3)
+    table = table.drop(columns=[name for name in table if name.startswith(("class_", "auroc", "best_"))])
+    settings = features.FeatureSettings(top=PLANTED, groups=3, max_fdr=0.3)
     result, found = features.choose(table, scores, None, settings)
     assert found is None and result["importance"].isna().all()
     grouped = set(result.loc[result["group"].notna(), "term"])
     assert len(grouped & {f"set {i}" for i in range(PLANTED)}) >= PLANTED - 1
+    best = result[result["selected"]]
+    z = (best["entropy"] - best["entropy_null"]) / best["entropy_sd"]
+    assert z.is_monotonic_decreasing and best["entropy_fdr"].max() <= 0.3
 
 
-def test_what_cannot_be_chosen_is_told(planted):
+def test_what_cannot_be_chosen_is_told(planted, caplog):
     table, scores, kind = planted
-    settings = features.FeatureSettings(max_pvalue=1e-9)
-    with pytest.raises(UserError, match="max_pvalue"):
-        features.choose(table, scores, kind, settings)
+    with pytest.raises(UserError, match=r"max_pvalue.*tell a class apart"):
+        features.choose(table, scores, kind, features.FeatureSettings(max_pvalue=1e-9))
+    with pytest.raises(UserError, match=r"max_fdr.*vary more"):
+        features.choose(table, scores, kind, features.FeatureSettings(test="entropy", max_fdr=1e-9))
+    few = table.assign(class_fdr=[0.01] + [0.2] * 59)
+    caplog.set_level("WARNING", logger="panscape")
+    settings = features.FeatureSettings(random_sets=150, trees=10)
+    features.choose(few, scores, kind, settings)
+    assert "raise features.random_sets" in caplog.text
     with pytest.raises(UserError, match=r"features\.label"):
         features.forest(scores, ["one"] * len(scores))
-    with pytest.raises(ValueError, match="top_share"):
-        features.FeatureSettings(top_share=0)
+    for wrong in ({"top_share": 0}, {"test": "luck"}, {"representative": "first"}, {"random_genes": "some"}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            features.FeatureSettings(**wrong)
 
 
 def write_counts(path, counts, genes, obs):
@@ -176,7 +236,8 @@ def collection(tmp_path_factory):
     return paths, gmt, folder
 
 
-SMALL = {"set_sizes": [50, 150], "trees": 60, "random_sets": 200, "top": 12, "groups": 5, "max_cells": 500}
+SMALL = {"set_sizes": [50, 150], "trees": 60, "random_sets": 200, "size_bins": 2, "detection_bins": 2}
+SMALL |= {"top": 12, "groups": 5, "max_cells": 500}
 
 
 def test_features_of_a_collection(collection):
@@ -184,6 +245,10 @@ def test_features_of_a_collection(collection):
     chosen = features.choose_features(paths, [gmt], SMALL, seed=4)
     again = features.choose_features(paths, [gmt], SMALL, seed=4, threads=2)
     pd.testing.assert_frame_equal(chosen.table, again.table)
+    pd.testing.assert_frame_equal(chosen.classes, again.classes)
+    assert len(chosen.classes) == 60 * 8 and chosen.classes["units"].max() == 2
+    for name, part in chosen.classes.groupby("class"):
+        assert part["pvalue"].is_monotonic_increasing, name
     assert set(chosen.table["term"][:4]) <= {f"set {i}" for i in range(PLANTED)}
     values = chosen.statistics.set_index("statistic")["value"]
     assert values["sets_tested"] == 60 and values["sets_selected"] == chosen.table["selected"].sum() == 5
@@ -203,7 +268,7 @@ def test_features_of_a_collection(collection):
 
 def test_scores_survive_the_file(collection):
     paths, gmt, folder = collection
-    chosen = features.choose_features(paths, [gmt], SMALL | {"label": None}, seed=4)
+    chosen = features.choose_features(paths, [gmt], SMALL | {"label": None, "max_fdr": 0.5}, seed=4)
     files.write_tsv(chosen.table, folder / "features.tsv")
     table = files.read_tsv(folder / "features.tsv", dtype={"term": str, "library": str})
     scores = features.score_features(paths, [gmt], table, SMALL)
@@ -217,7 +282,7 @@ def test_figures_of_the_features(collection, tmp_path):
     from panscape import plot
 
     paths, gmt, _ = collection
-    for settings in (SMALL, SMALL | {"label": None}):
+    for settings in (SMALL, SMALL | {"label": None, "max_fdr": 0.5}):
         chosen = features.choose_features(paths, [gmt], settings, seed=4)
         scores = features.score_features(paths, [gmt], chosen.table, settings)
         drawn = features.draw_features(
@@ -227,10 +292,71 @@ def test_figures_of_the_features(collection, tmp_path):
         assert names == ["choice", "correlation", "profiles"]
 
 
+def report_of(folder, chosen, settings):
+    from panscape import config
+    from panscape.report import Results
+
+    out = folder / "results" / "c"
+    for name in ("table", "classes", "statistics"):
+        file = {"table": "features.tsv", "classes": "classes.tsv.gz"}.get(name, f"{name}.tsv")
+        (out / "features").mkdir(parents=True, exist_ok=True)
+        files.write_tsv(getattr(chosen, name), out / "features" / file)
+    (out / "features" / "figures").mkdir()
+    for name in ("choice", "correlation", "profiles"):
+        header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (100).to_bytes(4) * 2
+        (out / "features" / "figures" / f"{name}.png").write_bytes(header)
+    study = {"id": "one", "path": "one.h5ad"}
+    whole = config.load({"collection": "c", "studies": [study], "features": settings})
+    return Results.of(out, sorted(path for path in out.rglob("*") if path.is_file()), whole)
+
+
+@pytest.mark.parametrize("label", ["cell_type", None])
+def test_the_report_names_best_class_and_fdr(collection, tmp_path, label):
+    from panscape.report.sections import features as section
+
+    paths, gmt, _ = collection
+    settings = SMALL | {"label": label, "max_fdr": 0.5 if label is None else 0.05}
+    chosen = features.choose_features(paths, [gmt], settings, seed=4)
+    results = report_of(tmp_path, chosen, settings)
+    blocks = section.SECTION.blocks(results)
+    tables = [block for block in blocks if block.block == "table"]
+    assert all("fdr" in " ".join(table.header) for table in tables)
+    text = " ".join([*section.SECTION.headline(results), *section.SECTION.methods(results)])
+    if label is None:
+        assert len(tables) == 1 and "vary over cells more than random sets" in text and "AUROC" not in text
+        assert "random forest" not in text
+    else:
+        by_class = tables[1]
+        assert "best class" in tables[0].header and by_class.header[0] == "class"
+        assert {row[0] for row in by_class.rows} <= {f"type {code}" for code in range(8)}
+        assert "AUROC per class (computed within each of 2 sampled units" in text
+
+
+def test_a_collection_without_labels_is_chosen_by_entropy(collection, tmp_path, caplog):
+    paths, gmt, _ = collection
+    bare = {}
+    for name, path in paths.items():
+        data = anndata.read_h5ad(path)
+        bare[name] = tmp_path / f"{name}.h5ad"
+        obs = pd.DataFrame({"study": name}, index=data.obs_names)
+        write_counts(bare[name], sparse.csr_matrix(data.X), data.var_names.to_numpy(dtype=object), obs)
+    settings = SMALL | {"max_fdr": 0.5}
+    caplog.set_level("WARNING", logger="panscape")
+    chosen = features.choose_features(bare, [gmt], settings, seed=4)
+    assert "no study maps cell_type" in caplog.text and chosen.classes.empty
+    assert chosen.table["selected"].any() and chosen.table["class_fdr"].isna().all()
+    from panscape.report.sections import features as section
+
+    blocks = section.SECTION.blocks(report_of(tmp_path, chosen, settings))
+    assert any(getattr(block, "kind", "") == "warning" for block in blocks)
+
+
 def test_mistakes_of_the_user_are_told(collection, tmp_path):
     paths, gmt, _ = collection
     with pytest.raises(UserError, match=r"features\.label"):
         features.choose_features(paths, [gmt], SMALL | {"label": "nothing"}, seed=0)
+    with pytest.raises(UserError, match=r"features\.unit"):
+        features.choose_features(paths, [gmt], SMALL | {"unit": "nothing"}, seed=0)
     with pytest.raises(UserError, match=r"features\.gene_sets"):
         features.choose_features(paths, [gmt], SMALL | {"set_sizes": [1000, 1200]}, seed=0)
     other = tmp_path / "other.gmt"

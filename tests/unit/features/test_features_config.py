@@ -15,6 +15,7 @@ def test_features_are_off_by_default_and_presets_follow_the_paper():
     assert load()["features"]["gene_sets"] == []
     paper = load(preset="paper")["features"]
     assert (paper["max_pvalue"], paper["random_sets"], paper["groups"]) == (0.001, 10000, 30)
+    assert (paper["test"], paper["representative"], paper["max_fdr"]) == ("entropy", "entropy", 0.05)
 
 
 @pytest.mark.parametrize(

@@ -1,84 +1,24 @@
-"""From all gene sets to a few that tell cell types apart and differ from each other."""
+"""From all gene sets to a few that tell classes apart and differ from each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from panscape import seeds
 from panscape.errors import fail
+from panscape.features._forest import Forest, forest
 from panscape.features._settings import FeatureSettings
 from panscape.log import logger
 
-COLUMNS = [
-    "term", "library", "n_genes", "size_bin", "entropy", "null_mean", "null_sd", "pvalue", "fdr",
-    "importance", "group", "selected",
+CLASS_COLUMNS = [
+    "best_class", "units", "auroc", "auroc_null", "auroc_lowest", "class_pvalue", "class_fdr",
 ]  # fmt: skip
-TRIED = 100  # trees of the forest that accuracy is measured of
-
-
-@dataclass(frozen=True)
-class Forest:
-    """How well a random forest tells classes from the scores of gene sets.
-
-    Attributes
-    ----------
-    importance
-        (T,) mean fall of the Gini impurity, sum 1.
-    accuracy
-        Balanced accuracy on a quarter of the cells, of a smaller forest that learned from the others.
-    chance
-        The same without knowledge: 1 / number of classes.
-    """
-
-    importance: np.ndarray
-    accuracy: float
-    chance: float
-
-
-def forest(
-    scores: np.ndarray, labels: Sequence, *, trees: int = 500, seed: int = 0, threads: int = 1
-) -> Forest:
-    """Fit a random forest to the cells' classes (scikit-learn; classes weigh alike; seed decides all).
-
-    Parameters
-    ----------
-    scores
-        (n, T).
-    labels
-        (n,) classes; missing ones (None, NaN, "") are left out, as are classes of fewer than five cells.
-
-    Raises
-    ------
-    UserError
-        If fewer than two classes are left.
-    """
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.model_selection import train_test_split
-
-    column = pd.Series(list(labels), dtype=object)
-    there = ~(column.isna() | (column.astype(str) == "")).to_numpy()
-    text = column.astype(str).to_numpy()
-    names, count = np.unique(text[there], return_counts=True)
-    there &= np.isin(text, names[count >= 5])
-    classes = np.unique(text[there])
-    if len(classes) < 2:
-        found = f"{len(classes)} classes of five or more of the {len(text)} cells looked at"
-        advice = "name a column with two or more classes, or write label: null"
-        raise fail("features.label", found, advice, few=True)
-    x, y = scores[there], text[there]
-    state = seeds.derive(seed, "features", "forest")
-    learn, test = train_test_split(np.arange(len(y)), test_size=0.25, stratify=y, random_state=state)
-    options = {"n_jobs": threads, "random_state": state, "class_weight": "balanced"}
-    # cells left out of a weighted bootstrap say nothing about rare classes, so accuracy has cells of its own
-    small = RandomForestClassifier(min(trees, TRIED), **options).fit(x[learn], y[learn])
-    told = small.predict(x[test])
-    accuracy = float(np.mean([(told[y[test] == name] == name).mean() for name in np.unique(y[test])]))
-    model = RandomForestClassifier(trees, **options).fit(x, y)
-    return Forest(model.feature_importances_, accuracy, 1 / len(classes))
+COLUMNS = [
+    "term", "library", "n_genes", "detection", "stratum", *CLASS_COLUMNS, "entropy", "entropy_null",
+    "entropy_sd", "entropy_pvalue", "entropy_fdr", "importance", "group", "selected",
+]  # fmt: skip
 
 
 def group_features(scores: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
@@ -121,52 +61,102 @@ def choose(
     labels: Sequence | None,
     settings: FeatureSettings,
     *,
+    units: Sequence | None = None,
     seed: int = 0,
     threads: int = 1,
 ) -> tuple[pd.DataFrame, Forest | None]:
-    """Choose features: beyond the null, most important, one per group of correlated ones.
+    """Choose features: beyond random sets, most important, one per group of correlated ones.
 
     Parameters
     ----------
     table
-        term, library and the columns of :func:`panscape.features.entropy_test`.
+        term, library and the columns of :class:`panscape.features.Assessed`.
     scores
         (n, T) of the cells that decide.
     labels
-        (n,) their classes; None ranks by the distance of the entropy from the null, in standard deviations.
+        (n,) their classes; None ranks sets by how far their entropy is above that of random sets.
+    units
+        (n,) sampled units, for the accuracy of the forest.
 
     Returns
     -------
-    The table with importance (missing where not tested), group (missing beyond the `top`) and selected: in
-    each group the set of highest entropy. By falling importance (entropy). And the forest.
+    The table by falling importance (else entropy above random sets), with importance (missing where the test
+    is not passed), group (missing beyond the `top`) and selected: one set per group,
+    of a class at most twice its equal share. And the forest.
 
     Raises
     ------
     UserError
         If no set passes the test.
     """
+    table = table.assign(**{name: np.nan for name in CLASS_COLUMNS if name not in table})
+    test = settings.test_of(table)
     passed = np.flatnonzero(settings.passed(table))
-    if not len(passed):
-        best = table["pvalue"].min()
-        found = f"none of {len(table)} sets varies more than random ones (least p {best:.3g})"
-        raise fail("features.max_pvalue", found, "raise it (and max_fdr), or give other gene sets")
-    logger.info("%s of %s sets vary more than random ones", len(passed), len(table))
-    excess = (table["entropy"] - table["null_mean"]) / table["null_sd"].replace(0, np.nan)
-    rank, found = excess.to_numpy()[passed], None
+    _say(table, passed, test, settings)
+    excess = ((table["entropy"] - table["entropy_null"]) / table["entropy_sd"].replace(0, np.nan)).fillna(0)
     nothing = pd.array([pd.NA] * len(table), dtype="Int64")
     result = table.assign(importance=np.nan, group=nothing, selected=False)
+    rank, found = excess.to_numpy()[passed], None
     if labels is not None:
-        found = forest(scores[:, passed], labels, trees=settings.trees, seed=seed, threads=threads)
+        options = {"trees": settings.trees, "min_cells": settings.min_cells, "seed": seed, "threads": threads}
+        found = forest(scores[:, passed], labels, units, **options)
         rank = found.importance
         result.loc[passed, "importance"] = rank
         logger.info(
-            "forest: balanced accuracy on other cells %.3f, chance %.3f", found.accuracy, found.chance
+            "forest: balanced accuracy on left-out cells %.3f, chance %.3f", found.accuracy, found.chance
         )
-    best = passed[np.argsort(-np.nan_to_num(rank), kind="stable")][: settings.top]
+    order = np.argsort(-rank, kind="stable")
+    best = passed[order]
+    if test == "class" and labels is not None:
+        best = best[_shared_out(table["best_class"].to_numpy()[best], settings.top)]
+    best = best[: settings.top]
     label, _ = group_features(scores[:, best], settings.groups)
     result.loc[best, "group"] = label
-    inside = result.loc[best].sort_values(["group", "entropy"], ascending=[True, False], kind="stable")
-    result.loc[inside.drop_duplicates("group").index, "selected"] = True
-    order = pd.DataFrame({"rank": -np.nan_to_num(result["importance"]), "excess": -excess.fillna(-np.inf)})
-    order = order.sort_values(["rank", "excess"], kind="stable").index
-    return result.loc[order, COLUMNS].reset_index(drop=True), found
+    # `best` is in the order of importance, a stable sort keeps it
+    value = -result.loc[best, "entropy"] if settings.representative == "entropy" else np.arange(len(best))
+    inside = pd.DataFrame({"row": best, "group": label, "value": np.asarray(value)})
+    inside = inside.sort_values(["group", "value"], kind="stable").drop_duplicates("group")["row"].to_numpy()
+    if test == "class" and labels is not None:
+        # of a class of few cells, scores are so noisy that each of its sets can be a group by itself
+        inside = inside[np.argsort(-result["importance"].to_numpy()[inside], kind="stable")]
+        inside = inside[_shared_out(table["best_class"].to_numpy()[inside], settings.groups, shares=2)]
+    result.loc[inside, "selected"] = True
+    keys = pd.DataFrame({"rank": -result["importance"].fillna(0), "excess": -excess})
+    return result.loc[keys.sort_values(["rank", "excess"], kind="stable").index, COLUMNS].reset_index(
+        drop=True
+    ), found
+
+
+def _shared_out(best_class: np.ndarray, top: int, shares: int = 1) -> np.ndarray:
+    """Return places of the most important sets, no class with more than so many equal shares of `top`.
+
+    Sets come by falling importance. A forest that weighs classes alike is easily impressed by a class of few
+    cells, whose many correlated sets would leave no room for the other classes.
+    """
+    limit = -(-shares * top // max(len(set(best_class)), 1))
+    place = pd.Series(best_class).groupby(best_class).cumcount().to_numpy()
+    return np.flatnonzero(place < limit)[:top]
+
+
+def _say(table: pd.DataFrame, passed: np.ndarray, test: str, settings: FeatureSettings) -> None:
+    """Log how many sets pass; raise an error if none does."""
+    what = "tell a class apart better" if test == "class" else "vary more"
+    p, fdr = table[f"{test}_pvalue"], table[f"{test}_fdr"]
+    if not len(passed):
+        found = (
+            f"none of {len(table)} sets {what} than random sets (least p {p.min():.3g}, fdr {fdr.min():.3g})"
+        )
+        advice = (
+            "raise it, raise features.random_sets if p is as small as they allow, or give other gene sets"
+        )
+        where = "features.max_pvalue" if p.min() > settings.max_pvalue else "features.max_fdr"
+        raise fail(where, found, advice)
+    logger.info("%s of %s sets %s than random sets", len(passed), len(table), what)
+    strata = table["stratum"].nunique() if test == "class" else 1
+    attainable = 1 / (1 + settings.random_sets * strata)
+    missed = int(((p <= attainable * (1 + 1e-9)) & (fdr > settings.max_fdr)).sum())
+    if missed:
+        logger.warning(
+            "%s sets are beyond all random sets and yet above features.max_fdr: raise features.random_sets",
+            missed,
+        )

@@ -14,9 +14,10 @@ from scipy import sparse
 from panscape import seeds
 from panscape.counts import Counts
 from panscape.errors import fail
+from panscape.features._assess import assess_sets
 from panscape.features._aucell import aucell, top_count, weight_blocks
-from panscape.features._choose import choose
-from panscape.features._entropy import entropy_test
+from panscape.features._cells import labelled, unit_of
+from panscape.features._choose import CLASS_COLUMNS, choose
 from panscape.features._settings import FeatureSettings
 from panscape.gene_sets import GeneSets, read_gene_sets, restrict
 from panscape.log import Progress, logger
@@ -24,6 +25,7 @@ from panscape.log import Progress, logger
 if TYPE_CHECKING:
     from anndata import AnnData
 
+FEW_TOP_GENES = 100
 SHARED = ("cell_type", "batch", "line", "platform", "age")
 
 
@@ -35,13 +37,17 @@ class Chosen:
     ----------
     table
         One row per gene set; see :func:`panscape.features.choose`.
+    classes
+        One row per gene set and class: term, class, n_cells, units, auroc, auroc_null, auroc_lowest, pvalue,
+        fdr; class by class, the smallest p first. Without classes only the header.
     statistics
-        statistic, value, null: gene sets tested, passed and chosen, accuracy of the forest.
+        statistic, value, null: gene sets tested, passed and chosen, classes, units, accuracy of the forest.
     correlation
         Pearson correlations of the `top` sets' scores, rows and columns named and ordered by group.
     """
 
     table: pd.DataFrame
+    classes: pd.DataFrame
     statistics: pd.DataFrame
     correlation: pd.DataFrame
 
@@ -119,27 +125,43 @@ def choose_features(
     opened = {study: Counts(path) for study, path in counts.items()}
     sets = read_libraries(gene_sets, shared_genes(opened), settings.set_sizes)
     sampled, obs = sample_cells(opened, sets.genes, settings.max_cells, seed)
-    labels = None
-    if settings.label is not None:
-        if settings.label not in obs:
-            found = f"no study maps a column {settings.label!r}"
-            raise fail("features.label", found, "map it in studies[].obs, or write label: null")
-        labels = obs[settings.label].to_numpy(dtype=object)
+    units = unit_of(obs, settings.unit)
+    labels, classes = labelled(obs, units, settings)
     n_up = top_count(len(sets.genes), settings.top_share)
+    if n_up < FEW_TOP_GENES:
+        logger.warning(
+            "only %s of %s genes count as a cell's top genes, so scores depend on one or two genes of a set: "
+            "raise features.top_share",
+            n_up,
+            len(sets.genes),
+        )
     weights = sparse.vstack([block for _, block in weight_blocks(sampled, n_up, settings.ties)], format="csr")
     logger.info("%s sets, %s genes, %s cells", len(sets.terms), len(sets.genes), len(obs))
-    table, scores = entropy_test(
+    assessed = assess_sets(
         weights,
         sets.member,
         n_up,
         seeds.stream(seed, "features", "null"),
-        random_sets=settings.random_sets,
-        size_bins=settings.size_bins,
-        null=settings.entropy_null,
+        detection=np.asarray((sampled > 0).mean(axis=0)).ravel(),
+        classes=classes,
+        settings=settings,
     )
-    table = table.assign(term=sets.terms, library=sets.library)
-    result, found = choose(table, scores, labels, settings, seed=seed, threads=threads)
-    return Chosen(result, _statistics(result, found, settings), _correlation(result, scores, sets.terms))
+    table = assessed.table.assign(term=sets.terms, library=sets.library)
+    result, found = choose(table, assessed.scores, labels, settings, units=units, seed=seed, threads=threads)
+    return Chosen(
+        result,
+        _named(assessed.classes, sets.terms),
+        _statistics(result, found, classes, settings),
+        _correlation(result, assessed.scores, sets.terms),
+    )
+
+
+def _named(classes: pd.DataFrame, terms: np.ndarray) -> pd.DataFrame:
+    columns = ["term", "class", "n_cells", "units", "auroc", "auroc_null", "auroc_lowest", "pvalue", "fdr"]
+    if not len(classes):
+        return pd.DataFrame(columns=columns)
+    table = classes.assign(term=terms[classes["set"]], score=-classes["auroc"])
+    return table.sort_values(["class", "pvalue", "score"], kind="stable")[columns].reset_index(drop=True)
 
 
 def sample_cells(
@@ -205,8 +227,10 @@ def score_features(
         tables.append(_annotation(study, name))
     obs = pd.concat(tables)
     obs = obs[["study", *(column for column in SHARED if column in obs)]]
-    var = chosen.drop(columns=["selected", "size_bin"], errors="ignore")
+    var = chosen.drop(columns=["selected", "stratum"], errors="ignore")
     var["group"] = var["group"].astype(int)
+    if var[CLASS_COLUMNS].isna().all(axis=None):
+        var = var.drop(columns=[*CLASS_COLUMNS, "importance"])
     found = anndata.AnnData(np.vstack(parts), obs=obs, var=var)
     found.uns["parameters"] = {key: str(value) for key, value in vars(settings).items()}
     return found
@@ -221,7 +245,7 @@ def score_table(scores: AnnData) -> pd.DataFrame:
     return table
 
 
-def _statistics(table: pd.DataFrame, found, settings: FeatureSettings) -> pd.DataFrame:
+def _statistics(table: pd.DataFrame, found, classes, settings: FeatureSettings) -> pd.DataFrame:
     passed = settings.passed(table)
     rows = [
         ("sets_tested", len(table), np.nan),
@@ -229,8 +253,12 @@ def _statistics(table: pd.DataFrame, found, settings: FeatureSettings) -> pd.Dat
         ("sets_grouped", int(table["group"].notna().sum()), np.nan),
         ("sets_selected", int(table["selected"].sum()), np.nan),
     ]
+    if classes is not None:
+        rows.append(("classes_tested", len(classes.names), np.nan))
+        rows.append(("units", len(classes.blocks), np.nan))
     if found is not None:
         rows.append(("forest_balanced_accuracy", found.accuracy, found.chance))
+        rows.append(("forest_units_left_out", found.units_left_out, np.nan))
     return pd.DataFrame(rows, columns=["statistic", "value", "null"])
 
 

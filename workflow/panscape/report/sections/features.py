@@ -1,9 +1,10 @@
-"""Gene sets as features of cells: which vary, which tell classes apart, which stand for their group."""
+"""Gene sets as features of cells: which tell classes apart, and which stand for their group."""
 
 from __future__ import annotations
 
 import pandas as pd
 
+from panscape.features._settings import FeatureSettings
 from panscape.report._blocks import Block, Gallery, Paragraph, table
 from panscape.report._format import fixed, listing, plural
 from panscape.report._results import Results, caption
@@ -11,23 +12,39 @@ from panscape.report._section import Section
 
 FOLDER = "features"
 FEATURES, STATISTICS = f"{FOLDER}/features.tsv", f"{FOLDER}/statistics.tsv"
+CLASSES = f"{FOLDER}/classes.tsv.gz"
 FIGURES = {
-    "choice": "Gene sets that vary and that tell classes apart",
+    "choice": "Gene sets that tell classes apart",
     "correlation": "Correlation of the most important gene sets",
     "profiles": "Chosen features by class",
 }
 _TITLES = {
     "n_genes": "genes",
-    "null_mean": "entropy by chance",
-    "pvalue": "p",
+    "best_class": "best class",
+    "auroc": "AUROC",
+    "auroc_null": "of random sets",
+    "auroc_lowest": "lowest unit",
+    "class_fdr": "fdr",
+    "entropy_null": "entropy by chance",
+    "entropy_fdr": "fdr of entropy",
 }
+_BEST = 5  # sets shown of each class
 _DECOY = "decoy-"
 
 
 def chosen(results: Results) -> pd.DataFrame:
     """Return the gene sets that were chosen, most important first."""
-    found = results.table(FEATURES, dtype={"term": str, "library": str})
-    return found[found["selected"].astype(str) == "True"]
+    table_ = _all(results)
+    return table_[table_["selected"].astype(str) == "True"]
+
+
+def _all(results: Results) -> pd.DataFrame:
+    return results.table(FEATURES, dtype={"term": str, "library": str, "best_class": str})
+
+
+def _test(results: Results) -> str:
+    """Return the test that decided, `class` or `entropy`."""
+    return FeatureSettings.of(results.settings(FOLDER)).test_of(_all(results))
 
 
 def statistics(results: Results) -> pd.DataFrame:
@@ -40,18 +57,27 @@ def _label(results: Results) -> str:
 
 
 def _headline(results: Results) -> list[str]:
-    found = statistics(results)
-    tested, passed = (int(found.loc[name, "value"]) for name in ("sets_tested", "sets_passed"))
-    text = (
-        f"Of {plural(tested, 'gene set')} {passed} vary over cells more than random sets of their size and "
-        "noise; "
-        f"{int(found.loc['sets_selected', 'value'])} stand for their groups."
-    )
-    if "forest_balanced_accuracy" in found.index:
-        own, chance = found.loc["forest_balanced_accuracy", ["value", "null"]]
+    values = statistics(results)
+    tested, passed = (int(values.loc[name, "value"]) for name in ("sets_tested", "sets_passed"))
+    fdr = f"(false discovery rate {fixed(results.settings(FOLDER).get('max_fdr', 0.05))})"
+    if _test(results) == "class":
+        text = (
+            f"Of {plural(tested, 'gene set')} {passed} tell a {_label(results)} from the others better than "
+            f"random sets of their size and detection {fdr}; "
+        )
+    else:
+        text = (
+            f"Of {plural(tested, 'gene set')} {passed} vary over cells more than random sets of their size "
+            f"and noise {fdr}; "
+        )
+    text += f"{int(values.loc['sets_selected', 'value'])} stand for their groups."
+    if "forest_balanced_accuracy" in values.index:
+        accuracy, chance = values.loc["forest_balanced_accuracy", ["value", "null"]]
+        units = int(values.loc["forest_units_left_out", "value"])
+        seen = f"{plural(units, 'sampled unit')} left out in turn" if units else "cells that were left out"
         text += (
-            f" A random forest tells {_label(results)} from them with a balanced accuracy of {fixed(own)} "
-            f"(on cells it has not seen; by chance {fixed(chance)})."
+            f" A random forest tells {_label(results)} from the sets that pass with a balanced accuracy of "
+            f"{fixed(accuracy)} (on {seen}; by chance {fixed(chance)})."
         )
     return [text]
 
@@ -64,49 +90,104 @@ def _blocks(results: Results) -> list[Block]:
         for name, title in FIGURES.items()
     ]
     library = ["library"] if rows["library"].nunique() > 1 else []
-    shown = rows[["term", *library, "n_genes", "entropy", "null_mean", "pvalue", "importance", "group"]]
+    if _test(results) == "class":
+        columns = [
+            "best_class",
+            "auroc",
+            "auroc_null",
+            "auroc_lowest",
+            "class_fdr",
+            "entropy_fdr",
+            "importance",
+        ]
+        said = (
+            "Chosen features. AUROC of the best class against the others, computed within sampled units "
+            "and averaged; beside it the median of random sets and the lowest unit. The fdr is over all "
+            "gene sets."
+        )
+    else:
+        columns = ["entropy", "entropy_null", "entropy_fdr"]
+        if _all(results)["class_fdr"].notna().any():
+            columns = ["best_class", "auroc", "class_fdr", *columns, "importance"]
+        said = "Chosen features. The fdr of entropy is against random sets, over all gene sets."
     return [
         Paragraph(
             "A cell's score of a gene set (AUCell) says how high the set's genes rank among the cell's "
-            "genes, whatever "
-            "its depth. The scores can supervise coordinates."
+            "genes, whatever its depth. The scores can supervise coordinates."
         ),
+        *_without_classes(results),
         *_planted(results),
         Gallery((pictures[0],)),
         table(
-            shown,
+            rows[["term", *library, "n_genes", *columns, "group"]],
             titles=_TITLES,
-            caption="Chosen features. The p compares the entropy with that of random sets.",
+            caption=said,
             file=FEATURES,
             limit=limit,
         ),
+        *_by_class(results),
         Gallery((pictures[1],)),
         Gallery((pictures[2],)),
     ]
 
 
-def _planted(results: Results) -> list[Block]:
-    """Say how planted sets fare beside random ones, where the system is simulated."""
-    found = results.table(FEATURES, dtype={"term": str, "library": str})
-    decoy = found["term"].str.startswith(_DECOY)
-    ranked = found["importance"].notna()
-    if not decoy.any() or not ranked.any():
+def _without_classes(results: Results) -> list[Block]:
+    """Say that sets were tested by entropy because no study has classes, if that is so."""
+    if results.settings(FOLDER).get("label") is None or _all(results)["class_fdr"].notna().any():
         return []
-    top = found[ranked].head(int((~decoy & ranked).sum()))
-    right = int((~top["term"].str.startswith(_DECOY)).sum())
-    kinds = {"types": "type-", "ages": "age-", "modules of coexpression": "module-"}
-    passed = []
-    for kind, prefix in kinds.items():
-        own = found["term"].str.startswith(prefix)
-        passed.append(f"{int((ranked & own).sum())} of {int(own.sum())} of {kind}")
     return [
         Paragraph(
-            f"Planted sets that pass: {listing(passed)}, and {int((ranked & decoy).sum())} of "
-            f"{int(decoy.sum())} sets "
-            f"of random genes (which hold some of the planted genes). Of the {len(top)} most important sets "
-            f"{right} are "
-            "planted. Modules of coexpression are not meant to pass: their genes vary together, not in their "
-            "mean."
+            f"No two classes of {_label(results)} could be compared, so gene sets were tested and ranked by "
+            "how much their scores vary over cells. This misses sets that are active in few cells.",
+            kind="warning",
+        )
+    ]
+
+
+def _by_class(results: Results) -> list[Block]:
+    """Show the sets that tell each class best."""
+    names = {"term": str, "class": str}
+    found = results.table(CLASSES, dtype=names)
+    if not len(found):
+        return []
+    fdr = results.settings(FOLDER).get("max_fdr", 0.05)
+    passing = found[found["fdr"] <= fdr]
+    nothing = sorted(set(found["class"]) - set(passing["class"]))
+    said = f"The {_BEST} sets that tell each class best (fdr over all sets and classes at most {fixed(fdr)})."
+    if nothing:
+        said += f" None for {listing(nothing)}."
+    return [
+        table(
+            passing.groupby("class", sort=True).head(_BEST)[
+                ["class", "n_cells", "units", "term", "auroc", "auroc_null", "auroc_lowest", "fdr"]
+            ],
+            titles=_TITLES | {"n_cells": "cells"},
+            caption=said,
+            file=CLASSES,
+            limit=_BEST * max(found["class"].nunique(), 1),
+        )
+    ]
+
+
+def _planted(results: Results) -> list[Block]:
+    """Say how planted sets fare beside random ones, where the system is simulated."""
+    found = _all(results)
+    decoy = found["term"].str.startswith(_DECOY)
+    if not decoy.any():
+        return []
+    passed = FeatureSettings.of(results.settings(FOLDER)).passed(found)
+    selected = found["selected"].astype(str) == "True"
+    kinds = {"types": "type-", "ages": "age-", "modules of coexpression": "module-"}
+    parts = []
+    for kind, prefix in kinds.items():
+        planted = found["term"].str.startswith(prefix)
+        parts.append(f"{int((passed & planted).sum())} of {int(planted.sum())} of {kind}")
+    return [
+        Paragraph(
+            f"Planted sets that pass: {listing(parts)}, and {int((passed & decoy).sum())} of "
+            f"{int(decoy.sum())} sets of random genes (which contain some of the planted genes). Of the "
+            f"{int(selected.sum())} chosen sets {int((selected & decoy).sum())} are random. Modules of "
+            "coexpression are not meant to pass: their genes vary together, not in their mean."
         )
     ]
 
@@ -116,31 +197,57 @@ def _methods(results: Results) -> list[str]:
     low, high = used.get("set_sizes", (50, 500))
     text = (
         f"Gene sets of {low} to {high} of the genes measured in all studies were scored in cells by AUCell "
-        "(top "
-        f"{100 * used.get('top_share', 0.05):g} % of the genes; genes of equal counts share their rank). "
-        "Sets were kept "
-        f"whose entropy over cells (p <= {used.get('max_pvalue')}) was above that of "
-        f"{used.get('random_sets')} random "
-        "sets of similar size, at equal noise."
+        f"(top {100 * used.get('top_share', 0.05):g} % of the genes"
+        + ("; genes of equal counts share their rank). " if used.get("ties", "mean") == "mean" else "). ")
     )
-    if used.get("label"):
+    random = (
+        f"{used.get('random_sets')} random sets in each stratum of size and detection, whose genes were "
+        "exchanged for genes of like detection"
+        + (" in proportion to their number of gene sets" if used.get("random_genes") == "membership" else "")
+    )
+    limits = [f"false discovery rate <= {used.get('max_fdr')}"]
+    if used.get("max_pvalue", 1) < 1:
+        limits.insert(0, f"p <= {used.get('max_pvalue')}")
+    values = statistics(results)
+    if _test(results) == "class":
+        units = int(values.loc["units", "value"])
+        within = (
+            f"computed within each of {units} sampled units and averaged; tested without the unit in which a "
+            "set did best"
+            if units > 1
+            else "over all cells"
+        )
+        text += (
+            f"Sets were kept that told a {_label(results)} from the others ({listing(limits)}, "
+            f"Benjamini-Hochberg): AUROC per class ({within}) was compared with {random}, the best class of "
+            "a set with the best classes of random sets, and with shuffled labels."
+        )
+    else:
+        text += (
+            f"Sets were kept whose entropy over cells was above that of {random}, at equal noise "
+            f"({listing(limits)}, Benjamini-Hochberg)."
+        )
+    if "forest_balanced_accuracy" in values.index:
         text += (
             f" Sets were ranked by their importance in a random forest ({used.get('trees')} trees) for "
-            f"{_label(results)}; the best {used.get('top')} were"
+            f"{_label(results)}; the best {used.get('top')}"
+            + (", at most an equal share for each class," if _test(results) == "class" else "")
+            + " were"
         )
     else:
         text += f" The {used.get('top')} sets of highest entropy above chance were"
+    standing = "set of highest entropy" if used.get("representative") == "entropy" else "highest-ranked set"
     return [
         f"{text} grouped by average linkage on 1 - r into {used.get('groups')} groups, each represented by "
-        "its set "
-        "of highest entropy."
+        f"its {standing}"
+        + ("; a class has at most twice its equal share." if _test(results) == "class" else ".")
     ]
 
 
 SECTION = Section(
     FOLDER,
     "Biological processes",
-    (FEATURES, STATISTICS),
+    (FEATURES, CLASSES, STATISTICS),
     _blocks,
     headline=_headline,
     methods=_methods,

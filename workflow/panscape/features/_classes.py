@@ -1,0 +1,139 @@
+"""How well gene sets tell each class from the others: AUROC within every sampled unit, averaged over units.
+
+Comparing cells within a donor only leaves out what differs between donors (depth, chemistry, composition of
+classes). The test statistic leaves out the donor in which a set does best, so that no single donor decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+UNITS = ("donor", "sample", "animal", "line")  # columns that name the sampled unit, the first mapped counts
+
+
+def present(labels: Sequence) -> np.ndarray:
+    """Return (n,) booleans: labels that are not missing (None, NaN, "")."""
+    column = pd.Series(list(labels), dtype=object)
+    return ~(column.isna() | (column.astype(str) == "")).to_numpy()
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Classes of cells within sampled units.
+
+    Attributes
+    ----------
+    names
+        C classes that can be tested in at least one unit.
+    n_cells
+        (C,) labelled cells of each.
+    blocks
+        Per unit: the rows of its labelled cells, the classes tested there (numbers in `names`), and CSR
+        (those classes, rows) of ones.
+    """
+
+    names: np.ndarray
+    n_cells: np.ndarray
+    blocks: tuple[tuple[np.ndarray, np.ndarray, sparse.csr_matrix], ...]
+
+    @classmethod
+    def of(cls, labels: Sequence, units: Sequence | None = None, *, min_cells: int = 5) -> Classes | None:
+        """Group labelled cells by unit.
+
+        Parameters
+        ----------
+        labels
+            (n,) classes; missing ones (None, NaN, "") take no part.
+        units
+            (n,) sampled units; None for one.
+        min_cells
+            A class is tested in a unit with at least so many of its cells and as many others.
+
+        Returns
+        -------
+        None if no unit has a class to test.
+        """
+        there = present(labels)
+        text = np.array([str(value) for value in labels], dtype=object)
+        unit = np.zeros(len(text), dtype=object) if units is None else np.asarray(units, dtype=object)
+        every, count = np.unique(text[there].astype(str), return_counts=True)
+        parts = []
+        for name in sorted(set(unit[there]), key=str):
+            rows = np.flatnonzero(there & (unit == name))
+            code = np.searchsorted(every, text[rows].astype(str))
+            inside = np.bincount(code, minlength=len(every))
+            tested = np.flatnonzero((inside >= min_cells) & (len(rows) - inside >= min_cells))
+            if len(tested):
+                parts.append((rows, tested, sparse.csr_matrix((code == tested[:, None]).astype(np.float64))))
+        used = np.unique(np.concatenate([part[1] for part in parts])) if parts else []
+        if not len(used):
+            return None
+        blocks = tuple((rows, np.searchsorted(used, tested), ones) for rows, tested, ones in parts)
+        return cls(every[used].astype(object), count[used], blocks)
+
+    @property
+    def n_units(self) -> np.ndarray:
+        """(C,) units in which each class is tested."""
+        tested = np.concatenate([block[1] for block in self.blocks])
+        return np.bincount(tested, minlength=len(self.names))
+
+
+@dataclass(frozen=True)
+class Areas:
+    """AUROCs of sets for classes.
+
+    Attributes
+    ----------
+    mean, lowest
+        (C, T) over units.
+    replicated
+        (C, T) mean without the unit in which the set does best; the mean where there is one unit only.
+    sd
+        (C, T) standard deviation of the mean if labels were shuffled within units (exact, ties included).
+    """
+
+    mean: np.ndarray
+    lowest: np.ndarray
+    replicated: np.ndarray
+    sd: np.ndarray
+
+
+def class_areas(scores: np.ndarray, classes: Classes) -> Areas:
+    """Return AUROCs of scores (n, T) for each class against the others, within units."""
+    shape = (len(classes.names), scores.shape[1])
+    total, variance = np.zeros(shape), np.zeros(shape)
+    highest, lowest = np.full(shape, -np.inf), np.full(shape, np.inf)
+    for rows, tested, ones in classes.blocks:
+        rank = rankdata(scores[rows], axis=0)
+        n, inside = len(rows), np.asarray(ones.sum(axis=1)).reshape(-1, 1)
+        pairs = inside * (n - inside)
+        area = (ones @ rank - inside * (inside + 1) / 2) / pairs
+        total[tested] += area
+        variance[tested] += rank.var(axis=0) / ((n - 1) * pairs)
+        highest[tested] = np.maximum(highest[tested], area)
+        lowest[tested] = np.minimum(lowest[tested], area)
+    units = classes.n_units[:, None]
+    replicated = np.where(units > 1, (total - highest) / np.maximum(units - 1, 1), total)
+    return Areas(total / units, lowest, replicated, np.sqrt(variance) / units)
+
+
+def distance(area: np.ndarray, classes: Classes) -> np.ndarray:
+    """Return AUROCs (C, T) on the normal scale, on which .99 and .999 are apart; 0 and 1 stay finite."""
+    inside = np.zeros(len(classes.names))
+    for rows, tested, ones in classes.blocks:
+        count = np.asarray(ones.sum(axis=1)).ravel()
+        inside[tested] += count * (len(rows) - count)
+    edge = 0.5 / (inside[:, None] + 1)
+    return ndtri(np.clip(area, edge, 1 - edge))
+
+
+def shuffled_z(areas: Areas) -> np.ndarray:
+    """Return (C, T) mean AUROCs above 0.5 in standard deviations of labels shuffled within each unit."""
+    return np.where(areas.sd > 0, (areas.mean - 0.5) / np.where(areas.sd > 0, areas.sd, 1.0), 0.0)
