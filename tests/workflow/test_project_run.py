@@ -86,8 +86,9 @@ def test_no_job_writes_outside_its_own_collection(reference, tmp_path, snakemake
     files.write_tsv(pd.DataFrame(scores), other / "features/scores.tsv.gz")
     genes = "\t".join(cells.var_names[:40])
     sets = folder / "resources/tiny/simulated/truth/gene_sets.gmt"
+    sets.parent.mkdir(parents=True, exist_ok=True)
     sets.write_text(f"set\tmade up\t{genes}\n")
-    given = {"obs": {"age": {"column": "age", "unit": "days"}, "line": "sample"}}
+    given = {"obs": {"age": {"column": "age", "unit": "days"}, "line": "platform"}}
     files_of_others = [
         {"path": "resources/tiny/simulated/early.h5ad", "metadata": {"path": f"{REFERENCE}/cells.tsv"}},
         {"path": f"{REFERENCE}/preprocess/late/counts.h5ad"},

@@ -145,7 +145,8 @@ rule plot_projection:
             report(
                 f"results/{{collection}}/project/figures/{name}.png",
                 caption=f"../report/project_{name}.rst",
-                category="3 Projection",
+                category="3 Dictionary",
+                subcategory="Projection",
                 labels={"figure": title},
             )
             for name, title in PROJECTION_FIGURES.items()
