@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from panscape.report._blocks import Block, Fold, Gallery, Heading, Paragraph, table
-from panscape.report._format import count, fixed, listing, percent, plural
+from panscape.report._format import count, listing, percent, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 
