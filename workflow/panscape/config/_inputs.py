@@ -159,6 +159,8 @@ def _small_to_project(config: dict[str, Any], seen: list[Seen]) -> Iterator[Prob
     if not folder or next(reference.problems(config), None) or not Path(folder).is_dir():
         return
     least = least or reference.settings(folder)["panclust"]["min_cells"]
+    if not isinstance(least, int):
+        return  # chosen by the size of the study
     for study in seen:
         if study.name in inputs.used_by(config, "project") and study.cells < least:
             found = f"has {study.cells} cells, a pancluster to project has at least {least}"
