@@ -6,7 +6,7 @@ REQUIRED INPUTS
 OUTPUTS
     results/{collection}/project/{study}/genes.tsv      gene, selected: the reference's genes, and whether measured
     results/{collection}/project/{study}/               clusters.tsv, members.npz, matrices.npz, pairs.tsv,
-                                                        expression.h5ad: made as those of the reference
+                                                        expression.h5ad, chance.tsv: made as the reference's
     results/{collection}/project/projected.tsv          cluster, study, similarity, nearest, x, y, age, age_low ...
     results/{collection}/project/figures/
 """
@@ -82,6 +82,7 @@ use rule correlate_genes as correlate_new_genes with:
         matrices="results/{collection}/project/{study}/matrices.npz",
         pairs="results/{collection}/project/{study}/pairs.tsv",
         expression="results/{collection}/project/{study}/expression.h5ad",
+        chance="results/{collection}/project/{study}/chance.tsv",
     log:
         "logs/{collection}/project/{study}/correlate_new_genes.log",
     benchmark:
@@ -89,6 +90,7 @@ use rule correlate_genes as correlate_new_genes with:
     params:
         settings=of_reference("coexpression"),
         normalisation=of_reference("normalisation"),
+        seed=config["seed"],
         code=code_digest("correlate_genes"),
 
 
