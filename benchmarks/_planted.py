@@ -40,7 +40,7 @@ class Planted:
 
 def plant(seed: int, modules: int, min_cells: int) -> Planted:
     """Draw the demo's studies with a number of modules and run them to coexpression, in a scratch folder."""
-    from panscape import coexpression, config, files, landscape, panclust, preprocess, simulate
+    from panscape import coexpression, config, files, inputs, landscape, panclust, preprocess, simulate
     from panscape.counts import Counts
 
     settings = yaml.safe_load((ROOT / "config/demo.yaml").read_text())
@@ -48,15 +48,14 @@ def plant(seed: int, modules: int, min_cells: int) -> Planted:
     settings["panclust"]["min_cells"] = min_cells
     chosen = config.load(settings)
     system = simulate.design(simulate.from_config(chosen["simulation"]), seed)
-    names = [study["id"] for study in chosen["studies"]]
+    names = inputs.used_by(chosen, "landscape")
     part = chosen["preprocess"]
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         tables, cells = {}, {}
-        for study in chosen["studies"]:
-            name = study["id"]
+        for name in names:
             simulate.write_study(system, name, folder / f"{name}.raw.h5ad")
-            given = {**study, "path": str(folder / f"{name}.raw.h5ad")}
+            given = {**inputs.study(chosen, name), "path": str(folder / f"{name}.raw.h5ad")}
             given.pop("simulated")
             counts = folder / f"{name}.h5ad"
             done = preprocess.filter_study(given, counts, part, species="human", age_unit="days")

@@ -23,7 +23,9 @@ BY_NAME = [pytest.param(run, id=run["collection"]) for run in MEASURED]
 STAGES = {
     rule: path.stem
     for path in (ROOT / "workflow/rules").glob("*.smk")
-    for rule in re.findall(r"^(?:rule|checkpoint) (\w+):$", path.read_text(), re.MULTILINE)
+    for rule in re.findall(
+        r"^(?:rule|checkpoint|use rule \w+ as) (\w+)(?: with)?:$", path.read_text(), re.MULTILINE
+    )
 }
 LIKELY = 4  # likely and measured time differ by this factor at most, or by
 SECONDS = 30

@@ -1,8 +1,7 @@
-"""Dictionary and overlap in the report, what cannot be learned, and the projection onto a collection."""
+"""Dictionary and overlap in the report, and what cannot be learned."""
 
 import shutil
 
-import h5py
 import numpy as np
 import pytest
 
@@ -53,33 +52,6 @@ def test_confidence_stands_beside_centrality_and_markers(reported):
     for name in ("centrality", "marker_edges", "entries"):
         trust = files.read_tsv(folder / f"{name}.tsv")["reliability"]
         assert trust.notna().any() and trust.dropna().between(-1, 1).all(), name
-
-
-def test_projection_onto_a_finished_collection(reported, snakemake, variant):
-    folder, _ = reported
-    reference = folder / "reference"
-    shutil.copytree(folder / "results/tiny", reference)
-    config = variant(dictionary={**SETTINGS, "gene_sets": [], "project_onto": str(reference)})
-    projected = "results/tiny/dictionary/projected.tsv"
-    run = snakemake(folder, projected, config=config)
-    assert run.returncode == 0, run.stderr[-3000:]
-    table = files.read_tsv(folder / projected)
-    # onto itself: every pancluster is its own nearest neighbour
-    assert (table["nearest"] == table["cluster"]).all() and (table["similarity"] > 0.999).all()
-    assert (table["age"] - table["age_known"]).abs().median() < 2
-    assert table["age_known"].between(table["age_low"], table["age_high"]).mean() > 0.7
-    done = reference / "dictionary/dictionary.h5ad"
-    with h5py.File(done, "r+") as file:
-        file.attrs["changed"] = True
-    again = snakemake(folder, "-n", projected, config=config)
-    assert "project_panclusters" in again.stdout and "pdated input files" in again.stdout
-
-
-def test_a_reference_without_a_dictionary_is_told(reported, tmp_path, snakemake, variant):
-    (tmp_path / "empty").mkdir()
-    config = variant(dictionary={**SETTINGS, "project_onto": str(tmp_path / "empty")})
-    run = snakemake(reported[0], "-n", "dictionary", config=config)
-    assert run.returncode != 0 and "dictionary/dictionary.h5ad" in run.stdout + run.stderr
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,23 @@ def test_every_rule_is_complete(path, block):
     assert (ROOT / env).is_file()
 
 
+def test_rules_made_from_others_name_all_that_these_give_to_the_script():
+    texts = [path.read_text() for path in RULE_FILES]
+    blocks = {}
+    for text in texts:
+        for block in re.split(r"^(?:rule|checkpoint|use rule) ", text, flags=re.MULTILINE)[1:]:
+            blocks[block.split(":")[0]] = block
+    made = [name for name in blocks if " as " in name]
+    assert len(made) == sum(len(re.findall(r"^use rule ", text, re.MULTILINE)) for text in texts) > 0
+    for name in made:
+        for directive in ("input", "output", "params"):
+            given, expected = (
+                set(re.findall(r"^        (\w+)=", section(blocks[one], directive), re.MULTILINE))
+                for one in (name, name.split()[0])
+            )
+            assert given == expected, (name, directive)
+
+
 def test_every_script_has_its_rule_and_is_thin():
     names = {block.split(":")[0] for _, block in (param.values for param in rules())} - COPIES
     scripts = {path.stem: path for path in (ROOT / "workflow/scripts").glob("*.py")}

@@ -29,7 +29,12 @@ def study(config: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def used_by(config: Mapping[str, Any], stage: str) -> list[str]:
-    """Return the ids of the studies that take part in an analysis (``studies[].use``), ``any`` for all."""
+    """Return the ids of the studies that take part in an analysis (``studies[].use``), ``any`` for all.
+
+    None takes part in ``project`` without a reference to place it on.
+    """
+    if stage == "project" and not config.get("project", {}).get("reference"):
+        return []
     studies = config.get("studies", ())
     return [item["id"] for item in studies if stage == "any" or stage in item.get("use", (stage,))]
 

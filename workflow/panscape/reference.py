@@ -1,29 +1,109 @@
-"""The files of a finished collection that another one is placed on."""
+"""The files of a finished collection that studies are placed on, and the settings that made them.
+
+All of it is read only: the rules name these files as input, and no rule makes a file of another collection.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-ONCE = ("dictionary/dictionary.h5ad", "landscape/landscape.h5ad")
-PER_STUDY = (
-    "panclust/{study}/clusters.tsv",
-    "coexpression/{study}/matrices.npz",
-    "coexpression/{study}/pairs.tsv",
-)
+from panscape.errors import Problem, UserError, fail
+
+DICTIONARY = "dictionary/dictionary.h5ad"
+LANDSCAPE = "landscape/landscape.h5ad"
+GENES = "preprocess/genes.tsv"
+ONCE = (DICTIONARY, LANDSCAPE, GENES)
+PER_STUDY = {
+    "clusters": "panclust/{study}/clusters.tsv",
+    "matrices": "coexpression/{study}/matrices.npz",
+    "pairs": "coexpression/{study}/pairs.tsv",
+}
+KEY = "collection"  # in `uns` of the dictionary: settings as JSON
+WHERE = "project.reference"
+_AGAIN = "run `snakemake dictionary` with the reference's own configuration"
 
 
-def study_files(folder: str | Path, study: str) -> list[Path]:
-    """Return a study's files in a collection's folder, in the order of :data:`PER_STUDY`."""
-    return [Path(folder, pattern.format(study=study)) for pattern in PER_STUDY]
+def describe(config: Mapping[str, Any], studies: list[str]) -> dict[str, Any]:
+    """Return what a projection onto a collection has to know: its studies, and the settings to repeat."""
+    sections = {name: config[name] for name in ("panclust", "coexpression", "dictionary")}
+    return {
+        **{name: config[name] for name in ("collection", "species", "age_unit")},
+        "studies": studies,
+        "normalisation": config["preprocess"]["normalisation"],
+        **sections,
+    }
+
+
+def settings(folder: str | Path) -> dict[str, Any]:
+    """Return what :func:`describe` gave of the collection in a folder.
+
+    Raises
+    ------
+    UserError
+        If its dictionary is missing, no HDF5 file, or made by a version that did not keep the settings.
+    """
+    import h5py
+
+    path = Path(folder, DICTIONARY)
+    if not path.is_file():
+        raise fail(WHERE, f"{path} does not exist", _AGAIN)
+    try:
+        with h5py.File(path) as file:
+            text = file[f"uns/{KEY}"][()] if f"uns/{KEY}" in file else None
+    except OSError as error:
+        raise fail(WHERE, f"{path} cannot be read ({error})", _AGAIN) from error
+    if text is None:
+        raise fail(WHERE, f"{path} does not name the settings it was made with", f"{_AGAIN} and this version")
+    return json.loads(text.decode() if isinstance(text, bytes) else text)
+
+
+def by_kind(folder: str | Path) -> dict[str, list[Path]]:
+    """Return the files of each kind of :data:`PER_STUDY`, in the order of the reference's studies."""
+    names = settings(folder)["studies"]
+    return {
+        kind: [Path(folder, pattern.format(study=name)) for name in names]
+        for kind, pattern in PER_STUDY.items()
+    }
 
 
 def files(folder: str | Path | None) -> list[str]:
-    """Return every file that a projection onto ``results/<collection>`` reads; none without a folder.
-
-    A file that is missing is left out where it tells of a study, and named where each collection has it, so
-    that the engine says what is not there.
-    """
+    """Return every file that a projection onto ``results/<collection>`` reads; none without a folder."""
     if not folder:
         return []
-    found = [path for pattern in PER_STUDY for path in sorted(Path(folder).glob(pattern.format(study="*")))]
-    return [str(path) for path in [*(Path(folder, name) for name in ONCE), *found]]
+    rest = [path for paths in by_kind(folder).values() for path in paths]
+    return [str(path) for path in [*(Path(folder, name) for name in ONCE), *rest]]
+
+
+def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what keeps studies from being placed on ``project.reference``, before the first job."""
+    folder = config["project"]["reference"]
+    if not folder or not Path(folder).is_dir():
+        return  # a folder that is not there is told with the other paths
+    if Path(folder).resolve() == Path("results", config["collection"]).resolve():
+        advice = "give the new studies a `collection` of their own"
+        yield Problem(WHERE, f"{folder} is this collection itself", advice)
+        return
+    lacking = [name for name in ONCE if not Path(folder, name).is_file()]
+    if lacking:
+        yield Problem(WHERE, f"{folder} lacks {', '.join(lacking)}", _AGAIN)
+    if DICTIONARY in lacking:
+        return
+    try:
+        known = settings(folder)
+    except UserError as error:
+        yield from error.problems
+        return
+    gone = [path for path in files(folder) if not Path(path).is_file()]
+    gone = [path for path in gone if str(Path(path).relative_to(folder)) not in ONCE]
+    if gone:
+        yield Problem(WHERE, f"lacks {', '.join(gone)}", _AGAIN)
+    if known["species"] != config["species"]:
+        found = f"is {config['species']}, the reference's studies are {known['species']}"
+        yield Problem("species", found, f"write species: {known['species']}, or take another reference")
+    units = (known["age_unit"], config["age_unit"])
+    if None not in units and units[0] != units[1]:
+        found = f"is {units[1]}, the reference's ages are in {units[0]}"
+        yield Problem("age_unit", found, f"write age_unit: {units[0]}")

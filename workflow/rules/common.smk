@@ -28,8 +28,9 @@ if workflow.is_main_process:
     configuration.check_inputs(config)
 
 
+# files of other collections that a configuration names are input and must never be planned as output
 wildcard_constraints:
-    collection="[A-Za-z0-9-]+",
+    collection=COLLECTION,
     study="[A-Za-z0-9-]+",
     kernel="[A-Za-z0-9-]+",
     sample="[A-Za-z0-9-]+",

@@ -6,7 +6,6 @@ REQUIRED INPUTS
     results/{collection}/panclust/{study}/                  clusters.tsv, members.npz
     results/{collection}/preprocess/{study}/counts.h5ad     cells, for the confidence in edges
     the GMT files of dictionary.gene_sets
-    the folder of dictionary.project_onto: its dictionary, landscape, panclusters and coexpression
 OUTPUTS
     results/{collection}/dictionary/elbow.tsv           k, error ... : how many entries
     results/{collection}/dictionary/dictionary.h5ad     entries x pairs; obsm usage: entries x panclusters
@@ -20,7 +19,6 @@ OUTPUTS
     results/{collection}/dictionary/enrichment.tsv      entry, library, term, overlap, pvalue, fdr ...
     results/{collection}/dictionary/factors.tsv         cluster, factor-01 ...: expression factors; factor_genes.tsv
     results/{collection}/dictionary/counterparts.tsv    entry, factor, rho
-    results/{collection}/dictionary/projected.tsv       only with dictionary.project_onto
     results/{collection}/dictionary/{study}/            agreement.npz, magnitude.npz, chance.tsv
     results/{collection}/dictionary/figures/
 """
@@ -38,7 +36,6 @@ DICTIONARY_FIGURES = {
         else {}
     ),
     **({"enrichment": "Gene sets"} if config["dictionary"]["gene_sets"] else {}),
-    **({"projection": "Projection"} if config["dictionary"]["project_onto"] else {}),
 }
 
 
@@ -91,6 +88,7 @@ rule learn_dictionary:
         runtime=needs("learn_dictionary", "runtime"),
     params:
         settings=config["dictionary"],
+        collection=reference.describe(config, STUDIES),
         seed=config["seed"],
         code=code_digest("learn_dictionary"),
     script:
@@ -227,33 +225,6 @@ rule factorise_expression:
         "../scripts/factorise_expression.py"
 
 
-rule project_panclusters:
-    """Place the panclusters on the dictionary and landscape of another, finished collection."""
-    input:
-        landscape="results/{collection}/landscape/landscape.h5ad",
-        clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
-        matrices=of_studies("results/{collection}/coexpression/{study}/matrices.npz"),
-        pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
-        reference=reference.files(config["dictionary"]["project_onto"]),
-    output:
-        projected="results/{collection}/dictionary/projected.tsv",
-    log:
-        "logs/{collection}/dictionary/project_panclusters.log",
-    benchmark:
-        "benchmarks/{collection}/dictionary/project_panclusters.tsv"
-    conda:
-        "../../envs/graph.yaml"
-    threads: 1
-    resources:
-        mem_mb=needs("project_panclusters", "mem_mb"),
-        runtime=needs("project_panclusters", "runtime"),
-    params:
-        settings=config["dictionary"],
-        code=code_digest("project_panclusters"),
-    script:
-        "../scripts/project_panclusters.py"
-
-
 rule plot_dictionary:
     """Draw elbow, usage, networks, confidence and gene sets."""
     input:
@@ -274,11 +245,6 @@ rule plot_dictionary:
         enrichment=branch(
             config["dictionary"]["gene_sets"],
             then="results/{collection}/dictionary/enrichment.tsv",
-            otherwise=[],
-        ),
-        projected=branch(
-            config["dictionary"]["project_onto"],
-            then="results/{collection}/dictionary/projected.tsv",
             otherwise=[],
         ),
     output:
@@ -321,6 +287,5 @@ DICTIONARY_RESULTS = [
     *rules.read_entries.output,
     *(rules.enrich_entries.output if config["dictionary"]["gene_sets"] else []),
     *(rules.factorise_expression.output if config["dictionary"]["counterpart"] else []),
-    *(rules.project_panclusters.output if config["dictionary"]["project_onto"] else []),
     *rules.plot_dictionary.output,
 ]

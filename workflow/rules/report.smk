@@ -99,6 +99,11 @@ rule write_report:
             then=DICTIONARY_RESULTS,
             otherwise=[],
         ),
+        project=branch(
+            config["report"]["project"],
+            then=PROJECT_RESULTS,
+            otherwise=[],
+        ),
         overlap=branch(
             config["report"]["overlap"],
             then=OVERLAP_RESULTS,

@@ -13,6 +13,7 @@ localrules:
     landscape,
     sensitivity,
     dictionary,
+    project,
     overlap,
     metacells,
     unicoord,
@@ -72,6 +73,16 @@ rule dictionary:
         if_used("landscape", DICTIONARY_RESULTS),
     message:
         why_skipped("landscape")
+
+
+rule project:
+    """Where studies lie on the landscape of a finished collection, and their ages there (on demand)."""
+    input:
+        if_used("project", PROJECT_RESULTS),
+    message:
+        why_skipped("project")
+        if REFERENCE
+        else "Skipped: project.reference names no finished collection."
 
 
 rule overlap:

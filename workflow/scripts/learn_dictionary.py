@@ -11,4 +11,5 @@ elbow = files.read_tsv(given.elbow)
 k = int(elbow.loc[elbow["suggested"], "k"].iloc[0]) if settings.k == "auto" else settings.k
 choice, result = dictionary.learn_stack(stack, k, settings, params.seed, snakemake.threads)
 with files.atomic(snakemake.output.dictionary) as scratch:
-    dictionary.to_anndata(result, stack, choice, params.settings).write_h5ad(scratch, compression="lzf")
+    learned = dictionary.to_anndata(result, stack, choice, params.settings, params.collection)
+    learned.write_h5ad(scratch, compression="lzf")

@@ -1,16 +1,14 @@
-"""Place the collection's panclusters on the dictionary and landscape of another collection."""
+"""Place the panclusters of studies on the dictionary and landscape of a finished collection."""
 
-from panscape import adapter, dictionary, files
+from panscape import adapter, files, project
 
 adapter.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
-table = dictionary.project_collection(
-    params.settings["project_onto"],
-    given.landscape,
-    given.clusters,
-    given.matrices,
-    given.pairs,
-    params.settings,
-)
+parts = ("counts", "clusters", "members", "matrices", "pairs", "expression")
+studies = {
+    name: dict(zip(parts, paths, strict=True))
+    for name, *paths in zip(params.studies, *(given[part] for part in parts), strict=True)
+}
+table = project.project_studies(params.reference, studies, coverage=params.coverage)
 files.write_tsv(table, snakemake.output.projected)

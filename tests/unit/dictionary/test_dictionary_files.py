@@ -4,7 +4,7 @@ import pytest
 from planted_networks import planted
 from scipy import sparse
 
-from panscape import dictionary, overlap
+from panscape import dictionary, overlap, project
 from panscape.dictionary._figures import Tables, draw_dictionary
 from panscape.errors import UserError
 from panscape.landscape import Combined
@@ -116,8 +116,7 @@ def test_ages_and_pseudotime_may_be_missing():
     saved = dictionary.Saved(dictionary.to_anndata(result, stack, choice, {}))
     reading = dictionary.read_entries(saved, stack.obs, ["age", "cell_type"])
     assert set(reading.usage["column"]) == {"cell_type"}
-    options = {**SETTINGS.__dict__, "neighbours": 5, "coverage": 0.9}
-    projected = dictionary.project_stack(saved, stack, stack, options)
+    projected = project.project_stack(project.Finished(saved, stack, np.zeros((90, 2)), SETTINGS), stack)
     assert "age" not in projected and (projected["nearest"] == projected["cluster"]).all()
 
 
@@ -211,15 +210,13 @@ def test_every_figure_is_drawn(written, monkeypatch):
     sets = dictionary.restrict({"a": genes[:12], "b": genes[5:20]}, list(saved.genes), library="l")
     enrichment = dictionary.enrich({saved.names[0]: genes[:11]}, [sets], nominal=1)
     chance = pd.DataFrame({"n_cells": [50, 500], "share": [0.8, np.nan]})
-    columns = {"age_known": [1.0, 2.0], "age": [1.2, 2.1], "age_low": [0.5, 1.0], "age_high": [2.0, 3.0]}
-    projected = pd.DataFrame({**columns, "age_edge": [False, True]})
     tables = Tables(
         saved, "", elbow, reading.entries, reading.edges, reading.centrality, reading.links, reading.usage,
-        enrichment, chance, None, projected,
+        enrichment, chance,
     )  # fmt: skip
     drawn = dict(draw_dictionary(tables, units={"age": "days"}))
     assert list(drawn) == [
-        "elbow", "usage-maps", "usage-labels", "networks", "confidence", "enrichment", "projection",
+        "elbow", "usage-maps", "usage-labels", "networks", "confidence", "enrichment",
     ]  # fmt: skip
     assert len(drawn["networks"].axes) == len(saved.names)
     labels = {text.get_text() for ax in drawn["networks"].axes for text in ax.texts}
@@ -253,9 +250,12 @@ def test_left_out_study_is_projected():
     old, new = stack.rows(inside), stack.rows(~inside)
     choice, result = dictionary.learn_stack(old, 4, SETTINGS, 0)
     saved = dictionary.Saved(dictionary.to_anndata(result, old, choice, {}))
-    table = dictionary.project_stack(saved, old, new, {**SETTINGS.__dict__, "neighbours": 5, "coverage": 0.9})
+    layout = np.random.default_rng(0).random((len(old.obs), 2))
+    finished = project.Finished(saved, old, layout, SETTINGS)
+    table = project.project_stack(finished, new)
     assert table["cluster"].tolist() == new.obs.index.tolist() and set(table["nearest"]) <= set(old.obs.index)
-    again = dictionary.project_stack(saved, old, old, {**SETTINGS.__dict__, "neighbours": 1, "coverage": 0.9})
+    assert table[["x", "y"]].to_numpy().min() >= 0 and table[["x", "y"]].to_numpy().max() <= 1
+    again = project.project_stack(finished, old)
     np.testing.assert_allclose(again[saved.names], saved.usage, rtol=0.05, atol=0.05)
     assert (again["nearest"] == again["cluster"]).mean() > 0.95
 

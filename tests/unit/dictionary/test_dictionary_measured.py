@@ -9,6 +9,7 @@ from panscape import dictionary, landscape, overlap
 from panscape.dictionary import Ends
 from panscape.dictionary._measured import Measured, code_products, entry_products
 from panscape.dictionary._products import group_products, inner_products
+from panscape.project import Finished, project_stack
 
 GENES, N = 14, 60
 FIRST, SECOND = np.triu_indices(GENES, 1)
@@ -234,13 +235,14 @@ def test_projection_leaves_pairs_out_that_one_side_does_not_measure(tmp_path):
     stack, choice, result, *_ = learned()
     dictionary.to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
     saved = dictionary.read_dictionary(tmp_path / "d.h5ad")
-    settings = {"alpha": 0.001, "neighbours": 5, "coverage": 0.9, "scale": "unit"}
-    placed = dictionary.project_stack(saved, stack, stack, settings)
+    layout = np.random.default_rng(0).normal(size=(len(stack.obs), 2))
+    finished = Finished(saved, stack, layout, dictionary.DictionarySettings(alpha=0.001, scale="unit"))
+    placed = project_stack(finished, stack)
     assert placed["cluster"].tolist() == list(stack.obs.index)
     used = stack.data.multiply(stack.data).sum(axis=1).A1 > 0
     found = placed.loc[used, saved.names].to_numpy()
     own = saved.usage[used]
     share = [rows / rows.sum(axis=1, keepdims=True) for rows in (found, own)]
     np.testing.assert_allclose(*share, atol=0.05)  # study b lacks genes and is coded as if it had them
-    complete = dictionary.project_stack(saved, stack, stack.rows(stack.measured.all(axis=1)), settings)
+    complete = project_stack(finished, stack.rows(stack.measured.all(axis=1)))
     assert complete["cluster"].isin(placed["cluster"]).all()

@@ -73,16 +73,17 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
     warnings = [*_doubtful(config), *_root.doubtful(config)]
     problems += _scenarios(config, seen)
     arranged = inputs.used_by(config, "landscape")
+    problems += _small_to_project(config, seen)
     seen = [study for study in seen if study.name in arranged]
     problems += _small(seen, config)
     known = [study for study in seen if study.genes is not None]
     if len(known) > 1:
         _gene_overlap.overlap(known, config["preprocess"]["present_in"], problems, warnings)
     problems += _simulation(config)
-    problems += _missing_files(config, schema(), "")
+    problems += _missing_files(config, schema(), "", config["collection"])
     problems += _rootless(config)
     problems += _root.place(config, {study.name: study.cells for study in seen})
-    problems += _unfinished(config)
+    problems += reference.problems(config)
     problems += _places(config)
     if problems:
         raise UserError(dict.fromkeys(problems))
@@ -170,6 +171,22 @@ def _small(seen: list[Seen], config: dict[str, Any]) -> Iterator[Problem]:
             yield Problem(f"{study.where} (study {study.name!r})", found, advice)
 
 
+def _small_to_project(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
+    """Yield the problems of studies to project that are smaller than the smallest pancluster may be."""
+    folder, least = config["project"]["reference"], config["project"]["min_cells"]
+    if not folder or next(reference.problems(config), None) or not Path(folder).is_dir():
+        return
+    least = least or reference.settings(folder)["panclust"]["min_cells"]
+    if not isinstance(least, int):
+        return  # chosen by the size of the study
+    for study in seen:
+        if study.name in inputs.used_by(config, "project") and study.cells < least:
+            found = f"has {study.cells} cells, a pancluster to project has at least {least}"
+            yield Problem(
+                f"{study.where} (study {study.name!r})", found, f"write project.min_cells: {study.cells // 2}"
+            )
+
+
 def _doubtful(config: dict[str, Any]) -> Iterator[str]:
     """Yield warnings that need no file."""
     arranged = _arranged(config)
@@ -210,17 +227,6 @@ def _rootless(config: dict[str, Any]) -> Iterator[Problem]:
         yield Problem("landscape.root", "is lowest-age, but no study has an age", advice)
 
 
-def _unfinished(config: dict[str, Any]) -> Iterator[Problem]:
-    """Yield the problem of a collection to project onto that lacks its landscape or dictionary."""
-    folder = config["dictionary"]["project_onto"]
-    if not folder or not Path(folder).is_dir():
-        return
-    lacking = [name for name in reference.ONCE if not Path(folder, name).is_file()]
-    if lacking:
-        advice = "name the results folder of a collection whose target dictionary is finished"
-        yield Problem("dictionary.project_onto", f"{folder} lacks {' and '.join(lacking)}", advice)
-
-
 def _places(config: dict[str, Any]) -> list[Problem]:
     """Return what is wrong with the table of the genes' places that links need."""
     path = config["metacells"]["genes"]
@@ -241,21 +247,21 @@ def _arranged(config: dict[str, Any]) -> list[dict[str, Any]]:
     return [study for study in config["studies"] if study["id"] in names]
 
 
-def _planted(path: str) -> bool:
-    """Tell whether a rule of the simulation makes a file, such as the sets of the planted modules."""
-    return Path(path).parts[:1] == ("resources",) and "simulated" in Path(path).parts
+def _planted(path: str, collection: str) -> bool:
+    """Tell whether this collection's simulation makes a file, such as the sets of the planted modules."""
+    return Path(path).parts[:3] == ("resources", collection, "simulated")
 
 
-def _missing_files(value: Any, part: Schema, where: str) -> Iterator[Problem]:
+def _missing_files(value: Any, part: Schema, where: str, collection: str = "") -> Iterator[Problem]:
     """Yield the paths of the settings (other than the studies') at which there is no file or folder."""
     if isinstance(value, dict):
         for key, entry in part.get("properties", {}).items():
             if key in value and key != "studies":
-                yield from _missing_files(value[key], entry, f"{where}.{key}" if where else key)
+                yield from _missing_files(value[key], entry, f"{where}.{key}" if where else key, collection)
     elif isinstance(value, list):
         for at, inner in enumerate(value):
-            yield from _missing_files(inner, part.get("items", {}), f"{where}[{at}]")
-    elif isinstance(value, str) and part.get("format") in KINDS and not _planted(value):
+            yield from _missing_files(inner, part.get("items", {}), f"{where}[{at}]", collection)
+    elif isinstance(value, str) and part.get("format") in KINDS and not _planted(value, collection):
         kind, there, other = KINDS[part["format"]]
         if not there(Path(value)):
             found = f"is a {other}" if Path(value).exists() else f"does not exist (looked from {Path.cwd()})"

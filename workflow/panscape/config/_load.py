@@ -9,6 +9,7 @@ from panscape import inputs
 from panscape.config import _cross, _report, _root
 from panscape.config._coordinates import coordinates
 from panscape.config._fill import expand, fill, normalise, plain
+from panscape.config._renamed import renamed
 from panscape.config._schema import Schema, schema
 from panscape.config._validate import schema_problems, show
 from panscape.errors import Problem, UserError, fail
@@ -43,10 +44,11 @@ def load(raw: Mapping[str, Any], whole: Schema | None = None) -> Config:
             "configuration", f"found {show(plain(raw))}", "write keys such as collection: and studies:"
         )
     whole = whole or schema()
-    value = normalise(plain(raw), whole)
+    problems: list[Problem] = []
+    value = normalise(renamed(plain(raw), whole, problems), whole)
     found = schema_problems(value, whole)
     config, tainted = _sound(value, whole, [steps for steps, _ in found])
-    problems = [problem for _, problem in found]
+    problems += [problem for _, problem in found]
     config = expand(config, whole, "", problems)
     problems += _cross.ids(value.get("studies"))
     problems += _fit(config, tainted)

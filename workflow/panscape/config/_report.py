@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from panscape import inputs
 from panscape.errors import Problem
 
 _ANALYSIS = {
     "sensitivity": "landscape",
     "dictionary": "landscape",
+    "project": "project",
     "overlap": "landscape",
     "sivae": "sivae",
     "networks": "sivae",
@@ -27,12 +29,21 @@ def reported(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) 
             found = f"is on, but no study takes part in {analysis}"
             advice = f"write {analysis} in `use` of a study, or report: {{{stage}: false}}"
             yield Problem(f"report.{stage}", found, advice)
+    if config.get("report", {}).get("project") and not config.get("project", {}).get("reference"):
+        advice = "name the results folder of a finished collection, or write report: {project: false}"
+        yield Problem("project.reference", "there is none to report a projection on", advice)
 
 
 def decide(config: dict[str, Any]) -> None:
-    """Replace null in ``report``: shown is what a study takes part in that is not in the landscape."""
+    """Replace null in ``report``: shown is what a study takes part in that is not in the landscape.
+
+    A projection is shown whenever there is a reference.
+    """
+    asked_project = config["report"]["project"]
     others = [study["use"] for study in config["studies"] if "landscape" not in study["use"]]
     own = {analysis for use in others for analysis in use}
     for stage, asked in config["report"].items():
         if asked is None and stage in _ANALYSIS:
             config["report"][stage] = _ANALYSIS[stage] in own
+    if asked_project is None:
+        config["report"]["project"] = bool(inputs.used_by(config, "project"))

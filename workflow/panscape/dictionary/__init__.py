@@ -2,7 +2,6 @@
 
 from panscape.dictionary._choose import Choice, fit_starts, match
 from panscape.dictionary._coding import encode
-from panscape.dictionary._collection import project_collection, project_stack
 from panscape.dictionary._confidence import (
     entry_reliability,
     halves,
@@ -40,17 +39,8 @@ from panscape.dictionary._networks import (
     marker_genes,
     top_network,
 )
-from panscape.dictionary._place import at_edge, calibrate, estimate, half_widths, place, trend
 from panscape.dictionary._products import Ends, learn_products
-from panscape.dictionary._project import (
-    Aligned,
-    Reference,
-    align,
-    interpolate,
-    neighbors,
-    project_codes,
-    unit_rows,
-)
+from panscape.dictionary._rows import unit_rows
 from panscape.dictionary._settings import DictionarySettings
 from panscape.dictionary._stack import Stack, learn_stack, make_stack, read_stack, stack_elbow, stack_fit
 from panscape.dictionary._starts import profile_start, singular_start, spread_start
@@ -59,7 +49,6 @@ from panscape.dictionary._write import Saved, read_dictionary, to_anndata
 from panscape.gene_sets import GeneSets, read_gene_sets, restrict
 
 __all__ = [
-    "Aligned",
     "Choice",
     "Dictionary",
     "DictionarySettings",
@@ -70,16 +59,12 @@ __all__ = [
     "GeneSets",
     "Growth",
     "Reading",
-    "Reference",
     "Saved",
     "Stack",
     "StudyConfidence",
     "Tables",
-    "align",
     "all_centralities",
     "arrange",
-    "at_edge",
-    "calibrate",
     "centralities",
     "chance_gain",
     "compare_usage",
@@ -91,7 +76,6 @@ __all__ = [
     "entry_edges",
     "entry_names",
     "entry_reliability",
-    "estimate",
     "expression_factors",
     "factor_genes",
     "factor_tables",
@@ -99,9 +83,7 @@ __all__ = [
     "gene_network",
     "grow",
     "grown_elbow",
-    "half_widths",
     "halves",
-    "interpolate",
     "learn",
     "learn_products",
     "learn_stack",
@@ -109,15 +91,10 @@ __all__ = [
     "marker_edges",
     "marker_genes",
     "match",
-    "neighbors",
     "normalised",
     "overrepresented",
     "pair_correlations",
-    "place",
     "profile_start",
-    "project_codes",
-    "project_collection",
-    "project_stack",
     "read_dictionary",
     "read_entries",
     "read_gene_sets",
@@ -133,7 +110,6 @@ __all__ = [
     "suggest",
     "to_anndata",
     "top_network",
-    "trend",
     "unit_rows",
     "usage_by",
     "weighted_mean",

@@ -1,8 +1,7 @@
-"""Figures of the confidence in a dictionary, of its gene sets and of projected panclusters."""
+"""Figures of the confidence in a dictionary and of its gene sets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,39 +83,3 @@ def plot_enrichment(enrichment: pd.DataFrame, names: list[str]) -> Figure:
 def _short(term: str, most: int = 58) -> str:
     term = str(term).replace("_", " ")
     return term if len(term) <= most else f"{term[: most - 1]}…"
-
-
-def plot_projection(projected: pd.DataFrame, units: Mapping[str, str]) -> Figure:
-    """Draw the interpolated against the known age of projected panclusters, with intervals."""
-    from panscape.plot import SINGLE, new_figure, style
-
-    with style():
-        fig = new_figure(SINGLE * 1.2, 3.2)
-        ax = fig.add_subplot()
-        known = "age_known" in projected and "age" in projected and projected["age_known"].notna().any()
-        if not known:
-            ax.text(0.5, 0.5, "no ages to compare with", ha="center", transform=ax.transAxes)
-            ax.set_axis_off()
-            return fig
-        columns = ["age_known", "age", "age_low", "age_high"]
-        given, age, low, high = projected[columns].to_numpy(dtype=float).T
-        edge = projected["age_edge"].astype(str).to_numpy() == "True"
-        drawn = []
-        for own, colour, label in ((~edge, BLUE, "within the reference"), (edge, ORANGE, "at its edge")):
-            if own.any():
-                bars = [(age - low)[own], (high - age)[own]]
-                style_of = {"fmt": "o", "markersize": 3, "elinewidth": 0.4, "alpha": 0.7}
-                drawn.append(
-                    ax.errorbar(given[own], age[own], yerr=bars, color=colour, label=label, **style_of)
-                )
-        if len(drawn) > 1:
-            ax.legend(handles=drawn, loc="upper left", fontsize=7)
-        ends = [np.nanmin(given), np.nanmax(given)]
-        ax.plot(ends, ends, color="#b8b8b8", linewidth=0.8, zorder=0)
-        unit = f" ({units['age']})" if units.get("age") else ""
-        ax.set(
-            xlabel=f"age of the cells{unit}",
-            ylabel=f"age by the reference{unit}",
-            title="Projected panclusters",
-        )
-    return fig

@@ -14,7 +14,6 @@ from panscape.dictionary._evidence_figures import (
     ORANGE,
     plot_confidence,
     plot_enrichment,
-    plot_projection,
 )
 from panscape.dictionary._write import Saved, read_dictionary
 from panscape.files import read_tsv
@@ -29,7 +28,7 @@ COLUMNS = 3  # panels side by side
 
 @dataclass(frozen=True)
 class Tables:
-    """What the figures are drawn from; the last four may be missing (None)."""
+    """What the figures are drawn from; the last three may be missing (None)."""
 
     saved: Saved
     landscape: str
@@ -42,7 +41,6 @@ class Tables:
     enrichment: pd.DataFrame | None = None
     chance: pd.DataFrame | None = None
     matches: pd.DataFrame | None = None
-    projected: pd.DataFrame | None = None
 
     @classmethod
     def read(cls, given: Mapping[str, object]) -> Tables:
@@ -56,7 +54,6 @@ class Tables:
             "usage",
             "enrichment",
             "matches",
-            "projected",
         )
         tables = {name: read_tsv(str(given[name]), dtype=_TEXT) for name in single if given.get(name)}
         if given.get("chance"):
@@ -87,8 +84,6 @@ def draw_dictionary(
         yield "confidence", plot_confidence(tables.edges, tables.chance, tables.saved.names)
     if tables.enrichment is not None:
         yield "enrichment", plot_enrichment(tables.enrichment, tables.saved.names)
-    if tables.projected is not None:
-        yield "projection", plot_projection(tables.projected, units or {})
 
 
 def plot_elbow(elbow: pd.DataFrame, used: int) -> Figure:

@@ -16,7 +16,7 @@ from panscape.dictionary._elbow import elbow, grown_elbow
 from panscape.dictionary._entries import Dictionary, arrange
 from panscape.dictionary._measured import Measured
 from panscape.dictionary._products import Ends
-from panscape.dictionary._project import unit_rows
+from panscape.dictionary._rows import unit_rows
 from panscape.dictionary._settings import DictionarySettings
 from panscape.errors import fail
 from panscape.log import logger
@@ -153,11 +153,14 @@ def read_stack(
     return make_stack(combined, obs, chosen)
 
 
-def make_stack(combined, obs: pd.DataFrame, settings: DictionarySettings) -> Stack:
-    """Choose and scale the values of a `panscape.landscape.Combined`, see :class:`DictionarySettings`."""
+def make_stack(combined, obs: pd.DataFrame, settings: DictionarySettings, *, least: int = 2) -> Stack:
+    """Choose and scale the values of a `panscape.landscape.Combined`, see :class:`DictionarySettings`.
+
+    Fewer than `least` panclusters are an error.
+    """
     from panscape.landscape import expected_cells
 
-    if len(obs) < 2:
+    if len(obs) < least:
         raise fail(
             "panclust.min_cells",
             f"{len(obs)} pancluster cannot be explained by shared networks",

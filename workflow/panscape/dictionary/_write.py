@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape import reference
 from panscape.dictionary._choose import Choice
 from panscape.dictionary._entries import Dictionary
 from panscape.dictionary._stack import Stack
@@ -20,15 +22,31 @@ if TYPE_CHECKING:
 ASIDE = "aside"
 
 
-def to_anndata(result: Dictionary, stack: Stack, choice: Choice, parameters: dict) -> AnnData:
+def to_anndata(
+    result: Dictionary,
+    stack: Stack,
+    choice: Choice,
+    parameters: dict,
+    collection: Mapping[str, Any] | None = None,
+) -> AnnData:
     """Return the dictionary as AnnData: entries x gene pairs.
+
+    Parameters
+    ----------
+    result, stack, choice
+        From :func:`learn_stack`.
+    parameters
+        Settings of the dictionary.
+    collection
+        What other collections need to be placed on it, see :func:`panscape.reference.describe`.
 
     Returns
     -------
     X: CSR weights (rows of norm 1); layer ``edges``: the same at an entry's edges only; obs: n_panclusters,
     pseudotime, stability, share; var: gene_a, gene_b; obsm ``usage``: entries x panclusters, whose names are
     in uns ``panclusters``; uns ``aside``: entries set aside, ``objectives`` of all starts, ``error``,
-    ``genes`` analysed, ``measured`` (study -> which of them it measures, where not all) and ``parameters``.
+    ``genes`` analysed, ``measured`` (study -> which of them it measures, where not all), ``parameters``, and
+    `collection` as JSON.
     """
     import anndata
 
@@ -51,6 +69,8 @@ def to_anndata(result: Dictionary, stack: Stack, choice: Choice, parameters: dic
     )
     if measured := stack.measured_by_study():
         found.uns["measured"] = measured
+    if collection is not None:
+        found.uns[reference.KEY] = json.dumps(dict(collection), sort_keys=True)
     return found
 
 

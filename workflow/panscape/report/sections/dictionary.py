@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from panscape.report._blocks import Block, Fold, Gallery, Heading, Paragraph, table
-from panscape.report._format import count, fixed, listing, percent, plural
+from panscape.report._format import count, listing, percent, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 
@@ -14,7 +14,7 @@ FOLDER = "dictionary"
 ENTRIES, ELBOW, FIT = (f"{FOLDER}/{name}.tsv" for name in ("entries", "elbow", "fit"))
 CENTRALITY, MARKERS = f"{FOLDER}/centrality.tsv", f"{FOLDER}/marker_edges.tsv"
 ENRICHMENT, COUNTERPARTS = f"{FOLDER}/enrichment.tsv", f"{FOLDER}/counterparts.tsv"
-EDGES, PROJECTED, TRUTH = f"{FOLDER}/edges.tsv.gz", f"{FOLDER}/projected.tsv", "truth/genes.tsv"
+EDGES, TRUTH = f"{FOLDER}/edges.tsv.gz", "truth/genes.tsv"
 FIGURES = {
     "elbow": "Number of entries",
     "usage-maps": "Usage over the landscape",
@@ -22,7 +22,6 @@ FIGURES = {
     "networks": "Most central genes",
     "confidence": "Confidence in edges",
     "enrichment": "Gene sets",
-    "projection": "Projection",
 }
 RECOVERED = 0.9  # least cosine of a planted module with the entry that recovers it
 _TEXT = dict.fromkeys(("entry", "gene", "gene_a", "gene_b", "term", "library", "factor", "genes"), str)
@@ -143,7 +142,7 @@ def _blocks(results: Results) -> list[Block]:
         blocks.append(Paragraph(text, "note"))
     blocks += _pictures(results, "usage-maps", "networks", "usage-labels", "confidence")
     blocks += [Heading("Marker edges"), _strongest(results, MARKERS, limit, "Edges that no other entry has.")]
-    blocks += [*_sets(results, limit), *_counterparts(results), *_projection(results), *_truth(results)]
+    blocks += [*_sets(results, limit), *_counterparts(results), *_truth(results)]
     return blocks
 
 
@@ -194,21 +193,6 @@ def _counterparts(results: Results) -> list[Block]:
     text = "Each entry's best counterpart among as many non-negative factors of the panclusters' expression."
     block = table(found, titles=titles, caption=text, file=COUNTERPARTS)
     return [Fold("Counterparts in expression space", (block,))]
-
-
-def _projection(results: Results) -> list[Block]:
-    if not results.has(PROJECTED):
-        return []
-    found = results.table(PROJECTED, dtype={"cluster": str, "study": str})
-    text = f"{plural(len(found), 'pancluster')} were placed on the reference without refitting"
-    if {"age", "age_known"} <= set(found):
-        error = (found["age"] - found["age_known"]).abs().median()
-        inside = found["age_known"].between(found["age_low"], found["age_high"]).mean()
-        text += f"; median absolute error of age {fixed(error)}, {percent(inside)} within the interval"
-    if "age_edge" in found:
-        edge = (found["age_edge"].astype(str) == "True").mean()
-        text += f"; {percent(edge)} at the edge of the reference's ages, where the truth may lie beyond it"
-    return [Heading("Projection"), Paragraph(f"{text}."), *_pictures(results, "projection")]
 
 
 def _truth(results: Results) -> list[Block]:

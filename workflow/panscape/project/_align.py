@@ -1,4 +1,4 @@
-"""New panclusters placed on a fitted dictionary and landscape without refitting."""
+"""New coexpression brought onto the gene pairs of a finished collection."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.dictionary._coding import encode
+from panscape.dictionary._rows import unit_rows
 from panscape.errors import fail
 from panscape.log import logger
 
@@ -93,7 +94,7 @@ def align(
     shared = len(known.intersection(reference.genes))
     if shared == 0 or not both.any():
         raise fail(
-            "dictionary.project_onto",
+            "project.reference",
             f"the new studies share {shared} of the {len(reference.genes)} genes of the fitted dictionary",
             "analyse the same genes with the same kind of names",
         )
@@ -153,34 +154,3 @@ def neighbors(
     k = min(k, similarity.shape[1])
     index = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
     return index, np.take_along_axis(similarity, index, axis=1)
-
-
-def unit_rows(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Return the matrix with rows of norm 1 (rows of zeros stay so)."""
-    length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1), dtype=np.float64).ravel())
-    inverse = np.divide(1, length, out=np.zeros_like(length), where=length > 0)
-    return sparse.csr_matrix(sparse.diags_array(inverse) @ matrix)
-
-
-def interpolate(index: np.ndarray, cosine: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and spread of a value over neighbours, weighted by cosine.
-
-    Parameters
-    ----------
-    index, cosine
-        From :func:`neighbors`; cosines at or below 0 do not count.
-    values
-        (N,) of the reference, NaN where unknown (those neighbours do not count).
-
-    Returns
-    -------
-    mean, spread : (M,), NaN where no neighbour counts; spread is the weighted standard deviation.
-    """
-    value = np.asarray(values, dtype=float)[index]
-    weight = np.where(np.isfinite(value) & (cosine > 0), cosine, 0.0)
-    total = weight.sum(axis=1)
-    value = np.where(weight > 0, value, 0.0)
-    blank = np.full(len(index), np.nan)
-    mean = np.divide((weight * value).sum(axis=1), total, out=blank.copy(), where=total > 0)
-    square = (weight * (value - np.nan_to_num(mean)[:, None]) ** 2).sum(axis=1)
-    return mean, np.sqrt(np.divide(square, total, out=blank, where=total > 0))

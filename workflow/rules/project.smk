@@ -1,0 +1,180 @@
+"""Place studies on the dictionary and the landscape of a finished collection; no landscape of their own is made.
+
+REQUIRED INPUTS
+    results/{collection}/preprocess/{study}/            counts.h5ad, genes.tsv of the studies to place
+    the folder of project.reference, read only: its dictionary, landscape, genes, panclusters and coexpression
+OUTPUTS
+    results/{collection}/project/{study}/genes.tsv      gene, selected: the reference's genes, and whether measured
+    results/{collection}/project/{study}/               clusters.tsv, members.npz, matrices.npz, pairs.tsv,
+                                                        expression.h5ad, chance.tsv: made as the reference's
+    results/{collection}/project/projected.tsv          cluster, study, similarity, nearest, x, y, age, age_low ...
+    results/{collection}/project/figures/
+"""
+
+from panscape import figures, reference
+
+REFERENCE = config["project"]["reference"]
+PROJECTION_FIGURES = {"map": "Place on the map", "values": "Predicted age"}
+
+
+def in_reference(name):
+    """Return the path of one of the reference's files, as input."""
+    return str(Path(REFERENCE, name)) if REFERENCE else []
+
+
+def of_reference(section):
+    """Return the settings of a section that the reference was made with; `min_cells` may differ."""
+    if not REFERENCE:
+        return None
+    found = reference.settings(REFERENCE)[section]
+    if section == "panclust" and config["project"]["min_cells"]:
+        found = {**found, "min_cells": config["project"]["min_cells"]}
+    return found
+
+
+rule match_genes:
+    """Say which of the reference's genes a study measured."""
+    input:
+        reference=in_reference(reference.GENES),
+        genes="results/{collection}/preprocess/{study}/genes.tsv",
+    output:
+        genes="results/{collection}/project/{study}/genes.tsv",
+    log:
+        "logs/{collection}/project/{study}/match_genes.log",
+    benchmark:
+        "benchmarks/{collection}/project/{study}/match_genes.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("match_genes", "mem_mb"),
+        runtime=needs("match_genes", "runtime"),
+    params:
+        code=code_digest("match_genes"),
+    script:
+        "../scripts/match_genes.py"
+
+
+use rule find_panclusters as find_new_panclusters with:
+    input:
+        counts="results/{collection}/preprocess/{study}/counts.h5ad",
+        genes="results/{collection}/project/{study}/genes.tsv",
+    output:
+        clusters="results/{collection}/project/{study}/clusters.tsv",
+        members="results/{collection}/project/{study}/members.npz",
+    log:
+        "logs/{collection}/project/{study}/find_new_panclusters.log",
+    benchmark:
+        "benchmarks/{collection}/project/{study}/find_new_panclusters.tsv"
+    params:
+        settings=of_reference("panclust"),
+        seed=config["seed"],
+        code=code_digest("find_panclusters"),
+
+
+use rule correlate_genes as correlate_new_genes with:
+    input:
+        counts="results/{collection}/preprocess/{study}/counts.h5ad",
+        genes="results/{collection}/project/{study}/genes.tsv",
+        clusters="results/{collection}/project/{study}/clusters.tsv",
+        members="results/{collection}/project/{study}/members.npz",
+    output:
+        matrices="results/{collection}/project/{study}/matrices.npz",
+        pairs="results/{collection}/project/{study}/pairs.tsv",
+        expression="results/{collection}/project/{study}/expression.h5ad",
+        chance="results/{collection}/project/{study}/chance.tsv",
+    log:
+        "logs/{collection}/project/{study}/correlate_new_genes.log",
+    benchmark:
+        "benchmarks/{collection}/project/{study}/correlate_new_genes.tsv"
+    params:
+        settings=of_reference("coexpression"),
+        normalisation=of_reference("normalisation"),
+        seed=config["seed"],
+        code=code_digest("correlate_genes"),
+
+
+rule project_panclusters:
+    """Predict the place, pseudotime and age of new panclusters from those of the reference."""
+    input:
+        counts=of_studies(
+            "results/{collection}/preprocess/{study}/counts.h5ad", use="project"
+        ),
+        clusters=of_studies(
+            "results/{collection}/project/{study}/clusters.tsv", use="project"
+        ),
+        members=of_studies(
+            "results/{collection}/project/{study}/members.npz", use="project"
+        ),
+        matrices=of_studies(
+            "results/{collection}/project/{study}/matrices.npz", use="project"
+        ),
+        pairs=of_studies(
+            "results/{collection}/project/{study}/pairs.tsv", use="project"
+        ),
+        expression=of_studies(
+            "results/{collection}/project/{study}/expression.h5ad", use="project"
+        ),
+        reference=reference.files(REFERENCE),
+    output:
+        projected="results/{collection}/project/projected.tsv",
+    log:
+        "logs/{collection}/project/project_panclusters.log",
+    benchmark:
+        "benchmarks/{collection}/project/project_panclusters.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("project_panclusters", "mem_mb", use="project"),
+        runtime=needs("project_panclusters", "runtime", use="project"),
+    params:
+        reference=REFERENCE,
+        studies=studies_for("project"),
+        coverage=config["project"]["coverage"],
+        code=code_digest("project_panclusters"),
+    script:
+        "../scripts/project_panclusters.py"
+
+
+rule plot_projection:
+    """Draw the new panclusters on the reference's map, and their predicted ages."""
+    input:
+        projected="results/{collection}/project/projected.tsv",
+        landscape=in_reference(reference.LANDSCAPE),
+    output:
+        png=[
+            report(
+                f"results/{{collection}}/project/figures/{name}.png",
+                caption=f"../report/project_{name}.rst",
+                category="3 Dictionary",
+                subcategory="Projection",
+                labels={"figure": title},
+            )
+            for name, title in PROJECTION_FIGURES.items()
+        ],
+        others=expand(
+            "results/{{collection}}/project/figures/{name}.{kind}",
+            name=PROJECTION_FIGURES,
+            kind=figures.formats(config)[1:],
+        ),
+    log:
+        "logs/{collection}/project/plot_projection.log",
+    benchmark:
+        "benchmarks/{collection}/project/plot_projection.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("plot_projection", "mem_mb"),
+        runtime=needs("plot_projection", "runtime"),
+    params:
+        units={"age": of_reference("age_unit")},
+        formats=figures.formats(config),
+        code=code_digest("plot_projection"),
+    script:
+        "../scripts/plot_projection.py"
+
+
+# what the target and the report take
+PROJECT_RESULTS = [*rules.project_panclusters.output, *rules.plot_projection.output]

@@ -1,0 +1,14 @@
+"""Say which of the reference's genes a study measured."""
+
+from panscape import adapter, files, project
+
+adapter.begin(snakemake)
+
+given = snakemake.input
+genes = files.read_tsv(given.reference, dtype={"gene": str})
+table = project.match_genes(
+    genes.loc[genes["selected"], "gene"],
+    files.read_tsv(given.genes, dtype={"gene": str})["gene"],
+    snakemake.wildcards.study,
+)
+files.write_tsv(table, snakemake.output.genes)
