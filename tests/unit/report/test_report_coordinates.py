@@ -221,13 +221,18 @@ def test_the_section_of_features_tells_planted_from_random(tmp_path):
     table = pd.DataFrame(
         {
             "term": ["type-a", "decoy-type-a-1", "module-1", "age-rising"],
-            "library": "l", "n_genes": 20, "size_bin": 0, "entropy": 3.0, "null_mean": 2.0, "null_sd": 0.3,
-            "pvalue": 0.01, "fdr": 0.1, "importance": [0.7, 0.3, np.nan, np.nan],
+            "library": "l", "n_genes": 20, "detection": 0.3, "stratum": 0, "best_class": ["a", "a", "b", "b"],
+            "units": 1, "auroc": 0.9, "auroc_null": 0.5, "auroc_lowest": 0.8, "class_pvalue": 0.01,
+            "class_fdr": [0.01, 0.04, 0.3, 0.4], "entropy": 3.0, "entropy_null": 2.0, "entropy_sd": 0.3,
+            "entropy_pvalue": 0.01, "entropy_fdr": 0.1, "importance": [0.7, 0.3, np.nan, np.nan],
             "group": pd.array([1, 2, pd.NA, pd.NA], dtype="Int64"), "selected": [True, True, False, False],
         }
     )  # fmt: skip
     rows = [("sets_tested", 4, np.nan), ("sets_passed", 2, np.nan), ("sets_selected", 2, np.nan)]
+    rows += [("classes_tested", 2, np.nan), ("units", 1, np.nan), ("forest_units_left_out", 0, np.nan)]
     rows.append(("forest_balanced_accuracy", 0.8, 0.25))
+    classes = table.assign(n_cells=9, pvalue=0.01, fdr=table["class_fdr"], **{"class": table["best_class"]})
+    files.write_tsv(classes, tmp_path / "features/classes.tsv.gz")
     files.write_tsv(table, tmp_path / "features/features.tsv")
     files.write_tsv(
         pd.DataFrame(rows, columns=["statistic", "value", "null"]), tmp_path / "features/statistics.tsv"
@@ -239,12 +244,15 @@ def test_the_section_of_features_tells_planted_from_random(tmp_path):
     found = Results.of(tmp_path, paths, {"features": {"label": "cell_type", "trees": 9}, "report": {}})
     (headline,) = features.SECTION.headline(found)
     assert (
-        "Of 4 gene sets 2 vary" in headline
-        and "balanced accuracy of 0.80 (on cells it has not seen; by chance 0.25)" in headline
+        "Of 4 gene sets 2 tell a cell type from the others better than random sets" in headline
+        and "balanced accuracy of 0.80 (on cells that were left out; by chance 0.25)" in headline
     )
-    text = " ".join(getattr(block, "text", "") for block in features.SECTION.content(found))
+    blocks = list(features.SECTION.content(found))
+    text = " ".join(getattr(block, "text", "") for block in blocks)
+    assert "None for b" in " ".join(block.caption for block in blocks if block.block == "table")
     assert (
         "1 of 1 of types, 0 of 1 of ages and 0 of 1 of modules" in text
         and "1 of 1 sets of random genes" in text
+        and "Of the 2 chosen sets 1 are random" in text
     )
     assert "9 trees" in features.SECTION.methods(found)[0]
