@@ -91,10 +91,8 @@ def test_changed_code_runs_the_stages_that_reach_it(finished, checkout):
 
 def test_words_in_all_files_run_nothing(finished, checkout):
     changed = 0
-    for path in [
-        *(checkout / "workflow/panscape").rglob("*.py"),
-        *(checkout / "workflow/scripts").glob("*.py"),
-    ]:
+    # the scripts, a call each, are also watched by the engine itself, which takes their words for code
+    for path in (checkout / "workflow/panscape").rglob("*.py"):
         source = path.read_text()
         words = re.sub(r'^( *)"""(\w)', r'\1"""In other words: \2', source, flags=re.MULTILINE)
         path.write_text(f"{words}\n# a remark\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,9 +112,9 @@ class Code:
 
     def _follow(self, found: Reached, module: str, facts: Facts, parent: str) -> None:
         """Add a module and all that it refers to."""
-        queue = [(module, facts, parent)]
-        while queue:
-            module, facts, parent = queue.pop()
+        queue = deque([(module, facts, parent)])
+        while queue:  # the nearest first, so that chains are short
+            module, facts, parent = queue.popleft()
             if module in found.modules:
                 continue
             found.modules[module] = parent
