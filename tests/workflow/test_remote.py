@@ -65,10 +65,11 @@ def repository(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def environment(repository, tmp_path_factory):
-    """Return environment variables with an empty cache, in which github.com is the folder of the repository."""
+    """Return environment variables with an empty cache and github.com as a local folder."""
     base = tmp_path_factory.mktemp("home")
     (base / "gitconfig").write_text(
-        f'[url "file://{repository.parents[1]}/"]\n\tinsteadOf = https://github.com/\n[safe]\n\tdirectory = *\n'
+        f'[url "file://{repository.parents[1]}/"]\n\tinsteadOf = https://github.com/\n'
+        "[safe]\n\tdirectory = *\n"
     )
     clean = {name: value for name, value in os.environ.items() if name not in ("GITHUB_TOKEN", "PYTHONPATH")}
     return {

@@ -30,7 +30,7 @@ def names(requirements):
 
 
 def imported(*folders):
-    """Return the distributions that Python files import, on import or later, and not from the standard library."""
+    """Return the distributions that Python files import, at once or later."""
     found = set()
     for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
