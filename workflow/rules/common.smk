@@ -19,6 +19,9 @@ COLLECTION = config["collection"]
 
 if workflow.is_main_process:
     configuration.check_yaml(workflow.overwrite_configfiles)
+    if workflow.deployment_settings:
+        methods = workflow.deployment_settings.deployment_method
+        configuration.check_container(config["container"], methods)
     configuration.check_inputs(config)
 
 
