@@ -108,7 +108,7 @@ def test_jobs_run_with_the_library_of_the_named_version(deployed, tmp_path, repo
     assert run.returncode == 0, run.stderr[-3000:]
     assert (tmp_path / "results/tiny/preprocess/genes.tsv").is_file()
     commit = git("rev-parse", "v1.0.0", folder=repository)
-    unpacked = Path(environment["XDG_CACHE_HOME"]) / "snakemake/panscape"
+    unpacked = Path(environment["XDG_CACHE_HOME"]) / "snakemake/snakemake/source-cache/panscape"
     # one folder for all forms of address of a commit, complete, and nothing half-done beside it
     assert [path.name for path in unpacked.iterdir()] == [commit]
     tree = git("ls-tree", "-r", "--format=%(objectname) %(path)", commit, folder=repository).splitlines()
