@@ -42,8 +42,9 @@ format: $(VENV)/dev.stamp ## let ruff and snakefmt format the sources
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
 
-docs: $(VENV)/demo.stamp ## write config/README.md and config/config.yaml anew from the schema
+docs: $(VENV)/demo.stamp ## write config/ anew from the schema, docs/references.md and CITATION.cff from the bibliography
 	PYTHONPATH=workflow $(BIN)/python -m panscape.config
+	PYTHONPATH=workflow $(BIN)/python -m panscape.report
 
 CONFIG ?= config/demo.yaml
 why: $(VENV)/demo.stamp ## say what an edit of FILE would make anew of the results here (CONFIG: the collection)

@@ -12,16 +12,32 @@
 # One run analyses one collection: `snakemake --configfile config/<collection>.yaml [target]`.
 # Without a configuration the simulated demo collection runs.
 
-from snakemake.utils import min_version
+from snakemake.common.configfile import load_configfile
+from snakemake.logging import logger
+from snakemake.utils import min_version, update_config
 
 min_version("9.0")
 
-if not {"collection", "studies"} & set(config):
 
-    configfile: f"{workflow.current_basedir}/config/demo.yaml"
+include: "workflow/rules/source.smk"
+
+
+if not {"collection", "studies"} & set(config):
+    # not by `configfile:`, which a module would ignore
+    if workflow.is_main_process:
+        logger.info("No collection and no studies are given: the simulated demo runs.")
+    DEMO = load_configfile(SOURCE / "config/demo.yaml")
+    update_config(DEMO, config)
+    config.update(DEMO)
 
 
 include: "workflow/rules/common.smk"
+
+
+# with --sdm apptainer all rules run in this image
+container: config["container"]
+
+
 include: "workflow/rules/retrieve.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/preprocess.smk"

@@ -4,13 +4,7 @@ All helper functions of the workflow live here; rule files hold rules only. Rule
 their own (`filter_cells`, `build_landscape`): a stage's name is reserved for its target (targets.smk).
 """
 
-import sys
 from functools import cache
-from pathlib import Path
-
-# one line makes the library importable here, in every script and on every node
-HERE = Path(str(workflow.current_basedir)).parent
-sys.path.insert(0, str(HERE))
 
 from panscape import config as configuration
 from panscape import inputs, provenance, sizes
@@ -25,6 +19,9 @@ COLLECTION = config["collection"]
 
 if workflow.is_main_process:
     configuration.check_yaml(workflow.overwrite_configfiles)
+    if workflow.deployment_settings:
+        methods = workflow.deployment_settings.deployment_method
+        configuration.check_container(config["container"], methods)
     configuration.check_inputs(config)
 
 

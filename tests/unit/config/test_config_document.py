@@ -81,11 +81,34 @@ def test_examples_of_the_introduction_load(monkeypatch):
         assert load(yaml.safe_load(text))["studies"]
 
 
+def uncommented(text):
+    """Return a configuration file with the first # of every line of settings removed."""
+    return re.sub(r"^#(?! \S|$)", "", text, flags=re.MULTILINE)
+
+
 def test_reference_holds_the_defaults():
     mine = {"collection": "x", "studies": [{"id": "a", "path": "a.h5ad"}]}
-    written = yaml.safe_load(reference())
+    written = yaml.safe_load(uncommented(reference()))
     assert load({**written, **mine}) == load(mine)
-    assert written.keys() == schema()["properties"].keys() - mine.keys()
+    assert written.keys() == schema()["properties"].keys()
+    assert len(load(written)["studies"]) == 2
+
+
+def test_reference_sets_nothing_as_it_is():
+    # so that a preset still counts for whoever edits it
+    assert yaml.safe_load(reference()) == {"preset": "best"}
+    for preset in PRESETS:
+        mine = {"collection": "x", "studies": [{"id": "a", "path": "a.h5ad"}], "preset": preset}
+        text = reference().replace("preset: best", f"preset: {preset}")
+        assert load({**mine, **yaml.safe_load(text)}) == load(mine)
+
+
+def test_one_section_of_the_reference_can_be_uncommented_alone():
+    lines = reference().splitlines()
+    at = lines.index("#preprocess:")
+    chosen = next(line for line in lines[at:] if line.startswith("#  min_genes:"))
+    text = f"{reference()}\n{lines[at][1:]}\n{chosen[1:]}\n"
+    assert yaml.safe_load(text).keys() == {"preset", "preprocess"}
 
 
 def test_demo_loads_with_every_preset_and_is_that_of_the_simulator():

@@ -99,14 +99,24 @@ def test_an_h5mu_with_rna_alone_gives_a_sample_with_rna(tmp_path):
 
 
 @pytest.mark.filterwarnings("error:The HDF5 file was not created:UserWarning")
-def test_mudata_reads_what_is_written(tmp_path):
-    mudata = pytest.importorskip("mudata")
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_mudata_reads_what_is_written_and_scanpy_goes_on(tmp_path):
+    import mudata
+    import scanpy
+
     path = tmp_path / "s.h5mu"
     modalities = {"rna": table(rna()), "atac": table(atac(), names=PEAKS)}
     h5mu.write_h5mu(path, modalities, pd.DataFrame({"kind": "x"}, index=CELLS), obsm={"X": np.ones((30, 2))})
     found = mudata.read_h5mu(path)
     assert found.shape == (30, 14) and found.obs["kind"].tolist() == ["x"] * 30
     assert (atac() != found["atac"].X).nnz == 0 and found.obsm["X"].shape == (30, 2)
+    genes = found["rna"].copy()
+    scanpy.pp.normalize_total(genes)
+    scanpy.pp.log1p(genes)
+    scanpy.pp.pca(genes, n_comps=3)
+    scanpy.pp.neighbors(genes, n_neighbors=5)
+    scanpy.tl.leiden(genes, flavor="igraph", n_iterations=2, directed=False)
+    assert genes.obs["leiden"].notna().all()
 
 
 def tenx(path, kinds=("Gene Expression",) * 6 + ("Peaks",) * 8):

@@ -22,11 +22,13 @@ KINDS = {
 }
 LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 HEADER = (
-    "Reference: every setting with its default, what it does and when to change it. Generated from the "
-    "schema (workflow/schemas) by `make docs`; do not edit.",
-    "Never pass this file to --configfile: then every value in it would count as your own choice, and "
-    "`preset` could change nothing. Write a YAML of your own with the keys that you need (see README.md).",
+    "Every setting with its default, what it does and when to change it. Generated from the schema "
+    "(workflow/schemas) by `make docs`.",
+    "Settings are commented out: remove the first # of a line, and of the lines above that it is part of, to "
+    "set it yourself. What stays commented out takes its default, or the value of the preset. Without "
+    "`collection` and `studies` the simulated demo runs.",
 )
+ACTIVE = "preset"  # Snakemake takes no file without a key; this one may be set to its default without effect
 
 
 def document(whole: Schema | None = None) -> str:
@@ -41,10 +43,15 @@ def document(whole: Schema | None = None) -> str:
 
 
 def reference(whole: Schema | None = None) -> str:
-    """Return the text of ``config/config.yaml``: every default with what it is for and when to change it."""
+    """Return the text of ``config/config.yaml``: every default, commented out, and when to change it.
+
+    Prose starts with ``# `` at the margin; a line of settings (or of prose within them) has no or more spaces
+    after its ``#``, and is YAML without it.
+    """
     lines = [line for paragraph in HEADER for line in (*_comment(paragraph, 0), "#")][:-1]
     for name, entry in (whole or schema())["properties"].items():
-        lines += ["", *_entry(name, entry, 0)]
+        part = _entry(name, entry, 0)
+        lines += ["", *(line if name == ACTIVE or line.startswith("# ") else f"#{line}" for line in part)]
     return "\n".join(lines) + "\n"
 
 
@@ -108,6 +115,9 @@ def _entry(name: str, entry: Schema, depth: int) -> Iterator[str]:
         yield f"{indent}{name}:"
         for inner, part in entry["properties"].items():
             yield from _entry(inner, part, depth + 1)
+    elif "x-example" in entry:
+        text = yaml.safe_dump({name: entry["x-example"]}, sort_keys=False)
+        yield from (indent + line for line in text.splitlines())
     elif "default" not in entry:
         yield f"{indent}# {name}: ...   {'(optional)' if entry.get('x-optional') else '(yours to write)'}"
     elif isinstance(entry["default"], list) and any(isinstance(item, dict) for item in entry["default"]):

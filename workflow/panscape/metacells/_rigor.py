@@ -32,6 +32,10 @@ def rigor(
     The null permutes each gene's residuals over the metacell's cells, which keeps every gene's distribution
     and breaks what genes share.
 
+    The question and the null are those of mcRigor (Liu and Li 2025), which compares the correlations of genes
+    within a metacell with those of permuted cells. The statistic differs (an eigenvalue of depth-corrected
+    residuals instead of mcRigor's divergence score), and so does the threshold: it is not an implementation.
+
     Parameters
     ----------
     counts

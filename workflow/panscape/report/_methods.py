@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from panscape import __version__
+from panscape.report import bibliography
 from panscape.report._results import Results
 from panscape.report._run import parameters, used, versions
 from panscape.report._section import Section
@@ -29,7 +30,7 @@ class Methods:
     paragraphs
         Prose, one paragraph per stage.
     references
-        In the order of their first mention.
+        Those of the methods in the order of their first mention, then those of the software.
     settings
         Columns `key`, `value`, `meaning`.
     software
@@ -56,7 +57,8 @@ def methods(results: Results, sections: Sequence[Section]) -> Methods:
         f"{name} {version}" for name, version in software.itertuples(index=False) if name != "panscape"
     ]
     closing = f"Software: {', '.join([PANSCAPE, *with_versions])}. All parameters are listed below."
-    references = dict.fromkeys(reference for section in ran for reference in section.references)
+    keys = [key for section in ran for key in section.references]
+    references = bibliography.cite([*keys, *bibliography.of_software(software["software"])])
     paragraphs = [opening, *(text for text in texts if text), closing]
     return Methods(tuple(paragraphs), tuple(references), parameters(used(results)), software)
 

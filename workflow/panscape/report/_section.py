@@ -34,7 +34,7 @@ class Section:
     methods
         Sentences for the Methods paragraph, with the settings in them.
     references
-        Of the methods used, as they are cited.
+        Of the methods used: keys of the bibliography (:mod:`panscape.report.bibliography`).
     optional
         An optional section without its files is left out without a word, unless `report` asks for it.
     use

@@ -141,9 +141,6 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
-    references=(
-        "Hie B, Cho H, Bryson B, Berger B (2019). Coexpression enables multi-study cellular trajectories of "
-        "development and disease. bioRxiv 719088 (Coscape, Trajectorama).",
-    ),
+    references=("hie2019coscape",),
     use="landscape",
 )

@@ -239,5 +239,6 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
+    references=("hie2019coscape", "mairal2010dictionary", "freeman1977betweenness", "benjamini1995fdr"),
     optional=True,
 )

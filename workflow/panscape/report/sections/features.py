@@ -251,10 +251,6 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
-    references=(
-        "Aibar S, González-Blas CB, Moerman T, et al. (2017). SCENIC: single-cell regulatory network "
-        "inference and "
-        "clustering. Nat Methods 14:1083-1086.",
-    ),
+    references=("unicoord", "aibar2017scenic", "benjamini1995fdr"),
     optional=True,
 )

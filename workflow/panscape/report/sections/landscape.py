@@ -238,14 +238,11 @@ SECTION = Section(
     headline=_headline,
     methods=_methods,
     references=(
-        "Jacomy M, Venturini T, Heymann S, Bastian M (2014). ForceAtlas2, a continuous graph layout "
-        "algorithm for "
-        "handy network visualization designed for the Gephi software. PLoS ONE 9:e98679.",
-        "Haghverdi L, Büttner M, Wolf FA, Buettner F, Theis FJ (2016). Diffusion pseudotime robustly "
-        "reconstructs "
-        "lineage branching. Nat Methods 13:845-848.",
-        "Wolf FA, Angerer P, Theis FJ (2018). SCANPY: large-scale single-cell gene expression data analysis. "
-        "Genome Biol 19:15.",
+        "hie2019coscape",
+        "jacomy2014forceatlas2",
+        "haghverdi2016dpt",
+        "mcinnes2018umap",
+        "benjamini1995fdr",
     ),
     use="landscape",
 )

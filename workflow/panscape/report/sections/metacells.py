@@ -276,7 +276,8 @@ def _methods(results: Results) -> list[str]:
         "multiscale "
         "diffusion components; metacells whose leading shared variation exceeds that of permuted data "
         "are called "
-        f"dubious. Peaks within {used.get('window', 0) // 1000} kb were linked to genes by "
+        "dubious, after the idea of mcRigor (Liu and Li 2025) with another statistic. "
+        f"Peaks within {used.get('window', 0) // 1000} kb were linked to genes by "
         f"{used.get('statistic')} "
         f"correlation over metacells against {used.get('background')} matched peaks of other chromosomes "
         f"(Benjamini-Hochberg, {used.get('fdr')})."
@@ -290,11 +291,6 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
-    references=(
-        "Persad S, et al. SEACells infers transcriptional and epigenomic cellular states from "
-        "single-cell genomics "
-        "data. Nature Biotechnology 41, 1746-1757 (2023).",
-        "Hao Y, et al. Integrated analysis of multimodal single-cell data. Cell 184, 3573-3587 (2021).",
-    ),
+    references=("coem", "persad2023seacells", "mcRigor", "li2022scmvp", "hao2021wnn", "benjamini1995fdr"),
     optional=True,
 )

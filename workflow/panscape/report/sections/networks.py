@@ -259,15 +259,12 @@ SECTION = Section(
     headline=_headline,
     methods=_methods,
     references=(
-        "Choi Y, Li R, Quon G. siVAE: interpretable deep generative models for single-cell "
-        "transcriptomes. Genome Biology 24, 29 (2023).",
-        "Shervashidze N et al. Weisfeiler-Lehman graph kernels. Journal of Machine Learning Research 12, "
-        "2539 (2011).",
-        "Kornblith S et al. Similarity of neural network representations revisited. ICML (2019).",
-        "Anderson MJ. A new method for non-parametric multivariate analysis of variance. Austral Ecology "
-        "26, 32 (2001).",
-        "Fang Z, Liu X, Peltz G. GSEApy: a comprehensive package for performing gene set enrichment "
-        "analysis in Python. Bioinformatics 39, btac757 (2023).",
+        "choi2023sivae",
+        "shervashidze2011wl",
+        "kornblith2019cka",
+        "anderson2001permanova",
+        "subramanian2005gsea",
+        "benjamini1995fdr",
     ),
     optional=True,
 )

@@ -112,5 +112,6 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
+    references=("hie2019coscape", "maslov2002rewiring"),
     optional=True,
 )

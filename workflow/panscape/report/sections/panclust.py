@@ -119,11 +119,6 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
-    references=(
-        "Blondel VD, Guillaume J-L, Lambiotte R, Lefebvre E (2008). Fast unfolding of communities in large "
-        "networks. J Stat Mech P10008.",
-        "Csárdi G, Nepusz T (2006). The igraph software package for complex network research. InterJournal "
-        "Complex Systems 1695.",
-    ),
+    references=("hie2019coscape", "blondel2008louvain"),
     use="landscape",
 )

@@ -133,7 +133,6 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
-    references=("Choi Y, Li R, Quon G. siVAE: interpretable deep generative models for single-cell "
-                "transcriptomes. Genome Biology 24, 29 (2023).",),
+    references=("choi2023sivae", "loshchilov2019adamw"),
     optional=True,
 )  # fmt: skip

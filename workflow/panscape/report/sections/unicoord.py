@@ -293,12 +293,6 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
-    references=(
-        "Guo C, Pleiss G, Sun Y, Weinberger KQ (2017). On calibration of modern neural networks. ICML, PMLR "
-        "70:1321-1330.",
-        "Székely GJ, Rizzo ML (2013). Energy statistics: a class of statistics based on distances. J Stat "
-        "Plan "
-        "Inference 143:1249-1272.",
-    ),
+    references=("unicoord", "guo2017calibration", "sadinle2019sets", "szekely2013energy"),
     optional=True,
 )
