@@ -103,7 +103,7 @@ def coexpress(
             f"members is {members.shape[0]} x {members.shape[1]}, but there are {len(clusters)} clusters "
             f"and {values.counts.shape[0]} cells"
         )
-    expression = cluster_expression(values, members, clusters, genes)
+    expression = cluster_expression(values, members, clusters, genes, chosen.expression)
     with threadpool_limits(threads):
         kept = correlate_clusters(values, clusters, members, chosen, threads)
         matrix, pairs = _assemble(kept, genes, len(clusters))

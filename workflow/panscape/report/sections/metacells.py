@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from panscape.report._blocks import Block, Gallery, Heading, Paragraph, table
@@ -255,6 +258,20 @@ def _links(results: Results, sample: str, evidence: pd.DataFrame, pictures: tupl
     ]
 
 
+def _spectrum(used: Mapping[str, Any]) -> str:
+    if used.get("eigenvectors") == "metacells":
+        return "as many eigenvectors as metacells"
+    return f"at most {used.get('eigenvectors')} eigenvectors"
+
+
+def _sizes(used: Mapping[str, Any]) -> str:
+    """Say what was done with metacells that are too small or too large, if anything."""
+    least, ratio = used.get("min_cells", 1), used.get("max_ratio")
+    done = [f"metacells of under {least} cells merged"] if least > 1 else []
+    done += [f"those of over {ratio:g} times the mean size split"] if ratio is not None else []
+    return f", {' and '.join(done)}" if done else ""
+
+
 def _methods(results: Results) -> list[str]:
     used = results.settings(FOLDER)
     embedding = {
@@ -266,9 +283,8 @@ def _methods(results: Results) -> list[str]:
     }[used.get("embedding", "pca_lsi")]
     return [
         f"Cells were grouped into metacells on {embedding}: an adaptive Gaussian kernel on the union of "
-        f"{used.get('n_neighbors')} nearest neighbours, normalised spectral embedding with at most "
-        f"{used.get('eigenvectors')} eigenvectors, k-means, and metacells of under "
-        f"{used.get('min_cells')} cells merged. "
+        f"{used.get('n_neighbors')} nearest neighbours, normalised spectral embedding with "
+        f"{_spectrum(used)}, k-means{_sizes(used)}. "
         "Counts were summed over each metacell's cells. Compactness and separation were computed in "
         "multiscale "
         "diffusion components; metacells whose leading shared variation exceeds that of permuted data "
