@@ -39,7 +39,7 @@ format: $(VENV)/dev.stamp ## let ruff and snakefmt format the sources
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
 
-docs: $(VENV)/demo.stamp ## write config/README.md and config/config.yaml anew from the schema
+docs: $(VENV)/demo.stamp ## write config/README.md, config/config.yaml and docs/deviations.md anew
 	PYTHONPATH=workflow $(BIN)/python -m panscape.config
 
 clean: ## remove the demo's results and the environment

@@ -258,6 +258,22 @@ def _links(results: Results, sample: str, evidence: pd.DataFrame, pictures: tupl
     ]
 
 
+def _model(used: Mapping[str, Any]) -> str:
+    """Describe the learned embedding by what tells its presets apart."""
+    prior = used.get("prior")
+    kinds = {
+        "mixture": "mixture of {} Gaussians",
+        "vade": "mixture of {} Gaussians with a component per cell",
+    }
+    prior = kinds.get(prior, "standard Gaussian").format(used.get("n_centroids"))
+    return (
+        f"COEM; {used.get('encoder')} encoder, {used.get('decoder')} decoder, "
+        f"{used.get('n_latent')} dimensions, "
+        f"a {prior} as prior, likelihoods {used.get('rna_likelihood')} for RNA and "
+        f"{used.get('atac_likelihood')} for accessibility"
+    )
+
+
 def _spectrum(used: Mapping[str, Any]) -> str:
     if used.get("eigenvectors") == "metacells":
         return "as many eigenvectors as metacells"
@@ -275,7 +291,7 @@ def _sizes(used: Mapping[str, Any]) -> str:
 def _methods(results: Results) -> list[str]:
     used = results.settings(FOLDER)
     embedding = {
-        "coem": "a joint variational embedding of both modalities (COEM)",
+        "coem": f"a joint variational embedding of both modalities ({_model(results.settings('coem'))})",
         "pca_lsi": "principal components of RNA and latent semantic components of accessibility side by side",
         "wnn": "weighted nearest neighbours of both modalities",
         "rna": "principal components of RNA",
