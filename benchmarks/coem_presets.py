@@ -55,7 +55,7 @@ def settings_of(preset: str) -> dict:
 def main() -> None:
     """Train every preset and print the JSON line."""
     options = arguments()
-    training.prepare(2)
+    training.prepare(1)
     sample = real(options) if options.data else simulated(options, options.seed)[0]
     labels, _ = metacells._sum.judged_columns(sample.obs, None)
     k = options.k or max(sample.n_cells // 75, 2)

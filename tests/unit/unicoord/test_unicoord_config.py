@@ -1,9 +1,12 @@
 import copy
 
+import numpy as np
 import pytest
 import torch
+from unicoord_cells import LABELS as LABELS_OF_CELLS
+from unicoord_cells import QUICK, atlas
 
-from panscape import config, training
+from panscape import config, training, unicoord
 from panscape.errors import UserError
 from panscape.unicoord import UniCoordSettings
 from panscape.unicoord._module import Committee, _inner
@@ -45,6 +48,14 @@ def test_presets_are_the_published_settings():
     for preset in ("paper", "code"):
         found = UniCoordSettings.of(config.load(copy.deepcopy(BASE) | {"preset": preset})["unicoord"])
         assert (found.n_genes, found.capacity, found.capacity_steps) == (0, 5, 25_000)
+
+
+def test_the_held_out_divergence_is_one_also_where_the_loss_holds_it_near_a_capacity():
+    settings = QUICK | {"min_steps": 20, "epochs": 1, "capacity": 3.0, "capacity_steps": 10}
+    found = unicoord.train(atlas(200, 40), LABELS_OF_CELLS, settings, seed=0).history
+    held = found[found["split"] == "heldout"].pivot_table(index="step", columns="term", values="value")
+    assert (held["divergence"] > 0).all()
+    assert np.allclose(held["kl_continuous"], (3.0 - held["divergence"]).abs(), atol=1e-4)
 
 
 def test_published_networks_drop_activations_where_the_released_ones_do():
