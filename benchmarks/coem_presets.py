@@ -1,10 +1,10 @@
 """Presets of COEM side by side: held-out likelihood, purity of the metacells, time.
 
-Claim: every preset trains, and the default predicts the unseen counts of held-out cells best. `nll` is minus
-the log-probability, in nats per cell, of the half of a held-out cell's counts that the encoder has not seen:
-lower is better, and likelihoods of different kinds can be compared by it on the same features (all presets
-are given those of `best`). `purity` is that of metacells on the embedding, by cells, with each preset's own
-grouping.
+Claim: every preset trains, and the default's metacells are at least as pure as the published models'. `nll`
+is minus the log-probability, in nats per cell, of the half of a held-out cell's counts that the encoder has
+not seen: lower is better, and likelihoods of different kinds can be compared by it on the same features
+(all presets are given those of `best`). `purity` is that of metacells on the embedding, by cells, with each
+preset's own grouping.
 
     python benchmarks/coem_presets.py --cells 2000 --genes 1000 --peaks 3000
     python benchmarks/coem_presets.py --data rna.h5ad atac.h5ad --label time_h --k 35
