@@ -42,7 +42,7 @@ format: $(VENV)/dev.stamp ## let ruff and snakefmt format the sources
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
 
-docs: $(VENV)/demo.stamp ## write config/ anew from the schema, docs/references.md and CITATION.cff from the bibliography
+docs: $(VENV)/demo.stamp ## write config/ and docs/deviations.md anew from the schema, docs/references.md and CITATION.cff from the bibliography
 	PYTHONPATH=workflow $(BIN)/python -m panscape.config
 	PYTHONPATH=workflow $(BIN)/python -m panscape.report
 

@@ -164,15 +164,21 @@ def _scores(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     settings = config["overlap"]
     edges = 5 * _selected(size, config)  # measured: one for each gene
     targets = 2 * (len(settings["resolutions"]) + 2)
-    swaps = settings["rewirings"] * settings["tries_per_edge"] * edges * targets * len(settings["networks"])
     paths = [Path(network["path"]) for network in settings["networks"]]
     known = sum(x.stat().st_size / (3.5 if x.suffix == ".gz" else 14) for x in paths if x.exists())
+    # edges that a rewiring of every network swaps: the target's for each, or the networks' own
+    moved = known if settings["rewire"] == "known" else edges * len(paths)
+    swaps = settings["rewirings"] * settings["tries_per_edge"] * moved * targets
     return 1500 + 360e-6 * known, 30 + PATIENCE * (6e-6 * known + swaps / 1e7) / 60
 
 
 def _multiome(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of rules that hold a sample's genes and peaks: values twice, coordinates, graph."""
-    return 1000 + 30e-6 * size.values + 0.006 * size.cells, 15 + size.cells / 5000 + size.values / 2e7
+    settings = config["metacells"]
+    vectors = size.cells / settings["cells_per_metacell"] if settings["eigenvectors"] == "metacells" else 50
+    spectrum = 24e-6 * size.cells * vectors  # Lanczos vectors, k-means
+    memory = 1000 + 30e-6 * size.values + 0.006 * size.cells + spectrum
+    return memory, 15 + size.cells / 5000 + size.values / 2e7 + spectrum * vectors / 2e4
 
 
 def _joint_model(size: Size, config: dict[str, Any]) -> tuple[float, float]:

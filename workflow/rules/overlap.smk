@@ -53,7 +53,7 @@ rule build_targets:
 
 
 rule score_overlap:
-    """Score every target against every known network, with rewired graphs as the null."""
+    """Score every target against every known network, with rewired graphs as the null (overlap.rewire)."""
     input:
         dictionary="results/{collection}/dictionary/dictionary.h5ad",
         targets="results/{collection}/overlap/targets.tsv.gz",

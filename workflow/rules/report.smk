@@ -10,7 +10,7 @@ OUTPUTS
     results/{collection}/methods.md                                 the Methods paragraph, with every parameter
 """
 
-from panscape import figures
+from panscape import deviations, figures
 
 LANDSCAPE_FIGURES = figures.landscape(config)
 TRAINED = any(config["report"][stage] for stage in ("sivae", "metacells", "unicoord"))
@@ -164,6 +164,7 @@ rule write_report:
     params:
         config=config,
         benchmarks="benchmarks/{collection}",
+        deviations=deviations.digest(),
         code=code_digest("write_report"),
     script:
         "../scripts/write_report.py"

@@ -19,6 +19,7 @@ table = overlap.overlap_table(
     genes,
     rewirings=params.settings["rewirings"],
     tries_per_edge=params.settings["tries_per_edge"],
+    rewired=params.settings["rewire"],
     seed=params.seed,
     threads=snakemake.threads,
 )

@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+from functools import wraps
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from panscape import coem, h5mu, training
 from panscape.coem._cells import Cells
+from panscape.coem._embed import _prepare
 from panscape.coem._task import CoemTask
+from panscape.config import load
 from panscape.errors import UserError
 
 QUICK = {"epochs": 12, "batch_size": 64, "n_latent": 8, "n_hidden": 16, "n_projection": 8}
@@ -141,11 +144,14 @@ def test_open_or_not_peaks_are_recognised(cells):
 @pytest.mark.parametrize(
     "more",
     [
-        {"encoder": "scmvp"},
+        {"encoder": "scmvp", "epochs": 20},
+        {"decoder": "scmvp"},
+        {"prior": "vade"},
         {"decoder": "mlp"},
         {"prior": "normal", "metric": "plain"},
         {"rna_likelihood": "zip", "atac_likelihood": "nb"},
         {"rna_likelihood": "zinb", "atac_likelihood": "zip"},
+        {"anneal": False, "rna_weight": 3, "atac_weight": 0.1},
         {"thinning": 0.0, "shrinkage": False, "dropout": 0.1, "modality_dropout": 0.0},
         {"held_out": 0.0, "patience": 1},
     ],
@@ -154,6 +160,68 @@ def test_every_option_trains(cells, more):
     found = coem.embed(cells.rna, cells.atac, settings={**TINY, "epochs": 6, **more}, seed=1)
     assert np.isfinite(found.joint).all()
     assert accuracy(found.joint, cells.kind) > 0.7
+
+
+@pytest.fixture(scope="module")
+def published():
+    """Return the settings of the presets, made small, on features that the cells of the tests have."""
+    own = {"epochs": 25, "peak_share": [0.005, 1.0], "n_centroids": 3, "n_hidden": 32, "learning_rate": 4e-3}
+    study = [{"id": "a", "path": "a.h5ad"}]
+    return {
+        name: {**load({"collection": "x", "preset": name, "studies": study})["coem"], **own}
+        for name in ("paper", "code")
+    }
+
+
+@pytest.mark.parametrize("preset", ["paper", "code"])
+def test_published_models_learn_what_predicts_unseen_counts(cells, published, preset):
+    found = coem.embed(cells.rna, cells.atac, settings=published[preset], seed=1)
+    assert found.info["likelihoods"] == {"paper": {"rna": "zip", "atac": "nb"},
+                                         "code": {"rna": "nb", "atac": "zip"}}[preset]  # fmt: skip
+    assert accuracy(found.joint, cells.kind) > 0.85
+    assert min(found.info["information"].values()) > 0
+    # an untrained model predicts them worse
+    untrained = coem.embed(cells.rna, cells.atac, settings={**published[preset], "epochs": 1}, seed=1)
+    assert found.info["unseen_nll"]["rna"] < untrained.info["unseen_nll"]["rna"] - 3
+
+
+def test_an_interrupted_published_model_goes_on_to_the_same_bits(cells, published, tmp_path, monkeypatch):
+    settings = {**published["paper"], "epochs": 3}
+    whole = coem.embed(cells.rna, cells.atac, settings=settings, seed=1)
+    step, folder = CoemTask.step, tmp_path / "state"
+
+    @wraps(step)  # dropout is drawn by the step's name and number
+    def interrupted(self, number):
+        if number == 8:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CoemTask, "step", interrupted)
+        with pytest.raises(SystemExit):
+            coem.embed(cells.rna, cells.atac, settings=settings, seed=1, checkpoint=folder)
+    tensors, _ = training.read_weights(folder / "checkpoint.safetensors")
+    names = {name.split(".", 1)[1] for name in tensors if name.startswith("module.")}
+    for part in ("gated.channels.0.gate", "gated.channels.1.attend", "decoders.0.gate", "decoders.1.zeros"):
+        assert any(name.startswith(part) for name in names), part
+    taken = []
+    monkeypatch.setattr(CoemTask, "step", wraps(step)(lambda *given: taken.append(given[1]) or step(*given)))
+    resumed = coem.embed(cells.rna, cells.atac, settings=settings, seed=1, checkpoint=folder)
+    assert taken[0] == 9 and digest(resumed) == digest(whole) and resumed.history == whole.history
+
+
+def test_held_out_cells_are_judged_by_the_true_divergence(cells):
+    settings = coem.CoemSettings(**{**TINY, "n_centroids": 4})
+    prepared, _ = _prepare(cells.rna, cells.atac, None, None, settings, 0, torch.device("cpu"))
+    module = coem.Module(prepared.modalities, settings)
+    task = CoemTask(module, prepared, settings, 0)
+    dims = settings.n_latent
+    for log_variance in (-3.0, 1.0):
+        torch.nn.init.constant_(module.spread.bias, log_variance)
+        plain = task.validate(0)["divergence"]  # the prior is not started: closed form
+        module.prior.start(torch.zeros(4, dims), torch.ones(4, dims), torch.full((4,), 0.25))
+        torch.testing.assert_close(task.validate(0)["divergence"], plain, rtol=1e-5, atol=1e-4)
+        module.prior.started.fill_(False)
 
 
 def test_the_prior_becomes_a_mixture_after_the_warm_up(cells, tmp_path):

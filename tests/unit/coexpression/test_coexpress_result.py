@@ -4,8 +4,9 @@ import anndata
 import numpy as np
 import pytest
 from counts_of_cells import clusters_of, modules, nested, write
+from scipy import sparse
 
-from panscape.coexpression import coexpress
+from panscape.coexpression import CoexpressionSettings, coexpress
 from panscape.files import read_tsv, write_tsv
 
 
@@ -81,6 +82,22 @@ def test_members_of_another_study(study):
     clusters, members = nested(150)
     with pytest.raises(ValueError, match="9 clusters"):
         coexpress(path, genes, clusters.iloc[:9], members, {})
+
+
+@pytest.mark.parametrize(("how", "expected"), [("geometric-mean", 2.3166), ("ratio", 0.5528), ("mean", 5.0)])
+def test_expression_of_counts_0_and_10_as_published_and_as_released(tmp_path, how, expected):
+    counts = modules(150, 20)
+    counts[:, 3] = np.arange(150) % 2 * 10
+    genes = write(tmp_path / "counts.h5ad", counts)
+    clusters, _ = nested(150)
+    members = sparse.csr_matrix(np.tile(np.ones(150), (len(clusters), 1)))
+    found = coexpress(tmp_path / "counts.h5ad", genes, clusters, members, {"expression": how}).expression
+    assert found.X[0, genes.index(genes[3])] == pytest.approx(expected, abs=1e-4)
+    logs, plain = np.log1p(counts).mean(axis=0), counts.mean(axis=0)
+    whole = {"geometric-mean": np.exp(logs) - 1, "ratio": np.exp(logs) / (plain + 1), "mean": plain}[how]
+    assert np.allclose(found.X[0], whole, rtol=1e-5)
+    with pytest.raises(ValueError, match="expression"):
+        CoexpressionSettings(expression="median")
 
 
 def test_input_is_left_alone(study):

@@ -52,7 +52,9 @@ def test_scripts_need_nothing_beyond_the_library():
 def test_extras_are_what_rules_and_tests_use_besides():
     extras = PROJECT["optional-dependencies"]
     asked = set().union(*map(names, extras.values())) - {"panscape"}
-    local = {canonical(path.stem) for path in (ROOT / "tests").rglob("*.py")}
+    local = {
+        canonical(path.stem) for place in ("tests", "benchmarks") for path in (ROOT / place).rglob("*.py")
+    }
     used = imported("tests") - local - {"panscape"} - names(PROJECT["dependencies"])
     assert used - asked == set()
     assert asked - used == COMMANDS | BESIDE

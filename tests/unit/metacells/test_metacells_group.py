@@ -8,6 +8,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from panscape.errors import UserError
 from panscape.metacells import (
+    GroupSettings,
+    _spectral,
     affinities,
     allocate,
     cut,
@@ -101,6 +103,24 @@ def test_equal_seeds_give_equal_labels():
     np.testing.assert_array_equal(
         group_cells(z, 12, seed=4).label, group_cells(z, 12, seed=4, threads=2).label
     )
+
+
+def test_plain_spectral_clustering_takes_all_vectors_and_leaves_the_sizes_as_they_come(monkeypatch):
+    random = np.random.default_rng(0)
+    z = np.concatenate([random.normal(c * 4, 1 + c, (n, 3)) for c, n in enumerate((300, 60, 12))])
+    asked, embedding = [], _spectral.spectral_embedding
+    monkeypatch.setattr(
+        _spectral, "spectral_embedding", lambda graph, m: asked.append(m) or embedding(graph, m)
+    )
+    plain = {"eigenvectors": "metacells", "two_level_above": None, "min_cells": 1, "max_ratio": None}
+    found = group_cells(z, 60, plain)
+    assert sum(asked) == 60 == found.k and (found.merged, found.split, found.adopted) == (0, 0, 0)
+    asked.clear()
+    repaired = group_cells(z, 60, {"eigenvectors": 20})
+    assert max(asked) <= 20 and repaired.sizes.min() >= 5 > found.sizes.min()
+    for wrong in ({"eigenvectors": "all"}, {"eigenvectors": 1}, {"max_ratio": 1.5}):
+        with pytest.raises(ValueError, match=r"eigenvectors|max_ratio"):
+            GroupSettings(**wrong)
 
 
 def test_one_type_of_equal_cells_is_still_grouped():

@@ -5,6 +5,7 @@ from scipy import sparse
 
 from panscape import overlap
 from panscape.overlap._edges import Graph
+from panscape.seeds import derive
 
 
 def random_graph(rng, n, count, skew=0.0):
@@ -106,6 +107,34 @@ def test_hubs_alone_do_not_count():
     uniform = len(one) * len(two) / len(first)
     assert score["observed"] > 2 * uniform
     assert abs(score["z"]) < 3
+
+
+def test_the_known_network_can_be_rewired_instead():
+    rng = np.random.default_rng(3)
+    genes, known = (
+        np.arange(150).astype(str),
+        Graph(np.arange(150).astype(str), random_graph(rng, 150, 400, 0.8)),
+    )
+    own = np.concatenate([known.edges[:60], random_graph(rng, 150, 200, 0.8)])
+    planted = Graph(genes, np.unique(own, axis=0))
+    own, other = (overlap.overlap_score(planted, known, rewired=which) for which in ("coexpression", "known"))
+    assert own["observed"] == other["observed"] and other["z"] > 5
+    # the null keeps the degrees of the known network, whose rewirings are compared with the fixed target
+    bits, words = overlap.adjacency_bits(planted.edges, 150)
+    seeds = [derive(0, "rewire", index) for index in range(100)]
+    null = [
+        overlap.count_shared(overlap.rewire(known.edges, 150, tries=4000, seed=s), bits, words) for s in seeds
+    ]
+    assert other["null_mean"] == pytest.approx(np.mean(null)) and other["null_mean"] != own["null_mean"]
+    unrelated = [
+        overlap.overlap_score(Graph(genes, random_graph(rng, 150, 300, 0.8)), known, rewired="known", seed=s)[
+            "z"
+        ]
+        for s in range(30)
+    ]
+    assert np.mean(np.abs(unrelated) < 2.5) >= 0.9
+    with pytest.raises(ValueError, match="one of coexpression, known"):
+        overlap.overlap_score(planted, known, rewired="both")
 
 
 def test_result_does_not_depend_on_threads():

@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import made_up
 import numpy as np
 import pandas as pd
 import pytest
 
+from panscape.config import load
 from panscape.report import Results, markdown, methods, table
 from panscape.report import _format as form
-from panscape.report._run import flatten, parameters, runtimes
+from panscape.report._run import flatten, parameters, runtimes, sections_used
 from panscape.report.sections import SECTIONS
 from panscape.report.sections.truth import auc, same_module
 
@@ -42,6 +45,39 @@ def test_methods_name_every_parameter_version_and_reference(collection):
         "at least 129 to 130 cells (by the size of the study)" in text
         and "`panclust.min_cells` | auto" in text
     )
+
+
+@pytest.mark.parametrize("preset", ["best", "paper", "code"])
+def test_methods_claim_a_preset_where_it_changes_something_and_list_the_departures(collection, preset):
+    out, config = collection
+    config = load({**{key: config[key] for key in ("collection", "studies", "simulation")}, "preset": preset})
+    results = made_up.results_of(out, config)
+    assert sections_used(results) == ["preprocess", "panclust", "coexpression", "landscape"]
+    found = methods(results, SECTIONS)
+    text = markdown(found, "demo")
+    whose = {"best": "panscape's own settings", "paper": "the settings of the published method in",
+             "code": "the settings of the method's released program in"}[preset]  # fmt: skip
+    assert f"(preset “{preset}”: {whose}" in found.paragraphs[0]
+    for section in ("preprocess", "panclust", "coexpression", "landscape"):
+        assert (section in found.paragraphs[0]) == (preset != "best")
+    assert "coem" not in found.paragraphs[0] and "COEM" not in set(found.departures["method"])
+    assert "## Departures from the published methods" in text
+    points = set(found.departures["point"])
+    assert ("The diagonal" in points) == (preset == "best")
+    assert "Choice of genes" in points  # no setting does as the paper
+
+
+def test_a_learned_embedding_is_told_only_where_one_was_learned(collection):
+    out, config = collection
+    listed = made_up.results_of(out, config)
+    for embedding, compare, learned in (("coem", [], True), ("rna", ["coem"], True), ("rna", ["wnn"], False)):
+        metacells = {**config["metacells"], "embedding": embedding, "compare": compare}
+        results = replace(
+            listed,
+            files=listed.files | {"metacells/s/metrics.tsv"},
+            config={**config, "metacells": metacells},
+        )
+        assert ("coem" in sections_used(results)) == learned
 
 
 def test_methods_survive_a_pipe_in_a_value(collection):

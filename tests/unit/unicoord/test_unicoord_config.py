@@ -1,10 +1,15 @@
 import copy
 
+import numpy as np
 import pytest
+import torch
+from unicoord_cells import LABELS as LABELS_OF_CELLS
+from unicoord_cells import QUICK, atlas
 
-from panscape import config
+from panscape import config, training, unicoord
 from panscape.errors import UserError
 from panscape.unicoord import UniCoordSettings
+from panscape.unicoord._module import Committee, _inner
 
 BASE = {
     "collection": "c",
@@ -40,6 +45,34 @@ def test_presets_are_the_published_settings():
         True,
     )
     assert found.weights.kl_continuous == 30 and found.teach == 0 and not found.standardise
+    for preset in ("paper", "code"):
+        found = UniCoordSettings.of(config.load(copy.deepcopy(BASE) | {"preset": preset})["unicoord"])
+        assert (found.n_genes, found.capacity, found.capacity_steps) == (0, 5, 25_000)
+
+
+def test_the_held_out_divergence_is_one_also_where_the_loss_holds_it_near_a_capacity():
+    settings = QUICK | {"min_steps": 20, "epochs": 1, "capacity": 3.0, "capacity_steps": 10}
+    found = unicoord.train(atlas(200, 40), LABELS_OF_CELLS, settings, seed=0).history
+    held = found[found["split"] == "heldout"].pivot_table(index="step", columns="term", values="value")
+    assert (held["divergence"] > 0).all()
+    assert np.allclose(held["kl_continuous"], (3.0 - held["divergence"]).abs(), atol=1e-4)
+
+
+def test_published_networks_drop_activations_where_the_released_ones_do():
+    network = Committee(30, (512, 256, 128), 2, 1, 0.5, True)
+    network.train()
+    x = torch.randn(4000, 30, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    hidden = network(x)[1]
+    assert (
+        hidden == 0
+    ).float().mean() < 0.6  # ReLU alone leaves half of them 0; dropout would leave a quarter
+    assert _inner(0.1, 3) == [0.0, 0.1, 0.0] and _inner(0.1, 1) == [0.0]
+    layers = training.mlp((5, 128, 256, 512), dropout=_inner(0.1, 3))
+    kinds = [type(layer).__name__ for layer in layers]
+    assert kinds == ["Linear", "ReLU", "Linear", "ReLU", "Dropout", "Linear", "ReLU"]
+    with pytest.raises(ValueError, match="2 shares to drop after 3"):
+        training.mlp((5, 8, 8, 8), dropout=[0.1, 0.1])
 
 
 @pytest.mark.parametrize(

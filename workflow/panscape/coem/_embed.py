@@ -41,8 +41,9 @@ class Embedding:
         Rows step, split, term, model, value of the training.
     info
         Likelihoods, features, `information` (what the embedding tells of unseen counts of held-out cells, in
-        nats per cell and modality), `conditioned` (number of labels the model was told): what a reader of
-        scores has to know.
+        nats per cell and modality), `unseen_nll` (minus the log-probability of these counts, comparable
+        between likelihoods), `conditioned` (number of labels the model was told): what a reader of scores has
+        to know.
     """
 
     joint: np.ndarray
@@ -98,7 +99,7 @@ def embed(
     task = CoemTask(module, cells, settings, seeds.derive(seed, "coem"))
     history = _train(task, seed, checkpoint)
     judged = task.held_rows if len(task.held_rows) else task.train_rows
-    info["information"] = information(module, cells, judged, seed)
+    info["information"], info["unseen_nll"] = information(module, cells, judged, seed)
     for name, nats in info["information"].items():
         logger.info("%s: the embedding tells %.1f nats of a held-out cell's unseen counts", name, nats)
         if nats <= 0:

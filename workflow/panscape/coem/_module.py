@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from panscape.coem._layers import HIGHEST, LOWEST, Channel, Decoder, Prior
+from panscape.coem._layers import Channel, Decoder
 from panscape.coem._likelihoods import Target, log_likelihood, sparse_log_likelihood
 from panscape.coem._modality import Modality
+from panscape.coem._prior import HIGHEST, LOWEST, Prior
+from panscape.coem._published import GatedChannel, GatedDecoder, GatedEncoder
 from panscape.coem._settings import CoemSettings
+
+NEVER = -30.0  # log-odds of an extra zero where there is none
 
 
 @dataclass(frozen=True)
@@ -68,34 +72,30 @@ class Module(nn.Module):
         super().__init__()
         self.kinds = [modality.likelihood for modality in modalities]
         self.dims, self.batches, self.labels = settings.n_latent, batches, labels
+        extra = len(modalities) + (batches if batches > 1 else 0) + labels
+        self.gated = _gated_encoder(modalities, settings, extra) if settings.encoder == "scmvp" else None
+        if self.gated is None:
+            self._make_encoder(modalities, settings, extra)
+        centroids = labels or (1 if settings.prior == "normal" else settings.n_centroids)
+        self.prior = Prior(centroids, self.dims, assigned=settings.prior == "vade")
+        self.decoders = nn.ModuleList(
+            _decoder(m, settings, centroids, batches, modalities) for m in modalities
+        )
+
+    def _make_encoder(self, modalities: list[Modality], settings: CoemSettings, extra: int) -> None:
+        """Make the default encoder: channels, and linear maps of their components and hidden units."""
         width = settings.n_hidden
-        gates = {"rna": "gate", "atac": "attention"} if settings.encoder == "scmvp" else {}
         self.channels = nn.ModuleList(
             Channel(
-                torch.from_numpy(m.loadings),
-                torch.from_numpy(m.centre),
-                m.scale,
-                width,
-                gates.get(m.name, "mlp"),
-                settings.dropout,
+                torch.from_numpy(m.loadings), torch.from_numpy(m.centre), m.scale, width, settings.dropout
             )
             for m in modalities
         )
-        extra = len(modalities) + (batches if batches > 1 else 0) + labels
         sizes = [m.loadings.shape[1] for m in modalities]
         self.straight = nn.Linear(sum(sizes) + extra, self.dims)
         self.bent = nn.Linear(width * len(modalities) + extra, self.dims)
         self.spread = nn.Linear(width * len(modalities) + extra, self.dims)
         self._start_encoder(sizes)
-        centroids = labels or (settings.n_centroids if settings.prior == "mixture" else 1)
-        self.prior = Prior(centroids, self.dims)
-        hidden = width if settings.decoder == "mlp" else 0
-        self.decoders = nn.ModuleList(
-            Decoder(
-                torch.from_numpy(m.profile), self.dims, hidden, torch.from_numpy(m.offset), len(modalities)
-            )
-            for m in modalities
-        )
 
     def _start_encoder(self, sizes: list[int]) -> None:
         """Let the dimensions of z begin as the leading components of the modalities in turn."""
@@ -127,6 +127,8 @@ class Module(nn.Module):
             extra.append(nn.functional.one_hot(batch, self.batches).to(shown.dtype))
         if self.labels:
             extra.append(nn.functional.one_hot(label, self.labels).to(shown.dtype))
+        if self.gated is not None:
+            return self.gated(seen, shown, batch, torch.cat(extra, 1))
         parts = [channel(x, batch) for channel, x in zip(self.channels, seen, strict=True)]
         straight = torch.cat([p * shown[:, [m]] for m, (p, _) in enumerate(parts)] + extra, 1)
         bent = torch.cat([h * shown[:, [m]] for m, (_, h) in enumerate(parts)] + extra, 1)
@@ -136,19 +138,19 @@ class Module(nn.Module):
     def log_likelihoods(self, z: Tensor, batch: Batch, instead: list[Tensor] | None = None) -> Tensor:
         """Return log p(counts | z) in nats, cells x modalities; 0 where the cell lacks the modality.
 
-        `instead` replaces the decoders' log shares (per modality, cells x features).
+        `instead` replaces the decoders' log shares (per modality, cells x features), without extra zeros.
         """
-        columns = []
+        columns, responsibilities = [], self.prior.responsibilities(z)
         for m, (kind, decoder) in enumerate(zip(self.kinds, self.decoders, strict=True)):
-            logits = decoder(z, batch.batch, batch.depth) if instead is None else instead[m]
+            logits, zeros = decoder.decode(z, batch.batch, batch.depth, responsibilities)
+            if instead is not None:
+                logits, zeros = instead[m], torch.full_like(zeros, NEVER)
             target, exposure = batch.target[m], batch.exposure[m]
             if target.dense is None:
                 columns.append(sparse_log_likelihood(kind, target, logits, exposure, decoder.log_theta))
                 continue
             log_rate = logits.log_softmax(1) + exposure.log()[:, None]
-            columns.append(
-                log_likelihood(kind, target.dense, log_rate, decoder.log_theta, decoder.zero_logit)
-            )
+            columns.append(log_likelihood(kind, target.dense, log_rate, decoder.log_theta, zeros))
         return torch.stack(columns, 1) * batch.present
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -157,3 +159,22 @@ class Module(nn.Module):
         z = mean if batch.noise is None else mean + (0.5 * log_variance).exp() * batch.noise
         divergence = self.prior.divergence(mean, log_variance, z, batch.label)
         return self.log_likelihoods(z, batch) * batch.target_scale, divergence, mean, log_variance
+
+
+def _gated_encoder(modalities: list[Modality], settings: CoemSettings, extra: int) -> GatedEncoder:
+    width, dropout = settings.n_hidden, settings.dropout
+    channels = [
+        GatedChannel(torch.from_numpy(m.centre), m.scale, width, dropout, attention=m.name == "atac")
+        for m in modalities
+    ]
+    return GatedEncoder(channels, width, extra, settings.n_latent)
+
+
+def _decoder(
+    m: Modality, settings: CoemSettings, centroids: int, batches: int, modalities: list[Modality]
+) -> nn.Module:
+    profile, dims, width = torch.from_numpy(m.profile), settings.n_latent, settings.n_hidden
+    if settings.decoder == "scmvp":
+        return GatedDecoder(profile, dims, width, centroids, batches, attention=m.name == "atac")
+    hidden = width if settings.decoder == "mlp" else 0
+    return Decoder(profile, dims, hidden, torch.from_numpy(m.offset), len(modalities))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from panscape.settings import FromMapping
 
 ENCODERS = ("mlp", "scmvp")
-DECODERS = ("linear", "mlp")
-PRIORS = ("mixture", "normal")
+DECODERS = ("linear", "mlp", "scmvp")
+PRIORS = ("mixture", "vade", "normal")
+HEADS = 8  # of attention in the published model
 METRICS = ("information", "plain")
 RNA_LIKELIHOODS = ("nb", "zip", "poisson", "zinb")
 ATAC_LIKELIHOODS = ("auto", "bernoulli", "poisson", "zip", "nb")
@@ -21,18 +22,26 @@ class CoemSettings(FromMapping):
     Parameters
     ----------
     encoder
-        ``"mlp"``: a channel is a projection and a fully connected layer; ``"scmvp"``: the RNA channel is
-        gated and the ATAC channel attends, after scMVP.
+        ``"mlp"``: a channel is a projection, which starts at the leading components, and a fully connected
+        layer; ``"scmvp"``: the published one, a gated channel of all genes and an attention channel of all
+        peaks.
     decoder
-        ``"linear"``: log rates are linear in z; ``"mlp"``: a hidden layer is added.
+        ``"linear"``: log rates are linear in z; ``"mlp"``: a hidden layer is added; ``"scmvp"``: the
+        published one, hidden units gated by the prior's component, extra zeros that depend on the cell.
     n_latent, n_hidden, n_projection
-        Dimensions of z, units of the hidden layers, dimensions of a channel's projection.
+        Dimensions of z, units of the hidden layers, dimensions of a channel's projection (``"mlp"`` encoder).
     prior, n_centroids
-        ``"mixture"`` of this many diagonal Gaussians, or one standard ``"normal"``.
+        ``"mixture"`` of this many diagonal Gaussians; ``"vade"``, the same mixture, but the divergence counts
+        the choice of a component for each cell too (published); or one standard ``"normal"``.
     rna_likelihood, atac_likelihood
         Distribution of the counts; ``"auto"`` takes Bernoulli for values of 0 and 1 only, else Poisson.
+    rna_weight, atac_weight
+        Factor of a modality's log-likelihood in the loss; 1 is the likelihood of the model.
     epochs, batch_size, learning_rate
         Optimisation.
+    anneal
+        The learning rate rises, then falls to 0, and the decoder's is 2.5 times the encoder's (AdamW);
+        otherwise it is the same throughout.
     warmup
         Share of the steps over which the weight of the divergence rises to 1.
     thinning
@@ -65,9 +74,12 @@ class CoemSettings(FromMapping):
     n_centroids: int = 10
     rna_likelihood: str = "nb"
     atac_likelihood: str = "auto"
+    rna_weight: float = 1.0
+    atac_weight: float = 1.0
     epochs: int = 30
     batch_size: int = 128
     learning_rate: float = 2e-3
+    anneal: bool = True
     warmup: float = 0.3
     thinning: float = 0.5
     modality_dropout: float = 0.15
@@ -99,6 +111,10 @@ class CoemSettings(FromMapping):
             raise ValueError(
                 "thinning, modality_dropout, dropout, held_out are in [0, 1) and warmup in [0, 1]"
             )
+        if min(self.rna_weight, self.atac_weight) <= 0:
+            raise ValueError("rna_weight and atac_weight are positive")
+        if "scmvp" in (self.encoder, self.decoder) and self.n_hidden % HEADS:
+            raise ValueError(f"n_hidden {self.n_hidden}: a multiple of the {HEADS} attention heads of scmvp")
         sizes = (
             self.n_latent,
             self.n_hidden,

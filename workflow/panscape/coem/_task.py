@@ -11,6 +11,7 @@ from torch import Tensor
 
 from panscape import seeds, training
 from panscape.coem._cells import Cells
+from panscape.coem._layers import Decoder
 from panscape.coem._module import Module
 from panscape.coem._settings import CoemSettings
 
@@ -18,6 +19,7 @@ START_VARIANCE = 0.1  # of the decoder's weights; estimated after every epoch
 RISE = 0.1  # share of the steps over which the learning rate rises, before it falls as a cosine
 LONGEST_GRADIENT = 50.0
 ROWS = 512  # cells per block where nothing is trained
+DRAWS = 16  # of the posterior, each with both signs, that the divergence of held-out cells is averaged over
 
 
 class CoemTask:
@@ -51,7 +53,8 @@ class CoemTask:
             ],
             settings.learning_rate,
         )
-        self.rates = (2.5 * settings.learning_rate, settings.learning_rate)
+        factor = 2.5 if settings.anneal else 1.0
+        self.rates = (factor * settings.learning_rate, settings.learning_rate)
         device, dims, count = cells.device, module.dims, len(cells.modalities)
         # of the decoders' inputs, z and the depths: prior variance of weights, sum of squares over the epoch
         self.variances = torch.full((count, dims + count), START_VARIANCE, device=device)
@@ -61,6 +64,8 @@ class CoemTask:
             for m in cells.modalities
         ]
         self.best = training.Best(settings.patience)
+        factors = {"rna": settings.rna_weight, "atac": settings.atac_weight}
+        self.factors = torch.tensor([factors[m.name] for m in cells.modalities], device=device)
 
     def step(self, number: int) -> dict[str, Tensor]:
         """Make one optimisation step."""
@@ -75,7 +80,7 @@ class CoemTask:
         likelihoods, divergence, mean, log_variance = self.module(batch)
         raised = min(1.0, (number + 1) / max(self.warm, 1))
         penalty = self._penalty() / len(self.train_rows)
-        loss = -likelihoods.sum(1).mean() + raised * divergence.mean() + penalty
+        loss = -(likelihoods * self.factors).sum(1).mean() + raised * divergence.mean() + penalty
         self._set_rates(number)
         self.optimiser.zero_grad()
         loss.backward()
@@ -91,14 +96,26 @@ class CoemTask:
 
     @torch.no_grad()
     def validate(self, number: int) -> dict[str, Tensor]:
-        """Return the loss of the held-out cells at their posterior's mean (of trained ones without any)."""
+        """Return the loss of the held-out cells (of trained ones without any).
+
+        The likelihood is that at the posterior's mean; the divergence is that of the whole posterior, by
+        draws that are the same at every validation.
+        """
         self.module.eval()
         rows = self.held_rows if len(self.held_rows) else self.train_rows[:1000]
         terms: dict[str, Tensor] = {}
         for start in range(0, len(rows), ROWS):
             batch = self.cells.take(rows[start : start + ROWS])
-            likelihoods, divergence, *_ = self.module(batch)
-            values = {"loss": divergence - likelihoods.sum(1), "divergence": divergence}
+            likelihoods, _, mean, log_variance = self.module(batch)
+            # drawn on the CPU on every device, so that a GPU is judged by the same noise
+            noise = torch.randn(
+                DRAWS, *mean.shape, generator=training.generator(self.seed, "coem", "validation", start)
+            )
+            divergence = self.module.prior.expected_divergence(
+                mean, log_variance, noise.to(mean.device), batch.label
+            )
+            loss = divergence - (likelihoods * self.factors).sum(1)
+            values = {"loss": loss, "divergence": divergence}
             for name, value in (values | self._named(-likelihoods, mean=False)).items():
                 terms[name] = terms.get(name, 0.0) + value.sum() / len(rows)
         if number >= self.warm + self.per_epoch or number >= self.steps:
@@ -131,7 +148,7 @@ class CoemTask:
     @property
     def _mixes(self) -> bool:
         return self.module.labels > 0 or (
-            self.settings.prior == "mixture" and len(self.module.prior.logits) > 1
+            self.settings.prior != "normal" and len(self.module.prior.logits) > 1
         )
 
     def _named(self, values: Tensor, *, mean: bool = True) -> dict[str, Tensor]:
@@ -154,6 +171,8 @@ class CoemTask:
         return self.cells.take(rows, shown=shown, thin=self.settings.thinning, random=random, noise=noise)
 
     def _set_rates(self, number: int) -> None:
+        if not self.settings.anneal:
+            return
         part = (number + 1) / max(self.steps, 1)
         height = part / RISE if part < RISE else 0.5 * (1 + math.cos(math.pi * (part - RISE) / (1 - RISE)))
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
@@ -163,14 +182,8 @@ class CoemTask:
         """Return minus the log prior of the decoders' weights, up to a constant."""
         if not self.settings.shrinkage:
             return torch.zeros((), device=self.cells.device)
-        total = 0.0
-        for decoder, variances in zip(self.module.decoders, self.variances, strict=True):
-            total = total + (decoder.weight.square() / variances).sum()
-            if decoder.offset is not None:
-                total = total + decoder.offset.square().sum()
-            if decoder.hidden_weight is not None:
-                total = total + decoder.hidden_weight.square().sum() / variances[: decoder.dims].max()
-        return 0.5 * total
+        decoders = zip(self.module.decoders, self.variances, strict=True)
+        return sum(decoder.penalty(variances) for decoder, variances in decoders)
 
     def _estimate_variances(self) -> None:
         """Estimate the prior variance of the decoders' weights, per modality and dimension of z, or depth.
@@ -181,18 +194,20 @@ class CoemTask:
         second = self.moments / len(self.train_rows)
         self.moments.zero_()
         for m, decoder in enumerate(self.module.decoders):
+            if not isinstance(decoder, Decoder):  # the published one has no weight per dimension of z
+                continue
             information = self.totals[m][:, None] * second
             uncertain = 1 / (1 / self.variances[m] + information)
             self.variances[m] = (decoder.weight.square() + uncertain).mean(0).clamp(1e-6, 10.0)
 
     def _start_prior(self) -> None:
-        """Start the mixture from the labels or else k-means on the posterior means, of the training cells."""
+        """Start the mixture from the labels, or else from groups of the training cells' posterior means."""
         means, spreads = encode_all(self.module, self.cells, self.train_rows)
         k = min(len(self.module.prior.logits), len(means))
         if self.module.labels:
             group = self.cells.label[self.train_rows]
         else:
-            group = _kmeans(means, k, seeds.derive(self.seed, "centroids"))
+            group = _grouped(means, k, seeds.derive(self.seed, "centroids"), self.settings.prior)
         floor = spreads.mean(0)
         centres, variances = np.zeros((2, len(self.module.prior.logits), means.shape[1]))
         shares = np.full(len(centres), 1e-4)
@@ -209,11 +224,15 @@ class CoemTask:
         self.module.prior.start(*values)
 
 
-def _kmeans(points: np.ndarray, k: int, seed: int) -> np.ndarray:
+def _grouped(points: np.ndarray, k: int, seed: int, prior: str) -> np.ndarray:
+    """Return the group of each point: by k-means, for ``"vade"`` by a mixture of diagonal Gaussians."""
     from sklearn.cluster import KMeans
+    from sklearn.mixture import GaussianMixture
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
+        if prior == "vade":
+            return GaussianMixture(k, covariance_type="diag", random_state=seed).fit_predict(points)
         return KMeans(k, n_init=2, random_state=seed).fit_predict(points)
 
 
@@ -244,14 +263,24 @@ def encode_all(
 
 
 @torch.no_grad()
-def information(module: Module, cells: Cells, rows: np.ndarray, seed: int) -> dict[str, float]:
-    """Return what the embedding knows of unseen counts: nats per cell by modality, 0 for nothing.
+def information(
+    module: Module, cells: Cells, rows: np.ndarray, seed: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return what the embedding knows of unseen counts, in nats per cell by modality.
 
-    Half of each cell's counts place it, and the others are predicted; the gain is over the mean profile (of
-    its batch and depths), that is over the same model without the cell's place.
+    Half of each cell's counts place it, and the others are predicted.
+
+    Returns
+    -------
+    gain
+        Over the mean profile (of the cell's batch and depths, without extra zeros), that is over the same
+        model without the cell's place; 0 for nothing.
+    nll
+        Minus the log-probability of these counts. All likelihoods are distributions of the same counts, so
+        that models of different ones can be compared by it; the lower the better.
     """
     module.eval()
-    gained = np.zeros(len(cells.modalities))
+    gained, lost = np.zeros((2, len(cells.modalities)))
     random = seeds.stream(seed, "coem", "information")
     profiles = [
         torch.from_numpy(m.profile).log().float().to(cells.device)
@@ -268,4 +297,7 @@ def information(module: Module, cells: Cells, rows: np.ndarray, seed: int) -> di
         ]
         plain = module.log_likelihoods(mean, batch, without)
         gained += (known - plain).sum(0).cpu().numpy()
-    return {m.name: float(gain / len(rows)) for m, gain in zip(cells.modalities, gained, strict=True)}
+        lost -= known.sum(0).cpu().numpy()
+    names = [m.name for m in cells.modalities]
+    gain, nll = (dict(zip(names, (total / len(rows)).tolist(), strict=True)) for total in (gained, lost))
+    return gain, nll

@@ -107,7 +107,8 @@ def coexpress(
             f"members is {members.shape[0]} x {members.shape[1]}, but there are {len(clusters)} clusters "
             f"and {values.counts.shape[0]} cells"
         )
-    expression = over_genes(cluster_expression(values, members, clusters, genes), all_genes)
+    expression = cluster_expression(values, members, clusters, genes, chosen.expression)
+    expression = over_genes(expression, all_genes)
     with threadpool_limits(threads):
         kept = correlate_clusters(values, clusters, members, chosen, threads)
         matrix, pairs = _assemble(kept, genes, len(clusters))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coexpression._settings import EXPRESSIONS
 from panscape.coexpression._values import CHUNK_CELLS, Values
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def cluster_expression(
-    values: Values, members: sparse.csr_matrix, clusters: pd.DataFrame, genes: Sequence[str]
+    values: Values,
+    members: sparse.csr_matrix,
+    clusters: pd.DataFrame,
+    genes: Sequence[str],
+    how: str = "geometric-mean",
 ) -> AnnData:
     """Average the genes over the cells of each cluster.
 
@@ -30,24 +35,36 @@ def cluster_expression(
         One row per cluster, column `cluster` with the names.
     genes
         Names, in the order of the columns of `values`.
+    how
+        What ``X`` is, see there.
 
     Returns
     -------
     AnnData, clusters x genes, float32, obs as `clusters` indexed by their names.
 
-    - ``X``: geometric mean of the counts as MetaCell takes it (Coscape paper), exp(mean(log(1 + count))) - 1;
+    - ``X``: of the counts of a gene in the cells of a cluster
+
+      - ``"geometric-mean"``: exp(mean(log(1 + count))) - 1, as MetaCell takes it;
+      - ``"ratio"``: exp(mean(log(1 + count))) / (mean(count) + 1), at most 1, what the Coscape paper writes:
+      it
+        falls where counts vary between cells, and does not tell how high they are;
+      - ``"mean"``: mean(count), Coscape's released code;
+
     - ``layers["mean"]``: mean of the normalised log values;
     - ``layers["detection"]``: share of cells with a count, 0 to 1.
     """
     import anndata
 
+    if how not in EXPRESSIONS:
+        raise ValueError(f"expression {how!r}: one of {', '.join(EXPRESSIONS)}")
     shape = (members.shape[0], len(genes))
-    logged, mean, detection = (np.zeros(shape) for _ in range(3))
+    logged, plain, mean, detection = (np.zeros(shape) for _ in range(4))
     by_cell = sparse.csc_matrix(members, dtype=np.float64)
     for start in range(0, members.shape[1], CHUNK_CELLS):
         cells = slice(start, min(start + CHUNK_CELLS, members.shape[1]))
         block, part = values.counts[cells].astype(np.float64), by_cell[:, cells].tocsr()
         mean += (part @ values.normalised(cells)).toarray()
+        plain += (part @ block).toarray()
         block.data = np.log1p(block.data)
         logged += (part @ block).toarray()
         block.data[:] = 1.0
@@ -60,7 +77,7 @@ def cluster_expression(
     if "level" in table:  # missing for the root
         table["level"] = table["level"].astype("float64")
     return anndata.AnnData(
-        np.expm1(logged / sizes).astype(np.float32),
+        _expression(logged / sizes, plain / sizes, how).astype(np.float32),
         obs=table,
         var=pd.DataFrame(index=pd.Index(list(genes), dtype=str)),
         layers={
@@ -68,6 +85,13 @@ def cluster_expression(
             "detection": (detection / sizes).astype(np.float32),
         },
     )
+
+
+def _expression(logged: np.ndarray, mean: np.ndarray, how: str) -> np.ndarray:
+    """Return expression from the means of log(1 + count) and of the counts, clusters x genes each."""
+    if how == "mean":
+        return mean
+    return np.expm1(logged) if how == "geometric-mean" else np.exp(logged) / (mean + 1)
 
 
 def over_genes(expression: AnnData, genes: Sequence[str] | None) -> AnnData:

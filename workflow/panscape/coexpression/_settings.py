@@ -8,6 +8,7 @@ from typing import Any
 
 METHODS = ("pearson", "spearman")
 SHRINKAGES = ("none", "soft", "garrote", "posterior")
+EXPRESSIONS = ("geometric-mean", "ratio", "mean")
 NORMALISATIONS = ("log1p", "depth-log1p")
 
 
@@ -30,6 +31,9 @@ class CoexpressionSettings:
     max_pairs
         At most this many gene pairs (largest ``|r|``, diagonal not counted) are kept per cluster; 0: no
         limit.
+    expression
+        Expression of a gene in a cluster: ``"geometric-mean"``, ``"ratio"`` (the paper) or ``"mean"`` (the
+        released code), see :func:`panscape.coexpression.cluster_expression`.
     """
 
     method: str = "pearson"
@@ -38,12 +42,14 @@ class CoexpressionSettings:
     shrinkage: str = "none"
     shrinkage_strength: float = 1.0
     max_pairs: int = 0
+    expression: str = "geometric-mean"
 
     def __post_init__(self) -> None:
         for name, allowed in (
             ("method", METHODS),
             ("shrinkage", SHRINKAGES),
             ("normalisation", NORMALISATIONS),
+            ("expression", EXPRESSIONS),
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")

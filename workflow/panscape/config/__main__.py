@@ -1,13 +1,18 @@
-"""Write config/README.md and config/config.yaml from the schema."""
+"""Write config/README.md, config/config.yaml and docs/deviations.md from the schema and the deviations."""
 
 from pathlib import Path
 
+from panscape import deviations
 from panscape.config import document, reference
 from panscape.files import atomic
 
-FOLDER = Path(__file__).resolve().parents[3] / "config"
+ROOT = Path(__file__).resolve().parents[3]
 
 if __name__ == "__main__":
-    for name, text in (("README.md", document()), ("config.yaml", reference())):
-        with atomic(FOLDER / name) as scratch:
+    for name, text in (
+        ("config/README.md", document()),
+        ("config/config.yaml", reference()),
+        ("docs/deviations.md", deviations.document()),
+    ):
+        with atomic(ROOT / name) as scratch:
             scratch.write_text(text, encoding="utf-8")

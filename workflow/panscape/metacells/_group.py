@@ -130,13 +130,13 @@ def group_graph(
         label = cut(
             graph,
             k,
-            eigenvectors=settings.eigenvectors,
+            eigenvectors=k if settings.eigenvectors == "metacells" else settings.eigenvectors,
             two_level_above=settings.two_level_above,
             coarse_cells=settings.coarse_cells,
             least=settings.min_cells,
             seed=seed,
         )
-        most = int(settings.max_ratio * len(z) / k)
+        most = None if settings.max_ratio is None else int(settings.max_ratio * len(z) / k)
         label, done = repair(label, z, k=k, least=settings.min_cells, most=most, seed=seed)
     found = Grouping(label, count, **done)
     logger.info(

@@ -92,7 +92,7 @@ def cut(
     k: int,
     *,
     eigenvectors: int = 50,
-    two_level_above: int = 30_000,
+    two_level_above: int | None = 30_000,
     coarse_cells: int = 3000,
     least: int = 5,
     seed: int = 0,
@@ -101,7 +101,7 @@ def cut(
 
     Parts of the graph that nothing connects get groups in proportion to their cells. A part of more than
     `two_level_above` cells is first cut into coarse groups of about `coarse_cells`, each of which is then cut
-    on its own.
+    on its own (None: never).
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def cut(
         inner = graph if count == 1 else graph[rows][:, rows]
         if given[c] == 1:
             found = np.zeros(len(rows), dtype=np.int64)
-        elif len(rows) > two_level_above:
+        elif two_level_above is not None and len(rows) > two_level_above:
             coarse = max(-(-len(rows) // coarse_cells), 2)
             options = {
                 "eigenvectors": eigenvectors,

@@ -28,7 +28,9 @@ COLUMNS = [
     "fold",
     "density_ratio",
     "rewirings",
+    "rewired",
 ]
+REWIRED = ("coexpression", "known")
 
 SUPPORT = ["gene_a", "gene_b", "weight", "n_networks", "networks", "n_baselines", "only_here"]
 
@@ -39,12 +41,13 @@ def overlap_score(
     *,
     rewirings: int = 100,
     tries_per_edge: int = 10,
+    rewired: str = "coexpression",
     seed: int = 0,
     threads: int = 1,
 ) -> dict[str, float]:
-    """Compare the edges two graphs share with what graphs of the target's degrees share with the known one.
+    """Compare the edges two graphs share with what they share when one of them is rewired, its degrees kept.
 
-    Every rewiring starts from the target itself, with its own random stream, so the nulls are independent
+    Every rewiring starts from the graph itself, with its own random stream, so the nulls are independent
     and the result does not depend on `threads`.
 
     Parameters
@@ -55,6 +58,10 @@ def overlap_score(
         Null graphs, >= 2.
     tries_per_edge
         Swaps tried per edge.
+    rewired
+        Which graph is: ``"coexpression"`` (the target), which asks whether any graph of the target's degrees
+        would overlap as much, or ``"known"`` (published), which asks whether any network of the known one's
+        degrees would be overlapped as much.
 
     Returns
     -------
@@ -62,12 +69,15 @@ def overlap_score(
     least the observed overlap) / (1 + rewirings); fold: observed / null_mean.
     """
     n_genes = len(target.genes)
-    bits, n_words = adjacency_bits(known.edges, n_genes)
-    observed = count_shared(target.edges, bits, n_words)
-    tries = tries_per_edge * target.n_edges
+    if rewired not in REWIRED:
+        raise ValueError(f"rewired {rewired!r}: one of {', '.join(REWIRED)}")
+    moved, fixed = (target, known) if rewired == "coexpression" else (known, target)
+    bits, n_words = adjacency_bits(fixed.edges, n_genes)
+    observed = count_shared(moved.edges, bits, n_words)
+    tries = tries_per_edge * moved.n_edges
 
     def one(index: int) -> int:
-        graph = rewire(target.edges, n_genes, tries=tries, seed=derive(seed, "rewire", index))
+        graph = rewire(moved.edges, n_genes, tries=tries, seed=derive(seed, "rewire", index))
         return count_shared(graph, bits, n_words)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
@@ -90,6 +100,7 @@ def overlap_table(
     *,
     rewirings: int = 100,
     tries_per_edge: int = 10,
+    rewired: str = "coexpression",
     seed: int = 0,
     threads: int = 1,
 ) -> pd.DataFrame:
@@ -107,12 +118,14 @@ def overlap_table(
         Known networks.
     genes
         The genes analysed.
+    rewirings, tries_per_edge, rewired
+        The null, see :func:`overlap_score`.
 
     Returns
     -------
     network, target, matched (bool), genes (shared), edges (of the target), network_edges, observed,
     null_mean, null_sd, z, pvalue, fold, density_ratio (observed over what edges at random among the shared
-    genes would give; a uniform null overstates), rewirings.
+    genes would give; a uniform null overstates), rewirings, rewired.
 
     Raises
     ------
@@ -137,6 +150,7 @@ def overlap_table(
                     known,
                     rewirings=rewirings,
                     tries_per_edge=tries_per_edge,
+                    rewired=rewired,
                     seed=derive(seed, network.name, name),
                     threads=threads,
                 )
@@ -152,6 +166,7 @@ def overlap_table(
                         **score,
                         "density_ratio": score["observed"] / chance if chance else np.nan,
                         "rewirings": rewirings,
+                        "rewired": rewired,
                     }
                 )
                 progress.add()

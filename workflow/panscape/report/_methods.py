@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from panscape import __version__
+from panscape import __version__, deviations
 from panscape.report import bibliography
 from panscape.report._results import Results
-from panscape.report._run import parameters, used, versions
+from panscape.report._run import parameters, sections_used, used, versions
 from panscape.report._section import Section
 
 PANSCAPE = f"panscape {__version__}"
-_PRESETS = {
-    "best": "panscape's defaults",
-    "paper": "the settings of the published method",
-    "code": "the settings of the method's released program",
-}
 
 
 @dataclass(frozen=True)
@@ -35,32 +31,48 @@ class Methods:
         Columns `key`, `value`, `meaning`.
     software
         Columns `software`, `version`.
+    departures
+        Columns `method`, `point`, `paper`, `here`: where the analysis does not do as the published methods.
     """
 
     paragraphs: tuple[str, ...]
     references: tuple[str, ...]
     settings: pd.DataFrame
     software: pd.DataFrame
+    departures: pd.DataFrame
 
 
 def methods(results: Results, sections: Sequence[Section]) -> Methods:
     """Collect the Methods paragraph from the sections of the stages that ran."""
     ran = [section for section in sections if section.ran(results)]
     preset = results.config.get("preset", "best")
+    stages = sections_used(results)
     opening = (
-        f"Data were analysed with {PANSCAPE} (settings: {_PRESETS.get(preset, preset)}, preset “{preset}”; "
-        f"seed {results.config.get('seed', 0)})."
+        f"Data were analysed with {PANSCAPE} (preset “{preset}”: "
+        f"{deviations.settings_in_words(results.config, stages)}; seed {results.config.get('seed', 0)})."
     )
+    differing = departures(results.config, stages)
     texts = [" ".join(section.methods(results)) for section in ran]
     software = versions()
     with_versions = [
         f"{name} {version}" for name, version in software.itertuples(index=False) if name != "panscape"
     ]
-    closing = f"Software: {', '.join([PANSCAPE, *with_versions])}. All parameters are listed below."
+    closing = f"Software: {', '.join([PANSCAPE, *with_versions])}. All parameters are listed below"
+    closing += ", and where they depart from the published methods." if len(differing) else "."
     keys = [key for section in ran for key in section.references]
     references = bibliography.cite([*keys, *bibliography.of_software(software["software"])])
     paragraphs = [opening, *(text for text in texts if text), closing]
-    return Methods(tuple(paragraphs), tuple(references), parameters(used(results)), software)
+    settings = parameters(used(results))
+    return Methods(tuple(paragraphs), tuple(references), settings, software, differing)
+
+
+def departures(config: Mapping[str, Any], stages: Sequence[str]) -> pd.DataFrame:
+    """Return where an analysis departs from the published methods: `method`, `point`, `paper`, `here`."""
+    rows = [
+        (method.method, row.title, f"{row.paper} ({row.where})", here)
+        for method, row, here in deviations.departures(config, stages)
+    ]
+    return pd.DataFrame(rows, columns=["method", "point", "paper", "here"])
 
 
 def markdown(found: Methods, title: str) -> str:
@@ -74,6 +86,14 @@ def markdown(found: Methods, title: str) -> str:
         *(f"{place}. {text}" for place, text in enumerate(found.references, 1)),
         "",
     ]
+    if len(found.departures):
+        lines += ["## Departures from the published methods", ""]
+        lines += ["| method | point | the paper | this analysis |", "|---|---|---|---|"]
+        lines += [
+            f"| {' | '.join(_cell(text) for text in row)} |"
+            for row in found.departures.itertuples(index=False)
+        ]
+        lines.append("")
     lines += ["## Parameters", "", "| parameter | value | what it does |", "|---|---|---|"]
     lines += [
         f"| `{_cell(key)}` | {_cell(value)} | {_cell(meaning)} |"

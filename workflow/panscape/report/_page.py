@@ -156,4 +156,14 @@ def _methods(found: Methods) -> list[Block]:
         Paragraph("The same text, with all parameters, is in methods.md beside this report.", "note"),
         *(Paragraph(text) for text in found.paragraphs),
         table(references, titles={"no": ""}, caption="References."),
+        *_departures(found),
     ]
+
+
+def _departures(found: Methods) -> list[Block]:
+    """Return the table of what is not done as published, folded away."""
+    if found.departures.empty:
+        return []
+    titles = {"paper": "the paper", "here": "this analysis"}
+    shown = table(found.departures, titles=titles, caption="Where this analysis departs from the papers.")
+    return [Fold("Departures from the published methods", (shown,))]

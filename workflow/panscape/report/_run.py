@@ -140,6 +140,18 @@ def used(results: Results) -> dict[str, Any]:
     return {key: value for key, value in results.config.items() if shown.get(key, True)}
 
 
+def sections_used(results: Results) -> list[str]:
+    """Return the sections of the settings that made the report's results, in the order of the stages."""
+    config = results.config
+    grouping = config.get("metacells", {})
+    learned = "coem" in (grouping.get("embedding"), *grouping.get("compare", ()))
+    made = {"preprocess": results.has("preprocess/qc.tsv")}
+    made |= {stage: results.has(file) for stage, file in MADE.items() if stage in config}
+    made["coem"] = made.get("coem", False) and learned
+    order = [stage for name in STAGES for stage in ((name, "coem") if name == "metacells" else (name,))]
+    return [stage for stage in order if made.get(stage)]
+
+
 def _descriptions() -> dict[str, str]:
     from panscape.config._schema import schema, walk
 

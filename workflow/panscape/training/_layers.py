@@ -9,7 +9,11 @@ from torch import nn
 
 
 def mlp(
-    sizes: Sequence[int], *, norm: str | None = None, dropout: float = 0.0, last_linear: bool = False
+    sizes: Sequence[int],
+    *,
+    norm: str | None = None,
+    dropout: float | Sequence[float] = 0.0,
+    last_linear: bool = False,
 ) -> nn.Sequential:
     """Return fully connected layers with ReLU, Xavier weights and zero biases.
 
@@ -20,13 +24,17 @@ def mlp(
     norm
         ``"layer"`` or ``"batch"`` normalises before each ReLU; None does not.
     dropout
-        Share of activations dropped after each ReLU while training.
+        Share of activations dropped after each ReLU while training, one for all or one per ReLU.
     last_linear
         Leave the last layer without normalisation, ReLU and dropout.
     """
     norms = {None: None, "layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
     if norm not in norms:
         raise ValueError(f"norm {norm!r}: 'layer', 'batch' or None")
+    count = len(sizes) - 1 - last_linear
+    shares = [dropout] * count if isinstance(dropout, int | float) else list(dropout)
+    if len(shares) != count:
+        raise ValueError(f"{len(shares)} shares to drop after {count} ReLUs")
     layers: list[nn.Module] = []
     for number, (before, after) in enumerate(pairwise(sizes), start=2):
         linear = nn.Linear(before, after)
@@ -38,6 +46,6 @@ def mlp(
         if norms[norm]:
             layers.append(norms[norm](after))
         layers.append(nn.ReLU())
-        if dropout:
-            layers.append(nn.Dropout(dropout))
+        if shares[number - 2]:
+            layers.append(nn.Dropout(shares[number - 2]))
     return nn.Sequential(*layers)

@@ -28,7 +28,8 @@ class Committee(nn.Module):
     members
         How many networks.
     dropout
-        Share of hidden activations dropped while training (half of it of the inputs, with `plain` False).
+        Share of hidden activations dropped while training (half of it of the inputs, with `plain` False; not
+        those of the last hidden layer, with `plain` True).
     plain
         ReLU and nothing else (published); otherwise layer normalisation, GELU, and a linear way past the
         hidden layers.
@@ -52,12 +53,19 @@ class Committee(nn.Module):
         """Return outputs (M, B, out) and the last hidden layer (M, B, H) of inputs (B, width)."""
         x = x.expand(self.members, *x.shape)
         h = x if self.plain else functional.dropout(x, self.dropout / 2, self.training)
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+        last = len(self.weights) - 2
+        for number, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
             h = torch.baddbmm(bias, h, weight)
             h = torch.relu(h) if self.plain else functional.gelu(functional.layer_norm(h, h.shape[-1:]))
-            h = functional.dropout(h, self.dropout, self.training)
+            if not (self.plain and number == last):
+                h = functional.dropout(h, self.dropout, self.training)
         out = torch.baddbmm(self.biases[-1], h, self.weights[-1])
         return (out if self.linear is None else out + torch.bmm(x, self.linear)), h
+
+
+def _inner(dropout: float, layers: int) -> list[float]:
+    """Return the shares dropped after each of the published decoder's layers, none at either end."""
+    return [dropout if 0 < number < layers - 1 else 0.0 for number in range(layers)]
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,7 @@ class Network(nn.Module):
         code = layout.width + self.continuous + sum(self.free)
         self.decoder = training.mlp(
             (code, *settings.decoder_hidden), norm="layer" if self.projecting else None,
-            dropout=dropout,
+            dropout=dropout if self.projecting else _inner(dropout, len(settings.decoder_hidden)),
         )  # fmt: skip
         # beside the hidden layer the code itself, so that the decoder can start as a linear model
         self.last = nn.Linear(settings.decoder_hidden[-1] + (code if self.projecting else 0), n_genes)

@@ -129,6 +129,8 @@ class UniCoordSettings(FromMapping):
     capacity, capacity_share
         Nats that the unsupervised coordinates may hold without cost, reached at this share of training; None:
         a plain KL divergence.
+    capacity_steps
+        Steps after which the capacity is reached, instead of a share of them; None goes by the share.
     temperature
         Of the Gumbel-softmax.
     double_softmax
@@ -172,6 +174,7 @@ class UniCoordSettings(FromMapping):
     fixed_noise: bool = True
     capacity: float | None = None
     capacity_share: float = 0.5
+    capacity_steps: int | None = None
     temperature: float = 0.67
     double_softmax: bool = False
     standardise: bool = True

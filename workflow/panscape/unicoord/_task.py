@@ -128,18 +128,14 @@ class UniCoordTask:
         settings, layout = self.settings, self.layout
         capacity = settings.capacity
         if capacity is not None:
-            capacity *= min(1.0, done / max(settings.capacity_share, 1e-9))
+            rise = settings.capacity_steps or settings.capacity_share * self.steps
+            capacity *= min(1.0, done * self.steps / max(rise, 1e-9))
         terms = {
             "reconstruction": losses.reconstruction(
                 x, passed.expression, self.network.noise, settings.fixed_noise
             )
         }
-        mean, log_variance = passed.mean, passed.log_variance
-        if passed.value_log_variance is not None:
-            count = len(layout.values)
-            mean = torch.cat([passed.outputs.mean(0)[:, :count], mean], -1)
-            log_variance = torch.cat([passed.value_log_variance, log_variance], -1)
-        terms["kl_continuous"] = losses.beyond(losses.kl_continuous(mean, log_variance), capacity)
+        terms["kl_continuous"] = losses.beyond(self._divergence(passed), capacity)
         shares = [functional.softmax(part, -1) for part in passed.logits.split(list(self.network.free), -1)]
         if settings.kl_supervised:
             vote = self.network.vote(passed.outputs)
@@ -150,6 +146,15 @@ class UniCoordTask:
             terms["kl_discrete"] = losses.beyond(losses.kl_discrete(shares), limit)
         terms |= losses.by_label(passed.outputs, layout, own, values, self.weights, settings)
         return terms
+
+    def _divergence(self, passed: Forward) -> Tensor:
+        """Return the divergence of the continuous coordinates from their prior, nats per cell."""
+        mean, log_variance = passed.mean, passed.log_variance
+        if passed.value_log_variance is not None:
+            count = len(self.layout.values)
+            mean = torch.cat([passed.outputs.mean(0)[:, :count], mean], -1)
+            log_variance = torch.cat([passed.value_log_variance, log_variance], -1)
+        return losses.kl_continuous(mean, log_variance)
 
     def _extra(
         self, number: int, x: Tensor, passed: Forward, code: Tensor, given: Tensor
@@ -206,6 +211,8 @@ class UniCoordTask:
             terms = self.terms(x, passed, own, values, 1.0)
             if self.settings.independence != "none":  # an adversary's own loss tells nothing between looks
                 terms["independence"] = losses.hsic(passed.mean, code, given) * x.shape[1]
+            # with a capacity the term of the loss is the distance from it, not the divergence
+            terms["divergence"] = self._divergence(passed)
             terms["mse"] = (x - passed.expression.clamp(min=0)).square().mean()
             for name, term in terms.items():
                 sums[name] = sums.get(name, 0.0) + term * len(x) / len(rows)

@@ -115,6 +115,13 @@ def _headline(results: Results) -> list[str]:
     return [text + "."]
 
 
+_EXPRESSION = {
+    "geometric-mean": "the geometric mean, exp(mean(log(1 + x))) - 1,",
+    "ratio": "exp(mean(log(1 + x))) / (mean(x) + 1)",
+    "mean": "the mean",
+}
+
+
 def _methods(results: Results) -> list[str]:
     settings = results.settings("coexpression")
     method = {"pearson": "Pearson", "spearman": "Spearman"}.get(
@@ -131,7 +138,8 @@ def _methods(results: Results) -> list[str]:
         )
     if eta is not None:
         text += f"; those with |r| ≥ {fixed(eta)} were kept"
-    return [text + "."]
+    expression = _EXPRESSION.get(settings.get("expression", "geometric-mean"))
+    return [f"{text}.", f"A pancluster's expression is {expression} of its cells' counts."]
 
 
 SECTION = Section(

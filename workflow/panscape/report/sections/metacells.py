@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from panscape.report._blocks import Block, Gallery, Heading, Paragraph, table
@@ -258,10 +261,40 @@ def _links(results: Results, sample: str, evidence: pd.DataFrame, pictures: tupl
     ]
 
 
+def _model(used: Mapping[str, Any]) -> str:
+    """Describe the learned embedding by what tells its presets apart."""
+    prior = used.get("prior")
+    kinds = {
+        "mixture": "mixture of {} Gaussians",
+        "vade": "mixture of {} Gaussians with a component per cell",
+    }
+    prior = kinds.get(prior, "standard Gaussian").format(used.get("n_centroids"))
+    return (
+        f"COEM; {used.get('encoder')} encoder, {used.get('decoder')} decoder, "
+        f"{used.get('n_latent')} dimensions, "
+        f"a {prior} as prior, likelihoods {used.get('rna_likelihood')} for RNA and "
+        f"{used.get('atac_likelihood')} for accessibility"
+    )
+
+
+def _spectrum(used: Mapping[str, Any]) -> str:
+    if used.get("eigenvectors") == "metacells":
+        return "as many eigenvectors as metacells"
+    return f"at most {used.get('eigenvectors')} eigenvectors"
+
+
+def _sizes(used: Mapping[str, Any]) -> str:
+    """Say what was done with metacells that are too small or too large, if anything."""
+    least, ratio = used.get("min_cells", 1), used.get("max_ratio")
+    done = [f"metacells of under {least} cells merged"] if least > 1 else []
+    done += [f"those of over {ratio:g} times the mean size split"] if ratio is not None else []
+    return f", {' and '.join(done)}" if done else ""
+
+
 def _methods(results: Results) -> list[str]:
     used = results.settings(FOLDER)
     embedding = {
-        "coem": "a joint variational embedding of both modalities (COEM)",
+        "coem": f"a joint variational embedding of both modalities ({_model(results.settings('coem'))})",
         "pca_lsi": "principal components of RNA and latent semantic components of accessibility side by side",
         "wnn": "weighted nearest neighbours of both modalities",
         "rna": "principal components of RNA",
@@ -269,9 +302,8 @@ def _methods(results: Results) -> list[str]:
     }[used.get("embedding", "pca_lsi")]
     return [
         f"Cells were grouped into metacells on {embedding}: an adaptive Gaussian kernel on the union of "
-        f"{used.get('n_neighbors')} nearest neighbours, normalised spectral embedding with at most "
-        f"{used.get('eigenvectors')} eigenvectors, k-means, and metacells of under "
-        f"{used.get('min_cells')} cells merged. "
+        f"{used.get('n_neighbors')} nearest neighbours, normalised spectral embedding with "
+        f"{_spectrum(used)}, k-means{_sizes(used)}. "
         "Counts were summed over each metacell's cells. Compactness and separation were computed in "
         "multiscale "
         "diffusion components; metacells whose leading shared variation exceeds that of permuted data "

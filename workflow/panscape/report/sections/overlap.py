@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from panscape.report._blocks import Block, Gallery, Paragraph, table
@@ -95,12 +98,18 @@ def _blocks(results: Results) -> list[Block]:
     ]
 
 
+def _rewired(used: Mapping[str, Any]) -> str:
+    """Return which graph the null rewires."""
+    return "known network" if used.get("rewire") == "known" else "coexpression graph"
+
+
 def _methods(results: Results) -> list[str]:
     used = results.settings(FOLDER)
     return [
         "Overlap with known networks was tested against "
-        f"{used.get('rewirings')} degree-preserving rewirings ({used.get('tries_per_edge')} swaps tried per "
-        "edge, each from the observed graph), both graphs restricted to the genes of the known network; "
+        f"{used.get('rewirings')} degree-preserving rewirings of the {_rewired(used)} "
+        f"({used.get('tries_per_edge')} swaps tried per edge, each from the observed graph), "
+        "both graphs restricted to the genes of the known network; "
         f"lowest attainable p {fixed(1 / (1 + used.get('rewirings', 100)), 3)}."
     ]
 

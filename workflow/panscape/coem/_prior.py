@@ -1,0 +1,114 @@
+"""The prior of the latent: a standard Gaussian, or a mixture of diagonal Gaussians."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+LOWEST, HIGHEST = -10.0, 4.0  # bounds of log variances
+
+
+class Prior(nn.Module):
+    """Mixture of diagonal Gaussians over z; one standard Gaussian until it is started.
+
+    Parameters
+    ----------
+    centroids
+        Number of Gaussians; 1 stays the standard one.
+    dims
+        Dimensions of z.
+    assigned
+        Measure the divergence over z and the component of a cell (VaDE, which scMVP follows) instead of over
+        z alone. It is never less than the divergence over z.
+    """
+
+    def __init__(self, centroids: int, dims: int, *, assigned: bool = False):
+        super().__init__()
+        self.assigned = assigned
+        self.logits = nn.Parameter(torch.zeros(centroids))
+        self.means = nn.Parameter(torch.zeros(centroids, dims))
+        self.log_variances = nn.Parameter(torch.zeros(centroids, dims))
+        self.register_buffer("started", torch.tensor(False))
+
+    def start(self, means: Tensor, variances: Tensor, shares: Tensor) -> None:
+        """Begin as the given mixture."""
+        with torch.no_grad():
+            self.means.copy_(means)
+            self.log_variances.copy_(variances.log().clamp(LOWEST, HIGHEST))
+            self.logits.copy_(shares.log())
+            self.started.fill_(True)
+
+    def log_joint(self, z: Tensor) -> Tensor:
+        """Return log p(z, c), cells x centroids."""
+        log_variances = self.log_variances.clamp(LOWEST, HIGHEST)
+        distance = (z[:, None, :] - self.means).square() * (-log_variances).exp() + log_variances
+        return self.logits.log_softmax(0) - 0.5 * (distance + math.log(2 * math.pi)).sum(-1)
+
+    def responsibilities(self, z: Tensor) -> Tensor:
+        """Return p(c | z), cells x centroids; rows sum to 1."""
+        return self.log_joint(z).softmax(1)
+
+    def divergence(
+        self, mean: Tensor, log_variance: Tensor, z: Tensor, label: Tensor | None = None
+    ) -> Tensor:
+        """Return KL(N(mean, variance) || prior) in nats per cell (cells,), for training.
+
+        In closed form while the prior is the standard Gaussian, and for given components `label`. That from
+        the mixture is estimated by `z`, one draw from the posterior: without bias, but at any other z, such
+        as the mean, the same formula is no divergence. :meth:`expected_divergence` averages over many draws.
+        """
+        if not bool(self.started):
+            return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+        if label is not None:
+            return self._from_each(mean, log_variance).gather(1, label[:, None])[:, 0]
+        if self.assigned:
+            return self._with_component(mean, log_variance, self.responsibilities(z))
+        posterior = -0.5 * (
+            (z - mean).square() * (-log_variance).exp() + log_variance + math.log(2 * math.pi)
+        ).sum(1)
+        return posterior - self.log_joint(z).logsumexp(1)
+
+    def expected_divergence(
+        self, mean: Tensor, log_variance: Tensor, noise: Tensor, label: Tensor | None = None
+    ) -> Tensor:
+        """Return KL(N(mean, variance) || prior) in nats per cell (cells,), for judging.
+
+        The divergence from a mixture has no closed form. With r(z) = p(c | z) and any fixed weights w of the
+        components, log p(z) = sum_c w_c (log p(z, c) - log r_c(z)); the expectation of the first part is
+        closed, and only that of the second is averaged over draws. With w = r(mean) it does not vary where
+        the mixture is one Gaussian or one component stands alone: there the result is exact.
+
+        Parameters
+        ----------
+        mean, log_variance
+            Of the posterior, cells x dimensions.
+        noise
+            Standard normal draws, draws x cells x dimensions; each is used with both signs.
+        label
+            Components that are given; the divergence is then from these.
+        """
+        if not bool(self.started) or label is not None:
+            return self.divergence(mean, log_variance, mean, label)
+        spread = (0.5 * log_variance).exp()
+        draws = [mean + sign * spread * one for one in noise for sign in (1.0, -1.0)]
+        if self.assigned:
+            share = sum(self.responsibilities(z) for z in draws) / len(draws)
+            return self._with_component(mean, log_variance, share)
+        weight = self.responsibilities(mean)
+        unclear = sum((weight * self.log_joint(z).log_softmax(1)).sum(1) for z in draws) / len(draws)
+        from_each = self._from_each(mean, log_variance) - self.logits.log_softmax(0)
+        return (weight * from_each).sum(1) + unclear
+
+    def _from_each(self, mean: Tensor, log_variance: Tensor) -> Tensor:
+        """Return the divergence from each component, cells x centroids."""
+        spread = self.log_variances.clamp(LOWEST, HIGHEST)
+        mean, log_variance = mean[:, None, :], log_variance[:, None, :]
+        apart = ((mean - self.means).square() + log_variance.exp()) * (-spread).exp()
+        return 0.5 * (apart - 1 + spread - log_variance).sum(2)
+
+    def _with_component(self, mean: Tensor, log_variance: Tensor, share: Tensor) -> Tensor:
+        """Return KL(q(z) q(c) || p(z, c)), q(c) = `share` (cells x centroids)."""
+        choice = torch.special.xlogy(share, share) - share * self.logits.log_softmax(0)
+        return (share * self._from_each(mean, log_variance) + choice).sum(1)
