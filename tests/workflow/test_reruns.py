@@ -109,6 +109,13 @@ def test_a_changed_plotting_helper_runs_figures_and_report_only(finished, checko
     assert set(rules) == {"plot_landscape", "write_report"}
 
 
+def test_a_changed_colour_runs_figures_and_report_only(finished, checkout):
+    module = checkout / "workflow/panscape/plot/_palette.py"
+    module.write_text(module.read_text() + "\nANOTHER = 1\n")
+    rules = planned(dry_run(finished, checkout / "Snakefile"))
+    assert set(rules) == {"plot_qc", "plot_landscape", "write_report"}
+
+
 def test_why_says_what_an_edit_runs(finished, capsys, monkeypatch):
     from panscape.preflight.__main__ import main
 

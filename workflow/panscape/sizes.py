@@ -284,6 +284,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "simulate_truth": _light,
     "simulate_lines": _light,
     "filter_cells": _stream,
+    "plot_qc": _light,
     "collect_qc": _light,
     "select_genes": _light,
     "find_panclusters": _panclust,

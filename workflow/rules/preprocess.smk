@@ -7,6 +7,7 @@ OUTPUTS
     results/{collection}/preprocess/{study}/genes.tsv     moments of each gene's raw counts
     results/{collection}/preprocess/{study}/qc.tsv        what each filter removed
     results/{collection}/preprocess/{study}/kept.tsv      fraction of cells kept, by annotation
+    results/{collection}/preprocess/{study}/histograms.tsv  measure, low, high, kept, removed: distributions
     results/{collection}/preprocess/{study}/qc.png, .svg  distributions and limits
     results/{collection}/preprocess/qc.tsv, kept.tsv      all studies
     results/{collection}/preprocess/genes.tsv             ranks in each study, and which genes are analysed
@@ -24,14 +25,7 @@ rule filter_cells:
         genes="results/{collection}/preprocess/{study}/genes.tsv",
         qc="results/{collection}/preprocess/{study}/qc.tsv",
         kept="results/{collection}/preprocess/{study}/kept.tsv",
-        png="results/{collection}/preprocess/{study}/qc.png",
-        svg=report(
-            "results/{collection}/preprocess/{study}/qc.svg",
-            caption="../report/qc.rst",
-            category="1 Preprocess",
-            subcategory="Quality control",
-            labels={"study": "{study}", "figure": "cells kept and removed"},
-        ),
+        histograms="results/{collection}/preprocess/{study}/histograms.tsv",
     log:
         "logs/{collection}/preprocess/{study}/filter_cells.log",
     benchmark:
@@ -51,6 +45,36 @@ rule filter_cells:
         code=code_digest("filter_cells"),
     script:
         "../scripts/filter_cells.py"
+
+
+rule plot_qc:
+    """Draw the distributions that quality control looked at, with its limits."""
+    input:
+        histograms="results/{collection}/preprocess/{study}/histograms.tsv",
+        qc="results/{collection}/preprocess/{study}/qc.tsv",
+    output:
+        png="results/{collection}/preprocess/{study}/qc.png",
+        svg=report(
+            "results/{collection}/preprocess/{study}/qc.svg",
+            caption="../report/qc.rst",
+            category="1 Preprocess",
+            subcategory="Quality control",
+            labels={"study": "{study}", "figure": "cells kept and removed"},
+        ),
+    log:
+        "logs/{collection}/preprocess/{study}/plot_qc.log",
+    benchmark:
+        "benchmarks/{collection}/preprocess/{study}/plot_qc.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("plot_qc", "mem_mb"),
+        runtime=needs("plot_qc", "runtime"),
+    params:
+        code=code_digest("plot_qc"),
+    script:
+        "../scripts/plot_qc.py"
 
 
 rule collect_qc:

@@ -5,6 +5,7 @@ from scipy import sparse
 
 from panscape import preprocess
 from panscape.plot import save_figure
+from panscape.plot.qc import plot_qc
 from panscape.preprocess import QcSettings
 
 
@@ -19,7 +20,7 @@ def result(tmp_path, matrix, **limits):
 def test_panels_show_all_cells_and_the_limits(tmp_path):
     rng = np.random.default_rng(0)
     made = result(tmp_path, rng.poisson(rng.gamma(1, 1, (300, 1)), (300, 20)), min_genes=5, max_mito=0.1)
-    fig = preprocess.plot_qc(made, title="lab")
+    fig = plot_qc(preprocess.histograms(made), made.table, title="lab")
     assert [ax.get_title(loc="left").strip() for ax in fig.axes] == [
         "Counts per cell", "Genes per cell", "Mitochondrial share", "Ribosomal share"
     ]  # fmt: skip
@@ -36,6 +37,26 @@ def test_panels_show_all_cells_and_the_limits(tmp_path):
 
 @pytest.mark.parametrize("matrix", [np.ones((5, 4)), np.zeros((5, 4)), np.eye(5, 4)])
 def test_cells_that_are_all_alike_or_empty(tmp_path, matrix):
-    fig = preprocess.plot_qc(result(tmp_path, matrix))
+    made = result(tmp_path, matrix)
+    fig = plot_qc(preprocess.histograms(made), made.table)
     save_figure(fig, tmp_path / "qc.png", formats=("png",))
     assert sum(bar.get_height() for bar in fig.axes[3].patches) == 5
+
+
+def test_histograms_count_every_cell_once(tmp_path):
+    rng = np.random.default_rng(1)
+    made = result(tmp_path, rng.poisson(rng.gamma(1, 1, (300, 1)), (300, 20)), min_genes=5)
+    table = preprocess.histograms(made)
+    sums = table.groupby("measure", sort=False)[["kept", "removed"]].sum()
+    left = int((made.cells["removed_by"] == "").sum())
+    assert (sums["kept"] == left).all() and (sums["removed"] == 300 - left).all() and 0 < left < 300
+    genes = table[table["measure"] == "n_genes"]
+    expected = np.histogram(made.cells.loc[made.cells["removed_by"] == "", "n_genes"], [5, 1e9])[0][0]
+    assert genes.loc[genes["high"] > 5, "kept"].sum() == expected == left
+
+
+def test_a_failure_is_drawn_beside_its_tables(tmp_path):
+    made = result(tmp_path, np.ones((5, 4)), min_genes=3)
+    preprocess.draw_failure(made, tmp_path / "logs" / "qc.svg", "lab")
+    written = sorted(path.name for path in (tmp_path / "logs").iterdir())
+    assert written == ["histograms.tsv", "qc.png", "qc.svg", "qc.tsv"]

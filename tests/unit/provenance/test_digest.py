@@ -282,8 +282,7 @@ def test_the_librarys_scripts_reach_what_they_need_and_little_else(code):
             assert not {path.name for path in one.data}, name
 
 
-# figures of quality control are drawn by the rule that filters
-DRAWS = re.compile(r"plot_\w+|write_report|filter_cells")
+DRAWS = re.compile(r"plot_\w+|write_report")
 
 
 @pytest.mark.parametrize("module", ["_palette", "_style", "_maps", "_trajectory", "_coordinates", "_names"])
