@@ -256,3 +256,24 @@ def test_nothing_else_in_the_library_calls_a_solver():
                 found += [f"{path.relative_to(PACKAGE)}:{node.lineno}: {name}" for name in hits]
     assert not found, "use panscape.stats.decomposition or .singular"
     assert looked > 5  # the search itself works
+
+
+def test_pseudo_inverses_are_numpys_also_where_the_fast_solver_fails(monkeypatch):
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(20, 3, 5))
+    x[5:10, 2] = x[5:10, 1]  # of rank two
+    x[3] = 0
+    matrices = x @ x.transpose(0, 2, 1)
+    expected = np.linalg.pinv(matrices, rcond=1e-10, hermitian=True)
+    np.testing.assert_allclose(decomposition.symmetric_pseudo_inverses(matrices), expected, atol=1e-9)
+    whole = np.linalg.eigh
+
+    def fails(stack):
+        if np.ndim(stack) > 2:
+            raise np.linalg.LinAlgError("did not converge")
+        return whole(stack)
+
+    monkeypatch.setattr(np.linalg, "eigh", fails)
+    np.testing.assert_allclose(decomposition.symmetric_pseudo_inverses(matrices), expected, atol=1e-9)
+    with pytest.raises(ValueError, match="not finite"):
+        decomposition.symmetric_pseudo_inverses(np.full((1, 2, 2), np.nan))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from panscape.stats.decomposition import symmetric_pseudo_inverses
+
 
 def standard_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return ranks such that the inner product of two rows is their (weighted) Spearman correlation.
@@ -61,7 +63,7 @@ def partial_products(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray
     found = np.full(len(r), np.nan)
     usable = np.flatnonzero(np.isfinite(r).all(axis=(1, 2)))
     r = r[usable]
-    inner = np.linalg.pinv(r[:, 2:, 2:], rcond=1e-10, hermitian=True)
+    inner = symmetric_pseudo_inverses(r[:, 2:, 2:])
     rest = r[:, :2, :2] - r[:, :2, 2:] @ inner @ r[:, 2:, :2]
     left = rest[:, [0, 1], [0, 1]]
     enough = (left > 1e-9).all(axis=1)

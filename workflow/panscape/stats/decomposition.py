@@ -252,3 +252,45 @@ def _sound(matrix, values: np.ndarray, vectors: np.ndarray, k: int, residual: fl
         return True
     scale = max(float(np.abs(values).max(initial=0.0)), np.finfo(float).tiny)
     return float(np.abs(matrix @ vectors - vectors * values).max(initial=0.0)) <= residual * scale
+
+
+def symmetric_pseudo_inverses(matrices: np.ndarray, relative: float = 1e-10) -> np.ndarray:
+    """Return the pseudo-inverse of each of many small symmetric matrices.
+
+    Parameters
+    ----------
+    matrices
+        (m, n, n), finite.
+    relative
+        Eigenvalues smaller in size than this share of the largest one count as 0.
+
+    Returns
+    -------
+    (m, n, n) float64.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite.
+    DecompositionError
+        If no solver finishes.
+
+    Examples
+    --------
+    >>> symmetric_pseudo_inverses(np.array([[[2.0, 0.0], [0.0, 0.0]]]))
+    array([[[0.5, 0. ],
+            [0. , 0. ]]])
+    """
+    matrices = finite(np.asarray(matrices, dtype=np.float64))
+    try:
+        values, vectors = np.linalg.eigh(matrices)
+        sound = np.isfinite(values).all() and np.isfinite(vectors).all()
+    except np.linalg.LinAlgError as error:
+        logger.debug("eigenvectors of %d matrices at once: %s; one by one", len(matrices), error)
+        sound = False
+    if not sound:
+        each = [symmetric_eigen(matrix) for matrix in matrices]
+        values, vectors = (np.stack(parts) for parts in zip(*each, strict=True))
+    keep = np.abs(values) > relative * np.abs(values).max(axis=1, keepdims=True, initial=0.0)
+    inverse = np.divide(1.0, values, out=np.zeros_like(values), where=keep)
+    return (vectors * inverse[:, None, :]) @ vectors.transpose(0, 2, 1)
