@@ -60,10 +60,10 @@ def test_intervals_are_of_what_the_reference_covers_and_reach_of_all():
     errors = np.concatenate([np.arange(1, 20), np.arange(51, 70)]).astype(float)
     truth = np.repeat([5.0, 20.0], count)
     low, high = np.zeros(2 * count), np.full(2 * count, 10.0)
-    left = project.LeftOut(truth + errors, truth, np.ones(2 * count), low, high)
+    left = project.LeftOut(truth + errors, truth, np.ones(2 * count), low, high, np.repeat("a", 2 * count))
     half, reach = project.half_widths(left, np.ones(1), 0.9)
     assert half.tolist() == [18] and reach.tolist() == [18]  # nearest first, in the order given
-    left = project.LeftOut(left.value[::-1], truth[::-1], left.sd, low, high)
+    left = project.LeftOut(left.value[::-1], truth[::-1], left.sd, low, high, left.study)
     half, reach = project.half_widths(left, np.ones(1), 0.9)
     assert half.tolist() == [18] and reach.tolist() == [68]
 
@@ -73,3 +73,21 @@ def test_edges():
     value, reach = np.array([3.0, 50, 97, 50]), np.array([5.0, 10, 5, 60])
     assert project.edges(value, reach, known).tolist() == ["low", "", "high", "both"]
     assert project.edges(value, np.full(4, np.nan), known).tolist() == ["low", "", "high", ""]
+
+
+def test_intervals_are_as_wide_as_the_study_placed_worst_asks_for():
+    """Panclusters of a study err together: a fourth of the reference's errors can be all of a new study's."""
+    study = np.repeat(["a", "b", "c", "d"], 20)
+    error = np.where(study == "d", 3.0, 0.2)
+    truth, sd = np.linspace(0, 10, 80), np.ones(80)
+    low, high = np.zeros(80), np.full(80, 10.0)
+    left = project.LeftOut(truth + error, truth, sd, low, high, study)
+    assert project.local_quantile(left.error[study != "d"], sd[study != "d"], np.ones(1), 0.9)[0] < 0.3
+    half, _ = project.half_widths(left, np.ones(1), 0.9)
+    assert half[0] == pytest.approx(3.0)
+    # a study with too few panclusters to tell has no say of its own
+    few = study.copy()
+    few[(study == "d").cumsum() > 5] = "c"
+    assert fewest(0.9) == 9
+    left = project.LeftOut(truth + np.where(few == "d", 3.0, 0.2), truth, sd, low, high, few)
+    assert project.half_widths(left, np.ones(1), 0.9)[0][0] < 3.0

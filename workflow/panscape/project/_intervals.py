@@ -57,6 +57,8 @@ class LeftOut:
         (n,) see :func:`panscape.project.krige`.
     low, high
         (n,) range of the true values of the other studies.
+    study
+        (n,) study of each.
     """
 
     value: np.ndarray
@@ -64,6 +66,7 @@ class LeftOut:
     sd: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    study: np.ndarray
 
     @property
     def error(self) -> np.ndarray:
@@ -90,13 +93,16 @@ def leave_out(similarity: np.ndarray, values: np.ndarray, study: np.ndarray) -> 
     """
     study = np.asarray(study)
     parts: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
     names = sorted(set(study))
     for name in names if len(names) > 1 else []:
         out, rest = np.flatnonzero(study == name), np.flatnonzero(study != name)
         value, sd = krige(similarity[np.ix_(rest, rest)], values[rest], similarity[np.ix_(out, rest)])
         low, high = (np.full(len(out), end(values[rest])) for end in (np.min, np.max))
         parts.append(np.stack([value, values[out], sd, low, high]))
-    return LeftOut(*(np.concatenate(parts, axis=1) if parts else np.empty((5, 0))))
+        labels.append(study[out])
+    numbers = np.concatenate(parts, axis=1) if parts else np.empty((5, 0))
+    return LeftOut(*numbers, np.concatenate(labels) if labels else study[:0])
 
 
 def fewest(coverage: float) -> int:
@@ -136,6 +142,9 @@ def local_quantile(error: np.ndarray, sd: np.ndarray, at: np.ndarray, coverage: 
 def half_widths(left: LeftOut, sd: np.ndarray, coverage: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the half-widths of intervals, and how far a truth beyond the reference may lie.
 
+    Panclusters of one study err together, so that a new study may be worse placed than those of the reference
+    are on average: the intervals are as wide as the left-out study asks for that was placed worst.
+
     Parameters
     ----------
     left
@@ -151,9 +160,20 @@ def half_widths(left: LeftOut, sd: np.ndarray, coverage: float) -> tuple[np.ndar
         too few. NaN without enough left-out panclusters.
     reach : (M,) the same from all left-out panclusters.
     """
-    inside = left.covered if left.covered.sum() >= fewest(coverage) else np.ones(len(left.sd), dtype=bool)
-    half = local_quantile(left.error[inside], left.sd[inside], sd, coverage)
-    return half, np.fmax(local_quantile(left.error, left.sd, sd, coverage), half)
+    everyone = np.ones(len(left.sd), dtype=bool)
+    inside = left.covered if left.covered.sum() >= fewest(coverage) else everyone
+    half = _of_the_worst(left, inside, sd, coverage)
+    return half, np.fmax(_of_the_worst(left, everyone, sd, coverage), half)
+
+
+def _of_the_worst(left: LeftOut, chosen: np.ndarray, sd: np.ndarray, coverage: float) -> np.ndarray:
+    """Return the largest :func:`local_quantile`: of all chosen errors, and of each study with enough."""
+    widest = local_quantile(left.error[chosen], left.sd[chosen], sd, coverage)
+    for name in sorted(set(left.study)):
+        own = chosen & (left.study == name)
+        if own.sum() >= fewest(coverage):
+            widest = np.fmax(widest, local_quantile(left.error[own], left.sd[own], sd, coverage))
+    return widest
 
 
 def edges(value: np.ndarray, reach: np.ndarray, known: np.ndarray) -> np.ndarray:
