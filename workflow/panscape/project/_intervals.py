@@ -160,10 +160,10 @@ def half_widths(left: LeftOut, sd: np.ndarray, coverage: float) -> tuple[np.ndar
         too few. NaN without enough left-out panclusters.
     reach : (M,) the same from all left-out panclusters.
     """
-    everyone = np.ones(len(left.sd), dtype=bool)
-    inside = left.covered if left.covered.sum() >= fewest(coverage) else everyone
+    inside = left.covered if left.covered.sum() >= fewest(coverage) else np.ones(len(left.sd), dtype=bool)
     half = _of_the_worst(left, inside, sd, coverage)
-    return half, np.fmax(_of_the_worst(left, everyone, sd, coverage), half)
+    # of all studies together: by the worst one, half of the panclusters within the reference would be flagged
+    return half, np.fmax(local_quantile(left.error, left.sd, sd, coverage), half)
 
 
 def _of_the_worst(left: LeftOut, chosen: np.ndarray, sd: np.ndarray, coverage: float) -> np.ndarray:
