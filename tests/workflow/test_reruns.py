@@ -17,7 +17,7 @@ REPORT = {"write_report"}
 LANDSCAPE = {"build_landscape", "plot_landscape", *REPORT}
 COEXPRESSION = {"correlate_genes", *LANDSCAPE}
 PANCLUST = {"find_panclusters", *COEXPRESSION}
-PREPROCESS = {"filter_cells", "collect_qc", "select_genes", *PANCLUST}
+PREPROCESS = {"filter_cells", "plot_qc", "collect_qc", "select_genes", *PANCLUST}
 
 # setting, another value: the first rules whose own parameter it is, and all that are run
 CHANGES = {
