@@ -59,6 +59,7 @@ def page(results: Results, sections: Sequence[Section], found: Methods) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["code"] = _code
     shown = [section for section in sections if section.shown(results)]
     chapters = [
         *(_chapter(section.name, section.title, section.content(results)) for section in shown),
@@ -76,6 +77,17 @@ def page(results: Results, sections: Sequence[Section], found: Methods) -> str:
         chapters=chapters,
         version=__version__,
     )
+
+
+def _code(text: str) -> str:
+    """Return escaped HTML in which what stands between backticks is set as code."""
+    from markupsafe import Markup, escape
+
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:  # a lone backtick is one
+        return escape(text)
+    inner = (Markup("<code>{}</code>") if at % 2 else Markup("{}") for at in range(len(parts)))
+    return Markup("").join(form.format(part) for form, part in zip(inner, parts, strict=True))
 
 
 def summary(results: Results, sections: Sequence[Section]) -> list[str]:

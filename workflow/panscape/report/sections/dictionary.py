@@ -35,6 +35,8 @@ _TITLES = {
     "pvalue": "p",
     "fdr": "FDR",
     "rho": "ρ of usage",
+    "share": "share of usage",
+    "central": "most central genes",
 }
 
 
@@ -123,7 +125,7 @@ def _truth_sentences(results: Results) -> list[str]:
 def _blocks(results: Results) -> list[Block]:
     kept, aside = entries(results)
     limit = results.settings("report").get("table_rows", 20)
-    shown = kept.assign(genes=kept["entry"].map(top_genes(results)).fillna(""))
+    shown = kept.assign(central=kept["entry"].map(top_genes(results)).fillna(""))
     shown = shown.drop(columns=[name for name in shown if shown[name].isna().all()])
     blocks: list[Block] = [
         Paragraph(
