@@ -10,10 +10,20 @@ import pandas as pd
 import pytest
 
 from panscape.files import read_tsv, write_tsv
+from panscape.report._blocks import Picture
 from panscape.report._methods import markdown, methods
 from panscape.report._page import _code, page, summary
 from panscape.report._run import _first_sentence
-from panscape.report.sections import SECTIONS, landscape, landscape_tables, panclust
+from panscape.report.sections import (
+    SECTIONS,
+    dictionary,
+    landscape,
+    landscape_tables,
+    overlap,
+    panclust,
+    sivae,
+    unicoord,
+)
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +166,61 @@ def test_no_backtick_is_left_on_the_page(collection):
     out, config = collection
     body = re.sub(r"<style.*?</style>|data:image[^\"]*", "", page_of(out, config), flags=re.DOTALL)
     assert "`" not in body and "<code>panclust.min_cells</code>" in body
+
+
+def test_studies_without_ages_are_compared_by_mixing_alone(tmp_path):
+    out, config = made_up.write_results(tmp_path), made_up.configuration()
+    path = out / "landscape" / "statistics.tsv"
+    table = read_tsv(path)
+    table = table[table["statistic"].isin(["other_study_share", "study_entropy", "components"])]
+    write_tsv(table, path)
+    results = made_up.results_of(out, config)
+    head = landscape_tables.spaces_table(results)
+    assert len(head.header) == 2 and "bootstrap" not in head.caption
+    caption = landscape_tables.statistics_table(results).caption
+    assert "bootstrap" not in caption and "ages" not in caption and "studies were dealt anew" in caption
+
+
+def test_an_overlap_without_supported_edges_has_no_figure_of_them(collection):
+    out, _ = collection
+    results = made_up.results_of(out, made_up.configuration())
+    edges = pd.DataFrame({"gene_a": ["A"], "gene_b": ["B"], "weight": [1.0]})
+    (note,) = overlap._supported(results, edges.head(0), PICTURE)
+    assert note.text.startswith("Not shown: supported edges") and "2 known networks or more" in note.text
+    first, gallery, table = overlap._supported(results, edges, PICTURE)
+    assert first.text == "1 edge is in 2 known networks or more and found by panclustering only."
+    assert gallery.pictures == (PICTURE,) and len(table.rows) == 1
+
+
+PICTURE = Picture("data:image/png;base64,", 100, "title")
+
+
+def test_networks_are_in_the_order_of_pseudotime_only_where_there_is_one():
+    assert "pseudotime" in dictionary._order(pd.DataFrame({"pseudotime": [0.1, np.nan]}))
+    assert dictionary._order(pd.DataFrame({"pseudotime": [np.nan, np.nan]})) == ""
+
+
+def test_errors_of_training_are_not_called_those_of_held_out_cells():
+    assert sivae._on_what(pd.DataFrame({"test_mse": [np.nan, np.nan]})) == "Error on the training cells"
+    assert sivae._on_what(pd.DataFrame({"test_mse": [0.5, 0.6]})) == "Error on held-out cells"
+
+
+def test_only_baselines_of_the_labels_at_hand_are_named():
+    (text,) = unicoord._baselines(["cell_type"], [])
+    assert (
+        text.startswith("Baselines were logistic regression and nearest neighbours") and "ridge" not in text
+    )
+    assert "logistic" not in unicoord._baselines([], ["age"])[0]
+    assert unicoord._baselines([], []) == []
+
+
+def test_methods_of_the_landscape_name_its_studies_where_others_are_left_out(collection):
+    out, config = collection
+    text = " ".join(methods(made_up.results_of(out, config), SECTIONS).paragraphs)
+    assert "Cells of each study were clustered" in text and "within each study" in text
+    studies = [
+        {**study, "use": ["sivae"]} if study["id"] == "atlas" else study for study in config["studies"]
+    ]
+    text = " ".join(methods(made_up.results_of(out, {**config, "studies": studies}), SECTIONS).paragraphs)
+    assert "Cells of each of early-embryo and late-embryo were clustered" in text
+    assert "within each of early-embryo and late-embryo" in text

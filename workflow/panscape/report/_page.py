@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +82,10 @@ def page(results: Results, sections: Sequence[Section], found: Methods) -> str:
 
 def _code(text: str) -> str:
     """Return escaped HTML in which what stands between backticks is set as code."""
-    from markupsafe import Markup, escape
-
-    parts = str(text).split("`")
+    parts = [escape(part) for part in str(text).split("`")]
     if len(parts) % 2 == 0:  # a lone backtick is one
-        return escape(text)
-    inner = (Markup("<code>{}</code>") if at % 2 else Markup("{}") for at in range(len(parts)))
-    return Markup("").join(form.format(part) for form, part in zip(inner, parts, strict=True))
+        return "`".join(parts)
+    return "".join(f"<code>{part}</code>" if at % 2 else part for at, part in enumerate(parts))
 
 
 def summary(results: Results, sections: Sequence[Section]) -> list[str]:

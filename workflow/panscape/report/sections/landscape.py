@@ -13,6 +13,7 @@ from panscape.report._format import count, fixed, listing, percent, plural, pval
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 from panscape.report.sections._drawn import drawn, left_out
+from panscape.report.sections._studies import landscape_studies
 from panscape.report.sections.landscape_tables import (
     STATISTICS,
     interval,
@@ -236,11 +237,12 @@ def _methods(results: Results) -> list[str]:
     settings = results.settings("landscape")
     inside = [
         f"{settings['distance']} distance" if "distance" in settings else "",
-        f"{settings['neighbours']} neighbours, itself counted" if "neighbours" in settings else "",
+        f"{settings['neighbours']} neighbours including itself" if "neighbours" in settings else "",
         "the diagonal included" if settings.get("diagonal") else "",
         "duplicate clusters included" if settings.get("duplicates") else "",
     ]
-    whose = "Panclusters of all studies" if len(results.studies) > 1 else "Panclusters"
+    several = len(landscape_studies(results)) > 1
+    whose = "Panclusters of all these studies" if several else "Panclusters"
     graph = f"{whose} were joined in a graph of nearest neighbours by coexpression"
     graph += f" ({', '.join(part for part in inside if part)})" if any(inside) else ""
     root = settings.get("root", "lowest-age")

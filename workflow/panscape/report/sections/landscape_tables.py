@@ -46,10 +46,10 @@ def spaces_table(results: Results) -> Table:
         if any(row is not None for row in own.values()):
             rows.append([names.space_label(space), *map(_with_interval, own.values())])
     header = ["space", *(f"{names.label(name)}{_over(found, name)}" for name in panels)]
-    caption_ = (
-        "Coexpression space beside other descriptions of the same clusters; in brackets 95 % bootstrap "
-        "intervals (over samples, or over disjoint groups of cells). n: clusters, the same for all spaces."
-    )
+    caption_ = "Coexpression space beside other descriptions of the same clusters"
+    if np.isfinite(found.loc[found["statistic"].isin(panels), "low"]).any():
+        caption_ += "; in brackets 95 % bootstrap intervals (over samples, or over disjoint groups of cells)"
+    caption_ += ". n: clusters, the same for all spaces."
     numeric = (False, *(True for _ in header[1:]))
     return Table(tuple(header), tuple(map(tuple, rows)), numeric, caption_, STATISTICS)
 

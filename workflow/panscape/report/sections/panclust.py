@@ -8,6 +8,7 @@ from panscape.report._blocks import Block, Paragraph, table
 from panscape.report._format import count, listing, plural
 from panscape.report._results import Results
 from panscape.report._section import Section
+from panscape.report.sections._studies import each_study
 from panscape.report.sections.preprocess import QC, cell_counts
 from panscape.sizes import smallest_cluster
 
@@ -22,10 +23,10 @@ def clusters(results: Results) -> pd.DataFrame:
 
 
 _KEPT = {
-    "louvain": "The cells of each study were clustered at each resolution, and every level of agglomeration "
+    "louvain": "The cells of {} were clustered at each resolution, and every level of agglomeration "
     "on the way is kept (level 0 is the finest).",
-    "leiden": "The cells of each study were clustered at each resolution.",
-    "ward": "The cells of each study were joined in a tree, and its nodes are kept.",
+    "leiden": "The cells of {} were clustered at each resolution.",
+    "ward": "The cells of {} were joined in a tree, and its nodes are kept.",
 }
 
 
@@ -38,7 +39,8 @@ def _blocks(results: Results) -> list[Block]:
     again = int(found["multiplicity"].sum() - len(found))
     return [
         Paragraph(
-            f"{plural(len(found), 'pancluster')} in all. {_KEPT[_algorithm(results)]} "
+            f"{plural(len(found), 'pancluster')} in all. "
+            f"{_KEPT[_algorithm(results)].format(each_study(results))} "
             f"{plural(again, 'cluster')} with exactly the same cells as another one "
             f"{'is' if again == 1 else 'are'} not counted again (see `multiplicity`)."
         ),
@@ -114,10 +116,12 @@ def _methods(results: Results) -> list[str]:
     least = _least(results)
     if algorithm == "Ward":
         return [
-            f"Cells of each study were joined in a Ward tree{space}; its nodes{least} are the panclusters."
+            f"Cells of {each_study(results)} were joined in a Ward tree{space}; its nodes{least} are the "
+            "panclusters."
         ]
     return [
-        f"Cells of each study were clustered by {algorithm}{at} on the graph of {graph}{space}; the clusters"
+        f"Cells of {each_study(results)} were clustered by {algorithm}{at} on the graph of {graph}{space}; "
+        "the clusters"
         f"{' of every level of agglomeration' if algorithm == 'Louvain' else ''}{least} are the panclusters."
     ]
 

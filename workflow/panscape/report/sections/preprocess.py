@@ -16,6 +16,7 @@ from panscape.report._blocks import Block, Fold, Heading, Paragraph, table
 from panscape.report._format import count, listing, percent, plural
 from panscape.report._results import Results
 from panscape.report._section import Section
+from panscape.report.sections._studies import each_study, landscape_studies
 
 QC, KEPT, GENES = "preprocess/qc.tsv", "preprocess/kept.tsv", "preprocess/genes.tsv"
 SHOWN = 6  # figures before the rest is folded away
@@ -287,10 +288,11 @@ def _methods(results: Results) -> list[str]:
     genes, excluded = len(selected_genes(results)), settings.get("exclude_genes")
     return [
         *texts,
-        f"Genes were ranked by {_SCORES.get(settings.get('score'), 'variability')} within each study"
+        f"For the landscape, genes were ranked by {_SCORES.get(settings.get('score'), 'variability')} within "
+        f"{each_study(results)}"
         + (f", {_excluded(excluded)} excluded" if excluded else "")
         + f"; the {count(genes)} genes that rank highest"
-        + (" in every study that measures them" if len(results.studies) > 1 else "")
+        + (" in every study that measures them" if len(landscape_studies(results)) > 1 else "")
         + f" were kept{_where_measured(results)}",
         _NORMALISATIONS.get(settings.get("normalisation"), ""),
     ]
