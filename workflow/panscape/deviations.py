@@ -21,6 +21,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "deviations"
 PRESETS = ("paper", "code")
 SOURCES = {"paper": "the published method", "code": "the method's released program"}
 AS_THE_PAPER = "As the paper"  # how the text of a deviation begins that is none of panscape's
+SHOWN = 5  # settings that are named one by one
 _MISSING = object()
 
 
@@ -219,7 +220,7 @@ def settings_in_words(config: Mapping[str, Any], sections: Iterable[str]) -> str
     """
     preset, sections = config.get("preset", "best"), list(sections)
     if preset not in PRESETS:
-        return "panscape's own settings"
+        return f"panscape's own settings{_others_set(config, sections)}"
     following, idle, by_hand = [], [], []
     for section in sections:
         keys = changed(section, preset)
@@ -236,7 +237,27 @@ def settings_in_words(config: Mapping[str, Any], sections: Iterable[str]) -> str
         parts.append(f"but {_written(config, by_hand)} set by hand")
     if idle:
         parts.append(f"panscape's own in {_listed(idle)}, where the preset changes nothing")
-    return "; ".join(parts) or "panscape's own settings"
+    return ("; ".join(parts) or "panscape's own settings") + _others_set(config, sections)
+
+
+def _others_set(config: Mapping[str, Any], sections: list[str]) -> str:
+    """Return the end of the sentence: the settings that differ from what every preset has."""
+    from panscape.config._schema import schema, walk
+
+    preset = config.get("preset", "best")
+    named = preset_values() if preset in PRESETS else {}
+    keys = [
+        key
+        for key, entry in walk(schema())
+        if _section(key) in sections and "[]" not in key and "*" not in key
+        if "default" in entry and "properties" not in entry and key not in named
+        if any(_plain(value) != _plain(entry["default"]) for value in values_at(config, key))
+    ]
+    if not keys:
+        return ""
+    if len(keys) > SHOWN:
+        return f"; {len(keys)} settings set by hand (see the parameters)"
+    return f"; {_listed(keys)} set by hand"
 
 
 def _listed(names: list[str]) -> str:

@@ -85,6 +85,14 @@ def test_spaces_are_scored_on_the_same_clusters():
     assert own["n"] >= rows["n"].iloc[0]
 
 
+def test_clusters_alone_in_their_study_are_not_counted_within_studies():
+    studies = [study("one", 25, genes=30), study("two", 20, genes=30), study("lone", 1, genes=30)]
+    table = table_of(build(studies, replace(QUICK, permutations=0, bootstraps=0), 1))
+    row = table.loc[("expression", "rho_age_within_studies")]
+    each = [table.loc[("expression", f"rho_age_of_{name}"), "n"] for name in ("one", "two")]
+    assert row["n"] == sum(each) < table.loc[("expression", "rho_age"), "n"]
+
+
 def null_pvalues(studies, settings, shuffles):
     """Return the p-values of every statistic for shuffled ages, landscape fixed."""
     result = build(studies, replace(settings, permutations=0, bootstraps=0), 0)

@@ -134,8 +134,12 @@ def test_the_report_tells_what_was_found(folder):
     blocks = SECTION.content(results)
     assert sum(block.block == "gallery" for block in blocks) == 6
     assert "random groups" in set(comparison(results, "multi")["method"])
-    (methods,) = SECTION.methods(results)
-    assert "within 100 kb" in methods and "pearson" in methods
+    grouped, linked = SECTION.methods(results)
+    assert "were grouped into metacells" in grouped and "linked" not in grouped
+    assert "within 100 kb" in linked and "Pearson correlation" in linked
+    assert "benjamini1995fdr" in SECTION.cited(results) and "coem" not in SECTION.cited(results)
+    without = replace(results, files=results.files - {"metacells/multi/metrics.tsv"})
+    assert len(SECTION.methods(without)) == 1 and "benjamini1995fdr" not in SECTION.cited(without)
 
 
 def test_a_sample_with_one_modality_is_grouped_on_that(sample):
@@ -197,9 +201,12 @@ def test_the_report_says_which_labels_the_embedding_was_told(folder, tmp_path):
         results = Results.of(root, listed, {"metacells": SETTINGS, "report": {"table_rows": 5}})
         texts[root.name] = " ".join([*SECTION.headline(results), *map(str, SECTION.content(results))])
         names = comparison(results, "multi")["method"].tolist()
-    assert names[0] == "PCA + LSI, spectral, told cell_type" and names[1] == "weighted neighbours, spectral"
-    assert "the embedding was told cell_type" in texts["told"] and "is no evidence" in texts["told"]
-    assert "embedding was told" not in texts[folder.name]
+    assert (
+        names[0] == "PCA + LSI, spectral, conditioned on cell_type"
+        and names[1] == "weighted neighbours, spectral"
+    )
+    assert "the embedding was conditioned on cell_type" in texts["told"] and "is no evidence" in texts["told"]
+    assert "embedding was conditioned" not in texts[folder.name]
 
 
 def test_the_report_begins_with_what_speaks_against_the_metacells(folder, tmp_path):
@@ -223,8 +230,8 @@ def test_the_report_begins_with_what_speaks_against_the_metacells(folder, tmp_pa
     assert not texts[folder.name]
     few, unlearned = texts["few"]
     assert few.startswith("2 metacells are few")
-    assert "learned embedding knows of accessibility holds" in unlearned and "(−0.4 nats a cell)" in unlearned
-    assert "nothing that the model learned of accessibility holds in cells not trained on" in headline[0]
+    assert "predicts nothing of accessibility in held-out cells (−0.4 nats a cell)" in unlearned
+    assert "in held-out cells the model predicts nothing of accessibility" in headline[0]
 
 
 @pytest.mark.parametrize(
@@ -284,8 +291,10 @@ def test_every_metric_says_which_labels_the_embedding_was_told(sample, tmp_path)
     for table in (summed.metrics, linked.evidence):
         expected = table["method"].map(told).fillna("")  # single cells and the genome were told nothing
         assert table["conditioned_on"].tolist() == expected.tolist() and (expected == "cell_type").any()
-        assert names_in_figures(table)["coem"] == "coem\n(told cell_type)"
+        assert names_in_figures(table)["coem"] == "coem\n(conditioned on cell_type)"
         assert names_in_figures(table)["pca_lsi"] == "pca_lsi"
     assert (summed.table["conditioned_on"] == "cell_type").all()
     figure = plot_methods(summed.metrics)
-    assert "coem\n(told cell_type)" in [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert "coem\n(conditioned on cell_type)" in [
+        text.get_text() for text in figure.axes[0].get_yticklabels()
+    ]

@@ -7,7 +7,7 @@ import pytest
 from panscape import files, networks, plot, simulate
 from panscape.networks import NetworkSettings
 from panscape.report import Results
-from panscape.report.sections.networks import SECTION, bins, planted
+from panscape.report.sections.networks import SECTION, _attainable, bins, planted
 
 COLUMNS = ["phenotype", "group"]
 
@@ -54,7 +54,15 @@ def results(tmp_path_factory):
 
 def test_headline_names_the_genes(results):
     (text,) = SECTION.headline(results)
-    assert "with phenotype" in text and "with group" in text and "tests on lines" in text
+    assert text.startswith("In siVAE's networks connectivity follows phenotype in ")
+    assert "and group in" in text and "tests on lines" in text
+
+
+def test_p_of_nought_is_told_as_below_one_permutation():
+    sets = pd.DataFrame({"pvalue": [0.0, 0.02], "fdr": [0.0, 0.5]})
+    shown = _attainable(sets, 1000)
+    assert shown["pvalue"].tolist() == ["< 0.00100", "0.0200"]
+    assert shown["fdr"].tolist() == ["< 0.00100", "0.500"]
 
 
 def test_planted_modules_are_set_beside_what_is_found(results):
@@ -110,7 +118,11 @@ def test_blocks(results):
 
 def test_methods_name_the_settings(results):
     text = " ".join(SECTION.methods(results))
-    assert "by cka" in text and "50 label permutations" in text and "mean expression" in text
+    assert (
+        "by the alignment of their gene embeddings (CKA)" in text
+        and "50 label permutations" in text
+        and "mean expression" in text
+    )
 
 
 def test_without_its_files_the_section_is_left_out():

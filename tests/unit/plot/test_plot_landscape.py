@@ -8,7 +8,7 @@ from panscape import figures, plot
 from panscape.files import write_csr, write_tsv
 from panscape.plot._landscape import find_statistic
 from panscape.plot._maps import is_labels, missing_note, plain_ticks
-from panscape.plot._trajectory import binned_median
+from panscape.plot._trajectory import _bins_in_words, binned_median
 from panscape.plot._view import graph_edges, read_expression, read_pair_values
 
 N = 30
@@ -288,3 +288,19 @@ def test_heat_map_leaves_values_out_that_are_not_measured(view):
     (image,) = [ax.images[0] for ax in fig.axes if ax.images and len(ax.get_yticks()) == 2]
     shown = np.ma.filled(image.get_array().astype(float), np.nan)
     assert np.isnan(shown[1, :10]).all() and (shown[1, 10:] == 1).all() and not np.isnan(shown[0]).any()
+
+
+def test_bins_of_uneven_clusters_are_not_called_about_as_large_as_the_first():
+    assert _bins_in_words(np.array_split(np.arange(41), 40)) == "40 bins of 1 to 2 clusters"
+    assert _bins_in_words(np.array_split(np.arange(40), 20)) == "20 bins of 2 clusters"
+    assert _bins_in_words(np.array_split(np.arange(9), 9)) == "9 bins of 1 cluster"
+
+
+def test_the_note_below_the_spaces_names_only_what_is_drawn():
+    rows = [("coexpression", plot.statistics_names.MIXING, 0.58, *[np.nan] * 2, 0.71, *[np.nan] * 2, 55)]
+    names = ["space", "statistic", "value", "low", "high", "null_mean", "null_sd", "pvalue", "n"]
+    found = texts(plot.plot_spaces(pd.DataFrame(rows, columns=names)))
+    assert "point: observed    bar: by chance" in found
+    rows = [("coexpression", plot.statistics_names.AGE, 0.9, 0.8, 0.95, 0.1, 0.05, 0.01, 55)]
+    found = texts(plot.plot_spaces(pd.DataFrame(rows, columns=names)))
+    assert any("line: 95 % interval" in text and "2 sd" in text for text in found)

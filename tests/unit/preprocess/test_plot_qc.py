@@ -60,3 +60,13 @@ def test_a_failure_is_drawn_beside_its_tables(tmp_path):
     preprocess.draw_failure(made, tmp_path / "logs" / "qc.svg", "lab")
     written = sorted(path.name for path in (tmp_path / "logs").iterdir())
     assert written == ["histograms.tsv", "qc.png", "qc.svg", "qc.tsv"]
+
+
+def test_a_limit_far_beyond_all_shares_does_not_hide_them(tmp_path):
+    rng = np.random.default_rng(2)
+    matrix = rng.poisson(20, (300, 40))
+    matrix[:, 0] = rng.integers(0, 3, 300)  # mitochondrial shares of at most 0.3 %
+    made = result(tmp_path, matrix, max_mito=0.2)
+    ax = plot_qc(preprocess.histograms(made), made.table).axes[2]
+    assert not ax.lines and ax.get_xlim()[1] < 0.02
+    assert "> 0.2: 0 removed" in ax.texts[0].get_text()

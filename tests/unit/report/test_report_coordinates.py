@@ -229,6 +229,7 @@ def test_the_section_of_features_tells_planted_from_random(tmp_path):
         }
     )  # fmt: skip
     rows = [("sets_tested", 4, np.nan), ("sets_passed", 2, np.nan), ("sets_selected", 2, np.nan)]
+    rows.append(("sets_grouped", 2, np.nan))
     rows += [("classes_tested", 2, np.nan), ("units", 1, np.nan), ("forest_units_left_out", 0, np.nan)]
     rows.append(("forest_balanced_accuracy", 0.8, 0.25))
     classes = table.assign(n_cells=9, pvalue=0.01, fdr=table["class_fdr"], **{"class": table["best_class"]})
@@ -247,11 +248,13 @@ def test_the_section_of_features_tells_planted_from_random(tmp_path):
         "Of 4 gene sets 2 tell a cell type from the others better than random sets" in headline
         and "balanced accuracy of 0.80 (on cells that were left out; by chance 0.25)" in headline
     )
+    (told,) = features.SECTION.methods(found)
+    assert "for cell type; all 2 that were kept, at most an equal share for each class, were grouped" in told
     blocks = list(features.SECTION.content(found))
     text = " ".join(getattr(block, "text", "") for block in blocks)
     assert "None for b" in " ".join(block.caption for block in blocks if block.block == "table")
     assert (
-        "1 of 1 of types, 0 of 1 of ages and 0 of 1 of modules" in text
+        "1 of 1 sets of cell types, 0 of 1 sets of ages and 0 of 1 sets of modules" in text
         and "1 of 1 sets of random genes" in text
         and "Of the 2 chosen sets 1 are random" in text
     )

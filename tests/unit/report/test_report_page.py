@@ -95,7 +95,7 @@ def test_headline_numbers_are_those_of_the_table(whole):
         assert f"{label} {given.loc[(space, 'rho_age'), 'value']:.2f}" in found.text
     assert "depth alone −0.31 (−0.40 to −0.10)" in found.text
     assert "which genes are detected: not compared: it falls to pieces." in found.text
-    assert "pseudotime with age within blank (ρ): no ages are known of blank." in found.text
+    assert "Pseudotime with age within blank (ρ): no ages are known of blank." in found.text
     share = given.loc[("coexpression", "other_study_share")]
     assert f"{100 * share['value']:.0f} % belong to other studies" in found.text
     assert f"{100 * share['null_mean']:.0f} % if studies were mixed at random" in found.text
@@ -132,7 +132,7 @@ def test_numbers_of_cells_clusters_genes_and_pairs(whole):
     assert f"3 studies with {cells:,} cells after quality control ({share})" in found.text
     assert f"{clusters} panclusters" in found.text
     assert f"and {genes} genes" in found.text
-    assert "20 gene pairs pass the coexpression threshold somewhere, 1 % of all pairs of the 60" in found.text
+    assert "20 gene pairs pass the coexpression threshold in some pancluster, 1 % of all pairs" in found.text
     assert "in a typical pancluster 80 % of those that pass are due to chance (" in found.text
     assert "Most pairs of a typical pancluster are therefore noise" in found.text
 
@@ -219,7 +219,7 @@ def test_stages_that_did_not_run_are_told_and_optional_ones_are_not(collection):
     only = [path for path in out.rglob("*") if path.is_file() and "landscape" not in path.parts]
     results = Results.of(out, only, config)
     found = read(results)
-    assert "This stage is not part of this report: run `snakemake landscape`" in html.unescape(found.text)
+    assert "This stage is not part of this report: run snakemake landscape" in html.unescape(found.text)
     assert "Planted truth" not in found.text
     assert "120 panclusters" in found.text
     assert "Jacomy" not in markdown(methods(results, SECTIONS), "x")
@@ -282,8 +282,8 @@ def test_missing_values_and_columns(collection, tmp_path):
     write_tsv(pseudotime.assign(pseudotime=np.nan, component=0), out / "landscape" / "pseudotime.tsv")
     (out / "landscape" / "pairs.tsv").unlink()
     found = read(made_up.results_of(out, config))
-    assert "Pseudotime is not compared with age" in found.text
-    assert "120 of 120 clusters have no pseudotime" in found.text
+    assert "Clusters have no pseudotime: no cluster could be taken as the root." in found.text
+    assert "The landscape is connected: paths of neighbours join all clusters." in found.text
     assert "Gene pairs along" not in found.text
 
 
@@ -327,7 +327,8 @@ def test_a_landscape_of_few_clusters_says_so_first_and_leaves_empty_figures_out(
         "Coexpression space beside other spaces (no statistic of the spaces is defined: there is one study "
         "and no age); map of age, map of cell type (no cluster has a value)." in found.text
     )
-    assert "No gene is ranked" in found.text
+    assert "No gene is ranked: clusters have no pseudotime (landscape.root is none)." in found.text
+    assert "Clusters have no pseudotime: landscape.root is none." in sentences
     html = page(results, SECTIONS, methods(results, SECTIONS))
     for name in ("map-age", "map-cell-type", "pseudotime-age", "genes-heatmap", "pairs-heatmap", "spaces"):
         assert f"figures/{name}." not in html
@@ -341,12 +342,16 @@ def test_genes_that_studies_do_not_measure_are_told(collection, tmp_path):
     write_tsv(genes, out / "preprocess" / "genes.tsv")
     results = made_up.results_of(out, config)
     found = read(results)
-    assert "61 genes are measured in at least 2 of 3 studies; the 60 that rank highest" in found.text
+    assert (
+        "61 genes are measured in at least 2 of 3 studies; mitochondrial and ribosomal genes left aside, the "
+        "60 that rank highest by dispersion in every study that measures them are analysed" in found.text
+    )
     assert "7 of them are not measured in every study, and count as unknown there" in found.text
     assert ["atlas", "1,700", "53", "7"] in [row for rows in found.tables for row in rows]
     text = markdown(methods(results, SECTIONS), "demo")
     assert (
-        "of those measured in at least 2 of 3 studies; genes that a study does not measure were left" in text
+        "of those measured in at least 2 of 3 studies; a gene that a study does not measure counts as unknown"
+        in text
     )
 
 

@@ -260,3 +260,10 @@ def test_value_baselines_follow_a_planted_number_and_skip_missing_ones(cells):
     assert evaluate.regression(y[200:], found["ridge-pca"])["r"] > 0.8
     assert evaluate.regression(y[200:], found["knn-pca"])["r"] > 0.7
     assert found["mean"] == pytest.approx(np.full(100, np.nanmean(given_values)))
+
+
+def test_a_constant_prediction_has_no_correlation():
+    truth = np.random.default_rng(4).uniform(8, 20, 1448)
+    found = evaluate.regression(truth, np.full(1448, 13.271828))
+    assert np.isnan(found["r"]) and np.isnan(found["rho"])
+    assert found["mae"] == pytest.approx(np.abs(truth - 13.271828).mean())

@@ -210,10 +210,11 @@ def _of_space(design: Design, view, times, ages, weight, connected, shared, kind
         yield (name, "partial_rho_age"), partial_products(ranks, shared["age"], controls), number
     if WITHIN in kinds and len(design.study_names) > 1:
         each, together = group_products(times, ages, weight, design.study)
-        yield (name, "rho_age_within_studies"), together, number
+        sizes = [int((weight[0, design.study == code] > 0).sum()) for code in range(len(design.study_names))]
+        compared = sum(size for size, rho in zip(sizes, each[0], strict=True) if np.isfinite(rho))
+        yield (name, "rho_age_within_studies"), together, compared
         for code, study in enumerate(design.study_names):
-            inside = int((weight[0, design.study == code] > 0).sum())
-            yield (name, f"rho_age_of_{study}"), each[:, code], inside
+            yield (name, f"rho_age_of_{study}"), each[:, code], sizes[code]
     if DEPTH in kinds and shared["depth"]:
         ranks = standard_ranks(times, connected)
         for control, other in shared["depth"].items():

@@ -77,7 +77,7 @@ def told(table: pd.DataFrame) -> dict[str, str]:
     """
     column = table["conditioned_on"].fillna("")
     return {
-        method: f"{method}\n(told {label})" if label else method
+        method: f"{method}\n(conditioned on {label})" if label else method
         for method, label in zip(table["method"], column, strict=True)
     }
 

@@ -36,7 +36,7 @@ LABELS = {
     "rho_n_pairs": "pseudotime with number of pairs (ρ)",
     "rho_n_counts": "pseudotime with depth (ρ)",
     MIXING: "neighbours from other studies (share)",
-    "other_study_share_at_age": "neighbours from other studies, by chance among similar ages (share)",
+    "other_study_share_at_age": "neighbours from other studies (share), chance at similar ages",
     "study_entropy": "entropy of studies among neighbours (0 to 1)",
     "components": "connected parts",
     "reached": "clusters with a pseudotime",

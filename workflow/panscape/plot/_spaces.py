@@ -55,9 +55,20 @@ def plot_spaces(statistics: pd.DataFrame, panels: Sequence[tuple[str, str]] = PA
             ax.set_xlabel(label)
         axes[0].set_yticks(range(len(spaces)), [space_label(space) for space in spaces])
         axes[0].set_ylim(len(spaces) - 0.4, -0.6)
-        note = "point: observed    line: 95 % interval    bar: null, mean ± 2 sd (absolute values for ρ)"
+        note = "    ".join(text for text in ("point: observed", *_what_is_drawn(shown)) if text)
         fig.supxlabel(note, x=0.99, ha="right", fontsize=6.5, color="#6b6b6b")
     return fig
+
+
+def _what_is_drawn(shown: pd.DataFrame) -> list[str]:
+    """Return what lines and bars are, as far as there are any."""
+    nulls = shown[np.isfinite(shown["null_mean"])]
+    spread = nulls["statistic"].str.startswith("rho_").any()
+    bar = "bar: null, mean ± 2 sd (absolute values for ρ)" if spread else "bar: by chance"
+    return [
+        "line: 95 % interval" if np.isfinite(shown["low"]).any() else "",
+        bar if len(nulls) else "",
+    ]
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, spaces: Sequence[str]) -> None:

@@ -188,7 +188,7 @@ def plot_heatmap(
         body.set_xticks(*_ticks(x, bins))
         body.tick_params(length=1.5)
         body.spines[:].set_visible(False)
-        body.set_xlabel(f"{view.label(PSEUDOTIME)}; {len(bins)} bins of about {len(bins[0])} clusters")
+        body.set_xlabel(f"{view.label(PSEUDOTIME)}; {_bins_in_words(bins)}")
         bar = fig.colorbar(image, ax=body, shrink=0.6, aspect=18, pad=0.02, anchor=(0.0, 1.0))
         bar.outline.set_visible(False)
         bar.set_label(f"{unit}\n(row z-score, cut at ±{limit:g})" if standardise else unit)
@@ -277,3 +277,10 @@ def _empty(fig: Figure, title: str, text: str) -> Figure:
     ax.set_title(title)
     ax.text(0, 0.9, text, transform=ax.transAxes, va="top")
     return fig
+
+
+def _bins_in_words(bins: list[np.ndarray]) -> str:
+    """Return e.g. ``40 bins of 2 to 3 clusters``."""
+    least, most = min(map(len, bins)), max(map(len, bins))
+    size = f"{least} to {most} clusters" if least < most else f"{least} cluster{'s' if least > 1 else ''}"
+    return f"{len(bins)} bins of {size}"

@@ -22,6 +22,7 @@ _PANELS = {
     "ribo_share": ("Ribosomal share", "max_ribo"),
 }
 _LOGARITHMIC = ("n_counts", "n_genes")
+_FAR = 4  # times the highest share, beyond which a limit would flatten the histogram
 
 
 def plot_qc(histograms: pd.DataFrame, table: pd.DataFrame, *, title: str = "") -> Figure:
@@ -59,7 +60,11 @@ def plot_qc(histograms: pd.DataFrame, table: pd.DataFrame, *, title: str = "") -
                 ax.xaxis.set_minor_formatter(NullFormatter())
             limit = float(rows.loc[filter_, "limit"])
             active = limit > 0 if filter_.startswith("min") else limit < 1
-            if active:
+            highest = float(own["high"].max()) if len(own) else limit
+            beyond = measure not in _LOGARITHMIC and limit > _FAR * highest
+            if beyond:
+                ax.set_xlim(0, 1.05 * highest)
+            elif active:
                 ax.axvline(limit, color=OKABE_ITO[5], linewidth=1.2, linestyle="--")
             ax.set_title(f"{name}\n", fontsize=8)
             ax.text(

@@ -57,9 +57,10 @@ def methods(results: Results, sections: Sequence[Section]) -> Methods:
     with_versions = [
         f"{name} {version}" for name, version in software.itertuples(index=False) if name != "panscape"
     ]
-    closing = f"Software: {', '.join([PANSCAPE, *with_versions])}. All parameters are listed below"
-    closing += ", and where they depart from the published methods." if len(differing) else "."
-    keys = [key for section in ran for key in section.references]
+    closing = f"The software environment had {', '.join([PANSCAPE, *with_versions])}. All parameters"
+    closing += " and the departures from the published methods" if len(differing) else ""
+    closing += " are listed in methods.md."
+    keys = [key for section in ran for key in section.cited(results)]
     references = bibliography.cite([*keys, *bibliography.of_software(software["software"])])
     paragraphs = [opening, *(text for text in texts if text), closing]
     settings = parameters(used(results))

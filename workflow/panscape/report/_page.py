@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def page(results: Results, sections: Sequence[Section], found: Methods) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["code"] = _code
     shown = [section for section in sections if section.shown(results)]
     chapters = [
         *(_chapter(section.name, section.title, section.content(results)) for section in shown),
@@ -76,6 +78,14 @@ def page(results: Results, sections: Sequence[Section], found: Methods) -> str:
         chapters=chapters,
         version=__version__,
     )
+
+
+def _code(text: str) -> str:
+    """Return escaped HTML in which what stands between backticks is set as code."""
+    parts = [escape(part) for part in str(text).split("`")]
+    if len(parts) % 2 == 0:  # a lone backtick is one
+        return "`".join(parts)
+    return "".join(f"<code>{part}</code>" if at % 2 else part for at, part in enumerate(parts))
 
 
 def summary(results: Results, sections: Sequence[Section]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -160,8 +161,8 @@ def _descriptions() -> dict[str, str]:
 
 def _first_sentence(text: str) -> str:
     text = " ".join(text.split())
-    end = text.find(". ")
-    return text if end < 0 else text[: end + 1]
+    end = re.search(r"(?<!e\.g)(?<!i\.e)(?<!vs)\. ", text)
+    return text if end is None else text[: end.start() + 1]
 
 
 def _without_numbers(key: str) -> str:

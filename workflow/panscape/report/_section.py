@@ -35,6 +35,8 @@ class Section:
         Sentences for the Methods paragraph, with the settings in them.
     references
         Of the methods used: keys of the bibliography (:mod:`panscape.report.bibliography`).
+    idle
+        Keys among `references` whose methods these results do not use.
     optional
         An optional section without its files is left out without a word, unless `report` asks for it.
     use
@@ -49,12 +51,18 @@ class Section:
     headline: Callable[[Results], Sequence[str]] = _nothing
     methods: Callable[[Results], Sequence[str]] = _nothing
     references: tuple[str, ...] = ()
+    idle: Callable[[Results], Sequence[str]] = _nothing
     optional: bool = False
     use: str = "any"
 
     def ran(self, results: Results) -> bool:
         """Tell whether the stage's files are there."""
         return results.has(*self.needs)
+
+    def cited(self, results: Results) -> list[str]:
+        """Return the keys of the references whose methods were used."""
+        unused = set(self.idle(results))
+        return [key for key in self.references if key not in unused]
 
     def shown(self, results: Results) -> bool:
         """Tell whether the section is in the report, be it only to say that the stage did not run."""

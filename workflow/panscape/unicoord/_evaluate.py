@@ -137,6 +137,8 @@ def regression(truth: Sequence, predicted: Sequence) -> dict[str, float]:
 
 
 def _pearson(a: np.ndarray, b: np.ndarray) -> float:
+    if np.ptp(a) == 0 or np.ptp(b) == 0:  # less a rounded mean, equal values are not exactly 0
+        return float("nan")
     a, b = a - a.mean(), b - b.mean()
     scale = np.sqrt((a**2).sum() * (b**2).sum())
     return float((a * b).sum() / scale) if scale > 0 else float("nan")

@@ -44,9 +44,9 @@ def doubts(results: Results, sample: str, found: pd.DataFrame) -> list[Block]:
     for name in unlearned(found):
         key = {text: key for key, text in MODALITIES.items()}.get(name, name)
         texts.append(
-            f"Nothing that the learned embedding knows of {name} holds in cells not trained on "
-            f"({fixed(value[('coem', 'held_out_nats', key)], 1)} nats a cell): it places cells by the rest "
-            f"alone. Compare it with what {name} gives by itself below, and see the depth of that modality."
+            f"The learned embedding predicts nothing of {name} in held-out cells "
+            f"({fixed(value[('coem', 'held_out_nats', key)], 1)} nats a cell), so it places cells by the "
+            f"other modality alone. Compare it with {name} by itself below, and look at the depth of {name}."
         )
     return [Paragraph(text, "warning") for text in texts]
 

@@ -8,6 +8,7 @@ from panscape.report._blocks import Block, Heading, Paragraph, table
 from panscape.report._format import fixed, listing, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
+from panscape.report.sections import landscape
 from panscape.report.sections._drawn import drawn, left_out
 
 GENES, PAIRS = "landscape/genes.tsv", "landscape/pairs.tsv"
@@ -49,8 +50,7 @@ def _blocks(results: Results) -> list[Block]:
     columns = ["gene", "rho", "pvalue", "fdr"]
     found = genes(results)
     if not found["rho"].notna().any():
-        text = "No gene is ranked: without pseudotime, or with fewer than three clusters, there is no order."
-        return [Paragraph(text, "note")]
+        return [Paragraph(f"No gene is ranked: {_unranked(results)}.", "note")]
     blocks: list[Block] = [
         Paragraph(
             "Genes are ranked by Spearman's ρ of their mean expression in a cluster with the cluster's "
@@ -86,6 +86,13 @@ def _blocks(results: Results) -> list[Block]:
     return blocks
 
 
+def _unranked(results: Results) -> str:
+    """Return why no gene has a correlation with pseudotime."""
+    if not results.has(landscape.PSEUDOTIME) or not landscape.ordered(results):
+        return f"clusters have no pseudotime ({landscape.no_order(results)})"
+    return "expression or pseudotime varies over too few clusters"
+
+
 def _untested(found: pd.DataFrame) -> str:
     """Return why there are no p-values, or over how many clusters they are."""
     if "n_disjoint" not in found or found.empty:
@@ -95,7 +102,7 @@ def _untested(found: pd.DataFrame) -> str:
         return (
             f" There are no p-values: {plural(number, 'disjoint cluster')} with a pseudotime decide nothing."
         )
-    return f" They rest on {plural(number, 'disjoint cluster')}."
+    return f" The genes' p-values rest on {plural(number, 'disjoint cluster')}."
 
 
 def _in_order(table_: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

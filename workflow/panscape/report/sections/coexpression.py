@@ -56,7 +56,7 @@ def _blocks(results: Results) -> list[Block]:
     total, chance = len(all_pairs(results)), by_chance(results)
     blocks: list[Block] = [
         Paragraph(
-            f"{plural(total, 'gene pair')} pass the threshold in at least one pancluster"
+            f"{plural(total, 'gene pair passes', 'gene pairs pass')} the threshold in at least one pancluster"
             f"{_share_of_pairs(results, total)}. The more panclusters there are and the smaller they are, "
             "the more pairs pass somewhere by chance; what matters is the share by chance within a "
             "pancluster."
@@ -86,9 +86,9 @@ def _chance_blocks(results: Results, chance: pd.DataFrame) -> list[Block]:
     typical, eta = known["share"].median(), results.settings("coexpression").get("eta", 0)
     text = (
         "After every gene's values were permuted among the cells of a pancluster (within strata of depth), "
-        f"{percent(typical)} as many pairs pass |r| ≥ {fixed(eta)} in a typical pancluster "
-        f"({percent(known['share'].min())} to {percent(known['share'].max())} in the {len(known)} of all "
-        "sizes that were tried)."
+        f"{percent(typical)} as many pairs as before pass |r| ≥ {fixed(eta)} in a typical pancluster "
+        f"({percent(known['share'].min())} to {percent(known['share'].max())} in the {len(known)} "
+        "panclusters of all sizes that were tried)."
     )
     if typical <= MUCH:
         return [Paragraph(text)]
@@ -103,7 +103,8 @@ def _chance_blocks(results: Results, chance: pd.DataFrame) -> list[Block]:
 def _headline(results: Results) -> list[str]:
     total, chance = len(all_pairs(results)), by_chance(results).dropna(subset=["share"])
     text = (
-        f"{plural(total, 'gene pair')} pass the coexpression threshold somewhere"
+        f"{plural(total, 'gene pair passes', 'gene pairs pass')} the coexpression threshold in some "
+        f"pancluster"
         f"{_share_of_pairs(results, total)}"
     )
     if len(chance):

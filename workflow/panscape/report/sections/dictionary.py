@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from panscape.report._blocks import Block, Fold, Gallery, Heading, Paragraph, table
-from panscape.report._format import count, listing, percent, plural
+from panscape.report._format import count, percent, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 
@@ -35,6 +35,8 @@ _TITLES = {
     "pvalue": "p",
     "fdr": "FDR",
     "rho": "ρ of usage",
+    "share": "share of usage",
+    "central": "most central genes",
 }
 
 
@@ -90,13 +92,13 @@ def _headline(results: Results) -> list[str]:
     fit = explained(results)
     verb = "accounts" if len(kept) == 1 else "account"
     with_aside = ", those set aside included" if len(aside) else ""
-    order = ", in the order of pseudotime" if kept["pseudotime"].notna().any() else ""
+    order = ". In the order of pseudotime" if kept["pseudotime"].notna().any() else ". They are"
     sentences = [
         f"{plural(len(kept), 'gene network')} {verb} for {percent(fit['explained'])} of the squared "
         f"coexpression of {plural(fit['panclusters'], 'pancluster')}{with_aside} ({count(fit['pairs'])} of "
         f"{count(fit['pairs_possible'])} gene pairs pass the dictionary's filters), with edges of "
-        f"{count(fit['genes'])} of {plural(fit['genes_possible'], 'gene')}{order}: {listing(named)}"
-        f"{' …' if len(kept) > len(named) else ''}."
+        f"{count(fit['genes'])} of {plural(fit['genes_possible'], 'gene')}{order}: {', '.join(named)}"
+        f"{' and others' if len(kept) > len(named) else ''}."
     ]
     if len(aside):
         few = results.settings(FOLDER).get("min_panclusters", 10)
@@ -123,12 +125,12 @@ def _truth_sentences(results: Results) -> list[str]:
 def _blocks(results: Results) -> list[Block]:
     kept, aside = entries(results)
     limit = results.settings("report").get("table_rows", 20)
-    shown = kept.assign(genes=kept["entry"].map(top_genes(results)).fillna(""))
+    shown = kept.assign(central=kept["entry"].map(top_genes(results)).fillna(""))
     shown = shown.drop(columns=[name for name in shown if shown[name].isna().all()])
     blocks: list[Block] = [
         Paragraph(
-            "Every pancluster's coexpression is written as a sum of a few networks (entries), in the order "
-            f"of the mean pseudotime of their usage; {_form(results)}. Stability is the cosine with the "
+            f"Every pancluster's coexpression is written as a sum of a few networks (entries){_order(kept)}; "
+            f"{_form(results)}. Stability is the cosine with the "
             "matched entries of other starts; reliability compares correlations from two halves of the cells "
             "(0 for noise, 1 for perfect agreement); edges by chance are the share of the panclusters' edges "
             "that pass after permuting cells, before the dictionary leaves the weak ones out."
@@ -144,6 +146,11 @@ def _blocks(results: Results) -> list[Block]:
     blocks += [Heading("Marker edges"), _strongest(results, MARKERS, limit, "Edges that no other entry has.")]
     blocks += [*_sets(results, limit), *_counterparts(results), *_truth(results)]
     return blocks
+
+
+def _order(kept: pd.DataFrame) -> str:
+    timed = kept["pseudotime"].notna().any()
+    return ", in the order of the mean pseudotime of their usage" if timed else ""
 
 
 def _form(results: Results) -> str:
@@ -189,7 +196,11 @@ def _counterparts(results: Results) -> list[Block]:
     if not results.has(COUNTERPARTS):
         return []
     found = results.table(COUNTERPARTS, dtype=_TEXT)
-    titles = {**_TITLES, "shared": "top genes in the network", "n_genes": "genes of the network"}
+    titles = {
+        **_TITLES,
+        "shared": "top genes of the factor in the network",
+        "n_genes": "genes of the network",
+    }
     text = "Each entry's best counterpart among as many non-negative factors of the panclusters' expression."
     block = table(found, titles=titles, caption=text, file=COUNTERPARTS)
     return [Fold("Counterparts in expression space", (block,))]
@@ -240,5 +251,6 @@ SECTION = Section(
     headline=_headline,
     methods=_methods,
     references=("hie2019coscape", "mairal2010dictionary", "freeman1977betweenness", "benjamini1995fdr"),
+    idle=lambda results: [] if results.has(ENRICHMENT) else ["benjamini1995fdr"],
     optional=True,
 )

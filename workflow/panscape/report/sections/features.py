@@ -177,11 +177,11 @@ def _planted(results: Results) -> list[Block]:
         return []
     passed = FeatureSettings.of(results.settings(FOLDER)).passed(found)
     selected = found["selected"].astype(str) == "True"
-    kinds = {"types": "type-", "ages": "age-", "modules of coexpression": "module-"}
+    kinds = {"cell types": "type-", "ages": "age-", "modules of coexpression": "module-"}
     parts = []
     for kind, prefix in kinds.items():
         planted = found["term"].str.startswith(prefix)
-        parts.append(f"{int((passed & planted).sum())} of {int(planted.sum())} of {kind}")
+        parts.append(f"{int((passed & planted).sum())} of {int(planted.sum())} sets of {kind}")
     return [
         Paragraph(
             f"Planted sets that pass: {listing(parts)}, and {int((passed & decoy).sum())} of "
@@ -190,6 +190,14 @@ def _planted(results: Results) -> list[Block]:
             "coexpression are not meant to pass: their genes vary together, not in their mean."
         )
     ]
+
+
+def _grouped(results: Results, values: pd.DataFrame, what: str) -> str:
+    """Return how many of the sets that pass were grouped; fewer than `top` where fewer pass."""
+    number, top = int(values.loc["sets_grouped", "value"]), results.settings(FOLDER).get("top", 100)
+    if what == "best":
+        return f"the best {top}" if number >= top else f"all {number} that were kept"
+    return f"{min(number, top)} {what}"
 
 
 def _methods(results: Results) -> list[str]:
@@ -230,12 +238,12 @@ def _methods(results: Results) -> list[str]:
     if "forest_balanced_accuracy" in values.index:
         text += (
             f" Sets were ranked by their importance in a random forest ({used.get('trees')} trees) for "
-            f"{_label(results)}; the best {used.get('top')}"
+            f"{_label(results)}; {_grouped(results, values, 'best')}"
             + (", at most an equal share for each class," if _test(results) == "class" else "")
             + " were"
         )
     else:
-        text += f" The {used.get('top')} sets of highest entropy above chance were"
+        text += f" The {_grouped(results, values, 'sets of highest entropy above chance')} were"
     standing = "set of highest entropy" if used.get("representative") == "entropy" else "highest-ranked set"
     return [
         f"{text} grouped by average linkage on 1 - r into {used.get('groups')} groups, each represented by "

@@ -13,6 +13,7 @@ from panscape.report._format import count, fixed, listing, percent, plural, pval
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 from panscape.report.sections._drawn import drawn, left_out
+from panscape.report.sections._studies import landscape_studies
 from panscape.report.sections.landscape_tables import (
     STATISTICS,
     interval,
@@ -47,7 +48,7 @@ def _headline(results: Results) -> list[str]:
     found = statistics(results)
     return [
         *few_clusters(results),
-        *_age_sentences(found),
+        *_age_sentences(results, found),
         *_mixing_sentences(found),
         *_parts_sentences(results),
     ]
@@ -55,7 +56,7 @@ def _headline(results: Results) -> list[str]:
 
 def few_clusters(results: Results) -> list[str]:
     """Return the sentence that a landscape has too few clusters to be read, if it has."""
-    number = len(results.table(PSEUDOTIME, dtype={"cluster": str, "study": str}))
+    number = len(_clusters(results))
     if number >= FEW:
         return []
     return [
@@ -64,10 +65,28 @@ def few_clusters(results: Results) -> list[str]:
     ]
 
 
-def _age_sentences(found: pd.DataFrame) -> list[str]:
+def _clusters(results: Results) -> pd.DataFrame:
+    return results.table(PSEUDOTIME, dtype={"cluster": str, "study": str})
+
+
+def ordered(results: Results) -> bool:
+    """Tell whether clusters have a pseudotime."""
+    return bool(_clusters(results)["pseudotime"].notna().any())
+
+
+def no_order(results: Results) -> str:
+    """Return why no cluster has a pseudotime."""
+    if results.settings("landscape").get("root") == "none":
+        return "landscape.root is none"
+    return "no cluster could be taken as the root"
+
+
+def _age_sentences(results: Results, found: pd.DataFrame) -> list[str]:
     own = statistic(found, "coexpression", names.REACHED)
     if own is None:
-        why = _reason(found, "coexpression", names.REACHED) or "the clusters have no ages, or no pseudotime"
+        if not ordered(results):
+            return [f"Clusters have no pseudotime: {no_order(results)}."]
+        why = _reason(found, "coexpression", names.REACHED) or "no cluster has an age"
         return [f"Pseudotime is not compared with age: {why}."]
     text = (
         f"Pseudotime in coexpression space goes with age at Spearman ρ = {with_interval(own)} over "
@@ -142,18 +161,22 @@ def _mixing_sentences(found: pd.DataFrame) -> list[str]:
 
 
 def _parts_sentences(results: Results) -> list[str]:
-    table_ = results.table(PSEUDOTIME, dtype={"cluster": str, "study": str})
+    table_ = _clusters(results)
     parts, without = table_["component"].nunique(), int(table_["pseudotime"].isna().sum())
-    if parts <= 1 and not without:
-        return ["The landscape is one connected piece."]
+    if parts <= 1:
+        return ["The landscape is connected: paths of neighbours join all clusters."]
     text = f"The landscape has {plural(parts, 'connected part')}"
-    if not without:
+    if not without or not ordered(results):
         return [f"{text}."]
     verb = "has" if without == 1 else "have"
     return [
-        f"{text}; {count(without)} of {plural(len(table_), 'cluster')} {verb} no pseudotime, and are given "
-        "none."
+        f"{text}; {count(without)} of {plural(len(table_), 'cluster')} {verb} no pseudotime, because no path "
+        "of neighbours joins them to the root."
     ]
+
+
+_TIME = "dpt-pseudotime"
+_GREY = " In the map of pseudotime these are clusters that no path of neighbours joins to the root."
 
 
 def _blocks(results: Results) -> list[Block]:
@@ -169,7 +192,8 @@ def _blocks(results: Results) -> list[Block]:
         if name.startswith("map-")
     ]
     if maps:
-        blocks += [Heading("Maps"), Gallery(tuple(maps), caption("landscape_map"))]
+        text = caption("landscape_map") + (_GREY if f"map-{_TIME}" in titles else "")
+        blocks += [Heading("Maps"), Gallery(tuple(maps), text)]
     names = [name for name in figures.landscape(results.config) if name.startswith("map-")]
     blocks += left_out(results, ["pseudotime-age", "spaces", *names])
     return [*blocks, *_sensitivity(results), *_parts(results)]
@@ -183,8 +207,9 @@ def _sensitivity(results: Results) -> list[Block]:
 
 
 def _parts(results: Results) -> list[Block]:
-    table_ = results.table(PSEUDOTIME, dtype={"cluster": str, "study": str})
-    rows = []
+    table_, rows = _clusters(results), []
+    if table_["component"].nunique() < 2:
+        return []
     for part, inside in table_.groupby("component"):
         studies = inside["study"].value_counts()
         rows.append(
@@ -195,15 +220,15 @@ def _parts(results: Results) -> list[Block]:
                 "studies": listing([f"{study} ({number_of})" for study, number_of in studies.items()]),
             }
         )
-    text = (
-        "Clusters of different connected parts share no path of neighbours, so nothing says how far apart "
-        "they are: "
-        "pseudotime is defined inside the root's part only."
-    )
+    text = "No path of neighbours joins clusters of different connected parts, so their distance is unknown"
     rows = pd.DataFrame(rows)
+    if ordered(results):
+        text += ": pseudotime is defined inside the root's part only"
+    else:
+        rows = rows.drop(columns="with pseudotime")
     return [
         Heading("Connected parts"),
-        Paragraph(text),
+        Paragraph(f"{text}."),
         table(rows, caption="Connected parts of the neighbour graph.", file=PSEUDOTIME),
     ]
 
@@ -212,22 +237,44 @@ def _methods(results: Results) -> list[str]:
     settings = results.settings("landscape")
     inside = [
         f"{settings['distance']} distance" if "distance" in settings else "",
-        f"{settings['neighbours']} neighbours" if "neighbours" in settings else "",
+        f"{settings['neighbours']} neighbours including itself" if "neighbours" in settings else "",
         "the diagonal included" if settings.get("diagonal") else "",
         "duplicate clusters included" if settings.get("duplicates") else "",
     ]
-    graph = "Panclusters of all studies were joined in a graph of nearest neighbours by coexpression"
+    several = len(landscape_studies(results)) > 1
+    whose = "Panclusters of all these studies" if several else "Panclusters"
+    graph = f"{whose} were joined in a graph of nearest neighbours by coexpression"
     graph += f" ({', '.join(part for part in inside if part)})" if any(inside) else ""
     root = settings.get("root", "lowest-age")
     start = {"lowest-age": "the cluster of lowest mean age", "none": ""}.get(root, root)
-    order = f" and ordered by diffusion pseudotime from {start}" if start else ""
-    return [
-        f"{graph}, laid out with ForceAtlas2{order}.",
+    order = f" and ordered by diffusion pseudotime from {start}" if start and ordered(results) else ""
+    return [f"{graph}, laid out with ForceAtlas2{order}.", *_age_methods(results)]
+
+
+def _age_methods(results: Results) -> list[str]:
+    """Return how pseudotime was compared with age, if it was."""
+    rows = statistics(results)
+    rows = rows[rows["statistic"].isin([names.AGE, names.REACHED]) & rows["value"].notna()]
+    if rows.empty:
+        return []
+    text = (
         "Pseudotime was compared with age by Spearman correlation over the clusters that all compared spaces "
-        "reach, with p-values from shuffling the ages over what was sampled (clusters' mean ages, root and "
-        "correlation were computed again) and 95 % intervals from a bootstrap over samples or disjoint "
-        "groups of cells, beside the same analysis of the clusters' expression.",
-    ]
+        "reach, beside the same analysis of the clusters' expression"
+    )
+    if rows["pvalue"].notna().any():
+        text += (
+            "; p-values are from shuffling the ages over what was sampled (clusters' mean ages, root and "
+            "correlation were computed again)"
+        )
+    if rows["low"].notna().any():
+        text += "; 95 % intervals are from a bootstrap over samples or disjoint groups of cells"
+    return [f"{text}."]
+
+
+def _idle(results: Results) -> list[str]:
+    weights = results.settings("landscape").get("kernel", "umap")
+    unused = [] if ordered(results) else ["haghverdi2016dpt", "benjamini1995fdr"]
+    return unused + ([] if weights == "umap" else ["mcinnes2018umap"])
 
 
 SECTION = Section(
@@ -244,5 +291,6 @@ SECTION = Section(
         "mcinnes2018umap",
         "benjamini1995fdr",
     ),
+    idle=_idle,
     use="landscape",
 )

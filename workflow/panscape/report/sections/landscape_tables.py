@@ -46,10 +46,10 @@ def spaces_table(results: Results) -> Table:
         if any(row is not None for row in own.values()):
             rows.append([names.space_label(space), *map(_with_interval, own.values())])
     header = ["space", *(f"{names.label(name)}{_over(found, name)}" for name in panels)]
-    caption_ = (
-        "Coexpression space beside other descriptions of the same clusters; in brackets 95 % bootstrap "
-        "intervals (over samples, or over disjoint groups of cells). n: clusters, the same for all spaces."
-    )
+    caption_ = "Coexpression space beside other descriptions of the same clusters"
+    if np.isfinite(found.loc[found["statistic"].isin(panels), "low"]).any():
+        caption_ += "; in brackets 95 % bootstrap intervals (over samples, or over disjoint groups of cells)"
+    caption_ += ". n: clusters, the same for all spaces."
     numeric = (False, *(True for _ in header[1:]))
     return Table(tuple(header), tuple(map(tuple, rows)), numeric, caption_, STATISTICS)
 
@@ -73,14 +73,32 @@ def statistics_table(results: Results) -> Table:
     header = (
         "measure", "clusters", "coexpression space", "by chance", "expression space", "by chance",
     )  # fmt: skip
-    return Table(header, tuple(map(tuple, rows)), (False, *[True] * 5), _NULLS, STATISTICS)
+    filled = [at for at in range(len(header)) if at < 3 or any(row[at] != "–" for row in rows)]
+    return Table(
+        tuple(header[at] for at in filled),
+        tuple(tuple(row[at] for at in filled) for row in rows),
+        tuple(at > 0 for at in filled),
+        _what_is_shown(found[found["space"].isin(spaces)]),
+        STATISTICS,
+    )
 
 
-_NULLS = (
-    "In brackets 95 % bootstrap intervals. By chance: mean ± standard deviation with ages shuffled over "
-    "what was sampled (of absolute values for pseudotime with age) and the p-value; for the mixing of "
-    "studies, the value if studies were dealt anew to clusters."
-)
+def _what_is_shown(found: pd.DataFrame) -> str:
+    """Return the caption of the table of statistics: only what is there is explained."""
+    nulls = found[np.isfinite(found["null_mean"])]
+    mixing = nulls["statistic"].isin([names.MIXING, "study_entropy"])
+    parts = []
+    if not nulls[~mixing].empty:
+        parts.append(
+            "mean ± standard deviation with ages shuffled over what was sampled (of absolute values for "
+            "pseudotime with age) and the p-value"
+        )
+    if mixing.any():
+        parts.append("for the mixing of studies, the value if studies were dealt anew to clusters")
+    text = "Coexpression space beside expression space."
+    if np.isfinite(found["low"]).any():
+        text += " In brackets 95 % bootstrap intervals."
+    return text + (f" By chance: {'; '.join(parts)}." if parts else "")
 
 
 def _numbers(rows: list[pd.Series | None]) -> str:
@@ -96,12 +114,16 @@ def missing_statistics(results: Results) -> list[Block]:
     reasons: dict[str, list[str]] = {}
     for row in rows.itertuples(index=False):
         reasons.setdefault(row.note, []).append(names.label(row.statistic))
-    return [Paragraph(f"{listing(labels)}: {note}.") for note, labels in reasons.items()]
+    texts = [f"{listing(labels)}: {note}." for note, labels in reasons.items()]
+    return [Paragraph(text[:1].upper() + text[1:], "note") for text in texts]
 
 
 def _with_interval(row: pd.Series | None) -> str:
     """Return e.g. ``0.91 (0.85 to 0.95)``."""
-    return "–" if row is None else f"{_value(row['value'])}{interval(row)}"
+    if row is None:
+        return "–"
+    whole = row["statistic"] in ("components", "reached")
+    return f"{count(row['value']) if whole else fixed(row['value'])}{interval(row)}"
 
 
 def _beside(row: pd.Series | None) -> tuple[str, str]:
@@ -109,10 +131,6 @@ def _beside(row: pd.Series | None) -> tuple[str, str]:
     if row is None:
         return "–", "–"
     return _with_interval(row), _null(row) if math.isfinite(row["null_mean"]) else "–"
-
-
-def _value(value: float) -> str:
-    return count(value) if float(value).is_integer() and abs(value) >= 1 else fixed(value)
 
 
 def _null(row: pd.Series) -> str:

@@ -59,9 +59,9 @@ def metrics(results: Results, sample: str) -> pd.DataFrame:
 
 
 def called(table: pd.DataFrame, method: str) -> str:
-    """Return what a method is called: one that groups by an embedding that was told labels says so."""
+    """Return what a method is called: the name says on which labels its embedding was conditioned."""
     name, column = METHODS.get(method, method), told(table, method)
-    return f"{name}, told {column}" if column else name
+    return f"{name}, conditioned on {column}" if column else name
 
 
 def told(table: pd.DataFrame, method: str) -> str:
@@ -127,9 +127,9 @@ def _headline(results: Results) -> list[str]:
             share = percent(value[(main, "purity", name)])
             text += f"; {share} of the cells have their metacell's {name}{beside}"
         if empty := unlearned(found):
-            text += f"; nothing that the model learned of {listing(empty)} holds in cells not trained on"
+            text += f"; in held-out cells the model predicts nothing of {listing(empty)}"
         if told(found, main):
-            text += f"; the embedding was told {told(found, main)}, for which this is no evidence"
+            text += f"; the embedding was conditioned on {told(found, main)}, so for it this is no evidence"
         evidence = _evidence(results, sample)
         if (main, "found") in evidence:
             text += f"; {count(int(evidence[(main, 'found')]))} links of peaks to genes"
@@ -190,7 +190,7 @@ def _warning(results: Results, sample: str) -> list[Block]:
     columns = {told(found, method) for method in found["method"]} - {""}
     return [
         Paragraph(
-            f"The learned embedding was told {name} (coem.condition_on): what the methods that use it score "
+            f"The learned embedding was conditioned on {name} (`coem.condition_on`): what its methods score "
             f"for {name}, and for what follows it, is no evidence.",
             "warning",
         )
@@ -205,9 +205,10 @@ def _ladder(results: Results, sample: str, picture) -> list[Block]:
     best = found[found["recommended"].astype(str) == "True"].iloc[0]
     text = (
         f"Of the ladder's sizes, {int(best['k'])} metacells ({fixed(best['cells_per_metacell'], 0)} "
-        f"cells each) weigh "
-        "zeros against dubious metacells best; set metacells.k: sweep to use them."
+        f"cells each) weigh zeros against dubious metacells best"
     )
+    asked = results.settings(FOLDER).get("k") == "sweep"
+    text += " and were taken." if asked else "; set `metacells.k: sweep` to use them."
     return [Paragraph(text), Gallery((picture,))]
 
 
@@ -261,6 +262,20 @@ def _links(results: Results, sample: str, evidence: pd.DataFrame, pictures: tupl
     ]
 
 
+_LIKELIHOODS = {
+    "nb": "negative binomial",
+    "zinb": "zero-inflated negative binomial",
+    "zip": "zero-inflated Poisson",
+    "poisson": "Poisson",
+    "bernoulli": "Bernoulli",
+    "auto": "Bernoulli (where peaks are 0 and 1 only, else Poisson)",
+}
+
+
+def _likelihood(name: object) -> str:
+    return _LIKELIHOODS.get(str(name), str(name))
+
+
 def _model(used: Mapping[str, Any]) -> str:
     """Describe the learned embedding by what tells its presets apart."""
     prior = used.get("prior")
@@ -272,8 +287,8 @@ def _model(used: Mapping[str, Any]) -> str:
     return (
         f"COEM; {used.get('encoder')} encoder, {used.get('decoder')} decoder, "
         f"{used.get('n_latent')} dimensions, "
-        f"a {prior} as prior, likelihoods {used.get('rna_likelihood')} for RNA and "
-        f"{used.get('atac_likelihood')} for accessibility"
+        f"a {prior} as prior, likelihoods {_likelihood(used.get('rna_likelihood'))} for "
+        f"RNA and {_likelihood(used.get('atac_likelihood'))} for accessibility"
     )
 
 
@@ -308,12 +323,29 @@ def _methods(results: Results) -> list[str]:
         "multiscale "
         "diffusion components; metacells whose leading shared variation exceeds that of permuted data "
         "are called "
-        "dubious, after the idea of mcRigor (Liu and Li 2025) with another statistic. "
+        "dubious, after the idea of mcRigor (Liu and Li 2025) with another statistic.",
+        *_link_methods(results, used),
+    ]
+
+
+def _link_methods(results: Results, used: Mapping[str, Any]) -> list[str]:
+    """Return how peaks were linked to genes, if they were."""
+    if not any(len(link_evidence(results, sample)) for sample in samples(results)):
+        return []
+    return [
         f"Peaks within {used.get('window', 0) // 1000} kb were linked to genes by "
-        f"{used.get('statistic')} "
+        f"{str(used.get('statistic')).capitalize()} "
         f"correlation over metacells against {used.get('background')} matched peaks of other chromosomes "
         f"(Benjamini-Hochberg, {used.get('fdr')})."
     ]
+
+
+def _idle(results: Results) -> list[str]:
+    """Return the references of methods that grouped no cells here, or of links that there are none of."""
+    used = results.settings(FOLDER)
+    methods = {used.get("embedding"), *used.get("compare", ())}
+    unused = [key for key, method in (("coem", "coem"), ("hao2021wnn", "wnn")) if method not in methods]
+    return unused + ([] if _link_methods(results, used) else ["benjamini1995fdr"])
 
 
 SECTION = Section(
@@ -323,6 +355,7 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
+    idle=_idle,
     references=("coem", "persad2023seacells", "mcRigor", "li2022scmvp", "hao2021wnn", "benjamini1995fdr"),
     optional=True,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from panscape.report._blocks import Block, Gallery, Heading, Paragraph, table
-from panscape.report._format import count, fixed, listing, plural
+from panscape.report._format import count, fixed, listing, number, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 
@@ -18,6 +18,13 @@ FIGURES = {
     "genes": "Genes whose centrality follows the phenotype",
     "networks": "The network of a gene set in several lines",
     "reliability": "Reliability of the lines' networks",
+}
+KERNELS = {
+    "cka": "the alignment of their gene embeddings (CKA)",
+    "neighbours": "the neighbours that genes share (Jaccard index)",
+    "edges": "the edges that they share",
+    "wl-degree": "the Weisfeiler-Lehman kernel on degrees",
+    "wl-name": "the Weisfeiler-Lehman kernel on gene names",
 }
 MODELS = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson"}
 _TITLES = {
@@ -94,7 +101,7 @@ def _headline(results: Results) -> list[str]:
         return ["Networks of lines were compared; no phenotype could be tested."]
     why = cannot(results)
     parts = [
-        f"{plural(int((own['phenotype'] == name).sum()), 'gene')} with {name}"
+        f"{words(name)} in {plural(int((own['phenotype'] == name).sum()), 'gene')}"
         for name in dict.fromkeys(found["phenotype"])
         if name not in why
     ]
@@ -103,7 +110,7 @@ def _headline(results: Results) -> list[str]:
         controls = listing([words(name) for name in controlled(found)])
         beyond = f"beyond {controls}" if controls else "(with too few lines to control for anything)"
         text.insert(
-            0, f"By siVAE's networks, the connectivity of {listing(parts)} changes {beyond} (tests on lines)."
+            0, f"In siVAE's networks connectivity follows {listing(parts)} {beyond} (tests on lines)."
         )
     return text
 
@@ -150,8 +157,8 @@ def _flags(results: Results) -> list[Block]:
     own = found[(found["model"] == "sivae") & (found["measure"] == "neighbours")]
     blocks: list[Block] = []
     for flag, text in (
-        ("unreliable", "The network of {} does not repeat itself in parts of the line's own cells: read what "
-         "concerns it with caution."),
+        ("unreliable", "Parts of the line's cells do not reproduce the network of {}: read what concerns it "
+         "with caution."),
         (
             "collapsed",
             "The model of {} has collapsed: it explains next to nothing of the line's expression. Its "
@@ -205,6 +212,7 @@ def _set_tables(results: Results, limit: int) -> list[Block]:
     if len(own):
         columns = ["term", "phenotype", "ranking", "size", "nes", "pvalue", "fdr"]
         columns += ["pvalue_labels", "pvalue_labels_min"]
+        own = _attainable(own, int(results.settings(FOLDER).get("gsea_permutations", 1000)))
         text = (
             "Gene sets at the ends of siVAE's associations. p and FDR take genes for independent; p of "
             "permuted labels does not."
@@ -231,11 +239,21 @@ def _set_tables(results: Results, limit: int) -> list[Block]:
     return blocks
 
 
+def _attainable(sets: pd.DataFrame, permutations: int) -> pd.DataFrame:
+    """Write p and FDR of 0 as what they are: below one in the number of permutations."""
+    below = f"< {number(1 / permutations)}"
+    written = {
+        name: [below if value == 0 else number(value) for value in sets[name]] for name in ("pvalue", "fdr")
+    }
+    return sets.assign(**written)
+
+
 def _methods(results: Results) -> list[str]:
     used, found = results.settings(FOLDER), genes(results)
-    kernels = listing([str(name) for name in used.get("kernels", [])])
+    kernels = listing([KERNELS.get(str(name), str(name)) for name in used.get("kernels", [])])
     sentences = [
-        f"Networks of lines were compared by {kernels}, averaged over bins, and tested against phenotypes by "
+        f"Networks of lines were compared by {kernels}, averaged over a line's bins, "
+        "and tested against phenotypes by "
         f"PERMANOVA, Mantel's test and the first axis ({used.get('permutations')} label permutations)."
     ]
     if len(found):
@@ -247,7 +265,10 @@ def _methods(results: Results) -> list[str]:
             f"{fixed(used.get('fdr', 0.05), 2)} (Benjamini and Hochberg)."
         )
     if results.has(SETS) and len(results.table(SETS)):
-        sentences.append("Gene sets were ranked with gseapy's prerank.")
+        sentences.append(
+            "Gene sets were tested on the ranking of genes (GSEA, gseapy's prerank), and against permuted "
+            "labels of lines."
+        )
     return sentences
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from panscape.report._blocks import Block, Gallery, Paragraph, table
-from panscape.report._format import count, fixed, plural
+from panscape.report._blocks import Block, Gallery, Paragraph, Picture, table
+from panscape.report._format import fixed, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
 
@@ -57,8 +57,9 @@ def _headline(results: Results) -> list[str]:
     best = [int((winners(found[found["matched"] == matched]) == MAIN).sum()) for matched in (False, True)]
     return [
         f"The dictionary's edges overlap with {strong} of {plural(networks, 'known network')} more than "
-        "graphs of the same degrees do (z > 3). Against single resolutions and one matrix of all cells its "
-        f"z is the largest for {best[0]} of {networks} networks, with equal numbers of edges for {best[1]}."
+        "graphs of the same degrees do (z > 3). Compared with dictionaries of single resolutions and with "
+        f"one correlation matrix of all cells, its z is the largest for {best[0]} of {networks} networks, "
+        f"and for {best[1]} when all have equal numbers of edges."
     ]
 
 
@@ -66,34 +67,50 @@ def _blocks(results: Results) -> list[Block]:
     found = zscores(results)
     columns = ["network", "target", "edges", "observed", "null_mean", "null_sd", "z", "pvalue", "fold"]
     edges = only_here(results)
-    limit = results.settings("report").get("table_rows", 20)
-    pictures = [
+    main, supported = (
         results.picture(
             f"{FOLDER}/figures/{name}", title, caption=caption(f"overlap_{name.replace('-', '_')}")
         )
         for name, title in FIGURES.items()
-    ]
+    )
     drawn = ["gene_a", "gene_b", "weight", "n_networks", "networks"]
     return [
         Paragraph(
             "Targets: the union of the dictionary's networks, the same from panclusters of one resolution "
             "alone, and the pairs that are strongly correlated over all cells at once."
         ),
-        Gallery((pictures[0],)),
+        Gallery((main,)),
         table(
             found[~found["matched"]][columns],
             titles=_TITLES,
             caption="Overlap with known networks, all edges.",
             file=ZSCORES,
         ),
-        Paragraph(f"{count(len(edges))} supported edges are found by panclustering only."),
-        Gallery((pictures[1],)),
+        *_supported(results, edges[drawn], supported),
+    ]
+
+
+def _supported(results: Results, edges: pd.DataFrame, picture: Picture) -> list[Block]:
+    """Return figure and table of the edges that only panclustering finds, or that there are none."""
+    least = results.settings(FOLDER).get("min_networks", 2)
+    if edges.empty:
+        text = (
+            "Not shown: supported edges that only panclustering finds (no edge that is missing from all "
+            f"baselines is in {plural(least, 'known network')} or more)."
+        )
+        return [Paragraph(text, "note")]
+    return [
+        Paragraph(
+            f"{plural(len(edges), 'edge is', 'edges are')} in {plural(least, 'known network')} or more and "
+            "found by panclustering only."
+        ),
+        Gallery((picture,)),
         table(
-            edges[drawn],
+            edges,
             titles=_TITLES,
-            caption="Edges that only panclustering finds and known networks hold.",
+            caption="Edges that only panclustering finds and known networks have.",
             file=EDGES,
-            limit=limit,
+            limit=results.settings("report").get("table_rows", 20),
         ),
     ]
 

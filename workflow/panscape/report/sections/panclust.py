@@ -8,6 +8,7 @@ from panscape.report._blocks import Block, Paragraph, table
 from panscape.report._format import count, listing, plural
 from panscape.report._results import Results
 from panscape.report._section import Section
+from panscape.report.sections._studies import each_study
 from panscape.report.sections.preprocess import QC, cell_counts
 from panscape.sizes import smallest_cluster
 
@@ -21,16 +22,27 @@ def clusters(results: Results) -> pd.DataFrame:
     return found.sort_values("study", key=lambda study: study.map(order), kind="stable", ignore_index=True)
 
 
+_KEPT = {
+    "louvain": "The cells of {} were clustered at each resolution, and every level of agglomeration "
+    "on the way is kept (level 0 is the finest).",
+    "leiden": "The cells of {} were clustered at each resolution.",
+    "ward": "The cells of {} were joined in a tree, and its nodes are kept.",
+}
+
+
+def _algorithm(results: Results) -> str:
+    return results.settings("panclust").get("algorithm", "louvain")
+
+
 def _blocks(results: Results) -> list[Block]:
     found = clusters(results)
     again = int(found["multiplicity"].sum() - len(found))
     return [
         Paragraph(
-            f"{plural(len(found), 'pancluster')} in all: each study's cells were clustered at several "
-            "resolutions, "
-            "and every agglomeration level on the way is kept (level 0 is the finest). "
+            f"{plural(len(found), 'pancluster')} in all. "
+            f"{_KEPT[_algorithm(results)].format(each_study(results))} "
             f"{plural(again, 'cluster')} with exactly the same cells as another one "
-            f"{'is' if again == 1 else 'are'} stored once and counted as its multiplicity."
+            f"{'is' if again == 1 else 'are'} not counted again (see `multiplicity`)."
         ),
         table(per_resolution(found), caption="Panclusters per study and resolution."),
     ]
@@ -53,7 +65,7 @@ def per_resolution(found: pd.DataFrame) -> pd.DataFrame:
                 if len(levels)
                 else "",
                 "smallest (cells)": inside["n_cells"].min(),
-                "median (cells)": inside["n_cells"].median(),
+                "median (cells)": f"{inside['n_cells'].median():,.10g}",
                 "largest (cells)": inside["n_cells"].max(),
             }
         )
@@ -66,7 +78,8 @@ def _headline(results: Results) -> list[str]:
     found = clusters(results)
     each = found.groupby("study", sort=False).size()
     spread = f"{count(each.min())} to {count(each.max())}" if each.min() < each.max() else count(each.min())
-    return [f"{plural(len(found), 'pancluster')}, {spread} per study."]
+    of_each = f", {spread} per study" if len(each) > 1 else ""
+    return [f"{plural(len(found), 'pancluster')}{of_each}."]
 
 
 def _least(results: Results) -> str:
@@ -91,9 +104,9 @@ def _least(results: Results) -> str:
 
 def _methods(results: Results) -> list[str]:
     settings = results.settings("panclust")
-    algorithm = settings.get("algorithm", "louvain").capitalize()
+    algorithm = _algorithm(results).capitalize()
     graph = (
-        f"the {settings['n_neighbors']} nearest neighbours"
+        f"the {settings['n_neighbors']} nearest neighbours (the cell itself counted)"
         if "n_neighbors" in settings
         else "nearest neighbours"
     )
@@ -103,13 +116,18 @@ def _methods(results: Results) -> list[str]:
     least = _least(results)
     if algorithm == "Ward":
         return [
-            f"Cells of each study were joined in a Ward tree{space}; its nodes{least} are the panclusters."
+            f"Cells of {each_study(results)} were joined in a Ward tree{space}; its nodes{least} are the "
+            "panclusters."
         ]
     return [
-        f"Cells of each study were clustered by {algorithm}{at} on the graph of {graph}{space}; the clusters "
-        "of every "
-        f"agglomeration level{least} are the panclusters."
+        f"Cells of {each_study(results)} were clustered by {algorithm}{at} on the graph of {graph}{space}; "
+        "the clusters"
+        f"{' of every level of agglomeration' if algorithm == 'Louvain' else ''}{least} are the panclusters."
     ]
+
+
+def _idle(results: Results) -> list[str]:
+    return [] if _algorithm(results) == "louvain" else ["blondel2008louvain"]
 
 
 SECTION = Section(
@@ -120,5 +138,6 @@ SECTION = Section(
     headline=_headline,
     methods=_methods,
     references=("hie2019coscape", "blondel2008louvain"),
+    idle=_idle,
     use="landscape",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ import pandas as pd
 from panscape import losses
 from panscape.preprocess import studies_needed
 from panscape.preprocess._kept import describe
+from panscape.preprocess._patterns import GROUPS
 from panscape.report._blocks import Block, Fold, Heading, Paragraph, table
 from panscape.report._format import count, listing, percent, plural
 from panscape.report._results import Results
 from panscape.report._section import Section
+from panscape.report.sections._studies import each_study, landscape_studies
 
 QC, KEPT, GENES = "preprocess/qc.tsv", "preprocess/kept.tsv", "preprocess/genes.tsv"
 SHOWN = 6  # figures before the rest is folded away
@@ -83,7 +85,22 @@ def _warnings(results: Results, qc: pd.DataFrame) -> list[Block]:
         f"{row['column']} may be one of quality."
         for row in uneven.to_dict("records")
     ]
-    return [Paragraph(text, "warning") for text in texts]
+    return [*(Paragraph(text, "warning") for text in texts), *_without_mitochondria(qc)]
+
+
+def _without_mitochondria(qc: pd.DataFrame) -> list[Block]:
+    """Name the studies in which the limit on mitochondrial counts has nothing to judge by."""
+    if "median" not in qc or "limit" not in qc:
+        return []
+    rows = qc[(qc["filter"] == "max_mito") & (qc["limit"] < 1) & (qc["removed"] == 0)]
+    studies = rows.loc[pd.to_numeric(rows["median"], errors="coerce") == 0, "study"].tolist()
+    if not studies:
+        return []
+    text = (
+        f"Half of the cells of {listing(studies)}, or more, have no mitochondrial counts: `max_mito` says "
+        "little of them. Where these genes have other names, set `preprocess.mito_pattern`."
+    )
+    return [Paragraph(text, "note")]
 
 
 def cell_counts(results: Results) -> pd.DataFrame:
@@ -163,24 +180,50 @@ def _genes(results: Results) -> list[Block]:
     return [
         Heading("Genes"),
         Paragraph(
-            f"{plural(len(genes), 'gene')} are measured in {_enough(results, ranks)}; the "
-            f"{count(len(chosen))} that rank highest by variability in every study that measures them are "
+            f"{plural(len(genes), 'gene is', 'genes are')} measured{_in_enough(results, ranks)}; "
+            f"{_left_aside(results)}the {count(len(chosen))} that rank highest by {_score(results)} "
+            f"{'in every study that measures them ' if len(ranks) > 1 else ''}are "
             f"analysed.{_partly(chosen, ranks)}"
         ),
         *_genes_by_study(results, genes, ranks),
         Fold(
-            "Genes that were chosen, and their dispersion ranks",
+            "Genes that were chosen, and their ranks",
             (
                 table(
                     shown,
                     titles={name: f"rank in {name.removeprefix('rank_')}" for name in ranks},
-                    caption="Rank 1 is the most variable gene of a study.",
+                    caption=f"Rank 1 is the gene of highest {_score(results)} in a study; a dash: not "
+                    "measured there.",
                     file=GENES,
                     limit=results.settings("report").get("table_rows", 20),
                 ),
             ),
         ),
     ]
+
+
+def _score(results: Results) -> str:
+    score = results.settings("preprocess").get("score", "dispersion")
+    return {"second-moment": "second moment over mean"}.get(score, score)
+
+
+def _left_aside(results: Results) -> str:
+    """Return the start of a sentence on genes that no rank brings in."""
+    excluded = results.settings("preprocess").get("exclude_genes")
+    return f"{_excluded(excluded)} left aside, " if excluded else ""
+
+
+def _excluded(excluded: Sequence[str]) -> str:
+    """Return e.g. ``mitochondrial and ribosomal genes and those that match ^HB``."""
+    groups = [name for name in excluded if name in GROUPS]
+    others = [name for name in excluded if name not in GROUPS]
+    parts = [f"{listing(groups)} genes"] if groups else []
+    parts += [f"{'those' if groups else 'genes'} that match {listing(others)}"] if others else []
+    return " and ".join(parts)
+
+
+def _in_enough(results: Results, ranks: list[str]) -> str:
+    return f" in {_enough(results, ranks)}" if len(ranks) > 1 else ""
 
 
 def _enough(results: Results, ranks: list[str]) -> str:
@@ -238,16 +281,19 @@ def _methods(results: Results) -> list[str]:
         + (f"; {listing(own)} with limits of their own (see the parameters)." if own else "."),
     ]
     if partial:
-        texts.append(f"Of {listing(partial)} a part of the file's cells was used (keep, see the parameters).")
+        whose = listing(partial) if len(partial) < len(results.studies) else "every study"
+        texts.append(f"Of {whose} a part of the file's cells was used (keep, see the parameters).")
     if not _compared(results):
         return texts
     genes, excluded = len(selected_genes(results)), settings.get("exclude_genes")
     return [
         *texts,
-        f"Genes were ranked by {_SCORES.get(settings.get('score'), 'variability')} within each study"
-        + (f", {listing([str(name) for name in excluded])} genes excluded" if excluded else "")
-        + f"; the {count(genes)} genes that rank high in every study that measures them were kept"
-        + _where_measured(results),
+        f"For the landscape, genes were ranked by {_SCORES.get(settings.get('score'), 'variability')} within "
+        f"{each_study(results)}"
+        + (f", {_excluded(excluded)} excluded" if excluded else "")
+        + f"; the {count(genes)} genes that rank highest"
+        + (" in every study that measures them" if len(landscape_studies(results)) > 1 else "")
+        + f" were kept{_where_measured(results)}",
         _NORMALISATIONS.get(settings.get("normalisation"), ""),
     ]
 
@@ -260,7 +306,8 @@ def _where_measured(results: Results) -> str:
         return "."
     text = f", of those measured in {_enough(results, ranks)}"
     if found.loc[found["selected"], ranks].isna().any(axis=None):
-        text += "; genes that a study does not measure were left out of what it was compared by"
+        text += "; a gene that a study does not measure counts as unknown there, and took no part in "
+        text += "comparisons with it"
     return f"{text}."
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from panscape.report._blocks import Block, Gallery, Paragraph, table
@@ -45,12 +48,19 @@ def _headline(results: Results) -> list[str]:
     left = int((lines["status"] != "ok").sum())
     text = (
         f"{plural(own['line'].nunique(), 'line')} got {plural(len(own), 'model')}"
-        f"{f'; {left} had too few cells' if left else ''}. Error on unseen cells, siVAE "
+        f"{f'; {left} had too few cells' if left else ''}. {_on_what(own)}, siVAE "
         f"{fixed(error.mean(), 3)} beside PCA {fixed(plain.mean(), 3)} "
         f"and {fixed(own['null_mse'].mean(), 3)} for each gene's mean; "
         f"{plural(int(found['collapsed'].sum()), 'model')} collapsed."
     )
     return [text]
+
+
+def _on_what(own: pd.DataFrame) -> str:
+    """Return on which cells the error is: models without held-out cells have that of their training."""
+    if own["test_mse"].isna().all():
+        return "Error on the training cells"
+    return "Error on held-out cells" + (" (where there are any)" if own["test_mse"].isna().any() else "")
 
 
 def _blocks(results: Results) -> list[Block]:
@@ -96,7 +106,8 @@ def _blocks(results: Results) -> list[Block]:
             table(
                 labels,
                 titles=_TITLES,
-                caption="Labels of cells told by their neighbours.",
+                caption="Labels of cells as predicted from their nearest cells in the embedding "
+                "(cross-validated).",
                 file=LABELS,
                 limit=limit,
             )
@@ -117,13 +128,28 @@ def _sizes(results: Results) -> str:
 def _methods(results: Results) -> list[str]:
     used = results.settings(FOLDER)
     return [
-        f"A siVAE ({used.get('model')}, {used.get('likelihood')} likelihood, {used.get('latent')} "
+        f"A siVAE ({_variant(used)}{used.get('likelihood')} likelihood, {used.get('latent')} "
         f"dimensions, interpretability weight {used.get('gamma')}) was trained on each bin of every line "
         f"({_sizes(results)}), {100 * used.get('held_out', 0):g} % of the cells held "
         "out; these also ended the training. A gene's "
         "centrality is the share of its variance that the model explains; networks join the "
-        f"{100 * used.get('density', 0):g} % of gene pairs nearest by {used.get('network')}."
+        f"{100 * used.get('density', 0):g} % of gene pairs nearest by "
+        f"{NETWORKS.get(used.get('network'), used.get('network'))}."
     ]
+
+
+NETWORKS = {
+    "dot": "the dot product of their embeddings",
+    "cosine": "the cosine of their embeddings",
+    "euclidean": "the distance of their embeddings",
+    "sampled-pearson": "Pearson's correlation in cells drawn from the model",
+    "sampled-clr": "CLR in cells drawn from the model",
+}
+
+
+def _variant(used: Mapping[str, Any]) -> str:
+    """Return the kind of model, where it is not the plain siVAE."""
+    return "" if used.get("model") == "sivae" else f"variant {used.get('model')}, "
 
 
 SECTION = Section(

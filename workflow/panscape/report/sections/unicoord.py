@@ -118,23 +118,23 @@ def _blocks(results: Results) -> list[Block]:
     blocks: list[Block] = [
         Paragraph(_cells(results)),
         *_shown(pictures, "coordinates"),
-        Heading("Predictions"),
     ]
-    classes = scores(found, _CLASSES, "macro_f1")
+    classes, values = scores(found, _CLASSES, "macro_f1"), scores(found, _VALUES, "r")
+    blocks += [Heading("Predictions")] if len(classes) or len(values) else []
     if len(classes):
         blocks += [
             _named(classes, "Discrete labels on test cells, beside plain baselines on the same cells.")
         ]
         blocks += [*_untested(results), *_coverage(found), *_shown(pictures, "classes")]
-    values = scores(found, _VALUES, "r")
     if len(values):
         blocks += [_named(values, "Continuous labels on test cells, in the labels' own units.")]
         blocks += _shown(pictures, "values")
     blocks += [Heading("Unsupervised coordinates"), Paragraph(_information(results, found))]
     blocks += [*_leaks(found), *_shown(pictures, "active")]
-    blocks += [Heading("Reconfiguration"), Paragraph(_MODEL_OUTPUT), *_shown(pictures, "reconfiguration")]
-    blocks += [*_scenarios.generated(results), *_restored(results), *_shown(pictures, "restoration")]
-    blocks += _scenarios.networks(results, _shown(pictures, "networks"))
+    output = [*_shown(pictures, "reconfiguration"), *_scenarios.generated(results)]
+    output += [*_restored(results), *_shown(pictures, "restoration")]
+    output += _scenarios.networks(results, _shown(pictures, "networks"))
+    blocks += [Heading("Reconfiguration"), Paragraph(_MODEL_OUTPUT), *output] if output else []
     if "losses" in pictures:
         blocks.append(Fold("Losses along training", (Gallery((pictures["losses"],)),)))
     return blocks
@@ -160,9 +160,8 @@ def _cells(results: Results) -> str:
     return (
         f"Learned from {count(split.get('train', 0))} cells; {count(split.get('validation', 0))} validation "
         "cells decided "
-        f"when to stop and how far to trust predictions; {count(split.get('test', 0))} test cells were seen "
-        "by nothing "
-        "before the scores below."
+        f"when to stop and how far to trust predictions; {count(split.get('test', 0))} test cells were used "
+        "for the scores below only."
     )
 
 
@@ -196,7 +195,7 @@ def _coverage(found: pd.DataFrame) -> list[Block]:
 def _information(results: Results, found: pd.DataFrame) -> str:
     active = results.table(ACTIVE, dtype={"coordinate": str, "best_label": str})
     used = int(active["active"].astype(str).eq("True").sum())
-    text = f"{used} of {plural(len(active), 'unsupervised coordinate')} hold information."
+    text = f"{used} of {plural(len(active), 'unsupervised coordinate')} carry information."
     errors = found[found["task"].eq("reconstruction")].set_index("model")["value"]
     others = [f"{name.upper()} {fixed(value, 3)}" for name, value in errors.items() if name != MODEL]
     if MODEL in errors:
@@ -280,10 +279,18 @@ def _methods(results: Results) -> list[str]:
         f"{percent(used.get('validation', np.nan))} for early stopping, temperature scaling and the "
         "threshold of unknown "
         f"cells ({percent(used.get('unknown_share', np.nan))} of known cells).",
-        "Baselines were logistic regression, nearest neighbours (k = 15) and ridge regression on 50 "
-        "principal components "
-        "of the same training cells.",
+        *_baselines(discrete, values),
     ]
+
+
+def _baselines(discrete: list[str], values: list[str]) -> list[str]:
+    """Return what the predictions of the labels that there are were compared with."""
+    plain = ["logistic regression"] * bool(discrete) + ["ridge regression"] * bool(values)
+    if not plain:
+        return []
+    names = listing([*plain, "nearest neighbours (k = 15)"])
+    genes = ", and ridge regression on the genes" if values else ""
+    return [f"Baselines were {names} on 50 principal components of the same training cells{genes}."]
 
 
 SECTION = Section(
