@@ -233,10 +233,15 @@ def _parts(results: Results) -> list[Block]:
     ]
 
 
+_DISTANCES = {"euclidean": "Euclidean"}
+
+
 def _methods(results: Results) -> list[str]:
     settings = results.settings("landscape")
     inside = [
-        f"{settings['distance']} distance" if "distance" in settings else "",
+        f"{_DISTANCES.get(settings['distance'], settings['distance'])} distance"
+        if "distance" in settings
+        else "",
         f"{settings['neighbours']} neighbours including itself" if "neighbours" in settings else "",
         "the diagonal included" if settings.get("diagonal") else "",
         "duplicate clusters included" if settings.get("duplicates") else "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from panscape.report._blocks import Block, Paragraph, table
@@ -44,7 +46,10 @@ def _blocks(results: Results) -> list[Block]:
             f"{plural(again, 'cluster')} with exactly the same cells as another one "
             f"{'is' if again == 1 else 'are'} not counted again (see `multiplicity`)."
         ),
-        table(per_resolution(found), caption="Panclusters per study and resolution."),
+        replace(
+            table(per_resolution(found), caption="Panclusters per study and resolution."),
+            numeric=(False, False, True, False, True, True, True),  # medians are texts
+        ),
     ]
 
 
