@@ -5,9 +5,10 @@ their own (`filter_cells`, `build_landscape`): a stage's name is reserved for it
 """
 
 from functools import cache
+from pathlib import Path
 
 from panscape import config as configuration
-from panscape import inputs, provenance, sizes
+from panscape import inputs, provenance, reference, sizes
 
 # in place, because rules and the engine hold this very object
 _valid = configuration.load(config)
@@ -16,6 +17,7 @@ config.update(_valid)
 
 STUDIES = inputs.used_by(config, "landscape")
 COLLECTION = config["collection"]
+REFERENCE = config["project"]["reference"]
 
 if workflow.is_main_process:
     configuration.check_yaml(workflow.overwrite_configfiles)
@@ -141,6 +143,21 @@ def job_of_line(wildcards):
 def of_collection(pattern):
     """Expand {collection}."""
     return expand(pattern, collection=COLLECTION)
+
+
+def in_reference(name):
+    """Return the path of one of the files of the collection that studies are projected onto, as input."""
+    return str(Path(REFERENCE, name)) if REFERENCE else []
+
+
+def of_reference(section):
+    """Return the settings of a section that the reference was made with; `min_cells` may differ."""
+    if not REFERENCE:
+        return None
+    settings = reference.settings(REFERENCE)[section]
+    if section == "panclust" and config["project"]["min_cells"]:
+        settings = {**settings, "min_cells": config["project"]["min_cells"]}
+    return settings
 
 
 def if_used(analysis, paths):

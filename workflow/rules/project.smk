@@ -13,23 +13,7 @@ OUTPUTS
 
 from panscape import figures, reference
 
-REFERENCE = config["project"]["reference"]
 PROJECTION_FIGURES = {"map": "Place on the map", "values": "Predicted age"}
-
-
-def in_reference(name):
-    """Return the path of one of the reference's files, as input."""
-    return str(Path(REFERENCE, name)) if REFERENCE else []
-
-
-def of_reference(section):
-    """Return the settings of a section that the reference was made with; `min_cells` may differ."""
-    if not REFERENCE:
-        return None
-    found = reference.settings(REFERENCE)[section]
-    if section == "panclust" and config["project"]["min_cells"]:
-        found = {**found, "min_cells": config["project"]["min_cells"]}
-    return found
 
 
 rule match_genes:
