@@ -70,15 +70,26 @@ def cluster_permutation(design, age: np.ndarray, settings, seed: int) -> float:
     return landscape.permutation_pvalue(values[0], values[1:], exact=False)
 
 
-def values_of(paths, studies) -> list[np.ndarray]:
-    """Return the normalised values of each study, dense cells x genes."""
+def shared_genes(result) -> np.ndarray:
+    """Return the genes that all studies measure: null genes are made of the values of these."""
+    measured = result.data.measured
+    return result.data.genes if measured is None else result.data.genes[measured.all(axis=0)]
+
+
+def values_of(paths, studies, names) -> list[np.ndarray]:
+    """Return the normalised values of some genes in each study, dense cells x genes."""
     found = []
     for study in studies:
         counts = Counts(paths[study.name])
         total = counts.obs["n_counts"].to_numpy()
-        block = counts.select(list(study.genes))
-        found.append(preprocess.normalise(block, total, "depth-log1p").toarray())
+        found.append(preprocess.normalise(counts.select(list(names)), total, "depth-log1p").toarray())
     return found
+
+
+def null_data(result, number: int, **kept):
+    """Return the landscape's clusters with made-up genes in the place of its own."""
+    names = np.array([f"null-{at}" for at in range(number)], dtype=object)
+    return replace(result.data, genes=names, detection=None, expression=None, **{"mean": None, **kept})
 
 
 def means(studies, values) -> np.ndarray:
@@ -109,7 +120,7 @@ def genes(result, studies, values, leaves, shuffles: int, seed: int, number: int
             ]
         for kind, parts in blocks.items():
             mean = means(studies, parts)
-            data = replace(result.data, mean=mean, genes=result.data.genes[chosen], detection=None)
+            data = null_data(result, len(chosen), mean=mean)
             found = landscape.rank_genes(data, time, leaves)
             rows.append(("genes", kind, np.mean(found["pvalue"] <= LEVEL)))
             naive = correlation_pvalues(found["rho"].to_numpy(), int(np.isfinite(time).sum()) - 2)
@@ -131,12 +142,12 @@ def pairs(result, studies, values, leaves, shuffles: int, seed: int, number: int
     best = np.argsort(-np.mean([(block > 0).mean(axis=0) for block in values], axis=0), kind="stable")
     for turn in range(shuffles):
         rng = np.random.default_rng([seed, turn])
-        chosen = rng.choice(best[: 4 * number], number, replace=False)
+        chosen = rng.choice(best[: 4 * number], min(number, len(best)), replace=False)
         parts = []
         for study, block in zip(studies, values, strict=True):
             parts += correlations(study.members, rng.permuted(block[:, chosen], axis=0), upper)
         matrix = sparse.csr_matrix(np.stack(parts))
-        data = replace(result.data, matrix=matrix, pairs=place, genes=result.data.genes[chosen])
+        data = null_data(result, number, matrix=matrix, pairs=place)
         time = result.space.pseudotime
         found = landscape.rank_pairs(data, time, leaves, listed=0)
         tested = found["pvalue"].notna()
@@ -176,7 +187,7 @@ def study_set(name: str, args, folder: Path) -> list[pd.DataFrame]:
     rates = found.assign(rate=found["pvalue"] <= LEVEL).groupby(["space", "statistic"], sort=False)["rate"]
     often = rates.mean()[rates.count() >= args.shuffles / 2]  # others are tested in few shuffles
     parts = [often.reset_index()]
-    values = values_of(paths, studies)
+    values = values_of(paths, studies, shared_genes(result))
     for test in (genes, pairs):
         one = test(result, studies, values, cells.leaves, min(args.shuffles, 200), 2)
         parts.append(one.groupby(["space", "statistic"], sort=False)["rate"].mean().reset_index())
