@@ -107,7 +107,8 @@ def genes(result, studies, values, leaves, shuffles: int, seed: int, number: int
     time = result.space.pseudotime
     for turn in range(shuffles):
         rng = np.random.default_rng([seed, turn])
-        chosen = rng.choice(len(result.data.genes), min(number, len(result.data.genes)), replace=False)
+        width = values[0].shape[1]
+        chosen = rng.choice(width, min(number, width), replace=False)
         blocks = {
             "cells": [rng.permuted(block[:, chosen], axis=0) for block in values],
             "disjoint": [
