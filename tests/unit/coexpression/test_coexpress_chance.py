@@ -114,3 +114,9 @@ def test_a_fixed_number_of_pairs_leaves_nothing_to_chance():
     edges = np.full(len(table), 30)
     found = coexpression.sampled_chance(values, table, members, edges, settings, np.random.default_rng(1))
     assert found["share"].isna().all() and found["chance"].isna().all()
+
+
+def test_edges_of_a_cluster_are_its_pairs_of_two_genes():
+    pairs = pd.DataFrame({"gene_a": list("aabb"), "gene_b": list("abbc")})  # a-a and b-b are the diagonal
+    matrix = sparse.csr_matrix(np.array([[1, 0.5, 1, 0], [0, 0, 0, 0], [1, 0, 0, -0.4], [0, 0.3, 1, 0.9]]))
+    assert coexpression.edges_per_cluster(matrix, pairs).tolist() == [1, 0, 1, 2]

@@ -1,6 +1,12 @@
 """Gene-gene correlation within each pancluster, and the clusters' expression."""
 
-from panscape.coexpression._chance import chance_edges, sampled_chance, shrinker, with_shares
+from panscape.coexpression._chance import (
+    chance_edges,
+    edges_per_cluster,
+    sampled_chance,
+    shrinker,
+    with_shares,
+)
 from panscape.coexpression._coexpress import Coexpression, coexpress
 from panscape.coexpression._correlation import Survivors, correlate, shrink
 from panscape.coexpression._expression import cluster_expression
@@ -18,6 +24,7 @@ __all__ = [
     "cluster_expression",
     "coexpress",
     "correlate",
+    "edges_per_cluster",
     "moments",
     "sampled_chance",
     "shrink",

@@ -90,6 +90,21 @@ def sampled_chance(
     return table
 
 
+def edges_per_cluster(matrix: sparse.csr_matrix, pairs: pd.DataFrame) -> np.ndarray:
+    """Return how many pairs of two genes pass in each cluster, int (n_clusters,).
+
+    Parameters
+    ----------
+    matrix
+        CSR (n_clusters, n_pairs), 0 where a pair does not pass.
+    pairs
+        gene_a, gene_b of its columns, diagonal pairs among them.
+    """
+    # only the few diagonal columns are taken out: a copy of the others would be as large as the matrix
+    diagonal = np.flatnonzero(pairs["gene_a"].to_numpy() == pairs["gene_b"].to_numpy())
+    return np.diff(matrix.indptr) - np.diff(sparse.csr_matrix(matrix[:, diagonal]).indptr)
+
+
 def with_shares(clusters: pd.DataFrame, edges: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
     """Return :data:`COLUMNS` of clusters."""
     ratio = np.divide(chance, edges, out=np.full(len(edges), np.nan), where=edges > 0)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coexpression._chance import sampled_chance
+from panscape.coexpression._chance import edges_per_cluster, sampled_chance
 from panscape.coexpression._correlation import Survivors, correlate
 from panscape.coexpression._expression import cluster_expression, over_genes
 from panscape.coexpression._nesting import nested_steps
@@ -112,8 +112,7 @@ def coexpress(
     with threadpool_limits(threads):
         kept = correlate_clusters(values, clusters, members, chosen, threads)
         matrix, pairs = _assemble(kept, genes, len(clusters))
-        apart = pairs["gene_a"].to_numpy() != pairs["gene_b"].to_numpy()
-        edges = np.diff(sparse.csr_matrix(matrix[:, np.flatnonzero(apart)]).indptr)
+        edges = edges_per_cluster(matrix, pairs)
         chance = sampled_chance(values, clusters, members, edges, chosen, stream(seed, "chance"))
     logger.info("%d correlations kept, of %d pairs, in %d clusters", matrix.nnz, *matrix.shape[::-1])
     return Coexpression(matrix, pairs, expression, chance)

@@ -11,7 +11,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coexpression import CoexpressionSettings, chance_edges, shrinker, with_shares
+from panscape.coexpression import (
+    CoexpressionSettings,
+    chance_edges,
+    edges_per_cluster,
+    shrinker,
+    with_shares,
+)
 from panscape.dictionary._confidence import halves, split_half
 from panscape.dictionary._write import Saved
 from panscape.seeds import stream
@@ -105,8 +111,7 @@ def study_confidence(
         depth_strata=depth_strata,
         shrink=shrinker(CoexpressionSettings.of(coexpression)),
     )
-    other = pairs["gene_a"].to_numpy() != pairs["gene_b"].to_numpy()
-    edges = np.diff(sparse.csr_matrix(matrix[:, np.flatnonzero(other)]).indptr)
+    edges = edges_per_cluster(sparse.csr_matrix(matrix), pairs)
     return StudyConfidence(agreement, size, with_shares(clusters, edges, chance))
 
 

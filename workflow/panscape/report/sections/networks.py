@@ -8,11 +8,12 @@ from panscape.report._blocks import Block, Gallery, Heading, Paragraph, table
 from panscape.report._format import count, fixed, listing, number, plural
 from panscape.report._results import Results, caption
 from panscape.report._section import Section
+from panscape.report.sections.sivae import LINES, bin_cells
 
 FOLDER = "networks"
 GENES, SETS, TESTS = f"{FOLDER}/centrality.tsv", f"{FOLDER}/gsea.tsv", f"{FOLDER}/tests.tsv"
 RELIABILITY, EDGES = f"{FOLDER}/reliability.tsv", f"{FOLDER}/set_edges.tsv"
-KNOWN, LINES = f"{FOLDER}/known.tsv", "sivae/lines.tsv"
+KNOWN = f"{FOLDER}/known.tsv"
 FIGURES = {
     "lines": "Lines by their networks",
     "genes": "Genes whose centrality follows the phenotype",
@@ -64,14 +65,14 @@ def words(control: str) -> str:
 
 def bins(results: Results) -> str:
     """Return what the networks were trained on: bins of one size, or of which sizes."""
-    lines = results.table(LINES, dtype={"line": str})
-    sizes = lines.loc[lines["status"] == "ok", "bin_cells"].dropna().astype(int)
-    if sizes.empty:
+    sizes = bin_cells(results)
+    if sizes is None:
         return "bins of its cells"
-    if sizes.nunique() == 1:
-        return f"bins of {count(sizes.iloc[0])} cells"
+    least, most = map(count, sizes)
+    if least == most:
+        return f"bins of {least} cells"
     return (
-        f"bins of {count(sizes.min())} to {count(sizes.max())} cells: networks of larger bins are estimated "
+        f"bins of {least} to {most} cells: networks of larger bins are estimated "
         "better, so where size goes with a phenotype, so may the networks"
     )
 

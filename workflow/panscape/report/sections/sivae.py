@@ -115,13 +115,19 @@ def _blocks(results: Results) -> list[Block]:
     return [*blocks, Gallery((pictures["training"],))]
 
 
-def _sizes(results: Results) -> str:
-    """Return how many cells the bins have."""
+def bin_cells(results: Results) -> tuple[int, int] | None:
+    """Return the least and the most cells that a bin has; None where no line has a model."""
     lines = results.table(LINES, dtype={"line": str})
     sizes = lines.loc[lines["status"] == "ok", "bin_cells"].dropna().astype(int)
-    if sizes.empty:
+    return None if sizes.empty else (int(sizes.min()), int(sizes.max()))
+
+
+def _sizes(results: Results) -> str:
+    """Return how many cells the bins have."""
+    sizes = bin_cells(results)
+    if sizes is None:
         return "no line has cells enough"
-    least, most = count(sizes.min()), count(sizes.max())
+    least, most = map(count, sizes)
     return f"{least} cells each" if least == most else f"{least} to {most} cells"
 
 
