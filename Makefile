@@ -48,8 +48,8 @@ docs: $(VENV)/demo.stamp ## write config/ and docs/deviations.md anew from the s
 
 CONFIG ?= config/demo.yaml
 why: $(VENV)/demo.stamp ## say what an edit of FILE would make anew of the results here (CONFIG: the collection)
-	@test -n "$(FILE)" || { echo "Name a file: make why FILE=workflow/panscape/plot/_palette.py"; exit 1; }
-	@PYTHONPATH=workflow $(BIN)/python -m panscape.preflight --why $(FILE) --configfile $(CONFIG)
+	@test -n "$(FILE)" || { echo "Name a file: make why FILE=workflow/panscape/plot/palette.py"; exit 1; }
+	@PYTHONPATH=workflow $(BIN)/python -m panscape.pipeline.preflight --why $(FILE) --configfile $(CONFIG)
 
 clean: ## remove the demo's results and the environment
 	rm -rf $(VENV) results/demo resources/demo logs/demo benchmarks/demo

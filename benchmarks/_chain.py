@@ -176,7 +176,7 @@ def sizes(workdir: Path, collection: str) -> pd.DataFrame:
 
 
 def _cells(folder: Path) -> str:
-    from panscape.counts import Counts
+    from panscape.data.counts import Counts
 
     counts = [Counts(path) for path in sorted(folder.glob("*/counts.h5ad"))]
     genes = pd.read_csv(folder / "genes.tsv", sep="\t")
@@ -193,7 +193,7 @@ def _clusters(folder: Path) -> str:
 
 
 def _pairs(folder: Path) -> str:
-    from panscape.files import read_csr
+    from panscape.data.files import read_csr
 
     matrices = [read_csr(path) for path in sorted(folder.glob("*/matrices.npz"))]
     columns = ", ".join(str(matrix.shape[1]) for matrix in matrices)

@@ -22,7 +22,7 @@ class Planted:
     Attributes
     ----------
     combined, obs
-        All panclusters (`panscape.landscape.Combined`); obs has study and mean age.
+        All panclusters (`panscape.coscape.landscape.combine.Combined`); obs has study and mean age.
     module
         Series, gene to module ("" for none).
     """
@@ -33,52 +33,63 @@ class Planted:
 
     def stack(self, settings):
         """Return the matrix that a dictionary explains."""
-        from panscape import dictionary
+        from panscape.coscape.dictionary.stack import make_stack
 
-        return dictionary.make_stack(self.combined, self.obs, settings)
+        return make_stack(self.combined, self.obs, settings)
 
 
 def plant(seed: int, modules: int, min_cells: int) -> Planted:
     """Draw the demo's studies with a number of modules and run them to coexpression, in a scratch folder."""
-    from panscape import coexpression, config, files, inputs, landscape, panclust, preprocess, simulate
-    from panscape.counts import Counts
+    from panscape.config import studies as inputs
+    from panscape.config.load import load
+    from panscape.coscape.coexpression.coexpress import coexpress
+    from panscape.coscape.landscape.combine import Study, combine
+    from panscape.coscape.landscape.read import pair_positions
+    from panscape.coscape.panclust.pancluster import pancluster
+    from panscape.data import files
+    from panscape.data.counts import Counts
+    from panscape.preprocess.genes import select_genes
+    from panscape.preprocess.study import filter_study
+    from panscape.simulate.design import design
+    from panscape.simulate.settings import from_config
+    from panscape.simulate.write import write_study
 
     settings = yaml.safe_load((ROOT / "config/demo.yaml").read_text())
     settings["simulation"]["n_modules"] = modules
     settings["panclust"]["min_cells"] = min_cells
-    chosen = config.load(settings)
-    system = simulate.design(simulate.from_config(chosen["simulation"]), seed)
+    chosen = load(settings)
+    system = design(from_config(chosen["simulation"]), seed)
     names = inputs.used_by(chosen, "landscape")
     part = chosen["preprocess"]
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         tables, cells = {}, {}
         for name in names:
-            simulate.write_study(system, name, folder / f"{name}.raw.h5ad")
+            write_study(system, name, folder / f"{name}.raw.h5ad")
             given = {**inputs.study(chosen, name), "path": str(folder / f"{name}.raw.h5ad")}
             given.pop("simulated")
             counts = folder / f"{name}.h5ad"
-            done = preprocess.filter_study(given, counts, part, species="human", age_unit="days")
+            done = filter_study(given, counts, part, species="human", age_unit="days")
             tables[name] = done.genes
             cells[name] = done.table.loc[done.table["unit"] == "cells", "left"].min()
         keys = ("n_genes", "top_per_study", "score", "min_detection")
         options = {key: part[key] for key in keys} | {"exclude": part["exclude_genes"]}
-        listed = preprocess.select_genes(tables, n_cells=cells, species="human", **options)
+        listed = select_genes(tables, n_cells=cells, species="human", **options)
         genes = listed.loc[listed["selected"], "gene"].to_numpy(dtype=object)
         studies, ages = [], []
         for name in names:
             counts = folder / f"{name}.h5ad"
-            table, members = panclust.pancluster(counts, list(genes), chosen["panclust"], seed, study=name)
+            table, members = pancluster(counts, list(genes), chosen["panclust"], seed, study=name)
             how = {**chosen["coexpression"], "normalisation": part["normalisation"]}
-            found = coexpression.coexpress(counts, list(genes), table, members, how)
+            found = coexpress(counts, list(genes), table, members, how)
             files.write_tsv(table, folder / "clusters.tsv")
             table = files.read_tsv(folder / "clusters.tsv", dtype={"cluster": str, "parent": str})
-            pairs = landscape.pair_positions(found.pairs, genes, name)
+            pairs = pair_positions(found.pairs, genes, name)
             detection = np.asarray(found.expression.layers["detection"])
-            studies.append(landscape.Study(name, table, found.matrix, pairs, genes, detection=detection))
+            studies.append(Study(name, table, found.matrix, pairs, genes, detection=detection))
             age = Counts(counts).obs["age"].to_numpy(dtype=float)
             ages.append((members @ age) / np.diff(members.indptr))
-    combined = landscape.combine(studies)
+    combined = combine(studies)
     obs = combined.clusters.set_index("cluster").assign(age=np.concatenate(ages))
     module = system.genes.set_index("gene")["module"].astype(str)
     return Planted(combined, obs, module.where(module.str.startswith("module"), ""))

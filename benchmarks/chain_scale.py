@@ -23,7 +23,9 @@ import numpy as np
 
 sys.path.insert(0, str(_chain.ROOT / "workflow"))
 
-from panscape import simulate
+from panscape.simulate.design import design
+from panscape.simulate.draw import study
+from panscape.simulate.settings import Settings, scale
 
 COLLECTION = "scale"
 SAMPLE = 300  # cells of each study drawn to find the depth that gives the wanted density
@@ -45,21 +47,21 @@ def arguments() -> tuple[argparse.Namespace, list[str]]:
     return parser.parse_known_args()
 
 
-def with_genes(settings: simulate.Settings, analysed: int) -> simulate.Settings:
+def with_genes(settings: Settings, analysed: int) -> Settings:
     """Return the settings with `analysed` genes besides the mitochondrial and ribosomal ones."""
     for n_genes in range(analysed, 2 * analysed):
         settings = dataclasses.replace(settings, n_genes=n_genes)
-        if (~simulate.design(settings, 0).genes["role"].isin(["mito", "ribo"])).sum() >= analysed:
+        if (~design(settings, 0).genes["role"].isin(["mito", "ribo"])).sum() >= analysed:
             break
     return settings
 
 
-def at_density(settings: simulate.Settings, density: float, seed: int) -> simulate.Settings:
+def at_density(settings: Settings, density: float, seed: int) -> Settings:
     """Return the settings with all depths multiplied so that `density` of the counts are not zero."""
     originals = settings.studies
     cells = np.array([item.cells for item in originals])
 
-    def deeper(factor: float, **changes: int) -> simulate.Settings:
+    def deeper(factor: float, **changes: int) -> Settings:
         studies = [
             dataclasses.replace(item, depth=item.depth * factor, **changes) for item in settings.studies
         ]
@@ -68,15 +70,15 @@ def at_density(settings: simulate.Settings, density: float, seed: int) -> simula
     low, high = 0.01, 100.0
     for _ in range(12):
         factor = (low * high) ** 0.5
-        system = simulate.design(deeper(factor, cells=SAMPLE), seed)
-        drawn = [simulate.study(system, item.name) for item in settings.studies]
+        system = design(deeper(factor, cells=SAMPLE), seed)
+        drawn = [study(system, item.name) for item in settings.studies]
         values = np.array([sum(block.nnz for _, block in item.blocks()) for item in drawn])
         found = float(cells @ values) / cells.sum() / SAMPLE / settings.n_genes
         low, high = (factor, high) if found < density else (low, factor)
     return deeper(factor)
 
 
-def collection(settings: simulate.Settings, analysed: int, seed: int) -> dict:
+def collection(settings: Settings, analysed: int, seed: int) -> dict:
     """Return the YAML of the collection."""
     simulation = dataclasses.asdict(settings)
     simulation["studies"] = [{**item, "ages": list(item["ages"])} for item in simulation["studies"]]
@@ -95,7 +97,7 @@ def main() -> None:
     """Draw, analyse, print."""
     options, extra = arguments()
     workdir, cores = options.workdir.resolve(), options.cores
-    settings = with_genes(simulate.scale(options.cells), options.genes)
+    settings = with_genes(scale(options.cells), options.genes)
     settings = at_density(settings, options.density, options.seed)
     values = _chain.with_changes(collection(settings, options.genes, options.seed), options.set)
     configfile = _chain.settings_file(values, workdir)

@@ -24,7 +24,9 @@ import pandas as pd
 
 sys.path.insert(0, str(_chain.ROOT / "workflow"))
 
-from panscape import simulate
+from panscape.simulate.design import design
+from panscape.simulate.settings import acceptance
+from panscape.simulate.write import write_study
 
 COLLECTION = "speed"
 TARGET = f"results/{COLLECTION}/landscape/landscape.h5ad"  # without figures: the original's run draws none
@@ -55,11 +57,11 @@ def arguments() -> tuple[argparse.Namespace, list[str]]:
 
 def draw(folder: Path, cells: int, seed: int) -> list[Path]:
     """Write the three studies unless they are there."""
-    system = simulate.design(simulate.acceptance(cells), seed)
+    system = design(acceptance(cells), seed)
     paths = [folder / f"{item.name}.h5ad" for item in system.settings.studies]
     for path in paths:
         if not path.exists():
-            simulate.write_study(system, path.stem, path)
+            write_study(system, path.stem, path)
     return paths
 
 
@@ -108,7 +110,7 @@ def main() -> None:
     if options.draw_only:
         print(json.dumps({"benchmark": "chain_speed", "drawn": [str(path) for path in paths]}))
         return
-    n_genes = simulate.acceptance().n_genes
+    n_genes = acceptance().n_genes
     values = _chain.with_changes(collection(paths, n_genes, options.preset, options.seed), options.set)
     configfile = _chain.settings_file(values, workdir)
     _chain.forget(workdir, COLLECTION)

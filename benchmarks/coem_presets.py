@@ -24,8 +24,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
 from coem_quality import real, simulated
 
-from panscape import coem, metacells, training
-from panscape.config import load
+from panscape.coem.embed import embed
+from panscape.coem.metacells import sum
+from panscape.coem.metacells.compare import group_by
+from panscape.coem.metacells.embed import linear_views
+from panscape.coem.metacells.evaluate import measure
+from panscape.coem.metacells.settings import GroupSettings
+from panscape.config.load import load
+from panscape.training.device import prepare
 
 FEATURES = ("min_gene_cells", "min_peak_cells", "peak_share", "max_genes", "max_peaks")
 
@@ -55,26 +61,24 @@ def settings_of(preset: str) -> dict:
 def main() -> None:
     """Train every preset and print the JSON line."""
     options = arguments()
-    training.prepare(1)
+    prepare(1)
     sample = real(options) if options.data else simulated(options, options.seed)[0]
-    labels, _ = metacells._sum.judged_columns(sample.obs, None)
+    labels, _ = sum.judged_columns(sample.obs, None)
     k = options.k or max(sample.n_cells // 75, 2)
-    views = metacells.linear_views(sample.rna, sample.atac)
+    views = linear_views(sample.rna, sample.atac)
     features = {key: settings_of("best")["coem"][key] for key in FEATURES}
     found = {}
     for preset in options.presets:
         config = settings_of(preset)
         start = time.process_time()
         used = {**config["coem"], **features, **options.settings}
-        embedding = coem.embed(sample.rna, sample.atac, settings=used, seed=options.seed)
+        embedding = embed(sample.rna, sample.atac, settings=used, seed=options.seed)
         seconds = time.process_time() - start
-        group = metacells.GroupSettings.of(config["metacells"])
-        label = metacells.group_by(
-            "coem", k, views, embedding.joint, embedding.joint, group, seed=options.seed
-        ).label
+        group = GroupSettings.of(config["metacells"])
+        label = group_by("coem", k, views, embedding.joint, embedding.joint, group, seed=options.seed).label
         purity = {
             name: round(value, 3)
-            for metric, name, value in metacells.measure(label, {}, labels=labels, numbers={})
+            for metric, name, value in measure(label, {}, labels=labels, numbers={})
             if metric == "purity"
         }
         history = pd.DataFrame(embedding.history).query("split == 'heldout' and term == 'divergence'")

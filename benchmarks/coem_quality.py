@@ -26,7 +26,17 @@ from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
-from panscape import coem, metacells, simulate, training
+from panscape.coem.embed import Embedding, embed
+from panscape.coem.links.link_validation import link_sample
+from panscape.coem.metacells import sum
+from panscape.coem.metacells.compare import group_by
+from panscape.coem.metacells.embed import linear_views
+from panscape.coem.metacells.evaluate import measure
+from panscape.coem.paired import Paired
+from panscape.graph.multiscale import diffusion_space
+from panscape.graph.spectral import allocate
+from panscape.simulate.multiome import MultiomeSettings, draw_multiome
+from panscape.training.device import prepare
 
 METHODS = ("coem", "pca_lsi", "wnn", "rna", "atac", "random")
 LINKS = {"peak_cells": 50, "contrast_cells": 0}
@@ -55,9 +65,9 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def simulated(options: argparse.Namespace, seed: int) -> tuple[metacells.Paired, pd.DataFrame]:
+def simulated(options: argparse.Namespace, seed: int) -> tuple[Paired, pd.DataFrame]:
     """Draw a sample and its planted links."""
-    settings = simulate.MultiomeSettings(
+    settings = MultiomeSettings(
         "m",
         options.cells,
         options.genes,
@@ -65,12 +75,12 @@ def simulated(options: argparse.Namespace, seed: int) -> tuple[metacells.Paired,
         rna_depth=options.depths[0],
         atac_depth=options.depths[1],
     )
-    drawn = simulate.draw_multiome(replace(settings, **options.more), seed)
+    drawn = draw_multiome(replace(settings, **options.more), seed)
     rna, atac = sparse.csr_matrix(drawn.rna), sparse.csr_matrix(drawn.atac)
-    return metacells.Paired(drawn.obs, rna, atac, drawn.genes, drawn.peaks), drawn.links
+    return Paired(drawn.obs, rna, atac, drawn.genes, drawn.peaks), drawn.links
 
 
-def real(options: argparse.Namespace) -> metacells.Paired:
+def real(options: argparse.Namespace) -> Paired:
     """Read the two files."""
     import anndata
 
@@ -80,31 +90,31 @@ def real(options: argparse.Namespace) -> metacells.Paired:
     genes["tss"] = genes["tss"].astype(float).where(genes["tss"].astype(float) >= 0)
     genes["strand"] = genes["strand"].map({"+": 1.0, "-": -1.0}).astype(float).fillna(0.0)
     obs = pd.DataFrame({options.label: rna.obs[options.label].astype(str)}, index=rna.obs_names)
-    return metacells.Paired(obs, *matrices, genes, atac.var)
+    return Paired(obs, *matrices, genes, atac.var)
 
 
 def judged(sample, shown, truth, options, seed: int) -> list[dict]:
     """Return one row of measures per method; the embeddings are made of `shown`, all judged on `sample`."""
     start = time.process_time()
-    embedding = coem.embed(shown.rna, shown.atac, settings=options.settings, seed=seed)
+    embedding = embed(shown.rna, shown.atac, settings=options.settings, seed=seed)
     seconds = time.process_time() - start
-    views = metacells.linear_views(shown.rna, shown.atac)
-    whole = views if shown is sample else metacells.linear_views(sample.rna, sample.atac)
-    spaces = {name: metacells.diffusion_space(getattr(whole, name), seed=0) for name in ("rna", "atac")}
-    labels, numbers = metacells._sum.judged_columns(sample.obs, None)
+    views = linear_views(shown.rna, shown.atac)
+    whole = views if shown is sample else linear_views(sample.rna, sample.atac)
+    spaces = {name: diffusion_space(getattr(whole, name), seed=0) for name in ("rna", "atac")}
+    labels, numbers = sum.judged_columns(sample.obs, None)
     k = options.k or max(sample.n_cells // 75, 2)
     rows = []
     for method in (*METHODS, "truth") if truth is not None else METHODS:
         label = (
             planted_groups(sample.obs, k)
             if method == "truth"
-            else metacells.group_by(method, k, views, embedding.joint, embedding.joint, seed=seed).label
+            else group_by(method, k, views, embedding.joint, embedding.joint, seed=seed).label
         )
         found = {
             f"{metric}_{name}".rstrip("_"): value
-            for metric, name, value in metacells.measure(label, spaces, labels=labels, numbers=numbers)
+            for metric, name, value in measure(label, spaces, labels=labels, numbers=numbers)
         }
-        linked = metacells.link_sample(
+        linked = link_sample(
             sample, pd.DataFrame({method: label}, index=sample.obs.index), LINKS, truth=truth, seed=0
         )
         own = linked.evidence[linked.evidence["method"] == method]
@@ -122,7 +132,7 @@ def planted_groups(obs: pd.DataFrame, k: int) -> np.ndarray:
     """Return groups of equal size by the planted type and state: no method can know more of a cell."""
     kind = np.unique(obs["cell_type"].to_numpy(str), return_inverse=True)[1]
     label, used = np.empty(len(obs), dtype=np.int64), 0
-    for at, number in enumerate(metacells.allocate(np.bincount(kind), k)):
+    for at, number in enumerate(allocate(np.bincount(kind), k)):
         rows = np.flatnonzero(kind == at)
         rows = rows[np.argsort(obs["state"].to_numpy()[rows], kind="stable")]
         for group in np.array_split(rows, number):
@@ -130,7 +140,7 @@ def planted_groups(obs: pd.DataFrame, k: int) -> np.ndarray:
     return label
 
 
-def embedding_measures(embedding: coem.Embedding, views, shown, labels: dict) -> dict[str, float]:
+def embedding_measures(embedding: Embedding, views, shown, labels: dict) -> dict[str, float]:
     """Return how well neighbours tell the labels, from both and from one modality, and what follows depth.
 
     `knn_*_rna` places cells of one modality among neighbours of which both are known, `knn_*_rna_alone` among
@@ -164,7 +174,7 @@ def told(known: np.ndarray, values: np.ndarray, asked: np.ndarray) -> float:
 def main() -> None:
     """Run all seeds and print the table of means and the JSON line."""
     options = arguments()
-    training.prepare(1)
+    prepare(1)
     rows = []
     for seed in range(options.first, options.first + options.seeds):
         sample, truth = (real(options), None) if options.data else simulated(options, seed)

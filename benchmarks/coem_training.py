@@ -23,7 +23,8 @@ from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
-from panscape import coem, training
+from panscape.coem.embed import Embedding, embed
+from panscape.training.device import choose_device, prepare
 
 
 def arguments() -> argparse.Namespace:
@@ -62,13 +63,13 @@ def _softmax(values: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum()
 
 
-def trained(rna, atac, settings: dict, epochs: int, device) -> tuple[float, coem.Embedding]:
+def trained(rna, atac, settings: dict, epochs: int, device) -> tuple[float, Embedding]:
     """Return seconds per epoch, without what is done once (two runs differ in it), and the embedding."""
     clock = time.perf_counter if device.type == "cuda" else time.process_time
     spent = []
     for number in (1, epochs + 1):
         start = clock()
-        embedding = coem.embed(rna, atac, settings={**settings, "epochs": number}, seed=0, device=device)
+        embedding = embed(rna, atac, settings={**settings, "epochs": number}, seed=0, device=device)
         spent.append(clock() - start)
     return (spent[1] - spent[0]) / epochs, embedding
 
@@ -76,14 +77,14 @@ def trained(rna, atac, settings: dict, epochs: int, device) -> tuple[float, coem
 def main() -> None:
     """Train and print the JSON line."""
     options = arguments()
-    training.prepare(options.threads)
+    prepare(options.threads)
     kind = np.random.default_rng(0).integers(8, size=options.cells)
     rna = drawn(options.cells, options.genes, options.depths[0], 8, kind, 1)
     atac = drawn(options.cells, options.peaks, options.depths[1], 8, kind, 2)
     settings = {"peak_share": [0.0, 1.0], "min_peak_cells": 1, **options.settings}
     values = (rna.nnz + atac.nnz) * 8e-6
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    seconds, embedding = trained(rna, atac, settings, options.epochs, training.choose_device(0))
+    seconds, embedding = trained(rna, atac, settings, options.epochs, choose_device(0))
     found = {
         "cells": options.cells,
         "features": embedding.info["features"],
@@ -94,12 +95,10 @@ def main() -> None:
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
     if options.plain:
-        slow, _ = trained(
-            rna, atac, {**settings, "atac_likelihood": "nb"}, options.epochs, training.choose_device(0)
-        )
+        slow, _ = trained(rna, atac, {**settings, "atac_likelihood": "nb"}, options.epochs, choose_device(0))
         found["speedup_over_dense_targets"] = round(slow / seconds, 2)
     if options.gpu:
-        fast, other = trained(rna, atac, settings, options.epochs, training.choose_device(1))
+        fast, other = trained(rna, atac, settings, options.epochs, choose_device(1))
         found["gpu_cells_per_second"] = round(options.cells / fast, 1)
         pairs = zip(embedding.joint.T, other.joint.T, strict=True)
         found["parity"] = round(float(min(np.corrcoef(a, b)[0, 1] for a, b in pairs)), 6)

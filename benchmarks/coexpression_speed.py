@@ -75,9 +75,9 @@ def main() -> None:
     from made_counts import write_counts
     from scipy import sparse
 
-    from panscape.coexpression import coexpress
-    from panscape.coexpression._values import Values
-    from panscape.panclust import pancluster
+    from panscape.coscape.coexpression.coexpress import coexpress
+    from panscape.coscape.coexpression.values import Values
+    from panscape.coscape.panclust.pancluster import pancluster
 
     report = {"benchmark": "coexpression_speed", **vars(options)}
     with tempfile.TemporaryDirectory() as folder:

@@ -16,10 +16,12 @@ from _planted import expected_entries, modules_of, plant
 
 def measure(planted, entries: str, seed: int) -> dict:
     """Learn a dictionary and compare it with the modules."""
-    from panscape import dictionary
+    from panscape.coscape.dictionary.choose import match
+    from panscape.coscape.dictionary.settings import DictionarySettings
+    from panscape.coscape.dictionary.stack import learn_stack, stack_elbow
 
     extra = {"elbow_factor": 2.0} if entries == "free" else {}
-    settings = dictionary.DictionarySettings(entries=entries, **extra)
+    settings = DictionarySettings(entries=entries, **extra)
     stack = planted.stack(settings)
     names, owner = modules_of(stack, planted.module)
     expected = expected_entries(stack, owner, len(names))
@@ -27,12 +29,12 @@ def measure(planted, entries: str, seed: int) -> dict:
         [(np.diff(stack.data[:, np.flatnonzero(owner == at)].indptr) > 0).sum() for at in range(len(names))]
     )
     begin = time.process_time()
-    table = dictionary.stack_elbow(stack, settings, seed)
+    table = stack_elbow(stack, settings, seed)
     k = int(table.loc[table["suggested"], "k"].iloc[0])
-    choice, result = dictionary.learn_stack(stack, k, settings, seed)
+    choice, result = learn_stack(stack, k, settings, seed)
     spent = time.process_time() - begin
     kept = result.entries.toarray()
-    cosine = dictionary.match(expected, kept)[1]
+    cosine = match(expected, kept)[1]
     inside = np.array([[(row[owner == at] ** 2).sum() for at in range(len(names))] for row in kept])
     return {
         "entries": entries,

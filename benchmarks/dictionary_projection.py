@@ -23,26 +23,29 @@ SCALES = {"8-20": lambda age: age, "9-90": lambda age: 9 * 10 ** ((age - 8) / 12
 
 def finish(planted, left: str, seed: int):
     """Return the finished collection without a study, and the study's panclusters."""
-    from panscape import dictionary, project
+    from panscape.coscape.dictionary.settings import DictionarySettings
+    from panscape.coscape.dictionary.stack import learn_stack, stack_elbow
+    from panscape.coscape.dictionary.write import Saved, to_anndata
+    from panscape.coscape.project.collection import Finished
 
-    settings = dictionary.DictionarySettings(min_panclusters=5)
-    stack = planted.stack(dictionary.DictionarySettings(pair_support=1))
+    settings = DictionarySettings(min_panclusters=5)
+    stack = planted.stack(DictionarySettings(pair_support=1))
     inside = (planted.obs["study"] != left).to_numpy()
     fitted = planted.stack(settings).rows(inside)
-    table = dictionary.stack_elbow(fitted, settings, seed)
+    table = stack_elbow(fitted, settings, seed)
     k = int(table.loc[table["suggested"], "k"].iloc[0])
-    choice, result = dictionary.learn_stack(fitted, k, settings, seed)
-    saved = dictionary.Saved(dictionary.to_anndata(result, fitted, choice, {}))
+    choice, result = learn_stack(fitted, k, settings, seed)
+    saved = Saved(to_anndata(result, fitted, choice, {}))
     old, new = stack.rows(inside), stack.rows(~inside)
-    return project.Finished(saved, old, np.zeros((len(old.obs), 2)), settings), new
+    return Finished(saved, old, np.zeros((len(old.obs), 2)), settings), new
 
 
 def placed(finished, new, change) -> pd.DataFrame:
     """Place a study whose ages, and those of the reference, are on another scale."""
-    from panscape import project
+    from panscape.coscape.project.collection import project_stack
 
     aged = [replace(one, obs=one.obs.assign(age=change(one.obs["age"]))) for one in (finished.stack, new)]
-    table = project.project_stack(replace(finished, stack=aged[0]), aged[1], coverage=COVERAGE)
+    table = project_stack(replace(finished, stack=aged[0]), aged[1], coverage=COVERAGE)
     known = aged[0].obs["age"]
     return table.assign(
         beyond=~table["age_known"].between(known.min(), known.max()),
@@ -52,13 +55,14 @@ def placed(finished, new, change) -> pd.DataFrame:
 
 def one_width(finished) -> float:
     """Return the quantile of all errors of left-out studies, on the ages as they are."""
-    from panscape import project
-    from panscape.dictionary import unit_rows
+    from panscape.coscape.project.intervals import leave_out
+    from panscape.coscape.project.kriging import kernel
+    from panscape.stats.rows import unit_rows
 
     rows, codes = unit_rows(finished.stack.data), finished.saved.usage
-    similarity = project.kernel(rows, codes, rows, codes)
+    similarity = kernel(rows, codes, rows, codes)
     age, study = (finished.stack.obs[name].to_numpy() for name in ("age", "study"))
-    return float(np.quantile(project.leave_out(similarity, age.astype(float), study).error, COVERAGE))
+    return float(np.quantile(leave_out(similarity, age.astype(float), study).error, COVERAGE))
 
 
 def measures(table: pd.DataFrame) -> dict:

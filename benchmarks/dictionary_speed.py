@@ -47,17 +47,18 @@ def simulate(n: int, pairs: int, k: int, density: float, seed: int) -> sparse.cs
 
 def run(args: argparse.Namespace) -> dict:
     """Run one side and return its measurements."""
-    from panscape import dictionary
+    from panscape.coscape.dictionary.learn import learn
+    from panscape.coscape.dictionary.starts import singular_start
 
     data = simulate(args.panclusters, args.pairs, args.planted, args.density, args.seed)
     made = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     begin = time.process_time()
-    start = dictionary.singular_start(data, args.k, np.random.default_rng(args.seed))
+    start = singular_start(data, args.k, np.random.default_rng(args.seed))
     init = time.process_time() - begin
     options = {"alpha": args.alpha, "max_iter": args.iterations, "tol": 0.0}
     begin = time.process_time()
     if args.side == "panscape":
-        fit = dictionary.learn(data, *start, **options)
+        fit = learn(data, *start, **options)
         history = fit.history
     else:
         from sklearn.decomposition import dict_learning

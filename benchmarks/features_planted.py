@@ -70,18 +70,21 @@ def nothing_planted(seed: int, null: str, *, cells=450, genes=1200, sets=40, typ
 
 def rates(seeds, null: str, settings: dict) -> dict:
     """Return the share of p at most 0.05 of every p that is printed."""
-    from panscape import features
+    from panscape.unicoord.features.assess import assess_sets
+    from panscape.unicoord.features.aucell import top_count, weight_blocks
+    from panscape.unicoord.features.classes import Classes
+    from panscape.unicoord.features.settings import FeatureSettings
 
-    settings = features.FeatureSettings(**settings)
+    settings = FeatureSettings(**settings)
     totals: dict[str, list] = {"class": [], "set": [], "entropy": []}
     for seed in seeds:
         counts, member, types, donors = nothing_planted(seed, null)
-        n_up = features.top_count(counts.shape[1])
-        weights = sparse.vstack([part for _, part in features.weight_blocks(counts, n_up)], format="csr")
-        result = features.assess_sets(
+        n_up = top_count(counts.shape[1])
+        weights = sparse.vstack([part for _, part in weight_blocks(counts, n_up)], format="csr")
+        result = assess_sets(
             weights, member, n_up, np.random.default_rng(seed), settings=settings,
             detection=np.asarray((counts > 0).mean(axis=0)).ravel(),
-            classes=features.Classes.of(types, donors),
+            classes=Classes.of(types, donors),
         )  # fmt: skip
         totals["class"].append((result.classes["pvalue"] <= 0.05).mean())
         totals["set"].append((result.table["class_pvalue"] <= 0.05).mean())
@@ -92,19 +95,23 @@ def rates(seeds, null: str, settings: dict) -> dict:
 
 def planted(args: argparse.Namespace, seed: int) -> dict:
     """Choose features of one system with planted sets; return what was counted."""
-    from panscape import features
+    from panscape.unicoord.features.assess import assess_sets
+    from panscape.unicoord.features.aucell import top_count, weight_blocks
+    from panscape.unicoord.features.choose import choose
+    from panscape.unicoord.features.classes import Classes
+    from panscape.unicoord.features.settings import FeatureSettings
 
     counts, member, types = made_up(args, seed)
-    n_up = features.top_count(args.genes)
-    weights = sparse.vstack([part for _, part in features.weight_blocks(counts, n_up)], format="csr")
-    settings = features.FeatureSettings()
-    found = features.assess_sets(
+    n_up = top_count(args.genes)
+    weights = sparse.vstack([part for _, part in weight_blocks(counts, n_up)], format="csr")
+    settings = FeatureSettings()
+    found = assess_sets(
         weights, member, n_up, np.random.default_rng(seed),
-        detection=np.asarray((counts > 0).mean(axis=0)).ravel(), classes=features.Classes.of(types),
+        detection=np.asarray((counts > 0).mean(axis=0)).ravel(), classes=Classes.of(types),
     )  # fmt: skip
     names = [f"set {at}" for at in range(args.sets)]
     table = found.table.assign(term=names, library="made up")
-    result, forest = features.choose(table, found.scores, types, settings, seed=seed)
+    result, forest = choose(table, found.scores, types, settings, seed=seed)
     passed = settings.passed(table)
     is_planted = result["term"].isin(names[: args.planted])
     return {

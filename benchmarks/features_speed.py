@@ -44,12 +44,12 @@ def main() -> None:
     import anndata
     import decoupler
 
-    from panscape import features
+    from panscape.unicoord.features.aucell import aucell
 
     counts, member = made_up(args.cells, args.genes, args.sets, args.density, args.seed)
-    features.aucell(counts[:10], member)
+    aucell(counts[:10], member)
     begin = time.process_time()
-    features.aucell(counts, member)
+    aucell(counts, member)
     ours = args.cells / (time.process_time() - begin)
 
     names = np.array([f"g{at}" for at in range(args.genes)])
@@ -64,8 +64,8 @@ def main() -> None:
     found = data.obsm["score_aucell"].sort_index(axis=1).to_numpy()
     order = np.random.default_rng(0).choice(args.genes, args.genes, replace=False)
     part = counts[: args.decoupler_cells]
-    same = features.aucell(part[:, order], member[:, order], ties="order")
-    shared = features.aucell(part, member)
+    same = aucell(part[:, order], member[:, order], ties="order")
+    shared = aucell(part, member)
     result = {
         "cells_per_cpu_second": round(ours),
         "decoupler_cells_per_cpu_second": round(theirs),

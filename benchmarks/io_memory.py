@@ -1,8 +1,8 @@
 """Claim: reading a study in blocks needs the same memory whatever the file's size.
 
-Writes random counts in each format, reads them in a process of its own with `panscape.io`, and, as the plain
-baseline, with `anndata.read_h5ad` or `scipy.io.mmread`, which hold the whole matrix. Peak memory is the
-kernel's (VmHWM). Prints a table, then one line of JSON.
+Writes random counts in each format, reads them in a process of its own with `panscape.data.readers`, and, as
+the plain baseline, with `anndata.read_h5ad` or `scipy.io.mmread`, which hold the whole matrix. Peak memory is
+the kernel's (VmHWM). Prints a table, then one line of JSON.
 
     python benchmarks/io_memory.py --cells 100000 --genes 25000 --density 0.05 --formats csr csc
 """
@@ -22,8 +22,8 @@ from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
-from panscape import io
-from panscape.counts import CountsWriter
+from panscape.data.counts import CountsWriter
+from panscape.data.readers.open import open_source
 
 
 def random_rows(n_rows: int, n_columns: int, density: float, rng: np.random.Generator):
@@ -80,7 +80,7 @@ def read(study: dict, how: str) -> dict:
     start = time.perf_counter()
     if how == "blocks":
         total = sum(
-            float(block.data.sum(dtype=float)) for _, block in io.open_source(study, where="study").blocks()
+            float(block.data.sum(dtype=float)) for _, block in open_source(study, where="study").blocks()
         )
     elif study["id"] == "mtx":
         from scipy.io import mmread

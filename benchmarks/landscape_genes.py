@@ -17,8 +17,19 @@ import numpy as np
 import pandas as pd
 from landscape_settings import AGE, BEST, LARVA, LOOSE, SIMULATED, batches, simulated
 
-from panscape import coexpression, landscape, panclust, preprocess, simulate
-from panscape.counts import Counts
+from panscape.coscape.coexpression.coexpress import coexpress
+from panscape.coscape.landscape.annotate import annotate
+from panscape.coscape.landscape.build import Landscape, build
+from panscape.coscape.landscape.combine import Study
+from panscape.coscape.landscape.read import pair_positions
+from panscape.coscape.landscape.write import cluster_table
+from panscape.coscape.panclust.pancluster import pancluster
+from panscape.data.counts import Counts
+from panscape.preprocess.genes import genes_of, select_genes
+from panscape.preprocess.study import filter_study
+from panscape.simulate.design import design
+from panscape.simulate.write import write_study
+from panscape.stats.ranks import spearman
 
 HUMAN = "pancreas_human_baron2016.h5ad"
 NAMED = ("tax-2", "tax-4", "osm-9", "odr-1", "daf-11")  # genes of sensory neurons
@@ -62,11 +73,11 @@ def tables_of(
     folder.mkdir(parents=True, exist_ok=True)
     limits = {**LOOSE, "min_genes": 100} if name in SIMULATED else LOOSE
     if name in SIMULATED:
-        system = simulate.design(simulated(name, 1500, 0), 0)
+        system = design(simulated(name, 1500, 0), 0)
         studies, species, smallest, n_genes = [], "other", 100, 800
         for study in system.settings.studies:
             raw = folder / f"{study.name}.raw.h5ad"
-            simulate.write_study(system, study.name, raw)
+            write_study(system, study.name, raw)
             studies.append({"id": study.name, "path": str(raw), "obs": {"age": {"column": "age"}}})
     else:
         studies, species, smallest, n_genes = SETS[name]
@@ -78,7 +89,7 @@ def tables_of(
     for study in studies:
         paths[study["id"]] = folder / f"{study['id']}.h5ad"
         source = {"format": "h5ad", "counts": "X", **study}
-        found = preprocess.filter_study(source, paths[study["id"]], limits, species=species)
+        found = filter_study(source, paths[study["id"]], limits, species=species)
         tables[study["id"]] = found.genes
     return paths, tables, species, smallest, n_genes
 
@@ -86,28 +97,26 @@ def tables_of(
 def clustered(paths, selection, smallest: int, seed: int) -> dict:
     """Return study -> (clusters, members)."""
     return {
-        name: panclust.pancluster(
-            path, preprocess.genes_of(selection, name), {"min_cells": smallest}, seed, study=name
-        )
+        name: pancluster(path, genes_of(selection, name), {"min_cells": smallest}, seed, study=name)
         for name, path in paths.items()
     }
 
 
-def correlated(paths, selection, groups) -> list[landscape.Study]:
+def correlated(paths, selection, groups) -> list[Study]:
     """Return the studies with the coexpression of the selected genes in given clusters."""
     genes = selection.loc[selection["selected"], "gene"].tolist()
     studies = []
     for name, path in paths.items():
         clusters, members = groups[name]
-        own = preprocess.genes_of(selection, name)
-        found = coexpression.coexpress(path, own, clusters, members, CORRELATING, all_genes=genes)
+        own = genes_of(selection, name)
+        found = coexpress(path, own, clusters, members, CORRELATING, all_genes=genes)
         names = np.asarray(genes, dtype=object)
         studies.append(
-            landscape.Study(
+            Study(
                 name,
-                landscape.annotate(clusters, members, Counts(path).obs),
+                annotate(clusters, members, Counts(path).obs),
                 found.matrix,
-                landscape.pair_positions(found.pairs, names),
+                pair_positions(found.pairs, names),
                 names,
                 np.asarray(found.expression.X),
                 np.asarray(found.expression.layers["mean"]),
@@ -117,13 +126,13 @@ def correlated(paths, selection, groups) -> list[landscape.Study]:
     return studies
 
 
-def built(studies) -> landscape.Landscape:
+def built(studies) -> Landscape:
     """Return the landscape; without ages pseudotime starts at the first cluster."""
     aged = any("age" in study.clusters and study.clusters["age"].notna().any() for study in studies)
-    return landscape.build(studies, replace(BEST, root="lowest-age" if aged else "none"), 0)
+    return build(studies, replace(BEST, root="lowest-age" if aged else "none"), 0)
 
 
-def measured(found: landscape.Landscape) -> dict[str, float]:
+def measured(found: Landscape) -> dict[str, float]:
     """Return the numbers of one landscape."""
     table = found.statistics.set_index(["space", "statistic"])["value"]
     row = {name: float(table.get(("coexpression", name), np.nan)) for name in NUMBERS}
@@ -135,7 +144,7 @@ def measured(found: landscape.Landscape) -> dict[str, float]:
     return row | {"same_type": same_type(found)}
 
 
-def same_type(found: landscape.Landscape) -> float:
+def same_type(found: Landscape) -> float:
     """Return the fraction of a cluster's neighbours in other studies that have its cell type; NaN without."""
     clusters = found.data.clusters
     if "cell_type" not in clusters or clusters["study"].nunique() < 2:
@@ -152,9 +161,9 @@ def same_type(found: landscape.Landscape) -> float:
     return float(np.mean(hits)) if hits else np.nan
 
 
-def on_common(one: landscape.Landscape, two: landscape.Landscape) -> tuple[float, float, int]:
+def on_common(one: Landscape, two: Landscape) -> tuple[float, float, int]:
     """Return rho of age in both over the clusters that both reach, and their number."""
-    tables = [landscape.cluster_table(found).set_index("cluster") for found in (one, two)]
+    tables = [cluster_table(found).set_index("cluster") for found in (one, two)]
     if "age" not in tables[0]:
         return np.nan, np.nan, 0
     both = tables[0].index[
@@ -163,9 +172,7 @@ def on_common(one: landscape.Landscape, two: landscape.Landscape) -> tuple[float
         & tables[0]["age"].notna()
     ]
     values = [
-        landscape.spearman(
-            table.loc[both, "dpt_pseudotime"].to_numpy(), table.loc[both, "age"].to_numpy(float)
-        )
+        spearman(table.loc[both, "dpt_pseudotime"].to_numpy(), table.loc[both, "age"].to_numpy(float))
         for table in tables
     ]
     return *values, len(both)
@@ -178,7 +185,7 @@ def compare(name: str, args, folder: Path) -> list[dict]:
         return []
     paths, tables, species, smallest, n_genes = ready
     choices = {
-        how: preprocess.select_genes(tables, n_genes=n_genes, species=species, present_in=how)
+        how: select_genes(tables, n_genes=n_genes, species=species, present_in=how)
         for how in ("all", *args.present_in)
     }
     rows = []

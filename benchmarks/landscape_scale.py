@@ -23,10 +23,18 @@ from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
-from panscape import landscape
+from panscape.coscape.landscape.build import build, gather, landscape_vectors
+from panscape.coscape.landscape.combine import Study
+from panscape.coscape.landscape.layout import force_layout
+from panscape.coscape.landscape.rank import rank_pairs
+from panscape.coscape.landscape.sampling import sampling
+from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.graph.diffusion import diffusion_map
+from panscape.graph.distances import nearest
+from panscape.graph.umap_weights import connectivities
 
 
-def studies(clusters: int, pairs: int, density: float, cells: int, seed: int) -> list[landscape.Study]:
+def studies(clusters: int, pairs: int, density: float, cells: int, seed: int) -> list[Study]:
     """Return two studies of random clusters that share their gene pairs, ordered by age."""
     rng = np.random.default_rng(seed)
     genes = int(np.ceil((np.sqrt(8 * pairs / 0.9 + 1) - 1) / 2))
@@ -60,7 +68,7 @@ def studies(clusters: int, pairs: int, density: float, cells: int, seed: int) ->
         matrix = sparse.vstack(rows, format="csr")
         members, sampled = windows(age, size, cells // 2, rng)
         parts.append(
-            landscape.Study(
+            Study(
                 name, table, matrix, upper[chosen], names, expression, expression, detection, members, sampled
             )
         )
@@ -95,7 +103,7 @@ def main() -> None:
     parser.add_argument("--baseline", action="store_true", help="also run the dense brute force")
     args = parser.parse_args()
     parts = studies(args.clusters, args.pairs, args.density, args.cells, 0)
-    settings = landscape.LandscapeSettings(permutations=args.permutations)
+    settings = LandscapeSettings(permutations=args.permutations)
     result: dict[str, float] = {"clusters": args.clusters, "pairs": args.pairs, "cells": args.cells}
 
     def timed(name, call):
@@ -106,19 +114,19 @@ def main() -> None:
         print(f"{name}: {result[f'{name}_s']} s, {result[f'{name}_cpu_s']} CPU s", flush=True)
         return found
 
-    data = timed("combine", lambda: landscape.gather(parts, settings))
-    vectors = landscape.landscape_vectors(data, settings)
+    data = timed("combine", lambda: gather(parts, settings))
+    vectors = landscape_vectors(data, settings)
     result["density"] = round(vectors.nnz / np.prod(vectors.shape), 4)
-    found = timed("neighbours", lambda: landscape.nearest(vectors, settings.neighbours - 1))
-    weights = timed("weights", lambda: landscape.connectivities(found))
-    timed("diffusion", lambda: landscape.diffusion_map(weights))
-    timed("layout", lambda: landscape.force_layout(weights, 0))
-    timed("pairs", lambda: landscape.rank_pairs(data, np.random.default_rng(0).uniform(size=args.clusters)))
+    found = timed("neighbours", lambda: nearest(vectors, settings.neighbours - 1))
+    weights = timed("weights", lambda: connectivities(found))
+    timed("diffusion", lambda: diffusion_map(weights))
+    timed("layout", lambda: force_layout(weights, 0))
+    timed("pairs", lambda: rank_pairs(data, np.random.default_rng(0).uniform(size=args.clusters)))
     result["steps_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    cells = timed("sampling", lambda: landscape.sampling(parts))
+    cells = timed("sampling", lambda: sampling(parts))
     rng = np.random.default_rng(0)
     timed("shuffled ages", lambda: [*cells.shuffled(args.permutations, rng)])
-    timed("build", lambda: landscape.build(parts, settings, 0))
+    timed("build", lambda: build(parts, settings, 0))
     result["build_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     if args.baseline:
         from sklearn.neighbors import NearestNeighbors

@@ -37,8 +37,24 @@ from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
-from panscape import coexpression, landscape, panclust, preprocess, simulate
-from panscape.counts import Counts
+from panscape.coscape.coexpression.coexpress import coexpress
+from panscape.coscape.landscape.age import Viewed
+from panscape.coscape.landscape.annotate import annotate
+from panscape.coscape.landscape.build import build, comparable, find_root, gather, landscape_vectors
+from panscape.coscape.landscape.combine import Study, combine
+from panscape.coscape.landscape.compare import compare
+from panscape.coscape.landscape.features import expected_cells
+from panscape.coscape.landscape.read import pair_positions
+from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.coscape.landscape.space import embed
+from panscape.coscape.panclust.pancluster import pancluster
+from panscape.data.counts import Counts
+from panscape.data.normalise import normalise
+from panscape.preprocess.genes import genes_of, select_genes
+from panscape.preprocess.study import filter_study
+from panscape.simulate.design import design
+from panscape.simulate.settings import Settings, StudySettings, demo
+from panscape.simulate.write import write_study
 
 EMBRYO = "neuro_worm_embryo_packer2019.h5ad"
 LARVA = "neuro_worm_L2_cao2017.h5ad"
@@ -89,18 +105,16 @@ REAL = {
 }
 
 
-def simulated(which: str, cells: int, seed: int) -> simulate.Settings:
+def simulated(which: str, cells: int, seed: int) -> Settings:
     """Return a simulated system; ``simulated-sparse`` is shallow and uneven in depth and in size."""
-    settings = simulate.demo()
+    settings = demo()
     if which == "simulated":
         studies = tuple(replace(study, cells=cells) for study in settings.studies)
         return replace(settings, studies=studies)
     shape = (("a", 1.2, (8.0, 13.0), 900.0), ("b", 0.5, (10.0, 17.0), 350.0), ("c", 0.8, (9.0, 20.0), 500.0))
     shape += (("d", 0.4, (15.0, 20.0), 1500.0),)
     studies = tuple(
-        simulate.StudySettings(
-            name, round(cells * share), ages, depth=depth, platform=f"platform-{at % 2}", shift=0.8
-        )
+        StudySettings(name, round(cells * share), ages, depth=depth, platform=f"platform-{at % 2}", shift=0.8)
         for at, (name, share, ages, depth) in enumerate(shape)
     )
     return replace(settings, studies=studies)
@@ -117,11 +131,11 @@ def prepare(
     folder.mkdir(parents=True, exist_ok=True)
     paths, tables = {}, {}
     if name in SIMULATED:
-        system = simulate.design(simulated(name, cells, 0), 0)
+        system = design(simulated(name, cells, 0), 0)
         studies, smallest, n_genes = [], 100, 800
         for study in system.settings.studies:
             raw = folder / f"{study.name}.raw.h5ad"
-            simulate.write_study(system, study.name, raw)
+            write_study(system, study.name, raw)
             obs = {name: {"column": name} for name in ("age", "sample", "cell_type")}
             studies.append({"id": study.name, "path": str(raw), "obs": obs})
         limits = {**LOOSE, "min_genes": 100}
@@ -137,20 +151,18 @@ def prepare(
         paths[study["id"]] = folder / f"{study['id']}.h5ad"
         species = "mouse" if name == "blood" else "other"
         source = {"format": "h5ad", "counts": "X", **study}
-        tables[study["id"]] = preprocess.filter_study(
-            source, paths[study["id"]], limits, species=species
-        ).genes
-    return paths, preprocess.select_genes(tables, n_genes=n_genes), smallest
+        tables[study["id"]] = filter_study(source, paths[study["id"]], limits, species=species).genes
+    return paths, select_genes(tables, n_genes=n_genes), smallest
 
 
-def read(path: Path, name: str, genes, clusters: pd.DataFrame, members, found) -> landscape.Study:
+def read(path: Path, name: str, genes, clusters: pd.DataFrame, members, found) -> Study:
     """Put a study's results together without the detour over files."""
     expression, cells = found.expression, Counts(path).obs
-    return landscape.Study(
+    return Study(
         name,
-        landscape.annotate(clusters, members, cells),
+        annotate(clusters, members, cells),
         found.matrix,
-        landscape.pair_positions(found.pairs, np.asarray(genes, dtype=object)),
+        pair_positions(found.pairs, np.asarray(genes, dtype=object)),
         np.asarray(genes, dtype=object),
         np.asarray(expression.X),
         np.asarray(expression.layers["mean"]),
@@ -166,21 +178,19 @@ def chain(
     """Return the studies ready for a landscape."""
     studies, everything = [], selection.loc[selection["selected"], "gene"].tolist()
     for name, path in paths.items():
-        genes = preprocess.genes_of(selection, name)
-        clusters, members = panclust.pancluster(
-            path, genes, {"min_cells": smallest, **clustering}, seed, study=name
-        )
-        found = coexpression.coexpress(path, genes, clusters, members, correlating, all_genes=everything)
+        genes = genes_of(selection, name)
+        clusters, members = pancluster(path, genes, {"min_cells": smallest, **clustering}, seed, study=name)
+        found = coexpress(path, genes, clusters, members, correlating, all_genes=everything)
         study = read(path, name, everything, clusters, members, found)
         studies.append(without_coexpression(study, path, members, seed) if permute else study)
     return studies
 
 
-def without_coexpression(study: landscape.Study, path: Path, members, seed: int) -> landscape.Study:
+def without_coexpression(study: Study, path: Path, members, seed: int) -> Study:
     """Return the study with correlations of values permuted, gene by gene, within each cluster."""
     counts = Counts(path)
     measured = np.flatnonzero(~np.isnan(study.detection[0]))
-    values = preprocess.normalise(
+    values = normalise(
         counts.select(list(study.genes[measured])), counts.obs["n_counts"].to_numpy(), "depth-log1p"
     ).toarray()
     upper = np.triu_indices(len(measured))
@@ -200,24 +210,22 @@ def without_coexpression(study: landscape.Study, path: Path, members, seed: int)
     return replace(study, matrix=sparse.vstack(rows).tocsr(), pairs=measured[np.stack(upper, axis=1)])
 
 
-def same_everywhere(studies: list[landscape.Study]) -> list[landscape.Study]:
+def same_everywhere(studies: list[Study]) -> list[Study]:
     """Return the studies with each pair's mean r in place of its own wherever it can be measured.
 
     What is left of a landscape then is which genes are expressed together, not how they are coexpressed.
     """
-    data = landscape.combine(studies)
+    data = combine(studies)
     matrix, rows = data.matrix.tocsc(), np.arange(data.matrix.shape[0])
     sums, counts = np.zeros(len(data.pairs)), np.zeros(len(data.pairs))
     for start in range(0, len(data.pairs), 5000):
         part = slice(start, min(start + 5000, len(data.pairs)))
-        seen = landscape.expected_cells(data, rows[:, None], data.pairs[part]) >= BEST.min_expected
+        seen = expected_cells(data, rows[:, None], data.pairs[part]) >= BEST.min_expected
         sums[part] = (matrix[:, part].toarray() * seen).sum(axis=0)
         counts[part] = seen.sum(axis=0)
     mean = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)
     kept = np.flatnonzero(np.abs(mean) >= ETA)
-    seen = [
-        landscape.expected_cells(data, np.array([row]), data.pairs[kept]) >= BEST.min_expected for row in rows
-    ]
+    seen = [expected_cells(data, np.array([row]), data.pairs[kept]) >= BEST.min_expected for row in rows]
     matrix = sparse.vstack([sparse.csr_matrix((mean[kept] * row).astype(np.float32)) for row in seen])
     starts = np.cumsum([0, *(len(study.clusters) for study in studies)])
     return [
@@ -226,7 +234,7 @@ def same_everywhere(studies: list[landscape.Study]) -> list[landscape.Study]:
     ]
 
 
-BEST = landscape.LandscapeSettings(permutations=0, bootstraps=0, layout_iterations=1, pairs_listed=1, eta=0.2)
+BEST = LandscapeSettings(permutations=0, bootstraps=0, layout_iterations=1, pairs_listed=1, eta=0.2)
 AS_PUBLISHED = {"distance": "euclidean", "diagonal": True, "duplicates": True, "min_expected": 0.0}
 AS_PUBLISHED |= {"min_pairs": 0, "eta": 0.0}
 CLUSTERS = {
@@ -261,15 +269,15 @@ GRID = {  # one change at a time
 
 def evaluate(studies, settings) -> dict[str, float]:
     """Return the statistics of one landscape, on the clusters that it reaches, as a flat dictionary."""
-    data = landscape.gather(studies, settings)
-    vectors = landscape.landscape_vectors(data, settings)
-    usable = landscape.comparable(vectors, settings)
-    root = landscape.find_root(data.clusters, settings, usable=usable)
+    data = gather(studies, settings)
+    vectors = landscape_vectors(data, settings)
+    usable = comparable(vectors, settings)
+    root = find_root(data.clusters, settings, usable=usable)
     options = {"metric": settings.distance, "k": settings.neighbours, "kernel": settings.kernel}
     options |= {"mutual": settings.mutual, "n_maps": settings.n_maps}
-    space = landscape.embed("coexpression", vectors, root, **options)
-    views = [landscape.Viewed(space, vectors, settings.distance)]
-    return flat(landscape.compare(views, data.clusters, settings, 0, usable=usable), data, space)
+    space = embed("coexpression", vectors, root, **options)
+    views = [Viewed(space, vectors, settings.distance)]
+    return flat(compare(views, data.clusters, settings, 0, usable=usable), data, space)
 
 
 def flat(table: pd.DataFrame, data, space) -> dict[str, float]:
@@ -288,7 +296,7 @@ def flat(table: pd.DataFrame, data, space) -> dict[str, float]:
 
 def with_controls(studies, settings) -> tuple[dict[str, float], pd.DataFrame]:
     """Return the statistics of one landscape, and those of all spaces on the clusters that all reach."""
-    found = landscape.build(studies, replace(settings, **TESTED), 0)
+    found = build(studies, replace(settings, **TESTED), 0)
     shown = found.statistics[found.statistics["statistic"].isin(SHOWN)]
     return flat(found.statistics, found.data, found.space), shown
 

@@ -33,12 +33,16 @@ import pandas as pd
 from landscape_settings import BEST, ETA, REAL, SIMULATED
 from scipy import sparse
 
-from panscape import landscape, preprocess
-from panscape.counts import Counts
-from panscape.landscape._age import GLOBAL
-from panscape.landscape._compare import design_of
-from panscape.landscape._statistics import correlation_pvalues
-from panscape.landscape._testing import age_statistics
+from panscape.coscape.landscape.age import GLOBAL, evaluate
+from panscape.coscape.landscape.build import build, views_of
+from panscape.coscape.landscape.compare import design_of
+from panscape.coscape.landscape.disjoint import disjoint_groups
+from panscape.coscape.landscape.rank import rank_genes, rank_pairs
+from panscape.coscape.landscape.sampling import sampling
+from panscape.coscape.landscape.testing import age_statistics, permutation_pvalue
+from panscape.data.counts import Counts
+from panscape.data.normalise import normalise
+from panscape.stats.ranks import correlation_pvalues
 
 LEVEL = 0.05
 
@@ -66,8 +70,8 @@ def cluster_permutation(design, age: np.ndarray, settings, seed: int) -> float:
     draws = np.tile(age, (settings.permutations + 1, 1))
     draws[1:, known] = rng.permuted(draws[1:, known], axis=1)
     one = replace(design, views=design.views[:1])
-    values = landscape.evaluate(one, draws, None, (GLOBAL,))[0]["coexpression", "rho_age"]
-    return landscape.permutation_pvalue(values[0], values[1:], exact=False)
+    values = evaluate(one, draws, None, (GLOBAL,))[0]["coexpression", "rho_age"]
+    return permutation_pvalue(values[0], values[1:], exact=False)
 
 
 def shared_genes(result) -> np.ndarray:
@@ -82,7 +86,7 @@ def values_of(paths, studies, names) -> list[np.ndarray]:
     for study in studies:
         counts = Counts(paths[study.name])
         total = counts.obs["n_counts"].to_numpy()
-        found.append(preprocess.normalise(counts.select(list(names)), total, "depth-log1p").toarray())
+        found.append(normalise(counts.select(list(names)), total, "depth-log1p").toarray())
     return found
 
 
@@ -111,9 +115,7 @@ def genes(result, studies, values, leaves, shuffles: int, seed: int, number: int
         chosen = rng.choice(width, min(number, width), replace=False)
         blocks = {
             "cells": [rng.permuted(block[:, chosen], axis=0) for block in values],
-            "disjoint": [
-                levels(landscape.disjoint_groups(study.members), len(chosen), rng) for study in studies
-            ],
+            "disjoint": [levels(disjoint_groups(study.members), len(chosen), rng) for study in studies],
         }
         if all("cell_type" in study.cells for study in studies):
             blocks["by type"] = [
@@ -122,7 +124,7 @@ def genes(result, studies, values, leaves, shuffles: int, seed: int, number: int
         for kind, parts in blocks.items():
             mean = means(studies, parts)
             data = null_data(result, len(chosen), mean=mean)
-            found = landscape.rank_genes(data, time, leaves)
+            found = rank_genes(data, time, leaves)
             rows.append(("genes", kind, np.mean(found["pvalue"] <= LEVEL)))
             naive = correlation_pvalues(found["rho"].to_numpy(), int(np.isfinite(time).sum()) - 2)
             rows.append(("genes", f"{kind}, all clusters", np.mean(naive <= LEVEL)))
@@ -150,7 +152,7 @@ def pairs(result, studies, values, leaves, shuffles: int, seed: int, number: int
         matrix = sparse.csr_matrix(np.stack(parts))
         data = null_data(result, number, matrix=matrix, pairs=place)
         time = result.space.pseudotime
-        found = landscape.rank_pairs(data, time, leaves, listed=0)
+        found = rank_pairs(data, time, leaves, listed=0)
         tested = found["pvalue"].notna()
         rows.append(("pairs", "cells", np.mean(found["pvalue"][tested] <= LEVEL)))
         naive = correlation_pvalues(found["rho"][tested].to_numpy(), int(np.isfinite(time).sum()) - 2)
@@ -180,9 +182,9 @@ def study_set(name: str, args, folder: Path) -> list[pd.DataFrame]:
     settings = replace(BEST, permutations=args.permutations, bootstraps=0)
     correlating = {"eta": ETA, "normalisation": "depth-log1p"}
     studies = landscape_settings.chain(paths, selected, smallest, 0, {}, correlating)
-    result = landscape.build(studies, replace(settings, permutations=0), 0)
-    cells = landscape.sampling(studies)
-    views = landscape.views_of(result.data, result.space, settings)
+    result = build(studies, replace(settings, permutations=0), 0)
+    cells = sampling(studies)
+    views = views_of(result.data, result.space, settings)
     start = time.perf_counter()
     found = ages(result, views, cells, settings, args.shuffles, 1)
     rates = found.assign(rate=found["pvalue"] <= LEVEL).groupby(["space", "statistic"], sort=False)["rate"]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.counts import CountsWriter
+from panscape.data.counts import CountsWriter
 
 
 def write_counts(path: Path, n_cells: int, n_genes: int, density: float, seed: int = 0) -> list[str]:

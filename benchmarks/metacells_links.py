@@ -22,7 +22,9 @@ import numpy as np  # noqa: E402 (after the number of threads is set)
 import pandas as pd  # noqa: E402
 from scipy import sparse  # noqa: E402
 
-from panscape.metacells import candidate_pairs, link_peaks, log_normalised  # noqa: E402
+from panscape.coem.links.links import link_peaks  # noqa: E402
+from panscape.coem.links.pairs import candidate_pairs  # noqa: E402
+from panscape.coem.metacells.embed import log_normalised  # noqa: E402
 
 CHROMOSOMES, LENGTH = 22, 140_000_000
 

@@ -20,15 +20,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
 from scipy import sparse
 
-from panscape import metacells, simulate
-from panscape.metacells import Paired, gene_places, group_cells, peak_table
+from panscape.coem.links.link_validation import link_sample
+from panscape.coem.metacells.group import group_cells
+from panscape.coem.metacells.stage import group_sample
+from panscape.coem.metacells.sum import judge
+from panscape.coem.paired import Paired
+from panscape.coem.peaks import gene_places, peak_table
+from panscape.simulate.multiome import MultiomeSettings, draw_multiome
 
 METHODS = ["wnn", "rna", "atac", "kmeans", "archetypal", "random"]
 
 
 def simulated(cells: int, seed: int) -> tuple[Paired, pd.DataFrame]:
     """Return a drawn sample and its planted links."""
-    drawn = simulate.draw_multiome(simulate.MultiomeSettings("multiome", cells=cells), seed)
+    drawn = draw_multiome(MultiomeSettings("multiome", cells=cells), seed)
     return Paired(drawn.obs, drawn.rna, drawn.atac, gene_places(drawn.genes), drawn.peaks), drawn.links
 
 
@@ -53,19 +58,19 @@ def run(sample: Paired, truth: pd.DataFrame | None, k: int, seed: int, genes: li
         "permutations": 20,
         "contrast_cells": 4000,
     }
-    grouped = metacells.group_sample(sample, settings, seed=seed)
+    grouped = group_sample(sample, settings, seed=seed)
     rows = []
-    found = metacells.judge(sample, grouped, settings, seed=seed)
+    found = judge(sample, grouped, settings, seed=seed)
     for method, metric, modality, value, _ in found.itertuples(index=False):
         rows.append(
             {"seed": seed, "method": method, "measure": f"{metric} {modality}".strip(), "value": value}
         )
-    linked = metacells.link_sample(sample, grouped.methods, settings, truth=truth, seed=seed)
+    linked = link_sample(sample, grouped.methods, settings, truth=truth, seed=seed)
     for method, measure, value, _ in linked.evidence.itertuples(index=False):
         rows.append({"seed": seed, "method": method, "measure": f"links {measure}", "value": value})
     for method in grouped.methods if genes else ():
         only = {**settings, "contrast_cells": 0}
-        links = metacells.link_sample(sample, grouped.methods[[method]], only, seed=seed).links
+        links = link_sample(sample, grouped.methods[[method]], only, seed=seed).links
         for gene in genes:
             best = links.loc[links["gene"] == gene, "r"].max()
             rows.append({"seed": seed, "method": method, "measure": f"best r {gene}", "value": best})

@@ -21,7 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
 import numpy as np  # noqa: E402 (after the number of threads is set)
 
-from panscape import metacells  # noqa: E402
+from panscape.coem.metacells.evaluate import spread_within, weighted_purity  # noqa: E402
+from panscape.coem.metacells.group import group_cells, group_graph, group_kmeans  # noqa: E402
+from panscape.graph.kernels import affinities, nearest_cells  # noqa: E402
 
 
 def embedding(
@@ -53,25 +55,25 @@ def main() -> None:
     options = parser.parse_args()
     z, kind, state = embedding(options.cells, options.dimensions, options.types, options.seed)
     k = round(options.cells / 75)
-    metacells.group_cells(z[:1000], 13)  # imports
+    group_cells(z[:1000], 13)  # imports
     start = time.process_time()
-    indices, distances = metacells.nearest_cells(z, seed=options.seed)
+    indices, distances = nearest_cells(z, seed=options.seed)
     neighbours = time.process_time() - start
-    graph = metacells.affinities(indices, distances)
-    found = metacells.group_graph(graph, z, k, seed=options.seed)
+    graph = affinities(indices, distances)
+    found = group_graph(graph, z, k, seed=options.seed)
     total = time.process_time() - start
     result = {
         "cells": options.cells, "metacells": found.k, "cpu_s": total, "neighbours_cpu_s": neighbours,
         "peak_gb": peak_gb(), "smallest": int(found.sizes.min()), "largest": int(found.sizes.max()),
-        "purity": metacells.weighted_purity(found.label, kind),
-        "state_sd": metacells.spread_within(found.label, state),
+        "purity": weighted_purity(found.label, kind),
+        "state_sd": spread_within(found.label, state),
     }  # fmt: skip
     start = time.process_time()
-    other = metacells.group_kmeans(z, k, seed=options.seed)
+    other = group_kmeans(z, k, seed=options.seed)
     result |= {
         "kmeans_cpu_s": time.process_time() - start,
         "kmeans_smallest": int(other.sizes.min()), "kmeans_largest": int(other.sizes.max()),
-        "kmeans_purity": metacells.weighted_purity(other.label, kind),
+        "kmeans_purity": weighted_purity(other.label, kind),
     }  # fmt: skip
     if options.baseline:
         from sklearn.cluster import SpectralClustering

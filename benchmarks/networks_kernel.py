@@ -16,7 +16,8 @@ from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
-from panscape.networks import edge_jaccard, linear_cka, neighbour_jaccard, wl_kernel
+from panscape.graph.weisfeiler_lehman import wl_kernel
+from panscape.sivae.networks.similarity import edge_jaccard, linear_cka, neighbour_jaccard
 
 
 def random_graph(rng: np.random.Generator, nodes: int, edges: int) -> sparse.csr_matrix:

@@ -18,7 +18,10 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
-from panscape import networks, simulate
+from panscape.simulate.lines import LinesSettings, lines_study
+from panscape.sivae.networks.centrality import associate_genes
+from panscape.sivae.networks.phenotype import read_phenotype
+from panscape.stats.rank_tests import Controlled, rho_pvalue, spearman
 
 
 def lines_of(drawn):
@@ -62,26 +65,28 @@ def by_sivae(drawn, blocks, args, seed):
     """Return the centrality (G, L) of a siVAE per line, all of them trained side by side."""
     from scipy import sparse
 
-    from panscape import sivae
-    from panscape.sivae._readout import read_models
+    from panscape.sivae.job import train as sivae_train
+    from panscape.sivae.readout import read_models
+    from panscape.sivae.settings import SivaeSettings
+    from panscape.sivae.values import ValueSettings, prepare_bin
 
-    settings = sivae.SivaeSettings(
+    settings = SivaeSettings(
         latent=args.k, hidden=tuple(args.hidden), steps=tuple(args.steps), batch_size=512, lr=0.002,
         warmup=150, input_dropout=0.3, patience=10,
     )  # fmt: skip
-    values = sivae.ValueSettings(labels=None)
+    values = ValueSettings(labels=None)
     expressions = []
     for line, counts in zip(drawn.lines["line"], blocks, strict=True):
         obs = pd.DataFrame(index=[str(at) for at in range(len(counts))])
         log, raw = (sparse.csr_matrix(table) for table in (scaled(counts)[1], counts))
-        expressions.append(sivae.prepare_bin(line, "0", log, raw, obs, values, seed))
-    task, _ = sivae.train(expressions, settings, seed)
+        expressions.append(prepare_bin(line, "0", log, raw, obs, values, seed))
+    task, _ = sivae_train(expressions, settings, seed)
     return np.stack([np.nan_to_num(one.centrality()) for one in read_models(task)], axis=1)
 
 
 def test(drawn, centrality, controls, phenotype, permutations=200):
     """Return the genes' table with their roles."""
-    table, null = networks.associate_genes(
+    table, null = associate_genes(
         centrality, phenotype, controls, drawn.genes["gene"], permutations=permutations
     )
     return table.assign(role=drawn.genes["role"].to_numpy()), null
@@ -89,11 +94,11 @@ def test(drawn, centrality, controls, phenotype, permutations=200):
 
 def one_seed(seed, args):
     """Return what is found with one seed."""
-    settings = simulate.LinesSettings(
+    settings = LinesSettings(
         "lines", lines=args.lines, cells=args.cells, n_genes=args.genes, n_modules=args.modules,
         module_genes=args.module_genes, depth=args.depth, move=args.move, loss=args.loss,
     )  # fmt: skip
-    drawn = simulate.lines_study(settings, seed)
+    drawn = lines_study(settings, seed)
     blocks = list(lines_of(drawn))
     controls = {
         "mean": np.stack([scaled(counts)[1].mean(axis=0) for counts in blocks], axis=1),
@@ -104,7 +109,7 @@ def one_seed(seed, args):
     if args.sivae:
         centrality = by_sivae(drawn, blocks, args, seed)
     values = pd.Series(drawn.lines["phenotype"].to_numpy(), name="phenotype")
-    phenotype, _ = networks.read_phenotype(values)
+    phenotype, _ = read_phenotype(values)
     table, null = test(drawn, centrality, controls, phenotype)
     rows = table.groupby("role").agg(
         genes=("gene", "size"),
@@ -124,11 +129,11 @@ def errors(centrality, per_bin, controls, repeats, seed):
     rng = np.random.default_rng(seed)
     n, bins = per_bin.shape[1:]
     labels = np.stack([rng.permutation(n) for _ in range(repeats)])
-    raw = networks.rho_pvalue(networks.spearman(centrality, labels), n - 2)
-    partial = networks.Controlled(centrality, list(controls.values()))
-    controlled = networks.rho_pvalue(partial.rho(labels), partial.freedom[:, None])
+    raw = rho_pvalue(spearman(centrality, labels), n - 2)
+    partial = Controlled(centrality, list(controls.values()))
+    controlled = rho_pvalue(partial.rho(labels), partial.freedom[:, None])
     flat = per_bin.reshape(len(per_bin), -1)
-    by_bin = networks.rho_pvalue(networks.spearman(flat, np.repeat(labels, bins, axis=1)), n * bins - 2)
+    by_bin = rho_pvalue(spearman(flat, np.repeat(labels, bins, axis=1)), n * bins - 2)
     shares = {"lines": raw, "lines_controlled": controlled, "bins": by_bin}
     return {f"type_one_{name}": float(np.nanmean(p < 0.05)) for name, p in shares.items()}
 
@@ -141,9 +146,9 @@ def main() -> None:
     parser.add_argument("--module-genes", type=int, default=20)
     parser.add_argument("--bins", type=int, default=2, help="bins per line")
     parser.add_argument("--k", type=int, default=16)
-    parser.add_argument("--depth", type=float, default=simulate.LinesSettings("x").depth)
-    parser.add_argument("--move", type=float, default=simulate.LinesSettings("x").move)
-    parser.add_argument("--loss", type=float, default=simulate.LinesSettings("x").loss)
+    parser.add_argument("--depth", type=float, default=LinesSettings("x").depth)
+    parser.add_argument("--move", type=float, default=LinesSettings("x").move)
+    parser.add_argument("--loss", type=float, default=LinesSettings("x").loss)
     parser.add_argument("--sivae", action="store_true")
     parser.add_argument("--hidden", type=int, nargs="+", default=[128, 64])
     parser.add_argument("--steps", type=int, nargs=3, default=[300, 300, 1200])

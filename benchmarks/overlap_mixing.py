@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
-    from panscape import overlap
+    from panscape.graph.rewire import adjacency_bits, count_shared, rewire
 
     rng = np.random.default_rng(args.seed)
     rows = []
@@ -37,14 +37,14 @@ def main() -> None:
         # half of the known edges are the graph's own, so that a chain that stays near its start is seen
         own = edges[rng.permutation(count)[: min(count, args.known) // 2]]
         known = np.unique(np.concatenate([own, random_graph(rng, args.genes, args.known)]), axis=0)
-        bits, words = overlap.adjacency_bits(known.astype(np.int32), args.genes)
-        itself, _ = overlap.adjacency_bits(edges, args.genes)
+        bits, words = adjacency_bits(known.astype(np.int32), args.genes)
+        itself, _ = adjacency_bits(edges, args.genes)
         for tries in args.tries:
             shared, kept = [], []
             for index in range(args.rewirings):
-                new = overlap.rewire(edges, args.genes, tries=tries * count, seed=args.seed + index)
-                shared.append(overlap.count_shared(new, bits, words))
-                kept.append(overlap.count_shared(new, itself, words) / count)
+                new = rewire(edges, args.genes, tries=tries * count, seed=args.seed + index)
+                shared.append(count_shared(new, bits, words))
+                kept.append(count_shared(new, itself, words) / count)
             rows.append(
                 {
                     "edges": count,
@@ -52,7 +52,7 @@ def main() -> None:
                     "kept": float(np.mean(kept)),
                     "null_mean": float(np.mean(shared)),
                     "null_sd": float(np.std(shared, ddof=1)),
-                    "observed": overlap.count_shared(edges, bits, words),
+                    "observed": count_shared(edges, bits, words),
                 }
             )
             print(rows[-1], flush=True)

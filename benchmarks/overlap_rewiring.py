@@ -48,9 +48,9 @@ def main() -> None:
     import igraph
 
     begin = time.process_time()
-    from panscape import overlap
+    from panscape.graph.rewire import rewire
 
-    overlap.rewire(np.array([[0, 1], [2, 3]], dtype=np.int32), 4, tries=10, seed=0)
+    rewire(np.array([[0, 1], [2, 3]], dtype=np.int32), 4, tries=10, seed=0)
     start = time.process_time() - begin
     rng = np.random.default_rng(args.seed)
     random.seed(args.seed)
@@ -59,9 +59,9 @@ def main() -> None:
         edges = random_graph(rng, args.genes, count)
         tries = args.tries * count
         graph = igraph.Graph(n=args.genes, edges=edges)
-        ours = cpu(lambda s, e=edges, t=tries: overlap.rewire(e, args.genes, tries=t, seed=s), args.repeats)
+        ours = cpu(lambda s, e=edges, t=tries: rewire(e, args.genes, tries=t, seed=s), args.repeats)
         theirs = cpu(lambda _, g=graph, t=tries: g.copy().rewire(n=t), max(args.repeats // 3, 1))
-        new = overlap.rewire(edges, args.genes, tries=tries, seed=1)
+        new = rewire(edges, args.genes, tries=tries, seed=1)
         degrees = [np.bincount(part.ravel(), minlength=args.genes) for part in (edges, new)]
         code = [np.sort(part, axis=1).astype(np.int64) @ [args.genes, 1] for part in (edges, new)]
         rows.append(

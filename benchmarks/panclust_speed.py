@@ -42,8 +42,8 @@ def ours(options: argparse.Namespace) -> dict:
     """Return {resolution: modularity} and the number of clusters of our way."""
     import logging
 
+    from panscape.coscape.panclust.pancluster import pancluster
     from panscape.log import logger
-    from panscape.panclust import pancluster
 
     lines: list[logging.LogRecord] = []
     handler = logging.Handler()

@@ -59,7 +59,7 @@ def worst_label(lost: np.ndarray, obs: pd.DataFrame) -> tuple[str, float]:
 
 def real(folder: Path) -> pd.DataFrame:
     """Return a row per study."""
-    from panscape.preprocess import lower_limit
+    from panscape.preprocess.limits import lower_limit
 
     rows = []
     for name, genes, obs in files(folder):
@@ -82,14 +82,16 @@ def real(folder: Path) -> pd.DataFrame:
 
 def planted(seed: int) -> dict[str, float]:
     """Return how many good and debris cells the demo's studies have, and how many are below the limit."""
-    from panscape import simulate
-    from panscape.preprocess import lower_limit
+    from panscape.preprocess.limits import lower_limit
+    from panscape.simulate.design import design
+    from panscape.simulate.draw import study as simulate_study
+    from panscape.simulate.settings import from_config
 
     settings = yaml.safe_load((ROOT / "config/demo.yaml").read_text())["simulation"]
-    system = simulate.design(simulate.from_config(settings), seed)
+    system = design(from_config(settings), seed)
     totals = dict.fromkeys(("debris", "debris_removed", "good", "good_removed"), 0)
     for study in system.settings.studies:
-        drawn = simulate.study(system, study.name)
+        drawn = simulate_study(system, study.name)
         genes = np.concatenate([np.diff(block.indptr) for _, block in drawn.blocks()])
         lost = genes < lower_limit(genes)
         for kind in ("debris", "good"):
@@ -101,7 +103,7 @@ def planted(seed: int) -> dict[str, float]:
 
 def false_alarms(runs: int) -> dict[str, float]:
     """Return the fraction of runs with p < .05 and with a warning, where no loss goes with an annotation."""
-    from panscape.preprocess._kept import kept_table
+    from panscape.preprocess.kept import kept_table
 
     found: dict[str, list[tuple[bool, bool]]] = {}
     for seed in range(runs):

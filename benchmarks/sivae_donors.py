@@ -20,14 +20,16 @@ from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
-from panscape import sivae
-from panscape.preprocess import normalise
-from panscape.sivae._readout import read_models
+from panscape.data.normalise import normalise
+from panscape.sivae.baselines import pca, pearson
+from panscape.sivae.job import train
+from panscape.sivae.network import correlation_network, network
+from panscape.sivae.readout import read_models
+from panscape.sivae.settings import SivaeSettings
+from panscape.sivae.values import Expression, ValueSettings, prepare_bin
 
 
-def prepare(
-    path: str, genes: int, seed: int, donor: str, library: str
-) -> tuple[list[sivae.Expression], list[str]]:
+def prepare(path: str, genes: int, seed: int, donor: str, library: str) -> tuple[list[Expression], list[str]]:
     """Return a bin per donor, and the genes."""
     import anndata
 
@@ -39,13 +41,13 @@ def prepare(
     variance = second - np.square(np.asarray(logged.mean(axis=0)).ravel())
     common = np.asarray((counts > 0).sum(axis=0)).ravel() >= 3
     chosen = np.sort(np.argsort(-np.where(common, variance, -1), kind="stable")[:genes])
-    settings = sivae.ValueSettings(regress=(library,))
+    settings = ValueSettings(regress=(library,))
     found = []
     for name in sorted(table.obs[donor].unique()):
         rows = np.flatnonzero(table.obs[donor] == name)
         obs = table.obs.iloc[rows].astype({library: str})
         parts = logged[rows][:, chosen], counts[rows][:, chosen]
-        found.append(sivae.prepare_bin(str(name), "0", *parts, obs, settings, seed))
+        found.append(prepare_bin(str(name), "0", *parts, obs, settings, seed))
     return found, list(table.var_names[chosen])
 
 
@@ -75,7 +77,7 @@ def main() -> None:
     parser.add_argument("--library", default="library")
     parser.add_argument("--set", default="{}", help="JSON: settings that differ from the defaults")
     given = parser.parse_args()
-    settings = sivae.SivaeSettings(**json.loads(given.set))
+    settings = SivaeSettings(**json.loads(given.set))
     rows = []
     for seed in given.seeds:
         bins, genes = prepare(given.h5ad, given.genes, seed, given.donor, given.library)
@@ -86,7 +88,7 @@ def main() -> None:
             ends = ((place[a], place[b]) for a, b in pairs if a in place and b in place and a != b)
             known[Path(path).name.split(".")[0]] = {(min(pair), max(pair)) for pair in ends}
         start = time.process_time()
-        task, history = sivae.train(bins, settings, seed)
+        task, history = train(bins, settings, seed)
         spent = time.process_time() - start
         for item, fitted in zip(bins, read_models(task), strict=True):
             rows.append(row(item, fitted, known, settings) | {"seed": seed, "steps": history[-1]["step"]})
@@ -95,11 +97,11 @@ def main() -> None:
     print(json.dumps({"settings": json.loads(given.set), "cpu_seconds": spent, "rows": rows}))
 
 
-def row(item: sivae.Expression, fitted, known: dict, settings: sivae.SivaeSettings) -> dict:
+def row(item: Expression, fitted, known: dict, settings: SivaeSettings) -> dict:
     """Return the measures of one donor."""
     bin_ = item.bin
     x, test = bin_.inputs.astype(float), bin_.test
-    plain = sivae.pca(bin_, settings.latent)
+    plain = pca(bin_, settings.latent)
     usable = (x[~test].std(axis=0) > 0) & (x[test].std(axis=0) > 0)
     squares = np.corrcoef(x[:, usable].T) ** 2
     truth = (squares.sum(axis=0) - 1) / (len(squares) - 1)
@@ -112,10 +114,10 @@ def row(item: sivae.Expression, fitted, known: dict, settings: sivae.SivaeSettin
         )
     varies = x[~test].any(axis=0)
     graphs = {
-        "pearson": sivae.correlation_network(sivae.pearson(bin_), 0.01, varies),
-        "pca_dot": sivae.network(plain.loadings, 0.01, "dot", varies),
-        "sivae_dot": sivae.network(fitted.loadings, 0.01, "dot", varies),
-        "sivae_euclidean": sivae.network(fitted.loadings, 0.01, "euclidean", varies),
+        "pearson": correlation_network(pearson(bin_), 0.01, varies),
+        "pca_dot": network(plain.loadings, 0.01, "dot", varies),
+        "sivae_dot": network(fitted.loadings, 0.01, "dot", varies),
+        "sivae_euclidean": network(fitted.loadings, 0.01, "euclidean", varies),
     }
     for library, pairs in known.items():
         for name, graph in graphs.items():

@@ -18,8 +18,13 @@ sys.path[:0] = [str(Path(__file__).parents[1] / "workflow"), str(Path(__file__).
 
 from made_hubs import Hubs, make_hubs  # noqa: E402 (after the path)
 
-from panscape import sivae  # noqa: E402
-from panscape.sivae._readout import read_models  # noqa: E402
+from panscape.sivae.attribution import agreement  # noqa: E402
+from panscape.sivae.bins import Bin  # noqa: E402
+from panscape.sivae.job import train  # noqa: E402
+from panscape.sivae.network import network, similarity  # noqa: E402
+from panscape.sivae.readout import read_models  # noqa: E402
+from panscape.sivae.settings import SivaeSettings  # noqa: E402
+from panscape.sivae.values import Expression  # noqa: E402
 
 CLASSIC = {
     "hidden": (256, 128, 64), "shortcut": False, "gene_prior": "standard", "steps": (500, 500, 500),
@@ -53,7 +58,7 @@ def measures(truth: Hubs, loadings: np.ndarray, error: np.ndarray) -> dict[str, 
     norm = np.linalg.norm(loadings, axis=1)
     squares = np.corrcoef(truth.values.T) ** 2
     np.fill_diagonal(squares, 0)
-    edges = sivae.network(loadings, 0.01).tocoo()
+    edges = network(loadings, 0.01).tocoo()
     first, second = np.triu_indices(len(label), 1)
     planted = (hub[first] != hub[second]) & (label[first] == label[second])
     same = (label[edges.row] == label[edges.col]) & (label[edges.row] >= 0)
@@ -69,24 +74,22 @@ def measures(truth: Hubs, loadings: np.ndarray, error: np.ndarray) -> dict[str, 
         "centrality": spearmanr(-error, squares.mean(axis=0))[0],
         "same_community": same.mean(),
         "isolated_pairs": (isolated[edges.row] & isolated[edges.col]).mean(),
-        "edge_auc": roc_auc_score(planted, sivae.similarity(loadings)[first, second]),
+        "edge_auc": roc_auc_score(planted, similarity(loadings)[first, second]),
     }
 
 
-def one(seed: int, settings: sivae.SivaeSettings) -> dict[str, float]:
+def one(seed: int, settings: SivaeSettings) -> dict[str, float]:
     """Train on one draw of the simulation and measure, on the training cells."""
     truth = make_hubs(seed=seed)
-    bin_ = sivae.Bin("simulation", "0", truth.values, np.zeros(len(truth.values), bool))
+    bin_ = Bin("simulation", "0", truth.values, np.zeros(len(truth.values), bool))
     start = time.process_time()
-    task, _ = sivae.train([sivae.Expression(bin_, None, None, None)], settings, seed)
+    task, _ = train([Expression(bin_, None, None, None)], settings, seed)
     spent = time.process_time() - start
     fitted = read_models(task)[0]
     total = np.square(truth.values).mean(axis=0)
     found = {"seconds": spent, **measures(truth, fitted.loadings, fitted.error["train"] / total)}
     cells = np.random.default_rng(seed).permutation(len(truth.values))[:400]
-    rows = [
-        row for row in sivae.agreement(fitted.decoder, fitted.scores[cells], fitted.loadings) if row["active"]
-    ]
+    rows = [row for row in agreement(fitted.decoder, fitted.scores[cells], fitted.loadings) if row["active"]]
     found["active"] = len(rows)
     for name in ("deeplift", "grad_input", "saliency"):
         found[f"{name}_median"] = float(np.median([row[name] for row in rows]))
@@ -114,7 +117,7 @@ def main() -> None:
     parser.add_argument("--gamma", type=float, default=0.05)
     parser.add_argument("--latent", type=int, default=16)
     given = parser.parse_args()
-    settings = sivae.SivaeSettings(**SETTINGS[given.settings], gamma=given.gamma, latent=given.latent)
+    settings = SivaeSettings(**SETTINGS[given.settings], gamma=given.gamma, latent=given.latent)
     results = {}
     for seed in given.seeds:
         found = one(seed, settings)

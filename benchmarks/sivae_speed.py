@@ -23,12 +23,16 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
-from panscape import sivae, training
-from panscape.sivae._readout import read_models
-from panscape.sivae._task import SivaeTask
+from panscape.sivae.baselines import pca
+from panscape.sivae.bins import Bin
+from panscape.sivae.readout import read_models
+from panscape.sivae.settings import SivaeSettings
+from panscape.sivae.task import SivaeTask
+from panscape.training.device import prepare
+from panscape.training.distributions import normal_kl
 
 
-def made_bin(cells: int, genes: int, modules: int = 20, seed: int = 0) -> sivae.Bin:
+def made_bin(cells: int, genes: int, modules: int = 20, seed: int = 0) -> Bin:
     """Return Poisson counts of modules of genes, a fifth of them unconnected; logged and scaled."""
     random = np.random.default_rng(seed)
     own = random.integers(modules, size=genes)
@@ -39,7 +43,7 @@ def made_bin(cells: int, genes: int, modules: int = 20, seed: int = 0) -> sivae.
     test[: cells // 10] = True
     spread = logged[~test].std(axis=0)
     scaled = (logged - logged[~test].mean(axis=0)) / np.where(spread > 0, spread, 1)
-    return sivae.Bin("made", "0", scaled.astype(np.float32), test)
+    return Bin("made", "0", scaled.astype(np.float32), test)
 
 
 def half(width: int) -> nn.Sequential:
@@ -68,7 +72,7 @@ class Plain(nn.Module):
         """Return mean, spread, the linear reading and both divergences."""
         z, z_sd = self._posterior(self.cell_heads(self.cells(x)))
         v, v_sd = self._posterior(self.gene_heads(self.genes(features)))
-        kl = [training.normal_kl(z, z_sd).sum(1).mean(), training.normal_kl(v, v_sd).sum()]
+        kl = [normal_kl(z, z_sd).sum(1).mean(), normal_kl(v, v_sd).sum()]
         if noisy:
             z, v = z + z_sd * torch.randn_like(z), v + v_sd * torch.randn_like(v)
         y = self.decoder(z)
@@ -81,7 +85,7 @@ class Plain(nn.Module):
         return mean, functional.softplus(sd) + 1e-3
 
 
-def run_plain(bin_: sivae.Bin, latent: int, steps: int, batch: int = 128) -> dict[str, float]:
+def run_plain(bin_: Bin, latent: int, steps: int, batch: int = 128) -> dict[str, float]:
     """Time some steps of the plain implementation."""
     torch.manual_seed(0)
     train = torch.from_numpy(bin_.inputs[~bin_.test])
@@ -110,7 +114,7 @@ def run_plain(bin_: sivae.Bin, latent: int, steps: int, batch: int = 128) -> dic
     return {"epoch_seconds": spent / (done - 1) * len(train) / batch, "steps": done, "error": error}
 
 
-def run_port(path: str, bin_: sivae.Bin, latent: int, steps: int) -> dict[str, float]:
+def run_port(path: str, bin_: Bin, latent: int, steps: int) -> dict[str, float]:
     """Time some steps of the authors' port, in a checkout that runs on a CPU: `panscape_step.py` in it does.
 
     That file (yours, beside the checkout's packages) has `steps(x, latent, count)` and returns CPU seconds
@@ -122,9 +126,9 @@ def run_port(path: str, bin_: sivae.Bin, latent: int, steps: int) -> dict[str, f
     return panscape_step.steps(bin_.inputs[~bin_.test], bin_.inputs[bin_.test], latent, steps)
 
 
-def run_ours(bin_: sivae.Bin, latent: int, steps: int) -> dict[str, float]:
+def run_ours(bin_: Bin, latent: int, steps: int) -> dict[str, float]:
     """Time siVAE's steps; its start (principal components, features) is told apart."""
-    settings = sivae.SivaeSettings(latent=latent, steps=(0, 0, steps), patience=0)
+    settings = SivaeSettings(latent=latent, steps=(0, 0, steps), patience=0)
     start = time.process_time()
     task = SivaeTask([bin_], settings, 0, torch.device("cpu"))
     begun = time.process_time() - start
@@ -156,11 +160,11 @@ def main() -> None:
     parser.add_argument("--against", help="a checkout of the authors' port")
     parser.add_argument("--only", choices=["ours", "other"])
     given = parser.parse_args()
-    training.prepare(1)
+    prepare(1)
     bin_ = made_bin(given.cells, given.genes)
     result: dict = {"cells": given.cells, "genes": given.genes, "latent": given.latent}
     result["null_error"] = float(np.square(bin_.inputs[bin_.test]).mean())
-    plain = sivae.pca(bin_, given.latent).predict()
+    plain = pca(bin_, given.latent).predict()
     result["pca_error"] = float(np.square(bin_.inputs - plain)[bin_.test].mean())
     if given.only != "other":
         result["ours"] = run_ours(bin_, given.latent, given.steps)

@@ -23,9 +23,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from panscape import training, unicoord
-from panscape.unicoord._baselines import components, label_baselines, value_baselines
-from panscape.unicoord._evaluate import auroc, classification, regression
+from panscape.training.batches import held_out
+from panscape.unicoord.baselines import components, label_baselines, value_baselines
+from panscape.unicoord.cells import Cells
+from panscape.unicoord.evaluate import auroc, classification, regression
+from panscape.unicoord.leave_out import restore_group
+from panscape.unicoord.settings import Label, UniCoordSettings
+from panscape.unicoord.train import train
 
 DATA = Path(os.environ.get("PANSCAPE_DATA", "."))
 
@@ -47,14 +51,14 @@ def splits(n, test, seed, strata=None):
     split[test] = "test"
     rest = np.flatnonzero(split == "train")
     strata = None if strata is None else np.asarray(strata)[rest].astype(str)
-    split[rest[training.held_out(len(rest), 0.1, seed, "benchmark", strata=strata)]] = "validation"
+    split[rest[held_out(len(rest), 0.1, seed, "benchmark", strata=strata)]] = "validation"
     return split
 
 
 def fit(cells, labels, split, seed, settings):
     """Return a model and the processor time it took."""
     started = time.process_time()
-    found = unicoord.train(cells, labels, settings, seed=seed, split=split)
+    found = train(cells, labels, settings, seed=seed, split=split)
     return found.model, time.process_time() - started
 
 
@@ -206,10 +210,10 @@ def restore(seed, settings):
     ):
         cells = read(name, [label])
         cells.obs[label] = cells.obs[label].astype(float)
-        labels = [unicoord.Label(label, "continuous", transform=transform)]
-        chosen = unicoord.UniCoordSettings.of({"held_out": 0.2} | settings)
+        labels = [Label(label, "continuous", transform=transform)]
+        chosen = UniCoordSettings.of({"held_out": 0.2} | settings)
         wanted = {"label": label, "leave": leave, "groups": most}
-        result = unicoord.restore_group(unicoord.Cells([cells]), labels, [], chosen, wanted, seed)
+        result = restore_group(Cells([cells]), labels, [], chosen, wanted, seed)
         table = result.scores.pivot(index="model", columns="metric", values="value").round(4)
         kept = ["pcc_of_means", "pcc_of_change", "e_distance", "covariance_error", "rank"]
         found[f"{name}, {leave}, {transform}"] = table[kept].to_dict("index")

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from _unicoord import LABELS, expectation, simulate
 
-from panscape import unicoord
+from panscape.unicoord.train import train
 
 NAMES = ("cell_type", "platform", "time")
 
@@ -55,7 +55,7 @@ def scores(model, test, expression, train_mean, space, true):
     expectation (`true`) leaves of cells: their noise, below which only a method that sees the cell itself can
     be, by repeating some of it. `truth_share` is how far decoded cells are from that expectation.
     """
-    from panscape.unicoord._evaluate import classification, regression
+    from panscape.unicoord.evaluate import classification, regression
 
     table, found = model.predict(test), {}
     for name in ("cell_type", "platform"):
@@ -81,7 +81,7 @@ def reconfigured(model, test, expression, made):
     """Return what reconfiguring leaves and makes."""
     from sklearn.decomposition import PCA
 
-    from panscape.unicoord._evaluate import explained_by
+    from panscape.unicoord.evaluate import explained_by
 
     space, found = PCA(20, random_state=0).fit(expression), {}
     changed = stacked(model.reconfigure(test, {"platform": "P0"}))
@@ -122,7 +122,7 @@ def main():
         writer.start()
         writer.join()
         cpu, wall = time.process_time(), time.time()
-        trained = unicoord.train(path, LABELS, settings, seed=given.seed)
+        trained = train(path, LABELS, settings, seed=given.seed)
         used |= {"cpu_s": time.process_time() - cpu, "wall_s": time.time() - wall, "peak_gb": peak()}
         found = report(trained, path, given)
     print(json.dumps(found | {key: round(v, 4) for key, v in used.items()}))
@@ -133,7 +133,7 @@ def report(trained, path, given):
     import anndata
     from sklearn.decomposition import PCA
 
-    from panscape.unicoord._evaluate import label_leak
+    from panscape.unicoord.evaluate import label_leak
 
     cells = anndata.read_h5ad(path)
     model, rows = trained.model, np.flatnonzero(trained.split == "test")

@@ -20,11 +20,11 @@ import pandas as pd
 import torch
 from scipy import sparse
 
-from panscape import unicoord
-from panscape.counts import CountsWriter
-from panscape.unicoord import Cells
-from panscape.unicoord._feed import StreamFeed
-from panscape.unicoord._store import Scale
+from panscape.data.counts import CountsWriter
+from panscape.unicoord.cells import Cells
+from panscape.unicoord.loader import StreamFeed
+from panscape.unicoord.store import Scale
+from panscape.unicoord.train import train as unicoord_train
 
 
 def write(path, cells, genes, density, seed):
@@ -70,7 +70,7 @@ def main():
         found["feed_peak_gb"] = peak()
         if given.train:
             settings = {"n_genes": 0, "stream_above_mb": 0, "epochs": 1, "min_steps": 1, "batch": given.batch}
-            unicoord.train(path, [{"name": "kind", "kind": "discrete"}], settings)
+            unicoord_train(path, [{"name": "kind", "kind": "discrete"}], settings)
             found["training_peak_gb"] = peak()
             found["training_peak_of_dense"] = peak() / found["dense_gb"]
         found |= random_rows(path, given.batch)

@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from panscape import config as configuration
-from panscape import files, simulate
+from panscape.config.load import load
+from panscape.data import files
+from panscape.simulate.design import design
+from panscape.simulate.lines import lines_from_config, lines_study
+from panscape.simulate.settings import from_config
+from panscape.simulate.write import write_study
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -74,11 +78,11 @@ def collection(tmp_path):
     given = tmp_path / "late.h5ad"
     late = next(study for study in raw["studies"] if study["id"] == "late")
     late |= {"url": given.as_uri(), "sha256": "0" * 64}
-    drawn = configuration.load(raw)["simulation"]
-    system = simulate.design(simulate.from_config(drawn), raw["seed"])
-    simulate.write_study(system, "late", given)
+    drawn = load(raw)["simulation"]
+    system = design(from_config(drawn), raw["seed"])
+    write_study(system, "late", given)
     late["sha256"] = files.sha256(given)
-    lines = simulate.lines_study(simulate.lines_from_config(drawn)[0], raw["seed"])
+    lines = lines_study(lines_from_config(drawn)[0], raw["seed"])
     genes = [*system.genes["gene"], *lines.genes["gene"]]
     known = "".join(f"{one}\t{other}\n" for one, other in pairwise(genes))
     (tmp_path / "known.tsv").write_text(known)

@@ -10,8 +10,8 @@ import standin
 import yaml
 from packaging.requirements import Requirement
 
-from panscape.provenance import Code
-from panscape.provenance._names import names_of
+from panscape.pipeline.provenance.closure import Code
+from panscape.pipeline.provenance.names import names_of
 
 ROOT = Path(__file__).parents[2]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from panscape import config as configuration
-from panscape import preflight, sizes
-from panscape.sizes import Size
+from panscape.config.load import load
+from panscape.data.size import Size
+from panscape.pipeline import resources
+from panscape.pipeline.preflight.checks import concerns
+from panscape.pipeline.preflight.cost import disk_mb, expected_seconds
+from panscape.pipeline.preflight.jobs import Job, parse
+from panscape.pipeline.preflight.show import stages
 
 ROOT = Path(__file__).parents[2]
 # runs of before: settings; sizes of the studies (cells, genes, stored counts, as their headers tell; of a
@@ -35,7 +39,7 @@ GENEROUS = 21  # what is asked for is this many times the memory used, at most
 def complete(settings, studies=("one",)):
     raw = {**settings, "collection": "x", "studies": [{"id": name, "path": "x.h5ad"} for name in studies]}
     raw["landscape"] = {**raw.get("landscape", {}), "root": "none"}
-    return configuration.load(raw)
+    return load(raw)
 
 
 def jobs_of(run):
@@ -49,21 +53,21 @@ def jobs_of(run):
 
 
 def test_every_rule_was_measured():
-    assert {job[0] for run in MEASURED for job in run["jobs"]} == set(sizes.FORMULAS)
+    assert {job[0] for run in MEASURED for job in run["jobs"]} == set(resources.FORMULAS)
 
 
 @pytest.mark.parametrize("run", BY_NAME)
 def test_jobs_ask_for_enough_memory_and_time_and_not_absurdly_much(run):
     for rule, read, seconds, memory, config in jobs_of(run):
-        asked = sizes.needs(rule, "mem_mb", read, config)
-        assert memory + sizes.ENGINE_MB <= asked <= GENEROUS * memory, (rule, memory, asked)
-        assert seconds / 60 <= sizes.needs(rule, "runtime", read, config), (rule, seconds)
+        asked = resources.needs(rule, "mem_mb", read, config)
+        assert memory + resources.ENGINE_MB <= asked <= GENEROUS * memory, (rule, memory, asked)
+        assert seconds / 60 <= resources.needs(rule, "runtime", read, config), (rule, seconds)
 
 
 @pytest.mark.parametrize("run", BY_NAME)
 def test_likely_times_are_near_those_measured(run):
     for rule, read, seconds, _, config in jobs_of(run):
-        told = preflight.expected_seconds(rule, read, config)
+        told = expected_seconds(rule, read, config)
         near = seconds / LIKELY <= told <= seconds * LIKELY or abs(told - seconds) <= SECONDS
         assert near, (rule, seconds, told)
 
@@ -73,17 +77,17 @@ def test_space_is_near_that_measured(run):
     told = dict.fromkeys(run["disk_mb"], 0)
     for rule, read, *_, config in jobs_of(run):
         if STAGES[rule] in told:
-            told[STAGES[rule]] += preflight.disk_mb(rule, read, config)
+            told[STAGES[rule]] += disk_mb(rule, read, config)
     for stage, measured in run["disk_mb"].items():
         assert measured <= told[stage] <= 6 * measured, stage
 
 
 def test_more_cells_never_ask_for_less():
     config = complete({})
-    for rule in sizes.FORMULAS:
+    for rule in resources.FORMULAS:
         for resource in ("mem_mb", "runtime"):
             asked = [
-                sizes.needs(rule, resource, [Size(cells, 20_000, 2000 * cells)], config)
+                resources.needs(rule, resource, [Size(cells, 20_000, 2000 * cells)], config)
                 for cells in (1000, 10_000, 100_000, 1_000_000)
             ]
             assert asked == sorted(asked), (rule, resource)
@@ -106,9 +110,9 @@ localrule all:
     input: results/x/report.html
     resources: tmpdir=/tmp
 """
-    first, second = preflight.parse(text)
+    first, second = parse(text)
     wildcards = {"collection": "x", "study": "one"}
-    assert first == preflight.Job("find_panclusters", "panclust", wildcards, 2, 912, 11, 1)
+    assert first == Job("find_panclusters", "panclust", wildcards, 2, 912, 11, 1)
     assert (second.rule, second.stage, second.gpus) == ("plan_lines", "sivae", 0)
 
 
@@ -117,7 +121,7 @@ def test_jobs_are_judged_by_the_studies_that_they_read():
     raw = {"collection": "x", "landscape": {"root": "none"}}
     raw["studies"] = [{"id": name, "path": "x.h5ad", "use": [use]} for name, use in studies]
     raw["unicoord"] = {"labels": [{"name": "type", "kind": "discrete"}], "tables": ["x.tsv"]}
-    config = configuration.load(raw)
+    config = load(raw)
     small, large = Size(1000, 2000, 10**6), Size(10**6, 20_000, 10**9)
     found = {"big": large, "donors": small, "cells": small}
     text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
@@ -127,9 +131,9 @@ def test_jobs_are_judged_by_the_studies_that_they_read():
         stage = STAGES[rule]
         if stage == "metacells" or rule == "bridge_labels":  # of samples; of panclusters, for coordinates
             continue
-        row = preflight.stages([preflight.Job(rule, stage)], found, config).iloc[0]
+        row = stages([Job(rule, stage)], found, config).iloc[0]
         read = {"sivae": "donors", "unicoord": "cells"}.get(use, "big")
-        likely = preflight.expected_seconds(rule, [found[read]], config)
+        likely = expected_seconds(rule, [found[read]], config)
         assert row["likely_minutes"] * 60 == pytest.approx(likely), rule
 
 
@@ -194,12 +198,12 @@ def test_lines_that_are_too_small_are_told(tmp_path):
 def test_more_metacells_than_a_sample_has_cells_for_are_told(settings, cells, told):
     use = {"use": ["metacells"]}
     studies = [{"id": "one", "path": "x.h5ad", **use}, {"id": "two", "path": "x.h5ad", **use}]
-    config = configuration.load({"collection": "x", "studies": studies, "metacells": settings})
+    config = load({"collection": "x", "studies": studies, "metacells": settings})
     found = {"one": Size(cells, 100, 1000), "two": Size(9000, 100, 1000)}
-    problems = preflight.concerns(config, found, [], machine_mb=1e5, free_mb=1e5)
+    problems = concerns(config, found, [], machine_mb=1e5, free_mb=1e5)
     assert [problem.where for problem in problems] == told
     assert all("one: " in problem.found for problem in problems)
 
 
 def test_a_plan_without_jobs():
-    assert preflight.parse("Nothing to be done (all requested files are present and up to date).") == []
+    assert parse("Nothing to be done (all requested files are present and up to date).") == []

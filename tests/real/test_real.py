@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from panscape import files
+from panscape.data import files
 
 ROOT = Path(__file__).parents[2]
 DATA = os.environ.get("PANSCAPE_DATA")

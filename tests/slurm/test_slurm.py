@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from typed import TARGETS, start, submitted
 
-from panscape import files
+from panscape.data import files
 
 RESULTS = Path("results/small")
 TRAINING = {  # what each rule that trains makes, and its log

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from panscape import files
+from panscape.data import files
 
 SETTINGS = {"k_range": [2, 6], "starts": 2, "max_iter": 20, "min_panclusters": 3}
 

@@ -11,7 +11,7 @@ import yaml
 from scipy import io as mmio
 from scipy import sparse
 
-from panscape import files
+from panscape.data import files
 
 N_GENES = 60
 

@@ -14,8 +14,8 @@ import pytest
 import yaml
 from conftest import ROOT, TINY
 
-from panscape import files
-from panscape.h5mu import write_h5mu
+from panscape.data import files
+from panscape.data.h5mu import write_h5mu
 
 REFERENCE = "results/tiny"
 DICTIONARY = {"k_range": [2, 6], "starts": 2, "max_iter": 20, "min_panclusters": 3, "confidence": False}

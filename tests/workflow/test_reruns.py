@@ -81,7 +81,7 @@ def dry_run(folder, snakefile):
 
 
 def test_changed_code_runs_the_stages_that_reach_it(finished, checkout):
-    module = checkout / "workflow/panscape/landscape/_graph.py"
+    module = checkout / "workflow/panscape/graph/umap_weights.py"
     source = module.read_text()
     module.write_text(source + "\nANOTHER = 1\n")
     rules = planned(dry_run(finished, checkout / "Snakefile"))
@@ -109,17 +109,17 @@ def test_a_changed_plotting_helper_runs_figures_and_report_only(finished, checko
 
 
 def test_a_changed_colour_runs_figures_and_report_only(finished, checkout):
-    module = checkout / "workflow/panscape/plot/_palette.py"
+    module = checkout / "workflow/panscape/plot/palette.py"
     module.write_text(module.read_text() + "\nANOTHER = 1\n")
     rules = planned(dry_run(finished, checkout / "Snakefile"))
     assert set(rules) == {"plot_qc", "plot_landscape", "write_report"}
 
 
 def test_why_says_what_an_edit_runs(finished, capsys, monkeypatch):
-    from panscape.preflight.__main__ import main
+    from panscape.pipeline.preflight.__main__ import main
 
     monkeypatch.chdir(finished)
-    file = ROOT / "workflow/panscape/plot/_maps.py"
+    file = ROOT / "workflow/panscape/plot/maps.py"
     assert main(["--why", str(file), "--configfile", str(TINY)]) == 0
     told = capsys.readouterr().out
     assert "plot_landscape  plot._maps <- plot._landscape" in told and "plans 2 jobs" in told

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from conftest import ROOT, TINY
 
-from panscape import files
+from panscape.data import files
 
 RESULTS = "results/tiny"
 STUDIES = [study["id"] for study in yaml.safe_load(TINY.read_text())["studies"]]

@@ -7,24 +7,30 @@ their own (`filter_cells`, `build_landscape`): a stage's name is reserved for it
 from functools import cache
 from pathlib import Path
 
-from panscape import config as configuration
-from panscape import inputs, provenance, reference, sizes
+from panscape.config import studies
+from panscape.config.container import check_container
+from panscape.config.inputs import check_inputs
+from panscape.config.load import load
+from panscape.config.yaml import check_yaml
+from panscape.coscape import reference
+from panscape.pipeline.provenance.closure import Code
+from panscape.pipeline.resources import needs as job_needs
 
 # in place, because rules and the engine hold this very object
-_valid = configuration.load(config)
+_valid = load(config)
 config.clear()
 config.update(_valid)
 
-STUDIES = inputs.used_by(config, "landscape")
+STUDIES = studies.used_by(config, "landscape")
 COLLECTION = config["collection"]
 REFERENCE = config["project"]["reference"]
 
 if workflow.is_main_process:
-    configuration.check_yaml(workflow.overwrite_configfiles)
+    check_yaml(workflow.overwrite_configfiles)
     if workflow.deployment_settings:
         methods = workflow.deployment_settings.deployment_method
-        configuration.check_container(config["container"], methods)
-    configuration.check_inputs(config)
+        check_container(config["container"], methods)
+    check_inputs(config)
 
 
 # files of other collections that a configuration names are input and must never be planned as output
@@ -40,27 +46,27 @@ wildcard_constraints:
 
 def study_settings(wildcards):
     """Return the settings of a study, with `path` set to its file."""
-    return inputs.located(config, wildcards.study)
+    return studies.located(config, wildcards.study)
 
 
 def panclust_settings(wildcards):
     """Return the settings of a study's clustering."""
-    return inputs.panclust(config, wildcards.study)
+    return studies.panclust(config, wildcards.study)
 
 
 def study_file(wildcards):
     """Return the input of a study: the user's own file, a retrieved or a simulated one."""
-    return inputs.path(config, wildcards.study)
+    return studies.path(config, wildcards.study)
 
 
 def study_sheets(wildcards):
     """Return the tables beside a study's counts: cell metadata and gene names."""
-    return inputs.sheets(config, wildcards.study)
+    return studies.sheets(config, wildcards.study)
 
 
 def studies_for(stage):
     """Return the studies that take part in landscape, sivae, metacells or unicoord; `any` for all."""
-    return inputs.used_by(config, stage)
+    return studies.used_by(config, stage)
 
 
 def of_studies(pattern, use="landscape"):
@@ -95,12 +101,12 @@ def sample_counts(wildcards):
 
 def sample_files(wildcards):
     """Return the files with the peaks of a sample's studies, and those with the genes."""
-    return inputs.paired_files(config, sample_members(wildcards.sample))
+    return studies.paired_files(config, sample_members(wildcards.sample))
 
 
 def sample_settings(wildcards):
     """Return how the genes and peaks of a sample's studies are opened."""
-    return [inputs.paired(config, name) for name in sample_members(wildcards.sample)]
+    return [studies.paired(config, name) for name in sample_members(wildcards.sample)]
 
 
 def sample_truth(wildcards):
@@ -122,7 +128,7 @@ def sample_truth(wildcards):
 def _jobs_of_lines():
     """Return line -> job of the lines that have a model, once their plan is made."""
     plan = checkpoints.plan_lines.get(collection=COLLECTION).output.lines
-    return inputs.jobs_of_lines(plan)
+    return studies.jobs_of_lines(plan)
 
 
 def of_lines(pattern):
@@ -176,12 +182,12 @@ def why_skipped(analysis):
 
 @cache
 def _size(study):
-    return inputs.size(config, study)
+    return studies.size(config, study)
 
 
 @cache
 def _paired_size(study):
-    return inputs.paired_size(config, study)
+    return studies.paired_size(config, study)
 
 
 def needs(rule, resource, use="landscape"):
@@ -201,7 +207,7 @@ def needs(rule, resource, use="landscape"):
                 [wildcards.study] if hasattr(wildcards, "study") else studies_for(use)
             )
         return (
-            sizes.needs(rule, resource, [measure(name) for name in names], config)
+            job_needs(rule, resource, [measure(name) for name in names], config)
             * attempt
         )
 
@@ -209,7 +215,7 @@ def needs(rule, resource, use="landscape"):
 
 
 # every start and every job of a cluster asks for the digests: what was read stays in the working directory
-CODE = provenance.Code(cache=Path(".snakemake/panscape-code.json"))
+CODE = Code(cache=Path(".snakemake/panscape-code.json"))
 
 
 @cache

@@ -23,7 +23,8 @@ OUTPUTS
     results/{collection}/dictionary/figures/
 """
 
-from panscape import figures, reference
+from panscape.config import figures
+from panscape.coscape import reference
 
 DICTIONARY_FIGURES = {
     "elbow": "Number of entries",

@@ -17,7 +17,7 @@ OUTPUTS
     results/{collection}/features/figures/
 """
 
-from panscape import figures
+from panscape.config import figures
 
 FEATURE_FIGURES = {
     "choice": "Gene sets that tell classes apart",

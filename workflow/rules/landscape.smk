@@ -15,7 +15,7 @@ OUTPUTS
                                                     (only if asked for)
 """
 
-from panscape.config import root_studies
+from panscape.config.root import root_studies
 
 ROOT_STUDIES = root_studies(config)
 

@@ -19,7 +19,7 @@ OUTPUTS (sample: such a study, or `pooled`)
     results/{collection}/metacells/{sample}/figures/
 """
 
-from panscape import figures
+from panscape.config import figures
 
 METACELL_FIGURES = {
     "map": "Cells and metacells",

@@ -19,9 +19,9 @@ OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the b
     results/{collection}/networks/figures/
 """
 
-from panscape import figures
+from panscape.config import figures
 
-from panscape.networks import kernel_names, phenotype_columns
+from panscape.sivae.networks.run import kernel_names, phenotype_columns
 
 NETWORK_INPUTS = [
     f"results/{{collection}}/sivae/{{line}}/{name}"

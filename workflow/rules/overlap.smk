@@ -12,7 +12,7 @@ OUTPUTS
     results/{collection}/overlap/figures/
 """
 
-from panscape import figures
+from panscape.config import figures
 
 OVERLAP_FIGURES = {
     "zscores": "Overlap with known networks",

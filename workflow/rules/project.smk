@@ -11,7 +11,8 @@ OUTPUTS
     results/{collection}/project/figures/
 """
 
-from panscape import figures, reference
+from panscape.config import figures
+from panscape.coscape import reference
 
 PROJECTION_FIGURES = {"map": "Place on the map", "values": "Predicted age"}
 

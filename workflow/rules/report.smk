@@ -10,7 +10,8 @@ OUTPUTS
     results/{collection}/methods.md                                 the Methods paragraph, with every parameter
 """
 
-from panscape import deviations, figures
+from panscape.config import deviations, figures
+from panscape.plot.figure_names import caption as figure_caption
 
 LANDSCAPE_FIGURES = figures.landscape(config)
 TRAINED = any(config["report"][stage] for stage in ("sivae", "metacells", "unicoord"))
@@ -33,7 +34,7 @@ rule plot_landscape:
         png=[
             report(
                 f"results/{{collection}}/landscape/figures/{name}.png",
-                caption=f"../report/{figures.caption(name)}",
+                caption=f"../report/{figure_caption(name)}",
                 category="2 Landscape",
                 subcategory="Maps" if name.startswith("map-") else "Along pseudotime",
                 labels={"figure": title},

@@ -21,7 +21,7 @@ OUTPUTS
     results/{collection}/sivae/figures/
 """
 
-from panscape import figures
+from panscape.config import figures
 
 SIVAE_FIGURES = {
     "training": "Training of the lines' models",

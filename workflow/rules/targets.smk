@@ -147,6 +147,6 @@ rule preflight:
     log:
         f"logs/{COLLECTION}/preflight.log",
     run:
-        from panscape import preflight
+        from panscape.pipeline.preflight.show import tell
 
-        preflight.tell(HERE.parent / "Snakefile", config, ON_DEMAND, log[0])
+        tell(HERE.parent / "Snakefile", config, ON_DEMAND, log[0])

@@ -19,7 +19,7 @@ OUTPUTS
     results/{collection}/unicoord/figures/
 """
 
-from panscape import figures
+from panscape.config import figures
 
 UNICOORD = config["unicoord"]
 UNICOORD_FIGURES = {

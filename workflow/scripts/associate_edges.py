@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
-from panscape import adapter, files, networks
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.sivae.networks.read import read_collection, read_lines
+from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tables import edge_tables
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-settings = networks.NetworkSettings.of(params.settings)
-collection = networks.read_collection(networks.read_lines(given.lines), Path(given.lines).parent)
-edges, sets, groups, tests = networks.edge_tables(collection, settings, params.phenotypes, params.seed)
+settings = NetworkSettings.of(params.settings)
+collection = read_collection(read_lines(given.lines), Path(given.lines).parent)
+edges, sets, groups, tests = edge_tables(collection, settings, params.phenotypes, params.seed)
 files.write_tsv(edges, output.edges)
 files.write_tsv(sets, output.sets)
 files.write_tsv(groups, output.groups)

@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
-from panscape import adapter, files, networks
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.sivae.networks.read import read_collection, read_lines
+from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tables import gene_tables
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-settings = networks.NetworkSettings.of(params.settings)
-collection = networks.read_collection(networks.read_lines(given.lines), Path(given.lines).parent)
-genes, tests = networks.gene_tables(collection, settings, params.phenotypes, params.seed)
+settings = NetworkSettings.of(params.settings)
+collection = read_collection(read_lines(given.lines), Path(given.lines).parent)
+genes, tests = gene_tables(collection, settings, params.phenotypes, params.seed)
 files.write_tsv(genes, output.genes)
 files.write_tsv(tests, output.tests)

@@ -1,9 +1,10 @@
 """Give cells the labels that other stages know."""
 
-from panscape import adapter, files
-from panscape.unicoord._bridges import bridge_labels
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.unicoord.label_transfer import bridge_labels
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given = snakemake.input
 table = bridge_labels(

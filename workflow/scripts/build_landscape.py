@@ -1,18 +1,22 @@
 """Build the landscape of all studies' panclusters."""
 
-from panscape import adapter, files, landscape
+from panscape.coscape.landscape.build import build
+from panscape.coscape.landscape.read import read_study
+from panscape.coscape.landscape.write import pseudotime_table, to_anndata
+from panscape.data import files
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 parts = ("counts", "clusters", "members", "matrices", "pairs", "expression")
 studies = [
-    landscape.read_study(name, **dict(zip(parts, paths, strict=True)))
+    read_study(name, **dict(zip(parts, paths, strict=True)))
     for name, *paths in zip(snakemake.params.studies, *(snakemake.input[part] for part in parts), strict=True)
 ]
-result = landscape.build(studies, snakemake.params.settings, snakemake.params.seed)
+result = build(studies, snakemake.params.settings, snakemake.params.seed)
 with files.atomic(snakemake.output.landscape) as scratch:
-    landscape.to_anndata(result).write_h5ad(scratch, compression="lzf")
-files.write_tsv(landscape.pseudotime_table(result), snakemake.output.pseudotime)
+    to_anndata(result).write_h5ad(scratch, compression="lzf")
+files.write_tsv(pseudotime_table(result), snakemake.output.pseudotime)
 files.write_tsv(result.genes, snakemake.output.genes)
 files.write_tsv(result.pairs, snakemake.output.pairs)
 files.write_tsv(result.statistics, snakemake.output.statistics)

@@ -2,16 +2,22 @@
 
 import numpy as np
 
-from panscape import adapter, dictionary, files, overlap
+from panscape.coscape.dictionary.settings import DictionarySettings
+from panscape.coscape.dictionary.stack import read_stack
+from panscape.coscape.dictionary.study import normalised
+from panscape.coscape.dictionary.write import read_dictionary
+from panscape.coscape.overlap.targets import MAIN, all_cells_graph, baseline_graphs, graph_table, union_graph
+from panscape.data import files
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
-saved = dictionary.read_dictionary(given.dictionary)
-settings = dictionary.DictionarySettings.of(params.settings)
-stack = dictionary.read_stack(given.landscape, given.clusters, given.matrices, given.pairs, settings)
-graphs = {overlap.MAIN: overlap.union_graph(saved.edges, saved.gene_a, saved.gene_b, saved.genes)}
-graphs |= overlap.baseline_graphs(
+saved = read_dictionary(given.dictionary)
+settings = DictionarySettings.of(params.settings)
+stack = read_stack(given.landscape, given.clusters, given.matrices, given.pairs, settings)
+graphs = {MAIN: union_graph(saved.edges, saved.gene_a, saved.gene_b, saved.genes)}
+graphs |= baseline_graphs(
     stack,
     len(saved.names),
     settings,
@@ -22,10 +28,10 @@ graphs |= overlap.baseline_graphs(
 genes = np.asarray(saved.genes, dtype=object)
 measured = [saved.genes_of(study) for study in params.studies]
 cells = (
-    dictionary.normalised(path, genes[own], params.normalisation)[0]
+    normalised(path, genes[own], params.normalisation)[0]
     for path, own in zip(given.counts, measured, strict=True)
 )
-graphs["all-cells"] = overlap.all_cells_graph(
+graphs["all-cells"] = all_cells_graph(
     cells, saved.genes, params.overlap["eta"], measured=measured if saved.measured else None
 )
-files.write_tsv(overlap.graph_table(graphs), snakemake.output.targets)
+files.write_tsv(graph_table(graphs), snakemake.output.targets)

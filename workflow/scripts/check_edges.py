@@ -1,17 +1,21 @@
 """Compare the halves of a study's cells at the dictionary's edges, and count edges by chance."""
 
-from panscape import adapter, dictionary, files, seeds
+from panscape import seeds
+from panscape.coscape.dictionary.study import study_confidence
+from panscape.coscape.dictionary.write import read_dictionary
+from panscape.data import files
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-found = dictionary.study_confidence(
+found = study_confidence(
     given.counts,
     files.read_tsv(given.clusters, dtype={"cluster": str, "study": str, "parent": str}),
     files.read_csr(given.members),
     files.read_csr(given.matrices),
     files.read_tsv(given.pairs, dtype=str),
-    dictionary.read_dictionary(given.dictionary),
+    read_dictionary(given.dictionary),
     normalisation=params.normalisation,
     coexpression=params.coexpression,
     depth_strata=params.settings["depth_strata"],

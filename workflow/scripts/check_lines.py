@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
-from panscape import adapter, files, networks
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.sivae.networks.read import read_collection, read_lines
+from panscape.sivae.networks.run import check_lines
+from panscape.sivae.networks.settings import NetworkSettings
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-settings = networks.NetworkSettings.of(params.settings)
-collection = networks.read_collection(networks.read_lines(given.lines), Path(given.lines).parent)
-files.write_tsv(networks.check_lines(collection, settings), output.reliability)
+settings = NetworkSettings.of(params.settings)
+collection = read_collection(read_lines(given.lines), Path(given.lines).parent)
+files.write_tsv(check_lines(collection, settings), output.reliability)

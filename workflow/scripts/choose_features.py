@@ -1,11 +1,13 @@
 """Choose gene sets that tell classes apart and differ from each other."""
 
-from panscape import adapter, features, files
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.unicoord.features.collection import choose_features
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-chosen = features.choose_features(
+chosen = choose_features(
     dict(zip(params.studies, given.counts, strict=True)),
     given.gene_sets,
     params.settings,

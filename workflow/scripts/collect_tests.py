@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from panscape import adapter
-from panscape.files import read_tsv, write_tsv
+from panscape.data.files import read_tsv, write_tsv
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given = snakemake.input
 tables = [read_tsv(path, dtype=str) for path in (*given.kernels, given.genes, given.sets, given.edges)]

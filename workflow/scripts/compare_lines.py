@@ -2,15 +2,19 @@
 
 from pathlib import Path
 
-from panscape import adapter, files, networks
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.sivae.networks.read import read_collection, read_lines
+from panscape.sivae.networks.run import compare_lines, kernel_names
+from panscape.sivae.networks.settings import NetworkSettings
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-settings = networks.NetworkSettings.of(params.settings)
-collection = networks.read_collection(networks.read_lines(given.lines), Path(given.lines).parent)
-kernel, model = networks.kernel_names(settings)[snakemake.wildcards.kernel]
-similarity, embedding, tests = networks.compare_lines(
+settings = NetworkSettings.of(params.settings)
+collection = read_collection(read_lines(given.lines), Path(given.lines).parent)
+kernel, model = kernel_names(settings)[snakemake.wildcards.kernel]
+similarity, embedding, tests = compare_lines(
     collection, kernel, model, settings, params.phenotypes, params.seed
 )
 files.write_tsv(similarity, output.similarity)

@@ -1,14 +1,19 @@
 """Compare the gene network of cells with that of the same cells reconfigured."""
 
-from panscape import adapter, files, training, unicoord
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.training.device import prepare
+from panscape.unicoord.model import UniCoord
+from panscape.unicoord.network import network_change
+from panscape.unicoord.stage import open_cells
 
-adapter.begin(snakemake)
-training.prepare(snakemake.threads)
+job.begin(snakemake)
+prepare(snakemake.threads)
 
 params = snakemake.params
 scenario = next(item for item in params.scenarios if item["name"] == snakemake.wildcards.scenario)
-model = unicoord.UniCoord.load(snakemake.input.model)
-cells = unicoord.open_cells(snakemake.input.counts, snakemake.input.tables)
-pairs, scores = unicoord.network_change(model, cells, scenario, params.cut, params.seed)
+model = UniCoord.load(snakemake.input.model)
+cells = open_cells(snakemake.input.counts, snakemake.input.tables)
+pairs, scores = network_change(model, cells, scenario, params.cut, params.seed)
 files.write_tsv(pairs, snakemake.output.pairs)
 files.write_tsv(scores, snakemake.output.scores)

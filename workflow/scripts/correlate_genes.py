@@ -1,13 +1,17 @@
 """Compute the coexpression matrices of one study's panclusters."""
 
-from panscape import adapter, coexpression, files, preprocess, seeds
+from panscape import seeds
+from panscape.coscape.coexpression.coexpress import coexpress
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.preprocess.genes import genes_of
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 genes = files.read_tsv(snakemake.input.genes, dtype={"gene": str})
-result = coexpression.coexpress(
+result = coexpress(
     snakemake.input.counts,
-    preprocess.genes_of(genes, snakemake.wildcards.study),
+    genes_of(genes, snakemake.wildcards.study),
     files.read_tsv(snakemake.input.clusters, dtype={"cluster": str, "study": str, "parent": str}),
     files.read_csr(snakemake.input.members),
     {**snakemake.params.settings, "normalisation": snakemake.params.normalisation},

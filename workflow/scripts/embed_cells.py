@@ -1,21 +1,24 @@
 """Learn the joint embedding of a multi-omic sample."""
 
-from panscape import adapter, coem, training
+from panscape.coem.embed import embed
+from panscape.coem.files import column, forget, read_sample, write_embedding
+from panscape.pipeline import job
+from panscape.training.device import choose_device, prepare
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 params, settings = snakemake.params, snakemake.params.settings
-training.prepare(snakemake.threads)
-obs, rna, atac = coem.read_sample(snakemake.input.sample)
-embedding = coem.embed(
+prepare(snakemake.threads)
+obs, rna, atac = read_sample(snakemake.input.sample)
+embedding = embed(
     rna,
     atac,
-    batch=coem.column(obs, settings["batch"], "coem.batch"),
-    labels=coem.column(obs, settings["condition_on"], "coem.condition_on"),
+    batch=column(obs, settings["batch"], "coem.batch"),
+    labels=column(obs, settings["condition_on"], "coem.condition_on"),
     settings=settings,
     seed=params.seed,
-    device=training.choose_device(snakemake.resources.get("gpu", 0)),
+    device=choose_device(snakemake.resources.get("gpu", 0)),
     checkpoint=params.checkpoint,
 )
-coem.write_embedding(embedding, obs, snakemake.output.embedding, settings)
-coem.forget(params.checkpoint)
+write_embedding(embedding, obs, snakemake.output.embedding, settings)
+forget(params.checkpoint)

@@ -2,20 +2,22 @@
 
 from pathlib import Path
 
-from panscape import adapter, dictionary, files
+from panscape.coscape.dictionary.enrich import enrich
+from panscape.coscape.dictionary.write import read_dictionary
+from panscape.data import files
+from panscape.data.gene_sets import read_gene_sets, restrict
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, settings = snakemake.input, snakemake.params.settings
 low, high = sorted(settings["set_sizes"])
-background = dictionary.read_dictionary(given.dictionary).genes
+background = read_dictionary(given.dictionary).genes
 libraries = [
-    dictionary.restrict(
-        dictionary.read_gene_sets(path), background, library=Path(path).stem, min_size=low, max_size=high
-    )
+    restrict(read_gene_sets(path), background, library=Path(path).stem, min_size=low, max_size=high)
     for path in given.gene_sets
 ]
 genes = files.read_tsv(given.genes, dtype={"entry": str, "gene": str})
 queries = {entry: list(part["gene"]) for entry, part in genes.groupby("entry")}
-table = dictionary.enrich(queries, libraries, nominal=settings["nominal"], merge=settings["merge"])
+table = enrich(queries, libraries, nominal=settings["nominal"], merge=settings["merge"])
 files.write_tsv(table, snakemake.output.enrichment)

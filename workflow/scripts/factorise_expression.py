@@ -2,13 +2,16 @@
 
 import anndata
 
-from panscape import adapter, dictionary, files
+from panscape.coscape.dictionary.nmf_programs import factor_tables
+from panscape.coscape.dictionary.write import read_dictionary
+from panscape.data import files
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
-saved = dictionary.read_dictionary(snakemake.input.dictionary)
+saved = read_dictionary(snakemake.input.dictionary)
 landscape = anndata.read_h5ad(snakemake.input.landscape)[list(saved.panclusters)]
-found = dictionary.factor_tables(saved, landscape)
+found = factor_tables(saved, landscape)
 files.write_tsv(found.usage, snakemake.output.usage)
 files.write_tsv(found.genes, snakemake.output.genes)
 files.write_tsv(found.matches, snakemake.output.matches)

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-from panscape import adapter, preprocess
-from panscape.files import write_tsv
+from panscape.data.files import write_tsv
+from panscape.pipeline import job
+from panscape.plot.qc_histograms import draw_failure, histograms
+from panscape.preprocess.outcome import NothingLeft
+from panscape.preprocess.study import filter_study
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 params, output, study = snakemake.params, snakemake.output, snakemake.wildcards.study
 # the engine removes the outputs of a job that fails, and nothing else
@@ -13,7 +16,7 @@ of_failure = Path(snakemake.log[0]).with_name("qc.svg")
 for name in ("qc.svg", "qc.png", "qc.tsv", "histograms.tsv"):
     of_failure.with_name(name).unlink(missing_ok=True)
 try:
-    result = preprocess.filter_study(
+    result = filter_study(
         params.study,
         output.counts,
         params.settings,
@@ -21,10 +24,10 @@ try:
         age_unit=params.age_unit,
         units=params.units,
     )
-except preprocess.NothingLeft as error:
-    preprocess.draw_failure(error.result, of_failure, study)
+except NothingLeft as error:
+    draw_failure(error.result, of_failure, study)
     raise
 write_tsv(result.genes, output.genes)
 write_tsv(result.table, output.qc)
 write_tsv(result.kept, output.kept)
-write_tsv(preprocess.histograms(result), output.histograms)
+write_tsv(histograms(result), output.histograms)

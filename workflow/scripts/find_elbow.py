@@ -1,11 +1,14 @@
 """Fit dictionaries of every size and suggest one."""
 
-from panscape import adapter, dictionary, files
+from panscape.coscape.dictionary.settings import DictionarySettings
+from panscape.coscape.dictionary.stack import read_stack, stack_elbow
+from panscape.data import files
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
-settings = dictionary.DictionarySettings.of(params.settings)
-stack = dictionary.read_stack(given.landscape, given.clusters, given.matrices, given.pairs, settings)
-table = dictionary.stack_elbow(stack, settings, params.seed, snakemake.threads)
+settings = DictionarySettings.of(params.settings)
+stack = read_stack(given.landscape, given.clusters, given.matrices, given.pairs, settings)
+table = stack_elbow(stack, settings, params.seed, snakemake.threads)
 files.write_tsv(table, snakemake.output.elbow)

@@ -1,13 +1,16 @@
 """Find the panclusters of one study."""
 
-from panscape import adapter, files, panclust, preprocess
+from panscape.coscape.panclust.pancluster import pancluster
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.preprocess.genes import genes_of
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 genes = files.read_tsv(snakemake.input.genes, dtype={"gene": str})
-clusters, members = panclust.pancluster(
+clusters, members = pancluster(
     snakemake.input.counts,
-    preprocess.genes_of(genes, snakemake.wildcards.study),
+    genes_of(genes, snakemake.wildcards.study),
     snakemake.params.settings,
     snakemake.params.seed,
     study=snakemake.wildcards.study,

@@ -1,16 +1,19 @@
 """Group a sample's cells into metacells, also by the methods that the embedding is compared with."""
 
-from panscape import adapter, metacells
+from panscape.coem.metacells.stage import group_sample
+from panscape.coem.metacells.sum import read_embedding, write_grouped
+from panscape.coem.paired import load_paired
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
-sample = metacells.load_paired(given.sample)
-grouped = metacells.group_sample(
+sample = load_paired(given.sample)
+grouped = group_sample(
     sample,
     params.settings,
-    learned=metacells.read_embedding(given.embedding, sample.obs.index),
+    learned=read_embedding(given.embedding, sample.obs.index),
     seed=params.seed,
     threads=snakemake.threads,
 )
-metacells.write_grouped(grouped, snakemake.output)
+write_grouped(grouped, snakemake.output)

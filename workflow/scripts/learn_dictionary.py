@@ -1,15 +1,19 @@
 """Learn the dictionary of the collection."""
 
-from panscape import adapter, dictionary, files
+from panscape.coscape.dictionary.settings import DictionarySettings
+from panscape.coscape.dictionary.stack import learn_stack, read_stack
+from panscape.coscape.dictionary.write import to_anndata
+from panscape.data import files
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
-settings = dictionary.DictionarySettings.of(params.settings)
-stack = dictionary.read_stack(given.landscape, given.clusters, given.matrices, given.pairs, settings)
+settings = DictionarySettings.of(params.settings)
+stack = read_stack(given.landscape, given.clusters, given.matrices, given.pairs, settings)
 elbow = files.read_tsv(given.elbow)
 k = int(elbow.loc[elbow["suggested"], "k"].iloc[0]) if settings.k == "auto" else settings.k
-choice, result = dictionary.learn_stack(stack, k, settings, params.seed, snakemake.threads)
+choice, result = learn_stack(stack, k, settings, params.seed, snakemake.threads)
 with files.atomic(snakemake.output.dictionary) as scratch:
-    learned = dictionary.to_anndata(result, stack, choice, params.settings, params.collection)
+    learned = to_anndata(result, stack, choice, params.settings, params.collection)
     learned.write_h5ad(scratch, compression="lzf")

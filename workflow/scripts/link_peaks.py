@@ -1,13 +1,17 @@
 """Link peaks to genes over a sample's metacells, and show what the links are worth."""
 
-from panscape import adapter, files, metacells
+from panscape.coem.links.link_validation import link_sample
+from panscape.coem.metacells.sum import read_grouped
+from panscape.coem.paired import load_paired
+from panscape.data import files
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-grouped = metacells.read_grouped(given)
-linked = metacells.link_sample(
-    metacells.load_paired(given.sample),
+grouped = read_grouped(given)
+linked = link_sample(
+    load_paired(given.sample),
     grouped.methods,
     params.settings,
     genes=params.settings["genes"],

@@ -1,12 +1,14 @@
 """Say which of the reference's genes a study measured."""
 
-from panscape import adapter, files, project
+from panscape.coscape.project.collection import match_genes
+from panscape.data import files
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given = snakemake.input
 genes = files.read_tsv(given.reference, dtype={"gene": str})
-table = project.match_genes(
+table = match_genes(
     genes.loc[genes["selected"], "gene"],
     files.read_tsv(given.genes, dtype={"gene": str})["gene"],
     snakemake.wildcards.study,

@@ -1,13 +1,17 @@
 """Give all cells their coordinates and predicted labels."""
 
-from panscape import adapter, files, training, unicoord
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.training.device import prepare
+from panscape.unicoord.model import UniCoord
+from panscape.unicoord.stage import open_cells, write_coordinates, write_predictions
 
-adapter.begin(snakemake)
-training.prepare(snakemake.threads)
+job.begin(snakemake)
+prepare(snakemake.threads)
 
 given, made = snakemake.input, snakemake.output
-model = unicoord.UniCoord.load(given.model)
-cells = unicoord.open_cells(given.counts, given.tables)
+model = UniCoord.load(given.model)
+cells = open_cells(given.counts, given.tables)
 split = files.read_tsv(given.split)["split"].to_numpy(dtype=str)
-unicoord.write_coordinates(model, cells, split, made.coordinates)
-unicoord.write_predictions(model, cells, split, made.predictions)
+write_coordinates(model, cells, split, made.coordinates)
+write_predictions(model, cells, split, made.predictions)

@@ -2,13 +2,14 @@
 
 import pandas as pd
 
-from panscape import adapter, sivae
-from panscape.files import write_tsv
+from panscape.data.files import write_tsv
+from panscape.pipeline import job
+from panscape.sivae.collection import plan_collection
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
-plan, genes = sivae.plan_collection(
+plan, genes = plan_collection(
     dict(zip(params.studies, given.counts, strict=True)),
     dict(zip(params.studies, given.genes, strict=True)),
     params.settings,

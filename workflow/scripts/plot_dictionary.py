@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from panscape import adapter, dictionary, plot
+from panscape.pipeline import job
+from panscape.plot.dictionary import Tables, draw_dictionary
+from panscape.plot.style import save_figure
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 folder = Path(snakemake.output.png[0]).parent
-tables = dictionary.Tables.read(snakemake.input)
-for name, figure in dictionary.draw_dictionary(tables, units=snakemake.params.units):
-    plot.save_figure(figure, folder / name, formats=snakemake.params.formats)
+tables = Tables.read(snakemake.input)
+for name, figure in draw_dictionary(tables, units=snakemake.params.units):
+    save_figure(figure, folder / name, formats=snakemake.params.formats)

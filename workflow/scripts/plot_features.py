@@ -4,16 +4,20 @@ from pathlib import Path
 
 import anndata
 
-from panscape import adapter, features, files, plot
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.plot.features import draw_features
+from panscape.plot.style import save_figure
+from panscape.unicoord.features.settings import FeatureSettings
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
 folder = Path(snakemake.output.png[0]).parent
 table = files.read_tsv(given.features, dtype={"term": str, "library": str, "best_class": str})
 correlation = files.read_tsv(given.correlation, dtype={"term": str}).set_index("term")
-drawn = features.draw_features(
-    table, correlation, anndata.read_h5ad(given.scores), features.FeatureSettings.of(params.settings)
+drawn = draw_features(
+    table, correlation, anndata.read_h5ad(given.scores), FeatureSettings.of(params.settings)
 )
 for name, figure in drawn:
-    plot.save_figure(figure, folder / name, formats=params.formats)
+    save_figure(figure, folder / name, formats=params.formats)

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from panscape import adapter, sivae
+from panscape.pipeline import job
+from panscape.plot.sivae import draw_lines
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
-sivae.draw_lines(
+draw_lines(
     given.lines,
     given.models,
     given.training,

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from panscape import adapter, metacells, plot
+from panscape.pipeline import job
+from panscape.plot.metacells import Drawn, draw_metacells
+from panscape.plot.style import save_figure
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 params, folder = snakemake.params, Path(snakemake.output.png[0]).parent
-drawn = metacells.Drawn.read(snakemake.input, params.settings["genes"])
-for name, figure in metacells.draw_metacells(drawn, params.settings):
-    plot.save_figure(figure, folder / name, formats=params.formats)
+drawn = Drawn.read(snakemake.input, params.settings["genes"])
+for name, figure in draw_metacells(drawn, params.settings):
+    save_figure(figure, folder / name, formats=params.formats)

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
-from panscape import adapter, files, overlap, plot
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.plot.overlap import draw_overlap
+from panscape.plot.style import save_figure
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 folder = Path(snakemake.output.png[0]).parent
 zscores = files.read_tsv(snakemake.input.zscores, dtype={"network": str, "target": str})
 edges = files.read_tsv(snakemake.input.edges, dtype={"gene_a": str, "gene_b": str, "networks": str})
-for name, figure in overlap.draw_overlap(zscores, edges, least=snakemake.params.settings["min_networks"]):
-    plot.save_figure(figure, folder / name, formats=snakemake.params.formats)
+for name, figure in draw_overlap(zscores, edges, least=snakemake.params.settings["min_networks"]):
+    save_figure(figure, folder / name, formats=snakemake.params.formats)

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from panscape import adapter, files, plot, project
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.plot.project import draw_projection
+from panscape.plot.style import save_figure
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 folder = Path(snakemake.output.png[0]).parent
 projected = files.read_tsv(snakemake.input.projected, dtype={"cluster": str, "study": str, "nearest": str})
-for name, figure in project.draw_projection(
-    projected, snakemake.input.landscape, units=snakemake.params.units
-):
-    plot.save_figure(figure, folder / name, formats=snakemake.params.formats)
+for name, figure in draw_projection(projected, snakemake.input.landscape, units=snakemake.params.units):
+    save_figure(figure, folder / name, formats=snakemake.params.formats)

@@ -1,11 +1,11 @@
 """Draw the distributions that quality control looked at."""
 
-from panscape import adapter
-from panscape.files import read_tsv
-from panscape.plot import save_figure
+from panscape.data.files import read_tsv
+from panscape.pipeline import job
 from panscape.plot.qc import plot_qc
+from panscape.plot.style import save_figure
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given = snakemake.input
 table = read_tsv(given.qc, dtype={"study": str})

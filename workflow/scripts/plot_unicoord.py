@@ -4,9 +4,12 @@ from pathlib import Path
 
 import anndata
 
-from panscape import adapter, files, plot
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.plot.style import save_figure
+from panscape.plot.unicoord import draw_unicoord
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given = snakemake.input
 folder = Path(snakemake.output.png[0]).parent
@@ -20,5 +23,5 @@ networks = {
     Path(pairs).parent.name: (files.read_tsv(pairs), files.read_tsv(scores, dtype={"scenario": str}))
     for pairs, scores in zip(given.pairs, given.scores, strict=True)
 }
-for name, figure in plot.draw_unicoord(tables, anndata.read_h5ad(given.coordinates), networks):
-    plot.save_figure(figure, folder / name, formats=snakemake.params.formats)
+for name, figure in draw_unicoord(tables, anndata.read_h5ad(given.coordinates), networks):
+    save_figure(figure, folder / name, formats=snakemake.params.formats)

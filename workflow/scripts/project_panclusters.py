@@ -1,8 +1,10 @@
 """Place the panclusters of studies on the dictionary and landscape of a finished collection."""
 
-from panscape import adapter, files, project
+from panscape.coscape.project.collection import project_studies
+from panscape.data import files
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
 parts = ("counts", "clusters", "members", "matrices", "pairs", "expression")
@@ -10,5 +12,5 @@ studies = {
     name: dict(zip(parts, paths, strict=True))
     for name, *paths in zip(params.studies, *(given[part] for part in parts), strict=True)
 }
-table = project.project_studies(params.reference, studies, coverage=params.coverage)
+table = project_studies(params.reference, studies, coverage=params.coverage)
 files.write_tsv(table, snakemake.output.projected)

@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
-from panscape import adapter, files, networks
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.sivae.networks.read import read_collection, read_lines
+from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tables import set_tables
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-settings = networks.NetworkSettings.of(params.settings)
-collection = networks.read_collection(networks.read_lines(given.lines), Path(given.lines).parent)
+settings = NetworkSettings.of(params.settings)
+collection = read_collection(read_lines(given.lines), Path(given.lines).parent)
 genes = files.read_tsv(given.genes, dtype={"gene": str, "phenotype": str, "model": str})
-sets, tests = networks.set_tables(collection, genes, settings, params.phenotypes, params.seed)
+sets, tests = set_tables(collection, genes, settings, params.phenotypes, params.seed)
 files.write_tsv(sets, output.sets)
 files.write_tsv(tests, output.tests)

@@ -2,14 +2,19 @@
 
 import pandas as pd
 
-from panscape import adapter, dictionary, files, plot
+from panscape.coscape.dictionary.interpret import read_entries
+from panscape.coscape.dictionary.networks import marker_genes
+from panscape.coscape.dictionary.write import read_dictionary
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.plot.view import read_view
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-reading = dictionary.read_entries(
-    dictionary.read_dictionary(given.dictionary),
-    plot.read_view(given.landscape).obs,
+reading = read_entries(
+    read_dictionary(given.dictionary),
+    read_view(given.landscape).obs,
     params.columns,
     agreement=[files.read_csr(path).toarray() for path in given.agreement],
     size=[files.read_csr(path).toarray() for path in given.magnitude],
@@ -19,7 +24,7 @@ reading = dictionary.read_entries(
 files.write_tsv(reading.entries, output.entries)
 files.write_tsv(reading.edges, output.edges)
 files.write_tsv(reading.markers, output.markers)
-files.write_tsv(dictionary.marker_genes(reading.markers), output.genes)
+files.write_tsv(marker_genes(reading.markers), output.genes)
 files.write_tsv(reading.centrality, output.centrality)
 files.write_tsv(reading.links, output.links)
 files.write_tsv(reading.usage, output.usage)

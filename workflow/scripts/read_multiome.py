@@ -1,12 +1,14 @@
 """Read a sample's genes and peaks and keep the cells that have both."""
 
-from panscape import adapter, metacells
+from panscape.coem.metacells.pool import pool
+from panscape.coem.paired import read_paired, write_paired
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 params = snakemake.params
 parts = {
-    study["id"]: metacells.read_paired(study, counts, species=params.species)
+    study["id"]: read_paired(study, counts, species=params.species)
     for study, counts in zip(params.studies, snakemake.input.counts, strict=True)
 }
-metacells.write_paired(metacells.pool(parts), snakemake.output.sample, snakemake.wildcards.sample)
+write_paired(pool(parts), snakemake.output.sample, snakemake.wildcards.sample)

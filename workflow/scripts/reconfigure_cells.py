@@ -1,12 +1,15 @@
 """Generate the cells of one scenario."""
 
-from panscape import adapter, training, unicoord
+from panscape.pipeline import job
+from panscape.training.device import prepare
+from panscape.unicoord.model import UniCoord
+from panscape.unicoord.stage import open_cells, write_scenario
 
-adapter.begin(snakemake)
-training.prepare(snakemake.threads)
+job.begin(snakemake)
+prepare(snakemake.threads)
 
 params = snakemake.params
 scenario = next(item for item in params.scenarios if item["name"] == snakemake.wildcards.scenario)
-model = unicoord.UniCoord.load(snakemake.input.model)
-cells = unicoord.open_cells(snakemake.input.counts, snakemake.input.tables)
-unicoord.write_scenario(model, cells, scenario, snakemake.output.cells, params.seed)
+model = UniCoord.load(snakemake.input.model)
+cells = open_cells(snakemake.input.counts, snakemake.input.tables)
+write_scenario(model, cells, scenario, snakemake.output.cells, params.seed)

@@ -1,14 +1,18 @@
 """Restore groups that a model was trained without, and score them."""
 
-from panscape import adapter, files, training, unicoord
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.training.device import choose_device, prepare
+from panscape.unicoord.leave_out import restore_groups
+from panscape.unicoord.stage import configured_labels, open_cells
 
-adapter.begin(snakemake)
-training.prepare(snakemake.threads)
+job.begin(snakemake)
+prepare(snakemake.threads)
 
 params = snakemake.params
-cells = unicoord.open_cells(snakemake.input.counts, snakemake.input.tables)
-labels, hierarchy = unicoord.configured_labels(params.settings, cells.obs)
-device = training.choose_device(snakemake.resources.get("gpu", 0))
-scores, curve = unicoord.restore_groups(cells, labels, hierarchy, params.settings, params.seed, device)
+cells = open_cells(snakemake.input.counts, snakemake.input.tables)
+labels, hierarchy = configured_labels(params.settings, cells.obs)
+device = choose_device(snakemake.resources.get("gpu", 0))
+scores, curve = restore_groups(cells, labels, hierarchy, params.settings, params.seed, device)
 files.write_tsv(scores, snakemake.output.scores)
 files.write_tsv(curve, snakemake.output.curve)

@@ -1,8 +1,9 @@
 """Download one study's file."""
 
-from panscape import adapter, io
+from panscape.data.download import retrieve
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 where = f"studies[{snakemake.wildcards.study}].url"
-io.retrieve(snakemake.params.url, snakemake.params.sha256, snakemake.output.counts, where)
+retrieve(snakemake.params.url, snakemake.params.sha256, snakemake.output.counts, where)

@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
-from panscape import adapter, files, networks, overlap
+from panscape.data import files
+from panscape.data.edge_lists import read_network
+from panscape.pipeline import job
+from panscape.sivae.networks.read import read_collection, read_lines
+from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tables import known_table
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-settings = networks.NetworkSettings.of(params.settings)
-collection = networks.read_collection(networks.read_lines(given.lines), Path(given.lines).parent)
-known = [overlap.read_network(path, name) for path, name in zip(given.networks, params.names, strict=True)]
-files.write_tsv(networks.known_table(collection, settings.models, known), output.known)
+settings = NetworkSettings.of(params.settings)
+collection = read_collection(read_lines(given.lines), Path(given.lines).parent)
+known = [read_network(path, name) for path, name in zip(given.networks, params.names, strict=True)]
+files.write_tsv(known_table(collection, settings.models, known), output.known)

@@ -1,11 +1,13 @@
 """Score the chosen gene sets in every cell."""
 
-from panscape import adapter, features, files
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.unicoord.features.collection import score_features, score_table
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-scores = features.score_features(
+scores = score_features(
     dict(zip(params.studies, given.counts, strict=True)),
     given.gene_sets,
     files.read_tsv(given.features, dtype={"term": str, "library": str, "best_class": str}),
@@ -13,4 +15,4 @@ scores = features.score_features(
 )
 with files.atomic(output.scores) as scratch:
     scores.write_h5ad(scratch, compression="lzf")
-files.write_tsv(features.score_table(scores), output.table)
+files.write_tsv(score_table(scores), output.table)

@@ -1,19 +1,24 @@
 """Score the overlap of all target graphs with known networks against degree-preserving nulls."""
 
-from panscape import adapter, dictionary, files, overlap
+from panscape.coscape.dictionary.write import read_dictionary
+from panscape.coscape.overlap.scores import overlap_table, supported_edges
+from panscape.coscape.overlap.targets import MAIN, table_graphs
+from panscape.data import files
+from panscape.data.edge_lists import measurable, read_network
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-saved = dictionary.read_dictionary(given.dictionary)
+saved = read_dictionary(given.dictionary)
 genes = saved.genes
 names = ["target", "gene_a", "gene_b"]
-graphs = overlap.table_graphs(files.read_tsv(given.targets, dtype=dict.fromkeys(names, str)), genes)
+graphs = table_graphs(files.read_tsv(given.targets, dtype=dict.fromkeys(names, str)), genes)
 networks = [
-    overlap.measurable(overlap.read_network(path, network["name"]), genes, saved.measured.values())
+    measurable(read_network(path, network["name"]), genes, saved.measured.values())
     for path, network in zip(given.networks, params.settings["networks"], strict=True)
 ]
-table = overlap.overlap_table(
+table = overlap_table(
     graphs,
     networks,
     genes,
@@ -24,4 +29,4 @@ table = overlap.overlap_table(
     threads=snakemake.threads,
 )
 files.write_tsv(table, output.zscores)
-files.write_tsv(overlap.supported_edges(graphs, networks, genes, main=overlap.MAIN), output.edges)
+files.write_tsv(supported_edges(graphs, networks, genes, main=MAIN), output.edges)

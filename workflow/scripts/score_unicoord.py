@@ -1,16 +1,21 @@
 """Score the coordinate system on cells that it has not seen."""
 
-from panscape import adapter, files, training, unicoord
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.training.device import prepare
+from panscape.unicoord.model import UniCoord
+from panscape.unicoord.score import score_model
+from panscape.unicoord.stage import active_coordinates, open_cells
 
-adapter.begin(snakemake)
-training.prepare(snakemake.threads)
+job.begin(snakemake)
+prepare(snakemake.threads)
 
 given, made = snakemake.input, snakemake.output
-model = unicoord.UniCoord.load(given.model)
-cells = unicoord.open_cells(given.counts, given.tables)
+model = UniCoord.load(given.model)
+cells = open_cells(given.counts, given.tables)
 split = files.read_tsv(given.split)["split"].to_numpy(dtype=str)
-scores = unicoord.score_model(model, cells, split, snakemake.params.seed)
+scores = score_model(model, cells, split, snakemake.params.seed)
 files.write_tsv(scores["metrics"], made.metrics)
 files.write_tsv(scores["confusion"], made.confusion)
 files.write_tsv(scores["calibration"], made.calibration)
-files.write_tsv(unicoord.active_coordinates(model, cells, (split == "test").nonzero()[0]), made.active)
+files.write_tsv(active_coordinates(model, cells, (split == "test").nonzero()[0]), made.active)

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
-from panscape import adapter, preprocess
-from panscape.files import read_tsv, write_tsv
+from panscape.data.files import read_tsv, write_tsv
+from panscape.pipeline import job
+from panscape.preprocess.genes import select_genes
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 params = snakemake.params
 tables = {
@@ -13,7 +14,7 @@ tables = {
     for study, path in zip(params.studies, snakemake.input.tables, strict=True)
 }
 qc = pd.concat([read_tsv(path, dtype={"study": str}) for path in snakemake.input.qc])
-genes = preprocess.select_genes(
+genes = select_genes(
     tables,
     n_genes=params.settings["n_genes"],
     top_per_study=params.settings["top_per_study"],

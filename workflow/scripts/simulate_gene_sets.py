@@ -1,9 +1,12 @@
 """Write what is planted in the simulated system as gene sets."""
 
-from panscape import adapter, features, simulate
+from panscape.pipeline import job
+from panscape.simulate.design import design
+from panscape.simulate.planted_sets import planted_sets, write_gmt
+from panscape.simulate.settings import from_config
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 params = snakemake.params
-system = simulate.design(simulate.from_config(params.settings), params.seed)
-features.write_gmt(features.planted_sets(system), snakemake.output.gene_sets)
+system = design(from_config(params.settings), params.seed)
+write_gmt(planted_sets(system), snakemake.output.gene_sets)

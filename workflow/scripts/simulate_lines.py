@@ -1,14 +1,14 @@
 """Write what is planted in a simulated study of cell lines."""
 
-from panscape import adapter, simulate
+from panscape.pipeline import job
+from panscape.simulate.lines import lines_from_config, lines_study
+from panscape.simulate.write import write_lines_truth
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 settings = next(
-    item
-    for item in simulate.lines_from_config(snakemake.params.settings)
-    if item.name == snakemake.wildcards.study
+    item for item in lines_from_config(snakemake.params.settings) if item.name == snakemake.wildcards.study
 )
-drawn = simulate.lines_study(settings, snakemake.params.seed)
+drawn = lines_study(settings, snakemake.params.seed)
 output = snakemake.output
-simulate.write_lines_truth(drawn, output.genes, output.lines, output.modules)
+write_lines_truth(drawn, output.genes, output.lines, output.modules)

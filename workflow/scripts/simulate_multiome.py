@@ -1,14 +1,18 @@
 """Draw one simulated sample with RNA and accessibility, and write what is planted in it."""
 
-from panscape import adapter, simulate
+from panscape.pipeline import job
+from panscape.simulate.multiome import (
+    draw_multiome,
+    multiome_from_config,
+    write_multiome,
+    write_multiome_truth,
+)
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 settings = next(
-    item
-    for item in simulate.multiome_from_config(snakemake.params.settings)
-    if item.name == snakemake.wildcards.study
+    item for item in multiome_from_config(snakemake.params.settings) if item.name == snakemake.wildcards.study
 )
-drawn = simulate.draw_multiome(settings, snakemake.params.seed)
-simulate.write_multiome_truth(drawn, snakemake.output.links)
-simulate.write_multiome(drawn, snakemake.output.counts)
+drawn = draw_multiome(settings, snakemake.params.seed)
+write_multiome_truth(drawn, snakemake.output.links)
+write_multiome(drawn, snakemake.output.counts)

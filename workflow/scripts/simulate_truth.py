@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
-from panscape import adapter, simulate
+from panscape.pipeline import job
+from panscape.simulate.design import design
+from panscape.simulate.settings import from_config
+from panscape.simulate.write import write_truth
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
-system = simulate.design(simulate.from_config(snakemake.params.settings), snakemake.params.seed)
-simulate.write_truth(system, Path(snakemake.output.genes).parent)
+system = design(from_config(snakemake.params.settings), snakemake.params.seed)
+write_truth(system, Path(snakemake.output.genes).parent)

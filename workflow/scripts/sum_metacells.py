@@ -1,13 +1,13 @@
 """Sum the cells of each metacell, describe metacells and judge them beside other methods."""
 
-from panscape import adapter, metacells
+from panscape.coem.metacells.sum import read_grouped, sum_sample, write_summed
+from panscape.coem.paired import load_paired
+from panscape.pipeline import job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
-sample = metacells.load_paired(given.sample)
-grouped = metacells.read_grouped(given)
-summed = metacells.sum_sample(
-    sample, grouped, params.settings, genes=params.settings["genes"], seed=params.seed
-)
-metacells.write_summed(summed, snakemake.output)
+sample = load_paired(given.sample)
+grouped = read_grouped(given)
+summed = sum_sample(sample, grouped, params.settings, genes=params.settings["genes"], seed=params.seed)
+write_summed(summed, snakemake.output)

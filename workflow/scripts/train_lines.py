@@ -2,15 +2,17 @@
 
 import shutil
 
-from panscape import adapter, sivae
-from panscape.files import read_tsv
+from panscape.data.files import read_tsv
+from panscape.pipeline import job
+from panscape.sivae.collection import job_cells
+from panscape.sivae.stage import train_job
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
 lines = read_tsv(given.lines, dtype=str)
-sivae.train_job(
-    sivae.job_cells(lines, read_tsv(given.cells, dtype=str), snakemake.wildcards.job),
+train_job(
+    job_cells(lines, read_tsv(given.cells, dtype=str), snakemake.wildcards.job),
     dict(zip(params.studies, given.counts, strict=True)),
     list(read_tsv(given.genes, dtype=str)["gene"]),
     snakemake.output.folder,

@@ -2,21 +2,26 @@
 
 import pandas as pd
 
-from panscape import adapter, files, training, unicoord
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.training.checkpoint import Checkpoint
+from panscape.training.device import choose_device, prepare
+from panscape.unicoord.stage import configured_labels, open_cells
+from panscape.unicoord.train import train
 
-adapter.begin(snakemake)
-training.prepare(snakemake.threads)
+job.begin(snakemake)
+prepare(snakemake.threads)
 
 params = snakemake.params
-cells = unicoord.open_cells(snakemake.input.counts, snakemake.input.tables)
-labels, hierarchy = unicoord.configured_labels(params.settings, cells.obs)
-trained = unicoord.train(
+cells = open_cells(snakemake.input.counts, snakemake.input.tables)
+labels, hierarchy = configured_labels(params.settings, cells.obs)
+trained = train(
     cells,
     labels,
     params.settings,
     hierarchy=hierarchy,
     seed=params.seed,
-    device=training.choose_device(snakemake.resources.get("gpu", 0)),
+    device=choose_device(snakemake.resources.get("gpu", 0)),
     checkpoint=params.checkpoint,
 )
 trained.model.save(snakemake.output.model)
@@ -25,4 +30,4 @@ split = pd.DataFrame(
     {"cell": cells.obs.index, "study": cells.obs["study"].astype(str), "split": trained.split}
 )
 files.write_tsv(split, snakemake.output.split)
-training.Checkpoint(params.checkpoint, {}).remove()
+Checkpoint(params.checkpoint, {}).remove()

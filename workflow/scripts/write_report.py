@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from panscape import adapter, report
+from panscape.pipeline import job
+from panscape.report.page import write_report
+from panscape.report.results import Results
 
-adapter.begin(snakemake)
+job.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
-results = report.Results.of(
+results = Results.of(
     Path(snakemake.output.html).parent,
     given,
     params.config,
@@ -15,4 +17,4 @@ results = report.Results.of(
     | {f"truth/{Path(path).parent.name}/genes.tsv": path for path in given.planted},
     benchmarks=params.benchmarks,
 )
-report.write_report(results, snakemake.output.html, snakemake.output.text)
+write_report(results, snakemake.output.html, snakemake.output.text)

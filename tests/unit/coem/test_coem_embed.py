@@ -10,12 +10,18 @@ import torch
 from scipy import sparse
 from sklearn.neighbors import KNeighborsClassifier
 
-from panscape import coem, h5mu, training
-from panscape.coem._cells import Cells
-from panscape.coem._embed import _prepare
-from panscape.coem._task import CoemTask
-from panscape.config import load
+from panscape.coem.cells import Cells
+from panscape.coem.embed import _prepare, embed
+from panscape.coem.files import column as coem_column
+from panscape.coem.files import forget, read_sample, write_embedding
+from panscape.coem.module import Module
+from panscape.coem.settings import CoemSettings
+from panscape.coem.task import CoemTask
+from panscape.config.load import load
+from panscape.data import h5mu
 from panscape.errors import UserError
+from panscape.training.state import digest as training_digest
+from panscape.training.weights import read_weights
 
 QUICK = {"epochs": 12, "batch_size": 64, "n_latent": 8, "n_hidden": 16, "n_projection": 8}
 TINY = {**QUICK, "epochs": 3}
@@ -28,12 +34,12 @@ def accuracy(points, labels, neighbours=10):
 
 
 def digest(embedding):
-    return training.digest(embedding.joint, embedding.rna, embedding.atac)
+    return training_digest(embedding.joint, embedding.rna, embedding.atac)
 
 
 @pytest.fixture(scope="module")
 def embedded(cells):
-    return coem.embed(cells.rna, cells.atac, settings=QUICK, seed=1)
+    return embed(cells.rna, cells.atac, settings=QUICK, seed=1)
 
 
 def test_the_joint_embedding_tells_what_neither_modality_tells_alone(cells, embedded):
@@ -63,19 +69,19 @@ def test_the_embedding_informs_of_unseen_counts_where_there_is_something_to_know
     random = np.random.default_rng(0)
     rate = np.asarray(cells.atac.mean(axis=0)).ravel()
     noise = sparse.csr_matrix(random.poisson(np.tile(rate, (cells.atac.shape[0], 1))).astype(np.float32))
-    beside = coem.embed(cells.rna, noise, settings=QUICK, seed=1).info["information"]
+    beside = embed(cells.rna, noise, settings=QUICK, seed=1).info["information"]
     assert beside["rna"] > 3 and beside["atac"] < 1
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(cells):
-    first, again, other = (coem.embed(cells.rna, cells.atac, settings=TINY, seed=s) for s in (1, 1, 2))
+    first, again, other = (embed(cells.rna, cells.atac, settings=TINY, seed=s) for s in (1, 1, 2))
     assert digest(first) == digest(again)
     assert digest(first) != digest(other)
 
 
 @pytest.mark.parametrize("stop_at", [3, 8])
 def test_an_interrupted_run_goes_on_to_the_same_bits(cells, tmp_path, monkeypatch, stop_at):
-    whole = coem.embed(cells.rna, cells.atac, settings=TINY, seed=1)
+    whole = embed(cells.rna, cells.atac, settings=TINY, seed=1)
     step, folder = CoemTask.step, tmp_path / "state"
 
     def interrupted(self, number):
@@ -86,26 +92,24 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(cells, tmp_path, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(CoemTask, "step", interrupted)
         with pytest.raises(SystemExit) as ended:
-            coem.embed(cells.rna, cells.atac, settings=TINY, seed=1, checkpoint=folder)
+            embed(cells.rna, cells.atac, settings=TINY, seed=1, checkpoint=folder)
     assert ended.value.code == 143
     taken = []
     monkeypatch.setattr(CoemTask, "step", lambda self, number: taken.append(number) or step(self, number))
-    resumed = coem.embed(cells.rna, cells.atac, settings=TINY, seed=1, checkpoint=folder)
+    resumed = embed(cells.rna, cells.atac, settings=TINY, seed=1, checkpoint=folder)
     assert taken[0] == stop_at + 1
     assert digest(resumed) == digest(whole)
     assert resumed.history == whole.history
-    coem.forget(folder)
+    forget(folder)
     assert not folder.exists()
 
 
 def test_a_checkpoint_of_other_data_is_not_used(cells, tmp_path):
-    coem.embed(cells.rna, cells.atac, settings=TINY, seed=1, checkpoint=tmp_path)
+    embed(cells.rna, cells.atac, settings=TINY, seed=1, checkpoint=tmp_path)
     changed = cells.rna.copy()
     changed.data[0] += 1
-    fresh = coem.embed(changed, cells.atac, settings=TINY, seed=1)
-    assert digest(coem.embed(changed, cells.atac, settings=TINY, seed=1, checkpoint=tmp_path)) == digest(
-        fresh
-    )
+    fresh = embed(changed, cells.atac, settings=TINY, seed=1)
+    assert digest(embed(changed, cells.atac, settings=TINY, seed=1, checkpoint=tmp_path)) == digest(fresh)
 
 
 def test_cells_of_one_modality_are_placed_among_their_kind(cells):
@@ -113,7 +117,7 @@ def test_cells_of_one_modality_are_placed_among_their_kind(cells):
     lacks = random.random(len(cells.kind))
     rna = sparse.diags_array((lacks > 0.2).astype(np.float32)) @ cells.rna
     atac = sparse.diags_array((lacks < 0.8).astype(np.float32)) @ cells.atac
-    found = coem.embed(sparse.csr_matrix(rna), sparse.csr_matrix(atac), settings=QUICK, seed=1)
+    found = embed(sparse.csr_matrix(rna), sparse.csr_matrix(atac), settings=QUICK, seed=1)
     assert found.info["cells_of_one_modality"] == int(((lacks <= 0.2) | (lacks >= 0.8)).sum())
     assert np.isfinite(found.joint).all()
     assert np.isnan(found.rna[lacks <= 0.2]).all() and np.isfinite(found.rna[lacks > 0.2]).all()
@@ -129,7 +133,7 @@ def test_cells_of_one_modality_are_placed_among_their_kind(cells):
 @pytest.mark.parametrize("only", ["rna", "atac"])
 def test_a_sample_of_one_modality_is_embedded_by_it(cells, only):
     counts = {"rna": None, "atac": None, only: getattr(cells, only)}
-    found = coem.embed(**counts, settings=QUICK, seed=1)
+    found = embed(**counts, settings=QUICK, seed=1)
     told = cells.kind == (2 if only == "rna" else 0)
     assert accuracy(found.joint, told) > 0.85
     assert found.info["modalities"] == [only]
@@ -137,7 +141,7 @@ def test_a_sample_of_one_modality_is_embedded_by_it(cells, only):
 
 
 def test_open_or_not_peaks_are_recognised(cells):
-    found = coem.embed(cells.rna, (cells.atac > 0).astype(np.float32), settings=TINY)
+    found = embed(cells.rna, (cells.atac > 0).astype(np.float32), settings=TINY)
     assert found.info["likelihoods"] == {"rna": "nb", "atac": "bernoulli"}
 
 
@@ -157,7 +161,7 @@ def test_open_or_not_peaks_are_recognised(cells):
     ],
 )
 def test_every_option_trains(cells, more):
-    found = coem.embed(cells.rna, cells.atac, settings={**TINY, "epochs": 6, **more}, seed=1)
+    found = embed(cells.rna, cells.atac, settings={**TINY, "epochs": 6, **more}, seed=1)
     assert np.isfinite(found.joint).all()
     assert accuracy(found.joint, cells.kind) > 0.7
 
@@ -175,19 +179,19 @@ def published():
 
 @pytest.mark.parametrize("preset", ["paper", "code"])
 def test_published_models_learn_what_predicts_unseen_counts(cells, published, preset):
-    found = coem.embed(cells.rna, cells.atac, settings=published[preset], seed=1)
+    found = embed(cells.rna, cells.atac, settings=published[preset], seed=1)
     assert found.info["likelihoods"] == {"paper": {"rna": "zip", "atac": "nb"},
                                          "code": {"rna": "nb", "atac": "zip"}}[preset]  # fmt: skip
     assert accuracy(found.joint, cells.kind) > 0.85
     assert min(found.info["information"].values()) > 0
     # an untrained model predicts them worse
-    untrained = coem.embed(cells.rna, cells.atac, settings={**published[preset], "epochs": 1}, seed=1)
+    untrained = embed(cells.rna, cells.atac, settings={**published[preset], "epochs": 1}, seed=1)
     assert found.info["unseen_nll"]["rna"] < untrained.info["unseen_nll"]["rna"] - 3
 
 
 def test_an_interrupted_published_model_goes_on_to_the_same_bits(cells, published, tmp_path, monkeypatch):
     settings = {**published["paper"], "epochs": 3}
-    whole = coem.embed(cells.rna, cells.atac, settings=settings, seed=1)
+    whole = embed(cells.rna, cells.atac, settings=settings, seed=1)
     step, folder = CoemTask.step, tmp_path / "state"
 
     @wraps(step)  # dropout is drawn by the step's name and number
@@ -199,21 +203,21 @@ def test_an_interrupted_published_model_goes_on_to_the_same_bits(cells, publishe
     with monkeypatch.context() as patch:
         patch.setattr(CoemTask, "step", interrupted)
         with pytest.raises(SystemExit):
-            coem.embed(cells.rna, cells.atac, settings=settings, seed=1, checkpoint=folder)
-    tensors, _ = training.read_weights(folder / "checkpoint.safetensors")
+            embed(cells.rna, cells.atac, settings=settings, seed=1, checkpoint=folder)
+    tensors, _ = read_weights(folder / "checkpoint.safetensors")
     names = {name.split(".", 1)[1] for name in tensors if name.startswith("module.")}
     for part in ("gated.channels.0.gate", "gated.channels.1.attend", "decoders.0.gate", "decoders.1.zeros"):
         assert any(name.startswith(part) for name in names), part
     taken = []
     monkeypatch.setattr(CoemTask, "step", wraps(step)(lambda *given: taken.append(given[1]) or step(*given)))
-    resumed = coem.embed(cells.rna, cells.atac, settings=settings, seed=1, checkpoint=folder)
+    resumed = embed(cells.rna, cells.atac, settings=settings, seed=1, checkpoint=folder)
     assert taken[0] == 9 and digest(resumed) == digest(whole) and resumed.history == whole.history
 
 
 def test_held_out_cells_are_judged_by_the_true_divergence(cells):
-    settings = coem.CoemSettings(**{**TINY, "n_centroids": 4})
+    settings = CoemSettings(**{**TINY, "n_centroids": 4})
     prepared, _ = _prepare(cells.rna, cells.atac, None, None, settings, 0, torch.device("cpu"))
-    module = coem.Module(prepared.modalities, settings)
+    module = Module(prepared.modalities, settings)
     task = CoemTask(module, prepared, settings, 0)
     dims = settings.n_latent
     for log_variance in (-3.0, 1.0):
@@ -225,8 +229,8 @@ def test_held_out_cells_are_judged_by_the_true_divergence(cells):
 
 
 def test_the_prior_becomes_a_mixture_after_the_warm_up(cells, tmp_path):
-    coem.embed(cells.rna, cells.atac, settings=QUICK, seed=1, checkpoint=tmp_path)
-    tensors, _ = training.read_weights(tmp_path / "checkpoint.safetensors")
+    embed(cells.rna, cells.atac, settings=QUICK, seed=1, checkpoint=tmp_path)
+    tensors, _ = read_weights(tmp_path / "checkpoint.safetensors")
     assert bool(tensors["module.prior.started"])
     means = tensors["module.prior.means"]
     assert torch.cdist(means, means).add(torch.eye(len(means)) * 9).min() > 0.05
@@ -239,16 +243,16 @@ def test_a_batch_effect_is_taken_out(cells):
     rna = cells.rna.toarray()
     shift = np.exp(random.normal(0, 0.7, rna.shape[1]))
     rna = sparse.csr_matrix(np.where(batch[:, None] > 0, random.poisson(rna * shift), rna).astype(np.float32))
-    plain, told = (coem.embed(rna, cells.atac, batch=b, settings=QUICK, seed=1) for b in (None, batch))
+    plain, told = (embed(rna, cells.atac, batch=b, settings=QUICK, seed=1) for b in (None, batch))
     assert accuracy(told.joint, batch) < accuracy(plain.joint, batch) - 0.15
     assert accuracy(told.joint, cells.kind) > 0.85
 
 
 def test_a_model_told_the_types_says_so_and_its_prior_has_them(cells, embedded, tmp_path):
-    told = coem.embed(cells.rna, cells.atac, labels=cells.kind, settings=TINY, seed=1, checkpoint=tmp_path)
+    told = embed(cells.rna, cells.atac, labels=cells.kind, settings=TINY, seed=1, checkpoint=tmp_path)
     assert (embedded.info["conditioned"], told.info["conditioned"]) == (0, 3)
     assert accuracy(told.joint, cells.kind) > 0.9
-    tensors, _ = training.read_weights(tmp_path / "checkpoint.safetensors")
+    tensors, _ = read_weights(tmp_path / "checkpoint.safetensors")
     assert bool(tensors["module.prior.started"])
     # the components lie where the cells of their labels are
     latent = told.joint / told.unit
@@ -259,16 +263,16 @@ def test_a_model_told_the_types_says_so_and_its_prior_has_them(cells, embedded, 
 
 def test_what_cannot_be_embedded_is_told(cells):
     with pytest.raises(UserError, match="neither"):
-        coem.embed(None, None)
+        embed(None, None)
     with pytest.raises(UserError, match="different numbers of cells"):
-        coem.embed(cells.rna[:-1], cells.atac)
+        embed(cells.rna[:-1], cells.atac)
     with pytest.raises(UserError, match="15 cells"):
-        coem.embed(cells.rna[:15], cells.atac[:15])
+        embed(cells.rna[:15], cells.atac[:15])
     empty = sparse.diags_array((np.arange(len(cells.kind)) != 7).astype(np.float32))
     with pytest.raises(UserError, match="1 cells have no count"):
-        coem.embed(sparse.csr_matrix(empty @ cells.rna), sparse.csr_matrix(empty @ cells.atac), settings=TINY)
+        embed(sparse.csr_matrix(empty @ cells.rna), sparse.csr_matrix(empty @ cells.atac), settings=TINY)
     with pytest.raises(ValueError, match="values of batch"):
-        coem.embed(cells.rna, cells.atac, batch=np.zeros(3), settings=TINY)
+        embed(cells.rna, cells.atac, batch=np.zeros(3), settings=TINY)
 
 
 def test_files_hold_cells_coordinates_and_what_was_done(cells, embedded, tmp_path):
@@ -277,13 +281,13 @@ def test_files_hold_cells_coordinates_and_what_was_done(cells, embedded, tmp_pat
     obs = pd.DataFrame({"lane": cells.kind.astype(str)}, index=[f"c{i}" for i in range(len(cells.kind))])
     tables = {name: AnnData(getattr(cells, name), obs=obs[[]]) for name in ("rna", "atac")}
     h5mu.write_h5mu(tmp_path / "sample.h5mu", tables, obs)
-    read, rna, atac = coem.read_sample(tmp_path / "sample.h5mu")
+    read, rna, atac = read_sample(tmp_path / "sample.h5mu")
     assert (rna != cells.rna).nnz == 0 and (atac != cells.atac).nnz == 0
-    assert coem.column(read, "lane", "coem.batch").tolist() == obs["lane"].tolist()
-    assert coem.column(read, None, "coem.batch") is None
+    assert coem_column(read, "lane", "coem.batch").tolist() == obs["lane"].tolist()
+    assert coem_column(read, None, "coem.batch") is None
     with pytest.raises(UserError, match=r"coem.batch: no column 'day' \(there are: lane\)"):
-        coem.column(read, "day", "coem.batch")
-    coem.write_embedding(embedded, read, tmp_path / "embedding.h5ad", {"epochs": 3, "batch": None})
+        coem_column(read, "day", "coem.batch")
+    write_embedding(embedded, read, tmp_path / "embedding.h5ad", {"epochs": 3, "batch": None})
     back = read_h5ad(tmp_path / "embedding.h5ad")
     np.testing.assert_array_equal(back.obsm["X_coem"], embedded.joint)
     assert {"X_coem", "X_rna", "X_atac"} == set(back.obsm)
@@ -316,7 +320,7 @@ def test_what_follows_depth_is_left_to_the_decoder_and_types_of_other_depth_are_
     for name in ("with", "without"):
         if name == "without":
             monkeypatch.setattr(Cells, "depth", property(lambda cells: np.zeros((cells.n, 2), np.float32)))
-        joint = coem.embed(rna, atac, settings={**QUICK, "epochs": 40}, seed=2).joint
+        joint = embed(rna, atac, settings={**QUICK, "epochs": 40}, seed=2).joint
         off = joint - np.stack([joint[kind == c].mean(axis=0) for c in range(3)])[kind]
         # share of the variance within types that is along depth
         follows[name] = ((off.T @ within) ** 2).sum() / (within @ within) / (off**2).sum()

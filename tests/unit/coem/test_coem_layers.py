@@ -4,9 +4,9 @@ import torch
 from sklearn.mixture import GaussianMixture
 from torch.distributions import Independent, Normal, kl_divergence
 
-from panscape.coem._layers import Channel, Decoder
-from panscape.coem._prior import Prior
-from panscape.coem._published import Attention, GatedChannel, GatedDecoder, GatedEncoder
+from panscape.coem.layers import Channel, Decoder
+from panscape.coem.prior import Prior
+from panscape.coem.published import Attention, GatedChannel, GatedDecoder, GatedEncoder
 
 
 def gaussian(seed=0, n=6, dims=3):

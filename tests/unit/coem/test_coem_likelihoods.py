@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from panscape.coem._likelihoods import Target, log_likelihood, open_or_not, sparse_log_likelihood
+from panscape.coem.likelihoods import Target, log_likelihood, open_or_not, sparse_log_likelihood
 
 
 @pytest.fixture

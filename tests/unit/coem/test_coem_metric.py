@@ -1,6 +1,6 @@
 import numpy as np
 
-from panscape.coem._metric import information_units
+from panscape.coem.metric import information_units
 
 
 def drawn(signal_sd, noise_sd, n=4000):

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse, stats
 
-from panscape.coem import CoemSettings, choose_features, choose_likelihood, prepare_modality
-from panscape.coem._cells import thinned
-from panscape.coem._modality import components
+from panscape.coem.cells import thinned
+from panscape.coem.modality import choose_features, choose_likelihood, components, prepare_modality
+from panscape.coem.settings import CoemSettings
 from panscape.errors import UserError
 
 
@@ -79,7 +79,7 @@ def test_a_latent_dimension_does_not_start_at_depth():
 
 def test_some_of_the_cells_are_enough_to_start_from(cells, monkeypatch):
     whole = prepare_modality(cells.rna, "rna", CoemSettings(), 0)
-    monkeypatch.setattr("panscape.coem._modality.START_CELLS", 200)
+    monkeypatch.setattr("panscape.coem.modality.START_CELLS", 200)
     part = prepare_modality(cells.rna, "rna", CoemSettings(), 0)
     assert part.counts.shape == whole.counts.shape
     # cosine between the leading components

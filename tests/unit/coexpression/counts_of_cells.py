@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.counts import CountsWriter
+from panscape.data.counts import CountsWriter
 
 
 def modules(n_cells, n_genes, seed=0, density=1.0):

@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import coexpression
-from panscape.coexpression import _chance
-from panscape.coexpression._values import Values
+from panscape.coscape.coexpression import chance
+from panscape.coscape.coexpression.chance import chance_edges, edges_per_cluster, sampled_chance
+from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.coscape.coexpression.values import Values
 
 
 def cells(rng, n=1200, genes=40, modules=3, size=6):
@@ -44,7 +45,7 @@ def test_chance_edges_match_independent_genes(method):
     values = sparse.csr_matrix(np.log1p(rng.poisson(0.4, (600, 120)))).astype(float)
     members = clusters(600, rng, count=12, size=30)
     depth = np.asarray(values.sum(axis=1)).ravel()
-    found = coexpression.chance_edges(values, members, eta=0.3, depth=depth, rng=rng, method=method)
+    found = chance_edges(values, members, eta=0.3, depth=depth, rng=rng, method=method)
     expected = observed_edges(values, members, 0.3)
     assert found[0] <= 2 and expected[0] <= 2  # 600 cells: chance does not reach .3
     np.testing.assert_allclose(found[1:].sum(), expected[1:].sum(), rtol=0.15)
@@ -56,13 +57,11 @@ def test_chance_edges_leave_planted_ones_out_and_scale_up():
     members = clusters(600, rng, count=4, size=60)
     depth = np.asarray(values.sum(axis=1)).ravel()
     options = {"eta": 0.35, "depth": depth, "depth_strata": 1}
-    whole = coexpression.chance_edges(values, members, rng=np.random.default_rng(1), **options)
+    whole = chance_edges(values, members, rng=np.random.default_rng(1), **options)
     assert (whole[1:3] < 0.5 * observed_edges(values, members, 0.35)[1:3]).all()
     part = np.mean(
         [
-            coexpression.chance_edges(
-                values, members, rng=np.random.default_rng(s), work=60 * 100**2, **options
-            )
+            chance_edges(values, members, rng=np.random.default_rng(s), work=60 * 100**2, **options)
             for s in range(8)
         ],
         axis=0,
@@ -76,8 +75,7 @@ def test_depth_strata_keep_what_depth_makes():
     values = sparse.csr_matrix(np.log1p(rng.poisson(depth[:, None] * np.ones(60)))).astype(float)
     members = sparse.csr_matrix(np.ones((1, 400), np.int8))
     plain, strata = (
-        coexpression.chance_edges(values, members, eta=0.3, depth=depth, rng=rng, depth_strata=s)[0]
-        for s in (1, 4)
+        chance_edges(values, members, eta=0.3, depth=depth, rng=rng, depth_strata=s)[0] for s in (1, 4)
     )
     assert plain < 5 and strata > 200
 
@@ -96,27 +94,27 @@ def study(n=900, genes=60, seed=5):
 
 def test_where_nothing_is_coexpressed_all_pairs_are_by_chance():
     values, table, members = study()
-    settings = coexpression.CoexpressionSettings(eta=0.2, normalisation="log1p")
+    settings = CoexpressionSettings(eta=0.2, normalisation="log1p")
     dense = values.normalised(slice(None))
     edges = observed_edges(dense, members, 0.2)
-    found = coexpression.sampled_chance(values, table, members, edges, settings, np.random.default_rng(1))
-    assert len(found) == _chance.SAMPLED and found["n_cells"].is_monotonic_increasing
+    found = sampled_chance(values, table, members, edges, settings, np.random.default_rng(1))
+    assert len(found) == chance.SAMPLED and found["n_cells"].is_monotonic_increasing
     assert found["n_cells"].iloc[-1] == 900  # all sizes take part, the largest too
     small = found[found["n_cells"] < 900]
     assert small["share"].median() > 0.9 and (small["edges"] > 100).all()
-    again = coexpression.sampled_chance(values, table, members, edges, settings, np.random.default_rng(1))
+    again = sampled_chance(values, table, members, edges, settings, np.random.default_rng(1))
     pd.testing.assert_frame_equal(found, again)
 
 
 def test_a_fixed_number_of_pairs_leaves_nothing_to_chance():
     values, table, members = study()
-    settings = coexpression.CoexpressionSettings(eta=0.0, normalisation="log1p", max_pairs=30)
+    settings = CoexpressionSettings(eta=0.0, normalisation="log1p", max_pairs=30)
     edges = np.full(len(table), 30)
-    found = coexpression.sampled_chance(values, table, members, edges, settings, np.random.default_rng(1))
+    found = sampled_chance(values, table, members, edges, settings, np.random.default_rng(1))
     assert found["share"].isna().all() and found["chance"].isna().all()
 
 
 def test_edges_of_a_cluster_are_its_pairs_of_two_genes():
     pairs = pd.DataFrame({"gene_a": list("aabb"), "gene_b": list("abbc")})  # a-a and b-b are the diagonal
     matrix = sparse.csr_matrix(np.array([[1, 0.5, 1, 0], [0, 0, 0, 0], [1, 0, 0, -0.4], [0, 0.3, 1, 0.9]]))
-    assert coexpression.edges_per_cluster(matrix, pairs).tolist() == [1, 0, 1, 2]
+    assert edges_per_cluster(matrix, pairs).tolist() == [1, 0, 1, 2]

@@ -5,10 +5,11 @@ import pytest
 from counts_of_cells import clusters_of, modules, nested, write
 from scipy import sparse, stats
 
-from panscape.coexpression import CoexpressionSettings, coexpress
-from panscape.coexpression import _coexpress as engine
-from panscape.coexpression import _nesting as nesting
-from panscape.coexpression._values import Values
+from panscape.coscape.coexpression import coexpress as engine
+from panscape.coscape.coexpression import nesting
+from panscape.coscape.coexpression.coexpress import coexpress
+from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.coscape.coexpression.values import Values
 
 
 def reference(counts, totals, cells, method, normalisation):
@@ -51,7 +52,7 @@ def odd_columns(counts):
 @pytest.mark.parametrize("n_sparse", [0, 37, 60])
 def test_equals_numpy_and_scipy(tmp_path, monkeypatch, method, normalisation, n_sparse):
     monkeypatch.setattr(nesting, "SMALLEST_PART", 20)  # the sums of these small clusters are added up, too
-    monkeypatch.setattr("panscape.coexpression._values.CHUNK_CELLS", 101)
+    monkeypatch.setattr("panscape.coscape.coexpression.values.CHUNK_CELLS", 101)
     counts = odd_columns(modules(400, 60))
     genes = write(tmp_path / "counts.h5ad", counts, extra=7)
     clusters, members = nested(400)

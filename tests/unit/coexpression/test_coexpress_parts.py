@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import sparse, stats
 
-from panscape.coexpression import CoexpressionSettings, Moments, Plan, correlate, moments, shrink, tied_ranks
-from panscape.coexpression import _ranks as ranks_module
+from panscape.coscape.coexpression.correlation import correlate, shrink
+from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.stats import sparse_ranks as ranks_module
+from panscape.stats.gram import Moments, Plan, moments
+from panscape.stats.sparse_ranks import tied_ranks
 
 
 @settings(max_examples=60, deadline=None)

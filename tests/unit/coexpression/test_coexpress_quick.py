@@ -5,15 +5,17 @@ import pytest
 from counts_of_cells import modules, nested, write
 from scipy import sparse, stats
 
-from panscape.coexpression import CoexpressionSettings, _screen, tied_ranks
-from panscape.coexpression import _coexpress as engine
-from panscape.coexpression._values import Values
+from panscape.coscape.coexpression import coexpress as engine
+from panscape.coscape.coexpression import screen
+from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.coscape.coexpression.values import Values
+from panscape.stats.sparse_ranks import tied_ranks
 
 
 def test_counted_ranks_are_scipys_up_to_a_shift(monkeypatch):
     values = np.random.default_rng(0).poisson(np.linspace(0, 30, 25), (120, 25)).astype(np.int32)
     values[:, 3], values[:, 24] = 0, 2
-    monkeypatch.setattr("panscape.coexpression._ranks._rank_columns", None)  # nothing is sorted
+    monkeypatch.setattr("panscape.stats.sparse_ranks._rank_columns", None)  # nothing is sorted
     found = tied_ranks(sparse.csr_matrix(values), values.max(axis=0).astype(np.int64) + 1).toarray()
     shift = stats.rankdata(values, axis=0) - found
     assert np.array_equal(shift, np.broadcast_to(shift[:1], shift.shape))
@@ -22,7 +24,7 @@ def test_counted_ranks_are_scipys_up_to_a_shift(monkeypatch):
 
 def test_a_table_much_larger_than_the_values_is_not_made(monkeypatch):
     values = sparse.csr_matrix(np.array([[0, 3], [90_000, 0], [1, 3]], dtype=np.int32))
-    monkeypatch.setattr("panscape.coexpression._ranks._counted", None)
+    monkeypatch.setattr("panscape.stats.sparse_ranks._counted", None)
     assert tied_ranks(values, np.array([90_001, 4])).toarray()[:, 0].tolist() == [0, 2, 1]
 
 
@@ -50,12 +52,12 @@ def test_screened_clusters_keep_what_all_of_float64_keeps(tmp_path, monkeypatch,
 
 
 def test_screening_is_left_out_where_weak_correlations_matter():
-    assert _screen.applies(CoexpressionSettings("spearman", 0.7))
-    assert not _screen.applies(CoexpressionSettings("spearman", 0.0))
-    assert not _screen.applies(CoexpressionSettings("spearman", 0.7, shrinkage="posterior"))
+    assert screen.applies(CoexpressionSettings("spearman", 0.7))
+    assert not screen.applies(CoexpressionSettings("spearman", 0.0))
+    assert not screen.applies(CoexpressionSettings("spearman", 0.7, shrinkage="posterior"))
 
 
 def test_the_screen_allows_for_the_rounding_of_a_whole_chunk():
-    from panscape.coexpression import _products, _screen
+    from panscape.stats import gram
 
-    assert _products.CHUNK_CELLS * 2.0**-24 / _screen.CONDITION < _screen.MARGIN
+    assert gram.CHUNK_CELLS * 2.0**-24 / screen.CONDITION < screen.MARGIN

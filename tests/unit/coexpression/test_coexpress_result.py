@@ -6,8 +6,9 @@ import pytest
 from counts_of_cells import clusters_of, modules, nested, write
 from scipy import sparse
 
-from panscape.coexpression import CoexpressionSettings, coexpress
-from panscape.files import read_tsv, write_tsv
+from panscape.coscape.coexpression.coexpress import coexpress
+from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.data.files import read_tsv, write_tsv
 
 
 @pytest.fixture

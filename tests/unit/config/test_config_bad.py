@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panscape.config import load
-from panscape.config._schema import schema, walk
+from panscape.config.load import load
+from panscape.config.schema import schema, walk
 from panscape.errors import UserError
 
 SHA = "0" * 64

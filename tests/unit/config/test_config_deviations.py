@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from panscape import deviations
-from panscape.config import load
-from panscape.config._schema import schema
+from panscape.config import deviations
+from panscape.config.load import load
+from panscape.config.schema import schema
 
 ROOT = Path(__file__).parents[3]
 STUDIES = [{"id": "a", "path": "a.h5ad"}]
@@ -41,7 +41,7 @@ def test_every_setting_that_a_preset_changes_belongs_to_one_deviation():
 
 @pytest.mark.parametrize("key", deviations.preset_values())
 def test_no_preset_value_is_the_default(key):
-    from panscape.config._schema import walk
+    from panscape.config.schema import walk
 
     entry = dict(walk(schema()))[key]
     for preset, value in entry["x-presets"].items():

@@ -7,10 +7,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from panscape import simulate
-from panscape.config import document, load, reference
-from panscape.config._fill import fill
-from panscape.config._schema import schema, walk
+from panscape.config.document import document, reference
+from panscape.config.fill import fill
+from panscape.config.load import load
+from panscape.config.schema import schema, walk
+from panscape.simulate.settings import demo as simulate_demo
+from panscape.simulate.settings import from_config
 
 ROOT = Path(__file__).parents[3]
 KEYS = dict(walk(schema()))
@@ -118,4 +120,4 @@ def test_demo_loads_with_every_preset_and_is_that_of_the_simulator():
     assert all(study["simulated"] for study in config["studies"])
     for preset in PRESETS:
         assert load({**demo, "preset": preset})["preset"] == preset
-    assert simulate.from_config(config["simulation"]) == simulate.demo()
+    assert from_config(config["simulation"]) == simulate_demo()

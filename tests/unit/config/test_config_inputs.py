@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import inputs
-from panscape.config import check_inputs, load
-from panscape.config._inputs import _missing_files
+from panscape.config import studies as inputs
+from panscape.config.inputs import _missing_files, check_inputs
+from panscape.config.load import load
 from panscape.errors import UserError
 
 GENES = [f"GENE{number}" for number in range(200)]

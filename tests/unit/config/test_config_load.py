@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
-from panscape.config import load
-from panscape.config._schema import compose, schema, walk
+from panscape.config.load import load
+from panscape.config.schema import compose, schema, walk
 from panscape.errors import UserError
 
 MINI = compose(

@@ -2,7 +2,9 @@
 
 import pytest
 
-from panscape import config, inputs
+from panscape.config import studies as inputs
+from panscape.config.inputs import check_inputs
+from panscape.config.load import load
 from panscape.errors import UserError
 
 SAMPLE = {"id": "multi", "simulated": "multi", "use": ["metacells"]}
@@ -10,7 +12,7 @@ DRAWN = {"multiome": [{"name": "multi", "cells": 300}]}
 
 
 def loaded(*studies, **more):
-    return config.load({"collection": "c", "studies": [SAMPLE, *studies], "simulation": DRAWN, **more})
+    return load({"collection": "c", "studies": [SAMPLE, *studies], "simulation": DRAWN, **more})
 
 
 def test_metacells_are_a_study_read_from_the_samples_sums():
@@ -23,7 +25,7 @@ def test_metacells_are_a_study_read_from_the_samples_sums():
     assert (located["format"], located["counts"], located["modality"]) == ("h5mu", "layer:counts", "rna")
     assert inputs.located(found, "open")["modality"] == "activity"
     assert inputs.size(found, "summed").cells == 300 // 75 + 1
-    config.check_inputs({**found, "landscape": {**found["landscape"], "root": "none"}})
+    check_inputs({**found, "landscape": {**found["landscape"], "root": "none"}})
 
 
 def test_a_simulated_sample_is_an_h5mu_file_with_peaks():
@@ -63,4 +65,4 @@ def test_what_does_not_fit(studies, more, message):
 def test_a_report_of_metacells_without_a_sample():
     study = {"id": "a", "path": "a.h5ad"}
     with pytest.raises(UserError, match=r"report.metacells: is on, but no study takes part in metacells"):
-        config.load({"collection": "c", "studies": [study], "report": {"metacells": True}})
+        load({"collection": "c", "studies": [study], "report": {"metacells": True}})

@@ -6,8 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
-from panscape import inputs, reference
-from panscape.config import load
+from panscape.config import studies as inputs
+from panscape.config.load import load
+from panscape.coscape import reference
 from panscape.errors import UserError
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from panscape.config import check_yaml
+from panscape.config.yaml import check_yaml
 from panscape.errors import UserError
 
 CONFIG = Path(__file__).parents[3] / "config"

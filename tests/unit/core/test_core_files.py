@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import files
+from panscape.data import files
 
 
 def test_atomic_keeps_the_old_file_when_the_writer_fails(tmp_path):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape.counts import Counts, CountsWriter
+from panscape.data.counts import Counts, CountsWriter
 
 
 @pytest.fixture

@@ -3,31 +3,32 @@
 import pytest
 import yaml
 
-from panscape import config as configuration
-from panscape import inputs, sizes
-from panscape.sizes import Size
+from panscape.config import studies
+from panscape.config.load import load
+from panscape.data.size import Size
+from panscape.pipeline import resources
 
 
 @pytest.fixture(scope="module")
 def config():
-    return configuration.load(yaml.safe_load("{collection: x, studies: [{id: a, path: a.h5ad}]}"))
+    return load(yaml.safe_load("{collection: x, studies: [{id: a, path: a.h5ad}]}"))
 
 
 SMALL, LARGE = Size(5_000, 20_000, 5_000_000), Size(562_000, 25_000, 1_400_000_000)
 
 
-@pytest.mark.parametrize("rule", sorted(sizes.FORMULAS))
+@pytest.mark.parametrize("rule", sorted(resources.FORMULAS))
 @pytest.mark.parametrize("resource", ["mem_mb", "runtime"])
 def test_larger_input_never_asks_for_less(config, rule, resource):
-    small = sizes.needs(rule, resource, [SMALL], config)
+    small = resources.needs(rule, resource, [SMALL], config)
     assert isinstance(small, int) and small >= 1
-    assert sizes.needs(rule, resource, [LARGE], config) >= small
-    assert sizes.needs(rule, resource, [SMALL, SMALL], config) >= small
+    assert resources.needs(rule, resource, [LARGE], config) >= small
+    assert resources.needs(rule, resource, [SMALL, SMALL], config) >= small
 
 
 def test_the_largest_study_fits_an_ordinary_machine(config):
     for rule in ("filter_cells", "find_panclusters", "correlate_genes"):
-        assert sizes.needs(rule, "mem_mb", [LARGE], config) < 24_000, rule
+        assert resources.needs(rule, "mem_mb", [LARGE], config) < 24_000, rule
 
 
 def test_more_entries_and_more_networks_ask_for_more(config, tmp_path):
@@ -36,21 +37,21 @@ def test_more_entries_and_more_networks_ask_for_more(config, tmp_path):
     paths = [str(tmp_path / "edges.tsv"), str(tmp_path / "not there yet.tsv.gz")]
     known = {**config, "overlap": {**config["overlap"], "networks": [{"name": x, "path": x} for x in paths]}}
     for rule in ("find_elbow", "learn_dictionary", "build_targets"):
-        usual = sizes.needs(rule, "mem_mb", [SMALL], config)
-        assert sizes.needs(rule, "mem_mb", [SMALL], longer) > usual, rule
-        assert sizes.needs(rule, "mem_mb", [SMALL], fixed) < usual, rule
-    usual = sizes.needs("score_overlap", "runtime", [SMALL], config)
-    assert sizes.needs("score_overlap", "runtime", [SMALL], known) > usual
-    usual = sizes.needs("score_overlap", "mem_mb", [SMALL], known)
+        usual = resources.needs(rule, "mem_mb", [SMALL], config)
+        assert resources.needs(rule, "mem_mb", [SMALL], longer) > usual, rule
+        assert resources.needs(rule, "mem_mb", [SMALL], fixed) < usual, rule
+    usual = resources.needs("score_overlap", "runtime", [SMALL], config)
+    assert resources.needs("score_overlap", "runtime", [SMALL], known) > usual
+    usual = resources.needs("score_overlap", "mem_mb", [SMALL], known)
     (tmp_path / "edges.tsv").write_text(10**6 * "GENE1\tGENE2\n")
     # an edge of a million takes about 350 bytes (measured: 908 000 edges, 320 MB)
-    assert 300 < sizes.needs("score_overlap", "mem_mb", [SMALL], known) - usual < 600
+    assert 300 < resources.needs("score_overlap", "mem_mb", [SMALL], known) - usual < 600
 
 
 def test_training_asks_for_time_by_its_steps_and_predicting_does_not(config):
     longer = {**config, "unicoord": {**config["unicoord"], "epochs": 50 * config["unicoord"]["epochs"]}}
     for rule, grows in (("train_unicoord", True), ("restore_cells", True), ("place_cells", False)):
-        usual, more = (sizes.needs(rule, "runtime", [LARGE], given) for given in (config, longer))
+        usual, more = (resources.needs(rule, "runtime", [LARGE], given) for given in (config, longer))
         assert (more > 5 * usual) == grows and more >= usual, rule
 
 
@@ -58,11 +59,13 @@ def test_spearman_and_ward_ask_for_more(config):
     spearman = {**config, "coexpression": {**config["coexpression"], "method": "spearman"}}
     ward = {**config, "panclust": {**config["panclust"], "algorithm": "ward"}}
     for rule, other in (("correlate_genes", spearman), ("find_panclusters", ward)):
-        assert sizes.needs(rule, "mem_mb", [SMALL], other) > sizes.needs(rule, "mem_mb", [SMALL], config)
+        assert resources.needs(rule, "mem_mb", [SMALL], other) > resources.needs(
+            rule, "mem_mb", [SMALL], config
+        )
 
 
 def test_smallest_cluster_of_a_study_is_its_own():
-    config = configuration.load(
+    config = load(
         {
             "collection": "a",
             "studies": [
@@ -72,13 +75,13 @@ def test_smallest_cluster_of_a_study_is_its_own():
             "landscape": {"root": "none"},
         }
     )
-    assert sizes.min_cells(Size(2142, 10, 10, study="one"), config) == 30
-    assert sizes.min_cells(Size(2142, 10, 10, study="two"), config) == 53
-    assert sizes.panclusters(Size(2142, 10, 10, study="one"), config) > sizes.panclusters(
+    assert resources.min_cells(Size(2142, 10, 10, study="one"), config) == 30
+    assert resources.min_cells(Size(2142, 10, 10, study="two"), config) == 53
+    assert resources.panclusters(Size(2142, 10, 10, study="one"), config) > resources.panclusters(
         Size(2142, 10, 10, study="two"), config
     )
     assert (
-        inputs.panclust(config, "one")["min_cells"] == 30
-        and inputs.panclust(config, "two") == config["panclust"]
+        studies.panclust(config, "one")["min_cells"] == 30
+        and studies.panclust(config, "two") == config["panclust"]
     )
-    assert "panclust" not in inputs.located(config, "one")
+    assert "panclust" not in studies.located(config, "one")

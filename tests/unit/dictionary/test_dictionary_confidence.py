@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from panscape import dictionary
+from panscape.coscape.dictionary.confidence import (
+    entry_reliability,
+    halves,
+    pair_correlations,
+    reliability,
+    split_half,
+)
 
 
 def cells(rng, n=1200, genes=40, modules=3, size=6):
@@ -27,14 +33,14 @@ def clusters(n, rng, count=30, size=80):
 
 def together(values, members, first, second):
     found = np.full((members.shape[0], len(first)), np.nan)
-    for part, r in dictionary.pair_correlations(values, members, first, second):
+    for part, r in pair_correlations(values, members, first, second):
         found[:, part] = r
     return found
 
 
 def test_pair_correlations_equal_numpy(monkeypatch):
-    monkeypatch.setattr("panscape.dictionary._confidence._CHUNK_PAIRS", 37)
-    monkeypatch.setattr("panscape.dictionary._confidence._CHUNK_CELLS", 101)
+    monkeypatch.setattr("panscape.coscape.dictionary.confidence._CHUNK_PAIRS", 37)
+    monkeypatch.setattr("panscape.coscape.dictionary.confidence._CHUNK_CELLS", 101)
     rng = np.random.default_rng(0)
     values = cells(rng, n=400, genes=20)
     values[:, 19] = 0
@@ -61,10 +67,10 @@ def test_tiny_clusters_have_no_correlation():
 
 def test_halves_are_even_in_every_stratum():
     strata = np.repeat([0, 1, 2], [10, 31, 100])
-    half = dictionary.halves(strata, np.random.default_rng(0))
+    half = halves(strata, np.random.default_rng(0))
     shares = [half[strata == s].sum() - (strata == s).sum() / 2 for s in range(3)]
     assert np.abs(shares).max() <= 1
-    assert not np.array_equal(half, dictionary.halves(strata, np.random.default_rng(1)))
+    assert not np.array_equal(half, halves(strata, np.random.default_rng(1)))
 
 
 @pytest.mark.parametrize("method", ["pearson", "spearman"])
@@ -75,14 +81,14 @@ def test_reliability_separates_planted_from_null_edges(method):
     first, second = np.triu_indices(40, 1)
     planted = (first // 6 == second // 6) & (second < 18)
     usage = (np.arange(members.shape[0]) <= 15).astype(float)[:, None]
-    half = dictionary.halves(np.zeros(values.shape[0]), rng)
-    sums = dictionary.split_half(values, members, first, second, usage, half, method=method)
-    score = dictionary.reliability(*sums)[0]
+    half = halves(np.zeros(values.shape[0]), rng)
+    sums = split_half(values, members, first, second, usage, half, method=method)
+    score = reliability(*sums)[0]
     assert (score[planted][:, None] > score[~planted]).mean() >= 0.9  # the area under the curve
     assert score[planted].mean() > 0.6 and abs(score[~planted].mean()) < 0.2
     entries = np.stack([planted, ~planted]).astype(float)
     both = [np.repeat(part, 2, axis=0) for part in sums]
-    whole = dictionary.entry_reliability(entries, *both)
+    whole = entry_reliability(entries, *both)
     assert whole[0] > 0.6 and abs(whole[1]) < 0.2
 
 
@@ -93,7 +99,7 @@ def test_split_half_by_hand():
     first, second = np.array([0, 3]), np.array([1, 7])
     usage = rng.random((4, 2))
     half = rng.random(200) < 0.5
-    agreement, size = dictionary.split_half(values, members, first, second, usage, half)
+    agreement, size = split_half(values, members, first, second, usage, half)
     expected, scale = np.zeros((2, 2)), np.zeros((2, 2))
     for row in range(4):
         inside = members[[row]].toarray().ravel() > 0
@@ -108,7 +114,5 @@ def test_split_half_by_hand():
 
 
 def test_reliability_formula():
-    np.testing.assert_allclose(
-        dictionary.reliability(np.array([1.0, 0.5, 0, -9]), np.ones(4)), [1, 2 / 3, 0, -1]
-    )
-    assert np.isnan(dictionary.reliability(np.array([0.0]), np.array([0.0]))).all()
+    np.testing.assert_allclose(reliability(np.array([1.0, 0.5, 0, -9]), np.ones(4)), [1, 2 / 3, 0, -1])
+    assert np.isnan(reliability(np.array([0.0]), np.array([0.0]))).all()

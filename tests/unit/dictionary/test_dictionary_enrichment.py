@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom
 from statsmodels.stats.multitest import multipletests
 
-from panscape import dictionary
+from panscape.coscape.dictionary.enrich import consolidate, enrich, overrepresented
+from panscape.data.gene_sets import read_gene_sets, restrict
 from panscape.errors import UserError
 
 
@@ -30,8 +31,8 @@ def write_gmt(path, text):
 def test_pvalues_equal_scipy_gseapy_and_statsmodels(library):
     sets, genes = library
     query = [*genes[10:60], "NotAnalysed"]
-    restricted = dictionary.restrict(sets, genes, library="x", min_size=1, max_size=10**6)
-    table = dictionary.overrepresented(query, restricted).set_index("term")
+    restricted = restrict(sets, genes, library="x", min_size=1, max_size=10**6)
+    table = overrepresented(query, restricted).set_index("term")
     background = set(genes)
     for term, row in table.iterrows():
         inside = set(sets[term]) & background
@@ -51,7 +52,7 @@ def test_pvalues_equal_scipy_gseapy_and_statsmodels(library):
 
 def test_set_sizes_count_analysed_genes_only(library):
     sets, genes = library
-    restricted = dictionary.restrict(sets, genes, library="x", min_size=10, max_size=30)
+    restricted = restrict(sets, genes, library="x", min_size=10, max_size=30)
     sizes = {term: len(set(members) & set(genes)) for term, members in sets.items()}
     assert set(restricted.terms) == {term for term, size in sizes.items() if 10 <= size <= 30}
 
@@ -61,8 +62,8 @@ def test_enrich_finds_the_planted_term_and_groups_copies(library):
     planted = genes[:20]
     sets = {**sets, "planted": planted, "planted again": [*planted[:18], genes[50]], "apart": genes[200:215]}
     query = {"entry-01": planted[:15] + genes[200:212], "entry-02": [], "entry-03": genes[300:302]}
-    one = dictionary.restrict(sets, genes, library="one")
-    table = dictionary.enrich(query, [one], nominal=1e-3)
+    one = restrict(sets, genes, library="one")
+    table = enrich(query, [one], nominal=1e-3)
     top = table[(table["entry"] == "entry-01") & table["nominal"]].set_index("term")
     assert top.loc["planted", "group"] == top.loc["planted again", "group"] != top.loc["apart", "group"]
     smaller = (
@@ -72,20 +73,20 @@ def test_enrich_finds_the_planted_term_and_groups_copies(library):
     assert top["representative"].sum() == top["group"].nunique()
     assert (table["overlap"] > 0).all() and not (table["entry"] == "entry-02").any()
     assert (table["nominal"] == (table["pvalue"] < 1e-3)).all()
-    assert dictionary.enrich({}, [one]).columns.tolist() == table.columns.tolist()
+    assert enrich({}, [one]).columns.tolist() == table.columns.tolist()
 
 
 def test_consolidate_by_hand():
     sets = [{"a", "b", "c"}, {"x", "y"}, {"a", "b", "c", "d"}, {"y"}]
-    assert dictionary.consolidate(sets, 0.5).tolist() == [0, 1, 0, 1]
-    assert dictionary.consolidate(sets, 0.8).tolist() == [0, 1, 2, 3]
-    assert dictionary.consolidate(sets[:1]).tolist() == [0]
-    assert dictionary.consolidate([]).tolist() == []
+    assert consolidate(sets, 0.5).tolist() == [0, 1, 0, 1]
+    assert consolidate(sets, 0.8).tolist() == [0, 1, 2, 3]
+    assert consolidate(sets[:1]).tolist() == [0]
+    assert consolidate([]).tolist() == []
 
 
 def test_read_equals_gseapy(tmp_path):
     path = write_gmt(tmp_path / "a.gmt", "t1\td\tA\tB\nt2\t\tC\n\n")
-    assert dictionary.read_gene_sets(path) == gseapy.read_gmt(str(path)) == {"t1": ["A", "B"], "t2": ["C"]}
+    assert read_gene_sets(path) == gseapy.read_gmt(str(path)) == {"t1": ["A", "B"], "t2": ["C"]}
 
 
 @pytest.mark.parametrize(
@@ -102,14 +103,14 @@ def test_read_equals_gseapy(tmp_path):
 def test_bad_files_are_told(tmp_path, text, message):
     path = write_gmt(tmp_path / "bad.gmt", text)
     with pytest.raises(UserError, match=message) as caught:
-        dictionary.read_gene_sets(path)
+        read_gene_sets(path)
     assert "bad.gmt" in str(caught.value)
 
 
 def test_all_bad_lines_are_told_but_not_endlessly(tmp_path):
     path = write_gmt(tmp_path / "bad.gmt", "one column\n" * 50)
     with pytest.raises(UserError) as caught:
-        dictionary.read_gene_sets(path)
+        read_gene_sets(path)
     assert len(caught.value.problems) == 6 and "45 more" in str(caught.value)
 
 
@@ -123,27 +124,27 @@ def test_any_names_survive(tmp_path_factory, sets):
     path.write_text(
         "".join("\t".join([term, "x", *genes]) + "\n" for term, genes in sets.items()), encoding="utf-8"
     )
-    assert dictionary.read_gene_sets(path) == sets
+    assert read_gene_sets(path) == sets
 
 
 def test_no_common_gene_is_an_error_that_names_the_case(library):
     sets, genes = library
     upper = {term: [gene.upper() for gene in members] for term, members in sets.items()}
     with pytest.raises(UserError, match=r"none of the 400 genes.*match when upper and lower case"):
-        dictionary.restrict(upper, genes, library="human")
+        restrict(upper, genes, library="human")
     with pytest.raises(UserError, match="none of the 400 genes") as caught:
-        dictionary.restrict({"t": ["foo"]}, genes, library="other")
+        restrict({"t": ["foo"]}, genes, library="other")
     assert "case" not in str(caught.value)
 
 
 def test_low_overlap_is_a_warning_with_numbers(library, caplog):
     sets, genes = library
-    dictionary.restrict({"t": [*genes[:30], "X"]}, genes, library="few", min_size=1)
+    restrict({"t": [*genes[:30], "X"]}, genes, library="few", min_size=1)
     assert "only 30 of 400 genes" in caplog.text
     caplog.clear()
     mixed = {"t": genes[:60] + [gene.upper() for gene in genes[60:]]}
-    dictionary.restrict(mixed, genes, library="mixed")
+    restrict(mixed, genes, library="mixed")
     assert "60 of 400" in caplog.text and "400 match when upper and lower case" in caplog.text
     caplog.clear()
-    dictionary.restrict(sets, genes, library="fine")
+    restrict(sets, genes, library="fine")
     assert "WARNING" not in caplog.text

@@ -5,8 +5,11 @@ from planted_networks import planted
 from scipy import optimize, sparse
 from sklearn.decomposition import dict_learning
 
-from panscape import dictionary
-from panscape.dictionary._elbow import _lower_hull
+from panscape.coscape.dictionary.choose import fit_starts, match
+from panscape.coscape.dictionary.coding import encode
+from panscape.coscape.dictionary.elbow import _lower_hull, elbow, suggest
+from panscape.coscape.dictionary.learn import learn
+from panscape.coscape.dictionary.starts import profile_start, singular_start, spread_start
 
 
 def lasso_by_nnls(gram, target, alpha):
@@ -23,7 +26,7 @@ def test_codes_are_the_lasso_optimum(alpha, spread):
     entries = rng.random(40) + spread * rng.random((7, 40))
     data = rng.standard_normal((60, 40)) + rng.random((60, 7)) @ entries
     gram, target = entries @ entries.T, data @ entries.T
-    codes = dictionary.encode(gram, target, alpha)
+    codes = encode(gram, target, alpha)
     assert (codes >= 0).all()
     expected = np.array([lasso_by_nnls(gram, row, alpha) for row in target])
     np.testing.assert_allclose(codes, expected, atol=1e-5 * np.abs(expected).max())
@@ -35,10 +38,10 @@ def test_codes_are_the_lasso_optimum(alpha, spread):
 def test_codes_with_empty_and_identical_entries():
     entries = np.array([[1.0, 2, 0], [0, 0, 0], [1, 2, 0]])
     data = np.array([[2.0, 4, 1], [0, 0, 3], [-1, -1, 0]])
-    codes = dictionary.encode(entries @ entries.T, data @ entries.T, 0.1)
+    codes = encode(entries @ entries.T, data @ entries.T, 0.1)
     assert (codes[:, 1] == 0).all() and (codes[1:] == 0).all()
     assert codes[0].sum() == pytest.approx((10 - 0.1) / 5)
-    assert dictionary.encode(np.zeros((2, 2)), np.zeros((0, 2)), 0.1).shape == (0, 2)
+    assert encode(np.zeros((2, 2)), np.zeros((0, 2)), 0.1).shape == (0, 2)
 
 
 @pytest.mark.parametrize("alpha", [0.1, 2.0])
@@ -53,7 +56,7 @@ def test_learning_matches_scikit_learn(alpha):
         dense, 6, alpha=alpha, max_iter=100, tol=1e-8, method="cd", positive_code=True, positive_dict=True,
         dict_init=entries.copy(), code_init=codes.copy(), random_state=np.random.RandomState(0),
     )  # fmt: skip
-    fit = dictionary.learn(data, entries, codes, alpha=alpha, rng=np.random.RandomState(0))
+    fit = learn(data, entries, codes, alpha=alpha, rng=np.random.RandomState(0))
     assert len(fit.history) == len(errors)
     np.testing.assert_allclose(fit.history, errors, rtol=1e-6)
     assert fit.objective <= errors[-1] * (1 + 1e-9)
@@ -73,15 +76,15 @@ def test_unused_entries_are_redrawn_as_scikit_learn_does():
         dense, 5, alpha=0.5, max_iter=30, tol=0, method="cd", positive_code=True, positive_dict=True,
         dict_init=entries.copy(), code_init=codes.copy(), random_state=np.random.RandomState(4),
     )  # fmt: skip
-    fit = dictionary.learn(data, entries, codes, alpha=0.5, max_iter=30, tol=0, rng=np.random.RandomState(4))
+    fit = learn(data, entries, codes, alpha=0.5, max_iter=30, tol=0, rng=np.random.RandomState(4))
     np.testing.assert_allclose(fit.history, errors, rtol=1e-6)
 
 
 def test_fit_is_what_it_says():
     data, *_ = planted(2, n=90, genes=50, modules=4)
-    start = dictionary.singular_start(data, 4, np.random.default_rng(0))
+    start = singular_start(data, 4, np.random.default_rng(0))
     kept = [part.copy() for part in start]
-    fit = dictionary.learn(data, *start, alpha=0.7)
+    fit = learn(data, *start, alpha=0.7)
     assert all(np.array_equal(a, b) for a, b in zip(start, kept, strict=True))
     residual = data.toarray() - fit.codes @ fit.entries
     assert fit.objective == pytest.approx(0.5 * (residual**2).sum() + 0.7 * fit.codes.sum(), rel=1e-10)
@@ -93,7 +96,7 @@ def test_fit_is_what_it_says():
 
 def test_singular_start_is_the_decomposition():
     data, *_ = planted(3, n=70, genes=80)
-    entries, codes = dictionary.singular_start(data, 5, np.random.default_rng(0))
+    entries, codes = singular_start(data, 5, np.random.default_rng(0))
     left, values, right = np.linalg.svd(data.toarray(), full_matrices=False)
     np.testing.assert_allclose(np.linalg.norm(entries, axis=1), values[:5], rtol=1e-6)
     np.testing.assert_allclose(codes @ entries, (left[:, :5] * values[:5]) @ right[:5], atol=1e-3)
@@ -103,31 +106,31 @@ def test_singular_start_is_the_decomposition():
 
 def test_more_entries_than_the_rank():
     data = sparse.csr_matrix(np.array([[1.0, 0, 2], [0, 1, 0]]))
-    choice = dictionary.fit_starts(data, 5, alpha=0.01, starts=3, max_iter=20)
+    choice = fit_starts(data, 5, alpha=0.01, starts=3, max_iter=20)
     assert choice.fit.error < 0.01
     assert np.isfinite(choice.fit.entries).all()
 
 
 def test_data_without_values_is_refused():
     with pytest.raises(ValueError, match="no non-zero value"):
-        dictionary.learn(sparse.csr_matrix((3, 4)), np.ones((2, 4)))
+        learn(sparse.csr_matrix((3, 4)), np.ones((2, 4)))
     with pytest.raises(ValueError, match="columns"):
-        dictionary.learn(sparse.csr_matrix(np.ones((3, 4))), np.ones((2, 5)))
+        learn(sparse.csr_matrix(np.ones((3, 4))), np.ones((2, 5)))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_planted_networks_and_their_number_are_found(seed):
     data, entries, *_ = planted(seed, n=160, genes=110)
-    table = dictionary.elbow(data, range(2, 14), alpha=0.1)
+    table = elbow(data, range(2, 14), alpha=0.1)
     suggested = table.loc[table["suggested"], "k"].item()
     assert abs(suggested - len(entries)) <= 1
-    choice = dictionary.fit_starts(data, len(entries), alpha=0.1, starts=3)
-    assert dictionary.match(entries, choice.fit.entries)[1].min() >= 0.9
+    choice = fit_starts(data, len(entries), alpha=0.1, starts=3)
+    assert match(entries, choice.fit.entries)[1].min() >= 0.9
     assert choice.stability.min() > 0.95
     assert choice.objectives[choice.best] == min(choice.objectives) == choice.fit.objective
 
 
-@pytest.mark.parametrize("start", [dictionary.spread_start, dictionary.profile_start])
+@pytest.mark.parametrize("start", [spread_start, profile_start])
 def test_starts_are_usable_entries(start):
     data, *_ = planted(0, n=60, genes=50, modules=4)
     entries, codes = start(data, 6, np.random.default_rng(0))
@@ -140,31 +143,31 @@ def test_starts_are_usable_entries(start):
 
 def test_result_does_not_depend_on_threads():
     data, *_ = planted(0, n=60, genes=50, modules=4)
-    one, two = (dictionary.fit_starts(data, 5, alpha=0.1, starts=4, threads=t) for t in (1, 2))
+    one, two = (fit_starts(data, 5, alpha=0.1, starts=4, threads=t) for t in (1, 2))
     assert one.objectives == two.objectives
     np.testing.assert_array_equal(one.fit.entries, two.fit.entries)
-    curves = [dictionary.elbow(data, range(2, 6), alpha=0.1, threads=t) for t in (1, 2)]
+    curves = [elbow(data, range(2, 6), alpha=0.1, threads=t) for t in (1, 2)]
     pd.testing.assert_frame_equal(*curves)
 
 
 def test_suggestion_rule():
     # gains per entry: 8 8 8 for three networks, then 1 for noise
     errors = np.cumsum([100, -8, -8, -8, *[-1] * 9])
-    assert dictionary.suggest(range(1, 14), errors) == 4
+    assert suggest(range(1, 14), errors) == 4
     bumps = errors + np.where(np.arange(13) == 7, 1.5, 0)  # a local optimum does not matter
-    assert dictionary.suggest(range(1, 14), bumps) == 4
-    assert dictionary.suggest(range(2, 10), np.linspace(1, 0.2, 8)) == 2
+    assert suggest(range(1, 14), bumps) == 4
+    assert suggest(range(2, 10), np.linspace(1, 0.2, 8)) == 2
     # a coarse grid: the same curve at every third k
-    assert dictionary.suggest([1, 4, 7, 10, 13], errors[::3]) == 4
+    assert suggest([1, 4, 7, 10, 13], errors[::3]) == 4
 
 
 def test_short_ranges_are_told(caplog):
-    assert dictionary.suggest([2, 3], [0.5, 0.4]) == 3
+    assert suggest([2, 3], [0.5, 0.4]) == 3
     assert "cannot show an elbow" in caplog.text
     flat = 1 - np.concatenate([0.08 * np.arange(4), 0.24 + 0.002 * np.arange(1, 9)])
-    dictionary.suggest(range(1, 13), flat)
+    suggest(range(1, 13), flat)
     assert "longer range" not in caplog.text
-    dictionary.suggest(range(1, 13), np.exp(-np.arange(12) / 2))
+    suggest(range(1, 13), np.exp(-np.arange(12) / 2))
     assert "longer range" in caplog.text
 
 
@@ -181,8 +184,8 @@ def test_lower_hull_is_below_and_convex():
 def test_match_pairs_entries_one_to_one():
     rng = np.random.default_rng(0)
     entries = rng.random((4, 30))
-    partner, cosine = dictionary.match(entries, 3 * entries[[2, 0, 3, 1]])
+    partner, cosine = match(entries, 3 * entries[[2, 0, 3, 1]])
     assert partner.tolist() == [1, 3, 0, 2]
     np.testing.assert_allclose(cosine, 1)
-    partner, cosine = dictionary.match(entries, entries[:2])
+    partner, cosine = match(entries, entries[:2])
     assert sorted(partner.tolist()) == [-1, -1, 0, 1] and (cosine[partner < 0] == 0).all()

@@ -5,11 +5,19 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import dictionary, landscape, overlap
-from panscape.dictionary import Ends
-from panscape.dictionary._measured import Measured, code_products, entry_products
-from panscape.dictionary._products import group_products, inner_products
-from panscape.project import Finished, project_stack
+from panscape.coscape.dictionary.choose import fit_starts
+from panscape.coscape.dictionary.learn import learn
+from panscape.coscape.dictionary.measured import Measured, code_products, entry_products
+from panscape.coscape.dictionary.nmf_programs import factor_tables
+from panscape.coscape.dictionary.products import Ends, group_products, inner_products, learn_products
+from panscape.coscape.dictionary.settings import DictionarySettings
+from panscape.coscape.dictionary.stack import learn_stack, make_stack, stack_elbow
+from panscape.coscape.dictionary.study import study_confidence
+from panscape.coscape.dictionary.write import read_dictionary, to_anndata
+from panscape.coscape.landscape.combine import Combined
+from panscape.coscape.overlap.targets import all_cells_graph
+from panscape.coscape.project.collection import Finished, project_stack
+from panscape.data.edge_lists import Network, measurable
 
 GENES, N = 14, 60
 FIRST, SECOND = np.triu_indices(GENES, 1)
@@ -57,7 +65,7 @@ def test_planted_networks_are_found_whole(form):
 
     def fit(groups):
         options = {"alpha": 0.001, "starts": 3, "seed": 1, "measured": groups}
-        return dictionary.fit_starts(data, 2, ends=ends if form == "products" else None, **options).fit
+        return fit_starts(data, 2, ends=ends if form == "products" else None, **options).fit
 
     found, as_zero = fit(measured), fit(None)
     assert cosines(wanted, found.entries).min() > 0.99
@@ -73,13 +81,13 @@ def test_objective_falls_and_counts_what_is_measured(form):
     data, ends, measured, *_ = planted(noise=0.2)
     rng = np.random.default_rng(3)
     if form == "products":
-        fit, loadings = dictionary.learn_products(
+        fit, loadings = learn_products(
             data, ends, rng.uniform(size=(3, GENES)), alpha=0.05, max_iter=40, tol=0.0, measured=measured
         )
         entries = ends.products(loadings)
     else:
         start = rng.uniform(size=(3, len(FIRST)))
-        fit = dictionary.learn(data, start, alpha=0.05, max_iter=40, tol=0.0, rng=rng, measured=measured)
+        fit = learn(data, start, alpha=0.05, max_iter=40, tol=0.0, rng=rng, measured=measured)
         entries = fit.entries
     history = np.array(fit.history)
     assert (np.diff(history) <= 1e-5 * history[0]).all()  # entries of norm above 1 are scaled back
@@ -95,14 +103,14 @@ def test_groups_that_measure_all_change_nothing(form):
     data, ends, measured, *_ = planted(lost=((), (), ()))
     options = {"alpha": 0.01, "starts": 2, "seed": 2, "max_iter": 15}
     ends = ends if form == "products" else None
-    one = dictionary.fit_starts(data, 3, ends=ends, **options).fit
-    two = dictionary.fit_starts(data, 3, ends=ends, measured=measured, **options).fit
+    one = fit_starts(data, 3, ends=ends, **options).fit
+    two = fit_starts(data, 3, ends=ends, measured=measured, **options).fit
     np.testing.assert_allclose(two.entries, one.entries, atol=1e-6)
     np.testing.assert_allclose(two.codes, one.codes, atol=1e-5)
 
 
 def test_chance_is_of_genes_that_a_pancluster_measures():
-    from panscape.dictionary._grow import _at, _renamed
+    from panscape.coscape.dictionary.grow import _at, _renamed
 
     data, ends, measured, *_ = planted()
     other, its_ends = _renamed(data, ends, np.random.default_rng(0), measured)
@@ -130,15 +138,15 @@ def combined():
     genes = np.array([f"g{at:02d}" for at in range(GENES)], dtype=object)
     scaled = data / abs(data).max() * 0.9
     pairs = np.stack([FIRST, SECOND], axis=1)
-    made = landscape.Combined(clusters, sparse.csr_matrix(scaled), pairs, genes, detection=detection)
+    made = Combined(clusters, sparse.csr_matrix(scaled), pairs, genes, detection=detection)
     return made, clusters.set_index("cluster").assign(dpt_pseudotime=np.linspace(0, 1, N)), loadings
 
 
 def learned():
     made, obs, loadings = combined()
-    settings = dictionary.DictionarySettings(k=2, starts=2, min_z=0, min_panclusters=5)
-    stack = dictionary.make_stack(made, obs, settings)
-    choice, result = dictionary.learn_stack(stack, 2, settings, 0)
+    settings = DictionarySettings(k=2, starts=2, min_z=0, min_panclusters=5)
+    stack = make_stack(made, obs, settings)
+    choice, result = learn_stack(stack, 2, settings, 0)
     return stack, choice, result, settings, loadings
 
 
@@ -147,19 +155,19 @@ def test_stack_and_file_know_who_measures_what(tmp_path):
     by_study = stack.measured_by_study()
     assert by_study["a"].all() and np.flatnonzero(~by_study["b"]).tolist() == [0, 1, 7]
     assert stack.rows(stack.obs["study"].to_numpy() == "b").groups().columns.shape[0] == 1
-    dictionary.to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
-    saved = dictionary.read_dictionary(tmp_path / "d.h5ad")
+    to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
+    saved = read_dictionary(tmp_path / "d.h5ad")
     assert saved.genes_of("a").all() and (saved.genes_of("b") == by_study["b"]).all()
-    table = dictionary.stack_elbow(stack, dictionary.DictionarySettings(k_range=(1, 4)), 0)
+    table = stack_elbow(stack, DictionarySettings(k_range=(1, 4)), 0)
     assert table["error"].min() < 0.05
 
 
 def test_confidence_leaves_edges_out_that_a_study_does_not_measure(tmp_path):
-    from panscape.counts import CountsWriter
+    from panscape.data.counts import CountsWriter
 
     stack, choice, result, *_ = learned()
-    dictionary.to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
-    saved = dictionary.read_dictionary(tmp_path / "d.h5ad")
+    to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
+    saved = read_dictionary(tmp_path / "d.h5ad")
     own = np.asarray(saved.genes, dtype=object)[saved.genes_of("b")]
     counts = sparse.csr_matrix(np.random.default_rng(0).poisson(2.0, (80, len(own))).astype(np.float32))
     with CountsWriter(tmp_path / "c.h5ad", len(own)) as writer:
@@ -171,7 +179,7 @@ def test_confidence_leaves_edges_out_that_a_study_does_not_measure(tmp_path):
     clusters = pd.DataFrame({"cluster": [stack.obs.index[1]], "study": "b", "n_cells": 80})
     members = sparse.csr_matrix(np.ones((1, 80)))
     pairs = pd.DataFrame({"gene_a": [own[0]], "gene_b": [own[1]]})
-    found = dictionary.study_confidence(
+    found = study_confidence(
         tmp_path / "c.h5ad", clusters, members, sparse.csr_matrix(np.ones((1, 1))), pairs, saved,
         normalisation="log1p", coexpression={"method": "pearson", "eta": 0.2},
     )  # fmt: skip
@@ -199,10 +207,10 @@ def test_expression_factors_are_of_genes_that_all_measure():
         edges = sparse.csr_matrix(np.ones((2, len(FIRST))))
         gene_a, gene_b = np.array(names)[[0, 0]][:1].repeat(len(FIRST)), np.array(stack.genes)[SECOND]
 
-    tables = dictionary.factor_tables(Saved, data)
+    tables = factor_tables(Saved, data)
     assert set(tables.genes["gene"]) <= set(names) - {"g00", "g01", "g07"}
     data.X[:, :] = np.nan
-    empty = dictionary.factor_tables(Saved, data)
+    empty = factor_tables(Saved, data)
     assert empty.matches["factor"].tolist() == ["", ""] and empty.genes.empty
 
 
@@ -213,30 +221,30 @@ def test_all_cells_are_correlated_where_both_genes_are_measured():
     two[:, 3] += two[:, 0]
     flags = np.array([[True] * 4, [True, False, True, True]])
     parts = [sparse.csr_matrix(one), sparse.csr_matrix(two[:, flags[1]])]
-    graph = overlap.all_cells_graph(parts, list("abcd"), 0.0, block=13, measured=flags)
+    graph = all_cells_graph(parts, list("abcd"), 0.0, block=13, measured=flags)
     weight = {tuple(edge): w for edge, w in zip(graph.edges.tolist(), graph.weight, strict=True)}
     both = np.vstack([one, two])
     assert weight[0, 3] == pytest.approx(abs(np.corrcoef(both[:, 0], both[:, 3])[0, 1]))
     assert weight[0, 1] == pytest.approx(abs(np.corrcoef(one[:, 0], one[:, 1])[0, 1]))
     full = [sparse.csr_matrix(part) for part in (one, two)]
-    same = overlap.all_cells_graph(full, list("abcd"), 0.0, measured=np.ones((2, 4), dtype=bool))
-    plain = overlap.all_cells_graph(full, list("abcd"), 0.0)
+    same = all_cells_graph(full, list("abcd"), 0.0, measured=np.ones((2, 4), dtype=bool))
+    plain = all_cells_graph(full, list("abcd"), 0.0)
     np.testing.assert_allclose(same.weight, plain.weight)
 
 
 def test_known_edges_that_no_study_could_find_do_not_count():
-    known = overlap.Network("n", [("a", "b"), ("a", "c"), ("b", "c"), ("b", "x")], 4, 0, 0)
+    known = Network("n", [("a", "b"), ("a", "c"), ("b", "c"), ("b", "x")], 4, 0, 0)
     flags = [np.array([True, False, True]), np.array([False, True, True])]
-    assert overlap.measurable(known, list("abc"), flags).pairs == [("a", "c"), ("b", "c"), ("b", "x")]
-    assert overlap.measurable(known, list("abc"), []) is known
+    assert measurable(known, list("abc"), flags).pairs == [("a", "c"), ("b", "c"), ("b", "x")]
+    assert measurable(known, list("abc"), []) is known
 
 
 def test_projection_leaves_pairs_out_that_one_side_does_not_measure(tmp_path):
     stack, choice, result, *_ = learned()
-    dictionary.to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
-    saved = dictionary.read_dictionary(tmp_path / "d.h5ad")
+    to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
+    saved = read_dictionary(tmp_path / "d.h5ad")
     layout = np.random.default_rng(0).normal(size=(len(stack.obs), 2))
-    finished = Finished(saved, stack, layout, dictionary.DictionarySettings(alpha=0.001, scale="unit"))
+    finished = Finished(saved, stack, layout, DictionarySettings(alpha=0.001, scale="unit"))
     placed = project_stack(finished, stack)
     assert placed["cluster"].tolist() == list(stack.obs.index)
     used = stack.data.multiply(stack.data).sum(axis=1).A1 > 0

@@ -6,9 +6,12 @@ import pytest
 from planted_networks import planted
 from scipy import sparse
 
-from panscape import dictionary
-from panscape.dictionary._grow import _renamed
-from panscape.dictionary._products import Ends, inner_products, towards, unit
+from panscape.coscape.dictionary.choose import fit_starts, match
+from panscape.coscape.dictionary.coding import encode
+from panscape.coscape.dictionary.elbow import grown_elbow
+from panscape.coscape.dictionary.grow import _renamed, chance_gain, grow
+from panscape.coscape.dictionary.products import Ends, inner_products, learn_products, towards, unit
+from panscape.coscape.dictionary.settings import DictionarySettings
 
 
 def all_pairs(loadings):
@@ -73,7 +76,7 @@ def test_one_network_is_found_exactly():
     first, second = np.triu_indices(12, 1)
     data = sparse.csr_matrix(np.outer(rng.random(30), all_pairs(own)))
     data, first, second, _ = found_pairs(data, first, second)
-    grown = dictionary.grow(data, Ends(first, second, 12), 3, alpha=0.0, rng=rng)
+    grown = grow(data, Ends(first, second, 12), 3, alpha=0.0, rng=rng)
     assert grown.errors[0] < 1e-6
     np.testing.assert_allclose(unit(grown.loadings[0]), unit(own), atol=1e-3)
 
@@ -85,7 +88,7 @@ def test_fit_is_what_it_says():
     ends = Ends(first, second, 60)
     start = np.abs(np.random.default_rng(0).standard_normal((5, 60)))
     kept = start.copy()
-    fit, loadings = dictionary.learn_products(data, ends, start, alpha=0.05, max_iter=30, tol=0.0)
+    fit, loadings = learn_products(data, ends, start, alpha=0.05, max_iter=30, tol=0.0)
     np.testing.assert_array_equal(start, kept)
     assert (np.diff(fit.history) <= 1e-9 * fit.history[0]).all()
     assert (np.linalg.norm(all_pairs(loadings), axis=1) <= 1 + 1e-9).all()
@@ -95,7 +98,7 @@ def test_fit_is_what_it_says():
     dense = np.zeros((data.shape[0], 60 * 59 // 2))
     dense[:, columns] = data.toarray()
     entries = all_pairs(loadings)
-    codes = dictionary.encode(entries @ entries.T, dense @ entries.T, 0.05)
+    codes = encode(entries @ entries.T, dense @ entries.T, 0.05)
     best = 0.5 * ((dense - codes @ entries) ** 2).sum() + 0.05 * codes.sum()
     assert best <= fit.objective * (1 + 1e-9)
     assert best == pytest.approx(fit.objective, rel=0.02)
@@ -107,11 +110,11 @@ def test_networks_used_together_stay_apart(seed):
     data, first, second, columns = found_pairs(data, first, second)
     ends = Ends(first, second, 60)
     options = {"alpha": 0.001, "starts": 3, "max_iter": 50}
-    choice = dictionary.fit_starts(data, 4, ends=ends, **options)
-    assert dictionary.match(entries[:, columns], choice.fit.entries)[1].min() >= 0.95
+    choice = fit_starts(data, 4, ends=ends, **options)
+    assert match(entries[:, columns], choice.fit.entries)[1].min() >= 0.95
     assert choice.stability.min() > 0.95
-    free = dictionary.fit_starts(data, 4, **options)
-    assert dictionary.match(entries[:, columns], free.fit.entries)[1].min() < 0.9  # what products are for
+    free = fit_starts(data, 4, **options)
+    assert match(entries[:, columns], free.fit.entries)[1].min() < 0.9  # what products are for
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -120,18 +123,18 @@ def test_their_number_is_found_whatever_the_range(seed):
     ends = Ends(first, second, 80)
     ks = []
     for most in (10, 15):
-        table = dictionary.grown_elbow(data, ends, range(2, most), alpha=0.001, seed=seed)
+        table = grown_elbow(data, ends, range(2, most), alpha=0.001, seed=seed)
         assert (table["chance_gain"] > 0).all() and (np.diff(table["error"]) <= 1e-6).all()
         ks.append(table.loc[table["suggested"], "k"].item())
     assert abs(ks[0] - len(entries)) <= 1 and ks[0] == ks[1]
-    choice = dictionary.fit_starts(data, len(entries), alpha=0.001, starts=3, ends=ends)
-    assert dictionary.match(entries, choice.fit.entries)[1].min() >= 0.9
+    choice = fit_starts(data, len(entries), alpha=0.001, starts=3, ends=ends)
+    assert match(entries, choice.fit.entries)[1].min() >= 0.9
 
 
 def test_without_shared_networks_hardly_any_entry_is_suggested():
     data, _, _, first, second = planted(0, n=80, genes=60, modules=3)
     other, ends = _renamed(data, Ends(first, second, 60), np.random.default_rng(3))
-    assert dictionary.grown_elbow(other, ends, range(1, 9), alpha=0.001)["suggested"].argmax() == 0
+    assert grown_elbow(other, ends, range(1, 9), alpha=0.001)["suggested"].argmax() == 0
 
 
 def test_renaming_keeps_every_pancluster_and_breaks_what_they_share():
@@ -145,21 +148,21 @@ def test_renaming_keeps_every_pancluster_and_breaks_what_they_share():
         for m, e in ((data, ends), (other, its_ends))
     ]
     np.testing.assert_array_equal(*degrees)
-    chance = dictionary.chance_gain(data, ends, alpha=0.001, rng=np.random.default_rng(0))
-    real = dictionary.grow(data, ends, 3, alpha=0.001, rng=np.random.default_rng(0)).gains
+    chance = chance_gain(data, ends, alpha=0.001, rng=np.random.default_rng(0))
+    real = grow(data, ends, 3, alpha=0.001, rng=np.random.default_rng(0)).gains
     assert real.min() > 2 * chance
 
 
 def test_growth_ends_where_nothing_is_left(caplog):
     first, second = np.triu_indices(5, 1)
     data = sparse.csr_matrix(np.ones((6, 10)))
-    grown = dictionary.grow(data, Ends(first, second, 5), 4, alpha=0.0, rng=np.random.default_rng(0))
+    grown = grow(data, Ends(first, second, 5), 4, alpha=0.0, rng=np.random.default_rng(0))
     assert 1 <= len(grown.errors) <= 2 and grown.errors[-1] < 1e-6
-    choice = dictionary.fit_starts(data, 4, alpha=0.0, starts=2, ends=Ends(first, second, 5))
+    choice = fit_starts(data, 4, alpha=0.0, starts=2, ends=Ends(first, second, 5))
     assert choice.fit.n_entries == len(choice.stability) <= 2
     negative = sparse.csr_matrix(-np.ones((6, 10)))
     with pytest.raises(ValueError, match="no positive value"):
-        dictionary.grown_elbow(negative, Ends(first, second, 5), [2, 3], alpha=0.1)
+        grown_elbow(negative, Ends(first, second, 5), [2, 3], alpha=0.1)
 
 
 def test_ends_are_of_two_genes():
@@ -168,16 +171,16 @@ def test_ends_are_of_two_genes():
     with pytest.raises(ValueError, match="two genes"):
         Ends.of(np.array(["a"]), np.array(["a"]))
     with pytest.raises(ValueError, match="off-diagonal"):
-        dictionary.DictionarySettings(pairs="symmetric")
+        DictionarySettings(pairs="symmetric")
     with pytest.raises(ValueError, match="entries"):
-        dictionary.DictionarySettings(entries="other")
+        DictionarySettings(entries="other")
 
 
 def test_result_does_not_depend_on_threads():
     data, _, _, first, second = planted(0, n=60, genes=50, modules=3)
     ends = Ends(first, second, 50)
-    one, two = (dictionary.fit_starts(data, 3, alpha=0.01, starts=3, threads=t, ends=ends) for t in (1, 2))
+    one, two = (fit_starts(data, 3, alpha=0.01, starts=3, threads=t, ends=ends) for t in (1, 2))
     assert one.objectives == two.objectives
     np.testing.assert_array_equal(one.fit.entries, two.fit.entries)
-    curves = [dictionary.grown_elbow(data, ends, range(2, 6), alpha=0.01, threads=t) for t in (1, 2)]
+    curves = [grown_elbow(data, ends, range(2, 6), alpha=0.01, threads=t) for t in (1, 2)]
     pd.testing.assert_frame_equal(*curves)

@@ -4,8 +4,8 @@ import pytest
 from scipy import sparse
 from scipy.stats import rankdata
 
-from panscape import features
-from panscape.features import _aucell
+from panscape.unicoord.features import aucell as aucell_module
+from panscape.unicoord.features.aucell import aucell, top_count, weight_blocks
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def recovery(row, genes, n_up):
 
 def test_scores_are_the_area_under_the_recovery_curve(cells):
     counts, member = cells
-    found = features.aucell(counts, member, share=0.1, ties="order")
+    found = aucell(counts, member, share=0.1, ties="order")
     dense, sets = counts.toarray(), member.toarray().astype(bool)
     expected = [[recovery(row, genes, 20) for genes in sets] for row in dense]
     np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -50,21 +50,21 @@ def test_scores_equal_decoupler(cells):
     theirs = data.obsm["score_aucell"].sort_index(axis=1).to_numpy()
     # decoupler shuffles the genes with this seed, so that ties are broken by lot
     order = np.random.default_rng(0).choice(len(genes), len(genes), replace=False)
-    ours = features.aucell(counts[:, order], member[:, order], ties="order")
+    ours = aucell(counts[:, order], member[:, order], ties="order")
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
     # sharing ties changes no more than lots do
-    shared = features.aucell(counts, member)
+    shared = aucell(counts, member)
     assert np.corrcoef(shared.ravel(), theirs.ravel())[0, 1] > 0.85
 
 
 def test_shared_ties_are_the_mean_over_all_orders_of_tied_genes():
     counts = sparse.csr_matrix(np.array([[5.0, 2, 2, 2, 1, 1, 0, 0, 0, 0]]))
     member = sparse.csr_matrix(np.array([[1.0, 1, 0, 0, 0, 0, 0, 0, 1, 0]]))
-    n_up = features.top_count(10, 0.4)  # ranks 1 to 3 weigh 3, 2, 1
+    n_up = top_count(10, 0.4)  # ranks 1 to 3 weigh 3, 2, 1
     assert n_up == 4
-    (_, weights), *_ = features.weight_blocks(counts, n_up)
+    (_, weights), *_ = weight_blocks(counts, n_up)
     np.testing.assert_allclose(weights.toarray()[0], [3, 1, 1, 1, 0, 0, 0, 0, 0, 0])
-    found = features.aucell(counts, member, share=0.4)
+    found = aucell(counts, member, share=0.4)
     np.testing.assert_allclose(found, [[4 / 6]])
 
 
@@ -72,17 +72,17 @@ def test_the_order_of_genes_does_not_matter_and_neither_does_the_scale_of_a_cell
     counts, member = cells
     order = np.random.default_rng(1).permutation(200)
     depth = sparse.diags(np.random.default_rng(2).uniform(0.1, 10, 80))
-    base = features.aucell(counts, member)
-    np.testing.assert_allclose(features.aucell(counts[:, order], member[:, order]), base, atol=1e-6)
-    np.testing.assert_allclose(features.aucell((depth @ counts).tocsr(), member), base, atol=1e-6)
+    base = aucell(counts, member)
+    np.testing.assert_allclose(aucell(counts[:, order], member[:, order]), base, atol=1e-6)
+    np.testing.assert_allclose(aucell((depth @ counts).tocsr(), member), base, atol=1e-6)
 
 
 @pytest.mark.parametrize("ties", ["mean", "order"])
 def test_blocks_do_not_change_the_scores(cells, ties, monkeypatch):
     counts, member = cells
-    base = features.aucell(counts, member, ties=ties)
-    monkeypatch.setattr(_aucell, "_BLOCK_VALUES", 100)
-    np.testing.assert_array_equal(features.aucell(counts, member, ties=ties), base)
+    base = aucell(counts, member, ties=ties)
+    monkeypatch.setattr(aucell_module, "_BLOCK_VALUES", 100)
+    np.testing.assert_array_equal(aucell(counts, member, ties=ties), base)
 
 
 def test_absent_genes_and_stored_zeros_weigh_nothing(cells):
@@ -94,16 +94,16 @@ def test_absent_genes_and_stored_zeros_weigh_nothing(cells):
     values = np.r_[dense[row, column], np.zeros(len(absent), dtype=np.float32)]
     stored = sparse.csr_matrix((values, place), shape=counts.shape)
     assert stored.nnz > counts.nnz
-    np.testing.assert_array_equal(features.aucell(stored, member), features.aucell(counts, member))
+    np.testing.assert_array_equal(aucell(stored, member), aucell(counts, member))
     empty = sparse.csr_matrix((2, 200), dtype=np.float32)
-    assert (features.aucell(empty, member) == 0).all()
+    assert (aucell(empty, member) == 0).all()
 
 
 def test_bad_input_is_refused(cells):
     counts, member = cells
     with pytest.raises(ValueError, match="non-negative"):
-        features.aucell(-counts, member)
+        aucell(-counts, member)
     with pytest.raises(ValueError, match="over 200 genes"):
-        features.aucell(counts[:, :100], member)
+        aucell(counts[:, :100], member)
     with pytest.raises(ValueError, match="ties"):
-        features.aucell(counts, member, ties="lot")
+        aucell(counts, member, ties="lot")

@@ -4,9 +4,27 @@ import pandas as pd
 import pytest
 from scipy import sparse, stats
 
-from panscape import features, files
-from panscape.counts import CountsWriter
+from panscape.data import files
+from panscape.data.counts import CountsWriter
 from panscape.errors import UserError
+from panscape.plot.features import draw_features
+from panscape.simulate.planted_sets import planted_sets, write_gmt
+from panscape.unicoord.features import collection as collection_module
+from panscape.unicoord.features.assess import assess_sets
+from panscape.unicoord.features.aucell import aucell, top_count, weight_blocks
+from panscape.unicoord.features.choose import choose, group_features
+from panscape.unicoord.features.classes import Classes
+from panscape.unicoord.features.collection import (
+    choose_features,
+    read_libraries,
+    score_features,
+    score_table,
+    shared_genes,
+)
+from panscape.unicoord.features.entropy import entropies
+from panscape.unicoord.features.forest import forest
+from panscape.unicoord.features.random import GenePool, bins_of_size, random_members, strata
+from panscape.unicoord.features.settings import FeatureSettings
 
 GENES, PLANTED = 3000, 6
 
@@ -32,22 +50,22 @@ def system(seed, n=700, sets=60):
 
 
 def weights_of(counts):
-    n_up = features.top_count(counts.shape[1])
-    return sparse.vstack([part for _, part in features.weight_blocks(counts, n_up)], format="csr"), n_up
+    n_up = top_count(counts.shape[1])
+    return sparse.vstack([part for _, part in weight_blocks(counts, n_up)], format="csr"), n_up
 
 
 @pytest.fixture(scope="module")
 def planted():
     counts, member, kind = system(0)
     weights, n_up = weights_of(counts)
-    found = features.assess_sets(
+    found = assess_sets(
         weights,
         member,
         n_up,
         np.random.default_rng(1),
         detection=np.asarray((counts > 0).mean(axis=0)).ravel(),
-        classes=features.Classes.of(kind),
-        settings=features.FeatureSettings(random_sets=150, size_bins=2, detection_bins=2),
+        classes=Classes.of(kind),
+        settings=FeatureSettings(random_sets=150, size_bins=2, detection_bins=2),
     )
     table = found.table.assign(term=[f"set {i}" for i in range(60)], library="made up")
     return table, found.scores, kind
@@ -56,12 +74,12 @@ def planted():
 def test_entropy_agrees_with_scipy_and_grows_by_log_2_as_the_spread_doubles():
     rng = np.random.default_rng(0)
     scores = np.column_stack([rng.normal(0.3, 0.02, 4000), rng.normal(0.4, 0.04, 4000)])
-    found = features.entropies(scores, 0.005)
+    found = entropies(scores, 0.005)
     counts = np.bincount((scores[:, 0] / 0.005).astype(int))
     assert found[0] == pytest.approx(stats.entropy(counts[counts > 0]))
     assert found[1] - found[0] == pytest.approx(np.log(2), abs=0.05)
-    assert features.entropies(np.full((9, 1), 0.2), 0.01) == 0
-    assert features.entropies(scores, 0.0).tolist() == [0, 0]
+    assert entropies(np.full((9, 1), 0.2), 0.01) == 0
+    assert entropies(scores, 0.0).tolist() == [0, 0]
 
 
 def test_planted_sets_pass_and_others_do_not(planted):
@@ -74,18 +92,18 @@ def test_planted_sets_pass_and_others_do_not(planted):
 
 def test_bins_hold_similar_sizes_and_equal_sizes_share_one():
     sizes = np.array([10, 10, 10, 10, 50, 60, 400, 500])
-    found = features.bins_of_size(sizes, 4)
+    found = bins_of_size(sizes, 4)
     assert (np.diff(found) >= 0).all() and len(set(found[:4])) == 1 and found[-1] > found[4] > found[0]
-    assert features.bins_of_size(np.array([7, 7]), 10).tolist() == [0, 0]
+    assert bins_of_size(np.array([7, 7]), 10).tolist() == [0, 0]
 
 
 def test_random_sets_match_size_and_detection_and_follow_the_weights():
     rng = np.random.default_rng(0)
     detection = rng.random(1000)
     member = sparse.csr_matrix((rng.random((30, 1000)) < 0.05 * (1 + detection)).astype(float))
-    pool = features.GenePool.of(detection, member)
+    pool = GenePool.of(detection, member)
     composition = pool.composition(member)
-    found = features.random_members(np.repeat(composition, 20, axis=0), pool, rng)
+    found = random_members(np.repeat(composition, 20, axis=0), pool, rng)
     assert found.max() == 1  # no gene twice
     np.testing.assert_array_equal(pool.composition(found), np.repeat(composition, 20, axis=0))
     own = np.repeat((member @ detection) / member.getnnz(axis=1), 20)
@@ -93,18 +111,18 @@ def test_random_sets_match_size_and_detection_and_follow_the_weights():
     # a gene that most sets contain is drawn more often, if asked
     member = sparse.csr_matrix(np.column_stack([np.ones((30, 100)), member.toarray()[:, 100:]]))
     for how, more in (("uniform", False), ("membership", True)):
-        pool = features.GenePool.of(detection, member, how)
-        drawn = features.random_members(np.full((300, 10), 5), pool, rng)
+        pool = GenePool.of(detection, member, how)
+        drawn = random_members(np.full((300, 10), 5), pool, rng)
         counts = np.asarray(drawn.sum(axis=0)).ravel()
         assert (counts[:100].mean() > 3 * counts[100:].mean()) == more
     with pytest.raises(ValueError, match="random_genes"):
-        features.GenePool.of(detection, member, "some")
+        GenePool.of(detection, member, "some")
 
 
 def test_strata_part_sizes_and_then_detection():
     sizes = np.repeat([10, 100], 40)
     detection = np.tile(np.linspace(0, 1, 40), 2)
-    found = features.strata(sizes, detection, 2, 4)
+    found = strata(sizes, detection, 2, 4)
     assert len(set(found)) == 8 and len(set(found[:40]) & set(found[40:])) == 0
     assert (np.diff(found[:40]) >= 0).all() and np.bincount(found).tolist() == [10] * 8
 
@@ -113,8 +131,8 @@ def test_forest_ranks_planted_sets_first_whatever_the_threads(planted):
     _, scores, kind = planted
     labels = kind.copy()
     labels[:20] = None
-    one = features.forest(scores, labels, trees=60, seed=1)
-    two = features.forest(scores, labels, trees=60, seed=1, threads=2)
+    one = forest(scores, labels, trees=60, seed=1)
+    two = forest(scores, labels, trees=60, seed=1, threads=2)
     assert np.array_equal(one.importance, two.importance)
     assert set(np.argsort(-one.importance)[:5]) <= set(range(PLANTED))
     assert one.accuracy > 0.8 and one.chance == 1 / 8
@@ -124,21 +142,21 @@ def test_groups_are_those_planted_and_as_many_as_asked():
     rng = np.random.default_rng(0)
     base = rng.standard_normal((300, 3))
     scores = np.repeat(base, 4, axis=1) + 0.1 * rng.standard_normal((300, 12))
-    label, r = features.group_features(scores, 3)
+    label, r = group_features(scores, 3)
     assert label.tolist() == [1] * 4 + [2] * 4 + [3] * 4
     np.testing.assert_allclose(r, np.corrcoef(scores.T), atol=1e-12)
     for groups in (1, 5, 12, 40):
-        assert len(set(features.group_features(scores, groups)[0])) == min(groups, 12)
+        assert len(set(group_features(scores, groups)[0])) == min(groups, 12)
     same = np.repeat(base[:, :1], 6, axis=1)  # ties in every merge
-    assert len(set(features.group_features(same, 4)[0])) == 4
+    assert len(set(group_features(same, 4)[0])) == 4
     flat = np.zeros((10, 3))
-    assert len(features.group_features(flat, 2)[0]) == 3
+    assert len(group_features(flat, 2)[0]) == 3
 
 
 def test_a_group_is_represented_by_its_most_important_set(planted):
     table, scores, kind = planted
-    settings = features.FeatureSettings(trees=60, top=9, groups=4, max_fdr=1.0)
-    result, found = features.choose(table, scores, kind, settings, seed=1)
+    settings = FeatureSettings(trees=60, top=9, groups=4, max_fdr=1.0)
+    result, found = choose(table, scores, kind, settings, seed=1)
     assert found is not None and len(result) == 60
     assert result["group"].nunique() == 4 and 1 <= result["selected"].sum() <= 4
     for _, part in result[result["group"].notna()].groupby("group"):
@@ -147,10 +165,8 @@ def test_a_group_is_represented_by_its_most_important_set(planted):
     assert result["importance"].dropna().is_monotonic_decreasing
     assert result["importance"].notna().equals(pd.Series(settings.passed(result)))
     assert set(result["term"][:5]) <= {f"set {i}" for i in range(PLANTED)}
-    paper = features.FeatureSettings(
-        trees=60, top=9, groups=4, test="entropy", max_fdr=1.0, representative="entropy"
-    )
-    result, _ = features.choose(table, scores, kind, paper, seed=1)
+    paper = FeatureSettings(trees=60, top=9, groups=4, test="entropy", max_fdr=1.0, representative="entropy")
+    result, _ = choose(table, scores, kind, paper, seed=1)
     assert result["group"].nunique() == result["selected"].sum() == 4
     for _, part in result[result["group"].notna()].groupby("group"):
         assert part.loc[part["entropy"].idxmax(), "selected"]
@@ -158,22 +174,22 @@ def test_a_group_is_represented_by_its_most_important_set(planted):
 
 def test_no_set_of_random_genes_is_chosen(planted):
     table, scores, kind = planted
-    result, _ = features.choose(table, scores, kind, features.FeatureSettings(trees=60, groups=6), seed=1)
+    result, _ = choose(table, scores, kind, FeatureSettings(trees=60, groups=6), seed=1)
     assert set(result.loc[result["selected"], "term"]) <= {f"set {i}" for i in range(PLANTED)}
 
 
 def test_a_class_takes_no_more_than_its_share(planted):
     table, scores, kind = planted
     rare = table.assign(best_class=["rare"] * 40 + ["common"] * 20)
-    settings = features.FeatureSettings(trees=20, top=20, groups=12, max_fdr=1.0)
-    result, _ = features.choose(rare, scores, kind, settings, seed=1)
+    settings = FeatureSettings(trees=20, top=20, groups=12, max_fdr=1.0)
+    result, _ = choose(rare, scores, kind, settings, seed=1)
     assert result.loc[result["group"].notna(), "best_class"].value_counts().to_dict() == {
         "rare": 10,
         "common": 10,
     }
     skewed = table.assign(best_class=["rare"] * 54 + list("abcdef"))
-    settings = features.FeatureSettings(trees=20, top=40, groups=14, max_fdr=1.0)
-    result, _ = features.choose(skewed, scores, kind, settings, seed=1)
+    settings = FeatureSettings(trees=20, top=40, groups=14, max_fdr=1.0)
+    result, _ = choose(skewed, scores, kind, settings, seed=1)
     chosen = result.loc[result["selected"], "best_class"]
     assert (chosen == "rare").sum() <= 4
 
@@ -181,8 +197,8 @@ def test_a_class_takes_no_more_than_its_share(planted):
 def test_without_labels_sets_are_ranked_by_entropy_above_chance(planted):
     table, scores, _ = planted
     table = table.drop(columns=[name for name in table if name.startswith(("class_", "auroc", "best_"))])
-    settings = features.FeatureSettings(top=PLANTED, groups=3, max_fdr=0.3)
-    result, found = features.choose(table, scores, None, settings)
+    settings = FeatureSettings(top=PLANTED, groups=3, max_fdr=0.3)
+    result, found = choose(table, scores, None, settings)
     assert found is None and result["importance"].isna().all()
     grouped = set(result.loc[result["group"].notna(), "term"])
     assert len(grouped & {f"set {i}" for i in range(PLANTED)}) >= PLANTED - 1
@@ -194,19 +210,19 @@ def test_without_labels_sets_are_ranked_by_entropy_above_chance(planted):
 def test_what_cannot_be_chosen_is_told(planted, caplog):
     table, scores, kind = planted
     with pytest.raises(UserError, match=r"max_pvalue.*tell a class apart"):
-        features.choose(table, scores, kind, features.FeatureSettings(max_pvalue=1e-9))
+        choose(table, scores, kind, FeatureSettings(max_pvalue=1e-9))
     with pytest.raises(UserError, match=r"max_fdr.*vary more"):
-        features.choose(table, scores, kind, features.FeatureSettings(test="entropy", max_fdr=1e-9))
+        choose(table, scores, kind, FeatureSettings(test="entropy", max_fdr=1e-9))
     few = table.assign(class_fdr=[0.01] + [0.2] * 59)
     caplog.set_level("WARNING", logger="panscape")
-    settings = features.FeatureSettings(random_sets=150, trees=10)
-    features.choose(few, scores, kind, settings)
+    settings = FeatureSettings(random_sets=150, trees=10)
+    choose(few, scores, kind, settings)
     assert "raise features.random_sets" in caplog.text
     with pytest.raises(UserError, match=r"features\.label"):
-        features.forest(scores, ["one"] * len(scores))
+        forest(scores, ["one"] * len(scores))
     for wrong in ({"top_share": 0}, {"test": "luck"}, {"representative": "first"}, {"random_genes": "some"}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            features.FeatureSettings(**wrong)
+            FeatureSettings(**wrong)
 
 
 def write_counts(path, counts, genes, obs):
@@ -232,7 +248,7 @@ def collection(tmp_path_factory):
         write_counts(paths[name], own.tocsr(), names, obs)
     gmt = folder / "sets.gmt"
     sets = {f"set {i}": list(genes[member[i].indices]) for i in range(60)}
-    features.write_gmt(sets, gmt)
+    write_gmt(sets, gmt)
     return paths, gmt, folder
 
 
@@ -242,8 +258,8 @@ SMALL |= {"top": 12, "groups": 5, "max_cells": 500}
 
 def test_features_of_a_collection(collection):
     paths, gmt, _ = collection
-    chosen = features.choose_features(paths, [gmt], SMALL, seed=4)
-    again = features.choose_features(paths, [gmt], SMALL, seed=4, threads=2)
+    chosen = choose_features(paths, [gmt], SMALL, seed=4)
+    again = choose_features(paths, [gmt], SMALL, seed=4, threads=2)
     pd.testing.assert_frame_equal(chosen.table, again.table)
     pd.testing.assert_frame_equal(chosen.classes, again.classes)
     assert len(chosen.classes) == 60 * 8 and chosen.classes["units"].max() == 2
@@ -253,25 +269,25 @@ def test_features_of_a_collection(collection):
     values = chosen.statistics.set_index("statistic")["value"]
     assert values["sets_tested"] == 60 and values["sets_selected"] == chosen.table["selected"].sum() == 5
     assert list(chosen.correlation.index) == list(chosen.correlation.columns)
-    scores = features.score_features(paths, [gmt], chosen.table, SMALL)
+    scores = score_features(paths, [gmt], chosen.table, SMALL)
     assert scores.shape == (700, 5) and scores.obs_names.is_unique
     assert list(scores.var_names) == chosen.table.loc[chosen.table["selected"], "term"].tolist()
     assert scores.obs_names[450] == "two:c0" and scores.obs["cell_type"].notna().all()
-    table = features.score_table(scores)
+    table = score_table(scores)
     assert table.columns[:2].tolist() == ["cell", "study"] and table["cell"][450] == "c0"
-    shared = features.shared_genes({name: features._collection.Counts(path) for name, path in paths.items()})
-    one = features._collection.Counts(paths["one"]).select(shared)
-    sets = features.read_libraries([gmt], shared, (50, 150))
+    shared = shared_genes({name: collection_module.Counts(path) for name, path in paths.items()})
+    one = collection_module.Counts(paths["one"]).select(shared)
+    sets = read_libraries([gmt], shared, (50, 150))
     own = sets.member[[list(sets.terms).index(term) for term in scores.var_names]]
-    np.testing.assert_allclose(scores.X[:450], features.aucell(one, own), atol=1e-6)
+    np.testing.assert_allclose(scores.X[:450], aucell(one, own), atol=1e-6)
 
 
 def test_scores_survive_the_file(collection):
     paths, gmt, folder = collection
-    chosen = features.choose_features(paths, [gmt], SMALL | {"label": None, "max_fdr": 0.5}, seed=4)
+    chosen = choose_features(paths, [gmt], SMALL | {"label": None, "max_fdr": 0.5}, seed=4)
     files.write_tsv(chosen.table, folder / "features.tsv")
     table = files.read_tsv(folder / "features.tsv", dtype={"term": str, "library": str})
-    scores = features.score_features(paths, [gmt], table, SMALL)
+    scores = score_features(paths, [gmt], table, SMALL)
     scores.write_h5ad(folder / "scores.h5ad")
     read = anndata.read_h5ad(folder / "scores.h5ad")
     np.testing.assert_array_equal(read.X, scores.X)
@@ -279,22 +295,20 @@ def test_scores_survive_the_file(collection):
 
 
 def test_figures_of_the_features(collection, tmp_path):
-    from panscape import plot
+    from panscape.plot.style import save_figure
 
     paths, gmt, _ = collection
     for settings in (SMALL, SMALL | {"label": None, "max_fdr": 0.5}):
-        chosen = features.choose_features(paths, [gmt], settings, seed=4)
-        scores = features.score_features(paths, [gmt], chosen.table, settings)
-        drawn = features.draw_features(
-            chosen.table, chosen.correlation, scores, features.FeatureSettings.of(settings)
-        )
-        names = [name for name, figure in drawn if plot.save_figure(figure, tmp_path / name, formats=["png"])]
+        chosen = choose_features(paths, [gmt], settings, seed=4)
+        scores = score_features(paths, [gmt], chosen.table, settings)
+        drawn = draw_features(chosen.table, chosen.correlation, scores, FeatureSettings.of(settings))
+        names = [name for name, figure in drawn if save_figure(figure, tmp_path / name, formats=["png"])]
         assert names == ["choice", "correlation", "profiles"]
 
 
 def report_of(folder, chosen, settings):
-    from panscape import config
-    from panscape.report import Results
+    from panscape.config.load import load
+    from panscape.report.results import Results
 
     out = folder / "results" / "c"
     for name in ("table", "classes", "statistics"):
@@ -306,7 +320,7 @@ def report_of(folder, chosen, settings):
         header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (100).to_bytes(4) * 2
         (out / "features" / "figures" / f"{name}.png").write_bytes(header)
     study = {"id": "one", "path": "one.h5ad"}
-    whole = config.load({"collection": "c", "studies": [study], "features": settings})
+    whole = load({"collection": "c", "studies": [study], "features": settings})
     return Results.of(out, sorted(path for path in out.rglob("*") if path.is_file()), whole)
 
 
@@ -316,7 +330,7 @@ def test_the_report_names_best_class_and_fdr(collection, tmp_path, label):
 
     paths, gmt, _ = collection
     settings = SMALL | {"label": label, "max_fdr": 0.5 if label is None else 0.05}
-    chosen = features.choose_features(paths, [gmt], settings, seed=4)
+    chosen = choose_features(paths, [gmt], settings, seed=4)
     results = report_of(tmp_path, chosen, settings)
     blocks = section.SECTION.blocks(results)
     tables = [block for block in blocks if block.block == "table"]
@@ -342,7 +356,7 @@ def test_a_collection_without_labels_is_chosen_by_entropy(collection, tmp_path, 
         write_counts(bare[name], sparse.csr_matrix(data.X), data.var_names.to_numpy(dtype=object), obs)
     settings = SMALL | {"max_fdr": 0.5}
     caplog.set_level("WARNING", logger="panscape")
-    chosen = features.choose_features(bare, [gmt], settings, seed=4)
+    chosen = choose_features(bare, [gmt], settings, seed=4)
     assert "no study maps cell_type" in caplog.text and chosen.classes.empty
     assert chosen.table["selected"].any() and chosen.table["class_fdr"].isna().all()
     from panscape.report.sections import features as section
@@ -354,38 +368,39 @@ def test_a_collection_without_labels_is_chosen_by_entropy(collection, tmp_path, 
 def test_mistakes_of_the_user_are_told(collection, tmp_path):
     paths, gmt, _ = collection
     with pytest.raises(UserError, match=r"features\.label"):
-        features.choose_features(paths, [gmt], SMALL | {"label": "nothing"}, seed=0)
+        choose_features(paths, [gmt], SMALL | {"label": "nothing"}, seed=0)
     with pytest.raises(UserError, match=r"features\.unit"):
-        features.choose_features(paths, [gmt], SMALL | {"unit": "nothing"}, seed=0)
+        choose_features(paths, [gmt], SMALL | {"unit": "nothing"}, seed=0)
     with pytest.raises(UserError, match=r"features\.gene_sets"):
-        features.choose_features(paths, [gmt], SMALL | {"set_sizes": [1000, 1200]}, seed=0)
+        choose_features(paths, [gmt], SMALL | {"set_sizes": [1000, 1200]}, seed=0)
     other = tmp_path / "other.gmt"
-    features.write_gmt({"a": ["Xyz1", "Xyz2"]}, other)
+    write_gmt({"a": ["Xyz1", "Xyz2"]}, other)
     with pytest.raises(UserError, match="none of the"):
-        features.choose_features(paths, [other], SMALL, seed=0)
+        choose_features(paths, [other], SMALL, seed=0)
 
 
 def test_terms_of_two_libraries_stay_apart(collection):
     paths, gmt, folder = collection
     copy = folder / "copy.gmt"
     copy.write_text(gmt.read_text())
-    genes = features.shared_genes({"one": features._collection.Counts(paths["one"])})
-    found = features.read_libraries([gmt, copy], genes, (50, 150))
+    genes = shared_genes({"one": collection_module.Counts(paths["one"])})
+    found = read_libraries([gmt, copy], genes, (50, 150))
     assert len(set(found.terms)) == 120 and "set 0 (copy)" in found.terms
 
 
 def test_planted_sets_of_a_simulated_system():
-    from panscape import simulate
+    from panscape.simulate.design import design
+    from panscape.simulate.settings import from_config
 
-    settings = simulate.from_config(
+    settings = from_config(
         {
             "studies": [{"name": "a", "cells": 10, "ages": [1, 2], "depth": 500, "platform": "p"}],
             "n_genes": 600,
             "n_modules": 4,
         }
     )
-    drawn = simulate.design(settings, 3)
-    sets = features.planted_sets(drawn, decoys=2)
+    drawn = design(settings, 3)
+    sets = planted_sets(drawn, decoys=2)
     own = {name: genes for name, genes in sets.items() if not name.startswith("decoy-")}
     assert len(sets) == 3 * len(own) and {"age-rising", "age-falling"} <= set(own)
     at = list(drawn.types["cell_type"]).index(next(name for name in own if name.startswith("type-"))[5:])

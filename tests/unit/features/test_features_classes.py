@@ -10,9 +10,13 @@ from scipy import sparse
 from scipy.stats import mannwhitneyu, norm
 from sklearn.metrics import roc_auc_score
 
-from panscape import features
-from panscape.features import _classes
-from panscape.features._cells import labelled, unit_of
+from panscape.unicoord.features import classes as classes_module
+from panscape.unicoord.features.assess import assess_sets
+from panscape.unicoord.features.aucell import top_count, weight_blocks
+from panscape.unicoord.features.cells import labelled, unit_of
+from panscape.unicoord.features.classes import Classes, class_areas
+from panscape.unicoord.features.forest import forest
+from panscape.unicoord.features.settings import FeatureSettings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))
 
@@ -30,7 +34,7 @@ def cells():
 
 def test_areas_are_those_of_scikit_learn_within_donors(cells):
     kind, donor, scores = cells
-    found = features.class_areas(scores, features.Classes.of(kind, donor))
+    found = class_areas(scores, Classes.of(kind, donor))
     for c, name in enumerate("abc"):
         each = [
             [roc_auc_score(kind[donor == d] == name, scores[donor == d, t]) for t in range(5)] for d in "xyz"
@@ -42,7 +46,7 @@ def test_areas_are_those_of_scikit_learn_within_donors(cells):
 
 def test_shuffled_labels_agree_with_mann_and_whitney(cells):
     kind, _, scores = cells
-    z = _classes.shuffled_z(features.class_areas(scores, features.Classes.of(kind)))
+    z = classes_module.shuffled_z(class_areas(scores, Classes.of(kind)))
     for c, name in enumerate("abc"):
         pair = scores[kind == name], scores[kind != name]
         expected = mannwhitneyu(*pair, alternative="greater", method="asymptotic", use_continuity=False)
@@ -52,24 +56,24 @@ def test_shuffled_labels_agree_with_mann_and_whitney(cells):
 def test_one_donor_alone_makes_no_class(cells):
     kind, donor, scores = cells
     scores[:, 2] += 4 * ((kind == "b") & (donor == "y"))
-    found = features.class_areas(scores, features.Classes.of(kind, donor))
+    found = class_areas(scores, Classes.of(kind, donor))
     assert found.mean[1, 2] > 0.6 and abs(found.replicated[1, 2] - 0.5) < 0.1
     assert found.replicated[0, 0] > 0.8
 
 
 def test_classes_of_few_cells_take_no_part():
     kind = ["a"] * 20 + ["b"] * 20 + ["rare"] * 4 + [None, "", np.nan]
-    classes = features.Classes.of(kind)
+    classes = Classes.of(kind)
     assert classes.names.tolist() == ["a", "b"] and classes.n_cells.tolist() == [20, 20]
     split = ["x"] * 4 + ["y"] * 43
-    classes = features.Classes.of(kind, split)
+    classes = Classes.of(kind, split)
     assert classes.n_units.tolist() == [1, 1]  # neither class is in x five times
-    assert features.Classes.of(["a"] * 30) is None and features.Classes.of([None] * 30) is None
+    assert Classes.of(["a"] * 30) is None and Classes.of([None] * 30) is None
 
 
 def test_areas_of_0_and_1_stay_finite():
-    classes = features.Classes.of(["a"] * 10 + ["b"] * 10)
-    z = _classes.distance(np.array([[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]]), classes)
+    classes = Classes.of(["a"] * 10 + ["b"] * 10)
+    z = classes_module.distance(np.array([[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]]), classes)
     assert np.isfinite(z).all() and z[0, 0] == pytest.approx(-z[0, 2]) and z[0, 1] == 0
 
 
@@ -95,14 +99,14 @@ def test_without_classes_entropy_is_used_and_the_log_says_so(caplog):
     caplog.set_level("WARNING", logger="panscape")
     obs = pd.DataFrame({"study": ["s"] * 30})
     unit = unit_of(obs, "auto")
-    assert labelled(obs, unit, features.FeatureSettings()) == (None, None)
+    assert labelled(obs, unit, FeatureSettings()) == (None, None)
     assert "no study maps cell_type" in caplog.text
     one = obs.assign(cell_type=["a"] * 28 + ["b"] * 2)
-    assert labelled(one, unit, features.FeatureSettings()) == (None, None)
+    assert labelled(one, unit, FeatureSettings()) == (None, None)
     assert "no two classes of cell_type" in caplog.text
-    assert labelled(one, unit, features.FeatureSettings(label=None)) == (None, None)
+    assert labelled(one, unit, FeatureSettings(label=None)) == (None, None)
     two = obs.assign(cell_type=["a"] * 15 + ["b"] * 15)
-    labels, classes = labelled(two, unit, features.FeatureSettings())
+    labels, classes = labelled(two, unit, FeatureSettings())
     assert len(labels) == 30 and classes.names.tolist() == ["a", "b"]
 
 
@@ -112,8 +116,8 @@ def test_accuracy_is_measured_on_donors_that_the_forest_has_not_seen():
     donor = rng.integers(0, 2, 200)
     # scores tell the classes of one donor and say the opposite in the other
     scores = (np.where(donor == 0, 1, -1) * np.where(kind == "a", 1, -1) + rng.normal(0, 0.1, 200))[:, None]
-    seen = features.forest(scores, kind, trees=20)
-    unseen = features.forest(scores, kind, donor.astype(str).astype(object), trees=20)
+    seen = forest(scores, kind, trees=20)
+    unseen = forest(scores, kind, donor.astype(str).astype(object), trees=20)
     assert unseen.accuracy < 0.1 and unseen.units_left_out == 2 and seen.units_left_out == 0
 
 
@@ -127,15 +131,15 @@ def test_more_classes_do_not_make_a_set_better():
     member = np.zeros((150, 600))
     for row in member:
         row[rng.choice(600, 25, replace=False)] = 1
-    n_up = features.top_count(600)
-    weights = sparse.vstack([part for _, part in features.weight_blocks(counts, n_up)], format="csr")
-    found = features.assess_sets(
+    n_up = top_count(600)
+    weights = sparse.vstack([part for _, part in weight_blocks(counts, n_up)], format="csr")
+    found = assess_sets(
         weights,
         sparse.csr_matrix(member),
         n_up,
         rng,
-        classes=features.Classes.of([f"t{code}" for code in kind]),
-        settings=features.FeatureSettings(random_sets=300, size_bins=1, detection_bins=2),
+        classes=Classes.of([f"t{code}" for code in kind]),
+        settings=FeatureSettings(random_sets=300, size_bins=1, detection_bins=2),
     )
     assert 0.0 <= (found.table["class_pvalue"] <= 0.05).mean() < 0.11
     assert (found.table["class_fdr"] <= 0.05).sum() == 0

@@ -1,13 +1,13 @@
 import pytest
 
-from panscape import config
+from panscape.config.load import load as config_load
 from panscape.errors import UserError
 
 STUDY = {"id": "one", "path": "one.h5ad", "obs": {"cell_type": "type"}}
 
 
 def load(**sections):
-    return config.load({"collection": "c", "studies": [STUDY], **sections})
+    return config_load({"collection": "c", "studies": [STUDY], **sections})
 
 
 def test_features_are_off_by_default_and_presets_follow_the_paper():
@@ -36,7 +36,7 @@ def test_what_does_not_fit_is_told(sections, message):
 def test_settings_of_the_schema_are_those_of_the_library():
     from dataclasses import fields
 
-    from panscape.features import FeatureSettings
+    from panscape.unicoord.features.settings import FeatureSettings
 
     known = load()["features"]
     own = {item.name for item in fields(FeatureSettings)}

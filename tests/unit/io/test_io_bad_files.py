@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import io
+from panscape.data.readers.open import open_source, probe
 from panscape.errors import UserError
 
 WHERE = "studies[1]"
@@ -22,7 +22,7 @@ WHERE = "studies[1]"
 def problem(study: dict) -> str:
     """Return the message that opening and reading a study to its end gives."""
     with pytest.raises(UserError) as caught:
-        for _ in io.open_source(study, where=WHERE).blocks():
+        for _ in open_source(study, where=WHERE).blocks():
             pass
     text = str(caught.value)
     assert text.startswith("1 problem:\n  - studies[1]") and "study 's'" in text
@@ -63,7 +63,7 @@ def test_truncated_hdf5(write, share):
         text = problem(study)
         assert study["path"] in text
         with pytest.raises(UserError):
-            io.probe(study, where=WHERE)
+            probe(study, where=WHERE)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
@@ -173,7 +173,7 @@ def test_file_without_x(write):
     adata.write_h5ad(write.folder / "study.h5ad")
     study = {"id": "s", "path": str(write.folder / "study.h5ad")}
     assert "layer:counts" in problem(study)
-    source = io.open_source(study | {"counts": "layer:counts"}, where=WHERE)
+    source = open_source(study | {"counts": "layer:counts"}, where=WHERE)
     assert source.shape == write.counts.shape
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from panscape import io
+from panscape.data.readers.check import check_study
 
 WHERE = "studies[1]"
 
 
 def found(study: dict, **more) -> list[str]:
-    return [str(problem) for problem in io.check_study(study, WHERE, "human", **more)]
+    return [str(problem) for problem in check_study(study, WHERE, "human", **more)]
 
 
 def test_a_good_study_has_no_problem(any_study):
@@ -86,16 +86,16 @@ def test_truncated_gzip_is_seen_beforehand(write):
 
 
 def test_end_of_a_large_gzip_must_be_possible(tmp_path, monkeypatch):
-    from panscape.io import _check
+    from panscape.data.readers import check
 
-    monkeypatch.setattr(_check, "_READ_WHOLE", 100)
+    monkeypatch.setattr(check, "_READ_WHOLE", 100)
     path = tmp_path / "a.csv.gz"
     path.write_bytes(os.urandom(996) + (5_000).to_bytes(4, "little"))
-    _check._check_gzip(path)
+    check._check_gzip(path)
     for impossible in (10, 2_000_000):
         path.write_bytes(os.urandom(996) + impossible.to_bytes(4, "little"))
         with pytest.raises(OSError, match="ends in the middle"):
-            _check._check_gzip(path)
+            check._check_gzip(path)
 
 
 def test_sheet_problems_leave_the_other_checks_alone(write):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from panscape.data.readers.integers import check_counts
 from panscape.errors import UserError
-from panscape.io import check_counts
 
 
 @pytest.mark.parametrize(

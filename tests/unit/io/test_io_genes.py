@@ -5,14 +5,15 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import io
+from panscape.data.readers.genes import GeneMap, gene_map, looks_like_ensembl, spelling
+from panscape.data.readers.open import open_source
 from panscape.errors import UserError
 
 WHERE = "studies[0]"
 
 
-def find(study: dict, species: str = "other") -> io.GeneMap:
-    return io.gene_map(study, io.open_source(study, where=WHERE), species, WHERE)
+def find(study: dict, species: str = "other") -> GeneMap:
+    return gene_map(study, open_source(study, where=WHERE), species, WHERE)
 
 
 def test_equal_names_are_summed(write, counts):
@@ -87,13 +88,13 @@ MGI = [
 
 
 def test_mouse_names_in_capitals_become_those_of_mgi():
-    assert io.spelling([name.upper() for name in MGI], "mouse") == MGI
-    assert io.spelling(MGI, "mouse") == MGI
+    assert spelling([name.upper() for name in MGI], "mouse") == MGI
+    assert spelling(MGI, "mouse") == MGI
 
 
 def test_correct_mouse_names_stay():
     names = [*MGI, "a", "Cd8b1", "T", "BC002163", "D130043K22Rik", "RNASE"]
-    assert io.spelling(names, "mouse") == names
+    assert spelling(names, "mouse") == names
 
 
 def test_human_names():
@@ -108,7 +109,7 @@ def test_human_names():
         "RNASEK-C17orf49",
     ]
     expected = ["TP53", "MT-CO1", "C1orf112", "C1orf112", "CXorf38", "HLA-DRB1", "chr1:100-200"]
-    assert io.spelling(names, "human") == [*expected, "RNASEK-C17orf49"]
+    assert spelling(names, "human") == [*expected, "RNASEK-C17orf49"]
 
 
 def test_worm_names():
@@ -123,17 +124,17 @@ def test_worm_names():
         "21ur-1",
         "cTel55X.1",
     ]
-    assert io.spelling(names, "worm") == expected
+    assert spelling(names, "worm") == expected
 
 
 @pytest.mark.parametrize("species", ["human", "mouse", "worm", "other"])
 def test_spelling_twice_is_spelling_once(species):
-    once = io.spelling([*MGI, "unc-119", "tp53", "C1ORF2", "Y71H2AM.3"], species)
-    assert io.spelling(once, species) == once
+    once = spelling([*MGI, "unc-119", "tp53", "C1ORF2", "Y71H2AM.3"], species)
+    assert spelling(once, species) == once
 
 
 def test_other_species_and_case_keep(write):
-    assert io.spelling(["aB", "CD"], "other") == ["aB", "CD"]
+    assert spelling(["aB", "CD"], "other") == ["aB", "CD"]
     write.genes = [f"gene{i}" for i in range(31)]
     study = write.h5ad()
     assert find(study, "human").names[0] == "GENE0"
@@ -141,6 +142,6 @@ def test_other_species_and_case_keep(write):
 
 
 def test_looks_like_ensembl():
-    assert io.looks_like_ensembl(["ENSG00000000001.3", "ENSMUSG00000000001", "WBGene00000001", "Actb"])
-    assert not io.looks_like_ensembl(["Actb", "Trp53", "ENSA"])
-    assert not io.looks_like_ensembl([])
+    assert looks_like_ensembl(["ENSG00000000001.3", "ENSMUSG00000000001", "WBGene00000001", "Actb"])
+    assert not looks_like_ensembl(["Actb", "Trp53", "ENSA"])
+    assert not looks_like_ensembl([])

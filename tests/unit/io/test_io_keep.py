@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from panscape.data.filter_expression import parse_keep
+from panscape.data.readers.keep import keep_mask
 from panscape.errors import UserError
-from panscape.io import keep_mask, parse_keep
 
 WHERE = "studies[0].keep"
 

@@ -4,14 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panscape import io
+from panscape.data.readers.metadata import cell_table, collection_age_unit, convert_age, read_metadata
+from panscape.data.readers.open import open_source
 from panscape.errors import UserError
 
 WHERE = "studies[1]"
 
 
 def mapped(study: dict, **more) -> pd.DataFrame:
-    return io.read_metadata(study, io.open_source(study, where=WHERE), WHERE, **more)
+    return read_metadata(study, open_source(study, where=WHERE), WHERE, **more)
 
 
 def problem(study: dict, **more) -> str:
@@ -66,11 +67,11 @@ def test_nothing_mapped_gives_no_columns(write, obs):
 def test_ages_are_converted(write, obs, unit, to, factor):
     study = write.h5ad() | {"obs": {"age": {"column": "day", "unit": unit}}}
     np.testing.assert_allclose(mapped(study, age_unit=to)["age"], obs["day"] * factor)
-    assert io.convert_age(1.0, unit, to) == pytest.approx(factor)
+    assert convert_age(1.0, unit, to) == pytest.approx(factor)
 
 
 def test_a_year_of_months_is_a_year_of_days():
-    assert io.convert_age(12.0, "months", "days") == pytest.approx(io.convert_age(1.0, "years", "days"))
+    assert convert_age(12.0, "months", "days") == pytest.approx(convert_age(1.0, "years", "days"))
 
 
 @pytest.mark.parametrize("form", ["category", "object", "string"])
@@ -176,7 +177,7 @@ def test_sheet_replaces_columns_of_the_file(write, cells):
     path.write_text("x,barcode,day\n" + "".join(f"0,{name},{i}\n" for i, name in enumerate(cells)))
     study = write.h5ad() | {"metadata": {"path": str(path), "barcode": "barcode"}, "obs": {"age": "day"}}
     assert mapped(study)["age"].tolist() == list(range(len(cells)))
-    assert "type" in io.cell_table(study, io.open_source(study, where=WHERE), WHERE)
+    assert "type" in cell_table(study, open_source(study, where=WHERE), WHERE)
 
 
 def test_sheet_that_fits_no_cell(sheet, cells):
@@ -222,10 +223,10 @@ def test_unit_of_a_collection():
         {"obs": {"age": {"column": "a", "unit": "hours"}}},
         {"obs": {"age": {"value": 3, "unit": "days"}}},
     )
-    assert io.collection_age_unit([{}, first, second]) == "hours"
-    assert io.collection_age_unit([first, second], "weeks") == "weeks"
-    assert io.collection_age_unit([{"obs": {"age": "a"}}, {"obs": {"batch": "b"}}]) is None
+    assert collection_age_unit([{}, first, second]) == "hours"
+    assert collection_age_unit([first, second], "weeks") == "weeks"
+    assert collection_age_unit([{"obs": {"age": "a"}}, {"obs": {"batch": "b"}}]) is None
     with pytest.raises(UserError, match=r"studies\[1\].obs.age .*no unit.*hours"):
-        io.collection_age_unit([first, {"id": "b", "obs": {"age": "a"}}])
+        collection_age_unit([first, {"id": "b", "obs": {"age": "a"}}])
     with pytest.raises(UserError, match="no unit of time"):
-        io.collection_age_unit([first], "moons")
+        collection_age_unit([first], "moons")

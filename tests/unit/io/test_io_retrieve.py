@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from panscape import io
+from panscape.data.download import retrieve, verify_sha256
 from panscape.errors import UserError
 
 CONTENT = bytes(range(256)) * 9000
@@ -48,20 +48,20 @@ def server(tmp_path):
 
 def test_file_arrives_whole(server, tmp_path):
     target = tmp_path / "deep" / "s.download"
-    io.retrieve(f"{server}/a.h5ad", DIGEST.upper(), target)
+    retrieve(f"{server}/a.h5ad", DIGEST.upper(), target)
     assert target.read_bytes() == CONTENT
-    io.verify_sha256(target, DIGEST, "url")
+    verify_sha256(target, DIGEST, "url")
 
 
 def test_file_address(tmp_path):
     (tmp_path / "a").write_bytes(CONTENT)
-    io.retrieve((tmp_path / "a").as_uri(), DIGEST, tmp_path / "b")
+    retrieve((tmp_path / "a").as_uri(), DIGEST, tmp_path / "b")
     assert (tmp_path / "b").read_bytes() == CONTENT
 
 
 def test_gzipped_hdf5_is_unpacked_after_its_check(server, tmp_path):
     packed = hashlib.sha256((tmp_path / "web" / "b.h5ad.gz").read_bytes()).hexdigest()
-    io.retrieve(f"{server}/b.h5ad.gz", packed, tmp_path / "out" / "s.download")
+    retrieve(f"{server}/b.h5ad.gz", packed, tmp_path / "out" / "s.download")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["s.download"]
     assert (tmp_path / "out" / "s.download").read_bytes() == CONTENT
 
@@ -77,7 +77,7 @@ def test_gzipped_hdf5_is_unpacked_after_its_check(server, tmp_path):
 def test_nothing_is_left_where_something_is_wrong(server, tmp_path, address, told):
     folder = tmp_path / "out"
     with pytest.raises(UserError) as caught:
-        io.retrieve(server + address, "0" * 64, folder / "s.download", "studies[2].url")
+        retrieve(server + address, "0" * 64, folder / "s.download", "studies[2].url")
     assert (
         told in str(caught.value) and "studies[2].url" in str(caught.value) and address in str(caught.value)
     )
@@ -88,18 +88,18 @@ def test_an_older_file_survives_a_failed_retrieval(server, tmp_path):
     target = tmp_path / "s.download"
     target.write_text("older")
     with pytest.raises(UserError):
-        io.retrieve(f"{server}/a.h5ad", "0" * 64, target)
+        retrieve(f"{server}/a.h5ad", "0" * 64, target)
     assert target.read_text() == "older"
 
 
 @pytest.mark.parametrize("url", ["a.h5ad", "s3://bucket/a.h5ad", "http://127.0.0.1:1/a.h5ad"])
 def test_addresses_that_lead_nowhere(tmp_path, url):
     with pytest.raises(UserError) as caught:
-        io.retrieve(url, DIGEST, tmp_path / "x")
+        retrieve(url, DIGEST, tmp_path / "x")
     assert url in str(caught.value)
 
 
 def test_wrong_checksum_of_a_local_file(tmp_path):
     (tmp_path / "a").write_bytes(b"x")
     with pytest.raises(UserError, match=r"studies\[0\].sha256"):
-        io.verify_sha256(tmp_path / "a", DIGEST, "studies[0].sha256")
+        verify_sha256(tmp_path / "a", DIGEST, "studies[0].sha256")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panscape.io._spool import Spool
+from panscape.data.external_sort import Spool
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.landscape import Study
-from panscape.means import cluster_means
+from panscape.coscape.landscape.combine import Study
+from panscape.stats.means import cluster_means
 
 
 def study(name="one", clusters=20, genes=12, seed=0, ages=(0.0, 10.0), cells=200, detection=0.5, place=None):

@@ -9,10 +9,17 @@ from landscape_cases import study
 from scipy import sparse
 from scipy.stats import spearmanr
 
-from panscape import landscape
+from panscape.coscape import landscape
+from panscape.coscape.landscape.build import build, gather, landscape_vectors
+from panscape.coscape.landscape.layout import force_layout
+from panscape.coscape.landscape.rank import rank_pairs
+from panscape.coscape.landscape.read import read_study
+from panscape.coscape.landscape.sensitivity import plot_sensitivity, sensitivity
+from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.coscape.landscape.write import cluster_table, to_anndata
+from panscape.data.files import read_tsv, write_csr, write_tsv
 from panscape.errors import UserError
-from panscape.files import read_tsv, write_csr, write_tsv
-from panscape.landscape import LandscapeSettings, build
+from panscape.graph.distances import squared_distances
 
 QUICK = LandscapeSettings(neighbours=8, permutations=99, layout_iterations=20, min_pairs=5)
 
@@ -120,10 +127,10 @@ def test_duplicates_take_part_but_are_listed_once():
     total = sum(part.clusters["multiplicity"].sum() for part in two())
     assert len(result.data.clusters) == total
     assert value(result.statistics, "coexpression", "components", "n") == total
-    table = landscape.cluster_table(result)
+    table = cluster_table(result)
     assert len(table) == 50
     assert table["cluster"].is_unique
-    data = landscape.to_anndata(result)
+    data = to_anndata(result)
     assert data.obsp["connectivities"].shape == (50, 50)
 
 
@@ -131,15 +138,15 @@ def test_published_distance_is_that_of_whole_matrices():
     settings = replace(
         QUICK, diagonal=True, symmetric=True, distance="euclidean", min_expected=0, min_pairs=0
     )
-    data = landscape.gather(two(), settings)
-    vectors = landscape.landscape_vectors(data, settings)
+    data = gather(two(), settings)
+    vectors = landscape_vectors(data, settings)
     genes = len(data.genes)
     full = np.zeros((50, genes, genes))
     full[:, data.pairs[:, 0], data.pairs[:, 1]] = data.matrix.toarray()
     full[:, data.pairs[:, 1], data.pairs[:, 0]] = data.matrix.toarray()
     flat = full.reshape(50, -1)
     expected = ((flat[:, None] - flat[None]) ** 2).sum(axis=-1)
-    found, _ = landscape.squared_distances(vectors, "euclidean")
+    found, _ = squared_distances(vectors, "euclidean")
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -147,7 +154,7 @@ def test_anndata_goes_on_in_scanpy(found, tmp_path):
     import anndata
 
     path = tmp_path / "landscape.h5ad"
-    landscape.to_anndata(found).write_h5ad(path)
+    to_anndata(found).write_h5ad(path)
     data = anndata.read_h5ad(path)
     assert data.shape == (50, 30)
     assert {"study", "n_cells", "n_pairs", "age", "n_counts", "dpt_pseudotime", "component"} <= set(data.obs)
@@ -181,19 +188,19 @@ def test_gene_and_pair_rankings(found):
     )
     expected = spearmanr(data.matrix[:, column].toarray().ravel(), found.space.pseudotime).statistic
     assert first["rho"] == pytest.approx(expected, abs=1e-9)
-    assert len(landscape.rank_pairs(data, found.space.pseudotime, listed=7)) == 7
+    assert len(rank_pairs(data, found.space.pseudotime, listed=7)) == 7
 
 
 def test_layout_packs_parts_apart():
     block = np.ones((12, 12)) - np.eye(12)
     weights = sparse.csr_matrix(sparse.block_diag([block, block, np.zeros((1, 1))]))
-    place = landscape.force_layout(weights, 3, iterations=50)
-    np.testing.assert_array_equal(place, landscape.force_layout(weights, 3, iterations=50))
+    place = force_layout(weights, 3, iterations=50)
+    np.testing.assert_array_equal(place, force_layout(weights, 3, iterations=50))
     boxes = [(part.min(axis=0), part.max(axis=0)) for part in (place[:12], place[12:24], place[24:])]
     for at, (low, high) in enumerate(boxes):
         for other_low, other_high in boxes[at + 1 :]:
             assert (high < other_low).any() or (other_high < low).any()
-    assert landscape.force_layout(weights, 3, iterations=5, pack=False).shape == (25, 2)
+    assert force_layout(weights, 3, iterations=5, pack=False).shape == (25, 2)
 
 
 def test_too_few_clusters_and_bad_settings():
@@ -208,13 +215,13 @@ def test_too_few_clusters_and_bad_settings():
 
 
 def test_sensitivity_table_and_figure():
-    table = landscape.sensitivity(two(), QUICK, eta=[0.3, 0.6], neighbours=[5, 8])
+    table = sensitivity(two(), QUICK, eta=[0.3, 0.6], neighbours=[5, 8])
     assert table[["eta", "neighbours"]].to_numpy().tolist() == [[0.3, 5], [0.3, 8], [0.6, 5], [0.6, 8]]
     row = table[(table["eta"] == 0.3) & (table["neighbours"] == 8)].iloc[0]
     expected = value(build(two(), replace(QUICK, eta=0.3), 1).statistics, "coexpression", "rho_age_reached")
     assert row["rho_age"] == pytest.approx(expected)
     assert table["pairs"].iloc[2] < table["pairs"].iloc[0]
-    assert len(landscape.plot_sensitivity(table).axes[0].lines) == 3
+    assert len(plot_sensitivity(table).axes[0].lines) == 3
 
 
 def test_study_is_read_from_the_files_of_the_stages(tmp_path):
@@ -241,14 +248,14 @@ def test_study_is_read_from_the_files_of_the_stages(tmp_path):
         **{name: tmp_path / f"{name}.npz" for name in ("members", "matrices")},
         "expression": tmp_path / "expression.h5ad",
     }
-    found = landscape.read_study("one", **paths)
+    found = read_study("one", **paths)
     np.testing.assert_allclose(found.clusters["age"], [1, 4, 7, 10])
     np.testing.assert_array_equal(found.matrix.toarray(), part.matrix.toarray())
     np.testing.assert_array_equal(found.pairs, part.pairs)
     assert read_tsv(tmp_path / "clusters.tsv")["cluster"].tolist() == found.clusters["cluster"].tolist()
     write_tsv(table[::-1], tmp_path / "clusters.tsv")
     with pytest.raises(UserError, match=r"expression\.h5ad"):
-        landscape.read_study("one", **paths)
+        read_study("one", **paths)
 
 
 def test_schema_and_settings_have_the_same_defaults():
@@ -257,7 +264,7 @@ def test_schema_and_settings_have_the_same_defaults():
 
     import yaml
 
-    path = Path(landscape.__file__).parents[2] / "schemas" / "stages" / "landscape.yaml"
+    path = Path(landscape.__file__).parents[3] / "schemas" / "stages" / "landscape.yaml"
     keys = yaml.safe_load(path.read_text())["properties"]
     defaults = {field.name: field.default for field in fields(LandscapeSettings)}
     assert {name: keys[name]["default"] for name in defaults} == defaults

@@ -8,16 +8,11 @@ import pytest
 from landscape_cases import study
 from scipy import sparse
 
+from panscape.coscape.landscape.annotate import annotate
+from panscape.coscape.landscape.combine import combine, expand_duplicates
+from panscape.coscape.landscape.features import best_detected, detected_genes, features
+from panscape.coscape.landscape.read import pair_positions
 from panscape.errors import UserError
-from panscape.landscape import (
-    annotate,
-    best_detected,
-    combine,
-    detected_genes,
-    expand_duplicates,
-    features,
-    pair_positions,
-)
 
 
 def dense(part):

@@ -8,25 +8,18 @@ import pytest
 from landscape_cases import cells_of, nested, study
 from scipy import stats
 
-from panscape.landscape import (
-    LandscapeSettings,
-    _testing,
-    build,
-    common_pair_distances,
-    gather,
-    permutation_pvalue,
-    rank_genes,
-    rank_pairs,
-    sampling,
-    spearman,
-    views_of,
-)
-from panscape.landscape._age import GLOBAL, WITHIN, evaluate
-from panscape.landscape._compare import design_of
-from panscape.landscape._ranks import group_products, partial_products, products, standard_ranks
-from panscape.landscape._statistics import partial_spearman
-from panscape.landscape._testing import age_statistics
-from panscape.means import cluster_means
+from panscape.coscape.landscape import testing
+from panscape.coscape.landscape.age import GLOBAL, WITHIN, evaluate
+from panscape.coscape.landscape.build import build, gather, views_of
+from panscape.coscape.landscape.compare import design_of
+from panscape.coscape.landscape.measurable import common_pair_distances
+from panscape.coscape.landscape.rank import rank_genes, rank_pairs
+from panscape.coscape.landscape.sampling import sampling
+from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.coscape.landscape.testing import age_statistics, permutation_pvalue
+from panscape.stats.means import cluster_means
+from panscape.stats.ranks import partial_spearman, spearman
+from panscape.stats.weighted_ranks import group_products, partial_products, products, standard_ranks
 
 QUICK = LandscapeSettings(neighbours=8, permutations=99, bootstraps=60, layout_iterations=5, min_pairs=0)
 SHUFFLES = 200
@@ -240,13 +233,13 @@ def test_too_few_samples_cannot_decide():
 
 def test_a_statistic_of_few_values_cannot_decide():
     rng = np.random.default_rng(0)
-    row = _testing.Tested(1.0, n=4)
+    row = testing.Tested(1.0, n=4)
     cells = sampling([nested("one", 300, seed=7)])
     common = (39, [cells.arrangements()], None, cells)
-    coarse = _testing._beside_null(row, "rho_age", rng.choice([-1.0, 0.2, 1.0], size=39), *common)
+    coarse = testing._beside_null(row, "rho_age", rng.choice([-1.0, 0.2, 1.0], size=39), *common)
     assert np.isnan(coarse.pvalue)
     assert "of the shuffles reach the largest value" in coarse.note
-    fine = _testing._beside_null(row, "rho_age", rng.uniform(-0.9, 0.9, size=39), *common)
+    fine = testing._beside_null(row, "rho_age", rng.uniform(-0.9, 0.9, size=39), *common)
     assert fine.pvalue == pytest.approx(1 / 40)
 
 

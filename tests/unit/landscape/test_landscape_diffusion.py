@@ -5,7 +5,9 @@ import pytest
 from scipy import sparse
 from scipy.stats import spearmanr
 
-from panscape.landscape import choose_root, connectivities, diffusion_map, nearest, pseudotime
+from panscape.graph.diffusion import choose_root, diffusion_map, pseudotime
+from panscape.graph.distances import nearest
+from panscape.graph.umap_weights import connectivities
 
 
 def line(n=120, noise=0.02, seed=0):

@@ -5,7 +5,8 @@ import pytest
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
-from panscape.landscape import components, connectivities, gram, nearest, squared_distances
+from panscape.graph.distances import gram, nearest, squared_distances
+from panscape.graph.umap_weights import components, connectivities
 
 METRICS = ("euclidean", "cosine", "correlation")
 

@@ -8,8 +8,16 @@ import pytest
 from scipy import sparse
 from scipy.stats import spearmanr
 
-from panscape import landscape
-from panscape.landscape import LandscapeSettings, Measured, build, combine, nearest, squared_distances
+from panscape.coscape.landscape.build import build, gather, landscape_vectors, measured_vectors
+from panscape.coscape.landscape.combine import combine
+from panscape.coscape.landscape.features import best_detected
+from panscape.coscape.landscape.rank import rank_genes, rank_pairs
+from panscape.coscape.landscape.root import named_root
+from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.coscape.landscape.write import to_anndata
+from panscape.graph.distances import nearest, squared_distances
+from panscape.graph.measured import Measured
+from panscape.stats.ranks import benjamini_hochberg
 
 QUICK = LandscapeSettings(permutations=0, layout_iterations=2, neighbours=6, min_expected=1, min_pairs=1)
 
@@ -51,8 +59,8 @@ def brute(vectors, metric, measured):
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean", "correlation"])
 def test_distances_are_over_the_pairs_that_both_measure(metric):
-    data = landscape.gather(three(), QUICK)
-    vectors, measured = landscape.measured_vectors(data, QUICK)
+    data = gather(three(), QUICK)
+    vectors, measured = measured_vectors(data, QUICK)
     assert len(measured.columns) == 3 and not measured.columns.all()
     known = np.flatnonzero(np.diff(vectors.indptr) > 2)  # clusters with hardly a pair have no direction
     vectors, measured = vectors[known], Measured(measured.group[known], measured.columns)
@@ -76,8 +84,8 @@ def test_a_cluster_that_is_measured_by_halves_is_itself():
     twin = replace(
         twin, clusters=twin.clusters.assign(cluster="two-" + twin.clusters["cluster"], study="two")
     )
-    data = landscape.gather([whole, twin], QUICK)
-    vectors, measured = landscape.measured_vectors(data, QUICK)
+    data = gather([whole, twin], QUICK)
+    vectors, measured = measured_vectors(data, QUICK)
     n = len(whole.clusters)
     for metric in ("cosine", "euclidean", "correlation"):
         found, _ = squared_distances(vectors, metric, measured)
@@ -103,9 +111,9 @@ def test_rows_that_share_no_value_are_infinitely_far_apart():
 
 def test_complete_data_take_the_usual_way():
     studies = [cases.study("one", seed=1), cases.study("two", seed=2)]
-    data = landscape.gather(studies, QUICK)
-    assert data.measured is None and landscape.measured_vectors(data, QUICK)[1] is None
-    vectors = landscape.landscape_vectors(data, QUICK)
+    data = gather(studies, QUICK)
+    assert data.measured is None and measured_vectors(data, QUICK)[1] is None
+    vectors = landscape_vectors(data, QUICK)
     everything = np.ones((1, vectors.shape[1]), dtype=bool)
     part = Measured(np.zeros(len(data.clusters), dtype=int), everything)
     for metric in ("cosine", "euclidean", "correlation"):
@@ -119,7 +127,7 @@ def test_genes_are_ranked_over_the_clusters_that_measure_them():
     time = np.random.default_rng(0).uniform(size=len(data.clusters))
     time[4] = np.nan
     apart = np.arange(len(data.clusters))
-    table = landscape.rank_genes(data, time, apart).set_index("gene")
+    table = rank_genes(data, time, apart).set_index("gene")
     assert table["pvalue"].notna().any()
     assert table.loc["g0", "n_disjoint"] < table.loc["g5", "n_disjoint"] <= len(apart)
     assert sorted(table.index) == sorted(data.genes)
@@ -129,7 +137,7 @@ def test_genes_are_ranked_over_the_clusters_that_measure_them():
         assert table.loc[gene, "rho"] == pytest.approx(spearmanr(values, time[rows])[0])
         assert table.loc[gene, "detection"] == pytest.approx(0.5)
     assert table["rho"].abs().is_monotonic_decreasing
-    expected = landscape.benjamini_hochberg(table["pvalue"].to_numpy())
+    expected = benjamini_hochberg(table["pvalue"].to_numpy())
     np.testing.assert_allclose(table["fdr"], expected)
 
 
@@ -137,7 +145,7 @@ def test_pairs_are_ranked_over_the_clusters_that_measure_both_genes():
     data = combine(three())
     time = np.random.default_rng(0).uniform(size=len(data.clusters))
     apart = np.arange(len(data.clusters))  # no two of these clusters share cells
-    table = landscape.rank_pairs(data, time, apart, listed=0).set_index(["gene_a", "gene_b"])
+    table = rank_pairs(data, time, apart, listed=0).set_index(["gene_a", "gene_b"])
     assert len(table) == (~data.diagonal).sum()
     dense = data.matrix.toarray()
     study = data.clusters["study"].to_numpy()
@@ -148,7 +156,7 @@ def test_pairs_are_ranked_over_the_clusters_that_measure_both_genes():
         assert table.loc[pair, "n_clusters"] == (values != 0).sum() > 0
         assert table.loc[pair, "rho"] == pytest.approx(spearmanr(values, time[rows])[0])
     assert table["fdr"].notna().any() and table.loc[("g0", "g7"), "n_disjoint"] == (study == "one").sum()
-    few = landscape.rank_pairs(data, time, apart, listed=5)
+    few = rank_pairs(data, time, apart, listed=5)
     assert few["rho"].tolist() == table["rho"].head(5).tolist()
     assert few["fdr"].tolist() == pytest.approx(table["fdr"].head(5).tolist(), nan_ok=True)
 
@@ -157,7 +165,7 @@ def test_landscape_of_studies_with_different_genes():
     result = build(three(), QUICK, 0)
     spaces = set(result.statistics["space"])
     assert {"coexpression", "expression", "expression-pca", "diagonal", "detected"} <= spaces
-    found = landscape.to_anndata(result)
+    found = to_anndata(result)
     assert np.isnan(np.asarray(found.layers["detection"])).sum() == 20 * 2 + 20 * 2
     rho = result.statistics.set_index(["space", "statistic"])["value"]["coexpression", "rho_age"]
     zeroed = build(
@@ -172,15 +180,15 @@ def test_best_detected_genes_are_ranked_where_they_are_measured():
     one.detection[:] = np.linspace(0.1, 0.9, 12)
     two.detection[:] = np.linspace(0.1, 0.9, 12)
     two.detection[:, 11] = np.nan
-    assert np.flatnonzero(landscape.best_detected(combine([one, two]), 2)).tolist() == [10, 11]
+    assert np.flatnonzero(best_detected(combine([one, two]), 2)).tolist() == [10, 11]
 
 
 def test_named_root_is_also_found_by_another_name_of_its_cells():
     data = combine([cases.study("one")])
     clusters = data.clusters.assign(duplicates=["", "r10-l2-c0;r0.1-l1-c4", *[""] * 18])
-    assert landscape.named_root(clusters, "one-r1-l0-c3") == 3
-    assert landscape.named_root(clusters, "one-r0.1-l1-c4") == 1
+    assert named_root(clusters, "one-r1-l0-c3") == 3
+    assert named_root(clusters, "one-r0.1-l1-c4") == 1
     from panscape.errors import UserError
 
     with pytest.raises(UserError, match=r"one-r1-l0 has 20 clusters, c0 to c19 -> write .* one-r1-l0-c"):
-        landscape.named_root(clusters, "one-r1-l0-c20")
+        named_root(clusters, "one-r1-l0-c20")

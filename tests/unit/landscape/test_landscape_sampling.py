@@ -6,9 +6,11 @@ import pytest
 from landscape_cases import nested
 from scipy import sparse
 
+from panscape.coscape.landscape.disjoint import disjoint_clusters, disjoint_groups
+from panscape.coscape.landscape.sampling import sampling
+from panscape.coscape.landscape.units import choose_units
 from panscape.errors import UserError
-from panscape.landscape import choose_units, disjoint_clusters, disjoint_groups, sampling
-from panscape.means import cluster_means, group_means, whole_multiples
+from panscape.stats.means import cluster_means, group_means, whole_multiples
 
 AGES = np.repeat([8.0, 9.2, 9.2, 12.0], 3)
 

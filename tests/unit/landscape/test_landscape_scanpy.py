@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from landscape_cases import study
 
-from panscape.landscape import LandscapeSettings, build, to_anndata
+from panscape.coscape.landscape.build import build
+from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.coscape.landscape.write import to_anndata
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of scanpy and its libraries
 

@@ -4,20 +4,19 @@ import numpy as np
 import pytest
 from scipy import sparse, stats
 
-from panscape.landscape import (
-    benjamini_hochberg,
-    correlation_pvalues,
+from panscape.coscape.landscape.columns import (
+    sparse_column_correlations,
+    sparse_within_correlations,
+    spearman_columns,
+)
+from panscape.coscape.landscape.mixing import (
+    expected_entropy,
     expected_share,
     neighbour_links,
     other_study_share,
-    partial_spearman,
-    sparse_column_correlations,
-    spearman,
-    spearman_columns,
     study_entropy,
 )
-from panscape.landscape._columns import sparse_within_correlations
-from panscape.landscape._mixing import expected_entropy
+from panscape.stats.ranks import benjamini_hochberg, correlation_pvalues, partial_spearman, spearman
 
 
 def tied(rng, n=50):
@@ -156,11 +155,11 @@ def test_correlations_within_groups_equal_regression_on_groups():
 
 
 def test_blocks_of_columns_change_nothing(monkeypatch):
-    from panscape.landscape import _columns
+    from panscape.coscape.landscape import columns
 
     rng = np.random.default_rng(8)
     matrix = sparse.random(30, 50, 0.3, format="csr", random_state=rng)
     whole = sparse_column_correlations(matrix, np.arange(30.0))
-    runs = _columns.runs
-    monkeypatch.setattr(_columns, "runs", lambda indptr: runs(indptr, 40))
+    runs = columns.runs
+    monkeypatch.setattr(columns, "runs", lambda indptr: runs(indptr, 40))
     np.testing.assert_array_equal(sparse_column_correlations(matrix, np.arange(30.0)), whole)

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from panscape.errors import UserError
-from panscape.metacells import affinities, components, nearest_cells
+from panscape.graph.kernels import affinities, components, nearest_cells
 
 
 def points(n=300, d=5, seed=0):

@@ -6,21 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
+from panscape.coem.metacells.enforce_sizes import repair
+from panscape.coem.metacells.group import group_cells, group_kmeans, group_random, number_of_metacells
+from panscape.coem.metacells.settings import GroupSettings
 from panscape.errors import UserError
-from panscape.metacells import (
-    GroupSettings,
-    _spectral,
-    affinities,
-    allocate,
-    cut,
-    group_cells,
-    group_kmeans,
-    group_random,
-    nearest_cells,
-    number_of_metacells,
-    repair,
-    spectral_embedding,
-)
+from panscape.graph import spectral
+from panscape.graph.kernels import affinities, nearest_cells
+from panscape.graph.spectral import allocate, cut, spectral_embedding
 
 
 def blobs(sizes=(150, 100, 50), apart=20.0, d=4, seed=0):
@@ -108,9 +100,9 @@ def test_equal_seeds_give_equal_labels():
 def test_plain_spectral_clustering_takes_all_vectors_and_leaves_the_sizes_as_they_come(monkeypatch):
     random = np.random.default_rng(0)
     z = np.concatenate([random.normal(c * 4, 1 + c, (n, 3)) for c, n in enumerate((300, 60, 12))])
-    asked, embedding = [], _spectral.spectral_embedding
+    asked, embedding = [], spectral.spectral_embedding
     monkeypatch.setattr(
-        _spectral, "spectral_embedding", lambda graph, m: asked.append(m) or embedding(graph, m)
+        spectral, "spectral_embedding", lambda graph, m: asked.append(m) or embedding(graph, m)
     )
     plain = {"eigenvectors": "metacells", "two_level_above": None, "min_cells": 1, "max_ratio": None}
     found = group_cells(z, 60, plain)

@@ -7,7 +7,8 @@ from scipy import sparse
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.metrics import adjusted_rand_score
 
-from panscape.metacells import group_cells, ladder, merge_ladder, zero_share
+from panscape.coem.metacells.group import group_cells
+from panscape.coem.metacells.size_sweep import ladder, merge_ladder, zero_share
 
 
 def test_merging_single_cells_is_ward_clustering():

@@ -5,16 +5,11 @@ import pandas as pd
 import pytest
 from scipy import sparse, stats
 
-from panscape.metacells import (
-    LinkSettings,
-    benjamini_hochberg,
-    candidate_pairs,
-    evidence,
-    gene_scores,
-    link_peaks,
-    log_normalised,
-)
-from panscape.metacells._correlate import PairMatrix, background_moments, pair_correlations
+from panscape.coem.links.link_validation import evidence
+from panscape.coem.links.links import benjamini_hochberg, gene_scores, link_peaks
+from panscape.coem.links.pairs import LinkSettings, candidate_pairs
+from panscape.coem.metacells.embed import log_normalised
+from panscape.stats.pair_correlation import PairMatrix, background_moments, pair_correlations
 
 
 def matrices(n=40, genes=12, peaks=30, seed=0):
@@ -32,7 +27,7 @@ def test_pair_correlations_are_scipys(ranks, monkeypatch):
     rna[:, 3] = 2  # a gene that does not vary
     rng = np.random.default_rng(1)
     a, b = rng.integers(0, 12, 200), rng.integers(0, 30, 200)
-    monkeypatch.setattr("panscape.metacells._correlate.BLOCK_VALUES", 200)  # many small blocks
+    monkeypatch.setattr("panscape.stats.pair_correlation.BLOCK_VALUES", 200)  # many small blocks
     found = pair_correlations(PairMatrix(rna.tocsr()), PairMatrix(atac), a, b, ranks=ranks)
     test = stats.spearmanr if ranks else stats.pearsonr
     for i in range(200):
@@ -50,7 +45,7 @@ def test_background_is_that_of_the_bin_on_other_chromosomes(monkeypatch):
     bins = np.arange(30) // 15
     pool = np.arange(30)
     gene, wanted = np.array([0, 1, 5, 5]), np.array([0, 1, 1, 0])
-    monkeypatch.setattr("panscape.metacells._correlate.BLOCK_VALUES", 100)
+    monkeypatch.setattr("panscape.stats.pair_correlation.BLOCK_VALUES", 100)
     mean, sd = background_moments(
         PairMatrix(rna), PairMatrix(atac), gene, wanted, pool, bins[pool], gene_chrom, peak_chrom, least=3
     )

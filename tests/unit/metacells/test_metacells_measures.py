@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from panscape.metacells import (
+from panscape.coem.metacells.evaluate import (
     compactness,
     depth_spread,
-    diffusion_space,
-    group_cells,
     measure,
     purity,
-    rigor,
     separation,
     spread_within,
     weighted_purity,
 )
+from panscape.coem.metacells.group import group_cells
+from panscape.coem.metacells.homogeneity import rigor
+from panscape.graph.multiscale import diffusion_space
 
 
 def continuous(n=400, seed=0):

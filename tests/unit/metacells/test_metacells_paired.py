@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import h5mu
-from panscape.counts import CountsWriter
+from panscape.coem.metacells.pool import pool
+from panscape.coem.paired import Paired, atac_study, check_peaks, load_paired, read_paired, write_paired
+from panscape.data import h5mu
+from panscape.data.counts import CountsWriter
 from panscape.errors import UserError
-from panscape.metacells import Paired, atac_study, check_peaks, load_paired, pool, read_paired, write_paired
 
 CELLS = [f"AAAC-{i}" for i in range(30)]
 PEAKS = [f"chr1:{1000 * i}-{1000 * i + 500}" for i in range(8)]

@@ -9,11 +9,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panscape import files, metacells, plot, simulate
+from panscape.coem.links.link_validation import link_sample
+from panscape.coem.metacells.embed import linear_views
+from panscape.coem.metacells.stage import Learned, group_sample
+from panscape.coem.metacells.sum import (
+    judge,
+    read_embedding,
+    read_grouped,
+    sum_sample,
+    write_grouped,
+    write_summed,
+)
+from panscape.coem.paired import Paired
+from panscape.coem.peaks import gene_places
+from panscape.data import files
 from panscape.errors import UserError
-from panscape.metacells import Paired, gene_places
-from panscape.metacells._figures import plot_methods
-from panscape.metacells._link_figures import told as names_in_figures
+from panscape.plot.links import told as names_in_figures
+from panscape.plot.metacells import Drawn, draw_metacells, plot_methods
+from panscape.plot.style import save_figure
+from panscape.simulate.multiome import MultiomeSettings, draw_multiome
 
 SETTINGS = {
     "embedding": "pca_lsi", "k": "cells", "cells_per_metacell": 30, "ladder": [15, 30, 60], "repeats": 1,
@@ -25,7 +39,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def drawn():
-    return simulate.draw_multiome(simulate.MultiomeSettings("multi", cells=600, n_genes=300, n_peaks=900), 0)
+    return draw_multiome(MultiomeSettings("multi", cells=600, n_genes=300, n_peaks=900), 0)
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +49,11 @@ def sample(drawn):
 
 @pytest.fixture(scope="module")
 def grouped(sample):
-    return metacells.group_sample(sample, SETTINGS, seed=1)
+    return group_sample(sample, SETTINGS, seed=1)
 
 
 def test_joint_metacells_are_purer_than_those_of_one_modality(sample, grouped):
-    found = metacells.judge(sample, grouped, SETTINGS).set_index(["method", "metric", "modality"])["value"]
+    found = judge(sample, grouped, SETTINGS).set_index(["method", "metric", "modality"])["value"]
     purity = {method: found[(method, "purity", "cell_type")] for method in grouped.methods}
     assert grouped.main == "pca_lsi"
     assert purity["pca_lsi"] > max(purity["rna"], purity["atac"]) + 0.05
@@ -49,13 +63,13 @@ def test_joint_metacells_are_purer_than_those_of_one_modality(sample, grouped):
 
 
 def test_the_stage_is_repeatable(sample, grouped):
-    again = metacells.group_sample(sample, SETTINGS, seed=1, threads=2)
+    again = group_sample(sample, SETTINGS, seed=1, threads=2)
     pd.testing.assert_frame_equal(again.methods, grouped.methods)
     pd.testing.assert_frame_equal(again.ladder, grouped.ladder)
 
 
 def test_a_sweep_takes_the_recommended_size(sample):
-    found = metacells.group_sample(sample, {**SETTINGS, "k": "sweep", "compare": []})
+    found = group_sample(sample, {**SETTINGS, "k": "sweep", "compare": []})
     best = int(found.ladder.loc[found.ladder["recommended"], "k"].iloc[0])
     assert found.methods["pca_lsi"].nunique() == best
     assert (found.methods["pca_lsi"] == found.rungs[f"k{best}"]).all()
@@ -79,19 +93,19 @@ def folder(sample, grouped, drawn, tmp_path_factory):
     }
     (place / "figures").mkdir(parents=True)
     paths = {key: str(place / name) for key, name in names.items()}
-    metacells.write_grouped(grouped, SimpleNamespace(**paths))
-    again = metacells.read_grouped(SimpleNamespace(**paths))
+    write_grouped(grouped, SimpleNamespace(**paths))
+    again = read_grouped(SimpleNamespace(**paths))
     pd.testing.assert_frame_equal(again.methods, grouped.methods, check_names=False)
-    summed = metacells.sum_sample(sample, again, SETTINGS)
-    metacells.write_summed(summed, SimpleNamespace(**paths))
-    linked = metacells.link_sample(
+    summed = sum_sample(sample, again, SETTINGS)
+    write_summed(summed, SimpleNamespace(**paths))
+    linked = link_sample(
         sample, grouped.methods, SETTINGS, truth=drawn.links, conditioned=grouped.conditioned
     )
     files.write_tsv(linked.links, paths["links"])
     files.write_tsv(linked.evidence, paths["evidence"])
-    figures = metacells.draw_metacells(metacells.Drawn.read(paths), SETTINGS)
+    figures = draw_metacells(Drawn.read(paths), SETTINGS)
     for name, figure in figures:
-        plot.save_figure(figure, place / "figures" / name, formats=("png",))
+        save_figure(figure, place / "figures" / name, formats=("png",))
     return root
 
 
@@ -123,7 +137,7 @@ def test_every_figure_is_drawn(folder):
 
 
 def test_the_report_tells_what_was_found(folder):
-    from panscape.report._results import Results
+    from panscape.report.results import Results
     from panscape.report.sections.metacells import SECTION, comparison, samples
 
     listed = [path for path in folder.rglob("*") if path.is_file()]
@@ -146,28 +160,26 @@ def test_a_sample_with_one_modality_is_grouped_on_that(sample):
     for lacking, left in (("atac", "rna"), ("rna", "atac")):
         other = {"atac": "peaks", "rna": "genes"}[lacking]
         part = replace(sample, **{lacking: None, other: None})
-        found = metacells.group_sample(part, {**SETTINGS, "ladder": []})
+        found = group_sample(part, {**SETTINGS, "ladder": []})
         assert list(found.methods) == [left, "kmeans", "archetypal", "random"]
-        summed = metacells.sum_sample(part, found, SETTINGS)
+        summed = sum_sample(part, found, SETTINGS)
         assert list(summed.modalities) == [left]
-        linked = metacells.link_sample(part, found.methods, SETTINGS)
+        linked = link_sample(part, found.methods, SETTINGS)
         assert not len(linked.links) and not len(linked.evidence)
 
 
 def test_one_cell_type_and_missing_labels_do_no_harm(sample):
     obs = sample.obs.assign(cell_type="only", donor=np.nan)
     part = replace(sample, obs=obs)
-    found = metacells.group_sample(part, {**SETTINGS, "ladder": [], "compare": []})
-    metrics = metacells.judge(part, found, SETTINGS)
+    found = group_sample(part, {**SETTINGS, "ladder": [], "compare": []})
+    metrics = judge(part, found, SETTINGS)
     assert "purity" not in set(metrics["metric"])
-    assert metacells.sum_sample(part, found, SETTINGS).table["cell_type"].eq("only").all()
+    assert sum_sample(part, found, SETTINGS).table["cell_type"].eq("only").all()
 
 
 def test_without_places_there_are_no_links(sample):
     part = replace(sample, genes=gene_places(pd.DataFrame(index=sample.genes.index)))
-    linked = metacells.link_sample(
-        part, pd.DataFrame({"rna": np.arange(600) % 10}, index=sample.obs.index), SETTINGS
-    )
+    linked = link_sample(part, pd.DataFrame({"rna": np.arange(600) % 10}, index=sample.obs.index), SETTINGS)
     assert not len(linked.links) and linked.scores.shape == (10, 0)
 
 
@@ -179,14 +191,12 @@ def test_a_warning_if_peaks_are_of_another_build(sample, caplog):
         ),
     )
     with caplog.at_level("WARNING", logger="panscape"):
-        metacells.link_sample(
-            moved, pd.DataFrame({"rna": np.arange(600) % 10}, index=sample.obs.index), SETTINGS
-        )
+        link_sample(moved, pd.DataFrame({"rna": np.arange(600) % 10}, index=sample.obs.index), SETTINGS)
     assert "are peaks and genes of one genome build?" in caplog.text
 
 
 def test_the_report_says_which_labels_the_embedding_was_told(folder, tmp_path):
-    from panscape.report._results import Results
+    from panscape.report.results import Results
     from panscape.report.sections.metacells import SECTION, comparison
 
     shutil.copytree(folder, tmp_path / "told")
@@ -210,7 +220,7 @@ def test_the_report_says_which_labels_the_embedding_was_told(folder, tmp_path):
 
 
 def test_the_report_begins_with_what_speaks_against_the_metacells(folder, tmp_path):
-    from panscape.report._results import Results
+    from panscape.report.results import Results
     from panscape.report.sections.metacells import SECTION
 
     place = tmp_path / "few" / "metacells" / "multi"
@@ -244,27 +254,27 @@ def test_the_report_begins_with_what_speaks_against_the_metacells(folder, tmp_pa
 )
 def test_settings_that_cannot_work(sample, change, message):
     with pytest.raises(UserError, match=message):
-        metacells.group_sample(sample, {**SETTINGS, "ladder": [], **change})
+        group_sample(sample, {**SETTINGS, "ladder": [], **change})
 
 
 def test_a_learned_embedding_is_used_and_compared(sample):
-    learned = metacells.Learned(metacells.linear_views(sample.rna, sample.atac, components=5).joint)
-    found = metacells.group_sample(
+    learned = Learned(linear_views(sample.rna, sample.atac, components=5).joint)
+    found = group_sample(
         sample, {**SETTINGS, "embedding": "coem", "ladder": [], "compare": ["pca_lsi"]}, learned=learned
     )
     assert list(found.methods) == ["coem", "pca_lsi"]
     assert found.conditioned == {"coem": "", "pca_lsi": ""}
     learned.z[0, 0] = np.nan
     with pytest.raises(UserError, match="1 of 600 cells have coordinates"):
-        metacells.group_sample(sample, {**SETTINGS, "embedding": "coem", "ladder": []}, learned=learned)
+        group_sample(sample, {**SETTINGS, "embedding": "coem", "ladder": []}, learned=learned)
 
 
 def test_every_metric_says_which_labels_the_embedding_was_told(sample, tmp_path):
     pytest.importorskip("torch")
-    from panscape.coem import write_embedding
+    from panscape.coem.files import write_embedding
 
     obs = sample.obs[["cell_type"]]
-    views = metacells.linear_views(sample.rna, sample.atac, components=5)
+    views = linear_views(sample.rna, sample.atac, components=5)
     embedding = SimpleNamespace(
         joint=views.joint,
         rna=None,
@@ -275,19 +285,19 @@ def test_every_metric_says_which_labels_the_embedding_was_told(sample, tmp_path)
         unit=np.ones(1),
     )
     write_embedding(embedding, obs, tmp_path / "embedding.h5ad", {"condition_on": "cell_type"})
-    learned = metacells.read_embedding(tmp_path / "embedding.h5ad", obs.index)
+    learned = read_embedding(tmp_path / "embedding.h5ad", obs.index)
     settings = {**SETTINGS, "embedding": "coem", "ladder": [], "compare": ["pca_lsi", "kmeans", "random"]}
-    found = metacells.group_sample(sample, settings, learned=learned)
+    found = group_sample(sample, settings, learned=learned)
     paths = SimpleNamespace(**{name: str(tmp_path / name) for name in ("methods", "ladder", "views")})
-    metacells.write_grouped(found, paths)
-    again = metacells.read_grouped(paths)
+    write_grouped(found, paths)
+    again = read_grouped(paths)
     told = {"coem": "cell_type", "pca_lsi": "", "kmeans": "cell_type", "random": ""}
     assert found.conditioned == again.conditioned == told
-    summed = metacells.sum_sample(sample, again, settings)
+    summed = sum_sample(sample, again, settings)
     nats = summed.metrics[summed.metrics["metric"] == "held_out_nats"]
     rows = nats[["method", "modality", "value"]].to_numpy().tolist()
     assert rows == [["coem", "atac", -0.4], ["coem", "rna", 12.5]]
-    linked = metacells.link_sample(sample, again.methods, settings, conditioned=again.conditioned)
+    linked = link_sample(sample, again.methods, settings, conditioned=again.conditioned)
     for table in (summed.metrics, linked.evidence):
         expected = table["method"].map(told).fillna("")  # single cells and the genome were told nothing
         assert table["conditioned_on"].tolist() == expected.tolist() and (expected == "cell_type").any()

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape.metacells import annotate, group_cells, metacell_names, modality_table, soft_shares, sum_cells
+from panscape.coem.metacells.aggregate import annotate, metacell_names, modality_table, soft_shares, sum_cells
+from panscape.coem.metacells.group import group_cells
 
 
 def test_sums_are_exact():

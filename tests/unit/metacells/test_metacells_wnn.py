@@ -5,15 +5,9 @@ import pytest
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
-from panscape.metacells import (
-    balanced,
-    linear_views,
-    lsi,
-    modality_weights,
-    nearest_cells,
-    pca,
-    weighted_neighbors,
-)
+from panscape.coem.metacells.embed import balanced, linear_views, lsi, pca
+from panscape.graph.kernels import nearest_cells
+from panscape.graph.wnn import modality_weights, weighted_neighbors
 
 
 def views(n=150, seed=0):

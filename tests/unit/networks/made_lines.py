@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape import files, simulate
-from panscape.simulate import LinesSettings
+from panscape.data import files
+from panscape.simulate.lines import LinesSettings, lines_study
 
 SMALL = LinesSettings("lines", lines=12, cells=240, n_genes=90, n_modules=5, module_genes=10)
 DENSITY = 0.05
@@ -66,7 +66,7 @@ def models_of(drawn, seed=0, *, bins=1, halves=True):
 def write(folder, settings=SMALL, seed=0, *, bins=1, halves=True, lines=None):
     """Write the results of a drawn study below `folder`; return the drawn study and the table of lines."""
     folder = Path(folder)
-    drawn = simulate.lines_study(settings, seed)
+    drawn = lines_study(settings, seed)
     genes = drawn.genes["gene"].to_numpy()
     for line, parts in models_of(drawn, seed, bins=bins, halves=halves).items():
         write_line(folder / line, genes, parts)

@@ -5,20 +5,12 @@ import pandas as pd
 import pytest
 from scipy import sparse, stats
 
+from panscape.data.edge_lists import Network
 from panscape.errors import UserError
-from panscape.networks import (
-    associate_edges,
-    associate_sets,
-    edge_table,
-    enrichment_of_edges,
-    enrichment_score,
-    group_edges,
-    mito_set,
-    prerank,
-    read_phenotype,
-)
-from panscape.networks._gsea import Rankings
-from panscape.overlap import Network
+from panscape.sivae.networks.edges import associate_edges, associate_sets, edge_table, group_edges
+from panscape.sivae.networks.known import enrichment_of_edges
+from panscape.sivae.networks.phenotype import read_phenotype
+from panscape.stats.gsea import Rankings, enrichment_score, mito_set, prerank
 
 GENES = [f"g{at}" for at in range(8)]
 

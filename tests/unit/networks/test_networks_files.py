@@ -7,9 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panscape import files, networks
+from panscape.data import files
 from panscape.errors import UserError
-from panscape.networks import NetworkSettings
+from panscape.plot.networks import draw_networks
+from panscape.sivae.networks.read import read_collection, read_lines
+from panscape.sivae.networks.run import check_lines, compare_lines, kernel_names, phenotype_columns
+from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tables import edge_tables, gene_tables, set_tables
 
 COLUMNS = ["phenotype", "group"]
 
@@ -37,19 +41,19 @@ def settings(gmt):
 def collection(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sivae")
     made_lines.write(folder)
-    return networks.read_collection(networks.read_lines(folder / "lines.tsv"), folder)
+    return read_collection(read_lines(folder / "lines.tsv"), folder)
 
 
 @pytest.fixture(scope="module")
 def genes(collection, settings):
-    return networks.gene_tables(collection, settings, COLUMNS, 0)
+    return gene_tables(collection, settings, COLUMNS, 0)
 
 
 def test_bins_and_halves_are_told_apart(collection, tmp_path):
     assert collection.files[0].bins() == ["0", "half-a", "half-b"]
     assert collection.whole(0) == ["0"] and collection.parts(0) == (["half-a", "half-b"], "halves")
     made_lines.write(tmp_path, bins=2)
-    found = networks.read_collection(networks.read_lines(tmp_path / "lines.tsv"), tmp_path)
+    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
     assert found.whole(3) == ["0", "1"] and found.parts(3) == (["0", "1"], "bins")
     table = found.files[3].table()
     own = table[table["model"] == "pca"].groupby("gene")["centrality"].mean()
@@ -57,7 +61,7 @@ def test_bins_and_halves_are_told_apart(collection, tmp_path):
 
 
 def test_similarity_is_symmetric_and_finds_the_phenotype(collection, settings):
-    similarity, embedding, tests = networks.compare_lines(collection, "cka", "sivae", settings, COLUMNS, 0)
+    similarity, embedding, tests = compare_lines(collection, "cka", "sivae", settings, COLUMNS, 0)
     assert list(similarity) == ["line", *collection.names]
     values = similarity.drop(columns="line").to_numpy()
     np.testing.assert_allclose(values, values.T)
@@ -66,9 +70,7 @@ def test_similarity_is_symmetric_and_finds_the_phenotype(collection, settings):
 
 
 def test_same_seed_same_tables(collection, settings):
-    one, two = (
-        networks.compare_lines(collection, "edges", "pearson", settings, COLUMNS, 0) for _ in range(2)
-    )
+    one, two = (compare_lines(collection, "edges", "pearson", settings, COLUMNS, 0) for _ in range(2))
     for a, b in zip(one, two, strict=True):
         pd.testing.assert_frame_equal(a, b)
 
@@ -92,7 +94,7 @@ def test_groups_name_the_high_one(genes):
 
 
 def test_gene_sets(collection, genes, settings):
-    found, tests = networks.set_tables(collection, genes[0], settings, COLUMNS, 0)
+    found, tests = set_tables(collection, genes[0], settings, COLUMNS, 0)
     own = found[(found["model"] == "sivae") & (found["phenotype"] == "phenotype")]
     best = own.sort_values("pvalue").groupby("ranking").first()
     assert best["term"].tolist() == ["A", "A"] and (best["nes"] < -1.5).all()
@@ -100,7 +102,7 @@ def test_gene_sets(collection, genes, settings):
 
 
 def test_edges(collection, settings):
-    edges, sets, groups, tests = networks.edge_tables(collection, settings, COLUMNS, 0)
+    edges, sets, groups, tests = edge_tables(collection, settings, COLUMNS, 0)
     own = sets[(sets["set_b"] == "A") & (sets["phenotype"] == "phenotype") & (sets["model"] == "sivae")]
     assert own["rho"].iloc[0] < -0.8 and own["fdr"].iloc[0] < 0.05
     assert own["fdr_partial"].iloc[0] < 0.05
@@ -114,7 +116,7 @@ def test_edges(collection, settings):
 
 
 def test_reliability_of_halves(collection, settings):
-    found = networks.check_lines(collection, settings)
+    found = check_lines(collection, settings)
     assert set(found["source"]) == {"halves"} and set(found["model"]) == {"sivae", "pca", "pearson"}
     assert len(found) == 12 * (3 + 3 + 2) and found["line"].tolist()[:3] == ["line01"] * 3
     own = found[found["measure"] == "centrality"]
@@ -123,8 +125,8 @@ def test_reliability_of_halves(collection, settings):
 
 def test_lines_of_one_bin_and_no_halves_are_of_unknown_reliability(tmp_path, settings):
     made_lines.write(tmp_path, halves=False)
-    found = networks.read_collection(networks.read_lines(tmp_path / "lines.tsv"), tmp_path)
-    table = networks.check_lines(found, settings)
+    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
+    table = check_lines(found, settings)
     assert set(table["flag"]) == {"unknown"} and table["within"].isna().all() and len(table) == 96
 
 
@@ -133,24 +135,24 @@ def test_collapsed_models_are_flagged(tmp_path, settings):
     bins = pd.DataFrame({"bin": ["0", "half-a", "half-b"], "collapsed": [True, False, False]})
     files.write_tsv(bins, tmp_path / "line02" / "models.tsv")
     files.write_tsv(bins.assign(collapsed=[False, True, False]), tmp_path / "line03" / "models.tsv")
-    found = networks.read_collection(networks.read_lines(tmp_path / "lines.tsv"), tmp_path)
-    table = networks.check_lines(found, settings)
+    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
+    table = check_lines(found, settings)
     flagged = table[table["flag"] == "collapsed"]
     assert set(flagged["line"]) == {"line02"} and set(flagged["model"]) == {"sivae"}
 
 
 def test_one_line_only(tmp_path, settings, gmt):
     made_lines.write(tmp_path, lines=lambda table: table.head(1))
-    found = networks.read_collection(networks.read_lines(tmp_path / "lines.tsv"), tmp_path)
-    similarity, embedding, tests = networks.compare_lines(found, "cka", "sivae", settings, COLUMNS, 0)
+    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
+    similarity, embedding, tests = compare_lines(found, "cka", "sivae", settings, COLUMNS, 0)
     assert similarity.shape == (1, 2) and len(embedding) == 1
     assert tests["status"].str.startswith("skipped: 1 lines have a value, networks.min_lines is 6").all()
-    genes, tests = networks.gene_tables(found, settings, COLUMNS, 0)
+    genes, tests = gene_tables(found, settings, COLUMNS, 0)
     assert genes.empty and "rho_partial" in genes and len(tests) == 2
-    sets, _ = networks.set_tables(found, genes, settings, COLUMNS, 0)
-    edges = networks.edge_tables(found, settings, COLUMNS, 0)
+    sets, _ = set_tables(found, genes, settings, COLUMNS, 0)
+    edges = edge_tables(found, settings, COLUMNS, 0)
     assert sets.empty and edges[0].empty and edges[2].empty
-    reliability = networks.check_lines(found, settings)
+    reliability = check_lines(found, settings)
     assert set(reliability["flag"]) <= {"", "unreliable"} and reliability["others"].isna().all()
 
 
@@ -162,10 +164,10 @@ def test_missing_phenotypes_and_lines_without_a_model(tmp_path, settings):
         return pd.concat([table, extra])
 
     made_lines.write(tmp_path, lines=spoil)
-    found = networks.read_collection(networks.read_lines(tmp_path / "lines.tsv"), tmp_path)
+    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
     assert len(found.files) == 12
     columns = ["phenotype", "constant", "text", "nowhere"]
-    genes, tests = networks.gene_tables(found, settings, columns, 0)
+    genes, tests = gene_tables(found, settings, columns, 0)
     assert set(genes["phenotype"]) == {"phenotype"} and (genes["n"] == 10).all()
     skipped = tests[tests["status"] != "tested"].set_index("phenotype")["status"]
     assert "all 12 lines have the value '1" in skipped["constant"]
@@ -178,10 +180,10 @@ def test_a_gene_that_is_constant_in_a_line_counts_as_unconnected(tmp_path, setti
     table = files.read_tsv(path, dtype={"bin": str})
     table.loc[table["gene"] == "C01", "centrality"] = np.nan
     files.write_tsv(table, path)
-    found = networks.read_collection(networks.read_lines(tmp_path / "lines.tsv"), tmp_path)
+    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
     values = found.centralities("sivae")[list(found.genes).index("C01")]
     assert values[2] == 0 and (np.delete(values, 2) > 0).all()
-    genes, _ = networks.gene_tables(found, settings, ["phenotype"], 0)
+    genes, _ = gene_tables(found, settings, ["phenotype"], 0)
     assert genes.loc[genes["gene"] == "C01", "pvalue"].notna().all()
 
 
@@ -189,27 +191,27 @@ def test_files_that_do_not_belong_together(tmp_path):
     made_lines.write(tmp_path)
     shutil.copy(tmp_path / "line01" / "graph.npz", tmp_path / "graph.npz")
     files.write_csr(files.read_csr(tmp_path / "graph.npz")[:90], tmp_path / "line01" / "graph.npz")
-    found = networks.read_collection(networks.read_lines(tmp_path / "lines.tsv"), tmp_path)
+    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
     with pytest.raises(UserError, match="90 rows of 90 genes, where there are 3 bins"):
         found.graphs("sivae")
-    table = networks.read_lines(tmp_path / "lines.tsv")
+    table = read_lines(tmp_path / "lines.tsv")
     with pytest.raises(UserError, match="no line has a model"):
-        networks.read_collection(table.assign(status="too few cells"), tmp_path)
+        read_collection(table.assign(status="too few cells"), tmp_path)
 
 
 def test_gene_sets_without_overlap_are_told(collection, genes, tmp_path):
     other = tmp_path / "mouse.gmt"
     other.write_text("set\tx\tActb\tGapdh\n")
     settings = NetworkSettings(gene_sets=(str(other),), edge_sets=("set", "unheard"), permutations=20)
-    sets, tests = networks.set_tables(collection, genes[0], settings, COLUMNS, 0)
+    sets, tests = set_tables(collection, genes[0], settings, COLUMNS, 0)
     assert sets.empty and tests["status"].str.contains("no set has 5 to 500 of the ").all()
-    *tables, tests = networks.edge_tables(collection, settings, ["phenotype"], 0)
+    *tables, tests = edge_tables(collection, settings, ["phenotype"], 0)
     assert tables[0].empty
     assert {"skipped: 0 genes of the set set are analysed", "skipped: no set unheard"} <= set(tests["status"])
 
 
 def test_names_of_comparisons():
-    names = networks.kernel_names({"kernels": ["cka", "wl-name"], "baselines": ["pca", "pearson"]})
+    names = kernel_names({"kernels": ["cka", "wl-name"], "baselines": ["pca", "pearson"]})
     assert names == {
         "cka": ("cka", "sivae"), "wl-name": ("wl-name", "sivae"), "cka-pca": ("cka", "pca"),
         "wl-name-pca": ("wl-name", "pca"), "wl-name-pearson": ("wl-name", "pearson"),
@@ -222,28 +224,28 @@ def test_phenotypes_are_the_mapped_columns_but_roles():
         {"use": ["landscape"], "obs": {"tissue": {}}},
     ]
     config = {"studies": studies, "networks": {"phenotypes": None}}
-    assert networks.phenotype_columns(config) == ["age", "response"]
-    assert networks.phenotype_columns(config | {"networks": {"phenotypes": ["x"]}}) == ["x"]
+    assert phenotype_columns(config) == ["age", "response"]
+    assert phenotype_columns(config | {"networks": {"phenotypes": ["x"]}}) == ["x"]
 
 
 def test_figures_are_drawn(collection, genes, settings, tmp_path):
-    kernels = networks.kernel_names(settings)
+    kernels = kernel_names(settings)
     found = {
-        name: networks.compare_lines(collection, kernel, model, settings, COLUMNS, 0)
+        name: compare_lines(collection, kernel, model, settings, COLUMNS, 0)
         for name, (kernel, model) in kernels.items()
     }
     tables = {
         "tests": pd.concat([tests for _, _, tests in found.values()]),
         "genes": genes[0],
-        "sets": networks.set_tables(collection, genes[0], settings, COLUMNS, 0)[0],
-        "reliability": networks.check_lines(collection, settings),
+        "sets": set_tables(collection, genes[0], settings, COLUMNS, 0)[0],
+        "reliability": check_lines(collection, settings),
     }
     embeddings = {name: embedding for name, (_, embedding, _) in found.items()}
-    drawn = dict(networks.draw_networks(collection, embeddings, tables, settings, COLUMNS, kernels))
+    drawn = dict(draw_networks(collection, embeddings, tables, settings, COLUMNS, kernels))
     assert list(drawn) == ["lines", "genes", "reliability", "networks"]
     assert "Edges among 10 genes: A" in drawn["networks"].get_suptitle()
     titles = [ax.get_title(loc="left") for ax in drawn["lines"].axes]
     assert any("PERMANOVA p = " in title for title in titles)
     # nothing to draw is said and not an error
     empty = {name: table.head(0) for name, table in tables.items()}
-    assert len(dict(networks.draw_networks(collection, embeddings, empty, settings, COLUMNS, kernels))) == 4
+    assert len(dict(draw_networks(collection, embeddings, empty, settings, COLUMNS, kernels))) == 4

@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from panscape.networks import (
-    average_bins,
-    edge_jaccard,
-    linear_cka,
-    neighbour_jaccard,
-    wl_histograms,
-    wl_kernel,
-)
+from panscape.graph.weisfeiler_lehman import wl_histograms, wl_kernel
+from panscape.sivae.networks.similarity import average_bins, edge_jaccard, linear_cka, neighbour_jaccard
 
 
 def random_graph(rng, n, edges):

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from panscape.networks import NetworkSettings
-from panscape.networks._gsea import Rankings, _without_ties, enrichment_score, label_pvalues, prerank
-from panscape.networks._phenotype import Phenotype
-from panscape.networks._rank import spearman
-from panscape.networks._tables import set_tables
+from panscape.sivae.networks.phenotype import Phenotype
+from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tables import set_tables
+from panscape.stats.gsea import Rankings, _without_ties, enrichment_score, label_pvalues, prerank
+from panscape.stats.rank_tests import spearman
 
 
 def phenotype_of(values, kind="continuous"):
@@ -167,7 +167,7 @@ def test_tables_say_where_labels_cannot_decide(monkeypatch):
     settings = NetworkSettings(
         gene_sets=("made.gmt",), baselines=(), centrality="training", min_lines=4, gsea_permutations=10
     )
-    monkeypatch.setattr("panscape.networks._tables.read_gene_sets", lambda path: sets)
+    monkeypatch.setattr("panscape.sivae.networks.tables.read_gene_sets", lambda path: sets)
     rho = spearman(x, np.arange(4.0))
     genes = pd.DataFrame(
         {"gene": names, "model": "sivae", "phenotype": "age", "rho": rho, "rho_partial": rho}

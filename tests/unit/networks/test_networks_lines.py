@@ -8,14 +8,9 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import pdist, squareform
 
-from panscape.networks import (
-    associate,
-    coordinates,
-    distances,
-    read_phenotype,
-    reliability,
-    vector_similarity,
-)
+from panscape.sivae.networks.associate import associate, coordinates, distances
+from panscape.sivae.networks.phenotype import read_phenotype
+from panscape.sivae.networks.reliability import reliability, vector_similarity
 
 
 def phenotype_of(values):

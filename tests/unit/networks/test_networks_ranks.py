@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from panscape.networks import (
+from panscape.sivae.networks.centrality import associate_genes
+from panscape.sivae.networks.phenotype import read_phenotype
+from panscape.stats.rank_tests import (
     Controlled,
-    associate_genes,
     benjamini_hochberg,
     rank_sum,
-    read_phenotype,
     rho_pvalue,
     spearman,
     spearman_pvalue,

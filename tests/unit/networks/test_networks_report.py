@@ -4,10 +4,16 @@ import made_lines
 import pandas as pd
 import pytest
 
-from panscape import files, networks, plot, simulate
-from panscape.networks import NetworkSettings
-from panscape.report import Results
+from panscape.data import files
+from panscape.plot.networks import draw_networks
+from panscape.plot.style import save_figure
+from panscape.report.results import Results
 from panscape.report.sections.networks import SECTION, _attainable, bins, planted
+from panscape.simulate.write import write_lines_truth
+from panscape.sivae.networks.read import read_collection, read_lines
+from panscape.sivae.networks.run import check_lines, compare_lines, kernel_names
+from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tables import edge_tables, gene_tables, set_tables
 
 COLUMNS = ["phenotype", "group"]
 
@@ -17,33 +23,33 @@ def results(tmp_path_factory):
     root = tmp_path_factory.mktemp("report")
     drawn, _ = made_lines.write(root / "sivae")
     truth = root / "truth" / "lines"
-    simulate.write_lines_truth(drawn, truth / "genes.tsv", truth / "lines.tsv", truth / "modules.gmt")
-    collection = networks.read_collection(networks.read_lines(root / "sivae" / "lines.tsv"), root / "sivae")
+    write_lines_truth(drawn, truth / "genes.tsv", truth / "lines.tsv", truth / "modules.gmt")
+    collection = read_collection(read_lines(root / "sivae" / "lines.tsv"), root / "sivae")
     settings = NetworkSettings(
         gene_sets=(str(truth / "modules.gmt"),), edge_sets=("A",), permutations=50, kernels=("cka",)
     )
-    kernels = networks.kernel_names(settings)
+    kernels = kernel_names(settings)
     compared = {
-        name: networks.compare_lines(collection, kernel, model, settings, COLUMNS, 0)
+        name: compare_lines(collection, kernel, model, settings, COLUMNS, 0)
         for name, (kernel, model) in kernels.items()
     }
-    genes, gene_tests = networks.gene_tables(collection, settings, [*COLUMNS, "nowhere"], 0)
-    edges = networks.edge_tables(collection, settings, COLUMNS, 0)
+    genes, gene_tests = gene_tables(collection, settings, [*COLUMNS, "nowhere"], 0)
+    edges = edge_tables(collection, settings, COLUMNS, 0)
     tests = [table for _, _, table in compared.values()]
     tables = {
         "centrality.tsv": genes,
-        "gsea.tsv": networks.set_tables(collection, genes, settings, COLUMNS, 0)[0],
+        "gsea.tsv": set_tables(collection, genes, settings, COLUMNS, 0)[0],
         "set_edges.tsv": edges[1],
         "tests.tsv": pd.concat([*tests, gene_tests, edges[3]]),
-        "reliability.tsv": networks.check_lines(collection, settings),
+        "reliability.tsv": check_lines(collection, settings),
     }
     for name, table in tables.items():
         files.write_tsv(table, root / "networks" / name)
     own = {"tests": "tests", "genes": "centrality", "sets": "gsea", "reliability": "reliability"}
     shown = {name: files.read_tsv(root / "networks" / f"{file}.tsv") for name, file in own.items()}
     embeddings = {name: table for name, (_, table, _) in compared.items()}
-    for name, figure in networks.draw_networks(collection, embeddings, shown, settings, COLUMNS, kernels):
-        plot.save_figure(figure, root / "networks" / "figures" / name)
+    for name, figure in draw_networks(collection, embeddings, shown, settings, COLUMNS, kernels):
+        save_figure(figure, root / "networks" / "figures" / name)
     given = [path for path in root.rglob("*") if path.is_file()]
     config = {
         "networks": {"kernels": ["cka"], "controls": ["mean"], "permutations": 50, "fdr": 0.05},
@@ -83,10 +89,10 @@ def test_sizes_of_bins_are_as_they_are(results, tmp_path):
 def few_lines(results, root, number):
     """Return the results of a test of genes with the first lines only, whatever their number."""
     folder = results.root / "sivae"
-    lines = networks.read_lines(folder / "lines.tsv").head(number).assign(group=["a", "b"] * (number // 2))
-    collection = networks.read_collection(lines, folder)
+    lines = read_lines(folder / "lines.tsv").head(number).assign(group=["a", "b"] * (number // 2))
+    collection = read_collection(lines, folder)
     settings = NetworkSettings(baselines=(), permutations=50, min_lines=4)
-    genes, tests = networks.gene_tables(collection, settings, ["group"], 0)
+    genes, tests = gene_tables(collection, settings, ["group"], 0)
     files.write_tsv(genes, root / "networks/centrality.tsv")
     files.write_tsv(tests, root / "networks/tests.tsv")
     files.write_tsv(lines, root / "sivae/lines.tsv")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panscape import overlap
+from panscape.data.edge_lists import Network, graph_of, read_network, shared_genes
 from panscape.errors import UserError
 
 
@@ -28,13 +28,13 @@ def test_layouts(tmp_path, text, packed):
         path.write_bytes(gzip.compress(text.encode()))
     else:
         path.write_bytes(text.encode())
-    assert overlap.read_network(path, "net").pairs == [("A", "B"), ("B", "C")]
+    assert read_network(path, "net").pairs == [("A", "B"), ("B", "C")]
 
 
 def test_loops_repeats_and_directions_are_counted(tmp_path):
     path = tmp_path / "net.tsv"
     path.write_text("gene1\tgene2\nA\tB\nB\tA\nA\tB\nC\tC\nC\tA\n")
-    net = overlap.read_network(path, "net")
+    net = read_network(path, "net")
     assert (net.n_lines, net.n_loops, net.n_repeats, len(net.pairs)) == (5, 1, 2, 2)
 
 
@@ -53,7 +53,7 @@ def test_bad_files_are_told(tmp_path, text, message):
     path = tmp_path / "bad.tsv"
     path.write_text(text)
     with pytest.raises(UserError, match=message) as caught:
-        overlap.read_network(path, "bad")
+        read_network(path, "bad")
     assert "bad.tsv" in str(caught.value)
 
 
@@ -66,7 +66,7 @@ def test_unreadable_files_are_told(tmp_path):
         path = tmp_path / name
         path.write_bytes(content)
         with pytest.raises(UserError, match="not readable"):
-            overlap.read_network(path, "x")
+            read_network(path, "x")
 
 
 names = st.text(
@@ -83,30 +83,30 @@ def test_any_edges_survive(tmp_path_factory, pairs):
     expected = sorted({tuple(sorted(pair)) for pair in pairs if pair[0] != pair[1]})
     if not expected:
         with pytest.raises(UserError):
-            overlap.read_network(path, "net")
+            read_network(path, "net")
         return
-    net = overlap.read_network(path, "net")
+    net = read_network(path, "net")
     assert net.pairs == expected or header & {a.lower() for pair in pairs for a in pair}
     assert net.n_lines == net.n_loops + net.n_repeats + len(net.pairs)
 
 
 def test_graph_of_restricts_merges_and_orders():
-    graph = overlap.graph_of(
+    graph = graph_of(
         [("b", "a"), ("a", "x"), ("a", "b"), ("c", "c"), ("b", "c")], ["a", "b", "c"], [1, 9, 3, 9, 2]
     )
     assert graph.edges.tolist() == [[0, 1], [1, 2]] and graph.weight.tolist() == [3, 2]
     assert graph.heaviest(1).edges.tolist() == [[0, 1]]
     assert graph.within(np.array([False, True, True])).edges.tolist() == [[1, 2]]
-    assert overlap.graph_of([], ["a"]).n_edges == 0
+    assert graph_of([], ["a"]).n_edges == 0
     with pytest.raises(ValueError, match="no weights"):
-        overlap.graph_of([("a", "b")], ["a", "b"]).heaviest(1)
+        graph_of([("a", "b")], ["a", "b"]).heaviest(1)
 
 
 def test_networks_without_shared_genes_are_an_error():
-    network = overlap.Network("string", [("FOS", "JUN")], 1, 0, 0)
+    network = Network("string", [("FOS", "JUN")], 1, 0, 0)
     with pytest.raises(UserError, match=r"string: none of the 2 genes.*2 match when case is ignored"):
-        overlap.shared_genes(network, ["Fos", "Jun"])
+        shared_genes(network, ["Fos", "Jun"])
     with pytest.raises(UserError, match="none of the 1 genes") as caught:
-        overlap.shared_genes(network, ["unc-86"])
+        shared_genes(network, ["unc-86"])
     assert "case" not in str(caught.value)
-    assert overlap.shared_genes(network, ["FOS", "x"]).tolist() == [True, False]
+    assert shared_genes(network, ["FOS", "x"]).tolist() == [True, False]

@@ -3,8 +3,10 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import overlap
-from panscape.overlap._edges import Graph
+from panscape.coscape.overlap.baselines import at_resolution, pooled_correlation, strong_pairs
+from panscape.coscape.overlap.scores import overlap_score, overlap_table, supported_edges
+from panscape.data.edge_lists import Graph, Network, graph_of
+from panscape.graph.rewire import adjacency_bits, count_shared, rewire
 from panscape.seeds import derive
 
 
@@ -28,7 +30,7 @@ def test_rewiring_keeps_degrees_and_stays_simple(n, count, skew):
     rng = np.random.default_rng(n)
     edges = random_graph(rng, n, count, skew)
     before = edges.copy()
-    new = overlap.rewire(edges, n, tries=10 * count, seed=5)
+    new = rewire(edges, n, tries=10 * count, seed=5)
     assert np.array_equal(edges, before)
     assert (new[:, 0] != new[:, 1]).all()
     assert len(as_set(new)) == count
@@ -39,17 +41,17 @@ def test_rewiring_keeps_degrees_and_stays_simple(n, count, skew):
 
 def test_rewiring_changes_nearly_all_edges():
     edges = random_graph(np.random.default_rng(0), 2000, 20_000, 0.5)
-    new = overlap.rewire(edges, 2000, tries=200_000, seed=1)
+    new = rewire(edges, 2000, tries=200_000, seed=1)
     assert len(as_set(edges) & as_set(new)) <= 0.1 * len(edges)
-    again = overlap.rewire(edges, 2000, tries=200_000, seed=1)
+    again = rewire(edges, 2000, tries=200_000, seed=1)
     np.testing.assert_array_equal(new, again)
-    assert not np.array_equal(new, overlap.rewire(edges, 2000, tries=200_000, seed=2))
+    assert not np.array_equal(new, rewire(edges, 2000, tries=200_000, seed=2))
 
 
 def test_rewiring_samples_graphs_of_these_degrees_evenly():
     # all simple graphs on 6 vertices of degree 1 each: the 15 perfect matchings
     edges = np.array([[0, 1], [2, 3], [4, 5]], dtype=np.int32)
-    seen = [frozenset(as_set(overlap.rewire(edges, 6, tries=60, seed=s))) for s in range(6000)]
+    seen = [frozenset(as_set(rewire(edges, 6, tries=60, seed=s))) for s in range(6000)]
     counts = pd.Series(seen).value_counts()
     assert len(counts) == 15
     chi = ((counts - 400) ** 2 / 400).sum()
@@ -61,19 +63,19 @@ def test_rewiring_samples_graphs_of_these_degrees_evenly():
 )
 def test_graphs_that_cannot_change_do_not(edges):
     edges = np.asarray(edges, dtype=np.int32).reshape(-1, 2)
-    assert as_set(overlap.rewire(edges, 4, tries=500, seed=0)) == as_set(edges)
+    assert as_set(rewire(edges, 4, tries=500, seed=0)) == as_set(edges)
 
 
 def test_too_many_genes_are_refused():
     with pytest.raises(ValueError, match="at most"):
-        overlap.rewire(np.array([[0, 1]]), 70_000, tries=1, seed=0)
+        rewire(np.array([[0, 1]]), 70_000, tries=1, seed=0)
 
 
 def test_count_shared_equals_sets():
     rng = np.random.default_rng(0)
     one, two = random_graph(rng, 130, 800), random_graph(rng, 130, 900)
-    bits, words = overlap.adjacency_bits(two, 130)
-    assert overlap.count_shared(one[:, ::-1], bits, words) == len(as_set(one) & as_set(two))
+    bits, words = adjacency_bits(two, 130)
+    assert count_shared(one[:, ::-1], bits, words) == len(as_set(one) & as_set(two))
 
 
 def test_planted_overlap_stands_out_and_random_graphs_do_not():
@@ -83,11 +85,10 @@ def test_planted_overlap_stands_out_and_random_graphs_do_not():
     part = known.edges[rng.choice(600, 80, replace=False)]
     rest = random_graph(rng, 150, 220, 0.8)
     pairs = np.array(sorted(as_set(np.concatenate([part, rest]))), dtype=np.int32)
-    planted = overlap.overlap_score(Graph(genes, pairs), known)
+    planted = overlap_score(Graph(genes, pairs), known)
     assert planted["z"] > 6 and planted["pvalue"] == pytest.approx(1 / 101) and planted["fold"] > 1.5
     scores = [
-        overlap.overlap_score(Graph(genes, random_graph(rng, 150, 300, 0.8)), known, seed=s)["z"]
-        for s in range(200)
+        overlap_score(Graph(genes, random_graph(rng, 150, 300, 0.8)), known, seed=s)["z"] for s in range(200)
     ]
     assert (np.abs(scores) <= 2.5).mean() >= 0.97
 
@@ -103,7 +104,7 @@ def test_hubs_alone_do_not_count():
     one, two = (
         np.stack([first, second], 1)[rng.random(len(first)) < chance].astype(np.int32) for _ in range(2)
     )
-    score = overlap.overlap_score(Graph(genes, one), Graph(genes, two))
+    score = overlap_score(Graph(genes, one), Graph(genes, two))
     uniform = len(one) * len(two) / len(first)
     assert score["observed"] > 2 * uniform
     assert abs(score["z"]) < 3
@@ -117,36 +118,32 @@ def test_the_known_network_can_be_rewired_instead():
     )
     own = np.concatenate([known.edges[:60], random_graph(rng, 150, 200, 0.8)])
     planted = Graph(genes, np.unique(own, axis=0))
-    own, other = (overlap.overlap_score(planted, known, rewired=which) for which in ("coexpression", "known"))
+    own, other = (overlap_score(planted, known, rewired=which) for which in ("coexpression", "known"))
     assert own["observed"] == other["observed"] and other["z"] > 5
     # the null keeps the degrees of the known network, whose rewirings are compared with the fixed target
-    bits, words = overlap.adjacency_bits(planted.edges, 150)
+    bits, words = adjacency_bits(planted.edges, 150)
     seeds = [derive(0, "rewire", index) for index in range(100)]
-    null = [
-        overlap.count_shared(overlap.rewire(known.edges, 150, tries=4000, seed=s), bits, words) for s in seeds
-    ]
+    null = [count_shared(rewire(known.edges, 150, tries=4000, seed=s), bits, words) for s in seeds]
     assert other["null_mean"] == pytest.approx(np.mean(null)) and other["null_mean"] != own["null_mean"]
     unrelated = [
-        overlap.overlap_score(Graph(genes, random_graph(rng, 150, 300, 0.8)), known, rewired="known", seed=s)[
-            "z"
-        ]
+        overlap_score(Graph(genes, random_graph(rng, 150, 300, 0.8)), known, rewired="known", seed=s)["z"]
         for s in range(30)
     ]
     assert np.mean(np.abs(unrelated) < 2.5) >= 0.9
     with pytest.raises(ValueError, match="one of coexpression, known"):
-        overlap.overlap_score(planted, known, rewired="both")
+        overlap_score(planted, known, rewired="both")
 
 
 def test_result_does_not_depend_on_threads():
     rng = np.random.default_rng(0)
     genes = np.arange(80).astype(object)
     target, known = Graph(genes, random_graph(rng, 80, 200)), Graph(genes, random_graph(rng, 80, 200))
-    assert overlap.overlap_score(target, known, threads=2) == overlap.overlap_score(target, known)
+    assert overlap_score(target, known, threads=2) == overlap_score(target, known)
 
 
 def test_empty_target_has_no_z():
     genes = np.array(["a", "b", "c"], dtype=object)
-    score = overlap.overlap_score(
+    score = overlap_score(
         Graph(genes, np.empty((0, 2), np.int32)), Graph(genes, np.array([[0, 1]], np.int32))
     )
     assert score["observed"] == 0 and np.isnan(score["z"]) and score["pvalue"] == 1
@@ -161,9 +158,7 @@ def test_table_restricts_to_shared_genes_and_matches_sizes():
         for name, edges in (("a", big), ("b", small))
     }
     pairs = [(genes[i], genes[j]) for i, j in random_graph(rng, 40, 300)]
-    table = overlap.overlap_table(
-        targets, [overlap.Network("net", [*pairs, ("x", "g1")], 301, 0, 0)], genes, rewirings=20
-    )
+    table = overlap_table(targets, [Network("net", [*pairs, ("x", "g1")], 301, 0, 0)], genes, rewirings=20)
     assert table[["target", "matched"]].to_numpy().tolist() == [
         ["a", False],
         ["b", False],
@@ -180,28 +175,28 @@ def test_table_restricts_to_shared_genes_and_matches_sizes():
 
 def test_supported_edges():
     genes = ["a", "b", "c", "d"]
-    pan = overlap.graph_of([("a", "b"), ("b", "c"), ("c", "d")], genes, [0.1, 0.9, 0.5])
-    base = overlap.graph_of([("b", "c")], genes, [1])
+    pan = graph_of([("a", "b"), ("b", "c"), ("c", "d")], genes, [0.1, 0.9, 0.5])
+    base = graph_of([("b", "c")], genes, [1])
     nets = [
-        overlap.Network("one", [("a", "b"), ("b", "c")], 2, 0, 0),
-        overlap.Network("two", [("a", "b"), ("b", "c"), ("b", "x")], 3, 0, 0),
+        Network("one", [("a", "b"), ("b", "c")], 2, 0, 0),
+        Network("two", [("a", "b"), ("b", "c"), ("b", "x")], 3, 0, 0),
     ]
-    table = overlap.supported_edges({"pan": pan, "single": base}, nets, genes, main="pan")
+    table = supported_edges({"pan": pan, "single": base}, nets, genes, main="pan")
     assert table["gene_a"].tolist() == ["a", "b"]
     assert table["networks"].tolist() == ["one;two", "one;two"]
     assert table["only_here"].tolist() == [True, False] and table["n_baselines"].tolist() == [0, 1]
-    alone = overlap.supported_edges({"pan": pan}, nets, genes, main="pan")
-    assert alone["only_here"].all() and overlap.supported_edges({"pan": pan}, [], genes, main="pan").empty
+    alone = supported_edges({"pan": pan}, nets, genes, main="pan")
+    assert alone["only_here"].all() and supported_edges({"pan": pan}, [], genes, main="pan").empty
 
 
 def test_clusters_at_a_resolution_count_duplicates():
     clusters = pd.DataFrame(
         {"resolution": [np.nan, 0.1, 1, 10, 10], "duplicates": [None, "r1-l2;r10-l3", "", "r0.1-l0", np.nan]}
     )
-    assert overlap.at_resolution(clusters, 10).tolist() == [False, True, False, True, True]
-    assert overlap.at_resolution(clusters, 1).tolist() == [False, True, True, False, False]
-    assert overlap.at_resolution(clusters, 0.1).tolist() == [False, True, False, True, False]
-    assert overlap.at_resolution(clusters[["resolution"]], 10).sum() == 2
+    assert at_resolution(clusters, 10).tolist() == [False, True, False, True, True]
+    assert at_resolution(clusters, 1).tolist() == [False, True, True, False, False]
+    assert at_resolution(clusters, 0.1).tolist() == [False, True, False, True, False]
+    assert at_resolution(clusters[["resolution"]], 10).sum() == 2
 
 
 def test_pooled_correlation_equals_numpy():
@@ -212,13 +207,13 @@ def test_pooled_correlation_equals_numpy():
     with np.errstate(invalid="ignore", divide="ignore"):
         expected = np.nan_to_num(np.corrcoef(dense.T))
     expected[5], expected[:, 5] = 0, 0
-    found = overlap.pooled_correlation([sparse.csr_matrix((0, 12)), *blocks], 12)
+    found = pooled_correlation([sparse.csr_matrix((0, 12)), *blocks], 12)
     np.testing.assert_allclose(found, expected, atol=1e-12)
-    pairs, value = overlap.strong_pairs(found, 0.1)
+    pairs, value = strong_pairs(found, 0.1)
     assert (pairs[:, 0] < pairs[:, 1]).all()
     np.testing.assert_allclose(value, np.abs(expected[pairs[:, 0], pairs[:, 1]]))
     assert len(pairs) == (np.abs(expected[np.triu_indices(12, 1)]) >= 0.1).sum()
-    assert not overlap.pooled_correlation([], 3).any()
+    assert not pooled_correlation([], 3).any()
 
 
 def test_null_equals_that_of_igraph_and_networkx():
@@ -233,7 +228,7 @@ def test_null_equals_that_of_igraph_and_networkx():
     chance = rng.random(len(first)) < np.minimum(weight[first] * weight[second] * 0.12, 0.9)
     edges = np.stack([first[chance], second[chance]], axis=1).astype(np.int32)
     known = np.stack([first, second], axis=1)[rng.random(len(first)) < 0.15 * np.minimum(weight[first], 2)]
-    bits, words = overlap.adjacency_bits(known.astype(np.int32), n)
+    bits, words = adjacency_bits(known.astype(np.int32), n)
     tries = 10 * len(edges)
 
     def igraph_null(seed):
@@ -248,12 +243,12 @@ def test_null_equals_that_of_igraph_and_networkx():
         return np.array(graph.edges, dtype=np.int32)
 
     samples = {
-        "own": [overlap.rewire(edges, n, tries=tries, seed=seed) for seed in range(300)],
+        "own": [rewire(edges, n, tries=tries, seed=seed) for seed in range(300)],
         "igraph": [igraph_null(seed) for seed in range(150)],
         "networkx": [networkx_null(seed) for seed in range(30)],
     }
     shared = {
-        name: np.array([overlap.count_shared(graph, bits, words) for graph in graphs])
+        name: np.array([count_shared(graph, bits, words) for graph in graphs])
         for name, graphs in samples.items()
     }
     own = shared["own"]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.counts import CountsWriter
+from panscape.data.counts import CountsWriter
 
 
 def draw(n_cells=400, n_genes=60, n_types=4, seed=0):

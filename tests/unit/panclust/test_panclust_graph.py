@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panscape.panclust import (
-    NeighborGraph,
-    modularity,
-    neighbor_graph,
-    neighbors,
-    partition_levels,
-    partitions,
-)
-from panscape.panclust import _communities as communities
-from panscape.panclust._communities import to_igraph
+from panscape.graph import louvain as communities
+from panscape.graph.knn import NeighborGraph, neighbor_graph, neighbors
+from panscape.graph.louvain import modularity, partition_levels, partitions, to_igraph
 
 
 def points(n=300, d=5, seed=0):

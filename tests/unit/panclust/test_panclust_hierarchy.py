@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from planted_types import check_tree
 from scipy.cluster import hierarchy
 
+from panscape.coscape.panclust import sketch as sketch_module
+from panscape.coscape.panclust import ward as ward_module
+from panscape.coscape.panclust.hierarchy import Candidates
+from panscape.coscape.panclust.sketch import follow, sketch
+from panscape.coscape.panclust.ward import ward_levels
 from panscape.errors import UserError
-from panscape.panclust import Candidates, sketch, ward_levels
-from panscape.panclust import _sketch as sketch_module
-from panscape.panclust import _ward as ward_module
-from panscape.panclust._sketch import follow
 
 
 def nested_labels(rng, n):

@@ -5,11 +5,11 @@ import pytest
 from planted_types import draw, write
 from sklearn.decomposition import PCA
 
-from panscape.counts import Counts
-from panscape.panclust import _pca as module
-from panscape.panclust import _source as source_module
-from panscape.panclust import principal_components
-from panscape.panclust._source import CellValues
+from panscape.coscape.panclust import pca as module
+from panscape.coscape.panclust import source as source_module
+from panscape.coscape.panclust.pca import principal_components
+from panscape.coscape.panclust.source import CellValues
+from panscape.data.counts import Counts
 
 
 def scaled(counts, scaling):
@@ -45,7 +45,7 @@ def test_scores_are_scikit_learns_up_to_sign(study, monkeypatch, scaling, route)
     if route == "subspace":
         monkeypatch.setattr(module, "COVARIANCE_GENES", 10)
     if "sparse" in route:
-        monkeypatch.setattr("panscape.coexpression._products.COMPILE_SECONDS", 0)
+        monkeypatch.setattr("panscape.stats.gram.COMPILE_SECONDS", 0)
     found = scores(file, genes, scaling, 5)
     truth = PCA(5, svd_solver="full").fit_transform(scaled(counts, scaling))
     assert found.dtype == np.float32

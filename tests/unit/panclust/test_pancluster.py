@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from planted_types import check_tree, draw, write
 
+from panscape.coscape.panclust.cluster_size import smallest_cluster
+from panscape.coscape.panclust.pancluster import pancluster
+from panscape.coscape.panclust.settings import PanclustSettings
 from panscape.errors import UserError
-from panscape.panclust import PanclustSettings, pancluster
-from panscape.sizes import smallest_cluster
 
 
 @pytest.fixture

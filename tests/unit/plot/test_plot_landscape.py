@@ -4,12 +4,23 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import figures, plot
-from panscape.files import write_csr, write_tsv
-from panscape.plot._landscape import find_statistic
-from panscape.plot._maps import is_labels, missing_note, plain_ticks
-from panscape.plot._trajectory import _bins_in_words, binned_median
-from panscape.plot._view import graph_edges, read_expression, read_pair_values
+from panscape.config import figures
+from panscape.data.files import write_csr, write_tsv
+from panscape.plot import names as names_module
+from panscape.plot.figure_names import title
+from panscape.plot.landscape import ends, find_statistic
+from panscape.plot.maps import is_labels, missing_note, plain_ticks, plot_map
+from panscape.plot.spaces import plot_pairs_by_size, plot_spaces
+from panscape.plot.style import save_figure
+from panscape.plot.trajectory import (
+    Statistic,
+    _bins_in_words,
+    binned_median,
+    plot_along,
+    plot_heatmap,
+    plot_pseudotime_age,
+)
+from panscape.plot.view import View, graph_edges, read_expression, read_pair_values
 
 N = 30
 
@@ -32,7 +43,7 @@ def view():
         index=[f"c{i}" for i in range(N)],
     )
     edges = np.stack([np.arange(N - 1), np.arange(1, N)], axis=1)
-    return plot.View(obs, rng.normal(size=(N, 2)), edges, {"age": "days"})
+    return View(obs, rng.normal(size=(N, 2)), edges, {"age": "days"})
 
 
 def texts(fig):
@@ -44,25 +55,25 @@ def texts(fig):
 
 def test_every_map_is_drawn_and_named(view, tmp_path):
     for column in [*view.obs.columns, "not_there"]:
-        fig = plot.plot_map(view, column)
-        assert figures.title(column) in texts(fig)
-        assert plot.save_figure(fig, tmp_path / column, formats=("png",))[0].stat().st_size > 3000
+        fig = plot_map(view, column)
+        assert title(column) in texts(fig)
+        assert save_figure(fig, tmp_path / column, formats=("png",))[0].stat().st_size > 3000
 
 
 def test_map_of_pseudotime_says_which_clusters_are_grey(view):
-    words = texts(plot.plot_map(view, "dpt_pseudotime"))
+    words = texts(plot_map(view, "dpt_pseudotime"))
     assert "Grey: 2 of 30 clusters, not connected to the root; they are given no pseudotime." in words
     assert "root" in words
 
 
 def test_colour_of_a_number_is_its_value(view):
-    ax = plot.plot_map(view, "age").axes[0]
+    ax = plot_map(view, "age").axes[0]
     shown = np.concatenate([np.asarray(c.get_array()) for c in ax.collections if c.get_array() is not None])
     assert sorted(shown) == sorted(view.obs["age"])
 
 
 def test_points_without_a_value_are_grey_and_all_points_are_drawn(view):
-    ax = plot.plot_map(view, "dpt_pseudotime").axes[0]
+    ax = plot_map(view, "dpt_pseudotime").axes[0]
     from matplotlib.collections import PathCollection
 
     sizes = [len(c.get_offsets()) for c in ax.collections if isinstance(c, PathCollection)]
@@ -70,28 +81,26 @@ def test_points_without_a_value_are_grey_and_all_points_are_drawn(view):
 
 
 def test_labels_are_in_the_legend_and_hostile_ones_are_drawn_as_they_are(view):
-    words = texts(plot.plot_map(view, "cell_type"))
+    words = texts(plot_map(view, "cell_type"))
     assert "x<b>" in words
     assert "Grey: 10 of 30 clusters without a value." in words
 
 
 def test_a_dollar_sign_is_no_formula(view, tmp_path):
-    odd = plot.View(view.obs.assign(cell_type=r"$\frac$"), view.xy)
-    plot.save_figure(plot.plot_map(odd, "cell_type"), tmp_path / "map")
+    odd = View(view.obs.assign(cell_type=r"$\frac$"), view.xy)
+    save_figure(plot_map(odd, "cell_type"), tmp_path / "map")
     values = np.arange(N, dtype=float)[None]
-    plot.save_figure(plot.plot_heatmap(values, [r"$\x$"], view, title="t", unit="u"), tmp_path / "heatmap")
-    plot.save_figure(
-        plot.plot_along(values, [r"$\x$"], view, rhos=[1], title="t", unit="u"), tmp_path / "along"
-    )
+    save_figure(plot_heatmap(values, [r"$\x$"], view, title="t", unit="u"), tmp_path / "heatmap")
+    save_figure(plot_along(values, [r"$\x$"], view, rhos=[1], title="t", unit="u"), tmp_path / "along")
 
 
 def test_all_cells_are_a_resolution_of_their_own(view):
-    assert {"0.1", "1", "all cells"} <= set(texts(plot.plot_map(view, "resolution")))
+    assert {"0.1", "1", "all cells"} <= set(texts(plot_map(view, "resolution")))
 
 
 def test_studies_keep_the_order_of_the_collection(view):
-    late_first = plot.View(view.obs.assign(study=["z-early"] * 15 + ["a-late"] * 15), view.xy)
-    legend = plot.plot_map(late_first, "study").axes[0].get_legend()
+    late_first = View(view.obs.assign(study=["z-early"] * 15 + ["a-late"] * 15), view.xy)
+    legend = plot_map(late_first, "study").axes[0].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["z-early", "a-late"]
 
 
@@ -111,7 +120,7 @@ def test_missing_note():
 
 
 def test_pseudotime_against_age_prints_rho_beside_its_null(view):
-    fig = plot.plot_pseudotime_age(view, plot.Statistic(0.912, 0.06, 0.05, 0.001, 28))
+    fig = plot_pseudotime_age(view, Statistic(0.912, 0.06, 0.05, 0.001, 28))
     words = texts(fig)
     assert "Spearman ρ = 0.91 (null 0.06 ± 0.05, p = 0.001, n = 28)" in words
     assert "Mean age (days)" in words
@@ -121,13 +130,13 @@ def test_pseudotime_against_age_prints_rho_beside_its_null(view):
 
 
 def test_a_number_without_a_null_says_nothing_of_one():
-    assert plot.Statistic(0.5).sentence("ρ") == "ρ = 0.50"
-    assert plot.Statistic(float("nan")).sentence("ρ") == "ρ: not defined"
+    assert Statistic(0.5).sentence("ρ") == "ρ = 0.50"
+    assert Statistic(float("nan")).sentence("ρ") == "ρ: not defined"
 
 
 def test_heatmap_bins_by_pseudotime_and_standardises(view):
     values = np.stack([np.arange(N, dtype=float), np.zeros(N)])
-    fig = plot.plot_heatmap(values, ["up", "flat"], view, title="t", unit="u")
+    fig = plot_heatmap(values, ["up", "flat"], view, title="t", unit="u")
     image = fig.axes[1].images[0].get_array()
     assert image.shape == (2, 28)
     assert np.all(np.diff(image[0]) > 0)
@@ -138,28 +147,28 @@ def test_heatmap_bins_by_pseudotime_and_standardises(view):
 def test_figures_of_nothing_say_so(view):
     empty = np.empty((0, N))
     for fig in (
-        plot.plot_heatmap(empty, [], view, title="t", unit="u"),
-        plot.plot_along(empty, [], view, rhos=[], title="t", unit="u"),
+        plot_heatmap(empty, [], view, title="t", unit="u"),
+        plot_along(empty, [], view, rhos=[], title="t", unit="u"),
     ):
         assert any("nothing to show" in text for text in texts(fig))
 
 
 def test_nothing_reached_is_drawn(view, tmp_path):
-    alone = plot.View(view.obs.assign(dpt_pseudotime=np.nan, age=np.nan, n_pairs=0), view.xy)
+    alone = View(view.obs.assign(dpt_pseudotime=np.nan, age=np.nan, n_pairs=0), view.xy)
     for fig in (
-        plot.plot_pseudotime_age(alone),
-        plot.plot_map(alone, "dpt_pseudotime"),
-        plot.plot_along(np.zeros((1, N)), ["g"], alone, rhos=[np.nan], title="t", unit="u"),
-        plot.plot_heatmap(np.zeros((1, N)), ["g"], alone, title="t", unit="u"),
-        plot.plot_pairs_by_size(alone),
+        plot_pseudotime_age(alone),
+        plot_map(alone, "dpt_pseudotime"),
+        plot_along(np.zeros((1, N)), ["g"], alone, rhos=[np.nan], title="t", unit="u"),
+        plot_heatmap(np.zeros((1, N)), ["g"], alone, title="t", unit="u"),
+        plot_pairs_by_size(alone),
     ):
-        plot.save_figure(fig, tmp_path / "x", formats=("svg",))
+        save_figure(fig, tmp_path / "x", formats=("svg",))
 
 
 def test_one_cluster_is_drawn(view, tmp_path):
-    one = plot.View(view.obs.iloc[:1], view.xy[:1])
+    one = View(view.obs.iloc[:1], view.xy[:1])
     for column in view.obs.columns:
-        plot.save_figure(plot.plot_map(one, column), tmp_path / column, formats=("png",))
+        save_figure(plot_map(one, column), tmp_path / column, formats=("png",))
 
 
 def test_binned_median_against_pandas():
@@ -175,7 +184,7 @@ def test_binned_median_against_pandas():
 
 
 def test_spaces_draws_each_value_and_leaves_out_what_is_not_there():
-    age = plot.statistics_names.AGE
+    age = names_module.AGE
     table = pd.DataFrame(
         [
             ("coexpression", age, 0.91, 0.85, 0.95, 0.06, 0.05, 0.001, 9),
@@ -184,14 +193,14 @@ def test_spaces_draws_each_value_and_leaves_out_what_is_not_there():
         ],
         columns=["space", "statistic", "value", "low", "high", "null_mean", "null_sd", "pvalue", "n"],
     )
-    fig = plot.plot_spaces(table)
+    fig = plot_spaces(table)
     assert {"0.91", "−0.40", "coexpression", "expression"} <= set(texts(fig))
     assert "cluster size alone" not in texts(fig)
     assert len(fig.axes) == 1
     drawn = [tuple(line.get_xdata()) for line in fig.axes[0].lines]
     assert (0.85, 0.95) in drawn
     assert len(drawn) == 3  # zero, the null with a spread, and one interval
-    assert any("no statistics" in text for text in texts(plot.plot_spaces(table.head(0))))
+    assert any("no statistics" in text for text in texts(plot_spaces(table.head(0))))
 
 
 @pytest.mark.parametrize(
@@ -213,7 +222,7 @@ def test_edges_are_drawn_once():
 
 def test_layout_must_fit_the_clusters(view):
     with pytest.raises(ValueError, match="30 clusters"):
-        plot.View(view.obs, view.xy[:3])
+        View(view.obs, view.xy[:3])
 
 
 def test_expression_is_put_in_the_order_of_the_clusters(tmp_path):
@@ -245,8 +254,8 @@ def test_pairs_absent_from_a_study_are_zero(tmp_path):
 
 def test_ends_takes_the_strongest_of_both_signs():
     table = pd.DataFrame({"gene": list("abcde"), "rho": [0.1, -0.9, 0.8, np.nan, -0.2]})
-    assert plot.ends(table, 1)["gene"].tolist() == ["c", "b"]
-    assert plot.ends(table, 9)["gene"].tolist() == ["c", "a", "e", "b"]
+    assert ends(table, 1)["gene"].tolist() == ["c", "b"]
+    assert ends(table, 9)["gene"].tolist() == ["c", "a", "e", "b"]
 
 
 def test_find_statistic():
@@ -284,7 +293,7 @@ def test_figures_follow_the_configuration():
 
 def test_heat_map_leaves_values_out_that_are_not_measured(view):
     values = np.vstack([np.arange(N, dtype=float), np.where(np.arange(N) < 10, np.nan, 1.0)])
-    fig = plot.plot_heatmap(values, ["g1", "g2"], view, title="t", unit="u", standardise=False)
+    fig = plot_heatmap(values, ["g1", "g2"], view, title="t", unit="u", standardise=False)
     (image,) = [ax.images[0] for ax in fig.axes if ax.images and len(ax.get_yticks()) == 2]
     shown = np.ma.filled(image.get_array().astype(float), np.nan)
     assert np.isnan(shown[1, :10]).all() and (shown[1, 10:] == 1).all() and not np.isnan(shown[0]).any()
@@ -297,10 +306,10 @@ def test_bins_of_uneven_clusters_are_not_called_about_as_large_as_the_first():
 
 
 def test_the_note_below_the_spaces_names_only_what_is_drawn():
-    rows = [("coexpression", plot.statistics_names.MIXING, 0.58, *[np.nan] * 2, 0.71, *[np.nan] * 2, 55)]
+    rows = [("coexpression", names_module.MIXING, 0.58, *[np.nan] * 2, 0.71, *[np.nan] * 2, 55)]
     names = ["space", "statistic", "value", "low", "high", "null_mean", "null_sd", "pvalue", "n"]
-    found = texts(plot.plot_spaces(pd.DataFrame(rows, columns=names)))
+    found = texts(plot_spaces(pd.DataFrame(rows, columns=names)))
     assert "point: observed    bar: by chance" in found
-    rows = [("coexpression", plot.statistics_names.AGE, 0.9, 0.8, 0.95, 0.1, 0.05, 0.01, 55)]
-    found = texts(plot.plot_spaces(pd.DataFrame(rows, columns=names)))
+    rows = [("coexpression", names_module.AGE, 0.9, 0.8, 0.95, 0.1, 0.05, 0.01, 55)]
+    found = texts(plot_spaces(pd.DataFrame(rows, columns=names)))
     assert any("line: 95 % interval" in text and "2 sd" in text for text in found)

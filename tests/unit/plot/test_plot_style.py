@@ -5,16 +5,17 @@ import matplotlib
 import numpy as np
 import pytest
 
-from panscape import plot
+from panscape.plot.palette import OKABE_ITO, categorical
+from panscape.plot.style import legend_outside, new_figure, save_figure, style
 
 
 def drawn():
-    with plot.style():
-        fig = plot.new_figure(3, 2)
+    with style():
+        fig = new_figure(3, 2)
         ax = fig.add_subplot()
         ax.scatter([1, 2, 3], [3, 1, 2], label="points")
         ax.set_xlabel("time (days)")
-        plot.legend_outside(ax, *ax.get_legend_handles_labels(), title="what")
+        legend_outside(ax, *ax.get_legend_handles_labels(), title="what")
     return fig
 
 
@@ -27,22 +28,22 @@ def test_import_is_light_and_leaves_settings_alone():
 
 def test_style_is_undone_even_after_an_error():
     before = dict(matplotlib.rcParams)
-    with pytest.raises(RuntimeError), plot.style():
+    with pytest.raises(RuntimeError), style():
         assert matplotlib.rcParams["svg.hashsalt"] == "panscape"
         raise RuntimeError
     assert dict(matplotlib.rcParams) == before
 
 
 def test_style_ignores_the_users_settings(tmp_path):
-    plain = plot.save_figure(drawn(), tmp_path / "a")
+    plain = save_figure(drawn(), tmp_path / "a")
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "none"}):
-        odd = plot.save_figure(drawn(), tmp_path / "b")
+        odd = save_figure(drawn(), tmp_path / "b")
     assert [path.read_bytes() for path in plain] == [path.read_bytes() for path in odd]
 
 
 def test_equal_figures_are_equal_files(tmp_path):
     first, second = (
-        plot.save_figure(drawn(), tmp_path / name, formats=("png", "svg", "pdf")) for name in ("a", "b")
+        save_figure(drawn(), tmp_path / name, formats=("png", "svg", "pdf")) for name in ("a", "b")
     )
     assert [path.name for path in first] == ["a.png", "a.svg", "a.pdf"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
@@ -51,13 +52,13 @@ def test_equal_figures_are_equal_files(tmp_path):
 
 
 def test_stem_may_carry_a_suffix_and_keeps_its_dots(tmp_path):
-    assert [path.name for path in plot.save_figure(drawn(), tmp_path / "qc.svg")] == ["qc.png", "qc.svg"]
-    assert plot.save_figure(drawn(), tmp_path / "r0.1", formats=("png",))[0].name == "r0.1.png"
+    assert [path.name for path in save_figure(drawn(), tmp_path / "qc.svg")] == ["qc.png", "qc.svg"]
+    assert save_figure(drawn(), tmp_path / "r0.1", formats=("png",))[0].name == "r0.1.png"
 
 
 def test_unknown_format(tmp_path):
     with pytest.raises(ValueError, match="gif"):
-        plot.save_figure(drawn(), tmp_path / "a", formats=("gif",))
+        save_figure(drawn(), tmp_path / "a", formats=("gif",))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -90,21 +91,21 @@ def lab(rgb):
 
 @pytest.mark.parametrize("kind", SEEN)
 def test_colours_stay_apart_for_every_reader(kind):
-    seen = [lab(SEEN[kind] @ linear(colour)) for colour in plot.OKABE_ITO]
+    seen = [lab(SEEN[kind] @ linear(colour)) for colour in OKABE_ITO]
     gaps = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
     assert min(gaps) > 10  # CIE76; 2.3 is just noticeable
 
 
 def test_categorical_keeps_looks_distinct_up_to_its_limit():
     values = [f"type {i}" for i in range(24)]
-    looks, codes = plot.categorical(values)
+    looks, codes = categorical(values)
     assert len({(look.colour, look.marker) for look in looks}) == 24
     assert [looks[code].label for code in codes] == values
 
 
 def test_categorical_pools_the_rarest():
     values = ["common"] * 5 + [f"rare {i:02d}" for i in range(30)] + [None, ""]
-    looks, codes = plot.categorical(values, limit=4)
+    looks, codes = categorical(values, limit=4)
     assert [look.label for look in looks] == ["common", "rare 00", "rare 01", "other (28 labels)"]
     assert (codes[-2:] == -1).all()
     assert (codes[8:35] == 3).all()
@@ -112,16 +113,16 @@ def test_categorical_pools_the_rarest():
 
 def test_categorical_does_not_depend_on_the_order_of_points():
     values = [f"t{i % 40}" for i in range(100)]
-    forth, _ = plot.categorical(values)
-    back, _ = plot.categorical(values[::-1])
+    forth, _ = categorical(values)
+    back, _ = categorical(values[::-1])
     assert forth == back
 
 
 def test_numbers_are_sorted_by_size():
-    assert [look.label for look in plot.categorical([10, 1, 2])[0]] == ["1", "2", "10"]
+    assert [look.label for look in categorical([10, 1, 2])[0]] == ["1", "2", "10"]
 
 
 def test_no_labels_at_all():
-    looks, codes = plot.categorical([None, np.nan, ""])
+    looks, codes = categorical([None, np.nan, ""])
     assert looks == []
     assert (codes == -1).all()

@@ -8,10 +8,12 @@ import pytest
 import yaml
 from scipy import sparse
 
-from panscape import preprocess
-from panscape.counts import Counts
+from panscape.data.counts import Counts
+from panscape.data.normalise import HOW
 from panscape.errors import UserError
-from panscape.preprocess import QcSettings
+from panscape.preprocess.genes import SCORES
+from panscape.preprocess.settings import QcSettings
+from panscape.preprocess.study import filter_study
 
 SCHEMA = Path(__file__).parents[3] / "workflow/schemas/stages/preprocess.yaml"
 LIMITS = {"min_genes": 3, "max_mito": 0.5, "min_cells_per_gene": 0}
@@ -36,7 +38,7 @@ def study(tmp_path):
 
 def test_a_study_becomes_counts(study):
     settings, data, path = study
-    result = preprocess.filter_study(settings, path, LIMITS, species="human")
+    result = filter_study(settings, path, LIMITS, species="human")
     made = Counts(path)
     assert list(made.genes) == ["A1", "B", "C", "D", "E", "F", "MT-ND1", "RPS3"]
     left = result.cells["removed_by"].to_numpy() == ""
@@ -50,7 +52,7 @@ def test_a_study_becomes_counts(study):
 def test_keep_and_the_study_s_own_limits(study):
     settings, data, path = study
     settings |= {"keep": "tissue == 'gut' and age > 8", "qc": {"min_genes": 7}}
-    result = preprocess.filter_study(settings, path, LIMITS, species="human")
+    result = filter_study(settings, path, LIMITS, species="human")
     wanted = (data.obs["tissue"] == "gut") & (data.obs["day"] > 8)
     assert result.table.set_index("filter").loc["keep", "removed"] == (~wanted).sum()
     assert result.table.set_index("filter").loc["min_genes", "limit"] == "7"
@@ -60,7 +62,7 @@ def test_keep_and_the_study_s_own_limits(study):
 def test_problems_name_the_study(study):
     settings, _, path = study
     with pytest.raises(UserError, match=r"studies\[lab\].*obs.age"):
-        preprocess.filter_study(settings | {"obs": {"age": {"column": "dya"}}}, path, LIMITS, species="human")
+        filter_study(settings | {"obs": {"age": {"column": "dya"}}}, path, LIMITS, species="human")
     assert not path.exists()
 
 
@@ -69,5 +71,5 @@ def test_defaults_of_the_schema_are_those_of_the_library():
     for field in dataclasses.fields(QcSettings):
         assert schema[field.name]["default"] == field.default, field.name
         assert schema[field.name]["x-per-study"] is True
-    assert set(schema["score"]["enum"]) == set(preprocess.SCORES)
-    assert set(schema["normalisation"]["enum"]) == set(preprocess.HOW)
+    assert set(schema["score"]["enum"]) == set(SCORES)
+    assert set(schema["normalisation"]["enum"]) == set(HOW)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from panscape.preprocess._kept import describe, kept_table
+from panscape.preprocess.kept import describe, kept_table
 
 LINES = [f"line{at:02d}" for at in range(16)]
 

@@ -6,8 +6,12 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import preprocess, simulate
-from panscape.preprocess import QcSettings, lower_limit
+from panscape.preprocess.limits import lower_limit
+from panscape.preprocess.qc import qc
+from panscape.preprocess.settings import QcSettings
+from panscape.simulate.design import design
+from panscape.simulate.draw import study as simulate_study
+from panscape.simulate.settings import from_config
 
 
 def spread(rng, n, middle, sd):
@@ -46,7 +50,7 @@ def test_debris_is_removed_and_good_cells_are_not():
         "n_genes": 1000,
         "low_quality": 0.1,
     }
-    drawn = simulate.study(simulate.design(simulate.from_config(config), 0), "one")
+    drawn = simulate_study(design(from_config(config), 0), "one")
     genes = np.concatenate([np.diff(block.indptr) for _, block in drawn.blocks()])
     quality = drawn.obs["quality"].astype(str).to_numpy()
     lost = genes < lower_limit(genes)
@@ -73,7 +77,7 @@ def study(tmp_path, **limits):
     blocks = ((slice(at, at + 50), matrix[at : at + 50].copy()) for at in range(0, 400, 50))
     settings = QcSettings(max_mito=1, **limits)
     path = tmp_path / "c.h5ad"
-    result = preprocess.qc(blocks, obs, genes, path, settings, study="s", keep=keep)
+    result = qc(blocks, obs, genes, path, settings, study="s", keep=keep)
     return result, anndata.read_h5ad(path), np.diff(matrix.indptr), np.asarray(matrix.sum(axis=1)).ravel()
 
 
@@ -101,7 +105,7 @@ def test_a_matrix_of_mostly_empty_droplets_is_doubted(tmp_path, caplog):
     blocks = [(slice(0, 4100), matrix)]
     genes = pd.Index([f"G{at}" for at in range(400)])
     with caplog.at_level("WARNING", logger="panscape"):
-        preprocess.qc(blocks, obs, genes, tmp_path / "c.h5ad", QcSettings(max_mito=1), study="raw")
+        qc(blocks, obs, genes, tmp_path / "c.h5ad", QcSettings(max_mito=1), study="raw")
     assert "raw: most cells show less than a tenth of the genes of the largest cells" in caplog.text
 
 

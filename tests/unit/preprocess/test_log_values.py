@@ -3,11 +3,12 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape.config import _cross
-from panscape.counts import Counts
+from panscape.config import cross
+from panscape.data.counts import Counts
+from panscape.data.readers.integers import check_logged
 from panscape.errors import UserError
-from panscape.io import check_logged
-from panscape.preprocess import QcSettings, qc
+from panscape.preprocess.qc import qc
+from panscape.preprocess.settings import QcSettings
 
 
 def blocks(values):
@@ -42,6 +43,6 @@ def test_what_is_no_logarithm_is_refused(value, text):
 
 def test_log_values_are_for_the_gaussian_model_only():
     study = {"id": "a", "values": "log", "use": ["landscape", "sivae"]}
-    problems = list(_cross.logged({"sivae": {"likelihood": "nb"}}, [(0, study)]))
+    problems = list(cross.logged({"sivae": {"likelihood": "nb"}}, [(0, study)]))
     assert [problem.where for problem in problems] == ["studies[0].values", "sivae.likelihood"]
-    assert not list(_cross.logged({"sivae": {"likelihood": "gaussian"}}, [(0, study | {"use": ["sivae"]})]))
+    assert not list(cross.logged({"sivae": {"likelihood": "gaussian"}}, [(0, study | {"use": ["sivae"]})]))

@@ -10,11 +10,16 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import config as configuration
-from panscape import losses, panclust, preprocess
+from panscape.config.inputs import check_inputs
+from panscape.config.load import load
+from panscape.config.qc_forecast import expected_losses
+from panscape.coscape.panclust.pancluster import pancluster
+from panscape.data.files import write_tsv
 from panscape.errors import Problem, UserError, fail
-from panscape.files import write_tsv
-from panscape.preprocess import QcSettings
+from panscape.preprocess import losses
+from panscape.preprocess.limits import lower_limit
+from panscape.preprocess.qc import qc
+from panscape.preprocess.settings import QcSettings
 
 WORKFLOW = Path(__file__).parents[3] / "workflow"
 
@@ -31,9 +36,7 @@ def run(path, matrix, study="larva", keep=None, **limits):
     obs = pd.DataFrame(index=[f"c{at}" for at in range(matrix.shape[0])])
     genes = pd.Index([f"G{at}" for at in range(matrix.shape[1])])
     settings = QcSettings(**{"max_mito": 1, **limits})
-    return preprocess.qc(
-        [(slice(0, len(obs)), matrix.copy())], obs, genes, path, settings, study=study, keep=keep
-    )
+    return qc([(slice(0, len(obs)), matrix.copy())], obs, genes, path, settings, study=study, keep=keep)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,7 @@ def test_the_log_says_what_was_removed(tmp_path, shallow, caplog):
 
 def test_a_limit_that_the_cells_decide_is_said_even_if_it_removes_none(tmp_path, shallow):
     text = losses.sentence(run(tmp_path / "c.h5ad", shallow).table.to_dict("records"))
-    limit = preprocess.lower_limit(np.diff(shallow.indptr))
+    limit = lower_limit(np.diff(shallow.indptr))
     assert f"; min_genes {limit} (auto) removed " in text and text.endswith("; median 48 genes a cell")
 
 
@@ -105,7 +108,7 @@ def tables(tmp_path, shallow, **limits):
 def test_a_later_error_quotes_the_study_and_puts_its_limit_first(tmp_path, shallow):
     rows = tables(tmp_path, shallow, min_genes=500)
     with pytest.raises(UserError) as caught:
-        panclust.pancluster(str(tmp_path / "c.h5ad"), ["G1", "G2", "G3"], {"min_cells": 50}, 0, study="larva")
+        pancluster(str(tmp_path / "c.h5ad"), ["G1", "G2", "G3"], {"min_cells": 50}, 0, study="larva")
     text = str(losses.explained(caught.value, rows))
     assert (
         "[quality control of larva: kept 2 of 340 cells; min_genes 500 removed 338; median 48 genes" in text
@@ -137,11 +140,11 @@ SCRIPT = """
 import sys
 from types import SimpleNamespace
 sys.path.insert(0, {library!r})
-from panscape import adapter
+from panscape.pipeline import job
 from panscape.errors import fail
 given = ["results/x/preprocess/larva/counts.h5ad", "results/x/preprocess/genes.tsv"]
 log = ["logs/x/sivae/plan_lines.log"]
-adapter.begin(SimpleNamespace(log=log, input=given, wildcards={{"collection": "x"}}))
+job.begin(SimpleNamespace(log=log, input=given, wildcards={{"collection": "x"}}))
 raise fail("sivae.min_cells", "no line has 50 cells", "lower it", few=True)
 """
 
@@ -157,8 +160,8 @@ def test_every_script_quotes(tmp_path, shallow):
 
 
 def test_scripts_do_not_load_quality_control_for_that():
-    code = f"import sys; sys.path.insert(0, {str(WORKFLOW)!r}); import panscape.adapter; "
-    code += "assert not {'panscape.preprocess', 'pandas', 'numpy'} & set(sys.modules)"
+    code = f"import sys; sys.path.insert(0, {str(WORKFLOW)!r}); import panscape.pipeline.job; "
+    code += "assert not {'panscape.preprocess.qc', 'pandas', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -167,14 +170,12 @@ def collection(tmp_path, matrix, obs, study=None, **sections):
     var = pd.DataFrame(index=[f"G{at}" for at in range(matrix.shape[1])])
     anndata.AnnData(matrix, pd.DataFrame(obs, index=names), var).write_h5ad(tmp_path / "in.h5ad")
     one = {"id": "panel", "path": str(tmp_path / "in.h5ad"), "obs": {"line": "line"}, **(study or {})}
-    return configuration.load(
-        {"collection": "x", "studies": [one], "landscape": {"root": "none"}, **sections}
-    )
+    return load({"collection": "x", "studies": [one], "landscape": {"root": "none"}, **sections})
 
 
 def expected(config, **limits):
     config["preprocess"] |= limits
-    return preprocess.expected_losses(config, "panel")
+    return expected_losses(config, "panel")
 
 
 def test_a_study_that_will_lose_most_cells_is_told_before_the_run(tmp_path, shallow):
@@ -208,9 +209,9 @@ def test_lines_that_will_lose_most_cells_are_told(tmp_path):
 
 
 def test_a_large_file_is_looked_at_in_parts(tmp_path, shallow, monkeypatch):
-    from panscape.preprocess import _forecast
+    from panscape.config import qc_forecast
 
-    monkeypatch.setattr(_forecast, "VALUES", shallow.nnz // 3)
+    monkeypatch.setattr(qc_forecast, "VALUES", shallow.nnz // 3)
     config = collection(tmp_path, shallow, {"line": "one"})
     (problem,) = expected(config, min_genes=500)
     seen = int(problem.found.rsplit("(of ", 1)[1].split()[0])
@@ -218,17 +219,18 @@ def test_a_large_file_is_looked_at_in_parts(tmp_path, shallow, monkeypatch):
 
 
 def test_the_configuration_warns_and_preflight_lists_it(tmp_path, shallow, caplog):
-    from panscape import preflight
+    from panscape.pipeline.preflight import checks
+    from panscape.pipeline.preflight.checks import concerns
 
     config = collection(
         tmp_path, shallow, {"line": "one"}, preprocess={"min_genes": 500}, panclust={"min_cells": 9}
     )
     with caplog.at_level("WARNING", logger="panscape"):
-        warnings = configuration.check_inputs(config)
+        warnings = check_inputs(config)
     assert any("most cells of panel will be removed" in text for text in warnings)
     assert "most cells of panel will be removed" in caplog.text
-    size = {"panel": preflight._checks.inputs.size(config, "panel")}
-    problems = preflight.concerns(config, size, [], machine_mb=1e5, free_mb=1e5)
+    size = {"panel": checks.inputs.size(config, "panel")}
+    problems = concerns(config, size, [], machine_mb=1e5, free_mb=1e5)
     assert [problem.where for problem in problems].count("preprocess.min_genes") == 1
 
 

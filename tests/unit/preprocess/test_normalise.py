@@ -4,7 +4,7 @@ import pytest
 import scanpy as sc
 from scipy import sparse
 
-from panscape.preprocess import normalise
+from panscape.data.normalise import normalise
 
 
 @pytest.fixture

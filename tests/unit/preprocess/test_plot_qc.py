@@ -3,10 +3,11 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import preprocess
-from panscape.plot import save_figure
 from panscape.plot.qc import plot_qc
-from panscape.preprocess import QcSettings
+from panscape.plot.qc_histograms import draw_failure, histograms
+from panscape.plot.style import save_figure
+from panscape.preprocess.qc import qc
+from panscape.preprocess.settings import QcSettings
 
 
 def result(tmp_path, matrix, **limits):
@@ -14,13 +15,13 @@ def result(tmp_path, matrix, **limits):
     genes = pd.Index(["MT-ND1", "RPS2", *(f"G{at}" for at in range(matrix.shape[1] - 2))])
     settings = QcSettings(**{"min_genes": 0, "max_mito": 1, "min_cells_per_gene": 0, **limits})
     blocks = [(slice(0, matrix.shape[0]), sparse.csr_matrix(matrix, dtype=np.float32))]
-    return preprocess.qc(blocks, obs, genes, tmp_path / "c.h5ad", settings, study="s", species="human")
+    return qc(blocks, obs, genes, tmp_path / "c.h5ad", settings, study="s", species="human")
 
 
 def test_panels_show_all_cells_and_the_limits(tmp_path):
     rng = np.random.default_rng(0)
     made = result(tmp_path, rng.poisson(rng.gamma(1, 1, (300, 1)), (300, 20)), min_genes=5, max_mito=0.1)
-    fig = plot_qc(preprocess.histograms(made), made.table, title="lab")
+    fig = plot_qc(histograms(made), made.table, title="lab")
     assert [ax.get_title(loc="left").strip() for ax in fig.axes] == [
         "Counts per cell", "Genes per cell", "Mitochondrial share", "Ribosomal share"
     ]  # fmt: skip
@@ -38,7 +39,7 @@ def test_panels_show_all_cells_and_the_limits(tmp_path):
 @pytest.mark.parametrize("matrix", [np.ones((5, 4)), np.zeros((5, 4)), np.eye(5, 4)])
 def test_cells_that_are_all_alike_or_empty(tmp_path, matrix):
     made = result(tmp_path, matrix)
-    fig = plot_qc(preprocess.histograms(made), made.table)
+    fig = plot_qc(histograms(made), made.table)
     save_figure(fig, tmp_path / "qc.png", formats=("png",))
     assert sum(bar.get_height() for bar in fig.axes[3].patches) == 5
 
@@ -46,7 +47,7 @@ def test_cells_that_are_all_alike_or_empty(tmp_path, matrix):
 def test_histograms_count_every_cell_once(tmp_path):
     rng = np.random.default_rng(1)
     made = result(tmp_path, rng.poisson(rng.gamma(1, 1, (300, 1)), (300, 20)), min_genes=5)
-    table = preprocess.histograms(made)
+    table = histograms(made)
     sums = table.groupby("measure", sort=False)[["kept", "removed"]].sum()
     left = int((made.cells["removed_by"] == "").sum())
     assert (sums["kept"] == left).all() and (sums["removed"] == 300 - left).all() and 0 < left < 300
@@ -57,7 +58,7 @@ def test_histograms_count_every_cell_once(tmp_path):
 
 def test_a_failure_is_drawn_beside_its_tables(tmp_path):
     made = result(tmp_path, np.ones((5, 4)), min_genes=3)
-    preprocess.draw_failure(made, tmp_path / "logs" / "qc.svg", "lab")
+    draw_failure(made, tmp_path / "logs" / "qc.svg", "lab")
     written = sorted(path.name for path in (tmp_path / "logs").iterdir())
     assert written == ["histograms.tsv", "qc.png", "qc.svg", "qc.tsv"]
 
@@ -67,6 +68,6 @@ def test_a_limit_far_beyond_all_shares_does_not_hide_them(tmp_path):
     matrix = rng.poisson(20, (300, 40))
     matrix[:, 0] = rng.integers(0, 3, 300)  # mitochondrial shares of at most 0.3 %
     made = result(tmp_path, matrix, max_mito=0.2)
-    ax = plot_qc(preprocess.histograms(made), made.table).axes[2]
+    ax = plot_qc(histograms(made), made.table).axes[2]
     assert not ax.lines and ax.get_xlim()[1] < 0.02
     assert "> 0.2: 0 removed" in ax.texts[0].get_text()

@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import preprocess
-from panscape.counts import Counts
+from panscape.data.counts import Counts
 from panscape.errors import UserError
-from panscape.preprocess import QcSettings
+from panscape.preprocess.patterns import gene_group, pattern
+from panscape.preprocess.qc import qc
+from panscape.preprocess.settings import QcSettings
 
 GENES = pd.Index([f"G{at}" for at in range(36)] + ["MT-ND1", "MT-CO1", "RPS3", "RPL10A"])
 
@@ -38,9 +39,7 @@ def blocks(matrix, size=40):
 def run(matrix, obs, path, size=40, genes=GENES, keep=None, **limits):
     limits = {"min_genes": 0, "max_mito": 1.0, "min_cells_per_gene": 0, **limits}
     settings = QcSettings(**limits)
-    return preprocess.qc(
-        blocks(matrix, size), obs, genes, path, settings, study="s1", species="human", keep=keep
-    )
+    return qc(blocks(matrix, size), obs, genes, path, settings, study="s1", species="human", keep=keep)
 
 
 def brute_force(dense, keep, *, min_counts, min_genes, max_mito, max_ribo, min_cells_per_gene):
@@ -246,7 +245,7 @@ def test_columns_of_the_input_that_panscape_makes_itself_are_replaced(tmp_path):
 )
 def test_groups_of_genes(species, name, group):
     for each in ("mitochondrial", "ribosomal"):
-        found = preprocess.gene_group([name], preprocess.pattern(each, species))
+        found = gene_group([name], pattern(each, species))
         assert found.tolist() == [each == group]
 
 

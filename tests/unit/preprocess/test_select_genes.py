@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panscape.errors import UserError
-from panscape.preprocess import genes_of, select_genes, studies_needed
+from panscape.preprocess.genes import genes_of, select_genes, studies_needed
 
 
 def table(genes, dispersion, n_cells=10, mean=1.0):

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import sparse
 
-from panscape import project
+from panscape.coscape.project.align import Aligned
+from panscape.coscape.project.place import place
 
 
 def ageing(rng, n, studies, low=0.0, high=10.0):
@@ -23,5 +24,5 @@ def blocks(matrix):
 
 def placed(matrix, new, study, values, **options):
     """Place panclusters whose codes are those of :func:`blocks`."""
-    aligned = project.Aligned(sparse.csr_matrix((1, matrix.shape[1])), matrix, new, 1.0)
-    return project.place(aligned, study, values, (blocks(new), blocks(matrix)), **options)
+    aligned = Aligned(sparse.csr_matrix((1, matrix.shape[1])), matrix, new, 1.0)
+    return place(aligned, study, values, (blocks(new), blocks(matrix)), **options)

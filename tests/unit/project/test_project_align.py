@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from panscape import dictionary, project
+from panscape.coscape.dictionary.coding import encode
+from panscape.coscape.project.align import Reference, align, project_codes
+from panscape.coscape.project.collection import match_genes
 from panscape.errors import UserError
 
 
@@ -21,15 +23,15 @@ def reference():
     entries /= np.linalg.norm(entries, axis=1)[:, None]
     values[values < 0.04] = 0
     study = np.repeat(["a", "b", "c"], 50)
-    return project.Reference(
+    return Reference(
         sparse.csr_matrix(entries), sparse.csr_matrix(values), genes[first], genes[second], genes, study
     )
 
 
 def test_codes_do_not_depend_on_the_order_of_pairs_and_ends(reference):
     order = np.random.default_rng(0).permutation(len(reference.gene_a))
-    same = project.align(reference, reference.matrix, reference.gene_a, reference.gene_b, reference.genes)
-    turned = project.align(
+    same = align(reference, reference.matrix, reference.gene_a, reference.gene_b, reference.genes)
+    turned = align(
         reference,
         reference.matrix[:, order],
         reference.gene_b[order],
@@ -37,11 +39,11 @@ def test_codes_do_not_depend_on_the_order_of_pairs_and_ends(reference):
         reference.genes[::-1],
     )
     assert same.share == pytest.approx(1)
-    codes = [project.project_codes(aligned, alpha=0.1)[0] for aligned in (same, turned)]
+    codes = [project_codes(aligned, alpha=0.1)[0] for aligned in (same, turned)]
     np.testing.assert_allclose(*codes, atol=1e-7)
     dense = reference.entries.toarray()
-    expected = dictionary.encode(dense @ dense.T, reference.matrix @ dense.T, 0.1)
-    for codes in project.project_codes(same, alpha=0.1):
+    expected = encode(dense @ dense.T, reference.matrix @ dense.T, 0.1)
+    for codes in project_codes(same, alpha=0.1):
         np.testing.assert_allclose(codes, expected, atol=1e-7)
 
 
@@ -54,31 +56,31 @@ def test_missing_genes_differ_from_missing_edges(reference):
     )
     new = reference.matrix[:, columns]
     ends = (reference.gene_a[columns], reference.gene_b[columns])
-    part = project.align(reference, new, *ends, reference.genes[inside])
+    part = align(reference, new, *ends, reference.genes[inside])
     assert 0.5 < part.share < 0.8
-    whole = project.align(reference, reference.matrix, reference.gene_a, reference.gene_b, reference.genes)
-    codes = [project.project_codes(a, alpha=0.1)[0] for a in (part, whole)]
+    whole = align(reference, reference.matrix, reference.gene_a, reference.gene_b, reference.genes)
+    codes = [project_codes(a, alpha=0.1)[0] for a in (part, whole)]
     assert np.corrcoef(codes[0].ravel(), codes[1].ravel())[0, 1] > 0.95
     # if these genes were analysed but had no edge, usage is lower
-    edges = project.align(reference, new, *ends, reference.genes)
-    assert np.mean(project.project_codes(edges, alpha=0.1)[0]) < 0.85 * np.mean(codes[1])
+    edges = align(reference, new, *ends, reference.genes)
+    assert np.mean(project_codes(edges, alpha=0.1)[0]) < 0.85 * np.mean(codes[1])
 
 
 def test_few_and_no_shared_genes(reference, caplog):
     a, b = np.array(["G0"], dtype=object), np.array(["G1"], dtype=object)
     one = sparse.csr_matrix(np.array([[0.5]]))
-    aligned = project.align(reference, one, a, b, ["G0", "G1"])
+    aligned = align(reference, one, a, b, ["G0", "G1"])
     assert aligned.new.shape == (1, 1) and aligned.new[0, 0] == 0.5
     assert "2 of 60 reference genes" in caplog.text
     with pytest.raises(UserError, match="share 0 of the 60 genes"):
-        project.align(reference, one, np.array(["x"]), np.array(["y"]), ["x", "y"])
+        align(reference, one, np.array(["x"]), np.array(["y"]), ["x", "y"])
 
 
 def test_genes_of_a_study_are_those_of_the_reference_in_its_order(caplog):
-    table = project.match_genes(["C", "A", "B", "D"], ["A", "C", "X"], "new")
+    table = match_genes(["C", "A", "B", "D"], ["A", "C", "X"], "new")
     assert table["gene"].tolist() == ["C", "A", "B", "D"]
     assert table["selected"].tolist() == [True, True, False, False]
-    project.match_genes(["C", "A", "B", "D", "E"], ["A", "C"], "new")
+    match_genes(["C", "A", "B", "D", "E"], ["A", "C"], "new")
     assert "new has 2 of the 5 genes" in caplog.text
     with pytest.raises(UserError, match=r"study 'new': has 1 of the 3 genes .* has Aa, C \.\.\., .* A, B, C"):
-        project.match_genes(["A", "B", "C"], ["Aa", "C"], "new")
+        match_genes(["A", "B", "C"], ["Aa", "C"], "new")

@@ -1,19 +1,27 @@
 import numpy as np
 import pytest
 
-from panscape import project
-from panscape.project._intervals import fewest
+from panscape.coscape.project.intervals import (
+    LeftOut,
+    Scale,
+    edges,
+    fewest,
+    half_widths,
+    leave_out,
+    local_quantile,
+)
+from panscape.coscape.project.kriging import krige
 
 
 def test_scale():
-    assert project.Scale.of(np.array([9.0, 90])) == project.Scale(True, 0.0)
-    assert project.Scale.of(np.array([9.0, 36])) == project.Scale(False, 0.0)
-    assert project.Scale.of(np.array([0.0, 90])) == project.Scale(False, 0.0)
-    assert project.Scale.of(np.array([-1.0, 90])) == project.Scale(False, -np.inf)
+    assert Scale.of(np.array([9.0, 90])) == Scale(True, 0.0)
+    assert Scale.of(np.array([9.0, 36])) == Scale(False, 0.0)
+    assert Scale.of(np.array([0.0, 90])) == Scale(False, 0.0)
+    assert Scale.of(np.array([-1.0, 90])) == Scale(False, -np.inf)
     for values in (np.array([9.0, 20, 90]), np.array([0.0, 3]), np.array([-2.0, 3])):
-        scale = project.Scale.of(values)
+        scale = Scale.of(values)
         np.testing.assert_allclose(scale.back(scale.forward(values)), values)
-    assert project.Scale(False, 0.0).back(np.array([-3.0, 2])).tolist() == [0, 2]
+    assert Scale(False, 0.0).back(np.array([-3.0, 2])).tolist() == [0, 2]
 
 
 def test_left_out_studies_are_predicted_from_the_others():
@@ -21,27 +29,25 @@ def test_left_out_studies_are_predicted_from_the_others():
     rows, values = rng.random((12, 4)), np.arange(12.0)
     study = np.repeat(["b", "a", "c"], 4)
     similarity = rows @ rows.T
-    left = project.leave_out(similarity, values, study)
+    left = leave_out(similarity, values, study)
     assert left.truth.tolist() == [4, 5, 6, 7, 0, 1, 2, 3, 8, 9, 10, 11]  # a, b, c
     rest = np.r_[0:4, 8:12]
-    mean, sd = project.krige(
-        similarity[np.ix_(rest, rest)], values[rest], similarity[np.ix_(range(4, 8), rest)]
-    )
+    mean, sd = krige(similarity[np.ix_(rest, rest)], values[rest], similarity[np.ix_(range(4, 8), rest)])
     np.testing.assert_allclose(left.value[:4], mean)
     np.testing.assert_allclose(left.sd[:4], sd)
     assert left.covered.tolist() == [True] * 4 + [False] * 8
-    assert len(project.leave_out(similarity, values, np.repeat("a", 12)).error) == 0
+    assert len(leave_out(similarity, values, np.repeat("a", 12)).error) == 0
 
 
 def test_quantiles_are_those_of_equally_difficult_cases():
     sd = np.concatenate([np.full(19, 0.1), np.full(19, 1.0)])
     error = np.concatenate([np.arange(1, 20), np.arange(101, 120)]).astype(float)
-    found = project.local_quantile(error, sd, np.array([0.05, 0.12, 3.0]), 0.9)
+    found = local_quantile(error, sd, np.array([0.05, 0.12, 3.0]), 0.9)
     assert found.tolist() == [18, pytest.approx(18 * 1.2), 3 * 118]
-    assert project.local_quantile(error, sd, np.array([0.1]), 0.5).tolist() == [10]
+    assert local_quantile(error, sd, np.array([0.1]), 0.5).tolist() == [10]
     assert fewest(0.9) == 9 and fewest(0.95) == 19 and fewest(0.5) == 1
-    assert project.local_quantile(error[:9], sd[:9], np.array([0.1]), 0.9).tolist() == [9]
-    assert np.isnan(project.local_quantile(error[:8], sd[:8], np.array([1.0]), 0.9)).all()
+    assert local_quantile(error[:9], sd[:9], np.array([0.1]), 0.9).tolist() == [9]
+    assert np.isnan(local_quantile(error[:8], sd[:8], np.array([1.0]), 0.9)).all()
 
 
 def test_quantiles_cover_what_they_promise():
@@ -51,7 +57,7 @@ def test_quantiles_cover_what_they_promise():
         sd = rng.uniform(0.3, 1.2, 60)
         error = np.abs(rng.normal(size=60)) * sd
         new = rng.uniform(0.3, 1.2, 20)
-        covered.append(np.abs(rng.normal(size=20)) * new <= project.local_quantile(error, sd, new, 0.9))
+        covered.append(np.abs(rng.normal(size=20)) * new <= local_quantile(error, sd, new, 0.9))
     assert np.mean(covered) == pytest.approx(0.9, abs=0.02)
 
 
@@ -60,19 +66,19 @@ def test_intervals_are_of_what_the_reference_covers_and_reach_of_all():
     errors = np.concatenate([np.arange(1, 20), np.arange(51, 70)]).astype(float)
     truth = np.repeat([5.0, 20.0], count)
     low, high = np.zeros(2 * count), np.full(2 * count, 10.0)
-    left = project.LeftOut(truth + errors, truth, np.ones(2 * count), low, high, np.repeat("a", 2 * count))
-    half, reach = project.half_widths(left, np.ones(1), 0.9)
+    left = LeftOut(truth + errors, truth, np.ones(2 * count), low, high, np.repeat("a", 2 * count))
+    half, reach = half_widths(left, np.ones(1), 0.9)
     assert half.tolist() == [18] and reach.tolist() == [18]  # nearest first, in the order given
-    left = project.LeftOut(left.value[::-1], truth[::-1], left.sd, low, high, left.study)
-    half, reach = project.half_widths(left, np.ones(1), 0.9)
+    left = LeftOut(left.value[::-1], truth[::-1], left.sd, low, high, left.study)
+    half, reach = half_widths(left, np.ones(1), 0.9)
     assert half.tolist() == [18] and reach.tolist() == [68]
 
 
 def test_edges():
     known = np.arange(101.0)
     value, reach = np.array([3.0, 50, 97, 50]), np.array([5.0, 10, 5, 60])
-    assert project.edges(value, reach, known).tolist() == ["low", "", "high", "both"]
-    assert project.edges(value, np.full(4, np.nan), known).tolist() == ["low", "", "high", ""]
+    assert edges(value, reach, known).tolist() == ["low", "", "high", "both"]
+    assert edges(value, np.full(4, np.nan), known).tolist() == ["low", "", "high", ""]
 
 
 def test_intervals_are_as_wide_as_the_study_placed_worst_asks_for():
@@ -81,13 +87,13 @@ def test_intervals_are_as_wide_as_the_study_placed_worst_asks_for():
     error = np.where(study == "d", 3.0, 0.2)
     truth, sd = np.linspace(0, 10, 80), np.ones(80)
     low, high = np.zeros(80), np.full(80, 10.0)
-    left = project.LeftOut(truth + error, truth, sd, low, high, study)
-    assert project.local_quantile(left.error[study != "d"], sd[study != "d"], np.ones(1), 0.9)[0] < 0.3
-    half, _ = project.half_widths(left, np.ones(1), 0.9)
+    left = LeftOut(truth + error, truth, sd, low, high, study)
+    assert local_quantile(left.error[study != "d"], sd[study != "d"], np.ones(1), 0.9)[0] < 0.3
+    half, _ = half_widths(left, np.ones(1), 0.9)
     assert half[0] == pytest.approx(3.0)
     # a study with too few panclusters to tell has no say of its own
     few = study.copy()
     few[(study == "d").cumsum() > 5] = "c"
     assert fewest(0.9) == 9
-    left = project.LeftOut(truth + np.where(few == "d", 3.0, 0.2), truth, sd, low, high, few)
-    assert project.half_widths(left, np.ones(1), 0.9)[0][0] < 3.0
+    left = LeftOut(truth + np.where(few == "d", 3.0, 0.2), truth, sd, low, high, few)
+    assert half_widths(left, np.ones(1), 0.9)[0][0] < 3.0

@@ -4,17 +4,19 @@ import pytest
 from planted_reference import ageing, blocks, placed
 from scipy import sparse
 
-from panscape import project
+from panscape.coscape.project.align import Aligned
+from panscape.coscape.project.kriging import kernel, krige
+from panscape.coscape.project.place import neighbors, on_the_map
 
 
 def test_neighbors_equal_brute_force():
     matrix, *_ = ageing(np.random.default_rng(0), 150, ["a"])
     dense = matrix.toarray()
     unit = dense / np.linalg.norm(dense, axis=1, keepdims=True)
-    index, cosine = project.neighbors(matrix[:20], matrix, 4)
+    index, cosine = neighbors(matrix[:20], matrix, 4)
     np.testing.assert_allclose(cosine, -np.sort(-(unit[:20] @ unit.T), axis=1)[:, :4], atol=1e-12)
     assert index[:, 0].tolist() == list(range(20))
-    assert project.neighbors(matrix[:2], matrix[:3], 9)[0].shape == (2, 3)
+    assert neighbors(matrix[:2], matrix[:3], 9)[0].shape == (2, 3)
 
 
 def test_kriging_is_generalised_least_squares():
@@ -24,26 +26,26 @@ def test_kriging_is_generalised_least_squares():
     inverse = np.linalg.inv(known + 0.1 * np.eye(30))
     one = np.ones(30)
     centre = one @ inverse @ values / (one @ inverse @ one)
-    mean, sd = project.krige(known, values, between, self_kernel=3.0)
+    mean, sd = krige(known, values, between, self_kernel=3.0)
     np.testing.assert_allclose(mean, centre + between @ inverse @ (values - centre))
     lacking = 1 - between @ inverse @ one
     variance = 3.0 - np.sum(between @ inverse * between, axis=1) + lacking**2 / (one @ inverse @ one)
     np.testing.assert_allclose(sd**2, variance)
     # a constant is predicted everywhere, also where nothing is alike
-    np.testing.assert_allclose(project.krige(known, 0 * values + 7, np.zeros((2, 30)))[0], 7)
+    np.testing.assert_allclose(krige(known, 0 * values + 7, np.zeros((2, 30)))[0], 7)
 
 
 def test_the_kernel_is_the_sum_of_two_cosines():
     matrix, *_ = ageing(np.random.default_rng(2), 20, ["a"])
     codes = blocks(matrix)
-    found = project.kernel(matrix[:3], codes[:3], matrix, codes)
+    found = kernel(matrix[:3], codes[:3], matrix, codes)
     dense = matrix.toarray()
     for values in (dense, codes):
         unit = values / np.linalg.norm(values, axis=1, keepdims=True)
         found = found - unit[:3] @ unit.T
     np.testing.assert_allclose(found, 0, atol=1e-12)
     empty = sparse.csr_matrix((1, 400))
-    np.testing.assert_array_equal(project.kernel(empty, np.zeros((1, 10)), matrix, codes), 0)
+    np.testing.assert_array_equal(kernel(empty, np.zeros((1, 10)), matrix, codes), 0)
 
 
 def test_a_left_out_study_is_placed_by_age():
@@ -124,6 +126,6 @@ def test_panclusters_like_nothing_in_the_reference_have_no_age():
     new = sparse.vstack([sparse.csr_matrix((1, 400)), matrix[0]]).tocsr()
     table = placed(matrix, new, study, pd.DataFrame({"age": age}))
     assert table.loc[0, ["age", "age_low", "age_high"]].isna().all() and table.loc[1, "age"] > 0
-    aligned = project.Aligned(sparse.csr_matrix((1, 400)), matrix, new, 1.0)
-    xy = project.on_the_map(aligned, np.random.default_rng(0).random((60, 2)))
+    aligned = Aligned(sparse.csr_matrix((1, 400)), matrix, new, 1.0)
+    xy = on_the_map(aligned, np.random.default_rng(0).random((60, 2)))
     assert np.isnan(xy[0]).all() and (xy[1] > 0).all() and (xy[1] < 1).all()

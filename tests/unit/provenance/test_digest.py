@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from panscape import provenance
-from panscape.preflight import reaching
-from panscape.provenance import Code
-from panscape.provenance._data import data_files
-from panscape.provenance._facts import read_facts
+from panscape.pipeline import provenance
+from panscape.pipeline.preflight.why import reaching
+from panscape.pipeline.provenance.closure import Code
+from panscape.pipeline.provenance.data import data_files
+from panscape.pipeline.provenance.facts import read_facts
 
-WORKFLOW = Path(provenance.__file__).parents[2]
+WORKFLOW = Path(provenance.__file__).parents[3]
 
 FILES = {
     "__init__.py": '"""The library."""\n__version__ = "1"\n',
@@ -244,7 +244,7 @@ def test_an_unchanged_file_is_read_once_for_all_runs(library, tmp_path, monkeypa
     assert cache.is_file() and before == library.digest()
     parsed = []
     monkeypatch.setattr(
-        "panscape.provenance._closure.read_facts", lambda *a: parsed.append(a[1]) or read_facts(*a)
+        "panscape.pipeline.provenance.closure.read_facts", lambda *a: parsed.append(a[1]) or read_facts(*a)
     )
     assert library.digest(cache=cache) == before and parsed == []
     library.edit("late.py", "y = 1", "y = 2")  # of the same size, but of another time
@@ -272,10 +272,10 @@ def test_the_librarys_scripts_reach_what_they_need_and_little_else(code):
     assert len(reached) > 50
     sizes = sorted(len(one.modules) for one in reached.values())
     assert sizes[len(sizes) // 2] < 40 and sizes[-1] < 100  # of some 300 modules
-    trains = {name for name, one in reached.items() if "panscape.unicoord._losses" in one.modules}
+    trains = {name for name, one in reached.items() if "panscape.unicoord.losses" in one.modules}
     assert "train_unicoord" in trains and not trains & {"build_landscape", "find_panclusters", "train_lines"}
-    assert "panscape.training._loop" in reached["train_lines"].modules
-    assert "panscape.panclust._communities" in reached["find_panclusters"].modules
+    assert "panscape.training.loop" in reached["train_lines"].modules
+    assert "panscape.graph.louvain" in reached["find_panclusters"].modules
     assert {"report.html.j2", "config.schema.yaml"} <= {path.name for path in reached["write_report"].data}
     for name, one in reached.items():
         if name != "write_report":
@@ -285,7 +285,7 @@ def test_the_librarys_scripts_reach_what_they_need_and_little_else(code):
 DRAWS = re.compile(r"plot_\w+|write_report")
 
 
-@pytest.mark.parametrize("module", ["_palette", "_style", "_maps", "_trajectory", "_coordinates", "_names"])
+@pytest.mark.parametrize("module", ["palette", "style", "maps", "trajectory", "coordinates", "names"])
 def test_a_plotting_helper_counts_for_figures_and_report_alone(module, code):
     found = reaching(WORKFLOW.parent, WORKFLOW / f"panscape/plot/{module}.py", code)
     assert found and all(DRAWS.fullmatch(name) for name in found), found
@@ -294,10 +294,10 @@ def test_a_plotting_helper_counts_for_figures_and_report_alone(module, code):
 @pytest.mark.parametrize(
     "module, trains",
     [
-        ("unicoord/_losses", {"train_unicoord", "restore_cells"}),
-        ("coem/_likelihoods", {"embed_cells"}),
-        ("sivae/_module", {"train_lines"}),
-        ("training/_distributions", {"train_unicoord", "restore_cells", "embed_cells", "train_lines"}),
+        ("unicoord/losses", {"train_unicoord", "restore_cells"}),
+        ("coem/likelihoods", {"embed_cells"}),
+        ("sivae/module", {"train_lines"}),
+        ("training/distributions", {"train_unicoord", "restore_cells", "embed_cells", "train_lines"}),
     ],
 )
 def test_a_training_loss_counts_for_what_trains_alone(module, trains, code):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.files import write_csr, write_tsv
+from panscape.data.files import write_csr, write_tsv
 
 GENES = [f"Gene{i}" for i in range(60)]
 COLUMNS = [
@@ -31,7 +31,7 @@ def clusters_of(study, rng, number=40):
 
 def kept():
     """Return fractions of cells kept, which rise along the outcome of donors, not over cell types."""
-    from panscape.preprocess._kept import COLUMNS
+    from panscape.preprocess.kept import COLUMNS
 
     rows = [
         ("atlas", "cell_type", "group", 5, "liver", 0.85, "lung", 0.88, np.nan, 0.2, False),
@@ -194,20 +194,22 @@ def write_truth(folder):
 
 def configuration(studies=STUDIES, **sections):
     """Return a complete configuration of the made-up collection."""
-    from panscape import config
+    from panscape.config.load import load
 
     obs = {"age": {"column": "age_days", "unit": "days"}, "cell_type": "label"}
     items = [{"id": study, "path": f"data/{study}.h5ad", "obs": obs} for study in studies]
-    return config.load({"collection": "demo", "studies": items, **sections})
+    return load({"collection": "demo", "studies": items, **sections})
 
 
 def draw(out, config, names=None):
     """Draw the figures of a results folder; return the stems of those written."""
-    from panscape import figures, plot
+    from panscape.config import figures
+    from panscape.plot.landscape import Source, draw_landscape, left_out
+    from panscape.plot.style import save_figure
 
     studies = [study["id"] for study in config["studies"]]
     land = out / "landscape"
-    source = plot.Source(
+    source = Source(
         land / "landscape.h5ad",
         land / "genes.tsv",
         land / "pairs.tsv",
@@ -222,20 +224,20 @@ def draw(out, config, names=None):
             for study in studies
         ],
     )
-    missing = plot.left_out(source, figures.columns(config))
+    missing = left_out(source, figures.columns(config))
     table = pd.DataFrame({"figure": list(missing), "reason": list(missing.values())}, dtype=str)
     write_tsv(table, land / "figures" / "not_drawn.tsv")
     done = []
-    for name, fig in plot.draw_landscape(source, figures.columns(config), units=figures.units(config)):
+    for name, fig in draw_landscape(source, figures.columns(config), units=figures.units(config)):
         if names is None or name in names:
-            plot.save_figure(fig, land / "figures" / name)
+            save_figure(fig, land / "figures" / name)
         done.append(name)
     return done
 
 
 def results_of(out, config, truth=None):
     """Return everything in a results folder as the report's results."""
-    from panscape.report import Results
+    from panscape.report.results import Results
 
     files = [path for path in sorted(out.rglob("*")) if path.is_file()]
     named = {"truth/genes.tsv": truth} if truth else None

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panscape import files, plot
-from panscape.report import Results
+from panscape.data import files
+from panscape.plot.style import new_figure, save_figure, style
+from panscape.plot.unicoord import draw_unicoord
+from panscape.report.results import Results
 from panscape.report.sections import features, unicoord
 
 
@@ -123,8 +125,8 @@ def test_every_figure_is_drawn_whatever_labels_there_are(kinds, tmp_path):
     tables = made_up_tables(discrete="discrete" in kinds, continuous="continuous" in kinds)
     coordinates = made_up_coordinates({name: kind for name, kind in LABELS.items() if kind in kinds})
     names = []
-    for name, figure in plot.draw_unicoord(tables | (restored() if kinds else {}), coordinates):
-        plot.save_figure(figure, tmp_path / name, formats=["png"])
+    for name, figure in draw_unicoord(tables | (restored() if kinds else {}), coordinates):
+        save_figure(figure, tmp_path / name, formats=["png"])
         names.append(name)
     expected = ["losses", "coordinates", "active", "classes", "values", "reconfiguration"]
     assert names == expected + (["restoration"] if kinds else [])
@@ -132,17 +134,17 @@ def test_every_figure_is_drawn_whatever_labels_there_are(kinds, tmp_path):
 
 
 def test_terms_that_stay_nothing_are_not_drawn():
-    figure = next(figure for _, figure in plot.draw_unicoord(made_up_tables(), made_up_coordinates(LABELS)))
+    figure = next(figure for _, figure in draw_unicoord(made_up_tables(), made_up_coordinates(LABELS)))
     titles = [ax.get_title(loc="left") for ax in figure.axes if ax.get_visible()]
     assert titles == ["Total", "Classification", "odd_term"]
 
 
 def test_a_coordinate_that_holds_nothing_is_not_in_the_map():
     tables, coordinates = made_up_tables(), made_up_coordinates(LABELS)
-    drawn = dict(plot.draw_unicoord(tables, coordinates))["coordinates"]
+    drawn = dict(draw_unicoord(tables, coordinates))["coordinates"]
     before = drawn.axes[0].collections[-1].get_offsets()
     coordinates.X[:, 3] = 1e3 * np.arange(50)  # latent-3 is idle
-    drawn = dict(plot.draw_unicoord(tables, coordinates))["coordinates"]
+    drawn = dict(draw_unicoord(tables, coordinates))["coordinates"]
     np.testing.assert_allclose(drawn.axes[0].collections[-1].get_offsets(), before)
 
 
@@ -157,9 +159,9 @@ def results(root, tables, config):
         {"cell": list("abcd"), "study": "s", "split": ["train", "train", "validation", "test"]}
     )
     files.write_tsv(split, root / "unicoord/split.tsv")
-    drawn = plot.draw_unicoord(tables, made_up_coordinates(LABELS))
+    drawn = draw_unicoord(tables, made_up_coordinates(LABELS))
     for name, figure in drawn:
-        plot.save_figure(figure, root / "unicoord/figures" / name)
+        save_figure(figure, root / "unicoord/figures" / name)
     return Results.of(root, [path for path in root.rglob("*") if path.is_file()], config)
 
 
@@ -238,9 +240,9 @@ def test_the_section_of_features_tells_planted_from_random(tmp_path):
     files.write_tsv(
         pd.DataFrame(rows, columns=["statistic", "value", "null"]), tmp_path / "features/statistics.tsv"
     )
-    with plot.style():
+    with style():
         for name in features.FIGURES:
-            plot.save_figure(plot.new_figure(1, 1), tmp_path / "features/figures" / name)
+            save_figure(new_figure(1, 1), tmp_path / "features/figures" / name)
     paths = [path for path in tmp_path.rglob("*") if path.is_file()]
     found = Results.of(tmp_path, paths, {"features": {"label": "cell_type", "trees": 9}, "report": {}})
     (headline,) = features.SECTION.headline(found)

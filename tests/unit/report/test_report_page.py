@@ -10,9 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panscape import figures
-from panscape.files import read_tsv, write_tsv
-from panscape.report import Paragraph, Results, Section, markdown, methods, page, summary, write_report
+from panscape.config import figures
+from panscape.data.files import read_tsv, write_tsv
+from panscape.plot.figure_names import caption as figure_caption
+from panscape.report.blocks import Paragraph
+from panscape.report.methods import markdown, methods
+from panscape.report.page import page, summary, write_report
+from panscape.report.results import Results
+from panscape.report.section import Section
 from panscape.report.sections import SECTIONS
 
 
@@ -380,10 +385,10 @@ def test_every_figure_that_the_rules_promise_is_drawn(collection):
 
 
 def test_every_figure_has_a_caption(collection):
-    from panscape.report import caption
+    from panscape.report.results import caption
 
     _, config = collection
     for name in figures.landscape(config):
-        text = caption(figures.caption(name).removesuffix(".rst"))
+        text = caption(figure_caption(name).removesuffix(".rst"))
         assert len(text) > 80
         assert "{{" not in text

@@ -5,10 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panscape.config import load
-from panscape.report import Results, markdown, methods, table
-from panscape.report import _format as form
-from panscape.report._run import flatten, parameters, runtimes, sections_used
+from panscape.config.load import load
+from panscape.report import format as form
+from panscape.report.blocks import table
+from panscape.report.methods import markdown, methods
+from panscape.report.results import Results
+from panscape.report.run import flatten, parameters, runtimes, sections_used
 from panscape.report.sections import SECTIONS
 from panscape.report.sections.truth import auc, same_module
 

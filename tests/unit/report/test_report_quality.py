@@ -6,8 +6,9 @@ import re
 import made_up
 import pytest
 
-from panscape.files import read_tsv, write_tsv
-from panscape.report import methods, page
+from panscape.data.files import read_tsv, write_tsv
+from panscape.report.methods import methods
+from panscape.report.page import page
 from panscape.report.sections import SECTIONS
 
 START = "Study atlas: the fraction of cells that quality control kept"

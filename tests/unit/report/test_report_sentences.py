@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panscape.files import read_tsv, write_tsv
-from panscape.report._blocks import Picture
-from panscape.report._methods import markdown, methods
-from panscape.report._page import _code, page, summary
-from panscape.report._run import _first_sentence
+from panscape.data.files import read_tsv, write_tsv
+from panscape.report.blocks import Picture
+from panscape.report.methods import markdown, methods
+from panscape.report.page import _code, page, summary
+from panscape.report.run import _first_sentence
 from panscape.report.sections import (
     SECTIONS,
     dictionary,

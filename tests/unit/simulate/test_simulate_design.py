@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import yaml
 
-from panscape import simulate
 from panscape.errors import UserError
-from panscape.simulate import Settings, StudySettings
+from panscape.simulate.design import coupling, design
+from panscape.simulate.settings import Settings, StudySettings, acceptance, demo, from_config, scale
 
 SCHEMA = Path(__file__).parents[3] / "workflow/schemas/stages/simulation.yaml"
 
@@ -31,7 +31,7 @@ def test_defaults_of_the_schema_are_those_of_the_library():
 
 
 def test_settings_from_a_configuration():
-    made = simulate.from_config(
+    made = from_config(
         {"studies": [{"name": "x", "cells": 7, "ages": [1, 2]}], "n_genes": 700, "n_modules": 5}
     )
     assert made.studies == (StudySettings("x", 7, (1.0, 2.0)),)
@@ -56,7 +56,7 @@ def test_settings_that_contradict_each_other(changes, words):
 
 
 def test_genes_have_disjoint_roles_and_names():
-    genes = simulate.design(small(), 1).genes
+    genes = design(small(), 1).genes
     assert len(genes) == 300 and genes["gene"].is_unique
     counts = genes["role"].value_counts()
     assert counts["module"] == 64 and counts["mito"] == 13 and counts["ribo"] == 6
@@ -69,7 +69,7 @@ def test_genes_have_disjoint_roles_and_names():
 
 
 def test_types_form_a_tree_over_the_whole_age_span():
-    types = simulate.design(small(lineages=3, stages=4), 1).types
+    types = design(small(lineages=3, stages=4), 1).types
     assert len(types) == 13 and types["cell_type"].is_unique
     known = set()
     for row in types.itertuples():
@@ -81,7 +81,7 @@ def test_types_form_a_tree_over_the_whole_age_span():
 
 
 def test_types_inherit_their_ancestors_markers():
-    system = simulate.design(small(), 1)
+    system = design(small(), 1)
     place = {name: at for at, name in enumerate(system.types["cell_type"])}
     for row in system.types.itertuples():
         if row.parent:
@@ -93,15 +93,15 @@ def test_types_inherit_their_ancestors_markers():
 
 
 def test_coupling_follows_onset_offset_and_lineage():
-    system = simulate.design(small(n_modules=12), 3)
+    system = design(small(n_modules=12), 3)
     ages = np.linspace(0, 20, 201)
     for at, module in enumerate(system.modules.itertuples()):
         own = module.lineage or "lineage-1"
-        curve = simulate.coupling(system, ages, np.repeat(own, 201))[:, at]
+        curve = coupling(system, ages, np.repeat(own, 201))[:, at]
         assert (curve >= 0).all() and (curve <= 0.9).all()
         if module.lineage:
             other = "lineage-1" if module.lineage != "lineage-1" else "lineage-2"
-            assert not simulate.coupling(system, ages, np.repeat(other, 201))[:, at].any()
+            assert not coupling(system, ages, np.repeat(other, 201))[:, at].any()
         if module.kind == "on":
             assert (np.diff(curve) >= 0).all() and np.isnan(module.offset)
             assert np.interp(module.onset, ages, curve) == pytest.approx(0.45, abs=0.01)
@@ -112,15 +112,15 @@ def test_coupling_follows_onset_offset_and_lineage():
 
 
 def test_every_age_has_modules_that_change():
-    system = simulate.design(simulate.demo(), 0)
+    system = design(demo(), 0)
     ages = np.linspace(*system.settings.span, 30)
     for lineage in ("lineage-1", "lineage-4"):
-        strength = simulate.coupling(system, ages, np.repeat(lineage, 30))
+        strength = coupling(system, ages, np.repeat(lineage, 30))
         assert (np.abs(np.diff(strength, axis=0)).max(axis=1) > 0.1).mean() > 0.9
 
 
 def test_design_is_a_function_of_the_seed():
-    first, again, other = (simulate.design(small(), seed) for seed in (1, 1, 2))
+    first, again, other = (design(small(), seed) for seed in (1, 1, 2))
     assert first.genes.equals(again.genes) and first.shifts.equals(again.shifts)
     assert not first.genes.equals(other.genes) and not first.shifts.equals(other.shifts)
 
@@ -130,18 +130,18 @@ def test_studies_of_one_platform_share_its_effects():
         StudySettings(name, 10, (0, 20), platform=platform)
         for name, platform in (("a", "x"), ("b", "x"), ("c", "y"))
     )
-    shifts = simulate.design(small(studies=studies, n_genes=2000, platform_shift=0.6), 1).shifts.corr()
+    shifts = design(small(studies=studies, n_genes=2000, platform_shift=0.6), 1).shifts.corr()
     assert shifts.loc["a", "b"] == pytest.approx(0.5, abs=0.08)  # 0.36 of 0.72 of the variance is shared
     assert abs(shifts.loc["a", "c"]) < 0.1
 
 
-@pytest.mark.parametrize("make", [simulate.demo, simulate.acceptance, simulate.scale])
+@pytest.mark.parametrize("make", [demo, acceptance, scale])
 def test_presets_have_what_they_promise(make):
     settings = make()
-    system = simulate.design(settings, 0)
+    system = design(settings, 0)
     assert len(system.types) >= 10
-    if make is simulate.scale:
+    if make is scale:
         cells = [study.cells for study in settings.studies]
         assert sum(cells) == 932_000 and max(cells) == 562_000 and settings.n_genes == 2000
-    if make is simulate.acceptance:
+    if make is acceptance:
         assert len(system.modules) == 40 and [study.cells for study in settings.studies] == [5000] * 3

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from scipy import sparse, stats
 
-from panscape import simulate
-from panscape.simulate import Settings, StudySettings, _draw
+from panscape.simulate import draw
+from panscape.simulate.design import coupling, design
+from panscape.simulate.draw import study as simulate_study
+from panscape.simulate.settings import Settings, StudySettings, demo
 
 
 def settings(**changes) -> Settings:
@@ -23,17 +25,17 @@ def counts(drawn) -> sparse.csr_matrix:
 
 @pytest.fixture(scope="module")
 def system():
-    return simulate.design(settings(), 7)
+    return design(settings(), 7)
 
 
 @pytest.fixture(scope="module")
 def deep():
     """Return a study that is deep and precise enough to see the planted expression."""
     study = StudySettings("deep", 4000, (0, 20), depth=1e6, depth_spread=0.1, timepoints=0)
-    system = simulate.design(
+    system = design(
         settings(studies=(study,), low_quality=0.0, dispersion=1e-3, spread=0.5, type_effect=1.0), 5
     )
-    drawn = simulate.study(system, "deep")
+    drawn = simulate_study(system, "deep")
     values = counts(drawn).toarray()
     log = np.log1p(values / values.sum(axis=1, keepdims=True) * 1e6)
     return drawn, pd.DataFrame(log, index=drawn.obs.index, columns=system.genes["gene"])
@@ -45,7 +47,7 @@ def test_counts_are_gamma_poisson(mean, dispersion):
     rng = np.random.default_rng(0)
     n = 40_000
     drawn = (
-        _draw._counts(np.full((n, 1), mean, dtype=np.float32), np.array([dispersion]), rng).toarray().ravel()
+        draw._counts(np.full((n, 1), mean, dtype=np.float32), np.array([dispersion]), rng).toarray().ravel()
     )
     truth = stats.nbinom(1 / dispersion, 1 / (1 + mean * dispersion))
     edges = np.unique(truth.ppf(np.linspace(0, 1, 12)[1:-1]))
@@ -61,13 +63,13 @@ def test_counts_are_gamma_poisson(mean, dispersion):
 def test_zero_inflation_is_what_the_distribution_says_and_no_more():
     mean = np.full((20_000, 3), [0.1, 1.0, 4.0], dtype=np.float32)
     dispersion = np.array([0.2, 0.2, 1.0])
-    zeros = 1 - _draw._counts(mean, dispersion, np.random.default_rng(1)).getnnz(axis=0) / 20_000
+    zeros = 1 - draw._counts(mean, dispersion, np.random.default_rng(1)).getnnz(axis=0) / 20_000
     np.testing.assert_allclose(zeros, (1 + mean[0] * dispersion) ** (-1 / dispersion), atol=0.01)
 
 
 def test_blocks_cover_all_cells_once_and_hold_counts(system, monkeypatch):
-    monkeypatch.setattr(_draw, "BLOCK_VALUES", 300 * 900)
-    drawn = simulate.study(system, "a")
+    monkeypatch.setattr(draw, "BLOCK_VALUES", 300 * 900)
+    drawn = simulate_study(system, "a")
     stop, n_blocks = 0, 0
     for rows, block in drawn.blocks():
         n_blocks += 1
@@ -79,26 +81,26 @@ def test_blocks_cover_all_cells_once_and_hold_counts(system, monkeypatch):
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not(system):
-    first, again = (counts(simulate.study(simulate.design(settings(), 7), "b")) for _ in range(2))
+    first, again = (counts(simulate_study(design(settings(), 7), "b")) for _ in range(2))
     assert (first != again).nnz == 0
-    other = counts(simulate.study(simulate.design(settings(), 8), "b"))
+    other = counts(simulate_study(design(settings(), 8), "b"))
     assert (first != other).nnz > 0
 
 
 def test_a_study_does_not_depend_on_the_others(system):
     alone = settings(studies=(dataclasses.replace(system.settings.studies[1], ages=(0, 20)),))
     more = settings(studies=(StudySettings("c", 50, (0, 20)), *alone.studies))
-    first, second = (counts(simulate.study(simulate.design(made, 7), "b")) for made in (alone, more))
+    first, second = (counts(simulate_study(design(made, 7), "b")) for made in (alone, more))
     assert (first != second).nnz == 0
 
 
 def test_unknown_study(system):
     with pytest.raises(KeyError, match="no simulated study 'z'"):
-        simulate.study(system, "z")
+        simulate_study(system, "z")
 
 
 def test_cells_follow_the_study(system):
-    obs = simulate.study(system, "a").obs
+    obs = simulate_study(system, "a").obs
     assert obs.index.is_unique and obs["age"].nunique() == 6 and obs["sample"].nunique() == 6
     assert obs["age"].min() == 0 and obs["age"].max() == 10
     assert obs.groupby("sample", observed=True)["age"].nunique().eq(1).all()
@@ -110,8 +112,8 @@ def test_cells_follow_the_study(system):
 
 def test_types_appear_when_their_time_comes(system):
     study = StudySettings("a", 4000, (0, 20), timepoints=0)
-    made = simulate.design(settings(studies=(study,)), 2)
-    obs = simulate.study(made, "a").obs
+    made = design(settings(studies=(study,)), 2)
+    obs = simulate_study(made, "a").obs
     assert (obs["age"] == obs["true_age"]).all()
     types = made.types.set_index("cell_type")
     middle = obs.groupby("cell_type", observed=True)["true_age"].median()
@@ -121,7 +123,7 @@ def test_types_appear_when_their_time_comes(system):
 
 
 def test_low_quality_cells_are_what_quality_control_looks_for(system):
-    drawn = simulate.study(system, "a")
+    drawn = simulate_study(system, "a")
     values = counts(drawn)
     total = np.asarray(values.sum(axis=1)).ravel()
     mito = drawn.var.index.str.startswith("MT-")
@@ -134,7 +136,7 @@ def test_low_quality_cells_are_what_quality_control_looks_for(system):
 def test_coexpression_is_planted_and_the_mean_stays_put(deep):
     drawn, log = deep
     system, obs = drawn.system, drawn.obs
-    strength = simulate.coupling(system, obs["true_age"], obs["lineage"].to_numpy())
+    strength = coupling(system, obs["true_age"], obs["lineage"].to_numpy())
     seen = 0
     for at, module in enumerate(system.modules.itertuples()):
         genes = system.genes.loc[system.genes["module"] == module.module, "gene"]
@@ -152,10 +154,10 @@ def test_coexpression_is_planted_and_the_mean_stays_put(deep):
 
 def test_moving_modules_rise_with_their_coupling():
     study = StudySettings("s", 3000, (0, 20), depth=1e5, timepoints=0)
-    made = simulate.design(settings(studies=(study,), moving_share=1.0, low_quality=0.0), 5)
-    drawn = simulate.study(made, "s")
+    made = design(settings(studies=(study,), moving_share=1.0, low_quality=0.0), 5)
+    drawn = simulate_study(made, "s")
     log = np.log1p(counts(drawn).toarray())
-    strength = simulate.coupling(made, drawn.obs["true_age"], drawn.obs["lineage"].to_numpy())
+    strength = coupling(made, drawn.obs["true_age"], drawn.obs["lineage"].to_numpy())
     rises = []
     for at, name in enumerate(made.modules["module"]):
         on, off = strength[:, at] > 0.8, strength[:, at] < 0.05
@@ -174,7 +176,7 @@ def test_activity_shows_in_the_expression_of_a_coupled_module(deep):
         and abs(activity.mean()) < 0.05
         and activity.std() == pytest.approx(1, abs=0.02)
     )
-    strength = simulate.coupling(system, drawn.obs["true_age"], drawn.obs["lineage"].to_numpy())
+    strength = coupling(system, drawn.obs["true_age"], drawn.obs["lineage"].to_numpy())
     at = int(np.minimum((strength > 0.8).sum(axis=0), (strength < 0.02).sum(axis=0)).argmax())
     genes = system.genes.loc[system.genes["module"] == system.modules["module"][at], "gene"]
     on = strength[:, at] > 0.8
@@ -185,8 +187,8 @@ def test_activity_shows_in_the_expression_of_a_coupled_module(deep):
 
 def test_study_effects_are_the_planted_shifts():
     studies = tuple(StudySettings(name, 1500, (0, 20), depth=20_000, shift=0.8) for name in ("a", "b"))
-    made = simulate.design(settings(studies=studies, low_quality=0.0), 4)
-    means = [np.asarray(counts(simulate.study(made, name)).mean(axis=0)).ravel() for name in ("a", "b")]
+    made = design(settings(studies=studies, low_quality=0.0), 4)
+    means = [np.asarray(counts(simulate_study(made, name)).mean(axis=0)).ravel() for name in ("a", "b")]
     seen = np.log(means[0] + 1e-3) - np.log(means[1] + 1e-3)
     planted = made.shifts["a"] - made.shifts["b"]
     often = np.minimum(*means) > 0.05
@@ -194,8 +196,8 @@ def test_study_effects_are_the_planted_shifts():
 
 
 def test_counts_look_like_single_cell_data():
-    made = simulate.design(simulate.demo(), 0)
-    drawn = simulate.study(dataclasses.replace(made), "middle")
+    made = design(demo(), 0)
+    drawn = simulate_study(dataclasses.replace(made), "middle")
     values = counts(drawn)[(drawn.obs["quality"] == "good").to_numpy()].toarray()
     mean, variance = values.mean(axis=0), values.var(axis=0)
     assert 0.1 < (values > 0).mean() < 0.4

@@ -9,20 +9,18 @@ import pytest
 import yaml
 from scipy import sparse, stats
 
-from panscape import simulate
-from panscape.counts import Counts
+from panscape.data.counts import Counts
+from panscape.data.gene_sets import read_gene_sets
 from panscape.errors import UserError
-from panscape.gene_sets import read_gene_sets
-from panscape.simulate import LinesSettings
+from panscape.simulate.lines import LinesSettings, lines_from_config, lines_study
+from panscape.simulate.write import write_lines, write_lines_truth
 
 SCHEMA = Path(__file__).parents[3] / "workflow/schemas/stages/simulation.yaml"
 
 
 @pytest.fixture(scope="module")
 def drawn():
-    return simulate.lines_study(
-        LinesSettings("lines", lines=12, cells=400, n_genes=240, depth=8000.0), seed=0
-    )
+    return lines_study(LinesSettings("lines", lines=12, cells=400, n_genes=240, depth=8000.0), seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +77,12 @@ def test_the_others_stay(drawn, counts, module):
 
 
 def test_written_file(drawn, counts, tmp_path):
-    simulate.write_lines(drawn, tmp_path / "a.h5ad")
+    write_lines(drawn, tmp_path / "a.h5ad")
     read = Counts(tmp_path / "a.h5ad")
     assert (read.select().toarray() == counts).all()
     assert read.obs.groupby("line", observed=True).size().eq(400).all()
     assert list(read.obs) == ["line", "phenotype", "group", "depth"] and read.cells.is_unique
-    simulate.write_lines_truth(drawn, tmp_path / "genes.tsv", tmp_path / "lines.tsv", tmp_path / "sets.gmt")
+    write_lines_truth(drawn, tmp_path / "genes.tsv", tmp_path / "lines.tsv", tmp_path / "sets.gmt")
     truth = pd.read_csv(tmp_path / "genes.tsv", sep="\t")
     sets = read_gene_sets(tmp_path / "sets.gmt")
     assert list(sets) == list("ABCDE") and sets["B"][:2] == ["B01", "B02"] and len(sets["E"]) == 12
@@ -93,7 +91,7 @@ def test_written_file(drawn, counts, tmp_path):
 
 def test_seed_decides(drawn, counts):
     def first(seed, **changes):
-        return next(simulate.lines_study(dataclasses.replace(drawn.settings, **changes), seed).blocks())[1]
+        return next(lines_study(dataclasses.replace(drawn.settings, **changes), seed).blocks())[1]
 
     one, again, other = first(0), first(0), first(1)
     assert (one != again).nnz == 0 and (one != other).nnz > 0
@@ -104,4 +102,4 @@ def test_settings_that_do_not_fit():
     with pytest.raises(UserError, match="20 genes are fewer than the 60 of the modules"):
         LinesSettings("x", n_genes=20)
     with pytest.raises(UserError, match=r"lines\[0\].name: the name 'a' is there twice"):
-        simulate.lines_from_config({"studies": [{"name": "a"}], "lines": [{"name": "a"}]})
+        lines_from_config({"studies": [{"name": "a"}], "lines": [{"name": "a"}]})

@@ -5,8 +5,14 @@ import h5py
 import numpy as np
 import pytest
 
-from panscape import simulate
 from panscape.errors import UserError
+from panscape.simulate.multiome import (
+    MultiomeSettings,
+    draw_multiome,
+    multiome_from_config,
+    write_multiome,
+    write_multiome_truth,
+)
 
 
 def drawn(seed=0, **changes):
@@ -18,7 +24,7 @@ def drawn(seed=0, **changes):
         "atac_depth": 4000.0,
         **changes,
     }
-    return simulate.draw_multiome(simulate.MultiomeSettings("multi", **options), seed)
+    return draw_multiome(MultiomeSettings("multi", **options), seed)
 
 
 def profile(matrix, mask):
@@ -74,8 +80,8 @@ def test_no_effects_plant_no_links():
 
 def test_file_and_truth(tmp_path):
     sample = drawn(cells=60)
-    simulate.write_multiome(sample, tmp_path / "m.h5mu")
-    simulate.write_multiome_truth(sample, tmp_path / "links.tsv")
+    write_multiome(sample, tmp_path / "m.h5mu")
+    write_multiome_truth(sample, tmp_path / "links.tsv")
     with h5py.File(tmp_path / "m.h5mu") as file:
         rna = anndata.io.read_elem(file["mod/rna"])
     assert rna.shape == (60, 240) and (tmp_path / "links.tsv").read_text().startswith(
@@ -86,6 +92,6 @@ def test_file_and_truth(tmp_path):
 def test_names_and_numbers_that_do_not_fit():
     values = {"studies": [{"name": "a"}], "multiome": [{"name": "a"}]}
     with pytest.raises(UserError, match=r"simulation.multiome\[0\].name: the name 'a' is there twice"):
-        simulate.multiome_from_config(values)
+        multiome_from_config(values)
     with pytest.raises(UserError, match="raise it to 4000"):
-        simulate.multiome_from_config({"multiome": [{"name": "m", "n_peaks": 100}]})
+        multiome_from_config({"multiome": [{"name": "m", "n_peaks": 100}]})

@@ -4,23 +4,26 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import simulate
-from panscape.counts import Counts
-from panscape.files import read_tsv
-from panscape.simulate import Settings, StudySettings, _draw
+from panscape.data.counts import Counts
+from panscape.data.files import read_tsv
+from panscape.simulate import draw
+from panscape.simulate.design import coupling, design
+from panscape.simulate.draw import study as simulate_study
+from panscape.simulate.settings import Settings, StudySettings
+from panscape.simulate.write import write_study, write_truth
 
 
 @pytest.fixture(scope="module")
 def system():
     studies = (StudySettings("a", 2500, (0, 10), depth=300), StudySettings("b", 40, (5, 20)))
-    return simulate.design(Settings(studies=studies, n_genes=200, n_modules=5, module_genes=6), 3)
+    return design(Settings(studies=studies, n_genes=200, n_modules=5, module_genes=6), 3)
 
 
 def test_a_written_study_is_the_drawn_one(system, tmp_path, monkeypatch):
-    monkeypatch.setattr(_draw, "BLOCK_VALUES", 200 * 700)
+    monkeypatch.setattr(draw, "BLOCK_VALUES", 200 * 700)
     path = tmp_path / "deeper" / "a.h5ad"
-    simulate.write_study(system, "a", path)
-    drawn = simulate.study(system, "a")
+    write_study(system, "a", path)
+    drawn = simulate_study(system, "a")
     data = anndata.read_h5ad(path)
     whole = sparse.vstack([block for _, block in drawn.blocks()])
     assert (whole != data.X).nnz == 0
@@ -32,7 +35,7 @@ def test_a_written_study_is_the_drawn_one(system, tmp_path, monkeypatch):
 
 
 def test_the_truth_is_written(system, tmp_path):
-    simulate.write_truth(system, tmp_path)
+    write_truth(system, tmp_path)
     modules, genes = read_tsv(tmp_path / "modules.tsv"), read_tsv(tmp_path / "genes.tsv")
     for row in modules.itertuples():
         assert set(row.genes.split(";")) == set(genes.loc[genes["module"] == row.module, "gene"])
@@ -40,7 +43,7 @@ def test_the_truth_is_written(system, tmp_path):
     assert set(table["module"]) == set(modules["module"]) and table["coupling"].between(0, 0.9).all()
     row = table.sample(1, random_state=0).iloc[0]
     at = modules["module"].tolist().index(row["module"])
-    direct = simulate.coupling(system, np.array([row["age"]]), np.array([row["lineage"]]))[0, at]
+    direct = coupling(system, np.array([row["age"]]), np.array([row["lineage"]]))[0, at]
     assert row["coupling"] == pytest.approx(direct, rel=1e-6)
     assert list(read_tsv(tmp_path / "shifts.tsv").columns) == ["gene", "a", "b"]
     assert set(read_tsv(tmp_path / "types.tsv")["cell_type"]) == set(system.types["cell_type"])
@@ -51,12 +54,12 @@ def test_coexpression_tells_the_age_where_expression_tells_the_study():
     studies = tuple(
         StudySettings(name, 2600, (4, 16), depth=3000, platform=name, timepoints=4) for name in ("a", "b")
     )
-    system = simulate.design(
+    system = design(
         Settings(studies=studies, n_genes=400, n_modules=16, module_genes=12, lineages=2, low_quality=0), 0
     )
     labels, spaces = [], {"coexpression": [], "expression": []}
     for study in studies:
-        drawn = simulate.study(system, study.name)
+        drawn = simulate_study(system, study.name)
         values = sparse.vstack([block for _, block in drawn.blocks()]).toarray()
         log = np.log1p(values / values.sum(axis=1, keepdims=True) * 3000)
         for (age, lineage), cells in drawn.obs.groupby(["age", "lineage"], observed=True):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from panscape import sivae
-from panscape.sivae._settings import SivaeSettings
+from panscape.sivae.bins import Bin
+from panscape.sivae.job import train as sivae_train
+from panscape.sivae.settings import SivaeSettings
+from panscape.sivae.values import Expression
 
 QUICK = {"hidden": (16, 8), "latent": 4, "steps": (0, 0, 24), "batch_size": 32, "validate_every": 6}
 CLASSIC = QUICK | {
@@ -35,9 +37,9 @@ def made_bin(name="0", line="a", cells=60, genes=30, seed=0, test=0.2, covariate
     train = values[~held]
     scaled = ((values - train.mean(0)) / train.std(0)).astype(np.float32)
     observed = random.poisson(np.exp(1 + 0.5 * values)).astype(np.float32) if counts else None
-    return sivae.Bin(line, name, scaled, held, observed, covariates)
+    return Bin(line, name, scaled, held, observed, covariates)
 
 
 def trained(bins, settings, seed=0, **options):
-    expressions = [sivae.Expression(bin_, None, None, None) for bin_ in bins]
-    return sivae.train(expressions, settings, seed, **options)
+    expressions = [Expression(bin_, None, None, None) for bin_ in bins]
+    return sivae_train(expressions, settings, seed, **options)

@@ -4,10 +4,18 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape import files, sivae
-from panscape.counts import CountsWriter
+from panscape.config.studies import jobs_of_lines
+from panscape.data import files
+from panscape.data.counts import CountsWriter
 from panscape.errors import UserError
-from panscape.inputs import jobs_of_lines
+from panscape.plot.sivae import draw_lines
+from panscape.sivae.collect import collect_tables
+from panscape.sivae.collection import job_cells
+from panscape.sivae.genes import variable_genes
+from panscape.sivae.job import load, read_bins
+from panscape.sivae.lines import LineSettings, plan_lines
+from panscape.sivae.stage import train_job
+from panscape.sivae.values import ValueSettings, prepare_bin
 
 
 def table(**lines):
@@ -21,13 +29,11 @@ def table(**lines):
     return obs
 
 
-SETTINGS = sivae.LineSettings(bin_cells=20, min_cells=10, models_per_job=4)
+SETTINGS = LineSettings(bin_cells=20, min_cells=10, models_per_job=4)
 
 
 def test_cells_are_shared_out_once_and_nothing_is_lost():
-    plan = sivae.plan_lines(
-        {"s": table(big=47, small=15, few=4)}, SETTINGS, 0, ["age", "sex", "kind", "line"]
-    )
+    plan = plan_lines({"s": table(big=47, small=15, few=4)}, SETTINGS, 0, ["age", "sex", "kind", "line"])
     lines = plan.lines.set_index("line")
     assert list(lines["status"]) == ["ok", "too few cells", "ok"]
     assert lines.loc["big", ["n_bins", "bin_cells", "discarded"]].tolist() == [2, 20, 7]
@@ -48,22 +54,22 @@ def test_cells_are_shared_out_once_and_nothing_is_lost():
 
 def test_discarded_cells_are_not_the_last_ones():
     obs = table(big=47)
-    plan = sivae.plan_lines({"s": obs}, SETTINGS, 0)
+    plan = plan_lines({"s": obs}, SETTINGS, 0)
     left = set(obs.index) - set(plan.cells["cell"])
     assert left != set(obs.index[-7:])
-    assert sivae.plan_lines({"s": obs}, SETTINGS, 0).cells.equals(plan.cells)
-    other = sivae.plan_lines({"s": obs}, SETTINGS, 1)
+    assert plan_lines({"s": obs}, SETTINGS, 0).cells.equals(plan.cells)
+    other = plan_lines({"s": obs}, SETTINGS, 1)
     assert set(other.cells["cell"]) != set(plan.cells["cell"])
 
 
 def test_a_lines_bins_do_not_depend_on_the_others():
-    alone = sivae.plan_lines({"s": table(a=30)}, SETTINGS, 0).cells
-    with_more = sivae.plan_lines({"s": table(a=30, b=40)}, SETTINGS, 0).cells
+    alone = plan_lines({"s": table(a=30)}, SETTINGS, 0).cells
+    with_more = plan_lines({"s": table(a=30, b=40)}, SETTINGS, 0).cells
     pd.testing.assert_frame_equal(alone, with_more[with_more["line"] == "a"].reset_index(drop=True))
 
 
 def test_jobs_hold_whole_lines():
-    plan = sivae.plan_lines({"s": table(a=60, b=45, c=20, d=85)}, SETTINGS, 0)
+    plan = plan_lines({"s": table(a=60, b=45, c=20, d=85)}, SETTINGS, 0)
     assert plan.jobs == {"job-0": ["a"], "job-1": ["b"], "job-2": ["c"], "job-3": ["d"]} or all(
         plan.jobs.values()
     )
@@ -76,43 +82,43 @@ def test_jobs_hold_whole_lines():
 def test_names_are_made_fit_for_files_and_collisions_told():
     obs = table(x=30, y=30)
     obs["line"] = obs["line"].map({"x": "HPSI 0214i/poih_2", "y": "donor 2"})
-    plan = sivae.plan_lines({"s": obs}, SETTINGS, 0, ["line"])
+    plan = plan_lines({"s": obs}, SETTINGS, 0, ["line"])
     assert dict(zip(plan.lines["name"], plan.lines["line"], strict=True)) == {
         "HPSI 0214i/poih_2": "HPSI-0214i-poih-2",
         "donor 2": "donor-2",
     }
     obs["line"] = obs["line"].map({"HPSI 0214i/poih_2": "a b", "donor 2": "A_b"})
     with pytest.raises(UserError, match="same files"):
-        sivae.plan_lines({"s": obs}, SETTINGS, 0)
+        plan_lines({"s": obs}, SETTINGS, 0)
 
 
 def test_an_annotation_may_not_hide_a_column_of_the_table():
     with pytest.raises(UserError, match="'status' of its own"):
-        sivae.plan_lines({"s": table(a=30).assign(status="case")}, SETTINGS, 0, ["status"])
+        plan_lines({"s": table(a=30).assign(status="case")}, SETTINGS, 0, ["status"])
 
 
 def test_a_line_named_like_a_folder_of_the_stage_is_renamed():
-    plan = sivae.plan_lines({"s": table(jobs=30, figures=30)}, SETTINGS, 0)
+    plan = plan_lines({"s": table(jobs=30, figures=30)}, SETTINGS, 0)
     assert set(plan.lines["line"]) == {"line-jobs", "line-figures"}
 
 
 def test_one_name_in_two_studies_is_two_lines():
-    plan = sivae.plan_lines({"s": table(a=30), "t": table(a=30, b=30)}, SETTINGS, 0)
+    plan = plan_lines({"s": table(a=30), "t": table(a=30, b=30)}, SETTINGS, 0)
     assert list(plan.lines["line"]) == ["s-a", "t-a", "b"]
 
 
 def test_without_lines_a_study_is_one_and_cells_without_a_line_are_counted():
     obs = table(a=30)
-    plan = sivae.plan_lines({"study1": obs.drop(columns="line")}, SETTINGS, 0)
+    plan = plan_lines({"study1": obs.drop(columns="line")}, SETTINGS, 0)
     assert list(plan.lines["line"]) == ["study1"]
     obs.loc[obs.index[:5], "line"] = np.nan
-    plan = sivae.plan_lines({"s": obs}, SETTINGS, 0)
+    plan = plan_lines({"s": obs}, SETTINGS, 0)
     assert plan.lines.set_index("status").loc["unnamed", "n_cells"] == 5
 
 
 def test_no_line_large_enough_is_an_error_that_tells_the_largest():
     with pytest.raises(UserError, match="the largest has 9"):
-        sivae.plan_lines({"s": table(a=9, b=5)}, SETTINGS, 0)
+        plan_lines({"s": table(a=9, b=5)}, SETTINGS, 0)
 
 
 @pytest.fixture
@@ -141,11 +147,11 @@ TINY = {
 
 def test_a_job_writes_its_lines(tmp_path, study):
     path, obs, genes = study
-    plan = sivae.plan_lines({"s": obs}, sivae.LineSettings(bin_cells=20, min_cells=10, models_per_job=16), 0)
-    cells = sivae.job_cells(plan.lines, plan.cells, "job-0")
-    sivae.train_job(cells, {"s": path}, genes, tmp_path / "job", TINY, 0, checkpoint=tmp_path / "saved")
+    plan = plan_lines({"s": obs}, LineSettings(bin_cells=20, min_cells=10, models_per_job=16), 0)
+    cells = job_cells(plan.lines, plan.cells, "job-0")
+    train_job(cells, {"s": path}, genes, tmp_path / "job", TINY, 0, checkpoint=tmp_path / "saved")
     assert sorted(item.name for item in (tmp_path / "job").iterdir()) == ["a", "b", "weights.safetensors"]
-    model = sivae.load(tmp_path / "job" / "weights.safetensors")["a", "0"]
+    model = load(tmp_path / "job" / "weights.safetensors")["a", "0"]
     own = cells.query("line == 'a' and bin == '0'")["cell"]
     counts = sparse.csr_matrix(anndata.read_h5ad(path)[own.to_numpy()].X)
     embedded = model.embed(model.scale(counts, obs.loc[own, "n_counts"].to_numpy()))[0]
@@ -171,7 +177,7 @@ def test_a_job_writes_its_lines(tmp_path, study):
     assert list(models["n_train"]) == [16, 16] or models["n_train"].between(15, 18).all()
     assert {"test_mse", "null_mse", "pca_mse", "collapsed"} <= set(models)
     assert len(files.read_tsv(line / "attributions.tsv")) == 2 * 3
-    collected = sivae.collect_tables({"a": line, "b": tmp_path / "job" / "b"}, ["models.tsv", "training.tsv"])
+    collected = collect_tables({"a": line, "b": tmp_path / "job" / "b"}, ["models.tsv", "training.tsv"])
     assert list(collected["models.tsv"]["line"]) == ["a", "a", "b", "b"]
     assert list(collected["training.tsv"])[:2] == ["line", "bin"]
     for name, part in collected.items():
@@ -180,7 +186,7 @@ def test_a_job_writes_its_lines(tmp_path, study):
     drawn = [tmp_path / f"{name}.png" for name in ("training", "models", "embeddings")]
     tables = (tmp_path / name for name in ("lines.tsv", "models.tsv", "training.tsv"))
     shown = {"show_lines": [], "highlight": {"first": ["g0", "g1", "absent"]}}
-    sivae.draw_lines(*tables, {"a": line, "b": tmp_path / "job" / "b"}, drawn, shown, ["png"])
+    draw_lines(*tables, {"a": line, "b": tmp_path / "job" / "b"}, drawn, shown, ["png"])
     assert all(path.stat().st_size > 5000 for path in drawn)
 
 
@@ -189,26 +195,26 @@ def test_every_bin_has_a_cell_held_out():
     counts = sparse.csr_matrix(random.poisson(1.0, (5, 4)).astype(np.float32))
     obs = pd.DataFrame({"kind": list("abcde")}, index=list("vwxyz"))
     for share, kind in ((0.1, None), (0.2, "kind")):
-        settings = sivae.ValueSettings(held_out=share, labels=kind)
-        found = sivae.prepare_bin("l", "0", counts.log1p(), counts, obs, settings, 0)
+        settings = ValueSettings(held_out=share, labels=kind)
+        found = prepare_bin("l", "0", counts.log1p(), counts, obs, settings, 0)
         assert found.bin.test.sum() == 1
-    none = sivae.prepare_bin("l", "0", counts.log1p(), counts, obs, sivae.ValueSettings(held_out=0.0), 0)
+    none = prepare_bin("l", "0", counts.log1p(), counts, obs, ValueSettings(held_out=0.0), 0)
     assert not none.bin.test.any()
 
 
 def test_counts_are_needed_for_counts(study):
     path, obs, genes = study
     cells = pd.DataFrame({"line": "a", "bin": "0", "study": "s", "cell": obs.index[:30]})
-    settings = sivae.ValueSettings(likelihood="nb")
+    settings = ValueSettings(likelihood="nb")
     with pytest.raises(UserError, match="log values"):
-        sivae.read_bins(cells, {"s": path}, genes, settings, 0, logged=["s"])
-    found = sivae.read_bins(cells, {"s": path}, genes, sivae.ValueSettings(), 0, logged=["s"])
+        read_bins(cells, {"s": path}, genes, settings, 0, logged=["s"])
+    found = read_bins(cells, {"s": path}, genes, ValueSettings(), 0, logged=["s"])
     own = np.log1p(sparse.csr_matrix(anndata.read_h5ad(path).X)[:30].toarray())
     np.testing.assert_allclose(found[0].mean, own.mean(0), rtol=1e-5)  # no scaling by depth
 
 
 def test_the_table_of_lines_tells_the_jobs(tmp_path):
-    plan = sivae.plan_lines({"s": table(a=60, few=4, b=45)}, SETTINGS, 0)
+    plan = plan_lines({"s": table(a=60, few=4, b=45)}, SETTINGS, 0)
     files.write_tsv(plan.lines, tmp_path / "lines.tsv")
     assert jobs_of_lines(tmp_path / "lines.tsv") == {"a": "job-0", "b": "job-1"}
 
@@ -216,6 +222,6 @@ def test_the_table_of_lines_tells_the_jobs(tmp_path):
 def test_variable_genes_are_those_overall_and_of_each_line(study):
     path, obs, genes = study
     cells = pd.DataFrame({"line": obs["line"].to_numpy(), "study": "s", "cell": obs.index})
-    found = sivae.variable_genes(genes, {"s": path}, cells, n_genes=8, n_per_line=0)
+    found = variable_genes(genes, {"s": path}, cells, n_genes=8, n_per_line=0)
     assert sum(int(name[1:]) < 8 for name in found) >= 7 and len(found) == 8
-    assert len(sivae.variable_genes(genes, {"s": path}, cells, n_genes=8, n_per_line=12)) >= 12
+    assert len(variable_genes(genes, {"s": path}, cells, n_genes=8, n_per_line=12)) >= 12

@@ -5,10 +5,12 @@ import torch
 from scipy import sparse
 from sivae_cases import CLASSIC, made_bin, quick, trained
 
-from panscape import sivae, training
 from panscape.errors import UserError
-from panscape.sivae._load import write_models
-from panscape.sivae._readout import read_models
+from panscape.sivae.job import load, train
+from panscape.sivae.load import write_models
+from panscape.sivae.readout import read_models
+from panscape.sivae.values import Expression, ValueSettings, prepare_bin
+from panscape.training.weights import write_weights
 
 GENES = [f"g{at}" for at in range(30)]
 
@@ -19,8 +21,8 @@ def test_models_read_from_a_file_are_those_written(tmp_path, changes, likelihood
     known = np.random.default_rng(1).normal(size=(60, 2)).astype(np.float32)
     bins = [made_bin("0", covariates=known, counts=True), made_bin("1", cells=40, seed=3, counts=True)]
     task, _ = trained(bins, quick(**changes, likelihood=likelihood))
-    write_models(tmp_path / "weights", task, [sivae.Expression(b, None, None, None) for b in bins], GENES)
-    found = sivae.load(tmp_path / "weights")
+    write_models(tmp_path / "weights", task, [Expression(b, None, None, None) for b in bins], GENES)
+    found = load(tmp_path / "weights")
     assert list(found) == [("a", "0"), ("a", "1")]
     for at, (bin_, fitted) in enumerate(zip(bins, read_models(task), strict=True)):
         model = found[bin_.line, bin_.name]
@@ -51,12 +53,12 @@ def test_cells_are_scaled_as_the_models_own_were(tmp_path):
     obs = pd.DataFrame({"sex": ["f", "m"] * 25}, index=[f"c{at}" for at in range(50)])
     log = counts.log1p()
     made = [
-        sivae.prepare_bin("a", name, log, counts, obs, sivae.ValueSettings(regress=columns), 0)
+        prepare_bin("a", name, log, counts, obs, ValueSettings(regress=columns), 0)
         for name, columns in (("0", ()), ("1", ("sex",)))
     ]
-    task, _ = sivae.train(made, quick(), 0)
+    task, _ = train(made, quick(), 0)
     write_models(tmp_path / "weights", task, made, GENES)
-    found = sivae.load(tmp_path / "weights")
+    found = load(tmp_path / "weights")
     scaled = found["a", "0"].scale(counts, totals)
     np.testing.assert_allclose(scaled, made[0].bin.inputs, atol=1e-6)
     assert not scaled[:, 0].any()
@@ -65,8 +67,8 @@ def test_cells_are_scaled_as_the_models_own_were(tmp_path):
 
 
 def test_what_holds_no_models_is_told(tmp_path):
-    training.write_weights(tmp_path / "other", {"x": torch.zeros(2)}, {"format": 9})
+    write_weights(tmp_path / "other", {"x": torch.zeros(2)}, {"format": 9})
     (tmp_path / "text").write_text("no weights")
     for name in ("other", "text", "absent"):
         with pytest.raises(UserError, match="holds no complete models"):
-            sivae.load(tmp_path / name)
+            load(tmp_path / name)

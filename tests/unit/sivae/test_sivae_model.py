@@ -4,11 +4,14 @@ import torch
 from scipy import stats
 from sivae_cases import CLASSIC, made_bin, quick, trained
 
-from panscape import sivae, training
-from panscape.sivae._layers import inverse_softplus
-from panscape.sivae._module import normal
-from panscape.sivae._readout import read_models, sample_cells
-from panscape.sivae._task import SivaeTask
+from panscape.sivae.baselines import probabilistic_pca
+from panscape.sivae.layers import inverse_softplus
+from panscape.sivae.module import normal
+from panscape.sivae.readout import read_models, sample_cells
+from panscape.sivae.task import SivaeTask
+from panscape.training.checkpoint import Checkpoint
+from panscape.training.loop import Plan, fit
+from panscape.training.state import digest
 
 CPU = torch.device("cpu")
 
@@ -53,7 +56,7 @@ def test_equal_seeds_give_equal_weights_and_another_does_not():
     digests = []
     for seed in (0, 0, 1):
         task, _ = trained([made_bin()], quick(), seed)
-        digests.append(training.digest(*weights(task).values()))
+        digests.append(digest(*weights(task).values()))
     assert digests[0] == digests[1] != digests[2]
 
 
@@ -67,7 +70,7 @@ def test_a_resumed_training_is_the_uninterrupted_one_bit_for_bit(tmp_path, chang
         pass
 
     first = SivaeTask(bins, settings, 0, CPU)
-    checkpoint = training.Checkpoint(tmp_path, {"any": 1})
+    checkpoint = Checkpoint(tmp_path, {"any": 1})
     step = first.step
 
     def until(number):
@@ -76,11 +79,11 @@ def test_a_resumed_training_is_the_uninterrupted_one_bit_for_bit(tmp_path, chang
         return step(number)
 
     first.step = until
-    plan = training.Plan(first.steps, settings.validate_every, checkpoint_seconds=0.0)
+    plan = Plan(first.steps, settings.validate_every, checkpoint_seconds=0.0)
     with pytest.raises(Killed):
-        training.fit(first, plan, seed=0, checkpoint=checkpoint)
+        fit(first, plan, seed=0, checkpoint=checkpoint)
     second = SivaeTask(bins, settings, 0, CPU)
-    training.fit(second, plan, seed=0, checkpoint=checkpoint)
+    fit(second, plan, seed=0, checkpoint=checkpoint)
     second.take_best()
     for name, tensor in weights(whole).items():
         assert torch.equal(tensor, second.module.state_dict()[name]), name
@@ -100,7 +103,7 @@ def test_decoders_meet_in_a_dot_product_whatever_the_order_of_evaluation():
 
 def test_the_start_with_a_shortcut_is_probabilistic_pca():
     bin_ = made_bin(cells=400)
-    start = sivae.probabilistic_pca(bin_, 4)
+    start = probabilistic_pca(bin_, 4)
     task = SivaeTask([bin_], quick(), 0, CPU)
     with torch.no_grad():
         v, _ = task.embed_genes()

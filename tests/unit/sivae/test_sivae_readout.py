@@ -7,9 +7,15 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sivae_cases import CLASSIC, made_bin, quick, trained
 
-from panscape import sivae
 from panscape.errors import UserError
-from panscape.sivae._readout import read_models
+from panscape.plot.sivae import principal_reading
+from panscape.sivae.attribution import Decoder, agreement, attributions
+from panscape.sivae.baselines import pca, pearson
+from panscape.sivae.bins import gene_features
+from panscape.sivae.labels import label_transfer
+from panscape.sivae.network import densest, dependence, neighbours, network, similarity
+from panscape.sivae.readout import read_models
+from panscape.sivae.values import ValueSettings, prepare_bin
 
 
 @pytest.fixture(scope="module", params=["shortcut", "classic"])
@@ -45,7 +51,7 @@ def test_attributions_against_autograd(fitted):
     jacobian = torch.func.vmap(torch.func.jacrev(decode))(z).numpy()
     total = 0
     for dimension in range(4):
-        parts = sivae.attributions(found.decoder, z.numpy(), dimension)
+        parts = attributions(found.decoder, z.numpy(), dimension)
         np.testing.assert_allclose(parts["saliency"], np.abs(jacobian[..., dimension]), atol=1e-8)
         expected = jacobian[..., dimension] * z.numpy()[:, dimension, None]
         np.testing.assert_allclose(parts["grad_input"], expected, atol=1e-8)
@@ -57,7 +63,7 @@ def test_attributions_against_autograd(fitted):
 def test_integrated_gradients_sum_to_the_difference_of_means(fitted):
     _, found = fitted
     z = found.scores[:20].astype(float)
-    total = sum(sivae.attributions(found.decoder, z, at, 400)["integrated_gradients"] for at in range(4))
+    total = sum(attributions(found.decoder, z, at, 400)["integrated_gradients"] for at in range(4))
     whole = found.decoder.trace(z)[0] - found.decoder.trace(np.zeros((1, 4)))[0]
     np.testing.assert_allclose(total, whole, atol=0.02 * np.abs(whole).max())
 
@@ -65,7 +71,7 @@ def test_integrated_gradients_sum_to_the_difference_of_means(fitted):
 def test_a_linear_decoder_agrees_with_its_loadings():
     random = np.random.default_rng(0)
     loadings = random.normal(size=(30, 3)) * [1, 0.8, 0.01]
-    rows = sivae.agreement(sivae.Decoder([], loadings, np.zeros(30)), random.normal(size=(50, 3)), loadings)
+    rows = agreement(Decoder([], loadings, np.zeros(30)), random.normal(size=(50, 3)), loadings)
     assert [row["active"] for row in rows] == [True, True, False]
     assert all(row["deeplift"] == pytest.approx(1) and row["grad_input"] == pytest.approx(1) for row in rows)
 
@@ -75,7 +81,7 @@ def test_networks_have_the_density_asked_for(genes, density, seed):
     random = np.random.default_rng(seed)
     values = random.integers(0, 4, size=(genes, genes)).astype(float)  # many ties
     values = values + values.T
-    found = sivae.densest(values, density)
+    found = densest(values, density)
     pairs = genes * (genes - 1) // 2
     assert found.nnz == 2 * min(max(round(density * pairs), 1), pairs)
     dense = found.toarray()
@@ -95,22 +101,22 @@ def test_metrics_against_loops():
         "euclidean": lambda a, b: -np.linalg.norm(a - b),
     }.items():
         expected = [[measure(a, b) for b in x] for a in x]
-        np.testing.assert_allclose(sivae.similarity(x, metric), expected, atol=1e-7)
-        near = sivae.neighbours(x, 2, metric)
+        np.testing.assert_allclose(similarity(x, metric), expected, atol=1e-7)
+        near = neighbours(x, 2, metric)
         for at in range(6):
             others = sorted((other for other in range(6) if other != at), key=lambda o: -expected[at][o])
             assert list(near[at]) == others[:2]
     with pytest.raises(ValueError, match="metric"):
-        sivae.similarity(x, "manhattan")
+        similarity(x, "manhattan")
 
 
 def test_unconnected_genes_are_neighbours_by_distance_only():
     random = np.random.default_rng(0)
     loadings = np.vstack([random.normal(2, 0.3, (10, 3)), random.normal(0, 0.02, (10, 3))])
-    by_distance = sivae.network(loadings, 0.1, "euclidean")
+    by_distance = network(loadings, 0.1, "euclidean")
     assert by_distance[10:, 10:].sum() > 0.9 * by_distance.sum()
-    assert sivae.network(loadings, 0.1, "dot")[10:].sum() == 0
-    assert sivae.network(loadings, 0.1, "euclidean", min_norm=0.3)[10:].sum() == 0
+    assert network(loadings, 0.1, "dot")[10:].sum() == 0
+    assert network(loadings, 0.1, "euclidean", min_norm=0.3)[10:].sum() == 0
 
 
 def test_pca_and_pearson_against_libraries():
@@ -119,17 +125,15 @@ def test_pca_and_pearson_against_libraries():
     bin_ = made_bin(cells=80)
     bin_.inputs[:, 2] = 0
     train = bin_.inputs[~bin_.test].astype(float)
-    found = sivae.pca(bin_, 4)
+    found = pca(bin_, 4)
     model = PCA(4, svd_solver="full").fit(train)
     np.testing.assert_allclose(
         found.predict(), model.inverse_transform(model.transform(bin_.inputs)), atol=1e-4
     )
     kept = np.delete(np.arange(30), 2)
-    np.testing.assert_allclose(
-        sivae.pearson(bin_)[np.ix_(kept, kept)], np.corrcoef(train[:, kept].T), atol=1e-5
-    )
-    assert not sivae.pearson(bin_)[2].any()
-    many = sivae.pca(made_bin(cells=12, genes=30), 20)  # more components than cells
+    np.testing.assert_allclose(pearson(bin_)[np.ix_(kept, kept)], np.corrcoef(train[:, kept].T), atol=1e-5)
+    assert not pearson(bin_)[2].any()
+    many = pca(made_bin(cells=12, genes=30), 20)  # more components than cells
     assert np.isfinite(many.loadings).all() and not many.loadings[:, 10:].any()
 
 
@@ -137,15 +141,15 @@ def test_gene_features_keep_inner_products():
     for cells in (20, 90):
         bin_ = made_bin(cells=cells)
         settings = quick(feature_dim=200)
-        found = sivae.gene_features(bin_, settings, 0).astype(float)
+        found = gene_features(bin_, settings, 0).astype(float)
         train = bin_.inputs[~bin_.test].astype(float)
         gram = train.T @ train
         ratio = gram.diagonal().sum() / np.square(found).sum()
         np.testing.assert_allclose(found @ found.T * ratio, gram, atol=1e-3 * np.abs(gram).max())
         assert np.square(found).mean() == pytest.approx(1, rel=1e-5)
-    drawn = sivae.gene_features(bin_, quick(feature_input="sample", feature_dim=10), 0)
+    drawn = gene_features(bin_, quick(feature_input="sample", feature_dim=10), 0)
     assert drawn.shape == (30, 10)
-    again = sivae.gene_features(bin_, quick(feature_input="sample", feature_dim=10), 0)
+    again = gene_features(bin_, quick(feature_input="sample", feature_dim=10), 0)
     assert np.array_equal(drawn, again)
 
 
@@ -164,32 +168,32 @@ def test_clr_against_loops():
                 for row in (information[a], information[b])
             ]
             expected[a, b] = np.hypot(*scores)
-    found = sivae.dependence(values, "clr")
+    found = dependence(values, "clr")
     off = ~np.eye(6, dtype=bool)
     np.testing.assert_allclose(found[off], expected[off], atol=1e-6)
-    np.testing.assert_allclose(sivae.dependence(values)[off], np.abs(r)[off], atol=1e-9)
+    np.testing.assert_allclose(dependence(values)[off], np.abs(r)[off], atol=1e-9)
 
 
 def test_labels_carry_over_between_neighbours():
     random = np.random.default_rng(0)
     labels = np.array(["a"] * 40 + ["b"] * 40 + ["rare"] * 2 + [""] * 5)
     scores = np.r_[random.normal(0, 1, (40, 2)), random.normal(9, 1, (40, 2)), random.normal(0, 1, (7, 2))]
-    found = sivae.label_transfer(scores, labels, 0)
+    found = label_transfer(scores, labels, 0)
     assert (
         found["accuracy"] == 1
         and found["n_labels"] == 2
         and found["n_cells"] == 80
         and found["chance"] == 0.5
     )
-    shuffled = sivae.label_transfer(random.normal(size=(87, 2)), labels, 0)
+    shuffled = label_transfer(random.normal(size=(87, 2)), labels, 0)
     assert 0.3 < shuffled["accuracy"] < 0.7
-    assert sivae.label_transfer(scores, np.array(["a"] * 87), 0) is None
+    assert label_transfer(scores, np.array(["a"] * 87), 0) is None
 
 
 def test_the_linear_reading_turned_to_its_axes_is_the_same_product():
     random = np.random.default_rng(0)
     scores, loadings = random.normal(size=(50, 2)), random.normal(size=(20, 2))
-    cells, genes = sivae.principal_reading(scores, loadings)
+    cells, genes = principal_reading(scores, loadings)
     np.testing.assert_allclose(cells @ genes.T, (scores - scores.mean(0)) @ loadings.T, atol=1e-8)
     assert (genes**2).sum(0)[0] >= (genes**2).sum(0)[1]
     np.testing.assert_allclose((cells**2).mean(0), 1, atol=1e-8)
@@ -203,8 +207,8 @@ def test_values_of_a_bin_are_scaled_by_its_training_cells():
     logged = sparse.csr_matrix(np.log1p(counts.toarray()))
     obs = pd.DataFrame({"batch": ["x"] * 25 + ["y"] * 25, "n_counts": 10.0, "cell_type": ["a", "b"] * 25})
     obs.index = [f"c{i}" for i in range(50)]
-    settings = sivae.ValueSettings(labels="cell_type", regress=("batch",), covariates=("batch",))
-    found = sivae.prepare_bin("l", "0", logged, counts, obs, settings, 0)
+    settings = ValueSettings(labels="cell_type", regress=("batch",), covariates=("batch",))
+    found = prepare_bin("l", "0", logged, counts, obs, settings, 0)
     train = ~found.bin.test
     kept = np.delete(np.arange(6), 4)
     np.testing.assert_allclose(found.bin.inputs[train][:, kept].mean(0), 0, atol=1e-5)
@@ -215,4 +219,4 @@ def test_values_of_a_bin_are_scaled_by_its_training_cells():
     np.testing.assert_allclose(found.mean, logged.toarray().mean(0), rtol=1e-5)
     assert found.bin.covariates.shape == (50, 2) and found.bin.test.sum() == 10
     with pytest.raises(UserError, match="no 'sex'"):
-        sivae.prepare_bin("l", "0", logged, counts, obs, sivae.ValueSettings(regress=("sex",)), 0)
+        prepare_bin("l", "0", logged, counts, obs, ValueSettings(regress=("sex",)), 0)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from panscape import training
+from panscape.training import gpu_lock
+from panscape.training.device import choose_device
 
 HOLD = """
 import runpy, sys
@@ -20,7 +21,7 @@ sys.stdin.read()
 @pytest.fixture
 def job(tmp_path):
     running = []
-    module = Path(training.__file__).with_name("_claim.py")
+    module = Path(gpu_lock.__file__)
 
     def start():
         command = [sys.executable, "-c", HOLD, str(module), str(tmp_path)]
@@ -49,7 +50,7 @@ def test_jobs_take_different_devices_and_give_them_back_however_they_end(job):
 def test_without_a_gpu_the_cpu_is_used_and_it_is_told(granted, monkeypatch, caplog):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with caplog.at_level("INFO", "panscape"):
-        assert training.choose_device(granted) == torch.device("cpu")
+        assert choose_device(granted) == torch.device("cpu")
     assert "sees no GPU" in caplog.text
 
 
@@ -57,9 +58,9 @@ def test_only_a_granted_gpu_is_used(monkeypatch, caplog):
     for name in ("SLURM_STEP_GPUS", "SLURM_JOB_GPUS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert training.choose_device(0) == training.choose_device(None) == torch.device("cpu")
+    assert choose_device(0) == choose_device(None) == torch.device("cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("SLURM_STEP_GPUS", "0")  # granted as gres, where the rule's gpu is 0
     with caplog.at_level("INFO", "panscape"):
-        assert training.choose_device(0) == torch.device("cpu")
+        assert choose_device(0) == torch.device("cpu")
     assert "sees no GPU" in caplog.text

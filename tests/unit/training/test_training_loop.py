@@ -11,8 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from panscape import training
-from panscape.training import Plan, fit
+from panscape.training.batches import batches
+from panscape.training.best import Best
+from panscape.training.checkpoint import Checkpoint
+from panscape.training.layers import mlp
+from panscape.training.loop import Plan, fit
+from panscape.training.state import load_optimiser_state, optimiser_state, with_prefix, without_prefix
 
 
 class Regression:
@@ -20,9 +24,9 @@ class Regression:
 
     def __init__(self, seed=0, patience=0, kill_at=None):
         torch.manual_seed(seed)
-        self.model = training.mlp([5, 8, 1], norm="batch", dropout=0.5, last_linear=True)
+        self.model = mlp([5, 8, 1], norm="batch", dropout=0.5, last_linear=True)
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=0.01)
-        self.best = training.Best(patience)
+        self.best = Best(patience)
         self.kill_at = kill_at
         random = np.random.default_rng(1)
         self.x = torch.from_numpy(random.normal(size=(64, 5)).astype(np.float32))
@@ -30,7 +34,7 @@ class Regression:
 
     def step(self, number):
         self.model.train()
-        rows = training.batches(64, 16, 3, number // 4)[number % 4]
+        rows = batches(64, 16, 3, number // 4)[number % 4]
         loss = nn.functional.mse_loss(self.model(self.x[rows]), self.y[rows])
         self.optimiser.zero_grad()
         loss.backward()
@@ -51,15 +55,15 @@ class Regression:
 
     def state(self):
         return {
-            **training.with_prefix("model", self.model.state_dict()),
-            **training.with_prefix("optimiser", training.optimiser_state(self.optimiser)),
-            **training.with_prefix("best", self.best.state()),
+            **with_prefix("model", self.model.state_dict()),
+            **with_prefix("optimiser", optimiser_state(self.optimiser)),
+            **with_prefix("best", self.best.state()),
         }
 
     def load_state(self, tensors):
-        self.model.load_state_dict(training.without_prefix("model", tensors))
-        training.load_optimiser_state(self.optimiser, training.without_prefix("optimiser", tensors))
-        self.best.load_state(training.without_prefix("best", tensors))
+        self.model.load_state_dict(without_prefix("model", tensors))
+        load_optimiser_state(self.optimiser, without_prefix("optimiser", tensors))
+        self.best.load_state(without_prefix("best", tensors))
 
 
 def same(left, right):
@@ -82,7 +86,7 @@ def test_same_seed_same_weights_and_history():
 def test_resumed_after_sigterm_equals_uninterrupted(tmp_path, kill_at):
     whole = Regression()
     history = fit(whole, PLAN, seed=7)
-    checkpoint = training.Checkpoint(tmp_path / "c", {"data": "x"})
+    checkpoint = Checkpoint(tmp_path / "c", {"data": "x"})
     with pytest.raises(SystemExit) as ended:
         fit(Regression(kill_at=kill_at), PLAN, seed=7, checkpoint=checkpoint)
     assert ended.value.code == 143
@@ -93,7 +97,7 @@ def test_resumed_after_sigterm_equals_uninterrupted(tmp_path, kill_at):
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):
-    checkpoint = training.Checkpoint(tmp_path, {})
+    checkpoint = Checkpoint(tmp_path, {})
     first = Regression()
     history = fit(first, PLAN, seed=7, checkpoint=checkpoint)
     again = Regression(seed=3)
@@ -124,7 +128,8 @@ def test_killed_between_checkpoints_repeats_only_what_was_not_saved(tmp_path):
         import os, signal, sys
         sys.path[:0] = {[str(p) for p in sys.path]!r} + [{os.path.dirname(__file__)!r}]
         from test_training_loop import Regression
-        from panscape import training
+        from panscape.training.checkpoint import Checkpoint
+        from panscape.training.loop import Plan, fit
         task = Regression()
         step = task.step
         def killing(number):
@@ -133,12 +138,12 @@ def test_killed_between_checkpoints_repeats_only_what_was_not_saved(tmp_path):
             return step(number)
         killing.__name__ = "step"
         task.step = killing
-        plan = training.Plan(60, validate_every=10, record_every=5, checkpoint_seconds=0)
-        training.fit(task, plan, seed=7, checkpoint=training.Checkpoint({str(tmp_path)!r}, {{}}))
+        plan = Plan(60, validate_every=10, record_every=5, checkpoint_seconds=0)
+        fit(task, plan, seed=7, checkpoint=Checkpoint({str(tmp_path)!r}, {{}}))
     """)
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
-    checkpoint = training.Checkpoint(tmp_path, {})
+    checkpoint = Checkpoint(tmp_path, {})
     assert checkpoint.load()[1]["number"] == 41
     whole, resumed = Regression(), Regression(seed=9)
     assert fit(whole, PLAN, seed=7) == fit(resumed, PLAN, seed=7, checkpoint=checkpoint)

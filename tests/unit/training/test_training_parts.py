@@ -7,33 +7,48 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse, special, stats
 
-from panscape import training
+from panscape.training.batches import batches, dense_rows, held_out
+from panscape.training.best import Best
+from panscape.training.checkpoint import Checkpoint
+from panscape.training.device import choose_device
+from panscape.training.distributions import (
+    bernoulli,
+    negative_binomial,
+    normal_kl,
+    poisson,
+    zero_inflated_negative_binomial,
+    zero_inflated_poisson,
+)
+from panscape.training.layers import mlp
+from panscape.training.optimiser import AdamW
+from panscape.training.state import digest, load_optimiser_state, optimiser_state
+from panscape.training.weights import read_weights, write_weights
 
 
 def test_weights_round_trip_and_damage(tmp_path):
     path = tmp_path / "w.safetensors"
     tensors = {"a": torch.arange(6.0).reshape(2, 3).T, "n": torch.tensor(3)}
-    training.write_weights(path, tensors, {"genes": ["x", "y"], "value": 0.5})
-    read, meta = training.read_weights(path)
+    write_weights(path, tensors, {"genes": ["x", "y"], "value": 0.5})
+    read, meta = read_weights(path)
     assert all(torch.equal(tensors[name], read[name]) for name in tensors)
     assert meta == {"genes": ["x", "y"], "value": 0.5}
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(ValueError, match="complete"):
-        training.read_weights(path)
+        read_weights(path)
 
 
 def test_pickle_is_not_read(tmp_path):
     torch.save({"a": torch.ones(2)}, tmp_path / "w.pt")
     with pytest.raises(ValueError, match="complete"):
-        training.read_weights(tmp_path / "w.pt")
+        read_weights(tmp_path / "w.pt")
 
 
 def test_stale_checkpoint_is_not_used(tmp_path, caplog):
-    first = training.Checkpoint(tmp_path, {"data": "a", "settings": {"k": (1, 2)}})
+    first = Checkpoint(tmp_path, {"data": "a", "settings": {"k": (1, 2)}})
     first.save({"t": torch.ones(2)}, {"number": 4})
     assert first.load()[1] == {"number": 4}
-    assert training.Checkpoint(tmp_path, {"data": "a", "settings": {"k": [1, 2]}}).load() is not None
-    assert training.Checkpoint(tmp_path, {"data": "b", "settings": {"k": [1, 2]}}).load() is None
+    assert Checkpoint(tmp_path, {"data": "a", "settings": {"k": [1, 2]}}).load() is not None
+    assert Checkpoint(tmp_path, {"data": "b", "settings": {"k": [1, 2]}}).load() is None
     assert "another data" in caplog.text
     first.path.write_bytes(b"half")
     assert first.load() is None
@@ -42,7 +57,7 @@ def test_stale_checkpoint_is_not_used(tmp_path, caplog):
 
 
 def test_best_keeps_each_model_of_a_stack_apart():
-    best = training.Best(patience=2)
+    best = Best(patience=2)
     losses = [[3.0, 1.0], [2.0, 2.0], [2.5, 3.0], [1.0, 0.5]]
     for step, loss in enumerate(losses):
         best.update(torch.tensor(loss), {"w": torch.full((2, 3), float(step))})
@@ -50,13 +65,13 @@ def test_best_keeps_each_model_of_a_stack_apart():
     assert best.value.tolist() == [1.0, 1.0]
     assert best.weights["w"][:, 0].tolist() == [3.0, 0.0]
     assert best.active.tolist() == [True, False]
-    other = training.Best(patience=2)
+    other = Best(patience=2)
     other.load_state(best.state())
     assert other.value.tolist() == best.value.tolist() and other.active.tolist() == best.active.tolist()
 
 
 def test_best_ignores_values_that_are_not_numbers():
-    best = training.Best(patience=0)
+    best = Best(patience=0)
     best.update(torch.tensor(float("nan")), {"w": torch.zeros(1)})
     best.update(torch.tensor(2.0), {"w": torch.ones(1)})
     best.update(torch.tensor(float("nan")), {"w": torch.full((1,), 2.0)})
@@ -65,36 +80,36 @@ def test_best_ignores_values_that_are_not_numbers():
 
 @given(st.integers(1, 200), st.integers(1, 60), st.integers(0, 5))
 def test_batches_visit_every_cell_once(n, size, epoch):
-    parts = training.batches(n, size, 1, epoch)
+    parts = batches(n, size, 1, epoch)
     assert sorted(np.concatenate(parts)) == list(range(n))
     assert all(len(part) == size for part in parts[:-1])
-    assert all(len(part) == size for part in training.batches(n, size, 1, epoch, drop_last=True)[1:])
+    assert all(len(part) == size for part in batches(n, size, 1, epoch, drop_last=True)[1:])
 
 
 def test_batches_differ_between_epochs_also_where_the_size_divides_the_cells():
-    first, second = (np.concatenate(training.batches(100, 20, 1, epoch)) for epoch in (0, 1))
+    first, second = (np.concatenate(batches(100, 20, 1, epoch)) for epoch in (0, 1))
     assert not np.array_equal(first, second)
 
 
 def test_held_out_share_holds_in_every_group():
     strata = np.repeat(["a", "b", "c"], [100, 11, 1])
-    mask = training.held_out(112, 0.2, 3, strata=strata)
+    mask = held_out(112, 0.2, 3, strata=strata)
     assert [mask[strata == name].sum() for name in "abc"] == [20, 2, 0]
-    assert training.held_out(50, 0, 3).sum() == 0
-    assert np.array_equal(mask, training.held_out(112, 0.2, 3, strata=strata))
+    assert held_out(50, 0, 3).sum() == 0
+    assert np.array_equal(mask, held_out(112, 0.2, 3, strata=strata))
 
 
 def test_dense_rows_and_digest():
     matrix = sparse.random(20, 7, 0.3, format="csr", random_state=1)
     rows = np.array([3, 0, 3])
-    assert np.allclose(training.dense_rows(matrix, rows), matrix.toarray()[rows])
-    assert np.allclose(training.dense_rows(matrix.toarray(), rows), matrix.toarray()[rows])
+    assert np.allclose(dense_rows(matrix, rows), matrix.toarray()[rows])
+    assert np.allclose(dense_rows(matrix.toarray(), rows), matrix.toarray()[rows])
     other = matrix.copy()
     other.data[0] += 1
-    assert training.digest(matrix, "a") == training.digest(matrix.copy(), "a")
-    assert training.digest(matrix, "a") != training.digest(other, "a")
-    assert training.digest("ab", "c") != training.digest("a", "bc")
-    assert training.digest(np.array(["g1", "g2"], object)) != training.digest(np.array(["g1", "g3"], object))
+    assert digest(matrix, "a") == digest(matrix.copy(), "a")
+    assert digest(matrix, "a") != digest(other, "a")
+    assert digest("ab", "c") != digest("a", "bc")
+    assert digest(np.array(["g1", "g2"], object)) != digest(np.array(["g1", "g3"], object))
 
 
 X = torch.tensor([0.0, 1.0, 2.0, 7.0, 40.0])
@@ -109,16 +124,16 @@ def close(ours, reference):
 
 def test_poisson_and_negative_binomial_are_scipys():
     x, mean, theta = X.numpy(), MEAN.numpy(), THETA.numpy()
-    close(training.poisson(X, MEAN), stats.poisson.logpmf(x, mean))
-    close(training.negative_binomial(X, MEAN, THETA), stats.nbinom.logpmf(x, theta, theta / (theta + mean)))
+    close(poisson(X, MEAN), stats.poisson.logpmf(x, mean))
+    close(negative_binomial(X, MEAN, THETA), stats.nbinom.logpmf(x, theta, theta / (theta + mean)))
 
 
 def test_zero_inflation_mixes_a_point_at_zero():
     x, mean, theta, extra = X.numpy(), MEAN.numpy(), THETA.numpy(), special.expit(LOGIT.numpy())
     for ours, base in [
-        (training.zero_inflated_poisson(X, MEAN, LOGIT), stats.poisson.pmf(x, mean)),
+        (zero_inflated_poisson(X, MEAN, LOGIT), stats.poisson.pmf(x, mean)),
         (
-            training.zero_inflated_negative_binomial(X, MEAN, THETA, LOGIT),
+            zero_inflated_negative_binomial(X, MEAN, THETA, LOGIT),
             stats.nbinom.pmf(x, theta, theta / (theta + mean)),
         ),
     ]:
@@ -127,12 +142,12 @@ def test_zero_inflation_mixes_a_point_at_zero():
 
 def test_bernoulli_and_gaussian_divergence():
     binary = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0])
-    close(training.bernoulli(binary, LOGIT), stats.bernoulli.logpmf(binary, special.expit(LOGIT.numpy())))
+    close(bernoulli(binary, LOGIT), stats.bernoulli.logpmf(binary, special.expit(LOGIT.numpy())))
     sd = THETA
     reference = torch.distributions.kl_divergence(
         torch.distributions.Normal(LOGIT, sd), torch.distributions.Normal(torch.zeros(5), torch.ones(5))
     )
-    close(training.normal_kl(LOGIT, sd), reference.numpy())
+    close(normal_kl(LOGIT, sd), reference.numpy())
 
 
 def test_likelihoods_have_finite_gradients_at_the_edges():
@@ -140,33 +155,33 @@ def test_likelihoods_have_finite_gradients_at_the_edges():
     mean = torch.tensor([0.0, 1e-12, 1e6], requires_grad=True)
     theta = torch.tensor([1e-4, 1e6, 1.0], requires_grad=True)
     logit = torch.tensor([50.0, -50.0, 0.0], requires_grad=True)
-    training.zero_inflated_negative_binomial(x, mean, theta, logit).sum().backward()
-    training.zero_inflated_poisson(x, mean, logit).sum().backward()
+    zero_inflated_negative_binomial(x, mean, theta, logit).sum().backward()
+    zero_inflated_poisson(x, mean, logit).sum().backward()
     assert all(t.grad.isfinite().all() for t in (mean, theta, logit))
 
 
 def test_device_is_the_cpu_unless_a_gpu_was_granted(caplog):
-    assert training.choose_device(None).type == "cpu"
-    assert training.choose_device(0).type == "cpu"
+    assert choose_device(None).type == "cpu"
+    assert choose_device(0).type == "cpu"
     caplog.set_level("INFO", "panscape")
-    granted = training.choose_device(1)
+    granted = choose_device(1)
     assert granted.type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def test_mlp_starts_with_the_asked_form():
-    net = training.mlp([4, 6, 3], norm="layer", dropout=0.1, last_linear=True)
+    net = mlp([4, 6, 3], norm="layer", dropout=0.1, last_linear=True)
     kinds = [type(layer).__name__ for layer in net]
     assert kinds == ["Linear", "LayerNorm", "ReLU", "Dropout", "Linear"]
     assert float(net[0].bias.detach().abs().sum()) == 0
     with pytest.raises(ValueError, match="norm"):
-        training.mlp([2, 2], norm="other")
+        mlp([2, 2], norm="other")
 
 
 def test_weights_are_readable_like_other_files_and_keep_the_order_of_keys(tmp_path):
-    training.write_weights(tmp_path / "w.safetensors", {"a": torch.ones(2)}, {"step": 1, "split": "train"})
+    write_weights(tmp_path / "w.safetensors", {"a": torch.ones(2)}, {"step": 1, "split": "train"})
     (tmp_path / "plain").write_text("")
     assert (tmp_path / "w.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
-    assert list(training.read_weights(tmp_path / "w.safetensors")[1]) == ["step", "split"]
+    assert list(read_weights(tmp_path / "w.safetensors")[1]) == ["step", "split"]
 
 
 def test_the_optimiser_is_pytorchs_bit_for_bit():
@@ -178,13 +193,13 @@ def test_the_optimiser_is_pytorchs_bit_for_bit():
         [{"params": of[:1], "weight_decay": 0.1}, {"params": of[1:], "weight_decay": 0.0}]
         for of in (first, second)
     )
-    own, theirs = training.AdamW(first_groups, 1e-2), torch.optim.AdamW(second_groups, lr=1e-2)
+    own, theirs = AdamW(first_groups, 1e-2), torch.optim.AdamW(second_groups, lr=1e-2)
     x, y = torch.randn(20, 5), torch.randn(20, 7)
     for step in range(30):
         if step == 15:  # goes on from its saved state
-            saved = training.optimiser_state(own)
-            own = training.AdamW(first_groups, 1e-2)
-            training.load_optimiser_state(own, saved)
+            saved = optimiser_state(own)
+            own = AdamW(first_groups, 1e-2)
+            load_optimiser_state(own, saved)
         for group in (*own.param_groups, *theirs.param_groups):
             group["lr"] = 1e-2 / (step + 1)
         for parameters, optimiser in ((first, own), (second, theirs)):

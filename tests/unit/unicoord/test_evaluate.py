@@ -5,9 +5,7 @@ from hypothesis import strategies as st
 from scipy import sparse, stats
 from sklearn import linear_model, metrics
 
-from panscape.unicoord import _baselines as baselines
-from panscape.unicoord import _calibrate as calibrate
-from panscape.unicoord import _evaluate as evaluate
+from panscape.unicoord import baselines, calibrate, evaluate
 
 
 @pytest.fixture

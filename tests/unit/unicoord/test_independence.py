@@ -4,17 +4,20 @@ import torch
 from torch.nn import functional
 from unicoord_cells import LABELS, QUICK, atlas
 
-from panscape import training, unicoord
-from panscape.unicoord import _losses as losses
-from panscape.unicoord._evaluate import label_leak
+from panscape.training.layers import mlp
+from panscape.unicoord import losses
+from panscape.unicoord.evaluate import label_leak
+from panscape.unicoord.labels import learn_labels
+from panscape.unicoord.settings import Label
+from panscape.unicoord.train import train
 
 torch.set_num_threads(1)
 
 
 def layout():
     obs = pd.DataFrame({"kind": list("abca"), "time": [0.0, 1.0, 2.0, 3.0]})
-    labels = [unicoord.Label("kind", "discrete", min_cells=1), unicoord.Label("time", "continuous")]
-    return unicoord.learn_labels(obs, labels)
+    labels = [Label("kind", "discrete", min_cells=1), Label("time", "continuous")]
+    return learn_labels(obs, labels)
 
 
 def test_dependence_does_not_hang_on_the_size_of_coordinates():
@@ -44,7 +47,7 @@ def test_the_reader_learns_and_the_coordinates_are_pulled_to_where_it_knows_noth
     given = torch.ones_like(labels, dtype=torch.bool)
     given[:100] = False
     torch.manual_seed(0)
-    reader = training.mlp((4, 16, 4), last_linear=True)
+    reader = mlp((4, 16, 4), last_linear=True)
     # the reader's gradient is that of reading alone
     losses.adversary(reader, latent, labels, given, plan).backward()
     found = [weight.grad.clone() for weight in reader.parameters()]
@@ -55,7 +58,7 @@ def test_the_reader_learns_and_the_coordinates_are_pulled_to_where_it_knows_noth
     for mine, weight in zip(found, reader.parameters(), strict=True):
         torch.testing.assert_close(mine, weight.grad)
     # cells without labels pull nothing but through the standardisation, and a blind reader nothing at all
-    blind = training.mlp((4, 16, 4), last_linear=True)
+    blind = mlp((4, 16, 4), last_linear=True)
     with torch.no_grad():
         for weight in blind.parameters():
             weight.zero_()
@@ -68,7 +71,7 @@ def leak(independence):
     """Return how well types are read from coordinates that are not told the labels and so hold them."""
     cells = atlas()
     settings = QUICK | {"conditional": False, "latent": 3, "min_steps": 250, "independence": independence}
-    found = unicoord.train(cells, LABELS, settings, seed=0)
+    found = train(cells, LABELS, settings, seed=0)
     test = cells[found.split == "test"]
     free = found.model.embed(test).filter(like="latent-").to_numpy()
     return label_leak(free, test.obs["cell_type"], nulls=0).set_index("probe").loc["linear", "value"]

@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
-from panscape.unicoord import _restoration as restoration
+from panscape.unicoord import restoration
 
 
 def pairs(x, y):

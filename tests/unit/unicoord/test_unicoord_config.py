@@ -6,10 +6,12 @@ import torch
 from unicoord_cells import LABELS as LABELS_OF_CELLS
 from unicoord_cells import QUICK, atlas
 
-from panscape import config, training, unicoord
+from panscape.config.load import load
 from panscape.errors import UserError
-from panscape.unicoord import UniCoordSettings
-from panscape.unicoord._module import Committee, _inner
+from panscape.training.layers import mlp
+from panscape.unicoord.module import Committee, _inner
+from panscape.unicoord.settings import UniCoordSettings
+from panscape.unicoord.train import train
 
 BASE = {
     "collection": "c",
@@ -28,7 +30,7 @@ LABELS = [
 def loaded(**unicoord):
     given = copy.deepcopy(BASE)
     given["unicoord"] = unicoord
-    return config.load(given)["unicoord"]
+    return load(given)["unicoord"]
 
 
 def test_defaults_are_those_of_the_library():
@@ -37,7 +39,7 @@ def test_defaults_are_those_of_the_library():
 
 def test_presets_are_the_published_settings():
     given = copy.deepcopy(BASE) | {"preset": "code"}
-    found = UniCoordSettings.of(config.load(given)["unicoord"])
+    found = UniCoordSettings.of(load(given)["unicoord"])
     assert (found.encoder, found.hidden, found.epochs, found.double_softmax) == (
         "genes",
         (512, 256, 128),
@@ -46,13 +48,13 @@ def test_presets_are_the_published_settings():
     )
     assert found.weights.kl_continuous == 30 and found.teach == 0 and not found.standardise
     for preset in ("paper", "code"):
-        found = UniCoordSettings.of(config.load(copy.deepcopy(BASE) | {"preset": preset})["unicoord"])
+        found = UniCoordSettings.of(load(copy.deepcopy(BASE) | {"preset": preset})["unicoord"])
         assert (found.n_genes, found.capacity, found.capacity_steps) == (0, 5, 25_000)
 
 
 def test_the_held_out_divergence_is_one_also_where_the_loss_holds_it_near_a_capacity():
     settings = QUICK | {"min_steps": 20, "epochs": 1, "capacity": 3.0, "capacity_steps": 10}
-    found = unicoord.train(atlas(200, 40), LABELS_OF_CELLS, settings, seed=0).history
+    found = train(atlas(200, 40), LABELS_OF_CELLS, settings, seed=0).history
     held = found[found["split"] == "heldout"].pivot_table(index="step", columns="term", values="value")
     assert (held["divergence"] > 0).all()
     assert np.allclose(held["kl_continuous"], (3.0 - held["divergence"]).abs(), atol=1e-4)
@@ -68,11 +70,11 @@ def test_published_networks_drop_activations_where_the_released_ones_do():
         hidden == 0
     ).float().mean() < 0.6  # ReLU alone leaves half of them 0; dropout would leave a quarter
     assert _inner(0.1, 3) == [0.0, 0.1, 0.0] and _inner(0.1, 1) == [0.0]
-    layers = training.mlp((5, 128, 256, 512), dropout=_inner(0.1, 3))
+    layers = mlp((5, 128, 256, 512), dropout=_inner(0.1, 3))
     kinds = [type(layer).__name__ for layer in layers]
     assert kinds == ["Linear", "ReLU", "Linear", "ReLU", "Dropout", "Linear", "ReLU"]
     with pytest.raises(ValueError, match="2 shares to drop after 3"):
-        training.mlp((5, 8, 8, 8), dropout=[0.1, 0.1])
+        mlp((5, 8, 8, 8), dropout=[0.1, 0.1])
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,13 @@ import torch
 from scipy import sparse
 from unicoord_cells import LABELS, QUICK, atlas
 
-from panscape import unicoord
 from panscape.errors import UserError
-from panscape.unicoord import Hierarchy, Label
+from panscape.unicoord.labels import learn_labels
+from panscape.unicoord.model import UniCoord
+from panscape.unicoord.reconfigure import reconfigured_code
+from panscape.unicoord.settings import Hierarchy, Label
+from panscape.unicoord.targets import targets
+from panscape.unicoord.train import train
 
 torch.set_num_threads(1)
 
@@ -43,12 +47,12 @@ def test_labels_that_teach_nothing_are_refused(cells, label, column, message):
     values["below"] = np.arange(len(cells)) * 0.5 - 1
     data = cells if column is None else changed(cells, **{label["name"]: values.get(column, column)})
     with pytest.raises(UserError, match=message):
-        unicoord.train(data, [label], QUICK)
+        train(data, [label], QUICK)
 
 
 def test_all_problems_are_told_at_once(cells):
     with pytest.raises(UserError) as error:
-        unicoord.train(cells, [{"name": "a", "kind": "discrete"}, {"name": "b", "kind": "continuous"}], QUICK)
+        train(cells, [{"name": "a", "kind": "discrete"}, {"name": "b", "kind": "continuous"}], QUICK)
     assert len(error.value.problems) == 2
 
 
@@ -59,7 +63,7 @@ def test_missing_labels_are_masked(cells):
         for name in ("cell_type", "platform")
     }
     obs["time"] = cells.obs["time"].where(rng.random(len(cells)) > 0.3)
-    found = unicoord.train(changed(cells, **obs), LABELS, QUICK, seed=2)
+    found = train(changed(cells, **obs), LABELS, QUICK, seed=2)
     assert all(torch.isfinite(tensor).all() for tensor in found.model.network.state_dict().values())
     test = cells[found.split == "test"]
     table = found.model.predict(test)
@@ -70,13 +74,13 @@ def test_classes_and_scales_are_those_of_the_training_cells():
     obs = pd.DataFrame(
         {"k": ["b", "a", "b", None, "c"], "v": [1.0, 3.0, np.nan, 5.0, 3.0], "s": [2, 0, 1, 1, 2]}
     )
-    layout = unicoord.learn_labels(
+    layout = learn_labels(
         obs, [Label("k", "discrete", min_cells=1), Label("v", "continuous"), Label("s", "ordinal")]
     )
     assert layout["k"].classes == ("b", "a", "c")
     assert (layout["v"].mean, layout["v"].low, layout["v"].high) == (3.0, 1.0, 5.0)
     assert layout["s"].classes == ("0", "1", "2") and layout["s"].positions == (0.0, 1.0, 2.0)
-    found = unicoord.targets(pd.DataFrame({"k": ["c", "new", None], "v": [3.0, 5.0, np.nan]}), layout)
+    found = targets(pd.DataFrame({"k": ["c", "new", None], "v": [3.0, 5.0, np.nan]}), layout)
     assert found.codes.tolist() == [[2], [-1], [-1]]
     np.testing.assert_allclose(found.values[:, 0], [0, 2 / layout["v"].sd, np.nan])
     assert np.isnan(found.values[:, 1]).all()
@@ -86,14 +90,14 @@ def test_classes_and_scales_are_those_of_the_training_cells():
 def test_a_transform_is_undone_and_keeps_the_order(transform):
     rng = np.random.default_rng(0)
     obs = pd.DataFrame({"v": np.append(rng.gamma(0.5, 20, 500), np.nan)})
-    layout = unicoord.learn_labels(obs, [Label("v", "continuous", transform=transform)])
+    layout = learn_labels(obs, [Label("v", "continuous", transform=transform)])
     label, v = layout["v"], obs["v"].to_numpy()
     places = label.forward(v)
     assert (label.low, label.high) == (np.nanmin(v), np.nanmax(v))
     expected = {"none": v, "log1p": np.log(v + 1), "sqrt": v**0.5, "rank": obs["v"].rank(pct=True)}[transform]
     np.testing.assert_allclose(places, expected, atol=0.02 if transform == "rank" else 1e-12)
     np.testing.assert_allclose(label.backward(places), v)
-    scaled = unicoord.targets(obs, layout).values[:, 0]
+    scaled = targets(obs, layout).values[:, 0]
     assert np.nanmean(scaled) == pytest.approx(0, abs=1e-6) and np.nanstd(scaled) == pytest.approx(1)
     # also beyond what was seen, there and back
     far = np.array([label.high + 5, label.high + 50])
@@ -102,7 +106,7 @@ def test_a_transform_is_undone_and_keeps_the_order(transform):
 
 
 def test_ranks_of_tied_values_are_the_middle_of_their_shares():
-    layout = unicoord.learn_labels(
+    layout = learn_labels(
         pd.DataFrame({"v": [0, 0, 1, 1, 1, 1, 24, 24]}), [Label("v", "continuous", transform="rank")]
     )
     np.testing.assert_allclose(layout["v"].forward(np.array([0.0, 1.0, 24.0])), [0.125, 0.5, 0.875])
@@ -119,7 +123,7 @@ def test_a_transformed_label_is_asked_for_and_told_in_its_own_unit(cells, tmp_pa
     hours = np.expm1(3 * cells.obs["time"].to_numpy())  # 0 to 19, most of them small
     data = changed(cells, time=hours)
     label = {"name": "time", "kind": "continuous", "transform": "log1p"}
-    found = unicoord.train(data, [label], QUICK, seed=0)
+    found = train(data, [label], QUICK, seed=0)
     model, test = found.model, data[found.split == "test"]
     table, truth = model.predict(test), test.obs["time"].to_numpy()
     told = table["value"].astype(float).to_numpy()
@@ -131,18 +135,18 @@ def test_a_transformed_label_is_asked_for_and_told_in_its_own_unit(cells, tmp_pa
     inside = lower > 0
     assert np.ptp((np.log1p(upper) - np.log1p(lower))[inside]) < 1e-6 and lower.min() >= 0
     # a position on the scale is the same however it is asked for
-    now = unicoord.reconfigured_code(model.layout, np.zeros((2, 1)), {"time": 3.0})
-    shifted = unicoord.reconfigured_code(model.layout, now, {"time": ("shift", 4.0)})
-    asked = unicoord.reconfigured_code(model.layout, now, {"time": [7.0, 7.0]})
+    now = reconfigured_code(model.layout, np.zeros((2, 1)), {"time": 3.0})
+    shifted = reconfigured_code(model.layout, now, {"time": ("shift", 4.0)})
+    asked = reconfigured_code(model.layout, now, {"time": [7.0, 7.0]})
     np.testing.assert_allclose(shifted, asked, rtol=1e-5)
     info = model.layout["time"]
     np.testing.assert_allclose(asked * info.sd + info.mean, np.log(8.0), rtol=1e-5)
     with pytest.raises(UserError, match="-1 is below 0"):
-        unicoord.reconfigured_code(model.layout, now, {"time": ("shift", -4.0)})
+        reconfigured_code(model.layout, now, {"time": ("shift", -4.0)})
     with pytest.raises(UserError, match="-2 is below 0"):
         model.own_labels(pd.DataFrame({"time": [1.0, -2.0]}))
     model.save(tmp_path)
-    again = unicoord.UniCoord.load(tmp_path)
+    again = UniCoord.load(tmp_path)
     assert again.labels == model.labels
     pd.testing.assert_frame_equal(again.predict(test), table)
 
@@ -152,9 +156,9 @@ def test_parents_are_sums_of_their_children(cells):
     # half of the cells know their lineage only
     half = np.random.default_rng(0).random(len(cells)) < 0.5
     data = changed(cells, cell_type=cells.obs["cell_type"].astype(object).where(half))
-    found = unicoord.train(data, labels, QUICK, hierarchy=[Hierarchy("cell_type", "lineage")], seed=0)
+    found = train(data, labels, QUICK, hierarchy=[Hierarchy("cell_type", "lineage")], seed=0)
     model, test = found.model, cells[found.split == "test"]
-    child = unicoord.UniCoord.probabilities(model, test, "cell_type")
+    child = UniCoord.probabilities(model, test, "cell_type")
     passed = model.passes(test)
     parent = passed.votes[:, model.layout.part("lineage")]
     raw = passed.votes[:, model.layout.part("cell_type")]
@@ -173,7 +177,7 @@ def test_parents_are_sums_of_their_children(cells):
 def test_ordinal_labels_are_numbers_with_names(cells):
     layers = pd.cut(cells.obs["time"], 4, labels=["I", "II", "III", "IV"]).astype(str)
     label = {"name": "layer", "kind": "ordinal", "order": ["I", "II", "III", "IV"]}
-    found = unicoord.train(changed(cells, layer=layers), [label], QUICK, seed=0)
+    found = train(changed(cells, layer=layers), [label], QUICK, seed=0)
     test = cells[found.split == "test"]
     table = found.model.predict(test)
     truth = layers[found.split == "test"].to_numpy()
@@ -188,7 +192,7 @@ def test_ordinal_labels_are_numbers_with_names(cells):
 
 def test_unknown_cells_score_high(cells):
     kept = (cells.obs["cell_type"] != "T3").to_numpy()
-    found = unicoord.train(cells[kept].copy(), LABELS[:1], QUICK | {"unknown_share": 0.1}, seed=0)
+    found = train(cells[kept].copy(), LABELS[:1], QUICK | {"unknown_share": 0.1}, seed=0)
     known = cells[kept][found.split == "test"]
     both = [found.model.predict(part) for part in (known, cells[~kept])]
     assert both[1]["unknown_score"].median() > 0.9 > both[0]["unknown_score"].median()
@@ -206,7 +210,7 @@ def test_unknown_cells_score_high(cells):
     ],
 )  # fmt: skip
 def test_every_option_trains_and_names_its_terms(cells, settings):
-    found = unicoord.train(cells, LABELS, QUICK | {"min_steps": 30, "epochs": 1} | settings, seed=0)
+    found = train(cells, LABELS, QUICK | {"min_steps": 30, "epochs": 1} | settings, seed=0)
     terms = set(found.history["term"])
     wanted = {"reconstruction", "kl_continuous", "classification", "regression"}
     wanted |= {"kl_discrete", "clustering", "diffusion", "independence"} if "discrete" in settings else set()

@@ -11,14 +11,15 @@ from scipy import sparse
 from unicoord_cells import LABELS, QUICK, atlas
 
 import panscape
-from panscape.counts import CountsWriter
-from panscape.unicoord import Cells, UniCoordSettings, learn_labels, targets
-from panscape.unicoord._feed import StreamFeed
-from panscape.unicoord._labels import Label
-from panscape.unicoord._module import Network
-from panscape.unicoord._start import gene_moments, principal_axes, start
-from panscape.unicoord._store import Packed, Scale, narrow
-from panscape.unicoord._targets import codes
+from panscape.data.counts import CountsWriter
+from panscape.unicoord.cells import Cells
+from panscape.unicoord.labels import Label, learn_labels
+from panscape.unicoord.loader import StreamFeed
+from panscape.unicoord.module import Network
+from panscape.unicoord.settings import UniCoordSettings
+from panscape.unicoord.start import gene_moments, principal_axes, start
+from panscape.unicoord.store import Packed, Scale, narrow
+from panscape.unicoord.targets import codes, targets
 
 torch.set_num_threads(1)
 SCALE = Scale("depth-log1p", 400.0)
@@ -110,8 +111,8 @@ def test_training_imports_nothing_large():
     script = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"
         "from unicoord_cells import LABELS, QUICK, atlas\n"
-        "from panscape import unicoord\n"
-        "unicoord.train(atlas(), LABELS, QUICK | {'epochs': 1, 'min_steps': 2}, seed=0)\n"
+        "from panscape.unicoord.train import train\n"
+        "train(atlas(), LABELS, QUICK | {'epochs': 1, 'min_steps': 2}, seed=0)\n"
         "large = {'sklearn', 'torch._dynamo', 'scipy.stats', 'matplotlib', 'scanpy'}\n"
         "print(sorted(large & set(sys.modules)))"
     )

@@ -6,9 +6,10 @@ import pytest
 import torch
 from unicoord_cells import LABELS, QUICK, atlas
 
-from panscape import unicoord
-from panscape.counts import CountsWriter
+from panscape.data.counts import CountsWriter
 from panscape.errors import UserError
+from panscape.unicoord.model import UniCoord
+from panscape.unicoord.train import train
 
 torch.set_num_threads(1)
 
@@ -20,7 +21,7 @@ def cells():
 
 @pytest.fixture(scope="module")
 def trained(cells):
-    return unicoord.train(cells, LABELS, QUICK, seed=1)
+    return train(cells, LABELS, QUICK, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_predict_and_embed_twice_are_equal(trained, test_cells):
 
 def test_reload_gives_the_same(trained, test_cells, tmp_path):
     trained.model.save(tmp_path / "model")
-    again = unicoord.UniCoord.load(tmp_path / "model")
+    again = UniCoord.load(tmp_path / "model")
     assert again.predict(test_cells).equals(trained.model.predict(test_cells))
     np.testing.assert_array_equal(again.embed(test_cells), trained.model.embed(test_cells))
     card = json.loads((tmp_path / "model" / "model.json").read_text())
@@ -65,7 +66,7 @@ def test_an_incomplete_folder_is_refused(trained, tmp_path):
     weights_file = tmp_path / "model" / "weights.safetensors"
     weights_file.write_bytes(weights_file.read_bytes()[:1000])
     with pytest.raises(UserError, match="no complete model"):
-        unicoord.UniCoord.load(tmp_path / "model")
+        UniCoord.load(tmp_path / "model")
 
 
 def test_genes_are_found_by_name(trained, test_cells):
@@ -90,7 +91,7 @@ def test_test_cells_are_not_used(cells, trained):
     dense[trained.split == "test"] = np.random.default_rng(5).poisson(3, dense[trained.split == "test"].shape)
     corrupt.X = type(cells.X)(dense)
     corrupt.obs.loc[trained.split == "test", "time"] = 99.0
-    again = unicoord.train(corrupt, LABELS, QUICK, seed=1)
+    again = train(corrupt, LABELS, QUICK, seed=1)
     np.testing.assert_array_equal(again.split, trained.split)
     for name, tensor in weights(trained.model).items():
         assert torch.equal(tensor, again.model.network.state_dict()[name]), name
@@ -101,7 +102,7 @@ def test_test_cells_are_not_used(cells, trained):
 def test_the_unit_of_a_label_does_not_matter(cells, trained, test_cells, scale):
     scaled = cells.copy()
     scaled.obs["time"] = scaled.obs["time"] * scale
-    again = unicoord.train(scaled, LABELS, QUICK, seed=1).model
+    again = train(scaled, LABELS, QUICK, seed=1).model
     values = told(again.predict(test_cells), "time").astype(float) / scale
     np.testing.assert_allclose(
         values, told(trained.model.predict(test_cells), "time").astype(float), atol=0.02
@@ -177,7 +178,7 @@ def test_wrong_normalisation_is_detected(cells, trained, test_cells):
     with pytest.raises(UserError, match="are no counts"):
         trained.model.predict(logged)
     with pytest.raises(UserError, match="are raw counts"):
-        unicoord.train(cells, LABELS, QUICK | {"normalisation": "none"})
+        train(cells, LABELS, QUICK | {"normalisation": "none"})
     logged.X.data[0] = -1
     with pytest.raises(UserError, match="negative"):
         trained.model.predict(logged)
@@ -191,12 +192,10 @@ def write_file(cells, path):
 
 
 def test_streaming_sorted_files_trains_as_well(cells, trained, test_cells, tmp_path, monkeypatch):
-    monkeypatch.setattr("panscape.unicoord._feed.STREAM_VALUES", 3000)
+    monkeypatch.setattr("panscape.unicoord.loader.STREAM_VALUES", 3000)
     order = np.argsort(cells.obs["cell_type"].to_numpy(), kind="stable")
     path = write_file(cells[order], tmp_path / "sorted.h5ad")
-    found = unicoord.train(
-        str(path), LABELS, QUICK | {"stream_above_mb": 0}, seed=1, split=trained.split[order]
-    )
+    found = train(str(path), LABELS, QUICK | {"stream_above_mb": 0}, seed=1, split=trained.split[order])
     told_by = [told(model.predict(test_cells), "cell_type") for model in (found.model, trained.model)]
     right = [(names == test_cells.obs["cell_type"]).mean() for names in told_by]
     assert right[0] >= right[1] - 0.02
@@ -208,10 +207,9 @@ def test_streaming_sorted_files_trains_as_well(cells, trained, test_cells, tmp_p
 
 
 def test_a_resumed_run_is_the_uninterrupted_one(cells, trained, tmp_path, monkeypatch):
-    from panscape import training
-    from panscape.unicoord import _train
+    from panscape.unicoord import train as module
 
-    real, calls = _train.UniCoordTask.step, []
+    real, calls = module.UniCoordTask.step, []
 
     def stopping(self, number):
         calls.append(number)
@@ -220,11 +218,11 @@ def test_a_resumed_run_is_the_uninterrupted_one(cells, trained, tmp_path, monkey
         return real(self, number)
 
     stopping.__name__ = "step"  # noise derives from the name
-    monkeypatch.setattr(_train.UniCoordTask, "step", stopping)
-    monkeypatch.setattr(training, "Plan", partial(training.Plan, checkpoint_seconds=0))
+    monkeypatch.setattr(module.UniCoordTask, "step", stopping)
+    monkeypatch.setattr(module, "Plan", partial(module.Plan, checkpoint_seconds=0))
     with pytest.raises(KeyboardInterrupt):
-        unicoord.train(cells, LABELS, QUICK, seed=1, checkpoint=str(tmp_path))
-    found = unicoord.train(cells, LABELS, QUICK, seed=1, checkpoint=str(tmp_path)).model
+        train(cells, LABELS, QUICK, seed=1, checkpoint=str(tmp_path))
+    found = train(cells, LABELS, QUICK, seed=1, checkpoint=str(tmp_path)).model
     assert calls[50] > 40
     for name, tensor in weights(trained.model).items():
         assert torch.equal(tensor, found.network.state_dict()[name]), name

@@ -7,8 +7,8 @@ import pytest
 from scipy import sparse
 from unicoord_cells import QUICK
 
-from panscape import unicoord
-from panscape.unicoord._network import cells_there, correlations, matched
+from panscape.unicoord.network import cells_there, correlations, matched, network_change
+from panscape.unicoord.train import train
 
 LABELS = [{"name": "cell_type", "kind": "discrete"}, {"name": "time", "kind": "continuous"}]
 PLANTED = [f"G{number}" for number in range(10)]
@@ -32,7 +32,7 @@ def cells():
 
 @pytest.fixture(scope="module")
 def model(cells):
-    return unicoord.train(cells, LABELS, QUICK | {"epochs": 10}, seed=1).model
+    return train(cells, LABELS, QUICK | {"epochs": 10}, seed=1).model
 
 
 def test_correlations_agree_with_numpy_and_constant_genes_have_none():
@@ -46,7 +46,7 @@ def test_correlations_agree_with_numpy_and_constant_genes_have_none():
 
 def test_a_planted_change_is_predicted_and_confirmed_by_measured_cells(model, cells):
     scenario = {"name": "late", "set": {"time": 0.9}, "from": {"time": [0, 0.3]}}
-    pairs, scores = unicoord.network_change(model, model.cells(cells), scenario, cut=0.15)
+    pairs, scores = network_change(model, model.cells(cells), scenario, cut=0.15)
     own = pairs["gene_a"].isin(PLANTED) & pairs["gene_b"].isin(PLANTED)
     assert own.sum() == 45
     assert (pairs.loc[own, "change"] > 0.05).mean() > 0.9
@@ -59,14 +59,14 @@ def test_a_planted_change_is_predicted_and_confirmed_by_measured_cells(model, ce
 
 
 def test_setting_nothing_changes_nothing(model, cells):
-    pairs, scores = unicoord.network_change(model, model.cells(cells), {"name": "same", "set": {}}, cut=0.0)
+    pairs, scores = network_change(model, model.cells(cells), {"name": "same", "set": {}}, cut=0.0)
     assert len(pairs) == 60 * 59 / 2 and np.abs(pairs["change"]).max() < 1e-5
     assert pairs["there"].isna().all() and set(scores["measure"]) == {"cells", "sd_change", "pairs"}
 
 
 def test_too_few_cells_give_empty_tables(model, cells, caplog):
     scenario = {"name": "few", "set": {"time": 0.5}, "cells": 20}
-    pairs, scores = unicoord.network_change(model, model.cells(cells), scenario)
+    pairs, scores = network_change(model, model.cells(cells), scenario)
     assert pairs.empty and scores.empty and "20 cells are too few" in caplog.text
     assert list(pairs) == ["gene_a", "gene_b", "before", "after", "change", "there"]
 

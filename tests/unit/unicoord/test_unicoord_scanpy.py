@@ -6,8 +6,9 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 from unicoord_cells import LABELS, QUICK, atlas
 
-from panscape import unicoord
-from panscape.counts import CountsWriter
+from panscape.data.counts import CountsWriter
+from panscape.unicoord.stage import open_cells, write_coordinates
+from panscape.unicoord.train import train
 
 CELLS = 20_000  # beyond a few thousand cells scanpy hands the search to pynndescent
 
@@ -22,10 +23,10 @@ def coordinates(tmp_path_factory):
         with CountsWriter(folder / f"{name}.h5ad", cells.n_vars) as writer:
             writer.append(cells.X)
             writer.finish(obs, cells.var)
-        opened.append(unicoord.open_cells([str(folder / f"{name}.h5ad")]))
-    model = unicoord.train(opened[0], LABELS, QUICK, seed=0).model
+        opened.append(open_cells([str(folder / f"{name}.h5ad")]))
+    model = train(opened[0], LABELS, QUICK, seed=0).model
     path = folder / "coordinates.h5ad"
-    unicoord.write_coordinates(model, opened[1], np.full(CELLS, "test"), path)
+    write_coordinates(model, opened[1], np.full(CELLS, "test"), path)
     return path
 
 

@@ -6,10 +6,23 @@ import torch
 from scipy import sparse
 from unicoord_cells import LABELS, QUICK, atlas
 
-from panscape import files, unicoord
-from panscape.counts import Counts, CountsWriter
+from panscape.data import files
+from panscape.data.counts import Counts, CountsWriter
 from panscape.errors import UserError
-from panscape.unicoord._bridges import cell_values
+from panscape.unicoord.label_transfer import cell_values
+from panscape.unicoord.leave_out import restore_groups
+from panscape.unicoord.model import UniCoord
+from panscape.unicoord.score import score_model
+from panscape.unicoord.settings import Hierarchy, Label
+from panscape.unicoord.stage import (
+    active_coordinates,
+    configured_labels,
+    open_cells,
+    write_coordinates,
+    write_predictions,
+    write_scenario,
+)
+from panscape.unicoord.train import train
 
 torch.set_num_threads(1)
 
@@ -35,8 +48,8 @@ def stage(tmp_path_factory):
         write_study(folder, name, cells, rows, cells.var_names[order])
         for name, rows, order in zip("AB", (np.arange(300), np.arange(300, 600)), genes, strict=True)
     ]
-    opened = unicoord.open_cells(paths)
-    return folder, cells, paths, opened, unicoord.train(opened, LABELS, QUICK, seed=0)
+    opened = open_cells(paths)
+    return folder, cells, paths, opened, train(opened, LABELS, QUICK, seed=0)
 
 
 def test_studies_are_joined_by_gene_and_name(stage):
@@ -59,48 +72,48 @@ def test_tables_bring_labels(stage):
         {"cell": opened.obs["barcode"], "study": opened.obs["study"], "score": np.arange(600.0)}
     )
     files.write_tsv(table.sample(frac=1, random_state=0).iloc[:500], folder / "table.tsv")
-    again = unicoord.open_cells(paths, [str(folder / "table.tsv")])
+    again = open_cells(paths, [str(folder / "table.tsv")])
     there = again.obs["score"].notna()
     assert there.sum() == 500
     np.testing.assert_array_equal(again.obs["score"][there], np.arange(600.0)[there])
     files.write_tsv(table.assign(cell=[f"x{i}" for i in range(600)]), folder / "other.tsv")
     with pytest.raises(UserError, match="names none of the cells"):
-        unicoord.open_cells(paths, [str(folder / "other.tsv")])
+        open_cells(paths, [str(folder / "other.tsv")])
 
 
 def test_usual_labels_are_those_that_vary(stage):
     obs = stage[3].obs.assign(age=3.0)
-    labels, hierarchy = unicoord.configured_labels({"labels": []}, obs)
+    labels, hierarchy = configured_labels({"labels": []}, obs)
     assert [label.name for label in labels] == ["cell_type", "platform"] and hierarchy == []
     given = [
         {"name": "cell_type", "kind": "discrete", "parent": "lineage"},
         {"name": "lineage", "kind": "discrete"},
     ]
-    labels, hierarchy = unicoord.configured_labels({"labels": given}, obs)
-    assert hierarchy == [unicoord.Hierarchy("cell_type", "lineage")]
+    labels, hierarchy = configured_labels({"labels": given}, obs)
+    assert hierarchy == [Hierarchy("cell_type", "lineage")]
     with pytest.raises(UserError, match="none of cell_type"):
-        unicoord.configured_labels({"labels": []}, obs[["study"]])
+        configured_labels({"labels": []}, obs[["study"]])
 
 
 def test_tables_of_the_stage(stage, tmp_path):
     _, _, _, opened, trained = stage
-    unicoord.write_coordinates(trained.model, opened, trained.split, tmp_path / "c.h5ad")
+    write_coordinates(trained.model, opened, trained.split, tmp_path / "c.h5ad")
     placed = anndata.read_h5ad(tmp_path / "c.h5ad")
     assert (
         list(placed.var_names) == trained.model.coordinates and (placed.obs["split"] == trained.split).all()
     )
-    unicoord.write_predictions(trained.model, opened, trained.split, tmp_path / "p.tsv.gz")
+    write_predictions(trained.model, opened, trained.split, tmp_path / "p.tsv.gz")
     table = files.read_tsv(tmp_path / "p.tsv.gz")
     assert len(table) == 3 * 600
     kinds = table[table["label"] == "cell_type"]
     assert (kinds["truth"] == kinds["value"]).mean() > 0.95
-    found = unicoord.active_coordinates(trained.model, opened, np.arange(200))
+    found = active_coordinates(trained.model, opened, np.arange(200))
     assert len(found) == 5 and found["strength"].between(0, 1).all()
 
 
 def test_scores_stand_beside_baselines(stage):
     _, _, _, opened, trained = stage
-    scores = unicoord.score_model(trained.model, opened, trained.split)
+    scores = score_model(trained.model, opened, trained.split)
     table = scores["metrics"].set_index(["task", "model", "metric"])["value"]
     assert table["cell_type", "unicoord", "accuracy"] > 0.95 > table["cell_type", "majority", "accuracy"]
     assert table["time", "unicoord", "r"] > 0.85 and ("time", "ridge-pca", "r") in table.index
@@ -122,18 +135,18 @@ def test_scenarios_are_written(stage, tmp_path, counts):
         "from": {"cell_type": ["T0", "T1"], "time": [0.2, 0.6]},
         "cells": 40, "copies": 2, "samples": True, "counts": counts,
     }  # fmt: skip
-    unicoord.write_scenario(trained.model, opened, scenario, tmp_path / "g.h5ad", seed=1)
+    write_scenario(trained.model, opened, scenario, tmp_path / "g.h5ad", seed=1)
     made = Counts(tmp_path / "g.h5ad")
     assert made.shape == (80, len(trained.model.genes)) and (made.obs["platform"] == "P0").all()
     assert set(made.obs["cell_type"]) <= {"T0", "T1"}
     values = made.select().data
     assert (values == np.round(values)).all() == counts
     if counts:
-        table = unicoord.UniCoord.predict(trained.model, str(tmp_path / "g.h5ad"))
+        table = UniCoord.predict(trained.model, str(tmp_path / "g.h5ad"))
         told = table.loc[table["label"] == "platform", "value"]
         assert (told == "P0").mean() > 0.8
     with pytest.raises(UserError, match="no cell is like that"):
-        unicoord.write_scenario(
+        write_scenario(
             trained.model, opened, scenario | {"from": {"cell_type": "T77"}}, tmp_path / "x.h5ad", seed=1
         )
 
@@ -142,8 +155,8 @@ def test_a_group_is_restored(stage):
     _, _, _, opened, _ = stage
     wanted = {"label": "time", "leave": [0.4, 0.6], "groups": 4}
     settings = QUICK | {"held_out": 0.4, "restore": [wanted]}
-    labels = [unicoord.Label.of(label) for label in LABELS]
-    scores, curve = unicoord.restore_groups(opened, labels, [], settings, 0)
+    labels = [Label.of(label) for label in LABELS]
+    scores, curve = restore_groups(opened, labels, [], settings, 0)
     table = scores.set_index(["model", "metric"])["value"]
     assert table["unicoord", "pcc_of_means"] > 0.97
     assert {"nearest", "linear", "mean"} <= set(scores["model"]) and set(scores["label"]) == {"time"}
@@ -167,10 +180,10 @@ def test_cells_take_the_value_of_their_smallest_pancluster():
     ("leave", "message"), [([5, 9], "no cell has time from 5 to 9"), ([-1, 2], "fewer than two other values")]
 )
 def test_a_range_that_nothing_can_be_restored_in_is_refused(stage, leave, message):
-    labels = [unicoord.Label.of(label) for label in LABELS]
+    labels = [Label.of(label) for label in LABELS]
     settings = QUICK | {"restore": [{"label": "time", "leave": leave}]}
     with pytest.raises(UserError, match=f"unicoord.restore.*{message}"):
-        unicoord.restore_groups(stage[3], labels, [], settings)
+        restore_groups(stage[3], labels, [], settings)
 
 
 @pytest.mark.parametrize("content", [b"", b"cell\tscore\nb0\t1\t2\t3\n\tb1", b"cell\t\xff\xfe\n"])
@@ -178,4 +191,4 @@ def test_a_table_that_is_none_is_refused(stage, content):
     path = stage[0] / "broken.tsv"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"broken.tsv: "):
-        unicoord.open_cells(stage[2], [str(path)])
+        open_cells(stage[2], [str(path)])

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from panscape import deviations
-from panscape.config import document, reference
-from panscape.files import atomic
+from panscape.config import deviations
+from panscape.config.document import document, reference
+from panscape.data.files import atomic
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -33,7 +33,7 @@ def plot_qc(histograms: pd.DataFrame, table: pd.DataFrame, *, title: str = "") -
     Parameters
     ----------
     histograms
-        Columns measure, low, high, kept, removed (see :func:`panscape.preprocess.histograms`).
+        Columns measure, low, high, kept, removed (see :func:`panscape.plot.qc_histograms.histograms`).
     table
         The study's ``qc.tsv``: filter, removed, left, limit, chosen.
     title
@@ -41,7 +41,8 @@ def plot_qc(histograms: pd.DataFrame, table: pd.DataFrame, *, title: str = "") -
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    from panscape.plot import DOUBLE, GREY, INK, OKABE_ITO, new_figure, style
+    from panscape.plot.palette import OKABE_ITO
+    from panscape.plot.style import DOUBLE, GREY, INK, new_figure, style
 
     rows = table.set_index("filter")
     with style():
@@ -99,8 +100,8 @@ def _short(value: float, _position: int) -> str:
 
 
 def _main(histograms: str, table: str, figure: str, title: str) -> None:
-    from panscape.files import read_tsv
-    from panscape.plot import save_figure
+    from panscape.data.files import read_tsv
+    from panscape.plot.style import save_figure
 
     drawn = plot_qc(read_tsv(histograms), read_tsv(table, dtype={"study": str}), title=title)
     save_figure(drawn, figure)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.log import logger
-from panscape.stats._ties import canonical_rotation, tied
+from panscape.stats.ties import canonical_rotation, tied
 
 DENSE_BELOW = 500  # rows: smaller sparse matrices are decomposed as dense ones, exactly
 DENSE_FALLBACK = 6000  # rows: up to here a dense decomposition (288 MB a copy) may stand in for ARPACK

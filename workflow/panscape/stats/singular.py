@@ -6,8 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from panscape.log import logger
-from panscape.stats._ties import canonical_rotation
 from panscape.stats.decomposition import DENSE_FALLBACK, DecompositionError, finite, signs, symmetric_eigen
+from panscape.stats.ties import canonical_rotation
 
 
 def singular(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

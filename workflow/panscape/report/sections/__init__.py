@@ -1,9 +1,9 @@
 """The sections of the report, in the order of the page.
 
-A new stage adds a module with one :class:`~panscape.report.Section` and its line here.
+A new stage adds a module with one :class:`~panscape.report.section.Section` and its line here.
 """
 
-from panscape.report._section import Section
+from panscape.report.section import Section
 from panscape.report.sections import (
     along,
     coexpression,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from panscape.report._blocks import Block, Heading, Paragraph, table
-from panscape.report._format import fixed, listing, plural
-from panscape.report._results import Results, caption
-from panscape.report._section import Section
+from panscape.report.blocks import Block, Heading, Paragraph, table
+from panscape.report.format import fixed, listing, plural
+from panscape.report.results import Results, caption
+from panscape.report.section import Section
 from panscape.report.sections import landscape
-from panscape.report.sections._drawn import drawn, left_out
+from panscape.report.sections.drawn import drawn, left_out
 
 GENES, PAIRS = "landscape/genes.tsv", "landscape/pairs.tsv"
 FIGURES = "landscape/figures"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from panscape.report._blocks import Block, Paragraph, table
-from panscape.report._format import count, fixed, percent, plural
-from panscape.report._results import Results, caption
-from panscape.report._section import Section
-from panscape.report.sections._drawn import drawn, left_out
+from panscape.report.blocks import Block, Paragraph, table
+from panscape.report.format import count, fixed, percent, plural
+from panscape.report.results import Results, caption
+from panscape.report.section import Section
+from panscape.report.sections.drawn import drawn, left_out
 
 PAIRS, CHANCE = "coexpression/*/pairs.tsv", "coexpression/*/chance.tsv"
 MUCH = 0.5  # share of pairs by chance from which on the reader is warned

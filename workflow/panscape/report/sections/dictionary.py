@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from panscape.report._blocks import Block, Fold, Gallery, Heading, Paragraph, table
-from panscape.report._format import count, percent, plural
-from panscape.report._results import Results, caption
-from panscape.report._section import Section
+from panscape.report.blocks import Block, Fold, Gallery, Heading, Paragraph, table
+from panscape.report.format import count, percent, plural
+from panscape.report.results import Results, caption
+from panscape.report.section import Section
 
 FOLDER = "dictionary"
 ENTRIES, ELBOW, FIT = (f"{FOLDER}/{name}.tsv" for name in ("entries", "elbow", "fit"))
@@ -48,7 +48,7 @@ def entries(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def explained(results: Results) -> dict[str, float]:
-    """Return what the dictionary explains, by measure (see :func:`panscape.dictionary.fit_table`)."""
+    """Return what the dictionary explains, by measure (see :func:`panscape.coscape.dictionary.fit_table`)."""
     return results.table(FIT).set_index("measure")["value"].to_dict()
 
 

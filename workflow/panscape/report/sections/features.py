@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from panscape.features._settings import FeatureSettings
-from panscape.report._blocks import Block, Gallery, Paragraph, table
-from panscape.report._format import fixed, listing, plural
-from panscape.report._results import Results, caption
-from panscape.report._section import Section
+from panscape.report.blocks import Block, Gallery, Paragraph, table
+from panscape.report.format import fixed, listing, plural
+from panscape.report.results import Results, caption
+from panscape.report.section import Section
+from panscape.unicoord.features.settings import FeatureSettings
 
 FOLDER = "features"
 FEATURES, STATISTICS = f"{FOLDER}/features.tsv", f"{FOLDER}/statistics.tsv"

@@ -6,14 +6,13 @@ import math
 
 import pandas as pd
 
-from panscape import figures
-from panscape.plot import statistics_names as names
-from panscape.report._blocks import Block, Gallery, Heading, Paragraph, table
-from panscape.report._format import count, fixed, listing, percent, plural, pvalue
-from panscape.report._results import Results, caption
-from panscape.report._section import Section
-from panscape.report.sections._drawn import drawn, left_out
-from panscape.report.sections._studies import landscape_studies
+from panscape.config import figures
+from panscape.plot import names
+from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
+from panscape.report.format import count, fixed, listing, percent, plural, pvalue
+from panscape.report.results import Results, caption
+from panscape.report.section import Section
+from panscape.report.sections.drawn import drawn, left_out
 from panscape.report.sections.landscape_tables import (
     STATISTICS,
     interval,
@@ -22,6 +21,7 @@ from panscape.report.sections.landscape_tables import (
     statistics,
     statistics_table,
 )
+from panscape.report.sections.studies import landscape_studies
 
 FEW = 20  # clusters below which a landscape shows next to nothing
 PSEUDOTIME = "landscape/pseudotime.tsv"

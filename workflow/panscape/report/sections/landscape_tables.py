@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pandas as pd
 
-from panscape.plot import read_statistics
-from panscape.plot import statistics_names as names
-from panscape.report._blocks import Block, Paragraph, Table
-from panscape.report._format import count, fixed, listing, pvalue
-from panscape.report._results import Results
+from panscape.plot import names
+from panscape.plot.view import read_statistics
+from panscape.report.blocks import Block, Paragraph, Table
+from panscape.report.format import count, fixed, listing, pvalue
+from panscape.report.results import Results
 
 STATISTICS = "landscape/statistics.tsv"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from panscape.report._blocks import Block, Gallery, Heading, Paragraph, table
-from panscape.report._format import count, fixed, listing, percent, plural
-from panscape.report._results import Results, caption
-from panscape.report._section import Section
-from panscape.report.sections._doubts import MODALITIES, doubts, unlearned
+from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
+from panscape.report.format import count, fixed, listing, percent, plural
+from panscape.report.results import Results, caption
+from panscape.report.section import Section
+from panscape.report.sections.doubts import MODALITIES, doubts, unlearned
 
 FOLDER = "metacells"
 FIGURES = {

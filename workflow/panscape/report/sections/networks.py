@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from panscape.report._blocks import Block, Gallery, Heading, Paragraph, table
-from panscape.report._format import count, fixed, listing, number, plural
-from panscape.report._results import Results, caption
-from panscape.report._section import Section
+from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
+from panscape.report.format import count, fixed, listing, number, plural
+from panscape.report.results import Results, caption
+from panscape.report.section import Section
 from panscape.report.sections.sivae import LINES, bin_cells
 
 FOLDER = "networks"

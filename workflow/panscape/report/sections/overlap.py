@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from panscape.report._blocks import Block, Gallery, Paragraph, Picture, table
-from panscape.report._format import fixed, plural
-from panscape.report._results import Results, caption
-from panscape.report._section import Section
+from panscape.report.blocks import Block, Gallery, Paragraph, Picture, table
+from panscape.report.format import fixed, plural
+from panscape.report.results import Results, caption
+from panscape.report.section import Section
 
 FOLDER, MAIN = "overlap", "panclusters"
 ZSCORES, EDGES = f"{FOLDER}/zscores.tsv", f"{FOLDER}/supported_edges.tsv"

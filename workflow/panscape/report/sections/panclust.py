@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pandas as pd
 
-from panscape.report._blocks import Block, Paragraph, table
-from panscape.report._format import count, listing, plural
-from panscape.report._results import Results
-from panscape.report._section import Section
-from panscape.report.sections._studies import each_study
+from panscape.coscape.panclust.cluster_size import smallest_cluster
+from panscape.report.blocks import Block, Paragraph, table
+from panscape.report.format import count, listing, plural
+from panscape.report.results import Results
+from panscape.report.section import Section
 from panscape.report.sections.preprocess import QC, cell_counts
-from panscape.sizes import smallest_cluster
+from panscape.report.sections.studies import each_study
 
 CLUSTERS = "panclust/*/clusters.tsv"
 

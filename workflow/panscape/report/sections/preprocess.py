@@ -8,15 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from panscape import losses
-from panscape.preprocess import studies_needed
-from panscape.preprocess._kept import describe
-from panscape.preprocess._patterns import GROUPS
-from panscape.report._blocks import Block, Fold, Heading, Paragraph, table
-from panscape.report._format import count, listing, percent, plural
-from panscape.report._results import Results
-from panscape.report._section import Section
-from panscape.report.sections._studies import each_study, landscape_studies
+from panscape.preprocess import losses
+from panscape.preprocess.genes import studies_needed
+from panscape.preprocess.kept import describe
+from panscape.preprocess.patterns import GROUPS
+from panscape.report.blocks import Block, Fold, Heading, Paragraph, table
+from panscape.report.format import count, listing, percent, plural
+from panscape.report.results import Results
+from panscape.report.section import Section
+from panscape.report.sections.studies import each_study, landscape_studies
 
 QC, KEPT, GENES = "preprocess/qc.tsv", "preprocess/kept.tsv", "preprocess/genes.tsv"
 SHOWN = 6  # figures before the rest is folded away

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from panscape.report._blocks import Block, Gallery, Paragraph, table
-from panscape.report._format import fixed, percent, plural
-from panscape.report._results import Results, caption
-from panscape.report._section import Section
+from panscape.report.blocks import Block, Gallery, Paragraph, table
+from panscape.report.format import fixed, percent, plural
+from panscape.report.results import Results, caption
+from panscape.report.section import Section
 
 FOLDER = "project"
 PROJECTED = f"{FOLDER}/projected.tsv"

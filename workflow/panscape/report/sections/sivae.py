@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from panscape.report._blocks import Block, Gallery, Paragraph, table
-from panscape.report._format import count, fixed, plural
-from panscape.report._results import Results, caption
-from panscape.report._section import Section
+from panscape.report.blocks import Block, Gallery, Paragraph, table
+from panscape.report.format import count, fixed, plural
+from panscape.report.results import Results, caption
+from panscape.report.section import Section
 
 FOLDER = "sivae"
 LINES, MODELS = f"{FOLDER}/lines.tsv", f"{FOLDER}/models.tsv"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from panscape.report._blocks import Block, Paragraph, table
-from panscape.report._format import count, fixed, percent, plural
-from panscape.report._results import Results
-from panscape.report._section import Section
+from panscape.report.blocks import Block, Paragraph, table
+from panscape.report.format import count, fixed, percent, plural
+from panscape.report.results import Results
+from panscape.report.section import Section
 from panscape.report.sections.along import GENES, PAIRS, genes, pairs
 from panscape.report.sections.coexpression import PAIRS as COEXPRESSED
 from panscape.report.sections.coexpression import all_pairs

@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pandas as pd
 
-from panscape.plot import model_name
-from panscape.report._blocks import Block, Fold, Gallery, Heading, Paragraph, Picture, table
-from panscape.report._format import count, fixed, listing, number, percent, plural
-from panscape.report._results import Results, caption
-from panscape.report._section import Section
-from panscape.report.sections import _scenarios
+from panscape.plot.predictions import model_name
+from panscape.report.blocks import Block, Fold, Gallery, Heading, Paragraph, Picture, table
+from panscape.report.format import count, fixed, listing, number, percent, plural
+from panscape.report.results import Results, caption
+from panscape.report.section import Section
+from panscape.report.sections import scenarios
 
 FOLDER, MODEL = "unicoord", "unicoord"
 METRICS, ACTIVE, SPLIT = (f"{FOLDER}/{name}.tsv" for name in ("metrics", "active", "split"))
@@ -131,9 +131,9 @@ def _blocks(results: Results) -> list[Block]:
         blocks += _shown(pictures, "values")
     blocks += [Heading("Unsupervised coordinates"), Paragraph(_information(results, found))]
     blocks += [*_leaks(found), *_shown(pictures, "active")]
-    output = [*_shown(pictures, "reconfiguration"), *_scenarios.generated(results)]
+    output = [*_shown(pictures, "reconfiguration"), *scenarios.generated(results)]
     output += [*_restored(results), *_shown(pictures, "restoration")]
-    output += _scenarios.networks(results, _shown(pictures, "networks"))
+    output += scenarios.networks(results, _shown(pictures, "networks"))
     blocks += [Heading("Reconfiguration"), Paragraph(_MODEL_OUTPUT), *output] if output else []
     if "losses" in pictures:
         blocks.append(Fold("Losses along training", (Gallery((pictures["losses"],)),)))

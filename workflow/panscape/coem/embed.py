@@ -1,0 +1,191 @@
+"""Embed the cells of a sample by all that was measured of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from panscape import seeds
+from panscape.coem.cells import Cells
+from panscape.coem.metric import information_units
+from panscape.coem.modality import prepare_modality
+from panscape.coem.module import Module
+from panscape.coem.settings import CoemSettings
+from panscape.coem.task import CoemTask, encode_all, information
+from panscape.errors import fail
+from panscape.log import logger
+from panscape.training.checkpoint import Checkpoint
+from panscape.training.loop import Plan, fit
+from panscape.training.state import digest
+
+FEWEST_CELLS = 20
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Coordinates of the cells.
+
+    Attributes
+    ----------
+    joint
+        From whatever modalities a cell has, float32, cells x dimensions, in the units of `metric`.
+    rna, atac
+        From one modality alone, by the same model in the same space; NaN for cells that lack it, None if no
+        cell has it.
+    posterior_sd
+        Root mean posterior variance of each dimension of the latent (joint), before it was scaled.
+    unit
+        What each dimension of the latent was multiplied by to give `joint`.
+    history
+        Rows step, split, term, model, value of the training.
+    info
+        Likelihoods, features, `information` (what the embedding tells of unseen counts of held-out cells, in
+        nats per cell and modality), `unseen_nll` (minus the log-probability of these counts, comparable
+        between likelihoods), `conditioned` (number of labels the model was told): what a reader of scores has
+        to know.
+    """
+
+    joint: np.ndarray
+    rna: np.ndarray | None
+    atac: np.ndarray | None
+    posterior_sd: np.ndarray
+    unit: np.ndarray
+    history: list[dict[str, Any]] = field(repr=False)
+    info: dict[str, Any]
+
+
+def embed(
+    rna: sparse.csr_matrix | None,
+    atac: sparse.csr_matrix | None,
+    *,
+    batch: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    settings: CoemSettings | dict[str, Any] | None = None,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    checkpoint: str | None = None,
+) -> Embedding:
+    """Learn a joint embedding of RNA and accessibility (COEM's first step; ours is a re-implementation).
+
+    Parameters
+    ----------
+    rna, atac
+        Raw counts of the same cells, CSR, cells x genes and cells x peaks; None for a modality that was not
+        measured. A cell without counts in one of them is embedded by the other.
+    batch
+        Batch of each cell: the decoder has an offset per batch, so that z need not tell it.
+    labels
+        Types to condition the prior on (COEM's text does so). Scores against these labels are then no
+        evidence; `info["conditioned"]` says so.
+    settings
+        See :class:`CoemSettings`.
+    seed
+        Of everything random. The same seed gives the same bits on the same number of threads.
+    device
+        Where to train.
+    checkpoint
+        Folder for unfinished training; the caller removes it.
+
+    Raises
+    ------
+    UserError
+        If there is no modality, too few cells, a cell without any count, or values are no counts.
+    """
+    settings, device = CoemSettings.of(settings), torch.device(device)
+    cells, info = _prepare(rna, atac, batch, labels, settings, seed, device)
+    torch.manual_seed(seeds.derive(seed, "coem", "weights"))
+    module = Module(cells.modalities, settings, int(cells.batch.max()) + 1, info["conditioned"]).to(device)
+    task = CoemTask(module, cells, settings, seeds.derive(seed, "coem"))
+    history = _train(task, seed, checkpoint)
+    judged = task.held_rows if len(task.held_rows) else task.train_rows
+    info["information"], info["unseen_nll"] = information(module, cells, judged, seed)
+    for name, nats in info["information"].items():
+        logger.info("%s: the embedding tells %.1f nats of a held-out cell's unseen counts", name, nats)
+        if nats <= 0:
+            logger.warning("%s: nothing that could be learned of it holds in cells not trained on", name)
+    return _result(module, cells, settings, task.held_rows, history, info)
+
+
+def _train(task: CoemTask, seed: int, checkpoint: str | None) -> list[dict[str, Any]]:
+    """Train, leave the best weights in the model and return the history."""
+    kept = None
+    if checkpoint is not None:
+        cells = task.cells
+        data = digest(*[m.counts for m in cells.modalities], cells.batch, cells.label)
+        kept = Checkpoint(checkpoint, {"settings": asdict(task.settings), "seed": seed, "data": data})
+    plan = Plan(task.steps, validate_every=task.per_epoch, record_every=task.per_epoch)
+    history = fit(task, plan, seed=seeds.derive(seed, "coem"), checkpoint=kept)
+    task.module.load_state_dict(task.best.weights)
+    return history
+
+
+def _prepare(rna, atac, batch, labels, settings, seed, device) -> tuple[Cells, dict[str, Any]]:
+    given = {name: counts for name, counts in (("rna", rna), ("atac", atac)) if counts is not None}
+    if not given:
+        raise fail("sample", "neither RNA nor accessibility is given", "give at least one of them")
+    sizes = {name: counts.shape[0] for name, counts in given.items()}
+    if len(set(sizes.values())) > 1:
+        raise fail("sample", f"different numbers of cells: {sizes}", "give both modalities of the same cells")
+    n = next(iter(sizes.values()))
+    if n < FEWEST_CELLS:
+        raise fail(
+            "sample", f"{n} cells", f"an embedding is learned from {FEWEST_CELLS} cells or more", few=True
+        )
+    codes = _codes(batch, n, "batch")
+    modalities = [
+        prepare_modality(sparse.csr_matrix(x), name, settings, seed, codes) for name, x in given.items()
+    ]
+    names, label = (
+        (None, None) if labels is None else np.unique(np.asarray(labels).astype(str), return_inverse=True)
+    )
+    cells = Cells(modalities, codes, label, device)
+    empty = ~cells.present.any(1)
+    if empty.any():
+        raise fail(
+            "sample",
+            f"{int(empty.sum())} cells have no count in a modelled feature (the first: {empty.argmax()})",
+            "leave them out, or widen coem.peak_share and lower coem.min_gene_cells",
+        )
+    if names is not None:
+        logger.warning(
+            "the embedding is conditioned on %d labels: scores against them are no evidence", len(names)
+        )
+    info = {
+        "modalities": [m.name for m in modalities],
+        "likelihoods": {m.name: m.likelihood for m in modalities},
+        "features": {m.name: len(m.features) for m in modalities},
+        "cells_of_one_modality": int((~cells.present.all(1)).sum()),
+        "batches": int(codes.max()) + 1,
+        "conditioned": 0 if names is None else len(names),
+    }
+    return cells, info
+
+
+def _codes(values: np.ndarray | None, n: int, what: str) -> np.ndarray:
+    if values is None:
+        return np.zeros(n, dtype=np.int64)
+    if len(values) != n:
+        raise ValueError(f"{len(values)} values of {what} for {n} cells")
+    return np.unique(np.asarray(values).astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def _result(module: Module, cells: Cells, settings: CoemSettings, held, history, info) -> Embedding:
+    mean, variance = encode_all(module, cells, np.arange(cells.n))
+    scale = settings.metric == "information"
+    unit = information_units(mean, variance, held) if scale else np.ones(mean.shape[1])
+    views = {}
+    for number, modality in enumerate(cells.modalities):
+        rows = np.flatnonzero(modality.present)
+        own, spread = encode_all(module, cells, rows, only=number)
+        judged = np.flatnonzero(np.isin(rows, held))
+        own_unit = information_units(own, spread, judged) if scale else unit
+        view = np.full(mean.shape, np.nan, dtype=np.float32)
+        view[rows] = own * own_unit
+        views[modality.name] = view
+    posterior_sd = np.sqrt(variance.mean(axis=0))
+    joint = (mean * unit).astype(np.float32)
+    return Embedding(joint, views.get("rna"), views.get("atac"), posterior_sd, unit, history, info)

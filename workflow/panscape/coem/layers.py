@@ -1,0 +1,112 @@
+"""Layers of the default model: channels of the encoder and decoder of a modality."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from panscape.training.layers import mlp
+
+
+class Channel(nn.Module):
+    """Encoder of one modality: a projection, which starts at the leading components, and hidden units.
+
+    Parameters
+    ----------
+    loadings
+        Start of the projection, features x components.
+    centre, scale
+        What the projection sees is (x - centre) x scale; `centre` has a row per batch, batches x features.
+    width
+        Hidden units.
+    dropout
+        Share of hidden units dropped while training.
+    """
+
+    def __init__(self, loadings: Tensor, centre: Tensor, scale: float, width: int, dropout: float):
+        super().__init__()
+        features, size = loadings.shape
+        self.project, self.scale = nn.Linear(features, size), scale
+        self.register_buffer("centre", centre, persistent=False)
+        with torch.no_grad():
+            self.project.weight.copy_(loadings.T)
+            self.project.bias.zero_()
+        self.hidden = mlp([size, width], norm="layer", dropout=dropout)
+
+    def forward(self, x: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
+        """Return projection (cells x components) and hidden units (cells x width)."""
+        # the mean is projected once per batch instead of being taken from every cell
+        middle = functional.linear(self.centre, self.project.weight)[batch]
+        projected = (functional.linear(x, self.project.weight) - middle) * self.scale + self.project.bias
+        return projected, self.hidden(projected)
+
+
+class Decoder(nn.Module):
+    """Log shares of a modality's features, up to a constant: linear in z, with a hidden layer if asked for.
+
+    They are also linear in the cell's log depths, because what is captured of a cell changes with how much is
+    captured: what depth tells, z need not.
+
+    Parameters
+    ----------
+    profile
+        Share of each feature in all counts.
+    dims, width
+        Dimensions of z; hidden units (0: linear).
+    offset
+        Log shares of each batch over the profile, batches x features; where they begin.
+    depths
+        Number of modalities whose depth enters; its weights are the last columns of `weight`.
+    """
+
+    def __init__(self, profile: Tensor, dims: int, width: int, offset: Tensor, depths: int = 0):
+        super().__init__()
+        features = len(profile)
+        self.bias = nn.Parameter(profile.log().float())
+        self.dims = dims
+        self.weight = nn.Parameter(
+            torch.cat([0.01 * torch.randn(features, dims), torch.zeros(features, depths)], 1)
+        )
+        self.offset = nn.Parameter(offset.clone()) if len(offset) > 1 else None
+        self.hidden = nn.Sequential(nn.Linear(dims, width), nn.ReLU()) if width else None
+        self.hidden_weight = nn.Parameter(0.001 * torch.randn(features, width)) if width else None
+        self.log_theta = nn.Parameter(torch.full((features,), 2.0))
+        self.zero_logit = nn.Parameter(torch.full((features,), -3.0))
+
+    def forward(self, z: Tensor, batch: Tensor, depth: Tensor) -> Tensor:
+        """Return unnormalised log shares, cells x features; their softmax over features are the shares.
+
+        `depth` are the cells' standardised log depths, cells x modalities.
+        """
+        out = functional.linear(torch.cat([z, depth], 1), self.weight, self.bias)
+        if self.hidden is not None:
+            out = out + functional.linear(self.hidden(z), self.hidden_weight)
+        if self.offset is not None:
+            out = out + self.offset[batch]
+        return out
+
+    def decode(
+        self, z: Tensor, batch: Tensor, depth: Tensor, responsibilities: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return log shares (cells x features) and log-odds of an extra zero (features,).
+
+        `responsibilities` of the prior's components are for decoders that are conditioned on them.
+        """
+        return self(z, batch, depth), self.zero_logit
+
+    def penalty(self, variances: Tensor) -> Tensor:
+        """Return minus the log prior of the weights, up to a constant.
+
+        `variances` (inputs,) are the prior's, one per column of `weight`.
+        """
+        total = (self.weight.square() / variances).sum()
+        if self.offset is not None:
+            total = total + self.offset.square().sum()
+        if self.hidden_weight is not None:
+            total = total + self.hidden_weight.square().sum() / variances[: self.dims].max()
+        return 0.5 * total
+
+    def by_depth(self, depth: Tensor) -> Tensor:
+        """Return the part of the log shares that depth tells, cells x features."""
+        return functional.linear(depth, self.weight[:, self.dims :])

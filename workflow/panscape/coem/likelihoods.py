@@ -1,0 +1,103 @@
+"""Log-likelihood of a modality's counts given log rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from panscape.training.distributions import (
+    negative_binomial,
+    poisson,
+    zero_inflated_negative_binomial,
+    zero_inflated_poisson,
+)
+
+SPARSE = ("poisson", "bernoulli", "nb")  # likelihoods that are computed from what is not 0
+
+
+@dataclass(frozen=True)
+class Target:
+    """Counts to be predicted: dense, cells x features, or the places and values that are not 0."""
+
+    dense: Tensor | None = None
+    row: Tensor | None = None
+    column: Tensor | None = None
+    value: Tensor | None = None
+
+
+def log_likelihood(kind: str, x: Tensor, log_rate: Tensor, log_theta: Tensor, zero_logit: Tensor) -> Tensor:
+    """Return the log-likelihood of each cell in nats (cells,).
+
+    Parameters
+    ----------
+    kind
+        ``"nb"``, ``"zinb"``, ``"poisson"``, ``"zip"`` or ``"bernoulli"``.
+    x
+        Counts, cells x features.
+    log_rate
+        Log of the expected count without extra zeros, cells x features.
+    log_theta
+        Log inverse dispersion per feature (``nb``, ``zinb``).
+    zero_logit
+        Log-odds of an extra zero per feature (``zip``, ``zinb``).
+    """
+    rate = log_rate.exp()
+    if kind == "bernoulli":
+        return open_or_not(x, rate).sum(1)
+    if kind == "poisson":
+        return poisson(x, rate).sum(1)
+    if kind == "nb":
+        return negative_binomial(x, rate, log_theta.exp()).sum(1)
+    if kind == "zip":
+        return zero_inflated_poisson(x, rate, zero_logit.expand_as(x)).sum(1)
+    if kind == "zinb":
+        return zero_inflated_negative_binomial(x, rate, log_theta.exp(), zero_logit.expand_as(x)).sum(1)
+    raise ValueError(f"unknown likelihood {kind!r}")
+
+
+def open_or_not(x: Tensor, rate: Tensor) -> Tensor:
+    """Return log P(x) of x in {0, 1}, 1 where a Poisson count of this rate is not 0, elementwise.
+
+    P(1) = 1 - exp(-rate), so that depth multiplies a rate as it does for counts.
+    """
+    return x * torch.log(torch.expm1(rate.clamp(1e-8, 60.0))) - rate
+
+
+def sparse_log_likelihood(
+    kind: str, target: Target, logits: Tensor, exposure: Tensor, log_theta: Tensor
+) -> Tensor:
+    """Return what :func:`log_likelihood` returns for the likelihoods of `SPARSE` (cells,).
+
+    The rates of a cell are its exposure times shares, so that they sum to its exposure: by this sum alone the
+    zeros of a cell enter under Poisson. The negative binomial needs a logarithm of all rates, but the gamma
+    functions, its dear part, only where something is not 0.
+
+    Parameters
+    ----------
+    target
+        Places and values that are not 0.
+    logits
+        Log shares up to a constant per cell, cells x features.
+    exposure
+        Of each cell (cells,).
+    log_theta
+        Log inverse dispersion per feature (``nb``).
+    """
+    level = exposure.log() - logits.logsumexp(1)
+    place = target.row * logits.shape[1] + target.column
+    log_rate = logits.reshape(-1).gather(0, place) + level[target.row]
+    value = target.value
+    if kind == "nb":
+        theta = log_theta.exp()
+        total = ((logits + level[:, None]).exp() + theta).log()
+        rest = (theta * (log_theta - total)).sum(1)
+        own_theta = theta[target.column]
+        own = value * (log_rate - total.reshape(-1).gather(0, place))
+        own = own + torch.lgamma(value + own_theta) - torch.lgamma(own_theta) - torch.lgamma(value + 1)
+    elif kind == "poisson":
+        rest, own = -exposure, value * log_rate - torch.lgamma(value + 1)
+    else:
+        rest, own = -exposure, torch.log(torch.expm1(log_rate.exp().clamp(1e-8, 60.0)))
+    return torch.zeros_like(exposure).index_add(0, target.row, own) + rest

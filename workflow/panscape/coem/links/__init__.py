@@ -1,0 +1,1 @@
+"""Links of peaks to genes over metacells, and what speaks for them."""

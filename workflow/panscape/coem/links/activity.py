@@ -1,0 +1,100 @@
+"""Accessibility of genes: the peaks at each gene summed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coem.peaks import chromosome, read_genes
+
+
+def placed(own: pd.DataFrame | None, path: str | None) -> pd.DataFrame | None:
+    """Return the genes with a known place: from a table of genes, or else the sample's own; None if none has.
+
+    Parameters
+    ----------
+    own
+        The sample's genes (None: a sample without RNA, whose genes are those of the table).
+    path
+        Table of genes, see :func:`panscape.coem.peaks.read_genes`.
+    """
+    if path:
+        table = read_genes(path)
+        if own is not None:
+            table = table.reindex(own.index)
+    elif own is not None:
+        table = own
+    else:
+        return None
+    table = table[pd.to_numeric(table["tss"], errors="coerce").notna()]
+    return table if len(table) else None
+
+
+def peaks_near(
+    peaks: pd.DataFrame, genes: pd.DataFrame, window: int, *, anchor: str = "tss"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the peaks that overlap the surroundings of each gene.
+
+    Parameters
+    ----------
+    peaks
+        chrom, start, end.
+    genes
+        chrom, tss; start and end for `anchor` body.
+    window
+        Base pairs on each side of the anchor.
+    anchor
+        ``"tss"`` or ``"body"`` (the start alone where the body is not known).
+
+    Returns
+    -------
+    (rows of `genes`, rows of `peaks`) of every pair, by gene and then by peak.
+    """
+    first = genes["tss"].to_numpy(dtype=float)
+    last = first.copy()
+    if anchor == "body":
+        start, end = genes["start"].to_numpy(dtype=float), genes["end"].to_numpy(dtype=float)
+        known = np.isfinite(start) & np.isfinite(end)
+        first, last = np.where(known, start, first), np.where(known, end, last)
+    own, other = chromosome(genes["chrom"]), chromosome(peaks["chrom"])
+    found_genes, found_peaks = [], []
+    starts, ends = peaks["start"].to_numpy(), peaks["end"].to_numpy()
+    for name in pd.unique(own):
+        rows = np.flatnonzero(other == name)
+        if not len(rows):
+            continue
+        rows = rows[np.argsort(starts[rows], kind="stable")]
+        longest = int((ends[rows] - starts[rows]).max())
+        at = np.flatnonzero(own == name)
+        low = np.searchsorted(starts[rows], first[at] - window - longest, side="left")
+        high = np.searchsorted(starts[rows], last[at] + window, side="right")
+        count = high - low
+        gene = np.repeat(at, count)
+        place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + np.repeat(low, count)
+        peak = rows[place]
+        near = ends[peak] > first[gene] - window
+        found_genes.append(gene[near])
+        found_peaks.append(peak[near])
+    if not found_genes:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    gene, peak = np.concatenate(found_genes), np.concatenate(found_peaks)
+    order = np.lexsort((peak, gene))
+    return gene[order], peak[order]
+
+
+def gene_activity(
+    counts: sparse.csr_matrix, peaks: pd.DataFrame, genes: pd.DataFrame, *, window: int = 5000
+) -> tuple[sparse.csr_matrix, pd.DataFrame]:
+    """Sum the counts of the peaks at each gene: in its body where known, or near its start.
+
+    Returns
+    -------
+    (CSR sums, observations x genes that have a peak; these genes' table).
+    """
+    gene, peak = peaks_near(peaks, genes, window, anchor="body")
+    have = np.unique(gene)
+    place = np.searchsorted(have, gene)
+    shape = (len(peaks), len(have))
+    member = sparse.csr_matrix((np.ones(len(gene), dtype=np.float32), (peak, place)), shape=shape)
+    return sparse.csr_matrix(counts @ member), genes.iloc[have]

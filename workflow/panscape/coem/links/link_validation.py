@@ -1,0 +1,222 @@
+"""Whether links mean anything: beside their nulls, other groupings, single cells and what was planted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from panscape import seeds
+from panscape.coem.links.activity import placed
+from panscape.coem.links.links import control_correlations, gene_scores, link_peaks
+from panscape.coem.links.pairs import LinkSettings, Pairs, candidate_pairs
+from panscape.coem.metacells.aggregate import metacell_names, sum_cells
+from panscape.coem.metacells.embed import log_normalised
+from panscape.coem.paired import Paired
+from panscape.coem.peaks import promoter_share
+from panscape.log import logger
+from panscape.stats.pair_correlation import PairMatrix, pair_correlations
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+CELLS = "single cells"
+LOW_SHARE, LOW_RATIO = 0.05, 2.0  # fewer peaks at genes' starts than that point to another genome build
+MANY_GENES = 10_000  # of fewer genes than these the share says nothing, only the ratio does
+COLUMNS = (
+    "gene", "peak", "distance", "r", "rho", "background_mean", "background_sd", "peak_sd", "z", "pvalue",
+    "fdr", "trans", "found",
+)  # fmt: skip
+EVIDENCE = ["method", "measure", "value", "conditioned_on"]
+
+
+@dataclass(frozen=True)
+class Linked:
+    """Links of a sample.
+
+    Attributes
+    ----------
+    links
+        From :func:`panscape.coem.links.links.link_peaks`, over the main method's metacells; empty without
+        both modalities or without places of genes.
+    evidence
+        method, measure, value, conditioned_on.
+    scores
+        Metacells x genes with found links.
+    """
+
+    links: pd.DataFrame
+    evidence: pd.DataFrame
+    scores: AnnData
+
+
+def link_sample(
+    sample: Paired,
+    methods: pd.DataFrame,
+    settings: Mapping[str, Any],
+    *,
+    genes: str | None = None,
+    truth: pd.DataFrame | None = None,
+    conditioned: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Linked:
+    """Link peaks to genes over the metacells of the main method, and show what the links are worth.
+
+    Parameters
+    ----------
+    sample
+        The sample.
+    methods
+        Metacell of each cell by each method, the main one first.
+    settings
+        The configuration's section ``metacells``.
+    genes
+        Table of the genes' places, if the sample's own is not used.
+    truth
+        Planted links (gene, peak), where a sample is simulated.
+    conditioned
+        :attr:`panscape.coem.metacells.stage.Grouped.conditioned`; None: no method was told labels.
+    seed
+        Of the background and the choice of single cells.
+    """
+    from anndata import AnnData
+
+    label = methods.iloc[:, 0].to_numpy()
+    names = metacell_names(int(label.max()) + 1)
+    places = None if sample.rna is None or sample.atac is None else placed(sample.genes, genes)
+    if places is None:
+        logger.warning("no links: they need RNA, accessibility, and the genes' places (metacells.genes)")
+        nothing = pd.DataFrame(columns=EVIDENCE)
+        return Linked(pd.DataFrame(columns=COLUMNS), nothing, AnnData(obs=pd.DataFrame(index=names)))
+    table = places.reindex(sample.genes.index)
+    table["chrom"] = table["chrom"].fillna("")
+    pairs = candidate_pairs(
+        table,
+        sample.peaks,
+        np.bincount(sample.atac.indices, minlength=sample.atac.shape[1]),
+        np.bincount(sample.rna.indices, minlength=sample.rna.shape[1]) >= 3,
+        settings,
+        n_cells=sample.n_cells,
+        seed=seed,
+    )
+    rows = [("genome", *row) for row in build_check(sample.peaks, places)]
+    for name, rna, atac in _observations(sample, methods, settings, seed):
+        matrices = PairMatrix(rna), PairMatrix(atac)
+        rows += [(name, *row) for row in measured(*matrices, pairs, table, sample, truth, settings)]
+        if name == methods.columns[0]:
+            links = link_peaks(rna, atac, table, sample.peaks, pairs, settings)
+            rows += found_links(links, name, truth)
+            matrix, named = gene_scores(atac, links, sample.peaks.index, sample.genes.index)
+            scores = AnnData(matrix, obs=pd.DataFrame(index=names), var=pd.DataFrame(index=named))
+    told = conditioned or {}
+    found = pd.DataFrame([(*row, told.get(row[0], "")) for row in rows], columns=EVIDENCE)
+    return Linked(links, found, scores)
+
+
+def _observations(sample: Paired, methods: pd.DataFrame, settings: Mapping[str, Any], seed: int):
+    """Yield (name, RNA, accessibility), normalised: of each method's metacells, then of single cells."""
+    for method in methods.columns:
+        label = methods[method].to_numpy()
+        sums = (log_normalised(sum_cells(matrix, label)) for matrix in (sample.rna, sample.atac))
+        yield method, *sums
+    most = int(settings.get("contrast_cells", 5000))
+    if most:
+        chosen = np.arange(sample.n_cells)
+        if sample.n_cells > most:
+            chosen = np.sort(seeds.stream(seed, "contrast").choice(sample.n_cells, most, replace=False))
+        yield CELLS, log_normalised(sample.rna[chosen]), log_normalised(sample.atac[chosen])
+
+
+def build_check(peaks: pd.DataFrame, genes: pd.DataFrame) -> list[tuple[str, float]]:
+    """Return (measure, value) of how many peaks are at genes' starts; warn if hardly more than by chance."""
+    near, beside = promoter_share(peaks, genes)
+    if near <= LOW_RATIO * beside or (near < LOW_SHARE and len(genes) > MANY_GENES):
+        logger.warning(
+            "only %.1f %% of the peaks lie within 1 kb of a gene's start (%.1f %% of places 50 kb beside): "
+            "are peaks and genes of one genome build?",
+            100 * near,
+            100 * beside,
+        )
+    return [("peaks_at_starts", near), ("peaks_beside_starts", beside)]
+
+
+def measured(
+    left: PairMatrix,
+    right: PairMatrix,
+    pairs: Pairs,
+    genes: pd.DataFrame,
+    sample: Paired,
+    truth: pd.DataFrame | None,
+    settings: Mapping[str, Any],
+) -> list[tuple[str, float]]:
+    """Return (measure, value) of all pairs within reach over the observations of two matrices."""
+    ranks = LinkSettings.of(settings).statistic == "spearman"
+    cis = pair_correlations(left, right, pairs.gene, pairs.peak, ranks=ranks)
+    rows = list(evidence(cis, control_correlations(left, right, pairs, ranks=ranks)).items())
+    if truth is None or not len(cis):
+        return rows
+    here = pd.MultiIndex.from_arrays([genes.index[pairs.gene], sample.peaks.index[pairs.peak]])
+    inside = here.isin(pd.MultiIndex.from_frame(truth[["gene", "peak"]]))
+    if inside.any() and not inside.all():
+        rows += [
+            ("planted_median", float(np.median(cis[inside]))),
+            ("planted_auc", area(np.abs(cis[inside]), np.abs(cis[~inside]))),
+        ]
+    return rows
+
+
+def found_links(links: pd.DataFrame, method: str, truth: pd.DataFrame | None) -> list[tuple[str, str, float]]:
+    """Return how many links are found, how many of these are negative, and how many were planted."""
+    found = links[links["found"]]
+    rows = [
+        (method, "found", float(len(found))),
+        (method, "found_negative", float((found["r"] < 0).mean()) if len(found) else float("nan")),
+    ]
+    if truth is not None:
+        planted = pd.MultiIndex.from_frame(truth[["gene", "peak"]])
+        inside = pd.MultiIndex.from_frame(found[["gene", "peak"]]).isin(planted)
+        rows.append((method, "found_planted", float(inside.mean()) if len(found) else float("nan")))
+        rows.append((method, "planted_found", float(inside.sum() / max(len(truth), 1))))
+    return rows
+
+
+def evidence(cis: np.ndarray, trans: np.ndarray) -> dict[str, float]:
+    """Return what correlations within reach show beside those with matched peaks of other chromosomes.
+
+    Parameters
+    ----------
+    cis
+        One correlation per pair.
+    trans
+        Pairs x controls (NaN: none).
+
+    Returns
+    -------
+    pairs; negative and negative_trans (shares below 0 of each); auc (probability that a pair within reach
+    correlates more than a control: 0.5 is chance); median and median_trans.
+    """
+    names = ("pairs", "negative", "negative_trans", "auc", "median", "median_trans")
+    trans = trans[np.isfinite(trans)]
+    cis = cis[np.isfinite(cis)]
+    if not len(cis) or not len(trans):
+        return dict.fromkeys(names, float("nan")) | {"pairs": float(len(cis))}
+    return {
+        "pairs": float(len(cis)),
+        "negative": float((cis < 0).mean()),
+        "negative_trans": float((trans < 0).mean()),
+        "auc": area(cis, trans),
+        "median": float(np.median(cis)),
+        "median_trans": float(np.median(trans)),
+    }
+
+
+def area(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Return the probability that one of the first values is above one of the second, ties one half."""
+    from scipy.stats import rankdata
+
+    n, m = len(positive), len(negative)
+    ranks = rankdata(np.concatenate([positive, negative]))
+    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))

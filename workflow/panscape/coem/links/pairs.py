@@ -1,0 +1,179 @@
+"""Which peaks may be linked to which genes, and what each pair is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from panscape import seeds
+from panscape.coem.links.activity import peaks_near
+from panscape.coem.peaks import chromosome
+
+CONTROLS = 5  # matched peaks of other chromosomes for each pair
+MOST_BINS = 10  # along each of the two properties that peaks are matched by
+
+
+@dataclass(frozen=True)
+class LinkSettings:
+    """Settings of :func:`link_peaks`; keys of the configuration's section ``metacells``.
+
+    Parameters
+    ----------
+    window, anchor
+        See :func:`panscape.coem.links.activity.peaks_near`.
+    peak_cells
+        Cells in which a peak has to be open (at most a tenth of the cells).
+    statistic
+        ``"pearson"`` or ``"spearman"``: what is compared with the background.
+    background
+        Peaks per bin that a link is compared with.
+    fdr
+        False discovery rate up to which a link counts as found.
+    """
+
+    window: int = 100_000
+    anchor: str = "tss"
+    peak_cells: int = 50
+    statistic: str = "pearson"
+    background: int = 100
+    fdr: float = 0.1
+
+    @classmethod
+    def of(cls, settings: LinkSettings | Mapping[str, Any] | None) -> LinkSettings:
+        """Take settings as they are, or those of a mapping's items that belong here."""
+        if isinstance(settings, cls):
+            return settings
+        known = {item.name for item in fields(cls)}
+        return cls(**{key: value for key, value in (settings or {}).items() if key in known})
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Genes and peaks that may be linked.
+
+    Attributes
+    ----------
+    gene, peak
+        Columns of the matrices, one entry per pair.
+    distance
+        Base pairs from the gene's start to the peak's middle; negative upstream (of the + strand where the
+        strand is not known).
+    trans
+        Matched peaks of other chromosomes, pairs x 5, -1 where there is none.
+    bin
+        Bin of each peak of the table, -1 for peaks that take no part.
+    pool
+        Background peaks, by bin and chance.
+    genes
+        Background genes.
+    """
+
+    gene: np.ndarray
+    peak: np.ndarray
+    distance: np.ndarray
+    trans: np.ndarray
+    bin: np.ndarray
+    pool: np.ndarray
+    genes: np.ndarray
+
+
+def candidate_pairs(
+    genes: pd.DataFrame,
+    peaks: pd.DataFrame,
+    open_cells: np.ndarray,
+    usable: np.ndarray,
+    settings: LinkSettings | Mapping[str, Any] | None = None,
+    *,
+    n_cells: int | None = None,
+    seed: int = 0,
+) -> Pairs:
+    """Find the pairs within reach, and a background for each.
+
+    Peaks are binned by GC content (by size where it is not known) and by the number of cells in which they
+    are open; a pair's background is peaks of its peak's bin on other chromosomes than the gene's.
+
+    Parameters
+    ----------
+    genes
+        chrom, tss (NaN: no place known), strand; start and end for `anchor` body. Rows as the matrix has
+        columns.
+    peaks
+        chrom, start, end, maybe gc.
+    open_cells
+        Cells in which each peak is open.
+    usable
+        bool per gene: whether its expression varies.
+    settings
+        See :class:`LinkSettings`.
+    n_cells
+        Number of cells, for the limit on `peak_cells`; None does not lower it.
+    seed
+        Of the background.
+    """
+    settings = LinkSettings.of(settings)
+    least = settings.peak_cells if n_cells is None else min(settings.peak_cells, max(n_cells // 10, 1))
+    rows = np.flatnonzero(usable & pd.to_numeric(genes["tss"], errors="coerce").notna().to_numpy())
+    columns = np.flatnonzero(np.asarray(open_cells) >= least)
+    bins = np.full(len(peaks), -1, dtype=np.int64)
+    empty = np.empty(0, dtype=np.int64)
+    if not len(rows) or not len(columns):
+        return Pairs(empty, empty, empty, np.empty((0, CONTROLS), dtype=np.int64), bins, empty, empty)
+    gene, peak = peaks_near(peaks.iloc[columns], genes.iloc[rows], settings.window, anchor=settings.anchor)
+    gene, peak = rows[gene], columns[peak]
+    middle = (peaks["start"].to_numpy() + peaks["end"].to_numpy()) // 2
+    sign = np.where(pd.to_numeric(genes["strand"], errors="coerce").to_numpy(dtype=float)[gene] < 0, -1, 1)
+    distance = sign * (middle[peak] - genes["tss"].to_numpy(dtype=float)[gene]).astype(np.int64)
+    bins[columns] = peak_bins(peaks.iloc[columns], np.asarray(open_cells)[columns], settings.background)
+    rng = seeds.stream(seed, "background")
+    pool = _pool(bins, columns, settings.background, rng)
+    trans = _trans(gene, peak, genes, peaks, bins, rng)
+    others = np.sort(rng.choice(rows, min(len(rows), 2 * settings.background), replace=False))
+    return Pairs(gene, peak, distance, trans, bins, pool, others)
+
+
+def peak_bins(peaks: pd.DataFrame, open_cells: np.ndarray, background: int) -> np.ndarray:
+    """Return a bin per peak: quantiles of GC content (or size) within quantiles of accessibility."""
+    n = len(peaks)
+    each = int(np.clip(np.sqrt(n / (3 * background)), 1, MOST_BINS))
+    has_gc = "gc" in peaks and np.isfinite(peaks["gc"].to_numpy(dtype=float)).all()
+    content = (
+        peaks["gc"].to_numpy(dtype=float) if has_gc else (peaks["end"] - peaks["start"]).to_numpy(dtype=float)
+    )
+    result = np.zeros(n, dtype=np.int64)
+    for at, part in enumerate(np.array_split(np.argsort(open_cells, kind="stable"), each)):
+        for inner, small in enumerate(np.array_split(part[np.argsort(content[part], kind="stable")], each)):
+            result[small] = at * each + inner
+    return result
+
+
+def _pool(bins: np.ndarray, columns: np.ndarray, background: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw background peaks for each bin, a third more than asked for: some will drop out."""
+    chosen = []
+    for name in np.unique(bins[columns]):
+        inside = columns[bins[columns] == name]
+        chosen.append(np.sort(rng.choice(inside, min(len(inside), background * 4 // 3), replace=False)))
+    return np.concatenate(chosen)
+
+
+def _trans(
+    gene, peak, genes: pd.DataFrame, peaks: pd.DataFrame, bins, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw for each pair peaks of the same bin on other chromosomes."""
+    own, other = chromosome(genes["chrom"])[gene], chromosome(peaks["chrom"])
+    own, of_pair = np.repeat(own, CONTROLS), np.repeat(bins[peak], CONTROLS)
+    result = np.full(len(own), -1, dtype=np.int64)
+    for name in np.unique(of_pair):
+        members = np.flatnonzero(bins == name)
+        todo = np.flatnonzero(of_pair == name)
+        for _ in range(20):  # a draw on the gene's own chromosome is drawn again
+            drawn = members[rng.integers(0, len(members), len(todo))]
+            good = other[drawn] != own[todo]
+            result[todo[good]] = drawn[good]
+            todo = todo[~good]
+            if not len(todo):
+                break
+    return result.reshape(-1, CONTROLS)

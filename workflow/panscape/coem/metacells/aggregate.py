@@ -1,0 +1,138 @@
+"""Sums of cells: metacells as observations, with both directions of the mapping."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coem.metacells.embed import log_normalised
+from panscape.coem.metacells.enforce_sizes import centres
+from panscape.coem.metacells.evaluate import label_table
+from panscape.stats.means import group_means
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+SOFT_LEAST = 0.05  # smaller shares are left out, as SEACells does
+KEEP_APART = ("study", "n_counts", "n_genes")  # columns of obs that are summarised otherwise
+
+
+def metacell_names(k: int) -> list[str]:
+    """Return m1, m2 ..., of one width."""
+    width = len(str(k))
+    return [f"m{at + 1:0{width}d}" for at in range(k)]
+
+
+def sum_cells(counts: sparse.csr_matrix, label: np.ndarray, k: int | None = None) -> sparse.csr_matrix:
+    """Return exact sums of counts, CSR float32 (whole numbers below 2^24), metacells x features."""
+    n = counts.shape[0]
+    k = int(label.max()) + 1 if k is None else k
+    member = sparse.csr_matrix((np.ones(n), (label, np.arange(n))), shape=(k, n))
+    sums = sparse.csr_matrix(member @ sparse.csr_matrix(counts, dtype=np.float64))
+    sums.sort_indices()
+    exact = sums.data.max(initial=0) < 2**24
+    return sums.astype(np.float32) if exact else sums
+
+
+def soft_shares(
+    z: np.ndarray, label: np.ndarray, *, nearest: int = 5, least: float = SOFT_LEAST
+) -> sparse.csr_matrix:
+    """Return to what share each cell belongs to the metacells nearest to it, cells x metacells.
+
+    Shares fall with the squared distance to a metacell's centre, in units of the cell's own metacell's mean
+    squared distance; rows sum to 1. Shares under `least` are left out.
+    """
+    z = np.asarray(z, dtype=float)
+    mean, count = centres(label, z)
+    off = ((z - mean[label]) ** 2).sum(axis=1)
+    width = np.bincount(label, off) / count
+    width = np.maximum(width, 1e-12 * max(float(width.mean()), 1e-300))
+    nearest = min(nearest, len(count))
+    rows, columns, values = [], [], []
+    for start in range(0, len(z), 4096):
+        part = z[start : start + 4096]
+        gap = np.maximum((part**2).sum(axis=1)[:, None] - 2 * part @ mean.T + (mean**2).sum(axis=1), 0)
+        near = np.sort(np.argpartition(gap, nearest - 1, axis=1)[:, :nearest], axis=1)
+        gap = np.take_along_axis(gap, near, axis=1)
+        power = -gap / width[label[start : start + len(part)], None]
+        share = np.exp(power - power.max(axis=1, keepdims=True))
+        share /= share.sum(axis=1, keepdims=True)
+        share[share < least] = 0
+        share /= share.sum(axis=1, keepdims=True)
+        at, which = np.nonzero(share)
+        rows.append(at + start)
+        columns.append(near[at, which])
+        values.append(share[at, which])
+    shape = (len(z), len(count))
+    return sparse.csr_matrix(
+        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape
+    )
+
+
+def annotate(obs: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
+    """Describe metacells by their cells.
+
+    Parameters
+    ----------
+    obs
+        Annotations of the cells.
+    label
+        Metacell of each cell.
+
+    Returns
+    -------
+    DataFrame indexed m1 ...: n_cells; per column of text the most frequent label, `<column>_purity` (its
+    share) and `<column>_entropy` (natural log); per column of numbers the mean and `<column>_sd`.
+    """
+    k = int(label.max()) + 1
+    table = pd.DataFrame({"n_cells": np.bincount(label, minlength=k)}, index=metacell_names(k))
+    for name in obs.columns:
+        if name in KEEP_APART:
+            continue
+        values = obs[name]
+        if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+            known = values.notna().to_numpy()
+            groups = pd.Series(values.to_numpy(dtype=float)[known]).groupby(label[known])
+            table[name] = group_means(label, values.to_numpy(dtype=float, na_value=np.nan), k)
+            table[f"{name}_sd"] = groups.std(ddof=0).reindex(range(k)).to_numpy()
+            continue
+        counts = label_table(label, values.to_numpy(dtype=object))
+        if not counts.shape[1]:
+            continue
+        total = counts.sum(axis=1).to_numpy(dtype=float)
+        share = counts.to_numpy() / np.maximum(total, 1)[:, None]
+        best = share.argmax(axis=1)
+        names = np.array(counts.columns, dtype=object)
+        table[name] = pd.Categorical(np.where(total > 0, names[best], None))
+        table[f"{name}_purity"] = np.where(total > 0, share.max(axis=1), np.nan)
+        logs = np.log(share, out=np.zeros_like(share), where=share > 0)
+        table[f"{name}_entropy"] = np.where(total > 0, -(share * logs).sum(axis=1), np.nan)
+    return table
+
+
+def modality_table(
+    counts: sparse.csr_matrix, label: np.ndarray, var: pd.DataFrame, names: list[str]
+) -> AnnData:
+    """Return one modality of the metacells: X log-normalised, layer `counts` the exact sums.
+
+    obs: n_counts, its mean over the cells and the spread of the cells' depth (coefficient of variation).
+    """
+    from anndata import AnnData
+
+    sums = sum_cells(counts, label, len(names))
+    depth = np.asarray(counts.sum(axis=1)).ravel().astype(float)
+    cells = np.bincount(label, minlength=len(names))
+    mean = np.bincount(label, depth, minlength=len(names)) / cells
+    square = np.bincount(label, (depth - mean[label]) ** 2, minlength=len(names)) / cells
+    obs = pd.DataFrame(
+        {
+            "n_counts": np.asarray(sums.sum(axis=1)).ravel(),
+            "cell_counts_mean": mean,
+            "cell_counts_cv": np.sqrt(square) / np.maximum(mean, 1e-12),
+        },
+        index=names,
+    )
+    return AnnData(X=log_normalised(sums), obs=obs, var=var, layers={"counts": sums})

@@ -1,0 +1,133 @@
+"""Sizes of metacells: none too small to be summed, none so large that it hides what it mixes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from panscape import seeds
+from panscape.graph.spectral import kmeans
+from panscape.stats.singular import singular
+
+
+def repair(
+    label: np.ndarray, z: np.ndarray, *, k: int, least: int = 5, most: int | None = None, seed: int = 0
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Give every cell a metacell, merge small ones and split giants.
+
+    Cells without a label join the metacell whose centre is nearest, as a group where they form one. Merging
+    frees metacells, which go to the largest ones until there are `k` again.
+
+    Parameters
+    ----------
+    label
+        Metacell of each cell, -1 for none.
+    z
+        Embedding, cells x dimensions, whose distances say what is near.
+    k
+        Wanted number of metacells.
+    least
+        Smallest size allowed (unless there are fewer cells).
+    most
+        Largest size allowed; None sets no limit.
+    seed
+        Of the splits.
+
+    Returns
+    -------
+    (labels 0..., numbered by first cell; counts of `adopted` cells, `merged` and `split` metacells).
+    """
+    label, z = np.asarray(label, dtype=np.int64).copy(), np.asarray(z, dtype=float)
+    done = {"adopted": int((label < 0).sum()), "merged": 0, "split": 0}
+    label = _adopt(label, z)
+    label, done["merged"] = _merge(label, z, min(least, len(z)))
+    label, done["split"] = _split(label, z, k, least, most, seed)
+    return renumber(label), done
+
+
+def renumber(label: np.ndarray) -> np.ndarray:
+    """Return labels 0... in the order of their first cells."""
+    _, first, inverse = np.unique(label, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[inverse]
+
+
+def centres(label: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (mean, number) of the cells of labels 0..max; means of empty labels are infinite."""
+    count = np.bincount(label)
+    order = np.argsort(label, kind="stable")
+    bounds = np.concatenate([[0], np.cumsum(count)])[:-1]
+    mean = np.full((len(count), z.shape[1]), np.inf)
+    filled = count > 0
+    sums = np.add.reduceat(z[order], bounds[filled], axis=0)
+    mean[filled] = sums / count[filled, None]
+    return mean, count
+
+
+def _adopt(label: np.ndarray, z: np.ndarray) -> np.ndarray:
+    lost = np.flatnonzero(label < 0)
+    if not len(lost):
+        return label
+    if len(lost) == len(label):
+        return np.zeros(len(label), dtype=np.int64)
+    mean, _ = centres(np.where(label < 0, label.max() + 1, label), z)
+    mean = mean[:-1]
+    for start in range(0, len(lost), 4096):
+        rows = lost[start : start + 4096]
+        gap = (mean**2).sum(axis=1) - 2 * z[rows] @ mean.T
+        label[rows] = gap.argmin(axis=1)
+    return label
+
+
+def _merge(label: np.ndarray, z: np.ndarray, least: int) -> tuple[np.ndarray, int]:
+    mean, count = centres(label, z)
+    into = np.arange(len(count))
+    merged = 0
+    while True:
+        small = np.flatnonzero((count > 0) & (count < least))
+        if not len(small) or (count > 0).sum() == 1:
+            break
+        one = small[np.argmin(count[small])]
+        gap = np.where(count > 0, ((mean - mean[one]) ** 2).sum(axis=1), np.inf)
+        gap[one] = np.inf
+        other = int(np.argmin(gap))
+        total = count[one] + count[other]
+        mean[other] = (mean[one] * count[one] + mean[other] * count[other]) / total
+        count[other], count[one] = total, 0
+        mean[one] = np.inf
+        into[into == one] = other
+        merged += 1
+    return into[label], merged
+
+
+def _split(
+    label: np.ndarray, z: np.ndarray, k: int, least: int, most: int | None, seed: int
+) -> tuple[np.ndarray, int]:
+    count = np.bincount(label)
+    number, done = int((count > 0).sum()), 0
+    count = list(count)
+    while True:
+        largest = int(np.argmax(count))
+        size = count[largest]
+        wanted = number < k or (most is not None and size > most)
+        if not wanted or size < 2 * max(least, 1) or size < 2:
+            return label, done
+        rows = np.flatnonzero(label == largest)
+        half = halves(z[rows], least, seeds.derive(seed, "split", done))
+        label[rows[half]] = len(count)
+        count[largest] = int((~half).sum())
+        count.append(int(half.sum()))
+        number, done = number + 1, done + 1
+
+
+def halves(points: np.ndarray, least: int, seed: int) -> np.ndarray:
+    """Return a mask of the second half of points: by 2-means, or at the median where that is lopsided."""
+    second = kmeans(points, 2, seed, starts=1) == 1
+    if min(second.sum(), (~second).sum()) >= max(least, 1, len(points) // 5):
+        return second
+    centred = points - points.mean(axis=0)
+    direction = singular(centred)[2][0]
+    order = np.argsort(centred @ direction, kind="stable")
+    second = np.zeros(len(points), dtype=bool)
+    second[order[len(points) // 2 :]] = True
+    return second

@@ -1,0 +1,212 @@
+"""How many metacells: a nested ladder from many small ones to few large ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape import seeds
+from panscape.coem.metacells.enforce_sizes import centres, renumber
+from panscape.coem.metacells.group import group_cells
+from panscape.coem.metacells.homogeneity import rigor
+from panscape.coem.metacells.settings import GroupSettings
+
+STABILITY_CELLS = 20_000  # cells of a repetition at most
+
+
+def merge_ladder(label: np.ndarray, z: np.ndarray, numbers: Sequence[int]) -> list[np.ndarray]:
+    """Merge metacells step by step and return the groupings with the wanted numbers of them.
+
+    Ward's criterion on the metacells' centres, each weighing as many cells as it has: the pair whose union
+    adds least to the variance within metacells is merged, so that every coarser grouping is one of the finer.
+
+    Parameters
+    ----------
+    label
+        The finest grouping, 0..k-1.
+    z
+        Embedding, cells x dimensions.
+    numbers
+        Wanted numbers of metacells, each at most k.
+
+    Returns
+    -------
+    One array of labels per number, numbered by first cell.
+    """
+    mean, count = centres(label, np.asarray(z, dtype=float))
+    merges = _ward(mean, count.astype(float))
+    k = len(count)
+    result = []
+    for number in numbers:
+        parent = np.arange(2 * k - 1)
+        for step, (a, b, _) in enumerate(merges[: k - number]):
+            parent[a] = parent[b] = k + step
+        top = np.arange(k)
+        while (parent[top] != top).any():
+            top = parent[top]
+        result.append(renumber(top[label]))
+    return result
+
+
+def _ward(mean: np.ndarray, weight: np.ndarray) -> list[tuple[int, int, float]]:
+    """Return merges (node, node, cost) by rising cost; nodes k, k+1 ... are made by the merges in order.
+
+    The nearest-neighbour chain finds them with one row of distances in memory.
+    """
+    k = len(weight)
+    mean, weight = mean.copy(), weight.copy()
+    node, alive = np.arange(k), np.ones(k, dtype=bool)
+    chain: list[int] = []
+    found: list[tuple[float, int, int]] = []
+    for step in range(k - 1):
+        if not chain:
+            chain.append(int(np.argmax(alive)))
+        while True:
+            tip = chain[-1]
+            cost = weight * weight[tip] / (weight + weight[tip]) * ((mean - mean[tip]) ** 2).sum(axis=1)
+            cost[~alive] = np.inf
+            cost[tip] = np.inf
+            best = int(np.argmin(cost))
+            if len(chain) > 1 and cost[chain[-2]] <= cost[best]:
+                best = chain[-2]
+                break
+            chain.append(best)
+        a, b = chain.pop(), chain.pop()
+        found.append((float(cost[best]), int(node[a]), int(node[b])))
+        total = weight[a] + weight[b]
+        mean[a] = (mean[a] * weight[a] + mean[b] * weight[b]) / total
+        weight[a], alive[b] = total, False
+        node[a] = k + step
+    return _by_cost(found, k)
+
+
+def _by_cost(found: list[tuple[float, int, int]], k: int) -> list[tuple[int, int, float]]:
+    """Sort a chain's merges by cost and number the nodes that they make anew."""
+    order = sorted(range(len(found)), key=lambda step: (found[step][0], step))
+    place = {k + step: k + at for at, step in enumerate(order)}
+    return [
+        (place.get(found[step][1], found[step][1]), place.get(found[step][2], found[step][2]), found[step][0])
+        for step in order
+    ]
+
+
+def ladder(
+    z: np.ndarray,
+    cells_per_metacell: Sequence[float],
+    settings: GroupSettings | dict[str, Any] | None = None,
+    *,
+    counts: dict[str, sparse.csr_matrix] | None = None,
+    repeats: int = 2,
+    seed: int = 0,
+    threads: int = 1,
+) -> tuple[pd.DataFrame, dict[int, np.ndarray]]:
+    """Group cells at several sizes and score each without any label.
+
+    The smallest metacells come from spectral clustering; the larger ones unite them.
+
+    Parameters
+    ----------
+    z
+        Embedding, cells x dimensions.
+    cells_per_metacell
+        Mean sizes to try.
+    settings
+        See :class:`GroupSettings`.
+    counts
+        Raw counts by modality (``rna``, ``atac``), cells x features, for rigor and sparsity.
+    repeats
+        How often a sample of four fifths of the cells (20,000 at most) is grouped anew for the stability.
+    seed
+        Of all random steps.
+
+    Returns
+    -------
+    table
+        k, cells_per_metacell, smallest, largest, explained (share of the embedding's variance between
+        metacells), stability (adjusted Rand index with groupings of samples), dubious (share of metacells,
+        mean over modalities), zeros (share of the metacells x features that are 0, over features that at
+        least one cell in a hundred has), score = 1 - (dubious + zeros) / 2, recommended (the largest score).
+        Rows by rising k.
+    labels
+        k -> labels.
+    """
+    settings = GroupSettings.of(settings)
+    n = len(z)
+    numbers = sorted({min(max(round(n / size), 2), max(n // 5, 2)) for size in cells_per_metacell})
+    finest = group_cells(z, numbers[-1], settings, seed=seed, threads=threads)
+    numbers = sorted({min(number, finest.k) for number in numbers})
+    labels = dict(zip(numbers, merge_ladder(finest.label, z, numbers), strict=True))
+    again = _repeats(z, numbers, settings, repeats, seed, threads)
+    total = float(((z - z.mean(axis=0)) ** 2).sum())
+    rows = []
+    for number, label in labels.items():
+        sizes = np.bincount(label)
+        rows.append(
+            {
+                "k": number,
+                "cells_per_metacell": n / number,
+                "smallest": int(sizes.min()),
+                "largest": int(sizes.max()),
+                "explained": 1 - _within(label, z) / total if total > 0 else np.nan,
+                "stability": _agreement(label, again, numbers.index(number)),
+                **_measures(counts or {}, label, seed),
+            }
+        )
+    table = pd.DataFrame(rows)
+    table["score"] = 1 - (table["dubious"] + table["zeros"]) / 2
+    best = table["score"] if table["score"].notna().any() else table["stability"].fillna(0)
+    table["recommended"] = np.arange(len(table)) == int(np.argmax(best))
+    return table, labels
+
+
+def _within(label: np.ndarray, z: np.ndarray) -> float:
+    mean, _ = centres(label, np.asarray(z, dtype=float))
+    return float(((z - mean[label]) ** 2).sum())
+
+
+def _repeats(z, numbers, settings, repeats: int, seed: int, threads: int) -> list[tuple[np.ndarray, list]]:
+    found = []
+    for at in range(repeats):
+        size = min(int(0.8 * len(z)), STABILITY_CELLS)
+        rows = np.sort(seeds.stream(seed, "stability", at).choice(len(z), size, replace=False))
+        scaled = [max(round(number * size / len(z)), 2) for number in numbers]
+        fine = group_cells(
+            z[rows], scaled[-1], settings, seed=seeds.derive(seed, "repeat", at), threads=threads
+        )
+        found.append((rows, merge_ladder(fine.label, z[rows], [min(number, fine.k) for number in scaled])))
+    return found
+
+
+def _agreement(label: np.ndarray, again: list[tuple[np.ndarray, list]], at: int) -> float:
+    from sklearn.metrics import adjusted_rand_score
+
+    scores = [adjusted_rand_score(label[rows], groupings[at]) for rows, groupings in again]
+    return float(np.mean(scores)) if scores else float("nan")
+
+
+def _measures(counts: dict[str, sparse.csr_matrix], label: np.ndarray, seed: int) -> dict[str, float]:
+    dubious, zeros = [], []
+    for matrix in counts.values():
+        dubious.append(float(rigor(matrix, label, seed=seed)["dubious"].mean()))
+        zeros.append(zero_share(matrix, label))
+    return {"dubious": _mean(dubious), "zeros": _mean(zeros)}
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def zero_share(counts: sparse.csr_matrix, label: np.ndarray, *, least: float = 0.01) -> float:
+    """Return the share of metacells x features without a count, over features that enough cells have."""
+    n = counts.shape[0]
+    chosen = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= least * n)
+    if not len(chosen):
+        return float("nan")
+    k = int(label.max()) + 1
+    member = sparse.csr_matrix((np.ones(n, dtype=np.float32), (label, np.arange(n))), shape=(k, n))
+    sums = sparse.csr_matrix(member @ counts[:, chosen])
+    return 1 - sums.nnz / (k * len(chosen))

@@ -1,0 +1,271 @@
+"""Metacells of a sample as files hold them: sums, annotations, measures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coem.metacells.aggregate import annotate, metacell_names, modality_table, soft_shares
+from panscape.coem.metacells.embed import Views
+from panscape.coem.metacells.evaluate import measure
+from panscape.coem.metacells.homogeneity import rigor
+from panscape.coem.metacells.stage import Grouped, Learned
+from panscape.coem.paired import Paired
+from panscape.data.files import atomic, read_tsv, write_tsv
+from panscape.data.h5mu import write_h5mu
+from panscape.graph.multiscale import diffusion_space
+from panscape.seeds import derive
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+JUDGED = ("study", "n_counts", "n_genes", "mito_share", "ribo_share", "sample")  # never labels to judge by
+
+
+@dataclass(frozen=True)
+class Summed:
+    """Metacells of a sample.
+
+    Attributes
+    ----------
+    modalities
+        rna, atac, activity, as far as there are: see
+        :func:`panscape.coem.metacells.aggregate.modality_table`.
+    table
+        By metacell: n_cells, annotations, rigor, `conditioned_on` (see :attr:`Grouped.conditioned`).
+    assignments
+        cell, metacell, share, second, second_share.
+    soft
+        Shares, cells x metacells.
+    metrics
+        method, metric, modality, value, conditioned_on.
+    centres
+        Mean coordinates of the metacells.
+    """
+
+    modalities: dict[str, AnnData]
+    table: pd.DataFrame
+    assignments: pd.DataFrame
+    soft: sparse.csr_matrix
+    metrics: pd.DataFrame
+    centres: np.ndarray
+
+
+def sum_sample(
+    sample: Paired,
+    grouped: Grouped,
+    settings: Mapping[str, Any],
+    *,
+    genes: str | None = None,
+    seed: int = 0,
+) -> Summed:
+    """Sum a sample's cells by the main method, and judge every method.
+
+    Parameters
+    ----------
+    sample
+        The sample.
+    grouped
+        From :func:`group_sample`.
+    settings
+        The configuration's section ``metacells``.
+    genes
+        Table of the genes' places, if the sample's own is not used.
+    seed
+        Of the permutations.
+    """
+    from panscape.coem.links.activity import gene_activity, placed
+
+    label = grouped.methods.iloc[:, 0].to_numpy()
+    names = metacell_names(int(label.max()) + 1)
+    modalities = {}
+    if sample.rna is not None:
+        modalities["rna"] = modality_table(sample.rna, label, sample.genes, names)
+    if sample.atac is not None:
+        modalities["atac"] = modality_table(sample.atac, label, sample.peaks, names)
+        places = placed(sample.genes, genes)
+        if places is not None:
+            sums, known = gene_activity(
+                modalities["atac"].layers["counts"],
+                sample.peaks,
+                places,
+                window=int(settings["activity_window"]),
+            )
+            if len(known):
+                modalities["activity"] = modality_table(sums, np.arange(len(names)), known, names)
+    table = annotate(sample.obs, label)
+    for name, matrix in (("rna", sample.rna), ("atac", sample.atac)):
+        if matrix is not None:
+            found = rigor(
+                matrix, label, permutations=int(settings["permutations"]), seed=derive(seed, "rigor", name)
+            )
+            table[f"rigor_{name}"] = found["rigor"].to_numpy()
+            table[f"dubious_{name}"] = found["dubious"].to_numpy()
+    table["dubious"] = table[[name for name in table if name.startswith("dubious_")]].any(axis=1)
+    table["conditioned_on"] = grouped.conditioned[grouped.main]
+    soft = soft_shares(grouped.z, label)
+    return Summed(
+        modalities,
+        table,
+        _assignments(sample.obs.index, label, soft, names),
+        soft,
+        judge(sample, grouped, settings, seed=seed),
+        np.stack([grouped.z[label == m].mean(axis=0) for m in range(len(names))]),
+    )
+
+
+def _assignments(
+    cells: pd.Index, label: np.ndarray, soft: sparse.csr_matrix, names: list[str]
+) -> pd.DataFrame:
+    """Return each cell's metacell, to what share it belongs there, and the metacell it is next nearest to."""
+    names = np.array(names, dtype=object)
+    rows = np.arange(len(label))
+    own = np.asarray(soft[rows, label]).ravel()
+    others = soft.tolil(copy=True)
+    others[rows, label] = 0
+    others = sparse.csr_matrix(others)
+    second = np.asarray(others.argmax(axis=1)).ravel()
+    share = np.asarray(others.max(axis=1).todense()).ravel()
+    return pd.DataFrame(
+        {
+            "cell": cells,
+            "metacell": names[label],
+            "share": own,
+            "second": np.where(share > 0, names[second], ""),
+            "second_share": share,
+        }
+    )
+
+
+def judge(sample: Paired, grouped: Grouped, settings: Mapping[str, Any], *, seed: int = 0) -> pd.DataFrame:
+    """Measure the metacells of every method: method, metric, modality (or column), value, conditioned_on.
+
+    See :func:`panscape.coem.metacells.evaluate.measure`; also `dubious` by modality, the share of metacells
+    whose cells differ by more than chance, and of a learned embedding `held_out_nats` by modality
+    (:class:`Learned`). `conditioned_on` is :attr:`Grouped.conditioned`.
+    """
+    spaces, depths = {}, {}
+    for name, view, matrix in (
+        ("rna", grouped.views.rna, sample.rna),
+        ("atac", grouped.views.atac, sample.atac),
+    ):
+        if matrix is not None:
+            spaces[name] = diffusion_space(view, seed=seed)
+            depths[name] = np.asarray(matrix.sum(axis=1)).ravel()
+    labels, numbers = judged_columns(sample.obs, settings.get("labels"))
+    rows = []
+    for method in grouped.methods.columns:
+        label = grouped.methods[method].to_numpy()
+        found = measure(label, spaces, depths=depths, labels=labels, numbers=numbers)
+        for name, matrix in (("rna", sample.rna), ("atac", sample.atac)):
+            if matrix is not None:
+                own = rigor(
+                    matrix,
+                    label,
+                    permutations=int(settings["permutations"]),
+                    seed=derive(seed, "rigor", name),
+                )
+                found.append(("dubious", name, float(own["dubious"].mean())))
+        if method == "coem":
+            found += [("held_out_nats", name, nats) for name, nats in grouped.information.items()]
+        rows += [(method, *row, grouped.conditioned[method]) for row in found]
+    return pd.DataFrame(rows, columns=["method", "metric", "modality", "value", "conditioned_on"])
+
+
+def judged_columns(
+    obs: pd.DataFrame, wanted: list[str] | None
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return the (labels, numbers) that metacells are judged by: all mapped columns, or those wanted."""
+    labels, numbers = {}, {}
+    for name in obs.columns:
+        if name in JUDGED or (wanted is not None and name not in wanted) or obs[name].isna().all():
+            continue
+        if pd.api.types.is_numeric_dtype(obs[name].dtype) and not pd.api.types.is_bool_dtype(obs[name].dtype):
+            numbers[name] = obs[name].to_numpy(dtype=float)
+        elif obs[name].nunique() > 1:
+            labels[name] = obs[name].to_numpy(dtype=object)
+    return labels, numbers
+
+
+def write_summed(summed: Summed, output: Any) -> None:
+    """Write metacells.h5mu (`metacells`), assignments, the table of metacells and the metrics.
+
+    In the h5mu file, obsm holds the mean coordinates, and ``uns/soft`` the shares: cell, metacell, share.
+    """
+    shares = summed.soft.tocoo()
+    uns = {
+        "cell": summed.assignments["cell"].to_numpy(dtype=object),
+        "metacell_of_cell": summed.assignments["metacell"].to_numpy(dtype=object),
+        "soft_cell": shares.row.astype(np.int32),
+        "soft_metacell": shares.col.astype(np.int32),
+        "soft_share": shares.data.astype(np.float32),
+    }
+    write_h5mu(
+        output.metacells, summed.modalities, summed.table, obsm={"X_embedding": summed.centres}, uns=uns
+    )
+    write_tsv(summed.assignments, output.assignments)
+    write_tsv(summed.table.rename_axis("metacell").reset_index(), output.table)
+    write_tsv(summed.metrics, output.metrics)
+
+
+def write_grouped(grouped: Grouped, output: Any) -> None:
+    """Write methods.tsv.gz (`methods`; numbers from 0), ladder.tsv and the embeddings (`views`)."""
+    from anndata import AnnData
+
+    table = pd.concat([grouped.methods, grouped.rungs], axis=1)
+    write_tsv(table.rename_axis("cell").reset_index(), output.methods)
+    write_tsv(grouped.ladder if len(grouped.ladder) else pd.DataFrame(columns=["k"]), output.ladder)
+    views = {"X_embedding": grouped.z, "X_rna": grouped.views.rna, "X_atac": grouped.views.atac}
+    table = AnnData(
+        obs=pd.DataFrame(index=grouped.methods.index),
+        obsm={name: np.asarray(view, dtype=np.float32) for name, view in views.items() if view is not None},
+        uns={"told": grouped.told, "information": json.dumps(dict(grouped.information))},
+    )
+    with atomic(output.views) as scratch:
+        table.write_h5ad(scratch)
+
+
+def read_grouped(given: Any) -> Grouped:
+    """Read what :func:`write_grouped` wrote."""
+    import anndata
+
+    table = read_tsv(given.methods, dtype={"cell": str}).set_index("cell")
+    rungs = [name for name in table if name[0] == "k" and name[1:].isdigit()]
+    views = anndata.read_h5ad(given.views)
+    arrays = {name: np.asarray(views.obsm[name], dtype=float) for name in views.obsm}
+    return Grouped(
+        table.drop(columns=rungs),
+        read_tsv(given.ladder),
+        table[rungs],
+        Views(arrays.get("X_rna"), arrays.get("X_atac")),
+        arrays["X_embedding"],
+        str(views.uns["told"]),
+        json.loads(views.uns["information"]),
+    )
+
+
+def read_embedding(path: str | Path, cells: pd.Index, key: str = "X_coem") -> Learned | None:
+    """Read the learned embedding of the cells, None if there is no file.
+
+    Raises
+    ------
+    ValueError
+        If the file has other cells.
+    """
+    if not path:
+        return None
+    import anndata
+
+    table = anndata.read_h5ad(path)
+    if not table.obs_names.equals(cells):
+        raise ValueError(f"{path} has other cells than the sample")
+    told = json.loads(table.uns["settings"])["condition_on"]
+    information = json.loads(table.uns["info"])["information"]
+    return Learned(np.asarray(table.obsm[key], dtype=float), told or "", information)

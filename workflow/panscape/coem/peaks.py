@@ -1,0 +1,223 @@
+"""Where peaks and genes are on the genome."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from panscape.errors import fail
+
+_NAME = re.compile(r"^(?P<chrom>.+?)[:_-](?P<start>\d+)[_-](?P<end>\d+)$")
+_COLUMNS = {
+    "chrom": ("chrom", "chr", "chromosome", "seqnames", "seqname"),
+    "start": ("start", "chromstart", "chrom_start"),
+    "end": ("end", "stop", "chromend", "chrom_end"),
+}
+_GENE_COLUMNS = {
+    **_COLUMNS,
+    "tss": ("tss",),
+    "strand": ("strand",),
+}
+NEAR = 1000  # base pairs: a peak this close to a transcription start is a promoter's
+
+
+def parse_peaks(names: Iterable[str], where: str) -> pd.DataFrame:
+    """Read peak names such as ``chr1:9805-10450`` (also with - or _ between).
+
+    Parameters
+    ----------
+    names
+        Peak names.
+    where
+        Key and file for messages.
+
+    Returns
+    -------
+    DataFrame indexed by name: chrom (text), start, end (int64).
+
+    Raises
+    ------
+    UserError
+        If a name cannot be read, or an end does not lie beyond its start.
+    """
+    names = [str(name) for name in names]
+    found = [_NAME.match(name) for name in names]
+    wrong = [name for name, match in zip(names, found, strict=True) if match is None]
+    if wrong:
+        raise fail(
+            where,
+            f"{len(wrong)} of {len(names)} peak names are not chrom:start-end, e.g. {', '.join(wrong[:3])}",
+            "name peaks like chr1:9805-10450, or give var the columns chrom, start and end",
+        )
+    table = pd.DataFrame(
+        {
+            "chrom": np.array([match["chrom"] for match in found], dtype=object),
+            "start": np.array([int(match["start"]) for match in found], dtype=np.int64),
+            "end": np.array([int(match["end"]) for match in found], dtype=np.int64),
+        },
+        index=pd.Index(names, dtype=object),
+    )
+    return _ordered(table, where)
+
+
+def peak_table(var: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return where peaks are, from columns (chrom, start, end; also chr, seqnames ...) or else their names.
+
+    Returns
+    -------
+    DataFrame indexed as `var`: chrom, start, end, and `gc` where `var` has it.
+
+    Raises
+    ------
+    UserError
+        If neither can be read, or a peak occurs twice.
+    """
+    names = pd.Index([str(name) for name in var.index], dtype=object)
+    doubles = names[names.duplicated()].unique()
+    if len(doubles):
+        raise fail(
+            where,
+            f"{len(doubles)} peaks occur more than once, e.g. {', '.join(doubles[:3])}",
+            "sum them or leave the copies out, so that each peak is there once",
+        )
+    columns = _find(var, _COLUMNS)
+    if len(columns) == 3:
+        try:
+            start, end = (pd.to_numeric(var[columns[key]]).to_numpy() for key in ("start", "end"))
+            table = pd.DataFrame(
+                {
+                    "chrom": var[columns["chrom"]].astype(str).to_numpy(dtype=object),
+                    "start": start.astype(np.int64),
+                    "end": end.astype(np.int64),
+                },
+                index=names,
+            )
+        except (ValueError, TypeError) as error:
+            raise fail(where, f"columns of peaks cannot be read ({error})", "write whole numbers") from error
+        table = _ordered(table, where)
+    else:
+        text = var["interval"].astype(str) if "interval" in var else names
+        table = parse_peaks(text, where).set_axis(names, axis=0)
+    gc = [name for name in var.columns if str(name).lower() in ("gc", "gc_content")]
+    if gc:
+        table["gc"] = pd.to_numeric(var[gc[0]], errors="coerce").to_numpy(dtype=float)
+    return table
+
+
+def _find(var: pd.DataFrame, wanted: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    lower = {str(name).lower(): name for name in var.columns}
+    found = {key: [lower[name] for name in names if name in lower] for key, names in wanted.items()}
+    return {key: names[0] for key, names in found.items() if names}
+
+
+def _ordered(table: pd.DataFrame, where: str) -> pd.DataFrame:
+    wrong = table["end"] <= table["start"]
+    if wrong.any():
+        example = table.index[wrong.to_numpy()][0]
+        found = f"{int(wrong.sum())} peaks do not end after they start, e.g. {example}"
+        raise fail(where, found, "write start before end")
+    return table
+
+
+def gene_places(var: pd.DataFrame) -> pd.DataFrame:
+    """Return where genes are, as far as their table says: chrom, tss, strand, start, end (NaN: not known).
+
+    `tss` may be given, or follows from start, end and strand, or from an `interval` such as chr1:9805-10450
+    (Cell Ranger's: one base at the start, if it has no length).
+    """
+    result = pd.DataFrame(index=var.index)
+    columns = _find(var, _GENE_COLUMNS)
+    table = pd.DataFrame({key: var[name] for key, name in columns.items()}, index=var.index)
+    if "chrom" not in table and "interval" in var:
+        parts = var["interval"].astype(str).str.extract(_NAME)
+        table["chrom"] = parts["chrom"]
+        table["start"], table["end"] = parts["start"], parts["end"]
+    if "chrom" not in table or not ({"tss", "start"} & set(table)):
+        return result.assign(chrom="", tss=np.nan, strand=0.0, start=np.nan, end=np.nan)
+    numbers = {
+        key: pd.to_numeric(table[key], errors="coerce") for key in ("tss", "start", "end") if key in table
+    }
+    strand = _strand(table["strand"]) if "strand" in table else pd.Series(0.0, index=var.index)
+    start = numbers.get("start", numbers.get("tss"))
+    end = numbers.get("end", numbers.get("tss"))
+    tss = numbers.get("tss", start.where(strand >= 0, end))
+    known = (tss >= 0) & table["chrom"].notna() & ~table["chrom"].astype(str).isin(["", "nan", "None", "NA"])
+    result["chrom"] = table["chrom"].astype(object).where(known, "").astype(str)
+    result["tss"] = tss.where(known)
+    result["strand"] = strand.where(known, 0.0)
+    result["start"], result["end"] = start.where(known), end.where(known)
+    return result
+
+
+def read_genes(path: str) -> pd.DataFrame:
+    """Read a table of genes: gene, chrom and tss or start and end; strand (+ or -) where known.
+
+    Raises
+    ------
+    UserError
+        If it is no table, columns are missing, or no gene has a place.
+    """
+    from panscape.data.sheets import read_sheet
+
+    table = read_sheet(path, "metacells.genes")
+    name = next((column for column in table if str(column).lower() in ("gene", "symbol", "name")), None)
+    known = _find(table, _GENE_COLUMNS)
+    if name is None or "chrom" not in known or not {"tss", "start"} & set(known):
+        raise fail(
+            "metacells.genes",
+            f"{path} has the columns {', '.join(map(str, table.columns))}",
+            "give it the columns gene, chrom and tss (or start and end), and strand where known",
+        )
+    table = table[~table[name].duplicated()].set_index(name)
+    places = gene_places(table)
+    if places["tss"].isna().all():
+        found = f"none of the {len(places)} genes in {path} has a place"
+        raise fail(
+            "metacells.genes", found, "write whole numbers for tss (or start and end), and a chromosome"
+        )
+    return places
+
+
+def _strand(values: pd.Series) -> pd.Series:
+    text = values.astype(str)
+    known = {"+": 1.0, "1": 1.0, "1.0": 1.0, "-": -1.0, "-1": -1.0, "-1.0": -1.0}
+    return text.map(known).fillna(0.0).astype(float)
+
+
+def chromosome(names: Iterable[object]) -> np.ndarray:
+    """Return chromosome names without ``chr``, so that files that write it and files that do not agree."""
+    return np.array([str(name).removeprefix("chr").removeprefix("Chr") for name in names], dtype=object)
+
+
+def promoter_share(peaks: pd.DataFrame, genes: pd.DataFrame, near: int = NEAR) -> tuple[float, float]:
+    """Return the share of peaks near a transcription start, and near places 50 kb beside the starts.
+
+    Where genes and peaks are of one genome build, the first is several times the second; of two builds, they
+    are alike.
+
+    Parameters
+    ----------
+    peaks
+        From :func:`peak_table`.
+    genes
+        From :func:`gene_places`.
+    near
+        Base pairs.
+    """
+    known = genes[genes["tss"].notna()]
+    shares = []
+    for shift in (0, 50_000):
+        hits = 0
+        own = chromosome(known["chrom"])
+        chrom = chromosome(peaks["chrom"])
+        for name in np.unique(own):
+            tss = np.sort(known["tss"].to_numpy(dtype=float)[own == name] + shift)
+            part = peaks[chrom == name]
+            low = np.searchsorted(tss, part["start"].to_numpy() - near, side="left")
+            high = np.searchsorted(tss, part["end"].to_numpy() + near, side="right")
+            hits += int((high > low).sum())
+        shares.append(hits / max(len(peaks), 1))
+    return shares[0], shares[1]

@@ -1,0 +1,156 @@
+"""The published model's layers: gated and attention channels and decoders, after scMVP (Li et al. 2022).
+
+scMVP's batch normalisation is left out: it would make a cell's place depend on the cells beside it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from panscape.coem.settings import HEADS
+
+LEAST_VARIANCE = 1e-4  # of the posterior
+
+
+def block(inputs: int, width: int, dropout: float) -> nn.Sequential:
+    """Return a fully connected layer with layer normalisation, leaky ReLU and dropout."""
+    return nn.Sequential(
+        nn.Linear(inputs, width), nn.LayerNorm(width, eps=1e-4), nn.LeakyReLU(), nn.Dropout(dropout)
+    )
+
+
+class Attention(nn.Module):
+    """Self-attention among hidden units: each head mixes its units, which are numbers, so nothing is scaled.
+
+    Parameters
+    ----------
+    width
+        Hidden units, a multiple of `heads`.
+    heads, dropout
+        Heads; share of attention weights dropped while training.
+    """
+
+    def __init__(self, width: int, heads: int = HEADS, dropout: float = 0.0):
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"{width} hidden units are not a multiple of {heads} heads")
+        self.heads, self.drop = heads, nn.Dropout(dropout)
+        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return hidden units of the same shape (cells x width)."""
+        shape = (len(hidden), self.heads, -1, 1)
+        query, key, value = (layer(hidden).reshape(shape) for layer in (self.query, self.key, self.value))
+        weights = self.drop((query @ key.transpose(2, 3)).softmax(-1))
+        return (weights @ value).reshape(hidden.shape)
+
+
+class GatedChannel(nn.Module):
+    """Encoder of one modality: a block whose units are gated (RNA) or attend to each other (accessibility).
+
+    Parameters
+    ----------
+    centre, scale
+        What it sees is (x - centre) x scale; `centre` has a row per batch, batches x features.
+    width, dropout
+        Hidden units; share of them dropped while training.
+    attention
+        Attention instead of the gate.
+    """
+
+    def __init__(self, centre: Tensor, scale: float, width: int, dropout: float, *, attention: bool):
+        super().__init__()
+        features = centre.shape[1]
+        self.register_buffer("centre", centre, persistent=False)
+        self.scale = scale
+        self.hidden = block(features, width, dropout)
+        self.attend = Attention(width, dropout=dropout) if attention else None
+        self.gate = None if attention else nn.Sequential(
+            nn.Linear(features, width), nn.Linear(width, width), nn.Sigmoid()
+        )  # fmt: skip
+
+    def forward(self, x: Tensor, batch: Tensor) -> Tensor:
+        """Return hidden units (cells x width)."""
+        x = (x - self.centre[batch]) * self.scale
+        hidden = self.hidden(x)
+        return self.attend(hidden) if self.gate is None else hidden * self.gate(x)
+
+
+class GatedEncoder(nn.Module):
+    """Joint encoder: channels side by side, one linear layer, layer normalisation, mean and log variance.
+
+    Parameters
+    ----------
+    channels
+        A :class:`GatedChannel` per modality.
+    width, extra, dims
+        Hidden units; numbers that are given beside them; dimensions of z.
+    """
+
+    def __init__(self, channels: list[GatedChannel], width: int, extra: int, dims: int):
+        super().__init__()
+        self.channels = nn.ModuleList(channels)
+        self.join = nn.Linear(width * len(channels) + extra, width)
+        self.norm = nn.LayerNorm(width, eps=1e-4)
+        self.mean, self.spread = nn.Linear(width, dims), nn.Linear(width, dims)
+
+    def forward(
+        self, seen: list[Tensor], shown: Tensor, batch: Tensor, extra: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance of the posterior, each cells x dimensions."""
+        parts = [channel(x, batch) for channel, x in zip(self.channels, seen, strict=True)]
+        parts = [part * shown[:, [m]] for m, part in enumerate(parts)]
+        hidden = self.norm(self.join(torch.cat([*parts, extra], 1)))
+        least = hidden.new_tensor(LEAST_VARIANCE).log()
+        return self.mean(hidden), torch.logaddexp(self.spread(hidden), least)
+
+
+class GatedDecoder(nn.Module):
+    """Log shares of a modality's features: hidden units gated by the prior's component, two linear layers.
+
+    Parameters
+    ----------
+    profile
+        Share of each feature in all counts; the output's bias begins there.
+    dims, width, centroids, batches
+        Dimensions of z; hidden units; components of the prior; batches.
+    attention
+        Hidden units attend to each other before they are gated (accessibility).
+    """
+
+    def __init__(
+        self, profile: Tensor, dims: int, width: int, centroids: int, batches: int, *, attention: bool
+    ):
+        super().__init__()
+        features, self.batches = len(profile), batches
+        self.hidden = block(dims + (batches if batches > 1 else 0), width, 0.0)
+        self.attend = Attention(width) if attention else None
+        self.gate = nn.Sequential(block(centroids, width, 0.0), nn.Sigmoid())
+        between = width * (4 if attention else 2)
+        self.out = nn.Sequential(nn.Linear(width, between), nn.Linear(between, features))
+        self.zeros = nn.Linear(width, features)
+        self.log_theta = nn.Parameter(torch.zeros(features))
+        with torch.no_grad():
+            self.out[1].bias.copy_(profile.log().float())
+
+    def decode(
+        self, z: Tensor, batch: Tensor, depth: Tensor, responsibilities: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return log shares and log-odds of an extra zero, each cells x features; `depth` has no part."""
+        if self.batches > 1:
+            z = torch.cat([z, functional.one_hot(batch, self.batches).to(z.dtype)], 1)
+        hidden = self.hidden(z)
+        if self.attend is not None:
+            hidden = self.attend(hidden)
+        hidden = hidden * self.gate(responsibilities)
+        return self.out(hidden), self.zeros(hidden)
+
+    def penalty(self, variances: Tensor) -> Tensor:
+        """Return half the squared weights of the last layer over the largest of the prior `variances`."""
+        return 0.5 * self.out[1].weight.square().sum() / variances.max()
+
+    def by_depth(self, depth: Tensor) -> Tensor:
+        """Return 0: shares do not depend on the depth."""
+        return torch.zeros(len(depth), len(self.log_theta), device=depth.device)

@@ -1,0 +1,129 @@
+"""What a joint embedding is learned with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from panscape.settings import FromMapping
+
+ENCODERS = ("mlp", "scmvp")
+DECODERS = ("linear", "mlp", "scmvp")
+PRIORS = ("mixture", "vade", "normal")
+HEADS = 8  # of attention in the published model
+METRICS = ("information", "plain")
+RNA_LIKELIHOODS = ("nb", "zip", "poisson", "zinb")
+ATAC_LIKELIHOODS = ("auto", "bernoulli", "poisson", "zip", "nb")
+
+
+@dataclass(frozen=True)
+class CoemSettings(FromMapping):
+    """Settings of :func:`panscape.coem.embed.embed`; keys of the configuration's section ``coem``.
+
+    Parameters
+    ----------
+    encoder
+        ``"mlp"``: a channel is a projection, which starts at the leading components, and a fully connected
+        layer; ``"scmvp"``: the published one, a gated channel of all genes and an attention channel of all
+        peaks.
+    decoder
+        ``"linear"``: log rates are linear in z; ``"mlp"``: a hidden layer is added; ``"scmvp"``: the
+        published one, hidden units gated by the prior's component, extra zeros that depend on the cell.
+    n_latent, n_hidden, n_projection
+        Dimensions of z, units of the hidden layers, dimensions of a channel's projection (``"mlp"`` encoder).
+    prior, n_centroids
+        ``"mixture"`` of this many diagonal Gaussians; ``"vade"``, the same mixture, but the divergence counts
+        the choice of a component for each cell too (published); or one standard ``"normal"``.
+    rna_likelihood, atac_likelihood
+        Distribution of the counts; ``"auto"`` takes Bernoulli for values of 0 and 1 only, else Poisson.
+    rna_weight, atac_weight
+        Factor of a modality's log-likelihood in the loss; 1 is the likelihood of the model.
+    epochs, batch_size, learning_rate
+        Optimisation.
+    anneal
+        The learning rate rises, then falls to 0, and the decoder's is 2.5 times the encoder's (AdamW);
+        otherwise it is the same throughout.
+    warmup
+        Share of the steps over which the weight of the divergence rises to 1.
+    thinning
+        Share of a cell's counts that are withheld from the encoder and have to be predicted.
+    modality_dropout
+        Share of the cells of a step that the encoder sees one modality of.
+    dropout
+        Share of hidden activations dropped while training.
+    shrinkage
+        Shrink the decoder's weights by a prior whose variances are estimated along the way.
+    held_out, patience
+        Share of cells to validate with; epochs without improvement before training ends (0: never).
+    min_gene_cells, min_peak_cells
+        Fewest cells that a modelled feature is found in.
+    peak_share
+        Least and greatest share of the cells in which a modelled peak is open.
+    max_genes, max_peaks
+        Most features modelled.
+    metric
+        ``"information"``: a latent dimension is measured in units of its posterior standard deviation and
+        shrunk by its reliability; ``"plain"``: as it is.
+    """
+
+    encoder: str = "mlp"
+    decoder: str = "linear"
+    n_latent: int = 16
+    n_hidden: int = 64
+    n_projection: int = 20
+    prior: str = "mixture"
+    n_centroids: int = 10
+    rna_likelihood: str = "nb"
+    atac_likelihood: str = "auto"
+    rna_weight: float = 1.0
+    atac_weight: float = 1.0
+    epochs: int = 30
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    anneal: bool = True
+    warmup: float = 0.3
+    thinning: float = 0.5
+    modality_dropout: float = 0.15
+    dropout: float = 0.0
+    shrinkage: bool = True
+    held_out: float = 0.1
+    patience: int = 0
+    min_gene_cells: int = 5
+    min_peak_cells: int = 10
+    peak_share: tuple[float, float] = (0.005, 1.0)
+    max_genes: int = 5000
+    max_peaks: int = 50_000
+    metric: str = "information"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "peak_share", tuple(self.peak_share))
+        for key, known in (
+            ("encoder", ENCODERS),
+            ("decoder", DECODERS),
+            ("prior", PRIORS),
+            ("metric", METRICS),
+            ("rna_likelihood", RNA_LIKELIHOODS),
+            ("atac_likelihood", ATAC_LIKELIHOODS),
+        ):
+            if getattr(self, key) not in known:
+                raise ValueError(f"{key} {getattr(self, key)!r}: one of {', '.join(known)}")
+        shares = (self.thinning, self.modality_dropout, self.dropout, self.held_out)
+        if not all(0 <= share < 1 for share in shares) or not 0 <= self.warmup <= 1:
+            raise ValueError(
+                "thinning, modality_dropout, dropout, held_out are in [0, 1) and warmup in [0, 1]"
+            )
+        if min(self.rna_weight, self.atac_weight) <= 0:
+            raise ValueError("rna_weight and atac_weight are positive")
+        if "scmvp" in (self.encoder, self.decoder) and self.n_hidden % HEADS:
+            raise ValueError(f"n_hidden {self.n_hidden}: a multiple of the {HEADS} attention heads of scmvp")
+        sizes = (
+            self.n_latent,
+            self.n_hidden,
+            self.n_projection,
+            self.n_centroids,
+            self.epochs,
+            self.batch_size,
+        )
+        if min(sizes) < 1:
+            raise ValueError(
+                "numbers of dimensions, units, centroids, epochs and cells of a batch are positive"
+            )

@@ -1,0 +1,311 @@
+"""Training of the model as a task of :func:`panscape.training.loop.fit`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from panscape import seeds
+from panscape.coem.cells import Cells
+from panscape.coem.layers import Decoder
+from panscape.coem.module import Module
+from panscape.coem.settings import CoemSettings
+from panscape.training.batches import batches, held_out
+from panscape.training.best import Best
+from panscape.training.optimiser import AdamW
+from panscape.training.state import (
+    generator,
+    load_optimiser_state,
+    optimiser_state,
+    with_prefix,
+    without_prefix,
+)
+
+START_VARIANCE = 0.1  # of the decoder's weights; estimated after every epoch
+RISE = 0.1  # share of the steps over which the learning rate rises, before it falls as a cosine
+LONGEST_GRADIENT = 50.0
+ROWS = 512  # cells per block where nothing is trained
+DRAWS = 16  # of the posterior, each with both signs, that the divergence of held-out cells is averaged over
+
+
+class CoemTask:
+    """Model, cells and optimiser.
+
+    Parameters
+    ----------
+    module
+        The model, on the cells' device.
+    cells
+        All cells.
+    settings, seed
+        Settings; seed of batches and noise.
+    """
+
+    def __init__(self, module: Module, cells: Cells, settings: CoemSettings, seed: int):
+        self.module, self.cells, self.settings, self.seed = module, cells, settings, seed
+        share = settings.held_out if cells.n >= 50 else 0.0
+        held = held_out(cells.n, share, seed, "coem")
+        self.train_rows, self.held_rows = np.flatnonzero(~held), np.flatnonzero(held)
+        self.per_epoch = -(-len(self.train_rows) // settings.batch_size)
+        self.steps = settings.epochs * self.per_epoch
+        self.warm = math.ceil(settings.warmup * self.steps)
+        decoder = list(module.decoders.parameters())
+        inner = {id(parameter) for parameter in decoder}
+        self.encoder_parameters = [p for p in module.parameters() if id(p) not in inner]
+        self.optimiser = AdamW(
+            [
+                {"params": decoder, "weight_decay": 0.0},
+                {"params": self.encoder_parameters, "weight_decay": 1e-2},
+            ],
+            settings.learning_rate,
+        )
+        factor = 2.5 if settings.anneal else 1.0
+        self.rates = (factor * settings.learning_rate, settings.learning_rate)
+        device, dims, count = cells.device, module.dims, len(cells.modalities)
+        # of the decoders' inputs, z and the depths: prior variance of weights, sum of squares over the epoch
+        self.variances = torch.full((count, dims + count), START_VARIANCE, device=device)
+        self.moments = torch.zeros(dims + count, device=device)
+        self.totals = [
+            torch.from_numpy(np.asarray(m.counts.sum(axis=0)).ravel()).to(device, torch.float32)
+            for m in cells.modalities
+        ]
+        self.best = Best(settings.patience)
+        factors = {"rna": settings.rna_weight, "atac": settings.atac_weight}
+        self.factors = torch.tensor([factors[m.name] for m in cells.modalities], device=device)
+
+    def step(self, number: int) -> dict[str, Tensor]:
+        """Make one optimisation step."""
+        epoch, place = divmod(number, self.per_epoch)
+        if number == self.warm and self._mixes:
+            self._start_prior()
+        rows = batches(len(self.train_rows), self.settings.batch_size, self.seed, epoch, "coem")[place]
+        batch = self._batch(self.train_rows[rows], number)
+        self.module.train()
+        likelihoods, divergence, mean, log_variance = self.module(batch)
+        raised = min(1.0, (number + 1) / max(self.warm, 1))
+        penalty = self._penalty() / len(self.train_rows)
+        loss = -(likelihoods * self.factors).sum(1).mean() + raised * divergence.mean() + penalty
+        self._set_rates(number)
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.encoder_parameters, LONGEST_GRADIENT)
+        self.optimiser.step()
+        with torch.no_grad():
+            squares = torch.cat([mean.square() + log_variance.exp(), batch.depth.square()], 1)
+            self.moments += squares.sum(0)
+            if place == self.per_epoch - 1:
+                self._estimate_variances()
+        terms = {"loss": loss, "divergence": divergence.mean(), "penalty": penalty}
+        return {name: value.detach() for name, value in (terms | self._named(-likelihoods)).items()}
+
+    @torch.no_grad()
+    def validate(self, number: int) -> dict[str, Tensor]:
+        """Return the loss of the held-out cells (of trained ones without any).
+
+        The likelihood is that at the posterior's mean; the divergence is that of the whole posterior, by
+        draws that are the same at every validation.
+        """
+        self.module.eval()
+        rows = self.held_rows if len(self.held_rows) else self.train_rows[:1000]
+        terms: dict[str, Tensor] = {}
+        for start in range(0, len(rows), ROWS):
+            batch = self.cells.take(rows[start : start + ROWS])
+            likelihoods, _, mean, log_variance = self.module(batch)
+            # drawn on the CPU on every device, so that a GPU is judged by the same noise
+            noise = torch.randn(
+                DRAWS, *mean.shape, generator=generator(self.seed, "coem", "validation", start)
+            )
+            divergence = self.module.prior.expected_divergence(
+                mean, log_variance, noise.to(mean.device), batch.label
+            )
+            loss = divergence - (likelihoods * self.factors).sum(1)
+            values = {"loss": loss, "divergence": divergence}
+            for name, value in (values | self._named(-likelihoods, mean=False)).items():
+                terms[name] = terms.get(name, 0.0) + value.sum() / len(rows)
+        if number >= self.warm + self.per_epoch or number >= self.steps:
+            self.best.update(terms["loss"], self.module.state_dict())
+        return terms
+
+    def stop(self) -> bool:
+        """Tell whether the held-out loss has stopped falling."""
+        return not bool(self.best.active)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return everything that the following steps depend on."""
+        return {
+            **with_prefix("module", self.module.state_dict()),
+            **with_prefix("optimiser", optimiser_state(self.optimiser)),
+            **with_prefix("best", self.best.state()),
+            "variances": self.variances,
+            "moments": self.moments,
+        }
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up what :meth:`state` returned."""
+        device = self.cells.device
+        self.module.load_state_dict(without_prefix("module", tensors))
+        load_optimiser_state(self.optimiser, without_prefix("optimiser", tensors))
+        self.best.load_state(without_prefix("best", tensors))
+        self.variances = tensors["variances"].to(device)
+        self.moments = tensors["moments"].to(device)
+
+    @property
+    def _mixes(self) -> bool:
+        return self.module.labels > 0 or (
+            self.settings.prior != "normal" and len(self.module.prior.logits) > 1
+        )
+
+    def _named(self, values: Tensor, *, mean: bool = True) -> dict[str, Tensor]:
+        names = [modality.name for modality in self.cells.modalities]
+        return {name: values[:, m].mean() if mean else values[:, m] for m, name in enumerate(names)}
+
+    def _batch(self, rows: np.ndarray, number: int):
+        random = seeds.stream(self.seed, "coem", "step", number)
+        shown = np.ones((len(rows), len(self.cells.modalities)), dtype=bool)
+        if shown.shape[1] > 1 and self.settings.modality_dropout:
+            hidden = random.random(len(rows)) < self.settings.modality_dropout
+            which = random.integers(shown.shape[1], size=len(rows))
+            # a cell of one modality keeps it
+            both = self.cells.present[rows].all(1)
+            shown[hidden & both, which[hidden & both]] = False
+        # drawn on the CPU on every device, so that a GPU trains on the same noise
+        noise = torch.randn(
+            len(rows), self.module.dims, generator=generator(self.seed, "coem", "noise", number)
+        )
+        return self.cells.take(rows, shown=shown, thin=self.settings.thinning, random=random, noise=noise)
+
+    def _set_rates(self, number: int) -> None:
+        if not self.settings.anneal:
+            return
+        part = (number + 1) / max(self.steps, 1)
+        height = part / RISE if part < RISE else 0.5 * (1 + math.cos(math.pi * (part - RISE) / (1 - RISE)))
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * max(height, 1e-3)
+
+    def _penalty(self) -> Tensor:
+        """Return minus the log prior of the decoders' weights, up to a constant."""
+        if not self.settings.shrinkage:
+            return torch.zeros((), device=self.cells.device)
+        decoders = zip(self.module.decoders, self.variances, strict=True)
+        return sum(decoder.penalty(variances) for decoder, variances in decoders)
+
+    def _estimate_variances(self) -> None:
+        """Estimate the prior variance of the decoders' weights, per modality and dimension of z, or depth.
+
+        Empirical Bayes: the mean square of the weights plus their posterior variance, for which a weight's
+        information is taken as that of Poisson counts, count of the feature x E z^2.
+        """
+        second = self.moments / len(self.train_rows)
+        self.moments.zero_()
+        for m, decoder in enumerate(self.module.decoders):
+            if not isinstance(decoder, Decoder):  # the published one has no weight per dimension of z
+                continue
+            information = self.totals[m][:, None] * second
+            uncertain = 1 / (1 / self.variances[m] + information)
+            self.variances[m] = (decoder.weight.square() + uncertain).mean(0).clamp(1e-6, 10.0)
+
+    def _start_prior(self) -> None:
+        """Start the mixture from the labels, or else from groups of the training cells' posterior means."""
+        means, spreads = encode_all(self.module, self.cells, self.train_rows)
+        k = min(len(self.module.prior.logits), len(means))
+        if self.module.labels:
+            group = self.cells.label[self.train_rows]
+        else:
+            group = _grouped(means, k, seeds.derive(self.seed, "centroids"), self.settings.prior)
+        floor = spreads.mean(0)
+        centres, variances = np.zeros((2, len(self.module.prior.logits), means.shape[1]))
+        shares = np.full(len(centres), 1e-4)
+        for c in range(len(centres)):
+            members = means[group == c]
+            shares[c] = max(shares[c], len(members) / len(means))
+            members = members if len(members) else means
+            centres[c], variances[c] = members.mean(0), members.var(0) + floor
+        device = self.cells.device
+        values = [
+            torch.from_numpy(array).to(device, torch.float32)
+            for array in (centres, variances, shares / shares.sum())
+        ]
+        self.module.prior.start(*values)
+
+
+def _grouped(points: np.ndarray, k: int, seed: int, prior: str) -> np.ndarray:
+    """Return the group of each point: by k-means, for ``"vade"`` by a mixture of diagonal Gaussians."""
+    from sklearn.cluster import KMeans
+    from sklearn.mixture import GaussianMixture
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        if prior == "vade":
+            return GaussianMixture(k, covariance_type="diag", random_state=seed).fit_predict(points)
+        return KMeans(k, n_init=2, random_state=seed).fit_predict(points)
+
+
+@torch.no_grad()
+def encode_all(
+    module: Module, cells: Cells, rows: np.ndarray, only: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return posterior means and variances of z (float64, cells x dimensions).
+
+    Parameters
+    ----------
+    only
+        Number of the one modality to be shown; None shows what the cells have.
+    """
+    module.eval()
+    means, variances = [], []
+    for start in range(0, len(rows), ROWS):
+        part = rows[start : start + ROWS]
+        shown = None
+        if only is not None:
+            shown = np.zeros((len(part), len(cells.modalities)), dtype=bool)
+            shown[:, only] = True
+        batch = cells.take(part, shown=shown)
+        mean, log_variance = module.encode(batch.seen, batch.shown, batch.batch, batch.label)
+        means.append(mean.cpu().numpy().astype(np.float64))
+        variances.append(log_variance.exp().cpu().numpy().astype(np.float64))
+    return np.concatenate(means), np.concatenate(variances)
+
+
+@torch.no_grad()
+def information(
+    module: Module, cells: Cells, rows: np.ndarray, seed: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return what the embedding knows of unseen counts, in nats per cell by modality.
+
+    Half of each cell's counts place it, and the others are predicted.
+
+    Returns
+    -------
+    gain
+        Over the mean profile (of the cell's batch and depths, without extra zeros), that is over the same
+        model without the cell's place; 0 for nothing.
+    nll
+        Minus the log-probability of these counts. All likelihoods are distributions of the same counts, so
+        that models of different ones can be compared by it; the lower the better.
+    """
+    module.eval()
+    gained, lost = np.zeros((2, len(cells.modalities)))
+    random = seeds.stream(seed, "coem", "information")
+    profiles = [
+        torch.from_numpy(m.profile).log().float().to(cells.device)
+        + torch.from_numpy(m.offset).to(cells.device)
+        for m in cells.modalities
+    ]
+    for start in range(0, len(rows), ROWS):
+        batch = cells.take(rows[start : start + ROWS], thin=0.5, random=random)
+        mean, _ = module.encode(batch.seen, batch.shown, batch.batch, batch.label)
+        known = module.log_likelihoods(mean, batch)
+        without = [
+            profile[batch.batch] + decoder.by_depth(batch.depth)
+            for profile, decoder in zip(profiles, module.decoders, strict=True)
+        ]
+        plain = module.log_likelihoods(mean, batch, without)
+        gained += (known - plain).sum(0).cpu().numpy()
+        lost -= known.sum(0).cpu().numpy()
+    names = [m.name for m in cells.modalities]
+    gain, nll = (dict(zip(names, (total / len(rows)).tolist(), strict=True)) for total in (gained, lost))
+    return gain, nll

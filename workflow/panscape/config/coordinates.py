@@ -1,0 +1,74 @@
+"""What has to fit together in the section ``unicoord``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from panscape.config.validate import nearest
+from panscape.errors import Problem
+
+_MADE = {"study", "barcode", "n_counts", "n_genes", "mito_share", "ribo_share", "dpt_pseudotime"}
+
+
+def coordinates(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield labels that no cell can have, and scenarios and tests of labels that are not learned."""
+    settings = config.get("unicoord", {})
+    labels = settings.get("labels") or []
+    kinds = {label["name"]: label["kind"] for label in labels}
+    yield from _labels(settings, labels, kinds, studies)
+    if not labels:
+        return
+    first: set[str] = set()
+    for at, scenario in enumerate(settings["scenarios"]):
+        where = f"unicoord.scenarios[{at}]"
+        if scenario["name"].lower() in first:
+            yield Problem(
+                f"{where}.name", f"{scenario['name']!r} is there twice", "give each a name of its own"
+            )
+        first.add(scenario["name"].lower())
+        for name in scenario["set"]:
+            if name not in kinds:
+                yield Problem(
+                    f"{where}.set", f"{name!r} is no label", _advice(name, kinds, "unicoord.labels")
+                )
+    for at, test in enumerate(settings["restore"]):
+        where, name = f"unicoord.restore[{at}]", test["label"]
+        if kinds.get(name) not in ("continuous", "ordinal"):
+            numbers = {key: kind for key, kind in kinds.items() if kind != "discrete"}
+            found = f"{name!r} is no continuous or ordinal label"
+            yield Problem(f"{where}.label", found, _advice(name, numbers, "unicoord.labels"))
+        if test["leave"][0] > test["leave"][1]:
+            yield Problem(f"{where}.leave", "the first number is the larger", "write [low, high]")
+
+
+def _labels(settings, labels, kinds, studies) -> Iterator[Problem]:
+    mapped = {name for _, study in studies if "unicoord" in study["use"] for name in study["obs"]} | _MADE
+    anything = bool(settings.get("tables")) or bool(set(settings.get("bridges", ())) & {"usage", "features"})
+    for at, label in enumerate(labels):
+        where, name = f"unicoord.labels[{at}]", label["name"]
+        if name not in mapped and not anything:
+            advice = _advice(name, dict.fromkeys(mapped - _MADE), "studies[].obs, or give unicoord.tables")
+            yield Problem(f"{where}.name", f"no study maps {name!r}", advice)
+        if name == "dpt_pseudotime" and "pseudotime" not in settings.get("bridges", ()):
+            yield Problem(
+                f"{where}.name", "pseudotime is not asked for", "write unicoord.bridges: [pseudotime]"
+            )
+        if [item["name"] for item in labels].index(name) != at:
+            yield Problem(f"{where}.name", f"{name!r} is there twice", "keep one")
+        if label["order"] and label["kind"] != "ordinal":
+            yield Problem(
+                f"{where}.order", f"the label is {label['kind']}", "write kind: ordinal, or remove order"
+            )
+        if label["transform"] != "none" and label["kind"] != "continuous":
+            found = f"the label is {label['kind']}"
+            yield Problem(f"{where}.transform", found, "write kind: continuous, or remove transform")
+        parent = label["parent"]
+        if parent and (label["kind"] != "discrete" or kinds.get(parent) != "discrete" or parent == name):
+            found = f"{parent!r} is no other discrete label"
+            yield Problem(f"{where}.parent", found, "list the parent in unicoord.labels with kind: discrete")
+
+
+def _advice(name: str, known: dict[str, Any], where: str) -> str:
+    guess = nearest(name, list(known))
+    return f"did you mean {guess!r}?" if guess else f"add it to {where}"

@@ -1,0 +1,249 @@
+"""What has to fit together and can be told from the configuration alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from panscape.config.validate import nearest
+from panscape.errors import Problem, UserError
+
+SOURCES = ("path", "url", "simulated", "metacells")
+# columns that the stages make themselves
+RESERVED = {
+    "study", "cell", "cluster", "resolution", "level", "parent", "n_cells", "multiplicity", "n_pairs",
+    "n_counts", "n_genes", "mito_share", "ribo_share", "dpt_pseudotime", "pseudotime", "component",
+}  # fmt: skip
+
+
+def ids(studies: Any) -> Iterator[Problem]:
+    """Yield problems with the names of the studies (of whatever the user wrote)."""
+    first: dict[str, tuple[int, str]] = {}
+    for at, study in enumerate(studies if isinstance(studies, list) else []):
+        name = study.get("id") if isinstance(study, dict) else None
+        if not isinstance(name, str):
+            continue
+        known = first.setdefault(name.lower(), (at, name))
+        if known[0] == at:
+            continue
+        found = f"{name!r} is also the id of studies[{known[0]}]"
+        if known[1] != name:
+            found = f"{name!r} and {known[1]!r} differ in case only, which some disks ignore"
+        yield Problem(f"studies[{at}].id", found, "give each study a name of its own")
+
+
+def one_study(study: dict[str, Any], where: str, simulated: list[str] | None) -> Iterator[Problem]:
+    """Yield what does not fit within one valid study.
+
+    Parameters
+    ----------
+    study
+        Filled and valid by the schema.
+    where
+        Its place, ``studies[1]``.
+    simulated
+        Names that the simulator offers; None if they are not known.
+    """
+    yield from _source(study, where, simulated)
+    if study["metadata"]["barcode"] and not study["metadata"]["path"]:
+        yield Problem(f"{where}.metadata.barcode", "there is no metadata.path to find it in", "write path")
+    for name, source in study["obs"].items():
+        given = [key for key in ("column", "value") if source[key] is not None]
+        if len(given) != 1:
+            found = "both column and value are given" if given else "neither column nor value is given"
+            yield Problem(f"{where}.obs.{name}", found, "write one of them")
+        if name in RESERVED:
+            advice = f"take another name, e.g. {name}_original"
+            yield Problem(f"{where}.obs.{name}", "the workflow makes a column of that name itself", advice)
+    if study["keep"]:
+        yield from keep(study["keep"], where)
+
+
+def _source(study: dict[str, Any], where: str, simulated: list[str] | None) -> Iterator[Problem]:
+    given = [key for key in SOURCES if study.get(key) is not None]
+    if len(given) != 1:
+        found = f"{' and '.join(given)} are given together" if given else "it is not said where the study is"
+        yield Problem(where, found, "write exactly one of path, url (with sha256), simulated and metacells")
+        return
+    if study["url"] and not study["sha256"]:
+        advice = "write the 64 digits that `sha256sum FILE` prints for the file you expect"
+        yield Problem(f"{where}.sha256", "is missing; a url needs a checksum", advice)
+    if study["url"] and study["format"] == "10x-mtx":
+        advice = "retrieve the folder yourself and write its path"
+        yield Problem(f"{where}.url", "format 10x-mtx is a folder, a url is one file", advice)
+    if study["sha256"] and not study["url"]:
+        yield Problem(f"{where}.sha256", "goes with url, which is not given", "remove it")
+    name = study["simulated"]
+    if name and simulated is not None and name not in simulated:
+        guess = nearest(name, simulated)
+        advice = f"did you mean {guess!r}?" if guess else f"write one of {', '.join(simulated) or '(none)'}"
+        yield Problem(f"{where}.simulated", f"simulation.studies has no {name!r}", advice)
+
+
+def keep(expression: str, where: str) -> Iterator[Problem]:
+    """Yield the problem of a filter that does not parse."""
+    from panscape.data.filter_expression import parse_keep
+
+    try:
+        parse_keep(expression, f"{where}.keep")
+    except UserError as error:
+        yield from error.problems
+
+
+def stages(config: dict[str, Any]) -> Iterator[Problem]:
+    """Yield what does not fit within the stages' sections, as far as they are there."""
+    for at, expression in enumerate(config.get("preprocess", {}).get("exclude_genes", [])):
+        try:
+            re.compile(expression)
+        except re.error as error:
+            where = f"preprocess.exclude_genes[{at}]"
+            yield Problem(where, f"{expression!r} is no regular expression ({error})", "e.g. write ^HB[AB]")
+    panclust = config.get("panclust", {})
+    cells, limit = panclust.get("sketch_cells", 0), panclust.get("sketch_above", 0)
+    if cells > limit:
+        found = f"the sample of {cells} cells is larger than panclust.sketch_above ({limit})"
+        yield Problem("panclust.sketch_cells", found, "lower it, or raise sketch_above")
+    dictionary = config.get("dictionary", {})
+    for key in ("k_range", "set_sizes"):
+        low, high = dictionary.get(key, (0, 0))
+        if low > high:
+            found = f"the least ({low}) is larger than the most ({high})"
+            yield Problem(f"dictionary.{key}", found, f"write [{high}, {low}]")
+    pairs = dictionary.get("pairs", "off-diagonal")
+    if dictionary.get("entries") == "products" and pairs != "off-diagonal":
+        advice = "write pairs: off-diagonal, or dictionary.entries: free"
+        yield Problem("dictionary.pairs", f"{pairs}, but products are of two different genes", advice)
+    yield from _features(config)
+    yield from _networks(config)
+
+
+def _features(config: dict[str, Any]) -> Iterator[Problem]:
+    """Yield sizes of gene sets in the wrong order, and uses of features where there are no gene sets."""
+    settings = config.get("features", {})
+    low, high = settings.get("set_sizes", (0, 0))
+    if low > high:
+        found = f"the least ({low}) is larger than the most ({high})"
+        yield Problem("features.set_sizes", found, f"write [{high}, {low}]")
+    simulated = any(study.get("simulated") for study in config.get("studies", ()) if study)
+    if settings.get("gene_sets") != [] or simulated:
+        return
+    advice = "name a GMT file of the species"
+    if config.get("report", {}).get("features"):
+        found = "there are no gene sets to report features of"
+        yield Problem("features.gene_sets", found, f"{advice}, or write report: {{features: false}}")
+    if "features" in config.get("unicoord", {}).get("bridges", ()):
+        found = "unicoord.bridges asks for features, but there are no gene sets"
+        yield Problem("features.gene_sets", found, f"{advice}, or take features out of the bridges")
+
+
+def _networks(config: dict[str, Any]) -> Iterator[Problem]:
+    """Yield known networks that share a name, and a report of the overlap with none."""
+    networks = config.get("overlap", {}).get("networks")
+    first: dict[str, int] = {}
+    for at, network in enumerate(networks or []):
+        known = first.setdefault(network["name"].lower(), at)
+        if known != at:
+            found = f"{network['name']!r} is also the name of overlap.networks[{known}]"
+            yield Problem(f"overlap.networks[{at}].name", found, "give each network a name of its own")
+    if networks == [] and config.get("report", {}).get("overlap"):
+        found = "there is no known network to report the overlap with"
+        yield Problem("overlap.networks", found, "name an edge list, or write report: {overlap: false}")
+
+
+def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield what does not fit between samples and metacells that are studies."""
+    samples = [study["id"] for _, study in studies if "metacells" in study["use"]]
+    settings = config.get("metacells", {})
+    known = ["pooled"] if settings.get("pool") else samples
+    for at, study in studies:
+        made = study.get("metacells")
+        if made and "metacells" in study["use"]:
+            found = "metacells cannot be grouped into metacells once more"
+            yield Problem(f"studies[{at}].use", found, "leave metacells out of use")
+        elif made and (made["sample"] not in known or not samples):
+            found = f"there are no metacells of {made['sample']!r}"
+            advice = (
+                f"write {' or '.join(known)}" if samples else "write use: [metacells] in the sample's entry"
+            )
+            yield Problem(f"studies[{at}].metacells.sample", found, advice)
+        atac = study.get("atac") or {}
+        if atac.get("path") and atac.get("only"):
+            yield Problem(f"studies[{at}].atac", "both path and only are given", "write one of them")
+    if settings.get("k") == "sweep" and not settings.get("ladder"):
+        yield Problem("metacells.k", "is sweep, but there is no ladder", "list sizes in metacells.ladder")
+
+
+def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield phenotypes that no study of lines has."""
+    used = [study for _, study in studies if "sivae" in study["use"]]
+    mapped = list(dict.fromkeys(name for study in used for name in study["obs"]))
+    for at, name in enumerate(config.get("networks", {}).get("phenotypes") or []):
+        if name not in mapped:
+            guess = nearest(name, mapped)
+            advice = (
+                f"did you mean {guess!r}?" if guess else f"map it in studies[].obs ({', '.join(mapped)} are)"
+            )
+            found = f"no study of lines has {name!r} among its mapped columns"
+            yield Problem(f"networks.phenotypes[{at}]", found, advice)
+
+
+def logged(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield studies of log values where counts are needed."""
+    for at, study in studies:
+        if study.get("values") != "log":
+            continue
+        others = [stage for stage in study["use"] if stage != "sivae"]
+        if others:
+            found = f"log values, but {' and '.join(others)} need counts"
+            yield Problem(f"studies[{at}].values", found, "write use: [sivae], or name counts")
+        if "sivae" in study["use"] and config.get("sivae", {}).get("likelihood") == "nb":
+            found = f"the negative binomial needs counts, and study {study['id']!r} has log values"
+            yield Problem("sivae.likelihood", found, "write likelihood: gaussian, or leave the study out")
+
+
+def present_in(config: dict[str, Any], studies: list[str]) -> Iterator[Problem]:
+    """Yield the problem of genes that have to be measured in more studies than there are."""
+    asked = config.get("preprocess", {}).get("present_in", "all")
+    if isinstance(asked, str) or not studies:
+        return
+    advice = f"write majority, all, a fraction below 1, or a whole number up to {len(studies)}"
+    if asked > 1 and asked % 1:
+        yield Problem(
+            "preprocess.present_in", f"{asked} is neither a fraction nor a number of studies", advice
+        )
+    elif asked > len(studies):
+        found = f"is {asked:g}, but {len(studies)} studies take part in the landscape"
+        yield Problem("preprocess.present_in", found, advice)
+
+
+def sample(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield studies with an age that do not map the column that names what was sampled."""
+    name = config.get("landscape", {}).get("sample")
+    if name in (None, "auto", "cell"):
+        return
+    for at, study in studies:
+        if "landscape" not in study["use"] or "age" not in study["obs"] or name in study["obs"]:
+            continue
+        guess = nearest(name, [*study["obs"], "auto", "cell"])
+        advice = f"did you mean {guess!r}? " if guess else ""
+        advice += f"map studies[{at}].obs.{name}, or write auto or cell"
+        yield Problem("landscape.sample", f"study {study['id']!r} maps no column {name!r}", advice)
+
+
+def units(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield the problems of ages without a unit beside ages with one."""
+    ages = [(at, study["obs"]["age"]["unit"]) for at, study in studies if "age" in study["obs"]]
+    known = config["age_unit"] or next((unit for _, unit in ages if unit), None)
+    for at, unit in ages:
+        if known and not unit:
+            found = f"is missing, while the collection's ages are in {known}"
+            yield Problem(
+                f"studies[{at}].obs.age.unit", found, f"write the unit of this study, e.g. unit: {known}"
+            )
+
+
+def age_unit(config: dict[str, Any]) -> str | None:
+    """Return the unit that ages are converted to: the one that is set, else the first study's."""
+    ages = [study["obs"]["age"]["unit"] for study in config["studies"] if "age" in study["obs"]]
+    return config["age_unit"] or next((unit for unit in ages if unit), None)

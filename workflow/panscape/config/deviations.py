@@ -1,0 +1,305 @@
+"""Where the published methods, their released programs and panscape differ, and what a preset does about it.
+
+One file per method, ``workflow/deviations/<method>.yaml``, says what the paper does, what its program does,
+what panscape does, and why. The values of the presets stay with the settings' schema; every setting that a
+preset changes belongs to exactly one deviation. From both, ``docs/deviations.md`` and the Methods text are
+made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).resolve().parents[2] / "deviations"
+PRESETS = ("paper", "code")
+SOURCES = {"paper": "the published method", "code": "the method's released program"}
+AS_THE_PAPER = "As the paper"  # how the text of a deviation begins that is none of panscape's
+SHOWN = 5  # settings that are named one by one
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """One thing that is not the same in paper, program and panscape.
+
+    Attributes
+    ----------
+    title, section
+        What it is about; section of the configuration.
+    where
+        Equation or section of the paper.
+    paper, code, panscape, why
+        What each of them does, and why panscape does.
+    keys
+        Settings by which a preset does as the paper or its program do; empty where none does.
+    """
+
+    title: str
+    section: str
+    where: str
+    paper: str
+    code: str
+    panscape: str
+    why: str
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Method:
+    """A published method.
+
+    Attributes
+    ----------
+    name
+        Name of its file.
+    method, about, citation, code
+        What it is called and does, key of its reference, its released program.
+    claims
+        Preset -> sections of the configuration that it is said to change.
+    deviations
+        In the order of the analysis.
+    """
+
+    name: str
+    method: str
+    about: str
+    citation: str
+    code: str
+    claims: Mapping[str, tuple[str, ...]]
+    deviations: tuple[Deviation, ...]
+
+
+@cache
+def methods() -> tuple[Method, ...]:
+    """Return the methods, in the order of the analysis.
+
+    Raises
+    ------
+    TypeError
+        If a file lacks a field or has one that is unknown.
+    """
+    order = ("coscape", "sivae", "coem", "unicoord")
+    return tuple(_method(FOLDER / f"{name}.yaml") for name in order)
+
+
+def _method(path: Path) -> Method:
+    given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    rows = [
+        Deviation(**{name: tuple(value) if name == "keys" else _line(value) for name, value in row.items()})
+        for row in given.pop("deviations")
+    ]
+    claims = {preset: tuple(sections) for preset, sections in given.pop("claims").items()}
+    return Method(
+        path.stem, claims=claims, deviations=tuple(rows), **{name: _line(v) for name, v in given.items()}
+    )
+
+
+def _line(text: Any) -> str:
+    return " ".join(str(text).split())
+
+
+def digest() -> str:
+    """Return a digest of the files, so that a report is written anew when they change."""
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.yaml")))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def preset_values() -> dict[str, dict[str, Any]]:
+    """Return key -> value under ``best``, ``paper`` and ``code``, of all settings that a preset changes."""
+    from panscape.config.schema import schema, walk
+
+    return {
+        key: {
+            "best": entry.get("default"),
+            **{p: entry["x-presets"].get(p, entry.get("default")) for p in PRESETS},
+        }
+        for key, entry in walk(schema())
+        if "x-presets" in entry
+    }
+
+
+def changed(section: str, preset: str) -> list[str]:
+    """Return the settings of a section (of the configuration) that a preset changes."""
+    return [
+        key
+        for key, values in preset_values().items()
+        if _section(key) == section and values.get(preset) != values["best"]
+    ]
+
+
+def _section(key: str) -> str:
+    return key.split(".", 1)[0].removesuffix("[]")
+
+
+def values_at(config: Mapping[str, Any], key: str) -> list[Any]:
+    """Return what a configuration has at a key of the schema; of a key in a list (``a[].b``) one per item."""
+    found: list[Any] = [config]
+    for part in key.split("."):
+        name = part.removesuffix("[]")
+        found = [item.get(name, _MISSING) if isinstance(item, Mapping) else _MISSING for item in found]
+        found = [item for item in found if item is not _MISSING]
+        if part.endswith("[]"):
+            found = [inner for item in found for inner in item]
+    return found
+
+
+def departs(deviation: Deviation, config: Mapping[str, Any]) -> str:
+    """Return what an analysis did instead of what the paper does, or nothing if its settings are the paper's.
+
+    Of other settings than panscape's the values are told, not what the program would have done with them: its
+    faults are not repeated.
+    """
+    if not deviation.keys:
+        return "" if deviation.panscape.startswith(AS_THE_PAPER) else deviation.panscape
+    for source in ("paper", "best", "code"):
+        if all(_follows(config, key, source) for key in deviation.keys):
+            break
+    else:
+        source = "hand"
+    if source in ("paper", "best"):
+        return "" if source == "paper" else deviation.panscape
+    whose = "Settings of the released program" if source == "code" else "Settings of this analysis"
+    return f"{whose}: {_written(config, deviation.keys)}."
+
+
+def _written(config: Mapping[str, Any], keys: Iterable[str]) -> str:
+    return ", ".join(f"{key} {_flow(values_at(config, key))}" for key in keys)
+
+
+def _follows(config: Mapping[str, Any], key: str, source: str) -> bool:
+    wanted = preset_values()[key][source]
+    return all(_plain(value) == _plain(wanted) for value in values_at(config, key))
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, list | tuple) else value
+
+
+def _flow(values: list[Any]) -> str:
+    value = values[0] if len(values) == 1 else values
+    return yaml.safe_dump(value, default_flow_style=True, width=10**6).removesuffix("...\n").strip()
+
+
+def departures(config: Mapping[str, Any], sections: Iterable[str]) -> list[tuple[Method, Deviation, str]]:
+    """Return where an analysis departs from the papers: method, deviation, what was done instead.
+
+    Parameters
+    ----------
+    config
+        Complete configuration.
+    sections
+        Sections of the configuration whose results are there.
+    """
+    sections = set(sections)
+    rows = [
+        (method, deviation, departs(deviation, config))
+        for method in methods()
+        for deviation in method.deviations
+        if deviation.section in sections
+    ]
+    return [row for row in rows if row[2]]
+
+
+def settings_in_words(config: Mapping[str, Any], sections: Iterable[str]) -> str:
+    """Say whose settings an analysis has, by section; a preset counts only where it changes something.
+
+    Parameters
+    ----------
+    config
+        Complete configuration.
+    sections
+        Sections of the configuration whose results are there, in their order.
+    """
+    preset, sections = config.get("preset", "best"), list(sections)
+    if preset not in PRESETS:
+        return f"panscape's own settings{_others_set(config, sections)}"
+    following, idle, by_hand = [], [], []
+    for section in sections:
+        keys = changed(section, preset)
+        kept = [key for key in keys if _follows(config, key, preset)]
+        by_hand += [key for key in keys if key not in kept]
+        if not keys:
+            idle.append(section)
+        elif kept:
+            following.append(section)
+    parts = []
+    if following:
+        parts.append(f"the settings of {SOURCES[preset]} in {_listed(following)}")
+    if by_hand:
+        parts.append(f"but {_written(config, by_hand)} set by hand")
+    if idle:
+        parts.append(f"panscape's own in {_listed(idle)}, where the preset changes nothing")
+    return ("; ".join(parts) or "panscape's own settings") + _others_set(config, sections)
+
+
+def _others_set(config: Mapping[str, Any], sections: list[str]) -> str:
+    """Return the end of the sentence: the settings that differ from what every preset has."""
+    from panscape.config.schema import schema, walk
+
+    preset = config.get("preset", "best")
+    named = preset_values() if preset in PRESETS else {}
+    keys = [
+        key
+        for key, entry in walk(schema())
+        if _section(key) in sections and "[]" not in key and "*" not in key
+        if "default" in entry and "properties" not in entry and key not in named
+        if any(_plain(value) != _plain(entry["default"]) for value in values_at(config, key))
+    ]
+    if not keys:
+        return ""
+    if len(keys) > SHOWN:
+        return f"; {len(keys)} settings set by hand (see the parameters)"
+    return f"; {_listed(keys)} set by hand"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def document() -> str:
+    """Return the text of ``docs/deviations.md``."""
+    return "\n\n".join([_INTRODUCTION, *(part for method in methods() for part in _chapter(method))]) + "\n"
+
+
+_INTRODUCTION = """# Where panscape departs from the published methods
+
+Generated from `workflow/deviations/*.yaml` and the schema by `make docs`; do not edit.
+
+The papers, their released programs and panscape differ. `preset: paper` takes what the paper says, `preset:
+code` what its program does, as far as there is a setting for it; `preset: best`, the default, takes what held
+on simulations and on real collections. A value that you write yourself always wins. Where a row has no
+settings, no preset changes anything, and the analysis is panscape's under all of them. The report's Methods
+list the departures that apply to
+your analysis."""
+
+
+def _chapter(method: Method) -> Iterator[str]:
+    yield f"## {method.method}"
+    yield f"{method.about} Paper: `{method.citation}`. Released program: {method.code.rstrip('.')}."
+    for preset in PRESETS:
+        sections = [f"`{name}`" for name in method.claims.get(preset, ())]
+        idle = sorted({d.section for d in method.deviations} - set(method.claims.get(preset, ())))
+        text = f"`preset: {preset}` changes settings of {_listed(sections)}"
+        yield text + (f", and nothing in {_listed([f'`{name}`' for name in idle])}." if idle else ".")
+    rows = [
+        ("what", "the paper", "its program", "panscape", "why", "settings: best, paper, code"),
+        ("---",) * 6,
+    ]
+    for row in method.deviations:
+        title = f"{row.title} ({row.where})"
+        settings = "<br>".join(_setting(key) for key in row.keys) or "none"
+        rows.append((title, row.paper, row.code, row.panscape, row.why, settings))
+    yield "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+
+
+def _setting(key: str) -> str:
+    values = preset_values()[key]
+    return f"`{key}`: " + ", ".join(f"`{_flow([values[name]])}`" for name in ("best", *PRESETS))

@@ -1,0 +1,55 @@
+"""Which figures a collection gets: known from its configuration alone, so that each is a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from panscape.config import studies
+from panscape.plot.figure_names import OTHERS, PSEUDOTIME, map_name, title
+
+ALWAYS = ("study", PSEUDOTIME, "age", "resolution", "n_cells", "n_counts", "n_pairs", "component")
+"""Columns that every landscape is coloured by."""
+
+
+def landscape(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return name -> title of every figure of a collection's landscape, maps first."""
+    return {map_name(column): title(column) for column in columns(config)} | OTHERS
+
+
+def columns(config: Mapping[str, Any]) -> list[str]:
+    """Return the columns that a landscape is coloured by: the standard ones, then the studies' own.
+
+    ``report.colour_by`` names the user's choice among the mapped columns; without it all are drawn.
+    """
+    shown = studies.used_by(config, "landscape")
+    own = [
+        name for study in config.get("studies", ()) if study["id"] in shown for name in study.get("obs", {})
+    ]
+    chosen = config.get("report", {}).get("colour_by")
+    return list(dict.fromkeys([*ALWAYS, *(own if chosen is None else chosen)]))
+
+
+def units(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the unit of each mapped column that has one, e.g. ``{"age": "days"}``."""
+    return {"age": config["age_unit"]} if config.get("age_unit") else {}
+
+
+def formats(config: Mapping[str, Any]) -> list[str]:
+    """Return the formats that figures are written in."""
+    return ["png", "svg", "pdf"] if config.get("report", {}).get("pdf") else ["png", "svg"]
+
+
+def simulated(config: Mapping[str, Any]) -> bool:
+    """Tell whether a study is drawn from the simulated developing system, so that its truth is known."""
+    simulation = config.get("simulation", {})
+    others = {item["name"] for part in ("lines", "multiome") for item in simulation.get(part, ())}
+    drawn = {study.get("simulated") for study in config.get("studies", ())} - {None}
+    return bool(drawn - others)
+
+
+def simulated_lines(config: Mapping[str, Any]) -> list[str]:
+    """Return the simulated studies of cell lines in the collection, by their names in the simulation."""
+    names = [item["name"] for item in config.get("simulation", {}).get("lines", ())]
+    taken = {study.get("simulated") for study in config.get("studies", ())}
+    return [name for name in names if name in taken]

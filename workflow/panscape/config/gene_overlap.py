@@ -1,0 +1,116 @@
+"""Which genes the studies have in common, before the first job."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from panscape.errors import Problem
+
+if TYPE_CHECKING:
+    from panscape.config.inputs import Seen
+    from panscape.data.readers.genes import GeneMap
+    from panscape.data.readers.source import Source
+
+BINARY = ("h5ad", "h5mu", "10x-h5")  # formats whose counts are read fast
+MANY = 20_000_000  # stored values: more are not read before the run
+LOST = 0.05  # share of the genes from which on a loss is worth a line
+EXAMPLES = 5
+
+
+def detected(source: Source, genes: GeneMap, kept: np.ndarray | None, least: int) -> frozenset[str]:
+    """Return the genes that at least so many cells have, before quality control.
+
+    All genes where the counts are too many, or in a text format: reading them takes longer than a start may.
+
+    Parameters
+    ----------
+    source, genes
+        The study and the names of its genes.
+    kept
+        bool (n_cells,): cells that the study's `keep` leaves; None for all.
+    least
+        Cells.
+    """
+    names = frozenset(genes.names)
+    if least <= 0 or source.format not in BINARY or source.nnz is None or source.nnz > MANY:
+        return names
+    count = np.zeros(len(genes.names), dtype=np.int64)
+    for rows, block in source.blocks():
+        block = genes.apply(block)
+        block = block if kept is None else block[np.flatnonzero(kept[rows])]
+        count += np.bincount(block.indices[block.data != 0], minlength=len(count))
+    return frozenset(np.asarray(genes.names, dtype=object)[count >= least])
+
+
+def overlap(
+    seen: Sequence[Seen], present_in: str | float, problems: list[Problem], warnings: list[str]
+) -> None:
+    """Note that no gene is in enough studies, or how many genes are not and are left out.
+
+    Parameters
+    ----------
+    seen
+        The studies whose genes are known, at least two.
+    present_in
+        Setting ``preprocess.present_in``.
+    problems, warnings
+        Get what is found.
+    """
+    from panscape.preprocess.genes import studies_needed
+
+    needed = studies_needed(present_in, len(seen))
+    where = "all of them" if needed == len(seen) else f"at least {needed} of {len(seen)} studies"
+    named = _common([study.genes for study in seen], needed)
+    if not named or not all(study.genes & named for study in seen):
+        odd = [study.name for study in seen if not study.genes & named] if named else []
+        found = f"{', '.join(odd)} has no gene that {where} have" if odd else f"no gene is in {where}"
+        problems.append(Problem("studies", f"{found}: {'; '.join(map(_examples, seen))}", _naming(seen)))
+        return
+    measured = [study.measured for study in seen]
+    union, used = frozenset().union(*measured), _common(measured, needed)
+    if len(union) - len(used) < LOST * len(union):
+        return
+    lost = sorted(union - used)
+    numbers = ", ".join(f"{study.name} {len(study.measured):,}" for study in seen)
+    everywhere = len(_common(measured, len(seen)))
+    warnings.append(
+        f"{len(used):,} of {len(union):,} genes are measured in at least {needed} of {len(seen)} studies and "
+        f"can be used (preprocess.present_in: {present_in}; {everywhere:,} are measured in all; {numbers}); "
+        f"left out are e.g. {', '.join(lost[:EXAMPLES])}"
+    )
+
+
+def _common(sets: Sequence[frozenset[str]], needed: int) -> frozenset[str]:
+    """Return the names that at least so many sets have."""
+    count = Counter(name for one in sets for name in one)
+    return frozenset(name for name, number in count.items() if number >= needed)
+
+
+def _examples(study: Seen) -> str:
+    return f"{study.name} ({study.where}) has {_kind(study)} such as {', '.join(sorted(study.genes)[:3])}"
+
+
+def _kind(study: Seen) -> str:
+    from panscape.data.readers.genes import looks_like_ensembl
+
+    return "ids" if looks_like_ensembl(sorted(study.genes)[:1000]) else "symbols"
+
+
+def _naming(seen: Sequence[Seen]) -> str:
+    """Return what brings the names of genes together."""
+    with_ids = [study for study in seen if _kind(study) == "ids"]
+    if 0 < len(with_ids) < len(seen):
+        places = ", ".join(study.where for study in with_ids)
+        return f"give the symbols of {places} with genes.column or genes.mapping"
+    lower = frozenset.intersection(*(frozenset(map(str.lower, study.genes)) for study in seen))
+    if lower:
+        return f"{len(lower)} names agree but for capitals: set species, and genes.case: species"
+    for study in seen:
+        rest = frozenset.intersection(*(other.genes for other in seen if other is not study))
+        if len(seen) > 2 and rest:
+            return f"the others share {len(rest)} genes: see genes.column and genes.mapping of {study.where}"
+    return "see genes.column and genes.mapping, and whether the studies are of one species"

@@ -1,0 +1,274 @@
+"""What can be told from the input files' headers and annotations, before the first job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from panscape.config import gene_overlap, root, studies
+from panscape.config.sampled import check_samples, names_samples
+from panscape.config.scenarios import asked_classes, classes, unknown_classes
+from panscape.config.schema import Schema, schema
+from panscape.coscape import reference
+from panscape.errors import Problem, UserError
+from panscape.log import logger
+
+FEWEST_CELLS = 3  # that can be clustered at all
+KINDS = {  # by format in the schema: what is meant, how to tell, what it may be instead
+    "path": ("file", Path.is_file, "folder"),
+    "folder": ("folder", Path.is_dir, "file"),
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a readable study turned out to hold.
+
+    Parameters
+    ----------
+    where
+        Its place in the configuration, ``studies[1]``.
+    name
+        Its id.
+    cells
+        Number of cells that `keep` leaves, before quality control.
+    genes
+        Names of its genes in the collection's spelling; None if they cannot be told yet.
+    measured
+        Those of them that enough cells have; all where the counts are too many to look at now.
+    classes
+        Label -> classes of its cells, of the labels that UniCoord's scenarios name.
+    """
+
+    where: str
+    name: str
+    cells: int
+    genes: frozenset[str] | None
+    classes: dict[str, frozenset[str]] = field(default_factory=dict)
+    measured: frozenset[str] = frozenset()
+
+
+def check_inputs(config: dict[str, Any]) -> list[str]:
+    """Look at all files that a loaded configuration names, without reading the counts.
+
+    Studies whose file a rule has yet to make (simulated, or behind a URL) are left out.
+
+    Returns
+    -------
+    Warnings, which are also logged: what works but is probably not meant.
+
+    Raises
+    ------
+    UserError
+        With the problems of all studies, of the studies together, and of all other files.
+    """
+    problems: list[Problem] = []
+    seen = []
+    for at, study in enumerate(config["studies"]):
+        found, one = _look(config, study, f"studies[{at}]")
+        problems += found
+        seen += [one] if one else []
+    warnings = [*_doubtful(config), *root.doubtful(config)]
+    problems += _scenarios(config, seen)
+    arranged = studies.used_by(config, "landscape")
+    problems += _small_to_project(config, seen)
+    seen = [study for study in seen if study.name in arranged]
+    problems += _small(seen, config)
+    known = [study for study in seen if study.genes is not None]
+    if len(known) > 1:
+        gene_overlap.overlap(known, config["preprocess"]["present_in"], problems, warnings)
+    problems += _simulation(config)
+    problems += _missing_files(config, schema(), "", config["collection"])
+    problems += _rootless(config)
+    problems += root.place(config, {study.name: study.cells for study in seen})
+    problems += reference.problems(config)
+    problems += _places(config)
+    if problems:
+        raise UserError(dict.fromkeys(problems))
+    warnings += _losses(config)
+    for warning in warnings:
+        logger.warning("%s", warning)
+    return warnings
+
+
+def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[list[Problem], Seen | None]:
+    """Return the problems of one study and, if there are none, what it holds."""
+    from panscape.data.readers.check import check_study
+    from panscape.data.readers.genes import gene_map
+    from panscape.data.readers.keep import kept_cells
+    from panscape.data.readers.metadata import cell_table, read_metadata
+    from panscape.data.readers.open import open_source
+
+    if study["simulated"]:
+        return [], Seen(where, study["id"], studies.size(config, study["id"]).cells, None)
+    if study.get("metacells"):
+        return [], None
+    located = studies.located(config, study["id"])
+    if study["url"] and not Path(located["path"]).exists():
+        return [], None
+    problems = check_study(located, where, config["species"], config["age_unit"])
+    if problems:
+        return problems, None
+    try:
+        source = open_source(located, where=where)
+        cells, kept = source.shape[0], None
+        labels = {label for _, label, _ in asked_classes(config)} if "unicoord" in study["use"] else set()
+        found: dict[str, frozenset[str]] = {}
+        if study["keep"] or labels & set(study["obs"]) or names_samples(config, study):
+            mapped = read_metadata(located, source, where, config["age_unit"])
+            found = {label: classes(mapped[label]) for label in labels & set(mapped)}
+        if study["keep"]:
+            table = cell_table(located, source, where)
+            kept = kept_cells(located, table, mapped, where)
+            mapped = mapped[kept]
+            cells = int(kept.sum())
+        if names_samples(config, study):
+            check_samples(config, study, mapped)
+        genes = gene_map(located, source, config["species"], where)
+        if "metacells" in study["use"]:
+            from panscape.coem.paired import check_peaks
+
+            check_peaks(studies.paired(config, study["id"]), source.cells, where)
+    except UserError as error:
+        return list(error.problems), None
+    measured = frozenset(genes.names)
+    if len(studies.used_by(config, "landscape")) > 1 and "landscape" in study["use"]:
+        least = study["qc"].get("min_cells_per_gene", config["preprocess"]["min_cells_per_gene"])
+        measured = gene_overlap.detected(source, genes, kept, least)
+    return [], Seen(where, study["id"], cells, frozenset(genes.names), found, measured)
+
+
+def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
+    """Yield classes of scenarios that no cell has, of labels that are known for all studies by now."""
+    names = studies.used_by(config, "unicoord")
+    own = [study.classes for study in seen if study.name in names and study.genes is not None]
+    if len(own) < len(names) or config["unicoord"]["tables"] or "features" in config["unicoord"]["bridges"]:
+        return
+    labels = {label for known in own for label in known}
+    yield from unknown_classes(
+        config,
+        {label: frozenset().union(*(known.get(label, frozenset()) for known in own)) for label in labels},
+    )
+
+
+def _losses(config: dict[str, Any]) -> Iterator[str]:
+    """Yield warnings of studies and lines of which quality control will leave less than half."""
+    from panscape.config.qc_forecast import expected_losses
+
+    for study in config["studies"]:
+        if not study.get("metacells"):
+            yield from map(str, expected_losses(config, study["id"]))
+
+
+def _small(seen: list[Seen], config: dict[str, Any]) -> Iterator[Problem]:
+    """Yield the problems of studies that are smaller than the smallest cluster may be."""
+    for study in seen:
+        least = studies.panclust(config, study.name)["min_cells"]
+        if least == "auto" and study.cells < FEWEST_CELLS:
+            found = f"has {study.cells} cells, too few to cluster (at least {FEWEST_CELLS})"
+            yield Problem(f"{study.where} (study {study.name!r})", found, "leave the study out")
+        if least != "auto" and study.cells < least:
+            found = f"has {study.cells} cells, panclust.min_cells is {least}: no cluster could be kept"
+            advice = "write panclust: {min_cells: auto} in the study's entry, or leave the study out"
+            yield Problem(f"{study.where} (study {study.name!r})", found, advice)
+
+
+def _small_to_project(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
+    """Yield the problems of studies to project that are smaller than the smallest pancluster may be."""
+    folder, least = config["project"]["reference"], config["project"]["min_cells"]
+    if not folder or next(reference.problems(config), None) or not Path(folder).is_dir():
+        return
+    least = least or reference.settings(folder)["panclust"]["min_cells"]
+    if not isinstance(least, int):
+        return  # chosen by the size of the study
+    for study in seen:
+        if study.name in studies.used_by(config, "project") and study.cells < least:
+            found = f"has {study.cells} cells, a pancluster to project has at least {least}"
+            yield Problem(
+                f"{study.where} (study {study.name!r})", found, f"write project.min_cells: {study.cells // 2}"
+            )
+
+
+def _doubtful(config: dict[str, Any]) -> Iterator[str]:
+    """Yield warnings that need no file."""
+    arranged = _arranged(config)
+    lacking = [study["id"] for study in arranged if "age" not in study["obs"]]
+    if 0 < len(lacking) < len(arranged):
+        yield f"{', '.join(lacking)}: no age (obs.age), so their clusters take no part in tests of age"
+    cells: dict[tuple, str] = {}
+    for study in config["studies"]:
+        key = tuple(str(study.get(name)) for name in ("path", "url", "simulated", "metacells", "keep"))
+        other = cells.setdefault(key, study["id"])
+        if other != study["id"]:
+            yield f"the studies {other} and {study['id']} are the same cells: same file, same keep"
+
+
+def _simulation(config: dict[str, Any]) -> tuple[Problem, ...]:
+    """Return what does not fit together in the simulated system."""
+    drawn = {study["simulated"] for study in config["studies"]} - {None}
+    if not drawn:
+        return ()
+    from panscape.simulate.lines import lines_from_config
+    from panscape.simulate.multiome import multiome_from_config
+    from panscape.simulate.settings import from_config
+
+    try:
+        others = {item.name for item in lines_from_config(config["simulation"])}
+        others |= {item.name for item in multiome_from_config(config["simulation"])}
+        if drawn - others:
+            from_config(config["simulation"])
+    except UserError as error:
+        return error.problems
+    return ()
+
+
+def _rootless(config: dict[str, Any]) -> Iterator[Problem]:
+    """Yield the problem of a root that nothing tells."""
+    arranged = _arranged(config)
+    aged = any("age" in study["obs"] for study in arranged)
+    if config["landscape"]["root"] == "lowest-age" and arranged and not aged:
+        advice = "map obs.age in the studies, name a cluster, or write root: none"
+        yield Problem("landscape.root", "is lowest-age, but no study has an age", advice)
+
+
+def _places(config: dict[str, Any]) -> list[Problem]:
+    """Return what is wrong with the table of the genes' places that links need."""
+    path = config["metacells"]["genes"]
+    if not path or not Path(path).is_file() or not studies.used_by(config, "metacells"):
+        return []
+    from panscape.coem.peaks import read_genes
+
+    try:
+        read_genes(path)
+    except UserError as error:
+        return list(error.problems)
+    return []
+
+
+def _arranged(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the settings of the studies that the landscape is made of."""
+    names = studies.used_by(config, "landscape")
+    return [study for study in config["studies"] if study["id"] in names]
+
+
+def _planted(path: str, collection: str) -> bool:
+    """Tell whether this collection's simulation makes a file, such as the sets of the planted modules."""
+    return Path(path).parts[:3] == ("resources", collection, "simulated")
+
+
+def _missing_files(value: Any, part: Schema, where: str, collection: str = "") -> Iterator[Problem]:
+    """Yield the paths of the settings (other than the studies') at which there is no file or folder."""
+    if isinstance(value, dict):
+        for key, entry in part.get("properties", {}).items():
+            if key in value and key != "studies":
+                yield from _missing_files(value[key], entry, f"{where}.{key}" if where else key, collection)
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            yield from _missing_files(inner, part.get("items", {}), f"{where}[{at}]", collection)
+    elif isinstance(value, str) and part.get("format") in KINDS and not _planted(value, collection):
+        kind, there, other = KINDS[part["format"]]
+        if not there(Path(value)):
+            found = f"is a {other}" if Path(value).exists() else f"does not exist (looked from {Path.cwd()})"
+            yield Problem(where, f"{value} {found}", f"write the path of a {kind}")

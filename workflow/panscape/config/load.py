@@ -1,0 +1,115 @@
+"""From what the user wrote to a complete configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from panscape.config import cross, reported, root
+from panscape.config import studies as inputs
+from panscape.config.coordinates import coordinates
+from panscape.config.fill import expand, fill, normalise, plain
+from panscape.config.renamed import renamed
+from panscape.config.schema import Schema, schema
+from panscape.config.validate import schema_problems, show
+from panscape.errors import Problem, UserError, fail
+
+Config = dict[str, Any]
+
+
+def load(raw: Mapping[str, Any], whole: Schema | None = None) -> Config:
+    """Return the complete configuration of a collection.
+
+    A value of the user beats the preset, the preset beats the default. Loading a loaded configuration
+    changes nothing.
+
+    Parameters
+    ----------
+    raw
+        What the YAML holds; it is not changed.
+    whole
+        Another schema than the workflow's, for tests.
+
+    Returns
+    -------
+    Plain dict and list; every key is there.
+
+    Raises
+    ------
+    UserError
+        With all problems that can be told without opening a file.
+    """
+    if not isinstance(raw, Mapping):
+        raise fail(
+            "configuration", f"found {show(plain(raw))}", "write keys such as collection: and studies:"
+        )
+    whole = whole or schema()
+    problems: list[Problem] = []
+    value = normalise(renamed(plain(raw), whole, problems), whole)
+    found = schema_problems(value, whole)
+    config, tainted = _sound(value, whole, [steps for steps, _ in found])
+    problems += [problem for _, problem in found]
+    config = expand(config, whole, "", problems)
+    problems += cross.ids(value.get("studies"))
+    problems += _fit(config, tainted)
+    if problems:
+        raise UserError(_named(problem, value) for problem in dict.fromkeys(problems))
+    if "age_unit" in config:
+        config["age_unit"] = cross.age_unit(config)
+    if "report" in config:
+        reported.decide(config)
+    return config
+
+
+def _sound(value: Config, whole: Schema, faults: list[tuple]) -> tuple[Config, set]:
+    """Return the filled configuration without what breaks the schema, and the steps to what is left out.
+
+    Studies that are left out are null, so that the others keep their numbers.
+    """
+    tainted = {steps[:2] if steps[:1] == ("studies",) else steps[:1] for steps in faults}
+    keys = whole["properties"]
+    sound = {key: inner for key, inner in value.items() if key in keys and (key,) not in tainted}
+    if "studies" in sound:
+        sound["studies"] = [
+            None if ("studies", at) in tainted else study for at, study in enumerate(sound["studies"])
+        ]
+    preset = sound.get("preset", keys.get("preset", {}).get("default", ""))
+    return fill(sound, whole, preset), tainted
+
+
+def _fit(config: Config, tainted: set) -> Iterator[Problem]:
+    """Yield what does not fit together in the sound part of a configuration."""
+    studies = [(at, study) for at, study in enumerate(config.get("studies", [])) if study is not None]
+    simulated = None
+    if "studies" in config.get("simulation", {}) and ("simulation",) not in tainted:
+        drawn = config["simulation"]
+        parts = ("studies", "lines", "multiome")
+        simulated = [study["name"] for part in parts for study in drawn.get(part, [])]
+    for at, study in studies:
+        yield from cross.one_study(study, f"studies[{at}]", simulated)
+    if "age_unit" in config:
+        yield from cross.units(config, studies)
+    yield from cross.stages(config)
+    yield from coordinates(config, [(at, study) for at, study in studies if "use" in study])
+    yield from cross.metacells(config, [(at, study) for at, study in studies if "use" in study])
+    yield from cross.logged(config, [(at, study) for at, study in studies if "use" in study])
+    yield from cross.lines(config, [(at, study) for at, study in studies if "use" in study])
+    if studies and len(studies) == len(config["studies"]):
+        if "report" in config:
+            yield from reported.reported(config, [item for item in studies if "use" in item[1]])
+        yield from root.form(config, inputs.used_by(config, "landscape"))
+        yield from cross.present_in(config, inputs.used_by(config, "landscape"))
+        yield from cross.sample(config, [item for item in studies if "use" in item[1]])
+
+
+def _named(problem: Problem, value: Config) -> Problem:
+    """Return a problem whose place also tells the study's id."""
+    head, _, _ = problem.where.partition("]")
+    number = head.removeprefix("studies[")
+    if "(study" in problem.where or head == number or not number.isdigit():
+        return problem
+    study = value["studies"][int(number)]
+    name = study.get("id") if isinstance(study, dict) else None
+    if not isinstance(name, str):
+        return problem
+    return Problem(f"{problem.where} (study {name!r})", problem.found, problem.fix)

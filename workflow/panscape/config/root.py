@@ -1,0 +1,128 @@
+"""What can be told of the landscape's root before any cluster is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from panscape.config import studies as inputs
+from panscape.config.validate import nearest
+from panscape.coscape.panclust.cluster_size import MOST, SHARE
+from panscape.data.files import read_tsv
+from panscape.errors import Problem
+
+WORDS = ("lowest-age", "none")
+PART = re.compile(r"(?:r(?P<resolution>[^-]+)|ward)-l(?P<level>\d+)-c(?P<place>\d+)\Z")
+HOW = "clusters are named in panclust/<study>/clusters.tsv"
+
+
+def owners(config: Mapping[str, Any], studies: list[str]) -> list[str]:
+    """Return the studies that a named root can belong to (ids may begin alike); none if it is not a name."""
+    name = config.get("landscape", {}).get("root")
+    if name is None or name in WORDS:
+        return []
+    return [study for study in studies if name.startswith(f"{study}-")]
+
+
+def root_studies(config: Mapping[str, Any]) -> list[str]:
+    """Return the studies whose clusters have to be there to look up the root; none if it is not a name."""
+    return owners(config, inputs.used_by(config, "landscape"))
+
+
+def form(config: Mapping[str, Any], studies: list[str]) -> Iterator[Problem]:
+    """Yield the problem of a root that no clustering with these settings can give.
+
+    Parameters
+    ----------
+    config
+        Filled configuration, as far as it is valid.
+    studies
+        Ids of the studies in the landscape.
+    """
+    name = config.get("landscape", {}).get("root")
+    if name is None or name in WORDS or not studies:
+        return
+    own = owners(config, studies)
+    if not own:
+        guess = nearest(name, WORDS)
+        advice = f"did you mean {guess!r}? " if guess else ""
+        advice += f"write lowest-age, none, {studies[0]}-all or the name of another cluster ({HOW})"
+        yield Problem("landscape.root", f"{name!r} is no cluster of any study ({', '.join(studies)})", advice)
+        return
+    faults = [_fault(name.removeprefix(f"{study}-"), study, config["panclust"]) for study in own]
+    if all(faults):
+        found, advice = faults[0]
+        yield Problem("landscape.root", f"{name!r}: {found}", advice)
+
+
+def _fault(part: str, study: str, settings: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return what is wrong with a cluster's name after its study's id, and what to write, or None."""
+    if part == "all":
+        return None
+    found = PART.match(part)
+    ward = settings["algorithm"] == "ward"
+    known = ["ward"] if ward else [f"r{value:g}" for value in sorted(settings["resolutions"])]
+    if found and (found["resolution"] is None) == ward and part.split("-")[0] in known:
+        return None
+    likely = f"{study}-{known[-1]}-l0-c0"
+    if found and found["resolution"] and not ward:
+        try:
+            same = f"r{float(found['resolution']):g}"
+        except ValueError:
+            same = ""
+        if same in known:
+            right = f"{study}-{same}-l{found['level']}-c{found['place']}"
+            return f"resolutions are written without trailing zeros ({same})", f"did you mean {right!r}?"
+        listed = ", ".join(name.removeprefix("r") for name in known)
+        return f"panclust.resolutions are {listed}", f"write a name such as {likely}, or {study}-all ({HOW})"
+    found = "is no name of a cluster"
+    return found, f"write {study}-all or a name such as {likely} ({HOW})"
+
+
+def place(config: Mapping[str, Any], cells: Mapping[str, int]) -> Iterator[Problem]:
+    """Yield the problem of a root whose number no level of the study can reach.
+
+    Parameters
+    ----------
+    config
+        Complete configuration; the root has the form of a name.
+    cells
+        Study -> number of its cells before quality control, where known.
+    """
+    name = config["landscape"]["root"]
+    limits = []
+    for study in root_studies(config):
+        found = PART.match(name.removeprefix(f"{study}-"))
+        if not found or study not in cells:
+            return
+        asked = inputs.panclust(config, study)["min_cells"]
+        # quality control may leave fewer cells, for which `auto` allows smaller clusters
+        most = max(SHARE, cells[study] // MOST) if asked == "auto" else cells[study] // asked
+        if int(found["place"]) < most:
+            return
+        limits.append((study, most))
+    for study, most in limits:
+        found = f"{name!r}: {cells[study]} cells make at most {most} clusters of a level, c0 to c{most - 1}"
+        yield Problem("landscape.root", found, HOW)
+
+
+def doubtful(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the warning that an earlier run has no cluster of the root's name."""
+    own = root_studies(config)
+    name, there = config["landscape"]["root"], []
+    for study in own:
+        path = Path("results", config["collection"], "panclust", study, "clusters.tsv")
+        if not path.is_file():
+            return
+        table = read_tsv(path, dtype=str).fillna("")
+        there += table["cluster"].tolist()
+        there += [
+            f"{study}-{part}" for names in table.get("duplicates", ()) for part in names.split(";") if part
+        ]
+    if own and name not in there:
+        guess = nearest(name, there)
+        yield f"landscape.root: the clusters found before have no {name!r}" + (
+            f"; did you mean {guess!r}?" if guess else ""
+        )

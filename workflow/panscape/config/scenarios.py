@@ -1,0 +1,54 @@
+"""Whether the classes that scenarios set, or start from, are those of any cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from panscape.config.validate import nearest
+from panscape.data.labels import class_name
+from panscape.errors import Problem
+
+_SHOWN = 6  # classes in a message
+
+
+def asked_classes(config: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return (place in the configuration, label, class) of every class that a scenario names."""
+    settings = config["unicoord"]
+    discrete = {label["name"] for label in settings["labels"] if label["kind"] == "discrete"}
+    found = []
+    for at, scenario in enumerate(settings["scenarios"]):
+        where = f"unicoord.scenarios[{at}]"
+        for label, value in scenario["set"].items():
+            named = value.get("between", [])[:2] if isinstance(value, Mapping) else [value]
+            found += [(f"{where}.set.{label}", label, class_name(name)) for name in named]
+        for label, value in (scenario["from"] or {}).items():
+            named = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+            found += [(f"{where}.from.{label}", label, class_name(name)) for name in named]
+    return [item for item in found if item[1] in discrete]
+
+
+def classes(column: pd.Series) -> frozenset[str]:
+    """Return the classes of a label's column."""
+    return frozenset(class_name(value) for value in column.dropna().unique())
+
+
+def unknown_classes(config: Mapping[str, Any], known: Mapping[str, frozenset[str]]) -> Iterator[Problem]:
+    """Yield classes of scenarios that no cell has.
+
+    Parameters
+    ----------
+    config
+        The complete configuration.
+    known
+        Label -> classes of all cells, for labels whose classes are all known before the first job.
+    """
+    for where, label, name in asked_classes(config):
+        if label not in known or name in known[label]:
+            continue
+        guess, there = nearest(name, known[label]), sorted(known[label])
+        more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
+        advice = f"did you mean {guess!r}?" if guess else f"there are {', '.join(there[:_SHOWN])}{more}"
+        yield Problem(where, f"no cell is {name!r}", advice)

@@ -1,0 +1,168 @@
+"""Where each study's counts are and how large they are, known before any job runs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from panscape.data.size import Size
+
+# what is assumed of a study whose size cannot be read yet (a URL before its download)
+UNKNOWN = Size(cells=100_000, genes=30_000, values=300_000_000)
+
+
+def study(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the settings of the study called `name`.
+
+    Raises
+    ------
+    KeyError
+        If the collection has no such study.
+    """
+    for settings in config["studies"]:
+        if settings["id"] == name:
+            return settings
+    raise KeyError(f"no study {name!r} in collection {config['collection']!r}")
+
+
+def used_by(config: Mapping[str, Any], stage: str) -> list[str]:
+    """Return the ids of the studies that take part in an analysis (``studies[].use``), ``any`` for all.
+
+    None takes part in ``project`` without a reference to place it on.
+    """
+    if stage == "project" and not config.get("project", {}).get("reference"):
+        return []
+    studies = config.get("studies", ())
+    return [item["id"] for item in studies if stage == "any" or stage in item.get("use", (stage,))]
+
+
+def path(config: dict[str, Any], name: str) -> str:
+    """Return the file (or folder) with a study's counts: the user's own, a retrieved or a simulated one."""
+    settings = study(config, name)
+    if settings.get("simulated"):
+        paired = settings["simulated"] in _names(config["simulation"].get("multiome", ()))
+        suffix = "h5mu" if paired else "h5ad"
+        return f"resources/{config['collection']}/simulated/{settings['simulated']}.{suffix}"
+    if settings.get("metacells"):
+        return f"results/{config['collection']}/metacells/{settings['metacells']['sample']}/metacells.h5mu"
+    if settings.get("url"):
+        return f"resources/{config['collection']}/retrieved/{name}.download"
+    return settings["path"]
+
+
+def sheets(config: dict[str, Any], name: str) -> list[str]:
+    """Return the tables that go with a study's counts: cell metadata, gene names."""
+    settings = study(config, name)
+    found = (settings["metadata"]["path"], settings["genes"]["mapping"])
+    return [sheet for sheet in found if sheet]
+
+
+def located(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a study's settings with `path` set to where its counts lie once every rule has run."""
+    settings = {**study(config, name), "path": path(config, name)}
+    # which analyses follow, and how, changes nothing in how a study is read
+    settings.pop("use", None)
+    settings.pop("panclust", None)
+    settings.pop("atac", None)
+    if made := settings.pop("metacells", None):
+        settings |= {"format": "h5mu", "counts": "layer:counts", "modality": made["modality"]}
+    return settings
+
+
+def panclust(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the settings of a study's clustering: `panclust` with what the study's entry replaces."""
+    return {**config["panclust"], **study(config, name).get("panclust", {})}
+
+
+def paired(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a study's settings with `path` and `atac`: how its genes and its peaks are opened."""
+    return {**located(config, name), "atac": study(config, name).get("atac") or {}}
+
+
+def paired_files(config: dict[str, Any], names: Iterable[str]) -> list[str]:
+    """Return the files with the genes and the peaks of studies, each once."""
+    found = [path(config, name) for name in names]
+    found += [own["path"] for name in names if (own := study(config, name).get("atac") or {}).get("path")]
+    return list(dict.fromkeys(found))
+
+
+def paired_size(config: dict[str, Any], name: str) -> Size:
+    """Return a study's size with the stored values of its peaks among the values."""
+    own = size(config, name)
+    return replace(own, values=own.values + peaks_size(config, name))
+
+
+def jobs_of_lines(plan: str | Path) -> dict[str, str]:
+    """Return line -> job of the lines that have a model, from the table of lines (``sivae/lines.tsv``)."""
+    with open(plan, newline="") as handle:
+        rows = csv.DictReader(handle, delimiter="\t")
+        return {row["line"]: row["job"] for row in rows if row["status"] == "ok"}
+
+
+def _names(items: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [item["name"] for item in items]
+
+
+def size(config: dict[str, Any], name: str) -> Size:
+    """Return a study's size from its file's header, from the simulation's settings, or a cautious guess.
+
+    `name` is that of a study of the collection, or of one of the simulation's.
+    """
+    from panscape.data.readers.open import probe as io_probe
+
+    if name not in {settings["id"] for settings in config["studies"]}:
+        return _simulated_size(config["simulation"], name)
+    settings = study(config, name)
+    if settings.get("simulated"):
+        return replace(_simulated_size(config["simulation"], settings["simulated"]), study=name)
+    if settings.get("metacells"):
+        return replace(_summed_size(config, settings["metacells"]["sample"]), study=name)
+    if not Path(path(config, name)).exists():
+        return replace(UNKNOWN, study=name)
+    probe = io_probe(located(config, name))
+    values = probe.nnz if probe.nnz is not None else probe.n_cells * probe.n_genes // 5
+    return Size(cells=probe.n_cells, genes=probe.n_genes, values=int(values), study=name)
+
+
+def _summed_size(config: dict[str, Any], sample: str) -> Size:
+    """Return the size of a sample's metacells."""
+    members = [name for name in used_by(config, "metacells") if sample in (name, "pooled")]
+    sizes = [size(config, name) for name in members]
+    cells = int(sum(one.cells for one in sizes) / config["metacells"]["cells_per_metacell"]) + 1
+    genes = max((one.genes for one in sizes), default=UNKNOWN.genes)
+    return Size(cells=cells, genes=genes, values=cells * genes)
+
+
+def peaks_size(config: dict[str, Any], name: str) -> int:
+    """Return the number of stored values of a study's accessibility, as far as its header says it."""
+    from panscape.coem.paired import atac_study
+    from panscape.data.readers.open import probe as io_probe
+
+    settings = study(config, name)
+    for item in config["simulation"].get("multiome", ()):
+        if item["name"] == settings.get("simulated"):
+            return int(item["cells"]) * min(int(item["n_peaks"]), int(item["atac_depth"]))
+    if not Path(path(config, name)).exists():
+        return UNKNOWN.values
+    opened = atac_study(paired(config, name))
+    if opened is None:
+        return 0
+    found = io_probe(opened)
+    return int(found.nnz if found.nnz is not None else found.n_cells * found.n_genes // 10)
+
+
+def _simulated_size(simulation: dict[str, Any], name: str) -> Size:
+    for item in simulation["lines"]:
+        if item["name"] == name:
+            cells, genes = int(item["lines"]) * int(item["cells"]), int(item["n_genes"])
+            return Size(cells=cells, genes=genes, values=cells * genes // 2)
+    for item in simulation.get("multiome", ()):
+        if item["name"] == name:
+            cells, genes = int(item["cells"]), int(item["n_genes"])
+            return Size(cells=cells, genes=genes, values=cells * genes // 2)
+    cells = next(int(item["cells"]) for item in simulation["studies"] if item["name"] == name)
+    genes = int(simulation["n_genes"])
+    return Size(cells=cells, genes=genes, values=cells * genes // 4)

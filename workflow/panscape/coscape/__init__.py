@@ -1,0 +1,1 @@
+"""Coscape: panclusters, coexpression, one landscape over all studies, and the dictionary that explains it."""

@@ -1,0 +1,1 @@
+"""Gene-gene correlation within each pancluster, and the clusters' expression."""

@@ -1,0 +1,200 @@
+"""How many gene pairs pass the threshold by chance, from permuted cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coscape.coexpression.correlation import shrink
+from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.coscape.coexpression.values import Values
+from panscape.log import Progress, logger
+from panscape.stats.sparse_ranks import tied_ranks
+
+WORK = 2e10  # multiplications spent on one cluster's null
+SAMPLED_WORK = 2e9  # the same where a few clusters stand for all
+SAMPLED = 12  # clusters that stand for all of a study
+LEAST_GENES = 50  # a share of pairs of fewer genes says little
+DEPTH_STRATA = 4
+COLUMNS = ["cluster", "n_cells", "edges", "chance", "share"]
+
+
+def shrinker(settings: CoexpressionSettings) -> Callable[[np.ndarray, int], np.ndarray] | None:
+    """Return the function (r, n_cells) -> r that the settings shrink correlations by, or None."""
+    if settings.shrinkage == "none":
+        return None
+    return lambda r, n: shrink(r, n, settings.shrinkage, settings.shrinkage_strength)
+
+
+def sampled_chance(
+    values: Values,
+    clusters: pd.DataFrame,
+    members: sparse.csr_matrix,
+    edges: np.ndarray,
+    settings: CoexpressionSettings,
+    rng: np.random.Generator,
+    *,
+    sampled: int = SAMPLED,
+) -> pd.DataFrame:
+    """Count pairs by chance in a few clusters of all sizes, which stand for the others of the study.
+
+    Parameters
+    ----------
+    values
+        Of the analysed genes.
+    clusters, members
+        The panclusters: one row each with `cluster`; CSR (n_clusters, n_cells).
+    edges
+        (n_clusters,) pairs of two genes that pass in each cluster.
+    settings
+        What the correlations were made with.
+    rng
+        Draws the permutations.
+    sampled
+        At most so many clusters, evenly spaced in the order of their sizes.
+
+    Returns
+    -------
+    Columns :data:`COLUMNS`: cluster, n_cells, edges, chance (pairs that pass after the cells were permuted),
+    share (chance / edges, at most 1; NaN without edges); the smallest cluster first. With
+    `settings.max_pairs`, which decides how many pairs pass, chance and share are NaN.
+    """
+    clusters = clusters[["cluster"]].assign(n_cells=np.diff(members.indptr))
+    order = np.lexsort((clusters["cluster"].to_numpy(), clusters["n_cells"].to_numpy()))
+    rows = order[np.unique(np.linspace(0, len(order) - 1, min(sampled, len(order))).round().astype(int))]
+    chance = np.zeros(len(rows))
+    if settings.max_pairs:  # as many pairs pass whatever the cells
+        return with_shares(clusters.iloc[rows], edges[rows], np.full(len(rows), np.nan))
+    for place, row in enumerate(rows):
+        cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
+        part = sparse.vstack(list(values.blocks(cells)), format="csr")
+        chance[place] = chance_edges(
+            part,
+            sparse.csr_matrix(np.ones((1, len(cells)))),
+            eta=settings.eta,
+            depth=values.totals[cells],
+            rng=rng,
+            method=settings.method,
+            shrink=shrinker(settings),
+            work=SAMPLED_WORK,
+        )[0]
+    table = with_shares(clusters.iloc[rows], edges[rows], chance)
+    logger.info(
+        "by chance (permuted cells): %.0f %% of the pairs of a typical cluster, %d clusters tried",
+        100 * table["share"].median(),
+        len(table),
+    )
+    return table
+
+
+def edges_per_cluster(matrix: sparse.csr_matrix, pairs: pd.DataFrame) -> np.ndarray:
+    """Return how many pairs of two genes pass in each cluster, int (n_clusters,).
+
+    Parameters
+    ----------
+    matrix
+        CSR (n_clusters, n_pairs), 0 where a pair does not pass.
+    pairs
+        gene_a, gene_b of its columns, diagonal pairs among them.
+    """
+    # only the few diagonal columns are taken out: a copy of the others would be as large as the matrix
+    diagonal = np.flatnonzero(pairs["gene_a"].to_numpy() == pairs["gene_b"].to_numpy())
+    return np.diff(matrix.indptr) - np.diff(sparse.csr_matrix(matrix[:, diagonal]).indptr)
+
+
+def with_shares(clusters: pd.DataFrame, edges: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
+    """Return :data:`COLUMNS` of clusters."""
+    ratio = np.divide(chance, edges, out=np.full(len(edges), np.nan), where=edges > 0)
+    table = clusters[["cluster", "n_cells"]].assign(edges=edges, chance=chance, share=np.minimum(ratio, 1))
+    return table[COLUMNS].reset_index(drop=True)
+
+
+def chance_edges(
+    values: sparse.csr_matrix,
+    members: sparse.csr_matrix,
+    *,
+    eta: float,
+    depth: np.ndarray,
+    rng: np.random.Generator,
+    method: str = "pearson",
+    depth_strata: int = DEPTH_STRATA,
+    shrink=None,
+    work: float = WORK,
+) -> np.ndarray:
+    """Count the edges of every cluster that pass the threshold when its cells are permuted.
+
+    Each gene's values are shuffled among the cells of the cluster, on its own, within strata of similar
+    depth: what passes comes from size, sparsity and depth alone. In clusters too large for all pairs within
+    the work limit a random subset of the genes is used and the count scaled up.
+
+    Parameters
+    ----------
+    values
+        CSR (n_cells, n_genes), normalised.
+    members
+        CSR (n_clusters, n_cells).
+    eta
+        Threshold on absolute correlation.
+    depth
+        (n_cells,) total counts.
+    rng
+        Draws the permutations.
+    method
+        ``"pearson"`` or ``"spearman"``.
+    depth_strata
+        Strata of equal size by depth; 1 permutes over the whole cluster. Fewer are used where a stratum
+        would have less than ten cells.
+    shrink
+        Function (r, n_cells) -> r applied before the threshold, or None.
+    work
+        Multiplications of one cluster, beyond which genes are sampled.
+
+    Returns
+    -------
+    (n_clusters,) expected number of off-diagonal edges by chance.
+    """
+    members = sparse.csr_matrix(members)
+    n_genes = values.shape[1]
+    result = np.zeros(members.shape[0])
+    progress = Progress("clusters", members.shape[0]) if members.shape[0] > 1 else None
+    for row in range(members.shape[0]):
+        cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
+        n_used = int(min(n_genes, max(np.sqrt(work / max(len(cells), 1)), LEAST_GENES)))
+        part = sparse.csr_matrix(values[cells])
+        if n_used < n_genes:
+            part = sparse.csr_matrix(part[:, np.sort(rng.choice(n_genes, n_used, replace=False))])
+        if method == "spearman":
+            part = tied_ranks(part)
+        dense = part.toarray().astype(np.float32)
+        result[row] = _passing(_shuffle(dense, depth[cells], depth_strata, rng), eta, shrink) * (
+            n_genes * (n_genes - 1) / max(n_used * (n_used - 1), 1)
+        )
+        if progress:
+            progress.add()
+    return result
+
+
+def _shuffle(dense: np.ndarray, depth: np.ndarray, strata: int, rng: np.random.Generator) -> np.ndarray:
+    """Permute every column on its own within strata of depth."""
+    strata = int(np.clip(len(depth) // 10, 1, strata))
+    for cells in np.array_split(np.argsort(depth, kind="stable"), strata):
+        dense[cells] = rng.permuted(dense[cells], axis=0)
+    return dense
+
+
+def _passing(dense: np.ndarray, eta: float, shrink) -> int:
+    """Count off-diagonal pairs of columns whose absolute correlation reaches eta."""
+    if len(dense) < 3:
+        return 0
+    dense = dense - dense.mean(axis=0, dtype=np.float64).astype(np.float32)
+    length = np.sqrt((dense.astype(np.float64) ** 2).sum(axis=0))
+    varies = length > 1e-6 * np.sqrt(len(dense))
+    dense = dense[:, varies] / length[varies].astype(np.float32)
+    r = dense.T @ dense
+    r = r[np.triu_indices(len(r), 1)] if len(r) < 4000 else r[np.triu(np.ones(r.shape, dtype=bool), 1)]
+    if shrink is not None:
+        r = shrink(r, len(dense))
+    return int((np.abs(r) >= eta).sum())

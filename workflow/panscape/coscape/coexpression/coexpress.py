@@ -1,0 +1,245 @@
+"""Coexpression matrices of all clusters of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coscape.coexpression.chance import edges_per_cluster, sampled_chance
+from panscape.coscape.coexpression.correlation import Survivors, correlate
+from panscape.coscape.coexpression.expression import cluster_expression, over_genes
+from panscape.coscape.coexpression.nesting import nested_steps
+from panscape.coscape.coexpression.screen import WORTH, applies, screened
+from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.coscape.coexpression.values import CHUNK_CELLS, Values, row_blocks
+from panscape.log import Progress, logger
+from panscape.seeds import stream
+from panscape.stats.gram import Moments, Plan, moments
+from panscape.stats.sparse_ranks import tied_ranks
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+TELLS_APART = 100_000  # float32 logarithms of smaller whole numbers differ
+
+
+@dataclass(frozen=True)
+class Coexpression:
+    """The coexpression matrices of a study's clusters.
+
+    Attributes
+    ----------
+    matrix
+        CSR float32, clusters x pairs: correlations, 0 where below the cutoff.
+    pairs
+        Columns `gene_a`, `gene_b`: the upper triangle with its diagonal, in the order of the genes, of the
+        pairs that survive in some cluster. A diagonal pair is 1 where the gene varies in the cluster.
+    expression
+        AnnData, clusters x genes, see :func:`panscape.coscape.coexpression.expression.cluster_expression`.
+    chance
+        How many pairs pass by chance in some of the clusters, see
+        :func:`panscape.coscape.coexpression.chance.sampled_chance`.
+    """
+
+    matrix: sparse.csr_matrix
+    pairs: pd.DataFrame
+    expression: AnnData
+    chance: pd.DataFrame
+
+
+def coexpress(
+    counts_path: str | Path,
+    genes: Sequence[str],
+    clusters: pd.DataFrame,
+    members: sparse.csr_matrix,
+    settings: CoexpressionSettings | Mapping[str, Any],
+    *,
+    all_genes: Sequence[str] | None = None,
+    threads: int = 1,
+    seed: int = 0,
+) -> Coexpression:
+    """Correlate all gene pairs within every cluster and keep the strong correlations.
+
+    Parameters
+    ----------
+    counts_path
+        counts.h5ad of the study.
+    genes
+        Genes that the study measures; their order is that of the pairs.
+    clusters, members
+        As :func:`panscape.coscape.panclust.pancluster.pancluster` returns them.
+    settings
+        A :class:`CoexpressionSettings` or a mapping with its keys.
+    all_genes
+        Genes of the collection, `genes` among them in the same order: the columns of the expression, missing
+        (NaN) where the study does not measure a gene. None: `genes`.
+    threads
+        Threads to use; the result does not depend on them.
+    seed
+        Of the permuted cells that tell how many pairs pass by chance.
+
+    Raises
+    ------
+    KeyError
+        If a gene is not in the file.
+    ValueError
+        If clusters, members and cells do not match, or a setting is out of its range.
+
+    Notes
+    -----
+    Correlations that are kept are computed in float64 and equal numpy's and scipy's to about 1e-10; they are
+    stored as float32. One genes x genes matrix per level of the cluster tree is in memory at a time.
+    Spearman's ranks are taken over the normalised values rounded to float32, so that equal ratios tie.
+    """
+    from threadpoolctl import threadpool_limits
+
+    chosen, genes = CoexpressionSettings.of(settings), list(genes)
+    values = Values.load(counts_path, genes, chosen.normalisation)
+    members = sparse.csr_matrix(members)
+    if members.shape != (len(clusters), values.counts.shape[0]):
+        raise ValueError(
+            f"members is {members.shape[0]} x {members.shape[1]}, but there are {len(clusters)} clusters "
+            f"and {values.counts.shape[0]} cells"
+        )
+    expression = cluster_expression(values, members, clusters, genes, chosen.expression)
+    expression = over_genes(expression, all_genes)
+    with threadpool_limits(threads):
+        kept = correlate_clusters(values, clusters, members, chosen, threads)
+        matrix, pairs = _assemble(kept, genes, len(clusters))
+        edges = edges_per_cluster(matrix, pairs)
+        chance = sampled_chance(values, clusters, members, edges, chosen, stream(seed, "chance"))
+    logger.info("%d correlations kept, of %d pairs, in %d clusters", matrix.nnz, *matrix.shape[::-1])
+    return Coexpression(matrix, pairs, expression, chance)
+
+
+def correlate_clusters(
+    values: Values,
+    clusters: pd.DataFrame,
+    members: sparse.csr_matrix,
+    settings: CoexpressionSettings,
+    threads: int = 1,
+    n_sparse: int | None = None,
+) -> Iterator[tuple[int, Survivors]]:
+    """Yield (row of the cluster, its surviving correlations with genes in the order of `values`).
+
+    `n_sparse` overrides how many genes take the sparse route (for tests and benchmarks).
+    """
+    detection = np.bincount(values.counts.indices, minlength=values.counts.shape[1])
+    plan = Plan.choose(detection / max(values.counts.shape[0], 1), float(members.nnz), threads)
+    if n_sparse is not None:
+        plan = Plan(plan.order, n_sparse, threads)
+    if plan.n_sparse == 0:
+        plan = Plan(np.arange(len(plan.order)), 0, threads)
+    logger.info("%d of %d genes take the sparse route", plan.n_sparse, len(plan.order))
+    ordered = values.reordered(plan.order)
+    walk = _pearson if settings.method == "pearson" else _spearman
+    sizes = np.diff(members.indptr)
+    progress = Progress("cells of clusters", int(sizes.sum()))
+    for row, survivors in walk(ordered, clusters, members, settings, plan):
+        first, second = plan.order[survivors.first], plan.order[survivors.second]
+        yield row, Survivors(np.minimum(first, second), np.maximum(first, second), survivors.value)
+        progress.add(int(sizes[row]))
+
+
+def _pearson(values, clusters, members, settings, plan) -> Iterator[tuple[int, Survivors]]:
+    """Correlate each cluster from sums to which its disjoint parts have been added."""
+    place = {name: row for row, name in enumerate(clusters["cluster"])}
+    parents = np.array([place.get(name, -1) for name in clusters["parent"].fillna("")], dtype=np.int64)
+    begun: dict[int, Moments] = {}
+    for step in nested_steps(members, parents):
+        sums = moments(values.blocks(step.rest), plan, begun.pop(step.cluster, None))
+        cells = members.indices[members.indptr[step.cluster] : members.indptr[step.cluster + 1]]
+        yield step.cluster, correlate(sums, settings, _centred(lambda cells=cells: values.blocks(cells)))
+        if step.into in begun:
+            begun[step.into].add(sums)
+        elif step.into >= 0:
+            begun[step.into] = sums
+
+
+def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, Survivors]]:
+    """Rank the values within every cluster and correlate the ranks."""
+    levels, width = _levels(values)
+    share = 0.0 if applies(settings) else 1.0
+    for row in range(len(clusters)):
+        cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
+        ranks = tied_ranks(levels[cells] if len(cells) < levels.shape[0] else levels, width)
+        if share <= WORTH:  # as the cluster before let expect; what is kept does not depend on the route
+            survivors, share = screened(
+                ranks, plan, settings, lambda part: _centred(lambda: row_blocks(part))
+            )
+            yield row, survivors
+            continue
+        sums = moments(row_blocks(ranks), plan)
+        yield row, correlate(sums, settings, _centred(lambda ranks=ranks: row_blocks(ranks)))
+
+
+def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
+    """Return what ranks like the normalised values: if possible int32 counts with their width, else float32.
+
+    The width is that of :func:`panscape.stats.sparse_ranks.tied_ranks`.
+    """
+    counts = values.counts
+    if values.how == "log1p" and counts.data.max(initial=0) < TELLS_APART:
+        whole = counts.data.astype(np.int32)
+        if np.array_equal(whole, counts.data):
+            width = np.ones(counts.shape[1], dtype=np.int64)
+            np.maximum.at(width, counts.indices.astype(np.intp), whole.astype(np.int64) + 1)
+            return sparse.csr_matrix((whole, counts.indices, counts.indptr), shape=counts.shape), width
+    data = np.empty_like(counts.data)
+    for start in range(0, counts.shape[0], CHUNK_CELLS):
+        stop = min(start + CHUNK_CELLS, counts.shape[0])
+        data[counts.indptr[start] : counts.indptr[stop]] = values.normalised(slice(start, stop)).data
+    return sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape), None
+
+
+def _centred(blocks: Callable[[], Iterator[sparse.csr_matrix]]):
+    """Return a maker of exact co-sums of genes that hardly vary, see :func:`correlate`."""
+
+    def columns(genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        own = np.concatenate([block[:, genes].toarray() for block in blocks()])
+        varies = own.max(axis=0) > own.min(axis=0)
+        for _ in range(2):  # the first mean is rounded, and that times the other gene's mean would show
+            own -= own.mean(axis=0)
+        sums, start = 0.0, 0
+        for block in blocks():
+            sums = sums + block.T @ own[start : start + block.shape[0]]
+            start += block.shape[0]
+        exact = np.asarray(sums).T
+        exact[:, genes] = own.T @ own
+        return exact, varies
+
+    return columns
+
+
+def _assemble(
+    kept: Iterator[tuple[int, Survivors]], genes: Sequence[str], n_clusters: int
+) -> tuple[sparse.csr_matrix, pd.DataFrame]:
+    """Make one CSR matrix of all clusters, whose columns are the pairs that survive in any."""
+    n_genes = len(genes)
+    n_pairs = n_genes * (n_genes + 1) // 2
+    starts = np.arange(n_genes, dtype=np.int64) * (2 * n_genes - np.arange(n_genes) + 1) // 2
+    small = np.int32 if n_pairs < 2**31 else np.int64
+    used = np.zeros(n_pairs, dtype=bool)
+    rows: list = [None] * n_clusters
+    for row, survivors in kept:
+        flat = (starts[survivors.first] + survivors.second - survivors.first).astype(small)
+        order = np.argsort(flat)
+        used[flat] = True
+        rows[row] = (flat[order], survivors.value[order])
+    number = np.cumsum(used, dtype=small) - 1
+    indptr = np.concatenate([[0], np.cumsum([len(flat) for flat, _ in rows], dtype=np.int64)])
+    if indptr[-1] < 2**31:
+        indptr = indptr.astype(small)
+    columns = np.concatenate([number[flat].astype(indptr.dtype) for flat, _ in rows])
+    data = np.concatenate([value for _, value in rows])
+    matrix = sparse.csr_matrix((data, columns, indptr), shape=(n_clusters, int(used.sum())))
+    flat = np.flatnonzero(used)
+    first = np.searchsorted(starts, flat, side="right") - 1
+    names = np.asarray(genes, dtype=object)
+    return matrix, pd.DataFrame({"gene_a": names[first], "gene_b": names[flat - starts[first] + first]})

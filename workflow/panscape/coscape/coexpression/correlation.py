@@ -1,0 +1,182 @@
+"""From sums of products to thresholded correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.stats.gram import Moments
+
+BLOCK_ROWS = 64  # rows of the matrix at a time: the temporaries stay in cache
+POORLY_CONDITIONED = 1e-4  # variance / mean square below which sums of squares lose digits that matter
+TIE = 1e-10  # a correlation equal to eta up to rounding is kept
+
+
+@dataclass(frozen=True)
+class Survivors:
+    """The correlations of one cluster that are kept.
+
+    Attributes
+    ----------
+    first, second
+        int32, gene indices in the order of the moments, ``first <= second``.
+    value
+        float32, (shrunk) correlations; 1 on the diagonal.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    value: np.ndarray
+
+
+def correlate(
+    sums: Moments,
+    settings: CoexpressionSettings,
+    columns: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
+) -> Survivors:
+    """Compute all correlations of a cluster and keep the strong ones.
+
+    Parameters
+    ----------
+    sums
+        Of the values (Pearson) or the shifted ranks (Spearman).
+    settings
+        `eta`, `shrinkage`, `shrinkage_strength` and `max_pairs` are used here.
+    columns
+        Called with genes whose variance is tiny beside their mean (a gene that is alike in all cells); gives
+        (n_genes_asked, n_genes) sums of products of those centred genes with all genes, and
+        (n_genes_asked,) bool, whether the gene varies at all. Without it such genes count as constant.
+
+    Returns
+    -------
+    The survivors. A gene without variance has no correlation, and no diagonal entry, in this cluster.
+    """
+    scale, covariance = _covariance(sums, columns)
+    shrinking = _shrinker(sums.n, scale, covariance, settings)
+    parts = []
+    varies = scale > 0
+    n_genes = len(scale)
+    for start in range(0, n_genes, BLOCK_ROWS):
+        stop = min(start + BLOCK_ROWS, n_genes)
+        r = shrinking(_block(covariance, scale, start, stop))
+        keep = np.abs(r) >= max(settings.eta - TIE, np.finfo(np.float32).tiny)
+        rows = np.arange(start, stop)
+        keep &= np.arange(start, n_genes) >= rows[:, None]
+        local = np.arange(stop - start)
+        keep[local, local] = varies[start:stop]
+        r[local, local] = 1.0
+        first, second = np.nonzero(keep)
+        parts.append((first + start, second + start, r[first, second]))
+    first, second, value = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    if settings.max_pairs:
+        kept = _strongest(first, second, value, settings.max_pairs)
+        first, second, value = first[kept], second[kept], value[kept]
+    return Survivors(first.astype(np.int32), second.astype(np.int32), value.astype(np.float32))
+
+
+def shrink(r: np.ndarray, n: int, how: str, strength: float = 1.0, prior: float = 1.0) -> np.ndarray:
+    """Shrink correlations towards 0 by their standard error in a cluster of n cells.
+
+    Parameters
+    ----------
+    r
+        Correlations.
+    n
+        Number of cells.
+    how
+        - ``"none"``.
+        - ``"soft"``: ``|r| - strength * (1 - r^2) / sqrt(n - 1)``, 0 where that is negative.
+        - ``"garrote"``: ``r * max(0, 1 - (strength * se / r)^2)`` with the same standard error: small
+          correlations vanish, large ones are hardly touched.
+        - ``"posterior"``: posterior mean of Fisher's z under a normal prior of variance `prior`, with error
+          variance ``strength^2 / (n - 3)``.
+    strength
+        Standard errors that count as noise.
+    prior
+        Variance of the true z over the pairs of the cluster (``"posterior"`` only).
+
+    Returns
+    -------
+    Shrunk correlations: same signs (or 0), never larger. With independent genes the variance of r is exactly
+    1 / (n - 1) over random pairings of cells, whatever the genes' distributions.
+    """
+    if how == "none" or strength == 0:
+        return r
+    if how == "posterior":
+        noise = strength**2 / max(n - 3, 1)
+        factor = prior / (prior + noise) if prior > 0 else 0.0
+        return np.tanh(np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12)) * factor)
+    error = strength * (1 - r * r) / np.sqrt(max(n - 1, 1))
+    if how == "soft":
+        return np.sign(r) * np.maximum(np.abs(r) - error, 0)
+    if how == "garrote":
+        safe = np.where(r == 0, 1.0, r)
+        return r * np.maximum(1 - (error / safe) ** 2, 0)
+    raise ValueError(f"unknown shrinkage {how!r}")
+
+
+def _covariance(sums: Moments, columns) -> tuple[np.ndarray, Callable[[int, int], np.ndarray]]:
+    """Return 1 / root of each gene's sum of squares (0 if constant), and a maker of co-sum rows."""
+    n = max(sums.n, 1)
+    mean = sums.total / n
+    square = np.diagonal(sums.products).copy()
+    spread = square - sums.total * mean
+    poor = np.flatnonzero((spread <= POORLY_CONDITIONED * square) & (square > 0))
+    spread[(square <= 0) | (spread <= POORLY_CONDITIONED * square)] = 0
+    exact = np.zeros((len(poor), len(mean)))
+    if len(poor) and columns is not None:
+        exact, varies = columns(poor)
+        spread[poor] = np.where(varies, exact[np.arange(len(poor)), poor], 0)
+    scale = np.zeros_like(spread)
+    np.divide(1.0, np.sqrt(np.maximum(spread, 0)), out=scale, where=spread > 0)
+
+    def rows(start: int, stop: int) -> np.ndarray:
+        block = sums.products[start:stop, start:] - np.multiply.outer(sums.total[start:stop], mean[start:])
+        for at, gene in enumerate(poor):
+            if start <= gene < stop:
+                block[gene - start] = exact[at, start:]
+            if gene >= start:
+                block[:, gene - start] = exact[at, start:stop]
+        return block
+
+    return scale, rows
+
+
+def _block(covariance, scale: np.ndarray, start: int, stop: int) -> np.ndarray:
+    r = covariance(start, stop)
+    r *= scale[start:stop, None]
+    r *= scale[start:]
+    return np.clip(r, -1.0, 1.0, out=r)
+
+
+def _shrinker(n: int, scale: np.ndarray, covariance, settings: CoexpressionSettings):
+    prior = 1.0
+    if settings.shrinkage == "posterior":
+        prior = _prior_variance(n, scale, covariance)
+    return lambda r: shrink(r, n, settings.shrinkage, settings.shrinkage_strength, prior)
+
+
+def _prior_variance(n: int, scale: np.ndarray, covariance) -> float:
+    """Estimate the variance of the true z over pairs: what the spread of z has beyond its error."""
+    total, n_varying = 0.0, int((scale > 0).sum())
+    for start in range(0, len(scale), BLOCK_ROWS):
+        stop = min(start + BLOCK_ROWS, len(scale))
+        z = np.arctanh(np.clip(_block(covariance, scale, start, stop), -1 + 1e-12, 1 - 1e-12))
+        total += float((np.triu(z, 1) ** 2).sum())
+    n_pairs = max(n_varying * (n_varying - 1) / 2, 1)
+    return max(total / n_pairs - 1 / max(n - 3, 1), 0.0)
+
+
+def _strongest(first: np.ndarray, second: np.ndarray, value: np.ndarray, limit: int) -> np.ndarray:
+    """Return the places of the diagonal and of the `limit` strongest pairs (ties: first in order)."""
+    off = np.flatnonzero(first != second)
+    if len(off) <= limit:
+        return np.arange(len(value))
+    strength = np.abs(value[off])
+    bound = np.partition(strength, len(off) - limit)[len(off) - limit]
+    keep = strength > bound
+    keep[np.flatnonzero(strength == bound)[: limit - int(keep.sum())]] = True
+    return np.sort(np.concatenate([np.flatnonzero(first == second), off[keep]]))

@@ -1,0 +1,129 @@
+"""The clusters' expression: what coexpression is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coscape.coexpression.settings import EXPRESSIONS
+from panscape.coscape.coexpression.values import CHUNK_CELLS, Values
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def cluster_expression(
+    values: Values,
+    members: sparse.csr_matrix,
+    clusters: pd.DataFrame,
+    genes: Sequence[str],
+    how: str = "geometric-mean",
+) -> AnnData:
+    """Average the genes over the cells of each cluster.
+
+    Parameters
+    ----------
+    values
+        Of all cells of the study.
+    members
+        CSR, clusters x cells.
+    clusters
+        One row per cluster, column `cluster` with the names.
+    genes
+        Names, in the order of the columns of `values`.
+    how
+        What ``X`` is, see there.
+
+    Returns
+    -------
+    AnnData, clusters x genes, float32, obs as `clusters` indexed by their names.
+
+    - ``X``: of the counts of a gene in the cells of a cluster
+
+      - ``"geometric-mean"``: exp(mean(log(1 + count))) - 1, as MetaCell takes it;
+      - ``"ratio"``: exp(mean(log(1 + count))) / (mean(count) + 1), at most 1, what the Coscape paper writes:
+      it
+        falls where counts vary between cells, and does not tell how high they are;
+      - ``"mean"``: mean(count), Coscape's released code;
+
+    - ``layers["mean"]``: mean of the normalised log values;
+    - ``layers["detection"]``: share of cells with a count, 0 to 1.
+    """
+    import anndata
+
+    if how not in EXPRESSIONS:
+        raise ValueError(f"expression {how!r}: one of {', '.join(EXPRESSIONS)}")
+    shape = (members.shape[0], len(genes))
+    logged, plain, mean, detection = (np.zeros(shape) for _ in range(4))
+    by_cell = sparse.csc_matrix(members, dtype=np.float64)
+    for start in range(0, members.shape[1], CHUNK_CELLS):
+        cells = slice(start, min(start + CHUNK_CELLS, members.shape[1]))
+        block, part = values.counts[cells].astype(np.float64), by_cell[:, cells].tocsr()
+        mean += (part @ values.normalised(cells)).toarray()
+        plain += (part @ block).toarray()
+        block.data = np.log1p(block.data)
+        logged += (part @ block).toarray()
+        block.data[:] = 1.0
+        detection += (part @ block).toarray()
+    sizes = np.maximum(np.diff(members.indptr), 1)[:, None]
+    table = clusters.set_index("cluster").rename_axis(None)
+    table.index = table.index.astype(str)
+    for column in table.columns.intersection(["parent", "duplicates"]):
+        table[column] = table[column].fillna("").astype(str)
+    if "level" in table:  # missing for the root
+        table["level"] = table["level"].astype("float64")
+    return anndata.AnnData(
+        _expression(logged / sizes, plain / sizes, how).astype(np.float32),
+        obs=table,
+        var=pd.DataFrame(index=pd.Index(list(genes), dtype=str)),
+        layers={
+            "mean": (mean / sizes).astype(np.float32),
+            "detection": (detection / sizes).astype(np.float32),
+        },
+    )
+
+
+def _expression(logged: np.ndarray, mean: np.ndarray, how: str) -> np.ndarray:
+    """Return expression from the means of log(1 + count) and of the counts, clusters x genes each."""
+    if how == "mean":
+        return mean
+    return np.expm1(logged) if how == "geometric-mean" else np.exp(logged) / (mean + 1)
+
+
+def over_genes(expression: AnnData, genes: Sequence[str] | None) -> AnnData:
+    """Return the expression over the genes of the collection, NaN for those that the study does not measure.
+
+    Parameters
+    ----------
+    expression
+        From :func:`cluster_expression`.
+    genes
+        Genes of the collection, those of `expression` among them; None or the same genes change nothing.
+
+    Raises
+    ------
+    ValueError
+        If a gene of `expression` is not among `genes`.
+    """
+    import anndata
+
+    if genes is None or list(genes) == list(expression.var_names):
+        return expression
+    names = pd.Index(list(genes), dtype=str)
+    place = names.get_indexer(expression.var_names)
+    if (place < 0).any():
+        raise ValueError(f"{expression.var_names[place < 0][0]} is not among the genes of the collection")
+
+    def spread(values: np.ndarray) -> np.ndarray:
+        whole = np.full((len(values), len(names)), np.nan, dtype=np.float32)
+        whole[:, place] = values
+        return whole
+
+    layers = {name: spread(values) for name, values in expression.layers.items()}
+    return anndata.AnnData(
+        spread(expression.X), obs=expression.obs, var=pd.DataFrame(index=names), layers=layers
+    )

@@ -1,0 +1,74 @@
+"""A quick float32 look at a cluster that tells which genes need float64."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from panscape.coscape.coexpression.correlation import Survivors, correlate
+from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.coscape.coexpression.values import row_blocks
+from panscape.stats.gram import Moments, Plan, moments
+
+# a block's float32 products err by at most 4096 * 2**-24 of the root of both sums of squares, whatever their
+# order; a correlation then by at most that over CONDITION, which is 4.9e-3
+MARGIN, CONDITION = 5e-3, 0.05
+WORTH = 0.6  # share of genes with a candidate pair above which float32 first costs more than it saves
+
+
+def applies(settings: CoexpressionSettings) -> bool:
+    """Return whether weak correlations can be told without knowing them exactly."""
+    return settings.eta > 2 * MARGIN and settings.shrinkage != "posterior"
+
+
+def screened(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSettings, centred) -> tuple:
+    """Correlate as `correlate` does, in float64 only where it matters.
+
+    Genes with a pair whose float32 correlation is near the cutoff or above, and badly conditioned genes, are
+    summed again in float64; no other pair can survive. What is kept is therefore as exact as without this.
+
+    Parameters
+    ----------
+    values
+        CSR float32, cells x genes in the order of the plan, zeros as 0.
+    centred
+        Makes the exact co-sums of poorly conditioned genes of a matrix, see :func:`correlate`.
+
+    Returns
+    -------
+    (survivors, share of the genes that were summed again)
+    """
+    sums = moments(row_blocks(values), plan, rough=True)
+    again, certain = _candidates(sums, values, settings.eta - MARGIN)
+    part = values[:, again]
+    exact = moments(row_blocks(part), Plan(np.arange(len(again)), 0, plan.threads))
+    kept = correlate(exact, settings, centred(part))
+    first, second = again[kept.first], again[kept.second]
+    survivors = Survivors(
+        np.concatenate([first, certain]).astype(np.int32),
+        np.concatenate([second, certain]).astype(np.int32),
+        np.concatenate([kept.value, np.ones(len(certain), dtype=np.float32)]),
+    )
+    return survivors, len(again) / max(len(sums.total), 1)
+
+
+def _candidates(sums: Moments, values: sparse.csr_matrix, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the genes to sum again, and the other ones that vary."""
+    square = np.bincount(values.indices, np.square(values.data, dtype=np.float64), len(sums.total))
+    mean = sums.total / max(sums.n, 1)
+    spread = square - sums.total * mean
+    good = spread > CONDITION * square
+    again = (square > 0) & ~good
+    again[:1] = True  # at least one
+    scale = np.zeros_like(spread)
+    scale[good] = 1 / np.sqrt(spread[good])
+    first = sums.total * scale
+    for start in range(0, len(scale), 64):  # the temporaries stay in cache
+        rows = slice(start, start + 64)
+        r = sums.products[rows, start:] * scale[rows, None]
+        r *= scale[start:]
+        r -= np.multiply.outer(first[rows], (mean * scale)[start:])
+        near = np.triu(np.abs(r) >= least, 1)
+        again[rows] |= near.any(axis=1)
+        again[start:] |= near.any(axis=0)
+    return np.flatnonzero(again), np.flatnonzero(good & ~again)

@@ -1,0 +1,65 @@
+"""What a coexpression matrix is made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+METHODS = ("pearson", "spearman")
+SHRINKAGES = ("none", "soft", "garrote", "posterior")
+EXPRESSIONS = ("geometric-mean", "ratio", "mean")
+NORMALISATIONS = ("log1p", "depth-log1p")
+
+
+@dataclass(frozen=True)
+class CoexpressionSettings:
+    """Settings of :func:`panscape.coscape.coexpression.coexpress.coexpress`.
+
+    Parameters
+    ----------
+    method
+        ``"pearson"`` (the paper) or ``"spearman"`` (the released code).
+    eta
+        Correlations with ``|r| >= eta`` are kept, others are stored as 0; 0 to 1. Applied after `shrinkage`.
+    normalisation
+        ``"log1p"`` of the counts or ``"depth-log1p"``, see :func:`panscape.data.normalise.normalise`.
+    shrinkage
+        How r is shrunk towards 0 by its standard error, see
+        :func:`panscape.coscape.coexpression.correlation.shrink`.
+    shrinkage_strength
+        Standard errors that count as noise; 0 shrinks nothing.
+    max_pairs
+        At most this many gene pairs (largest ``|r|``, diagonal not counted) are kept per cluster; 0: no
+        limit.
+    expression
+        Expression of a gene in a cluster: ``"geometric-mean"``, ``"ratio"`` (the paper) or ``"mean"`` (the
+        released code), see :func:`panscape.coscape.coexpression.expression.cluster_expression`.
+    """
+
+    method: str = "pearson"
+    eta: float = 0.2
+    normalisation: str = "depth-log1p"
+    shrinkage: str = "none"
+    shrinkage_strength: float = 1.0
+    max_pairs: int = 0
+    expression: str = "geometric-mean"
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("method", METHODS),
+            ("shrinkage", SHRINKAGES),
+            ("normalisation", NORMALISATIONS),
+            ("expression", EXPRESSIONS),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
+        if not 0 <= self.eta <= 1:
+            raise ValueError(f"eta is {self.eta}, not between 0 and 1")
+        if self.shrinkage_strength < 0 or self.max_pairs < 0:
+            raise ValueError("shrinkage_strength and max_pairs must not be negative")
+
+    @classmethod
+    def of(cls, settings: CoexpressionSettings | Mapping[str, Any]) -> CoexpressionSettings:
+        """Take the settings as they are or from a mapping with the same keys."""
+        return settings if isinstance(settings, cls) else cls(**settings)

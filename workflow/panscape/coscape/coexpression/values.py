@@ -1,0 +1,77 @@
+"""A study's normalised values, made block by block from its counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from panscape.data.counts import Counts
+
+CHUNK_CELLS = 4096
+
+
+@dataclass(frozen=True)
+class Values:
+    """Raw counts of the chosen genes and what turns them into normalised values.
+
+    Attributes
+    ----------
+    counts
+        CSR float32, cells x genes, without stored zeros.
+    totals
+        (n_cells,) counts of each cell over all genes.
+    how
+        Normalisation, see :func:`panscape.data.normalise.normalise`.
+    target
+        Counts that a cell is scaled to (the study's median total).
+    """
+
+    counts: sparse.csr_matrix
+    totals: np.ndarray
+    how: str
+    target: float
+
+    @classmethod
+    def load(cls, path: str | Path, genes: Sequence[str], how: str) -> Values:
+        """Load the genes, in their order, of all cells."""
+        source = Counts(path)
+        counts = source.select(genes)
+        counts.eliminate_zeros()
+        totals = source.obs["n_counts"].to_numpy(dtype=np.float64)
+        return cls(counts, totals, how, float(np.median(totals)) if len(totals) else 1.0)
+
+    def reordered(self, order: np.ndarray) -> Values:
+        """Return the same with the genes in another order (the counts are copied if it differs)."""
+        if np.array_equal(order, np.arange(len(order))):
+            return self
+        place = np.empty(len(order), dtype=np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        counts = self.counts
+        counts = sparse.csr_matrix((counts.data, place[counts.indices], counts.indptr), shape=counts.shape)
+        counts.has_sorted_indices = False
+        if np.shares_memory(counts.data, self.counts.data):
+            counts.data = counts.data.copy()
+        counts.sort_indices()
+        return Values(counts, self.totals, self.how, self.target)
+
+    def normalised(self, cells: np.ndarray | slice) -> sparse.csr_matrix:
+        """Return the normalised values of some cells as CSR float64."""
+        from panscape.data.normalise import normalise
+
+        block = self.counts[cells].astype(np.float64)
+        return sparse.csr_matrix(normalise(block, self.totals[cells], self.how, self.target))
+
+    def blocks(self, cells: np.ndarray) -> Iterator[sparse.csr_matrix]:
+        """Yield the normalised values of some cells, a few thousand at a time."""
+        for start in range(0, len(cells), CHUNK_CELLS):
+            yield self.normalised(cells[start : start + CHUNK_CELLS])
+
+
+def row_blocks(matrix: sparse.csr_matrix) -> Iterator[sparse.csr_matrix]:
+    """Yield a matrix in float64 blocks of a few thousand rows."""
+    for start in range(0, matrix.shape[0], CHUNK_CELLS):
+        yield matrix[start : start + CHUNK_CELLS].astype(np.float64)

@@ -1,0 +1,132 @@
+"""Several starts, and the stability of entries across them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import linear_sum_assignment
+
+from panscape.coscape.dictionary.grow import grown_fit
+from panscape.coscape.dictionary.learn import Fit, as_columns, learn
+from panscape.coscape.dictionary.measured import Measured
+from panscape.coscape.dictionary.products import Ends
+from panscape.coscape.dictionary.starts import profile_start, singular_start, spread_start
+from panscape.log import Progress
+from panscape.seeds import stream
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best of several fits.
+
+    Attributes
+    ----------
+    fit
+        The fit of lowest objective.
+    objectives
+        Final objective of every start, see :func:`fit_starts`.
+    best
+        Which start `fit` came from.
+    stability
+        (K,) mean over the other starts of the cosine of each entry with its matched entry, in [0, 1];
+        NaN with one start.
+    """
+
+    fit: Fit
+    objectives: tuple[float, ...]
+    best: int
+    stability: np.ndarray
+
+
+def fit_starts(
+    data: sparse.spmatrix,
+    k: int,
+    *,
+    alpha: float,
+    starts: int = 5,
+    max_iter: int = 100,
+    tol: float = 1e-8,
+    seed: int = 0,
+    threads: int = 1,
+    ends: Ends | None = None,
+    measured: Measured | None = None,
+) -> Choice:
+    """Fit a dictionary from several starts and keep the one of lowest objective.
+
+    With `ends` every start grows a dictionary of products (:func:`panscape.coscape.dictionary.grow.grow`).
+    Otherwise the first start is the truncated singular value decomposition (what scikit-learn and the
+    released code start from), the others are groups of pairs with alike profiles and spread-out panclusters
+    in turn; with ``starts=1`` the fit is the published one. The result does not depend on `threads`.
+
+    Parameters
+    ----------
+    data
+        (N, P) sparse, panclusters x pairs.
+    k
+        Number of entries.
+    alpha, max_iter, tol
+        See :func:`learn`.
+    starts
+        Number of starts, >= 1.
+    seed
+        Seed of the step.
+    threads
+        Fits run side by side (each holds three k x P arrays of its own).
+    ends
+        The pairs' genes, for entries that are products of loadings; None for free entries.
+    measured
+        Pairs (with `ends` also genes) that each pancluster measures; None: all.
+    """
+    data = as_columns(data)
+    first = None if ends else singular_start(data, k, stream(seed, "singular"))
+
+    def one(index: int) -> Fit:
+        rng = stream(seed, "start", k, index)
+        options = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "rng": rng, "measured": measured}
+        if ends:
+            return grown_fit(data, ends, k, **options)
+        begin = first if index == 0 else other_start(data, k, index, rng)
+        return learn(data, *begin, **options)
+
+    progress = Progress("dictionary fits", starts)
+    fits = []
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        for fit in pool.map(one, range(starts)):
+            fits.append(fit)
+            progress.add()
+    objectives = tuple(fit.objective for fit in fits)
+    best = int(np.argmin(objectives))
+    others = [match(fits[best].entries, fit.entries)[1] for i, fit in enumerate(fits) if i != best]
+    stability = np.mean(others, axis=0) if others else np.full(fits[best].n_entries, np.nan)
+    return Choice(fits[best], objectives, best, stability)
+
+
+def other_start(data, k: int, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return the start number `index` > 0."""
+    return (profile_start if index % 2 else spread_start)(data, k, rng)
+
+
+def match(entries: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Match two sets of entries one to one by largest total cosine.
+
+    Parameters
+    ----------
+    entries, other
+        (K, P) and (L, P).
+
+    Returns
+    -------
+    partner : (K,) row of `other`, -1 where there is none (L < K).
+    cosine : (K,) cosine with the partner, 0 where there is none.
+    """
+    lengths = [np.linalg.norm(rows, axis=1) for rows in (entries, other)]
+    cosine = entries @ other.T
+    cosine /= np.maximum(np.outer(*lengths), np.finfo(float).tiny)
+    rows, columns = linear_sum_assignment(-cosine)
+    partner = np.full(len(entries), -1)
+    value = np.zeros(len(entries))
+    partner[rows], value[rows] = columns, cosine[rows, columns]
+    return partner, value

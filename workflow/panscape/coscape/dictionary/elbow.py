@@ -1,0 +1,206 @@
+"""How many entries to learn: the curve of the error, and where to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coscape.dictionary.choose import other_start
+from panscape.coscape.dictionary.grow import chance_gain, grow
+from panscape.coscape.dictionary.learn import as_columns, learn
+from panscape.coscape.dictionary.measured import Measured
+from panscape.coscape.dictionary.products import Ends
+from panscape.coscape.dictionary.starts import singular_start
+from panscape.log import Progress, logger
+from panscape.seeds import stream
+
+
+def elbow(
+    data: sparse.spmatrix,
+    ks: Sequence[int],
+    *,
+    alpha: float,
+    starts: int = 2,
+    max_iter: int = 40,
+    tol: float = 1e-4,
+    factor: float = 2.0,
+    seed: int = 0,
+    threads: int = 1,
+    measured: Measured | None = None,
+) -> pd.DataFrame:
+    """Fit every number of entries briefly and suggest one.
+
+    Parameters
+    ----------
+    data
+        (N, P) sparse.
+    ks
+        Numbers of entries, increasing.
+    alpha, starts, max_iter, tol, seed, threads, measured
+        As in :func:`fit_starts`; short fits suffice for the curve.
+    factor
+        See :func:`suggest`.
+
+    Returns
+    -------
+    One row per k: k, error (squared error / squared norm, of the best start), mean_start, worst_start,
+    hull (convex lower hull of the error), gain (fall of the hull per entry), chance_gain and needed (NaN: the
+    end of the range serves instead), suggested.
+    """
+    data = as_columns(data)
+    ks = sorted({int(k) for k in ks})
+    most = singular_start(data, ks[-1], stream(seed, "singular"))
+    jobs = [(k, index) for k in ks[::-1] for index in range(starts)]  # the long fits first
+    progress = Progress("elbow fits", len(jobs))
+
+    def one(job: tuple[int, int]) -> float:
+        k, index = job
+        rng = stream(seed, "elbow", k, index)
+        begin = (most[0][:k], most[1][:, :k]) if index == 0 else other_start(data, k, index, rng)
+        options = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "measured": measured}
+        error = learn(data, *begin, rng=rng, **options).error
+        progress.add()
+        return error
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        errors = dict(zip(jobs, pool.map(one, jobs), strict=True))
+    by_k = np.array([[errors[k, index] for index in range(starts)] for k in ks])
+    table = pd.DataFrame(
+        {"k": ks, "error": by_k.min(axis=1), "worst_start": by_k.max(axis=1), "mean_start": by_k.mean(axis=1)}
+    )
+    table["hull"] = _lower_hull(table["k"].to_numpy(float), table["error"].to_numpy())
+    table["gain"] = _gains(table["k"].to_numpy(float), table["hull"].to_numpy())
+    table["chance_gain"] = table["needed"] = np.nan
+    table["suggested"] = table["k"] == suggest(table["k"], table["error"], factor=factor)
+    return table
+
+
+def grown_elbow(
+    data: sparse.spmatrix,
+    ends: Ends,
+    ks: Sequence[int],
+    *,
+    alpha: float,
+    starts: int = 2,
+    factor: float = 1.5,
+    seed: int = 0,
+    threads: int = 1,
+    measured: Measured | None = None,
+) -> pd.DataFrame:
+    """Grow dictionaries of products to the largest size and suggest one.
+
+    As many entries are suggested as explain more, when they are found, than `factor` times what an entry
+    explains by chance (:func:`panscape.coscape.dictionary.grow.chance_gain`), whatever the range; the range
+    has to be long enough, which is logged.
+
+    Parameters
+    ----------
+    data, ends, alpha, seed, threads, measured
+        As in :func:`panscape.coscape.dictionary.choose.fit_starts`.
+    ks
+        Numbers of entries, at least 1.
+    starts
+        Dictionaries grown; that of least error counts.
+    factor
+        > 0; larger values suggest fewer entries.
+
+    Returns
+    -------
+    The columns of :func:`elbow`; gain, chance_gain and needed (`factor` times that) are shares of the squared
+    norm, the gain what an entry explains of what those before leave. Fewer rows than `ks` if growth
+    ends before.
+    """
+    data = as_columns(data)
+    ks = np.array(sorted({int(k) for k in ks}))
+
+    def one(index: int):
+        rng = stream(seed, "elbow", index)
+        if index == starts:
+            return chance_gain(data, ends, alpha=alpha, rng=rng, measured=measured)
+        return grow(data, ends, ks[-1], alpha=alpha, rng=rng, measured=measured)
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        *grown, chance = pool.map(one, range(starts + 1))
+    longest = min(len(growth.errors) for growth in grown)
+    if longest == 0:
+        raise ValueError("the data have no positive value that entries could explain")
+    ks = ks[ks <= longest] if ks[0] <= longest else np.array([longest])
+    best = min(grown, key=lambda growth: growth.errors[longest - 1])
+    errors = np.array([growth.errors[ks - 1] for growth in grown])
+    wanted = int(np.clip((best.gains[:longest] > factor * chance).sum(), ks[0], ks[-1]))
+    if best.gains[ks[-1] - 1] > factor * chance and longest == ks[-1]:
+        logger.warning("dictionary.k_range ends at %d, where entries still explain more than chance", ks[-1])
+    suggested = int(ks[np.abs(ks - wanted).argmin()])
+    logger.info("%d entries explain more than %.3g times chance (%.2g)", wanted, factor, chance)
+    return pd.DataFrame(
+        {
+            "k": ks,
+            "error": best.errors[ks - 1],
+            "worst_start": errors.max(axis=0),
+            "mean_start": errors.mean(axis=0),
+            "hull": _lower_hull(ks.astype(float), best.errors[ks - 1]),
+            "gain": best.gains[ks - 1],
+            "chance_gain": chance,
+            "needed": factor * chance,
+            "suggested": ks == suggested,
+        }
+    )
+
+
+def suggest(ks: Sequence[int], errors: Sequence[float], *, factor: float = 2.0) -> int:
+    """Suggest the number of entries from the error curve.
+
+    Rule: an entry that explains a network of its own lowers the error by more than one that only fits
+    noise. Noise gains are read off the end of the range (median gain per entry over its last third), and
+    the suggestion is the largest k whose last entry gains more than `factor` times that, on the convex
+    lower hull of the curve (which removes the bumps of local optima). If every gain is alike, the smallest
+    k is suggested. A suggestion within the last third means that the range is too short to tell: logged.
+
+    Parameters
+    ----------
+    ks
+        Increasing numbers of entries.
+    errors
+        Error of each.
+    factor
+        > 1; larger values suggest fewer entries.
+    """
+    ks = np.asarray(ks, dtype=float)
+    gains = _gains(ks, _lower_hull(ks, np.asarray(errors, dtype=float)))[1:]
+    if len(gains) < 3:
+        logger.warning("dictionary.k_range: %d values cannot show an elbow; taking the largest", len(ks))
+        return int(ks[-1])
+    tail = max(len(gains) // 3, 1)
+    noise = max(float(np.median(gains[-tail:])), 1e-6 * float(errors[0]))
+    above = np.flatnonzero(gains > factor * noise)
+    still = gains[-tail] > factor * gains[-1]
+    chosen = int(ks[above[-1] + 1]) if above.size else int(ks[0])
+    if still or (above.size and above[-1] >= len(gains) - tail):
+        logger.warning(
+            "dictionary.k_range ends at %d: the error still falls there, a longer range may suggest more",
+            ks[-1],
+        )
+    return chosen
+
+
+def _lower_hull(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the convex lower hull of the points, made non-increasing, at every x."""
+    y = np.minimum.accumulate(y)
+    corner: list[int] = []
+    for i in range(len(x)):
+        while len(corner) > 1:
+            a, b = corner[-2:]
+            if (y[b] - y[a]) * (x[i] - x[a]) < (y[i] - y[a]) * (x[b] - x[a]):
+                break
+            corner.pop()
+        corner.append(i)
+    return np.interp(x, x[corner], y[corner])
+
+
+def _gains(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the fall of y per unit of x towards each point (NaN for the first)."""
+    return np.concatenate([[np.nan], -np.diff(y) / np.diff(x)])

@@ -1,0 +1,77 @@
+"""Which pairs each pancluster measures: the square of the error is taken over those alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from panscape.coscape.dictionary.coding import encode
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Groups of panclusters that measure the same genes.
+
+    Attributes
+    ----------
+    group
+        int (N,): group of each pancluster.
+    columns
+        bool (S, P): pairs that a group measures.
+    genes
+        bool (S, G): genes that a group measures, in the numbering of
+        :class:`panscape.coscape.dictionary.products.Ends`; None where entries are free.
+    """
+
+    group: np.ndarray
+    columns: np.ndarray
+    genes: np.ndarray | None = None
+
+    def rows(self, chosen: np.ndarray) -> Measured:
+        """Return the same for some panclusters (bool or positions)."""
+        return replace(self, group=self.group[chosen])
+
+    def groups(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (group, positions of its panclusters)."""
+        for group in range(len(self.columns)):
+            rows = np.flatnonzero(self.group == group)
+            if len(rows):
+                yield group, rows
+
+
+def encode_groups(
+    grams: np.ndarray, target: np.ndarray, alpha: float, codes: np.ndarray | None, measured: Measured
+) -> np.ndarray:
+    """Return :func:`encode` with one matrix of inner products per group.
+
+    Parameters
+    ----------
+    grams
+        (S, K, K).
+    target, alpha, codes
+        As in :func:`encode`, all panclusters.
+    """
+    found = np.zeros_like(target)
+    for group, rows in measured.groups():
+        start = None if codes is None else codes[rows]
+        found[rows] = encode(grams[group], target[rows], alpha, start)
+    return found
+
+
+def code_products(codes: np.ndarray, measured: Measured) -> np.ndarray:
+    """Return (S, K, K): the products of the codes, summed over the panclusters of each group."""
+    found = np.zeros((len(measured.columns), codes.shape[1], codes.shape[1]))
+    for group, rows in measured.groups():
+        found[group] = codes[rows].T @ codes[rows]
+    return found
+
+
+def entry_products(entries: np.ndarray, measured: Measured) -> np.ndarray:
+    """Return (S, K, K): inner products of the entries (K, P) over the pairs that each group measures."""
+    found = np.zeros((len(measured.columns), len(entries), len(entries)))
+    for group, columns in enumerate(measured.columns):
+        part = entries[:, columns]
+        found[group] = part @ part.T
+    return found

@@ -1,0 +1,176 @@
+"""The expression-space analogue of the dictionary: non-negative factors of cluster expression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from panscape.coscape.dictionary.entries import weighted_mean
+from panscape.log import logger
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Non-negative factors.
+
+    Attributes
+    ----------
+    usage
+        (N, K) non-negative.
+    weights
+        (K, G) non-negative, rows of norm 1.
+    error
+        Squared error / squared norm.
+    """
+
+    usage: np.ndarray
+    weights: np.ndarray
+    error: float
+
+
+def expression_factors(expression: np.ndarray, k: int, *, max_iter: int = 500) -> Factors:
+    """Factorise the expression of panclusters (non-negative matrix factorisation, Frobenius norm).
+
+    The start is the deterministic double singular value decomposition, so the result needs no seed.
+
+    Parameters
+    ----------
+    expression
+        (N, G), non-negative: geometric-mean expression of each pancluster. Every gene is divided by its
+        largest value, so that highly expressed genes do not make up all factors.
+    k
+        Number of factors, at most min(N, G).
+    max_iter
+        At most this many iterations.
+    """
+    import warnings
+
+    from sklearn.decomposition import NMF
+    from sklearn.exceptions import ConvergenceWarning
+
+    expression = np.asarray(expression, dtype=np.float64)
+    if expression.min() < 0:
+        raise ValueError("expression has negative values")
+    top = expression.max(axis=0)
+    scaled = np.divide(expression, top, out=np.zeros_like(expression), where=top > 0)
+    model = NMF(k, init="nndsvda", max_iter=max_iter, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        usage = model.fit_transform(scaled)
+    if model.n_iter_ >= max_iter:
+        logger.info("expression factors: stopped after %d iterations", max_iter)
+    length = np.linalg.norm(model.components_, axis=1)
+    weights = model.components_ / np.where(length > 0, length, 1)[:, None]
+    error = float(model.reconstruction_err_**2 / max((scaled**2).sum(), np.finfo(float).tiny))
+    return Factors(usage * length, weights, error)
+
+
+@dataclass(frozen=True)
+class FactorTables:
+    """Tables of the factors: `usage` (cluster, factor columns), `genes`, `matches` (see below)."""
+
+    usage: pd.DataFrame
+    genes: pd.DataFrame
+    matches: pd.DataFrame
+
+
+def factor_tables(saved, landscape) -> FactorTables:
+    """Factorise a landscape's expression into as many factors as the dictionary has entries.
+
+    Parameters
+    ----------
+    saved
+        The dictionary, :class:`panscape.coscape.dictionary.write.Saved`.
+    landscape
+        AnnData of its panclusters in the same order; X is their geometric-mean expression. Factors are of the
+        genes that all studies measure.
+
+    Returns
+    -------
+    usage: cluster, factor-01 ...; factors are in the order of their mean pseudotime. genes: factor, gene,
+    weight, rank. matches: entry, factor, rho, and shared: how many of the factor's 50 heaviest genes are in
+    the entry's network, of n_genes there.
+    """
+    landscape = landscape[:, ~np.isnan(np.asarray(landscape.X)).any(axis=0)]
+    expression = np.asarray(landscape.X, dtype=np.float64)
+    if expression.shape[1] < 2:
+        logger.warning("no expression factors: no two genes are measured in all studies")
+        nothing = pd.DataFrame({"entry": saved.names, "factor": "", "rho": np.nan, "shared": 0, "n_genes": 0})
+        return FactorTables(
+            pd.DataFrame({"cluster": list(landscape.obs_names)}),
+            factor_genes(np.empty((0, 0)), [], []),
+            nothing,
+        )
+    found = expression_factors(expression, min(len(saved.names), *expression.shape))
+    when = (
+        landscape.obs["dpt_pseudotime"].to_numpy(dtype=float) if "dpt_pseudotime" in landscape.obs else None
+    )
+    order = np.argsort(weighted_mean(found.usage, when), kind="stable")
+    names = [f"factor-{i + 1:02d}" for i in range(len(order))]
+    usage, weights = found.usage[:, order], found.weights[order]
+    genes = factor_genes(weights, names, list(landscape.var_names))
+    matches = compare_usage(saved.usage, saved.names, usage, names)
+    networks = []
+    for row in range(len(saved.names)):
+        part = saved.edges[[row]].indices
+        networks.append(set(saved.gene_a[part]) | set(saved.gene_b[part]))
+    heavy = {name: set(part["gene"]) for name, part in genes.groupby("factor")}
+    matches["shared"] = [
+        len(heavy.get(f, set()) & n) for f, n in zip(matches["factor"], networks, strict=True)
+    ]
+    matches["n_genes"] = [len(network) for network in networks]
+    table = pd.DataFrame(usage, columns=names)
+    table.insert(0, "cluster", list(landscape.obs_names))
+    logger.info(
+        "%d expression factors leave %.1f %% of the square unexplained", len(names), 100 * found.error
+    )
+    return FactorTables(table, genes, matches)
+
+
+def compare_usage(
+    usage: np.ndarray, names: Sequence[str], other: np.ndarray, other_names: Sequence[str]
+) -> pd.DataFrame:
+    """Return each entry's best counterpart among factors by Spearman correlation of their usage.
+
+    Parameters
+    ----------
+    usage, other
+        (N, K) and (N, L) over the same panclusters.
+    names, other_names
+        Names of their columns.
+
+    Returns
+    -------
+    entry, factor, rho (NaN where a usage is constant).
+    """
+    from scipy.stats import rankdata
+
+    def unit(table: np.ndarray) -> np.ndarray:
+        ranks = rankdata(table, axis=0)
+        ranks -= ranks.mean(axis=0)
+        length = np.sqrt((ranks**2).sum(axis=0))
+        return np.divide(ranks, length, out=np.full_like(ranks, np.nan), where=length > 0)
+
+    rho = unit(usage).T @ unit(other)
+    best = np.where(np.isnan(rho), -np.inf, rho).argmax(axis=1)
+    return pd.DataFrame(
+        {
+            "entry": list(names),
+            "factor": [other_names[i] for i in best],
+            "rho": rho[np.arange(len(best)), best],
+        }
+    )
+
+
+def factor_genes(
+    weights: np.ndarray, names: Sequence[str], genes: Sequence[str], top: int = 50
+) -> pd.DataFrame:
+    """Return the heaviest genes of every factor: factor, gene, weight, rank (from 1)."""
+    rows = []
+    for name, row in zip(names, weights, strict=True):
+        order = np.argsort(-row, kind="stable")[:top]
+        rows += [(name, genes[g], row[g], rank + 1) for rank, g in enumerate(order) if row[g] > 0]
+    return pd.DataFrame(rows, columns=["factor", "gene", "weight", "rank"])

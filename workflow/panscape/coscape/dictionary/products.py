@@ -1,0 +1,255 @@
+"""Entries that are one group of genes each: an edge weighs the product of its two genes' loadings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from panscape.coscape.dictionary.coding import encode
+from panscape.coscape.dictionary.learn import Fit, as_columns, code, product
+from panscape.coscape.dictionary.measured import Measured, code_products, encode_groups
+
+_STEPS = 3  # damped steps of an update
+_TINY = np.finfo(float).tiny
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The two genes of every pair that is found anywhere; all other pairs of the genes are zeros.
+
+    Attributes
+    ----------
+    first, second
+        (P,) positions of the genes; no pair of a gene with itself.
+    n_genes
+        Number of genes.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    n_genes: int
+
+    @classmethod
+    def of(cls, gene_a: np.ndarray, gene_b: np.ndarray) -> Ends:
+        """Give numbers to the genes of pairs given by name.
+
+        Raises
+        ------
+        ValueError
+            If there is a pair of a gene with itself.
+        """
+        names, place = np.unique(np.concatenate([gene_a, gene_b]).astype(str), return_inverse=True)
+        first, second = place.reshape(2, -1)
+        if (first == second).any():
+            raise ValueError("products are of two genes; leave out the pairs of a gene with itself")
+        return cls(first, second, len(names))
+
+    def products(self, loadings: np.ndarray) -> np.ndarray:
+        """Return the products of loadings (..., G) at the pairs, (..., P)."""
+        return loadings[..., self.first] * loadings[..., self.second]
+
+    def times(self, values: np.ndarray, loadings: np.ndarray) -> np.ndarray:
+        """Multiply the symmetric matrix that holds values (P,) at the pairs with loadings (G,)."""
+        return np.bincount(self.first, values * loadings[self.second], self.n_genes) + np.bincount(
+            self.second, values * loadings[self.first], self.n_genes
+        )
+
+
+def inner_products(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """Return the inner products (K, L), over all pairs of genes, of the products of (K, G) and (L, G)."""
+    return ((one @ two.T) ** 2 - one**2 @ (two**2).T) / 2
+
+
+def group_products(one: np.ndarray, two: np.ndarray, genes: np.ndarray) -> np.ndarray:
+    """Return (S, K, L): :func:`inner_products` over the pairs of genes (S, G) that each group measures."""
+    return np.array([inner_products(one * mask, two * mask) for mask in genes])
+
+
+def unit(loadings: np.ndarray, most: float = 0.0) -> np.ndarray:
+    """Return loadings (..., G) whose products have norm 1 over all pairs; those up to `most` stay."""
+    square = ((loadings**2).sum(axis=-1) ** 2 - (loadings**4).sum(axis=-1)) / 2
+    length = np.sqrt(np.maximum(square, 0))
+    return loadings / np.sqrt(np.where(length > max(most, _TINY), length, 1))[..., None]
+
+
+def towards(
+    ends: Ends,
+    loadings: np.ndarray,
+    cross: np.ndarray,
+    others: np.ndarray,
+    weights: np.ndarray,
+    steps: int,
+    groups: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
+    """Move the loadings of one entry nearer to what the data want of it.
+
+    The target is `cross` at the pairs and 0 at all others, less the products of `others` times `weights`.
+    Each step solves for every gene's loading with the other genes' fixed, and goes half the way.
+
+    Parameters
+    ----------
+    loadings
+        (G,) non-negative.
+    cross
+        (P,).
+    others, weights
+        (L, G) and (L,); (S, L) with groups.
+    steps
+        Number of steps.
+    groups
+        Where not all panclusters measure all genes: (shares, genes), (S,) and bool (S, G): what share of the
+        target's weight a group of panclusters has, and which genes it measures. Products of other genes do
+        not count there.
+
+    Returns
+    -------
+    (G,), the best of the start and the last step, scaled to the target: never further away than the start.
+    """
+
+    def pull(own: np.ndarray) -> np.ndarray:
+        if groups is None:
+            part = weights * (others @ own)
+            return ends.times(cross, own) - part @ others + own * (weights @ others**2)
+        found = ends.times(cross, own)
+        for weight, mask in zip(weights, groups[1], strict=True):
+            near = others * mask
+            found += own * (weight @ near**2) - (weight * (near @ own)) @ near
+        return found
+
+    def reach(own: np.ndarray) -> np.ndarray:
+        """Return the square of each gene's products with all other genes, loading of the gene apart."""
+        if groups is None:
+            return own @ own - own**2
+        square = own**2
+        return sum(share * mask * (square @ mask - square) for share, mask in zip(*groups, strict=True))
+
+    def explained(own: np.ndarray, towards_target: np.ndarray) -> tuple[float, float]:
+        """Return (what the best multiple explains of the target's square, that multiple)."""
+        if groups is None:
+            square = max(((own @ own) ** 2 - (own**4).sum()) / 2, 0.0)
+        else:
+            square = max(float(own**2 @ reach(own)) / 2, 0.0)
+        inner = max(float(own @ towards_target) / 2, 0.0)
+        return (inner**2 / square, inner / square) if square > _TINY else (0.0, 0.0)
+
+    pulled = pull(loadings)
+    best, scale = explained(loadings, pulled)
+    start = own = loadings * np.sqrt(scale)
+    pulled *= np.sqrt(scale)
+    for _ in range(steps):
+        wanted = np.maximum(pulled, 0) / np.maximum(reach(own), _TINY)
+        own = (own + wanted) / 2 if own.any() else own
+        pulled = pull(own)
+    better, scale = explained(own, pulled)
+    return own * np.sqrt(scale) if better > best else start
+
+
+def learn_products(
+    data: sparse.spmatrix,
+    ends: Ends,
+    loadings: np.ndarray,
+    codes: np.ndarray | None = None,
+    *,
+    alpha: float = 0.001,
+    max_iter: int = 100,
+    tol: float = 1e-8,
+    measured: Measured | None = None,
+) -> tuple[Fit, np.ndarray]:
+    r"""Learn entries that are products of loadings by alternating optimisation from a start.
+
+    Minimises :math:`\frac12\|S - CD\|_F^2 + \alpha\|C\|_1` over C >= 0 and
+    :math:`D_{k,ab} = g_{ka} g_{kb}`, g >= 0, rows of D of norm at most 1, over all pairs of the genes: pairs
+    found nowhere are zeros, so an entry cannot join groups of genes that no pancluster joins. As
+    :func:`panscape.coscape.dictionary.learn.learn` apart from that: the codes are the exact lasso optimum,
+    the entries get one pass of block coordinate descent per iteration. This is a symmetric, non-negative
+    decomposition of the genes x genes x panclusters array, which is unique where factors of a matrix alone
+    are not.
+
+    Per iteration: two sparse products, O(nnz K), and O(K P + K^2 G) for the entries. Memory: the data as CSC
+    and three K x P arrays.
+
+    Parameters
+    ----------
+    data
+        (N, P) sparse.
+    ends
+        The pairs' genes.
+    loadings, codes
+        (K, G) non-negative and (N, K) start; neither is changed.
+    alpha, max_iter, tol, measured
+        See :func:`panscape.coscape.dictionary.learn.learn`; with the genes that each pancluster measures.
+
+    Returns
+    -------
+    fit : objective and error count the pairs found nowhere; entries are at the P pairs, of norm 1 there,
+        and the codes are optimal for them.
+    loadings : (K, G), of entries of norm at most 1.
+    """
+    data = as_columns(data)
+    norm = float(data.data @ data.data)
+    loadings = unit(np.asarray(loadings, dtype=np.float64))
+    codes = np.zeros((data.shape[0], len(loadings))) if codes is None else np.asarray(codes, dtype=np.float64)
+    history: list[float] = []
+    squared = norm
+    for _ in range(max_iter):
+        entries = ends.products(loadings)
+        codes = code_loadings(product(data, entries), loadings, alpha, codes, measured)
+        cross = np.ascontiguousarray((data.T @ codes).T)
+        if measured is None:
+            inner = codes.T @ codes
+            _update(ends, loadings, inner, cross)
+            fitted = np.vdot(inner, inner_products(loadings, loadings))
+        else:
+            inner = code_products(codes, measured)
+            _update_groups(ends, loadings, inner, cross, measured)
+            fitted = np.vdot(inner, group_products(loadings, loadings, measured.genes))
+        squared = max(norm - 2 * np.vdot(cross, ends.products(loadings)) + fitted, 0.0)
+        history.append(float(0.5 * squared + alpha * codes.sum()))
+        if len(history) > 1 and history[-2] - history[-1] < tol * history[-1]:
+            break
+    entries = ends.products(loadings)
+    lengths = np.linalg.norm(entries, axis=1)
+    entries /= np.where(lengths > 0, lengths, 1)[:, None]
+    codes = code(data, entries, alpha, codes, measured)
+    return Fit(codes, entries, history[-1], float(squared / norm), tuple(history)), loadings
+
+
+def code_loadings(
+    target: np.ndarray, loadings: np.ndarray, alpha: float, codes: np.ndarray, measured: Measured | None
+) -> np.ndarray:
+    """Return the optimal codes (N, K) for products of loadings over all pairs of genes.
+
+    Parameters
+    ----------
+    target
+        (N, K): products of the data with the entries.
+    """
+    if measured is None:
+        return encode(inner_products(loadings, loadings), target, alpha, codes)
+    return encode_groups(group_products(loadings, loadings, measured.genes), target, alpha, codes, measured)
+
+
+def _update_groups(
+    ends: Ends, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray, measured: Measured
+) -> None:
+    """Update the loadings as :func:`_update` does, `inner` (S, K, K) and products by group."""
+    for k in range(len(loadings)):
+        amount = inner[:, k, k].sum()
+        if amount > _TINY:
+            weights = inner[:, k] / amount
+            weights[:, k] = 0
+            groups = (inner[:, k, k] / amount, measured.genes)
+            new = towards(ends, loadings[k], cross[k] / amount, loadings, weights, _STEPS, groups)
+            loadings[k] = unit(new, most=1.0)
+
+
+def _update(ends: Ends, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray) -> None:
+    """Update the loadings in place, one entry after the other; an entry that no pancluster uses stays."""
+    for k in range(len(loadings)):
+        if inner[k, k] > _TINY:
+            weights = inner[k] / inner[k, k]
+            weights[k] = 0
+            new = towards(ends, loadings[k], cross[k] / inner[k, k], loadings, weights, _STEPS)
+            loadings[k] = unit(new, most=1.0)

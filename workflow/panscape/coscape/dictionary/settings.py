@@ -1,0 +1,73 @@
+"""What a dictionary is learned with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from panscape.settings import FromMapping
+
+PAIRS = ("off-diagonal", "upper-triangle", "symmetric")
+SCALES = ("unit", "none")
+ENTRIES = ("products", "free")
+
+
+@dataclass(frozen=True)
+class DictionarySettings(FromMapping):
+    """Settings of a dictionary; the keys of the configuration's section of the same names.
+
+    Parameters
+    ----------
+    k
+        Number of entries or ``"auto"``.
+    k_range, elbow_factor
+        See :func:`panscape.coscape.dictionary.elbow.elbow` and
+        :func:`panscape.coscape.dictionary.elbow.grown_elbow`.
+    entries
+        ``"products"``: an edge weighs the product of its two genes' loadings; ``"free"``: whatever fits.
+    alpha, max_iter, tol, starts
+        See :func:`panscape.coscape.dictionary.choose.fit_starts`.
+    scale
+        ``"unit"``: every pancluster's row has norm 1; ``"none"``: as it is.
+    pairs
+        ``"off-diagonal"``, ``"upper-triangle"`` (with the diagonal; paper) or ``"symmetric"`` (off-diagonal
+        pairs times the square root of 2, which is every pair twice; released code).
+    min_expected
+        A pair is dropped in a pancluster where fewer cells would express both genes by chance.
+    min_z
+        A pair is dropped in a pancluster where Fisher's z of its correlation, atanh(|r|) sqrt(n_cells - 3),
+        is smaller: the threshold rises as panclusters get smaller.
+    pair_support
+        A pair is dropped if fewer panclusters have it.
+    duplicates
+        Count panclusters as often as they were found.
+    min_panclusters, usage_share, edge_share
+        See :func:`panscape.coscape.dictionary.entries.arrange`.
+    """
+
+    k: int | str = "auto"
+    k_range: tuple[int, int] = (2, 30)
+    elbow_factor: float = 1.5
+    entries: str = "products"
+    alpha: float = 0.001
+    scale: str = "unit"
+    pairs: str = "off-diagonal"
+    min_expected: float = 5.0
+    min_z: float = 3.0
+    pair_support: int = 3
+    duplicates: bool = False
+    starts: int = 5
+    max_iter: int = 100
+    tol: float = 1e-8
+    min_panclusters: int = 10
+    usage_share: float = 0.05
+    edge_share: float = 0.9
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k_range", tuple(int(value) for value in self.k_range))
+        for name, known in (("pairs", PAIRS), ("scale", SCALES), ("entries", ENTRIES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is one of {known}")
+        if self.entries == "products" and self.pairs != "off-diagonal":
+            raise ValueError("products are of two genes: pairs has to be off-diagonal")
+        if self.k != "auto" and (not isinstance(self.k, int) or self.k < 1):
+            raise ValueError(f"k is {self.k!r}, not auto or a number of at least 1")

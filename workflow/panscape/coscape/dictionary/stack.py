@@ -1,0 +1,298 @@
+"""All panclusters' coexpression as the one matrix that a dictionary explains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coscape.dictionary.choose import Choice, fit_starts
+from panscape.coscape.dictionary.elbow import elbow, grown_elbow
+from panscape.coscape.dictionary.entries import Dictionary, arrange
+from panscape.coscape.dictionary.measured import Measured
+from panscape.coscape.dictionary.products import Ends
+from panscape.coscape.dictionary.settings import DictionarySettings
+from panscape.errors import fail
+from panscape.log import logger
+from panscape.stats.rows import unit_rows
+
+_NAMES = {"cluster": str, "study": str, "parent": str, "duplicates": str}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Panclusters x gene pairs.
+
+    Attributes
+    ----------
+    data
+        CSR float64 (N, P): what is factorised.
+    gene_a, gene_b
+        (P,) genes of the pairs.
+    genes
+        The genes analysed.
+    obs
+        N rows, indexed by pancluster: the landscape's annotations and pseudotime.
+    found
+        N rows: `resolution` and `duplicates` of clusters.tsv.
+    times
+        (N,) how often each pancluster counts in a fit.
+    measured
+        bool (N, n_genes): genes that a pancluster's study measures; None if all measure all. Pairs with
+        another gene have no value and count neither as found nor as 0.
+    """
+
+    data: sparse.csr_matrix
+    gene_a: np.ndarray
+    gene_b: np.ndarray
+    genes: np.ndarray
+    obs: pd.DataFrame
+    found: pd.DataFrame
+    times: np.ndarray
+    measured: np.ndarray | None = None
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """Return (P,) bool: pairs of a gene with itself."""
+        return self.gene_a == self.gene_b
+
+    @property
+    def pseudotime(self) -> np.ndarray | None:
+        """Return (N,) pseudotime, NaN where unknown; None if there is none."""
+        column = self.obs.get("dpt_pseudotime")
+        return None if column is None else column.to_numpy(dtype=float)
+
+    def rows(self, chosen: np.ndarray) -> Stack:
+        """Return some of the panclusters (bool or positions) over the same pairs."""
+        return replace(
+            self,
+            data=sparse.csr_matrix(self.data[chosen]),
+            obs=self.obs[chosen] if chosen.dtype == bool else self.obs.iloc[chosen],
+            found=self.found[chosen] if chosen.dtype == bool else self.found.iloc[chosen],
+            times=self.times[chosen],
+            measured=None if self.measured is None else self.measured[chosen],
+        )
+
+    def measured_by_study(self) -> dict[str, np.ndarray]:
+        """Return study -> (n_genes,) bool: the genes that it measures; empty if all measure all."""
+        if self.measured is None:
+            return {}
+        study = self.obs["study"].astype(str).to_numpy()
+        return {name: self.measured[np.flatnonzero(study == name)[0]] for name in dict.fromkeys(study)}
+
+    def groups(self, ends: Ends | None = None) -> Measured | None:
+        """Return the panclusters in groups that measure the same pairs, and genes as `ends` numbers them."""
+        if self.measured is None:
+            return None
+        genes, group = np.unique(self.measured, axis=0, return_inverse=True)
+        index = pd.Index(self.genes)
+        first, second = (index.get_indexer(names) for names in (self.gene_a, self.gene_b))
+        columns = genes[:, first] & genes[:, second]
+        if ends is None:
+            return Measured(group.reshape(-1), columns)
+        names = np.unique(np.concatenate([self.gene_a, self.gene_b]).astype(str))
+        return Measured(group.reshape(-1), columns, genes[:, index.astype(str).get_indexer(names)])
+
+
+def read_stack(
+    landscape: str | Path,
+    clusters: Sequence[str | Path],
+    matrices: Sequence[str | Path],
+    pairs: Sequence[str | Path],
+    settings: DictionarySettings | Mapping[str, Any],
+) -> Stack:
+    """Read the coexpression of all studies' panclusters and make it ready for a dictionary.
+
+    Parameters
+    ----------
+    landscape
+        ``landscape.h5ad``: annotations and the share of expressing cells of every pancluster.
+    clusters, matrices, pairs
+        ``clusters.tsv``, ``matrices.npz`` and ``pairs.tsv`` of every study.
+    settings
+        :class:`DictionarySettings` or a mapping with its keys.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than two panclusters, or no gene pair is left.
+    """
+    import anndata
+
+    from panscape.coscape.landscape.combine import Study, combine
+    from panscape.coscape.landscape.read import pair_positions
+    from panscape.data.files import read_csr, read_tsv
+
+    chosen = DictionarySettings.of(settings)
+    known = anndata.read_h5ad(landscape)
+    genes = np.asarray(known.var_names, dtype=object)
+    studies = []
+    for tables, values, columns in zip(clusters, matrices, pairs, strict=True):
+        table = read_tsv(tables, dtype=_NAMES)
+        place = known.obs_names.get_indexer(table["cluster"])
+        if (place < 0).any():
+            raise fail(
+                str(tables), f"{table['cluster'][place < 0].iloc[0]} is not in the landscape", "run it again"
+            )
+        studies.append(
+            Study(
+                table["study"].iloc[0] if len(table) else str(tables),
+                table,
+                read_csr(values),
+                pair_positions(read_tsv(columns, dtype=str), genes, str(columns)),
+                genes,
+                detection=np.asarray(known.layers["detection"])[place],
+            )
+        )
+    combined = combine(studies)
+    obs = known.obs.loc[combined.clusters["cluster"]]
+    return make_stack(combined, obs, chosen)
+
+
+def make_stack(combined, obs: pd.DataFrame, settings: DictionarySettings, *, least: int = 2) -> Stack:
+    """Choose and scale the values of a `Combined` landscape, see :class:`DictionarySettings`.
+
+    Fewer than `least` panclusters are an error.
+    """
+    from panscape.coscape.landscape.features import expected_cells
+
+    if len(obs) < least:
+        raise fail(
+            "panclust.min_cells",
+            f"{len(obs)} pancluster cannot be explained by shared networks",
+            "lower it",
+            few=True,
+        )
+    data = sparse.csr_matrix(combined.matrix, dtype=np.float64, copy=True)
+    own = combined.diagonal[data.indices]
+    row = np.repeat(np.arange(data.shape[0]), np.diff(data.indptr))
+    kept = ~own if settings.pairs == "off-diagonal" else np.ones(data.nnz, dtype=bool)
+    if settings.min_expected > 0:
+        kept &= own | (expected_cells(combined, row, combined.pairs[data.indices]) >= settings.min_expected)
+    if settings.min_z > 0:
+        free = np.sqrt(np.maximum(combined.clusters["n_cells"].to_numpy(dtype=float)[row] - 3, 0))
+        kept &= own | (np.arctanh(np.minimum(np.abs(data.data), 1 - 1e-9)) * free >= settings.min_z)
+    if settings.pairs == "symmetric":
+        data.data[~own] *= np.sqrt(2)
+    data.data[~kept] = 0
+    data.eliminate_zeros()
+    columns = np.flatnonzero(np.bincount(data.indices, minlength=data.shape[1]) >= settings.pair_support)
+    before = int((np.bincount(data.indices, minlength=data.shape[1]) > 0).sum())
+    data = sparse.csr_matrix(data[:, columns])
+    if data.nnz == 0 or data.data.max() <= 0:
+        raise fail(
+            "coexpression",
+            f"no gene pair is positively coexpressed in at least {settings.pair_support} of the {len(obs)} "
+            "panclusters",
+            "lower coexpression.eta, dictionary.min_expected or dictionary.pair_support",
+            few=True,
+        )
+    logger.info("%d panclusters, %d of %d gene pairs, %d values", len(obs), len(columns), before, data.nnz)
+    if settings.scale == "unit":
+        data = unit_rows(data)
+    first, second = combined.genes[combined.pairs[columns]].T
+    found = combined.clusters[[name for name in ("resolution", "duplicates") if name in combined.clusters]]
+    times = np.ones(len(obs), dtype=int)
+    if settings.duplicates and "multiplicity" in combined.clusters:
+        times = combined.clusters["multiplicity"].to_numpy(dtype=int)
+    return Stack(data, first, second, combined.genes, obs, found, times, combined.measured)
+
+
+def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: int = 1) -> pd.DataFrame:
+    """Return :func:`elbow` over the settings' range, ended at the number of panclusters."""
+    low, high = sorted(settings.k_range)
+    most = int(min(high, (np.diff(stack.data.indptr) > 0).sum()))
+    if most < high:
+        logger.warning("dictionary.k_range ends at %d: there are no more panclusters with edges", most)
+    repeated = np.repeat(np.arange(len(stack.times)), stack.times)
+    data = stack.data[repeated]
+    ends = Ends.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None
+    measured = stack.groups(ends)
+    ks = range(min(low, most), most + 1)
+    options = {"alpha": settings.alpha, "factor": settings.elbow_factor, "seed": seed, "threads": threads}
+    options["measured"] = None if measured is None else measured.rows(repeated)
+    if ends:
+        return grown_elbow(data, ends, ks, **options)
+    return elbow(data, ks, **options)
+
+
+def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, threads: int = 1) -> Choice:
+    """Return the best fit of k entries; panclusters that count several times are given once.
+
+    Raises
+    ------
+    UserError
+        If k is larger than the number of panclusters with an edge.
+    """
+    usable = int((np.diff(stack.data.indptr) > 0).sum())
+    if k > usable:
+        raise fail(
+            "dictionary.k",
+            f"{k} entries for {usable} panclusters with edges",
+            f"write at most {usable}",
+            few=True,
+        )
+    repeated = np.repeat(np.arange(len(stack.times)), stack.times)
+    ends = Ends.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None
+    measured = stack.groups(ends)
+    choice = fit_starts(
+        stack.data[repeated],
+        k,
+        alpha=settings.alpha,
+        starts=settings.starts,
+        max_iter=settings.max_iter,
+        tol=settings.tol,
+        seed=seed,
+        threads=threads,
+        ends=ends,
+        measured=None if measured is None else measured.rows(repeated),
+    )
+    if choice.fit.n_entries < k:
+        logger.warning("%d of %d entries: all that is left is alike to them", choice.fit.n_entries, k)
+    if len(choice.fit.history) == settings.max_iter:
+        logger.info("the best fit ended at max_iter, %d", settings.max_iter)
+    first = np.searchsorted(repeated, np.arange(len(stack.times)))
+    return replace(choice, fit=replace(choice.fit, codes=choice.fit.codes[first]))
+
+
+def learn_stack(
+    stack: Stack, k: int, settings: DictionarySettings, seed: int, threads: int = 1
+) -> tuple[Choice, Dictionary]:
+    """Fit k entries and arrange them.
+
+    Raises
+    ------
+    UserError
+        If no entry is used by enough panclusters.
+    """
+    choice = stack_fit(stack, k, settings, seed, threads)
+    result = arrange(
+        choice,
+        stack.diagonal,
+        stack.pseudotime,
+        min_panclusters=settings.min_panclusters,
+        usage_share=settings.usage_share,
+        edge_share=settings.edge_share,
+    )
+    table = result.table
+    aside = table.loc[~table["kept"], "n_panclusters"]
+    logger.info(
+        "%d entries explain %.1f %% of the square; %d set aside, used by fewer than %d panclusters",
+        table["kept"].sum(),
+        100 * (1 - choice.fit.error),
+        len(aside),
+        settings.min_panclusters,
+    )
+    if not table["kept"].any():
+        raise fail(
+            "dictionary.min_panclusters",
+            f"no entry is used by {settings.min_panclusters} panclusters (at most {aside.max()})",
+            "lower it, or panclust.min_cells so that there are more panclusters",
+            few=True,
+        )
+    return choice, result

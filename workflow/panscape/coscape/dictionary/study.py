@@ -1,0 +1,119 @@
+"""One study's share of the confidence in a dictionary, read from its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coscape.coexpression.chance import chance_edges, edges_per_cluster, shrinker, with_shares
+from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.coscape.dictionary.confidence import halves, split_half
+from panscape.coscape.dictionary.write import Saved
+from panscape.seeds import stream
+
+
+@dataclass(frozen=True)
+class StudyConfidence:
+    """What :func:`study_confidence` finds.
+
+    Attributes
+    ----------
+    agreement, size
+        (K, E) sums of :func:`split_half` at the pairs that are edges of the dictionary.
+    chance
+        cluster, n_cells, edges (off-diagonal pairs that pass the threshold), chance (such pairs after
+        permuting the cells), share (chance / edges, at most 1; NaN without edges).
+    """
+
+    agreement: np.ndarray
+    size: np.ndarray
+    chance: pd.DataFrame
+
+
+def normalised(counts: str | Path, genes: np.ndarray, how: str) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Read a study's cells: CSR float32 normalised values of the genes, and total counts per cell."""
+    from panscape.data.counts import Counts
+    from panscape.data.normalise import normalise
+
+    source = Counts(counts)
+    depth = source.obs["n_counts"].to_numpy(dtype=float)
+    return sparse.csr_matrix(normalise(source.select(list(genes)), depth, how)), depth
+
+
+def study_confidence(
+    counts: str | Path,
+    clusters: pd.DataFrame,
+    members: sparse.csr_matrix,
+    matrix: sparse.csr_matrix,
+    pairs: pd.DataFrame,
+    saved: Saved,
+    *,
+    normalisation: str,
+    coexpression: Mapping[str, Any],
+    depth_strata: int = 4,
+    seed: int = 0,
+) -> StudyConfidence:
+    """Compare the halves of a study's cells at the dictionary's edges, and count edges by chance.
+
+    Parameters
+    ----------
+    counts
+        ``counts.h5ad`` of the study.
+    clusters, members
+        Its panclusters and their cells.
+    matrix, pairs
+        Its coexpression, to count the edges that passed.
+    saved
+        The dictionary.
+    normalisation, coexpression
+        Settings the coexpression was computed with (method, eta, shrinkage, shrinkage_strength).
+    depth_strata
+        See :func:`chance_edges`.
+    seed
+        Seed of the step.
+    """
+    genes = np.asarray(saved.genes, dtype=object)[saved.genes_of(str(clusters["study"].iloc[0]))]
+    values, depth = normalised(counts, genes, normalisation)
+    columns, index = saved.edge_columns(), pd.Index(genes)
+    first, second = (index.get_indexer(ends[columns]) for ends in (saved.gene_a, saved.gene_b))
+    here = (first >= 0) & (second >= 0)  # an edge that the study does not measure says nothing of it
+    place = pd.Index(saved.panclusters).get_indexer(clusters["cluster"])
+    usage = saved.usage[place] * (place >= 0)[:, None]
+    method = coexpression["method"]
+    agreement, size = np.zeros((2, usage.shape[1], len(columns)))
+    agreement[:, here], size[:, here] = split_half(
+        values,
+        members,
+        first[here],
+        second[here],
+        usage,
+        halves(_finest(members), stream(seed, "halves")),
+        method=method,
+    )
+    chance = chance_edges(
+        values,
+        members,
+        eta=coexpression["eta"],
+        depth=depth,
+        rng=stream(seed, "chance"),
+        method=method,
+        depth_strata=depth_strata,
+        shrink=shrinker(CoexpressionSettings.of(coexpression)),
+    )
+    edges = edges_per_cluster(sparse.csr_matrix(matrix), pairs)
+    return StudyConfidence(agreement, size, with_shares(clusters, edges, chance))
+
+
+def _finest(members: sparse.csr_matrix) -> np.ndarray:
+    """Return for every cell the smallest cluster that holds it (-1 if none does)."""
+    sizes = np.diff(members.indptr)
+    label = np.full(members.shape[1], -1)
+    for row in np.argsort(-sizes, kind="stable"):
+        label[members.indices[members.indptr[row] : members.indptr[row + 1]]] = row
+    return label

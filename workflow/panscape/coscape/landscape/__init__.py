@@ -1,0 +1,1 @@
+"""The coexpression landscape: panclusters of all studies, arranged by the similarity of their gene pairs."""

@@ -1,0 +1,245 @@
+"""What pseudotime has to do with age, for many draws of the ages at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import sparse
+
+from panscape.coscape.landscape.roots import Roots
+from panscape.coscape.landscape.space import Space
+from panscape.graph.diffusion import pseudotime
+from panscape.graph.distances import nearest
+from panscape.stats.weighted_ranks import group_products, partial_products, products, standard_ranks
+
+OTHERS = 5  # clusters of other studies whose ages predict a cluster's age
+LEAST_SHARED = 5  # clusters with ages that other studies have
+COMPARABLE = 0.5  # of the clusters of coexpression space's largest part, for a space to be compared
+AT_ONCE = 1_000_000  # entries of one array
+GLOBAL, WITHIN, DEPTH = "global", "within", "depth"
+
+Values = dict[tuple[str, str], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Viewed:
+    """One space, with what its distances were taken between."""
+
+    space: Space
+    vectors: sparse.csr_matrix | np.ndarray
+    metric: str
+
+
+@dataclass(frozen=True)
+class Design:
+    """Clusters, spaces and orders that are compared on the same clusters.
+
+    Parameters
+    ----------
+    views
+        The spaces that are compared, coexpression space first.
+    common
+        int (n,): clusters of the same value are connected with each other in every space.
+    study
+        int (n,), from 0.
+    study_names
+        Their names.
+    controls
+        Name -> (n,) finite values of orders that know nothing of genes: size, pairs, depth.
+    roots
+        How the root is chosen.
+    n_maps, clip
+        Of pseudotime.
+    others
+        Space -> int (n, 5): nearest clusters of other studies, -1 where there are fewer.
+    """
+
+    views: Sequence[Viewed]
+    common: np.ndarray
+    study: np.ndarray
+    study_names: Sequence[str]
+    controls: dict[str, np.ndarray]
+    roots: Roots
+    n_maps: int
+    clip: float | None
+    others: dict[str, np.ndarray]
+    _times: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False)
+
+    def times(self, view: Viewed, roots: np.ndarray) -> np.ndarray:
+        """Return the pseudotime from each of the roots, (draws, n)."""
+        distinct, which = np.unique(roots, return_inverse=True)
+        return np.stack([self._time(view.space, int(root)) for root in distinct])[which]
+
+    def _time(self, space: Space, root: int) -> np.ndarray:
+        key = (space.name, root)
+        if key not in self._times:
+            time = pseudotime(space.diffusion, root, n_maps=self.n_maps)
+            self._times[key] = time if self.clip is None else np.minimum(time, self.clip)
+        return self._times[key]
+
+
+def compared(views: Sequence[Viewed]) -> tuple[list[Viewed], np.ndarray, dict[str, str]]:
+    """Decide which spaces can be compared with the first one, and on which clusters.
+
+    Returns
+    -------
+    views
+        Those whose largest part has at least half of the first space's largest part: one that falls to
+        pieces would leave next to nothing to compare the others on. Ages have no say in it.
+    common
+        int (n,): the connected parts common to them.
+    left_out
+        Name of each other space -> why.
+    """
+    first = views[0].space.diffusion.component == 0
+    kept, left_out = [], {}
+    for view in views:
+        both = int((first & (view.space.diffusion.component == 0)).sum())
+        if both >= COMPARABLE * first.sum():
+            kept.append(view)
+        else:
+            left_out[view.space.name] = (
+                f"not compared: its largest connected part has {both} of the {int(first.sum())} clusters of "
+                f"{views[0].space.name} space"
+            )
+    parts = np.stack([view.space.diffusion.component for view in kept], axis=1)
+    return kept, np.unique(parts, axis=0, return_inverse=True)[1].reshape(-1), left_out
+
+
+def nearest_others(views: Sequence[Viewed], study: np.ndarray, known: np.ndarray) -> dict[str, np.ndarray]:
+    """Return each cluster's nearest clusters of other studies that have an age, by space.
+
+    Clusters that have none in one of the spaces have none in any, so that all speak of the same ones.
+    """
+    allowed = (study[:, None] != study[None, :]) & known[None, :]
+    found = {
+        view.space.name: nearest(
+            view.vectors, OTHERS, metric=view.metric, allowed=allowed, distances=view.space.distances,
+            refine=False,
+        ).index
+        for view in views
+    }  # fmt: skip
+    lacking = np.any([(index < 0).all(axis=1) for index in found.values()], axis=0)
+    for index in found.values():
+        index[lacking] = -1
+    return found
+
+
+def evaluate(
+    design: Design, ages: np.ndarray, weights: np.ndarray | None, kinds: Iterable[str]
+) -> tuple[Values, dict[tuple[str, str], int]]:
+    """Compute statistics of draws.
+
+    Parameters
+    ----------
+    design
+        What is compared.
+    ages
+        (draws, n) mean ages of the clusters, NaN where unknown.
+    weights
+        (draws, n) share of each cluster's cells that were drawn; None: all.
+    kinds
+        Some of ``"global"``: `rho_age`, `rho_age_reached`, `partial_rho_age`, and `rho_age` of the controls;
+        ``"within"``: `rho_age_within_studies`, `rho_age_of_{study}`, `rho_age_other_studies`; ``"depth"``:
+        `rho_{control}`.
+
+    Returns
+    -------
+    values
+        (space, statistic) -> (draws,), NaN where it is not defined.
+    counts
+        (space, statistic) -> clusters that the first draw rests on.
+    """
+    step = max(AT_ONCE // max(ages.shape[1], 1), 1)
+    parts: dict[tuple[str, str], list[np.ndarray]] = {}
+    counts: dict[tuple[str, str], int] = {}
+    kinds = frozenset(kinds)
+    for start in range(0, len(ages), step):
+        rows = slice(start, start + step)
+        some = None if weights is None else weights[rows]
+        for key, value, count in _draws(design, ages[rows], some, kinds):
+            parts.setdefault(key, []).append(value)
+            counts.setdefault(key, count)
+    return {key: np.concatenate(value) for key, value in parts.items()}, counts
+
+
+def _draws(design: Design, ages, weights, kinds) -> Iterator[tuple[tuple[str, str], np.ndarray, int]]:
+    roots = design.roots.choose(ages, weights)
+    drawn = np.ones(ages.shape) if weights is None else weights
+    connected = design.common[None, :] == design.common[roots][:, None]
+    aged = drawn * np.isfinite(ages)
+    weight = aged * connected
+    shared = _shared(design, ages, weight, drawn * connected, kinds)
+    for view in design.views:
+        times = design.times(view, roots)
+        yield from _of_space(design, view, times, ages, weight, drawn * connected, shared, kinds)
+        name = view.space.name
+        if GLOBAL in kinds:
+            own = view.space.diffusion.component
+            reach = aged * (own[None, :] == own[roots][:, None])
+            value = products(standard_ranks(times, reach), standard_ranks(ages, reach))
+            yield (name, "rho_age_reached"), value, int((reach[0] > 0).sum())
+        if WITHIN in kinds and name in design.others:
+            yield (name, "rho_age_other_studies"), *_other_studies(design, design.others[name], ages, aged)
+    if GLOBAL in kinds:
+        for control, ranks in shared["controls"].items():
+            yield (control, "rho_age"), products(ranks, shared["age"]), int((weight[0] > 0).sum())
+
+
+def _shared(design: Design, ages, weight, connected, kinds) -> dict:
+    """Return the ranks that all spaces share."""
+    found: dict = {}
+    orders = {name: np.broadcast_to(values, ages.shape) for name, values in design.controls.items()}
+    if GLOBAL in kinds:
+        found["age"] = standard_ranks(ages, weight)
+        found["controls"] = {name: standard_ranks(values, weight) for name, values in orders.items()}
+    if DEPTH in kinds:
+        found["depth"] = {name: standard_ranks(values, connected) for name, values in orders.items()}
+    return found
+
+
+def _of_space(design: Design, view, times, ages, weight, connected, shared, kinds):
+    name = view.space.name
+    number = int((weight[0] > 0).sum())
+    if GLOBAL in kinds:
+        ranks = standard_ranks(times, weight)
+        yield (name, "rho_age"), products(ranks, shared["age"]), number
+        controls = list(shared["controls"].values())
+        yield (name, "partial_rho_age"), partial_products(ranks, shared["age"], controls), number
+    if WITHIN in kinds and len(design.study_names) > 1:
+        each, together = group_products(times, ages, weight, design.study)
+        sizes = [int((weight[0, design.study == code] > 0).sum()) for code in range(len(design.study_names))]
+        compared = sum(size for size, rho in zip(sizes, each[0], strict=True) if np.isfinite(rho))
+        yield (name, "rho_age_within_studies"), together, compared
+        for code, study in enumerate(design.study_names):
+            yield (name, f"rho_age_of_{study}"), each[:, code], sizes[code]
+    if DEPTH in kinds and shared["depth"]:
+        ranks = standard_ranks(times, connected)
+        for control, other in shared["depth"].items():
+            yield (name, f"rho_{control}"), products(ranks, other), int((connected[0] > 0).sum())
+
+
+def _other_studies(design: Design, index: np.ndarray, ages, weight) -> tuple[np.ndarray, int]:
+    """Correlate the ages of clusters with those of their nearest clusters of other studies.
+
+    Only clusters count whose age lies between the lowest and the highest of another study: where studies
+    share no ages, the neighbours of the oldest clusters are younger and those of the youngest older whatever
+    their coexpression, and rho is near -1.
+    """
+    known = weight > 0
+    near = np.where((index >= 0)[None], ages[:, np.where(index >= 0, index, 0)], np.nan)
+    number = np.isfinite(near).sum(axis=2)
+    mean = np.where(np.isfinite(near), near, 0.0).sum(axis=2) / np.maximum(number, 1)
+    matched = np.zeros(ages.shape, dtype=bool)
+    for code in range(len(design.study_names)):
+        inside = design.study == code
+        part = known[:, inside]
+        low = np.where(part, ages[:, inside], np.inf).min(axis=1)[:, None]
+        high = np.where(part, ages[:, inside], -np.inf).max(axis=1)[:, None]
+        matched |= ~inside[None, :] & (ages >= low) & (ages <= high)
+    weight = weight * (matched & (number > 0))
+    value = products(standard_ranks(mean, weight), standard_ranks(ages, weight))
+    few = (weight > 0).sum(axis=1) < LEAST_SHARED
+    return np.where(few, np.nan, value), int((weight[0] > 0).sum())

@@ -1,0 +1,277 @@
+"""The landscape of a collection: one call from the studies' coexpression to graph, pseudotime and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coscape.landscape.age import Viewed
+from panscape.coscape.landscape.combine import Combined, Study, combine, expand_duplicates
+from panscape.coscape.landscape.compare import AGE, compare
+from panscape.coscape.landscape.features import best_detected, features_at
+from panscape.coscape.landscape.layout import force_layout
+from panscape.coscape.landscape.measured import measured_pairs
+from panscape.coscape.landscape.other_spaces import embed_as, other_spaces
+from panscape.coscape.landscape.rank import rank_genes, rank_pairs
+from panscape.coscape.landscape.root import named_root
+from panscape.coscape.landscape.sampling import Sampling, sampling
+from panscape.coscape.landscape.settings import LOWEST_AGE, NO_ROOT, LandscapeSettings
+from panscape.coscape.landscape.space import Space
+from panscape.errors import fail
+from panscape.graph.diffusion import choose_root
+from panscape.graph.measured import Measured
+from panscape.log import logger
+from panscape.seeds import derive
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """A landscape and what was found along it.
+
+    Parameters
+    ----------
+    data
+        The clusters as they took part (with copies, where duplicates are kept).
+    space
+        Coexpression space: neighbours, graph, diffusion maps, pseudotime.
+    layout
+        (n_clusters, 2).
+    statistics, genes, pairs
+        Tables, see :func:`compare`, :func:`rank_genes`, :func:`rank_pairs`.
+    settings
+        What it was made with.
+    """
+
+    data: Combined
+    space: Space
+    layout: np.ndarray
+    statistics: pd.DataFrame
+    genes: pd.DataFrame
+    pairs: pd.DataFrame
+    settings: LandscapeSettings
+
+    @property
+    def originals(self) -> np.ndarray:
+        """Return the positions of the clusters that are no copies of others."""
+        clusters = self.data.clusters
+        return np.flatnonzero(clusters["copy"] == 1) if "copy" in clusters else np.arange(len(clusters))
+
+
+def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, Any], seed: int) -> Landscape:
+    """Build the landscape of a collection.
+
+    Parameters
+    ----------
+    studies
+        The clusters of each study, see :func:`read_study`.
+    settings
+        A :class:`LandscapeSettings` or a mapping with its keys.
+    seed
+        The collection's seed.
+
+    Raises
+    ------
+    UserError
+        If the root is unknown or there are too few clusters.
+    """
+    chosen = LandscapeSettings.of(settings)
+    data = gather(studies, chosen)
+    cells = _sampled(studies, data, chosen)
+    if cells is not None and AGE in data.clusters:
+        data = replace(data, clusters=data.clusters.assign(**{AGE: cells.ages()}))
+    vectors, measured = measured_vectors(data, chosen)
+    root = find_root(data.clusters, chosen, usable=comparable(vectors, chosen))
+    space = embed_as("coexpression", vectors, root, chosen, chosen.distance, measured=measured)
+    _tell(space, data)
+    views = views_of(data, space, chosen, vectors)
+    statistics = compare(views, data.clusters, chosen, seed, cells=cells, usable=comparable(vectors, chosen))
+    leaves = None if cells is None else cells.leaves
+    layout = force_layout(
+        space.weights,
+        derive(seed, "landscape", "layout"),
+        iterations=chosen.layout_iterations,
+        scaling=chosen.layout_scaling,
+        gravity=chosen.layout_gravity,
+        theta=chosen.layout_theta,
+        pack=chosen.pack,
+    )
+    return Landscape(
+        data,
+        space,
+        layout,
+        statistics,
+        rank_genes(data, space.pseudotime, leaves),
+        rank_pairs(
+            data, space.pseudotime, leaves, method=chosen.pair_correlation, listed=chosen.pairs_listed
+        ),
+        chosen,
+    )
+
+
+def views_of(
+    data: Combined, space: Space, settings: LandscapeSettings, vectors: sparse.csr_matrix | None = None
+) -> list[Viewed]:
+    """Return the landscape's space and the other spaces that it is compared with.
+
+    Parameters
+    ----------
+    data
+        From :func:`gather` with the same settings.
+    space
+        Coexpression space.
+    settings
+        The landscape's.
+    vectors
+        From :func:`landscape_vectors`, if they are known already.
+    """
+    vectors = landscape_vectors(data, settings) if vectors is None else vectors
+    return [Viewed(space, vectors, settings.distance), *other_spaces(data, space.root, settings)]
+
+
+def gather(studies: Sequence[Study], settings: LandscapeSettings) -> Combined:
+    """Combine the studies as the settings ask for and count each cluster's pairs.
+
+    Returns
+    -------
+    The clusters (with copies, where duplicates are kept) with `n_pairs`, the surviving off-diagonal pairs,
+    and `n_used_pairs`, those of them in use.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than 3 clusters.
+    """
+    data = combine(studies)
+    if len(data.clusters) < 3:
+        raise fail(
+            "panclust.min_cells",
+            f"all studies together have {len(data.clusters)} clusters; a landscape needs at least 3",
+            "write a smaller number or add studies",
+            few=True,
+        )
+    if settings.duplicates:
+        data = expand_duplicates(data)
+    edges = np.flatnonzero(~data.diagonal)
+    used, _ = _features(data, replace(settings, diagonal=False))
+    counts = {"n_pairs": np.diff(data.matrix[:, edges].indptr), "n_used_pairs": np.diff(used.indptr)}
+    return replace(
+        data, clusters=data.clusters.assign(**{name: part.astype(np.int64) for name, part in counts.items()})
+    )
+
+
+def landscape_vectors(data: Combined, settings: LandscapeSettings) -> sparse.csr_matrix:
+    """Return the vectors between which distances are taken; clusters with too few pairs get an empty one.
+
+    Parameters
+    ----------
+    data
+        From :func:`gather` with the same settings.
+    """
+    return measured_vectors(data, settings)[0]
+
+
+def measured_vectors(
+    data: Combined, settings: LandscapeSettings
+) -> tuple[sparse.csr_matrix, Measured | None]:
+    """Return :func:`landscape_vectors` and which of their columns each cluster measures (None: all)."""
+    vectors, columns = _features(data, settings)
+    measured = measured_pairs(data, data.pairs[columns])
+    enough = data.clusters["n_used_pairs"].to_numpy() >= settings.min_pairs
+    if enough.all():
+        return vectors, measured
+    vectors = sparse.csr_matrix(sparse.diags(enough.astype(np.float32)) @ vectors, dtype=np.float32)
+    vectors.eliminate_zeros()
+    return vectors, measured
+
+
+def comparable(vectors: sparse.csr_matrix, settings: LandscapeSettings) -> np.ndarray:
+    """Return bool (n_clusters,): clusters to which the settings' distance is defined."""
+    return (np.diff(vectors.indptr) > 0) | (settings.distance == "euclidean")
+
+
+def _features(data: Combined, settings: LandscapeSettings) -> tuple[sparse.csr_matrix, np.ndarray]:
+    genes = best_detected(data, settings.best_detected) if settings.best_detected else None
+    return features_at(
+        data,
+        diagonal=settings.diagonal,
+        genes=genes,
+        eta=settings.eta,
+        min_expected=settings.min_expected,
+        symmetric=settings.symmetric,
+    )
+
+
+def find_root(
+    clusters: pd.DataFrame, settings: LandscapeSettings, *, usable: np.ndarray | None = None
+) -> int | None:
+    """Return the position of the root that the settings ask for, None for none.
+
+    Parameters
+    ----------
+    clusters
+        One row per cluster: `cluster`, `n_cells`, `age`.
+    settings
+        Their `root` and `root_below` count.
+    usable
+        bool (n_clusters,): clusters that may be chosen; one that cannot be compared is no place to start.
+
+    Raises
+    ------
+    UserError
+        If the named cluster does not exist, or no cluster has an age where the lowest is asked for.
+    """
+    if settings.root == NO_ROOT:
+        return None
+    if settings.root != LOWEST_AGE:
+        return named_root(clusters, settings.root)
+    age = clusters[AGE].to_numpy(dtype=np.float64) if AGE in clusters else np.full(len(clusters), np.nan)
+    below = np.flatnonzero(age < (-np.inf if settings.root_below is None else settings.root_below))
+    if len(below):
+        return int(below[0])
+    root = choose_root(age, clusters["n_cells"].to_numpy(), usable=usable)
+    if root is None:
+        raise fail(
+            "landscape.root",
+            f"is {LOWEST_AGE}, but no cluster has an age",
+            f"map obs.age in the studies, name a cluster, or write {NO_ROOT}",
+        )
+    return root
+
+
+def _sampled(studies: Sequence[Study], data: Combined, settings: LandscapeSettings) -> Sampling | None:
+    """Return the cells behind the clusters as they take part (with copies, where duplicates are kept)."""
+    cells = sampling(studies, settings.sample)
+    if cells is None:
+        return None
+    for study, units in zip(studies, cells.units, strict=True):
+        if units.number:
+            logger.info("%s: ages were sampled by %s (%d)", study.name, units.column, units.number)
+    if "copy" not in data.clusters:
+        return cells
+    return cells.rows(np.cumsum(data.clusters["copy"].to_numpy() == 1) - 1)
+
+
+def _tell(space: Space, data: Combined) -> None:
+    part = space.diffusion.component
+    logger.info(
+        "%d clusters x %d pairs; %d connected parts, the largest of %d clusters",
+        *data.matrix.shape,
+        part.max() + 1,
+        (part == 0).sum(),
+    )
+    if (alone := int((~space.neighbours.defined).sum())) > 0:
+        logger.warning("%d clusters have too few pairs in use and stand alone", alone)
+    if space.root is not None:
+        logger.info("root: %s", data.clusters["cluster"].iloc[space.root])
+        if (unreached := int(np.isnan(space.pseudotime).sum())) > 0:
+            logger.warning("%d clusters are not connected with the root: no pseudotime", unreached)
+
+
+def parameters(settings: LandscapeSettings) -> dict[str, Any]:
+    """Return the settings as plain values for a file; None becomes an empty text."""
+    return {key: "" if value is None else value for key, value in asdict(settings).items()}

@@ -1,0 +1,160 @@
+"""The statistics of a landscape: intervals, nulls, and the spaces that it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from panscape.coscape.landscape.age import Design, Viewed, compared, nearest_others
+from panscape.coscape.landscape.mixing import (
+    age_bins,
+    expected_entropy,
+    expected_share,
+    neighbour_links,
+    other_study_share,
+    study_entropy,
+)
+from panscape.coscape.landscape.roots import Roots
+from panscape.coscape.landscape.sampling import Sampling
+from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.coscape.landscape.testing import Tested, age_statistics
+from panscape.seeds import stream
+
+CONTROLS = ("n_cells", "n_pairs", "n_counts")
+AGE = "age"
+COLUMNS = (
+    "space", "statistic", "value", "low", "high", "null_mean", "null_sd", "pvalue", "n", "units", "note",
+)  # fmt: skip
+
+
+def compare(
+    views: Sequence[Viewed],
+    clusters: pd.DataFrame,
+    settings: LandscapeSettings,
+    seed: int,
+    *,
+    cells: Sampling | None = None,
+    usable: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Compute the statistics of several spaces on the clusters that all of them reach.
+
+    Parameters
+    ----------
+    views
+        The spaces; the first one is the landscape's.
+    clusters
+        One row per cluster: `study`, `n_cells` and, where known, `age`, `n_pairs`, `n_counts`.
+    settings
+        Their `permutations`, `bootstraps`, `root`, `root_below`, `n_maps` and `clip` count.
+    seed
+        The collection's seed.
+    cells
+        What the clusters were sampled from; None: no p-values and no intervals.
+    usable
+        bool (n_clusters,): clusters that may be the root.
+
+    Returns
+    -------
+    Columns `space`, `statistic`, `value`, `low` and `high` (95 % bootstrap), `null_mean`, `null_sd`,
+    `pvalue`, `n` (clusters), `units`, `note`. ``docs/reading-a-landscape.md`` says what each p-value tests.
+
+    - `rho_age`: Spearman of pseudotime with mean age, on the clusters that all compared spaces reach;
+      null: ages shuffled over the sampled units, |rho|
+    - `rho_age_reached`: the same on all clusters that the space itself reaches
+    - `partial_rho_age`: `rho_age` given cluster size, surviving pairs and depth
+    - `rho_age_within_studies`: weighted mean of the studies' own; `rho_age_of_{study}`: within one; null:
+      ages shuffled within studies, |rho|
+    - `rho_age_other_studies`: Spearman of a cluster's age with the mean age of its five nearest clusters
+      of other studies, over clusters of ages that other studies have, too; needs no pseudotime; null: ages
+      shuffled within studies, large is extreme
+    - `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`: of pseudotime with these controls, without a p-value
+    - `other_study_share`, `other_study_share_at_age`, `study_entropy`: mixing of studies among neighbours
+      beside what it would be if studies were dealt anew to clusters (of similar age), without a p-value
+    - `components`, `reached`: connected parts, and clusters with a pseudotime
+    """
+    design, left_out = design_of(views, clusters, settings, usable)
+    count, first = len(clusters), views[0].space
+    age = ages_of(clusters)
+    rows = {} if first.root is None else age_statistics(design, age, settings, seed, cells)
+    rows |= _mixing(design.views, design.study, age, seed)
+    for view in views:
+        name = view.space.name
+        if name in left_out:
+            rows[name, "rho_age"] = Tested(np.nan, note=left_out[name])
+        rows[name, "components"] = Tested(float(view.space.diffusion.component.max(initial=-1) + 1), n=count)
+        rows[name, "reached"] = Tested(float(np.isfinite(view.space.pseudotime).sum()), n=count)
+    order = [*(view.space.name for view in views), *CONTROLS]
+    return table({key: rows[key] for key in sorted(rows, key=lambda key: order.index(key[0]))})
+
+
+def design_of(
+    views: Sequence[Viewed],
+    clusters: pd.DataFrame,
+    settings: LandscapeSettings,
+    usable: np.ndarray | None = None,
+) -> tuple[Design, dict[str, str]]:
+    """Decide what is compared on which clusters; parameters as in :func:`compare`.
+
+    Returns
+    -------
+    The design, and the spaces that are left out, each with the reason.
+    """
+    kept, common, left_out = compared(views)
+    code, names = pd.factorize(clusters["study"])
+    age = ages_of(clusters)
+    controls = {name: clusters[name].to_numpy(dtype=np.float64) for name in CONTROLS if name in clusters}
+    usable = np.ones(len(clusters), dtype=bool) if usable is None else usable
+    design = Design(
+        kept,
+        common,
+        code,
+        list(map(str, names)),
+        {name: values for name, values in controls.items() if np.isfinite(values).all()},
+        Roots.of(settings, views[0].space.root, clusters["n_cells"].to_numpy(), usable),
+        settings.n_maps,
+        settings.clip,
+        nearest_others(kept, code, np.isfinite(age)) if len(names) > 1 and np.isfinite(age).any() else {},
+    )
+    return design, left_out
+
+
+def ages_of(clusters: pd.DataFrame) -> np.ndarray:
+    """Return the mean ages of the clusters, (n_clusters,), NaN where unknown."""
+    return clusters[AGE].to_numpy(dtype=np.float64) if AGE in clusters else np.full(len(clusters), np.nan)
+
+
+def table(rows: Mapping[tuple[str, str], Tested]) -> pd.DataFrame:
+    """Return statistics as rows of ``statistics.tsv``."""
+    found = [
+        {"space": space, "statistic": name, **{key: getattr(row, key) for key in COLUMNS[2:]}}
+        for (space, name), row in rows.items()
+    ]
+    return pd.DataFrame(found, columns=list(COLUMNS))
+
+
+def _mixing(views: Sequence[Viewed], study: np.ndarray, age: np.ndarray, seed: int) -> dict:
+    """Return the mixing of studies on the clusters that have neighbours in all spaces."""
+    if len(np.unique(study)) < 2:
+        return {}
+    linked = np.all([(view.space.neighbours.index >= 0).any(axis=1) for view in views], axis=0)
+    return {
+        (view.space.name, name): row
+        for view in views
+        for name, row in _mixing_of(view.space.name, view.space.neighbours.index, linked, study, age, seed)
+    }
+
+
+def _mixing_of(space: str, index, linked, study, age, seed) -> Iterator[tuple[str, Tested]]:
+    links = neighbour_links(np.where(linked[:, None], index, -1))
+    number = int(linked.sum())
+    share = other_study_share(links, study)
+    note = "no p-value: clusters of a study share cells"
+    yield "other_study_share", Tested(share, null_mean=expected_share(links, study), n=number, note=note)
+    rng = stream(seed, "landscape", space, "study_entropy")
+    entropy, expected = study_entropy(links, study), expected_entropy(links, study, rng)
+    yield "study_entropy", Tested(entropy, null_mean=expected, n=number, note=note)
+    if np.isfinite(age).any():
+        expected = expected_share(links, study, age_bins(age))
+        yield "other_study_share_at_age", Tested(share, null_mean=expected, n=number, note=note)

@@ -1,0 +1,162 @@
+"""From coexpression matrices to the vectors between which distances are taken."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from scipy import sparse
+
+from panscape.coscape.landscape.combine import Combined
+
+
+def best_detected(data: Combined, number: int) -> np.ndarray:
+    """Choose the genes that are detected best in all studies.
+
+    A gene's detection in a study is its share of expressing cells in the study's largest cluster (all cells,
+    as a rule); over the studies that measure it the mean rank counts, so that deep studies do not decide
+    alone.
+
+    Parameters
+    ----------
+    data
+        With `detection`.
+    number
+        How many genes; all if there are fewer.
+
+    Returns
+    -------
+    bool (n_genes,).
+
+    Raises
+    ------
+    ValueError
+        If `data` has no detection.
+    """
+    from scipy.stats import rankdata
+
+    if data.detection is None:
+        raise ValueError("the choice of genes needs the share of expressing cells of each cluster")
+    study = data.clusters["study"].to_numpy()
+    size = data.clusters["n_cells"].to_numpy()
+    ranks = []
+    for name in dict.fromkeys(study):
+        rows = np.flatnonzero(study == name)
+        ranks.append(rankdata(-data.detection[rows[size[rows].argmax()]], nan_policy="omit"))
+    order = np.argsort(np.nanmean(ranks, axis=0), kind="stable")
+    chosen = np.zeros(len(data.genes), dtype=bool)
+    chosen[order[:number]] = True
+    return chosen
+
+
+def features(
+    data: Combined,
+    *,
+    diagonal: bool = False,
+    genes: np.ndarray | None = None,
+    eta: float = 0.0,
+    min_expected: float = 0.0,
+    symmetric: bool = False,
+) -> sparse.csr_matrix:
+    """Return the vector of each cluster over the gene pairs that take part in distances.
+
+    Parameters
+    ----------
+    data
+        Clusters and their coexpression.
+    diagonal
+        Keep the pairs of a gene with itself (1 where the gene varies in the cluster), as published.
+    genes
+        bool (n_genes,): keep pairs of these genes only.
+    eta
+        Drop off-diagonal values with |r| below it.
+    min_expected
+        Drop off-diagonal values where fewer cells than this would express both genes if they were
+        independent, n p_a p_b (n cells of the cluster, p shares of expressing cells). With less, a
+        correlation is decided by a cell or two; the rule of thumb for tests of independence asks for 5.
+    symmetric
+        Multiply off-diagonal values by sqrt(2), so that Euclidean distances are those of the whole symmetric
+        matrices (released code) instead of their upper triangles (paper).
+
+    Returns
+    -------
+    CSR float32 (n_clusters, n_columns); columns without any value are left out.
+
+    Raises
+    ------
+    ValueError
+        If `min_expected` is asked for and `data` has no detection.
+    """
+    options = {"diagonal": diagonal, "genes": genes, "eta": eta, "min_expected": min_expected}
+    return features_at(data, **options, symmetric=symmetric)[0]
+
+
+def features_at(
+    data: Combined,
+    *,
+    diagonal: bool,
+    genes: np.ndarray | None,
+    eta: float,
+    min_expected: float,
+    symmetric: bool,
+) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Return the vectors of :func:`features` and the positions of their columns among the pairs."""
+    own = data.diagonal
+    keep = np.ones(len(own), dtype=bool) if diagonal else ~own
+    if genes is not None:
+        keep &= genes[data.pairs].all(axis=1)
+    columns = np.flatnonzero(keep)
+    found = sparse.csr_matrix(data.matrix[:, columns], dtype=np.float32, copy=True)
+    pairs = data.pairs[columns]
+    # rows in blocks: the positions of all values at once would outweigh the matrix
+    for start, stop in runs(found.indptr):
+        place = slice(found.indptr[start], found.indptr[stop])
+        column = found.indices[place]
+        edge = pairs[column, 0] != pairs[column, 1]
+        values = found.data[place]
+        kept = np.abs(values) >= np.float32(eta)
+        if min_expected > 0:
+            row = np.repeat(np.arange(start, stop), np.diff(found.indptr[start : stop + 1]))
+            kept &= expected_cells(data, row, pairs[column]) >= min_expected
+        if symmetric:
+            values = np.where(edge, values * np.float32(np.sqrt(2)), values)
+        found.data[place] = np.where(kept | ~edge, values, 0)
+    found.eliminate_zeros()
+    used = np.flatnonzero(np.bincount(found.indices, minlength=found.shape[1]) > 0)
+    return found[:, used], columns[used]
+
+
+def runs(indptr: np.ndarray, values: int = 2_000_000):
+    """Yield (start, stop) of runs of rows (CSC: columns) with about so many values each."""
+    edges = np.searchsorted(indptr, np.arange(values, indptr[-1], values), side="left")
+    edges = np.unique(np.r_[0, edges, len(indptr) - 1])
+    yield from pairwise(edges.tolist())
+
+
+def expected_cells(data: Combined, row: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Return how many cells of a cluster would express both genes of a pair by chance.
+
+    Parameters
+    ----------
+    data
+        With `detection`.
+    row
+        (m,) positions of clusters.
+    pairs
+        (m, 2) positions of genes.
+    """
+    if data.detection is None:
+        raise ValueError("expected cells need the share of expressing cells of each cluster")
+    size = data.clusters["n_cells"].to_numpy(dtype=np.float64)
+    share = np.asarray(data.detection, dtype=np.float64)
+    return size[row] * share[row, pairs[:, 0]] * share[row, pairs[:, 1]]
+
+
+def detected_genes(data: Combined, min_expected: float) -> np.ndarray:
+    """Return bool (n_clusters, n_genes): genes whose pair with themselves would pass `min_expected`.
+
+    As vectors of a space of their own they tell how much of a landscape is which genes are expressed at all.
+    False where a gene is not measured.
+    """
+    size = data.clusters["n_cells"].to_numpy(dtype=np.float64)[:, None]
+    return size * np.asarray(data.detection, dtype=np.float64) ** 2 >= max(min_expected, 1e-9)

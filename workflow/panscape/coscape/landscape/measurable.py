@@ -1,0 +1,57 @@
+"""Cosine over the gene pairs that can be measured in both of two clusters."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from panscape.coscape.landscape.combine import Combined
+from panscape.coscape.landscape.features import expected_cells
+from panscape.graph.distances import BLOCK_BYTES
+
+
+def common_pair_distances(
+    data: Combined, vectors: sparse.csr_matrix, pairs: np.ndarray, min_expected: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return distances that know nothing of which pairs can be measured.
+
+    The usual cosine counts a pair that cannot be measured in a cluster as 0, so clusters are alike if the
+    same pairs can be measured in them. Here the norms of two clusters run over the pairs that can be
+    measured in both.
+
+    Parameters
+    ----------
+    data
+        The clusters.
+    vectors
+        CSR (n_clusters, n_columns): r of each pair, 0 where it is below the threshold or cannot be measured.
+    pairs
+        int (n_columns, 2): positions of the genes of each column.
+    min_expected
+        A pair can be measured where at least this many cells would show both genes by chance.
+
+    Returns
+    -------
+    As :func:`squared_distances`: (n, n) float64, inf where two clusters have no common pair; bool (n,).
+    """
+    count, width = vectors.shape
+    columns = sparse.csc_matrix(vectors)
+    inner, norm = np.zeros((count, count)), np.zeros((count, count))
+    rows = np.arange(count)[:, None]
+    step = max(BLOCK_BYTES // (16 * max(count, 1)), 1)
+    for start in range(0, width, step):
+        block = columns[:, start : start + step].toarray().astype(np.float32)
+        seen = expected_cells(data, rows, pairs[start : start + step]) >= min_expected
+        block, seen = block[:, used := seen.any(axis=0)], seen[:, used]
+        block *= seen
+        inner += block @ block.T
+        norm += (block**2) @ seen.astype(np.float32).T
+    scale = norm * norm.T
+    distances = np.full((count, count), np.inf)
+    np.divide(inner, np.sqrt(scale), out=distances, where=scale > 0)
+    distances = np.where(scale > 0, np.maximum(1 - distances, 0), np.inf)
+    defined = norm.diagonal() > 0
+    distances[~defined] = np.inf
+    distances[:, ~defined] = np.inf
+    np.fill_diagonal(distances, 0)
+    return distances, defined

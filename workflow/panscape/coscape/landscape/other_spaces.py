@@ -1,0 +1,98 @@
+"""Other descriptions of the clusters, which the landscape is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import sparse
+
+from panscape.coscape.landscape.age import Viewed
+from panscape.coscape.landscape.combine import Combined
+from panscape.coscape.landscape.features import best_detected, detected_genes
+from panscape.coscape.landscape.measurable import common_pair_distances
+from panscape.coscape.landscape.measured import measured_genes, measured_pairs
+from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.coscape.landscape.space import Space, embed, principal_components
+from panscape.graph.measured import Measured
+
+COMMON_PAIRS = "common-pairs"
+
+
+def embed_as(
+    name: str,
+    vectors: sparse.csr_matrix | np.ndarray,
+    root: int | None,
+    settings: LandscapeSettings,
+    metric: str,
+    *,
+    refine: bool = True,
+    distances: tuple[np.ndarray, np.ndarray] | None = None,
+    measured: Measured | None = None,
+) -> Space:
+    """Embed vectors as the settings ask for; parameters as in :func:`embed`."""
+    return embed(
+        name,
+        vectors,
+        root,
+        metric=metric,
+        k=settings.neighbours,
+        kernel=settings.kernel,
+        mutual=settings.mutual,
+        n_maps=settings.n_maps,
+        clip=settings.clip,
+        refine=refine,
+        distances=distances,
+        measured=measured,
+    )
+
+
+def other_spaces(data: Combined, root: int | None, settings: LandscapeSettings) -> Iterator[Viewed]:
+    """Yield expression space and what coexpression vectors might merely stand for.
+
+    Parameters
+    ----------
+    data
+        From :func:`gather`.
+    root
+        Position of the landscape's root.
+    settings
+        The landscape's.
+    """
+    spaces = {}
+    genes = measured_genes(data)
+    if data.expression is not None:
+        expression, complete = data.expression, data.expression
+        if genes is not None:
+            expression = np.nan_to_num(data.expression)
+            complete = data.expression[:, genes.columns.all(axis=0)]  # components need every gene everywhere
+        spaces["expression"] = (expression, "euclidean", genes)
+        if settings.expression_components and complete.shape[1] > 1:
+            number = settings.expression_components
+            spaces["expression-pca"] = (principal_components(complete, number), "euclidean", None)
+    own = np.flatnonzero(data.diagonal)
+    spaces["diagonal"] = (data.matrix[:, own], settings.distance, measured_pairs(data, data.pairs[own]))
+    if settings.min_expected > 0:
+        flags = detected_genes(data, settings.min_expected)
+        spaces["detected"] = (flags.astype(np.float64), settings.distance, genes)
+    for name, (rows, metric, measured) in spaces.items():
+        flags_only = name in ("diagonal", "detected")
+        space = embed_as(name, rows, root, settings, metric, refine=not flags_only, measured=measured)
+        yield Viewed(space, rows, metric)
+    if settings.min_expected > 0:
+        yield _common_pairs(data, root, settings)
+
+
+def _common_pairs(data: Combined, root: int | None, settings: LandscapeSettings) -> Viewed:
+    """Return the space of the cosine over the pairs that can be measured in both of two clusters."""
+    keep = ~data.diagonal
+    if settings.best_detected:
+        keep &= best_detected(data, settings.best_detected)[data.pairs].all(axis=1)
+    columns = np.flatnonzero(keep)
+    rows = sparse.csr_matrix(data.matrix[:, columns], dtype=np.float32, copy=True)
+    rows.data[np.abs(rows.data) < np.float32(settings.eta)] = 0
+    enough = data.clusters["n_used_pairs"].to_numpy() >= settings.min_pairs
+    rows = sparse.csr_matrix(sparse.diags(enough.astype(np.float32)) @ rows)
+    distances = common_pair_distances(data, rows, data.pairs[columns], settings.min_expected)
+    space = embed_as(COMMON_PAIRS, rows, root, settings, "cosine", refine=False, distances=distances)
+    return Viewed(space, rows, "cosine")

@@ -1,0 +1,48 @@
+"""The root that the configuration names."""
+
+from __future__ import annotations
+
+import difflib
+
+import numpy as np
+import pandas as pd
+
+from panscape.coscape.landscape.settings import LOWEST_AGE, NO_ROOT
+from panscape.errors import fail
+
+
+def named_root(clusters: pd.DataFrame, name: str) -> int:
+    """Return the position of the cluster of a name.
+
+    Parameters
+    ----------
+    clusters
+        One row per cluster: `cluster`, `study` and, where cells were found several times, `duplicates`: the
+        other names of the same cells, which are names of the cluster as well.
+    name
+        E.g. ``lab-r1-l0-c3``.
+
+    Raises
+    ------
+    UserError
+        If no cluster has the name; it says which names are close and how far the numbers go.
+    """
+    names = clusters["cluster"].to_numpy(dtype=object)
+    found = np.flatnonzero(names == name)
+    if len(found):
+        return int(found[0])
+    others: dict[str, int] = {}
+    if "duplicates" in clusters:
+        for row, (study, twins) in enumerate(zip(clusters["study"], clusters["duplicates"], strict=True)):
+            for part in str(twins if pd.notna(twins) else "").split(";"):
+                others.setdefault(f"{study}-{part}", row)
+    if name in others:
+        return others[name]
+    known = [*names, *others]
+    level, _, _ = name.rpartition("-c")
+    count = sum(other.rpartition("-c")[0] == level for other in known)
+    told = f"there is no cluster {name}"
+    told += f"; {level} has {count} clusters, c0 to c{count - 1}" if count else ""
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    listed = " or ".join(close or [str(names[0])])
+    raise fail("landscape.root", told, f"write {LOWEST_AGE}, {NO_ROOT} or a cluster such as {listed}")

@@ -1,0 +1,290 @@
+"""The cells behind the clusters: their ages shuffled over what was sampled, and resampled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from math import exp, prod
+
+import numpy as np
+from scipy import sparse
+from scipy.special import gammaln
+
+from panscape.coscape.landscape.combine import Study
+from panscape.coscape.landscape.disjoint import disjoint_clusters, disjoint_groups
+from panscape.coscape.landscape.units import AUTO, CELL, STUDY, Units, choose_units, described
+from panscape.stats.means import divided, whole_multiples
+
+AT_ONCE = 5_000_000  # ages of one block of draws
+MANY = 1e15  # arrangements beyond which counting them exactly serves nobody
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which cells each cluster has, what they were sampled from, and at which age.
+
+    Parameters
+    ----------
+    members
+        CSR (n_clusters, n_cells) float64, ones; the cells of all studies.
+    study
+        int (n_clusters,): study of each cluster.
+    unit
+        int (n_cells,): sampled unit of each cell, over all studies; -1 where the age is unknown.
+    unit_age
+        (n_units,): age of each unit, in whole multiples of 1 / `scale`.
+    scale
+        See :func:`whole_multiples`.
+    unit_study
+        int (n_units,): study of each unit.
+    block
+        int (n_cells,): what is resampled, over all studies: samples where there are any, else disjoint
+        groups of cells; -1 for cells of no block.
+    block_study
+        int (n_blocks,).
+    leaves
+        Positions of disjoint clusters, of all studies.
+    units
+        The units of each study.
+    """
+
+    members: sparse.csr_matrix
+    study: np.ndarray
+    unit: np.ndarray
+    unit_age: np.ndarray
+    scale: float
+    unit_study: np.ndarray
+    block: np.ndarray
+    block_study: np.ndarray
+    leaves: np.ndarray
+    units: tuple[Units, ...]
+
+    @property
+    def described(self) -> str:
+        """Return how many units of which kind there are, e.g. ``18 batch``."""
+        return described(self.units)
+
+    def rows(self, index: np.ndarray) -> Sampling:
+        """Return the clusters at the given positions (copies are no new leaves)."""
+        first = np.full(self.members.shape[0], -1, dtype=np.int64)
+        for place, row in reversed(list(enumerate(index))):
+            first[row] = place
+        leaves = first[self.leaves]
+        return replace(
+            self, members=self.members[index], study=self.study[index], leaves=np.sort(leaves[leaves >= 0])
+        )
+
+    def ages(self) -> np.ndarray:
+        """Return the mean age of each cluster, (n_clusters,); NaN where no cell has an age."""
+        return next(self._means(iter([self.unit_age[None, :]])))[0]
+
+    def arrangements(self, within: Sequence[int] | None = None) -> float:
+        """Return in how many ways the ages can be dealt to the units.
+
+        Parameters
+        ----------
+        within
+            Studies inside of which they are dealt; None: over all units of all studies.
+        """
+        groups = [self.unit_age] if within is None else [self.unit_age[self.unit_study == s] for s in within]
+        return prod(min(_arrangements(ages), MANY) for ages in groups)
+
+    def shuffled(
+        self, number: int, rng: np.random.Generator, *, within: bool = False
+    ) -> Iterator[np.ndarray]:
+        """Yield blocks of mean ages of the clusters after dealing the ages to the units anew.
+
+        If there are no more than `number` arrangements, each is given once, whatever `rng`.
+
+        Parameters
+        ----------
+        number
+            How many draws.
+        rng
+            Source of the draws.
+        within
+            Ages stay in their study.
+
+        Yields
+        ------
+        (draws, n_clusters) arrays, NaN for clusters without an age.
+        """
+        studies = range(int(self.unit_study.max(initial=-1) + 1))
+        groups = [np.arange(len(self.unit_age))]
+        if within:
+            groups = [np.flatnonzero(self.unit_study == study) for study in studies]
+        if self.arrangements(studies if within else None) <= number:
+            yield from self._means(_chunks(_every(self.unit_age, groups)))
+            return
+        yield from self._means(self._dealt(number, groups, rng))
+
+    def _dealt(self, number: int, groups, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        step = max(AT_ONCE // max(len(self.unit_age), 1), 1)
+        for start in range(0, number, step):
+            ages = np.tile(self.unit_age, (min(step, number - start), 1))
+            for group in groups:
+                ages[:, group] = rng.permuted(ages[:, group], axis=1)
+            yield ages
+
+    def _means(self, draws: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Turn (draws, n_units) ages into (draws, n_clusters) means."""
+        known = np.flatnonzero(self.unit >= 0)
+        assigned = _one_hot(self.unit[known], len(self.unit_age))
+        counts = sparse.csr_matrix(self.members[:, known] @ assigned)
+        number = np.asarray(counts.sum(axis=1)).ravel()
+        kinds, kind = _distinct_columns(counts)
+        gathered = sparse.csr_matrix(_one_hot(kind, kinds.shape[1]).T)
+        for ages in draws:
+            total = kinds @ (gathered @ np.ascontiguousarray(ages.T))
+            yield divided(total, np.broadcast_to(number[:, None], total.shape), self.scale).T
+
+    def resampled(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw blocks with replacement, within studies, and average again.
+
+        Returns
+        -------
+        ages
+            (draws, n_clusters): mean age of the cells that were drawn.
+        weights
+            (draws, n_clusters): cells drawn / cells of the cluster.
+        """
+        times = np.empty((number, len(self.block_study)))
+        for study in np.unique(self.block_study):
+            blocks = np.flatnonzero(self.block_study == study)
+            chances = np.full(len(blocks), 1 / len(blocks))
+            times[:, blocks] = rng.multinomial(len(blocks), chances, size=number)
+        inside = np.flatnonzero(self.block >= 0)
+        members = self.members[:, inside]
+        blocks = _one_hot(self.block[inside], len(self.block_study))
+        known = self.unit[inside] >= 0
+        age = np.zeros(len(inside))
+        age[known] = self.unit_age[self.unit[inside][known]]
+        total, aged, cells = (
+            np.asarray((members @ sparse.csr_matrix(sparse.diags(part) @ blocks)).todense())
+            for part in (age, known.astype(np.float64), np.ones(len(inside)))
+        )
+        ages = divided(times @ total.T, times @ aged.T, self.scale)
+        return ages, times @ cells.T / np.maximum(np.diff(self.members.indptr), 1)
+
+
+def sampling(studies: Sequence[Study], sample: str = AUTO) -> Sampling | None:
+    """Gather the cells behind the clusters of all studies.
+
+    Parameters
+    ----------
+    studies
+        As for :func:`build`.
+    sample
+        See :func:`choose_units`.
+
+    Returns
+    -------
+    None if a study does not say which cells its clusters have.
+
+    Raises
+    ------
+    UserError
+        See :func:`choose_units`.
+    """
+    if any(study.members is None or study.cells is None for study in studies):
+        return None
+    parts = [sparse.csr_matrix(study.members, dtype=np.float64) for study in studies]
+    ages = [_age(study) for study in studies]
+    whole, scale = whole_multiples(np.concatenate(ages), sum(map(len, ages)))
+    chosen, codes, blocks, leaves = [], [], [], []
+    rows = 0
+    for study, part, age in zip(studies, parts, ages, strict=True):
+        units = choose_units(study.name, study.cells, age, sample if np.isfinite(age).any() else AUTO)
+        chosen.append(units)
+        codes.append(units.code)
+        grouped = units.column in (CELL, STUDY) or units.number == 0
+        blocks.append(disjoint_groups(part) if grouped else units.code)
+        leaves.append(rows + disjoint_clusters(part))
+        rows += part.shape[0]
+    unit, unit_study = _numbered(codes)
+    block, block_study = _numbered(blocks)
+    unit_age = np.zeros(len(unit_study))
+    unit_age[unit[unit >= 0]] = whole[unit >= 0]
+    return Sampling(
+        sparse.csr_matrix(sparse.block_diag(parts, format="csr")),
+        np.repeat(np.arange(len(parts)), [part.shape[0] for part in parts]),
+        unit, unit_age, scale, unit_study, block, block_study,
+        np.concatenate(leaves),
+        tuple(chosen),
+    )  # fmt: skip
+
+
+def _age(study: Study) -> np.ndarray:
+    if "age" not in study.cells:
+        return np.full(len(study.cells), np.nan)
+    return study.cells["age"].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _numbered(codes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes that are unique over studies, and the study of each."""
+    found, studies, start = [], [], 0
+    for study, code in enumerate(codes):
+        found.append(np.where(code >= 0, code + start, -1))
+        number = int(code.max(initial=-1) + 1)
+        studies += [study] * number
+        start += number
+    return np.concatenate(found), np.array(studies, dtype=np.int64)
+
+
+def _one_hot(code: np.ndarray, width: int) -> sparse.csr_matrix:
+    return sparse.csr_matrix((np.ones(len(code)), (np.arange(len(code)), code)), shape=(len(code), width))
+
+
+def _distinct_columns(matrix: sparse.csr_matrix) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Return the distinct columns of a matrix of counts, and which of them each column is.
+
+    Cells that are in the same clusters are exchanged without effect: their ages are summed before the product
+    with the clusters, which makes it many times smaller.
+    """
+    rng = np.random.default_rng(0)
+    keys = [rng.integers(1 << 62, size=matrix.shape[0], dtype=np.uint64) for _ in range(2)]
+    turned = sparse.csr_matrix(matrix.T).astype(np.uint64)
+    hashes = np.stack([turned @ key for key in keys], axis=1)
+    _, first, kind = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
+    return matrix[:, first], kind.reshape(-1)
+
+
+def _arrangements(ages: np.ndarray) -> float:
+    """Return the number of distinct orders of ages, n! / (product of the factorials of their numbers)."""
+    counts = np.unique(ages, return_counts=True)[1]
+    logarithm = float(gammaln(len(ages) + 1) - gammaln(counts + 1).sum())
+    if logarithm > 600:
+        return float("inf")
+    return float(round(exp(logarithm))) if logarithm < 30 else exp(logarithm)
+
+
+def _every(ages: np.ndarray, groups: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield every distinct way to deal the ages of each group to its places."""
+    for parts in product(*(list(_orders(sorted(ages[group].tolist()))) for group in groups)):
+        found = np.array(ages, dtype=np.float64)
+        for group, part in zip(groups, parts, strict=True):
+            found[group] = part
+        yield found
+
+
+def _orders(values: list[float]) -> Iterator[list[float]]:
+    """Yield the distinct orders of sorted values."""
+    if not values:
+        yield []
+        return
+    for place, value in enumerate(values):
+        if place == 0 or value != values[place - 1]:
+            for rest in _orders(values[:place] + values[place + 1 :]):
+                yield [value, *rest]
+
+
+def _chunks(draws: Iterator[np.ndarray], size: int = 1000) -> Iterator[np.ndarray]:
+    held: list[np.ndarray] = []
+    for draw in draws:
+        held.append(draw)
+        if len(held) == size:
+            yield np.stack(held)
+            held = []
+    if held:
+        yield np.stack(held)

@@ -1,0 +1,96 @@
+"""What a landscape is made with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from panscape.coscape.landscape.units import AUTO
+from panscape.graph.distances import METRICS
+from panscape.settings import FromMapping
+
+LOWEST_AGE, NO_ROOT = "lowest-age", "none"
+KERNELS = ("umap", "gauss")
+PAIR_CORRELATIONS = ("spearman", "pearson")
+
+
+@dataclass(frozen=True)
+class LandscapeSettings(FromMapping):
+    """Settings of :func:`panscape.coscape.landscape.build.build`.
+
+    Parameters
+    ----------
+    distance
+        Between coexpression vectors: ``"cosine"``, ``"euclidean"`` (published) or ``"correlation"``.
+    diagonal, eta, min_expected, symmetric
+        Which values the vectors hold, see :func:`features`.
+    min_pairs
+        Clusters with fewer pairs left stand alone, as clusters that cannot be compared; 0 keeps all.
+    best_detected
+        Use pairs of this many best-detected genes only; 0: all.
+    duplicates
+        Count a cluster as often as it was found (released code); otherwise once.
+    neighbours
+        Neighbours of a cluster in the graph, the cluster itself counted.
+    kernel, mutual
+        See :func:`connectivities`.
+    n_maps
+        Diffusion maps that pseudotime uses.
+    root
+        ``"lowest-age"``, ``"none"`` or the name of a cluster.
+    root_below
+        With ``"lowest-age"``: take the first cluster whose mean age is below this (released code).
+    clip
+        Pseudotime from which on clusters are equally late (released code, by hand); None: no limit.
+    layout_iterations, layout_scaling, layout_gravity, layout_theta, pack
+        See :func:`force_layout`.
+    expression_components
+        Principal components of expression for comparison.
+    sample
+        What was sampled at one age, see :func:`choose_units`.
+    permutations
+        Shuffles of the ages of every null; 0: no p-values.
+    bootstraps
+        Draws of every interval; 0: none.
+    pair_correlation
+        ``"spearman"`` or ``"pearson"``: of gene pairs with pseudotime.
+    pairs_listed
+        How many pairs are reported, strongest first; 0: all.
+    """
+
+    distance: str = "cosine"
+    diagonal: bool = False
+    eta: float = 0.0
+    min_expected: float = 10.0
+    min_pairs: int = 10
+    symmetric: bool = False
+    best_detected: int = 0
+    duplicates: bool = False
+    neighbours: int = 20
+    kernel: str = "umap"
+    mutual: bool = False
+    n_maps: int = 10
+    root: str = LOWEST_AGE
+    root_below: float | None = None
+    clip: float | None = None
+    layout_iterations: int = 500
+    layout_scaling: float = 2.0
+    layout_gravity: float = 1.0
+    layout_theta: float = 1.2
+    pack: bool = True
+    expression_components: int = 20
+    sample: str = AUTO
+    permutations: int = 1000
+    bootstraps: int = 500
+    pair_correlation: str = "spearman"
+    pairs_listed: int = 10_000
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("distance", METRICS),
+            ("kernel", KERNELS),
+            ("pair_correlation", PAIR_CORRELATIONS),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
+        if self.neighbours < 2 or self.n_maps < 2:
+            raise ValueError("neighbours and n_maps must be at least 2")

@@ -1,0 +1,112 @@
+"""One space of clusters: neighbours, graph, diffusion map, pseudotime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from panscape.graph.diffusion import Diffusion, diffusion_map, pseudotime
+from panscape.graph.distances import Neighbours, nearest, squared_distances
+from panscape.graph.measured import Measured
+from panscape.graph.umap_weights import connectivities
+from panscape.stats.decomposition import signs
+from panscape.stats.singular import singular
+
+
+@dataclass(frozen=True)
+class Space:
+    """The clusters seen through one kind of vectors.
+
+    Parameters
+    ----------
+    name
+        E.g. ``"coexpression"`` or ``"expression"``.
+    neighbours, weights, diffusion
+        The neighbour search, the graph made of it, and the graph's diffusion maps.
+    root
+        Position of the root, None if there is no pseudotime.
+    pseudotime
+        (n,), NaN where the root cannot be reached.
+    distances
+        What :func:`squared_distances` found.
+    """
+
+    name: str
+    neighbours: Neighbours
+    weights: sparse.csr_matrix
+    diffusion: Diffusion
+    root: int | None
+    pseudotime: np.ndarray
+    distances: tuple[np.ndarray, np.ndarray]
+
+
+def embed(
+    name: str,
+    vectors: sparse.csr_matrix | np.ndarray,
+    root: int | None,
+    *,
+    metric: str,
+    k: int = 15,
+    kernel: str = "umap",
+    mutual: bool = False,
+    n_maps: int = 10,
+    clip: float | None = None,
+    refine: bool = True,
+    measured: Measured | None = None,
+    distances: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Space:
+    """Find neighbours, graph, diffusion map and pseudotime of the rows of a matrix.
+
+    Parameters
+    ----------
+    name
+        Name of the space.
+    vectors
+        (n, p) CSR or dense, one row per cluster.
+    root
+        Position of the cluster where pseudotime starts; None for no pseudotime.
+    metric
+        See :func:`nearest`.
+    k
+        Neighbours per cluster, the cluster itself counted (as scanpy and UMAP count), >= 2.
+    kernel, mutual
+        See :func:`connectivities`.
+    n_maps
+        Diffusion maps used by the pseudotime, the stationary one counted.
+    clip
+        Pseudotimes above it are set to it (the released code does so by hand), then scaled back to 1.
+    refine, distances
+        See :func:`nearest`.
+    measured
+        See :func:`squared_distances`.
+    """
+    if distances is None:
+        distances = squared_distances(vectors, metric, measured)
+    neighbours = nearest(vectors, k - 1, metric=metric, distances=distances, refine=refine, measured=measured)
+    weights = connectivities(neighbours, kernel=kernel, mutual=mutual)
+    diffusion = diffusion_map(weights, max(15, n_maps))
+    time = np.full(vectors.shape[0], np.nan)
+    if root is not None:
+        time = pseudotime(diffusion, root, n_maps=n_maps)
+        if clip is not None:
+            time = np.minimum(time, clip) / clip
+    return Space(name, neighbours, weights, diffusion, root, time, distances)
+
+
+def principal_components(values: np.ndarray, number: int) -> np.ndarray:
+    """Return the scores of centred rows on their first principal components, signs fixed.
+
+    Parameters
+    ----------
+    values
+        (n, p) dense.
+    number
+        Components; at most min(n, p) are returned.
+    """
+    centred = np.asarray(values, dtype=np.float64) - np.mean(values, axis=0, dtype=np.float64)
+    left, scale, _ = singular(centred)
+    number = min(number, int((scale > 1e-10 * max(scale[0], 1e-300)).sum()) if len(scale) else 0)
+    left = left[:, :number]
+    return left * signs(left) * scale[:number]

@@ -1,0 +1,199 @@
+"""Statistics of age beside their intervals and nulls."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from panscape.coscape.landscape.age import DEPTH, GLOBAL, WITHIN, Design, evaluate
+from panscape.coscape.landscape.reasons import Reasons
+from panscape.coscape.landscape.sampling import Sampling
+from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.seeds import stream
+
+TAILS = (2.5, 97.5)  # percentiles of the interval
+LEAST_BLOCKS = 5
+LEVEL = 0.05  # a test that cannot reach it decides nothing
+ROUNDING = 1e-9
+
+Rows = dict[tuple[str, str], "Tested"]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A statistic, its interval and its null.
+
+    Parameters
+    ----------
+    value
+        What was observed, NaN where it is not defined.
+    low, high
+        95 % bootstrap interval.
+    null_mean, null_sd
+        Mean and standard deviation (ddof 1) of the null; of absolute values where both tails count.
+    pvalue
+        Share of the null at least as extreme, the observed one included.
+    n
+        Clusters that it rests on.
+    units
+        What was shuffled, e.g. ``18 batch``.
+    note
+        Why a value, a p-value or an interval is missing.
+    """
+
+    value: float
+    low: float = np.nan
+    high: float = np.nan
+    null_mean: float = np.nan
+    null_sd: float = np.nan
+    pvalue: float = np.nan
+    n: int = 0
+    units: str = ""
+    note: str = ""
+
+
+def age_statistics(
+    design: Design, age: np.ndarray, settings: LandscapeSettings, seed: int, cells: Sampling | None
+) -> dict[tuple[str, str], Tested]:
+    """Return everything that has to do with age or pseudotime, tested.
+
+    Parameters
+    ----------
+    design, settings, seed, cells
+        As in :func:`compare`.
+    age
+        (n_clusters,) observed mean ages, NaN where unknown.
+    """
+    values, counts = evaluate(design, age[None, :], None, (GLOBAL, WITHIN, DEPTH))
+    reasons = Reasons(design, age)
+    rows = {
+        key: Tested(float(value[0]), n=counts[key], note="" if np.isfinite(value[0]) else reasons.of(*key))
+        for key, value in values.items()
+    }
+    if not np.isfinite(age).any():
+        rows = {key: row for key, row in rows.items() if "age" not in key[1]}
+    if cells is None:
+        note = "no p-value and no interval: the cells of the clusters are not known"
+        return {key: replace(row, note=_joined(row.note, note)) for key, row in rows.items()}
+    rows = _with_intervals(rows, design, settings, seed, cells)
+    if settings.permutations and np.isfinite(age).any():
+        rows = _with_nulls(rows, design, settings, seed, cells)
+    return rows
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
+
+
+def _with_intervals(rows, design: Design, settings, seed: int, cells: Sampling):
+    if not settings.bootstraps:
+        return rows
+    if (number := len(cells.block_study)) < LEAST_BLOCKS:
+        note = f"no interval: there are {number} samples or disjoint groups of cells to draw from"
+        return {key: replace(row, note=_joined(row.note, note)) for key, row in rows.items()}
+    ages, weights = cells.resampled(settings.bootstraps, stream(seed, "landscape", "resampled"))
+    values, _ = evaluate(design, ages, weights, (GLOBAL, WITHIN, DEPTH))
+    return {
+        key: row if np.isnan(row.value) else replace(row, **interval(values[key]))
+        for key, row in rows.items()
+    }
+
+
+def interval(draws: np.ndarray) -> dict[str, float]:
+    """Return `low` and `high` of the draws in which the statistic is defined, NaN if these are under half."""
+    known = draws[np.isfinite(draws)]
+    if 2 * len(known) < len(draws) or len(known) < 2:
+        return {}
+    low, high = np.percentile(known, TAILS)
+    return {"low": float(low), "high": float(high)}
+
+
+def _with_nulls(rows, design: Design, settings, seed: int, cells: Sampling):
+    number = settings.permutations
+    found = dict(rows)
+    ways = {WITHIN: [cells.arrangements([code]) for code in range(len(design.study_names))]}
+    ways[GLOBAL] = [cells.arrangements()]
+    for kind, within in ((GLOBAL, False), (WITHIN, True)):
+        if not any(_kind(key[1]) == kind for key in rows):
+            continue
+        rng = stream(seed, "landscape", "shuffled", kind)
+        draws: dict[tuple[str, str], list[np.ndarray]] = {}
+        for ages in cells.shuffled(number, rng, within=within):
+            for key, values in evaluate(design, ages, None, (kind,))[0].items():
+                draws.setdefault(key, []).append(values)
+        for key, parts in draws.items():
+            if key in found and np.isfinite(found[key].value):
+                found[key] = _beside_null(
+                    found[key], key[1], np.concatenate(parts), number, ways[kind], design, cells
+                )
+    return found
+
+
+def _kind(statistic: str) -> str:
+    if statistic in ("rho_age", "rho_age_reached", "partial_rho_age"):
+        return GLOBAL
+    return WITHIN if statistic.startswith("rho_age_") else DEPTH
+
+
+def _beside_null(
+    row: Tested,
+    statistic: str,
+    null: np.ndarray,
+    number: int,
+    ways: list[float],
+    design: Design,
+    cells: Sampling,
+) -> Tested:
+    """Add the null of a statistic; the p-value only if it could reach the usual level.
+
+    `ways` are the orders of the ages, of each study if they were shuffled within studies.
+    """
+    exact = math.prod(ways) <= number
+    units, where = cells.described, "within every study, " if len(ways) > 1 else ""
+    study = statistic.removeprefix("rho_age_of_")
+    if study != statistic:
+        code = design.study_names.index(study)
+        ways, where = [ways[code]], ""
+        units = replace(cells, units=(cells.units[code],)).described
+    orders = math.prod(ways)
+    if orders == 1:
+        note = f"no p-value: {where}all units ({units}) have the same age"
+        return replace(row, units=units, note=_joined(row.note, note))
+    one_sided = statistic == "rho_age_other_studies"
+    known = null[np.isfinite(null)] if one_sided else np.abs(null[np.isfinite(null)])
+    spread = {"null_mean": float(known.mean()), "null_sd": float(known.std(ddof=1))} if len(known) > 1 else {}
+    row = replace(row, **spread, units=units)
+    floor = 1 / orders if exact else max(1 / orders, 1 / (number + 1))
+    largest = float((known >= known.max() - ROUNDING).mean()) if len(known) else 1.0
+    if max(floor, largest) <= LEVEL:
+        return replace(row, pvalue=permutation_pvalue(row.value, null, exact, one_sided))
+    if floor <= LEVEL:
+        note = f"p cannot be decided: {largest:.2g} of the shuffles reach the largest value that there is"
+        return replace(row, note=_joined(row.note, note))
+    what = f"{units} have {orders:.0f} orders of ages, so it is"
+    if 1 / orders <= LEVEL:
+        what = f"{number} permutations give"
+    return replace(row, note=_joined(row.note, f"p cannot be decided: {what} at least {floor:.2g}"))
+
+
+def permutation_pvalue(value: float, null: np.ndarray, exact: bool, one_sided: bool = False) -> float:
+    """Return the share of a null that is at least as extreme as a value.
+
+    Parameters
+    ----------
+    value
+        What was observed.
+    null
+        The draws; those in which the statistic is not defined are not extreme.
+    exact
+        The draws are all arrangements, the observed one among them; otherwise that one is added.
+    one_sided
+        Large is extreme; otherwise both tails are.
+    """
+    null = np.where(np.isfinite(null), null, -np.inf if one_sided else 0.0)
+    if not one_sided:
+        value, null = abs(value), np.abs(null)
+    extreme = int((null >= value - ROUNDING).sum())
+    return extreme / len(null) if exact else (1 + extreme) / (1 + len(null))

@@ -1,0 +1,102 @@
+"""The files of a landscape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coscape.landscape.build import Landscape, parameters
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+FIRST = (
+    "study",
+    "resolution",
+    "level",
+    "parent",
+    "n_cells",
+    "multiplicity",
+    "age",
+    "n_counts",
+    "n_pairs",
+    "n_used_pairs",
+)
+
+
+def cluster_table(landscape: Landscape) -> pd.DataFrame:
+    """Return one row per distinct cluster: its annotations, `dpt_pseudotime` and `component`."""
+    rows = landscape.originals
+    clusters = landscape.data.clusters.iloc[rows].drop(columns=["copy"], errors="ignore")
+    first = [name for name in FIRST if name in clusters]
+    others = [name for name in clusters if name not in first and name != "cluster"]
+    return clusters[["cluster", *first, *others]].assign(
+        dpt_pseudotime=landscape.space.pseudotime[rows],
+        component=landscape.space.diffusion.component[rows].astype(np.int64),
+    )
+
+
+def to_anndata(landscape: Landscape) -> AnnData:
+    """Return the landscape as AnnData: clusters x genes.
+
+    Returns
+    -------
+    X and layers ``mean`` and ``detection`` hold the clusters' expression, obs their annotations, obsp
+    ``distances`` and ``connectivities`` the graph, obsm ``X_draw_graph_fa`` and ``X_diffmap`` coordinates,
+    uns the parameters, the statistics and what scanpy needs to go on (``neighbors``, ``iroot``). Copies of
+    clusters found more than once take part in the graph but are not listed.
+    """
+    import anndata
+
+    rows = landscape.originals
+    data, space = landscape.data, landscape.space
+    obs = cluster_table(landscape).set_index("cluster")
+    for name in obs.columns:
+        if obs[name].dtype == object:
+            obs[name] = obs[name].fillna("").astype(str)
+    if "level" in obs:
+        obs["level"] = pd.to_numeric(obs["level"]).astype(np.float64)
+    found = anndata.AnnData(
+        X=None if data.expression is None else np.asarray(data.expression[rows], dtype=np.float32),
+        obs=obs,
+        var=pd.DataFrame(index=pd.Index(data.genes.astype(str), name="gene")),
+        shape=(len(rows), len(data.genes)) if data.expression is None else None,
+    )
+    for name in ("mean", "detection"):
+        if getattr(data, name) is not None:
+            found.layers[name] = np.asarray(getattr(data, name)[rows], dtype=np.float32)
+    found.obsp["distances"] = sparse.csr_matrix(space.neighbours.matrix[rows][:, rows])
+    found.obsp["connectivities"] = sparse.csr_matrix(space.weights[rows][:, rows])
+    found.obsm["X_draw_graph_fa"] = landscape.layout[rows]
+    found.obsm["X_diffmap"] = space.diffusion.vectors[rows]
+    found.uns["diffmap_evals"] = space.diffusion.values[0]
+    found.uns["neighbors"] = {
+        "connectivities_key": "connectivities",
+        "distances_key": "distances",
+        "params": {
+            "n_neighbors": landscape.settings.neighbours,
+            "method": landscape.settings.kernel,
+            "metric": landscape.settings.distance,
+        },
+    }
+    if space.root is not None:
+        root = data.clusters["cluster"].iloc[space.root]
+        found.uns["root"] = root
+        found.uns["iroot"] = int(found.obs_names.get_loc(root)) if root in found.obs_names else -1
+    found.uns["parameters"] = parameters(landscape.settings)
+    found.uns["statistics"] = landscape.statistics
+    return found
+
+
+def pseudotime_table(landscape: Landscape, columns: Sequence[str] = ("age",)) -> pd.DataFrame:
+    """Return ``pseudotime.tsv``: cluster, study, pseudotime, age, component and the sizes, root first."""
+    table = cluster_table(landscape).rename(columns={"dpt_pseudotime": "pseudotime"})
+    if "age" not in table:
+        table["age"] = np.nan
+    first = ["cluster", "study", "pseudotime", "age", "component"]
+    rest = [name for name in ("n_cells", "n_counts", "n_pairs", "n_used_pairs") if name in table]
+    return table[first + rest].sort_values("pseudotime", kind="stable", na_position="last", ignore_index=True)

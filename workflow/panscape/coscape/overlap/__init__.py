@@ -1,0 +1,1 @@
+"""Overlap of coexpression networks with known gene-gene networks."""

@@ -1,0 +1,139 @@
+"""The graphs whose overlap is measured: the dictionary's union and what there is without panclustering."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coscape.overlap.baselines import (
+    at_resolution,
+    correlation_of_shared,
+    pooled_correlation,
+    strong_pairs,
+)
+from panscape.data.edge_lists import Graph, graph_of
+from panscape.log import logger
+
+MAIN = "panclusters"
+
+
+def union_graph(
+    edges: sparse.csr_matrix, gene_a: np.ndarray, gene_b: np.ndarray, genes: Sequence[str]
+) -> Graph:
+    """Return the union of the entries' networks, each edge with its largest weight.
+
+    Parameters
+    ----------
+    edges
+        CSR (K, P).
+    gene_a, gene_b
+        (P,) genes of the pairs.
+    genes
+        The genes analysed.
+    """
+    heaviest = np.asarray(edges.max(axis=0).todense()).ravel() if edges.shape[0] else np.zeros(len(gene_a))
+    used = np.flatnonzero(heaviest > 0)
+    return graph_of(zip(gene_a[used], gene_b[used], strict=True), genes, heaviest[used])
+
+
+def baseline_graphs(
+    stack, k: int, settings, *, resolutions: Sequence[float], seed: int = 0, threads: int = 1
+) -> dict[str, Graph]:
+    """Learn a dictionary of the same size from the panclusters of one resolution at a time.
+
+    Entries are not set aside by use here: a single resolution has fewer panclusters.
+
+    Parameters
+    ----------
+    stack
+        :class:`panscape.coscape.dictionary.stack.Stack` of all panclusters.
+    k
+        Number of entries; fewer where a resolution has fewer panclusters.
+    settings
+        :class:`panscape.coscape.dictionary.settings.DictionarySettings`.
+    resolutions
+        Of the community detection; one without panclusters is left out with a warning.
+    """
+    from dataclasses import replace
+
+    from panscape.coscape.dictionary.stack import learn_stack
+
+    graphs = {}
+    for resolution in resolutions:
+        part = stack.rows(at_resolution(stack.found, resolution))
+        usable = int((np.diff(part.data.indptr) > 0).sum())
+        if usable == 0:
+            logger.warning("overlap.resolutions: no pancluster with edges was found at %g", resolution)
+            continue
+        own = replace(settings, min_panclusters=1)
+        _, result = learn_stack(part, min(k, usable), own, seed, threads)
+        name = f"resolution-{resolution:g}"
+        graphs[name] = union_graph(result.edges, stack.gene_a, stack.gene_b, stack.genes)
+        logger.info("%s: %d panclusters, %d edges", name, len(part.obs), graphs[name].n_edges)
+    return graphs
+
+
+def all_cells_graph(
+    studies: Iterable[sparse.csr_matrix],
+    genes: Sequence[str],
+    eta: float,
+    block: int = 4096,
+    measured: Sequence[np.ndarray] | None = None,
+) -> Graph:
+    """Correlate all genes over all cells of all studies together and keep the strong pairs.
+
+    Parameters
+    ----------
+    studies
+        CSR (cells, genes) of normalised values, one after the other.
+    genes
+        Their columns; with `measured` those of all studies together.
+    eta
+        Threshold on absolute correlation.
+    block
+        Cells made dense at a time.
+    measured
+        bool (n_genes,) of each study: its columns are these genes alone, and two genes are correlated over
+        the cells of the studies that measure both.
+    """
+    cut = ((study[s : s + block] for s in range(0, study.shape[0], block)) for study in studies)
+    if measured is None:
+        found = pooled_correlation(chain.from_iterable(cut), len(genes))
+    else:
+        places = (np.flatnonzero(flags) for flags in measured)
+        found = correlation_of_shared(zip(places, cut, strict=True), len(genes))
+    pairs, weight = strong_pairs(found, eta)
+    logger.info("all cells: %d pairs with |r| >= %g", len(pairs), eta)
+    return Graph(np.asarray(genes, dtype=object), pairs, weight)
+
+
+def graph_table(graphs: Mapping[str, Graph]) -> pd.DataFrame:
+    """Return graphs as one table: target, gene_a, gene_b, weight.
+
+    A graph without edges has one row with its name alone, so that it is not lost.
+    """
+    tables = []
+    for name, graph in graphs.items():
+        ends = graph.genes[graph.edges]
+        table = pd.DataFrame({"gene_a": ends[:, 0], "gene_b": ends[:, 1], "weight": graph.weight})
+        table = (
+            table if len(table) else pd.DataFrame({"gene_a": [None], "gene_b": [None], "weight": [np.nan]})
+        )
+        table.insert(0, "target", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def table_graphs(table: pd.DataFrame, genes: Sequence[str]) -> dict[str, Graph]:
+    """Return the graphs of a table of :func:`graph_table`, targets without edges included."""
+    graphs = {}
+    for name in dict.fromkeys(table["target"]):
+        part = table[(table["target"] == name) & table["gene_a"].notna()]
+        graphs[name] = graph_of(
+            zip(part["gene_a"], part["gene_b"], strict=True), genes, part["weight"].to_numpy(dtype=float)
+        )
+    return graphs

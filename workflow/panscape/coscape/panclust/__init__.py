@@ -1,0 +1,1 @@
+"""Nested clusters of a study's cells at several resolutions."""

@@ -1,0 +1,20 @@
+"""How many cells the smallest cluster of a study has."""
+
+from __future__ import annotations
+
+FEWEST, MOST, SHARE = 50, 500, 40  # cells of the smallest cluster, and of the study for each of them
+
+
+def smallest_cluster(min_cells: int | str, cells: int) -> int:
+    """Return the number of cells that a cluster of a study has to have.
+
+    Parameters
+    ----------
+    min_cells
+        A number, or ``"auto"``: a fortieth of the cells, from 50 to 500; all cells of a smaller study.
+    cells
+        Cells of the study.
+    """
+    if min_cells != "auto":
+        return int(min_cells)
+    return max(min(max(cells // SHARE, FEWEST), MOST, cells), 1)

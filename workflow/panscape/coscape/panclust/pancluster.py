@@ -1,0 +1,159 @@
+"""Panclustering of one study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coscape.panclust.cluster_size import smallest_cluster
+from panscape.coscape.panclust.hierarchy import Candidates
+from panscape.coscape.panclust.pca import principal_components
+from panscape.coscape.panclust.settings import PanclustSettings
+from panscape.coscape.panclust.sketch import follow, sketch
+from panscape.coscape.panclust.source import CellValues
+from panscape.coscape.panclust.ward import ward_levels
+from panscape.data.counts import Counts
+from panscape.errors import fail
+from panscape.graph.knn import neighbor_graph, neighbors
+from panscape.graph.louvain import modularity, partitions
+from panscape.log import logger
+from panscape.seeds import derive, stream
+
+FEWEST_CELLS = 3
+
+
+def pancluster(
+    counts_path: str | Path,
+    genes: Sequence[str],
+    settings: PanclustSettings | Mapping[str, Any],
+    seed: int,
+    *,
+    study: str | None = None,
+    threads: int = 1,
+) -> tuple[pd.DataFrame, sparse.csr_matrix]:
+    """Cluster a study's cells at several resolutions and keep every level of agglomeration.
+
+    Parameters
+    ----------
+    counts_path
+        counts.h5ad of the study.
+    genes
+        The selected genes.
+    settings
+        A :class:`PanclustSettings` or a mapping with its keys.
+    seed
+        The collection's seed; every random step derives its own from it and the study.
+    study
+        Its id; taken from obs ``study`` if None.
+    threads
+        Threads to use; the result does not depend on them.
+
+    Returns
+    -------
+    (clusters, members): a table with the columns cluster, study, resolution (NaN for the root), level
+    (missing for the root; 0 is the finest), parent (empty for the root), n_cells, multiplicity (how often
+    the same cells were found), duplicates (where else, e.g. ``r1-l2-c0;r10-l3-c0``), parents before their
+    children; and a CSR int8 matrix of ones, clusters x cells. The first cluster is the root: all cells.
+
+    Raises
+    ------
+    UserError
+        If there are fewer cells than a cluster needs, or too many for Ward's tree.
+    KeyError
+        If a gene is not in the file.
+    """
+    chosen = PanclustSettings.of(settings)
+    counts = Counts(counts_path)
+    name = str(counts.obs["study"].iloc[0]) if study is None and counts.shape[0] else str(study)
+    n_cells = counts.shape[0]
+    min_cells = smallest_cluster(chosen.min_cells, n_cells)
+    _check_size(n_cells, min_cells, name)
+    scores = _scores(counts, genes, chosen, name, seed, threads)
+    kept = np.arange(n_cells)
+    if n_cells > chosen.sketch_above:
+        draw = stream(seed, "panclust", "sketch", name)
+        kept = sketch(scores, chosen.sketch_cells, chosen.sketch_method, draw)
+        logger.info("%d of %d cells are clustered, the others follow their nearest", len(kept), n_cells)
+    found = Candidates(name, n_cells, min_cells)
+    if chosen.algorithm == "ward":
+        _take_ward(scores, kept, chosen, found, seed, threads)
+    else:
+        _take_communities(scores, kept, chosen, found, seed, threads)
+    table, members = found.result()
+    logger.info(
+        "%s: %d clusters of at least %d cells, found %d times",
+        name, len(table), min_cells, table["multiplicity"].sum(),
+    )  # fmt: skip
+    if len(table) == 1:
+        logger.warning(
+            "%s gives only its root: no other cluster has at least %d cells (panclust.min_cells)",
+            name,
+            min_cells,
+        )
+    return table, members
+
+
+def _check_size(n_cells: int, min_cells: int, name: str) -> None:
+    if n_cells < min_cells:
+        found = f"study {name} has {n_cells} cells, fewer than the smallest cluster, {min_cells}"
+        raise fail("panclust.min_cells", found, f"write at most {n_cells}, or leave the study out", few=True)
+    if n_cells < FEWEST_CELLS:
+        found = f"{n_cells} cells, too few to cluster (at least {FEWEST_CELLS})"
+        raise fail(f"studies: {name}", found, "leave the study out, or relax its quality control", few=True)
+
+
+def _scores(counts, genes, chosen: PanclustSettings, name: str, seed: int, threads: int) -> np.ndarray:
+    """Return the principal component scores of all cells."""
+    base = np.asarray(counts.genes if chosen.genes == "all" else list(genes), dtype=object)
+
+    def source(order: np.ndarray | None) -> CellValues:
+        if order is None and chosen.genes == "all":
+            return CellValues(counts, None, chosen.scaling)
+        return CellValues(counts, base if order is None else base[order], chosen.scaling)
+
+    rng = stream(seed, "panclust", "pca", name)
+    scores = principal_components(source, chosen.n_components, rng, threads=threads)
+    logger.info("%s: %d cells x %d components of %d genes", name, *scores.shape, len(base))
+    return scores
+
+
+def _take_communities(
+    scores, kept, chosen: PanclustSettings, found: Candidates, seed: int, threads: int
+) -> None:
+    """Find communities of the neighbour graph and give every cell its label."""
+    inner = scores if len(kept) == len(scores) else scores[kept]
+    k = min(chosen.n_neighbors, len(inner))
+    search = derive(seed, "panclust", "neighbors", found.study)
+    indices, distances = neighbors(inner, k, exact_below=chosen.exact_below, seed=search, threads=threads)
+    graph = neighbor_graph(indices, distances, chosen.weights)
+    logger.info("graph of %d cells and %d edges", graph.n, len(graph.edges))
+    place = None if inner is scores else follow(scores, kept, seed=search, threads=threads)
+    seeds = {
+        resolution: derive(seed, "panclust", chosen.algorithm, found.study, resolution)
+        for resolution in chosen.resolutions
+    }
+    found_levels = partitions(graph, seeds, algorithm=chosen.algorithm, threads=threads)
+    for resolution, levels in found_levels.items():
+        logger.info(
+            "resolution %g: %s communities by level, modularity %.4f",
+            resolution,
+            [int(level.max()) + 1 for level in levels],
+            modularity(graph, levels[-1], resolution),
+        )
+        if place is not None:
+            levels = [level[place] for level in levels]
+        found.add_levels(levels, resolution, repeat_last=chosen.repeat_last_level)
+
+
+def _take_ward(scores, kept, chosen: PanclustSettings, found: Candidates, seed: int, threads: int) -> None:
+    if len(kept) == len(scores):
+        ward_levels(scores, found)
+        return
+    search = derive(seed, "panclust", "neighbors", found.study)
+    place = follow(scores, kept, seed=search, threads=threads)
+    ward_levels(scores[kept], found, place)

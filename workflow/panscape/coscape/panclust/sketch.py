@@ -1,0 +1,77 @@
+"""Choosing some cells of a very large study, and giving the others their neighbours' clusters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from panscape.graph.knn import nearest
+
+EVEN_COMPONENTS = 10  # boxes over more dimensions than this hold one cell each
+EXACT_PAIRS = 4_000_000_000  # distances computed outright; more are searched for
+
+
+def sketch(scores: np.ndarray, size: int, how: str, rng: np.random.Generator) -> np.ndarray:
+    """Choose cells that stand for all.
+
+    Parameters
+    ----------
+    scores
+        cells x components.
+    size
+        How many, at most the number of cells.
+    how
+        ``"uniform"``: each cell alike. ``"even"``: each region alike: one cell of every occupied box of a
+        grid over the first components, whose boxes are just small enough that there are not fewer than
+        `size`, so that rare types are kept.
+    rng
+        Draws.
+
+    Returns
+    -------
+    Ascending indices, (size,).
+    """
+    n = len(scores)
+    if how == "uniform" or size >= n:
+        return np.sort(rng.choice(n, size, replace=False)) if size < n else np.arange(n)
+    points = scores[:, :EVEN_COMPONENTS].astype(np.float64)
+    points -= points.min(axis=0)
+    low, high = 0.0, float(points.max()) or 1.0  # too many boxes at low, too few at high
+    for _ in range(30):
+        side = (low + high) / 2
+        if len(np.unique(_boxes(points, side))) >= size:
+            low = side
+        else:
+            high = side
+    order = rng.permutation(n)
+    boxes = _boxes(points, low)[order] if low > 0 else np.arange(n)[order]
+    _, first = np.unique(boxes, return_index=True)
+    chosen = order[first]
+    return np.sort(rng.permutation(chosen)[:size])
+
+
+def _boxes(points: np.ndarray, side: float) -> np.ndarray:
+    """Return a 64-bit label of the grid box of every point."""
+    label = np.zeros(len(points), dtype=np.uint64)
+    for column in np.floor(points / side).T:
+        label = label * np.uint64(0x9E3779B97F4A7C15) + column.astype(np.uint64) + np.uint64(1)
+        label ^= label >> np.uint64(29)
+    return label
+
+
+def follow(scores: np.ndarray, chosen: np.ndarray, *, seed: int, threads: int = 1) -> np.ndarray:
+    """Return for every cell the place in `chosen` of its nearest chosen cell (a chosen cell's own place)."""
+    place = np.empty(len(scores), dtype=np.int64)
+    place[chosen] = np.arange(len(chosen))
+    others = np.setdiff1d(np.arange(len(scores)), chosen, assume_unique=True)
+    if not len(others):
+        return place
+    if len(others) * len(chosen) <= EXACT_PAIRS:
+        found, _ = nearest(scores[chosen], scores[others], 1, threads)
+    else:
+        from pynndescent import NNDescent
+
+        # asked for one neighbour, the search stops early: every tenth answer is not the nearest
+        index = NNDescent(scores[chosen], random_state=seed, n_jobs=1)
+        found, _ = index.query(scores[others], k=min(10, len(chosen)))
+    place[others] = found[:, 0]
+    return place

@@ -1,0 +1,156 @@
+"""New coexpression brought onto the gene pairs of a finished collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from panscape.coscape.dictionary.coding import encode
+from panscape.errors import fail
+from panscape.log import logger
+from panscape.stats.rows import unit_rows
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A fitted dictionary with the panclusters it was fitted on.
+
+    Attributes
+    ----------
+    entries
+        CSR (K, P), rows of norm 1.
+    matrix
+        CSR (N, P): the panclusters' values.
+    gene_a, gene_b
+        (P,) genes of the pairs, gene_a before gene_b in the order of `genes`.
+    genes
+        Genes that were analysed.
+    study
+        (N,) study of each pancluster.
+    """
+
+    entries: sparse.csr_matrix
+    matrix: sparse.csr_matrix
+    gene_a: np.ndarray
+    gene_b: np.ndarray
+    genes: Sequence[str]
+    study: np.ndarray
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Reference and new data over the pairs whose two genes both analysed.
+
+    Attributes
+    ----------
+    entries, matrix, new
+        CSR (K, Q), (N, Q), (M, Q).
+    share
+        Share of the entries' squared weight that lies in the Q pairs.
+    """
+
+    entries: sparse.csr_matrix
+    matrix: sparse.csr_matrix
+    new: sparse.csr_matrix
+    share: float
+
+
+def align(
+    reference: Reference,
+    matrix: sparse.csr_matrix,
+    gene_a: np.ndarray,
+    gene_b: np.ndarray,
+    genes: Sequence[str],
+    *,
+    low: float = 0.5,
+) -> Aligned:
+    """Bring new coexpression onto the reference's pairs.
+
+    A pair whose genes were analysed in the new study but that is not stored there is a true 0; a pair with a
+    gene that was not analysed is left out on both sides. New pairs that the dictionary does not have are
+    dropped.
+
+    Parameters
+    ----------
+    reference
+        The fitted dictionary.
+    matrix, gene_a, gene_b, genes
+        (M, P') values of the new panclusters, genes of the pairs, genes analysed.
+    low
+        A smaller share of the dictionary's weight within shared genes gives a warning.
+
+    Raises
+    ------
+    UserError
+        If no gene is shared.
+    """
+    known = set(genes)
+    both = np.array(
+        [a in known and b in known for a, b in zip(reference.gene_a, reference.gene_b, strict=True)]
+    )
+    shared = len(known.intersection(reference.genes))
+    if shared == 0 or not both.any():
+        raise fail(
+            "project.reference",
+            f"the new studies share {shared} of the {len(reference.genes)} genes of the fitted dictionary",
+            "analyse the same genes with the same kind of names",
+        )
+    weight = reference.entries.multiply(reference.entries)
+    share = float(weight[:, np.flatnonzero(both)].sum() / max(weight.sum(), np.finfo(float).tiny))
+    message = "%d of %d reference genes and %.0f %% of the dictionary's weight are shared"
+    log = logger.warning if share < low else logger.info
+    log(message, shared, len(reference.genes), 100 * share)
+    columns = np.flatnonzero(both)
+    place = {
+        frozenset(pair): i
+        for i, pair in enumerate(zip(reference.gene_a[columns], reference.gene_b[columns], strict=True))
+    }
+    source = sparse.coo_matrix(matrix)
+    target = np.array(
+        [place.get(frozenset(pair), -1) for pair in zip(gene_a, gene_b, strict=True)], dtype=int
+    )
+    found = target[source.col] >= 0
+    new = sparse.csr_matrix(
+        (source.data[found], (source.row[found], target[source.col[found]])),
+        shape=(source.shape[0], len(columns)),
+    )
+    return Aligned(reference.entries[:, columns], reference.matrix[:, columns], new, share)
+
+
+def project_codes(aligned: Aligned, *, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the codes of the new (M, K) and of the reference's panclusters (N, K) for the fixed entries."""
+    gram = (aligned.entries @ aligned.entries.T).toarray()
+    new, old = (
+        encode(gram, (rows @ aligned.entries.T).toarray(), alpha) for rows in (aligned.new, aligned.matrix)
+    )
+    return new, old
+
+
+def neighbors(
+    new: sparse.csr_matrix, matrix: sparse.csr_matrix, k: int, allowed: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the k most similar reference panclusters by cosine.
+
+    Parameters
+    ----------
+    new, matrix
+        CSR (M, Q) and (N, Q).
+    k
+        At most this many.
+    allowed
+        (N,) bool: reference panclusters that may be neighbours; all if None.
+
+    Returns
+    -------
+    index, cosine : (M, k), most similar first.
+    """
+    similarity = (unit_rows(new) @ unit_rows(matrix).T).toarray()
+    if allowed is not None:
+        similarity[:, ~allowed] = -np.inf
+        k = min(k, int(allowed.sum()))
+    k = min(k, similarity.shape[1])
+    index = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+    return index, np.take_along_axis(similarity, index, axis=1)

@@ -1,0 +1,197 @@
+"""Projection of studies onto the results of a finished collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from panscape.coscape import reference
+from panscape.coscape.dictionary.settings import DictionarySettings
+from panscape.coscape.dictionary.stack import Stack, make_stack, read_stack
+from panscape.coscape.dictionary.write import Saved, read_dictionary
+from panscape.coscape.project.align import Reference, align, project_codes
+from panscape.coscape.project.place import neighbors, on_the_map, place
+from panscape.errors import fail
+from panscape.stats.rows import unit_rows
+
+VALUES = ("dpt_pseudotime", "age")
+"""Columns of the reference's panclusters that new ones are given."""
+_LAYOUT = "X_draw_graph_fa"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished collection: what new panclusters are placed on.
+
+    Attributes
+    ----------
+    saved
+        Its dictionary.
+    stack
+        Its panclusters' coexpression over all their pairs, and their annotations.
+    layout
+        (N, 2) map of the panclusters.
+    settings
+        How the dictionary was made.
+    """
+
+    saved: Saved
+    stack: Stack
+    layout: np.ndarray
+    settings: DictionarySettings
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Finished:
+        """Read ``results/<collection>``; nothing is written there."""
+        import anndata
+
+        settings = DictionarySettings.of(reference.settings(folder)["dictionary"])
+        files = reference.by_kind(folder)
+        landscape = Path(folder, reference.LANDSCAPE)
+        parts = (files["clusters"], files["matrices"], files["pairs"])
+        stack = read_stack(landscape, *parts, replace(settings, pair_support=1))
+        backed = anndata.read_h5ad(landscape, backed="r")
+        at = backed.obs_names.get_indexer(stack.obs.index)
+        layout = np.asarray(backed.obsm[_LAYOUT], dtype=float)[at, :2]
+        backed.file.close()
+        return cls(read_dictionary(Path(folder, reference.DICTIONARY)), stack, layout, settings)
+
+
+def project_studies(
+    folder: str | Path, studies: Mapping[str, Mapping[str, str]], *, coverage: float = 0.9
+) -> pd.DataFrame:
+    """Place the panclusters of studies on a finished collection, each study by itself.
+
+    Parameters
+    ----------
+    folder
+        ``results/<collection>`` of the reference.
+    studies
+        Id -> paths as keywords of :func:`panscape.coscape.landscape.read.read_study`, made with the
+        reference's genes and settings.
+    coverage
+        Of the intervals.
+
+    Returns
+    -------
+    See :func:`project_stack`; the studies one after the other.
+
+    Raises
+    ------
+    UserError
+        If a file of the reference is missing, or a study shares no gene with it.
+    """
+    from panscape.coscape.landscape.combine import combine
+    from panscape.coscape.landscape.read import read_study
+
+    finished = Finished.read(folder)
+    tables = []
+    for name, paths in studies.items():
+        combined = combine([read_study(name, **paths)])
+        settings = replace(finished.settings, pair_support=1)
+        # a small study may be a single pancluster: all of its cells
+        stack = make_stack(combined, combined.clusters.set_index("cluster"), settings, least=1)
+        tables.append(project_stack(finished, stack, coverage=coverage))
+    return pd.concat(tables, ignore_index=True)
+
+
+def project_stack(finished: Finished, new: Stack, *, coverage: float = 0.9) -> pd.DataFrame:
+    """Place the panclusters of one study on a finished collection.
+
+    Pairs with a gene that the study, or a study of the reference, does not measure are left out.
+
+    Returns
+    -------
+    One row per pancluster: cluster, study, n_cells, age_known (the mean age of its cells, where they have
+    one), nearest (the most similar pancluster of the reference), x and y (place on the reference's map), the
+    columns of :func:`panscape.coscape.project.place.place` for pseudotime and age, and its code for every
+    entry.
+
+    Raises
+    ------
+    UserError
+        If pairs of the dictionary are not in the reference's coexpression, or no gene is shared.
+    """
+    old, saved = finished.stack, finished.saved
+    columns = pd.MultiIndex.from_arrays([old.gene_a, old.gene_b]).get_indexer(
+        pd.MultiIndex.from_arrays([saved.gene_a, saved.gene_b])
+    )
+    if (columns < 0).any():
+        raise fail(
+            "project.reference",
+            f"{(columns < 0).sum()} pairs of its dictionary are not in its coexpression files",
+            "run `snakemake dictionary` for the reference's own configuration again",
+        )
+    study = old.obs["study"].astype(str).to_numpy()
+    given = Reference(saved.entries, old.data[:, columns], saved.gene_a, saved.gene_b, saved.genes, study)
+    genes = np.asarray(new.genes, dtype=object)
+    genes = list(genes[np.isin(genes, _everywhere(old, new))])
+    aligned = align(given, new.data, new.gene_a, new.gene_b, genes)
+    if finished.settings.scale == "unit":
+        aligned = replace(aligned, matrix=unit_rows(aligned.matrix), new=unit_rows(aligned.new))
+    codes = project_codes(aligned, alpha=finished.settings.alpha)
+    known = [name for name in VALUES if name in old.obs]
+    values = old.obs[known].apply(pd.to_numeric, errors="coerce")
+    placed = place(aligned, study, values, codes, coverage=coverage)
+    table = pd.DataFrame({"cluster": new.obs.index, "study": new.obs["study"].astype(str).to_numpy()})
+    table["n_cells"] = new.obs["n_cells"].to_numpy()
+    if "age" in new.obs:
+        table["age_known"] = pd.to_numeric(new.obs["age"]).to_numpy(dtype=float)
+    nearest = neighbors(aligned.new, aligned.matrix, 1)[0][:, 0]
+    table["nearest"] = np.asarray(old.obs.index, dtype=object)[nearest]
+    table["x"], table["y"] = on_the_map(aligned, finished.layout).T
+    return pd.concat([table, placed, pd.DataFrame(codes[0], columns=saved.names)], axis=1)
+
+
+def _everywhere(*stacks: Stack) -> np.ndarray:
+    """Return the genes that every study of every stack measures: no distance knows of the others."""
+    known = [
+        np.asarray(stack.genes, dtype=object)[... if stack.measured is None else stack.measured.all(axis=0)]
+        for stack in stacks
+    ]
+    return reduce(np.intersect1d, known)
+
+
+def match_genes(reference_genes: Sequence[str], genes: Sequence[str], study: str) -> pd.DataFrame:
+    """Return which of the reference's genes a study measured.
+
+    Parameters
+    ----------
+    reference_genes
+        Genes that the reference analysed, in its order.
+    genes
+        Genes of the study after quality control.
+    study
+        Its id, for the error.
+
+    Returns
+    -------
+    Columns `gene`, in the reference's order, `selected`: whether the study has it, and `rank_<study>`: the
+    gene's place in that order, NaN where the study lacks it.
+
+    Raises
+    ------
+    UserError
+        If fewer than two genes are shared.
+    """
+    from panscape.log import logger
+
+    table = pd.DataFrame({"gene": list(reference_genes)})
+    table["selected"] = table["gene"].isin(set(genes))
+    table[f"rank_{study}"] = np.where(table["selected"], np.arange(1.0, len(table) + 1), np.nan)
+    shared = int(table["selected"].sum())
+    if shared < 2:
+        raise fail(
+            f"study {study!r}",
+            f"has {shared} of the {len(table)} genes that the reference analysed: it has "
+            f"{', '.join(map(str, list(genes)[:3]))} ..., the reference {', '.join(table['gene'][:3])} ...",
+            "set species as in the reference's configuration, and see genes.column and genes.mapping",
+        )
+    log = logger.warning if shared < len(table) / 2 else logger.info
+    log("%s has %d of the %d genes that the reference analysed", study, shared, len(table))
+    return table

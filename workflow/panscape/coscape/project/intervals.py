@@ -1,0 +1,196 @@
+"""Intervals from the errors that are made when each study of the reference is left out in turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from panscape.coscape.project.kriging import krige
+
+LOG_SPAN = 4.0
+"""Positive values that span more than this factor are predicted on a logarithmic scale."""
+NEAREST = 19
+"""Left-out panclusters that an interval rests on; rank 18 of 19 is an exact 90 % quantile."""
+_OUTER = 0.05  # share of the reference's values at either end that is its edge in any case
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The scale on which a value is predicted.
+
+    Attributes
+    ----------
+    log
+        Whether it is logarithmic.
+    lowest
+        What no prediction may be below: 0 where no value is negative.
+    """
+
+    log: bool
+    lowest: float
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Scale:
+        """Choose the scale for finite values (at least one)."""
+        low, high = float(values.min()), float(values.max())
+        return cls(low > 0 and high > LOG_SPAN * low, 0.0 if low >= 0 else -np.inf)
+
+    def forward(self, values: np.ndarray) -> np.ndarray:
+        """Return values on the scale."""
+        return np.log(values) if self.log else np.asarray(values, dtype=float)
+
+    def back(self, values: np.ndarray) -> np.ndarray:
+        """Return values of the scale in their own unit."""
+        return np.exp(values) if self.log else np.maximum(values, self.lowest)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Panclusters of the reference, each predicted from the other studies.
+
+    Attributes
+    ----------
+    value, truth
+        (n,) predicted and true value on the scale of the prediction.
+    sd
+        (n,) see :func:`panscape.coscape.project.kriging.krige`.
+    low, high
+        (n,) range of the true values of the other studies.
+    study
+        (n,) study of each.
+    """
+
+    value: np.ndarray
+    truth: np.ndarray
+    sd: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    study: np.ndarray
+
+    @property
+    def error(self) -> np.ndarray:
+        """Return (n,) absolute errors."""
+        return np.abs(self.value - self.truth)
+
+    @property
+    def covered(self) -> np.ndarray:
+        """Return (n,) bool: the truth lies within the range of the other studies."""
+        return (self.low <= self.truth) & (self.truth <= self.high)
+
+
+def leave_out(similarity: np.ndarray, values: np.ndarray, study: np.ndarray) -> LeftOut:
+    """Predict the reference's own values, leaving out each of its studies in turn.
+
+    Parameters
+    ----------
+    similarity
+        (N, N) kernel.
+    values
+        (N,) finite, on the scale of the prediction.
+    study
+        (N,) labels; with one label nothing is left out.
+    """
+    study = np.asarray(study)
+    parts: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    names = sorted(set(study))
+    for name in names if len(names) > 1 else []:
+        out, rest = np.flatnonzero(study == name), np.flatnonzero(study != name)
+        value, sd = krige(similarity[np.ix_(rest, rest)], values[rest], similarity[np.ix_(out, rest)])
+        low, high = (np.full(len(out), end(values[rest])) for end in (np.min, np.max))
+        parts.append(np.stack([value, values[out], sd, low, high]))
+        labels.append(study[out])
+    numbers = np.concatenate(parts, axis=1) if parts else np.empty((5, 0))
+    return LeftOut(*numbers, np.concatenate(labels) if labels else study[:0])
+
+
+def fewest(coverage: float) -> int:
+    """Return how many errors a quantile of this coverage needs at least."""
+    return int(np.ceil(coverage / (1 - coverage) - 1e-9))
+
+
+def local_quantile(error: np.ndarray, sd: np.ndarray, at: np.ndarray, coverage: float) -> np.ndarray:
+    """Return the conformal quantile of the errors made in cases as difficult as each new one.
+
+    Parameters
+    ----------
+    error, sd
+        (n,) absolute errors and the posterior standard deviations of these predictions.
+    at
+        (M,) posterior standard deviations of new predictions.
+    coverage
+        In (0, 1).
+
+    Returns
+    -------
+    (M,): of the :data:`NEAREST` errors whose sd is closest (in ratio) the one of rank
+    ceil((number + 1) * coverage), in proportion larger where the new sd is above all of theirs; NaN if there
+    are fewer errors than :func:`fewest`.
+    """
+    least = fewest(coverage)
+    if len(error) < least:
+        return np.full(len(at), np.nan)
+    count = min(max(NEAREST, least), len(error))
+    rank = min(int(np.ceil((count + 1) * coverage - 1e-9)), count)
+    distance = np.abs(np.log(sd)[None, :] - np.log(at)[:, None])
+    nearest = np.argsort(distance, axis=1, kind="stable")[:, :count]
+    beyond = np.maximum(at / sd[nearest].max(axis=1), 1)
+    return np.sort(error[nearest], axis=1)[:, rank - 1] * beyond
+
+
+def half_widths(left: LeftOut, sd: np.ndarray, coverage: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the half-widths of intervals, and how far a truth beyond the reference may lie.
+
+    Panclusters of one study err together, so that a new study may be worse placed than those of the reference
+    are on average: the intervals are as wide as the left-out study asks for that was placed worst.
+
+    Parameters
+    ----------
+    left
+        Of the reference.
+    sd
+        (M,) of the new predictions.
+    coverage
+        Of new panclusters whose truth the reference covers.
+
+    Returns
+    -------
+    half : (M,) from left-out panclusters whose truth the other studies cover; from all of them if these are
+        too few. NaN without enough left-out panclusters.
+    reach : (M,) the same from all left-out panclusters.
+    """
+    inside = left.covered if left.covered.sum() >= fewest(coverage) else np.ones(len(left.sd), dtype=bool)
+    half = _of_the_worst(left, inside, sd, coverage)
+    # of all studies together: by the worst one, half of the panclusters within the reference would be flagged
+    return half, np.fmax(local_quantile(left.error, left.sd, sd, coverage), half)
+
+
+def _of_the_worst(left: LeftOut, chosen: np.ndarray, sd: np.ndarray, coverage: float) -> np.ndarray:
+    """Return the largest :func:`local_quantile`: of all chosen errors, and of each study with enough."""
+    widest = local_quantile(left.error[chosen], left.sd[chosen], sd, coverage)
+    for name in sorted(set(left.study)):
+        own = chosen & (left.study == name)
+        if own.sum() >= fewest(coverage):
+            widest = np.fmax(widest, local_quantile(left.error[own], left.sd[own], sd, coverage))
+    return widest
+
+
+def edges(value: np.ndarray, reach: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Tell at which end of the reference's values a prediction lies: ``""``, low, high or both.
+
+    An end is reached if it lies within `reach` of the prediction, so that truths beyond it would have been
+    predicted here as well, or if the prediction is among the lowest or the highest twentieth of the
+    reference's values (NaN reaches nothing).
+
+    Parameters
+    ----------
+    value, reach
+        (M,).
+    known
+        (N,) values of the reference, finite.
+    """
+    ends = np.quantile(known, [_OUTER, 1 - _OUTER])
+    low = (value < ends[0]) | (value - reach < known.min())
+    high = (value > ends[1]) | (value + reach > known.max())
+    return np.select([low & high, low, high], ["both", "low", "high"], "").astype(object)

@@ -1,0 +1,75 @@
+"""Ordinary kriging: Gaussian-process regression with an unknown mean, on a given kernel."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from panscape.stats.rows import unit_rows
+
+NOISE = 0.1
+"""Variance of the noise, where every pancluster has kernel 2 with itself."""
+
+
+def kernel(
+    rows: sparse.csr_matrix, codes: np.ndarray, others: sparse.csr_matrix, other_codes: np.ndarray
+) -> np.ndarray:
+    """Return the similarity of panclusters: cosine of coexpression plus cosine of codes.
+
+    The first tells neighbours apart, the second follows networks that are gained or lost beyond the ages that
+    the reference covers.
+
+    Parameters
+    ----------
+    rows, codes
+        CSR (M, Q) and (M, K).
+    others, other_codes
+        CSR (N, Q) and (N, K).
+
+    Returns
+    -------
+    (M, N), between 0 and 2 for non-negative coexpression.
+    """
+    near = (unit_rows(rows) @ unit_rows(others).T).toarray()
+    return near + _unit(codes) @ _unit(other_codes).T
+
+
+def _unit(codes: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(codes, axis=1, keepdims=True)
+    return np.divide(codes, length, out=np.zeros_like(codes, dtype=float), where=length > 0)
+
+
+def krige(
+    known: np.ndarray, values: np.ndarray, new: np.ndarray, *, self_kernel: float = 2.0, noise: float = NOISE
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict values at new points.
+
+    Parameters
+    ----------
+    known
+        (N, N) kernel between the points with a value.
+    values
+        (N,) their values, finite.
+    new
+        (M, N) kernel between the new and the known points.
+    self_kernel
+        Kernel of a new point with itself.
+    noise
+        Variance of the noise of a value, in units of the kernel.
+
+    Returns
+    -------
+    mean : (M,) in units of `values`.
+    sd : (M,) posterior standard deviation in units of the kernel's root: small near points with a value,
+        whatever these values are.
+    """
+    count = len(values)
+    system = np.ones((count + 1, count + 1))
+    system[:count, :count] = known + noise * np.eye(count)
+    system[count, count] = 0
+    sides = np.ones((len(new), count + 1))
+    sides[:, :count] = new
+    # the bordered system makes the weights of every prediction sum to 1, which is the unknown mean
+    solved = np.linalg.solve(system, np.column_stack([np.append(values, 0.0), sides.T]))
+    variance = self_kernel - (sides * solved[:, 1:].T).sum(axis=1)
+    return sides @ solved[:, 0], np.sqrt(np.maximum(variance, 1e-12))

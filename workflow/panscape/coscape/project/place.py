@@ -1,0 +1,136 @@
+"""Pseudotime, age and place on the map of new panclusters, predicted from those of a reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coscape.project.align import Aligned
+from panscape.coscape.project.intervals import Scale, edges, fewest, half_widths, leave_out
+from panscape.coscape.project.kriging import kernel, krige
+from panscape.log import logger
+from panscape.stats.rows import unit_rows
+
+MAP_NEIGHBORS = 5
+"""Panclusters of the reference whose mean place on the map a new one gets."""
+
+
+def neighbors(new: sparse.csr_matrix, matrix: sparse.csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the k most similar reference panclusters by cosine.
+
+    Parameters
+    ----------
+    new, matrix
+        CSR (M, Q) and (N, Q).
+    k
+        At most this many.
+
+    Returns
+    -------
+    index, cosine : (M, k), most similar first.
+    """
+    similarity = (unit_rows(new) @ unit_rows(matrix).T).toarray()
+    index = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+    return index, np.take_along_axis(similarity, index, axis=1)
+
+
+def place(
+    aligned: Aligned,
+    study: np.ndarray,
+    values: pd.DataFrame,
+    codes: tuple[np.ndarray, np.ndarray],
+    *,
+    coverage: float = 0.9,
+) -> pd.DataFrame:
+    """Predict values of the reference at new panclusters, with intervals from left-out studies.
+
+    Parameters
+    ----------
+    aligned
+        From :func:`panscape.coscape.project.align.align`.
+    study
+        (N,) study of the reference panclusters.
+    values
+        N rows; numeric columns to predict, such as pseudotime and age, NaN where unknown.
+    codes
+        Of the new and the reference's panclusters, from :func:`panscape.coscape.project.align.project_codes`.
+    coverage
+        Share of new panclusters whose interval covers the truth, of those whose truth lies within the
+        reference's values.
+
+    Returns
+    -------
+    One row per new pancluster: similarity (cosine with the nearest pancluster of the reference), and per
+    column its value, the interval ``<column>_low`` to ``<column>_high`` (NaN if fewer than two studies, or
+    too few panclusters, can be left out) and ``<column>_edge``: low, high or both where the interval is open
+    because the reference's values end there, see :func:`panscape.coscape.project.intervals.edges`. Values are
+    NaN where nothing in the reference is similar. Positive values that span more than a factor 4 are
+    predicted as logarithms; where no value is negative no prediction is.
+    """
+    new_codes, old_codes = codes
+    rows = (aligned.matrix, old_codes)
+    similarity = kernel(*rows, *rows)
+    new = kernel(aligned.new, new_codes, *rows)
+    nearest = neighbors(aligned.new, aligned.matrix, 1)[1][:, 0]
+    table = pd.DataFrame({"similarity": nearest})
+    for column in values.columns:
+        given = values[column].to_numpy(dtype=float)
+        known = np.flatnonzero(np.isfinite(given))
+        if known.size == 0:
+            for suffix in ("", "_low", "_high"):
+                table[column + suffix] = np.nan
+            table[f"{column}_edge"] = ""
+            continue
+        part = similarity[np.ix_(known, known)]
+        found = _predict(column, part, given[known], np.asarray(study)[known], new[:, known], coverage)
+        found.loc[nearest <= 0, [column, f"{column}_low", f"{column}_high"]] = np.nan
+        table = pd.concat([table, found], axis=1)
+    return table
+
+
+def _predict(column, similarity, values, study, new, coverage) -> pd.DataFrame:
+    """Return the columns of one value."""
+    scale = Scale.of(values)
+    given = scale.forward(values)
+    mean, sd = krige(similarity, given, new)
+    left = leave_out(similarity, given, study)
+    half, reach = half_widths(left, sd, coverage)
+    if np.isnan(half).all():
+        logger.warning(
+            "%s: no intervals; they need %d panclusters of left-out studies, the reference has %d studies "
+            "with %d panclusters that have a value",
+            column, fewest(coverage), len(set(study)), len(values),
+        )  # fmt: skip
+    elif left.covered.sum() < fewest(coverage):
+        logger.warning(
+            "%s: the reference's studies hardly overlap, so intervals are wide: they include errors beyond "
+            "the values that the other studies cover",
+            column,
+        )
+    return pd.DataFrame(
+        {
+            column: scale.back(mean),
+            f"{column}_low": scale.back(mean - half),
+            f"{column}_high": scale.back(mean + half),
+            f"{column}_edge": edges(mean, reach, given),
+        }
+    )
+
+
+def on_the_map(aligned: Aligned, layout: np.ndarray) -> np.ndarray:
+    """Return (M, 2) places of new panclusters on the reference's map; NaN where nothing is similar.
+
+    Parameters
+    ----------
+    aligned
+        From :func:`panscape.coscape.project.align.align`.
+    layout
+        (N, 2) places of the reference's panclusters. A new one lies at the mean of the
+        :data:`MAP_NEIGHBORS` most similar, weighted by cosine.
+    """
+    index, cosine = neighbors(aligned.new, aligned.matrix, MAP_NEIGHBORS)
+    weight = np.maximum(cosine, 0)
+    total = weight.sum(axis=1, keepdims=True)
+    mean = (weight[:, :, None] * layout[index]).sum(axis=1)
+    return np.divide(mean, total, out=np.full(mean.shape, np.nan), where=total > 0)

@@ -1,0 +1,207 @@
+"""The language of `keep`: which cells to keep, by what is known about them.
+
+Own grammar, nothing is ever executed::
+
+    either     := both ("or" both)*
+    both       := negation ("and" negation)*
+    negation   := "not" negation | "(" either ")" | comparison
+    comparison := operand (("==" | "!=" | "<" | "<=" | ">" | ">=") operand)+
+                | operand ["not"] "in" "[" literal ("," literal)* "]"
+                | column of true and false
+    operand    := column | "string" | 'string' | number | true | false
+
+A column whose name is not a plain word stands in backticks. A comparison with a missing value is false,
+``!=`` and ``not in`` included.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from panscape.errors import UserError, fail
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))
+      | (?P<string>"[^"]*"|'[^']*')
+      | (?P<quoted>`[^`]+`)
+      | (?P<word>[^\W\d]\w*)
+      | (?P<sign>==|!=|<=|>=|[<>()\[\],])
+    )""",
+    re.VERBOSE,
+)
+ORDER = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+_HINTS = {
+    "=": "write == for equality",
+    "&": "write and",
+    "|": "write or",
+    "~": "write not",
+    "!": "write not, or != between two values",
+    "'": "close the quote",
+    '"': "close the quote",
+    "`": "close the backtick",
+}
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    text: str
+    position: int
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column, by name and place in the expression."""
+
+    name: str
+    position: int
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A string, a number or a truth value."""
+
+    value: str | float | bool
+    position: int
+
+
+def mistake(text: str, position: int, found: str, fix: str, where: str) -> UserError:
+    """Return the error that says what is wrong at a character of an expression."""
+    return fail(where, f"{text!r}, at character {position + 1}: {found}", fix)
+
+
+def _tokens(text: str, where: str) -> list[_Token]:
+    tokens, position = [], 0
+    while text[position:].strip():
+        match = _TOKEN.match(text, position)
+        if match is None:
+            position += len(text[position:]) - len(text[position:].lstrip())
+            sign = text[position]
+            fix = _HINTS.get(sign, "names of columns that are not plain words stand in `backticks`")
+            raise mistake(text, position, f"unexpected {sign!r}", fix, where)
+        kind = match.lastgroup
+        content = match[kind]
+        if kind == "word" and content in ("and", "or", "not", "in"):
+            kind = "sign"
+        tokens.append(_Token(kind, content, match.start(kind)))
+        position = match.end()
+    return [*tokens, _Token("end", "", len(text))]
+
+
+class _Parser:
+    """Recursive descent over the tokens of one expression; gives a nested tuple (operation, parts...)."""
+
+    def __init__(self, text: str, where: str):
+        self.text, self.where = text, where
+        self.tokens, self.next = _tokens(text, where), 0
+
+    def parse(self) -> tuple:
+        tree = self.either()
+        self.expect("")
+        return tree
+
+    def error(self, expected: str) -> UserError:
+        token = self.tokens[self.next]
+        found = f"unexpected {token.text!r}" if token.text else "it ends too early"
+        return mistake(self.text, token.position, found, f"expected {expected}", self.where)
+
+    def peek(self, *texts: str) -> bool:
+        token = self.tokens[self.next]
+        return token.kind in ("sign", "end") and token.text in texts
+
+    def take(self) -> _Token:
+        self.next += 1
+        return self.tokens[self.next - 1]
+
+    def expect(self, text: str) -> None:
+        if not self.peek(text):
+            raise self.error(repr(text) if text else "and, or, or the end")
+        self.next += 1
+
+    def either(self) -> tuple:
+        parts = [self.both()]
+        while self.peek("or"):
+            self.take()
+            parts.append(self.both())
+        return ("or", *parts) if len(parts) > 1 else parts[0]
+
+    def both(self) -> tuple:
+        parts = [self.negation()]
+        while self.peek("and"):
+            self.take()
+            parts.append(self.negation())
+        return ("and", *parts) if len(parts) > 1 else parts[0]
+
+    def negation(self) -> tuple:
+        if self.peek("not"):
+            self.take()
+            return ("not", self.negation())
+        if self.peek("("):
+            self.take()
+            tree = self.either()
+            self.expect(")")
+            return tree
+        return self.comparison()
+
+    def comparison(self) -> tuple:
+        left = self.operand()
+        negated = self.peek("not")
+        if negated:
+            self.take()
+        if negated or self.peek("in"):
+            self.expect("in")
+            return ("not in" if negated else "in", left, self.choices())
+        steps = []
+        while self.peek("==", "!=", *ORDER):
+            sign = self.take().text
+            steps.append((sign, left, right := self.operand()))
+            left = right
+        if len(steps) > 1:
+            return ("and", *steps)
+        if steps:
+            return steps[0]
+        if isinstance(left, Column):
+            return ("true", left)
+        raise self.error("a comparison such as == or in")
+
+    def choices(self) -> list[Literal]:
+        self.expect("[")
+        items = []
+        while not self.peek("]"):
+            item = self.operand()
+            if isinstance(item, Column):
+                fix = "put text in quotes"
+                raise mistake(self.text, item.position, f"{item.name} is no value", fix, self.where)
+            items.append(item)
+            if not self.peek("]"):
+                self.expect(",")
+        self.take()
+        return items
+
+    def operand(self) -> Column | Literal:
+        token = self.tokens[self.next]
+        if token.kind not in ("number", "string", "quoted", "word"):
+            raise self.error("a column, a text in quotes or a number")
+        self.next += 1
+        if token.kind == "number":
+            return Literal(float(token.text), token.position)
+        if token.kind == "string":
+            return Literal(token.text[1:-1], token.position)
+        if token.kind == "word" and token.text.lower() in ("true", "false"):
+            return Literal(token.text.lower() == "true", token.position)
+        return Column(token.text.strip("`"), token.position)
+
+
+def parse_keep(expression: str, where: str) -> tuple:
+    """Return the parsed form of an expression, to see that it is well formed.
+
+    Raises
+    ------
+    UserError
+        If it is not; names the place in the expression and what was expected there.
+    """
+    return _Parser(expression, where).parse()

@@ -1,0 +1,125 @@
+"""What can be known to be wrong with a study before any job starts."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from panscape.data.filter_expression import parse_keep
+from panscape.data.readers.genes import gene_map
+from panscape.data.readers.integers import check_counts, check_logged
+from panscape.data.readers.keep import kept_cells
+from panscape.data.readers.metadata import cell_table, read_metadata
+from panscape.data.readers.mtx import Mtx
+from panscape.data.readers.open import open_source
+from panscape.data.readers.source import Source
+from panscape.data.readers.study import as_user_error, at, is_gzip
+from panscape.data.readers.table import Table
+from panscape.errors import Problem, UserError, fail
+
+_READ_WHOLE = 32 << 20  # gzip files up to this size are unpacked to see whether they are whole
+_DEFLATE_LIMIT = 1032  # no gzip file unpacks to more than this many times its size
+
+
+class _Problems:
+    """The problems met so far."""
+
+    def __init__(self):
+        self.found: list[Problem] = []
+
+    def trial(self, function: Callable, *arguments: Any, **options: Any) -> Any:
+        """Return what a function returns, or None after noting its problems."""
+        try:
+            return function(*arguments, **options)
+        except UserError as error:
+            self.found.extend(problem for problem in error.problems if problem not in self.found)
+            return None
+
+
+def check_study(study: dict, where: str, species: str, age_unit: str | None = None) -> list[Problem]:
+    """Find what is wrong with a study, reading headers, annotations and a sample of its values.
+
+    Parameters
+    ----------
+    study
+        One item of the configuration's `studies`. If it has a `url` (or is simulated) and its `path` is not
+        there yet, only what needs no file is checked.
+    where
+        The item's key for messages, e.g. ``"studies[1]"``.
+    species, age_unit
+        As for :func:`gene_map` and :func:`read_metadata`.
+
+    Returns
+    -------
+    All problems found, in the order of the reading; empty if there are none.
+    """
+    problems = _Problems()
+    problems.trial(_one_origin, study, where)
+    if study.get("keep"):
+        problems.trial(parse_keep, study["keep"], at(study, where, "keep"))
+    comes_later = bool(study.get("url") or study.get("simulated"))
+    if problems.found or (comes_later and not (study.get("path") and Path(study["path"]).exists())):
+        return problems.found
+    source = problems.trial(open_source, study, where=where)
+    if source is None:
+        return problems.found
+    problems.trial(check_whole, source)
+    problems.trial(gene_map, study, source, species, where)
+    problems.trial(_check_cells, problems, study, source, where, age_unit)
+    values = problems.trial(source.sample)
+    if values is not None and study.get("values") == "log":
+        problems.trial(check_logged, values, at(study, where, "values"))
+    elif values is not None:
+        problems.trial(check_counts, values, at(study, where, "counts"), source.alternatives)
+    return problems.found
+
+
+def _one_origin(study: dict, where: str) -> None:
+    if study.get("url"):
+        if not study.get("sha256"):
+            raise fail(at(study, where, "sha256"), "a url without a checksum", "add sha256 of the file")
+    elif not study.get("path") and not study.get("simulated"):
+        raise fail(at(study, where), "no path, url or simulated", "say where the study's counts are")
+
+
+def _check_cells(problems: _Problems, study: dict, source: Source, where: str, age_unit: str | None) -> None:
+    table = cell_table(study, source, where)
+    mapped = problems.trial(read_metadata, study, source, where, age_unit)
+    if not study.get("keep"):
+        return
+    if not kept_cells(study, table, mapped, where).any():
+        found = f"no cell of {len(table)} fits {study['keep']!r}"
+        raise fail(at(study, where, "keep"), found, "correct the expression")
+
+
+def check_whole(source: Source) -> None:
+    """Raise a UserError if a gzipped text file of a study is cut short, as far as can be seen cheaply.
+
+    Small files are unpacked. Of large ones the length that the end of the file tells must be possible for
+    its size; their checksum is verified when they are read.
+    """
+    part = {Mtx: "matrix", Table: "path"}.get(type(source))
+    if part is None or not is_gzip(path := getattr(source, part)):
+        return
+    try:
+        _check_gzip(path)
+    except (OSError, EOFError, zlib.error) as error:
+        raise as_user_error(error, source.study, source.where) from error
+
+
+def _check_gzip(path: Path) -> None:
+    size = path.stat().st_size
+    if size <= _READ_WHOLE:
+        with gzip.open(path) as file:
+            while file.read(1 << 22):
+                pass
+        return
+    with open(path, "rb") as file:
+        file.seek(-4, 2)
+        length = int.from_bytes(file.read(), "little")  # modulo 2^32
+    possible = range(length, size * _DEFLATE_LIMIT, 1 << 32)
+    if not any(total >= size // 2 for total in possible):
+        raise OSError(f"{path.name} ends in the middle")

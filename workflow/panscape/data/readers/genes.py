@@ -1,0 +1,181 @@
+"""Gene names: one spelling for a species, one column for a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.data.readers.source import Source
+from panscape.data.readers.study import at, listing
+from panscape.data.sheets import read_sheet
+from panscape.errors import fail
+from panscape.log import logger
+
+_VERSION = re.compile(r"(ENS[A-Z]{0,6}[GTP]\d{11})(?:\.\d+)?(?:_PAR_Y)?")
+_STABLE_ID = r"ENS[A-Z]{0,6}[GTP]\d{11}(?:\.\d+)?(?:_PAR_Y)?|WBGene\d{8}|FBgn\d{7}"
+
+
+@dataclass(frozen=True)
+class GeneMap:
+    """How a file's features become genes.
+
+    Attributes
+    ----------
+    names
+        The genes (Index, unique), by first appearance in the file.
+    matrix
+        CSR float32, features of the file x genes, 1 where a feature counts for a gene: features of one name
+        are summed, features without a name left out.
+    n_merged, n_dropped
+        Features that were summed into an earlier one, and features left out.
+    """
+
+    names: pd.Index
+    matrix: sparse.csr_matrix
+    n_merged: int
+    n_dropped: int
+
+    def apply(self, block: sparse.csr_matrix) -> sparse.csr_matrix:
+        """Return a block (cells x features of the file) as cells x genes."""
+        if not self.n_merged and not self.n_dropped:  # names are in file order: nothing moves
+            return block
+        result = sparse.csr_matrix(block @ self.matrix)
+        result.sort_indices()
+        return result
+
+
+def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
+    """Find the genes that a study's features stand for.
+
+    Parameters
+    ----------
+    study
+        One item of the configuration's `studies`. Of its `genes`: `column` is the file's column with the
+        symbols (default: the file's own names), `mapping` a TSV or CSV file with two columns, the name in the
+        file and the symbol; `case` = ``"species"`` (default, see :func:`spelling`) or ``"keep"``.
+    source
+        The opened study.
+    species
+        ``"human"``, ``"mouse"``, ``"worm"`` or any other.
+    where
+        The study's key for messages.
+
+    Raises
+    ------
+    UserError
+        If the column or the mapping is missing or fits no gene.
+    """
+    settings = study.get("genes") or {}
+    names = _raw_names(settings, source, study, where)
+    names = names.astype(object).where(names.notna(), "").astype(str).str.strip()
+    names = names.str.replace(_VERSION, r"\1", regex=True)
+    if settings.get("mapping"):
+        names = _mapped(names, settings["mapping"], study, where)
+    if (settings.get("case") or "species") == "species":
+        names = pd.Series(spelling(names, species))
+    named = (names != "").to_numpy()
+    if not named.any():
+        raise fail(at(study, where, "genes"), "no gene has a name", "correct genes.column or genes.mapping")
+    codes, unique = pd.factorize(names[named])
+    shape = (len(names), len(unique))
+    matrix = sparse.csr_matrix((np.ones(len(codes), np.float32), (np.flatnonzero(named), codes)), shape=shape)
+    found = GeneMap(pd.Index(unique, dtype=object), matrix, len(codes) - len(unique), int((~named).sum()))
+    if found.n_merged or found.n_dropped:
+        text = "%s: %s genes; %s features summed into one of the same name, %s without a name left out"
+        logger.info(text, study.get("id"), len(unique), found.n_merged, found.n_dropped)
+    return found
+
+
+def _raw_names(settings: dict, source: Source, study: dict, where: str) -> pd.Series:
+    column = settings.get("column")
+    if not column:
+        return source.genes.index.to_series().reset_index(drop=True)
+    if column not in source.genes:
+        raise fail(
+            at(study, where, "genes.column"),
+            f"there is no column {column!r}",
+            f"write one of: {listing(source.genes.columns)}; or leave it out to use the file's own names",
+        )
+    return source.genes[column].reset_index(drop=True)
+
+
+def _mapped(names: pd.Series, path: str, study: dict, where: str) -> pd.Series:
+    place = at(study, where, "genes.mapping")
+    sheet = read_sheet(path, place)
+    if sheet.shape[1] < 2:
+        raise fail(place, f"{path} has one column", "give two: the name in the file, the symbol")
+    keys = sheet.iloc[:, 0].fillna("").str.strip().str.replace(_VERSION, r"\1", regex=True)
+    table = sheet.iloc[:, 1].fillna("").str.strip().set_axis(keys)
+    table = table[~table.index.duplicated()]
+    result = names.map(table).fillna("")
+    if not (result != "").any():
+        raise fail(
+            place,
+            f"none of the genes ({listing(names, 3)}) is in the first column of {path} ({listing(keys, 3)})",
+            "the first column has the names of the study's file, the second the symbols",
+        )
+    return result
+
+
+def spelling(names: Iterable[str], species: str) -> list[str]:
+    """Return gene names in the usual spelling of a species, so that studies agree.
+
+    human: upper case, but C1orf112. mouse: names of a study that is mostly in capitals (or mostly in small
+    letters) become capitalised as in MGI (Trp53, mt-Co1, H2-Ab1, 1700001A01Rik; accession-like names stay);
+    other studies stay as they are. worm: gene classes in small letters (unc-119), sequence names in capitals
+    (Y71H2AM.3). Others: unchanged. Ensembl, WormBase and FlyBase ids are never changed.
+    """
+    names = list(names)
+    if species == "mouse":
+        return names if _mixed_case(names) else [_mouse(name) for name in names]
+    rule = {"human": _human, "worm": _worm}.get(species)
+    return [rule(name) for name in names] if rule else names
+
+
+def _mixed_case(names: list[str]) -> bool:
+    lettered = [name for name in names if len(re.findall("[A-Za-z]", name)) > 1]
+    mixed = sum(name not in (name.upper(), name.lower()) for name in lettered)
+    return mixed > len(lettered) / 2
+
+
+def _human(name: str) -> str:
+    if re.fullmatch(r"(?i)chr\w+[:_-]\d+[_-]\d+", name):  # a genomic range
+        return name
+    return re.sub(r"\bC([0-9]+|X|Y)ORF(\d+)", r"C\1orf\2", name.upper())
+
+
+def _mouse(name: str) -> str:
+    upper = name.upper()
+    if re.fullmatch(_STABLE_ID, name) or (name == name.lower() and name[:3] == "mt-"):
+        return name
+    if re.fullmatch(r"(?!GM\d)[A-Z]{1,4}\d{5,}(\.\d+)?|LOC\d+|RP\d+-.*", upper):  # sequence accessions
+        return upper
+    if upper.endswith("RIK"):
+        return upper[:-3] + "Rik"
+    if upper.startswith("MT-"):
+        return "mt-" + upper[3:].capitalize()
+    first, *parts = upper.split("-")
+    small = first in ("HBA", "HBB")  # haemoglobins alone have small letters after the hyphen
+    return "-".join([first.capitalize(), *(part.lower() if small else part.capitalize() for part in parts)])
+
+
+def _worm(name: str) -> str:
+    if re.fullmatch(_STABLE_ID, name):
+        return name
+    if re.fullmatch(r"(?i)[a-z]{2,5}-[a-z]?\d+(\.\d+)?", name):
+        return name.lower()
+    if name.lower().startswith("ctel"):
+        return "cTel" + name[4:]
+    sequence = re.fullmatch(r"(?i)([a-z]+\d+[a-z0-9]*\.)(t?\d+)([a-z]?)", name)
+    return sequence[1].upper() + sequence[2].lower() + sequence[3].lower() if sequence else name
+
+
+def looks_like_ensembl(names: Iterable[str]) -> bool:
+    """Return whether most names are stable ids (Ensembl, WormBase, FlyBase) and not symbols."""
+    names = pd.Series(list(names), dtype=object).astype(str)
+    return bool(len(names)) and bool(names.str.fullmatch(_STABLE_ID).mean() > 0.5)

@@ -1,0 +1,219 @@
+"""AnnData files: X, raw or a layer; CSR, CSC or dense; also as older versions of anndata wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import h5py
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.data.external_sort import Spool
+from panscape.data.readers.hdf5 import Compressed, dense_blocks, dense_spread, texts
+from panscape.data.readers.source import Source
+from panscape.data.readers.study import file_only, study_path
+
+
+class H5ad(Source):
+    """An h5ad file, opened."""
+
+    format = "h5ad"
+
+    def __init__(self, study: dict, where: str):
+        super().__init__(study, where)
+        self.path = file_only(study, study_path(study, where), where)
+        self._guard(self._open)
+
+    @contextmanager
+    def _file(self) -> Iterator[h5py.Group]:
+        with h5py.File(self.path) as file:
+            yield file
+
+    def _open(self) -> None:
+        with self._file() as file:
+            for name in ("obs", "var"):
+                if name not in file:
+                    raise self.fail("path", f"it has no {name!r}, so it is no h5ad file", "correct format")
+            self._layers = [f"layer:{name}" for name in file.get("layers", ())]
+            self._has = [name for name, keys in _PLACES.items() if any(key in file for key in keys)]
+            self._key, self._var = self._find(file)
+            self._kind, self._shape, self.nnz = _describe(file[self._key])
+            if self._kind == "":
+                raise self.fail(
+                    "counts", f"{self._key} is not a matrix", f"write counts: {_or(self.alternatives)}"
+                )
+            self._obs_columns = _columns(file["obs"])
+
+    def _find(self, file: h5py.File) -> tuple[str, str]:
+        counts = self.study.get("counts") or "X"
+        if counts.startswith("layer:"):
+            if counts in self._layers:
+                return f"layers/{counts.removeprefix('layer:')}", "var"
+        else:
+            for key in _PLACES.get(counts, ()):
+                if key in file:
+                    return key, {"raw/X": "raw/var", "raw.X": "raw.var"}.get(key, "var")
+        raise self.fail("counts", f"the file has no {counts}", f"write one of: {_or(self.alternatives)}")
+
+    @property
+    def alternatives(self) -> list[str]:
+        """Names of the other matrices that the file has."""
+        counts = self.study.get("counts") or "X"
+        return [name for name in [*self._has, *self._layers] if name != counts]
+
+    @property
+    def raw_shape(self) -> tuple[int, int]:
+        """(cells, features) of the file, before genes are chosen."""
+        return self._shape
+
+    @property
+    def obs_columns(self) -> list[str]:
+        """Names of the columns of cell metadata."""
+        return self._obs_columns
+
+    def _read_cells(self) -> np.ndarray:
+        with self._file() as file:
+            return _index(file["obs"])
+
+    def _read_genes(self) -> pd.DataFrame:
+        with self._file() as file:
+            return _frame(file, self._var)
+
+    def _read_obs(self) -> pd.DataFrame:
+        with self._file() as file:
+            return _frame(file, "obs")
+
+    def gene_names(self) -> np.ndarray:
+        """Return the names of the genes without the annotations."""
+        with self._file() as file:
+            return _index(file[self._var])
+
+    def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        with self._file() as file:
+            matrix = file[self._key]
+            if self._kind == "dense":
+                yield from dense_blocks(matrix, max_values, cells_first=True)
+            elif self._kind == "csr":
+                yield from Compressed(matrix, self._shape).by_row(max_values)
+            else:
+                yield from self._spooled(max_values)
+
+    def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        with self._file() as file:
+            if self._kind == "dense":
+                yield from dense_spread(file[self._key], max_values, cells_first=True)
+            elif self._kind == "csr":
+                yield from Compressed(file[self._key], self._shape).spread(max_values)
+
+    def _fill_spool(self, max_values: int) -> Spool:
+        with self._file() as file:
+            return Compressed(file[self._key], self._shape[::-1]).transposed(max_values)
+
+    def _sample(self) -> np.ndarray:
+        with self._file() as file:
+            matrix = file[self._key]
+            if self._kind == "dense":
+                return matrix[: max(1_000_000 // max(self._shape[1], 1), 1)]
+            return matrix["data"][:1_000_000]
+
+
+# `raw.X` is how anndata before 0.7 wrote it
+_PLACES = {"X": ("X",), "raw": ("raw/X", "raw.X")}
+
+
+# what modalities are usually called
+_MODALITIES = {"rna": ("rna", "gex", "gene expression"), "atac": ("atac", "peaks", "chromatin accessibility")}
+
+
+class H5mu(H5ad):
+    """One modality of an h5mu file, opened: that of the genes, or what `modality` of the study says."""
+
+    format = "h5mu"
+
+    @contextmanager
+    def _file(self) -> Iterator[h5py.Group]:
+        with h5py.File(self.path) as file:
+            if "mod" not in file:
+                raise self.fail("path", "it has no 'mod', so it is no h5mu file", "correct format")
+            wanted = self.study.get("modality") or "rna"
+            known = (wanted, *_MODALITIES.get(wanted, ()))
+            found = [name for name in file["mod"] if name.lower() in known]
+            if not found:
+                others = ", ".join(file["mod"]) or "none"
+                fix = f"rename a modality to {wanted!r}"
+                raise self.fail("path", f"no modality {wanted!r}; the file has {others}", fix)
+            yield file["mod"][found[0]]
+
+    def _read_obs(self) -> pd.DataFrame:
+        own = super()._read_obs()
+        with h5py.File(self.path) as file:
+            shared = _frame(file, "obs") if "obs" in file else pd.DataFrame(index=own.index)
+        return own.join(shared[shared.columns.difference(own.columns)])
+
+    @property
+    def obs_columns(self) -> list[str]:
+        """Names of the columns of cell metadata."""
+        with h5py.File(self.path) as file:
+            shared = _columns(file["obs"]) if "obs" in file else []
+        return list(dict.fromkeys([*self._obs_columns, *shared]))
+
+
+def _or(names: list[str]) -> str:
+    return ", ".join(names) or "nothing: the file has no other matrix"
+
+
+def _describe(matrix: h5py.Group | h5py.Dataset) -> tuple[str, tuple[int, int], int | None]:
+    """Return a matrix's kind (csr, csc, dense or "" if none), shape and number of stored values."""
+    if isinstance(matrix, h5py.Dataset):
+        return ("dense", matrix.shape, None) if matrix.ndim == 2 else ("", (0, 0), None)
+    attributes = matrix.attrs
+    name = attributes.get("encoding-type", attributes.get("h5sparse_format", ""))
+    kind = str(name).removesuffix("_matrix")
+    if kind not in ("csr", "csc") or "data" not in matrix:
+        return "", (0, 0), None
+    shape = attributes["shape"] if "shape" in attributes else attributes["h5sparse_shape"]
+    return kind, (int(shape[0]), int(shape[1])), int(matrix["data"].shape[0])
+
+
+def _columns(table: h5py.Group | h5py.Dataset) -> list[str]:
+    if isinstance(table, h5py.Dataset):
+        return [name for name in table.dtype.names if name != _index_name(table)]
+    order = table.attrs.get("column-order")
+    if order is not None:
+        return [str(name) for name in order]
+    return [name for name in table if name not in ("__categories", _index_name(table))]
+
+
+def _index_name(table: h5py.Group | h5py.Dataset) -> str:
+    if isinstance(table, h5py.Dataset):
+        return "index" if "index" in table.dtype.names else table.dtype.names[0]
+    return str(table.attrs.get("_index", "_index"))
+
+
+def _index(table: h5py.Group | h5py.Dataset) -> np.ndarray:
+    if isinstance(table, h5py.Dataset):
+        names = table.fields(_index_name(table))[:]
+        return np.array([n.decode() if isinstance(n, bytes) else str(n) for n in names], dtype=object)
+    return texts(table[_index_name(table)])
+
+
+def _frame(file: h5py.File, key: str) -> pd.DataFrame:
+    """Read obs or var; tables that anndata < 0.7 wrote are compound datasets with categories in uns."""
+    from anndata.io import read_elem
+
+    table = file[key]
+    if not isinstance(table, h5py.Dataset):
+        frame = read_elem(table)
+        frame.index = frame.index.astype(str)
+        return frame
+    values, columns = table[:], {}
+    for name in _columns(table):
+        column = values[name]
+        if column.dtype.kind in "SO":
+            column = [item.decode() if isinstance(item, bytes) else item for item in column]
+        if f"uns/{name}_categories" in file:
+            column = pd.Categorical.from_codes(np.asarray(column), texts(file[f"uns/{name}_categories"]))
+        columns[name] = column
+    return pd.DataFrame(columns, index=pd.Index(_index(table), dtype=object))

@@ -1,0 +1,114 @@
+"""Reading matrices that HDF5 files hold, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import h5py
+import numpy as np
+from scipy import sparse
+
+from panscape.data.external_sort import Spool
+
+Blocks = Iterator[tuple[slice, sparse.csr_matrix]]
+RUNS = 64  # of neighbouring cells, in a sample spread over a file
+
+
+def texts(dataset: h5py.Dataset) -> np.ndarray:
+    """Return a dataset of strings (or numbers) as an object array of str."""
+    return np.array([v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in dataset[:]], dtype=object)
+
+
+class Compressed:
+    """A compressed sparse matrix in HDF5: `data`, `indices` and `indptr` under one group.
+
+    Parameters
+    ----------
+    group
+        The HDF5 group, open as long as this object is used.
+    shape
+        (n_major, n_minor): `indptr` runs over the major axis.
+    """
+
+    def __init__(self, group: h5py.Group, shape: tuple[int, int]):
+        self.data, self.indices = group["data"], group["indices"]
+        self.shape = shape
+        # 64-bit whatever the file has: large files have more values than 32 bits can count
+        self.indptr = group["indptr"][:].astype(np.int64)
+        ends = len(self.indptr) == shape[0] + 1 and self.indptr[0] == 0 and (np.diff(self.indptr) >= 0).all()
+        if not ends or self.indptr[-1] != len(self.data) or len(self.data) != len(self.indices):
+            raise OSError(f"{group.name}: indptr, indices and data do not fit each other")
+
+    def rows(self, start: int, stop: int) -> sparse.csr_matrix:
+        """Return the major rows start..stop as CSR float32."""
+        low, high = self.indptr[start], self.indptr[stop]
+        data, indices = self._values(low, high)
+        indptr = (self.indptr[start : stop + 1] - low).astype(np.int32)
+        return sparse.csr_matrix((data, indices, indptr), shape=(stop - start, self.shape[1]))
+
+    def _values(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+        indices = self.indices[low:high]
+        if len(indices) and (indices.min() < 0 or indices.max() >= self.shape[1]):
+            raise OSError(f"{self.indices.name}: numbers beyond the matrix's {self.shape[1]} columns")
+        return self.data[low:high].astype(np.float32, copy=False), indices.astype(np.int32, copy=False)
+
+    def by_row(self, max_values: int) -> Blocks:
+        """Yield blocks of whole major rows."""
+        start = 0
+        while start < self.shape[0]:
+            limit = self.indptr[start] + max_values
+            stop = max(int(np.searchsorted(self.indptr, limit, side="right")) - 1, start + 1)
+            yield slice(start, stop), self.rows(start, stop)
+            start = stop
+
+    def spread(self, max_values: int) -> Blocks:
+        """Yield runs of whole major rows, evenly spaced over the file, with about so many values in all."""
+        start, count = 0, self.shape[0]
+        for at in range(RUNS):
+            start = max(start, at * count // RUNS)
+            end = (at + 1) * count // RUNS
+            if start >= end:
+                continue
+            limit = self.indptr[start] + max_values // RUNS
+            stop = min(max(int(np.searchsorted(self.indptr, limit, side="right")) - 1, start + 1), end)
+            yield slice(start, stop), self.rows(start, stop)
+            start = stop
+
+    def transposed(self, max_values: int) -> Spool:
+        """Return the matrix by its minor axis, in scratch files if it is large."""
+        spool = Spool(self.shape[::-1], int(self.indptr[-1]), max_values)
+        step = max(max_values // 4, 1)
+        for low in range(0, int(self.indptr[-1]), step):
+            high = min(low + step, int(self.indptr[-1]))
+            data, minor = self._values(low, high)
+            first = int(np.searchsorted(self.indptr, low, side="right")) - 1
+            last = int(np.searchsorted(self.indptr, high, side="left"))
+            inside = np.clip(self.indptr[first : last + 1], low, high)
+            spool.add(minor, np.repeat(np.arange(first, last), np.diff(inside)), data)
+        return spool
+
+
+def dense_blocks(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -> Blocks:
+    """Yield CSR float32 blocks (cells x genes) of a dense dataset in either orientation."""
+    axis = 0 if cells_first else 1
+    n_cells, n_genes = dataset.shape[axis], dataset.shape[1 - axis]
+    step = max(max_values // max(n_genes, 1), 1)
+    if dataset.chunks and step > dataset.chunks[axis]:
+        step -= step % dataset.chunks[axis]  # so that no chunk is unpacked twice
+    for start in range(0, n_cells, step):
+        stop = min(start + step, n_cells)
+        block = dataset[start:stop] if cells_first else dataset[:, start:stop].T
+        yield slice(start, stop), sparse.csr_matrix(np.ascontiguousarray(block, dtype=np.float32))
+
+
+def dense_spread(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -> Blocks:
+    """Yield runs of cells of a dense dataset, evenly spaced, with about so many values in all."""
+    axis = 0 if cells_first else 1
+    n_cells, n_genes = dataset.shape[axis], dataset.shape[1 - axis]
+    step = max(max_values // max(n_genes, 1) // RUNS, 1)
+    for at in range(RUNS):
+        start, end = at * n_cells // RUNS, (at + 1) * n_cells // RUNS
+        stop = min(start + step, end)
+        if start < stop:
+            block = dataset[start:stop] if cells_first else dataset[:, start:stop].T
+            yield slice(start, stop), sparse.csr_matrix(np.ascontiguousarray(block, dtype=np.float32))

@@ -1,0 +1,79 @@
+"""Whether values are counts."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from panscape.errors import fail
+
+_LOGGED_BELOW = 20.0  # e^20 is far beyond any count of a gene in a cell
+
+
+def check_logged(block: sparse.spmatrix | np.ndarray, where: str) -> None:
+    """Raise a UserError if a block cannot be log(1 + x) of normalised expression.
+
+    Parameters
+    ----------
+    block
+        Sparse or dense values; only stored ones are looked at.
+    where
+        Key, study and file for the message.
+
+    Raises
+    ------
+    UserError
+        If values are NaN, infinite, negative, or too large for logarithms.
+    """
+    values = np.asarray(block.data if sparse.issparse(block) else block)
+    if not values.size:
+        return
+    if not np.isfinite(values).all():
+        raise fail(
+            where, f"{int((~np.isfinite(values)).sum())} values are NaN or infinite", "write 0 instead"
+        )
+    if (lowest := values.min()) < 0:
+        found = f"values: log, but there are negative values (lowest {lowest:g}), as after scaling"
+        raise fail(where, found, "name values before scaling")
+    if (highest := values.max()) > _LOGGED_BELOW:
+        found = f"values: log, but the highest value is {highest:g}"
+        raise fail(where, found, "write values: counts if these are counts")
+
+
+def check_counts(
+    block: sparse.spmatrix | np.ndarray, where: str, alternatives: list[str] | None = None
+) -> None:
+    """Raise a UserError if a block holds anything but whole numbers from 0 on.
+
+    Parameters
+    ----------
+    block
+        Sparse or dense values; only stored ones are looked at.
+    where
+        Key, study and file for the message, e.g. of :func:`panscape.data.readers.study.at`.
+    alternatives
+        What `counts` could name instead in this file (`Source.alternatives`).
+
+    Raises
+    ------
+    UserError
+        If values are NaN, infinite, negative or fractional; says so if they look logarithmic.
+    """
+    values = np.asarray(block.data if sparse.issparse(block) else block)
+    if not values.size or values.dtype.kind in "ub":
+        return
+    if not np.isfinite(values).all():
+        count = int((~np.isfinite(values)).sum())
+        raise fail(where, f"{count} values are NaN or infinite", "write 0 where nothing was counted")
+    others = f" (this file also has {', '.join(alternatives)})" if alternatives else ""
+    fix = f"name raw counts in counts: X, raw or layer:NAME{others}"
+    if (lowest := values.min()) < 0:
+        raise fail(where, f"not counts: there are negative values (lowest {lowest:g}), as after scaling", fix)
+    if values.dtype.kind == "f" and (fractional := values != np.floor(values)).any():
+        example, highest = values[fractional].flat[0], values.max()
+        kind = (
+            f"they look logarithmic (highest {highest:g})"
+            if highest < _LOGGED_BELOW
+            else "as after normalisation"
+        )
+        raise fail(where, f"not counts: there are fractions (e.g. {example:g}); {kind}", fix)

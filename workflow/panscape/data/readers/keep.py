@@ -1,0 +1,142 @@
+"""Which cells an expression keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from panscape.data.filter_expression import ORDER, Column, Literal, mistake, parse_keep
+from panscape.data.readers.study import at, listing
+from panscape.errors import UserError
+
+
+class _Values:
+    """The evaluation of a parsed expression over a table of cells."""
+
+    def __init__(self, text: str, obs: pd.DataFrame, where: str):
+        self.text, self.obs, self.where = text, obs, where
+
+    def mask(self, tree: tuple) -> np.ndarray:
+        kind, *parts = tree
+        if kind in ("and", "or"):
+            combine: Callable = np.logical_and if kind == "and" else np.logical_or
+            return combine.reduce([self.mask(part) for part in parts])
+        if kind == "not":
+            return ~self.mask(parts[0])
+        if kind == "true":
+            return self._compare("==", parts[0], Literal(True, parts[0].position))
+        if kind in ("in", "not in"):
+            left, choices = parts
+            hits = [self._compare("==", left, choice) for choice in choices]
+            inside = np.logical_or.reduce([np.zeros(len(self.obs), bool), *hits])
+            return inside if kind == "in" else ~inside & self._present(left)
+        return self._compare(kind, *parts)
+
+    def _present(self, operand: Column | Literal) -> np.ndarray:
+        return pd.notna(self._values(operand)[1])
+
+    def _values(self, operand: Column | Literal) -> tuple[str, np.ndarray]:
+        """Return the kind of an operand (text, number or truth) and its value for each cell."""
+        if isinstance(operand, Literal):
+            kind = {str: "text", float: "number", bool: "truth"}[type(operand.value)]
+            return kind, np.full(len(self.obs), operand.value, dtype=object if kind == "text" else float)
+        if operand.name not in self.obs:
+            fix = f"columns: {listing(self.obs.columns, 40)}; text stands in quotes"
+            raise self._mistake(operand, f"there is no column {operand.name!r}", fix)
+        return _kind(self.obs[operand.name])
+
+    def _compare(self, sign: str, left: Column | Literal, right: Column | Literal) -> np.ndarray:
+        (left_kind, a), (right_kind, b) = self._values(left), self._values(right)
+        if left_kind != right_kind:
+            found = f"{self._say(left, left_kind)} is compared with {self._say(right, right_kind)}"
+            fix = "text stands in quotes, numbers do not; true and false are written plainly"
+            raise self._mistake(right, found, fix)
+        if sign in ORDER and left_kind != "number":
+            found = f"{sign} between {left_kind} and {right_kind}"
+            raise self._mistake(right, found, "only numbers have an order: use ==, != or in")
+        if sign in ORDER:
+            return ORDER[sign](a, b)
+        present = pd.notna(a) & pd.notna(b)
+        return present & ((a == b) if sign == "==" else (a != b))
+
+    def _say(self, operand: Column | Literal, kind: str) -> str:
+        if isinstance(operand, Literal):
+            return f"the {kind} {operand.value!r}"
+        examples = listing(self.obs[operand.name].dropna().unique()[:3])
+        return f"column {operand.name!r} of {kind} (e.g. {examples})"
+
+    def _mistake(self, operand: Column | Literal, found: str, fix: str) -> UserError:
+        return mistake(self.text, operand.position, found, fix, self.where)
+
+
+def _kind(column: pd.Series) -> tuple[str, np.ndarray]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object)
+    if pd.api.types.is_bool_dtype(column.dtype) or (column.dtype == object and _all_bool(column)):
+        return "truth", column.astype("boolean").to_numpy(dtype=float, na_value=np.nan)
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return "number", column.to_numpy(dtype=float, na_value=np.nan)
+    present = column.dropna()
+    if len(present) and present.map(lambda value: isinstance(value, int | float | np.number)).all():
+        return "number", pd.to_numeric(column).to_numpy(dtype=float, na_value=np.nan)
+    return "text", column.map(str, na_action="ignore").to_numpy(dtype=object, na_value=np.nan)
+
+
+def _all_bool(column: pd.Series) -> bool:
+    present = column.dropna()
+    return bool(len(present)) and bool(present.map(lambda value: isinstance(value, bool | np.bool_)).all())
+
+
+def keep_mask(expression: str, obs: pd.DataFrame, where: str) -> np.ndarray:
+    """Return which cells an expression keeps.
+
+    Parameters
+    ----------
+    expression
+        E.g. ``"trajectory == 'neural tube' and 8 <= day < 12 and sample not in ['x', 'y']"``: ==, !=, <, <=,
+        >, >=, in and not in with a list, and, or, not, parentheses; column names (in backticks unless plain
+        words), texts in quotes, numbers, true, false. A comparison with a missing value is false.
+    obs
+        One row per cell, e.g. of :func:`panscape.data.readers.metadata.cell_table`.
+    where
+        The key for messages.
+
+    Returns
+    -------
+    bool array, one value per row. It may be all false: whether that is an error the caller knows.
+
+    Raises
+    ------
+    UserError
+        If the expression is not well formed, names no column, or compares text with numbers.
+    """
+    return _Values(expression, obs, where).mask(parse_keep(expression, where))
+
+
+def kept_cells(study: dict, table: pd.DataFrame, mapped: pd.DataFrame | None, where: str) -> np.ndarray:
+    """Return which cells the study's `keep` takes; it may name the table's columns and the mapped ones.
+
+    Parameters
+    ----------
+    study
+        With `keep` set.
+    table
+        From :func:`panscape.data.readers.metadata.cell_table`; its columns go before mapped ones of the same
+        name.
+    mapped
+        From :func:`panscape.data.readers.metadata.read_metadata`; None where that failed.
+
+    Returns
+    -------
+    bool (n_cells,).
+
+    Raises
+    ------
+    UserError
+        If the expression cannot be read or names an unknown column.
+    """
+    if mapped is not None:
+        table = table.join(mapped[mapped.columns.difference(table.columns)])
+    return keep_mask(study["keep"], table, at(study, where, "keep"))

@@ -1,0 +1,229 @@
+"""Matrix Market folders of Cell Ranger 2 and 3, gzipped or not, read as a stream of text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.data.external_sort import Spool
+from panscape.data.readers.source import Source
+from panscape.data.readers.study import listing, open_bytes, study_path
+from panscape.log import logger
+
+_CHUNK_BYTES = 1 << 23
+_Entries = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class Mtx(Source):
+    """A folder with matrix.mtx, barcodes.tsv and genes.tsv or features.tsv, opened.
+
+    The files may have a common prefix, as in GEO; `path` may also name the matrix file itself.
+    """
+
+    format = "10x-mtx"
+
+    def __init__(self, study: dict, where: str):
+        super().__init__(study, where)
+        if (study.get("counts") or "X") != "X":
+            raise self.fail("counts", f"{study['counts']!r}, but mtx has one matrix", "leave counts out")
+        self.path = study_path(study, where)
+        self.matrix, self._barcodes, self._features_file = self._guard(self._find)
+        self._guard(self._read_header)
+
+    def _find(self) -> tuple[Path, Path, Path]:
+        folder, prefix = self.path, None
+        if not folder.is_dir():
+            folder, prefix = self.path.parent, self.path.name.split("matrix.mtx")[0]
+        found = []
+        for kinds in (("matrix.mtx",), ("barcodes.tsv",), ("features.tsv", "genes.tsv")):
+            names = [kind + end for kind in kinds for end in ("", ".gz")]
+            if prefix is None:
+                files = [file for file in sorted(folder.iterdir()) if file.name.endswith(tuple(names))]
+                exact = [file for file in files if file.name in names]
+                files = exact or files
+            else:
+                files = [folder / (prefix + name) for name in names if (folder / (prefix + name)).is_file()]
+            if len(files) != 1:
+                what = "more than one" if files else "no"
+                raise self.fail(
+                    "path",
+                    f"{what} {' or '.join(kinds)} (gzipped or not) in {folder}"
+                    + (f": {listing(file.name for file in files)}" if files else ""),
+                    "one folder holds one matrix.mtx, one barcodes.tsv and one features.tsv or genes.tsv; "
+                    "of several, name one matrix file as path",
+                )
+            if prefix is None:
+                prefix = files[0].name.split("matrix.mtx")[0]
+            found.append(files[0])
+        return found[0], found[1], found[2]
+
+    def _read_header(self) -> None:
+        with open_bytes(self.matrix) as handle:
+            banner, sizes = _header(handle)
+        words = banner.lower().split()
+        if words[:3] != ["%%matrixmarket", "matrix", "coordinate"] or words[4:5] != ["general"]:
+            raise self.fail(
+                "path",
+                f"{self.matrix.name} begins with {banner[:60]!r}",
+                "give a file in the Matrix Market form 'matrix coordinate integer general'",
+            )
+        self._banner, self._sizes, self.nnz = banner.strip(), sizes[:2], sizes[2]
+
+    @cached_property
+    def _cells_first(self) -> bool:
+        """Whether the rows are cells; 10x has features in rows, some other tools have not."""
+        rows, columns = self._sizes
+        cells, genes = len(self.cells), len(self._features)
+        return (rows, columns) == (cells, genes) != (genes, cells)
+
+    @property
+    def raw_shape(self) -> tuple[int, int]:
+        """(cells, features) of the file, before genes are chosen."""
+        return self._sizes if self._cells_first else self._sizes[::-1]
+
+    def _read_cells(self) -> list[str]:
+        return [line.split("\t")[0] for line in _lines(self._barcodes)]
+
+    def _read_genes(self) -> pd.DataFrame:
+        rows = [line.split("\t") for line in _lines(self._features_file)]
+        columns = {"id": [row[0] for row in rows]}
+        if rows and all(len(row) > 2 for row in rows):
+            columns["feature_types"] = [row[2] for row in rows]
+        names = [row[1] if len(row) > 1 else row[0] for row in rows]
+        return pd.DataFrame(columns, index=pd.Index(names, dtype=object, name="name"))
+
+    def _entries(self) -> Iterator[_Entries]:
+        """Yield (cells, genes, values) in file order, a chunk of text at a time."""
+        from scipy.io import mmread  # several times faster than other parsers; it takes whole files only
+
+        seen, rest = 0, b""
+        with open_bytes(self.matrix) as handle:
+            _header(handle)
+            while chunk := handle.read(_CHUNK_BYTES):
+                text, cut, rest = (rest + chunk).rpartition(b"\n")
+                if not cut:
+                    continue
+                lines = _count_lines(text + cut)
+                yield self._parse(mmread, text + cut, lines, seen)
+                seen += lines
+        if rest.strip():
+            yield self._parse(mmread, rest + b"\n", 1, seen)
+            seen += 1
+        if seen != self.nnz:
+            raise self.fail(
+                "path",
+                f"{self.matrix.name} announces {self.nnz} entries and has {seen}",
+                "copy or download the file again",
+            )
+
+    def _parse(self, mmread, text: bytes, lines: int, seen: int) -> _Entries:
+        rows, columns = self._sizes
+        head = f"{self._banner}\n{rows} {columns} {lines}\n".encode()
+        try:
+            part = mmread(io.BytesIO(head + text), spmatrix=False)
+        except ValueError as error:
+            raise self.fail(
+                "path",
+                f"{self.matrix.name}: {error} (of the text after entry {seen})",
+                "copy or download the file again",
+            ) from error
+        genes, cells = (part.col, part.row) if self._cells_first else (part.row, part.col)
+        return cells, genes, part.data.astype(np.float32)
+
+    @cached_property
+    def _sorted(self) -> bool:
+        """Whether the entries come cell by cell: a pass over the text, up to the first that does not."""
+        last = -1
+        for cells, _, _ in self._entries():
+            if len(cells) and (cells[0] < last or (np.diff(cells) < 0).any()):
+                logger.info("%s: not sorted by cell, read through scratch files", self.matrix)
+                return False
+            last = cells[-1] if len(cells) else last
+        return True
+
+    def _fill_spool(self, max_values: int) -> Spool:
+        spool = Spool(self.raw_shape, self.nnz, max_values)
+        for cells, genes, values in self._entries():
+            spool.add(cells, genes, values)
+        return spool
+
+    def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        if not self._sorted:
+            yield from self._spooled(max_values)
+            return
+        n_cells, n_genes = self.raw_shape
+        held: list[_Entries] = []
+        count = start = 0
+        for entries in self._entries():
+            held.append(entries)
+            count += len(entries[0])
+            if count >= max_values:
+                cells, genes, values = (np.concatenate(parts) for parts in zip(*held, strict=True))
+                stop = int(cells[-1])  # the last cell may go on in the next chunk
+                whole = int(np.searchsorted(cells, stop))
+                if stop > start:
+                    yield (
+                        slice(start, stop),
+                        _csr(cells, genes, values, slice(0, whole), start, stop, n_genes),
+                    )
+                    start = stop
+                held = [(cells[whole:], genes[whole:], values[whole:])]
+                count = len(cells) - whole
+        parts = held or [(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))]
+        cells, genes, values = (np.concatenate(part) for part in zip(*parts, strict=True))
+        yield slice(start, n_cells), _csr(cells, genes, values, slice(None), start, n_cells, n_genes)
+
+    def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield the cells at the beginning of the text if its entries come cell by cell."""
+        entries = self._entries()
+        cells, genes, values = next(entries)
+        entries.close()
+        if len(cells) and (np.diff(cells) >= 0).all():
+            stop = int(cells[-1])  # the last one may go on
+            whole = slice(0, int(np.searchsorted(cells, stop)))
+            yield slice(0, stop), _csr(cells, genes, values, whole, 0, stop, self.raw_shape[1])
+
+    def _sample(self) -> np.ndarray:
+        with open_bytes(self.matrix) as handle:
+            _header(handle)
+            text = handle.read(1 << 20).rpartition(b"\n")[0]
+        text += b"\n" if text else b""
+        from scipy.io import mmread
+
+        return self._parse(mmread, text, _count_lines(text), 0)[2]
+
+
+def _csr(cells, genes, values, chosen: slice, start: int, stop: int, n_genes: int) -> sparse.csr_matrix:
+    places = (cells[chosen] - start, genes[chosen])
+    return sparse.csr_matrix((values[chosen], places), shape=(stop - start, n_genes), dtype=np.float32)
+
+
+def _count_lines(text: bytes) -> int:
+    """Return the number of lines that are not empty."""
+    lines = text.count(b"\n")
+    return lines if b"\n\n" not in text else sum(bool(line.strip()) for line in text.split(b"\n"))
+
+
+def _header(handle: BinaryIO) -> tuple[str, tuple[int, ...]]:
+    """Read up to the line of sizes; return the first line and (rows, columns, entries)."""
+    banner = handle.readline(1000).decode("utf-8", "replace")
+    line = handle.readline(10_000)
+    while line.startswith(b"%") or (line and not line.strip()):
+        line = handle.readline(10_000)
+    try:
+        rows, columns, entries = (int(word) for word in line.split())
+    except ValueError:
+        raise OSError(f"no line with the three sizes: {line[:60]!r}") from None
+    return banner, (rows, columns, entries)
+
+
+def _lines(path: Path) -> list[str]:
+    with open_bytes(path) as handle:
+        return handle.read().decode("utf-8").splitlines()

@@ -1,0 +1,217 @@
+"""The common face of all input formats."""
+
+from __future__ import annotations
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.data.counts import BLOCK_VALUES
+from panscape.data.external_sort import Spool
+from panscape.data.readers.study import as_user_error, at, listing
+from panscape.errors import UserError, fail
+from panscape.log import logger
+
+# what damaged files raise on reading: HDF5 and plain files, gzip members, text (KeyError: a part is missing)
+READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError, KeyError, RuntimeError)
+
+
+class Source(ABC):
+    """A study's matrix, opened: names and annotations, and counts in blocks of cells.
+
+    Made by :func:`open_source`. Opening reads the header only; `cells`, `genes` and `obs` are read when
+    first asked for.
+
+    Attributes
+    ----------
+    shape
+        (n_cells, n_genes), after the features that are not genes have been left out.
+    cells
+        Names of the cells (Index, unique), in file order.
+    genes
+        One row per gene, indexed by its name in the file (not always unique), with the file's own columns.
+    obs
+        One row per cell with the file's own columns (none in csv and mtx).
+    nnz
+        Stored values, where the file says so before it is read, else None. An upper bound if the file
+        holds features that are not genes.
+    """
+
+    format: str
+    nnz: int | None = None
+
+    def __init__(self, study: dict, where: str):
+        self.study, self.where = study, where
+        self._spool: Spool | None = None
+
+    @property
+    @abstractmethod
+    def raw_shape(self) -> tuple[int, int]:
+        """Return (cells, features) as the file's header has it."""
+
+    @property
+    def obs_columns(self) -> list[str]:
+        """Return the names of the file's columns about cells."""
+        return []
+
+    @property
+    def alternatives(self) -> list[str]:
+        """Return the values of `counts` that this file could also be read with."""
+        return []
+
+    @cached_property
+    def cells(self) -> pd.Index:
+        """Names of the cells."""
+        return pd.Index(self._guard(self._read_cells), dtype=object, name="cell")
+
+    @cached_property
+    def genes(self) -> pd.DataFrame:
+        """Genes of the source."""
+        table = self._features
+        return table if self._is_gene is None else table[self._is_gene]
+
+    @cached_property
+    def obs(self) -> pd.DataFrame:
+        """Metadata of the cells."""
+        table = self._guard(self._read_obs)
+        if len(table) != len(self.cells):
+            raise self.fail("", f"{len(table)} rows in obs, but {len(self.cells)} cells", "mend the file")
+        return table.set_axis(self.cells, axis=0)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(cells, genes)."""
+        return len(self.cells), len(self.genes)
+
+    def blocks(self, max_values: int = BLOCK_VALUES) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield (rows, CSR float32 block cells x genes) in file order, covering every cell once.
+
+        Parameters
+        ----------
+        max_values
+            Stored values of a block, about; for dense formats cells times genes, zeros included.
+
+        Raises
+        ------
+        UserError
+            If the file turns out damaged.
+        """
+        yield from self._of_genes(self._blocks(max_values))
+
+    def spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield (rows, CSR float32 block) of a part of the cells, read in a second or so.
+
+        All cells of a small matrix; else runs of neighbouring cells, evenly spaced where the file has an
+        index and the first ones where it has none. Nothing of large files that are stored by gene.
+
+        Parameters
+        ----------
+        max_values
+            Values that are read, about.
+        """
+        values = self.nnz if self.nnz is not None else self.raw_shape[0] * self.raw_shape[1]
+        whole = values <= max_values
+        yield from self._of_genes(self._blocks(max_values) if whole else self._spread(max_values))
+
+    def _of_genes(self, iterator) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield blocks with the features that are genes, in order; damage of the file is a UserError."""
+        columns = None if self._is_gene is None else np.flatnonzero(self._is_gene)
+        while True:
+            item = self._guard(next, iterator, None)
+            if item is None:
+                return
+            rows, block = item
+            block = block if columns is None else block[:, columns]
+            block.sum_duplicates()  # also sorts the genes of each cell
+            yield rows, block
+
+    def sample(self) -> np.ndarray:
+        """Return some values of the matrix, read quickly, to judge whether they are counts."""
+        return self._guard(self._sample)
+
+    def fail(self, key: str, found: str, fix: str = "") -> UserError:
+        """Return an error that names this study and file."""
+        return fail(at(self.study, self.where, key), found, fix)
+
+    @cached_property
+    def _features(self) -> pd.DataFrame:
+        return self._guard(self._read_genes)
+
+    @cached_property
+    def _is_gene(self) -> np.ndarray | None:
+        table = self._features
+        if "feature_types" not in table:
+            return None
+        kinds = table["feature_types"].astype(str)
+        genes = (kinds == (self.study.get("features") or "Gene Expression")).to_numpy()
+        if genes.all() or not genes.any():
+            return None
+        others = kinds[~genes].value_counts()
+        logger.info(
+            "%s: left out %s", self.study.get("id"), ", ".join(f"{n} {kind}" for kind, n in others.items())
+        )
+        return genes
+
+    def _guard(self, function, *arguments):
+        try:
+            return function(*arguments)
+        except UserError:
+            raise
+        except READ_ERRORS as error:
+            raise as_user_error(error, self.study, self.where) from error
+
+    def check_names(self) -> None:
+        """Raise a UserError if there are no cells or genes, or a cell's name occurs twice."""
+        raw_cells, raw_genes = self.raw_shape
+        if not raw_cells or not raw_genes:
+            raise self.fail(
+                "path", f"the study is empty: {raw_cells} cells and {raw_genes} genes", "leave it out"
+            )
+        if len(self.cells) != raw_cells or len(self._features) != raw_genes:
+            raise self.fail(
+                "path",
+                f"{len(self.cells)} cell and {len(self._features)} feature names for a matrix of "
+                f"{raw_cells} cells x {raw_genes} features",
+                "mend the file (csv: also see orientation)",
+            )
+        doubles = self.cells[self.cells.duplicated()].unique()
+        if len(doubles):
+            raise self.fail(
+                "path",
+                f"{len(doubles)} barcodes occur more than once, e.g. {listing(doubles, 3)}",
+                "make them unique, e.g. put the library's name before each",
+            )
+
+    @abstractmethod
+    def _read_cells(self) -> list[str] | np.ndarray: ...
+
+    @abstractmethod
+    def _read_genes(self) -> pd.DataFrame: ...
+
+    def _read_obs(self) -> pd.DataFrame:
+        return pd.DataFrame(index=self.cells)
+
+    @abstractmethod
+    def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]: ...
+
+    def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield some cells of a matrix that is larger than that, where it can be done without reading all."""
+        return iter(())
+
+    def _spooled(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield blocks of a matrix that is not stored by cell, transposed at the first call."""
+        if self._spool is None:
+            self._spool = self._fill_spool(max_values)
+        yield from self._spool.blocks()
+
+    def _fill_spool(self, max_values: int) -> Spool:
+        """Read the matrix into scratch storage; for formats that need it."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def _sample(self) -> np.ndarray: ...

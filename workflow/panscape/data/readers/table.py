@@ -1,0 +1,188 @@
+"""Dense text tables, cells by genes or genes by cells, read line by line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from functools import cached_property
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.data.external_sort import Spool
+from panscape.data.readers.source import Source
+from panscape.data.readers.study import file_only, is_gzip, listing, open_bytes, study_path
+
+_EXPECTED_DENSITY = 0.2  # decides the number of scratch files of a table genes by cells, nothing else
+
+
+class Table(Source):
+    """A csv or tsv file (gzipped or not), opened.
+
+    The first line has the column names, with or without one for the row names (R leaves it out); each
+    further line starts with its row's name. Values are parsed a block of lines at a time; a table genes by
+    cells is transposed through scratch files if it has many values.
+    """
+
+    def __init__(self, study: dict, where: str, format: str):
+        super().__init__(study, where)
+        self.format, self._sep = format, "," if format == "csv" else "\t"
+        self.path = file_only(study, study_path(study, where), where)
+        self.cells_first = (study.get("orientation") or "cells-by-genes") == "cells-by-genes"
+        if (study.get("counts") or "X") != "X":
+            raise self.fail("counts", f"{study['counts']!r}, but a table is one matrix", "leave counts out")
+        self._columns, self._first_line = self._guard(self._read_header)
+
+    def _read_header(self) -> tuple[list[str], int]:
+        with open_bytes(self.path) as handle:
+            head, first = handle.readline().decode("utf-8-sig"), handle.readline().decode("utf-8")
+        columns = next(csv.reader(io.StringIO(head), delimiter=self._sep), [])
+        if not first.strip():
+            raise self.fail("path", "the study is empty: no line after the header", "leave it out")
+        width = len(next(csv.reader(io.StringIO(first), delimiter=self._sep)))
+        if width == len(columns):
+            columns = columns[1:]
+        elif width != len(columns) + 1:
+            raise self.fail(
+                "path",
+                f"the header has {len(columns)} columns and the first row {width}",
+                "correct the file or format (csv: comma, tsv: tab)",
+            )
+        if not columns:
+            raise self.fail(
+                "format", f"only one column when split at {self._sep!r}", "write csv (comma) or tsv (tab)"
+            )
+        return columns, len(first)
+
+    @cached_property
+    def _rows(self) -> list[str]:
+        return self._guard(self._read_rows)
+
+    def _read_rows(self) -> list[str]:
+        with open_bytes(self.path) as handle:
+            handle.readline()
+            return [self._split(line)[0] for line in handle if line.strip()]
+
+    def _split(self, line: bytes) -> tuple[str, str]:
+        """Return a line's row name and the text of its values."""
+        text = line.decode("utf-8").rstrip("\r\n")
+        if text.startswith('"'):
+            name, _, rest = text[1:].partition(f'"{self._sep}')
+            return name, rest
+        name, _, rest = text.partition(self._sep)
+        return name, rest
+
+    @property
+    def raw_shape(self) -> tuple[int, int]:
+        """(cells, features) of the file, before genes are chosen."""
+        shape = (len(self._rows), len(self._columns))
+        return shape if self.cells_first else shape[::-1]
+
+    def estimated_shape(self) -> tuple[int, int]:
+        """Return (cells, genes), the number of lines estimated from the file's size."""
+        # gzipped counts shrink about eightfold; an estimate serves to ask for memory only
+        size = self.path.stat().st_size * (8 if is_gzip(self.path) else 1)
+        shape = (max(size // max(self._first_line, 1), 1), len(self._columns))
+        return shape if self.cells_first else shape[::-1]
+
+    def _read_cells(self) -> list[str]:
+        return self._rows if self.cells_first else self._columns
+
+    def _read_genes(self) -> pd.DataFrame:
+        return pd.DataFrame(index=pd.Index(self.gene_names(), dtype=object, name="name"))
+
+    def gene_names(self) -> list[str]:
+        """Return the names of the genes."""
+        return self._columns if self.cells_first else self._rows
+
+    def _pieces(self, handle: BinaryIO, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield (lines, CSR lines x columns)."""
+        handle.readline()
+        step, start = max(max_values // len(self._columns), 1), 0
+        lines: list[bytes] = []
+        for line in handle:
+            if line.strip():
+                lines.append(line)
+            if len(lines) == step:
+                yield slice(start, start + step), self._parse(lines, start)
+                start, lines = start + step, []
+        if lines:
+            yield slice(start, start + len(lines)), self._parse(lines, start)
+
+    def _parse(self, lines: list[bytes], start: int) -> sparse.csr_matrix:
+        rows = [self._split(line) for line in lines]
+        texts = [text for _, text in rows]
+        options = {
+            "delimiter": self._sep,
+            "dtype": np.float32,
+            "ndmin": 2,
+            "comments": None,
+            "quotechar": '"',
+        }
+        try:
+            values = np.loadtxt(texts, **options)
+        except ValueError as error:
+            raise self._bad_line(rows, options, start, error) from error
+        if values.shape != (len(lines), len(self._columns)):
+            found = f"{values.shape[1]} values in line {start + 2}, {len(self._columns)} column names"
+            raise self.fail("path", found, "mend the file")
+        return sparse.csr_matrix(values)
+
+    def _bad_line(
+        self, rows: list[tuple[str, str]], options: dict, start: int, error: Exception
+    ) -> Exception:
+        """Find the line that does not parse, which the parser counts from where it likes."""
+        for number, (name, text) in enumerate(rows, start + 2):
+            try:
+                if np.loadtxt([text], **options).shape[1] == len(self._columns):
+                    continue
+                problem = f"{text.count(self._sep) + 1} values instead of {len(self._columns)}"
+            except ValueError as line_error:
+                problem = str(line_error)
+            return self.fail(
+                "path",
+                f"line {number} (row {name!r}): {problem}",
+                "write a number in every place (0, not empty)",
+            )
+        return self.fail("path", str(error), "mend the file")
+
+    def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        if self.cells_first:
+            with open_bytes(self.path) as handle:
+                yield from self._pieces(handle, max_values)
+            return
+        yield from self._spooled(max_values)
+
+    def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        if self.cells_first:
+            with open_bytes(self.path) as handle:
+                yield next(self._pieces(handle, max_values))
+
+    def _fill_spool(self, max_values: int) -> Spool:
+        n_cells, n_genes = self.raw_shape
+        expected = int(n_cells * n_genes * _EXPECTED_DENSITY)
+        spool = Spool((n_cells, n_genes), expected, max_values)
+        with open_bytes(self.path) as handle:
+            for lines, piece in self._pieces(handle, max_values):
+                entries = piece.tocoo()
+                spool.add(entries.col, entries.row + lines.start, entries.data)
+        return spool
+
+    def _sample(self) -> np.ndarray:
+        with open_bytes(self.path) as handle:
+            return next(self._pieces(handle, 200_000))[1].data
+
+    def check_names(self) -> None:
+        """Raise a UserError as for any source, or if the names show that the orientation is wrong."""
+        barcodes = pd.Series([*self._columns[:200]] if self.cells_first else self._rows[:200])
+        if barcodes.str.fullmatch(r"(?:.*[_:.-])?[ACGT]{10,}(?:-\d+)?").mean() > 0.5:
+            now, other = ("cells-by-genes", "genes-by-cells")[:: 1 if self.cells_first else -1]
+            raise self.fail(
+                "orientation",
+                f"read as {now}, but the names of its genes look like barcodes: {listing(barcodes, 3)}",
+                f"write orientation: {other}",
+            )
+        super().check_names()

@@ -1,0 +1,188 @@
+"""HDF5 files of Cell Ranger, version 2 (a group per genome) and 3 (`matrix`), and loom files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import h5py
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.data.readers.hdf5 import Compressed, dense_blocks, dense_spread, texts
+from panscape.data.readers.source import Source
+from panscape.data.readers.study import file_only, listing, study_path
+
+
+class TenX(Source):
+    """A 10x h5 file, opened. Stored genes x cells by column, which is cells x genes by row."""
+
+    format = "10x-h5"
+
+    def __init__(self, study: dict, where: str):
+        super().__init__(study, where)
+        self.path = file_only(study, study_path(study, where), where)
+        if (study.get("counts") or "X") != "X":
+            raise self.fail(
+                "counts", f"{study['counts']!r}, but a 10x file has one matrix", "leave counts out"
+            )
+        self._guard(self._open)
+
+    def _open(self) -> None:
+        with h5py.File(self.path) as file:
+            groups = [
+                name for name, item in file.items() if isinstance(item, h5py.Group) and "barcodes" in item
+            ]
+            wanted = (self.study.get("genes") or {}).get("genome")
+            if "matrix" in groups:
+                self._group = "matrix"
+            elif wanted in groups:
+                self._group = wanted
+            elif len(groups) == 1 and not wanted:
+                self._group = groups[0]
+            elif not groups:
+                raise self.fail("format", f"no 10x matrix, only {listing(file)}", "correct format")
+            else:
+                found = f"its genomes are {listing(groups)}" + (f", not {wanted}" if wanted else "")
+                raise self.fail("genes.genome", found, "write the genome to read")
+            group = file[self._group]
+            n_genes, n_cells = (int(size) for size in group["shape"][:])
+            self._shape, self.nnz = (n_cells, n_genes), int(group["data"].shape[0])
+
+    @property
+    def raw_shape(self) -> tuple[int, int]:
+        """(cells, features) of the file, before genes are chosen."""
+        return self._shape
+
+    def _read_cells(self) -> np.ndarray:
+        with h5py.File(self.path) as file:
+            return texts(file[self._group]["barcodes"])
+
+    def _read_genes(self) -> pd.DataFrame:
+        with h5py.File(self.path) as file:
+            group = file[self._group]
+            if "features" not in group:
+                columns = {"id": texts(group["genes"])}
+                return pd.DataFrame(columns, index=pd.Index(texts(group["gene_names"]), name="name"))
+            features = group["features"]
+            names = pd.Index(texts(features["name"]), name="name")
+            columns = {"id": texts(features["id"]), "feature_types": texts(features["feature_type"])}
+            for name in ("genome", "interval"):
+                if name in features:
+                    columns[name] = texts(features[name])
+        table = pd.DataFrame(columns, index=names)
+        genome = (self.study.get("genes") or {}).get("genome")
+        if genome and "genome" in table:
+            if not (table["genome"] == genome).any():
+                found = listing(table["genome"].unique())
+                raise self.fail("genes.genome", f"the file has {found}, not {genome}", "correct the genome")
+            # a feature of another genome is left out as any feature is that is not a gene
+            table.loc[table["genome"] != genome, "feature_types"] = "feature of another genome"
+        return table
+
+    def gene_names(self) -> np.ndarray:
+        """Return the names of the features without the annotations."""
+        with h5py.File(self.path) as file:
+            group = file[self._group]
+            return texts(group["features/name"] if "features" in group else group["gene_names"])
+
+    def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        with h5py.File(self.path) as file:
+            yield from Compressed(file[self._group], self._shape).by_row(max_values)
+
+    def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        with h5py.File(self.path) as file:
+            yield from Compressed(file[self._group], self._shape).spread(max_values)
+
+    def _sample(self) -> np.ndarray:
+        with h5py.File(self.path) as file:
+            return file[self._group]["data"][:1_000_000]
+
+
+class Loom(Source):
+    """A loom file, opened: a dense matrix genes x cells, read in blocks of columns."""
+
+    format = "loom"
+    _CELLS = ("CellID", "obs_names", "cell_names", "barcode", "barcodes")
+    _GENES = ("Gene", "var_names", "gene_names", "gene", "Accession")
+
+    def __init__(self, study: dict, where: str):
+        super().__init__(study, where)
+        self.path = file_only(study, study_path(study, where), where)
+        self._guard(self._open)
+
+    def _open(self) -> None:
+        with h5py.File(self.path) as file:
+            for part in ("matrix", "row_attrs", "col_attrs"):
+                if part not in file:
+                    raise self.fail("path", f"it has no {part!r}, so it is no loom file", "correct format")
+            self._layers = [f"layer:{name}" for name in file.get("layers", ())]
+            counts = self.study.get("counts") or "X"
+            if counts != "X" and counts not in self._layers:
+                others = listing(self.alternatives)
+                raise self.fail("counts", f"the file has no {counts}", f"write one of: {others}")
+            self._key = "matrix" if counts == "X" else f"layers/{counts.removeprefix('layer:')}"
+            self._shape = file[self._key].shape[::-1]
+            self._obs_columns = _attributes(file["col_attrs"])
+            self._var_columns = _attributes(file["row_attrs"])
+
+    @property
+    def alternatives(self) -> list[str]:
+        """Names of the other matrices that the file has."""
+        return [name for name in ("X", *self._layers) if name != (self.study.get("counts") or "X")]
+
+    @property
+    def raw_shape(self) -> tuple[int, int]:
+        """(cells, features) of the file, before genes are chosen."""
+        return self._shape
+
+    @property
+    def obs_columns(self) -> list[str]:
+        """Names of the columns of cell metadata."""
+        return self._obs_columns
+
+    def _name_of(self, known: tuple[str, ...], columns: list[str], what: str) -> str:
+        for name in known:
+            if name in columns:
+                return name
+        raise self.fail("path", f"no {what} names among {listing(columns)}", f"add the attribute {known[0]}")
+
+    def _read_cells(self) -> np.ndarray:
+        with h5py.File(self.path) as file:
+            return texts(file["col_attrs"][self._name_of(self._CELLS, self._obs_columns, "cell")])
+
+    def _table(self, key: str, columns: list[str]) -> dict[str, np.ndarray]:
+        with h5py.File(self.path) as file:
+            group = file[key]
+            kinds = {name: group[name].dtype.kind for name in columns}
+            return {n: group[n][:] if kinds[n] in "biuf" else texts(group[n]) for n in columns}
+
+    def _read_genes(self) -> pd.DataFrame:
+        table = pd.DataFrame(self._table("row_attrs", self._var_columns))
+        names = table[self._name_of(self._GENES, self._var_columns, "gene")]
+        return table.set_axis(pd.Index(names.astype(str), name="name"), axis=0)
+
+    def _read_obs(self) -> pd.DataFrame:
+        return pd.DataFrame(self._table("col_attrs", self._obs_columns), index=self.cells)
+
+    def gene_names(self) -> np.ndarray:
+        """Return the names of the genes without the annotations."""
+        with h5py.File(self.path) as file:
+            return texts(file["row_attrs"][self._name_of(self._GENES, self._var_columns, "gene")])
+
+    def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        with h5py.File(self.path) as file:
+            yield from dense_blocks(file[self._key], max_values, cells_first=False)
+
+    def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        with h5py.File(self.path) as file:
+            yield from dense_spread(file[self._key], max_values, cells_first=False)
+
+    def _sample(self) -> np.ndarray:
+        with h5py.File(self.path) as file:
+            return file[self._key][:, : max(1_000_000 // max(self._shape[1], 1), 1)]
+
+
+def _attributes(group: h5py.Group) -> list[str]:
+    """Return the one-dimensional attributes: others (embeddings) are not columns."""
+    return [name for name, item in group.items() if isinstance(item, h5py.Dataset) and item.ndim == 1]

@@ -1,0 +1,72 @@
+"""Tables of text that users give beside their matrices."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from pathlib import Path
+
+import pandas as pd
+
+from panscape.data.readers.study import listing, open_bytes
+from panscape.errors import fail
+
+MISSING = ("", "NA", "N/A", "NaN", "nan", "<NA>", "None")
+
+
+def read_sheet(path: str, where: str) -> pd.DataFrame:
+    """Read a TSV or CSV file (gzipped or not) with a header; every column as text, missing as NaN.
+
+    Parameters
+    ----------
+    path
+        The file; tabs in its header make it TSV, otherwise commas or semicolons separate.
+    where
+        Key (and study) for messages.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, a folder, not UTF-8, empty, or its lines do not fit its header.
+    """
+    file = Path(path)
+    if not file.is_file():
+        found = (
+            f"{path} is a folder" if file.is_dir() else f"there is no file {path} (looked from {Path.cwd()})"
+        )
+        raise fail(where, found, "give the path of a TSV or CSV file")
+    try:
+        with open_bytes(file) as handle:
+            content = handle.read()
+    except (OSError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise fail(where, f"{path} cannot be read ({error})", "copy it again") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise fail(
+            where,
+            f"{path} is not UTF-8: byte 0x{content[error.start]:02x} in line {line}",
+            f"save it as UTF-8, e.g. iconv -f latin1 -t utf-8 {path}",
+        ) from error
+    head = text.partition("\n")[0]
+    if not head.strip():
+        raise fail(where, f"{path} is empty", "give a header and a line per cell or gene")
+    sep = "\t" if "\t" in head else ";" if ";" in head and "," not in head else ","
+    columns = next(csv.reader([head], delimiter=sep))
+    doubles = sorted({name for name in columns if columns.count(name) > 1})
+    if doubles:
+        raise fail(where, f"{path} has columns of one name: {listing(doubles)}", "rename them")
+    try:
+        options = {
+            "sep": sep,
+            "dtype": str,
+            "keep_default_na": False,
+            "na_values": MISSING,
+            "index_col": False,
+        }
+        return pd.read_csv(io.StringIO(text), **options)
+    except (pd.errors.ParserError, ValueError) as error:
+        raise fail(where, f"{path}: {error}", "mend the line") from error

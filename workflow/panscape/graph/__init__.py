@@ -1,0 +1,1 @@
+"""Graphs of cells and clusters: nearest neighbours, kernels, communities, diffusion, rewiring."""

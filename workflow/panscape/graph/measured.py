@@ -1,0 +1,50 @@
+"""Which rows measure which columns, for distances over the columns that two rows share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The columns that are measured in each row, for groups of rows that measure the same columns.
+
+    Parameters
+    ----------
+    group
+        int (n,): group of each row.
+    columns
+        bool (n_groups, p).
+    """
+
+    group: np.ndarray
+    columns: np.ndarray
+
+    def patterns(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield (rows, columns): positions of columns that the same rows measure, and of those rows."""
+        code = np.unique(self.columns, axis=1, return_inverse=True)[1].reshape(-1)
+        order = np.argsort(code, kind="stable")
+        for columns in np.split(order, np.flatnonzero(np.diff(code[order])) + 1):
+            if len(columns):
+                yield np.flatnonzero(self.columns[self.group, columns[0]]), columns
+
+    def norms(self, vectors: sparse.csr_matrix | np.ndarray) -> np.ndarray:
+        """Return (n, n_groups): squared norms of the rows over the columns that each group measures."""
+        values = vectors.astype(np.float64)
+        return self._over(values.multiply(values) if sparse.issparse(values) else values**2)
+
+    def sums(self, vectors: sparse.csr_matrix | np.ndarray) -> np.ndarray:
+        """Return (n, n_groups): sums of the rows over the columns that each group measures."""
+        return self._over(vectors.astype(np.float64))
+
+    def shared(self) -> np.ndarray:
+        """Return (n_groups, n_groups): how many columns two groups both measure."""
+        flags = self.columns.astype(np.float64)
+        return flags @ flags.T
+
+    def _over(self, values) -> np.ndarray:
+        return np.asarray(values @ self.columns.T.astype(np.float64))

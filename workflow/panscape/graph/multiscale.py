@@ -1,0 +1,84 @@
+"""The diffusion space in which SEACells measures metacells (Palantir's multiscale diffusion components)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from panscape.graph.kernels import components, nearest_cells
+from panscape.stats.decomposition import leading_eigen
+
+KNN = 30  # neighbours, the cell itself counted
+COMPONENTS = 10  # eigenvectors, the constant one counted
+NEAR_ONE = 1e-6  # an eigenvalue this close to 1 belongs to a part that nothing connects to the rest
+MOST_PARTS = 200
+
+
+@dataclass(frozen=True)
+class DiffusionSpace:
+    """Cells in diffusion components.
+
+    Attributes
+    ----------
+    plain
+        Cells x 9, as published: components 2 to 10 times l / (1 - l). Where the graph falls into parts some
+        l are 1 and the values are without meaning (up to 1e13).
+    guarded
+        The same without the components whose eigenvalue is 1 but for rounding; equal to `plain` where the
+        graph is connected.
+    parts
+        Number of parts of the graph.
+    """
+
+    plain: np.ndarray
+    guarded: np.ndarray
+    parts: int
+
+
+def diffusion_space(
+    view: np.ndarray, *, knn: int = KNN, n_components: int = COMPONENTS, seed: int = 0
+) -> DiffusionSpace:
+    """Compute multiscale diffusion components of an embedding.
+
+    Kernel exp(-d / s_i) on the `knn` - 1 nearest neighbours with s_i the distance to the 10th, made symmetric
+    by adding its transpose; eigenvectors of the Markov matrix of length 1, times l / (1 - l).
+
+    Parameters
+    ----------
+    view
+        Cells x dimensions.
+    knn, n_components
+        As in Palantir.
+    seed
+        Of the approximate neighbour search, above 20,000 cells.
+    """
+    indices, distances = nearest_cells(np.asarray(view, dtype=float), knn, seed=seed)
+    n, k = indices.shape
+    at = max(min(knn // 3, k) - 1, 0)
+    width = np.sort(distances, axis=1)[:, at]
+    positive = width[width > 0]
+    width = np.maximum(width, 1e-12 * float(np.median(positive)) if len(positive) else 1.0)
+    weight = np.exp(-distances / width[:, None])
+    arcs = sparse.csr_matrix((weight.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
+    kernel = sparse.csr_matrix(arcs + arcs.T)
+    parts, _ = components(kernel)
+    values, vectors = _markov(kernel, min(n_components + min(parts, MOST_PARTS) - 1, n - 2))
+    scale = values / np.maximum(1 - values, 1e-16)
+    moving = np.flatnonzero(1 - values >= NEAR_ONE)[: n_components - 1]
+    return DiffusionSpace(
+        vectors[:, 1:n_components] * scale[1:n_components], vectors[:, moving] * scale[moving], parts
+    )
+
+
+def _markov(kernel: sparse.csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the `k` leading (eigenvalues, right eigenvectors of length 1) of D^-1 K, by falling values."""
+    n = kernel.shape[0]
+    degree = np.asarray(kernel.sum(axis=1)).ravel()
+    root = np.sqrt(np.maximum(degree, 1e-300))
+    scale = sparse.diags_array(1 / root)
+    symmetric = sparse.csr_matrix(scale @ kernel @ scale)
+    values, vectors = leading_eigen(symmetric, k, tolerance=1e-10, max_iterations=20 * n)
+    vectors = vectors / root[:, None]
+    return values, vectors / np.linalg.norm(vectors, axis=0)

@@ -1,0 +1,1 @@
+"""Around the methods: jobs, their resources, provenance, the check before a run."""

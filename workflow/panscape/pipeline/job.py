@@ -1,0 +1,51 @@
+"""What every workflow script does first."""
+
+from __future__ import annotations
+
+import atexit
+import re
+import resource
+from pathlib import Path
+from typing import Any
+
+from panscape.errors import UserError
+from panscape.log import logger, start_log
+from panscape.preprocess import losses
+
+
+def begin(snakemake: Any) -> None:
+    """Send the log lines and uncaught exceptions of a script to its rule's log file.
+
+    An error for lack of cells or genes says what quality control removed. The last line of the log tells what
+    the job used; the engine's own benchmark samples too seldom to know it of short jobs.
+    """
+    log = str(snakemake.log[0])
+
+    def explain(error: UserError) -> UserError:
+        return losses.explained(error, losses.read_tables(log, _studies(snakemake)))
+
+    start_log(log, explain=explain)
+    atexit.register(_tell_use)
+
+
+def _studies(snakemake: Any) -> list[str]:
+    """Return the studies that a rule reads: of its input files, else those that its wildcards name."""
+    files = [Path(path) for path in snakemake.input]
+    named = [path.parent.name for path in files if path.parent.parent.name == "preprocess"]
+    return list(dict.fromkeys(named or map(str, dict(snakemake.wildcards.items()).values())))
+
+
+def _tell_use() -> None:
+    use = resource.getrusage(resource.RUSAGE_SELF)
+    seconds, peak = use.ru_utime + use.ru_stime, _peak_kb() or use.ru_maxrss
+    logger.info("used %.1f s of processor time and at most %.0f MB of memory", seconds, peak / 1024)
+
+
+def _peak_kb() -> int:
+    """Return the most memory of this program, 0 where the system does not tell.
+
+    What `getrusage` tells begins with the engine's own memory, which a started script takes over.
+    """
+    status = Path("/proc/self/status")
+    found = re.search(r"^VmHWM:\s*(\d+)", status.read_text(), re.MULTILINE) if status.is_file() else None
+    return int(found[1]) if found else 0

@@ -1,0 +1,38 @@
+"""Say what an edit of a file makes anew: `make why FILE=...`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import yaml
+
+from panscape.config.load import load
+from panscape.errors import UserError
+from panscape.pipeline.preflight.why import why
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command in the folder with the results and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m panscape.pipeline.preflight")
+    parser.add_argument(
+        "--why", metavar="FILE", type=Path, required=True, help="the file that would be edited"
+    )
+    parser.add_argument(
+        "--configfile", type=Path, default=ROOT / "config/demo.yaml", help="of the collection (the demo's)"
+    )
+    given = parser.parse_args(arguments)
+    try:
+        config = load(yaml.safe_load(given.configfile.read_text(encoding="utf-8")))
+        sys.stdout.write(why(ROOT, given.why, config))
+    except (UserError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""What will fail or disappoint in a run, although nothing is wrong with the configuration as such."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from panscape.config import studies as inputs
+from panscape.data.size import Size, total
+from panscape.errors import Problem, UserError
+from panscape.pipeline import resources
+from panscape.pipeline.preflight.jobs import Job
+
+
+def concerns(
+    config: dict[str, Any],
+    found: dict[str, Size],
+    jobs: Sequence[Job],
+    *,
+    disk_mb: float = 0.0,
+    machine_mb: float | None = None,
+    free_mb: float | None = None,
+) -> list[Problem]:
+    """Return what will not work, or not well, with these studies.
+
+    Parameters
+    ----------
+    config
+        The complete configuration.
+    found
+        Sizes of the studies by id, before quality control.
+    jobs
+        The planned jobs.
+    disk_mb
+        What they will leave on the disk.
+    machine_mb, free_mb
+        Memory of this machine and free space in this folder; measured when not given.
+    """
+    return [
+        *_studies(config, found),
+        *_quality(config),
+        *_dictionary(config, found),
+        *_metacells(config, found),
+        *_machine(jobs, disk_mb, machine_mb, free_mb),
+    ]
+
+
+def _studies(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Problem]:
+    for name in inputs.used_by(config, "landscape"):
+        cells = found[name].cells
+        least = resources.min_cells(replace(found[name], study=name), config)
+        if cells < 3 * least:
+            told = f"has {cells} cells before quality control, a pancluster at least {least}: few are kept"
+            advice = f"lower panclust.min_cells of the study (e.g. {max(cells // 10, 2)})"
+            yield Problem(f"study {name!r}", told, advice)
+
+
+def _quality(config: dict[str, Any]) -> Iterator[Problem]:
+    """Yield studies and lines of which quality control will leave less than half."""
+    from panscape.config.qc_forecast import expected_losses
+
+    for name in inputs.used_by(config, "any"):
+        if not inputs.study(config, name).get("metacells"):
+            yield from expected_losses(config, name)
+
+
+def _dictionary(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Problem]:
+    """Yield dictionaries with more entries than there can be panclusters to explain."""
+    settings = config.get("dictionary")
+    studies = [found[name] for name in inputs.used_by(config, "landscape")]
+    if not settings or not studies:
+        return
+    clusters = int(resources.panclusters(total(studies), config))
+    key, most = ("k_range", settings["k_range"][1]) if settings["k"] == "auto" else ("k", settings["k"])
+    if most * 2 > clusters:
+        told = f"up to {most} entries for at most about {clusters} panclusters: K is too large"
+        fix = f"write at most {max(clusters // 4, 2)}, or lower panclust.min_cells for more panclusters"
+        yield Problem(f"dictionary.{key}", told, fix)
+
+
+def _metacells(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Problem]:
+    """Yield samples that have too few cells for the metacells asked for, before quality control."""
+    from panscape.coem.metacells.group import number_of_metacells
+
+    settings = config["metacells"]
+    names = inputs.used_by(config, "metacells")
+    samples = {"pooled": names} if names and settings["pool"] else {name: [name] for name in names}
+    asked = settings["k"] if isinstance(settings["k"], int) else None
+    for sample, members in samples.items():
+        cells = sum(found[name].cells for name in members)
+        try:
+            number_of_metacells(cells, asked, settings["cells_per_metacell"])
+        except UserError as error:
+            yield from (
+                Problem(problem.where, f"{sample}: {problem.found}", problem.fix)
+                for problem in error.problems
+            )
+
+
+def _machine(
+    jobs: Sequence[Job], disk_mb: float, machine_mb: float | None, free_mb: float | None
+) -> Iterator[Problem]:
+    """Yield jobs that this machine has no room for; on a cluster its nodes count."""
+    if machine_mb is None:
+        machine_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e6
+    if free_mb is None:
+        free_mb = shutil.disk_usage(".").free / 1e6
+    large = [job for job in jobs if job.mem_mb > machine_mb]
+    if large:
+        most = max(large, key=lambda job: job.mem_mb)
+        told = f"{len(large)} jobs ask for more memory than this machine has ({machine_mb / 1000:.0f} GB): "
+        told += f"{most.rule} {most.mem_mb / 1000:.0f} GB"
+        yield Problem("memory", told, "on a cluster see that a node has it; here raise panclust.min_cells")
+    if disk_mb > free_mb:
+        told = f"about {disk_mb / 1000:.1f} GB will be written, {free_mb / 1000:.1f} GB are free here"
+        yield Problem("disk", told, "run in another folder: snakemake --directory")

@@ -1,0 +1,122 @@
+"""How long a job will take and how much it will leave on the disk: what is likely, not what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from panscape.data.size import Size, total
+from panscape.pipeline import resources
+
+START_SECONDS = 10  # interpreter, libraries, tables
+LEAST_MB = 1.0
+# minutes, of rules that have work to do without any cells
+ALLOWANCE = {"train_lines": 20, "score_overlap": 30, "train_unicoord": 15, "restore_cells": 15}
+# how many times longer than measured the part is that grows with the input
+MARGIN = {
+    "find_panclusters": 1.5,
+    "simulate_study": 5,
+    "filter_cells": 6,
+    "correlate_genes": 8,
+    "build_landscape": 20,
+    "embed_cells": 6,
+    "link_peaks": 5,
+    # one pass over the stored counts
+    **dict.fromkeys(("read_multiome", "simulate_multiome", "bridge_labels", "plan_lines"), 12),
+    **dict.fromkeys(
+        ("score_features", "place_cells", "reconfigure_cells", "compare_networks", "plot_unicoord"), 12
+    ),
+    # panclusters, pairs per pancluster and steps are all upper bounds there
+    **dict.fromkeys(("find_elbow", "learn_dictionary", "build_targets"), 40),
+    "choose_features": 8,
+    **dict.fromkeys(
+        ("score_overlap", "train_unicoord", "score_unicoord", "restore_cells"), resources.PATIENCE
+    ),
+}
+USUAL_MARGIN = 3
+
+
+def expected_seconds(rule: str, studies: Sequence[Size], config: dict[str, Any]) -> float:
+    """Return the likely time of a job.
+
+    A rule asks for an allowance and a part that grows with the size of its input; the allowance is what
+    it would ask for without any cells.
+
+    Parameters
+    ----------
+    rule
+        Its name.
+    studies
+        Sizes of the studies that the job reads.
+    config
+        The complete configuration.
+
+    Returns
+    -------
+    Seconds on ordinary processors; measured times are within a factor of four or half a minute.
+    """
+    empty = Size(0, max((size.genes for size in studies), default=1), 0)
+    formula = resources.FORMULAS[rule]
+    asked = formula(total(studies), config)[1]
+    allowance = ALLOWANCE.get(rule) or formula(empty, config)[1]
+    return START_SECONDS + 60.0 * max(asked - allowance, 0) / MARGIN.get(rule, USUAL_MARGIN)
+
+
+def disk_mb(rule: str, studies: Sequence[Size], config: dict[str, Any]) -> float:
+    """Return about how many megabytes a job leaves on the disk."""
+    formula = OUTPUTS.get(rule)
+    return max(LEAST_MB, formula(total(studies), config)) if formula else LEAST_MB
+
+
+def _counts(size: Size, config: dict[str, Any]) -> float:
+    return 1 + 5e-6 * size.values + 2e-4 * size.cells
+
+
+def _members(size: Size, config: dict[str, Any]) -> float:
+    # every resolution and level covers all cells once
+    return 4e-6 * size.cells * 10
+
+
+def _matrices(size: Size, config: dict[str, Any]) -> float:
+    genes = min(config["preprocess"]["top_per_study"] or config["preprocess"]["n_genes"], size.genes)
+    return 1e-6 * resources.panclusters(size, config) * (12 * genes + 0.003 * genes**2)
+
+
+def _landscape(size: Size, config: dict[str, Any]) -> float:
+    return 8 + 2 * _matrices(size, config)
+
+
+def _models(size: Size, config: dict[str, Any]) -> float:
+    # weights and readouts of a job's models, and a copy of the readouts where other stages look
+    models = min(config["sivae"]["models_per_job"], 3 + size.cells / config["sivae"]["min_cells"])
+    return 4e-3 * models * min(size.genes, config["sivae"]["n_genes"])
+
+
+def _features(size: Size, config: dict[str, Any]) -> float:
+    return 1 + 12e-6 * config["features"]["groups"] * size.cells
+
+
+def _generated(size: Size, config: dict[str, Any]) -> float:
+    return 1 + 5e-6 * min(size.cells, 2000) * min(config["unicoord"]["n_genes"] or size.genes, size.genes)
+
+
+def _download(size: Size, config: dict[str, Any]) -> float:
+    return 1 + 8e-6 * size.values
+
+
+OUTPUTS: dict[str, Callable[[Size, dict[str, Any]], float]] = {
+    "retrieve_study": _download,
+    "simulate_study": _counts,
+    "filter_cells": _counts,
+    "find_panclusters": _members,
+    "correlate_genes": _matrices,
+    "build_landscape": _landscape,
+    "train_lines": _models,
+    "read_multiome": lambda size, config: 10 + 8e-6 * size.values,
+    "sum_metacells": lambda size, config: 20 + 2e-6 * size.values,
+    "score_features": _features,
+    "place_cells": lambda size, config: 1 + 3.5e-4 * size.cells,
+    "reconfigure_cells": _generated,
+    "plot_landscape": lambda size, config: 12,
+    "write_report": lambda size, config: 10,
+}

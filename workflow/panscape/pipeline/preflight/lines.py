@@ -1,0 +1,94 @@
+"""The lines of a collection before any cell is filtered: whether they are large enough, and how many jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from panscape.config import studies
+from panscape.data.readers.keep import kept_cells
+from panscape.data.readers.metadata import cell_table, read_metadata
+from panscape.data.readers.open import open_source
+from panscape.errors import Problem, UserError
+from panscape.pipeline import resources
+from panscape.pipeline.preflight.jobs import Job
+from panscape.sivae.lines import LinePlan, LineSettings, plan_lines
+
+SHARE = 0.5  # of a study's lines that are too small, from which on it is told as a problem
+
+
+def cells_of_lines(config: dict[str, Any]) -> dict[str, pd.DataFrame]:
+    """Return the cells of every study in use for sivae, with their lines, from annotations alone.
+
+    Studies whose file a rule has yet to make are told by the simulation's settings; those to be downloaded
+    are left out.
+    """
+    column = config["sivae"]["line"]
+    tables = {}
+    for name in studies.used_by(config, "sivae"):
+        settings = studies.located(config, name)
+        if settings["simulated"]:
+            names = _simulated(config, settings["simulated"], name)
+        elif Path(settings["path"]).exists():
+            source = open_source(settings, where=name)
+            mapped = read_metadata(settings, source, name, config["age_unit"])
+            if settings["keep"]:
+                table = cell_table(settings, source, name)
+                mapped = mapped[kept_cells(settings, table, mapped, name)]
+            names = mapped[column].to_numpy() if column in mapped else np.full(len(mapped), name)
+        else:
+            continue
+        tables[name] = pd.DataFrame({column: names, "n_counts": 0.0}).rename(index=str)
+    return tables
+
+
+def _simulated(config: dict[str, Any], simulated: str, study: str) -> np.ndarray:
+    """Return the line of every cell of a simulated study; one line where it is not made of lines."""
+    for item in config["simulation"].get("lines", ()):
+        if item["name"] == simulated:
+            return np.repeat([f"line-{at}" for at in range(item["lines"])], item["cells"])
+    return np.full(studies.size(config, study).cells, study)
+
+
+def planned(config: dict[str, Any]) -> tuple[LinePlan | None, list[Problem]]:
+    """Return who would be trained on what if all cells were kept, and what speaks against it."""
+    tables = {name: table for name, table in cells_of_lines(config).items() if len(table)}
+    if not tables:
+        return None, []
+    try:
+        plan = plan_lines(tables, LineSettings.of(config["sivae"]), config["seed"])
+    except UserError as error:
+        return None, list(error.problems)
+    return plan, list(_small(plan, config["sivae"]["min_cells"]))
+
+
+def training(jobs: Sequence[Job], plan: LinePlan | None, config: dict[str, Any]) -> list[Job]:
+    """Return the jobs that the engine only knows once the lines are planned."""
+    if plan is None or not any(job.rule == "plan_lines" for job in jobs):
+        return []
+    read = [studies.size(config, name) for name in studies.used_by(config, "sivae")]
+
+    asked = {what: resources.needs("train_lines", what, read, config) for what in ("mem_mb", "runtime")}
+    return [Job("train_lines", "sivae", {"job": name}, threads=2, gpus=1, **asked) for name in plan.jobs]
+
+
+def _small(plan: LinePlan, least: int) -> Iterator[Problem]:
+    few = plan.lines[plan.lines["status"] == "too few cells"]
+    if len(few) > SHARE * len(plan.lines):
+        sizes = f"{int(few['n_cells'].min())} to {int(few['n_cells'].max())}"
+        found = (
+            f"{len(few)} of {len(plan.lines)} lines have fewer than {least} cells ({sizes}): no model of them"
+        )
+        yield Problem(
+            "sivae.min_cells", found, "they get no model: lower it, or map obs.line to larger groups"
+        )
+    trained = len(plan.lines) - len(few)
+    if trained < 4:
+        found = f"{trained} lines have at least {least} cells: too few to relate networks to phenotypes"
+        yield Problem(
+            "networks", found, "add studies or donors; the lines' own networks can be read all the same"
+        )

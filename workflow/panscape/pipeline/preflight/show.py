@@ -1,0 +1,167 @@
+"""The plan as a table for the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from panscape.config import studies
+from panscape.data.size import Size
+from panscape.errors import Problem, UserError
+from panscape.pipeline import resources
+from panscape.pipeline.preflight.checks import concerns
+from panscape.pipeline.preflight.cost import disk_mb, expected_seconds
+from panscape.pipeline.preflight.jobs import Job, plan
+from panscape.pipeline.preflight.lines import planned, training
+
+OF_LINES = ("sivae.min_cells", "networks")
+# whose studies a stage reads, where not those of the landscape
+USED = {
+    "metacells": "metacells",
+    "sivae": "sivae",
+    "networks": "sivae",
+    "features": "unicoord",
+    "unicoord": "unicoord",
+}
+
+
+def text(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str] = ()) -> str:
+    """Return what a run of a collection will ask for and what will fail in it.
+
+    Parameters
+    ----------
+    snakefile
+        The workflow.
+    config
+        The complete configuration.
+    on_demand
+        Targets that the report does not ask for, told in a table of their own.
+    """
+    found = {name: studies.size(config, name) for name in studies.used_by(config, "any")}
+    lines, problems = planned(config)
+    with ThreadPoolExecutor(2) as threads:
+        wanted = threads.submit(plan, snakefile, config)
+        whole = threads.submit(plan, snakefile, config, ["all", *on_demand]) if on_demand else wanted
+        jobs = wanted.result()
+        jobs += training(jobs, lines, config)
+        try:
+            more = [job for job in whole.result() if job not in jobs]
+        except UserError as error:
+            more, problems = [], [*problems, *error.problems]
+    more += [job for job in training(more, lines, config) if job not in jobs]
+    table = stages(jobs, found, config)
+    told = [f"{config['collection']}: {_studies(found)}", ""]
+    told += [_format(table) if jobs else "Nothing to be done: all results are there.", ""]
+    if more:
+        told += ["On demand, in addition:", _format(stages(more, found, config), total=False), ""]
+    trains = any(job.stage == "sivae" for job in jobs) or _has_lines(config)
+    problems = [problem for problem in problems if trains or problem.where not in OF_LINES]
+    problems += concerns(config, found, jobs, disk_mb=table["disk_mb"].sum())
+    return "\n".join([*told, *_problems(problems)])
+
+
+def _has_lines(config: dict[str, Any]) -> bool:
+    names = studies.used_by(config, "sivae")
+    return any(config["sivae"]["line"] in studies.study(config, name)["obs"] for name in names)
+
+
+def tell(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str], log: str | Path) -> None:
+    """Write :func:`text` to the terminal and to a file."""
+    told = text(snakefile, config, on_demand) + "\n"
+    Path(log).write_text(told, encoding="utf-8")
+    sys.stdout.write(told)
+
+
+def stages(jobs: Sequence[Job], found: Mapping[str, Size], config: dict[str, Any]) -> pd.DataFrame:
+    """Return a row per stage, in the order of the jobs.
+
+    Columns `stage`, `jobs`, `gpu_jobs`, `threads` (most of a job), `memory_mb` and `asked_minutes` (most that
+    a job asks for), `likely_minutes` (all jobs, one after the other) and `disk_mb`.
+    """
+    rows = []
+    for job in jobs:
+        read = _read(job, found, config)
+        known = job.rule in resources.FORMULAS
+        likely = expected_seconds(job.rule, read, config) / 60 if known else job.runtime
+        space = disk_mb(job.rule, read, config)
+        rows.append((job.stage, job.gpus > 0, job.threads, job.mem_mb, job.runtime, likely, space))
+    columns = ["stage", "gpu", "threads", "memory_mb", "asked_minutes", "likely_minutes", "disk_mb"]
+    table = pd.DataFrame(rows, columns=columns)
+    return (
+        table.groupby("stage", sort=False)
+        .agg(
+            jobs=("stage", "size"),
+            gpu_jobs=("gpu", "sum"),
+            threads=("threads", "max"),
+            memory_mb=("memory_mb", "max"),
+            asked_minutes=("asked_minutes", "max"),
+            likely_minutes=("likely_minutes", "sum"),
+            disk_mb=("disk_mb", "sum"),
+        )
+        .reset_index()
+    )
+
+
+def _read(job: Job, found: Mapping[str, Size], config: dict[str, Any]) -> list[Size]:
+    """Return the sizes of what a job reads: its own study or sample, or all that take part in its stage."""
+    own = [value for value in job.wildcards.values() if value in found]
+    if "sample" in job.wildcards:
+        names = own or studies.used_by(config, "metacells")
+        return [studies.paired_size(config, name) for name in names]
+    return [found[name] for name in own[:1] or studies.used_by(config, USED.get(job.stage, "landscape"))]
+
+
+def _studies(found: Mapping[str, Size]) -> str:
+    cells = sum(size.cells for size in found.values())
+    values = sum(size.values for size in found.values())
+    return f"{len(found)} studies, {cells:,} cells, {values:,} stored counts before quality control"
+
+
+def _format(table: pd.DataFrame, total: bool = True) -> str:
+    shown = pd.DataFrame(
+        {
+            "stage": table["stage"],
+            "jobs": table["jobs"].astype(str),
+            "on a GPU": table["gpu_jobs"].astype(str).replace("0", "-"),
+            "threads": table["threads"].astype(str),
+            "largest job": table["memory_mb"].map(lambda value: f"{value / 1000:.1f} GB"),
+            "asks for": table["asked_minutes"].map(_duration),
+            "likely, all jobs": table["likely_minutes"].map(_duration),
+            "disk": table["disk_mb"].map(lambda value: f"{value:,.0f} MB"),
+        }
+    )
+    if total:
+        shown.loc[len(shown)] = [
+            "in all",
+            str(table["jobs"].sum()),
+            str(table["gpu_jobs"].sum()) if table["gpu_jobs"].any() else "-",
+            "",
+            f"{table['memory_mb'].max() / 1000:.1f} GB",
+            _duration(table["asked_minutes"].max()),
+            _duration(table["likely_minutes"].sum()),
+            f"{table['disk_mb'].sum():,.0f} MB",
+        ]
+    rows = [list(shown.columns), *shown.to_numpy().tolist()]
+    width = [max(len(row[at]) for row in rows) for at in range(shown.shape[1])]
+    return "\n".join(
+        "  ".join(cell.ljust(size) if at == 0 else cell.rjust(size)
+                  for at, (cell, size) in enumerate(zip(row, width, strict=True)))
+        for row in rows
+    )  # fmt: skip
+
+
+def _duration(minutes: float) -> str:
+    if minutes < 90:
+        return f"{max(minutes, 1):.0f} min"
+    return f"{minutes / 60:.1f} h"
+
+
+def _problems(problems: Sequence[Problem]) -> list[str]:
+    if not problems:
+        return ["Nothing known speaks against it."]
+    return ["Will fail or disappoint:", *(f"  - {problem}" for problem in problems)]

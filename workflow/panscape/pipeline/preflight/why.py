@@ -1,0 +1,107 @@
+"""What an edit of a source file would make anew, and why."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from panscape.errors import fail
+from panscape.pipeline.preflight.jobs import Job, plan
+from panscape.pipeline.provenance.closure import Code
+
+SOURCES = ("workflow", "config", "envs")
+
+
+def reaching(root: Path, file: Path, code: Code | None = None) -> dict[str, list[str]]:
+    """Return the scripts that a file counts for -> the modules that lead to it, from the script on.
+
+    Parameters
+    ----------
+    root
+        Of the workflow.
+    file
+        A script, a module of the library, or a file that one reads from beside the code.
+    code
+        Of the library, if it was read before.
+
+    Raises
+    ------
+    UserError
+        If the file is none of these.
+    """
+    code = code or Code(root / "workflow/panscape")
+    file = file.resolve()
+    scripts = sorted((root / "workflow/scripts").glob("*.py"))
+    if file in scripts:
+        return {file.stem: []}
+    module = next((name for name, path in code.paths.items() if path.resolve() == file), "")
+    found, known = {}, bool(module)
+    for script in scripts:
+        reached = code.reached(script)
+        if module in reached.modules:
+            found[script.stem] = reached.chain(module)[1:]
+        elif file in {path.resolve() for path in reached.data}:
+            found[script.stem], known = [], True
+    if not known:
+        raise fail(
+            str(file),
+            "no script of the workflow and no part of its library",
+            "name a file below workflow/scripts, workflow/panscape, workflow/schemas or workflow/report",
+        )
+    return found
+
+
+def _edited(root: Path, file: Path, config: Mapping[str, Any], folder: Path) -> list[Job]:
+    """Return the jobs that are missing if a file behaves otherwise, from a changed copy of the workflow."""
+    for name in SOURCES:
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "Snakefile", folder)
+    with open(folder / file.resolve().relative_to(root.resolve()), "a", encoding="utf-8") as handle:
+        handle.write("\n_EDITED = True\n" if file.suffix == ".py" else "\n")
+    return plan(folder / "Snakefile", config)
+
+
+def why(root: Path, file: Path, config: Mapping[str, Any]) -> str:
+    """Say what a change in the behaviour of a file would make anew of the results in the working directory.
+
+    Parameters
+    ----------
+    root
+        Of the workflow.
+    file
+        See :func:`reaching`.
+    config
+        The complete configuration of the collection.
+    """
+    found = reaching(root, file)
+    lines = [f"{file}: comments, docstrings and annotations change nothing."]
+    if not found:
+        return f"{lines[0]}\nNo script reaches it: no edit of it makes anything anew.\n"
+    lines += ["", "Its code counts for:"]
+    width = max(map(len, found))
+    for script, chain in found.items():
+        way = " <- ".join(name.removeprefix("panscape.") for name in reversed(chain)) or "itself"
+        lines.append(f"  {script.ljust(width)}  {way}")
+    with tempfile.TemporaryDirectory(prefix="panscape-why-") as folder, ThreadPoolExecutor(2) as threads:
+        after = threads.submit(_edited, root, file, config, Path(folder))
+        missing = Counter(job.rule for job in plan(root / "Snakefile", config))
+        jobs = after.result()
+    again = Counter(job.rule for job in jobs)
+    again.subtract(missing)
+    new = {rule: count for rule, count in again.items() if count > 0}
+    lines += [
+        "",
+        f"An edit that changes its behaviour plans {sum(new.values())} jobs of the finished ones again",
+    ]
+    lines[-1] += ":" if new else "."
+    for rule, count in new.items():
+        reason = "its code" if rule in found else "what it reads is made anew"
+        lines.append(f"  {count:4d}  {rule}  ({reason})")
+    if missing:
+        lines.append(f"{sum(missing.values())} jobs are missing anyway.")
+    return "\n".join(lines) + "\n"

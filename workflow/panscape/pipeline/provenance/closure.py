@@ -1,0 +1,235 @@
+"""The digest of a script and of all the library code that it reaches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from panscape.pipeline.provenance.data import EVERYTHING
+from panscape.pipeline.provenance.facts import Cache, Facts, file_digest, read_facts
+from panscape.pipeline.provenance.names import LIBRARY
+
+PACKAGE = Path(__file__).parents[2]
+SCRIPT = "<script>"
+Target = tuple[str, str, str]  # "code" or "whole" of a module, and the name that it defines
+
+
+@dataclass
+class Reached:
+    """What a script reaches.
+
+    Attributes
+    ----------
+    modules
+        Module whose code counts -> the one that leads to it.
+    loaded
+        Modules that are imported on the way, which count where importing them has effects.
+    links
+        Texts that say which module each name leads to.
+    data
+        Other files.
+    """
+
+    modules: dict[str, str] = field(default_factory=dict)
+    loaded: set[str] = field(default_factory=set)
+    links: set[str] = field(default_factory=set)
+    data: set[Path] = field(default_factory=set)
+
+    def chain(self, module: str) -> list[str]:
+        """Return the modules that lead from the script to a module, both ends included."""
+        found = [module]
+        while found[-1] != SCRIPT:
+            found.append(self.modules[found[-1]])
+        return found[::-1]
+
+
+class Code:
+    """The library's source files and what they take from each other.
+
+    Names are followed through packages that only pass them on (re-exporting `__init__` files) to the modules
+    that define them, so that a module counts for the scripts that use something of it. A module that is
+    imported on the way counts if its import has effects. Whatever cannot be told from the text (a module that
+    is handed on as an object, imports of computed names, `__getattr__`) counts with all that it could be.
+
+    Comments, layout, docstrings and annotations do not count, so that only a change of behaviour asks for a
+    rerun. Templates and other files that modules read from beside the code do.
+
+    Parameters
+    ----------
+    package
+        Folder of the library.
+    cache
+        File that keeps what was read; None reads all files anew.
+    """
+
+    def __init__(self, package: Path = PACKAGE, cache: Path | None = None):
+        self.package = Path(package)
+        self.cache = Cache(cache)
+        self.paths: dict[str, Path] = {}
+        self.others: dict[Path, list[Path]] = {}  # folder -> files that are not code
+        for path in sorted(self.package.rglob("*")):
+            # what interpreter and compiler keep there comes and goes with the runs
+            if "__pycache__" in path.parts or not path.is_file():
+                continue
+            if path.suffix != ".py":
+                self.others.setdefault(path.parent, []).append(path)
+                continue
+            parts = [LIBRARY, *path.relative_to(self.package).with_suffix("").parts]
+            self.paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+        self._facts: dict[str, Facts] = {}
+        self._targets: dict[tuple[str, str], tuple[Target, ...]] = {}
+        for name in self.paths:
+            self.facts(name)
+        self.cache.save()
+
+    def facts(self, module: str) -> Facts:
+        """Return what a module's file is and refers to."""
+        if module not in self._facts:
+            self._facts[module] = self.cache.get(self.paths[module], read_facts, module)
+        return self._facts[module]
+
+    def digest(self, script: Path) -> str:
+        """Return the digest of a script and of all the code and data that it reaches."""
+        reached = self.reached(script)
+        facts = {name: self.facts(name) for name in reached.modules if name != SCRIPT}
+        facts[SCRIPT] = self._script(script)
+        documented = any(one.reads_docstrings for one in facts.values())
+        lines = [f"{name} {one.documented if documented else one.digest}" for name, one in facts.items()]
+        lines += [f"{path.name} {self.cache.get(path, file_digest)}" for path in reached.data]
+        self.cache.save()
+        return hashlib.sha256("\n".join(sorted([*lines, *reached.links])).encode()).hexdigest()[:16]
+
+    def _script(self, script: Path) -> Facts:
+        return self.cache.get(Path(script), read_facts, SCRIPT)
+
+    def reached(self, script: Path) -> Reached:
+        """Return what a script reaches."""
+        found = Reached()
+        self._follow(found, SCRIPT, self._script(script), SCRIPT)
+        return found
+
+    def _follow(self, found: Reached, module: str, facts: Facts, parent: str) -> None:
+        """Add a module and all that it refers to."""
+        queue = deque([(module, facts, parent)])
+        while queue:  # the nearest first, so that chains are short
+            module, facts, parent = queue.popleft()
+            if module in found.modules:
+                continue
+            found.modules[module] = parent
+            targets: set[Target] = set()
+            for base, name in facts.uses:
+                to = self.targets(base, name)
+                found.links.add(f"{module}: {base}.{name} is {to}")
+                targets.update(to)
+            for name in facts.mentions:
+                targets.update(self._mentioned(name))
+            if facts.anything:
+                targets.update(("code", name, "") for name in self.paths)
+            loaded = [name for base, name_ in facts.loads for name in self._loads(base, name_)]
+            effective = self._load(found, [*loaded, *([module] if module != SCRIPT else [])])
+            found.data.update(self._data(module, facts))
+            new = {name for target in targets for name in self._expanded(target)} | effective
+            queue += [(name, self.facts(name), module) for name in sorted(new) if name not in found.modules]
+
+    def _expanded(self, target: Target) -> list[str]:
+        """Return a module and, if all of it is used, where the names that it passes on come from."""
+        found, queue = [], [target]
+        while queue:
+            kind, module, _ = queue.pop()
+            if module in found:
+                continue
+            found.append(module)
+            if kind == "whole":
+                facts = self.facts(module)
+                queue += [to for base, name in facts.binds.values() for to in self.targets(base, name)]
+        return found
+
+    def _load(self, found: Reached, modules: list[str]) -> set[str]:
+        """Note that modules are imported, with what they import; return those whose import has effects."""
+        effective, queue = set(), list(modules)
+        while queue:
+            module = queue.pop()
+            if module in found.loaded or module not in self.paths:
+                continue
+            found.loaded.add(module)
+            facts = self.facts(module)
+            if facts.effects:
+                effective.add(module)
+            queue.append(module.rpartition(".")[0])
+            queue += [name for base, name_ in facts.at_once for name in self._loads(base, name_)]
+        return effective
+
+    def _loads(self, base: str, name: str) -> list[str]:
+        inner = f"{base}.{name}"
+        return [base, inner] if name and inner in self.paths else [base]
+
+    def targets(self, module: str, name: str) -> tuple[Target, ...]:
+        """Return the modules that a dotted name in a module leads to."""
+        key = (module, name)
+        if key not in self._targets:
+            self._targets[key] = ()  # a circle of imports leads nowhere else
+            self._targets[key] = tuple(dict.fromkeys(self._resolve(module, name)))
+        return self._targets[key]
+
+    def _resolve(self, module: str, name: str) -> list[Target]:
+        if module not in self.paths:
+            return []
+        if not name:
+            return [("whole", module, "")]
+        head, _, rest = name.partition(".")
+        facts, found = self.facts(module), []
+        bound = facts.binds.get(head)
+        if bound and bound != [module, head]:
+            found += self.targets(bound[0], ".".join(filter(None, [bound[1], rest])))
+        if head in facts.defines:
+            found.append(("code", module, head))
+        if not found and f"{module}.{head}" in self.paths:
+            found += self.targets(f"{module}.{head}", rest)
+        if not found:  # made when it is asked for, by `__getattr__` or `*`
+            found.append(("whole", module, head))
+            if "__getattr__" in facts.defines:
+                found += [("code", other, "") for other in self.paths if other.startswith(f"{module}.")]
+        return found
+
+    def _mentioned(self, text: str) -> list[Target]:
+        """Return the modules that a text names, if it does."""
+        parts = text.split(".")
+        ends = range(len(parts), 1, -1)
+        known = next((".".join(parts[:end]) for end in ends if ".".join(parts[:end]) in self.paths), "")
+        if not known:
+            return []
+        facts, rest = self.facts(known), parts[len(known.split(".")) :]
+        if rest and rest[0] in {*facts.binds, *facts.defines}:
+            return [*self.targets(known, rest[0])]
+        return [("whole", known, "")]
+
+    def _data(self, module: str, facts: Facts) -> list[Path]:
+        """Return the files beside the code that a module may read: those it names, those of its package."""
+        found = []
+        if module != SCRIPT:
+            folder = self.paths[module].parent
+            if folder != self.package:
+                found += [
+                    path
+                    for place, paths in self.others.items()
+                    for path in paths
+                    if place.is_relative_to(folder)
+                ]
+        for text in facts.data:
+            place = self.package.parent if text == EVERYTHING else Path(text)
+            if self.package.is_relative_to(place):  # a folder around the library: anything below the workflow
+                place = self.package.parent
+            found += _files(place)
+        return found
+
+
+def _files(place: Path) -> list[Path]:
+    if place.is_file():
+        return [] if place.suffix == ".py" else [place]
+    return [
+        path
+        for path in sorted(place.rglob("*"))
+        if path.is_file() and path.suffix not in (".py", ".smk") and "__pycache__" not in path.parts
+    ]

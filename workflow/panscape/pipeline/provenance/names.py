@@ -1,0 +1,266 @@
+"""Which names of the library a source file uses, each followed from where it is bound to where it is used."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+
+from panscape.pipeline.provenance.normal import docstring_of, is_type_checking, reads_annotations
+
+LIBRARY = "panscape"
+_DOTTED = re.compile(rf"\b{LIBRARY}(?:\.\w+)+")
+_IMPORTERS = {"import_module", "__import__", "attach", "attach_stub", "run_module", "find_spec"}
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp,
+           ast.GeneratorExp)  # fmt: skip
+Bound = tuple[str, str]  # a module and a dotted name in it, "" for the module itself
+
+
+@dataclass
+class Names:
+    """What a file takes from the library.
+
+    Attributes
+    ----------
+    uses
+        (module, dotted name) of everything that it refers to; the name is empty where the module itself is.
+    loads
+        The same of what its import statements load, at once or when a function is called.
+    at_once
+        Those of `loads` that are loaded as soon as the module is.
+    binds
+        Names of the module that an import binds -> what they stand for.
+    defines
+        Names that the module binds otherwise, those imported from other libraries aside.
+    mentions
+        Modules that its texts name: for import by name, other processes, loaders of templates.
+    anything
+        Whether it imports modules whose names are computed.
+    """
+
+    uses: set[Bound] = field(default_factory=set)
+    loads: set[Bound] = field(default_factory=set)
+    at_once: set[Bound] = field(default_factory=set)
+    binds: dict[str, Bound] = field(default_factory=dict)
+    defines: set[str] = field(default_factory=set)
+    mentions: set[str] = field(default_factory=set)
+    anything: bool = False
+
+
+def names_of(tree: ast.Module, module: str, *, is_package: bool) -> Names:
+    """Return what a module takes from the library; imports for type checking do not count.
+
+    Parameters
+    ----------
+    tree
+        Of its source.
+    module
+        Its dotted name.
+    is_package
+        Whether it is an `__init__` file: imports relative to it start there.
+    """
+    reader = _Reader(module if is_package else module.rpartition(".")[0])
+    bound = _bindings(tree.body, reader.package)
+    reader.scopes.append(bound)
+    found = reader.found
+    shared, others = set(), set()
+    nodes = list(ast.walk(tree))
+    imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
+    for node in nodes:
+        if isinstance(node, ast.Global):
+            shared.update(node.names)
+    for node in imports:
+        new = _imports(node, reader.package)[0]
+        bound.update({name: target for name, target in new.items() if name in shared})
+        others.update(name for name, target in new.items() if target is None)
+    for name, target in bound.items():
+        if target is None:
+            found.defines.update({name} - others)
+        else:
+            found.binds[name] = target
+    reader.visit(tree)
+    return found
+
+
+def _imports(node: ast.Import | ast.ImportFrom, package: str) -> tuple[dict[str, Bound | None], list[Bound]]:
+    """Return what an import statement binds (None: nothing of the library), and what it loads."""
+    if isinstance(node, ast.Import):
+        binds: dict[str, Bound | None] = {}
+        loads = []
+        for alias in node.names:
+            ours = alias.name.split(".")[0] == LIBRARY
+            name = alias.asname or alias.name.split(".")[0]
+            binds[name] = ((alias.name if alias.asname else LIBRARY), "") if ours else None
+            loads += [(alias.name, "")] if ours else []
+        return binds, loads
+    base = node.module or ""
+    if node.level:
+        parents = package.split(".")
+        parents = parents[: len(parents) - node.level + 1]
+        base = ".".join([*parents, *([node.module] if node.module else [])])
+    if base.split(".")[0] != LIBRARY:
+        return {alias.asname or alias.name: None for alias in node.names}, []
+    pairs = {alias.asname or alias.name: (base, alias.name) for alias in node.names}
+    return {name: pair for name, pair in pairs.items() if name != "*"}, [*pairs.values()]
+
+
+def _bindings(body: list[ast.AST], package: str) -> dict[str, Bound | None]:
+    """Return the names that statements bind in their own scope; an import of the library wins."""
+    found: dict[str, Bound | None] = {}
+    queue = list(body)
+    while queue:
+        node = queue.pop()
+        new: dict[str, Bound | None] = {}
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            new = _imports(node, package)[0]
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            new = {node.name: None}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
+            new = {node.id: None}
+        elif isinstance(node, ast.arg):
+            new = {node.arg: None}
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+            new = {node.name: None}
+        for name, target in new.items():
+            if target is not None or name not in found:
+                found[name] = target
+        if is_type_checking(node):
+            queue += node.orelse
+        elif not isinstance(node, (*_SCOPES, ast.ClassDef)):
+            queue += ast.iter_child_nodes(node)
+    return found
+
+
+class _Reader(ast.NodeVisitor):
+    """Walks through a module and keeps what each name stands for where it is used."""
+
+    def __init__(self, package: str):
+        self.package = package
+        self.found = Names()
+        self.depth = 0  # of functions
+        self.scopes: list[dict[str, Bound | None]] = []
+
+    def _lookup(self, name: str) -> Bound | None:
+        for scope in reversed(self.scopes):
+            if name in scope:
+                return scope[name]
+        return None
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        loads = _imports(node, self.package)[1]
+        for module, name in loads:
+            self.found.loads.add((module, "" if name == "*" else name))
+            if not self.depth:
+                self.found.at_once.add((module, "" if name == "*" else name))
+            if name == "*":
+                self.found.uses.add((module, ""))
+
+    visit_Import = visit_ImportFrom = _import
+
+    def visit_Name(self, node: ast.Name) -> None:
+        target = self._lookup(node.id)
+        if target is not None and isinstance(node.ctx, ast.Load):
+            self.found.uses.add(target)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        parts, base = [], node
+        while isinstance(base, ast.Attribute):
+            parts.append(base.attr)
+            base = base.value
+        target = self._lookup(base.id) if isinstance(base, ast.Name) else None
+        if target is None:
+            self.visit(base)
+            return
+        module, name = target
+        self.found.uses.add((module, ".".join([*([name] if name else []), *reversed(parts)])))
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            self.found.mentions.update(_DOTTED.findall(node.value))
+
+    def visit_Call(self, node: ast.Call) -> None:
+        called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if called in _IMPORTERS:
+            first = node.args[0] if node.args else None
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                if first.value.startswith("."):
+                    self._relative(first.value, node.args[1:])
+            else:
+                self.found.anything = True
+        self.generic_visit(node)
+
+    def _relative(self, name: str, package: list[ast.expr]) -> None:
+        """Note the import of a module by a name that begins with dots."""
+        base = self.package
+        if package:
+            given = package[0]
+            if not isinstance(given, ast.Constant):
+                base = self.package if isinstance(given, ast.Name) and given.id == "__package__" else ""
+            else:
+                base = str(given.value)
+        if not base:
+            self.found.anything = True
+            return
+        parts = base.split(".")
+        up = len(name) - len(name.lstrip(".")) - 1
+        self.found.mentions.add(".".join([*parts[: len(parts) - up], name.lstrip(".")]))
+
+    def visit_If(self, node: ast.If) -> None:
+        if is_type_checking(node):
+            for child in node.orelse:
+                self.visit(child)
+        else:
+            self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self.visit(node.target)
+        if node.value is not None:
+            self.visit(node.value)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if not (isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)):
+            self.generic_visit(node)
+
+    def _function(self, node) -> None:
+        for child in getattr(node, "decorator_list", []):
+            self.visit(child)
+        arguments = node.args
+        for default in [*arguments.defaults, *arguments.kw_defaults]:
+            if default is not None:
+                self.visit(default)
+        body = node.body if isinstance(node.body, list) else [node.body]
+        if not isinstance(node, ast.Lambda) and reads_annotations(node):
+            every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+            for child in [node.returns, *(argument.annotation for argument in every)]:
+                if child is not None:
+                    self.visit(child)
+        scope = _bindings([arguments, *body], self.package)
+        elsewhere = set()  # what is declared global is looked up in the module
+        for child in body:
+            if isinstance(child, (ast.Global, ast.Nonlocal)):
+                elsewhere.update(child.names)
+        scope = {name: target for name, target in scope.items() if name not in elsewhere}
+        self.depth += 1
+        self._within(scope, [child for child in body if child is not docstring_of(node)])
+        self.depth -= 1
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = _function
+
+    def _comprehension(self, node) -> None:
+        self._within(_bindings([part.target for part in node.generators], self.package),
+                     list(ast.iter_child_nodes(node)))  # fmt: skip
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for child in [*node.decorator_list, *node.bases, *(item.value for item in node.keywords)]:
+            self.visit(child)
+        # the names of a class' body are not seen in its methods: only imports made there matter
+        own = {name: target for name, target in _bindings(node.body, self.package).items() if target}
+        self._within(own, node.body)
+
+    def _within(self, scope: dict[str, Bound | None], nodes: list[ast.AST]) -> None:
+        self.scopes.append(scope)
+        for child in nodes:
+            self.visit(child)
+        self.scopes.pop()

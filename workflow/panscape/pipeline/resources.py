@@ -1,0 +1,307 @@
+"""How much memory and time a job needs, from the sizes in its input's header.
+
+The formulas are upper bounds fitted on measured runs (rounded up); a retry multiplies them by its attempt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from panscape.coscape.panclust.cluster_size import smallest_cluster
+from panscape.data.size import Size, total
+
+BASE_MB = 600  # interpreter and libraries
+ENGINE_MB = 250  # the workflow engine, which runs beside the script on a cluster's node
+DICTIONARY_THREADS = 2  # of the rules that fit dictionaries
+PATIENCE = 5  # how many times longer than likely a job may take where the likely seconds are computed
+
+
+def min_cells(size: Size, config: dict[str, Any]) -> int:
+    """Return :func:`smallest_cluster` of a study as the configuration has it, with what its entry says."""
+    asked = config["panclust"]["min_cells"]
+    for study in config.get("studies", ()):
+        if study.get("id") == size.study:
+            asked = study.get("panclust", {}).get("min_cells", asked)
+    return smallest_cluster(asked, size.cells)
+
+
+def needs(rule: str, resource: str, studies: Sequence[Size], config: dict[str, Any]) -> int:
+    """Return what a rule needs.
+
+    Parameters
+    ----------
+    rule
+        Name of a rule in :data:`FORMULAS`.
+    resource
+        ``"mem_mb"`` or ``"runtime"`` (minutes).
+    studies
+        Sizes of the studies that one job reads.
+    config
+        The validated configuration.
+
+    Returns
+    -------
+    A whole number, at least 1.
+    """
+    memory, minutes = FORMULAS[rule](total(studies), config)
+    return max(math.ceil(memory + ENGINE_MB if resource == "mem_mb" else minutes), 1)
+
+
+def panclusters(size: Size, config: dict[str, Any]) -> float:
+    """Return about how many panclusters are found, at most.
+
+    Up to two for each that the least number of cells could fill; in studies that could hold hundreds the
+    resolutions set the limit (measured: 24 of 15, 139 of 105, 159 of 197, 199 of 354, 276 of 1108).
+    """
+    found = 0.0
+    for part in size.parts or (size,):
+        room = part.cells / min_cells(part, config)
+        found += 3 * min(room, math.sqrt(150 * room))
+    return found
+
+
+def _light(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of rules that read tables or draw figures."""
+    return BASE_MB + 400, 15
+
+
+def _stream(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of rules that pass over all cells in blocks and keep a number or two per cell."""
+    return BASE_MB + 900 + size.cells * 0.002, 10 + size.values / 2e7
+
+
+def _panclust(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of clustering: the cell graph, blocks of the matrix, the genes' covariance."""
+    settings = config["panclust"]
+    genes = size.genes if settings["genes"] == "all" else _selected(size, config)
+    memory = 900 + 0.009 * size.cells + 8e-6 * min(size.values, 6e7) + 32e-6 * min(genes, 5000) ** 2
+    if settings["algorithm"] == "ward":
+        memory += 8e-6 * min(size.cells, 20_000) ** 2
+    return memory, 10 + size.cells / 25_000 + size.values / (1.5e7 if settings["genes"] == "all" else 5e7)
+
+
+def _coexpression(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of correlation: the selected genes' values and the sums over pairs of genes."""
+    genes = _selected(size, config)
+    values = min(size.values, 0.35 * size.cells * genes)
+    per_value = 42e-6 if config["coexpression"]["method"] == "spearman" else 24e-6
+    kept = 1.2e-7 * genes**2 * sum(part.cells / min_cells(part, config) for part in size.parts or (size,))
+    return 800 + per_value * values + 64e-6 * genes**2 + kept, 10 + size.cells / 20_000 * (genes / 2000) ** 2
+
+
+def _landscape(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of the landscape: every study's panclusters, their distances and their cells."""
+    clusters = panclusters(size, config)
+    memory = 1500 + 4e-7 * clusters * _selected(size, config) ** 2 + 8e-5 * clusters**2 + 1.5e-3 * size.cells
+    return memory, 20 + clusters / 200 + size.cells / 100_000
+
+
+def _dictionary(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of fitting: the panclusters x pairs matrix, and per thread the entries at work."""
+    genes, settings = _selected(size, config), config["dictionary"]
+    values = 0.008 * panclusters(size, config) * genes**2
+    pairs = min(genes**2 / 4, values / settings["pair_support"])
+    most = max(settings["k_range"]) if settings["k"] == "auto" else settings["k"]
+    working = DICTIONARY_THREADS * 4 * most * pairs * 8e-6
+    if settings["entries"] == "products":  # what genes explain by chance is read off data of other pairs
+        working += 40e-6 * values + 400e-6 * min(values, genes**2 / 2)
+    return BASE_MB + 100 + 30e-6 * values + working, 20 + values / 1e6
+
+
+def _coded(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of rules that read the dictionary or the pairs of all panclusters once."""
+    memory, minutes = _dictionary(size, config)
+    return max(1500, memory / 2), 20 + minutes / 10
+
+
+def _targets(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of the baselines: dictionaries, and one correlation matrix of all cells."""
+    memory, minutes = _dictionary(size, config)
+    return memory + 32e-6 * _selected(size, config) ** 2, minutes + size.values / 2e7
+
+
+def _scores(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of rewired graphs: swaps of edges (ten million a second), and the known networks."""
+    settings = config["overlap"]
+    edges = 5 * _selected(size, config)  # measured: one for each gene
+    targets = 2 * (len(settings["resolutions"]) + 2)
+    paths = [Path(network["path"]) for network in settings["networks"]]
+    known = sum(x.stat().st_size / (3.5 if x.suffix == ".gz" else 14) for x in paths if x.exists())
+    # edges that a rewiring of every network swaps: the target's for each, or the networks' own
+    moved = known if settings["rewire"] == "known" else edges * len(paths)
+    swaps = settings["rewirings"] * settings["tries_per_edge"] * moved * targets
+    return 1500 + 360e-6 * known, 30 + PATIENCE * (6e-6 * known + swaps / 1e7) / 60
+
+
+def _multiome(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of rules that hold a sample's genes and peaks: values twice, coordinates, graph."""
+    settings = config["metacells"]
+    vectors = size.cells / settings["cells_per_metacell"] if settings["eigenvectors"] == "metacells" else 50
+    spectrum = 24e-6 * size.cells * vectors  # Lanczos vectors, k-means
+    memory = 1000 + 30e-6 * size.values + 0.006 * size.cells + spectrum
+    return memory, 15 + size.cells / 5000 + size.values / 2e7 + spectrum * vectors / 2e4
+
+
+def _joint_model(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of the joint embedding: counts a few times, the model, dense mini-batches."""
+    settings = config["coem"]
+    features = settings["max_genes"] + settings["max_peaks"]
+    steps = settings["epochs"] * (size.cells / settings["batch_size"] + 1)
+    dense = 40e-6 * settings["batch_size"] * features
+    return BASE_MB + 900 + 60e-6 * size.values + dense + 1e-3 * features, 15 + 1.5 * dense * steps / 6e4
+
+
+def _coordinates(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of applying coordinates: counts unless streamed, dense samples, a row per label."""
+    settings = config["unicoord"]
+    held = min(24e-6 * size.values, settings["stream_above_mb"])
+    rows = size.cells * (len(settings["labels"]) or 3)
+    memory = BASE_MB + 1200 + held + 0.25 * _modelled(size, config) + 0.001 * size.cells + 0.0015 * rows
+    return memory, 15 + size.cells / 1e5 + size.values / 2e7
+
+
+def _recorrelated(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of comparing networks: a dozen matrices of at most 2000 x 2000 genes."""
+    memory, minutes = _coordinates(size, config)
+    return memory + 100e-6 * min(_modelled(size, config), 2000) ** 2, minutes + 2
+
+
+def _modelled(size: Size, config: dict[str, Any]) -> int:
+    return min(config["unicoord"]["n_genes"] or size.genes, size.genes)
+
+
+def _trained(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of training coordinates: steps through the layers that are as wide as the genes."""
+    settings = config["unicoord"]
+    width = settings["decoder_hidden"][-1] + (settings["encoder"] == "genes") * settings["hidden"][0]
+    steps = max(settings["epochs"] * size.cells / settings["batch"], settings["min_steps"])
+    seconds = steps * (0.008 + 6 * settings["batch"] * _modelled(size, config) * width / 4e10)
+    memory, minutes = _coordinates(size, config)
+    return memory, minutes + PATIENCE * seconds / 60
+
+
+def _tested(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of scoring coordinates: baselines for every label, learned on a sample of the cells."""
+    labels = len(config["unicoord"]["labels"]) or 3
+    seconds = 4e-7 * labels * min(size.cells, 15_000) * _modelled(size, config)
+    memory, minutes = _coordinates(size, config)
+    return memory, minutes + PATIENCE * seconds / 60
+
+
+def _restored(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of training as often as there are groups to restore."""
+    memory, minutes = _trained(size, config)
+    return memory + 500, 15 + (minutes - 15) * max(len(config["unicoord"]["restore"]), 1)
+
+
+def _networks(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of comparing lines: graphs, embeddings, permutations; to 200 lines of 3000 genes."""
+    bins = max(size.cells / 500, 10)
+    genes = min(size.genes, 5000)
+    memory = BASE_MB + 700 + 0.8e-3 * bins * genes + 8e-5 * genes * config["networks"]["permutations"]
+    return memory, 20 + bins * genes / 3e4
+
+
+def _lines(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of training: per model its cells, its weights and the optimiser's, a step's values."""
+    settings, genes = config["sivae"], _selected(size, config)
+    if settings["genes"] == "variable":
+        genes = min(settings["n_genes"] + 2 * settings["n_per_line"], size.genes)
+    widths = settings["hidden"]
+    models = min(settings["models_per_job"], 3 + size.cells / settings["min_cells"])
+    weights = 3 * (genes + settings["feature_dim"]) * widths[0] + 6 * widths[0] * widths[-1]
+    step = 12 * settings["batch_size"] * genes + 8 * genes * (settings["feature_dim"] + sum(widths))
+    values = 3 * settings["bin_cells"] * genes
+    memory = 900 + 12e-6 * size.values + models * 4e-6 * (7 * weights + step + values)
+    work = models * sum(settings["steps"]) * (weights / genes * genes + step * widths[0] / 4)
+    return memory, 20 + work / 2e11
+
+
+def _choice(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of choosing gene sets: a sample's scores of all sets, random sets, a forest."""
+    settings = config["features"]
+    cells = min(size.cells, settings["max_cells"])
+    seconds = cells * (5e-6 * settings["trees"] + 1.5e-7 * _random_sets(settings))
+    return BASE_MB + 900 + 0.08 * cells, 20 + PATIENCE * seconds / 60 + size.values / 2e7
+
+
+def _random_sets(settings: dict[str, Any]) -> int:
+    return settings["random_sets"] * settings["size_bins"] * settings["detection_bins"]
+
+
+def _features(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the need of scoring the chosen gene sets: all cells' scores, also as the text of a table."""
+    memory = BASE_MB + 900 + (1e-3 + 40e-6 * config["features"]["groups"]) * size.cells
+    return memory, 15 + size.cells / 1e5 + size.values / 2e7
+
+
+def _selected(size: Size, config: dict[str, Any]) -> int:
+    return min(config["preprocess"]["top_per_study"] or config["preprocess"]["n_genes"], size.genes)
+
+
+FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
+    "retrieve_study": _light,
+    "simulate_study": _stream,
+    "simulate_truth": _light,
+    "simulate_lines": _light,
+    "filter_cells": _stream,
+    "plot_qc": _light,
+    "collect_qc": _light,
+    "select_genes": _light,
+    "find_panclusters": _panclust,
+    "correlate_genes": _coexpression,
+    "find_root": _light,
+    "build_landscape": _landscape,
+    "vary_landscape": _landscape,
+    "find_elbow": _dictionary,
+    "learn_dictionary": _dictionary,
+    "check_edges": _coexpression,
+    "read_entries": _coded,
+    "enrich_entries": _light,
+    "factorise_expression": _coded,
+    "match_genes": _light,
+    "find_new_panclusters": _panclust,
+    "correlate_new_genes": _coexpression,
+    "project_panclusters": _coded,
+    "plot_projection": _light,
+    "plot_dictionary": _light,
+    "build_targets": _targets,
+    "score_overlap": _scores,
+    "plot_overlap": _light,
+    "simulate_multiome": _multiome,
+    "read_multiome": _multiome,
+    "embed_cells": _joint_model,
+    "group_cells": _multiome,
+    "sum_metacells": _multiome,
+    "link_peaks": _multiome,
+    "plot_metacells": _light,
+    "simulate_gene_sets": _light,
+    "choose_features": _choice,
+    "score_features": _features,
+    "plot_features": _light,
+    "bridge_labels": _stream,
+    "train_unicoord": _trained,
+    "place_cells": _coordinates,
+    "score_unicoord": _tested,
+    "reconfigure_cells": _coordinates,
+    "compare_networks": _recorrelated,
+    "restore_cells": _restored,
+    "plot_unicoord": _stream,
+    "compare_lines": _networks,
+    "check_lines": _networks,
+    "associate_genes": _networks,
+    "rank_sets": _networks,
+    "associate_edges": _networks,
+    "score_edges": _networks,
+    "collect_tests": _light,
+    "plot_networks": _networks,
+    "plan_lines": _stream,
+    "train_lines": _lines,
+    "collect_lines": _light,
+    "plot_lines": _light,
+    "plot_landscape": _light,
+    "write_report": _light,
+}

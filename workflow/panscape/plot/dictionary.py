@@ -1,0 +1,233 @@
+"""The figures of the dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from panscape.coscape.dictionary.write import Saved, read_dictionary
+from panscape.data.files import read_tsv
+from panscape.plot.dictionary_evidence import BLUE, ORANGE, plot_confidence, plot_enrichment
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_TEXT = dict.fromkeys(("entry", "gene", "gene_a", "gene_b", "column", "value", "cluster", "factor"), str)
+COLUMNS = 3  # panels side by side
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the figures are drawn from; the last three may be missing (None)."""
+
+    saved: Saved
+    landscape: str
+    elbow: pd.DataFrame
+    entries: pd.DataFrame
+    edges: pd.DataFrame
+    centrality: pd.DataFrame
+    links: pd.DataFrame
+    usage: pd.DataFrame
+    enrichment: pd.DataFrame | None = None
+    chance: pd.DataFrame | None = None
+    matches: pd.DataFrame | None = None
+
+    @classmethod
+    def read(cls, given: Mapping[str, object]) -> Tables:
+        """Read the files of a mapping with these names; ``chance`` is a list of files."""
+        single = (
+            "elbow",
+            "entries",
+            "edges",
+            "centrality",
+            "links",
+            "usage",
+            "enrichment",
+            "matches",
+        )
+        tables = {name: read_tsv(str(given[name]), dtype=_TEXT) for name in single if given.get(name)}
+        if given.get("chance"):
+            tables["chance"] = pd.concat([read_tsv(path, dtype=_TEXT) for path in given["chance"]])
+        return cls(read_dictionary(str(given["dictionary"])), str(given["landscape"]), **tables)
+
+
+def draw_dictionary(
+    tables: Tables, *, units: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, Figure]]:
+    """Yield (name, figure) of every figure of the dictionary.
+
+    Parameters
+    ----------
+    tables
+        The tables.
+    units
+        Unit of each column that has one, e.g. ``{"age": "days"}``.
+    """
+    from panscape.plot.view import read_view
+
+    view = read_view(tables.landscape, units=units)
+    yield "elbow", plot_elbow(tables.elbow, int(tables.entries.shape[0]))
+    yield "usage-maps", plot_usage_maps(view, tables.saved, tables.entries)
+    yield "usage-labels", plot_usage_labels(tables.usage, tables.saved.names)
+    yield "networks", plot_networks(tables.links, tables.centrality, tables.saved.names)
+    if tables.chance is not None:
+        yield "confidence", plot_confidence(tables.edges, tables.chance, tables.saved.names)
+    if tables.enrichment is not None:
+        yield "enrichment", plot_enrichment(tables.enrichment, tables.saved.names)
+
+
+def plot_elbow(elbow: pd.DataFrame, used: int) -> Figure:
+    """Draw the error, and what each entry explains beside chance, against the number of entries."""
+    from panscape.plot.style import DOUBLE, INK, SINGLE, new_figure, style
+
+    needed = elbow["needed"].iloc[0] if "needed" in elbow else np.nan
+    suggested = elbow.loc[elbow["suggested"], "k"].iloc[0]
+    with style():
+        fig = new_figure(SINGLE * 1.3 if np.isnan(needed) else DOUBLE, 2.8)
+        ax = fig.add_subplot(1, 1 if np.isnan(needed) else 2, 1)
+        ax.fill_between(elbow["k"], elbow["error"], elbow["worst_start"], color=BLUE, alpha=0.15, linewidth=0)
+        ax.plot(elbow["k"], elbow["error"], "o-", color=BLUE, markersize=3)
+        ax.axvline(suggested, color=ORANGE, linestyle="--", linewidth=0.9)
+        ax.text(suggested, ax.get_ylim()[1], f" suggested: {suggested}", color=ORANGE, fontsize=7, va="top")
+        if used != suggested:
+            ax.axvline(used, color=INK, linewidth=0.9)
+            ax.text(used, ax.get_ylim()[1], f"\n used: {used}", fontsize=7, va="top")
+        ax.set(xlabel="entries", ylabel="unexplained share of square", title="Number of entries")
+        if not np.isnan(needed):
+            _gains(fig.add_subplot(1, 2, 2), elbow, needed)
+    return fig
+
+
+def _gains(ax: Axes, elbow: pd.DataFrame, needed: float) -> None:
+    above = elbow["gain"].to_numpy() > needed
+    for mask, colour in ((above, BLUE), (~above, "#b8d4e6")):
+        ax.plot(elbow["k"][mask], elbow["gain"][mask], "o", color=colour, markersize=3)
+    ax.axhline(needed, color="#8c8c8c", linewidth=0.9)
+    ax.text(elbow["k"].iloc[-1], needed, "needed", fontsize=7, ha="right", va="bottom")
+    ax.set(xlabel="entry", ylabel="share of square it adds", title="What each entry explains", yscale="log")
+
+
+def _panels(count: int, height: float):
+    """Return a figure with `count` axes in rows of COLUMNS."""
+    from panscape.plot.style import DOUBLE, new_figure
+
+    rows = max(-(-count // COLUMNS), 1)
+    fig = new_figure(DOUBLE, height * rows)
+    axes = [fig.add_subplot(rows, COLUMNS, i + 1) for i in range(count)]
+    return fig, axes
+
+
+def plot_usage_maps(view, saved: Saved, entries: pd.DataFrame) -> Figure:
+    """Draw the landscape once per entry, coloured by its code relative to its largest."""
+    from matplotlib.collections import LineCollection
+
+    from panscape.plot.palette import SEQUENTIAL
+    from panscape.plot.style import colorbar_outside, style
+
+    most = saved.usage.max(axis=0, keepdims=True)
+    share = np.divide(saved.usage, most, out=np.zeros_like(saved.usage), where=most > 0)
+    place = view.obs.index.get_indexer(list(saved.panclusters))
+    xy = view.xy[place]
+    info = entries.set_index("entry")
+    wide, high = np.maximum(np.ptp(xy, axis=0), 1e-12)
+    with style():
+        fig, axes = _panels(len(saved.names), 0.55 + float(np.clip(1.9 * high / wide, 0.7, 2.2)))
+        for k, ax in enumerate(axes):
+            lines = LineCollection(list(view.xy[view.edges]), colors="#5a5a5a", alpha=0.08, linewidths=0.3)
+            ax.add_collection(lines)
+            order = np.argsort(share[:, k], kind="stable")
+            points = ax.scatter(
+                *xy[order].T,
+                c=share[order, k],
+                s=9,
+                cmap=SEQUENTIAL,
+                vmin=0,
+                vmax=1,
+                linewidths=0,
+                rasterized=True,
+            )
+            ax.set(xticks=[], yticks=[])
+            ax.set_aspect("equal", adjustable="datalim")
+            ax.spines[["left", "bottom"]].set_visible(False)
+            count = int(info.loc[saved.names[k], "n_panclusters"])
+            ax.set_title(f"{saved.names[k]}\nused by {count} panclusters", fontsize=7.5)
+        if axes:
+            colorbar_outside(fig, axes[min(COLUMNS, len(axes)) - 1], points, "usage / largest")
+    return fig
+
+
+def plot_usage_labels(usage: pd.DataFrame, names: list[str], most: int = 12) -> Figure:
+    """Draw how much more (or less) each entry is used in panclusters of each label than its share of them."""
+    from panscape.plot.palette import DIVERGING
+    from panscape.plot.style import DOUBLE, colorbar_outside, new_figure, style
+
+    labels = usage[usage["value"] != "mean"]
+    parts = []
+    for column, part in labels.groupby("column", sort=False):
+        common = part.groupby("value")["expected"].first().nlargest(most).index
+        # a column of one value tells nothing
+        if len(common) > 1:
+            shown = part[part["value"].isin(common)]
+            parts.append((column, shown.pivot(index="entry", columns="value", values="usage")))
+    with style():
+        height = 1.3 + 0.11 * len(names)
+        fig = new_figure(DOUBLE, height * max(len(parts), 1))
+        for row, (column, table) in enumerate(parts):
+            expected = labels[labels["column"] == column].groupby("value")["expected"].first()
+            table = table.reindex(names)
+            ratio = np.log2((table + 0.01) / (expected[table.columns] + 0.01))
+            ax = fig.add_subplot(len(parts), 1, row + 1)
+            image = ax.imshow(ratio, cmap=DIVERGING, vmin=-3, vmax=3, aspect="auto")
+            ax.set_xticks(range(table.shape[1]), table.columns, rotation=40, ha="right")
+            ax.set_yticks(range(len(names)), names)
+            ax.set_title(f"Usage by {column}")
+            colorbar_outside(fig, ax, image, "log2 of ratio")
+    return fig
+
+
+def plot_networks(links: pd.DataFrame, centrality: pd.DataFrame, names: list[str]) -> Figure:
+    """Draw the most central genes of every entry on a circle: lines for edges, thin ones for two steps."""
+    from panscape.plot.style import style
+
+    with style():
+        fig, axes = _panels(len(names), 2.3)
+        for name, ax in zip(names, axes, strict=True):
+            own = links[links["entry"] == name]
+            genes = list(dict.fromkeys([*own["gene_a"], *own["gene_b"]]))
+            table = centrality[centrality["entry"] == name]
+            genes = [gene for gene in table["gene"] if gene in set(genes)] or list(table["gene"].head(1))
+            _draw_network(ax, own, genes, table.set_index("gene")["betweenness"])
+            ax.set_title(name)
+    return fig
+
+
+def _draw_network(ax: Axes, links: pd.DataFrame, genes: list[str], betweenness: pd.Series) -> None:
+    from panscape.plot.style import INK
+
+    angle = np.pi / 2 - 2 * np.pi * np.arange(len(genes)) / max(len(genes), 1)
+    at = dict(zip(genes, np.stack([np.cos(angle), np.sin(angle)], axis=1), strict=True))
+    top = max(float(links["weight"].max()) if len(links) else 0.0, 1e-12)
+    for link in links.itertuples():
+        (x1, y1), (x2, y2) = at[link.gene_a], at[link.gene_b]
+        if link.hops == 1:
+            ax.plot(
+                [x1, x2], [y1, y2], color=BLUE, linewidth=0.4 + 1.8 * link.weight / top, alpha=0.75, zorder=1
+            )
+        else:
+            ax.plot([x1, x2], [y1, y2], color="#b8b8b8", linewidth=0.4, linestyle=":", zorder=0)
+    own = betweenness.reindex(genes).to_numpy(dtype=float)
+    size = 12 + 50 * own / max(np.nanmax(own, initial=0), 1e-12)
+    ax.scatter(
+        *np.array([at[g] for g in genes]).reshape(-1, 2).T, s=size, color=ORANGE, zorder=2, linewidths=0
+    )
+    for gene, (x, y) in at.items():
+        side = "left" if x > 0.1 else "right" if x < -0.1 else "center"
+        up = "bottom" if y > 0.9 else "top" if y < -0.9 else "center"
+        ax.text(1.13 * x, 1.13 * y, gene, fontsize=6.5, color=INK, ha=side, va=up)
+    ax.set(xlim=(-2, 2), ylim=(-1.45, 1.45), xticks=[], yticks=[])
+    ax.spines[["left", "bottom"]].set_visible(False)

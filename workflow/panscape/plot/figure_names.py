@@ -1,0 +1,41 @@
+"""Names and titles of the landscape's figures."""
+
+from __future__ import annotations
+
+PSEUDOTIME = "dpt_pseudotime"
+TITLES = {
+    "age": "Age",
+    "study": "Study",
+    "resolution": "Louvain resolution",
+    "level": "Agglomeration level",
+    "n_cells": "Cluster size",
+    "n_pairs": "Surviving gene pairs",
+    "n_counts": "Depth",
+    "component": "Connected part",
+    PSEUDOTIME: "Diffusion pseudotime",
+}
+"""Titles of the standard columns."""
+OTHERS = {
+    "pseudotime-age": "Pseudotime against age",
+    "spaces": "Coexpression space beside other spaces",
+    "genes-heatmap": "Genes along pseudotime",
+    "genes-along": "Top genes, cluster by cluster",
+    "pairs-heatmap": "Gene pairs along pseudotime",
+    "pairs-by-size": "Coexpressed pairs against cluster size",
+}
+"""Figures of the landscape besides its maps: name -> title."""
+
+
+def map_name(column: str) -> str:
+    """Return the file name (without suffix) of the map of a column."""
+    return "map-" + "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in column)
+
+
+def title(column: str) -> str:
+    """Return the title of a column's figures; a column of the user's own is titled by its name."""
+    return TITLES.get(column) or column.replace("_", " ").capitalize()
+
+
+def caption(name: str) -> str:
+    """Return the name of the file in ``workflow/report`` that explains a figure of the landscape."""
+    return "landscape_map.rst" if name.startswith("map-") else f"{name.replace('-', '_')}.rst"

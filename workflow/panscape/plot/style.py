@@ -1,0 +1,184 @@
+"""One look for every figure: applied inside a context, never as a side effect of an import."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from panscape.data.files import atomic
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SINGLE = 3.5
+"""Width of a one-column figure, inches (89 mm)."""
+DOUBLE = 7.2
+"""Width of a full-page figure, inches (183 mm)."""
+GREY = "#b8b8b8"
+"""Colour of points without a value."""
+INK = "#262626"
+"""Colour of text and axes."""
+
+LEGEND_ROWS = 16  # a longer legend has several columns
+RASTER_ABOVE = 1500  # points: beyond this an SVG of single markers is larger than its picture
+_DPI = 200
+_RC = {
+    "font.family": "DejaVu Sans",  # shipped with matplotlib, so that every machine draws the same glyphs
+    "font.size": 8.0,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 6.0,
+    "axes.labelsize": 8.0,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#6b6b6b",
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "text.color": INK,
+    "xtick.labelsize": 7.0,
+    "ytick.labelsize": 7.0,
+    "xtick.color": "#6b6b6b",
+    "ytick.color": "#6b6b6b",
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "legend.fontsize": 7.0,
+    "legend.title_fontsize": 7.5,
+    "legend.frameon": False,
+    "legend.handletextpad": 0.4,
+    "legend.borderaxespad": 0.0,
+    "legend.labelspacing": 0.35,
+    "lines.linewidth": 1.0,
+    "patch.linewidth": 0.0,
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.dpi": _DPI,
+    "svg.fonttype": "path",  # the same picture without the font installed
+    "svg.hashsalt": "panscape",  # fixed identifiers, so that equal figures are equal files
+    "pdf.fonttype": 42,  # text stays text for a journal's typesetter
+    "image.composite_image": False,
+}
+_NO_DATES = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """Apply the style to whatever is drawn inside the block, whatever the caller's own settings are."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_RC)
+        yield
+
+
+def new_figure(width: float = DOUBLE, height: float = 4.0) -> Figure:
+    """Return an empty figure (inches) that is laid out without overlaps and needs no display.
+
+    Call it, and draw, inside :func:`style`.
+    """
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save_figure(
+    fig: Figure, stem: str | Path, *, formats: Sequence[str] = ("png", "svg"), dpi: int = _DPI
+) -> list[Path]:
+    """Write a figure as ``<stem>.<format>`` for each format, by rename, with reproducible bytes.
+
+    Parameters
+    ----------
+    fig
+        The figure, drawn inside :func:`style`.
+    stem
+        Path without a suffix; one of the written formats as its suffix is taken off.
+    formats
+        Of png, svg and pdf.
+    dpi
+        Of the PNG and of rasterised parts of the others.
+
+    Returns
+    -------
+    The files written, in the order of `formats`.
+
+    Raises
+    ------
+    ValueError
+        For a format that is not one of the three.
+    """
+    unknown = sorted(set(formats) - set(_NO_DATES))
+    if unknown:
+        raise ValueError(f"figure formats are {sorted(_NO_DATES)}, not {unknown}")
+    stem = Path(stem)
+    if stem.suffix[1:] in _NO_DATES:
+        stem = stem.with_suffix("")
+    written = []
+    with style():
+        for kind in formats:
+            path = stem.with_name(f"{stem.name}.{kind}")
+            with atomic(path) as scratch:
+                fig.savefig(
+                    scratch,
+                    format=kind,
+                    dpi=dpi,
+                    metadata=_NO_DATES[kind],
+                    bbox_inches="tight",
+                    pad_inches=0.04,
+                )
+            written.append(path)
+    return written
+
+
+def plain_text(text: str) -> str:
+    """Return a name that is drawn as it is written: a dollar sign would start a formula."""
+    return str(text).replace("$", r"\$")
+
+
+def legend_outside(ax: Axes, handles: Sequence, labels: Sequence[str], *, title: str = "") -> None:
+    """Put a legend to the right of the axes, in as many columns as its length needs."""
+    if not handles:
+        return
+    columns = 1 + (len(handles) - 1) // LEGEND_ROWS
+    legend = ax.legend(
+        handles,
+        [plain_text(label) for label in labels],
+        title=title,
+        loc="upper left",
+        bbox_to_anchor=(1.02, 1.0),
+        ncols=columns,
+        alignment="left",
+    )
+    legend.get_title().set_fontweight("bold")
+
+
+def colorbar_outside(fig: Figure, ax: Axes, mappable, label: str):
+    """Put a slim colour bar to the right of the axes and return it."""
+    shrink = min(max(2.0 / fig.get_figheight(), 0.45), 0.95)  # about two inches, whatever the figure's height
+    bar = fig.colorbar(mappable, ax=ax, shrink=shrink, aspect=30 * shrink, pad=0.02, anchor=(0.0, 1.0))
+    bar.outline.set_visible(False)
+    bar.set_label(label)
+    return bar
+
+
+def note(text: str) -> Figure:
+    """Return a figure that says why there is nothing to draw."""
+    with style():
+        fig = new_figure(DOUBLE, 0.8)
+        ax = fig.add_subplot()
+        ax.set_axis_off()
+        ax.text(0, 0.5, text, va="center")
+    return fig

@@ -1,0 +1,59 @@
+"""What cells are judged by, and the filters that judge them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from panscape.log import logger
+from panscape.preprocess.patterns import gene_group, pattern
+from panscape.preprocess.settings import QcSettings
+
+# what each filter of cells looks at, in the order of application (after the user's own `keep`)
+FILTERS = {
+    "min_counts": "n_counts",
+    "min_genes": "n_genes",
+    "max_mito": "mito_share",
+    "max_ribo": "ribo_share",
+}
+MEASURES = tuple(FILTERS.values())
+
+
+def gene_weights(genes: pd.Index, settings: QcSettings, study: str, species: str) -> np.ndarray:
+    """Return float32 (n_genes, 3): 1 for each gene, 1 for mitochondrial ones, 1 for ribosomal ones."""
+    weights = np.ones((len(genes), 3), dtype=np.float32)
+    for column, (key, limit, group) in enumerate(
+        (("mito", settings.max_mito, "mitochondrial"), ("ribo", settings.max_ribo, "ribosomal")), start=1
+    ):
+        own = getattr(settings, f"{key}_pattern")
+        expression = own or pattern(group, species)
+        found = gene_group(genes, expression, f"preprocess.{key}_pattern")
+        weights[:, column] = found
+        if limit < 1 and not found.any():
+            text = "%s: no gene matches %s (%s genes of species %s), so max_%s = %s removes nothing"
+            logger.warning(text, study, expression, group, species, key, limit)
+    return weights
+
+
+def measures(sums: np.ndarray, detected: np.ndarray) -> pd.DataFrame:
+    """Return the measures of cells from (n, 3) sums of all, mitochondrial and ribosomal counts."""
+    total = sums[:, 0]
+    shares = np.divide(sums[:, 1:], total[:, None], out=np.zeros((len(sums), 2)), where=total[:, None] > 0)
+    return pd.DataFrame(
+        {"n_counts": total, "n_genes": detected, "mito_share": shares[:, 0], "ribo_share": shares[:, 1]}
+    )
+
+
+def removed_by(table: pd.DataFrame, keep: np.ndarray, settings: QcSettings) -> np.ndarray:
+    """Return the first filter that each cell fails ("" for none), in the order of the settings.
+
+    Limits that are ``"auto"`` remove nothing before :meth:`QcSettings.resolved` has fixed them.
+    """
+    fails = {"keep": ~keep}
+    for name, column in FILTERS.items():
+        limit = getattr(settings, name)
+        if isinstance(limit, str):
+            fails[name] = np.zeros(len(table), dtype=bool)
+        else:
+            fails[name] = table[column] < limit if name.startswith("min") else table[column] > limit
+    return np.select([np.asarray(value) for value in fails.values()], list(fails), default="")

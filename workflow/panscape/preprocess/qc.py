@@ -1,0 +1,188 @@
+"""Quality control in one pass over the input and two over what the first left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.data.counts import Counts, CountsWriter
+from panscape.data.files import atomic
+from panscape.data.readers.integers import check_counts, check_logged
+from panscape.errors import fail
+from panscape.log import Progress
+from panscape.preprocess.measures import MEASURES, gene_weights, measures, removed_by
+from panscape.preprocess.outcome import Qc, outcome, require_cells, require_genes
+from panscape.preprocess.settings import QcSettings
+
+TINY_MEAN = 1e-10  # below it a gene has no dispersion (as in the released code of Coscape)
+
+
+def qc(
+    blocks: Iterable[tuple[slice, sparse.csr_matrix]],
+    obs: pd.DataFrame,
+    genes: pd.Index,
+    path: str | Path,
+    settings: QcSettings,
+    *,
+    study: str,
+    species: str = "other",
+    keep: np.ndarray | None = None,
+    logged: bool = False,
+) -> Qc:
+    """Filter a study's cells and genes and write what is left.
+
+    The input is read once; memory is that of a block and of the annotations. Cells are judged on all genes of
+    the input; the columns that are written count the genes left. Limits that are ``"auto"`` are taken from
+    the cells that `keep` leaves.
+
+    Parameters
+    ----------
+    blocks
+        (rows, CSR counts cells x genes) in file order, covering every cell once.
+    obs
+        Annotation of the cells, indexed by unique names.
+    genes
+        Names of the genes, unique.
+    path
+        The h5ad file to write: raw counts, obs with `study` in front and n_counts, n_genes, mito_share,
+        ribo_share behind.
+    settings
+        Limits.
+    study
+        Id of the study.
+    species
+        Decides what mitochondrial and ribosomal genes are called.
+    keep
+        bool, (n_cells,): cells that the user's own filter keeps; None keeps all.
+    logged
+        The blocks hold log(1 + x); x is written, so that log1p gives the input back.
+
+    Raises
+    ------
+    NothingLeft
+        If no gene, or no or only one cell, is left; with what was measured.
+    UserError
+        If the study is empty, or holds something else than counts.
+    """
+    if not len(obs) or not len(genes):
+        raise fail(f"study '{study}'", f"it is empty: {len(obs)} cells, {len(genes)} genes", "leave it out")
+    weights = gene_weights(genes, settings, study, species)
+    keep = np.ones(len(obs), dtype=bool) if keep is None else np.asarray(keep, dtype=bool)
+    with atomic(path) as scratch:
+        spool = scratch.with_name(f"{scratch.name}.spool")
+        try:
+            with CountsWriter(spool, len(genes)) as writer:
+                blocks = _counts_only(blocks, f"study '{study}', counts", logged)
+                cells, written = _measure(blocks, keep, weights, settings, writer)
+                cells.index = obs.index
+                names = pd.RangeIndex(written.sum()).astype(str)
+                writer.finish(pd.DataFrame(index=names), pd.DataFrame(index=pd.Index(genes, dtype=object)))
+            limits = settings.resolved(cells[keep])
+            cells["removed_by"] = removed_by(cells, keep, limits)
+            left = (cells["removed_by"] == "").to_numpy()
+            moments = _moments(spool, left[written])
+            enough = moments[0] >= settings.min_cells_per_gene
+            found = _gene_table(pd.Index(genes)[enough], moments[:, enough], int(left.sum()))
+            result = outcome(cells, found, int((~enough).sum()), limits, settings.auto, study)
+            require_cells(result)
+            require_genes(result, int(moments[0].max()))
+            _rewrite(spool, scratch, left[written], enough, weights, obs[left], study)
+        finally:
+            spool.unlink(missing_ok=True)
+    return result
+
+
+def _measure(blocks, keep, weights, settings, writer: CountsWriter) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the measures of all cells, and which are written: those that no limit known so far removes."""
+    sums, detected = np.zeros((len(keep), 3)), np.zeros(len(keep), dtype=np.int64)
+    written = np.zeros(len(keep), dtype=bool)
+    progress, done = Progress("cells", len(keep)), 0
+    for rows, block in blocks:
+        if rows.start != done:
+            raise ValueError(f"blocks are not in order: {rows} after {done} cells")
+        sums[rows], detected[rows] = block @ weights, np.diff(block.indptr)
+        passed = removed_by(measures(sums[rows], detected[rows]), keep[rows], settings) == ""
+        written[rows] = passed
+        writer.append(block if passed.all() else block[np.flatnonzero(passed)])
+        done = rows.stop
+        progress.add(rows.stop - rows.start)
+    if done != len(keep):
+        raise ValueError(f"blocks have {done} of {len(keep)} cells")
+    return measures(sums, detected), written
+
+
+def _counts_only(blocks, where: str, logged: bool) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+    """Yield the blocks without stored zeros, checked to hold counts (or logs, which are undone)."""
+    check = check_logged if logged else check_counts
+    for rows, block in blocks:
+        check(block, f"{where} (cells {rows.start + 1} to {rows.stop})")
+        if logged:
+            block = block.copy()
+            block.data = np.expm1(block.data)
+        block.eliminate_zeros()
+        yield rows, block
+
+
+def _kept(source: Counts, left: np.ndarray) -> Iterator[sparse.csr_matrix]:
+    """Yield the blocks of a file without the cells that are not left."""
+    for rows, block in source.blocks():
+        inside = left[rows]
+        yield block if inside.all() else block[np.flatnonzero(inside)]
+
+
+def _moments(spool: Path, left: np.ndarray) -> np.ndarray:
+    """Return per gene the cells that have it, the sum and the sum of squares, over the cells left."""
+    source = Counts(spool)
+    moments = np.zeros((3, source.shape[1]))
+    for block in _kept(source, left):
+        data = block.data.astype(np.float64)
+        for row, weights in enumerate((None, data, data * data)):
+            moments[row] += np.bincount(block.indices, weights, minlength=moments.shape[1])
+    return moments
+
+
+def _rewrite(
+    spool: Path,
+    path: Path,
+    left: np.ndarray,
+    enough: np.ndarray,
+    weights: np.ndarray,
+    obs: pd.DataFrame,
+    study: str,
+) -> None:
+    """Write the cells and genes that are left, with the cells' measures on these genes."""
+    source = Counts(spool)
+    genes = source.genes[enough]
+    sums, detected = np.zeros((len(obs), 3)), np.zeros(len(obs), dtype=np.int64)
+    with CountsWriter(path, len(genes)) as writer:
+        done = 0
+        for block in _kept(source, left):
+            block = block if enough.all() else block[:, np.flatnonzero(enough)]
+            rows = slice(done, done + block.shape[0])
+            sums[rows], detected[rows] = block @ weights[enough], np.diff(block.indptr)
+            writer.append(block)
+            done = rows.stop
+        made = measures(sums, detected).set_axis(obs.index, axis=0)
+        table = pd.concat([obs.drop(columns=[*MEASURES, "study"], errors="ignore"), made], axis=1)
+        table.insert(0, "study", pd.Categorical(np.repeat(study, len(table))))
+        table.index = table.index.astype(str).rename("cell")
+        writer.finish(table, pd.DataFrame(index=pd.Index(genes, name="gene")))
+
+
+def _gene_table(genes: pd.Index, moments: np.ndarray, n_cells: int) -> pd.DataFrame:
+    mean = moments[1] / max(n_cells, 1)
+    variance = np.maximum(moments[2] / max(n_cells, 1) - mean**2, 0.0)
+    dispersion = np.divide(variance, mean, out=np.zeros_like(mean), where=mean > TINY_MEAN)
+    return pd.DataFrame(
+        {
+            "gene": genes,
+            "n_cells": moments[0].astype(np.int64),
+            "mean": mean,
+            "variance": variance,
+            "dispersion": dispersion,
+        }
+    )

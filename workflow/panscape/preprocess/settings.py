@@ -1,0 +1,78 @@
+"""Limits of quality control."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from panscape.preprocess.limits import AUTO, lower_limit
+
+LOWER = {"min_counts": "n_counts", "min_genes": "n_genes"}  # limits that may be "auto", and what they look at
+
+
+@dataclass(frozen=True)
+class QcSettings:
+    """Limits of quality control, in the order in which they are applied.
+
+    Parameters
+    ----------
+    min_counts
+        Cells with fewer counts are removed; ``"auto"`` takes :func:`lower_limit` of the study's cells.
+    min_genes
+        Cells with fewer detected genes are removed (Coscape paper: 500); ``"auto"`` likewise.
+    max_mito, max_ribo
+        Cells with a larger share (0 to 1) of mitochondrial or ribosomal counts are removed.
+    min_cells_per_gene
+        Genes detected in fewer of the cells left are removed.
+    mito_pattern, ribo_pattern
+        Regular expressions on gene names; None takes the species' own.
+    """
+
+    min_counts: float | str = 0
+    min_genes: float | str = AUTO
+    max_mito: float = 0.2
+    max_ribo: float = 1.0
+    min_cells_per_gene: int = 3
+    mito_pattern: str | None = None
+    ribo_pattern: str | None = None
+
+    def __post_init__(self):
+        for name in ("min_counts", "min_genes", "min_cells_per_gene"):
+            value = getattr(self, name)
+            if name in LOWER and value == AUTO:
+                continue
+            if isinstance(value, str):
+                raise ValueError(f"{name} is {value!r}, not a number{' or auto' * (name in LOWER)}")
+            if value < 0:
+                raise ValueError(f"{name} is below 0")
+        for name in ("max_mito", "max_ribo"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is not between 0 and 1")
+
+    @property
+    def auto(self) -> tuple[str, ...]:
+        """Return the names of the limits that the study's cells decide."""
+        return tuple(name for name in LOWER if getattr(self, name) == AUTO)
+
+    def resolved(self, cells: Mapping[str, np.ndarray]) -> QcSettings:
+        """Return the settings with numbers for limits that are ``"auto"``.
+
+        Parameters
+        ----------
+        cells
+            `n_counts` and `n_genes` of the cells that limits are taken from.
+        """
+        found = {name: lower_limit(np.asarray(cells[LOWER[name]])) for name in self.auto}
+        return dataclasses.replace(self, **found)
+
+    @classmethod
+    def of(cls, settings: QcSettings | Mapping, own: Mapping | None = None) -> QcSettings:
+        """Take the settings of the section ``preprocess``, with those of one study (``qc``) over them."""
+        if isinstance(settings, cls):
+            return dataclasses.replace(settings, **(own or {}))
+        known = [field.name for field in dataclasses.fields(cls)]
+        merged = {**settings, **(own or {})}
+        return cls(**{name: merged[name] for name in known if name in merged})

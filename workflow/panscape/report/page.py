@@ -1,0 +1,179 @@
+"""From sections to one HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from panscape import __version__
+from panscape.data.files import atomic
+from panscape.report.blocks import Block, Fold, Heading, Paragraph, Table, table
+from panscape.report.format import count, duration
+from panscape.report.methods import Methods, markdown, methods
+from panscape.report.results import Results
+from panscape.report.run import runtimes
+from panscape.report.section import Section
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(
+    results: Results, html: str | Path, text: str | Path, *, sections: Sequence[Section] | None = None
+) -> None:
+    """Write ``report.html`` and ``methods.md``.
+
+    Parameters
+    ----------
+    results
+        The files of the collection's results and its configuration.
+    html, text
+        Where to write the page and the Methods.
+    sections
+        Other sections than :data:`panscape.report.sections.SECTIONS`.
+    """
+    if sections is None:
+        from panscape.report.sections import SECTIONS as sections
+    found = methods(results, sections)
+    with atomic(html) as scratch:
+        scratch.write_text(page(results, sections, found), encoding="utf-8")
+    with atomic(text) as scratch:
+        scratch.write_text(markdown(found, title(results)), encoding="utf-8")
+
+
+def title(results: Results) -> str:
+    """Return the report's title."""
+    return results.settings("report").get("title") or str(results.config.get("collection", "collection"))
+
+
+def page(results: Results, sections: Sequence[Section], found: Methods) -> str:
+    """Return the page's HTML. Whatever comes from data or configuration is escaped."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["code"] = _code
+    shown = [section for section in sections if section.shown(results)]
+    chapters = [
+        *(_chapter(section.name, section.title, section.content(results)) for section in shown),
+        _chapter("run", "Parameters, versions, time and memory", _run(results, found)),
+        _chapter("methods", "Methods to copy", _methods(found)),
+    ]
+    introduction = [
+        part for part in results.settings("report").get("introduction", "").split("\n\n") if part.strip()
+    ]
+    return environment.get_template("report.html.j2").render(
+        title=title(results),
+        introduction=introduction,
+        summary=summary(results, sections),
+        headline=_headline_table(results),
+        chapters=chapters,
+        version=__version__,
+    )
+
+
+def _code(text: str) -> str:
+    """Return escaped HTML in which what stands between backticks is set as code."""
+    parts = [escape(part) for part in str(text).split("`")]
+    if len(parts) % 2 == 0:  # a lone backtick is one
+        return "`".join(parts)
+    return "".join(f"<code>{part}</code>" if at % 2 else part for at, part in enumerate(parts))
+
+
+def summary(results: Results, sections: Sequence[Section]) -> list[str]:
+    """Return the sentences at the top of the report, stage by stage."""
+    return [
+        sentence for section in sections if section.ran(results) for sentence in section.headline(results)
+    ]
+
+
+def _headline_table(results: Results) -> Table | None:
+    from panscape.report.sections import landscape_tables
+
+    if not results.has(landscape_tables.STATISTICS):
+        return None
+    shown = landscape_tables.spaces_table(results)
+    return shown if shown.rows else None
+
+
+def _chapter(name: str, heading: str, blocks: Sequence[Block]) -> Mapping[str, Any]:
+    return {"name": name, "title": heading, "blocks": list(blocks)}
+
+
+def _run(results: Results, found: Methods) -> list[Block]:
+    times = runtimes(results.benchmarks)
+    blocks: list[Block] = [
+        Heading("Time and memory"),
+        *_times(times),
+        Heading("Software"),
+        table(found.software, caption="Versions in the environment that wrote this report."),
+        Heading("Parameters"),
+    ]
+    parts = found.settings["key"].str.split(r"[.\[]", regex=True).str[0]
+    single = found.settings[~found.settings["key"].str.contains(r"[.\[]", regex=True)]
+    blocks.append(table(single, caption="The collection."))
+    for name in dict.fromkeys(parts[~parts.isin(single["key"])]):
+        blocks.append(Fold(f"Section {name}", (table(found.settings[parts == name]),)))
+    return blocks
+
+
+_MEASURED = (
+    "As Snakemake measured when each rule last ran; wall and CPU time are sums over the jobs. Memory and CPU "
+    "time are "
+    "sampled (every half second, after 15 s every 30 s): what a job does after its last sample is not "
+    "counted."
+)
+
+
+def _times(times: pd.DataFrame) -> list[Block]:
+    if times.empty:
+        return [Paragraph("No rule of this collection has been timed.", "note")]
+    shown = pd.DataFrame(
+        {
+            "stage": times["stage"],
+            "rule": times["rule"],
+            "jobs": times["jobs"],
+            "wall time": times["wall"].map(duration),
+            "longest job": times["longest"].map(duration),
+            "CPU time": times["cpu"].map(duration),
+            "largest memory (MB)": times["memory"].round(),
+        }
+    )
+    made = table(shown, caption=_MEASURED)
+    total = (
+        f"All jobs took {duration(times['wall'].sum())} of wall time one after the other and "
+        f"{duration(times['cpu'].sum())} of CPU time; the largest took {count(times['memory'].max())} MB."
+        if times["memory"].notna().any()
+        else f"All jobs took {duration(times['wall'].sum())} of wall time one after the other."
+    )
+    numeric = (False, False, True, True, True, True, True)
+    return [Paragraph(total), Table(made.header, made.rows, numeric, made.caption)]
+
+
+def _methods(found: Methods) -> list[Block]:
+    references = pd.DataFrame(
+        [(place, text) for place, text in enumerate(found.references, 1)], columns=["no", "reference"]
+    )
+    return [
+        Paragraph("The same text, with all parameters, is in methods.md beside this report.", "note"),
+        *(Paragraph(text) for text in found.paragraphs),
+        table(references, titles={"no": ""}, caption="References."),
+        *_departures(found),
+    ]
+
+
+def _departures(found: Methods) -> list[Block]:
+    """Return the table of what is not done as published, folded away."""
+    if found.departures.empty:
+        return []
+    titles = {"paper": "the paper", "here": "this analysis"}
+    shown = table(found.departures, titles=titles, caption="Where this analysis departs from the papers.")
+    return [Fold("Departures from the published methods", (shown,))]

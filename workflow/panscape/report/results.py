@@ -1,0 +1,165 @@
+"""The files of a collection's results, as the report may read them."""
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+import re
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from panscape.data.files import read_tsv
+from panscape.report.blocks import Picture
+
+CAPTIONS = Path(__file__).resolve().parents[2] / "report"
+LARGEST_SVG = 250_000  # bytes; a busier figure is embedded as PNG
+_PNG_DPI = 200
+
+
+@dataclass(frozen=True)
+class Results:
+    """The files that a report is made from.
+
+    Only listed files are read: what an earlier run with another configuration left in the folder is not
+    reported.
+
+    Parameters
+    ----------
+    root
+        The folder of the report, ``results/{collection}``.
+    files
+        Files; those inside `root` are known by their path relative to it, others by the names in `named`.
+    config
+        The complete configuration of the collection.
+    named
+        Files outside the folder: name -> path, e.g. ``truth/modules.tsv``.
+    benchmarks
+        Folder of the collection's benchmark tables, if there is one.
+    """
+
+    root: Path
+    files: frozenset[str]
+    config: Mapping[str, Any]
+    named: Mapping[str, Path] = field(default_factory=dict)
+    benchmarks: Path | None = None
+
+    @classmethod
+    def of(
+        cls,
+        root: str | Path,
+        files: Iterable[str | Path],
+        config: Mapping[str, Any],
+        *,
+        named: Mapping[str, str | Path] | None = None,
+        benchmarks: str | Path | None = None,
+    ) -> Results:
+        """List the files, those of a folder too; those outside `root` must be given in `named`."""
+        root = Path(root)
+        given = [Path(file) for file in files]
+        inside = [path for place in given for path in ([place] if not place.is_dir() else place.rglob("*"))]
+        relative = frozenset(
+            file.relative_to(root).as_posix() for file in inside if file.is_relative_to(root)
+        )
+        others = {name: Path(path) for name, path in (named or {}).items()}
+        return cls(root, relative, config, others, Path(benchmarks) if benchmarks else None)
+
+    @property
+    def studies_config(self) -> list[Mapping[str, Any]]:
+        """Return the settings of the collection's studies."""
+        return list(self.config.get("studies", []))
+
+    @property
+    def studies(self) -> list[str]:
+        """Return the ids of the collection's studies."""
+        return [study["id"] for study in self.studies_config]
+
+    def settings(self, stage: str) -> Mapping[str, Any]:
+        """Return the settings of a stage (empty if it has none)."""
+        return self.config.get(stage) or {}
+
+    def has(self, *names: str) -> bool:
+        """Tell whether files are there; ``*`` matches any study."""
+        return all(any(self._matches(name)) for name in names)
+
+    def path(self, name: str) -> Path:
+        """Return the place of a file.
+
+        Raises
+        ------
+        KeyError
+            If the report was not given the file.
+        """
+        if name in self.named:
+            return self.named[name]
+        if name in self.files:
+            return self.root / name
+        raise KeyError(f"the report was not given {name}")
+
+    def table(self, name: str, **kwargs) -> pd.DataFrame:
+        """Read a TSV table; ``*`` in the name reads it for every study, one below the other."""
+        if "*" not in name:
+            return read_tsv(self.path(name), **kwargs)
+        return pd.concat(
+            [self.table(found, **kwargs) for found in sorted(self._matches(name))], ignore_index=True
+        )
+
+    def figures(self, pattern: str) -> list[str]:
+        """Return the stems of the figures whose path (without suffix) matches a pattern with ``*``."""
+        stems = {
+            str(PurePosixPath(file).with_suffix("")) for file in self.files if file.endswith((".png", ".svg"))
+        }
+        return sorted(stem for stem in stems if _fits(stem, pattern))
+
+    def picture(self, stem: str, title: str, *, caption: str | None = None) -> Picture:
+        """Embed a figure: its SVG, or its PNG where that is smaller work for a browser.
+
+        Parameters
+        ----------
+        stem
+            Path without suffix relative to the report.
+        title
+            What the figure is.
+        caption
+            Below the figure; None takes none.
+        """
+        there = {kind: f"{stem}.{kind}" for kind in ("svg", "png", "pdf") if f"{stem}.{kind}" in self.files}
+        svg, png = there.get("svg"), there.get("png")
+        if svg and (not png or self.path(svg).stat().st_size <= LARGEST_SVG):
+            data = self.path(svg).read_bytes()
+            kind, width = "svg+xml", _svg_width(data)
+        elif png:
+            data = self.path(png).read_bytes()
+            kind, width = "png", round(struct.unpack(">I", data[16:20])[0] / _PNG_DPI * 96)
+        else:
+            raise KeyError(f"the report was not given the figure {stem}")
+        uri = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+        return Picture(uri, width, title, caption or "", tuple(there.values()))
+
+    def _matches(self, name: str) -> list[str]:
+        if "*" not in name:
+            return [name] if name in self.files or name in self.named else []
+        return [file for file in self.files if _fits(file, name)]
+
+
+def _fits(path: str, pattern: str) -> bool:
+    """Tell whether a path matches a pattern whose ``*`` stands for anything inside one folder."""
+    return path.count("/") == pattern.count("/") and fnmatch.fnmatchcase(path, pattern)
+
+
+def caption(name: str) -> str:
+    """Return the caption of a figure from ``workflow/report/<name>.rst`` as plain text."""
+    text = (CAPTIONS / f"{name}.rst").read_text(encoding="utf-8")
+    return " ".join(text.replace("**", "").replace("``", "").replace("*", "").split())
+
+
+def _svg_width(data: bytes) -> int:
+    found = re.search(rb'<svg[^>]*?\bwidth="([0-9.]+)(pt|px|in)?"', data[:4000])
+    if not found:
+        return 600
+    scale = {b"pt": 4 / 3, b"in": 96.0}.get(found[2] or b"px", 1.0)
+    return round(float(found[1]) * scale)

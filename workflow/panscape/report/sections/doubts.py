@@ -1,0 +1,64 @@
+"""What speaks against the metacells of a sample."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from panscape.preprocess import losses
+from panscape.report.blocks import Block, Paragraph
+from panscape.report.format import fixed, plural
+from panscape.report.results import Results
+
+FEWEST = 20  # metacells below which correlations over them, and medians of their scores, mean little
+MODALITIES = {"rna": "RNA", "atac": "accessibility"}
+
+
+def unlearned(table: pd.DataFrame) -> list[str]:
+    """Return the modalities of which a learned embedding predicts nothing in cells not trained on."""
+    nats = table[(table["method"] == "coem") & (table["metric"] == "held_out_nats")]
+    return [MODALITIES.get(name, name) for name in nats.loc[nats["value"] <= 0, "modality"]]
+
+
+def doubts(results: Results, sample: str, found: pd.DataFrame) -> list[Block]:
+    """Warn of a sample with few metacells, and of a modality that the embedding knows nothing of.
+
+    Parameters
+    ----------
+    results
+        The report's results.
+    sample
+        Name of the sample.
+    found
+        Its measures: method (the main one first), metric, modality, value.
+    """
+    main = found["method"].iloc[0]
+    value = found.set_index(["method", "metric", "modality"])["value"]
+    number = int(value[(main, "metacells", "")])
+    texts = []
+    if number < FEWEST:
+        texts.append(
+            f"{plural(number, 'metacell')} are few: correlations of peaks with genes over them, and "
+            "medians of their scores, say little. Lower metacells.cells_per_metacell, or pool samples "
+            "(metacells.pool)." + _lost(results, sample)
+        )
+    for name in unlearned(found):
+        key = {text: key for key, text in MODALITIES.items()}.get(name, name)
+        texts.append(
+            f"The learned embedding predicts nothing of {name} in held-out cells "
+            f"({fixed(value[('coem', 'held_out_nats', key)], 1)} nats a cell), so it places cells by the "
+            f"other modality alone. Compare it with {name} by itself below, and look at the depth of {name}."
+        )
+    return [Paragraph(text, "warning") for text in texts]
+
+
+def _lost(results: Results, sample: str) -> str:
+    """Return what quality control removed of the cells of a sample, if it was most of them."""
+    if not results.has("preprocess/qc.tsv"):
+        return ""
+    qc = results.table("preprocess/qc.tsv", dtype={"study": str, "filter": str}).fillna("")
+    text = ""
+    for study, rows in qc.groupby("study", sort=False):
+        rows = rows.to_dict("records")
+        if study == sample and losses.fraction_lost(rows) > losses.HALF:
+            text = f" Quality control {losses.sentence(rows)}; to keep more, {losses.remedy(rows)}."
+    return text

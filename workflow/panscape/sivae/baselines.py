@@ -1,0 +1,127 @@
+"""The plain counterparts of a model, in the same form: principal components and Pearson's correlation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from panscape.sivae.bins import Bin
+from panscape.stats.decomposition import signs, symmetric_eigen
+from panscape.stats.singular import least_squares
+
+
+@dataclass(frozen=True)
+class Pca:
+    """Principal components of a bin's training cells.
+
+    Attributes
+    ----------
+    loadings
+        float32, (F, K): eigenvectors times the components' standard deviations, so that dot products are the
+        covariances that K components explain.
+    scores
+        float32, (n, K): standardised scores of all cells, held-out ones too.
+    """
+
+    loadings: np.ndarray
+    scores: np.ndarray
+
+    def predict(self) -> np.ndarray:
+        """Return the reconstruction of all cells, (n, F)."""
+        return self.scores @ self.loadings.T
+
+
+def pca(bin_: Bin, components: int) -> Pca:
+    """Fit principal components to the training cells and project the held-out ones.
+
+    Parameters
+    ----------
+    bin_
+        Scaled expression.
+    components
+        K; columns beyond the rank of the training cells are 0.
+    """
+    train = bin_.inputs[~bin_.test].astype(np.float64)
+    small = train @ train.T if len(train) <= train.shape[1] else train.T @ train
+    values, vectors = symmetric_eigen(small, components)
+    values = np.clip(values, 0, None)
+    kept = values > 1e-9 * max(values[0], 1e-12)
+    values, vectors = values[kept], vectors[:, kept]
+    axes = train.T @ vectors / np.sqrt(values) if len(train) <= train.shape[1] else vectors
+    axes = axes * signs(axes)
+    spread = np.sqrt(values / len(train))
+    loadings = np.zeros((train.shape[1], components), np.float32)
+    scores = np.zeros((len(bin_.inputs), components), np.float32)
+    loadings[:, : len(spread)] = axes * spread
+    scores[:, : len(spread)] = bin_.inputs @ axes / spread
+    return Pca(loadings, scores)
+
+
+def pearson(bin_: Bin) -> np.ndarray:
+    """Return the correlations of genes over the training cells, (F, F) float32; 0 with a constant gene."""
+    train = bin_.inputs[~bin_.test].astype(np.float64)
+    train = train - train.mean(axis=0)
+    norm = np.sqrt(np.square(train).sum(axis=0))
+    train = np.divide(train, norm, out=np.zeros_like(train), where=norm > 1e-9)
+    return (train.T @ train).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Probabilistic principal components (Tipping and Bishop 1999): where the linear paths of a model start.
+
+    Attributes
+    ----------
+    loadings
+        (F, K).
+    project
+        (F, K): posterior means of cells are x @ project.
+    sd
+        (K,): posterior standard deviations of cells.
+    noise
+        Standard deviation of the observations.
+    """
+
+    loadings: np.ndarray
+    project: np.ndarray
+    sd: np.ndarray
+    noise: float
+
+
+def probabilistic_pca(bin_: Bin, components: int) -> Start:
+    """Return the linear Gaussian model of a bin's training cells, shrunken by what few cells exaggerate.
+
+    A component's variance is too large, and its axis off, where genes are many for the cells. Both are
+    undone as in the spiked covariance model (Donoho, Gavish and Johnstone 2018): variance l of the truth
+    from the sample's, times the squared cosine of the axes. Components that noise alone could make start at
+    a tenth of their size.
+    """
+    found = pca(bin_, components)
+    train = bin_.inputs[~bin_.test]
+    used = int(train.any(axis=0).sum())
+    total = float(np.square(train, dtype=np.float64).mean(axis=0).sum())
+    variance = np.square(found.loadings, dtype=np.float64).sum(axis=0)
+    noise = max((total - variance.sum()) / max(used - components, 1), 1e-4)
+    ratio = used / len(train)
+    # sample variance = (1 + l) (1 + ratio / l), in units of the noise, solved for l
+    middle = variance / noise - 1 - ratio
+    seen = middle > 2 * np.sqrt(ratio)
+    spike = (middle + np.sqrt(np.maximum(middle**2 - 4 * ratio, 0))) / 2
+    spike = np.where(seen, spike, 1)
+    cosine = np.where(seen, (1 - ratio / spike**2) / (1 + ratio / spike), 0)
+    size = np.where(seen, np.sqrt(noise * spike * cosine), 0.1 * np.sqrt(np.maximum(variance - noise, 0)))
+    axes = found.loadings / np.sqrt(np.where(variance > 0, variance, 1))
+    expected = size**2 + noise
+    return Start(axes * size, axes * (size / expected), np.sqrt(noise / expected), float(np.sqrt(noise)))
+
+
+def as_rates(start: Start, bin_: Bin) -> Start:
+    """Return a start whose loadings are slopes of log rates, for counts: regressions on the cells' scores."""
+    counts = bin_.values[~bin_.test].astype(np.float64)
+    totals = counts.sum(axis=1, keepdims=True)
+    rates = np.log1p(counts / np.maximum(totals, 1) * np.median(totals))
+    scores = bin_.inputs[~bin_.test] @ start.project
+    slopes = least_squares(scores, rates - rates.mean(axis=0)).T
+    alive = np.abs(start.loadings).max(axis=0) > 0.1 * np.abs(start.loadings).max()
+    return Start(slopes * alive, start.project, start.sd, start.noise)

@@ -1,0 +1,96 @@
+"""The cells of one model, and what it sees of the genes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from panscape import seeds
+from panscape.sivae.settings import SivaeSettings
+from panscape.stats.decomposition import signs, symmetric_eigen
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The cells that one model is trained and tested on.
+
+    Parameters
+    ----------
+    line, name
+        What it is called; its random numbers derive from both.
+    inputs
+        float32, (n, F): scaled log expression, what encoders see (and the Gaussian model explains).
+    test
+        bool, (n,): held-out cells.
+    observed
+        float32, (n, F): counts, for the negative binomial; None takes `inputs`.
+    covariates
+        float32, (n, D); None for none.
+    labels
+        (n,): groups that cells drawn as the genes' input are balanced over; None for none.
+    """
+
+    line: str
+    name: str
+    inputs: np.ndarray
+    test: np.ndarray
+    observed: np.ndarray | None = None
+    covariates: np.ndarray | None = None
+    labels: np.ndarray | None = None
+
+    @property
+    def values(self) -> np.ndarray:
+        """What the likelihood is of, (n, F)."""
+        return self.inputs if self.observed is None else self.observed
+
+    @property
+    def known(self) -> np.ndarray:
+        """The covariates, (n, D), D = 0 without any."""
+        return np.zeros((len(self.test), 0), np.float32) if self.covariates is None else self.covariates
+
+
+def gene_features(bin_: Bin, settings: SivaeSettings, seed: int) -> np.ndarray:
+    """Return what the feature-wise encoder sees of each gene, (F, at most `feature_dim`), mean square 1.
+
+    With ``"pca"`` these are the genes' scores on the principal axes of the training cells: X^T = U S V^T
+    gives U S, from the smaller Gram matrix, so that all inner products between genes are kept where
+    `feature_dim` is at least the rank. One constant scales them all (starting weights are made for unit mean
+    squares).
+
+    Parameters
+    ----------
+    bin_
+        The cells; only training cells are used.
+    settings
+        `feature_input` and `feature_dim`.
+    seed
+        Seed of the collection, for drawn cells.
+    """
+    x = bin_.inputs[~bin_.test].astype(np.float64)  # (C, F)
+    if settings.feature_input == "sample":
+        found = x[_drawn(bin_, settings.feature_dim, seed)].T
+    elif x.shape[0] <= x.shape[1]:
+        found = x.T @ symmetric_eigen(x @ x.T, settings.feature_dim)[1]  # = U S
+    else:
+        values, vectors = symmetric_eigen(x.T @ x, settings.feature_dim)
+        found = vectors * np.sqrt(np.clip(values, 0, None))
+    if settings.feature_input == "pca":  # signs of eigenvectors are arbitrary
+        found = found * signs(found)
+    return (found / np.sqrt(max(np.square(found).mean(), 1e-12))).astype(np.float32)
+
+
+def _drawn(bin_: Bin, count: int, seed: int) -> np.ndarray:
+    """Draw training cells, as evenly over their labels as there are cells of each."""
+    random = seeds.stream(seed, "sivae", "features", bin_.line, bin_.name)
+    n = int((~bin_.test).sum())
+    labels = np.zeros(n, int)
+    if bin_.labels is not None:
+        labels = np.unique(bin_.labels[~bin_.test], return_inverse=True)[1]
+    order = random.permutation(n)
+    # the first of each label, then the second of each, ...
+    turn = np.empty(n, int)
+    for label in range(labels.max(initial=0) + 1):
+        members = order[labels[order] == label]
+        turn[members] = np.arange(len(members))
+    return order[np.argsort(turn[order], kind="stable")][:count]

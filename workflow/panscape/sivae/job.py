@@ -1,0 +1,201 @@
+"""One job: the lines it trains side by side, and their files."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from panscape.data.counts import Counts
+from panscape.data.normalise import normalise
+from panscape.errors import fail
+from panscape.log import logger
+from panscape.sivae.baselines import Pca
+from panscape.sivae.settings import SivaeSettings
+from panscape.sivae.values import Expression, ValueSettings, prepare_bin
+
+RECORDS = 50  # rows per loss term that the tables of training keep, about
+
+
+@dataclass(frozen=True)
+class ReadoutSettings:
+    """What is read off the models; the keys of the configuration's section of the same names.
+
+    Parameters
+    ----------
+    network
+        ``"dot"``, ``"cosine"``, ``"euclidean"`` (between the genes' loadings), ``"sampled-pearson"`` or
+        ``"sampled-clr"`` (inferred on cells drawn from the model).
+    density
+        Share of all pairs of genes that are edges.
+    min_norm
+        With ``"euclidean"``: genes with shorter loadings, relative to the longest, have no edges.
+    neighbours
+        Nearest genes that are tabulated.
+    attribution_cells
+        Most cells that attributions are computed for; 0 skips them.
+    weights
+        Keep the weights.
+    """
+
+    network: str = "dot"
+    density: float = 0.01
+    min_norm: float = 0.0
+    neighbours: int = 20
+    attribution_cells: int = 200
+    weights: bool = True
+
+    @classmethod
+    def of(cls, settings: ReadoutSettings | Mapping[str, Any]) -> ReadoutSettings:
+        """Take settings as they are, or those of a mapping's items that belong here."""
+        if isinstance(settings, cls):
+            return settings
+        known = {item.name for item in fields(cls)}
+        return cls(**{key: value for key, value in settings.items() if key in known})
+
+
+@dataclass(frozen=True)
+class Read:
+    """A trained bin: the cells, the model and its plain counterpart."""
+
+    expression: Expression
+    fitted: Any
+    pca: Pca
+    sampled: np.ndarray | None = None
+
+
+def read_bins(
+    cells: pd.DataFrame,
+    counts: Mapping[str, str | Path],
+    genes: Sequence[str],
+    settings: ValueSettings,
+    seed: int,
+    *,
+    normalisation: str = "depth-log1p",
+    logged: Sequence[str] = (),
+) -> list[Expression]:
+    """Read and prepare the bins of a job.
+
+    Parameters
+    ----------
+    cells
+        line, bin, study, cell of its lines.
+    counts
+        study -> h5ad of :mod:`panscape.data.counts`.
+    genes
+        Names, in order.
+    settings, seed
+        See :func:`prepare_bin`.
+    normalisation
+        How counts become log expression.
+    logged
+        Studies whose input held log values: these are taken back as they were (``log1p``).
+
+    Raises
+    ------
+    UserError
+        If counts are asked for of a study that has none.
+    """
+    wrong = sorted(set(cells["study"]) & set(logged))
+    if wrong and settings.likelihood == "nb":
+        found = f"study {wrong[0]} has log values (studies[].values: log), not counts"
+        raise fail("sivae.likelihood", found, "write likelihood: gaussian")
+    found = []
+    for study, part in cells.groupby("study", sort=False):
+        source = Counts(counts[study])
+        table = source.select(genes)
+        how = "log1p" if study in logged else normalisation
+        totals = source.obs["n_counts"].to_numpy(dtype=float)
+        target = float(np.median(totals))
+        expression = normalise(table, totals, how, target=target)
+        for (line, bin_), own in part.groupby(["line", "bin"], sort=False):
+            rows = source.cells.get_indexer(own["cell"])
+            if (rows < 0).any():
+                raise ValueError(f"{counts[study]} lacks cells of the plan, e.g. {own['cell'].iloc[0]}")
+            made = prepare_bin(
+                line, bin_, expression[rows], table[rows], source.obs.iloc[rows], settings, seed
+            )
+            scaling = dataclasses.replace(made.scaling, normalisation=how, target=target)
+            found.append(dataclasses.replace(made, scaling=scaling))
+    return found
+
+
+def train(
+    expressions: Sequence[Expression],
+    settings: SivaeSettings,
+    seed: int,
+    *,
+    threads: int = 1,
+    gpus: int = 0,
+    checkpoint: str | Path | None = None,
+) -> tuple[Any, list[dict[str, Any]]]:
+    """Train one model per bin, side by side; each as if it were alone.
+
+    Parameters
+    ----------
+    expressions
+        Prepared bins (:func:`prepare_bin`) of the same genes.
+    settings
+        Model and training.
+    seed
+        Seed of the collection.
+    threads, gpus
+        What the job was granted.
+    checkpoint
+        Folder in which unfinished training is saved.
+
+    Returns
+    -------
+    task
+        The trained :class:`SivaeTask`, for :func:`panscape.sivae.readout.read_models`.
+    history
+        Rows of :func:`panscape.training.loop.fit`.
+    """
+    from panscape.sivae.task import SivaeTask
+    from panscape.training.checkpoint import Checkpoint
+    from panscape.training.device import choose_device, prepare
+    from panscape.training.loop import Plan, fit
+    from panscape.training.state import digest
+
+    prepare(threads)
+    bins = [item.bin for item in expressions]
+    task = SivaeTask(bins, settings, seed, choose_device(gpus))
+    plan = Plan(task.steps, settings.validate_every, record_every=max(task.steps // RECORDS, 1))
+    saved = None
+    if checkpoint:
+        data = digest(*(part for bin_ in bins for part in (bin_.line, bin_.name, bin_.inputs)))
+        identity = {"settings": dataclasses.asdict(settings), "data": data, "seed": seed}
+        saved = Checkpoint(checkpoint, identity)
+    logger.info("training %d models of %d genes", len(bins), bins[0].inputs.shape[1])
+    history = fit(task, plan, seed=seed, checkpoint=saved)
+    task.take_best()
+    return task, history
+
+
+def load(path: str | Path, device: Any = "cpu") -> dict[tuple[str, str], Any]:
+    """Read the models of a job, to embed and rebuild cells; no code is run from the file.
+
+    Parameters
+    ----------
+    path
+        ``weights.safetensors`` of a job.
+    device
+        Where to compute.
+
+    Returns
+    -------
+    (line, bin) -> :class:`panscape.sivae.load.SivaeModel`.
+
+    Raises
+    ------
+    UserError
+        If the file holds no complete models.
+    """
+    from panscape.sivae.load import read_file
+
+    return read_file(path, device)

@@ -1,0 +1,246 @@
+"""The lines of a collection: their names, cells, bins and the jobs that train them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from panscape import seeds
+from panscape.errors import Problem, UserError, fail
+from panscape.log import logger
+from panscape.stats.means import group_means
+
+OK, FEW, UNNAMED = "ok", "too few cells", "unnamed"
+HALVES = ("half-a", "half-b")
+"""Bins of a line with one bin only: two models of half its cells each, to see how reliable its network is."""
+RESERVED = ("jobs", "figures")  # folders of the stage itself
+COLUMNS = (
+    "line", "name", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "models", "job", "status",
+)  # fmt: skip
+"""Columns of the table of lines besides the study and phenotypes."""
+OWN_COLUMNS = ("study", "n_counts", "n_genes", "mito_share", "ribo_share")
+
+
+@dataclass(frozen=True)
+class LineSettings:
+    """How cells are shared out; the keys of the configuration's section of the same names.
+
+    Parameters
+    ----------
+    line
+        Column of the cells with the names of lines; a study without it is one line.
+    bin_cells
+        Cells of a bin. What is left over after whole bins is discarded at random.
+    min_cells
+        A line with fewer cells has no model.
+    halves
+        Also train a model on each half of the cells of lines with one bin.
+    models_per_job
+        Most models that one job trains side by side (a line is never split over jobs).
+    """
+
+    line: str = "line"
+    bin_cells: int = 1000
+    min_cells: int = 100
+    halves: bool = True
+    models_per_job: int = 16
+
+    @classmethod
+    def of(cls, settings: LineSettings | Mapping[str, Any]) -> LineSettings:
+        """Take settings as they are, or those of a mapping's items that belong here."""
+        if isinstance(settings, cls):
+            return settings
+        known = {item.name for item in fields(cls)}
+        return cls(**{key: value for key, value in settings.items() if key in known})
+
+
+@dataclass(frozen=True)
+class LinePlan:
+    """Who is trained on what.
+
+    Attributes
+    ----------
+    lines
+        line (of letters, digits and hyphens), name, study, n_cells, n_bins, bin_cells, discarded, depth, the
+        phenotype columns, job, status.
+    cells
+        line, bin, study, cell: the cells of every bin, by name.
+    """
+
+    lines: pd.DataFrame
+    cells: pd.DataFrame
+
+    @property
+    def jobs(self) -> dict[str, list[str]]:
+        """The lines of each job."""
+        trained = self.lines[self.lines["status"] == OK]
+        return {job: list(part["line"]) for job, part in trained.groupby("job", sort=False)}
+
+
+def plan_lines(
+    tables: Mapping[str, pd.DataFrame], settings: LineSettings, seed: int, columns: Sequence[str] = ()
+) -> LinePlan:
+    """Share the cells of a collection out to lines, bins and jobs.
+
+    Parameters
+    ----------
+    tables
+        study -> its cells (indexed by name, with `n_counts`).
+    settings
+        Sizes and the column with the lines.
+    seed
+        Seed of the collection: cells are drawn at random, whatever their order in the file.
+    columns
+        Annotations of the cells that are told of each line: the mean of numbers, a text where the line has
+        one.
+
+    Raises
+    ------
+    UserError
+        If two lines have the same name for files, no line has enough cells, or an annotation is called like a
+        column of the table of lines.
+    """
+    columns = [name for name in columns if name != settings.line and name not in OWN_COLUMNS]
+    if clash := sorted(set(columns) & set(COLUMNS) - {"line"}):
+        found = f"the table of lines has a column {clash[0]!r} of its own"
+        raise fail(f"studies[].obs.{clash[0]}", found, f"map it by another name, e.g. {clash[0]}_given")
+    rows, cells = [], []
+    named = {study: _names(table, settings.line, study) for study, table in tables.items()}
+    slugs = _slugs(named)
+    for study, table in tables.items():
+        names = named[study]
+        empty = int((names == "").sum())
+        if empty:
+            logger.warning("study %s: %d cells belong to no %s", study, empty, settings.line)
+            rows.append({"name": "", "study": study, "n_cells": empty, "status": UNNAMED, "discarded": empty})
+        for name in sorted(set(names) - {""}):
+            own = table[names == name]
+            line = slugs[study, name]
+            bins, left = _share_out(own.index, line, settings, seed)
+            cells.extend(
+                pd.DataFrame({"line": line, "bin": bin_, "study": study, "cell": chosen})
+                for bin_, chosen in bins.items()
+            )
+            whole = [bin_ for bin_ in bins if bin_ not in HALVES]
+            rows.append(
+                {
+                    "line": line,
+                    "name": name,
+                    "study": study,
+                    "n_cells": len(own),
+                    "n_bins": len(whole),
+                    "bin_cells": len(bins[whole[0]]) if whole else 0,
+                    "discarded": left,
+                    "depth": float(own["n_counts"].median()),
+                    **_phenotype(own, columns),
+                    "models": len(bins),
+                    "status": OK if bins else FEW,
+                }
+            )
+    lines = pd.DataFrame(rows)
+    if not (lines["status"] == OK).any():
+        most = int(lines["n_cells"].max())
+        found = f"no line has {settings.min_cells} cells; the largest has {most}"
+        raise fail(
+            "sivae.min_cells",
+            found,
+            f"lower it (to {most} at most), or map obs.line to larger groups",
+            few=True,
+        )
+    for line in lines.loc[lines["status"] == FEW, "name"]:
+        logger.warning("line %s has fewer than %d cells: no model", line, settings.min_cells)
+    lines["job"] = _jobs(lines, settings.models_per_job)
+    for column in ("n_bins", "bin_cells", "discarded"):
+        lines[column] = lines[column].fillna(0).astype(int)
+    ends = ["job", "status"]
+    order = [name for name in lines if name not in (*ends, "models")]
+    shared = pd.concat(cells, ignore_index=True)
+    return LinePlan(lines[["line", *(name for name in order if name != "line"), *ends]], shared)
+
+
+def _names(table: pd.DataFrame, column: str, study: str) -> np.ndarray:
+    """Return the name of every cell's line; empty where it has none."""
+    if column not in table:
+        logger.info("study %s has no column %s: it is one line", study, column)
+        return np.full(len(table), study, dtype=object)
+    values = table[column]
+    return np.where(values.isna(), "", values.astype(str).str.strip()).astype(object)
+
+
+def slug(name: str) -> str:
+    """Return a name of letters, digits and hyphens."""
+    short = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "line"
+    return f"line-{short}" if short.lower() in RESERVED else short
+
+
+def _slugs(named: Mapping[str, np.ndarray]) -> dict[tuple[str, str], str]:
+    """Return (study, name) -> the line's name for files, with the study where two studies share the name."""
+    pairs = [(study, name) for study, names in named.items() for name in sorted(set(names) - {""})]
+    shared = {name for _, name in pairs if sum(name == other for _, other in pairs) > 1}
+    found: dict[tuple[str, str], str] = {}
+    problems, first = [], {}
+    for study, name in pairs:
+        short = slug(f"{study}-{name}" if name in shared else name)
+        known = first.setdefault(short.lower(), (study, name))
+        if known != (study, name):
+            problems.append(
+                Problem(
+                    f"studies[{study}].obs.line",
+                    f"{name!r} and {known[1]!r} of study {known[0]} would have the same files ({short})",
+                    "rename one with obs.line.values",
+                )
+            )
+        found[study, name] = short
+    if problems:
+        raise UserError(problems)
+    return found
+
+
+def _share_out(
+    cells: pd.Index, line: str, settings: LineSettings, seed: int
+) -> tuple[dict[str, np.ndarray], int]:
+    """Return the cells of every bin of a line, and how many are left over."""
+    n = len(cells)
+    if n < settings.min_cells:
+        return {}, n
+    count, size = max(n // settings.bin_cells, 1), min(n, settings.bin_cells)
+    order = cells.to_numpy()[seeds.stream(seed, "sivae", "bins", line).permutation(n)]
+    bins = {str(at): order[at * size : (at + 1) * size] for at in range(count)}
+    if settings.halves and count == 1:
+        half = size // 2
+        bins |= {HALVES[0]: order[:half], HALVES[1]: order[half : 2 * half]}
+    return bins, n - count * size
+
+
+def _phenotype(own: pd.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
+    found = {}
+    for column in columns:
+        if column not in own or column == "line":
+            continue
+        values = own[column].dropna()
+        if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+            number = values.to_numpy(dtype=float)
+            found[column] = float(group_means(np.zeros(len(number), dtype=int), number, 1)[0])
+        else:
+            kinds = values.astype(str).unique()
+            found[column] = kinds[0] if len(kinds) == 1 else None
+    return found
+
+
+def _jobs(lines: pd.DataFrame, most: int) -> list[str]:
+    """Fill jobs with whole lines, in order."""
+    jobs, job, used = [], 0, 0
+    for models, status in zip(lines["models"], lines["status"], strict=True):
+        if status != OK:
+            jobs.append("")
+            continue
+        if used and used + models > most:
+            job, used = job + 1, 0
+        used += int(models)
+        jobs.append(f"job-{job}")
+    return jobs

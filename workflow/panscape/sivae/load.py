@@ -1,0 +1,155 @@
+"""Trained models in a file: written by a job, read to embed and rebuild other cells."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from panscape.errors import fail
+from panscape.sivae.module import Sivae, Sizes
+from panscape.sivae.settings import SivaeSettings
+from panscape.sivae.values import Expression, Scaling
+from panscape.training.state import with_prefix, without_prefix
+from panscape.training.weights import read_weights, write_weights
+
+if TYPE_CHECKING:
+    from panscape.sivae.task import SivaeTask
+
+_FORMAT = 1
+
+
+@torch.no_grad()
+def write_models(
+    path: str | Path, task: SivaeTask, expressions: Sequence[Expression], genes: Sequence[str]
+) -> None:
+    """Write the weights of a trained task, its genes' loadings and how its cells were scaled."""
+    tensors = with_prefix("module", task.module.state_dict())
+    if task.settings.gene_wise:
+        tensors["loadings"] = task.embed_genes()[0]
+    models = []
+    for at, item in enumerate(expressions):
+        model = {"line": item.bin.line, "bin": item.bin.name, "covariates": item.bin.known.shape[1]}
+        if item.scaling is not None:
+            parts = dataclasses.asdict(item.scaling)
+            for name in ("centre", "spread"):
+                tensors[f"{name}.{at}"] = torch.from_numpy(parts.pop(name))
+            model["scaling"] = parts
+        models.append(model)
+    meta = {"format": _FORMAT, "settings": dataclasses.asdict(task.settings), "models": models}
+    meta |= {"features": max(task.module.sizes.features), "genes": list(genes)}
+    write_weights(path, tensors, meta)
+
+
+def read_file(path: str | Path, device: torch.device | str) -> dict[tuple[str, str], SivaeModel]:
+    """Read what :func:`write_models` wrote; see :func:`panscape.sivae.job.load`."""
+    try:
+        tensors, meta = read_weights(path, device)
+        if meta.get("format") != _FORMAT:
+            raise ValueError("it is of another version")
+    except (OSError, ValueError) as error:
+        advice = "give weights.safetensors of a siVAE job"
+        raise fail(str(path), f"holds no complete models ({error})", advice) from error
+    settings = SivaeSettings.of(meta["settings"])
+    state = without_prefix("module", tensors)
+    widest = max(model["covariates"] for model in meta["models"])
+    found = {}
+    for at, model in enumerate(meta["models"]):
+        module = Sivae(Sizes(len(meta["genes"]), (meta["features"],), (widest,)), settings)
+        module.load_state_dict({name: tensor[at : at + 1] for name, tensor in state.items()})
+        scaling = None
+        if "scaling" in model:
+            parts = {name: tensors[f"{name}.{at}"].cpu().numpy() for name in ("centre", "spread")}
+            scaling = Scaling(**parts, **model["scaling"])
+        loadings = tensors["loadings"][at : at + 1] if settings.gene_wise else None
+        found[model["line"], model["bin"]] = SivaeModel(
+            module.to(device).eval(), loadings, tuple(meta["genes"]), model["covariates"], scaling
+        )
+    return found
+
+
+class SivaeModel:
+    """One trained model, for cells of any origin that have its genes.
+
+    Attributes
+    ----------
+    genes
+        F names; columns of all expression are in their order.
+    settings
+        What it was trained with.
+    scaling
+        How counts became what it sees; None if it was trained on values scaled elsewhere.
+    """
+
+    def __init__(
+        self,
+        module: Sivae,
+        loadings: torch.Tensor | None,
+        genes: tuple[str, ...],
+        covariates: int,
+        scaling: Scaling | None,
+    ):
+        self._module, self._loadings, self._covariates = module, loadings, covariates
+        self.genes, self.scaling, self.settings = genes, scaling, module.settings
+
+    @property
+    def loadings(self) -> np.ndarray | None:
+        """The genes' posterior means, (F, K); None of models without a feature-wise half."""
+        return None if self._loadings is None else self._loadings[0].cpu().numpy()
+
+    def scale(self, counts: sparse.csr_matrix, totals: np.ndarray) -> np.ndarray:
+        """Return what the model sees of cells, float32 (n, F).
+
+        Parameters
+        ----------
+        counts
+            CSR, (n, F).
+        totals
+            (n,): the cells' total counts over all genes.
+
+        Raises
+        ------
+        UserError
+            If the model was trained on values scaled elsewhere, or with effects of columns removed.
+        """
+        if self.scaling is None or self.scaling.regressed:
+            how = "outside of panscape"
+            if self.scaling is not None:
+                how = f"after the effects of {', '.join(self.scaling.regressed)} had been removed"
+            raise fail("siVAE", f"the model's cells were scaled {how}", "scale cells alike before embed")
+        return self.scaling(counts, totals)
+
+    @torch.no_grad()
+    def embed(self, x: np.ndarray, covariates: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return posterior means and standard deviations, (n, K) each, of scaled cells (n, F)."""
+        mean, sd = self._module.encode_cells(self._tensor(x), self._known(covariates, len(x)))
+        return mean[0].cpu().numpy(), sd[0].cpu().numpy()
+
+    @torch.no_grad()
+    def reconstruct(
+        self, scores: np.ndarray, covariates: np.ndarray | None = None, totals: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return expected scaled expression (n, F) of embeddings (n, K).
+
+        With the likelihood ``"nb"`` expected counts of cells with such totals over the genes (or shares).
+        """
+        known = self._known(covariates, len(scores))
+        library = self._tensor(np.ones(len(scores)) if totals is None else np.asarray(totals))[..., None]
+        y = self._module.last_layer(self._tensor(scores), known)
+        return self._module.observe(y, self._loadings, library, known).mean[0].cpu().numpy()
+
+    def _known(self, covariates: np.ndarray | None, n: int) -> torch.Tensor:
+        own = np.zeros((n, 0)) if covariates is None else np.asarray(covariates)
+        if own.shape != (n, self._covariates):
+            raise ValueError(f"covariates are {own.shape}, not {(n, self._covariates)}")
+        widest = max(self._module.sizes.covariates)
+        return self._tensor(np.pad(own, ((0, 0), (0, widest - self._covariates))))
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        made = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+        return made[None].to(self._module.bias.device)

@@ -1,0 +1,241 @@
+"""The model: cells and genes each have an encoder and a decoder, and meet in a dot product.
+
+(M, ...) is the stack of models; B cells of a batch, F genes, K latent dimensions, D covariates, H the width
+of the decoders' last layer. Architecture after the paper (methods, eq. 1 to 13 and 21 to 23) and its
+released code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from panscape.sivae.layers import MIN_SD, Encoder, Layers, Linear
+from panscape.sivae.settings import SivaeSettings
+from panscape.training.distributions import negative_binomial
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of a stack.
+
+    Parameters
+    ----------
+    genes
+        Number of genes, the same in all models.
+    features
+        Width of the genes' input in each model (the largest is the stack's).
+    covariates
+        Number of covariate columns of each model.
+    """
+
+    genes: int
+    features: tuple[int, ...]
+    covariates: tuple[int, ...]
+
+    @property
+    def models(self) -> int:
+        """Number of models."""
+        return len(self.features)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the decoders say of a batch: `mean` (M, B, F), `scale` (standard deviation or NB dispersion)."""
+
+    mean: Tensor
+    scale: Tensor
+
+
+class Sivae(nn.Module):
+    """A stack of independent models of equal shape.
+
+    Parameters
+    ----------
+    sizes, settings
+        Shape and variant.
+    """
+
+    def __init__(self, sizes: Sizes, settings: SivaeSettings):
+        super().__init__()
+        self.sizes, self.settings = sizes, settings
+        models, latent, hidden = sizes.models, settings.latent, settings.hidden
+        covariates = max(sizes.covariates)
+        last = latent if settings.linear else hidden[0] + latent * self.joined
+        self.cells = Encoder(models, sizes.genes + covariates, hidden, latent, settings.shortcut)
+        self.bias = nn.Parameter(torch.zeros(models, 1, sizes.genes))
+        if not settings.linear:
+            mirrored = [latent + covariates, *reversed(hidden)]
+            self.decoder = Layers(models, mirrored, relus=len(hidden) - 1)
+        if settings.gene_wise:
+            self.genes = Encoder(models, max(sizes.features), hidden, latent, settings.shortcut)
+            if not settings.linear:
+                self.gene_decoder = Layers(models, [latent, *reversed(hidden)], relus=int(len(hidden) > 1))
+        if settings.pretrained or not settings.gene_wise:
+            self.weights = nn.Parameter(torch.zeros(models, sizes.genes, last))
+        if settings.pretrained:
+            self.weights_sd = Linear(models, hidden[-1], 1, start="zero")
+        if settings.likelihood == "nb":
+            self.dispersion = nn.Parameter(torch.zeros(models, 1, sizes.genes))
+        elif settings.sigma == "gene":
+            self.spread = nn.Parameter(torch.zeros(models, 1, sizes.genes))
+        else:
+            self.spread = Linear(models, last, 1, start="zero")
+        if covariates and (settings.linear or (settings.covariate_term and settings.gamma)):
+            self.effects = nn.Parameter(torch.zeros(models, covariates, sizes.genes))
+
+    def draw(self, model: int, generator: torch.Generator) -> None:
+        """Draw the starting weights of one model from its own stream."""
+        extra = self.sizes.covariates[model]
+        self.cells.draw(model, generator, self.sizes.genes + extra)
+        if not self.settings.linear:
+            self.decoder.draw(model, generator, self.settings.latent + extra)
+            if self.joined:  # the part besides z . v starts at 0
+                with torch.no_grad():
+                    self.decoder.layers[-1].weight[model] = 0
+        if self.settings.gene_wise:
+            self.genes.draw(model, generator, self.sizes.features[model])
+            if not self.settings.linear:
+                self.gene_decoder.draw(model, generator)
+        if hasattr(self, "weights"):
+            _, genes, width = self.weights.shape
+            with torch.no_grad():
+                scale = (2 / (genes + width)) ** 0.5
+                self.weights[model] = torch.randn(genes, width, generator=generator) * scale
+
+    @torch.no_grad()
+    def start_rates(self, model: int, counts: Tensor) -> None:
+        """Let one model's genes start at their shares of the counts (C, F), which take long to learn."""
+        totals = counts.sum(0) + 0.5
+        logs = (totals / totals.sum()).log()
+        self.bias[model, 0] = logs - logs.mean()
+
+    @property
+    def joined(self) -> bool:
+        """Whether both decoders' last layers hold the embeddings too, so that z . v is part of the mean."""
+        return self.settings.shortcut and self.settings.gene_wise and not self.settings.linear
+
+    def encode_cells(self, x: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of the cells' posteriors, (M, B, K) each."""
+        return self.cells(torch.cat([x, covariates], dim=-1) if covariates.shape[-1] else x)
+
+    def encode_genes(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of the genes' posteriors, (M, F, K) each."""
+        return self.genes(features)
+
+    def last_layer(self, z: Tensor, covariates: Tensor) -> Tensor:
+        """Return the cells' last decoder layer, (M, B, H); the embedding itself where the model is linear."""
+        if self.settings.linear:
+            return z
+        y = self.decoder(torch.cat([z, covariates], dim=-1) if covariates.shape[-1] else z)
+        return torch.cat([y, z], dim=-1) if self.joined else y
+
+    def times_genes(self, y: Tensor, v: Tensor) -> Tensor:
+        """Return y . W_f of all genes, (M, B, F), with the weights W that the genes' decoder makes of `v`.
+
+        With `joined` last layers, [y, z] . [W_f, v_f] = y . W_f + z . v_f. The decoder's layers after its
+        one ReLU are linear, so they are applied to the few cells of a batch instead of to all genes: the
+        same function, at a fraction of the operations.
+        """
+        if self.settings.linear:
+            return y @ v.transpose(-1, -2)
+        linear = 0.0
+        if self.joined:
+            y, z = y[..., : -v.shape[-1]], y[..., -v.shape[-1] :]
+            linear = z @ v.transpose(-1, -2)
+        layers, relus = self.gene_decoder.layers, self.gene_decoder.relus
+        for layer in layers[:relus]:
+            v = functional.relu(layer(v))
+        offset = torch.zeros_like(y[..., :1])
+        for layer in reversed(layers[relus:]):
+            offset = offset + y @ layer.bias.transpose(-1, -2)
+            y = y @ layer.weight.transpose(-1, -2)
+        return y @ v.transpose(-1, -2) + offset + linear
+
+    def gene_weights(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weights W that the genes' decoder makes of `v`, (M, F, H), and their spread (M, F, 1).
+
+        Those of `joined` last layers are [W, v].
+        """
+        layers, relus, own = self.gene_decoder.layers, self.gene_decoder.relus, v
+        for layer in layers[:relus]:
+            v = functional.relu(layer(v))
+        spread = torch.ones_like(v[..., :1])
+        if hasattr(self, "weights_sd") and relus:
+            spread = functional.softplus(self.weights_sd(v)) + MIN_SD
+        weights = v
+        for layer in layers[relus:]:
+            weights = layer(weights)
+        return (torch.cat([weights, own], dim=-1) if self.joined else weights), spread
+
+    def observe(
+        self, y: Tensor, v: Tensor | None, library: Tensor, covariates: Tensor, free: bool = False
+    ) -> Observed:
+        """Return what is expected of a batch.
+
+        Parameters
+        ----------
+        y
+            (M, B, H): the cells' last layer.
+        v
+            (M, F, K): the genes' embedding; unused with `free`.
+        library
+            (M, B, 1): total counts of the cells over the genes (NB only).
+        covariates
+            (M, B, D).
+        free
+            Use the free weights instead of those made of `v`.
+        """
+        free = free or not self.settings.gene_wise
+        mean = y @ self.weights.transpose(-1, -2) if free else self.times_genes(y, v)
+        mean = mean + self.bias
+        if self.settings.linear and covariates.shape[-1]:
+            mean = mean + covariates @ self.effects
+        if self.settings.likelihood == "nb":
+            return Observed(torch.softmax(mean, dim=-1) * library, self.dispersion.exp())
+        return Observed(mean, functional.softplus(self._spread(y)) + MIN_SD)
+
+    def _spread(self, y: Tensor) -> Tensor:
+        return self.spread if self.settings.sigma == "gene" else self.spread(y)
+
+    def linear_mean(self, z: Tensor, v: Tensor, library: Tensor, covariates: Tensor) -> Tensor:
+        """Return the interpretability term's mean, z . v (+ bias, + covariates' effects), (M, B, F)."""
+        mean = z @ v.transpose(-1, -2)
+        if self.settings.linear_bias:
+            mean = mean + self.bias
+        if covariates.shape[-1] and hasattr(self, "effects"):
+            mean = mean + covariates @ self.effects
+        return torch.softmax(mean, dim=-1) * library if self.settings.likelihood == "nb" else mean
+
+    def likelihood(self, x: Tensor, observed: Observed) -> Tensor:
+        """Return log p(x) of every value, (M, B, F)."""
+        if self.settings.likelihood == "nb":
+            return negative_binomial(x, observed.mean, observed.scale)
+        return normal(x, observed.mean, observed.scale)
+
+    def penalty(self, part: int) -> Tensor:
+        """Return the L2 penalty of every model on what a part of the training moves, (M,).
+
+        Other weights must have no gradient at all: Adam would make full steps of the smallest.
+        """
+        settings = self.settings
+        cells = [self.cells.hidden, getattr(self, "decoder", None)]
+        genes = [getattr(self, "genes", None), getattr(self, "gene_decoder", None)]
+        groups = [(settings.l2, cells)] if part != 1 else []
+        if settings.gene_wise and part != 0:
+            groups.append((settings.l2_feature, [genes[0].hidden, genes[1]]))
+        total = torch.zeros(self.sizes.models, device=self.bias.device)
+        for scale, layers in groups:
+            for kernel in [kernel for item in layers if item is not None for kernel in item.kernels()]:
+                total = total + scale / 2 * kernel.square().sum((1, 2))
+        if hasattr(self, "weights") and (part == 0 or not settings.gene_wise):
+            total = total + settings.l2_output / 2 * self.weights.square().sum((1, 2))
+        return total
+
+
+def normal(x: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
+    """Return log N(x; mean, sd^2) without its constant, elementwise."""
+    return -0.5 * ((x - mean) / sd).square() - sd.log()

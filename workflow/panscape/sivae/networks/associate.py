@@ -1,0 +1,159 @@
+"""Maps of lines from their similarities, and whether similar lines have similar phenotypes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from panscape.sivae.networks.phenotype import Phenotype
+from panscape.stats.decomposition import signs, symmetric_eigen
+from panscape.stats.rank_tests import ranks, spearman
+
+TESTS = ("permanova", "mantel", "pc1")
+
+
+def coordinates(similarity: np.ndarray, dimensions: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    """Return coordinates of lines whose distances approximate ``sqrt(K_ii + K_jj - 2 K_ij)``.
+
+    The eigenvectors of the double-centred similarity, scaled by the roots of their eigenvalues: kernel PCA of
+    a kernel, classical scaling (PCoA) of the distance that belongs to any other similarity. Negative
+    eigenvalues of the latter are left out. The sign is such that each axis' largest entry is positive.
+
+    Returns
+    -------
+    coordinates
+        (L, at most `dimensions`).
+    share
+        Of the sum of positive eigenvalues, per axis.
+    """
+    n = len(similarity)
+    if n < 2:
+        return np.zeros((n, 0)), np.zeros(0)
+    values, vectors = symmetric_eigen(double_centre(similarity))
+    good = values > 1e-12 * max(values[0], 1e-300)
+    total = values[good].sum()
+    values, vectors = values[good][:dimensions], vectors[:, good][:, :dimensions]
+    found = vectors * signs(vectors) * np.sqrt(values)
+    return found, values / total if total > 0 else values
+
+
+def double_centre(similarity: np.ndarray) -> np.ndarray:
+    """Return the similarity with the means of rows and columns taken off: Gram matrix about the centroid."""
+    centred = similarity - similarity.mean(axis=0, keepdims=True)
+    return centred - centred.mean(axis=1, keepdims=True)
+
+
+def distances(similarity: np.ndarray) -> np.ndarray:
+    """Return ``sqrt(K_ii + K_jj - 2 K_ij)``."""
+    own = np.diagonal(similarity)
+    return np.sqrt(np.maximum(own[:, None] + own[None, :] - 2 * similarity, 0.0))
+
+
+def associate(
+    similarity: np.ndarray, phenotype: Phenotype, *, permutations: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Test whether lines of similar phenotype have similar networks, by permuting the phenotype.
+
+    permanova
+        Pseudo-F of the phenotype (numbers: one slope; groups: their means) in the distances of lines
+        (Anderson 2001, McArdle and Anderson 2001).
+    mantel
+        Spearman's correlation of the lines' distances with their differences in phenotype (groups: 0 if
+        equal, 1 if not).
+    pc1
+        |Spearman's rho| of the first axis of :func:`coordinates` with the phenotype; for more than two
+        groups the share of its variance between groups.
+
+    Parameters
+    ----------
+    similarity
+        (L, L); only lines with a phenotype are used.
+    phenotype
+        See :func:`read_phenotype`.
+    permutations
+        Largest number of label permutations (all labellings where these are fewer, see
+        :meth:`Phenotype.shuffled`); p = (1 + those at least as large) / (1 + their number).
+    rng
+        For the permutations.
+
+    Returns
+    -------
+    test, value, null_mean, null_sd, pvalue, n, spread (standard deviation of the similarities of different
+    lines: where it is next to nothing the kernel cannot tell lines apart).
+    """
+    kernel = similarity[np.ix_(phenotype.known, phenotype.known)]
+    shuffled = np.concatenate([phenotype.values[None], phenotype.shuffled(permutations, rng)])
+    spread = float(kernel[np.triu_indices(phenotype.n, 1)].std())
+    rows = []
+    found = {
+        "permanova": _permanova(kernel, shuffled, phenotype),
+        "mantel": _mantel(kernel, shuffled, phenotype),
+        "pc1": _pc1(kernel, shuffled, phenotype),
+    }
+    for test in TESTS:
+        observed, null = found[test][0], found[test][1:]
+        # sums in another order differ in the last digits: an equal arrangement counts as equal
+        above = int((null >= observed - 1e-9 * abs(observed)).sum())
+        known = np.isfinite(observed)
+        rows.append(
+            {
+                "test": test,
+                "value": observed,
+                "null_mean": null.mean() if len(null) and known else np.nan,
+                "null_sd": null.std() if len(null) and known else np.nan,
+                "pvalue": (1 + above) / (1 + len(null)) if len(null) and known else np.nan,
+                "n": phenotype.n,
+                "spread": spread,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _permanova(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -> np.ndarray:
+    """Return pseudo-F of every row of phenotypes."""
+    gram, n = double_centre(kernel), phenotype.n
+    if phenotype.kind == "continuous":
+        design = (shuffled - shuffled.mean(axis=1, keepdims=True))[:, :, None]
+        design = design / np.sqrt(np.square(design).sum(axis=1, keepdims=True))
+    else:  # orthogonal and of length one: groups' indicators over the roots of their sizes
+        codes = np.arange(len(phenotype.groups))
+        design = (shuffled[:, :, None] == codes).astype(float)
+        design /= np.sqrt(design.sum(axis=1, keepdims=True))
+    q = 1 if phenotype.kind == "continuous" else len(phenotype.groups) - 1
+    between = np.einsum("pik,pik->p", np.einsum("ij,pjk->pik", gram, design, optimize=True), design)
+    total = np.trace(gram)
+    free = n - 1 - q
+    with np.errstate(invalid="ignore", divide="ignore"):
+        within = total - between
+        return (
+            np.where(total > 1e-12 * n, (between / q) / (within / free), np.nan)
+            if free > 0
+            else np.full(len(shuffled), np.nan)
+        )
+
+
+def _mantel(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -> np.ndarray:
+    upper = np.triu_indices(phenotype.n, 1)
+    apart = ranks(distances(kernel)[upper])
+    found = []
+    for start in range(0, len(shuffled), 500):  # pairs of lines times permutations in bounded memory
+        block = shuffled[start : start + 500]
+        gap = np.abs(block[:, upper[0]] - block[:, upper[1]])
+        if phenotype.kind == "groups":
+            gap = (gap > 0).astype(float)
+        found.append(spearman(gap, apart))
+    return np.concatenate(found)
+
+
+def _pc1(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -> np.ndarray:
+    first, _ = coordinates(kernel, 1)
+    if not first.shape[1]:
+        return np.full(len(shuffled), np.nan)
+    if phenotype.testable:
+        return np.abs(spearman(first.T, shuffled))[0]
+    axis = ranks(first[:, 0])
+    between = np.zeros(len(shuffled))
+    for code in range(len(phenotype.groups)):
+        inside = shuffled == code
+        between += np.square(inside @ axis) / inside.sum(axis=1)
+    return between / np.square(axis).sum()

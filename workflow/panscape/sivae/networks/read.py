@@ -1,0 +1,163 @@
+"""The lines' models as the stage sivae leaves them on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.data.files import read_csr, read_tsv
+from panscape.errors import fail
+
+MODELS = ("sivae", "pca", "pearson")
+EMBEDDED = {"sivae": "bin-", "pca": "pca-"}
+"""Models with gene embeddings, and how their keys in ``embedding.h5ad`` begin."""
+GRAPHS = {"sivae": "graph.npz", "pca": "graph_pca.npz", "pearson": "graph_pearson.npz"}
+HALVES = ("half-a", "half-b")
+OK = "ok"
+
+
+def read_lines(path: str | Path) -> pd.DataFrame:
+    """Read the table of lines, those without a model included (status other than ``ok``)."""
+    return read_tsv(path, dtype={"line": str, "name": str, "study": str, "status": str})
+
+
+def trained(lines: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines that have a model."""
+    return lines[lines["status"] == OK].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class LineFiles:
+    """Where a line's results are: a folder of the stage sivae."""
+
+    name: str
+    folder: Path
+
+    def bins(self) -> list[str]:
+        """Return the names of all bins (halves included), in the order of the graphs."""
+        import h5py
+
+        with h5py.File(self.folder / "embedding.h5ad") as file:
+            keys = [key.removeprefix("bin-") for key in file["obsm"] if key.startswith("bin-")]
+        return sorted(keys, key=lambda key: (key in HALVES, int(key) if key.isdigit() else 0, key))
+
+    def genes(self) -> list[str]:
+        """Return the genes in the order of embeddings and graphs."""
+        import h5py
+        from anndata.io import read_elem
+
+        with h5py.File(self.folder / "embedding.h5ad") as file:
+            return list(read_elem(file["obs"]).index.astype(str))
+
+    def embeddings(self, model: str, bins: Sequence[str]) -> list[np.ndarray]:
+        """Return the gene embeddings (G, K) of some bins."""
+        import h5py
+
+        with h5py.File(self.folder / "embedding.h5ad") as file:
+            return [np.asarray(file["obsm"][EMBEDDED[model] + name]) for name in bins]
+
+    def graphs(self, model: str, bins: Sequence[str]) -> list[sparse.csr_matrix]:
+        """Return the networks (G, G) of some bins."""
+        path = self.folder / GRAPHS[model]
+        stacked = read_csr(path)
+        names, size = self.bins(), stacked.shape[1]
+        if stacked.shape[0] != size * len(names):
+            found = f"{stacked.shape[0]} rows of {size} genes, where there are {len(names)} bins"
+            raise fail(str(path), found, f"remove {self.folder} and run the stage sivae again")
+        return [stacked[at * size : (at + 1) * size] for at in map(names.index, bins)]
+
+    def collapsed(self) -> list[str]:
+        """Return the bins whose siVAE explains next to nothing."""
+        table = read_tsv(self.folder / "models.tsv", dtype={"bin": str, "collapsed": str})
+        return list(table.loc[table["collapsed"] == "True", "bin"])
+
+    def table(self) -> pd.DataFrame:
+        """Return bin, model, gene, centrality, centrality_heldout, mean, detection."""
+        return read_tsv(self.folder / "genes.tsv.gz", dtype={"bin": str, "model": str, "gene": str})
+
+
+@dataclass(frozen=True)
+class Collection:
+    """All lines with a model, on one list of genes.
+
+    Attributes
+    ----------
+    lines
+        Table of the lines, in the order of `files`.
+    files
+        One per line.
+    genes
+        Names.
+    """
+
+    lines: pd.DataFrame
+    files: tuple[LineFiles, ...]
+    genes: np.ndarray
+
+    @property
+    def names(self) -> list[str]:
+        """Return the lines' names for files."""
+        return list(self.lines["line"])
+
+    def whole(self, at: int) -> list[str]:
+        """Return the names of a line's bins without halves."""
+        return [name for name in self.files[at].bins() if name not in HALVES]
+
+    def parts(self, at: int) -> tuple[list[str], str]:
+        """Return the bins to judge a line's reliability by, and what they are: bins, halves or none."""
+        names = self.files[at].bins()
+        whole = [name for name in names if name not in HALVES]
+        if len(whole) > 1:
+            return whole, "bins"
+        halves = [name for name in names if name in HALVES]
+        return (halves, "halves") if len(halves) > 1 else (whole, "none")
+
+    def graphs(self, model: str) -> list[list[sparse.csr_matrix]]:
+        """Return every line's networks, one per whole bin."""
+        return [file.graphs(model, self.whole(at)) for at, file in enumerate(self.files)]
+
+    def centralities(self, model: str, column: str = "centrality") -> np.ndarray:
+        """Return (G, L) of a column of the tables of genes, averaged over a line's whole bins.
+
+        A gene that does not vary in a line has no centrality there, which counts as 0. Centrality in a
+        Pearson network is the share of the other genes that are its neighbours.
+        """
+        if model == "pearson" and column.startswith("centrality"):
+            return np.stack([_degrees(bins) for bins in self.graphs("pearson")], axis=1)
+        model = model if model in EMBEDDED else "sivae"
+        found = []
+        for at, file in enumerate(self.files):
+            table = file.table()
+            own = table[(table["model"] == model) & table["bin"].isin(self.whole(at))]
+            found.append(own.groupby("gene")[column].mean().reindex(self.genes).fillna(0.0).to_numpy(float))
+        return np.stack(found, axis=1)
+
+
+def _degrees(bins: Iterable[sparse.csr_matrix]) -> np.ndarray:
+    shares = [np.diff(sparse.csr_matrix(graph).indptr) / max(graph.shape[0] - 1, 1) for graph in bins]
+    return np.mean(shares, axis=0)
+
+
+def read_collection(lines: pd.DataFrame, folder: str | Path) -> Collection:
+    """Look up the models of all lines under ``results/{collection}/sivae``.
+
+    Raises
+    ------
+    UserError
+        If lines have different genes.
+    """
+    table = trained(lines)
+    files = tuple(LineFiles(name, Path(folder) / name) for name in table["line"])
+    if not files:
+        raise fail("sivae/lines.tsv", "no line has a model", "see the column status", few=True)
+    genes = files[0].genes()
+    for file in files[1:]:
+        if file.genes() != genes:
+            found = f"{file.name} and {files[0].name} have models of different genes"
+            raise fail(str(folder), found, "remove the folder and run the stage sivae again")
+    return Collection(table, files, np.asarray(genes, dtype=object))

@@ -1,0 +1,226 @@
+"""The comparison of lines as the workflow runs it: collections in, tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from panscape import seeds
+from panscape.graph.weisfeiler_lehman import wl_kernel
+from panscape.log import logger
+from panscape.sivae.networks.associate import associate, coordinates
+from panscape.sivae.networks.phenotype import Phenotype, read_phenotype
+from panscape.sivae.networks.read import EMBEDDED, Collection
+from panscape.sivae.networks.reliability import reliability, vector_similarity
+from panscape.sivae.networks.settings import ROLES, NetworkSettings
+from panscape.sivae.networks.similarity import average_bins, edge_jaccard, linear_cka, neighbour_jaccard
+
+TEST_COLUMNS = [
+    "part", "model", "phenotype", "statistic", "value", "null_mean", "null_sd", "null_95", "pvalue", "n",
+    "spread", "status",
+]  # fmt: skip
+TESTED, UNDECIDABLE = "tested", "cannot be decided"
+
+
+def kernel_names(settings: NetworkSettings | Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return name of a comparison -> (kernel, model): ``cka`` of siVAE, ``cka-pca`` of a baseline ...
+
+    Pearson networks have no embedding, so no CKA.
+    """
+    settings = NetworkSettings.of(settings)
+    return {
+        kernel if model == "sivae" else f"{kernel}-{model}": (kernel, model)
+        for model in settings.models
+        for kernel in settings.kernels
+        if kernel != "cka" or model in EMBEDDED
+    }
+
+
+def phenotype_columns(config: Mapping[str, Any]) -> list[str]:
+    """Return the mapped columns that are phenotypes: ``networks.phenotypes``, or all but the roles."""
+    chosen = config["networks"]["phenotypes"]
+    if chosen is not None:
+        return list(chosen)
+    studies = [study for study in config["studies"] if "sivae" in study.get("use", ("sivae",))]
+    return list(dict.fromkeys(name for study in studies for name in study["obs"] if name not in ROLES))
+
+
+def read_phenotypes(
+    lines: pd.DataFrame, columns: Sequence[str], settings: NetworkSettings
+) -> tuple[list[Phenotype], pd.DataFrame]:
+    """Return the usable phenotypes of the lines, and rows that say which are not and why."""
+    found, skipped = [], []
+    for name in columns:
+        column = lines[name] if name in lines else pd.Series(np.nan, index=lines.index, name=name)
+        phenotype, reason = read_phenotype(column.rename(name), min_lines=settings.min_lines)
+        if phenotype is None:
+            logger.warning("phenotype %s is not tested: %s", name, reason)
+            skipped.append(skip("phenotype", name, reason, n=int(column.notna().sum())))
+        else:
+            found.append(phenotype)
+            missing = len(lines) - phenotype.n
+            if missing:
+                logger.warning("phenotype %s: %d of %d lines have no value", name, missing, len(lines))
+    return found, pd.DataFrame(skipped, columns=TEST_COLUMNS)
+
+
+def skip(part: str, phenotype: str, reason: str, *, model: str = "", n: float = np.nan) -> dict:
+    """Return the row of a test that was not made."""
+    status = reason if reason.startswith(UNDECIDABLE) else f"skipped: {reason}"
+    return {"part": part, "model": model, "phenotype": phenotype, "n": n, "status": status}
+
+
+def undecidable(phenotype: Phenotype, level: float) -> str:
+    """Return why no gene or edge can pass at a level, whatever the data; empty where one can."""
+    if phenotype.smallest_pvalue < level:
+        return ""
+    if phenotype.two:
+        sizes = np.bincount(phenotype.values.astype(int))
+        lines = f"{sizes[0]} lines against {sizes[1]}"
+    else:
+        lines = f"{phenotype.n} lines"
+    return (
+        f"{UNDECIDABLE}: with {lines} the smallest p is {phenotype.smallest_pvalue:.2g}, "
+        f"which is not below networks.fdr = {level:g}"
+    )
+
+
+def tests_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows of tests with all columns; those without a status were tested."""
+    table = pd.DataFrame(list(rows), columns=TEST_COLUMNS)
+    table["status"] = table["status"].fillna(TESTED)
+    return table
+
+
+def similarity_of(graphs, embeddings, kernel: str, settings: NetworkSettings) -> np.ndarray:
+    """Return the (B, B) similarity of bins by one of the kernels."""
+    if kernel == "cka":
+        return linear_cka(embeddings)
+    if kernel == "neighbours":
+        return neighbour_jaccard(graphs)
+    if kernel == "edges":
+        return edge_jaccard(graphs)
+    labels = kernel.removeprefix("wl-")
+    return wl_kernel(graphs, labels=labels, h=settings.wl_iterations if labels == "degree" else 1)
+
+
+def compare_lines(
+    collection: Collection,
+    kernel: str,
+    model: str,
+    settings: NetworkSettings,
+    columns: Sequence[str],
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Compare all lines by one kernel, map them, and test the map against the phenotypes.
+
+    Returns
+    -------
+    similarity
+        line, then one column per line.
+    embedding
+        line, axis_1 ... (coordinates), and the phenotypes.
+    tests
+        See :data:`TEST_COLUMNS`.
+    """
+    part = kernel
+    chosen = chosen_genes(collection, model, settings)
+    owner, graphs, embeddings = [], [], []
+    for at, file in enumerate(collection.files):
+        bins = collection.whole(at)
+        owner += [at] * len(bins)
+        if kernel == "cka":
+            embeddings += [one[chosen] for one in file.embeddings(model, bins)]
+        else:
+            graphs += [graph[chosen][:, chosen] for graph in file.graphs(model, bins)]
+    found = similarity_of(graphs, embeddings, kernel, settings)
+    names = collection.names
+    lines = average_bins(found, np.array(owner), len(names))
+    similarity = pd.DataFrame(lines, columns=names)
+    similarity.insert(0, "line", names)
+    xy, _ = coordinates(lines)
+    embedding = pd.DataFrame(xy, columns=[f"axis_{at + 1}" for at in range(xy.shape[1])])
+    embedding.insert(0, "line", names)
+    own = [name for name in columns if name in collection.lines]
+    embedding = embedding.assign(**{name: collection.lines[name].to_numpy() for name in own})
+    rows: list[dict] = []
+    phenotypes, skipped = read_phenotypes(collection.lines, columns, settings)
+    for phenotype in phenotypes:
+        rng = seeds.stream(seed, "networks", kernel, model, phenotype.name)
+        table = associate(lines, phenotype, permutations=settings.permutations, rng=rng)
+        table = table.rename(columns={"test": "statistic"}).assign(phenotype=phenotype.name)
+        rows += table.assign(part=part, model=model).to_dict("records")
+    rows += [row | {"part": part, "model": model} for row in skipped.to_dict("records")]
+    return similarity, embedding, tests_table(rows)
+
+
+def chosen_genes(collection: Collection, model: str, settings: NetworkSettings) -> np.ndarray:
+    """Return the positions of the genes compared: all, or the union of every line's most central ones."""
+    if settings.genes == "all":
+        return np.arange(len(collection.genes))
+    values = np.nan_to_num(collection.centralities(model), nan=-np.inf)
+    top = min(settings.central_top, len(values))
+    return np.unique(np.argsort(-values, axis=0, kind="stable")[:top])
+
+
+def check_lines(collection: Collection, settings: NetworkSettings) -> pd.DataFrame:
+    """Say how reliable each line's network is in each model, see :func:`reliability`.
+
+    A line with a siVAE that has collapsed (explains next to nothing) is flagged ``collapsed`` instead.
+    """
+    tables = []
+    for model in settings.models:
+        groups: dict[str, list[int]] = {}
+        for at in range(len(collection.files)):
+            groups.setdefault(collection.parts(at)[1], []).append(at)
+        for source, members in groups.items():
+            tables.append(_check_group(collection, model, source, members, settings).assign(model=model))
+    table = pd.concat(tables, ignore_index=True)
+    bad = [
+        file.name for at, file in enumerate(collection.files) if {*file.collapsed()} & {*collection.whole(at)}
+    ]
+    table.loc[table["line"].isin(bad) & (table["model"] == "sivae"), "flag"] = "collapsed"
+    place = {name: at for at, name in enumerate(collection.names)}
+    order = [table["model"].map(settings.models.index), table["line"].map(place)]
+    table = table.assign(_model=order[0], _line=order[1]).sort_values(["_model", "_line"], kind="stable")
+    front = ["line", "model", "source", "parts", "measure"]
+    return table[[*front, *(name for name in table if name not in front and name[0] != "_")]].reset_index(
+        drop=True
+    )
+
+
+def _check_group(
+    collection: Collection, model: str, source: str, members: list[int], settings: NetworkSettings
+) -> pd.DataFrame:
+    owner, graphs, embeddings, vectors = [], [], [], []
+    for number, at in enumerate(members):
+        file, bins = collection.files[at], collection.parts(at)[0]
+        owner += [number] * len(bins)
+        own = file.graphs(model, bins)
+        graphs += own
+        if model in EMBEDDED:
+            embeddings += file.embeddings(model, bins)
+            wide = (
+                file.table()
+                .query("model == @model")
+                .pivot_table(index="bin", columns="gene", values="centrality")
+            )
+            vectors += list(wide.reindex(index=bins, columns=collection.genes).fillna(0).to_numpy())
+        else:
+            vectors += [np.diff(graph.indptr).astype(float) for graph in own]
+    found = {"neighbours": neighbour_jaccard(graphs), "centrality": vector_similarity(np.array(vectors))}
+    if embeddings:
+        found["cka"] = linear_cka(embeddings)
+    size = len(collection.genes)
+    density = np.mean([graph.nnz for graph in graphs]) / max(size * (size - 1), 1)
+    return reliability(
+        found,
+        np.array(owner),
+        [collection.names[at] for at in members],
+        source=source,
+        least=settings.min_reliability,
+        chance={"neighbours": density / (2 - density)},  # two random neighbourhoods of that density
+    )

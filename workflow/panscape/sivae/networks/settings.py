@@ -1,0 +1,82 @@
+"""What lines are compared by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from panscape.settings import FromMapping
+from panscape.sivae.networks.centrality import CONTROLS
+
+KERNELS = ("cka", "neighbours", "edges", "wl-degree", "wl-name")
+TITLES = {
+    "cka": "CKA of gene embeddings",
+    "neighbours": "Jaccard index of neighbours",
+    "edges": "Jaccard index of edges",
+    "wl-degree": "WL kernel, degrees",
+    "wl-name": "WL kernel, genes",
+}
+ROLES = ("line", "batch", "cell_type", "platform")  # mapped columns that are no phenotype unless named
+
+
+@dataclass(frozen=True)
+class NetworkSettings(FromMapping):
+    """Settings of the comparison; the keys of the configuration's section of the same names.
+
+    Parameters
+    ----------
+    phenotypes
+        Mapped columns; None takes all but :data:`ROLES`.
+    kernels, wl_iterations, genes, central_top
+        How networks are compared, and on which genes.
+    baselines
+        Models beside siVAE.
+    centrality
+        ``"all"`` cells or ``"heldout"``.
+    controls, permutations, fdr, min_lines, min_reliability
+        Of the tests.
+    gene_sets, mito_set, ranking, gsea_sizes, gsea_permutations
+        Of GSEA.
+    edge_sets, edge_presence, group_share
+        Of the tests of edges.
+    figure_set, figure_lines
+        Of the figure of networks.
+    """
+
+    phenotypes: tuple[str, ...] | None = None
+    kernels: tuple[str, ...] = ("cka", "neighbours", "wl-degree")
+    wl_iterations: int = 5
+    genes: str = "all"
+    central_top: int = 100
+    baselines: tuple[str, ...] = ("pca", "pearson")
+    centrality: str = "all"
+    controls: tuple[str, ...] = CONTROLS
+    permutations: int = 1000
+    fdr: float = 0.05
+    min_lines: int = 6
+    min_reliability: float = 0.2
+    gene_sets: tuple[str, ...] = ()
+    mito_set: bool = True
+    ranking: str = "signed"
+    gsea_sizes: tuple[int, int] = (5, 500)
+    gsea_permutations: int = 1000
+    edge_sets: tuple[str, ...] = ()
+    edge_presence: float = 0.2
+    group_share: float = 0.2
+    figure_set: str | None = None
+    figure_lines: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, list):
+                object.__setattr__(self, item.name, tuple(value))
+        unknown = set(self.kernels) - set(KERNELS)
+        if unknown or self.genes not in ("all", "central") or self.ranking not in ("signed", "absolute"):
+            raise ValueError(
+                f"unknown kernels {sorted(unknown)}, genes {self.genes!r} or ranking {self.ranking!r}"
+            )
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Return siVAE and its baselines."""
+        return ("sivae", *self.baselines)

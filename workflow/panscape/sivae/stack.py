@@ -1,0 +1,92 @@
+"""The cells of several models side by side, and those that a step takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from panscape.sivae.bins import Bin
+from panscape.sivae.settings import SivaeSettings
+from panscape.training.batches import batches
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells of all models, padded to the most, (M, N, ...) on the device; `count` has each model's number."""
+
+    inputs: Tensor
+    values: Tensor
+    covariates: Tensor
+    library: Tensor
+    count: tuple[int, ...]
+
+    @property
+    def mask(self) -> Tensor:
+        """1 for cells, 0 for padding, (M, N)."""
+        places = torch.arange(self.inputs.shape[1], device=self.inputs.device)
+        return (places[None] < torch.tensor(self.count, device=places.device)[:, None]).float()
+
+    def take(self, rows: np.ndarray | slice) -> Cells:
+        """Return some cells: a slice of all models, or rows of each, (M, B)."""
+        if isinstance(rows, slice):
+            index = (slice(None), rows)
+        else:
+            rows = torch.as_tensor(rows, device=self.inputs.device)
+            index = (torch.arange(len(rows), device=rows.device)[:, None], rows)
+        tensors = (tensor[index] for tensor in (self.inputs, self.values, self.covariates, self.library))
+        return Cells(*tensors, self.count)
+
+
+def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device: torch.device) -> Cells:
+    """Put the training cells (or the held-out ones) of all bins side by side."""
+    chosen = [bin_.test == test for bin_ in bins]
+    count = tuple(int(mask.sum()) for mask in chosen)
+    n, width = max(count), max(bin_.known.shape[1] for bin_ in bins)
+    genes = bins[0].inputs.shape[1]
+    inputs = np.zeros((len(bins), n, genes), np.float32)
+    covariates = np.zeros((len(bins), n, width), np.float32)
+    library = np.ones((len(bins), n, 1), np.float32)
+    values = np.zeros_like(inputs) if settings.likelihood == "nb" else inputs
+    for at, (bin_, mask) in enumerate(zip(bins, chosen, strict=True)):
+        inputs[at, : count[at]] = bin_.inputs[mask]
+        covariates[at, : count[at], : bin_.known.shape[1]] = bin_.known[mask]
+        if settings.likelihood == "nb":
+            values[at, : count[at]] = bin_.values[mask]
+            library[at, : count[at], 0] = bin_.values[mask].sum(axis=1)
+    moved = torch.from_numpy(inputs).to(device)
+    seen = moved if values is inputs else torch.from_numpy(values).to(device)
+    return Cells(
+        moved, seen, torch.from_numpy(covariates).to(device), torch.from_numpy(library).to(device), count
+    )
+
+
+def batch_rows(
+    bins: Sequence[Bin], count: Sequence[int], size: int, seed: int, step: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the training cells of every model in a step, and their weights.
+
+    Each model goes through its own cells epoch by epoch, in batches of as equal size as possible.
+
+    Returns
+    -------
+    rows
+        (M, B): cell numbers, 0 where padded.
+    weight
+        float32, (M, B): 1 / number of cells in the model's batch, 0 where padded.
+    """
+    drawn = []
+    for bin_, n in zip(bins, count, strict=True):
+        parts = -(-n // size)
+        epoch, part = divmod(step, parts)
+        order = batches(n, -(-n // parts), seed, epoch, "sivae", bin_.line, bin_.name)
+        drawn.append(order[part])
+    widest = max(map(len, drawn))
+    rows = np.zeros((len(drawn), widest), np.int64)
+    weight = np.zeros(rows.shape, np.float32)
+    for at, own in enumerate(drawn):
+        rows[at, : len(own)], weight[at, : len(own)] = own, 1 / len(own)
+    return rows, weight

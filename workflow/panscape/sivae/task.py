@@ -1,0 +1,314 @@
+"""Training of a stack: losses, optimiser, the three parts, held-out cells."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from panscape.sivae.baselines import as_rates, probabilistic_pca
+from panscape.sivae.bins import Bin, gene_features
+from panscape.sivae.layers import Linear, inverse_softplus
+from panscape.sivae.module import Sivae, Sizes, normal
+from panscape.sivae.settings import SivaeSettings
+from panscape.sivae.stack import Cells, batch_rows, stack_cells
+from panscape.stats.singular import least_squares
+from panscape.training.best import Best
+from panscape.training.distributions import negative_binomial, normal_kl
+from panscape.training.state import (
+    generator,
+    load_optimiser_state,
+    optimiser_state,
+    with_prefix,
+    without_prefix,
+)
+
+BLOCK_VALUES = 40_000_000  # of predictions at a time: 160 MB
+
+
+class SivaeTask:
+    """What :func:`panscape.training.loop.fit` trains: one model per bin, each as if it were alone.
+
+    Parameters
+    ----------
+    bins
+        Their cells; all of the same genes.
+    settings
+        Model and training.
+    seed
+        Seed of the collection. All random numbers of a model derive from it, the bin's name and the step.
+    device
+        Where to compute.
+    """
+
+    def __init__(self, bins: Sequence[Bin], settings: SivaeSettings, seed: int, device: torch.device):
+        self.bins, self.settings, self.seed, self.device = list(bins), settings, seed, device
+        self.train = stack_cells(bins, False, settings, device)
+        has_test = all(bin_.test.any() for bin_ in bins)
+        self.test = stack_cells(bins, True, settings, device) if has_test else None
+        self.features = self._features() if settings.gene_wise else None
+        widths = self._widths if settings.gene_wise else tuple(0 for _ in bins)
+        sizes = Sizes(bins[0].inputs.shape[1], widths, tuple(bin_.known.shape[1] for bin_ in bins))
+        self.module = Sivae(sizes, settings)
+        for at, bin_ in enumerate(bins):
+            self.module.draw(at, generator(seed, "sivae", "start", bin_.line, bin_.name))
+            if settings.likelihood == "nb":
+                self.module.start_rates(at, _tensor(bin_.values[~bin_.test]))
+            if settings.shortcut:
+                self._start(at, bin_)
+        self.module.to(device)
+        fused = {"fused": True} if device.type == "cuda" else {"foreach": True}
+        self.optimiser = torch.optim.Adam(self.module.parameters(), lr=settings.lr, **fused)
+        self.best = Best(settings.patience)
+        self.average: dict[str, Tensor] = {}
+        self.ends = torch.tensor(settings.steps).cumsum(0).tolist()
+
+    def _features(self) -> Tensor:
+        found = [gene_features(bin_, self.settings, self.seed) for bin_ in self.bins]
+        self._widths = tuple(table.shape[1] for table in found)
+        padded = torch.zeros(len(found), found[0].shape[0], max(self._widths))
+        for at, table in enumerate(found):
+            padded[at, :, : table.shape[1]] = torch.from_numpy(table)
+        return padded.to(self.device)
+
+    @torch.no_grad()
+    def _start(self, at: int, bin_: Bin) -> None:
+        """Let the linear paths of a model start at the optimum of the linear Gaussian model."""
+        found = probabilistic_pca(bin_, self.settings.latent)
+        if self.settings.likelihood == "nb":
+            found = as_rates(found, bin_)
+        train = int((~bin_.test).sum())
+        self.module.cells.start_at(at, _tensor(found.project), _tensor(found.sd))
+        if self.settings.gene_wise:
+            own = self.features[at, :, : self._widths[at]].cpu().numpy()
+            weights = least_squares(own, found.loadings)
+            # a loading is known as well as a regression on that many cells
+            spread = np.full(self.settings.latent, found.noise / np.sqrt(train))
+            self.module.genes.start_at(at, _tensor(weights), _tensor(spread))
+        if isinstance(getattr(self.module, "spread", None), Linear):
+            self.module.spread.bias[at] = inverse_softplus(torch.tensor(found.noise))
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.ends[2] if self.settings.pretrained else self.settings.steps[2]
+
+    def _part(self, number: int) -> tuple[int, int]:
+        """Return the part (0, 1 or 2) that a step belongs to, and its number within it."""
+        if not self.settings.pretrained:
+            return 2, number
+        part = sum(number >= end for end in self.ends[:2])
+        return part, number - (self.ends[part - 1] if part else 0)
+
+    def step(self, number: int) -> dict[str, Tensor]:
+        """Make one optimisation step of every model and return its loss terms, (M,) each."""
+        part, within = self._part(number)
+        rate = self.settings.lr * self.settings.decay ** (within / 1000)
+        if self.settings.anneal:
+            rate *= (1 + math.cos(math.pi * within / self.settings.steps[part])) / 2
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        terms = self._genes_alone(within, number) if part == 1 else self._cells(part, within, number)
+        sum(terms.values()).sum().backward()
+        if part == 1 and self.settings.clip:
+            self._clip()
+        self.optimiser.step()
+        if part == 2 and self.settings.averaging:
+            self._average(within)
+        return {name: value.detach() for name, value in terms.items()}
+
+    @torch.no_grad()
+    def _average(self, within: int) -> None:
+        """Move the running mean of the weights; early on it forgets faster, so that it never lags by far."""
+        kept = min(self.settings.averaging, (1 + within) / (10 + within))
+        for name, tensor in self.module.state_dict().items():
+            if name in self.average:
+                self.average[name].lerp_(tensor, 1 - kept)
+            else:
+                self.average[name] = tensor.clone()
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Let the module have the mean weights within the block, where there are any."""
+        if not self.average:
+            yield
+            return
+        own = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
+        self.module.load_state_dict(self.average)
+        try:
+            yield
+        finally:
+            self.module.load_state_dict(own)
+
+    def _warm(self, part: int, within: int) -> float:
+        """Return the weight of the divergences; the last part starts cold only if nothing came before."""
+        cold = part < 2 or not self.settings.pretrained
+        return min(1.0, within / self.settings.warmup) if cold and self.settings.warmup else 1.0
+
+    def _noise(self, number: int, rows: int, columns: int, what: str) -> Tensor:
+        """Return standard normal noise, (M, rows, columns), each model's from its own stream."""
+        drawn = [
+            torch.randn(
+                rows,
+                columns,
+                generator=generator(self.seed, "sivae", what, bin_.line, bin_.name, number),
+            )
+            for bin_ in self.bins
+        ]
+        return torch.stack(drawn).to(self.device)
+
+    def _cells(self, part: int, within: int, number: int) -> dict[str, Tensor]:
+        """Return the loss terms of a batch of cells, with free weights (part 0) or the genes (part 2)."""
+        settings, free = self.settings, part == 0
+        rows, weight = batch_rows(self.bins, self.train.count, settings.batch_size, self.seed, number)
+        batch = self.train.take(rows)
+        weight = torch.from_numpy(weight).to(self.device)
+        seen = self._hidden(batch.inputs, number) if settings.input_dropout else batch.inputs
+        mean, sd = self.module.encode_cells(seen, batch.covariates)
+        z = mean + sd * self._noise(number, *mean.shape[1:], "cells")
+        warm = self._warm(part, within)
+        terms = {"kl_cells": warm * _weighted(normal_kl(mean, sd).sum(2), weight)}
+        v = None
+        if settings.gene_wise and not free:
+            v_mean, v_sd = self.module.encode_genes(self.features)
+            v = v_mean + v_sd * self._noise(number, *v_mean.shape[1:], "genes")
+            terms["kl_genes"] = warm * self._gene_kl(v_mean, v_sd)
+        y = self.module.last_layer(z, batch.covariates)
+        observed = self.module.observe(y, v, batch.library, batch.covariates, free=free)
+        terms["nll"] = -_weighted(self.module.likelihood(batch.values, observed).sum(2), weight)
+        if v is not None and settings.gamma and not settings.linear:
+            terms["interpretability"] = settings.gamma * self._interpretability(z, v, batch, weight)
+        terms["penalty"] = self.module.penalty(part)
+        return terms
+
+    def _hidden(self, x: Tensor, number: int) -> Tensor:
+        """Return a batch with a share of its values hidden from the encoder, the others scaled up."""
+        share = self.settings.input_dropout
+        drawn = [
+            torch.rand(
+                x.shape[1:],
+                generator=generator(self.seed, "sivae", "hidden", bin_.line, bin_.name, number),
+            )
+            for bin_ in self.bins
+        ]
+        return x * (torch.stack(drawn).to(self.device) >= share) / (1 - share)
+
+    def _gene_kl(self, mean: Tensor, sd: Tensor) -> Tensor:
+        if self.settings.gene_prior == "relevance":
+            # the prior's variance of a dimension at its optimum, the mean over genes of E v^2
+            variance = (mean.square() + sd.square()).mean(1)
+            divergence = (0.5 * variance.log()[:, None] - sd.log()).sum((1, 2))
+        else:
+            divergence = normal_kl(mean, sd).sum((1, 2))
+        if self.settings.kl_feature == "mean":
+            return divergence / mean.shape[1]
+        return divergence / torch.tensor(self.train.count, device=self.device)
+
+    def _interpretability(self, z: Tensor, v: Tensor, batch: Cells, weight: Tensor) -> Tensor:
+        """Return the error of the linear mean, summed over genes and averaged over cells (paper, eq. 13)."""
+        mean = self.module.linear_mean(z, v, batch.library, batch.covariates)
+        if self.settings.likelihood == "nb":
+            found = -negative_binomial(batch.values, mean, self.module.dispersion.exp())
+            return _weighted(found.sum(2), weight)
+        error = _weighted((batch.values - mean).square().sum(2), weight)
+        return error / 2 if self.settings.interpretability == "half-squared" else error
+
+    def _genes_alone(self, within: int, number: int) -> dict[str, Tensor]:
+        """Return the loss terms of the second part: genes are encoded to explain the free weights."""
+        mean, sd = self.module.encode_genes(self.features)
+        v = mean + sd * self._noise(number, *mean.shape[1:], "genes")
+        weights, spread = self.module.gene_weights(v)
+        log_likelihood = normal(self.module.weights.detach(), weights, spread)
+        divergence = normal_kl(mean, sd)
+        return {
+            "nll": -log_likelihood.sum(2).mean(1),
+            "kl_genes": self._warm(1, within) * divergence.sum(2).mean(1),
+            "penalty": self.module.penalty(1),
+        }
+
+    def _clip(self) -> None:
+        """Scale each model's gradients down to the largest norm."""
+        gradients = [p.grad for p in self.module.parameters() if p.grad is not None]
+        norm = sum(gradient.flatten(1).square().sum(1) for gradient in gradients).sqrt()
+        factor = (self.settings.clip / (norm + 1e-6)).clamp(max=1.0)
+        for gradient in gradients:
+            gradient.mul_(factor.reshape(-1, *[1] * (gradient.ndim - 1)))
+
+    @torch.no_grad()
+    def validate(self, number: int) -> dict[str, Tensor]:
+        """Return the held-out terms at the posteriors' means; the last part's best weights are kept."""
+        if self.test is None:
+            return {}
+        with self.averaged():
+            return self._validate(number)
+
+    def _validate(self, number: int) -> dict[str, Tensor]:
+        genes = self.embed_genes() if self.settings.gene_wise else None
+        free = self._part(number - 1)[0] < 2
+        nll, error, divergence = 0.0, 0.0, 0.0
+        for rows in self.blocks(self.test):
+            batch = self.test.take(rows)
+            mean, sd, observed = self.predict(batch, genes[0] if genes else None, free)
+            weight = self.test.mask[:, rows] / torch.tensor(self.test.count, device=self.device)[:, None]
+            nll = nll - _weighted(self.module.likelihood(batch.values, observed).sum(2), weight)
+            error = error + _weighted((batch.values - observed.mean).square().mean(2), weight)
+            divergence = divergence + _weighted(normal_kl(mean, sd).sum(2), weight)
+        if not free and self.settings.patience:
+            self.best.update(nll + divergence, self.module.state_dict())
+        return {"nll": nll, "kl_cells": divergence, "mse": error}
+
+    def blocks(self, cells: Cells) -> list[slice]:
+        """Return slices of cells whose predictions fit in memory."""
+        n = cells.inputs.shape[1]
+        size = max(1, BLOCK_VALUES // (len(self.bins) * cells.inputs.shape[2]))
+        return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+    def embed_genes(self) -> tuple[Tensor, Tensor]:
+        """Return posterior means and standard deviations of the genes, (M, F, K)."""
+        return self.module.encode_genes(self.features)
+
+    def predict(self, batch: Cells, genes: Tensor | None, free: bool = False):
+        """Return the cells' posterior means and deviations, and what is expected at the means."""
+        mean, sd = self.module.encode_cells(batch.inputs, batch.covariates)
+        y = self.module.last_layer(mean, batch.covariates)
+        return mean, sd, self.module.observe(y, genes, batch.library, batch.covariates, free=free)
+
+    def stop(self) -> bool:
+        """Tell whether no model gets better any more."""
+        return bool(self.settings.patience) and not bool(self.best.active.any())
+
+    def take_best(self) -> None:
+        """Give every model the weights that explained its held-out cells best."""
+        weights = self.best.weights or self.average
+        if weights:
+            self.module.load_state_dict(weights)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return weights, optimiser and the best so far, as named tensors."""
+        return {
+            **with_prefix("module", self.module.state_dict()),
+            **with_prefix("optimiser", optimiser_state(self.optimiser)),
+            **with_prefix("best", self.best.state()),
+            **with_prefix("average", self.average),
+        }
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up what :meth:`state` returned."""
+        self.module.load_state_dict(without_prefix("module", tensors))
+        load_optimiser_state(self.optimiser, without_prefix("optimiser", tensors))
+        self.best.load_state(without_prefix("best", tensors))
+        average = without_prefix("average", tensors)
+        self.average = {name: tensor.to(self.device) for name, tensor in average.items()}
+
+
+def _weighted(values: Tensor, weight: Tensor) -> Tensor:
+    return (values * weight).sum(1)
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))

@@ -1,0 +1,185 @@
+"""From counts to what a model explains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.data.normalise import normalise
+from panscape.errors import fail
+from panscape.sivae.bins import Bin
+from panscape.stats.singular import least_squares
+
+CONSTANT = 1e-6  # a gene whose standard deviation is below this in the training cells stays 0
+
+
+@dataclass(frozen=True)
+class ValueSettings:
+    """How expression is prepared; the keys of the configuration's section of the same names.
+
+    Parameters
+    ----------
+    regress
+        Columns of the cells (texts or numbers) whose effects are removed from the log expression of each
+        line.
+    covariates
+        Columns that the model is given beside the cells.
+    held_out
+        Share of the cells held out.
+    labels
+        Column whose groups held-out cells are balanced over, if there is one.
+    likelihood
+        ``"gaussian"`` or ``"nb"`` (counts).
+    """
+
+    regress: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
+    held_out: float = 0.2
+    labels: str | None = None
+    likelihood: str = "gaussian"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "regress", tuple(self.regress))
+        object.__setattr__(self, "covariates", tuple(self.covariates))
+
+    @classmethod
+    def of(cls, settings: ValueSettings | Mapping[str, Any]) -> ValueSettings:
+        """Take settings as they are, or those of a mapping's items that belong here."""
+        if isinstance(settings, cls):
+            return settings
+        known = {item.name for item in fields(cls)}
+        return cls(**{key: value for key, value in settings.items() if key in known})
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How counts became what a model sees.
+
+    Attributes
+    ----------
+    centre, spread
+        (F,): mean and standard deviation of the log expression of the training cells; the latter is inf where
+        a gene is constant.
+    regressed
+        Columns whose effects were removed before.
+    normalisation, target
+        Of the counts, see :func:`panscape.data.normalise.normalise`.
+    """
+
+    centre: np.ndarray
+    spread: np.ndarray
+    regressed: Sequence[str] = ()
+    normalisation: str = "log1p"
+    target: float = 1.0
+
+    def __call__(self, counts: sparse.csr_matrix, totals: np.ndarray) -> np.ndarray:
+        """Return scaled expression, float32 (n, F), of counts in the genes and of the cells' totals."""
+        found = normalise(counts, np.asarray(totals, dtype=float), self.normalisation, target=self.target)
+        return ((found.toarray().astype(np.float64) - self.centre) / self.spread).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A bin's cells and what is told of its genes.
+
+    Attributes
+    ----------
+    bin
+        What the model sees.
+    mean
+        (F,): mean of the log expression over all cells of the bin.
+    detection
+        (F,): share of the cells with a count.
+    cells
+        Names of the cells, in the bin's order.
+    scaling
+        How other cells can be scaled alike, if that is known.
+    """
+
+    bin: Bin
+    mean: np.ndarray
+    detection: np.ndarray
+    cells: pd.Index
+    scaling: Scaling | None = None
+
+
+def prepare_bin(
+    line: str,
+    name: str,
+    log_expression: sparse.csr_matrix,
+    counts: sparse.csr_matrix,
+    obs: pd.DataFrame,
+    settings: ValueSettings,
+    seed: int,
+) -> Expression:
+    """Scale a bin's expression by its training cells.
+
+    Parameters
+    ----------
+    line, name
+        Of the bin; its held-out cells derive from both.
+    log_expression, counts
+        CSR, n x F: normalised log expression, and the counts it came from.
+    obs
+        Annotation of the n cells.
+    settings
+        What is removed, given and held out.
+    seed
+        Seed of the collection.
+
+    Returns
+    -------
+    Scaled expression: mean 0 and variance 1 of every gene in the training cells. A gene that is constant
+    there is 0 in all cells.
+    """
+    from panscape.training.batches import held_out as training_held_out
+
+    dense = np.asarray(log_expression.toarray(), dtype=np.float64)
+    detection = np.asarray((counts > 0).mean(axis=0)).ravel()
+    mean = dense.mean(axis=0)
+    strata = obs[settings.labels].astype(str).to_numpy() if settings.labels in obs else None
+    names = ("sivae", line, name)
+    test = training_held_out(len(dense), settings.held_out, seed, *names, strata=strata)
+    if (
+        settings.held_out and not test.any()
+    ):  # a cell at least, or the bins of a stack could not be told alike
+        test = training_held_out(len(dense), 1.01 / len(dense), seed, *names)
+    if settings.regress:
+        design = _design(obs, settings.regress, "sivae.regress", keep_all=False)
+        design = np.column_stack([np.ones(len(design)), design])
+        weights = least_squares(design[~test], dense[~test])
+        dense = dense - design @ weights
+    centre, spread = dense[~test].mean(axis=0), dense[~test].std(axis=0)
+    spread = np.where(spread > CONSTANT, spread, np.inf)
+    scaled = np.where(np.isfinite(spread), (dense - centre) / spread, 0)
+    covariates = None
+    if settings.covariates:
+        covariates = _design(obs, settings.covariates, "sivae.covariates", keep_all=True).astype(np.float32)
+    seen = np.asarray(counts.toarray(), dtype=np.float32) if settings.likelihood == "nb" else None
+    bin_ = Bin(line, name, scaled.astype(np.float32), test, seen, covariates, strata)
+    return Expression(bin_, mean, detection, obs.index, Scaling(centre, spread, settings.regress))
+
+
+def _design(obs: pd.DataFrame, columns: Sequence[str], where: str, keep_all: bool) -> np.ndarray:
+    """Return columns as numbers: scaled, or one per label (the first left out unless `keep_all`)."""
+    parts = []
+    for column in columns:
+        if column not in obs:
+            raise fail(where, f"the cells have no {column!r}", f"map it: studies[].obs.{column}")
+        values = obs[column]
+        if values.isna().any():
+            found = f"{column!r} is missing for {int(values.isna().sum())} cells"
+            raise fail(where, found, "fill it in, or leave it out")
+        if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+            numbers = values.to_numpy(dtype=float)
+            spread = numbers.std()
+            parts.append(((numbers - numbers.mean()) / (spread if spread > 0 else 1))[:, None])
+        else:
+            labels, codes = np.unique(values.astype(str), return_inverse=True)
+            parts.append(np.eye(len(labels))[codes][:, 0 if keep_all else 1 :])
+    return np.hstack(parts) if parts else np.zeros((len(obs), 0))

@@ -1,0 +1,241 @@
+"""A line's files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape import seeds
+from panscape.data import files
+from panscape.sivae.attribution import METHODS, agreement
+from panscape.sivae.baselines import pearson
+from panscape.sivae.job import RECORDS, Read, ReadoutSettings
+from panscape.sivae.labels import label_transfer
+from panscape.sivae.lines import HALVES
+from panscape.sivae.network import correlation_network, dependence, neighbours, network
+from panscape.sivae.settings import SivaeSettings
+from panscape.sivae.values import ValueSettings
+
+
+def write_line(
+    folder: str | Path,
+    reads: Sequence[Read],
+    genes: Sequence[str],
+    history: pd.DataFrame,
+    model: SivaeSettings,
+    readout: ReadoutSettings,
+    values: ValueSettings,
+    seed: int,
+) -> None:
+    """Write everything that is told of a line.
+
+    Files: genes.tsv.gz, neighbours.tsv.gz, embedding.h5ad (genes), cells.h5ad, graph.npz, graph_pca.npz,
+    graph_pearson.npz (CSR, bins below each other in the order of the tables), models.tsv, training.tsv,
+    attributions.tsv and labels.tsv (only their header where nothing was asked for).
+
+    Parameters
+    ----------
+    folder
+        Of the line.
+    reads
+        Its bins; whole ones first, then halves.
+    genes
+        Names of the F genes.
+    history
+        line, bin, step, split, term, value.
+    model, readout, values, seed
+        Settings and seed of the collection.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    graphs = {name: [] for name in ("graph", "graph_pca", "graph_pearson")}
+    for read in reads:
+        usable = read.expression.bin.inputs.any(axis=0)
+        graphs["graph"].append(model_network(read, readout, usable))
+        graphs["graph_pca"].append(network(read.pca.loadings, readout.density, "dot", usable))
+        graphs["graph_pearson"].append(
+            correlation_network(pearson(read.expression.bin), readout.density, usable)
+        )
+    for name, parts in graphs.items():
+        files.write_csr(sparse.vstack(parts, format="csr", dtype=bool), folder / f"{name}.npz")
+    whole = [read for read in reads if read.expression.bin.name not in HALVES]
+    files.write_tsv(gene_table(reads, genes), folder / "genes.tsv.gz")
+    files.write_tsv(neighbour_table(whole, genes, readout), folder / "neighbours.tsv.gz")
+    files.write_tsv(model_table(reads, history, model, readout), folder / "models.tsv")
+    files.write_tsv(summarised(history), folder / "training.tsv")
+    files.write_tsv(attribution_table(whole, readout, seed), folder / "attributions.tsv")
+    files.write_tsv(label_table(whole, values, seed), folder / "labels.tsv")
+    _write_embeddings(folder, reads, whole, genes)
+
+
+def model_network(read: Read, readout: ReadoutSettings, usable: np.ndarray) -> sparse.csr_matrix:
+    """Return the network of a model as the settings ask for it, CSR bool (F, F)."""
+    if readout.network.startswith("sampled"):
+        values = dependence(read.sampled, readout.network.removeprefix("sampled-"))
+        return correlation_network(values, readout.density, usable)
+    return network(read.fitted.loadings, readout.density, readout.network, usable, readout.min_norm)
+
+
+def gene_table(reads: Sequence[Read], genes: Sequence[str]) -> pd.DataFrame:
+    """Return bin, model, gene, centrality, centrality_heldout, mean, detection of all bins."""
+    parts = []
+    for read in reads:
+        bin_, expression = read.expression.bin, read.expression
+        shares = {
+            "sivae": (read.fitted.centrality(), read.fitted.centrality("heldout")),
+            "pca": _explained(read),
+        }
+        for model, (seen, unseen) in shares.items():
+            part = {"bin": bin_.name, "model": model, "gene": list(genes)}
+            part |= {"centrality": seen, "centrality_heldout": unseen}
+            parts.append(pd.DataFrame(part | {"mean": expression.mean, "detection": expression.detection}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _explained(read: Read) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of each gene's variance that principal components explain, training and held-out."""
+    bin_, expected = read.expression.bin, read.pca.predict()
+    found = []
+    for rows in (~bin_.test, bin_.test):
+        if not rows.any():
+            found.append(np.full(bin_.inputs.shape[1], np.nan))
+            continue
+        null = np.square(bin_.inputs[rows]).mean(axis=0)
+        error = np.square(bin_.inputs[rows] - expected[rows]).mean(axis=0)
+        found.append(1 - np.divide(error, null, out=np.full(len(null), np.nan), where=null > 1e-9))
+    return found[0], found[1]
+
+
+def neighbour_table(reads: Sequence[Read], genes: Sequence[str], readout: ReadoutSettings) -> pd.DataFrame:
+    """Return bin, gene, rank, neighbour: the nearest genes in each whole bin's embedding."""
+    metric = "dot" if readout.network.startswith("sampled") else readout.network
+    names, parts = np.asarray(genes, dtype=object), []
+    for read in reads:
+        near = neighbours(read.fitted.loadings, readout.neighbours, metric)
+        count = near.shape[1]
+        part = {
+            "bin": read.expression.bin.name,
+            "gene": np.repeat(names, count),
+            "rank": np.tile(np.arange(1, count + 1), len(names)),
+            "neighbour": names[near.ravel()],
+        }
+        parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def model_table(
+    reads: Sequence[Read], history: pd.DataFrame, model: SivaeSettings, readout: ReadoutSettings
+) -> pd.DataFrame:
+    """Return one row per bin: sizes, errors of the model, of its linear reading, of PCA and of the null.
+
+    Errors are means over genes and cells of squared errors of scaled expression (with counts, the model's and
+    the null's are deviances). `collapsed`: not better than the null by the share `min_gain`.
+    """
+    rows = []
+    for read in reads:
+        bin_, fitted = read.expression.bin, read.fitted
+        split = "heldout" if bin_.test.any() else "train"
+        seen, unseen = ((bin_.inputs - read.pca.predict()) ** 2)[~bin_.test], None
+        if bin_.test.any():
+            unseen = float(((bin_.inputs - read.pca.predict()) ** 2)[bin_.test].mean())
+        error, null = fitted.total(split), fitted.total(split, "null_error")
+        spread = fitted.loadings.std(axis=0)
+        rows.append(
+            {
+                "line": bin_.line,
+                "bin": bin_.name,
+                "n_train": int((~bin_.test).sum()),
+                "n_heldout": int(bin_.test.sum()),
+                "steps": int(history.loc[history["bin"] == bin_.name, "step"].max()),
+                "train_mse": fitted.total("train"),
+                "test_mse": fitted.total("heldout"),
+                "linear_mse": fitted.total(split, "linear_error"),
+                "null_mse": null,
+                "pca_train_mse": float(seen.mean()),
+                "pca_mse": unseen,
+                "active_dims": int((spread > 0.3 * spread.max()).sum()) if spread.max() > 0 else 0,
+                "constant_genes": int((~bin_.inputs.any(axis=0)).sum()),
+                "collapsed": not error < (1 - model.min_gain) * null,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def summarised(history: pd.DataFrame) -> pd.DataFrame:
+    """Return line, bin, step, split, term, value: about fifty steps of every term, with the last."""
+    parts = []
+    for _, part in history.groupby(["bin", "split", "term"], sort=False):
+        every = max(-(-len(part) // RECORDS), 1)
+        parts.append(part.iloc[::-1].iloc[::every].iloc[::-1])
+    columns = ["line", "bin", "step", "split", "term", "value"]
+    return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def attribution_table(reads: Sequence[Read], readout: ReadoutSettings, seed: int) -> pd.DataFrame:
+    """Return how far each dimension's loadings agree with attributions, per whole bin."""
+    rows: list[dict[str, Any]] = []
+    for read in reads if readout.attribution_cells else []:
+        bin_ = read.expression.bin
+        train = np.flatnonzero(~bin_.test)
+        random = seeds.stream(seed, "sivae", "attribution", bin_.line, bin_.name)
+        cells = random.permutation(train)[: readout.attribution_cells]
+        found = agreement(read.fitted.decoder, read.fitted.scores[cells], read.fitted.loadings)
+        rows.extend({"bin": bin_.name, **row} for row in found)
+    return pd.DataFrame(rows, columns=["bin", "dimension", "spread", "active", *METHODS])
+
+
+def label_table(reads: Sequence[Read], values: ValueSettings, seed: int) -> pd.DataFrame:
+    """Return bin, model, accuracy, macro_f1, chance, n_cells, n_labels of siVAE and PCA."""
+    rows: list[dict[str, Any]] = []
+    for read in reads:
+        bin_ = read.expression.bin
+        if bin_.labels is None:
+            continue
+        for model, scores in {"sivae": read.fitted.scores, "pca": read.pca.scores}.items():
+            found = label_transfer(scores, bin_.labels, seed)
+            if found:
+                rows.append({"bin": bin_.name, "model": model, **found})
+    columns = ["bin", "model", "accuracy", "macro_f1", "chance", "n_cells", "n_labels"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _write_embeddings(
+    folder: Path, reads: Sequence[Read], whole: Sequence[Read], genes: Sequence[str]
+) -> None:
+    """Write the genes' loadings per bin, and the cells' scores of the whole bins."""
+    import anndata
+
+    loadings = {}
+    for read in reads:
+        name = read.expression.bin.name
+        loadings |= {
+            f"bin-{name}": read.fitted.loadings,
+            f"sd-{name}": read.fitted.loadings_sd,
+            f"pca-{name}": read.pca.loadings,
+        }
+    obs = pd.DataFrame(index=pd.Index(list(genes), dtype=object, name="gene"))
+    table = anndata.AnnData(
+        obs=obs, obsm=loadings, uns={"bins": [read.expression.bin.name for read in reads]}
+    )
+    with files.atomic(folder / "embedding.h5ad") as scratch:
+        table.write_h5ad(scratch, compression="lzf")
+    parts = []
+    for read in whole:
+        bin_ = read.expression.bin
+        part = pd.DataFrame({"bin": bin_.name, "heldout": bin_.test}, index=read.expression.cells.astype(str))
+        if bin_.labels is not None:
+            part["label"] = bin_.labels
+        parts.append(part)
+    scores = {
+        "sivae": np.concatenate([read.fitted.scores for read in whole]),
+        "sivae_sd": np.concatenate([read.fitted.scores_sd for read in whole]),
+        "pca": np.concatenate([read.pca.scores for read in whole]),
+    }
+    table = anndata.AnnData(obs=pd.concat(parts), obsm=scores)
+    with files.atomic(folder / "cells.h5ad") as scratch:
+        table.write_h5ad(scratch, compression="lzf")

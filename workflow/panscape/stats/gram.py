@@ -1,0 +1,155 @@
+"""Sums of products of genes over cells, exact in float64 and without a dense cells x genes matrix.
+
+Unless asked for less, everything is summed in float64 over uncentred values: with the zeros left out nothing
+needs shifting, sums of nested cell sets add up, and no pair has to be looked at twice near a cutoff. Two
+kernels share the work, split by gene: pairs of well-detected genes go to BLAS (`dsyrk` over dense chunks of
+those genes only), every other pair to a compiled loop over the non-zero values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+CHUNK_CELLS = 4096
+# measured seconds per product of two non-zero values, and per pair of dense genes and cell (AVX2 and AVX-512
+# machines are within a factor of 2); only their ratio matters
+SPARSE_SECONDS, DENSE_SECONDS, FILL_SECONDS = 1.1e-9, 1.5e-11, 1e-9
+COMPILE_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An order of the genes and how many of them take the sparse route.
+
+    Parameters
+    ----------
+    order
+        (n_genes,) gene indices, from rarely to often detected.
+    n_sparse
+        The first `n_sparse` genes of that order are summed by the sparse kernel.
+    threads
+        Threads of the sparse kernel, whose sums do not depend on it. Limit those of BLAS around the call.
+    """
+
+    order: np.ndarray
+    n_sparse: int
+    threads: int = 1
+
+    @classmethod
+    def choose(cls, detection: np.ndarray, n_cells: float, threads: int = 1) -> Plan:
+        """Choose by the estimated time for `n_cells` cells (summed over the calls to come).
+
+        Parameters
+        ----------
+        detection
+            (n_genes,) share of cells in which each gene is detected, 0 to 1.
+        """
+        order = np.argsort(detection, kind="stable")
+        rate = np.asarray(detection, dtype=np.float64)[order]
+        after = np.cumsum(rate[::-1])[::-1]  # expected values of a row from each gene on
+        sparse_cost = np.concatenate([[0.0], np.cumsum(rate * after)]) * SPARSE_SECONDS
+        n_dense = np.arange(len(rate), -1, -1)
+        cost = sparse_cost + n_dense**2 * DENSE_SECONDS + n_dense * FILL_SECONDS
+        best = int(np.argmin(cost))
+        # the threads are left out, so that the route never depends on them
+        if (cost[0] - cost[best]) * n_cells < COMPILE_SECONDS:
+            best = 0
+        return cls(order, best, threads)
+
+
+@dataclass
+class Moments:
+    """Sums over a set of cells, in the order of a :class:`Plan`.
+
+    Attributes
+    ----------
+    n
+        Number of cells.
+    total
+        (n_genes,) sum of values.
+    products
+        (n_genes, n_genes) sums of products; only the upper triangle is filled.
+    """
+
+    n: int
+    total: np.ndarray
+    products: np.ndarray
+
+    @classmethod
+    def empty(cls, n_genes: int) -> Moments:
+        """Return the sums over no cell."""
+        return cls(0, np.zeros(n_genes), np.zeros((n_genes, n_genes)))
+
+    def add(self, other: Moments) -> None:
+        """Add the sums over cells that are not in this set."""
+        self.n += other.n
+        self.total += other.total
+        self.products += other.products
+
+
+def moments(
+    blocks: Iterable[sparse.csr_matrix], plan: Plan, into: Moments | None = None, *, rough: bool = False
+) -> Moments:
+    """Sum values and products over blocks of cells.
+
+    Parameters
+    ----------
+    blocks
+        CSR float64, cells x genes in the order of the plan, sorted indices, of at most a few thousand cells.
+    plan
+        From :meth:`Plan.choose`.
+    into
+        Sums to add to, in place.
+    rough
+        Multiply dense genes in float32 within a block (and add the blocks up in float64), in half the time. A
+        sum then errs by at most ``cells of a block * 2**-24`` of the root of the product of both genes' sums
+        of squares, see :func:`panscape.coscape.coexpression.screen.screened`.
+
+    Returns
+    -------
+    The sums (`into` if given).
+    """
+    sums = into or Moments.empty(len(plan.order))
+    dense_part = np.zeros((len(plan.order) - plan.n_sparse,) * 2)
+    with ThreadPoolExecutor(plan.threads) as pool:
+        for block in blocks:
+            sums.n += block.shape[0]
+            sums.total += np.asarray(block.sum(axis=0)).ravel()
+            if plan.n_sparse:
+                _add_sparse(block, sums.products, plan, pool)
+            if len(dense_part):
+                add = _add_rough if rough else _add_dense
+                add(block[:, plan.n_sparse :] if plan.n_sparse else block, dense_part)
+    if len(dense_part):
+        sums.products[plan.n_sparse :, plan.n_sparse :] += dense_part
+    return sums
+
+
+def _add_sparse(block: sparse.csr_matrix, total: np.ndarray, plan: Plan, pool: ThreadPoolExecutor) -> None:
+    from panscape.stats.gram_kernel import add_sparse_products
+
+    arrays = (block.indptr.astype(np.int64), block.indices.astype(np.int32), block.data.astype(np.float64))
+    jobs = [
+        pool.submit(add_sparse_products, *arrays, total, plan.n_sparse, first, plan.threads)
+        for first in range(plan.threads)
+    ]
+    for job in jobs:
+        job.result()
+
+
+def _add_dense(block: sparse.csr_matrix, total: np.ndarray) -> None:
+    from scipy.linalg.blas import dsyrk
+
+    # the transposes are views in Fortran order: their lower triangle is our upper one, filled in place
+    dsyrk(1.0, block.toarray().T, beta=1.0, c=total.T, lower=1, overwrite_c=1)
+
+
+def _add_rough(block: sparse.csr_matrix, total: np.ndarray) -> None:
+    from scipy.linalg.blas import ssyrk
+
+    total += ssyrk(1.0, block.astype(np.float32).toarray().T, lower=1).T

@@ -1,0 +1,157 @@
+"""The training loop: numbered steps, validations, log lines, checkpoints, and a clean end on SIGTERM."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from panscape import seeds
+from panscape.log import Progress, logger
+from panscape.training.checkpoint import Checkpoint
+
+TERMINATED = 143  # what a shell reports of a process ended by SIGTERM
+
+
+class Task(Protocol):
+    """What :func:`fit` trains."""
+
+    def step(self, number: int) -> Mapping[str, Tensor]:
+        """Make optimisation step `number` (from 0) and return its loss terms, each a scalar or (M,)."""
+
+    def validate(self, number: int) -> Mapping[str, Tensor]:
+        """Return the held-out loss terms after `number` steps."""
+
+    def stop(self) -> bool:
+        """Tell whether training is over before the last step; asked after every validation."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return everything that the following steps depend on."""
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up what :meth:`state` returned."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train and how often to look.
+
+    Parameters
+    ----------
+    steps
+        Most optimisation steps.
+    validate_every
+        Steps between validations; 0 for none but the last. There is always one after the last step.
+    record_every
+        Steps between two rows of the history of the training terms.
+    checkpoint_seconds
+        Seconds between two saved states.
+    """
+
+    steps: int
+    validate_every: int = 0
+    record_every: int = 10
+    checkpoint_seconds: float = 60.0
+
+
+def fit(
+    task: Task, plan: Plan, *, seed: int, checkpoint: Checkpoint | None = None, what: str = "steps"
+) -> list[dict[str, Any]]:
+    """Train a task to the end of its plan, going on from its checkpoint if there is one.
+
+    Before each step and validation PyTorch's generators are seeded by (seed, number), so that noise depends
+    on the number of the step alone and a resumed run is the uninterrupted one, bit for bit on the CPU.
+
+    Parameters
+    ----------
+    task
+        Model, data and optimiser behind the :class:`Task` protocol.
+    plan
+        Steps and intervals.
+    seed
+        Seed of this training run (derive it from the collection's).
+    checkpoint
+        Where unfinished training is saved: at intervals and on SIGTERM.
+    what
+        What the progress lines count.
+
+    Returns
+    -------
+    Rows step, split (``"train"`` or ``"heldout"``), term, model (number in the stack, 0 without one), value.
+
+    Raises
+    ------
+    SystemExit
+        With code 143 after SIGTERM, once the state is saved.
+    FloatingPointError
+        If every model's loss is no longer finite.
+    """
+    number, history = 0, []
+    saved = checkpoint.load() if checkpoint else None
+    if saved:
+        task.load_state(saved[0])
+        number, history = saved[1]["number"], saved[1]["history"]
+        logger.info("going on from the checkpoint at %s %d of %d", what, number, plan.steps)
+    finished = saved is not None and (saved[1]["finished"] or number >= plan.steps)
+    progress = Progress(what, plan.steps - number)
+    last = time.monotonic()
+
+    def save(finished: bool) -> None:
+        if checkpoint:
+            checkpoint.save(task.state(), {"number": number, "history": history, "finished": finished})
+
+    with _sigterm() as terminated:
+        while not finished:
+            terms = _seeded(task.step, seed, number)
+            number += 1
+            if number % plan.record_every == 0 or number == plan.steps:
+                _record(history, number, "train", terms)
+            if number == plan.steps or (plan.validate_every and number % plan.validate_every == 0):
+                terms = _seeded(task.validate, seed, number)
+                _record(history, number, "heldout", terms)
+                finished = number == plan.steps or task.stop()
+            progress.add()
+            if finished or terminated.is_set() or time.monotonic() - last > plan.checkpoint_seconds:
+                save(finished)
+                last = time.monotonic()
+            if terminated.is_set() and not finished:
+                logger.warning("ended by SIGTERM at %s %d of %d", what, number, plan.steps)
+                raise SystemExit(TERMINATED)
+    return history
+
+
+def _seeded(function: Any, seed: int, number: int) -> Mapping[str, Tensor]:
+    torch.manual_seed(seeds.derive(seed, function.__name__, number))
+    return function(number)
+
+
+def _record(history: list[dict[str, Any]], number: int, split: str, terms: Mapping[str, Tensor]) -> None:
+    for term, values in terms.items():
+        values = torch.as_tensor(values).detach().float().cpu().reshape(-1)
+        if not values.isfinite().any():
+            raise FloatingPointError(f"the {split} loss term {term} is not finite at step {number}")
+        history.extend(
+            {"step": number, "split": split, "term": term, "model": model, "value": value}
+            for model, value in enumerate(values.tolist())
+        )
+
+
+@contextlib.contextmanager
+def _sigterm() -> Iterator[threading.Event]:
+    """Turn SIGTERM into an event for the time of the block, where signals can be caught (the main thread)."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: event.set())
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,203 @@
+"""Plain predictions that a model has to beat: logistic regression, nearest neighbours, ridge.
+
+All of them take log-normalised expression of training cells (CSR or dense) with labels and predict those of
+other cells; nothing is made dense beyond genes x genes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from panscape import seeds
+from panscape.stats.decomposition import signs, symmetric_eigen
+from panscape.stats.singular import leading_singular
+from panscape.unicoord.evaluate import NEIGHBOURS, known
+
+Matrix = np.ndarray | sparse.spmatrix
+RIDGE_ALPHAS = tuple(10.0 ** np.arange(-1, 6))
+_COVARIANCE_GENES = 3000  # up to here principal components come from the genes x genes matrix
+
+
+@dataclass(frozen=True)
+class Components:
+    """Principal components of training cells.
+
+    Attributes
+    ----------
+    mean
+        (G,) of the training cells.
+    axes
+        (d, G) orthonormal.
+    """
+
+    mean: np.ndarray
+    axes: np.ndarray
+
+    def scores(self, matrix: Matrix) -> np.ndarray:
+        """Return (n, d) scores of cells (n, G)."""
+        return np.asarray(matrix @ self.axes.T) - self.mean @ self.axes.T
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Predicted classes.
+
+    Attributes
+    ----------
+    classes
+        K names.
+    probability
+        (n, K).
+    """
+
+    classes: np.ndarray
+    probability: np.ndarray
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Return the most probable class of every cell."""
+        return self.classes[self.probability.argmax(axis=1)]
+
+
+def components(train: Matrix, n_components: int = 50) -> Components:
+    """Return the leading principal components of cells (n, G), at most min(n, G) - 1 (n - 1 of few genes)."""
+    n, genes = train.shape
+    if genes > _COVARIANCE_GENES:
+        matrix = sparse.csr_matrix(train, dtype=np.float64)
+        mean = np.asarray(matrix.mean(axis=0)).ravel()
+        return Components(mean, leading_singular(matrix, n_components, centre=mean, tolerance=0.0)[2])
+    mean, products = _co_sums(train)
+    vectors = symmetric_eigen(products, min(n_components, n - 1, genes))[1]
+    return Components(mean, (vectors * signs(vectors)).T)
+
+
+def _co_sums(train: Matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Return the means of the genes (G,) and the sums of products of their deviations (G, G)."""
+    if sparse.issparse(train):
+        train = sparse.csr_matrix(train, dtype=np.float64)
+    else:
+        train = np.asarray(train, dtype=np.float64)
+    mean = np.asarray(train.mean(axis=0), dtype=np.float64).ravel()
+    products = train.T @ train
+    products = products.toarray() if sparse.issparse(products) else products
+    return mean, products - train.shape[0] * np.multiply.outer(mean, mean)
+
+
+def label_baselines(
+    train: Matrix,
+    labels: Sequence,
+    test: Matrix,
+    *,
+    n_components: int = 50,
+    neighbours: int = NEIGHBOURS,
+    genes: bool = True,
+) -> dict[str, Predicted]:
+    """Predict classes by plain methods.
+
+    Parameters
+    ----------
+    train, test
+        (n, G) and (m, G) log-normalised expression.
+    labels
+        (n,) classes; cells without one are left out.
+    n_components, neighbours
+        Of the principal components (of the training cells) and of k-NN.
+    genes
+        Also logistic regression on all genes (the slowest).
+
+    Returns
+    -------
+    ``logistic-pca``, ``logistic-genes``, ``knn-pca`` and ``majority`` -> prediction. Logistic regression has
+    scikit-learn's default penalty.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+
+    there = known(labels)
+    train, y = train[there], np.asarray(labels, dtype=object)[there].astype(str)
+    names, count = np.unique(y, return_counts=True)
+    share = np.broadcast_to(count / count.sum(), (test.shape[0], len(names)))
+    found = {"majority": Predicted(names, share)}
+    if len(names) < 2:
+        return found
+    pca = components(train, n_components)
+    low, told = pca.scores(train), pca.scores(test)
+    models = {
+        "logistic-pca": (LogisticRegression(max_iter=1000), low, told),
+        "knn-pca": (KNeighborsClassifier(min(neighbours, len(y))), low, told),
+    }
+    if genes:
+        models["logistic-genes"] = (LogisticRegression(max_iter=300), train, test)
+    for name, (model, x, new) in models.items():
+        model.fit(x, y)
+        found[name] = Predicted(np.asarray(model.classes_, dtype=object), model.predict_proba(new))
+    return found
+
+
+def value_baselines(
+    train: Matrix,
+    values: Sequence[float],
+    test: Matrix,
+    *,
+    n_components: int = 50,
+    neighbours: int = NEIGHBOURS,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """Predict a number by plain methods; see :func:`label_baselines`.
+
+    Returns
+    -------
+    ``ridge-genes``, ``ridge-pca``, ``knn-pca`` and ``mean`` -> (m,) predictions. The penalty of ridge is
+    chosen on a fifth of the training cells.
+    """
+    from sklearn.neighbors import KNeighborsRegressor
+
+    values = np.asarray(values, dtype=np.float64)
+    there = np.isfinite(values)
+    train, y = train[there], values[there]
+    pca = components(train, n_components)
+    low, told = pca.scores(train), pca.scores(test)
+    near = KNeighborsRegressor(min(neighbours, len(y))).fit(low, y)
+    return {
+        "ridge-genes": ridge(train, y, test, seed=seed),
+        "ridge-pca": ridge(low, y, told, seed=seed),
+        "knn-pca": near.predict(told),
+        "mean": np.full(test.shape[0], y.mean()),
+    }
+
+
+def ridge(
+    train: Matrix, values: np.ndarray, test: Matrix, *, alphas: Sequence[float] = RIDGE_ALPHAS, seed: int = 0
+) -> np.ndarray:
+    """Predict numbers by ridge regression with an intercept, the penalty chosen on a fifth of the cells.
+
+    Only sums over cells are needed (genes x genes), so sparse matrices stay sparse. The penalty is on the
+    squared coefficients of the features as they are: sum of squared errors + alpha |b|^2.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    n = len(values)
+    order = seeds.stream(seed, "ridge").permutation(n)
+    inner, outer = order[n // 5 :], order[: n // 5]
+    best = alphas[0]
+    if len(outer) > 1 and len(alphas) > 1:
+        told = _solve(train[inner], values[inner], train[outer], alphas)
+        best = alphas[int(((told - values[outer]) ** 2).mean(axis=1).argmin())]
+    return _solve(train, values, test, [best])[0]
+
+
+def _solve(train: Matrix, values: np.ndarray, test: Matrix, alphas: Sequence[float]) -> np.ndarray:
+    """Return (len(alphas), m) ridge predictions."""
+    mean, gram = _co_sums(train)
+    test = sparse.csr_matrix(test, dtype=np.float64) if sparse.issparse(test) else test
+    moment = np.asarray(train.T @ (values - values.mean())).ravel()
+    size, vectors = symmetric_eigen(gram)
+    size, image = np.maximum(size, 0.0), vectors.T @ moment
+    told = []
+    for alpha in alphas:
+        weight = vectors @ (image / (size + alpha))
+        told.append(np.asarray(test @ weight).ravel() - mean @ weight + values.mean())
+    return np.array(told)

@@ -1,0 +1,207 @@
+"""Cells of one or several studies: in memory or in h5ad files, read in blocks, with their depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.data.counts import Counts
+from panscape.errors import fail
+from panscape.log import logger
+
+_LOOKED_AT = 200_000  # values that are looked at to tell counts from normalised expression
+BLOCK_VALUES = 500_000  # stored values of a block read from a file: 4 MB, and some times that for sums
+
+
+class Cells:
+    """Expression of cells in the genes that all parts have.
+
+    Parameters
+    ----------
+    parts
+        AnnData objects (in memory) or h5ad files with CSR counts, as stage ``preprocess`` writes them.
+    counts
+        Whether the values have to be counts; otherwise they are taken as they are.
+
+    Attributes
+    ----------
+    obs
+        Annotation of all cells (columns that any part has), with ``n_counts``: the total over all genes.
+    genes
+        Names that all parts have, in the order of the first.
+    """
+
+    def __init__(self, parts: Sequence, *, counts: bool = True):
+        self._parts = [_Part(part, counts) for part in parts]
+        if not self._parts:
+            raise ValueError("no cells")
+        self.genes = self._parts[0].genes
+        for part in self._parts[1:]:
+            self.genes = self.genes[self.genes.isin(part.genes)]
+        if not len(self.genes):
+            raise fail(
+                "unicoord", "the studies share no gene", "check genes.column and genes.mapping", few=True
+            )
+        total = len(set().union(*(part.genes for part in self._parts)))
+        if len(self.genes) < total:  # the model reads a gene that is not measured as zero
+            logger.info(
+                "%s of %s genes are measured in all parts; others are not used", len(self.genes), total
+            )
+        self.obs = pd.concat([part.obs for part in self._parts])
+        self.totals = self.obs["n_counts"].to_numpy(dtype=np.float64)
+        self.starts = np.cumsum([0, *(len(part.obs) for part in self._parts)])
+
+    def __len__(self) -> int:
+        return len(self.obs)
+
+    @property
+    def nnz(self) -> int:
+        """Number of stored values, of all genes."""
+        return sum(part.nnz for part in self._parts)
+
+    def blocks(
+        self, genes: Sequence[str] | None = None, max_values: int = BLOCK_VALUES
+    ) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield (cells, CSR float32 block) in order; of the given genes, all shared ones if None."""
+        genes = self.genes if genes is None else genes
+        for start, part in zip(self.starts, self._parts, strict=False):
+            for rows, block in part.blocks(max_values):
+                yield slice(start + rows.start, start + rows.stop), part.pick(block, genes)
+
+    def pieces(self, max_values: int = BLOCK_VALUES) -> list[tuple[int, slice]]:
+        """Return (part, rows of the part) of contiguous pieces that can be read on their own."""
+        found = []
+        for number, part in enumerate(self._parts):
+            found += [(number, rows) for rows in part.cuts(max_values)]
+        return found
+
+    def piece(self, number: int, rows: slice, genes: Sequence[str]) -> tuple[np.ndarray, sparse.csr_matrix]:
+        """Read one piece: cell numbers and CSR counts of the given genes."""
+        part, start = self._parts[number], self.starts[number]
+        return np.arange(start + rows.start, start + rows.stop), part.pick(part.read(rows), genes)
+
+    def take(self, rows: np.ndarray, genes: Sequence[str]) -> sparse.csr_matrix:
+        """Return some cells (ascending numbers) in the given genes, read block by block."""
+        rows, kept = np.asarray(rows), []
+        for block_rows, block in self.blocks(genes):
+            own = rows[(rows >= block_rows.start) & (rows < block_rows.stop)]
+            if len(own):
+                kept.append(block[own - block_rows.start])
+        if not kept:
+            return sparse.csr_matrix((0, len(genes)), dtype=np.float32)
+        return sparse.vstack(kept, format="csr")
+
+
+class _Part:
+    """One AnnData object or file."""
+
+    def __init__(self, source, counts: bool):
+        self._matrix = None
+        self._picked: tuple[Sequence[str] | None, np.ndarray | None] = (None, None)
+        if getattr(source, "isbacked", False):
+            source = source.filename
+        if isinstance(source, (str, Path)):
+            self._file = Counts(source)
+            self.obs, self.genes, self.nnz = self._file.obs, self._file.genes, self._file.nnz
+            self._indptr, where = self._file.indptr, str(source)
+            block = next((block for _, block in self._file.blocks(_LOOKED_AT)), None)
+            first = np.empty(0) if block is None else block.data
+        else:
+            self._matrix = sparse.csr_matrix(source.X, dtype=np.float32)
+            self.obs, self.genes, self.nnz = source.obs.copy(), source.var_names, self._matrix.nnz
+            self._indptr, where = self._matrix.indptr, "the cells' X"
+            first = self._matrix.data
+        if not self.genes.is_unique:
+            name = self.genes[self.genes.duplicated()][0]
+            raise fail(where, f"gene {name!r} is there twice", "sum or rename the columns of equal name")
+        check_values(first, counts, where)
+        if "n_counts" not in self.obs:
+            self.obs = self.obs.assign(n_counts=self._totals())
+
+    def _totals(self) -> np.ndarray:
+        parts = [
+            np.asarray(block.sum(axis=1, dtype=np.float64)).ravel() for _, block in self.blocks(BLOCK_VALUES)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def cuts(self, max_values: int) -> Iterator[slice]:
+        start, n = 0, len(self._indptr) - 1
+        while start < n:
+            limit = int(self._indptr[start]) + max_values
+            stop = max(int(np.searchsorted(self._indptr, limit, side="right")) - 1, start + 1)
+            yield slice(start, stop)
+            start = stop
+
+    def blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        if self._matrix is None:
+            yield from self._file.blocks(max_values)
+            return
+        for rows in self.cuts(max_values):
+            yield rows, self._matrix[rows]
+
+    def read(self, rows: slice) -> sparse.csr_matrix:
+        """Return contiguous rows; each call opens the file anew, for the sake of threads."""
+        if self._matrix is not None:
+            return self._matrix[rows]
+        low, high = int(self._indptr[rows.start]), int(self._indptr[rows.stop])
+        with h5py.File(self._file.path) as file:
+            data, indices = file["X/data"][low:high], file["X/indices"][low:high]
+        shape = (rows.stop - rows.start, len(self.genes))
+        offsets = self._indptr[rows.start : rows.stop + 1] - low
+        return sparse.csr_matrix((data.astype(np.float32, copy=False), indices, offsets), shape=shape)
+
+    def pick(self, block: sparse.csr_matrix, genes: Sequence[str]) -> sparse.csr_matrix:
+        """Return a block's values in the given genes; those that the part lacks are 0."""
+        wanted, columns = self._picked
+        if wanted is not genes:
+            same = self.genes.equals(pd.Index(genes))
+            columns = None if same else pd.Index(genes).get_indexer(self.genes)
+            self._picked = (genes, columns)  # at once: a feed's thread reads too
+        if columns is None:
+            return block
+        columns = columns[block.indices]
+        kept = columns >= 0
+        offsets = np.concatenate([[0], np.cumsum(kept)])[block.indptr]
+        return sparse.csr_matrix(
+            (block.data[kept], columns[kept].astype(np.int32), offsets.astype(np.int32)),
+            shape=(block.shape[0], len(genes)),
+        )
+
+
+def check_values(values: np.ndarray, counts: bool, where: str) -> None:
+    """Raise if values cannot be what the setting says: counts, or expression normalised before.
+
+    Parameters
+    ----------
+    values
+        Stored values of some cells.
+    counts
+        What the setting says.
+    where
+        For the message.
+
+    Raises
+    ------
+    UserError
+        For negative or missing values, fractions where counts are expected, and counts where normalised
+        expression is.
+    """
+    values = np.asarray(values[:_LOOKED_AT])
+    if not np.isfinite(values).all():
+        raise fail(where, "some values are not finite", "remove or impute them")
+    if len(values) and values.min() < 0:
+        advice = "give raw counts (or log-normalised values that are not centred, with normalisation: none)"
+        raise fail(where, f"there are negative values, e.g. {values.min():.3g}", advice)
+    whole = bool((values == np.round(values)).all())
+    if counts and not whole:
+        odd = values[values != np.round(values)][0]
+        advice = "give raw counts, or set unicoord.normalisation: none for values that are normalised already"
+        raise fail(where, f"values such as {odd:.4g} are no counts", advice)
+    if not counts and whole and len(values) and values.max() > 1:
+        advice = "set unicoord.normalisation: depth-log1p"
+        raise fail(where, "these are raw counts, but normalisation: none says they are normalised", advice)

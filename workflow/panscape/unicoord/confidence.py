@@ -1,0 +1,154 @@
+"""How sure a model is: calibrated probabilities, intervals, and how unlike the known cells a cell is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from panscape.log import logger
+from panscape.stats.decomposition import symmetric_eigen
+from panscape.unicoord.calibrate import conformal_pvalue, fit_temperature, unknown_threshold
+from panscape.unicoord.labels import Layout
+from panscape.unicoord.targets import Targets
+
+_LEAST = 20  # labelled validation cells below which nothing is calibrated
+_TEMPERATURES = (0.4, 10.0)  # few cells that are all right would have any temperature near 0
+_COVERAGE = 0.9  # of the intervals of values
+_RIDGE = 1e-3  # share of the mean variance that keeps the covariance invertible
+
+
+@dataclass(frozen=True)
+class Strangeness:
+    """How far a cell is from the classes of a label.
+
+    Attributes
+    ----------
+    centres
+        (K, F) means of the classes' training cells; one row of all cells for a label without classes.
+    whiten
+        (F, F) that turns the covariance within classes into the identity.
+    scale
+        (4,) mean and standard deviation, over validation cells, of the logarithms of distance and of doubt.
+    reference
+        Sorted scores of validation cells.
+    threshold
+        Score above which a cell is called unknown.
+    """
+
+    centres: np.ndarray
+    whiten: np.ndarray
+    scale: np.ndarray
+    reference: np.ndarray
+    threshold: float
+
+    def distance(self, features: np.ndarray) -> np.ndarray:
+        """Return the squared Mahalanobis distance to the nearest class."""
+        x, centres = features @ self.whiten, self.centres @ self.whiten
+        apart = (x**2).sum(axis=1)[:, None] - 2 * x @ centres.T + (centres**2).sum(axis=1)
+        return np.maximum(apart.min(axis=1), 1e-12)
+
+    def raw(self, features: np.ndarray, probability: np.ndarray | None) -> np.ndarray:
+        """Return distance and doubt (1 - highest probability), each in standard deviations above the mean.
+
+        Only what is above counts, so that being sure does not excuse being far: the sum of both parts.
+        """
+        far, unsure = _logs(self.distance(features), probability)
+        score = np.maximum((far - self.scale[0]) / self.scale[1], 0)
+        return score + np.maximum((unsure - self.scale[2]) / self.scale[3], 0)
+
+    def score(self, features: np.ndarray, probability: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the share of known cells that look less strange (0 to 1), and whether a cell is unknown."""
+        raw = self.raw(features, probability)
+        return 1 - conformal_pvalue(raw, self.reference), raw > self.threshold
+
+
+def _logs(distance: np.ndarray, probability: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    doubt = np.zeros(len(distance)) if probability is None else 1 - probability.max(axis=1)
+    return np.log(distance), np.log(doubt + 1e-3)
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Temperatures of discrete labels, half widths of intervals of the others, strangeness of all."""
+
+    temperature: Mapping[str, float]
+    width: Mapping[str, float]
+    strangeness: Mapping[str, Strangeness]
+
+
+def tempered(probability: np.ndarray, temperature: float) -> np.ndarray:
+    """Return probabilities (n, K) at another temperature."""
+    logits = np.log(np.maximum(probability.astype(np.float64), 1e-12)) / temperature
+    logits -= logits.max(axis=1, keepdims=True)
+    share = np.exp(logits)
+    return share / share.sum(axis=1, keepdims=True)
+
+
+def calibrate(
+    layout: Layout,
+    train: tuple[np.ndarray, Targets],
+    held: tuple[np.ndarray, np.ndarray, Targets],
+    unknown_share: float,
+) -> Confidence:
+    """Learn from validation cells how much to trust predictions.
+
+    Parameters
+    ----------
+    layout
+        The labels.
+    train
+        Features (n, F) and labels of training cells, for the classes' means and covariance.
+    held
+        Features, predictions (labels' code: values and probabilities) and labels of validation cells.
+    unknown_share
+        Share of known cells that may be called unknown.
+    """
+    features, votes, targets = held
+    temperature, width, strangeness = {}, {}, {}
+    for at, label in enumerate(layout.discrete):
+        own, part = targets.codes[:, at], layout.part(label.name)
+        there = own >= 0
+        temperature[label.name] = 1.0
+        if there.sum() >= _LEAST:
+            logits = np.log(np.maximum(votes[there, part], 1e-12))
+            temperature[label.name] = float(fit_temperature(logits, own[there], bounds=_TEMPERATURES))
+        else:
+            logger.warning("label %s: %s validation cells are too few to calibrate", label.name, there.sum())
+        share = tempered(votes[:, part], temperature[label.name])
+        strangeness[label.name] = _strangeness(
+            train[0], train[1].codes[:, at], features[there], share[there], unknown_share
+        )
+    for at, label in enumerate(layout.values):
+        error = np.abs(votes[:, at] - targets.values[:, at])
+        error = np.sort(error[np.isfinite(error)])
+        rank = int(np.ceil(_COVERAGE * (len(error) + 1)))
+        width[label.name] = float(error[rank - 1] * label.sd) if 0 < rank <= len(error) else float("nan")
+        there = np.isfinite(targets.values[:, at])
+        groups = train[1].codes[:, 0] if layout.discrete else np.zeros(len(train[0]), np.int64)
+        strangeness[label.name] = _strangeness(train[0], groups, features[there], None, unknown_share)
+    return Confidence(temperature, width, strangeness)
+
+
+def _strangeness(features, groups, held, probability, unknown_share: float) -> Strangeness:
+    kept = groups >= 0
+    x, groups = features[kept].astype(np.float64), groups[kept]
+    names, code = np.unique(groups, return_inverse=True)
+    count = np.bincount(code, minlength=len(names))
+    centres = np.zeros((len(names), x.shape[1]))
+    np.add.at(centres, code, x)
+    centres /= count.clip(1)[:, None]
+    within = x - centres[code]
+    covariance = within.T @ within / max(len(x) - len(names), 1)
+    covariance += np.eye(len(covariance)) * (_RIDGE * np.trace(covariance) / len(covariance) + 1e-12)
+    values, vectors = symmetric_eigen(covariance)
+    whiten = vectors / np.sqrt(np.maximum(values, 1e-12))
+    first = Strangeness(centres, whiten, np.array([0.0, 1.0, 0.0, 1.0]), np.empty(0), np.inf)
+    if len(held) < _LEAST:
+        return first
+    far, unsure = _logs(first.distance(held), probability)
+    scale = np.array([far.mean(), far.std() + 1e-6, unsure.mean(), unsure.std() + 1e-6])
+    scaled = Strangeness(centres, whiten, scale, np.empty(0), np.inf)
+    reference = np.sort(scaled.raw(held, probability))
+    return Strangeness(centres, whiten, scale, reference, float(unknown_threshold(reference, unknown_share)))

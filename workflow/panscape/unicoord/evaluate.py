@@ -1,0 +1,258 @@
+"""How good predictions of labels are, what the unsupervised dimensions know of them, what reconfiguring does.
+
+Pure functions on arrays, so that the model and its baselines (:mod:`panscape.unicoord.baselines`) are scored
+by the same code. Probabilities: :mod:`panscape.unicoord.calibrate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape import seeds
+from panscape.unicoord.calibrate import calibration_error, negative_log_likelihood
+
+UNKNOWN = "unknown"
+NEIGHBOURS = 15
+_PROBED = 5000  # cells, at most, that a probe for leaks looks at
+
+
+def known(values: Sequence) -> np.ndarray:
+    """Tell which labels are there (not None, NaN or empty text)."""
+    column = pd.Series(list(values), dtype=object)
+    return ~(column.isna() | (column.astype(str) == "")).to_numpy()
+
+
+def confusion(truth: Sequence, predicted: Sequence) -> pd.DataFrame:
+    """Count cells per true class (rows) and prediction (columns); cells without a label are left out."""
+    there = known(truth)
+    true, told = (np.asarray(values, dtype=object)[there].astype(str) for values in (truth, predicted))
+    return pd.crosstab(pd.Series(true, name="truth"), pd.Series(told, name="predicted"))
+
+
+def classification(
+    truth: Sequence,
+    predicted: Sequence,
+    probability: np.ndarray | None = None,
+    classes: Sequence | None = None,
+) -> dict[str, float]:
+    """Score predicted classes.
+
+    Parameters
+    ----------
+    truth
+        (n,) labels; missing ones (None, NaN, "") are left out.
+    predicted
+        (n,) labels; ``"unknown"`` is never right.
+    probability
+        (n, K) calibrated probabilities, for `log_loss`, `brier` and `ece`.
+    classes
+        Names of the K columns.
+
+    Returns
+    -------
+    `n`; `accuracy`; `macro_f1` (mean over the classes of truth and prediction, as scikit-learn has it);
+    `balanced_accuracy` (mean recall of the true classes); `coverage` (share not called unknown) and
+    `accuracy_covered` (of those). With probabilities: `ece` (15 bins, of the most probable class), `brier`
+    (sum over classes, 0 to 2) and, over the cells whose class the model knows, `log_loss`. NaN without cells.
+    """
+    there = known(truth)
+    true, told = (np.asarray(values, dtype=object)[there].astype(str) for values in (truth, predicted))
+    if not len(true):
+        return {"n": 0.0, "accuracy": np.nan, "macro_f1": np.nan, "balanced_accuracy": np.nan}
+    right, covered = true == told, told != UNKNOWN
+    f1, recall = _per_class(true, told)
+    scores = {
+        "n": float(len(true)),
+        "accuracy": float(right.mean()),
+        "macro_f1": float(f1.mean()),
+        "balanced_accuracy": float(recall.mean()),
+        "coverage": float(covered.mean()),
+        "accuracy_covered": float(right[covered].mean()) if covered.any() else np.nan,
+    }
+    if probability is not None:
+        scores |= _probabilistic(true, np.asarray(probability, dtype=np.float64)[there], classes)
+    return scores
+
+
+def _per_class(true: np.ndarray, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (F1 of every class of truth or prediction, recall of every true class)."""
+    names = np.union1d(true, told[told != UNKNOWN])
+    place = {name: i for i, name in enumerate(names)}
+    row = np.array([place[name] for name in true])
+    column = np.array([place.get(name, -1) for name in told])
+    hits = np.bincount(row[row == column], minlength=len(names))
+    of_truth = np.bincount(row, minlength=len(names))
+    of_told = np.bincount(column[column >= 0], minlength=len(names))
+    return 2 * hits / np.maximum(of_truth + of_told, 1), (hits / np.maximum(of_truth, 1))[of_truth > 0]
+
+
+def _probabilistic(true: np.ndarray, probability: np.ndarray, classes: Sequence | None) -> dict[str, float]:
+    if classes is None or len(classes) != probability.shape[1]:
+        raise ValueError("name the class of every column of the probabilities")
+    names = np.asarray(classes, dtype=object).astype(str)
+    place = {name: i for i, name in enumerate(names)}
+    codes = np.array([place.get(name, -1) for name in true])
+    hit = names[probability.argmax(axis=1)] == true
+    seen = codes >= 0
+    own = np.where(seen, probability[np.arange(len(codes)), codes], 0.0)
+    return {
+        "ece": calibration_error(probability.max(axis=1), hit),
+        "brier": float(((probability**2).sum(axis=1) - 2 * own + 1).mean()),
+        "log_loss": negative_log_likelihood(probability[seen], codes[seen]) if seen.any() else np.nan,
+    }
+
+
+def regression(truth: Sequence, predicted: Sequence) -> dict[str, float]:
+    """Score predicted numbers in the label's own unit; missing truths (NaN) are left out.
+
+    Returns
+    -------
+    `n`; `r` (Pearson) and `rho` (Spearman), NaN where truth or prediction is constant; `mae`; `rmse`; `bias`
+    (mean of prediction minus truth); `slope` of the prediction on the truth (1 is good, below it is shrunk);
+    `r2` = 1 - squared error over that of the mean.
+    """
+    from scipy.stats import rankdata
+
+    true, told = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    there = np.isfinite(true)
+    true, told = true[there], told[there]
+    if not len(true):
+        return {"n": 0.0} | dict.fromkeys(("r", "rho", "mae", "rmse", "bias", "slope", "r2"), np.nan)
+    error, spread = told - true, ((true - true.mean()) ** 2).sum()
+    varies = spread > 0
+    return {
+        "n": float(len(true)),
+        "r": _pearson(true, told),
+        "rho": _pearson(rankdata(true), rankdata(told)),
+        "mae": float(np.abs(error).mean()),
+        "rmse": float(np.sqrt((error**2).mean())),
+        "bias": float(error.mean()),
+        "slope": float(((true - true.mean()) * told).sum() / spread) if varies else np.nan,
+        "r2": float(1 - (error**2).sum() / spread) if varies else np.nan,
+    }
+
+
+def _pearson(a: np.ndarray, b: np.ndarray) -> float:
+    if np.ptp(a) == 0 or np.ptp(b) == 0:  # less a rounded mean, equal values are not exactly 0
+        return float("nan")
+    a, b = a - a.mean(), b - b.mean()
+    scale = np.sqrt((a**2).sum() * (b**2).sum())
+    return float((a * b).sum() / scale) if scale > 0 else float("nan")
+
+
+def auroc(score: Sequence, positive: Sequence) -> float:
+    """Return the chance that a positive's score is above a negative's (ties count half), 0 to 1.
+
+    With the unknown score and cells of a class that training never saw as positives: 1 is perfect, .5 chance.
+    """
+    from scipy.stats import rankdata
+
+    score, positive = np.asarray(score, dtype=np.float64), np.asarray(positive, dtype=bool)
+    n = int(positive.sum())
+    if n in (0, len(positive)):
+        return float("nan")
+    return float((rankdata(score)[positive].sum() - n * (n + 1) / 2) / (n * (len(positive) - n)))
+
+
+def label_leak(
+    embedding: np.ndarray, labels: Sequence, *, continuous: bool = False, seed: int = 0, nulls: int = 3
+) -> pd.DataFrame:
+    """Measure how well a label can be read from dimensions that should not know it.
+
+    A linear and a nearest-neighbour probe, cross-validated (5 folds, at most 5,000 cells).
+
+    Parameters
+    ----------
+    embedding
+        (n, d), e.g. the unsupervised dimensions; they are standardised first.
+    labels
+        (n,) missing ones are left out.
+    continuous
+        Whether the label is a number.
+    nulls
+        Permutations of the labels, for what no leak gives.
+
+    Returns
+    -------
+    One row per probe: probe (``linear`` or ``knn``), metric (``balanced_accuracy``; ``r2`` for numbers),
+    value, null (mean with permuted labels), n. Empty if fewer than two classes have five cells.
+    """
+    x, y = _probe_data(np.asarray(embedding, dtype=np.float64), labels, continuous, seed)
+    if y is None:
+        return pd.DataFrame({name: [] for name in ("probe", "metric", "value", "null", "n")})
+    rows = []
+    for name in ("linear", "knn"):
+        value = _probe(name, x, y, continuous, seed)
+        null = [
+            _probe(name, x, seeds.stream(seed, "leak", name, i).permutation(y), continuous, seed)
+            for i in range(nulls)
+        ]
+        metric = "r2" if continuous else "balanced_accuracy"
+        rows.append((name, metric, value, float(np.mean(null)) if null else np.nan, len(y)))
+    return pd.DataFrame(rows, columns=["probe", "metric", "value", "null", "n"])
+
+
+def _probe_data(x: np.ndarray, labels: Sequence, continuous: bool, seed: int):
+    values = np.asarray(labels, dtype=object)
+    if len(values) != len(x):
+        raise ValueError(f"{len(values)} labels for {len(x)} cells")
+    rows = np.flatnonzero(known(values))
+    if continuous:
+        y = values[rows].astype(np.float64)
+        if len(rows) < 5 or np.ptp(y) == 0:
+            return x, None
+    else:
+        names, y = np.unique(values[rows].astype(str), return_inverse=True)
+        enough = np.bincount(y, minlength=len(names)) >= 5
+        rows, y = rows[enough[y]], y[enough[y]]
+        if enough.sum() < 2:
+            return x, None
+    if len(rows) > _PROBED:
+        drawn = np.sort(seeds.stream(seed, "leak", "cells").choice(len(rows), _PROBED, replace=False))
+        rows, y = rows[drawn], y[drawn]
+    x = x[rows] - x[rows].mean(axis=0)
+    scale = x.std(axis=0)
+    return x / np.where(scale > 0, scale, 1.0), y
+
+
+def _probe(name: str, x: np.ndarray, y: np.ndarray, continuous: bool, seed: int) -> float:
+    from sklearn.linear_model import LogisticRegression, RidgeCV
+    from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    state = seeds.derive(seed, "leak", "folds")
+    near = min(NEIGHBOURS, int(0.8 * len(y)) - 1)
+    if continuous:
+        probe = RidgeCV(np.logspace(-2, 4, 7)) if name == "linear" else KNeighborsRegressor(near)
+        told = cross_val_predict(probe, x, y, cv=KFold(5, shuffle=True, random_state=state))
+        return regression(y, told)["r2"]
+    weights = "balanced" if name == "linear" else None
+    probe = (
+        LogisticRegression(max_iter=300, class_weight=weights)
+        if name == "linear"
+        else KNeighborsClassifier(near)
+    )
+    folds = StratifiedKFold(5, shuffle=True, random_state=state)
+    told = cross_val_predict(probe, x, y, cv=folds)
+    return classification(y, told)["balanced_accuracy"]
+
+
+def explained_by(scores: np.ndarray, labels: Sequence) -> float:
+    """Return the share of the variance of scores (n, d), all columns together, between the labels' groups.
+
+    With principal component scores of cells decoded at one platform this is what reconfiguring leaves of the
+    platform: 0 (nothing) to 1.
+    """
+    scores, there = np.asarray(scores, dtype=np.float64), known(labels)
+    scores, values = scores[there], np.asarray(labels, dtype=object)[there].astype(str)
+    _, codes = np.unique(values, return_inverse=True)
+    number = np.bincount(codes)
+    mean = scores.mean(axis=0)
+    sums = sparse.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes))))) @ scores
+    total = ((scores - mean) ** 2).sum()
+    between = (number[:, None] * (sums / number[:, None] - mean) ** 2).sum()
+    return float(between / total) if total > 0 else float("nan")

@@ -1,0 +1,188 @@
+"""Gene sets against random sets of like size and detection: do they tell classes, and do they vary.
+
+Both tests share their random sets, which are drawn per stratum of set size and mean detection: the genes of a
+set of the stratum are exchanged for random genes of like detection. What a p says is therefore about genes
+(this set or random genes), for these cells; a class's p also asks that shuffling its labels within sampled
+units would not do as well, because real sets agree less with random ones than these do with each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.stats import norm
+
+from panscape.log import logger
+from panscape.unicoord.features import classes as classes_module
+from panscape.unicoord.features import entropy as entropy_module
+from panscape.unicoord.features.aucell import areas
+from panscape.unicoord.features.classes import Areas, Classes
+from panscape.unicoord.features.random import GenePool, random_members, strata
+from panscape.unicoord.features.settings import FeatureSettings
+
+_VALUES = 10_000_000  # scores of random sets that are held at once
+_TAIL = 0.99  # quantile of the random sets at which classes are put on one scale
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """Gene sets beside random ones.
+
+    Attributes
+    ----------
+    table
+        One row per set: n_genes, detection (mean share of cells that show its genes), stratum; best_class,
+        units (in which that class was tested), auroc, auroc_null (median of random sets), auroc_lowest (of
+        units), class_pvalue, class_fdr (all missing without classes); entropy, entropy_null (expected of
+        random sets at the set's noise), entropy_sd, entropy_pvalue, entropy_fdr.
+    classes
+        One row per set and class: set (row of `table`), class, n_cells, units, auroc, auroc_null,
+        auroc_lowest, pvalue, fdr (over all sets and classes). Empty without classes.
+    scores
+        float32 (n, T).
+    """
+
+    table: pd.DataFrame
+    classes: pd.DataFrame
+    scores: np.ndarray
+
+
+def assess_sets(
+    weights: sparse.csr_matrix,
+    member: sparse.csr_matrix,
+    n_up: int,
+    rng: np.random.Generator,
+    *,
+    detection: np.ndarray | None = None,
+    classes: Classes | None = None,
+    settings: FeatureSettings | None = None,
+) -> Assessed:
+    """Score gene sets and compare them with random sets.
+
+    Parameters
+    ----------
+    weights
+        CSR (n, G) from :func:`panscape.unicoord.features.aucell.weight_blocks`.
+    member
+        CSR (T, G) of ones.
+    n_up
+        Rank up to which genes count.
+    rng
+        For the random sets.
+    detection
+        (G,) share of cells that show each gene; by default that of positive weights.
+    classes
+        Classes to tell; None tests entropy only.
+    settings
+        random_sets, size_bins, detection_bins and random_genes are used. The least p is
+        1 / (1 + random_sets * number of strata).
+    """
+    settings = settings or FeatureSettings()
+    if detection is None:
+        detection = weights.getnnz(axis=0) / max(weights.shape[0], 1)
+    sizes = np.diff(member.indptr)
+    of_set = np.asarray(member @ detection).ravel() / np.maximum(sizes, 1)
+    table = pd.DataFrame({"n_genes": sizes, "detection": of_set})
+    table["stratum"] = strata(sizes, of_set, settings.size_bins, settings.detection_bins)
+    pool = GenePool.of(detection, member, settings.random_genes)
+    composition, moments = pool.composition(member), entropy_module.gene_moments(weights)
+    scores = areas(weights, member, n_up)
+    real = classes_module.class_areas(scores, classes) if classes is not None else None
+    expected = np.full((4, len(table)), np.nan)
+    parts, null = [], []
+    for number in np.unique(table["stratum"]):
+        inside = np.flatnonzero(table["stratum"] == number)
+        templates = rng.choice(inside, settings.random_sets)
+        drawn = random_members(composition[templates], pool, rng)
+        entropy, width, random = _random_values(weights, drawn, n_up, classes)
+        values = entropy_module.entropies(scores[:, inside], width)
+        noise = [entropy_module.noise(rows, moments, n_up) for rows in (drawn, member[inside])]
+        mean, sd, pvalue = entropy_module.compare(entropy, noise[0], values, noise[1])
+        expected[:, inside] = values, mean, np.full(len(inside), sd), pvalue
+        if classes is not None:
+            z, z_random = _standardised(real.replicated[:, inside], random.replicated, classes)
+            parts.append((inside, z, np.median(random.mean, axis=1)))
+            null.append((z_random, classes_module.shuffled_z(random)))
+    logger.info("random sets: %s in each of %s strata", settings.random_sets, table["stratum"].nunique())
+    pairs = pd.DataFrame()
+    if classes is not None:
+        pairs = _class_columns(
+            table, classes, real, parts, [np.hstack(both) for both in zip(*null, strict=True)]
+        )
+    for name, column in zip(
+        ("entropy", "entropy_null", "entropy_sd", "entropy_pvalue"), expected, strict=True
+    ):
+        table[name] = column
+    table["entropy_fdr"] = _adjusted(table["entropy_pvalue"].to_numpy())
+    return Assessed(table, pairs, scores)
+
+
+def _adjusted(pvalue: np.ndarray) -> np.ndarray:
+    from scipy.stats import false_discovery_control
+
+    return false_discovery_control(pvalue) if len(pvalue) else pvalue
+
+
+def _random_values(weights, drawn, n_up, classes) -> tuple[np.ndarray, float, Areas | None]:
+    """Return (entropies, their bin width, AUROCs) of random sets, so many at once as memory allows."""
+    step = int(np.clip(_VALUES // max(weights.shape[0], 1), 1, drawn.shape[0]))
+    entropy, found, width = [], [], None
+    for start in range(0, drawn.shape[0], step):
+        scores = areas(weights, drawn[start : start + step], n_up)
+        width = entropy_module.bin_width(scores) if width is None else width
+        entropy.append(entropy_module.entropies(scores, width))
+        if classes is not None:
+            found.append(classes_module.class_areas(scores, classes))
+    joined = None
+    if classes is not None:
+        joined = Areas(*(np.hstack([getattr(part, name) for part in found]) for name in vars(found[0])))
+    return np.concatenate(entropy), width, joined
+
+
+def _standardised(values, random, classes) -> tuple[np.ndarray, np.ndarray]:
+    """Return AUROCs (C, T) and those of random sets (C, m) in standard deviations of the latter."""
+    z, null = (classes_module.distance(part, classes) for part in (values, random))
+    mean, sd = null.mean(axis=1, keepdims=True), null.std(axis=1, keepdims=True)
+    sd[sd == 0] = 1.0
+    return (z - mean) / sd, (null - mean) / sd
+
+
+def _exceeded(values: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Return the p of values: the share of null values (and of the value itself) that reach them."""
+    return (1 + len(null) - np.searchsorted(np.sort(null), values, side="left")) / (1 + len(null))
+
+
+def _class_columns(table, classes, real, parts, null) -> pd.DataFrame:
+    """Add the columns about classes to `table`; return the table of all sets and classes.
+
+    A set is as good for a class as the weaker of its distances from random sets and from shuffled labels. The
+    p of a set is that of its best class among random sets' best classes, so that it gains nothing from the
+    number of classes.
+    """
+    shape = real.mean.shape
+    z, centre = np.empty(shape), np.empty(shape)
+    for inside, values, median in parts:
+        z[:, inside], centre[:, inside] = values, median[:, None]
+    shuffled, (random, random_shuffled) = classes_module.shuffled_z(real), null
+    pvalue = np.maximum([_exceeded(z[row], random[row]) for row in range(shape[0])], norm.sf(shuffled))
+    # the distance that 1 % of random sets reach is the same in all classes: heavy tails do not dominate
+    scale = np.quantile(random, _TAIL, axis=1, keepdims=True) / norm.ppf(_TAIL)
+    scale[scale <= 0] = 1.0
+    reached = np.minimum(z / scale, shuffled)
+    random_best = np.minimum(random / scale, random_shuffled).max(axis=0)
+    best, at = reached.argmax(axis=0), np.arange(shape[1])
+    table["best_class"] = classes.names[best]
+    table["units"] = classes.n_units[best]
+    for name, values in (("auroc", real.mean), ("auroc_null", centre), ("auroc_lowest", real.lowest)):
+        table[name] = values[best, at]
+    table["class_pvalue"] = _exceeded(reached[best, at], random_best)
+    table["class_fdr"] = _adjusted(table["class_pvalue"].to_numpy())
+    flat = pd.DataFrame({"set": np.tile(at, shape[0]), "class": np.repeat(classes.names, shape[1])})
+    flat["n_cells"] = np.repeat(classes.n_cells, shape[1])
+    flat["units"] = np.repeat(classes.n_units, shape[1])
+    for name, values in (("auroc", real.mean), ("auroc_null", centre), ("auroc_lowest", real.lowest)):
+        flat[name] = values.ravel()
+    return flat.assign(pvalue=pvalue.ravel(), fdr=_adjusted(pvalue.ravel()))

@@ -1,0 +1,97 @@
+"""How gene sets are scored, tested and chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from panscape.settings import FromMapping
+
+TIES = ("mean", "order")
+RANDOM_GENES = ("uniform", "membership")
+TESTS = ("classes", "entropy")
+REPRESENTATIVES = ("importance", "entropy")
+
+
+@dataclass(frozen=True)
+class FeatureSettings(FromMapping):
+    """Settings of the features; the keys of the configuration's section of the same names.
+
+    Parameters
+    ----------
+    label
+        Column of the cells with the classes that sets are tested for and that the forest predicts; None tests
+        sets by entropy.
+    unit
+        Column that names the sampled unit (donor, animal) within which AUROCs are computed; ``"auto"``
+        takes the first mapped of :data:`panscape.unicoord.features.classes.UNITS`, None the study.
+    min_cells
+        Cells that a class needs in a unit to be tested there.
+    set_sizes
+        Sets with fewer or more of the genes analysed are left out (50 to 500 in the UniCoord paper).
+    top_share
+        Share of the genes that count as a cell's top genes (AUCell's default, 5 %).
+    ties
+        See :func:`panscape.unicoord.features.aucell.aucell`.
+    max_cells
+        Sets are chosen on at most so many cells; the chosen ones are scored in all.
+    random_sets, size_bins, detection_bins, random_genes
+        Random sets per stratum, strata, and how genes are drawn; see
+        :func:`panscape.unicoord.features.assess.assess_sets`.
+    test
+        ``"classes"``: sets must tell a class better than random sets; ``"entropy"``: their scores must vary
+        more (the UniCoord paper). Without classes always entropy.
+    max_pvalue, max_fdr
+        Sets of larger values in that test are dropped. The paper takes p < 0.001, uncorrected.
+    trees
+        Of the random forest.
+    top, groups
+        So many sets of the highest importance are grouped, into so many groups (100 and 30 in the paper).
+    representative
+        Which set of a group is chosen: the most important, or the one of highest entropy (the paper).
+    """
+
+    label: str | None = "cell_type"
+    unit: str | None = "auto"
+    min_cells: int = 5
+    set_sizes: tuple[int, int] = (50, 500)
+    top_share: float = 0.05
+    ties: str = "mean"
+    max_cells: int = 5000
+    random_sets: int = 500
+    size_bins: int = 5
+    detection_bins: int = 4
+    random_genes: str = "uniform"
+    test: str = "classes"
+    max_pvalue: float = 1.0
+    max_fdr: float = 0.05
+    trees: int = 500
+    top: int = 100
+    groups: int = 30
+    representative: str = "importance"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "set_sizes", tuple(sorted(int(value) for value in self.set_sizes)))
+        for key, allowed in (
+            ("ties", TIES),
+            ("random_genes", RANDOM_GENES),
+            ("test", TESTS),
+            ("representative", REPRESENTATIVES),
+        ):
+            if getattr(self, key) not in allowed:
+                raise ValueError(f"{key} is {getattr(self, key)!r}, not one of {allowed}")
+        if not 0 < self.top_share <= 1:
+            raise ValueError(f"top_share is {self.top_share}, not above 0 and at most 1")
+
+    def test_of(self, table: pd.DataFrame) -> str:
+        """Return the test that decides about the sets of a table: ``"class"`` or ``"entropy"``."""
+        without = "class_fdr" not in table or table["class_fdr"].isna().all()
+        return "entropy" if without or self.test == "entropy" else "class"
+
+    def passed(self, table: pd.DataFrame) -> np.ndarray:
+        """Return (T,) booleans: sets within the limits of p and false discovery rate in the deciding test."""
+        test = self.test_of(table)
+        within = (table[f"{test}_pvalue"] <= self.max_pvalue) & (table[f"{test}_fdr"] <= self.max_fdr)
+        return within.to_numpy()

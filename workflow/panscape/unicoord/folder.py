@@ -1,0 +1,94 @@
+"""A model's folder: weights in one file without code, everything else as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from panscape.data import files
+from panscape.errors import fail
+from panscape.training.state import with_prefix, without_prefix
+from panscape.training.weights import read_weights, write_weights
+from panscape.unicoord.confidence import Confidence, Strangeness
+from panscape.unicoord.labels import LabelInfo, Layout
+from panscape.unicoord.module import Network
+from panscape.unicoord.settings import UniCoordSettings
+from panscape.unicoord.store import Scale
+
+if TYPE_CHECKING:
+    from panscape.unicoord.model import UniCoord
+
+WEIGHTS, CARD = "weights.safetensors", "model.json"
+_FORMAT = 1
+
+
+def write_model(model: UniCoord, folder: str | Path) -> None:
+    """Write ``weights.safetensors`` (tensors only) and ``model.json`` (all else)."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = with_prefix("network", model.network.state_dict())
+    for name, strange in model.confidence.strangeness.items():
+        parts = {key: torch.from_numpy(np.asarray(value)) for key, value in vars(strange).items()}
+        tensors |= with_prefix(f"strange.{name}", parts)
+    write_weights(folder / WEIGHTS, tensors, {"format": _FORMAT})
+    files.write_json(describe(model), folder / CARD)
+
+
+def describe(model: UniCoord) -> dict[str, Any]:
+    """Return the model card."""
+    components = model.network.axes.shape[1] if model.network.projecting else 0
+    return model.card | {
+        "format": _FORMAT,
+        "genes": list(model.genes),
+        "normalisation": {"how": model.scale.how, "target": model.scale.target},
+        "labels": [dataclasses.asdict(label) for label in model.labels],
+        "hierarchy": {name: [child, list(above)] for name, (child, above) in model.layout.tables.items()},
+        "coordinates": model.coordinates,
+        "components": components,
+        "settings": dataclasses.asdict(model.settings),
+        "temperature": dict(model.confidence.temperature),
+        "interval_half_width": {
+            name: None if np.isnan(width) else width for name, width in model.confidence.width.items()
+        },
+    }
+
+
+def read_model(folder: str | Path, device: torch.device | str = "cpu") -> tuple:
+    """Read a folder; returns what :class:`UniCoord` is made from.
+
+    Raises
+    ------
+    UserError
+        If the folder holds no complete model.
+    """
+    folder = Path(folder)
+    try:
+        card = json.loads((folder / CARD).read_text())
+        tensors, _ = read_weights(folder / WEIGHTS, device)
+    except (OSError, ValueError) as error:
+        advice = f"give the folder with {WEIGHTS} and {CARD}"
+        raise fail(str(folder), f"holds no complete model ({error})", advice) from error
+    layout = Layout(
+        tuple(
+            LabelInfo(**{k: tuple(v) if isinstance(v, list) else v for k, v in item.items()})
+            for item in card["labels"]
+        ),
+        {name: (child, tuple(above)) for name, (child, above) in card["hierarchy"].items()},
+    )
+    network = Network(layout, len(card["genes"]), UniCoordSettings.of(card["settings"]), card["components"])
+    network.load_state_dict(without_prefix("network", tensors))
+    strange = {}
+    for label in layout.labels:
+        parts = without_prefix(f"strange.{label.name}", tensors)
+        if parts:
+            arrays = {key: value.cpu().numpy() for key, value in parts.items()}
+            strange[label.name] = Strangeness(**(arrays | {"threshold": float(arrays["threshold"])}))
+    width = {k: float("nan") if v is None else v for k, v in card["interval_half_width"].items()}
+    confidence = Confidence(card["temperature"], width, strange)
+    scale = Scale(card["normalisation"]["how"], card["normalisation"]["target"])
+    return (network.to(device), card["genes"], scale, confidence, card)

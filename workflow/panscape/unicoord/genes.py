@@ -1,0 +1,116 @@
+"""The genes of a model: chosen on training cells, and found again in new data by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.errors import fail
+from panscape.log import logger
+from panscape.unicoord.cells import Cells
+
+_LEAST_CELLS = 3  # a gene found in fewer training cells of a group says nothing there
+
+
+def choose_genes(
+    cells: Cells, train: np.ndarray, n_genes: int, groups: np.ndarray | None = None
+) -> list[str]:
+    """Choose variable genes, looking at training cells only.
+
+    A gene's score in a group (study) is the logarithm of its variance above a quadratic trend in the
+    logarithm of its mean, of the values as they are stored; genes are taken by their mean rank over groups.
+
+    Parameters
+    ----------
+    cells
+        All cells.
+    train
+        (n,) mask of the training cells.
+    n_genes
+        How many; 0 takes every gene found in the training cells.
+    groups
+        (n,) group of each cell; None for one.
+
+    Returns
+    -------
+    Names, in the order of `cells.genes`.
+    """
+    names, codes = np.unique(np.zeros(len(cells)) if groups is None else groups, return_inverse=True)
+    width = len(cells.genes)
+    sums, squares, found = (np.zeros((len(names), width)) for _ in range(3))
+    for rows, block in cells.blocks():
+        chosen = np.flatnonzero(train[rows])
+        if not len(chosen):
+            continue
+        block, code = block[chosen].astype(np.float64), codes[rows][chosen]
+        ones = np.ones(len(chosen))
+        member = sparse.csr_matrix((ones, (code, np.arange(len(chosen)))), shape=(len(names), len(chosen)))
+        sums += (member @ block).toarray()
+        found += (member @ (block != 0).astype(np.float64)).toarray()
+        block.data **= 2
+        squares += (member @ block).toarray()
+    count = np.bincount(codes[train], minlength=len(names))[:, None].clip(1)
+    seen = (found >= _LEAST_CELLS).any(axis=0)
+    if not seen.any():
+        raise fail(
+            "unicoord", "no gene is found in three training cells", "check counts and held_out", few=True
+        )
+    if not n_genes or n_genes >= seen.sum():
+        return cells.genes[seen].tolist()
+    rank = np.mean(
+        [_rank(*moments) for moments in zip(sums / count, squares / count, found, strict=True)], axis=0
+    )
+    # ties by position, so that the choice is the same on every machine
+    kept = np.sort(np.argsort(np.where(seen, rank, np.inf), kind="stable")[:n_genes])
+    return cells.genes[kept].tolist()
+
+
+def _rank(mean: np.ndarray, square: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Rank genes of one group by their variance above the trend, 0 first."""
+    variance = square - mean**2
+    use = (found >= _LEAST_CELLS) & (variance > 0)
+    score = np.full(len(mean), -np.inf)
+    if use.sum() > 3:
+        x, y = np.log10(mean[use]), np.log10(variance[use])
+        score[use] = y - np.polyval(np.polyfit(x, y, 2), x)
+    rank = np.empty(len(mean))
+    rank[np.argsort(-score, kind="stable")] = np.arange(len(mean))
+    return rank
+
+
+def check_overlap(genes: Sequence[str], have: pd.Index, least: float) -> np.ndarray:
+    """Tell which of a model's genes new data have.
+
+    Parameters
+    ----------
+    genes
+        The model's genes.
+    have
+        Those of the new data.
+    least
+        Share of the model's genes that has to be there.
+
+    Returns
+    -------
+    (len(genes),) bool.
+
+    Raises
+    ------
+    UserError
+        If the share is lower.
+    """
+    there = pd.Index(genes).isin(have)
+    share = there.mean()
+    if share < least:
+        example = [gene for gene, found in zip(genes, there, strict=True) if not found][:3]
+        found = (
+            f"{there.sum()} of the model's {len(genes)} genes are in the data; not e.g. {', '.join(example)}"
+        )
+        advice = "name genes as the model does (symbols, species, case), or lower min_overlap if you know why"
+        raise fail("genes", found, advice)
+    if share < 1:
+        logger.warning("%s of the model's %s genes are not in the data", int((~there).sum()), len(genes))
+    return there

@@ -1,0 +1,300 @@
+"""Labels as targets: classes, scales, and what is wrong with a column before any training."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from panscape.data.labels import class_name
+from panscape.errors import Problem, UserError, fail
+from panscape.log import logger
+from panscape.unicoord.settings import Hierarchy, Label
+from panscape.unicoord.transform import FROM_ZERO, backward, forward, ranks
+
+_NAMED_LIKE_IDS = re.compile(r"clust|leiden|louvain|(^|_)(id|ids|group)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class LabelInfo:
+    """A label as a trained model knows it.
+
+    Parameters
+    ----------
+    name, kind
+        See :class:`Label`.
+    classes
+        Of a discrete label, most frequent first; of an ordinal one in order; empty for a continuous one.
+    positions
+        Number that stands for each ordinal class.
+    mean, sd
+        Of the training values after `transform`: the coordinate is (transformed value - mean) / sd.
+    low, high
+        Range of the training values, in the label's unit.
+    transform
+        See :class:`Label`.
+    knots, shares
+        Values and their ranks among the training values, 0 to 1, of the transform ``"rank"``.
+    """
+
+    name: str
+    kind: str
+    classes: tuple[str, ...] = ()
+    positions: tuple[float, ...] = ()
+    mean: float = 0.0
+    sd: float = 1.0
+    low: float = 0.0
+    high: float = 0.0
+    transform: str = "none"
+    knots: tuple[float, ...] = ()
+    shares: tuple[float, ...] = ()
+
+    def forward(self, values: np.ndarray) -> np.ndarray:
+        """Return values in the label's unit on the transformed scale, NaN where missing.
+
+        Raises
+        ------
+        UserError
+            For negative values where the transform has none.
+        """
+        if self.transform in FROM_ZERO and (values < 0).any():
+            found = f"{np.nanmin(values):g} is below 0, which {self.transform} is not defined for"
+            raise fail(f"label {self.name}", found, "give values of at least 0")
+        return forward(self.transform, values, self.knots, self.shares)
+
+    def backward(self, places: np.ndarray) -> np.ndarray:
+        """Return places on the transformed scale in the label's unit."""
+        return backward(self.transform, places, self.knots, self.shares)
+
+    @property
+    def discrete(self) -> bool:
+        """Whether the label has classes without order."""
+        return self.kind == "discrete"
+
+    @property
+    def width(self) -> int:
+        """Number of columns of the label's code."""
+        return len(self.classes) if self.discrete else 1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each label is in the code: continuous and ordinal ones first, then the classes of discrete ones.
+
+    Parameters
+    ----------
+    labels
+        In the order of the code.
+    tables
+        Per derived label (parent of a hierarchy): name of the child label, and for each child class the
+        number of its parent class.
+    """
+
+    labels: tuple[LabelInfo, ...]
+    tables: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+
+    @property
+    def values(self) -> tuple[LabelInfo, ...]:
+        """Labels that are numbers."""
+        return tuple(label for label in self.labels if not label.discrete)
+
+    @property
+    def discrete(self) -> tuple[LabelInfo, ...]:
+        """Labels that are classes."""
+        return tuple(label for label in self.labels if label.discrete)
+
+    @property
+    def width(self) -> int:
+        """Number of columns of the labels' code."""
+        return sum(label.width for label in self.labels)
+
+    def __getitem__(self, name: str) -> LabelInfo:
+        for label in self.labels:
+            if label.name == name:
+                return label
+        raise KeyError(f"no label {name!r} among {', '.join(label.name for label in self.labels)}")
+
+    def part(self, name: str) -> slice:
+        """Return the columns of a label."""
+        start = 0
+        for label in self.labels:
+            if label.name == name:
+                return slice(start, start + label.width)
+            start += label.width
+        raise KeyError(name)
+
+
+def learn_labels(
+    obs: pd.DataFrame,
+    labels: Sequence[Label],
+    hierarchy: Sequence[Hierarchy] = (),
+    *,
+    standardise: bool = True,
+) -> Layout:
+    """Learn classes and scales from the training cells.
+
+    Parameters
+    ----------
+    obs
+        Annotation of the training cells; missing values are allowed.
+    labels
+        What to learn.
+    hierarchy
+        Parents that are sums of their children's classes.
+    standardise
+        Scale continuous labels to standard deviation 1.
+
+    Raises
+    ------
+    UserError
+        With everything that is wrong with any of the columns.
+    """
+    problems = [problem for label in labels for problem in _problems(obs, label)]
+    names = [label.name for label in labels]
+    problems += [
+        Problem("unicoord.labels", f"{name!r} is given twice", "keep one")
+        for name in {name for name in names if names.count(name) > 1}
+    ]
+    if problems:
+        raise UserError(problems)
+    learned = [_learn(obs[label.name], label, standardise) for label in labels]
+    ordered = tuple(sorted(learned, key=lambda label: label.discrete))
+    layout = Layout(ordered)
+    return Layout(ordered, {item.parent: _table(obs, layout, item) for item in hierarchy})
+
+
+def _problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
+    where = f"unicoord.labels: {label.name}"
+    if label.name not in obs:
+        known = ", ".join(map(str, obs.columns)) or "none"
+        yield Problem(
+            where, f"the cells have no column of that name (columns: {known})", "map it in studies[].obs"
+        )
+        return
+    column = obs[label.name]
+    if column.isna().all():
+        yield Problem(
+            where, "no cell to train on has a value", "remove the label, or map a filled column", few=True
+        )
+        return
+    if label.kind == "discrete" or label.order:
+        yield from _class_problems(_text(column), label, where)
+        return
+    numbers = pd.to_numeric(pd.Series(column.astype(object)), errors="coerce")
+    odd = column[numbers.isna().to_numpy() & column.notna().to_numpy()]
+    if len(odd):
+        advice = "write kind: discrete, or kind: ordinal with order: [...]"
+        yield Problem(where, f"{odd.iloc[0]!r} is no number, and the label is {label.kind}", advice)
+    elif numbers.nunique() < 2:
+        yield Problem(
+            where,
+            f"all values are {numbers.dropna().iloc[0]:g}",
+            "nothing can be learned: remove it",
+            few=True,
+        )
+    elif label.kind == "continuous" and _looks_like_ids(column, numbers):
+        found = f"its {numbers.nunique()} whole numbers look like cluster ids, and the label is continuous"
+        yield Problem(where, found, "write kind: discrete (or ordinal, if they are ordered)")
+    elif label.transform in FROM_ZERO and numbers.min() < 0:
+        found = f"{numbers.min():g} is below 0, which {label.transform} is not defined for"
+        yield Problem(where, found, "write transform: none, or rank")
+
+
+def _class_problems(text: pd.Series, label: Label, where: str) -> Iterator[Problem]:
+    counts = text.value_counts()
+    if label.order:
+        unknown = [name for name in counts.index if name not in label.order]
+        if unknown:
+            yield Problem(where, f"{unknown[0]!r} is not in its order", "list every class, first to last")
+            return
+    if len(counts) == 1:
+        yield Problem(
+            where, f"all cells are {counts.index[0]!r}", "a label needs two classes: remove it", few=True
+        )
+    elif (counts >= label.min_cells).sum() < 2:
+        found = f"fewer than two of its {len(counts)} classes have {label.min_cells} training cells"
+        yield Problem(where, found, "lower min_cells, or take a coarser label", few=True)
+
+
+def _looks_like_ids(column: pd.Series, numbers: pd.Series) -> bool:
+    """Whether numbers are probably names: categories, or 0..K-1 / 1..K under a name that says so."""
+    found = np.sort(numbers.dropna().unique())
+    if len(found) < 3 or (found != np.round(found)).any():
+        return False
+    in_row = found[0] in (0, 1) and np.array_equal(found, found[0] + np.arange(len(found)))
+    named = bool(_NAMED_LIKE_IDS.search(str(column.name)))
+    return in_row and (named or isinstance(column.dtype, pd.CategoricalDtype))
+
+
+def _learn(column: pd.Series, label: Label, standardise: bool) -> LabelInfo:
+    if label.kind == "discrete":
+        counts = _text(column).value_counts()
+        counts = counts[counts >= label.min_cells]
+        rare = column.nunique() - len(counts)
+        if rare:
+            logger.warning(
+                "label %s: %s classes with fewer than %s training cells count as unlabelled",
+                label.name, rare, label.min_cells,
+            )  # fmt: skip
+        # equal counts by name, so that the order never hangs on the library's version
+        classes = sorted(counts.index, key=lambda name: (-counts[name], name))
+        return LabelInfo(label.name, "discrete", tuple(classes))
+    classes: tuple[str, ...] = ()
+    positions: tuple[float, ...] = ()
+    if label.kind == "ordinal":
+        classes, positions = _ordinal(column, label)
+    found = numbers(column, classes, positions)
+    low, high = float(np.nanmin(found)), float(np.nanmax(found))
+    bent = ranks(found) if label.transform == "rank" else ((), ())
+    learned = LabelInfo(
+        label.name, label.kind, classes, positions, 0.0, 1.0, low, high, label.transform, *bent
+    )
+    if not standardise:
+        return learned
+    found = learned.forward(found)
+    return replace(learned, mean=float(np.nanmean(found)), sd=float(np.nanstd(found)))
+
+
+def _ordinal(column: pd.Series, label: Label) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    if label.order:
+        return label.order, tuple(float(at) for at in range(len(label.order)))
+    numbers = np.sort(pd.to_numeric(pd.Series(column.astype(object))).dropna().unique())
+    return tuple(f"{number:g}" for number in numbers), tuple(map(float, numbers))
+
+
+def _text(column: pd.Series) -> pd.Series:
+    """Return classes as text; whole floats lose their `.0`, missing stay missing."""
+    return column.dropna().map(class_name)
+
+
+def numbers(column: pd.Series, classes: tuple[str, ...], positions: tuple[float, ...]) -> np.ndarray:
+    """Return a column's numbers: of ordinal classes their positions; NaN where missing."""
+    if classes and set(_text(column)) <= set(classes):
+        place = dict(zip(classes, positions, strict=True))
+        named = column.map(lambda value: np.nan if pd.isna(value) else place[class_name(value)])
+        return named.to_numpy(dtype=np.float64)
+    return pd.to_numeric(pd.Series(column.astype(object)), errors="coerce").to_numpy(dtype=np.float64)
+
+
+def _table(obs: pd.DataFrame, layout: Layout, item: Hierarchy) -> tuple[str, tuple[int, ...]]:
+    where = f"unicoord.hierarchy: {item.parent}"
+    known = {label.name for label in layout.discrete}
+    for name in (item.child, item.parent):
+        if name not in known:
+            raise fail(
+                where, f"{name!r} is no discrete label", "list it in unicoord.labels with kind: discrete"
+            )
+    child, parent = layout[item.child], layout[item.parent]
+    pairs = dict(item.table)
+    if not pairs:
+        both = obs[[item.child, item.parent]].dropna()
+        seen = pd.crosstab(_text(both[item.child]), _text(both[item.parent]))
+        pairs = dict(zip(seen.index, seen.columns[seen.to_numpy().argmax(axis=1)], strict=True))
+    lost = [name for name in child.classes if pairs.get(name) not in parent.classes]
+    if lost:
+        found = f"class {lost[0]!r} of {item.child} has no parent"
+        raise fail(where, found, f"give its parent, one of {', '.join(parent.classes)}")
+    return item.child, tuple(parent.classes.index(pairs[name]) for name in child.classes)

@@ -1,0 +1,150 @@
+"""Restoration tests: a model that never saw a group of cells is asked for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from panscape.errors import fail
+from panscape.log import logger
+from panscape.unicoord.cells import Cells
+from panscape.unicoord.labels import numbers
+from panscape.unicoord.restoration import Restored, flanking, restore
+from panscape.unicoord.settings import Hierarchy, Label, UniCoordSettings
+from panscape.unicoord.stage import some_cells
+from panscape.unicoord.train import split_cells, train
+
+MODEL = "unicoord"
+
+
+def restore_group(
+    cells: Cells,
+    labels: Sequence[Label],
+    hierarchy: Sequence[Hierarchy],
+    settings: UniCoordSettings,
+    wanted: Mapping[str, Any],
+    seed: int = 0,
+    device: str = "cpu",
+) -> Restored:
+    """Train without a group of cells, make them from the others' test cells, and compare with the true ones.
+
+    Parameters
+    ----------
+    cells, labels, hierarchy, settings
+        As for :func:`panscape.unicoord.train.train`.
+    wanted
+        label; leave: [low, high] of its values (places in the order, from 0, of ordinal classes); groups: how
+        many groups of the others.
+
+    Returns
+    -------
+    Scores and curve; the models are ``unicoord`` (means, made from all other cells) and ``unicoord-near``
+    (made from the two groups around, which the guess ``linear`` starts from as well), each also with
+    ``-residual`` (cells keep their noise).
+    """
+    name, (low, high) = wanted["label"], wanted["leave"]
+    label = next(label for label in labels if label.name == name)
+    order = tuple(float(at) for at in range(len(label.order)))
+    value = numbers(cells.obs[name], label.order, order)
+    left = (value >= low) & (value <= high)
+    _check_range(value, left, name, low, high)
+    split = split_cells(cells, labels, settings, seed)
+    hidden = np.where(left, "test", split)
+    trained = train(cells, labels, settings, hierarchy=hierarchy, seed=seed, split=hidden, device=device)
+    model, target = trained.model, float(np.median(value[left]))
+    source_rows = np.flatnonzero((split == "test") & ~left & np.isfinite(value))
+    truth_rows = np.flatnonzero(left)
+    sources, truth = some_cells(model, cells, source_rows), some_cells(model, cells, truth_rows)
+    groups = _grouped(value[source_rows], target, wanted.get("groups", 5))
+    counted = np.array([np.sum(groups == group) for group in groups])
+    kept = np.flatnonzero(counted >= 5)
+    sources, groups = sources[kept].copy(), groups[kept]
+    logger.info("restoring %s of %s: %s true cells, %s sources", name, (low, high), len(truth), len(sources))
+
+    around = np.isin(groups, flanking(np.unique(groups), target))
+
+    def make(residual: bool, near: bool):
+        def generate(rows: np.ndarray) -> np.ndarray:
+            rows = rows[around[rows]] if near and around[rows].any() else rows
+            return np.vstack(
+                [b for _, b in model.reconfigure(sources[rows], {name: target}, residual=residual)]
+            )
+
+        return generate
+
+    generators = {
+        MODEL: make(False, False),
+        f"{MODEL}-residual": make(True, False),
+        f"{MODEL}-near": make(False, True),
+        f"{MODEL}-near-residual": make(True, True),
+    }
+    expression, true = model.normalised(sources), model.normalised(truth)
+    info = model.layout[name]
+    scales = {} if info.transform == "none" else {info.transform: info.forward}
+    return restore(generators, expression, groups, true, target, scales=scales, seed=seed)
+
+
+def _check_range(value: np.ndarray, left: np.ndarray, name: str, low: float, high: float) -> None:
+    """Raise a UserError for a range without cells, or one that leaves nothing to restore it from."""
+    where, known = "unicoord.restore", value[np.isfinite(value)]
+    if not left.any():
+        found = f"no cell has {name} from {low:g} to {high:g} but {known.min():g} to {known.max():g}"
+        raise fail(where, found, "write a range that holds cells", few=True)
+    if len(np.unique(known[(known < low) | (known > high)])) < 2:
+        found = f"{name} from {low:g} to {high:g} leaves fewer than two other values to restore it from"
+        raise fail(where, found, "leave out a smaller range", few=True)
+
+
+def _grouped(values: np.ndarray, target: float, count: int) -> np.ndarray:
+    """Return the position of each value's group: the value itself where there are few, else its bin's mean.
+
+    No bin reaches from below the target to above it.
+    """
+    if len(np.unique(values)) <= count:
+        return values
+    found = np.empty(len(values))
+    for side in (values < target, values >= target):
+        own = values[side]
+        if not len(own):
+            continue
+        bins = max(1, round(count * np.ptp(own) / max(np.ptp(values), 1e-12)))
+        edges = np.linspace(own.min(), own.max(), bins + 1)
+        at = np.clip(np.searchsorted(edges, own, side="right") - 1, 0, bins - 1)
+        sums, number = np.bincount(at, own, minlength=bins), np.bincount(at, minlength=bins)
+        found[side] = (sums / number.clip(1))[at]
+    return found
+
+
+def restore_groups(
+    cells: Cells,
+    labels: Sequence[Label],
+    hierarchy: Sequence[Hierarchy],
+    settings: Mapping[str, Any],
+    seed: int = 0,
+    device: str = "cpu",
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Run :func:`restore_group` for every entry of the configuration's ``unicoord.restore``.
+
+    Returns
+    -------
+    Scores and curves, each with the columns label, low and high before those of :class:`Restored`.
+    """
+    parts: list[tuple[pd.DataFrame, pd.DataFrame]] = []
+    for wanted in settings["restore"]:
+        found = restore_group(cells, labels, hierarchy, UniCoordSettings.of(settings), wanted, seed, device)
+        low, high = wanted["leave"]
+        named = [
+            pd.concat(
+                [
+                    pd.DataFrame({"label": wanted["label"], "low": low, "high": high}, index=table.index),
+                    table,
+                ],
+                axis=1,
+            )
+            for table in (found.scores, found.curve)
+        ]
+        parts.append((named[0], named[1]))
+    return tuple(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))

@@ -1,0 +1,168 @@
+"""Mini-batches of training cells: from memory, or from files in shuffled blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from panscape import seeds
+from panscape.training.batches import batches
+from panscape.unicoord.cells import Cells
+from panscape.unicoord.store import Packed, Scale
+
+STREAM_VALUES = 400_000  # stored values of a piece that is read at a time
+_MIXED = 16  # pieces that are mixed
+
+
+class MemoryFeed:
+    """Random mini-batches of cells in memory.
+
+    Parameters
+    ----------
+    cells
+        The training cells.
+    rows
+        The cells' numbers in the whole data.
+    size, seed
+        Cells in a batch, and what their order derives from.
+    """
+
+    def __init__(self, cells: Packed, rows: np.ndarray, size: int, seed: int):
+        self._store = cells
+        self.rows, self._size, self._seed = rows, size, seed
+        self.steps = -(-len(rows) // size)
+        self._epoch, self._batches = -1, []
+
+    def batch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the cells' numbers and their dense expression at step `number`."""
+        epoch, place = divmod(number, self.steps)
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._batches = batches(len(self.rows), self._size, self._seed, epoch, "unicoord")
+        chosen = self._batches[place]
+        return self.rows[chosen], self._store.dense(chosen)
+
+    def positions(self, number: int) -> np.ndarray:
+        """Return where the cells of step `number` are among the training cells."""
+        self.batch(number)
+        return self._batches[number % self.steps]
+
+    def expression(self, positions: np.ndarray) -> np.ndarray:
+        """Return the dense expression of some training cells."""
+        return self._store.dense(positions)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class StreamFeed:
+    """Mini-batches of cells in files: random contiguous pieces are read, mixed and cut into batches.
+
+    Every epoch shuffles the pieces anew and mixes `mixed` of them at a time, so cells that lie sorted by type
+    in their file come in mixed batches. The next group is read while the current one is used.
+
+    Parameters
+    ----------
+    cells, train
+        All cells and the mask of those to train on.
+    genes, scale
+        The model's.
+    size, seed
+        Cells in a batch, and what their order derives from.
+    max_values
+        Stored values of a piece; None: STREAM_VALUES.
+    mixed
+        Pieces in memory at a time (and as many again that are being read), packed.
+    """
+
+    def __init__(
+        self,
+        cells: Cells,
+        train: np.ndarray,
+        genes: Sequence[str],
+        scale: Scale,
+        size: int,
+        seed: int,
+        max_values: int | None = None,
+        mixed: int = _MIXED,
+    ):
+        self._cells, self._train, self._genes, self._scale = cells, train, list(genes), scale
+        self._size, self._seed, self._mixed = size, seed, mixed
+        pieces = [(number, rows) for number, rows in cells.pieces(max_values or STREAM_VALUES)]
+        counts = [int(train[self._where(*piece)].sum()) for piece in pieces]
+        self._pieces = [piece for piece, count in zip(pieces, counts, strict=True) if count]
+        self._counts = np.array([count for count in counts if count])
+        # equal in every epoch, so that a step's number tells its epoch
+        self.steps = int(-(-self._counts.sum() // size))
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._group: tuple[int, int] | None = None
+        self._current: tuple[np.ndarray, Packed] | None = None
+        self._ahead: tuple[tuple[int, int], Future] | None = None
+        self._order: dict[int, np.ndarray] = {}
+
+    def _where(self, number: int, rows: slice) -> slice:
+        start = self._cells.starts[number]
+        return slice(start + rows.start, start + rows.stop)
+
+    def batch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the cells' numbers and their dense expression at step `number`."""
+        epoch, place = divmod(number, self.steps)
+        low = place * self._size
+        bounds = self._bounds(epoch)
+        high = min(low + self._size, int(bounds[-1]))
+        names, parts = [], []
+        while low < high:
+            group = int(np.searchsorted(bounds, low, side="right")) - 1
+            cells, store = self._load(epoch, group)
+            stop = min(high, int(bounds[group + 1]))
+            here = np.arange(low, stop) - int(bounds[group])
+            names.append(cells[here])
+            parts.append(store.dense(here))
+            low = stop
+        if len(parts) == 1:
+            return names[0], parts[0]
+        return np.concatenate(names), np.concatenate(parts)
+
+    def _pieces_of(self, epoch: int) -> np.ndarray:
+        if epoch not in self._order:  # the thread that reads ahead asks for the next epoch's
+            self._order[epoch] = seeds.stream(self._seed, "pieces", epoch).permutation(len(self._pieces))
+            self._order.pop(epoch - 2, None)
+        return self._order[epoch]
+
+    def _bounds(self, epoch: int) -> np.ndarray:
+        """Return where each group of pieces starts among the epoch's cells, and the end."""
+        counts = self._counts[self._pieces_of(epoch)]
+        ends = np.add.reduceat(counts, np.arange(0, len(counts), self._mixed))
+        return np.concatenate([[0], np.cumsum(ends)])
+
+    def _load(self, epoch: int, group: int) -> tuple[np.ndarray, Packed]:
+        key = (epoch, group)
+        if self._group != key:
+            ahead, self._ahead, self._current = self._ahead, None, None  # free before more is read
+            self._current = ahead[1].result() if ahead and ahead[0] == key else self._read(*key)
+            self._group = key
+            last = (group + 1) * self._mixed >= len(self._pieces)
+            after = (epoch + 1, 0) if last else (epoch, group + 1)
+            self._ahead = (after, self._pool.submit(self._read, *after))
+        return self._current
+
+    def _read(self, epoch: int, group: int) -> tuple[np.ndarray, Packed]:
+        order = self._pieces_of(epoch)[group * self._mixed : (group + 1) * self._mixed]
+        names: list[np.ndarray] = []
+        store = Packed(self._stored(order, names), len(self._genes), self._scale)
+        mix = seeds.stream(self._seed, "mix", epoch, group).permutation(len(store))
+        return np.concatenate(names)[mix], store.take(mix)
+
+    def _stored(self, order: np.ndarray, names: list[np.ndarray]):
+        """Yield the training cells of pieces with their totals, and note their numbers."""
+        for piece in order:
+            rows, block = self._cells.piece(*self._pieces[piece], self._genes)
+            kept = self._train[rows]
+            names.append(rows[kept])
+            yield block if kept.all() else block[np.flatnonzero(kept)], self._cells.totals[rows[kept]]
+
+    def close(self) -> None:
+        """End the reading thread."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

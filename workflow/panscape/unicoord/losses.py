@@ -1,0 +1,164 @@
+"""The terms of the loss, each a mean over cells in nats (or sums of squares, in the published setting)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from panscape.training.distributions import normal_kl
+from panscape.unicoord.labels import Layout
+from panscape.unicoord.settings import UniCoordSettings
+
+_PULL = 0.01  # of coordinates away from what an adversary reads: a stronger one outruns it
+_HUBER = 0.3  # standard deviations beyond which an error of a value counts linearly
+
+
+def reconstruction(x: Tensor, decoded: Tensor, noise: Tensor, fixed: bool) -> Tensor:
+    """Return the squared error summed over genes; `fixed` divides it by twice the noise's variance."""
+    error = (x - decoded).square().sum(-1).mean()
+    return error / (2 * noise) if fixed else error
+
+
+def kl_continuous(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return KL(posterior || N(0, 1)) summed over coordinates."""
+    return normal_kl(mean, (0.5 * log_variance).exp()).sum(-1).mean()
+
+
+def kl_discrete(probabilities: Sequence[Tensor]) -> Tensor:
+    """Return KL(posterior || uniform) summed over discrete coordinates, each (B, classes)."""
+    return sum(
+        ((share * (share + 1e-8).log()).sum(-1).mean() + torch.tensor(float(share.shape[-1])).log())
+        for share in probabilities
+    )
+
+
+def beyond(kl: Tensor, capacity: float | None) -> Tensor:
+    """Return |capacity - KL|, or the KL itself without a capacity (None)."""
+    return kl if capacity is None else (capacity - kl).abs()
+
+
+def classification(outputs: Tensor, codes: Tensor, weights: Tensor, smoothing: float, double: bool) -> Tensor:
+    """Return the cross-entropy of one label, the mean over labelled cells and committee members.
+
+    Parameters
+    ----------
+    outputs
+        (M, B, classes) logits.
+    codes
+        (B,) classes, -1 where missing.
+    weights
+        (classes,) weight of each class.
+    smoothing
+        Share of the target that is spread over all classes.
+    double
+        Take the probabilities for logits (released code).
+    """
+    there = codes >= 0
+    if not there.any():
+        return outputs.sum() * 0
+    logits = outputs[:, there]
+    if double:
+        logits = functional.softmax(logits, -1)
+    target = codes[there].expand(logits.shape[0], -1)
+    logits, target = logits.reshape(-1, logits.shape[-1]), target.reshape(-1)
+    return functional.cross_entropy(logits, target, weight=weights, label_smoothing=smoothing)
+
+
+def regression(outputs: Tensor, values: Tensor, huber: bool) -> Tensor:
+    """Return the error of one label's value (M, B), the mean over labelled cells and members.
+
+    Squared (published), or Huber's, which outlying cells pull less.
+    """
+    there = values.isfinite()
+    if not there.any():
+        return outputs.sum() * 0
+    found, target = outputs[:, there], values[there].expand(outputs.shape[0], -1)
+    if huber:
+        return 3 * functional.smooth_l1_loss(found, target, beta=_HUBER)
+    return (found - target).square().mean()
+
+
+def clustering(features: Tensor, shares: Sequence[Tensor], ratio: float = 0.1) -> Tensor:
+    """Return squared distances within clusters less those between (released code; not in the paper)."""
+    apart = torch.cdist(features, features).square() / features.shape[-1]
+    total = features.sum() * 0
+    for share in shares:
+        same = share @ share.T
+        total = total + (apart * ((1 + ratio) * same - ratio)).mean()
+    return total
+
+
+def standardised(latent: Tensor) -> Tensor:
+    """Return coordinates (B, d) with mean 0 and variance 1: small ones can tell labels as well."""
+    centred = latent - latent.mean(0)
+    return centred / (centred.square().mean(0).sqrt() + 1e-6)
+
+
+def hsic(latent: Tensor, labels: Tensor, given: Tensor) -> Tensor:
+    """Return the dependence of the latent coordinates, standardised, on labels, 0 to 1.
+
+    Normalised Hilbert-Schmidt independence criterion with Gaussian kernels of the coordinates (width by their
+    dimension) and linear ones of the labels' codes; columns that are not given count as their mean.
+    """
+    n, latent = latent.shape[0], standardised(latent)
+    apart = torch.cdist(latent, latent).square()
+    kernel = (-apart / (2 * max(latent.shape[1], 1))).exp()
+    count = given.sum(0).clamp(min=1)
+    centred = torch.where(given, labels - torch.where(given, labels, 0).sum(0) / count, 0)
+    centred = centred / (centred.square().mean(0).sqrt() + 1e-6)
+    other = centred @ centred.T
+    middle = torch.eye(n, device=latent.device) - 1.0 / n
+    a, b = middle @ kernel @ middle, middle @ other @ middle
+    return (a * b).sum() / (a.norm() * b.norm() + 1e-6)
+
+
+def adversary(reader: nn.Module, latent: Tensor, labels: Tensor, given: Tensor, layout: Layout) -> Tensor:
+    """Return what teaches a network to read labels off coordinates, and the coordinates to tell it nothing.
+
+    The reader learns by cross-entropy and squared error. The coordinates are pulled, gently, to where it
+    gives every cell the frequencies of the classes and the mean of the numbers. That has a minimum; to be as
+    wrong as possible, the usual aim, has none, and makes coordinates grow and tell more than before.
+    """
+    latent = standardised(latent)
+    frozen = {name: weight.detach() for name, weight in reader.named_parameters()}
+    read, shown = reader(latent.detach()), torch.func.functional_call(reader, frozen, latent)
+    total = latent.sum() * 0
+    for label in layout.labels:
+        part = layout.part(label.name)
+        there = given[:, part.start]
+        if not there.any():
+            continue
+        own, learns, tells = (table[there][:, part] for table in (labels, read, shown))
+        usual = own.mean(0)
+        if label.discrete:
+            total = total + functional.cross_entropy(learns, own.argmax(-1))
+            surprise = torch.xlogy(usual, usual) - usual * functional.log_softmax(tells, -1)
+            total = total + _PULL * surprise.sum(-1).mean()
+        else:
+            total = total + (learns - own).square().mean() + _PULL * (tells - usual).square().mean()
+    return total
+
+
+def by_label(outputs: Tensor, layout: Layout, codes: Tensor, values: Tensor, weights: dict[str, Tensor],
+             settings: UniCoordSettings) -> dict[str, Tensor]:  # fmt: skip
+    """Return `classification`, `regression` and `hierarchy`: each the sum over its labels.
+
+    A label that a hierarchy derives from another one counts as `hierarchy`: the cross-entropy of the sums of
+    its child classes' probabilities, which teaches the child label also where only the parent is known.
+    """
+    terms = {name: outputs.sum() * 0 for name in ("classification", "regression", "hierarchy")}
+    for at, label in enumerate(layout.values):
+        found = outputs[..., layout.part(label.name)][..., 0]
+        terms["regression"] = terms["regression"] + regression(found, values[:, at], settings.fixed_noise)
+    for at, label in enumerate(layout.discrete):
+        derived = label.name in layout.tables
+        name = "hierarchy" if derived else "classification"
+        part = outputs[..., layout.part(label.name)]
+        smoothing = 0.0 if derived else settings.smoothing
+        terms[name] = terms[name] + classification(
+            part, codes[:, at], weights[label.name], smoothing, settings.double_softmax
+        )
+    return terms

@@ -1,0 +1,273 @@
+"""A trained coordinate system: embedding, prediction, reconfiguration, and its folder on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+
+from panscape.unicoord.cells import Cells
+from panscape.unicoord.confidence import Confidence, tempered
+from panscape.unicoord.folder import describe, read_model, write_model
+from panscape.unicoord.generate import annotate, generate
+from panscape.unicoord.genes import check_overlap
+from panscape.unicoord.labels import LabelInfo
+from panscape.unicoord.module import Network
+from panscape.unicoord.store import Scale
+from panscape.unicoord.targets import codes, targets
+
+_ROWS = 2048  # cells that are dense at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Passed:
+    """Coordinates of cells; see :class:`panscape.unicoord.module.Forward`."""
+
+    features: np.ndarray
+    votes: np.ndarray
+    mean: np.ndarray
+    log_variance: np.ndarray
+    free: np.ndarray
+
+
+class UniCoord:
+    """A learned coordinate system.
+
+    Attributes
+    ----------
+    genes
+        Names, in the model's order.
+    labels
+        What each supervised coordinate means.
+    card
+        What is known of the model: data, settings, versions, metrics; JSON types.
+    """
+
+    def __init__(
+        self, network: Network, genes: Sequence[str], scale: Scale, confidence: Confidence, card: dict
+    ):
+        self.network, self.genes, self.scale = network.eval(), tuple(genes), scale
+        self.confidence, self.card = confidence, card
+        self.layout, self.settings = network.layout, network.settings
+
+    @property
+    def labels(self) -> tuple[LabelInfo, ...]:
+        """The supervised labels, in the order of the coordinates."""
+        return self.layout.labels
+
+    @property
+    def coordinates(self) -> list[str]:
+        """Names of the columns of :meth:`embed`."""
+        settings, names = self.settings, []
+        for label in self.labels:
+            names += (
+                [f"p({label.name}={value})" for value in label.classes] if label.discrete else [label.name]
+            )
+        names += [f"diffusion-{at + 1}" for at in range(settings.diffusion)]
+        names += [f"latent-{at + 1}" for at in range(settings.latent)]
+        for kind, sizes in (("cluster", settings.clusters), ("discrete", settings.discrete)):
+            names += [f"{kind}-{at + 1}={k + 1}" for at, size in enumerate(sizes) for k in range(size)]
+        return names
+
+    # -- data in the model's terms ---------------------------------------------------------------------------
+
+    def cells(self, data) -> Cells:
+        """Return AnnData, a path or a list of them as :class:`Cells`."""
+        if isinstance(data, Cells):
+            return data
+        parts = data if isinstance(data, (list, tuple)) else [data]
+        return Cells(parts, counts=self.settings.normalisation != "none")
+
+    def dense(self, data, min_overlap: float, missing: str) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield (cells, normalised expression (B, G)) with the model's genes found by name."""
+        cells = self.cells(data)
+        there = check_overlap(self.genes, cells.genes, min_overlap)
+        fill = self.network.centre.cpu().numpy()[~there] if missing == "mean" else 0.0
+        for rows, block in cells.blocks(self.genes):
+            block = self.scale(block, cells.totals[rows])
+            for start in range(0, block.shape[0], _ROWS):
+                part = block[start : start + _ROWS].toarray().astype(np.float32, copy=False)
+                part[:, ~there] = fill
+                yield slice(rows.start + start, rows.start + start + len(part)), part
+
+    def normalised(self, data, *, min_overlap: float = 0.5) -> sparse.csr_matrix:
+        """Return normalised expression (CSR float32, cells x the model's genes); absent genes are 0."""
+        cells = self.cells(data)
+        check_overlap(self.genes, cells.genes, min_overlap)
+        parts = [self.scale(block, cells.totals[rows]) for rows, block in cells.blocks(self.genes)]
+        return sparse.vstack(parts, format="csr", dtype=np.float32)
+
+    # -- coordinates -----------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def encode(
+        self, x: np.ndarray, code: np.ndarray | None = None, given: np.ndarray | None = None
+    ) -> Passed:
+        """Return the coordinates of normalised expression (n, G).
+
+        Parameters
+        ----------
+        x
+            Dense float32, in the model's genes and normalisation.
+        code, given
+            (n, labels) labels that are known and should be used instead of the predicted ones.
+        """
+        network, device = self.network, self.network.centre.device
+        features = network.features(torch.from_numpy(x).to(device))
+        outputs, hidden = network.outputs(features)
+        vote = network.vote(outputs)
+        labels = network.guess(outputs, None, draw=False)
+        if code is not None:
+            labels = torch.where(
+                torch.from_numpy(given).to(device), torch.from_numpy(code).to(device), labels
+            )
+        mean, log_variance, logits, _ = network.posterior(features, hidden, labels)
+        free = (
+            [torch.softmax(part, -1) for part in logits.split(list(network.free), -1)] if network.free else []
+        )
+        space = features if network.projecting else hidden[0]
+        parts = (space, vote, mean, log_variance, torch.cat(free, -1) if free else logits)
+        return Passed(*(part.cpu().numpy() for part in parts))
+
+    @torch.no_grad()
+    def decode(self, code: np.ndarray, latent: np.ndarray, free: np.ndarray) -> np.ndarray:
+        """Return expression (n, G), at least 0, of labels, continuous and free discrete coordinates."""
+        device = self.network.centre.device
+        parts = [
+            torch.from_numpy(np.asarray(part, dtype=np.float32)).to(device) for part in (code, latent, free)
+        ]
+        return self.network.decode(*parts).clamp(min=0).cpu().numpy()
+
+    def passes(self, data, *, min_overlap: float = 0.5, missing: str = "mean", own: Any = None) -> Passed:
+        """Return the coordinates of cells, block by block; `own`: (code, given) labels to be used."""
+        parts = []
+        for rows, x in self.dense(data, min_overlap, missing):
+            parts.append(self.encode(x, *(() if own is None else (own[0][rows], own[1][rows]))))
+        columns = [field.name for field in dataclasses.fields(Passed)]
+        return Passed(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+
+    def embed(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> pd.DataFrame:
+        """Return the coordinates of cells.
+
+        Parameters
+        ----------
+        data
+            AnnData, path of an h5ad file, or a list of them; counts (or what the model was trained on).
+        min_overlap
+            Share of the model's genes that the data must have.
+        missing
+            What absent genes count as: their training ``"mean"`` or ``"zero"``.
+
+        Returns
+        -------
+        Cells x :attr:`coordinates`: numbers in the labels' units, calibrated probabilities, latent means.
+        Labels of the data are not looked at.
+        """
+        cells = self.cells(data)
+        found = self.passes(cells, min_overlap=min_overlap, missing=missing)
+        columns = []
+        for label in self.labels:
+            part = found.votes[:, self.layout.part(label.name)]
+            columns.append(
+                self._share(label, part) if label.discrete else label.backward(part * label.sd + label.mean)
+            )
+        table = np.concatenate([*columns, found.mean, found.free], axis=1)
+        return pd.DataFrame(table, index=cells.obs.index, columns=self.coordinates)
+
+    def _share(self, label: LabelInfo, part: np.ndarray) -> np.ndarray:
+        return tempered(part, self.confidence.temperature.get(label.name, 1.0))
+
+    def probabilities(self, data, label: str) -> np.ndarray:
+        """Return calibrated probabilities (cells x classes) of a discrete label."""
+        return self._share(self.layout[label], self.passes(data).votes[:, self.layout.part(label)])
+
+    def predict(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> pd.DataFrame:
+        """Predict all labels of cells; parameters as of :meth:`embed`.
+
+        Returns
+        -------
+        A row per cell and label: cell, label, kind, value (class, or number), probability (calibrated; of
+        discrete labels), lower and upper (90 % interval; of numbers), unknown_score (share of held-out known
+        cells that look less strange, 0 to 1) and unknown (the score is above the threshold).
+        """
+        cells = self.cells(data)
+        found = self.passes(cells, min_overlap=min_overlap, missing=missing)
+        parts = [self._predicted(label, found, cells.obs.index) for label in self.labels]
+        return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+    def _predicted(self, label: LabelInfo, found: Passed, index: pd.Index) -> dict[str, np.ndarray]:
+        part, nothing = found.votes[:, self.layout.part(label.name)], np.full(len(index), np.nan)
+        strange = self.confidence.strangeness.get(label.name)
+        share = self._share(label, part) if label.discrete else None
+        score, unknown = (nothing, np.zeros(len(index), bool))
+        if strange is not None:
+            score, unknown = strange.score(found.features, share)
+        if label.discrete:
+            value = np.array(label.classes, dtype=object)[share.argmax(axis=1)]
+            lower = upper = nothing
+        else:
+            place = part[:, 0].astype(np.float64) * label.sd + label.mean
+            half = self.confidence.width.get(label.name, np.nan)
+            number, lower, upper = (label.backward(at) for at in (place, place - half, place + half))
+            value = number.astype(object)
+        if label.kind == "ordinal":
+            nearest = np.abs(number[:, None] - np.array(label.positions)).argmin(axis=1)
+            value = np.array(label.classes, dtype=object)[nearest]
+        return {
+            "cell": index.to_numpy(dtype=object),
+            "label": np.full(len(index), label.name, dtype=object),
+            "kind": np.full(len(index), label.kind, dtype=object),
+            "value": value,
+            "probability": nothing if share is None else share.max(axis=1),
+            "lower": lower,
+            "upper": upper,
+            "unknown_score": score,
+            "unknown": unknown,
+        }
+
+    # -- reconfiguration and files: the work is done in _generate and _folder --------------------------------
+
+    def own_labels(self, obs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Return the labels that cells come with as a code (n, labels), and which columns are known."""
+        return codes(targets(obs, self.layout), self.layout)
+
+    def reconfigure(
+        self, data, changes: Mapping[str, Any], **options: Any
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        """Decode cells with some of their coordinates changed, block by block; see :func:`generate`."""
+        return generate(self, data, changes, **options)
+
+    def reconfigured(self, data, changes: Mapping[str, Any], **options: Any):
+        """Return :meth:`reconfigure`'s cells as AnnData; obs: origin, copy, the labels as they were set."""
+        import anndata
+
+        cells = self.cells(data)
+        blocks = [sparse.csr_matrix(block) for _, block in self.reconfigure(cells, changes, **options)]
+        obs = annotate(self.layout, cells.obs, changes, options.get("copies", 1))
+        var = pd.DataFrame(index=list(self.genes))
+        return anndata.AnnData(sparse.vstack(blocks, format="csr"), obs=obs, var=var)
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``weights.safetensors`` (tensors only) and ``model.json`` (all else)."""
+        write_model(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path, device: torch.device | str = "cpu") -> UniCoord:
+        """Read a model that :meth:`save` wrote; no code is run from the files.
+
+        Raises
+        ------
+        UserError
+            If the folder holds no complete model.
+        """
+        return cls(*read_model(folder, device))
+
+    def describe(self) -> dict[str, Any]:
+        """Return the model card."""
+        return describe(self)

@@ -1,0 +1,217 @@
+"""The model's test: labels of held-out cells, reconstruction, leaks and reconfiguration beside baselines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape import seeds
+from panscape.data.labels import class_name
+from panscape.training.batches import permutation
+from panscape.unicoord.baselines import components, label_baselines, ridge, value_baselines
+from panscape.unicoord.calibrate import reliability
+from panscape.unicoord.cells import Cells
+from panscape.unicoord.evaluate import classification, confusion, explained_by, label_leak, regression
+from panscape.unicoord.labels import Layout
+from panscape.unicoord.model import UniCoord
+from panscape.unicoord.stage import some_cells
+from panscape.unicoord.targets import targets
+
+MODEL = "unicoord"
+COLUMNS = ["task", "model", "metric", "value", "null"]
+_SCORED = 5000  # test cells, at most
+_LEARNED = 10_000  # training cells of the baselines, at most
+_COMPONENTS = 20  # of the principal components that reconstruction is compared with
+
+
+def score_model(model: UniCoord, cells: Cells, split: np.ndarray, seed: int = 0) -> dict[str, pd.DataFrame]:
+    """Score a model on test cells.
+
+    Parameters
+    ----------
+    model
+        A trained model.
+    cells
+        All cells of the collection.
+    split
+        ``train``, ``validation``, ``test`` of each.
+
+    Returns
+    -------
+    ``metrics`` (task, model, metric, value, null; the null is what the best blind guess gives), ``confusion``
+    (label, truth, predicted, n) and ``calibration`` (label, confidence, accuracy, n ...).
+    """
+    test = _sample(np.flatnonzero(split == "test"), _SCORED, seed, "test")
+    learn = _sample(np.flatnonzero(split != "test"), _LEARNED, seed, "learn")
+    scored, learned = some_cells(model, cells, test), some_cells(model, cells, learn)
+    new, old = model.normalised(scored), model.normalised(learned)
+    rows: list[tuple] = []
+    confusions, calibrations = [], []
+    table = model.predict(scored)
+    for label in model.labels:
+        if label.name not in scored.obs:
+            continue
+        found = table[table["label"] == label.name]
+        truth, taught = scored.obs[label.name], learned.obs[label.name]
+        if label.kind == "continuous":
+            rows += _value_scores(label.name, found, truth, old, taught, new, seed)
+            continue
+        truth, taught = (_names(column) for column in (truth, taught))
+        share = model.probabilities(scored, label.name) if label.discrete else None
+        rows += _class_scores(label.name, found, share, label.classes, truth, old, taught, new)
+        confusions.append(_long(confusion(truth, found["value"])).assign(label=label.name))
+        if share is not None:
+            told = np.array(label.classes, dtype=object)[share.argmax(axis=1)]
+            there = truth.notna().to_numpy()
+            bins = reliability(share.max(axis=1)[there], (told == truth.to_numpy())[there])
+            calibrations.append(bins.assign(label=label.name))
+    rows += _reconstruction(model, scored, new, old)
+    rows += _leaks(model, scored, seed)
+    rows += _changes(model, scored, new, old, seed)
+    rows += _moves(model, scored, old, learned, seed)
+    metrics = pd.DataFrame(rows, columns=COLUMNS)
+    return {
+        "metrics": metrics,
+        "confusion": _joined(confusions, ["label", "truth", "predicted", "n"]),
+        "calibration": _joined(calibrations, ["label", "confidence", "accuracy", "n"]),
+    }
+
+
+def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return table[["label", *[name for name in table.columns if name != "label"]]]
+
+
+def _long(table: pd.DataFrame) -> pd.DataFrame:
+    return table.stack().rename("n").reset_index()
+
+
+def _names(column: pd.Series) -> pd.Series:
+    return column.map(lambda value: None if pd.isna(value) else class_name(value)).astype(object)
+
+
+def _sample(rows: np.ndarray, most: int, seed: int, name: str) -> np.ndarray:
+    if len(rows) <= most:
+        return rows
+    return np.sort(rows[permutation(len(rows), seed, "unicoord", "score", name)[:most]])
+
+
+def _class_scores(name, found, share, classes, truth, old, taught, new) -> list[tuple]:
+    baselines = label_baselines(old, taught, new, genes=False)
+    null = classification(truth, baselines["majority"].labels)
+    own = classification(truth, found["value"], share, classes if share is not None else None)
+    rows = [(name, MODEL, metric, value, null.get(metric, np.nan)) for metric, value in own.items()]
+    called = np.where(found["unknown"], "unknown", found["value"])
+    known = classification(truth, called)
+    rows += [(name, MODEL, metric, known[metric], np.nan) for metric in ("coverage", "accuracy_covered")]
+    rows = [
+        row
+        for at, row in enumerate(rows)
+        if (row[2] not in ("coverage", "accuracy_covered") or at >= len(own))
+    ]
+    for model, guess in baselines.items():
+        scores = classification(truth, guess.labels, guess.probability, guess.classes)
+        rows += [(name, model, metric, value, null.get(metric, np.nan)) for metric, value in scores.items()
+                 if metric in ("accuracy", "macro_f1", "balanced_accuracy", "ece", "n")]  # fmt: skip
+    return rows
+
+
+def _value_scores(name, found, truth, old, taught, new, seed) -> list[tuple]:
+    truth = pd.to_numeric(truth.astype(object), errors="coerce").to_numpy(dtype=np.float64)
+    taught = pd.to_numeric(taught.astype(object), errors="coerce").to_numpy(dtype=np.float64)
+    baselines = value_baselines(old, taught, new, seed=seed)
+    null = regression(truth, baselines["mean"])
+    told = found["value"].astype(float).to_numpy()
+    rows = [
+        (name, MODEL, metric, value, null.get(metric, np.nan))
+        for metric, value in regression(truth, told).items()
+    ]
+    inside = (found["lower"].to_numpy() <= truth) & (truth <= found["upper"].to_numpy())
+    there = np.isfinite(truth) & found["lower"].notna().to_numpy()
+    if there.any():
+        rows.append((name, MODEL, "interval_coverage", float(inside[there].mean()), 0.9))
+    for model, guess in baselines.items():
+        rows += [(name, model, metric, value, null.get(metric, np.nan))
+                 for metric, value in regression(truth, guess).items()]  # fmt: skip
+    return rows
+
+
+def _reconstruction(model: UniCoord, scored, new: sparse.csr_matrix, old: sparse.csr_matrix) -> list[tuple]:
+    """Return squared errors as shares of that of the genes' means."""
+    made = np.vstack([block for _, block in model.reconfigure(scored, {}, own="predicted")])
+    dense = new.toarray()
+    mean = np.asarray(old.mean(axis=0)).ravel()
+    base = float(((dense - mean) ** 2).mean())
+    space = components(old, _COMPONENTS)
+    linear = space.scores(new) @ space.axes + space.mean
+    name = f"pca-{len(space.axes)}"
+    return [
+        ("reconstruction", model_name, "mse_share", float(((dense - guess) ** 2).mean()) / base, 1.0)
+        for model_name, guess in ((MODEL, made), (name, linear))
+    ]
+
+
+def _leaks(model: UniCoord, scored, seed: int) -> list[tuple]:
+    names = [name for name in model.coordinates if name.startswith(("latent-", "diffusion-"))]
+    if not names:
+        return []
+    free, rows = model.embed(scored)[names].to_numpy(), []
+    for label in model.labels:
+        if label.name in scored.obs:
+            probes = label_leak(free, scored.obs[label.name], continuous=not label.discrete, seed=seed)
+            rows += [
+                (f"leak {label.name}", row.probe, row.metric, row.value, row.null)
+                for row in probes.itertuples()
+            ]
+    return rows
+
+
+def _changes(
+    model: UniCoord, scored, new: sparse.csr_matrix, old: sparse.csr_matrix, seed: int
+) -> list[tuple]:
+    """Return, per discrete label, what is left of it in expression after all cells are given one class.
+
+    Shares of the variance of 20 principal components between the label's classes: as measured, as
+    reconstructed and as reconfigured; the null is that of permuted labels. And the same for the other labels,
+    which should stay.
+    """
+    space, rows = components(old, _COMPONENTS), []
+    measured = space.scores(new)
+    rebuilt = space.scores(np.vstack([block for _, block in model.reconfigure(scored, {})]))
+    discrete = [
+        label
+        for label in model.layout.discrete
+        if label.name in scored.obs and label.name not in model.layout.tables
+    ]
+    for label in discrete:
+        changed = np.vstack([block for _, block in model.reconfigure(scored, {label.name: label.classes[0]})])
+        scores = space.scores(changed)
+        for other in discrete:
+            truth = scored.obs[other.name].to_numpy()
+            mixed = seeds.stream(seed, "changes", label.name, other.name).permutation(truth)
+            for what, where in (("measured", measured), ("reconstructed", rebuilt), ("reconfigured", scores)):
+                left, null = explained_by(where, truth), explained_by(where, mixed)
+                rows.append((f"set {label.name}", what, f"variance by {other.name}", left, null))
+    return rows
+
+
+def _moves(model: UniCoord, scored, old: sparse.csr_matrix, learned, seed: int) -> list[tuple]:
+    """Return how well ridge regression of measured cells reads requested values off decoded ones."""
+    rows = []
+    for label in model.layout.values:
+        taught = _numbers(learned, label)
+        there = np.isfinite(taught)
+        asked = seeds.stream(seed, "moves", label.name).uniform(label.low, label.high, len(scored))
+        made = np.vstack([block for _, block in model.reconfigure(scored, {label.name: asked})])
+        told = ridge(old[there], taught[there], sparse.csr_matrix(made), seed=seed)
+        agree = float(np.corrcoef(asked, told)[0, 1]) if np.ptp(told) > 0 else np.nan
+        rows.append((f"set {label.name}", "reconfigured", "r of requested and read", agree, 0.0))
+    return rows
+
+
+def _numbers(cells, label) -> np.ndarray:
+    """Return a label's values in the model's unit, NaN where missing."""
+    layout = Layout((label,))
+    places = targets(cells.obs, layout).values[:, 0].astype(np.float64) * label.sd + label.mean
+    return label.backward(places)

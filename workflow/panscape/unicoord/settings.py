@@ -1,0 +1,215 @@
+"""What a coordinate system is made of and how it is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from panscape.settings import FromMapping
+from panscape.unicoord.transform import TRANSFORMS
+
+KINDS = ("discrete", "continuous", "ordinal")
+ENCODERS = ("projection", "genes")
+NORMALISATIONS = ("depth-log1p", "log1p", "none")
+INDEPENDENCE = ("none", "hsic", "adversary")
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label that supervises a coordinate.
+
+    Parameters
+    ----------
+    name
+        Column of the cells' annotation.
+    kind
+        ``"discrete"`` (classes), ``"continuous"`` (a number) or ``"ordinal"`` (ordered classes).
+    order
+        Ordinal classes from first to last; empty for numbers in their own order.
+    min_cells
+        Classes with fewer training cells are left out: their cells count as unlabelled.
+    transform
+        Scale on which a continuous label is learned: ``"none"`` (as it is), ``"log1p"`` or ``"sqrt"`` (values
+        of at least 0) or ``"rank"`` (share of training cells below). Predictions and requests stay in the
+        label's unit.
+    """
+
+    name: str
+    kind: str
+    order: tuple[str, ...] = ()
+    min_cells: int = 2
+    transform: str = "none"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "order", tuple(str(value) for value in self.order))
+        if self.kind not in KINDS:
+            raise ValueError(f"label {self.name}: kind {self.kind!r} is not one of {KINDS}")
+        if self.order and self.kind != "ordinal":
+            raise ValueError(f"label {self.name}: only an ordinal label has an order")
+        if self.transform not in TRANSFORMS:
+            raise ValueError(f"label {self.name}: transform {self.transform!r} is not one of {TRANSFORMS}")
+        if self.transform != "none" and self.kind != "continuous":
+            raise ValueError(f"label {self.name}: only a continuous label has a transform")
+
+    @classmethod
+    def of(cls, label: Label | Mapping[str, Any]) -> Label:
+        """Take a label as it is or from a mapping; keys of None count as absent."""
+        if isinstance(label, cls):
+            return label
+        return cls(**{key: value for key, value in label.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """A discrete label whose classes are sums of another one's.
+
+    Parameters
+    ----------
+    child, parent
+        Names of two discrete labels.
+    table
+        (child class, parent class) pairs; empty takes them from the labelled training cells.
+    """
+
+    child: str
+    parent: str
+    table: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weight of each named term of the loss, all in nats per cell; 0 leaves the term out."""
+
+    reconstruction: float = 1.0
+    kl_continuous: float = 1.0
+    kl_discrete: float = 1.0
+    classification: float = 1.0
+    regression: float = 1.0
+    hierarchy: float = 1.0
+    diffusion: float = 0.1
+    clustering: float = 0.001
+    independence: float = 1.0
+
+    @classmethod
+    def of(cls, weights: Weights | Mapping[str, float]) -> Weights:
+        """Take weights as they are, or those of a mapping over the defaults."""
+        return weights if isinstance(weights, cls) else cls(**weights)
+
+
+@dataclass(frozen=True)
+class UniCoordSettings(FromMapping):
+    """Settings of `train`; the keys of the configuration's section of the same names.
+
+    Parameters
+    ----------
+    latent, diffusion, discrete, clusters
+        Unsupervised coordinates: continuous ones; continuous ones that follow the cells' kNN graph; classes
+        of each free discrete one; classes of each discrete one that clusters.
+    n_genes
+        Variable genes, chosen on the training cells; 0 takes all.
+    normalisation
+        ``"depth-log1p"`` or ``"log1p"`` of counts; ``"none"`` for values that are normalised already.
+    encoder
+        ``"projection"``: from principal components of the training cells, labels by a committee of small
+        networks, start at the linear optimum. ``"genes"``: one network from all genes (published).
+    components, scale_power
+        Principal components, and the power of the genes' standard deviation that they are divided by before.
+    committee, hidden, decoder_hidden, dropout
+        Networks that vote on labels; widths of encoder and decoder; share of activations dropped.
+    teach
+        Share of cells whose own labels, not the predicted ones, go to the decoder while training.
+    conditional
+        The unsupervised coordinates are read from the cell and its labels, so that they need not hold labels.
+    kl_supervised
+        Whether continuous labels are noisy coordinates with a prior (published) or plain values.
+    fixed_noise
+        Divide the squared error by the noise that a linear model leaves, which makes it a likelihood in nats;
+        False takes the plain sum over genes (published).
+    capacity, capacity_share
+        Nats that the unsupervised coordinates may hold without cost, reached at this share of training; None:
+        a plain KL divergence.
+    capacity_steps
+        Steps after which the capacity is reached, instead of a share of them; None goes by the share.
+    temperature
+        Of the Gumbel-softmax.
+    double_softmax
+        Cross-entropy of probabilities taken for logits (released code).
+    standardise
+        Scale continuous labels to mean 0 and standard deviation 1.
+    balance, smoothing
+        Power of the inverse class frequency that weighs a class, and label smoothing.
+    independence
+        How labels are kept out of the unsupervised coordinates.
+    weights
+        Of the loss terms.
+    epochs, min_steps, batch, learning_rate, weight_decay, patience
+        Training: passes over the cells, least steps, cells in a step, AdamW, validations without improvement.
+    held_out, validation
+        Shares of the cells that no step sees: for the final test, and for early stopping and calibration.
+    neighbours
+        Of the kNN graph behind the diffusion coordinates.
+    unknown_share
+        Share of known cells that may be called unknown.
+    stream_above_mb
+        Matrices larger than this are streamed from their files.
+    """
+
+    latent: int = 30
+    diffusion: int = 0
+    discrete: tuple[int, ...] = ()
+    clusters: tuple[int, ...] = ()
+    n_genes: int = 2000
+    normalisation: str = "depth-log1p"
+    encoder: str = "projection"
+    components: int = 50
+    scale_power: float = 0.5
+    committee: int = 4
+    hidden: tuple[int, ...] = (128, 128)
+    decoder_hidden: tuple[int, ...] = (128,)
+    dropout: float = 0.15
+    teach: float = 0.5
+    conditional: bool = True
+    kl_supervised: bool = False
+    fixed_noise: bool = True
+    capacity: float | None = None
+    capacity_share: float = 0.5
+    capacity_steps: int | None = None
+    temperature: float = 0.67
+    double_softmax: bool = False
+    standardise: bool = True
+    balance: float = 0.25
+    smoothing: float = 0.0
+    independence: str = "none"
+    weights: Weights = field(default_factory=Weights)
+    epochs: int = 12
+    min_steps: int = 600
+    batch: int = 128
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    patience: int = 6
+    held_out: float = 0.1
+    validation: float = 0.1
+    neighbours: int = 15
+    unknown_share: float = 0.05
+    stream_above_mb: float = 4000.0
+
+    def __post_init__(self) -> None:
+        for name in ("discrete", "clusters", "hidden", "decoder_hidden"):
+            object.__setattr__(self, name, tuple(int(value) for value in getattr(self, name)))
+        object.__setattr__(self, "weights", Weights.of(self.weights))
+        for name, allowed in (
+            ("encoder", ENCODERS),
+            ("normalisation", NORMALISATIONS),
+            ("independence", INDEPENDENCE),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
+        if self.held_out + self.validation >= 1:
+            raise ValueError("held_out and validation leave no cell to train on")
+        if min(self.discrete + self.clusters, default=2) < 2:
+            raise ValueError("a discrete coordinate needs at least 2 classes")
+
+    def but(self, **changes: Any) -> UniCoordSettings:
+        """Return the settings with some changed."""
+        return replace(self, **changes)

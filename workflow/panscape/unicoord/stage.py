@@ -1,0 +1,232 @@
+"""The stage on files: cells of the collection with their labels, the tables it writes, generated cells."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape import seeds
+from panscape.data import files
+from panscape.data.counts import CountsWriter
+from panscape.errors import fail
+from panscape.log import logger
+from panscape.training.batches import permutation
+from panscape.unicoord.cells import Cells
+from panscape.unicoord.generate import annotate
+from panscape.unicoord.model import UniCoord
+from panscape.unicoord.settings import Hierarchy, Label
+
+USUAL = {"cell_type": "discrete", "platform": "discrete", "age": "continuous"}
+"""Labels that are taken if none are configured."""
+
+
+def open_cells(paths: Sequence[str], tables: Sequence[str] = ()) -> Cells:
+    """Open the counts of studies and join tables to the cells' annotation.
+
+    Parameters
+    ----------
+    paths
+        ``counts.h5ad`` of every study.
+    tables
+        TSV with the column `cell`, perhaps `study`, and labels.
+
+    Returns
+    -------
+    Cells with unique names: where studies share names, ``<study>:<name>``; `barcode` holds their own.
+    """
+    cells = Cells(list(paths))
+    obs = cells.obs
+    obs["barcode"] = obs.index.astype(str)
+    for path in tables:
+        try:
+            table = files.read_tsv(path, dtype={"cell": str, "study": str})
+        except (ValueError, OSError, EOFError, zlib.error) as error:
+            raise fail(
+                str(path), f"cannot be read as a table ({error})", "give a TSV with a header"
+            ) from error
+        if "cell" not in table:
+            raise fail(str(path), "has no column cell", "name the cells in a column called cell")
+        keys = ["study", "cell"] if "study" in table else ["cell"]
+        if table.duplicated(keys).any():
+            raise fail(str(path), "names a cell twice", "keep one row per cell")
+        own = [obs["study"].astype(str), obs["barcode"]] if len(keys) == 2 else [obs["barcode"]]
+        index = pd.MultiIndex.from_arrays(own) if len(keys) == 2 else pd.Index(own[0])
+        found = table.set_index(keys).reindex(index)
+        if found.isna().all(axis=None):
+            raise fail(str(path), "names none of the cells", "use the barcodes of the counts files")
+        for column in found.columns:
+            obs[column] = found[column].to_numpy()
+    if not obs.index.is_unique:
+        obs.index = obs["study"].astype(str) + ":" + obs["barcode"]
+    return cells
+
+
+def configured_labels(settings: Mapping[str, Any], obs: pd.DataFrame) -> tuple[list[Label], list[Hierarchy]]:
+    """Return the labels and hierarchies of the configuration, or the usual ones that the cells have."""
+    given = settings.get("labels") or [
+        {"name": name, "kind": kind}
+        for name, kind in USUAL.items()
+        if name in obs and obs[name].nunique(dropna=True) > 1
+    ]
+    if not given:
+        found = f"the cells have none of {', '.join(USUAL)}"
+        raise fail("unicoord.labels", found, "name columns that studies[].obs maps")
+    labels = [Label.of({key: value for key, value in item.items() if key != "parent"}) for item in given]
+    return labels, [Hierarchy(item["name"], item["parent"]) for item in given if item.get("parent")]
+
+
+def write_coordinates(model: UniCoord, cells: Cells, split: np.ndarray, path: str | Path) -> None:
+    """Write coordinates.h5ad: cells x coordinates, obs with the labels and the split, var with their kind."""
+    import anndata
+
+    table = model.embed(cells)
+    kinds = ["supervised" if at < model.layout.width else "free" for at in range(table.shape[1])]
+    names = [label.name for label in model.labels]
+    obs = cells.obs[
+        [name for name in dict.fromkeys(["study", "barcode", *names]) if name in cells.obs]
+    ].copy()
+    obs["split"] = np.asarray(split, dtype=str)
+    for name in obs:
+        if obs[name].dtype == object:
+            obs[name] = obs[name].map(lambda value: None if pd.isna(value) else str(value)).astype("category")
+    made = anndata.AnnData(
+        table.to_numpy(dtype=np.float32), obs=obs, var=pd.DataFrame({"kind": kinds}, index=model.coordinates)
+    )
+    made.uns["labels"] = {label.name: label.kind for label in model.labels}
+    with files.atomic(path) as scratch:
+        made.write_h5ad(scratch, compression="lzf")
+
+
+def write_predictions(model: UniCoord, cells: Cells, split: np.ndarray, path: str | Path) -> pd.DataFrame:
+    """Write predictions.tsv of all cells, with their study, split and true label where known."""
+    table = model.predict(cells)
+    at = np.tile(np.arange(len(cells)), len(model.labels))
+    table.insert(1, "study", cells.obs["study"].astype(str).to_numpy()[at])
+    table.insert(2, "split", np.asarray(split, dtype=str)[at])
+    truth = [
+        cells.obs[label.name].to_numpy() if label.name in cells.obs else np.full(len(cells), np.nan)
+        for label in model.labels
+    ]
+    table.insert(5, "truth", np.concatenate([np.asarray(part, dtype=object) for part in truth]))
+    table["probability"] = table["probability"].astype(float).round(4)
+    table["unknown_score"] = table["unknown_score"].astype(float).round(4)
+    files.write_tsv(table, path)
+    return table
+
+
+def active_coordinates(model: UniCoord, cells: Cells, rows: np.ndarray, least: float = 0.05) -> pd.DataFrame:
+    """Say which unsupervised coordinates carry information, and what they go with.
+
+    Parameters
+    ----------
+    rows
+        Cells that are looked at.
+    least
+        Nats above which a coordinate counts as active.
+
+    Returns
+    -------
+    coordinate, kl (nats per cell), active, best_label and strength (share of the coordinate's variance that
+    the label explains, 0 to 1).
+    """
+    from panscape.unicoord.evaluate import explained_by
+
+    found = model.passes(some_cells(model, cells, rows))
+    kl = 0.5 * (found.mean**2 + np.exp(found.log_variance) - 1 - found.log_variance).mean(axis=0)
+    names = [name for name in model.coordinates if name.startswith(("diffusion-", "latent-"))]
+    table = pd.DataFrame({"coordinate": names, "kl": kl, "active": kl > least})
+    strength = pd.DataFrame(index=names)
+    for label in model.labels:
+        if label.name not in cells.obs:
+            continue
+        values = cells.obs[label.name].iloc[rows]
+        if not label.discrete and values.nunique() > 10:  # a curve is seen through tenths of the cells
+            values = pd.qcut(pd.to_numeric(values), 10, duplicates="drop").astype(str)
+        each = [explained_by(found.mean[:, [at]], values.to_numpy()) for at in range(len(names))]
+        strength[label.name] = each
+    if strength.shape[1]:
+        table["best_label"] = strength.idxmax(axis=1).to_numpy()
+        table["strength"] = strength.max(axis=1).to_numpy()
+    return table
+
+
+def some_cells(model: UniCoord, cells: Cells, rows: np.ndarray):
+    """Return AnnData of some cells in the model's genes, with their depth."""
+    import anndata
+
+    matrix = cells.take(rows, model.genes)
+    return anndata.AnnData(matrix, obs=cells.obs.iloc[rows], var=pd.DataFrame(index=list(model.genes)))
+
+
+def pick_cells(obs: pd.DataFrame, wanted: Mapping[str, Any], most: int, seed: int, name: str) -> np.ndarray:
+    """Return cells (ascending numbers) with the wanted labels: a class, classes, a number or a range."""
+    chosen = np.ones(len(obs), dtype=bool)
+    for label, value in wanted.items():
+        where = f"unicoord.scenarios: {name}.from.{label}"
+        if label not in obs:
+            raise fail(
+                where, "the cells have no such column", f"take one of {', '.join(map(str, obs.columns))}"
+            )
+        column = obs[label]
+        ranged = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+        if ranged and all(isinstance(part, (int, float)) for part in value):
+            numbers = pd.to_numeric(column.astype(object), errors="coerce")
+            chosen &= ((numbers >= value[0]) & (numbers <= value[1])).to_numpy()
+        else:
+            names = [value] if isinstance(value, (str, int, float)) else value
+            chosen &= column.astype(str).isin([str(part) for part in names]).to_numpy()
+    rows = np.flatnonzero(chosen)
+    if not len(rows):
+        raise fail(
+            f"unicoord.scenarios: {name}.from",
+            "no cell is like that",
+            "check the spelling of the classes",
+            few=True,
+        )
+    if len(rows) > most:
+        rows = np.sort(rows[permutation(len(rows), seed, "scenario", name)[:most]])
+    return rows
+
+
+def write_scenario(
+    model: UniCoord, cells: Cells, scenario: Mapping[str, Any], path: str | Path, seed: int
+) -> None:
+    """Write the cells of a scenario, block by block."""
+    name = scenario["name"]
+    rows = pick_cells(cells.obs, scenario.get("from", {}), scenario.get("cells", 2000), seed, name)
+    source, copies = some_cells(model, cells, rows), scenario.get("copies", 1)
+    blocks = model.reconfigure(
+        source, scenario["set"], samples=scenario.get("samples", False), copies=copies,
+        residual=scenario.get("residual", False), seed=seeds.derive(seed, "scenario", name),
+    )  # fmt: skip
+    obs = annotate(model.layout, source.obs, scenario["set"], copies).assign(study=name)
+    depth = np.tile(source.obs["n_counts"].to_numpy(dtype=np.float64), copies)
+    made = []
+    with files.atomic(path) as scratch, CountsWriter(scratch, len(model.genes)) as writer:
+        for part, block in blocks:
+            if scenario.get("counts"):
+                block = _draw_counts(
+                    model, block, depth[part], seeds.stream(seed, "counts", name, part.start)
+                )
+            writer.append(sparse.csr_matrix(block))
+            made.append(block.sum(axis=1))
+        obs["n_counts"] = np.concatenate(made) if scenario.get("counts") else depth
+        for column in obs:
+            if obs[column].dtype == object:
+                obs[column] = obs[column].astype(str)
+        uns = {"what": "generated by a UniCoord model, not measured", "set": str(dict(scenario["set"]))}
+        writer.finish(obs, pd.DataFrame(index=list(model.genes)), uns)
+    logger.info("scenario %s: %s cells made from %s", name, len(obs), len(rows))
+
+
+def _draw_counts(model: UniCoord, block: np.ndarray, depth: np.ndarray, random) -> np.ndarray:
+    rate = np.expm1(block.astype(np.float64))
+    if model.scale.how == "depth-log1p":
+        rate *= (depth / model.scale.target)[:, None]
+    return random.poisson(rate).astype(np.float32)

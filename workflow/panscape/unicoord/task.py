@@ -1,0 +1,267 @@
+"""One optimisation step, one validation, and the state between them, for `fit`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from panscape.training.best import Best
+from panscape.training.optimiser import AdamW
+from panscape.training.state import load_optimiser_state, optimiser_state, with_prefix, without_prefix
+from panscape.unicoord import losses
+from panscape.unicoord.labels import Layout
+from panscape.unicoord.module import Forward, Network
+from panscape.unicoord.store import Packed
+from panscape.unicoord.targets import Targets, codes
+
+_WARM_UP = 0.1  # share of the steps in which the learning rate rises
+_NEIGHBOURS = 3  # of each cell, drawn in a step for the diffusion term
+
+
+def class_weights(targets: Targets, layout: Layout, power: float) -> dict[str, Tensor]:
+    """Return per discrete label the weight of each class: its frequency to minus `power`, 1 on average."""
+    found = {}
+    for at, label in enumerate(layout.discrete):
+        own = targets.codes[:, at]
+        count = np.bincount(own[own >= 0], minlength=len(label.classes)).clip(1)
+        weight = (count / count.sum()) ** -power
+        found[label.name] = torch.tensor(weight / (weight * count).sum() * count.sum(), dtype=torch.float32)
+    return found
+
+
+class UniCoordTask:
+    """Train a network on a feed of cells.
+
+    Parameters
+    ----------
+    network
+        On its device, at its start.
+    feed
+        Batches of training cells, see :mod:`panscape.unicoord.loader`.
+    targets
+        Labels of all cells.
+    train
+        Numbers of the training cells.
+    held
+        Validation cells, and their numbers.
+    steps
+        Of the plan; the learning rate and the capacity follow the share of it that is done.
+    graph
+        (training cells, neighbours) positions in the feed, for diffusion coordinates.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        feed,
+        targets: Targets,
+        train: np.ndarray,
+        held: tuple[Packed, np.ndarray],
+        steps: int,
+        graph: np.ndarray | None = None,
+    ):
+        self.network, self.feed, self.steps, self.graph = network, feed, steps, graph
+        self.settings, self.layout = network.settings, network.layout
+        self.device = network.centre.device
+        self._targets, self._held = targets, held
+        self.weights = {
+            name: weight.to(self.device)
+            for name, weight in class_weights(targets.rows(train), self.layout, self.settings.balance).items()
+        }
+        decay = [p for p in network.parameters() if p.ndim > 1]
+        rest = [p for p in network.parameters() if p.ndim <= 1]
+        self.optimiser = AdamW(
+            [
+                {"params": decay, "weight_decay": self.settings.weight_decay},
+                {"params": rest, "weight_decay": 0.0},
+            ],
+            self.settings.learning_rate,
+        )
+        # with the projecting encoder labels and the rest share no weight, so each keeps its own best ones
+        self.best = {
+            "labels": Best(self.settings.patience),
+            "rest": Best(self.settings.patience),
+        }
+
+    def _rate(self, number: int) -> float:
+        """Return the learning rate: a linear rise, then half a cosine to nothing."""
+        done = number / max(self.steps, 1)
+        if self.settings.encoder == "genes":
+            return self.settings.learning_rate
+        if done < _WARM_UP:
+            return self.settings.learning_rate * (done + 1 / max(self.steps, 1)) / _WARM_UP
+        return (
+            self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP)))
+        )
+
+    def _batch(self, rows: np.ndarray, x: np.ndarray) -> tuple[Tensor, ...]:
+        own = self._targets.rows(rows)
+        parts = (x, *codes(own, self.layout), own.codes, own.values)
+        return tuple(torch.from_numpy(part).to(self.device) for part in parts)
+
+    def step(self, number: int) -> dict[str, Tensor]:
+        """Make one optimisation step."""
+        self.network.train()
+        rows, x = self.feed.batch(number)
+        x, code, given, own, values = self._batch(rows, x)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._rate(number)
+        # each cell's labels are shown to the decoder or not, all together, or one would tell of another
+        taught = given & (torch.rand(len(x), 1) < self.settings.teach).to(self.device)
+        passed = self.network(x, code, taught, draw=True)
+        terms = self.terms(x, passed, own, values, number / max(self.steps, 1))
+        terms |= self._extra(number, x, passed, code, given)
+        loss = sum(getattr(self.settings.weights, name) * term for name, term in terms.items())
+        self.optimiser.zero_grad()
+        # per gene, which keeps gradients of one size for any number of genes
+        (loss / x.shape[1]).backward()
+        self.optimiser.step()
+        return {"total": loss.detach()} | {name: term.detach() for name, term in terms.items()}
+
+    def terms(
+        self, x: Tensor, passed: Forward, own: Tensor, values: Tensor, done: float
+    ) -> dict[str, Tensor]:
+        """Return the terms that need nothing but a pass through the network."""
+        settings, layout = self.settings, self.layout
+        capacity = settings.capacity
+        if capacity is not None:
+            rise = settings.capacity_steps or settings.capacity_share * self.steps
+            capacity *= min(1.0, done * self.steps / max(rise, 1e-9))
+        terms = {
+            "reconstruction": losses.reconstruction(
+                x, passed.expression, self.network.noise, settings.fixed_noise
+            )
+        }
+        terms["kl_continuous"] = losses.beyond(self._divergence(passed), capacity)
+        shares = [functional.softmax(part, -1) for part in passed.logits.split(list(self.network.free), -1)]
+        if settings.kl_supervised:
+            vote = self.network.vote(passed.outputs)
+            shares += [vote[:, layout.part(label.name)] for label in layout.discrete]
+        if shares:
+            most = sum(math.log(share.shape[-1]) for share in shares)
+            limit = None if capacity is None else min(capacity, most)
+            terms["kl_discrete"] = losses.beyond(losses.kl_discrete(shares), limit)
+        terms |= losses.by_label(passed.outputs, layout, own, values, self.weights, settings)
+        return terms
+
+    def _divergence(self, passed: Forward) -> Tensor:
+        """Return the divergence of the continuous coordinates from their prior, nats per cell."""
+        mean, log_variance = passed.mean, passed.log_variance
+        if passed.value_log_variance is not None:
+            count = len(self.layout.values)
+            mean = torch.cat([passed.outputs.mean(0)[:, :count], mean], -1)
+            log_variance = torch.cat([passed.value_log_variance, log_variance], -1)
+        return losses.kl_continuous(mean, log_variance)
+
+    def _extra(
+        self, number: int, x: Tensor, passed: Forward, code: Tensor, given: Tensor
+    ) -> dict[str, Tensor]:
+        """Return the terms that only training has."""
+        settings, found = self.settings, {}
+        if settings.clusters:
+            free = passed.logits.split(list(self.network.free), -1)[: len(settings.clusters)]
+            shares = [functional.softmax(part, -1) for part in free]
+            found["clustering"] = losses.clustering(self.network.features(x), shares)
+        if settings.diffusion:
+            found["diffusion"] = self._diffusion(number, x, passed)
+        if settings.independence == "hsic":
+            found["independence"] = losses.hsic(passed.mean, code, given) * x.shape[1]
+        elif settings.independence == "adversary":
+            term = losses.adversary(self.network.adversary, passed.mean, code, given, self.layout)
+            found["independence"] = term * x.shape[1]
+        return found
+
+    def _diffusion(self, number: int, x: Tensor, passed: Forward) -> Tensor:
+        """Return the error of cells decoded from their neighbours' unsupervised coordinates.
+
+        Neighbours are drawn from a graph of true nearest neighbours and mixed by how near they are in the
+        diffusion coordinates, which thereby learn along what cells can be exchanged.
+        """
+        settings, network = self.settings, self.network
+        positions = self.feed.positions(number)
+        pick = torch.randint(self.graph.shape[1], (len(positions), _NEIGHBOURS)).numpy()
+        near = self.graph[positions[:, None], pick].ravel()
+        other = torch.from_numpy(self.feed.expression(near)).to(self.device)
+        features = network.features(other)
+        hidden = network.outputs(features)[1]
+        labels = passed.labels.repeat_interleave(_NEIGHBOURS, 0)
+        mean, log_variance, _, _ = network.posterior(features, hidden, labels)
+        drawn = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        drawn = drawn.reshape(len(x), _NEIGHBOURS, -1)
+        own, theirs = (
+            passed.mean[:, None, : settings.diffusion],
+            mean.reshape(drawn.shape)[..., : settings.diffusion],
+        )
+        share = functional.softmax(-(own - theirs).square().sum(-1), -1)
+        decoded = network.decode(passed.labels, (share[..., None] * drawn).sum(1), passed.chosen)
+        return losses.reconstruction(x, decoded, network.noise, settings.fixed_noise)
+
+    @torch.no_grad()
+    def validate(self, number: int) -> dict[str, Tensor]:
+        """Return the terms of the validation cells, and keep the weights if they are the best so far."""
+        self.network.eval()
+        cells, rows = self._held
+        sums: dict[str, Tensor] = {}
+        for part, block in cells.blocks():
+            x, code, given, own, values = self._batch(rows[part], block.toarray())
+            passed = self.network(x, code, torch.zeros_like(given), draw=False)
+            terms = self.terms(x, passed, own, values, 1.0)
+            if self.settings.independence != "none":  # an adversary's own loss tells nothing between looks
+                terms["independence"] = losses.hsic(passed.mean, code, given) * x.shape[1]
+            # with a capacity the term of the loss is the distance from it, not the divergence
+            terms["divergence"] = self._divergence(passed)
+            terms["mse"] = (x - passed.expression.clamp(min=0)).square().mean()
+            for name, term in terms.items():
+                sums[name] = sums.get(name, 0.0) + term * len(x) / len(rows)
+        self._keep(sums, cells.n_genes)
+        return sums or {"criterion": torch.zeros(())}
+
+    def _keep(self, sums: dict[str, Tensor], genes: int) -> None:
+        """Add the criteria to the held-out terms and keep the weights that are the best so far."""
+        if not sums:
+            return
+        weights = self.settings.weights
+        labels = sum(
+            sums[name] * getattr(weights, name) for name in ("classification", "regression", "hierarchy")
+        )
+        rest = weights.reconstruction * sums["reconstruction"] + weights.kl_continuous * sums["kl_continuous"]
+        rest = rest + weights.independence * sums.get("independence", 0.0)
+        if not self.network.projecting:
+            labels = rest = labels + rest
+        sums |= {"criterion_labels": labels, "criterion": rest / genes}
+        state = self.network.state_dict()
+        own = {name: tensor for name, tensor in state.items() if name.startswith("committee")}
+        self.best["labels"].update(labels, own)
+        self.best["rest"].update(rest, {name: tensor for name, tensor in state.items() if name not in own})
+
+    def stop(self) -> bool:
+        """Tell whether validation has not improved for the patience."""
+        return not any(bool(best.active) for best in self.best.values())
+
+    def state(self) -> dict[str, Tensor]:
+        """Return weights, optimiser and the best weights so far."""
+        return (
+            with_prefix("network", self.network.state_dict())
+            | with_prefix("optimiser", optimiser_state(self.optimiser))
+            | with_prefix("labels", self.best["labels"].state())
+            | with_prefix("rest", self.best["rest"].state())
+        )
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up what :meth:`state` returned."""
+        self.network.load_state_dict(without_prefix("network", tensors))
+        load_optimiser_state(self.optimiser, without_prefix("optimiser", tensors))
+        for name, best in self.best.items():
+            best.load_state(without_prefix(name, tensors))
+
+    def finish(self) -> None:
+        """Give the network its best weights."""
+        found = {name: tensor for best in self.best.values() for name, tensor in best.weights.items()}
+        if found:
+            self.network.load_state_dict(found)
+        self.network.eval()

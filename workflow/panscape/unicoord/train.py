@@ -1,0 +1,299 @@
+"""From cells and labels to a trained, calibrated model."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from panscape import seeds
+from panscape.errors import fail
+from panscape.log import logger
+from panscape.training.batches import held_out, permutation
+from panscape.training.checkpoint import Checkpoint
+from panscape.training.loop import Plan, fit
+from panscape.training.state import digest
+from panscape.unicoord.cells import Cells
+from panscape.unicoord.confidence import Confidence, calibrate
+from panscape.unicoord.genes import choose_genes
+from panscape.unicoord.labels import Layout, learn_labels
+from panscape.unicoord.loader import MemoryFeed, StreamFeed
+from panscape.unicoord.model import UniCoord
+from panscape.unicoord.module import Network
+from panscape.unicoord.settings import Hierarchy, Label, UniCoordSettings
+from panscape.unicoord.start import project, start
+from panscape.unicoord.store import Packed, Scale
+from panscape.unicoord.targets import Targets, codes, targets
+from panscape.unicoord.task import UniCoordTask
+from panscape.versions import versions
+
+_SAMPLE = 10_000  # training cells, at most, that the linear start and the classes' distances are learned on
+_VALIDATED = 5000  # validation cells, at most
+_VALIDATIONS = 15  # looks at the validation cells over the whole training
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gives.
+
+    Attributes
+    ----------
+    model
+        With its best weights.
+    history
+        step, split (``train``, ``heldout``: the validation cells), term, value.
+    split
+        (cells,) ``train``, ``validation`` or ``test``: no step saw the latter two, and nothing the last.
+    """
+
+    model: UniCoord
+    history: pd.DataFrame
+    split: np.ndarray
+
+
+def split_cells(cells: Cells, labels: Sequence[Label], settings: UniCoordSettings, seed: int) -> np.ndarray:
+    """Return ``train``, ``validation`` or ``test`` of every cell.
+
+    Every class of the first discrete label is split alike. Depends on annotation alone, never on expression.
+    """
+    name = next(
+        (label.name for label in labels if label.kind == "discrete" and label.name in cells.obs), None
+    )
+    strata = None if name is None else cells.obs[name].astype(str).to_numpy()
+    split = np.full(len(cells), "train", dtype=object)
+    test = held_out(len(cells), settings.held_out, seed, "unicoord", "test", strata=strata)
+    split[test] = "test"
+    rest = np.flatnonzero(~test)
+    share = settings.validation / (1 - settings.held_out)
+    chosen = held_out(
+        len(rest), share, seed, "unicoord", "validation", strata=None if strata is None else strata[rest]
+    )
+    split[rest[chosen]] = "validation"
+    return split
+
+
+def train(
+    data,
+    labels: Sequence[Label | Mapping[str, Any]],
+    settings: UniCoordSettings | Mapping[str, Any] | None = None,
+    *,
+    hierarchy: Sequence[Hierarchy] = (),
+    seed: int = 0,
+    split: np.ndarray | None = None,
+    genes: Sequence[str] | None = None,
+    groups: np.ndarray | None = None,
+    device: torch.device | str = "cpu",
+    checkpoint: str | None = None,
+) -> Trained:
+    """Learn a coordinate system.
+
+    Parameters
+    ----------
+    data
+        AnnData with counts, path of an h5ad file, or a list of them.
+    labels
+        What supervises coordinates; missing values are allowed.
+    settings
+        See :class:`UniCoordSettings`.
+    hierarchy
+        Discrete labels whose classes are sums of another one's.
+    seed
+        Every random step derives from it.
+    split
+        (cells,) ``train``, ``validation``, ``test``; None draws it.
+    genes
+        The model's genes; None chooses variable ones on the training cells.
+    groups
+        (cells,) studies, within which genes are ranked by variability; None: the column `study`, if any.
+    device
+        Where the network is trained.
+    checkpoint
+        Folder of the saved state of unfinished training.
+
+    Raises
+    ------
+    UserError
+        For labels or values that nothing can be learned from.
+    """
+    settings = UniCoordSettings.of(settings)
+    labels = [Label.of(label) for label in labels]
+    cells = data if isinstance(data, Cells) else Cells(
+        data if isinstance(data, (list, tuple)) else [data], counts=settings.normalisation != "none"
+    )  # fmt: skip
+    split = split_cells(cells, labels, settings, seed) if split is None else np.asarray(split, dtype=object)
+    chosen = split == "train"
+    if chosen.sum() < 10:
+        raise fail(
+            "unicoord",
+            f"{int(chosen.sum())} cells are left to train on",
+            "lower held_out and validation",
+            few=True,
+        )
+    layout = learn_labels(cells.obs[chosen], labels, hierarchy, standardise=settings.standardise)
+    found = targets(cells.obs, layout)
+    if groups is None and "study" in cells.obs:
+        groups = cells.obs["study"].astype(str).to_numpy()
+    if genes is None:
+        genes = choose_genes(cells, chosen, settings.n_genes, groups)
+    scale = Scale(settings.normalisation, float(np.median(cells.totals[chosen])))
+    run = _Run(cells, found, layout, list(genes), scale, settings, seed, torch.device(device))
+    return run.go(split, checkpoint)
+
+
+@dataclass
+class _Run:
+    """What the parts of a training run share."""
+
+    cells: Cells
+    targets: Targets
+    layout: Layout
+    genes: list[str]
+    scale: Scale
+    settings: UniCoordSettings
+    seed: int
+    device: torch.device
+
+    def go(self, split: np.ndarray, checkpoint: str | None) -> Trained:
+        """Train, calibrate and describe."""
+        train = split == "train"
+        rows = np.flatnonzero(train)
+        streams = self.cells.nnz * 8 / 1e6 > self.settings.stream_above_mb
+        sample = self._pick(rows, _SAMPLE, "sample")
+        held = self._pick(np.flatnonzero(split == "validation"), _VALIDATED, "validation")
+        kept = np.union1d(sample if streams else rows, held)
+        store = self._read(kept)  # in one pass over the files
+        cells = store.take(np.searchsorted(kept, sample))
+        held_cells = store.take(np.searchsorted(kept, held))
+        data = self._digest(split, cells)
+        network = self._network(cells, sample)
+        feed, graph = self._feed(
+            None if streams else store.take(np.searchsorted(kept, rows)), rows, train, network
+        )
+        steps = max(self.settings.epochs * feed.steps, self.settings.min_steps)
+        task = UniCoordTask(network, feed, self.targets, rows, (held_cells, held), steps, graph)
+        logger.info(
+            "training on %s cells, %s held out, %s genes, %s steps of %s cells%s",
+            len(rows), int((~train).sum()), len(self.genes), steps, self.settings.batch,
+            ", streamed" if streams else "",
+        )  # fmt: skip
+        every = max(steps // _VALIDATIONS, 1)
+        saved = Checkpoint(checkpoint, self._identity(data)) if checkpoint else None
+        plan = Plan(steps, every)
+        try:
+            rows_of = fit(
+                task, plan, seed=seeds.derive(self.seed, "unicoord", "fit"), checkpoint=saved,
+                what=f"batches of {self.settings.batch} cells",
+            )  # fmt: skip
+        finally:
+            feed.close()
+        task.finish()
+        confidence = self._confidence(network, (cells, sample), (held_cells, held))
+        model = UniCoord(network, self.genes, self.scale, confidence, self._card(split, data, task))
+        return Trained(model, pd.DataFrame(rows_of).drop(columns="model", errors="ignore"), split)
+
+    def _read(self, rows: np.ndarray) -> Packed:
+        """Return some cells (ascending numbers)."""
+
+        def stored():
+            for part, block in self.cells.blocks(self.genes):
+                own = rows[slice(*np.searchsorted(rows, (part.start, part.stop)))]
+                if len(own):
+                    yield block[own - part.start], self.cells.totals[own]
+
+        return Packed(stored(), len(self.genes), self.scale)
+
+    def _pick(self, rows: np.ndarray, most: int, name: str) -> np.ndarray:
+        if len(rows) <= most:
+            return rows
+        return np.sort(rows[permutation(len(rows), self.seed, "unicoord", name)[:most]])
+
+    def _network(self, cells: Packed, sample: np.ndarray) -> Network:
+        torch.manual_seed(seeds.derive(self.seed, "unicoord", "weights"))
+        components = max(
+            min(self.settings.components, len(cells) - 1, len(self.genes) - 1), self.settings.latent
+        )
+        network = Network(self.layout, len(self.genes), self.settings, components)
+        code, given = codes(self.targets.rows(sample), self.layout)
+        start(network, cells, code, given, self.seed)
+        return network.to(self.device)
+
+    def _feed(self, cells: Packed | None, rows: np.ndarray, train: np.ndarray, network: Network):
+        seed = seeds.derive(self.seed, "unicoord", "feed")
+        if cells is None:
+            if self.settings.diffusion:
+                advice = "raise stream_above_mb, or set diffusion: 0"
+                raise fail(
+                    "unicoord.diffusion", "the cells do not fit in memory, which the kNN graph needs", advice
+                )
+            return StreamFeed(self.cells, train, self.genes, self.scale, self.settings.batch, seed), None
+        feed = MemoryFeed(cells, rows, self.settings.batch, seed)
+        graph = None
+        if self.settings.diffusion:
+            from panscape.graph.knn import neighbors
+
+            near = self.settings.neighbours + 1
+            graph, _ = neighbors(project(network, cells), near, seed=self.seed)
+        return feed, graph
+
+    @torch.no_grad()
+    def _confidence(self, network: Network, sample: tuple, held: tuple) -> Confidence:
+        empty = Confidence({}, {}, {})
+        model = UniCoord(network, self.genes, self.scale, empty, {})
+        (cells, rows), (held_cells, held_rows) = sample, held
+        if not len(held_rows) or not self.layout.labels:
+            return empty
+        return calibrate(
+            self.layout,
+            (_seen(model, cells)[0], self.targets.rows(rows)),
+            (*_seen(model, held_cells), self.targets.rows(held_rows)),
+            self.settings.unknown_share,
+        )
+
+    def _digest(self, split: np.ndarray, cells: Packed) -> str:
+        """Return a digest of what is learned from; expression by the sample of the training cells."""
+        seen = [digest(block) for _, block in cells.blocks()]
+        numbers = (self.targets.codes, self.targets.values, self.cells.totals)
+        return digest(split.astype("S10"), *numbers, *seen, self.genes)
+
+    def _identity(self, data: str) -> dict[str, Any]:
+        return {
+            "settings": dataclasses.asdict(self.settings),
+            "labels": [dataclasses.asdict(label) for label in self.layout.labels],
+            "data": data,
+            "seed": self.seed,
+        }
+
+    def _card(self, split: np.ndarray, data: str, task: UniCoordTask) -> dict[str, Any]:
+        count = {name: int((split == name).sum()) for name in ("train", "validation", "test")}
+        criterion = task.best["rest"].value
+        return {
+            "what": "UniCoord coordinate system: predicts labels of cells and generates expression from them",
+            "cells": count,
+            "data_digest": data,
+            "seed": self.seed,
+            "criterion": None if criterion is None else float(criterion),
+            "versions": versions(["torch", "numpy", "scipy", "scikit-learn"])
+            | {"python": platform.python_version()},
+            "limits": (
+                "Generated expression is the model's output, not measured; probabilities hold for cells like "
+                "the validation cells."
+            ),
+        }
+
+
+def _seen(model: UniCoord, cells: Packed) -> list[np.ndarray]:
+    """Return features (n, F) and predictions (n, labels) of cells."""
+    found: list[np.ndarray] = []
+    for part, block in cells.blocks():
+        passed = model.encode(block.toarray())
+        parts = (passed.features, passed.votes)
+        found = found or [np.empty((len(cells), own.shape[1]), own.dtype) for own in parts]
+        for whole, own in zip(found, parts, strict=True):
+            whole[part] = own
+    return found
