@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -50,3 +51,10 @@ class UserError(ValueError):
 def fail(where: str, found: str, fix: str = "", *, few: bool = False) -> UserError:
     """Return a one-problem error, to be raised by the caller."""
     return UserError(Problem(where, found, fix, few))
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that a mistyped one most likely means."""
+    by_lower = {name.lower().replace("-", "_"): name for name in known}
+    close = difflib.get_close_matches(word.lower().replace("-", "_"), by_lower, n=1, cutoff=0.7)
+    return by_lower[close[0]] if close else None

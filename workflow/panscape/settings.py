@@ -1,19 +1,106 @@
-"""What the settings of the stages share."""
+"""What the settings of the stages share: defaults, and strict construction from a mapping."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, Self
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+from panscape.errors import Problem, UserError, nearest
+from panscape.log import logger
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """The new name of a setting.
+
+    Parameters
+    ----------
+    name
+        The key of today.
+    minus
+        What is taken from an old value: 1 where a cell was counted among its own neighbours.
+    """
+
+    name: str
+    minus: int = 0
 
 
 class FromMapping:
-    """A dataclass of settings that is also made from a section of the configuration."""
+    """A dataclass of settings that is also made from a section of the configuration.
+
+    Attributes
+    ----------
+    SECTION
+        Name of the section, for messages.
+    BESIDE
+        Keys of the same section that other settings read.
+    RENAMED
+        Old key -> today's. Old keys are taken for one version, with a warning.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Cut(FromMapping):
+    ...     SECTION = "cut"
+    ...     height: float = 1.0
+    >>> Cut.of({"height": 2.0})
+    Cut(height=2.0)
+    >>> Cut.of({"heigth": 2.0})
+    Traceback (most recent call last):
+    panscape.errors.UserError: 1 problem:
+      - cut.heigth: unknown setting -> did you mean 'height'?
+    """
+
+    SECTION: ClassVar[str] = ""
+    BESIDE: ClassVar[frozenset[str]] = frozenset()
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {}
 
     @classmethod
-    def of(cls, settings: Self | Mapping[str, Any] | None) -> Self:
-        """Take settings as they are, or those of a mapping's items that belong here; the defaults of None."""
+    def of(cls, settings: Self | Mapping[str, Any] | None = None) -> Self:
+        """Take settings as they are, or make them from a mapping; the defaults of None.
+
+        Raises
+        ------
+        UserError
+            For keys that no settings of the section know, and for an old key beside its new one.
+        """
         if isinstance(settings, cls):
             return settings
-        known = {item.name for item in fields(cls)}
-        return cls(**{key: value for key, value in (settings or {}).items() if key in known})
+        known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+        chosen: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for key, value in (settings or {}).items():
+            if key in known:
+                chosen[key] = value
+            elif key in cls.RENAMED:
+                problems += cls._take_old(key, value, settings or {}, chosen, known)
+            elif key not in cls.BESIDE:
+                problems.append(cls._unknown(key, known))
+        if problems:
+            raise UserError(problems)
+        return cls(**chosen)
+
+    @classmethod
+    def _take_old(
+        cls, key: str, value: Any, given: Mapping[str, Any], chosen: dict[str, Any], known: set[str]
+    ) -> list[Problem]:
+        """Put the value of an old key under its new name; return a problem if both are given."""
+        new = cls.RENAMED[key]
+        if new.name in given:
+            return [Problem(cls._where(key), f"its new name, {new.name}, is given too", "keep that one")]
+        logger.warning("%s is now %s: write it so, the old name will go", cls._where(key), new.name)
+        if new.name in known:
+            chosen[new.name] = value - new.minus if new.minus else value
+        return []
+
+    @classmethod
+    def _unknown(cls, key: str, known: set[str]) -> Problem:
+        guess = nearest(key, sorted(known | cls.BESIDE))
+        advice = f"did you mean {guess!r}?" if guess else f"there are {', '.join(sorted(known))}"
+        return Problem(cls._where(key), "unknown setting", advice)
+
+    @classmethod
+    def _where(cls, key: str) -> str:
+        return f"{cls.SECTION}.{key}" if cls.SECTION else key

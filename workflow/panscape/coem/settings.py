@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from panscape.settings import FromMapping
 
@@ -64,6 +65,9 @@ class CoemSettings(FromMapping):
         ``"information"``: a latent dimension is measured in units of its posterior standard deviation and
         shrunk by its reliability; ``"plain"``: as it is.
     """
+
+    SECTION: ClassVar[str] = "coem"
+    BESIDE: ClassVar[frozenset[str]] = frozenset(("batch", "condition_on"))
 
     encoder: str = "mlp"
     decoder: str = "linear"

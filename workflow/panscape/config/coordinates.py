@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from panscape.config.validate import nearest
-from panscape.errors import Problem
+from panscape.errors import Problem, nearest
 
 _MADE = {"study", "barcode", "n_counts", "n_genes", "mito_share", "ribo_share", "dpt_pseudotime"}
 

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from panscape.config.validate import nearest
-from panscape.errors import Problem, UserError
+from panscape.errors import Problem, UserError, nearest
 
 SOURCES = ("path", "url", "simulated", "metacells")
 # columns that the stages make themselves

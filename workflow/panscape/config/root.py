@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from panscape.config import studies as inputs
-from panscape.config.validate import nearest
 from panscape.coscape.panclust.cluster_size import MOST, SHARE
 from panscape.data.files import read_tsv
-from panscape.errors import Problem
+from panscape.errors import Problem, nearest
 
 WORDS = ("lowest-age", "none")
 PART = re.compile(r"(?:r(?P<resolution>[^-]+)|ward)-l(?P<level>\d+)-c(?P<place>\d+)\Z")

@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from panscape.config.validate import nearest
 from panscape.data.labels import class_name
-from panscape.errors import Problem
+from panscape.errors import Problem, nearest
 
 _SHOWN = 6  # classes in a message
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -12,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError, relevance
 
 from panscape.config.schema import Schema, accepts, walk
-from panscape.errors import Problem
+from panscape.errors import Problem, nearest
 
 FORMATS = FormatChecker(formats=["regex"])
 KINDS = {
@@ -77,13 +76,6 @@ def show(value: Any, limit: int = 60) -> str:
 def shorten(text: str, limit: int = 60) -> str:
     """Return a text of at most `limit` characters."""
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
-
-
-def nearest(word: str, known: Any) -> str | None:
-    """Return the known word that a mistyped one most likely means."""
-    by_lower = {name.lower().replace("-", "_"): name for name in known}
-    close = difflib.get_close_matches(word.lower().replace("-", "_"), by_lower, n=1, cutoff=0.7)
-    return by_lower[close[0]] if close else None
 
 
 def _json(value: Any, steps: tuple, faults: list[Fault]) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,15 +15,16 @@ from panscape.data.counts import Counts
 from panscape.data.normalise import normalise
 from panscape.errors import fail
 from panscape.log import logger
+from panscape.settings import FromMapping
 from panscape.sivae.baselines import Pca
-from panscape.sivae.settings import SivaeSettings
+from panscape.sivae.settings import SIVAE_KEYS, SivaeSettings
 from panscape.sivae.values import Expression, ValueSettings, prepare_bin
 
 RECORDS = 50  # rows per loss term that the tables of training keep, about
 
 
 @dataclass(frozen=True)
-class ReadoutSettings:
+class ReadoutSettings(FromMapping):
     """What is read off the models; the keys of the configuration's section of the same names.
 
     Parameters
@@ -43,20 +44,15 @@ class ReadoutSettings:
         Keep the weights.
     """
 
+    SECTION: ClassVar[str] = "sivae"
+    BESIDE: ClassVar[frozenset[str]] = SIVAE_KEYS
+
     network: str = "dot"
     density: float = 0.01
     min_norm: float = 0.0
     neighbours: int = 20
     attribution_cells: int = 200
     weights: bool = True
-
-    @classmethod
-    def of(cls, settings: ReadoutSettings | Mapping[str, Any]) -> ReadoutSettings:
-        """Take settings as they are, or those of a mapping's items that belong here."""
-        if isinstance(settings, cls):
-            return settings
-        known = {item.name for item in fields(cls)}
-        return cls(**{key: value for key, value in settings.items() if key in known})
 
 
 @dataclass(frozen=True)

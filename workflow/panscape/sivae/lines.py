@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,8 @@ import pandas as pd
 from panscape import seeds
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
+from panscape.settings import FromMapping
+from panscape.sivae.settings import SIVAE_KEYS
 from panscape.stats.means import group_means
 
 OK, FEW, UNNAMED = "ok", "too few cells", "unnamed"
@@ -27,7 +29,7 @@ OWN_COLUMNS = ("study", "n_counts", "n_genes", "mito_share", "ribo_share")
 
 
 @dataclass(frozen=True)
-class LineSettings:
+class LineSettings(FromMapping):
     """How cells are shared out; the keys of the configuration's section of the same names.
 
     Parameters
@@ -44,19 +46,14 @@ class LineSettings:
         Most models that one job trains side by side (a line is never split over jobs).
     """
 
+    SECTION: ClassVar[str] = "sivae"
+    BESIDE: ClassVar[frozenset[str]] = SIVAE_KEYS
+
     line: str = "line"
     bin_cells: int = 1000
     min_cells: int = 100
     halves: bool = True
     models_per_job: int = 16
-
-    @classmethod
-    def of(cls, settings: LineSettings | Mapping[str, Any]) -> LineSettings:
-        """Take settings as they are, or those of a mapping's items that belong here."""
-        if isinstance(settings, cls):
-            return settings
-        known = {item.name for item in fields(cls)}
-        return cls(**{key: value for key, value in settings.items() if key in known})
 
 
 @dataclass(frozen=True)

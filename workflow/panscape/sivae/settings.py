@@ -3,12 +3,69 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from panscape.settings import FromMapping
 
 MODELS = ("sivae", "sivae-linear", "vae", "vae-linear")
 LIKELIHOODS = ("gaussian", "nb")
 METRICS = ("dot", "cosine", "euclidean")
+
+
+SIVAE_KEYS = frozenset(
+    [
+        "line",
+        "bin_cells",
+        "min_cells",
+        "halves",
+        "models_per_job",
+        "genes",
+        "n_genes",
+        "n_per_line",
+        "regress",
+        "covariates",
+        "held_out",
+        "labels",
+        "model",
+        "likelihood",
+        "latent",
+        "hidden",
+        "shortcut",
+        "gamma",
+        "interpretability",
+        "linear_bias",
+        "covariate_term",
+        "kl_feature",
+        "gene_prior",
+        "sigma",
+        "feature_input",
+        "feature_dim",
+        "steps",
+        "batch_size",
+        "lr",
+        "anneal",
+        "averaging",
+        "decay",
+        "warmup",
+        "clip",
+        "l2",
+        "l2_output",
+        "l2_feature",
+        "input_dropout",
+        "validate_every",
+        "patience",
+        "min_gain",
+        "network",
+        "density",
+        "min_norm",
+        "neighbours",
+        "attribution_cells",
+        "weights",
+        "show_lines",
+        "highlight",
+    ]
+)
+"""Keys of the configuration's section ``sivae``, which several classes of settings read."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +131,9 @@ class SivaeSettings(FromMapping):
     min_gain
         A model whose held-out error is not lower than the null's by this share is flagged as collapsed.
     """
+
+    SECTION: ClassVar[str] = "sivae"
+    BESIDE: ClassVar[frozenset[str]] = SIVAE_KEYS
 
     model: str = "sivae"
     likelihood: str = "gaussian"

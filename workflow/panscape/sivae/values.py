@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -12,14 +12,16 @@ from scipy import sparse
 
 from panscape.data.normalise import normalise
 from panscape.errors import fail
+from panscape.settings import FromMapping
 from panscape.sivae.bins import Bin
+from panscape.sivae.settings import SIVAE_KEYS
 from panscape.stats.singular import least_squares
 
 CONSTANT = 1e-6  # a gene whose standard deviation is below this in the training cells stays 0
 
 
 @dataclass(frozen=True)
-class ValueSettings:
+class ValueSettings(FromMapping):
     """How expression is prepared; the keys of the configuration's section of the same names.
 
     Parameters
@@ -37,6 +39,9 @@ class ValueSettings:
         ``"gaussian"`` or ``"nb"`` (counts).
     """
 
+    SECTION: ClassVar[str] = "sivae"
+    BESIDE: ClassVar[frozenset[str]] = SIVAE_KEYS
+
     regress: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
     held_out: float = 0.2
@@ -46,14 +51,6 @@ class ValueSettings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "regress", tuple(self.regress))
         object.__setattr__(self, "covariates", tuple(self.covariates))
-
-    @classmethod
-    def of(cls, settings: ValueSettings | Mapping[str, Any]) -> ValueSettings:
-        """Take settings as they are, or those of a mapping's items that belong here."""
-        if isinstance(settings, cls):
-            return settings
-        known = {item.name for item in fields(cls)}
-        return cls(**{key: value for key, value in settings.items() if key in known})
 
 
 @dataclass(frozen=True)

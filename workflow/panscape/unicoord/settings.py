@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from panscape.settings import FromMapping
 from panscape.unicoord.transform import TRANSFORMS
@@ -154,6 +154,11 @@ class UniCoordSettings(FromMapping):
     stream_above_mb
         Matrices larger than this are streamed from their files.
     """
+
+    SECTION: ClassVar[str] = "unicoord"
+    BESIDE: ClassVar[frozenset[str]] = frozenset(
+        ["labels", "tables", "bridges", "scenarios", "network_cut", "restore"]
+    )
 
     latent: int = 30
     diffusion: int = 0

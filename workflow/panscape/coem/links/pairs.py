@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from panscape import seeds
 from panscape.coem.links.activity import peaks_near
+from panscape.coem.metacells.settings import METACELL_KEYS
 from panscape.coem.peaks import chromosome
+from panscape.settings import FromMapping
 
 CONTROLS = 5  # matched peaks of other chromosomes for each pair
 MOST_BINS = 10  # along each of the two properties that peaks are matched by
 
 
 @dataclass(frozen=True)
-class LinkSettings:
+class LinkSettings(FromMapping):
     """Settings of :func:`link_peaks`; keys of the configuration's section ``metacells``.
 
     Parameters
@@ -35,20 +37,15 @@ class LinkSettings:
         False discovery rate up to which a link counts as found.
     """
 
+    SECTION: ClassVar[str] = "metacells"
+    BESIDE: ClassVar[frozenset[str]] = METACELL_KEYS
+
     window: int = 100_000
     anchor: str = "tss"
     peak_cells: int = 50
     statistic: str = "pearson"
     background: int = 100
     fdr: float = 0.1
-
-    @classmethod
-    def of(cls, settings: LinkSettings | Mapping[str, Any] | None) -> LinkSettings:
-        """Take settings as they are, or those of a mapping's items that belong here."""
-        if isinstance(settings, cls):
-            return settings
-        known = {item.name for item in fields(cls)}
-        return cls(**{key: value for key, value in (settings or {}).items() if key in known})
 
 
 @dataclass(frozen=True)

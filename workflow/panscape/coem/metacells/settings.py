@@ -3,10 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from panscape.settings import FromMapping
 
 EMBEDDINGS = ("coem", "pca_lsi", "wnn", "rna", "atac")
+
+
+METACELL_KEYS = frozenset(
+    [
+        "embedding",
+        "pool",
+        "k",
+        "cells_per_metacell",
+        "ladder",
+        "repeats",
+        "components",
+        "n_neighbors",
+        "eigenvectors",
+        "exact_below",
+        "two_level_above",
+        "min_cells",
+        "max_ratio",
+        "compare",
+        "permutations",
+        "labels",
+        "genes",
+        "anchor",
+        "window",
+        "peak_cells",
+        "statistic",
+        "background",
+        "fdr",
+        "contrast_cells",
+        "activity_window",
+        "track_gene",
+    ]
+)
+"""Keys of the configuration's section ``metacells``, which several classes of settings read."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +65,9 @@ class GroupSettings(FromMapping):
     max_ratio
         Largest metacell, in multiples of the mean size; None sets no limit.
     """
+
+    SECTION: ClassVar[str] = "metacells"
+    BESIDE: ClassVar[frozenset[str]] = METACELL_KEYS
 
     n_neighbors: int = 15
     eigenvectors: int | str = 50

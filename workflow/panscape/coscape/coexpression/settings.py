@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
+
+from panscape.settings import FromMapping
 
 METHODS = ("pearson", "spearman")
 SHRINKAGES = ("none", "soft", "garrote", "posterior")
@@ -13,7 +14,7 @@ NORMALISATIONS = ("log1p", "depth-log1p")
 
 
 @dataclass(frozen=True)
-class CoexpressionSettings:
+class CoexpressionSettings(FromMapping):
     """Settings of :func:`panscape.coscape.coexpression.coexpress.coexpress`.
 
     Parameters
@@ -37,6 +38,8 @@ class CoexpressionSettings:
         released code), see :func:`panscape.coscape.coexpression.expression.cluster_expression`.
     """
 
+    SECTION: ClassVar[str] = "coexpression"
+
     method: str = "pearson"
     eta: float = 0.2
     normalisation: str = "depth-log1p"
@@ -58,8 +61,3 @@ class CoexpressionSettings:
             raise ValueError(f"eta is {self.eta}, not between 0 and 1")
         if self.shrinkage_strength < 0 or self.max_pairs < 0:
             raise ValueError("shrinkage_strength and max_pairs must not be negative")
-
-    @classmethod
-    def of(cls, settings: CoexpressionSettings | Mapping[str, Any]) -> CoexpressionSettings:
-        """Take the settings as they are or from a mapping with the same keys."""
-        return settings if isinstance(settings, cls) else cls(**settings)

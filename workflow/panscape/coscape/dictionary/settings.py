@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from panscape.settings import FromMapping
 
@@ -43,6 +44,20 @@ class DictionarySettings(FromMapping):
     min_panclusters, usage_share, edge_share
         See :func:`panscape.coscape.dictionary.entries.arrange`.
     """
+
+    SECTION: ClassVar[str] = "dictionary"
+    BESIDE: ClassVar[frozenset[str]] = frozenset(
+        [
+            "top_genes",
+            "gene_sets",
+            "set_sizes",
+            "nominal",
+            "merge",
+            "confidence",
+            "depth_strata",
+            "counterpart",
+        ]
+    )
 
     k: int | str = "auto"
     k_range: tuple[int, int] = (2, 30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from panscape.coscape.landscape.units import AUTO
 from panscape.graph.distances import METRICS
@@ -56,6 +57,9 @@ class LandscapeSettings(FromMapping):
     pairs_listed
         How many pairs are reported, strongest first; 0: all.
     """
+
+    SECTION: ClassVar[str] = "landscape"
+    BESIDE: ClassVar[frozenset[str]] = frozenset(("sensitivity",))
 
     distance: str = "cosine"
     diagonal: bool = False

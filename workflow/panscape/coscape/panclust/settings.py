@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 from panscape.errors import fail
+from panscape.settings import FromMapping
 
 CHOICES = {
     "genes": ("selected", "all"),
@@ -18,7 +18,7 @@ CHOICES = {
 
 
 @dataclass(frozen=True)
-class PanclustSettings:
+class PanclustSettings(FromMapping):
     """Settings of :func:`panscape.coscape.panclust.pancluster.pancluster`.
 
     Parameters
@@ -50,6 +50,8 @@ class PanclustSettings:
         Studies with more than `sketch_above` cells are clustered on `sketch_cells` of them, drawn
         ``"uniform"`` or ``"even"`` over the principal components; the other cells follow their nearest one.
     """
+
+    SECTION: ClassVar[str] = "panclust"
 
     genes: str = "selected"
     scaling: str = "depth-log1p"
@@ -83,8 +85,3 @@ class PanclustSettings:
                 f"{self.sketch_cells} is more than sketch_above, {self.sketch_above}",
                 "write a number up to sketch_above",
             )
-
-    @classmethod
-    def of(cls, settings: PanclustSettings | Mapping[str, Any]) -> PanclustSettings:
-        """Take the settings as they are or from a mapping with the same keys."""
-        return settings if isinstance(settings, cls) else cls(**settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 from panscape.settings import FromMapping
 from panscape.sivae.networks.centrality import CONTROLS
@@ -41,6 +42,8 @@ class NetworkSettings(FromMapping):
     figure_set, figure_lines
         Of the figure of networks.
     """
+
+    SECTION: ClassVar[str] = "networks"
 
     phenotypes: tuple[str, ...] | None = None
     kernels: tuple[str, ...] = ("cka", "neighbours", "wl-degree")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,9 @@ class FeatureSettings(FromMapping):
     representative
         Which set of a group is chosen: the most important, or the one of highest entropy (the paper).
     """
+
+    SECTION: ClassVar[str] = "features"
+    BESIDE: ClassVar[frozenset[str]] = frozenset(("gene_sets",))
 
     label: str | None = "cell_type"
     unit: str | None = "auto"
