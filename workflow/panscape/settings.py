@@ -71,11 +71,12 @@ class FromMapping:
         known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
         chosen: dict[str, Any] = {}
         problems: list[Problem] = []
-        for key, value in (settings or {}).items():
+        given: Mapping[str, Any] = settings if isinstance(settings, Mapping) else {}
+        for key, value in given.items():
             if key in known:
                 chosen[key] = value
             elif key in cls.RENAMED:
-                problems += cls._take_old(key, value, settings or {}, chosen, known)
+                problems += cls._take_old(key, value, given, chosen, known)
             elif key not in cls.BESIDE:
                 problems.append(cls._unknown(key, known))
         if problems:

@@ -15,7 +15,8 @@ def renamed(value: dict[str, Any], whole: Schema, problems: list[Problem]) -> di
 
     The ``x-renamed`` of a mapping in the schema names the new key of each old one: ``key`` in the same
     mapping, ``section.key`` elsewhere, null where there is none. ``{to: key, minus: 1}`` also changes a
-    number, or each number of a list. A study's own settings (``x-overrides``) follow their section.
+    number, or each number of a list. A study's own settings (``x-overrides``) follow their section. Where a
+    key kept its name and changed its meaning, ``x-changed`` says how to whoever writes it.
 
     Parameters
     ----------
@@ -31,6 +32,9 @@ def renamed(value: dict[str, Any], whole: Schema, problems: list[Problem]) -> di
         for old, spec in schema.get("x-renamed", {}).items():
             if old in part:
                 _replace(result, part, f"{where}{old}", old, spec, problems)
+        for key, entry in schema.get("properties", {}).items():
+            if key in part and "x-changed" in entry:
+                logger.warning("%s%s: %s", where, key, entry["x-changed"])
     return result
 
 
