@@ -170,6 +170,30 @@ def test_no_way_to_reach_a_module_is_missed(library, how):
     assert library.digest() != before
 
 
+FACE = """from panscape.lazy import attach
+if TYPE_CHECKING:
+    from panscape.far import z as z
+__getattr__, __dir__, __all__ = attach(__name__, {"z": "panscape.far", "y": "panscape.late"})
+"""
+
+
+def test_a_lazy_face_is_followed_name_by_name(library):
+    library.write("lazy.py", "def attach(package, names):\n    pass\n")
+    library.write("face/__init__.py", FACE)
+    library.write("face/inner.py", "x = 1\n")
+    library.script.write_text("from panscape.face.inner import x\nprint(x)\n")
+    assert library.modules() == {"panscape.face.inner"}
+    for text in ("from panscape.face import z\nprint(z)\n", "import panscape.face as f\nprint(f.z)\n"):
+        library.script.write_text(text)
+        assert library.modules() == {"panscape.far"}
+    library.script.write_text("from panscape import face\nprint(getattr(face, 'z'))\n")
+    assert {"panscape.face", "panscape.far", "panscape.late"} <= library.modules()
+    before = library.digest()
+    library.write("face/__init__.py", FACE.replace('"z": "panscape.far"', '"z": HOMES["z"]'))
+    library.edit("far.py", "z = 1", "z = 2")  # a computed mapping may lead anywhere
+    assert library.digest() != before and "panscape.far" in library.modules()
+
+
 def test_a_local_name_is_not_the_module_of_that_name(library):
     library.script.write_text(
         "from panscape import far, late\n\n\ndef f(far):\n    return far.z, [late for late in far]\n\n\n"

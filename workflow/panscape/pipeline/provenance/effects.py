@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from panscape.pipeline.provenance.names import Names
+from panscape.pipeline.provenance.names import Names, lazy_face
 from panscape.pipeline.provenance.normal import docstring_of, is_type_checking
 
 # methods of other libraries that change a state although their result is assigned
@@ -28,6 +28,8 @@ def has_effects(tree: ast.Module, names: Names) -> bool:
 
 def _may_change(node: ast.stmt, ours: set[str]) -> bool:
     if isinstance(node, (ast.Import, ast.ImportFrom, ast.Pass)) or _is_main(node) or is_type_checking(node):
+        return False
+    if lazy_face(node):
         return False
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         given = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]

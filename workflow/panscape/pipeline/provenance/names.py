@@ -79,7 +79,29 @@ def names_of(tree: ast.Module, module: str, *, is_package: bool) -> Names:
         else:
             found.binds[name] = target
     reader.visit(tree)
+    for node in tree.body:
+        found.binds.update({name: (home, name) for name, home in lazy_face(node).items()})
     return found
+
+
+def lazy_face(node: ast.AST) -> dict[str, str]:
+    """Return the names of a lazily loaded face and their modules, given its `attach` statement.
+
+    Only ``... = attach(__name__, {"name": "module", ...})`` of :mod:`panscape.lazy` with the mapping written
+    out is one: neither the statement nor an import of the package loads any of the modules.
+    """
+    call = node.value if isinstance(node, ast.Assign) else None
+    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "attach"):
+        return {}
+    if len(call.args) != 2 or getattr(call.args[0], "id", "") != "__name__":
+        return {}
+    names = call.args[1]
+    if not isinstance(names, ast.Dict) or not all(
+        isinstance(part, ast.Constant) and isinstance(part.value, str)
+        for part in [*names.keys, *names.values]
+    ):
+        return {}
+    return ast.literal_eval(names)
 
 
 def _imports(node: ast.Import | ast.ImportFrom, package: str) -> tuple[dict[str, Bound | None], list[Bound]]:
@@ -204,6 +226,10 @@ class _Reader(ast.NodeVisitor):
         parts = base.split(".")
         up = len(name) - len(name.lstrip(".")) - 1
         self.found.mentions.add(".".join([*parts[: len(parts) - up], name.lstrip(".")]))
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        if not lazy_face(node):
+            self.generic_visit(node)
 
     def visit_If(self, node: ast.If) -> None:
         if is_type_checking(node):
