@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo test test-kernels test-real test-slurm test-conda lint format docs why clean
+.PHONY: help demo test test-kernels test-real test-slurm test-conda coverage lint format generated docs why clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,10 @@ test-slurm: $(VENV)/dev.stamp ## run the workflow on a throw-away SLURM cluster 
 test-conda: $(VENV)/dev.stamp ## run the workflow with an environment per rule, made by a stand-in for conda
 	PANSCAPE_CONDA=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/conda
 
+coverage: $(VENV)/dev.stamp ## run the unit tests and print which share of the library's lines and branches they reach
+	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -q tests/unit
+	$(BIN)/python -m coverage report
+
 lint: $(VENV)/dev.stamp ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,9 +46,13 @@ format: $(VENV)/dev.stamp ## let ruff and snakefmt format the sources
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
 
-docs: $(VENV)/demo.stamp ## write config/ and docs/deviations.md anew from the schema, docs/references.md and CITATION.cff from the bibliography
+generated: $(VENV)/demo.stamp ## write config/ and docs/deviations.md anew from the schema, docs/references.md and CITATION.cff from the bibliography
 	PYTHONPATH=workflow $(BIN)/python -m panscape.config
 	PYTHONPATH=workflow $(BIN)/python -m panscape.report
+
+docs: generated $(VENV)/docs.stamp ## build the documentation in docs/_build/html; every warning and every dead internal link is an error
+	$(BIN)/python -m sphinx -W --keep-going -n -b html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
 
 CONFIG ?= config/demo.yaml
 why: $(VENV)/demo.stamp ## say what an edit of FILE would make anew of the results here (CONFIG: the collection)
@@ -54,7 +62,7 @@ why: $(VENV)/demo.stamp ## say what an edit of FILE would make anew of the resul
 clean: ## remove the demo's results and the environment
 	rm -rf $(VENV) results/demo resources/demo logs/demo benchmarks/demo
 
-# a stamp per set of requirements: 227 MB of wheels for the demo, 17 MB more for the tests
+# a stamp per set of requirements: 227 MB of wheels for the demo, 24 MB more for the tests, 27 MB for the documentation
 $(VENV)/demo.stamp: envs/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "panscape needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
@@ -65,4 +73,8 @@ $(VENV)/demo.stamp: envs/requirements.txt
 
 $(VENV)/dev.stamp: envs/requirements-dev.txt $(VENV)/demo.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements-dev.txt
+	touch $@
+
+$(VENV)/docs.stamp: envs/requirements-docs.txt $(VENV)/demo.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements-docs.txt
 	touch $@

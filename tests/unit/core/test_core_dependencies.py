@@ -16,7 +16,8 @@ PYTHONS = ("3.11", "3.12", "3.13")
 # imported under another name than that of the distribution
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "umap": "umap-learn", "PIL": "pillow"}
 # called in a process of its own, never imported
-COMMANDS = {"ruff", "snakefmt", "snakemake", "snakemake-executor-plugin-slurm"}
+COMMANDS = {"coverage", "pre-commit", "pre-commit-hooks", "ruff", "snakefmt", "snakemake"}
+COMMANDS |= {"snakemake-executor-plugin-slurm"}
 # with which results are opened: scanpy needs leidenalg for one of its two Leiden implementations
 BESIDE = {"leidenalg"}
 
@@ -49,15 +50,38 @@ def test_scripts_need_nothing_beyond_the_library():
     assert imported("workflow/scripts") - {"panscape"} <= names(PROJECT["dependencies"])
 
 
+def extensions():
+    """Return the distributions that docs/conf.py names as extensions and theme, Sphinx's own aside."""
+    lines = ast.parse((ROOT / "docs" / "conf.py").read_text(encoding="utf-8")).body
+    set_to = {
+        target.id: line.value
+        for line in lines
+        if isinstance(line, ast.Assign)
+        for target in line.targets
+        if isinstance(target, ast.Name)
+    }
+    named = [*ast.literal_eval(set_to["extensions"]), ast.literal_eval(set_to["html_theme"])]
+    local = {path.stem for path in (ROOT / "docs" / "extensions").glob("*.py")}
+    return {canonical(name) for name in named if not name.startswith("sphinx.ext.") and name not in local}
+
+
+def test_the_extra_for_the_documentation_has_its_extensions_theme_and_imports():
+    local = {canonical(path.stem) for path in (ROOT / "docs" / "extensions").glob("*.py")} | {"panscape"}
+    used = imported("docs") - local - names(PROJECT["dependencies"])
+    assert names(PROJECT["optional-dependencies"]["docs"]) == extensions() | used
+
+
 def test_extras_are_what_rules_and_tests_use_besides():
     extras = PROJECT["optional-dependencies"]
     asked = set().union(*map(names, extras.values())) - {"panscape"}
     local = {
-        canonical(path.stem) for place in ("tests", "benchmarks") for path in (ROOT / place).rglob("*.py")
+        canonical(path.stem)
+        for place in ("tests", "benchmarks", "docs")
+        for path in (ROOT / place).rglob("*.py")
     }
     used = imported("tests") - local - {"panscape"} - names(PROJECT["dependencies"])
     assert used - asked == set()
-    assert asked - used == COMMANDS | BESIDE
+    assert asked - used - names(extras["docs"]) == COMMANDS | BESIDE
 
 
 def locked(name, python):
@@ -75,7 +99,9 @@ def locked(name, python):
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_the_lock_has_a_version_of_every_dependency_that_it_allows(python):
-    versions = locked("requirements.txt", python) | locked("requirements-dev.txt", python)
+    files = [locked(f"requirements{kind}.txt", python) for kind in ("", "-dev", "-docs")]
+    versions = {name: version for one in files for name, version in one.items()}
+    assert all(versions[name] == version for one in files for name, version in one.items())
     extras = [text for extra in PROJECT["optional-dependencies"].values() for text in extra]
     for text in (*PROJECT["dependencies"], *extras):
         one = Requirement(text)

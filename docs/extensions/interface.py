@@ -1,0 +1,120 @@
+"""Pages of the library: what each package offers, from its ``__all__``."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import itertools
+import pkgutil
+import textwrap
+from pathlib import Path
+from types import ModuleType
+
+import panscape
+
+FOLDER = "api"
+METHODS = ("coscape", "sivae", "coem", "unicoord")
+# modules without a package around them that readers of other pages are sent to
+MODULES = ("panscape.errors", "panscape.seeds")
+
+
+def packages() -> list[ModuleType]:
+    """Return the packages of the library that name what they offer, those of the methods first."""
+    names = [found.name for found in pkgutil.walk_packages(panscape.__path__, "panscape.") if found.ispkg]
+    modules = [importlib.import_module(name) for name in ("panscape", *names, *MODULES)]
+    return sorted(filter(offered, modules), key=lambda module: (_group(module.__name__), module.__name__))
+
+
+def _group(name: str) -> int:
+    top = name.split(".")[1] if "." in name else ""
+    return METHODS.index(top) if top in METHODS else len(METHODS)
+
+
+def offered(module: ModuleType) -> list[str]:
+    """Return the public names of a module, in the order of the alphabet."""
+    names = getattr(module, "__all__", None)
+    if names is None and module.__name__ in MODULES:
+        names = [
+            name for name, item in vars(module).items() if getattr(item, "__module__", "") == module.__name__
+        ]
+    return sorted((name for name in names or () if not name.startswith("_")), key=str.lower)
+
+
+def aliases() -> dict[str, str]:
+    """Return dotted path of the definition -> public path, of everything that the packages offer."""
+    found: dict[str, str] = {}
+    for module in packages():
+        for name in offered(module):
+            item = getattr(module, name)
+            if hasattr(item, "__qualname__"):
+                found.setdefault(f"{item.__module__}.{item.__qualname__}", f"{module.__name__}.{name}")
+    return found
+
+
+def pages() -> dict[str, str]:
+    """Return name -> reStructuredText of the pages."""
+    modules = packages()
+    methods = [module for module in modules if _group(module.__name__) < len(METHODS)]
+    others = [module for module in modules if module not in methods]
+    text = _heading("API reference", "=") + _INTRODUCTION
+    for title, group in (("Methods", methods), ("What the methods share, and the workflow", others)):
+        if group:
+            text += _heading(title, "-") + _list(group)
+    return {f"{FOLDER}/index": text, **{f"{FOLDER}/{module.__name__}": _page(module) for module in modules}}
+
+
+_INTRODUCTION = """
+What the packages offer to notebooks and programs. Names that begin with an underscore, and modules that are
+not listed here, can change in any version; :doc:`/deprecations` says what happens to the others.
+
+"""
+
+
+def _heading(title: str, line: str) -> str:
+    return f"{title}\n{line * len(title)}\n\n"
+
+
+def _list(modules: list[ModuleType]) -> str:
+    rows = "".join(
+        f"   * - :doc:`{module.__name__}`\n     - {(inspect.getdoc(module) or '').splitlines()[0]}\n"
+        for module in modules
+    )
+    table = f".. list-table::\n   :widths: 30 70\n\n{rows}\n"
+    hidden = "".join(f"   {module.__name__}\n" for module in modules)
+    return f"{table}.. toctree::\n   :hidden:\n\n{hidden}\n"
+
+
+def _page(module: ModuleType) -> str:
+    name, names = module.__name__, offered(module)
+    text = _heading(name, "=") + f".. automodule:: {name}\n   :no-members:\n\n.. currentmodule:: {name}\n\n"
+    listed = [one for one in names if callable(getattr(module, one))]
+    if listed:
+        text += ".. autosummary::\n   :nosignatures:\n\n" + "".join(f"   {one}\n" for one in listed) + "\n"
+    return text + "\n".join(_directive(module, one) for one in names)
+
+
+def _directive(module: ModuleType, name: str) -> str:
+    path, item = f"{module.__name__}.{name}", getattr(module, name)
+    if inspect.isclass(item) and issubclass(item, BaseException):
+        return f".. autoexception:: {path}\n   :show-inheritance:\n"
+    if inspect.isclass(item):
+        return f".. autoclass:: {path}\n   :members:\n"
+    if inspect.ismodule(item):
+        return f".. automodule:: {item.__name__}\n   :members:\n"
+    if callable(item):
+        return f".. autofunction:: {path}\n"
+    return f".. py:data:: {name}\n\n{textwrap.indent(_of_constant(module, name), '   ')}\n"
+
+
+def _of_constant(module: ModuleType, name: str) -> str:
+    """Return the text below the assignment of a constant, in the module of the package that defines it."""
+    for path in sorted(Path(module.__file__ or "").parent.rglob("*.py")):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        for line, following in itertools.pairwise(body):
+            targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
+            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                text = getattr(getattr(following, "value", None), "value", None)
+                if isinstance(following, ast.Expr) and isinstance(text, str):
+                    return inspect.cleandoc(text)
+    return ""
