@@ -1,4 +1,4 @@
-"""Pages of the library: what each package offers, from its ``__all__``."""
+"""Pages of the library: what each package offers, from its ``__all__``, and the modules in it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MODULES = ("panscape.errors", "panscape.seeds")
 
 
 def packages() -> list[ModuleType]:
-    """Return the packages of the library that name what they offer, those of the methods first."""
+    """Return the packages of the library, those of the methods first."""
     names = [found.name for found in pkgutil.walk_packages(panscape.__path__, "panscape.") if found.ispkg]
     modules = [importlib.import_module(name) for name in ("panscape", *names, *MODULES)]
-    return sorted(filter(offered, modules), key=lambda module: (_group(module.__name__), module.__name__))
+    return sorted(modules, key=lambda module: (_group(module.__name__), module.__name__))
 
 
 def _group(name: str) -> int:
@@ -65,8 +65,9 @@ def pages() -> dict[str, str]:
 
 
 _INTRODUCTION = """
-What the packages offer to notebooks and programs. Names that begin with an underscore, and modules that are
-not listed here, can change in any version; :doc:`/deprecations` says what happens to the others.
+What the packages offer to notebooks and programs, and the modules in them. Functions and classes that have
+an entry here are public; :doc:`/deprecations` says what happens when one is renamed. Modules are listed for
+those who read or change the code, and their content can change in any version.
 
 """
 
@@ -91,7 +92,7 @@ def _page(module: ModuleType) -> str:
     listed = [one for one in names if callable(getattr(module, one))]
     if listed:
         text += ".. autosummary::\n   :nosignatures:\n\n" + "".join(f"   {one}\n" for one in listed) + "\n"
-    return text + "\n".join(_directive(module, one) for one in names)
+    return f"{text}{chr(10).join(_directive(module, one) for one in names)}\n{_modules(module)}"
 
 
 def _directive(module: ModuleType, name: str) -> str:
@@ -118,3 +119,15 @@ def _of_constant(module: ModuleType, name: str) -> str:
                 if isinstance(following, ast.Expr) and isinstance(text, str):
                     return inspect.cleandoc(text)
     return ""
+
+
+def _modules(package: ModuleType) -> str:
+    """Return a table of the modules in a package, each with the first line of its docstring."""
+    found = [one for one in pkgutil.iter_modules(getattr(package, "__path__", ())) if not one.ispkg]
+    rows = ""
+    for name in (one.name for one in found if one.name != "__main__"):
+        path = Path(package.__path__[0], f"{name}.py")
+        about = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        line = " ".join(about.split("\n\n")[0].split())
+        rows += f"   * - ``{name}``\n     - {line}\n"
+    return f".. list-table:: Modules\n   :widths: 25 75\n\n{rows}\n" if rows else ""
