@@ -48,6 +48,8 @@ OTHERS += "|sklearn|torch"
 OTHERS += "|AnnData|Axes|Figure|MuData|Path"
 nitpick_ignore_regex = [(r"py:.*", rf"({OTHERS})(\..+)?")]
 
+highlight_language = "none"  # of blocks that name no language
+
 html_theme = "sphinx_book_theme"
 html_title = "panscape"
 html_static_path = ["_static"]
