@@ -14,6 +14,7 @@ from panscape.config.schema import schema, walk
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
+LIBRARY = ROOT / "workflow" / "panscape"
 sys.path.append(str(DOCS / "extensions"))
 
 import configuration  # noqa: E402
@@ -100,6 +101,24 @@ def test_links_are_rewritten_between_files_and_pages():
     fence = "\n```\n[g](h.md)\n```\n"
     text, expected = text + fence, expected + fence
     assert links.adapt(text, "CONTRIBUTING.md", "docs/generated/contributing") == expected
+
+
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_files_that_developers_are_sent_to_exist(name):
+    """Paths in backticks start at the root of the repository or at the library; `hello` is the example."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    named: list[str] = []
+    links.outside_fences(text, lambda part: named.extend(re.findall(r"`([\w./-]+)`", part)) or part)
+    paths = [
+        path for path in named if re.search(r"/.*\.(py|smk|yaml|md|json|toml)$", path) or path.endswith("/")
+    ]
+    made = ("docs/_build", "results/", "resources/", "logs/", "benchmarks/", "landscape/", "figures/")
+    paths = [
+        path for path in paths if "hello" not in path and "greet" not in path and not path.startswith(made)
+    ]
+    assert len(paths) > 15
+    missing = [path for path in paths if not any((base / path).exists() for base in (ROOT, LIBRARY))]
+    assert not missing
 
 
 def test_the_configuration_has_a_target_for_every_key(generated):
