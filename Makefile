@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 .PHONY: help demo test test-kernels test-real test-slurm test-conda coverage lint format generated docs why clean
 
 help: ## say what there is to make
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/demo.stamp ## simulate the demo collection and analyse it to the report
 	$(BIN)/snakemake --profile profiles/demo --cores $(CORES)
