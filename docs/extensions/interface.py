@@ -82,7 +82,8 @@ def _list(modules: list[ModuleType]) -> str:
         for module in modules
     )
     table = f".. list-table::\n   :widths: 30 70\n\n{rows}\n"
-    hidden = "".join(f"   {module.__name__}\n" for module in modules)
+    names = [module.__name__ for module in modules]
+    hidden = "".join(f"   {name.removeprefix('panscape.')} <{name}>\n" for name in names)
     return f"{table}.. toctree::\n   :hidden:\n\n{hidden}\n"
 
 

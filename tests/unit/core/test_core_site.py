@@ -145,7 +145,7 @@ def test_every_offered_name_is_in_the_reference(generated):
             item = getattr(module, name)
             shown = item.__name__ if inspect.ismodule(item) else rf"(\S+\.)?{name}"
             assert re.search(rf"^\.\. \S+:: {shown}$", text, re.MULTILINE), (module.__name__, name)
-        assert f"   {module.__name__}\n" in generated["api/index.rst"]
+        assert f" <{module.__name__}>\n" in generated["api/index.rst"]
 
 
 def test_the_gallery_shows_what_the_demo_drew_and_names_the_rest(tmp_path, generated):
