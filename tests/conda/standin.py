@@ -23,17 +23,17 @@ BASE = Path(__file__).parent.parent  # a folder with bin/conda and bin/activate,
 
 def requirements(env: dict) -> tuple[str, list[str]]:
     """Return the Python version and the pip requirements of an environment."""
-    python, found = "", []
+    python, packages = "", []
     for item in env["dependencies"]:
         if isinstance(item, dict):
-            found += item["pip"]
+            packages += item["pip"]
             continue
         name, _, version = item.partition("=")
         if name == "python":
             python = version
         elif name != "pip":
-            found.append(f"{PYPI.get(name, name)}=={version}")
-    return python, found
+            packages.append(f"{PYPI.get(name, name)}=={version}")
+    return python, packages
 
 
 def create(file: str, prefix: str) -> None:

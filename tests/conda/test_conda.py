@@ -93,10 +93,10 @@ def with_environment():
     """Return {rule: its environment} of all rules that have one."""
     text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     blocks = re.split(r"^(?:rule|checkpoint) (?=\w+:\n)", text, flags=re.MULTILINE)[1:]
-    found = {
+    rules = {
         block.split(":")[0]: re.search(r"^    conda:\n.*?envs/(\w+)\.yaml", block, re.M) for block in blocks
     }
-    return {rule: match[1] for rule, match in found.items() if match}
+    return {rule: match[1] for rule, match in rules.items() if match}
 
 
 def finished(log):

@@ -75,7 +75,7 @@ def loaded_at_once(tree, path):
 
 def imported(script):
     """Return {library: module} of the libraries that a script loads on import, of whatever it calls later."""
-    found, seen, queue = {}, set(), [script]
+    by_package, seen, queue = {}, set(), [script]
     while queue:
         path = queue.pop()
         if path in seen:
@@ -86,10 +86,9 @@ def imported(script):
         for node in ast.walk(tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
-            found |= {name.split(".")[0]: path.name for name in names}
-    return {
-        name: where for name, where in found.items() if name not in {*sys.stdlib_module_names, "panscape"}
-    }
+            by_package |= {name.split(".")[0]: path.name for name in names}
+    ours = {*sys.stdlib_module_names, "panscape"}
+    return {name: where for name, where in by_package.items() if name not in ours}
 
 
 def environments():

@@ -45,9 +45,9 @@ def complete(settings, studies=("one",)):
 def jobs_of(run):
     """Yield rule, sizes read, seconds and memory of the measured jobs, and the configuration."""
     config = complete(run["settings"], [name for name in run["studies"] if ":" not in name])
-    found = {name: Size(*numbers) for name, numbers in run["studies"].items()}
-    units = {name: [size] for name, size in found.items()} | {"": list(found.values())}
-    units |= {use: [found[name] for name in names] for use, names in run.get("uses", {}).items()}
+    sizes = {name: Size(*numbers) for name, numbers in run["studies"].items()}
+    units = {name: [size] for name, size in sizes.items()} | {"": list(sizes.values())}
+    units |= {use: [sizes[name] for name in names] for use, names in run.get("uses", {}).items()}
     for rule, unit, seconds, memory in run["jobs"]:
         yield rule, units[unit], seconds, memory, config
 
@@ -67,19 +67,19 @@ def test_jobs_ask_for_enough_memory_and_time_and_not_absurdly_much(run):
 @pytest.mark.parametrize("run", BY_NAME)
 def test_likely_times_are_near_those_measured(run):
     for rule, read, seconds, _, config in jobs_of(run):
-        told = expected_seconds(rule, read, config)
-        near = seconds / LIKELY <= told <= seconds * LIKELY or abs(told - seconds) <= SECONDS
-        assert near, (rule, seconds, told)
+        expected = expected_seconds(rule, read, config)
+        near = seconds / LIKELY <= expected <= seconds * LIKELY or abs(expected - seconds) <= SECONDS
+        assert near, (rule, seconds, expected)
 
 
 @pytest.mark.parametrize("run", [param for param in BY_NAME if "disk_mb" in param.values[0]])
 def test_space_is_near_that_measured(run):
-    told = dict.fromkeys(run["disk_mb"], 0)
+    expected = dict.fromkeys(run["disk_mb"], 0)
     for rule, read, *_, config in jobs_of(run):
-        if STAGES[rule] in told:
-            told[STAGES[rule]] += disk_mb(rule, read, config)
+        if STAGES[rule] in expected:
+            expected[STAGES[rule]] += disk_mb(rule, read, config)
     for stage, measured in run["disk_mb"].items():
-        assert measured <= told[stage] <= 6 * measured, stage
+        assert measured <= expected[stage] <= 6 * measured, stage
 
 
 def test_more_cells_never_ask_for_less():
@@ -123,7 +123,7 @@ def test_jobs_are_judged_by_the_studies_that_they_read():
     raw["unicoord"] = {"labels": [{"name": "type", "kind": "discrete"}], "tables": ["x.tsv"]}
     config = load(raw)
     small, large = Size(1000, 2000, 10**6), Size(10**6, 20_000, 10**9)
-    found = {"big": large, "donors": small, "cells": small}
+    sizes = {"big": large, "donors": small, "cells": small}
     text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     asked = re.findall(r'needs\("(\w+)", "mem_mb"(?:, use="(\w+)")?\)', text)
     assert len(asked) > 50
@@ -131,13 +131,13 @@ def test_jobs_are_judged_by_the_studies_that_they_read():
         stage = STAGES[rule]
         if stage == "metacells" or rule == "bridge_labels":  # of samples; of panclusters, for coordinates
             continue
-        row = stages([Job(rule, stage)], found, config).iloc[0]
+        row = stages([Job(rule, stage)], sizes, config).iloc[0]
         read = {"sivae": "donors", "unicoord": "cells"}.get(use, "big")
-        likely = expected_seconds(rule, [found[read]], config)
+        likely = expected_seconds(rule, [sizes[read]], config)
         assert row["likely_minutes"] * 60 == pytest.approx(likely), rule
 
 
-def told(tmp_path, raw):
+def report(tmp_path, raw):
     path = tmp_path / "collection.yaml"
     path.write_text(yaml.safe_dump(raw))
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path]
@@ -166,7 +166,7 @@ def test_preflight_counts_the_jobs_and_their_devices(tmp_path):
         "dictionary": {"k": 40},
         "report": {"sivae": True, "dictionary": True},
     }
-    text = told(tmp_path, raw)
+    text = report(tmp_path, raw)
     rows = {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
     # plan, place, collect and plot are the engine's; with five lines of three models each, one job trains
     assert rows["sivae"][2] == "1" and rows["panclust"][1:3] == ["1", "-"]
@@ -182,12 +182,12 @@ def test_lines_that_are_too_small_are_told(tmp_path):
         "simulation": {"lines": [{"name": "lines", "lines": 5, "cells": 60}]},
         "report": {"sivae": True},
     }
-    text = told(tmp_path, raw)
+    text = report(tmp_path, raw)
     assert "sivae.min_cells: no line has" in text and "the largest has 60" in text
 
 
 @pytest.mark.parametrize(
-    "settings, cells, told",
+    "settings, cells, expected",
     [
         ({"k": 100}, 300, ["metacells.k"]),
         ({"k": 50}, 300, []),
@@ -195,14 +195,14 @@ def test_lines_that_are_too_small_are_told(tmp_path):
         ({}, 8, ["metacells.cells_per_metacell"]),
     ],
 )
-def test_more_metacells_than_a_sample_has_cells_for_are_told(settings, cells, told):
+def test_more_metacells_than_a_sample_has_cells_for_are_told(settings, cells, expected):
     use = {"use": ["metacells"]}
     studies = [{"id": "one", "path": "x.h5ad", **use}, {"id": "two", "path": "x.h5ad", **use}]
     config = load({"collection": "x", "studies": studies, "metacells": settings})
-    found = {"one": Size(cells, 100, 1000), "two": Size(9000, 100, 1000)}
-    problems = concerns(config, found, [], machine_mb=1e5, free_mb=1e5)
-    assert [problem.where for problem in problems] == told
-    assert all("one: " in problem.found for problem in problems)
+    sizes = {"one": Size(cells, 100, 1000), "two": Size(9000, 100, 1000)}
+    problems = concerns(config, sizes, [], machine_mb=1e5, free_mb=1e5)
+    assert [problem.where for problem in problems] == expected
+    assert all("one: " in problem.what for problem in problems)
 
 
 def test_a_plan_without_jobs():

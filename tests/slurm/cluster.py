@@ -105,14 +105,14 @@ class Cluster:
 
     def processes(self, node: str, part: str = "") -> list[int]:
         """Return the processes of the jobs on a node whose command line contains `part`."""
-        found = []
+        processes = []
         for path in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 environment = (path / "environ").read_bytes().split(b"\0")
                 command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 if f"SLURMD_NODENAME={node}".encode() in environment and part in command:
-                    found.append(int(path.name))
-        return found
+                    processes.append(int(path.name))
+        return processes
 
     def kill_node(self, node: str) -> None:
         """Let a node die: its daemon, the steps' daemons and all processes of its jobs at once."""

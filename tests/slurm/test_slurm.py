@@ -27,14 +27,14 @@ CHEAP = RESULTS / "panclust/early/clusters.tsv"
 
 def digests(folder):
     """Return the SHA-256 of what every result holds (of HDF5 files the values, which also keep addresses)."""
-    found = {}
+    by_file = {}
     for path in sorted((folder / RESULTS).rglob("*")):
         if path.suffix in (".tsv", ".gz", ".npz", ".svg", ".safetensors"):
-            found[str(path.relative_to(folder))] = files.sha256(path)
+            by_file[str(path.relative_to(folder))] = files.sha256(path)
         elif path.suffix in (".h5ad", ".h5mu"):
-            found[str(path.relative_to(folder))] = _values(path)
-    assert len(found) > 30
-    return found
+            by_file[str(path.relative_to(folder))] = _values(path)
+    assert len(by_file) > 30
+    return by_file
 
 
 def _values(path):
@@ -52,9 +52,9 @@ def _values(path):
 def wait(condition, what, seconds=120):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
+        result = condition()
+        if result:
+            return result
         time.sleep(0.2)
     raise AssertionError(f"waited {seconds} s for {what}")
 
@@ -182,8 +182,8 @@ def test_a_job_out_of_memory_gets_more(cluster, undisturbed, checkout):
     rows = attempts(cluster, run, "find_panclusters")
     assert [row["reqmem"] for row in rows] == ["300M", "1200M"]
     assert rows[0]["state"] in ("FAILED", "OUT_OF_MEMORY") and rows[1]["state"] == "COMPLETED"
-    told = checkout / f".snakemake/slurm_logs/rule_find_panclusters/small_early/{rows[0]['jobid']}.log"
-    assert "exceeded memory limit" in told.read_text() or rows[0]["state"] == "OUT_OF_MEMORY"
+    log = checkout / f".snakemake/slurm_logs/rule_find_panclusters/small_early/{rows[0]['jobid']}.log"
+    assert "exceeded memory limit" in log.read_text() or rows[0]["state"] == "OUT_OF_MEMORY"
     assert digests(checkout) == digests(undisturbed[0].folder)
 
 

@@ -56,7 +56,7 @@ class Job:
 def submitted(log: str) -> dict[str, Job]:
     """Return {SLURM job: what its rule asks for}, as the log of the main process tells."""
     asked: dict[str, Job] = {}  # by the engine's own number; told anew at every attempt
-    found = {}
+    options = {}
     rule, fields = "", {}
     for line in log.splitlines():
         if match := re.match(r"(?:local)?(?:rule|checkpoint) (\w+):$", line):
@@ -68,5 +68,5 @@ def submitted(log: str) -> dict[str, Job]:
                 resources["threads"] = fields.get("threads", "1")
                 asked[fields["jobid"]] = Job(rule, resources)
         elif match := re.match(r"Job (\d+) has been submitted with SLURM jobid (\d+)", line):
-            found[match[2]] = asked[match[1]]
-    return found
+            options[match[2]] = asked[match[1]]
+    return options

@@ -165,23 +165,23 @@ def test_old_and_new_files_of_the_reference_are_input_only(projected, snakemake,
 def test_a_reference_that_lacks_something_is_refused_before_the_first_job(reference, snakemake, tmp_path):
     folder = Path(shutil.copytree(reference, tmp_path / "copy", symlinks=True))
 
-    def told(**changes):
+    def refusal(**changes):
         run = snakemake(folder, "-n", "project", config=written(folder, new_collection(**changes)))
         assert run.returncode != 0
         return run.stdout + run.stderr
 
-    itself = told(collection="tiny")
+    itself = refusal(collection="tiny")
     assert "project.reference: results/tiny is this collection itself" in itself
-    assert "species: is mouse, the reference's studies are human" in told(species="mouse")
+    assert "species: is mouse, the reference's studies are human" in refusal(species="mouse")
     (folder / REFERENCE / "coexpression/late/pairs.tsv").unlink()
     (folder / REFERENCE / "preprocess/genes.tsv").unlink()
-    text = told()
+    text = refusal()
     assert "results/tiny/coexpression/late/pairs.tsv" in text and "lacks preprocess/genes.tsv" in text
     with h5py.File(folder / REFERENCE / "dictionary/dictionary.h5ad", "r+") as file:
         del file["uns/collection"]
-    assert "does not name the settings it was made with" in told()
+    assert "does not name the settings it was made with" in refusal()
     (folder / REFERENCE / "dictionary/dictionary.h5ad").unlink()
-    assert "lacks dictionary/dictionary.h5ad" in told()
+    assert "lacks dictionary/dictionary.h5ad" in refusal()
 
 
 def test_the_target_says_when_there_is_no_reference(reference, snakemake):

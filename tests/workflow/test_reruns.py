@@ -28,7 +28,7 @@ CHANGES = {
     "landscape__neighbours": (7, {"build_landscape"}, LANDSCAPE),
     "report__top": (7, {"plot_landscape"}, {"plot_landscape", *REPORT}),
     "report__title": ("Another", {"write_report"}, REPORT),
-    "dictionary__alpha": (0.2, {"write_report"}, REPORT),  # told in the report's settings, not run
+    "dictionary__alpha": (0.2, {"write_report"}, REPORT),  # named in the report's settings, not run
 }
 
 
@@ -36,22 +36,22 @@ def planned(run):
     """Return {rule: [reason of each job]} of a dry run, the target left out."""
     text = run.stdout + run.stderr
     assert run.returncode == 0, text[-3000:]
-    found = {}
+    rules = {}
     for rule, reason in re.findall(
         r"^(?:local)?rule (\w+):.*?^    reason: ([^\n]*)", text, re.MULTILINE | re.DOTALL
     ):
-        found.setdefault(rule, []).append(reason)
-    found.pop("all", None)
-    return found
+        rules.setdefault(rule, []).append(reason)
+    rules.pop("all", None)
+    return rules
 
 
 @pytest.mark.parametrize("key", CHANGES)
 def test_a_changed_setting_runs_exactly_what_depends_on_it(finished, snakemake, variant, key):
-    value, own, everything = CHANGES[key]
+    value, scripts, everything = CHANGES[key]
     rules = planned(snakemake(finished, "-n", config=variant(**{key: value})))
     assert set(rules) == everything
-    told = {rule for rule, reasons in rules.items() if all(DIRECT in reason for reason in reasons)}
-    assert own <= told
+    named = {rule for rule, reasons in rules.items() if all(DIRECT in reason for reason in reasons)}
+    assert scripts <= named
 
 
 def test_a_changed_study_leaves_the_others_alone(finished, snakemake, variant):
@@ -121,9 +121,9 @@ def test_why_says_what_an_edit_runs(finished, capsys, monkeypatch):
     monkeypatch.chdir(finished)
     file = ROOT / "workflow/panscape/plot/maps.py"
     assert main(["--why", str(file), "--configfile", str(TINY)]) == 0
-    told = capsys.readouterr().out
-    assert "plot_landscape  plot._maps <- plot._landscape" in told and "plans 2 jobs" in told
-    assert "1  write_report  (what it reads is made anew)" in told and "train" not in told
+    printed = capsys.readouterr().out
+    assert "plot_landscape  plot._maps <- plot._landscape" in printed and "plans 2 jobs" in printed
+    assert "1  write_report  (what it reads is made anew)" in printed and "train" not in printed
     assert main(["--why", str(ROOT / "README.md"), "--configfile", str(TINY)]) == 1
     assert "no script of the workflow" in capsys.readouterr().err
 

@@ -79,16 +79,16 @@ def test_every_script_has_its_rule_and_is_thin():
 
 
 def test_every_figure_of_the_engines_report_has_a_caption_and_a_category():
-    found = {}
+    figures = {}
     for path in RULE_FILES:
         for block in re.findall(r"[ =]report\(\n(.*?),\n +\)", path.read_text(), re.DOTALL):
             caption = re.search(r'caption=f?"\.\./report/(.*)",', block).group(1)
             pattern = re.sub(r"\{.*\}", "*", caption)
             assert [*(ROOT / "workflow/report").glob(pattern)], caption
-            found[re.search(r'category="(\d+ .*)",', block).group(1)] = path.stem
+            figures[re.search(r'category="(\d+ .*)",', block).group(1)] = path.stem
     # categories are listed as texts are sorted: by number only as long as it has one digit
-    assert [int(name.split()[0]) for name in sorted(found)] == list(range(1, len(found) + 1))
-    assert len(found) == 9 and {"siVAE", "Metacells", "UniCoord"} < {name.split()[1] for name in found}
+    assert [int(name.split()[0]) for name in sorted(figures)] == list(range(1, len(figures) + 1))
+    assert len(figures) == 9 and {"siVAE", "Metacells", "UniCoord"} < {name.split()[1] for name in figures}
 
 
 def pins(path, python):

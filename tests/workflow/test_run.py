@@ -73,8 +73,10 @@ def test_all_promised_files_are_there(finished):
 
 def test_logs_and_benchmarks_mirror_the_results(finished):
     for kind, ending in (("logs", "log"), ("benchmarks", "tsv")):
-        found = {path.parent.relative_to(finished / kind) for path in (finished / kind).rglob(f"*.{ending}")}
-        assert {f"tiny/panclust/{study}" for study in STUDIES} <= set(map(str, found))
+        folders = {
+            path.parent.relative_to(finished / kind) for path in (finished / kind).rglob(f"*.{ending}")
+        }
+        assert {f"tiny/panclust/{study}" for study in STUDIES} <= set(map(str, folders))
 
 
 def test_a_second_run_does_nothing(finished, snakemake):

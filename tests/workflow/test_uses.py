@@ -53,5 +53,5 @@ def test_targets_without_studies_are_skipped_with_the_reason(snakemake, tmp_path
     targets = ["landscape", "dictionary", "sivae", "networks", "unicoord"]
     run = snakemake(tmp_path, "-n", *targets, config=written(tmp_path, MULTIOME))
     assert run.returncode == 0, run.stderr[-3000:]
-    told = re.findall(r"Skipped: no study's `use` names (\w+)", run.stdout + run.stderr)
-    assert sorted(told) == ["landscape", "landscape", "sivae", "sivae", "unicoord"]
+    named = re.findall(r"Skipped: no study's `use` names (\w+)", run.stdout + run.stderr)
+    assert sorted(named) == ["landscape", "landscape", "sivae", "sivae", "unicoord"]

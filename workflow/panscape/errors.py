@@ -15,7 +15,7 @@ class Problem:
     ----------
     where
         The configuration key or the file (and column) at fault, e.g. ``studies[2].obs.age``.
-    found
+    what
         What is wrong and what was found there.
     fix
         What to write or do instead.
@@ -24,12 +24,12 @@ class Problem:
     """
 
     where: str
-    found: str
+    what: str
     fix: str = ""
     few: bool = False
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.found}" + (f" -> {self.fix}" if self.fix else "")
+        return f"{self.where}: {self.what}" + (f" -> {self.fix}" if self.fix else "")
 
 
 class UserError(ValueError):
@@ -48,9 +48,9 @@ class UserError(ValueError):
         super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
 
 
-def fail(where: str, found: str, fix: str = "", *, few: bool = False) -> UserError:
+def fail(where: str, what: str, fix: str = "", *, few: bool = False) -> UserError:
     """Return a one-problem error, to be raised by the caller."""
-    return UserError(Problem(where, found, fix, few))
+    return UserError(Problem(where, what, fix, few))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -7,10 +7,10 @@ from importlib import metadata
 
 def versions(names: list[str]) -> dict[str, str]:
     """Return the installed version of each distribution ("absent" where there is none)."""
-    found = {}
+    installed = {}
     for name in names:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "absent"
-    return found
+            installed[name] = "absent"
+    return installed

@@ -351,7 +351,7 @@ def test_anything_else_is_a_user_error_never_a_crash(value):
         try:
             loaded = load(raw)
         except UserError as error:
-            assert all(problem.where and problem.found for problem in error.problems)
+            assert all(problem.where and problem.what for problem in error.problems)
         else:
             assert load(loaded) == loaded
 

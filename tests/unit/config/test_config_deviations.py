@@ -20,8 +20,8 @@ def configuration(preset="best", **more):
 
 
 def test_documentation_is_that_of_the_deviations():
-    found = (ROOT / "docs" / "deviations.md").read_text(encoding="utf-8")
-    assert found == deviations.document(), "docs/deviations.md is out of date: run `make docs`"
+    written = (ROOT / "docs" / "deviations.md").read_text(encoding="utf-8")
+    assert written == deviations.document(), "docs/deviations.md is out of date: run `make docs`"
 
 
 def test_every_method_has_its_file():
@@ -31,12 +31,12 @@ def test_every_method_has_its_file():
 
 
 def test_every_setting_that_a_preset_changes_belongs_to_one_deviation():
-    told = [key for row in ALL for key in row.keys]
+    listed = [key for row in ALL for key in row.keys]
     known = deviations.preset_values()
-    missing, unknown = sorted(known.keys() - set(told)), sorted(set(told) - known.keys())
+    missing, unknown = sorted(known.keys() - set(listed)), sorted(set(listed) - known.keys())
     assert not missing, f"x-presets without a deviation; add them to workflow/deviations/*.yaml: {missing}"
     assert not unknown, f"deviations whose settings no preset changes: {unknown}"
-    assert len(told) == len(set(told)), "a setting belongs to two deviations"
+    assert len(listed) == len(set(listed)), "a setting belongs to two deviations"
 
 
 @pytest.mark.parametrize("key", deviations.preset_values())
@@ -51,8 +51,8 @@ def test_no_preset_value_is_the_default(key):
 @pytest.mark.parametrize("method", deviations.methods(), ids=lambda method: method.name)
 @pytest.mark.parametrize("preset", deviations.PRESETS)
 def test_sections_claim_the_presets_that_change_them_and_no_others(method, preset):
-    own = {row.section for row in method.deviations}
-    changed = {section for section in own if deviations.changed(section, preset)}
+    sections = {row.section for row in method.deviations}
+    changed = {section for section in sections if deviations.changed(section, preset)}
     claimed = set(method.claims[preset])
     assert not claimed - changed, (
         f"preset {preset} is claimed for {claimed - changed}, where it changes nothing"

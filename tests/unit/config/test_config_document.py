@@ -21,8 +21,8 @@ PRESETS = ("paper", "code")
 
 def test_documentation_is_that_of_the_schema():
     for name, text in (("README.md", document()), ("config.yaml", reference())):
-        found = (ROOT / "config" / name).read_text(encoding="utf-8")
-        assert found == text, f"config/{name} is out of date: run `make docs`"
+        written = (ROOT / "config" / name).read_text(encoding="utf-8")
+        assert written == text, f"config/{name} is out of date: run `make docs`"
 
 
 def test_schema_is_a_schema():

@@ -39,10 +39,10 @@ def study(tmp_path):
 def test_good_studies_give_no_warning(study, tmp_path):
     age = {"age": {"column": "day", "unit": "days"}}
     other = write(tmp_path / "b.h5ad", day=np.arange(700.0))
-    found = check_inputs(
+    warnings = check_inputs(
         config({"id": "a", "path": study, "obs": age}, {"id": "b", "path": other, "obs": age})
     )
-    assert found == []
+    assert warnings == []
 
 
 def test_problems_of_all_studies_and_settings_come_at_once(study, tmp_path):
@@ -172,15 +172,15 @@ def test_study_smaller_than_the_smallest_cluster(tmp_path):
     )
     assert "write panclust: {min_cells: auto} in the study's entry" in text
     assert check_inputs(config({"id": "a", "path": path})) == []
-    own = {"id": "a", "path": path, "panclust": {"min_cells": 60}}
-    assert check_inputs(config(own, panclust={"min_cells": 500})) == []
-    own["panclust"] = {"min_cells": 130}
-    assert "has 120 cells, panclust.min_cells is 130" in problems(own)
+    small = {"id": "a", "path": path, "panclust": {"min_cells": 60}}
+    assert check_inputs(config(small, panclust={"min_cells": 500})) == []
+    small["panclust"] = {"min_cells": 130}
+    assert "has 120 cells, panclust.min_cells is 130" in problems(small)
 
 
 def test_cells_are_counted_after_keep(study):
-    own = {"id": "a", "path": study, "keep": "tissue == 'x'"}
-    assert "has 300 cells, panclust.min_cells is 500" in problems(own, panclust={"min_cells": 500})
+    part = {"id": "a", "path": study, "keep": "tissue == 'x'"}
+    assert "has 300 cells, panclust.min_cells is 500" in problems(part, panclust={"min_cells": 500})
 
 
 def test_keep_may_use_mapped_columns(study):
@@ -238,8 +238,8 @@ def test_files_that_settings_name_must_exist(tmp_path):
         "studies": [{"path": "elsewhere"}],
     }
     first, second = _missing_files(value, part, "")
-    assert first.where == "sets.files[1]" and "gone.gmt does not exist" in first.found
-    assert second.where == "sets.one" and second.found == f"{tmp_path} is a folder"
+    assert first.where == "sets.files[1]" and "gone.gmt does not exist" in first.what
+    assert second.where == "sets.one" and second.what == f"{tmp_path} is a folder"
 
 
 def test_folders_that_settings_name_must_exist(tmp_path):
@@ -247,8 +247,8 @@ def test_folders_that_settings_name_must_exist(tmp_path):
     part = {"properties": {key: {"type": "string", "format": "folder"} for key in "abc"}}
     value = {"a": str(tmp_path), "b": str(tmp_path / "file.tsv"), "c": str(tmp_path / "gone")}
     file, gone = _missing_files(value, part, "")
-    assert file.where == "b" and file.found.endswith("file.tsv is a file") and "folder" in file.fix
-    assert gone.where == "c" and "gone does not exist" in gone.found
+    assert file.where == "b" and file.what.endswith("file.tsv is a file") and "folder" in file.fix
+    assert gone.where == "c" and "gone does not exist" in gone.what
 
 
 def test_root_of_lowest_age_without_any_age(study):
@@ -261,8 +261,8 @@ def test_samples_of_several_ages(study, tmp_path):
     settings = {"landscape": {"root": "none", "sample": "plate"}}
     text = problems({"id": "a", "path": study, "obs": obs}, **settings)
     assert "landscape.sample: is plate, but cells of plate 'x' of study a have several ages" in text
-    own = write(tmp_path / "b.h5ad", day=np.repeat([3.0, 4.0], 350), tissue=["x"] * 350 + ["y"] * 350)
-    assert check_inputs(config({"id": "a", "path": own, "obs": obs}, **settings)) == []
+    other = write(tmp_path / "b.h5ad", day=np.repeat([3.0, 4.0], 350), tissue=["x"] * 350 + ["y"] * 350)
+    assert check_inputs(config({"id": "a", "path": other, "obs": obs}, **settings)) == []
     kept = {"id": "a", "path": study, "obs": obs, "keep": "day == 5 or tissue == 'y' and day >= 699"}
     text = problems(kept, **settings)
     assert "landscape.sample" not in text  # one cell of each is left
@@ -281,10 +281,10 @@ def test_studies_outside_the_landscape_need_not_fit_it(tmp_path):
 
 
 def test_files_that_the_simulation_makes_need_not_be_there(study):
-    own = {"id": "a", "path": study}
+    entry = {"id": "a", "path": study}
     sets = "resources/test/simulated/truth/lines/modules.gmt"
-    assert check_inputs(config(own, networks={"gene_sets": [sets]})) == []
-    assert "modules.gmt does not exist" in problems(own, networks={"gene_sets": ["modules.gmt"]})
+    assert check_inputs(config(entry, networks={"gene_sets": [sets]})) == []
+    assert "modules.gmt does not exist" in problems(entry, networks={"gene_sets": ["modules.gmt"]})
 
 
 def test_used_by():
@@ -302,8 +302,8 @@ def test_a_table_of_places_without_places(study, tmp_path):
     (tmp_path / "genes.tsv").write_text("gene\tchrom\tstrand\nGENE1\tchr1\t+\n")
     places = {"genes": str(tmp_path / "genes.tsv")}
     sample = {"id": "a", "path": study, "use": ["metacells"]}
-    found = problems(sample, metacells=places)
-    assert "metacells.genes" in found and "tss (or start and end)" in found
+    messages = problems(sample, metacells=places)
+    assert "metacells.genes" in messages and "tss (or start and end)" in messages
     # nobody reads it
     check_inputs(config({"id": "a", "path": study, "use": ["unicoord"]}, metacells=places))
 
@@ -314,7 +314,7 @@ def scenario(**keys):
 
 
 @pytest.mark.parametrize(
-    ("keys", "found"),
+    ("keys", "expected"),
     [
         ({"set": {"tissue": "z"}}, "unicoord.scenarios[0].set.tissue: no cell is 'z' -> there are x, y"),
         ({"set": {"tissue": {"between": ["x", "yy", 0.5]}}}, "no cell is 'yy' -> there are x, y"),
@@ -322,34 +322,36 @@ def scenario(**keys):
         ({"set": {"tissue": "y"}, "from": {"tissue": "x", "day": [1, 2]}}, None),
     ],
 )
-def test_scenarios_of_classes_that_no_cell_has(study, keys, found):
+def test_scenarios_of_classes_that_no_cell_has(study, keys, expected):
     sample = {"id": "a", "path": study, "use": ["unicoord"], "obs": {"tissue": "tissue", "day": "day"}}
-    if found is None:
+    if expected is None:
         check_inputs(config(sample, unicoord=scenario(**keys)))
     else:
-        assert found in problems(sample, unicoord=scenario(**keys))
+        assert expected in problems(sample, unicoord=scenario(**keys))
 
 
 def test_classes_of_a_study_that_is_yet_to_be_made_are_not_missed(study):
-    own = {"id": "a", "path": study, "use": ["unicoord"], "obs": {"tissue": "tissue", "day": "day"}}
-    other = own | {"id": "b", "path": None, "url": "https://example.org/b.h5ad", "sha256": "0" * 64}
-    check_inputs(config(own, other, unicoord=scenario(set={"tissue": "z"})))
-    found = problems(own, {**own, "id": "b", "keep": "day > 3"}, unicoord=scenario(set={"tissue": "z"}))
-    assert "no cell is 'z'" in found
+    entry = {"id": "a", "path": study, "use": ["unicoord"], "obs": {"tissue": "tissue", "day": "day"}}
+    other = entry | {"id": "b", "path": None, "url": "https://example.org/b.h5ad", "sha256": "0" * 64}
+    check_inputs(config(entry, other, unicoord=scenario(set={"tissue": "z"})))
+    messages = problems(
+        entry, {**entry, "id": "b", "keep": "day > 3"}, unicoord=scenario(set={"tissue": "z"})
+    )
+    assert "no cell is 'z'" in messages
 
 
 @pytest.mark.parametrize(
-    "name, found",
+    "name, expected",
     [
         ("a-r1-l0-c13", ""),  # 700 cells and 50 for each cluster
         ("a-r1-l0-c14", "700 cells make at most 14 clusters of a level, c0 to c13"),
         ("a-all", ""),
     ],
 )
-def test_number_of_the_root_is_checked_against_the_cells(study, name, found):
+def test_number_of_the_root_is_checked_against_the_cells(study, name, expected):
     settings = {"landscape": {"root": name}, "panclust": {"min_cells": 50}}
-    if found:
-        assert found in problems({"id": "a", "path": study}, **settings)
+    if expected:
+        assert expected in problems({"id": "a", "path": study}, **settings)
     else:
         assert check_inputs(config({"id": "a", "path": study}, **settings)) == []
 

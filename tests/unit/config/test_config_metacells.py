@@ -16,23 +16,23 @@ def loaded(*studies, **more):
 
 
 def test_metacells_are_a_study_read_from_the_samples_sums():
-    found = loaded(
+    config = loaded(
         {"id": "summed", "metacells": "multi"},
         {"id": "open", "metacells": {"sample": "multi", "modality": "activity"}},
     )
-    located = inputs.located(found, "summed")
+    located = inputs.located(config, "summed")
     assert located["path"] == "results/c/metacells/multi/metacells.h5mu"
     assert (located["format"], located["counts"], located["modality"]) == ("h5mu", "layer:counts", "rna")
-    assert inputs.located(found, "open")["modality"] == "activity"
-    assert inputs.size(found, "summed").cells == 300 // 75 + 1
-    check_inputs({**found, "landscape": {**found["landscape"], "root": "none"}})
+    assert inputs.located(config, "open")["modality"] == "activity"
+    assert inputs.size(config, "summed").cells == 300 // 75 + 1
+    check_inputs({**config, "landscape": {**config["landscape"], "root": "none"}})
 
 
 def test_a_simulated_sample_is_an_h5mu_file_with_peaks():
-    found = loaded()
-    assert inputs.path(found, "multi") == "resources/c/simulated/multi.h5mu"
-    assert inputs.paired_size(found, "multi").values > inputs.size(found, "multi").values
-    assert inputs.used_by(found, "metacells") == ["multi"] and inputs.used_by(found, "landscape") == []
+    config = loaded()
+    assert inputs.path(config, "multi") == "resources/c/simulated/multi.h5mu"
+    assert inputs.paired_size(config, "multi").values > inputs.size(config, "multi").values
+    assert inputs.used_by(config, "metacells") == ["multi"] and inputs.used_by(config, "landscape") == []
 
 
 @pytest.mark.parametrize(

@@ -58,12 +58,12 @@ def test_studies_take_part_where_there_is_a_reference():
 
 def test_files_of_a_reference(tmp_path):
     folder = made_reference(tmp_path)
-    found = reference.files(folder)
-    assert len(found) == 9 and all((tmp_path / path).is_file() for path in found)
+    files = reference.files(folder)
+    assert len(files) == 9 and all((tmp_path / path).is_file() for path in files)
     # a folder of a study that is no longer in the reference is not read
     (folder / "panclust/gone").mkdir()
     (folder / "panclust/gone/clusters.tsv").touch()
-    assert reference.files(folder) == found and reference.files(None) == []
+    assert reference.files(folder) == files and reference.files(None) == []
     assert [path.parent.name for path in reference.by_kind(folder)["pairs"]] == ["one", "two"]
     assert list(reference.problems(loaded(project={"reference": str(folder)}))) == []
 
@@ -82,8 +82,8 @@ def test_what_a_reference_lacks_is_told(tmp_path, more, lacking, words):
     folder = made_reference(tmp_path)
     if lacking:
         (folder / lacking).unlink()
-    found = [str(one) for one in reference.problems(loaded(project={"reference": str(folder)}, **more))]
-    assert len(found) == 1 and words in found[0]
+    messages = [str(one) for one in reference.problems(loaded(project={"reference": str(folder)}, **more))]
+    assert len(messages) == 1 and words in messages[0]
 
 
 def test_a_reference_that_is_this_collection_or_no_hdf5_is_refused(tmp_path, monkeypatch):
@@ -92,8 +92,8 @@ def test_a_reference_that_is_this_collection_or_no_hdf5_is_refused(tmp_path, mon
     (tmp_path / "link").symlink_to(folder)
     for path in ("results/new", str(folder), "link"):
         (one,) = reference.problems(loaded(project={"reference": path}))
-        assert "is this collection itself" in one.found
+        assert "is this collection itself" in one.what
     other = made_reference(tmp_path / "other")
     (other / reference.DICTIONARY).write_bytes(np.zeros(10).tobytes())
     (one,) = reference.problems(loaded(project={"reference": str(other)}))
-    assert "cannot be read" in one.found
+    assert "cannot be read" in one.what

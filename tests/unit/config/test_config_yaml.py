@@ -17,7 +17,7 @@ def test_key_twice_is_told_with_its_lines(tmp_path):
     )
     with pytest.raises(UserError) as caught:
         check_yaml([path])
-    assert [problem.found for problem in caught.value.problems] == [
+    assert [problem.what for problem in caught.value.problems] == [
         "studies[0].obs is there twice, in lines 4 and 6",
         "seed is there twice, in lines 1 and 7",
     ]
@@ -30,14 +30,14 @@ def test_same_key_in_different_places_is_fine(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content, found", [(b"title: caf\xe9", "is not UTF-8 (byte 10)"), (b"a: [1", "cannot be read")]
+    "content, expected", [(b"title: caf\xe9", "is not UTF-8 (byte 10)"), (b"a: [1", "cannot be read")]
 )
-def test_file_that_is_no_yaml(tmp_path, content, found):
+def test_file_that_is_no_yaml(tmp_path, content, expected):
     path = tmp_path / "a.yaml"
     path.write_bytes(content)
     with pytest.raises(UserError, match=str(path)) as caught:
         check_yaml([path])
-    assert found in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_empty_file(tmp_path):

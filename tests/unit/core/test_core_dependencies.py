@@ -32,14 +32,14 @@ def names(requirements):
 
 def imported(*folders):
     """Return the distributions that Python files import, at once or later."""
-    found = set()
+    names = set()
     for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
-                found |= {alias.name.split(".")[0] for alias in node.names}
+                names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
-                found.add(node.module.split(".")[0])
-    return {canonical(DISTRIBUTIONS.get(name, name)) for name in found - set(sys.stdlib_module_names)}
+                names.add(node.module.split(".")[0])
+    return {canonical(DISTRIBUTIONS.get(name, name)) for name in names - set(sys.stdlib_module_names)}
 
 
 def test_dependencies_are_what_the_library_imports():
@@ -86,15 +86,15 @@ def test_extras_are_what_rules_and_tests_use_besides():
 
 def locked(name, python):
     """Return {distribution: version} that a file of envs/ installs on a Python, each at most once."""
-    found = {}
+    pinned = {}
     for line in (ROOT / "envs" / name).read_text().splitlines():
         if "==" not in line or line.startswith("#"):
             continue
         one = Requirement(line)
         if one.marker is None or one.marker.evaluate({"python_version": python}):
-            assert canonical(one.name) not in found, f"{name} names {one.name} twice on Python {python}"
-            found[canonical(one.name)] = str(one.specifier).removeprefix("==")
-    return found
+            assert canonical(one.name) not in pinned, f"{name} names {one.name} twice on Python {python}"
+            pinned[canonical(one.name)] = str(one.specifier).removeprefix("==")
+    return pinned
 
 
 @pytest.mark.parametrize("python", PYTHONS)

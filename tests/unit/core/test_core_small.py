@@ -57,10 +57,10 @@ def test_versions():
 
 def test_the_same_table_gives_the_same_bytes_whoever_writes_it(tmp_path, monkeypatch):
     table = pd.DataFrame({"gene": ["A", "B"], "value": [1.5, np.nan]})
-    found = []
+    written = []
     for process in (1, 22):
         monkeypatch.setattr(files.os, "getpid", lambda number=process: number)
         files.write_tsv(table, tmp_path / "table.tsv.gz")
-        found.append((tmp_path / "table.tsv.gz").read_bytes())
-    assert found[0] == found[1]
+        written.append((tmp_path / "table.tsv.gz").read_bytes())
+    assert written[0] == written[1]
     pd.testing.assert_frame_equal(files.read_tsv(tmp_path / "table.tsv.gz"), table)

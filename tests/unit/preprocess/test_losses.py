@@ -185,7 +185,7 @@ def test_a_study_that_will_lose_most_cells_is_told_before_the_run(tmp_path, shal
     told = (
         "most cells of panel will be removed: kept 2 of 340 cells; min_genes 500 removed 338; median 48 genes"
     )
-    assert problem.found.startswith(told)
+    assert problem.what.startswith(told)
     number = int(problem.fix.rsplit("up to about ", 1)[1].rstrip(")"))
     assert not expected(config, min_genes="auto") and not expected(config, min_genes=number)
     # limits of the study itself count
@@ -200,9 +200,7 @@ def test_lines_that_will_lose_most_cells_are_told(tmp_path):
     (problem,) = expected(config, min_genes=500)
     told = "3 of 8 lines of panel will lose more than half of their cells "
     told += "(donor0 100 %, donor1 100 %, donor2 100 %)"
-    assert (
-        problem.found.startswith(told) and "kept 0 of 120 cells; min_genes 500 removed 120" in problem.found
-    )
+    assert problem.what.startswith(told) and "kept 0 of 120 cells; min_genes 500 removed 120" in problem.what
     assert not expected(config, min_genes="auto")
     config["studies"][0]["keep"] = "line == 'donor7'"
     assert not expected(config, min_genes=500)
@@ -214,7 +212,7 @@ def test_a_large_file_is_looked_at_in_parts(tmp_path, shallow, monkeypatch):
     monkeypatch.setattr(qc_forecast, "VALUES", shallow.nnz // 3)
     config = collection(tmp_path, shallow, {"line": "one"})
     (problem,) = expected(config, min_genes=500)
-    seen = int(problem.found.rsplit("(of ", 1)[1].split()[0])
+    seen = int(problem.what.rsplit("(of ", 1)[1].split()[0])
     assert 64 <= seen < 200
 
 

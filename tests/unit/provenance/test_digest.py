@@ -311,8 +311,8 @@ DRAWS = re.compile(r"plot_\w+|write_report")
 
 @pytest.mark.parametrize("module", ["palette", "style", "maps", "trajectory", "coordinates", "names"])
 def test_a_plotting_helper_counts_for_figures_and_report_alone(module, code):
-    found = reaching(WORKFLOW.parent, WORKFLOW / f"panscape/plot/{module}.py", code)
-    assert found and all(DRAWS.fullmatch(name) for name in found), found
+    chains = reaching(WORKFLOW.parent, WORKFLOW / f"panscape/plot/{module}.py", code)
+    assert chains and all(DRAWS.fullmatch(name) for name in chains), chains
 
 
 @pytest.mark.parametrize(
@@ -325,6 +325,6 @@ def test_a_plotting_helper_counts_for_figures_and_report_alone(module, code):
     ],
 )
 def test_a_training_loss_counts_for_what_trains_alone(module, trains, code):
-    found = reaching(WORKFLOW.parent, WORKFLOW / f"panscape/{module}.py", code)
-    assert set(found) == trains
-    assert all(chain[-1] == f"panscape.{module.replace('/', '.')}" for chain in found.values())
+    chains = reaching(WORKFLOW.parent, WORKFLOW / f"panscape/{module}.py", code)
+    assert set(chains) == trains
+    assert all(chain[-1] == f"panscape.{module.replace('/', '.')}" for chain in chains.values())

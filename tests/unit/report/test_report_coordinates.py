@@ -112,9 +112,9 @@ def made_up_coordinates(labels):
     var = pd.DataFrame(
         {"kind": ["supervised", "free", "free", "free"]}, index=["age", "latent-1", "latent-2", "latent-3"]
     )
-    found = anndata.AnnData(rng.standard_normal((50, 4)).astype(np.float32), obs=obs, var=var)
-    found.uns["labels"] = labels
-    return found
+    table = anndata.AnnData(rng.standard_normal((50, 4)).astype(np.float32), obs=obs, var=var)
+    table.uns["labels"] = labels
+    return table
 
 
 LABELS = {"age": "continuous", "cell_type": "discrete"}
@@ -183,13 +183,13 @@ def flat(blocks):
 
 
 def test_the_section_says_what_beats_the_model(tmp_path):
-    found = results(tmp_path, made_up_tables() | restored(), CONFIG)
-    assert unicoord.SECTION.ran(found)
-    (headline,) = unicoord.SECTION.headline(found)
+    made_up = results(tmp_path, made_up_tables() | restored(), CONFIG)
+    assert unicoord.SECTION.ran(made_up)
+    (headline,) = unicoord.SECTION.headline(made_up)
     best = "(best baseline, logistic regression (PCA): 0.950)"
     assert f"cell type with macro-F1 0.900 over 3 of 4 classes {best}" in headline
     assert "age with r 0.970 (best baseline, ridge (PCA): 0.950)" in headline
-    blocks = list(flat(unicoord.SECTION.content(found)))
+    blocks = list(flat(unicoord.SECTION.content(made_up)))
     text = " ".join(getattr(block, "text", "") for block in blocks)
     assert "2 of 3 unsupervised coordinates" in text and "10 % of the test cells are called unknown" in text
     assert (
@@ -202,7 +202,7 @@ def test_the_section_says_what_beats_the_model(tmp_path):
     assert scenario.rows[0][1] == "age: shifted by 2; platform: x"
     pictures = [picture for block in blocks if block.block == "gallery" for picture in block.pictures]
     assert len(pictures) == 7 and all(picture.caption for picture in pictures)
-    methods = unicoord.SECTION.methods(found)[0]
+    methods = unicoord.SECTION.methods(made_up)[0]
     assert "cell_type (discrete) and age (continuous)" in methods
     # three genes are all there were, so that the number asked for is not what it was trained on
     assert "trained on 3 genes, as many of the 2,000 asked for as all studies have" in methods
@@ -210,11 +210,11 @@ def test_the_section_says_what_beats_the_model(tmp_path):
 
 
 def test_the_section_does_without_what_was_not_asked_for(tmp_path):
-    found = results(tmp_path, made_up_tables(continuous=False), {"unicoord": {}, "report": {}})
-    blocks = list(flat(unicoord.SECTION.content(found)))
+    made_up = results(tmp_path, made_up_tables(continuous=False), {"unicoord": {}, "report": {}})
+    blocks = list(flat(unicoord.SECTION.content(made_up)))
     captions = " ".join(block.caption for block in blocks if block.block == "table")
     assert "Continuous" not in captions and "never saw" not in captions
-    assert "age" not in unicoord.SECTION.headline(found)[0]
+    assert "age" not in unicoord.SECTION.headline(made_up)[0]
     empty = Results.of(tmp_path / "nothing", [], {})
     assert not unicoord.SECTION.ran(empty) and unicoord.SECTION.optional
 
@@ -244,15 +244,17 @@ def test_the_section_of_features_tells_planted_from_random(tmp_path):
         for name in features.FIGURES:
             save_figure(new_figure(1, 1), tmp_path / "features/figures" / name)
     paths = [path for path in tmp_path.rglob("*") if path.is_file()]
-    found = Results.of(tmp_path, paths, {"features": {"label": "cell_type", "trees": 9}, "report": {}})
-    (headline,) = features.SECTION.headline(found)
+    made_up = Results.of(tmp_path, paths, {"features": {"label": "cell_type", "trees": 9}, "report": {}})
+    (headline,) = features.SECTION.headline(made_up)
     assert (
         "Of 4 gene sets 2 tell a cell type from the others better than random sets" in headline
         and "balanced accuracy of 0.80 (on cells that were left out; by chance 0.25)" in headline
     )
-    (told,) = features.SECTION.methods(found)
-    assert "for cell type; all 2 that were kept, at most an equal share for each class, were grouped" in told
-    blocks = list(features.SECTION.content(found))
+    (sentence,) = features.SECTION.methods(made_up)
+    assert (
+        "for cell type; all 2 that were kept, at most an equal share for each class, were grouped" in sentence
+    )
+    blocks = list(features.SECTION.content(made_up))
     text = " ".join(getattr(block, "text", "") for block in blocks)
     assert "None for b" in " ".join(block.caption for block in blocks if block.block == "table")
     assert (
@@ -260,4 +262,4 @@ def test_the_section_of_features_tells_planted_from_random(tmp_path):
         and "1 of 1 sets of random genes" in text
         and "Of the 2 chosen sets 1 are random" in text
     )
-    assert "9 trees" in features.SECTION.methods(found)[0]
+    assert "9 trees" in features.SECTION.methods(made_up)[0]

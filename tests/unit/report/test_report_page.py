@@ -78,40 +78,40 @@ def copy_of(collection, tmp_path):
 
 
 def test_page_is_whole_and_needs_nothing_else(whole):
-    _, found = whole
-    assert found.open == []
-    assert "script" not in found.tags
-    outside = [link for link in found.links if re.match(r"(https?:)?//", link)]
+    _, parsed = whole
+    assert parsed.open == []
+    assert "script" not in parsed.tags
+    outside = [link for link in parsed.links if re.match(r"(https?:)?//", link)]
     assert outside == []
-    assert found.tags.count("img") == 4
+    assert parsed.tags.count("img") == 4
 
 
 def test_headline_numbers_are_those_of_the_table(whole):
-    results, found = whole
+    results, parsed = whole
     given = results.table("landscape/statistics.tsv").set_index(["space", "statistic"])
     assert (
         "goes with age at Spearman ρ = 0.91 (95 % interval 0.81 to 0.96) over 116 clusters (|ρ| with "
-        "shuffled ages 0.06 ± 0.05, p = 0.001; shuffled over 18 batches)" in found.text
+        "shuffled ages 0.06 ± 0.05, p = 0.001; shuffled over 18 batches)" in parsed.text
     )
-    assert "Within studies ρ = 0.71 (95 % interval 0.51 to 0.91) over 113 clusters" in found.text
-    assert "nearest clusters of other studies ρ = 0.81 (95 % interval 0.61 to 0.91)" in found.text
-    assert "On the 113 clusters that all descriptions reach: coexpression 0.91 (0.81 to 0.96)" in found.text
+    assert "Within studies ρ = 0.71 (95 % interval 0.51 to 0.91) over 113 clusters" in parsed.text
+    assert "nearest clusters of other studies ρ = 0.81 (95 % interval 0.61 to 0.91)" in parsed.text
+    assert "On the 113 clusters that all descriptions reach: coexpression 0.91 (0.81 to 0.96)" in parsed.text
     for space, label in (("expression", "expression"), ("diagonal", "which genes vary at all")):
-        assert f"{label} {given.loc[(space, 'rho_age'), 'value']:.2f}" in found.text
-    assert "depth alone −0.31 (−0.40 to −0.10)" in found.text
-    assert "which genes are detected: not compared: it falls to pieces." in found.text
-    assert "Pseudotime with age within blank (ρ): no ages are known of blank." in found.text
+        assert f"{label} {given.loc[(space, 'rho_age'), 'value']:.2f}" in parsed.text
+    assert "depth alone −0.31 (−0.40 to −0.10)" in parsed.text
+    assert "which genes are detected: not compared: it falls to pieces." in parsed.text
+    assert "Pseudotime with age within blank (ρ): no ages are known of blank." in parsed.text
     share = given.loc[("coexpression", "other_study_share")]
-    assert f"{100 * share['value']:.0f} % belong to other studies" in found.text
-    assert f"{100 * share['null_mean']:.0f} % if studies were mixed at random" in found.text
+    assert f"{100 * share['value']:.0f} % belong to other studies" in parsed.text
+    assert f"{100 * share['null_mean']:.0f} % if studies were mixed at random" in parsed.text
     null = "0.06 ± 0.05 (p = 0.001)"
-    rows = {row[0]: row[1:] for row in found.table("measure", "expression space")}
+    rows = {row[0]: row[1:] for row in parsed.table("measure", "expression space")}
     both = ["0.91 (0.81 to 0.96)", null, "0.42 (0.32 to 0.47)", null]
     assert rows["pseudotime with age (ρ)"] == ["113", *both]
     assert rows["pseudotime with age within atlas (ρ)"][0::2] == ["40", "–", "–"]
     assert rows["connected parts"] == ["120", "2", "–", "2", "–"]
     assert "pseudotime with age within blank (ρ)" not in rows
-    rows = {row[0]: row[1:] for row in found.table("space")}
+    rows = {row[0]: row[1:] for row in parsed.table("space")}
     assert list(rows) == [
         "coexpression",
         "expression",
@@ -123,43 +123,43 @@ def test_headline_numbers_are_those_of_the_table(whole):
         "0.91 (0.81 to 0.96)", "0.71 (0.51 to 0.91)", "0.81 (0.61 to 0.91)", "0.51",
     ]  # fmt: skip
     assert rows["depth alone"] == ["−0.31 (−0.40 to −0.10)", "–", "–", "–"]
-    assert any("pseudotime with age (ρ), n = 113" in row for rows in found.tables for row in rows)
+    assert any("pseudotime with age (ρ), n = 113" in row for rows in parsed.tables for row in rows)
 
 
 def test_numbers_of_cells_clusters_genes_and_pairs(whole):
-    results, found = whole
+    results, parsed = whole
     qc = results.table("preprocess/qc.tsv")
     cells = qc[qc["unit"] == "cells"].groupby("study")["left"].last().sum()
     clusters = sum(len(results.table(f"panclust/{study}/clusters.tsv")) for study in results.studies)
     genes = results.table("preprocess/genes.tsv")["selected"].sum()
     # what `keep` leaves in the file is no matter of quality
     share = f"{100 * cells / 18_000:.0f} % of 18,000 chosen by keep"
-    assert f"3 studies with {cells:,} cells after quality control ({share})" in found.text
-    assert f"{clusters} panclusters" in found.text
-    assert f"and {genes} genes" in found.text
-    assert "20 gene pairs pass the coexpression threshold in some pancluster, 1 % of all pairs" in found.text
-    assert "in a typical pancluster 80 % of those that pass are due to chance (" in found.text
-    assert "Most pairs of a typical pancluster are therefore noise" in found.text
+    assert f"3 studies with {cells:,} cells after quality control ({share})" in parsed.text
+    assert f"{clusters} panclusters" in parsed.text
+    assert f"and {genes} genes" in parsed.text
+    assert "20 gene pairs pass the coexpression threshold in some pancluster, 1 % of all pairs" in parsed.text
+    assert "in a typical pancluster 80 % of those that pass are due to chance (" in parsed.text
+    assert "Most pairs of a typical pancluster are therefore noise" in parsed.text
 
 
 def test_qc_table_is_complete(whole):
-    _, found = whole
-    rows = {row[0]: row for row in found.table("filter", "limit")}
+    _, parsed = whole
+    rows = {row[0]: row for row in parsed.table("filter", "limit")}
     removed = ["700 (5,300)", "701 (5,299)", "702 (5,298)"]
     assert rows["min_genes"] == ["min_genes", "500 to 502", "cells", *removed]
     assert rows["keep"][3:] == ["0 (6,000)", "0 (6,000)", "3,000 (6,000)"]
     assert rows["min_cells_per_gene"][2:4] == ["genes", "300 (1,700)"]
-    studies = {row[0]: row for row in found.table("study", "cells in the file")}
+    studies = {row[0]: row for row in parsed.table("study", "cells in the file")}
     assert studies["atlas"][1:6] == ["atlas.h5ad", "9,000", "6,000", "5,198", "1,700"]
 
 
 def test_panclusters_per_resolution_add_up(whole):
-    results, found = whole
-    rows = found.table("study", "resolution", "clusters")
+    results, parsed = whole
+    rows = parsed.table("study", "resolution", "clusters")
     assert sum(int(row[2]) for row in rows) == 120
-    own = results.table("panclust/atlas/clusters.tsv")
+    clusters = results.table("panclust/atlas/clusters.tsv")
     for resolution in (0.1, 1.0, 10.0):
-        inside = own[own["resolution"] == resolution]
+        inside = clusters[clusters["resolution"] == resolution]
         row = next(row for row in rows if row[0] == "atlas" and row[1] == f"{resolution:g}")
         assert int(row[2]) == len(inside)
         assert [int(n) for n in row[3].split(", ")] == [
@@ -170,31 +170,31 @@ def test_panclusters_per_resolution_add_up(whole):
 
 
 def test_genes_are_ranked_by_strength_and_cut(whole):
-    results, found = whole
-    rows = found.table("gene", "ρ", "FDR")
+    results, parsed = whole
+    rows = parsed.table("gene", "ρ", "FDR")
     given = results.table("landscape/genes.tsv")
     strongest = given.reindex(given["rho"].abs().sort_values(ascending=False, kind="stable").index)
     assert [row[0] for row in rows] == strongest["gene"].head(20).tolist()
     assert rows[0][1] == f"{strongest['rho'].iloc[0]:.3f}"
-    assert "First 20 of 60 rows." in found.text
+    assert "First 20 of 60 rows." in parsed.text
 
 
 def test_parts_without_pseudotime_are_told(whole):
-    _, found = whole
-    assert "The landscape has 2 connected parts; 7 of 120 clusters have no pseudotime" in found.text
-    rows = found.table("part", "clusters")
+    _, parsed = whole
+    assert "The landscape has 2 connected parts; 7 of 120 clusters have no pseudotime" in parsed.text
+    rows = parsed.table("part", "clusters")
     assert [row[:3] for row in rows] == [["0", "113", "113"], ["1", "7", "0"]]
 
 
 def test_runtime_and_memory(whole):
-    _, found = whole
-    rows = {row[1]: row for row in found.table("stage", "rule")}
+    _, parsed = whole
+    rows = {row[1]: row for row in parsed.table("stage", "rule")}
     assert rows["filter_cells"] == ["preprocess", "filter_cells", "1", "12 s", "12 s", "19 s", "812"]
-    assert "All jobs took 20 s of wall time one after the other and 29 s of CPU time" in found.text
+    assert "All jobs took 20 s of wall time one after the other and 29 s of CPU time" in parsed.text
 
 
 def test_planted_truth_beside_chance(whole):
-    results, found = whole
+    results, parsed = whole
     truth = read_tsv(results.path("truth/genes.tsv"))
     ranked = results.table("landscape/pairs.tsv")
     module = dict(zip(truth["gene"], truth["module"], strict=True))
@@ -202,7 +202,7 @@ def test_planted_truth_beside_chance(whole):
         module[a] == module[b] and isinstance(module[a], str)
         for a, b in zip(ranked["gene_a"], ranked["gene_b"], strict=True)
     ]
-    rows = found.table("measure", "value", "by chance")
+    rows = parsed.table("measure", "value", "by chance")
     assert rows[0][1] == f"{100 * np.mean(inside):.0f} %"
     possible, everything = 6 * 10, 60 * 59 // 2
     assert rows[0][2] == f"{100 * possible / everything:.0f} % of all pairs of analysed genes"
@@ -210,23 +210,23 @@ def test_planted_truth_beside_chance(whole):
 
 
 def test_figures_are_embedded_as_they_are(whole):
-    results, found = whole
-    shown = [link for link in found.links if link.startswith("data:image/")]
+    results, parsed = whole
+    shown = [link for link in parsed.links if link.startswith("data:image/")]
     study = results.path("landscape/figures/map-study.svg").read_bytes()
     png = results.path("landscape/figures/map-study.png").read_bytes()
     bodies = [base64.b64decode(link.split(",", 1)[1]) for link in shown]
     assert (study in bodies) != (png in bodies)
-    assert "landscape/figures/map-study.svg" in found.links
+    assert "landscape/figures/map-study.svg" in parsed.links
 
 
 def test_stages_that_did_not_run_are_told_and_optional_ones_are_not(collection):
     out, config = collection
     only = [path for path in out.rglob("*") if path.is_file() and "landscape" not in path.parts]
     results = Results.of(out, only, config)
-    found = read(results)
-    assert "This stage is not part of this report: run snakemake landscape" in html.unescape(found.text)
-    assert "Planted truth" not in found.text
-    assert "120 panclusters" in found.text
+    parsed = read(results)
+    assert "This stage is not part of this report: run snakemake landscape" in html.unescape(parsed.text)
+    assert "Planted truth" not in parsed.text
+    assert "120 panclusters" in parsed.text
     assert "Jacomy" not in markdown(methods(results, SECTIONS), "x")
 
 
@@ -286,10 +286,10 @@ def test_missing_values_and_columns(collection, tmp_path):
     pseudotime = read_tsv(out / "landscape" / "pseudotime.tsv")
     write_tsv(pseudotime.assign(pseudotime=np.nan, component=0), out / "landscape" / "pseudotime.tsv")
     (out / "landscape" / "pairs.tsv").unlink()
-    found = read(made_up.results_of(out, config))
-    assert "Clusters have no pseudotime: no cluster could be taken as the root." in found.text
-    assert "The landscape is connected: paths of neighbours join all clusters." in found.text
-    assert "Gene pairs along" not in found.text
+    parsed = read(made_up.results_of(out, config))
+    assert "Clusters have no pseudotime: no cluster could be taken as the root." in parsed.text
+    assert "The landscape is connected: paths of neighbours join all clusters." in parsed.text
+    assert "Gene pairs along" not in parsed.text
 
 
 def test_tables_without_rows_are_reported(collection, tmp_path):
@@ -299,9 +299,9 @@ def test_tables_without_rows_are_reported(collection, tmp_path):
         write_tsv(read_tsv(path).head(0), path)
     shutil.rmtree(out / "landscape" / "figures")
     assert made_up.draw(out, config) == list(figures.landscape(config))
-    found = read(made_up.results_of(out, config))
-    assert "Pseudotime is not compared with age" in found.text
-    assert "Strongest genes" not in found.text
+    parsed = read(made_up.results_of(out, config))
+    assert "Pseudotime is not compared with age" in parsed.text
+    assert "Strongest genes" not in parsed.text
 
 
 def test_a_landscape_of_few_clusters_says_so_first_and_leaves_empty_figures_out(tmp_path):
@@ -325,14 +325,14 @@ def test_a_landscape_of_few_clusters_says_so_first_and_leaves_empty_figures_out(
     (section,) = [section for section in SECTIONS if section.name == "landscape"]
     sentences = section.headline(results)
     assert sentences[0].startswith("The landscape has only 12 clusters; fewer than 20 show no reliable order")
-    found = read(results)
-    assert found.text.count("The landscape has only 12 clusters") == 2
+    parsed = read(results)
+    assert parsed.text.count("The landscape has only 12 clusters") == 2
     assert (
         "Not drawn: Pseudotime against age, map of diffusion pseudotime (the landscape has no pseudotime); "
         "Coexpression space beside other spaces (no statistic of the spaces is defined: there is one study "
-        "and no age); map of age, map of cell type (no cluster has a value)." in found.text
+        "and no age); map of age, map of cell type (no cluster has a value)." in parsed.text
     )
-    assert "No gene is ranked: clusters have no pseudotime (landscape.root is none)." in found.text
+    assert "No gene is ranked: clusters have no pseudotime (landscape.root is none)." in parsed.text
     assert "Clusters have no pseudotime: landscape.root is none." in sentences
     html = page(results, SECTIONS, methods(results, SECTIONS))
     for name in ("map-age", "map-cell-type", "pseudotime-age", "genes-heatmap", "pairs-heatmap", "spaces"):
@@ -346,13 +346,13 @@ def test_genes_that_studies_do_not_measure_are_told(collection, tmp_path):
     genes.loc[:6, "rank_atlas"] = np.nan
     write_tsv(genes, out / "preprocess" / "genes.tsv")
     results = made_up.results_of(out, config)
-    found = read(results)
+    parsed = read(results)
     assert (
         "61 genes are measured in at least 2 of 3 studies; mitochondrial and ribosomal genes left aside, the "
-        "60 that rank highest by dispersion in every study that measures them are analysed" in found.text
+        "60 that rank highest by dispersion in every study that measures them are analysed" in parsed.text
     )
-    assert "7 of them are not measured in every study, and count as unknown there" in found.text
-    assert ["atlas", "1,700", "53", "7"] in [row for rows in found.tables for row in rows]
+    assert "7 of them are not measured in every study, and count as unknown there" in parsed.text
+    assert ["atlas", "1,700", "53", "7"] in [row for rows in parsed.tables for row in rows]
     text = markdown(methods(results, SECTIONS), "demo")
     assert (
         "of those measured in at least 2 of 3 studies; a gene that a study does not measure counts as unknown"

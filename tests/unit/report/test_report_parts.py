@@ -26,15 +26,15 @@ def test_auc_against_scikit_learn():
 
 def test_same_module_needs_a_module():
     truth = pd.DataFrame({"gene": list("abcd"), "module": ["m", "m", "", ""]})
-    found = pd.DataFrame({"gene_a": ["a", "c", "a"], "gene_b": ["b", "d", "x"]})
-    assert same_module(found, truth).tolist() == [True, False, False]
+    pairs = pd.DataFrame({"gene_a": ["a", "c", "a"], "gene_b": ["b", "d", "x"]})
+    assert same_module(pairs, truth).tolist() == [True, False, False]
 
 
 def test_methods_name_every_parameter_version_and_reference(collection):
     out, config = collection
     results = made_up.results_of(out, config)
-    found = methods(results, SECTIONS)
-    text = markdown(found, "demo")
+    described = methods(results, SECTIONS)
+    text = markdown(described, "demo")
     for stage in ("preprocess", "panclust", "coexpression", "landscape", "report"):
         for key, _ in flatten(config[stage], stage):
             assert f"`{key}`" in text
@@ -55,16 +55,16 @@ def test_methods_claim_a_preset_where_it_changes_something_and_list_the_departur
     config = load({**{key: config[key] for key in ("collection", "studies", "simulation")}, "preset": preset})
     results = made_up.results_of(out, config)
     assert sections_used(results) == ["preprocess", "panclust", "coexpression", "landscape"]
-    found = methods(results, SECTIONS)
-    text = markdown(found, "demo")
+    described = methods(results, SECTIONS)
+    text = markdown(described, "demo")
     whose = {"best": "panscape's own settings", "paper": "the settings of the published method in",
              "code": "the settings of the method's released program in"}[preset]  # fmt: skip
-    assert f"(preset “{preset}”: {whose}" in found.paragraphs[0]
+    assert f"(preset “{preset}”: {whose}" in described.paragraphs[0]
     for section in ("preprocess", "panclust", "coexpression", "landscape"):
-        assert (section in found.paragraphs[0]) == (preset != "best")
-    assert "coem" not in found.paragraphs[0] and "COEM" not in set(found.departures["method"])
+        assert (section in described.paragraphs[0]) == (preset != "best")
+    assert "coem" not in described.paragraphs[0] and "COEM" not in set(described.departures["method"])
     assert "## Departures from the published methods" in text
-    points = set(found.departures["point"])
+    points = set(described.departures["point"])
     assert ("The diagonal" in points) == (preset == "best")
     assert "Choice of genes" in points  # no setting does as the paper
 

@@ -17,32 +17,32 @@ ENDS = "3 % of donor3, 64 % of donor9"
 
 def text_of(out, config):
     results = made_up.results_of(out, config)
-    found = page(results, SECTIONS, methods(results, SECTIONS))
-    return " ".join(html.unescape(re.sub("<[^>]+>", " ", found)).split())
+    text = page(results, SECTIONS, methods(results, SECTIONS))
+    return " ".join(html.unescape(re.sub("<[^>]+>", " ", text)).split())
 
 
 @pytest.fixture(scope="module")
-def found(collection):
+def expected(collection):
     return text_of(*collection)
 
 
-def test_cells_that_are_lost_unevenly_are_said_to_be(found):
-    assert f"{START} differs over line ({ENDS}; 16 groups)." in found
-    assert f"{START} goes with outcome (ρ 0.998 over 16 of line; {ENDS})." in found
-    assert f"{START} differs over cell_type" not in found
-    assert "removed most cells" not in found
+def test_cells_that_are_lost_unevenly_are_said_to_be(expected):
+    assert f"{START} differs over line ({ENDS}; 16 groups)." in expected
+    assert f"{START} goes with outcome (ρ 0.998 over 16 of line; {ENDS})." in expected
+    assert f"{START} differs over cell_type" not in expected
+    assert "removed most cells" not in expected
 
 
-def test_what_keep_takes_is_no_matter_of_quality(found):
-    assert "15,597 cells after quality control (87 % of 18,000 chosen by keep)" in found
-    assert "Cells that keep leaves in the file belong to no study" in found.replace("`", "")
+def test_what_keep_takes_is_no_matter_of_quality(expected):
+    assert "15,597 cells after quality control (87 % of 18,000 chosen by keep)" in expected
+    assert "Cells that keep leaves in the file belong to no study" in expected.replace("`", "")
 
 
-def test_limits_that_the_cells_decide_are_in_the_methods(found):
+def test_limits_that_the_cells_decide_are_in_the_methods(expected):
     words = (
         "three median absolute deviations below the study's median on the log scale, bounded by half of the"
     )
-    assert f"{words} median and a tenth of the typical number (500 to 502)" in found
+    assert f"{words} median and a tenth of the typical number (500 to 502)" in expected
 
 
 def test_a_study_that_loses_most_of_its_cells_is_named_with_what_to_write(tmp_path):
@@ -54,9 +54,9 @@ def test_a_study_that_loses_most_of_its_cells_is_named_with_what_to_write(tmp_pa
     qc.loc[atlas & (qc["filter"] == "min_genes"), ["removed", "left", "chosen"]] = [3500, 2500, "given"]
     qc.loc[atlas & (qc["filter"] == "max_mito"), "left"] = 2400
     write_tsv(qc, out / "preprocess/qc.tsv")
-    found = text_of(out, config)
-    told = "Quality control removed most cells of atlas: kept 2,400 of 6,000 cells (keep chose them from "
-    told += "9,000); min_genes 502 removed 3,500; max_mito 0.2 removed 100; median 900 genes a cell."
-    assert told in found
+    page = text_of(out, config)
+    sentence = "Quality control removed most cells of atlas: kept 2,400 of 6,000 cells (keep chose them from "
+    sentence += "9,000); min_genes 502 removed 3,500; max_mito 0.2 removed 100; median 900 genes a cell."
+    assert sentence in page
     advice = "in the entry of study 'atlas' write qc: {min_genes: auto} (or a number up to about 450)"
-    assert advice in found
+    assert advice in page

@@ -50,17 +50,17 @@ def without_ages(tmp_path_factory):
 
 
 def test_one_study_without_ages_is_not_spoken_of_as_several_with_ages(without_ages):
-    found = methods(without_ages, SECTIONS)
-    paragraphs = " ".join(found.paragraphs)
+    described = methods(without_ages, SECTIONS)
+    paragraphs = " ".join(described.paragraphs)
     assert "Pseudotime was compared with age" not in paragraphs and "bootstrap" not in paragraphs
     assert "Panclusters were joined in a graph" in paragraphs and "all studies" not in paragraphs
     assert "the 60 genes that rank highest were kept." in paragraphs
-    assert not any(name in text for text in found.references for name in ("Haghverdi", "Benjamini"))
+    assert not any(name in text for text in described.references for name in ("Haghverdi", "Benjamini"))
     sentences = summary(without_ages, SECTIONS)
     assert "40 panclusters." in sentences
     assert "Clusters have no pseudotime: landscape.root is none." in sentences
     assert "The landscape is connected: paths of neighbours join all clusters." in sentences
-    text = html.unescape(page(without_ages, SECTIONS, found))
+    text = html.unescape(page(without_ages, SECTIONS, described))
     assert "measured in every study" not in text and "highest by dispersion are analysed" in text
     for word in ("In brackets 95 %", "By chance:", "Connected parts of", "map of pseudotime these"):
         assert word not in text

@@ -35,8 +35,8 @@ def coordinates(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]
         where, name = f"unicoord.restore[{at}]", test["label"]
         if kinds.get(name) not in ("continuous", "ordinal"):
             numbers = {key: kind for key, kind in kinds.items() if kind != "discrete"}
-            found = f"{name!r} is no continuous or ordinal label"
-            yield Problem(f"{where}.label", found, _advice(name, numbers, "unicoord.labels"))
+            what = f"{name!r} is no continuous or ordinal label"
+            yield Problem(f"{where}.label", what, _advice(name, numbers, "unicoord.labels"))
         if test["leave"][0] > test["leave"][1]:
             yield Problem(f"{where}.leave", "the first number is the larger", "write [low, high]")
 
@@ -60,12 +60,12 @@ def _labels(settings, labels, kinds, studies) -> Iterator[Problem]:
                 f"{where}.order", f"the label is {label['kind']}", "write kind: ordinal, or remove order"
             )
         if label["transform"] != "none" and label["kind"] != "continuous":
-            found = f"the label is {label['kind']}"
-            yield Problem(f"{where}.transform", found, "write kind: continuous, or remove transform")
+            what = f"the label is {label['kind']}"
+            yield Problem(f"{where}.transform", what, "write kind: continuous, or remove transform")
         parent = label["parent"]
         if parent and (label["kind"] != "discrete" or kinds.get(parent) != "discrete" or parent == name):
-            found = f"{parent!r} is no other discrete label"
-            yield Problem(f"{where}.parent", found, "list the parent in unicoord.labels with kind: discrete")
+            what = f"{parent!r} is no other discrete label"
+            yield Problem(f"{where}.parent", what, "list the parent in unicoord.labels with kind: discrete")
 
 
 def _advice(name: str, known: dict[str, Any], where: str) -> str:

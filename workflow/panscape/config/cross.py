@@ -26,10 +26,10 @@ def ids(studies: Any) -> Iterator[Problem]:
         known = first.setdefault(name.lower(), (at, name))
         if known[0] == at:
             continue
-        found = f"{name!r} is also the id of studies[{known[0]}]"
+        what = f"{name!r} is also the id of studies[{known[0]}]"
         if known[1] != name:
-            found = f"{name!r} and {known[1]!r} differ in case only, which some disks ignore"
-        yield Problem(f"studies[{at}].id", found, "give each study a name of its own")
+            what = f"{name!r} and {known[1]!r} differ in case only, which some disks ignore"
+        yield Problem(f"studies[{at}].id", what, "give each study a name of its own")
 
 
 def one_study(study: dict[str, Any], where: str, simulated: list[str] | None) -> Iterator[Problem]:
@@ -50,8 +50,8 @@ def one_study(study: dict[str, Any], where: str, simulated: list[str] | None) ->
     for name, source in study["obs"].items():
         given = [key for key in ("column", "value") if source[key] is not None]
         if len(given) != 1:
-            found = "both column and value are given" if given else "neither column nor value is given"
-            yield Problem(f"{where}.obs.{name}", found, "write one of them")
+            what = "both column and value are given" if given else "neither column nor value is given"
+            yield Problem(f"{where}.obs.{name}", what, "write one of them")
         if name in RESERVED:
             advice = f"take another name, e.g. {name}_original"
             yield Problem(f"{where}.obs.{name}", "the workflow makes a column of that name itself", advice)
@@ -62,8 +62,8 @@ def one_study(study: dict[str, Any], where: str, simulated: list[str] | None) ->
 def _source(study: dict[str, Any], where: str, simulated: list[str] | None) -> Iterator[Problem]:
     given = [key for key in SOURCES if study.get(key) is not None]
     if len(given) != 1:
-        found = f"{' and '.join(given)} are given together" if given else "it is not said where the study is"
-        yield Problem(where, found, "write exactly one of path, url (with sha256), simulated and metacells")
+        what = f"{' and '.join(given)} are given together" if given else "it is not said where the study is"
+        yield Problem(where, what, "write exactly one of path, url (with sha256), simulated and metacells")
         return
     if study["url"] and not study["sha256"]:
         advice = "write the 64 digits that `sha256sum FILE` prints for the file you expect"
@@ -101,14 +101,14 @@ def stages(config: dict[str, Any]) -> Iterator[Problem]:
     panclust = config.get("panclust", {})
     cells, limit = panclust.get("sketch_cells", 0), panclust.get("sketch_above", 0)
     if cells > limit:
-        found = f"the sample of {cells} cells is larger than panclust.sketch_above ({limit})"
-        yield Problem("panclust.sketch_cells", found, "lower it, or raise sketch_above")
+        what = f"the sample of {cells} cells is larger than panclust.sketch_above ({limit})"
+        yield Problem("panclust.sketch_cells", what, "lower it, or raise sketch_above")
     dictionary = config.get("dictionary", {})
     for key in ("k_range", "set_sizes"):
         low, high = dictionary.get(key, (0, 0))
         if low > high:
-            found = f"the least ({low}) is larger than the most ({high})"
-            yield Problem(f"dictionary.{key}", found, f"write [{high}, {low}]")
+            what = f"the least ({low}) is larger than the most ({high})"
+            yield Problem(f"dictionary.{key}", what, f"write [{high}, {low}]")
     pairs = dictionary.get("pairs", "off-diagonal")
     if dictionary.get("entries") == "products" and pairs != "off-diagonal":
         advice = "write pairs: off-diagonal, or dictionary.entries: free"
@@ -122,18 +122,18 @@ def _features(config: dict[str, Any]) -> Iterator[Problem]:
     settings = config.get("features", {})
     low, high = settings.get("set_sizes", (0, 0))
     if low > high:
-        found = f"the least ({low}) is larger than the most ({high})"
-        yield Problem("features.set_sizes", found, f"write [{high}, {low}]")
+        what = f"the least ({low}) is larger than the most ({high})"
+        yield Problem("features.set_sizes", what, f"write [{high}, {low}]")
     simulated = any(study.get("simulated") for study in config.get("studies", ()) if study)
     if settings.get("gene_sets") != [] or simulated:
         return
     advice = "name a GMT file of the species"
     if config.get("report", {}).get("features"):
-        found = "there are no gene sets to report features of"
-        yield Problem("features.gene_sets", found, f"{advice}, or write report: {{features: false}}")
+        what = "there are no gene sets to report features of"
+        yield Problem("features.gene_sets", what, f"{advice}, or write report: {{features: false}}")
     if "features" in config.get("unicoord", {}).get("bridges", ()):
-        found = "unicoord.bridges asks for features, but there are no gene sets"
-        yield Problem("features.gene_sets", found, f"{advice}, or take features out of the bridges")
+        what = "unicoord.bridges asks for features, but there are no gene sets"
+        yield Problem("features.gene_sets", what, f"{advice}, or take features out of the bridges")
 
 
 def _networks(config: dict[str, Any]) -> Iterator[Problem]:
@@ -143,11 +143,11 @@ def _networks(config: dict[str, Any]) -> Iterator[Problem]:
     for at, network in enumerate(networks or []):
         known = first.setdefault(network["name"].lower(), at)
         if known != at:
-            found = f"{network['name']!r} is also the name of overlap.networks[{known}]"
-            yield Problem(f"overlap.networks[{at}].name", found, "give each network a name of its own")
+            what = f"{network['name']!r} is also the name of overlap.networks[{known}]"
+            yield Problem(f"overlap.networks[{at}].name", what, "give each network a name of its own")
     if networks == [] and config.get("report", {}).get("overlap"):
-        found = "there is no known network to report the overlap with"
-        yield Problem("overlap.networks", found, "name an edge list, or write report: {overlap: false}")
+        what = "there is no known network to report the overlap with"
+        yield Problem("overlap.networks", what, "name an edge list, or write report: {overlap: false}")
 
 
 def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
@@ -158,14 +158,14 @@ def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]])
     for at, study in studies:
         made = study.get("metacells")
         if made and "metacells" in study["use"]:
-            found = "metacells cannot be grouped into metacells once more"
-            yield Problem(f"studies[{at}].use", found, "leave metacells out of use")
+            what = "metacells cannot be grouped into metacells once more"
+            yield Problem(f"studies[{at}].use", what, "leave metacells out of use")
         elif made and (made["sample"] not in known or not samples):
-            found = f"there are no metacells of {made['sample']!r}"
+            what = f"there are no metacells of {made['sample']!r}"
             advice = (
                 f"write {' or '.join(known)}" if samples else "write use: [metacells] in the sample's entry"
             )
-            yield Problem(f"studies[{at}].metacells.sample", found, advice)
+            yield Problem(f"studies[{at}].metacells.sample", what, advice)
         atac = study.get("atac") or {}
         if atac.get("path") and atac.get("only"):
             yield Problem(f"studies[{at}].atac", "both path and only are given", "write one of them")
@@ -183,8 +183,8 @@ def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> 
             advice = (
                 f"did you mean {guess!r}?" if guess else f"map it in studies[].obs ({', '.join(mapped)} are)"
             )
-            found = f"no study of lines has {name!r} among its mapped columns"
-            yield Problem(f"networks.phenotypes[{at}]", found, advice)
+            what = f"no study of lines has {name!r} among its mapped columns"
+            yield Problem(f"networks.phenotypes[{at}]", what, advice)
 
 
 def logged(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
@@ -194,11 +194,11 @@ def logged(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) ->
             continue
         others = [stage for stage in study["use"] if stage != "sivae"]
         if others:
-            found = f"log values, but {' and '.join(others)} need counts"
-            yield Problem(f"studies[{at}].values", found, "write use: [sivae], or name counts")
+            what = f"log values, but {' and '.join(others)} need counts"
+            yield Problem(f"studies[{at}].values", what, "write use: [sivae], or name counts")
         if "sivae" in study["use"] and config.get("sivae", {}).get("likelihood") == "nb":
-            found = f"the negative binomial needs counts, and study {study['id']!r} has log values"
-            yield Problem("sivae.likelihood", found, "write likelihood: gaussian, or leave the study out")
+            what = f"the negative binomial needs counts, and study {study['id']!r} has log values"
+            yield Problem("sivae.likelihood", what, "write likelihood: gaussian, or leave the study out")
 
 
 def present_in(config: dict[str, Any], studies: list[str]) -> Iterator[Problem]:
@@ -212,8 +212,8 @@ def present_in(config: dict[str, Any], studies: list[str]) -> Iterator[Problem]:
             "preprocess.present_in", f"{asked} is neither a fraction nor a number of studies", advice
         )
     elif asked > len(studies):
-        found = f"is {asked:g}, but {len(studies)} studies take part in the landscape"
-        yield Problem("preprocess.present_in", found, advice)
+        what = f"is {asked:g}, but {len(studies)} studies take part in the landscape"
+        yield Problem("preprocess.present_in", what, advice)
 
 
 def sample(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
@@ -236,9 +236,9 @@ def units(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> 
     known = config["age_unit"] or next((unit for _, unit in ages if unit), None)
     for at, unit in ages:
         if known and not unit:
-            found = f"is missing, while the collection's ages are in {known}"
+            what = f"is missing, while the collection's ages are in {known}"
             yield Problem(
-                f"studies[{at}].obs.age.unit", found, f"write the unit of this study, e.g. unit: {known}"
+                f"studies[{at}].obs.age.unit", what, f"write the unit of this study, e.g. unit: {known}"
             )
 
 

@@ -141,14 +141,14 @@ def _section(key: str) -> str:
 
 def values_at(config: Mapping[str, Any], key: str) -> list[Any]:
     """Return what a configuration has at a key of the schema; of a key in a list (``a[].b``) one per item."""
-    found: list[Any] = [config]
+    values: list[Any] = [config]
     for part in key.split("."):
         name = part.removesuffix("[]")
-        found = [item.get(name, _MISSING) if isinstance(item, Mapping) else _MISSING for item in found]
-        found = [item for item in found if item is not _MISSING]
+        values = [item.get(name, _MISSING) if isinstance(item, Mapping) else _MISSING for item in values]
+        values = [item for item in values if item is not _MISSING]
         if part.endswith("[]"):
-            found = [inner for item in found for inner in item]
-    return found
+            values = [inner for item in values for inner in item]
+    return values
 
 
 def departs(deviation: Deviation, config: Mapping[str, Any]) -> str:

@@ -23,11 +23,11 @@ def columns(config: Mapping[str, Any]) -> list[str]:
     ``report.colour_by`` names the user's choice among the mapped columns; without it all are drawn.
     """
     shown = studies.used_by(config, "landscape")
-    own = [
+    mapped = [
         name for study in config.get("studies", ()) if study["id"] in shown for name in study.get("obs", {})
     ]
     chosen = config.get("report", {}).get("colour_by")
-    return list(dict.fromkeys([*ALWAYS, *(own if chosen is None else chosen)]))
+    return list(dict.fromkeys([*ALWAYS, *(mapped if chosen is None else chosen)]))
 
 
 def units(config: Mapping[str, Any]) -> dict[str, str]:

@@ -67,8 +67,8 @@ def overlap(
     named = _common([study.genes for study in seen], needed)
     if not named or not all(study.genes & named for study in seen):
         odd = [study.name for study in seen if not study.genes & named] if named else []
-        found = f"{', '.join(odd)} has no gene that {where} have" if odd else f"no gene is in {where}"
-        problems.append(Problem("studies", f"{found}: {'; '.join(map(_examples, seen))}", _naming(seen)))
+        what = f"{', '.join(odd)} has no gene that {where} have" if odd else f"no gene is in {where}"
+        problems.append(Problem("studies", f"{what}: {'; '.join(map(_examples, seen))}", _naming(seen)))
         return
     measured = [study.measured for study in seen]
     union, used = frozenset().union(*measured), _common(measured, needed)

@@ -67,8 +67,8 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
     problems: list[Problem] = []
     seen = []
     for at, study in enumerate(config["studies"]):
-        found, one = _look(config, study, f"studies[{at}]")
-        problems += found
+        faults, one = _look(config, study, f"studies[{at}]")
+        problems += faults
         seen += [one] if one else []
     warnings = [*_doubtful(config), *root.doubtful(config)]
     problems += _scenarios(config, seen)
@@ -115,10 +115,10 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
         source = open_source(located, where=where)
         cells, kept = source.shape[0], None
         labels = {label for _, label, _ in asked_classes(config)} if "unicoord" in study["use"] else set()
-        found: dict[str, frozenset[str]] = {}
+        by_label: dict[str, frozenset[str]] = {}
         if study["keep"] or labels & set(study["obs"]) or names_samples(config, study):
             mapped = read_metadata(located, source, where, config["age_unit"])
-            found = {label: classes(mapped[label]) for label in labels & set(mapped)}
+            by_label = {label: classes(mapped[label]) for label in labels & set(mapped)}
         if study["keep"]:
             table = cell_table(located, source, where)
             kept = kept_cells(located, table, mapped, where)
@@ -137,19 +137,26 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
     if len(studies.used_by(config, "landscape")) > 1 and "landscape" in study["use"]:
         least = study["qc"].get("min_cells_per_gene", config["preprocess"]["min_cells_per_gene"])
         measured = gene_overlap.detected(source, genes, kept, least)
-    return [], Seen(where, study["id"], cells, frozenset(genes.names), found, measured)
+    return [], Seen(where, study["id"], cells, frozenset(genes.names), by_label, measured)
 
 
 def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
     """Yield classes of scenarios that no cell has, of labels that are known for all studies by now."""
     names = studies.used_by(config, "unicoord")
-    own = [study.classes for study in seen if study.name in names and study.genes is not None]
-    if len(own) < len(names) or config["unicoord"]["tables"] or "features" in config["unicoord"]["bridges"]:
+    by_study = [study.classes for study in seen if study.name in names and study.genes is not None]
+    if (
+        len(by_study) < len(names)
+        or config["unicoord"]["tables"]
+        or "features" in config["unicoord"]["bridges"]
+    ):
         return
-    labels = {label for known in own for label in known}
+    labels = {label for known in by_study for label in known}
     yield from unknown_classes(
         config,
-        {label: frozenset().union(*(known.get(label, frozenset()) for known in own)) for label in labels},
+        {
+            label: frozenset().union(*(known.get(label, frozenset()) for known in by_study))
+            for label in labels
+        },
     )
 
 
@@ -167,12 +174,12 @@ def _small(seen: list[Seen], config: dict[str, Any]) -> Iterator[Problem]:
     for study in seen:
         least = studies.panclust(config, study.name)["min_cells"]
         if least == "auto" and study.cells < FEWEST_CELLS:
-            found = f"has {study.cells} cells, too few to cluster (at least {FEWEST_CELLS})"
-            yield Problem(f"{study.where} (study {study.name!r})", found, "leave the study out")
+            what = f"has {study.cells} cells, too few to cluster (at least {FEWEST_CELLS})"
+            yield Problem(f"{study.where} (study {study.name!r})", what, "leave the study out")
         if least != "auto" and study.cells < least:
-            found = f"has {study.cells} cells, panclust.min_cells is {least}: no cluster could be kept"
+            what = f"has {study.cells} cells, panclust.min_cells is {least}: no cluster could be kept"
             advice = "write panclust: {min_cells: auto} in the study's entry, or leave the study out"
-            yield Problem(f"{study.where} (study {study.name!r})", found, advice)
+            yield Problem(f"{study.where} (study {study.name!r})", what, advice)
 
 
 def _small_to_project(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
@@ -185,9 +192,9 @@ def _small_to_project(config: dict[str, Any], seen: list[Seen]) -> Iterator[Prob
         return  # chosen by the size of the study
     for study in seen:
         if study.name in studies.used_by(config, "project") and study.cells < least:
-            found = f"has {study.cells} cells, a pancluster to project has at least {least}"
+            what = f"has {study.cells} cells, a pancluster to project has at least {least}"
             yield Problem(
-                f"{study.where} (study {study.name!r})", found, f"write project.min_cells: {study.cells // 2}"
+                f"{study.where} (study {study.name!r})", what, f"write project.min_cells: {study.cells // 2}"
             )
 
 
@@ -270,5 +277,5 @@ def _missing_files(value: Any, part: Schema, where: str, collection: str = "") -
     elif isinstance(value, str) and part.get("format") in KINDS and not _planted(value, collection):
         kind, there, other = KINDS[part["format"]]
         if not there(Path(value)):
-            found = f"is a {other}" if Path(value).exists() else f"does not exist (looked from {Path.cwd()})"
-            yield Problem(where, f"{value} {found}", f"write the path of a {kind}")
+            what = f"is a {other}" if Path(value).exists() else f"does not exist (looked from {Path.cwd()})"
+            yield Problem(where, f"{value} {what}", f"write the path of a {kind}")

@@ -46,9 +46,9 @@ def load(raw: Mapping[str, Any], whole: Schema | None = None) -> Config:
     whole = whole or schema()
     problems: list[Problem] = []
     value = normalise(renamed(plain(raw), whole, problems), whole)
-    found = schema_problems(value, whole)
-    config, tainted = _sound(value, whole, [steps for steps, _ in found])
-    problems += [problem for _, problem in found]
+    faults = schema_problems(value, whole)
+    config, tainted = _sound(value, whole, [steps for steps, _ in faults])
+    problems += [problem for _, problem in faults]
     config = expand(config, whole, "", problems)
     problems += cross.ids(value.get("studies"))
     problems += _fit(config, tainted)
@@ -112,4 +112,4 @@ def _named(problem: Problem, value: Config) -> Problem:
     name = study.get("id") if isinstance(study, dict) else None
     if not isinstance(name, str):
         return problem
-    return Problem(f"{problem.where} (study {name!r})", problem.found, problem.fix)
+    return Problem(f"{problem.where} (study {name!r})", problem.what, problem.fix)

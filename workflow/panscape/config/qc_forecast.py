@@ -60,8 +60,8 @@ def expected_losses(config: Mapping[str, Any], name: str) -> list[Problem]:
     table = loss_table(cells, limits, settings.auto, name).to_dict("records")
     if losses.fraction_lost(table) > losses.HALF:
         seen = "" if len(cells) == keep.sum() else f" (of {len(cells):,} cells looked at)"
-        found = f"most cells of {name} will be removed: {losses.sentence(table)}{seen}"
-        return [Problem(f"preprocess.{losses.culprit(table)['filter']}", found, losses.remedy(table))]
+        what = f"most cells of {name} will be removed: {losses.sentence(table)}{seen}"
+        return [Problem(f"preprocess.{losses.culprit(table)['filter']}", what, losses.remedy(table))]
     return list(_lines(config, obs.iloc[rows], cells, limits, settings, name))
 
 
@@ -113,6 +113,6 @@ def _lines(
     rows = loss_table(cells[inside], limits, settings.auto, name).to_dict("records")
     named = ", ".join(f"{line} {100 * share:.0f} %" for line, share in worst["mean"].head(NAMED).items())
     more = f" and {len(worst) - NAMED} more" if len(worst) > NAMED else ""
-    found = f"{len(worst)} of {len(table)} lines of {name} will lose more than half of their cells "
-    found += f"({named}{more}); in these {losses.sentence(rows)}"
-    yield Problem(f"preprocess.{losses.culprit(rows)['filter']}", found, losses.remedy(rows))
+    what = f"{len(worst)} of {len(table)} lines of {name} will lose more than half of their cells "
+    what += f"({named}{more}); in these {losses.sentence(rows)}"
+    yield Problem(f"preprocess.{losses.culprit(rows)['filter']}", what, losses.remedy(rows))

@@ -26,9 +26,9 @@ def reported(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) 
     taken = {analysis for _, study in studies for analysis in study["use"]}
     for stage, analysis in _ANALYSIS.items():
         if config.get("report", {}).get(stage) and analysis not in taken:
-            found = f"is on, but no study takes part in {analysis}"
+            what = f"is on, but no study takes part in {analysis}"
             advice = f"write {analysis} in `use` of a study, or report: {{{stage}: false}}"
-            yield Problem(f"report.{stage}", found, advice)
+            yield Problem(f"report.{stage}", what, advice)
     if config.get("report", {}).get("project") and not config.get("project", {}).get("reference"):
         advice = "name the results folder of a finished collection, or write report: {project: false}"
         yield Problem("project.reference", "there is none to report a projection on", advice)
@@ -41,9 +41,9 @@ def decide(config: dict[str, Any]) -> None:
     """
     asked_project = config["report"]["project"]
     others = [study["use"] for study in config["studies"] if "landscape" not in study["use"]]
-    own = {analysis for use in others for analysis in use}
+    used = {analysis for use in others for analysis in use}
     for stage, asked in config["report"].items():
         if asked is None and stage in _ANALYSIS:
-            config["report"][stage] = _ANALYSIS[stage] in own
+            config["report"][stage] = _ANALYSIS[stage] in used
     if asked_project is None:
         config["report"]["project"] = bool(inputs.used_by(config, "project"))

@@ -43,41 +43,41 @@ def form(config: Mapping[str, Any], studies: list[str]) -> Iterator[Problem]:
     name = config.get("landscape", {}).get("root")
     if name is None or name in WORDS or not studies:
         return
-    own = owners(config, studies)
-    if not own:
+    named = owners(config, studies)
+    if not named:
         guess = nearest(name, WORDS)
         advice = f"did you mean {guess!r}? " if guess else ""
         advice += f"write lowest-age, none, {studies[0]}-all or the name of another cluster ({HOW})"
         yield Problem("landscape.root", f"{name!r} is no cluster of any study ({', '.join(studies)})", advice)
         return
-    faults = [_fault(name.removeprefix(f"{study}-"), study, config["panclust"]) for study in own]
+    faults = [_fault(name.removeprefix(f"{study}-"), study, config["panclust"]) for study in named]
     if all(faults):
-        found, advice = faults[0]
-        yield Problem("landscape.root", f"{name!r}: {found}", advice)
+        what, advice = faults[0]
+        yield Problem("landscape.root", f"{name!r}: {what}", advice)
 
 
 def _fault(part: str, study: str, settings: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return what is wrong with a cluster's name after its study's id, and what to write, or None."""
     if part == "all":
         return None
-    found = PART.match(part)
+    match = PART.match(part)
     ward = settings["algorithm"] == "ward"
     known = ["ward"] if ward else [f"r{value:g}" for value in sorted(settings["resolutions"])]
-    if found and (found["resolution"] is None) == ward and part.split("-")[0] in known:
+    if match and (match["resolution"] is None) == ward and part.split("-")[0] in known:
         return None
     likely = f"{study}-{known[-1]}-l0-c0"
-    if found and found["resolution"] and not ward:
+    if match and match["resolution"] and not ward:
         try:
-            same = f"r{float(found['resolution']):g}"
+            same = f"r{float(match['resolution']):g}"
         except ValueError:
             same = ""
         if same in known:
-            right = f"{study}-{same}-l{found['level']}-c{found['place']}"
+            right = f"{study}-{same}-l{match['level']}-c{match['place']}"
             return f"resolutions are written without trailing zeros ({same})", f"did you mean {right!r}?"
         listed = ", ".join(name.removeprefix("r") for name in known)
         return f"panclust.resolutions are {listed}", f"write a name such as {likely}, or {study}-all ({HOW})"
-    found = "is no name of a cluster"
-    return found, f"write {study}-all or a name such as {likely} ({HOW})"
+    what = "is no name of a cluster"
+    return what, f"write {study}-all or a name such as {likely} ({HOW})"
 
 
 def place(config: Mapping[str, Any], cells: Mapping[str, int]) -> Iterator[Problem]:
@@ -93,25 +93,25 @@ def place(config: Mapping[str, Any], cells: Mapping[str, int]) -> Iterator[Probl
     name = config["landscape"]["root"]
     limits = []
     for study in root_studies(config):
-        found = PART.match(name.removeprefix(f"{study}-"))
-        if not found or study not in cells:
+        match = PART.match(name.removeprefix(f"{study}-"))
+        if not match or study not in cells:
             return
         asked = inputs.panclust(config, study)["min_cells"]
         # quality control may leave fewer cells, for which `auto` allows smaller clusters
         most = max(SHARE, cells[study] // MOST) if asked == "auto" else cells[study] // asked
-        if int(found["place"]) < most:
+        if int(match["place"]) < most:
             return
         limits.append((study, most))
     for study, most in limits:
-        found = f"{name!r}: {cells[study]} cells make at most {most} clusters of a level, c0 to c{most - 1}"
-        yield Problem("landscape.root", found, HOW)
+        what = f"{name!r}: {cells[study]} cells make at most {most} clusters of a level, c0 to c{most - 1}"
+        yield Problem("landscape.root", what, HOW)
 
 
 def doubtful(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield the warning that an earlier run has no cluster of the root's name."""
-    own = root_studies(config)
+    named = root_studies(config)
     name, there = config["landscape"]["root"], []
-    for study in own:
+    for study in named:
         path = Path("results", config["collection"], "panclust", study, "clusters.tsv")
         if not path.is_file():
             return
@@ -120,7 +120,7 @@ def doubtful(config: Mapping[str, Any]) -> Iterator[str]:
         there += [
             f"{study}-{part}" for names in table.get("duplicates", ()) for part in names.split(";") if part
         ]
-    if own and name not in there:
+    if named and name not in there:
         guess = nearest(name, there)
         yield f"landscape.root: the clusters found before have no {name!r}" + (
             f"; did you mean {guess!r}?" if guess else ""

@@ -17,16 +17,16 @@ def asked_classes(config: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return (place in the configuration, label, class) of every class that a scenario names."""
     settings = config["unicoord"]
     discrete = {label["name"] for label in settings["labels"] if label["kind"] == "discrete"}
-    found = []
+    named_classes = []
     for at, scenario in enumerate(settings["scenarios"]):
         where = f"unicoord.scenarios[{at}]"
         for label, value in scenario["set"].items():
             named = value.get("between", [])[:2] if isinstance(value, Mapping) else [value]
-            found += [(f"{where}.set.{label}", label, class_name(name)) for name in named]
+            named_classes += [(f"{where}.set.{label}", label, class_name(name)) for name in named]
         for label, value in (scenario["from"] or {}).items():
             named = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-            found += [(f"{where}.from.{label}", label, class_name(name)) for name in named]
-    return [item for item in found if item[1] in discrete]
+            named_classes += [(f"{where}.from.{label}", label, class_name(name)) for name in named]
+    return [item for item in named_classes if item[1] in discrete]
 
 
 def classes(column: pd.Series) -> frozenset[str]:

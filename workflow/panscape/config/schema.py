@@ -31,8 +31,8 @@ def compose(root: Schema) -> Schema:
     for part in _parts(whole):
         if "x-overrides" in part:
             keys = whole["properties"][part["x-overrides"]]["properties"]
-            own = {name: _optional(entry) for name, entry in keys.items() if entry.get("x-per-study")}
-            part |= {"additionalProperties": False, "properties": own}
+            overridable = {name: _optional(entry) for name, entry in keys.items() if entry.get("x-per-study")}
+            part |= {"additionalProperties": False, "properties": overridable}
     return whole
 
 

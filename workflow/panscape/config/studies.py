@@ -56,8 +56,8 @@ def path(config: dict[str, Any], name: str) -> str:
 def sheets(config: dict[str, Any], name: str) -> list[str]:
     """Return the tables that go with a study's counts: cell metadata, gene names."""
     settings = study(config, name)
-    found = (settings["metadata"]["path"], settings["genes"]["mapping"])
-    return [sheet for sheet in found if sheet]
+    paths = (settings["metadata"]["path"], settings["genes"]["mapping"])
+    return [sheet for sheet in paths if sheet]
 
 
 def located(config: dict[str, Any], name: str) -> dict[str, Any]:
@@ -84,15 +84,15 @@ def paired(config: dict[str, Any], name: str) -> dict[str, Any]:
 
 def paired_files(config: dict[str, Any], names: Iterable[str]) -> list[str]:
     """Return the files with the genes and the peaks of studies, each once."""
-    found = [path(config, name) for name in names]
-    found += [own["path"] for name in names if (own := study(config, name).get("atac") or {}).get("path")]
-    return list(dict.fromkeys(found))
+    paths = [path(config, name) for name in names]
+    paths += [atac["path"] for name in names if (atac := study(config, name).get("atac") or {}).get("path")]
+    return list(dict.fromkeys(paths))
 
 
 def paired_size(config: dict[str, Any], name: str) -> Size:
     """Return a study's size with the stored values of its peaks among the values."""
-    own = size(config, name)
-    return replace(own, values=own.values + peaks_size(config, name))
+    rna = size(config, name)
+    return replace(rna, values=rna.values + peaks_size(config, name))
 
 
 def jobs_of_lines(plan: str | Path) -> dict[str, str]:
@@ -150,8 +150,8 @@ def peaks_size(config: dict[str, Any], name: str) -> int:
     opened = atac_study(paired(config, name))
     if opened is None:
         return 0
-    found = io_probe(opened)
-    return int(found.nnz if found.nnz is not None else found.n_cells * found.n_genes // 10)
+    probe = io_probe(opened)
+    return int(probe.nnz if probe.nnz is not None else probe.n_cells * probe.n_genes // 10)
 
 
 def _simulated_size(simulation: dict[str, Any], name: str) -> Size:

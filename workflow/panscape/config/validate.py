@@ -97,8 +97,8 @@ def _json(value: Any, steps: tuple, faults: list[Fault]) -> Any:
         faults.append((steps, Problem(where, f"found {value}", "write a finite number")))
         return None
     if value is not None and not isinstance(value, str | bool | int | float):
-        found = f"found {shorten(str(value))}, which YAML takes for a {type(value).__name__}"
-        faults.append((steps, Problem(where, found, "write it in quotes if it is meant as text")))
+        what = f"found {shorten(str(value))}, which YAML takes for a {type(value).__name__}"
+        faults.append((steps, Problem(where, what, "write it in quotes if it is meant as text")))
         return None
     return value
 

@@ -44,7 +44,7 @@ def _doubles(node: yaml.Node | None, path: Path, steps: tuple) -> Iterator[Probl
         for key, inner in node.value:
             name, line = str(key.value), key.start_mark.line + 1
             if name in lines:
-                found = f"{key_path((*steps, name))} is there twice, in lines {lines[name]} and {line}"
-                yield Problem(str(path), found, "keep one, or put both together")
+                what = f"{key_path((*steps, name))} is there twice, in lines {lines[name]} and {line}"
+                yield Problem(str(path), what, "keep one, or put both together")
             lines.setdefault(name, line)
             yield from _doubles(inner, path, (*steps, name))

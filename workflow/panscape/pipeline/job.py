@@ -47,5 +47,5 @@ def _peak_kb() -> int:
     What `getrusage` tells begins with the engine's own memory, which a started script takes over.
     """
     status = Path("/proc/self/status")
-    found = re.search(r"^VmHWM:\s*(\d+)", status.read_text(), re.MULTILINE) if status.is_file() else None
-    return int(found[1]) if found else 0
+    match = re.search(r"^VmHWM:\s*(\d+)", status.read_text(), re.MULTILINE) if status.is_file() else None
+    return int(match[1]) if match else 0

@@ -56,11 +56,11 @@ def panclusters(size: Size, config: dict[str, Any]) -> float:
     Up to two for each that the least number of cells could fill; in studies that could hold hundreds the
     resolutions set the limit (measured: 24 of 15, 139 of 105, 159 of 197, 199 of 354, 276 of 1108).
     """
-    found = 0.0
+    count = 0.0
     for part in size.parts or (size,):
         room = part.cells / min_cells(part, config)
-        found += 3 * min(room, math.sqrt(150 * room))
-    return found
+        count += 3 * min(room, math.sqrt(150 * room))
+    return count
 
 
 def _light(size: Size, config: dict[str, Any]) -> tuple[float, float]:

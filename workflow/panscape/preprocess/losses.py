@@ -94,7 +94,7 @@ def explained(error: UserError, tables: Iterable[Rows]) -> UserError:
         fix = problem.fix
         if first:
             fix = first + (f"; if these cells are rightly left out, {fix}" if fix else "")
-        return Problem(problem.where, f"{problem.found} [{told}]", fix, few=True)
+        return Problem(problem.where, f"{problem.what} [{told}]", fix, few=True)
 
     return UserError([add(problem) for problem in error.problems])
 

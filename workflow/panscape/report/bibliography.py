@@ -94,18 +94,18 @@ def parse(text: str) -> dict[str, Reference]:
         At a line that is not understood, a field that is not known, a key that is there twice, or an entry
         without author, title, year, group, or place of publication.
     """
-    found: dict[str, Reference] = {}
+    references: dict[str, Reference] = {}
     head: tuple[str, str] | None = None
     fields: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         entry = re.fullmatch(r"@(article|inproceedings)\{(\w+),", line)
         field = re.fullmatch(r"  (\w+) = \{(.+)\},", line)
-        if entry and head is None and entry[2] not in found:
+        if entry and head is None and entry[2] not in references:
             head, fields = (entry[1], entry[2]), {}
         elif field and head and field[1] in _FIELDS - fields.keys():
             fields[field[1]] = field[2]
         elif line == "}" and head and _complete(fields):
-            found[head[1]] = Reference(head[1], head[0], fields)
+            references[head[1]] = Reference(head[1], head[0], fields)
             head = None
         elif line and not line.startswith("%"):
             raise ValueError(
@@ -113,7 +113,7 @@ def parse(text: str) -> dict[str, Reference]:
             )
     if head:
         raise ValueError(f"references.bib: {head[1]} has no end")
-    return found
+    return references
 
 
 def _complete(fields: Mapping[str, str]) -> bool:

@@ -77,33 +77,34 @@ def departures(config: Mapping[str, Any], stages: Sequence[str]) -> pd.DataFrame
     return pd.DataFrame(rows, columns=["method", "point", "paper", "here"])
 
 
-def markdown(found: Methods, title: str) -> str:
+def markdown(description: Methods, title: str) -> str:
     """Return the methods as Markdown."""
     lines = [f"# Methods: {_inline(title)}", ""]
-    for paragraph in found.paragraphs:
+    for paragraph in description.paragraphs:
         lines += [paragraph, ""]
     lines += [
         "## References",
         "",
-        *(f"{place}. {text}" for place, text in enumerate(found.references, 1)),
+        *(f"{place}. {text}" for place, text in enumerate(description.references, 1)),
         "",
     ]
-    if len(found.departures):
+    if len(description.departures):
         lines += ["## Departures from the published methods", ""]
         lines += ["| method | point | the paper | this analysis |", "|---|---|---|---|"]
         lines += [
             f"| {' | '.join(_cell(text) for text in row)} |"
-            for row in found.departures.itertuples(index=False)
+            for row in description.departures.itertuples(index=False)
         ]
         lines.append("")
     lines += ["## Parameters", "", "| parameter | value | what it does |", "|---|---|---|"]
     lines += [
         f"| `{_cell(key)}` | {_cell(value)} | {_cell(meaning)} |"
-        for key, value, meaning in found.settings.itertuples(index=False)
+        for key, value, meaning in description.settings.itertuples(index=False)
     ]
     lines += ["", "## Versions", "", "| software | version |", "|---|---|"]
     lines += [
-        f"| {_cell(name)} | {_cell(version)} |" for name, version in found.software.itertuples(index=False)
+        f"| {_cell(name)} | {_cell(version)} |"
+        for name, version in description.software.itertuples(index=False)
     ]
     return "\n".join(lines) + "\n"
 

@@ -37,11 +37,11 @@ def write_report(
     """
     if sections is None:
         from panscape.report.sections import SECTIONS as sections
-    found = methods(results, sections)
+    description = methods(results, sections)
     with atomic(html) as scratch:
-        scratch.write_text(page(results, sections, found), encoding="utf-8")
+        scratch.write_text(page(results, sections, description), encoding="utf-8")
     with atomic(text) as scratch:
-        scratch.write_text(markdown(found, title(results)), encoding="utf-8")
+        scratch.write_text(markdown(description, title(results)), encoding="utf-8")
 
 
 def title(results: Results) -> str:
@@ -49,7 +49,7 @@ def title(results: Results) -> str:
     return results.settings("report").get("title") or str(results.config.get("collection", "collection"))
 
 
-def page(results: Results, sections: Sequence[Section], found: Methods) -> str:
+def page(results: Results, sections: Sequence[Section], description: Methods) -> str:
     """Return the page's HTML. Whatever comes from data or configuration is escaped."""
     import jinja2
 
@@ -64,8 +64,8 @@ def page(results: Results, sections: Sequence[Section], found: Methods) -> str:
     shown = [section for section in sections if section.shown(results)]
     chapters = [
         *(_chapter(section.name, section.title, section.content(results)) for section in shown),
-        _chapter("run", "Parameters, versions, time and memory", _run(results, found)),
-        _chapter("methods", "Methods to copy", _methods(found)),
+        _chapter("run", "Parameters, versions, time and memory", _run(results, description)),
+        _chapter("methods", "Methods to copy", _methods(description)),
     ]
     introduction = [
         part for part in results.settings("report").get("introduction", "").split("\n\n") if part.strip()
@@ -108,20 +108,20 @@ def _chapter(name: str, heading: str, blocks: Sequence[Block]) -> Mapping[str, A
     return {"name": name, "title": heading, "blocks": list(blocks)}
 
 
-def _run(results: Results, found: Methods) -> list[Block]:
+def _run(results: Results, description: Methods) -> list[Block]:
     times = runtimes(results.benchmarks)
     blocks: list[Block] = [
         Heading("Time and memory"),
         *_times(times),
         Heading("Software"),
-        table(found.software, caption="Versions in the environment that wrote this report."),
+        table(description.software, caption="Versions in the environment that wrote this report."),
         Heading("Parameters"),
     ]
-    parts = found.settings["key"].str.split(r"[.\[]", regex=True).str[0]
-    single = found.settings[~found.settings["key"].str.contains(r"[.\[]", regex=True)]
+    parts = description.settings["key"].str.split(r"[.\[]", regex=True).str[0]
+    single = description.settings[~description.settings["key"].str.contains(r"[.\[]", regex=True)]
     blocks.append(table(single, caption="The collection."))
     for name in dict.fromkeys(parts[~parts.isin(single["key"])]):
-        blocks.append(Fold(f"Section {name}", (table(found.settings[parts == name]),)))
+        blocks.append(Fold(f"Section {name}", (table(description.settings[parts == name]),)))
     return blocks
 
 
@@ -158,22 +158,24 @@ def _times(times: pd.DataFrame) -> list[Block]:
     return [Paragraph(total), Table(made.header, made.rows, numeric, made.caption)]
 
 
-def _methods(found: Methods) -> list[Block]:
+def _methods(description: Methods) -> list[Block]:
     references = pd.DataFrame(
-        [(place, text) for place, text in enumerate(found.references, 1)], columns=["no", "reference"]
+        [(place, text) for place, text in enumerate(description.references, 1)], columns=["no", "reference"]
     )
     return [
         Paragraph("The same text, with all parameters, is in methods.md beside this report.", "note"),
-        *(Paragraph(text) for text in found.paragraphs),
+        *(Paragraph(text) for text in description.paragraphs),
         table(references, titles={"no": ""}, caption="References."),
-        *_departures(found),
+        *_departures(description),
     ]
 
 
-def _departures(found: Methods) -> list[Block]:
+def _departures(description: Methods) -> list[Block]:
     """Return the table of what is not done as published, folded away."""
-    if found.departures.empty:
+    if description.departures.empty:
         return []
     titles = {"paper": "the paper", "here": "this analysis"}
-    shown = table(found.departures, titles=titles, caption="Where this analysis departs from the papers.")
+    shown = table(
+        description.departures, titles=titles, caption="Where this analysis departs from the papers."
+    )
     return [Fold("Departures from the published methods", (shown,))]

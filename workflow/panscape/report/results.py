@@ -105,7 +105,7 @@ class Results:
         if "*" not in name:
             return read_tsv(self.path(name), **kwargs)
         return pd.concat(
-            [self.table(found, **kwargs) for found in sorted(self._matches(name))], ignore_index=True
+            [self.table(path, **kwargs) for path in sorted(self._matches(name))], ignore_index=True
         )
 
     def figures(self, pattern: str) -> list[str]:
@@ -158,8 +158,8 @@ def caption(name: str) -> str:
 
 
 def _svg_width(data: bytes) -> int:
-    found = re.search(rb'<svg[^>]*?\bwidth="([0-9.]+)(pt|px|in)?"', data[:4000])
-    if not found:
+    width = re.search(rb'<svg[^>]*?\bwidth="([0-9.]+)(pt|px|in)?"', data[:4000])
+    if not width:
         return 600
-    scale = {b"pt": 4 / 3, b"in": 96.0}.get(found[2] or b"px", 1.0)
-    return round(float(found[1]) * scale)
+    scale = {b"pt": 4 / 3, b"in": 96.0}.get(width[2] or b"px", 1.0)
+    return round(float(width[1]) * scale)

@@ -99,8 +99,11 @@ def flatten(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 def versions() -> pd.DataFrame:
     """Return `software`, `version` of panscape and of what it rests on, absent libraries left out."""
-    found = provenance_versions(list(LIBRARIES))
-    rows = [("panscape", __version__), *((name, text) for name, text in found.items() if text != "absent")]
+    installed = provenance_versions(list(LIBRARIES))
+    rows = [
+        ("panscape", __version__),
+        *((name, text) for name, text in installed.items() if text != "absent"),
+    ]
     return pd.DataFrame(rows, columns=["software", "version"])
 
 
@@ -120,8 +123,8 @@ def runtimes(folder: Path | None) -> pd.DataFrame:
         stage = path.relative_to(folder).parts[0]
         rows.append((stage, path.stem, *(numbers[name].max() for name in ("s", "cpu_time", "max_rss"))))
     rows.sort(key=lambda row: (row[0] == "report", _place(row[0])))
-    found = pd.DataFrame(rows, columns=["stage", "rule", "s", "cpu", "rss"])
-    grouped = found.groupby(["stage", "rule"], sort=False)
+    times = pd.DataFrame(rows, columns=["stage", "rule", "s", "cpu", "rss"])
+    grouped = times.groupby(["stage", "rule"], sort=False)
     return grouped.agg(
         jobs=("s", "size"),
         wall=("s", "sum"),

@@ -17,7 +17,7 @@ from panscape.pipeline.preflight.jobs import Job
 
 def concerns(
     config: dict[str, Any],
-    found: dict[str, Size],
+    sizes: dict[str, Size],
     jobs: Sequence[Job],
     *,
     disk_mb: float = 0.0,
@@ -30,7 +30,7 @@ def concerns(
     ----------
     config
         The complete configuration.
-    found
+    sizes
         Sizes of the studies by id, before quality control.
     jobs
         The planned jobs.
@@ -40,22 +40,22 @@ def concerns(
         Memory of this machine and free space in this folder; measured when not given.
     """
     return [
-        *_studies(config, found),
+        *_studies(config, sizes),
         *_quality(config),
-        *_dictionary(config, found),
-        *_metacells(config, found),
+        *_dictionary(config, sizes),
+        *_metacells(config, sizes),
         *_machine(jobs, disk_mb, machine_mb, free_mb),
     ]
 
 
-def _studies(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Problem]:
+def _studies(config: dict[str, Any], sizes: dict[str, Size]) -> Iterator[Problem]:
     for name in inputs.used_by(config, "landscape"):
-        cells = found[name].cells
-        least = resources.min_cells(replace(found[name], study=name), config)
+        cells = sizes[name].cells
+        least = resources.min_cells(replace(sizes[name], study=name), config)
         if cells < 3 * least:
-            told = f"has {cells} cells before quality control, a pancluster at least {least}: few are kept"
+            what = f"has {cells} cells before quality control, a pancluster at least {least}: few are kept"
             advice = f"lower panclust.min_cells of the study (e.g. {max(cells // 10, 2)})"
-            yield Problem(f"study {name!r}", told, advice)
+            yield Problem(f"study {name!r}", what, advice)
 
 
 def _quality(config: dict[str, Any]) -> Iterator[Problem]:
@@ -67,21 +67,21 @@ def _quality(config: dict[str, Any]) -> Iterator[Problem]:
             yield from expected_losses(config, name)
 
 
-def _dictionary(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Problem]:
+def _dictionary(config: dict[str, Any], sizes: dict[str, Size]) -> Iterator[Problem]:
     """Yield dictionaries with more entries than there can be panclusters to explain."""
     settings = config.get("dictionary")
-    studies = [found[name] for name in inputs.used_by(config, "landscape")]
+    studies = [sizes[name] for name in inputs.used_by(config, "landscape")]
     if not settings or not studies:
         return
     clusters = int(resources.panclusters(total(studies), config))
     key, most = ("k_range", settings["k_range"][1]) if settings["k"] == "auto" else ("k", settings["k"])
     if most * 2 > clusters:
-        told = f"up to {most} entries for at most about {clusters} panclusters: K is too large"
+        what = f"up to {most} entries for at most about {clusters} panclusters: K is too large"
         fix = f"write at most {max(clusters // 4, 2)}, or lower panclust.min_cells for more panclusters"
-        yield Problem(f"dictionary.{key}", told, fix)
+        yield Problem(f"dictionary.{key}", what, fix)
 
 
-def _metacells(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Problem]:
+def _metacells(config: dict[str, Any], sizes: dict[str, Size]) -> Iterator[Problem]:
     """Yield samples that have too few cells for the metacells asked for, before quality control."""
     from panscape.coem.metacells.group import number_of_metacells
 
@@ -90,13 +90,12 @@ def _metacells(config: dict[str, Any], found: dict[str, Size]) -> Iterator[Probl
     samples = {"pooled": names} if names and settings["pool"] else {name: [name] for name in names}
     asked = settings["k"] if isinstance(settings["k"], int) else None
     for sample, members in samples.items():
-        cells = sum(found[name].cells for name in members)
+        cells = sum(sizes[name].cells for name in members)
         try:
             number_of_metacells(cells, asked, settings["cells_per_metacell"])
         except UserError as error:
             yield from (
-                Problem(problem.where, f"{sample}: {problem.found}", problem.fix)
-                for problem in error.problems
+                Problem(problem.where, f"{sample}: {problem.what}", problem.fix) for problem in error.problems
             )
 
 
@@ -111,9 +110,9 @@ def _machine(
     large = [job for job in jobs if job.mem_mb > machine_mb]
     if large:
         most = max(large, key=lambda job: job.mem_mb)
-        told = f"{len(large)} jobs ask for more memory than this machine has ({machine_mb / 1000:.0f} GB): "
-        told += f"{most.rule} {most.mem_mb / 1000:.0f} GB"
-        yield Problem("memory", told, "on a cluster see that a node has it; here raise panclust.min_cells")
+        what = f"{len(large)} jobs ask for more memory than this machine has ({machine_mb / 1000:.0f} GB): "
+        what += f"{most.rule} {most.mem_mb / 1000:.0f} GB"
+        yield Problem("memory", what, "on a cluster see that a node has it; here raise panclust.min_cells")
     if disk_mb > free_mb:
-        told = f"about {disk_mb / 1000:.1f} GB will be written, {free_mb / 1000:.1f} GB are free here"
-        yield Problem("disk", told, "run in another folder: snakemake --directory")
+        what = f"about {disk_mb / 1000:.1f} GB will be written, {free_mb / 1000:.1f} GB are free here"
+        yield Problem("disk", what, "run in another folder: snakemake --directory")

@@ -84,8 +84,8 @@ def plan(snakefile: Path, config: Mapping[str, Any], targets: Iterable[str] = ()
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), *targets, *options]
         run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode:
-        told = "\n".join((run.stdout + run.stderr).strip().splitlines()[-8:])
-        raise fail(" ".join(targets) or "all", f"the dry run failed:\n{told}", "see the message")
+        ending = "\n".join((run.stdout + run.stderr).strip().splitlines()[-8:])
+        raise fail(" ".join(targets) or "all", f"the dry run failed:\n{ending}", "see the message")
     return parse(run.stdout + run.stderr)
 
 

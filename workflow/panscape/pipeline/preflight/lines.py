@@ -80,15 +80,15 @@ def _small(plan: LinePlan, least: int) -> Iterator[Problem]:
     few = plan.lines[plan.lines["status"] == "too few cells"]
     if len(few) > SHARE * len(plan.lines):
         sizes = f"{int(few['n_cells'].min())} to {int(few['n_cells'].max())}"
-        found = (
+        what = (
             f"{len(few)} of {len(plan.lines)} lines have fewer than {least} cells ({sizes}): no model of them"
         )
         yield Problem(
-            "sivae.min_cells", found, "they get no model: lower it, or map obs.line to larger groups"
+            "sivae.min_cells", what, "they get no model: lower it, or map obs.line to larger groups"
         )
     trained = len(plan.lines) - len(few)
     if trained < 4:
-        found = f"{trained} lines have at least {least} cells: too few to relate networks to phenotypes"
+        what = f"{trained} lines have at least {least} cells: too few to relate networks to phenotypes"
         yield Problem(
-            "networks", found, "add studies or donors; the lines' own networks can be read all the same"
+            "networks", what, "add studies or donors; the lines' own networks can be read all the same"
         )

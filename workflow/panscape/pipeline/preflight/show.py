@@ -42,7 +42,7 @@ def text(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str] = ())
     on_demand
         Targets that the report does not ask for, told in a table of their own.
     """
-    found = {name: studies.size(config, name) for name in studies.used_by(config, "any")}
+    sizes = {name: studies.size(config, name) for name in studies.used_by(config, "any")}
     lines, problems = planned(config)
     with ThreadPoolExecutor(2) as threads:
         wanted = threads.submit(plan, snakefile, config)
@@ -54,15 +54,15 @@ def text(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str] = ())
         except UserError as error:
             more, problems = [], [*problems, *error.problems]
     more += [job for job in training(more, lines, config) if job not in jobs]
-    table = stages(jobs, found, config)
-    told = [f"{config['collection']}: {_studies(found)}", ""]
-    told += [_format(table) if jobs else "Nothing to be done: all results are there.", ""]
+    table = stages(jobs, sizes, config)
+    paragraphs = [f"{config['collection']}: {_studies(sizes)}", ""]
+    paragraphs += [_format(table) if jobs else "Nothing to be done: all results are there.", ""]
     if more:
-        told += ["On demand, in addition:", _format(stages(more, found, config), total=False), ""]
+        paragraphs += ["On demand, in addition:", _format(stages(more, sizes, config), total=False), ""]
     trains = any(job.stage == "sivae" for job in jobs) or _has_lines(config)
     problems = [problem for problem in problems if trains or problem.where not in OF_LINES]
-    problems += concerns(config, found, jobs, disk_mb=table["disk_mb"].sum())
-    return "\n".join([*told, *_problems(problems)])
+    problems += concerns(config, sizes, jobs, disk_mb=table["disk_mb"].sum())
+    return "\n".join([*paragraphs, *_problems(problems)])
 
 
 def _has_lines(config: dict[str, Any]) -> bool:
@@ -72,12 +72,12 @@ def _has_lines(config: dict[str, Any]) -> bool:
 
 def tell(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str], log: str | Path) -> None:
     """Write :func:`text` to the terminal and to a file."""
-    told = text(snakefile, config, on_demand) + "\n"
-    Path(log).write_text(told, encoding="utf-8")
-    sys.stdout.write(told)
+    report = text(snakefile, config, on_demand) + "\n"
+    Path(log).write_text(report, encoding="utf-8")
+    sys.stdout.write(report)
 
 
-def stages(jobs: Sequence[Job], found: Mapping[str, Size], config: dict[str, Any]) -> pd.DataFrame:
+def stages(jobs: Sequence[Job], sizes: Mapping[str, Size], config: dict[str, Any]) -> pd.DataFrame:
     """Return a row per stage, in the order of the jobs.
 
     Columns `stage`, `jobs`, `gpu_jobs`, `threads` (most of a job), `memory_mb` and `asked_minutes` (most that
@@ -85,7 +85,7 @@ def stages(jobs: Sequence[Job], found: Mapping[str, Size], config: dict[str, Any
     """
     rows = []
     for job in jobs:
-        read = _read(job, found, config)
+        read = _read(job, sizes, config)
         known = job.rule in resources.FORMULAS
         likely = expected_seconds(job.rule, read, config) / 60 if known else job.runtime
         space = disk_mb(job.rule, read, config)
@@ -107,19 +107,19 @@ def stages(jobs: Sequence[Job], found: Mapping[str, Size], config: dict[str, Any
     )
 
 
-def _read(job: Job, found: Mapping[str, Size], config: dict[str, Any]) -> list[Size]:
+def _read(job: Job, sizes: Mapping[str, Size], config: dict[str, Any]) -> list[Size]:
     """Return the sizes of what a job reads: its own study or sample, or all that take part in its stage."""
-    own = [value for value in job.wildcards.values() if value in found]
+    named = [value for value in job.wildcards.values() if value in sizes]
     if "sample" in job.wildcards:
-        names = own or studies.used_by(config, "metacells")
+        names = named or studies.used_by(config, "metacells")
         return [studies.paired_size(config, name) for name in names]
-    return [found[name] for name in own[:1] or studies.used_by(config, USED.get(job.stage, "landscape"))]
+    return [sizes[name] for name in named[:1] or studies.used_by(config, USED.get(job.stage, "landscape"))]
 
 
-def _studies(found: Mapping[str, Size]) -> str:
-    cells = sum(size.cells for size in found.values())
-    values = sum(size.values for size in found.values())
-    return f"{len(found)} studies, {cells:,} cells, {values:,} stored counts before quality control"
+def _studies(sizes: Mapping[str, Size]) -> str:
+    cells = sum(size.cells for size in sizes.values())
+    values = sum(size.values for size in sizes.values())
+    return f"{len(sizes)} studies, {cells:,} cells, {values:,} stored counts before quality control"
 
 
 def _format(table: pd.DataFrame, total: bool = True) -> str:

@@ -40,20 +40,20 @@ def reaching(root: Path, file: Path, code: Code | None = None) -> dict[str, list
     if file in scripts:
         return {file.stem: []}
     module = next((name for name, path in code.paths.items() if path.resolve() == file), "")
-    found, known = {}, bool(module)
+    chains, known = {}, bool(module)
     for script in scripts:
         reached = code.reached(script)
         if module in reached.modules:
-            found[script.stem] = reached.chain(module)[1:]
+            chains[script.stem] = reached.chain(module)[1:]
         elif file in {path.resolve() for path in reached.data}:
-            found[script.stem], known = [], True
+            chains[script.stem], known = [], True
     if not known:
         raise fail(
             str(file),
             "no script of the workflow and no part of its library",
             "name a file below workflow/scripts, workflow/panscape, workflow/schemas or workflow/report",
         )
-    return found
+    return chains
 
 
 def _edited(root: Path, file: Path, config: Mapping[str, Any], folder: Path) -> list[Job]:
@@ -78,13 +78,13 @@ def why(root: Path, file: Path, config: Mapping[str, Any]) -> str:
     config
         The complete configuration of the collection.
     """
-    found = reaching(root, file)
+    scripts = reaching(root, file)
     lines = [f"{file}: comments, docstrings and annotations change nothing."]
-    if not found:
+    if not scripts:
         return f"{lines[0]}\nNo script reaches it: no edit of it makes anything anew.\n"
     lines += ["", "Its code counts for:"]
-    width = max(map(len, found))
-    for script, chain in found.items():
+    width = max(map(len, scripts))
+    for script, chain in scripts.items():
         way = " <- ".join(name.removeprefix("panscape.") for name in reversed(chain)) or "itself"
         lines.append(f"  {script.ljust(width)}  {way}")
     with tempfile.TemporaryDirectory(prefix="panscape-why-") as folder, ThreadPoolExecutor(2) as threads:
@@ -100,7 +100,7 @@ def why(root: Path, file: Path, config: Mapping[str, Any]) -> str:
     ]
     lines[-1] += ":" if new else "."
     for rule, count in new.items():
-        reason = "its code" if rule in found else "what it reads is made anew"
+        reason = "its code" if rule in scripts else "what it reads is made anew"
         lines.append(f"  {count:4d}  {rule}  ({reason})")
     if missing:
         lines.append(f"{sum(missing.values())} jobs are missing anyway.")

@@ -39,10 +39,10 @@ class Reached:
 
     def chain(self, module: str) -> list[str]:
         """Return the modules that lead from the script to a module, both ends included."""
-        found = [module]
-        while found[-1] != SCRIPT:
-            found.append(self.modules[found[-1]])
-        return found[::-1]
+        chain = [module]
+        while chain[-1] != SCRIPT:
+            chain.append(self.modules[chain[-1]])
+        return chain[::-1]
 
 
 class Code:
@@ -106,54 +106,54 @@ class Code:
 
     def reached(self, script: Path) -> Reached:
         """Return what a script reaches."""
-        found = Reached()
-        self._follow(found, SCRIPT, self._script(script), SCRIPT)
-        return found
+        reached = Reached()
+        self._follow(reached, SCRIPT, self._script(script), SCRIPT)
+        return reached
 
-    def _follow(self, found: Reached, module: str, facts: Facts, parent: str) -> None:
+    def _follow(self, reached: Reached, module: str, facts: Facts, parent: str) -> None:
         """Add a module and all that it refers to."""
         queue = deque([(module, facts, parent)])
         while queue:  # the nearest first, so that chains are short
             module, facts, parent = queue.popleft()
-            if module in found.modules:
+            if module in reached.modules:
                 continue
-            found.modules[module] = parent
+            reached.modules[module] = parent
             targets: set[Target] = set()
             for base, name in facts.uses:
                 to = self.targets(base, name)
-                found.links.add(f"{module}: {base}.{name} is {to}")
+                reached.links.add(f"{module}: {base}.{name} is {to}")
                 targets.update(to)
             for name in facts.mentions:
                 targets.update(self._mentioned(name))
             if facts.anything:
                 targets.update(("code", name, "") for name in self.paths)
             loaded = [name for base, name_ in facts.loads for name in self._loads(base, name_)]
-            effective = self._load(found, [*loaded, *([module] if module != SCRIPT else [])])
-            found.data.update(self._data(module, facts))
+            effective = self._load(reached, [*loaded, *([module] if module != SCRIPT else [])])
+            reached.data.update(self._data(module, facts))
             new = {name for target in targets for name in self._expanded(target)} | effective
-            queue += [(name, self.facts(name), module) for name in sorted(new) if name not in found.modules]
+            queue += [(name, self.facts(name), module) for name in sorted(new) if name not in reached.modules]
 
     def _expanded(self, target: Target) -> list[str]:
         """Return a module and, if all of it is used, where the names that it passes on come from."""
-        found, queue = [], [target]
+        modules, queue = [], [target]
         while queue:
             kind, module, _ = queue.pop()
-            if module in found:
+            if module in modules:
                 continue
-            found.append(module)
+            modules.append(module)
             if kind == "whole":
                 facts = self.facts(module)
                 queue += [to for base, name in facts.binds.values() for to in self.targets(base, name)]
-        return found
+        return modules
 
-    def _load(self, found: Reached, modules: list[str]) -> set[str]:
+    def _load(self, reached: Reached, modules: list[str]) -> set[str]:
         """Note that modules are imported, with what they import; return those whose import has effects."""
         effective, queue = set(), list(modules)
         while queue:
             module = queue.pop()
-            if module in found.loaded or module not in self.paths:
+            if module in reached.loaded or module not in self.paths:
                 continue
-            found.loaded.add(module)
+            reached.loaded.add(module)
             facts = self.facts(module)
             if facts.effects:
                 effective.add(module)
@@ -179,19 +179,19 @@ class Code:
         if not name:
             return [("whole", module, "")]
         head, _, rest = name.partition(".")
-        facts, found = self.facts(module), []
+        facts, targets = self.facts(module), []
         bound = facts.binds.get(head)
         if bound and bound != [module, head]:
-            found += self.targets(bound[0], ".".join(filter(None, [bound[1], rest])))
+            targets += self.targets(bound[0], ".".join(filter(None, [bound[1], rest])))
         if head in facts.defines:
-            found.append(("code", module, head))
-        if not found and f"{module}.{head}" in self.paths:
-            found += self.targets(f"{module}.{head}", rest)
-        if not found:  # made when it is asked for, by `__getattr__` or `*`
-            found.append(("whole", module, head))
+            targets.append(("code", module, head))
+        if not targets and f"{module}.{head}" in self.paths:
+            targets += self.targets(f"{module}.{head}", rest)
+        if not targets:  # made when it is asked for, by `__getattr__` or `*`
+            targets.append(("whole", module, head))
             if "__getattr__" in facts.defines:
-                found += [("code", other, "") for other in self.paths if other.startswith(f"{module}.")]
-        return found
+                targets += [("code", other, "") for other in self.paths if other.startswith(f"{module}.")]
+        return targets
 
     def _mentioned(self, text: str) -> list[Target]:
         """Return the modules that a text names, if it does."""
@@ -207,11 +207,11 @@ class Code:
 
     def _data(self, module: str, facts: Facts) -> list[Path]:
         """Return the files beside the code that a module may read: those it names, those of its package."""
-        found = []
+        files = []
         if module != SCRIPT:
             folder = self.paths[module].parent
             if folder != self.package:
-                found += [
+                files += [
                     path
                     for place, paths in self.others.items()
                     for path in paths
@@ -221,8 +221,8 @@ class Code:
             place = self.package.parent if text == EVERYTHING else Path(text)
             if self.package.is_relative_to(place):  # a folder around the library: anything below the workflow
                 place = self.package.parent
-            found += _files(place)
-        return found
+            files += _files(place)
+        return files
 
 
 def _files(place: Path) -> list[Path]:

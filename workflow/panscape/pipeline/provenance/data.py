@@ -20,7 +20,7 @@ def data_files(tree: ast.Module, path: Path) -> list[str]:
     for _ in range(2):  # a name may be used above its assignment
         reader.learn(tree)
     reader.look(tree)
-    return sorted(reader.found)
+    return sorted(reader.files)
 
 
 def _is_file(node: ast.AST) -> bool:
@@ -31,7 +31,7 @@ def _is_file(node: ast.AST) -> bool:
 
 class _Places:
     def __init__(self, path: Path):
-        self.path, self.names, self.found = path, {}, set()
+        self.path, self.names, self.files = path, {}, set()
 
     def learn(self, tree: ast.AST) -> None:
         for node in ast.walk(tree):
@@ -44,9 +44,9 @@ class _Places:
         """Keep the widest expressions that stand for a place; other uses of `__file__` may be anything."""
         value = self.value(node) if isinstance(node, ast.expr) else None
         if value is not None:
-            self.found.add(EVERYTHING if value == self.path else str(value))
+            self.files.add(EVERYTHING if value == self.path else str(value))
         elif _is_file(node):
-            self.found.add(EVERYTHING)
+            self.files.add(EVERYTHING)
         else:
             for child in ast.iter_child_nodes(node):
                 if not (isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store)):

@@ -105,8 +105,8 @@ class Cache:
     def __init__(self, path: Path | None):
         self.path = path
         # another version of the reader, or of Python's grammar, reads everything anew
-        own = "".join(file_digest(source) for source in sorted(Path(__file__).parent.glob("*.py")))
-        self.key = _digest(f"{own} {sys.version_info[:2]}")
+        reader = "".join(file_digest(source) for source in sorted(Path(__file__).parent.glob("*.py")))
+        self.key = _digest(f"{reader} {sys.version_info[:2]}")
         self.kept: dict[str, list[Any]] = {}
         self.changed = False
         if path is not None and path.is_file():
@@ -123,14 +123,14 @@ class Cache:
         entry = self.kept.get(name)
         if entry is not None and entry[:2] == [stat.st_mtime_ns, stat.st_size]:
             return Facts(**entry[2]) if isinstance(entry[2], dict) else entry[2]
-        found = make(path, module)
+        facts = make(path, module)
         if time.time() - stat.st_mtime > SETTLED:
-            value = asdict(found) if isinstance(found, Facts) else found
+            value = asdict(facts) if isinstance(facts, Facts) else facts
             self.kept[name] = [stat.st_mtime_ns, stat.st_size, value]
             self.changed = True
         else:
             self.kept.pop(name, None)
-        return found
+        return facts
 
     def save(self) -> None:
         """Write what was read anew; where that is not allowed, it is read anew the next time."""

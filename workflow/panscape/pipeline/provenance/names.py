@@ -62,7 +62,7 @@ def names_of(tree: ast.Module, module: str, *, is_package: bool) -> Names:
     reader = _Reader(module if is_package else module.rpartition(".")[0])
     bound = _bindings(tree.body, reader.package)
     reader.scopes.append(bound)
-    found = reader.found
+    names = reader.names
     shared, others = set(), set()
     nodes = list(ast.walk(tree))
     imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
@@ -75,13 +75,13 @@ def names_of(tree: ast.Module, module: str, *, is_package: bool) -> Names:
         others.update(name for name, target in new.items() if target is None)
     for name, target in bound.items():
         if target is None:
-            found.defines.update({name} - others)
+            names.defines.update({name} - others)
         else:
-            found.binds[name] = target
+            names.binds[name] = target
     reader.visit(tree)
     for node in tree.body:
-        found.binds.update({name: (home, name) for name, home in lazy_face(node).items()})
-    return found
+        names.binds.update({name: (home, name) for name, home in lazy_face(node).items()})
+    return names
 
 
 def lazy_face(node: ast.AST) -> dict[str, str]:
@@ -128,7 +128,7 @@ def _imports(node: ast.Import | ast.ImportFrom, package: str) -> tuple[dict[str,
 
 def _bindings(body: list[ast.AST], package: str) -> dict[str, Bound | None]:
     """Return the names that statements bind in their own scope; an import of the library wins."""
-    found: dict[str, Bound | None] = {}
+    bindings: dict[str, Bound | None] = {}
     queue = list(body)
     while queue:
         node = queue.pop()
@@ -144,13 +144,13 @@ def _bindings(body: list[ast.AST], package: str) -> dict[str, Bound | None]:
         elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
             new = {node.name: None}
         for name, target in new.items():
-            if target is not None or name not in found:
-                found[name] = target
+            if target is not None or name not in bindings:
+                bindings[name] = target
         if is_type_checking(node):
             queue += node.orelse
         elif not isinstance(node, (*_SCOPES, ast.ClassDef)):
             queue += ast.iter_child_nodes(node)
-    return found
+    return bindings
 
 
 class _Reader(ast.NodeVisitor):
@@ -158,7 +158,7 @@ class _Reader(ast.NodeVisitor):
 
     def __init__(self, package: str):
         self.package = package
-        self.found = Names()
+        self.names = Names()
         self.depth = 0  # of functions
         self.scopes: list[dict[str, Bound | None]] = []
 
@@ -171,18 +171,18 @@ class _Reader(ast.NodeVisitor):
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         loads = _imports(node, self.package)[1]
         for module, name in loads:
-            self.found.loads.add((module, "" if name == "*" else name))
+            self.names.loads.add((module, "" if name == "*" else name))
             if not self.depth:
-                self.found.at_once.add((module, "" if name == "*" else name))
+                self.names.at_once.add((module, "" if name == "*" else name))
             if name == "*":
-                self.found.uses.add((module, ""))
+                self.names.uses.add((module, ""))
 
     visit_Import = visit_ImportFrom = _import
 
     def visit_Name(self, node: ast.Name) -> None:
         target = self._lookup(node.id)
         if target is not None and isinstance(node.ctx, ast.Load):
-            self.found.uses.add(target)
+            self.names.uses.add(target)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         parts, base = [], node
@@ -194,11 +194,11 @@ class _Reader(ast.NodeVisitor):
             self.visit(base)
             return
         module, name = target
-        self.found.uses.add((module, ".".join([*([name] if name else []), *reversed(parts)])))
+        self.names.uses.add((module, ".".join([*([name] if name else []), *reversed(parts)])))
 
     def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str):
-            self.found.mentions.update(_DOTTED.findall(node.value))
+            self.names.mentions.update(_DOTTED.findall(node.value))
 
     def visit_Call(self, node: ast.Call) -> None:
         called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
@@ -208,7 +208,7 @@ class _Reader(ast.NodeVisitor):
                 if first.value.startswith("."):
                     self._relative(first.value, node.args[1:])
             else:
-                self.found.anything = True
+                self.names.anything = True
         self.generic_visit(node)
 
     def _relative(self, name: str, package: list[ast.expr]) -> None:
@@ -221,11 +221,11 @@ class _Reader(ast.NodeVisitor):
             else:
                 base = str(given.value)
         if not base:
-            self.found.anything = True
+            self.names.anything = True
             return
         parts = base.split(".")
         up = len(name) - len(name.lstrip(".")) - 1
-        self.found.mentions.add(".".join([*parts[: len(parts) - up], name.lstrip(".")]))
+        self.names.mentions.add(".".join([*parts[: len(parts) - up], name.lstrip(".")]))
 
     def visit_Assign(self, node: ast.Assign) -> None:
         if not lazy_face(node):
@@ -282,8 +282,8 @@ class _Reader(ast.NodeVisitor):
         for child in [*node.decorator_list, *node.bases, *(item.value for item in node.keywords)]:
             self.visit(child)
         # the names of a class' body are not seen in its methods: only imports made there matter
-        own = {name: target for name, target in _bindings(node.body, self.package).items() if target}
-        self._within(own, node.body)
+        members = {name: target for name, target in _bindings(node.body, self.package).items() if target}
+        self._within(members, node.body)
 
     def _within(self, scope: dict[str, Bound | None], nodes: list[ast.AST]) -> None:
         self.scopes.append(scope)

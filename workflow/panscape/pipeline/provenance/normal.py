@@ -56,8 +56,8 @@ def normal(tree: ast.AST) -> str:
 
 def docstrings(tree: ast.AST) -> list[str]:
     """Return all docstrings of a module in order."""
-    found = filter(None, map(docstring_of, ast.walk(tree)))
-    return [node.value.value for node in found]
+    nodes = filter(None, map(docstring_of, ast.walk(tree)))
+    return [node.value.value for node in nodes]
 
 
 def _collect(node: ast.AST, pieces: list[str], *, in_class: bool) -> None:

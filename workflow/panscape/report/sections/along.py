@@ -48,8 +48,8 @@ def by_strength(table_: pd.DataFrame) -> pd.DataFrame:
 def _blocks(results: Results) -> list[Block]:
     limit = results.settings("report").get("table_rows", 20)
     columns = ["gene", "rho", "pvalue", "fdr"]
-    found = genes(results)
-    if not found["rho"].notna().any():
+    ranked = genes(results)
+    if not ranked["rho"].notna().any():
         return [Paragraph(f"No gene is ranked: {_unranked(results)}.", "note")]
     blocks: list[Block] = [
         Paragraph(
@@ -58,12 +58,12 @@ def _blocks(results: Results) -> list[Block]:
             "discovery rates are of the correlation within studies over disjoint clusters alone. They take "
             "clusters that share no cells for independent, so a gene that marks a cell type of several "
             "clusters can pass; expression is relative to all of a cell's counts, so other genes' changes "
-            "count too." + _untested(found),
+            "count too." + _untested(ranked),
         ),
         Heading("Genes"),
         *_pictures(results, ("genes-heatmap", "genes_heatmap"), ("genes-along", "genes_along")),
         table(
-            _in_order(found, columns),
+            _in_order(ranked, columns),
             titles=_TITLES,
             file=GENES,
             limit=limit,
@@ -93,12 +93,12 @@ def _unranked(results: Results) -> str:
     return "expression or pseudotime varies over too few clusters"
 
 
-def _untested(found: pd.DataFrame) -> str:
+def _untested(ranked: pd.DataFrame) -> str:
     """Return why there are no p-values, or over how many clusters they are."""
-    if "n_disjoint" not in found or found.empty:
+    if "n_disjoint" not in ranked or ranked.empty:
         return ""
-    number = int(found["n_disjoint"].iloc[0])
-    if found["pvalue"].isna().all():
+    number = int(ranked["n_disjoint"].iloc[0])
+    if ranked["pvalue"].isna().all():
         return (
             f" There are no p-values: {plural(number, 'disjoint cluster')} with a pseudotime decide nothing."
         )
@@ -122,9 +122,9 @@ def _pictures(results: Results, *wanted: tuple[str, str]) -> list[Block]:
 
 
 def _headline(results: Results) -> list[str]:
-    found = genes(results)
+    ranked = genes(results)
     parts = []
-    for verb, some in (("rising", found[found["rho"] > 0]), ("falling", found[found["rho"] < 0])):
+    for verb, some in (("rising", ranked[ranked["rho"] > 0]), ("falling", ranked[ranked["rho"] < 0])):
         best = some.head(NAMED)
         named = [f"{gene} ({fixed(rho)})" for gene, rho in zip(best["gene"], best["rho"], strict=True)]
         parts += [f"{verb} {listing(named)}"] if named else []

@@ -18,12 +18,12 @@ FIGURE = "landscape/figures/pairs-by-size"
 
 def pairs_per_study(results: Results) -> dict[str, pd.DataFrame]:
     """Return study -> its gene pairs, the diagonal left out."""
-    found = {}
+    by_study = {}
     for study in results.studies:
         if results.has(f"coexpression/{study}/pairs.tsv"):
             pairs = results.table(f"coexpression/{study}/pairs.tsv", dtype=str)
-            found[study] = pairs[pairs["gene_a"] != pairs["gene_b"]]
-    return found
+            by_study[study] = pairs[pairs["gene_a"] != pairs["gene_b"]]
+    return by_study
 
 
 def all_pairs(results: Results) -> pd.DataFrame:

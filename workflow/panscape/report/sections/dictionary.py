@@ -42,9 +42,9 @@ _TITLES = {
 
 def entries(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the entries that are kept and those set aside."""
-    found = results.table(ENTRIES, dtype=_TEXT)
-    kept = found["kept"].astype(str) == "True"
-    return found[kept].drop(columns="kept"), found[~kept].drop(columns="kept")
+    rows = results.table(ENTRIES, dtype=_TEXT)
+    kept = rows["kept"].astype(str) == "True"
+    return rows[kept].drop(columns="kept"), rows[~kept].drop(columns="kept")
 
 
 def explained(results: Results) -> dict[str, float]:
@@ -54,8 +54,8 @@ def explained(results: Results) -> dict[str, float]:
 
 def top_genes(results: Results, count: int = 3) -> pd.Series:
     """Return each entry's most central genes as one text."""
-    found = results.table(CENTRALITY, dtype=_TEXT)
-    return found.groupby("entry", sort=False)["gene"].agg(lambda genes: ", ".join(genes.head(count)))
+    centrality = results.table(CENTRALITY, dtype=_TEXT)
+    return centrality.groupby("entry", sort=False)["gene"].agg(lambda genes: ", ".join(genes.head(count)))
 
 
 def planted_modules(results: Results) -> pd.DataFrame:
@@ -74,13 +74,13 @@ def planted_modules(results: Results) -> pd.DataFrame:
     norm = np.sqrt((edges["weight"] ** 2).groupby(edges["entry"]).sum())
     rows = []
     for name, members in module.groupby(module):
-        own = edges[edges["module"] == name]
-        count = int(pair[own.index].nunique())
+        inside = edges[edges["module"] == name]
+        count = int(pair[inside.index].nunique())
         possible = len(members) * (len(members) - 1) / 2
         if not count:
             rows.append((name, "", np.nan, 0.0))
             continue
-        cosine = own.groupby("entry")["weight"].sum() / (norm[own["entry"].unique()] * np.sqrt(count))
+        cosine = inside.groupby("entry")["weight"].sum() / (norm[inside["entry"].unique()] * np.sqrt(count))
         rows.append((name, cosine.idxmax(), float(cosine.max()), count / possible))
     return pd.DataFrame(rows, columns=["module", "entry", "cosine", "found"])
 
@@ -111,12 +111,12 @@ def _headline(results: Results) -> list[str]:
 def _truth_sentences(results: Results) -> list[str]:
     if not results.has(TRUTH, EDGES):
         return []
-    found = planted_modules(results)
-    good = found["cosine"] >= RECOVERED
+    planted = planted_modules(results)
+    good = planted["cosine"] >= RECOVERED
     kept, _ = entries(results)
-    alone = len(set(kept["entry"]) - set(found.loc[good, "entry"]))
+    alone = len(set(kept["entry"]) - set(planted.loc[good, "entry"]))
     return [
-        f"Of {plural(len(found), 'planted module')}, {int(good.sum())} are recovered, each by one entry "
+        f"Of {plural(len(planted), 'planted module')}, {int(good.sum())} are recovered, each by one entry "
         f"(cosine of their edges at least {RECOVERED}); {alone} of {plural(len(kept), 'entry', 'entries')} "
         "recover none."
     ]
@@ -171,17 +171,17 @@ def _pictures(results: Results, *names: str) -> list[Block]:
 
 
 def _strongest(results: Results, path: str, limit: int, text: str) -> Block:
-    found = results.table(path, dtype=_TEXT).sort_values("weight", ascending=False, kind="stable")
-    found = found.drop(columns=[name for name in found if found[name].isna().all()])
-    return table(found, titles=_TITLES, caption=text, file=path, limit=limit)
+    rows = results.table(path, dtype=_TEXT).sort_values("weight", ascending=False, kind="stable")
+    rows = rows.drop(columns=[name for name in rows if rows[name].isna().all()])
+    return table(rows, titles=_TITLES, caption=text, file=path, limit=limit)
 
 
 def _sets(results: Results, limit: int) -> list[Block]:
     if not results.has(ENRICHMENT):
         text = "No gene sets were given (`dictionary.gene_sets`), so entries are not tested for them."
         return [Paragraph(text, "note")]
-    found = results.table(ENRICHMENT, dtype=_TEXT)
-    best = found[found["representative"].astype(str) == "True"].sort_values(["entry", "pvalue"])
+    enriched = results.table(ENRICHMENT, dtype=_TEXT)
+    best = enriched[enriched["representative"].astype(str) == "True"].sort_values(["entry", "pvalue"])
     columns = ["entry", "library", "term", "overlap", "size", "pvalue", "fdr", "genes"]
     few = best.groupby("entry", sort=False).head(3)[columns]
     text = "Gene sets of the genes of marker edges, the best of up to three groups per entry."
@@ -195,14 +195,14 @@ def _sets(results: Results, limit: int) -> list[Block]:
 def _counterparts(results: Results) -> list[Block]:
     if not results.has(COUNTERPARTS):
         return []
-    found = results.table(COUNTERPARTS, dtype=_TEXT)
+    programs = results.table(COUNTERPARTS, dtype=_TEXT)
     titles = {
         **_TITLES,
         "shared": "top genes of the factor in the network",
         "n_genes": "genes of the network",
     }
     text = "Each entry's best counterpart among as many non-negative factors of the panclusters' expression."
-    block = table(found, titles=titles, caption=text, file=COUNTERPARTS)
+    block = table(programs, titles=titles, caption=text, file=COUNTERPARTS)
     return [Fold("Counterparts in expression space", (block,))]
 
 
@@ -210,9 +210,9 @@ def _truth(results: Results) -> list[Block]:
     if not results.has(TRUTH, EDGES):
         return []
     titles = {"entry": "best entry", "found": "share of its pairs found"}
-    found = planted_modules(results)
-    found = found.assign(recovered=np.where(found["cosine"] >= RECOVERED, "yes", "no"))
-    block = table(found, titles=titles, caption="Planted modules and the entries they are in.")
+    planted = planted_modules(results)
+    planted = planted.assign(recovered=np.where(planted["cosine"] >= RECOVERED, "yes", "no"))
+    block = table(planted, titles=titles, caption="Planted modules and the entries they are in.")
     return [Fold("Planted modules", (block,))]
 
 

@@ -19,7 +19,7 @@ def unlearned(table: pd.DataFrame) -> list[str]:
     return [MODALITIES.get(name, name) for name in nats.loc[nats["value"] <= 0, "modality"]]
 
 
-def doubts(results: Results, sample: str, found: pd.DataFrame) -> list[Block]:
+def doubts(results: Results, sample: str, scores: pd.DataFrame) -> list[Block]:
     """Warn of a sample with few metacells, and of a modality that the embedding knows nothing of.
 
     Parameters
@@ -28,11 +28,11 @@ def doubts(results: Results, sample: str, found: pd.DataFrame) -> list[Block]:
         The report's results.
     sample
         Name of the sample.
-    found
+    scores
         Its measures: method (the main one first), metric, modality, value.
     """
-    main = found["method"].iloc[0]
-    value = found.set_index(["method", "metric", "modality"])["value"]
+    main = scores["method"].iloc[0]
+    value = scores.set_index(["method", "metric", "modality"])["value"]
     number = int(value[(main, "metacells", "")])
     texts = []
     if number < FEWEST:
@@ -41,7 +41,7 @@ def doubts(results: Results, sample: str, found: pd.DataFrame) -> list[Block]:
             "medians of their scores, say little. Lower metacells.cells_per_metacell, or pool samples "
             "(metacells.pool)." + _lost(results, sample)
         )
-    for name in unlearned(found):
+    for name in unlearned(scores):
         key = {text: key for key, text in MODALITIES.items()}.get(name, name)
         texts.append(
             f"The learned embedding predicts nothing of {name} in held-out cells "

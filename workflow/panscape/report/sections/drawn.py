@@ -29,13 +29,13 @@ def drawn(results: Results) -> dict[str, str]:
 def left_out(results: Results, names: Iterable[str]) -> list[Block]:
     """Return one line on those of the named figures that have no content; nothing if all have."""
     missing, titles = not_drawn(results), figures.landscape(results.config)
-    told: dict[str, list[str]] = {}
+    by_reason: dict[str, list[str]] = {}
     for name in names:
         if name in missing:
-            told.setdefault(missing[name], []).append(_title(name, titles))
-    if not told:
+            by_reason.setdefault(missing[name], []).append(_title(name, titles))
+    if not by_reason:
         return []
-    parts = [f"{', '.join(names)} ({reason})" for reason, names in told.items()]
+    parts = [f"{', '.join(names)} ({reason})" for reason, names in by_reason.items()]
     return [Paragraph(f"Not drawn: {'; '.join(parts)}.", "note")]
 
 

@@ -147,12 +147,12 @@ def _without_classes(results: Results) -> list[Block]:
 def _by_class(results: Results) -> list[Block]:
     """Show the sets that tell each class best."""
     names = {"term": str, "class": str}
-    found = results.table(CLASSES, dtype=names)
-    if not len(found):
+    ranked = results.table(CLASSES, dtype=names)
+    if not len(ranked):
         return []
     fdr = results.settings(FOLDER).get("max_fdr", 0.05)
-    passing = found[found["fdr"] <= fdr]
-    nothing = sorted(set(found["class"]) - set(passing["class"]))
+    passing = ranked[ranked["fdr"] <= fdr]
+    nothing = sorted(set(ranked["class"]) - set(passing["class"]))
     said = f"The {_BEST} sets that tell each class best (fdr over all sets and classes at most {fixed(fdr)})."
     if nothing:
         said += f" None for {listing(nothing)}."
@@ -164,23 +164,23 @@ def _by_class(results: Results) -> list[Block]:
             titles=_TITLES | {"n_cells": "cells"},
             caption=said,
             file=CLASSES,
-            limit=_BEST * max(found["class"].nunique(), 1),
+            limit=_BEST * max(ranked["class"].nunique(), 1),
         )
     ]
 
 
 def _planted(results: Results) -> list[Block]:
     """Say how planted sets fare beside random ones, where the system is simulated."""
-    found = _all(results)
-    decoy = found["term"].str.startswith(_DECOY)
+    every = _all(results)
+    decoy = every["term"].str.startswith(_DECOY)
     if not decoy.any():
         return []
-    passed = FeatureSettings.of(results.settings(FOLDER)).passed(found)
-    selected = found["selected"].astype(str) == "True"
+    passed = FeatureSettings.of(results.settings(FOLDER)).passed(every)
+    selected = every["selected"].astype(str) == "True"
     kinds = {"cell types": "type-", "ages": "age-", "modules of coexpression": "module-"}
     parts = []
     for kind, prefix in kinds.items():
-        planted = found["term"].str.startswith(prefix)
+        planted = every["term"].str.startswith(prefix)
         parts.append(f"{int((passed & planted).sum())} of {int(planted.sum())} sets of {kind}")
     return [
         Paragraph(

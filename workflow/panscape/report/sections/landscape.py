@@ -45,11 +45,11 @@ def with_interval(row: pd.Series) -> str:
 
 
 def _headline(results: Results) -> list[str]:
-    found = statistics(results)
+    stats = statistics(results)
     return [
         *few_clusters(results),
-        *_age_sentences(results, found),
-        *_mixing_sentences(found),
+        *_age_sentences(results, stats),
+        *_mixing_sentences(stats),
         *_parts_sentences(results),
     ]
 
@@ -81,22 +81,22 @@ def no_order(results: Results) -> str:
     return "no cluster could be taken as the root"
 
 
-def _age_sentences(results: Results, found: pd.DataFrame) -> list[str]:
-    own = statistic(found, "coexpression", names.REACHED)
-    if own is None:
+def _age_sentences(results: Results, stats: pd.DataFrame) -> list[str]:
+    reached = statistic(stats, "coexpression", names.REACHED)
+    if reached is None:
         if not ordered(results):
             return [f"Clusters have no pseudotime: {no_order(results)}."]
-        why = _reason(found, "coexpression", names.REACHED) or "no cluster has an age"
+        why = _reason(stats, "coexpression", names.REACHED) or "no cluster has an age"
         return [f"Pseudotime is not compared with age: {why}."]
     text = (
-        f"Pseudotime in coexpression space goes with age at Spearman ρ = {with_interval(own)} over "
-        f"{plural(int(own['n']), 'cluster')} ({beside_null(own, '|ρ| with shuffled ages')}"
-        f"{_shuffled_over(own)})."
+        f"Pseudotime in coexpression space goes with age at Spearman ρ = {with_interval(reached)} over "
+        f"{plural(int(reached['n']), 'cluster')} ({beside_null(reached, '|ρ| with shuffled ages')}"
+        f"{_shuffled_over(reached)})."
     )
-    return [text, *_between_studies(found), *_other_descriptions(found)]
+    return [text, *_between_studies(stats), *_other_descriptions(stats)]
 
 
-def _between_studies(found: pd.DataFrame) -> list[str]:
+def _between_studies(stats: pd.DataFrame) -> list[str]:
     """Return the correlation within studies and that with the ages of other studies, or why there is none."""
     sentences = []
     between = "Between the ages of clusters and of their nearest clusters of other studies"
@@ -104,24 +104,24 @@ def _between_studies(found: pd.DataFrame) -> list[str]:
         (names.WITHIN, "Within studies", "|ρ| with ages shuffled within studies"),
         (names.OTHER_STUDIES, between, "ρ with ages shuffled within studies"),
     ):
-        row = statistic(found, "coexpression", name)
+        row = statistic(stats, "coexpression", name)
         if row is not None:
             over = plural(int(row["n"]), "cluster")
             sentences.append(f"{start} ρ = {with_interval(row)} over {over} ({beside_null(row, chance)}).")
-        elif reason := _reason(found, "coexpression", name):
+        elif reason := _reason(stats, "coexpression", name):
             sentences.append(f"{start} there is no ρ: {reason}.")
     return sentences
 
 
-def _other_descriptions(found: pd.DataFrame) -> list[str]:
+def _other_descriptions(stats: pd.DataFrame) -> list[str]:
     """Return all descriptions on the clusters that every one of them reaches, and which are left out."""
     shown, left_out, numbers = [], [], []
-    for space in found["space"].unique():
-        row = statistic(found, space, names.AGE)
+    for space in stats["space"].unique():
+        row = statistic(stats, space, names.AGE)
         if row is not None:
             shown.append(f"{names.space_label(space)} {fixed(row['value'])}{interval(row)}")
             numbers.append(int(row["n"]))
-        elif reason := _reason(found, space, names.AGE):
+        elif reason := _reason(stats, space, names.AGE):
             left_out.append(f"{names.space_label(space)}: {reason}.")
     if len(shown) < 2:
         return left_out
@@ -129,9 +129,9 @@ def _other_descriptions(found: pd.DataFrame) -> list[str]:
     return [f"On the {clusters} that all descriptions reach: {'; '.join(shown)}.", *left_out]
 
 
-def _reason(found: pd.DataFrame, space: str, name: str) -> str:
+def _reason(stats: pd.DataFrame, space: str, name: str) -> str:
     """Return why a statistic has no value; empty if it has one or nothing is known of it."""
-    rows = found[(found["space"] == space) & (found["statistic"] == name)]
+    rows = stats[(stats["space"] == space) & (stats["statistic"] == name)]
     return "" if rows.empty or math.isfinite(rows.iloc[0]["value"]) else str(rows.iloc[0]["note"])
 
 
@@ -150,13 +150,13 @@ def _plural(noun: str) -> str:
     return "mice" if noun == "mouse" else f"{noun}s"
 
 
-def _mixing_sentences(found: pd.DataFrame) -> list[str]:
-    own, other = (statistic(found, space, names.MIXING) for space in ("coexpression", "expression"))
-    if own is None:
+def _mixing_sentences(stats: pd.DataFrame) -> list[str]:
+    mixing, other = (statistic(stats, space, names.MIXING) for space in ("coexpression", "expression"))
+    if mixing is None:
         return []
-    chance = own["null_mean"]
+    chance = mixing["null_mean"]
     null = f", {percent(chance)} if studies were mixed at random" if math.isfinite(chance) else ""
-    text = f"Of a cluster's neighbours {percent(own['value'])} belong to other studies{null}"
+    text = f"Of a cluster's neighbours {percent(mixing['value'])} belong to other studies{null}"
     return [f"{text}; in expression space {percent(other['value'])}." if other is not None else f"{text}."]
 
 

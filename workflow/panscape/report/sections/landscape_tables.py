@@ -36,38 +36,38 @@ def interval(row: pd.Series, form: str = " ({})") -> str:
 
 def spaces_table(results: Results) -> Table:
     """Return the headline statistics, one row per space, each with its interval."""
-    found = statistics(results)
+    stats = statistics(results)
     panels = [
-        name for name, _ in names.PANELS if np.isfinite(found.loc[found["statistic"] == name, "value"]).any()
+        name for name, _ in names.PANELS if np.isfinite(stats.loc[stats["statistic"] == name, "value"]).any()
     ]
     rows = []
-    for space in found["space"].unique():
-        own = {name: statistic(found, space, name) for name in panels}
-        if any(row is not None for row in own.values()):
-            rows.append([names.space_label(space), *map(_with_interval, own.values())])
-    header = ["space", *(f"{names.label(name)}{_over(found, name)}" for name in panels)]
+    for space in stats["space"].unique():
+        by_panel = {name: statistic(stats, space, name) for name in panels}
+        if any(row is not None for row in by_panel.values()):
+            rows.append([names.space_label(space), *map(_with_interval, by_panel.values())])
+    header = ["space", *(f"{names.label(name)}{_over(stats, name)}" for name in panels)]
     caption_ = "Coexpression space beside other descriptions of the same clusters"
-    if np.isfinite(found.loc[found["statistic"].isin(panels), "low"]).any():
+    if np.isfinite(stats.loc[stats["statistic"].isin(panels), "low"]).any():
         caption_ += "; in brackets 95 % bootstrap intervals (over samples, or over disjoint groups of cells)"
     caption_ += ". n: clusters, the same for all spaces."
     numeric = (False, *(True for _ in header[1:]))
     return Table(tuple(header), tuple(map(tuple, rows)), numeric, caption_, STATISTICS)
 
 
-def _over(found: pd.DataFrame, name: str) -> str:
+def _over(stats: pd.DataFrame, name: str) -> str:
     """Return e.g. ``, n = 97`` if a statistic rests on as many clusters in every space."""
-    rows = found[(found["statistic"] == name) & np.isfinite(found["value"])]
+    rows = stats[(stats["statistic"] == name) & np.isfinite(stats["value"])]
     numbers = rows["n"].dropna().astype(int).unique()
     return f", n = {count(numbers[0])}" if len(numbers) == 1 else ""
 
 
 def statistics_table(results: Results) -> Table:
     """Return every statistic of coexpression and expression space, each beside its null."""
-    found = statistics(results)
+    stats = statistics(results)
     spaces = ("coexpression", "expression")
     rows = []
-    for name in dict.fromkeys(found.loc[found["space"].isin(spaces), "statistic"]):
-        both = [statistic(found, space, name) for space in spaces]
+    for name in dict.fromkeys(stats.loc[stats["space"].isin(spaces), "statistic"]):
+        both = [statistic(stats, space, name) for space in spaces]
         if any(row is not None for row in both):
             rows.append([names.label(name), _numbers(both), *(text for row in both for text in _beside(row))])
     header = (
@@ -78,14 +78,14 @@ def statistics_table(results: Results) -> Table:
         tuple(header[at] for at in filled),
         tuple(tuple(row[at] for at in filled) for row in rows),
         tuple(at > 0 for at in filled),
-        _what_is_shown(found[found["space"].isin(spaces)]),
+        _what_is_shown(stats[stats["space"].isin(spaces)]),
         STATISTICS,
     )
 
 
-def _what_is_shown(found: pd.DataFrame) -> str:
+def _what_is_shown(stats: pd.DataFrame) -> str:
     """Return the caption of the table of statistics: only what is there is explained."""
-    nulls = found[np.isfinite(found["null_mean"])]
+    nulls = stats[np.isfinite(stats["null_mean"])]
     mixing = nulls["statistic"].isin([names.MIXING, "study_entropy"])
     parts = []
     if not nulls[~mixing].empty:
@@ -96,7 +96,7 @@ def _what_is_shown(found: pd.DataFrame) -> str:
     if mixing.any():
         parts.append("for the mixing of studies, the value if studies were dealt anew to clusters")
     text = "Coexpression space beside expression space."
-    if np.isfinite(found["low"]).any():
+    if np.isfinite(stats["low"]).any():
         text += " In brackets 95 % bootstrap intervals."
     return text + (f" By chance: {'; '.join(parts)}." if parts else "")
 
@@ -109,8 +109,8 @@ def _numbers(rows: list[pd.Series | None]) -> str:
 
 def missing_statistics(results: Results) -> list[Block]:
     """Return why numbers of coexpression space are missing, each reason once."""
-    found = statistics(results)
-    rows = found[(found["space"] == "coexpression") & (found["note"] != "")]
+    stats = statistics(results)
+    rows = stats[(stats["space"] == "coexpression") & (stats["note"] != "")]
     reasons: dict[str, list[str]] = {}
     for row in rows.itertuples(index=False):
         reasons.setdefault(row.note, []).append(names.label(row.statistic))

@@ -54,33 +54,33 @@ def samples(results: Results) -> list[str]:
 
 def metrics(results: Results, sample: str) -> pd.DataFrame:
     """Return the measures of a sample: method, metric, modality (or column), value."""
-    found = results.table(f"{FOLDER}/{sample}/metrics.tsv", dtype={"method": str, "modality": str})
-    return found.assign(modality=found["modality"].fillna(""))
+    scores = results.table(f"{FOLDER}/{sample}/metrics.tsv", dtype={"method": str, "modality": str})
+    return scores.assign(modality=scores["modality"].fillna(""))
 
 
 def called(table: pd.DataFrame, method: str) -> str:
     """Return what a method is called: the name says on which labels its embedding was conditioned."""
-    name, column = METHODS.get(method, method), told(table, method)
+    name, column = METHODS.get(method, method), conditioned_on(table, method)
     return f"{name}, conditioned on {column}" if column else name
 
 
-def told(table: pd.DataFrame, method: str) -> str:
+def conditioned_on(table: pd.DataFrame, method: str) -> str:
     """Return the column of labels that what a method groups by was told, or nothing."""
-    found = table.loc[table["method"] == method, "conditioned_on"].dropna()
-    return str(found.iloc[0]) if len(found) else ""
+    labels = table.loc[table["method"] == method, "conditioned_on"].dropna()
+    return str(labels.iloc[0]) if len(labels) else ""
 
 
 def comparison(results: Results, sample: str) -> pd.DataFrame:
     """Return the table of methods: one row each, one column per measure."""
-    found = metrics(results, sample)
-    value = found.set_index(["method", "metric", "modality"])["value"]
+    scores = metrics(results, sample)
+    value = scores.set_index(["method", "metric", "modality"])["value"]
     rows = []
-    for method in dict.fromkeys(found["method"]):
-        row = {"method": called(found, method)}
+    for method in dict.fromkeys(scores["method"]):
+        row = {"method": called(scores, method)}
         low, high = (int(value[(method, name, "")]) for name in ("smallest", "largest"))
         row["cells in a metacell"] = f"{low} to {high}"
         for metric, title in _METRICS:
-            for modality in dict.fromkeys(found.loc[found["metric"] == metric, "modality"]):
+            for modality in dict.fromkeys(scores.loc[scores["metric"] == metric, "modality"]):
                 row[f"{title}: {MODALITIES.get(modality, modality)}"] = value.get((method, metric, modality))
         rows.append(row)
     return pd.DataFrame(rows)
@@ -88,30 +88,30 @@ def comparison(results: Results, sample: str) -> pd.DataFrame:
 
 def link_evidence(results: Results, sample: str) -> pd.DataFrame:
     """Return the evidence of links, one row per method (empty without links)."""
-    found = results.table(f"{FOLDER}/{sample}/evidence.tsv", dtype={"method": str, "measure": str})
-    found = found[found["method"] != "genome"]
-    if not len(found):
+    evidence = results.table(f"{FOLDER}/{sample}/evidence.tsv", dtype={"method": str, "measure": str})
+    evidence = evidence[evidence["method"] != "genome"]
+    if not len(evidence):
         return pd.DataFrame()
-    wide = found.pivot_table(index="method", columns="measure", values="value", sort=False, dropna=False)
+    wide = evidence.pivot_table(index="method", columns="measure", values="value", sort=False, dropna=False)
     order = ["negative", "negative_trans", "auc", "median", "median_trans", "planted_median", "planted_auc"]
     wide = wide[[name for name in order if name in wide]]
-    wide.insert(0, "method_name", [called(found, name) for name in wide.index])
+    wide.insert(0, "method_name", [called(evidence, name) for name in wide.index])
     return wide.reset_index(drop=True)
 
 
 def _evidence(results: Results, sample: str) -> dict[tuple[str, str], float]:
-    found = results.table(f"{FOLDER}/{sample}/evidence.tsv", dtype={"method": str, "measure": str})
-    rows = found[["method", "measure", "value"]].itertuples(index=False)
+    evidence = results.table(f"{FOLDER}/{sample}/evidence.tsv", dtype={"method": str, "measure": str})
+    rows = evidence[["method", "measure", "value"]].itertuples(index=False)
     return {(method, measure): value for method, measure, value in rows}
 
 
 def _headline(results: Results) -> list[str]:
     sentences = []
     for sample in samples(results):
-        found = metrics(results, sample)
-        main = found["method"].iloc[0]
-        value = found.set_index(["method", "metric", "modality"])["value"]
-        labels = found.loc[(found["metric"] == "purity") & (found["method"] == main), "modality"]
+        scores = metrics(results, sample)
+        main = scores["method"].iloc[0]
+        value = scores.set_index(["method", "metric", "modality"])["value"]
+        labels = scores.loc[(scores["metric"] == "purity") & (scores["method"] == main), "modality"]
         text = (
             f"{sample}: {plural(int(value[(main, 'metacells', '')]), 'metacell')} of "
             f"{int(value[(main, 'smallest', '')])} to {int(value[(main, 'largest', '')])} cells"
@@ -126,10 +126,10 @@ def _headline(results: Results) -> list[str]:
             beside = f" ({', '.join(single)})" if single else ""
             share = percent(value[(main, "purity", name)])
             text += f"; {share} of the cells have their metacell's {name}{beside}"
-        if empty := unlearned(found):
+        if empty := unlearned(scores):
             text += f"; in held-out cells the model predicts nothing of {listing(empty)}"
-        if told(found, main):
-            text += f"; the embedding was conditioned on {told(found, main)}, so for it this is no evidence"
+        if column := conditioned_on(scores, main):
+            text += f"; the embedding was conditioned on {column}, so for it this is no evidence"
         evidence = _evidence(results, sample)
         if (main, "found") in evidence:
             text += f"; {count(int(evidence[(main, 'found')]))} links of peaks to genes"
@@ -186,8 +186,8 @@ def _of_sample(results: Results, sample: str) -> list[Block]:
 
 def _warning(results: Results, sample: str) -> list[Block]:
     """Say which labels the embedding was told: scores against them are no evidence."""
-    found = metrics(results, sample)
-    columns = {told(found, method) for method in found["method"]} - {""}
+    scores = metrics(results, sample)
+    columns = {conditioned_on(scores, method) for method in scores["method"]} - {""}
     return [
         Paragraph(
             f"The learned embedding was conditioned on {name} (`coem.condition_on`): what its methods score "
@@ -199,10 +199,10 @@ def _warning(results: Results, sample: str) -> list[Block]:
 
 
 def _ladder(results: Results, sample: str, picture) -> list[Block]:
-    found = results.table(f"{FOLDER}/{sample}/ladder.tsv")
-    if "score" not in found or not len(found):
+    ladder = results.table(f"{FOLDER}/{sample}/ladder.tsv")
+    if "score" not in ladder or not len(ladder):
         return []
-    best = found[found["recommended"].astype(str) == "True"].iloc[0]
+    best = ladder[ladder["recommended"].astype(str) == "True"].iloc[0]
     text = (
         f"Of the ladder's sizes, {int(best['k'])} metacells ({fixed(best['cells_per_metacell'], 0)} "
         f"cells each) weigh zeros against dubious metacells best"
@@ -216,12 +216,12 @@ def _links(results: Results, sample: str, evidence: pd.DataFrame, pictures: tupl
     folder = f"{FOLDER}/{sample}"
     values = _evidence(results, sample)
     links = results.table(f"{folder}/links.tsv.gz", dtype={"gene": str, "peak": str})
-    found = links[links["found"].astype(str) == "True"].sort_values("pvalue", kind="stable")
+    called = links[links["found"].astype(str) == "True"].sort_values("pvalue", kind="stable")
     near, beside = values[("genome", "peaks_at_starts")], values[("genome", "peaks_beside_starts")]
     settings = results.settings(FOLDER)
     text = (
         f"Of {count(len(links))} pairs of a gene and a peak within {settings.get('window', 0) // 1000} kb, "
-        f"{count(len(found))} are links at a false discovery rate of {fixed(settings.get('fdr', 0.1))}. "
+        f"{count(len(called))} are links at a false discovery rate of {fixed(settings.get('fdr', 0.1))}. "
         f"{percent(near)} "
         f"of the peaks lie within 1 kb of a gene's start, {percent(beside)} within 1 kb of places 50 kb "
         f"beside."
@@ -253,7 +253,7 @@ def _links(results: Results, sample: str, evidence: pd.DataFrame, pictures: tupl
         ),
         Gallery((pictures[1],)),
         table(
-            found[columns],
+            called[columns],
             titles={"r": "r", "rho": "ρ", "background_mean": "r by chance", "pvalue": "p"},
             caption="Links with the smallest p-values.",
             file=f"{folder}/links.tsv.gz",

@@ -39,8 +39,8 @@ _TITLES = {
 
 def genes(results: Results) -> pd.DataFrame:
     """Return the genes' associations, `call` filled."""
-    found = results.table(GENES, dtype={"gene": str, "phenotype": str, "model": str, "call": str})
-    return found.assign(call=found["call"].fillna(""))
+    rows = results.table(GENES, dtype={"gene": str, "phenotype": str, "model": str, "call": str})
+    return rows.assign(call=rows["call"].fillna(""))
 
 
 def cannot(results: Results) -> dict[str, str]:
@@ -50,9 +50,9 @@ def cannot(results: Results) -> dict[str, str]:
     return dict(zip(rows["phenotype"], rows["status"], strict=True))
 
 
-def controlled(found: pd.DataFrame) -> list[str]:
+def controlled(rows: pd.DataFrame) -> list[str]:
     """Return the controls that the tests of siVAE's genes had lines for, in all phenotypes."""
-    used = found.loc[found["model"] == "sivae", "controls"].fillna("").astype(str).unique()
+    used = rows.loc[rows["model"] == "sivae", "controls"].fillna("").astype(str).unique()
     every = [set(text.split(",")) for text in used]
     first = used[0].split(",") if len(used) else []
     return [name for name in first if name and all(name in names for names in every)]
@@ -83,9 +83,9 @@ def planted(results: Results) -> pd.DataFrame | None:
     if not truths:
         return None
     truth = pd.concat([results.table(name, dtype={"gene": str, "role": str}) for name in truths])
-    found = genes(results)
+    ranked = genes(results)
     # groups are cut from the phenotype that was planted, so that its genes are what both should find
-    joined = found.merge(truth[["gene", "role"]].drop_duplicates("gene"), on="gene")
+    joined = ranked.merge(truth[["gene", "role"]].drop_duplicates("gene"), on="gene")
     rows = joined.groupby(["phenotype", "model", "role"], sort=False)
     counted = rows["call"].agg(
         genes="size",
@@ -96,19 +96,19 @@ def planted(results: Results) -> pd.DataFrame | None:
 
 
 def _headline(results: Results) -> list[str]:
-    found = genes(results)
-    own = found[(found["model"] == "sivae") & (found["call"] == "connectivity")]
-    if found.empty:
+    ranked = genes(results)
+    connected = ranked[(ranked["model"] == "sivae") & (ranked["call"] == "connectivity")]
+    if ranked.empty:
         return ["Networks of lines were compared; no phenotype could be tested."]
     why = cannot(results)
     parts = [
-        f"{words(name)} in {plural(int((own['phenotype'] == name).sum()), 'gene')}"
-        for name in dict.fromkeys(found["phenotype"])
+        f"{words(name)} in {plural(int((connected['phenotype'] == name).sum()), 'gene')}"
+        for name in dict.fromkeys(ranked["phenotype"])
         if name not in why
     ]
     text = [f"Genes and {name}: {reason}." for name, reason in why.items()]
     if parts:
-        controls = listing([words(name) for name in controlled(found)])
+        controls = listing([words(name) for name in controlled(ranked)])
         beyond = f"beyond {controls}" if controls else "(with too few lines to control for anything)"
         text.insert(
             0, f"In siVAE's networks connectivity follows {listing(parts)} {beyond} (tests on lines)."
@@ -154,8 +154,8 @@ def _picture(results: Results, name: str):
 
 
 def _flags(results: Results) -> list[Block]:
-    found = results.table(RELIABILITY, dtype={"line": str, "model": str, "flag": str})
-    own = found[(found["model"] == "sivae") & (found["measure"] == "neighbours")]
+    reliability = results.table(RELIABILITY, dtype={"line": str, "model": str, "flag": str})
+    of_models = reliability[(reliability["model"] == "sivae") & (reliability["measure"] == "neighbours")]
     blocks: list[Block] = []
     for flag, text in (
         ("unreliable", "Parts of the line's cells do not reproduce the network of {}: read what concerns it "
@@ -168,7 +168,7 @@ def _flags(results: Results) -> list[Block]:
         ("not distinct", "The network of {} is no more alike between parts of the line than between lines."),
         ("unknown", "The reliability of {} is not known: one bin, and no halves were trained."),
     ):  # fmt: skip
-        lines = own.loc[own["flag"] == flag, "line"].tolist()
+        lines = of_models.loc[of_models["flag"] == flag, "line"].tolist()
         if lines:
             shown = listing(lines[:10]) + (f" and {len(lines) - 10} more" if len(lines) > 10 else "")
             blocks.append(
@@ -178,8 +178,8 @@ def _flags(results: Results) -> list[Block]:
 
 
 def _gene_tables(results: Results, done: pd.DataFrame, limit: int) -> list[Block]:
-    found = genes(results)
-    if found.empty:
+    ranked = genes(results)
+    if ranked.empty:
         return [Paragraph("No phenotype could be tested.", "warning")]
     null = done[done["part"] == "genes"].replace({"model": MODELS})
     shown = ["model", "phenotype", "statistic", "value", "null_mean", "null_95", "pvalue", "n"]
@@ -200,31 +200,31 @@ def _gene_tables(results: Results, done: pd.DataFrame, limit: int) -> list[Block
         )
         blocks.append(table(truth, titles=titles, caption=text, limit=60))
     columns = ["gene", "phenotype", "rho", "fdr", "rho_partial", "fdr_partial", "rho_mean_expression", "call"]
-    own = found[(found["model"] == "sivae") & (found["call"] != "")]
+    called = ranked[(ranked["model"] == "sivae") & (ranked["call"] != "")]
     caption_ = "Genes whose centrality in siVAE follows a phenotype."
-    blocks.append(table(own[columns], titles=_TITLES, caption=caption_, file=GENES, limit=limit))
+    blocks.append(table(called[columns], titles=_TITLES, caption=caption_, file=GENES, limit=limit))
     return blocks
 
 
 def _set_tables(results: Results, limit: int) -> list[Block]:
     blocks: list[Block] = []
     sets = results.table(SETS, dtype={"term": str, "model": str, "phenotype": str, "library": str})
-    own = sets[sets["model"] == "sivae"].sort_values(["pvalue", "fdr"], kind="stable")
-    if len(own):
+    kept = sets[sets["model"] == "sivae"].sort_values(["pvalue", "fdr"], kind="stable")
+    if len(kept):
         columns = ["term", "phenotype", "ranking", "size", "nes", "pvalue", "fdr"]
         columns += ["pvalue_labels", "pvalue_labels_min"]
-        own = _attainable(own, int(results.settings(FOLDER).get("gsea_permutations", 1000)))
+        kept = _attainable(kept, int(results.settings(FOLDER).get("gsea_permutations", 1000)))
         text = (
             "Gene sets at the ends of siVAE's associations. p and FDR take genes for independent; p of "
             "permuted labels does not."
         )
         level = results.settings(FOLDER).get("fdr", 0.05)
-        if few := int((own["pvalue_labels_min"] > level).sum()):
+        if few := int((kept["pvalue_labels_min"] > level).sum()):
             text += (
-                f" About {few} of {int(own['pvalue_labels_min'].notna().sum())} rows permuted labels cannot "
+                f" About {few} of {int(kept['pvalue_labels_min'].notna().sum())} rows permuted labels cannot "
                 f"decide: whatever the genes do, so few lines give no p as small as {fixed(level, 2)}."
             )
-        blocks.append(table(own[columns], titles=_TITLES, caption=text, file=SETS, limit=limit))
+        blocks.append(table(kept[columns], titles=_TITLES, caption=text, file=SETS, limit=limit))
     edges = results.table(EDGES, dtype={"set_a": str, "set_b": str, "model": str, "phenotype": str})
     if len(edges):
         columns = ["set_a", "set_b", "phenotype", "model", "edges", "rho", "fdr", "fdr_partial"]
@@ -250,16 +250,16 @@ def _attainable(sets: pd.DataFrame, permutations: int) -> pd.DataFrame:
 
 
 def _methods(results: Results) -> list[str]:
-    used, found = results.settings(FOLDER), genes(results)
+    used, ranked = results.settings(FOLDER), genes(results)
     kernels = listing([KERNELS.get(str(name), str(name)) for name in used.get("kernels", [])])
     sentences = [
         f"Networks of lines were compared by {kernels}, averaged over a line's bins, "
         "and tested against phenotypes by "
         f"PERMANOVA, Mantel's test and the first axis ({used.get('permutations')} label permutations)."
     ]
-    if len(found):
-        own = [words(name) for name in controlled(found)]
-        also = f", also with {listing(own)} controlled (partial rank correlation)" if own else ""
+    if len(ranked):
+        controls = [words(name) for name in controlled(ranked)]
+        also = f", also with {listing(controls)} controlled (partial rank correlation)" if controls else ""
         sentences.append(
             "Each gene's centrality, averaged over a line's bins, was correlated with the phenotype over "
             f"lines (Spearman; rank-sum test for two groups){also}, at a false discovery rate of "

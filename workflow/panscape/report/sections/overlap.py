@@ -32,29 +32,29 @@ _TITLES = {
 
 def zscores(results: Results) -> pd.DataFrame:
     """Return the scores with `matched` as bool."""
-    found = results.table(ZSCORES, dtype={"network": str, "target": str})
-    return found.assign(matched=found["matched"].astype(str) == "True")
+    rows = results.table(ZSCORES, dtype={"network": str, "target": str})
+    return rows.assign(matched=rows["matched"].astype(str) == "True")
 
 
 def only_here(results: Results) -> pd.DataFrame:
     """Return the edges that no baseline has and enough networks hold."""
-    found = results.table(EDGES, dtype={"gene_a": str, "gene_b": str, "networks": str})
+    rows = results.table(EDGES, dtype={"gene_a": str, "gene_b": str, "networks": str})
     least = results.settings(FOLDER).get("min_networks", 2)
-    return found[(found["only_here"].astype(str) == "True") & (found["n_networks"] >= least)]
+    return rows[(rows["only_here"].astype(str) == "True") & (rows["n_networks"] >= least)]
 
 
-def winners(found: pd.DataFrame) -> pd.Series:
+def winners(scores: pd.DataFrame) -> pd.Series:
     """Return per network the target of largest z."""
-    known = found.dropna(subset=["z"])
+    known = scores.dropna(subset=["z"])
     return known.loc[known.groupby("network", sort=False)["z"].idxmax()].set_index("network")["target"]
 
 
 def _headline(results: Results) -> list[str]:
-    found = zscores(results)
-    networks = found["network"].nunique()
-    own = found[(found["target"] == MAIN) & ~found["matched"]]
-    strong = int((own["z"] > 3).sum())
-    best = [int((winners(found[found["matched"] == matched]) == MAIN).sum()) for matched in (False, True)]
+    scores = zscores(results)
+    networks = scores["network"].nunique()
+    main = scores[(scores["target"] == MAIN) & ~scores["matched"]]
+    strong = int((main["z"] > 3).sum())
+    best = [int((winners(scores[scores["matched"] == matched]) == MAIN).sum()) for matched in (False, True)]
     return [
         f"The dictionary's edges overlap with {strong} of {plural(networks, 'known network')} more than "
         "graphs of the same degrees do (z > 3). Compared with dictionaries of single resolutions and with "
@@ -64,7 +64,7 @@ def _headline(results: Results) -> list[str]:
 
 
 def _blocks(results: Results) -> list[Block]:
-    found = zscores(results)
+    scores = zscores(results)
     columns = ["network", "target", "edges", "observed", "null_mean", "null_sd", "z", "pvalue", "fold"]
     edges = only_here(results)
     main, supported = (
@@ -81,7 +81,7 @@ def _blocks(results: Results) -> list[Block]:
         ),
         Gallery((main,)),
         table(
-            found[~found["matched"]][columns],
+            scores[~scores["matched"]][columns],
             titles=_TITLES,
             caption="Overlap with known networks, all edges.",
             file=ZSCORES,

@@ -19,9 +19,9 @@ CLUSTERS = "panclust/*/clusters.tsv"
 
 def clusters(results: Results) -> pd.DataFrame:
     """Return the clusters of all studies."""
-    found = results.table(CLUSTERS, dtype={"cluster": str, "study": str, "parent": str, "duplicates": str})
+    rows = results.table(CLUSTERS, dtype={"cluster": str, "study": str, "parent": str, "duplicates": str})
     order = {study: place for place, study in enumerate(results.studies)}
-    return found.sort_values("study", key=lambda study: study.map(order), kind="stable", ignore_index=True)
+    return rows.sort_values("study", key=lambda study: study.map(order), kind="stable", ignore_index=True)
 
 
 _KEPT = {
@@ -37,26 +37,26 @@ def _algorithm(results: Results) -> str:
 
 
 def _blocks(results: Results) -> list[Block]:
-    found = clusters(results)
-    again = int(found["multiplicity"].sum() - len(found))
+    panclusters = clusters(results)
+    again = int(panclusters["multiplicity"].sum() - len(panclusters))
     return [
         Paragraph(
-            f"{plural(len(found), 'pancluster')} in all. "
+            f"{plural(len(panclusters), 'pancluster')} in all. "
             f"{_KEPT[_algorithm(results)].format(each_study(results))} "
             f"{plural(again, 'cluster')} with exactly the same cells as another one "
             f"{'is' if again == 1 else 'are'} not counted again (see `multiplicity`)."
         ),
         replace(
-            table(per_resolution(found), caption="Panclusters per study and resolution."),
+            table(per_resolution(panclusters), caption="Panclusters per study and resolution."),
             numeric=(False, False, True, False, True, True, True),  # medians are texts
         ),
     ]
 
 
-def per_resolution(found: pd.DataFrame) -> pd.DataFrame:
+def per_resolution(panclusters: pd.DataFrame) -> pd.DataFrame:
     """Return the clusters per study and resolution (per level from the finest), and their sizes."""
     rows = []
-    for (study, resolution), inside in found.groupby(["study", "resolution"], sort=False, dropna=False):
+    for (study, resolution), inside in panclusters.groupby(["study", "resolution"], sort=False, dropna=False):
         levels = inside["level"].value_counts().sort_index()
         rows.append(
             {
@@ -74,17 +74,17 @@ def per_resolution(found: pd.DataFrame) -> pd.DataFrame:
                 "largest (cells)": inside["n_cells"].max(),
             }
         )
-    place = {study: at for at, study in enumerate(dict.fromkeys(found["study"]))}
+    place = {study: at for at, study in enumerate(dict.fromkeys(panclusters["study"]))}
     rows.sort(key=lambda row: (place[row["study"]], row["order"]))
     return pd.DataFrame(rows).drop(columns="order")
 
 
 def _headline(results: Results) -> list[str]:
-    found = clusters(results)
-    each = found.groupby("study", sort=False).size()
+    panclusters = clusters(results)
+    each = panclusters.groupby("study", sort=False).size()
     spread = f"{count(each.min())} to {count(each.max())}" if each.min() < each.max() else count(each.min())
     of_each = f", {spread} per study" if len(each) > 1 else ""
-    return [f"{plural(len(found), 'pancluster')}{of_each}."]
+    return [f"{plural(len(panclusters), 'pancluster')}{of_each}."]
 
 
 def _least(results: Results) -> str:

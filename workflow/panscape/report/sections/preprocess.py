@@ -127,10 +127,10 @@ def _overview(results: Results) -> pd.DataFrame:
     for study in results.studies_config:
         row = {"study": study["id"], "source": _source(study)}
         if study["id"] in counts.index:
-            own = counts.loc[study["id"]]
-            row |= {"cells in the file": own["read"]}
-            row |= {"chosen by keep": own["chosen"]} if partial else {}
-            row |= {"cells kept": own["kept"], "genes kept": own["genes"]}
+            counted = counts.loc[study["id"]]
+            row |= {"cells in the file": counted["read"]}
+            row |= {"chosen by keep": counted["chosen"]} if partial else {}
+            row |= {"cells kept": counted["kept"], "genes kept": counted["genes"]}
         rows.append(row | {"annotations": ", ".join(study.get("obs", {})) or "none"})
     return pd.DataFrame(rows)
 
@@ -272,13 +272,13 @@ def _headline(results: Results) -> list[str]:
 
 def _methods(results: Results) -> list[str]:
     settings = results.settings("preprocess")
-    own = [study["id"] for study in results.studies_config if study.get("qc")]
+    exceptions = [study["id"] for study in results.studies_config if study.get("qc")]
     partial = [study["id"] for study in results.studies_config if study.get("keep")]
     texts = [
         f"Counts of {plural(len(results.studies), 'study', 'studies')} ({listing(results.studies)}) were "
         "filtered per "
-        f"study: {listing(_limits_in_words(settings, _auto_limits(results, own)))}"
-        + (f"; {listing(own)} with limits of their own (see the parameters)." if own else "."),
+        f"study: {listing(_limits_in_words(settings, _auto_limits(results, exceptions)))}"
+        + (f"; {listing(exceptions)} with limits of their own (see the parameters)." if exceptions else "."),
     ]
     if partial:
         whose = listing(partial) if len(partial) < len(results.studies) else "every study"
@@ -300,12 +300,12 @@ def _methods(results: Results) -> list[str]:
 
 def _where_measured(results: Results) -> str:
     """Return the end of the sentence on the choice of genes: in how many studies one has to be measured."""
-    found = results.table(GENES, dtype={"gene": str})
-    ranks = [name for name in found.columns if name.startswith("rank_")]
+    genes = results.table(GENES, dtype={"gene": str})
+    ranks = [name for name in genes.columns if name.startswith("rank_")]
     if len(ranks) < 2:
         return "."
     text = f", of those measured in {_enough(results, ranks)}"
-    if found.loc[found["selected"], ranks].isna().any(axis=None):
+    if genes.loc[genes["selected"], ranks].isna().any(axis=None):
         text += "; a gene that a study does not measure counts as unknown there, and took no part in "
         text += "comparisons with it"
     return f"{text}."
@@ -324,10 +324,10 @@ _NORMALISATIONS = {
 }
 
 
-def _auto_limits(results: Results, own: list[str]) -> dict[str, str]:
+def _auto_limits(results: Results, exceptions: list[str]) -> dict[str, str]:
     """Return the limits that the cells of studies without limits of their own decided, by filter."""
     qc = results.table(QC, dtype={"study": str, "filter": str})
-    auto = qc[(qc["chosen"] == "auto") & ~qc["study"].isin(own)]
+    auto = qc[(qc["chosen"] == "auto") & ~qc["study"].isin(exceptions)]
     return {str(name): _limits(rows["limit"]) for name, rows in auto.groupby("filter", sort=False)}
 
 

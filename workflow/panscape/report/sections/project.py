@@ -25,20 +25,20 @@ _TITLES = {
 
 def projected(results: Results) -> pd.DataFrame:
     """Return the projected panclusters; `age_edge` is text."""
-    found = results.table(PROJECTED, dtype=_TEXT)
-    return found.assign(**{name: found[name].fillna("") for name in found if name.endswith("_edge")})
+    rows = results.table(PROJECTED, dtype=_TEXT)
+    return rows.assign(**{name: rows[name].fillna("") for name in rows if name.endswith("_edge")})
 
 
-def _summary(found: pd.DataFrame) -> str:
+def _summary(placed: pd.DataFrame) -> str:
     """Return what is known of the predictions, in sentences."""
-    studies = found["study"].nunique()
+    studies = placed["study"].nunique()
     text = (
-        f"{plural(len(found), 'pancluster')} of {plural(studies, 'study', 'studies')} were placed on the "
+        f"{plural(len(placed), 'pancluster')} of {plural(studies, 'study', 'studies')} were placed on the "
         "reference; the median cosine with the nearest of its panclusters is "
-        f"{fixed(found['similarity'].median())}."
+        f"{fixed(placed['similarity'].median())}."
     )
-    if "age" in found and found["age"].notna().any():
-        open_ended = (found["age_edge"] != "").mean()
+    if "age" in placed and placed["age"].notna().any():
+        open_ended = (placed["age_edge"] != "").mean()
         if open_ended:
             text += (
                 f" The ages of {percent(open_ended)} of them are open at one end, because the reference's "
@@ -47,36 +47,36 @@ def _summary(found: pd.DataFrame) -> str:
     return text
 
 
-def _against_known(found: pd.DataFrame) -> str:
+def _against_known(placed: pd.DataFrame) -> str:
     """Return how predicted ages agree with known ones, or nothing."""
-    if not {"age", "age_known"} <= set(found):
+    if not {"age", "age_known"} <= set(placed):
         return ""
-    known = found.dropna(subset=["age", "age_known"])
+    known = placed.dropna(subset=["age", "age_known"])
     if known.empty:
         return ""
     error = (known["age"] - known["age_known"]).abs().median()
     text = f" Median absolute error of age {fixed(error)} (n = {len(known)})"
-    told = known.dropna(subset=["age_low", "age_high"])
-    if told.empty:
+    bounded = known.dropna(subset=["age_low", "age_high"])
+    if bounded.empty:
         return f"{text}."
-    low = told["age_low"].where(~told["age_edge"].isin(["low", "both"]), float("-inf"))
-    high = told["age_high"].where(~told["age_edge"].isin(["high", "both"]), float("inf"))
-    return f"{text}; {percent(told['age_known'].between(low, high).mean())} within the interval."
+    low = bounded["age_low"].where(~bounded["age_edge"].isin(["low", "both"]), float("-inf"))
+    high = bounded["age_high"].where(~bounded["age_edge"].isin(["high", "both"]), float("inf"))
+    return f"{text}; {percent(bounded['age_known'].between(low, high).mean())} within the interval."
 
 
 def _blocks(results: Results) -> list[Block]:
-    found = projected(results)
+    placed = projected(results)
     columns = ["cluster", "study", "n_cells", "nearest", "similarity", "age_known", "age", "age_low"]
-    shown = [name for name in [*columns, "age_high", "age_edge"] if name in found]
+    shown = [name for name in [*columns, "age_high", "age_edge"] if name in placed]
     pictures = [
         results.picture(f"{FOLDER}/figures/{name}", title, caption=caption(f"project_{name}"))
         for name, title in FIGURES.items()
     ]
     return [
-        Paragraph(_summary(found) + _against_known(found)),
+        Paragraph(_summary(placed) + _against_known(placed)),
         Gallery(tuple(pictures)),
         table(
-            found[shown],
+            placed[shown],
             titles=_TITLES,
             caption="Projected panclusters.",
             file=PROJECTED,

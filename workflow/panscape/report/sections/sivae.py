@@ -30,37 +30,40 @@ _TITLES = {
 
 def models(results: Results) -> pd.DataFrame:
     """Return the table of models with `collapsed` as bool."""
-    found = results.table(MODELS, dtype={"line": str, "bin": str})
-    return found.assign(collapsed=found["collapsed"].astype(str) == "True")
+    rows = results.table(MODELS, dtype={"line": str, "bin": str})
+    return rows.assign(collapsed=rows["collapsed"].astype(str) == "True")
 
 
 def agreement(results: Results) -> float:
     """Return the median agreement of loadings with DeepLIFT over the dimensions in use; NaN without any."""
-    found = results.table(ATTRIBUTIONS, dtype={"line": str, "bin": str})
-    return float(found.loc[found["active"].astype(str) == "True", "deeplift"].median())
+    attributions = results.table(ATTRIBUTIONS, dtype={"line": str, "bin": str})
+    return float(attributions.loc[attributions["active"].astype(str) == "True", "deeplift"].median())
 
 
 def _headline(results: Results) -> list[str]:
     lines = results.table(LINES, dtype={"line": str, "name": str})
-    found = models(results)
-    own = found[~found["bin"].str.startswith("half-")]
-    error, plain = own["test_mse"].fillna(own["train_mse"]), own["pca_mse"].fillna(own["pca_train_mse"])
+    trained = models(results)
+    binned = trained[~trained["bin"].str.startswith("half-")]
+    error, plain = (
+        binned["test_mse"].fillna(binned["train_mse"]),
+        binned["pca_mse"].fillna(binned["pca_train_mse"]),
+    )
     left = int((lines["status"] != "ok").sum())
     text = (
-        f"{plural(own['line'].nunique(), 'line')} got {plural(len(own), 'model')}"
-        f"{f'; {left} had too few cells' if left else ''}. {_on_what(own)}, siVAE "
+        f"{plural(binned['line'].nunique(), 'line')} got {plural(len(binned), 'model')}"
+        f"{f'; {left} had too few cells' if left else ''}. {_on_what(binned)}, siVAE "
         f"{fixed(error.mean(), 3)} beside PCA {fixed(plain.mean(), 3)} "
-        f"and {fixed(own['null_mse'].mean(), 3)} for each gene's mean; "
-        f"{plural(int(found['collapsed'].sum()), 'model')} collapsed."
+        f"and {fixed(binned['null_mse'].mean(), 3)} for each gene's mean; "
+        f"{plural(int(trained['collapsed'].sum()), 'model')} collapsed."
     )
     return [text]
 
 
-def _on_what(own: pd.DataFrame) -> str:
+def _on_what(per_bin: pd.DataFrame) -> str:
     """Return on which cells the error is: models without held-out cells have that of their training."""
-    if own["test_mse"].isna().all():
+    if per_bin["test_mse"].isna().all():
         return "Error on the training cells"
-    return "Error on held-out cells" + (" (where there are any)" if own["test_mse"].isna().any() else "")
+    return "Error on held-out cells" + (" (where there are any)" if per_bin["test_mse"].isna().any() else "")
 
 
 def _blocks(results: Results) -> list[Block]:

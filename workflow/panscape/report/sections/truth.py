@@ -22,10 +22,10 @@ def planted(results: Results) -> pd.DataFrame:
     return results.table(TRUTH_GENES, dtype={"gene": str, "role": str, "module": str})
 
 
-def same_module(found: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
+def same_module(candidates: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
     """Tell for each gene pair whether both genes belong to one planted module: bool (n_pairs,)."""
     module = truth.set_index("gene")["module"].where(lambda name: name.notna() & (name != ""))
-    first, second = found["gene_a"].map(module), found["gene_b"].map(module)
+    first, second = candidates["gene_a"].map(module), candidates["gene_b"].map(module)
     return (first.notna() & (first == second)).to_numpy()
 
 
@@ -45,10 +45,11 @@ def auc(score: np.ndarray, positive: np.ndarray) -> float:
 def recovery(results: Results) -> pd.DataFrame:
     """Return the measures of recovery: `measure`, `value`, `by chance`."""
     truth = planted(results)
-    found = same_module(all_pairs(results), truth)
-    ranked, own = pairs(results), genes(results).merge(truth[["gene", "role"]], on="gene", how="left")
+    recovered = same_module(all_pairs(results), truth)
+    ranked = pairs(results)
+    by_gene = genes(results).merge(truth[["gene", "role"]], on="gene", how="left")
     top = same_module(ranked, truth)[:TOP]
-    analysed = truth[truth["gene"].isin(own["gene"])]
+    analysed = truth[truth["gene"].isin(by_gene["gene"])]
     sizes = analysed.loc[analysed["role"] == "module", "module"].value_counts()
     possible, everything = int((sizes * (sizes - 1) // 2).sum()), len(analysed) * (len(analysed) - 1) // 2
     rows = [
@@ -59,14 +60,14 @@ def recovery(results: Results) -> pd.DataFrame:
         ),
         (
             "of the pairs inside planted modules, found coexpressed somewhere",
-            percent(found.sum() / possible) if possible else "–",
-            f"{percent((~found).sum() / (everything - possible))} of all other pairs"
+            percent(recovered.sum() / possible) if possible else "–",
+            f"{percent((~recovered).sum() / (everything - possible))} of all other pairs"
             if everything > possible
             else "–",
         ),
         (
             "genes planted to change with age rank above the others by |ρ| with pseudotime (AUC)",
-            fixed(auc(own["rho"].abs().to_numpy(), (own["role"] == "age").to_numpy())),
+            fixed(auc(by_gene["rho"].abs().to_numpy(), (by_gene["role"] == "age").to_numpy())),
             "0.50",
         ),
     ]

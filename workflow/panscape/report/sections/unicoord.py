@@ -66,13 +66,13 @@ def tested_classes(results: Results) -> dict[str, tuple[int, int]]:
     return {label: (int(number), known.get(label, int(number))) for label, number in seen.items()}
 
 
-def scores(found: pd.DataFrame, wanted: dict[str, str], key: str) -> pd.DataFrame:
+def scores(scored: pd.DataFrame, wanted: dict[str, str], key: str) -> pd.DataFrame:
     """Return one row per label and model with the metrics of one kind of label; `key` tells the kind.
 
     Labels are the tasks in which the model has the metric `key`.
     """
-    tasks = found.loc[found["model"].eq(MODEL) & found["metric"].eq(key), "task"].unique()
-    rows = found[found["task"].isin(tasks) & found["metric"].isin(wanted)]
+    tasks = scored.loc[scored["model"].eq(MODEL) & scored["metric"].eq(key), "task"].unique()
+    rows = scored[scored["task"].isin(tasks) & scored["metric"].isin(wanted)]
     if rows.empty:
         return pd.DataFrame(columns=["label", "model", *wanted.values()])
     wide = rows.pivot_table(index=["task", "model"], columns="metric", values="value", sort=False)
@@ -82,9 +82,9 @@ def scores(found: pd.DataFrame, wanted: dict[str, str], key: str) -> pd.DataFram
     return wide
 
 
-def best_baseline(found: pd.DataFrame, task: str, metric: str, *, low: bool = False) -> tuple[str, float]:
+def best_baseline(scored: pd.DataFrame, task: str, metric: str, *, low: bool = False) -> tuple[str, float]:
     """Return (name, value) of the baseline that is best at a task."""
-    rows = found[found["task"].eq(task) & found["metric"].eq(metric) & found["model"].ne(MODEL)].dropna(
+    rows = scored[scored["task"].eq(task) & scored["metric"].eq(metric) & scored["model"].ne(MODEL)].dropna(
         subset=["value"]
     )
     if rows.empty:
@@ -94,11 +94,11 @@ def best_baseline(found: pd.DataFrame, task: str, metric: str, *, low: bool = Fa
 
 
 def _headline(results: Results) -> list[str]:
-    found, classes = metrics(results), tested_classes(results)
+    scored, classes = metrics(results), tested_classes(results)
     parts = []
     for key, words in (("macro_f1", "macro-F1"), ("r", "r")):
-        for row in found[found["model"].eq(MODEL) & found["metric"].eq(key)].itertuples():
-            name, value = best_baseline(found, row.task, key)
+        for row in scored[scored["model"].eq(MODEL) & scored["metric"].eq(key)].itertuples():
+            name, value = best_baseline(scored, row.task, key)
             label = row.task.replace("_", " ")
             over = classes.get(row.task, (0, 0)) if key == "macro_f1" else (0, 0)
             some = f" over {over[0]} of {over[1]} classes" if over[0] < over[1] else ""
@@ -111,7 +111,7 @@ def _headline(results: Results) -> list[str]:
 
 
 def _blocks(results: Results) -> list[Block]:
-    found = metrics(results)
+    scored = metrics(results)
     pictures = {
         name: picture for name, title in FIGURES.items() if (picture := _picture(results, name, title))
     }
@@ -119,18 +119,18 @@ def _blocks(results: Results) -> list[Block]:
         Paragraph(_cells(results)),
         *_shown(pictures, "coordinates"),
     ]
-    classes, values = scores(found, _CLASSES, "macro_f1"), scores(found, _VALUES, "r")
+    classes, values = scores(scored, _CLASSES, "macro_f1"), scores(scored, _VALUES, "r")
     blocks += [Heading("Predictions")] if len(classes) or len(values) else []
     if len(classes):
         blocks += [
             _named(classes, "Discrete labels on test cells, beside plain baselines on the same cells.")
         ]
-        blocks += [*_untested(results), *_coverage(found), *_shown(pictures, "classes")]
+        blocks += [*_untested(results), *_coverage(scored), *_shown(pictures, "classes")]
     if len(values):
         blocks += [_named(values, "Continuous labels on test cells, in the labels' own units.")]
         blocks += _shown(pictures, "values")
-    blocks += [Heading("Unsupervised coordinates"), Paragraph(_information(results, found))]
-    blocks += [*_leaks(found), *_shown(pictures, "active")]
+    blocks += [Heading("Unsupervised coordinates"), Paragraph(_information(results, scored))]
+    blocks += [*_leaks(scored), *_shown(pictures, "active")]
     output = [*_shown(pictures, "reconfiguration"), *scenarios.generated(results)]
     output += [*_restored(results), *_shown(pictures, "restoration")]
     output += scenarios.networks(results, _shown(pictures, "networks"))
@@ -178,11 +178,11 @@ def _untested(results: Results) -> list[Block]:
     return [Paragraph(text, "note")]
 
 
-def _coverage(found: pd.DataFrame) -> list[Block]:
+def _coverage(scored: pd.DataFrame) -> list[Block]:
     texts = []
-    for row in found[found["model"].eq(MODEL) & found["metric"].eq("coverage")].itertuples():
-        kept = found[
-            found["task"].eq(row.task) & found["metric"].eq("accuracy_covered") & found["model"].eq(MODEL)
+    for row in scored[scored["model"].eq(MODEL) & scored["metric"].eq("coverage")].itertuples():
+        kept = scored[
+            scored["task"].eq(row.task) & scored["metric"].eq("accuracy_covered") & scored["model"].eq(MODEL)
         ]
         right = f", of the others {percent(kept['value'].iloc[0])} are right" if len(kept) else ""
         texts.append(
@@ -192,11 +192,11 @@ def _coverage(found: pd.DataFrame) -> list[Block]:
     return [Paragraph(f"{'; '.join(texts)}.")] if texts else []
 
 
-def _information(results: Results, found: pd.DataFrame) -> str:
+def _information(results: Results, scored: pd.DataFrame) -> str:
     active = results.table(ACTIVE, dtype={"coordinate": str, "best_label": str})
     used = int(active["active"].astype(str).eq("True").sum())
     text = f"{used} of {plural(len(active), 'unsupervised coordinate')} carry information."
-    errors = found[found["task"].eq("reconstruction")].set_index("model")["value"]
+    errors = scored[scored["task"].eq("reconstruction")].set_index("model")["value"]
     others = [f"{name.upper()} {fixed(value, 3)}" for name, value in errors.items() if name != MODEL]
     if MODEL in errors:
         beside = f" ({listing(others)})" if others else ""
@@ -205,9 +205,9 @@ def _information(results: Results, found: pd.DataFrame) -> str:
     return text
 
 
-def _leaks(found: pd.DataFrame) -> list[Block]:
+def _leaks(scored: pd.DataFrame) -> list[Block]:
     start = "leak "
-    rows = found[found["task"].str.startswith(start)]
+    rows = scored[scored["task"].str.startswith(start)]
     if rows.empty:
         return []
     shown = rows.assign(
@@ -229,8 +229,8 @@ def _leaks(found: pd.DataFrame) -> list[Block]:
 def _restored(results: Results) -> list[Block]:
     if not results.has(RESTORED):
         return []
-    found = results.table(RESTORED, dtype={"label": str, "model": str, "metric": str})
-    rows = found[found["metric"].isin(_RESTORED)]
+    restored = results.table(RESTORED, dtype={"label": str, "model": str, "metric": str})
+    rows = restored[restored["metric"].isin(_RESTORED)]
     wide = rows.pivot_table(
         index=["label", "low", "high", "model"], columns="metric", values="value", sort=False
     )
@@ -262,9 +262,11 @@ def _genes(results: Results) -> str:
 
 
 def _methods(results: Results) -> list[str]:
-    used, found = results.settings(FOLDER), metrics(results)
-    discrete, values = (sorted(found.loc[found["model"].eq(MODEL) & found["metric"].eq(key), "task"].unique())
-                        for key in ("macro_f1", "r"))  # fmt: skip
+    used, scored = results.settings(FOLDER), metrics(results)
+    of_model = scored[scored["model"].eq(MODEL)]
+    discrete, values = (
+        sorted(of_model.loc[of_model["metric"].eq(key), "task"].unique()) for key in ("macro_f1", "r")
+    )
     kinds = [
         f"{listing(names)} ({kind})"
         for names, kind in ((discrete, "discrete"), (values, "continuous"))
