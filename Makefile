@@ -35,10 +35,11 @@ coverage: $(VENV)/dev.stamp ## run the unit tests and print which share of the l
 	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -q tests/unit
 	$(BIN)/python -m coverage report
 
-lint: $(VENV)/dev.stamp ## ruff, snakefmt, snakemake --lint
+lint: $(VENV)/dev.stamp ## ruff, snakefmt, mypy, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
 format: $(VENV)/dev.stamp ## let ruff and snakefmt format the sources

@@ -18,6 +18,8 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "umap": "umap-lear
 # called in a process of its own, never imported
 COMMANDS = {"coverage", "pre-commit", "pre-commit-hooks", "ruff", "snakefmt", "snakemake"}
 COMMANDS |= {"snakemake-executor-plugin-slurm"}
+# read by the type check alone
+TYPES = {"mypy", "types-jsonschema", "types-pyyaml"}
 # with which results are opened: scanpy needs leidenalg for one of its two Leiden implementations
 BESIDE = {"leidenalg"}
 
