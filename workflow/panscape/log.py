@@ -7,21 +7,21 @@ import sys
 import time
 from collections.abc import Callable
 
+from panscape.errors import UserError
+
 logger = logging.getLogger("panscape")
 
 
 def start_log(
     path: str | None = None,
     level: int = logging.INFO,
-    explain: Callable[[Exception], Exception] | None = None,
+    explain: Callable[[UserError], UserError] | None = None,
 ) -> None:
     """Send log lines and uncaught exceptions to `path` (standard error if None).
 
     A :class:`~panscape.errors.UserError` is written as its message alone: its reader needs the problem,
     not the traceback. `explain` may return a more informative one.
     """
-    from panscape.errors import UserError
-
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if path:
         handlers.append(logging.FileHandler(path, mode="w"))

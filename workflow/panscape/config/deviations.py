@@ -92,7 +92,7 @@ def methods() -> tuple[Method, ...]:
 def _method(path: Path) -> Method:
     given = yaml.safe_load(path.read_text(encoding="utf-8"))
     rows = [
-        Deviation(**{name: tuple(value) if name == "keys" else _line(value) for name, value in row.items()})
+        Deviation(keys=tuple(row.pop("keys", ())), **{name: _line(value) for name, value in row.items()})
         for row in given.pop("deviations")
     ]
     claims = {preset: tuple(sections) for preset, sections in given.pop("claims").items()}

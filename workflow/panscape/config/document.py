@@ -129,5 +129,11 @@ def _entry(name: str, entry: Schema, depth: int) -> Iterator[str]:
 
 def _comment(text: str, depth: int) -> list[str]:
     start = "  " * depth + "# "
-    options = {"break_on_hyphens": False, "break_long_words": False}
-    return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=start, **options)
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=start,
+        subsequent_indent=start,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

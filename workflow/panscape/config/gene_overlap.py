@@ -64,14 +64,15 @@ def overlap(
 
     needed = studies_needed(present_in, len(seen))
     where = "all of them" if needed == len(seen) else f"at least {needed} of {len(seen)} studies"
-    named = _common([study.genes for study in seen], needed)
-    if not named or not all(study.genes & named for study in seen):
-        odd = [study.name for study in seen if not study.genes & named] if named else []
+    named = _common([_genes(study) for study in seen], needed)
+    if not named or not all(_genes(study) & named for study in seen):
+        odd = [study.name for study in seen if not _genes(study) & named] if named else []
         what = f"{', '.join(odd)} has no gene that {where} have" if odd else f"no gene is in {where}"
         problems.append(Problem("studies", f"{what}: {'; '.join(map(_examples, seen))}", _naming(seen)))
         return
     measured = [study.measured for study in seen]
-    union, used = frozenset().union(*measured), _common(measured, needed)
+    union: frozenset[str] = frozenset().union(*measured)
+    used = _common(measured, needed)
     if len(union) - len(used) < LOST * len(union):
         return
     lost = sorted(union - used)
@@ -84,6 +85,11 @@ def overlap(
     )
 
 
+def _genes(study: Seen) -> frozenset[str]:
+    """Return the names of a study's genes, which are known here."""
+    return study.genes or frozenset()
+
+
 def _common(sets: Sequence[frozenset[str]], needed: int) -> frozenset[str]:
     """Return the names that at least so many sets have."""
     count = Counter(name for one in sets for name in one)
@@ -91,13 +97,13 @@ def _common(sets: Sequence[frozenset[str]], needed: int) -> frozenset[str]:
 
 
 def _examples(study: Seen) -> str:
-    return f"{study.name} ({study.where}) has {_kind(study)} such as {', '.join(sorted(study.genes)[:3])}"
+    return f"{study.name} ({study.where}) has {_kind(study)} such as {', '.join(sorted(_genes(study))[:3])}"
 
 
 def _kind(study: Seen) -> str:
     from panscape.data.readers.genes import looks_like_ensembl
 
-    return "ids" if looks_like_ensembl(sorted(study.genes)[:1000]) else "symbols"
+    return "ids" if looks_like_ensembl(sorted(_genes(study))[:1000]) else "symbols"
 
 
 def _naming(seen: Sequence[Seen]) -> str:
@@ -106,11 +112,11 @@ def _naming(seen: Sequence[Seen]) -> str:
     if 0 < len(with_ids) < len(seen):
         places = ", ".join(study.where for study in with_ids)
         return f"give the symbols of {places} with genes.column or genes.mapping"
-    lower = frozenset.intersection(*(frozenset(map(str.lower, study.genes)) for study in seen))
+    lower = frozenset.intersection(*(frozenset(map(str.lower, _genes(study))) for study in seen))
     if lower:
         return f"{len(lower)} names agree but for capitals: set species, and genes.case: species"
     for study in seen:
-        rest = frozenset.intersection(*(other.genes for other in seen if other is not study))
+        rest = frozenset.intersection(*(_genes(other) for other in seen if other is not study))
         if len(seen) > 2 and rest:
             return f"the others share {len(rest)} genes: see genes.column and genes.mapping of {study.where}"
     return "see genes.column and genes.mapping, and whether the studies are of one species"

@@ -42,7 +42,7 @@ def table(whole: Schema) -> list[tuple[str, str]]:
     """Return (old key, new key or "") of all renamed keys, for the documentation."""
     rows: list[tuple[str, str]] = []
 
-    def visit(schema: Schema, where: str) -> None:
+    def visit(schema: Mapping[str, Any], where: str) -> None:
         for old, spec in schema.get("x-renamed", {}).items():
             name, minus = _target(spec)
             new = name if name is None or "." in name else f"{where}{name}"

@@ -50,10 +50,14 @@ def form(config: Mapping[str, Any], studies: list[str]) -> Iterator[Problem]:
         advice += f"write lowest-age, none, {studies[0]}-all or the name of another cluster ({HOW})"
         yield Problem("landscape.root", f"{name!r} is no cluster of any study ({', '.join(studies)})", advice)
         return
-    faults = [_fault(name.removeprefix(f"{study}-"), study, config["panclust"]) for study in named]
-    if all(faults):
-        what, advice = faults[0]
-        yield Problem("landscape.root", f"{name!r}: {what}", advice)
+    faults = []
+    for study in named:
+        fault = _fault(name.removeprefix(f"{study}-"), study, config["panclust"])
+        if fault is None:
+            return
+        faults.append(fault)
+    what, advice = faults[0]
+    yield Problem("landscape.root", f"{name!r}: {what}", advice)
 
 
 def _fault(part: str, study: str, settings: Mapping[str, Any]) -> tuple[str, str] | None:

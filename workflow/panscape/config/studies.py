@@ -14,7 +14,7 @@ from panscape.data.size import Size
 UNKNOWN = Size(cells=100_000, genes=30_000, values=300_000_000)
 
 
-def study(config: dict[str, Any], name: str) -> dict[str, Any]:
+def study(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the settings of the study called `name`.
 
     Raises
@@ -39,7 +39,7 @@ def used_by(config: Mapping[str, Any], stage: str) -> list[str]:
     return [item["id"] for item in studies if stage == "any" or stage in item.get("use", (stage,))]
 
 
-def path(config: dict[str, Any], name: str) -> str:
+def path(config: Mapping[str, Any], name: str) -> str:
     """Return the file (or folder) with a study's counts: the user's own, a retrieved or a simulated one."""
     settings = study(config, name)
     if settings.get("simulated"):
@@ -53,14 +53,14 @@ def path(config: dict[str, Any], name: str) -> str:
     return settings["path"]
 
 
-def sheets(config: dict[str, Any], name: str) -> list[str]:
+def sheets(config: Mapping[str, Any], name: str) -> list[str]:
     """Return the tables that go with a study's counts: cell metadata, gene names."""
     settings = study(config, name)
     paths = (settings["metadata"]["path"], settings["genes"]["mapping"])
     return [sheet for sheet in paths if sheet]
 
 
-def located(config: dict[str, Any], name: str) -> dict[str, Any]:
+def located(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return a study's settings with `path` set to where its counts lie once every rule has run."""
     settings = {**study(config, name), "path": path(config, name)}
     # which analyses follow, and how, changes nothing in how a study is read
@@ -72,24 +72,24 @@ def located(config: dict[str, Any], name: str) -> dict[str, Any]:
     return settings
 
 
-def panclust(config: dict[str, Any], name: str) -> dict[str, Any]:
+def panclust(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the settings of a study's clustering: `panclust` with what the study's entry replaces."""
     return {**config["panclust"], **study(config, name).get("panclust", {})}
 
 
-def paired(config: dict[str, Any], name: str) -> dict[str, Any]:
+def paired(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return a study's settings with `path` and `atac`: how its genes and its peaks are opened."""
     return {**located(config, name), "atac": study(config, name).get("atac") or {}}
 
 
-def paired_files(config: dict[str, Any], names: Iterable[str]) -> list[str]:
+def paired_files(config: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     """Return the files with the genes and the peaks of studies, each once."""
     paths = [path(config, name) for name in names]
     paths += [atac["path"] for name in names if (atac := study(config, name).get("atac") or {}).get("path")]
     return list(dict.fromkeys(paths))
 
 
-def paired_size(config: dict[str, Any], name: str) -> Size:
+def paired_size(config: Mapping[str, Any], name: str) -> Size:
     """Return a study's size with the stored values of its peaks among the values."""
     rna = size(config, name)
     return replace(rna, values=rna.values + peaks_size(config, name))
@@ -106,7 +106,7 @@ def _names(items: Iterable[Mapping[str, Any]]) -> list[str]:
     return [item["name"] for item in items]
 
 
-def size(config: dict[str, Any], name: str) -> Size:
+def size(config: Mapping[str, Any], name: str) -> Size:
     """Return a study's size from its file's header, from the simulation's settings, or a cautious guess.
 
     `name` is that of a study of the collection, or of one of the simulation's.
@@ -127,7 +127,7 @@ def size(config: dict[str, Any], name: str) -> Size:
     return Size(cells=probe.n_cells, genes=probe.n_genes, values=int(values), study=name)
 
 
-def _summed_size(config: dict[str, Any], sample: str) -> Size:
+def _summed_size(config: Mapping[str, Any], sample: str) -> Size:
     """Return the size of a sample's metacells."""
     members = [name for name in used_by(config, "metacells") if sample in (name, "pooled")]
     sizes = [size(config, name) for name in members]
@@ -136,7 +136,7 @@ def _summed_size(config: dict[str, Any], sample: str) -> Size:
     return Size(cells=cells, genes=genes, values=cells * genes)
 
 
-def peaks_size(config: dict[str, Any], name: str) -> int:
+def peaks_size(config: Mapping[str, Any], name: str) -> int:
     """Return the number of stored values of a study's accessibility, as far as its header says it."""
     from panscape.coem.paired import atac_study
     from panscape.data.readers.open import probe as io_probe

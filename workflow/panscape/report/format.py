@@ -79,7 +79,7 @@ def cell(value: Any) -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, int | np.integer):
-        return count(value).replace("-", "−")
+        return count(int(value)).replace("-", "−")
     if isinstance(value, float | np.floating):
-        return number(value)
+        return number(float(value))
     return str(value)

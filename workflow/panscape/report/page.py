@@ -35,11 +35,12 @@ def write_report(
     sections
         Other sections than :data:`panscape.report.sections.SECTIONS`.
     """
-    if sections is None:
-        from panscape.report.sections import SECTIONS as sections
-    description = methods(results, sections)
+    from panscape.report.sections import SECTIONS
+
+    shown = SECTIONS if sections is None else sections
+    description = methods(results, shown)
     with atomic(html) as scratch:
-        scratch.write_text(page(results, sections, description), encoding="utf-8")
+        scratch.write_text(page(results, shown, description), encoding="utf-8")
     with atomic(text) as scratch:
         scratch.write_text(markdown(description, title(results)), encoding="utf-8")
 

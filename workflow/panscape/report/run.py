@@ -113,15 +113,7 @@ def runtimes(folder: Path | None) -> pd.DataFrame:
     Columns `stage`, `rule`, `jobs`, `wall` (s, all jobs), `longest` (s), `cpu` (s, all jobs) and `memory`
     (MB, largest resident set of a job). What the engine could not measure is NaN.
     """
-    rows = []
-    for path in sorted(Path(folder).rglob("*.tsv")) if folder and Path(folder).is_dir() else ():
-        table = read_tsv(path)
-        numbers = {
-            name: pd.to_numeric(table[name], errors="coerce") if name in table else pd.Series(dtype=float)
-            for name in ("s", "cpu_time", "max_rss")
-        }
-        stage = path.relative_to(folder).parts[0]
-        rows.append((stage, path.stem, *(numbers[name].max() for name in ("s", "cpu_time", "max_rss"))))
+    rows = list(_measured_jobs(folder)) if folder and folder.is_dir() else []
     rows.sort(key=lambda row: (row[0] == "report", _place(row[0])))
     times = pd.DataFrame(rows, columns=["stage", "rule", "s", "cpu", "rss"])
     grouped = times.groupby(["stage", "rule"], sort=False)
@@ -132,6 +124,17 @@ def runtimes(folder: Path | None) -> pd.DataFrame:
         cpu=("cpu", lambda seconds: seconds.sum(min_count=1)),
         memory=("rss", "max"),
     ).reset_index()
+
+
+def _measured_jobs(folder: Path) -> Iterator[tuple[str, str, float, float, float]]:
+    """Yield stage, rule, wall time (s), processor time (s) and memory (MB) of each benchmark table."""
+    for path in sorted(folder.rglob("*.tsv")):
+        table = read_tsv(path)
+        seconds, cpu, memory = (
+            pd.to_numeric(table[name], errors="coerce").max() if name in table else float("nan")
+            for name in ("s", "cpu_time", "max_rss")
+        )
+        yield path.relative_to(folder).parts[0], path.stem, seconds, cpu, memory
 
 
 def _place(stage: str) -> int:

@@ -179,7 +179,8 @@ class Code:
         if not name:
             return [("whole", module, "")]
         head, _, rest = name.partition(".")
-        facts, targets = self.facts(module), []
+        facts = self.facts(module)
+        targets: list[Target] = []
         bound = facts.binds.get(head)
         if bound and bound != [module, head]:
             targets += self.targets(bound[0], ".".join(filter(None, [bound[1], rest])))

@@ -31,7 +31,9 @@ def _is_file(node: ast.AST) -> bool:
 
 class _Places:
     def __init__(self, path: Path):
-        self.path, self.names, self.files = path, {}, set()
+        self.path = path
+        self.names: dict[str, Path] = {}
+        self.files: set[str] = set()
 
     def learn(self, tree: ast.AST) -> None:
         for node in ast.walk(tree):
@@ -68,7 +70,10 @@ class _Places:
     def _parents(self, node: ast.Subscript) -> Path | None:
         inside, at = node.value, node.slice
         if not (
-            isinstance(inside, ast.Attribute) and inside.attr == "parents" and isinstance(at, ast.Constant)
+            isinstance(inside, ast.Attribute)
+            and inside.attr == "parents"
+            and isinstance(at, ast.Constant)
+            and isinstance(at.value, int)
         ):
             return None
         base = self.value(inside.value)

@@ -74,7 +74,7 @@ def _named(node: ast.expr, ours: set[str]) -> bool:
     return isinstance(node, ast.Name) and node.id in ours
 
 
-def _calls(node: ast.expr, ours: set[str]) -> bool:
+def _calls(node: ast.AST, ours: set[str]) -> bool:
     """Tell whether an expression calls what may change a state; what only a lambda would call does not."""
     if isinstance(node, ast.Lambda):
         return False

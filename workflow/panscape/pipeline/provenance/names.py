@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from panscape.pipeline.provenance.normal import docstring_of, is_type_checking, reads_annotations
@@ -63,7 +64,8 @@ def names_of(tree: ast.Module, module: str, *, is_package: bool) -> Names:
     bound = _bindings(tree.body, reader.package)
     reader.scopes.append(bound)
     names = reader.names
-    shared, others = set(), set()
+    shared: set[str] = set()
+    others: set[str] = set()
     nodes = list(ast.walk(tree))
     imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
     for node in nodes:
@@ -126,10 +128,10 @@ def _imports(node: ast.Import | ast.ImportFrom, package: str) -> tuple[dict[str,
     return {name: pair for name, pair in pairs.items() if name != "*"}, [*pairs.values()]
 
 
-def _bindings(body: list[ast.AST], package: str) -> dict[str, Bound | None]:
+def _bindings(body: Iterable[ast.AST], package: str) -> dict[str, Bound | None]:
     """Return the names that statements bind in their own scope; an import of the library wins."""
     bindings: dict[str, Bound | None] = {}
-    queue = list(body)
+    queue: list[ast.AST] = list(body)
     while queue:
         node = queue.pop()
         new: dict[str, Bound | None] = {}
@@ -160,7 +162,7 @@ class _Reader(ast.NodeVisitor):
         self.package = package
         self.names = Names()
         self.depth = 0  # of functions
-        self.scopes: list[dict[str, Bound | None]] = []
+        self.scopes: list[Mapping[str, Bound | None]] = []
 
     def _lookup(self, name: str) -> Bound | None:
         for scope in reversed(self.scopes):
@@ -185,7 +187,8 @@ class _Reader(ast.NodeVisitor):
             self.names.uses.add(target)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        parts, base = [], node
+        parts: list[str] = []
+        base: ast.expr = node
         while isinstance(base, ast.Attribute):
             parts.append(base.attr)
             base = base.value
@@ -285,7 +288,7 @@ class _Reader(ast.NodeVisitor):
         members = {name: target for name, target in _bindings(node.body, self.package).items() if target}
         self._within(members, node.body)
 
-    def _within(self, scope: dict[str, Bound | None], nodes: list[ast.AST]) -> None:
+    def _within(self, scope: Mapping[str, Bound | None], nodes: Iterable[ast.AST]) -> None:
         self.scopes.append(scope)
         for child in nodes:
             self.visit(child)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import TypeGuard
 
 # decorators that do not read annotations; with any other one they count
 _BLIND = {
@@ -13,14 +14,14 @@ _SKIPPED = {"ctx", "type_comment", "kind", "lineno", "col_offset"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def is_type_checking(node: ast.AST) -> bool:
+def is_type_checking(node: ast.AST) -> TypeGuard[ast.If]:
     """Tell whether a statement is ``if TYPE_CHECKING:``, whose body never runs."""
     test = node.test if isinstance(node, ast.If) else None
     name = test.id if isinstance(test, ast.Name) else getattr(test, "attr", None)
     return name == "TYPE_CHECKING"
 
 
-def docstring_of(node: ast.AST) -> ast.stmt | None:
+def docstring_of(node: ast.AST) -> ast.Expr | None:
     """Return the docstring's statement of a module, class or function."""
     if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
         return None
@@ -28,7 +29,7 @@ def docstring_of(node: ast.AST) -> ast.stmt | None:
     return first if _is_text(first) else None
 
 
-def _is_text(node: object) -> bool:
+def _is_text(node: object) -> TypeGuard[ast.Expr]:
     """Tell whether a statement is nothing but a text."""
     value = node.value if isinstance(node, ast.Expr) else None
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
@@ -56,8 +57,8 @@ def normal(tree: ast.AST) -> str:
 
 def docstrings(tree: ast.AST) -> list[str]:
     """Return all docstrings of a module in order."""
-    nodes = filter(None, map(docstring_of, ast.walk(tree)))
-    return [node.value.value for node in nodes]
+    nodes = map(docstring_of, ast.walk(tree))
+    return [ast.literal_eval(node.value) for node in nodes if node is not None]
 
 
 def _collect(node: ast.AST, pieces: list[str], *, in_class: bool) -> None:

@@ -126,7 +126,7 @@ _EXPRESSION = {
 def _methods(results: Results) -> list[str]:
     settings = results.settings("coexpression")
     method = {"pearson": "Pearson", "spearman": "Spearman"}.get(
-        settings.get("method"), str(settings.get("method", ""))
+        str(settings.get("method")), str(settings.get("method", ""))
     )
     eta = settings.get("eta")
     text = f"Within each pancluster, {method} correlations of all pairs of genes were computed".replace(

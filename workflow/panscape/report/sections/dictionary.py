@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -47,8 +49,8 @@ def entries(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     return rows[kept].drop(columns="kept"), rows[~kept].drop(columns="kept")
 
 
-def explained(results: Results) -> dict[str, float]:
-    """Return what the dictionary explains, by measure (see :func:`panscape.coscape.dictionary.fit_table`)."""
+def explained(results: Results) -> dict[str, Any]:
+    """Return the fit by measure (see :func:`panscape.coscape.dictionary.interpret.fit_table`)."""
     return results.table(FIT).set_index("measure")["value"].to_dict()
 
 

@@ -283,7 +283,7 @@ def _model(used: Mapping[str, Any]) -> str:
         "mixture": "mixture of {} Gaussians",
         "vade": "mixture of {} Gaussians with a component per cell",
     }
-    prior = kinds.get(prior, "standard Gaussian").format(used.get("n_centroids"))
+    prior = kinds.get(str(prior), "standard Gaussian").format(used.get("n_centroids"))
     return (
         f"COEM; {used.get('encoder')} encoder, {used.get('decoder')} decoder, "
         f"{used.get('n_latent')} dimensions, "

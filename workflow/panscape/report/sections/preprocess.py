@@ -286,15 +286,16 @@ def _methods(results: Results) -> list[str]:
     if not _compared(results):
         return texts
     genes, excluded = len(selected_genes(results)), settings.get("exclude_genes")
+    score = _SCORES.get(settings.get("score", ""), "variability")
     return [
         *texts,
-        f"For the landscape, genes were ranked by {_SCORES.get(settings.get('score'), 'variability')} within "
+        f"For the landscape, genes were ranked by {score} within "
         f"{each_study(results)}"
         + (f", {_excluded(excluded)} excluded" if excluded else "")
         + f"; the {count(genes)} genes that rank highest"
         + (" in every study that measures them" if len(landscape_studies(results)) > 1 else "")
         + f" were kept{_where_measured(results)}",
-        _NORMALISATIONS.get(settings.get("normalisation"), ""),
+        _NORMALISATIONS.get(settings.get("normalisation", ""), ""),
     ]
 
 

@@ -143,7 +143,7 @@ def _methods(results: Results) -> list[str]:
         "out; these also ended the training. A gene's "
         "centrality is the share of its variance that the model explains; networks join the "
         f"{100 * used.get('density', 0):g} % of gene pairs nearest by "
-        f"{NETWORKS.get(used.get('network'), used.get('network'))}."
+        f"{NETWORKS.get(str(used.get('network')), used.get('network'))}."
     ]
 
 
