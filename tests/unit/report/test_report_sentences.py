@@ -18,6 +18,7 @@ from panscape.report.sections import (
     SECTIONS,
     dictionary,
     landscape,
+    landscape_sentences,
     landscape_tables,
     overlap,
     panclust,
@@ -82,7 +83,7 @@ def test_parts_without_a_root_are_told_without_pseudotime(without_ages, tmp_path
         blocks = landscape._parts(without_ages)
         assert blocks[2].header == ("part", "clusters", "studies")
         assert "root" not in blocks[1].text
-        assert landscape._parts_sentences(without_ages) == ["The landscape has 2 connected parts."]
+        assert landscape_sentences._parts_sentences(without_ages) == ["The landscape has 2 connected parts."]
     finally:
         path.write_bytes(before)
 

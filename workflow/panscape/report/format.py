@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,27 @@ def number(value: float, digits: int = 3) -> str:
 def fixed(value: float, places: int = 2) -> str:
     """Return a number with a fixed number of decimals, for scores between -1 and 1."""
     return f"{float(value):.{places}f}".replace("-", "−") if math.isfinite(value) else "–"
+
+
+def between(low: float, high: float, show: Callable[[float], str] | None = None) -> str:
+    """Return ``2 to 5``, or ``2`` if both ends read the same.
+
+    Parameters
+    ----------
+    low, high
+        Ends of the range.
+    show
+        Formats an end; :func:`count` by default.
+
+    Examples
+    --------
+    >>> between(0.25, 0.5, percent)
+    '25 % to 50 %'
+    >>> between(3, 3)
+    '3'
+    """
+    ends = [(show or count)(end) for end in (low, high)]
+    return " to ".join(dict.fromkeys(ends))
 
 
 def pvalue(value: float) -> str:

@@ -8,8 +8,8 @@ from panscape.report.blocks import Block, Heading, Paragraph, table
 from panscape.report.format import fixed, listing, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
-from panscape.report.sections import landscape
 from panscape.report.sections.drawn import drawn, left_out
+from panscape.report.sections.landscape_sentences import PSEUDOTIME, no_order, ordered
 
 GENES, PAIRS = "landscape/genes.tsv", "landscape/pairs.tsv"
 FIGURES = "landscape/figures"
@@ -88,8 +88,8 @@ def _blocks(results: Results) -> list[Block]:
 
 def _unranked(results: Results) -> str:
     """Return why no gene has a correlation with pseudotime."""
-    if not results.has(landscape.PSEUDOTIME) or not landscape.ordered(results):
-        return f"clusters have no pseudotime ({landscape.no_order(results)})"
+    if not results.has(PSEUDOTIME) or not ordered(results):
+        return f"clusters have no pseudotime ({no_order(results)})"
     return "expression or pseudotime varies over too few clusters"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from panscape.report.blocks import Block, Paragraph, table
-from panscape.report.format import count, fixed, percent, plural
+from panscape.report.format import between, count, fixed, percent, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
 from panscape.report.sections.drawn import drawn, left_out
@@ -42,7 +42,7 @@ def by_chance(results: Results) -> pd.DataFrame:
 
 
 def _share_of_pairs(results: Results, total: int) -> str:
-    from panscape.report.sections.preprocess import selected_genes
+    from panscape.report.sections.gene_choice import selected_genes
 
     genes = len(selected_genes(results)) if results.has("preprocess/genes.tsv") else 0
     if genes < 2:
@@ -87,7 +87,7 @@ def _chance_blocks(results: Results, chance: pd.DataFrame) -> list[Block]:
     text = (
         "After every gene's values were permuted among the cells of a pancluster (within strata of depth), "
         f"{percent(typical)} as many pairs as before pass |r| ≥ {fixed(eta)} in a typical pancluster "
-        f"({percent(known['share'].min())} to {percent(known['share'].max())} in the {len(known)} "
+        f"({between(known['share'].min(), known['share'].max(), percent)} in the {len(known)} "
         "panclusters of all sizes that were tried)."
     )
     if typical <= MUCH:

@@ -2,177 +2,26 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 
 from panscape.config import figures
 from panscape.plot import names
 from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
-from panscape.report.format import count, fixed, listing, percent, plural, pvalue
+from panscape.report.format import listing
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
 from panscape.report.sections.drawn import drawn, left_out
+from panscape.report.sections.landscape_sentences import PSEUDOTIME, clusters, few_clusters, headline, ordered
 from panscape.report.sections.landscape_tables import (
     STATISTICS,
-    interval,
     missing_statistics,
-    statistic,
     statistics,
     statistics_table,
 )
 from panscape.report.sections.studies import landscape_studies
 
-FEW = 20  # clusters below which a landscape shows next to nothing
-PSEUDOTIME = "landscape/pseudotime.tsv"
 FIGURES = "landscape/figures"
 SENSITIVITY = "landscape/sensitivity"
-
-
-def beside_null(row: pd.Series, what: str = "by chance") -> str:
-    """Return e.g. ``by chance 0.06 ± 0.05, p = 0.001``."""
-    if not math.isfinite(row["null_mean"]):
-        return row["note"] or "no null"
-    spread = f" ± {fixed(row['null_sd'])}" if math.isfinite(row["null_sd"]) else ""
-    chance = f", p = {pvalue(row['pvalue'])}" if math.isfinite(row["pvalue"]) else ""
-    undecided = f"; {row['note']}" if row["note"] and not chance else ""
-    return f"{what} {fixed(row['null_mean'])}{spread}{chance}{undecided}"
-
-
-def with_interval(row: pd.Series) -> str:
-    """Return e.g. ``0.91 (95 % interval 0.85 to 0.95)``."""
-    return f"{fixed(row['value'])}{interval(row, ' (95 % interval {})')}"
-
-
-def _headline(results: Results) -> list[str]:
-    stats = statistics(results)
-    return [
-        *few_clusters(results),
-        *_age_sentences(results, stats),
-        *_mixing_sentences(stats),
-        *_parts_sentences(results),
-    ]
-
-
-def few_clusters(results: Results) -> list[str]:
-    """Return the sentence that a landscape has too few clusters to be read, if it has."""
-    number = len(_clusters(results))
-    if number >= FEW:
-        return []
-    return [
-        f"The landscape has only {plural(number, 'cluster')}; fewer than {FEW} show no reliable order and no "
-        "reliable statistics. A smaller panclust.min_cells gives more clusters."
-    ]
-
-
-def _clusters(results: Results) -> pd.DataFrame:
-    return results.table(PSEUDOTIME, dtype={"cluster": str, "study": str})
-
-
-def ordered(results: Results) -> bool:
-    """Tell whether clusters have a pseudotime."""
-    return bool(_clusters(results)["pseudotime"].notna().any())
-
-
-def no_order(results: Results) -> str:
-    """Return why no cluster has a pseudotime."""
-    if results.settings("landscape").get("root") == "none":
-        return "landscape.root is none"
-    return "no cluster could be taken as the root"
-
-
-def _age_sentences(results: Results, stats: pd.DataFrame) -> list[str]:
-    reached = statistic(stats, "coexpression", names.REACHED)
-    if reached is None:
-        if not ordered(results):
-            return [f"Clusters have no pseudotime: {no_order(results)}."]
-        why = _reason(stats, "coexpression", names.REACHED) or "no cluster has an age"
-        return [f"Pseudotime is not compared with age: {why}."]
-    text = (
-        f"Pseudotime in coexpression space goes with age at Spearman ρ = {with_interval(reached)} over "
-        f"{plural(int(reached['n']), 'cluster')} ({beside_null(reached, '|ρ| with shuffled ages')}"
-        f"{_shuffled_over(reached)})."
-    )
-    return [text, *_between_studies(stats), *_other_descriptions(stats)]
-
-
-def _between_studies(stats: pd.DataFrame) -> list[str]:
-    """Return the correlation within studies and that with the ages of other studies, or why there is none."""
-    sentences = []
-    between = "Between the ages of clusters and of their nearest clusters of other studies"
-    for name, start, chance in (
-        (names.WITHIN, "Within studies", "|ρ| with ages shuffled within studies"),
-        (names.OTHER_STUDIES, between, "ρ with ages shuffled within studies"),
-    ):
-        row = statistic(stats, "coexpression", name)
-        if row is not None:
-            over = plural(int(row["n"]), "cluster")
-            sentences.append(f"{start} ρ = {with_interval(row)} over {over} ({beside_null(row, chance)}).")
-        elif reason := _reason(stats, "coexpression", name):
-            sentences.append(f"{start} there is no ρ: {reason}.")
-    return sentences
-
-
-def _other_descriptions(stats: pd.DataFrame) -> list[str]:
-    """Return all descriptions on the clusters that every one of them reaches, and which are left out."""
-    shown, left_out, numbers = [], [], []
-    for space in stats["space"].unique():
-        row = statistic(stats, space, names.AGE)
-        if row is not None:
-            shown.append(f"{names.space_label(space)} {fixed(row['value'])}{interval(row)}")
-            numbers.append(int(row["n"]))
-        elif reason := _reason(stats, space, names.AGE):
-            left_out.append(f"{names.space_label(space)}: {reason}.")
-    if len(shown) < 2:
-        return left_out
-    clusters = plural(numbers[0], "cluster")
-    return [f"On the {clusters} that all descriptions reach: {'; '.join(shown)}.", *left_out]
-
-
-def _reason(stats: pd.DataFrame, space: str, name: str) -> str:
-    """Return why a statistic has no value; empty if it has one or nothing is known of it."""
-    rows = stats[(stats["space"] == space) & (stats["statistic"] == name)]
-    return "" if rows.empty or math.isfinite(rows.iloc[0]["value"]) else str(rows.iloc[0]["note"])
-
-
-def _shuffled_over(row: pd.Series) -> str:
-    """Return what the ages were shuffled over, e.g. ``; shuffled over 18 batches``."""
-    kinds = [part.split(" ", 1) for part in row["units"].split(", ") if " " in part]
-    named = [plural(int(number_of), what, _plural(what)) for number_of, what in kinds]
-    return f"; shuffled over {listing(named)}" if named else ""
-
-
-def _plural(noun: str) -> str:
-    if noun.endswith(("s", "x", "ch", "sh")):
-        return f"{noun}es"
-    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
-        return f"{noun[:-1]}ies"
-    return "mice" if noun == "mouse" else f"{noun}s"
-
-
-def _mixing_sentences(stats: pd.DataFrame) -> list[str]:
-    mixing, other = (statistic(stats, space, names.MIXING) for space in ("coexpression", "expression"))
-    if mixing is None:
-        return []
-    chance = mixing["null_mean"]
-    null = f", {percent(chance)} if studies were mixed at random" if math.isfinite(chance) else ""
-    text = f"Of a cluster's neighbours {percent(mixing['value'])} belong to other studies{null}"
-    return [f"{text}; in expression space {percent(other['value'])}." if other is not None else f"{text}."]
-
-
-def _parts_sentences(results: Results) -> list[str]:
-    table_ = _clusters(results)
-    parts, without = table_["component"].nunique(), int(table_["pseudotime"].isna().sum())
-    if parts <= 1:
-        return ["The landscape is connected: paths of neighbours join all clusters."]
-    text = f"The landscape has {plural(parts, 'connected part')}"
-    if not without or not ordered(results):
-        return [f"{text}."]
-    verb = "has" if without == 1 else "have"
-    return [
-        f"{text}; {count(without)} of {plural(len(table_), 'cluster')} {verb} no pseudotime, because no path "
-        "of neighbours joins them to the root."
-    ]
 
 
 _TIME = "dpt-pseudotime"
@@ -207,7 +56,7 @@ def _sensitivity(results: Results) -> list[Block]:
 
 
 def _parts(results: Results) -> list[Block]:
-    table_, rows = _clusters(results), []
+    table_, rows = clusters(results), []
     if table_["component"].nunique() < 2:
         return []
     for part, inside in table_.groupby("component"):
@@ -287,7 +136,7 @@ SECTION = Section(
     "Landscape",
     (STATISTICS, PSEUDOTIME),
     _blocks,
-    headline=_headline,
+    headline=headline,
     methods=_methods,
     references=(
         "hie2019coscape",

@@ -10,7 +10,7 @@ import pandas as pd
 from panscape.plot import names
 from panscape.plot.view import read_statistics
 from panscape.report.blocks import Block, Paragraph, Table
-from panscape.report.format import count, fixed, listing, pvalue
+from panscape.report.format import between, count, fixed, listing, pvalue
 from panscape.report.results import Results
 
 STATISTICS = "landscape/statistics.tsv"
@@ -31,7 +31,7 @@ def interval(row: pd.Series, form: str = " ({})") -> str:
     """Return the interval of a row in a form, empty where there is none."""
     if not (math.isfinite(row["low"]) and math.isfinite(row["high"])):
         return ""
-    return form.format(f"{fixed(row['low'])} to {fixed(row['high'])}")
+    return form.format(between(row["low"], row["high"], fixed))
 
 
 def spaces_table(results: Results) -> Table:
@@ -133,7 +133,11 @@ def _beside(row: pd.Series | None) -> tuple[str, str]:
     return _with_interval(row), _null(row) if math.isfinite(row["null_mean"]) else "–"
 
 
+def null_mean(row: pd.Series) -> str:
+    """Return e.g. ``0.06 ± 0.05``: mean and standard deviation by chance."""
+    return fixed(row["null_mean"]) + (f" ± {fixed(row['null_sd'])}" if math.isfinite(row["null_sd"]) else "")
+
+
 def _null(row: pd.Series) -> str:
-    spread = f" ± {fixed(row['null_sd'])}" if math.isfinite(row["null_sd"]) else ""
     chance = f" (p = {pvalue(row['pvalue'])})" if math.isfinite(row["pvalue"]) else ""
-    return f"{fixed(row['null_mean'])}{spread}{chance}"
+    return f"{null_mean(row)}{chance}"

@@ -8,12 +8,22 @@ from typing import Any
 import pandas as pd
 
 from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
-from panscape.report.format import count, fixed, listing, percent, plural
+from panscape.report.format import between, count, fixed, listing, percent, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
-from panscape.report.sections.doubts import MODALITIES, doubts, unlearned
+from panscape.report.sections.doubts import doubts, unlearned
+from panscape.report.sections.metacell_links import link_blocks, link_methods
+from panscape.report.sections.metacell_tables import (
+    FOLDER,
+    METHODS,
+    comparison,
+    conditioned_on,
+    evidence_of,
+    link_evidence,
+    metrics,
+    samples,
+)
 
-FOLDER = "metacells"
 FIGURES = {
     "map": "Metacells",
     "methods": "Methods side by side",
@@ -22,87 +32,6 @@ FIGURES = {
     "links": "Links of peaks to genes",
     "track": "Links of one gene",
 }
-METHODS = {
-    "coem": "COEM (learned), spectral",
-    "pca_lsi": "PCA + LSI, spectral",
-    "wnn": "weighted neighbours, spectral",
-    "rna": "RNA only, spectral",
-    "atac": "accessibility only, spectral",
-    "kmeans": "k-means on the embedding",
-    "archetypal": "archetypal analysis",
-    "random": "random groups",
-    "single cells": "single cells",
-}
-_METRICS = (
-    ("purity", "purity, by cells"),
-    ("sd_within", "sd within metacells"),
-    ("compactness_guarded", "compactness"),
-    ("separation_guarded", "separation"),
-    ("dubious", "dubious"),
-    ("depth_cv", "depth CV"),
-)
-
-
-def samples(results: Results) -> list[str]:
-    """Return the samples that were grouped."""
-    return sorted(
-        file.split("/")[1]
-        for file in results.files
-        if file.startswith(f"{FOLDER}/") and file.endswith("/metrics.tsv")
-    )
-
-
-def metrics(results: Results, sample: str) -> pd.DataFrame:
-    """Return the measures of a sample: method, metric, modality (or column), value."""
-    scores = results.table(f"{FOLDER}/{sample}/metrics.tsv", dtype={"method": str, "modality": str})
-    return scores.assign(modality=scores["modality"].fillna(""))
-
-
-def called(table: pd.DataFrame, method: str) -> str:
-    """Return what a method is called: the name says on which labels its embedding was conditioned."""
-    name, column = METHODS.get(method, method), conditioned_on(table, method)
-    return f"{name}, conditioned on {column}" if column else name
-
-
-def conditioned_on(table: pd.DataFrame, method: str) -> str:
-    """Return the column of labels that what a method groups by was told, or nothing."""
-    labels = table.loc[table["method"] == method, "conditioned_on"].dropna()
-    return str(labels.iloc[0]) if len(labels) else ""
-
-
-def comparison(results: Results, sample: str) -> pd.DataFrame:
-    """Return the table of methods: one row each, one column per measure."""
-    scores = metrics(results, sample)
-    value = scores.set_index(["method", "metric", "modality"])["value"]
-    rows = []
-    for method in dict.fromkeys(scores["method"]):
-        row = {"method": called(scores, method)}
-        low, high = (int(value[(method, name, "")]) for name in ("smallest", "largest"))
-        row["cells in a metacell"] = f"{low} to {high}"
-        for metric, title in _METRICS:
-            for modality in dict.fromkeys(scores.loc[scores["metric"] == metric, "modality"]):
-                row[f"{title}: {MODALITIES.get(modality, modality)}"] = value.get((method, metric, modality))
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def link_evidence(results: Results, sample: str) -> pd.DataFrame:
-    """Return the evidence of links, one row per method (empty without links)."""
-    evidence = results.table(f"{FOLDER}/{sample}/evidence.tsv", dtype={"method": str, "measure": str})
-    evidence = evidence[evidence["method"] != "genome"]
-    if not len(evidence):
-        return pd.DataFrame()
-    wide = evidence.pivot_table(index="method", columns="measure", values="value", sort=False, dropna=False)
-    order = ["negative", "negative_trans", "auc", "median", "median_trans", "planted_median", "planted_auc"]
-    wide = wide[[name for name in order if name in wide]]
-    wide.insert(0, "method_name", [called(evidence, name) for name in wide.index])
-    return wide.reset_index(drop=True)
-
-
-def _evidence(results: Results, sample: str) -> dict[tuple[str, str], float]:
-    evidence = results.table(f"{FOLDER}/{sample}/evidence.tsv", dtype={"method": str, "measure": str})
-    rows = evidence[["method", "measure", "value"]].itertuples(index=False)
-    return {(method, measure): value for method, measure, value in rows}
 
 
 def _headline(results: Results) -> list[str]:
@@ -114,7 +43,7 @@ def _headline(results: Results) -> list[str]:
         labels = scores.loc[(scores["metric"] == "purity") & (scores["method"] == main), "modality"]
         text = (
             f"{sample}: {plural(int(value[(main, 'metacells', '')]), 'metacell')} of "
-            f"{int(value[(main, 'smallest', '')])} to {int(value[(main, 'largest', '')])} cells"
+            f"{between(value[(main, 'smallest', '')], value[(main, 'largest', '')])} cells"
         )
         if len(labels):
             name = labels.iloc[0]
@@ -130,7 +59,7 @@ def _headline(results: Results) -> list[str]:
             text += f"; in held-out cells the model predicts nothing of {listing(empty)}"
         if column := conditioned_on(scores, main):
             text += f"; the embedding was conditioned on {column}, so for it this is no evidence"
-        evidence = _evidence(results, sample)
+        evidence = evidence_of(results, sample)
         if (main, "found") in evidence:
             text += f"; {count(int(evidence[(main, 'found')]))} links of peaks to genes"
             if (main, "found_planted") in evidence and pd.notna(evidence[(main, "found_planted")]):
@@ -176,7 +105,7 @@ def _of_sample(results: Results, sample: str) -> list[Block]:
     ]
     evidence = link_evidence(results, sample)
     if len(evidence):
-        blocks += _links(results, sample, evidence, (pictures["links"], pictures["track"]))
+        blocks += link_blocks(results, sample, evidence, (pictures["links"], pictures["track"]))
     else:
         blocks.append(
             Paragraph("No links of peaks to genes: they need both modalities and the genes' places.", "note")
@@ -210,56 +139,6 @@ def _ladder(results: Results, sample: str, picture) -> list[Block]:
     asked = results.settings(FOLDER).get("k") == "sweep"
     text += " and were taken." if asked else "; set `metacells.k: sweep` to use them."
     return [Paragraph(text), Gallery((picture,))]
-
-
-def _links(results: Results, sample: str, evidence: pd.DataFrame, pictures: tuple) -> list[Block]:
-    folder = f"{FOLDER}/{sample}"
-    values = _evidence(results, sample)
-    links = results.table(f"{folder}/links.tsv.gz", dtype={"gene": str, "peak": str})
-    called = links[links["found"].astype(str) == "True"].sort_values("pvalue", kind="stable")
-    near, beside = values[("genome", "peaks_at_starts")], values[("genome", "peaks_beside_starts")]
-    settings = results.settings(FOLDER)
-    text = (
-        f"Of {count(len(links))} pairs of a gene and a peak within {settings.get('window', 0) // 1000} kb, "
-        f"{count(len(called))} are links at a false discovery rate of {fixed(settings.get('fdr', 0.1))}. "
-        f"{percent(near)} "
-        f"of the peaks lie within 1 kb of a gene's start, {percent(beside)} within 1 kb of places 50 kb "
-        f"beside."
-    )
-    blocks: list[Block] = [Paragraph(text)]
-    if near < 2 * beside:
-        blocks.append(
-            Paragraph("Few peaks are at genes' starts: are peaks and genes of one genome build?", "warning")
-        )
-    titles = {
-        "method_name": "observations",
-        "negative": "negative",
-        "negative_trans": "negative, other chromosomes",
-        "auc": "AUC against other chromosomes",
-        "median": "median r",
-        "median_trans": "median r, other chromosomes",
-        "planted_median": "median r of planted links",
-        "planted_auc": "planted against other pairs (AUC)",
-    }
-    columns = ["gene", "peak", "distance", "r", "rho", "background_mean", "z", "pvalue", "fdr"]
-    return [
-        *blocks,
-        Gallery((pictures[0],)),
-        table(
-            evidence,
-            titles=titles,
-            caption="Pairs within reach beside matched pairs.",
-            file=f"{folder}/evidence.tsv",
-        ),
-        Gallery((pictures[1],)),
-        table(
-            called[columns],
-            titles={"r": "r", "rho": "ρ", "background_mean": "r by chance", "pvalue": "p"},
-            caption="Links with the smallest p-values.",
-            file=f"{folder}/links.tsv.gz",
-            limit=results.settings("report").get("table_rows", 20),
-        ),
-    ]
 
 
 _LIKELIHOODS = {
@@ -324,19 +203,7 @@ def _methods(results: Results) -> list[str]:
         "diffusion components; metacells whose leading shared variation exceeds that of permuted data "
         "are called "
         "dubious, after the idea of mcRigor (Liu and Li 2025) with another statistic.",
-        *_link_methods(results, used),
-    ]
-
-
-def _link_methods(results: Results, used: Mapping[str, Any]) -> list[str]:
-    """Return how peaks were linked to genes, if they were."""
-    if not any(len(link_evidence(results, sample)) for sample in samples(results)):
-        return []
-    return [
-        f"Peaks within {used.get('window', 0) // 1000} kb were linked to genes by "
-        f"{str(used.get('statistic')).capitalize()} "
-        f"correlation over metacells against {used.get('background')} matched peaks of other chromosomes "
-        f"(Benjamini-Hochberg, {used.get('fdr')})."
+        *link_methods(results, used),
     ]
 
 
@@ -345,7 +212,7 @@ def _idle(results: Results) -> list[str]:
     used = results.settings(FOLDER)
     methods = {used.get("embedding"), *used.get("compare", ())}
     unused = [key for key, method in (("coem", "coem"), ("hao2021wnn", "wnn")) if method not in methods]
-    return unused + ([] if _link_methods(results, used) else ["benjamini1995fdr"])
+    return unused + ([] if link_methods(results, used) else ["benjamini1995fdr"])
 
 
 SECTION = Section(

@@ -8,11 +8,10 @@ import pandas as pd
 
 from panscape.coscape.panclust.cluster_size import smallest_cluster
 from panscape.report.blocks import Block, Paragraph, table
-from panscape.report.format import count, listing, plural
+from panscape.report.format import between, listing, plural
 from panscape.report.results import Results
 from panscape.report.section import Section
-from panscape.report.sections.preprocess import QC, cell_counts
-from panscape.report.sections.studies import each_study
+from panscape.report.sections.studies import QC, cell_counts, each_study
 
 CLUSTERS = "panclust/*/clusters.tsv"
 
@@ -82,7 +81,7 @@ def per_resolution(panclusters: pd.DataFrame) -> pd.DataFrame:
 def _headline(results: Results) -> list[str]:
     panclusters = clusters(results)
     each = panclusters.groupby("study", sort=False).size()
-    spread = f"{count(each.min())} to {count(each.max())}" if each.min() < each.max() else count(each.min())
+    spread = between(each.min(), each.max())
     of_each = f", {spread} per study" if len(each) > 1 else ""
     return [f"{plural(len(panclusters), 'pancluster')}{of_each}."]
 
@@ -102,7 +101,7 @@ def _least(results: Results) -> str:
     if not numbers:
         return ""
     low, high = min(numbers), max(numbers)
-    return f" with at least {count(low) if low == high else f'{count(low)} to {count(high)}'} cells" + (
+    return f" with at least {between(low, high)} cells" + (
         " (by the size of the study)" if low < high else ""
     )
 

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from panscape.preprocess import losses
-from panscape.preprocess.genes import studies_needed
 from panscape.preprocess.kept import describe
-from panscape.preprocess.patterns import GROUPS
 from panscape.report.blocks import Block, Fold, Heading, Paragraph, table
-from panscape.report.format import count, listing, percent, plural
+from panscape.report.format import between, count, listing, percent, plural
 from panscape.report.results import Results
 from panscape.report.section import Section
-from panscape.report.sections.studies import each_study, landscape_studies
+from panscape.report.sections.gene_choice import (
+    NORMALISATIONS,
+    SCORES,
+    compared,
+    excluded_genes,
+    gene_blocks,
+    selected_genes,
+    where_measured,
+)
+from panscape.report.sections.studies import QC, cell_counts, each_study, landscape_studies
 
-QC, KEPT, GENES = "preprocess/qc.tsv", "preprocess/kept.tsv", "preprocess/genes.tsv"
+KEPT = "preprocess/kept.tsv"
 SHOWN = 6  # figures before the rest is folded away
 _FIGURE = (
     "Counts, detected genes and the shares of mitochondrial and ribosomal counts of the cells that each "
     "study takes from its file. Dashed lines are limits; grey cells were removed by one of them."
 )
-
-
-def selected_genes(results: Results) -> list[str]:
-    """Return the genes that were analysed, in their order."""
-    genes = results.table(GENES, dtype={"gene": str})
-    return genes.loc[genes["selected"], "gene"].tolist()
 
 
 def _blocks(results: Results) -> list[Block]:
@@ -57,7 +58,7 @@ def _blocks(results: Results) -> list[Block]:
         blocks.append(
             Fold(f"{plural(len(pictures) - SHOWN, 'more study', 'more studies')}", tuple(pictures[SHOWN:]))
         )
-    return [*blocks, *_genes(results)] if _compared(results) else blocks
+    return [*blocks, *gene_blocks(results)] if compared(results) else blocks
 
 
 def _choice(results: Results) -> str:
@@ -101,22 +102,6 @@ def _without_mitochondria(qc: pd.DataFrame) -> list[Block]:
         "little of them. Where these genes have other names, set `preprocess.mito_pattern`."
     )
     return [Paragraph(text, "note")]
-
-
-def cell_counts(results: Results) -> pd.DataFrame:
-    """Return, per study, the cells `read`, `chosen` by `keep` and `kept`, and the `genes` kept."""
-    qc = results.table(QC, dtype={"study": str, "filter": str})
-    cells, genes = (qc[qc["unit"] == unit].groupby("study", sort=False) for unit in ("cells", "genes"))
-    keep = qc[qc["filter"] == "keep"].set_index("study")["left"]
-    read = cells["left"].first() + cells["removed"].first()
-    return pd.DataFrame(
-        {
-            "read": read,
-            "chosen": keep.reindex(read.index).fillna(read).astype(int),
-            "kept": cells["left"].last(),
-            "genes": genes["left"].last(),
-        }
-    )
 
 
 def _overview(results: Results) -> pd.DataFrame:
@@ -163,107 +148,14 @@ def _limits(values: pd.Series) -> str:
     known = values.dropna()
     if known.empty:
         return ""
-    low, high = known.min(), known.max()
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
-
-
-def _compared(results: Results) -> bool:
-    """Tell whether studies are compared gene by gene: those of the landscape are."""
-    return results.has(GENES)
-
-
-def _genes(results: Results) -> list[Block]:
-    genes = results.table(GENES, dtype={"gene": str})
-    chosen = genes[genes["selected"]]
-    ranks = [name for name in genes.columns if name.startswith("rank_")]
-    shown = chosen[["gene", *ranks]]
-    return [
-        Heading("Genes"),
-        Paragraph(
-            f"{plural(len(genes), 'gene is', 'genes are')} measured{_in_enough(results, ranks)}; "
-            f"{_left_aside(results)}the {count(len(chosen))} that rank highest by {_score(results)} "
-            f"{'in every study that measures them ' if len(ranks) > 1 else ''}are "
-            f"analysed.{_partly(chosen, ranks)}"
-        ),
-        *_genes_by_study(results, genes, ranks),
-        Fold(
-            "Genes that were chosen, and their ranks",
-            (
-                table(
-                    shown,
-                    titles={name: f"rank in {name.removeprefix('rank_')}" for name in ranks},
-                    caption=f"Rank 1 is the gene of highest {_score(results)} in a study; a dash: not "
-                    "measured there.",
-                    file=GENES,
-                    limit=results.settings("report").get("table_rows", 20),
-                ),
-            ),
-        ),
-    ]
-
-
-def _score(results: Results) -> str:
-    score = results.settings("preprocess").get("score", "dispersion")
-    return {"second-moment": "second moment over mean"}.get(score, score)
-
-
-def _left_aside(results: Results) -> str:
-    """Return the start of a sentence on genes that no rank brings in."""
-    excluded = results.settings("preprocess").get("exclude_genes")
-    return f"{_excluded(excluded)} left aside, " if excluded else ""
-
-
-def _excluded(excluded: Sequence[str]) -> str:
-    """Return e.g. ``mitochondrial and ribosomal genes and those that match ^HB``."""
-    groups = [name for name in excluded if name in GROUPS]
-    others = [name for name in excluded if name not in GROUPS]
-    parts = [f"{listing(groups)} genes"] if groups else []
-    parts += [f"{'those' if groups else 'genes'} that match {listing(others)}"] if others else []
-    return " and ".join(parts)
-
-
-def _in_enough(results: Results, ranks: list[str]) -> str:
-    return f" in {_enough(results, ranks)}" if len(ranks) > 1 else ""
-
-
-def _enough(results: Results, ranks: list[str]) -> str:
-    needed = studies_needed(results.settings("preprocess").get("present_in", "all"), len(ranks))
-    return "every study" if needed == len(ranks) else f"at least {needed} of {len(ranks)} studies"
-
-
-def _partly(chosen: pd.DataFrame, ranks: list[str]) -> str:
-    """Return how many of the analysed genes are not measured in every study."""
-    missing = chosen[ranks].isna()
-    if not missing.any(axis=None):
-        return ""
-    return (
-        f" {count(int(missing.any(axis=1).sum()))} of them are not measured in every study, and count as "
-        "unknown there: two clusters are compared by the pairs of genes that both measure."
-    )
-
-
-def _genes_by_study(results: Results, genes: pd.DataFrame, ranks: list[str]) -> list[Block]:
-    """Return a table of the genes that each study measures and that are used; none with one study."""
-    if len(ranks) < 2:
-        return []
-    kept = cell_counts(results)["genes"]
-    rows = []
-    for name in ranks:
-        study, here = name.removeprefix("rank_"), genes[name].notna()
-        row = {"study": study, "measured": kept.get(study), "analysed": int((here & genes["selected"]).sum())}
-        rows.append(row | {"analysed, not measured here": int((~here & genes["selected"]).sum())})
-    text = (
-        f"Genes that a study measures, and how many of them are analysed: those measured in "
-        f"{_enough(results, ranks)}, without excluded ones (preprocess.present_in, n_genes)."
-    )
-    return [table(pd.DataFrame(rows), caption=text)]
+    return between(known.min(), known.max(), "{:g}".format)
 
 
 def _headline(results: Results) -> list[str]:
     counts = cell_counts(results)
     chosen, kept = int(counts["chosen"].sum()), int(counts["kept"].sum())
     by_keep = " chosen by keep" if chosen < counts["read"].sum() else ""
-    genes = f" and {plural(len(selected_genes(results)), 'gene')}" if _compared(results) else ""
+    genes = f" and {plural(len(selected_genes(results)), 'gene')}" if compared(results) else ""
     return [
         f"{plural(len(results.studies), 'study', 'studies')} with {plural(kept, 'cell')} after quality "
         f"control ({percent(kept / chosen) if chosen else '–'} of {count(chosen)}{by_keep}){genes}."
@@ -283,46 +175,20 @@ def _methods(results: Results) -> list[str]:
     if partial:
         whose = listing(partial) if len(partial) < len(results.studies) else "every study"
         texts.append(f"Of {whose} a part of the file's cells was used (keep, see the parameters).")
-    if not _compared(results):
+    if not compared(results):
         return texts
     genes, excluded = len(selected_genes(results)), settings.get("exclude_genes")
-    score = _SCORES.get(settings.get("score", ""), "variability")
+    score = SCORES.get(settings.get("score", ""), "variability")
     return [
         *texts,
         f"For the landscape, genes were ranked by {score} within "
         f"{each_study(results)}"
-        + (f", {_excluded(excluded)} excluded" if excluded else "")
+        + (f", {excluded_genes(excluded)} excluded" if excluded else "")
         + f"; the {count(genes)} genes that rank highest"
         + (" in every study that measures them" if len(landscape_studies(results)) > 1 else "")
-        + f" were kept{_where_measured(results)}",
-        _NORMALISATIONS.get(settings.get("normalisation", ""), ""),
+        + f" were kept{where_measured(results)}",
+        NORMALISATIONS.get(settings.get("normalisation", ""), ""),
     ]
-
-
-def _where_measured(results: Results) -> str:
-    """Return the end of the sentence on the choice of genes: in how many studies one has to be measured."""
-    genes = results.table(GENES, dtype={"gene": str})
-    ranks = [name for name in genes.columns if name.startswith("rank_")]
-    if len(ranks) < 2:
-        return "."
-    text = f", of those measured in {_enough(results, ranks)}"
-    if genes.loc[genes["selected"], ranks].isna().any(axis=None):
-        text += "; a gene that a study does not measure counts as unknown there, and took no part in "
-        text += "comparisons with it"
-    return f"{text}."
-
-
-_SCORES = {
-    "dispersion": "dispersion (variance over mean of the counts)",
-    "second-moment": "second moment over mean of the counts",
-    "detection": "the number of cells that express them",
-}
-_NORMALISATIONS = {
-    "log1p": "Expression was log(1 + count).",
-    "depth-log1p": "Expression was log(1 + count), counts being divided by the cell's total and multiplied "
-    "by the "
-    "median total of the study.",
-}
 
 
 def _auto_limits(results: Results, exceptions: list[str]) -> dict[str, str]:

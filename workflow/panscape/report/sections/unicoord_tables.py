@@ -1,0 +1,156 @@
+"""Tables of learned coordinates: scores beside baselines, leaks, restoration."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+
+from panscape.plot.predictions import model_name
+from panscape.report.blocks import Block, Heading, Paragraph, table
+from panscape.report.format import between, listing, number, percent
+from panscape.report.results import Results
+
+FOLDER, MODEL = "unicoord", "unicoord"
+METRICS, ACTIVE, SPLIT = (f"{FOLDER}/{name}.tsv" for name in ("metrics", "active", "split"))
+CARD, CONFUSION = f"{FOLDER}/model/model.json", f"{FOLDER}/confusion.tsv"
+RESTORED = f"{FOLDER}/restoration.tsv"
+CLASSES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "balanced_accuracy": "balanced accuracy",
+    "ece": "calibration error",
+}
+VALUES = {"r": "r", "mae": "mean error", "rmse": "RMSE", "bias": "bias"}
+RESTORATION = {
+    "pcc_of_means": "correlation of means",
+    "pcc_of_change": "correlation of change",
+    "e_distance": "energy distance",
+    "covariance_error": "covariance error",
+}
+
+
+def metrics(results: Results) -> pd.DataFrame:
+    """Return task, model, metric, value, null."""
+    return results.table(METRICS, dtype={"task": str, "model": str, "metric": str})
+
+
+def card(results: Results) -> dict:
+    """Return what the model says of itself: its genes, labels, settings and so on."""
+    return json.loads(results.path(CARD).read_text(encoding="utf-8"))
+
+
+def tested_classes(results: Results) -> dict[str, tuple[int, int]]:
+    """Return label -> (classes that test cells carry, classes that the model knows)."""
+    counts = results.table(CONFUSION, dtype={"label": str, "truth": str, "predicted": str})
+    known = {item["name"]: len(item["classes"]) for item in card(results)["labels"]}
+    seen = counts[counts["n"] > 0].groupby("label", sort=False)["truth"].nunique()
+    return {label: (int(number), known.get(label, int(number))) for label, number in seen.items()}
+
+
+def scores(scored: pd.DataFrame, wanted: dict[str, str], key: str) -> pd.DataFrame:
+    """Return one row per label and model with the metrics of one kind of label; `key` tells the kind.
+
+    Labels are the tasks in which the model has the metric `key`.
+    """
+    tasks = scored.loc[scored["model"].eq(MODEL) & scored["metric"].eq(key), "task"].unique()
+    rows = scored[scored["task"].isin(tasks) & scored["metric"].isin(wanted)]
+    if rows.empty:
+        return pd.DataFrame(columns=["label", "model", *wanted.values()])
+    wide = rows.pivot_table(index=["task", "model"], columns="metric", values="value", sort=False)
+    wide = wide.reindex(columns=list(wanted)).rename(columns=wanted).reset_index()
+    wide = wide.rename(columns={"task": "label"})
+    wide.columns.name = None
+    return wide
+
+
+def best_baseline(scored: pd.DataFrame, task: str, metric: str, *, low: bool = False) -> tuple[str, float]:
+    """Return (name, value) of the baseline that is best at a task."""
+    rows = scored[scored["task"].eq(task) & scored["metric"].eq(metric) & scored["model"].ne(MODEL)].dropna(
+        subset=["value"]
+    )
+    if rows.empty:
+        return "", float("nan")
+    row = rows.loc[rows["value"].idxmin() if low else rows["value"].idxmax()]
+    return model_name(row["model"]), float(row["value"])
+
+
+def score_table(rows: pd.DataFrame, text: str) -> Block:
+    """Return a table of scores with the models' display names."""
+    return table(rows.assign(model=rows["model"].map(model_name)), caption=text, file=METRICS)
+
+
+def untested_classes(results: Results) -> list[Block]:
+    """Say which labels have classes that no test cell carries, so that the scores leave them out."""
+    few = [
+        f"{label.replace('_', ' ')} over {tested} of {known} classes"
+        for label, (tested, known) in tested_classes(results).items()
+        if tested < known
+    ]
+    if not few:
+        return []
+    text = f"Test cells do not carry all classes: scores of {listing(few)}; nothing is known of the others."
+    return [Paragraph(text, "note")]
+
+
+def coverage(scored: pd.DataFrame) -> list[Block]:
+    """Return the sentence on test cells that are called unknown."""
+    texts = []
+    for row in scored[scored["model"].eq(MODEL) & scored["metric"].eq("coverage")].itertuples():
+        kept = scored[
+            scored["task"].eq(row.task) & scored["metric"].eq("accuracy_covered") & scored["model"].eq(MODEL)
+        ]
+        right = f", of the others {percent(kept['value'].iloc[0])} are right" if len(kept) else ""
+        texts.append(
+            f"{row.task.replace('_', ' ')}: {percent(1 - row.value)} of the test cells are called "
+            f"unknown{right}"
+        )
+    return [Paragraph(f"{'; '.join(texts)}.")] if texts else []
+
+
+def leaks(scored: pd.DataFrame) -> list[Block]:
+    """Return the table of what unsupervised coordinates know of the labels."""
+    start = "leak "
+    rows = scored[scored["task"].str.startswith(start)]
+    if rows.empty:
+        return []
+    shown = rows.assign(
+        task=rows["task"].str.removeprefix(start),
+        model=rows["model"].map({"linear": "linear", "knn": "nearest neighbours"}),
+        metric=rows["metric"].map({"balanced_accuracy": "balanced accuracy", "r2": "R²"}),
+    )
+    text = (
+        "Leaks: how well each label can be read from the unsupervised coordinates alone (cross-validated "
+        "probes), beside "
+        "permuted labels. Set unicoord.independence where they should know nothing of the labels."
+    )
+    titles = {"task": "label", "model": "probe", "null": "by chance"}
+    return [
+        table(shown[["task", "model", "metric", "value", "null"]], titles=titles, caption=text, file=METRICS)
+    ]
+
+
+def restored_groups(results: Results) -> list[Block]:
+    """Return the table of groups that training never saw."""
+    if not results.has(RESTORED):
+        return []
+    restored = results.table(RESTORED, dtype={"label": str, "model": str, "metric": str})
+    rows = restored[restored["metric"].isin(RESTORATION)]
+    wide = rows.pivot_table(
+        index=["label", "low", "high", "model"], columns="metric", values="value", sort=False
+    )
+    wide = wide.reindex(columns=list(RESTORATION)).rename(columns=RESTORATION).reset_index()
+    left = [between(low, high, number) for low, high in zip(wide["low"], wide["high"], strict=True)]
+    wide.insert(1, "left out", left)
+    wide = wide.drop(columns=["low", "high"]).assign(model=wide["model"].map(_guess))
+    wide.columns.name = None
+    text = (
+        "Groups that training never saw, restored and compared with the true cells; correlations are best at "
+        "1, distance "
+        "and error at 0. The correlation of means alone is high for almost any guess."
+    )
+    return [Heading("Restoration"), table(wide, caption=text, file=RESTORED)]
+
+
+def _guess(model: str) -> str:
+    return "cells of all other groups" if model == "mean" else model_name(model)
