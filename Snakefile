@@ -22,6 +22,7 @@ min_version("9.0")
 include: "workflow/rules/source.smk"
 
 
+WRITTEN = dict(config)  # by the user, before the demo's settings join it
 if not {"collection", "studies"} & set(config):
     # not by `configfile:`, which a module would ignore
     if workflow.is_main_process:

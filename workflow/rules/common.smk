@@ -17,7 +17,13 @@ from panscape.pipeline.provenance.closure import Code
 from panscape.pipeline.resources import needs as job_needs
 
 # in place, because rules and the engine hold this very object
-_valid = load(config)
+_demo = [
+    Path(path).resolve() == SOURCE / "config/demo.yaml"
+    for path in workflow.overwrite_configfiles
+]
+# jobs read the configuration again: warnings about its keys come once a run, and not of the packaged demo
+_quiet = not workflow.is_main_process or (_demo and all(_demo))
+_valid = load(config, written={} if _quiet else WRITTEN)
 config.clear()
 config.update(_valid)
 

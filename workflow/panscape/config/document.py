@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from panscape.config import renamed
 from panscape.config.schema import Schema, children, schema, walk
 
 INTRODUCTION = Path(__file__).with_name("introduction.md")
@@ -28,6 +29,12 @@ HEADER = (
     "set it yourself. What stays commented out takes its default, or the value of the preset. Without "
     "`collection` and `studies` the simulated demo runs.",
 )
+RENAMED = textwrap.fill(
+    "These keys of the version before are accepted once more: their value is taken for the new key, and a "
+    "warning names it. The next version refuses them. Where a key kept its name and changed its meaning, the "
+    "warning says so to whoever sets it.",
+    WIDTH,
+)
 ACTIVE = "preset"  # Snakemake takes no file without a key; this one may be set to its default without effect
 
 
@@ -39,7 +46,14 @@ def document(whole: Schema | None = None) -> str:
     for name, entry in keys.items():
         if name not in single:
             parts += [f"## {name}", textwrap.fill(_text(entry), WIDTH), _table(walk(entry, name))]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *_renamed(whole or schema())]) + "\n"
+
+
+def _renamed(whole: Schema) -> list[str]:
+    """Return the part on keys of the version before; nothing if none was renamed or changed."""
+    rows = [(f"`{old}`", f"`{new}`" if new else "no longer used") for old, new in renamed.table(whole)]
+    rows += [(f"`{key}`", text) for key, text in renamed.changed(whole)]
+    return ["## Renamed keys", RENAMED, _rows([("key", "now"), *rows])] if rows else []
 
 
 def reference(whole: Schema | None = None) -> str:
@@ -71,9 +85,15 @@ def _text(entry: Schema) -> str:
 
 
 def _table(keys: Iterable[tuple[str, Schema]]) -> str:
-    rows = [("key", "type", "default", "what it does"), ("---",) * 4]
+    rows = [("key", "type", "default", "what it does")]
     rows += [(f"`{path}`", _kind(entry), _default(entry), _text(entry)) for path, entry in keys]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+    return _rows(rows)
+
+
+def _rows(rows: list[tuple[str, ...]]) -> str:
+    """Return a Markdown table; the first row is its header."""
+    lines = [rows[0], ("---",) * len(rows[0]), *rows[1:]]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines)
 
 
 def _kind(entry: Schema) -> str:

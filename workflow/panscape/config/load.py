@@ -13,11 +13,14 @@ from panscape.config.renamed import renamed
 from panscape.config.schema import Schema, schema
 from panscape.config.validate import schema_problems, show
 from panscape.errors import Problem, UserError, fail
+from panscape.log import logger
 
 Config = dict[str, Any]
 
 
-def load(raw: Mapping[str, Any], whole: Schema | None = None) -> Config:
+def load(
+    raw: Mapping[str, Any], whole: Schema | None = None, *, written: Mapping[str, Any] | None = None
+) -> Config:
     """Return the complete configuration of a collection.
 
     A value of the user beats the preset, the preset beats the default. Loading a loaded configuration
@@ -26,18 +29,26 @@ def load(raw: Mapping[str, Any], whole: Schema | None = None) -> Config:
     Parameters
     ----------
     raw
-        What the YAML holds; it is not changed.
+        The content of the YAML; it is not changed.
     whole
         Another schema than the workflow's, for tests.
+    written
+        The part of `raw` whose old and changed keys are warned of: all of it by default, none of it if empty.
 
     Returns
     -------
-    Plain dict and list; every key is there.
+    Plain dict and list with every key of the schema.
 
     Raises
     ------
     UserError
-        With all problems that can be told without opening a file.
+        With all problems that the configuration shows without opening a file.
+
+    Examples
+    --------
+    >>> config = load({"collection": "lab", "studies": [{"id": "a", "path": "a.h5ad"}], "preset": "paper"})
+    >>> config["seed"], config["preprocess"]["present_in"]
+    (0, 'all')
     """
     if not isinstance(raw, Mapping):
         raise fail(
@@ -45,7 +56,12 @@ def load(raw: Mapping[str, Any], whole: Schema | None = None) -> Config:
         )
     whole = whole or schema()
     problems: list[Problem] = []
-    value = normalise(renamed(plain(raw), whole, problems), whole)
+    value, warnings = renamed(plain(raw), whole, problems)
+    if written is not None:
+        warnings = renamed(plain(written), whole, [])[1]
+    for warning in warnings:
+        logger.warning("%s", warning)
+    value = normalise(value, whole)
     faults = schema_problems(value, whole)
     config, tainted = _sound(value, whole, [steps for steps, _ in faults])
     problems += [problem for _, problem in faults]

@@ -1,4 +1,4 @@
-"""Keys of earlier versions: taken for what replaced them, with a warning."""
+"""Keys of the version before: accepted for what replaced them, with a warning."""
 
 from __future__ import annotations
 
@@ -7,54 +7,79 @@ from typing import Any
 
 from panscape.config.schema import Schema, children
 from panscape.errors import Problem
-from panscape.log import logger
 
 
-def renamed(value: dict[str, Any], whole: Schema, problems: list[Problem]) -> dict[str, Any]:
-    """Return what the user wrote with old keys replaced by the new ones.
+def renamed(
+    value: Mapping[str, Any], whole: Schema, problems: list[Problem]
+) -> tuple[dict[str, Any], list[str]]:
+    """Replace old keys by the new ones.
 
-    The ``x-renamed`` of a mapping in the schema names the new key of each old one: ``key`` in the same
-    mapping, ``section.key`` elsewhere, null where there is none. ``{to: key, minus: 1}`` also changes a
-    number, or each number of a list. A study's own settings (``x-overrides``) follow their section. Where a
-    key kept its name and changed its meaning, ``x-changed`` says how to whoever writes it.
+    In the schema, the ``x-renamed`` of a mapping names the new key of each old one: ``key`` in the same
+    mapping, ``section.key`` elsewhere, null where there is none. ``{to: key, minus: 1}`` also lowers a
+    number, or each number of a list. Settings of a single study (``x-overrides``) follow their section. A
+    key that kept its name but changed its meaning has ``x-changed``, a text that says how.
 
     Parameters
     ----------
     value
-        Plain dict; it is not changed.
+        The configuration as the user wrote it; it is not changed.
     whole
         The schema.
     problems
-        Gets a problem where both the old and the new key are given.
+        A problem is appended where both the old and the new key are given, and where a study's own settings
+        name a key that moved to another section.
+
+    Returns
+    -------
+    The configuration with new keys only, and a warning for each old or changed key.
     """
-    result = _copy(value)
-    for part, schema, where in _parts(result, whole, whole, ""):
+    result, warnings = _copy(value), []
+    for part, schema, where in _mappings(result, whole, whole, ""):
+        changed = {key: entry["x-changed"] for key, entry in _properties(schema) if "x-changed" in entry}
+        warnings += [f"{where}{key}: {text}" for key, text in changed.items() if key in part]
         for old, spec in schema.get("x-renamed", {}).items():
             if old in part:
-                _replace(result, part, f"{where}{old}", old, spec, problems)
-        for key, entry in schema.get("properties", {}).items():
-            if key in part and "x-changed" in entry:
-                logger.warning("%s%s: %s", where, key, entry["x-changed"])
-    return result
+                apart = "x-overrides" in schema
+                warnings += _replace(result, part, f"{where}{old}", old, spec, problems, apart=apart)
+    return result, warnings
 
 
 def table(whole: Schema) -> list[tuple[str, str]]:
     """Return (old key, new key or "") of all renamed keys, for the documentation."""
-    rows: list[tuple[str, str]] = []
+    return [
+        (f"{where}{old}", _new_name(spec, where))
+        for schema, where in _schemas(whole, "")
+        for old, spec in schema.get("x-renamed", {}).items()
+    ]
 
-    def visit(schema: Mapping[str, Any], where: str) -> None:
-        for old, spec in schema.get("x-renamed", {}).items():
-            name, minus = _target(spec)
-            new = name if name is None or "." in name else f"{where}{name}"
-            change = f" ({minus} less)" if minus else ""
-            rows.append((f"{where}{old}", f"{new}{change}" if new else ""))
-        for key, part in schema.get("properties", {}).items():
-            visit(part, f"{where}{key}.")
-        if "items" in schema and isinstance(schema["items"], Mapping):
-            visit(schema["items"], f"{where.removesuffix('.')}[].")
 
-    visit(whole, "")
-    return rows
+def changed(whole: Schema) -> list[tuple[str, str]]:
+    """Return (key, how its meaning changed) of all keys that kept their name, for the documentation."""
+    return [
+        (f"{where}{key}", entry["x-changed"])
+        for schema, where in _schemas(whole, "")
+        for key, entry in _properties(schema)
+        if "x-changed" in entry and "x-overrides" not in schema
+    ]
+
+
+def _properties(schema: Mapping[str, Any]) -> Iterator[tuple[str, Schema]]:
+    yield from schema.get("properties", {}).items()
+
+
+def _schemas(schema: Schema, where: str) -> Iterator[tuple[Schema, str]]:
+    """Yield (schema of a mapping, its place with a dot) of a schema and all inside it."""
+    yield schema, where
+    for key, part in children(schema).items():
+        inner = f"{where.removesuffix('.')}[]" if key == "[]" else f"{where}{part.get('x-name', key)}"
+        yield from _schemas(part, f"{inner}.")
+
+
+def _new_name(spec: Any, where: str) -> str:
+    name, minus = _target(spec)
+    if name is None:
+        return ""
+    return (name if "." in name else f"{where}{name}") + (f" ({minus} less)" if minus else "")
 
 
 def _copy(value: Any) -> Any:
@@ -63,19 +88,19 @@ def _copy(value: Any) -> Any:
     return [_copy(part) for part in value] if isinstance(value, list) else value
 
 
-def _parts(value: Any, schema: Schema, whole: Schema, where: str) -> Iterator[tuple[dict, Schema, str]]:
-    """Yield (mapping, its schema, its place with a dot) of all mappings in what the user wrote."""
+def _mappings(value: Any, schema: Schema, whole: Schema, where: str) -> Iterator[tuple[dict, Schema, str]]:
+    """Yield (mapping, its schema, its place with a dot) of all mappings in a configuration."""
     if isinstance(value, dict):
         if schema.get("x-overrides") in whole["properties"]:
-            schema = whole["properties"][schema["x-overrides"]]
+            schema = {**schema, **whole["properties"][schema["x-overrides"]]}
         yield value, schema, where
         inner = children(schema)
         for key, part in list(value.items()):
             if below := inner.get(key, inner.get("*")):
-                yield from _parts(part, below, whole, f"{where}{key}.")
+                yield from _mappings(part, below, whole, f"{where}{key}.")
     elif isinstance(value, list) and isinstance(schema.get("items"), Mapping):
         for at, part in enumerate(value):
-            yield from _parts(part, schema["items"], whole, f"{where.removesuffix('.')}[{at}].")
+            yield from _mappings(part, schema["items"], whole, f"{where.removesuffix('.')}[{at}].")
 
 
 def _target(spec: Any) -> tuple[str | None, int]:
@@ -83,24 +108,48 @@ def _target(spec: Any) -> tuple[str | None, int]:
 
 
 def _replace(
-    result: dict[str, Any], part: dict[str, Any], where: str, old: str, spec: Any, problems: list[Problem]
-) -> None:
-    """Move the value of an old key of a mapping to its new place."""
+    result: dict[str, Any],
+    part: dict[str, Any],
+    where: str,
+    old: str,
+    spec: Any,
+    problems: list[Problem],
+    *,
+    apart: bool,
+) -> list[str]:
+    """Move the value of an old key to its new place and return the warning.
+
+    Parameters
+    ----------
+    result, part
+        The configuration, and the mapping in it that has the old key; both are changed.
+    where, old
+        Place of the old key, and its name.
+    spec
+        The key's value in ``x-renamed``.
+    problems
+        A problem is appended if the new key is given too.
+    apart
+        Whether `part` replaces a section for one study, from which nothing moves to another section.
+    """
     given = part.pop(old)
     target, minus = _target(spec)
     if target is None:
-        logger.warning("%s is no longer used and is ignored: remove it", where)
-        return
+        return [f"{where} is no longer used and is ignored: remove it"]
     section, _, name = target.rpartition(".")
+    if section and apart:
+        problems.append(Problem(where, f"is now {target}", "write it there, for all studies"))
+        return []
     place = result.setdefault(section, {}) if section else part
-    if section and place is None:
+    if section and place is None:  # a section whose keys are all commented out
         place = result[section] = {}
     shown = target if section else f"{where.removesuffix(old)}{name}"
     if isinstance(place, dict) and name in place:
         problems.append(Problem(where, f"its new name, {shown}, is given too", "keep that one"))
     elif isinstance(place, dict):
-        logger.warning("%s is now %s: write it there, the old name will go", where, shown)
         place[name] = _less(given, minus)
+        return [f"{where} is now {shown}: write that, the old name will be refused in the next version"]
+    return []
 
 
 def _less(given: Any, minus: int) -> Any:

@@ -13,6 +13,7 @@ from panscape.errors import UserError
 from panscape.pipeline.preflight.why import why
 
 ROOT = Path(__file__).resolve().parents[3]
+DEMO = ROOT / "config/demo.yaml"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,12 +22,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--why", metavar="FILE", type=Path, required=True, help="the file that would be edited"
     )
-    parser.add_argument(
-        "--configfile", type=Path, default=ROOT / "config/demo.yaml", help="of the collection (the demo's)"
-    )
+    parser.add_argument("--configfile", type=Path, default=DEMO, help="of the collection (the demo's)")
     given = parser.parse_args(arguments)
     try:
-        config = load(yaml.safe_load(given.configfile.read_text(encoding="utf-8")))
+        raw = yaml.safe_load(given.configfile.read_text(encoding="utf-8"))
+        config = load(raw, written={} if given.configfile.resolve() == DEMO else None)
         sys.stdout.write(why(ROOT, given.why, config))
     except (UserError, OSError) as error:
         sys.stderr.write(f"{error}\n")
