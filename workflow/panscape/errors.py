@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that a user has to mend.
+    """One mistake for the user to correct.
 
     Parameters
     ----------
     where
         The configuration key or the file (and column) at fault, e.g. ``studies[2].obs.age``.
     what
-        What is wrong and what was found there.
+        What is wrong there.
     fix
         What to write or do instead.
     few
-        Too few cells or genes are there to go on, for which quality control may be the reason.
+        Whether too few cells or genes are left, for which quality control may be the reason.
     """
 
     where: str
@@ -33,7 +33,7 @@ class Problem:
 
 
 class UserError(ValueError):
-    """All the problems of one step, told at once.
+    """All problems of one step, in one message.
 
     Parameters
     ----------
@@ -49,12 +49,31 @@ class UserError(ValueError):
 
 
 def fail(where: str, what: str, fix: str = "", *, few: bool = False) -> UserError:
-    """Return a one-problem error, to be raised by the caller."""
+    """Return an error with one problem, to be raised by the caller.
+
+    Parameters
+    ----------
+    where, what, fix, few
+        As in :class:`Problem`.
+
+    Examples
+    --------
+    >>> raise fail("seed", "found -1", "write 0 or more")
+    Traceback (most recent call last):
+    panscape.errors.UserError: 1 problem:
+      - seed: found -1 -> write 0 or more
+    """
     return UserError(Problem(where, what, fix, few))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that a mistyped one most likely means."""
+    """Return the known word closest to a mistyped one, or None.
+
+    Examples
+    --------
+    >>> nearest("n_neighbours", ["n_neighbors", "resolutions"])
+    'n_neighbors'
+    """
     by_lower = {name.lower().replace("-", "_"): name for name in known}
     close = difflib.get_close_matches(word.lower().replace("-", "_"), by_lower, n=1, cutoff=0.7)
     return by_lower[close[0]] if close else None

@@ -1,4 +1,4 @@
-"""Log lines for long work: what, how far, how fast, how long still."""
+"""Logging of the jobs: set-up, and progress with rate and time left."""
 
 from __future__ import annotations
 
@@ -19,8 +19,17 @@ def start_log(
 ) -> None:
     """Send log lines and uncaught exceptions to `path` (standard error if None).
 
-    A :class:`~panscape.errors.UserError` is written as its message alone: its reader needs the problem,
-    not the traceback. `explain` may return a more informative one.
+    A :class:`~panscape.errors.UserError` is written as its message alone: its reader needs the problem, not
+    the traceback.
+
+    Parameters
+    ----------
+    path
+        Log file.
+    level
+        Lowest level of the library's own lines.
+    explain
+        Returns a more informative error, whose message is written instead.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if path:
@@ -41,7 +50,7 @@ def start_log(
 
 
 class Progress:
-    """Log the rate and the time left of a loop of known length.
+    """Log rate and remaining time of a loop of known length.
 
     Parameters
     ----------

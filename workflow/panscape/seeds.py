@@ -10,8 +10,15 @@ import numpy as np
 def derive(seed: int, *names: str | int | float) -> int:
     """Derive a 32-bit seed for a step from the collection's seed and the step's names.
 
-    Equal arguments give equal seeds on every machine; any other argument gives an unrelated one, so a
-    study's result does not depend on which studies are analysed beside it.
+    Equal arguments give equal seeds on every machine, and different arguments unrelated ones: a study's
+    result does not depend on the other studies.
+
+    Examples
+    --------
+    >>> derive(0, "landscape", "layout") == derive(0, "landscape", "layout")
+    True
+    >>> derive(0, "landscape", "layout") == derive(1, "landscape", "layout")
+    False
     """
     text = "\x1f".join(map(str, (seed, *names)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")

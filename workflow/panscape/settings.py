@@ -1,4 +1,4 @@
-"""What the settings of the stages share: defaults, and strict construction from a mapping."""
+"""Base class of the stages' settings: defaults, and strict construction from a mapping."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Renamed:
     Parameters
     ----------
     name
-        The key of today.
+        The new key.
     minus
-        What is taken from an old value: 1 where a cell was counted among its own neighbours.
+        Subtracted from an old value: 1 where a cell was counted among its own neighbors.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Renamed:
 
 
 class FromMapping:
-    """A dataclass of settings that is also made from a section of the configuration.
+    """Settings that can also be made from a section of the configuration.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class FromMapping:
     BESIDE
         Keys of the same section that other settings read.
     RENAMED
-        Old key -> today's. Old keys are taken for one version, with a warning.
+        Old key -> new one. Old keys are accepted for one version, with a warning.
 
     Examples
     --------
@@ -59,12 +59,12 @@ class FromMapping:
 
     @classmethod
     def of(cls, settings: Self | Mapping[str, Any] | None = None) -> Self:
-        """Take settings as they are, or make them from a mapping; the defaults of None.
+        """Return settings unchanged, or make them from a mapping; None gives the defaults.
 
         Raises
         ------
         UserError
-            For keys that no settings of the section know, and for an old key beside its new one.
+            For keys unknown to all settings of the section, and for an old key beside its new one.
         """
         if isinstance(settings, cls):
             return settings
@@ -91,7 +91,11 @@ class FromMapping:
         new = cls.RENAMED[key]
         if new.name in given:
             return [Problem(cls._where(key), f"its new name, {new.name}, is given too", "keep that one")]
-        logger.warning("%s is now %s: write it so, the old name will go", cls._where(key), new.name)
+        logger.warning(
+            "%s is now %s: write that, the old name will be refused in the next version",
+            cls._where(key),
+            new.name,
+        )
         if new.name in known:
             chosen[new.name] = value - new.minus if new.minus else value
         return []

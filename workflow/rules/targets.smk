@@ -147,6 +147,6 @@ rule preflight:
     log:
         f"logs/{COLLECTION}/preflight.log",
     run:
-        from panscape.pipeline.preflight.show import tell
+        from panscape.pipeline.preflight.show import show
 
-        tell(HERE.parent / "Snakefile", config, ON_DEMAND, log[0])
+        show(HERE.parent / "Snakefile", config, ON_DEMAND, log[0])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from panscape.config import deviations
+from panscape.config import deviations_document
 from panscape.config.document import document, reference
 from panscape.data.files import atomic
 
@@ -12,7 +12,7 @@ if __name__ == "__main__":
     for name, text in (
         ("config/README.md", document()),
         ("config/config.yaml", reference()),
-        ("docs/deviations.md", deviations.document()),
+        ("docs/deviations.md", deviations_document.document()),
     ):
         with atomic(ROOT / name) as scratch:
             scratch.write_text(text, encoding="utf-8")

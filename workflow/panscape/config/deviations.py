@@ -9,7 +9,7 @@ made.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -171,7 +171,7 @@ def departs(deviation: Deviation, config: Mapping[str, Any]) -> str:
 
 
 def _written(config: Mapping[str, Any], keys: Iterable[str]) -> str:
-    return ", ".join(f"{key} {_flow(values_at(config, key))}" for key in keys)
+    return ", ".join(f"{key} {flow(values_at(config, key))}" for key in keys)
 
 
 def _follows(config: Mapping[str, Any], key: str, source: str) -> bool:
@@ -183,7 +183,8 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, list | tuple) else value
 
 
-def _flow(values: list[Any]) -> str:
+def flow(values: list[Any]) -> str:
+    """Return the values of a key as YAML on one line."""
     value = values[0] if len(values) == 1 else values
     return yaml.safe_dump(value, default_flow_style=True, width=10**6).removesuffix("...\n").strip()
 
@@ -232,11 +233,11 @@ def settings_in_words(config: Mapping[str, Any], sections: Iterable[str]) -> str
             following.append(section)
     parts = []
     if following:
-        parts.append(f"the settings of {SOURCES[preset]} in {_listed(following)}")
+        parts.append(f"the settings of {SOURCES[preset]} in {listed(following)}")
     if by_hand:
         parts.append(f"but {_written(config, by_hand)} set by hand")
     if idle:
-        parts.append(f"panscape's own in {_listed(idle)}, where the preset changes nothing")
+        parts.append(f"panscape's own in {listed(idle)}, where the preset changes nothing")
     return ("; ".join(parts) or "panscape's own settings") + _others_set(config, sections)
 
 
@@ -257,49 +258,9 @@ def _others_set(config: Mapping[str, Any], sections: list[str]) -> str:
         return ""
     if len(keys) > SHOWN:
         return f"; {len(keys)} settings set by hand (see the parameters)"
-    return f"; {_listed(keys)} set by hand"
+    return f"; {listed(keys)} set by hand"
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Return ``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def document() -> str:
-    """Return the text of ``docs/deviations.md``."""
-    return "\n\n".join([_INTRODUCTION, *(part for method in methods() for part in _chapter(method))]) + "\n"
-
-
-_INTRODUCTION = """# Where panscape departs from the published methods
-
-Generated from `workflow/deviations/*.yaml` and the schema by `make docs`; do not edit.
-
-The papers, their released programs and panscape differ. `preset: paper` takes what the paper says, `preset:
-code` what its program does, as far as there is a setting for it; `preset: best`, the default, takes what held
-on simulations and on real collections. A value that you write yourself always wins. Where a row has no
-settings, no preset changes anything, and the analysis is panscape's under all of them. The report's Methods
-list the departures that apply to
-your analysis."""
-
-
-def _chapter(method: Method) -> Iterator[str]:
-    yield f"## {method.method}"
-    yield f"{method.about} Paper: `{method.citation}`. Released program: {method.code.rstrip('.')}."
-    for preset in PRESETS:
-        sections = [f"`{name}`" for name in method.claims.get(preset, ())]
-        idle = sorted({d.section for d in method.deviations} - set(method.claims.get(preset, ())))
-        text = f"`preset: {preset}` changes settings of {_listed(sections)}"
-        yield text + (f", and nothing in {_listed([f'`{name}`' for name in idle])}." if idle else ".")
-    rows = [
-        ("what", "the paper", "its program", "panscape", "why", "settings: best, paper, code"),
-        ("---",) * 6,
-    ]
-    for row in method.deviations:
-        title = f"{row.title} ({row.where})"
-        settings = "<br>".join(_setting(key) for key in row.keys) or "none"
-        rows.append((title, row.paper, row.code, row.panscape, row.why, settings))
-    yield "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
-
-
-def _setting(key: str) -> str:
-    values = preset_values()[key]
-    return f"`{key}`: " + ", ".join(f"`{_flow([values[name]])}`" for name in ("best", *PRESETS))

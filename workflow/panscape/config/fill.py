@@ -48,7 +48,17 @@ def normalise(value: Any, part: Schema) -> Any:
 
 
 def fill(value: Any, part: Schema, preset: str) -> Any:
-    """Return a valid value with what is left out filled in, also inside mappings and list items."""
+    """Return a valid value with presets and defaults filled in, also inside mappings and list items.
+
+    Parameters
+    ----------
+    value
+        Part of a configuration; it is not changed.
+    part
+        Its schema.
+    preset
+        Name of the preset, which beats the defaults.
+    """
     if isinstance(value, dict):
         keys, other = part.get("properties", {}), part.get("additionalProperties")
         filled = {}
@@ -72,7 +82,17 @@ def fill(value: Any, part: Schema, preset: str) -> Any:
 
 
 def expand(value: Any, part: Schema, where: str, problems: list[Problem]) -> Any:
-    """Return a filled value with environment variables and ``~`` in its paths replaced."""
+    """Return a filled value with environment variables and ``~`` in its paths replaced.
+
+    Parameters
+    ----------
+    value, part
+        Part of a configuration and its schema.
+    where
+        Its place, for messages.
+    problems
+        A problem is appended for each variable that is not set.
+    """
     if isinstance(value, dict):
         keys, other = part.get("properties", {}), part.get("additionalProperties")
         other = other if isinstance(other, dict) else {}

@@ -10,22 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from panscape.coscape.panclust.cluster_size import smallest_cluster
 from panscape.data.size import Size, total
+from panscape.pipeline.estimates import min_cells, panclusters, selected_genes
 
 BASE_MB = 600  # interpreter and libraries
 ENGINE_MB = 250  # the workflow engine, which runs beside the script on a cluster's node
 DICTIONARY_THREADS = 2  # of the rules that fit dictionaries
 PATIENCE = 5  # how many times longer than likely a job may take where the likely seconds are computed
-
-
-def min_cells(size: Size, config: dict[str, Any]) -> int:
-    """Return :func:`smallest_cluster` of a study as the configuration has it, with what its entry says."""
-    asked = config["panclust"]["min_cells"]
-    for study in config.get("studies", ()):
-        if study.get("id") == size.study:
-            asked = study.get("panclust", {}).get("min_cells", asked)
-    return smallest_cluster(asked, size.cells)
 
 
 def needs(rule: str, resource: str, studies: Sequence[Size], config: dict[str, Any]) -> int:
@@ -50,19 +41,6 @@ def needs(rule: str, resource: str, studies: Sequence[Size], config: dict[str, A
     return max(math.ceil(memory + ENGINE_MB if resource == "mem_mb" else minutes), 1)
 
 
-def panclusters(size: Size, config: dict[str, Any]) -> float:
-    """Return about how many panclusters are found, at most.
-
-    Up to two for each that the least number of cells could fill; in studies that could hold hundreds the
-    resolutions set the limit (measured: 24 of 15, 139 of 105, 159 of 197, 199 of 354, 276 of 1108).
-    """
-    count = 0.0
-    for part in size.parts or (size,):
-        room = part.cells / min_cells(part, config)
-        count += 3 * min(room, math.sqrt(150 * room))
-    return count
-
-
 def _light(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of rules that read tables or draw figures."""
     return BASE_MB + 400, 15
@@ -76,7 +54,7 @@ def _stream(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 def _panclust(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of clustering: the cell graph, blocks of the matrix, the genes' covariance."""
     settings = config["panclust"]
-    genes = size.genes if settings["genes"] == "all" else _selected(size, config)
+    genes = size.genes if settings["genes"] == "all" else selected_genes(size, config)
     memory = 900 + 0.009 * size.cells + 8e-6 * min(size.values, 6e7) + 32e-6 * min(genes, 5000) ** 2
     if settings["algorithm"] == "ward":
         memory += 8e-6 * min(size.cells, 20_000) ** 2
@@ -85,7 +63,7 @@ def _panclust(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 def _coexpression(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of correlation: the selected genes' values and the sums over pairs of genes."""
-    genes = _selected(size, config)
+    genes = selected_genes(size, config)
     values = min(size.values, 0.35 * size.cells * genes)
     per_value = 42e-6 if config["coexpression"]["method"] == "spearman" else 24e-6
     kept = 1.2e-7 * genes**2 * sum(part.cells / min_cells(part, config) for part in size.parts or (size,))
@@ -95,13 +73,15 @@ def _coexpression(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 def _landscape(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of the landscape: every study's panclusters, their distances and their cells."""
     clusters = panclusters(size, config)
-    memory = 1500 + 4e-7 * clusters * _selected(size, config) ** 2 + 8e-5 * clusters**2 + 1.5e-3 * size.cells
+    memory = (
+        1500 + 4e-7 * clusters * selected_genes(size, config) ** 2 + 8e-5 * clusters**2 + 1.5e-3 * size.cells
+    )
     return memory, 20 + clusters / 200 + size.cells / 100_000
 
 
 def _dictionary(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of fitting: the panclusters x pairs matrix, and per thread the entries at work."""
-    genes, settings = _selected(size, config), config["dictionary"]
+    genes, settings = selected_genes(size, config), config["dictionary"]
     values = 0.008 * panclusters(size, config) * genes**2
     pairs = min(genes**2 / 4, values / settings["pair_support"])
     most = max(settings["k_range"]) if settings["k"] == "auto" else settings["k"]
@@ -120,13 +100,13 @@ def _coded(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 def _targets(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of the baselines: dictionaries, and one correlation matrix of all cells."""
     memory, minutes = _dictionary(size, config)
-    return memory + 32e-6 * _selected(size, config) ** 2, minutes + size.values / 2e7
+    return memory + 32e-6 * selected_genes(size, config) ** 2, minutes + size.values / 2e7
 
 
 def _scores(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of rewired graphs: swaps of edges (ten million a second), and the known networks."""
     settings = config["overlap"]
-    edges = 5 * _selected(size, config)  # measured: one for each gene
+    edges = 5 * selected_genes(size, config)  # measured: one for each gene
     targets = 2 * (len(settings["resolutions"]) + 2)
     paths = [Path(network["path"]) for network in settings["networks"]]
     known = sum(x.stat().st_size / (3.5 if x.suffix == ".gz" else 14) for x in paths if x.exists())
@@ -207,7 +187,7 @@ def _networks(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 def _lines(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of training: per model its cells, its weights and the optimiser's, a step's values."""
-    settings, genes = config["sivae"], _selected(size, config)
+    settings, genes = config["sivae"], selected_genes(size, config)
     if settings["genes"] == "variable":
         genes = min(settings["n_genes"] + 2 * settings["n_per_line"], size.genes)
     widths = settings["hidden"]
@@ -236,10 +216,6 @@ def _features(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the need of scoring the chosen gene sets: all cells' scores, also as the text of a table."""
     memory = BASE_MB + 900 + (1e-3 + 40e-6 * config["features"]["groups"]) * size.cells
     return memory, 15 + size.cells / 1e5 + size.values / 2e7
-
-
-def _selected(size: Size, config: dict[str, Any]) -> int:
-    return min(config["preprocess"]["top_per_study"] or config["preprocess"]["n_genes"], size.genes)
 
 
 FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {

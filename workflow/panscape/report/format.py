@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them."""
+"""Formatting of numbers, ranges and lists for readers."""
 
 from __future__ import annotations
 
@@ -81,7 +81,20 @@ def duration(seconds: float) -> str:
 
 
 def plural(number_of: int, one: str, many: str | None = None) -> str:
-    """Return a count with its noun: ``1 study``, ``3 studies``."""
+    """Return a count with its noun: ``1 study``, ``3 studies``.
+
+    Parameters
+    ----------
+    number_of
+        The count.
+    one, many
+        Singular and plural; by default the plural ends in s.
+
+    Examples
+    --------
+    >>> plural(1, "study", "studies"), plural(1200, "cell")
+    ('1 study', '1,200 cells')
+    """
     return f"{count(number_of)} {one if number_of == 1 else many or one + 's'}"
 
 

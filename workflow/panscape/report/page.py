@@ -51,7 +51,17 @@ def title(results: Results) -> str:
 
 
 def page(results: Results, sections: Sequence[Section], description: Methods) -> str:
-    """Return the page's HTML. Whatever comes from data or configuration is escaped."""
+    """Return the page's HTML. Whatever comes from data or configuration is escaped.
+
+    Parameters
+    ----------
+    results
+        The files of the collection's results and its configuration.
+    sections
+        Sections of the page, in their order.
+    description
+        Text and tables of the methods.
+    """
     import jinja2
 
     environment = jinja2.Environment(

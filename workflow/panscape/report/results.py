@@ -58,7 +58,21 @@ class Results:
         named: Mapping[str, str | Path] | None = None,
         benchmarks: str | Path | None = None,
     ) -> Results:
-        """List the files, those of a folder too; those outside `root` must be given in `named`."""
+        """List the files of a report.
+
+        Parameters
+        ----------
+        root
+            The folder of the report.
+        files
+            Files and folders; of a folder, all files inside.
+        config
+            The complete configuration.
+        named
+            Name -> path of files outside `root`.
+        benchmarks
+            Folder of the benchmark tables.
+        """
         root = Path(root)
         given = [Path(file) for file in files]
         inside = [path for place in given for path in ([place] if not place.is_dir() else place.rglob("*"))]

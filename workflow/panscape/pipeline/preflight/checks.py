@@ -11,7 +11,7 @@ from typing import Any
 from panscape.config import studies as inputs
 from panscape.data.size import Size, total
 from panscape.errors import Problem, UserError
-from panscape.pipeline import resources
+from panscape.pipeline import estimates
 from panscape.pipeline.preflight.jobs import Job
 
 
@@ -51,7 +51,7 @@ def concerns(
 def _studies(config: dict[str, Any], sizes: dict[str, Size]) -> Iterator[Problem]:
     for name in inputs.used_by(config, "landscape"):
         cells = sizes[name].cells
-        least = resources.min_cells(replace(sizes[name], study=name), config)
+        least = estimates.min_cells(replace(sizes[name], study=name), config)
         if cells < 3 * least:
             what = f"has {cells} cells before quality control, a pancluster at least {least}: few are kept"
             advice = f"lower panclust.min_cells of the study (e.g. {max(cells // 10, 2)})"
@@ -73,7 +73,7 @@ def _dictionary(config: dict[str, Any], sizes: dict[str, Size]) -> Iterator[Prob
     studies = [sizes[name] for name in inputs.used_by(config, "landscape")]
     if not settings or not studies:
         return
-    clusters = int(resources.panclusters(total(studies), config))
+    clusters = int(estimates.panclusters(total(studies), config))
     key, most = ("k_range", settings["k_range"][1]) if settings["k"] == "auto" else ("k", settings["k"])
     if most * 2 > clusters:
         what = f"up to {most} entries for at most about {clusters} panclusters: K is too large"

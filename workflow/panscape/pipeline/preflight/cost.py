@@ -1,4 +1,4 @@
-"""How long a job will take and how much it will leave on the disk: what is likely, not what is asked for."""
+"""Likely run time of a job and disk space of its output (what it requests is an upper bound)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from panscape.data.size import Size, total
-from panscape.pipeline import resources
+from panscape.pipeline import estimates, resources
 
 START_SECONDS = 10  # interpreter, libraries, tables
 LEAST_MB = 1.0
@@ -63,7 +63,17 @@ def expected_seconds(rule: str, studies: Sequence[Size], config: dict[str, Any])
 
 
 def disk_mb(rule: str, studies: Sequence[Size], config: dict[str, Any]) -> float:
-    """Return about how many megabytes a job leaves on the disk."""
+    """Return about how many megabytes a job leaves on the disk.
+
+    Parameters
+    ----------
+    rule
+        Its name.
+    studies
+        Sizes of the studies that the job reads.
+    config
+        The complete configuration.
+    """
     formula = OUTPUTS.get(rule)
     return max(LEAST_MB, formula(total(studies), config)) if formula else LEAST_MB
 
@@ -79,7 +89,7 @@ def _members(size: Size, config: dict[str, Any]) -> float:
 
 def _matrices(size: Size, config: dict[str, Any]) -> float:
     genes = min(config["preprocess"]["top_per_study"] or config["preprocess"]["n_genes"], size.genes)
-    return 1e-6 * resources.panclusters(size, config) * (12 * genes + 0.003 * genes**2)
+    return 1e-6 * estimates.panclusters(size, config) * (12 * genes + 0.003 * genes**2)
 
 
 def _landscape(size: Size, config: dict[str, Any]) -> float:

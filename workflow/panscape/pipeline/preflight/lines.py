@@ -67,7 +67,17 @@ def planned(config: dict[str, Any]) -> tuple[LinePlan | None, list[Problem]]:
 
 
 def training(jobs: Sequence[Job], plan: LinePlan | None, config: dict[str, Any]) -> list[Job]:
-    """Return the jobs that the engine only knows once the lines are planned."""
+    """Return the training jobs, which the engine only knows once the lines are planned.
+
+    Parameters
+    ----------
+    jobs
+        The planned jobs.
+    plan
+        Assignment of lines to jobs if all cells were kept; None if there are no lines.
+    config
+        The complete configuration.
+    """
     if plan is None or not any(job.rule == "plan_lines" for job in jobs):
         return []
     read = [studies.size(config, name) for name in studies.used_by(config, "sivae")]

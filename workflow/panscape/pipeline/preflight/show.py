@@ -70,8 +70,16 @@ def _has_lines(config: dict[str, Any]) -> bool:
     return any(config["sivae"]["line"] in studies.study(config, name)["obs"] for name in names)
 
 
-def tell(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str], log: str | Path) -> None:
-    """Write :func:`text` to the terminal and to a file."""
+def show(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str], log: str | Path) -> None:
+    """Write :func:`text` to the terminal and to a file.
+
+    Parameters
+    ----------
+    snakefile, config, on_demand
+        As of :func:`text`.
+    log
+        The file.
+    """
     report = text(snakefile, config, on_demand) + "\n"
     Path(log).write_text(report, encoding="utf-8")
     sys.stdout.write(report)
@@ -80,8 +88,19 @@ def tell(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str], log:
 def stages(jobs: Sequence[Job], sizes: Mapping[str, Size], config: dict[str, Any]) -> pd.DataFrame:
     """Return a row per stage, in the order of the jobs.
 
-    Columns `stage`, `jobs`, `gpu_jobs`, `threads` (most of a job), `memory_mb` and `asked_minutes` (most that
-    a job asks for), `likely_minutes` (all jobs, one after the other) and `disk_mb`.
+    Parameters
+    ----------
+    jobs
+        The planned jobs.
+    sizes
+        Sizes of the studies by id.
+    config
+        The complete configuration.
+
+    Returns
+    -------
+    Columns `stage`, `jobs`, `gpu_jobs`, `threads` (maximum of a job), `memory_mb`, `asked_minutes` (maximum
+    request of a job), `likely_minutes` (all jobs, one after the other) and `disk_mb`.
     """
     rows = []
     for job in jobs:

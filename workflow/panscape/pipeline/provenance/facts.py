@@ -117,7 +117,17 @@ class Cache:
                 logger.debug("%s is not used: %s", path, error)
 
     def get(self, path: Path, make: Callable[[Path, str], Any], module: str = "") -> Any:
-        """Return what `make` tells of a file, which is called if the file changed."""
+        """Return the facts of a file, read anew if it changed.
+
+        Parameters
+        ----------
+        path
+            The file.
+        make
+            Reads the facts, called with the path and the module's name.
+        module
+            Dotted name of the module; a file may be read under several.
+        """
         stat = path.stat()
         name = f"{path}:{module}"
         entry = self.kept.get(name)

@@ -11,7 +11,7 @@ from panscape.report.results import Results, caption
 from panscape.report.section import Section
 from panscape.report.sections.drawn import drawn, left_out
 
-PAIRS, CHANCE = "coexpression/*/pairs.tsv", "coexpression/*/chance.tsv"
+PAIRS = "coexpression/*/pairs.tsv"
 MUCH = 0.5  # share of pairs by chance from which on the reader is warned
 FIGURE = "landscape/figures/pairs-by-size"
 

@@ -22,7 +22,15 @@ def statistics(results: Results) -> pd.DataFrame:
 
 
 def statistic(table_: pd.DataFrame, space: str, name: str) -> pd.Series | None:
-    """Return one statistic's row; None if it is not there or not defined."""
+    """Return one statistic's row; None if it is not there or not defined.
+
+    Parameters
+    ----------
+    table_
+        The table of statistics.
+    space, name
+        Feature space and name of the statistic.
+    """
     rows = table_[(table_["space"] == space) & (table_["statistic"] == name)]
     return None if rows.empty or not math.isfinite(rows.iloc[0]["value"]) else rows.iloc[0]
 

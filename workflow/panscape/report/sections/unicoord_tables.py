@@ -49,9 +49,16 @@ def tested_classes(results: Results) -> dict[str, tuple[int, int]]:
 
 
 def scores(scored: pd.DataFrame, wanted: dict[str, str], key: str) -> pd.DataFrame:
-    """Return one row per label and model with the metrics of one kind of label; `key` tells the kind.
+    """Return one row per label and model with the metrics of one kind of label.
 
-    Labels are the tasks in which the model has the metric `key`.
+    Parameters
+    ----------
+    scored
+        Table of metrics: task, model, metric, value.
+    wanted
+        Metric -> title of its column.
+    key
+        Metric that the model has for labels of this kind alone.
     """
     tasks = scored.loc[scored["model"].eq(MODEL) & scored["metric"].eq(key), "task"].unique()
     rows = scored[scored["task"].isin(tasks) & scored["metric"].isin(wanted)]
@@ -65,7 +72,17 @@ def scores(scored: pd.DataFrame, wanted: dict[str, str], key: str) -> pd.DataFra
 
 
 def best_baseline(scored: pd.DataFrame, task: str, metric: str, *, low: bool = False) -> tuple[str, float]:
-    """Return (name, value) of the baseline that is best at a task."""
+    """Return (name, value) of the best baseline of a task, ("", nan) without any.
+
+    Parameters
+    ----------
+    scored
+        Table of metrics: task, model, metric, value.
+    task, metric
+        The task, and what baselines are compared by.
+    low
+        Whether low values are better.
+    """
     rows = scored[scored["task"].eq(task) & scored["metric"].eq(metric) & scored["model"].ne(MODEL)].dropna(
         subset=["value"]
     )

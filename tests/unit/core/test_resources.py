@@ -6,7 +6,7 @@ import yaml
 from panscape.config import studies
 from panscape.config.load import load
 from panscape.data.size import Size
-from panscape.pipeline import resources
+from panscape.pipeline import estimates, resources
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +75,9 @@ def test_smallest_cluster_of_a_study_is_its_own():
             "landscape": {"root": "none"},
         }
     )
-    assert resources.min_cells(Size(2142, 10, 10, study="one"), config) == 30
-    assert resources.min_cells(Size(2142, 10, 10, study="two"), config) == 53
-    assert resources.panclusters(Size(2142, 10, 10, study="one"), config) > resources.panclusters(
+    assert estimates.min_cells(Size(2142, 10, 10, study="one"), config) == 30
+    assert estimates.min_cells(Size(2142, 10, 10, study="two"), config) == 53
+    assert estimates.panclusters(Size(2142, 10, 10, study="one"), config) > estimates.panclusters(
         Size(2142, 10, 10, study="two"), config
     )
     assert (
