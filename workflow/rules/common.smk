@@ -1,7 +1,7 @@
-"""What all rule files share, which is the validated configuration, wildcards, paths and resources.
+"""Shared by all rule files: the validated configuration, wildcards, paths and resources.
 
 All helper functions of the workflow live here; rule files hold rules only. Rule names are verbs or nouns of
-their own (`filter_cells`, `build_landscape`): a stage's name is reserved for its target (targets.smk).
+their own (`filter_cells`, `build_landscape`): the name of a stage is reserved for its target (targets.smk).
 """
 
 from functools import cache
@@ -61,7 +61,7 @@ def panclust_settings(wildcards):
 
 
 def study_file(wildcards):
-    """Return the input of a study: the user's own file, a retrieved or a simulated one."""
+    """Return the input of a study: the user's file, a retrieved or a simulated one."""
     return studies.path(config, wildcards.study)
 
 
@@ -92,7 +92,7 @@ def of_samples(pattern):
 
 
 def sample_members(sample):
-    """Return the studies that a sample is made of."""
+    """Return the studies of a sample."""
     return studies_for("metacells") if sample == "pooled" else [sample]
 
 
@@ -111,12 +111,12 @@ def sample_files(wildcards):
 
 
 def sample_settings(wildcards):
-    """Return how the genes and peaks of a sample's studies are opened."""
+    """Return the settings to open the genes and peaks of a sample's studies."""
     return [studies.paired(config, name) for name in sample_members(wildcards.sample)]
 
 
 def sample_truth(wildcards):
-    """Return the planted links of a simulated sample, if it is one by itself."""
+    """Return the planted links of a sample that is one simulated study."""
     drawn = {item["name"] for item in config["simulation"]["multiome"]}
     names = [
         study["simulated"]
@@ -163,7 +163,7 @@ def in_reference(name):
 
 
 def of_reference(section):
-    """Return the settings of a section that the reference was made with; `min_cells` may differ."""
+    """Return the settings of a section of the reference; `min_cells` may differ."""
     if not REFERENCE:
         return None
     settings = reference.settings(REFERENCE)[section]
@@ -178,7 +178,7 @@ def if_used(analysis, paths):
 
 
 def why_skipped(analysis):
-    """Return what a target says if no study takes part in its analysis, else None."""
+    """Return the message of a target if no study takes part in its analysis, else None."""
     return (
         None
         if studies_for(analysis)

@@ -48,7 +48,7 @@ rule filter_cells:
 
 
 rule plot_qc:
-    """Draw the distributions that quality control looked at, with its limits."""
+    """Draw the distributions of the quality measures, with the limits."""
     input:
         histograms="results/{collection}/preprocess/{study}/histograms.tsv",
         qc="results/{collection}/preprocess/{study}/qc.tsv",
@@ -78,7 +78,7 @@ rule plot_qc:
 
 
 rule collect_qc:
-    """Put the tables of quality control of all studies together."""
+    """Concatenate the quality control tables of all studies."""
     input:
         qc=of_studies("results/{collection}/preprocess/{study}/qc.tsv", use="any"),
         kept=of_studies("results/{collection}/preprocess/{study}/kept.tsv", use="any"),

@@ -155,7 +155,7 @@ rule write_report:
         "logs/{collection}/report/write_report.log",
     benchmark:
         "benchmarks/{collection}/report/write_report.tsv"
-    # the largest environment that made what is reported, so that its versions are told
+    # the largest environment that made what is reported, so that its versions are reported
     conda:
         "../../envs/torch.yaml" if TRAINED else "../../envs/graph.yaml"
     threads: 1

@@ -6,7 +6,7 @@ OUTPUTS
     resources/{collection}/retrieved/{study}.download   the checked file, whatever its format
 """
 
-# a rule parameter of its own for each, so that no other key of a study asks for another download
+# one rule parameter for each, so that no other key of a study triggers another download
 ADDRESSES = {
     study["id"]: {"url": study["url"], "sha256": study["sha256"]}
     for study in config["studies"]
@@ -21,7 +21,7 @@ rule retrieve_study:
         "logs/{collection}/retrieve/{study}/retrieve_study.log",
     benchmark:
         "benchmarks/{collection}/retrieve/{study}/retrieve_study.tsv"
-    # compute nodes often have no way to the internet
+    # compute nodes often have no internet access
     localrule: True
     conda:
         "../../envs/core.yaml"

@@ -60,7 +60,7 @@ rule landscape:
 
 
 rule sensitivity:
-    """How the landscape changes with the threshold and the number of neighbours (on demand)."""
+    """The dependence of the landscape on the threshold and the number of neighbours (on demand)."""
     input:
         if_used("landscape", rules.vary_landscape.output),
     message:
@@ -76,7 +76,7 @@ rule dictionary:
 
 
 rule project:
-    """Where studies lie on the landscape of a finished collection, and their ages there (on demand)."""
+    """The positions and ages of studies on the landscape of a finished collection (on demand)."""
     input:
         if_used("project", PROJECT_RESULTS),
     message:
@@ -86,7 +86,7 @@ rule project:
 
 
 rule overlap:
-    """How far the networks agree with known ones; without `overlap.networks` this is skipped (on demand)."""
+    """The agreement of the networks with known ones; without `overlap.networks` this is skipped (on demand)."""
     input:
         if_used("landscape", OVERLAP_RESULTS),
     message:
@@ -143,7 +143,7 @@ rule report:
 
 
 rule preflight:
-    """Say what a run would ask of the machine and what will fail; reads settings and file headers only."""
+    """List resource requests and expected failures of a run, from settings and file headers only."""
     log:
         f"logs/{COLLECTION}/preflight.log",
     run:

@@ -1,4 +1,4 @@
-"""Put the tables of quality control of all studies together."""
+"""Concatenate the quality control tables of all studies."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Draw the distributions that quality control looked at."""
+"""Draw the distributions of the quality measures."""
 
 from panscape.data.files import read_tsv
 from panscape.pipeline import job

@@ -107,7 +107,7 @@ CASES = {
     ),
     "no source": (
         collection({"id": "a"}),
-        "studies[0] (study 'a'): it is not said where the study is -> write exactly one",
+        "studies[0] (study 'a'): no source is given -> write exactly one",
     ),
     "two sources": (
         one(url="https://e.org/a.h5ad", sha256=SHA),
@@ -187,7 +187,7 @@ CASES = {
     ),
     "entries in the wrong order": (
         collection(dictionary={"k_range": [9, 2]}),
-        "dictionary.k_range: the least (9) is larger than the most (2) -> write [2, 9]",
+        "dictionary.k_range: the minimum (9) is larger than the maximum (2) -> write [2, 9]",
     ),
     "number of entries": (
         collection(dictionary={"k": "automatic"}),

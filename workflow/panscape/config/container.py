@@ -9,7 +9,7 @@ from panscape.errors import fail
 
 
 def check_container(image: str, methods: Iterable[object]) -> None:
-    """Refuse to start in an image that is not there.
+    """Refuse to start if the container image does not exist.
 
     Parameters
     ----------

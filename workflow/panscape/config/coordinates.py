@@ -1,4 +1,4 @@
-"""What has to fit together in the section ``unicoord``."""
+"""Consistency checks of the section ``unicoord``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MADE = {"study", "barcode", "n_counts", "n_genes", "mito_share", "ribo_share", 
 
 
 def coordinates(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
-    """Yield labels that no cell can have, and scenarios and tests of labels that are not learned."""
+    """Yield labels that no study maps, and scenarios and tests of labels that are not learned."""
     settings = config.get("unicoord", {})
     labels = settings.get("labels") or []
     kinds = {label["name"]: label["kind"] for label in labels}

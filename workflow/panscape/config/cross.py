@@ -1,4 +1,4 @@
-"""What has to fit together and can be told from the configuration alone."""
+"""Consistency checks across keys that need no file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from panscape.errors import Problem, UserError, nearest
 
 SOURCES = ("path", "url", "simulated", "metacells")
-# columns that the stages make themselves
+# columns that the stages add
 RESERVED = {
     "study", "cell", "cluster", "resolution", "level", "parent", "n_cells", "multiplicity", "n_pairs",
     "n_counts", "n_genes", "mito_share", "ribo_share", "dpt_pseudotime", "pseudotime", "component",
@@ -17,7 +17,7 @@ RESERVED = {
 
 
 def ids(studies: Any) -> Iterator[Problem]:
-    """Yield problems with the names of the studies (of whatever the user wrote)."""
+    """Yield problems with the ids of the studies, whatever the type of what was written."""
     first: dict[str, tuple[int, str]] = {}
     for at, study in enumerate(studies if isinstance(studies, list) else []):
         name = study.get("id") if isinstance(study, dict) else None
@@ -33,7 +33,7 @@ def ids(studies: Any) -> Iterator[Problem]:
 
 
 def one_study(study: dict[str, Any], where: str, simulated: list[str] | None) -> Iterator[Problem]:
-    """Yield what does not fit within one valid study.
+    """Yield contradictions within one valid study.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def one_study(study: dict[str, Any], where: str, simulated: list[str] | None) ->
     where
         Its place, ``studies[1]``.
     simulated
-        Names that the simulator offers; None if they are not known.
+        Names of the simulated studies; None if they are unknown.
     """
     yield from _source(study, where, simulated)
     if study["metadata"]["barcode"] and not study["metadata"]["path"]:
@@ -62,7 +62,7 @@ def one_study(study: dict[str, Any], where: str, simulated: list[str] | None) ->
 def _source(study: dict[str, Any], where: str, simulated: list[str] | None) -> Iterator[Problem]:
     given = [key for key in SOURCES if study.get(key) is not None]
     if len(given) != 1:
-        what = f"{' and '.join(given)} are given together" if given else "it is not said where the study is"
+        what = f"{' and '.join(given)} are given together" if given else "no source is given"
         yield Problem(where, what, "write exactly one of path, url (with sha256), simulated and metacells")
         return
     if study["url"] and not study["sha256"]:
@@ -91,7 +91,7 @@ def keep(expression: str, where: str) -> Iterator[Problem]:
 
 
 def stages(config: dict[str, Any]) -> Iterator[Problem]:
-    """Yield what does not fit within the stages' sections, as far as they are there."""
+    """Yield contradictions within the sections of the stages."""
     for at, expression in enumerate(config.get("preprocess", {}).get("exclude_genes", [])):
         try:
             re.compile(expression)
@@ -107,7 +107,7 @@ def stages(config: dict[str, Any]) -> Iterator[Problem]:
     for key in ("k_range", "set_sizes"):
         low, high = dictionary.get(key, (0, 0))
         if low > high:
-            what = f"the least ({low}) is larger than the most ({high})"
+            what = f"the minimum ({low}) is larger than the maximum ({high})"
             yield Problem(f"dictionary.{key}", what, f"write [{high}, {low}]")
     pairs = dictionary.get("pairs", "off-diagonal")
     if dictionary.get("entries") == "products" and pairs != "off-diagonal":
@@ -122,7 +122,7 @@ def _features(config: dict[str, Any]) -> Iterator[Problem]:
     settings = config.get("features", {})
     low, high = settings.get("set_sizes", (0, 0))
     if low > high:
-        what = f"the least ({low}) is larger than the most ({high})"
+        what = f"the minimum ({low}) is larger than the maximum ({high})"
         yield Problem("features.set_sizes", what, f"write [{high}, {low}]")
     simulated = any(study.get("simulated") for study in config.get("studies", ()) if study)
     if settings.get("gene_sets") != [] or simulated:
@@ -151,7 +151,7 @@ def _networks(config: dict[str, Any]) -> Iterator[Problem]:
 
 
 def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
-    """Yield what does not fit between samples and metacells that are studies."""
+    """Yield contradictions between samples and the metacells that studies are read from."""
     samples = [study["id"] for _, study in studies if "metacells" in study["use"]]
     settings = config.get("metacells", {})
     known = ["pooled"] if settings.get("pool") else samples

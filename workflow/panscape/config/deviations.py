@@ -1,4 +1,4 @@
-"""Where the published methods, their released programs and panscape differ, and what a preset does about it.
+"""Differences between the published methods, their released programs and panscape, and the presets.
 
 One file per method, ``workflow/deviations/<method>.yaml``, says what the paper does, what its program does,
 what panscape does, and why. The values of the presets stay with the settings' schema; every setting that a
@@ -27,18 +27,18 @@ _MISSING = object()
 
 @dataclass(frozen=True)
 class Deviation:
-    """One thing that is not the same in paper, program and panscape.
+    """A difference between paper, program and panscape.
 
     Attributes
     ----------
     title, section
-        What it is about; section of the configuration.
+        Its subject; section of the configuration.
     where
         Equation or section of the paper.
     paper, code, panscape, why
         What each of them does, and why panscape does.
     keys
-        Settings by which a preset does as the paper or its program do; empty where none does.
+        Settings by which a preset follows the paper or its program; empty if there are none.
     """
 
     title: str
@@ -60,9 +60,9 @@ class Method:
     name
         Name of its file.
     method, about, citation, code
-        What it is called and does, key of its reference, its released program.
+        Display name, description, key of its reference, released program.
     claims
-        Preset -> sections of the configuration that it is said to change.
+        Preset -> sections of the configuration that it claims to change.
     deviations
         In the order of the analysis.
     """
@@ -140,7 +140,7 @@ def _section(key: str) -> str:
 
 
 def values_at(config: Mapping[str, Any], key: str) -> list[Any]:
-    """Return what a configuration has at a key of the schema; of a key in a list (``a[].b``) one per item."""
+    """Return the values at a key of the schema; one per item for a key in a list (``a[].b``)."""
     values: list[Any] = [config]
     for part in key.split("."):
         name = part.removesuffix("[]")
@@ -152,7 +152,7 @@ def values_at(config: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def departs(deviation: Deviation, config: Mapping[str, Any]) -> str:
-    """Return what an analysis did instead of what the paper does, or nothing if its settings are the paper's.
+    """Return how an analysis departs from the paper, or "" if its settings are the paper's.
 
     Of other settings than panscape's the values are told, not what the program would have done with them: its
     faults are not repeated.
@@ -190,7 +190,7 @@ def flow(values: list[Any]) -> str:
 
 
 def departures(config: Mapping[str, Any], sections: Iterable[str]) -> list[tuple[Method, Deviation, str]]:
-    """Return where an analysis departs from the papers: method, deviation, what was done instead.
+    """Return the departures of an analysis from the papers: method, deviation, what was done instead.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def departures(config: Mapping[str, Any], sections: Iterable[str]) -> list[tuple
 
 
 def settings_in_words(config: Mapping[str, Any], sections: Iterable[str]) -> str:
-    """Say whose settings an analysis has, by section; a preset counts only where it changes something.
+    """Return a sentence on the origin of the settings by section; presets count where they have an effect.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ def document(whole: Schema | None = None) -> str:
 
 
 def _renamed(whole: Schema) -> list[str]:
-    """Return the part on keys of the version before; nothing if none was renamed or changed."""
+    """Return the part on renamed and changed keys; empty if there are none."""
     rows = [(f"`{old}`", f"`{new}`" if new else "no longer used") for old, new in renamed.table(whole)]
     rows += [(f"`{key}`", text) for key, text in renamed.changed(whole)]
     return ["## Renamed keys", RENAMED, _rows([("key", "now"), *rows])] if rows else []
@@ -76,7 +76,7 @@ def _nested(entry: Schema) -> bool:
 
 
 def _section(entry: Schema) -> bool:
-    """Say whether a key always is a mapping with keys of its own, whatever the user leaves out."""
+    """Return whether a key is a mapping that is filled with defaults if left out."""
     return bool(entry.get("properties")) and not entry.get("x-optional") and entry.get("type") == "object"
 
 
@@ -97,7 +97,7 @@ def _rows(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _kind(entry: Schema) -> str:
-    """Describe what may be written."""
+    """Describe the allowed values."""
     if "enum" in entry:
         return " or ".join(f"`{_flow(word)}`" for word in entry["enum"])
     kinds = entry.get("type", [])

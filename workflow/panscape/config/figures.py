@@ -1,4 +1,4 @@
-"""Which figures a collection gets: known from its configuration alone, so that each is a target."""
+"""Figures of a collection, derived from its configuration alone, so that each is a target."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def landscape(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def columns(config: Mapping[str, Any]) -> list[str]:
-    """Return the columns that a landscape is coloured by: the standard ones, then the studies' own.
+    """Return the columns that a landscape is coloured by: the standard ones, then those that studies map.
 
     ``report.colour_by`` names the user's choice among the mapped columns; without it all are drawn.
     """
@@ -41,7 +41,7 @@ def formats(config: Mapping[str, Any]) -> list[str]:
 
 
 def simulated(config: Mapping[str, Any]) -> bool:
-    """Tell whether a study is drawn from the simulated developing system, so that its truth is known."""
+    """Return whether a study comes from the simulated developing system, so that its truth is known."""
     simulation = config.get("simulation", {})
     others = {item["name"] for part in ("lines", "multiome") for item in simulation.get(part, ())}
     drawn = {study.get("simulated") for study in config.get("studies", ())} - {None}

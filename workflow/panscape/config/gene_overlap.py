@@ -1,4 +1,4 @@
-"""Which genes the studies have in common, before the first job."""
+"""Genes that studies have in common, before the first job."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 BINARY = ("h5ad", "h5mu", "10x-h5")  # formats whose counts are read fast
 MANY = 20_000_000  # stored values: more are not read before the run
-LOST = 0.05  # share of the genes from which on a loss is worth a line
+LOST = 0.05  # fraction of genes left out that is worth a warning
 EXAMPLES = 5
 
 
 def detected(source: Source, genes: GeneMap, kept: np.ndarray | None, least: int) -> frozenset[str]:
-    """Return the genes that at least so many cells have, before quality control.
+    """Return the genes detected in a minimum number of cells, before quality control.
 
     All genes where the counts are too many, or in a text format: reading them takes longer than a start may.
 
@@ -33,7 +33,7 @@ def detected(source: Source, genes: GeneMap, kept: np.ndarray | None, least: int
     kept
         bool (n_cells,): cells that the study's `keep` leaves; None for all.
     least
-        Cells.
+        Minimum number of cells.
     """
     names = frozenset(genes.names)
     if least <= 0 or source.format not in BINARY or source.nnz is None or source.nnz > MANY:
@@ -49,7 +49,7 @@ def detected(source: Source, genes: GeneMap, kept: np.ndarray | None, least: int
 def overlap(
     seen: Sequence[Seen], present_in: str | float, problems: list[Problem], warnings: list[str]
 ) -> None:
-    """Note that no gene is in enough studies, or how many genes are not and are left out.
+    """Report if no gene is in enough studies, or how many genes are left out.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def overlap(
     present_in
         Setting ``preprocess.present_in``.
     problems, warnings
-        Get what is found.
+        Problems and warnings are appended.
     """
     from panscape.preprocess.genes import studies_needed
 
@@ -91,7 +91,7 @@ def _genes(study: Seen) -> frozenset[str]:
 
 
 def _common(sets: Sequence[frozenset[str]], needed: int) -> frozenset[str]:
-    """Return the names that at least so many sets have."""
+    """Return the names that occur in a minimum number of sets."""
     count = Counter(name for one in sets for name in one)
     return frozenset(name for name, number in count.items() if number >= needed)
 
@@ -107,7 +107,7 @@ def _kind(study: Seen) -> str:
 
 
 def _naming(seen: Sequence[Seen]) -> str:
-    """Return what brings the names of genes together."""
+    """Return the advice on how to make gene names agree."""
     with_ids = [study for study in seen if _kind(study) == "ids"]
     if 0 < len(with_ids) < len(seen):
         places = ", ".join(study.where for study in with_ids)

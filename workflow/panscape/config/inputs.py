@@ -1,4 +1,4 @@
-"""What can be told from the input files' headers and annotations, before the first job."""
+"""Checks of the input files by their headers and annotations, before the first job."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from panscape.coscape import reference
 from panscape.errors import Problem, UserError
 from panscape.log import logger
 
-FEWEST_CELLS = 3  # that can be clustered at all
-KINDS = {  # by format in the schema: what is meant, how to tell, what it may be instead
+MIN_CELLS = 3  # of a study that can be clustered
+KINDS = {  # format in the schema -> expected kind, its test, the other kind
     "path": ("file", Path.is_file, "folder"),
     "folder": ("folder", Path.is_dir, "file"),
 }
@@ -24,7 +24,7 @@ KINDS = {  # by format in the schema: what is meant, how to tell, what it may be
 
 @dataclass(frozen=True)
 class Seen:
-    """What a readable study turned out to hold.
+    """Contents of a readable study.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class Seen:
     cells
         Number of cells that `keep` leaves, before quality control.
     genes
-        Names of its genes in the collection's spelling; None if they cannot be told yet.
+        Names of its genes in the collection's spelling; None if they are not known yet.
     measured
-        Those of them that enough cells have; all where the counts are too many to look at now.
+        Those detected in enough cells; all where counting would take too long.
     classes
         Label -> classes of its cells, of the labels that UniCoord's scenarios name.
     """
@@ -51,13 +51,13 @@ class Seen:
 
 
 def check_inputs(config: dict[str, Any]) -> list[str]:
-    """Look at all files that a loaded configuration names, without reading the counts.
+    """Check all files that a loaded configuration names, without reading the counts.
 
-    Studies whose file a rule has yet to make (simulated, or behind a URL) are left out.
+    Studies whose file does not exist yet (simulated, or behind a URL) are left out.
 
     Returns
     -------
-    Warnings, which are also logged: what works but is probably not meant.
+    Warnings, which are also logged: settings that work but are probably not intended.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
 
 
 def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[list[Problem], Seen | None]:
-    """Return the problems of one study and, if there are none, what it holds."""
+    """Return the problems of one study and, if there are none, its contents."""
     from panscape.data.readers.check import check_study
     from panscape.data.readers.genes import gene_map
     from panscape.data.readers.keep import kept_cells
@@ -141,7 +141,7 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
 
 
 def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
-    """Yield classes of scenarios that no cell has, of labels that are known for all studies by now."""
+    """Yield classes of scenarios that no cell has, for labels that are known in all studies."""
     names = studies.used_by(config, "unicoord")
     by_study = [study.classes for study in seen if study.name in names and study.genes is not None]
     if (
@@ -161,7 +161,7 @@ def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
 
 
 def _losses(config: dict[str, Any]) -> Iterator[str]:
-    """Yield warnings of studies and lines of which quality control will leave less than half."""
+    """Yield warnings of studies and lines that will lose more than half of their cells to quality control."""
     from panscape.config.qc_forecast import expected_losses
 
     for study in config["studies"]:
@@ -170,11 +170,11 @@ def _losses(config: dict[str, Any]) -> Iterator[str]:
 
 
 def _small(seen: list[Seen], config: dict[str, Any]) -> Iterator[Problem]:
-    """Yield the problems of studies that are smaller than the smallest cluster may be."""
+    """Yield the problems of studies that are smaller than the minimum size of a cluster."""
     for study in seen:
         least = studies.panclust(config, study.name)["min_cells"]
-        if least == "auto" and study.cells < FEWEST_CELLS:
-            what = f"has {study.cells} cells, too few to cluster (at least {FEWEST_CELLS})"
+        if least == "auto" and study.cells < MIN_CELLS:
+            what = f"has {study.cells} cells, too few to cluster (at least {MIN_CELLS})"
             yield Problem(f"{study.where} (study {study.name!r})", what, "leave the study out")
         if least != "auto" and study.cells < least:
             what = f"has {study.cells} cells, panclust.min_cells is {least}: no cluster could be kept"
@@ -183,7 +183,7 @@ def _small(seen: list[Seen], config: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _small_to_project(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
-    """Yield the problems of studies to project that are smaller than the smallest pancluster may be."""
+    """Yield the problems of studies to project that are smaller than the minimum size of a pancluster."""
     folder, least = config["project"]["reference"], config["project"]["min_cells"]
     if not folder or next(reference.problems(config), None) or not Path(folder).is_dir():
         return
@@ -213,7 +213,7 @@ def _doubtful(config: dict[str, Any]) -> Iterator[str]:
 
 
 def _simulation(config: dict[str, Any]) -> tuple[Problem, ...]:
-    """Return what does not fit together in the simulated system."""
+    """Return contradictions in the settings of the simulation."""
     drawn = {study["simulated"] for study in config["studies"]} - {None}
     if not drawn:
         return ()
@@ -232,7 +232,7 @@ def _simulation(config: dict[str, Any]) -> tuple[Problem, ...]:
 
 
 def _rootless(config: dict[str, Any]) -> Iterator[Problem]:
-    """Yield the problem of a root that nothing tells."""
+    """Yield the problem of a root by age where no study has ages."""
     arranged = _arranged(config)
     aged = any("age" in study["obs"] for study in arranged)
     if config["landscape"]["root"] == "lowest-age" and arranged and not aged:
@@ -241,7 +241,7 @@ def _rootless(config: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _places(config: dict[str, Any]) -> list[Problem]:
-    """Return what is wrong with the table of the genes' places that links need."""
+    """Return the problems of the table of gene positions that links need."""
     path = config["metacells"]["genes"]
     if not path or not Path(path).is_file() or not studies.used_by(config, "metacells"):
         return []
@@ -255,18 +255,18 @@ def _places(config: dict[str, Any]) -> list[Problem]:
 
 
 def _arranged(config: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the settings of the studies that the landscape is made of."""
+    """Return the settings of the studies in the landscape."""
     names = studies.used_by(config, "landscape")
     return [study for study in config["studies"] if study["id"] in names]
 
 
 def _planted(path: str, collection: str) -> bool:
-    """Tell whether this collection's simulation makes a file, such as the sets of the planted modules."""
+    """Return whether a file is made by this collection's simulation, such as the sets of planted modules."""
     return Path(path).parts[:3] == ("resources", collection, "simulated")
 
 
 def _missing_files(value: Any, part: Schema, where: str, collection: str = "") -> Iterator[Problem]:
-    """Yield the paths of the settings (other than the studies') at which there is no file or folder."""
+    """Yield settings (other than the studies') whose path does not exist."""
     if isinstance(value, dict):
         for key, entry in part.get("properties", {}).items():
             if key in value and key != "studies":

@@ -1,4 +1,4 @@
-"""From what the user wrote to a complete configuration."""
+"""Completion and validation of a user's configuration."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def load(
 
 
 def _sound(value: Config, whole: Schema, faults: list[tuple]) -> tuple[Config, set]:
-    """Return the filled configuration without what breaks the schema, and the steps to what is left out.
+    """Return the filled configuration without invalid parts, and the steps to the parts left out.
 
     Studies that are left out are null, so that the others keep their numbers.
     """
@@ -94,7 +94,7 @@ def _sound(value: Config, whole: Schema, faults: list[tuple]) -> tuple[Config, s
 
 
 def _fit(config: Config, tainted: set) -> Iterator[Problem]:
-    """Yield what does not fit together in the sound part of a configuration."""
+    """Yield contradictions in the valid part of a configuration."""
     studies = [(at, study) for at, study in enumerate(config.get("studies", [])) if study is not None]
     simulated = None
     if "studies" in config.get("simulation", {}) and ("simulation",) not in tainted:
@@ -119,7 +119,7 @@ def _fit(config: Config, tainted: set) -> Iterator[Problem]:
 
 
 def _named(problem: Problem, value: Config) -> Problem:
-    """Return a problem whose place also tells the study's id."""
+    """Return a problem with the study's id added to its place."""
     head, _, _ = problem.where.partition("]")
     number = head.removeprefix("studies[")
     if "(study" in problem.where or head == number or not number.isdigit():

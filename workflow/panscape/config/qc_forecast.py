@@ -1,4 +1,4 @@
-"""What quality control will remove, told from a part of the cells before any job runs."""
+"""Expected losses to quality control, estimated on a part of the cells before any job runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMED = 3  # lines in a message
 
 
 def expected_losses(config: Mapping[str, Any], name: str) -> list[Problem]:
-    """Return the problems of a study that quality control will leave less than half of.
+    """Return the problems of a study that will lose more than half of its cells to quality control.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def _sample(
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Return the numbers of the cells looked at, of those that `keep` chose, and their measures."""
     genes = gene_map(study, source, species, source.where)
-    quiet, logger.disabled = logger.disabled, True  # the job itself will tell of patterns without genes
+    quiet, logger.disabled = logger.disabled, True  # the job itself warns of patterns without genes
     try:
         weights = gene_weights(genes.names, settings, study["id"], species)
     finally:
@@ -98,7 +98,7 @@ def _lines(
     settings: QcSettings,
     name: str,
 ) -> Iterator[Problem]:
-    """Yield the problem of lines that lose more than half of their cells."""
+    """Yield the problem of lines that will lose more than half of their cells."""
     column = config["sivae"]["line"]
     if column not in obs:
         return

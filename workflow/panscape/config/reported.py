@@ -1,4 +1,4 @@
-"""What the report is to show: the analyses that the studies take part in."""
+"""Sections of the report, by the analyses that the studies take part in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ANALYSIS = {
     "metacells": "metacells",
     "unicoord": "unicoord",
 }
-"""What a study's `use` has to name for a stage to have anything to work on."""
+"""Analysis that a study's `use` has to name for a stage to have input."""
 
 
 def reported(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
@@ -35,7 +35,7 @@ def reported(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) 
 
 
 def decide(config: dict[str, Any]) -> None:
-    """Replace null in ``report``: shown is what a study takes part in that is not in the landscape.
+    """Replace null in ``report``: shown are the analyses of studies that are not in the landscape.
 
     A projection is shown whenever there is a reference.
     """

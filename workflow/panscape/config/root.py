@@ -1,4 +1,4 @@
-"""What can be told of the landscape's root before any cluster is there."""
+"""Checks of the landscape's root before clusters exist."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOW = "clusters are named in panclust/<study>/clusters.tsv"
 
 
 def owners(config: Mapping[str, Any], studies: list[str]) -> list[str]:
-    """Return the studies that a named root can belong to (ids may begin alike); none if it is not a name."""
+    """Return the studies that a named root can belong to (ids may share a prefix), if it is a name."""
     name = config.get("landscape", {}).get("root")
     if name is None or name in WORDS:
         return []
@@ -26,7 +26,7 @@ def owners(config: Mapping[str, Any], studies: list[str]) -> list[str]:
 
 
 def root_studies(config: Mapping[str, Any]) -> list[str]:
-    """Return the studies whose clusters have to be there to look up the root; none if it is not a name."""
+    """Return the studies whose clusters are needed to look up the root; none if it is not a name."""
     return owners(config, inputs.used_by(config, "landscape"))
 
 
@@ -61,7 +61,7 @@ def form(config: Mapping[str, Any], studies: list[str]) -> Iterator[Problem]:
 
 
 def _fault(part: str, study: str, settings: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return what is wrong with a cluster's name after its study's id, and what to write, or None."""
+    """Return the problem of a cluster's name (without its study's id) and the advice, or None."""
     if part == "all":
         return None
     match = PART.match(part)

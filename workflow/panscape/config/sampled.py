@@ -1,4 +1,4 @@
-"""Whether the column that `landscape.sample` names fits the ages of a study."""
+"""Check of the column named by `landscape.sample` against the ages of a study."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def names_samples(config: dict[str, Any], study: dict[str, Any]) -> bool:
 
 
 def check_samples(config: dict[str, Any], study: dict[str, Any], mapped: pd.DataFrame) -> None:
-    """Look whether all cells of a sample have one age.
+    """Check that all cells of a sample have one age.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whether the classes that scenarios set, or start from, are those of any cell."""
+"""Check that the classes which scenarios set or start from occur in the cells."""
 
 from __future__ import annotations
 

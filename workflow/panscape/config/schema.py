@@ -1,4 +1,4 @@
-"""The schema: one YAML file for the collection, one per stage, put together here."""
+"""The schema, composed of one YAML file for the collection and one per stage."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def schema() -> Schema:
 
 
 def compose(root: Schema) -> Schema:
-    """Put the sections that ``$ref`` names into a schema, then fill in what one takes from another.
+    """Resolve ``$ref`` to other files, then derive the keys that override a section for one study.
 
     A key with ``x-overrides: SECTION`` gets those keys of the section that carry ``x-per-study: true``,
-    without their defaults: it replaces some values of the section, and leaves the others alone.
+    without their defaults, so that only what is written replaces the section's value.
     """
     whole = _resolve(root)
     for part in _parts(whole):
@@ -60,7 +60,7 @@ def _optional(entry: Schema) -> Schema:
 
 
 def _parts(part: Schema) -> Iterator[Schema]:
-    """Yield a schema and all that it holds."""
+    """Yield a schema and all schemas inside it."""
     yield part
     for entry in children(part).values():
         yield from _parts(entry)
@@ -80,6 +80,11 @@ def walk(part: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
     """Yield (key path, schema) of every key, in the order of the schema.
 
     Paths look like ``studies[].obs.age.unit``.
+
+    Examples
+    --------
+    >>> [path for path, _ in walk(schema()) if path.startswith("preprocess.max_")]
+    ['preprocess.max_mito', 'preprocess.max_ribo']
     """
     for name, entry in children(part).items():
         if name == "[]":
@@ -91,6 +96,6 @@ def walk(part: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
 
 
 def accepts(part: Schema, kind: str) -> bool:
-    """Say whether a schema allows values of a JSON type."""
+    """Return whether a schema allows values of a JSON type."""
     kinds = part.get("type", kind)
     return kind in ([kinds] if isinstance(kinds, str) else kinds)

@@ -1,4 +1,4 @@
-"""Where each study's counts are and how large they are, known before any job runs."""
+"""Location and size of each study's counts, known before any job runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from panscape.data.size import Size
 
-# what is assumed of a study whose size cannot be read yet (a URL before its download)
+# size of a study that cannot be read yet (a URL before its download)
 UNKNOWN = Size(cells=100_000, genes=30_000, values=300_000_000)
 
 
@@ -32,6 +32,11 @@ def used_by(config: Mapping[str, Any], stage: str) -> list[str]:
     """Return the ids of the studies that take part in an analysis (``studies[].use``), ``any`` for all.
 
     None takes part in ``project`` without a reference to place it on.
+
+    Examples
+    --------
+    >>> used_by({"studies": [{"id": "a", "use": ["sivae"]}, {"id": "b", "use": ["landscape"]}]}, "sivae")
+    ['a']
     """
     if stage == "project" and not config.get("project", {}).get("reference"):
         return []
@@ -61,9 +66,9 @@ def sheets(config: Mapping[str, Any], name: str) -> list[str]:
 
 
 def located(config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return a study's settings with `path` set to where its counts lie once every rule has run."""
+    """Return a study's settings with `path` set to the file of its counts, which may not exist yet."""
     settings = {**study(config, name), "path": path(config, name)}
-    # which analyses follow, and how, changes nothing in how a study is read
+    # the settings of later analyses do not change how a study is read
     settings.pop("use", None)
     settings.pop("panclust", None)
     settings.pop("atac", None)
@@ -73,7 +78,7 @@ def located(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def panclust(config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the settings of a study's clustering: `panclust` with what the study's entry replaces."""
+    """Return the settings of a study's clustering: `panclust`, updated by the study's entry."""
     return {**config["panclust"], **study(config, name).get("panclust", {})}
 
 
@@ -137,7 +142,7 @@ def _summed_size(config: Mapping[str, Any], sample: str) -> Size:
 
 
 def peaks_size(config: Mapping[str, Any], name: str) -> int:
-    """Return the number of stored values of a study's accessibility, as far as its header says it."""
+    """Return the number of stored values of a study's accessibility, from its header or as an estimate."""
     from panscape.coem.paired import atac_study
     from panscape.data.readers.open import probe as io_probe
 

@@ -1,4 +1,4 @@
-"""From violations of the schema to sentences for the person who edits the YAML."""
+"""Messages about violations of the schema."""
 
 from __future__ import annotations
 
@@ -47,7 +47,13 @@ def _order(steps: Any) -> list[tuple[bool, Any]]:
 
 
 def key_path(steps: Iterable[str | int]) -> str:
-    """Write steps such as ``["studies", 1, "obs"]`` as ``studies[1].obs``."""
+    """Return the steps to a place as one text.
+
+    Examples
+    --------
+    >>> key_path(["studies", 1, "obs"])
+    'studies[1].obs'
+    """
     text = ""
     for step in steps:
         text += f"[{step}]" if isinstance(step, int) else f".{_name(step)}" if text else _name(step)
@@ -59,7 +65,7 @@ def _name(key: str) -> str:
 
 
 def show(value: Any, limit: int = 60) -> str:
-    """Return a value as it may be quoted in a message: on one line, cut if long, and with its kind."""
+    """Return a value as quoted in messages: on one line, shortened, and with its type."""
     if value is None:
         return "nothing (null)"
     if isinstance(value, bool):
@@ -79,10 +85,10 @@ def shorten(text: str, limit: int = 60) -> str:
 
 
 def _json(value: Any, steps: tuple, faults: list[Fault]) -> Any:
-    """Return a copy without what YAML can express and a configuration cannot hold.
+    """Return a copy without YAML values that a configuration cannot have.
 
-    Such are keys that are no text (left out), dates, nan and infinity (null instead); `faults` gets a
-    problem for each.
+    These are keys that are not text (left out), dates, nan and infinity (replaced by null); a problem is
+    appended to `faults` for each.
     """
     where = key_path(steps) or "configuration"
     if isinstance(value, dict):
@@ -104,7 +110,7 @@ def _json(value: Any, steps: tuple, faults: list[Fault]) -> Any:
 
 
 def _problems(error: ValidationError, root: Schema) -> Iterator[Problem]:
-    """Yield the problems of one violation; of alternatives, that of the one which came nearest."""
+    """Yield the problems of one violation; of alternatives, those of the closest one."""
     if error.validator in ("anyOf", "oneOf") and error.context:
         yield from _problems(max(error.context, key=relevance), root)
         return
@@ -149,7 +155,7 @@ def _found(rule: str, value: Any) -> str:
 
 
 def _advice(rule: str, value: Any, part: Schema) -> str:
-    """Return what to write instead."""
+    """Return the advice for a violation."""
     if rule == "type":
         return f"write {part.get('x-form') or _wanted(part)}{_yaml_trap(value, part)}"
     if rule == "enum":
@@ -170,7 +176,7 @@ def _regex_fault(value: str) -> str:
 
 
 def _wanted(part: Schema) -> str:
-    """Describe in words what a schema asks for."""
+    """Describe the values that a schema allows."""
     if "enum" in part:
         return f"one of {', '.join('null' if word is None else str(word) for word in part['enum'])}"
     kinds = part.get("type", [])
@@ -204,7 +210,7 @@ def _list_limits(part: Schema) -> str:
 
 
 def _yaml_trap(value: Any, part: Schema) -> str:
-    """Explain why a value that looks right is not."""
+    """Explain why YAML reads a value differently from what was probably meant."""
     if isinstance(value, str) and accepts(part, "boolean"):
         return " without quotes"
     numeric = accepts(part, "number") or accepts(part, "integer")

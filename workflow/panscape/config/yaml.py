@@ -1,4 +1,4 @@
-"""What the YAML files themselves give away."""
+"""Check of the YAML files for keys that occur twice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from panscape.errors import Problem, UserError
 
 
 def check_yaml(paths: Iterable[str | Path]) -> None:
-    """Refuse configuration files that give a key twice: YAML would take the last and forget the others.
+    """Refuse configuration files that give a key twice: YAML would silently take the last one.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Around the methods: jobs, their resources, provenance, the check before a run."""
+"""Running the workflow: jobs and their resources, provenance, checks before a run."""

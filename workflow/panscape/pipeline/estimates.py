@@ -1,4 +1,4 @@
-"""Numbers of clusters and genes that are to be expected, from the sizes in the headers of the input."""
+"""Expected numbers of clusters and genes, from the sizes in the headers of the input."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def min_cells(size: Size, config: dict[str, Any]) -> int:
 def panclusters(size: Size, config: dict[str, Any]) -> float:
     """Return about how many panclusters are found, at most.
 
-    Up to two for each that the least number of cells could fill; in studies that could hold hundreds the
-    resolutions set the limit (measured: 24 of 15, 139 of 105, 159 of 197, 199 of 354, 276 of 1108).
+    Up to two per minimum cluster size; in studies that could have hundreds the resolutions set the limit
+    (measured: 24 of 15, 139 of 105, 159 of 197, 199 of 354, 276 of 1108).
     """
     count = 0.0
     for part in size.parts or (size,):

@@ -1,4 +1,4 @@
-"""What every workflow script does first."""
+"""Set-up of a job: log file, error messages, resource use."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ from panscape.preprocess import losses
 def begin(snakemake: Any) -> None:
     """Send the log lines and uncaught exceptions of a script to its rule's log file.
 
-    An error for lack of cells or genes says what quality control removed. The last line of the log tells what
-    the job used; the engine's own benchmark samples too seldom to know it of short jobs.
+    An error for lack of cells or genes names what quality control removed. The last line of the log gives the
+    processor time and memory of the job; Snakemake's benchmark samples too rarely for short jobs.
+
+    Parameters
+    ----------
+    snakemake
+        The object that Snakemake gives to scripts.
     """
     log = str(snakemake.log[0])
 
@@ -25,26 +30,26 @@ def begin(snakemake: Any) -> None:
         return losses.explained(error, losses.read_tables(log, _studies(snakemake)))
 
     start_log(log, explain=explain)
-    atexit.register(_tell_use)
+    atexit.register(_log_use)
 
 
 def _studies(snakemake: Any) -> list[str]:
-    """Return the studies that a rule reads: of its input files, else those that its wildcards name."""
+    """Return the studies that a job reads, by its input files or else its wildcards."""
     files = [Path(path) for path in snakemake.input]
     named = [path.parent.name for path in files if path.parent.parent.name == "preprocess"]
     return list(dict.fromkeys(named or map(str, dict(snakemake.wildcards.items()).values())))
 
 
-def _tell_use() -> None:
+def _log_use() -> None:
     use = resource.getrusage(resource.RUSAGE_SELF)
     seconds, peak = use.ru_utime + use.ru_stime, _peak_kb() or use.ru_maxrss
     logger.info("used %.1f s of processor time and at most %.0f MB of memory", seconds, peak / 1024)
 
 
 def _peak_kb() -> int:
-    """Return the most memory of this program, 0 where the system does not tell.
+    """Return the peak memory of this process (kB), 0 where the system does not provide it.
 
-    What `getrusage` tells begins with the engine's own memory, which a started script takes over.
+    The value of `getrusage` includes the memory of the engine that started the script.
     """
     status = Path("/proc/self/status")
     match = re.search(r"^VmHWM:\s*(\d+)", status.read_text(), re.MULTILINE) if status.is_file() else None

@@ -1,6 +1,7 @@
-"""How much memory and time a job needs, from the sizes in its input's header.
+"""Memory and time requests of the rules, from the sizes in the headers of the input.
 
-The formulas are upper bounds fitted on measured runs (rounded up); a retry multiplies them by its attempt.
+The formulas give memory (MB) and time (minutes) as upper bounds fitted on measured runs; a retry multiplies
+them by its attempt.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ PATIENCE = 5  # how many times longer than likely a job may take where the likel
 
 
 def needs(rule: str, resource: str, studies: Sequence[Size], config: dict[str, Any]) -> int:
-    """Return what a rule needs.
+    """Return the request of a job.
 
     Parameters
     ----------
@@ -42,17 +43,17 @@ def needs(rule: str, resource: str, studies: Sequence[Size], config: dict[str, A
 
 
 def _light(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of rules that read tables or draw figures."""
+    """Return the cost of rules that read tables or draw figures."""
     return BASE_MB + 400, 15
 
 
 def _stream(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of rules that pass over all cells in blocks and keep a number or two per cell."""
+    """Return the cost of rules that pass over all cells in blocks and keep a number or two per cell."""
     return BASE_MB + 900 + size.cells * 0.002, 10 + size.values / 2e7
 
 
 def _panclust(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of clustering: the cell graph, blocks of the matrix, the genes' covariance."""
+    """Return the cost of clustering: the cell graph, blocks of the matrix, the genes' covariance."""
     settings = config["panclust"]
     genes = size.genes if settings["genes"] == "all" else selected_genes(size, config)
     memory = 900 + 0.009 * size.cells + 8e-6 * min(size.values, 6e7) + 32e-6 * min(genes, 5000) ** 2
@@ -62,7 +63,7 @@ def _panclust(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _coexpression(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of correlation: the selected genes' values and the sums over pairs of genes."""
+    """Return the cost of correlation: the selected genes' values and the sums over pairs of genes."""
     genes = selected_genes(size, config)
     values = min(size.values, 0.35 * size.cells * genes)
     per_value = 42e-6 if config["coexpression"]["method"] == "spearman" else 24e-6
@@ -71,7 +72,7 @@ def _coexpression(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _landscape(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of the landscape: every study's panclusters, their distances and their cells."""
+    """Return the cost of the landscape: every study's panclusters, their distances and their cells."""
     clusters = panclusters(size, config)
     memory = (
         1500 + 4e-7 * clusters * selected_genes(size, config) ** 2 + 8e-5 * clusters**2 + 1.5e-3 * size.cells
@@ -80,7 +81,7 @@ def _landscape(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _dictionary(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of fitting: the panclusters x pairs matrix, and per thread the entries at work."""
+    """Return the cost of fitting: the panclusters x pairs matrix, and per thread the entries at work."""
     genes, settings = selected_genes(size, config), config["dictionary"]
     values = 0.008 * panclusters(size, config) * genes**2
     pairs = min(genes**2 / 4, values / settings["pair_support"])
@@ -92,19 +93,19 @@ def _dictionary(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _coded(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of rules that read the dictionary or the pairs of all panclusters once."""
+    """Return the cost of rules that read the dictionary or the pairs of all panclusters once."""
     memory, minutes = _dictionary(size, config)
     return max(1500, memory / 2), 20 + minutes / 10
 
 
 def _targets(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of the baselines: dictionaries, and one correlation matrix of all cells."""
+    """Return the cost of the baselines: dictionaries, and one correlation matrix of all cells."""
     memory, minutes = _dictionary(size, config)
     return memory + 32e-6 * selected_genes(size, config) ** 2, minutes + size.values / 2e7
 
 
 def _scores(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of rewired graphs: swaps of edges (ten million a second), and the known networks."""
+    """Return the cost of rewired graphs: swaps of edges (ten million a second), and the known networks."""
     settings = config["overlap"]
     edges = 5 * selected_genes(size, config)  # measured: one for each gene
     targets = 2 * (len(settings["resolutions"]) + 2)
@@ -117,7 +118,7 @@ def _scores(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _multiome(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of rules that hold a sample's genes and peaks: values twice, coordinates, graph."""
+    """Return the cost of rules that load a sample's genes and peaks: values twice, coordinates, graph."""
     settings = config["metacells"]
     vectors = size.cells / settings["cells_per_metacell"] if settings["eigenvectors"] == "metacells" else 50
     spectrum = 24e-6 * size.cells * vectors  # Lanczos vectors, k-means
@@ -126,7 +127,7 @@ def _multiome(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _joint_model(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of the joint embedding: counts a few times, the model, dense mini-batches."""
+    """Return the cost of the joint embedding: counts a few times, the model, dense mini-batches."""
     settings = config["coem"]
     features = settings["max_genes"] + settings["max_peaks"]
     steps = settings["epochs"] * (size.cells / settings["batch_size"] + 1)
@@ -135,7 +136,7 @@ def _joint_model(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _coordinates(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of applying coordinates: counts unless streamed, dense samples, a row per label."""
+    """Return the cost of applying coordinates: counts unless streamed, dense samples, a row per label."""
     settings = config["unicoord"]
     held = min(24e-6 * size.values, settings["stream_above_mb"])
     rows = size.cells * (len(settings["labels"]) or 3)
@@ -144,7 +145,7 @@ def _coordinates(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _recorrelated(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of comparing networks: a dozen matrices of at most 2000 x 2000 genes."""
+    """Return the cost of comparing networks: a dozen matrices of at most 2000 x 2000 genes."""
     memory, minutes = _coordinates(size, config)
     return memory + 100e-6 * min(_modelled(size, config), 2000) ** 2, minutes + 2
 
@@ -154,7 +155,7 @@ def _modelled(size: Size, config: dict[str, Any]) -> int:
 
 
 def _trained(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of training coordinates: steps through the layers that are as wide as the genes."""
+    """Return the cost of training coordinates: steps through the layers that are as wide as the genes."""
     settings = config["unicoord"]
     width = settings["decoder_hidden"][-1] + (settings["encoder"] == "genes") * settings["hidden"][0]
     steps = max(settings["epochs"] * size.cells / settings["batch"], settings["min_steps"])
@@ -164,7 +165,7 @@ def _trained(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _tested(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of scoring coordinates: baselines for every label, learned on a sample of the cells."""
+    """Return the cost of scoring coordinates: baselines for every label, learned on a sample of the cells."""
     labels = len(config["unicoord"]["labels"]) or 3
     seconds = 4e-7 * labels * min(size.cells, 15_000) * _modelled(size, config)
     memory, minutes = _coordinates(size, config)
@@ -172,13 +173,13 @@ def _tested(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _restored(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of training as often as there are groups to restore."""
+    """Return the cost of training as often as there are groups to restore."""
     memory, minutes = _trained(size, config)
     return memory + 500, 15 + (minutes - 15) * max(len(config["unicoord"]["restore"]), 1)
 
 
 def _networks(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of comparing lines: graphs, embeddings, permutations; to 200 lines of 3000 genes."""
+    """Return the cost of comparing lines: graphs, embeddings, permutations; to 200 lines of 3000 genes."""
     bins = max(size.cells / 500, 10)
     genes = min(size.genes, 5000)
     memory = BASE_MB + 700 + 0.8e-3 * bins * genes + 8e-5 * genes * config["networks"]["permutations"]
@@ -186,7 +187,7 @@ def _networks(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _lines(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of training: per model its cells, its weights and the optimiser's, a step's values."""
+    """Return the cost of training: per model its cells, its weights and the optimiser's, a step's values."""
     settings, genes = config["sivae"], selected_genes(size, config)
     if settings["genes"] == "variable":
         genes = min(settings["n_genes"] + 2 * settings["n_per_line"], size.genes)
@@ -201,7 +202,7 @@ def _lines(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _choice(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of choosing gene sets: a sample's scores of all sets, random sets, a forest."""
+    """Return the cost of choosing gene sets: a sample's scores of all sets, random sets, a forest."""
     settings = config["features"]
     cells = min(size.cells, settings["max_cells"])
     seconds = cells * (5e-6 * settings["trees"] + 1.5e-7 * _random_sets(settings))
@@ -213,7 +214,7 @@ def _random_sets(settings: dict[str, Any]) -> int:
 
 
 def _features(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the need of scoring the chosen gene sets: all cells' scores, also as the text of a table."""
+    """Return the cost of scoring the chosen gene sets: all cells' scores, also as the text of a table."""
     memory = BASE_MB + 900 + (1e-3 + 40e-6 * config["features"]["groups"]) * size.cells
     return memory, 15 + size.cells / 1e5 + size.values / 2e7
 

@@ -1,4 +1,4 @@
-"""What a section of the report is made of. Sections hold content; how it looks is the template's matter."""
+"""Building blocks of the report: content only, laid out by the templates."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def table(
 
 
 def _texts(column: pd.Series) -> list[str]:
-    """Return a column's texts; whole numbers that a gap has made floats are still whole."""
+    """Return a column's texts; floats that are whole numbers (because of missing values) stay whole."""
     values = column.tolist()
     if (
         pd.api.types.is_float_dtype(column.dtype)

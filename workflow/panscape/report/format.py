@@ -60,11 +60,11 @@ def pvalue(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """Return a share in [0, 1] as a percentage."""
+    """Return a fraction in [0, 1] as a percentage."""
     if not math.isfinite(value):
         return "–"
-    share = 100 * float(value)
-    return f"{share:.0f} %" if share >= 1 or share == 0 else f"{share:.2g} %"
+    scaled = 100 * float(value)
+    return f"{scaled:.0f} %" if scaled >= 1 or scaled == 0 else f"{scaled:.2g} %"
 
 
 def duration(seconds: float) -> str:

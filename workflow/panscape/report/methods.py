@@ -1,4 +1,4 @@
-"""The Methods paragraph: copyable, with every parameter, the versions and the references."""
+"""Methods paragraph for a manuscript, with all parameters, versions and references."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PANSCAPE = f"panscape {__version__}"
 
 @dataclass(frozen=True)
 class Methods:
-    """What a manuscript says of the analysis.
+    """Description of an analysis for a manuscript.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def methods(results: Results, sections: Sequence[Section]) -> Methods:
 
 
 def departures(config: Mapping[str, Any], stages: Sequence[str]) -> pd.DataFrame:
-    """Return where an analysis departs from the published methods: `method`, `point`, `paper`, `here`."""
+    """Return the departures from the published methods: `method`, `point`, `paper`, `here`."""
     rows = [
         (method.method, row.title, f"{row.paper} ({row.where})", here)
         for method, row, here in deviations.departures(config, stages)

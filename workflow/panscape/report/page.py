@@ -1,4 +1,4 @@
-"""From sections to one HTML page that needs nothing but itself."""
+"""Assembly of the sections into one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def page(results: Results, sections: Sequence[Section], description: Methods) ->
 
 
 def _code(text: str) -> str:
-    """Return escaped HTML in which what stands between backticks is set as code."""
+    """Return escaped HTML with text between backticks set as code."""
     parts = [escape(part) for part in str(text).split("`")]
     if len(parts) % 2 == 0:  # a lone backtick is one
         return "`".join(parts)
@@ -182,7 +182,7 @@ def _methods(description: Methods) -> list[Block]:
 
 
 def _departures(description: Methods) -> list[Block]:
-    """Return the table of what is not done as published, folded away."""
+    """Return the table of departures from the publications, folded away."""
     if description.departures.empty:
         return []
     titles = {"paper": "the paper", "here": "this analysis"}

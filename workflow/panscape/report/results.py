@@ -1,4 +1,4 @@
-"""The files of a collection's results, as the report may read them."""
+"""Files of a collection's results that the report may read."""
 
 from __future__ import annotations
 
@@ -97,11 +97,11 @@ class Results:
         return self.config.get(stage) or {}
 
     def has(self, *names: str) -> bool:
-        """Tell whether files are there; ``*`` matches any study."""
+        """Return whether files exist; ``*`` matches any study."""
         return all(any(self._matches(name)) for name in names)
 
     def path(self, name: str) -> Path:
-        """Return the place of a file.
+        """Return the path of a file.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class Results:
         return sorted(stem for stem in stems if _fits(stem, pattern))
 
     def picture(self, stem: str, title: str, *, caption: str | None = None) -> Picture:
-        """Embed a figure: its SVG, or its PNG where that is smaller work for a browser.
+        """Embed a figure: its SVG, or its PNG where the SVG is too large for a browser.
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class Results:
 
 
 def _fits(path: str, pattern: str) -> bool:
-    """Tell whether a path matches a pattern whose ``*`` stands for anything inside one folder."""
+    """Return whether a path matches a pattern in which ``*`` matches anything but a slash."""
     return path.count("/") == pattern.count("/") and fnmatch.fnmatchcase(path, pattern)
 
 

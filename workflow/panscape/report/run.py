@@ -1,4 +1,4 @@
-"""How the results were made: parameters, versions, time and memory."""
+"""Parameters, versions, run time and memory of the results."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def flatten(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def versions() -> pd.DataFrame:
-    """Return `software`, `version` of panscape and of what it rests on, absent libraries left out."""
+    """Return `software`, `version` of panscape and its dependencies that are installed."""
     installed = provenance_versions(list(LIBRARIES))
     rows = [
         ("panscape", __version__),
@@ -142,7 +142,7 @@ def _place(stage: str) -> int:
 
 
 def used(results: Results) -> dict[str, Any]:
-    """Return the configuration without the sections that the report's results do not hang on."""
+    """Return the configuration without sections that do not affect the report's results."""
     simulated = any(study.get("simulated") for study in results.studies_config)
     shown = {"simulation": simulated, **{stage: results.has(file) for stage, file in MADE.items()}}
     return {key: value for key, value in results.config.items() if shown.get(key, True)}

@@ -16,7 +16,7 @@ def _nothing(results: Results) -> list[str]:
 
 @dataclass(frozen=True)
 class Section:
-    """A stage's part of the report.
+    """Section of the report on one stage.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Section:
         Files without which there is nothing to report, relative to ``results/{collection}``; ``*`` stands
         for any study.
     blocks
-        Makes the section's content.
+        Returns the section's content.
     headline
         Sentences for the summary at the top of the report.
     methods
@@ -56,7 +56,7 @@ class Section:
     use: str = "any"
 
     def ran(self, results: Results) -> bool:
-        """Tell whether the stage's files are there."""
+        """Return whether the stage's files exist."""
         return results.has(*self.needs)
 
     def cited(self, results: Results) -> list[str]:
@@ -65,7 +65,7 @@ class Section:
         return [key for key in self.references if key not in unused]
 
     def shown(self, results: Results) -> bool:
-        """Tell whether the section is in the report, be it only to say that the stage did not run."""
+        """Return whether the section is in the report, if only to say that the stage did not run."""
         wanted = not self.optional or bool(results.settings("report").get(self.name))
         return self.ran(results) or (wanted and bool(studies.used_by(results.config, self.use)))
 

@@ -1,4 +1,4 @@
-"""What a run will ask of the machine and what will fail in it, from settings and file headers, in seconds.
+"""Resource requests and expected failures of a run, from settings and file headers, in seconds.
 
 The jobs are those of the engine's own dry run, with the memory and time that the rules compute from the sizes
 of the input, so that what is told here is what will be queued.

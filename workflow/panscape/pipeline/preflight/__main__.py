@@ -1,4 +1,4 @@
-"""Say what an edit of a file makes anew: `make why FILE=...`."""
+"""Command line of `make why FILE=...`: the jobs that an edit of a file reruns."""
 
 from __future__ import annotations
 

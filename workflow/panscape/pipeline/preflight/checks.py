@@ -1,4 +1,4 @@
-"""What will fail or disappoint in a run, although nothing is wrong with the configuration as such."""
+"""Expected failures and disappointments of a run with a valid configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def concerns(
     machine_mb: float | None = None,
     free_mb: float | None = None,
 ) -> list[Problem]:
-    """Return what will not work, or not well, with these studies.
+    """Return the problems to expect with these studies.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def concerns(
     jobs
         The planned jobs.
     disk_mb
-        What they will leave on the disk.
+        Expected disk space of their output.
     machine_mb, free_mb
         Memory of this machine and free space in this folder; measured when not given.
     """
@@ -59,7 +59,7 @@ def _studies(config: dict[str, Any], sizes: dict[str, Size]) -> Iterator[Problem
 
 
 def _quality(config: dict[str, Any]) -> Iterator[Problem]:
-    """Yield studies and lines of which quality control will leave less than half."""
+    """Yield studies and lines that will lose more than half of their cells to quality control."""
     from panscape.config.qc_forecast import expected_losses
 
     for name in inputs.used_by(config, "any"):
@@ -68,7 +68,7 @@ def _quality(config: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _dictionary(config: dict[str, Any], sizes: dict[str, Size]) -> Iterator[Problem]:
-    """Yield dictionaries with more entries than there can be panclusters to explain."""
+    """Yield dictionaries with too many entries for the expected number of panclusters."""
     settings = config.get("dictionary")
     studies = [sizes[name] for name in inputs.used_by(config, "landscape")]
     if not settings or not studies:
@@ -82,7 +82,7 @@ def _dictionary(config: dict[str, Any], sizes: dict[str, Size]) -> Iterator[Prob
 
 
 def _metacells(config: dict[str, Any], sizes: dict[str, Size]) -> Iterator[Problem]:
-    """Yield samples that have too few cells for the metacells asked for, before quality control."""
+    """Yield samples with too few cells for the requested metacells, before quality control."""
     from panscape.coem.metacells.group import number_of_metacells
 
     settings = config["metacells"]
@@ -102,7 +102,7 @@ def _metacells(config: dict[str, Any], sizes: dict[str, Size]) -> Iterator[Probl
 def _machine(
     jobs: Sequence[Job], disk_mb: float, machine_mb: float | None, free_mb: float | None
 ) -> Iterator[Problem]:
-    """Yield jobs that this machine has no room for; on a cluster its nodes count."""
+    """Yield jobs that exceed the memory of this machine, and output that exceeds its disk."""
     if machine_mb is None:
         machine_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e6
     if free_mb is None:

@@ -1,4 +1,4 @@
-"""The jobs that a run would have, as a dry run of the engine lists them."""
+"""Planned jobs of a run, parsed from a dry run of Snakemake."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def plan(snakefile: Path, config: Mapping[str, Any], targets: Iterable[str] = ()
     Raises
     ------
     UserError
-        If the engine cannot plan them; its message is told.
+        If Snakemake cannot plan them; the message includes the end of its output.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(dict(config), file)

@@ -1,4 +1,4 @@
-"""The lines of a collection before any cell is filtered: whether they are large enough, and how many jobs."""
+"""Sizes of the lines of a collection before quality control, and the resulting training jobs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from panscape.pipeline import resources
 from panscape.pipeline.preflight.jobs import Job
 from panscape.sivae.lines import LinePlan, LineSettings, plan_lines
 
-SHARE = 0.5  # of a study's lines that are too small, from which on it is told as a problem
+MAX_SMALL = 0.5  # fraction of lines that may be too small without a warning
 
 
 def cells_of_lines(config: dict[str, Any]) -> dict[str, pd.DataFrame]:
     """Return the cells of every study in use for sivae, with their lines, from annotations alone.
 
-    Studies whose file a rule has yet to make are told by the simulation's settings; those to be downloaded
+    Studies that are yet to be simulated are described by the simulation's settings; those to be downloaded
     are left out.
     """
     column = config["sivae"]["line"]
@@ -47,7 +47,7 @@ def cells_of_lines(config: dict[str, Any]) -> dict[str, pd.DataFrame]:
 
 
 def _simulated(config: dict[str, Any], simulated: str, study: str) -> np.ndarray:
-    """Return the line of every cell of a simulated study; one line where it is not made of lines."""
+    """Return the line of every cell of a simulated study; one line if it does not simulate lines."""
     for item in config["simulation"].get("lines", ()):
         if item["name"] == simulated:
             return np.repeat([f"line-{at}" for at in range(item["lines"])], item["cells"])
@@ -55,7 +55,7 @@ def _simulated(config: dict[str, Any], simulated: str, study: str) -> np.ndarray
 
 
 def planned(config: dict[str, Any]) -> tuple[LinePlan | None, list[Problem]]:
-    """Return who would be trained on what if all cells were kept, and what speaks against it."""
+    """Return the assignment of lines to jobs if all cells were kept, and the problems to expect."""
     tables = {name: table for name, table in cells_of_lines(config).items() if len(table)}
     if not tables:
         return None, []
@@ -88,7 +88,7 @@ def training(jobs: Sequence[Job], plan: LinePlan | None, config: dict[str, Any])
 
 def _small(plan: LinePlan, least: int) -> Iterator[Problem]:
     few = plan.lines[plan.lines["status"] == "too few cells"]
-    if len(few) > SHARE * len(plan.lines):
+    if len(few) > MAX_SMALL * len(plan.lines):
         sizes = f"{int(few['n_cells'].min())} to {int(few['n_cells'].max())}"
         what = (
             f"{len(few)} of {len(plan.lines)} lines have fewer than {least} cells ({sizes}): no model of them"

@@ -1,4 +1,4 @@
-"""The plan as a table for the terminal."""
+"""Plan of a run as a table for the terminal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ USED = {
 
 
 def text(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str] = ()) -> str:
-    """Return what a run of a collection will ask for and what will fail in it.
+    """Return the resource requests and expected problems of a run as text.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def stages(jobs: Sequence[Job], sizes: Mapping[str, Size], config: dict[str, Any
 
 
 def _read(job: Job, sizes: Mapping[str, Size], config: dict[str, Any]) -> list[Size]:
-    """Return the sizes of what a job reads: its own study or sample, or all that take part in its stage."""
+    """Return the sizes of a job's input: its study or sample, or all studies of its stage."""
     named = [value for value in job.wildcards.values() if value in sizes]
     if "sample" in job.wildcards:
         names = named or studies.used_by(config, "metacells")

@@ -1,4 +1,4 @@
-"""What an edit of a source file would make anew, and why."""
+"""Jobs that an edit of a source file would rerun, and why."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = ("workflow", "config", "envs")
 
 
 def reaching(root: Path, file: Path, code: Code | None = None) -> dict[str, list[str]]:
-    """Return the scripts that a file counts for -> the modules that lead to it, from the script on.
+    """Return script -> chain of modules that leads from it to a file.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def reaching(root: Path, file: Path, code: Code | None = None) -> dict[str, list
 
 
 def _edited(root: Path, file: Path, config: Mapping[str, Any], folder: Path) -> list[Job]:
-    """Return the jobs that are missing if a file behaves otherwise, from a changed copy of the workflow."""
+    """Return the jobs to rerun after a change of a file, planned with a changed copy of the workflow."""
     for name in SOURCES:
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(root / "Snakefile", folder)
@@ -67,7 +67,7 @@ def _edited(root: Path, file: Path, config: Mapping[str, Any], folder: Path) -> 
 
 
 def why(root: Path, file: Path, config: Mapping[str, Any]) -> str:
-    """Say what a change in the behaviour of a file would make anew of the results in the working directory.
+    """Return as text the jobs in the working directory that a change of a file's behaviour would rerun.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The digest of a script and of all the library code that it reaches."""
+"""Digest of a script and of all library code that it reaches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Target = tuple[str, str, str]  # "code" or "whole" of a module, and the name tha
 
 @dataclass
 class Reached:
-    """What a script reaches.
+    """Code and data that a script reaches.
 
     Attributes
     ----------
@@ -46,12 +46,12 @@ class Reached:
 
 
 class Code:
-    """The library's source files and what they take from each other.
+    """Source files of the library and their dependencies.
 
     Names are followed through packages that only pass them on (re-exporting `__init__` files) to the modules
     that define them, so that a module counts for the scripts that use something of it. A module that is
-    imported on the way counts if its import has effects. Whatever cannot be told from the text (a module that
-    is handed on as an object, imports of computed names, `__getattr__`) counts with all that it could be.
+    imported on the way counts if its import has effects. Whatever the text does not determine (a module that
+    is passed on as an object, imports of computed names, `__getattr__`) counts with everything it could be.
 
     Comments, layout, docstrings and annotations do not count, so that only a change of behaviour asks for a
     rerun. Templates and other files that modules read from beside the code do.
@@ -85,7 +85,7 @@ class Code:
         self.cache.save()
 
     def facts(self, module: str) -> Facts:
-        """Return what a module's file is and refers to."""
+        """Return the facts of a module's file."""
         if module not in self._facts:
             self._facts[module] = self.cache.get(self.paths[module], read_facts, module)
         return self._facts[module]
@@ -105,7 +105,7 @@ class Code:
         return self.cache.get(Path(script), read_facts, SCRIPT)
 
     def reached(self, script: Path) -> Reached:
-        """Return what a script reaches."""
+        """Return the code and data that a script reaches."""
         reached = Reached()
         self._follow(reached, SCRIPT, self._script(script), SCRIPT)
         return reached
@@ -134,7 +134,7 @@ class Code:
             queue += [(name, self.facts(name), module) for name in sorted(new) if name not in reached.modules]
 
     def _expanded(self, target: Target) -> list[str]:
-        """Return a module and, if all of it is used, where the names that it passes on come from."""
+        """Return a module and, if all of it is used, the modules that define the names it re-exports."""
         modules, queue = [], [target]
         while queue:
             kind, module, _ = queue.pop()
@@ -147,7 +147,7 @@ class Code:
         return modules
 
     def _load(self, reached: Reached, modules: list[str]) -> set[str]:
-        """Note that modules are imported, with what they import; return those whose import has effects."""
+        """Record imported modules, with their imports; return those whose import has effects."""
         effective, queue = set(), list(modules)
         while queue:
             module = queue.pop()
@@ -195,7 +195,7 @@ class Code:
         return targets
 
     def _mentioned(self, text: str) -> list[Target]:
-        """Return the modules that a text names, if it does."""
+        """Return the modules that a text names."""
         parts = text.split(".")
         ends = range(len(parts), 1, -1)
         known = next((".".join(parts[:end]) for end in ends if ".".join(parts[:end]) in self.paths), "")
@@ -207,7 +207,7 @@ class Code:
         return [("whole", known, "")]
 
     def _data(self, module: str, facts: Facts) -> list[Path]:
-        """Return the files beside the code that a module may read: those it names, those of its package."""
+        """Return the data files that a module may read: those it names, those of its package."""
         files = []
         if module != SCRIPT:
             folder = self.paths[module].parent

@@ -1,4 +1,4 @@
-"""Which files beside the code a module reads, from what it makes of its own place (`__file__`)."""
+"""Data files that a module reads, from its uses of `__file__`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Places:
                     self.names[node.targets[0].id] = value
 
     def look(self, node: ast.AST) -> None:
-        """Keep the widest expressions that stand for a place; other uses of `__file__` may be anything."""
+        """Collect the widest expressions that denote a path; other uses of `__file__` may be anything."""
         value = self.value(node) if isinstance(node, ast.expr) else None
         if value is not None:
             self.files.add(EVERYTHING if value == self.path else str(value))
@@ -101,7 +101,7 @@ class _Places:
 
     @staticmethod
     def _below(folder: Path, parts: list[ast.expr]) -> Path:
-        """Return a place below a folder: the last one that the text tells."""
+        """Return a path below a folder, as far as the text determines it."""
         for part in parts:
             if not (isinstance(part, ast.Constant) and isinstance(part.value, str)):
                 return folder

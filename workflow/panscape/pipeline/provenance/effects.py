@@ -1,4 +1,4 @@
-"""Whether importing a module does more than define things."""
+"""Check whether importing a module has side effects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHANGING = {
 
 
 def has_effects(tree: ast.Module, names: Names) -> bool:
-    """Tell whether a module's import may change anything but the module itself.
+    """Return whether importing a module may change anything but the module itself.
 
     Definitions, imports and assignments to the module's names have no effects, unless they call functions of
     the library or of the module, or something that is known to change a state. All else may have some: a call
@@ -56,7 +56,7 @@ def _may_change(node: ast.stmt, ours: set[str]) -> bool:
 
 
 def _class_line(node: ast.stmt, ours: set[str]) -> bool:
-    """Tell the same of a line of a class, whose fields and methods are definitions."""
+    """Return the same for a line of a class, whose fields and methods are definitions."""
     if isinstance(node, (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.AsyncFunctionDef)):
         return False
     return _may_change(node, ours)
@@ -75,7 +75,7 @@ def _named(node: ast.expr, ours: set[str]) -> bool:
 
 
 def _calls(node: ast.AST, ours: set[str]) -> bool:
-    """Tell whether an expression calls what may change a state; what only a lambda would call does not."""
+    """Return whether an expression calls what may change state; calls within a lambda do not count."""
     if isinstance(node, ast.Lambda):
         return False
     if isinstance(node, ast.Call):

@@ -1,4 +1,4 @@
-"""What one source file is and refers to, read once for all scripts and kept between runs."""
+"""Facts of a source file: digest and references, cached between runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SETTLED = 2.0  # seconds: a file changed later than that may change again within
 
 @dataclass(frozen=True)
 class Facts:
-    """A source file.
+    """Digest and references of a source file.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Facts:
 
 
 def read_facts(path: Path, module: str) -> Facts:
-    """Return what a source file is and refers to."""
+    """Return the facts of a source file."""
     source = path.read_bytes()
     tree = ast.parse(source)
     names = names_of(tree, module, is_package=path.name == "__init__.py")
@@ -94,7 +94,7 @@ def file_digest(path: Path, _: str = "") -> str:
 
 
 class Cache:
-    """Facts of files by their time of change and size, in one JSON file.
+    """Cache of facts by modification time and size, in one JSON file.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ class Cache:
         return facts
 
     def save(self) -> None:
-        """Write what was read anew; where that is not allowed, it is read anew the next time."""
+        """Write new facts to the file, if it may be written."""
         if self.path is None or not self.changed:
             return
         try:

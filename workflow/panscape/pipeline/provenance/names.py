@@ -1,4 +1,4 @@
-"""Which names of the library a source file uses, each followed from where it is bound to where it is used."""
+"""Names of the library that a source file uses, resolved from their bindings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Bound = tuple[str, str]  # a module and a dotted name in it, "" for the module i
 
 @dataclass
 class Names:
-    """What a file takes from the library.
+    """Names of the library in a file.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Names:
 
 
 def names_of(tree: ast.Module, module: str, *, is_package: bool) -> Names:
-    """Return what a module takes from the library; imports for type checking do not count.
+    """Return the names of the library that a module uses; imports for type checking do not count.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def lazy_face(node: ast.AST) -> dict[str, str]:
 
 
 def _imports(node: ast.Import | ast.ImportFrom, package: str) -> tuple[dict[str, Bound | None], list[Bound]]:
-    """Return what an import statement binds (None: nothing of the library), and what it loads."""
+    """Return the names bound by an import statement (None: not of the library), and the modules loaded."""
     if isinstance(node, ast.Import):
         binds: dict[str, Bound | None] = {}
         loads = []
@@ -156,7 +156,7 @@ def _bindings(body: Iterable[ast.AST], package: str) -> dict[str, Bound | None]:
 
 
 class _Reader(ast.NodeVisitor):
-    """Walks through a module and keeps what each name stands for where it is used."""
+    """Visitor that resolves names of the library where they are used."""
 
     def __init__(self, package: str):
         self.package = package
@@ -215,7 +215,7 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def _relative(self, name: str, package: list[ast.expr]) -> None:
-        """Note the import of a module by a name that begins with dots."""
+        """Record the import of a module by a relative name."""
         base = self.package
         if package:
             given = package[0]

@@ -1,4 +1,4 @@
-"""The behaviour of a source file as text: its syntax tree without comments, docstrings and annotations."""
+"""Normalised source: the syntax tree without comments, docstrings and annotations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def is_type_checking(node: ast.AST) -> TypeGuard[ast.If]:
-    """Tell whether a statement is ``if TYPE_CHECKING:``, whose body never runs."""
+    """Return whether a statement is ``if TYPE_CHECKING:``, whose body never runs."""
     test = node.test if isinstance(node, ast.If) else None
     name = test.id if isinstance(test, ast.Name) else getattr(test, "attr", None)
     return name == "TYPE_CHECKING"
@@ -30,13 +30,13 @@ def docstring_of(node: ast.AST) -> ast.Expr | None:
 
 
 def _is_text(node: object) -> TypeGuard[ast.Expr]:
-    """Tell whether a statement is nothing but a text."""
+    """Return whether a statement is a string."""
     value = node.value if isinstance(node, ast.Expr) else None
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def reads_annotations(node: ast.AST) -> bool:
-    """Tell whether a function's decorators may look at its annotations (as `singledispatch` does)."""
+    """Return whether a function's decorators may read its annotations (as `singledispatch` does)."""
     for decorator in getattr(node, "decorator_list", []):
         target = decorator.func if isinstance(decorator, ast.Call) else decorator
         name = target.id if isinstance(target, ast.Name) else getattr(target, "attr", "")

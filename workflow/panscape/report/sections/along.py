@@ -94,7 +94,7 @@ def _unranked(results: Results) -> str:
 
 
 def _untested(ranked: pd.DataFrame) -> str:
-    """Return why there are no p-values, or over how many clusters they are."""
+    """Return the number of clusters behind the p-values, or why there are none."""
     if "n_disjoint" not in ranked or ranked.empty:
         return ""
     number = int(ranked["n_disjoint"].iloc[0])
@@ -106,7 +106,7 @@ def _untested(ranked: pd.DataFrame) -> str:
 
 
 def _in_order(table_: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Return the usual columns first, then whatever else the stage adds."""
+    """Return a table with the usual columns first."""
     first = [name for name in columns if name in table_.columns]
     return table_[[*first, *(name for name in table_.columns if name not in first)]]
 

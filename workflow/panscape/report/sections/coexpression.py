@@ -12,7 +12,7 @@ from panscape.report.section import Section
 from panscape.report.sections.drawn import drawn, left_out
 
 PAIRS = "coexpression/*/pairs.tsv"
-MUCH = 0.5  # share of pairs by chance from which on the reader is warned
+MUCH = 0.5  # fraction of pairs by chance that gives a warning
 FIGURE = "landscape/figures/pairs-by-size"
 
 

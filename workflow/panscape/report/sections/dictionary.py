@@ -1,4 +1,4 @@
-"""The dictionary: which networks explain the landscape, where, and how far to trust them."""
+"""Dictionary: networks that explain the landscape, where they are used, and their confidence."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIGURES = {
     "confidence": "Confidence in edges",
     "enrichment": "Gene sets",
 }
-RECOVERED = 0.9  # least cosine of a planted module with the entry that recovers it
+RECOVERED = 0.9  # minimum cosine of a planted module with the entry that recovers it
 _TEXT = dict.fromkeys(("entry", "gene", "gene_a", "gene_b", "term", "library", "factor", "genes"), str)
 _TITLES = {
     "n_panclusters": "panclusters",
@@ -61,7 +61,7 @@ def top_genes(results: Results, count: int = 3) -> pd.Series:
 
 
 def planted_modules(results: Results) -> pd.DataFrame:
-    """Return for each planted module the entry that matches it best: module, entry, cosine, found.
+    """Return the best matching entry of each planted module: module, entry, cosine, found.
 
     The cosine is between the entry's edges and the module's pairs that are an edge anywhere, all alike;
     `found` is their share of the module's possible pairs. Modules that are coupled in too few panclusters

@@ -1,4 +1,4 @@
-"""What speaks against the metacells of a sample."""
+"""Warnings about the metacells of a sample."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ MODALITIES = {"rna": "RNA", "atac": "accessibility"}
 
 
 def unlearned(table: pd.DataFrame) -> list[str]:
-    """Return the modalities of which a learned embedding predicts nothing in cells not trained on."""
+    """Return the modalities that a learned embedding does not predict in held-out cells."""
     nats = table[(table["method"] == "coem") & (table["metric"] == "held_out_nats")]
     return [MODALITIES.get(name, name) for name in nats.loc[nats["value"] <= 0, "modality"]]
 
 
 def doubts(results: Results, sample: str, scores: pd.DataFrame) -> list[Block]:
-    """Warn of a sample with few metacells, and of a modality that the embedding knows nothing of.
+    """Return warnings of few metacells, and of modalities that the embedding does not predict.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def doubts(results: Results, sample: str, scores: pd.DataFrame) -> list[Block]:
 
 
 def _lost(results: Results, sample: str) -> str:
-    """Return what quality control removed of the cells of a sample, if it was most of them."""
+    """Return a sentence on quality control if it removed most cells of a sample."""
     if not results.has("preprocess/qc.tsv"):
         return ""
     qc = results.table("preprocess/qc.tsv", dtype={"study": str, "filter": str}).fillna("")

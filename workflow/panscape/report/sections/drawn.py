@@ -1,4 +1,4 @@
-"""Figures of the landscape that have nothing to show: left out, with one line that says why."""
+"""Figures of the landscape, and reasons for those that are left out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def not_drawn(results: Results) -> dict[str, str]:
 
 
 def drawn(results: Results) -> dict[str, str]:
-    """Return figure -> title of the landscape's figures that are there and have content."""
+    """Return figure -> title of the landscape's figures that exist and have content."""
     there = {stem.rsplit("/", 1)[-1] for stem in results.figures(f"{FOLDER}/*")} - set(not_drawn(results))
     return {name: title for name, title in figures.landscape(results.config).items() if name in there}
 

@@ -1,4 +1,4 @@
-"""Gene sets as features of cells: which tell classes apart, and which stand for their group."""
+"""Gene sets as features of cells: those that separate classes, and representatives of groups."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _blocks(results: Results) -> list[Block]:
 
 
 def _without_classes(results: Results) -> list[Block]:
-    """Say that sets were tested by entropy because no study has classes, if that is so."""
+    """Return a note that sets were tested by entropy, if no study has classes."""
     if results.settings(FOLDER).get("label") is None or _all(results)["class_fdr"].notna().any():
         return []
     return [
@@ -145,7 +145,7 @@ def _without_classes(results: Results) -> list[Block]:
 
 
 def _by_class(results: Results) -> list[Block]:
-    """Show the sets that tell each class best."""
+    """Return the table of the best sets of each class."""
     names = {"term": str, "class": str}
     ranked = results.table(CLASSES, dtype=names)
     if not len(ranked):
@@ -170,7 +170,7 @@ def _by_class(results: Results) -> list[Block]:
 
 
 def _planted(results: Results) -> list[Block]:
-    """Say how planted sets fare beside random ones, where the system is simulated."""
+    """Return the comparison of planted and random sets, for simulated systems."""
     every = _all(results)
     decoy = every["term"].str.startswith(_DECOY)
     if not decoy.any():
@@ -193,7 +193,7 @@ def _planted(results: Results) -> list[Block]:
 
 
 def _grouped(results: Results, values: pd.DataFrame, what: str) -> str:
-    """Return how many of the sets that pass were grouped; fewer than `top` where fewer pass."""
+    """Return how many of the passing sets were grouped."""
     number, top = int(values.loc["sets_grouped", "value"]), results.settings(FOLDER).get("top", 100)
     if what == "best":
         return f"the best {top}" if number >= top else f"all {number} that were kept"

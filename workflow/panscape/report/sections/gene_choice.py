@@ -1,4 +1,4 @@
-"""The choice of genes: which are measured, which are analysed."""
+"""Choice of genes: those measured and those analysed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def selected_genes(results: Results) -> list[str]:
 
 
 def compared(results: Results) -> bool:
-    """Tell whether studies are compared gene by gene: those of the landscape are."""
+    """Return whether studies are compared gene by gene, as those of the landscape are."""
     return results.has(GENES)
 
 
@@ -64,7 +64,7 @@ def _score(results: Results) -> str:
 
 
 def _left_aside(results: Results) -> str:
-    """Return the start of a sentence on genes that no rank brings in."""
+    """Return the start of a sentence on excluded genes."""
     excluded = results.settings("preprocess").get("exclude_genes")
     return f"{excluded_genes(excluded)} left aside, " if excluded else ""
 
@@ -88,7 +88,7 @@ def _enough(results: Results, ranks: list[str]) -> str:
 
 
 def _partly(chosen: pd.DataFrame, ranks: list[str]) -> str:
-    """Return how many of the analysed genes are not measured in every study."""
+    """Return a sentence on analysed genes that are not measured in every study."""
     missing = chosen[ranks].isna()
     if not missing.any(axis=None):
         return ""
@@ -99,7 +99,7 @@ def _partly(chosen: pd.DataFrame, ranks: list[str]) -> str:
 
 
 def _genes_by_study(results: Results, genes: pd.DataFrame, ranks: list[str]) -> list[Block]:
-    """Return a table of the genes that each study measures and that are used; none with one study."""
+    """Return a table of the genes that each study measures and that are used; empty for one study."""
     if len(ranks) < 2:
         return []
     kept = cell_counts(results)["genes"]
@@ -116,7 +116,7 @@ def _genes_by_study(results: Results, genes: pd.DataFrame, ranks: list[str]) -> 
 
 
 def where_measured(results: Results) -> str:
-    """Return the end of the sentence on the choice of genes: in how many studies one has to be measured."""
+    """Return the end of the sentence on the choice of genes: the required number of studies."""
     genes = results.table(GENES, dtype={"gene": str})
     ranks = [name for name in genes.columns if name.startswith("rank_")]
     if len(ranks) < 2:

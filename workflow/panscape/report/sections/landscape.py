@@ -1,4 +1,4 @@
-"""The landscape: maps, pseudotime against age, both spaces beside their nulls."""
+"""Landscape: maps, pseudotime against age, feature spaces beside their nulls."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _methods(results: Results) -> list[str]:
 
 
 def _age_methods(results: Results) -> list[str]:
-    """Return how pseudotime was compared with age, if it was."""
+    """Return a sentence on the comparison of pseudotime with age, if there was one."""
     rows = statistics(results)
     rows = rows[rows["statistic"].isin([names.AGE, names.REACHED]) & rows["value"].notna()]
     if rows.empty:

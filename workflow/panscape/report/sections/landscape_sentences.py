@@ -46,7 +46,7 @@ def headline(results: Results) -> list[str]:
 
 
 def few_clusters(results: Results) -> list[str]:
-    """Return the sentence that a landscape has too few clusters to be read, if it has."""
+    """Return a warning if the landscape has too few clusters to be interpreted."""
     number = len(clusters(results))
     if number >= FEW:
         return []
@@ -62,7 +62,7 @@ def clusters(results: Results) -> pd.DataFrame:
 
 
 def ordered(results: Results) -> bool:
-    """Tell whether clusters have a pseudotime."""
+    """Return whether clusters have a pseudotime."""
     return bool(clusters(results)["pseudotime"].notna().any())
 
 
@@ -89,7 +89,7 @@ def _age_sentences(results: Results, stats: pd.DataFrame) -> list[str]:
 
 
 def _between_studies(stats: pd.DataFrame) -> list[str]:
-    """Return the correlation within studies and that with the ages of other studies, or why there is none."""
+    """Return the correlations within studies and with the ages of other studies, or why there are none."""
     sentences = []
     between = "Between the ages of clusters and of their nearest clusters of other studies"
     for name, start, chance in (
@@ -106,7 +106,7 @@ def _between_studies(stats: pd.DataFrame) -> list[str]:
 
 
 def _other_descriptions(stats: pd.DataFrame) -> list[str]:
-    """Return all descriptions on the clusters that every one of them reaches, and which are left out."""
+    """Return the correlation of all feature spaces on common clusters, and the spaces left out."""
     shown, left_out, numbers = [], [], []
     for space in stats["space"].unique():
         row = statistic(stats, space, names.AGE)
@@ -122,7 +122,7 @@ def _other_descriptions(stats: pd.DataFrame) -> list[str]:
 
 
 def _reason(stats: pd.DataFrame, space: str, name: str) -> str:
-    """Return why a statistic has no value; empty if it has one or nothing is known of it."""
+    """Return why a statistic has no value; empty if it has one or no reason is known."""
     rows = stats[(stats["space"] == space) & (stats["statistic"] == name)]
     return "" if rows.empty or math.isfinite(rows.iloc[0]["value"]) else str(rows.iloc[0]["note"])
 

@@ -36,7 +36,7 @@ def statistic(table_: pd.DataFrame, space: str, name: str) -> pd.Series | None:
 
 
 def interval(row: pd.Series, form: str = " ({})") -> str:
-    """Return the interval of a row in a form, empty where there is none."""
+    """Return the formatted interval of a row; empty if there is none."""
     if not (math.isfinite(row["low"]) and math.isfinite(row["high"])):
         return ""
     return form.format(between(row["low"], row["high"], fixed))
@@ -63,7 +63,7 @@ def spaces_table(results: Results) -> Table:
 
 
 def _over(stats: pd.DataFrame, name: str) -> str:
-    """Return e.g. ``, n = 97`` if a statistic rests on as many clusters in every space."""
+    """Return e.g. ``, n = 97`` if all spaces have the same number of clusters."""
     rows = stats[(stats["statistic"] == name) & np.isfinite(stats["value"])]
     numbers = rows["n"].dropna().astype(int).unique()
     return f", n = {count(numbers[0])}" if len(numbers) == 1 else ""
@@ -92,7 +92,7 @@ def statistics_table(results: Results) -> Table:
 
 
 def _what_is_shown(stats: pd.DataFrame) -> str:
-    """Return the caption of the table of statistics: only what is there is explained."""
+    """Return the caption of the table of statistics, explaining only what it has."""
     nulls = stats[np.isfinite(stats["null_mean"])]
     mixing = nulls["statistic"].isin([names.MIXING, "study_entropy"])
     parts = []
@@ -110,7 +110,7 @@ def _what_is_shown(stats: pd.DataFrame) -> str:
 
 
 def _numbers(rows: list[pd.Series | None]) -> str:
-    """Return the clusters that a measure rests on, once if the spaces agree."""
+    """Return the number of clusters behind a measure, once if the spaces agree."""
     numbers = [count(row["n"]) for row in rows if row is not None and math.isfinite(row["n"])]
     return " / ".join(dict.fromkeys(numbers)) or "–"
 

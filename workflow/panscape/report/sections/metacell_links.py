@@ -77,7 +77,7 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
 
 
 def link_methods(results: Results, used: Mapping[str, Any]) -> list[str]:
-    """Return how peaks were linked to genes, if they were."""
+    """Return a sentence on the linking of peaks to genes, if there are links."""
     if not any(len(link_evidence(results, sample)) for sample in samples(results)):
         return []
     return [

@@ -46,13 +46,13 @@ def metrics(results: Results, sample: str) -> pd.DataFrame:
 
 
 def called(table: pd.DataFrame, method: str) -> str:
-    """Return what a method is called: the name says on which labels its embedding was conditioned."""
+    """Return the display name of a method, with the labels its embedding was conditioned on."""
     name, column = METHODS.get(method, method), conditioned_on(table, method)
     return f"{name}, conditioned on {column}" if column else name
 
 
 def conditioned_on(table: pd.DataFrame, method: str) -> str:
-    """Return the column of labels that what a method groups by was told, or nothing."""
+    """Return the label column that a method's embedding was conditioned on, or ""."""
     labels = table.loc[table["method"] == method, "conditioned_on"].dropna()
     return str(labels.iloc[0]) if len(labels) else ""
 

@@ -114,7 +114,7 @@ def _of_sample(results: Results, sample: str) -> list[Block]:
 
 
 def _warning(results: Results, sample: str) -> list[Block]:
-    """Say which labels the embedding was told: scores against them are no evidence."""
+    """Return warnings of labels the embedding was conditioned on: scores against them are no evidence."""
     scores = metrics(results, sample)
     columns = {conditioned_on(scores, method) for method in scores["method"]} - {""}
     return [
@@ -156,7 +156,7 @@ def _likelihood(name: object) -> str:
 
 
 def _model(used: Mapping[str, Any]) -> str:
-    """Describe the learned embedding by what tells its presets apart."""
+    """Describe the learned embedding by the settings in which its presets differ."""
     prior = used.get("prior")
     kinds = {
         "mixture": "mixture of {} Gaussians",
@@ -178,7 +178,7 @@ def _spectrum(used: Mapping[str, Any]) -> str:
 
 
 def _sizes(used: Mapping[str, Any]) -> str:
-    """Say what was done with metacells that are too small or too large, if anything."""
+    """Describe the treatment of metacells that are too small or too large, if any."""
     least, ratio = used.get("min_cells", 1), used.get("max_ratio")
     done = [f"metacells of under {least} cells merged"] if least > 1 else []
     done += [f"those of over {ratio:g} times the mean size split"] if ratio is not None else []
@@ -208,7 +208,7 @@ def _methods(results: Results) -> list[str]:
 
 
 def _idle(results: Results) -> list[str]:
-    """Return the references of methods that grouped no cells here, or of links that there are none of."""
+    """Return the references of methods that were not used."""
     used = results.settings(FOLDER)
     methods = {used.get("embedding"), *used.get("compare", ())}
     unused = [key for key, method in (("coem", "coem"), ("hao2021wnn", "wnn")) if method not in methods]

@@ -1,4 +1,4 @@
-"""Gene networks of lines: how they compare and what follows a phenotype."""
+"""Gene networks of lines: similarity and associations with phenotypes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def cannot(results: Results) -> dict[str, str]:
 
 
 def controlled(rows: pd.DataFrame) -> list[str]:
-    """Return the controls that the tests of siVAE's genes had lines for, in all phenotypes."""
+    """Return the controls that had enough lines in the tests of siVAE's genes."""
     used = rows.loc[rows["model"] == "sivae", "controls"].fillna("").astype(str).unique()
     every = [set(text.split(",")) for text in used]
     first = used[0].split(",") if len(used) else []
@@ -59,12 +59,12 @@ def controlled(rows: pd.DataFrame) -> list[str]:
 
 
 def words(control: str) -> str:
-    """Return how a control is called."""
+    """Return the display name of a control."""
     return {"mean": "mean expression", "n_cells": "cell number"}.get(control, control.replace("_", " "))
 
 
 def bins(results: Results) -> str:
-    """Return what the networks were trained on: bins of one size, or of which sizes."""
+    """Describe the bins that the networks were trained on, by their sizes."""
     sizes = bin_cells(results)
     if sizes is None:
         return "bins of its cells"
@@ -78,7 +78,7 @@ def bins(results: Results) -> str:
 
 
 def planted(results: Results) -> pd.DataFrame | None:
-    """Return how many genes of each planted role are called, or None where nothing was planted."""
+    """Return how many genes of each planted role are called, or None without planted roles."""
     truths = [name for name in results.named if name.startswith("truth/") and name.endswith("/genes.tsv")]
     if not truths:
         return None
@@ -241,7 +241,7 @@ def _set_tables(results: Results, limit: int) -> list[Block]:
 
 
 def _attainable(sets: pd.DataFrame, permutations: int) -> pd.DataFrame:
-    """Write p and FDR of 0 as what they are: below one in the number of permutations."""
+    """Write p and FDR of 0 as below one in the number of permutations."""
     below = f"< {number(1 / permutations)}"
     written = {
         name: [below if value == 0 else number(value) for value in sets[name]] for name in ("pvalue", "fdr")

@@ -37,14 +37,14 @@ def zscores(results: Results) -> pd.DataFrame:
 
 
 def only_here(results: Results) -> pd.DataFrame:
-    """Return the edges that no baseline has and enough networks hold."""
+    """Return the edges that no baseline has and enough networks have."""
     rows = results.table(EDGES, dtype={"gene_a": str, "gene_b": str, "networks": str})
     least = results.settings(FOLDER).get("min_networks", 2)
     return rows[(rows["only_here"].astype(str) == "True") & (rows["n_networks"] >= least)]
 
 
 def winners(scores: pd.DataFrame) -> pd.Series:
-    """Return per network the target of largest z."""
+    """Return the target with the largest z per network."""
     known = scores.dropna(subset=["z"])
     return known.loc[known.groupby("network", sort=False)["z"].idxmax()].set_index("network")["target"]
 
@@ -91,7 +91,7 @@ def _blocks(results: Results) -> list[Block]:
 
 
 def _supported(results: Results, edges: pd.DataFrame, picture: Picture) -> list[Block]:
-    """Return figure and table of the edges that only panclustering finds, or that there are none."""
+    """Return figure and table of the edges found by panclustering only, or a note that there are none."""
     least = results.settings(FOLDER).get("min_networks", 2)
     if edges.empty:
         text = (
@@ -116,7 +116,7 @@ def _supported(results: Results, edges: pd.DataFrame, picture: Picture) -> list[
 
 
 def _rewired(used: Mapping[str, Any]) -> str:
-    """Return which graph the null rewires."""
+    """Return the name of the graph that the null rewires."""
     return "known network" if used.get("rewire") == "known" else "coexpression graph"
 
 

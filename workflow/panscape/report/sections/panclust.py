@@ -1,4 +1,4 @@
-"""Panclusters: every cluster of every resolution and level."""
+"""Panclusters: the clusters of all resolutions and levels."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _headline(results: Results) -> list[str]:
     return [f"{plural(len(panclusters), 'pancluster')}{of_each}."]
 
 
-def _least(results: Results) -> str:
+def _min_cells(results: Results) -> str:
     """Return e.g. `` with at least 500 cells``, or the range over the studies."""
     if "min_cells" not in results.settings("panclust"):
         return ""
@@ -117,7 +117,7 @@ def _methods(results: Results) -> list[str]:
     space = f" in {settings['n_components']} principal components" if "n_components" in settings else ""
     resolutions = settings.get("resolutions") or ()
     at = f" at resolutions {listing([f'{value:g}' for value in resolutions])}" if len(resolutions) else ""
-    least = _least(results)
+    least = _min_cells(results)
     if algorithm == "Ward":
         return [
             f"Cells of {each_study(results)} were joined in a Ward tree{space}; its nodes{least} are the "

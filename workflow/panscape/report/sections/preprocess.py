@@ -62,7 +62,7 @@ def _blocks(results: Results) -> list[Block]:
 
 
 def _choice(results: Results) -> str:
-    """Return what to know of cells that a study did not take from its file, if there are any."""
+    """Return a note on cells that `keep` left in the file, if there are any."""
     counts = cell_counts(results)
     if (counts["chosen"] == counts["read"]).all():
         return ""
@@ -70,7 +70,7 @@ def _choice(results: Results) -> str:
 
 
 def _warnings(results: Results, qc: pd.DataFrame) -> list[Block]:
-    """Return warnings of studies that lose most of their cells, or some kinds of them more than others."""
+    """Return warnings of studies that lose most of their cells, or lose them unevenly."""
     texts = []
     for study, rows in qc.groupby("study", sort=False):
         rows = rows.fillna("").to_dict("records")
@@ -90,7 +90,7 @@ def _warnings(results: Results, qc: pd.DataFrame) -> list[Block]:
 
 
 def _without_mitochondria(qc: pd.DataFrame) -> list[Block]:
-    """Name the studies in which the limit on mitochondrial counts has nothing to judge by."""
+    """Return a note on studies without mitochondrial counts, where the limit has no effect."""
     if "median" not in qc or "limit" not in qc:
         return []
     rows = qc[(qc["filter"] == "max_mito") & (qc["limit"] < 1) & (qc["removed"] == 0)]
@@ -105,7 +105,7 @@ def _without_mitochondria(qc: pd.DataFrame) -> list[Block]:
 
 
 def _overview(results: Results) -> pd.DataFrame:
-    """Return one row per study: what the configuration and the tables know of it."""
+    """Return one row per study, from the configuration and the tables."""
     counts = cell_counts(results)
     partial = (counts["chosen"] < counts["read"]).any()
     rows = []
@@ -121,7 +121,7 @@ def _overview(results: Results) -> pd.DataFrame:
 
 
 def _source(study: Mapping[str, Any]) -> str:
-    """Return where a study comes from: the file's name, not where it lies on somebody's disk."""
+    """Return the source of a study: the name of its file without the folder."""
     if study.get("simulated"):
         return f"simulated ({study['simulated']})"
     return study.get("url") or Path(study.get("path") or "unknown").name
@@ -192,14 +192,14 @@ def _methods(results: Results) -> list[str]:
 
 
 def _auto_limits(results: Results, exceptions: list[str]) -> dict[str, str]:
-    """Return the limits that the cells of studies without limits of their own decided, by filter."""
+    """Return the automatic limits by filter, of studies without limits of their own."""
     qc = results.table(QC, dtype={"study": str, "filter": str})
     auto = qc[(qc["chosen"] == "auto") & ~qc["study"].isin(exceptions)]
     return {str(name): _limits(rows["limit"]) for name, rows in auto.groupby("filter", sort=False)}
 
 
 def _limits_in_words(settings: Mapping[str, Any], auto: Mapping[str, str]) -> list[str]:
-    """Return the filters that are switched on."""
+    """Return the active filters in words."""
     words = []
     for key, text in (("min_counts", "counts"), ("min_genes", "detected genes")):
         limit = settings.get(key, 0)

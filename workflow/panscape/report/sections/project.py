@@ -30,7 +30,7 @@ def projected(results: Results) -> pd.DataFrame:
 
 
 def _summary(placed: pd.DataFrame) -> str:
-    """Return what is known of the predictions, in sentences."""
+    """Return a summary of the predictions."""
     studies = placed["study"].nunique()
     text = (
         f"{plural(len(placed), 'pancluster')} of {plural(studies, 'study', 'studies')} were placed on the "
@@ -48,7 +48,7 @@ def _summary(placed: pd.DataFrame) -> str:
 
 
 def _against_known(placed: pd.DataFrame) -> str:
-    """Return how predicted ages agree with known ones, or nothing."""
+    """Return the agreement of predicted with known ages; empty without known ones."""
     if not {"age", "age_known"} <= set(placed):
         return ""
     known = placed.dropna(subset=["age", "age_known"])

@@ -1,4 +1,4 @@
-"""Scenarios of learned coordinates: the cells that were generated, and how their gene networks change."""
+"""Scenarios of learned coordinates: generated cells and changes of their gene networks."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def generated(results: Results) -> list[Block]:
 
 
 def networks(results: Results, figure: list[Block]) -> list[Block]:
-    """Return how gene networks change under the scenarios, and how far measured cells agree."""
+    """Return the changes of gene networks under the scenarios, beside those in measured cells."""
     names = [item["name"] for item in _wanted(results) if results.has(SCORES.replace("*", item["name"]))]
     if not names:
         return []

@@ -1,4 +1,4 @@
-"""Models of lines: whether they explain unseen cells, and maps of cells and genes."""
+"""Models of lines: error on held-out cells, maps of cells and genes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _headline(results: Results) -> list[str]:
 
 
 def _on_what(per_bin: pd.DataFrame) -> str:
-    """Return on which cells the error is: models without held-out cells have that of their training."""
+    """Return the cells of the error: held-out ones, or those of training if there are none."""
     if per_bin["test_mse"].isna().all():
         return "Error on the training cells"
     return "Error on held-out cells" + (" (where there are any)" if per_bin["test_mse"].isna().any() else "")
@@ -119,14 +119,14 @@ def _blocks(results: Results) -> list[Block]:
 
 
 def bin_cells(results: Results) -> tuple[int, int] | None:
-    """Return the least and the most cells that a bin has; None where no line has a model."""
+    """Return the minimum and maximum number of cells of a bin; None if no line has a model."""
     lines = results.table(LINES, dtype={"line": str})
     sizes = lines.loc[lines["status"] == "ok", "bin_cells"].dropna().astype(int)
     return None if sizes.empty else (int(sizes.min()), int(sizes.max()))
 
 
 def _sizes(results: Results) -> str:
-    """Return how many cells the bins have."""
+    """Describe the sizes of the bins."""
     sizes = bin_cells(results)
     if sizes is None:
         return "no line has cells enough"
@@ -157,7 +157,7 @@ NETWORKS = {
 
 
 def _variant(used: Mapping[str, Any]) -> str:
-    """Return the kind of model, where it is not the plain siVAE."""
+    """Return the variant of the model; empty for the plain siVAE."""
     return "" if used.get("model") == "sivae" else f"variant {used.get('model')}, "
 
 

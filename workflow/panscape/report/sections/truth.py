@@ -1,4 +1,4 @@
-"""Simulated collections: how much of what was planted is found again."""
+"""Simulated collections: recovery of the planted structure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def planted(results: Results) -> pd.DataFrame:
 
 
 def same_module(candidates: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
-    """Tell for each gene pair whether both genes belong to one planted module: bool (n_pairs,)."""
+    """Return for each gene pair whether both genes belong to one planted module: bool (n_pairs,)."""
     module = truth.set_index("gene")["module"].where(lambda name: name.notna() & (name != ""))
     first, second = candidates["gene_a"].map(module), candidates["gene_b"].map(module)
     return (first.notna() & (first == second)).to_numpy()

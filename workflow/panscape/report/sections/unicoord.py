@@ -1,4 +1,4 @@
-"""Learned coordinates: what they predict, hold and generate, beside plain baselines."""
+"""Learned coordinates: predictions beside baselines, information, generated cells."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _information(results: Results, scored: pd.DataFrame) -> str:
 
 
 def _genes(results: Results) -> str:
-    """Return on how many genes the model was trained, and whether that is fewer than were asked for."""
+    """Describe the genes of the model, and whether they are fewer than requested."""
     number, wanted = len(card(results)["genes"]), results.settings(FOLDER).get("n_genes")
     if not wanted:
         return f"the {count(number)} genes that all studies have"
@@ -165,7 +165,7 @@ def _methods(results: Results) -> list[str]:
 
 
 def _baselines(discrete: list[str], values: list[str]) -> list[str]:
-    """Return what the predictions of the labels that there are were compared with."""
+    """Return a sentence on the baselines of the predictions."""
     plain = ["logistic regression"] * bool(discrete) + ["ridge regression"] * bool(values)
     if not plain:
         return []

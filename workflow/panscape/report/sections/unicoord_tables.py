@@ -36,7 +36,7 @@ def metrics(results: Results) -> pd.DataFrame:
 
 
 def card(results: Results) -> dict:
-    """Return what the model says of itself: its genes, labels, settings and so on."""
+    """Return the model's metadata: genes, labels, settings and so on."""
     return json.loads(results.path(CARD).read_text(encoding="utf-8"))
 
 
@@ -98,7 +98,7 @@ def score_table(rows: pd.DataFrame, text: str) -> Block:
 
 
 def untested_classes(results: Results) -> list[Block]:
-    """Say which labels have classes that no test cell carries, so that the scores leave them out."""
+    """Return a note on classes without test cells, which the scores leave out."""
     few = [
         f"{label.replace('_', ' ')} over {tested} of {known} classes"
         for label, (tested, known) in tested_classes(results).items()
@@ -126,7 +126,7 @@ def coverage(scored: pd.DataFrame) -> list[Block]:
 
 
 def leaks(scored: pd.DataFrame) -> list[Block]:
-    """Return the table of what unsupervised coordinates know of the labels."""
+    """Return the table of label information in the unsupervised coordinates."""
     start = "leak "
     rows = scored[scored["task"].str.startswith(start)]
     if rows.empty:
