@@ -178,6 +178,7 @@ def test_the_documentation_lists_renamed_and_changed_keys():
     ]
     assert changed(SCHEMA) == [("step.levels", "counts from 0 now")]
     text = document(SCHEMA)
+    assert "| `step.neighbours` | `step.n_neighbors` (1 less) |" in text
     assert "| `step.lr` | `step.learning_rate` |" in text and "| `step.gone` | no longer used |" in text
     assert "| `step.levels` | counts from 0 now |" in text
 

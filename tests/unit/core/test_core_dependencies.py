@@ -83,7 +83,7 @@ def test_extras_are_what_rules_and_tests_use_besides():
     }
     used = imported("tests") - local - {"panscape"} - names(PROJECT["dependencies"])
     assert used - asked == set()
-    assert asked - used - names(extras["docs"]) == COMMANDS | BESIDE
+    assert asked - used - names(extras["docs"]) == COMMANDS | BESIDE | TYPES
 
 
 def locked(name, python):

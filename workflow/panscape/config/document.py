@@ -51,7 +51,10 @@ def document(whole: Schema | None = None) -> str:
 
 def _renamed(whole: Schema) -> list[str]:
     """Return the part on renamed and changed keys; empty if there are none."""
-    rows = [(f"`{old}`", f"`{new}`" if new else "no longer used") for old, new in renamed.table(whole)]
+    rows = []
+    for old, new in renamed.table(whole):
+        name, _, change = new.partition(" ")
+        rows.append((f"`{old}`", f"`{name}` {change}".rstrip() if new else "no longer used"))
     rows += [(f"`{key}`", text) for key, text in renamed.changed(whole)]
     return ["## Renamed keys", RENAMED, _rows([("key", "now"), *rows])] if rows else []
 
