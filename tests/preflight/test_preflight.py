@@ -13,6 +13,7 @@ import yaml
 from panscape.config.load import load
 from panscape.data.size import Size
 from panscape.pipeline import resources
+from panscape.pipeline.preflight import __main__ as preflight
 from panscape.pipeline.preflight.checks import concerns
 from panscape.pipeline.preflight.cost import disk_mb, expected_seconds
 from panscape.pipeline.preflight.jobs import Job, parse
@@ -80,6 +81,10 @@ def test_space_is_near_that_measured(run):
             expected[STAGES[rule]] += disk_mb(rule, read, config)
     for stage, measured in run["disk_mb"].items():
         assert measured <= expected[stage] <= 6 * measured, stage
+
+
+def test_the_command_finds_the_workflow():
+    assert preflight.ROOT == ROOT and preflight.DEMO.is_file()
 
 
 def test_more_cells_never_ask_for_less():

@@ -1,5 +1,8 @@
 """What jobs ask for grows with their input and with nothing else."""
 
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -14,6 +17,7 @@ def config():
     return load(yaml.safe_load("{collection: x, studies: [{id: a, path: a.h5ad}]}"))
 
 
+ROOT = Path(__file__).parents[3]
 SMALL, LARGE = Size(5_000, 20_000, 5_000_000), Size(562_000, 25_000, 1_400_000_000)
 
 
@@ -85,3 +89,15 @@ def test_smallest_cluster_of_a_study_is_its_own():
         and studies.panclust(config, "two") == config["panclust"]
     )
     assert "panclust" not in studies.located(config, "one")
+
+
+def test_every_rule_that_asks_for_resources_has_its_formula_and_no_formula_is_left_over():
+    text = "".join(
+        path.read_text(encoding="utf-8") for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
+    )
+    named = set(re.findall(r'\bneeds\(\s*"(\w+)"', text))
+    assert named == set(resources.FORMULAS)
+    rules = set(re.findall(r"^(?:rule|checkpoint) (\w+):", text, re.M)) | set(
+        re.findall(r"\bas (\w+) with:", text)
+    )
+    assert named <= rules

@@ -154,7 +154,7 @@ def values_at(config: Mapping[str, Any], key: str) -> list[Any]:
 def departs(deviation: Deviation, config: Mapping[str, Any]) -> str:
     """Return how an analysis departs from the paper, or "" if its settings are the paper's.
 
-    Of other settings than panscape's the values are told, not what the program would have done with them: its
+    Other settings than panscape's are given as values, not by what the program would have done with them: its
     faults are not repeated.
     """
     if not deviation.keys:

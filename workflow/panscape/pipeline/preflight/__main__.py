@@ -12,7 +12,7 @@ from panscape.config.load import load
 from panscape.errors import UserError
 from panscape.pipeline.preflight.why import why
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 DEMO = ROOT / "config/demo.yaml"
 
 

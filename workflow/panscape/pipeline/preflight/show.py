@@ -40,7 +40,7 @@ def text(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str] = ())
     config
         The complete configuration.
     on_demand
-        Targets that the report does not ask for, told in a table of their own.
+        Targets that are not part of the report, shown in a separate table.
     """
     sizes = {name: studies.size(config, name) for name in studies.used_by(config, "any")}
     lines, problems = planned(config)

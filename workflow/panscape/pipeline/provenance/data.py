@@ -12,7 +12,7 @@ def data_files(tree: ast.Module, path: Path) -> list[str]:
     """Return the files and folders that a module names relative to itself, as absolute paths.
 
     ``Path(__file__).parent / "templates"``, ``.parents[2] / "schemas" / name`` (the folder), ``os.path`` and
-    names that such values are given to. :data:`EVERYTHING` stands for a place that the text does not tell.
+    names that such values are given to. :data:`EVERYTHING` stands for an undetermined path.
     """
     if not any(_is_file(node) for node in ast.walk(tree)):
         return []

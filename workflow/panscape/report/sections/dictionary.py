@@ -158,7 +158,7 @@ def _order(kept: pd.DataFrame) -> str:
 def _form(results: Results) -> str:
     if results.settings(FOLDER).get("entries", "products") == "products":
         return "each entry is one group of genes, its edges weigh the products of their loadings"
-    return "entries are any pairs, so one may hold several networks that are used together"
+    return "entries are any pairs, so one may contain several networks that are used together"
 
 
 def _pictures(results: Results, *names: str) -> list[Block]:
@@ -234,7 +234,7 @@ def _methods(results: Results) -> list[str]:
         "coexpression by alternating minimisation of half the squared error plus the lasso penalty of the "
         f"codes (alpha {used.get('alpha')}, best of {used.get('starts')} starts); the number of entries was "
         + (how if used.get("k") == "auto" else "fixed."),
-        f"Networks hold the heaviest pairs that carry {percent(used.get('edge_share', 1))} of an entry's "
+        f"Networks contain the heaviest pairs that carry {percent(used.get('edge_share', 1))} of an entry's "
         "squared weight; centrality is betweenness on the unweighted network.",
     ]
     if results.has(ENRICHMENT):

@@ -95,7 +95,7 @@ def _of_sample(results: Results, sample: str) -> list[Block]:
             "separation (high "
             "is good) are medians over metacells in the diffusion space of each modality; a space that "
             "falls into "
-            "unconnected parts is freed of the components that only tell the parts apart."
+            "unconnected parts is freed of the components that only separate the parts."
         ),
         Gallery((pictures["methods"],)),
         table(comparison(results, sample), caption="Methods side by side.", file=f"{folder}/metrics.tsv"),
