@@ -91,13 +91,10 @@ def test_smallest_cluster_of_a_study_is_its_own():
     assert "panclust" not in studies.located(config, "one")
 
 
-def test_every_rule_that_asks_for_resources_has_its_formula_and_no_formula_is_left_over():
-    text = "".join(
-        path.read_text(encoding="utf-8") for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
-    )
+def test_every_rule_has_its_formula_and_no_formula_is_left_over():
+    files = sorted((ROOT / "workflow/rules").glob("*.smk"))
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
     named = set(re.findall(r'\bneeds\(\s*"(\w+)"', text))
-    assert named == set(resources.FORMULAS)
-    rules = set(re.findall(r"^(?:rule|checkpoint) (\w+):", text, re.M)) | set(
-        re.findall(r"\bas (\w+) with:", text)
-    )
-    assert named <= rules
+    derived = set(re.findall(r"^use rule \w+ as (\w+) with:", text, re.M))  # with the resources of their rule
+    assert derived and named | derived == set(resources.FORMULAS)
+    assert named <= set(re.findall(r"^(?:rule|checkpoint) (\w+):", text, re.M))

@@ -16,12 +16,11 @@ _INTRODUCTION = """# Where panscape departs from the published methods
 
 Generated from `workflow/deviations/*.yaml` and the schema by `make docs`; do not edit.
 
-The papers, their released programs and panscape differ. `preset: paper` takes what the paper says, `preset:
-code` what its program does, as far as there is a setting for it; `preset: best`, the default, takes what
-worked best on simulations and on real collections. A value that you write yourself always wins. Where a row has no
-settings, no preset changes anything, and the analysis is panscape's under all of them. The report's Methods
-list the departures that apply to
-your analysis."""
+The papers, their released programs and panscape differ. `preset: paper` takes what the paper says,
+`preset: code` what its program does, as far as there is a setting for it; `preset: best`, the default,
+takes what worked best on simulations and on real collections. A value that you write yourself always
+wins. Where a row has no settings, no preset changes anything, and the analysis is panscape's under all
+of them. The report's Methods list the departures that apply to your analysis."""
 
 
 def _chapter(method: Method) -> Iterator[str]:
