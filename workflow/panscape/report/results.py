@@ -92,6 +92,11 @@ class Results:
         """Return the ids of the collection's studies."""
         return [study["id"] for study in self.studies_config]
 
+    @property
+    def table_rows(self) -> int:
+        """Return how many rows of a long table are shown."""
+        return int(self.settings("report").get("table_rows", 20))
+
     def settings(self, stage: str) -> Mapping[str, Any]:
         """Return the settings of a stage (empty if it has none)."""
         return self.config.get(stage) or {}

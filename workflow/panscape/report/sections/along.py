@@ -46,7 +46,7 @@ def by_strength(table_: pd.DataFrame) -> pd.DataFrame:
 
 
 def _blocks(results: Results) -> list[Block]:
-    limit = results.settings("report").get("table_rows", 20)
+    limit = results.table_rows
     columns = ["gene", "rho", "pvalue", "fdr"]
     ranked = genes(results)
     if not ranked["rho"].notna().any():

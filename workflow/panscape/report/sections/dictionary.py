@@ -126,7 +126,7 @@ def _truth_sentences(results: Results) -> list[str]:
 
 def _blocks(results: Results) -> list[Block]:
     kept, aside = entries(results)
-    limit = results.settings("report").get("table_rows", 20)
+    limit = results.table_rows
     shown = kept.assign(central=kept["entry"].map(top_genes(results)).fillna(""))
     shown = shown.drop(columns=[name for name in shown if shown[name].isna().all()])
     blocks: list[Block] = [

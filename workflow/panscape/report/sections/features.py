@@ -84,7 +84,7 @@ def _headline(results: Results) -> list[str]:
 
 def _blocks(results: Results) -> list[Block]:
     rows = chosen(results)
-    limit = results.settings("report").get("table_rows", 20)
+    limit = results.table_rows
     pictures = [
         results.picture(f"{FOLDER}/figures/{name}", title, caption=caption(f"{FOLDER}_{name}"))
         for name, title in FIGURES.items()

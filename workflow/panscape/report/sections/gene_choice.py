@@ -51,7 +51,7 @@ def gene_blocks(results: Results) -> list[Block]:
                     caption=f"Rank 1 is the gene of highest {_score(results)} in a study; a dash: not "
                     "measured there.",
                     file=GENES,
-                    limit=results.settings("report").get("table_rows", 20),
+                    limit=results.table_rows,
                 ),
             ),
         ),

@@ -71,7 +71,7 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
             titles={"r": "r", "rho": "ρ", "background_mean": "r by chance", "pvalue": "p"},
             caption="Links with the smallest p-values.",
             file=f"{folder}/links.tsv.gz",
-            limit=results.settings("report").get("table_rows", 20),
+            limit=results.table_rows,
         ),
     ]
 

@@ -117,7 +117,7 @@ def _headline(results: Results) -> list[str]:
 
 
 def _blocks(results: Results) -> list[Block]:
-    limit = results.settings("report").get("table_rows", 20)
+    limit = results.table_rows
     tests = results.table(TESTS, dtype={"part": str, "model": str, "phenotype": str, "status": str})
     done = tests[tests["status"] == "tested"]
     skipped = tests[tests["status"] != "tested"]

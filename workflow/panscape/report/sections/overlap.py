@@ -110,7 +110,7 @@ def _supported(results: Results, edges: pd.DataFrame, picture: Picture) -> list[
             titles=_TITLES,
             caption="Edges that only panclustering finds and known networks have.",
             file=EDGES,
-            limit=results.settings("report").get("table_rows", 20),
+            limit=results.table_rows,
         ),
     ]
 

@@ -80,7 +80,7 @@ def _blocks(results: Results) -> list[Block]:
             titles=_TITLES,
             caption="Projected panclusters.",
             file=PROJECTED,
-            limit=results.settings("report").get("table_rows", 20),
+            limit=results.table_rows,
         ),
     ]
 

@@ -67,7 +67,7 @@ def _on_what(per_bin: pd.DataFrame) -> str:
 
 
 def _blocks(results: Results) -> list[Block]:
-    limit = results.settings("report").get("table_rows", 20)
+    limit = results.table_rows
     lines = results.table(LINES, dtype={"line": str, "name": str})
     labels = results.table(LABELS, dtype={"line": str, "bin": str})
     shown = [
