@@ -100,7 +100,7 @@ def test_words_in_all_files_run_nothing(finished, checkout):
     assert not planned(dry_run(finished, checkout / "Snakefile"))
 
 
-@pytest.mark.parametrize("helper", ["_maps", "_spaces", "_trajectory"])
+@pytest.mark.parametrize("helper", ["maps", "spaces", "trajectory"])
 def test_a_changed_plotting_helper_runs_figures_and_report_only(finished, checkout, helper):
     module = checkout / f"workflow/panscape/plot/{helper}.py"
     module.write_text(module.read_text() + "\nANOTHER = 1\n")
@@ -122,7 +122,7 @@ def test_why_says_what_an_edit_runs(finished, capsys, monkeypatch):
     file = ROOT / "workflow/panscape/plot/maps.py"
     assert main(["--why", str(file), "--configfile", str(TINY)]) == 0
     printed = capsys.readouterr().out
-    assert "plot_landscape  plot._maps <- plot._landscape" in printed and "plans 2 jobs" in printed
+    assert "plot_landscape  plot.maps <- plot.landscape" in printed and "plans 2 jobs" in printed
     assert "1  write_report  (what it reads is made anew)" in printed and "train" not in printed
     assert main(["--why", str(ROOT / "README.md"), "--configfile", str(TINY)]) == 1
     assert "no script of the workflow" in capsys.readouterr().err
