@@ -117,7 +117,7 @@ def main() -> None:
     data = timed("combine", lambda: gather(parts, settings))
     vectors = landscape_vectors(data, settings)
     result["density"] = round(vectors.nnz / np.prod(vectors.shape), 4)
-    found = timed("neighbours", lambda: nearest(vectors, settings.neighbours - 1))
+    found = timed("neighbours", lambda: nearest(vectors, settings.n_neighbors))
     weights = timed("weights", lambda: connectivities(found))
     timed("diffusion", lambda: diffusion_map(weights))
     timed("layout", lambda: force_layout(weights, 0))
@@ -133,7 +133,9 @@ def main() -> None:
 
         def brute():
             dense = vectors.toarray().astype(np.float64)
-            search = NearestNeighbors(n_neighbors=settings.neighbours, metric="cosine", algorithm="brute")
+            search = NearestNeighbors(
+                n_neighbors=settings.n_neighbors + 1, metric="cosine", algorithm="brute"
+            )
             return search.fit(dense).kneighbors(return_distance=False)
 
         other = timed("brute", brute)

@@ -245,11 +245,11 @@ CLUSTERS = {
     "repeat_last_level": True,
 }
 PRESETS = {  # coexpression, landscape; both cluster as the released code does
-    "paper": ({"method": "pearson", "eta": 0.7}, {**AS_PUBLISHED, "neighbours": 30}),
-    "code": ({"method": "spearman", "eta": 0.7}, {**AS_PUBLISHED, "neighbours": 40, "symmetric": True}),
+    "paper": ({"method": "pearson", "eta": 0.7}, {**AS_PUBLISHED, "n_neighbors": 29}),
+    "code": ({"method": "spearman", "eta": 0.7}, {**AS_PUBLISHED, "n_neighbors": 39, "symmetric": True}),
 }
 GRID = {  # one change at a time
-    **{f"neighbours {k}": {"neighbours": k} for k in (10, 15, 30, 40)},
+    **{f"neighbours {k}": {"n_neighbors": k - 1} for k in (10, 15, 30, 40)},
     **{f"eta {eta:g}": {"eta": eta} for eta in (0.1, 0.3, 0.4, 0.5)},
     **{f"min_expected {least:g}": {"min_expected": least} for least in (0, 1, 2, 5, 20)},
     **{f"min_pairs {least}": {"min_pairs": least} for least in (0, 100)},
@@ -273,7 +273,7 @@ def evaluate(studies, settings) -> dict[str, float]:
     vectors = landscape_vectors(data, settings)
     usable = comparable(vectors, settings)
     root = find_root(data.clusters, settings, usable=usable)
-    options = {"metric": settings.distance, "k": settings.neighbours, "kernel": settings.kernel}
+    options = {"metric": settings.distance, "n_neighbors": settings.n_neighbors, "kernel": settings.kernel}
     options |= {"mutual": settings.mutual, "n_maps": settings.n_maps}
     space = embed("coexpression", vectors, root, **options)
     views = [Viewed(space, vectors, settings.distance)]

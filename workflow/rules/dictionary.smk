@@ -287,6 +287,6 @@ DICTIONARY_RESULTS = [
     *rules.learn_dictionary.output,
     *rules.read_entries.output,
     *(rules.enrich_entries.output if config["dictionary"]["gene_sets"] else []),
-    *(rules.factorise_expression.output if config["dictionary"]["counterpart"] else []),
+    *(rules.factorise_expression.output if config["dictionary"]["nmf_programs"] else []),
     *rules.plot_dictionary.output,
 ]

@@ -21,7 +21,7 @@ from panscape.data.files import read_tsv, write_csr, write_tsv
 from panscape.errors import UserError
 from panscape.graph.distances import squared_distances
 
-QUICK = LandscapeSettings(neighbours=8, permutations=99, layout_iterations=20, min_pairs=5)
+QUICK = LandscapeSettings(n_neighbors=7, permutations=99, layout_iterations=20, min_pairs=5)
 
 
 def two():
@@ -208,14 +208,15 @@ def test_too_few_clusters_and_bad_settings():
         build([study("one", 2)], QUICK, 0)
     with pytest.raises(ValueError, match="distance"):
         LandscapeSettings(distance="manhattan")
-    with pytest.raises(ValueError, match="neighbours"):
-        LandscapeSettings(neighbours=1)
+    with pytest.raises(ValueError, match="n_neighbors"):
+        LandscapeSettings(n_neighbors=0)
+    assert LandscapeSettings.of({"neighbours": 20}) == LandscapeSettings(n_neighbors=19)
     three = build([study("one", 3)], replace(QUICK, permutations=0, min_pairs=0), 0)
     assert np.isfinite(three.space.pseudotime).all()
 
 
 def test_sensitivity_table_and_figure():
-    table = sensitivity(two(), QUICK, eta=[0.3, 0.6], neighbours=[5, 8])
+    table = sensitivity(two(), QUICK, eta=[0.3, 0.6], n_neighbors=[4, 7])
     assert table[["eta", "neighbours"]].to_numpy().tolist() == [[0.3, 5], [0.3, 8], [0.6, 5], [0.6, 8]]
     row = table[(table["eta"] == 0.3) & (table["neighbours"] == 8)].iloc[0]
     expected = value(build(two(), replace(QUICK, eta=0.3), 1).statistics, "coexpression", "rho_age_reached")

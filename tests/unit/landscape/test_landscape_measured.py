@@ -19,7 +19,7 @@ from panscape.graph.distances import nearest, squared_distances
 from panscape.graph.measured import Measured
 from panscape.stats.ranks import benjamini_hochberg
 
-QUICK = LandscapeSettings(permutations=0, layout_iterations=2, neighbours=6, min_expected=1, min_pairs=1)
+QUICK = LandscapeSettings(permutations=0, layout_iterations=2, n_neighbors=5, min_expected=1, min_pairs=1)
 
 
 def without(study, genes):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of scanpy and its libraries
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     """Return a landscape.h5ad."""
-    settings = LandscapeSettings(neighbours=8, permutations=9, layout_iterations=20, min_pairs=5)
+    settings = LandscapeSettings(n_neighbors=7, permutations=9, layout_iterations=20, min_pairs=5)
     made = build(
         [study("one", 25, genes=30, ages=(0, 7)), study("two", 25, genes=30, ages=(3, 10))], settings, 1
     )

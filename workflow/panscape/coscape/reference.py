@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.errors import Problem, UserError, fail
 
 DICTIONARY = "dictionary/dictionary.h5ad"
@@ -22,6 +23,7 @@ PER_STUDY = {
     "pairs": "coexpression/{study}/pairs.tsv",
 }
 KEY = "collection"  # in `uns` of the dictionary: settings as JSON
+FORMAT = 2  # of that JSON: since 2 a cell is not counted among its own neighbours
 WHERE = "project.reference"
 _AGAIN = "run `snakemake dictionary` with the reference's own configuration"
 
@@ -30,6 +32,7 @@ def describe(config: Mapping[str, Any], studies: list[str]) -> dict[str, Any]:
     """Return what a projection onto a collection has to know: its studies, and the settings to repeat."""
     sections = {name: config[name] for name in ("panclust", "coexpression", "dictionary")}
     return {
+        "format": FORMAT,
         **{name: config[name] for name in ("collection", "species", "age_unit")},
         "studies": studies,
         "normalisation": config["preprocess"]["normalisation"],
@@ -57,7 +60,21 @@ def settings(folder: str | Path) -> dict[str, Any]:
         raise fail(WHERE, f"{path} cannot be read ({error})", _AGAIN) from error
     if text is None:
         raise fail(WHERE, f"{path} does not name the settings it was made with", f"{_AGAIN} and this version")
-    return json.loads(text.decode() if isinstance(text, bytes) else text)
+    return _current(json.loads(text.decode() if isinstance(text, bytes) else text))
+
+
+def _current(saved: dict[str, Any]) -> dict[str, Any]:
+    """Return saved settings under the keys of this version, which may count differently."""
+    if saved.get("format", 1) >= FORMAT:
+        return saved
+    renamed = DictionarySettings.RENAMED
+    dictionary = {
+        renamed[key].name if key in renamed else key: value for key, value in saved["dictionary"].items()
+    }
+    panclust = {**saved["panclust"]}
+    if "n_neighbors" in panclust:
+        panclust["n_neighbors"] -= 1
+    return {**saved, "format": FORMAT, "panclust": panclust, "dictionary": dictionary}
 
 
 def by_kind(folder: str | Path) -> dict[str, list[Path]]:

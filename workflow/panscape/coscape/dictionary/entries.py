@@ -41,8 +41,8 @@ def arrange(
     pseudotime: np.ndarray | None = None,
     *,
     min_panclusters: int = 10,
-    usage_share: float = 0.05,
-    edge_share: float = 1.0,
+    usage_fraction: float = 0.05,
+    edge_fraction: float = 1.0,
 ) -> Dictionary:
     """Set rarely used entries aside, order the others by pseudotime, and take their edges.
 
@@ -57,16 +57,16 @@ def arrange(
         weighted by usage, those without any at the end (by falling usage).
     min_panclusters
         Entries used by fewer panclusters are set aside (Coscape paper: ten).
-    usage_share
+    usage_fraction
         A pancluster uses an entry if that holds more than this share of the pancluster's codes.
-    edge_share
+    edge_fraction
         Smallest set of the heaviest edges that carries this share of an entry's squared weight; 1 keeps
         every positive weight (paper).
     """
     fit = choice.fit
     total = fit.codes.sum(axis=1, keepdims=True)
     share = np.divide(fit.codes, total, out=np.zeros_like(fit.codes), where=total > 0)
-    used = (share > usage_share).sum(axis=0)
+    used = (share > usage_fraction).sum(axis=0)
     when = weighted_mean(fit.codes, pseudotime)
     amount = fit.codes.sum(axis=0)
     kept = (used >= min_panclusters) & (np.linalg.norm(fit.entries, axis=1) > 0)
@@ -85,7 +85,7 @@ def arrange(
     )
     chosen = order[: len(names)]
     entries = sparse.csr_matrix(fit.entries[chosen])
-    return Dictionary(entries, fit.codes[:, chosen], table, entry_edges(entries, diagonal, edge_share))
+    return Dictionary(entries, fit.codes[:, chosen], table, entry_edges(entries, diagonal, edge_fraction))
 
 
 def entry_names(count: int) -> list[str]:

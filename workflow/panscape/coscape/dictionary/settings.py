@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 
 PAIRS = ("off-diagonal", "upper-triangle", "symmetric")
 SCALES = ("unit", "none")
@@ -41,7 +42,7 @@ class DictionarySettings(FromMapping):
         A pair is dropped if fewer panclusters have it.
     duplicates
         Count panclusters as often as they were found.
-    min_panclusters, usage_share, edge_share
+    min_panclusters, usage_fraction, edge_fraction
         See :func:`panscape.coscape.dictionary.entries.arrange`.
     """
 
@@ -55,9 +56,15 @@ class DictionarySettings(FromMapping):
             "merge",
             "confidence",
             "depth_strata",
-            "counterpart",
+            "nmf_programs",
         ]
     )
+
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {
+        "usage_share": Renamed("usage_fraction"),
+        "edge_share": Renamed("edge_fraction"),
+        "counterpart": Renamed("nmf_programs"),
+    }
 
     k: int | str = "auto"
     k_range: tuple[int, int] = (2, 30)
@@ -74,8 +81,8 @@ class DictionarySettings(FromMapping):
     max_iter: int = 100
     tol: float = 1e-8
     min_panclusters: int = 10
-    usage_share: float = 0.05
-    edge_share: float = 0.9
+    usage_fraction: float = 0.05
+    edge_fraction: float = 0.9
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "k_range", tuple(int(value) for value in self.k_range))

@@ -276,8 +276,8 @@ def learn_stack(
         stack.diagonal,
         stack.pseudotime,
         min_panclusters=settings.min_panclusters,
-        usage_share=settings.usage_share,
-        edge_share=settings.edge_share,
+        usage_fraction=settings.usage_fraction,
+        edge_fraction=settings.edge_fraction,
     )
     table = result.table
     aside = table.loc[~table["kept"], "n_panclusters"]

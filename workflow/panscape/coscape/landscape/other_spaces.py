@@ -36,7 +36,7 @@ def embed_as(
         vectors,
         root,
         metric=metric,
-        k=settings.neighbours,
+        n_neighbors=settings.n_neighbors,
         kernel=settings.kernel,
         mutual=settings.mutual,
         n_maps=settings.n_maps,

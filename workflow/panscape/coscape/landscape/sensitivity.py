@@ -27,7 +27,7 @@ def sensitivity(
     settings: LandscapeSettings | Mapping[str, Any],
     *,
     eta: Sequence[float],
-    neighbours: Sequence[int],
+    n_neighbors: Sequence[int],
 ) -> pd.DataFrame:
     """Rebuild the landscape for each threshold and number of neighbours.
 
@@ -37,36 +37,36 @@ def sensitivity(
         As for :func:`build`.
     eta
         Thresholds of |r|; one below the threshold of the matrices themselves gives what that one gives.
-    neighbours
-        Numbers of neighbours, the cluster itself counted.
+    n_neighbors
+        Numbers of neighbours, the cluster itself not counted.
 
     Returns
     -------
-    Columns `eta`, `neighbours`, `rho_age`, `n` (clusters that it rests on), `partial_rho_age`, `rho_n_cells`,
+    Columns `eta`, `neighbours` (the cluster itself counted), `rho_age`, `n` (clusters that it rests on), `partial_rho_age`, `rho_n_cells`,
     `rho_n_pairs`, `rho_n_counts`, `other_study_share`, `components`, `reached` (share of clusters with a
     pseudotime), `pairs` (median of the pairs in use per cluster).
     """
     chosen = LandscapeSettings.of(settings)
     rows = []
-    progress = Progress("landscapes", len(eta) * len(neighbours))
+    progress = Progress("landscapes", len(eta) * len(n_neighbors))
     for threshold in eta:
         own = replace(chosen, eta=threshold)
         data = gather(studies, own)
         vectors, measured = measured_vectors(data, own)
         root = find_root(data.clusters, own, usable=comparable(vectors, own))
-        for k in neighbours:
+        for k in n_neighbors:
             space = embed(
                 "coexpression",
                 vectors,
                 root,
                 metric=chosen.distance,
-                k=k,
+                n_neighbors=k,
                 kernel=chosen.kernel,
                 mutual=chosen.mutual,
                 n_maps=chosen.n_maps,
                 measured=measured,
             )
-            rows.append({"eta": threshold, "neighbours": k, **_summary(space, data.clusters)})
+            rows.append({"eta": threshold, "neighbours": k + 1, **_summary(space, data.clusters)})
             progress.add()
     return pd.DataFrame(rows)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from panscape.coscape.landscape.units import AUTO
 from panscape.graph.distances import METRICS
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 
 LOWEST_AGE, NO_ROOT = "lowest-age", "none"
 KERNELS = ("umap", "gauss")
@@ -30,8 +31,8 @@ class LandscapeSettings(FromMapping):
         Use pairs of this many best-detected genes only; 0: all.
     duplicates
         Count a cluster as often as it was found (released code); otherwise once.
-    neighbours
-        Neighbours of a cluster in the graph, the cluster itself counted.
+    n_neighbors
+        Neighbours of a cluster in the graph, the cluster itself not counted.
     kernel, mutual
         See :func:`connectivities`.
     n_maps
@@ -60,6 +61,7 @@ class LandscapeSettings(FromMapping):
 
     SECTION: ClassVar[str] = "landscape"
     BESIDE: ClassVar[frozenset[str]] = frozenset(("sensitivity",))
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {"neighbours": Renamed("n_neighbors", minus=1)}
 
     distance: str = "cosine"
     diagonal: bool = False
@@ -69,7 +71,7 @@ class LandscapeSettings(FromMapping):
     symmetric: bool = False
     best_detected: int = 0
     duplicates: bool = False
-    neighbours: int = 20
+    n_neighbors: int = 19
     kernel: str = "umap"
     mutual: bool = False
     n_maps: int = 10
@@ -96,5 +98,5 @@ class LandscapeSettings(FromMapping):
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
-        if self.neighbours < 2 or self.n_maps < 2:
-            raise ValueError("neighbours and n_maps must be at least 2")
+        if self.n_neighbors < 1 or self.n_maps < 2:
+            raise ValueError("n_neighbors must be at least 1, n_maps at least 2")

@@ -48,7 +48,7 @@ def embed(
     root: int | None,
     *,
     metric: str,
-    k: int = 15,
+    n_neighbors: int = 14,
     kernel: str = "umap",
     mutual: bool = False,
     n_maps: int = 10,
@@ -69,8 +69,8 @@ def embed(
         Position of the cluster where pseudotime starts; None for no pseudotime.
     metric
         See :func:`nearest`.
-    k
-        Neighbours per cluster, the cluster itself counted (as scanpy and UMAP count), >= 2.
+    n_neighbors
+        Neighbours per cluster, the cluster itself not counted, >= 1.
     kernel, mutual
         See :func:`connectivities`.
     n_maps
@@ -84,7 +84,9 @@ def embed(
     """
     if distances is None:
         distances = squared_distances(vectors, metric, measured)
-    neighbours = nearest(vectors, k - 1, metric=metric, distances=distances, refine=refine, measured=measured)
+    neighbours = nearest(
+        vectors, n_neighbors, metric=metric, distances=distances, refine=refine, measured=measured
+    )
     weights = connectivities(neighbours, kernel=kernel, mutual=mutual)
     diffusion = diffusion_map(weights, max(15, n_maps))
     time = np.full(vectors.shape[0], np.nan)

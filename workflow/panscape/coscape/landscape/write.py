@@ -78,7 +78,7 @@ def to_anndata(landscape: Landscape) -> AnnData:
         "connectivities_key": "connectivities",
         "distances_key": "distances",
         "params": {
-            "n_neighbors": landscape.settings.neighbours,
+            "n_neighbors": landscape.settings.n_neighbors + 1,  # scanpy counts the cluster itself
             "method": landscape.settings.kernel,
             "metric": landscape.settings.distance,
         },

@@ -127,7 +127,7 @@ def _take_communities(
 ) -> None:
     """Find communities of the neighbour graph and give every cell its label."""
     inner = scores if len(kept) == len(scores) else scores[kept]
-    k = min(chosen.n_neighbors, len(inner))
+    k = min(chosen.n_neighbors + 1, len(inner))  # the search counts the cell itself
     search = derive(seed, "panclust", "neighbors", found.study)
     indices, distances = neighbors(inner, k, exact_below=chosen.exact_below, seed=search, threads=threads)
     graph = neighbor_graph(indices, distances, chosen.weights)

@@ -31,7 +31,7 @@ class PanclustSettings(FromMapping):
     n_components
         Principal components, fewer where the study is too small for them.
     n_neighbors
-        Neighbours of the cell graph, the cell itself counted.
+        Neighbours of a cell in the graph, the cell itself not counted.
     weights
         ``"umap"``: UMAP's edge weights; ``"none"``: all edges alike.
     algorithm
@@ -56,7 +56,7 @@ class PanclustSettings(FromMapping):
     genes: str = "selected"
     scaling: str = "depth-log1p"
     n_components: int = 50
-    n_neighbors: int = 15
+    n_neighbors: int = 14
     weights: str = "umap"
     algorithm: str = "louvain"
     resolutions: tuple[float, ...] = (0.1, 1.0, 10.0)
@@ -74,7 +74,7 @@ class PanclustSettings(FromMapping):
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
         if not self.resolutions or self.resolutions[0] <= 0:
             raise ValueError("resolutions must be greater than 0, at least one")
-        for name, least in (("n_components", 1), ("n_neighbors", 2), ("min_cells", 1), ("sketch_cells", 2)):
+        for name, least in (("n_components", 1), ("n_neighbors", 1), ("min_cells", 1), ("sketch_cells", 2)):
             if getattr(self, name) == "auto" and name == "min_cells":
                 continue
             if getattr(self, name) < least:
