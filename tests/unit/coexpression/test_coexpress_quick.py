@@ -52,9 +52,9 @@ def test_screened_clusters_keep_what_all_of_float64_keeps(tmp_path, monkeypatch,
 
 
 def test_screening_is_left_out_where_weak_correlations_matter():
-    assert screen.applies(CoexpressionSettings("spearman", 0.7))
-    assert not screen.applies(CoexpressionSettings("spearman", 0.0))
-    assert not screen.applies(CoexpressionSettings("spearman", 0.7, shrinkage="posterior"))
+    assert screen.can_screen(CoexpressionSettings("spearman", 0.7))
+    assert not screen.can_screen(CoexpressionSettings("spearman", 0.0))
+    assert not screen.can_screen(CoexpressionSettings("spearman", 0.7, shrinkage="posterior"))
 
 
 def test_the_screen_allows_for_the_rounding_of_a_whole_chunk():

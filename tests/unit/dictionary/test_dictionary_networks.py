@@ -6,7 +6,7 @@ from planted_networks import planted
 from scipy import sparse
 
 from panscape.coscape.dictionary.choose import fit_starts
-from panscape.coscape.dictionary.entries import arrange, entry_edges, entry_names, usage_by
+from panscape.coscape.dictionary.entries import arrange_entries, entry_edges, entry_names, usage_by
 from panscape.coscape.dictionary.networks import (
     all_centralities,
     centralities,
@@ -30,7 +30,7 @@ def arranged(fitted, **kwargs):
     data, _, a, b, choice = fitted
     when = np.linspace(0, 1, data.shape[0])
     when[::7] = np.nan
-    return arrange(choice, a == b, when, **kwargs), when
+    return arrange_entries(choice, a == b, when, **kwargs), when
 
 
 def test_entries_are_ordered_by_pseudotime(fitted):
@@ -55,7 +55,7 @@ def test_rare_entries_are_set_aside(fitted):
 
 
 def test_no_pseudotime_orders_by_usage(fitted):
-    result = arrange(fitted[-1], fitted[2] == fitted[3], None)
+    result = arrange_entries(fitted[-1], fitted[2] == fitted[3], None)
     assert result.table["pseudotime"].isna().all()
     assert (np.diff(result.table.loc[result.table["kept"], "share"]) <= 0).all()
 

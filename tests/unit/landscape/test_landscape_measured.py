@@ -8,13 +8,18 @@ import pytest
 from scipy import sparse
 from scipy.stats import spearmanr
 
-from panscape.coscape.landscape.build import build, gather, landscape_vectors, measured_vectors
-from panscape.coscape.landscape.combine import combine
+from panscape.coscape.landscape.build import (
+    compute_landscape,
+    gather_clusters,
+    landscape_vectors,
+    measured_vectors,
+)
+from panscape.coscape.landscape.combine import combine_studies
 from panscape.coscape.landscape.features import best_detected
 from panscape.coscape.landscape.rank import rank_genes, rank_pairs
 from panscape.coscape.landscape.root import named_root
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.write import to_anndata
+from panscape.coscape.landscape.write import landscape_to_anndata
 from panscape.graph.distances import nearest, squared_distances
 from panscape.graph.measured import Measured
 from panscape.stats.ranks import benjamini_hochberg
@@ -59,7 +64,7 @@ def brute(vectors, metric, measured):
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean", "correlation"])
 def test_distances_are_over_the_pairs_that_both_measure(metric):
-    data = gather(three(), QUICK)
+    data = gather_clusters(three(), QUICK)
     vectors, measured = measured_vectors(data, QUICK)
     assert len(measured.columns) == 3 and not measured.columns.all()
     known = np.flatnonzero(np.diff(vectors.indptr) > 2)  # clusters with hardly a pair have no direction
@@ -84,7 +89,7 @@ def test_a_cluster_that_is_measured_by_halves_is_itself():
     twin = replace(
         twin, clusters=twin.clusters.assign(cluster="two-" + twin.clusters["cluster"], study="two")
     )
-    data = gather([whole, twin], QUICK)
+    data = gather_clusters([whole, twin], QUICK)
     vectors, measured = measured_vectors(data, QUICK)
     n = len(whole.clusters)
     for metric in ("cosine", "euclidean", "correlation"):
@@ -111,7 +116,7 @@ def test_rows_that_share_no_value_are_infinitely_far_apart():
 
 def test_complete_data_take_the_usual_way():
     studies = [cases.study("one", seed=1), cases.study("two", seed=2)]
-    data = gather(studies, QUICK)
+    data = gather_clusters(studies, QUICK)
     assert data.measured is None and measured_vectors(data, QUICK)[1] is None
     vectors = landscape_vectors(data, QUICK)
     everything = np.ones((1, vectors.shape[1]), dtype=bool)
@@ -123,7 +128,7 @@ def test_complete_data_take_the_usual_way():
 
 
 def test_genes_are_ranked_over_the_clusters_that_measure_them():
-    data = combine(three())
+    data = combine_studies(three())
     time = np.random.default_rng(0).uniform(size=len(data.clusters))
     time[4] = np.nan
     apart = np.arange(len(data.clusters))
@@ -142,7 +147,7 @@ def test_genes_are_ranked_over_the_clusters_that_measure_them():
 
 
 def test_pairs_are_ranked_over_the_clusters_that_measure_both_genes():
-    data = combine(three())
+    data = combine_studies(three())
     time = np.random.default_rng(0).uniform(size=len(data.clusters))
     apart = np.arange(len(data.clusters))  # no two of these clusters share cells
     table = rank_pairs(data, time, apart, listed=0).set_index(["gene_a", "gene_b"])
@@ -162,13 +167,13 @@ def test_pairs_are_ranked_over_the_clusters_that_measure_both_genes():
 
 
 def test_landscape_of_studies_with_different_genes():
-    result = build(three(), QUICK, 0)
+    result = compute_landscape(three(), QUICK, 0)
     spaces = set(result.statistics["space"])
     assert {"coexpression", "expression", "expression-pca", "diagonal", "detected"} <= spaces
-    found = to_anndata(result)
+    found = landscape_to_anndata(result)
     assert np.isnan(np.asarray(found.layers["detection"])).sum() == 20 * 2 + 20 * 2
     rho = result.statistics.set_index(["space", "statistic"])["value"]["coexpression", "rho_age"]
-    zeroed = build(
+    zeroed = compute_landscape(
         [replace(s, detection=np.nan_to_num(s.detection), expression=None) for s in three()], QUICK, 0
     )
     as_zero = zeroed.statistics.set_index(["space", "statistic"])["value"]["coexpression", "rho_age"]
@@ -180,11 +185,11 @@ def test_best_detected_genes_are_ranked_where_they_are_measured():
     one.detection[:] = np.linspace(0.1, 0.9, 12)
     two.detection[:] = np.linspace(0.1, 0.9, 12)
     two.detection[:, 11] = np.nan
-    assert np.flatnonzero(best_detected(combine([one, two]), 2)).tolist() == [10, 11]
+    assert np.flatnonzero(best_detected(combine_studies([one, two]), 2)).tolist() == [10, 11]
 
 
 def test_named_root_is_also_found_by_another_name_of_its_cells():
-    data = combine([cases.study("one")])
+    data = combine_studies([cases.study("one")])
     clusters = data.clusters.assign(duplicates=["", "r10-l2-c0;r0.1-l1-c4", *[""] * 18])
     assert named_root(clusters, "one-r1-l0-c3") == 3
     assert named_root(clusters, "one-r0.1-l1-c4") == 1

@@ -160,6 +160,6 @@ def test_blocks_of_columns_change_nothing(monkeypatch):
     rng = np.random.default_rng(8)
     matrix = sparse.random(30, 50, 0.3, format="csr", random_state=rng)
     whole = sparse_column_correlations(matrix, np.arange(30.0))
-    runs = columns.runs
-    monkeypatch.setattr(columns, "runs", lambda indptr: runs(indptr, 40))
+    value_runs = columns.value_runs
+    monkeypatch.setattr(columns, "value_runs", lambda indptr: value_runs(indptr, 40))
     np.testing.assert_array_equal(sparse_column_correlations(matrix, np.arange(30.0)), whole)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape.coscape.overlap.baselines import at_resolution, pooled_correlation, strong_pairs
+from panscape.coscape.overlap.baselines import clusters_at_resolution, pooled_correlation, strong_pairs
 from panscape.coscape.overlap.scores import overlap_score, overlap_table, supported_edges
 from panscape.data.edge_lists import Graph, Network, graph_of
 from panscape.graph.rewire import adjacency_bits, count_shared, rewire
@@ -193,10 +193,10 @@ def test_clusters_at_a_resolution_count_duplicates():
     clusters = pd.DataFrame(
         {"resolution": [np.nan, 0.1, 1, 10, 10], "duplicates": [None, "r1-l2;r10-l3", "", "r0.1-l0", np.nan]}
     )
-    assert at_resolution(clusters, 10).tolist() == [False, True, False, True, True]
-    assert at_resolution(clusters, 1).tolist() == [False, True, True, False, False]
-    assert at_resolution(clusters, 0.1).tolist() == [False, True, False, True, False]
-    assert at_resolution(clusters[["resolution"]], 10).sum() == 2
+    assert clusters_at_resolution(clusters, 10).tolist() == [False, True, False, True, True]
+    assert clusters_at_resolution(clusters, 1).tolist() == [False, True, True, False, False]
+    assert clusters_at_resolution(clusters, 0.1).tolist() == [False, True, False, True, False]
+    assert clusters_at_resolution(clusters[["resolution"]], 10).sum() == 2
 
 
 def test_pooled_correlation_equals_numpy():

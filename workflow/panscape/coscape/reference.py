@@ -60,11 +60,15 @@ def settings(folder: str | Path) -> dict[str, Any]:
         raise fail(WHERE, f"{path} cannot be read ({error})", _AGAIN) from error
     if text is None:
         raise fail(WHERE, f"{path} does not name the settings it was made with", f"{_AGAIN} and this version")
-    return _current(json.loads(text.decode() if isinstance(text, bytes) else text))
+    return saved_settings(text)
 
 
-def _current(saved: dict[str, Any]) -> dict[str, Any]:
-    """Return saved settings under the keys of this version, which may count differently."""
+def saved_settings(text: str | bytes) -> dict[str, Any]:
+    """Return what :func:`describe` gave as JSON, under the keys of this version.
+
+    Before format 2 a cell was counted among its own neighbours.
+    """
+    saved = json.loads(text)
     if saved.get("format", 1) >= FORMAT:
         return saved
     renamed = DictionarySettings.RENAMED

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.coexpression.correlation import shrink
+from panscape.coscape.coexpression.correlation import shrink_correlations
 from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.coscape.coexpression.values import Values
 from panscape.log import Progress, logger
@@ -26,7 +26,7 @@ def shrinker(settings: CoexpressionSettings) -> Callable[[np.ndarray, int], np.n
     """Return the function (r, n_cells) -> r that the settings shrink correlations by, or None."""
     if settings.shrinkage == "none":
         return None
-    return lambda r, n: shrink(r, n, settings.shrinkage, settings.shrinkage_strength)
+    return lambda r, n: shrink_correlations(r, n, settings.shrinkage, settings.shrinkage_strength)
 
 
 def sampled_chance(
@@ -67,7 +67,7 @@ def sampled_chance(
     rows = order[np.unique(np.linspace(0, len(order) - 1, min(sampled, len(order))).round().astype(int))]
     chance = np.zeros(len(rows))
     if settings.max_pairs:  # as many pairs pass whatever the cells
-        return with_shares(clusters.iloc[rows], edges[rows], np.full(len(rows), np.nan))
+        return add_chance_columns(clusters.iloc[rows], edges[rows], np.full(len(rows), np.nan))
     for place, row in enumerate(rows):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
         part = sparse.vstack(list(values.blocks(cells)), format="csr")
@@ -81,7 +81,7 @@ def sampled_chance(
             shrink=shrinker(settings),
             work=SAMPLED_WORK,
         )[0]
-    table = with_shares(clusters.iloc[rows], edges[rows], chance)
+    table = add_chance_columns(clusters.iloc[rows], edges[rows], chance)
     logger.info(
         "by chance (permuted cells): %.0f %% of the pairs of a typical cluster, %d clusters tried",
         100 * table["share"].median(),
@@ -105,7 +105,7 @@ def edges_per_cluster(matrix: sparse.csr_matrix, pairs: pd.DataFrame) -> np.ndar
     return np.diff(matrix.indptr) - np.diff(sparse.csr_matrix(matrix[:, diagonal]).indptr)
 
 
-def with_shares(clusters: pd.DataFrame, edges: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
+def add_chance_columns(clusters: pd.DataFrame, edges: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
     """Return :data:`COLUMNS` of clusters."""
     ratio = np.divide(chance, edges, out=np.full(len(edges), np.nan), where=edges > 0)
     table = clusters[["cluster", "n_cells"]].assign(edges=edges, chance=chance, share=np.minimum(ratio, 1))

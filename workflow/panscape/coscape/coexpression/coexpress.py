@@ -12,12 +12,13 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.coexpression.chance import edges_per_cluster, sampled_chance
-from panscape.coscape.coexpression.correlation import Survivors, correlate
-from panscape.coscape.coexpression.expression import cluster_expression, over_genes
+from panscape.coscape.coexpression.correlation import Survivors, correlate_pairs
+from panscape.coscape.coexpression.expression import cluster_expression, expand_to_genes
 from panscape.coscape.coexpression.nesting import nested_steps
-from panscape.coscape.coexpression.screen import WORTH, applies, screened
+from panscape.coscape.coexpression.screen import WORTH, can_screen, screen_pairs
 from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.coscape.coexpression.values import CHUNK_CELLS, Values, row_blocks
+from panscape.data.counts import Counts
 from panscape.log import Progress, logger
 from panscape.seeds import stream
 from panscape.stats.gram import Moments, Plan, moments
@@ -54,7 +55,7 @@ class Coexpression:
 
 
 def coexpress(
-    counts_path: str | Path,
+    counts: Counts | str | Path,
     genes: Sequence[str],
     clusters: pd.DataFrame,
     members: sparse.csr_matrix,
@@ -68,8 +69,8 @@ def coexpress(
 
     Parameters
     ----------
-    counts_path
-        counts.h5ad of the study.
+    counts
+        The study's raw counts, or the path of its ``counts.h5ad``.
     genes
         Genes that the study measures; their order is that of the pairs.
     clusters, members
@@ -100,7 +101,7 @@ def coexpress(
     from threadpoolctl import threadpool_limits
 
     chosen, genes = CoexpressionSettings.of(settings), list(genes)
-    values = Values.load(counts_path, genes, chosen.normalisation)
+    values = Values.load(counts, genes, chosen.normalisation)
     members = sparse.csr_matrix(members)
     if members.shape != (len(clusters), values.counts.shape[0]):
         raise ValueError(
@@ -108,7 +109,7 @@ def coexpress(
             f"and {values.counts.shape[0]} cells"
         )
     expression = cluster_expression(values, members, clusters, genes, chosen.expression)
-    expression = over_genes(expression, all_genes)
+    expression = expand_to_genes(expression, all_genes)
     with threadpool_limits(threads):
         kept = correlate_clusters(values, clusters, members, chosen, threads)
         matrix, pairs = _assemble(kept, genes, len(clusters))
@@ -155,7 +156,10 @@ def _pearson(values, clusters, members, settings, plan) -> Iterator[tuple[int, S
     for step in nested_steps(members, parents):
         sums = moments(values.blocks(step.rest), plan, begun.pop(step.cluster, None))
         cells = members.indices[members.indptr[step.cluster] : members.indptr[step.cluster + 1]]
-        yield step.cluster, correlate(sums, settings, _centred(lambda cells=cells: values.blocks(cells)))
+        yield (
+            step.cluster,
+            correlate_pairs(sums, settings, _centred(lambda cells=cells: values.blocks(cells))),
+        )
         if step.into in begun:
             begun[step.into].add(sums)
         elif step.into >= 0:
@@ -165,18 +169,18 @@ def _pearson(values, clusters, members, settings, plan) -> Iterator[tuple[int, S
 def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, Survivors]]:
     """Rank the values within every cluster and correlate the ranks."""
     levels, width = _levels(values)
-    share = 0.0 if applies(settings) else 1.0
+    share = 0.0 if can_screen(settings) else 1.0
     for row in range(len(clusters)):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
         ranks = tied_ranks(levels[cells] if len(cells) < levels.shape[0] else levels, width)
         if share <= WORTH:  # as the cluster before let expect; what is kept does not depend on the route
-            survivors, share = screened(
+            survivors, share = screen_pairs(
                 ranks, plan, settings, lambda part: _centred(lambda: row_blocks(part))
             )
             yield row, survivors
             continue
         sums = moments(row_blocks(ranks), plan)
-        yield row, correlate(sums, settings, _centred(lambda ranks=ranks: row_blocks(ranks)))
+        yield row, correlate_pairs(sums, settings, _centred(lambda ranks=ranks: row_blocks(ranks)))
 
 
 def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
@@ -199,7 +203,7 @@ def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
 
 
 def _centred(blocks: Callable[[], Iterator[sparse.csr_matrix]]):
-    """Return a maker of exact co-sums of genes that hardly vary, see :func:`correlate`."""
+    """Return a maker of exact co-sums of genes that hardly vary, see :func:`correlate_pairs`."""
 
     def columns(genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         own = np.concatenate([block[:, genes].toarray() for block in blocks()])

@@ -32,7 +32,7 @@ class Survivors:
     value: np.ndarray
 
 
-def correlate(
+def correlate_pairs(
     sums: Moments,
     settings: CoexpressionSettings,
     columns: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
@@ -77,7 +77,9 @@ def correlate(
     return Survivors(first.astype(np.int32), second.astype(np.int32), value.astype(np.float32))
 
 
-def shrink(r: np.ndarray, n: int, how: str, strength: float = 1.0, prior: float = 1.0) -> np.ndarray:
+def shrink_correlations(
+    r: np.ndarray, n: int, how: str, strength: float = 1.0, prior: float = 1.0
+) -> np.ndarray:
     """Shrink correlations towards 0 by their standard error in a cluster of n cells.
 
     Parameters
@@ -156,7 +158,7 @@ def _shrinker(n: int, scale: np.ndarray, covariance, settings: CoexpressionSetti
     prior = 1.0
     if settings.shrinkage == "posterior":
         prior = _prior_variance(n, scale, covariance)
-    return lambda r: shrink(r, n, settings.shrinkage, settings.shrinkage_strength, prior)
+    return lambda r: shrink_correlations(r, n, settings.shrinkage, settings.shrinkage_strength, prior)
 
 
 def _prior_variance(n: int, scale: np.ndarray, covariance) -> float:

@@ -94,7 +94,7 @@ def _expression(logged: np.ndarray, mean: np.ndarray, how: str) -> np.ndarray:
     return np.expm1(logged) if how == "geometric-mean" else np.exp(logged) / (mean + 1)
 
 
-def over_genes(expression: AnnData, genes: Sequence[str] | None) -> AnnData:
+def expand_to_genes(expression: AnnData, genes: Sequence[str] | None) -> AnnData:
     """Return the expression over the genes of the collection, NaN for those that the study does not measure.
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.coexpression.correlation import Survivors, correlate
+from panscape.coscape.coexpression.correlation import Survivors, correlate_pairs
 from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.coscape.coexpression.values import row_blocks
 from panscape.stats.gram import Moments, Plan, moments
@@ -16,12 +16,12 @@ MARGIN, CONDITION = 5e-3, 0.05
 WORTH = 0.6  # share of genes with a candidate pair above which float32 first costs more than it saves
 
 
-def applies(settings: CoexpressionSettings) -> bool:
+def can_screen(settings: CoexpressionSettings) -> bool:
     """Return whether weak correlations can be told without knowing them exactly."""
     return settings.eta > 2 * MARGIN and settings.shrinkage != "posterior"
 
 
-def screened(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSettings, centred) -> tuple:
+def screen_pairs(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSettings, centred) -> tuple:
     """Correlate as `correlate` does, in float64 only where it matters.
 
     Genes with a pair whose float32 correlation is near the cutoff or above, and badly conditioned genes, are
@@ -32,7 +32,7 @@ def screened(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSettin
     values
         CSR float32, cells x genes in the order of the plan, zeros as 0.
     centred
-        Makes the exact co-sums of poorly conditioned genes of a matrix, see :func:`correlate`.
+        Makes the exact co-sums of poorly conditioned genes of a matrix, see :func:`correlate_pairs`.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def screened(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSettin
     again, certain = _candidates(sums, values, settings.eta - MARGIN)
     part = values[:, again]
     exact = moments(row_blocks(part), Plan(np.arange(len(again)), 0, plan.threads))
-    kept = correlate(exact, settings, centred(part))
+    kept = correlate_pairs(exact, settings, centred(part))
     first, second = again[kept.first], again[kept.second]
     survivors = Survivors(
         np.concatenate([first, certain]).astype(np.int32),

@@ -27,7 +27,7 @@ class CoexpressionSettings(FromMapping):
         ``"log1p"`` of the counts or ``"depth-log1p"``, see :func:`panscape.data.normalise.normalise`.
     shrinkage
         How r is shrunk towards 0 by its standard error, see
-        :func:`panscape.coscape.coexpression.correlation.shrink`.
+        :func:`panscape.coscape.coexpression.correlation.shrink_correlations`.
     shrinkage_strength
         Standard errors that count as noise; 0 shrinks nothing.
     max_pairs

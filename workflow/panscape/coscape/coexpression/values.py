@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
+from panscape.coscape.cells import read_counts
 from panscape.data.counts import Counts
 
 CHUNK_CELLS = 4096
@@ -36,9 +37,9 @@ class Values:
     target: float
 
     @classmethod
-    def load(cls, path: str | Path, genes: Sequence[str], how: str) -> Values:
+    def load(cls, source: Counts | str | Path, genes: Sequence[str], how: str) -> Values:
         """Load the genes, in their order, of all cells."""
-        source = Counts(path)
+        source = read_counts(source)
         counts = source.select(genes)
         counts.eliminate_zeros()
         totals = source.obs["n_counts"].to_numpy(dtype=np.float64)

@@ -10,9 +10,9 @@ from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
 from panscape.coscape.dictionary.grow import grown_fit
-from panscape.coscape.dictionary.learn import Fit, as_columns, learn
+from panscape.coscape.dictionary.learn import Fit, as_columns, learn_entries
 from panscape.coscape.dictionary.measured import Measured
-from panscape.coscape.dictionary.products import Ends
+from panscape.coscape.dictionary.products import PairIndex
 from panscape.coscape.dictionary.starts import profile_start, singular_start, spread_start
 from panscape.log import Progress
 from panscape.seeds import stream
@@ -51,12 +51,13 @@ def fit_starts(
     tol: float = 1e-8,
     seed: int = 0,
     threads: int = 1,
-    ends: Ends | None = None,
+    ends: PairIndex | None = None,
     measured: Measured | None = None,
 ) -> Choice:
     """Fit a dictionary from several starts and keep the one of lowest objective.
 
-    With `ends` every start grows a dictionary of products (:func:`panscape.coscape.dictionary.grow.grow`).
+    With `ends` every start grows a dictionary of products, see
+    :func:`panscape.coscape.dictionary.grow.grow_entries`.
     Otherwise the first start is the truncated singular value decomposition (what scikit-learn and the
     released code start from), the others are groups of pairs with alike profiles and spread-out panclusters
     in turn; with ``starts=1`` the fit is the published one. The result does not depend on `threads`.
@@ -68,7 +69,7 @@ def fit_starts(
     k
         Number of entries.
     alpha, max_iter, tol
-        See :func:`learn`.
+        See :func:`learn_entries`.
     starts
         Number of starts, >= 1.
     seed
@@ -89,7 +90,7 @@ def fit_starts(
         if ends:
             return grown_fit(data, ends, k, **options)
         begin = first if index == 0 else other_start(data, k, index, rng)
-        return learn(data, *begin, **options)
+        return learn_entries(data, *begin, **options)
 
     progress = Progress("dictionary fits", starts)
     fits = []
@@ -99,7 +100,7 @@ def fit_starts(
             progress.add()
     objectives = tuple(fit.objective for fit in fits)
     best = int(np.argmin(objectives))
-    others = [match(fits[best].entries, fit.entries)[1] for i, fit in enumerate(fits) if i != best]
+    others = [match_entries(fits[best].entries, fit.entries)[1] for i, fit in enumerate(fits) if i != best]
     stability = np.mean(others, axis=0) if others else np.full(fits[best].n_entries, np.nan)
     return Choice(fits[best], objectives, best, stability)
 
@@ -109,7 +110,7 @@ def other_start(data, k: int, index: int, rng: np.random.Generator) -> tuple[np.
     return (profile_start if index % 2 else spread_start)(data, k, rng)
 
 
-def match(entries: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def match_entries(entries: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Match two sets of entries one to one by largest total cosine.
 
     Parameters

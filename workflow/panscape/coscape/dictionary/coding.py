@@ -9,7 +9,7 @@ from panscape.log import logger
 _BATCH_VALUES = 4_000_000  # values in one batch of K x K systems: 32 MB
 
 
-def encode(
+def lasso_codes(
     gram: np.ndarray,
     target: np.ndarray,
     alpha: float,

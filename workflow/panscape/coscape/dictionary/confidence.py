@@ -13,7 +13,7 @@ _CHUNK_PAIRS = 4096
 _CHUNK_CELLS = 2048
 
 
-def halves(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def split_cells(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Split cells into two halves at random, evenly within each stratum.
 
     One split serves all clusters of a study: nested clusters share cells, and a cell may not count in both
@@ -105,7 +105,7 @@ def split_half(
     For entry k and pair p: agreement :math:`\sum_i c_{ik} r_{ip} r'_{ip}` and size
     :math:`\sum_i c_{ik} (r_{ip}^2 + r'^2_{ip}) / 2`, with r, r' from the two halves of cluster i. The
     product of two independent estimates has the square of the true correlation as its mean, so noise
-    averages to 0. Sums of several studies add up; see :func:`reliability`.
+    averages to 0. Sums of several studies add up; see :func:`edge_reliability`.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def split_half(
     usage
         (n_clusters, K) codes.
     half
-        (n_cells,) bool, from :func:`halves`.
+        (n_cells,) bool, from :func:`split_cells`.
     method
         ``"pearson"`` or ``"spearman"`` (ranks within each cluster's half).
 
@@ -155,7 +155,7 @@ def split_half(
     return agreement, size
 
 
-def reliability(agreement: np.ndarray, size: np.ndarray) -> np.ndarray:
+def edge_reliability(agreement: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Return the reliability of correlations from all cells, by Spearman and Brown's formula.
 
     Parameters
@@ -188,4 +188,4 @@ def entry_reliability(entries: np.ndarray, agreement: np.ndarray, size: np.ndarr
     (K,), in [-1, 1].
     """
     square = entries**2
-    return reliability((square * agreement).sum(axis=1), (square * size).sum(axis=1))
+    return edge_reliability((square * agreement).sum(axis=1), (square * size).sum(axis=1))

@@ -10,16 +10,16 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.dictionary.choose import other_start
-from panscape.coscape.dictionary.grow import chance_gain, grow
-from panscape.coscape.dictionary.learn import as_columns, learn
+from panscape.coscape.dictionary.grow import chance_gain, grow_entries
+from panscape.coscape.dictionary.learn import as_columns, learn_entries
 from panscape.coscape.dictionary.measured import Measured
-from panscape.coscape.dictionary.products import Ends
+from panscape.coscape.dictionary.products import PairIndex
 from panscape.coscape.dictionary.starts import singular_start
 from panscape.log import Progress, logger
 from panscape.seeds import stream
 
 
-def elbow(
+def elbow_table(
     data: sparse.spmatrix,
     ks: Sequence[int],
     *,
@@ -43,7 +43,7 @@ def elbow(
     alpha, starts, max_iter, tol, seed, threads, measured
         As in :func:`fit_starts`; short fits suffice for the curve.
     factor
-        See :func:`suggest`.
+        See :func:`suggest_k`.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def elbow(
         rng = stream(seed, "elbow", k, index)
         begin = (most[0][:k], most[1][:, :k]) if index == 0 else other_start(data, k, index, rng)
         options = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "measured": measured}
-        error = learn(data, *begin, rng=rng, **options).error
+        error = learn_entries(data, *begin, rng=rng, **options).error
         progress.add()
         return error
 
@@ -75,13 +75,13 @@ def elbow(
     table["hull"] = _lower_hull(table["k"].to_numpy(float), table["error"].to_numpy())
     table["gain"] = _gains(table["k"].to_numpy(float), table["hull"].to_numpy())
     table["chance_gain"] = table["needed"] = np.nan
-    table["suggested"] = table["k"] == suggest(table["k"], table["error"], factor=factor)
+    table["suggested"] = table["k"] == suggest_k(table["k"], table["error"], factor=factor)
     return table
 
 
-def grown_elbow(
+def grown_elbow_table(
     data: sparse.spmatrix,
-    ends: Ends,
+    ends: PairIndex,
     ks: Sequence[int],
     *,
     alpha: float,
@@ -110,9 +110,9 @@ def grown_elbow(
 
     Returns
     -------
-    The columns of :func:`elbow`; gain, chance_gain and needed (`factor` times that) are shares of the squared
-    norm, the gain what an entry explains of what those before leave. Fewer rows than `ks` if growth
-    ends before.
+    The columns of :func:`elbow_table`; gain, chance_gain and needed (`factor` times that) are fractions of
+    the squared norm: the gain is what an entry explains of what those before leave. Fewer rows
+    than `ks` if growth ends before.
     """
     data = as_columns(data)
     ks = np.array(sorted({int(k) for k in ks}))
@@ -121,7 +121,7 @@ def grown_elbow(
         rng = stream(seed, "elbow", index)
         if index == starts:
             return chance_gain(data, ends, alpha=alpha, rng=rng, measured=measured)
-        return grow(data, ends, ks[-1], alpha=alpha, rng=rng, measured=measured)
+        return grow_entries(data, ends, ks[-1], alpha=alpha, rng=rng, measured=measured)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         *grown, chance = pool.map(one, range(starts + 1))
@@ -151,7 +151,7 @@ def grown_elbow(
     )
 
 
-def suggest(ks: Sequence[int], errors: Sequence[float], *, factor: float = 2.0) -> int:
+def suggest_k(ks: Sequence[int], errors: Sequence[float], *, factor: float = 2.0) -> int:
     """Suggest the number of entries from the error curve.
 
     Rule: an entry that explains a network of its own lowers the error by more than one that only fits

@@ -35,7 +35,7 @@ class Dictionary:
     edges: sparse.csr_matrix
 
 
-def arrange(
+def arrange_entries(
     choice: Choice,
     diagonal: np.ndarray,
     pseudotime: np.ndarray | None = None,

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.dictionary.learn import Fit, as_columns, product
+from panscape.coscape.dictionary.learn import Fit, as_columns, data_products
 from panscape.coscape.dictionary.measured import Measured
 from panscape.coscape.dictionary.products import (
-    Ends,
+    PairIndex,
     code_loadings,
     group_products,
     inner_products,
     learn_products,
-    towards,
-    unit,
+    step_towards,
+    unit_loadings,
 )
 
 DISTINCT = 0.2  # largest cosine of a new entry with those before: more is the same genes once again
@@ -46,9 +46,9 @@ class Growth:
     gains: np.ndarray
 
 
-def grow(
+def grow_entries(
     data: sparse.spmatrix,
-    ends: Ends,
+    ends: PairIndex,
     k: int,
     *,
     alpha: float,
@@ -90,7 +90,7 @@ def grow(
         loadings = np.vstack([loadings, new])
         options = {"alpha": alpha, "max_iter": _SWEEPS, "tol": 0.0, "measured": measured}
         fit, loadings = learn_products(data, ends, loadings, start, **options)
-        target = product(data, ends.products(loadings))
+        target = data_products(data, ends.products(loadings))
         codes = code_loadings(target, loadings, alpha, fit.codes, measured)
         errors.append(fit.error)
         gains.append(gain / own.sum())
@@ -99,7 +99,7 @@ def grow(
 
 def grown_fit(
     data: sparse.spmatrix,
-    ends: Ends,
+    ends: PairIndex,
     k: int,
     *,
     alpha: float,
@@ -109,7 +109,7 @@ def grown_fit(
     measured: Measured | None = None,
 ) -> Fit:
     """Grow more entries than asked, keep the k that explain most, and let them settle."""
-    grown = grow(data, ends, k + k // 4 + 2, alpha=alpha, rng=rng, measured=measured)
+    grown = grow_entries(data, ends, k + k // 4 + 2, alpha=alpha, rng=rng, measured=measured)
     amount = (grown.codes**2).sum(axis=0)
     kept = np.sort(np.argsort(-amount, kind="stable")[:k])
     start, codes = grown.loadings[kept], grown.codes[:, kept]
@@ -119,7 +119,7 @@ def grown_fit(
 
 def chance_gain(
     data: sparse.spmatrix,
-    ends: Ends,
+    ends: PairIndex,
     *,
     alpha: float,
     rng: np.random.Generator,
@@ -135,7 +135,7 @@ def chance_gain(
     Parameters
     ----------
     data, ends, alpha, measured
-        As in :func:`grow`.
+        As in :func:`grow_entries`.
     rng
         Draws names and starts.
     repeats
@@ -144,12 +144,12 @@ def chance_gain(
     found = []
     for _ in range(repeats):
         other, its_ends = _renamed(sparse.csr_matrix(data), ends, rng, measured)
-        gains = grow(other, its_ends, 1, alpha=alpha, rng=rng, measured=_at(its_ends, measured)).gains
+        gains = grow_entries(other, its_ends, 1, alpha=alpha, rng=rng, measured=_at(its_ends, measured)).gains
         found.append(gains[0] if len(gains) else 0.0)
     return float(np.mean(found))
 
 
-def _at(ends: Ends, measured: Measured | None) -> Measured | None:
+def _at(ends: PairIndex, measured: Measured | None) -> Measured | None:
     """Return which pairs each group measures among other pairs of the same genes."""
     if measured is None:
         return None
@@ -157,7 +157,9 @@ def _at(ends: Ends, measured: Measured | None) -> Measured | None:
     return Measured(measured.group, columns, measured.genes)
 
 
-def _renamed(data: sparse.csr_matrix, ends: Ends, rng, measured=None) -> tuple[sparse.csr_matrix, Ends]:
+def _renamed(
+    data: sparse.csr_matrix, ends: PairIndex, rng, measured=None
+) -> tuple[sparse.csr_matrix, PairIndex]:
     row = np.repeat(np.arange(data.shape[0]), np.diff(data.indptr))
     names = np.tile(np.arange(ends.n_genes), (data.shape[0], 1))
     if measured is None:
@@ -170,10 +172,10 @@ def _renamed(data: sparse.csr_matrix, ends: Ends, rng, measured=None) -> tuple[s
     code = np.minimum(one, two).astype(np.int64) * ends.n_genes + np.maximum(one, two)
     pairs, column = np.unique(code, return_inverse=True)
     matrix = sparse.csr_matrix((data.data, (row, column)), shape=(data.shape[0], len(pairs)))
-    return matrix, Ends(pairs // ends.n_genes, pairs % ends.n_genes, ends.n_genes)
+    return matrix, PairIndex(pairs // ends.n_genes, pairs % ends.n_genes, ends.n_genes)
 
 
-def _best(data, own, ends: Ends, loadings, codes, rng, measured) -> tuple[np.ndarray, float] | None:
+def _best(data, own, ends: PairIndex, loadings, codes, rng, measured) -> tuple[np.ndarray, float] | None:
     """Return the loadings of the candidate that explains most of what is left, and how much; or None."""
     entries = ends.products(loadings)
     left = _left(data, own, entries, loadings, codes, measured)
@@ -187,17 +189,17 @@ def _best(data, own, ends: Ends, loadings, codes, rng, measured) -> tuple[np.nda
         weights, shares = _weights(alone, codes, square, measured)
         for at in range(len(new)):
             groups = None if measured is None else (shares[:, at], measured.genes)
-            new[at] = towards(ends, new[at], cross[at], loadings, weights[at], 2, groups)
-        new = unit(new)
+            new[at] = step_towards(ends, new[at], cross[at], loadings, weights[at], 2, groups)
+        new = unit_loadings(new)
     alone, squares = _alone(data, ends, loadings, codes, new, measured)
     gain = (alone**2 * squares).sum(axis=0)
     if len(loadings):
-        gain[inner_products(new, unit(loadings)).max(axis=1) > DISTINCT] = 0
+        gain[inner_products(new, unit_loadings(loadings)).max(axis=1) > DISTINCT] = 0
     best = int(gain.argmax())
     return (new[best], float(gain[best])) if gain[best] > 0 else None
 
 
-def _seeds(data, ends: Ends, entries, codes, left, rng) -> np.ndarray:
+def _seeds(data, ends: PairIndex, entries, codes, left, rng) -> np.ndarray:
     """Return loadings (T, G) of a gene and its pairs, drawn by what is left of panclusters and genes."""
     rows = rng.choice(len(left), size=_CANDIDATES, p=left / left.sum())
     pick = sparse.csc_matrix((np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(len(left), len(rows)))
@@ -211,7 +213,7 @@ def _seeds(data, ends: Ends, entries, codes, left, rng) -> np.ndarray:
             loadings[at, gene] = 1
             loadings[at] = ends.times(values, loadings[at])
             loadings[at, gene] = loadings[at].max()
-    return unit(loadings)
+    return unit_loadings(loadings)
 
 
 def _left(data, own, entries, loadings, codes, measured) -> np.ndarray:
@@ -219,7 +221,7 @@ def _left(data, own, entries, loadings, codes, measured) -> np.ndarray:
     if not len(loadings):
         return own
     fitted = (_times(codes, loadings, loadings, measured) * codes).sum(axis=1)
-    return np.maximum(own - 2 * (product(data, entries) * codes).sum(axis=1) + fitted, 0)
+    return np.maximum(own - 2 * (data_products(data, entries) * codes).sum(axis=1) + fitted, 0)
 
 
 def _times(codes, loadings, others, measured) -> np.ndarray:
@@ -233,12 +235,12 @@ def _times(codes, loadings, others, measured) -> np.ndarray:
     return found
 
 
-def _alone(data, ends: Ends, loadings, codes, new, measured) -> tuple[np.ndarray, np.ndarray | float]:
+def _alone(data, ends: PairIndex, loadings, codes, new, measured) -> tuple[np.ndarray, np.ndarray | float]:
     """Return the codes (N, T) of candidates, each on its own, for what the entries leave.
 
     And the squares of the candidates over what each pancluster measures, 1 where all is measured.
     """
-    inner = np.maximum(product(data, ends.products(new)) - _times(codes, loadings, new, measured), 0)
+    inner = np.maximum(data_products(data, ends.products(new)) - _times(codes, loadings, new, measured), 0)
     if measured is None:
         return inner, 1.0
     own = np.diagonal(group_products(new, new, measured.genes), axis1=1, axis2=2)[measured.group]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from panscape.coscape.dictionary.coding import encode
+from panscape.coscape.dictionary.coding import lasso_codes
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Measured:
         bool (S, P): pairs that a group measures.
     genes
         bool (S, G): genes that a group measures, in the numbering of
-        :class:`panscape.coscape.dictionary.products.Ends`; None where entries are free.
+        :class:`panscape.coscape.dictionary.products.PairIndex`; None where entries are free.
     """
 
     group: np.ndarray
@@ -44,19 +44,19 @@ class Measured:
 def encode_groups(
     grams: np.ndarray, target: np.ndarray, alpha: float, codes: np.ndarray | None, measured: Measured
 ) -> np.ndarray:
-    """Return :func:`encode` with one matrix of inner products per group.
+    """Return :func:`lasso_codes` with one matrix of inner products per group.
 
     Parameters
     ----------
     grams
         (S, K, K).
     target, alpha, codes
-        As in :func:`encode`, all panclusters.
+        As in :func:`lasso_codes`, all panclusters.
     """
     found = np.zeros_like(target)
     for group, rows in measured.groups():
         start = None if codes is None else codes[rows]
-        found[rows] = encode(grams[group], target[rows], alpha, start)
+        found[rows] = lasso_codes(grams[group], target[rows], alpha, start)
     return found
 
 

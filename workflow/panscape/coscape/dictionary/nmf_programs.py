@@ -83,7 +83,7 @@ def factor_tables(saved, landscape) -> FactorTables:
     Parameters
     ----------
     saved
-        The dictionary, :class:`panscape.coscape.dictionary.write.Saved`.
+        The dictionary, :class:`panscape.coscape.dictionary.write.SavedDictionary`.
     landscape
         AnnData of its panclusters in the same order; X is their geometric-mean expression. Factors are of the
         genes that all studies measure.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.dictionary.coding import encode
-from panscape.coscape.dictionary.learn import Fit, as_columns, code, product
+from panscape.coscape.dictionary.coding import lasso_codes
+from panscape.coscape.dictionary.learn import Fit, as_columns, data_products, entry_codes
 from panscape.coscape.dictionary.measured import Measured, code_products, encode_groups
 
 _STEPS = 3  # damped steps of an update
@@ -16,7 +16,7 @@ _TINY = np.finfo(float).tiny
 
 
 @dataclass(frozen=True)
-class Ends:
+class PairIndex:
     """The two genes of every pair that is found anywhere; all other pairs of the genes are zeros.
 
     Attributes
@@ -32,7 +32,7 @@ class Ends:
     n_genes: int
 
     @classmethod
-    def of(cls, gene_a: np.ndarray, gene_b: np.ndarray) -> Ends:
+    def of(cls, gene_a: np.ndarray, gene_b: np.ndarray) -> PairIndex:
         """Give numbers to the genes of pairs given by name.
 
         Raises
@@ -67,15 +67,15 @@ def group_products(one: np.ndarray, two: np.ndarray, genes: np.ndarray) -> np.nd
     return np.array([inner_products(one * mask, two * mask) for mask in genes])
 
 
-def unit(loadings: np.ndarray, most: float = 0.0) -> np.ndarray:
+def unit_loadings(loadings: np.ndarray, most: float = 0.0) -> np.ndarray:
     """Return loadings (..., G) whose products have norm 1 over all pairs; those up to `most` stay."""
     square = ((loadings**2).sum(axis=-1) ** 2 - (loadings**4).sum(axis=-1)) / 2
     length = np.sqrt(np.maximum(square, 0))
     return loadings / np.sqrt(np.where(length > max(most, _TINY), length, 1))[..., None]
 
 
-def towards(
-    ends: Ends,
+def step_towards(
+    ends: PairIndex,
     loadings: np.ndarray,
     cross: np.ndarray,
     others: np.ndarray,
@@ -148,7 +148,7 @@ def towards(
 
 def learn_products(
     data: sparse.spmatrix,
-    ends: Ends,
+    ends: PairIndex,
     loadings: np.ndarray,
     codes: np.ndarray | None = None,
     *,
@@ -159,11 +159,11 @@ def learn_products(
 ) -> tuple[Fit, np.ndarray]:
     r"""Learn entries that are products of loadings by alternating optimisation from a start.
 
-    Minimises :math:`\frac12\|S - CD\|_F^2 + \alpha\|C\|_1` over C >= 0 and
-    :math:`D_{k,ab} = g_{ka} g_{kb}`, g >= 0, rows of D of norm at most 1, over all pairs of the genes: pairs
-    found nowhere are zeros, so an entry cannot join groups of genes that no pancluster joins. As
-    :func:`panscape.coscape.dictionary.learn.learn` apart from that: the codes are the exact lasso optimum,
-    the entries get one pass of block coordinate descent per iteration. This is a symmetric, non-negative
+    Minimises :math:`\frac12\|S - CD\|_F^2 + \alpha\|C\|_1` over C >= 0 and :math:`D_{k,ab} = g_{ka} g_{kb}`,
+    g >= 0, rows of D of norm at most 1, over all pairs of the genes: pairs without a correlation anywhere are
+    zeros, so an entry cannot join groups of genes that no pancluster joins. Otherwise as
+    :func:`panscape.coscape.dictionary.learn.learn_entries`: the codes are the exact lasso optimum, the
+    entries get one pass of block coordinate descent per iteration. This is a symmetric, non-negative
     decomposition of the genes x genes x panclusters array, which is unique where factors of a matrix alone
     are not.
 
@@ -179,7 +179,8 @@ def learn_products(
     loadings, codes
         (K, G) non-negative and (N, K) start; neither is changed.
     alpha, max_iter, tol, measured
-        See :func:`panscape.coscape.dictionary.learn.learn`; with the genes that each pancluster measures.
+        See :func:`panscape.coscape.dictionary.learn.learn_entries`; `measured` also names the genes that each
+        pancluster measures.
 
     Returns
     -------
@@ -189,13 +190,13 @@ def learn_products(
     """
     data = as_columns(data)
     norm = float(data.data @ data.data)
-    loadings = unit(np.asarray(loadings, dtype=np.float64))
+    loadings = unit_loadings(np.asarray(loadings, dtype=np.float64))
     codes = np.zeros((data.shape[0], len(loadings))) if codes is None else np.asarray(codes, dtype=np.float64)
     history: list[float] = []
     squared = norm
     for _ in range(max_iter):
         entries = ends.products(loadings)
-        codes = code_loadings(product(data, entries), loadings, alpha, codes, measured)
+        codes = code_loadings(data_products(data, entries), loadings, alpha, codes, measured)
         cross = np.ascontiguousarray((data.T @ codes).T)
         if measured is None:
             inner = codes.T @ codes
@@ -212,7 +213,7 @@ def learn_products(
     entries = ends.products(loadings)
     lengths = np.linalg.norm(entries, axis=1)
     entries /= np.where(lengths > 0, lengths, 1)[:, None]
-    codes = code(data, entries, alpha, codes, measured)
+    codes = entry_codes(data, entries, alpha, codes, measured)
     return Fit(codes, entries, history[-1], float(squared / norm), tuple(history)), loadings
 
 
@@ -227,12 +228,12 @@ def code_loadings(
         (N, K): products of the data with the entries.
     """
     if measured is None:
-        return encode(inner_products(loadings, loadings), target, alpha, codes)
+        return lasso_codes(inner_products(loadings, loadings), target, alpha, codes)
     return encode_groups(group_products(loadings, loadings, measured.genes), target, alpha, codes, measured)
 
 
 def _update_groups(
-    ends: Ends, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray, measured: Measured
+    ends: PairIndex, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray, measured: Measured
 ) -> None:
     """Update the loadings as :func:`_update` does, `inner` (S, K, K) and products by group."""
     for k in range(len(loadings)):
@@ -241,15 +242,15 @@ def _update_groups(
             weights = inner[:, k] / amount
             weights[:, k] = 0
             groups = (inner[:, k, k] / amount, measured.genes)
-            new = towards(ends, loadings[k], cross[k] / amount, loadings, weights, _STEPS, groups)
-            loadings[k] = unit(new, most=1.0)
+            new = step_towards(ends, loadings[k], cross[k] / amount, loadings, weights, _STEPS, groups)
+            loadings[k] = unit_loadings(new, most=1.0)
 
 
-def _update(ends: Ends, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray) -> None:
+def _update(ends: PairIndex, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray) -> None:
     """Update the loadings in place, one entry after the other; an entry that no pancluster uses stays."""
     for k in range(len(loadings)):
         if inner[k, k] > _TINY:
             weights = inner[k] / inner[k, k]
             weights[k] = 0
-            new = towards(ends, loadings[k], cross[k] / inner[k, k], loadings, weights, _STEPS)
-            loadings[k] = unit(new, most=1.0)
+            new = step_towards(ends, loadings[k], cross[k] / inner[k, k], loadings, weights, _STEPS)
+            loadings[k] = unit_loadings(new, most=1.0)

@@ -22,8 +22,8 @@ class DictionarySettings(FromMapping):
     k
         Number of entries or ``"auto"``.
     k_range, elbow_factor
-        See :func:`panscape.coscape.dictionary.elbow.elbow` and
-        :func:`panscape.coscape.dictionary.elbow.grown_elbow`.
+        See :func:`panscape.coscape.dictionary.elbow.elbow_table` and
+        :func:`panscape.coscape.dictionary.elbow.grown_elbow_table`.
     entries
         ``"products"``: an edge weighs the product of its two genes' loadings; ``"free"``: whatever fits.
     alpha, max_iter, tol, starts
@@ -43,7 +43,7 @@ class DictionarySettings(FromMapping):
     duplicates
         Count panclusters as often as they were found.
     min_panclusters, usage_fraction, edge_fraction
-        See :func:`panscape.coscape.dictionary.entries.arrange`.
+        See :func:`panscape.coscape.dictionary.entries.arrange_entries`.
     """
 
     SECTION: ClassVar[str] = "dictionary"

@@ -12,10 +12,10 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.dictionary.choose import Choice, fit_starts
-from panscape.coscape.dictionary.elbow import elbow, grown_elbow
-from panscape.coscape.dictionary.entries import Dictionary, arrange
+from panscape.coscape.dictionary.elbow import elbow_table, grown_elbow_table
+from panscape.coscape.dictionary.entries import Dictionary, arrange_entries
 from panscape.coscape.dictionary.measured import Measured
-from panscape.coscape.dictionary.products import Ends
+from panscape.coscape.dictionary.products import PairIndex
 from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.errors import fail
 from panscape.log import logger
@@ -85,7 +85,7 @@ class Stack:
         study = self.obs["study"].astype(str).to_numpy()
         return {name: self.measured[np.flatnonzero(study == name)[0]] for name in dict.fromkeys(study)}
 
-    def groups(self, ends: Ends | None = None) -> Measured | None:
+    def groups(self, ends: PairIndex | None = None) -> Measured | None:
         """Return the panclusters in groups that measure the same pairs, and genes as `ends` numbers them."""
         if self.measured is None:
             return None
@@ -124,7 +124,7 @@ def read_stack(
     """
     import anndata
 
-    from panscape.coscape.landscape.combine import Study, combine
+    from panscape.coscape.landscape.combine import Study, combine_studies
     from panscape.coscape.landscape.read import pair_positions
     from panscape.data.files import read_csr, read_tsv
 
@@ -149,19 +149,21 @@ def read_stack(
                 detection=np.asarray(known.layers["detection"])[place],
             )
         )
-    combined = combine(studies)
+    combined = combine_studies(studies)
     obs = known.obs.loc[combined.clusters["cluster"]]
     return make_stack(combined, obs, chosen)
 
 
-def make_stack(combined, obs: pd.DataFrame, settings: DictionarySettings, *, least: int = 2) -> Stack:
+def make_stack(
+    combined, obs: pd.DataFrame, settings: DictionarySettings, *, min_panclusters: int = 2
+) -> Stack:
     """Choose and scale the values of a `Combined` landscape, see :class:`DictionarySettings`.
 
-    Fewer than `least` panclusters are an error.
+    Fewer than `min_panclusters` are an error.
     """
     from panscape.coscape.landscape.features import expected_cells
 
-    if len(obs) < least:
+    if len(obs) < min_panclusters:
         raise fail(
             "panclust.min_cells",
             f"{len(obs)} pancluster cannot be explained by shared networks",
@@ -204,21 +206,21 @@ def make_stack(combined, obs: pd.DataFrame, settings: DictionarySettings, *, lea
 
 
 def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: int = 1) -> pd.DataFrame:
-    """Return :func:`elbow` over the settings' range, ended at the number of panclusters."""
+    """Return :func:`elbow_table` over the settings' range, ended at the number of panclusters."""
     low, high = sorted(settings.k_range)
     most = int(min(high, (np.diff(stack.data.indptr) > 0).sum()))
     if most < high:
         logger.warning("dictionary.k_range ends at %d: there are no more panclusters with edges", most)
     repeated = np.repeat(np.arange(len(stack.times)), stack.times)
     data = stack.data[repeated]
-    ends = Ends.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None
+    ends = PairIndex.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None
     measured = stack.groups(ends)
     ks = range(min(low, most), most + 1)
     options = {"alpha": settings.alpha, "factor": settings.elbow_factor, "seed": seed, "threads": threads}
     options["measured"] = None if measured is None else measured.rows(repeated)
     if ends:
-        return grown_elbow(data, ends, ks, **options)
-    return elbow(data, ks, **options)
+        return grown_elbow_table(data, ends, ks, **options)
+    return elbow_table(data, ks, **options)
 
 
 def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, threads: int = 1) -> Choice:
@@ -238,7 +240,7 @@ def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, thr
             few=True,
         )
     repeated = np.repeat(np.arange(len(stack.times)), stack.times)
-    ends = Ends.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None
+    ends = PairIndex.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None
     measured = stack.groups(ends)
     choice = fit_starts(
         stack.data[repeated],
@@ -271,7 +273,7 @@ def learn_stack(
         If no entry is used by enough panclusters.
     """
     choice = stack_fit(stack, k, settings, seed, threads)
-    result = arrange(
+    result = arrange_entries(
         choice,
         stack.diagonal,
         stack.pseudotime,

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.coexpression.chance import chance_edges, edges_per_cluster, shrinker, with_shares
+from panscape.coscape.coexpression.chance import add_chance_columns, chance_edges, edges_per_cluster, shrinker
 from panscape.coscape.coexpression.settings import CoexpressionSettings
-from panscape.coscape.dictionary.confidence import halves, split_half
-from panscape.coscape.dictionary.write import Saved
+from panscape.coscape.dictionary.confidence import split_cells, split_half
+from panscape.coscape.dictionary.write import SavedDictionary
 from panscape.seeds import stream
 
 
@@ -36,7 +36,7 @@ class StudyConfidence:
     chance: pd.DataFrame
 
 
-def normalised(counts: str | Path, genes: np.ndarray, how: str) -> tuple[sparse.csr_matrix, np.ndarray]:
+def normalised_cells(counts: str | Path, genes: np.ndarray, how: str) -> tuple[sparse.csr_matrix, np.ndarray]:
     """Read a study's cells: CSR float32 normalised values of the genes, and total counts per cell."""
     from panscape.data.counts import Counts
     from panscape.data.normalise import normalise
@@ -52,7 +52,7 @@ def study_confidence(
     members: sparse.csr_matrix,
     matrix: sparse.csr_matrix,
     pairs: pd.DataFrame,
-    saved: Saved,
+    saved: SavedDictionary,
     *,
     normalisation: str,
     coexpression: Mapping[str, Any],
@@ -79,7 +79,7 @@ def study_confidence(
         Seed of the step.
     """
     genes = np.asarray(saved.genes, dtype=object)[saved.genes_of(str(clusters["study"].iloc[0]))]
-    values, depth = normalised(counts, genes, normalisation)
+    values, depth = normalised_cells(counts, genes, normalisation)
     columns, index = saved.edge_columns(), pd.Index(genes)
     first, second = (index.get_indexer(ends[columns]) for ends in (saved.gene_a, saved.gene_b))
     here = (first >= 0) & (second >= 0)  # an edge that the study does not measure says nothing of it
@@ -93,7 +93,7 @@ def study_confidence(
         first[here],
         second[here],
         usage,
-        halves(_finest(members), stream(seed, "halves")),
+        split_cells(_finest(members), stream(seed, "halves")),
         method=method,
     )
     chance = chance_edges(
@@ -107,7 +107,7 @@ def study_confidence(
         shrink=shrinker(CoexpressionSettings.of(coexpression)),
     )
     edges = edges_per_cluster(sparse.csr_matrix(matrix), pairs)
-    return StudyConfidence(agreement, size, with_shares(clusters, edges, chance))
+    return StudyConfidence(agreement, size, add_chance_columns(clusters, edges, chance))
 
 
 def _finest(members: sparse.csr_matrix) -> np.ndarray:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ASIDE = "aside"
 
 
-def to_anndata(
+def dictionary_to_anndata(
     result: Dictionary,
     stack: Stack,
     choice: Choice,
@@ -74,14 +74,14 @@ def to_anndata(
     return found
 
 
-def read_dictionary(path: str | Path) -> Saved:
-    """Read a dictionary written by :func:`to_anndata`."""
+def read_dictionary(path: str | Path) -> SavedDictionary:
+    """Read a dictionary written by :func:`dictionary_to_anndata`."""
     import anndata
 
-    return Saved(anndata.read_h5ad(path))
+    return SavedDictionary(anndata.read_h5ad(path))
 
 
-class Saved:
+class SavedDictionary:
     """A dictionary read from its file.
 
     Attributes

@@ -80,7 +80,7 @@ class Design:
         return self._times[key]
 
 
-def compared(views: Sequence[Viewed]) -> tuple[list[Viewed], np.ndarray, dict[str, str]]:
+def comparable_views(views: Sequence[Viewed]) -> tuple[list[Viewed], np.ndarray, dict[str, str]]:
     """Decide which spaces can be compared with the first one, and on which clusters.
 
     Returns
@@ -127,7 +127,7 @@ def nearest_others(views: Sequence[Viewed], study: np.ndarray, known: np.ndarray
     return found
 
 
-def evaluate(
+def evaluate_spaces(
     design: Design, ages: np.ndarray, weights: np.ndarray | None, kinds: Iterable[str]
 ) -> tuple[Values, dict[tuple[str, str], int]]:
     """Compute statistics of draws.

@@ -11,7 +11,9 @@ from panscape.log import logger
 from panscape.stats.means import cluster_means
 
 
-def annotate(clusters: pd.DataFrame, members: sparse.csr_matrix, cells: pd.DataFrame) -> pd.DataFrame:
+def annotate_clusters(
+    clusters: pd.DataFrame, members: sparse.csr_matrix, cells: pd.DataFrame
+) -> pd.DataFrame:
     """Add means of numeric and dominant labels of other cell columns to a table of clusters.
 
     Parameters

@@ -97,7 +97,7 @@ class Combined:
         return replace(self, clusters=clusters, matrix=self.matrix[index], **take)
 
 
-def combine(studies: Sequence[Study]) -> Combined:
+def combine_studies(studies: Sequence[Study]) -> Combined:
     """Stack the studies' clusters over the union of their gene pairs.
 
     Parameters

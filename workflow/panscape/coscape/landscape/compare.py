@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from panscape.coscape.landscape.age import Design, Viewed, compared, nearest_others
+from panscape.coscape.landscape.age import Design, Viewed, comparable_views, nearest_others
 from panscape.coscape.landscape.mixing import (
     age_bins,
     expected_entropy,
@@ -29,7 +29,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def compare(
+def compare_spaces(
     views: Sequence[Viewed],
     clusters: pd.DataFrame,
     settings: LandscapeSettings,
@@ -86,7 +86,7 @@ def compare(
         rows[name, "components"] = Tested(float(view.space.diffusion.component.max(initial=-1) + 1), n=count)
         rows[name, "reached"] = Tested(float(np.isfinite(view.space.pseudotime).sum()), n=count)
     order = [*(view.space.name for view in views), *CONTROLS]
-    return table({key: rows[key] for key in sorted(rows, key=lambda key: order.index(key[0]))})
+    return statistics_table({key: rows[key] for key in sorted(rows, key=lambda key: order.index(key[0]))})
 
 
 def design_of(
@@ -95,13 +95,13 @@ def design_of(
     settings: LandscapeSettings,
     usable: np.ndarray | None = None,
 ) -> tuple[Design, dict[str, str]]:
-    """Decide what is compared on which clusters; parameters as in :func:`compare`.
+    """Decide what is compared on which clusters; parameters as in :func:`compare_spaces`.
 
     Returns
     -------
     The design, and the spaces that are left out, each with the reason.
     """
-    kept, common, left_out = compared(views)
+    kept, common, left_out = comparable_views(views)
     code, names = pd.factorize(clusters["study"])
     age = ages_of(clusters)
     controls = {name: clusters[name].to_numpy(dtype=np.float64) for name in CONTROLS if name in clusters}
@@ -125,7 +125,7 @@ def ages_of(clusters: pd.DataFrame) -> np.ndarray:
     return clusters[AGE].to_numpy(dtype=np.float64) if AGE in clusters else np.full(len(clusters), np.nan)
 
 
-def table(rows: Mapping[tuple[str, str], Tested]) -> pd.DataFrame:
+def statistics_table(rows: Mapping[tuple[str, str], Tested]) -> pd.DataFrame:
     """Return statistics as rows of ``statistics.tsv``."""
     found = [
         {"space": space, "statistic": name, **{key: getattr(row, key) for key in COLUMNS[2:]}}

@@ -49,7 +49,7 @@ def best_detected(data: Combined, number: int) -> np.ndarray:
     return chosen
 
 
-def features(
+def landscape_features(
     data: Combined,
     *,
     diagonal: bool = False,
@@ -88,10 +88,10 @@ def features(
         If `min_expected` is asked for and `data` has no detection.
     """
     options = {"diagonal": diagonal, "genes": genes, "eta": eta, "min_expected": min_expected}
-    return features_at(data, **options, symmetric=symmetric)[0]
+    return landscape_features_at(data, **options, symmetric=symmetric)[0]
 
 
-def features_at(
+def landscape_features_at(
     data: Combined,
     *,
     diagonal: bool,
@@ -100,7 +100,7 @@ def features_at(
     min_expected: float,
     symmetric: bool,
 ) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Return the vectors of :func:`features` and the positions of their columns among the pairs."""
+    """Return the vectors of :func:`landscape_features` and the positions of their columns among the pairs."""
     own = data.diagonal
     keep = np.ones(len(own), dtype=bool) if diagonal else ~own
     if genes is not None:
@@ -109,7 +109,7 @@ def features_at(
     found = sparse.csr_matrix(data.matrix[:, columns], dtype=np.float32, copy=True)
     pairs = data.pairs[columns]
     # rows in blocks: the positions of all values at once would outweigh the matrix
-    for start, stop in runs(found.indptr):
+    for start, stop in value_runs(found.indptr):
         place = slice(found.indptr[start], found.indptr[stop])
         column = found.indices[place]
         edge = pairs[column, 0] != pairs[column, 1]
@@ -126,7 +126,7 @@ def features_at(
     return found[:, used], columns[used]
 
 
-def runs(indptr: np.ndarray, values: int = 2_000_000):
+def value_runs(indptr: np.ndarray, values: int = 2_000_000):
     """Yield (start, stop) of runs of rows (CSC: columns) with about so many values each."""
     edges = np.searchsorted(indptr, np.arange(values, indptr[-1], values), side="left")
     edges = np.unique(np.r_[0, edges, len(indptr) - 1])

@@ -13,13 +13,13 @@ from panscape.coscape.landscape.features import best_detected, detected_genes
 from panscape.coscape.landscape.measurable import common_pair_distances
 from panscape.coscape.landscape.measured import measured_genes, measured_pairs
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.space import Space, embed, principal_components
+from panscape.coscape.landscape.space import Space, embed_clusters, principal_components
 from panscape.graph.measured import Measured
 
 COMMON_PAIRS = "common-pairs"
 
 
-def embed_as(
+def embed_with_settings(
     name: str,
     vectors: sparse.csr_matrix | np.ndarray,
     root: int | None,
@@ -30,8 +30,8 @@ def embed_as(
     distances: tuple[np.ndarray, np.ndarray] | None = None,
     measured: Measured | None = None,
 ) -> Space:
-    """Embed vectors as the settings ask for; parameters as in :func:`embed`."""
-    return embed(
+    """Embed vectors as the settings ask for; parameters as in :func:`embed_clusters`."""
+    return embed_clusters(
         name,
         vectors,
         root,
@@ -77,7 +77,9 @@ def other_spaces(data: Combined, root: int | None, settings: LandscapeSettings) 
         spaces["detected"] = (flags.astype(np.float64), settings.distance, genes)
     for name, (rows, metric, measured) in spaces.items():
         flags_only = name in ("diagonal", "detected")
-        space = embed_as(name, rows, root, settings, metric, refine=not flags_only, measured=measured)
+        space = embed_with_settings(
+            name, rows, root, settings, metric, refine=not flags_only, measured=measured
+        )
         yield Viewed(space, rows, metric)
     if settings.min_expected > 0:
         yield _common_pairs(data, root, settings)
@@ -94,5 +96,7 @@ def _common_pairs(data: Combined, root: int | None, settings: LandscapeSettings)
     enough = data.clusters["n_used_pairs"].to_numpy() >= settings.min_pairs
     rows = sparse.csr_matrix(sparse.diags(enough.astype(np.float32)) @ rows)
     distances = common_pair_distances(data, rows, data.pairs[columns], settings.min_expected)
-    space = embed_as(COMMON_PAIRS, rows, root, settings, "cosine", refine=False, distances=distances)
+    space = embed_with_settings(
+        COMMON_PAIRS, rows, root, settings, "cosine", refine=False, distances=distances
+    )
     return Viewed(space, rows, "cosine")

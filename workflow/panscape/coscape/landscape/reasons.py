@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from panscape.coscape.landscape.age import LEAST_SHARED, Design, evaluate
+from panscape.coscape.landscape.age import LEAST_SHARED, Design, evaluate_spaces
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ class Reasons:
         return "nothing is left to correlate over"
 
     def _other_studies(self, space: str) -> str:
-        count = evaluate(self.design, self.age[None, :], None, ("within",))[1][space, "rho_age_other_studies"]
+        count = evaluate_spaces(self.design, self.age[None, :], None, ("within",))[1][
+            space, "rho_age_other_studies"
+        ]
         if count == 0:
             return "the studies share no ages"
         if count < LEAST_SHARED:

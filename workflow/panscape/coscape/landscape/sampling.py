@@ -13,7 +13,7 @@ from scipy.special import gammaln
 
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.disjoint import disjoint_clusters, disjoint_groups
-from panscape.coscape.landscape.units import AUTO, CELL, STUDY, Units, choose_units, described
+from panscape.coscape.landscape.units import AUTO, CELL, STUDY, Units, choose_units, describe_units
 from panscape.stats.means import divided, whole_multiples
 
 AT_ONCE = 5_000_000  # ages of one block of draws
@@ -63,7 +63,7 @@ class Sampling:
     @property
     def described(self) -> str:
         """Return how many units of which kind there are, e.g. ``18 batch``."""
-        return described(self.units)
+        return describe_units(self.units)
 
     def rows(self, index: np.ndarray) -> Sampling:
         """Return the clusters at the given positions (copies are no new leaves)."""
@@ -168,7 +168,7 @@ class Sampling:
         return ages, times @ cells.T / np.maximum(np.diff(self.members.indptr), 1)
 
 
-def sampling(studies: Sequence[Study], sample: str = AUTO) -> Sampling | None:
+def sampled_cells(studies: Sequence[Study], sample: str = AUTO) -> Sampling | None:
     """Gather the cells behind the clusters of all studies.
 
     Parameters

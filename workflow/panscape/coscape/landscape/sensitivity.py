@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from panscape.coscape.landscape.build import comparable, find_root, gather, measured_vectors
+from panscape.coscape.landscape.build import comparable, find_root, gather_clusters, measured_vectors
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.compare import AGE
 from panscape.coscape.landscape.mixing import neighbour_links, other_study_share
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.space import embed
+from panscape.coscape.landscape.space import embed_clusters
 from panscape.log import Progress
 from panscape.stats.ranks import partial_spearman, spearman
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def sensitivity(
+def sensitivity_table(
     studies: Sequence[Study],
     settings: LandscapeSettings | Mapping[str, Any],
     *,
@@ -42,20 +42,20 @@ def sensitivity(
 
     Returns
     -------
-    Columns `eta`, `neighbours` (the cluster itself counted), `rho_age`, `n` (clusters that it rests on), `partial_rho_age`, `rho_n_cells`,
-    `rho_n_pairs`, `rho_n_counts`, `other_study_share`, `components`, `reached` (share of clusters with a
-    pseudotime), `pairs` (median of the pairs in use per cluster).
+    Columns `eta`, `neighbours` (the cluster itself counted), `rho_age`, `n` (number of clusters behind it),
+    `partial_rho_age`, `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`, `other_study_share`, `components`,
+    `reached` (fraction of clusters with a pseudotime), `pairs` (median of the pairs in use per cluster).
     """
     chosen = LandscapeSettings.of(settings)
     rows = []
     progress = Progress("landscapes", len(eta) * len(n_neighbors))
     for threshold in eta:
         own = replace(chosen, eta=threshold)
-        data = gather(studies, own)
+        data = gather_clusters(studies, own)
         vectors, measured = measured_vectors(data, own)
         root = find_root(data.clusters, own, usable=comparable(vectors, own))
         for k in n_neighbors:
-            space = embed(
+            space = embed_clusters(
                 "coexpression",
                 vectors,
                 root,
@@ -100,7 +100,7 @@ def plot_sensitivity(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        From :func:`sensitivity`.
+        From :func:`sensitivity_table`.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

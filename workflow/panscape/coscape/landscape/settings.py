@@ -17,7 +17,7 @@ PAIR_CORRELATIONS = ("spearman", "pearson")
 
 @dataclass(frozen=True)
 class LandscapeSettings(FromMapping):
-    """Settings of :func:`panscape.coscape.landscape.build.build`.
+    """Settings of :func:`panscape.coscape.landscape.build.compute_landscape`.
 
     Parameters
     ----------

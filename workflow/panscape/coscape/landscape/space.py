@@ -42,7 +42,7 @@ class Space:
     distances: tuple[np.ndarray, np.ndarray]
 
 
-def embed(
+def embed_clusters(
     name: str,
     vectors: sparse.csr_matrix | np.ndarray,
     root: int | None,

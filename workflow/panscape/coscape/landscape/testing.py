@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from panscape.coscape.landscape.age import DEPTH, GLOBAL, WITHIN, Design, evaluate
+from panscape.coscape.landscape.age import DEPTH, GLOBAL, WITHIN, Design, evaluate_spaces
 from panscape.coscape.landscape.reasons import Reasons
 from panscape.coscape.landscape.sampling import Sampling
 from panscape.coscape.landscape.settings import LandscapeSettings
@@ -66,7 +66,7 @@ def age_statistics(
     age
         (n_clusters,) observed mean ages, NaN where unknown.
     """
-    values, counts = evaluate(design, age[None, :], None, (GLOBAL, WITHIN, DEPTH))
+    values, counts = evaluate_spaces(design, age[None, :], None, (GLOBAL, WITHIN, DEPTH))
     reasons = Reasons(design, age)
     rows = {
         key: Tested(float(value[0]), n=counts[key], note="" if np.isfinite(value[0]) else reasons.of(*key))
@@ -94,14 +94,14 @@ def _with_intervals(rows, design: Design, settings, seed: int, cells: Sampling):
         note = f"no interval: there are {number} samples or disjoint groups of cells to draw from"
         return {key: replace(row, note=_joined(row.note, note)) for key, row in rows.items()}
     ages, weights = cells.resampled(settings.bootstraps, stream(seed, "landscape", "resampled"))
-    values, _ = evaluate(design, ages, weights, (GLOBAL, WITHIN, DEPTH))
+    values, _ = evaluate_spaces(design, ages, weights, (GLOBAL, WITHIN, DEPTH))
     return {
-        key: row if np.isnan(row.value) else replace(row, **interval(values[key]))
+        key: row if np.isnan(row.value) else replace(row, **bootstrap_interval(values[key]))
         for key, row in rows.items()
     }
 
 
-def interval(draws: np.ndarray) -> dict[str, float]:
+def bootstrap_interval(draws: np.ndarray) -> dict[str, float]:
     """Return `low` and `high` of the draws in which the statistic is defined, NaN if these are under half."""
     known = draws[np.isfinite(draws)]
     if 2 * len(known) < len(draws) or len(known) < 2:
@@ -121,7 +121,7 @@ def _with_nulls(rows, design: Design, settings, seed: int, cells: Sampling):
         rng = stream(seed, "landscape", "shuffled", kind)
         draws: dict[tuple[str, str], list[np.ndarray]] = {}
         for ages in cells.shuffled(number, rng, within=within):
-            for key, values in evaluate(design, ages, None, (kind,))[0].items():
+            for key, values in evaluate_spaces(design, ages, None, (kind,))[0].items():
                 draws.setdefault(key, []).append(values)
         for key, parts in draws.items():
             if key in found and np.isfinite(found[key].value):

@@ -124,7 +124,7 @@ def _each(known: np.ndarray) -> Units:
     return Units(CELL, np.where(known, np.cumsum(known) - 1, -1))
 
 
-def described(units: Sequence[Units]) -> str:
+def describe_units(units: Sequence[Units]) -> str:
     """Return e.g. ``18 batch`` or ``1805 cell``: the number of units of each kind."""
     total: dict[str, int] = {}
     for one in units:

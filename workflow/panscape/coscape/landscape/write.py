@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.landscape.build import Landscape, parameters
+from panscape.coscape.landscape.build import Landscape, plain_settings
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -40,7 +40,7 @@ def cluster_table(landscape: Landscape) -> pd.DataFrame:
     )
 
 
-def to_anndata(landscape: Landscape) -> AnnData:
+def landscape_to_anndata(landscape: Landscape) -> AnnData:
     """Return the landscape as AnnData: clusters x genes.
 
     Returns
@@ -87,7 +87,7 @@ def to_anndata(landscape: Landscape) -> AnnData:
         root = data.clusters["cluster"].iloc[space.root]
         found.uns["root"] = root
         found.uns["iroot"] = int(found.obs_names.get_loc(root)) if root in found.obs_names else -1
-    found.uns["parameters"] = parameters(landscape.settings)
+    found.uns["parameters"] = plain_settings(landscape.settings)
     found.uns["statistics"] = landscape.statistics
     return found
 

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 
-def at_resolution(clusters: pd.DataFrame, resolution: float) -> np.ndarray:
+def clusters_at_resolution(clusters: pd.DataFrame, resolution: float) -> np.ndarray:
     """Return (N,) bool: which panclusters were found at a resolution, also as duplicates of another.
 
     Parameters

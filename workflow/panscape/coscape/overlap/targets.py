@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.overlap.baselines import (
-    at_resolution,
+    clusters_at_resolution,
     correlation_of_shared,
     pooled_correlation,
     strong_pairs,
@@ -64,7 +64,7 @@ def baseline_graphs(
 
     graphs = {}
     for resolution in resolutions:
-        part = stack.rows(at_resolution(stack.found, resolution))
+        part = stack.rows(clusters_at_resolution(stack.found, resolution))
         usable = int((np.diff(part.data.indptr) > 0).sum())
         if usable == 0:
             logger.warning("overlap.resolutions: no pancluster with edges was found at %g", resolution)

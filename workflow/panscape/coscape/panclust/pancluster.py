@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coscape.cells import read_counts
 from panscape.coscape.panclust.cluster_size import smallest_cluster
 from panscape.coscape.panclust.hierarchy import Candidates
 from panscape.coscape.panclust.pca import principal_components
@@ -28,7 +29,7 @@ FEWEST_CELLS = 3
 
 
 def pancluster(
-    counts_path: str | Path,
+    counts: Counts | str | Path,
     genes: Sequence[str],
     settings: PanclustSettings | Mapping[str, Any],
     seed: int,
@@ -40,8 +41,8 @@ def pancluster(
 
     Parameters
     ----------
-    counts_path
-        counts.h5ad of the study.
+    counts
+        The study's raw counts, or the path of its ``counts.h5ad``.
     genes
         The selected genes.
     settings
@@ -68,7 +69,7 @@ def pancluster(
         If a gene is not in the file.
     """
     chosen = PanclustSettings.of(settings)
-    counts = Counts(counts_path)
+    counts = read_counts(counts)
     name = str(counts.obs["study"].iloc[0]) if study is None and counts.shape[0] else str(study)
     n_cells = counts.shape[0]
     min_cells = smallest_cluster(chosen.min_cells, n_cells)

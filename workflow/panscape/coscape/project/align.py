@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.dictionary.coding import encode
+from panscape.coscape.dictionary.coding import lasso_codes
 from panscape.errors import fail
 from panscape.log import logger
 from panscape.stats.rows import unit_rows
@@ -58,7 +58,7 @@ class Aligned:
     share: float
 
 
-def align(
+def align_pairs(
     reference: Reference,
     matrix: sparse.csr_matrix,
     gene_a: np.ndarray,
@@ -124,12 +124,13 @@ def project_codes(aligned: Aligned, *, alpha: float) -> tuple[np.ndarray, np.nda
     """Return the codes of the new (M, K) and of the reference's panclusters (N, K) for the fixed entries."""
     gram = (aligned.entries @ aligned.entries.T).toarray()
     new, old = (
-        encode(gram, (rows @ aligned.entries.T).toarray(), alpha) for rows in (aligned.new, aligned.matrix)
+        lasso_codes(gram, (rows @ aligned.entries.T).toarray(), alpha)
+        for rows in (aligned.new, aligned.matrix)
     )
     return new, old
 
 
-def neighbors(
+def nearest_panclusters(
     new: sparse.csr_matrix, matrix: sparse.csr_matrix, k: int, allowed: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the k most similar reference panclusters by cosine.

@@ -79,7 +79,7 @@ class LeftOut:
         return (self.low <= self.truth) & (self.truth <= self.high)
 
 
-def leave_out(similarity: np.ndarray, values: np.ndarray, study: np.ndarray) -> LeftOut:
+def leave_studies_out(similarity: np.ndarray, values: np.ndarray, study: np.ndarray) -> LeftOut:
     """Predict the reference's own values, leaving out each of its studies in turn.
 
     Parameters
@@ -105,7 +105,7 @@ def leave_out(similarity: np.ndarray, values: np.ndarray, study: np.ndarray) -> 
     return LeftOut(*numbers, np.concatenate(labels) if labels else study[:0])
 
 
-def fewest(coverage: float) -> int:
+def min_errors(coverage: float) -> int:
     """Return how many errors a quantile of this coverage needs at least."""
     return int(np.ceil(coverage / (1 - coverage) - 1e-9))
 
@@ -126,9 +126,9 @@ def local_quantile(error: np.ndarray, sd: np.ndarray, at: np.ndarray, coverage: 
     -------
     (M,): of the :data:`NEAREST` errors whose sd is closest (in ratio) the one of rank
     ceil((number + 1) * coverage), in proportion larger where the new sd is above all of theirs; NaN if there
-    are fewer errors than :func:`fewest`.
+    are fewer errors than :func:`min_errors`.
     """
-    least = fewest(coverage)
+    least = min_errors(coverage)
     if len(error) < least:
         return np.full(len(at), np.nan)
     count = min(max(NEAREST, least), len(error))
@@ -160,7 +160,7 @@ def half_widths(left: LeftOut, sd: np.ndarray, coverage: float) -> tuple[np.ndar
         too few. NaN without enough left-out panclusters.
     reach : (M,) the same from all left-out panclusters.
     """
-    inside = left.covered if left.covered.sum() >= fewest(coverage) else np.ones(len(left.sd), dtype=bool)
+    inside = left.covered if left.covered.sum() >= min_errors(coverage) else np.ones(len(left.sd), dtype=bool)
     half = _of_the_worst(left, inside, sd, coverage)
     # of all studies together: by the worst one, half of the panclusters within the reference would be flagged
     return half, np.fmax(local_quantile(left.error, left.sd, sd, coverage), half)
@@ -171,12 +171,12 @@ def _of_the_worst(left: LeftOut, chosen: np.ndarray, sd: np.ndarray, coverage: f
     widest = local_quantile(left.error[chosen], left.sd[chosen], sd, coverage)
     for name in sorted(set(left.study)):
         own = chosen & (left.study == name)
-        if own.sum() >= fewest(coverage):
+        if own.sum() >= min_errors(coverage):
             widest = np.fmax(widest, local_quantile(left.error[own], left.sd[own], sd, coverage))
     return widest
 
 
-def edges(value: np.ndarray, reach: np.ndarray, known: np.ndarray) -> np.ndarray:
+def interval_bounds(value: np.ndarray, reach: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Tell at which end of the reference's values a prediction lies: ``""``, low, high or both.
 
     An end is reached if it lies within `reach` of the prediction, so that truths beyond it would have been
