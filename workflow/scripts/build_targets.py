@@ -28,8 +28,8 @@ graphs |= baseline_graphs(
 genes = np.asarray(saved.genes, dtype=object)
 measured = [saved.genes_of(study) for study in params.studies]
 cells = (
-    normalised_cells(path, genes[own], params.normalisation)[0]
-    for path, own in zip(given.counts, measured, strict=True)
+    normalised_cells(path, genes[flags], params.normalisation)[0]
+    for path, flags in zip(given.counts, measured, strict=True)
 )
 graphs["all-cells"] = all_cells_graph(
     cells, saved.genes, params.overlap["eta"], measured=measured if saved.measured else None

@@ -1,4 +1,4 @@
-"""Make the tables that say what each entry of the dictionary is."""
+"""Tabulate networks, centralities, markers and usage of the entries."""
 
 import pandas as pd
 

@@ -54,7 +54,7 @@ def test_sums_over_all_pairs_equal_dense_ones():
     np.testing.assert_allclose(np.linalg.norm(all_pairs(unit_loadings(5 * one)), axis=1), 1)
     np.testing.assert_array_equal(unit_loadings(np.zeros((1, 4))), 0)
     short = 0.1 * one
-    np.testing.assert_array_equal(unit_loadings(short, most=1.0), short)
+    np.testing.assert_array_equal(unit_loadings(short, max_norm=1.0), short)
 
 
 def test_updates_never_move_away_from_the_target():

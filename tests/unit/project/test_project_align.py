@@ -38,7 +38,7 @@ def test_codes_do_not_depend_on_the_order_of_pairs_and_ends(reference):
         reference.gene_a[order],
         reference.genes[::-1],
     )
-    assert same.share == pytest.approx(1)
+    assert same.fraction == pytest.approx(1)
     codes = [project_codes(aligned, alpha=0.1)[0] for aligned in (same, turned)]
     np.testing.assert_allclose(*codes, atol=1e-7)
     dense = reference.entries.toarray()
@@ -57,7 +57,7 @@ def test_missing_genes_differ_from_missing_edges(reference):
     new = reference.matrix[:, columns]
     ends = (reference.gene_a[columns], reference.gene_b[columns])
     part = align_pairs(reference, new, *ends, reference.genes[inside])
-    assert 0.5 < part.share < 0.8
+    assert 0.5 < part.fraction < 0.8
     whole = align_pairs(reference, reference.matrix, reference.gene_a, reference.gene_b, reference.genes)
     codes = [project_codes(a, alpha=0.1)[0] for a in (part, whole)]
     assert np.corrcoef(codes[0].ravel(), codes[1].ravel())[0, 1] > 0.95

@@ -214,4 +214,5 @@ def choose_settings(
     """Return settings with keywords in place of their values; unknown keys are an error."""
     if isinstance(settings, kind):
         return replace(settings, **more) if more else settings  # type: ignore[type-var]
-    return kind.of({**(settings or {}), **more})
+    given = settings if isinstance(settings, Mapping) else {}
+    return kind.of({**given, **more})

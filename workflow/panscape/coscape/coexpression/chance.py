@@ -15,9 +15,9 @@ from panscape.log import Progress, logger
 from panscape.stats.sparse_ranks import tied_ranks
 
 WORK = 2e10  # multiplications spent on one cluster's null
-SAMPLED_WORK = 2e9  # the same where a few clusters stand for all
-SAMPLED = 12  # clusters that stand for all of a study
-LEAST_GENES = 50  # a share of pairs of fewer genes says little
+SAMPLED_WORK = 2e9  # the same where a few clusters are sampled
+SAMPLED = 12  # sampled clusters per study
+MIN_GENES = 50  # the fraction of pairs of fewer genes is too noisy
 DEPTH_STRATA = 4
 COLUMNS = ["cluster", "n_cells", "edges", "chance", "share"]
 
@@ -39,7 +39,7 @@ def sampled_chance(
     *,
     sampled: int = SAMPLED,
 ) -> pd.DataFrame:
-    """Count pairs by chance in a few clusters of all sizes, which stand for the others of the study.
+    """Count pairs that pass by chance in a sample of clusters of all sizes.
 
     Parameters
     ----------
@@ -50,11 +50,11 @@ def sampled_chance(
     edges
         (n_clusters,) pairs of two genes that pass in each cluster.
     settings
-        What the correlations were made with.
+        Settings of the correlations.
     rng
         Draws the permutations.
     sampled
-        At most so many clusters, evenly spaced in the order of their sizes.
+        Maximum number of clusters, evenly spaced in the order of their sizes.
 
     Returns
     -------
@@ -126,8 +126,8 @@ def chance_edges(
 ) -> np.ndarray:
     """Count the edges of every cluster that pass the threshold when its cells are permuted.
 
-    Each gene's values are shuffled among the cells of the cluster, on its own, within strata of similar
-    depth: what passes comes from size, sparsity and depth alone. In clusters too large for all pairs within
+    Each gene's values are shuffled independently among the cells of the cluster, within strata of similar
+    depth: only size, sparsity and depth can make pairs pass. In clusters too large for all pairs within
     the work limit a random subset of the genes is used and the count scaled up.
 
     Parameters
@@ -145,8 +145,8 @@ def chance_edges(
     method
         ``"pearson"`` or ``"spearman"``.
     depth_strata
-        Strata of equal size by depth; 1 permutes over the whole cluster. Fewer are used where a stratum
-        would have less than ten cells.
+        Strata of equal size by depth; 1 permutes over all cells of the cluster. Fewer are used where a
+        stratum would have less than ten cells.
     shrink
         Function (r, n_cells) -> r applied before the threshold, or None.
     work
@@ -162,7 +162,7 @@ def chance_edges(
     progress = Progress("clusters", members.shape[0]) if members.shape[0] > 1 else None
     for row in range(members.shape[0]):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
-        n_used = int(min(n_genes, max(np.sqrt(work / max(len(cells), 1)), LEAST_GENES)))
+        n_used = int(min(n_genes, max(np.sqrt(work / max(len(cells), 1)), MIN_GENES)))
         part = sparse.csr_matrix(values[cells])
         if n_used < n_genes:
             part = sparse.csr_matrix(part[:, np.sort(rng.choice(n_genes, n_used, replace=False))])
@@ -178,7 +178,7 @@ def chance_edges(
 
 
 def _shuffle(dense: np.ndarray, depth: np.ndarray, strata: int, rng: np.random.Generator) -> np.ndarray:
-    """Permute every column on its own within strata of depth."""
+    """Permute every column independently within strata of depth."""
     strata = int(np.clip(len(depth) // 10, 1, strata))
     for cells in np.array_split(np.argsort(depth, kind="stable"), strata):
         dense[cells] = rng.permuted(dense[cells], axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from panscape.stats.sparse_ranks import tied_ranks
 if TYPE_CHECKING:
     from anndata import AnnData
 
-TELLS_APART = 100_000  # float32 logarithms of smaller whole numbers differ
+DISTINCT_LOGARITHMS = 100_000  # float32 logarithms of smaller whole numbers differ
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def coexpress(
     threads
         Threads to use; the result does not depend on them.
     seed
-        Of the permuted cells that tell how many pairs pass by chance.
+        Seed of the permutations that count pairs by chance.
 
     Raises
     ------
@@ -96,7 +97,7 @@ def coexpress(
     -----
     Correlations that are kept are computed in float64 and equal numpy's and scipy's to about 1e-10; they are
     stored as float32. One genes x genes matrix per level of the cluster tree is in memory at a time.
-    Spearman's ranks are taken over the normalised values rounded to float32, so that equal ratios tie.
+    Spearman's ranks use the normalised values rounded to float32, so that equal ratios tie.
     """
     from threadpoolctl import threadpool_limits
 
@@ -158,7 +159,7 @@ def _pearson(values, clusters, members, settings, plan) -> Iterator[tuple[int, S
         cells = members.indices[members.indptr[step.cluster] : members.indptr[step.cluster + 1]]
         yield (
             step.cluster,
-            correlate_pairs(sums, settings, _centred(lambda cells=cells: values.blocks(cells))),
+            correlate_pairs(sums, settings, _centred(partial(values.blocks, cells))),
         )
         if step.into in begun:
             begun[step.into].add(sums)
@@ -173,23 +174,23 @@ def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, 
     for row in range(len(clusters)):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
         ranks = tied_ranks(levels[cells] if len(cells) < levels.shape[0] else levels, width)
-        if share <= WORTH:  # as the cluster before let expect; what is kept does not depend on the route
+        if share <= WORTH:  # judged by the cluster before; the result does not depend on the route
             survivors, share = screen_pairs(
                 ranks, plan, settings, lambda part: _centred(lambda: row_blocks(part))
             )
             yield row, survivors
             continue
         sums = moments(row_blocks(ranks), plan)
-        yield row, correlate_pairs(sums, settings, _centred(lambda ranks=ranks: row_blocks(ranks)))
+        yield row, correlate_pairs(sums, settings, _centred(partial(row_blocks, ranks)))
 
 
 def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
-    """Return what ranks like the normalised values: if possible int32 counts with their width, else float32.
+    """Return values that rank as the normalised ones: int32 counts with their width, or float32.
 
     The width is that of :func:`panscape.stats.sparse_ranks.tied_ranks`.
     """
     counts = values.counts
-    if values.how == "log1p" and counts.data.max(initial=0) < TELLS_APART:
+    if values.how == "log1p" and counts.data.max(initial=0) < DISTINCT_LOGARITHMS:
         whole = counts.data.astype(np.int32)
         if np.array_equal(whole, counts.data):
             width = np.ones(counts.shape[1], dtype=np.int64)
@@ -206,16 +207,16 @@ def _centred(blocks: Callable[[], Iterator[sparse.csr_matrix]]):
     """Return a maker of exact co-sums of genes that hardly vary, see :func:`correlate_pairs`."""
 
     def columns(genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        own = np.concatenate([block[:, genes].toarray() for block in blocks()])
-        varies = own.max(axis=0) > own.min(axis=0)
+        values = np.concatenate([block[:, genes].toarray() for block in blocks()])
+        varies = values.max(axis=0) > values.min(axis=0)
         for _ in range(2):  # the first mean is rounded, and that times the other gene's mean would show
-            own -= own.mean(axis=0)
+            values -= values.mean(axis=0)
         sums, start = 0.0, 0
         for block in blocks():
-            sums = sums + block.T @ own[start : start + block.shape[0]]
+            sums = sums + block.T @ values[start : start + block.shape[0]]
             start += block.shape[0]
         exact = np.asarray(sums).T
-        exact[:, genes] = own.T @ own
+        exact[:, genes] = values.T @ values
         return exact, varies
 
     return columns

@@ -46,7 +46,7 @@ def correlate_pairs(
     settings
         `eta`, `shrinkage`, `shrinkage_strength` and `max_pairs` are used here.
     columns
-        Called with genes whose variance is tiny beside their mean (a gene that is alike in all cells); gives
+        Function of genes whose variance is tiny beside their mean (nearly constant genes); returns
         (n_genes_asked, n_genes) sums of products of those centred genes with all genes, and
         (n_genes_asked,) bool, whether the gene varies at all. Without it such genes count as constant.
 
@@ -162,7 +162,7 @@ def _shrinker(n: int, scale: np.ndarray, covariance, settings: CoexpressionSetti
 
 
 def _prior_variance(n: int, scale: np.ndarray, covariance) -> float:
-    """Estimate the variance of the true z over pairs: what the spread of z has beyond its error."""
+    """Estimate the variance of the true z over pairs: the variance of z in excess of its error."""
     total, n_varying = 0.0, int((scale > 0).sum())
     for start in range(0, len(scale), BLOCK_ROWS):
         stop = min(start + BLOCK_ROWS, len(scale))

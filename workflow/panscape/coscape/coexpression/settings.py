@@ -1,4 +1,4 @@
-"""What a coexpression matrix is made with."""
+"""Settings of coexpression matrices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study's normalised values, made block by block from its counts."""
+"""Normalised values of a study, computed block by block from its counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHUNK_CELLS = 4096
 
 @dataclass(frozen=True)
 class Values:
-    """Raw counts of the chosen genes and what turns them into normalised values.
+    """Raw counts of some genes and the parameters of their normalisation.
 
     Attributes
     ----------

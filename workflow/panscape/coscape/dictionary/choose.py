@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -59,7 +60,7 @@ def fit_starts(
     With `ends` every start grows a dictionary of products, see
     :func:`panscape.coscape.dictionary.grow.grow_entries`.
     Otherwise the first start is the truncated singular value decomposition (what scikit-learn and the
-    released code start from), the others are groups of pairs with alike profiles and spread-out panclusters
+    released code start from), the others are groups of pairs with similar profiles and spread-out panclusters
     in turn; with ``starts=1`` the fit is the published one. The result does not depend on `threads`.
 
     Parameters
@@ -75,7 +76,7 @@ def fit_starts(
     seed
         Seed of the step.
     threads
-        Fits run side by side (each holds three k x P arrays of its own).
+        Number of fits at a time (each needs three k x P arrays).
     ends
         The pairs' genes, for entries that are products of loadings; None for free entries.
     measured
@@ -86,10 +87,16 @@ def fit_starts(
 
     def one(index: int) -> Fit:
         rng = stream(seed, "start", k, index)
-        options = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "rng": rng, "measured": measured}
+        options: dict[str, Any] = {
+            "alpha": alpha,
+            "max_iter": max_iter,
+            "tol": tol,
+            "rng": rng,
+            "measured": measured,
+        }
         if ends:
             return grown_fit(data, ends, k, **options)
-        begin = first if index == 0 else other_start(data, k, index, rng)
+        begin = other_start(data, k, index, rng) if index or first is None else first
         return learn_entries(data, *begin, **options)
 
     progress = Progress("dictionary fits", starts)

@@ -36,7 +36,7 @@ def lasso_codes(
     alpha
         Lasso penalty, >= 0, in the units of the data.
     codes
-        (N, K) start; zeros if None. Values below 0 are taken as 0.
+        (N, K) start; zeros if None. Negative values count as 0.
     tol
         Largest violation of the optimality conditions, relative to the largest |target| of the sample.
     max_sweeps
@@ -55,7 +55,7 @@ def lasso_codes(
     if active.size == 0 or len(target) == 0:
         return result
     gram = gram[np.ix_(active, active)]
-    linear = target[:, active] - alpha  # (N, k): what coordinate descent compares with zero
+    linear = target[:, active] - alpha  # (N, k): unconstrained optima of the coordinates
     start = codes[:, active]
     scale = np.maximum(np.abs(target[:, active]).max(axis=1), max(alpha, np.finfo(float).tiny))
 

@@ -72,7 +72,7 @@ def enrich_genes(
     nominal: float = 1e-3,
     merge: float = 0.5,
 ) -> pd.DataFrame:
-    """Test the genes of every entry against every library and group terms that share their genes.
+    """Test the genes of every entry against every library and group terms with overlapping genes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The tables that say what each entry is."""
+"""Tables of entries: networks, centralities, markers, usage."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class EntryTables:
     ----------
     entries
         entry, n_panclusters, share, pseudotime, stability, n_genes, n_edges, n_marker_edges, reliability,
-        chance_share (share of edges by chance in the panclusters that use it), kept; entries set aside at the
-        end.
+        chance_share (fraction of edges by chance in the panclusters that use it), kept; entries set aside at
+        the end.
     edges
         entry, gene_a, gene_b, weight, marker, reliability; heaviest first.
     markers
@@ -32,11 +32,11 @@ class EntryTables:
     centrality
         Centralities with the reliability of the gene's edges, weighted by weight.
     links
-        What is drawn: entry, gene_a, gene_b, hops, weight.
+        Networks to draw: entry, gene_a, gene_b, hops, weight.
     usage
         entry, column, value, usage, expected, n_panclusters.
     fit
-        What the dictionary leaves out: measure, value (see :func:`fit_table`).
+        Fit of the dictionary: measure, value (see :func:`fit_table`).
     """
 
     entries: pd.DataFrame
@@ -49,10 +49,10 @@ class EntryTables:
 
 
 def fit_table(saved: SavedDictionary) -> pd.DataFrame:
-    """Return what the dictionary explains, and of what: `measure`, `value`.
+    """Return the fraction that a dictionary explains, and the size of its data: `measure`, `value`.
 
-    ``explained``: share of the square of the coexpression, 0 to 1; ``panclusters`` and ``pairs`` that it was
-    learned from; ``pairs_possible`` of the genes analysed; ``genes`` with an edge in a kept entry.
+    ``explained``: fraction of the square of the coexpression, 0 to 1; ``panclusters`` and ``pairs`` that it
+    was learned from; ``pairs_possible`` of the genes analysed; ``genes`` with an edge in a kept entry.
     """
     inside = np.unique(saved.edges.indices)
     n = len(saved.genes)
@@ -90,7 +90,7 @@ def entry_tables(
     agreement, size
         (K, E) sums of the studies, see :func:`split_half`; without any there are no reliabilities.
     chance
-        cluster, share of all studies, see :class:`StudyConfidence`.
+        cluster, share (fraction of chance edges) of all studies, see :class:`StudyConfidence`.
     top_genes
         Genes drawn per entry.
     """
@@ -117,7 +117,7 @@ def entry_tables(
 
 
 def _reliability(saved: SavedDictionary, agreement, size) -> tuple[sparse.csr_matrix | None, np.ndarray]:
-    """Return reliabilities at the edges (CSR like ``saved.edges``) and of whole entries."""
+    """Return reliabilities at the edges (CSR like ``saved.edges``) and of entries."""
     if not len(agreement):
         return None, np.full(len(saved.names), np.nan)
     agreement, size = sum(agreement), sum(size)
@@ -165,10 +165,10 @@ def _gene_reliability(edges: pd.DataFrame) -> pd.DataFrame:
 def _links(saved: SavedDictionary, centrality: pd.DataFrame, top_genes: int) -> pd.DataFrame:
     tables = []
     for row, name in enumerate(saved.names):
-        own = centrality[centrality["entry"] == name]
-        if len(own):
+        ranked = centrality[centrality["entry"] == name]
+        if len(ranked):
             graph = gene_network(saved.edges, row, saved.gene_a, saved.gene_b)
-            table = top_network(graph, own, genes=top_genes)
+            table = top_network(graph, ranked, genes=top_genes)
             table.insert(0, "entry", name)
             tables.append(table)
     columns = ["entry", "gene_a", "gene_b", "hops", "weight"]

@@ -70,13 +70,13 @@ def learn_entries(
     Parameters
     ----------
     data
-        (N, P) sparse, panclusters x gene pairs; may hold negative values.
+        (N, P) sparse, panclusters x gene pairs; may have negative values.
     entries, codes
         (K, P) and (N, K) start; codes of zeros if None. Neither is changed.
     alpha
         Lasso penalty, >= 0.
     max_iter
-        At most this many iterations, >= 1.
+        Maximum number of iterations, >= 1.
     tol
         Stop when the objective falls by less than `tol` times itself.
     rng
@@ -130,7 +130,7 @@ def entry_codes(data, entries: np.ndarray, alpha: float, codes, measured: Measur
 
 
 def fitted_square(codes: np.ndarray, entries: np.ndarray, measured: Measured | None) -> float:
-    """Return the square of codes @ entries, over what is measured."""
+    """Return the square of codes @ entries over measured pairs."""
     if measured is None:
         return np.vdot(codes.T @ codes, entries @ entries.T)
     return np.vdot(code_products(codes, measured), entry_products(entries, measured))
@@ -142,7 +142,7 @@ def _update_entries(entries, codes, cross, data, rng, measured: Measured | None)
     inner = codes.T @ codes  # (K, K)
     parts = None if measured is None else code_products(codes, measured)
     for k in range(len(entries)):
-        if inner[k, k] > _UNUSED and parts is not None:
+        if inner[k, k] > _UNUSED and measured is not None and parts is not None:
             _update_measured(entries, k, cross[k], parts, measured)
         elif inner[k, k] > _UNUSED:
             entries[k] += (cross[k] - inner[k] @ entries) / inner[k, k]

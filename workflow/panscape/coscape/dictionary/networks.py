@@ -1,4 +1,4 @@
-"""The gene network of each entry: centralities, marker edges, and what to draw."""
+"""The gene network of each entry: centralities, marker edges, and the links to draw."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def centralities(graph) -> pd.DataFrame:
 
     Returns
     -------
-    gene; betweenness: share of shortest paths of other gene pairs that pass through the gene, unweighted,
+    gene; betweenness: fraction of shortest paths of other gene pairs that pass through the gene, unweighted,
     in [0, 1] (as ``networkx.betweenness_centrality``; Coscape paper); degree; strength: sum of edge
     weights; harmonic: mean of inverse distances, in [0, 1]; eigenvector: weighted, largest is 1.
     """
@@ -123,7 +123,7 @@ def marker_genes(markers: pd.DataFrame) -> pd.DataFrame:
 def top_network(graph, table: pd.DataFrame, *, genes: int = 10) -> pd.DataFrame:
     """Return the links among the most central genes, for drawing.
 
-    Two genes are linked if they share an edge (hops 1) or a neighbour (hops 2), as the Coscape paper draws
+    Two genes are linked by an edge (hops 1) or a common neighbour (hops 2), as the Coscape paper draws
     them.
 
     Parameters

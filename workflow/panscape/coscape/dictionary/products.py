@@ -17,7 +17,7 @@ _TINY = np.finfo(float).tiny
 
 @dataclass(frozen=True)
 class PairIndex:
-    """The two genes of every pair that is found anywhere; all other pairs of the genes are zeros.
+    """Positions of the two genes of every stored pair; all other pairs of the genes are zeros.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class PairIndex:
         return loadings[..., self.first] * loadings[..., self.second]
 
     def times(self, values: np.ndarray, loadings: np.ndarray) -> np.ndarray:
-        """Multiply the symmetric matrix that holds values (P,) at the pairs with loadings (G,)."""
+        """Multiply the symmetric matrix with values (P,) at the pairs by loadings (G,)."""
         return np.bincount(self.first, values * loadings[self.second], self.n_genes) + np.bincount(
             self.second, values * loadings[self.first], self.n_genes
         )
@@ -67,11 +67,11 @@ def group_products(one: np.ndarray, two: np.ndarray, genes: np.ndarray) -> np.nd
     return np.array([inner_products(one * mask, two * mask) for mask in genes])
 
 
-def unit_loadings(loadings: np.ndarray, most: float = 0.0) -> np.ndarray:
-    """Return loadings (..., G) whose products have norm 1 over all pairs; those up to `most` stay."""
+def unit_loadings(loadings: np.ndarray, max_norm: float = 0.0) -> np.ndarray:
+    """Return loadings (..., G) whose products have norm 1 over all pairs; norms up to `max_norm` stay."""
     square = ((loadings**2).sum(axis=-1) ** 2 - (loadings**4).sum(axis=-1)) / 2
     length = np.sqrt(np.maximum(square, 0))
-    return loadings / np.sqrt(np.where(length > max(most, _TINY), length, 1))[..., None]
+    return loadings / np.sqrt(np.where(length > max(max_norm, _TINY), length, 1))[..., None]
 
 
 def step_towards(
@@ -83,7 +83,7 @@ def step_towards(
     steps: int,
     groups: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Move the loadings of one entry nearer to what the data want of it.
+    """Move the loadings of one entry towards their optimum given the others.
 
     The target is `cross` at the pairs and 0 at all others, less the products of `others` times `weights`.
     Each step solves for every gene's loading with the other genes' fixed, and goes half the way.
@@ -99,51 +99,51 @@ def step_towards(
     steps
         Number of steps.
     groups
-        Where not all panclusters measure all genes: (shares, genes), (S,) and bool (S, G): what share of the
-        target's weight a group of panclusters has, and which genes it measures. Products of other genes do
-        not count there.
+        Where not all panclusters measure all genes: (fractions, genes), (S,) and bool (S, G): fraction of
+        the target's weight in each group of panclusters, and the genes that it measures. Products of other
+        genes do not count there.
 
     Returns
     -------
     (G,), the best of the start and the last step, scaled to the target: never further away than the start.
     """
 
-    def pull(own: np.ndarray) -> np.ndarray:
+    def pull(vector: np.ndarray) -> np.ndarray:
         if groups is None:
-            part = weights * (others @ own)
-            return ends.times(cross, own) - part @ others + own * (weights @ others**2)
-        found = ends.times(cross, own)
+            part = weights * (others @ vector)
+            return ends.times(cross, vector) - part @ others + vector * (weights @ others**2)
+        total = ends.times(cross, vector)
         for weight, mask in zip(weights, groups[1], strict=True):
             near = others * mask
-            found += own * (weight @ near**2) - (weight * (near @ own)) @ near
-        return found
+            total += vector * (weight @ near**2) - (weight * (near @ vector)) @ near
+        return total
 
-    def reach(own: np.ndarray) -> np.ndarray:
+    def reach(vector: np.ndarray) -> np.ndarray:
         """Return the square of each gene's products with all other genes, loading of the gene apart."""
         if groups is None:
-            return own @ own - own**2
-        square = own**2
+            return vector @ vector - vector**2
+        square = vector**2
         return sum(share * mask * (square @ mask - square) for share, mask in zip(*groups, strict=True))
 
-    def explained(own: np.ndarray, towards_target: np.ndarray) -> tuple[float, float]:
-        """Return (what the best multiple explains of the target's square, that multiple)."""
+    def explained(vector: np.ndarray, towards_target: np.ndarray) -> tuple[float, float]:
+        """Return the gain of the best multiple of a vector, and that multiple."""
         if groups is None:
-            square = max(((own @ own) ** 2 - (own**4).sum()) / 2, 0.0)
+            square = max(((vector @ vector) ** 2 - (vector**4).sum()) / 2, 0.0)
         else:
-            square = max(float(own**2 @ reach(own)) / 2, 0.0)
-        inner = max(float(own @ towards_target) / 2, 0.0)
+            square = max(float(vector**2 @ reach(vector)) / 2, 0.0)
+        inner = max(float(vector @ towards_target) / 2, 0.0)
         return (inner**2 / square, inner / square) if square > _TINY else (0.0, 0.0)
 
     pulled = pull(loadings)
     best, scale = explained(loadings, pulled)
-    start = own = loadings * np.sqrt(scale)
+    start = vector = loadings * np.sqrt(scale)
     pulled *= np.sqrt(scale)
     for _ in range(steps):
-        wanted = np.maximum(pulled, 0) / np.maximum(reach(own), _TINY)
-        own = (own + wanted) / 2 if own.any() else own
-        pulled = pull(own)
-    better, scale = explained(own, pulled)
-    return own * np.sqrt(scale) if better > best else start
+        wanted = np.maximum(pulled, 0) / np.maximum(reach(vector), _TINY)
+        vector = (vector + wanted) / 2 if vector.any() else vector
+        pulled = pull(vector)
+    better, scale = explained(vector, pulled)
+    return vector * np.sqrt(scale) if better > best else start
 
 
 def learn_products(
@@ -184,8 +184,8 @@ def learn_products(
 
     Returns
     -------
-    fit : objective and error count the pairs found nowhere; entries are at the P pairs, of norm 1 there,
-        and the codes are optimal for them.
+    fit : objective and error include the pairs without any value; entries are at the P pairs, of norm 1
+        there, and the codes are optimal for them.
     loadings : (K, G), of entries of norm at most 1.
     """
     data = as_columns(data)
@@ -243,7 +243,7 @@ def _update_groups(
             weights[:, k] = 0
             groups = (inner[:, k, k] / amount, measured.genes)
             new = step_towards(ends, loadings[k], cross[k] / amount, loadings, weights, _STEPS, groups)
-            loadings[k] = unit_loadings(new, most=1.0)
+            loadings[k] = unit_loadings(new, max_norm=1.0)
 
 
 def _update(ends: PairIndex, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray) -> None:
@@ -253,4 +253,4 @@ def _update(ends: PairIndex, loadings: np.ndarray, inner: np.ndarray, cross: np.
             weights = inner[k] / inner[k, k]
             weights[k] = 0
             new = step_towards(ends, loadings[k], cross[k] / inner[k, k], loadings, weights, _STEPS)
-            loadings[k] = unit_loadings(new, most=1.0)
+            loadings[k] = unit_loadings(new, max_norm=1.0)

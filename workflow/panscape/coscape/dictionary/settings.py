@@ -1,4 +1,4 @@
-"""What a dictionary is learned with."""
+"""Settings of the dictionary."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DictionarySettings(FromMapping):
     pair_support
         A pair is dropped if fewer panclusters have it.
     duplicates
-        Count panclusters as often as they were found.
+        Count panclusters `multiplicity` times.
     min_panclusters, usage_fraction, edge_fraction
         See :func:`panscape.coscape.dictionary.entries.arrange_entries`.
     """

@@ -31,20 +31,20 @@ class Stack:
     Attributes
     ----------
     data
-        CSR float64 (N, P): what is factorised.
+        CSR float64 (N, P): values to factorise.
     gene_a, gene_b
         (P,) genes of the pairs.
     genes
         The genes analysed.
     obs
         N rows, indexed by pancluster: the landscape's annotations and pseudotime.
-    found
+    origin
         N rows: `resolution` and `duplicates` of clusters.tsv.
     times
         (N,) how often each pancluster counts in a fit.
     measured
         bool (N, n_genes): genes that a pancluster's study measures; None if all measure all. Pairs with
-        another gene have no value and count neither as found nor as 0.
+        another gene have no value, which is not the same as 0.
     """
 
     data: sparse.csr_matrix
@@ -52,7 +52,7 @@ class Stack:
     gene_b: np.ndarray
     genes: np.ndarray
     obs: pd.DataFrame
-    found: pd.DataFrame
+    origin: pd.DataFrame
     times: np.ndarray
     measured: np.ndarray | None = None
 
@@ -73,7 +73,7 @@ class Stack:
             self,
             data=sparse.csr_matrix(self.data[chosen]),
             obs=self.obs[chosen] if chosen.dtype == bool else self.obs.iloc[chosen],
-            found=self.found[chosen] if chosen.dtype == bool else self.found.iloc[chosen],
+            origin=self.origin[chosen] if chosen.dtype == bool else self.origin.iloc[chosen],
             times=self.times[chosen],
             measured=None if self.measured is None else self.measured[chosen],
         )
@@ -111,7 +111,7 @@ def read_stack(
     Parameters
     ----------
     landscape
-        ``landscape.h5ad``: annotations and the share of expressing cells of every pancluster.
+        ``landscape.h5ad``: annotations and the fraction of expressing cells of every pancluster.
     clusters, matrices, pairs
         ``clusters.tsv``, ``matrices.npz`` and ``pairs.tsv`` of every study.
     settings
@@ -171,16 +171,18 @@ def make_stack(
             few=True,
         )
     data = sparse.csr_matrix(combined.matrix, dtype=np.float64, copy=True)
-    own = combined.diagonal[data.indices]
+    diagonal = combined.diagonal[data.indices]
     row = np.repeat(np.arange(data.shape[0]), np.diff(data.indptr))
-    kept = ~own if settings.pairs == "off-diagonal" else np.ones(data.nnz, dtype=bool)
+    kept = ~diagonal if settings.pairs == "off-diagonal" else np.ones(data.nnz, dtype=bool)
     if settings.min_expected > 0:
-        kept &= own | (expected_cells(combined, row, combined.pairs[data.indices]) >= settings.min_expected)
+        kept &= diagonal | (
+            expected_cells(combined, row, combined.pairs[data.indices]) >= settings.min_expected
+        )
     if settings.min_z > 0:
         free = np.sqrt(np.maximum(combined.clusters["n_cells"].to_numpy(dtype=float)[row] - 3, 0))
-        kept &= own | (np.arctanh(np.minimum(np.abs(data.data), 1 - 1e-9)) * free >= settings.min_z)
+        kept &= diagonal | (np.arctanh(np.minimum(np.abs(data.data), 1 - 1e-9)) * free >= settings.min_z)
     if settings.pairs == "symmetric":
-        data.data[~own] *= np.sqrt(2)
+        data.data[~diagonal] *= np.sqrt(2)
     data.data[~kept] = 0
     data.eliminate_zeros()
     columns = np.flatnonzero(np.bincount(data.indices, minlength=data.shape[1]) >= settings.pair_support)
@@ -198,11 +200,11 @@ def make_stack(
     if settings.scale == "unit":
         data = unit_rows(data)
     first, second = combined.genes[combined.pairs[columns]].T
-    found = combined.clusters[[name for name in ("resolution", "duplicates") if name in combined.clusters]]
+    origin = combined.clusters[[name for name in ("resolution", "duplicates") if name in combined.clusters]]
     times = np.ones(len(obs), dtype=int)
     if settings.duplicates and "multiplicity" in combined.clusters:
         times = combined.clusters["multiplicity"].to_numpy(dtype=int)
-    return Stack(data, first, second, combined.genes, obs, found, times, combined.measured)
+    return Stack(data, first, second, combined.genes, obs, origin, times, combined.measured)
 
 
 def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: int = 1) -> pd.DataFrame:
@@ -216,7 +218,12 @@ def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: 
     ends = PairIndex.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None
     measured = stack.groups(ends)
     ks = range(min(low, most), most + 1)
-    options = {"alpha": settings.alpha, "factor": settings.elbow_factor, "seed": seed, "threads": threads}
+    options: dict[str, Any] = {
+        "alpha": settings.alpha,
+        "factor": settings.elbow_factor,
+        "seed": seed,
+        "threads": threads,
+    }
     options["measured"] = None if measured is None else measured.rows(repeated)
     if ends:
         return grown_elbow_table(data, ends, ks, **options)
@@ -255,7 +262,9 @@ def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, thr
         measured=None if measured is None else measured.rows(repeated),
     )
     if choice.fit.n_entries < k:
-        logger.warning("%d of %d entries: all that is left is alike to them", choice.fit.n_entries, k)
+        logger.warning(
+            "%d of %d entries: the residual has no network that differs from them", choice.fit.n_entries, k
+        )
     if len(choice.fit.history) == settings.max_iter:
         logger.info("the best fit ended at max_iter, %d", settings.max_iter)
     first = np.searchsorted(repeated, np.arange(len(stack.times)))

@@ -1,4 +1,4 @@
-"""One study's share of the confidence in a dictionary, read from its cells."""
+"""Confidence in the edges of a dictionary from the cells of one study."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from panscape.seeds import stream
 
 @dataclass(frozen=True)
 class StudyConfidence:
-    """What :func:`study_confidence` finds.
+    """Result of :func:`study_confidence`.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ def study_confidence(
     values, depth = normalised_cells(counts, genes, normalisation)
     columns, index = saved.edge_columns(), pd.Index(genes)
     first, second = (index.get_indexer(ends[columns]) for ends in (saved.gene_a, saved.gene_b))
-    here = (first >= 0) & (second >= 0)  # an edge that the study does not measure says nothing of it
+    here = (first >= 0) & (second >= 0)  # edges that the study does not measure are left out
     place = pd.Index(saved.panclusters).get_indexer(clusters["cluster"])
     usage = saved.usage[place] * (place >= 0)[:, None]
     method = coexpression["method"]
@@ -111,7 +111,7 @@ def study_confidence(
 
 
 def _finest(members: sparse.csr_matrix) -> np.ndarray:
-    """Return for every cell the smallest cluster that holds it (-1 if none does)."""
+    """Return for every cell the smallest cluster that contains it (-1 if none does)."""
     sizes = np.diff(members.indptr)
     label = np.full(members.shape[1], -1)
     for row in np.argsort(-sizes, kind="stable"):

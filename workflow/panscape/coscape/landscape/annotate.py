@@ -1,4 +1,4 @@
-"""What the cells of each cluster have in common: ages, labels, depth."""
+"""Mean ages, dominant labels and depth of the cells of each cluster."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def annotate_clusters(
     cells
         One row per cell. Numeric columns give the mean over the cells with a value (NaN if none), exactly
         equal for clusters with equal values (:func:`cluster_means`); others the most frequent label (ties:
-        first in alphabetical order) and its share among the labelled cells as ``{column}_purity``.
+        first in alphabetical order) and its fraction among the labelled cells as ``{column}_purity``.
 
     Returns
     -------

@@ -31,7 +31,7 @@ from panscape.seeds import derive
 
 @dataclass(frozen=True)
 class Landscape:
-    """A landscape and what was found along it.
+    """A landscape with its statistics.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Landscape:
     statistics, genes, pairs
         Tables, see :func:`compare_spaces`, :func:`rank_genes`, :func:`rank_pairs`.
     settings
-        What it was made with.
+        Settings of the landscape.
     """
 
     data: Combined
@@ -227,7 +227,7 @@ def find_root(
     Raises
     ------
     UserError
-        If the named cluster does not exist, or no cluster has an age where the lowest is asked for.
+        If the named cluster does not exist, or no cluster has an age with ``root="lowest-age"``.
     """
     if settings.root == NO_ROOT:
         return None

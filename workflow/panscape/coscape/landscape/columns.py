@@ -107,11 +107,11 @@ def sparse_within_correlations(
 
 def centred_within(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Return ranks (of each column) within each group over the group's size, ties averaged, about 0."""
-    found = np.empty(values.shape)
+    ranks = np.empty(values.shape)
     for group in np.unique(groups):
         inside = groups == group
-        found[inside] = centred_ranks(values[inside]) / inside.sum()
-    return found
+        ranks[inside] = centred_ranks(values[inside]) / inside.sum()
+    return ranks
 
 
 def _column_correlations(columns: sparse.csc_matrix, weight: np.ndarray) -> np.ndarray:

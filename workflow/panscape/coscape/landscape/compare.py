@@ -51,7 +51,7 @@ def compare_spaces(
     seed
         The collection's seed.
     cells
-        What the clusters were sampled from; None: no p-values and no intervals.
+        Cells behind the clusters; None: no p-values and no intervals.
     usable
         bool (n_clusters,): clusters that may be the root.
 
@@ -64,14 +64,14 @@ def compare_spaces(
       null: ages shuffled over the sampled units, |rho|
     - `rho_age_reached`: the same on all clusters that the space itself reaches
     - `partial_rho_age`: `rho_age` given cluster size, surviving pairs and depth
-    - `rho_age_within_studies`: weighted mean of the studies' own; `rho_age_of_{study}`: within one; null:
+    - `rho_age_within_studies`: weighted mean over the studies; `rho_age_of_{study}`: within one; null:
       ages shuffled within studies, |rho|
     - `rho_age_other_studies`: Spearman of a cluster's age with the mean age of its five nearest clusters
       of other studies, over clusters of ages that other studies have, too; needs no pseudotime; null: ages
       shuffled within studies, large is extreme
     - `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`: of pseudotime with these controls, without a p-value
     - `other_study_share`, `other_study_share_at_age`, `study_entropy`: mixing of studies among neighbours
-      beside what it would be if studies were dealt anew to clusters (of similar age), without a p-value
+      with the mean after permuting studies over clusters (of similar age), without a p-value
     - `components`, `reached`: connected parts, and clusters with a pseudotime
     """
     design, left_out = design_of(views, clusters, settings, usable)
@@ -95,7 +95,7 @@ def design_of(
     settings: LandscapeSettings,
     usable: np.ndarray | None = None,
 ) -> tuple[Design, dict[str, str]]:
-    """Decide what is compared on which clusters; parameters as in :func:`compare_spaces`.
+    """Choose the clusters on which the spaces are compared; parameters as in :func:`compare_spaces`.
 
     Returns
     -------
@@ -127,11 +127,11 @@ def ages_of(clusters: pd.DataFrame) -> np.ndarray:
 
 def statistics_table(rows: Mapping[tuple[str, str], Tested]) -> pd.DataFrame:
     """Return statistics as rows of ``statistics.tsv``."""
-    found = [
+    records = [
         {"space": space, "statistic": name, **{key: getattr(row, key) for key in COLUMNS[2:]}}
         for (space, name), row in rows.items()
     ]
-    return pd.DataFrame(found, columns=list(COLUMNS))
+    return pd.DataFrame(records, columns=list(COLUMNS))
 
 
 def _mixing(views: Sequence[Viewed], study: np.ndarray, age: np.ndarray, seed: int) -> dict:

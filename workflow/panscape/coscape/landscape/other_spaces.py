@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -48,18 +49,18 @@ def embed_with_settings(
 
 
 def other_spaces(data: Combined, root: int | None, settings: LandscapeSettings) -> Iterator[Viewed]:
-    """Yield expression space and what coexpression vectors might merely stand for.
+    """Yield the spaces that coexpression is compared with: expression, detection, depth of the pairs.
 
     Parameters
     ----------
     data
-        From :func:`gather`.
+        From :func:`panscape.coscape.landscape.build.gather_clusters`.
     root
         Position of the landscape's root.
     settings
         The landscape's.
     """
-    spaces = {}
+    spaces: dict[str, tuple[Any, str, Measured | None]] = {}
     genes = measured_genes(data)
     if data.expression is not None:
         expression, complete = data.expression, data.expression
@@ -70,8 +71,9 @@ def other_spaces(data: Combined, root: int | None, settings: LandscapeSettings) 
         if settings.expression_components and complete.shape[1] > 1:
             number = settings.expression_components
             spaces["expression-pca"] = (principal_components(complete, number), "euclidean", None)
-    own = np.flatnonzero(data.diagonal)
-    spaces["diagonal"] = (data.matrix[:, own], settings.distance, measured_pairs(data, data.pairs[own]))
+    diagonal = np.flatnonzero(data.diagonal)
+    measured = measured_pairs(data, data.pairs[diagonal])
+    spaces["diagonal"] = (data.matrix[:, diagonal], settings.distance, measured)
     if settings.min_expected > 0:
         flags = detected_genes(data, settings.min_expected)
         spaces["detected"] = (flags.astype(np.float64), settings.distance, genes)

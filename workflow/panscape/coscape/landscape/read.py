@@ -126,11 +126,11 @@ def pair_positions(pairs: pd.DataFrame, genes: np.ndarray, where: str = "pairs")
         If a gene is unknown.
     """
     index = pd.Index(genes)
-    found = np.stack([index.get_indexer(pairs[name]) for name in ("gene_a", "gene_b")], axis=1)
-    if (found < 0).any():
-        unknown = pairs.to_numpy()[found < 0][0]
+    positions = np.stack([index.get_indexer(pairs[name]) for name in ("gene_a", "gene_b")], axis=1)
+    if (positions < 0).any():
+        unknown = pairs.to_numpy()[positions < 0][0]
         raise fail(where, f"gene {unknown} is not among the selected genes", "delete the file, run again")
-    return np.sort(found.astype(np.int64), axis=1)
+    return np.sort(positions.astype(np.int64), axis=1)
 
 
 def _array(values) -> np.ndarray:

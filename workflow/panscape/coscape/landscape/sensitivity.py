@@ -1,4 +1,4 @@
-"""How far the landscape hangs on the threshold and on the number of neighbours."""
+"""Sensitivity of the landscape to the threshold and the number of neighbours."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def sensitivity_table(
     Parameters
     ----------
     studies, settings
-        As for :func:`build`.
+        As for :func:`panscape.coscape.landscape.build.compute_landscape`.
     eta
-        Thresholds of |r|; one below the threshold of the matrices themselves gives what that one gives.
+        Thresholds of |r|; one below the threshold of the matrices has no effect.
     n_neighbors
         Numbers of neighbours, the cluster itself not counted.
 
@@ -50,10 +50,10 @@ def sensitivity_table(
     rows = []
     progress = Progress("landscapes", len(eta) * len(n_neighbors))
     for threshold in eta:
-        own = replace(chosen, eta=threshold)
-        data = gather_clusters(studies, own)
-        vectors, measured = measured_vectors(data, own)
-        root = find_root(data.clusters, own, usable=comparable(vectors, own))
+        varied = replace(chosen, eta=threshold)
+        data = gather_clusters(studies, varied)
+        vectors, measured = measured_vectors(data, varied)
+        root = find_root(data.clusters, varied, usable=comparable(vectors, varied))
         for k in n_neighbors:
             space = embed_clusters(
                 "coexpression",

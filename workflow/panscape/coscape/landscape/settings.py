@@ -1,4 +1,4 @@
-"""What a landscape is made with."""
+"""Settings of the landscape."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class LandscapeSettings(FromMapping):
     distance
         Between coexpression vectors: ``"cosine"``, ``"euclidean"`` (published) or ``"correlation"``.
     diagonal, eta, min_expected, symmetric
-        Which values the vectors hold, see :func:`features`.
+        Values in the vectors, see :func:`panscape.coscape.landscape.features.landscape_features`.
     min_pairs
         Clusters with fewer pairs left stand alone, as clusters that cannot be compared; 0 keeps all.
     best_detected
         Use pairs of this many best-detected genes only; 0: all.
     duplicates
-        Count a cluster as often as it was found (released code); otherwise once.
+        Count a cluster `multiplicity` times (released code); otherwise once.
     n_neighbors
         Neighbours of a cluster in the graph, the cluster itself not counted.
     kernel, mutual
@@ -48,7 +48,7 @@ class LandscapeSettings(FromMapping):
     expression_components
         Principal components of expression for comparison.
     sample
-        What was sampled at one age, see :func:`choose_units`.
+        Unit that was sampled at one age, see :func:`panscape.coscape.landscape.units.choose_units`.
     permutations
         Shuffles of the ages of every null; 0: no p-values.
     bootstraps

@@ -24,13 +24,13 @@ class Space:
     name
         E.g. ``"coexpression"`` or ``"expression"``.
     neighbours, weights, diffusion
-        The neighbour search, the graph made of it, and the graph's diffusion maps.
+        Nearest neighbours, their weighted graph, and its diffusion map.
     root
         Position of the root, None if there is no pseudotime.
     pseudotime
         (n,), NaN where the root cannot be reached.
     distances
-        What :func:`squared_distances` found.
+        From :func:`panscape.graph.distances.squared_distances`.
     """
 
     name: str

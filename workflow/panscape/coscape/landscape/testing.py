@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -28,17 +29,17 @@ class Tested:
     Parameters
     ----------
     value
-        What was observed, NaN where it is not defined.
+        Observed value, NaN where undefined.
     low, high
         95 % bootstrap interval.
     null_mean, null_sd
         Mean and standard deviation (ddof 1) of the null; of absolute values where both tails count.
     pvalue
-        Share of the null at least as extreme, the observed one included.
+        Fraction of the null at least as extreme, the observed value included.
     n
         Clusters that it rests on.
     units
-        What was shuffled, e.g. ``18 batch``.
+        Permuted units, e.g. ``18 batch``.
     note
         Why a value, a p-value or an interval is missing.
     """
@@ -112,7 +113,7 @@ def bootstrap_interval(draws: np.ndarray) -> dict[str, float]:
 
 def _with_nulls(rows, design: Design, settings, seed: int, cells: Sampling):
     number = settings.permutations
-    found = dict(rows)
+    tested = dict(rows)
     ways = {WITHIN: [cells.arrangements([code]) for code in range(len(design.study_names))]}
     ways[GLOBAL] = [cells.arrangements()]
     for kind, within in ((GLOBAL, False), (WITHIN, True)):
@@ -124,11 +125,11 @@ def _with_nulls(rows, design: Design, settings, seed: int, cells: Sampling):
             for key, values in evaluate_spaces(design, ages, None, (kind,))[0].items():
                 draws.setdefault(key, []).append(values)
         for key, parts in draws.items():
-            if key in found and np.isfinite(found[key].value):
-                found[key] = _beside_null(
-                    found[key], key[1], np.concatenate(parts), number, ways[kind], design, cells
+            if key in tested and np.isfinite(tested[key].value):
+                tested[key] = _beside_null(
+                    tested[key], key[1], np.concatenate(parts), number, ways[kind], design, cells
                 )
-    return found
+    return tested
 
 
 def _kind(statistic: str) -> str:
@@ -163,7 +164,9 @@ def _beside_null(
         return replace(row, units=units, note=_joined(row.note, note))
     one_sided = statistic == "rho_age_other_studies"
     known = null[np.isfinite(null)] if one_sided else np.abs(null[np.isfinite(null)])
-    spread = {"null_mean": float(known.mean()), "null_sd": float(known.std(ddof=1))} if len(known) > 1 else {}
+    spread: dict[str, Any] = (
+        {"null_mean": float(known.mean()), "null_sd": float(known.std(ddof=1))} if len(known) > 1 else {}
+    )
     row = replace(row, **spread, units=units)
     floor = 1 / orders if exact else max(1 / orders, 1 / (number + 1))
     largest = float((known >= known.max() - ROUNDING).mean()) if len(known) else 1.0
@@ -179,12 +182,12 @@ def _beside_null(
 
 
 def permutation_pvalue(value: float, null: np.ndarray, exact: bool, one_sided: bool = False) -> float:
-    """Return the share of a null that is at least as extreme as a value.
+    """Return the fraction of a null that is at least as extreme as a value.
 
     Parameters
     ----------
     value
-        What was observed.
+        Observed value.
     null
         The draws; those in which the statistic is not defined are not extreme.
     exact

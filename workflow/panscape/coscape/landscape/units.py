@@ -1,4 +1,4 @@
-"""What was sampled at one age: the animal, the sample, the batch, or else the cell."""
+"""Units sampled at one age: animals, samples, batches or cells."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Units:
 
 
 def choose_units(study: str, cells: pd.DataFrame, age: np.ndarray, wanted: str = AUTO) -> Units:
-    """Decide what was sampled at one age in a study.
+    """Choose the units that were sampled at one age in a study.
 
     ``auto`` takes, of the columns of :data:`SAMPLE_COLUMNS` in which all cells of a label have one age, the
     one with the fewest labels (two samples of an animal are one animal). Without such a column a study of a

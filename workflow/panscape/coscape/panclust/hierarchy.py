@@ -11,7 +11,7 @@ from scipy import sparse
 
 
 class Candidates:
-    """The clusters of a study as they are found, coarse ones first.
+    """Collects the distinct clusters of a study, coarse ones first.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class Candidates:
     n_cells
         Of the study; they are the root.
     min_cells
-        Smaller clusters are not taken.
+        Smaller clusters are dropped.
     """
 
     def __init__(self, study: str, n_cells: int, min_cells: int):
@@ -42,7 +42,7 @@ class Candidates:
         name
             Without the study.
         parent
-            Row of the smallest cluster taken before that holds it, -1 for none.
+            Row of the smallest cluster so far that contains it, -1 for none.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""What panclusters are made with."""
+"""Settings of panclustering."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PanclustSettings(FromMapping):
     n_neighbors
         Neighbours of a cell in the graph, the cell itself not counted.
     weights
-        ``"umap"``: UMAP's edge weights; ``"none"``: all edges alike.
+        ``"umap"``: UMAP's edge weights; ``"none"``: no weights.
     algorithm
         ``"louvain"``: all agglomeration levels; ``"leiden"``: one level per resolution; ``"ward"``: all
         nodes of a Ward tree.
@@ -74,11 +74,11 @@ class PanclustSettings(FromMapping):
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
         if not self.resolutions or self.resolutions[0] <= 0:
             raise ValueError("resolutions must be greater than 0, at least one")
-        for name, least in (("n_components", 1), ("n_neighbors", 1), ("min_cells", 1), ("sketch_cells", 2)):
+        for name, minimum in (("n_components", 1), ("n_neighbors", 1), ("min_cells", 1), ("sketch_cells", 2)):
             if getattr(self, name) == "auto" and name == "min_cells":
                 continue
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}, less than {least}")
+            if getattr(self, name) < minimum:
+                raise ValueError(f"{name} is {getattr(self, name)}, less than {minimum}")
         if self.sketch_cells > self.sketch_above:
             raise fail(
                 "panclust.sketch_cells",

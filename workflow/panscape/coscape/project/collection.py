@@ -30,7 +30,7 @@ LAYOUT = "X_draw_graph_fa"
 
 @dataclass(frozen=True)
 class FinishedCollection:
-    """A finished collection: what new panclusters are placed on.
+    """A finished collection, as the reference of a projection.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ def project_studies(
     Raises
     ------
     UserError
-        If a file of the reference is missing, or a study shares no gene with it.
+        If a file of the reference is missing, or a study has no gene in common with it.
     """
     from panscape.coscape.landscape.read import read_study
 
@@ -135,13 +135,13 @@ def project_stack(finished: FinishedCollection, new: Stack, *, coverage: float =
         raise fail(
             "project.reference",
             f"{(columns < 0).sum()} pairs of its dictionary are not in its coexpression files",
-            "run `snakemake dictionary` for the reference's own configuration again",
+            "run `snakemake dictionary` for the configuration of the reference again",
         )
     study = old.obs["study"].astype(str).to_numpy()
     given = Reference(saved.entries, old.data[:, columns], saved.gene_a, saved.gene_b, saved.genes, study)
     genes = np.asarray(new.genes, dtype=object)
-    genes = list(genes[np.isin(genes, _everywhere(old, new))])
-    aligned = align_pairs(given, new.data, new.gene_a, new.gene_b, genes)
+    shared = list(genes[np.isin(genes, _everywhere(old, new))])
+    aligned = align_pairs(given, new.data, new.gene_a, new.gene_b, shared)
     if finished.settings.scale == "unit":
         aligned = replace(aligned, matrix=unit_rows(aligned.matrix), new=unit_rows(aligned.new))
     codes = project_codes(aligned, alpha=finished.settings.alpha)

@@ -64,7 +64,7 @@ def place_panclusters(
     codes
         Of the new and the reference's panclusters, from :func:`panscape.coscape.project.align.project_codes`.
     coverage
-        Share of new panclusters whose interval covers the truth, of those whose truth lies within the
+        Fraction of new panclusters whose interval covers the truth, of those whose truth lies within the
         reference's values.
 
     Returns
@@ -92,9 +92,9 @@ def place_panclusters(
             table[f"{column}_edge"] = ""
             continue
         part = similarity[np.ix_(known, known)]
-        found = _predict(column, part, given[known], np.asarray(study)[known], new[:, known], coverage)
-        found.loc[nearest <= 0, [column, f"{column}_low", f"{column}_high"]] = np.nan
-        table = pd.concat([table, found], axis=1)
+        predicted = _predict(column, part, given[known], np.asarray(study)[known], new[:, known], coverage)
+        predicted.loc[nearest <= 0, [column, f"{column}_low", f"{column}_high"]] = np.nan
+        table = pd.concat([table, predicted], axis=1)
     return table
 
 
