@@ -1,9 +1,10 @@
 """Rebuild the landscape over thresholds and numbers of neighbours."""
 
 from panscape.coscape.landscape.read import read_study
-from panscape.coscape.landscape.sensitivity import plot_sensitivity, sensitivity_table
+from panscape.coscape.landscape.sensitivity import sensitivity_table
 from panscape.data import files
 from panscape.pipeline import job
+from panscape.plot.sensitivity import plot_sensitivity
 
 job.begin(snakemake)
 

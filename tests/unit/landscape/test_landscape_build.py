@@ -14,12 +14,13 @@ from panscape.coscape.landscape.build import compute_landscape, gather_clusters,
 from panscape.coscape.landscape.layout import force_layout
 from panscape.coscape.landscape.rank import rank_pairs
 from panscape.coscape.landscape.read import read_study
-from panscape.coscape.landscape.sensitivity import plot_sensitivity, sensitivity_table
+from panscape.coscape.landscape.sensitivity import sensitivity_table
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.write import cluster_table, landscape_to_anndata
 from panscape.data.files import read_tsv, write_csr, write_tsv
 from panscape.errors import UserError
 from panscape.graph.distances import squared_distances
+from panscape.plot.sensitivity import plot_sensitivity
 
 QUICK = LandscapeSettings(n_neighbors=7, permutations=99, layout_iterations=20, min_pairs=5)
 

@@ -15,6 +15,10 @@ from panscape.coscape.landscape.read import pair_positions
 from panscape.errors import UserError
 
 
+def features_of(data, **settings):
+    return landscape_features(data, **settings)[0]
+
+
 def dense(part):
     """Return clusters x genes x genes (upper triangles)."""
     found = np.zeros((part.matrix.shape[0], len(part.genes), len(part.genes)))
@@ -85,19 +89,19 @@ def test_pair_names_become_positions():
 def test_features_choose_values():
     data = combine_studies([study("one", 8)])
     whole = data.matrix.toarray()
-    assert landscape_features(data, diagonal=True, min_expected=0).shape[1] == data.matrix.shape[1]
-    edges = landscape_features(data)
+    assert features_of(data, diagonal=True, min_expected=0).shape[1] == data.matrix.shape[1]
+    edges = features_of(data)
     np.testing.assert_array_equal(edges.toarray(), whole[:, ~data.diagonal])
-    strict = landscape_features(data, eta=0.5).toarray()
+    strict = features_of(data, eta=0.5).toarray()
     assert (np.abs(strict[strict != 0]) >= 0.5).all()
     assert (strict != 0).sum() == (np.abs(whole[:, ~data.diagonal]) >= 0.5).sum()
-    twice = landscape_features(data, diagonal=True, symmetric=True)
+    twice = features_of(data, diagonal=True, symmetric=True)
     full = dense(data) + np.triu(dense(data), 1).transpose(0, 2, 1)
     distance = ((full[0] - full[1]) ** 2).sum()
     difference = (twice[0] - twice[1]).toarray()
     assert (difference**2).sum() == pytest.approx(distance, rel=1e-6)
     genes = np.arange(12) < 5
-    chosen = landscape_features(data, genes=genes)
+    chosen = features_of(data, genes=genes)
     expected = whole[:, ~data.diagonal & genes[data.pairs].all(axis=1)]
     np.testing.assert_array_equal(chosen.toarray(), expected[:, (expected != 0).any(axis=0)])
 
@@ -108,7 +112,7 @@ def test_pairs_of_rare_genes_are_left_out():
     detection[:, 3] = 0.05  # 100 * 0.05 * 0.5 = 2.5 cells expected to express both
     detection[4, 3] = 0.2
     data = combine_studies([replace(part, detection=detection)])
-    found = landscape_features(data, diagonal=True, min_expected=5).toarray()
+    found = features_of(data, diagonal=True, min_expected=5).toarray()
     kept = data.matrix.toarray()
     rare = (data.pairs == 3).any(axis=1) & ~data.diagonal
     kept[np.ix_(np.arange(8) != 4, rare)] = 0
@@ -116,7 +120,7 @@ def test_pairs_of_rare_genes_are_left_out():
     flags = detected_genes(data, 5)
     assert flags.sum() == 8 * 11
     with pytest.raises(ValueError, match="expressing"):
-        landscape_features(replace(data, detection=None), min_expected=1)
+        features_of(replace(data, detection=None), min_expected=1)
 
 
 def test_best_detected_genes_count_studies_alike():

@@ -13,7 +13,7 @@ from scipy import sparse
 from panscape.coscape.landscape.age import Viewed
 from panscape.coscape.landscape.combine import Combined, Study, combine_studies, expand_duplicates
 from panscape.coscape.landscape.compare import AGE, compare_spaces
-from panscape.coscape.landscape.features import best_detected, landscape_features_at
+from panscape.coscape.landscape.features import best_detected, landscape_features
 from panscape.coscape.landscape.layout import force_layout
 from panscape.coscape.landscape.measured import measured_pairs
 from panscape.coscape.landscape.other_spaces import embed_with_settings, other_spaces
@@ -200,7 +200,7 @@ def comparable(vectors: sparse.csr_matrix, settings: LandscapeSettings) -> np.nd
 
 def _features(data: Combined, settings: LandscapeSettings) -> tuple[sparse.csr_matrix, np.ndarray]:
     genes = best_detected(data, settings.best_detected) if settings.best_detected else None
-    return landscape_features_at(
+    return landscape_features(
         data,
         diagonal=settings.diagonal,
         genes=genes,

@@ -57,7 +57,7 @@ def landscape_features(
     eta: float = 0.0,
     min_expected: float = 0.0,
     symmetric: bool = False,
-) -> sparse.csr_matrix:
+) -> tuple[sparse.csr_matrix, np.ndarray]:
     """Return the vector of each cluster over the gene pairs that take part in distances.
 
     Parameters
@@ -80,28 +80,16 @@ def landscape_features(
 
     Returns
     -------
-    CSR float32 (n_clusters, n_columns); columns without any value are left out.
+    vectors : csr_matrix
+        float32 (n_clusters, n_columns), columns without any value left out.
+    columns : ndarray
+        (n_columns,) positions of the columns among the pairs of `data`.
 
     Raises
     ------
     ValueError
         If `min_expected` is above 0 and `data` has no detection.
     """
-    return landscape_features_at(
-        data, diagonal=diagonal, genes=genes, eta=eta, min_expected=min_expected, symmetric=symmetric
-    )[0]
-
-
-def landscape_features_at(
-    data: Combined,
-    *,
-    diagonal: bool,
-    genes: np.ndarray | None,
-    eta: float,
-    min_expected: float,
-    symmetric: bool,
-) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Return the vectors of :func:`landscape_features` and the positions of their columns among the pairs."""
     diagonal_pairs = data.diagonal
     keep = np.ones(len(diagonal_pairs), dtype=bool) if diagonal else ~diagonal_pairs
     if genes is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,6 @@ from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.space import embed_clusters
 from panscape.log import Progress
 from panscape.stats.ranks import partial_spearman, spearman
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def sensitivity_table(
@@ -92,32 +89,3 @@ def _summary(space, clusters: pd.DataFrame) -> dict[str, float]:
         "reached": float(np.isfinite(time).mean()),
         "pairs": float(np.median(clusters["n_used_pairs"])),
     }
-
-
-def plot_sensitivity(table: pd.DataFrame) -> Figure:
-    """Draw rho of pseudotime with age against the number of neighbours, one line per threshold.
-
-    Parameters
-    ----------
-    table
-        From :func:`sensitivity_table`.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    figure = Figure(figsize=(4.2, 3.0), layout="constrained")
-    axes = figure.add_subplot()
-    thresholds = sorted(table["eta"].unique())
-    for at, threshold in enumerate(thresholds):
-        rows = table[table["eta"] == threshold].sort_values("neighbours")
-        colour = str(0.75 - 0.75 * at / max(len(thresholds) - 1, 1))  # greys: darker is stricter
-        axes.plot(
-            rows["neighbours"], rows["rho_age"], "o-", ms=3, lw=1.2, color=colour, label=f"{threshold:g}"
-        )
-    axes.axhline(0, color="0.85", lw=0.6, zorder=0)
-    axes.set_xlabel("neighbours")
-    axes.set_ylabel("Spearman ρ, pseudotime with age")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(title="threshold of |r|", frameon=False, fontsize=7, title_fontsize=7)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
