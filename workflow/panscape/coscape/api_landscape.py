@@ -211,7 +211,17 @@ def _study_name(obs: pd.DataFrame, name: str | None) -> str:
 def choose_settings(
     kind: type[Settings], settings: Settings | Mapping[str, Any] | None, more: Mapping[str, Any]
 ) -> Settings:
-    """Return settings with keywords in place of their values; unknown keys are an error."""
+    """Return settings with keywords in place of their values; unknown keys are an error.
+
+    Parameters
+    ----------
+    kind
+        Class of the settings.
+    settings
+        An object of the class, or a mapping with its keys; None: the defaults.
+    more
+        Keys that replace those of `settings`.
+    """
     if isinstance(settings, kind):
         return replace(settings, **more) if more else settings  # type: ignore[type-var]
     given = settings if isinstance(settings, Mapping) else {}

@@ -106,7 +106,15 @@ def edges_per_cluster(matrix: sparse.csr_matrix, pairs: pd.DataFrame) -> np.ndar
 
 
 def add_chance_columns(clusters: pd.DataFrame, edges: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
-    """Return :data:`COLUMNS` of clusters."""
+    """Return :data:`COLUMNS` of clusters.
+
+    Parameters
+    ----------
+    clusters
+        Columns `cluster`, `n_cells`.
+    edges, chance
+        (n_clusters,) pairs that pass, and those expected by chance.
+    """
     ratio = np.divide(chance, edges, out=np.full(len(edges), np.nan), where=edges > 0)
     table = clusters[["cluster", "n_cells"]].assign(edges=edges, chance=chance, share=np.minimum(ratio, 1))
     return table[COLUMNS].reset_index(drop=True)

@@ -130,7 +130,14 @@ def correlate_clusters(
 ) -> Iterator[tuple[int, Survivors]]:
     """Yield (row of the cluster, its surviving correlations with genes in the order of `values`).
 
-    `n_sparse` overrides how many genes take the sparse route (for tests and benchmarks).
+    Parameters
+    ----------
+    values
+        Of all cells.
+    clusters, members, settings, threads
+        As in :func:`coexpress`.
+    n_sparse
+        Number of genes on the sparse route, for tests and benchmarks; None chooses it by the detection.
     """
     detection = np.bincount(values.counts.indices, minlength=values.counts.shape[1])
     plan = Plan.choose(detection / max(values.counts.shape[0], 1), float(members.nnz), threads)

@@ -33,6 +33,8 @@ def screen_pairs(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSe
         CSR float32, cells x genes in the order of the plan, zeros as 0.
     centred
         Makes the exact co-sums of poorly conditioned genes of a matrix, see :func:`correlate_pairs`.
+    settings
+        With `eta` and the other settings of the coexpression.
 
     Returns
     -------

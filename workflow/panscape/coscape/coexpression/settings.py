@@ -36,6 +36,11 @@ class CoexpressionSettings(FromMapping):
     expression
         Expression of a gene in a cluster: ``"geometric-mean"``, ``"ratio"`` (the paper) or ``"mean"`` (the
         released code), see :func:`panscape.coscape.coexpression.expression.cluster_expression`.
+
+    Examples
+    --------
+    >>> CoexpressionSettings.of({"eta": 0.3}).method
+    'pearson'
     """
 
     SECTION: ClassVar[str] = "coexpression"

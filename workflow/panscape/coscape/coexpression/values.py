@@ -38,7 +38,17 @@ class Values:
 
     @classmethod
     def load(cls, source: Counts | str | Path, genes: Sequence[str], how: str) -> Values:
-        """Load the genes, in their order, of all cells."""
+        """Load the genes, in their order, of all cells.
+
+        Parameters
+        ----------
+        source
+            Counts, or the path of ``counts.h5ad``.
+        genes
+            Names of the genes.
+        how
+            Normalisation, see :func:`panscape.data.normalise.normalise`.
+        """
         source = read_counts(source)
         counts = source.select(genes)
         counts.eliminate_zeros()

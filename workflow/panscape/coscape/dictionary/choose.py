@@ -113,7 +113,19 @@ def fit_starts(
 
 
 def other_start(data, k: int, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the start number `index` > 0."""
+    """Return the start number `index` > 0.
+
+    Parameters
+    ----------
+    data
+        (N, P) sparse.
+    k
+        Number of entries.
+    index
+        Odd numbers start from pairs with similar profiles, even ones from spread-out panclusters.
+    rng
+        Draws the start.
+    """
     return (profile_start if index % 2 else spread_start)(data, k, rng)
 
 

@@ -46,6 +46,11 @@ def lasso_codes(
     Returns
     -------
     (N, K) float64, non-negative.
+
+    Examples
+    --------
+    >>> lasso_codes(np.eye(2), np.array([[0.5, -0.2]]), 0.1).round(6).tolist()
+    [[0.4, 0.0]]
     """
     gram = np.asarray(gram, dtype=np.float64)
     target = np.asarray(target, dtype=np.float64)

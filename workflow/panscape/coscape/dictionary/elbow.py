@@ -171,6 +171,11 @@ def suggest_k(ks: Sequence[int], errors: Sequence[float], *, factor: float = 2.0
         Error of each.
     factor
         > 1; larger values suggest fewer entries.
+
+    Examples
+    --------
+    >>> suggest_k([1, 2, 3, 4, 5, 6, 7, 8], [0.8, 0.5, 0.2, 0.19, 0.18, 0.17, 0.16, 0.15])
+    3
     """
     sizes = np.asarray(ks, dtype=float)
     gains = _gains(sizes, _lower_hull(sizes, np.asarray(errors, dtype=float)))[1:]

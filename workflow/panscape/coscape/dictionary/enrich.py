@@ -130,6 +130,11 @@ def group_gene_sets(members: Sequence[set[str]], merge: float = 0.5) -> np.ndarr
     Returns
     -------
     (len(members),) group numbers from 0, in the order of first appearance.
+
+    Examples
+    --------
+    >>> group_gene_sets([{"Actb", "Sox2"}, {"Actb", "Sox2", "Pax6"}, {"Cd4"}]).tolist()
+    [0, 0, 1]
     """
     if len(members) < 2:
         return np.zeros(len(members), dtype=int)

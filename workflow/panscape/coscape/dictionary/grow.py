@@ -109,7 +109,17 @@ def grown_fit(
     rng: np.random.Generator,
     measured: Measured | None = None,
 ) -> Fit:
-    """Grow more than k entries, keep the k that explain most, and optimise them to convergence."""
+    """Grow more than k entries, keep the k that explain most, and optimise them to convergence.
+
+    Parameters
+    ----------
+    data, ends, alpha, rng, measured
+        As in :func:`grow_entries`.
+    k
+        Number of entries, at most.
+    max_iter, tol
+        See :func:`panscape.coscape.dictionary.products.learn_products`.
+    """
     grown = grow_entries(data, ends, k + k // 4 + 2, alpha=alpha, rng=rng, measured=measured)
     amount = (grown.codes**2).sum(axis=0)
     kept = np.sort(np.argsort(-amount, kind="stable")[:k])

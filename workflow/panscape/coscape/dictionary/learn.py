@@ -122,7 +122,21 @@ def data_products(data: sparse.csc_matrix, entries: np.ndarray) -> np.ndarray:
 
 
 def entry_codes(data, entries: np.ndarray, alpha: float, codes, measured: Measured | None) -> np.ndarray:
-    """Return the optimal codes (N, K) of the data for entries (K, P)."""
+    """Return the optimal codes (N, K) of the data for entries (K, P).
+
+    Parameters
+    ----------
+    data
+        (N, P) CSC.
+    entries
+        (K, P).
+    alpha
+        Lasso penalty.
+    codes
+        (N, K) start, or None.
+    measured
+        Pairs that each pancluster measures; None: all.
+    """
     if measured is None:
         return lasso_codes(entries @ entries.T, data_products(data, entries), alpha, codes)
     grams = entry_products(entries, measured)
@@ -130,7 +144,15 @@ def entry_codes(data, entries: np.ndarray, alpha: float, codes, measured: Measur
 
 
 def fitted_square(codes: np.ndarray, entries: np.ndarray, measured: Measured | None) -> float:
-    """Return the square of codes @ entries over measured pairs."""
+    """Return the square of codes @ entries over measured pairs.
+
+    Parameters
+    ----------
+    codes, entries
+        (N, K) and (K, P).
+    measured
+        Pairs that each pancluster measures; None: all.
+    """
     if measured is None:
         return np.vdot(codes.T @ codes, entries @ entries.T)
     return np.vdot(code_products(codes, measured), entry_products(entries, measured))

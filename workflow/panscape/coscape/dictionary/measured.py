@@ -52,6 +52,8 @@ def encode_groups(
         (S, K, K).
     target, alpha, codes
         As in :func:`lasso_codes`, all panclusters.
+    measured
+        Groups of panclusters.
     """
     result = np.zeros_like(target)
     for group, rows in measured.groups():

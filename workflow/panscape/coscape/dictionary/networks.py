@@ -12,7 +12,16 @@ from scipy import sparse
 def gene_network(edges: sparse.csr_matrix, row: int, gene_a: np.ndarray, gene_b: np.ndarray):
     """Return an entry's network as an igraph graph with vertex ``name`` and edge ``weight``.
 
-    Only genes with an edge are vertices. `gene_a`, `gene_b` are the (P,) genes of the pairs.
+    Only genes with an edge are vertices.
+
+    Parameters
+    ----------
+    edges
+        CSR (K, P).
+    row
+        Position of the entry.
+    gene_a, gene_b
+        (P,) genes of the pairs.
     """
     import igraph
 
@@ -62,7 +71,17 @@ def centralities(graph) -> pd.DataFrame:
 def all_centralities(
     edges: sparse.csr_matrix, names: Sequence[str], gene_a: np.ndarray, gene_b: np.ndarray
 ) -> pd.DataFrame:
-    """Return :func:`centralities` of every entry, with the column ``entry`` in front."""
+    """Return :func:`centralities` of every entry, with the column ``entry`` in front.
+
+    Parameters
+    ----------
+    edges
+        CSR (K, P).
+    names
+        K entry names.
+    gene_a, gene_b
+        (P,) genes of the pairs.
+    """
     tables = []
     for row, name in enumerate(names):
         if edges[[row]].nnz:

@@ -168,7 +168,24 @@ def compare_usage(
 def factor_genes(
     weights: np.ndarray, names: Sequence[str], genes: Sequence[str], top: int = 50
 ) -> pd.DataFrame:
-    """Return the heaviest genes of every factor: factor, gene, weight, rank (from 1)."""
+    """Return the heaviest genes of every factor: factor, gene, weight, rank (from 1).
+
+    Parameters
+    ----------
+    weights
+        (L, G) weights of the factors.
+    names
+        L names of factors.
+    genes
+        G names of genes.
+    top
+        Maximum number of genes per factor.
+
+    Examples
+    --------
+    >>> factor_genes(np.array([[0.1, 0.0, 0.9]]), ["factor-01"], ["Actb", "Sox2", "Pax6"])["gene"].tolist()
+    ['Pax6', 'Actb']
+    """
     rows = []
     for name, row in zip(names, weights, strict=True):
         order = np.argsort(-row, kind="stable")[:top]

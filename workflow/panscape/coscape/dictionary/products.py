@@ -25,6 +25,12 @@ class PairIndex:
         (P,) positions of the genes; no pair of a gene with itself.
     n_genes
         Number of genes.
+
+    Examples
+    --------
+    >>> index = PairIndex.of(np.array(["Actb", "Actb"]), np.array(["Pax6", "Sox2"]))
+    >>> index.products(np.array([1.0, 0.5, 2.0]))
+    array([0.5, 2. ])
     """
 
     first: np.ndarray
@@ -63,7 +69,15 @@ def inner_products(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 
 def group_products(one: np.ndarray, two: np.ndarray, genes: np.ndarray) -> np.ndarray:
-    """Return (S, K, L): :func:`inner_products` over the pairs of genes (S, G) that each group measures."""
+    """Return (S, K, L): :func:`inner_products` over the pairs of genes (S, G) that each group measures.
+
+    Parameters
+    ----------
+    one, two
+        (K, G) and (L, G) loadings.
+    genes
+        bool (S, G): genes that each group measures.
+    """
     return np.array([inner_products(one * mask, two * mask) for mask in genes])
 
 
@@ -102,6 +116,8 @@ def step_towards(
         Where not all panclusters measure all genes: (fractions, genes), (S,) and bool (S, G): fraction of
         the target's weight in each group of panclusters, and the genes that it measures. Products of other
         genes do not count there.
+    ends
+        Positions of the genes of all pairs.
 
     Returns
     -------
@@ -226,6 +242,10 @@ def code_loadings(
     ----------
     target
         (N, K): products of the data with the entries.
+    loadings
+        (K, G).
+    alpha, codes, measured
+        See :func:`panscape.coscape.dictionary.learn.entry_codes`.
     """
     if measured is None:
         return lasso_codes(inner_products(loadings, loadings), target, alpha, codes)

@@ -44,6 +44,11 @@ class DictionarySettings(FromMapping):
         Count panclusters `multiplicity` times.
     min_panclusters, usage_fraction, edge_fraction
         See :func:`panscape.coscape.dictionary.entries.arrange_entries`.
+
+    Examples
+    --------
+    >>> DictionarySettings.of({"k": 12}).entries
+    'products'
     """
 
     SECTION: ClassVar[str] = "dictionary"

@@ -159,7 +159,21 @@ def make_stack(
 ) -> Stack:
     """Choose and scale the values of a `Combined` landscape, see :class:`DictionarySettings`.
 
-    Fewer than `min_panclusters` are an error.
+    Parameters
+    ----------
+    combined
+        Clusters of all studies, :class:`panscape.coscape.landscape.combine.Combined`.
+    obs
+        Annotations of the clusters, in the same order.
+    settings
+        Settings of the dictionary.
+    min_panclusters
+        Minimum number of panclusters.
+
+    Raises
+    ------
+    UserError
+        If there are fewer panclusters, or no gene pair is left.
     """
     from panscape.coscape.landscape.features import expected_cells
 
@@ -208,7 +222,19 @@ def make_stack(
 
 
 def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: int = 1) -> pd.DataFrame:
-    """Return :func:`elbow_table` over the settings' range, ended at the number of panclusters."""
+    """Return :func:`elbow_table` over the settings' range, ended at the number of panclusters.
+
+    Parameters
+    ----------
+    stack
+        Panclusters x gene pairs.
+    settings
+        `k_range`, `elbow_factor`, `entries` and `alpha` are used.
+    seed
+        Seed of the step.
+    threads
+        Number of threads; the result does not depend on it.
+    """
     low, high = sorted(settings.k_range)
     most = int(min(high, (np.diff(stack.data.indptr) > 0).sum()))
     if most < high:
@@ -232,6 +258,19 @@ def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: 
 
 def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, threads: int = 1) -> Choice:
     """Return the best fit of k entries; panclusters that count several times are given once.
+
+    Parameters
+    ----------
+    stack
+        Panclusters x gene pairs.
+    k
+        Number of entries.
+    settings
+        Settings of the dictionary.
+    seed
+        Seed of the step.
+    threads
+        Number of threads; the result does not depend on it.
 
     Raises
     ------
@@ -275,6 +314,19 @@ def learn_stack(
     stack: Stack, k: int, settings: DictionarySettings, seed: int, threads: int = 1
 ) -> tuple[Choice, Dictionary]:
     """Fit k entries and arrange them.
+
+    Parameters
+    ----------
+    stack
+        Panclusters x gene pairs.
+    k
+        Number of entries.
+    settings
+        Settings of the dictionary.
+    seed
+        Seed of the step.
+    threads
+        Number of threads; the result does not depend on it.
 
     Raises
     ------

@@ -37,7 +37,17 @@ class StudyConfidence:
 
 
 def normalised_cells(counts: str | Path, genes: np.ndarray, how: str) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Read a study's cells: CSR float32 normalised values of the genes, and total counts per cell."""
+    """Read a study's cells: CSR float32 normalised values of the genes, and total counts per cell.
+
+    Parameters
+    ----------
+    counts
+        ``counts.h5ad`` of the study.
+    genes
+        Names of the genes.
+    how
+        Normalisation, see :func:`panscape.data.normalise.normalise`.
+    """
     from panscape.data.counts import Counts
     from panscape.data.normalise import normalise
 

@@ -112,6 +112,15 @@ def nearest_others(views: Sequence[Viewed], study: np.ndarray, known: np.ndarray
     """Return each cluster's nearest clusters of other studies that have an age, by space.
 
     Clusters that have none in one of the spaces have none in any, so that all speak of the same ones.
+
+    Parameters
+    ----------
+    views
+        The spaces.
+    study
+        int (n_clusters,).
+    known
+        bool (n_clusters,): clusters with an age.
     """
     allowed = (study[:, None] != study[None, :]) & known[None, :]
     nearest_of = {

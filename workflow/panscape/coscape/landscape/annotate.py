@@ -35,6 +35,14 @@ def annotate_clusters(
     ------
     UserError
         If the numbers of clusters or cells do not match.
+
+    Examples
+    --------
+    >>> cells = pd.DataFrame({"age": [1.0, 3.0, 5.0], "cell_type": ["a", "a", "b"]})
+    >>> members = sparse.csr_matrix([[1, 1, 1], [1, 1, 0]])
+    >>> table = annotate_clusters(pd.DataFrame({"cluster": ["lab-all", "lab-c0"]}), members, cells)
+    >>> table["age"].tolist(), table["cell_type"].tolist()
+    ([3.0, 2.0], ['a', 'a'])
     """
     if members.shape != (len(clusters), len(cells)):
         raise fail(

@@ -95,7 +95,12 @@ def design_of(
     settings: LandscapeSettings,
     usable: np.ndarray | None = None,
 ) -> tuple[Design, dict[str, str]]:
-    """Choose the clusters on which the spaces are compared; parameters as in :func:`compare_spaces`.
+    """Choose the clusters on which the spaces are compared.
+
+    Parameters
+    ----------
+    views, clusters, settings, usable
+        See :func:`compare_spaces`.
 
     Returns
     -------

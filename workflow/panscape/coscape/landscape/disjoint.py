@@ -17,6 +17,11 @@ def disjoint_clusters(members: sparse.csr_matrix) -> np.ndarray:
     Returns
     -------
     int positions in rising order. Every other cluster shares a cell with one of them.
+
+    Examples
+    --------
+    >>> disjoint_clusters(sparse.csr_matrix([[1, 1, 1], [1, 1, 0], [0, 0, 1]]))
+    array([1, 2])
     """
     size = np.diff(members.indptr)
     taken = np.zeros(members.shape[1], dtype=bool)

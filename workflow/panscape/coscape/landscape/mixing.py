@@ -84,7 +84,19 @@ def study_entropy(links: sparse.csr_matrix, study: np.ndarray) -> float:
 def expected_entropy(
     links: sparse.csr_matrix, study: np.ndarray, rng: np.random.Generator, draws: int = DRAWS
 ) -> float:
-    """Return the mean of :func:`study_entropy` after permuting the studies over the nodes."""
+    """Return the mean of :func:`study_entropy` after permuting the studies over the nodes.
+
+    Parameters
+    ----------
+    links
+        From :func:`neighbour_links`.
+    study
+        (n,) labels.
+    rng
+        Draws the permutations.
+    draws
+        Number of permutations.
+    """
     return float(np.mean([study_entropy(links, rng.permutation(study)) for _ in range(draws)]))
 
 

@@ -31,7 +31,15 @@ def embed_with_settings(
     distances: tuple[np.ndarray, np.ndarray] | None = None,
     measured: Measured | None = None,
 ) -> Space:
-    """Embed vectors as the settings ask for; parameters as in :func:`embed_clusters`."""
+    """Embed vectors with the settings of a landscape.
+
+    Parameters
+    ----------
+    name, vectors, root, metric, refine, distances, measured
+        See :func:`panscape.coscape.landscape.space.embed_clusters`.
+    settings
+        `n_neighbors`, `kernel`, `mutual`, `n_maps` and `clip` are used.
+    """
     return embed_clusters(
         name,
         vectors,

@@ -144,7 +144,17 @@ class Independent:
 
     @classmethod
     def of(cls, data: Combined, pseudotime: np.ndarray, leaves: np.ndarray | None) -> Independent:
-        """Choose the clusters with a pseudotime among disjoint ones."""
+        """Choose the clusters with a pseudotime among disjoint ones.
+
+        Parameters
+        ----------
+        data
+            Clusters of all studies.
+        pseudotime
+            (n_clusters,), NaN where unknown.
+        leaves
+            Positions of disjoint clusters; None: no tests.
+        """
         rows = np.empty(0, dtype=np.int64) if leaves is None else leaves[np.isfinite(pseudotime[leaves])]
         study = data.clusters["study"].to_numpy()[rows]
         names, count = np.unique(study, return_counts=True)

@@ -36,7 +36,19 @@ class Roots:
     def of(
         cls, settings: LandscapeSettings, root: int | None, n_cells: np.ndarray, usable: np.ndarray
     ) -> Roots:
-        """Return the rule of the settings; `root` is its choice for the observed ages."""
+        """Return the rule of the settings.
+
+        Parameters
+        ----------
+        settings
+            `root` and `root_below` are used.
+        root
+            Position of the root for the observed ages; None for none.
+        n_cells
+            (n_clusters,).
+        usable
+            bool (n_clusters,): clusters that may be the root.
+        """
         return cls(None if settings.root == LOWEST_AGE else root, settings.root_below, n_cells, usable)
 
     def choose(self, ages: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

@@ -57,6 +57,11 @@ class LandscapeSettings(FromMapping):
         ``"spearman"`` or ``"pearson"``: of gene pairs with pseudotime.
     pairs_listed
         How many pairs are reported, strongest first; 0: all.
+
+    Examples
+    --------
+    >>> LandscapeSettings.of({"n_neighbors": 29}).distance
+    'cosine'
     """
 
     SECTION: ClassVar[str] = "landscape"

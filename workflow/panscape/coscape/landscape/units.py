@@ -63,6 +63,12 @@ def choose_units(study: str, cells: pd.DataFrame, age: np.ndarray, wanted: str =
     ------
     UserError
         If the column is not there, or a label of it has cells of several ages.
+
+    Examples
+    --------
+    >>> cells = pd.DataFrame({"sample": ["s1", "s1", "s2"]})
+    >>> choose_units("lab", cells, np.array([2.0, 2.0, 7.0])).column
+    'sample'
     """
     known = np.isfinite(age)
     if wanted == CELL:

@@ -61,11 +61,24 @@ def overlap_score(
     rewired
         Graph to rewire: ``"coexpression"`` (the target), to test against graphs with the degrees of the
         target, or ``"known"`` (published), to test against networks with the degrees of the known one.
+    seed
+        Seed of the step.
+    threads
+        Number of threads; the result does not depend on it.
 
     Returns
     -------
     observed; null_mean, null_sd (ddof 1); z (NaN if the null does not vary); pvalue: (1 + nulls with at
     least the observed overlap) / (1 + rewirings); fold: observed / null_mean.
+
+    Examples
+    --------
+    >>> from panscape.data.edge_lists import graph_of
+    >>> genes = [f"g{i}" for i in range(12)]
+    >>> clique = graph_of([(a, b) for a in genes[:5] for b in genes[:5] if a < b], genes)
+    >>> score = overlap_score(clique, clique, rewirings=20)
+    >>> score["observed"]
+    10
     """
     n_genes = len(target.genes)
     if rewired not in REWIRED:
@@ -119,6 +132,10 @@ def overlap_table(
         The genes analysed.
     rewirings, tries_per_edge, rewired
         The null, see :func:`overlap_score`.
+    seed
+        Seed of the step.
+    threads
+        Number of threads; the result does not depend on it.
 
     Returns
     -------

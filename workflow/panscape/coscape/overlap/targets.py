@@ -57,6 +57,10 @@ def baseline_graphs(
         :class:`panscape.coscape.dictionary.settings.DictionarySettings`.
     resolutions
         Of the community detection; one without panclusters is left out with a warning.
+    seed
+        Seed of the step.
+    threads
+        Number of threads; the result does not depend on it.
     """
     from dataclasses import replace
 

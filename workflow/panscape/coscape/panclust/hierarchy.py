@@ -21,6 +21,15 @@ class Candidates:
         Of the study; they are the root.
     min_cells
         Smaller clusters are dropped.
+
+    Examples
+    --------
+    >>> candidates = Candidates("lab", n_cells=4, min_cells=2)
+    >>> candidates.add(np.array([0, 1]), "r1-l0-c0", parent=0, resolution=1.0, level=0)
+    1
+    >>> table, members = candidates.result()
+    >>> table["cluster"].tolist(), members.toarray()[1].tolist()
+    (['lab-all', 'lab-r1-l0-c0'], [1, 1, 0, 0])
     """
 
     def __init__(self, study: str, n_cells: int, min_cells: int):
@@ -43,6 +52,8 @@ class Candidates:
             Without the study.
         parent
             Row of the smallest cluster so far that contains it, -1 for none.
+        resolution, level
+            Of the clustering; missing for nodes of a tree.
 
         Returns
         -------
@@ -82,6 +93,8 @@ class Candidates:
             Labels of all cells per level, finest first, nested.
         repeat_last
             Count the coarsest level's clusters once more.
+        resolution
+            Of the clustering.
         """
         row_of: dict[int, int] = {}
         above: np.ndarray | None = None

@@ -49,6 +49,11 @@ class PanclustSettings(FromMapping):
     sketch_above, sketch_cells, sketch_method
         Studies with more than `sketch_above` cells are clustered on `sketch_cells` of them, drawn
         ``"uniform"`` or ``"even"`` over the principal components; the other cells follow their nearest one.
+
+    Examples
+    --------
+    >>> PanclustSettings.of({"n_neighbors": 30}).resolutions
+    (0.1, 1.0, 10.0)
     """
 
     SECTION: ClassVar[str] = "panclust"

@@ -59,7 +59,24 @@ def _boxes(points: np.ndarray, side: float) -> np.ndarray:
 
 
 def follow(scores: np.ndarray, chosen: np.ndarray, *, seed: int, threads: int = 1) -> np.ndarray:
-    """Return for every cell the position in `chosen` of the nearest chosen cell, which may be itself."""
+    """Return for every cell the position in `chosen` of the nearest chosen cell, which may be itself.
+
+    Parameters
+    ----------
+    scores
+        cells x components.
+    chosen
+        Indices of the chosen cells.
+    seed
+        Seed of the approximate search, for very many cells.
+    threads
+        Number of threads; the result does not depend on it.
+
+    Examples
+    --------
+    >>> follow(np.array([[0.0], [1.0], [5.0], [6.0]]), np.array([0, 3]), seed=0)
+    array([0, 0, 1, 1])
+    """
     place = np.empty(len(scores), dtype=np.int64)
     place[chosen] = np.arange(len(chosen))
     others = np.setdiff1d(np.arange(len(scores)), chosen, assume_unique=True)

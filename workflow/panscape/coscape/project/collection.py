@@ -100,7 +100,17 @@ def project_studies(
 
 
 def project_study(finished: FinishedCollection, study: Study, *, coverage: float = 0.9) -> pd.DataFrame:
-    """Place the panclusters of one study on a finished collection, see :func:`project_stack`."""
+    """Place the panclusters of one study on a finished collection, see :func:`project_stack`.
+
+    Parameters
+    ----------
+    finished
+        The reference.
+    study
+        Clusters and coexpression of the new study.
+    coverage
+        Nominal coverage of the intervals, in (0, 1).
+    """
     from panscape.coscape.landscape.combine import combine_studies
 
     combined = combine_studies([study])
@@ -114,6 +124,15 @@ def project_stack(finished: FinishedCollection, new: Stack, *, coverage: float =
     """Place the panclusters of one study on a finished collection.
 
     Pairs with a gene that the study, or a study of the reference, does not measure are left out.
+
+    Parameters
+    ----------
+    finished
+        The reference.
+    new
+        Panclusters x gene pairs of the new study.
+    coverage
+        Nominal coverage of the intervals, in (0, 1).
 
     Returns
     -------

@@ -25,6 +25,11 @@ class Scale:
         Whether it is logarithmic.
     lowest
         Lower bound of predictions: 0 where no value is negative.
+
+    Examples
+    --------
+    >>> Scale.of(np.array([1.0, 100.0])).log
+    True
     """
 
     log: bool
