@@ -23,18 +23,18 @@ from panscape.stats.sparse_ranks import tied_ranks
     )
 )
 def test_ranks_are_scipys_up_to_a_shift(values):
-    found = tied_ranks(sparse.csr_matrix(values)).toarray()
+    result = tied_ranks(sparse.csr_matrix(values)).toarray()
     truth = stats.rankdata(values, axis=0)
-    shift = truth - found
+    shift = truth - result
     assert np.array_equal(shift, np.broadcast_to(shift[:1], shift.shape))  # exactly: multiples of 1/2
-    assert (found[values == 0] == 0).all()
+    assert (result[values == 0] == 0).all()
 
 
 def test_ranks_in_narrow_blocks(monkeypatch):
     monkeypatch.setattr(ranks_module, "BLOCK_VALUES", 50)
     values = np.random.default_rng(0).poisson(0.8, (100, 30)).astype(np.float32)
-    found = tied_ranks(sparse.csr_matrix(values)).toarray()
-    shift = stats.rankdata(values, axis=0) - found
+    result = tied_ranks(sparse.csr_matrix(values)).toarray()
+    shift = stats.rankdata(values, axis=0) - result
     assert np.array_equal(shift, np.broadcast_to(shift[:1], shift.shape))
 
 

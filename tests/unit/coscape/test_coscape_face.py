@@ -1,5 +1,7 @@
 """The functions on AnnData give what the workflow's give on its files."""
 
+from pathlib import Path
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -24,7 +26,9 @@ from panscape.data import files
 from panscape.data.counts import CountsWriter
 from panscape.data.edge_lists import read_network
 from panscape.errors import UserError
+from panscape.pipeline.provenance.closure import Code
 
+SCRIPTS = Path(__file__).resolve().parents[3] / "workflow/scripts"
 SEED = 5
 PANCLUST = {"min_cells": 25, "n_components": 10}
 COEXPRESSION = {"eta": 0.15}
@@ -241,3 +245,11 @@ def test_settings_may_be_objects_and_keywords(data):
     table, _ = coscape.find_panclusters(data["one"], GENES, settings, algorithm="leiden", seed=SEED)
     same, _ = coscape.find_panclusters(data["one"], GENES, min_cells=25, algorithm="leiden", seed=SEED)
     pd.testing.assert_frame_equal(table, same)
+
+
+def test_scripts_do_not_depend_on_the_face():
+    code = Code()
+    for script in ("find_panclusters", "build_landscape", "learn_dictionary", "project_panclusters"):
+        modules = set(code.reached(SCRIPTS / f"{script}.py").modules)
+        assert modules and not {name for name in modules if name.startswith("panscape.coscape.api_")}, script
+        assert "panscape.coscape" not in modules, script

@@ -32,10 +32,10 @@ def clusters(n, rng, count=30, size=80):
 
 
 def together(values, members, first, second):
-    found = np.full((members.shape[0], len(first)), np.nan)
+    result = np.full((members.shape[0], len(first)), np.nan)
     for part, r in pair_correlations(values, members, first, second):
-        found[:, part] = r
-    return found
+        result[:, part] = r
+    return result
 
 
 def test_pair_correlations_equal_numpy(monkeypatch):
@@ -50,13 +50,13 @@ def test_pair_correlations_equal_numpy(monkeypatch):
     first, second = np.triu_indices(20, 1)
     order = rng.permutation(len(first))
     first, second = first[order], second[order]
-    found = together(values, members, first, second)
+    result = together(values, members, first, second)
     for row in range(members.shape[0]):
         dense = values[members.indices[members.indptr[row] : members.indptr[row + 1]]].toarray()
         with np.errstate(invalid="ignore", divide="ignore"):
             expected = np.nan_to_num(np.corrcoef(dense.T)[first, second])
         expected[(first >= 18) | (second >= 18)] = 0
-        np.testing.assert_allclose(found[row], expected, atol=1e-9)
+        np.testing.assert_allclose(result[row], expected, atol=1e-9)
 
 
 def test_tiny_clusters_have_no_correlation():

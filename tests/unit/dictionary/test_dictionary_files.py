@@ -63,10 +63,10 @@ SETTINGS = DictionarySettings(k=4, starts=2, min_panclusters=5, k_range=(2, 6))
 
 def test_stack_settings():
     data, obs = combined()
-    own = make_stack(data, obs, SETTINGS)
-    np.testing.assert_allclose(np.linalg.norm(own.data.toarray(), axis=1), 1)
-    assert not own.diagonal.any()
-    assert (np.bincount(own.data.indices) >= 3).all()
+    stack = make_stack(data, obs, SETTINGS)
+    np.testing.assert_allclose(np.linalg.norm(stack.data.toarray(), axis=1), 1)
+    assert not stack.diagonal.any()
+    assert (np.bincount(stack.data.indices) >= 3).all()
     paper = DictionarySettings(
         entries="free", pairs="upper-triangle", min_expected=0, min_z=0, pair_support=1, scale="none",
         duplicates=True,
@@ -201,10 +201,10 @@ def test_reading_of_entries(written):
     expected = marker_edges(saved.edges, saved.names, saved.gene_a, saved.gene_b)
     assert len(reading.markers) == len(expected) > 0
     gene = reading.centrality.iloc[0]
-    own = reading.edges[(reading.edges["entry"] == gene["entry"])]
-    own = own[(own["gene_a"] == gene["gene"]) | (own["gene_b"] == gene["gene"])]
-    assert len(own) == gene["degree"]
-    assert gene["reliability"] == pytest.approx(np.average(own["reliability"], weights=own["weight"]))
+    edges = reading.edges[(reading.edges["entry"] == gene["entry"])]
+    edges = edges[(edges["gene_a"] == gene["gene"]) | (edges["gene_b"] == gene["gene"])]
+    assert len(edges) == gene["degree"]
+    assert gene["reliability"] == pytest.approx(np.average(edges["reliability"], weights=edges["weight"]))
     plain = entry_tables(saved, stack.obs, [])
     assert plain.edges["reliability"].isna().all() and plain.entries["reliability"].isna().all()
 

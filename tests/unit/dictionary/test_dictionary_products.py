@@ -78,13 +78,13 @@ def test_updates_never_move_away_from_the_target():
 
 def test_one_network_is_found_exactly():
     rng = np.random.default_rng(2)
-    own = np.concatenate([rng.uniform(0.5, 1, 8), np.zeros(4)])
+    planted = np.concatenate([rng.uniform(0.5, 1, 8), np.zeros(4)])
     first, second = np.triu_indices(12, 1)
-    data = sparse.csr_matrix(np.outer(rng.random(30), all_pairs(own)))
+    data = sparse.csr_matrix(np.outer(rng.random(30), all_pairs(planted)))
     data, first, second, _ = found_pairs(data, first, second)
     grown = grow_entries(data, PairIndex(first, second, 12), 3, alpha=0.0, rng=rng)
     assert grown.errors[0] < 1e-6
-    np.testing.assert_allclose(unit_loadings(grown.loadings[0]), unit_loadings(own), atol=1e-3)
+    np.testing.assert_allclose(unit_loadings(grown.loadings[0]), unit_loadings(planted), atol=1e-3)
 
 
 def test_fit_is_what_it_says():

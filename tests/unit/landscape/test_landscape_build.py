@@ -30,7 +30,7 @@ def two():
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     return compute_landscape(two(), QUICK, 1)
 
 
@@ -40,8 +40,8 @@ def value(table, space, statistic, column="value"):
     return rows[column].iloc[0]
 
 
-def test_age_is_recovered_beside_its_null(found):
-    table = found.statistics
+def test_age_is_recovered_beside_its_null(result):
+    table = result.statistics
     assert list(table.columns) == [
         "space", "statistic", "value", "low", "high", "null_mean", "null_sd", "pvalue", "n", "units", "note",
     ]  # fmt: skip
@@ -66,9 +66,9 @@ def test_age_is_recovered_beside_its_null(found):
     assert not table.duplicated(["space", "statistic"]).any()
 
 
-def test_root_and_missing_ages(found):
-    clusters = found.data.clusters
-    assert found.space.root == int(clusters["age"].to_numpy().argmin())
+def test_root_and_missing_ages(result):
+    clusters = result.data.clusters
+    assert result.space.root == int(clusters["age"].to_numpy().argmin())
     named = compute_landscape(two(), replace(QUICK, root="two-r1-l0-c20", permutations=0), 1)
     assert named.data.clusters["cluster"].iloc[named.space.root] == "two-r1-l0-c20"
     assert named.space.pseudotime[named.space.root] == 0
@@ -113,13 +113,13 @@ def test_clusters_without_pairs_stand_alone():
     assert compute_landscape(parts, QUICK, 1).space.root == 1
 
 
-def test_same_seed_same_landscape(found):
+def test_same_seed_same_landscape(result):
     again = compute_landscape(two(), QUICK, 1)
-    np.testing.assert_array_equal(found.layout, again.layout)
-    pd.testing.assert_frame_equal(found.statistics, again.statistics)
+    np.testing.assert_array_equal(result.layout, again.layout)
+    pd.testing.assert_frame_equal(result.statistics, again.statistics)
     other = compute_landscape(two(), QUICK, 2)
-    np.testing.assert_array_equal(found.space.pseudotime, other.space.pseudotime)
-    assert not np.array_equal(found.layout, other.layout)
+    np.testing.assert_array_equal(result.space.pseudotime, other.space.pseudotime)
+    assert not np.array_equal(result.layout, other.layout)
 
 
 def test_duplicates_take_part_but_are_listed_once():
@@ -149,49 +149,49 @@ def test_published_distance_is_that_of_whole_matrices():
     full[:, data.pairs[:, 1], data.pairs[:, 0]] = data.matrix.toarray()
     flat = full.reshape(50, -1)
     expected = ((flat[:, None] - flat[None]) ** 2).sum(axis=-1)
-    found, _ = squared_distances(vectors, "euclidean")
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    result, _ = squared_distances(vectors, "euclidean")
+    np.testing.assert_allclose(result, expected, atol=1e-4)
 
 
-def test_anndata_goes_on_in_scanpy(found, tmp_path):
+def test_anndata_goes_on_in_scanpy(result, tmp_path):
     import anndata
 
     path = tmp_path / "landscape.h5ad"
-    landscape_to_anndata(found).write_h5ad(path)
+    landscape_to_anndata(result).write_h5ad(path)
     data = anndata.read_h5ad(path)
     assert data.shape == (50, 30)
     assert {"study", "n_cells", "n_pairs", "age", "n_counts", "dpt_pseudotime", "component"} <= set(data.obs)
     assert data.obsm["X_draw_graph_fa"].shape == (50, 2)
     assert data.obsp["distances"].nnz == 50 * 7
     assert data.uns["parameters"]["distance"] == "cosine"
-    assert data.uns["statistics"].shape == found.statistics.shape
+    assert data.uns["statistics"].shape == result.statistics.shape
     assert data.obs_names[data.uns["iroot"]] == data.uns["root"]
     import scanpy as sc
 
     sc.tl.diffmap(data)
     sc.tl.dpt(data)
-    np.testing.assert_allclose(data.obs["dpt_pseudotime"], found.space.pseudotime, atol=2e-3)
+    np.testing.assert_allclose(data.obs["dpt_pseudotime"], result.space.pseudotime, atol=2e-3)
 
 
-def test_gene_and_pair_rankings(found):
-    genes = found.genes
+def test_gene_and_pair_rankings(result):
+    genes = result.genes
     assert list(genes.columns[:4]) == ["gene", "rho", "pvalue", "fdr"]
     rho = genes.set_index("gene")["rho"]
     assert rho["g29"] > 0.5  # means rise with the gene's number
     assert rho["g0"] < -0.5
     assert genes["rho"].abs().is_monotonic_decreasing
     assert (genes["fdr"] >= genes["pvalue"]).all()
-    pairs = found.pairs
+    pairs = result.pairs
     assert (pairs["gene_a"] != pairs["gene_b"]).all()
-    data = found.data
+    data = result.data
     position = {gene: at for at, gene in enumerate(data.genes)}
     first = pairs.iloc[0]
     column = np.flatnonzero(
         (data.pairs == [position[first["gene_a"]], position[first["gene_b"]]]).all(axis=1)
     )
-    expected = spearmanr(data.matrix[:, column].toarray().ravel(), found.space.pseudotime).statistic
+    expected = spearmanr(data.matrix[:, column].toarray().ravel(), result.space.pseudotime).statistic
     assert first["rho"] == pytest.approx(expected, abs=1e-9)
-    assert len(rank_pairs(data, found.space.pseudotime, listed=7)) == 7
+    assert len(rank_pairs(data, result.space.pseudotime, listed=7)) == 7
 
 
 def test_layout_packs_parts_apart():
@@ -254,11 +254,11 @@ def test_study_is_read_from_the_files_of_the_stages(tmp_path):
         **{name: tmp_path / f"{name}.npz" for name in ("members", "matrices")},
         "expression": tmp_path / "expression.h5ad",
     }
-    found = read_study("one", **paths)
-    np.testing.assert_allclose(found.clusters["age"], [1, 4, 7, 10])
-    np.testing.assert_array_equal(found.matrix.toarray(), part.matrix.toarray())
-    np.testing.assert_array_equal(found.pairs, part.pairs)
-    assert read_tsv(tmp_path / "clusters.tsv")["cluster"].tolist() == found.clusters["cluster"].tolist()
+    result = read_study("one", **paths)
+    np.testing.assert_allclose(result.clusters["age"], [1, 4, 7, 10])
+    np.testing.assert_array_equal(result.matrix.toarray(), part.matrix.toarray())
+    np.testing.assert_array_equal(result.pairs, part.pairs)
+    assert read_tsv(tmp_path / "clusters.tsv")["cluster"].tolist() == result.clusters["cluster"].tolist()
     write_tsv(table[::-1], tmp_path / "clusters.tsv")
     with pytest.raises(UserError, match=r"expression\.h5ad"):
         read_study("one", **paths)

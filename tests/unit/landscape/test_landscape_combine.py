@@ -21,20 +21,20 @@ def features_of(data, **settings):
 
 def dense(part):
     """Return clusters x genes x genes (upper triangles)."""
-    found = np.zeros((part.matrix.shape[0], len(part.genes), len(part.genes)))
-    found[:, part.pairs[:, 0], part.pairs[:, 1]] = part.matrix.toarray()
-    return found
+    result = np.zeros((part.matrix.shape[0], len(part.genes), len(part.genes)))
+    result[:, part.pairs[:, 0], part.pairs[:, 1]] = part.matrix.toarray()
+    return result
 
 
 def test_union_of_pairs_in_canonical_order_keeps_every_value():
     parts = [study("one", 6), study("two", 9, ages=(4, 10))]
     parts[1] = replace(parts[1], matrix=parts[1].matrix[:, ::-1].tocsr(), pairs=parts[1].pairs[::-1])
-    found = combine_studies(parts)
-    assert found.clusters["cluster"].is_unique
-    code = found.pairs[:, 0] * len(found.genes) + found.pairs[:, 1]
+    result = combine_studies(parts)
+    assert result.clusters["cluster"].is_unique
+    code = result.pairs[:, 0] * len(result.genes) + result.pairs[:, 1]
     assert (np.diff(code) > 0).all()
-    np.testing.assert_array_equal(dense(found), np.concatenate([dense(part) for part in parts]))
-    assert found.diagonal.sum() == 12
+    np.testing.assert_array_equal(dense(result), np.concatenate([dense(part) for part in parts]))
+    assert result.diagonal.sum() == 12
     single = combine_studies(parts[:1])
     np.testing.assert_array_equal(dense(single), dense(parts[0]))
 
@@ -42,14 +42,14 @@ def test_union_of_pairs_in_canonical_order_keeps_every_value():
 def test_study_without_a_surviving_pair_keeps_its_rows():
     empty = study("two", 4)
     empty = replace(empty, matrix=sparse.csr_matrix((4, 0), dtype=np.float32), pairs=np.empty((0, 2), int))
-    found = combine_studies([study("one", 6), empty])
-    assert found.matrix.shape[0] == 10
-    assert found.matrix[6:].nnz == 0
+    result = combine_studies([study("one", 6), empty])
+    assert result.matrix.shape[0] == 10
+    assert result.matrix[6:].nnz == 0
 
 
 def test_duplicates_follow_their_original():
-    found = expand_duplicates(combine_studies([study("one", 4)]))
-    assert found.clusters["cluster"].tolist() == [
+    result = expand_duplicates(combine_studies([study("one", 4)]))
+    assert result.clusters["cluster"].tolist() == [
         "one-r1-l0-c0",
         "one-r1-l0-c1",
         "one-r1-l0-c1-copy2",
@@ -58,10 +58,10 @@ def test_duplicates_follow_their_original():
         "one-r1-l0-c2-copy3",
         "one-r1-l0-c3",
     ]
-    values = found.matrix.toarray()
+    values = result.matrix.toarray()
     np.testing.assert_array_equal(values[3], values[5])
-    np.testing.assert_array_equal(found.mean[3], found.mean[5])
-    assert found.clusters["copy"].tolist() == [1, 1, 2, 1, 2, 3, 1]
+    np.testing.assert_array_equal(result.mean[3], result.mean[5])
+    assert result.clusters["copy"].tolist() == [1, 1, 2, 1, 2, 3, 1]
 
 
 def test_bad_studies():
@@ -112,11 +112,11 @@ def test_pairs_of_rare_genes_are_left_out():
     detection[:, 3] = 0.05  # 100 * 0.05 * 0.5 = 2.5 cells expected to express both
     detection[4, 3] = 0.2
     data = combine_studies([replace(part, detection=detection)])
-    found = features_of(data, diagonal=True, min_expected=5).toarray()
+    result = features_of(data, diagonal=True, min_expected=5).toarray()
     kept = data.matrix.toarray()
     rare = (data.pairs == 3).any(axis=1) & ~data.diagonal
     kept[np.ix_(np.arange(8) != 4, rare)] = 0
-    np.testing.assert_array_equal(found, kept[:, (kept != 0).any(axis=0)])
+    np.testing.assert_array_equal(result, kept[:, (kept != 0).any(axis=0)])
     flags = detected_genes(data, 5)
     assert flags.sum() == 8 * 11
     with pytest.raises(ValueError, match="expressing"):
@@ -144,11 +144,11 @@ def test_annotations_are_means_and_dominant_labels():
     )
     members = sparse.csr_matrix(np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 1, 0]], dtype=np.int8))
     clusters = pd.DataFrame({"cluster": ["all", "c0", "c1"], "study": "one"})
-    found = annotate_clusters(clusters, members, cells)
-    np.testing.assert_allclose(found["age"], [7 / 3, 1.5, np.nan])
-    np.testing.assert_allclose(found["n_counts"], [25, 15, 30])
-    assert found["cell_type"].tolist() == ["a", "a", ""]
-    np.testing.assert_allclose(found["cell_type_purity"], [2 / 3, 0.5, np.nan])
-    assert "study_purity" not in found
+    result = annotate_clusters(clusters, members, cells)
+    np.testing.assert_allclose(result["age"], [7 / 3, 1.5, np.nan])
+    np.testing.assert_allclose(result["n_counts"], [25, 15, 30])
+    assert result["cell_type"].tolist() == ["a", "a", ""]
+    np.testing.assert_allclose(result["cell_type_purity"], [2 / 3, 0.5, np.nan])
+    assert "study_purity" not in result
     with pytest.raises(UserError, match="again"):
         annotate_clusters(clusters, members[:, :3], cells)

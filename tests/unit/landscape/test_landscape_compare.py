@@ -34,7 +34,7 @@ def test_weighted_ranks_equal_scipy_and_repeated_entries():
     x, y = np.round(rng.normal(size=(2, 5, 30)), 1)
     weights = rng.integers(0, 4, size=(5, 30)).astype(float)
     x[weights == 0] = np.nan
-    found = products(standard_ranks(x, weights), standard_ranks(y, weights))
+    result = products(standard_ranks(x, weights), standard_ranks(y, weights))
     z = rng.normal(size=(5, 30))
     partial = partial_products(
         *(standard_ranks(values, weights) for values in (x, y)), [standard_ranks(z, weights)]
@@ -42,7 +42,7 @@ def test_weighted_ranks_equal_scipy_and_repeated_entries():
     for row in range(5):
         times = weights[row].astype(int)
         one, other, control = (np.repeat(values[row], times) for values in (x, y, z))
-        assert found[row] == pytest.approx(stats.spearmanr(one, other).statistic, abs=1e-12)
+        assert result[row] == pytest.approx(stats.spearmanr(one, other).statistic, abs=1e-12)
         assert partial[row] == pytest.approx(partial_spearman(one, other, [control]), abs=1e-9)
     flat = standard_ranks(np.ones((1, 9)), np.ones((1, 9)))
     assert np.isnan(flat).all()
@@ -72,10 +72,10 @@ def test_spaces_are_scored_on_the_same_clusters():
     assert len(rows) > 5
     assert rows["n"].nunique() == 1
     aged, time = result.data.clusters["age"].to_numpy(), result.space.pseudotime
-    own = table.loc[("coexpression", "rho_age_reached")]
-    assert own["n"] == np.isfinite(time).sum()
-    assert own["value"] == pytest.approx(spearman(time, aged))
-    assert own["n"] >= rows["n"].iloc[0]
+    reached = table.loc[("coexpression", "rho_age_reached")]
+    assert reached["n"] == np.isfinite(time).sum()
+    assert reached["value"] == pytest.approx(spearman(time, aged))
+    assert reached["n"] >= rows["n"].iloc[0]
 
 
 def test_clusters_alone_in_their_study_are_not_counted_within_studies():
@@ -95,23 +95,23 @@ def null_pvalues(studies, settings, shuffles):
     rows = []
     for turn in range(shuffles):
         drawn = replace(cells, unit_age=np.random.default_rng(turn).permutation(cells.unit_age))
-        found = age_statistics(design, drawn.ages(), settings, turn, drawn)
-        rows.append({key: row.pvalue for key, row in found.items()})
+        output = age_statistics(design, drawn.ages(), settings, turn, drawn)
+        rows.append({key: row.pvalue for key, row in output.items()})
     return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize("samples", [0, 8])
 def test_pvalues_of_age_hold_on_nested_clusters(samples):
     studies = [nested(name, 300, seed=3, genes=20, samples=samples) for name in ("one", "two")]
-    found = null_pvalues(studies, replace(QUICK, permutations=39, bootstraps=0), SHUFFLES)
-    found = found.dropna(axis=1, how="all")
-    tested = [key for key in found if key[0] in ("coexpression", "n_counts")]
+    result = null_pvalues(studies, replace(QUICK, permutations=39, bootstraps=0), SHUFFLES)
+    result = result.dropna(axis=1, how="all")
+    tested = [key for key in result if key[0] in ("coexpression", "n_counts")]
     assert {name for space, name in tested if space == "coexpression"} == {
         "rho_age", "partial_rho_age", "rho_age_reached", "rho_age_within_studies", "rho_age_of_one",
         "rho_age_of_two", "rho_age_other_studies",
     }  # fmt: skip
     for key in tested:
-        rate = (found[key] <= 0.05).mean()
+        rate = (result[key] <= 0.05).mean()
         # 2 of 40 draws: exactly 0.05, give or take 3 standard deviations of 0.0154
         assert 0.004 < rate < 0.096, (key, rate)
 
@@ -147,7 +147,7 @@ def test_pvalues_of_genes_and_pairs_hold_on_nested_clusters():
             ]
         )
         names = np.array([f"g{at}" for at in range(100)], dtype=object)
-        found = rank_genes(replace(data, mean=mean, genes=names, detection=None), time, leaves)
+        result = rank_genes(replace(data, mean=mean, genes=names, detection=None), time, leaves)
         sparse_r = np.where(np.abs(mean) > 0.15, mean, 0)
         pairs = np.stack(np.triu_indices(15, 1), axis=1)[:100]
         ranked = rank_pairs(
@@ -157,9 +157,9 @@ def test_pvalues_of_genes_and_pairs_hold_on_nested_clusters():
             listed=0,
         )
         rates.append(
-            [(part["pvalue"] <= 0.05).sum() / part["pvalue"].notna().sum() for part in (found, ranked)]
+            [(part["pvalue"] <= 0.05).sum() / part["pvalue"].notna().sum() for part in (result, ranked)]
         )
-        assert found["n_disjoint"].iloc[0] == 32
+        assert result["n_disjoint"].iloc[0] == 32
     genes, of_pairs = np.mean(rates, axis=0)
     assert 0.035 < genes < 0.065
     assert 0.03 < of_pairs < 0.07
@@ -170,12 +170,12 @@ def test_gene_pvalues_equal_permutations_of_disjoint_clusters():
     data = gather_clusters([one], QUICK)
     time = np.linspace(0, 1, 31) ** 2
     leaves = sampled_cells([one]).leaves
-    found = rank_genes(data, time, leaves).set_index("gene")
+    result = rank_genes(data, time, leaves).set_index("gene")
     for gene in ("g0", "g5"):
         column = list(data.genes).index(gene)
         x, y = data.mean[leaves, column], time[leaves]
-        assert found.loc[gene, "rho_disjoint"] == pytest.approx(stats.spearmanr(x, y).statistic)
-        assert found.loc[gene, "pvalue"] == pytest.approx(stats.spearmanr(x, y).pvalue)
+        assert result.loc[gene, "rho_disjoint"] == pytest.approx(stats.spearmanr(x, y).statistic)
+        assert result.loc[gene, "pvalue"] == pytest.approx(stats.spearmanr(x, y).pvalue)
     none = rank_genes(data, time)
     assert none["pvalue"].isna().all()
     few = rank_genes(data, time, leaves[:4])
@@ -273,7 +273,7 @@ def test_cosine_over_common_pairs_is_that_of_each_two_clusters():
     one = replace(one, detection=rng.uniform(0.02, 0.6, size=one.detection.shape).astype(np.float32))
     data = gather_clusters([one], QUICK)
     edges = np.flatnonzero(~data.diagonal)
-    found, defined = common_pair_distances(data, data.matrix[:, edges], data.pairs[edges], 10)
+    result, defined = common_pair_distances(data, data.matrix[:, edges], data.pairs[edges], 10)
     size = data.clusters["n_cells"].to_numpy()[:, None]
     share = data.detection.astype(float)
     first, second = data.pairs[edges].T
@@ -282,7 +282,7 @@ def test_cosine_over_common_pairs_is_that_of_each_two_clusters():
     for a, b in ((0, 1), (3, 9), (5, 11)):
         both = seen[a] & seen[b]
         x, y = r[a, both], r[b, both]
-        assert found[a, b] == pytest.approx(1 - x @ y / np.sqrt((x @ x) * (y @ y)), abs=1e-5)
+        assert result[a, b] == pytest.approx(1 - x @ y / np.sqrt((x @ x) * (y @ y)), abs=1e-5)
     assert defined.all()
 
 

@@ -47,19 +47,19 @@ def three():
 
 def brute(vectors, metric, measured):
     dense, n = np.asarray(vectors.todense()), vectors.shape[0]
-    found = np.zeros((n, n))
+    result = np.zeros((n, n))
     for i in range(n):
         for j in range(n):
             both = measured.columns[measured.group[i]] & measured.columns[measured.group[j]]
             x, y = dense[i, both].astype(float), dense[j, both].astype(float)
             if metric == "euclidean":
-                found[i, j] = ((x - y) ** 2).sum() * len(both) / both.sum()
+                result[i, j] = ((x - y) ** 2).sum() * len(both) / both.sum()
                 continue
             if metric == "correlation":
                 x, y = x - x.mean(), y - y.mean()
-            found[i, j] = 1 - x @ y / np.sqrt((x @ x) * (y @ y))
-    np.fill_diagonal(found, 0)
-    return found
+            result[i, j] = 1 - x @ y / np.sqrt((x @ x) * (y @ y))
+    np.fill_diagonal(result, 0)
+    return result
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean", "correlation"])
@@ -69,10 +69,10 @@ def test_distances_are_over_the_pairs_that_both_measure(metric):
     assert len(measured.columns) == 3 and not measured.columns.all()
     known = np.flatnonzero(np.diff(vectors.indptr) > 2)  # clusters with hardly a pair have no direction
     vectors, measured = vectors[known], Measured(measured.group[known], measured.columns)
-    found, defined = squared_distances(vectors, metric, measured)
+    result, defined = squared_distances(vectors, metric, measured)
     assert defined.all() and len(known) > 50
     expected = brute(vectors, metric, measured)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(result, expected, atol=1e-6)
     neighbours = nearest(vectors, 5, metric=metric, measured=measured)
     np.fill_diagonal(expected, np.inf)
     order = np.argsort(expected, axis=1, kind="stable")[:, :5]
@@ -93,8 +93,8 @@ def test_a_cluster_that_is_measured_by_halves_is_itself():
     vectors, measured = measured_vectors(data, QUICK)
     n = len(whole.clusters)
     for metric in ("cosine", "euclidean", "correlation"):
-        found, _ = squared_distances(vectors, metric, measured)
-        np.testing.assert_allclose(np.diagonal(found[:n, n:]), 0, atol=1e-6)
+        result, _ = squared_distances(vectors, metric, measured)
+        np.testing.assert_allclose(np.diagonal(result[:n, n:]), 0, atol=1e-6)
         index = nearest(vectors, 1, metric=metric, measured=measured).index[:, 0]
         assert (index == np.r_[np.arange(n) + n, np.arange(n)]).all()
     zeros, _ = squared_distances(vectors, "cosine")  # what counting absent genes as zero would say
@@ -106,10 +106,10 @@ def test_rows_that_share_no_value_are_infinitely_far_apart():
     columns = np.array([[True, True, False, False], [False, False, True, True], [True] * 4])
     measured = Measured(np.arange(3), columns)
     for metric in ("cosine", "euclidean", "correlation"):
-        found, defined = squared_distances(vectors, metric, measured)
-        assert np.isinf(found[0, 1]) and np.isinf(found[1, 0])
+        result, defined = squared_distances(vectors, metric, measured)
+        assert np.isinf(result[0, 1]) and np.isinf(result[1, 0])
         if metric != "correlation":  # the third row is constant
-            assert defined.all() and np.isfinite(found[0, 2])
+            assert defined.all() and np.isfinite(result[0, 2])
         neighbours = nearest(vectors, 2, metric=metric, measured=measured)
         assert 1 not in neighbours.index[0]
 
@@ -170,8 +170,8 @@ def test_landscape_of_studies_with_different_genes():
     result = compute_landscape(three(), QUICK, 0)
     spaces = set(result.statistics["space"])
     assert {"coexpression", "expression", "expression-pca", "diagonal", "detected"} <= spaces
-    found = landscape_to_anndata(result)
-    assert np.isnan(np.asarray(found.layers["detection"])).sum() == 20 * 2 + 20 * 2
+    output = landscape_to_anndata(result)
+    assert np.isnan(np.asarray(output.layers["detection"])).sum() == 20 * 2 + 20 * 2
     rho = result.statistics.set_index(["space", "statistic"])["value"]["coexpression", "rho_age"]
     zeroed = compute_landscape(
         [replace(s, detection=np.nan_to_num(s.detection), expression=None) for s in three()], QUICK, 0

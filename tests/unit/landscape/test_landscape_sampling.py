@@ -54,9 +54,9 @@ def test_units_are_the_coarsest_samples_of_one_age():
     one = choose_units("s", cells(), np.full(12, 5.0))
     assert (one.column, one.number) == ("study", 1)
     unknown = np.where(np.arange(12) < 3, np.nan, AGES)
-    found = choose_units("s", cells(animal=animal), unknown)
-    assert (found.code[:3] == -1).all()
-    assert found.number == 2
+    result = choose_units("s", cells(animal=animal), unknown)
+    assert (result.code[:3] == -1).all()
+    assert result.number == 2
 
 
 def test_a_named_unit_must_be_there_and_have_one_age():
@@ -64,8 +64,8 @@ def test_a_named_unit_must_be_there_and_have_one_age():
         choose_units("s", cells(), AGES, "x")
     with pytest.raises(UserError, match="cells of batch 'a' of study s have several ages"):
         choose_units("s", cells(batch=list("aaaaaabbbbbb")), AGES, "batch")
-    own = cells(flask=[f"f{at // 3}" for at in range(12)])
-    assert choose_units("s", own, AGES, "flask").number == 4
+    flasks = cells(flask=[f"f{at // 3}" for at in range(12)])
+    assert choose_units("s", flasks, AGES, "flask").number == 4
 
 
 def test_few_ages_without_samples_are_warned_of(caplog):

@@ -42,8 +42,8 @@ def test_left_out_studies_are_predicted_from_the_others():
 def test_quantiles_are_those_of_equally_difficult_cases():
     sd = np.concatenate([np.full(19, 0.1), np.full(19, 1.0)])
     error = np.concatenate([np.arange(1, 20), np.arange(101, 120)]).astype(float)
-    found = local_quantile(error, sd, np.array([0.05, 0.12, 3.0]), 0.9)
-    assert found.tolist() == [18, pytest.approx(18 * 1.2), 3 * 118]
+    result = local_quantile(error, sd, np.array([0.05, 0.12, 3.0]), 0.9)
+    assert result.tolist() == [18, pytest.approx(18 * 1.2), 3 * 118]
     assert local_quantile(error, sd, np.array([0.1]), 0.5).tolist() == [10]
     assert min_errors(0.9) == 9 and min_errors(0.95) == 19 and min_errors(0.5) == 1
     assert local_quantile(error[:9], sd[:9], np.array([0.1]), 0.9).tolist() == [9]

@@ -38,12 +38,12 @@ def test_kriging_is_generalised_least_squares():
 def test_the_kernel_is_the_sum_of_two_cosines():
     matrix, *_ = ageing(np.random.default_rng(2), 20, ["a"])
     codes = blocks(matrix)
-    found = similarity_kernel(matrix[:3], codes[:3], matrix, codes)
+    result = similarity_kernel(matrix[:3], codes[:3], matrix, codes)
     dense = matrix.toarray()
     for values in (dense, codes):
         unit = values / np.linalg.norm(values, axis=1, keepdims=True)
-        found = found - unit[:3] @ unit.T
-    np.testing.assert_allclose(found, 0, atol=1e-12)
+        result = result - unit[:3] @ unit.T
+    np.testing.assert_allclose(result, 0, atol=1e-12)
     empty = sparse.csr_matrix((1, 400))
     np.testing.assert_array_equal(similarity_kernel(empty, np.zeros((1, 10)), matrix, codes), 0)
 
