@@ -17,8 +17,8 @@ from _planted import expected_entries, modules_of, plant
 def measure(planted, entries: str, seed: int) -> dict:
     """Learn a dictionary and compare it with the modules."""
     from panscape.coscape.dictionary.choose import match_entries
+    from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow
     from panscape.coscape.dictionary.settings import DictionarySettings
-    from panscape.coscape.dictionary.stack import learn_stack, stack_elbow
 
     extra = {"elbow_factor": 2.0} if entries == "free" else {}
     settings = DictionarySettings(entries=entries, **extra)

@@ -23,8 +23,8 @@ SCALES = {"8-20": lambda age: age, "9-90": lambda age: 9 * 10 ** ((age - 8) / 12
 
 def finish(planted, left: str, seed: int):
     """Return the finished collection without a study, and the study's panclusters."""
+    from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow
     from panscape.coscape.dictionary.settings import DictionarySettings
-    from panscape.coscape.dictionary.stack import learn_stack, stack_elbow
     from panscape.coscape.dictionary.write import SavedDictionary, dictionary_to_anndata
     from panscape.coscape.project.collection import FinishedCollection
 

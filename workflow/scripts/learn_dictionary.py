@@ -1,7 +1,8 @@
 """Learn the dictionary of the collection."""
 
+from panscape.coscape.dictionary.fit_stack import learn_stack
 from panscape.coscape.dictionary.settings import DictionarySettings
-from panscape.coscape.dictionary.stack import learn_stack, read_stack
+from panscape.coscape.dictionary.stack import read_stack
 from panscape.coscape.dictionary.write import dictionary_to_anndata
 from panscape.data import files
 from panscape.pipeline import job

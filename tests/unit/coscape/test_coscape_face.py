@@ -12,8 +12,9 @@ from panscape import coscape, seeds
 from panscape.coscape import reference
 from panscape.coscape.cells import MemoryCounts, read_counts
 from panscape.coscape.coexpression.coexpress import coexpress
+from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow
 from panscape.coscape.dictionary.settings import DictionarySettings
-from panscape.coscape.dictionary.stack import learn_stack, read_stack, stack_elbow
+from panscape.coscape.dictionary.stack import read_stack
 from panscape.coscape.dictionary.write import dictionary_to_anndata, read_dictionary
 from panscape.coscape.landscape.build import compute_landscape
 from panscape.coscape.landscape.read import read_study

@@ -6,11 +6,12 @@ from scipy import sparse
 
 from panscape.coscape.dictionary.choose import fit_starts
 from panscape.coscape.dictionary.enrich import enrich_genes
+from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow, stack_fit
 from panscape.coscape.dictionary.interpret import entry_tables
 from panscape.coscape.dictionary.networks import marker_edges
 from panscape.coscape.dictionary.products import PairIndex
 from panscape.coscape.dictionary.settings import DictionarySettings
-from panscape.coscape.dictionary.stack import learn_stack, make_stack, stack_elbow, stack_fit
+from panscape.coscape.dictionary.stack import make_stack
 from panscape.coscape.dictionary.write import SavedDictionary, dictionary_to_anndata, read_dictionary
 from panscape.coscape.landscape.combine import Combined
 from panscape.coscape.overlap.scores import overlap_table, supported_edges

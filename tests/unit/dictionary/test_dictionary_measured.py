@@ -6,12 +6,13 @@ import pytest
 from scipy import sparse
 
 from panscape.coscape.dictionary.choose import fit_starts
+from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow
 from panscape.coscape.dictionary.learn import learn_entries
 from panscape.coscape.dictionary.measured import Measured, code_products, entry_products
 from panscape.coscape.dictionary.nmf_programs import factor_tables
 from panscape.coscape.dictionary.products import PairIndex, group_products, inner_products, learn_products
 from panscape.coscape.dictionary.settings import DictionarySettings
-from panscape.coscape.dictionary.stack import learn_stack, make_stack, stack_elbow
+from panscape.coscape.dictionary.stack import make_stack
 from panscape.coscape.dictionary.study import study_confidence
 from panscape.coscape.dictionary.write import dictionary_to_anndata, read_dictionary
 from panscape.coscape.landscape.combine import Combined

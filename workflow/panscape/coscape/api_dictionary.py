@@ -59,7 +59,8 @@ def learn_dictionary(
     UserError
         For an unknown setting, or if no entry is used by `min_panclusters` clusters.
     """
-    from panscape.coscape.dictionary.stack import learn_stack, make_stack, stack_elbow
+    from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow
+    from panscape.coscape.dictionary.stack import make_stack
     from panscape.coscape.dictionary.write import dictionary_to_anndata
 
     data = _read(landscape)

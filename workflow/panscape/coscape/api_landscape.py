@@ -46,7 +46,7 @@ def find_panclusters(
     data
         AnnData (n_cells, n_genes) with raw counts, or the path of an h5ad file.
     genes
-        Genes to cluster on; None takes all. About 2000 variable genes are usual.
+        Genes to cluster on; None takes all. Two thousand variable genes are usual.
     settings, **more
         Settings of the section `panclust`, as an object, a mapping or keywords.
     layer

@@ -34,7 +34,7 @@ def dictionary_to_anndata(
     Parameters
     ----------
     result, stack, choice
-        From :func:`learn_stack`.
+        From :func:`panscape.coscape.dictionary.fit_stack.learn_stack`.
     parameters
         Settings of the dictionary.
     collection

@@ -64,7 +64,7 @@ def baseline_graphs(
     """
     from dataclasses import replace
 
-    from panscape.coscape.dictionary.stack import learn_stack
+    from panscape.coscape.dictionary.fit_stack import learn_stack
 
     graphs = {}
     for resolution in resolutions:
