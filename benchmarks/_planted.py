@@ -43,7 +43,7 @@ def plant(seed: int, modules: int, min_cells: int) -> Planted:
     from panscape.config import studies as inputs
     from panscape.config.load import load
     from panscape.coscape.coexpression.coexpress import coexpress
-    from panscape.coscape.landscape.combine import Study, combine
+    from panscape.coscape.landscape.combine import Study, combine_studies
     from panscape.coscape.landscape.read import pair_positions
     from panscape.coscape.panclust.pancluster import pancluster
     from panscape.data import files
@@ -89,7 +89,7 @@ def plant(seed: int, modules: int, min_cells: int) -> Planted:
             studies.append(Study(name, table, found.matrix, pairs, genes, detection=detection))
             age = Counts(counts).obs["age"].to_numpy(dtype=float)
             ages.append((members @ age) / np.diff(members.indptr))
-    combined = combine(studies)
+    combined = combine_studies(studies)
     obs = combined.clusters.set_index("cluster").assign(age=np.concatenate(ages))
     module = system.genes.set_index("gene")["module"].astype(str)
     return Planted(combined, obs, module.where(module.str.startswith("module"), ""))

@@ -16,9 +16,9 @@ from _planted import expected_entries, modules_of, plant
 
 def measure(planted, entries: str, seed: int) -> dict:
     """Learn a dictionary and compare it with the modules."""
-    from panscape.coscape.dictionary.choose import match
+    from panscape.coscape.dictionary.choose import match_entries
+    from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow
     from panscape.coscape.dictionary.settings import DictionarySettings
-    from panscape.coscape.dictionary.stack import learn_stack, stack_elbow
 
     extra = {"elbow_factor": 2.0} if entries == "free" else {}
     settings = DictionarySettings(entries=entries, **extra)
@@ -34,7 +34,7 @@ def measure(planted, entries: str, seed: int) -> dict:
     choice, result = learn_stack(stack, k, settings, seed)
     spent = time.process_time() - begin
     kept = result.entries.toarray()
-    cosine = match(expected, kept)[1]
+    cosine = match_entries(expected, kept)[1]
     inside = np.array([[(row[owner == at] ** 2).sum() for at in range(len(names))] for row in kept])
     return {
         "entries": entries,

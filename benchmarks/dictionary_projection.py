@@ -23,10 +23,10 @@ SCALES = {"8-20": lambda age: age, "9-90": lambda age: 9 * 10 ** ((age - 8) / 12
 
 def finish(planted, left: str, seed: int):
     """Return the finished collection without a study, and the study's panclusters."""
+    from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow
     from panscape.coscape.dictionary.settings import DictionarySettings
-    from panscape.coscape.dictionary.stack import learn_stack, stack_elbow
-    from panscape.coscape.dictionary.write import Saved, to_anndata
-    from panscape.coscape.project.collection import Finished
+    from panscape.coscape.dictionary.write import SavedDictionary, dictionary_to_anndata
+    from panscape.coscape.project.collection import FinishedCollection
 
     settings = DictionarySettings(min_panclusters=5)
     stack = planted.stack(DictionarySettings(pair_support=1))
@@ -35,9 +35,9 @@ def finish(planted, left: str, seed: int):
     table = stack_elbow(fitted, settings, seed)
     k = int(table.loc[table["suggested"], "k"].iloc[0])
     choice, result = learn_stack(fitted, k, settings, seed)
-    saved = Saved(to_anndata(result, fitted, choice, {}))
+    saved = SavedDictionary(dictionary_to_anndata(result, fitted, choice, {}))
     old, new = stack.rows(inside), stack.rows(~inside)
-    return Finished(saved, old, np.zeros((len(old.obs), 2)), settings), new
+    return FinishedCollection(saved, old, np.zeros((len(old.obs), 2)), settings), new
 
 
 def placed(finished, new, change) -> pd.DataFrame:
@@ -55,14 +55,14 @@ def placed(finished, new, change) -> pd.DataFrame:
 
 def one_width(finished) -> float:
     """Return the quantile of all errors of left-out studies, on the ages as they are."""
-    from panscape.coscape.project.intervals import leave_out
-    from panscape.coscape.project.kriging import kernel
+    from panscape.coscape.project.intervals import leave_studies_out
+    from panscape.coscape.project.kriging import similarity_kernel
     from panscape.stats.rows import unit_rows
 
     rows, codes = unit_rows(finished.stack.data), finished.saved.usage
-    similarity = kernel(rows, codes, rows, codes)
+    similarity = similarity_kernel(rows, codes, rows, codes)
     age, study = (finished.stack.obs[name].to_numpy() for name in ("age", "study"))
-    return float(np.quantile(leave_out(similarity, age.astype(float), study).error, COVERAGE))
+    return float(np.quantile(leave_studies_out(similarity, age.astype(float), study).error, COVERAGE))
 
 
 def measures(table: pd.DataFrame) -> dict:

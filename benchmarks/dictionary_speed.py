@@ -47,7 +47,7 @@ def simulate(n: int, pairs: int, k: int, density: float, seed: int) -> sparse.cs
 
 def run(args: argparse.Namespace) -> dict:
     """Run one side and return its measurements."""
-    from panscape.coscape.dictionary.learn import learn
+    from panscape.coscape.dictionary.learn import learn_entries
     from panscape.coscape.dictionary.starts import singular_start
 
     data = simulate(args.panclusters, args.pairs, args.planted, args.density, args.seed)
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> dict:
     options = {"alpha": args.alpha, "max_iter": args.iterations, "tol": 0.0}
     begin = time.process_time()
     if args.side == "panscape":
-        fit = learn(data, *start, **options)
+        fit = learn_entries(data, *start, **options)
         history = fit.history
     else:
         from sklearn.decomposition import dict_learning

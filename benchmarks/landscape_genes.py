@@ -18,8 +18,8 @@ import pandas as pd
 from landscape_settings import AGE, BEST, LARVA, LOOSE, SIMULATED, batches, simulated
 
 from panscape.coscape.coexpression.coexpress import coexpress
-from panscape.coscape.landscape.annotate import annotate
-from panscape.coscape.landscape.build import Landscape, build
+from panscape.coscape.landscape.annotate import annotate_clusters
+from panscape.coscape.landscape.build import Landscape, compute_landscape
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.read import pair_positions
 from panscape.coscape.landscape.write import cluster_table
@@ -114,7 +114,7 @@ def correlated(paths, selection, groups) -> list[Study]:
         studies.append(
             Study(
                 name,
-                annotate(clusters, members, Counts(path).obs),
+                annotate_clusters(clusters, members, Counts(path).obs),
                 found.matrix,
                 pair_positions(found.pairs, names),
                 names,
@@ -129,7 +129,7 @@ def correlated(paths, selection, groups) -> list[Study]:
 def built(studies) -> Landscape:
     """Return the landscape; without ages pseudotime starts at the first cluster."""
     aged = any("age" in study.clusters and study.clusters["age"].notna().any() for study in studies)
-    return build(studies, replace(BEST, root="lowest-age" if aged else "none"), 0)
+    return compute_landscape(studies, replace(BEST, root="lowest-age" if aged else "none"), 0)
 
 
 def measured(found: Landscape) -> dict[str, float]:

@@ -23,11 +23,11 @@ from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
-from panscape.coscape.landscape.build import build, gather, landscape_vectors
+from panscape.coscape.landscape.build import compute_landscape, gather_clusters, landscape_vectors
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.layout import force_layout
 from panscape.coscape.landscape.rank import rank_pairs
-from panscape.coscape.landscape.sampling import sampling
+from panscape.coscape.landscape.sampling import sampled_cells
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.graph.diffusion import diffusion_map
 from panscape.graph.distances import nearest
@@ -114,26 +114,28 @@ def main() -> None:
         print(f"{name}: {result[f'{name}_s']} s, {result[f'{name}_cpu_s']} CPU s", flush=True)
         return found
 
-    data = timed("combine", lambda: gather(parts, settings))
+    data = timed("combine", lambda: gather_clusters(parts, settings))
     vectors = landscape_vectors(data, settings)
     result["density"] = round(vectors.nnz / np.prod(vectors.shape), 4)
-    found = timed("neighbours", lambda: nearest(vectors, settings.neighbours - 1))
+    found = timed("neighbours", lambda: nearest(vectors, settings.n_neighbors))
     weights = timed("weights", lambda: connectivities(found))
     timed("diffusion", lambda: diffusion_map(weights))
     timed("layout", lambda: force_layout(weights, 0))
     timed("pairs", lambda: rank_pairs(data, np.random.default_rng(0).uniform(size=args.clusters)))
     result["steps_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    cells = timed("sampling", lambda: sampling(parts))
+    cells = timed("sampling", lambda: sampled_cells(parts))
     rng = np.random.default_rng(0)
     timed("shuffled ages", lambda: [*cells.shuffled(args.permutations, rng)])
-    timed("build", lambda: build(parts, settings, 0))
+    timed("build", lambda: compute_landscape(parts, settings, 0))
     result["build_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     if args.baseline:
         from sklearn.neighbors import NearestNeighbors
 
         def brute():
             dense = vectors.toarray().astype(np.float64)
-            search = NearestNeighbors(n_neighbors=settings.neighbours, metric="cosine", algorithm="brute")
+            search = NearestNeighbors(
+                n_neighbors=settings.n_neighbors + 1, metric="cosine", algorithm="brute"
+            )
             return search.fit(dense).kneighbors(return_distance=False)
 
         other = timed("brute", brute)

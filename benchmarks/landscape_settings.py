@@ -39,14 +39,20 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
 from panscape.coscape.coexpression.coexpress import coexpress
 from panscape.coscape.landscape.age import Viewed
-from panscape.coscape.landscape.annotate import annotate
-from panscape.coscape.landscape.build import build, comparable, find_root, gather, landscape_vectors
-from panscape.coscape.landscape.combine import Study, combine
-from panscape.coscape.landscape.compare import compare
+from panscape.coscape.landscape.annotate import annotate_clusters
+from panscape.coscape.landscape.build import (
+    comparable,
+    compute_landscape,
+    find_root,
+    gather_clusters,
+    landscape_vectors,
+)
+from panscape.coscape.landscape.combine import Study, combine_studies
+from panscape.coscape.landscape.compare import compare_spaces
 from panscape.coscape.landscape.features import expected_cells
 from panscape.coscape.landscape.read import pair_positions
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.space import embed
+from panscape.coscape.landscape.space import embed_clusters
 from panscape.coscape.panclust.pancluster import pancluster
 from panscape.data.counts import Counts
 from panscape.data.normalise import normalise
@@ -160,7 +166,7 @@ def read(path: Path, name: str, genes, clusters: pd.DataFrame, members, found) -
     expression, cells = found.expression, Counts(path).obs
     return Study(
         name,
-        annotate(clusters, members, cells),
+        annotate_clusters(clusters, members, cells),
         found.matrix,
         pair_positions(found.pairs, np.asarray(genes, dtype=object)),
         np.asarray(genes, dtype=object),
@@ -215,7 +221,7 @@ def same_everywhere(studies: list[Study]) -> list[Study]:
 
     What is left of a landscape then is which genes are expressed together, not how they are coexpressed.
     """
-    data = combine(studies)
+    data = combine_studies(studies)
     matrix, rows = data.matrix.tocsc(), np.arange(data.matrix.shape[0])
     sums, counts = np.zeros(len(data.pairs)), np.zeros(len(data.pairs))
     for start in range(0, len(data.pairs), 5000):
@@ -245,11 +251,11 @@ CLUSTERS = {
     "repeat_last_level": True,
 }
 PRESETS = {  # coexpression, landscape; both cluster as the released code does
-    "paper": ({"method": "pearson", "eta": 0.7}, {**AS_PUBLISHED, "neighbours": 30}),
-    "code": ({"method": "spearman", "eta": 0.7}, {**AS_PUBLISHED, "neighbours": 40, "symmetric": True}),
+    "paper": ({"method": "pearson", "eta": 0.7}, {**AS_PUBLISHED, "n_neighbors": 29}),
+    "code": ({"method": "spearman", "eta": 0.7}, {**AS_PUBLISHED, "n_neighbors": 39, "symmetric": True}),
 }
 GRID = {  # one change at a time
-    **{f"neighbours {k}": {"neighbours": k} for k in (10, 15, 30, 40)},
+    **{f"neighbours {k}": {"n_neighbors": k - 1} for k in (10, 15, 30, 40)},
     **{f"eta {eta:g}": {"eta": eta} for eta in (0.1, 0.3, 0.4, 0.5)},
     **{f"min_expected {least:g}": {"min_expected": least} for least in (0, 1, 2, 5, 20)},
     **{f"min_pairs {least}": {"min_pairs": least} for least in (0, 100)},
@@ -269,15 +275,15 @@ GRID = {  # one change at a time
 
 def evaluate(studies, settings) -> dict[str, float]:
     """Return the statistics of one landscape, on the clusters that it reaches, as a flat dictionary."""
-    data = gather(studies, settings)
+    data = gather_clusters(studies, settings)
     vectors = landscape_vectors(data, settings)
     usable = comparable(vectors, settings)
     root = find_root(data.clusters, settings, usable=usable)
-    options = {"metric": settings.distance, "k": settings.neighbours, "kernel": settings.kernel}
+    options = {"metric": settings.distance, "n_neighbors": settings.n_neighbors, "kernel": settings.kernel}
     options |= {"mutual": settings.mutual, "n_maps": settings.n_maps}
-    space = embed("coexpression", vectors, root, **options)
+    space = embed_clusters("coexpression", vectors, root, **options)
     views = [Viewed(space, vectors, settings.distance)]
-    return flat(compare(views, data.clusters, settings, 0, usable=usable), data, space)
+    return flat(compare_spaces(views, data.clusters, settings, 0, usable=usable), data, space)
 
 
 def flat(table: pd.DataFrame, data, space) -> dict[str, float]:
@@ -296,7 +302,7 @@ def flat(table: pd.DataFrame, data, space) -> dict[str, float]:
 
 def with_controls(studies, settings) -> tuple[dict[str, float], pd.DataFrame]:
     """Return the statistics of one landscape, and those of all spaces on the clusters that all reach."""
-    found = build(studies, replace(settings, **TESTED), 0)
+    found = compute_landscape(studies, replace(settings, **TESTED), 0)
     shown = found.statistics[found.statistics["statistic"].isin(SHOWN)]
     return flat(found.statistics, found.data, found.space), shown
 

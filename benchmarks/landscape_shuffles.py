@@ -33,12 +33,12 @@ import pandas as pd
 from landscape_settings import BEST, ETA, REAL, SIMULATED
 from scipy import sparse
 
-from panscape.coscape.landscape.age import GLOBAL, evaluate
-from panscape.coscape.landscape.build import build, views_of
+from panscape.coscape.landscape.age import GLOBAL, evaluate_spaces
+from panscape.coscape.landscape.build import all_views, compute_landscape
 from panscape.coscape.landscape.compare import design_of
 from panscape.coscape.landscape.disjoint import disjoint_groups
 from panscape.coscape.landscape.rank import rank_genes, rank_pairs
-from panscape.coscape.landscape.sampling import sampling
+from panscape.coscape.landscape.sampling import sampled_cells
 from panscape.coscape.landscape.testing import age_statistics, permutation_pvalue
 from panscape.data.counts import Counts
 from panscape.data.normalise import normalise
@@ -70,7 +70,7 @@ def cluster_permutation(design, age: np.ndarray, settings, seed: int) -> float:
     draws = np.tile(age, (settings.permutations + 1, 1))
     draws[1:, known] = rng.permuted(draws[1:, known], axis=1)
     one = replace(design, views=design.views[:1])
-    values = evaluate(one, draws, None, (GLOBAL,))[0]["coexpression", "rho_age"]
+    values = evaluate_spaces(one, draws, None, (GLOBAL,))[0]["coexpression", "rho_age"]
     return permutation_pvalue(values[0], values[1:], exact=False)
 
 
@@ -182,9 +182,9 @@ def study_set(name: str, args, folder: Path) -> list[pd.DataFrame]:
     settings = replace(BEST, permutations=args.permutations, bootstraps=0)
     correlating = {"eta": ETA, "normalisation": "depth-log1p"}
     studies = landscape_settings.chain(paths, selected, smallest, 0, {}, correlating)
-    result = build(studies, replace(settings, permutations=0), 0)
-    cells = sampling(studies)
-    views = views_of(result.data, result.space, settings)
+    result = compute_landscape(studies, replace(settings, permutations=0), 0)
+    cells = sampled_cells(studies)
+    views = all_views(result.data, result.space, settings)
     start = time.perf_counter()
     found = ages(result, views, cells, settings, args.shuffles, 1)
     rates = found.assign(rate=found["pvalue"] <= LEVEL).groupby(["space", "statistic"], sort=False)["rate"]

@@ -25,7 +25,7 @@ CHANGES = {
     "preprocess__min_genes": (60, {"filter_cells"}, PREPROCESS),
     "panclust__min_cells": (70, {"find_panclusters"}, PANCLUST),
     "coexpression__eta": (0.9, {"correlate_genes"}, COEXPRESSION),
-    "landscape__neighbours": (7, {"build_landscape"}, LANDSCAPE),
+    "landscape__n_neighbors": (6, {"build_landscape"}, LANDSCAPE),
     "report__top": (7, {"plot_landscape"}, {"plot_landscape", *REPORT}),
     "report__title": ("Another", {"write_report"}, REPORT),
     "dictionary__alpha": (0.2, {"write_report"}, REPORT),  # named in the report's settings, not run

@@ -101,7 +101,7 @@ def test_until_stops_at_a_rule(tmp_path, snakemake):
 
 
 def test_a_parameter_reruns_what_depends_on_it(finished, snakemake, variant):
-    rules = reasons(snakemake(finished, "-n", config=variant(landscape__neighbours=7)))
+    rules = reasons(snakemake(finished, "-n", config=variant(landscape__n_neighbors=6)))
     assert "arams have changed" in rules["build_landscape"]
     assert not {"simulate_study", "filter_cells", "find_panclusters", "correlate_genes"} & set(rules)
 

@@ -1,4 +1,4 @@
-"""Explain the landscape by a few coexpression networks, and say what they are and how far to trust them.
+"""Explain the landscape by a few coexpression networks, with their gene sets and reliability.
 
 REQUIRED INPUTS
     results/{collection}/landscape/landscape.h5ad           panclusters, their annotations and pseudotime
@@ -281,12 +281,16 @@ rule plot_dictionary:
         "../scripts/plot_dictionary.py"
 
 
-# what the target and the report take, of the parts that the configuration asks for
+# input of the target and the report, by the configured parts
 DICTIONARY_RESULTS = [
     *rules.find_elbow.output,
     *rules.learn_dictionary.output,
     *rules.read_entries.output,
     *(rules.enrich_entries.output if config["dictionary"]["gene_sets"] else []),
-    *(rules.factorise_expression.output if config["dictionary"]["counterpart"] else []),
+    *(
+        rules.factorise_expression.output
+        if config["dictionary"]["nmf_programs"]
+        else []
+    ),
     *rules.plot_dictionary.output,
 ]

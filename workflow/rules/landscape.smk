@@ -12,7 +12,7 @@ OUTPUTS
     results/{collection}/landscape/pairs.tsv        gene_a, gene_b, rho, pvalue, fdr: coexpression along it
     results/{collection}/landscape/statistics.tsv   space, statistic, value, low, high, pvalue, n ...
     results/{collection}/landscape/sensitivity.tsv  the statistics over thresholds and numbers of neighbours
-                                                    (only if asked for)
+                                                    (on demand)
 """
 
 from panscape.config.root import root_studies
@@ -34,7 +34,7 @@ rule find_root:
         "logs/{collection}/landscape/find_root.log",
     benchmark:
         "benchmarks/{collection}/landscape/find_root.tsv"
-    # before anything that takes long: a name that is wrong ends the run here
+    # before the expensive rules: a wrong name ends the run here
     priority: 10
     conda:
         "../../envs/graph.yaml"
@@ -91,7 +91,7 @@ rule build_landscape:
 
 
 rule vary_landscape:
-    """Rebuild the landscape over thresholds and numbers of neighbours, to see what hangs on them."""
+    """Rebuild the landscape over thresholds and numbers of neighbours, to test its sensitivity."""
     input:
         counts=of_studies("results/{collection}/preprocess/{study}/counts.h5ad"),
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),

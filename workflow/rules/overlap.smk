@@ -117,7 +117,7 @@ rule plot_overlap:
         "../scripts/plot_overlap.py"
 
 
-# what the target and the report take; nothing can be scored without a known network
+# input of the target and the report; without a known network there is none
 OVERLAP_RESULTS = (
     [*rules.score_overlap.output, *rules.plot_overlap.output]
     if config["overlap"]["networks"]

@@ -1,4 +1,4 @@
-"""Place studies on the dictionary and the landscape of a finished collection; no landscape of their own is made.
+"""Place studies on the dictionary and the landscape of a finished collection, without a new landscape.
 
 REQUIRED INPUTS
     results/{collection}/preprocess/{study}/            counts.h5ad, genes.tsv of the studies to place
@@ -161,5 +161,5 @@ rule plot_projection:
         "../scripts/plot_projection.py"
 
 
-# what the target and the report take
+# input of the target and the report
 PROJECT_RESULTS = [*rules.project_panclusters.output, *rules.plot_projection.output]

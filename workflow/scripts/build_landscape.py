@@ -1,8 +1,8 @@
 """Build the landscape of all studies' panclusters."""
 
-from panscape.coscape.landscape.build import build
+from panscape.coscape.landscape.build import compute_landscape
 from panscape.coscape.landscape.read import read_study
-from panscape.coscape.landscape.write import pseudotime_table, to_anndata
+from panscape.coscape.landscape.write import landscape_to_anndata, pseudotime_table
 from panscape.data import files
 from panscape.pipeline import job
 
@@ -13,9 +13,9 @@ studies = [
     read_study(name, **dict(zip(parts, paths, strict=True)))
     for name, *paths in zip(snakemake.params.studies, *(snakemake.input[part] for part in parts), strict=True)
 ]
-result = build(studies, snakemake.params.settings, snakemake.params.seed)
+result = compute_landscape(studies, snakemake.params.settings, snakemake.params.seed)
 with files.atomic(snakemake.output.landscape) as scratch:
-    to_anndata(result).write_h5ad(scratch, compression="lzf")
+    landscape_to_anndata(result).write_h5ad(scratch, compression="lzf")
 files.write_tsv(pseudotime_table(result), snakemake.output.pseudotime)
 files.write_tsv(result.genes, snakemake.output.genes)
 files.write_tsv(result.pairs, snakemake.output.pairs)

@@ -4,7 +4,7 @@ import numpy as np
 
 from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.coscape.dictionary.stack import read_stack
-from panscape.coscape.dictionary.study import normalised
+from panscape.coscape.dictionary.study import normalised_cells
 from panscape.coscape.dictionary.write import read_dictionary
 from panscape.coscape.overlap.targets import MAIN, all_cells_graph, baseline_graphs, graph_table, union_graph
 from panscape.data import files
@@ -28,8 +28,8 @@ graphs |= baseline_graphs(
 genes = np.asarray(saved.genes, dtype=object)
 measured = [saved.genes_of(study) for study in params.studies]
 cells = (
-    normalised(path, genes[own], params.normalisation)[0]
-    for path, own in zip(given.counts, measured, strict=True)
+    normalised_cells(path, genes[flags], params.normalisation)[0]
+    for path, flags in zip(given.counts, measured, strict=True)
 )
 graphs["all-cells"] = all_cells_graph(
     cells, saved.genes, params.overlap["eta"], measured=measured if saved.measured else None

@@ -9,7 +9,7 @@ from panscape.pipeline import job
 job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-found = study_confidence(
+result = study_confidence(
     given.counts,
     files.read_tsv(given.clusters, dtype={"cluster": str, "study": str, "parent": str}),
     files.read_csr(given.members),
@@ -21,6 +21,6 @@ found = study_confidence(
     depth_strata=params.settings["depth_strata"],
     seed=seeds.derive(params.seed, "confidence", snakemake.wildcards.study),
 )
-files.write_csr(found.agreement, output.agreement)
-files.write_csr(found.size, output.magnitude)
-files.write_tsv(found.chance, output.chance)
+files.write_csr(result.agreement, output.agreement)
+files.write_csr(result.size, output.magnitude)
+files.write_tsv(result.chance, output.chance)

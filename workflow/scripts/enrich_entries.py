@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from panscape.coscape.dictionary.enrich import enrich
+from panscape.coscape.dictionary.enrich import enrich_genes
 from panscape.coscape.dictionary.write import read_dictionary
 from panscape.data import files
 from panscape.data.gene_sets import read_gene_sets, restrict
@@ -19,5 +19,5 @@ libraries = [
 ]
 genes = files.read_tsv(given.genes, dtype={"entry": str, "gene": str})
 queries = {entry: list(part["gene"]) for entry, part in genes.groupby("entry")}
-table = enrich(queries, libraries, nominal=settings["nominal"], merge=settings["merge"])
+table = enrich_genes(queries, libraries, nominal=settings["nominal"], merge=settings["merge"])
 files.write_tsv(table, snakemake.output.enrichment)

@@ -11,7 +11,7 @@ job.begin(snakemake)
 
 saved = read_dictionary(snakemake.input.dictionary)
 landscape = anndata.read_h5ad(snakemake.input.landscape)[list(saved.panclusters)]
-found = factor_tables(saved, landscape)
-files.write_tsv(found.usage, snakemake.output.usage)
-files.write_tsv(found.genes, snakemake.output.genes)
-files.write_tsv(found.matches, snakemake.output.matches)
+tables = factor_tables(saved, landscape)
+files.write_tsv(tables.usage, snakemake.output.usage)
+files.write_tsv(tables.genes, snakemake.output.genes)
+files.write_tsv(tables.matches, snakemake.output.matches)

@@ -1,7 +1,8 @@
 """Fit dictionaries of every size and suggest one."""
 
+from panscape.coscape.dictionary.fit_stack import stack_elbow
 from panscape.coscape.dictionary.settings import DictionarySettings
-from panscape.coscape.dictionary.stack import read_stack, stack_elbow
+from panscape.coscape.dictionary.stack import read_stack
 from panscape.data import files
 from panscape.pipeline import job
 

@@ -1,8 +1,9 @@
 """Learn the dictionary of the collection."""
 
+from panscape.coscape.dictionary.fit_stack import learn_stack
 from panscape.coscape.dictionary.settings import DictionarySettings
-from panscape.coscape.dictionary.stack import learn_stack, read_stack
-from panscape.coscape.dictionary.write import to_anndata
+from panscape.coscape.dictionary.stack import read_stack
+from panscape.coscape.dictionary.write import dictionary_to_anndata
 from panscape.data import files
 from panscape.pipeline import job
 
@@ -15,5 +16,5 @@ elbow = files.read_tsv(given.elbow)
 k = int(elbow.loc[elbow["suggested"], "k"].iloc[0]) if settings.k == "auto" else settings.k
 choice, result = learn_stack(stack, k, settings, params.seed, snakemake.threads)
 with files.atomic(snakemake.output.dictionary) as scratch:
-    learned = to_anndata(result, stack, choice, params.settings, params.collection)
+    learned = dictionary_to_anndata(result, stack, choice, params.settings, params.collection)
     learned.write_h5ad(scratch, compression="lzf")

@@ -1,8 +1,8 @@
-"""Make the tables that say what each entry of the dictionary is."""
+"""Tabulate networks, centralities, markers and usage of the entries."""
 
 import pandas as pd
 
-from panscape.coscape.dictionary.interpret import read_entries
+from panscape.coscape.dictionary.interpret import entry_tables
 from panscape.coscape.dictionary.networks import marker_genes
 from panscape.coscape.dictionary.write import read_dictionary
 from panscape.data import files
@@ -12,7 +12,7 @@ from panscape.plot.view import read_view
 job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
-reading = read_entries(
+reading = entry_tables(
     read_dictionary(given.dictionary),
     read_view(given.landscape).obs,
     params.columns,

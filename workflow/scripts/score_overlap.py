@@ -2,6 +2,7 @@
 
 from panscape.coscape.dictionary.write import read_dictionary
 from panscape.coscape.overlap.scores import overlap_table, supported_edges
+from panscape.coscape.overlap.settings import OverlapSettings
 from panscape.coscape.overlap.targets import MAIN, table_graphs
 from panscape.data import files
 from panscape.data.edge_lists import measurable, read_network
@@ -10,6 +11,7 @@ from panscape.pipeline import job
 job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
+settings = OverlapSettings.of(params.settings)
 saved = read_dictionary(given.dictionary)
 genes = saved.genes
 names = ["target", "gene_a", "gene_b"]
@@ -22,9 +24,9 @@ table = overlap_table(
     graphs,
     networks,
     genes,
-    rewirings=params.settings["rewirings"],
-    tries_per_edge=params.settings["tries_per_edge"],
-    rewired=params.settings["rewire"],
+    rewirings=settings.rewirings,
+    tries_per_edge=settings.tries_per_edge,
+    rewired=settings.rewire,
     seed=params.seed,
     threads=snakemake.threads,
 )

@@ -1,9 +1,10 @@
 """Rebuild the landscape over thresholds and numbers of neighbours."""
 
 from panscape.coscape.landscape.read import read_study
-from panscape.coscape.landscape.sensitivity import plot_sensitivity, sensitivity
+from panscape.coscape.landscape.sensitivity import sensitivity_table
 from panscape.data import files
 from panscape.pipeline import job
+from panscape.plot.sensitivity import plot_sensitivity
 
 job.begin(snakemake)
 
@@ -13,7 +14,7 @@ studies = [
     for name, *paths in zip(snakemake.params.studies, *(snakemake.input[part] for part in parts), strict=True)
 ]
 settings = snakemake.params.settings
-table = sensitivity(studies, settings, **settings["sensitivity"])
+table = sensitivity_table(studies, settings, **settings["sensitivity"])
 files.write_tsv(table, snakemake.output.table)
 with files.atomic(snakemake.output.figure) as scratch:
     plot_sensitivity(table).savefig(scratch)

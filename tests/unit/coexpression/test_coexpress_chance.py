@@ -45,10 +45,10 @@ def test_chance_edges_match_independent_genes(method):
     values = sparse.csr_matrix(np.log1p(rng.poisson(0.4, (600, 120)))).astype(float)
     members = clusters(600, rng, count=12, size=30)
     depth = np.asarray(values.sum(axis=1)).ravel()
-    found = chance_edges(values, members, eta=0.3, depth=depth, rng=rng, method=method)
+    result = chance_edges(values, members, eta=0.3, depth=depth, rng=rng, method=method)
     expected = observed_edges(values, members, 0.3)
-    assert found[0] <= 2 and expected[0] <= 2  # 600 cells: chance does not reach .3
-    np.testing.assert_allclose(found[1:].sum(), expected[1:].sum(), rtol=0.15)
+    assert result[0] <= 2 and expected[0] <= 2  # 600 cells: chance does not reach .3
+    np.testing.assert_allclose(result[1:].sum(), expected[1:].sum(), rtol=0.15)
 
 
 def test_chance_edges_leave_planted_ones_out_and_scale_up():
@@ -97,21 +97,21 @@ def test_where_nothing_is_coexpressed_all_pairs_are_by_chance():
     settings = CoexpressionSettings(eta=0.2, normalisation="log1p")
     dense = values.normalised(slice(None))
     edges = observed_edges(dense, members, 0.2)
-    found = sampled_chance(values, table, members, edges, settings, np.random.default_rng(1))
-    assert len(found) == chance.SAMPLED and found["n_cells"].is_monotonic_increasing
-    assert found["n_cells"].iloc[-1] == 900  # all sizes take part, the largest too
-    small = found[found["n_cells"] < 900]
+    result = sampled_chance(values, table, members, edges, settings, np.random.default_rng(1))
+    assert len(result) == chance.SAMPLED and result["n_cells"].is_monotonic_increasing
+    assert result["n_cells"].iloc[-1] == 900  # all sizes take part, the largest too
+    small = result[result["n_cells"] < 900]
     assert small["share"].median() > 0.9 and (small["edges"] > 100).all()
     again = sampled_chance(values, table, members, edges, settings, np.random.default_rng(1))
-    pd.testing.assert_frame_equal(found, again)
+    pd.testing.assert_frame_equal(result, again)
 
 
 def test_a_fixed_number_of_pairs_leaves_nothing_to_chance():
     values, table, members = study()
     settings = CoexpressionSettings(eta=0.0, normalisation="log1p", max_pairs=30)
     edges = np.full(len(table), 30)
-    found = sampled_chance(values, table, members, edges, settings, np.random.default_rng(1))
-    assert found["share"].isna().all() and found["chance"].isna().all()
+    result = sampled_chance(values, table, members, edges, settings, np.random.default_rng(1))
+    assert result["share"].isna().all() and result["chance"].isna().all()
 
 
 def test_edges_of_a_cluster_are_its_pairs_of_two_genes():

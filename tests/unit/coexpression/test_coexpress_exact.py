@@ -64,10 +64,10 @@ def test_equals_numpy_and_scipy(tmp_path, monkeypatch, method, normalisation, n_
         for row in range(len(clusters)):
             truth = reference(counts, counts.sum(axis=1) + 7, members[row].indices, method, normalisation)
             truth[np.abs(truth) < max(eta, 1e-12)] = 0
-            found = dense(matrix, pairs, row, 60)
-            found[np.abs(found) < 1e-12] = 0
-            assert np.array_equal(found != 0, truth != 0)
-            assert np.abs(found - truth).max() < 1e-7  # float32
+            result = dense(matrix, pairs, row, 60)
+            result[np.abs(result) < 1e-12] = 0
+            assert np.array_equal(result != 0, truth != 0)
+            assert np.abs(result - truth).max() < 1e-7  # float32
 
 
 def test_public_function_takes_the_same_route_for_any_threads(tmp_path):

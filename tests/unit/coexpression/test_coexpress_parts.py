@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import sparse, stats
 
-from panscape.coscape.coexpression.correlation import correlate, shrink
+from panscape.coscape.coexpression.correlation import correlate_pairs, shrink_correlations
 from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.stats import sparse_ranks as ranks_module
 from panscape.stats.gram import Moments, Plan, moments
@@ -23,18 +23,18 @@ from panscape.stats.sparse_ranks import tied_ranks
     )
 )
 def test_ranks_are_scipys_up_to_a_shift(values):
-    found = tied_ranks(sparse.csr_matrix(values)).toarray()
+    result = tied_ranks(sparse.csr_matrix(values)).toarray()
     truth = stats.rankdata(values, axis=0)
-    shift = truth - found
+    shift = truth - result
     assert np.array_equal(shift, np.broadcast_to(shift[:1], shift.shape))  # exactly: multiples of 1/2
-    assert (found[values == 0] == 0).all()
+    assert (result[values == 0] == 0).all()
 
 
 def test_ranks_in_narrow_blocks(monkeypatch):
     monkeypatch.setattr(ranks_module, "BLOCK_VALUES", 50)
     values = np.random.default_rng(0).poisson(0.8, (100, 30)).astype(np.float32)
-    found = tied_ranks(sparse.csr_matrix(values)).toarray()
-    shift = stats.rankdata(values, axis=0) - found
+    result = tied_ranks(sparse.csr_matrix(values)).toarray()
+    shift = stats.rankdata(values, axis=0) - result
     assert np.array_equal(shift, np.broadcast_to(shift[:1], shift.shape))
 
 
@@ -87,37 +87,37 @@ def of(values):
 
 def test_a_correlation_equal_to_the_cutoff_is_kept():
     values = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [1, 1], [0, 0]])  # r = 1/3
-    kept = correlate(of(values), CoexpressionSettings(eta=1 / 3))
+    kept = correlate_pairs(of(values), CoexpressionSettings(eta=1 / 3))
     assert list(zip(kept.first, kept.second, strict=True)) == [(0, 0), (0, 1), (1, 1)]
-    assert len(correlate(of(values), CoexpressionSettings(eta=1 / 3 + 1e-6)).first) == 2
+    assert len(correlate_pairs(of(values), CoexpressionSettings(eta=1 / 3 + 1e-6)).first) == 2
 
 
 def test_constant_genes_have_no_entry():
     values = np.column_stack([np.full(10, 2), np.arange(10), np.zeros(10)])
-    kept = correlate(of(values), CoexpressionSettings(eta=0))
+    kept = correlate_pairs(of(values), CoexpressionSettings(eta=0))
     assert list(zip(kept.first, kept.second, kept.value, strict=True)) == [(1, 1, 1.0)]
 
 
 def test_no_cell_and_one_cell_have_no_correlation():
-    assert len(correlate(Moments.empty(3), CoexpressionSettings(eta=0)).first) == 0
-    assert len(correlate(of(np.array([[1, 2, 3]])), CoexpressionSettings(eta=0)).first) == 0
+    assert len(correlate_pairs(Moments.empty(3), CoexpressionSettings(eta=0)).first) == 0
+    assert len(correlate_pairs(of(np.array([[1, 2, 3]])), CoexpressionSettings(eta=0)).first) == 0
 
 
 def test_cap_keeps_the_strongest_pairs_and_every_diagonal():
     values = np.random.default_rng(0).poisson(2, (60, 15))
-    everything = correlate(of(values), CoexpressionSettings(eta=0))
+    everything = correlate_pairs(of(values), CoexpressionSettings(eta=0))
     off = everything.first != everything.second
     limit = np.sort(np.abs(everything.value[off]))[-20]
-    kept = correlate(of(values), CoexpressionSettings(eta=0, max_pairs=20))
+    kept = correlate_pairs(of(values), CoexpressionSettings(eta=0, max_pairs=20))
     assert (kept.first == kept.second).sum() == 15
     assert np.abs(kept.value[kept.first != kept.second]).min() >= limit
     assert len(kept.first) == 35
-    assert len(correlate(of(values), CoexpressionSettings(eta=0, max_pairs=10**6)).first) == len(off)
+    assert len(correlate_pairs(of(values), CoexpressionSettings(eta=0, max_pairs=10**6)).first) == len(off)
 
 
 def test_cap_takes_the_first_of_equal_pairs():
     values = np.repeat(np.arange(6)[:, None], 4, axis=1)  # all correlations are 1
-    kept = correlate(of(values), CoexpressionSettings(eta=0, max_pairs=2))
+    kept = correlate_pairs(of(values), CoexpressionSettings(eta=0, max_pairs=2))
     pairs = [(a, b) for a, b in zip(kept.first, kept.second, strict=True) if a != b]
     assert pairs == [(0, 1), (0, 2)]
 
@@ -127,28 +127,30 @@ R = np.linspace(-1, 1, 401)
 
 @pytest.mark.parametrize("how", ["soft", "garrote", "posterior"])
 def test_shrinking_is_odd_ordered_and_never_enlarges(how):
-    small, large = shrink(R, 30, how, 1.0, 0.05), shrink(R, 3000, how, 1.0, 0.05)
+    small, large = shrink_correlations(R, 30, how, 1.0, 0.05), shrink_correlations(R, 3000, how, 1.0, 0.05)
     for shrunk in (small, large):
         assert (np.abs(shrunk) <= np.abs(R) + 1e-12).all()
         assert np.allclose(shrunk, -shrunk[::-1])
         assert (np.diff(shrunk) >= -1e-12).all()
     assert (np.abs(small) <= np.abs(large) + 1e-12).all()
-    assert np.array_equal(shrink(R, 30, how, 0.0), R)
+    assert np.array_equal(shrink_correlations(R, 30, how, 0.0), R)
 
 
 def test_shrinking_by_hand():
     error = (1 - 0.25) / np.sqrt(49)
-    assert shrink(np.array([0.5]), 50, "soft")[0] == pytest.approx(0.5 - error)
-    assert shrink(np.array([0.5]), 50, "garrote", 2.0)[0] == pytest.approx(0.5 * (1 - (2 * error / 0.5) ** 2))
+    assert shrink_correlations(np.array([0.5]), 50, "soft")[0] == pytest.approx(0.5 - error)
+    assert shrink_correlations(np.array([0.5]), 50, "garrote", 2.0)[0] == pytest.approx(
+        0.5 * (1 - (2 * error / 0.5) ** 2)
+    )
     expected = np.tanh(np.arctanh(0.5) * 0.1 / (0.1 + 1 / 47))
-    assert shrink(np.array([0.5]), 50, "posterior", 1.0, 0.1)[0] == pytest.approx(expected)
+    assert shrink_correlations(np.array([0.5]), 50, "posterior", 1.0, 0.1)[0] == pytest.approx(expected)
     with pytest.raises(ValueError, match="unknown"):
-        shrink(R, 10, "hard")
+        shrink_correlations(R, 10, "hard")
 
 
 def test_posterior_removes_what_is_noise_only():
     values = np.random.default_rng(0).poisson(3, (200, 60))
-    kept = correlate(of(values), CoexpressionSettings(eta=0, shrinkage="posterior"))
+    kept = correlate_pairs(of(values), CoexpressionSettings(eta=0, shrinkage="posterior"))
     off = kept.first != kept.second
     assert np.abs(kept.value[off]).max(initial=0) < 0.05  # unshrunk: about 0.25
 

@@ -16,10 +16,10 @@ def test_counted_ranks_are_scipys_up_to_a_shift(monkeypatch):
     values = np.random.default_rng(0).poisson(np.linspace(0, 30, 25), (120, 25)).astype(np.int32)
     values[:, 3], values[:, 24] = 0, 2
     monkeypatch.setattr("panscape.stats.sparse_ranks._rank_columns", None)  # nothing is sorted
-    found = tied_ranks(sparse.csr_matrix(values), values.max(axis=0).astype(np.int64) + 1).toarray()
-    shift = stats.rankdata(values, axis=0) - found
+    result = tied_ranks(sparse.csr_matrix(values), values.max(axis=0).astype(np.int64) + 1).toarray()
+    shift = stats.rankdata(values, axis=0) - result
     assert np.array_equal(shift, np.broadcast_to(shift[:1], shift.shape))
-    assert (found[values == 0] == 0).all()
+    assert (result[values == 0] == 0).all()
 
 
 def test_a_table_much_larger_than_the_values_is_not_made(monkeypatch):
@@ -39,12 +39,12 @@ def test_screened_clusters_keep_what_all_of_float64_keeps(tmp_path, monkeypatch,
     clusters, members = nested(600)
     settings = CoexpressionSettings("spearman", eta, "log1p", shrinkage, max_pairs=max_pairs)
     values = Values.load(tmp_path / "counts.h5ad", genes, "log1p")
-    found = []
+    result = []
     for worth in (-1.0, 1.0):
         monkeypatch.setattr(engine, "WORTH", worth)
         kept = engine.correlate_clusters(values, clusters, members, settings)
-        found.append(engine._assemble(kept, genes, len(clusters)))
-    (plain, pairs), (quick, quick_pairs) = found
+        result.append(engine._assemble(kept, genes, len(clusters)))
+    (plain, pairs), (quick, quick_pairs) = result
     assert pairs.equals(quick_pairs)
     assert np.array_equal(plain.indices, quick.indices)
     assert np.array_equal(plain.indptr, quick.indptr)
@@ -52,9 +52,9 @@ def test_screened_clusters_keep_what_all_of_float64_keeps(tmp_path, monkeypatch,
 
 
 def test_screening_is_left_out_where_weak_correlations_matter():
-    assert screen.applies(CoexpressionSettings("spearman", 0.7))
-    assert not screen.applies(CoexpressionSettings("spearman", 0.0))
-    assert not screen.applies(CoexpressionSettings("spearman", 0.7, shrinkage="posterior"))
+    assert screen.can_screen(CoexpressionSettings("spearman", 0.7))
+    assert not screen.can_screen(CoexpressionSettings("spearman", 0.0))
+    assert not screen.can_screen(CoexpressionSettings("spearman", 0.7, shrinkage="posterior"))
 
 
 def test_the_screen_allows_for_the_rounding_of_a_whole_chunk():

@@ -92,11 +92,11 @@ def test_expression_of_counts_0_and_10_as_published_and_as_released(tmp_path, ho
     genes = write(tmp_path / "counts.h5ad", counts)
     clusters, _ = nested(150)
     members = sparse.csr_matrix(np.tile(np.ones(150), (len(clusters), 1)))
-    found = coexpress(tmp_path / "counts.h5ad", genes, clusters, members, {"expression": how}).expression
-    assert found.X[0, genes.index(genes[3])] == pytest.approx(expected, abs=1e-4)
+    result = coexpress(tmp_path / "counts.h5ad", genes, clusters, members, {"expression": how}).expression
+    assert result.X[0, genes.index(genes[3])] == pytest.approx(expected, abs=1e-4)
     logs, plain = np.log1p(counts).mean(axis=0), counts.mean(axis=0)
     whole = {"geometric-mean": np.exp(logs) - 1, "ratio": np.exp(logs) / (plain + 1), "mean": plain}[how]
-    assert np.allclose(found.X[0], whole, rtol=1e-5)
+    assert np.allclose(result.X[0], whole, rtol=1e-5)
     with pytest.raises(ValueError, match="expression"):
         CoexpressionSettings(expression="median")
 
@@ -113,21 +113,21 @@ def test_input_is_left_alone(study):
 def test_expression_over_the_genes_of_the_collection_is_missing_where_not_measured(study):
     path, genes, _ = study
     clusters, members = nested(150)
-    own, everything = genes[:3] + genes[6:], [*genes[:6], "OTHER", *genes[6:]]
-    alone = coexpress(path, own, clusters, members, {})
-    found = coexpress(path, own, clusters, members, {}, all_genes=everything)
-    assert list(found.expression.var_names) == everything
+    measured, everything = genes[:3] + genes[6:], [*genes[:6], "OTHER", *genes[6:]]
+    alone = coexpress(path, measured, clusters, members, {})
+    result = coexpress(path, measured, clusters, members, {}, all_genes=everything)
+    assert list(result.expression.var_names) == everything
     missing = [*genes[3:6], "OTHER"]
     for values, plain in (
-        (found.expression, alone.expression),
-        *((found.expression.layers[k], alone.expression.layers[k]) for k in ("mean", "detection")),
+        (result.expression, alone.expression),
+        *((result.expression.layers[k], alone.expression.layers[k]) for k in ("mean", "detection")),
     ):
         dense = values.X if hasattr(values, "X") else values
         assert np.isnan(dense[:, np.isin(everything, missing)]).all()
         kept = dense[:, ~np.isin(everything, missing)]
         np.testing.assert_array_equal(kept, plain.X if hasattr(plain, "X") else plain)
-    assert (found.matrix != alone.matrix).nnz == 0 and found.pairs.equals(alone.pairs)
+    assert (result.matrix != alone.matrix).nnz == 0 and result.pairs.equals(alone.pairs)
     same = coexpress(path, genes, clusters, members, {}, all_genes=genes).expression
     assert not np.isnan(same.X).any()
     with pytest.raises(ValueError, match="is not among the genes of the collection"):
-        coexpress(path, own, clusters, members, {}, all_genes=genes[:4])
+        coexpress(path, measured, clusters, members, {}, all_genes=genes[:4])

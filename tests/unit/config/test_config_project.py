@@ -45,6 +45,46 @@ def test_keys_of_earlier_versions_are_taken_for_the_new_ones(caplog):
         loaded(dictionary={"project_onto": "a"}, project={"reference": "b"})
 
 
+def test_renamed_keys_of_landscape_and_dictionary(caplog):
+    old = loaded(
+        landscape={"root": "none", "neighbours": 30, "sensitivity": {"neighbours": [10, 20]}},
+        dictionary={"usage_share": 0.1, "edge_share": 0.8, "counterpart": False},
+    )
+    assert "landscape.neighbours is now landscape.n_neighbors" in caplog.text
+    assert "landscape.sensitivity.neighbours is now landscape.sensitivity.n_neighbors" in caplog.text
+    assert "dictionary.counterpart is now dictionary.nmf_programs" in caplog.text
+    new = loaded(
+        landscape={"root": "none", "n_neighbors": 29, "sensitivity": {"n_neighbors": [9, 19]}},
+        dictionary={"usage_fraction": 0.1, "edge_fraction": 0.8, "nmf_programs": False},
+    )
+    assert old == new
+
+
+def test_the_cell_itself_is_no_longer_counted_among_its_neighbours(caplog):
+    config = loaded(panclust={"n_neighbors": 14})
+    assert "panclust.n_neighbors: since 0.2.0 the cell itself is not counted" in caplog.text
+    assert config == loaded()
+
+
+def test_settings_of_a_reference_of_an_earlier_version(tmp_path):
+    config = loaded(age_unit="days")
+    new = reference.describe(config, ["one", "two"])
+    old = {key: value for key, value in new.items() if key != "format"}
+    old["panclust"] = {**new["panclust"], "n_neighbors": 15}
+    old["dictionary"] = {**new["dictionary"]}
+    for key, name in (
+        ("usage_share", "usage_fraction"),
+        ("edge_share", "edge_fraction"),
+        ("counterpart", "nmf_programs"),
+    ):
+        old["dictionary"][key] = old["dictionary"].pop(name)
+    folder = made_reference(tmp_path)
+    assert reference.settings(folder) == new
+    with h5py.File(folder / reference.DICTIONARY, "w") as file:
+        file[f"uns/{reference.KEY}"] = json.dumps(old)
+    assert reference.settings(folder) == new
+
+
 def test_studies_take_part_where_there_is_a_reference():
     only = {"id": "b", "path": "b.h5ad", "use": ["project"]}
     config = loaded({"id": "a", "path": "a.h5ad"}, only)

@@ -15,6 +15,7 @@ SETTINGS = {
     "panscape.coscape.coexpression.settings": "CoexpressionSettings",
     "panscape.coscape.landscape.settings": "LandscapeSettings",
     "panscape.coscape.dictionary.settings": "DictionarySettings",
+    "panscape.coscape.overlap.settings": "OverlapSettings",
     "panscape.sivae.settings": "SivaeSettings",
     "panscape.sivae.values": "ValueSettings",
     "panscape.sivae.lines": "LineSettings",

@@ -10,9 +10,9 @@ def planted(seed, *, n=240, genes=160, modules=6, size=12, noise=0.02):
     first, second = np.triu_indices(genes, 1)
     owner = np.full(genes, -1)
     owner[: modules * size] = np.repeat(np.arange(modules), size)
-    own = (owner[first] == owner[second]) & (owner[first] >= 0)
+    inside = (owner[first] == owner[second]) & (owner[first] >= 0)
     entries = np.zeros((modules, len(first)))
-    entries[owner[first[own]], np.flatnonzero(own)] = rng.uniform(0.5, 1, own.sum())
+    entries[owner[first[inside]], np.flatnonzero(inside)] = rng.uniform(0.5, 1, inside.sum())
     usage = np.where(rng.random((n, modules)) < 0.35, rng.uniform(0.5, 1, (n, modules)), 0)
     values = usage @ entries
     values[values > 0] += 0.05 * rng.standard_normal((values > 0).sum())

@@ -3,10 +3,10 @@ import pytest
 from scipy import sparse
 
 from panscape.coscape.dictionary.confidence import (
+    edge_reliability,
     entry_reliability,
-    halves,
     pair_correlations,
-    reliability,
+    split_cells,
     split_half,
 )
 
@@ -32,10 +32,10 @@ def clusters(n, rng, count=30, size=80):
 
 
 def together(values, members, first, second):
-    found = np.full((members.shape[0], len(first)), np.nan)
+    result = np.full((members.shape[0], len(first)), np.nan)
     for part, r in pair_correlations(values, members, first, second):
-        found[:, part] = r
-    return found
+        result[:, part] = r
+    return result
 
 
 def test_pair_correlations_equal_numpy(monkeypatch):
@@ -50,13 +50,13 @@ def test_pair_correlations_equal_numpy(monkeypatch):
     first, second = np.triu_indices(20, 1)
     order = rng.permutation(len(first))
     first, second = first[order], second[order]
-    found = together(values, members, first, second)
+    result = together(values, members, first, second)
     for row in range(members.shape[0]):
         dense = values[members.indices[members.indptr[row] : members.indptr[row + 1]]].toarray()
         with np.errstate(invalid="ignore", divide="ignore"):
             expected = np.nan_to_num(np.corrcoef(dense.T)[first, second])
         expected[(first >= 18) | (second >= 18)] = 0
-        np.testing.assert_allclose(found[row], expected, atol=1e-9)
+        np.testing.assert_allclose(result[row], expected, atol=1e-9)
 
 
 def test_tiny_clusters_have_no_correlation():
@@ -67,10 +67,10 @@ def test_tiny_clusters_have_no_correlation():
 
 def test_halves_are_even_in_every_stratum():
     strata = np.repeat([0, 1, 2], [10, 31, 100])
-    half = halves(strata, np.random.default_rng(0))
+    half = split_cells(strata, np.random.default_rng(0))
     shares = [half[strata == s].sum() - (strata == s).sum() / 2 for s in range(3)]
     assert np.abs(shares).max() <= 1
-    assert not np.array_equal(half, halves(strata, np.random.default_rng(1)))
+    assert not np.array_equal(half, split_cells(strata, np.random.default_rng(1)))
 
 
 @pytest.mark.parametrize("method", ["pearson", "spearman"])
@@ -81,9 +81,9 @@ def test_reliability_separates_planted_from_null_edges(method):
     first, second = np.triu_indices(40, 1)
     planted = (first // 6 == second // 6) & (second < 18)
     usage = (np.arange(members.shape[0]) <= 15).astype(float)[:, None]
-    half = halves(np.zeros(values.shape[0]), rng)
+    half = split_cells(np.zeros(values.shape[0]), rng)
     sums = split_half(values, members, first, second, usage, half, method=method)
-    score = reliability(*sums)[0]
+    score = edge_reliability(*sums)[0]
     assert (score[planted][:, None] > score[~planted]).mean() >= 0.9  # the area under the curve
     assert score[planted].mean() > 0.6 and abs(score[~planted].mean()) < 0.2
     entries = np.stack([planted, ~planted]).astype(float)
@@ -114,5 +114,5 @@ def test_split_half_by_hand():
 
 
 def test_reliability_formula():
-    np.testing.assert_allclose(reliability(np.array([1.0, 0.5, 0, -9]), np.ones(4)), [1, 2 / 3, 0, -1])
-    assert np.isnan(reliability(np.array([0.0]), np.array([0.0]))).all()
+    np.testing.assert_allclose(edge_reliability(np.array([1.0, 0.5, 0, -9]), np.ones(4)), [1, 2 / 3, 0, -1])
+    assert np.isnan(edge_reliability(np.array([0.0]), np.array([0.0]))).all()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom
 from statsmodels.stats.multitest import multipletests
 
-from panscape.coscape.dictionary.enrich import consolidate, enrich, overrepresented
+from panscape.coscape.dictionary.enrich import enrich_genes, group_gene_sets, overrepresented_sets
 from panscape.data.gene_sets import read_gene_sets, restrict
 from panscape.errors import UserError
 
@@ -32,7 +32,7 @@ def test_pvalues_equal_scipy_gseapy_and_statsmodels(library):
     sets, genes = library
     query = [*genes[10:60], "NotAnalysed"]
     restricted = restrict(sets, genes, library="x", min_size=1, max_size=10**6)
-    table = overrepresented(query, restricted).set_index("term")
+    table = overrepresented_sets(query, restricted).set_index("term")
     background = set(genes)
     for term, row in table.iterrows():
         inside = set(sets[term]) & background
@@ -63,7 +63,7 @@ def test_enrich_finds_the_planted_term_and_groups_copies(library):
     sets = {**sets, "planted": planted, "planted again": [*planted[:18], genes[50]], "apart": genes[200:215]}
     query = {"entry-01": planted[:15] + genes[200:212], "entry-02": [], "entry-03": genes[300:302]}
     one = restrict(sets, genes, library="one")
-    table = enrich(query, [one], nominal=1e-3)
+    table = enrich_genes(query, [one], nominal=1e-3)
     top = table[(table["entry"] == "entry-01") & table["nominal"]].set_index("term")
     assert top.loc["planted", "group"] == top.loc["planted again", "group"] != top.loc["apart", "group"]
     smaller = (
@@ -73,15 +73,15 @@ def test_enrich_finds_the_planted_term_and_groups_copies(library):
     assert top["representative"].sum() == top["group"].nunique()
     assert (table["overlap"] > 0).all() and not (table["entry"] == "entry-02").any()
     assert (table["nominal"] == (table["pvalue"] < 1e-3)).all()
-    assert enrich({}, [one]).columns.tolist() == table.columns.tolist()
+    assert enrich_genes({}, [one]).columns.tolist() == table.columns.tolist()
 
 
 def test_consolidate_by_hand():
     sets = [{"a", "b", "c"}, {"x", "y"}, {"a", "b", "c", "d"}, {"y"}]
-    assert consolidate(sets, 0.5).tolist() == [0, 1, 0, 1]
-    assert consolidate(sets, 0.8).tolist() == [0, 1, 2, 3]
-    assert consolidate(sets[:1]).tolist() == [0]
-    assert consolidate([]).tolist() == []
+    assert group_gene_sets(sets, 0.5).tolist() == [0, 1, 0, 1]
+    assert group_gene_sets(sets, 0.8).tolist() == [0, 1, 2, 3]
+    assert group_gene_sets(sets[:1]).tolist() == [0]
+    assert group_gene_sets([]).tolist() == []
 
 
 def test_read_equals_gseapy(tmp_path):

@@ -5,13 +5,14 @@ from planted_networks import planted
 from scipy import sparse
 
 from panscape.coscape.dictionary.choose import fit_starts
-from panscape.coscape.dictionary.enrich import enrich
-from panscape.coscape.dictionary.interpret import read_entries
+from panscape.coscape.dictionary.enrich import enrich_genes
+from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow, stack_fit
+from panscape.coscape.dictionary.interpret import entry_tables
 from panscape.coscape.dictionary.networks import marker_edges
-from panscape.coscape.dictionary.products import Ends
+from panscape.coscape.dictionary.products import PairIndex
 from panscape.coscape.dictionary.settings import DictionarySettings
-from panscape.coscape.dictionary.stack import learn_stack, make_stack, stack_elbow, stack_fit
-from panscape.coscape.dictionary.write import Saved, read_dictionary, to_anndata
+from panscape.coscape.dictionary.stack import make_stack
+from panscape.coscape.dictionary.write import SavedDictionary, dictionary_to_anndata, read_dictionary
 from panscape.coscape.landscape.combine import Combined
 from panscape.coscape.overlap.scores import overlap_table, supported_edges
 from panscape.coscape.overlap.targets import (
@@ -21,7 +22,7 @@ from panscape.coscape.overlap.targets import (
     table_graphs,
     union_graph,
 )
-from panscape.coscape.project.collection import Finished, project_stack
+from panscape.coscape.project.collection import FinishedCollection, project_stack
 from panscape.data.edge_lists import Graph, Network
 from panscape.data.gene_sets import restrict
 from panscape.errors import UserError
@@ -63,10 +64,10 @@ SETTINGS = DictionarySettings(k=4, starts=2, min_panclusters=5, k_range=(2, 6))
 
 def test_stack_settings():
     data, obs = combined()
-    own = make_stack(data, obs, SETTINGS)
-    np.testing.assert_allclose(np.linalg.norm(own.data.toarray(), axis=1), 1)
-    assert not own.diagonal.any()
-    assert (np.bincount(own.data.indices) >= 3).all()
+    stack = make_stack(data, obs, SETTINGS)
+    np.testing.assert_allclose(np.linalg.norm(stack.data.toarray(), axis=1), 1)
+    assert not stack.diagonal.any()
+    assert (np.bincount(stack.data.indices) >= 3).all()
     paper = DictionarySettings(
         entries="free", pairs="upper-triangle", min_expected=0, min_z=0, pair_support=1, scale="none",
         duplicates=True,
@@ -126,10 +127,10 @@ def test_ages_and_pseudotime_may_be_missing():
     choice, result = learn_stack(stack, 4, SETTINGS, 0)
     kept = result.table[result.table["kept"]]
     assert kept["pseudotime"].isna().all() and (np.diff(kept["share"]) <= 0).all()
-    saved = Saved(to_anndata(result, stack, choice, {}))
-    reading = read_entries(saved, stack.obs, ["age", "cell_type"])
+    saved = SavedDictionary(dictionary_to_anndata(result, stack, choice, {}))
+    reading = entry_tables(saved, stack.obs, ["age", "cell_type"])
     assert set(reading.usage["column"]) == {"cell_type"}
-    projected = project_stack(Finished(saved, stack, np.zeros((90, 2)), SETTINGS), stack)
+    projected = project_stack(FinishedCollection(saved, stack, np.zeros((90, 2)), SETTINGS), stack)
     assert "age" not in projected and (projected["nearest"] == projected["cluster"]).all()
 
 
@@ -140,7 +141,7 @@ def test_copies_count_in_the_fit_but_are_given_once():
     choice = stack_fit(stack, 4, settings, 0)
     assert choice.fit.codes.shape == (90, 4)
     rows = np.repeat(np.arange(90), stack.times)
-    ends = Ends.of(stack.gene_a, stack.gene_b)
+    ends = PairIndex.of(stack.gene_a, stack.gene_b)
     by_hand = fit_starts(stack.data[rows], 4, alpha=settings.alpha, starts=2, seed=0, ends=ends)
     np.testing.assert_allclose(choice.fit.codes[rows], by_hand.fit.codes)
 
@@ -158,7 +159,7 @@ def written(tmp_path_factory):
     stack = make_stack(data, obs, SETTINGS)
     choice, result = learn_stack(stack, 5, SETTINGS, 0)
     path = tmp_path_factory.mktemp("dictionary") / "dictionary.h5ad"
-    to_anndata(result, stack, choice, SETTINGS.__dict__).write_h5ad(path)
+    dictionary_to_anndata(result, stack, choice, SETTINGS.__dict__).write_h5ad(path)
     return stack, choice, result, path
 
 
@@ -182,7 +183,7 @@ def test_reading_of_entries(written):
     agreement = [rng.random((len(saved.names), width)) for _ in range(2)]
     size = [np.ones((len(saved.names), width))] * 2
     chance = pd.DataFrame({"cluster": stack.obs.index, "share": 0.25})
-    reading = read_entries(
+    reading = entry_tables(
         saved,
         stack.obs,
         ["study", "age", "cell_type", "absent"],
@@ -201,11 +202,11 @@ def test_reading_of_entries(written):
     expected = marker_edges(saved.edges, saved.names, saved.gene_a, saved.gene_b)
     assert len(reading.markers) == len(expected) > 0
     gene = reading.centrality.iloc[0]
-    own = reading.edges[(reading.edges["entry"] == gene["entry"])]
-    own = own[(own["gene_a"] == gene["gene"]) | (own["gene_b"] == gene["gene"])]
-    assert len(own) == gene["degree"]
-    assert gene["reliability"] == pytest.approx(np.average(own["reliability"], weights=own["weight"]))
-    plain = read_entries(saved, stack.obs, [])
+    edges = reading.edges[(reading.edges["entry"] == gene["entry"])]
+    edges = edges[(edges["gene_a"] == gene["gene"]) | (edges["gene_b"] == gene["gene"])]
+    assert len(edges) == gene["degree"]
+    assert gene["reliability"] == pytest.approx(np.average(edges["reliability"], weights=edges["weight"]))
+    plain = entry_tables(saved, stack.obs, [])
     assert plain.edges["reliability"].isna().all() and plain.entries["reliability"].isna().all()
 
 
@@ -217,11 +218,11 @@ def test_every_figure_is_drawn(written, monkeypatch):
     rng = np.random.default_rng(0)
     view = View(stack.obs, rng.random((90, 2)), np.array([[0, 1], [2, 3]]))
     monkeypatch.setattr("panscape.plot.view.read_view", lambda *_, **__: view)
-    reading = read_entries(saved, stack.obs, ["study", "cell_type"])
+    reading = entry_tables(saved, stack.obs, ["study", "cell_type"])
     elbow = stack_elbow(stack, SETTINGS, 0)
     genes = reading.centrality["gene"].drop_duplicates().tolist()
     sets = restrict({"a": genes[:12], "b": genes[5:20]}, list(saved.genes), library="l")
-    enrichment = enrich({saved.names[0]: genes[:11]}, [sets], nominal=1)
+    enrichment = enrich_genes({saved.names[0]: genes[:11]}, [sets], nominal=1)
     chance = pd.DataFrame({"n_cells": [50, 500], "share": [0.8, np.nan]})
     tables = Tables(
         saved, "", elbow, reading.entries, reading.edges, reading.centrality, reading.links, reading.usage,
@@ -262,9 +263,9 @@ def test_left_out_study_is_projected():
     inside = (stack.obs["study"] == "a").to_numpy()
     old, new = stack.rows(inside), stack.rows(~inside)
     choice, result = learn_stack(old, 4, SETTINGS, 0)
-    saved = Saved(to_anndata(result, old, choice, {}))
+    saved = SavedDictionary(dictionary_to_anndata(result, old, choice, {}))
     layout = np.random.default_rng(0).random((len(old.obs), 2))
-    finished = Finished(saved, old, layout, SETTINGS)
+    finished = FinishedCollection(saved, old, layout, SETTINGS)
     table = project_stack(finished, new)
     assert table["cluster"].tolist() == new.obs.index.tolist() and set(table["nearest"]) <= set(old.obs.index)
     assert table[["x", "y"]].to_numpy().min() >= 0 and table[["x", "y"]].to_numpy().max() <= 1

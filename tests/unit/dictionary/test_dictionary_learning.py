@@ -5,10 +5,10 @@ from planted_networks import planted
 from scipy import optimize, sparse
 from sklearn.decomposition import dict_learning
 
-from panscape.coscape.dictionary.choose import fit_starts, match
-from panscape.coscape.dictionary.coding import encode
-from panscape.coscape.dictionary.elbow import _lower_hull, elbow, suggest
-from panscape.coscape.dictionary.learn import learn
+from panscape.coscape.dictionary.choose import fit_starts, match_entries
+from panscape.coscape.dictionary.coding import lasso_codes
+from panscape.coscape.dictionary.elbow import _lower_hull, elbow_table, suggest_k
+from panscape.coscape.dictionary.learn import learn_entries
 from panscape.coscape.dictionary.starts import profile_start, singular_start, spread_start
 
 
@@ -26,7 +26,7 @@ def test_codes_are_the_lasso_optimum(alpha, spread):
     entries = rng.random(40) + spread * rng.random((7, 40))
     data = rng.standard_normal((60, 40)) + rng.random((60, 7)) @ entries
     gram, target = entries @ entries.T, data @ entries.T
-    codes = encode(gram, target, alpha)
+    codes = lasso_codes(gram, target, alpha)
     assert (codes >= 0).all()
     expected = np.array([lasso_by_nnls(gram, row, alpha) for row in target])
     np.testing.assert_allclose(codes, expected, atol=1e-5 * np.abs(expected).max())
@@ -38,10 +38,10 @@ def test_codes_are_the_lasso_optimum(alpha, spread):
 def test_codes_with_empty_and_identical_entries():
     entries = np.array([[1.0, 2, 0], [0, 0, 0], [1, 2, 0]])
     data = np.array([[2.0, 4, 1], [0, 0, 3], [-1, -1, 0]])
-    codes = encode(entries @ entries.T, data @ entries.T, 0.1)
+    codes = lasso_codes(entries @ entries.T, data @ entries.T, 0.1)
     assert (codes[:, 1] == 0).all() and (codes[1:] == 0).all()
     assert codes[0].sum() == pytest.approx((10 - 0.1) / 5)
-    assert encode(np.zeros((2, 2)), np.zeros((0, 2)), 0.1).shape == (0, 2)
+    assert lasso_codes(np.zeros((2, 2)), np.zeros((0, 2)), 0.1).shape == (0, 2)
 
 
 @pytest.mark.parametrize("alpha", [0.1, 2.0])
@@ -56,7 +56,7 @@ def test_learning_matches_scikit_learn(alpha):
         dense, 6, alpha=alpha, max_iter=100, tol=1e-8, method="cd", positive_code=True, positive_dict=True,
         dict_init=entries.copy(), code_init=codes.copy(), random_state=np.random.RandomState(0),
     )  # fmt: skip
-    fit = learn(data, entries, codes, alpha=alpha, rng=np.random.RandomState(0))
+    fit = learn_entries(data, entries, codes, alpha=alpha, rng=np.random.RandomState(0))
     assert len(fit.history) == len(errors)
     np.testing.assert_allclose(fit.history, errors, rtol=1e-6)
     assert fit.objective <= errors[-1] * (1 + 1e-9)
@@ -76,7 +76,7 @@ def test_unused_entries_are_redrawn_as_scikit_learn_does():
         dense, 5, alpha=0.5, max_iter=30, tol=0, method="cd", positive_code=True, positive_dict=True,
         dict_init=entries.copy(), code_init=codes.copy(), random_state=np.random.RandomState(4),
     )  # fmt: skip
-    fit = learn(data, entries, codes, alpha=0.5, max_iter=30, tol=0, rng=np.random.RandomState(4))
+    fit = learn_entries(data, entries, codes, alpha=0.5, max_iter=30, tol=0, rng=np.random.RandomState(4))
     np.testing.assert_allclose(fit.history, errors, rtol=1e-6)
 
 
@@ -84,7 +84,7 @@ def test_fit_is_what_it_says():
     data, *_ = planted(2, n=90, genes=50, modules=4)
     start = singular_start(data, 4, np.random.default_rng(0))
     kept = [part.copy() for part in start]
-    fit = learn(data, *start, alpha=0.7)
+    fit = learn_entries(data, *start, alpha=0.7)
     assert all(np.array_equal(a, b) for a, b in zip(start, kept, strict=True))
     residual = data.toarray() - fit.codes @ fit.entries
     assert fit.objective == pytest.approx(0.5 * (residual**2).sum() + 0.7 * fit.codes.sum(), rel=1e-10)
@@ -113,19 +113,19 @@ def test_more_entries_than_the_rank():
 
 def test_data_without_values_is_refused():
     with pytest.raises(ValueError, match="no non-zero value"):
-        learn(sparse.csr_matrix((3, 4)), np.ones((2, 4)))
+        learn_entries(sparse.csr_matrix((3, 4)), np.ones((2, 4)))
     with pytest.raises(ValueError, match="columns"):
-        learn(sparse.csr_matrix(np.ones((3, 4))), np.ones((2, 5)))
+        learn_entries(sparse.csr_matrix(np.ones((3, 4))), np.ones((2, 5)))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_planted_networks_and_their_number_are_found(seed):
     data, entries, *_ = planted(seed, n=160, genes=110)
-    table = elbow(data, range(2, 14), alpha=0.1)
+    table = elbow_table(data, range(2, 14), alpha=0.1)
     suggested = table.loc[table["suggested"], "k"].item()
     assert abs(suggested - len(entries)) <= 1
     choice = fit_starts(data, len(entries), alpha=0.1, starts=3)
-    assert match(entries, choice.fit.entries)[1].min() >= 0.9
+    assert match_entries(entries, choice.fit.entries)[1].min() >= 0.9
     assert choice.stability.min() > 0.95
     assert choice.objectives[choice.best] == min(choice.objectives) == choice.fit.objective
 
@@ -146,28 +146,28 @@ def test_result_does_not_depend_on_threads():
     one, two = (fit_starts(data, 5, alpha=0.1, starts=4, threads=t) for t in (1, 2))
     assert one.objectives == two.objectives
     np.testing.assert_array_equal(one.fit.entries, two.fit.entries)
-    curves = [elbow(data, range(2, 6), alpha=0.1, threads=t) for t in (1, 2)]
+    curves = [elbow_table(data, range(2, 6), alpha=0.1, threads=t) for t in (1, 2)]
     pd.testing.assert_frame_equal(*curves)
 
 
 def test_suggestion_rule():
     # gains per entry: 8 8 8 for three networks, then 1 for noise
     errors = np.cumsum([100, -8, -8, -8, *[-1] * 9])
-    assert suggest(range(1, 14), errors) == 4
+    assert suggest_k(range(1, 14), errors) == 4
     bumps = errors + np.where(np.arange(13) == 7, 1.5, 0)  # a local optimum does not matter
-    assert suggest(range(1, 14), bumps) == 4
-    assert suggest(range(2, 10), np.linspace(1, 0.2, 8)) == 2
+    assert suggest_k(range(1, 14), bumps) == 4
+    assert suggest_k(range(2, 10), np.linspace(1, 0.2, 8)) == 2
     # a coarse grid: the same curve at every third k
-    assert suggest([1, 4, 7, 10, 13], errors[::3]) == 4
+    assert suggest_k([1, 4, 7, 10, 13], errors[::3]) == 4
 
 
 def test_short_ranges_are_told(caplog):
-    assert suggest([2, 3], [0.5, 0.4]) == 3
+    assert suggest_k([2, 3], [0.5, 0.4]) == 3
     assert "cannot show an elbow" in caplog.text
     flat = 1 - np.concatenate([0.08 * np.arange(4), 0.24 + 0.002 * np.arange(1, 9)])
-    suggest(range(1, 13), flat)
+    suggest_k(range(1, 13), flat)
     assert "longer range" not in caplog.text
-    suggest(range(1, 13), np.exp(-np.arange(12) / 2))
+    suggest_k(range(1, 13), np.exp(-np.arange(12) / 2))
     assert "longer range" in caplog.text
 
 
@@ -184,8 +184,8 @@ def test_lower_hull_is_below_and_convex():
 def test_match_pairs_entries_one_to_one():
     rng = np.random.default_rng(0)
     entries = rng.random((4, 30))
-    partner, cosine = match(entries, 3 * entries[[2, 0, 3, 1]])
+    partner, cosine = match_entries(entries, 3 * entries[[2, 0, 3, 1]])
     assert partner.tolist() == [1, 3, 0, 2]
     np.testing.assert_allclose(cosine, 1)
-    partner, cosine = match(entries, entries[:2])
+    partner, cosine = match_entries(entries, entries[:2])
     assert sorted(partner.tolist()) == [-1, -1, 0, 1] and (cosine[partner < 0] == 0).all()

@@ -6,17 +6,18 @@ import pytest
 from scipy import sparse
 
 from panscape.coscape.dictionary.choose import fit_starts
-from panscape.coscape.dictionary.learn import learn
+from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow
+from panscape.coscape.dictionary.learn import learn_entries
 from panscape.coscape.dictionary.measured import Measured, code_products, entry_products
 from panscape.coscape.dictionary.nmf_programs import factor_tables
-from panscape.coscape.dictionary.products import Ends, group_products, inner_products, learn_products
+from panscape.coscape.dictionary.products import PairIndex, group_products, inner_products, learn_products
 from panscape.coscape.dictionary.settings import DictionarySettings
-from panscape.coscape.dictionary.stack import learn_stack, make_stack, stack_elbow
+from panscape.coscape.dictionary.stack import make_stack
 from panscape.coscape.dictionary.study import study_confidence
-from panscape.coscape.dictionary.write import read_dictionary, to_anndata
+from panscape.coscape.dictionary.write import dictionary_to_anndata, read_dictionary
 from panscape.coscape.landscape.combine import Combined
 from panscape.coscape.overlap.targets import all_cells_graph
-from panscape.coscape.project.collection import Finished, project_stack
+from panscape.coscape.project.collection import FinishedCollection, project_stack
 from panscape.data.edge_lists import Network, measurable
 
 GENES, N = 14, 60
@@ -36,7 +37,7 @@ def planted(seed=0, noise=0.02, lost=((), (0, 1, 7), (2, 12, 13))):
     columns = genes[:, FIRST] & genes[:, SECOND]
     data = codes @ (loadings[:, FIRST] * loadings[:, SECOND]) + noise * rng.normal(size=(N, len(FIRST)))
     data = np.where(columns[group], data, 0)
-    ends = Ends(FIRST, SECOND, GENES)
+    ends = PairIndex(FIRST, SECOND, GENES)
     return sparse.csr_matrix(data), ends, Measured(group, columns, genes), loadings, codes
 
 
@@ -67,13 +68,13 @@ def test_planted_networks_are_found_whole(form):
         options = {"alpha": 0.001, "starts": 3, "seed": 1, "measured": groups}
         return fit_starts(data, 2, ends=ends if form == "products" else None, **options).fit
 
-    found, as_zero = fit(measured), fit(None)
-    assert cosines(wanted, found.entries).min() > 0.99
+    result, as_zero = fit(measured), fit(None)
+    assert cosines(wanted, result.entries).min() > 0.99
     assert cosines(wanted, as_zero.entries).min() < 0.985  # absent genes as zeros make networks smaller
-    assert found.error < 0.01 < as_zero.error
-    fitted = found.codes @ found.entries
+    assert result.error < 0.01 < as_zero.error
+    fitted = result.codes @ result.entries
     square = ((data.toarray() - fitted) ** 2)[measured.columns[measured.group]].sum()
-    assert square / data.multiply(data).sum() == pytest.approx(found.error, rel=0.2)
+    assert square / data.multiply(data).sum() == pytest.approx(result.error, rel=0.2)
 
 
 @pytest.mark.parametrize("form", ["products", "free"])
@@ -87,7 +88,7 @@ def test_objective_falls_and_counts_what_is_measured(form):
         entries = ends.products(loadings)
     else:
         start = rng.uniform(size=(3, len(FIRST)))
-        fit = learn(data, start, alpha=0.05, max_iter=40, tol=0.0, rng=rng, measured=measured)
+        fit = learn_entries(data, start, alpha=0.05, max_iter=40, tol=0.0, rng=rng, measured=measured)
         entries = fit.entries
     history = np.array(fit.history)
     assert (np.diff(history) <= 1e-5 * history[0]).all()  # entries of norm above 1 are scaled back
@@ -155,7 +156,7 @@ def test_stack_and_file_know_who_measures_what(tmp_path):
     by_study = stack.measured_by_study()
     assert by_study["a"].all() and np.flatnonzero(~by_study["b"]).tolist() == [0, 1, 7]
     assert stack.rows(stack.obs["study"].to_numpy() == "b").groups().columns.shape[0] == 1
-    to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
+    dictionary_to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
     saved = read_dictionary(tmp_path / "d.h5ad")
     assert saved.genes_of("a").all() and (saved.genes_of("b") == by_study["b"]).all()
     table = stack_elbow(stack, DictionarySettings(k_range=(1, 4)), 0)
@@ -166,30 +167,30 @@ def test_confidence_leaves_edges_out_that_a_study_does_not_measure(tmp_path):
     from panscape.data.counts import CountsWriter
 
     stack, choice, result, *_ = learned()
-    to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
+    dictionary_to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
     saved = read_dictionary(tmp_path / "d.h5ad")
-    own = np.asarray(saved.genes, dtype=object)[saved.genes_of("b")]
-    counts = sparse.csr_matrix(np.random.default_rng(0).poisson(2.0, (80, len(own))).astype(np.float32))
-    with CountsWriter(tmp_path / "c.h5ad", len(own)) as writer:
+    measured = np.asarray(saved.genes, dtype=object)[saved.genes_of("b")]
+    counts = sparse.csr_matrix(np.random.default_rng(0).poisson(2.0, (80, len(measured))).astype(np.float32))
+    with CountsWriter(tmp_path / "c.h5ad", len(measured)) as writer:
         writer.append(counts)
         cells = pd.DataFrame(
             {"n_counts": counts.sum(axis=1).A1, "study": "b"}, index=[f"x{i}" for i in range(80)]
         )
-        writer.finish(cells, pd.DataFrame(index=own))
+        writer.finish(cells, pd.DataFrame(index=measured))
     clusters = pd.DataFrame({"cluster": [stack.obs.index[1]], "study": "b", "n_cells": 80})
     members = sparse.csr_matrix(np.ones((1, 80)))
-    pairs = pd.DataFrame({"gene_a": [own[0]], "gene_b": [own[1]]})
-    found = study_confidence(
+    pairs = pd.DataFrame({"gene_a": [measured[0]], "gene_b": [measured[1]]})
+    output = study_confidence(
         tmp_path / "c.h5ad", clusters, members, sparse.csr_matrix(np.ones((1, 1))), pairs, saved,
         normalisation="log1p", coexpression={"method": "pearson", "eta": 0.2},
     )  # fmt: skip
     columns = saved.edge_columns()
-    known = set(own)
+    known = set(measured)
     here = np.array([a in known and b in known for a, b in zip(saved.gene_a, saved.gene_b, strict=True)])[
         columns
     ]
     assert 0 < here.sum() < len(here)
-    assert not found.size[:, ~here].any() and (found.size[:, here].sum(axis=0) > 0).any()
+    assert not output.size[:, ~here].any() and (output.size[:, here].sum(axis=0) > 0).any()
 
 
 def test_expression_factors_are_of_genes_that_all_measure():
@@ -241,16 +242,16 @@ def test_known_edges_that_no_study_could_find_do_not_count():
 
 def test_projection_leaves_pairs_out_that_one_side_does_not_measure(tmp_path):
     stack, choice, result, *_ = learned()
-    to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
+    dictionary_to_anndata(result, stack, choice, {}).write_h5ad(tmp_path / "d.h5ad")
     saved = read_dictionary(tmp_path / "d.h5ad")
     layout = np.random.default_rng(0).normal(size=(len(stack.obs), 2))
-    finished = Finished(saved, stack, layout, DictionarySettings(alpha=0.001, scale="unit"))
+    finished = FinishedCollection(saved, stack, layout, DictionarySettings(alpha=0.001, scale="unit"))
     placed = project_stack(finished, stack)
     assert placed["cluster"].tolist() == list(stack.obs.index)
     used = stack.data.multiply(stack.data).sum(axis=1).A1 > 0
-    found = placed.loc[used, saved.names].to_numpy()
-    own = saved.usage[used]
-    share = [rows / rows.sum(axis=1, keepdims=True) for rows in (found, own)]
+    output = placed.loc[used, saved.names].to_numpy()
+    usage = saved.usage[used]
+    share = [rows / rows.sum(axis=1, keepdims=True) for rows in (output, usage)]
     np.testing.assert_allclose(*share, atol=0.05)  # study b lacks genes and is coded as if it had them
     complete = project_stack(finished, stack.rows(stack.measured.all(axis=1)))
     assert complete["cluster"].isin(placed["cluster"]).all()

@@ -6,7 +6,7 @@ from planted_networks import planted
 from scipy import sparse
 
 from panscape.coscape.dictionary.choose import fit_starts
-from panscape.coscape.dictionary.entries import arrange, entry_edges, entry_names, usage_by
+from panscape.coscape.dictionary.entries import arrange_entries, entry_edges, entry_names, usage_by
 from panscape.coscape.dictionary.networks import (
     all_centralities,
     centralities,
@@ -30,7 +30,7 @@ def arranged(fitted, **kwargs):
     data, _, a, b, choice = fitted
     when = np.linspace(0, 1, data.shape[0])
     when[::7] = np.nan
-    return arrange(choice, a == b, when, **kwargs), when
+    return arrange_entries(choice, a == b, when, **kwargs), when
 
 
 def test_entries_are_ordered_by_pseudotime(fitted):
@@ -55,7 +55,7 @@ def test_rare_entries_are_set_aside(fitted):
 
 
 def test_no_pseudotime_orders_by_usage(fitted):
-    result = arrange(fitted[-1], fitted[2] == fitted[3], None)
+    result = arrange_entries(fitted[-1], fitted[2] == fitted[3], None)
     assert result.table["pseudotime"].isna().all()
     assert (np.diff(result.table.loc[result.table["kept"], "share"]) <= 0).all()
 
@@ -125,8 +125,8 @@ def test_top_network_links_neighbours_of_neighbours():
     table = centralities(graph)
     assert table["gene"][0] == "c"
     links = top_network(graph, table, genes=3)  # c, b, d
-    found = {frozenset((r.gene_a, r.gene_b)): r.hops for r in links.itertuples()}
-    assert found == {frozenset("bc"): 1, frozenset("cd"): 1, frozenset("bd"): 2}
+    result = {frozenset((r.gene_a, r.gene_b)): r.hops for r in links.itertuples()}
+    assert result == {frozenset("bc"): 1, frozenset("cd"): 1, frozenset("bd"): 2}
     assert set(links.loc[links["hops"] == 2, "weight"]) == {0.0}
 
 
@@ -152,10 +152,10 @@ def test_expression_factors_find_planted_programmes():
     weights = np.zeros((3, 30))
     for k in range(3):
         weights[k, 10 * k : 10 * k + 10] = rng.uniform(1, 100, 10)
-    found = expression_factors(usage @ weights + 1e-3, 3)
-    table = compare_usage(usage, ["a", "b", "c"], found.usage, ["f0", "f1", "f2"])
+    result = expression_factors(usage @ weights + 1e-3, 3)
+    table = compare_usage(usage, ["a", "b", "c"], result.usage, ["f0", "f1", "f2"])
     assert set(table["factor"]) == {"f0", "f1", "f2"} and table["rho"].min() > 0.8
-    top = factor_genes(found.weights, ["f0", "f1", "f2"], [f"g{i}" for i in range(30)], top=10)
+    top = factor_genes(result.weights, ["f0", "f1", "f2"], [f"g{i}" for i in range(30)], top=10)
     for _, genes in top.groupby("factor"):
         assert len({int(name[1:]) // 10 for name in genes["gene"]}) == 1
     with pytest.raises(ValueError, match="negative"):

@@ -10,18 +10,19 @@ from scipy import sparse
 from scipy.stats import spearmanr
 
 from panscape.coscape import landscape
-from panscape.coscape.landscape.build import build, gather, landscape_vectors
+from panscape.coscape.landscape.build import compute_landscape, gather_clusters, landscape_vectors
 from panscape.coscape.landscape.layout import force_layout
 from panscape.coscape.landscape.rank import rank_pairs
 from panscape.coscape.landscape.read import read_study
-from panscape.coscape.landscape.sensitivity import plot_sensitivity, sensitivity
+from panscape.coscape.landscape.sensitivity import sensitivity_table
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.write import cluster_table, to_anndata
+from panscape.coscape.landscape.write import cluster_table, landscape_to_anndata
 from panscape.data.files import read_tsv, write_csr, write_tsv
 from panscape.errors import UserError
 from panscape.graph.distances import squared_distances
+from panscape.plot.sensitivity import plot_sensitivity
 
-QUICK = LandscapeSettings(neighbours=8, permutations=99, layout_iterations=20, min_pairs=5)
+QUICK = LandscapeSettings(n_neighbors=7, permutations=99, layout_iterations=20, min_pairs=5)
 
 
 def two():
@@ -29,8 +30,8 @@ def two():
 
 
 @pytest.fixture(scope="module")
-def found():
-    return build(two(), QUICK, 1)
+def result():
+    return compute_landscape(two(), QUICK, 1)
 
 
 def value(table, space, statistic, column="value"):
@@ -39,8 +40,8 @@ def value(table, space, statistic, column="value"):
     return rows[column].iloc[0]
 
 
-def test_age_is_recovered_beside_its_null(found):
-    table = found.statistics
+def test_age_is_recovered_beside_its_null(result):
+    table = result.statistics
     assert list(table.columns) == [
         "space", "statistic", "value", "low", "high", "null_mean", "null_sd", "pvalue", "n", "units", "note",
     ]  # fmt: skip
@@ -65,30 +66,32 @@ def test_age_is_recovered_beside_its_null(found):
     assert not table.duplicated(["space", "statistic"]).any()
 
 
-def test_root_and_missing_ages(found):
-    clusters = found.data.clusters
-    assert found.space.root == int(clusters["age"].to_numpy().argmin())
-    named = build(two(), replace(QUICK, root="two-r1-l0-c20", permutations=0), 1)
+def test_root_and_missing_ages(result):
+    clusters = result.data.clusters
+    assert result.space.root == int(clusters["age"].to_numpy().argmin())
+    named = compute_landscape(two(), replace(QUICK, root="two-r1-l0-c20", permutations=0), 1)
     assert named.data.clusters["cluster"].iloc[named.space.root] == "two-r1-l0-c20"
     assert named.space.pseudotime[named.space.root] == 0
-    none = build(two(), replace(QUICK, root="none", permutations=0), 1)
+    none = compute_landscape(two(), replace(QUICK, root="none", permutations=0), 1)
     assert np.isnan(none.space.pseudotime).all()
     assert none.genes["rho"].isna().all()
     assert none.pairs["rho"].isna().all()
-    late = build(two(), replace(QUICK, root_below=6.0, permutations=0), 1)
+    late = compute_landscape(two(), replace(QUICK, root_below=6.0, permutations=0), 1)
     assert late.space.root == 0
     with pytest.raises(UserError, match=r"landscape\.root: there is no cluster x"):
-        build(two(), replace(QUICK, root="x"), 1)
+        compute_landscape(two(), replace(QUICK, root="x"), 1)
     without = [
         replace(part, clusters=part.clusters.drop(columns="age"), cells=part.cells.drop(columns="age"))
         for part in two()
     ]
     with pytest.raises(UserError, match=r"landscape\.root"):
-        build(without, QUICK, 1)
-    assert np.isfinite(build(without, replace(QUICK, root="one-r1-l0-c0"), 1).space.pseudotime).all()
+        compute_landscape(without, QUICK, 1)
+    assert np.isfinite(
+        compute_landscape(without, replace(QUICK, root="one-r1-l0-c0"), 1).space.pseudotime
+    ).all()
     half = [two()[0], without[1]]
     half[1] = replace(half[1], clusters=half[1].clusters.assign(age=np.nan))
-    assert value(build(half, QUICK, 1).statistics, "coexpression", "rho_age", "n") == 25
+    assert value(compute_landscape(half, QUICK, 1).statistics, "coexpression", "rho_age", "n") == 25
 
 
 def test_clusters_without_pairs_stand_alone():
@@ -96,41 +99,41 @@ def test_clusters_without_pairs_stand_alone():
     matrix = parts[1].matrix.toarray()
     matrix[[0, 4]] = 0
     parts[1] = replace(parts[1], matrix=sparse.csr_matrix(matrix))
-    result = build(parts, QUICK, 1)
+    result = compute_landscape(parts, QUICK, 1)
     time = result.space.pseudotime
     assert np.flatnonzero(np.isnan(time)).tolist() == [25, 29]
     assert result.data.clusters["n_used_pairs"].iloc[[25, 29]].tolist() == [0, 0]
     assert len(np.unique(result.space.diffusion.component)) == 3
     assert np.isfinite(result.layout).all()
-    few = build(parts, replace(QUICK, min_pairs=10_000, root="none"), 1)
+    few = compute_landscape(parts, replace(QUICK, min_pairs=10_000, root="none"), 1)
     assert few.space.weights.nnz == 0
     youngest = parts[0].matrix.toarray()
     youngest[0] = 0
     parts[0] = replace(parts[0], matrix=sparse.csr_matrix(youngest))
-    assert build(parts, QUICK, 1).space.root == 1
+    assert compute_landscape(parts, QUICK, 1).space.root == 1
 
 
-def test_same_seed_same_landscape(found):
-    again = build(two(), QUICK, 1)
-    np.testing.assert_array_equal(found.layout, again.layout)
-    pd.testing.assert_frame_equal(found.statistics, again.statistics)
-    other = build(two(), QUICK, 2)
-    np.testing.assert_array_equal(found.space.pseudotime, other.space.pseudotime)
-    assert not np.array_equal(found.layout, other.layout)
+def test_same_seed_same_landscape(result):
+    again = compute_landscape(two(), QUICK, 1)
+    np.testing.assert_array_equal(result.layout, again.layout)
+    pd.testing.assert_frame_equal(result.statistics, again.statistics)
+    other = compute_landscape(two(), QUICK, 2)
+    np.testing.assert_array_equal(result.space.pseudotime, other.space.pseudotime)
+    assert not np.array_equal(result.layout, other.layout)
 
 
 def test_duplicates_take_part_but_are_listed_once():
     settings = replace(
         QUICK, duplicates=True, diagonal=True, symmetric=True, distance="euclidean", min_pairs=0
     )
-    result = build(two(), settings, 1)
+    result = compute_landscape(two(), settings, 1)
     total = sum(part.clusters["multiplicity"].sum() for part in two())
     assert len(result.data.clusters) == total
     assert value(result.statistics, "coexpression", "components", "n") == total
     table = cluster_table(result)
     assert len(table) == 50
     assert table["cluster"].is_unique
-    data = to_anndata(result)
+    data = landscape_to_anndata(result)
     assert data.obsp["connectivities"].shape == (50, 50)
 
 
@@ -138,7 +141,7 @@ def test_published_distance_is_that_of_whole_matrices():
     settings = replace(
         QUICK, diagonal=True, symmetric=True, distance="euclidean", min_expected=0, min_pairs=0
     )
-    data = gather(two(), settings)
+    data = gather_clusters(two(), settings)
     vectors = landscape_vectors(data, settings)
     genes = len(data.genes)
     full = np.zeros((50, genes, genes))
@@ -146,49 +149,49 @@ def test_published_distance_is_that_of_whole_matrices():
     full[:, data.pairs[:, 1], data.pairs[:, 0]] = data.matrix.toarray()
     flat = full.reshape(50, -1)
     expected = ((flat[:, None] - flat[None]) ** 2).sum(axis=-1)
-    found, _ = squared_distances(vectors, "euclidean")
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    result, _ = squared_distances(vectors, "euclidean")
+    np.testing.assert_allclose(result, expected, atol=1e-4)
 
 
-def test_anndata_goes_on_in_scanpy(found, tmp_path):
+def test_anndata_goes_on_in_scanpy(result, tmp_path):
     import anndata
 
     path = tmp_path / "landscape.h5ad"
-    to_anndata(found).write_h5ad(path)
+    landscape_to_anndata(result).write_h5ad(path)
     data = anndata.read_h5ad(path)
     assert data.shape == (50, 30)
     assert {"study", "n_cells", "n_pairs", "age", "n_counts", "dpt_pseudotime", "component"} <= set(data.obs)
     assert data.obsm["X_draw_graph_fa"].shape == (50, 2)
     assert data.obsp["distances"].nnz == 50 * 7
     assert data.uns["parameters"]["distance"] == "cosine"
-    assert data.uns["statistics"].shape == found.statistics.shape
+    assert data.uns["statistics"].shape == result.statistics.shape
     assert data.obs_names[data.uns["iroot"]] == data.uns["root"]
     import scanpy as sc
 
     sc.tl.diffmap(data)
     sc.tl.dpt(data)
-    np.testing.assert_allclose(data.obs["dpt_pseudotime"], found.space.pseudotime, atol=2e-3)
+    np.testing.assert_allclose(data.obs["dpt_pseudotime"], result.space.pseudotime, atol=2e-3)
 
 
-def test_gene_and_pair_rankings(found):
-    genes = found.genes
+def test_gene_and_pair_rankings(result):
+    genes = result.genes
     assert list(genes.columns[:4]) == ["gene", "rho", "pvalue", "fdr"]
     rho = genes.set_index("gene")["rho"]
     assert rho["g29"] > 0.5  # means rise with the gene's number
     assert rho["g0"] < -0.5
     assert genes["rho"].abs().is_monotonic_decreasing
     assert (genes["fdr"] >= genes["pvalue"]).all()
-    pairs = found.pairs
+    pairs = result.pairs
     assert (pairs["gene_a"] != pairs["gene_b"]).all()
-    data = found.data
+    data = result.data
     position = {gene: at for at, gene in enumerate(data.genes)}
     first = pairs.iloc[0]
     column = np.flatnonzero(
         (data.pairs == [position[first["gene_a"]], position[first["gene_b"]]]).all(axis=1)
     )
-    expected = spearmanr(data.matrix[:, column].toarray().ravel(), found.space.pseudotime).statistic
+    expected = spearmanr(data.matrix[:, column].toarray().ravel(), result.space.pseudotime).statistic
     assert first["rho"] == pytest.approx(expected, abs=1e-9)
-    assert len(rank_pairs(data, found.space.pseudotime, listed=7)) == 7
+    assert len(rank_pairs(data, result.space.pseudotime, listed=7)) == 7
 
 
 def test_layout_packs_parts_apart():
@@ -205,20 +208,23 @@ def test_layout_packs_parts_apart():
 
 def test_too_few_clusters_and_bad_settings():
     with pytest.raises(UserError, match=r"panclust\.min_cells"):
-        build([study("one", 2)], QUICK, 0)
+        compute_landscape([study("one", 2)], QUICK, 0)
     with pytest.raises(ValueError, match="distance"):
         LandscapeSettings(distance="manhattan")
-    with pytest.raises(ValueError, match="neighbours"):
-        LandscapeSettings(neighbours=1)
-    three = build([study("one", 3)], replace(QUICK, permutations=0, min_pairs=0), 0)
+    with pytest.raises(ValueError, match="n_neighbors"):
+        LandscapeSettings(n_neighbors=0)
+    assert LandscapeSettings.of({"neighbours": 20}) == LandscapeSettings(n_neighbors=19)
+    three = compute_landscape([study("one", 3)], replace(QUICK, permutations=0, min_pairs=0), 0)
     assert np.isfinite(three.space.pseudotime).all()
 
 
 def test_sensitivity_table_and_figure():
-    table = sensitivity(two(), QUICK, eta=[0.3, 0.6], neighbours=[5, 8])
+    table = sensitivity_table(two(), QUICK, eta=[0.3, 0.6], n_neighbors=[4, 7])
     assert table[["eta", "neighbours"]].to_numpy().tolist() == [[0.3, 5], [0.3, 8], [0.6, 5], [0.6, 8]]
     row = table[(table["eta"] == 0.3) & (table["neighbours"] == 8)].iloc[0]
-    expected = value(build(two(), replace(QUICK, eta=0.3), 1).statistics, "coexpression", "rho_age_reached")
+    expected = value(
+        compute_landscape(two(), replace(QUICK, eta=0.3), 1).statistics, "coexpression", "rho_age_reached"
+    )
     assert row["rho_age"] == pytest.approx(expected)
     assert table["pairs"].iloc[2] < table["pairs"].iloc[0]
     assert len(plot_sensitivity(table).axes[0].lines) == 3
@@ -248,11 +254,11 @@ def test_study_is_read_from_the_files_of_the_stages(tmp_path):
         **{name: tmp_path / f"{name}.npz" for name in ("members", "matrices")},
         "expression": tmp_path / "expression.h5ad",
     }
-    found = read_study("one", **paths)
-    np.testing.assert_allclose(found.clusters["age"], [1, 4, 7, 10])
-    np.testing.assert_array_equal(found.matrix.toarray(), part.matrix.toarray())
-    np.testing.assert_array_equal(found.pairs, part.pairs)
-    assert read_tsv(tmp_path / "clusters.tsv")["cluster"].tolist() == found.clusters["cluster"].tolist()
+    result = read_study("one", **paths)
+    np.testing.assert_allclose(result.clusters["age"], [1, 4, 7, 10])
+    np.testing.assert_array_equal(result.matrix.toarray(), part.matrix.toarray())
+    np.testing.assert_array_equal(result.pairs, part.pairs)
+    assert read_tsv(tmp_path / "clusters.tsv")["cluster"].tolist() == result.clusters["cluster"].tolist()
     write_tsv(table[::-1], tmp_path / "clusters.tsv")
     with pytest.raises(UserError, match=r"expression\.h5ad"):
         read_study("one", **paths)

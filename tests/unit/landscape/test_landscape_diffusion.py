@@ -24,8 +24,8 @@ def test_connected_graph_equals_scanpy(n):
 
     _, points = line(n)
     weights = connectivities(nearest(points, 14, metric="euclidean"))
-    own = diffusion_map(weights, 15)
-    assert own.component.max() == 0
+    ours = diffusion_map(weights, 15)
+    assert ours.component.max() == 0
     data = anndata.AnnData(points)
     data.obsp["connectivities"] = weights.astype(np.float64)
     data.obsp["distances"] = weights
@@ -37,9 +37,9 @@ def test_connected_graph_equals_scanpy(n):
     data.uns["iroot"] = 3
     sc.tl.diffmap(data, n_comps=15)
     sc.tl.dpt(data, n_dcs=10)
-    np.testing.assert_allclose(own.values[0], data.uns["diffmap_evals"], atol=1e-5)
-    np.testing.assert_allclose(np.abs(own.vectors), np.abs(data.obsm["X_diffmap"]), atol=1e-4)
-    np.testing.assert_allclose(pseudotime(own, 3, n_maps=10), data.obs["dpt_pseudotime"], atol=2e-4)
+    np.testing.assert_allclose(ours.values[0], data.uns["diffmap_evals"], atol=1e-5)
+    np.testing.assert_allclose(np.abs(ours.vectors), np.abs(data.obsm["X_diffmap"]), atol=1e-4)
+    np.testing.assert_allclose(pseudotime(ours, 3, n_maps=10), data.obs["dpt_pseudotime"], atol=2e-4)
 
 
 def test_order_along_a_curve():

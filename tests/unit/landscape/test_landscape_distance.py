@@ -13,9 +13,9 @@ METRICS = ("euclidean", "cosine", "correlation")
 
 def vectors(rows=60, columns=400, density=0.07, seed=0):
     rng = np.random.default_rng(seed)
-    found = sparse.random(rows, columns, density, format="csr", random_state=rng, dtype=np.float32)
-    found.data = rng.choice([-1, 1], size=found.nnz).astype(np.float32) * (0.3 + 0.7 * found.data)
-    return found
+    result = sparse.random(rows, columns, density, format="csr", random_state=rng, dtype=np.float32)
+    result.data = rng.choice([-1, 1], size=result.nnz).astype(np.float32) * (0.3 + 0.7 * result.data)
+    return result
 
 
 def brute(matrix, metric, k):
@@ -40,10 +40,10 @@ def test_gram_in_blocks_equals_product():
 @pytest.mark.parametrize("seed", range(5))
 def test_neighbours_equal_brute_force(metric, seed):
     matrix = vectors(seed=seed)
-    found = nearest(matrix, 15, metric=metric)
+    result = nearest(matrix, 15, metric=metric)
     distance, order = brute(matrix, metric, 15)
-    np.testing.assert_allclose(found.distance, distance, atol=1e-7)
-    assert np.array_equal(np.sort(found.index), np.sort(order))
+    np.testing.assert_allclose(result.distance, distance, atol=1e-7)
+    assert np.array_equal(np.sort(result.index), np.sort(order))
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -54,10 +54,10 @@ def test_exact_duplicates_have_distance_zero_and_near_ties_are_ordered(metric):
     nearer = matrix[0].copy()
     nearer[np.flatnonzero(nearer)[0]] *= 1 + 1.2e-7
     stacked = sparse.csr_matrix(np.vstack([matrix, near, nearer, matrix[0]]))
-    found = nearest(stacked, 3, metric=metric)
-    assert found.index[0].tolist() == [32, 31, 30]
-    assert found.distance[0, 0] == 0
-    assert 0 < found.distance[0, 1] < found.distance[0, 2]
+    result = nearest(stacked, 3, metric=metric)
+    assert result.index[0].tolist() == [32, 31, 30]
+    assert result.distance[0, 0] == 0
+    assert 0 < result.distance[0, 1] < result.distance[0, 2]
     alone = nearest(stacked, 1, metric=metric)
     assert alone.index[30, 0] in (31, 0)
 
@@ -66,9 +66,9 @@ def test_metrics_agree_with_scipy():
     matrix = vectors(20)
     dense = matrix.toarray().astype(np.float64)
     for metric in METRICS:
-        found, defined = squared_distances(matrix, metric)
+        result, defined = squared_distances(matrix, metric)
         expected = cdist(dense, dense, "sqeuclidean" if metric == "euclidean" else metric)
-        np.testing.assert_allclose(found, expected, atol=1e-12)
+        np.testing.assert_allclose(result, expected, atol=1e-12)
         assert defined.all()
 
 
@@ -76,11 +76,11 @@ def test_metrics_agree_with_scipy():
 def test_vectors_without_a_pair_have_no_angular_neighbours(metric):
     dense = vectors(12).toarray()
     dense[[3, 7]] = 0
-    found = nearest(sparse.csr_matrix(dense), 5, metric=metric)
-    assert found.defined.tolist() == [row not in (3, 7) for row in range(12)]
-    assert (found.index[[3, 7]] == -1).all()
-    assert not np.isin(found.index, (3, 7)).any()
-    weights = connectivities(found)
+    result = nearest(sparse.csr_matrix(dense), 5, metric=metric)
+    assert result.defined.tolist() == [row not in (3, 7) for row in range(12)]
+    assert (result.index[[3, 7]] == -1).all()
+    assert not np.isin(result.index, (3, 7)).any()
+    weights = connectivities(result)
     part = components(weights)
     assert np.isfinite(weights.data).all()
     assert len({part[3], part[7], part[0]}) == 3
@@ -90,8 +90,8 @@ def test_vectors_without_a_pair_have_no_angular_neighbours(metric):
 def test_constant_vectors_have_no_correlation_distance():
     dense = np.ones((6, 40))
     dense[1:] = np.random.default_rng(0).normal(size=(5, 40))
-    found = nearest(dense, 2, metric="correlation")
-    assert found.defined.tolist() == [False] + [True] * 5
+    result = nearest(dense, 2, metric="correlation")
+    assert result.defined.tolist() == [False] + [True] * 5
 
 
 def test_few_rows_and_bad_arguments():
@@ -108,8 +108,8 @@ def test_few_rows_and_bad_arguments():
 
 def test_forbidden_neighbours_are_not_found():
     study = np.arange(30) % 3
-    found = nearest(vectors(30), 4, allowed=study[:, None] != study[None, :])
-    assert (study[found.index] != study[:, None]).all()
+    result = nearest(vectors(30), 4, allowed=study[:, None] != study[None, :])
+    assert (study[result.index] != study[:, None]).all()
 
 
 def scanpy_graph(matrix, k, method):
@@ -127,24 +127,24 @@ def test_umap_weights_equal_umap_learn(k):
     from umap.umap_ import fuzzy_simplicial_set
 
     matrix = vectors(80)[np.r_[:5, 6, 6:80]]  # a duplicate: rho is the first positive distance
-    found = nearest(matrix, k - 1, metric="euclidean")
-    own = np.arange(80)[:, None]
+    result = nearest(matrix, k - 1, metric="euclidean")
+    rows = np.arange(80)[:, None]
     expected, _, _ = fuzzy_simplicial_set(
         sparse.coo_matrix((80, 1)),
         k,
         None,
         None,
-        knn_indices=np.hstack([own, found.index]),
-        knn_dists=np.hstack([np.zeros((80, 1)), found.distance]).astype(np.float32),
+        knn_indices=np.hstack([rows, result.index]),
+        knn_dists=np.hstack([np.zeros((80, 1)), result.distance]).astype(np.float32),
     )
-    np.testing.assert_allclose(connectivities(found).toarray(), expected.toarray(), atol=2e-4)
+    np.testing.assert_allclose(connectivities(result).toarray(), expected.toarray(), atol=2e-4)
 
 
 def test_gauss_weights_equal_scanpy():
     matrix = vectors(50, seed=3)
     data = scanpy_graph(matrix, 10, "gauss")
-    own = connectivities(nearest(matrix, 9, metric="euclidean"), kernel="gauss")
-    np.testing.assert_allclose(own.toarray(), data.obsp["connectivities"].toarray(), atol=1e-5)
+    ours = connectivities(nearest(matrix, 9, metric="euclidean"), kernel="gauss")
+    np.testing.assert_allclose(ours.toarray(), data.obsp["connectivities"].toarray(), atol=1e-5)
 
 
 def test_weights_are_symmetric_bounded_and_without_loops():

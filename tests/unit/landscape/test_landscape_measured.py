@@ -8,18 +8,23 @@ import pytest
 from scipy import sparse
 from scipy.stats import spearmanr
 
-from panscape.coscape.landscape.build import build, gather, landscape_vectors, measured_vectors
-from panscape.coscape.landscape.combine import combine
+from panscape.coscape.landscape.build import (
+    compute_landscape,
+    gather_clusters,
+    landscape_vectors,
+    measured_vectors,
+)
+from panscape.coscape.landscape.combine import combine_studies
 from panscape.coscape.landscape.features import best_detected
 from panscape.coscape.landscape.rank import rank_genes, rank_pairs
 from panscape.coscape.landscape.root import named_root
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.write import to_anndata
+from panscape.coscape.landscape.write import landscape_to_anndata
 from panscape.graph.distances import nearest, squared_distances
 from panscape.graph.measured import Measured
 from panscape.stats.ranks import benjamini_hochberg
 
-QUICK = LandscapeSettings(permutations=0, layout_iterations=2, neighbours=6, min_expected=1, min_pairs=1)
+QUICK = LandscapeSettings(permutations=0, layout_iterations=2, n_neighbors=5, min_expected=1, min_pairs=1)
 
 
 def without(study, genes):
@@ -42,32 +47,32 @@ def three():
 
 def brute(vectors, metric, measured):
     dense, n = np.asarray(vectors.todense()), vectors.shape[0]
-    found = np.zeros((n, n))
+    result = np.zeros((n, n))
     for i in range(n):
         for j in range(n):
             both = measured.columns[measured.group[i]] & measured.columns[measured.group[j]]
             x, y = dense[i, both].astype(float), dense[j, both].astype(float)
             if metric == "euclidean":
-                found[i, j] = ((x - y) ** 2).sum() * len(both) / both.sum()
+                result[i, j] = ((x - y) ** 2).sum() * len(both) / both.sum()
                 continue
             if metric == "correlation":
                 x, y = x - x.mean(), y - y.mean()
-            found[i, j] = 1 - x @ y / np.sqrt((x @ x) * (y @ y))
-    np.fill_diagonal(found, 0)
-    return found
+            result[i, j] = 1 - x @ y / np.sqrt((x @ x) * (y @ y))
+    np.fill_diagonal(result, 0)
+    return result
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean", "correlation"])
 def test_distances_are_over_the_pairs_that_both_measure(metric):
-    data = gather(three(), QUICK)
+    data = gather_clusters(three(), QUICK)
     vectors, measured = measured_vectors(data, QUICK)
     assert len(measured.columns) == 3 and not measured.columns.all()
     known = np.flatnonzero(np.diff(vectors.indptr) > 2)  # clusters with hardly a pair have no direction
     vectors, measured = vectors[known], Measured(measured.group[known], measured.columns)
-    found, defined = squared_distances(vectors, metric, measured)
+    result, defined = squared_distances(vectors, metric, measured)
     assert defined.all() and len(known) > 50
     expected = brute(vectors, metric, measured)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(result, expected, atol=1e-6)
     neighbours = nearest(vectors, 5, metric=metric, measured=measured)
     np.fill_diagonal(expected, np.inf)
     order = np.argsort(expected, axis=1, kind="stable")[:, :5]
@@ -84,12 +89,12 @@ def test_a_cluster_that_is_measured_by_halves_is_itself():
     twin = replace(
         twin, clusters=twin.clusters.assign(cluster="two-" + twin.clusters["cluster"], study="two")
     )
-    data = gather([whole, twin], QUICK)
+    data = gather_clusters([whole, twin], QUICK)
     vectors, measured = measured_vectors(data, QUICK)
     n = len(whole.clusters)
     for metric in ("cosine", "euclidean", "correlation"):
-        found, _ = squared_distances(vectors, metric, measured)
-        np.testing.assert_allclose(np.diagonal(found[:n, n:]), 0, atol=1e-6)
+        result, _ = squared_distances(vectors, metric, measured)
+        np.testing.assert_allclose(np.diagonal(result[:n, n:]), 0, atol=1e-6)
         index = nearest(vectors, 1, metric=metric, measured=measured).index[:, 0]
         assert (index == np.r_[np.arange(n) + n, np.arange(n)]).all()
     zeros, _ = squared_distances(vectors, "cosine")  # what counting absent genes as zero would say
@@ -101,17 +106,17 @@ def test_rows_that_share_no_value_are_infinitely_far_apart():
     columns = np.array([[True, True, False, False], [False, False, True, True], [True] * 4])
     measured = Measured(np.arange(3), columns)
     for metric in ("cosine", "euclidean", "correlation"):
-        found, defined = squared_distances(vectors, metric, measured)
-        assert np.isinf(found[0, 1]) and np.isinf(found[1, 0])
+        result, defined = squared_distances(vectors, metric, measured)
+        assert np.isinf(result[0, 1]) and np.isinf(result[1, 0])
         if metric != "correlation":  # the third row is constant
-            assert defined.all() and np.isfinite(found[0, 2])
+            assert defined.all() and np.isfinite(result[0, 2])
         neighbours = nearest(vectors, 2, metric=metric, measured=measured)
         assert 1 not in neighbours.index[0]
 
 
 def test_complete_data_take_the_usual_way():
     studies = [cases.study("one", seed=1), cases.study("two", seed=2)]
-    data = gather(studies, QUICK)
+    data = gather_clusters(studies, QUICK)
     assert data.measured is None and measured_vectors(data, QUICK)[1] is None
     vectors = landscape_vectors(data, QUICK)
     everything = np.ones((1, vectors.shape[1]), dtype=bool)
@@ -123,7 +128,7 @@ def test_complete_data_take_the_usual_way():
 
 
 def test_genes_are_ranked_over_the_clusters_that_measure_them():
-    data = combine(three())
+    data = combine_studies(three())
     time = np.random.default_rng(0).uniform(size=len(data.clusters))
     time[4] = np.nan
     apart = np.arange(len(data.clusters))
@@ -142,7 +147,7 @@ def test_genes_are_ranked_over_the_clusters_that_measure_them():
 
 
 def test_pairs_are_ranked_over_the_clusters_that_measure_both_genes():
-    data = combine(three())
+    data = combine_studies(three())
     time = np.random.default_rng(0).uniform(size=len(data.clusters))
     apart = np.arange(len(data.clusters))  # no two of these clusters share cells
     table = rank_pairs(data, time, apart, listed=0).set_index(["gene_a", "gene_b"])
@@ -162,13 +167,13 @@ def test_pairs_are_ranked_over_the_clusters_that_measure_both_genes():
 
 
 def test_landscape_of_studies_with_different_genes():
-    result = build(three(), QUICK, 0)
+    result = compute_landscape(three(), QUICK, 0)
     spaces = set(result.statistics["space"])
     assert {"coexpression", "expression", "expression-pca", "diagonal", "detected"} <= spaces
-    found = to_anndata(result)
-    assert np.isnan(np.asarray(found.layers["detection"])).sum() == 20 * 2 + 20 * 2
+    output = landscape_to_anndata(result)
+    assert np.isnan(np.asarray(output.layers["detection"])).sum() == 20 * 2 + 20 * 2
     rho = result.statistics.set_index(["space", "statistic"])["value"]["coexpression", "rho_age"]
-    zeroed = build(
+    zeroed = compute_landscape(
         [replace(s, detection=np.nan_to_num(s.detection), expression=None) for s in three()], QUICK, 0
     )
     as_zero = zeroed.statistics.set_index(["space", "statistic"])["value"]["coexpression", "rho_age"]
@@ -180,11 +185,11 @@ def test_best_detected_genes_are_ranked_where_they_are_measured():
     one.detection[:] = np.linspace(0.1, 0.9, 12)
     two.detection[:] = np.linspace(0.1, 0.9, 12)
     two.detection[:, 11] = np.nan
-    assert np.flatnonzero(best_detected(combine([one, two]), 2)).tolist() == [10, 11]
+    assert np.flatnonzero(best_detected(combine_studies([one, two]), 2)).tolist() == [10, 11]
 
 
 def test_named_root_is_also_found_by_another_name_of_its_cells():
-    data = combine([cases.study("one")])
+    data = combine_studies([cases.study("one")])
     clusters = data.clusters.assign(duplicates=["", "r10-l2-c0;r0.1-l1-c4", *[""] * 18])
     assert named_root(clusters, "one-r1-l0-c3") == 3
     assert named_root(clusters, "one-r0.1-l1-c4") == 1

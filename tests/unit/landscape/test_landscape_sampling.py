@@ -7,7 +7,7 @@ from landscape_cases import nested
 from scipy import sparse
 
 from panscape.coscape.landscape.disjoint import disjoint_clusters, disjoint_groups
-from panscape.coscape.landscape.sampling import sampling
+from panscape.coscape.landscape.sampling import sampled_cells
 from panscape.coscape.landscape.units import choose_units
 from panscape.errors import UserError
 from panscape.stats.means import cluster_means, group_means, whole_multiples
@@ -54,9 +54,9 @@ def test_units_are_the_coarsest_samples_of_one_age():
     one = choose_units("s", cells(), np.full(12, 5.0))
     assert (one.column, one.number) == ("study", 1)
     unknown = np.where(np.arange(12) < 3, np.nan, AGES)
-    found = choose_units("s", cells(animal=animal), unknown)
-    assert (found.code[:3] == -1).all()
-    assert found.number == 2
+    result = choose_units("s", cells(animal=animal), unknown)
+    assert (result.code[:3] == -1).all()
+    assert result.number == 2
 
 
 def test_a_named_unit_must_be_there_and_have_one_age():
@@ -64,8 +64,8 @@ def test_a_named_unit_must_be_there_and_have_one_age():
         choose_units("s", cells(), AGES, "x")
     with pytest.raises(UserError, match="cells of batch 'a' of study s have several ages"):
         choose_units("s", cells(batch=list("aaaaaabbbbbb")), AGES, "batch")
-    own = cells(flask=[f"f{at // 3}" for at in range(12)])
-    assert choose_units("s", own, AGES, "flask").number == 4
+    flasks = cells(flask=[f"f{at // 3}" for at in range(12)])
+    assert choose_units("s", flasks, AGES, "flask").number == 4
 
 
 def test_few_ages_without_samples_are_warned_of(caplog):
@@ -93,7 +93,7 @@ def test_disjoint_clusters_share_no_cells_and_leave_no_room():
 @pytest.mark.parametrize("samples", [0, 6])
 def test_shuffled_means_are_those_of_shuffled_ages(samples):
     studies = [nested("one", seed=2, samples=samples), nested("two", 150, seed=3, samples=samples)]
-    drawn = sampling(studies)
+    drawn = sampled_cells(studies)
     np.testing.assert_array_equal(drawn.ages(), np.concatenate([study.clusters["age"] for study in studies]))
     assert drawn.described == (f"{550} cell" if not samples else "12 sample")
     whole = np.concatenate(list(drawn.shuffled(50, np.random.default_rng(0))))
@@ -112,7 +112,7 @@ def test_shuffled_means_are_those_of_shuffled_ages(samples):
 
 def test_few_arrangements_are_all_enumerated():
     study = nested(seed=4, samples=4)
-    drawn = sampling([study])
+    drawn = sampled_cells([study])
     assert drawn.arrangements() == 24
     every = np.concatenate(list(drawn.shuffled(100, np.random.default_rng(0))))
     assert len(every) == 24
@@ -121,13 +121,13 @@ def test_few_arrangements_are_all_enumerated():
     same = study.cells.assign(age=np.where(study.cells["sample"].isin(["s0", "s1"]), 1.0, 2.0))
     from dataclasses import replace
 
-    assert sampling([replace(study, cells=same)]).arrangements() == 6
-    assert sampling([replace(study, cells=same.assign(age=1.0))]).arrangements(range(1)) == 1
+    assert sampled_cells([replace(study, cells=same)]).arrangements() == 6
+    assert sampled_cells([replace(study, cells=same.assign(age=1.0))]).arrangements(range(1)) == 1
 
 
 def test_resampling_draws_samples_or_disjoint_groups():
     for samples, blocks in ((0, 16), (5, 5)):
-        drawn = sampling([nested(seed=5, samples=samples)])
+        drawn = sampled_cells([nested(seed=5, samples=samples)])
         assert len(drawn.block_study) == blocks
         ages, weights = drawn.resampled(300, np.random.default_rng(1))
         assert weights[:, 30].mean() == pytest.approx(1, abs=0.05)
@@ -139,7 +139,7 @@ def test_resampling_draws_samples_or_disjoint_groups():
 
 
 def test_copies_of_clusters_are_no_new_leaves():
-    drawn = sampling([nested(seed=6)])
+    drawn = sampled_cells([nested(seed=6)])
     twice = drawn.rows(np.repeat(np.arange(31), 2))
     assert twice.leaves.tolist() == list(range(0, 32, 2))
     np.testing.assert_array_equal(twice.ages(), np.repeat(drawn.ages(), 2))

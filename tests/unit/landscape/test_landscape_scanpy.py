@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from landscape_cases import study
 
-from panscape.coscape.landscape.build import build
+from panscape.coscape.landscape.build import compute_landscape
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.write import to_anndata
+from panscape.coscape.landscape.write import landscape_to_anndata
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of scanpy and its libraries
 
@@ -15,12 +15,12 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of scanpy and its libraries
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     """Return a landscape.h5ad."""
-    settings = LandscapeSettings(neighbours=8, permutations=9, layout_iterations=20, min_pairs=5)
-    made = build(
+    settings = LandscapeSettings(n_neighbors=7, permutations=9, layout_iterations=20, min_pairs=5)
+    made = compute_landscape(
         [study("one", 25, genes=30, ages=(0, 7)), study("two", 25, genes=30, ages=(3, 10))], settings, 1
     )
     place = tmp_path_factory.mktemp("landscape") / "landscape.h5ad"
-    to_anndata(made).write_h5ad(place)
+    landscape_to_anndata(made).write_h5ad(place)
     return place
 
 

@@ -39,11 +39,11 @@ def test_columns_equal_scipy():
     values = np.round(rng.normal(size=(40, 30)), 1)
     values[:, 4] = 2
     y = tied(rng, 40)
-    found = spearman_columns(values, y)
-    assert np.isnan(found[4])
+    result = spearman_columns(values, y)
+    assert np.isnan(result[4])
     for column in set(range(30)) - {4}:
         expected = stats.spearmanr(values[:, column], y).statistic
-        assert found[column] == pytest.approx(expected, abs=1e-12)
+        assert result[column] == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("method", ["spearman", "pearson"])
@@ -54,13 +54,13 @@ def test_sparse_columns_equal_scipy(method):
     dense[:, 1] = 0.5
     matrix = sparse.csr_matrix(dense)
     y = tied(rng, 40)
-    found = sparse_column_correlations(matrix, y, method=method)
+    result = sparse_column_correlations(matrix, y, method=method)
     reference = stats.spearmanr if method == "spearman" else stats.pearsonr
     for column in range(60):
         if np.ptp(dense[:, column]) == 0:
-            assert np.isnan(found[column])
+            assert np.isnan(result[column])
         else:
-            assert found[column] == pytest.approx(reference(dense[:, column], y).statistic, abs=1e-10)
+            assert result[column] == pytest.approx(reference(dense[:, column], y).statistic, abs=1e-10)
     np.testing.assert_array_equal(matrix.toarray(), dense)  # untouched
     assert len(sparse_column_correlations(sparse.csr_matrix((5, 0)), np.arange(5.0))) == 0
     with pytest.raises(ValueError, match="method"):
@@ -85,8 +85,8 @@ def test_pvalues_and_fdr():
 
     rng = np.random.default_rng(4)
     x, y = rng.normal(size=30), rng.normal(size=30)
-    found = stats.spearmanr(x, y)
-    assert correlation_pvalues(np.array([found.statistic]), 28)[0] == pytest.approx(found.pvalue, rel=1e-10)
+    result = stats.spearmanr(x, y)
+    assert correlation_pvalues(np.array([result.statistic]), 28)[0] == pytest.approx(result.pvalue, rel=1e-10)
     assert correlation_pvalues(np.array([1.0, np.nan]), 28)[0] == 0
     assert correlation_pvalues(np.array([1.0]), 3, attainable=0.02)[0] == 0.02
     assert np.isnan(correlation_pvalues(np.array([1.0]), 0)[0])
@@ -134,8 +134,8 @@ def test_correlations_within_groups_equal_regression_on_groups():
     dense = np.round(rng.normal(size=(24, 30)), 1) * (rng.uniform(size=(24, 30)) < 0.6)
     dense[:, 3] = 0
     y = rng.normal(size=24)
-    found = sparse_within_correlations(sparse.csr_matrix(dense), y, groups)
-    assert np.isnan(found[3])
+    result = sparse_within_correlations(sparse.csr_matrix(dense), y, groups)
+    assert np.isnan(result[3])
     one_hot = np.array([groups == name for name in "abc"], dtype=float).T
 
     def rest(values):
@@ -147,7 +147,7 @@ def test_correlations_within_groups_equal_regression_on_groups():
 
     for column in set(range(30)) - {3}:
         expected = np.corrcoef(rest(dense[:, column]), rest(y))[0, 1]
-        assert found[column] == pytest.approx(expected, abs=1e-10)
+        assert result[column] == pytest.approx(expected, abs=1e-10)
     pearson = sparse_within_correlations(sparse.csr_matrix(dense), y, np.zeros(24), method="pearson")
     assert pearson[0] == pytest.approx(stats.pearsonr(dense[:, 0], y).statistic, abs=1e-10)
     with pytest.raises(ValueError, match="method"):
@@ -160,6 +160,6 @@ def test_blocks_of_columns_change_nothing(monkeypatch):
     rng = np.random.default_rng(8)
     matrix = sparse.random(30, 50, 0.3, format="csr", random_state=rng)
     whole = sparse_column_correlations(matrix, np.arange(30.0))
-    runs = columns.runs
-    monkeypatch.setattr(columns, "runs", lambda indptr: runs(indptr, 40))
+    value_runs = columns.value_runs
+    monkeypatch.setattr(columns, "value_runs", lambda indptr: value_runs(indptr, 40))
     np.testing.assert_array_equal(sparse_column_correlations(matrix, np.arange(30.0)), whole)

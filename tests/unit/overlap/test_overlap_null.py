@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape.coscape.overlap.baselines import at_resolution, pooled_correlation, strong_pairs
+from panscape.coscape.overlap.baselines import clusters_at_resolution, pooled_correlation, strong_pairs
 from panscape.coscape.overlap.scores import overlap_score, overlap_table, supported_edges
 from panscape.data.edge_lists import Graph, Network, graph_of
 from panscape.graph.rewire import adjacency_bits, count_shared, rewire
@@ -116,15 +116,15 @@ def test_the_known_network_can_be_rewired_instead():
         np.arange(150).astype(str),
         Graph(np.arange(150).astype(str), random_graph(rng, 150, 400, 0.8)),
     )
-    own = np.concatenate([known.edges[:60], random_graph(rng, 150, 200, 0.8)])
-    planted = Graph(genes, np.unique(own, axis=0))
-    own, other = (overlap_score(planted, known, rewired=which) for which in ("coexpression", "known"))
-    assert own["observed"] == other["observed"] and other["z"] > 5
+    first = np.concatenate([known.edges[:60], random_graph(rng, 150, 200, 0.8)])
+    planted = Graph(genes, np.unique(first, axis=0))
+    first, other = (overlap_score(planted, known, rewired=which) for which in ("coexpression", "known"))
+    assert first["observed"] == other["observed"] and other["z"] > 5
     # the null keeps the degrees of the known network, whose rewirings are compared with the fixed target
     bits, words = adjacency_bits(planted.edges, 150)
     seeds = [derive(0, "rewire", index) for index in range(100)]
     null = [count_shared(rewire(known.edges, 150, tries=4000, seed=s), bits, words) for s in seeds]
-    assert other["null_mean"] == pytest.approx(np.mean(null)) and other["null_mean"] != own["null_mean"]
+    assert other["null_mean"] == pytest.approx(np.mean(null)) and other["null_mean"] != first["null_mean"]
     unrelated = [
         overlap_score(Graph(genes, random_graph(rng, 150, 300, 0.8)), known, rewired="known", seed=s)["z"]
         for s in range(30)
@@ -193,10 +193,10 @@ def test_clusters_at_a_resolution_count_duplicates():
     clusters = pd.DataFrame(
         {"resolution": [np.nan, 0.1, 1, 10, 10], "duplicates": [None, "r1-l2;r10-l3", "", "r0.1-l0", np.nan]}
     )
-    assert at_resolution(clusters, 10).tolist() == [False, True, False, True, True]
-    assert at_resolution(clusters, 1).tolist() == [False, True, True, False, False]
-    assert at_resolution(clusters, 0.1).tolist() == [False, True, False, True, False]
-    assert at_resolution(clusters[["resolution"]], 10).sum() == 2
+    assert clusters_at_resolution(clusters, 10).tolist() == [False, True, False, True, True]
+    assert clusters_at_resolution(clusters, 1).tolist() == [False, True, True, False, False]
+    assert clusters_at_resolution(clusters, 0.1).tolist() == [False, True, False, True, False]
+    assert clusters_at_resolution(clusters[["resolution"]], 10).sum() == 2
 
 
 def test_pooled_correlation_equals_numpy():
@@ -207,9 +207,9 @@ def test_pooled_correlation_equals_numpy():
     with np.errstate(invalid="ignore", divide="ignore"):
         expected = np.nan_to_num(np.corrcoef(dense.T))
     expected[5], expected[:, 5] = 0, 0
-    found = pooled_correlation([sparse.csr_matrix((0, 12)), *blocks], 12)
-    np.testing.assert_allclose(found, expected, atol=1e-12)
-    pairs, value = strong_pairs(found, 0.1)
+    result = pooled_correlation([sparse.csr_matrix((0, 12)), *blocks], 12)
+    np.testing.assert_allclose(result, expected, atol=1e-12)
+    pairs, value = strong_pairs(result, 0.1)
     assert (pairs[:, 0] < pairs[:, 1]).all()
     np.testing.assert_allclose(value, np.abs(expected[pairs[:, 0], pairs[:, 1]]))
     assert len(pairs) == (np.abs(expected[np.triu_indices(12, 1)]) >= 0.1).sum()
@@ -251,10 +251,10 @@ def test_null_equals_that_of_igraph_and_networkx():
         name: np.array([count_shared(graph, bits, words) for graph in graphs])
         for name, graphs in samples.items()
     }
-    own = shared["own"]
-    assert own.std() > 3
+    ours = shared["own"]
+    assert ours.std() > 3
     for name in ("igraph", "networkx"):
         other = shared[name]
-        error = np.sqrt(own.var() / len(own) + other.var() / len(other))
-        assert abs(own.mean() - other.mean()) < 4 * error, name
-        assert 0.6 < own.std() / other.std() < 1.7, name
+        error = np.sqrt(ours.var() / len(ours) + other.var() / len(other))
+        assert abs(ours.mean() - other.mean()) < 4 * error, name
+        assert 0.6 < ours.std() / other.std() < 1.7, name

@@ -70,9 +70,9 @@ def test_weights_follow_their_definition():
             scale = np.sqrt(low * high)
             low, high = (scale, high) if np.exp(-gap / scale).sum() < np.log2(7) else (low, scale)
         arcs |= {(cell, int(other)): float(w) for other, w in zip(row, np.exp(-gap / scale), strict=True)}
-    found = {(a, b): w for (a, b), w in zip(map(tuple, graph.edges.tolist()), graph.weights, strict=True)}
-    assert set(found) == {(min(pair), max(pair)) for pair in arcs}
-    for (a, b), weight in found.items():
+    result = {(a, b): w for (a, b), w in zip(map(tuple, graph.edges.tolist()), graph.weights, strict=True)}
+    assert set(result) == {(min(pair), max(pair)) for pair in arcs}
+    for (a, b), weight in result.items():
         there, back = arcs.get((a, b), 0), arcs.get((b, a), 0)
         assert weight == pytest.approx(there + back - there * back, abs=1e-5)
     assert (graph.weights * 2**20 == np.round(graph.weights * 2**20)).all()
@@ -83,14 +83,14 @@ def test_weights_are_those_of_umap():
     fuzzy_union = pytest.importorskip("umap.umap_").fuzzy_simplicial_set
     scores = points(150)
     indices, distances = neighbors(scores, 9)
-    own = np.arange(150)[:, None]
+    cells = np.arange(150)[:, None]
     theirs = fuzzy_union(
         scores,
         9,
         np.random.RandomState(0),
         "euclidean",
-        knn_indices=np.hstack([own, indices]),
-        knn_dists=np.hstack([np.zeros_like(own), distances]).astype(np.float32),
+        knn_indices=np.hstack([cells, indices]),
+        knn_dists=np.hstack([np.zeros_like(cells), distances]).astype(np.float32),
     )[0].tocsr()
     graph = neighbor_graph(indices, distances)
     assert np.allclose(theirs[graph.edges[:, 0], graph.edges[:, 1]], graph.weights, atol=2e-4)
@@ -149,8 +149,8 @@ def test_modularity_is_as_good_as_igraphs_own(resolution):
         levels = partition_levels(linked, graph.weights, resolution, seed=seed)
         ours.append(modularity(graph, levels[-1], resolution))
         random.seed(1000 + seed)  # igraph's default source
-        own = linked.community_multilevel(weights=graph.weights, resolution=resolution)
-        theirs.append(linked.modularity(own.membership, weights=graph.weights, resolution=resolution))
+        levels = linked.community_multilevel(weights=graph.weights, resolution=resolution)
+        theirs.append(linked.modularity(levels.membership, weights=graph.weights, resolution=resolution))
     # single runs differ by their random order, up to 0.01 on so small a graph
     assert np.mean(ours) >= np.mean(theirs) - 0.003
     assert min(ours) >= min(theirs) - 0.01

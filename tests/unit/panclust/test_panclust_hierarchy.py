@@ -29,28 +29,28 @@ def nested_labels(rng, n):
 def test_every_large_community_is_there_once(seed, min_cells, repeat_last):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(12, 60))
-    found = Candidates("lab", n, min_cells)
+    output = Candidates("lab", n, min_cells)
     expected = {frozenset(range(n)): 1}
     for resolution in (0.1, 1.0, 10.0):
         levels = nested_labels(rng, n)
-        found.add_levels(levels, resolution, repeat_last=repeat_last)
+        output.add_levels(levels, resolution, repeat_last=repeat_last)
         for level, labels in enumerate(levels):
             times = 2 if repeat_last and level == len(levels) - 1 else 1
             for label in set(labels):
                 cells = frozenset(np.flatnonzero(labels == label))
                 if len(cells) >= min_cells:
                     expected[cells] = expected.get(cells, 0) + times
-    table, members = found.result()
+    table, members = output.result()
     check_tree(table, members, min_cells)
     counted = {frozenset(members[row].indices): m for row, m in enumerate(table["multiplicity"])}
     assert counted == expected
 
 
 def test_names_levels_and_duplicates():
-    found = Candidates("lab", 6, 2)
-    found.add_levels([np.array([0, 0, 1, 1, 2, 3]), np.array([0, 0, 0, 0, 1, 1])], 0.1)
-    found.add_levels([np.array([1, 1, 1, 1, 0, 0])], 10.0)
-    table, _ = found.result()
+    output = Candidates("lab", 6, 2)
+    output.add_levels([np.array([0, 0, 1, 1, 2, 3]), np.array([0, 0, 0, 0, 1, 1])], 0.1)
+    output.add_levels([np.array([1, 1, 1, 1, 0, 0])], 10.0)
+    table, _ = output.result()
     rows = table[["cluster", "level", "parent", "n_cells", "multiplicity", "duplicates"]]
     assert rows.fillna(-1).to_numpy().tolist() == [
         ["lab-all", -1, "", 6, 1, ""],
@@ -72,9 +72,9 @@ def tree_sets(scores, min_cells):
 @pytest.mark.parametrize("min_cells", [1, 5, 20])
 def test_ward_takes_every_node_of_the_tree(min_cells):
     scores = np.random.default_rng(0).normal(size=(80, 4))
-    found = Candidates("lab", 80, min_cells)
-    ward_levels(scores, found)
-    table, members = found.result()
+    output = Candidates("lab", 80, min_cells)
+    ward_levels(scores, output)
+    table, members = output.result()
     check_tree(table, members, min_cells)
     assert {frozenset(members[row].indices) for row in range(len(table))} == tree_sets(scores, min_cells)
     levels = dict(zip(table["cluster"], table["level"], strict=True))
@@ -85,9 +85,9 @@ def test_ward_takes_every_node_of_the_tree(min_cells):
 def test_ward_of_a_sketch_counts_the_cells_that_follow():
     scores = np.array([[0.0], [0.1], [5.0], [5.1]])
     place = np.array([0, 0, 0, 1, 2, 3, 3])
-    found = Candidates("lab", 7, 3)
-    ward_levels(scores, found, place)
-    table, members = found.result()
+    output = Candidates("lab", 7, 3)
+    ward_levels(scores, output, place)
+    table, members = output.result()
     check_tree(table, members, 3)
     assert {tuple(members[row].indices) for row in range(3)} == {tuple(range(7)), (0, 1, 2, 3), (4, 5, 6)}
 

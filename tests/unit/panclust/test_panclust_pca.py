@@ -46,12 +46,12 @@ def test_scores_are_scikit_learns_up_to_sign(study, monkeypatch, scaling, route)
         monkeypatch.setattr(module, "COVARIANCE_GENES", 10)
     if "sparse" in route:
         monkeypatch.setattr("panscape.stats.gram.COMPILE_SECONDS", 0)
-    found = scores(file, genes, scaling, 5)
+    result = scores(file, genes, scaling, 5)
     truth = PCA(5, svd_solver="full").fit_transform(scaled(counts, scaling))
-    assert found.dtype == np.float32
+    assert result.dtype == np.float32
     for column in range(5):
-        sign = np.sign(found[:, column] @ truth[:, column])
-        assert np.allclose(found[:, column] * sign, truth[:, column], atol=2e-4 * np.abs(truth).max())
+        sign = np.sign(result[:, column] @ truth[:, column])
+        assert np.allclose(result[:, column] * sign, truth[:, column], atol=2e-4 * np.abs(truth).max())
 
 
 def test_cells_are_read_again_where_they_do_not_fit(study, monkeypatch):

@@ -134,7 +134,7 @@ def test_gene_that_is_not_there(study):
         {"resolutions": []},
         {"resolutions": [0]},
         {"min_cells": 0},
-        {"n_neighbors": 1},
+        {"n_neighbors": 0},
         {"n_components": 0},
         {"sketch_above": 10, "sketch_cells": 20},
     ],

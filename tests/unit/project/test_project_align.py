@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from panscape.coscape.dictionary.coding import encode
-from panscape.coscape.project.align import Reference, align, project_codes
+from panscape.coscape.dictionary.coding import lasso_codes
+from panscape.coscape.project.align import Reference, align_pairs, project_codes
 from panscape.coscape.project.collection import match_genes
 from panscape.errors import UserError
 
@@ -30,19 +30,19 @@ def reference():
 
 def test_codes_do_not_depend_on_the_order_of_pairs_and_ends(reference):
     order = np.random.default_rng(0).permutation(len(reference.gene_a))
-    same = align(reference, reference.matrix, reference.gene_a, reference.gene_b, reference.genes)
-    turned = align(
+    same = align_pairs(reference, reference.matrix, reference.gene_a, reference.gene_b, reference.genes)
+    turned = align_pairs(
         reference,
         reference.matrix[:, order],
         reference.gene_b[order],
         reference.gene_a[order],
         reference.genes[::-1],
     )
-    assert same.share == pytest.approx(1)
+    assert same.fraction == pytest.approx(1)
     codes = [project_codes(aligned, alpha=0.1)[0] for aligned in (same, turned)]
     np.testing.assert_allclose(*codes, atol=1e-7)
     dense = reference.entries.toarray()
-    expected = encode(dense @ dense.T, reference.matrix @ dense.T, 0.1)
+    expected = lasso_codes(dense @ dense.T, reference.matrix @ dense.T, 0.1)
     for codes in project_codes(same, alpha=0.1):
         np.testing.assert_allclose(codes, expected, atol=1e-7)
 
@@ -56,24 +56,24 @@ def test_missing_genes_differ_from_missing_edges(reference):
     )
     new = reference.matrix[:, columns]
     ends = (reference.gene_a[columns], reference.gene_b[columns])
-    part = align(reference, new, *ends, reference.genes[inside])
-    assert 0.5 < part.share < 0.8
-    whole = align(reference, reference.matrix, reference.gene_a, reference.gene_b, reference.genes)
+    part = align_pairs(reference, new, *ends, reference.genes[inside])
+    assert 0.5 < part.fraction < 0.8
+    whole = align_pairs(reference, reference.matrix, reference.gene_a, reference.gene_b, reference.genes)
     codes = [project_codes(a, alpha=0.1)[0] for a in (part, whole)]
     assert np.corrcoef(codes[0].ravel(), codes[1].ravel())[0, 1] > 0.95
     # if these genes were analysed but had no edge, usage is lower
-    edges = align(reference, new, *ends, reference.genes)
+    edges = align_pairs(reference, new, *ends, reference.genes)
     assert np.mean(project_codes(edges, alpha=0.1)[0]) < 0.85 * np.mean(codes[1])
 
 
 def test_few_and_no_shared_genes(reference, caplog):
     a, b = np.array(["G0"], dtype=object), np.array(["G1"], dtype=object)
     one = sparse.csr_matrix(np.array([[0.5]]))
-    aligned = align(reference, one, a, b, ["G0", "G1"])
+    aligned = align_pairs(reference, one, a, b, ["G0", "G1"])
     assert aligned.new.shape == (1, 1) and aligned.new[0, 0] == 0.5
     assert "2 of 60 reference genes" in caplog.text
     with pytest.raises(UserError, match="share 0 of the 60 genes"):
-        align(reference, one, np.array(["x"]), np.array(["y"]), ["x", "y"])
+        align_pairs(reference, one, np.array(["x"]), np.array(["y"]), ["x", "y"])
 
 
 def test_genes_of_a_study_are_those_of_the_reference_in_its_order(caplog):

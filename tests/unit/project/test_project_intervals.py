@@ -4,11 +4,11 @@ import pytest
 from panscape.coscape.project.intervals import (
     LeftOut,
     Scale,
-    edges,
-    fewest,
     half_widths,
-    leave_out,
+    interval_bounds,
+    leave_studies_out,
     local_quantile,
+    min_errors,
 )
 from panscape.coscape.project.kriging import krige
 
@@ -29,23 +29,23 @@ def test_left_out_studies_are_predicted_from_the_others():
     rows, values = rng.random((12, 4)), np.arange(12.0)
     study = np.repeat(["b", "a", "c"], 4)
     similarity = rows @ rows.T
-    left = leave_out(similarity, values, study)
+    left = leave_studies_out(similarity, values, study)
     assert left.truth.tolist() == [4, 5, 6, 7, 0, 1, 2, 3, 8, 9, 10, 11]  # a, b, c
     rest = np.r_[0:4, 8:12]
     mean, sd = krige(similarity[np.ix_(rest, rest)], values[rest], similarity[np.ix_(range(4, 8), rest)])
     np.testing.assert_allclose(left.value[:4], mean)
     np.testing.assert_allclose(left.sd[:4], sd)
     assert left.covered.tolist() == [True] * 4 + [False] * 8
-    assert len(leave_out(similarity, values, np.repeat("a", 12)).error) == 0
+    assert len(leave_studies_out(similarity, values, np.repeat("a", 12)).error) == 0
 
 
 def test_quantiles_are_those_of_equally_difficult_cases():
     sd = np.concatenate([np.full(19, 0.1), np.full(19, 1.0)])
     error = np.concatenate([np.arange(1, 20), np.arange(101, 120)]).astype(float)
-    found = local_quantile(error, sd, np.array([0.05, 0.12, 3.0]), 0.9)
-    assert found.tolist() == [18, pytest.approx(18 * 1.2), 3 * 118]
+    result = local_quantile(error, sd, np.array([0.05, 0.12, 3.0]), 0.9)
+    assert result.tolist() == [18, pytest.approx(18 * 1.2), 3 * 118]
     assert local_quantile(error, sd, np.array([0.1]), 0.5).tolist() == [10]
-    assert fewest(0.9) == 9 and fewest(0.95) == 19 and fewest(0.5) == 1
+    assert min_errors(0.9) == 9 and min_errors(0.95) == 19 and min_errors(0.5) == 1
     assert local_quantile(error[:9], sd[:9], np.array([0.1]), 0.9).tolist() == [9]
     assert np.isnan(local_quantile(error[:8], sd[:8], np.array([1.0]), 0.9)).all()
 
@@ -77,8 +77,8 @@ def test_intervals_are_of_what_the_reference_covers_and_reach_of_all():
 def test_edges():
     known = np.arange(101.0)
     value, reach = np.array([3.0, 50, 97, 50]), np.array([5.0, 10, 5, 60])
-    assert edges(value, reach, known).tolist() == ["low", "", "high", "both"]
-    assert edges(value, np.full(4, np.nan), known).tolist() == ["low", "", "high", ""]
+    assert interval_bounds(value, reach, known).tolist() == ["low", "", "high", "both"]
+    assert interval_bounds(value, np.full(4, np.nan), known).tolist() == ["low", "", "high", ""]
 
 
 def test_intervals_are_as_wide_as_the_study_placed_worst_asks_for():
@@ -94,6 +94,6 @@ def test_intervals_are_as_wide_as_the_study_placed_worst_asks_for():
     # a study with too few panclusters to tell has no say of its own
     few = study.copy()
     few[(study == "d").cumsum() > 5] = "c"
-    assert fewest(0.9) == 9
+    assert min_errors(0.9) == 9
     left = LeftOut(truth + np.where(few == "d", 3.0, 0.2), truth, sd, low, high, few)
     assert half_widths(left, np.ones(1), 0.9)[0][0] < 3.0

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.errors import Problem, UserError, fail
 
 DICTIONARY = "dictionary/dictionary.h5ad"
@@ -22,14 +23,16 @@ PER_STUDY = {
     "pairs": "coexpression/{study}/pairs.tsv",
 }
 KEY = "collection"  # in `uns` of the dictionary: settings as JSON
+FORMAT = 2  # of that JSON: since 2 a cell is not counted among its own neighbours
 WHERE = "project.reference"
-_AGAIN = "run `snakemake dictionary` with the reference's own configuration"
+_AGAIN = "run `snakemake dictionary` with the configuration of the reference"
 
 
 def describe(config: Mapping[str, Any], studies: list[str]) -> dict[str, Any]:
-    """Return what a projection onto a collection has to know: its studies, and the settings to repeat."""
+    """Return the studies and settings of a collection that a projection onto it needs."""
     sections = {name: config[name] for name in ("panclust", "coexpression", "dictionary")}
     return {
+        "format": FORMAT,
         **{name: config[name] for name in ("collection", "species", "age_unit")},
         "studies": studies,
         "normalisation": config["preprocess"]["normalisation"],
@@ -38,7 +41,7 @@ def describe(config: Mapping[str, Any], studies: list[str]) -> dict[str, Any]:
 
 
 def settings(folder: str | Path) -> dict[str, Any]:
-    """Return what :func:`describe` gave of the collection in a folder.
+    """Return the studies and settings of the collection in a folder, see :func:`describe`.
 
     Raises
     ------
@@ -57,7 +60,25 @@ def settings(folder: str | Path) -> dict[str, Any]:
         raise fail(WHERE, f"{path} cannot be read ({error})", _AGAIN) from error
     if text is None:
         raise fail(WHERE, f"{path} does not name the settings it was made with", f"{_AGAIN} and this version")
-    return json.loads(text.decode() if isinstance(text, bytes) else text)
+    return saved_settings(text)
+
+
+def saved_settings(text: str | bytes) -> dict[str, Any]:
+    """Return the settings of :func:`describe` from JSON, under the keys of this version.
+
+    Before format 2 a cell was counted among its own neighbours.
+    """
+    saved = json.loads(text)
+    if saved.get("format", 1) >= FORMAT:
+        return saved
+    renamed = DictionarySettings.RENAMED
+    dictionary = {
+        renamed[key].name if key in renamed else key: value for key, value in saved["dictionary"].items()
+    }
+    panclust = {**saved["panclust"]}
+    if "n_neighbors" in panclust:
+        panclust["n_neighbors"] -= 1
+    return {**saved, "format": FORMAT, "panclust": panclust, "dictionary": dictionary}
 
 
 def by_kind(folder: str | Path) -> dict[str, list[Path]]:
@@ -78,12 +99,12 @@ def files(folder: str | Path | None) -> list[str]:
 
 
 def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what keeps studies from being placed on ``project.reference``, before the first job."""
+    """Yield the problems of ``project.reference``, before the first job."""
     folder = config["project"]["reference"]
     if not folder or not Path(folder).is_dir():
-        return  # a folder that is not there is told with the other paths
+        return  # a missing folder is reported with the other paths
     if Path(folder).resolve() == Path("results", config["collection"]).resolve():
-        advice = "give the new studies a `collection` of their own"
+        advice = "give the new studies another name of `collection`"
         yield Problem(WHERE, f"{folder} is this collection itself", advice)
         return
     lacking = [name for name in ONCE if not Path(folder, name).is_file()]
@@ -101,9 +122,9 @@ def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     if gone:
         yield Problem(WHERE, f"lacks {', '.join(gone)}", _AGAIN)
     if known["species"] != config["species"]:
-        found = f"is {config['species']}, the reference's studies are {known['species']}"
-        yield Problem("species", found, f"write species: {known['species']}, or take another reference")
+        problem = f"is {config['species']}, the reference's studies are {known['species']}"
+        yield Problem("species", problem, f"write species: {known['species']}, or take another reference")
     units = (known["age_unit"], config["age_unit"])
     if None not in units and units[0] != units[1]:
-        found = f"is {units[1]}, the reference's ages are in {units[0]}"
-        yield Problem("age_unit", found, f"write age_unit: {units[0]}")
+        problem = f"is {units[1]}, the reference's ages are in {units[0]}"
+        yield Problem("age_unit", problem, f"write age_unit: {units[0]}")

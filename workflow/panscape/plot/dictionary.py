@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from panscape.coscape.dictionary.write import Saved, read_dictionary
+from panscape.coscape.dictionary.write import SavedDictionary, read_dictionary
 from panscape.data.files import read_tsv
 from panscape.plot.dictionary_evidence import BLUE, ORANGE, plot_confidence, plot_enrichment
 
@@ -25,7 +25,7 @@ COLUMNS = 3  # panels side by side
 class Tables:
     """What the figures are drawn from; the last three may be missing (None)."""
 
-    saved: Saved
+    saved: SavedDictionary
     landscape: str
     elbow: pd.DataFrame
     entries: pd.DataFrame
@@ -122,7 +122,7 @@ def _panels(count: int, height: float):
     return fig, axes
 
 
-def plot_usage_maps(view, saved: Saved, entries: pd.DataFrame) -> Figure:
+def plot_usage_maps(view, saved: SavedDictionary, entries: pd.DataFrame) -> Figure:
     """Draw the landscape once per entry, coloured by its code relative to its largest."""
     from matplotlib.collections import LineCollection
 

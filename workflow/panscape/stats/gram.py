@@ -108,7 +108,7 @@ def moments(
     rough
         Multiply dense genes in float32 within a block (and add the blocks up in float64), in half the time. A
         sum then errs by at most ``cells of a block * 2**-24`` of the root of the product of both genes' sums
-        of squares, see :func:`panscape.coscape.coexpression.screen.screened`.
+        of squares, see :func:`panscape.coscape.coexpression.screen.screen_pairs`.
 
     Returns
     -------

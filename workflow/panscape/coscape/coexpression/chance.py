@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.coexpression.correlation import shrink
+from panscape.coscape.coexpression.correlation import shrink_correlations
 from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.coscape.coexpression.values import Values
 from panscape.log import Progress, logger
 from panscape.stats.sparse_ranks import tied_ranks
 
 WORK = 2e10  # multiplications spent on one cluster's null
-SAMPLED_WORK = 2e9  # the same where a few clusters stand for all
-SAMPLED = 12  # clusters that stand for all of a study
-LEAST_GENES = 50  # a share of pairs of fewer genes says little
+SAMPLED_WORK = 2e9  # the same where a few clusters are sampled
+SAMPLED = 12  # sampled clusters per study
+MIN_GENES = 50  # the fraction of pairs of fewer genes is too noisy
 DEPTH_STRATA = 4
 COLUMNS = ["cluster", "n_cells", "edges", "chance", "share"]
 
@@ -26,7 +26,7 @@ def shrinker(settings: CoexpressionSettings) -> Callable[[np.ndarray, int], np.n
     """Return the function (r, n_cells) -> r that the settings shrink correlations by, or None."""
     if settings.shrinkage == "none":
         return None
-    return lambda r, n: shrink(r, n, settings.shrinkage, settings.shrinkage_strength)
+    return lambda r, n: shrink_correlations(r, n, settings.shrinkage, settings.shrinkage_strength)
 
 
 def sampled_chance(
@@ -39,7 +39,7 @@ def sampled_chance(
     *,
     sampled: int = SAMPLED,
 ) -> pd.DataFrame:
-    """Count pairs by chance in a few clusters of all sizes, which stand for the others of the study.
+    """Count pairs that pass by chance in a sample of clusters of all sizes.
 
     Parameters
     ----------
@@ -50,11 +50,11 @@ def sampled_chance(
     edges
         (n_clusters,) pairs of two genes that pass in each cluster.
     settings
-        What the correlations were made with.
+        Settings of the correlations.
     rng
         Draws the permutations.
     sampled
-        At most so many clusters, evenly spaced in the order of their sizes.
+        Maximum number of clusters, evenly spaced in the order of their sizes.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def sampled_chance(
     rows = order[np.unique(np.linspace(0, len(order) - 1, min(sampled, len(order))).round().astype(int))]
     chance = np.zeros(len(rows))
     if settings.max_pairs:  # as many pairs pass whatever the cells
-        return with_shares(clusters.iloc[rows], edges[rows], np.full(len(rows), np.nan))
+        return add_chance_columns(clusters.iloc[rows], edges[rows], np.full(len(rows), np.nan))
     for place, row in enumerate(rows):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
         part = sparse.vstack(list(values.blocks(cells)), format="csr")
@@ -81,7 +81,7 @@ def sampled_chance(
             shrink=shrinker(settings),
             work=SAMPLED_WORK,
         )[0]
-    table = with_shares(clusters.iloc[rows], edges[rows], chance)
+    table = add_chance_columns(clusters.iloc[rows], edges[rows], chance)
     logger.info(
         "by chance (permuted cells): %.0f %% of the pairs of a typical cluster, %d clusters tried",
         100 * table["share"].median(),
@@ -105,8 +105,16 @@ def edges_per_cluster(matrix: sparse.csr_matrix, pairs: pd.DataFrame) -> np.ndar
     return np.diff(matrix.indptr) - np.diff(sparse.csr_matrix(matrix[:, diagonal]).indptr)
 
 
-def with_shares(clusters: pd.DataFrame, edges: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
-    """Return :data:`COLUMNS` of clusters."""
+def add_chance_columns(clusters: pd.DataFrame, edges: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
+    """Return :data:`COLUMNS` of clusters.
+
+    Parameters
+    ----------
+    clusters
+        Columns `cluster`, `n_cells`.
+    edges, chance
+        (n_clusters,) pairs that pass, and those expected by chance.
+    """
     ratio = np.divide(chance, edges, out=np.full(len(edges), np.nan), where=edges > 0)
     table = clusters[["cluster", "n_cells"]].assign(edges=edges, chance=chance, share=np.minimum(ratio, 1))
     return table[COLUMNS].reset_index(drop=True)
@@ -126,8 +134,8 @@ def chance_edges(
 ) -> np.ndarray:
     """Count the edges of every cluster that pass the threshold when its cells are permuted.
 
-    Each gene's values are shuffled among the cells of the cluster, on its own, within strata of similar
-    depth: what passes comes from size, sparsity and depth alone. In clusters too large for all pairs within
+    Each gene's values are shuffled independently among the cells of the cluster, within strata of similar
+    depth: only size, sparsity and depth can make pairs pass. In clusters too large for all pairs within
     the work limit a random subset of the genes is used and the count scaled up.
 
     Parameters
@@ -145,8 +153,8 @@ def chance_edges(
     method
         ``"pearson"`` or ``"spearman"``.
     depth_strata
-        Strata of equal size by depth; 1 permutes over the whole cluster. Fewer are used where a stratum
-        would have less than ten cells.
+        Strata of equal size by depth; 1 permutes over all cells of the cluster. Fewer are used where a
+        stratum would have less than ten cells.
     shrink
         Function (r, n_cells) -> r applied before the threshold, or None.
     work
@@ -162,7 +170,7 @@ def chance_edges(
     progress = Progress("clusters", members.shape[0]) if members.shape[0] > 1 else None
     for row in range(members.shape[0]):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
-        n_used = int(min(n_genes, max(np.sqrt(work / max(len(cells), 1)), LEAST_GENES)))
+        n_used = int(min(n_genes, max(np.sqrt(work / max(len(cells), 1)), MIN_GENES)))
         part = sparse.csr_matrix(values[cells])
         if n_used < n_genes:
             part = sparse.csr_matrix(part[:, np.sort(rng.choice(n_genes, n_used, replace=False))])
@@ -178,7 +186,7 @@ def chance_edges(
 
 
 def _shuffle(dense: np.ndarray, depth: np.ndarray, strata: int, rng: np.random.Generator) -> np.ndarray:
-    """Permute every column on its own within strata of depth."""
+    """Permute every column independently within strata of depth."""
     strata = int(np.clip(len(depth) // 10, 1, strata))
     for cells in np.array_split(np.argsort(depth, kind="stable"), strata):
         dense[cells] = rng.permuted(dense[cells], axis=0)

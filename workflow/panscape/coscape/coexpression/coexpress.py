@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,13 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.coexpression.chance import edges_per_cluster, sampled_chance
-from panscape.coscape.coexpression.correlation import Survivors, correlate
-from panscape.coscape.coexpression.expression import cluster_expression, over_genes
+from panscape.coscape.coexpression.correlation import Survivors, correlate_pairs
+from panscape.coscape.coexpression.expression import cluster_expression, expand_to_genes
 from panscape.coscape.coexpression.nesting import nested_steps
-from panscape.coscape.coexpression.screen import WORTH, applies, screened
+from panscape.coscape.coexpression.screen import WORTH, can_screen, screen_pairs
 from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.coscape.coexpression.values import CHUNK_CELLS, Values, row_blocks
+from panscape.data.counts import Counts
 from panscape.log import Progress, logger
 from panscape.seeds import stream
 from panscape.stats.gram import Moments, Plan, moments
@@ -26,7 +28,7 @@ from panscape.stats.sparse_ranks import tied_ranks
 if TYPE_CHECKING:
     from anndata import AnnData
 
-TELLS_APART = 100_000  # float32 logarithms of smaller whole numbers differ
+DISTINCT_LOGARITHMS = 100_000  # float32 logarithms of smaller whole numbers differ
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Coexpression:
 
 
 def coexpress(
-    counts_path: str | Path,
+    counts: Counts | str | Path,
     genes: Sequence[str],
     clusters: pd.DataFrame,
     members: sparse.csr_matrix,
@@ -68,8 +70,8 @@ def coexpress(
 
     Parameters
     ----------
-    counts_path
-        counts.h5ad of the study.
+    counts
+        The study's raw counts, or the path of its ``counts.h5ad``.
     genes
         Genes that the study measures; their order is that of the pairs.
     clusters, members
@@ -82,7 +84,7 @@ def coexpress(
     threads
         Threads to use; the result does not depend on them.
     seed
-        Of the permuted cells that tell how many pairs pass by chance.
+        Seed of the permutations that count pairs by chance.
 
     Raises
     ------
@@ -95,12 +97,12 @@ def coexpress(
     -----
     Correlations that are kept are computed in float64 and equal numpy's and scipy's to about 1e-10; they are
     stored as float32. One genes x genes matrix per level of the cluster tree is in memory at a time.
-    Spearman's ranks are taken over the normalised values rounded to float32, so that equal ratios tie.
+    Spearman's ranks use the normalised values rounded to float32, so that equal ratios tie.
     """
     from threadpoolctl import threadpool_limits
 
     chosen, genes = CoexpressionSettings.of(settings), list(genes)
-    values = Values.load(counts_path, genes, chosen.normalisation)
+    values = Values.load(counts, genes, chosen.normalisation)
     members = sparse.csr_matrix(members)
     if members.shape != (len(clusters), values.counts.shape[0]):
         raise ValueError(
@@ -108,7 +110,7 @@ def coexpress(
             f"and {values.counts.shape[0]} cells"
         )
     expression = cluster_expression(values, members, clusters, genes, chosen.expression)
-    expression = over_genes(expression, all_genes)
+    expression = expand_to_genes(expression, all_genes)
     with threadpool_limits(threads):
         kept = correlate_clusters(values, clusters, members, chosen, threads)
         matrix, pairs = _assemble(kept, genes, len(clusters))
@@ -128,7 +130,14 @@ def correlate_clusters(
 ) -> Iterator[tuple[int, Survivors]]:
     """Yield (row of the cluster, its surviving correlations with genes in the order of `values`).
 
-    `n_sparse` overrides how many genes take the sparse route (for tests and benchmarks).
+    Parameters
+    ----------
+    values
+        Of all cells.
+    clusters, members, settings, threads
+        As in :func:`coexpress`.
+    n_sparse
+        Number of genes on the sparse route, for tests and benchmarks; None chooses it by the detection.
     """
     detection = np.bincount(values.counts.indices, minlength=values.counts.shape[1])
     plan = Plan.choose(detection / max(values.counts.shape[0], 1), float(members.nnz), threads)
@@ -155,7 +164,10 @@ def _pearson(values, clusters, members, settings, plan) -> Iterator[tuple[int, S
     for step in nested_steps(members, parents):
         sums = moments(values.blocks(step.rest), plan, begun.pop(step.cluster, None))
         cells = members.indices[members.indptr[step.cluster] : members.indptr[step.cluster + 1]]
-        yield step.cluster, correlate(sums, settings, _centred(lambda cells=cells: values.blocks(cells)))
+        yield (
+            step.cluster,
+            correlate_pairs(sums, settings, _centred(partial(values.blocks, cells))),
+        )
         if step.into in begun:
             begun[step.into].add(sums)
         elif step.into >= 0:
@@ -165,27 +177,27 @@ def _pearson(values, clusters, members, settings, plan) -> Iterator[tuple[int, S
 def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, Survivors]]:
     """Rank the values within every cluster and correlate the ranks."""
     levels, width = _levels(values)
-    share = 0.0 if applies(settings) else 1.0
+    share = 0.0 if can_screen(settings) else 1.0
     for row in range(len(clusters)):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
         ranks = tied_ranks(levels[cells] if len(cells) < levels.shape[0] else levels, width)
-        if share <= WORTH:  # as the cluster before let expect; what is kept does not depend on the route
-            survivors, share = screened(
+        if share <= WORTH:  # judged by the cluster before; the result does not depend on the route
+            survivors, share = screen_pairs(
                 ranks, plan, settings, lambda part: _centred(lambda: row_blocks(part))
             )
             yield row, survivors
             continue
         sums = moments(row_blocks(ranks), plan)
-        yield row, correlate(sums, settings, _centred(lambda ranks=ranks: row_blocks(ranks)))
+        yield row, correlate_pairs(sums, settings, _centred(partial(row_blocks, ranks)))
 
 
 def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
-    """Return what ranks like the normalised values: if possible int32 counts with their width, else float32.
+    """Return values that rank as the normalised ones: int32 counts with their width, or float32.
 
     The width is that of :func:`panscape.stats.sparse_ranks.tied_ranks`.
     """
     counts = values.counts
-    if values.how == "log1p" and counts.data.max(initial=0) < TELLS_APART:
+    if values.how == "log1p" and counts.data.max(initial=0) < DISTINCT_LOGARITHMS:
         whole = counts.data.astype(np.int32)
         if np.array_equal(whole, counts.data):
             width = np.ones(counts.shape[1], dtype=np.int64)
@@ -199,19 +211,19 @@ def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
 
 
 def _centred(blocks: Callable[[], Iterator[sparse.csr_matrix]]):
-    """Return a maker of exact co-sums of genes that hardly vary, see :func:`correlate`."""
+    """Return a maker of exact co-sums of genes that hardly vary, see :func:`correlate_pairs`."""
 
     def columns(genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        own = np.concatenate([block[:, genes].toarray() for block in blocks()])
-        varies = own.max(axis=0) > own.min(axis=0)
+        values = np.concatenate([block[:, genes].toarray() for block in blocks()])
+        varies = values.max(axis=0) > values.min(axis=0)
         for _ in range(2):  # the first mean is rounded, and that times the other gene's mean would show
-            own -= own.mean(axis=0)
+            values -= values.mean(axis=0)
         sums, start = 0.0, 0
         for block in blocks():
-            sums = sums + block.T @ own[start : start + block.shape[0]]
+            sums = sums + block.T @ values[start : start + block.shape[0]]
             start += block.shape[0]
         exact = np.asarray(sums).T
-        exact[:, genes] = own.T @ own
+        exact[:, genes] = values.T @ values
         return exact, varies
 
     return columns

@@ -32,7 +32,7 @@ class Survivors:
     value: np.ndarray
 
 
-def correlate(
+def correlate_pairs(
     sums: Moments,
     settings: CoexpressionSettings,
     columns: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
@@ -46,7 +46,7 @@ def correlate(
     settings
         `eta`, `shrinkage`, `shrinkage_strength` and `max_pairs` are used here.
     columns
-        Called with genes whose variance is tiny beside their mean (a gene that is alike in all cells); gives
+        Function of genes whose variance is tiny beside their mean (nearly constant genes); returns
         (n_genes_asked, n_genes) sums of products of those centred genes with all genes, and
         (n_genes_asked,) bool, whether the gene varies at all. Without it such genes count as constant.
 
@@ -77,7 +77,9 @@ def correlate(
     return Survivors(first.astype(np.int32), second.astype(np.int32), value.astype(np.float32))
 
 
-def shrink(r: np.ndarray, n: int, how: str, strength: float = 1.0, prior: float = 1.0) -> np.ndarray:
+def shrink_correlations(
+    r: np.ndarray, n: int, how: str, strength: float = 1.0, prior: float = 1.0
+) -> np.ndarray:
     """Shrink correlations towards 0 by their standard error in a cluster of n cells.
 
     Parameters
@@ -102,6 +104,11 @@ def shrink(r: np.ndarray, n: int, how: str, strength: float = 1.0, prior: float 
     -------
     Shrunk correlations: same signs (or 0), never larger. With independent genes the variance of r is exactly
     1 / (n - 1) over random pairings of cells, whatever the genes' distributions.
+
+    Examples
+    --------
+    >>> shrink_correlations(np.array([0.05, 0.8]), 101, "soft").round(3).tolist()
+    [0.0, 0.764]
     """
     if how == "none" or strength == 0:
         return r
@@ -156,11 +163,11 @@ def _shrinker(n: int, scale: np.ndarray, covariance, settings: CoexpressionSetti
     prior = 1.0
     if settings.shrinkage == "posterior":
         prior = _prior_variance(n, scale, covariance)
-    return lambda r: shrink(r, n, settings.shrinkage, settings.shrinkage_strength, prior)
+    return lambda r: shrink_correlations(r, n, settings.shrinkage, settings.shrinkage_strength, prior)
 
 
 def _prior_variance(n: int, scale: np.ndarray, covariance) -> float:
-    """Estimate the variance of the true z over pairs: what the spread of z has beyond its error."""
+    """Estimate the variance of the true z over pairs: the variance of z in excess of its error."""
     total, n_varying = 0.0, int((scale > 0).sum())
     for start in range(0, len(scale), BLOCK_ROWS):
         stop = min(start + BLOCK_ROWS, len(scale))

@@ -1,4 +1,4 @@
-"""The clusters' expression: what coexpression is compared with."""
+"""Mean expression and detection of genes in clusters."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def cluster_expression(
     genes
         Names, in the order of the columns of `values`.
     how
-        What ``X`` is, see there.
+        Definition of ``X``, see Returns.
 
     Returns
     -------
@@ -44,14 +44,13 @@ def cluster_expression(
 
     - ``X``: of the counts of a gene in the cells of a cluster
 
-      - ``"geometric-mean"``: exp(mean(log(1 + count))) - 1, as MetaCell takes it;
-      - ``"ratio"``: exp(mean(log(1 + count))) / (mean(count) + 1), at most 1, what the Coscape paper writes:
-      it
-        falls where counts vary between cells, and does not tell how high they are;
+      - ``"geometric-mean"``: exp(mean(log(1 + count))) - 1, as in MetaCell;
+      - ``"ratio"``: exp(mean(log(1 + count))) / (mean(count) + 1), at most 1, the definition
+        in the Coscape paper, which measures how even counts are across cells and not their level;
       - ``"mean"``: mean(count), Coscape's released code;
 
     - ``layers["mean"]``: mean of the normalised log values;
-    - ``layers["detection"]``: share of cells with a count, 0 to 1.
+    - ``layers["detection"]``: fraction of cells with a count, 0 to 1.
     """
     import anndata
 
@@ -94,7 +93,7 @@ def _expression(logged: np.ndarray, mean: np.ndarray, how: str) -> np.ndarray:
     return np.expm1(logged) if how == "geometric-mean" else np.exp(logged) / (mean + 1)
 
 
-def over_genes(expression: AnnData, genes: Sequence[str] | None) -> AnnData:
+def expand_to_genes(expression: AnnData, genes: Sequence[str] | None) -> AnnData:
     """Return the expression over the genes of the collection, NaN for those that the study does not measure.
 
     Parameters

@@ -13,7 +13,7 @@ SMALLEST_PART = 256  # cells: below this, summing the cells is quicker than addi
 
 @dataclass(frozen=True)
 class Step:
-    """One cluster, in an order where its parts come before the whole.
+    """One cluster; children come before their parents.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Step:
 
 
 def nested_steps(members: sparse.csr_matrix, parents: np.ndarray) -> Iterator[Step]:
-    """Yield every cluster once, depth first, parts before the whole.
+    """Yield every cluster once, depth first, children before their parents.
 
     Only sums on the way from a cluster to its root are ever alive: the memory is that of the tree's depth.
 
@@ -73,20 +73,20 @@ def nested_steps(members: sparse.csr_matrix, parents: np.ndarray) -> Iterator[St
         stack.append(row)
         stack.extend(reversed(children[row]))
     if seen != n_clusters:
-        raise ValueError(f"{n_clusters - seen} clusters are their own ancestors")
+        raise ValueError(f"{n_clusters - seen} clusters are ancestors of themselves")
 
 
 def _disjoint(
     members: sparse.csr_matrix, row: int, children: list[int], taken: np.ndarray, inside: np.ndarray
 ) -> list[int]:
-    """Choose disjoint children inside a cluster; marks its cells `inside` and theirs `taken`."""
+    """Choose disjoint children of a cluster; marks its cells `inside` and those of the children `taken`."""
     sizes = np.diff(members.indptr)
     inside[_cells(members, row)] = True
     parts = []
     for child in sorted(children, key=lambda child: (-sizes[child], child)):
-        own = _cells(members, child)
-        if sizes[child] >= SMALLEST_PART and inside[own].all() and not taken[own].any():
-            taken[own] = True
+        cells = _cells(members, child)
+        if sizes[child] >= SMALLEST_PART and inside[cells].all() and not taken[cells].any():
+            taken[cells] = True
             parts.append(child)
     return parts
 

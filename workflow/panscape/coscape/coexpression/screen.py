@@ -1,48 +1,50 @@
-"""A quick float32 look at a cluster that tells which genes need float64."""
+"""Screening of gene pairs in float32, so that only candidates are summed in float64."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.coexpression.correlation import Survivors, correlate
+from panscape.coscape.coexpression.correlation import Survivors, correlate_pairs
 from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.coscape.coexpression.values import row_blocks
 from panscape.stats.gram import Moments, Plan, moments
 
-# a block's float32 products err by at most 4096 * 2**-24 of the root of both sums of squares, whatever their
+# a block's float32 products err by at most 4096 * 2**-24 of the root of both sums of squares, in any
 # order; a correlation then by at most that over CONDITION, which is 4.9e-3
 MARGIN, CONDITION = 5e-3, 0.05
-WORTH = 0.6  # share of genes with a candidate pair above which float32 first costs more than it saves
+WORTH = 0.6  # fraction of genes with a candidate pair above which screening costs more than it saves
 
 
-def applies(settings: CoexpressionSettings) -> bool:
-    """Return whether weak correlations can be told without knowing them exactly."""
+def can_screen(settings: CoexpressionSettings) -> bool:
+    """Return whether weak correlations can be excluded from approximate values."""
     return settings.eta > 2 * MARGIN and settings.shrinkage != "posterior"
 
 
-def screened(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSettings, centred) -> tuple:
-    """Correlate as `correlate` does, in float64 only where it matters.
+def screen_pairs(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSettings, centred) -> tuple:
+    """Correlate as :func:`correlate_pairs`, in float64 only where it matters.
 
     Genes with a pair whose float32 correlation is near the cutoff or above, and badly conditioned genes, are
-    summed again in float64; no other pair can survive. What is kept is therefore as exact as without this.
+    summed again in float64; no other pair can survive. The result is therefore as exact as without screening.
 
     Parameters
     ----------
     values
         CSR float32, cells x genes in the order of the plan, zeros as 0.
     centred
-        Makes the exact co-sums of poorly conditioned genes of a matrix, see :func:`correlate`.
+        Makes the exact co-sums of poorly conditioned genes of a matrix, see :func:`correlate_pairs`.
+    settings
+        With `eta` and the other settings of the coexpression.
 
     Returns
     -------
-    (survivors, share of the genes that were summed again)
+    (survivors, fraction of the genes that were summed again)
     """
     sums = moments(row_blocks(values), plan, rough=True)
     again, certain = _candidates(sums, values, settings.eta - MARGIN)
     part = values[:, again]
     exact = moments(row_blocks(part), Plan(np.arange(len(again)), 0, plan.threads))
-    kept = correlate(exact, settings, centred(part))
+    kept = correlate_pairs(exact, settings, centred(part))
     first, second = again[kept.first], again[kept.second]
     survivors = Survivors(
         np.concatenate([first, certain]).astype(np.int32),

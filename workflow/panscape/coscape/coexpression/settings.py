@@ -1,4 +1,4 @@
-"""What a coexpression matrix is made with."""
+"""Settings of coexpression matrices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CoexpressionSettings(FromMapping):
         ``"log1p"`` of the counts or ``"depth-log1p"``, see :func:`panscape.data.normalise.normalise`.
     shrinkage
         How r is shrunk towards 0 by its standard error, see
-        :func:`panscape.coscape.coexpression.correlation.shrink`.
+        :func:`panscape.coscape.coexpression.correlation.shrink_correlations`.
     shrinkage_strength
         Standard errors that count as noise; 0 shrinks nothing.
     max_pairs
@@ -36,6 +36,11 @@ class CoexpressionSettings(FromMapping):
     expression
         Expression of a gene in a cluster: ``"geometric-mean"``, ``"ratio"`` (the paper) or ``"mean"`` (the
         released code), see :func:`panscape.coscape.coexpression.expression.cluster_expression`.
+
+    Examples
+    --------
+    >>> CoexpressionSettings.of({"eta": 0.3}).method
+    'pearson'
     """
 
     SECTION: ClassVar[str] = "coexpression"

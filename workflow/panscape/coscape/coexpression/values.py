@@ -1,4 +1,4 @@
-"""A study's normalised values, made block by block from its counts."""
+"""Normalised values of a study, computed block by block from its counts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
+from panscape.coscape.cells import read_counts
 from panscape.data.counts import Counts
 
 CHUNK_CELLS = 4096
@@ -16,7 +17,7 @@ CHUNK_CELLS = 4096
 
 @dataclass(frozen=True)
 class Values:
-    """Raw counts of the chosen genes and what turns them into normalised values.
+    """Raw counts of some genes and the parameters of their normalisation.
 
     Attributes
     ----------
@@ -36,9 +37,19 @@ class Values:
     target: float
 
     @classmethod
-    def load(cls, path: str | Path, genes: Sequence[str], how: str) -> Values:
-        """Load the genes, in their order, of all cells."""
-        source = Counts(path)
+    def load(cls, source: Counts | str | Path, genes: Sequence[str], how: str) -> Values:
+        """Load the genes, in their order, of all cells.
+
+        Parameters
+        ----------
+        source
+            Counts, or the path of ``counts.h5ad``.
+        genes
+            Names of the genes.
+        how
+            Normalisation, see :func:`panscape.data.normalise.normalise`.
+        """
+        source = read_counts(source)
         counts = source.select(genes)
         counts.eliminate_zeros()
         totals = source.obs["n_counts"].to_numpy(dtype=np.float64)

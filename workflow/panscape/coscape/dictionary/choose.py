@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
 from panscape.coscape.dictionary.grow import grown_fit
-from panscape.coscape.dictionary.learn import Fit, as_columns, learn
+from panscape.coscape.dictionary.learn import Fit, as_columns, learn_entries
 from panscape.coscape.dictionary.measured import Measured
-from panscape.coscape.dictionary.products import Ends
+from panscape.coscape.dictionary.products import PairIndex
 from panscape.coscape.dictionary.starts import profile_start, singular_start, spread_start
 from panscape.log import Progress
 from panscape.seeds import stream
@@ -51,14 +52,15 @@ def fit_starts(
     tol: float = 1e-8,
     seed: int = 0,
     threads: int = 1,
-    ends: Ends | None = None,
+    ends: PairIndex | None = None,
     measured: Measured | None = None,
 ) -> Choice:
     """Fit a dictionary from several starts and keep the one of lowest objective.
 
-    With `ends` every start grows a dictionary of products (:func:`panscape.coscape.dictionary.grow.grow`).
+    With `ends` every start grows a dictionary of products, see
+    :func:`panscape.coscape.dictionary.grow.grow_entries`.
     Otherwise the first start is the truncated singular value decomposition (what scikit-learn and the
-    released code start from), the others are groups of pairs with alike profiles and spread-out panclusters
+    released code start from), the others are groups of pairs with similar profiles and spread-out panclusters
     in turn; with ``starts=1`` the fit is the published one. The result does not depend on `threads`.
 
     Parameters
@@ -68,13 +70,13 @@ def fit_starts(
     k
         Number of entries.
     alpha, max_iter, tol
-        See :func:`learn`.
+        See :func:`learn_entries`.
     starts
         Number of starts, >= 1.
     seed
         Seed of the step.
     threads
-        Fits run side by side (each holds three k x P arrays of its own).
+        Number of fits at a time (each needs three k x P arrays).
     ends
         The pairs' genes, for entries that are products of loadings; None for free entries.
     measured
@@ -85,11 +87,17 @@ def fit_starts(
 
     def one(index: int) -> Fit:
         rng = stream(seed, "start", k, index)
-        options = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "rng": rng, "measured": measured}
+        options: dict[str, Any] = {
+            "alpha": alpha,
+            "max_iter": max_iter,
+            "tol": tol,
+            "rng": rng,
+            "measured": measured,
+        }
         if ends:
             return grown_fit(data, ends, k, **options)
-        begin = first if index == 0 else other_start(data, k, index, rng)
-        return learn(data, *begin, **options)
+        begin = other_start(data, k, index, rng) if index or first is None else first
+        return learn_entries(data, *begin, **options)
 
     progress = Progress("dictionary fits", starts)
     fits = []
@@ -99,17 +107,29 @@ def fit_starts(
             progress.add()
     objectives = tuple(fit.objective for fit in fits)
     best = int(np.argmin(objectives))
-    others = [match(fits[best].entries, fit.entries)[1] for i, fit in enumerate(fits) if i != best]
+    others = [match_entries(fits[best].entries, fit.entries)[1] for i, fit in enumerate(fits) if i != best]
     stability = np.mean(others, axis=0) if others else np.full(fits[best].n_entries, np.nan)
     return Choice(fits[best], objectives, best, stability)
 
 
 def other_start(data, k: int, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the start number `index` > 0."""
+    """Return the start number `index` > 0.
+
+    Parameters
+    ----------
+    data
+        (N, P) sparse.
+    k
+        Number of entries.
+    index
+        Odd numbers start from pairs with similar profiles, even ones from spread-out panclusters.
+    rng
+        Draws the start.
+    """
     return (profile_start if index % 2 else spread_start)(data, k, rng)
 
 
-def match(entries: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def match_entries(entries: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Match two sets of entries one to one by largest total cosine.
 
     Parameters

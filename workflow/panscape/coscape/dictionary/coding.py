@@ -9,7 +9,7 @@ from panscape.log import logger
 _BATCH_VALUES = 4_000_000  # values in one batch of K x K systems: 32 MB
 
 
-def encode(
+def lasso_codes(
     gram: np.ndarray,
     target: np.ndarray,
     alpha: float,
@@ -36,7 +36,7 @@ def encode(
     alpha
         Lasso penalty, >= 0, in the units of the data.
     codes
-        (N, K) start; zeros if None. Values below 0 are taken as 0.
+        (N, K) start; zeros if None. Negative values count as 0.
     tol
         Largest violation of the optimality conditions, relative to the largest |target| of the sample.
     max_sweeps
@@ -46,6 +46,11 @@ def encode(
     Returns
     -------
     (N, K) float64, non-negative.
+
+    Examples
+    --------
+    >>> lasso_codes(np.eye(2), np.array([[0.5, -0.2]]), 0.1).round(6).tolist()
+    [[0.4, 0.0]]
     """
     gram = np.asarray(gram, dtype=np.float64)
     target = np.asarray(target, dtype=np.float64)
@@ -55,7 +60,7 @@ def encode(
     if active.size == 0 or len(target) == 0:
         return result
     gram = gram[np.ix_(active, active)]
-    linear = target[:, active] - alpha  # (N, k): what coordinate descent compares with zero
+    linear = target[:, active] - alpha  # (N, k): unconstrained optima of the coordinates
     start = codes[:, active]
     scale = np.maximum(np.abs(target[:, active]).max(axis=1), max(alpha, np.finfo(float).tiny))
 

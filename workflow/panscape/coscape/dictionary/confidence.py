@@ -13,10 +13,10 @@ _CHUNK_PAIRS = 4096
 _CHUNK_CELLS = 2048
 
 
-def halves(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def split_cells(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Split cells into two halves at random, evenly within each stratum.
 
-    One split serves all clusters of a study: nested clusters share cells, and a cell may not count in both
+    All clusters of a study use one split: nested clusters overlap, and a cell must not count in both
     halves.
 
     Parameters
@@ -62,14 +62,16 @@ def pair_correlations(
     count = np.diff(members.indptr).astype(float)
     genes, places = np.unique(np.concatenate([first, second]), return_inverse=True)
     first, second = places.reshape(2, -1) if len(genes) else (places, places)
-    own = sparse.csr_matrix(values[:, genes], dtype=np.float64)
-    centre = np.asarray(own.mean(axis=0)).ravel()  # sums of products lose fewer digits about it
+    chosen = sparse.csr_matrix(values[:, genes], dtype=np.float64)
+    centre = np.asarray(chosen.mean(axis=0)).ravel()  # sums of products lose fewer digits about it
     columns = members.tocsc()
-    blocks = [slice(s, min(s + _CHUNK_CELLS, own.shape[0])) for s in range(0, own.shape[0], _CHUNK_CELLS)]
+    blocks = [
+        slice(s, min(s + _CHUNK_CELLS, chosen.shape[0])) for s in range(0, chosen.shape[0], _CHUNK_CELLS)
+    ]
     sums = np.zeros((len(count), len(genes)))
     squares = np.zeros_like(sums)
     for block in blocks:
-        dense = own[block].toarray() - centre
+        dense = chosen[block].toarray() - centre
         inside = sparse.csr_matrix(columns[:, block])
         sums += inside @ dense
         squares += inside @ dense**2
@@ -84,7 +86,7 @@ def pair_correlations(
         a, b = first[part], second[part]
         cross = np.zeros((len(count), len(a)))
         for block in blocks:
-            dense = own[block].toarray() - centre
+            dense = chosen[block].toarray() - centre
             cross += sparse.csr_matrix(columns[:, block]) @ (dense[:, a] * dense[:, b])
         cross -= sums[:, a] * sums[:, b] / size
         yield part, np.clip(cross * scale[:, a] * scale[:, b], -1, 1)
@@ -105,7 +107,7 @@ def split_half(
     For entry k and pair p: agreement :math:`\sum_i c_{ik} r_{ip} r'_{ip}` and size
     :math:`\sum_i c_{ik} (r_{ip}^2 + r'^2_{ip}) / 2`, with r, r' from the two halves of cluster i. The
     product of two independent estimates has the square of the true correlation as its mean, so noise
-    averages to 0. Sums of several studies add up; see :func:`reliability`.
+    averages to 0. Sums of several studies add up; see :func:`edge_reliability`.
 
     Parameters
     ----------
@@ -118,7 +120,7 @@ def split_half(
     usage
         (n_clusters, K) codes.
     half
-        (n_cells,) bool, from :func:`halves`.
+        (n_cells,) bool, from :func:`split_cells`.
     method
         ``"pearson"`` or ``"spearman"`` (ranks within each cluster's half).
 
@@ -155,7 +157,7 @@ def split_half(
     return agreement, size
 
 
-def reliability(agreement: np.ndarray, size: np.ndarray) -> np.ndarray:
+def edge_reliability(agreement: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Return the reliability of correlations from all cells, by Spearman and Brown's formula.
 
     Parameters
@@ -174,7 +176,7 @@ def reliability(agreement: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def entry_reliability(entries: np.ndarray, agreement: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Return the reliability of whole entries: that of their edges, weighted by squared weight.
+    """Return the reliability of entries: the mean over their edges, weighted by squared weight.
 
     Parameters
     ----------
@@ -188,4 +190,4 @@ def entry_reliability(entries: np.ndarray, agreement: np.ndarray, size: np.ndarr
     (K,), in [-1, 1].
     """
     square = entries**2
-    return reliability((square * agreement).sum(axis=1), (square * size).sum(axis=1))
+    return edge_reliability((square * agreement).sum(axis=1), (square * size).sum(axis=1))

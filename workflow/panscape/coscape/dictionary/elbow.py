@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.dictionary.choose import other_start
-from panscape.coscape.dictionary.grow import chance_gain, grow
-from panscape.coscape.dictionary.learn import as_columns, learn
+from panscape.coscape.dictionary.grow import chance_gain, grow_entries
+from panscape.coscape.dictionary.learn import as_columns, learn_entries
 from panscape.coscape.dictionary.measured import Measured
-from panscape.coscape.dictionary.products import Ends
+from panscape.coscape.dictionary.products import PairIndex
 from panscape.coscape.dictionary.starts import singular_start
 from panscape.log import Progress, logger
 from panscape.seeds import stream
 
 
-def elbow(
+def elbow_table(
     data: sparse.spmatrix,
     ks: Sequence[int],
     *,
@@ -43,7 +44,7 @@ def elbow(
     alpha, starts, max_iter, tol, seed, threads, measured
         As in :func:`fit_starts`; short fits suffice for the curve.
     factor
-        See :func:`suggest`.
+        See :func:`suggest_k`.
 
     Returns
     -------
@@ -61,8 +62,8 @@ def elbow(
         k, index = job
         rng = stream(seed, "elbow", k, index)
         begin = (most[0][:k], most[1][:, :k]) if index == 0 else other_start(data, k, index, rng)
-        options = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "measured": measured}
-        error = learn(data, *begin, rng=rng, **options).error
+        options: dict[str, Any] = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "measured": measured}
+        error = learn_entries(data, *begin, rng=rng, **options).error
         progress.add()
         return error
 
@@ -75,13 +76,13 @@ def elbow(
     table["hull"] = _lower_hull(table["k"].to_numpy(float), table["error"].to_numpy())
     table["gain"] = _gains(table["k"].to_numpy(float), table["hull"].to_numpy())
     table["chance_gain"] = table["needed"] = np.nan
-    table["suggested"] = table["k"] == suggest(table["k"], table["error"], factor=factor)
+    table["suggested"] = table["k"] == suggest_k(table["k"], table["error"], factor=factor)
     return table
 
 
-def grown_elbow(
+def grown_elbow_table(
     data: sparse.spmatrix,
-    ends: Ends,
+    ends: PairIndex,
     ks: Sequence[int],
     *,
     alpha: float,
@@ -93,7 +94,7 @@ def grown_elbow(
 ) -> pd.DataFrame:
     """Grow dictionaries of products to the largest size and suggest one.
 
-    As many entries are suggested as explain more, when they are found, than `factor` times what an entry
+    The suggested number is that of entries which, when added, explain more than `factor` times what an entry
     explains by chance (:func:`panscape.coscape.dictionary.grow.chance_gain`), whatever the range; the range
     has to be long enough, which is logged.
 
@@ -102,62 +103,64 @@ def grown_elbow(
     data, ends, alpha, seed, threads, measured
         As in :func:`panscape.coscape.dictionary.choose.fit_starts`.
     ks
-        Numbers of entries, at least 1.
+        Numbers of entries, >= 1.
     starts
-        Dictionaries grown; that of least error counts.
+        Number of dictionaries; the one of lowest error counts.
     factor
         > 0; larger values suggest fewer entries.
 
     Returns
     -------
-    The columns of :func:`elbow`; gain, chance_gain and needed (`factor` times that) are shares of the squared
-    norm, the gain what an entry explains of what those before leave. Fewer rows than `ks` if growth
-    ends before.
+    The columns of :func:`elbow_table`; gain, chance_gain and needed (`factor` times that) are fractions of
+    the squared norm: the gain is what an entry explains of what those before leave. Fewer rows
+    than `ks` if growth ends before.
     """
     data = as_columns(data)
-    ks = np.array(sorted({int(k) for k in ks}))
+    sizes = np.array(sorted({int(k) for k in ks}))
 
     def one(index: int):
         rng = stream(seed, "elbow", index)
         if index == starts:
             return chance_gain(data, ends, alpha=alpha, rng=rng, measured=measured)
-        return grow(data, ends, ks[-1], alpha=alpha, rng=rng, measured=measured)
+        return grow_entries(data, ends, sizes[-1], alpha=alpha, rng=rng, measured=measured)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         *grown, chance = pool.map(one, range(starts + 1))
     longest = min(len(growth.errors) for growth in grown)
     if longest == 0:
         raise ValueError("the data have no positive value that entries could explain")
-    ks = ks[ks <= longest] if ks[0] <= longest else np.array([longest])
+    sizes = sizes[sizes <= longest] if sizes[0] <= longest else np.array([longest])
     best = min(grown, key=lambda growth: growth.errors[longest - 1])
-    errors = np.array([growth.errors[ks - 1] for growth in grown])
-    wanted = int(np.clip((best.gains[:longest] > factor * chance).sum(), ks[0], ks[-1]))
-    if best.gains[ks[-1] - 1] > factor * chance and longest == ks[-1]:
-        logger.warning("dictionary.k_range ends at %d, where entries still explain more than chance", ks[-1])
-    suggested = int(ks[np.abs(ks - wanted).argmin()])
+    errors = np.array([growth.errors[sizes - 1] for growth in grown])
+    wanted = int(np.clip((best.gains[:longest] > factor * chance).sum(), sizes[0], sizes[-1]))
+    if best.gains[sizes[-1] - 1] > factor * chance and longest == sizes[-1]:
+        logger.warning(
+            "dictionary.k_range ends at %d, where entries still explain more than chance", sizes[-1]
+        )
+    suggested = int(sizes[np.abs(sizes - wanted).argmin()])
     logger.info("%d entries explain more than %.3g times chance (%.2g)", wanted, factor, chance)
     return pd.DataFrame(
         {
-            "k": ks,
-            "error": best.errors[ks - 1],
+            "k": sizes,
+            "error": best.errors[sizes - 1],
             "worst_start": errors.max(axis=0),
             "mean_start": errors.mean(axis=0),
-            "hull": _lower_hull(ks.astype(float), best.errors[ks - 1]),
-            "gain": best.gains[ks - 1],
+            "hull": _lower_hull(sizes.astype(float), best.errors[sizes - 1]),
+            "gain": best.gains[sizes - 1],
             "chance_gain": chance,
             "needed": factor * chance,
-            "suggested": ks == suggested,
+            "suggested": sizes == suggested,
         }
     )
 
 
-def suggest(ks: Sequence[int], errors: Sequence[float], *, factor: float = 2.0) -> int:
+def suggest_k(ks: Sequence[int], errors: Sequence[float], *, factor: float = 2.0) -> int:
     """Suggest the number of entries from the error curve.
 
-    Rule: an entry that explains a network of its own lowers the error by more than one that only fits
+    Rule: an entry that explains a separate network lowers the error by more than one that only fits
     noise. Noise gains are read off the end of the range (median gain per entry over its last third), and
     the suggestion is the largest k whose last entry gains more than `factor` times that, on the convex
-    lower hull of the curve (which removes the bumps of local optima). If every gain is alike, the smallest
+    lower hull of the curve (which removes the bumps of local optima). If all gains are equal, the smallest
     k is suggested. A suggestion within the last third means that the range is too short to tell: logged.
 
     Parameters
@@ -168,21 +171,26 @@ def suggest(ks: Sequence[int], errors: Sequence[float], *, factor: float = 2.0) 
         Error of each.
     factor
         > 1; larger values suggest fewer entries.
+
+    Examples
+    --------
+    >>> suggest_k([1, 2, 3, 4, 5, 6, 7, 8], [0.8, 0.5, 0.2, 0.19, 0.18, 0.17, 0.16, 0.15])
+    3
     """
-    ks = np.asarray(ks, dtype=float)
-    gains = _gains(ks, _lower_hull(ks, np.asarray(errors, dtype=float)))[1:]
+    sizes = np.asarray(ks, dtype=float)
+    gains = _gains(sizes, _lower_hull(sizes, np.asarray(errors, dtype=float)))[1:]
     if len(gains) < 3:
-        logger.warning("dictionary.k_range: %d values cannot show an elbow; taking the largest", len(ks))
-        return int(ks[-1])
+        logger.warning("dictionary.k_range: %d values cannot show an elbow; taking the largest", len(sizes))
+        return int(sizes[-1])
     tail = max(len(gains) // 3, 1)
     noise = max(float(np.median(gains[-tail:])), 1e-6 * float(errors[0]))
     above = np.flatnonzero(gains > factor * noise)
     still = gains[-tail] > factor * gains[-1]
-    chosen = int(ks[above[-1] + 1]) if above.size else int(ks[0])
+    chosen = int(sizes[above[-1] + 1]) if above.size else int(sizes[0])
     if still or (above.size and above[-1] >= len(gains) - tail):
         logger.warning(
             "dictionary.k_range ends at %d: the error still falls there, a longer range may suggest more",
-            ks[-1],
+            sizes[-1],
         )
     return chosen
 

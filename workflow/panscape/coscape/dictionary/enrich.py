@@ -26,7 +26,7 @@ COLUMNS = [
 ]
 
 
-def overrepresented(query: Iterable[str], sets: GeneSets) -> pd.DataFrame:
+def overrepresented_sets(query: Iterable[str], sets: GeneSets) -> pd.DataFrame:
     """Test every set for more query genes than a draw without replacement would give.
 
     p = P(X >= overlap), X hypergeometric with the genes analysed as population; false discovery rate by
@@ -65,14 +65,14 @@ def overrepresented(query: Iterable[str], sets: GeneSets) -> pd.DataFrame:
     )
 
 
-def enrich(
+def enrich_genes(
     queries: Mapping[str, Iterable[str]],
     libraries: Sequence[GeneSets],
     *,
     nominal: float = 1e-3,
     merge: float = 0.5,
 ) -> pd.DataFrame:
-    """Test the genes of every entry against every library and group terms that share their genes.
+    """Test the genes of every entry against every library and group terms with overlapping genes.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def enrich(
     nominal
         Unadjusted p below which a term counts (1e-3 in the Coscape paper); only these are grouped.
     merge
-        See :func:`consolidate`.
+        See :func:`group_gene_sets`.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def enrich(
         genes = list(genes)
         parts = []
         for sets in libraries:
-            table = overrepresented(genes, sets)
+            table = overrepresented_sets(genes, sets)
             table = table[table["overlap"] > 0].assign(library=sets.library)
             parts.append(table)
         table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -105,7 +105,7 @@ def enrich(
         table["entry"] = entry
         table["nominal"] = table["pvalue"] < nominal
         chosen = table["nominal"].to_numpy()
-        group = consolidate([set(g.split(";")) for g in table["genes"][chosen]], merge)
+        group = group_gene_sets([set(g.split(";")) for g in table["genes"][chosen]], merge)
         table["group"] = pd.array([pd.NA] * len(table), dtype="Int64")
         table.loc[chosen, "group"] = group + 1
         best = table[chosen].sort_values(["pvalue", "size"]).drop_duplicates("group").index
@@ -116,7 +116,7 @@ def enrich(
     return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 
 
-def consolidate(members: Sequence[set[str]], merge: float = 0.5) -> np.ndarray:
+def group_gene_sets(members: Sequence[set[str]], merge: float = 0.5) -> np.ndarray:
     """Group sets of genes by average-linkage clustering of their Jaccard distances.
 
     Parameters
@@ -130,6 +130,11 @@ def consolidate(members: Sequence[set[str]], merge: float = 0.5) -> np.ndarray:
     Returns
     -------
     (len(members),) group numbers from 0, in the order of first appearance.
+
+    Examples
+    --------
+    >>> group_gene_sets([{"Actb", "Sox2"}, {"Actb", "Sox2", "Pax6"}, {"Cd4"}]).tolist()
+    [0, 0, 1]
     """
     if len(members) < 2:
         return np.zeros(len(members), dtype=int)

@@ -23,8 +23,8 @@ class Dictionary:
     usage
         (N, K) codes.
     table
-        One row per entry: entry (name), n_panclusters, pseudotime, stability, share (of all usage), kept.
-        Rows 0..K-1 are the kept entries in order; entries set aside follow.
+        One row per entry: entry (name), n_panclusters, pseudotime, stability, share (fraction of all usage),
+        kept. Rows 0..K-1 are the kept entries in order; entries set aside follow.
     edges
         CSR (K, P), the entries restricted to their edges (off-diagonal pairs that carry weight).
     """
@@ -35,14 +35,14 @@ class Dictionary:
     edges: sparse.csr_matrix
 
 
-def arrange(
+def arrange_entries(
     choice: Choice,
     diagonal: np.ndarray,
     pseudotime: np.ndarray | None = None,
     *,
     min_panclusters: int = 10,
-    usage_share: float = 0.05,
-    edge_share: float = 1.0,
+    usage_fraction: float = 0.05,
+    edge_fraction: float = 1.0,
 ) -> Dictionary:
     """Set rarely used entries aside, order the others by pseudotime, and take their edges.
 
@@ -57,16 +57,16 @@ def arrange(
         weighted by usage, those without any at the end (by falling usage).
     min_panclusters
         Entries used by fewer panclusters are set aside (Coscape paper: ten).
-    usage_share
-        A pancluster uses an entry if that holds more than this share of the pancluster's codes.
-    edge_share
-        Smallest set of the heaviest edges that carries this share of an entry's squared weight; 1 keeps
+    usage_fraction
+        A pancluster uses an entry if the entry has more than this fraction of the pancluster's codes.
+    edge_fraction
+        Smallest set of the heaviest edges that carries this fraction of an entry's squared weight; 1 keeps
         every positive weight (paper).
     """
     fit = choice.fit
     total = fit.codes.sum(axis=1, keepdims=True)
-    share = np.divide(fit.codes, total, out=np.zeros_like(fit.codes), where=total > 0)
-    used = (share > usage_share).sum(axis=0)
+    fraction = np.divide(fit.codes, total, out=np.zeros_like(fit.codes), where=total > 0)
+    used = (fraction > usage_fraction).sum(axis=0)
     when = weighted_mean(fit.codes, pseudotime)
     amount = fit.codes.sum(axis=0)
     kept = (used >= min_panclusters) & (np.linalg.norm(fit.entries, axis=1) > 0)
@@ -85,7 +85,7 @@ def arrange(
     )
     chosen = order[: len(names)]
     entries = sparse.csr_matrix(fit.entries[chosen])
-    return Dictionary(entries, fit.codes[:, chosen], table, entry_edges(entries, diagonal, edge_share))
+    return Dictionary(entries, fit.codes[:, chosen], table, entry_edges(entries, diagonal, edge_fraction))
 
 
 def entry_names(count: int) -> list[str]:
@@ -93,8 +93,8 @@ def entry_names(count: int) -> list[str]:
     return [f"entry-{i + 1:02d}" for i in range(count)]
 
 
-def entry_edges(entries: sparse.csr_matrix, diagonal: np.ndarray, share: float = 1.0) -> sparse.csr_matrix:
-    """Return the edges of each entry: its heaviest off-diagonal pairs that carry `share` of their squares.
+def entry_edges(entries: sparse.csr_matrix, diagonal: np.ndarray, fraction: float = 1.0) -> sparse.csr_matrix:
+    """Return the edges of each entry: its heaviest off-diagonal pairs with `fraction` of their squares.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def entry_edges(entries: sparse.csr_matrix, diagonal: np.ndarray, share: float =
         CSR (K, P).
     diagonal
         (P,) bool.
-    share
+    fraction
         In (0, 1].
     """
     rows = []
@@ -110,10 +110,10 @@ def entry_edges(entries: sparse.csr_matrix, diagonal: np.ndarray, share: float =
         row = sparse.csr_matrix(entries[[k]], copy=True)
         row.data[diagonal[row.indices] | (row.data <= 0)] = 0
         row.eliminate_zeros()
-        if share < 1 and row.nnz:
+        if fraction < 1 and row.nnz:
             heavy = np.argsort(-row.data, kind="stable")
             mass = np.cumsum(row.data[heavy] ** 2)
-            count = int(np.searchsorted(mass, share * mass[-1])) + 1
+            count = int(np.searchsorted(mass, fraction * mass[-1])) + 1
             row.data[heavy[count:]] = 0
             row.eliminate_zeros()
         rows.append(row)
@@ -158,9 +158,9 @@ def usage_by(
 
     Returns
     -------
-    entry, column, value (label, or "mean"), usage (label: share of the entry's usage that lies in
-    panclusters of this label; "mean": the mean itself), expected (label: share of all panclusters with this
-    label; "mean": plain mean over panclusters), n_panclusters (with the label or value known).
+    entry, column, value (label, or "mean"), usage (label: fraction of the entry's usage in panclusters of
+    this label; "mean": the mean itself), expected (label: fraction of all panclusters with this label;
+    "mean": plain mean over panclusters), n_panclusters (with the label or value known).
     """
     total = np.maximum(usage.sum(axis=0), np.finfo(float).tiny)
     rows = []

@@ -1,22 +1,23 @@
-"""Dictionaries of products grown one entry at a time, and what entries explain by chance."""
+"""Dictionaries of products grown one entry at a time, and the gain of an entry by chance."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.dictionary.learn import Fit, as_columns, product
+from panscape.coscape.dictionary.learn import Fit, as_columns, data_products
 from panscape.coscape.dictionary.measured import Measured
 from panscape.coscape.dictionary.products import (
-    Ends,
+    PairIndex,
     code_loadings,
     group_products,
     inner_products,
     learn_products,
-    towards,
-    unit,
+    step_towards,
+    unit_loadings,
 )
 
 DISTINCT = 0.2  # largest cosine of a new entry with those before: more is the same genes once again
@@ -33,11 +34,11 @@ class Growth:
     Attributes
     ----------
     loadings, codes
-        (K, G) and (N, K), entries in the order they were found.
+        (K, G) and (N, K), entries in the order of their search.
     errors
         (K,) squared error / squared norm of the data after each entry.
     gains
-        (K,) share of the squared norm that each entry explained of what was left when it was found.
+        (K,) fraction of the squared norm that each entry explained of the residual at its search.
     """
 
     loadings: np.ndarray
@@ -46,21 +47,21 @@ class Growth:
     gains: np.ndarray
 
 
-def grow(
+def grow_entries(
     data: sparse.spmatrix,
-    ends: Ends,
+    ends: PairIndex,
     k: int,
     *,
     alpha: float,
     rng: np.random.Generator,
     measured: Measured | None = None,
 ) -> Growth:
-    """Find entries one after the other in what those before leave unexplained.
+    """Add entries one after the other, each to the residual of those before.
 
-    Each search starts at a gene and its pairs in one pancluster, both drawn by what is left there, and
-    alternates between codes and loadings of the new entry alone; the best of twelve is taken, of those whose
-    cosine with every entry before is at most .2. A few iterations over all entries follow. Cost per entry: a
-    dozen products of the data with twelve columns, and three iterations of :func:`learn_products`.
+    Each search starts at a gene and its pairs in one pancluster, both drawn by their residual, and alternates
+    between codes and loadings of the new entry alone; the best of twelve is chosen, among those whose cosine
+    with every entry before is at most .2. A few iterations over all entries follow. Cost per entry: a dozen
+    products of the data with twelve columns, and three iterations of :func:`learn_products`.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def grow(
     ends
         The pairs' genes.
     k
-        At most this many; fewer if all that is left is alike to entries there are.
+        Maximum number of entries; fewer if the residual only has networks similar to earlier entries.
     alpha
         Lasso penalty of the codes.
     rng
@@ -78,28 +79,28 @@ def grow(
         See :func:`learn_products`.
     """
     data = as_columns(data)
-    own = np.asarray(data.multiply(data).sum(axis=1)).ravel()
-    loadings, codes = np.zeros((0, ends.n_genes)), np.zeros((len(own), 0))
+    square = np.asarray(data.multiply(data).sum(axis=1)).ravel()
+    loadings, codes = np.zeros((0, ends.n_genes)), np.zeros((len(square), 0))
     errors, gains = [], []
     for _ in range(k):
-        found = _best(data, own, ends, loadings, codes, rng, measured)
-        if found is None:
+        candidate = _best(data, square, ends, loadings, codes, rng, measured)
+        if candidate is None:
             break
-        new, gain = found
-        start = np.hstack([codes, np.zeros((len(own), 1))])
+        new, gain = candidate
+        start = np.hstack([codes, np.zeros((len(square), 1))])
         loadings = np.vstack([loadings, new])
-        options = {"alpha": alpha, "max_iter": _SWEEPS, "tol": 0.0, "measured": measured}
+        options: dict[str, Any] = {"alpha": alpha, "max_iter": _SWEEPS, "tol": 0.0, "measured": measured}
         fit, loadings = learn_products(data, ends, loadings, start, **options)
-        target = product(data, ends.products(loadings))
+        target = data_products(data, ends.products(loadings))
         codes = code_loadings(target, loadings, alpha, fit.codes, measured)
         errors.append(fit.error)
-        gains.append(gain / own.sum())
+        gains.append(gain / square.sum())
     return Growth(loadings, codes, np.array(errors), np.array(gains))
 
 
 def grown_fit(
     data: sparse.spmatrix,
-    ends: Ends,
+    ends: PairIndex,
     k: int,
     *,
     alpha: float,
@@ -108,48 +109,58 @@ def grown_fit(
     rng: np.random.Generator,
     measured: Measured | None = None,
 ) -> Fit:
-    """Grow more entries than asked, keep the k that explain most, and let them settle."""
-    grown = grow(data, ends, k + k // 4 + 2, alpha=alpha, rng=rng, measured=measured)
+    """Grow more than k entries, keep the k that explain most, and optimise them to convergence.
+
+    Parameters
+    ----------
+    data, ends, alpha, rng, measured
+        As in :func:`grow_entries`.
+    k
+        Number of entries, at most.
+    max_iter, tol
+        See :func:`panscape.coscape.dictionary.products.learn_products`.
+    """
+    grown = grow_entries(data, ends, k + k // 4 + 2, alpha=alpha, rng=rng, measured=measured)
     amount = (grown.codes**2).sum(axis=0)
     kept = np.sort(np.argsort(-amount, kind="stable")[:k])
     start, codes = grown.loadings[kept], grown.codes[:, kept]
-    options = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "measured": measured}
+    options: dict[str, Any] = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "measured": measured}
     return learn_products(data, ends, start, codes, **options)[0]
 
 
 def chance_gain(
     data: sparse.spmatrix,
-    ends: Ends,
+    ends: PairIndex,
     *,
     alpha: float,
     rng: np.random.Generator,
     repeats: int = 3,
     measured: Measured | None = None,
 ) -> float:
-    """Return the share of the square that an entry explains where panclusters share no network.
+    """Return the fraction of the square that an entry explains if panclusters have no network in common.
 
-    In every pancluster on its own the genes are given each other's names: it keeps its number of edges, its
+    The genes are permuted independently in every pancluster: it keeps its number of edges, its
     hubs and its groups of genes, but those of different panclusters have nothing to do with each other. Names
     are exchanged among the genes that the pancluster measures.
 
     Parameters
     ----------
     data, ends, alpha, measured
-        As in :func:`grow`.
+        As in :func:`grow_entries`.
     rng
         Draws names and starts.
     repeats
         Mean over this many.
     """
-    found = []
+    first_gains = []
     for _ in range(repeats):
         other, its_ends = _renamed(sparse.csr_matrix(data), ends, rng, measured)
-        gains = grow(other, its_ends, 1, alpha=alpha, rng=rng, measured=_at(its_ends, measured)).gains
-        found.append(gains[0] if len(gains) else 0.0)
-    return float(np.mean(found))
+        gains = grow_entries(other, its_ends, 1, alpha=alpha, rng=rng, measured=_at(its_ends, measured)).gains
+        first_gains.append(gains[0] if len(gains) else 0.0)
+    return float(np.mean(first_gains))
 
 
-def _at(ends: Ends, measured: Measured | None) -> Measured | None:
+def _at(ends: PairIndex, measured: Measured | None) -> Measured | None:
     """Return which pairs each group measures among other pairs of the same genes."""
     if measured is None:
         return None
@@ -157,7 +168,9 @@ def _at(ends: Ends, measured: Measured | None) -> Measured | None:
     return Measured(measured.group, columns, measured.genes)
 
 
-def _renamed(data: sparse.csr_matrix, ends: Ends, rng, measured=None) -> tuple[sparse.csr_matrix, Ends]:
+def _renamed(
+    data: sparse.csr_matrix, ends: PairIndex, rng, measured=None
+) -> tuple[sparse.csr_matrix, PairIndex]:
     row = np.repeat(np.arange(data.shape[0]), np.diff(data.indptr))
     names = np.tile(np.arange(ends.n_genes), (data.shape[0], 1))
     if measured is None:
@@ -170,13 +183,13 @@ def _renamed(data: sparse.csr_matrix, ends: Ends, rng, measured=None) -> tuple[s
     code = np.minimum(one, two).astype(np.int64) * ends.n_genes + np.maximum(one, two)
     pairs, column = np.unique(code, return_inverse=True)
     matrix = sparse.csr_matrix((data.data, (row, column)), shape=(data.shape[0], len(pairs)))
-    return matrix, Ends(pairs // ends.n_genes, pairs % ends.n_genes, ends.n_genes)
+    return matrix, PairIndex(pairs // ends.n_genes, pairs % ends.n_genes, ends.n_genes)
 
 
-def _best(data, own, ends: Ends, loadings, codes, rng, measured) -> tuple[np.ndarray, float] | None:
-    """Return the loadings of the candidate that explains most of what is left, and how much; or None."""
+def _best(data, norms, ends: PairIndex, loadings, codes, rng, measured) -> tuple[np.ndarray, float] | None:
+    """Return the loadings of the candidate that explains most of the residual, and its gain; or None."""
     entries = ends.products(loadings)
-    left = _left(data, own, entries, loadings, codes, measured)
+    left = _left(data, norms, entries, loadings, codes, measured)
     if left.sum() <= 0:
         return None
     new = _seeds(data, ends, entries, codes, left, rng)
@@ -186,19 +199,19 @@ def _best(data, own, ends: Ends, loadings, codes, rng, measured) -> tuple[np.nda
         cross = np.ascontiguousarray((data.T @ alone).T) / square[:, None]
         weights, shares = _weights(alone, codes, square, measured)
         for at in range(len(new)):
-            groups = None if measured is None else (shares[:, at], measured.genes)
-            new[at] = towards(ends, new[at], cross[at], loadings, weights[at], 2, groups)
-        new = unit(new)
+            groups = None if shares is None else (shares[:, at], measured.genes)
+            new[at] = step_towards(ends, new[at], cross[at], loadings, weights[at], 2, groups)
+        new = unit_loadings(new)
     alone, squares = _alone(data, ends, loadings, codes, new, measured)
     gain = (alone**2 * squares).sum(axis=0)
     if len(loadings):
-        gain[inner_products(new, unit(loadings)).max(axis=1) > DISTINCT] = 0
+        gain[inner_products(new, unit_loadings(loadings)).max(axis=1) > DISTINCT] = 0
     best = int(gain.argmax())
     return (new[best], float(gain[best])) if gain[best] > 0 else None
 
 
-def _seeds(data, ends: Ends, entries, codes, left, rng) -> np.ndarray:
-    """Return loadings (T, G) of a gene and its pairs, drawn by what is left of panclusters and genes."""
+def _seeds(data, ends: PairIndex, entries, codes, left, rng) -> np.ndarray:
+    """Return loadings (T, G) of a gene and its pairs, drawn by the residual of panclusters and genes."""
     rows = rng.choice(len(left), size=_CANDIDATES, p=left / left.sum())
     pick = sparse.csc_matrix((np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(len(left), len(rows)))
     target = np.maximum((data.T @ pick).toarray().T - codes[rows] @ entries, 0)
@@ -211,42 +224,42 @@ def _seeds(data, ends: Ends, entries, codes, left, rng) -> np.ndarray:
             loadings[at, gene] = 1
             loadings[at] = ends.times(values, loadings[at])
             loadings[at, gene] = loadings[at].max()
-    return unit(loadings)
+    return unit_loadings(loadings)
 
 
-def _left(data, own, entries, loadings, codes, measured) -> np.ndarray:
+def _left(data, norms, entries, loadings, codes, measured) -> np.ndarray:
     """Return each pancluster's squared error."""
     if not len(loadings):
-        return own
+        return norms
     fitted = (_times(codes, loadings, loadings, measured) * codes).sum(axis=1)
-    return np.maximum(own - 2 * (product(data, entries) * codes).sum(axis=1) + fitted, 0)
+    return np.maximum(norms - 2 * (data_products(data, entries) * codes).sum(axis=1) + fitted, 0)
 
 
 def _times(codes, loadings, others, measured) -> np.ndarray:
     """Return codes (N, K) times the inner products of loadings (K, G) and others (L, G), (N, L)."""
     if measured is None:
         return codes @ inner_products(loadings, others)
-    found = np.zeros((len(codes), len(others)))
+    result = np.zeros((len(codes), len(others)))
     for group, rows in measured.groups():
         mask = measured.genes[group]
-        found[rows] = codes[rows] @ inner_products(loadings * mask, others * mask)
-    return found
+        result[rows] = codes[rows] @ inner_products(loadings * mask, others * mask)
+    return result
 
 
-def _alone(data, ends: Ends, loadings, codes, new, measured) -> tuple[np.ndarray, np.ndarray | float]:
-    """Return the codes (N, T) of candidates, each on its own, for what the entries leave.
+def _alone(data, ends: PairIndex, loadings, codes, new, measured) -> tuple[np.ndarray, np.ndarray | float]:
+    """Return the codes (N, T) of candidates, each alone, for the residual of the entries.
 
-    And the squares of the candidates over what each pancluster measures, 1 where all is measured.
+    And the squares of the candidates over the pairs that each pancluster measures, 1 if it measures all.
     """
-    inner = np.maximum(product(data, ends.products(new)) - _times(codes, loadings, new, measured), 0)
+    inner = np.maximum(data_products(data, ends.products(new)) - _times(codes, loadings, new, measured), 0)
     if measured is None:
         return inner, 1.0
-    own = np.diagonal(group_products(new, new, measured.genes), axis1=1, axis2=2)[measured.group]
-    return np.divide(inner, own, out=np.zeros_like(inner), where=own > _TINY), own
+    squares = np.diagonal(group_products(new, new, measured.genes), axis1=1, axis2=2)[measured.group]
+    return np.divide(inner, squares, out=np.zeros_like(inner), where=squares > _TINY), squares
 
 
 def _weights(alone, codes, square, measured) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return how much of each entry lies under each candidate, (T, K), and the candidates' shares by group.
+    """Return the overlap of entries and candidates, (T, K), and the weight of each candidate by group.
 
     With groups (T, S, K) and (S, T).
     """

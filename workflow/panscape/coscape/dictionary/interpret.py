@@ -1,4 +1,4 @@
-"""The tables that say what each entry is."""
+"""Tables of entries: networks, centralities, markers, usage."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.dictionary.confidence import entry_reliability, reliability
+from panscape.coscape.dictionary.confidence import edge_reliability, entry_reliability
 from panscape.coscape.dictionary.entries import usage_by, weighted_mean
 from panscape.coscape.dictionary.networks import all_centralities, gene_network, top_network
-from panscape.coscape.dictionary.write import Saved
+from panscape.coscape.dictionary.write import SavedDictionary
 
 
 @dataclass(frozen=True)
-class Reading:
+class EntryTables:
     """Tables of a dictionary's entries.
 
     Attributes
     ----------
     entries
         entry, n_panclusters, share, pseudotime, stability, n_genes, n_edges, n_marker_edges, reliability,
-        chance_share (share of edges by chance in the panclusters that use it), kept; entries set aside at the
-        end.
+        chance_share (fraction of edges by chance in the panclusters that use it), kept; entries set aside at
+        the end.
     edges
         entry, gene_a, gene_b, weight, marker, reliability; heaviest first.
     markers
@@ -32,11 +32,11 @@ class Reading:
     centrality
         Centralities with the reliability of the gene's edges, weighted by weight.
     links
-        What is drawn: entry, gene_a, gene_b, hops, weight.
+        Networks to draw: entry, gene_a, gene_b, hops, weight.
     usage
         entry, column, value, usage, expected, n_panclusters.
     fit
-        What the dictionary leaves out: measure, value (see :func:`fit_table`).
+        Fit of the dictionary: measure, value (see :func:`fit_table`).
     """
 
     entries: pd.DataFrame
@@ -48,11 +48,11 @@ class Reading:
     fit: pd.DataFrame
 
 
-def fit_table(saved: Saved) -> pd.DataFrame:
-    """Return what the dictionary explains, and of what: `measure`, `value`.
+def fit_table(saved: SavedDictionary) -> pd.DataFrame:
+    """Return the fraction that a dictionary explains, and the size of its data: `measure`, `value`.
 
-    ``explained``: share of the square of the coexpression, 0 to 1; ``panclusters`` and ``pairs`` that it was
-    learned from; ``pairs_possible`` of the genes analysed; ``genes`` with an edge in a kept entry.
+    ``explained``: fraction of the square of the coexpression, 0 to 1; ``panclusters`` and ``pairs`` that it
+    was learned from; ``pairs_possible`` of the genes analysed; ``genes`` with an edge in a kept entry.
     """
     inside = np.unique(saved.edges.indices)
     n = len(saved.genes)
@@ -67,8 +67,8 @@ def fit_table(saved: Saved) -> pd.DataFrame:
     return pd.DataFrame({"measure": list(rows), "value": list(map(float, rows.values()))})
 
 
-def read_entries(
-    saved: Saved,
+def entry_tables(
+    saved: SavedDictionary,
     obs: pd.DataFrame,
     columns: Sequence[str],
     *,
@@ -76,7 +76,7 @@ def read_entries(
     size: Sequence[np.ndarray] = (),
     chance: pd.DataFrame | None = None,
     top_genes: int = 10,
-) -> Reading:
+) -> EntryTables:
     """Make the tables of a dictionary.
 
     Parameters
@@ -90,7 +90,7 @@ def read_entries(
     agreement, size
         (K, E) sums of the studies, see :func:`split_half`; without any there are no reliabilities.
     chance
-        cluster, share of all studies, see :class:`StudyConfidence`.
+        cluster, share (fraction of chance edges) of all studies, see :class:`StudyConfidence`.
     top_genes
         Genes drawn per entry.
     """
@@ -113,16 +113,16 @@ def read_entries(
     known = [name for name in columns if name in obs]
     usage = usage_by(saved.usage, saved.names, obs.loc[list(saved.panclusters)], known)
     links = _links(saved, centrality, top_genes)
-    return Reading(entries, edges, markers, centrality, links, usage, fit_table(saved))
+    return EntryTables(entries, edges, markers, centrality, links, usage, fit_table(saved))
 
 
-def _reliability(saved: Saved, agreement, size) -> tuple[sparse.csr_matrix | None, np.ndarray]:
-    """Return reliabilities at the edges (CSR like ``saved.edges``) and of whole entries."""
+def _reliability(saved: SavedDictionary, agreement, size) -> tuple[sparse.csr_matrix | None, np.ndarray]:
+    """Return reliabilities at the edges (CSR like ``saved.edges``) and of entries."""
     if not len(agreement):
         return None, np.full(len(saved.names), np.nan)
     agreement, size = sum(agreement), sum(size)
     columns = saved.edge_columns()
-    dense = reliability(agreement, size)
+    dense = edge_reliability(agreement, size)
     whole = entry_reliability(saved.edges[:, columns].toarray(), agreement, size)
     at = saved.edges.copy()
     row = np.repeat(np.arange(at.shape[0]), np.diff(at.indptr))
@@ -130,7 +130,7 @@ def _reliability(saved: Saved, agreement, size) -> tuple[sparse.csr_matrix | Non
     return at, whole
 
 
-def _edge_table(saved: Saved, trust: sparse.csr_matrix | None) -> pd.DataFrame:
+def _edge_table(saved: SavedDictionary, trust: sparse.csr_matrix | None) -> pd.DataFrame:
     edges = saved.edges
     row = np.repeat(np.arange(edges.shape[0]), np.diff(edges.indptr))
     owners = np.bincount(edges.indices, minlength=edges.shape[1])
@@ -162,13 +162,13 @@ def _gene_reliability(edges: pd.DataFrame) -> pd.DataFrame:
     return (sums["product"] / sums["weight"]).rename("reliability").reset_index()
 
 
-def _links(saved: Saved, centrality: pd.DataFrame, top_genes: int) -> pd.DataFrame:
+def _links(saved: SavedDictionary, centrality: pd.DataFrame, top_genes: int) -> pd.DataFrame:
     tables = []
     for row, name in enumerate(saved.names):
-        own = centrality[centrality["entry"] == name]
-        if len(own):
+        ranked = centrality[centrality["entry"] == name]
+        if len(ranked):
             graph = gene_network(saved.edges, row, saved.gene_a, saved.gene_b)
-            table = top_network(graph, own, genes=top_genes)
+            table = top_network(graph, ranked, genes=top_genes)
             table.insert(0, "entry", name)
             tables.append(table)
     columns = ["entry", "gene_a", "gene_b", "hops", "weight"]

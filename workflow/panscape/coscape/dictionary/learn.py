@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.dictionary.coding import encode
+from panscape.coscape.dictionary.coding import lasso_codes
 from panscape.coscape.dictionary.measured import Measured, code_products, encode_groups, entry_products
 
 _UNUSED = 1e-6  # an entry whose codes' squared sum is at or below this is drawn anew (as scikit-learn does)
@@ -43,7 +43,7 @@ class Fit:
         return self.entries.shape[0]
 
 
-def learn(
+def learn_entries(
     data: sparse.spmatrix,
     entries: np.ndarray,
     codes: np.ndarray | None = None,
@@ -70,13 +70,13 @@ def learn(
     Parameters
     ----------
     data
-        (N, P) sparse, panclusters x gene pairs; may hold negative values.
+        (N, P) sparse, panclusters x gene pairs; may have negative values.
     entries, codes
         (K, P) and (N, K) start; codes of zeros if None. Neither is changed.
     alpha
         Lasso penalty, >= 0.
     max_iter
-        At most this many iterations, >= 1.
+        Maximum number of iterations, >= 1.
     tol
         Stop when the objective falls by less than `tol` times itself.
     rng
@@ -102,7 +102,7 @@ def learn(
 
     history: list[float] = []
     for _ in range(max_iter):
-        codes = code(data, entries, alpha, codes, measured)
+        codes = entry_codes(data, entries, alpha, codes, measured)
         cross = np.ascontiguousarray((data.T @ codes).T)  # (K, P)
         cross = _update_entries(entries, codes, cross, data, rng, measured)
         history.append(_objective(norm, entries, codes, cross, alpha, measured)[0])
@@ -116,21 +116,43 @@ def as_columns(data: sparse.spmatrix) -> sparse.csc_matrix:
     return sparse.csc_matrix(data, dtype=np.float64, copy=False)
 
 
-def product(data: sparse.csc_matrix, entries: np.ndarray) -> np.ndarray:
+def data_products(data: sparse.csc_matrix, entries: np.ndarray) -> np.ndarray:
     """Return data @ entries.T, (N, K)."""
     return data @ np.ascontiguousarray(entries.T)
 
 
-def code(data, entries: np.ndarray, alpha: float, codes, measured: Measured | None) -> np.ndarray:
-    """Return the optimal codes (N, K) of the data for entries (K, P)."""
+def entry_codes(data, entries: np.ndarray, alpha: float, codes, measured: Measured | None) -> np.ndarray:
+    """Return the optimal codes (N, K) of the data for entries (K, P).
+
+    Parameters
+    ----------
+    data
+        (N, P) CSC.
+    entries
+        (K, P).
+    alpha
+        Lasso penalty.
+    codes
+        (N, K) start, or None.
+    measured
+        Pairs that each pancluster measures; None: all.
+    """
     if measured is None:
-        return encode(entries @ entries.T, product(data, entries), alpha, codes)
+        return lasso_codes(entries @ entries.T, data_products(data, entries), alpha, codes)
     grams = entry_products(entries, measured)
-    return encode_groups(grams, product(data, entries), alpha, codes, measured)
+    return encode_groups(grams, data_products(data, entries), alpha, codes, measured)
 
 
 def fitted_square(codes: np.ndarray, entries: np.ndarray, measured: Measured | None) -> float:
-    """Return the square of codes @ entries, over what is measured."""
+    """Return the square of codes @ entries over measured pairs.
+
+    Parameters
+    ----------
+    codes, entries
+        (N, K) and (K, P).
+    measured
+        Pairs that each pancluster measures; None: all.
+    """
     if measured is None:
         return np.vdot(codes.T @ codes, entries @ entries.T)
     return np.vdot(code_products(codes, measured), entry_products(entries, measured))
@@ -142,7 +164,7 @@ def _update_entries(entries, codes, cross, data, rng, measured: Measured | None)
     inner = codes.T @ codes  # (K, K)
     parts = None if measured is None else code_products(codes, measured)
     for k in range(len(entries)):
-        if inner[k, k] > _UNUSED and parts is not None:
+        if inner[k, k] > _UNUSED and measured is not None and parts is not None:
             _update_measured(entries, k, cross[k], parts, measured)
         elif inner[k, k] > _UNUSED:
             entries[k] += (cross[k] - inner[k] @ entries) / inner[k, k]
@@ -186,8 +208,8 @@ def _finish(data, norm, entries, codes, alpha, history, measured) -> Fit:
     lengths = np.linalg.norm(entries, axis=1)
     scale = np.where(lengths > 0, lengths, 1)
     entries /= scale[:, None]
-    inner = product(data, entries)
-    codes = code(data, entries, alpha, codes * scale, measured)
+    inner = data_products(data, entries)
+    codes = entry_codes(data, entries, alpha, codes * scale, measured)
     fitted = fitted_square(codes, entries, measured)
     squared = max(norm - 2 * np.vdot(codes, inner) + fitted, 0.0)
     objective = 0.5 * squared + alpha * codes.sum()

@@ -1,13 +1,13 @@
-"""Which pairs each pancluster measures: the square of the error is taken over those alone."""
+"""Pairs that each pancluster measures, to which the squared error is restricted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from panscape.coscape.dictionary.coding import encode
+from panscape.coscape.dictionary.coding import lasso_codes
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Measured:
         bool (S, P): pairs that a group measures.
     genes
         bool (S, G): genes that a group measures, in the numbering of
-        :class:`panscape.coscape.dictionary.products.Ends`; None where entries are free.
+        :class:`panscape.coscape.dictionary.products.PairIndex`; empty where entries are free.
     """
 
     group: np.ndarray
     columns: np.ndarray
-    genes: np.ndarray | None = None
+    genes: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=bool))
 
     def rows(self, chosen: np.ndarray) -> Measured:
         """Return the same for some panclusters (bool or positions)."""
@@ -44,34 +44,36 @@ class Measured:
 def encode_groups(
     grams: np.ndarray, target: np.ndarray, alpha: float, codes: np.ndarray | None, measured: Measured
 ) -> np.ndarray:
-    """Return :func:`encode` with one matrix of inner products per group.
+    """Return :func:`lasso_codes` with one matrix of inner products per group.
 
     Parameters
     ----------
     grams
         (S, K, K).
     target, alpha, codes
-        As in :func:`encode`, all panclusters.
+        As in :func:`lasso_codes`, all panclusters.
+    measured
+        Groups of panclusters.
     """
-    found = np.zeros_like(target)
+    result = np.zeros_like(target)
     for group, rows in measured.groups():
         start = None if codes is None else codes[rows]
-        found[rows] = encode(grams[group], target[rows], alpha, start)
-    return found
+        result[rows] = lasso_codes(grams[group], target[rows], alpha, start)
+    return result
 
 
 def code_products(codes: np.ndarray, measured: Measured) -> np.ndarray:
     """Return (S, K, K): the products of the codes, summed over the panclusters of each group."""
-    found = np.zeros((len(measured.columns), codes.shape[1], codes.shape[1]))
+    products = np.zeros((len(measured.columns), codes.shape[1], codes.shape[1]))
     for group, rows in measured.groups():
-        found[group] = codes[rows].T @ codes[rows]
-    return found
+        products[group] = codes[rows].T @ codes[rows]
+    return products
 
 
 def entry_products(entries: np.ndarray, measured: Measured) -> np.ndarray:
     """Return (S, K, K): inner products of the entries (K, P) over the pairs that each group measures."""
-    found = np.zeros((len(measured.columns), len(entries), len(entries)))
+    products = np.zeros((len(measured.columns), len(entries), len(entries)))
     for group, columns in enumerate(measured.columns):
         part = entries[:, columns]
-        found[group] = part @ part.T
-    return found
+        products[group] = part @ part.T
+    return products

@@ -1,4 +1,4 @@
-"""The gene network of each entry: centralities, marker edges, and what to draw."""
+"""The gene network of each entry: centralities, marker edges, and the links to draw."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from scipy import sparse
 def gene_network(edges: sparse.csr_matrix, row: int, gene_a: np.ndarray, gene_b: np.ndarray):
     """Return an entry's network as an igraph graph with vertex ``name`` and edge ``weight``.
 
-    Only genes with an edge are vertices. `gene_a`, `gene_b` are the (P,) genes of the pairs.
+    Only genes with an edge are vertices.
+
+    Parameters
+    ----------
+    edges
+        CSR (K, P).
+    row
+        Position of the entry.
+    gene_a, gene_b
+        (P,) genes of the pairs.
     """
     import igraph
 
@@ -30,7 +39,7 @@ def centralities(graph) -> pd.DataFrame:
 
     Returns
     -------
-    gene; betweenness: share of shortest paths of other gene pairs that pass through the gene, unweighted,
+    gene; betweenness: fraction of shortest paths of other gene pairs that pass through the gene, unweighted,
     in [0, 1] (as ``networkx.betweenness_centrality``; Coscape paper); degree; strength: sum of edge
     weights; harmonic: mean of inverse distances, in [0, 1]; eigenvector: weighted, largest is 1.
     """
@@ -62,7 +71,17 @@ def centralities(graph) -> pd.DataFrame:
 def all_centralities(
     edges: sparse.csr_matrix, names: Sequence[str], gene_a: np.ndarray, gene_b: np.ndarray
 ) -> pd.DataFrame:
-    """Return :func:`centralities` of every entry, with the column ``entry`` in front."""
+    """Return :func:`centralities` of every entry, with the column ``entry`` in front.
+
+    Parameters
+    ----------
+    edges
+        CSR (K, P).
+    names
+        K entry names.
+    gene_a, gene_b
+        (P,) genes of the pairs.
+    """
     tables = []
     for row, name in enumerate(names):
         if edges[[row]].nnz:
@@ -123,7 +142,7 @@ def marker_genes(markers: pd.DataFrame) -> pd.DataFrame:
 def top_network(graph, table: pd.DataFrame, *, genes: int = 10) -> pd.DataFrame:
     """Return the links among the most central genes, for drawing.
 
-    Two genes are linked if they share an edge (hops 1) or a neighbour (hops 2), as the Coscape paper draws
+    Two genes are linked by an edge (hops 1) or a common neighbour (hops 2), as the Coscape paper draws
     them.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The expression-space analogue of the dictionary: non-negative factors of cluster expression."""
+"""Expression programmes: non-negative matrix factorisation of the expression of panclusters."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def expression_factors(expression: np.ndarray, k: int, *, max_iter: int = 500) -
     k
         Number of factors, at most min(N, G).
     max_iter
-        At most this many iterations.
+        Maximum number of iterations.
     """
     import warnings
 
@@ -83,7 +83,7 @@ def factor_tables(saved, landscape) -> FactorTables:
     Parameters
     ----------
     saved
-        The dictionary, :class:`panscape.coscape.dictionary.write.Saved`.
+        The dictionary, :class:`panscape.coscape.dictionary.write.SavedDictionary`.
     landscape
         AnnData of its panclusters in the same order; X is their geometric-mean expression. Factors are of the
         genes that all studies measure.
@@ -104,13 +104,13 @@ def factor_tables(saved, landscape) -> FactorTables:
             factor_genes(np.empty((0, 0)), [], []),
             nothing,
         )
-    found = expression_factors(expression, min(len(saved.names), *expression.shape))
+    factors = expression_factors(expression, min(len(saved.names), *expression.shape))
     when = (
         landscape.obs["dpt_pseudotime"].to_numpy(dtype=float) if "dpt_pseudotime" in landscape.obs else None
     )
-    order = np.argsort(weighted_mean(found.usage, when), kind="stable")
+    order = np.argsort(weighted_mean(factors.usage, when), kind="stable")
     names = [f"factor-{i + 1:02d}" for i in range(len(order))]
-    usage, weights = found.usage[:, order], found.weights[order]
+    usage, weights = factors.usage[:, order], factors.weights[order]
     genes = factor_genes(weights, names, list(landscape.var_names))
     matches = compare_usage(saved.usage, saved.names, usage, names)
     networks = []
@@ -125,7 +125,7 @@ def factor_tables(saved, landscape) -> FactorTables:
     table = pd.DataFrame(usage, columns=names)
     table.insert(0, "cluster", list(landscape.obs_names))
     logger.info(
-        "%d expression factors leave %.1f %% of the square unexplained", len(names), 100 * found.error
+        "%d expression factors leave %.1f %% of the square unexplained", len(names), 100 * factors.error
     )
     return FactorTables(table, genes, matches)
 
@@ -133,7 +133,7 @@ def factor_tables(saved, landscape) -> FactorTables:
 def compare_usage(
     usage: np.ndarray, names: Sequence[str], other: np.ndarray, other_names: Sequence[str]
 ) -> pd.DataFrame:
-    """Return each entry's best counterpart among factors by Spearman correlation of their usage.
+    """Return the factor most similar to each entry by Spearman correlation of their usage.
 
     Parameters
     ----------
@@ -168,7 +168,24 @@ def compare_usage(
 def factor_genes(
     weights: np.ndarray, names: Sequence[str], genes: Sequence[str], top: int = 50
 ) -> pd.DataFrame:
-    """Return the heaviest genes of every factor: factor, gene, weight, rank (from 1)."""
+    """Return the heaviest genes of every factor: factor, gene, weight, rank (from 1).
+
+    Parameters
+    ----------
+    weights
+        (L, G) weights of the factors.
+    names
+        L names of factors.
+    genes
+        G names of genes.
+    top
+        Maximum number of genes per factor.
+
+    Examples
+    --------
+    >>> factor_genes(np.array([[0.1, 0.0, 0.9]]), ["factor-01"], ["Actb", "Sox2", "Pax6"])["gene"].tolist()
+    ['Pax6', 'Actb']
+    """
     rows = []
     for name, row in zip(names, weights, strict=True):
         order = np.argsort(-row, kind="stable")[:top]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.dictionary.coding import encode
-from panscape.coscape.dictionary.learn import Fit, as_columns, code, product
+from panscape.coscape.dictionary.coding import lasso_codes
+from panscape.coscape.dictionary.learn import Fit, as_columns, data_products, entry_codes
 from panscape.coscape.dictionary.measured import Measured, code_products, encode_groups
 
 _STEPS = 3  # damped steps of an update
@@ -16,8 +16,8 @@ _TINY = np.finfo(float).tiny
 
 
 @dataclass(frozen=True)
-class Ends:
-    """The two genes of every pair that is found anywhere; all other pairs of the genes are zeros.
+class PairIndex:
+    """Positions of the two genes of every stored pair; all other pairs of the genes are zeros.
 
     Attributes
     ----------
@@ -25,6 +25,12 @@ class Ends:
         (P,) positions of the genes; no pair of a gene with itself.
     n_genes
         Number of genes.
+
+    Examples
+    --------
+    >>> index = PairIndex.of(np.array(["Actb", "Actb"]), np.array(["Pax6", "Sox2"]))
+    >>> index.products(np.array([1.0, 0.5, 2.0]))
+    array([0.5, 2. ])
     """
 
     first: np.ndarray
@@ -32,7 +38,7 @@ class Ends:
     n_genes: int
 
     @classmethod
-    def of(cls, gene_a: np.ndarray, gene_b: np.ndarray) -> Ends:
+    def of(cls, gene_a: np.ndarray, gene_b: np.ndarray) -> PairIndex:
         """Give numbers to the genes of pairs given by name.
 
         Raises
@@ -51,7 +57,7 @@ class Ends:
         return loadings[..., self.first] * loadings[..., self.second]
 
     def times(self, values: np.ndarray, loadings: np.ndarray) -> np.ndarray:
-        """Multiply the symmetric matrix that holds values (P,) at the pairs with loadings (G,)."""
+        """Multiply the symmetric matrix with values (P,) at the pairs by loadings (G,)."""
         return np.bincount(self.first, values * loadings[self.second], self.n_genes) + np.bincount(
             self.second, values * loadings[self.first], self.n_genes
         )
@@ -63,19 +69,27 @@ def inner_products(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 
 def group_products(one: np.ndarray, two: np.ndarray, genes: np.ndarray) -> np.ndarray:
-    """Return (S, K, L): :func:`inner_products` over the pairs of genes (S, G) that each group measures."""
+    """Return (S, K, L): :func:`inner_products` over the pairs of genes (S, G) that each group measures.
+
+    Parameters
+    ----------
+    one, two
+        (K, G) and (L, G) loadings.
+    genes
+        bool (S, G): genes that each group measures.
+    """
     return np.array([inner_products(one * mask, two * mask) for mask in genes])
 
 
-def unit(loadings: np.ndarray, most: float = 0.0) -> np.ndarray:
-    """Return loadings (..., G) whose products have norm 1 over all pairs; those up to `most` stay."""
+def unit_loadings(loadings: np.ndarray, max_norm: float = 0.0) -> np.ndarray:
+    """Return loadings (..., G) whose products have norm 1 over all pairs; norms up to `max_norm` stay."""
     square = ((loadings**2).sum(axis=-1) ** 2 - (loadings**4).sum(axis=-1)) / 2
     length = np.sqrt(np.maximum(square, 0))
-    return loadings / np.sqrt(np.where(length > max(most, _TINY), length, 1))[..., None]
+    return loadings / np.sqrt(np.where(length > max(max_norm, _TINY), length, 1))[..., None]
 
 
-def towards(
-    ends: Ends,
+def step_towards(
+    ends: PairIndex,
     loadings: np.ndarray,
     cross: np.ndarray,
     others: np.ndarray,
@@ -83,7 +97,7 @@ def towards(
     steps: int,
     groups: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Move the loadings of one entry nearer to what the data want of it.
+    """Move the loadings of one entry towards their optimum given the others.
 
     The target is `cross` at the pairs and 0 at all others, less the products of `others` times `weights`.
     Each step solves for every gene's loading with the other genes' fixed, and goes half the way.
@@ -99,56 +113,58 @@ def towards(
     steps
         Number of steps.
     groups
-        Where not all panclusters measure all genes: (shares, genes), (S,) and bool (S, G): what share of the
-        target's weight a group of panclusters has, and which genes it measures. Products of other genes do
-        not count there.
+        Where not all panclusters measure all genes: (fractions, genes), (S,) and bool (S, G): fraction of
+        the target's weight in each group of panclusters, and the genes that it measures. Products of other
+        genes do not count there.
+    ends
+        Positions of the genes of all pairs.
 
     Returns
     -------
     (G,), the best of the start and the last step, scaled to the target: never further away than the start.
     """
 
-    def pull(own: np.ndarray) -> np.ndarray:
+    def pull(vector: np.ndarray) -> np.ndarray:
         if groups is None:
-            part = weights * (others @ own)
-            return ends.times(cross, own) - part @ others + own * (weights @ others**2)
-        found = ends.times(cross, own)
+            part = weights * (others @ vector)
+            return ends.times(cross, vector) - part @ others + vector * (weights @ others**2)
+        total = ends.times(cross, vector)
         for weight, mask in zip(weights, groups[1], strict=True):
             near = others * mask
-            found += own * (weight @ near**2) - (weight * (near @ own)) @ near
-        return found
+            total += vector * (weight @ near**2) - (weight * (near @ vector)) @ near
+        return total
 
-    def reach(own: np.ndarray) -> np.ndarray:
+    def reach(vector: np.ndarray) -> np.ndarray:
         """Return the square of each gene's products with all other genes, loading of the gene apart."""
         if groups is None:
-            return own @ own - own**2
-        square = own**2
+            return vector @ vector - vector**2
+        square = vector**2
         return sum(share * mask * (square @ mask - square) for share, mask in zip(*groups, strict=True))
 
-    def explained(own: np.ndarray, towards_target: np.ndarray) -> tuple[float, float]:
-        """Return (what the best multiple explains of the target's square, that multiple)."""
+    def explained(vector: np.ndarray, towards_target: np.ndarray) -> tuple[float, float]:
+        """Return the gain of the best multiple of a vector, and that multiple."""
         if groups is None:
-            square = max(((own @ own) ** 2 - (own**4).sum()) / 2, 0.0)
+            square = max(((vector @ vector) ** 2 - (vector**4).sum()) / 2, 0.0)
         else:
-            square = max(float(own**2 @ reach(own)) / 2, 0.0)
-        inner = max(float(own @ towards_target) / 2, 0.0)
+            square = max(float(vector**2 @ reach(vector)) / 2, 0.0)
+        inner = max(float(vector @ towards_target) / 2, 0.0)
         return (inner**2 / square, inner / square) if square > _TINY else (0.0, 0.0)
 
     pulled = pull(loadings)
     best, scale = explained(loadings, pulled)
-    start = own = loadings * np.sqrt(scale)
+    start = vector = loadings * np.sqrt(scale)
     pulled *= np.sqrt(scale)
     for _ in range(steps):
-        wanted = np.maximum(pulled, 0) / np.maximum(reach(own), _TINY)
-        own = (own + wanted) / 2 if own.any() else own
-        pulled = pull(own)
-    better, scale = explained(own, pulled)
-    return own * np.sqrt(scale) if better > best else start
+        wanted = np.maximum(pulled, 0) / np.maximum(reach(vector), _TINY)
+        vector = (vector + wanted) / 2 if vector.any() else vector
+        pulled = pull(vector)
+    better, scale = explained(vector, pulled)
+    return vector * np.sqrt(scale) if better > best else start
 
 
 def learn_products(
     data: sparse.spmatrix,
-    ends: Ends,
+    ends: PairIndex,
     loadings: np.ndarray,
     codes: np.ndarray | None = None,
     *,
@@ -159,11 +175,11 @@ def learn_products(
 ) -> tuple[Fit, np.ndarray]:
     r"""Learn entries that are products of loadings by alternating optimisation from a start.
 
-    Minimises :math:`\frac12\|S - CD\|_F^2 + \alpha\|C\|_1` over C >= 0 and
-    :math:`D_{k,ab} = g_{ka} g_{kb}`, g >= 0, rows of D of norm at most 1, over all pairs of the genes: pairs
-    found nowhere are zeros, so an entry cannot join groups of genes that no pancluster joins. As
-    :func:`panscape.coscape.dictionary.learn.learn` apart from that: the codes are the exact lasso optimum,
-    the entries get one pass of block coordinate descent per iteration. This is a symmetric, non-negative
+    Minimises :math:`\frac12\|S - CD\|_F^2 + \alpha\|C\|_1` over C >= 0 and :math:`D_{k,ab} = g_{ka} g_{kb}`,
+    g >= 0, rows of D of norm at most 1, over all pairs of the genes: pairs without a correlation anywhere are
+    zeros, so an entry cannot join groups of genes that no pancluster joins. Otherwise as
+    :func:`panscape.coscape.dictionary.learn.learn_entries`: the codes are the exact lasso optimum, the
+    entries get one pass of block coordinate descent per iteration. This is a symmetric, non-negative
     decomposition of the genes x genes x panclusters array, which is unique where factors of a matrix alone
     are not.
 
@@ -179,23 +195,24 @@ def learn_products(
     loadings, codes
         (K, G) non-negative and (N, K) start; neither is changed.
     alpha, max_iter, tol, measured
-        See :func:`panscape.coscape.dictionary.learn.learn`; with the genes that each pancluster measures.
+        See :func:`panscape.coscape.dictionary.learn.learn_entries`; `measured` also names the genes that each
+        pancluster measures.
 
     Returns
     -------
-    fit : objective and error count the pairs found nowhere; entries are at the P pairs, of norm 1 there,
-        and the codes are optimal for them.
+    fit : objective and error include the pairs without any value; entries are at the P pairs, of norm 1
+        there, and the codes are optimal for them.
     loadings : (K, G), of entries of norm at most 1.
     """
     data = as_columns(data)
     norm = float(data.data @ data.data)
-    loadings = unit(np.asarray(loadings, dtype=np.float64))
+    loadings = unit_loadings(np.asarray(loadings, dtype=np.float64))
     codes = np.zeros((data.shape[0], len(loadings))) if codes is None else np.asarray(codes, dtype=np.float64)
     history: list[float] = []
     squared = norm
     for _ in range(max_iter):
         entries = ends.products(loadings)
-        codes = code_loadings(product(data, entries), loadings, alpha, codes, measured)
+        codes = code_loadings(data_products(data, entries), loadings, alpha, codes, measured)
         cross = np.ascontiguousarray((data.T @ codes).T)
         if measured is None:
             inner = codes.T @ codes
@@ -212,7 +229,7 @@ def learn_products(
     entries = ends.products(loadings)
     lengths = np.linalg.norm(entries, axis=1)
     entries /= np.where(lengths > 0, lengths, 1)[:, None]
-    codes = code(data, entries, alpha, codes, measured)
+    codes = entry_codes(data, entries, alpha, codes, measured)
     return Fit(codes, entries, history[-1], float(squared / norm), tuple(history)), loadings
 
 
@@ -225,14 +242,18 @@ def code_loadings(
     ----------
     target
         (N, K): products of the data with the entries.
+    loadings
+        (K, G).
+    alpha, codes, measured
+        See :func:`panscape.coscape.dictionary.learn.entry_codes`.
     """
     if measured is None:
-        return encode(inner_products(loadings, loadings), target, alpha, codes)
+        return lasso_codes(inner_products(loadings, loadings), target, alpha, codes)
     return encode_groups(group_products(loadings, loadings, measured.genes), target, alpha, codes, measured)
 
 
 def _update_groups(
-    ends: Ends, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray, measured: Measured
+    ends: PairIndex, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray, measured: Measured
 ) -> None:
     """Update the loadings as :func:`_update` does, `inner` (S, K, K) and products by group."""
     for k in range(len(loadings)):
@@ -241,15 +262,15 @@ def _update_groups(
             weights = inner[:, k] / amount
             weights[:, k] = 0
             groups = (inner[:, k, k] / amount, measured.genes)
-            new = towards(ends, loadings[k], cross[k] / amount, loadings, weights, _STEPS, groups)
-            loadings[k] = unit(new, most=1.0)
+            new = step_towards(ends, loadings[k], cross[k] / amount, loadings, weights, _STEPS, groups)
+            loadings[k] = unit_loadings(new, max_norm=1.0)
 
 
-def _update(ends: Ends, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray) -> None:
+def _update(ends: PairIndex, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray) -> None:
     """Update the loadings in place, one entry after the other; an entry that no pancluster uses stays."""
     for k in range(len(loadings)):
         if inner[k, k] > _TINY:
             weights = inner[k] / inner[k, k]
             weights[k] = 0
-            new = towards(ends, loadings[k], cross[k] / inner[k, k], loadings, weights, _STEPS)
-            loadings[k] = unit(new, most=1.0)
+            new = step_towards(ends, loadings[k], cross[k] / inner[k, k], loadings, weights, _STEPS)
+            loadings[k] = unit_loadings(new, max_norm=1.0)

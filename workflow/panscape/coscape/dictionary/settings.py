@@ -1,11 +1,12 @@
-"""What a dictionary is learned with."""
+"""Settings of the dictionary."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 
 PAIRS = ("off-diagonal", "upper-triangle", "symmetric")
 SCALES = ("unit", "none")
@@ -21,8 +22,8 @@ class DictionarySettings(FromMapping):
     k
         Number of entries or ``"auto"``.
     k_range, elbow_factor
-        See :func:`panscape.coscape.dictionary.elbow.elbow` and
-        :func:`panscape.coscape.dictionary.elbow.grown_elbow`.
+        See :func:`panscape.coscape.dictionary.elbow.elbow_table` and
+        :func:`panscape.coscape.dictionary.elbow.grown_elbow_table`.
     entries
         ``"products"``: an edge weighs the product of its two genes' loadings; ``"free"``: whatever fits.
     alpha, max_iter, tol, starts
@@ -40,9 +41,14 @@ class DictionarySettings(FromMapping):
     pair_support
         A pair is dropped if fewer panclusters have it.
     duplicates
-        Count panclusters as often as they were found.
-    min_panclusters, usage_share, edge_share
-        See :func:`panscape.coscape.dictionary.entries.arrange`.
+        Count panclusters `multiplicity` times.
+    min_panclusters, usage_fraction, edge_fraction
+        See :func:`panscape.coscape.dictionary.entries.arrange_entries`.
+
+    Examples
+    --------
+    >>> DictionarySettings.of({"k": 12}).entries
+    'products'
     """
 
     SECTION: ClassVar[str] = "dictionary"
@@ -55,9 +61,15 @@ class DictionarySettings(FromMapping):
             "merge",
             "confidence",
             "depth_strata",
-            "counterpart",
+            "nmf_programs",
         ]
     )
+
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {
+        "usage_share": Renamed("usage_fraction"),
+        "edge_share": Renamed("edge_fraction"),
+        "counterpart": Renamed("nmf_programs"),
+    }
 
     k: int | str = "auto"
     k_range: tuple[int, int] = (2, 30)
@@ -74,8 +86,8 @@ class DictionarySettings(FromMapping):
     max_iter: int = 100
     tol: float = 1e-8
     min_panclusters: int = 10
-    usage_share: float = 0.05
-    edge_share: float = 0.9
+    usage_fraction: float = 0.05
+    edge_fraction: float = 0.9
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "k_range", tuple(int(value) for value in self.k_range))

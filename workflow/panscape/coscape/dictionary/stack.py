@@ -11,11 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.dictionary.choose import Choice, fit_starts
-from panscape.coscape.dictionary.elbow import elbow, grown_elbow
-from panscape.coscape.dictionary.entries import Dictionary, arrange
 from panscape.coscape.dictionary.measured import Measured
-from panscape.coscape.dictionary.products import Ends
+from panscape.coscape.dictionary.products import PairIndex
 from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.errors import fail
 from panscape.log import logger
@@ -31,20 +28,20 @@ class Stack:
     Attributes
     ----------
     data
-        CSR float64 (N, P): what is factorised.
+        CSR float64 (N, P): values to factorise.
     gene_a, gene_b
         (P,) genes of the pairs.
     genes
         The genes analysed.
     obs
         N rows, indexed by pancluster: the landscape's annotations and pseudotime.
-    found
+    origin
         N rows: `resolution` and `duplicates` of clusters.tsv.
     times
         (N,) how often each pancluster counts in a fit.
     measured
         bool (N, n_genes): genes that a pancluster's study measures; None if all measure all. Pairs with
-        another gene have no value and count neither as found nor as 0.
+        another gene have no value, which is not the same as 0.
     """
 
     data: sparse.csr_matrix
@@ -52,7 +49,7 @@ class Stack:
     gene_b: np.ndarray
     genes: np.ndarray
     obs: pd.DataFrame
-    found: pd.DataFrame
+    origin: pd.DataFrame
     times: np.ndarray
     measured: np.ndarray | None = None
 
@@ -73,7 +70,7 @@ class Stack:
             self,
             data=sparse.csr_matrix(self.data[chosen]),
             obs=self.obs[chosen] if chosen.dtype == bool else self.obs.iloc[chosen],
-            found=self.found[chosen] if chosen.dtype == bool else self.found.iloc[chosen],
+            origin=self.origin[chosen] if chosen.dtype == bool else self.origin.iloc[chosen],
             times=self.times[chosen],
             measured=None if self.measured is None else self.measured[chosen],
         )
@@ -85,7 +82,7 @@ class Stack:
         study = self.obs["study"].astype(str).to_numpy()
         return {name: self.measured[np.flatnonzero(study == name)[0]] for name in dict.fromkeys(study)}
 
-    def groups(self, ends: Ends | None = None) -> Measured | None:
+    def groups(self, ends: PairIndex | None = None) -> Measured | None:
         """Return the panclusters in groups that measure the same pairs, and genes as `ends` numbers them."""
         if self.measured is None:
             return None
@@ -111,7 +108,7 @@ def read_stack(
     Parameters
     ----------
     landscape
-        ``landscape.h5ad``: annotations and the share of expressing cells of every pancluster.
+        ``landscape.h5ad``: annotations and the fraction of expressing cells of every pancluster.
     clusters, matrices, pairs
         ``clusters.tsv``, ``matrices.npz`` and ``pairs.tsv`` of every study.
     settings
@@ -124,7 +121,7 @@ def read_stack(
     """
     import anndata
 
-    from panscape.coscape.landscape.combine import Study, combine
+    from panscape.coscape.landscape.combine import Study, combine_studies
     from panscape.coscape.landscape.read import pair_positions
     from panscape.data.files import read_csr, read_tsv
 
@@ -149,19 +146,35 @@ def read_stack(
                 detection=np.asarray(known.layers["detection"])[place],
             )
         )
-    combined = combine(studies)
+    combined = combine_studies(studies)
     obs = known.obs.loc[combined.clusters["cluster"]]
     return make_stack(combined, obs, chosen)
 
 
-def make_stack(combined, obs: pd.DataFrame, settings: DictionarySettings, *, least: int = 2) -> Stack:
+def make_stack(
+    combined, obs: pd.DataFrame, settings: DictionarySettings, *, min_panclusters: int = 2
+) -> Stack:
     """Choose and scale the values of a `Combined` landscape, see :class:`DictionarySettings`.
 
-    Fewer than `least` panclusters are an error.
+    Parameters
+    ----------
+    combined
+        Clusters of all studies, :class:`panscape.coscape.landscape.combine.Combined`.
+    obs
+        Annotations of the clusters, in the same order.
+    settings
+        Settings of the dictionary.
+    min_panclusters
+        Minimum number of panclusters.
+
+    Raises
+    ------
+    UserError
+        If there are fewer panclusters, or no gene pair is left.
     """
     from panscape.coscape.landscape.features import expected_cells
 
-    if len(obs) < least:
+    if len(obs) < min_panclusters:
         raise fail(
             "panclust.min_cells",
             f"{len(obs)} pancluster cannot be explained by shared networks",
@@ -169,16 +182,18 @@ def make_stack(combined, obs: pd.DataFrame, settings: DictionarySettings, *, lea
             few=True,
         )
     data = sparse.csr_matrix(combined.matrix, dtype=np.float64, copy=True)
-    own = combined.diagonal[data.indices]
+    diagonal = combined.diagonal[data.indices]
     row = np.repeat(np.arange(data.shape[0]), np.diff(data.indptr))
-    kept = ~own if settings.pairs == "off-diagonal" else np.ones(data.nnz, dtype=bool)
+    kept = ~diagonal if settings.pairs == "off-diagonal" else np.ones(data.nnz, dtype=bool)
     if settings.min_expected > 0:
-        kept &= own | (expected_cells(combined, row, combined.pairs[data.indices]) >= settings.min_expected)
+        kept &= diagonal | (
+            expected_cells(combined, row, combined.pairs[data.indices]) >= settings.min_expected
+        )
     if settings.min_z > 0:
         free = np.sqrt(np.maximum(combined.clusters["n_cells"].to_numpy(dtype=float)[row] - 3, 0))
-        kept &= own | (np.arctanh(np.minimum(np.abs(data.data), 1 - 1e-9)) * free >= settings.min_z)
+        kept &= diagonal | (np.arctanh(np.minimum(np.abs(data.data), 1 - 1e-9)) * free >= settings.min_z)
     if settings.pairs == "symmetric":
-        data.data[~own] *= np.sqrt(2)
+        data.data[~diagonal] *= np.sqrt(2)
     data.data[~kept] = 0
     data.eliminate_zeros()
     columns = np.flatnonzero(np.bincount(data.indices, minlength=data.shape[1]) >= settings.pair_support)
@@ -196,103 +211,8 @@ def make_stack(combined, obs: pd.DataFrame, settings: DictionarySettings, *, lea
     if settings.scale == "unit":
         data = unit_rows(data)
     first, second = combined.genes[combined.pairs[columns]].T
-    found = combined.clusters[[name for name in ("resolution", "duplicates") if name in combined.clusters]]
+    origin = combined.clusters[[name for name in ("resolution", "duplicates") if name in combined.clusters]]
     times = np.ones(len(obs), dtype=int)
     if settings.duplicates and "multiplicity" in combined.clusters:
         times = combined.clusters["multiplicity"].to_numpy(dtype=int)
-    return Stack(data, first, second, combined.genes, obs, found, times, combined.measured)
-
-
-def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: int = 1) -> pd.DataFrame:
-    """Return :func:`elbow` over the settings' range, ended at the number of panclusters."""
-    low, high = sorted(settings.k_range)
-    most = int(min(high, (np.diff(stack.data.indptr) > 0).sum()))
-    if most < high:
-        logger.warning("dictionary.k_range ends at %d: there are no more panclusters with edges", most)
-    repeated = np.repeat(np.arange(len(stack.times)), stack.times)
-    data = stack.data[repeated]
-    ends = Ends.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None
-    measured = stack.groups(ends)
-    ks = range(min(low, most), most + 1)
-    options = {"alpha": settings.alpha, "factor": settings.elbow_factor, "seed": seed, "threads": threads}
-    options["measured"] = None if measured is None else measured.rows(repeated)
-    if ends:
-        return grown_elbow(data, ends, ks, **options)
-    return elbow(data, ks, **options)
-
-
-def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, threads: int = 1) -> Choice:
-    """Return the best fit of k entries; panclusters that count several times are given once.
-
-    Raises
-    ------
-    UserError
-        If k is larger than the number of panclusters with an edge.
-    """
-    usable = int((np.diff(stack.data.indptr) > 0).sum())
-    if k > usable:
-        raise fail(
-            "dictionary.k",
-            f"{k} entries for {usable} panclusters with edges",
-            f"write at most {usable}",
-            few=True,
-        )
-    repeated = np.repeat(np.arange(len(stack.times)), stack.times)
-    ends = Ends.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None
-    measured = stack.groups(ends)
-    choice = fit_starts(
-        stack.data[repeated],
-        k,
-        alpha=settings.alpha,
-        starts=settings.starts,
-        max_iter=settings.max_iter,
-        tol=settings.tol,
-        seed=seed,
-        threads=threads,
-        ends=ends,
-        measured=None if measured is None else measured.rows(repeated),
-    )
-    if choice.fit.n_entries < k:
-        logger.warning("%d of %d entries: all that is left is alike to them", choice.fit.n_entries, k)
-    if len(choice.fit.history) == settings.max_iter:
-        logger.info("the best fit ended at max_iter, %d", settings.max_iter)
-    first = np.searchsorted(repeated, np.arange(len(stack.times)))
-    return replace(choice, fit=replace(choice.fit, codes=choice.fit.codes[first]))
-
-
-def learn_stack(
-    stack: Stack, k: int, settings: DictionarySettings, seed: int, threads: int = 1
-) -> tuple[Choice, Dictionary]:
-    """Fit k entries and arrange them.
-
-    Raises
-    ------
-    UserError
-        If no entry is used by enough panclusters.
-    """
-    choice = stack_fit(stack, k, settings, seed, threads)
-    result = arrange(
-        choice,
-        stack.diagonal,
-        stack.pseudotime,
-        min_panclusters=settings.min_panclusters,
-        usage_share=settings.usage_share,
-        edge_share=settings.edge_share,
-    )
-    table = result.table
-    aside = table.loc[~table["kept"], "n_panclusters"]
-    logger.info(
-        "%d entries explain %.1f %% of the square; %d set aside, used by fewer than %d panclusters",
-        table["kept"].sum(),
-        100 * (1 - choice.fit.error),
-        len(aside),
-        settings.min_panclusters,
-    )
-    if not table["kept"].any():
-        raise fail(
-            "dictionary.min_panclusters",
-            f"no entry is used by {settings.min_panclusters} panclusters (at most {aside.max()})",
-            "lower it, or panclust.min_cells so that there are more panclusters",
-            few=True,
-        )
-    return choice, result
+    return Stack(data, first, second, combined.genes, obs, origin, times, combined.measured)

@@ -1,4 +1,4 @@
-"""One study's share of the confidence in a dictionary, read from its cells."""
+"""Confidence in the edges of a dictionary from the cells of one study."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.coexpression.chance import chance_edges, edges_per_cluster, shrinker, with_shares
+from panscape.coscape.coexpression.chance import add_chance_columns, chance_edges, edges_per_cluster, shrinker
 from panscape.coscape.coexpression.settings import CoexpressionSettings
-from panscape.coscape.dictionary.confidence import halves, split_half
-from panscape.coscape.dictionary.write import Saved
+from panscape.coscape.dictionary.confidence import split_cells, split_half
+from panscape.coscape.dictionary.write import SavedDictionary
 from panscape.seeds import stream
 
 
 @dataclass(frozen=True)
 class StudyConfidence:
-    """What :func:`study_confidence` finds.
+    """Result of :func:`study_confidence`.
 
     Attributes
     ----------
@@ -36,8 +36,18 @@ class StudyConfidence:
     chance: pd.DataFrame
 
 
-def normalised(counts: str | Path, genes: np.ndarray, how: str) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Read a study's cells: CSR float32 normalised values of the genes, and total counts per cell."""
+def normalised_cells(counts: str | Path, genes: np.ndarray, how: str) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Read a study's cells: CSR float32 normalised values of the genes, and total counts per cell.
+
+    Parameters
+    ----------
+    counts
+        ``counts.h5ad`` of the study.
+    genes
+        Names of the genes.
+    how
+        Normalisation, see :func:`panscape.data.normalise.normalise`.
+    """
     from panscape.data.counts import Counts
     from panscape.data.normalise import normalise
 
@@ -52,7 +62,7 @@ def study_confidence(
     members: sparse.csr_matrix,
     matrix: sparse.csr_matrix,
     pairs: pd.DataFrame,
-    saved: Saved,
+    saved: SavedDictionary,
     *,
     normalisation: str,
     coexpression: Mapping[str, Any],
@@ -79,10 +89,10 @@ def study_confidence(
         Seed of the step.
     """
     genes = np.asarray(saved.genes, dtype=object)[saved.genes_of(str(clusters["study"].iloc[0]))]
-    values, depth = normalised(counts, genes, normalisation)
+    values, depth = normalised_cells(counts, genes, normalisation)
     columns, index = saved.edge_columns(), pd.Index(genes)
     first, second = (index.get_indexer(ends[columns]) for ends in (saved.gene_a, saved.gene_b))
-    here = (first >= 0) & (second >= 0)  # an edge that the study does not measure says nothing of it
+    here = (first >= 0) & (second >= 0)  # edges that the study does not measure are left out
     place = pd.Index(saved.panclusters).get_indexer(clusters["cluster"])
     usage = saved.usage[place] * (place >= 0)[:, None]
     method = coexpression["method"]
@@ -93,7 +103,7 @@ def study_confidence(
         first[here],
         second[here],
         usage,
-        halves(_finest(members), stream(seed, "halves")),
+        split_cells(_finest(members), stream(seed, "halves")),
         method=method,
     )
     chance = chance_edges(
@@ -107,11 +117,11 @@ def study_confidence(
         shrink=shrinker(CoexpressionSettings.of(coexpression)),
     )
     edges = edges_per_cluster(sparse.csr_matrix(matrix), pairs)
-    return StudyConfidence(agreement, size, with_shares(clusters, edges, chance))
+    return StudyConfidence(agreement, size, add_chance_columns(clusters, edges, chance))
 
 
 def _finest(members: sparse.csr_matrix) -> np.ndarray:
-    """Return for every cell the smallest cluster that holds it (-1 if none does)."""
+    """Return for every cell the smallest cluster that contains it (-1 if none does)."""
     sizes = np.diff(members.indptr)
     label = np.full(members.shape[1], -1)
     for row in np.argsort(-sizes, kind="stable"):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ASIDE = "aside"
 
 
-def to_anndata(
+def dictionary_to_anndata(
     result: Dictionary,
     stack: Stack,
     choice: Choice,
@@ -34,11 +34,11 @@ def to_anndata(
     Parameters
     ----------
     result, stack, choice
-        From :func:`learn_stack`.
+        From :func:`panscape.coscape.dictionary.fit_stack.learn_stack`.
     parameters
         Settings of the dictionary.
     collection
-        What other collections need to be placed on it, see :func:`panscape.coscape.reference.describe`.
+        Settings for projections onto it, see :func:`panscape.coscape.reference.describe`.
 
     Returns
     -------
@@ -53,11 +53,11 @@ def to_anndata(
     kept = result.table[result.table["kept"]].drop(columns="kept").set_index("entry")
     pairs = pd.DataFrame({"gene_a": stack.gene_a.astype(str), "gene_b": stack.gene_b.astype(str)})
     pairs.index = pairs.index.astype(str)
-    found = anndata.AnnData(sparse.csr_matrix(result.entries, dtype=np.float32), obs=kept, var=pairs)
-    found.layers["edges"] = sparse.csr_matrix(result.edges, dtype=np.float32)
-    found.obsm["usage"] = np.ascontiguousarray(result.usage.T, dtype=np.float32)
+    data = anndata.AnnData(sparse.csr_matrix(result.entries, dtype=np.float32), obs=kept, var=pairs)
+    data.layers["edges"] = sparse.csr_matrix(result.edges, dtype=np.float32)
+    data.obsm["usage"] = np.ascontiguousarray(result.usage.T, dtype=np.float32)
     aside = result.table[~result.table["kept"]].drop(columns="kept").set_index("entry")
-    found.uns.update(
+    data.uns.update(
         {
             "panclusters": stack.obs.index.to_numpy(dtype=str).astype(object),
             "genes": stack.genes.astype(str).astype(object),
@@ -68,20 +68,20 @@ def to_anndata(
         }
     )
     if measured := stack.measured_by_study():
-        found.uns["measured"] = measured
+        data.uns["measured"] = measured
     if collection is not None:
-        found.uns[reference.KEY] = json.dumps(dict(collection), sort_keys=True)
-    return found
+        data.uns[reference.KEY] = json.dumps(dict(collection), sort_keys=True)
+    return data
 
 
-def read_dictionary(path: str | Path) -> Saved:
-    """Read a dictionary written by :func:`to_anndata`."""
+def read_dictionary(path: str | Path) -> SavedDictionary:
+    """Read a dictionary written by :func:`dictionary_to_anndata`."""
     import anndata
 
-    return Saved(anndata.read_h5ad(path))
+    return SavedDictionary(anndata.read_h5ad(path))
 
 
-class Saved:
+class SavedDictionary:
     """A dictionary read from its file.
 
     Attributes
@@ -106,21 +106,21 @@ class Saved:
         One row per entry set aside.
     """
 
-    def __init__(self, found: AnnData):
-        self.names: list[str] = list(found.obs_names)
-        self.entries = sparse.csr_matrix(found.X, dtype=np.float64)
-        self.edges = sparse.csr_matrix(found.layers["edges"], dtype=np.float64)
-        self.gene_a = found.var["gene_a"].astype(str).to_numpy(dtype=object)
-        self.gene_b = found.var["gene_b"].astype(str).to_numpy(dtype=object)
-        self.usage = np.asarray(found.obsm["usage"], dtype=np.float64).T
-        self.panclusters: Sequence[str] = list(found.uns["panclusters"])
-        self.genes: Sequence[str] = list(found.uns["genes"])
+    def __init__(self, data: AnnData):
+        self.names: list[str] = list(data.obs_names)
+        self.entries = sparse.csr_matrix(data.X, dtype=np.float64)
+        self.edges = sparse.csr_matrix(data.layers["edges"], dtype=np.float64)
+        self.gene_a = data.var["gene_a"].astype(str).to_numpy(dtype=object)
+        self.gene_b = data.var["gene_b"].astype(str).to_numpy(dtype=object)
+        self.usage = np.asarray(data.obsm["usage"], dtype=np.float64).T
+        self.panclusters: Sequence[str] = list(data.uns["panclusters"])
+        self.genes: Sequence[str] = list(data.uns["genes"])
         self.measured: Mapping[str, np.ndarray] = {
-            study: np.asarray(flags, dtype=bool) for study, flags in found.uns.get("measured", {}).items()
+            study: np.asarray(flags, dtype=bool) for study, flags in data.uns.get("measured", {}).items()
         }
-        self.table: pd.DataFrame = found.obs.rename_axis("entry").reset_index()
-        self.aside: pd.DataFrame = found.uns[ASIDE]
-        self.error = float(found.uns["error"])
+        self.table: pd.DataFrame = data.obs.rename_axis("entry").reset_index()
+        self.aside: pd.DataFrame = data.uns[ASIDE]
+        self.error = float(data.uns["error"])
 
     def genes_of(self, study: str) -> np.ndarray:
         """Return which genes a study measures: (len(genes),) bool."""

@@ -1,4 +1,4 @@
-"""What pseudotime has to do with age, for many draws of the ages at once."""
+"""Agreement of pseudotime with age, for many draws of the ages at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from panscape.graph.distances import nearest
 from panscape.stats.weighted_ranks import group_products, partial_products, products, standard_ranks
 
 OTHERS = 5  # clusters of other studies whose ages predict a cluster's age
-LEAST_SHARED = 5  # clusters with ages that other studies have
+MIN_SHARED = 5  # clusters with ages that other studies have
 COMPARABLE = 0.5  # of the clusters of coexpression space's largest part, for a space to be compared
 AT_ONCE = 1_000_000  # entries of one array
 GLOBAL, WITHIN, DEPTH = "global", "within", "depth"
@@ -25,7 +25,7 @@ Values = dict[tuple[str, str], np.ndarray]
 
 @dataclass(frozen=True)
 class Viewed:
-    """One space, with what its distances were taken between."""
+    """A space with the vectors and the metric of its distances."""
 
     space: Space
     vectors: sparse.csr_matrix | np.ndarray
@@ -47,7 +47,7 @@ class Design:
     study_names
         Their names.
     controls
-        Name -> (n,) finite values of orders that know nothing of genes: size, pairs, depth.
+        Name -> (n,) finite values of orders that do not depend on genes: size, pairs, depth.
     roots
         How the root is chosen.
     n_maps, clip
@@ -80,7 +80,7 @@ class Design:
         return self._times[key]
 
 
-def compared(views: Sequence[Viewed]) -> tuple[list[Viewed], np.ndarray, dict[str, str]]:
+def comparable_views(views: Sequence[Viewed]) -> tuple[list[Viewed], np.ndarray, dict[str, str]]:
     """Decide which spaces can be compared with the first one, and on which clusters.
 
     Returns
@@ -112,22 +112,31 @@ def nearest_others(views: Sequence[Viewed], study: np.ndarray, known: np.ndarray
     """Return each cluster's nearest clusters of other studies that have an age, by space.
 
     Clusters that have none in one of the spaces have none in any, so that all speak of the same ones.
+
+    Parameters
+    ----------
+    views
+        The spaces.
+    study
+        int (n_clusters,).
+    known
+        bool (n_clusters,): clusters with an age.
     """
     allowed = (study[:, None] != study[None, :]) & known[None, :]
-    found = {
+    nearest_of = {
         view.space.name: nearest(
             view.vectors, OTHERS, metric=view.metric, allowed=allowed, distances=view.space.distances,
             refine=False,
         ).index
         for view in views
     }  # fmt: skip
-    lacking = np.any([(index < 0).all(axis=1) for index in found.values()], axis=0)
-    for index in found.values():
+    lacking = np.any([(index < 0).all(axis=1) for index in nearest_of.values()], axis=0)
+    for index in nearest_of.values():
         index[lacking] = -1
-    return found
+    return nearest_of
 
 
-def evaluate(
+def evaluate_spaces(
     design: Design, ages: np.ndarray, weights: np.ndarray | None, kinds: Iterable[str]
 ) -> tuple[Values, dict[tuple[str, str], int]]:
     """Compute statistics of draws.
@@ -135,11 +144,11 @@ def evaluate(
     Parameters
     ----------
     design
-        What is compared.
+        Clusters and spaces to compare.
     ages
         (draws, n) mean ages of the clusters, NaN where unknown.
     weights
-        (draws, n) share of each cluster's cells that were drawn; None: all.
+        (draws, n) fraction of each cluster's cells that were drawn; None: all.
     kinds
         Some of ``"global"``: `rho_age`, `rho_age_reached`, `partial_rho_age`, and `rho_age` of the controls;
         ``"within"``: `rho_age_within_studies`, `rho_age_of_{study}`, `rho_age_other_studies`; ``"depth"``:
@@ -177,8 +186,8 @@ def _draws(design: Design, ages, weights, kinds) -> Iterator[tuple[tuple[str, st
         yield from _of_space(design, view, times, ages, weight, drawn * connected, shared, kinds)
         name = view.space.name
         if GLOBAL in kinds:
-            own = view.space.diffusion.component
-            reach = aged * (own[None, :] == own[roots][:, None])
+            component = view.space.diffusion.component
+            reach = aged * (component[None, :] == component[roots][:, None])
             value = products(standard_ranks(times, reach), standard_ranks(ages, reach))
             yield (name, "rho_age_reached"), value, int((reach[0] > 0).sum())
         if WITHIN in kinds and name in design.others:
@@ -190,14 +199,14 @@ def _draws(design: Design, ages, weights, kinds) -> Iterator[tuple[tuple[str, st
 
 def _shared(design: Design, ages, weight, connected, kinds) -> dict:
     """Return the ranks that all spaces share."""
-    found: dict = {}
+    ranks: dict = {}
     orders = {name: np.broadcast_to(values, ages.shape) for name, values in design.controls.items()}
     if GLOBAL in kinds:
-        found["age"] = standard_ranks(ages, weight)
-        found["controls"] = {name: standard_ranks(values, weight) for name, values in orders.items()}
+        ranks["age"] = standard_ranks(ages, weight)
+        ranks["controls"] = {name: standard_ranks(values, weight) for name, values in orders.items()}
     if DEPTH in kinds:
-        found["depth"] = {name: standard_ranks(values, connected) for name, values in orders.items()}
-    return found
+        ranks["depth"] = {name: standard_ranks(values, connected) for name, values in orders.items()}
+    return ranks
 
 
 def _of_space(design: Design, view, times, ages, weight, connected, shared, kinds):
@@ -225,8 +234,8 @@ def _other_studies(design: Design, index: np.ndarray, ages, weight) -> tuple[np.
     """Correlate the ages of clusters with those of their nearest clusters of other studies.
 
     Only clusters count whose age lies between the lowest and the highest of another study: where studies
-    share no ages, the neighbours of the oldest clusters are younger and those of the youngest older whatever
-    their coexpression, and rho is near -1.
+    share no ages, the neighbours of the oldest clusters are younger and those of the youngest older
+    regardless of their coexpression, and rho is near -1.
     """
     known = weight > 0
     near = np.where((index >= 0)[None], ages[:, np.where(index >= 0, index, 0)], np.nan)
@@ -241,5 +250,5 @@ def _other_studies(design: Design, index: np.ndarray, ages, weight) -> tuple[np.
         matched |= ~inside[None, :] & (ages >= low) & (ages <= high)
     weight = weight * (matched & (number > 0))
     value = products(standard_ranks(mean, weight), standard_ranks(ages, weight))
-    few = (weight > 0).sum(axis=1) < LEAST_SHARED
+    few = (weight > 0).sum(axis=1) < MIN_SHARED
     return np.where(few, np.nan, value), int((weight[0] > 0).sum())

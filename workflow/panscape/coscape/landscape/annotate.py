@@ -1,4 +1,4 @@
-"""What the cells of each cluster have in common: ages, labels, depth."""
+"""Mean ages, dominant labels and depth of the cells of each cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from panscape.log import logger
 from panscape.stats.means import cluster_means
 
 
-def annotate(clusters: pd.DataFrame, members: sparse.csr_matrix, cells: pd.DataFrame) -> pd.DataFrame:
+def annotate_clusters(
+    clusters: pd.DataFrame, members: sparse.csr_matrix, cells: pd.DataFrame
+) -> pd.DataFrame:
     """Add means of numeric and dominant labels of other cell columns to a table of clusters.
 
     Parameters
@@ -23,7 +25,7 @@ def annotate(clusters: pd.DataFrame, members: sparse.csr_matrix, cells: pd.DataF
     cells
         One row per cell. Numeric columns give the mean over the cells with a value (NaN if none), exactly
         equal for clusters with equal values (:func:`cluster_means`); others the most frequent label (ties:
-        first in alphabetical order) and its share among the labelled cells as ``{column}_purity``.
+        first in alphabetical order) and its fraction among the labelled cells as ``{column}_purity``.
 
     Returns
     -------
@@ -33,6 +35,14 @@ def annotate(clusters: pd.DataFrame, members: sparse.csr_matrix, cells: pd.DataF
     ------
     UserError
         If the numbers of clusters or cells do not match.
+
+    Examples
+    --------
+    >>> cells = pd.DataFrame({"age": [1.0, 3.0, 5.0], "cell_type": ["a", "a", "b"]})
+    >>> members = sparse.csr_matrix([[1, 1, 1], [1, 1, 0]])
+    >>> table = annotate_clusters(pd.DataFrame({"cluster": ["lab-all", "lab-c0"]}), members, cells)
+    >>> table["age"].tolist(), table["cell_type"].tolist()
+    ([3.0, 2.0], ['a', 'a'])
     """
     if members.shape != (len(clusters), len(cells)):
         raise fail(

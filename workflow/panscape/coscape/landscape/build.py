@@ -11,15 +11,15 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.landscape.age import Viewed
-from panscape.coscape.landscape.combine import Combined, Study, combine, expand_duplicates
-from panscape.coscape.landscape.compare import AGE, compare
-from panscape.coscape.landscape.features import best_detected, features_at
+from panscape.coscape.landscape.combine import Combined, Study, combine_studies, expand_duplicates
+from panscape.coscape.landscape.compare import AGE, compare_spaces
+from panscape.coscape.landscape.features import best_detected, landscape_features
 from panscape.coscape.landscape.layout import force_layout
 from panscape.coscape.landscape.measured import measured_pairs
-from panscape.coscape.landscape.other_spaces import embed_as, other_spaces
+from panscape.coscape.landscape.other_spaces import embed_with_settings, other_spaces
 from panscape.coscape.landscape.rank import rank_genes, rank_pairs
 from panscape.coscape.landscape.root import named_root
-from panscape.coscape.landscape.sampling import Sampling, sampling
+from panscape.coscape.landscape.sampling import Sampling, sampled_cells
 from panscape.coscape.landscape.settings import LOWEST_AGE, NO_ROOT, LandscapeSettings
 from panscape.coscape.landscape.space import Space
 from panscape.errors import fail
@@ -31,7 +31,7 @@ from panscape.seeds import derive
 
 @dataclass(frozen=True)
 class Landscape:
-    """A landscape and what was found along it.
+    """A landscape with its statistics.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class Landscape:
     layout
         (n_clusters, 2).
     statistics, genes, pairs
-        Tables, see :func:`compare`, :func:`rank_genes`, :func:`rank_pairs`.
+        Tables, see :func:`compare_spaces`, :func:`rank_genes`, :func:`rank_pairs`.
     settings
-        What it was made with.
+        Settings of the landscape.
     """
 
     data: Combined
@@ -62,7 +62,9 @@ class Landscape:
         return np.flatnonzero(clusters["copy"] == 1) if "copy" in clusters else np.arange(len(clusters))
 
 
-def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, Any], seed: int) -> Landscape:
+def compute_landscape(
+    studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, Any], seed: int
+) -> Landscape:
     """Build the landscape of a collection.
 
     Parameters
@@ -80,16 +82,18 @@ def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, A
         If the root is unknown or there are too few clusters.
     """
     chosen = LandscapeSettings.of(settings)
-    data = gather(studies, chosen)
+    data = gather_clusters(studies, chosen)
     cells = _sampled(studies, data, chosen)
     if cells is not None and AGE in data.clusters:
         data = replace(data, clusters=data.clusters.assign(**{AGE: cells.ages()}))
     vectors, measured = measured_vectors(data, chosen)
     root = find_root(data.clusters, chosen, usable=comparable(vectors, chosen))
-    space = embed_as("coexpression", vectors, root, chosen, chosen.distance, measured=measured)
+    space = embed_with_settings("coexpression", vectors, root, chosen, chosen.distance, measured=measured)
     _tell(space, data)
-    views = views_of(data, space, chosen, vectors)
-    statistics = compare(views, data.clusters, chosen, seed, cells=cells, usable=comparable(vectors, chosen))
+    views = all_views(data, space, chosen, vectors)
+    statistics = compare_spaces(
+        views, data.clusters, chosen, seed, cells=cells, usable=comparable(vectors, chosen)
+    )
     leaves = None if cells is None else cells.leaves
     layout = force_layout(
         space.weights,
@@ -113,7 +117,7 @@ def build(studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, A
     )
 
 
-def views_of(
+def all_views(
     data: Combined, space: Space, settings: LandscapeSettings, vectors: sparse.csr_matrix | None = None
 ) -> list[Viewed]:
     """Return the landscape's space and the other spaces that it is compared with.
@@ -121,7 +125,7 @@ def views_of(
     Parameters
     ----------
     data
-        From :func:`gather` with the same settings.
+        From :func:`gather_clusters` with the same settings.
     space
         Coexpression space.
     settings
@@ -133,7 +137,7 @@ def views_of(
     return [Viewed(space, vectors, settings.distance), *other_spaces(data, space.root, settings)]
 
 
-def gather(studies: Sequence[Study], settings: LandscapeSettings) -> Combined:
+def gather_clusters(studies: Sequence[Study], settings: LandscapeSettings) -> Combined:
     """Combine the studies as the settings ask for and count each cluster's pairs.
 
     Returns
@@ -146,7 +150,7 @@ def gather(studies: Sequence[Study], settings: LandscapeSettings) -> Combined:
     UserError
         If there are fewer than 3 clusters.
     """
-    data = combine(studies)
+    data = combine_studies(studies)
     if len(data.clusters) < 3:
         raise fail(
             "panclust.min_cells",
@@ -170,7 +174,7 @@ def landscape_vectors(data: Combined, settings: LandscapeSettings) -> sparse.csr
     Parameters
     ----------
     data
-        From :func:`gather` with the same settings.
+        From :func:`gather_clusters` with the same settings.
     """
     return measured_vectors(data, settings)[0]
 
@@ -196,7 +200,7 @@ def comparable(vectors: sparse.csr_matrix, settings: LandscapeSettings) -> np.nd
 
 def _features(data: Combined, settings: LandscapeSettings) -> tuple[sparse.csr_matrix, np.ndarray]:
     genes = best_detected(data, settings.best_detected) if settings.best_detected else None
-    return features_at(
+    return landscape_features(
         data,
         diagonal=settings.diagonal,
         genes=genes,
@@ -223,7 +227,7 @@ def find_root(
     Raises
     ------
     UserError
-        If the named cluster does not exist, or no cluster has an age where the lowest is asked for.
+        If the named cluster does not exist, or no cluster has an age with ``root="lowest-age"``.
     """
     if settings.root == NO_ROOT:
         return None
@@ -245,7 +249,7 @@ def find_root(
 
 def _sampled(studies: Sequence[Study], data: Combined, settings: LandscapeSettings) -> Sampling | None:
     """Return the cells behind the clusters as they take part (with copies, where duplicates are kept)."""
-    cells = sampling(studies, settings.sample)
+    cells = sampled_cells(studies, settings.sample)
     if cells is None:
         return None
     for study, units in zip(studies, cells.units, strict=True):
@@ -272,6 +276,6 @@ def _tell(space: Space, data: Combined) -> None:
             logger.warning("%d clusters are not connected with the root: no pseudotime", unreached)
 
 
-def parameters(settings: LandscapeSettings) -> dict[str, Any]:
+def plain_settings(settings: LandscapeSettings) -> dict[str, Any]:
     """Return the settings as plain values for a file; None becomes an empty text."""
     return {key: "" if value is None else value for key, value in asdict(settings).items()}

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.stats import rankdata
 
-from panscape.coscape.landscape.features import runs
+from panscape.coscape.landscape.features import value_runs
 from panscape.stats.ranks import centred_ranks
 
 
@@ -53,7 +53,7 @@ def sparse_column_correlations(
     weight = rankdata(y) if method == "spearman" else np.asarray(y, dtype=np.float64)
     weight = weight - weight.mean()
     parts = []
-    for start, stop in runs(columns.indptr):
+    for start, stop in value_runs(columns.indptr):
         block = columns[:, start:stop].astype(np.float64)
         block.eliminate_zeros()
         if method == "spearman":
@@ -93,7 +93,7 @@ def sparse_within_correlations(
         weight = weight - weight.mean()
         length += weight @ weight
         columns = sparse.csc_matrix(matrix[inside])
-        for start, stop in runs(columns.indptr):
+        for start, stop in value_runs(columns.indptr):
             block = columns[:, start:stop].astype(np.float64)
             block.eliminate_zeros()
             if method == "spearman":
@@ -107,11 +107,11 @@ def sparse_within_correlations(
 
 def centred_within(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Return ranks (of each column) within each group over the group's size, ties averaged, about 0."""
-    found = np.empty(values.shape)
+    ranks = np.empty(values.shape)
     for group in np.unique(groups):
         inside = groups == group
-        found[inside] = centred_ranks(values[inside]) / inside.sum()
-    return found
+        ranks[inside] = centred_ranks(values[inside]) / inside.sum()
+    return ranks
 
 
 def _column_correlations(columns: sparse.csc_matrix, weight: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from scipy import sparse
 
 @dataclass(frozen=True)
 class Study:
-    """What one study brings to the landscape; the rows of all parts are its clusters.
+    """Clusters of one study with their coexpression and expression; all arrays have the clusters as rows.
 
     Parameters
     ----------
@@ -25,17 +26,17 @@ class Study:
         CSR, clusters x pairs: coexpression, 0 where a pair did not survive the threshold.
     pairs
         int, (n_pairs, 2): positions of each pair's genes in `genes`, first <= second; the diagonal
-        (first == second) holds 1 where the gene varies in the cluster.
+        (first == second) is 1 where the gene varies in the cluster.
     genes
         The genes, the same in all studies of a collection and in the same order.
     expression
         (clusters, genes): geometric-mean expression, where there is one.
     mean, detection
-        (clusters, genes): mean normalised log expression; share of cells with a count above 0. All three are
-        NaN for genes that the study does not measure; no pair has such a gene.
+        (clusters, genes): mean normalised log expression; fraction of cells with a count above 0. All three
+        are NaN for genes that the study does not measure; no pair has such a gene.
     members, cells
-        CSR (clusters, cells), ones, and the table of the cells with their `age`: what p-values and intervals
-        are drawn from. None: there are none.
+        CSR (clusters, cells), ones, and the table of the cells with their `age`: the basis
+        of p-values and intervals. None: no p-values.
     """
 
     name: str
@@ -89,15 +90,15 @@ class Combined:
 
     def rows(self, index: np.ndarray) -> Combined:
         """Return the clusters at the given positions, in that order and as often as they are named."""
-        take = {
+        parts: dict[str, Any] = {
             name: None if (part := getattr(self, name)) is None else part[index]
             for name in ("expression", "mean", "detection")
         }
         clusters = self.clusters.iloc[index].reset_index(drop=True)
-        return replace(self, clusters=clusters, matrix=self.matrix[index], **take)
+        return replace(self, clusters=clusters, matrix=self.matrix[index], **parts)
 
 
-def combine(studies: Sequence[Study]) -> Combined:
+def combine_studies(studies: Sequence[Study]) -> Combined:
     """Stack the studies' clusters over the union of their gene pairs.
 
     Parameters
@@ -112,7 +113,7 @@ def combine(studies: Sequence[Study]) -> Combined:
     Raises
     ------
     ValueError
-        If the studies' genes differ, a pair is below the diagonal, or two clusters share a name.
+        If the studies' genes differ, a pair is below the diagonal, or two clusters have the same name.
     """
     if not studies:
         raise ValueError("no studies to combine")
@@ -151,7 +152,7 @@ def combine(studies: Sequence[Study]) -> Combined:
 
 
 def expand_duplicates(data: Combined) -> Combined:
-    """Repeat each cluster as often as it was found (`multiplicity`), as the released code keeps it.
+    """Repeat each cluster `multiplicity` times, as the released code does.
 
     The copies are named ``{cluster}-copy2`` and so on and follow their original.
     """

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from panscape.coscape.landscape.age import Design, Viewed, compared, nearest_others
+from panscape.coscape.landscape.age import Design, Viewed, comparable_views, nearest_others
 from panscape.coscape.landscape.mixing import (
     age_bins,
     expected_entropy,
@@ -29,7 +29,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def compare(
+def compare_spaces(
     views: Sequence[Viewed],
     clusters: pd.DataFrame,
     settings: LandscapeSettings,
@@ -51,7 +51,7 @@ def compare(
     seed
         The collection's seed.
     cells
-        What the clusters were sampled from; None: no p-values and no intervals.
+        Cells behind the clusters; None: no p-values and no intervals.
     usable
         bool (n_clusters,): clusters that may be the root.
 
@@ -64,14 +64,14 @@ def compare(
       null: ages shuffled over the sampled units, |rho|
     - `rho_age_reached`: the same on all clusters that the space itself reaches
     - `partial_rho_age`: `rho_age` given cluster size, surviving pairs and depth
-    - `rho_age_within_studies`: weighted mean of the studies' own; `rho_age_of_{study}`: within one; null:
+    - `rho_age_within_studies`: weighted mean over the studies; `rho_age_of_{study}`: within one; null:
       ages shuffled within studies, |rho|
     - `rho_age_other_studies`: Spearman of a cluster's age with the mean age of its five nearest clusters
       of other studies, over clusters of ages that other studies have, too; needs no pseudotime; null: ages
       shuffled within studies, large is extreme
     - `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`: of pseudotime with these controls, without a p-value
     - `other_study_share`, `other_study_share_at_age`, `study_entropy`: mixing of studies among neighbours
-      beside what it would be if studies were dealt anew to clusters (of similar age), without a p-value
+      with the mean after permuting studies over clusters (of similar age), without a p-value
     - `components`, `reached`: connected parts, and clusters with a pseudotime
     """
     design, left_out = design_of(views, clusters, settings, usable)
@@ -86,7 +86,7 @@ def compare(
         rows[name, "components"] = Tested(float(view.space.diffusion.component.max(initial=-1) + 1), n=count)
         rows[name, "reached"] = Tested(float(np.isfinite(view.space.pseudotime).sum()), n=count)
     order = [*(view.space.name for view in views), *CONTROLS]
-    return table({key: rows[key] for key in sorted(rows, key=lambda key: order.index(key[0]))})
+    return statistics_table({key: rows[key] for key in sorted(rows, key=lambda key: order.index(key[0]))})
 
 
 def design_of(
@@ -95,13 +95,18 @@ def design_of(
     settings: LandscapeSettings,
     usable: np.ndarray | None = None,
 ) -> tuple[Design, dict[str, str]]:
-    """Decide what is compared on which clusters; parameters as in :func:`compare`.
+    """Choose the clusters on which the spaces are compared.
+
+    Parameters
+    ----------
+    views, clusters, settings, usable
+        See :func:`compare_spaces`.
 
     Returns
     -------
     The design, and the spaces that are left out, each with the reason.
     """
-    kept, common, left_out = compared(views)
+    kept, common, left_out = comparable_views(views)
     code, names = pd.factorize(clusters["study"])
     age = ages_of(clusters)
     controls = {name: clusters[name].to_numpy(dtype=np.float64) for name in CONTROLS if name in clusters}
@@ -125,13 +130,13 @@ def ages_of(clusters: pd.DataFrame) -> np.ndarray:
     return clusters[AGE].to_numpy(dtype=np.float64) if AGE in clusters else np.full(len(clusters), np.nan)
 
 
-def table(rows: Mapping[tuple[str, str], Tested]) -> pd.DataFrame:
+def statistics_table(rows: Mapping[tuple[str, str], Tested]) -> pd.DataFrame:
     """Return statistics as rows of ``statistics.tsv``."""
-    found = [
+    records = [
         {"space": space, "statistic": name, **{key: getattr(row, key) for key in COLUMNS[2:]}}
         for (space, name), row in rows.items()
     ]
-    return pd.DataFrame(found, columns=list(COLUMNS))
+    return pd.DataFrame(records, columns=list(COLUMNS))
 
 
 def _mixing(views: Sequence[Viewed], study: np.ndarray, age: np.ndarray, seed: int) -> dict:

@@ -1,4 +1,4 @@
-"""Clusters that share no cells."""
+"""Disjoint clusters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from scipy import sparse
 
 
 def disjoint_clusters(members: sparse.csr_matrix) -> np.ndarray:
-    """Return clusters no two of which share a cell, smallest first, as many as fit.
+    """Return pairwise disjoint clusters, chosen greedily from the smallest.
 
     Parameters
     ----------
@@ -17,6 +17,11 @@ def disjoint_clusters(members: sparse.csr_matrix) -> np.ndarray:
     Returns
     -------
     int positions in rising order. Every other cluster shares a cell with one of them.
+
+    Examples
+    --------
+    >>> disjoint_clusters(sparse.csr_matrix([[1, 1, 1], [1, 1, 0], [0, 0, 1]]))
+    array([1, 2])
     """
     size = np.diff(members.indptr)
     taken = np.zeros(members.shape[1], dtype=bool)
@@ -32,7 +37,7 @@ def disjoint_clusters(members: sparse.csr_matrix) -> np.ndarray:
 def disjoint_groups(members: sparse.csr_matrix) -> np.ndarray:
     """Part the cells into as many disjoint groups as there are disjoint clusters.
 
-    Cells outside of :func:`disjoint_clusters` join the one that shares most cells with the smallest cluster
+    Cells outside of :func:`disjoint_clusters` join the one with the largest overlap with the smallest cluster
     that they are in.
 
     Parameters

@@ -13,9 +13,9 @@ from panscape.coscape.landscape.combine import Combined
 def best_detected(data: Combined, number: int) -> np.ndarray:
     """Choose the genes that are detected best in all studies.
 
-    A gene's detection in a study is its share of expressing cells in the study's largest cluster (all cells,
-    as a rule); over the studies that measure it the mean rank counts, so that deep studies do not decide
-    alone.
+    A gene's detection in a study is its fraction of expressing cells in the study's largest cluster (all
+    cells, as a rule); over the studies that measure it the mean rank counts, so that deep studies do not
+    decide alone.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def best_detected(data: Combined, number: int) -> np.ndarray:
     from scipy.stats import rankdata
 
     if data.detection is None:
-        raise ValueError("the choice of genes needs the share of expressing cells of each cluster")
+        raise ValueError("the choice of genes needs the fraction of expressing cells of each cluster")
     study = data.clusters["study"].to_numpy()
     size = data.clusters["n_cells"].to_numpy()
     ranks = []
@@ -49,7 +49,7 @@ def best_detected(data: Combined, number: int) -> np.ndarray:
     return chosen
 
 
-def features(
+def landscape_features(
     data: Combined,
     *,
     diagonal: bool = False,
@@ -57,7 +57,7 @@ def features(
     eta: float = 0.0,
     min_expected: float = 0.0,
     symmetric: bool = False,
-) -> sparse.csr_matrix:
+) -> tuple[sparse.csr_matrix, np.ndarray]:
     """Return the vector of each cluster over the gene pairs that take part in distances.
 
     Parameters
@@ -72,61 +72,50 @@ def features(
         Drop off-diagonal values with |r| below it.
     min_expected
         Drop off-diagonal values where fewer cells than this would express both genes if they were
-        independent, n p_a p_b (n cells of the cluster, p shares of expressing cells). With less, a
-        correlation is decided by a cell or two; the rule of thumb for tests of independence asks for 5.
+        independent, n p_a p_b (n cells of the cluster, p fractions of expressing cells). Below,
+        single cells decide a correlation; the rule of thumb for tests of independence is 5.
     symmetric
-        Multiply off-diagonal values by sqrt(2), so that Euclidean distances are those of the whole symmetric
+        Multiply off-diagonal values by sqrt(2), so that Euclidean distances are those of the full symmetric
         matrices (released code) instead of their upper triangles (paper).
 
     Returns
     -------
-    CSR float32 (n_clusters, n_columns); columns without any value are left out.
+    vectors : csr_matrix
+        float32 (n_clusters, n_columns), columns without any value left out.
+    columns : ndarray
+        (n_columns,) positions of the columns among the pairs of `data`.
 
     Raises
     ------
     ValueError
-        If `min_expected` is asked for and `data` has no detection.
+        If `min_expected` is above 0 and `data` has no detection.
     """
-    options = {"diagonal": diagonal, "genes": genes, "eta": eta, "min_expected": min_expected}
-    return features_at(data, **options, symmetric=symmetric)[0]
-
-
-def features_at(
-    data: Combined,
-    *,
-    diagonal: bool,
-    genes: np.ndarray | None,
-    eta: float,
-    min_expected: float,
-    symmetric: bool,
-) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Return the vectors of :func:`features` and the positions of their columns among the pairs."""
-    own = data.diagonal
-    keep = np.ones(len(own), dtype=bool) if diagonal else ~own
+    diagonal_pairs = data.diagonal
+    keep = np.ones(len(diagonal_pairs), dtype=bool) if diagonal else ~diagonal_pairs
     if genes is not None:
         keep &= genes[data.pairs].all(axis=1)
     columns = np.flatnonzero(keep)
-    found = sparse.csr_matrix(data.matrix[:, columns], dtype=np.float32, copy=True)
+    vectors = sparse.csr_matrix(data.matrix[:, columns], dtype=np.float32, copy=True)
     pairs = data.pairs[columns]
     # rows in blocks: the positions of all values at once would outweigh the matrix
-    for start, stop in runs(found.indptr):
-        place = slice(found.indptr[start], found.indptr[stop])
-        column = found.indices[place]
+    for start, stop in value_runs(vectors.indptr):
+        place = slice(vectors.indptr[start], vectors.indptr[stop])
+        column = vectors.indices[place]
         edge = pairs[column, 0] != pairs[column, 1]
-        values = found.data[place]
+        values = vectors.data[place]
         kept = np.abs(values) >= np.float32(eta)
         if min_expected > 0:
-            row = np.repeat(np.arange(start, stop), np.diff(found.indptr[start : stop + 1]))
+            row = np.repeat(np.arange(start, stop), np.diff(vectors.indptr[start : stop + 1]))
             kept &= expected_cells(data, row, pairs[column]) >= min_expected
         if symmetric:
             values = np.where(edge, values * np.float32(np.sqrt(2)), values)
-        found.data[place] = np.where(kept | ~edge, values, 0)
-    found.eliminate_zeros()
-    used = np.flatnonzero(np.bincount(found.indices, minlength=found.shape[1]) > 0)
-    return found[:, used], columns[used]
+        vectors.data[place] = np.where(kept | ~edge, values, 0)
+    vectors.eliminate_zeros()
+    used = np.flatnonzero(np.bincount(vectors.indices, minlength=vectors.shape[1]) > 0)
+    return vectors[:, used], columns[used]
 
 
-def runs(indptr: np.ndarray, values: int = 2_000_000):
+def value_runs(indptr: np.ndarray, values: int = 2_000_000):
     """Yield (start, stop) of runs of rows (CSC: columns) with about so many values each."""
     edges = np.searchsorted(indptr, np.arange(values, indptr[-1], values), side="left")
     edges = np.unique(np.r_[0, edges, len(indptr) - 1])
@@ -146,7 +135,7 @@ def expected_cells(data: Combined, row: np.ndarray, pairs: np.ndarray) -> np.nda
         (m, 2) positions of genes.
     """
     if data.detection is None:
-        raise ValueError("expected cells need the share of expressing cells of each cluster")
+        raise ValueError("expected cells need the fraction of expressing cells of each cluster")
     size = data.clusters["n_cells"].to_numpy(dtype=np.float64)
     share = np.asarray(data.detection, dtype=np.float64)
     return size[row] * share[row, pairs[:, 0]] * share[row, pairs[:, 1]]
@@ -155,7 +144,7 @@ def expected_cells(data: Combined, row: np.ndarray, pairs: np.ndarray) -> np.nda
 def detected_genes(data: Combined, min_expected: float) -> np.ndarray:
     """Return bool (n_clusters, n_genes): genes whose pair with themselves would pass `min_expected`.
 
-    As vectors of a space of their own they tell how much of a landscape is which genes are expressed at all.
+    A space of these vectors shows how much of a landscape follows from detection alone.
     False where a gene is not measured.
     """
     size = data.clusters["n_cells"].to_numpy(dtype=np.float64)[:, None]

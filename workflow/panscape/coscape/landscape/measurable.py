@@ -13,9 +13,9 @@ from panscape.graph.distances import BLOCK_BYTES
 def common_pair_distances(
     data: Combined, vectors: sparse.csr_matrix, pairs: np.ndarray, min_expected: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return distances that know nothing of which pairs can be measured.
+    """Return distances that are independent of which pairs can be measured.
 
-    The usual cosine counts a pair that cannot be measured in a cluster as 0, so clusters are alike if the
+    The usual cosine counts a pair that cannot be measured in a cluster as 0, so clusters are similar if the
     same pairs can be measured in them. Here the norms of two clusters run over the pairs that can be
     measured in both.
 

@@ -1,4 +1,4 @@
-"""Which study measures which gene or pair, and how to look only at what is measured.
+"""Genes and pairs that each study measures, and statistics over those alone.
 
 A gene that a study does not measure has no value there: NaN in `detection`, no stored value in the matrix.
 """
@@ -46,7 +46,7 @@ def over_measured_genes(rank: Callable[..., pd.DataFrame]) -> Callable[..., pd.D
     Returns
     -------
     The same function of any data. Where genes are not measured in some clusters, it is called once for each
-    set of genes that the same clusters measure, and the false discovery rate is taken over all genes.
+    set of genes that the same clusters measure, and the false discovery rate is computed over all genes.
     """
 
     @functools.wraps(rank)
@@ -96,8 +96,8 @@ def over_measured_pairs(rank: Callable[..., pd.DataFrame]) -> Callable[..., pd.D
         tables = []
         for rows, pairs in measured.patterns():
             part = sparse.csr_matrix(columns[:, pairs])[rows]
-            own = replace(bare, clusters=data.clusters.iloc[rows], matrix=part, pairs=data.pairs[pairs])
-            tables.append(rank(own, pseudotime[rows], _inside(leaves, rows), listed=0, **kwargs))
+            part_data = replace(bare, clusters=data.clusters.iloc[rows], matrix=part, pairs=data.pairs[pairs])
+            tables.append(rank(part_data, pseudotime[rows], _inside(leaves, rows), listed=0, **kwargs))
         table = _together(tables)
         return table.head(listed) if listed else table
 

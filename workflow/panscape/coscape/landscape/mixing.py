@@ -23,7 +23,7 @@ def neighbour_links(index: np.ndarray) -> sparse.csr_matrix:
 
 
 def other_study_share(links: sparse.csr_matrix, study: np.ndarray) -> float:
-    """Return the mean share of a node's neighbours that belong to other studies, in [0, 1].
+    """Return the mean fraction of a node's neighbours that belong to other studies, in [0, 1].
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def other_study_share(links: sparse.csr_matrix, study: np.ndarray) -> float:
 
 
 def expected_share(links: sparse.csr_matrix, study: np.ndarray, strata: np.ndarray | None = None) -> float:
-    """Return what :func:`other_study_share` would be on average if the studies were dealt anew to the nodes.
+    """Return the expectation of :func:`other_study_share` after permuting the studies over the nodes.
 
     Parameters
     ----------
@@ -84,7 +84,19 @@ def study_entropy(links: sparse.csr_matrix, study: np.ndarray) -> float:
 def expected_entropy(
     links: sparse.csr_matrix, study: np.ndarray, rng: np.random.Generator, draws: int = DRAWS
 ) -> float:
-    """Return what :func:`study_entropy` is on average after dealing the studies anew to the nodes."""
+    """Return the mean of :func:`study_entropy` after permuting the studies over the nodes.
+
+    Parameters
+    ----------
+    links
+        From :func:`neighbour_links`.
+    study
+        (n,) labels.
+    rng
+        Draws the permutations.
+    draws
+        Number of permutations.
+    """
     return float(np.mean([study_entropy(links, rng.permutation(study)) for _ in range(draws)]))
 
 

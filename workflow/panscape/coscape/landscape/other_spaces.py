@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -13,13 +14,13 @@ from panscape.coscape.landscape.features import best_detected, detected_genes
 from panscape.coscape.landscape.measurable import common_pair_distances
 from panscape.coscape.landscape.measured import measured_genes, measured_pairs
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.space import Space, embed, principal_components
+from panscape.coscape.landscape.space import Space, embed_clusters, principal_components
 from panscape.graph.measured import Measured
 
 COMMON_PAIRS = "common-pairs"
 
 
-def embed_as(
+def embed_with_settings(
     name: str,
     vectors: sparse.csr_matrix | np.ndarray,
     root: int | None,
@@ -30,13 +31,21 @@ def embed_as(
     distances: tuple[np.ndarray, np.ndarray] | None = None,
     measured: Measured | None = None,
 ) -> Space:
-    """Embed vectors as the settings ask for; parameters as in :func:`embed`."""
-    return embed(
+    """Embed vectors with the settings of a landscape.
+
+    Parameters
+    ----------
+    name, vectors, root, metric, refine, distances, measured
+        See :func:`panscape.coscape.landscape.space.embed_clusters`.
+    settings
+        `n_neighbors`, `kernel`, `mutual`, `n_maps` and `clip` are used.
+    """
+    return embed_clusters(
         name,
         vectors,
         root,
         metric=metric,
-        k=settings.neighbours,
+        n_neighbors=settings.n_neighbors,
         kernel=settings.kernel,
         mutual=settings.mutual,
         n_maps=settings.n_maps,
@@ -48,18 +57,18 @@ def embed_as(
 
 
 def other_spaces(data: Combined, root: int | None, settings: LandscapeSettings) -> Iterator[Viewed]:
-    """Yield expression space and what coexpression vectors might merely stand for.
+    """Yield the spaces that coexpression is compared with: expression, detection, depth of the pairs.
 
     Parameters
     ----------
     data
-        From :func:`gather`.
+        From :func:`panscape.coscape.landscape.build.gather_clusters`.
     root
         Position of the landscape's root.
     settings
         The landscape's.
     """
-    spaces = {}
+    spaces: dict[str, tuple[Any, str, Measured | None]] = {}
     genes = measured_genes(data)
     if data.expression is not None:
         expression, complete = data.expression, data.expression
@@ -70,14 +79,17 @@ def other_spaces(data: Combined, root: int | None, settings: LandscapeSettings) 
         if settings.expression_components and complete.shape[1] > 1:
             number = settings.expression_components
             spaces["expression-pca"] = (principal_components(complete, number), "euclidean", None)
-    own = np.flatnonzero(data.diagonal)
-    spaces["diagonal"] = (data.matrix[:, own], settings.distance, measured_pairs(data, data.pairs[own]))
+    diagonal = np.flatnonzero(data.diagonal)
+    measured = measured_pairs(data, data.pairs[diagonal])
+    spaces["diagonal"] = (data.matrix[:, diagonal], settings.distance, measured)
     if settings.min_expected > 0:
         flags = detected_genes(data, settings.min_expected)
         spaces["detected"] = (flags.astype(np.float64), settings.distance, genes)
     for name, (rows, metric, measured) in spaces.items():
         flags_only = name in ("diagonal", "detected")
-        space = embed_as(name, rows, root, settings, metric, refine=not flags_only, measured=measured)
+        space = embed_with_settings(
+            name, rows, root, settings, metric, refine=not flags_only, measured=measured
+        )
         yield Viewed(space, rows, metric)
     if settings.min_expected > 0:
         yield _common_pairs(data, root, settings)
@@ -94,5 +106,7 @@ def _common_pairs(data: Combined, root: int | None, settings: LandscapeSettings)
     enough = data.clusters["n_used_pairs"].to_numpy() >= settings.min_pairs
     rows = sparse.csr_matrix(sparse.diags(enough.astype(np.float32)) @ rows)
     distances = common_pair_distances(data, rows, data.pairs[columns], settings.min_expected)
-    space = embed_as(COMMON_PAIRS, rows, root, settings, "cosine", refine=False, distances=distances)
+    space = embed_with_settings(
+        COMMON_PAIRS, rows, root, settings, "cosine", refine=False, distances=distances
+    )
     return Viewed(space, rows, "cosine")

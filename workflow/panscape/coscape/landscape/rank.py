@@ -32,14 +32,14 @@ def rank_genes(data: Combined, pseudotime: np.ndarray, leaves: np.ndarray | None
     pseudotime
         (n_clusters,), NaN where there is none.
     leaves
-        Positions of clusters that share no cells, see :class:`Independent`; None: no p-values.
+        Positions of disjoint clusters, see :class:`Independent`; None: no p-values.
 
     Returns
     -------
     Columns `gene`, `rho` (Spearman over all clusters), `pvalue` and `fdr` (Benjamini-Hochberg) of
     `rho_disjoint`, `rho_within` (Spearman of ranks within each study, pooled: free of differences between
     studies), `rho_disjoint` (the same over disjoint clusters), `n_disjoint` (how many), `detection` (mean
-    share of expressing cells); strongest first, genes without variation last.
+    fraction of expressing cells); strongest first, genes without variation last.
     """
     table = pd.DataFrame({"gene": data.genes})
     usable = np.flatnonzero(np.isfinite(pseudotime))
@@ -124,10 +124,10 @@ def rank_pairs(
 
 @dataclass(frozen=True)
 class Independent:
-    """Clusters that share no cells, over which a correlation with pseudotime can be tested.
+    """Disjoint clusters, over which a correlation with pseudotime can be tested.
 
     The null hypothesis of the tests: within each study, the level of the gene (the coexpression of the pair)
-    in a cluster has nothing to do with the cluster's place in pseudotime, and clusters that share no cells
+    in a cluster has nothing to do with the cluster's place in pseudotime, and disjoint clusters
     are independent. Nested clusters are not, so they do not count.
 
     Parameters
@@ -144,7 +144,17 @@ class Independent:
 
     @classmethod
     def of(cls, data: Combined, pseudotime: np.ndarray, leaves: np.ndarray | None) -> Independent:
-        """Choose the clusters with a pseudotime among disjoint ones."""
+        """Choose the clusters with a pseudotime among disjoint ones.
+
+        Parameters
+        ----------
+        data
+            Clusters of all studies.
+        pseudotime
+            (n_clusters,), NaN where unknown.
+        leaves
+            Positions of disjoint clusters; None: no tests.
+        """
         rows = np.empty(0, dtype=np.int64) if leaves is None else leaves[np.isfinite(pseudotime[leaves])]
         study = data.clusters["study"].to_numpy()[rows]
         names, count = np.unique(study, return_counts=True)
@@ -183,8 +193,8 @@ class Independent:
 def _correlated(ranks: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the correlation of each centred column with centred weights; NaN for constant columns."""
     scale = np.sqrt((ranks**2).sum(axis=0) * (weight @ weight))
-    found = np.full(ranks.shape[1], np.nan)
-    return np.divide(weight @ ranks, scale, out=found, where=scale > 1e-12).clip(-1, 1)
+    rho = np.full(ranks.shape[1], np.nan)
+    return np.divide(weight @ ranks, scale, out=rho, where=scale > 1e-12).clip(-1, 1)
 
 
 def _strongest_first(table: pd.DataFrame) -> pd.DataFrame:

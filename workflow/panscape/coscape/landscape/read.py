@@ -1,17 +1,21 @@
-"""Reading what the stages before have written about one study."""
+"""Read the clusters of one study, their coexpression and expression."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.landscape.annotate import annotate
+from panscape.coscape.landscape.annotate import annotate_clusters
 from panscape.coscape.landscape.combine import Study
 from panscape.data.files import read_csr, read_tsv
 from panscape.errors import fail
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 NAMES = {"cluster": str, "study": str, "parent": str, "duplicates": str}
 
@@ -50,25 +54,56 @@ def read_study(
     import h5py
     from anndata.io import read_elem
 
-    table = read_tsv(clusters, dtype=NAMES)
     with h5py.File(counts) as file:
         cells = read_elem(file["obs"])
-    inside = read_csr(members)
-    table = annotate(table, inside, cells)
     dense = anndata.read_h5ad(expression)
+    table = read_tsv(clusters, dtype=NAMES)
     if list(dense.obs_names) != list(table["cluster"]):
         raise fail(str(expression), "its clusters are not those of clusters.tsv", "delete both, run again")
-    genes = np.asarray(dense.var_names, dtype=object)
+    return make_study(
+        name, table, read_csr(members), cells, read_csr(matrices), read_tsv(pairs, dtype=str), dense
+    )
+
+
+def make_study(
+    name: str,
+    clusters: pd.DataFrame,
+    members: sparse.csr_matrix,
+    cells: pd.DataFrame,
+    matrix: sparse.csr_matrix,
+    pairs: pd.DataFrame,
+    expression: AnnData,
+) -> Study:
+    """Annotate a study's clusters by their cells and combine them with their coexpression.
+
+    Parameters
+    ----------
+    name
+        Study id.
+    clusters, members
+        As :func:`panscape.coscape.panclust.pancluster.pancluster` returns them.
+    cells
+        obs of the study, one row per column of `members`.
+    matrix, pairs, expression
+        As in :class:`panscape.coscape.coexpression.coexpress.Coexpression`; the genes of `expression` give
+        the order of the pairs.
+
+    Raises
+    ------
+    UserError
+        If members and cells do not match, or a pair has an unknown gene.
+    """
+    genes = np.asarray(expression.var_names, dtype=object)
     return Study(
         name,
-        table,
-        read_csr(matrices),
-        pair_positions(read_tsv(pairs, dtype=str), genes, str(pairs)),
+        annotate_clusters(clusters, members, cells),
+        matrix,
+        pair_positions(pairs, genes, f"pairs of {name}"),
         genes,
-        _array(dense.X),
-        _array(dense.layers["mean"]),
-        _array(dense.layers["detection"]),
-        inside,
+        _array(expression.X),
+        _array(expression.layers["mean"]),
+        _array(expression.layers["detection"]),
+        members,
         cells,
     )
 
@@ -91,11 +126,11 @@ def pair_positions(pairs: pd.DataFrame, genes: np.ndarray, where: str = "pairs")
         If a gene is unknown.
     """
     index = pd.Index(genes)
-    found = np.stack([index.get_indexer(pairs[name]) for name in ("gene_a", "gene_b")], axis=1)
-    if (found < 0).any():
-        unknown = pairs.to_numpy()[found < 0][0]
+    positions = np.stack([index.get_indexer(pairs[name]) for name in ("gene_a", "gene_b")], axis=1)
+    if (positions < 0).any():
+        unknown = pairs.to_numpy()[positions < 0][0]
         raise fail(where, f"gene {unknown} is not among the selected genes", "delete the file, run again")
-    return np.sort(found.astype(np.int64), axis=1)
+    return np.sort(positions.astype(np.int64), axis=1)
 
 
 def _array(values) -> np.ndarray:

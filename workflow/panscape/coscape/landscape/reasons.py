@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from panscape.coscape.landscape.age import LEAST_SHARED, Design, evaluate
+from panscape.coscape.landscape.age import MIN_SHARED, Design, evaluate_spaces
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """Looks for what is missing.
+    """Explains why a statistic is missing.
 
     Parameters
     ----------
     design
-        What is compared.
+        Clusters and spaces to compare.
     age
         (n_clusters,) observed ages.
     """
@@ -54,9 +54,11 @@ class Reasons:
         return "nothing is left to correlate over"
 
     def _other_studies(self, space: str) -> str:
-        count = evaluate(self.design, self.age[None, :], None, ("within",))[1][space, "rho_age_other_studies"]
+        count = evaluate_spaces(self.design, self.age[None, :], None, ("within",))[1][
+            space, "rho_age_other_studies"
+        ]
         if count == 0:
             return "the studies share no ages"
-        if count < LEAST_SHARED:
+        if count < MIN_SHARED:
             return f"only {count} clusters have ages that other studies have, too"
         return "age does not vary over the clusters whose ages other studies have, too"

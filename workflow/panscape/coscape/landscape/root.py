@@ -17,8 +17,8 @@ def named_root(clusters: pd.DataFrame, name: str) -> int:
     Parameters
     ----------
     clusters
-        One row per cluster: `cluster`, `study` and, where cells were found several times, `duplicates`: the
-        other names of the same cells, which are names of the cluster as well.
+        One row per cluster: `cluster`, `study` and, where the same cells occurred several times,
+        `duplicates`: the other names of the same cells, which are names of the cluster as well.
     name
         E.g. ``lab-r1-l0-c3``.
 
@@ -28,9 +28,9 @@ def named_root(clusters: pd.DataFrame, name: str) -> int:
         If no cluster has the name; it says which names are close and how far the numbers go.
     """
     names = clusters["cluster"].to_numpy(dtype=object)
-    found = np.flatnonzero(names == name)
-    if len(found):
-        return int(found[0])
+    matches = np.flatnonzero(names == name)
+    if len(matches):
+        return int(matches[0])
     others: dict[str, int] = {}
     if "duplicates" in clusters:
         for row, (study, twins) in enumerate(zip(clusters["study"], clusters["duplicates"], strict=True)):
@@ -41,8 +41,8 @@ def named_root(clusters: pd.DataFrame, name: str) -> int:
     known = [*names, *others]
     level, _, _ = name.rpartition("-c")
     count = sum(other.rpartition("-c")[0] == level for other in known)
-    told = f"there is no cluster {name}"
-    told += f"; {level} has {count} clusters, c0 to c{count - 1}" if count else ""
+    problem = f"there is no cluster {name}"
+    problem += f"; {level} has {count} clusters, c0 to c{count - 1}" if count else ""
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     listed = " or ".join(close or [str(names[0])])
-    raise fail("landscape.root", told, f"write {LOWEST_AGE}, {NO_ROOT} or a cluster such as {listed}")
+    raise fail("landscape.root", problem, f"write {LOWEST_AGE}, {NO_ROOT} or a cluster such as {listed}")

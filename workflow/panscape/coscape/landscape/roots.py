@@ -1,4 +1,4 @@
-"""Where pseudotime starts, for the observed ages and for shuffled and resampled ones alike."""
+"""Root of the pseudotime for observed, shuffled and resampled ages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from panscape.coscape.landscape.settings import LOWEST_AGE, LandscapeSettings
 
-ENOUGH = 0.5  # share of a cluster's cells that must have been drawn
+ENOUGH = 0.5  # minimum fraction of a cluster's cells that must have been drawn
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Roots:
     below
         The first cluster whose mean age is below this, if there is one (``root_below``).
     n_cells
-        (n_clusters,): of clusters of equal age the largest is taken.
+        (n_clusters,): ties of age go to the largest cluster.
     usable
         bool (n_clusters,): clusters that may be the root.
     """
@@ -36,7 +36,19 @@ class Roots:
     def of(
         cls, settings: LandscapeSettings, root: int | None, n_cells: np.ndarray, usable: np.ndarray
     ) -> Roots:
-        """Return the rule that the settings ask for; `root` is what it chose."""
+        """Return the rule of the settings.
+
+        Parameters
+        ----------
+        settings
+            `root` and `root_below` are used.
+        root
+            Position of the root for the observed ages; None for none.
+        n_cells
+            (n_clusters,).
+        usable
+            bool (n_clusters,): clusters that may be the root.
+        """
         return cls(None if settings.root == LOWEST_AGE else root, settings.root_below, n_cells, usable)
 
     def choose(self, ages: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -47,7 +59,7 @@ class Roots:
         ages
             (draws, n_clusters), NaN where unknown.
         weights
-            (draws, n_clusters): share of the cluster's cells that were drawn; None: all.
+            (draws, n_clusters): fraction of the cluster's cells that were drawn; None: all.
         """
         if self.fixed is not None:
             return np.full(len(ages), self.fixed)

@@ -1,4 +1,4 @@
-"""The cells behind the clusters: their ages shuffled over what was sampled, and resampled."""
+"""Permutation and resampling of ages over the sampled units behind the clusters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.special import gammaln
 
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.disjoint import disjoint_clusters, disjoint_groups
-from panscape.coscape.landscape.units import AUTO, CELL, STUDY, Units, choose_units, described
+from panscape.coscape.landscape.units import AUTO, CELL, STUDY, Units, choose_units, describe_units
 from panscape.stats.means import divided, whole_multiples
 
 AT_ONCE = 5_000_000  # ages of one block of draws
@@ -22,7 +22,7 @@ MANY = 1e15  # arrangements beyond which counting them exactly serves nobody
 
 @dataclass(frozen=True)
 class Sampling:
-    """Which cells each cluster has, what they were sampled from, and at which age.
+    """Cells of each cluster, with the unit and the age at which they were sampled.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Sampling:
     unit_study
         int (n_units,): study of each unit.
     block
-        int (n_cells,): what is resampled, over all studies: samples where there are any, else disjoint
+        int (n_cells,): block of the bootstrap, over all studies: samples where there are any, else disjoint
         groups of cells; -1 for cells of no block.
     block_study
         int (n_blocks,).
@@ -63,7 +63,7 @@ class Sampling:
     @property
     def described(self) -> str:
         """Return how many units of which kind there are, e.g. ``18 batch``."""
-        return described(self.units)
+        return describe_units(self.units)
 
     def rows(self, index: np.ndarray) -> Sampling:
         """Return the clusters at the given positions (copies are no new leaves)."""
@@ -168,13 +168,13 @@ class Sampling:
         return ages, times @ cells.T / np.maximum(np.diff(self.members.indptr), 1)
 
 
-def sampling(studies: Sequence[Study], sample: str = AUTO) -> Sampling | None:
+def sampled_cells(studies: Sequence[Study], sample: str = AUTO) -> Sampling | None:
     """Gather the cells behind the clusters of all studies.
 
     Parameters
     ----------
     studies
-        As for :func:`build`.
+        As for :func:`panscape.coscape.landscape.build.compute_landscape`.
     sample
         See :func:`choose_units`.
 
@@ -216,20 +216,20 @@ def sampling(studies: Sequence[Study], sample: str = AUTO) -> Sampling | None:
 
 
 def _age(study: Study) -> np.ndarray:
-    if "age" not in study.cells:
-        return np.full(len(study.cells), np.nan)
+    if study.cells is None or "age" not in study.cells:
+        return np.full(0 if study.cells is None else len(study.cells), np.nan)
     return study.cells["age"].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _numbered(codes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return codes that are unique over studies, and the study of each."""
-    found, studies, start = [], [], 0
+    unique, studies, start = [], [], 0
     for study, code in enumerate(codes):
-        found.append(np.where(code >= 0, code + start, -1))
+        unique.append(np.where(code >= 0, code + start, -1))
         number = int(code.max(initial=-1) + 1)
         studies += [study] * number
         start += number
-    return np.concatenate(found), np.array(studies, dtype=np.int64)
+    return np.concatenate(unique), np.array(studies, dtype=np.int64)
 
 
 def _one_hot(code: np.ndarray, width: int) -> sparse.csr_matrix:
@@ -262,10 +262,10 @@ def _arrangements(ages: np.ndarray) -> float:
 def _every(ages: np.ndarray, groups: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
     """Yield every distinct way to deal the ages of each group to its places."""
     for parts in product(*(list(_orders(sorted(ages[group].tolist()))) for group in groups)):
-        found = np.array(ages, dtype=np.float64)
+        drawn = np.array(ages, dtype=np.float64)
         for group, part in zip(groups, parts, strict=True):
-            found[group] = part
-        yield found
+            drawn[group] = part
+        yield drawn
 
 
 def _orders(values: list[float]) -> Iterator[list[float]]:

@@ -1,72 +1,69 @@
-"""How far the landscape hangs on the threshold and on the number of neighbours."""
+"""Sensitivity of the landscape to the threshold and the number of neighbours."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from panscape.coscape.landscape.build import comparable, find_root, gather, measured_vectors
+from panscape.coscape.landscape.build import comparable, find_root, gather_clusters, measured_vectors
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.compare import AGE
 from panscape.coscape.landscape.mixing import neighbour_links, other_study_share
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.space import embed
+from panscape.coscape.landscape.space import embed_clusters
 from panscape.log import Progress
 from panscape.stats.ranks import partial_spearman, spearman
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-
-def sensitivity(
+def sensitivity_table(
     studies: Sequence[Study],
     settings: LandscapeSettings | Mapping[str, Any],
     *,
     eta: Sequence[float],
-    neighbours: Sequence[int],
+    n_neighbors: Sequence[int],
 ) -> pd.DataFrame:
     """Rebuild the landscape for each threshold and number of neighbours.
 
     Parameters
     ----------
     studies, settings
-        As for :func:`build`.
+        As for :func:`panscape.coscape.landscape.build.compute_landscape`.
     eta
-        Thresholds of |r|; one below the threshold of the matrices themselves gives what that one gives.
-    neighbours
-        Numbers of neighbours, the cluster itself counted.
+        Thresholds of |r|; one below the threshold of the matrices has no effect.
+    n_neighbors
+        Numbers of neighbours, the cluster itself not counted.
 
     Returns
     -------
-    Columns `eta`, `neighbours`, `rho_age`, `n` (clusters that it rests on), `partial_rho_age`, `rho_n_cells`,
-    `rho_n_pairs`, `rho_n_counts`, `other_study_share`, `components`, `reached` (share of clusters with a
-    pseudotime), `pairs` (median of the pairs in use per cluster).
+    Columns `eta`, `neighbours` (the cluster itself counted), `rho_age`, `n` (number of clusters behind it),
+    `partial_rho_age`, `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`, `other_study_share`, `components`,
+    `reached` (fraction of clusters with a pseudotime), `pairs` (median of the pairs in use per cluster).
     """
     chosen = LandscapeSettings.of(settings)
     rows = []
-    progress = Progress("landscapes", len(eta) * len(neighbours))
+    progress = Progress("landscapes", len(eta) * len(n_neighbors))
     for threshold in eta:
-        own = replace(chosen, eta=threshold)
-        data = gather(studies, own)
-        vectors, measured = measured_vectors(data, own)
-        root = find_root(data.clusters, own, usable=comparable(vectors, own))
-        for k in neighbours:
-            space = embed(
+        varied = replace(chosen, eta=threshold)
+        data = gather_clusters(studies, varied)
+        vectors, measured = measured_vectors(data, varied)
+        root = find_root(data.clusters, varied, usable=comparable(vectors, varied))
+        for k in n_neighbors:
+            space = embed_clusters(
                 "coexpression",
                 vectors,
                 root,
                 metric=chosen.distance,
-                k=k,
+                n_neighbors=k,
                 kernel=chosen.kernel,
                 mutual=chosen.mutual,
                 n_maps=chosen.n_maps,
                 measured=measured,
             )
-            rows.append({"eta": threshold, "neighbours": k, **_summary(space, data.clusters)})
+            rows.append({"eta": threshold, "neighbours": k + 1, **_summary(space, data.clusters)})
             progress.add()
     return pd.DataFrame(rows)
 
@@ -92,32 +89,3 @@ def _summary(space, clusters: pd.DataFrame) -> dict[str, float]:
         "reached": float(np.isfinite(time).mean()),
         "pairs": float(np.median(clusters["n_used_pairs"])),
     }
-
-
-def plot_sensitivity(table: pd.DataFrame) -> Figure:
-    """Draw rho of pseudotime with age against the number of neighbours, one line per threshold.
-
-    Parameters
-    ----------
-    table
-        From :func:`sensitivity`.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    figure = Figure(figsize=(4.2, 3.0), layout="constrained")
-    axes = figure.add_subplot()
-    thresholds = sorted(table["eta"].unique())
-    for at, threshold in enumerate(thresholds):
-        rows = table[table["eta"] == threshold].sort_values("neighbours")
-        colour = str(0.75 - 0.75 * at / max(len(thresholds) - 1, 1))  # greys: darker is stricter
-        axes.plot(
-            rows["neighbours"], rows["rho_age"], "o-", ms=3, lw=1.2, color=colour, label=f"{threshold:g}"
-        )
-    axes.axhline(0, color="0.85", lw=0.6, zorder=0)
-    axes.set_xlabel("neighbours")
-    axes.set_ylabel("Spearman ρ, pseudotime with age")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(title="threshold of |r|", frameon=False, fontsize=7, title_fontsize=7)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure

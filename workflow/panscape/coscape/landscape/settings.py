@@ -1,13 +1,14 @@
-"""What a landscape is made with."""
+"""Settings of the landscape."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from panscape.coscape.landscape.units import AUTO
 from panscape.graph.distances import METRICS
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 
 LOWEST_AGE, NO_ROOT = "lowest-age", "none"
 KERNELS = ("umap", "gauss")
@@ -16,22 +17,22 @@ PAIR_CORRELATIONS = ("spearman", "pearson")
 
 @dataclass(frozen=True)
 class LandscapeSettings(FromMapping):
-    """Settings of :func:`panscape.coscape.landscape.build.build`.
+    """Settings of :func:`panscape.coscape.landscape.build.compute_landscape`.
 
     Parameters
     ----------
     distance
         Between coexpression vectors: ``"cosine"``, ``"euclidean"`` (published) or ``"correlation"``.
     diagonal, eta, min_expected, symmetric
-        Which values the vectors hold, see :func:`features`.
+        Values in the vectors, see :func:`panscape.coscape.landscape.features.landscape_features`.
     min_pairs
         Clusters with fewer pairs left stand alone, as clusters that cannot be compared; 0 keeps all.
     best_detected
         Use pairs of this many best-detected genes only; 0: all.
     duplicates
-        Count a cluster as often as it was found (released code); otherwise once.
-    neighbours
-        Neighbours of a cluster in the graph, the cluster itself counted.
+        Count a cluster `multiplicity` times (released code); otherwise once.
+    n_neighbors
+        Neighbours of a cluster in the graph, the cluster itself not counted.
     kernel, mutual
         See :func:`connectivities`.
     n_maps
@@ -47,7 +48,7 @@ class LandscapeSettings(FromMapping):
     expression_components
         Principal components of expression for comparison.
     sample
-        What was sampled at one age, see :func:`choose_units`.
+        Unit that was sampled at one age, see :func:`panscape.coscape.landscape.units.choose_units`.
     permutations
         Shuffles of the ages of every null; 0: no p-values.
     bootstraps
@@ -56,10 +57,16 @@ class LandscapeSettings(FromMapping):
         ``"spearman"`` or ``"pearson"``: of gene pairs with pseudotime.
     pairs_listed
         How many pairs are reported, strongest first; 0: all.
+
+    Examples
+    --------
+    >>> LandscapeSettings.of({"n_neighbors": 29}).distance
+    'cosine'
     """
 
     SECTION: ClassVar[str] = "landscape"
     BESIDE: ClassVar[frozenset[str]] = frozenset(("sensitivity",))
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {"neighbours": Renamed("n_neighbors", minus=1)}
 
     distance: str = "cosine"
     diagonal: bool = False
@@ -69,7 +76,7 @@ class LandscapeSettings(FromMapping):
     symmetric: bool = False
     best_detected: int = 0
     duplicates: bool = False
-    neighbours: int = 20
+    n_neighbors: int = 19
     kernel: str = "umap"
     mutual: bool = False
     n_maps: int = 10
@@ -96,5 +103,5 @@ class LandscapeSettings(FromMapping):
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
-        if self.neighbours < 2 or self.n_maps < 2:
-            raise ValueError("neighbours and n_maps must be at least 2")
+        if self.n_neighbors < 1 or self.n_maps < 2:
+            raise ValueError("n_neighbors must be at least 1, n_maps at least 2")

@@ -24,13 +24,13 @@ class Space:
     name
         E.g. ``"coexpression"`` or ``"expression"``.
     neighbours, weights, diffusion
-        The neighbour search, the graph made of it, and the graph's diffusion maps.
+        Nearest neighbours, their weighted graph, and its diffusion map.
     root
         Position of the root, None if there is no pseudotime.
     pseudotime
         (n,), NaN where the root cannot be reached.
     distances
-        What :func:`squared_distances` found.
+        From :func:`panscape.graph.distances.squared_distances`.
     """
 
     name: str
@@ -42,13 +42,13 @@ class Space:
     distances: tuple[np.ndarray, np.ndarray]
 
 
-def embed(
+def embed_clusters(
     name: str,
     vectors: sparse.csr_matrix | np.ndarray,
     root: int | None,
     *,
     metric: str,
-    k: int = 15,
+    n_neighbors: int = 14,
     kernel: str = "umap",
     mutual: bool = False,
     n_maps: int = 10,
@@ -69,8 +69,8 @@ def embed(
         Position of the cluster where pseudotime starts; None for no pseudotime.
     metric
         See :func:`nearest`.
-    k
-        Neighbours per cluster, the cluster itself counted (as scanpy and UMAP count), >= 2.
+    n_neighbors
+        Neighbours per cluster, the cluster itself not counted, >= 1.
     kernel, mutual
         See :func:`connectivities`.
     n_maps
@@ -84,7 +84,9 @@ def embed(
     """
     if distances is None:
         distances = squared_distances(vectors, metric, measured)
-    neighbours = nearest(vectors, k - 1, metric=metric, distances=distances, refine=refine, measured=measured)
+    neighbours = nearest(
+        vectors, n_neighbors, metric=metric, distances=distances, refine=refine, measured=measured
+    )
     weights = connectivities(neighbours, kernel=kernel, mutual=mutual)
     diffusion = diffusion_map(weights, max(15, n_maps))
     time = np.full(vectors.shape[0], np.nan)

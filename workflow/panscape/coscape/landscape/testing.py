@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from panscape.coscape.landscape.age import DEPTH, GLOBAL, WITHIN, Design, evaluate
+from panscape.coscape.landscape.age import DEPTH, GLOBAL, WITHIN, Design, evaluate_spaces
 from panscape.coscape.landscape.reasons import Reasons
 from panscape.coscape.landscape.sampling import Sampling
 from panscape.coscape.landscape.settings import LandscapeSettings
@@ -28,17 +29,17 @@ class Tested:
     Parameters
     ----------
     value
-        What was observed, NaN where it is not defined.
+        Observed value, NaN where undefined.
     low, high
         95 % bootstrap interval.
     null_mean, null_sd
         Mean and standard deviation (ddof 1) of the null; of absolute values where both tails count.
     pvalue
-        Share of the null at least as extreme, the observed one included.
+        Fraction of the null at least as extreme, the observed value included.
     n
         Clusters that it rests on.
     units
-        What was shuffled, e.g. ``18 batch``.
+        Permuted units, e.g. ``18 batch``.
     note
         Why a value, a p-value or an interval is missing.
     """
@@ -66,7 +67,7 @@ def age_statistics(
     age
         (n_clusters,) observed mean ages, NaN where unknown.
     """
-    values, counts = evaluate(design, age[None, :], None, (GLOBAL, WITHIN, DEPTH))
+    values, counts = evaluate_spaces(design, age[None, :], None, (GLOBAL, WITHIN, DEPTH))
     reasons = Reasons(design, age)
     rows = {
         key: Tested(float(value[0]), n=counts[key], note="" if np.isfinite(value[0]) else reasons.of(*key))
@@ -94,14 +95,14 @@ def _with_intervals(rows, design: Design, settings, seed: int, cells: Sampling):
         note = f"no interval: there are {number} samples or disjoint groups of cells to draw from"
         return {key: replace(row, note=_joined(row.note, note)) for key, row in rows.items()}
     ages, weights = cells.resampled(settings.bootstraps, stream(seed, "landscape", "resampled"))
-    values, _ = evaluate(design, ages, weights, (GLOBAL, WITHIN, DEPTH))
+    values, _ = evaluate_spaces(design, ages, weights, (GLOBAL, WITHIN, DEPTH))
     return {
-        key: row if np.isnan(row.value) else replace(row, **interval(values[key]))
+        key: row if np.isnan(row.value) else replace(row, **bootstrap_interval(values[key]))
         for key, row in rows.items()
     }
 
 
-def interval(draws: np.ndarray) -> dict[str, float]:
+def bootstrap_interval(draws: np.ndarray) -> dict[str, float]:
     """Return `low` and `high` of the draws in which the statistic is defined, NaN if these are under half."""
     known = draws[np.isfinite(draws)]
     if 2 * len(known) < len(draws) or len(known) < 2:
@@ -112,7 +113,7 @@ def interval(draws: np.ndarray) -> dict[str, float]:
 
 def _with_nulls(rows, design: Design, settings, seed: int, cells: Sampling):
     number = settings.permutations
-    found = dict(rows)
+    tested = dict(rows)
     ways = {WITHIN: [cells.arrangements([code]) for code in range(len(design.study_names))]}
     ways[GLOBAL] = [cells.arrangements()]
     for kind, within in ((GLOBAL, False), (WITHIN, True)):
@@ -121,14 +122,14 @@ def _with_nulls(rows, design: Design, settings, seed: int, cells: Sampling):
         rng = stream(seed, "landscape", "shuffled", kind)
         draws: dict[tuple[str, str], list[np.ndarray]] = {}
         for ages in cells.shuffled(number, rng, within=within):
-            for key, values in evaluate(design, ages, None, (kind,))[0].items():
+            for key, values in evaluate_spaces(design, ages, None, (kind,))[0].items():
                 draws.setdefault(key, []).append(values)
         for key, parts in draws.items():
-            if key in found and np.isfinite(found[key].value):
-                found[key] = _beside_null(
-                    found[key], key[1], np.concatenate(parts), number, ways[kind], design, cells
+            if key in tested and np.isfinite(tested[key].value):
+                tested[key] = _beside_null(
+                    tested[key], key[1], np.concatenate(parts), number, ways[kind], design, cells
                 )
-    return found
+    return tested
 
 
 def _kind(statistic: str) -> str:
@@ -163,7 +164,9 @@ def _beside_null(
         return replace(row, units=units, note=_joined(row.note, note))
     one_sided = statistic == "rho_age_other_studies"
     known = null[np.isfinite(null)] if one_sided else np.abs(null[np.isfinite(null)])
-    spread = {"null_mean": float(known.mean()), "null_sd": float(known.std(ddof=1))} if len(known) > 1 else {}
+    spread: dict[str, Any] = (
+        {"null_mean": float(known.mean()), "null_sd": float(known.std(ddof=1))} if len(known) > 1 else {}
+    )
     row = replace(row, **spread, units=units)
     floor = 1 / orders if exact else max(1 / orders, 1 / (number + 1))
     largest = float((known >= known.max() - ROUNDING).mean()) if len(known) else 1.0
@@ -179,12 +182,12 @@ def _beside_null(
 
 
 def permutation_pvalue(value: float, null: np.ndarray, exact: bool, one_sided: bool = False) -> float:
-    """Return the share of a null that is at least as extreme as a value.
+    """Return the fraction of a null that is at least as extreme as a value.
 
     Parameters
     ----------
     value
-        What was observed.
+        Observed value.
     null
         The draws; those in which the statistic is not defined are not extreme.
     exact

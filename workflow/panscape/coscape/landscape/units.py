@@ -1,4 +1,4 @@
-"""What was sampled at one age: the animal, the sample, the batch, or else the cell."""
+"""Units sampled at one age: animals, samples, batches or cells."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Units:
 
 
 def choose_units(study: str, cells: pd.DataFrame, age: np.ndarray, wanted: str = AUTO) -> Units:
-    """Decide what was sampled at one age in a study.
+    """Choose the units that were sampled at one age in a study.
 
     ``auto`` takes, of the columns of :data:`SAMPLE_COLUMNS` in which all cells of a label have one age, the
     one with the fewest labels (two samples of an animal are one animal). Without such a column a study of a
@@ -63,6 +63,12 @@ def choose_units(study: str, cells: pd.DataFrame, age: np.ndarray, wanted: str =
     ------
     UserError
         If the column is not there, or a label of it has cells of several ages.
+
+    Examples
+    --------
+    >>> cells = pd.DataFrame({"sample": ["s1", "s1", "s2"]})
+    >>> choose_units("lab", cells, np.array([2.0, 2.0, 7.0])).column
+    'sample'
     """
     known = np.isfinite(age)
     if wanted == CELL:
@@ -124,7 +130,7 @@ def _each(known: np.ndarray) -> Units:
     return Units(CELL, np.where(known, np.cumsum(known) - 1, -1))
 
 
-def described(units: Sequence[Units]) -> str:
+def describe_units(units: Sequence[Units]) -> str:
     """Return e.g. ``18 batch`` or ``1805 cell``: the number of units of each kind."""
     total: dict[str, int] = {}
     for one in units:

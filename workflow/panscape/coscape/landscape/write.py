@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.landscape.build import Landscape, parameters
+from panscape.coscape.landscape.build import Landscape, plain_settings
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -40,15 +40,15 @@ def cluster_table(landscape: Landscape) -> pd.DataFrame:
     )
 
 
-def to_anndata(landscape: Landscape) -> AnnData:
+def landscape_to_anndata(landscape: Landscape) -> AnnData:
     """Return the landscape as AnnData: clusters x genes.
 
     Returns
     -------
-    X and layers ``mean`` and ``detection`` hold the clusters' expression, obs their annotations, obsp
+    X and layers ``mean`` and ``detection``: expression of the clusters; obs: annotations; obsp
     ``distances`` and ``connectivities`` the graph, obsm ``X_draw_graph_fa`` and ``X_diffmap`` coordinates,
-    uns the parameters, the statistics and what scanpy needs to go on (``neighbors``, ``iroot``). Copies of
-    clusters found more than once take part in the graph but are not listed.
+    uns: the settings, the statistics and the entries that scanpy reads (``neighbors``, ``iroot``). Copies of
+    clusters (`duplicates`) take part in the graph but are not listed.
     """
     import anndata
 
@@ -60,7 +60,7 @@ def to_anndata(landscape: Landscape) -> AnnData:
             obs[name] = obs[name].fillna("").astype(str)
     if "level" in obs:
         obs["level"] = pd.to_numeric(obs["level"]).astype(np.float64)
-    found = anndata.AnnData(
+    result = anndata.AnnData(
         X=None if data.expression is None else np.asarray(data.expression[rows], dtype=np.float32),
         obs=obs,
         var=pd.DataFrame(index=pd.Index(data.genes.astype(str), name="gene")),
@@ -68,28 +68,28 @@ def to_anndata(landscape: Landscape) -> AnnData:
     )
     for name in ("mean", "detection"):
         if getattr(data, name) is not None:
-            found.layers[name] = np.asarray(getattr(data, name)[rows], dtype=np.float32)
-    found.obsp["distances"] = sparse.csr_matrix(space.neighbours.matrix[rows][:, rows])
-    found.obsp["connectivities"] = sparse.csr_matrix(space.weights[rows][:, rows])
-    found.obsm["X_draw_graph_fa"] = landscape.layout[rows]
-    found.obsm["X_diffmap"] = space.diffusion.vectors[rows]
-    found.uns["diffmap_evals"] = space.diffusion.values[0]
-    found.uns["neighbors"] = {
+            result.layers[name] = np.asarray(getattr(data, name)[rows], dtype=np.float32)
+    result.obsp["distances"] = sparse.csr_matrix(space.neighbours.matrix[rows][:, rows])
+    result.obsp["connectivities"] = sparse.csr_matrix(space.weights[rows][:, rows])
+    result.obsm["X_draw_graph_fa"] = landscape.layout[rows]
+    result.obsm["X_diffmap"] = space.diffusion.vectors[rows]
+    result.uns["diffmap_evals"] = space.diffusion.values[0]
+    result.uns["neighbors"] = {
         "connectivities_key": "connectivities",
         "distances_key": "distances",
         "params": {
-            "n_neighbors": landscape.settings.neighbours,
+            "n_neighbors": landscape.settings.n_neighbors + 1,  # scanpy counts the cluster itself
             "method": landscape.settings.kernel,
             "metric": landscape.settings.distance,
         },
     }
     if space.root is not None:
         root = data.clusters["cluster"].iloc[space.root]
-        found.uns["root"] = root
-        found.uns["iroot"] = int(found.obs_names.get_loc(root)) if root in found.obs_names else -1
-    found.uns["parameters"] = parameters(landscape.settings)
-    found.uns["statistics"] = landscape.statistics
-    return found
+        result.uns["root"] = root
+        result.uns["iroot"] = int(result.obs_names.get_loc(root)) if root in result.obs_names else -1
+    result.uns["parameters"] = plain_settings(landscape.settings)
+    result.uns["statistics"] = landscape.statistics
+    return result
 
 
 def pseudotime_table(landscape: Landscape, columns: Sequence[str] = ("age",)) -> pd.DataFrame:

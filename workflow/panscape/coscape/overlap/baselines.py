@@ -1,4 +1,4 @@
-"""What panclustering is compared with: single resolutions and one matrix of all cells."""
+"""Baselines without panclustering: single resolutions, and one correlation matrix of all cells."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import sparse
 
 
-def at_resolution(clusters: pd.DataFrame, resolution: float) -> np.ndarray:
-    """Return (N,) bool: which panclusters were found at a resolution, also as duplicates of another.
+def clusters_at_resolution(clusters: pd.DataFrame, resolution: float) -> np.ndarray:
+    """Return (N,) bool: panclusters of a resolution, duplicates of others included.
 
     Parameters
     ----------
@@ -19,16 +19,16 @@ def at_resolution(clusters: pd.DataFrame, resolution: float) -> np.ndarray:
     resolution
         E.g. 10.
     """
-    own = np.isclose(clusters["resolution"].to_numpy(dtype=float), resolution)
+    same = np.isclose(clusters["resolution"].to_numpy(dtype=float), resolution)
     if "duplicates" not in clusters:
-        return own
+        return same
     text = clusters["duplicates"].fillna("").astype(str)
     again = [any(_same(part, resolution) for part in value.split(";")) for value in text]
-    return own | np.array(again, dtype=bool)
+    return same | np.array(again, dtype=bool)
 
 
 def _same(part: str, resolution: float) -> bool:
-    """Tell whether a name such as ``r0.1-l2`` is of the resolution."""
+    """Return whether a name such as ``r0.1-l2`` is of the resolution."""
     number = part.strip().removeprefix("r").split("-", 1)[0]
     try:
         return bool(np.isclose(float(number), resolution))
@@ -42,7 +42,7 @@ def pooled_correlation(blocks: Iterable[sparse.csr_matrix], n_genes: int) -> np.
     Parameters
     ----------
     blocks
-        CSR (cells, genes) of normalised values; about their first block's means the sums are taken.
+        CSR (cells, genes) of normalised values; sums are centred at the means of the first block.
     n_genes
         Number of genes.
 

@@ -45,9 +45,9 @@ def overlap_score(
     seed: int = 0,
     threads: int = 1,
 ) -> dict[str, float]:
-    """Compare the edges two graphs share with what they share when one of them is rewired, its degrees kept.
+    """Compare the number of common edges of two graphs with that after degree-preserving rewiring of one.
 
-    Every rewiring starts from the graph itself, with its own random stream, so the nulls are independent
+    Every rewiring starts from the observed graph with a separate random stream, so the nulls are independent
     and the result does not depend on `threads`.
 
     Parameters
@@ -59,14 +59,26 @@ def overlap_score(
     tries_per_edge
         Swaps tried per edge.
     rewired
-        Which graph is: ``"coexpression"`` (the target), which asks whether any graph of the target's degrees
-        would overlap as much, or ``"known"`` (published), which asks whether any network of the known one's
-        degrees would be overlapped as much.
+        Graph to rewire: ``"coexpression"`` (the target), to test against graphs with the degrees of the
+        target, or ``"known"`` (published), to test against networks with the degrees of the known one.
+    seed
+        Seed of the step.
+    threads
+        Number of threads; the result does not depend on it.
 
     Returns
     -------
     observed; null_mean, null_sd (ddof 1); z (NaN if the null does not vary); pvalue: (1 + nulls with at
     least the observed overlap) / (1 + rewirings); fold: observed / null_mean.
+
+    Examples
+    --------
+    >>> from panscape.data.edge_lists import graph_of
+    >>> genes = [f"g{i}" for i in range(12)]
+    >>> clique = graph_of([(a, b) for a in genes[:5] for b in genes[:5] if a < b], genes)
+    >>> score = overlap_score(clique, clique, rewirings=20)
+    >>> score["observed"]
+    10
     """
     n_genes = len(target.genes)
     if rewired not in REWIRED:
@@ -120,12 +132,16 @@ def overlap_table(
         The genes analysed.
     rewirings, tries_per_edge, rewired
         The null, see :func:`overlap_score`.
+    seed
+        Seed of the step.
+    threads
+        Number of threads; the result does not depend on it.
 
     Returns
     -------
     network, target, matched (bool), genes (shared), edges (of the target), network_edges, observed,
-    null_mean, null_sd, z, pvalue, fold, density_ratio (observed over what edges at random among the shared
-    genes would give; a uniform null overstates), rewirings, rewired.
+    null_mean, null_sd, z, pvalue, fold, density_ratio (observed over expected for random edges among the
+    shared genes would give; a uniform null overstates), rewirings, rewired.
 
     Raises
     ------
@@ -176,7 +192,7 @@ def overlap_table(
 def supported_edges(
     targets: Mapping[str, Graph], networks: Sequence[Network], genes: Sequence[str], *, main: str
 ) -> pd.DataFrame:
-    """List the edges of the main target that known networks hold, with who else found them.
+    """List the edges of the main target in known networks, with the baselines that have them.
 
     Parameters
     ----------
@@ -203,7 +219,7 @@ def supported_edges(
     def holds(other: Graph) -> np.ndarray:
         return np.isin(code, other.edges[:, 0].astype(np.int64) * n_genes + other.edges[:, 1])
 
-    found = np.array([holds(graph_of(n.pairs, genes)) for n in networks], dtype=bool).reshape(
+    known = np.array([holds(graph_of(n.pairs, genes)) for n in networks], dtype=bool).reshape(
         len(networks), -1
     )
     also = np.array([holds(g) for name, g in targets.items() if name != main], dtype=bool).reshape(
@@ -215,8 +231,8 @@ def supported_edges(
             "gene_a": graph.genes[graph.edges[:, 0]],
             "gene_b": graph.genes[graph.edges[:, 1]],
             "weight": graph.weight if graph.weight is not None else 1.0,
-            "n_networks": found.sum(axis=0),
-            "networks": [";".join(names[column]) for column in found.T],
+            "n_networks": known.sum(axis=0),
+            "networks": [";".join(names[column]) for column in known.T],
             "n_baselines": also.sum(axis=0),
             "only_here": ~also.any(axis=0),
         }

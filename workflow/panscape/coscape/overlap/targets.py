@@ -1,4 +1,4 @@
-"""The graphs whose overlap is measured: the dictionary's union and what there is without panclustering."""
+"""Graphs to score: the union of the dictionary's networks, and baselines without panclustering."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.overlap.baselines import (
-    at_resolution,
+    clusters_at_resolution,
     correlation_of_shared,
     pooled_correlation,
     strong_pairs,
@@ -37,7 +37,7 @@ def union_graph(
     """
     heaviest = np.asarray(edges.max(axis=0).todense()).ravel() if edges.shape[0] else np.zeros(len(gene_a))
     used = np.flatnonzero(heaviest > 0)
-    return graph_of(zip(gene_a[used], gene_b[used], strict=True), genes, heaviest[used])
+    return graph_of(zip(gene_a[used], gene_b[used], strict=True), genes, heaviest[used].tolist())
 
 
 def baseline_graphs(
@@ -57,20 +57,24 @@ def baseline_graphs(
         :class:`panscape.coscape.dictionary.settings.DictionarySettings`.
     resolutions
         Of the community detection; one without panclusters is left out with a warning.
+    seed
+        Seed of the step.
+    threads
+        Number of threads; the result does not depend on it.
     """
     from dataclasses import replace
 
-    from panscape.coscape.dictionary.stack import learn_stack
+    from panscape.coscape.dictionary.fit_stack import learn_stack
 
     graphs = {}
     for resolution in resolutions:
-        part = stack.rows(at_resolution(stack.found, resolution))
+        part = stack.rows(clusters_at_resolution(stack.origin, resolution))
         usable = int((np.diff(part.data.indptr) > 0).sum())
         if usable == 0:
             logger.warning("overlap.resolutions: no pancluster with edges was found at %g", resolution)
             continue
-        own = replace(settings, min_panclusters=1)
-        _, result = learn_stack(part, min(k, usable), own, seed, threads)
+        single = replace(settings, min_panclusters=1)
+        _, result = learn_stack(part, min(k, usable), single, seed, threads)
         name = f"resolution-{resolution:g}"
         graphs[name] = union_graph(result.edges, stack.gene_a, stack.gene_b, stack.genes)
         logger.info("%s: %d panclusters, %d edges", name, len(part.obs), graphs[name].n_edges)
@@ -102,11 +106,11 @@ def all_cells_graph(
     """
     cut = ((study[s : s + block] for s in range(0, study.shape[0], block)) for study in studies)
     if measured is None:
-        found = pooled_correlation(chain.from_iterable(cut), len(genes))
+        correlation = pooled_correlation(chain.from_iterable(cut), len(genes))
     else:
         places = (np.flatnonzero(flags) for flags in measured)
-        found = correlation_of_shared(zip(places, cut, strict=True), len(genes))
-    pairs, weight = strong_pairs(found, eta)
+        correlation = correlation_of_shared(zip(places, cut, strict=True), len(genes))
+    pairs, weight = strong_pairs(correlation, eta)
     logger.info("all cells: %d pairs with |r| >= %g", len(pairs), eta)
     return Graph(np.asarray(genes, dtype=object), pairs, weight)
 

@@ -14,6 +14,11 @@ def smallest_cluster(min_cells: int | str, cells: int) -> int:
         A number, or ``"auto"``: a fortieth of the cells, from 50 to 500; all cells of a smaller study.
     cells
         Cells of the study.
+
+    Examples
+    --------
+    >>> smallest_cluster("auto", 4000), smallest_cluster(20, 4000)
+    (100, 20)
     """
     if min_cells != "auto":
         return int(min_cells)

@@ -11,7 +11,7 @@ from scipy import sparse
 
 
 class Candidates:
-    """The clusters of a study as they are found, coarse ones first.
+    """Collects the distinct clusters of a study, coarse ones first.
 
     Parameters
     ----------
@@ -20,7 +20,16 @@ class Candidates:
     n_cells
         Of the study; they are the root.
     min_cells
-        Smaller clusters are not taken.
+        Smaller clusters are dropped.
+
+    Examples
+    --------
+    >>> candidates = Candidates("lab", n_cells=4, min_cells=2)
+    >>> candidates.add(np.array([0, 1]), "r1-l0-c0", parent=0, resolution=1.0, level=0)
+    1
+    >>> table, members = candidates.result()
+    >>> table["cluster"].tolist(), members.toarray()[1].tolist()
+    (['lab-all', 'lab-r1-l0-c0'], [1, 1, 0, 0])
     """
 
     def __init__(self, study: str, n_cells: int, min_cells: int):
@@ -42,7 +51,9 @@ class Candidates:
         name
             Without the study.
         parent
-            Row of the smallest cluster taken before that holds it, -1 for none.
+            Row of the smallest cluster so far that contains it, -1 for none.
+        resolution, level
+            Of the clustering; missing for nodes of a tree.
 
         Returns
         -------
@@ -82,6 +93,8 @@ class Candidates:
             Labels of all cells per level, finest first, nested.
         repeat_last
             Count the coarsest level's clusters once more.
+        resolution
+            Of the clustering.
         """
         row_of: dict[int, int] = {}
         above: np.ndarray | None = None

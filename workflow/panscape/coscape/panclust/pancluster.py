@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coscape.cells import read_counts
 from panscape.coscape.panclust.cluster_size import smallest_cluster
 from panscape.coscape.panclust.hierarchy import Candidates
 from panscape.coscape.panclust.pca import principal_components
@@ -28,7 +29,7 @@ FEWEST_CELLS = 3
 
 
 def pancluster(
-    counts_path: str | Path,
+    counts: Counts | str | Path,
     genes: Sequence[str],
     settings: PanclustSettings | Mapping[str, Any],
     seed: int,
@@ -40,24 +41,24 @@ def pancluster(
 
     Parameters
     ----------
-    counts_path
-        counts.h5ad of the study.
+    counts
+        The study's raw counts, or the path of its ``counts.h5ad``.
     genes
         The selected genes.
     settings
         A :class:`PanclustSettings` or a mapping with its keys.
     seed
-        The collection's seed; every random step derives its own from it and the study.
+        Seed of the collection; random steps derive theirs from it and the study.
     study
-        Its id; taken from obs ``study`` if None.
+        Study id; None reads obs ``study``.
     threads
         Threads to use; the result does not depend on them.
 
     Returns
     -------
     (clusters, members): a table with the columns cluster, study, resolution (NaN for the root), level
-    (missing for the root; 0 is the finest), parent (empty for the root), n_cells, multiplicity (how often
-    the same cells were found), duplicates (where else, e.g. ``r1-l2-c0;r10-l3-c0``), parents before their
+    (missing for the root; 0 is the finest), parent (empty for the root), n_cells, multiplicity (how often the
+    same set of cells occurred), duplicates (where else, e.g. ``r1-l2-c0;r10-l3-c0``), parents before their
     children; and a CSR int8 matrix of ones, clusters x cells. The first cluster is the root: all cells.
 
     Raises
@@ -68,7 +69,7 @@ def pancluster(
         If a gene is not in the file.
     """
     chosen = PanclustSettings.of(settings)
-    counts = Counts(counts_path)
+    counts = read_counts(counts)
     name = str(counts.obs["study"].iloc[0]) if study is None and counts.shape[0] else str(study)
     n_cells = counts.shape[0]
     min_cells = smallest_cluster(chosen.min_cells, n_cells)
@@ -79,14 +80,14 @@ def pancluster(
         draw = stream(seed, "panclust", "sketch", name)
         kept = sketch(scores, chosen.sketch_cells, chosen.sketch_method, draw)
         logger.info("%d of %d cells are clustered, the others follow their nearest", len(kept), n_cells)
-    found = Candidates(name, n_cells, min_cells)
+    candidates = Candidates(name, n_cells, min_cells)
     if chosen.algorithm == "ward":
-        _take_ward(scores, kept, chosen, found, seed, threads)
+        _take_ward(scores, kept, chosen, candidates, seed, threads)
     else:
-        _take_communities(scores, kept, chosen, found, seed, threads)
-    table, members = found.result()
+        _take_communities(scores, kept, chosen, candidates, seed, threads)
+    table, members = candidates.result()
     logger.info(
-        "%s: %d clusters of at least %d cells, found %d times",
+        "%s: %d distinct clusters of at least %d cells, %d with duplicates",
         name, len(table), min_cells, table["multiplicity"].sum(),
     )  # fmt: skip
     if len(table) == 1:
@@ -100,11 +101,12 @@ def pancluster(
 
 def _check_size(n_cells: int, min_cells: int, name: str) -> None:
     if n_cells < min_cells:
-        found = f"study {name} has {n_cells} cells, fewer than the smallest cluster, {min_cells}"
-        raise fail("panclust.min_cells", found, f"write at most {n_cells}, or leave the study out", few=True)
+        problem = f"study {name} has {n_cells} cells, fewer than the smallest cluster, {min_cells}"
+        advice = f"write at most {n_cells}, or leave the study out"
+        raise fail("panclust.min_cells", problem, advice, few=True)
     if n_cells < FEWEST_CELLS:
-        found = f"{n_cells} cells, too few to cluster (at least {FEWEST_CELLS})"
-        raise fail(f"studies: {name}", found, "leave the study out, or relax its quality control", few=True)
+        problem = f"{n_cells} cells, too few to cluster (at least {FEWEST_CELLS})"
+        raise fail(f"studies: {name}", problem, "leave the study out, or relax its quality control", few=True)
 
 
 def _scores(counts, genes, chosen: PanclustSettings, name: str, seed: int, threads: int) -> np.ndarray:
@@ -123,22 +125,22 @@ def _scores(counts, genes, chosen: PanclustSettings, name: str, seed: int, threa
 
 
 def _take_communities(
-    scores, kept, chosen: PanclustSettings, found: Candidates, seed: int, threads: int
+    scores, kept, chosen: PanclustSettings, candidates: Candidates, seed: int, threads: int
 ) -> None:
     """Find communities of the neighbour graph and give every cell its label."""
     inner = scores if len(kept) == len(scores) else scores[kept]
-    k = min(chosen.n_neighbors, len(inner))
-    search = derive(seed, "panclust", "neighbors", found.study)
+    k = min(chosen.n_neighbors + 1, len(inner))  # the search counts the cell itself
+    search = derive(seed, "panclust", "neighbors", candidates.study)
     indices, distances = neighbors(inner, k, exact_below=chosen.exact_below, seed=search, threads=threads)
     graph = neighbor_graph(indices, distances, chosen.weights)
     logger.info("graph of %d cells and %d edges", graph.n, len(graph.edges))
     place = None if inner is scores else follow(scores, kept, seed=search, threads=threads)
     seeds = {
-        resolution: derive(seed, "panclust", chosen.algorithm, found.study, resolution)
+        resolution: derive(seed, "panclust", chosen.algorithm, candidates.study, resolution)
         for resolution in chosen.resolutions
     }
-    found_levels = partitions(graph, seeds, algorithm=chosen.algorithm, threads=threads)
-    for resolution, levels in found_levels.items():
+    levels_of = partitions(graph, seeds, algorithm=chosen.algorithm, threads=threads)
+    for resolution, levels in levels_of.items():
         logger.info(
             "resolution %g: %s communities by level, modularity %.4f",
             resolution,
@@ -147,13 +149,15 @@ def _take_communities(
         )
         if place is not None:
             levels = [level[place] for level in levels]
-        found.add_levels(levels, resolution, repeat_last=chosen.repeat_last_level)
+        candidates.add_levels(levels, resolution, repeat_last=chosen.repeat_last_level)
 
 
-def _take_ward(scores, kept, chosen: PanclustSettings, found: Candidates, seed: int, threads: int) -> None:
+def _take_ward(
+    scores, kept, chosen: PanclustSettings, candidates: Candidates, seed: int, threads: int
+) -> None:
     if len(kept) == len(scores):
-        ward_levels(scores, found)
+        ward_levels(scores, candidates)
         return
-    search = derive(seed, "panclust", "neighbors", found.study)
+    search = derive(seed, "panclust", "neighbors", candidates.study)
     place = follow(scores, kept, seed=search, threads=threads)
-    ward_levels(scores[kept], found, place)
+    ward_levels(scores[kept], candidates, place)

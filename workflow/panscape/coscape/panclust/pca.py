@@ -24,15 +24,15 @@ def principal_components(
     """Compute principal component scores of centred values.
 
     Up to 3000 genes the covariance is summed over blocks in float64 and decomposed exactly; beyond, the
-    leading subspace is found by subspace iteration on the covariance, one pass over the blocks each, which
-    never holds anything of the size cells x components but the result.
+    leading subspace is computed by subspace iteration on the covariance, with one pass over the blocks per
+    iteration; nothing of the size cells x components is in memory but the result.
 
     Parameters
     ----------
     source
-        Called with an order of the genes (None: as they are) gives the values.
+        Function from an order of the genes (None: as they are) to the values.
     n_components
-        Wanted; at most min(cells - 1, genes) are returned.
+        Number of components; at most min(cells - 1, genes) are returned.
     rng
         For the random start of the subspace iteration.
     threads

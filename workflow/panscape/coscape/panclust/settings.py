@@ -1,4 +1,4 @@
-"""What panclusters are made with."""
+"""Settings of panclustering."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class PanclustSettings(FromMapping):
     n_components
         Principal components, fewer where the study is too small for them.
     n_neighbors
-        Neighbours of the cell graph, the cell itself counted.
+        Neighbours of a cell in the graph, the cell itself not counted.
     weights
-        ``"umap"``: UMAP's edge weights; ``"none"``: all edges alike.
+        ``"umap"``: UMAP's edge weights; ``"none"``: no weights.
     algorithm
         ``"louvain"``: all agglomeration levels; ``"leiden"``: one level per resolution; ``"ward"``: all
         nodes of a Ward tree.
@@ -49,6 +49,11 @@ class PanclustSettings(FromMapping):
     sketch_above, sketch_cells, sketch_method
         Studies with more than `sketch_above` cells are clustered on `sketch_cells` of them, drawn
         ``"uniform"`` or ``"even"`` over the principal components; the other cells follow their nearest one.
+
+    Examples
+    --------
+    >>> PanclustSettings.of({"n_neighbors": 30}).resolutions
+    (0.1, 1.0, 10.0)
     """
 
     SECTION: ClassVar[str] = "panclust"
@@ -56,7 +61,7 @@ class PanclustSettings(FromMapping):
     genes: str = "selected"
     scaling: str = "depth-log1p"
     n_components: int = 50
-    n_neighbors: int = 15
+    n_neighbors: int = 14
     weights: str = "umap"
     algorithm: str = "louvain"
     resolutions: tuple[float, ...] = (0.1, 1.0, 10.0)
@@ -74,11 +79,11 @@ class PanclustSettings(FromMapping):
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
         if not self.resolutions or self.resolutions[0] <= 0:
             raise ValueError("resolutions must be greater than 0, at least one")
-        for name, least in (("n_components", 1), ("n_neighbors", 2), ("min_cells", 1), ("sketch_cells", 2)):
+        for name, minimum in (("n_components", 1), ("n_neighbors", 1), ("min_cells", 1), ("sketch_cells", 2)):
             if getattr(self, name) == "auto" and name == "min_cells":
                 continue
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}, less than {least}")
+            if getattr(self, name) < minimum:
+                raise ValueError(f"{name} is {getattr(self, name)}, less than {minimum}")
         if self.sketch_cells > self.sketch_above:
             raise fail(
                 "panclust.sketch_cells",

@@ -1,4 +1,4 @@
-"""Choosing some cells of a very large study, and giving the others their neighbours' clusters."""
+"""Subsamples of very large studies, and assignment of the other cells to their nearest sampled cell."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import numpy as np
 
 from panscape.graph.knn import nearest
 
-EVEN_COMPONENTS = 10  # boxes over more dimensions than this hold one cell each
+EVEN_COMPONENTS = 10  # over more dimensions each box has a single cell
 EXACT_PAIRS = 4_000_000_000  # distances computed outright; more are searched for
 
 
 def sketch(scores: np.ndarray, size: int, how: str, rng: np.random.Generator) -> np.ndarray:
-    """Choose cells that stand for all.
+    """Draw a representative subsample of cells.
 
     Parameters
     ----------
     scores
         cells x components.
     size
-        How many, at most the number of cells.
+        Size of the subsample, at most the number of cells.
     how
-        ``"uniform"``: each cell alike. ``"even"``: each region alike: one cell of every occupied box of a
+        ``"uniform"``: each cell with equal probability. ``"even"``: one cell of every occupied box of a
         grid over the first components, whose boxes are just small enough that there are not fewer than
         `size`, so that rare types are kept.
     rng
@@ -59,19 +59,36 @@ def _boxes(points: np.ndarray, side: float) -> np.ndarray:
 
 
 def follow(scores: np.ndarray, chosen: np.ndarray, *, seed: int, threads: int = 1) -> np.ndarray:
-    """Return for every cell the place in `chosen` of its nearest chosen cell (a chosen cell's own place)."""
+    """Return for every cell the position in `chosen` of the nearest chosen cell, which may be itself.
+
+    Parameters
+    ----------
+    scores
+        cells x components.
+    chosen
+        Indices of the chosen cells.
+    seed
+        Seed of the approximate search, for very many cells.
+    threads
+        Number of threads; the result does not depend on it.
+
+    Examples
+    --------
+    >>> follow(np.array([[0.0], [1.0], [5.0], [6.0]]), np.array([0, 3]), seed=0)
+    array([0, 0, 1, 1])
+    """
     place = np.empty(len(scores), dtype=np.int64)
     place[chosen] = np.arange(len(chosen))
     others = np.setdiff1d(np.arange(len(scores)), chosen, assume_unique=True)
     if not len(others):
         return place
     if len(others) * len(chosen) <= EXACT_PAIRS:
-        found, _ = nearest(scores[chosen], scores[others], 1, threads)
+        nearest_chosen, _ = nearest(scores[chosen], scores[others], 1, threads)
     else:
         from pynndescent import NNDescent
 
-        # asked for one neighbour, the search stops early: every tenth answer is not the nearest
+        # a search for a single neighbour stops early and misses the nearest one in a tenth of the cells
         index = NNDescent(scores[chosen], random_state=seed, n_jobs=1)
-        found, _ = index.query(scores[others], k=min(10, len(chosen)))
-    place[others] = found[:, 0]
+        nearest_chosen, _ = index.query(scores[others], k=min(10, len(chosen)))
+    place[others] = nearest_chosen[:, 0]
     return place

@@ -32,7 +32,7 @@ class CellValues:
         If a gene is not in the file.
     """
 
-    def __init__(self, counts: Counts, genes: Sequence[str] | None, scaling: str):
+    def __init__(self, counts: Counts, genes: Sequence[str] | np.ndarray | None, scaling: str):
         self.counts, self.scaling = counts, scaling
         self._columns = None
         if genes is not None:

@@ -10,14 +10,14 @@ from panscape.errors import fail
 MOST_CELLS = 20_000  # the distances of all pairs are in memory: 1.6 GB here
 
 
-def ward_levels(scores: np.ndarray, found: Candidates, place: np.ndarray | None = None) -> None:
+def ward_levels(scores: np.ndarray, candidates: Candidates, place: np.ndarray | None = None) -> None:
     """Take every node of Ward's tree that is large enough as a cluster.
 
     Parameters
     ----------
     scores
         Points x components: the cells, or those of a sketch.
-    found
+    candidates
         Receives the clusters, named ``ward-l{level}-c{number}``: level 0 has no kept node below it, and a
         parent's level is one above its highest child's.
     place
@@ -43,7 +43,7 @@ def ward_levels(scores: np.ndarray, found: Candidates, place: np.ndarray | None 
     cells = np.argsort(start[place], kind="stable")
     level = np.full(2 * n - 1, -1)
     for node, pair in enumerate(children, start=n):
-        if size[node] >= found.min_cells:
+        if size[node] >= candidates.min_cells:
             level[node] = level[pair].max() + 1
     number: dict[int, int] = {}
     stack = [(2 * n - 2, 0)]
@@ -54,7 +54,7 @@ def ward_levels(scores: np.ndarray, found: Candidates, place: np.ndarray | None 
         at = int(level[node])
         name = f"ward-l{at}-c{number.setdefault(at, 0)}"
         number[at] += 1
-        row = found.add(np.sort(cells[start[node] : start[node] + size[node]]), name, parent, level=at)
+        row = candidates.add(np.sort(cells[start[node] : start[node] + size[node]]), name, parent, level=at)
         stack.extend((int(child), row) for child in children[node - n][::-1] if child >= n)
 
 

@@ -1,4 +1,4 @@
-"""New coexpression brought onto the gene pairs of a finished collection."""
+"""Alignment of new coexpression to the gene pairs of a finished collection."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.dictionary.coding import encode
+from panscape.coscape.dictionary.coding import lasso_codes
 from panscape.errors import fail
 from panscape.log import logger
-from panscape.stats.rows import unit_rows
 
 
 @dataclass(frozen=True)
@@ -48,17 +47,17 @@ class Aligned:
     ----------
     entries, matrix, new
         CSR (K, Q), (N, Q), (M, Q).
-    share
-        Share of the entries' squared weight that lies in the Q pairs.
+    fraction
+        Fraction of the entries' squared weight in the Q pairs.
     """
 
     entries: sparse.csr_matrix
     matrix: sparse.csr_matrix
     new: sparse.csr_matrix
-    share: float
+    fraction: float
 
 
-def align(
+def align_pairs(
     reference: Reference,
     matrix: sparse.csr_matrix,
     gene_a: np.ndarray,
@@ -80,7 +79,7 @@ def align(
     matrix, gene_a, gene_b, genes
         (M, P') values of the new panclusters, genes of the pairs, genes analysed.
     low
-        A smaller share of the dictionary's weight within shared genes gives a warning.
+        A smaller fraction of the dictionary's weight within shared genes gives a warning.
 
     Raises
     ------
@@ -99,10 +98,10 @@ def align(
             "analyse the same genes with the same kind of names",
         )
     weight = reference.entries.multiply(reference.entries)
-    share = float(weight[:, np.flatnonzero(both)].sum() / max(weight.sum(), np.finfo(float).tiny))
+    fraction = float(weight[:, np.flatnonzero(both)].sum() / max(weight.sum(), np.finfo(float).tiny))
     message = "%d of %d reference genes and %.0f %% of the dictionary's weight are shared"
-    log = logger.warning if share < low else logger.info
-    log(message, shared, len(reference.genes), 100 * share)
+    log = logger.warning if fraction < low else logger.info
+    log(message, shared, len(reference.genes), 100 * fraction)
     columns = np.flatnonzero(both)
     place = {
         frozenset(pair): i
@@ -112,45 +111,19 @@ def align(
     target = np.array(
         [place.get(frozenset(pair), -1) for pair in zip(gene_a, gene_b, strict=True)], dtype=int
     )
-    found = target[source.col] >= 0
+    kept = target[source.col] >= 0
     new = sparse.csr_matrix(
-        (source.data[found], (source.row[found], target[source.col[found]])),
+        (source.data[kept], (source.row[kept], target[source.col[kept]])),
         shape=(source.shape[0], len(columns)),
     )
-    return Aligned(reference.entries[:, columns], reference.matrix[:, columns], new, share)
+    return Aligned(reference.entries[:, columns], reference.matrix[:, columns], new, fraction)
 
 
 def project_codes(aligned: Aligned, *, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the codes of the new (M, K) and of the reference's panclusters (N, K) for the fixed entries."""
     gram = (aligned.entries @ aligned.entries.T).toarray()
     new, old = (
-        encode(gram, (rows @ aligned.entries.T).toarray(), alpha) for rows in (aligned.new, aligned.matrix)
+        lasso_codes(gram, (rows @ aligned.entries.T).toarray(), alpha)
+        for rows in (aligned.new, aligned.matrix)
     )
     return new, old
-
-
-def neighbors(
-    new: sparse.csr_matrix, matrix: sparse.csr_matrix, k: int, allowed: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the k most similar reference panclusters by cosine.
-
-    Parameters
-    ----------
-    new, matrix
-        CSR (M, Q) and (N, Q).
-    k
-        At most this many.
-    allowed
-        (N,) bool: reference panclusters that may be neighbours; all if None.
-
-    Returns
-    -------
-    index, cosine : (M, k), most similar first.
-    """
-    similarity = (unit_rows(new) @ unit_rows(matrix).T).toarray()
-    if allowed is not None:
-        similarity[:, ~allowed] = -np.inf
-        k = min(k, int(allowed.sum()))
-    k = min(k, similarity.shape[1])
-    index = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
-    return index, np.take_along_axis(similarity, index, axis=1)

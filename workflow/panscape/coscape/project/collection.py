@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,20 +14,23 @@ import pandas as pd
 from panscape.coscape import reference
 from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.coscape.dictionary.stack import Stack, make_stack, read_stack
-from panscape.coscape.dictionary.write import Saved, read_dictionary
-from panscape.coscape.project.align import Reference, align, project_codes
-from panscape.coscape.project.place import neighbors, on_the_map, place
+from panscape.coscape.dictionary.write import SavedDictionary, read_dictionary
+from panscape.coscape.project.align import Reference, align_pairs, project_codes
+from panscape.coscape.project.place import map_position, nearest_panclusters, place_panclusters
 from panscape.errors import fail
 from panscape.stats.rows import unit_rows
 
+if TYPE_CHECKING:
+    from panscape.coscape.landscape.combine import Study
+
 VALUES = ("dpt_pseudotime", "age")
 """Columns of the reference's panclusters that new ones are given."""
-_LAYOUT = "X_draw_graph_fa"
+LAYOUT = "X_draw_graph_fa"
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A finished collection: what new panclusters are placed on.
+class FinishedCollection:
+    """A finished collection, as the reference of a projection.
 
     Attributes
     ----------
@@ -40,13 +44,13 @@ class Finished:
         How the dictionary was made.
     """
 
-    saved: Saved
+    saved: SavedDictionary
     stack: Stack
     layout: np.ndarray
     settings: DictionarySettings
 
     @classmethod
-    def read(cls, folder: str | Path) -> Finished:
+    def read(cls, folder: str | Path) -> FinishedCollection:
         """Read ``results/<collection>``; nothing is written there."""
         import anndata
 
@@ -57,7 +61,7 @@ class Finished:
         stack = read_stack(landscape, *parts, replace(settings, pair_support=1))
         backed = anndata.read_h5ad(landscape, backed="r")
         at = backed.obs_names.get_indexer(stack.obs.index)
-        layout = np.asarray(backed.obsm[_LAYOUT], dtype=float)[at, :2]
+        layout = np.asarray(backed.obsm[LAYOUT], dtype=float)[at, :2]
         backed.file.close()
         return cls(read_dictionary(Path(folder, reference.DICTIONARY)), stack, layout, settings)
 
@@ -84,33 +88,58 @@ def project_studies(
     Raises
     ------
     UserError
-        If a file of the reference is missing, or a study shares no gene with it.
+        If a file of the reference is missing, or a study has no gene in common with it.
     """
-    from panscape.coscape.landscape.combine import combine
     from panscape.coscape.landscape.read import read_study
 
-    finished = Finished.read(folder)
+    finished = FinishedCollection.read(folder)
     tables = []
     for name, paths in studies.items():
-        combined = combine([read_study(name, **paths)])
-        settings = replace(finished.settings, pair_support=1)
-        # a small study may be a single pancluster: all of its cells
-        stack = make_stack(combined, combined.clusters.set_index("cluster"), settings, least=1)
-        tables.append(project_stack(finished, stack, coverage=coverage))
+        tables.append(project_study(finished, read_study(name, **paths), coverage=coverage))
     return pd.concat(tables, ignore_index=True)
 
 
-def project_stack(finished: Finished, new: Stack, *, coverage: float = 0.9) -> pd.DataFrame:
+def project_study(finished: FinishedCollection, study: Study, *, coverage: float = 0.9) -> pd.DataFrame:
+    """Place the panclusters of one study on a finished collection, see :func:`project_stack`.
+
+    Parameters
+    ----------
+    finished
+        The reference.
+    study
+        Clusters and coexpression of the new study.
+    coverage
+        Nominal coverage of the intervals, in (0, 1).
+    """
+    from panscape.coscape.landscape.combine import combine_studies
+
+    combined = combine_studies([study])
+    settings = replace(finished.settings, pair_support=1)
+    # a small study may be a single pancluster: all of its cells
+    stack = make_stack(combined, combined.clusters.set_index("cluster"), settings, min_panclusters=1)
+    return project_stack(finished, stack, coverage=coverage)
+
+
+def project_stack(finished: FinishedCollection, new: Stack, *, coverage: float = 0.9) -> pd.DataFrame:
     """Place the panclusters of one study on a finished collection.
 
     Pairs with a gene that the study, or a study of the reference, does not measure are left out.
+
+    Parameters
+    ----------
+    finished
+        The reference.
+    new
+        Panclusters x gene pairs of the new study.
+    coverage
+        Nominal coverage of the intervals, in (0, 1).
 
     Returns
     -------
     One row per pancluster: cluster, study, n_cells, age_known (the mean age of its cells, where they have
     one), nearest (the most similar pancluster of the reference), x and y (place on the reference's map), the
-    columns of :func:`panscape.coscape.project.place.place` for pseudotime and age, and its code for every
-    entry.
+    columns of :func:`panscape.coscape.project.place.place_panclusters` for pseudotime and age, and its code
+    for every entry.
 
     Raises
     ------
@@ -125,26 +154,26 @@ def project_stack(finished: Finished, new: Stack, *, coverage: float = 0.9) -> p
         raise fail(
             "project.reference",
             f"{(columns < 0).sum()} pairs of its dictionary are not in its coexpression files",
-            "run `snakemake dictionary` for the reference's own configuration again",
+            "run `snakemake dictionary` for the configuration of the reference again",
         )
     study = old.obs["study"].astype(str).to_numpy()
     given = Reference(saved.entries, old.data[:, columns], saved.gene_a, saved.gene_b, saved.genes, study)
     genes = np.asarray(new.genes, dtype=object)
-    genes = list(genes[np.isin(genes, _everywhere(old, new))])
-    aligned = align(given, new.data, new.gene_a, new.gene_b, genes)
+    shared = list(genes[np.isin(genes, _everywhere(old, new))])
+    aligned = align_pairs(given, new.data, new.gene_a, new.gene_b, shared)
     if finished.settings.scale == "unit":
         aligned = replace(aligned, matrix=unit_rows(aligned.matrix), new=unit_rows(aligned.new))
     codes = project_codes(aligned, alpha=finished.settings.alpha)
     known = [name for name in VALUES if name in old.obs]
     values = old.obs[known].apply(pd.to_numeric, errors="coerce")
-    placed = place(aligned, study, values, codes, coverage=coverage)
+    placed = place_panclusters(aligned, study, values, codes, coverage=coverage)
     table = pd.DataFrame({"cluster": new.obs.index, "study": new.obs["study"].astype(str).to_numpy()})
     table["n_cells"] = new.obs["n_cells"].to_numpy()
     if "age" in new.obs:
         table["age_known"] = pd.to_numeric(new.obs["age"]).to_numpy(dtype=float)
-    nearest = neighbors(aligned.new, aligned.matrix, 1)[0][:, 0]
+    nearest = nearest_panclusters(aligned.new, aligned.matrix, 1)[0][:, 0]
     table["nearest"] = np.asarray(old.obs.index, dtype=object)[nearest]
-    table["x"], table["y"] = on_the_map(aligned, finished.layout).T
+    table["x"], table["y"] = map_position(aligned, finished.layout).T
     return pd.concat([table, placed, pd.DataFrame(codes[0], columns=saved.names)], axis=1)
 
 

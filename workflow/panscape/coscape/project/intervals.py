@@ -12,7 +12,7 @@ LOG_SPAN = 4.0
 """Positive values that span more than this factor are predicted on a logarithmic scale."""
 NEAREST = 19
 """Left-out panclusters that an interval rests on; rank 18 of 19 is an exact 90 % quantile."""
-_OUTER = 0.05  # share of the reference's values at either end that is its edge in any case
+_OUTER = 0.05  # fraction of the reference's values at either end that always counts as its edge
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,12 @@ class Scale:
     log
         Whether it is logarithmic.
     lowest
-        What no prediction may be below: 0 where no value is negative.
+        Lower bound of predictions: 0 where no value is negative.
+
+    Examples
+    --------
+    >>> Scale.of(np.array([1.0, 100.0])).log
+    True
     """
 
     log: bool
@@ -41,7 +46,7 @@ class Scale:
         return np.log(values) if self.log else np.asarray(values, dtype=float)
 
     def back(self, values: np.ndarray) -> np.ndarray:
-        """Return values of the scale in their own unit."""
+        """Return values of the scale in the original unit."""
         return np.exp(values) if self.log else np.maximum(values, self.lowest)
 
 
@@ -79,8 +84,8 @@ class LeftOut:
         return (self.low <= self.truth) & (self.truth <= self.high)
 
 
-def leave_out(similarity: np.ndarray, values: np.ndarray, study: np.ndarray) -> LeftOut:
-    """Predict the reference's own values, leaving out each of its studies in turn.
+def leave_studies_out(similarity: np.ndarray, values: np.ndarray, study: np.ndarray) -> LeftOut:
+    """Predict the values of the reference, leaving out each of its studies in turn.
 
     Parameters
     ----------
@@ -101,12 +106,12 @@ def leave_out(similarity: np.ndarray, values: np.ndarray, study: np.ndarray) -> 
         low, high = (np.full(len(out), end(values[rest])) for end in (np.min, np.max))
         parts.append(np.stack([value, values[out], sd, low, high]))
         labels.append(study[out])
-    numbers = np.concatenate(parts, axis=1) if parts else np.empty((5, 0))
-    return LeftOut(*numbers, np.concatenate(labels) if labels else study[:0])
+    value, truth, sd, low, high = np.concatenate(parts, axis=1) if parts else np.empty((5, 0))
+    return LeftOut(value, truth, sd, low, high, np.concatenate(labels) if labels else study[:0])
 
 
-def fewest(coverage: float) -> int:
-    """Return how many errors a quantile of this coverage needs at least."""
+def min_errors(coverage: float) -> int:
+    """Return the minimum number of errors for a quantile of this coverage."""
     return int(np.ceil(coverage / (1 - coverage) - 1e-9))
 
 
@@ -126,9 +131,9 @@ def local_quantile(error: np.ndarray, sd: np.ndarray, at: np.ndarray, coverage: 
     -------
     (M,): of the :data:`NEAREST` errors whose sd is closest (in ratio) the one of rank
     ceil((number + 1) * coverage), in proportion larger where the new sd is above all of theirs; NaN if there
-    are fewer errors than :func:`fewest`.
+    are fewer errors than :func:`min_errors`.
     """
-    least = fewest(coverage)
+    least = min_errors(coverage)
     if len(error) < least:
         return np.full(len(at), np.nan)
     count = min(max(NEAREST, least), len(error))
@@ -143,7 +148,7 @@ def half_widths(left: LeftOut, sd: np.ndarray, coverage: float) -> tuple[np.ndar
     """Return the half-widths of intervals, and how far a truth beyond the reference may lie.
 
     Panclusters of one study err together, so that a new study may be worse placed than those of the reference
-    are on average: the intervals are as wide as the left-out study asks for that was placed worst.
+    are on average: the intervals are as wide as the worst left-out study requires.
 
     Parameters
     ----------
@@ -160,7 +165,7 @@ def half_widths(left: LeftOut, sd: np.ndarray, coverage: float) -> tuple[np.ndar
         too few. NaN without enough left-out panclusters.
     reach : (M,) the same from all left-out panclusters.
     """
-    inside = left.covered if left.covered.sum() >= fewest(coverage) else np.ones(len(left.sd), dtype=bool)
+    inside = left.covered if left.covered.sum() >= min_errors(coverage) else np.ones(len(left.sd), dtype=bool)
     half = _of_the_worst(left, inside, sd, coverage)
     # of all studies together: by the worst one, half of the panclusters within the reference would be flagged
     return half, np.fmax(local_quantile(left.error, left.sd, sd, coverage), half)
@@ -170,14 +175,14 @@ def _of_the_worst(left: LeftOut, chosen: np.ndarray, sd: np.ndarray, coverage: f
     """Return the largest :func:`local_quantile`: of all chosen errors, and of each study with enough."""
     widest = local_quantile(left.error[chosen], left.sd[chosen], sd, coverage)
     for name in sorted(set(left.study)):
-        own = chosen & (left.study == name)
-        if own.sum() >= fewest(coverage):
-            widest = np.fmax(widest, local_quantile(left.error[own], left.sd[own], sd, coverage))
+        of_study = chosen & (left.study == name)
+        if of_study.sum() >= min_errors(coverage):
+            widest = np.fmax(widest, local_quantile(left.error[of_study], left.sd[of_study], sd, coverage))
     return widest
 
 
-def edges(value: np.ndarray, reach: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Tell at which end of the reference's values a prediction lies: ``""``, low, high or both.
+def interval_bounds(value: np.ndarray, reach: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the end of the reference's values at which a prediction lies: ``""``, low, high or both.
 
     An end is reached if it lies within `reach` of the prediction, so that truths beyond it would have been
     predicted here as well, or if the prediction is among the lowest or the highest twentieth of the

@@ -11,7 +11,7 @@ NOISE = 0.1
 """Variance of the noise, where every pancluster has kernel 2 with itself."""
 
 
-def kernel(
+def similarity_kernel(
     rows: sparse.csr_matrix, codes: np.ndarray, others: sparse.csr_matrix, other_codes: np.ndarray
 ) -> np.ndarray:
     """Return the similarity of panclusters: cosine of coexpression plus cosine of codes.

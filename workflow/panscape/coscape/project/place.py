@@ -7,8 +7,14 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.project.align import Aligned
-from panscape.coscape.project.intervals import Scale, edges, fewest, half_widths, leave_out
-from panscape.coscape.project.kriging import kernel, krige
+from panscape.coscape.project.intervals import (
+    Scale,
+    half_widths,
+    interval_bounds,
+    leave_studies_out,
+    min_errors,
+)
+from panscape.coscape.project.kriging import krige, similarity_kernel
 from panscape.log import logger
 from panscape.stats.rows import unit_rows
 
@@ -16,7 +22,9 @@ MAP_NEIGHBORS = 5
 """Panclusters of the reference whose mean place on the map a new one gets."""
 
 
-def neighbors(new: sparse.csr_matrix, matrix: sparse.csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest_panclusters(
+    new: sparse.csr_matrix, matrix: sparse.csr_matrix, k: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the k most similar reference panclusters by cosine.
 
     Parameters
@@ -35,7 +43,7 @@ def neighbors(new: sparse.csr_matrix, matrix: sparse.csr_matrix, k: int) -> tupl
     return index, np.take_along_axis(similarity, index, axis=1)
 
 
-def place(
+def place_panclusters(
     aligned: Aligned,
     study: np.ndarray,
     values: pd.DataFrame,
@@ -48,7 +56,7 @@ def place(
     Parameters
     ----------
     aligned
-        From :func:`panscape.coscape.project.align.align`.
+        From :func:`panscape.coscape.project.align.align_pairs`.
     study
         (N,) study of the reference panclusters.
     values
@@ -56,7 +64,7 @@ def place(
     codes
         Of the new and the reference's panclusters, from :func:`panscape.coscape.project.align.project_codes`.
     coverage
-        Share of new panclusters whose interval covers the truth, of those whose truth lies within the
+        Fraction of new panclusters whose interval covers the truth, of those whose truth lies within the
         reference's values.
 
     Returns
@@ -64,15 +72,16 @@ def place(
     One row per new pancluster: similarity (cosine with the nearest pancluster of the reference), and per
     column its value, the interval ``<column>_low`` to ``<column>_high`` (NaN if fewer than two studies, or
     too few panclusters, can be left out) and ``<column>_edge``: low, high or both where the interval is open
-    because the reference's values end there, see :func:`panscape.coscape.project.intervals.edges`. Values are
-    NaN where nothing in the reference is similar. Positive values that span more than a factor 4 are
-    predicted as logarithms; where no value is negative no prediction is.
+    because the reference's values end there, see
+    :func:`panscape.coscape.project.intervals.interval_bounds`. Values are NaN where nothing in the reference
+    is similar. Positive values that span more than a factor 4 are predicted as logarithms; where no value is
+    negative no prediction is.
     """
     new_codes, old_codes = codes
     rows = (aligned.matrix, old_codes)
-    similarity = kernel(*rows, *rows)
-    new = kernel(aligned.new, new_codes, *rows)
-    nearest = neighbors(aligned.new, aligned.matrix, 1)[1][:, 0]
+    similarity = similarity_kernel(*rows, *rows)
+    new = similarity_kernel(aligned.new, new_codes, *rows)
+    nearest = nearest_panclusters(aligned.new, aligned.matrix, 1)[1][:, 0]
     table = pd.DataFrame({"similarity": nearest})
     for column in values.columns:
         given = values[column].to_numpy(dtype=float)
@@ -83,9 +92,9 @@ def place(
             table[f"{column}_edge"] = ""
             continue
         part = similarity[np.ix_(known, known)]
-        found = _predict(column, part, given[known], np.asarray(study)[known], new[:, known], coverage)
-        found.loc[nearest <= 0, [column, f"{column}_low", f"{column}_high"]] = np.nan
-        table = pd.concat([table, found], axis=1)
+        predicted = _predict(column, part, given[known], np.asarray(study)[known], new[:, known], coverage)
+        predicted.loc[nearest <= 0, [column, f"{column}_low", f"{column}_high"]] = np.nan
+        table = pd.concat([table, predicted], axis=1)
     return table
 
 
@@ -94,15 +103,15 @@ def _predict(column, similarity, values, study, new, coverage) -> pd.DataFrame:
     scale = Scale.of(values)
     given = scale.forward(values)
     mean, sd = krige(similarity, given, new)
-    left = leave_out(similarity, given, study)
+    left = leave_studies_out(similarity, given, study)
     half, reach = half_widths(left, sd, coverage)
     if np.isnan(half).all():
         logger.warning(
             "%s: no intervals; they need %d panclusters of left-out studies, the reference has %d studies "
             "with %d panclusters that have a value",
-            column, fewest(coverage), len(set(study)), len(values),
+            column, min_errors(coverage), len(set(study)), len(values),
         )  # fmt: skip
-    elif left.covered.sum() < fewest(coverage):
+    elif left.covered.sum() < min_errors(coverage):
         logger.warning(
             "%s: the reference's studies hardly overlap, so intervals are wide: they include errors beyond "
             "the values that the other studies cover",
@@ -113,23 +122,23 @@ def _predict(column, similarity, values, study, new, coverage) -> pd.DataFrame:
             column: scale.back(mean),
             f"{column}_low": scale.back(mean - half),
             f"{column}_high": scale.back(mean + half),
-            f"{column}_edge": edges(mean, reach, given),
+            f"{column}_edge": interval_bounds(mean, reach, given),
         }
     )
 
 
-def on_the_map(aligned: Aligned, layout: np.ndarray) -> np.ndarray:
+def map_position(aligned: Aligned, layout: np.ndarray) -> np.ndarray:
     """Return (M, 2) places of new panclusters on the reference's map; NaN where nothing is similar.
 
     Parameters
     ----------
     aligned
-        From :func:`panscape.coscape.project.align.align`.
+        From :func:`panscape.coscape.project.align.align_pairs`.
     layout
         (N, 2) places of the reference's panclusters. A new one lies at the mean of the
         :data:`MAP_NEIGHBORS` most similar, weighted by cosine.
     """
-    index, cosine = neighbors(aligned.new, aligned.matrix, MAP_NEIGHBORS)
+    index, cosine = nearest_panclusters(aligned.new, aligned.matrix, MAP_NEIGHBORS)
     weight = np.maximum(cosine, 0)
     total = weight.sum(axis=1, keepdims=True)
     mean = (weight[:, :, None] * layout[index]).sum(axis=1)

@@ -91,7 +91,9 @@ def _methods(results: Results) -> list[str]:
         f"{_DISTANCES.get(settings['distance'], settings['distance'])} distance"
         if "distance" in settings
         else "",
-        f"{settings['neighbours']} neighbours including itself" if "neighbours" in settings else "",
+        f"{settings['n_neighbors']} neighbours, the cluster itself not counted"
+        if "n_neighbors" in settings
+        else "",
         "the diagonal included" if settings.get("diagonal") else "",
         "duplicate clusters included" if settings.get("duplicates") else "",
     ]

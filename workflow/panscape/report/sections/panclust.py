@@ -110,7 +110,7 @@ def _methods(results: Results) -> list[str]:
     settings = results.settings("panclust")
     algorithm = _algorithm(results).capitalize()
     graph = (
-        f"the {settings['n_neighbors']} nearest neighbours (the cell itself counted)"
+        f"the {settings['n_neighbors']} nearest neighbours (the cell itself not counted)"
         if "n_neighbors" in settings
         else "nearest neighbours"
     )
