@@ -235,7 +235,8 @@ def _methods(results: Results) -> list[str]:
         f"codes (alpha {used.get('alpha')}, best of {used.get('starts')} starts); the number of entries was "
         + (how if used.get("k") == "auto" else "fixed."),
         "Networks contain the heaviest pairs that carry "
-        f"{percent(used.get('edge_fraction', 1))} of an entry's squared weight; centrality is betweenness on the unweighted network.",
+        f"{percent(used.get('edge_fraction', 1))} of an entry's "
+        "squared weight; centrality is betweenness on the unweighted network.",
     ]
     if results.has(ENRICHMENT):
         sentences.append(
