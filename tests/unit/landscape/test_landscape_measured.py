@@ -17,7 +17,7 @@ from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.write import to_anndata
 from panscape.graph.distances import nearest, squared_distances
 from panscape.graph.measured import Measured
-from panscape.stats.ranks import benjamini_hochberg
+from panscape.stats.fdr import benjamini_hochberg
 
 QUICK = LandscapeSettings(permutations=0, layout_iterations=2, neighbours=6, min_expected=1, min_pairs=1)
 

@@ -16,7 +16,7 @@ from panscape.coscape.landscape.mixing import (
     other_study_share,
     study_entropy,
 )
-from panscape.stats.ranks import benjamini_hochberg, correlation_pvalues, partial_spearman, spearman
+from panscape.stats.ranks import correlation_pvalues, partial_spearman, spearman
 
 
 def tied(rng, n=50):
@@ -80,9 +80,7 @@ def test_partial_correlation_equals_the_formula():
     assert np.isnan(partial_spearman(x[:3], y[:3], [control[:3]]))
 
 
-def test_pvalues_and_fdr():
-    from statsmodels.stats.multitest import multipletests
-
+def test_pvalues():
     rng = np.random.default_rng(4)
     x, y = rng.normal(size=30), rng.normal(size=30)
     found = stats.spearmanr(x, y)
@@ -90,13 +88,6 @@ def test_pvalues_and_fdr():
     assert correlation_pvalues(np.array([1.0, np.nan]), 28)[0] == 0
     assert correlation_pvalues(np.array([1.0]), 3, attainable=0.02)[0] == 0.02
     assert np.isnan(correlation_pvalues(np.array([1.0]), 0)[0])
-    pvalues = rng.uniform(size=200) ** 2
-    expected = multipletests(pvalues, method="fdr_bh")[1]
-    np.testing.assert_allclose(benjamini_hochberg(pvalues), expected, atol=1e-12)
-    withheld = np.r_[pvalues, np.nan]
-    np.testing.assert_allclose(benjamini_hochberg(withheld)[:-1], expected, atol=1e-12)
-    assert np.isnan(benjamini_hochberg(withheld)[-1])
-    assert len(benjamini_hochberg(np.array([]))) == 0
 
 
 def test_mixing_on_known_neighbourhoods():

@@ -9,7 +9,6 @@ from panscape.sivae.networks.centrality import associate_genes
 from panscape.sivae.networks.phenotype import read_phenotype
 from panscape.stats.rank_tests import (
     Controlled,
-    benjamini_hochberg,
     rank_sum,
     rho_pvalue,
     spearman,
@@ -58,17 +57,6 @@ def test_rank_sum_is_scipys(rng):
     found = rank_sum(x, case)
     np.testing.assert_allclose(found[:4], expected)
     assert np.isnan(found[4])
-
-
-def test_benjamini_hochberg_is_scipys_and_skips_missing(rng):
-    p = rng.random(30) ** 2
-    np.testing.assert_allclose(benjamini_hochberg(p), stats.false_discovery_control(p))
-    holes = np.insert(p, [3, 20], np.nan)
-    np.testing.assert_allclose(
-        benjamini_hochberg(holes)[np.isfinite(holes)], stats.false_discovery_control(p)
-    )
-    table = np.stack([p, p[::-1]], axis=1)
-    np.testing.assert_allclose(benjamini_hochberg(table)[:, 1], stats.false_discovery_control(p[::-1]))
 
 
 def residual(y, design):

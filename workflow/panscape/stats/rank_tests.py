@@ -152,19 +152,3 @@ class Controlled:
         with np.errstate(invalid="ignore", divide="ignore"):
             found = self._x @ y.T / (self._size[:, None] * np.sqrt(np.maximum(left, 0)))
         return _squeeze(np.where(fit, np.clip(found, -1.0, 1.0), np.nan), phenotype)
-
-
-def benjamini_hochberg(pvalue: np.ndarray) -> np.ndarray:
-    """Return false discovery rates down the first axis; missing p stay missing and are not counted."""
-    p = np.asarray(pvalue, dtype=float)
-    flat = p.reshape(len(p), -1)
-    known = np.isfinite(flat)
-    order = np.argsort(np.where(known, flat, np.inf), axis=0)
-    ordered = np.take_along_axis(flat, order, axis=0)
-    count = known.sum(axis=0)
-    place = np.arange(1, len(p) + 1)[:, None]
-    scaled = np.where(place <= count, ordered * count / place, np.inf)
-    lowest = np.minimum.accumulate(scaled[::-1], axis=0)[::-1]
-    found = np.empty_like(flat)
-    np.put_along_axis(found, order, np.minimum(lowest, 1.0), axis=0)
-    return np.where(known, found, np.nan).reshape(p.shape)

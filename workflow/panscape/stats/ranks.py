@@ -69,15 +69,3 @@ def correlation_pvalues(rho: np.ndarray, freedom: int, attainable: float = 0.0) 
     with np.errstate(divide="ignore"):
         score = np.abs(rho) * np.sqrt(freedom / np.maximum(1 - rho**2, 0))
     return np.where(np.isnan(rho), np.nan, np.maximum(2 * t.sf(score, freedom), attainable))
-
-
-def benjamini_hochberg(pvalues: np.ndarray) -> np.ndarray:
-    """Return false discovery rates (Benjamini & Hochberg 1995); NaN stays NaN and is not counted."""
-    pvalues = np.asarray(pvalues, dtype=np.float64)
-    found = np.full(pvalues.shape, np.nan)
-    known = np.flatnonzero(~np.isnan(pvalues))
-    order = known[np.argsort(-pvalues[known], kind="stable")]
-    count = len(order)
-    scaled = pvalues[order] * count / np.arange(count, 0, -1)
-    found[order] = np.minimum(np.minimum.accumulate(scaled), 1.0)
-    return found

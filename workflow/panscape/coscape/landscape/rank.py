@@ -16,7 +16,8 @@ from panscape.coscape.landscape.columns import (
 )
 from panscape.coscape.landscape.combine import Combined
 from panscape.coscape.landscape.measured import over_measured_genes, over_measured_pairs
-from panscape.stats.ranks import benjamini_hochberg, correlation_pvalues
+from panscape.stats.fdr import benjamini_hochberg
+from panscape.stats.ranks import correlation_pvalues
 
 LEVEL = 0.05  # a test that cannot reach it decides nothing
 

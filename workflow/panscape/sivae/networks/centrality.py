@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from panscape.sivae.networks.phenotype import Phenotype
+from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.rank_tests import (
     Controlled,
-    benjamini_hochberg,
     rank_sum,
     rho_pvalue,
     spearman,

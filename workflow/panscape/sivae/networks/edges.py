@@ -13,9 +13,9 @@ from scipy import sparse
 from panscape.sivae.networks.centrality import null_row
 from panscape.sivae.networks.phenotype import Phenotype
 from panscape.sivae.networks.similarity import edge_codes
+from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.rank_tests import (
     Controlled,
-    benjamini_hochberg,
     rank_sum,
     rho_pvalue,
     spearman,

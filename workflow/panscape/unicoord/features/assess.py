@@ -16,6 +16,7 @@ from scipy import sparse
 from scipy.stats import norm
 
 from panscape.log import logger
+from panscape.stats.fdr import benjamini_hochberg
 from panscape.unicoord.features import classes as classes_module
 from panscape.unicoord.features import entropy as entropy_module
 from panscape.unicoord.features.aucell import areas
@@ -116,14 +117,8 @@ def assess_sets(
         ("entropy", "entropy_null", "entropy_sd", "entropy_pvalue"), expected, strict=True
     ):
         table[name] = column
-    table["entropy_fdr"] = _adjusted(table["entropy_pvalue"].to_numpy())
+    table["entropy_fdr"] = benjamini_hochberg(table["entropy_pvalue"].to_numpy())
     return Assessed(table, pairs, scores)
-
-
-def _adjusted(pvalue: np.ndarray) -> np.ndarray:
-    from scipy.stats import false_discovery_control
-
-    return false_discovery_control(pvalue) if len(pvalue) else pvalue
 
 
 def _random_values(weights, drawn, n_up, classes) -> tuple[np.ndarray, float, Areas | None]:
@@ -179,10 +174,10 @@ def _class_columns(table, classes, real, parts, null) -> pd.DataFrame:
     for name, values in (("auroc", real.mean), ("auroc_null", centre), ("auroc_lowest", real.lowest)):
         table[name] = values[best, at]
     table["class_pvalue"] = _exceeded(reached[best, at], random_best)
-    table["class_fdr"] = _adjusted(table["class_pvalue"].to_numpy())
+    table["class_fdr"] = benjamini_hochberg(table["class_pvalue"].to_numpy())
     flat = pd.DataFrame({"set": np.tile(at, shape[0]), "class": np.repeat(classes.names, shape[1])})
     flat["n_cells"] = np.repeat(classes.n_cells, shape[1])
     flat["units"] = np.repeat(classes.n_units, shape[1])
     for name, values in (("auroc", real.mean), ("auroc_null", centre), ("auroc_lowest", real.lowest)):
         flat[name] = values.ravel()
-    return flat.assign(pvalue=pvalue.ravel(), fdr=_adjusted(pvalue.ravel()))
+    return flat.assign(pvalue=pvalue.ravel(), fdr=benjamini_hochberg(pvalue.ravel()))
