@@ -15,7 +15,8 @@ from panscape.coscape.landscape.rank import rank_genes, rank_pairs
 from panscape.coscape.landscape.root import named_root
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.write import to_anndata
-from panscape.graph.distances import nearest, squared_distances
+from panscape.graph.distances import squared_distances
+from panscape.graph.knn import nearest
 from panscape.graph.measured import Measured
 from panscape.stats.fdr import benjamini_hochberg
 

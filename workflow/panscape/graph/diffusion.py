@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from panscape.graph.umap_weights import components
+from panscape.graph.components import components
 from panscape.stats.decomposition import leading_eigen, signs
 
 # an eigenvalue at least this large is taken as stationary (scanpy's bound)

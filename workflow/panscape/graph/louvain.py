@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from panscape.graph.knn import NeighborGraph
+from panscape.graph.umap_weights import NeighborGraph
 
 if TYPE_CHECKING:
     import igraph
@@ -89,7 +89,7 @@ def partitions(
     Parameters
     ----------
     graph
-        From :func:`panscape.graph.knn.neighbor_graph`.
+        From :func:`panscape.graph.umap_weights.neighbor_graph`.
     seeds
         Seed of each resolution.
     algorithm

@@ -6,8 +6,9 @@ import numpy as np
 from scipy import sparse
 
 from panscape import seeds
-from panscape.graph.kernels import components, limited
+from panscape.graph.components import components
 from panscape.stats.decomposition import leading_eigen, signs
+from panscape.stats.threads import limited
 
 DENSE_BELOW = 300  # cells: small graphs are decomposed exactly
 TOLERANCE = 1e-3
@@ -122,8 +123,9 @@ def cut(
     """
     n = graph.shape[0]
     label = np.full(n, -1, dtype=np.int64)
-    count, part = components(graph)
-    sizes = np.bincount(part, minlength=count)
+    part = components(graph, by="position")
+    sizes = np.bincount(part)
+    count = len(sizes)
     given = allocate(sizes, k, least=least)
     used = 0
     order = np.argsort(part, kind="stable")

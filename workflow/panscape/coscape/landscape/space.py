@@ -8,7 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from panscape.graph.diffusion import Diffusion, diffusion_map, pseudotime
-from panscape.graph.distances import Neighbours, nearest, squared_distances
+from panscape.graph.distances import squared_distances
+from panscape.graph.knn import Neighbours, nearest
 from panscape.graph.measured import Measured
 from panscape.graph.umap_weights import connectivities
 from panscape.stats.decomposition import signs

@@ -19,8 +19,9 @@ from panscape.coscape.panclust.source import CellValues
 from panscape.coscape.panclust.ward import ward_levels
 from panscape.data.counts import Counts
 from panscape.errors import fail
-from panscape.graph.knn import neighbor_graph, neighbors
 from panscape.graph.louvain import modularity, partitions
+from panscape.graph.neighbors import neighbors
+from panscape.graph.umap_weights import neighbor_graph
 from panscape.log import logger
 from panscape.seeds import derive, stream
 
@@ -127,9 +128,10 @@ def _take_communities(
 ) -> None:
     """Find communities of the neighbour graph and give every cell its label."""
     inner = scores if len(kept) == len(scores) else scores[kept]
-    k = min(chosen.n_neighbors, len(inner))
     search = derive(seed, "panclust", "neighbors", found.study)
-    indices, distances = neighbors(inner, k, exact_below=chosen.exact_below, seed=search, threads=threads)
+    indices, distances = neighbors(
+        inner, chosen.n_neighbors - 1, exact_below=chosen.exact_below, seed=search, threads=threads
+    )
     graph = neighbor_graph(indices, distances, chosen.weights)
     logger.info("graph of %d cells and %d edges", graph.n, len(graph.edges))
     place = None if inner is scores else follow(scores, kept, seed=search, threads=threads)
