@@ -7,7 +7,6 @@ from scipy import sparse, stats
 from panscape.coscape.landscape.columns import (
     sparse_column_correlations,
     sparse_within_correlations,
-    spearman_columns,
 )
 from panscape.coscape.landscape.mixing import (
     expected_entropy,
@@ -16,7 +15,7 @@ from panscape.coscape.landscape.mixing import (
     other_study_share,
     study_entropy,
 )
-from panscape.stats.ranks import correlation_pvalues, partial_spearman, spearman
+from panscape.stats.ranks import correlation_pvalues, partial_spearman, spearman, spearman_rows
 
 
 def tied(rng, n=50):
@@ -39,7 +38,7 @@ def test_columns_equal_scipy():
     values = np.round(rng.normal(size=(40, 30)), 1)
     values[:, 4] = 2
     y = tied(rng, 40)
-    found = spearman_columns(values, y)
+    found = spearman_rows(values.T, y)
     assert np.isnan(found[4])
     for column in set(range(30)) - {4}:
         expected = stats.spearmanr(values[:, column], y).statistic
