@@ -13,8 +13,9 @@ from panscape.coscape.landscape.features import best_detected, detected_genes
 from panscape.coscape.landscape.measurable import common_pair_distances
 from panscape.coscape.landscape.measured import measured_genes, measured_pairs
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.space import Space, embed, principal_components
+from panscape.coscape.landscape.space import Space, embed
 from panscape.graph.measured import Measured
+from panscape.stats.pca import principal_components
 
 COMMON_PAIRS = "common-pairs"
 
@@ -69,7 +70,8 @@ def other_spaces(data: Combined, root: int | None, settings: LandscapeSettings) 
         spaces["expression"] = (expression, "euclidean", genes)
         if settings.expression_components and complete.shape[1] > 1:
             number = settings.expression_components
-            spaces["expression-pca"] = (principal_components(complete, number), "euclidean", None)
+            scores = principal_components(complete, number).scores
+            spaces["expression-pca"] = (scores, "euclidean", None)
     own = np.flatnonzero(data.diagonal)
     spaces["diagonal"] = (data.matrix[:, own], settings.distance, measured_pairs(data, data.pairs[own]))
     if settings.min_expected > 0:

@@ -12,7 +12,6 @@ from scipy import sparse
 
 from panscape.coscape.panclust.cluster_size import smallest_cluster
 from panscape.coscape.panclust.hierarchy import Candidates
-from panscape.coscape.panclust.pca import principal_components
 from panscape.coscape.panclust.settings import PanclustSettings
 from panscape.coscape.panclust.sketch import follow, sketch
 from panscape.coscape.panclust.source import CellValues
@@ -24,6 +23,7 @@ from panscape.graph.neighbors import neighbors
 from panscape.graph.umap_weights import neighbor_graph
 from panscape.log import logger
 from panscape.seeds import derive, stream
+from panscape.stats.pca import blockwise_scores
 
 FEWEST_CELLS = 3
 
@@ -118,7 +118,7 @@ def _scores(counts, genes, chosen: PanclustSettings, name: str, seed: int, threa
         return CellValues(counts, base if order is None else base[order], chosen.scaling)
 
     rng = stream(seed, "panclust", "pca", name)
-    scores = principal_components(source, chosen.n_components, rng, threads=threads)
+    scores = blockwise_scores(source, chosen.n_components, rng, threads=threads)
     logger.info("%s: %d cells x %d components of %d genes", name, *scores.shape, len(base))
     return scores
 
