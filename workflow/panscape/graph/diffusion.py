@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.graph.components import components
+from panscape.graph.normalised import inverse, normalised
 from panscape.stats.decomposition import leading_eigen, signs
 
 # an eigenvalue at least this large is taken as stationary (scanpy's bound)
@@ -51,14 +52,8 @@ def transition(weights: sparse.csr_matrix) -> sparse.csr_matrix:
 
     Nodes without edges keep an empty row.
     """
-    inverse = _inverse(np.asarray(weights.sum(axis=0)).ravel())
-    even = sparse.diags(inverse) @ weights @ sparse.diags(inverse)
-    inverse = np.sqrt(_inverse(np.asarray(even.sum(axis=0)).ravel()))
-    return sparse.csr_matrix(sparse.diags(inverse) @ even @ sparse.diags(inverse))
-
-
-def _inverse(values: np.ndarray) -> np.ndarray:
-    return np.divide(1.0, values, out=np.zeros_like(values), where=values > 0)
+    density = sparse.diags_array(inverse(np.asarray(weights.sum(axis=0)).ravel()))
+    return normalised(density @ weights @ density)[0]
 
 
 def diffusion_map(weights: sparse.csr_matrix, n_maps: int = 15) -> Diffusion:

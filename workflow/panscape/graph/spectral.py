@@ -7,6 +7,7 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.graph.components import components
+from panscape.graph.normalised import normalised
 from panscape.stats.decomposition import leading_eigen, signs
 from panscape.stats.threads import limited
 
@@ -32,9 +33,7 @@ def spectral_embedding(graph: sparse.csr_matrix, m: int) -> np.ndarray:
     """
     n = graph.shape[0]
     m = max(min(m, n - 1), 1)
-    degree = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-300)
-    scale = sparse.diags_array(degree**-0.5)
-    half = sparse.csr_matrix(0.5 * (sparse.eye_array(n) + scale @ graph @ scale))
+    half = sparse.csr_matrix(0.5 * (sparse.eye_array(n) + normalised(graph)[0]))
     vectors = leading_eigen(half, m, dense_below=DENSE_BELOW, tolerance=TOLERANCE)[1]
     vectors = vectors * signs(vectors)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
