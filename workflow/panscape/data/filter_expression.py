@@ -106,8 +106,8 @@ class _Parser:
 
     def error(self, expected: str) -> UserError:
         token = self.tokens[self.next]
-        found = f"unexpected {token.text!r}" if token.text else "it ends too early"
-        return mistake(self.text, token.position, found, f"expected {expected}", self.where)
+        problem = f"unexpected {token.text!r}" if token.text else "it ends too early"
+        return mistake(self.text, token.position, problem, f"expected {expected}", self.where)
 
     def peek(self, *texts: str) -> bool:
         token = self.tokens[self.next]

@@ -77,9 +77,9 @@ def diffusion_map(weights: sparse.csr_matrix, n_maps: int = 15) -> Diffusion:
     values = np.zeros((part.max(initial=-1) + 1, n_maps))
     for number in range(len(values)):
         inside = np.flatnonzero(part == number)
-        found, basis = _spectrum(matrix[inside][:, inside], n_maps)
-        values[number, : len(found)] = found
-        vectors[np.ix_(inside, np.arange(len(found)))] = basis
+        falling, basis = _spectrum(matrix[inside][:, inside], n_maps)
+        values[number, : len(falling)] = falling
+        vectors[np.ix_(inside, np.arange(len(falling)))] = basis
     return Diffusion(part, vectors, values)
 
 

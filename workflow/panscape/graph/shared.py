@@ -48,15 +48,15 @@ class Shared:
     def squared(self, row: int, others: np.ndarray) -> np.ndarray:
         """Return the squared distances from a row to others, over shared columns."""
         group, columns = self.measured.group, self.measured.columns
-        found = np.empty(len(others))
+        result = np.empty(len(others))
         for other in np.unique(group[others]):
             both = columns[group[row]] & columns[other]
             here = self._dense(np.array([row]), both)
             places = np.flatnonzero(group[others] == other)
             for start in range(0, len(places), 64):
                 part = places[start : start + 64]
-                found[part] = ((self._dense(others[part], both) - here) ** 2).sum(axis=1)
-        return found
+                result[part] = ((self._dense(others[part], both) - here) ** 2).sum(axis=1)
+        return result
 
     def _dense(self, rows: np.ndarray, both: np.ndarray) -> np.ndarray:
         part = dense_rows(self.vectors, rows)[:, both]

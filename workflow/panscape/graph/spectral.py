@@ -133,7 +133,7 @@ def cut(
         rows = order[bounds[c] : bounds[c + 1]]
         inner = graph if count == 1 else graph[rows][:, rows]
         if given[c] == 1:
-            found = np.zeros(len(rows), dtype=np.int64)
+            groups = np.zeros(len(rows), dtype=np.int64)
         elif two_level_above is not None and len(rows) > two_level_above:
             coarse = max(-(-len(rows) // coarse_cells), 2)
             options = {
@@ -142,11 +142,11 @@ def cut(
                 "coarse_cells": coarse_cells,
                 "least": least,
             }
-            found = _two_levels(inner, int(given[c]), min(coarse, int(given[c])), options, seed)
+            groups = _two_levels(inner, int(given[c]), min(coarse, int(given[c])), options, seed)
         else:
-            found = _flat(inner, int(given[c]), eigenvectors, seeds.derive(seed, "kmeans", int(c)))
-        label[rows] = np.where(found >= 0, found + used, -1)
-        used += int(found.max()) + 1
+            groups = _flat(inner, int(given[c]), eigenvectors, seeds.derive(seed, "kmeans", int(c)))
+        label[rows] = np.where(groups >= 0, groups + used, -1)
+        used += int(groups.max()) + 1
     return label
 
 
@@ -164,7 +164,7 @@ def _two_levels(graph: sparse.csr_matrix, k: int, coarse: int, options: dict, se
     used = 0
     for c in np.flatnonzero(given):
         rows = np.flatnonzero(first == c)
-        found = cut(graph[rows][:, rows], int(given[c]), **options, seed=seeds.derive(seed, "part", int(c)))
-        label[rows] = np.where(found >= 0, found + used, -1)
-        used += int(found.max()) + 1
+        groups = cut(graph[rows][:, rows], int(given[c]), **options, seed=seeds.derive(seed, "part", int(c)))
+        label[rows] = np.where(groups >= 0, groups + used, -1)
+        used += int(groups.max()) + 1
     return label

@@ -68,10 +68,10 @@ def wl_histograms(
 
 
 def _simple(graph: sparse.csr_matrix) -> sparse.csr_matrix:
-    found = sparse.coo_matrix(graph)
-    kept = (found.row != found.col) & (found.data != 0)
+    entries = sparse.coo_matrix(graph)
+    kept = (entries.row != entries.col) & (entries.data != 0)
     ones = np.ones(int(kept.sum()), dtype=np.uint64)
-    return sparse.csr_matrix((ones, (found.row[kept], found.col[kept])), shape=found.shape)
+    return sparse.csr_matrix((ones, (entries.row[kept], entries.col[kept])), shape=entries.shape)
 
 
 def _mix(value: np.ndarray) -> np.ndarray:

@@ -54,10 +54,10 @@ def kept_table(
     for column in obs:
         values = obs[column]
         if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
-            found = _number(values.to_numpy(dtype=float), kept, None if unit is None else obs[unit])
+            result = _number(values.to_numpy(dtype=float), kept, None if unit is None else obs[unit])
         else:
-            found = _label(values, kept)
-        rows += [{"study": study, "column": str(column), **row} for row in found]
+            result = _label(values, kept)
+        rows += [{"study": study, "column": str(column), **row} for row in result]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     far = table["highest_fraction"] - table["lowest_fraction"] >= DIFFERENCE
     return table.assign(uneven=(far & (table["pvalue"] < LEVEL)).astype(bool))
@@ -151,7 +151,7 @@ def _over_units(means: np.ndarray, fractions: np.ndarray) -> tuple[float, float]
         return np.nan, 1.0
     a, b = (centred_ranks(x) for x in (means, fractions))
     scale = np.sqrt((a**2).sum() * (b**2).sum())
-    found = permutation_test(
+    result = permutation_test(
         (a,),
         lambda x, axis: np.round(
             (x * b).sum(axis=axis) / scale, 9
@@ -161,4 +161,4 @@ def _over_units(means: np.ndarray, fractions: np.ndarray) -> tuple[float, float]
         n_resamples=PERMUTATIONS,
         random_state=np.random.default_rng(0),
     )
-    return float(found.statistic), float(found.pvalue)
+    return float(result.statistic), float(result.pvalue)

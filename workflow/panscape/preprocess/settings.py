@@ -65,8 +65,8 @@ class QcSettings:
         cells
             `n_counts` and `n_genes` of the cells that limits are taken from.
         """
-        found = {name: lower_limit(np.asarray(cells[LOWER[name]])) for name in self.auto}
-        return dataclasses.replace(self, **found)
+        result = {name: lower_limit(np.asarray(cells[LOWER[name]])) for name in self.auto}
+        return dataclasses.replace(self, **result)
 
     @classmethod
     def of(cls, settings: QcSettings | Mapping, own: Mapping | None = None) -> QcSettings:

@@ -20,9 +20,9 @@ def spearman_pvalue(rho: np.ndarray, n: int) -> np.ndarray:
     if n > EXACT:
         return correlation_pvalues(rho, n - 2)
     null, share = _exact_null(n)
-    found = np.asarray(rho, dtype=float)
-    place = np.searchsorted(null, np.abs(np.nan_to_num(found)) - 1e-9)
-    return np.where(np.isfinite(found), share[np.minimum(place, len(share) - 1)], np.nan)
+    rho = np.asarray(rho, dtype=float)
+    place = np.searchsorted(null, np.abs(np.nan_to_num(rho)) - 1e-9)
+    return np.where(np.isfinite(rho), share[np.minimum(place, len(share) - 1)], np.nan)
 
 
 @cache
@@ -51,12 +51,12 @@ def rank_sum(values: np.ndarray, case: np.ndarray) -> np.ndarray:
     from scipy.stats import mannwhitneyu
 
     case = np.asarray(case, dtype=bool)
-    found = np.full(len(values), np.nan)
+    result = np.full(len(values), np.nan)
     varies = np.ptp(values, axis=1) > 0
     if case.any() and not case.all() and varies.any():
         rows = values[varies]
-        found[varies] = mannwhitneyu(rows[:, case], rows[:, ~case], axis=1).pvalue
-    return found
+        result[varies] = mannwhitneyu(rows[:, case], rows[:, ~case], axis=1).pvalue
+    return result
 
 
 class Controlled:
@@ -108,6 +108,6 @@ class Controlled:
         left = total[None, :] - np.square(inside).sum(axis=2)
         fit = self._varies[:, None] & (left > 1e-6 * np.maximum(total, 1e-9)) & (self.freedom >= 1)[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = self._x @ y.T / (self._size[:, None] * np.sqrt(np.maximum(left, 0)))
-        found = np.where(fit, np.clip(found, -1.0, 1.0), np.nan)
-        return found[:, 0] if np.ndim(phenotype) == 1 else found
+            rho = self._x @ y.T / (self._size[:, None] * np.sqrt(np.maximum(left, 0)))
+        rho = np.where(fit, np.clip(rho, -1.0, 1.0), np.nan)
+        return rho[:, 0] if np.ndim(phenotype) == 1 else rho

@@ -139,12 +139,12 @@ class H5mu(H5ad):
                 raise self.fail("path", "it has no 'mod', so it is no h5mu file", "correct format")
             wanted = self.study.get("modality") or "rna"
             known = (wanted, *_MODALITIES.get(wanted, ()))
-            found = [name for name in file["mod"] if name.lower() in known]
-            if not found:
+            result = [name for name in file["mod"] if name.lower() in known]
+            if not result:
                 others = ", ".join(file["mod"]) or "none"
                 fix = f"rename a modality to {wanted!r}"
                 raise self.fail("path", f"no modality {wanted!r}; the file has {others}", fix)
-            yield file["mod"][found[0]]
+            yield file["mod"][result[0]]
 
     def _read_obs(self) -> pd.DataFrame:
         own = super()._read_obs()

@@ -41,7 +41,7 @@ class Mtx(Source):
         folder, prefix = self.path, None
         if not folder.is_dir():
             folder, prefix = self.path.parent, self.path.name.split("matrix.mtx")[0]
-        found = []
+        result = []
         for kinds in (("matrix.mtx",), ("barcodes.tsv",), ("features.tsv", "genes.tsv")):
             names = [kind + end for kind in kinds for end in ("", ".gz")]
             if prefix is None:
@@ -61,8 +61,8 @@ class Mtx(Source):
                 )
             if prefix is None:
                 prefix = files[0].name.split("matrix.mtx")[0]
-            found.append(files[0])
-        return found[0], found[1], found[2]
+            result.append(files[0])
+        return result[0], result[1], result[2]
 
     def _read_header(self) -> None:
         with open_bytes(self.matrix) as handle:

@@ -28,8 +28,8 @@ def _make(study: dict, where: str) -> Source:
             raise fail(at(study, where, "path"), f"{path} is gzipped HDF5", f"run: gunzip -k {path}")
         # h5mu files have a block of their own before HDF5's
         if start != b"\x89HDF\r\n\x1a\n" and not (format == "h5mu" and h5py.is_hdf5(path)):
-            found = "is empty" if not start else f"is no HDF5 file (format {format})"
-            raise fail(at(study, where, "path"), f"{path} {found}", "correct path or format")
+            problem = "is empty" if not start else f"is no HDF5 file (format {format})"
+            raise fail(at(study, where, "path"), f"{path} {problem}", "correct path or format")
     return Table(study, where, format) if format in ("csv", "tsv") else _CLASSES[format](study, where)
 
 

@@ -83,19 +83,19 @@ def study_format(study: dict, where: str) -> str:
     url = study.get("url")
     name = Path(urlsplit(url).path).name if url else Path(study.get("path") or "").name
     stem = name.removesuffix(".gz").removesuffix(".bz2")
-    found = _SUFFIXES.get(Path(stem).suffix.lower())
-    if found is None and study.get("path") and Path(study["path"]).exists():
+    result = _SUFFIXES.get(Path(stem).suffix.lower())
+    if result is None and study.get("path") and Path(study["path"]).exists():
         try:
-            found = _sniff(Path(study["path"]))
+            result = _sniff(Path(study["path"]))
         except (OSError, RuntimeError) as error:
             raise as_user_error(error, study, where) from error
-    if found is None:
+    if result is None:
         raise fail(
             at(study, where, "format"),
             f"cannot tell the format of {name or 'the file'}",
             f"write format: one of {listing(FORMATS)}",
         )
-    return found
+    return result
 
 
 def _sniff(path: Path) -> str | None:

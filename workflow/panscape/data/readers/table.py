@@ -127,8 +127,8 @@ class Table(Source):
         except ValueError as error:
             raise self._bad_line(rows, options, start, error) from error
         if values.shape != (len(lines), len(self._columns)):
-            found = f"{values.shape[1]} values in line {start + 2}, {len(self._columns)} column names"
-            raise self.fail("path", found, "mend the file")
+            problem = f"{values.shape[1]} values in line {start + 2}, {len(self._columns)} column names"
+            raise self.fail("path", problem, "mend the file")
         return sparse.csr_matrix(values)
 
     def _bad_line(
