@@ -98,13 +98,13 @@ def restrict(
     UserError
         If no gene analysed is in the library; the message says so if symbols differ in case only.
     """
-    genes = np.asarray(genes, dtype=object)
+    names = np.asarray(genes, dtype=object)
     known = set().union(*sets.values())
     n_known = sum(gene in known for gene in genes)
     folded = {gene.upper() for gene in known}
     caseless = sum(gene.upper() in folded for gene in genes)
     hint = (
-        f"{caseless} match when upper and lower case are ignored ({genes[0]!r} here, "
+        f"{caseless} match when upper and lower case are ignored ({names[0]!r} here, "
         f"{min(known)!r} there): the gene sets are probably those of another species"
     )
     where = f"gene sets {library}"
@@ -127,4 +127,4 @@ def restrict(
     indptr = np.concatenate([[0], np.cumsum([len(c) for c in columns])]).astype(np.int64)
     indices = np.concatenate([*columns, []]).astype(np.int64)
     member = sparse.csr_matrix((np.ones(len(indices)), indices, indptr), shape=(len(terms), len(genes)))
-    return GeneSets(library, np.asarray(terms, dtype=object), genes, member)
+    return GeneSets(library, np.asarray(terms, dtype=object), names, member)

@@ -40,11 +40,10 @@ def gram(vectors: sparse.csr_matrix | np.ndarray, *, block_bytes: int = BLOCK_BY
     for start in range(0, width, step):
         block = columns[:, start : start + step]
         # an F-ordered float64 block goes to BLAS without a copy
-        dense = (
-            block.astype(np.float64).toarray(order="F")
-            if sparse.issparse(block)
-            else np.asfortranarray(block, dtype=np.float64)
-        )
+        if sparse.issparse(block):
+            dense = sparse.csc_matrix(block, dtype=np.float64).toarray(order="F")
+        else:
+            dense = np.asfortranarray(block, dtype=np.float64)
         total = dsyrk(1.0, dense, beta=1.0, c=total, overwrite_c=1)
     upper = np.triu(total)
     return upper + np.triu(upper, 1).T
@@ -152,7 +151,8 @@ def squared_norms(vectors: sparse.csr_matrix | np.ndarray, metric: str, defined:
     if metric != "euclidean":
         return np.where(defined, 0.5, 0.0)
     if sparse.issparse(vectors):
-        return np.asarray(vectors.astype(np.float64).multiply(vectors).sum(axis=1)).ravel()
+        values = sparse.csr_matrix(vectors, dtype=np.float64)
+        return np.asarray(values.multiply(values).sum(axis=1)).ravel()
     return (np.asarray(vectors, dtype=np.float64) ** 2).sum(axis=1)
 
 

@@ -97,8 +97,9 @@ def approximate_neighbors(
     lost = np.flatnonzero((indices < 0).any(axis=1))  # the search may leave places of far-off points empty
     indices, distances = _without_self(indices, distances)
     if len(lost):
-        exact = {"queries": points[lost], "itself": lost, "threads": threads}
-        indices[lost], distances[lost] = nearest_points(points, n_neighbors, **exact)
+        indices[lost], distances[lost] = nearest_points(
+            points, n_neighbors, queries=points[lost], itself=lost, threads=threads
+        )
     rows = np.random.default_rng(seed).choice(len(points), min(RECALL_QUERIES, len(points)), replace=False)
     truth, _ = nearest_points(points, n_neighbors, queries=points[rows], itself=rows, threads=threads)
     hits = [len(np.intersect1d(a, b)) for a, b in zip(indices[rows], truth, strict=True)]

@@ -21,7 +21,7 @@ def over_shared(products, vectors, metric: str, measured: Measured) -> tuple[np.
         distances[shared == 0] = np.inf
         defined = np.ones(len(products), dtype=bool)
     else:
-        least = 0.0
+        least = np.zeros(())
         if metric == "correlation":
             sums = measured.sums(vectors)[:, group]
             count = np.maximum(shared, 1)

@@ -33,14 +33,14 @@ def singular(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     matrix = finite(np.asarray(matrix, dtype=np.float64))
     try:
-        result = np.linalg.svd(matrix, full_matrices=False)
-        sound = all(np.isfinite(part).all() for part in result)
+        left, values, right = np.linalg.svd(matrix, full_matrices=False)
+        sound = all(np.isfinite(part).all() for part in (left, values, right))
     except np.linalg.LinAlgError as error:
         logger.debug("singular values of %s: %s", matrix.shape, error)
         sound = False
     if not sound:
-        result = _robust(matrix)
-    return _canonical(*result) if matrix.ndim == 2 else tuple(result)
+        left, values, right = _robust(matrix)
+    return _canonical(left, values, right) if matrix.ndim == 2 else (left, values, right)
 
 
 def _canonical(left, values, right) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

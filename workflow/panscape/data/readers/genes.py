@@ -177,5 +177,5 @@ def _worm(name: str) -> str:
 
 def looks_like_ensembl(names: Iterable[str]) -> bool:
     """Return whether most names are stable ids (Ensembl, WormBase, FlyBase) and not symbols."""
-    names = pd.Series(list(names), dtype=object).astype(str)
-    return bool(len(names)) and bool(names.str.fullmatch(_STABLE_ID).mean() > 0.5)
+    table = pd.Series(list(names), dtype=object).astype(str)
+    return bool(len(table)) and bool(table.str.fullmatch(_STABLE_ID).mean() > 0.5)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
@@ -21,7 +19,7 @@ class _Values:
     def mask(self, tree: tuple) -> np.ndarray:
         kind, *parts = tree
         if kind in ("and", "or"):
-            combine: Callable = np.logical_and if kind == "and" else np.logical_or
+            combine: np.ufunc = np.logical_and if kind == "and" else np.logical_or
             return combine.reduce([self.mask(part) for part in parts])
         if kind == "not":
             return ~self.mask(parts[0])

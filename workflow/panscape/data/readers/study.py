@@ -34,11 +34,11 @@ def at(study: dict, where: str, key: str = "") -> str:
 
 def listing(names: Iterable[object], limit: int = 20) -> str:
     """Return names for a message, shortened if there are many."""
-    names = [str(name) for name in names]
-    if not names:
+    texts = [str(name) for name in names]
+    if not texts:
         return "none"
-    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + rest
+    rest = f" and {len(texts) - limit} more" if len(texts) > limit else ""
+    return ", ".join(texts[:limit]) + rest
 
 
 def study_path(study: dict, where: str) -> Path:

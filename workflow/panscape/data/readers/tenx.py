@@ -36,7 +36,7 @@ class TenX(Source):
             wanted = (self.study.get("genes") or {}).get("genome")
             if "matrix" in groups:
                 self._group = "matrix"
-            elif wanted in groups:
+            elif wanted is not None and wanted in groups:
                 self._group = wanted
             elif len(groups) == 1 and not wanted:
                 self._group = groups[0]
