@@ -130,7 +130,7 @@ def test_one_type_of_equal_cells_is_still_grouped():
 )
 def test_metacells_are_divided_fairly(sizes, k, least):
     sizes = np.array(sizes)
-    given_ = allocate(sizes, k, least=least)
+    given_ = allocate(sizes, k, min_cells=least)
     able = sizes >= least
     if not able.any():
         assert given_.sum() == 1
@@ -164,7 +164,7 @@ def test_cells_without_a_label_go_to_the_nearest_metacell():
 def test_a_graph_without_edges_gives_one_group_per_cell_at_most():
     from scipy import sparse
 
-    label = cut(sparse.csr_matrix((6, 6)), 3, least=1)
+    label = cut(sparse.csr_matrix((6, 6)), 3, min_cells=1)
     assert set(label) <= {-1, 0, 1, 2} and (label >= 0).sum() == 3
 
 

@@ -47,7 +47,7 @@ def test_background_is_that_of_the_bin_on_other_chromosomes(monkeypatch):
     gene, wanted = np.array([0, 1, 5, 5]), np.array([0, 1, 1, 0])
     monkeypatch.setattr("panscape.stats.pair_correlation.BLOCK_VALUES", 100)
     mean, sd = background_moments(
-        PairMatrix(rna), PairMatrix(atac), gene, wanted, pool, bins[pool], gene_chrom, peak_chrom, least=3
+        PairMatrix(rna), PairMatrix(atac), gene, wanted, pool, bins[pool], gene_chrom, peak_chrom, min_peaks=3
     )
     full = np.corrcoef(rna.toarray().T, atac.toarray().T)[:12, 12:]
     for i, (g, b) in enumerate(zip(gene, wanted, strict=True)):
@@ -55,7 +55,7 @@ def test_background_is_that_of_the_bin_on_other_chromosomes(monkeypatch):
         assert mean[i] == pytest.approx(values.mean(), abs=1e-5)
         assert sd[i] == pytest.approx(values.std(ddof=1), abs=1e-5)
     mean, _ = background_moments(
-        PairMatrix(rna), PairMatrix(atac), gene, wanted, pool, bins, gene_chrom, peak_chrom, least=100
+        PairMatrix(rna), PairMatrix(atac), gene, wanted, pool, bins, gene_chrom, peak_chrom, min_peaks=100
     )
     assert np.isnan(mean).all()
 

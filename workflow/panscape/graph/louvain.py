@@ -19,7 +19,7 @@ PROCESS_EDGES = 500_000  # fewer edges are done before another process has start
 
 @contextmanager
 def _igraph_seed(seed: int) -> Iterator[None]:
-    """Give igraph its own random stream, and afterwards Python's shared one, its default."""
+    """Let igraph draw from a stream of its own, and afterwards from its default again."""
     import igraph
 
     igraph.set_random_number_generator(random.Random(seed))

@@ -10,7 +10,7 @@ from scipy import sparse
 LABELS = ("degree", "name")
 # odd constants of the splitmix64 finaliser: neighbouring labels get unrelated hashes
 _STEP, _FIRST, _SECOND = (np.uint64(x) for x in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-_OWN = np.uint64(0xD6E8FEB86659FD93)  # tells a node's own label from those around it
+_OWN = np.uint64(0xD6E8FEB86659FD93)  # separates a node's own label from those of its neighbours
 
 
 def wl_kernel(graphs: Sequence[sparse.csr_matrix], *, labels: str = "degree", h: int = 5) -> np.ndarray:

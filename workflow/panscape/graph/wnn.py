@@ -109,8 +109,8 @@ def modality_weights(
     return weight / weight.sum(axis=1, keepdims=True)
 
 
-def _bandwidth(view: np.ndarray, indices: np.ndarray, distances: np.ndarray, most: int) -> np.ndarray:
-    """Return the mean distance to the cells that share neighbours with a cell, but the fewest."""
+def _bandwidth(view: np.ndarray, indices: np.ndarray, distances: np.ndarray, n_others: int) -> np.ndarray:
+    """Return the mean distance to the cells that share neighbours with a cell, but the fewest, (n,)."""
     n, k = indices.shape
     member = sparse.csr_matrix((np.ones(n * k), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
     back = member.T.tocsr()
@@ -127,6 +127,6 @@ def _bandwidth(view: np.ndarray, indices: np.ndarray, distances: np.ndarray, mos
                 result[cell] = distances[cell].mean()
                 continue
             gap = np.sqrt(((view[others] - view[cell]) ** 2).sum(axis=1))
-            least = np.lexsort((-gap, common / (2 * k - common)))[:most]
-            result[cell] = gap[least].mean()
+            farthest = np.lexsort((-gap, common / (2 * k - common)))[:n_others]
+            result[cell] = gap[farthest].mean()
     return np.maximum(result, 1e-12)

@@ -11,7 +11,7 @@ import numpy as np
 from panscape.stats.ranks import centred_ranks, correlation_pvalues
 from panscape.stats.singular import singular
 
-EXACT = 9  # most pairs whose orders are all counted
+EXACT = 9  # up to so many pairs all orders are counted
 LINES_PER_CONTROL = 3  # a control more needs so many lines more, beyond the first three
 
 
@@ -19,15 +19,15 @@ def spearman_pvalue(rho: np.ndarray, n: int) -> np.ndarray:
     """Return the two-sided p of Spearman's rho of n pairs: exact (no ties) up to n = 9, else Student's t."""
     if n > EXACT:
         return correlation_pvalues(rho, n - 2)
-    null, share = _exact_null(n)
+    null, fraction = _exact_null(n)
     rho = np.asarray(rho, dtype=float)
     place = np.searchsorted(null, np.abs(np.nan_to_num(rho)) - 1e-9)
-    return np.where(np.isfinite(rho), share[np.minimum(place, len(share) - 1)], np.nan)
+    return np.where(np.isfinite(rho), fraction[np.minimum(place, len(fraction) - 1)], np.nan)
 
 
 @cache
 def _exact_null(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values that |rho| takes over all orders of n, and the share of orders with at least each."""
+    """Return the values of |rho| over all orders of n, and the fraction of orders with at least each."""
     base = centred_ranks(np.arange(n))
     orders = np.array(list(permutations(range(n))))
     rho = np.round(np.abs(base[orders] @ base) / (base @ base), 9)
@@ -92,9 +92,9 @@ class Controlled:
         self.freedom = n - 2 - good.sum(axis=1)
         x = centred_ranks(values, axis=-1)
         self._x = self._free(x)
-        own = np.square(self._x).sum(axis=1)
-        self._varies = own > 1e-6 * np.maximum(np.square(x).sum(axis=1), 1e-9)
-        self._size = np.sqrt(own)
+        remaining = np.square(self._x).sum(axis=1)
+        self._varies = remaining > 1e-6 * np.maximum(np.square(x).sum(axis=1), 1e-9)
+        self._size = np.sqrt(remaining)
 
     def _free(self, x: np.ndarray) -> np.ndarray:
         inside = np.einsum("gnk,gn->gk", self._basis, x)

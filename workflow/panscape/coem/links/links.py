@@ -69,7 +69,7 @@ def link_peaks(
         pairs.bin[pairs.pool],
         chromosome(genes["chrom"]),
         chromosome(peaks["chrom"]),
-        least=LEAST_BACKGROUND,
+        min_peaks=LEAST_BACKGROUND,
         ranks=ranks,
     )
     _, own = background_moments(
@@ -81,7 +81,7 @@ def link_peaks(
         np.zeros(len(pairs.genes), dtype=np.int64),
         chromosome(peaks["chrom"]),
         chromosome(genes["chrom"]),
-        least=LEAST_BACKGROUND,
+        min_peaks=LEAST_BACKGROUND,
         ranks=ranks,
     )
     trans = control_correlations(left, right, pairs, ranks=ranks)

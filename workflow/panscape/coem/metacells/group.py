@@ -136,7 +136,7 @@ def group_graph(
             eigenvectors=k if settings.eigenvectors == "metacells" else settings.eigenvectors,
             two_level_above=settings.two_level_above,
             coarse_cells=settings.coarse_cells,
-            least=settings.min_cells,
+            min_cells=settings.min_cells,
             seed=seed,
         )
         most = None if settings.max_ratio is None else int(settings.max_ratio * len(z) / k)
