@@ -14,8 +14,7 @@ studies = [
     for name, *paths in zip(snakemake.params.studies, *(snakemake.input[part] for part in parts), strict=True)
 ]
 result = compute_landscape(studies, snakemake.params.settings, snakemake.params.seed)
-with files.atomic(snakemake.output.landscape) as scratch:
-    landscape_to_anndata(result).write_h5ad(scratch, compression="lzf")
+files.write_h5ad(landscape_to_anndata(result), snakemake.output.landscape)
 files.write_tsv(pseudotime_table(result), snakemake.output.pseudotime)
 files.write_tsv(result.genes, snakemake.output.genes)
 files.write_tsv(result.pairs, snakemake.output.pairs)

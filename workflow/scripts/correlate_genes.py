@@ -22,5 +22,4 @@ result = coexpress(
 files.write_csr(result.matrix, snakemake.output.matrices)
 files.write_tsv(result.pairs, snakemake.output.pairs)
 files.write_tsv(result.chance, snakemake.output.chance)
-with files.atomic(snakemake.output.expression) as scratch:
-    result.expression.write_h5ad(scratch)
+files.write_h5ad(result.expression, snakemake.output.expression, compression=None)

@@ -15,6 +15,5 @@ stack = read_stack(given.landscape, given.clusters, given.matrices, given.pairs,
 elbow = files.read_tsv(given.elbow)
 k = int(elbow.loc[elbow["suggested"], "k"].iloc[0]) if settings.k == "auto" else settings.k
 choice, result = learn_stack(stack, k, settings, params.seed, snakemake.threads)
-with files.atomic(snakemake.output.dictionary) as scratch:
-    learned = dictionary_to_anndata(result, stack, choice, params.settings, params.collection)
-    learned.write_h5ad(scratch, compression="lzf")
+learned = dictionary_to_anndata(result, stack, choice, params.settings, params.collection)
+files.write_h5ad(learned, snakemake.output.dictionary)

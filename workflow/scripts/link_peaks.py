@@ -21,5 +21,4 @@ linked = link_sample(
 )
 files.write_tsv(linked.links, output.links)
 files.write_tsv(linked.evidence, output.evidence)
-with files.atomic(output.scores) as scratch:
-    linked.scores.write_h5ad(scratch)
+files.write_h5ad(linked.scores, output.scores, compression=None)

@@ -13,6 +13,5 @@ scores = score_features(
     files.read_tsv(given.features, dtype={"term": str, "library": str, "best_class": str}),
     params.settings,
 )
-with files.atomic(output.scores) as scratch:
-    scores.write_h5ad(scratch, compression="lzf")
+files.write_h5ad(scores, output.scores)
 files.write_tsv(score_table(scores), output.table)

@@ -56,3 +56,23 @@ def test_json_takes_numpy_numbers(tmp_path):
 def test_sha256_of_a_known_file(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     assert files.sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
+
+
+@pytest.mark.parametrize("compression", ["lzf", None])
+def test_h5ad_files_appear_whole_and_are_reproducible(tmp_path, compression):
+    import anndata
+    import h5py
+
+    table = anndata.AnnData(np.arange(12, dtype=np.float32).reshape(4, 3), uns={"note": "a"})
+    path = tmp_path / "folder" / "table.h5ad"
+    files.write_h5ad(table, path, compression=compression)
+    first = path.read_bytes()
+    files.write_h5ad(table, path, compression=compression)
+    assert path.read_bytes() == first
+    np.testing.assert_array_equal(anndata.read_h5ad(path).X, table.X)
+    with h5py.File(path) as file:
+        assert file["X"].compression == compression
+    table.uns["note"] = object()  # cannot be written
+    with pytest.raises(Exception, match="note"):
+        files.write_h5ad(table, path, compression=compression)
+    assert path.read_bytes() == first and [one.name for one in path.parent.iterdir()] == ["table.h5ad"]

@@ -16,7 +16,7 @@ from panscape.coscape.landscape.measurable import common_pair_distances
 from panscape.coscape.landscape.rank import rank_genes, rank_pairs
 from panscape.coscape.landscape.sampling import sampled_cells
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.testing import age_statistics, permutation_pvalue
+from panscape.coscape.landscape.testing import age_pvalue, age_statistics
 from panscape.stats.means import cluster_means
 from panscape.stats.ranks import partial_spearman, spearman
 from panscape.stats.weighted_ranks import group_products, partial_products, products, standard_ranks
@@ -128,7 +128,7 @@ def test_permuting_clusters_would_not_hold():
         draws = np.random.default_rng(turn).permuted(np.tile(age, (60, 1)), axis=1)
         draws[0] = age
         values = evaluate_spaces(design, draws, None, (GLOBAL,))[0]["coexpression", "rho_age"]
-        rejected += permutation_pvalue(values[0], values[1:], exact=False) <= 0.05
+        rejected += age_pvalue(values[0], values[1:], exact=False) <= 0.05
     assert rejected / len(ages) > 0.1
 
 

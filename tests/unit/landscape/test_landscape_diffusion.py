@@ -6,7 +6,7 @@ from scipy import sparse
 from scipy.stats import spearmanr
 
 from panscape.graph.diffusion import choose_root, diffusion_map, pseudotime
-from panscape.graph.distances import nearest
+from panscape.graph.knn import nearest
 from panscape.graph.umap_weights import connectivities
 
 

@@ -5,8 +5,10 @@ import pytest
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
-from panscape.graph.distances import gram, nearest, squared_distances
-from panscape.graph.umap_weights import components, connectivities
+from panscape.graph.components import components
+from panscape.graph.distances import gram, squared_distances
+from panscape.graph.knn import nearest
+from panscape.graph.umap_weights import connectivities
 
 METRICS = ("euclidean", "cosine", "correlation")
 

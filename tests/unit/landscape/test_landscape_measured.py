@@ -20,9 +20,10 @@ from panscape.coscape.landscape.rank import rank_genes, rank_pairs
 from panscape.coscape.landscape.root import named_root
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.write import landscape_to_anndata
-from panscape.graph.distances import nearest, squared_distances
+from panscape.graph.distances import squared_distances
+from panscape.graph.knn import nearest
 from panscape.graph.measured import Measured
-from panscape.stats.ranks import benjamini_hochberg
+from panscape.stats.fdr import benjamini_hochberg
 
 QUICK = LandscapeSettings(permutations=0, layout_iterations=2, n_neighbors=5, min_expected=1, min_pairs=1)
 

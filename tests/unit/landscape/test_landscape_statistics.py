@@ -7,7 +7,6 @@ from scipy import sparse, stats
 from panscape.coscape.landscape.columns import (
     sparse_column_correlations,
     sparse_within_correlations,
-    spearman_columns,
 )
 from panscape.coscape.landscape.mixing import (
     expected_entropy,
@@ -16,7 +15,7 @@ from panscape.coscape.landscape.mixing import (
     other_study_share,
     study_entropy,
 )
-from panscape.stats.ranks import benjamini_hochberg, correlation_pvalues, partial_spearman, spearman
+from panscape.stats.ranks import correlation_pvalues, partial_spearman, spearman, spearman_rows
 
 
 def tied(rng, n=50):
@@ -39,7 +38,7 @@ def test_columns_equal_scipy():
     values = np.round(rng.normal(size=(40, 30)), 1)
     values[:, 4] = 2
     y = tied(rng, 40)
-    result = spearman_columns(values, y)
+    result = spearman_rows(values.T, y)
     assert np.isnan(result[4])
     for column in set(range(30)) - {4}:
         expected = stats.spearmanr(values[:, column], y).statistic
@@ -80,9 +79,7 @@ def test_partial_correlation_equals_the_formula():
     assert np.isnan(partial_spearman(x[:3], y[:3], [control[:3]]))
 
 
-def test_pvalues_and_fdr():
-    from statsmodels.stats.multitest import multipletests
-
+def test_pvalues():
     rng = np.random.default_rng(4)
     x, y = rng.normal(size=30), rng.normal(size=30)
     result = stats.spearmanr(x, y)
@@ -90,13 +87,6 @@ def test_pvalues_and_fdr():
     assert correlation_pvalues(np.array([1.0, np.nan]), 28)[0] == 0
     assert correlation_pvalues(np.array([1.0]), 3, attainable=0.02)[0] == 0.02
     assert np.isnan(correlation_pvalues(np.array([1.0]), 0)[0])
-    pvalues = rng.uniform(size=200) ** 2
-    expected = multipletests(pvalues, method="fdr_bh")[1]
-    np.testing.assert_allclose(benjamini_hochberg(pvalues), expected, atol=1e-12)
-    withheld = np.r_[pvalues, np.nan]
-    np.testing.assert_allclose(benjamini_hochberg(withheld)[:-1], expected, atol=1e-12)
-    assert np.isnan(benjamini_hochberg(withheld)[-1])
-    assert len(benjamini_hochberg(np.array([]))) == 0
 
 
 def test_mixing_on_known_neighbourhoods():

@@ -11,7 +11,8 @@ from panscape.coem.metacells.group import group_cells, group_kmeans, group_rando
 from panscape.coem.metacells.settings import GroupSettings
 from panscape.errors import UserError
 from panscape.graph import spectral
-from panscape.graph.kernels import affinities, nearest_cells
+from panscape.graph.kernels import affinities
+from panscape.graph.neighbors import neighbors
 from panscape.graph.spectral import allocate, cut, spectral_embedding
 
 
@@ -29,7 +30,7 @@ def test_separate_blobs_are_found_as_sklearn_finds_them():
 
     z, truth = blobs((150, 150, 150), apart=9.0)
     found = group_cells(z, 3)
-    graph = affinities(*nearest_cells(z, 15))
+    graph = affinities(*neighbors(z, 14))
     other = SpectralClustering(3, affinity="precomputed", random_state=0).fit_predict(graph.toarray() + 1e-6)
     assert adjusted_rand_score(found.label, truth) == 1.0
     assert adjusted_rand_score(other, truth) == 1.0
@@ -37,7 +38,7 @@ def test_separate_blobs_are_found_as_sklearn_finds_them():
 
 def test_eigenvectors_are_those_of_the_dense_matrix():
     z, _ = blobs((400,), seed=2)
-    graph = affinities(*nearest_cells(z, 15))
+    graph = affinities(*neighbors(z, 14))
     m = 6
     found = spectral_embedding(graph, m)
     dense = graph.toarray()
@@ -129,7 +130,7 @@ def test_one_type_of_equal_cells_is_still_grouped():
 )
 def test_metacells_are_divided_fairly(sizes, k, least):
     sizes = np.array(sizes)
-    given_ = allocate(sizes, k, least=least)
+    given_ = allocate(sizes, k, min_cells=least)
     able = sizes >= least
     if not able.any():
         assert given_.sum() == 1
@@ -163,7 +164,7 @@ def test_cells_without_a_label_go_to_the_nearest_metacell():
 def test_a_graph_without_edges_gives_one_group_per_cell_at_most():
     from scipy import sparse
 
-    label = cut(sparse.csr_matrix((6, 6)), 3, least=1)
+    label = cut(sparse.csr_matrix((6, 6)), 3, min_cells=1)
     assert set(label) <= {-1, 0, 1, 2} and (label >= 0).sum() == 3
 
 

@@ -6,7 +6,7 @@ from scipy import sparse
 from scipy.spatial.distance import cdist
 
 from panscape.coem.metacells.embed import balanced, linear_views, lsi, pca
-from panscape.graph.kernels import nearest_cells
+from panscape.graph.neighbors import neighbors
 from panscape.graph.wnn import modality_weights, weighted_neighbors
 
 
@@ -22,7 +22,7 @@ def test_the_modality_that_predicts_weighs_more():
     rng = np.random.default_rng(1)
     informative = np.repeat(np.eye(4) * 8, 40, axis=0) + rng.normal(size=(160, 4))
     noise = rng.normal(size=(160, 4))
-    indices, distances, weights = weighted_neighbors([informative, noise], 10)
+    indices, distances, weights = weighted_neighbors([informative, noise], 9)
     assert weights[:, 0].mean() > 0.6
     np.testing.assert_allclose(weights.sum(axis=1), 1)
     kind = np.repeat(np.arange(4), 40)
@@ -33,7 +33,7 @@ def test_the_modality_that_predicts_weighs_more():
 
 def test_weights_by_hand_for_two_modalities():
     first, second, _ = views(60)
-    near = [tuple(part[:, :5] for part in nearest_cells(view, 6)) for view in (first, second)]
+    near = [tuple(part[:, :5] for part in neighbors(view, 5)) for view in (first, second)]
     sigma = [np.full(60, 20.0), np.full(60, 30.0)]
     found = modality_weights([first, second], near, sigma)
     i = 7
@@ -56,7 +56,7 @@ def by_brute_force(pair, k, view_neighbors, bandwidth_neighbors, candidates):
     n = len(pair[0])
     apart = [cdist(view, view) for view in pair]
     near = [np.argsort(d + np.diag([np.inf] * n), axis=1) for d in apart]
-    sets = [[set(row[: view_neighbors - 1]) for row in order] for order in near]
+    sets = [[set(row[:view_neighbors]) for row in order] for order in near]
     sigma = np.empty((2, n))
     for m in (0, 1):
         for i in range(n):
@@ -78,7 +78,7 @@ def by_brute_force(pair, k, view_neighbors, bandwidth_neighbors, candidates):
         pool = sorted(set(near[0][i, :candidates]) | set(near[1][i, :candidates]))
         alike = sum(weights[i, m] * np.exp(-apart[m][i, pool] / sigma[m, i]) for m in (0, 1))
         gap = np.sqrt((1 - alike) / 2)
-        order = np.argsort(gap)[: k - 1]
+        order = np.argsort(gap)[:k]
         joint.append(np.array(pool)[order])
         gaps.append(gap[order])
     return np.array(joint), np.array(gaps), weights
@@ -87,9 +87,9 @@ def by_brute_force(pair, k, view_neighbors, bandwidth_neighbors, candidates):
 def test_all_steps_are_those_of_brute_force():
     first, second, _ = views(90)
     indices, distances, weights = weighted_neighbors(
-        [first, second], 8, view_neighbors=10, bandwidth_neighbors=6, candidates=20
+        [first, second], 7, view_neighbors=9, bandwidth_neighbors=6, candidates=20
     )
-    expected = by_brute_force([first, second], 8, 10, 6, 20)
+    expected = by_brute_force([first, second], 7, 9, 6, 20)
     np.testing.assert_array_equal(indices, expected[0])
     np.testing.assert_allclose(distances, expected[1], rtol=1e-9)
     np.testing.assert_allclose(weights, expected[2], rtol=1e-9)
@@ -108,7 +108,7 @@ def test_neighbours_and_weights_are_those_of_muon():
         tables[name] = table
     both = muon.MuData(tables)
     muon.pp.neighbors(both, n_neighbors=14, key_added="wnn")  # it returns one more
-    indices, _, weights = weighted_neighbors(list(views(300)[:2]), 16)
+    indices, _, weights = weighted_neighbors(list(views(300)[:2]), 15)
     theirs = both.obsp["wnn_distances"]
     shared = [len(np.intersect1d(indices[i], theirs[[i]].indices)) / 15 for i in range(300)]
     assert np.mean(shared) >= 0.95

@@ -12,7 +12,7 @@ from panscape.sivae.networks.phenotype import Phenotype
 from panscape.sivae.networks.settings import NetworkSettings
 from panscape.sivae.networks.tables import set_tables
 from panscape.stats.gsea import Rankings, _without_ties, enrichment_score, label_pvalues, prerank
-from panscape.stats.rank_tests import spearman
+from panscape.stats.ranks import spearman_rows
 
 
 def phenotype_of(values, kind="continuous"):
@@ -73,7 +73,7 @@ def few_donors(rng, donors, genes=300, sets=40):
 
 def run(x, phenotype, sets, **options):
     labels = np.vstack([phenotype.values[None], phenotype.shuffled(1000, np.random.default_rng(0))])
-    found = spearman(x, labels).T
+    found = spearman_rows(x, labels).T
     rankings = Rankings(found[0], found[1:], len(found) == phenotype.arrangements)
     values = pd.Series(found[0], [f"g{at}" for at in range(len(x))])
     return prerank(values, sets, library="made", permutations=20, min_size=3, rankings=rankings, **options)[0]
@@ -99,7 +99,7 @@ def test_p_of_labels_keep_their_level_with_many_ties():
     labels = np.vstack([phenotype.values[None], phenotype.shuffled(1000, rng)])
     for _ in range(40):
         x, sets = few_donors(rng, 6, genes=200, sets=20)
-        rankings = spearman(x, labels).T
+        rankings = spearman_rows(x, labels).T
         names = [f"g{at}" for at in range(200)]
         members = np.array([np.isin(names, sets[term]) for term in sets])
         found.append(label_pvalues(Rankings(rankings[0], rankings[1:], True), members)[0])
@@ -115,10 +115,12 @@ def test_observed_and_other_labellings_are_scored_alike_and_as_gseapy_does():
     x, sets = few_donors(rng, 4)
     phenotype = phenotype_of([0, 0, 1, 1], "groups")
     table = run(x, phenotype, sets).set_index("term")
-    assert Counter(np.round(spearman(x, phenotype.values), 6)).most_common(1)[0][1] > 30  # ties in hordes
+    assert (
+        Counter(np.round(spearman_rows(x, phenotype.values), 6)).most_common(1)[0][1] > 30
+    )  # ties in hordes
     # labels are their own null: that of each other labelling is among the six, so p sums up exactly
     labels = np.vstack([phenotype.values[None], phenotype.shuffled(10, rng)])
-    rankings = spearman(x, labels).T
+    rankings = spearman_rows(x, labels).T
     members = np.array([np.isin([f"g{at}" for at in range(300)], sets[term]) for term in table.index])
     scores = np.abs(enrichment_score(rankings, members))
     for at in range(len(labels)):
@@ -139,7 +141,7 @@ def test_observed_and_other_labellings_are_scored_alike_and_as_gseapy_does():
 def test_gseapys_score_is_the_one_that_labels_permute():
     rng = np.random.default_rng(4)
     x, sets = few_donors(rng, 4)
-    values = pd.Series(spearman(x, np.arange(4.0)), [f"g{at}" for at in range(300)])
+    values = pd.Series(spearman_rows(x, np.arange(4.0)), [f"g{at}" for at in range(300)])
     import gseapy
 
     apart = _without_ties(values)
@@ -168,7 +170,7 @@ def test_tables_say_where_labels_cannot_decide(monkeypatch):
         gene_sets=("made.gmt",), baselines=(), centrality="training", min_lines=4, gsea_permutations=10
     )
     monkeypatch.setattr("panscape.sivae.networks.tables.read_gene_sets", lambda path: sets)
-    rho = spearman(x, np.arange(4.0))
+    rho = spearman_rows(x, np.arange(4.0))
     genes = pd.DataFrame(
         {"gene": names, "model": "sivae", "phenotype": "age", "rho": rho, "rho_partial": rho}
     )

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panscape.graph import louvain as communities
-from panscape.graph.knn import NeighborGraph, neighbor_graph, neighbors
 from panscape.graph.louvain import modularity, partition_levels, partitions, to_igraph
+from panscape.graph.neighbors import neighbors
+from panscape.graph.umap_weights import NeighborGraph, neighbor_graph
 
 
 def points(n=300, d=5, seed=0):
@@ -28,7 +29,7 @@ def brute(scores, k):
 
 def test_neighbours_are_the_nearest_others():
     scores = points()
-    indices, distances = neighbors(scores, 8, threads=2)
+    indices, distances = neighbors(scores, 7, threads=2)
     truth, truth_distances = brute(scores, 8)
     assert [set(row) for row in indices] == [set(row) for row in truth]
     assert np.allclose(distances, truth_distances, atol=1e-4)
@@ -36,7 +37,7 @@ def test_neighbours_are_the_nearest_others():
 
 def test_neighbours_of_identical_cells_leave_the_cell_itself_out():
     scores = np.zeros((20, 3), dtype=np.float32)
-    indices, distances = neighbors(scores, 5)
+    indices, distances = neighbors(scores, 4)
     assert indices.shape == (20, 4)
     assert (indices != np.arange(20)[:, None]).all()
     assert (distances == 0).all()
@@ -46,22 +47,22 @@ def test_neighbours_of_identical_cells_leave_the_cell_itself_out():
 
 def test_same_neighbours_for_any_threads():
     scores = points(3000)
-    one, two = (neighbors(scores, 6, threads=threads) for threads in (1, 2))
+    one, two = (neighbors(scores, 5, threads=threads) for threads in (1, 2))
     assert np.array_equal(one[0], two[0])
 
 
 @pytest.mark.slow
 def test_approximate_neighbours_are_mostly_right_and_repeatable():
     scores = points(4000, 8)
-    first, _ = neighbors(scores, 10, exact_below=0, seed=3)
-    second, _ = neighbors(scores, 10, exact_below=0, seed=3, threads=2)
+    first, _ = neighbors(scores, 9, exact_below=0, seed=3)
+    second, _ = neighbors(scores, 9, exact_below=0, seed=3, threads=2)
     assert np.array_equal(first, second)
-    truth, _ = neighbors(scores, 10)
+    truth, _ = neighbors(scores, 9)
     assert np.mean([len(np.intersect1d(a, b)) for a, b in zip(first, truth, strict=True)]) > 0.95 * 9
 
 
 def test_weights_follow_their_definition():
-    indices, distances = neighbors(points(120), 7)
+    indices, distances = neighbors(points(120), 6)
     graph = neighbor_graph(indices, distances)
     arcs = {}
     for cell, (row, gap) in enumerate(zip(indices, distances - distances[:, :1], strict=True)):
@@ -82,7 +83,7 @@ def test_weights_follow_their_definition():
 def test_weights_are_those_of_umap():
     fuzzy_union = pytest.importorskip("umap.umap_").fuzzy_simplicial_set
     scores = points(150)
-    indices, distances = neighbors(scores, 9)
+    indices, distances = neighbors(scores, 8)
     cells = np.arange(150)[:, None]
     theirs = fuzzy_union(
         scores,
@@ -98,7 +99,7 @@ def test_weights_are_those_of_umap():
 
 
 def test_unweighted_graph_is_the_union_of_arcs():
-    indices, distances = neighbors(points(80), 5)
+    indices, distances = neighbors(points(80), 4)
     graph = neighbor_graph(indices, distances, "none")
     truth = {(min(a, int(b)), max(a, int(b))) for a in range(80) for b in indices[a]}
     assert graph.weights is None

@@ -5,11 +5,11 @@ import pytest
 from planted_types import draw, write
 from sklearn.decomposition import PCA
 
-from panscape.coscape.panclust import pca as module
 from panscape.coscape.panclust import source as source_module
-from panscape.coscape.panclust.pca import principal_components
 from panscape.coscape.panclust.source import CellValues
 from panscape.data.counts import Counts
+from panscape.stats import pca as module
+from panscape.stats.pca import blockwise_scores
 
 
 def scaled(counts, scaling):
@@ -35,7 +35,7 @@ def scores(counts, genes, scaling, k, threads=1):
     def source(order):
         return CellValues(counts, genes if order is None else genes[order], scaling)
 
-    return principal_components(source, k, np.random.default_rng(0), threads=threads)
+    return blockwise_scores(source, k, np.random.default_rng(0), threads=threads)
 
 
 @pytest.mark.parametrize("scaling", ["depth-log1p", "log1p", "l2"])

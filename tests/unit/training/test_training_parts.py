@@ -1,5 +1,9 @@
 """Checkpoints, early stopping, batches and likelihoods, each against an independent statement."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -184,21 +188,25 @@ def test_weights_are_readable_like_other_files_and_keep_the_order_of_keys(tmp_pa
     assert list(read_weights(tmp_path / "w.safetensors")[1]) == ["step", "split"]
 
 
-def test_the_optimiser_is_pytorchs_bit_for_bit():
+@pytest.mark.parametrize("implementation", [{}, {"foreach": True}, {"fused": True}])
+@pytest.mark.parametrize("decay", [0.1, 0.0])
+def test_the_optimiser_is_pytorchs_bit_for_bit(implementation, decay):
     torch.manual_seed(0)
     first = [torch.randn(7, 5, requires_grad=True), torch.randn(7, requires_grad=True), torch.zeros(2)]
     first[2].requires_grad_()  # never gets a gradient
     second = [p.detach().clone().requires_grad_() for p in first]
     first_groups, second_groups = (
-        [{"params": of[:1], "weight_decay": 0.1}, {"params": of[1:], "weight_decay": 0.0}]
+        [{"params": of[:1], "weight_decay": decay}, {"params": of[1:], "weight_decay": 0.0}]
         for of in (first, second)
     )
-    own, theirs = AdamW(first_groups, 1e-2), torch.optim.AdamW(second_groups, lr=1e-2)
+    own = AdamW(first_groups, 1e-2, **implementation)
+    # without decay Adam and AdamW are the same
+    theirs = (torch.optim.AdamW if decay else torch.optim.Adam)(second_groups, lr=1e-2, **implementation)
     x, y = torch.randn(20, 5), torch.randn(20, 7)
     for step in range(30):
         if step == 15:  # goes on from its saved state
             saved = optimiser_state(own)
-            own = AdamW(first_groups, 1e-2)
+            own = AdamW(first_groups, 1e-2, **implementation)
             load_optimiser_state(own, saved)
         for group in (*own.param_groups, *theirs.param_groups):
             group["lr"] = 1e-2 / (step + 1)
@@ -207,3 +215,13 @@ def test_the_optimiser_is_pytorchs_bit_for_bit():
             (x @ parameters[0].T + parameters[1] - y).square().mean().backward()
             optimiser.step()
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_the_optimiser_does_not_import_the_compiler():
+    code = (
+        "import sys, torch; from panscape.training.optimiser import AdamW\n"
+        "w = torch.ones(2, requires_grad=True); w.sum().backward()\n"
+        "AdamW([{'params': [w], 'weight_decay': 0.0}], 0.1, foreach=True).step()\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": os.pathsep.join(sys.path)})

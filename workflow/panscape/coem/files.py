@@ -12,7 +12,7 @@ from scipy import sparse
 
 from panscape.coem.embed import Embedding
 from panscape.data import h5mu
-from panscape.data.files import atomic
+from panscape.data.files import write_h5ad
 from panscape.errors import fail
 
 
@@ -73,8 +73,7 @@ def write_embedding(
             "history": history.set_axis(history.index.astype(str), axis=0),
         },
     )
-    with atomic(path) as scratch:
-        table.write_h5ad(scratch, compression="lzf")
+    write_h5ad(table, path)
 
 
 def forget(checkpoint: str | Path) -> None:

@@ -104,8 +104,8 @@ def read_network(path: str | Path, name: str) -> Network:
                 split = split or _splitter(line)
                 fields = [field.strip().strip('"') for field in split(line.rstrip("\r\n"))]
                 if len(fields) < 2 or not fields[0] or not fields[1]:
-                    found = f"line {number} has one column: {line.strip()[:40]!r}"
-                    problems.append(Problem(where, found, "give two columns of gene names on every line"))
+                    problem = f"line {number} has one column: {line.strip()[:40]!r}"
+                    problems.append(Problem(where, problem, "give two columns of gene names on every line"))
                     continue
                 if lines == 0 and _HEADER.match(fields[0]) and _HEADER.match(fields[1]):
                     continue

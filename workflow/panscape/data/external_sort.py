@@ -12,8 +12,8 @@ from scipy import sparse
 _ENTRY = np.dtype([("cell", "<i4"), ("gene", "<i4"), ("value", "<f4")])
 
 
-class Spool:
-    """Scratch storage that transposes a matrix too large for memory.
+class ExternalSort:
+    """Sort the entries of a matrix too large for memory by row.
 
     Entries are distributed to one scratch file per range of cells (12 bytes an entry, in the folder that
     TMPDIR names); a range is small enough to be sorted in memory. Little data never leaves memory.
@@ -56,7 +56,7 @@ class Spool:
             number = number.astype(np.uint16)  # sorted in linear time
         entries = entries.take(np.argsort(number, kind="stable"))
         bounds = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=self._ranges))])
-        for index in np.flatnonzero(np.diff(bounds)):
+        for index in map(int, np.flatnonzero(np.diff(bounds))):
             with open(self._file(index), "ab") as handle:
                 entries[bounds[index] : bounds[index + 1]].tofile(handle)
 
@@ -65,6 +65,7 @@ class Spool:
         return -(-self.shape[0] // self._width)
 
     def _file(self, index: int) -> Path:
+        assert self._folder is not None  # since the first flush
         return Path(self._folder.name) / f"{index}.bin"
 
     def blocks(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:

@@ -12,10 +12,14 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 
 @contextlib.contextmanager
@@ -60,6 +64,24 @@ def write_csr(matrix: sparse.csr_matrix, path: str | Path) -> None:
 def read_csr(path: str | Path) -> sparse.csr_matrix:
     """Read a sparse matrix written by :func:`write_csr` (never unpickles)."""
     return sparse.csr_matrix(sparse.load_npz(path))
+
+
+def write_h5ad(table: AnnData, path: str | Path, *, compression: str | None = "lzf") -> None:
+    """Write an AnnData object as h5ad; the file appears only once it is complete.
+
+    Parameters
+    ----------
+    table
+        What to write. Counts too large for memory are written by
+        :class:`panscape.data.counts.CountsWriter`, several modalities by
+        :func:`panscape.data.h5mu.write_h5mu`.
+    path
+        File to create or replace; its folder is created if missing.
+    compression
+        HDF5 filter of the arrays: ``"lzf"`` (fast), ``"gzip"`` or None.
+    """
+    with atomic(path) as scratch:
+        table.write_h5ad(scratch, compression=compression)
 
 
 def write_json(value: object, path: str | Path) -> None:

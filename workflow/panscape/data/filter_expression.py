@@ -83,11 +83,10 @@ def _tokens(text: str, where: str) -> list[_Token]:
             sign = text[position]
             fix = _HINTS.get(sign, "names of columns that are not plain words stand in `backticks`")
             raise mistake(text, position, f"unexpected {sign!r}", fix, where)
-        kind = match.lastgroup
+        kind = str(match.lastgroup)  # every alternative of the pattern is a named group
         content = match[kind]
-        if kind == "word" and content in ("and", "or", "not", "in"):
-            kind = "sign"
-        tokens.append(_Token(kind, content, match.start(kind)))
+        keyword = kind == "word" and content in ("and", "or", "not", "in")
+        tokens.append(_Token("sign" if keyword else kind, content, match.start(kind)))
         position = match.end()
     return [*tokens, _Token("end", "", len(text))]
 
@@ -106,8 +105,8 @@ class _Parser:
 
     def error(self, expected: str) -> UserError:
         token = self.tokens[self.next]
-        found = f"unexpected {token.text!r}" if token.text else "it ends too early"
-        return mistake(self.text, token.position, found, f"expected {expected}", self.where)
+        problem = f"unexpected {token.text!r}" if token.text else "it ends too early"
+        return mistake(self.text, token.position, problem, f"expected {expected}", self.where)
 
     def peek(self, *texts: str) -> bool:
         token = self.tokens[self.next]

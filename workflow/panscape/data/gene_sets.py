@@ -54,11 +54,11 @@ def read_gene_sets(path: str | Path) -> dict[str, list[str]]:
             continue
         fields = line.strip().split("\t")
         if len(fields) < 3 or not any(gene.strip() for gene in fields[2:]):
-            found = f"line {number} has {len(fields)} tab-separated fields: {line[:60]!r}"
-            problems.append(Problem(where, found, "write name, description and at least one gene"))
+            problem = f"line {number} has {len(fields)} tab-separated fields: {line[:60]!r}"
+            problems.append(Problem(where, problem, "write name, description and at least one gene"))
         elif fields[0] in seen:
-            found = f"line {number} repeats the name {fields[0]!r} of line {seen[fields[0]]}"
-            problems.append(Problem(where, found, "give every gene set its own name"))
+            problem = f"line {number} repeats the name {fields[0]!r} of line {seen[fields[0]]}"
+            problems.append(Problem(where, problem, "give every gene set its own name"))
         else:
             seen[fields[0]] = number
     if problems:
@@ -98,27 +98,27 @@ def restrict(
     UserError
         If no gene analysed is in the library; the message says so if symbols differ in case only.
     """
-    genes = np.asarray(genes, dtype=object)
+    names = np.asarray(genes, dtype=object)
     known = set().union(*sets.values())
-    found = sum(gene in known for gene in genes)
+    n_known = sum(gene in known for gene in genes)
     folded = {gene.upper() for gene in known}
     caseless = sum(gene.upper() in folded for gene in genes)
     hint = (
-        f"{caseless} match when upper and lower case are ignored ({genes[0]!r} here, "
+        f"{caseless} match when upper and lower case are ignored ({names[0]!r} here, "
         f"{min(known)!r} there): the gene sets are probably those of another species"
     )
     where = f"gene sets {library}"
-    if found == 0:
+    if n_known == 0:
         raise fail(
             where,
             f"none of the {len(genes)} genes analysed is in any set" + (f"; {hint}" if caseless else ""),
             "give gene sets of the collection's species that use the same gene symbols",
         )
-    if found < low * len(genes) or caseless > 2 * found:
-        also = f"; {hint}" if caseless > 2 * found else ""
-        logger.warning("%s: only %d of %d genes analysed are in any set%s", where, found, len(genes), also)
+    if n_known < low * len(genes) or caseless > 2 * n_known:
+        also = f"; {hint}" if caseless > 2 * n_known else ""
+        logger.warning("%s: only %d of %d genes analysed are in any set%s", where, n_known, len(genes), also)
     else:
-        logger.info("%s: %d of %d genes analysed are in a set", where, found, len(genes))
+        logger.info("%s: %d of %d genes analysed are in a set", where, n_known, len(genes))
 
     position = {gene: i for i, gene in enumerate(genes)}
     inside = {term: {position[g] for g in members if g in position} for term, members in sets.items()}
@@ -127,4 +127,4 @@ def restrict(
     indptr = np.concatenate([[0], np.cumsum([len(c) for c in columns])]).astype(np.int64)
     indices = np.concatenate([*columns, []]).astype(np.int64)
     member = sparse.csr_matrix((np.ones(len(indices)), indices, indptr), shape=(len(terms), len(genes)))
-    return GeneSets(library, np.asarray(terms, dtype=object), genes, member)
+    return GeneSets(library, np.asarray(terms, dtype=object), names, member)

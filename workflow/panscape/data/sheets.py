@@ -33,10 +33,10 @@ def read_sheet(path: str, where: str) -> pd.DataFrame:
     """
     file = Path(path)
     if not file.is_file():
-        found = (
+        problem = (
             f"{path} is a folder" if file.is_dir() else f"there is no file {path} (looked from {Path.cwd()})"
         )
-        raise fail(where, found, "give the path of a TSV or CSV file")
+        raise fail(where, problem, "give the path of a TSV or CSV file")
     try:
         with open_bytes(file) as handle:
             content = handle.read()

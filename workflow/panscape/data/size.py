@@ -22,5 +22,7 @@ class Size:
 
 def total(studies: Sequence[Size]) -> Size:
     """Return the size of several studies together."""
-    sums = [sum(getattr(size, name) for size in studies) for name in ("cells", "genes", "values")]
-    return Size(*sums, parts=tuple(studies))
+    cells, genes, values = (
+        sum(getattr(size, name) for size in studies) for name in ("cells", "genes", "values")
+    )
+    return Size(cells, genes, values, parts=tuple(studies))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from panscape.graph.umap_weights import components
+from panscape.graph.components import components
+from panscape.graph.normalised import inverse, normalised
 from panscape.stats.decomposition import leading_eigen, signs
 
 # an eigenvalue at least this large is taken as stationary (scanpy's bound)
@@ -51,14 +52,8 @@ def transition(weights: sparse.csr_matrix) -> sparse.csr_matrix:
 
     Nodes without edges keep an empty row.
     """
-    inverse = _inverse(np.asarray(weights.sum(axis=0)).ravel())
-    even = sparse.diags(inverse) @ weights @ sparse.diags(inverse)
-    inverse = np.sqrt(_inverse(np.asarray(even.sum(axis=0)).ravel()))
-    return sparse.csr_matrix(sparse.diags(inverse) @ even @ sparse.diags(inverse))
-
-
-def _inverse(values: np.ndarray) -> np.ndarray:
-    return np.divide(1.0, values, out=np.zeros_like(values), where=values > 0)
+    density = sparse.diags_array(inverse(np.asarray(weights.sum(axis=0)).ravel()))
+    return normalised(density @ weights @ density)[0]
 
 
 def diffusion_map(weights: sparse.csr_matrix, n_maps: int = 15) -> Diffusion:
@@ -82,9 +77,9 @@ def diffusion_map(weights: sparse.csr_matrix, n_maps: int = 15) -> Diffusion:
     values = np.zeros((part.max(initial=-1) + 1, n_maps))
     for number in range(len(values)):
         inside = np.flatnonzero(part == number)
-        found, basis = _spectrum(matrix[inside][:, inside], n_maps)
-        values[number, : len(found)] = found
-        vectors[np.ix_(inside, np.arange(len(found)))] = basis
+        falling, basis = _spectrum(matrix[inside][:, inside], n_maps)
+        values[number, : len(falling)] = falling
+        vectors[np.ix_(inside, np.arange(len(falling)))] = basis
     return Diffusion(part, vectors, values)
 
 

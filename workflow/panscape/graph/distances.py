@@ -1,8 +1,6 @@
-"""Exact distances between clusters and their exact nearest neighbours."""
+"""Exact distances between all pairs of rows."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -12,40 +10,6 @@ from panscape.graph.shared import Shared, dense_rows, over_shared
 
 METRICS = ("euclidean", "cosine", "correlation")
 BLOCK_BYTES = 1 << 28
-# two squared distances closer than this share of the squared norms are compared again without cancellation
-TIE = 1e-11
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """The nearest neighbours of every row, nearest first, without the row itself.
-
-    Parameters
-    ----------
-    index
-        int64, (n, k): positions; -1 where a row has fewer neighbours (undefined vectors have none).
-    distance
-        float64, (n, k): distances; inf where `index` is -1.
-    defined
-        bool, (n,): False where the distance of the row to others is not defined (an all-zero or constant
-        vector under an angular distance).
-    """
-
-    index: np.ndarray
-    distance: np.ndarray
-    defined: np.ndarray
-
-    @property
-    def matrix(self) -> sparse.csr_matrix:
-        """Return the distances as CSR (n, n); explicit zeros stay for identical rows."""
-        rows, places = np.nonzero(self.index >= 0)
-        count = len(self.index)
-        indptr = np.concatenate([[0], np.cumsum((self.index >= 0).sum(axis=1))])
-        found = sparse.csr_matrix(
-            (self.distance[rows, places], self.index[rows, places], indptr), shape=(count, count)
-        )
-        found.sort_indices()
-        return found
 
 
 def gram(vectors: sparse.csr_matrix | np.ndarray, *, block_bytes: int = BLOCK_BYTES) -> np.ndarray:
@@ -76,11 +40,10 @@ def gram(vectors: sparse.csr_matrix | np.ndarray, *, block_bytes: int = BLOCK_BY
     for start in range(0, width, step):
         block = columns[:, start : start + step]
         # an F-ordered float64 block goes to BLAS without a copy
-        dense = (
-            block.astype(np.float64).toarray(order="F")
-            if sparse.issparse(block)
-            else np.asfortranarray(block, dtype=np.float64)
-        )
+        if sparse.issparse(block):
+            dense = sparse.csc_matrix(block, dtype=np.float64).toarray(order="F")
+        else:
+            dense = np.asfortranarray(block, dtype=np.float64)
         total = dsyrk(1.0, dense, beta=1.0, c=total, overwrite_c=1)
     upper = np.triu(total)
     return upper + np.triu(upper, 1).T
@@ -136,92 +99,27 @@ def squared_distances(
     return distances, defined
 
 
-def nearest(
+def comparable_rows(
     vectors: sparse.csr_matrix | np.ndarray,
-    k: int,
-    *,
-    metric: str = "cosine",
-    allowed: np.ndarray | None = None,
-    distances: tuple[np.ndarray, np.ndarray] | None = None,
-    refine: bool = True,
+    metric: str,
+    defined: np.ndarray,
     measured: Measured | None = None,
-) -> Neighbours:
-    """Find the exact nearest neighbours of every row.
-
-    The result equals a brute-force search in float64 up to exact ties, which go to the smaller position.
-    Products are used for speed; where two candidates for the last place, or a distance and zero, are within
-    rounding, they are compared again by differences of the vectors themselves.
+):
+    """Return rows for :func:`by_difference`: scaled such that their squared differences are the metric.
 
     Parameters
     ----------
     vectors
-        (n, p) CSR or dense, finite.
-    k
-        Neighbours per row, >= 1, the row itself not counted; fewer where there are fewer rows.
+        (n, p) CSR or dense.
     metric
-        As in :func:`squared_distances`; Euclidean distances are returned as such, not squared.
-    allowed
-        bool (n, n), optional: False forbids a neighbour.
-    distances
-        What :func:`squared_distances` gives for these vectors and metric, if it is known already.
-    refine
-        False trusts the products: enough, and much faster, for 0/1 vectors with many exact ties.
+        See :func:`squared_distances`.
+    defined
+        bool (n,), from :func:`squared_distances`.
     measured
         See :func:`squared_distances`.
-
-    Returns
-    -------
-    Neighbours with min(k, n - 1) columns.
     """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, found {k}")
-    known, defined = squared_distances(vectors, metric, measured) if distances is None else distances
-    count = len(known)
-    k = min(k, max(count - 1, 0))
-    unit = _unit_rows(vectors, metric, defined)
-    norms = _squared_norms(unit)
     if measured is not None:
-        unit = Shared(vectors, metric, measured)
-    blocked = ~defined[:, None] | ~defined[None, :]
-    if allowed is not None:
-        blocked |= ~allowed
-    np.fill_diagonal(blocked, True)
-    values = np.where(blocked, np.inf, known)
-    index = np.full((count, k), -1, dtype=np.int64)
-    distance = np.full((count, k), np.inf)
-    for row in range(count if k else 0):
-        order, found = _nearest_of_row(row, values[row], k, unit, norms, refine)
-        index[row, : len(order)], distance[row, : len(order)] = order, found
-    if metric == "euclidean":
-        distance = np.sqrt(distance)
-    return Neighbours(index, distance, defined)
-
-
-def _nearest_of_row(row, values, k, unit, norms, refine):
-    """Return positions and squared distances of a row's k smallest finite values, near ties made exact."""
-    usable = int(np.isfinite(values).sum())
-    k = min(k, usable)
-    if k == 0:
-        return np.empty(0, dtype=np.int64), np.empty(0)
-    last = np.partition(values, k - 1)[k - 1]
-    slack = TIE * (norms[row] + norms)
-    candidates = np.flatnonzero(values <= last + 2 * slack)
-    found = values[candidates].copy()
-    order = np.argsort(found, kind="stable")
-    gaps = np.diff(found[order])
-    margin = slack[candidates[order]]
-    close = np.zeros(len(candidates), dtype=bool)
-    close[order[1:]] |= gaps <= margin[1:]
-    close[order[:-1]] |= gaps <= margin[1:]
-    close |= found <= slack[candidates]
-    if refine and close.any():
-        found[close] = _by_difference(unit, row, candidates[close])
-    order = np.lexsort((candidates, found))[:k]
-    return candidates[order], found[order]
-
-
-def _unit_rows(vectors, metric, defined):
-    """Return the rows between which the squared Euclidean distance (halved if angular) is the metric."""
+        return Shared(vectors, metric, measured)
     if metric == "euclidean":
         return vectors
     if metric == "correlation":
@@ -237,27 +135,44 @@ class _Scaled:
         self.vectors, self.defined, self.centred = vectors, defined, centred
 
     def dense(self, rows: np.ndarray) -> np.ndarray:
-        found = dense_rows(self.vectors, rows)
+        dense = dense_rows(self.vectors, rows)
         if self.centred:
-            found -= found.mean(axis=1, keepdims=True)
-        length = np.sqrt((found**2).sum(axis=1, keepdims=True))
+            dense -= dense.mean(axis=1, keepdims=True)
+        length = np.sqrt((dense**2).sum(axis=1, keepdims=True))
         # halved squares: |u - v|^2 / 2 = 1 - cos(u, v)
-        return found / np.where(length > 0, length, 1) / np.sqrt(2)
+        return dense / np.where(length > 0, length, 1) / np.sqrt(2)
 
 
-def _squared_norms(unit) -> np.ndarray:
-    if isinstance(unit, _Scaled):
-        return np.where(unit.defined, 0.5, 0.0)
-    if sparse.issparse(unit):
-        return np.asarray(unit.astype(np.float64).multiply(unit).sum(axis=1)).ravel()
-    return (np.asarray(unit, dtype=np.float64) ** 2).sum(axis=1)
+def squared_norms(vectors: sparse.csr_matrix | np.ndarray, metric: str, defined: np.ndarray) -> np.ndarray:
+    """Return the squared lengths, (n,), of the rows that :func:`squared_distances` compares.
+
+    Angular distances compare rows of squared length 1/2.
+    """
+    if metric != "euclidean":
+        return np.where(defined, 0.5, 0.0)
+    if sparse.issparse(vectors):
+        values = sparse.csr_matrix(vectors, dtype=np.float64)
+        return np.asarray(values.multiply(values).sum(axis=1)).ravel()
+    return (np.asarray(vectors, dtype=np.float64) ** 2).sum(axis=1)
 
 
-def _by_difference(unit, row: int, others: np.ndarray, *, at_once: int = 64) -> np.ndarray:
-    """Return squared distances of one row to others from differences: no cancellation, zero for equals."""
-    if isinstance(unit, Shared):
-        return unit.squared(row, others)
-    get = unit.dense if isinstance(unit, _Scaled) else lambda rows: dense_rows(unit, rows)
+def by_difference(rows, row: int, others: np.ndarray, *, at_once: int = 64) -> np.ndarray:
+    """Return squared distances of one row to others from differences: no cancellation, zero for equals.
+
+    Parameters
+    ----------
+    rows
+        From :func:`comparable_rows`.
+    row
+        Position of the row.
+    others
+        Positions of the rows to compare it with.
+    at_once
+        Rows that are dense at a time.
+    """
+    if isinstance(rows, Shared):
+        return rows.squared(row, others)
+    get = rows.dense if isinstance(rows, _Scaled) else lambda chosen: dense_rows(rows, chosen)
     here = get(np.array([row]))
     parts = [others[start : start + at_once] for start in range(0, len(others), at_once)]
     return np.concatenate([((get(part) - here) ** 2).sum(axis=1) for part in parts])

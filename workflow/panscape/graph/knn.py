@@ -1,161 +1,234 @@
-"""Nearest neighbours of cells and the graph that they make."""
+"""Exact nearest neighbours of rows: under any metric, and of many points by Euclidean distance."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import sparse
 
-from panscape.log import logger
+from panscape.graph.distances import by_difference, comparable_rows, squared_distances, squared_norms
+from panscape.graph.measured import Measured
+from panscape.stats.threads import limited
 
-RECALL_QUERIES = 500
-WEIGHT_STEPS = (
-    2**20
-)  # weights are whole multiples of this fraction, so that their sums are exact in any order
+BLOCK_VALUES = 4_000_000  # of differences in memory at once
+MORE = 6  # candidates measured by differences beyond those asked for, the point itself among them
+# two squared distances closer than this fraction of the squared norms are compared again without cancellation
+TIE = 1e-11
+Measure = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class NeighborGraph:
-    """An undirected graph of cells.
-
-    Attributes
-    ----------
-    n
-        Number of cells.
-    edges
-        (n_edges, 2) int64, first < second, sorted.
-    weights
-        (n_edges,) float64 in (0, 1], or None if all edges count alike.
-    """
-
-    n: int
-    edges: np.ndarray
-    weights: np.ndarray | None
-
-
-def neighbors(
-    scores: np.ndarray, k: int, *, exact_below: int = 50_000, seed: int = 0, threads: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest other cells of every cell by Euclidean distance.
+class Neighbours:
+    """The nearest neighbours of every row, nearest first, without the row itself.
 
     Parameters
     ----------
-    scores
-        float32, cells x components.
-    k
-        Neighbours, the cell itself counted; fewer than there are cells.
-    exact_below
-        With fewer cells all distances are computed, otherwise pynndescent searches (its recall on 500 cells
-        is written to the log).
-    seed
-        Of the approximate search.
-    threads
-        Of the exact search, which does not depend on them. The approximate one always takes one thread,
-        because its result would depend on their number.
-
-    Returns
-    -------
-    (indices, distances), each cells x (k - 1), nearest first, the cell itself left out.
+    index
+        int64, (n, k): positions; -1 where a row has fewer neighbours (undefined vectors have none).
+    distance
+        float64, (n, k): distances; inf where `index` is -1.
+    defined
+        bool, (n,): False where the distance of the row to others is not defined (an all-zero or constant
+        vector under an angular distance).
     """
-    if len(scores) < exact_below:
-        indices, distances = nearest(scores, scores, k, threads)
-    else:
-        indices, distances = _approximate(scores, k, seed)
-        rows = np.random.default_rng(seed).choice(
-            len(scores), min(RECALL_QUERIES, len(scores)), replace=False
+
+    index: np.ndarray
+    distance: np.ndarray
+    defined: np.ndarray
+
+    @property
+    def matrix(self) -> sparse.csr_matrix:
+        """Return the distances as CSR (n, n); explicit zeros stay for identical rows."""
+        rows, places = np.nonzero(self.index >= 0)
+        count = len(self.index)
+        indptr = np.concatenate([[0], np.cumsum((self.index >= 0).sum(axis=1))])
+        matrix = sparse.csr_matrix(
+            (self.distance[rows, places], self.index[rows, places], indptr), shape=(count, count)
         )
-        truth, _ = _without_self(*nearest(scores, scores[rows], k, threads), rows)
-        found, _ = _without_self(indices[rows], distances[rows], rows)
-        hits = [len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]
-        logger.info("approximate neighbours: recall %.3f on %d cells", np.mean(hits) / (k - 1), len(rows))
-    return _without_self(indices, distances, np.arange(len(scores)))
+        matrix.sort_indices()
+        return matrix
 
 
 def nearest(
-    reference: np.ndarray, queries: np.ndarray, k: int, threads: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (indices, distances) of the `k` nearest reference points of every query, exactly."""
-    from sklearn.neighbors import NearestNeighbors
-    from threadpoolctl import threadpool_limits
+    vectors: sparse.csr_matrix | np.ndarray,
+    k: int,
+    *,
+    metric: str = "cosine",
+    allowed: np.ndarray | None = None,
+    distances: tuple[np.ndarray, np.ndarray] | None = None,
+    refine: bool = True,
+    measured: Measured | None = None,
+) -> Neighbours:
+    """Find the exact nearest neighbours of every row.
 
-    # with few queries per thread scikit-learn divides the references instead, and ties then depend on threads
-    threads = max(min(threads, (len(queries) - 1) // 1024), 1)
-    with threadpool_limits(threads):
-        search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(reference)
-        distances, indices = search.kneighbors(queries)
-    return indices, distances
-
-
-def _approximate(scores: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    from pynndescent import NNDescent
-
-    # searching for twice as many costs twice the time and lifts the recall of the nearer half from .87 to .98
-    wide = min(2 * k, len(scores) - 1)
-    indices, distances = NNDescent(scores, n_neighbors=wide, random_state=seed, n_jobs=1).neighbor_graph
-    indices, distances = indices[:, :k].astype(np.int64), distances[:, :k]
-    lost = np.flatnonzero((indices < 0).any(axis=1))  # the search may leave places of far-off cells empty
-    if len(lost):
-        indices[lost], distances[lost] = nearest(scores, scores[lost], k)
-    return indices, distances
-
-
-def _without_self(
-    indices: np.ndarray, distances: np.ndarray, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Drop each row's own cell, or its last neighbour where identical cells have crowded it out."""
-    keep = indices != rows[:, None]
-    crowded = keep.all(axis=1)
-    keep[crowded, -1] = False
-    shape = (len(indices), indices.shape[1] - 1)
-    return indices[keep].reshape(shape), distances[keep].reshape(shape)
-
-
-def neighbor_graph(indices: np.ndarray, distances: np.ndarray, weights: str = "umap") -> NeighborGraph:
-    """Make the undirected graph of the neighbour relation.
+    The result equals a brute-force search in float64 up to exact ties, which go to the smaller position.
+    Products are used for speed; where two candidates for the last place, or a distance and zero, are within
+    rounding, they are compared again by differences of the vectors themselves.
 
     Parameters
     ----------
-    indices, distances
-        From :func:`neighbors`.
-    weights
-        ``"umap"``: fuzzy union of the local memberships (McInnes 2018, section 3.1); ``"none"``: an edge
-        where either cell is among the other's neighbours.
+    vectors
+        (n, p) CSR or dense, finite.
+    k
+        Neighbours per row, >= 1, the row itself not counted; fewer where there are fewer rows.
+    metric
+        As in :func:`panscape.graph.distances.squared_distances`; Euclidean distances are returned as such,
+        not squared.
+    allowed
+        bool (n, n), optional: False forbids a neighbour.
+    distances
+        Result of :func:`panscape.graph.distances.squared_distances` for these vectors and metric, if known.
+    refine
+        False trusts the products: enough, and much faster, for 0/1 vectors with many exact ties.
+    measured
+        See :func:`panscape.graph.distances.squared_distances`.
 
     Returns
     -------
-    The graph; with ``"umap"`` the weights are rounded to multiples of 2**-20 (at least one such step).
+    Neighbours with min(k, n - 1) columns.
     """
-    n, k = indices.shape
-    value = _memberships(distances) if weights == "umap" else np.ones(indices.shape)
-    arcs = sparse.csr_matrix((value.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
-    back = arcs.T.tocsr()
-    union = sparse.triu(arcs + back - arcs.multiply(back), 1, format="csr")
-    union.sort_indices()
-    first = np.repeat(np.arange(n, dtype=np.int64), np.diff(union.indptr))
-    edges = np.column_stack([first, union.indices.astype(np.int64)])
-    if weights == "none":
-        return NeighborGraph(n, edges, None)
-    steps = np.maximum(np.round(union.data * WEIGHT_STEPS), 1)
-    return NeighborGraph(n, edges, steps / WEIGHT_STEPS)
+    if k < 1:
+        raise ValueError(f"k must be at least 1, found {k}")
+    known, defined = squared_distances(vectors, metric, measured) if distances is None else distances
+    count = len(known)
+    k = min(k, max(count - 1, 0))
+    norms = squared_norms(vectors, metric, defined)
+    rows = comparable_rows(vectors, metric, defined, measured)
+    blocked = ~defined[:, None] | ~defined[None, :]
+    if allowed is not None:
+        blocked |= ~allowed
+    np.fill_diagonal(blocked, True)
+    values = np.where(blocked, np.inf, known)
+    index = np.full((count, k), -1, dtype=np.int64)
+    distance = np.full((count, k), np.inf)
+    for row in range(count if k else 0):
+        slack = TIE * (norms[row] + norms)
+        measure = partial(by_difference, rows, row) if refine else None
+        positions, squared = _smallest(values[row], k, slack, measure)
+        index[row, : len(positions)], distance[row, : len(positions)] = positions, squared
+    if metric == "euclidean":
+        distance = np.sqrt(distance)
+    return Neighbours(index, distance, defined)
 
 
-def _memberships(distances: np.ndarray, rounds: int = 64) -> np.ndarray:
-    """Return exp(-(d - nearest) / scale), the scale such that a cell's memberships sum to log2(k)."""
-    result = np.empty(distances.shape)
-    overall = float(distances.mean()) if distances.size else 0.0
-    target = np.log2(distances.shape[1] + 1)
-    for start in range(0, len(distances), 65536):
-        part = np.asarray(distances[start : start + 65536], dtype=np.float64)
-        positive = np.where(part > 0, part, np.inf).min(axis=1)
-        gap = np.maximum(part - np.where(np.isfinite(positive), positive, 0)[:, None], 0)
-        low, high = np.zeros(len(part)), np.full(len(part), np.inf)
-        scale = np.ones(len(part))
-        for _ in range(rounds):
-            total = np.exp(-gap / scale[:, None]).sum(axis=1)
-            above = total > target
-            high[above], low[~above] = scale[above], scale[~above]
-            scale = np.where(np.isinf(high), scale * 2, (low + high) / 2)
-        floor = 1e-3 * np.where(np.isfinite(positive), part.mean(axis=1), overall)
-        result[start : start + 65536] = np.exp(-gap / np.maximum(scale, np.maximum(floor, 1e-300))[:, None])
-    return result
+def _smallest(
+    values: np.ndarray, k: int, slack: np.ndarray | float = 0.0, measure: Measure | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions and values of the `k` smallest finite entries, ties by position.
+
+    `slack` bounds the error of each value. Values within it of each other, or of 0, are measured again.
+    """
+    k = min(k, int(np.isfinite(values).sum()))
+    if k == 0:
+        return np.empty(0, dtype=np.int64), np.empty(0)
+    last = np.partition(values, k - 1)[k - 1]
+    candidates = np.flatnonzero(values <= last + 2 * slack)
+    chosen = values[candidates].copy()
+    if measure is not None:
+        order = np.argsort(chosen, kind="stable")
+        error = np.broadcast_to(slack, values.shape)[candidates]
+        near = np.diff(chosen[order]) <= error[order][1:]
+        close = chosen <= error
+        close[order[1:]] |= near
+        close[order[:-1]] |= near
+        if close.any():
+            chosen[close] = measure(candidates[close])
+    order = np.lexsort((candidates, chosen))[:k]
+    return candidates[order], chosen[order]
+
+
+def nearest_points(
+    points: np.ndarray,
+    k: int,
+    *,
+    queries: np.ndarray | None = None,
+    itself: np.ndarray | None = None,
+    threads: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest points of every query by Euclidean distance, exactly.
+
+    scikit-learn proposes a few more candidates than asked for, by products of the rows in float64. They are
+    measured by differences, and a query whose candidates may not be complete is compared with all points.
+
+    Parameters
+    ----------
+    points
+        (n, d), finite.
+    k
+        Points per query, at most those that may be found.
+    queries
+        (m, d); by default the points themselves, each of which leaves itself out.
+    itself
+        int (m,), optional: position of the point that each query leaves out.
+    threads
+        Of scikit-learn; the result does not depend on them.
+
+    Returns
+    -------
+    indices, distances
+        (m, k) each, nearest first, ties by position; float32 distances of float32 points and queries, else
+        float64.
+    """
+    if queries is None:
+        queries, itself = points, np.arange(len(points))
+    indices, squared = np.empty((len(queries), k), dtype=np.int64), np.empty((len(queries), k))
+    precision = np.float32 if points.dtype == queries.dtype == np.float32 else np.float64
+    if k and len(queries):
+        if precision != np.float32:  # differences of float32 values are exact in float64; others lose digits
+            middle = points.mean(axis=0)
+            points, queries = points - middle, queries - middle
+        for rows, near, complete in _candidates(points, queries, k, itself, threads):
+            indices[rows], squared[rows] = _measured(points, queries, rows, near, k, itself)
+            doubt = rows[squared[rows, -1] >= complete]
+            if len(doubt):
+                indices[doubt], squared[doubt] = _among_all(points, queries, doubt, k, itself)
+    return indices, np.sqrt(squared.astype(precision, copy=False))
+
+
+def _candidates(points, queries, k: int, itself, threads: int):
+    """Yield queries, their candidates, and squared distances below which no other point lies."""
+    from sklearn.neighbors import NearestNeighbors
+
+    wide = min(k + MORE, len(points))
+    with limited(threads):
+        search = NearestNeighbors(n_neighbors=wide, algorithm="brute").fit(points)
+        farthest, near = search.kneighbors(queries)
+    farthest = farthest[:, -1].astype(np.float64) ** 2
+    # bound on the error of a squared distance from products and, of float32 rows, of its rounding
+    largest = max(float(np.einsum("ij,ij->i", x, x).max()) for x in (points, queries))
+    slack = 8 * (points.shape[1] + 4) * np.finfo(np.float64).eps * largest
+    complete = farthest * (1 - 8 * np.finfo(points.dtype).eps) - slack
+    if wide == len(points):
+        complete[:] = np.inf
+    block = max(BLOCK_VALUES // (wide * points.shape[1]), 1)
+    for start in range(0, len(queries), block):
+        rows = np.arange(start, min(start + block, len(queries)))
+        yield rows, near[rows], complete[rows]
+
+
+def _measured(points, queries, rows, near, k: int, itself) -> tuple[np.ndarray, np.ndarray]:
+    """Return the `k` nearest of each query's candidates, sorted, and their squared distances."""
+    apart = queries[rows][:, None].astype(np.float64, copy=False) - points[near]
+    squared = np.einsum("ijk,ijk->ij", apart, apart)
+    if itself is not None:
+        squared[near == itself[rows][:, None]] = np.inf
+    order = np.lexsort((near, squared), axis=1)[:, :k]
+    return np.take_along_axis(near, order, axis=1), np.take_along_axis(squared, order, axis=1)
+
+
+def _among_all(points, queries, rows, k: int, itself) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same as :func:`_measured`, from the distances to all points."""
+    from scipy.spatial.distance import cdist
+
+    indices = np.empty((len(rows), k), dtype=np.int64)
+    step = max(BLOCK_VALUES // len(points), 1)
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        squared = cdist(queries[part], points, "sqeuclidean")
+        if itself is not None:
+            squared[np.arange(len(part)), itself[part]] = np.inf
+        indices[start : start + step] = [_smallest(row, k)[0] for row in squared]
+    return _measured(points, queries, rows, indices, k, itself)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from panscape.graph.knn import NeighborGraph
+from panscape.graph.umap_weights import NeighborGraph
 
 if TYPE_CHECKING:
     import igraph
@@ -25,7 +19,7 @@ PROCESS_EDGES = 500_000  # fewer edges are done before another process has start
 
 @contextmanager
 def _igraph_seed(seed: int) -> Iterator[None]:
-    """Give igraph its own random stream, and afterwards Python's shared one, its default."""
+    """Let igraph draw from a stream of its own, and afterwards from its default again."""
     import igraph
 
     igraph.set_random_number_generator(random.Random(seed))
@@ -89,7 +83,7 @@ def partitions(
     Parameters
     ----------
     graph
-        From :func:`panscape.graph.knn.neighbor_graph`.
+        From :func:`panscape.graph.umap_weights.neighbor_graph`.
     seeds
         Seed of each resolution.
     algorithm
@@ -110,38 +104,36 @@ def partitions(
     }
 
 
-def _in_processes(graph: NeighborGraph, seeds, algorithm: str, threads: int) -> dict[float, list[np.ndarray]]:
-    """Run :func:`_work` once per resolution: igraph holds Python's lock, so threads would not help."""
-    with tempfile.TemporaryDirectory(prefix="panclust-") as folder:
-        np.save(Path(folder) / "edges.npy", graph.edges)
-        if graph.weights is not None:
-            np.save(Path(folder) / "weights.npy", graph.weights)
-        # a script finds the library through the path that the workflow gave it
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+def _in_processes(
+    graph: NeighborGraph, seeds: Mapping[float, int], algorithm: str, threads: int
+) -> dict[float, list[np.ndarray]]:
+    """Partition at each resolution in a process of its own: igraph holds Python's lock, threads do not help.
 
-        def run(resolution: float) -> list[np.ndarray]:
-            words = [folder, str(graph.n), repr(resolution), algorithm, str(seeds[resolution])]
-            code = f"from panscape.graph.louvain import _work; _work(*{words!r})"
-            job = subprocess.run(
-                [sys.executable, "-c", code], env=environment, capture_output=True, text=True
-            )
-            if job.returncode:
-                raise RuntimeError(f"communities at resolution {resolution:g} failed:\n{job.stderr}")
-            return list(np.load(Path(folder) / f"{resolution!r}.npy"))
+    joblib's processes do not import the script that started them, and read the graph from one memory map.
+    """
+    from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor
 
-        longest_first = sorted(seeds, reverse=True)
-        with ThreadPoolExecutor(threads) as pool:
-            found = dict(zip(longest_first, pool.map(run, longest_first), strict=True))
-    return dict(sorted(found.items()))
+    longest_first = sorted(seeds, reverse=True)
+    jobs = [
+        delayed(_levels)(graph.n, graph.edges, graph.weights, resolution, algorithm, seeds[resolution])
+        for resolution in longest_first
+    ]
+    try:
+        levels = Parallel(n_jobs=min(threads, len(jobs)), batch_size=1)(jobs)
+    finally:
+        get_reusable_executor().shutdown()  # idle processes would keep their memory
+    return dict(sorted(zip(longest_first, levels, strict=True)))
 
 
-def _work(folder: str, n: str, resolution: str, algorithm: str, seed: str) -> None:
-    """Partition the graph saved in a folder and save the levels beside it."""
-    place = Path(folder)
-    weights = np.load(place / "weights.npy") if (place / "weights.npy").exists() else None
-    graph = to_igraph(NeighborGraph(int(n), np.load(place / "edges.npy"), None))
-    levels = partition_levels(graph, weights, float(resolution), algorithm=algorithm, seed=int(seed))
-    np.save(place / f"{resolution}.npy", np.stack(levels))
+def _levels(
+    n: int, edges: np.ndarray, weights: np.ndarray | None, resolution: float, algorithm: str, seed: int
+) -> list[np.ndarray]:
+    try:
+        graph = to_igraph(NeighborGraph(n, edges, None))
+        return partition_levels(graph, weights, resolution, algorithm=algorithm, seed=seed)
+    except Exception as error:  # of whatever type, it has to reach the other process
+        raise RuntimeError(f"communities at resolution {resolution:g} failed: {error!r}") from error
 
 
 def modularity(graph: NeighborGraph, labels: np.ndarray, resolution: float = 1.0) -> float:

@@ -34,8 +34,10 @@ class Measured:
 
     def norms(self, vectors: sparse.csr_matrix | np.ndarray) -> np.ndarray:
         """Return (n, n_groups): squared norms of the rows over the columns that each group measures."""
-        values = vectors.astype(np.float64)
-        return self._over(values.multiply(values) if sparse.issparse(values) else values**2)
+        if sparse.issparse(vectors):
+            values = sparse.csr_matrix(vectors, dtype=np.float64)
+            return self._over(values.multiply(values))
+        return self._over(np.asarray(vectors, dtype=np.float64) ** 2)
 
     def sums(self, vectors: sparse.csr_matrix | np.ndarray) -> np.ndarray:
         """Return (n, n_groups): sums of the rows over the columns that each group measures."""

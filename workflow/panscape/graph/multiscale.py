@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from panscape.graph.kernels import components, nearest_cells
+from panscape.graph.components import components
+from panscape.graph.neighbors import neighbors
+from panscape.graph.normalised import normalised
 from panscape.stats.decomposition import leading_eigen
 
-KNN = 30  # neighbours, the cell itself counted
+N_NEIGHBORS = 29  # Palantir's 30 count the cell itself
 COMPONENTS = 10  # eigenvectors, the constant one counted
 NEAR_ONE = 1e-6  # an eigenvalue this close to 1 belongs to a part that nothing connects to the rest
 MOST_PARTS = 200
+EXACT_BELOW = 20_000  # cells: above, the neighbour search is approximate
 
 
 @dataclass(frozen=True)
@@ -38,32 +41,36 @@ class DiffusionSpace:
 
 
 def diffusion_space(
-    view: np.ndarray, *, knn: int = KNN, n_components: int = COMPONENTS, seed: int = 0
+    view: np.ndarray, *, n_neighbors: int = N_NEIGHBORS, n_components: int = COMPONENTS, seed: int = 0
 ) -> DiffusionSpace:
     """Compute multiscale diffusion components of an embedding.
 
-    Kernel exp(-d / s_i) on the `knn` - 1 nearest neighbours with s_i the distance to the 10th, made symmetric
-    by adding its transpose; eigenvectors of the Markov matrix of length 1, times l / (1 - l).
+    Kernel exp(-d / s_i) on the `n_neighbors` nearest neighbours with s_i the distance to the 10th, made
+    symmetric by adding its transpose; eigenvectors of the Markov matrix of length 1, times l / (1 - l).
 
     Parameters
     ----------
     view
         Cells x dimensions.
-    knn, n_components
+    n_neighbors
+        Neighbours, the cell itself not counted (Palantir's `knn` counts it).
+    n_components
         As in Palantir.
     seed
         Of the approximate neighbour search, above 20,000 cells.
     """
-    indices, distances = nearest_cells(np.asarray(view, dtype=float), knn, seed=seed)
+    indices, distances = neighbors(
+        np.asarray(view, dtype=float), n_neighbors, exact_below=EXACT_BELOW, seed=seed
+    )
     n, k = indices.shape
-    at = max(min(knn // 3, k) - 1, 0)
+    at = max(min((n_neighbors + 1) // 3, k) - 1, 0)
     width = np.sort(distances, axis=1)[:, at]
     positive = width[width > 0]
     width = np.maximum(width, 1e-12 * float(np.median(positive)) if len(positive) else 1.0)
     weight = np.exp(-distances / width[:, None])
     arcs = sparse.csr_matrix((weight.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
     kernel = sparse.csr_matrix(arcs + arcs.T)
-    parts, _ = components(kernel)
+    parts = int(components(kernel).max(initial=-1)) + 1
     values, vectors = _markov(kernel, min(n_components + min(parts, MOST_PARTS) - 1, n - 2))
     scale = values / np.maximum(1 - values, 1e-16)
     moving = np.flatnonzero(1 - values >= NEAR_ONE)[: n_components - 1]
@@ -74,11 +81,7 @@ def diffusion_space(
 
 def _markov(kernel: sparse.csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the `k` leading (eigenvalues, right eigenvectors of length 1) of D^-1 K, by falling values."""
-    n = kernel.shape[0]
-    degree = np.asarray(kernel.sum(axis=1)).ravel()
-    root = np.sqrt(np.maximum(degree, 1e-300))
-    scale = sparse.diags_array(1 / root)
-    symmetric = sparse.csr_matrix(scale @ kernel @ scale)
-    values, vectors = leading_eigen(symmetric, k, tolerance=1e-10, max_iterations=20 * n)
-    vectors = vectors / root[:, None]
+    symmetric, scale = normalised(kernel)
+    values, vectors = leading_eigen(symmetric, k, tolerance=1e-10, max_iterations=20 * kernel.shape[0])
+    vectors = vectors * scale[:, None]
     return values, vectors / np.linalg.norm(vectors, axis=0)

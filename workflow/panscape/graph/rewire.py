@@ -71,12 +71,12 @@ def _fill(edges: np.ndarray, bits: np.ndarray, n_words: int) -> None:
 @numba.njit(cache=True, nogil=True)
 def _count(edges: np.ndarray, bits: np.ndarray, n_words: int) -> int:
     """Count the edges whose bit is set."""
-    found = 0
+    count = 0
     for e in range(len(edges)):
         x, y = min(edges[e, 0], edges[e, 1]), max(edges[e, 0], edges[e, 1])
         if bits[x * n_words + (y >> 6)] & (np.uint64(1) << np.uint64(y & 63)):
-            found += 1
-    return found
+            count += 1
+    return count
 
 
 def adjacency_bits(edges: np.ndarray, n_genes: int) -> tuple[np.ndarray, int]:

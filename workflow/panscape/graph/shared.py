@@ -13,7 +13,7 @@ def over_shared(products, vectors, metric: str, measured: Measured) -> tuple[np.
     group = measured.group
     norms = measured.norms(vectors)[:, group]  # of row i over what j measures
     shared = measured.shared()[np.ix_(group, group)]
-    own = norms.diagonal().copy()
+    diagonal = norms.diagonal().copy()
     if metric == "euclidean":
         scale = np.divide(vectors.shape[1], shared, out=np.full_like(shared, np.inf), where=shared > 0)
         with np.errstate(invalid="ignore"):
@@ -21,19 +21,19 @@ def over_shared(products, vectors, metric: str, measured: Measured) -> tuple[np.
         distances[shared == 0] = np.inf
         defined = np.ones(len(products), dtype=bool)
     else:
-        least = 0.0
+        floor = np.zeros(())
         if metric == "correlation":
             sums = measured.sums(vectors)[:, group]
             count = np.maximum(shared, 1)
             products = products - sums * sums.T / count
-            least = 1e-12 * norms
+            floor = 1e-12 * norms
             norms = norms - sums**2 / count
-        usable = (norms > least) & (norms > 0)
+        usable = (norms > floor) & (norms > 0)
         defined = usable.diagonal().copy()
         usable &= usable.T & defined[:, None] & defined
         length = np.sqrt(np.where(usable, norms, 1.0))
         distances = np.where(usable, 1 - products / (length * length.T), np.inf)
-    defined &= np.isfinite(own)
+    defined &= np.isfinite(diagonal)
     np.maximum(distances, 0, out=distances)
     np.fill_diagonal(distances, 0)
     return distances, defined
@@ -48,15 +48,15 @@ class Shared:
     def squared(self, row: int, others: np.ndarray) -> np.ndarray:
         """Return the squared distances from a row to others, over shared columns."""
         group, columns = self.measured.group, self.measured.columns
-        found = np.empty(len(others))
+        result = np.empty(len(others))
         for other in np.unique(group[others]):
             both = columns[group[row]] & columns[other]
             here = self._dense(np.array([row]), both)
             places = np.flatnonzero(group[others] == other)
             for start in range(0, len(places), 64):
                 part = places[start : start + 64]
-                found[part] = ((self._dense(others[part], both) - here) ** 2).sum(axis=1)
-        return found
+                result[part] = ((self._dense(others[part], both) - here) ** 2).sum(axis=1)
+        return result
 
     def _dense(self, rows: np.ndarray, both: np.ndarray) -> np.ndarray:
         part = dense_rows(self.vectors, rows)[:, both]

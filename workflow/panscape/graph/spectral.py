@@ -6,8 +6,10 @@ import numpy as np
 from scipy import sparse
 
 from panscape import seeds
-from panscape.graph.kernels import components, limited
+from panscape.graph.components import components
+from panscape.graph.normalised import normalised
 from panscape.stats.decomposition import leading_eigen, signs
+from panscape.stats.threads import limited
 
 DENSE_BELOW = 300  # cells: small graphs are decomposed exactly
 TOLERANCE = 1e-3
@@ -31,9 +33,7 @@ def spectral_embedding(graph: sparse.csr_matrix, m: int) -> np.ndarray:
     """
     n = graph.shape[0]
     m = max(min(m, n - 1), 1)
-    degree = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-300)
-    scale = sparse.diags_array(degree**-0.5)
-    half = sparse.csr_matrix(0.5 * (sparse.eye_array(n) + scale @ graph @ scale))
+    half = sparse.csr_matrix(0.5 * (sparse.eye_array(n) + normalised(graph)[0]))
     vectors = leading_eigen(half, m, dense_below=DENSE_BELOW, tolerance=TOLERANCE)[1]
     vectors = vectors * signs(vectors)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
@@ -49,7 +49,7 @@ def kmeans(points: np.ndarray, k: int, seed: int, *, starts: int = 1) -> np.ndar
         return KMeans(k, n_init=starts, random_state=seed).fit_predict(points).astype(np.int64)
 
 
-def allocate(sizes: np.ndarray, k: int, *, least: int = 1) -> np.ndarray:
+def allocate(sizes: np.ndarray, k: int, *, min_cells: int = 1) -> np.ndarray:
     """Divide `k` metacells among groups of cells in proportion to their sizes, by largest remainders.
 
     Parameters
@@ -58,31 +58,32 @@ def allocate(sizes: np.ndarray, k: int, *, least: int = 1) -> np.ndarray:
         Cells of each group.
     k
         Metacells in all.
-    least
+    min_cells
         Groups of fewer cells get none.
 
     Returns
     -------
-    int64 per group: at least 1 for each group of `least` cells or more, unless there are more of these than
-    `k` (then the largest get 1 each), and no more than one per `least` cells. Sums to `k` where possible.
+    int64 per group: at least 1 for each group of `min_cells` cells or more, unless there are more of these
+    than `k` (then the largest get 1 each), and no more than one per `min_cells` cells. Sums to `k` where
+    possible.
     """
     sizes = np.asarray(sizes, dtype=np.int64)
     given = np.zeros(len(sizes), dtype=np.int64)
-    able = np.flatnonzero(sizes >= max(least, 1))
+    able = np.flatnonzero(sizes >= max(min_cells, 1))
     if not len(able):
         given[np.argmax(sizes)] = 1
         return given
     if len(able) >= k:
         given[able[np.argsort(-sizes[able], kind="stable")[:k]]] = 1
         return given
-    limit = np.maximum(sizes[able] // max(least, 1), 1)
-    share = sizes[able] / sizes[able].sum() * k
-    part = np.clip(np.floor(share).astype(np.int64), 1, limit)
+    limit = np.maximum(sizes[able] // max(min_cells, 1), 1)
+    quota = sizes[able] / sizes[able].sum() * k
+    part = np.clip(np.floor(quota).astype(np.int64), 1, limit)
     while part.sum() < min(k, limit.sum()):
         open_ = part < limit
-        part[np.argmax(np.where(open_, share - part, -np.inf))] += 1
+        part[np.argmax(np.where(open_, quota - part, -np.inf))] += 1
     while part.sum() > k:
-        part[np.argmax(np.where(part > 1, part - share, -np.inf))] -= 1
+        part[np.argmax(np.where(part > 1, part - quota, -np.inf))] -= 1
     given[able] = part
     return given
 
@@ -94,7 +95,7 @@ def cut(
     eigenvectors: int = 50,
     two_level_above: int | None = 30_000,
     coarse_cells: int = 3000,
-    least: int = 5,
+    min_cells: int = 5,
     seed: int = 0,
 ) -> np.ndarray:
     """Cut a graph into about `k` groups by spectral clustering with few eigenvectors.
@@ -111,7 +112,7 @@ def cut(
         Number of groups, at least 1.
     eigenvectors
         At most so many: 20 to 50 do as well as `k` of them and cost a tenth.
-    least
+    min_cells
         Parts of fewer cells get no group of their own.
     seed
         Of the k-means starts.
@@ -122,9 +123,10 @@ def cut(
     """
     n = graph.shape[0]
     label = np.full(n, -1, dtype=np.int64)
-    count, part = components(graph)
-    sizes = np.bincount(part, minlength=count)
-    given = allocate(sizes, k, least=least)
+    part = components(graph, by="position")
+    sizes = np.bincount(part)
+    count = len(sizes)
+    given = allocate(sizes, k, min_cells=min_cells)
     used = 0
     order = np.argsort(part, kind="stable")
     bounds = np.concatenate([[0], np.cumsum(sizes)])
@@ -132,20 +134,20 @@ def cut(
         rows = order[bounds[c] : bounds[c + 1]]
         inner = graph if count == 1 else graph[rows][:, rows]
         if given[c] == 1:
-            found = np.zeros(len(rows), dtype=np.int64)
+            groups = np.zeros(len(rows), dtype=np.int64)
         elif two_level_above is not None and len(rows) > two_level_above:
             coarse = max(-(-len(rows) // coarse_cells), 2)
             options = {
                 "eigenvectors": eigenvectors,
                 "two_level_above": two_level_above,
                 "coarse_cells": coarse_cells,
-                "least": least,
+                "min_cells": min_cells,
             }
-            found = _two_levels(inner, int(given[c]), min(coarse, int(given[c])), options, seed)
+            groups = _two_levels(inner, int(given[c]), min(coarse, int(given[c])), options, seed)
         else:
-            found = _flat(inner, int(given[c]), eigenvectors, seeds.derive(seed, "kmeans", int(c)))
-        label[rows] = np.where(found >= 0, found + used, -1)
-        used += int(found.max()) + 1
+            groups = _flat(inner, int(given[c]), eigenvectors, seeds.derive(seed, "kmeans", int(c)))
+        label[rows] = np.where(groups >= 0, groups + used, -1)
+        used += int(groups.max()) + 1
     return label
 
 
@@ -158,12 +160,12 @@ def _flat(graph: sparse.csr_matrix, k: int, eigenvectors: int, seed: int) -> np.
 def _two_levels(graph: sparse.csr_matrix, k: int, coarse: int, options: dict, seed: int) -> np.ndarray:
     first = _flat(graph, coarse, options["eigenvectors"], seeds.derive(seed, "coarse"))
     sizes = np.bincount(first, minlength=coarse)
-    given = allocate(sizes, k, least=options["least"])
+    given = allocate(sizes, k, min_cells=options["min_cells"])
     label = np.full(graph.shape[0], -1, dtype=np.int64)
     used = 0
     for c in np.flatnonzero(given):
         rows = np.flatnonzero(first == c)
-        found = cut(graph[rows][:, rows], int(given[c]), **options, seed=seeds.derive(seed, "part", int(c)))
-        label[rows] = np.where(found >= 0, found + used, -1)
-        used += int(found.max()) + 1
+        groups = cut(graph[rows][:, rows], int(given[c]), **options, seed=seeds.derive(seed, "part", int(c)))
+        label[rows] = np.where(groups >= 0, groups + used, -1)
+        used += int(groups.max()) + 1
     return label

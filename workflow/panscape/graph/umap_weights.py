@@ -1,14 +1,38 @@
-"""The neighbour graph of the landscape: connectivities and connected parts."""
+"""Weighted graphs of neighbour relations, UMAP's fuzzy union above all."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
-from panscape.graph.distances import Neighbours
+from panscape.graph.knn import Neighbours
 
 # weights are rounded, so that the last bits of a sum (they depend on the thread count) reach nothing behind
 DECIMALS = 7
+# edge lists: weights are whole multiples of this fraction, so that their sums are exact in any order
+WEIGHT_STEPS = 2**20
+ROWS = 65536  # rows whose widths are computed at once
+
+
+@dataclass(frozen=True)
+class NeighborGraph:
+    """An undirected graph of cells.
+
+    Attributes
+    ----------
+    n
+        Number of cells.
+    edges
+        (n_edges, 2) int64, first < second, sorted.
+    weights
+        (n_edges,) float64 in (0, 1], or None if all edges count alike.
+    """
+
+    n: int
+    edges: np.ndarray
+    weights: np.ndarray | None
 
 
 def connectivities(
@@ -52,7 +76,9 @@ def _directed(neighbours: Neighbours, weight: np.ndarray) -> sparse.csr_matrix:
     )
 
 
-def umap_widths(distance: np.ndarray, target: float, *, steps: int = 64) -> tuple[np.ndarray, np.ndarray]:
+def umap_widths(
+    distance: np.ndarray, target: float, *, steps: int = 64, tolerance: float = 1e-5
+) -> tuple[np.ndarray, np.ndarray]:
     """Return (rho, sigma) of each row: distance to the nearest distinct neighbour and kernel width.
 
     sigma is found by bisection such that sum_j exp(-max(d_j - rho, 0) / sigma) = target, with the floor of
@@ -64,6 +90,8 @@ def umap_widths(distance: np.ndarray, target: float, *, steps: int = 64) -> tupl
         (n, k) sorted, the row itself not included; inf where a neighbour is missing.
     target
         log2 of the number of neighbours, the row itself counted.
+    steps, tolerance
+        The bisection stops after `steps` halvings, or once the sum is within `tolerance` of `target`.
     """
     finite = np.isfinite(distance)
     positive = np.where(finite & (distance > 0), distance, np.inf)
@@ -75,7 +103,7 @@ def umap_widths(distance: np.ndarray, target: float, *, steps: int = 64) -> tupl
     live = finite.any(axis=1)
     for _ in range(steps):
         total = np.exp(-excess / width[:, None]).sum(axis=1)
-        live &= np.abs(total - target) >= 1e-5
+        live &= np.abs(total - target) >= tolerance
         if not live.any():
             break
         above, below = live & (total > target), live & (total <= target)
@@ -89,16 +117,41 @@ def umap_widths(distance: np.ndarray, target: float, *, steps: int = 64) -> tupl
     return rho, np.maximum(width, 1e-3 * floor)
 
 
+def memberships(distance: np.ndarray, *, tolerance: float = 1e-5) -> np.ndarray:
+    """Return UMAP's membership strengths of neighbours, exp(-max(d - rho, 0) / sigma).
+
+    Parameters
+    ----------
+    distance
+        (n, k) sorted, the row itself not included; inf where a neighbour is missing.
+    tolerance
+        See :func:`umap_widths`.
+
+    Returns
+    -------
+    (n, k) float64 in [0, 1]; 0 where a neighbour is missing.
+    """
+    weight = np.empty(distance.shape)
+    target = np.log2(distance.shape[1] + 1)
+    for start in range(0, len(distance), ROWS):
+        part = np.asarray(distance[start : start + ROWS], dtype=np.float64)
+        rho, width = umap_widths(part, target, tolerance=tolerance)
+        excess = np.maximum(part - rho[:, None], 0)
+        one = np.where(width[:, None] > 0, np.exp(-excess / np.where(width > 0, width, 1)[:, None]), 1.0)
+        one[excess <= 0] = 1.0
+        one[~np.isfinite(part)] = 0.0
+        weight[start : start + ROWS] = one
+    return weight
+
+
+def fuzzy_union(arcs: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return a + b - a b of the memberships in both directions (probabilistic t-conorm), symmetric."""
+    back = arcs.T.tocsr()
+    return arcs + back - arcs.multiply(back)
+
+
 def _umap(neighbours: Neighbours) -> sparse.csr_matrix:
-    distance = neighbours.distance
-    rho, width = umap_widths(distance, np.log2(distance.shape[1] + 1))
-    excess = np.maximum(distance - rho[:, None], 0)
-    weight = np.where(width[:, None] > 0, np.exp(-excess / np.where(width > 0, width, 1)[:, None]), 1.0)
-    weight[excess <= 0] = 1.0
-    weight[~np.isfinite(distance)] = 0.0
-    one_way = _directed(neighbours, weight)
-    back = one_way.T.tocsr()
-    return one_way + back - one_way.multiply(back)
+    return fuzzy_union(_directed(neighbours, memberships(neighbours.distance)))
 
 
 def _gauss(neighbours: Neighbours) -> sparse.csr_matrix:
@@ -121,14 +174,30 @@ def _gauss(neighbours: Neighbours) -> sparse.csr_matrix:
 _KERNELS = {"umap": _umap, "gauss": _gauss}
 
 
-def components(weights: sparse.csr_matrix) -> np.ndarray:
-    """Return the connected part of each node, numbered from 0 by size (ties: smallest position first)."""
-    from scipy.sparse.csgraph import connected_components
+def neighbor_graph(indices: np.ndarray, distances: np.ndarray, weights: str = "umap") -> NeighborGraph:
+    """Return the undirected graph of the neighbour relation.
 
-    count, label = connected_components(weights, directed=False)
-    size = np.bincount(label, minlength=count)
-    first = np.full(count, len(label))
-    np.minimum.at(first, label, np.arange(len(label)))
-    rank = np.empty(count, dtype=np.int64)
-    rank[np.lexsort((first, -size))] = np.arange(count)
-    return rank[label]
+    Parameters
+    ----------
+    indices, distances
+        From :func:`panscape.graph.neighbors.neighbors`.
+    weights
+        ``"umap"``: fuzzy union of the local memberships (McInnes 2018, section 3.1); ``"none"``: an edge
+        where either cell is among the other's neighbours.
+
+    Returns
+    -------
+    The graph; with ``"umap"`` the weights are rounded to multiples of 2**-20 (at least one such step).
+    """
+    n, k = indices.shape
+    # as far as the bisection goes: what a tolerance leaves open would be seen in the rounded weights
+    value = memberships(distances, tolerance=0.0) if weights == "umap" else np.ones(indices.shape)
+    arcs = sparse.csr_matrix((value.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
+    union = sparse.triu(fuzzy_union(arcs), 1, format="csr")
+    union.sort_indices()
+    first = np.repeat(np.arange(n, dtype=np.int64), np.diff(union.indptr))
+    edges = np.column_stack([first, union.indices.astype(np.int64)])
+    if weights == "none":
+        return NeighborGraph(n, edges, None)
+    steps = np.maximum(np.round(union.data * WEIGHT_STEPS), 1)
+    return NeighborGraph(n, edges, steps / WEIGHT_STEPS)

@@ -10,7 +10,7 @@ from scipy import sparse
 LABELS = ("degree", "name")
 # odd constants of the splitmix64 finaliser: neighbouring labels get unrelated hashes
 _STEP, _FIRST, _SECOND = (np.uint64(x) for x in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-_OWN = np.uint64(0xD6E8FEB86659FD93)  # tells a node's own label from those around it
+_OWN = np.uint64(0xD6E8FEB86659FD93)  # separates a node's own label from those of its neighbours
 
 
 def wl_kernel(graphs: Sequence[sparse.csr_matrix], *, labels: str = "degree", h: int = 5) -> np.ndarray:
@@ -68,10 +68,10 @@ def wl_histograms(
 
 
 def _simple(graph: sparse.csr_matrix) -> sparse.csr_matrix:
-    found = sparse.coo_matrix(graph)
-    kept = (found.row != found.col) & (found.data != 0)
+    entries = sparse.coo_matrix(graph)
+    kept = (entries.row != entries.col) & (entries.data != 0)
     ones = np.ones(int(kept.sum()), dtype=np.uint64)
-    return sparse.csr_matrix((ones, (found.row[kept], found.col[kept])), shape=found.shape)
+    return sparse.csr_matrix((ones, (entries.row[kept], entries.col[kept])), shape=entries.shape)
 
 
 def _mix(value: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from panscape.graph.kernels import nearest_cells
+from panscape.graph.neighbors import neighbors
 
 EPSILON = 1e-4
 BLOCK = 512
@@ -13,9 +13,9 @@ BLOCK = 512
 
 def weighted_neighbors(
     views: list[np.ndarray],
-    k: int = 15,
+    n_neighbors: int = 14,
     *,
-    view_neighbors: int = 20,
+    view_neighbors: int = 19,
     bandwidth_neighbors: int = 20,
     candidates: int = 200,
     exact_below: int = 20_000,
@@ -27,20 +27,21 @@ def weighted_neighbors(
     the other modality do.
 
     The definitions are those of muon 0.1.9 (euclidean distances of the coordinates as given, neither scaled
-    nor brought to length 1; `view_neighbors` is `n_neighbors` of its graphs), with two differences. Among the
-    cells that share neighbours with a cell, muon searches for those of least Jaccard overlap approximately;
-    here all are compared. And it counts overlaps by merging rows that have to be sorted, while scanpy (1.10
-    and later) stores them by distance: unless the caller sorts them, its bandwidths are those of other cells.
-    With sorted rows and a full search the results are equal. Its `n_neighbors` is k - 2.
+    nor brought to length 1; `view_neighbors` + 1 is `n_neighbors` of its graphs), with two differences.
+    Among the cells that share neighbours with a cell, muon searches for those of least Jaccard overlap
+    approximately; here all are compared. And it counts overlaps by merging rows that have to be sorted,
+    while scanpy (1.10 and later) stores them by distance: unless the caller sorts them, its bandwidths are
+    those of other cells. With sorted rows and a full search the results are equal. Its `n_neighbors` is one
+    less.
 
     Parameters
     ----------
     views
         One embedding per modality, cells x dimensions each.
-    k
-        Neighbours to return, the cell itself counted.
+    n_neighbors
+        Neighbours to return, the cell itself not counted.
     view_neighbors
-        Neighbours within a modality that predict a profile, the cell itself counted.
+        Neighbours within a modality that predict a profile, the cell itself not counted.
     bandwidth_neighbors
         Cells of least overlap whose mean distance is the bandwidth.
     candidates
@@ -48,20 +49,20 @@ def weighted_neighbors(
 
     Returns
     -------
-    (indices, distances, weights): cells x (k - 1) twice, distances in [0, 1], and cells x modalities, rows
-    summing to 1.
+    (indices, distances, weights): cells x n_neighbors twice, distances in [0, 1], and cells x modalities,
+    rows summing to 1.
     """
     n = len(views[0])
-    wide = min(max(candidates + 1, view_neighbors), n)
-    found = [nearest_cells(view, wide, exact_below=exact_below, seed=seed) for view in views]
-    near = [(i[:, : view_neighbors - 1], d[:, : view_neighbors - 1]) for i, d in found]
+    wide = max(candidates, view_neighbors)
+    near_all = [neighbors(view, wide, exact_below=exact_below, seed=seed) for view in views]
+    near = [(i[:, :view_neighbors], d[:, :view_neighbors]) for i, d in near_all]
     sigma = [_bandwidth(view, i, d, bandwidth_neighbors) for view, (i, d) in zip(views, near, strict=True)]
     weights = modality_weights(views, near, sigma)
-    indices = np.empty((n, min(k, n) - 1), dtype=np.int64)
+    indices = np.empty((n, min(n_neighbors, n - 1)), dtype=np.int64)
     distances = np.empty(indices.shape)
     for start in range(0, n, BLOCK):
         rows = np.arange(start, min(start + BLOCK, n))
-        pool = np.hstack([i[rows][:, :candidates] for i, _ in found])
+        pool = np.hstack([i[rows][:, :candidates] for i, _ in near_all])
         similarity = np.zeros(pool.shape)
         for view, s, w in zip(views, sigma, weights.T, strict=True):
             gap = np.sqrt(((view[rows][:, None] - view[pool]) ** 2).sum(axis=2))
@@ -108,8 +109,8 @@ def modality_weights(
     return weight / weight.sum(axis=1, keepdims=True)
 
 
-def _bandwidth(view: np.ndarray, indices: np.ndarray, distances: np.ndarray, most: int) -> np.ndarray:
-    """Return the mean distance to the cells that share neighbours with a cell, but the fewest."""
+def _bandwidth(view: np.ndarray, indices: np.ndarray, distances: np.ndarray, n_others: int) -> np.ndarray:
+    """Return the mean distance to the cells that share neighbours with a cell, but the fewest, (n,)."""
     n, k = indices.shape
     member = sparse.csr_matrix((np.ones(n * k), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
     back = member.T.tocsr()
@@ -126,6 +127,6 @@ def _bandwidth(view: np.ndarray, indices: np.ndarray, distances: np.ndarray, mos
                 result[cell] = distances[cell].mean()
                 continue
             gap = np.sqrt(((view[others] - view[cell]) ** 2).sum(axis=1))
-            least = np.lexsort((-gap, common / (2 * k - common)))[:most]
-            result[cell] = gap[least].mean()
+            farthest = np.lexsort((-gap, common / (2 * k - common)))[:n_others]
+            result[cell] = gap[farthest].mean()
     return np.maximum(result, 1e-12)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from panscape.graph.kernels import affinities, nearest_cells
+from panscape.graph.kernels import affinities
+from panscape.graph.neighbors import neighbors
 from panscape.stats.singular import singular
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def layout(centres: np.ndarray) -> np.ndarray:
     start = start / max(np.abs(start).max(), 1e-12) * np.sqrt(k)
     if k < 4:
         return start
-    graph = affinities(*nearest_cells(centres, min(NEIGHBORS, k)))
+    graph = affinities(*neighbors(centres, NEIGHBORS))
     rows, columns = graph.nonzero()
     upper = rows < columns
     drawn = igraph.Graph(k, list(zip(rows[upper].tolist(), columns[upper].tolist(), strict=True)))

@@ -134,7 +134,7 @@ def select_genes(
         here = measured.loc[shared, study].to_numpy()
         table = table.set_index("gene").reindex(shared)
         usable &= ~here | (table["variance"] > 0).to_numpy()
-        if min_detection > 0:
+        if min_detection > 0 and n_cells is not None:
             usable &= ~here | (table["n_cells"] >= min_detection * n_cells[study]).to_numpy()
         ranks[f"rank_{study}"] = _rank(SCORES[score](table).to_numpy(), eligible & here)
     result = pd.DataFrame({"gene": shared, **ranks})

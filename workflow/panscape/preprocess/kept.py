@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from panscape.stats.ranks import centred_ranks, spearman
+
 FEWEST_CELLS = 20  # of a group or unit whose fraction kept is looked at
 FEWEST_UNITS = 6  # with fewer no order of them has a p-value below the level
 MOST_GROUPS = 500
@@ -52,10 +54,10 @@ def kept_table(
     for column in obs:
         values = obs[column]
         if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
-            found = _number(values.to_numpy(dtype=float), kept, None if unit is None else obs[unit])
+            result = _number(values.to_numpy(dtype=float), kept, None if unit is None else obs[unit])
         else:
-            found = _label(values, kept)
-        rows += [{"study": study, "column": str(column), **row} for row in found]
+            result = _label(values, kept)
+        rows += [{"study": study, "column": str(column), **row} for row in result]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     far = table["highest_fraction"] - table["lowest_fraction"] >= DIFFERENCE
     return table.assign(uneven=(far & (table["pvalue"] < LEVEL)).astype(bool))
@@ -113,7 +115,7 @@ def _label(values: pd.Series, kept: np.ndarray) -> Iterator[dict]:
 
 
 def _number(values: np.ndarray, kept: np.ndarray, units: pd.Series | None) -> Iterator[dict]:
-    from scipy.stats import mannwhitneyu, spearmanr
+    from scipy.stats import mannwhitneyu
 
     known = np.isfinite(values)
     values, kept = values[known], kept[known]
@@ -136,20 +138,20 @@ def _number(values: np.ndarray, kept: np.ndarray, units: pd.Series | None) -> It
     table = _fractions(pd.Series(thirds), kept)
     both = kept.any() and not kept.all()
     if len(table) > 1:
-        rho = float(spearmanr(values, kept).statistic) if both else np.nan
+        rho = spearman(values, kept) if both else np.nan
         pvalue = float(mannwhitneyu(values[kept], values[~kept]).pvalue) if both else 1.0
         yield {**_ends(table, "cell"), "n": len(values), "rho": rho, "pvalue": pvalue}
 
 
 def _over_units(means: np.ndarray, fractions: np.ndarray) -> tuple[float, float]:
     """Return Spearman's rho and its p-value over orders of the units (all, or a fixed sample of them)."""
-    from scipy.stats import permutation_test, rankdata
+    from scipy.stats import permutation_test
 
     if len(np.unique(fractions)) < 2:
         return np.nan, 1.0
-    a, b = (rankdata(x) - (len(x) + 1) / 2 for x in (means, fractions))
+    a, b = (centred_ranks(x) for x in (means, fractions))
     scale = np.sqrt((a**2).sum() * (b**2).sum())
-    found = permutation_test(
+    result = permutation_test(
         (a,),
         lambda x, axis: np.round(
             (x * b).sum(axis=axis) / scale, 9
@@ -159,4 +161,4 @@ def _over_units(means: np.ndarray, fractions: np.ndarray) -> tuple[float, float]
         n_resamples=PERMUTATIONS,
         random_state=np.random.default_rng(0),
     )
-    return float(found.statistic), float(found.pvalue)
+    return float(result.statistic), float(result.pvalue)

@@ -115,7 +115,7 @@ def read_tables(log: str | Path, studies: Iterable[str] = ()) -> list[Rows]:
     at = len(parts) - 1 - parts[::-1].index("logs")
     folder = Path(*parts[:at], "results", parts[at + 1], "preprocess")
     paths = [path for name in studies if (path := folder / name / "qc.tsv").is_file()]
-    tables = []
+    tables: list[Rows] = []
     for path in paths or sorted(folder.glob("*/qc.tsv")):
         with open(path, newline="", encoding="utf-8") as handle:
             tables.append(list(csv.DictReader(handle, delimiter="\t")))

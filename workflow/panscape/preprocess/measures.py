@@ -27,9 +27,9 @@ def gene_weights(genes: pd.Index, settings: QcSettings, study: str, species: str
     ):
         own = getattr(settings, f"{key}_pattern")
         expression = own or pattern(group, species)
-        found = gene_group(genes, expression, f"preprocess.{key}_pattern")
-        weights[:, column] = found
-        if limit < 1 and not found.any():
+        result = gene_group(genes, expression, f"preprocess.{key}_pattern")
+        weights[:, column] = result
+        if limit < 1 and not result.any():
             text = "%s: no gene matches %s (%s genes of species %s), so max_%s = %s removes nothing"
             logger.warning(text, study, expression, group, species, key, limit)
     return weights

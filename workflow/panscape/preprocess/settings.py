@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -65,13 +66,13 @@ class QcSettings:
         cells
             `n_counts` and `n_genes` of the cells that limits are taken from.
         """
-        found = {name: lower_limit(np.asarray(cells[LOWER[name]])) for name in self.auto}
-        return dataclasses.replace(self, **found)
+        limits: dict[str, Any] = {name: lower_limit(np.asarray(cells[LOWER[name]])) for name in self.auto}
+        return dataclasses.replace(self, **limits)
 
     @classmethod
     def of(cls, settings: QcSettings | Mapping, own: Mapping | None = None) -> QcSettings:
         """Take the settings of the section ``preprocess``, with those of one study (``qc``) over them."""
-        if isinstance(settings, cls):
+        if isinstance(settings, QcSettings):
             return dataclasses.replace(settings, **(own or {}))
         known = [field.name for field in dataclasses.fields(cls)]
         merged = {**settings, **(own or {})}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from panscape.stats.decomposition import symmetric_eigen
+from panscape.stats.ranks import spearman
 
 METHODS = ("saliency", "grad_input", "deeplift", "integrated_gradients")
 
@@ -144,9 +145,7 @@ def agreement(
     the largest), and per method the agreement of the loadings with the first principal component, over
     cells, of the attributions: 1 where loadings tell what the decoder does.
     """
-    from scipy.stats import spearmanr
-
-    measure = measure or (lambda a, b: abs(float(spearmanr(a, b)[0])))
+    measure = measure or (lambda a, b: abs(spearman(a, b)))
     spread = loadings.std(axis=0)
     rows = []
     for dimension in range(loadings.shape[1]):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from panscape.sivae.bins import Bin
-from panscape.stats.decomposition import signs, symmetric_eigen
+from panscape.stats.pca import leading_axes
 from panscape.stats.singular import least_squares
 
 
@@ -42,15 +42,9 @@ def pca(bin_: Bin, components: int) -> Pca:
     components
         K; columns beyond the rank of the training cells are 0.
     """
-    train = bin_.inputs[~bin_.test].astype(np.float64)
-    small = train @ train.T if len(train) <= train.shape[1] else train.T @ train
-    values, vectors = symmetric_eigen(small, components)
-    values = np.clip(values, 0, None)
-    kept = values > 1e-9 * max(values[0], 1e-12)
-    values, vectors = values[kept], vectors[:, kept]
-    axes = train.T @ vectors / np.sqrt(values) if len(train) <= train.shape[1] else vectors
-    axes = axes * signs(axes)
-    spread = np.sqrt(values / len(train))
+    train = bin_.inputs[~bin_.test]
+    axes, variances = leading_axes(train, components)
+    spread = np.sqrt(variances)
     loadings = np.zeros((train.shape[1], components), np.float32)
     scores = np.zeros((len(bin_.inputs), components), np.float32)
     loadings[:, : len(spread)] = axes * spread

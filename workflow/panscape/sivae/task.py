@@ -19,6 +19,7 @@ from panscape.sivae.stack import Cells, batch_rows, stack_cells
 from panscape.stats.singular import least_squares
 from panscape.training.best import Best
 from panscape.training.distributions import negative_binomial, normal_kl
+from panscape.training.optimiser import AdamW
 from panscape.training.state import (
     generator,
     load_optimiser_state,
@@ -61,8 +62,9 @@ class SivaeTask:
             if settings.shortcut:
                 self._start(at, bin_)
         self.module.to(device)
-        fused = {"fused": True} if device.type == "cuda" else {"foreach": True}
-        self.optimiser = torch.optim.Adam(self.module.parameters(), lr=settings.lr, **fused)
+        many = {"fused": True} if device.type == "cuda" else {"foreach": True}
+        groups = [{"params": self.module.parameters(), "weight_decay": 0.0}]
+        self.optimiser = AdamW(groups, settings.lr, **many)
         self.best = Best(settings.patience)
         self.average: dict[str, Tensor] = {}
         self.ends = torch.tensor(settings.steps).cumsum(0).tolist()
@@ -112,7 +114,7 @@ class SivaeTask:
             rate *= (1 + math.cos(math.pi * within / self.settings.steps[part])) / 2
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         terms = self._genes_alone(within, number) if part == 1 else self._cells(part, within, number)
         sum(terms.values()).sum().backward()
         if part == 1 and self.settings.clip:

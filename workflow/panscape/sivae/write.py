@@ -222,8 +222,7 @@ def _write_embeddings(
     table = anndata.AnnData(
         obs=obs, obsm=loadings, uns={"bins": [read.expression.bin.name for read in reads]}
     )
-    with files.atomic(folder / "embedding.h5ad") as scratch:
-        table.write_h5ad(scratch, compression="lzf")
+    files.write_h5ad(table, folder / "embedding.h5ad")
     parts = []
     for read in whole:
         bin_ = read.expression.bin
@@ -237,5 +236,4 @@ def _write_embeddings(
         "pca": np.concatenate([read.pca.scores for read in whole]),
     }
     table = anndata.AnnData(obs=pd.concat(parts), obsm=scores)
-    with files.atomic(folder / "cells.h5ad") as scratch:
-        table.write_h5ad(scratch, compression="lzf")
+    files.write_h5ad(table, folder / "cells.h5ad")

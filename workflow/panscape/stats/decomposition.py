@@ -9,6 +9,8 @@ good: the dense functions return the same one on every processor.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import sparse
 
@@ -133,7 +135,7 @@ def leading_eigen(
         raise ValueError(f"by is {by!r}, not 'value' or 'size'")
     n = matrix.shape[0]
     k = max(min(k, n), 0)
-    _checked(matrix.data if sparse.issparse(matrix) else matrix, shape=matrix.shape)
+    _checked(np.asarray(matrix.data if sparse.issparse(matrix) else matrix), shape=matrix.shape)
     if n < dense_below or k >= n - 1 or k == 0:
         values, vectors = _dense_leading(matrix, k, by)
     else:
@@ -201,7 +203,10 @@ def _all_eigen(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy.linalg import eigh
 
     n = len(matrix)
-    solvers = [np.linalg.eigh, lambda x: eigh(x, driver="ev", check_finite=False)]
+    solvers: tuple[Callable, ...] = (
+        np.linalg.eigh,
+        lambda x: eigh(x, driver="ev", check_finite=False),
+    )
     for solver in solvers:
         try:
             values, vectors = solver(matrix)

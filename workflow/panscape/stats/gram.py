@@ -133,9 +133,10 @@ def moments(
 def _add_sparse(block: sparse.csr_matrix, total: np.ndarray, plan: Plan, pool: ThreadPoolExecutor) -> None:
     from panscape.stats.gram_kernel import add_sparse_products
 
-    arrays = (block.indptr.astype(np.int64), block.indices.astype(np.int32), block.data.astype(np.float64))
+    starts, columns = block.indptr.astype(np.int64), block.indices.astype(np.int32)
+    values = block.data.astype(np.float64)
     jobs = [
-        pool.submit(add_sparse_products, *arrays, total, plan.n_sparse, first, plan.threads)
+        pool.submit(add_sparse_products, starts, columns, values, total, plan.n_sparse, first, plan.threads)
         for first in range(plan.threads)
     ]
     for job in jobs:

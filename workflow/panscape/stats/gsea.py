@@ -69,7 +69,7 @@ def enrichment_score(ranking: np.ndarray, members: np.ndarray) -> np.ndarray:
     used = size > 0
     miss = 1.0 / np.maximum(genes - size, 1)[of_set]
     before = np.arange(len(gene)) - np.repeat(starts, size)  # genes of the set that come earlier
-    found = np.zeros((len(rows), len(members)))
+    result = np.zeros((len(rows), len(members)))
     place = np.empty(genes, dtype=np.int64)
     for at, values in enumerate(rows):
         place[np.argsort(-values, kind="stable")] = np.arange(genes)
@@ -86,8 +86,8 @@ def enrichment_score(ranking: np.ndarray, members: np.ndarray) -> np.ndarray:
             high = np.maximum.reduceat(after, starts[used])
             low = np.minimum.reduceat(after - weight * scale, starts[used])
             some = np.add.reduceat(weight, starts[used]) > 0
-            found[at, used] = np.where(some, np.where(high >= -low, high, low), 0.0)
-    return found[0] if np.ndim(ranking) == 1 else found
+            result[at, used] = np.where(some, np.where(high >= -low, high, low), 0.0)
+    return result[0] if np.ndim(ranking) == 1 else result
 
 
 def label_pvalues(rankings: Rankings, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -66,11 +66,11 @@ def pair_correlations(
         at = np.searchsorted(names[start:stop], b[pairs])
         for low in range(0, len(partners), step):
             inside = np.flatnonzero((place >= low) & (place < low + step))
-            own = left.rows(partners[low : low + step], ranks=ranks)
+            rows_left = left.rows(partners[low : low + step], ranks=ranks)
             for begin in range(0, len(inside), step):
                 chosen = inside[begin : begin + step]
                 result[pairs[chosen]] = np.einsum(
-                    "ij,ij->i", own[place[chosen] - low], blocks[at[chosen]], dtype=np.float64
+                    "ij,ij->i", rows_left[place[chosen] - low], blocks[at[chosen]], dtype=np.float64
                 )
     return np.clip(result, -1, 1)
 
@@ -85,7 +85,7 @@ def background_moments(
     gene_chrom: np.ndarray,
     peak_chrom: np.ndarray,
     *,
-    least: int = 20,
+    min_peaks: int = 20,
     ranks: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of each gene's correlations with the background of a bin.
@@ -100,7 +100,7 @@ def background_moments(
         Background peaks and their bins.
     gene_chrom, peak_chrom
         Chromosome of each gene and peak: peaks of the gene's own are left out.
-    least
+    min_peaks
         Bins with fewer peaks left give NaN.
 
     Returns
@@ -129,25 +129,25 @@ def background_moments(
         rows = np.flatnonzero(gene_chrom[genes] == name)
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
-            own = left.rows(genes[part], ranks=ranks)
-            r = own @ other if other is not None else _in_parts(own, right, pool, ranks)
+            rows_left = left.rows(genes[part], ranks=ranks)
+            r = rows_left @ other if other is not None else _in_parts(rows_left, right, pool, ranks)
             total = r @ member
             square = (r * r) @ member
             with np.errstate(invalid="ignore", divide="ignore"):
                 average = total / count
                 spread = np.sqrt(np.maximum(square / count - average**2, 0) * count / (count - 1))
-            average[:, count < least] = np.nan
-            spread[:, count < least] = np.nan
+            average[:, count < min_peaks] = np.nan
+            spread[:, count < min_peaks] = np.nan
             for at, one in enumerate(part):
                 pairs = by_gene[bounds[one] : bounds[one + 1]]
                 mean[pairs], sd[pairs] = average[at, target[pairs]], spread[at, target[pairs]]
     return mean, sd
 
 
-def _in_parts(own: np.ndarray, right: PairMatrix, pool: np.ndarray, ranks: bool) -> np.ndarray:
-    result = np.empty((len(own), len(pool)), dtype=np.float32)
+def _in_parts(rows_left: np.ndarray, right: PairMatrix, pool: np.ndarray, ranks: bool) -> np.ndarray:
+    result = np.empty((len(rows_left), len(pool)), dtype=np.float32)
     for start in range(0, len(pool), right.step):
         result[:, start : start + right.step] = (
-            own @ right.rows(pool[start : start + right.step], ranks=ranks).T
+            rows_left @ right.rows(pool[start : start + right.step], ranks=ranks).T
         )
     return result

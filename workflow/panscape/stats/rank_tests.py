@@ -8,72 +8,27 @@ from itertools import permutations
 
 import numpy as np
 
+from panscape.stats.ranks import centred_ranks, correlation_pvalues
 from panscape.stats.singular import singular
 
-EXACT = 9  # most pairs whose orders are all counted
+EXACT = 9  # up to so many pairs all orders are counted
 LINES_PER_CONTROL = 3  # a control more needs so many lines more, beyond the first three
-
-
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Return centred mid-ranks along the last axis."""
-    from scipy.stats import rankdata
-
-    found = rankdata(values, axis=-1)
-    return found - found.mean(axis=-1, keepdims=True)
-
-
-def spearman(values: np.ndarray, phenotype: np.ndarray) -> np.ndarray:
-    """Return Spearman's rho of every row with one or more phenotypes; NaN where either is constant.
-
-    Parameters
-    ----------
-    values
-        (G, n).
-    phenotype
-        (n,) or (P, n).
-
-    Returns
-    -------
-    (G,) or (G, P), -1 to 1.
-    """
-    x, y = ranks(values), ranks(np.atleast_2d(phenotype))
-    return _squeeze(_cosine(x, y), phenotype)
-
-
-def _cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    scale = np.sqrt(np.square(x).sum(axis=-1))[:, None] * np.sqrt(np.square(y).sum(axis=-1))[None, :]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.clip(np.where(scale > 1e-9, x @ y.T / scale, np.nan), -1.0, 1.0)
-
-
-def _squeeze(found: np.ndarray, phenotype: np.ndarray) -> np.ndarray:
-    return found[:, 0] if np.ndim(phenotype) == 1 else found
-
-
-def rho_pvalue(rho: np.ndarray, freedom: np.ndarray | int) -> np.ndarray:
-    """Return the two-sided p of a correlation by Student's t, NaN with less than one degree of freedom."""
-    from scipy.stats import t
-
-    freedom = np.broadcast_to(np.asarray(freedom, dtype=float), rho.shape)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        statistic = np.abs(rho) * np.sqrt(freedom / (1.0 - np.square(rho)))
-        return np.where(freedom >= 1, 2.0 * t.sf(statistic, freedom), np.nan)
 
 
 def spearman_pvalue(rho: np.ndarray, n: int) -> np.ndarray:
     """Return the two-sided p of Spearman's rho of n pairs: exact (no ties) up to n = 9, else Student's t."""
     if n > EXACT:
-        return rho_pvalue(rho, n - 2)
-    null, share = _exact_null(n)
-    found = np.asarray(rho, dtype=float)
-    place = np.searchsorted(null, np.abs(np.nan_to_num(found)) - 1e-9)
-    return np.where(np.isfinite(found), share[np.minimum(place, len(share) - 1)], np.nan)
+        return correlation_pvalues(rho, n - 2)
+    null, fraction = _exact_null(n)
+    rho = np.asarray(rho, dtype=float)
+    place = np.searchsorted(null, np.abs(np.nan_to_num(rho)) - 1e-9)
+    return np.where(np.isfinite(rho), fraction[np.minimum(place, len(fraction) - 1)], np.nan)
 
 
 @cache
 def _exact_null(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values that |rho| takes over all orders of n, and the share of orders with at least each."""
-    base = ranks(np.arange(n))
+    """Return the values of |rho| over all orders of n, and the fraction of orders with at least each."""
+    base = centred_ranks(np.arange(n))
     orders = np.array(list(permutations(range(n))))
     rho = np.round(np.abs(base[orders] @ base) / (base @ base), 9)
     values, counts = np.unique(rho, return_counts=True)
@@ -96,12 +51,12 @@ def rank_sum(values: np.ndarray, case: np.ndarray) -> np.ndarray:
     from scipy.stats import mannwhitneyu
 
     case = np.asarray(case, dtype=bool)
-    found = np.full(len(values), np.nan)
+    result = np.full(len(values), np.nan)
     varies = np.ptp(values, axis=1) > 0
     if case.any() and not case.all() and varies.any():
         rows = values[varies]
-        found[varies] = mannwhitneyu(rows[:, case], rows[:, ~case], axis=1).pvalue
-    return found
+        result[varies] = mannwhitneyu(rows[:, case], rows[:, ~case], axis=1).pvalue
+    return result
 
 
 class Controlled:
@@ -126,17 +81,20 @@ class Controlled:
         self.used = max(min(len(controls), (n - 3) // LINES_PER_CONTROL), 0)
         self.names = tuple(names[: self.used])
         # a row with a gap has no ranks: it is not tested
-        taken = [np.nan_to_num(np.broadcast_to(ranks(one), (rows, n))) for one in controls[: self.used]]
+        taken = [
+            np.nan_to_num(np.broadcast_to(centred_ranks(one, axis=-1), (rows, n)))
+            for one in controls[: self.used]
+        ]
         design = np.stack(taken, axis=2) if taken else np.zeros((rows, n, 0))
         left, size, _ = singular(design)  # (G, n, k), (G, k)
         good = size > 1e-8 * n * max(n, 1)
         self._basis = left * good[:, None, :]
         self.freedom = n - 2 - good.sum(axis=1)
-        x = ranks(values)
+        x = centred_ranks(values, axis=-1)
         self._x = self._free(x)
-        own = np.square(self._x).sum(axis=1)
-        self._varies = own > 1e-6 * np.maximum(np.square(x).sum(axis=1), 1e-9)
-        self._size = np.sqrt(own)
+        remaining = np.square(self._x).sum(axis=1)
+        self._varies = remaining > 1e-6 * np.maximum(np.square(x).sum(axis=1), 1e-9)
+        self._size = np.sqrt(remaining)
 
     def _free(self, x: np.ndarray) -> np.ndarray:
         inside = np.einsum("gnk,gn->gk", self._basis, x)
@@ -144,27 +102,12 @@ class Controlled:
 
     def rho(self, phenotype: np.ndarray) -> np.ndarray:
         """Return the partial correlations, (G,) or (G, P); NaN where controls leave nothing over."""
-        y = ranks(np.atleast_2d(phenotype))  # (P, n)
+        y = centred_ranks(np.atleast_2d(phenotype), axis=-1)  # (P, n)
         total = np.square(y).sum(axis=1)
         inside = np.einsum("gnk,pn->gpk", self._basis, y, optimize=True)
         left = total[None, :] - np.square(inside).sum(axis=2)
         fit = self._varies[:, None] & (left > 1e-6 * np.maximum(total, 1e-9)) & (self.freedom >= 1)[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = self._x @ y.T / (self._size[:, None] * np.sqrt(np.maximum(left, 0)))
-        return _squeeze(np.where(fit, np.clip(found, -1.0, 1.0), np.nan), phenotype)
-
-
-def benjamini_hochberg(pvalue: np.ndarray) -> np.ndarray:
-    """Return false discovery rates down the first axis; missing p stay missing and are not counted."""
-    p = np.asarray(pvalue, dtype=float)
-    flat = p.reshape(len(p), -1)
-    known = np.isfinite(flat)
-    order = np.argsort(np.where(known, flat, np.inf), axis=0)
-    ordered = np.take_along_axis(flat, order, axis=0)
-    count = known.sum(axis=0)
-    place = np.arange(1, len(p) + 1)[:, None]
-    scaled = np.where(place <= count, ordered * count / place, np.inf)
-    lowest = np.minimum.accumulate(scaled[::-1], axis=0)[::-1]
-    found = np.empty_like(flat)
-    np.put_along_axis(found, order, np.minimum(lowest, 1.0), axis=0)
-    return np.where(known, found, np.nan).reshape(p.shape)
+            rho = self._x @ y.T / (self._size[:, None] * np.sqrt(np.maximum(left, 0)))
+        rho = np.where(fit, np.clip(rho, -1.0, 1.0), np.nan)
+        return rho[:, 0] if np.ndim(phenotype) == 1 else rho

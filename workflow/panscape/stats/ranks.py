@@ -1,11 +1,10 @@
-"""Rank correlations and their p-values."""
+"""Ranks, rank correlations and their p-values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import rankdata
 
 from panscape.stats.singular import least_squares
 
@@ -15,7 +14,30 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
     usable = np.isfinite(x) & np.isfinite(y)
     if usable.sum() < 3:
         return np.nan
-    return _cosine(centred_ranks(x[usable]), centred_ranks(y[usable]))
+    return float(_cosine(*(centred_ranks(one[usable])[None] for one in (x, y)))[0, 0])
+
+
+def spearman_rows(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return Spearman's rho of every row with one or more vectors; NaN where either is constant.
+
+    Parameters
+    ----------
+    values
+        (G, n), finite; a row with NaN gives NaN.
+    others
+        (n,) or (P, n).
+
+    Returns
+    -------
+    (G,) or (G, P), -1 to 1.
+
+    Examples
+    --------
+    >>> spearman_rows(np.array([[1.0, 2.0, 3.0], [3.0, 9.0, 4.0]]), np.array([5.0, 6.0, 8.0]))
+    array([1. , 0.5])
+    """
+    rho = _cosine(centred_ranks(values, axis=-1), centred_ranks(np.atleast_2d(others), axis=-1))
+    return rho[:, 0] if np.ndim(others) == 1 else rho
 
 
 def partial_spearman(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray]) -> float:
@@ -35,21 +57,51 @@ def partial_spearman(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray
         if left @ left <= 1e-10 * max(row @ row, 1e-300):
             return np.nan
         rest.append(left)
-    return _cosine(rest[0], rest[1])
+    return float(_cosine(rest[0][None], rest[1][None])[0, 0])
 
 
-def centred_ranks(values: np.ndarray) -> np.ndarray:
-    """Return ranks (of each column), ties averaged, minus their mean."""
-    ranks = rankdata(values, axis=0)
-    return ranks - ranks.mean(axis=0)
+def centred_ranks(values: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Return ranks along an axis, ties averaged, minus their mean (exact: multiples of 1/2)."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(values, axis=axis)
+    return ranks - ranks.mean(axis=axis, keepdims=True)
 
 
-def _cosine(x: np.ndarray, y: np.ndarray) -> float:
-    scale = np.sqrt((x @ x) * (y @ y))
-    return float(np.clip(x @ y / scale, -1, 1)) if scale > 0 else np.nan
+def _cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the correlations, (G, P), of centred rows (G, n) and (P, n); NaN where one is constant."""
+    # one root of the product: equal ranks give exactly 1
+    scale = np.sqrt(np.multiply.outer(np.square(x).sum(axis=1), np.square(y).sum(axis=1)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.clip(np.where(scale > 0, x @ y.T / scale, np.nan), -1.0, 1.0)
 
 
-def correlation_pvalues(rho: np.ndarray, freedom: int, attainable: float = 0.0) -> np.ndarray:
+def auroc(score: np.ndarray, positive: np.ndarray) -> float:
+    """Return the probability that a positive scores above a negative, ties counting one half.
+
+    Parameters
+    ----------
+    score
+        (n,); NaN is left out.
+    positive
+        bool (n,).
+
+    Returns
+    -------
+    0 to 1; NaN without positives or without negatives.
+    """
+    score, positive = np.asarray(score, dtype=np.float64), np.asarray(positive, dtype=bool)
+    known = ~np.isnan(score)
+    score, positive = score[known], positive[known]
+    n, m = int(positive.sum()), int((~positive).sum())
+    if not n or not m:
+        return float("nan")
+    from scipy.stats import rankdata
+
+    return float((rankdata(score)[positive].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def correlation_pvalues(rho: np.ndarray, freedom: np.ndarray | int, attainable: float = 0.0) -> np.ndarray:
     """Return two-sided p-values of (rank) correlations of independent observations by Student's t.
 
     Parameters
@@ -57,27 +109,16 @@ def correlation_pvalues(rho: np.ndarray, freedom: int, attainable: float = 0.0) 
     rho
         Correlations; NaN stays NaN.
     freedom
-        Degrees of freedom: observations - 2, less one for each mean that was removed beyond the first.
+        Degrees of freedom, broadcast to `rho`: observations - 2, less one for each control or mean that was
+        removed beyond the first. NaN below 1.
     attainable
         Smallest p-value that any order of the observations could reach; none is smaller.
     """
     from scipy.stats import t
 
     rho = np.asarray(rho, dtype=np.float64)
-    if freedom < 1:
-        return np.full(rho.shape, np.nan)
-    with np.errstate(divide="ignore"):
+    freedom = np.broadcast_to(np.asarray(freedom, dtype=np.float64), rho.shape)
+    with np.errstate(divide="ignore", invalid="ignore"):
         score = np.abs(rho) * np.sqrt(freedom / np.maximum(1 - rho**2, 0))
-    return np.where(np.isnan(rho), np.nan, np.maximum(2 * t.sf(score, freedom), attainable))
-
-
-def benjamini_hochberg(pvalues: np.ndarray) -> np.ndarray:
-    """Return false discovery rates (Benjamini & Hochberg 1995); NaN stays NaN and is not counted."""
-    pvalues = np.asarray(pvalues, dtype=np.float64)
-    found = np.full(pvalues.shape, np.nan)
-    known = np.flatnonzero(~np.isnan(pvalues))
-    order = known[np.argsort(-pvalues[known], kind="stable")]
-    count = len(order)
-    scaled = pvalues[order] * count / np.arange(count, 0, -1)
-    found[order] = np.minimum(np.minimum.accumulate(scaled), 1.0)
-    return found
+        pvalue = np.maximum(2 * t.sf(score, freedom), attainable)
+    return np.where(np.isnan(rho) | (freedom < 1), np.nan, pvalue)

@@ -33,14 +33,14 @@ def singular(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     matrix = finite(np.asarray(matrix, dtype=np.float64))
     try:
-        found = np.linalg.svd(matrix, full_matrices=False)
-        sound = all(np.isfinite(part).all() for part in found)
+        left, values, right = np.linalg.svd(matrix, full_matrices=False)
+        sound = all(np.isfinite(part).all() for part in (left, values, right))
     except np.linalg.LinAlgError as error:
         logger.debug("singular values of %s: %s", matrix.shape, error)
         sound = False
     if not sound:
-        found = _robust(matrix)
-    return _canonical(*found) if matrix.ndim == 2 else tuple(found)
+        left, values, right = _robust(matrix)
+    return _canonical(left, values, right) if matrix.ndim == 2 else (left, values, right)
 
 
 def _canonical(left, values, right) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -59,10 +59,10 @@ def _robust(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     n, p = matrix.shape[-2:]
     stack = matrix.reshape(-1, n, p)
     try:
-        found = [svd(one, full_matrices=False, lapack_driver="gesvd", check_finite=False) for one in stack]
+        result = [svd(one, full_matrices=False, lapack_driver="gesvd", check_finite=False) for one in stack]
     except np.linalg.LinAlgError as error:
         raise DecompositionError(f"no solver finds singular values of {n} x {p} values: {error}") from error
-    left, values, right = (np.array(parts) for parts in zip(*found, strict=True))
+    left, values, right = (np.array(parts) for parts in zip(*result, strict=True))
     r, before = min(n, p), matrix.shape[:-2]
     return left.reshape(*before, n, r), values.reshape(*before, r), right.reshape(*before, r, p)
 
@@ -109,17 +109,17 @@ def leading_singular(
     finite(matrix.data)
     row = np.zeros(p) if centre is None else finite(np.asarray(centre, dtype=float))
     start = np.random.default_rng(0).standard_normal(min(n, p))
-    found, reason = None, ""
+    result, reason = None, ""
     try:
-        found = svds(_operator(matrix, row), k=k, v0=start, tol=tolerance)
+        result = svds(_operator(matrix, row), k=k, v0=start, tol=tolerance)
     except ArpackError as error:
         reason = str(error)
-    if found is None or not _sound(found, k):
+    if result is None or not _sound(result, k):
         logger.debug("%d singular vectors of %d x %d values: %s", k, n, p, reason or "not all of them")
         if min(n, p) > DENSE_FALLBACK:
             raise DecompositionError(f"{k} singular vectors of {n} x {p} values do not converge {reason}")
-        found = _through_products(matrix, row, k)
-    left, values, right = found
+        result = _through_products(matrix, row, k)
+    left, values, right = result
     order = np.argsort(-values, kind="stable")
     turn = signs(left[:, order])
     return left[:, order] * turn, values[order], right[order] * turn[:, None]
@@ -188,11 +188,11 @@ def least_squares(design: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
     design, wanted = finite(design), finite(wanted)
     try:
-        found = np.linalg.lstsq(design, wanted, rcond=None)[0]
+        result = np.linalg.lstsq(design, wanted, rcond=None)[0]
     except np.linalg.LinAlgError as error:
         logger.debug("least squares: %s; by QR with pivots", error)
         return lstsq(design, wanted, lapack_driver="gelsy")[0]
-    return found
+    return result
 
 
 def pseudo_inverse(matrix: np.ndarray) -> np.ndarray:

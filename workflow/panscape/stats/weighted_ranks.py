@@ -60,7 +60,7 @@ def partial_products(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray
         return products(x, y)
     stack = np.stack([x, y, *map(np.nan_to_num, controls)])
     r = np.einsum("aij,bij->iab", stack, stack)
-    found = np.full(len(r), np.nan)
+    result = np.full(len(r), np.nan)
     usable = np.flatnonzero(np.isfinite(r).all(axis=(1, 2)))
     r = r[usable]
     inner = symmetric_pseudo_inverses(r[:, 2:, 2:])
@@ -68,8 +68,8 @@ def partial_products(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray
     left = rest[:, [0, 1], [0, 1]]
     enough = (left > 1e-9).all(axis=1)
     scale = np.sqrt(np.where(enough[:, None], left, 1.0).prod(axis=1))
-    found[usable] = np.where(enough, rest[:, 0, 1] / scale, np.nan).clip(-1, 1)
-    return found
+    result[usable] = np.where(enough, rest[:, 0, 1] / scale, np.nan).clip(-1, 1)
+    return result
 
 
 def group_products(

@@ -10,21 +10,42 @@ from torch import Tensor
 
 
 class AdamW:
-    """PyTorch's AdamW (Loshchilov and Hutter 2019), called as a function.
+    """PyTorch's AdamW without its optimiser class (Loshchilov and Hutter 2019).
 
-    Making an object of PyTorch's own class imports its compiler, which takes 75 MB and over a second in every
-    job and is not used here; the function that does the steps is the same.
+    Creating an object of PyTorch's own class imports its compiler, which takes 75 MB and over a second in
+    every job and is not used here; the function that updates the parameters is the same. Without weight decay
+    this is Adam (Kingma and Ba 2015).
 
     Parameters
     ----------
     groups
-        Mappings with `params` and `weight_decay` (share of a weight that is lost in a step, times the
-        learning rate).
+        Mappings with `params` and `weight_decay`, the fraction by which a weight shrinks in a step, divided
+        by the learning rate.
     learning_rate
-        Of all groups; ``param_groups[i]["lr"]`` may be set anew before each step.
+        Of all groups; ``param_groups[i]["lr"]`` may be changed before each step.
+    foreach, fused
+        PyTorch's implementations that update many parameters at once (`fused`: in one kernel). By default
+        PyTorch chooses.
+
+    Examples
+    --------
+    >>> weight = torch.nn.Parameter(torch.ones(2))
+    >>> optimiser = AdamW([{"params": [weight], "weight_decay": 0.0}], learning_rate=0.1)
+    >>> weight.square().sum().backward()
+    >>> optimiser.step()
+    >>> weight.detach()
+    tensor([0.9000, 0.9000])
     """
 
-    def __init__(self, groups: Iterable[Mapping[str, Any]], learning_rate: float):
+    def __init__(
+        self,
+        groups: Iterable[Mapping[str, Any]],
+        learning_rate: float,
+        *,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+    ):
+        self._foreach, self._fused = foreach, fused
         self.param_groups = [
             {"params": list(group["params"]), "weight_decay": group["weight_decay"], "lr": learning_rate}
             for group in groups
@@ -39,14 +60,14 @@ class AdamW:
             start += len(group["params"])
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Set the gradients to None."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
-        """Change the parameters that have a gradient."""
+        """Update the parameters that have a gradient."""
         from torch.optim.adamw import adamw
 
         for group, parameters in self._numbered():
@@ -54,7 +75,7 @@ class AdamW:
             for number, parameter in used:
                 if number not in self._state:
                     self._state[number] = {
-                        "step": torch.zeros(()),
+                        "step": torch.zeros((), device=self._step_device(parameter)),
                         "exp_avg": torch.zeros_like(parameter),
                         "exp_avg_sq": torch.zeros_like(parameter),
                     }
@@ -68,6 +89,8 @@ class AdamW:
                 [state["exp_avg_sq"] for state in states],
                 [],
                 [state["step"] for state in states],
+                foreach=self._foreach,
+                fused=self._fused,
                 amsgrad=False,
                 beta1=0.9,
                 beta2=0.999,
@@ -77,16 +100,23 @@ class AdamW:
                 maximize=False,
             )
 
+    def _step_device(self, parameter: Tensor) -> torch.device:
+        """Return where the number of steps is kept: beside the parameter if the kernel reads it there."""
+        return parameter.device if self._fused else torch.device("cpu")
+
     def state_dict(self) -> dict[str, Any]:
-        """Return what the next steps depend on, as PyTorch's optimisers do."""
+        """Return the state that the next steps depend on, in the form of PyTorch's optimisers."""
         return {"state": self._state, "param_groups": []}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up what :meth:`state_dict` returned."""
-        devices = {number: p.device for _, part in self._numbered() for number, p in part}
+        """Restore a state that :meth:`state_dict` returned."""
+        parameters = {number: p for _, part in self._numbered() for number, p in part}
         self._state = {
             number: {
-                name: value if name == "step" else value.to(devices[number]) for name, value in values.items()
+                name: value.to(
+                    self._step_device(parameters[number]) if name == "step" else parameters[number].device
+                )
+                for name, value in values.items()
             }
             for number, values in state["state"].items()
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,7 +54,7 @@ def load_optimiser_state(
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def digest(*values: object) -> str:
+def digest(*values: Any) -> str:
     """Return a digest of arrays, sparse matrices, tensors, texts and numbers, in this order."""
     hashed = hashlib.sha256()
     for value in values:

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.stats.decomposition import signs, symmetric_eigen
-from panscape.stats.singular import leading_singular
+from panscape.stats.pca import principal_components
 from panscape.unicoord.evaluate import NEIGHBOURS, known
 
 Matrix = np.ndarray | sparse.spmatrix
@@ -69,7 +69,7 @@ def components(train: Matrix, n_components: int = 50) -> Components:
     if genes > _COVARIANCE_GENES:
         matrix = sparse.csr_matrix(train, dtype=np.float64)
         mean = np.asarray(matrix.mean(axis=0)).ravel()
-        return Components(mean, leading_singular(matrix, n_components, centre=mean, tolerance=0.0)[2])
+        return Components(mean, principal_components(matrix, n_components, tolerance=0.0).axes.T)
     mean, products = _co_sums(train)
     vectors = symmetric_eigen(products, min(n_components, n - 1, genes))[1]
     return Components(mean, (vectors * signs(vectors)).T)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from panscape.stats.permutation import reference_pvalues
+
 _LOWEST = 1e-12  # probabilities below are not told apart
 
 
@@ -151,9 +153,7 @@ def conformal_pvalue(score: np.ndarray, reference: np.ndarray) -> np.ndarray:
     With unknown scores of held-out cells of known classes as the reference this is the p-value of "the cell
     is of a known class": calling cells with p <= a unknown calls at most a share a of known cells so.
     """
-    ordered = np.sort(np.asarray(reference, dtype=np.float64))
-    above = len(ordered) - np.searchsorted(ordered, np.asarray(score, dtype=np.float64), side="left")
-    return (1 + above) / (1 + len(ordered))
+    return reference_pvalues(score, reference)
 
 
 def unknown_threshold(reference: np.ndarray, alpha: float = 0.05) -> float:

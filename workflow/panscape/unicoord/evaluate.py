@@ -144,20 +144,6 @@ def _pearson(a: np.ndarray, b: np.ndarray) -> float:
     return float((a * b).sum() / scale) if scale > 0 else float("nan")
 
 
-def auroc(score: Sequence, positive: Sequence) -> float:
-    """Return the chance that a positive's score is above a negative's (ties count half), 0 to 1.
-
-    With the unknown score and cells of a class that training never saw as positives: 1 is perfect, .5 chance.
-    """
-    from scipy.stats import rankdata
-
-    score, positive = np.asarray(score, dtype=np.float64), np.asarray(positive, dtype=bool)
-    n = int(positive.sum())
-    if n in (0, len(positive)):
-        return float("nan")
-    return float((rankdata(score)[positive].sum() - n * (n + 1) / 2) / (n * (len(positive) - n)))
-
-
 def label_leak(
     embedding: np.ndarray, labels: Sequence, *, continuous: bool = False, seed: int = 0, nulls: int = 3
 ) -> pd.DataFrame:

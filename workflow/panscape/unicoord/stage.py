@@ -99,8 +99,7 @@ def write_coordinates(model: UniCoord, cells: Cells, split: np.ndarray, path: st
         table.to_numpy(dtype=np.float32), obs=obs, var=pd.DataFrame({"kind": kinds}, index=model.coordinates)
     )
     made.uns["labels"] = {label.name: label.kind for label in model.labels}
-    with files.atomic(path) as scratch:
-        made.write_h5ad(scratch, compression="lzf")
+    files.write_h5ad(made, path)
 
 
 def write_predictions(model: UniCoord, cells: Cells, split: np.ndarray, path: str | Path) -> pd.DataFrame:

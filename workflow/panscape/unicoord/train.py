@@ -235,10 +235,9 @@ class _Run:
         feed = MemoryFeed(cells, rows, self.settings.batch, seed)
         graph = None
         if self.settings.diffusion:
-            from panscape.graph.knn import neighbors
+            from panscape.graph.neighbors import neighbors
 
-            near = self.settings.neighbours + 1
-            graph, _ = neighbors(project(network, cells), near, seed=self.seed)
+            graph, _ = neighbors(project(network, cells), self.settings.neighbours, seed=self.seed)
         return feed, graph
 
     @torch.no_grad()

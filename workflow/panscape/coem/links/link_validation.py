@@ -19,6 +19,7 @@ from panscape.coem.paired import Paired
 from panscape.coem.peaks import promoter_share
 from panscape.log import logger
 from panscape.stats.pair_correlation import PairMatrix, pair_correlations
+from panscape.stats.ranks import auroc
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -163,7 +164,7 @@ def measured(
     if inside.any() and not inside.all():
         rows += [
             ("planted_median", float(np.median(cis[inside]))),
-            ("planted_auc", area(np.abs(cis[inside]), np.abs(cis[~inside]))),
+            ("planted_auc", auroc(np.abs(cis), inside)),
         ]
     return rows
 
@@ -207,16 +208,7 @@ def evidence(cis: np.ndarray, trans: np.ndarray) -> dict[str, float]:
         "pairs": float(len(cis)),
         "negative": float((cis < 0).mean()),
         "negative_trans": float((trans < 0).mean()),
-        "auc": area(cis, trans),
+        "auc": auroc(np.concatenate([cis, trans]), np.arange(len(cis) + len(trans)) < len(cis)),
         "median": float(np.median(cis)),
         "median_trans": float(np.median(trans)),
     }
-
-
-def area(positive: np.ndarray, negative: np.ndarray) -> float:
-    """Return the probability that one of the first values is above one of the second, ties one half."""
-    from scipy.stats import rankdata
-
-    n, m = len(positive), len(negative)
-    ranks = rankdata(np.concatenate([positive, negative]))
-    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))

@@ -12,6 +12,7 @@ from scipy import sparse
 from panscape.coem.links.pairs import LinkSettings, Pairs
 from panscape.coem.peaks import chromosome
 from panscape.log import logger
+from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.pair_correlation import PairMatrix, background_moments, pair_correlations
 
 LEAST_BACKGROUND = 20  # peaks of other chromosomes that a bin needs
@@ -68,7 +69,7 @@ def link_peaks(
         pairs.bin[pairs.pool],
         chromosome(genes["chrom"]),
         chromosome(peaks["chrom"]),
-        least=LEAST_BACKGROUND,
+        min_peaks=LEAST_BACKGROUND,
         ranks=ranks,
     )
     _, own = background_moments(
@@ -80,7 +81,7 @@ def link_peaks(
         np.zeros(len(pairs.genes), dtype=np.int64),
         chromosome(peaks["chrom"]),
         chromosome(genes["chrom"]),
-        least=LEAST_BACKGROUND,
+        min_peaks=LEAST_BACKGROUND,
         ranks=ranks,
     )
     trans = control_correlations(left, right, pairs, ranks=ranks)
@@ -127,18 +128,6 @@ def _two_sided(z: np.ndarray) -> np.ndarray:
     from scipy.stats import norm
 
     return np.where(np.isfinite(z), 2 * norm.sf(np.abs(z)), np.nan)
-
-
-def benjamini_hochberg(pvalue: np.ndarray) -> np.ndarray:
-    """Return false discovery rates of p-values; NaN stays NaN and does not count."""
-    result = np.full(len(pvalue), np.nan)
-    known = np.flatnonzero(np.isfinite(pvalue))
-    if not len(known):
-        return result
-    order = known[np.argsort(pvalue[known], kind="stable")]
-    raw = pvalue[order] * len(order) / np.arange(1, len(order) + 1)
-    result[order] = np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
-    return result
 
 
 def gene_scores(

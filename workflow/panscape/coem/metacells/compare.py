@@ -102,7 +102,7 @@ def group_by(
     if method == "wnn":
         # its distances are between 0 and 1, mostly near the upper end: the kernel scales them cell by cell
         indices, distances, weights = weighted_neighbors(
-            [views.rna, views.atac], settings.n_neighbors, exact_below=settings.exact_below, seed=seed
+            [views.rna, views.atac], settings.n_neighbors - 1, exact_below=settings.exact_below, seed=seed
         )
         logger.info("weighted nearest neighbours: mean weight of RNA %.2f", weights[:, 0].mean())
         return group_graph(affinities(indices, distances), views.joint, k, settings, seed=seed)

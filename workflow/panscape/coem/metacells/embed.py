@@ -8,7 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from panscape.log import logger
-from panscape.stats.singular import leading_singular
+from panscape.stats.pca import principal_components
+from panscape.stats.threads import limited
 
 COMPONENTS = 30
 N_GENES = 3000  # most variable genes that enter the principal components
@@ -94,7 +95,7 @@ def pca(counts: sparse.csr_matrix, components: int = COMPONENTS, *, genes: int =
     The matrix stays sparse: its centring is done within the products.
     """
     values = log_normalised(counts)[:, variable_genes(counts, genes)]
-    return _decompose(values, components, centre=True)
+    return _scores(values, components, centre=True)
 
 
 def lsi(counts: sparse.csr_matrix, components: int = COMPONENTS, *, peaks: int = N_PEAKS) -> np.ndarray:
@@ -115,7 +116,7 @@ def lsi(counts: sparse.csr_matrix, components: int = COMPONENTS, *, peaks: int =
     chosen.data = np.log1p(weight[chosen.indices] / np.repeat(depth, np.diff(chosen.indptr))).astype(
         np.float32
     )
-    scores = _decompose(chosen, components + 1, centre=False)
+    scores = _scores(chosen, components + 1, centre=False)
     follows = np.abs(correlation(scores, np.log(depth)[:, None])[:, 0])
     keep = follows <= DEPTH_CORRELATION
     if not keep.any():
@@ -131,11 +132,7 @@ def correlation(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.divide(a.T @ b, scale, out=np.zeros_like(scale), where=scale > 1e-12)
 
 
-def _decompose(values: sparse.csr_matrix, k: int, *, centre: bool) -> np.ndarray:
-    """Return U S of the k largest singular values, in order; each column's largest entry is positive."""
-    from threadpoolctl import threadpool_limits
-
-    mean = np.asarray(values.mean(axis=0)).ravel() if centre else None
-    with threadpool_limits(1):
-        left, size, _ = leading_singular(values, k, centre=mean)
-    return left * size
+def _scores(values: sparse.csr_matrix, k: int, *, centre: bool) -> np.ndarray:
+    """Return the scores of the `k` leading components, computed in one thread."""
+    with limited(1):
+        return principal_components(values, k, centre=centre).scores

@@ -12,9 +12,12 @@ from scipy import sparse
 from panscape.coem.metacells.enforce_sizes import renumber, repair
 from panscape.coem.metacells.settings import GroupSettings
 from panscape.errors import fail
-from panscape.graph.kernels import affinities, checked, components, limited, nearest_cells
+from panscape.graph.components import components
+from panscape.graph.kernels import affinities
+from panscape.graph.neighbors import checked, neighbors
 from panscape.graph.spectral import cut, kmeans
 from panscape.log import logger
+from panscape.stats.threads import limited
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,8 @@ def group_cells(
         If a coordinate is not finite.
     """
     settings = GroupSettings.of(settings)
-    indices, distances = nearest_cells(
-        z, settings.n_neighbors, exact_below=settings.exact_below, seed=seed, threads=threads
+    indices, distances = neighbors(
+        z, settings.n_neighbors - 1, exact_below=settings.exact_below, seed=seed, threads=threads
     )
     return group_graph(affinities(indices, distances), z, k, settings, seed=seed)
 
@@ -125,7 +128,7 @@ def group_graph(
     """
     settings = GroupSettings.of(settings)
     z = checked(z)
-    count, _ = components(graph)
+    count = int(components(graph).max(initial=-1)) + 1
     with limited(1):
         label = cut(
             graph,
@@ -133,7 +136,7 @@ def group_graph(
             eigenvectors=k if settings.eigenvectors == "metacells" else settings.eigenvectors,
             two_level_above=settings.two_level_above,
             coarse_cells=settings.coarse_cells,
-            least=settings.min_cells,
+            min_cells=settings.min_cells,
             seed=seed,
         )
         most = None if settings.max_ratio is None else int(settings.max_ratio * len(z) / k)

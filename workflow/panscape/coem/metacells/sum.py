@@ -18,7 +18,7 @@ from panscape.coem.metacells.evaluate import measure
 from panscape.coem.metacells.homogeneity import rigor
 from panscape.coem.metacells.stage import Grouped, Learned
 from panscape.coem.paired import Paired
-from panscape.data.files import atomic, read_tsv, write_tsv
+from panscape.data.files import read_tsv, write_h5ad, write_tsv
 from panscape.data.h5mu import write_h5mu
 from panscape.graph.multiscale import diffusion_space
 from panscape.seeds import derive
@@ -228,8 +228,7 @@ def write_grouped(grouped: Grouped, output: Any) -> None:
         obsm={name: np.asarray(view, dtype=np.float32) for name, view in views.items() if view is not None},
         uns={"told": grouped.told, "information": json.dumps(dict(grouped.information))},
     )
-    with atomic(output.views) as scratch:
-        table.write_h5ad(scratch)
+    write_h5ad(table, output.views, compression=None)
 
 
 def read_grouped(given: Any) -> Grouped:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from panscape.data.gene_sets import GeneSets
+from panscape.stats.fdr import benjamini_hochberg
 
 COLUMNS = [
     "entry",
@@ -37,7 +38,7 @@ def overrepresented_sets(query: Iterable[str], sets: GeneSets) -> pd.DataFrame:
     term, size, overlap, query (number of query genes), odds_ratio, pvalue, fdr, genes (of the overlap,
     joined by ";"), in the order of the sets.
     """
-    from scipy.stats import false_discovery_control, hypergeom
+    from scipy.stats import hypergeom
 
     inside = np.isin(sets.genes.astype(str), np.asarray(sorted(set(query)), dtype=str))
     population, drawn = len(sets.genes), int(inside.sum())
@@ -59,7 +60,7 @@ def overrepresented_sets(query: Iterable[str], sets: GeneSets) -> pd.DataFrame:
             "query": drawn,
             "odds_ratio": a * d / (b * c),
             "pvalue": pvalue,
-            "fdr": false_discovery_control(pvalue) if len(pvalue) else pvalue,
+            "fdr": benjamini_hochberg(pvalue),
             "genes": [";".join(sets.genes[row[inside[row]]]) for row in rows],
         }
     )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from panscape.coscape.dictionary.entries import weighted_mean
 from panscape.log import logger
+from panscape.stats.ranks import spearman_rows
 
 
 @dataclass(frozen=True)
@@ -146,15 +147,7 @@ def compare_usage(
     -------
     entry, factor, rho (NaN where a usage is constant).
     """
-    from scipy.stats import rankdata
-
-    def unit(table: np.ndarray) -> np.ndarray:
-        ranks = rankdata(table, axis=0)
-        ranks -= ranks.mean(axis=0)
-        length = np.sqrt((ranks**2).sum(axis=0))
-        return np.divide(ranks, length, out=np.full_like(ranks, np.nan), where=length > 0)
-
-    rho = unit(usage).T @ unit(other)
+    rho = spearman_rows(usage.T, other.T)
     best = np.where(np.isnan(rho), -np.inf, rho).argmax(axis=1)
     return pd.DataFrame(
         {

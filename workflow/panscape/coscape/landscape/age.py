@@ -11,7 +11,7 @@ from scipy import sparse
 from panscape.coscape.landscape.roots import Roots
 from panscape.coscape.landscape.space import Space
 from panscape.graph.diffusion import pseudotime
-from panscape.graph.distances import nearest
+from panscape.graph.knn import nearest
 from panscape.stats.weighted_ranks import group_products, partial_products, products, standard_ranks
 
 OTHERS = 5  # clusters of other studies whose ages predict a cluster's age

@@ -10,22 +10,6 @@ from panscape.coscape.landscape.features import value_runs
 from panscape.stats.ranks import centred_ranks
 
 
-def spearman_columns(values: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return Spearman's rho of each column with y; NaN for constant columns.
-
-    Parameters
-    ----------
-    values
-        (n, p) dense, finite.
-    y
-        (n,) finite.
-    """
-    ranks = centred_ranks(np.asarray(values, dtype=np.float64))
-    other = centred_ranks(y)
-    scale = np.sqrt((ranks**2).sum(axis=0) * (other @ other))
-    return np.divide(other @ ranks, scale, out=np.full(ranks.shape[1], np.nan), where=scale > 0).clip(-1, 1)
-
-
 def sparse_column_correlations(
     matrix: sparse.csr_matrix, y: np.ndarray, *, method: str = "spearman"
 ) -> np.ndarray:

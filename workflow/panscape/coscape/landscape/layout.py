@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from panscape.graph.umap_weights import components
+from panscape.graph.components import components
 
 
 def force_layout(

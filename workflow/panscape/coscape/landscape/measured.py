@@ -15,7 +15,7 @@ from scipy import sparse
 
 from panscape.coscape.landscape.combine import Combined
 from panscape.graph.measured import Measured
-from panscape.stats.ranks import benjamini_hochberg
+from panscape.stats.fdr import benjamini_hochberg
 
 
 def measured_genes(data: Combined) -> Measured | None:

@@ -14,8 +14,9 @@ from panscape.coscape.landscape.features import best_detected, detected_genes
 from panscape.coscape.landscape.measurable import common_pair_distances
 from panscape.coscape.landscape.measured import measured_genes, measured_pairs
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.space import Space, embed_clusters, principal_components
+from panscape.coscape.landscape.space import Space, embed_clusters
 from panscape.graph.measured import Measured
+from panscape.stats.pca import principal_components
 
 COMMON_PAIRS = "common-pairs"
 
@@ -78,7 +79,8 @@ def other_spaces(data: Combined, root: int | None, settings: LandscapeSettings) 
         spaces["expression"] = (expression, "euclidean", genes)
         if settings.expression_components and complete.shape[1] > 1:
             number = settings.expression_components
-            spaces["expression-pca"] = (principal_components(complete, number), "euclidean", None)
+            scores = principal_components(complete, number).scores
+            spaces["expression-pca"] = (scores, "euclidean", None)
     diagonal = np.flatnonzero(data.diagonal)
     measured = measured_pairs(data, data.pairs[diagonal])
     spaces["diagonal"] = (data.matrix[:, diagonal], settings.distance, measured)

@@ -12,11 +12,11 @@ from panscape.coscape.landscape.columns import (
     centred_within,
     sparse_column_correlations,
     sparse_within_correlations,
-    spearman_columns,
 )
 from panscape.coscape.landscape.combine import Combined
 from panscape.coscape.landscape.measured import over_measured_genes, over_measured_pairs
-from panscape.stats.ranks import benjamini_hochberg, correlation_pvalues
+from panscape.stats.fdr import benjamini_hochberg
+from panscape.stats.ranks import correlation_pvalues, spearman_rows
 
 LEVEL = 0.05  # a test that cannot reach it decides nothing
 
@@ -55,7 +55,7 @@ def rank_genes(data: Combined, pseudotime: np.ndarray, leaves: np.ndarray | None
         ranks = centred_within(data.mean[apart.rows], apart.study)
         disjoint = _correlated(ranks, apart.weight())
     table = table.assign(
-        rho=spearman_columns(values, time),
+        rho=spearman_rows(values.T, time),
         **apart.tested(disjoint),
         rho_within=_correlated(centred_within(values, study), centred_within(time[:, None], study)[:, 0]),
         rho_disjoint=disjoint,

@@ -8,11 +8,10 @@ import numpy as np
 from scipy import sparse
 
 from panscape.graph.diffusion import Diffusion, diffusion_map, pseudotime
-from panscape.graph.distances import Neighbours, nearest, squared_distances
+from panscape.graph.distances import squared_distances
+from panscape.graph.knn import Neighbours, nearest
 from panscape.graph.measured import Measured
 from panscape.graph.umap_weights import connectivities
-from panscape.stats.decomposition import signs
-from panscape.stats.singular import singular
 
 
 @dataclass(frozen=True)
@@ -95,20 +94,3 @@ def embed_clusters(
         if clip is not None:
             time = np.minimum(time, clip) / clip
     return Space(name, neighbours, weights, diffusion, root, time, distances)
-
-
-def principal_components(values: np.ndarray, number: int) -> np.ndarray:
-    """Return the scores of centred rows on their first principal components, signs fixed.
-
-    Parameters
-    ----------
-    values
-        (n, p) dense.
-    number
-        Components; at most min(n, p) are returned.
-    """
-    centred = np.asarray(values, dtype=np.float64) - np.mean(values, axis=0, dtype=np.float64)
-    left, scale, _ = singular(centred)
-    number = min(number, int((scale > 1e-10 * max(scale[0], 1e-300)).sum()) if len(scale) else 0)
-    left = left[:, :number]
-    return left * signs(left) * scale[:number]

@@ -13,6 +13,7 @@ from panscape.coscape.landscape.reasons import Reasons
 from panscape.coscape.landscape.sampling import Sampling
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.seeds import stream
+from panscape.stats.permutation import permutation_pvalue
 
 TAILS = (2.5, 97.5)  # percentiles of the interval
 LEAST_BLOCKS = 5
@@ -171,7 +172,7 @@ def _beside_null(
     floor = 1 / orders if exact else max(1 / orders, 1 / (number + 1))
     largest = float((known >= known.max() - ROUNDING).mean()) if len(known) else 1.0
     if max(floor, largest) <= LEVEL:
-        return replace(row, pvalue=permutation_pvalue(row.value, null, exact, one_sided))
+        return replace(row, pvalue=age_pvalue(row.value, null, exact, one_sided))
     if floor <= LEVEL:
         note = f"p cannot be decided: {largest:.2g} of the shuffles reach the largest value that there is"
         return replace(row, note=_joined(row.note, note))
@@ -181,22 +182,21 @@ def _beside_null(
     return replace(row, note=_joined(row.note, f"p cannot be decided: {what} at least {floor:.2g}"))
 
 
-def permutation_pvalue(value: float, null: np.ndarray, exact: bool, one_sided: bool = False) -> float:
-    """Return the fraction of a null that is at least as extreme as a value.
+def age_pvalue(value: float, null: np.ndarray, exact: bool, one_sided: bool = False) -> float:
+    """Return the p-value of a correlation with age by shuffled ages.
 
     Parameters
     ----------
     value
-        Observed value.
+        Observed correlation.
     null
-        The draws; those in which the statistic is not defined are not extreme.
+        (n,) draws; those in which the statistic is not defined are not extreme.
     exact
-        The draws are all arrangements, the observed one among them; otherwise that one is added.
+        See :func:`panscape.stats.permutation.permutation_pvalue`.
     one_sided
         Large is extreme; otherwise both tails are.
     """
     null = np.where(np.isfinite(null), null, -np.inf if one_sided else 0.0)
     if not one_sided:
         value, null = abs(value), np.abs(null)
-    extreme = int((null >= value - ROUNDING).sum())
-    return extreme / len(null) if exact else (1 + extreme) / (1 + len(null))
+    return float(permutation_pvalue(value, null, exact=exact, tolerance=ROUNDING))

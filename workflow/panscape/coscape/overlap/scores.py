@@ -12,6 +12,7 @@ from panscape.data.edge_lists import Graph, Network, graph_of, shared_genes
 from panscape.graph.rewire import adjacency_bits, count_shared, rewire
 from panscape.log import Progress, logger
 from panscape.seeds import derive
+from panscape.stats.permutation import permutation_pvalue
 
 COLUMNS = [
     "network",
@@ -100,7 +101,7 @@ def overlap_score(
         "null_mean": mean,
         "null_sd": spread,
         "z": (observed - mean) / spread if spread > 0 else np.nan,
-        "pvalue": (1 + int((null >= observed).sum())) / (1 + rewirings),
+        "pvalue": permutation_pvalue(observed, null),
         "fold": observed / mean if mean > 0 else np.nan,
     }
 

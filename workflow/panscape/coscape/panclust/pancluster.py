@@ -13,17 +13,18 @@ from scipy import sparse
 from panscape.coscape.cells import read_counts
 from panscape.coscape.panclust.cluster_size import smallest_cluster
 from panscape.coscape.panclust.hierarchy import Candidates
-from panscape.coscape.panclust.pca import principal_components
 from panscape.coscape.panclust.settings import PanclustSettings
 from panscape.coscape.panclust.sketch import follow, sketch
 from panscape.coscape.panclust.source import CellValues
 from panscape.coscape.panclust.ward import ward_levels
 from panscape.data.counts import Counts
 from panscape.errors import fail
-from panscape.graph.knn import neighbor_graph, neighbors
 from panscape.graph.louvain import modularity, partitions
+from panscape.graph.neighbors import neighbors
+from panscape.graph.umap_weights import neighbor_graph
 from panscape.log import logger
 from panscape.seeds import derive, stream
+from panscape.stats.pca import blockwise_scores
 
 FEWEST_CELLS = 3
 
@@ -119,7 +120,7 @@ def _scores(counts, genes, chosen: PanclustSettings, name: str, seed: int, threa
         return CellValues(counts, base if order is None else base[order], chosen.scaling)
 
     rng = stream(seed, "panclust", "pca", name)
-    scores = principal_components(source, chosen.n_components, rng, threads=threads)
+    scores = blockwise_scores(source, chosen.n_components, rng, threads=threads)
     logger.info("%s: %d cells x %d components of %d genes", name, *scores.shape, len(base))
     return scores
 
@@ -129,9 +130,10 @@ def _take_communities(
 ) -> None:
     """Find communities of the neighbour graph and give every cell its label."""
     inner = scores if len(kept) == len(scores) else scores[kept]
-    k = min(chosen.n_neighbors + 1, len(inner))  # the search counts the cell itself
     search = derive(seed, "panclust", "neighbors", candidates.study)
-    indices, distances = neighbors(inner, k, exact_below=chosen.exact_below, seed=search, threads=threads)
+    indices, distances = neighbors(
+        inner, chosen.n_neighbors, exact_below=chosen.exact_below, seed=search, threads=threads
+    )
     graph = neighbor_graph(indices, distances, chosen.weights)
     logger.info("graph of %d cells and %d edges", graph.n, len(graph.edges))
     place = None if inner is scores else follow(scores, kept, seed=search, threads=threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from panscape.graph.knn import nearest
+from panscape.graph.knn import nearest_points
 
 EVEN_COMPONENTS = 10  # over more dimensions each box has a single cell
 EXACT_PAIRS = 4_000_000_000  # distances computed outright; more are searched for
@@ -83,12 +83,10 @@ def follow(scores: np.ndarray, chosen: np.ndarray, *, seed: int, threads: int = 
     if not len(others):
         return place
     if len(others) * len(chosen) <= EXACT_PAIRS:
-        nearest_chosen, _ = nearest(scores[chosen], scores[others], 1, threads)
+        indices, _ = nearest_points(scores[chosen], 1, queries=scores[others], threads=threads)
+        place[others] = indices[:, 0]
     else:
-        from pynndescent import NNDescent
+        from panscape.graph.neighbors import approximate_nearest
 
-        # a search for a single neighbour stops early and misses the nearest one in a tenth of the cells
-        index = NNDescent(scores[chosen], random_state=seed, n_jobs=1)
-        nearest_chosen, _ = index.query(scores[others], k=min(10, len(chosen)))
-    place[others] = nearest_chosen[:, 0]
+        place[others] = approximate_nearest(scores[chosen], scores[others], seed=seed)
     return place

@@ -91,8 +91,8 @@ def _check_cells(problems: _Problems, study: dict, source: Source, where: str, a
     if not study.get("keep"):
         return
     if not kept_cells(study, table, mapped, where).any():
-        found = f"no cell of {len(table)} fits {study['keep']!r}"
-        raise fail(at(study, where, "keep"), found, "correct the expression")
+        problem = f"no cell of {len(table)} fits {study['keep']!r}"
+        raise fail(at(study, where, "keep"), problem, "correct the expression")
 
 
 def check_whole(source: Source) -> None:

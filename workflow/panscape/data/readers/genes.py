@@ -84,11 +84,11 @@ def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
     codes, unique = pd.factorize(names[named])
     shape = (len(names), len(unique))
     matrix = sparse.csr_matrix((np.ones(len(codes), np.float32), (np.flatnonzero(named), codes)), shape=shape)
-    found = GeneMap(pd.Index(unique, dtype=object), matrix, len(codes) - len(unique), int((~named).sum()))
-    if found.n_merged or found.n_dropped:
+    result = GeneMap(pd.Index(unique, dtype=object), matrix, len(codes) - len(unique), int((~named).sum()))
+    if result.n_merged or result.n_dropped:
         text = "%s: %s genes; %s features summed into one of the same name, %s without a name left out"
-        logger.info(text, study.get("id"), len(unique), found.n_merged, found.n_dropped)
-    return found
+        logger.info(text, study.get("id"), len(unique), result.n_merged, result.n_dropped)
+    return result
 
 
 def _raw_names(settings: dict, source: Source, study: dict, where: str) -> pd.Series:
@@ -177,5 +177,5 @@ def _worm(name: str) -> str:
 
 def looks_like_ensembl(names: Iterable[str]) -> bool:
     """Return whether most names are stable ids (Ensembl, WormBase, FlyBase) and not symbols."""
-    names = pd.Series(list(names), dtype=object).astype(str)
-    return bool(len(names)) and bool(names.str.fullmatch(_STABLE_ID).mean() > 0.5)
+    table = pd.Series(list(names), dtype=object).astype(str)
+    return bool(len(table)) and bool(table.str.fullmatch(_STABLE_ID).mean() > 0.5)

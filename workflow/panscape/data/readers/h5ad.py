@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.data.external_sort import Spool
+from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.hdf5 import Compressed, dense_blocks, dense_spread, texts
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import file_only, study_path
@@ -98,7 +98,7 @@ class H5ad(Source):
             elif self._kind == "csr":
                 yield from Compressed(matrix, self._shape).by_row(max_values)
             else:
-                yield from self._spooled(max_values)
+                yield from self._externally_sorted(max_values)
 
     def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         with self._file() as file:
@@ -107,7 +107,7 @@ class H5ad(Source):
             elif self._kind == "csr":
                 yield from Compressed(file[self._key], self._shape).spread(max_values)
 
-    def _fill_spool(self, max_values: int) -> Spool:
+    def _fill_sorter(self, max_values: int) -> ExternalSort:
         with self._file() as file:
             return Compressed(file[self._key], self._shape[::-1]).transposed(max_values)
 
@@ -139,12 +139,12 @@ class H5mu(H5ad):
                 raise self.fail("path", "it has no 'mod', so it is no h5mu file", "correct format")
             wanted = self.study.get("modality") or "rna"
             known = (wanted, *_MODALITIES.get(wanted, ()))
-            found = [name for name in file["mod"] if name.lower() in known]
-            if not found:
+            result = [name for name in file["mod"] if name.lower() in known]
+            if not result:
                 others = ", ".join(file["mod"]) or "none"
                 fix = f"rename a modality to {wanted!r}"
                 raise self.fail("path", f"no modality {wanted!r}; the file has {others}", fix)
-            yield file["mod"][found[0]]
+            yield file["mod"][result[0]]
 
     def _read_obs(self) -> pd.DataFrame:
         own = super()._read_obs()

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 from scipy import sparse
 
-from panscape.data.external_sort import Spool
+from panscape.data.external_sort import ExternalSort
 
 Blocks = Iterator[tuple[slice, sparse.csr_matrix]]
 RUNS = 64  # of neighbouring cells, in a sample spread over a file
@@ -74,9 +74,9 @@ class Compressed:
             yield slice(start, stop), self.rows(start, stop)
             start = stop
 
-    def transposed(self, max_values: int) -> Spool:
+    def transposed(self, max_values: int) -> ExternalSort:
         """Return the matrix by its minor axis, in scratch files if it is large."""
-        spool = Spool(self.shape[::-1], int(self.indptr[-1]), max_values)
+        sorter = ExternalSort(self.shape[::-1], int(self.indptr[-1]), max_values)
         step = max(max_values // 4, 1)
         for low in range(0, int(self.indptr[-1]), step):
             high = min(low + step, int(self.indptr[-1]))
@@ -84,8 +84,8 @@ class Compressed:
             first = int(np.searchsorted(self.indptr, low, side="right")) - 1
             last = int(np.searchsorted(self.indptr, high, side="left"))
             inside = np.clip(self.indptr[first : last + 1], low, high)
-            spool.add(minor, np.repeat(np.arange(first, last), np.diff(inside)), data)
-        return spool
+            sorter.add(minor, np.repeat(np.arange(first, last), np.diff(inside)), data)
+        return sorter
 
 
 def dense_blocks(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -> Blocks:

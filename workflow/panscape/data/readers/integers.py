@@ -33,11 +33,11 @@ def check_logged(block: sparse.spmatrix | np.ndarray, where: str) -> None:
             where, f"{int((~np.isfinite(values)).sum())} values are NaN or infinite", "write 0 instead"
         )
     if (lowest := values.min()) < 0:
-        found = f"values: log, but there are negative values (lowest {lowest:g}), as after scaling"
-        raise fail(where, found, "name values before scaling")
+        problem = f"values: log, but there are negative values (lowest {lowest:g}), as after scaling"
+        raise fail(where, problem, "name values before scaling")
     if (highest := values.max()) > _LOGGED_BELOW:
-        found = f"values: log, but the highest value is {highest:g}"
-        raise fail(where, found, "write values: counts if these are counts")
+        problem = f"values: log, but the highest value is {highest:g}"
+        raise fail(where, problem, "write values: counts if these are counts")
 
 
 def check_counts(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
@@ -21,7 +19,7 @@ class _Values:
     def mask(self, tree: tuple) -> np.ndarray:
         kind, *parts = tree
         if kind in ("and", "or"):
-            combine: Callable = np.logical_and if kind == "and" else np.logical_or
+            combine: np.ufunc = np.logical_and if kind == "and" else np.logical_or
             return combine.reduce([self.mask(part) for part in parts])
         if kind == "not":
             return ~self.mask(parts[0])
@@ -50,12 +48,12 @@ class _Values:
     def _compare(self, sign: str, left: Column | Literal, right: Column | Literal) -> np.ndarray:
         (left_kind, a), (right_kind, b) = self._values(left), self._values(right)
         if left_kind != right_kind:
-            found = f"{self._say(left, left_kind)} is compared with {self._say(right, right_kind)}"
+            problem = f"{self._say(left, left_kind)} is compared with {self._say(right, right_kind)}"
             fix = "text stands in quotes, numbers do not; true and false are written plainly"
-            raise self._mistake(right, found, fix)
+            raise self._mistake(right, problem, fix)
         if sign in ORDER and left_kind != "number":
-            found = f"{sign} between {left_kind} and {right_kind}"
-            raise self._mistake(right, found, "only numbers have an order: use ==, != or in")
+            problem = f"{sign} between {left_kind} and {right_kind}"
+            raise self._mistake(right, problem, "only numbers have an order: use ==, != or in")
         if sign in ORDER:
             return ORDER[sign](a, b)
         present = pd.notna(a) & pd.notna(b)

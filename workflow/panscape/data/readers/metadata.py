@@ -87,8 +87,8 @@ def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
     names = sheet[barcode].fillna("")
     doubles = names[names.duplicated()].unique()
     if len(doubles):
-        found = f"{settings['path']} has {len(doubles)} barcodes more than once, e.g. {listing(doubles, 3)}"
-        raise fail(at(study, where, "metadata.barcode"), found, "keep one line per cell")
+        problem = f"{settings['path']} has {len(doubles)} barcodes more than once, e.g. {listing(doubles, 3)}"
+        raise fail(at(study, where, "metadata.barcode"), problem, "keep one line per cell")
     position = pd.Index(names).get_indexer(source.cells)
     if (position < 0).all():
         raise fail(
@@ -102,8 +102,8 @@ def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
         "%s: %s cells without a line in %s, %s lines without a cell",
         study.get("id"), unmatched, settings["path"], len(sheet) - (len(position) - unmatched),
     )  # fmt: skip
-    found = sheet.drop(columns=barcode)
-    joined = found.reindex(position).set_axis(source.cells, axis=0)
+    problem = sheet.drop(columns=barcode)
+    joined = problem.reindex(position).set_axis(source.cells, axis=0)
     joined = joined.apply(_numbers_if_all)
     return pd.concat([table.drop(columns=table.columns.intersection(joined.columns)), joined], axis=1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.data.external_sort import Spool
+from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import listing, open_bytes, study_path
 from panscape.log import logger
@@ -41,7 +41,7 @@ class Mtx(Source):
         folder, prefix = self.path, None
         if not folder.is_dir():
             folder, prefix = self.path.parent, self.path.name.split("matrix.mtx")[0]
-        found = []
+        result = []
         for kinds in (("matrix.mtx",), ("barcodes.tsv",), ("features.tsv", "genes.tsv")):
             names = [kind + end for kind in kinds for end in ("", ".gz")]
             if prefix is None:
@@ -61,8 +61,8 @@ class Mtx(Source):
                 )
             if prefix is None:
                 prefix = files[0].name.split("matrix.mtx")[0]
-            found.append(files[0])
-        return found[0], found[1], found[2]
+            result.append(files[0])
+        return result[0], result[1], result[2]
 
     def _read_header(self) -> None:
         with open_bytes(self.matrix) as handle:
@@ -86,7 +86,8 @@ class Mtx(Source):
     @property
     def raw_shape(self) -> tuple[int, int]:
         """(cells, features) of the file, before genes are chosen."""
-        return self._sizes if self._cells_first else self._sizes[::-1]
+        rows, columns = self._sizes
+        return (rows, columns) if self._cells_first else (columns, rows)
 
     def _read_cells(self) -> list[str]:
         return [line.split("\t")[0] for line in _lines(self._barcodes)]
@@ -99,7 +100,7 @@ class Mtx(Source):
         names = [row[1] if len(row) > 1 else row[0] for row in rows]
         return pd.DataFrame(columns, index=pd.Index(names, dtype=object, name="name"))
 
-    def _entries(self) -> Iterator[_Entries]:
+    def _entries(self) -> Generator[_Entries, None, None]:
         """Yield (cells, genes, values) in file order, a chunk of text at a time."""
         from scipy.io import mmread  # several times faster than other parsers; it takes whole files only
 
@@ -148,15 +149,15 @@ class Mtx(Source):
             last = cells[-1] if len(cells) else last
         return True
 
-    def _fill_spool(self, max_values: int) -> Spool:
-        spool = Spool(self.raw_shape, self.nnz, max_values)
+    def _fill_sorter(self, max_values: int) -> ExternalSort:
+        sorter = ExternalSort(self.raw_shape, self.nnz or 0, max_values)
         for cells, genes, values in self._entries():
-            spool.add(cells, genes, values)
-        return spool
+            sorter.add(cells, genes, values)
+        return sorter
 
     def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         if not self._sorted:
-            yield from self._spooled(max_values)
+            yield from self._externally_sorted(max_values)
             return
         n_cells, n_genes = self.raw_shape
         held: list[_Entries] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import h5py
@@ -15,7 +16,13 @@ from panscape.data.readers.table import Table
 from panscape.data.readers.tenx import Loom, TenX
 from panscape.errors import fail
 
-_CLASSES = {"h5ad": H5ad, "h5mu": H5mu, "10x-h5": TenX, "10x-mtx": Mtx, "loom": Loom}
+_CLASSES: dict[str, Callable[[dict, str], Source]] = {
+    "h5ad": H5ad,
+    "h5mu": H5mu,
+    "10x-h5": TenX,
+    "10x-mtx": Mtx,
+    "loom": Loom,
+}
 
 
 def _make(study: dict, where: str) -> Source:
@@ -28,8 +35,8 @@ def _make(study: dict, where: str) -> Source:
             raise fail(at(study, where, "path"), f"{path} is gzipped HDF5", f"run: gunzip -k {path}")
         # h5mu files have a block of their own before HDF5's
         if start != b"\x89HDF\r\n\x1a\n" and not (format == "h5mu" and h5py.is_hdf5(path)):
-            found = "is empty" if not start else f"is no HDF5 file (format {format})"
-            raise fail(at(study, where, "path"), f"{path} {found}", "correct path or format")
+            problem = "is empty" if not start else f"is no HDF5 file (format {format})"
+            raise fail(at(study, where, "path"), f"{path} {problem}", "correct path or format")
     return Table(study, where, format) if format in ("csv", "tsv") else _CLASSES[format](study, where)
 
 
@@ -66,7 +73,7 @@ class Probe:
     Attributes
     ----------
     format
-        The format, told or found.
+        The format, as configured or recognised.
     n_cells, n_genes
         Size of the matrix, features that are not genes included.
     nnz
@@ -83,7 +90,8 @@ class Probe:
         self._source = source
         self.format, self.nnz = source.format, source.nnz
         self.estimated = isinstance(source, Table)
-        self.n_cells, self.n_genes = source.estimated_shape() if self.estimated else source.raw_shape
+        shape = source.estimated_shape() if isinstance(source, Table) else source.raw_shape
+        self.n_cells, self.n_genes = shape
         self.obs_columns = tuple(source.obs_columns)
 
     @cached_property

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.data.counts import BLOCK_VALUES
-from panscape.data.external_sort import Spool
+from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.study import as_user_error, at, listing
 from panscape.errors import UserError, fail
 from panscape.log import logger
@@ -47,7 +47,7 @@ class Source(ABC):
 
     def __init__(self, study: dict, where: str):
         self.study, self.where = study, where
-        self._spool: Spool | None = None
+        self._sorter: ExternalSort | None = None
 
     @property
     @abstractmethod
@@ -203,13 +203,13 @@ class Source(ABC):
         """Yield some cells of a matrix that is larger than that, where it can be done without reading all."""
         return iter(())
 
-    def _spooled(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+    def _externally_sorted(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         """Yield blocks of a matrix that is not stored by cell, transposed at the first call."""
-        if self._spool is None:
-            self._spool = self._fill_spool(max_values)
-        yield from self._spool.blocks()
+        if self._sorter is None:
+            self._sorter = self._fill_sorter(max_values)
+        yield from self._sorter.blocks()
 
-    def _fill_spool(self, max_values: int) -> Spool:
+    def _fill_sorter(self, max_values: int) -> ExternalSort:
         """Read the matrix into scratch storage; for formats that need it."""
         raise NotImplementedError
 

@@ -34,11 +34,11 @@ def at(study: dict, where: str, key: str = "") -> str:
 
 def listing(names: Iterable[object], limit: int = 20) -> str:
     """Return names for a message, shortened if there are many."""
-    names = [str(name) for name in names]
-    if not names:
+    texts = [str(name) for name in names]
+    if not texts:
         return "none"
-    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + rest
+    rest = f" and {len(texts) - limit} more" if len(texts) > limit else ""
+    return ", ".join(texts[:limit]) + rest
 
 
 def study_path(study: dict, where: str) -> Path:
@@ -83,19 +83,19 @@ def study_format(study: dict, where: str) -> str:
     url = study.get("url")
     name = Path(urlsplit(url).path).name if url else Path(study.get("path") or "").name
     stem = name.removesuffix(".gz").removesuffix(".bz2")
-    found = _SUFFIXES.get(Path(stem).suffix.lower())
-    if found is None and study.get("path") and Path(study["path"]).exists():
+    result = _SUFFIXES.get(Path(stem).suffix.lower())
+    if result is None and study.get("path") and Path(study["path"]).exists():
         try:
-            found = _sniff(Path(study["path"]))
+            result = _sniff(Path(study["path"]))
         except (OSError, RuntimeError) as error:
             raise as_user_error(error, study, where) from error
-    if found is None:
+    if result is None:
         raise fail(
             at(study, where, "format"),
             f"cannot tell the format of {name or 'the file'}",
             f"write format: one of {listing(FORMATS)}",
         )
-    return found
+    return result
 
 
 def _sniff(path: Path) -> str | None:

@@ -6,13 +6,13 @@ import csv
 import io
 from collections.abc import Iterator
 from functools import cached_property
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.data.external_sort import Spool
+from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import file_only, is_gzip, listing, open_bytes, study_path
 
@@ -115,7 +115,7 @@ class Table(Source):
     def _parse(self, lines: list[bytes], start: int) -> sparse.csr_matrix:
         rows = [self._split(line) for line in lines]
         texts = [text for _, text in rows]
-        options = {
+        options: dict[str, Any] = {
             "delimiter": self._sep,
             "dtype": np.float32,
             "ndmin": 2,
@@ -127,8 +127,8 @@ class Table(Source):
         except ValueError as error:
             raise self._bad_line(rows, options, start, error) from error
         if values.shape != (len(lines), len(self._columns)):
-            found = f"{values.shape[1]} values in line {start + 2}, {len(self._columns)} column names"
-            raise self.fail("path", found, "mend the file")
+            problem = f"{values.shape[1]} values in line {start + 2}, {len(self._columns)} column names"
+            raise self.fail("path", problem, "mend the file")
         return sparse.csr_matrix(values)
 
     def _bad_line(
@@ -154,22 +154,22 @@ class Table(Source):
             with open_bytes(self.path) as handle:
                 yield from self._pieces(handle, max_values)
             return
-        yield from self._spooled(max_values)
+        yield from self._externally_sorted(max_values)
 
     def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         if self.cells_first:
             with open_bytes(self.path) as handle:
                 yield next(self._pieces(handle, max_values))
 
-    def _fill_spool(self, max_values: int) -> Spool:
+    def _fill_sorter(self, max_values: int) -> ExternalSort:
         n_cells, n_genes = self.raw_shape
         expected = int(n_cells * n_genes * _EXPECTED_DENSITY)
-        spool = Spool((n_cells, n_genes), expected, max_values)
+        sorter = ExternalSort((n_cells, n_genes), expected, max_values)
         with open_bytes(self.path) as handle:
             for lines, piece in self._pieces(handle, max_values):
                 entries = piece.tocoo()
-                spool.add(entries.col, entries.row + lines.start, entries.data)
-        return spool
+                sorter.add(entries.col, entries.row + lines.start, entries.data)
+        return sorter
 
     def _sample(self) -> np.ndarray:
         with open_bytes(self.path) as handle:

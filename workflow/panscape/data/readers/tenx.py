@@ -36,15 +36,15 @@ class TenX(Source):
             wanted = (self.study.get("genes") or {}).get("genome")
             if "matrix" in groups:
                 self._group = "matrix"
-            elif wanted in groups:
+            elif wanted is not None and wanted in groups:
                 self._group = wanted
             elif len(groups) == 1 and not wanted:
                 self._group = groups[0]
             elif not groups:
                 raise self.fail("format", f"no 10x matrix, only {listing(file)}", "correct format")
             else:
-                found = f"its genomes are {listing(groups)}" + (f", not {wanted}" if wanted else "")
-                raise self.fail("genes.genome", found, "write the genome to read")
+                problem = f"its genomes are {listing(groups)}" + (f", not {wanted}" if wanted else "")
+                raise self.fail("genes.genome", problem, "write the genome to read")
             group = file[self._group]
             n_genes, n_cells = (int(size) for size in group["shape"][:])
             self._shape, self.nnz = (n_cells, n_genes), int(group["data"].shape[0])
@@ -74,8 +74,8 @@ class TenX(Source):
         genome = (self.study.get("genes") or {}).get("genome")
         if genome and "genome" in table:
             if not (table["genome"] == genome).any():
-                found = listing(table["genome"].unique())
-                raise self.fail("genes.genome", f"the file has {found}, not {genome}", "correct the genome")
+                problem = listing(table["genome"].unique())
+                raise self.fail("genes.genome", f"the file has {problem}, not {genome}", "correct the genome")
             # a feature of another genome is left out as any feature is that is not a gene
             table.loc[table["genome"] != genome, "feature_types"] = "feature of another genome"
         return table

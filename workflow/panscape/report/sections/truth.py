@@ -12,6 +12,7 @@ from panscape.report.section import Section
 from panscape.report.sections.along import GENES, PAIRS, genes, pairs
 from panscape.report.sections.coexpression import PAIRS as COEXPRESSED
 from panscape.report.sections.coexpression import all_pairs
+from panscape.stats.ranks import auroc
 
 TRUTH_GENES = "truth/genes.tsv"
 TOP = 100
@@ -27,19 +28,6 @@ def same_module(candidates: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
     module = truth.set_index("gene")["module"].where(lambda name: name.notna() & (name != ""))
     first, second = candidates["gene_a"].map(module), candidates["gene_b"].map(module)
     return (first.notna() & (first == second)).to_numpy()
-
-
-def auc(score: np.ndarray, positive: np.ndarray) -> float:
-    """Return the probability that a positive scores above a negative (ties one half); NaN without either."""
-    from scipy.stats import rankdata
-
-    score, positive = np.asarray(score, dtype=float), np.asarray(positive, dtype=bool)
-    known = np.isfinite(score)
-    score, positive = score[known], positive[known]
-    many, few = int(positive.sum()), int((~positive).sum())
-    if not many or not few:
-        return float("nan")
-    return float((rankdata(score)[positive].sum() - many * (many + 1) / 2) / (many * few))
 
 
 def recovery(results: Results) -> pd.DataFrame:
@@ -67,7 +55,7 @@ def recovery(results: Results) -> pd.DataFrame:
         ),
         (
             "genes planted to change with age rank above the others by |ρ| with pseudotime (AUC)",
-            fixed(auc(by_gene["rho"].abs().to_numpy(), (by_gene["role"] == "age").to_numpy())),
+            fixed(auroc(by_gene["rho"].abs().to_numpy(), (by_gene["role"] == "age").to_numpy())),
             "0.50",
         ),
     ]

@@ -7,7 +7,8 @@ import pandas as pd
 
 from panscape.sivae.networks.phenotype import Phenotype
 from panscape.stats.decomposition import signs, symmetric_eigen
-from panscape.stats.rank_tests import ranks, spearman
+from panscape.stats.permutation import permutation_pvalue
+from panscape.stats.ranks import centred_ranks, spearman_rows
 
 TESTS = ("permanova", "mantel", "pc1")
 
@@ -92,8 +93,6 @@ def associate(
     }
     for test in TESTS:
         observed, null = found[test][0], found[test][1:]
-        # sums in another order differ in the last digits: an equal arrangement counts as equal
-        above = int((null >= observed - 1e-9 * abs(observed)).sum())
         known = np.isfinite(observed)
         rows.append(
             {
@@ -101,7 +100,7 @@ def associate(
                 "value": observed,
                 "null_mean": null.mean() if len(null) and known else np.nan,
                 "null_sd": null.std() if len(null) and known else np.nan,
-                "pvalue": (1 + above) / (1 + len(null)) if len(null) and known else np.nan,
+                "pvalue": permutation_pvalue(observed, null, tolerance=1e-9 * abs(observed)),
                 "n": phenotype.n,
                 "spread": spread,
             }
@@ -134,14 +133,14 @@ def _permanova(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -
 
 def _mantel(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -> np.ndarray:
     upper = np.triu_indices(phenotype.n, 1)
-    apart = ranks(distances(kernel)[upper])
+    apart = centred_ranks(distances(kernel)[upper])
     found = []
     for start in range(0, len(shuffled), 500):  # pairs of lines times permutations in bounded memory
         block = shuffled[start : start + 500]
         gap = np.abs(block[:, upper[0]] - block[:, upper[1]])
         if phenotype.kind == "groups":
             gap = (gap > 0).astype(float)
-        found.append(spearman(gap, apart))
+        found.append(spearman_rows(gap, apart))
     return np.concatenate(found)
 
 
@@ -150,8 +149,8 @@ def _pc1(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -> np.n
     if not first.shape[1]:
         return np.full(len(shuffled), np.nan)
     if phenotype.testable:
-        return np.abs(spearman(first.T, shuffled))[0]
-    axis = ranks(first[:, 0])
+        return np.abs(spearman_rows(first.T, shuffled))[0]
+    axis = centred_ranks(first[:, 0])
     between = np.zeros(len(shuffled))
     for code in range(len(phenotype.groups)):
         inside = shuffled == code

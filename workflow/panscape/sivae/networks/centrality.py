@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from panscape.sivae.networks.phenotype import Phenotype
+from panscape.stats.fdr import benjamini_hochberg
+from panscape.stats.permutation import permutation_pvalue
 from panscape.stats.rank_tests import (
     Controlled,
-    benjamini_hochberg,
     rank_sum,
-    rho_pvalue,
-    spearman,
     spearman_pvalue,
 )
+from panscape.stats.ranks import correlation_pvalues, spearman_rows
 
 CONTROLS = ("mean", "detection", "depth", "n_cells")
 BLOCK_VALUES = 20_000_000  # genes times permutations held at once
@@ -83,7 +83,7 @@ def associate_genes(
     table["rho"], table["pvalue"] = raw.rho(phenotype.values), raw.pvalue()
     table["rho_partial"] = partial.rho(phenotype.values)
     if partial.used:
-        table["pvalue_partial"] = rho_pvalue(table["rho_partial"].to_numpy(), partial.freedom)
+        table["pvalue_partial"] = correlation_pvalues(table["rho_partial"].to_numpy(), partial.freedom)
     else:  # too few lines for any control
         table["pvalue_partial"] = table["pvalue"]
     for tail in ("", "_partial"):
@@ -103,7 +103,7 @@ def associate_genes(
         table[f"pvalue{tail}_permuted"] = permuted
         null.append(null_row(what, found, counts) | {"phenotype": phenotype.name, "n": phenotype.n})
     for name, column in (("mean", "rho_mean_expression"), ("detection", "rho_detection")):
-        table[column] = spearman(own[name], phenotype.values) if name in own else np.nan
+        table[column] = spearman_rows(own[name], phenotype.values) if name in own else np.nan
     table["pvalue_mean_expression"] = spearman_pvalue(table["rho_mean_expression"].to_numpy(), phenotype.n)
     table["n"], table["controls"] = phenotype.n, ",".join(partial.names)
     table["high"] = phenotype.groups[-1] if phenotype.two else ""
@@ -121,12 +121,12 @@ class _Raw:
         self.x, self.phenotype = x, phenotype
 
     def rho(self, phenotype: np.ndarray) -> np.ndarray:
-        return spearman(self.x, phenotype)
+        return spearman_rows(self.x, phenotype)
 
     def pvalue(self) -> np.ndarray:
         if self.phenotype.two:
             return rank_sum(self.x, self.phenotype.values == 1)
-        return spearman_pvalue(spearman(self.x, self.phenotype.values), self.phenotype.n)
+        return spearman_pvalue(spearman_rows(self.x, self.phenotype.values), self.phenotype.n)
 
 
 def _permute(observed, rho, freedom, shuffled, fdr: float) -> tuple[np.ndarray, np.ndarray]:
@@ -137,7 +137,7 @@ def _permute(observed, rho, freedom, shuffled, fdr: float) -> tuple[np.ndarray, 
         null = rho(shuffled[start : start + step])  # (G, P)
         above += (np.abs(null) >= np.abs(observed)[:, None] - 1e-9).sum(axis=1)
         n = shuffled.shape[1]
-        p = spearman_pvalue(null, n) if freedom is None else rho_pvalue(null, freedom)
+        p = spearman_pvalue(null, n) if freedom is None else correlation_pvalues(null, freedom)
         counts.append((benjamini_hochberg(p) < fdr).sum(axis=0))
     p = (1 + above) / (1 + len(shuffled))
     return np.where(np.isfinite(observed), p, np.nan), np.concatenate([np.zeros(0, int), *counts])
@@ -152,5 +152,5 @@ def null_row(what: str, observed: float, null: np.ndarray) -> dict:
         "null_mean": float(np.mean(null)) if there else np.nan,
         "null_sd": float(np.std(null)) if there else np.nan,
         "null_95": float(np.quantile(null, 0.95)) if there else np.nan,
-        "pvalue": (1 + int((null >= observed).sum())) / (1 + len(null)) if there else np.nan,
+        "pvalue": permutation_pvalue(observed, null),
     }

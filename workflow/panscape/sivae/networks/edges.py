@@ -13,14 +13,14 @@ from scipy import sparse
 from panscape.sivae.networks.centrality import null_row
 from panscape.sivae.networks.phenotype import Phenotype
 from panscape.sivae.networks.similarity import edge_codes
+from panscape.stats.fdr import benjamini_hochberg
+from panscape.stats.permutation import permutation_pvalue
 from panscape.stats.rank_tests import (
     Controlled,
-    benjamini_hochberg,
     rank_sum,
-    rho_pvalue,
-    spearman,
     spearman_pvalue,
 )
+from panscape.stats.ranks import correlation_pvalues, spearman_rows
 
 OTHER = "others"
 EDGE_COLUMNS = [
@@ -175,9 +175,9 @@ def associate_sets(
     if not names:
         return pd.DataFrame(columns=columns)
     values = np.stack(counts)
-    rho = spearman(values, phenotype.values)
-    null = np.abs(spearman(values, phenotype.shuffled(permutations, rng)))
-    permuted = (1 + (null >= np.abs(rho)[:, None] - 1e-9).sum(axis=1)) / (1 + null.shape[1])
+    rho = spearman_rows(values, phenotype.values)
+    null = np.abs(spearman_rows(values, phenotype.shuffled(permutations, rng)))
+    permuted = permutation_pvalue(np.abs(rho), null, tolerance=1e-9)
     controls = list(np.array(levels).transpose(1, 0, 2)) if levels else []
     found = pd.DataFrame(names, columns=["set_a", "set_b"]).assign(
         phenotype=phenotype.name,
@@ -187,21 +187,21 @@ def associate_sets(
     )
     for tail in ("", "_partial"):
         found[f"fdr{tail}"] = benjamini_hochberg(found[f"pvalue{tail}"].to_numpy())
-    found["pvalue_permuted"] = np.where(np.isfinite(rho), permuted, np.nan)
+    found["pvalue_permuted"] = permuted
     found["n"], found["high"] = phenotype.n, phenotype.groups[-1] if phenotype.two else ""
     return found[columns]
 
 
 def _tests(values: np.ndarray, phenotype: Phenotype, controls: list[np.ndarray]) -> dict[str, np.ndarray]:
     """Return rho and p of rows (E, n), raw and given controls of all lines (E, L)."""
-    rho = spearman(values, phenotype.values)
+    rho = spearman_rows(values, phenotype.values)
     p = rank_sum(values, phenotype.values == 1) if phenotype.two else spearman_pvalue(rho, phenotype.n)
     found = {"rho": rho, "pvalue": p, "rho_partial": np.full(len(rho), np.nan)}
     freedom: np.ndarray | int = 0
     if controls:
         partial = Controlled(values, [one[:, phenotype.known] for one in controls])
         found["rho_partial"], freedom = partial.rho(phenotype.values), partial.freedom
-    return found | {"pvalue_partial": rho_pvalue(found["rho_partial"], freedom)}
+    return found | {"pvalue_partial": correlation_pvalues(found["rho_partial"], freedom)}
 
 
 def group_edges(

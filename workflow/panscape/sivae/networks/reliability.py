@@ -74,9 +74,9 @@ def reliability(
 
 def vector_similarity(vectors: np.ndarray) -> np.ndarray:
     """Return Spearman's correlation of the rows (parts x genes); 0 where one is constant."""
-    from panscape.stats.rank_tests import ranks
+    from panscape.stats.ranks import centred_ranks
 
-    x = ranks(vectors)
+    x = centred_ranks(vectors, axis=-1)
     size = np.sqrt(np.square(x).sum(axis=1))
     x = np.divide(x, size[:, None], out=np.zeros_like(x), where=size[:, None] > 0)
     found = x @ x.T

@@ -20,7 +20,8 @@ from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.run import read_phenotypes, skip, tests_table, undecidable
 from panscape.sivae.networks.settings import NetworkSettings
 from panscape.stats import gsea
-from panscape.stats.rank_tests import Controlled, spearman
+from panscape.stats.rank_tests import Controlled
+from panscape.stats.ranks import spearman_rows
 
 if TYPE_CHECKING:
     from panscape.data.edge_lists import Network
@@ -166,7 +167,7 @@ def _rankings(
     others = phenotype.shuffled(min(settings.permutations, LABELLINGS), rng)
     labels, x = np.vstack([phenotype.values[None, :], others]), centrality[:, known]
     if ranking == "raw":
-        found = spearman(x, labels).T
+        found = spearman_rows(x, labels).T
     else:
         found = Controlled(x, [own[name] for name in names], names).rho(labels).T
     found = np.abs(found) if settings.ranking == "absolute" else found

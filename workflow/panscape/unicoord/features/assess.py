@@ -16,6 +16,8 @@ from scipy import sparse
 from scipy.stats import norm
 
 from panscape.log import logger
+from panscape.stats.fdr import benjamini_hochberg
+from panscape.stats.permutation import reference_pvalues
 from panscape.unicoord.features import classes as classes_module
 from panscape.unicoord.features import entropy as entropy_module
 from panscape.unicoord.features.aucell import areas
@@ -116,14 +118,8 @@ def assess_sets(
         ("entropy", "entropy_null", "entropy_sd", "entropy_pvalue"), expected, strict=True
     ):
         table[name] = column
-    table["entropy_fdr"] = _adjusted(table["entropy_pvalue"].to_numpy())
+    table["entropy_fdr"] = benjamini_hochberg(table["entropy_pvalue"].to_numpy())
     return Assessed(table, pairs, scores)
-
-
-def _adjusted(pvalue: np.ndarray) -> np.ndarray:
-    from scipy.stats import false_discovery_control
-
-    return false_discovery_control(pvalue) if len(pvalue) else pvalue
 
 
 def _random_values(weights, drawn, n_up, classes) -> tuple[np.ndarray, float, Areas | None]:
@@ -150,11 +146,6 @@ def _standardised(values, random, classes) -> tuple[np.ndarray, np.ndarray]:
     return (z - mean) / sd, (null - mean) / sd
 
 
-def _exceeded(values: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """Return the p of values: the share of null values (and of the value itself) that reach them."""
-    return (1 + len(null) - np.searchsorted(np.sort(null), values, side="left")) / (1 + len(null))
-
-
 def _class_columns(table, classes, real, parts, null) -> pd.DataFrame:
     """Add the columns about classes to `table`; return the table of all sets and classes.
 
@@ -167,7 +158,9 @@ def _class_columns(table, classes, real, parts, null) -> pd.DataFrame:
     for inside, values, median in parts:
         z[:, inside], centre[:, inside] = values, median[:, None]
     shuffled, (random, random_shuffled) = classes_module.shuffled_z(real), null
-    pvalue = np.maximum([_exceeded(z[row], random[row]) for row in range(shape[0])], norm.sf(shuffled))
+    pvalue = np.maximum(
+        [reference_pvalues(z[row], random[row]) for row in range(shape[0])], norm.sf(shuffled)
+    )
     # the distance that 1 % of random sets reach is the same in all classes: heavy tails do not dominate
     scale = np.quantile(random, _TAIL, axis=1, keepdims=True) / norm.ppf(_TAIL)
     scale[scale <= 0] = 1.0
@@ -178,11 +171,11 @@ def _class_columns(table, classes, real, parts, null) -> pd.DataFrame:
     table["units"] = classes.n_units[best]
     for name, values in (("auroc", real.mean), ("auroc_null", centre), ("auroc_lowest", real.lowest)):
         table[name] = values[best, at]
-    table["class_pvalue"] = _exceeded(reached[best, at], random_best)
-    table["class_fdr"] = _adjusted(table["class_pvalue"].to_numpy())
+    table["class_pvalue"] = reference_pvalues(reached[best, at], random_best)
+    table["class_fdr"] = benjamini_hochberg(table["class_pvalue"].to_numpy())
     flat = pd.DataFrame({"set": np.tile(at, shape[0]), "class": np.repeat(classes.names, shape[1])})
     flat["n_cells"] = np.repeat(classes.n_cells, shape[1])
     flat["units"] = np.repeat(classes.n_units, shape[1])
     for name, values in (("auroc", real.mean), ("auroc_null", centre), ("auroc_lowest", real.lowest)):
         flat[name] = values.ravel()
-    return flat.assign(pvalue=pvalue.ravel(), fdr=_adjusted(pvalue.ravel()))
+    return flat.assign(pvalue=pvalue.ravel(), fdr=benjamini_hochberg(pvalue.ravel()))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from panscape.stats.permutation import reference_pvalues
 from panscape.stats.singular import least_squares
 from panscape.unicoord.features.aucell import largest_area
 
@@ -82,8 +83,7 @@ def compare(random: np.ndarray, random_noise: np.ndarray, values: np.ndarray, se
     design, wanted = (_design((rows - centre) / scale) for rows in (random_noise, inside))
     weight = least_squares(design, random)
     expected, residual = wanted @ weight, random - design @ weight
-    above = len(random) - np.searchsorted(np.sort(residual), values - expected, side="left")
-    return expected, float(residual.std()), (1 + above) / (1 + len(random))
+    return expected, float(residual.std()), reference_pvalues(values - expected, residual)
 
 
 def _design(x: np.ndarray) -> np.ndarray:

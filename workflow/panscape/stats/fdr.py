@@ -1,0 +1,46 @@
+"""False discovery rates."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def benjamini_hochberg(pvalues: np.ndarray) -> np.ndarray:
+    """Return Benjamini-Hochberg adjusted p-values, ignoring missing ones.
+
+    ``scipy.stats.false_discovery_control`` (Benjamini and Hochberg 1995) along the first axis, except that
+    NaN is allowed: it stays NaN and does not count as a test.
+
+    Parameters
+    ----------
+    pvalues
+        (n,) or (n, m), in [0, 1] or NaN. Each column of a matrix is one family of tests.
+
+    Returns
+    -------
+    float64, shaped as `pvalues`, in [0, 1] or NaN.
+
+    Raises
+    ------
+    ValueError
+        If a p-value lies outside [0, 1].
+
+    Examples
+    --------
+    >>> benjamini_hochberg(np.array([0.01, np.nan, 0.04, 0.03]))
+    array([0.03,  nan, 0.04, 0.04])
+    """
+    from scipy.stats import false_discovery_control
+
+    pvalues = np.asarray(pvalues, dtype=np.float64)
+    adjusted = np.full(pvalues.shape, np.nan)
+    known = ~np.isnan(pvalues)
+    rows = known if known.ndim == 1 else known.all(axis=1)
+    if not known.any():
+        return adjusted
+    if known.ndim == 1 or (known.any(axis=1) == rows).all():
+        adjusted[rows] = false_discovery_control(pvalues[rows], axis=0)
+        return adjusted
+    for column in range(pvalues.shape[1]):  # each column lacks other values
+        adjusted[:, column] = benjamini_hochberg(pvalues[:, column])
+    return adjusted

@@ -1,0 +1,209 @@
+"""Principal components of matrices in memory and of matrices read in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy import sparse
+
+from panscape.stats.decomposition import signs, symmetric_eigen
+from panscape.stats.gram import Plan, moments
+from panscape.stats.singular import leading_singular, singular
+
+COVARIANCE_GENES = 3000  # up to here the genes x genes matrix is made and decomposed exactly
+OVERSAMPLING, ITERATIONS = 20, 6
+
+
+@dataclass(frozen=True)
+class Components:
+    """Leading principal components.
+
+    Attributes
+    ----------
+    scores
+        (n, k): coordinates of the rows.
+    axes
+        (p, k), orthonormal columns.
+    values
+        (k,), falling: lengths of the columns of `scores` (singular values).
+    """
+
+    scores: np.ndarray
+    axes: np.ndarray
+    values: np.ndarray
+
+
+class Blocks(Protocol):
+    """A matrix that is read block by block, as often as needed."""
+
+    shape: tuple[int, int]
+
+    def __iter__(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield (rows, CSR float64 block of these rows)."""
+        ...
+
+
+def principal_components(
+    values: np.ndarray | sparse.csr_matrix, k: int, *, centre: bool = True, tolerance: float = 1e-6
+) -> Components:
+    """Compute the leading principal components of a matrix in memory.
+
+    Parameters
+    ----------
+    values
+        (n, p), finite. A sparse matrix stays sparse: it is centred within the products.
+    k
+        Components; of a dense matrix at most its rank is returned, of a sparse one min(n, p) - 1.
+    centre
+        Subtract the column means first.
+    tolerance
+        Of the singular values of a sparse matrix, relative; 0 is the precision of the machine.
+
+    Returns
+    -------
+    Components, float64. The sign makes the largest score of a component positive.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite, or a sparse matrix has fewer than two rows or columns.
+
+    Examples
+    --------
+    >>> found = principal_components(np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]]), 2)
+    >>> found.scores.shape, found.values.round(6)
+    ((3, 1), array([7.071068]))
+    >>> found.axes.round(6)
+    array([[-0.6],
+           [-0.8]])
+    """
+    if sparse.issparse(values):
+        mean = np.asarray(values.mean(axis=0)).ravel() if centre else None
+        left, size, right = leading_singular(values, k, centre=mean, tolerance=tolerance)
+        return Components(left * size, right.T, size)
+    values = np.asarray(values, dtype=np.float64)
+    left, size, right = singular(values - np.mean(values, axis=0) if centre else values)
+    k = min(k, int((size > 1e-10 * max(size[0], 1e-300)).sum()) if len(size) else 0)
+    left, turn = left[:, :k], signs(left[:, :k])
+    return Components(left * turn * size[:k], right[:k].T * turn, size[:k])
+
+
+def leading_axes(values: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the axes and variances of a centred dense matrix, from the smaller matrix of products.
+
+    Faster than :func:`principal_components` where k is small; variances below 1e-9 of the largest are lost.
+
+    Parameters
+    ----------
+    values
+        (n, p), centred.
+    k
+        Components; at most the rank is returned.
+
+    Returns
+    -------
+    axes
+        (p, k) float64, orthonormal columns whose largest entry is positive.
+    variances
+        (k,), falling: mean squares of the scores.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    few = len(values) <= values.shape[1]
+    squares, vectors = symmetric_eigen(values @ values.T if few else values.T @ values, k)
+    squares = np.clip(squares, 0, None)
+    kept = squares > 1e-9 * max(squares[0], 1e-12)
+    squares, vectors = squares[kept], vectors[:, kept]
+    axes = values.T @ vectors / np.sqrt(squares) if few else vectors
+    return axes * signs(axes), squares / len(values)
+
+
+def blockwise_scores(
+    source: Callable[[np.ndarray | None], Blocks],
+    n_components: int,
+    rng: np.random.Generator,
+    *,
+    threads: int = 1,
+) -> np.ndarray:
+    """Compute principal component scores of a matrix that is read in blocks of rows.
+
+    Up to 3000 genes the covariance is summed over blocks in float64 and decomposed exactly; beyond, the
+    leading subspace is found by subspace iteration on the covariance, one pass over the blocks each, which
+    never holds anything of the size cells x components but the result.
+
+    Parameters
+    ----------
+    source
+        Called with an order of the genes (None: as they are) gives the values.
+    n_components
+        Wanted; at most min(cells - 1, genes) are returned.
+    rng
+        For the random start of the subspace iteration.
+    threads
+        Of the products; results do not depend on it beyond rounding.
+
+    Returns
+    -------
+    float32, cells x components, by falling variance. The sign of a component makes its largest loading
+    positive.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(threads):
+        return _scores(source, n_components, rng, threads)
+
+
+def _scores(source, n_components: int, rng: np.random.Generator, threads: int) -> np.ndarray:
+    values = source(None)
+    n_cells, n_genes = values.shape
+    k = min(n_components, n_cells - 1, n_genes)
+    if n_genes <= COVARIANCE_GENES:
+        first = next(iter(values))[1]
+        detection = np.bincount(first.indices, minlength=n_genes) / first.shape[0]
+        plan = Plan.choose(detection, n_cells, threads)
+        if plan.n_sparse:
+            values = source(plan.order)
+        loadings, mean = _exact(values, plan, k)
+    else:
+        loadings, mean = _subspace(values, k, rng)
+    loadings = loadings * signs(loadings)
+    scores = np.empty((n_cells, k), dtype=np.float32)
+    shift = mean @ loadings
+    for cells, block in values:
+        scores[cells] = block @ loadings - shift
+    return scores
+
+
+def _exact(values: Blocks, plan: Plan, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (genes x k loadings, gene means) from the covariance."""
+    sums = moments((block for _, block in values), plan)
+    n = sums.n
+    mean = sums.total / n
+    upper = np.triu(sums.products - np.multiply.outer(sums.total, mean))
+    covariance = upper + np.triu(upper, 1).T
+    return symmetric_eigen(covariance / (n - 1), k)[1], mean
+
+
+def _subspace(values: Blocks, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return (genes x k loadings, gene means) by subspace iteration with a Rayleigh-Ritz step at the end."""
+    n_cells, n_genes = values.shape
+    width = min(k + OVERSAMPLING, n_genes)
+    basis = np.linalg.qr(rng.standard_normal((n_genes, width)))[0]
+    for _ in range(ITERATIONS - 1):
+        basis = np.linalg.qr(_covariance_times(values, basis)[0])[0]
+    image, total = _covariance_times(values, basis)
+    ritz = basis.T @ image
+    return basis @ symmetric_eigen((ritz + ritz.T) / 2, k)[1], total / n_cells
+
+
+def _covariance_times(values: Blocks, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (co-sums of the centred genes times the basis, sums of the genes) in one pass."""
+    n_cells, n_genes = values.shape
+    image, total = np.zeros_like(basis), np.zeros(n_genes)
+    for _, block in values:
+        image += block.T @ (block @ basis)
+        total += np.asarray(block.sum(axis=0)).ravel()
+    image -= np.multiply.outer(total, (total / n_cells) @ basis)
+    return image, total
