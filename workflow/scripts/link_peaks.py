@@ -20,6 +20,6 @@ linked = link_sample(
     seed=params.seed,
 )
 files.write_tsv(linked.links, output.links)
-files.write_tsv(linked.evidence, output.evidence)
+files.write_tsv(linked.validation, output.evidence)
 with files.atomic(output.scores) as scratch:
     linked.scores.write_h5ad(scratch)

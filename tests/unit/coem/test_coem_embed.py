@@ -23,8 +23,8 @@ from panscape.errors import UserError
 from panscape.training.state import digest as training_digest
 from panscape.training.weights import read_weights
 
-QUICK = {"epochs": 12, "batch_size": 64, "n_latent": 8, "n_hidden": 16, "n_projection": 8}
-TINY = {**QUICK, "epochs": 3}
+QUICK = {"n_epochs": 12, "batch_size": 64, "n_latent": 8, "n_hidden": 16, "n_projection": 8}
+TINY = {**QUICK, "n_epochs": 3}
 
 
 def accuracy(points, labels, neighbours=10):
@@ -148,7 +148,7 @@ def test_open_or_not_peaks_are_recognised(cells):
 @pytest.mark.parametrize(
     "more",
     [
-        {"encoder": "scmvp", "epochs": 20},
+        {"encoder": "scmvp", "n_epochs": 20},
         {"decoder": "scmvp"},
         {"prior": "vade"},
         {"decoder": "mlp"},
@@ -161,7 +161,7 @@ def test_open_or_not_peaks_are_recognised(cells):
     ],
 )
 def test_every_option_trains(cells, more):
-    found = embed(cells.rna, cells.atac, settings={**TINY, "epochs": 6, **more}, seed=1)
+    found = embed(cells.rna, cells.atac, settings={**TINY, "n_epochs": 6, **more}, seed=1)
     assert np.isfinite(found.joint).all()
     assert accuracy(found.joint, cells.kind) > 0.7
 
@@ -169,7 +169,13 @@ def test_every_option_trains(cells, more):
 @pytest.fixture(scope="module")
 def published():
     """Return the settings of the presets, made small, on features that the cells of the tests have."""
-    own = {"epochs": 25, "peak_share": [0.005, 1.0], "n_centroids": 3, "n_hidden": 32, "learning_rate": 4e-3}
+    own = {
+        "n_epochs": 25,
+        "peak_fraction": [0.005, 1.0],
+        "n_centroids": 3,
+        "n_hidden": 32,
+        "learning_rate": 4e-3,
+    }
     study = [{"id": "a", "path": "a.h5ad"}]
     return {
         name: {**load({"collection": "x", "preset": name, "studies": study})["coem"], **own}
@@ -185,12 +191,12 @@ def test_published_models_learn_what_predicts_unseen_counts(cells, published, pr
     assert accuracy(found.joint, cells.kind) > 0.85
     assert min(found.info["information"].values()) > 0
     # an untrained model predicts them worse
-    untrained = embed(cells.rna, cells.atac, settings={**published[preset], "epochs": 1}, seed=1)
+    untrained = embed(cells.rna, cells.atac, settings={**published[preset], "n_epochs": 1}, seed=1)
     assert found.info["unseen_nll"]["rna"] < untrained.info["unseen_nll"]["rna"] - 3
 
 
 def test_an_interrupted_published_model_goes_on_to_the_same_bits(cells, published, tmp_path, monkeypatch):
-    settings = {**published["paper"], "epochs": 3}
+    settings = {**published["paper"], "n_epochs": 3}
     whole = embed(cells.rna, cells.atac, settings=settings, seed=1)
     step, folder = CoemTask.step, tmp_path / "state"
 
@@ -287,11 +293,11 @@ def test_files_hold_cells_coordinates_and_what_was_done(cells, embedded, tmp_pat
     assert coem_column(read, None, "coem.batch") is None
     with pytest.raises(UserError, match=r"coem.batch: no column 'day' \(there are: lane\)"):
         coem_column(read, "day", "coem.batch")
-    write_embedding(embedded, read, tmp_path / "embedding.h5ad", {"epochs": 3, "batch": None})
+    write_embedding(embedded, read, tmp_path / "embedding.h5ad", {"n_epochs": 3, "batch_key": None})
     back = read_h5ad(tmp_path / "embedding.h5ad")
     np.testing.assert_array_equal(back.obsm["X_coem"], embedded.joint)
     assert {"X_coem", "X_rna", "X_atac"} == set(back.obsm)
-    assert json.loads(back.uns["settings"])["epochs"] == 3
+    assert json.loads(back.uns["settings"])["n_epochs"] == 3
     assert json.loads(back.uns["info"])["likelihoods"]["rna"] == "nb"
     assert len(back.uns["history"]) == len(embedded.history)
 
@@ -320,7 +326,7 @@ def test_what_follows_depth_is_left_to_the_decoder_and_types_of_other_depth_are_
     for name in ("with", "without"):
         if name == "without":
             monkeypatch.setattr(Cells, "depth", property(lambda cells: np.zeros((cells.n, 2), np.float32)))
-        joint = embed(rna, atac, settings={**QUICK, "epochs": 40}, seed=2).joint
+        joint = embed(rna, atac, settings={**QUICK, "n_epochs": 40}, seed=2).joint
         off = joint - np.stack([joint[kind == c].mean(axis=0) for c in range(3)])[kind]
         # share of the variance within types that is along depth
         follows[name] = ((off.T @ within) ** 2).sum() / (within @ within) / (off**2).sum()

@@ -1,4 +1,4 @@
-"""Grouping: sizes, parts, repair, and agreement with other implementations."""
+"""Grouping: sizes, components, limits, and agreement with other implementations."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from panscape.coem.metacells.enforce_sizes import repair
-from panscape.coem.metacells.group import group_cells, group_kmeans, group_random, number_of_metacells
-from panscape.coem.metacells.settings import GroupSettings
+from panscape.coem.metacells.enforce_sizes import enforce_sizes
+from panscape.coem.metacells.group import (
+    GroupSettings,
+    group_cells,
+    group_kmeans,
+    group_random,
+    number_of_metacells,
+)
 from panscape.errors import UserError
 from panscape.graph import spectral
 from panscape.graph.kernels import affinities, nearest_cells
@@ -70,14 +75,14 @@ def test_unconnected_groups_share_metacells_by_size_and_are_not_mixed():
 def test_outliers_join_a_metacell_and_are_counted():
     z, _ = blobs((200, 200), apart=6.0)
     far = np.array([[500.0, 0, 0, 0], [500.1, 0, 0, 0], [500.2, 0, 0, 0], [500.3, 0, 0, 0]])
-    found = group_cells(np.concatenate([z, far]), 8, {"n_neighbors": 4})
+    found = group_cells(np.concatenate([z, far]), 8, {"n_neighbors": 3})
     assert found.k == 8 and found.sizes.min() >= 5 and found.sizes.sum() == 404
     assert found.adopted >= 4
 
 
 def test_more_parts_than_metacells():
     z, _ = blobs((60, 50, 40, 30, 20), apart=60.0)
-    found = group_cells(z, 3, {"n_neighbors": 8})
+    found = group_cells(z, 3, {"n_neighbors": 7})
     assert found.k == 3 and found.sizes.sum() == 200
 
 
@@ -147,7 +152,7 @@ def test_small_metacells_are_merged_and_giants_split():
     label = np.zeros(300, dtype=int)
     label[:2] = 1
     label[2:4] = 2
-    found, done = repair(label, z, k=4, least=5, most=120)
+    found, done = enforce_sizes(label, z, k=4, min_size=5, max_size=120)
     sizes = np.bincount(found)
     assert len(sizes) == 4 and sizes.min() >= 5 and sizes.max() <= 150
     assert done["merged"] == 2 and done["split"] >= 2
@@ -156,7 +161,7 @@ def test_small_metacells_are_merged_and_giants_split():
 
 def test_cells_without_a_label_go_to_the_nearest_metacell():
     z = np.array([[0.0], [0.1], [0.2], [10.0], [10.1], [10.2], [9.0]])
-    found, done = repair(np.array([0, 0, 0, 1, 1, 1, -1]), z, k=2, least=1)
+    found, done = enforce_sizes(np.array([0, 0, 0, 1, 1, 1, -1]), z, k=2, min_size=1)
     assert found[6] == found[3] and done["adopted"] == 1
 
 

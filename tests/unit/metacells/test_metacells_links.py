@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse, stats
 
-from panscape.coem.links.link_validation import evidence
+from panscape.coem.links.link_validation import contrast
 from panscape.coem.links.links import benjamini_hochberg, gene_scores, link_peaks
 from panscape.coem.links.pairs import LinkSettings, candidate_pairs
 from panscape.coem.metacells.embed import log_normalised
@@ -120,7 +120,7 @@ def test_planted_links_are_found_and_little_else():
     found = set(map(tuple, table.loc[table["found"], ["gene", "peak"]].to_numpy()))
     planted = {(f"g{owner[i]}", f"p{i}") for i in range(90)}
     assert len(found & planted) >= 80 and len(found - planted) <= 0.2 * len(found)
-    shown = evidence(table["r"].to_numpy(), table["trans"].to_numpy()[:, None])
+    shown = contrast(table["r"].to_numpy(), table["trans"].to_numpy()[:, None])
     assert shown["auc"] > 0.5 and shown["median"] > shown["median_trans"]
     scores, named = gene_scores(log_normalised(counts[1]), table, peaks.index, genes.index)
     own = [g for g in named if g in {gene for gene, _ in planted}]
@@ -138,7 +138,7 @@ def test_without_links_p_is_uniform_and_nothing_is_found(statistic):
     table = link_peaks(rna, atac, genes, peaks, pairs, {"statistic": statistic})
     assert abs((table["pvalue"] < 0.05).mean() - 0.04) < 0.03
     assert table["found"].sum() <= 2
-    shown = evidence(table["r"].to_numpy(), table["trans"].to_numpy()[:, None])
+    shown = contrast(table["r"].to_numpy(), table["trans"].to_numpy()[:, None])
     assert abs(shown["auc"] - 0.5) < 0.05 and abs(shown["negative"] - shown["negative_trans"]) < 0.08
 
 
@@ -147,7 +147,7 @@ def test_no_pairs_give_empty_tables():
     rna, atac = matrices(genes=3, peaks=5)
     pairs = candidate_pairs(genes.assign(tss=np.nan), peaks, np.full(5, 100), np.ones(3, bool))
     assert not len(link_peaks(rna, atac, genes, peaks, pairs))
-    assert np.isnan(evidence(np.empty(0), np.empty((0, 5)))["auc"])
+    assert np.isnan(contrast(np.empty(0), np.empty((0, 5)))["auc"])
 
 
 def test_settings_take_what_is_theirs():

@@ -30,9 +30,9 @@ from panscape.plot.style import save_figure
 from panscape.simulate.multiome import MultiomeSettings, draw_multiome
 
 SETTINGS = {
-    "embedding": "pca_lsi", "k": "cells", "cells_per_metacell": 30, "ladder": [15, 30, 60], "repeats": 1,
-    "components": 10, "compare": ["wnn", "rna", "atac", "kmeans", "archetypal", "random"], "permutations": 10,
-    "labels": None, "contrast_cells": 300, "activity_window": 5000, "window": 100_000, "anchor": "tss",
+    "embedding": "pca_lsi", "k": "cells", "cells_per_metacell": 30, "size_sweep": [15, 30, 60], "repeats": 1,
+    "n_components": 10, "compare": ["wnn", "rna", "atac", "kmeans", "archetypal", "random"],
+    "permutations": 10, "labels": None, "contrast_cells": 300, "activity_window": 5000, "window": 100_000, "anchor": "tss",
     "peak_cells": 50, "statistic": "pearson", "background": 50, "fdr": 0.1, "track_gene": None,
 }  # fmt: skip
 
@@ -65,14 +65,14 @@ def test_joint_metacells_are_purer_than_those_of_one_modality(sample, grouped):
 def test_the_stage_is_repeatable(sample, grouped):
     again = group_sample(sample, SETTINGS, seed=1, threads=2)
     pd.testing.assert_frame_equal(again.methods, grouped.methods)
-    pd.testing.assert_frame_equal(again.ladder, grouped.ladder)
+    pd.testing.assert_frame_equal(again.size_sweep, grouped.size_sweep)
 
 
 def test_a_sweep_takes_the_recommended_size(sample):
     found = group_sample(sample, {**SETTINGS, "k": "sweep", "compare": []})
-    best = int(found.ladder.loc[found.ladder["recommended"], "k"].iloc[0])
+    best = int(found.size_sweep.loc[found.size_sweep["recommended"], "k"].iloc[0])
     assert found.methods["pca_lsi"].nunique() == best
-    assert (found.methods["pca_lsi"] == found.rungs[f"k{best}"]).all()
+    assert (found.methods["pca_lsi"] == found.sweep_labels[f"k{best}"]).all()
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def folder(sample, grouped, drawn, tmp_path_factory):
         sample, grouped.methods, SETTINGS, truth=drawn.links, conditioned=grouped.conditioned
     )
     files.write_tsv(linked.links, paths["links"])
-    files.write_tsv(linked.evidence, paths["evidence"])
+    files.write_tsv(linked.validation, paths["evidence"])
     figures = draw_metacells(Drawn.read(paths), SETTINGS)
     for name, figure in figures:
         save_figure(figure, place / "figures" / name, formats=("png",))
@@ -160,18 +160,18 @@ def test_a_sample_with_one_modality_is_grouped_on_that(sample):
     for lacking, left in (("atac", "rna"), ("rna", "atac")):
         other = {"atac": "peaks", "rna": "genes"}[lacking]
         part = replace(sample, **{lacking: None, other: None})
-        found = group_sample(part, {**SETTINGS, "ladder": []})
+        found = group_sample(part, {**SETTINGS, "size_sweep": []})
         assert list(found.methods) == [left, "kmeans", "archetypal", "random"]
         summed = sum_sample(part, found, SETTINGS)
         assert list(summed.modalities) == [left]
         linked = link_sample(part, found.methods, SETTINGS)
-        assert not len(linked.links) and not len(linked.evidence)
+        assert not len(linked.links) and not len(linked.validation)
 
 
 def test_one_cell_type_and_missing_labels_do_no_harm(sample):
     obs = sample.obs.assign(cell_type="only", donor=np.nan)
     part = replace(sample, obs=obs)
-    found = group_sample(part, {**SETTINGS, "ladder": [], "compare": []})
+    found = group_sample(part, {**SETTINGS, "size_sweep": [], "compare": []})
     metrics = judge(part, found, SETTINGS)
     assert "purity" not in set(metrics["metric"])
     assert sum_sample(part, found, SETTINGS).table["cell_type"].eq("only").all()
@@ -254,19 +254,19 @@ def test_the_report_begins_with_what_speaks_against_the_metacells(folder, tmp_pa
 )
 def test_settings_that_cannot_work(sample, change, message):
     with pytest.raises(UserError, match=message):
-        group_sample(sample, {**SETTINGS, "ladder": [], **change})
+        group_sample(sample, {**SETTINGS, "size_sweep": [], **change})
 
 
 def test_a_learned_embedding_is_used_and_compared(sample):
     learned = Learned(linear_views(sample.rna, sample.atac, components=5).joint)
     found = group_sample(
-        sample, {**SETTINGS, "embedding": "coem", "ladder": [], "compare": ["pca_lsi"]}, learned=learned
+        sample, {**SETTINGS, "embedding": "coem", "size_sweep": [], "compare": ["pca_lsi"]}, learned=learned
     )
     assert list(found.methods) == ["coem", "pca_lsi"]
     assert found.conditioned == {"coem": "", "pca_lsi": ""}
     learned.z[0, 0] = np.nan
     with pytest.raises(UserError, match="1 of 600 cells have coordinates"):
-        group_sample(sample, {**SETTINGS, "embedding": "coem", "ladder": []}, learned=learned)
+        group_sample(sample, {**SETTINGS, "embedding": "coem", "size_sweep": []}, learned=learned)
 
 
 def test_every_metric_says_which_labels_the_embedding_was_told(sample, tmp_path):
@@ -286,7 +286,7 @@ def test_every_metric_says_which_labels_the_embedding_was_told(sample, tmp_path)
     )
     write_embedding(embedding, obs, tmp_path / "embedding.h5ad", {"condition_on": "cell_type"})
     learned = read_embedding(tmp_path / "embedding.h5ad", obs.index)
-    settings = {**SETTINGS, "embedding": "coem", "ladder": [], "compare": ["pca_lsi", "kmeans", "random"]}
+    settings = {**SETTINGS, "embedding": "coem", "size_sweep": [], "compare": ["pca_lsi", "kmeans", "random"]}
     found = group_sample(sample, settings, learned=learned)
     paths = SimpleNamespace(**{name: str(tmp_path / name) for name in ("methods", "ladder", "views")})
     write_grouped(found, paths)
@@ -298,7 +298,7 @@ def test_every_metric_says_which_labels_the_embedding_was_told(sample, tmp_path)
     rows = nats[["method", "modality", "value"]].to_numpy().tolist()
     assert rows == [["coem", "atac", -0.4], ["coem", "rna", 12.5]]
     linked = link_sample(sample, again.methods, settings, conditioned=again.conditioned)
-    for table in (summed.metrics, linked.evidence):
+    for table in (summed.metrics, linked.validation):
         expected = table["method"].map(told).fillna("")  # single cells and the genome were told nothing
         assert table["conditioned_on"].tolist() == expected.tolist() and (expected == "cell_type").any()
         assert names_in_figures(table)["coem"] == "coem\n(conditioned on cell_type)"

@@ -140,8 +140,8 @@ def study(tmp_path):
 
 
 TINY = {
-    "hidden": (8, 4), "latent": 3, "steps": (0, 0, 10), "batch_size": 32, "validate_every": 5,
-    "neighbours": 3, "density": 0.05, "attribution_cells": 10, "labels": "cell_type",
+    "n_hidden": (8, 4), "n_latent": 3, "n_steps": (0, 0, 10), "batch_size": 32, "validate_every": 5,
+    "n_neighbors": 3, "density": 0.05, "attribution_cells": 10, "labels": "cell_type",
 }  # fmt: skip
 
 

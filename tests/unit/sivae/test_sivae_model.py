@@ -120,7 +120,7 @@ def test_the_start_with_a_shortcut_is_probabilistic_pca():
 
 def test_small_lines_do_not_collapse():
     for cells in (40, 80):
-        task, _ = trained([made_bin(cells=cells)], quick(steps=(0, 0, 100)))
+        task, _ = trained([made_bin(cells=cells)], quick(n_steps=(0, 0, 100)))
         found = read_models(task)[0]
         assert found.total("heldout") < 0.8 * found.total("heldout", "null_error")
 
@@ -191,8 +191,8 @@ def test_covariates_reach_encoder_decoder_and_linear_reading():
 
 
 def test_patience_keeps_the_best_look():
-    patient = {"patience": 2, "lr": 0.02, "input_dropout": 0.0, "averaging": 0.0, "anneal": False}
-    task, history = trained([made_bin()], quick(steps=(0, 0, 120), **patient))
+    patient = {"patience": 2, "learning_rate": 0.02, "input_dropout": 0.0, "ema": 0.0, "anneal": False}
+    task, history = trained([made_bin()], quick(n_steps=(0, 0, 120), **patient))
     looks = {}
     for row in history:
         if row["split"] == "heldout" and row["term"] in ("nll", "kl_cells"):
@@ -220,7 +220,7 @@ def test_constant_genes_stay_out_of_the_way():
 
 
 def test_counts_are_explained():
-    task, _ = trained([made_bin(cells=200, counts=True)], quick(likelihood="nb", steps=(0, 0, 100)))
+    task, _ = trained([made_bin(cells=200, counts=True)], quick(likelihood="nb", n_steps=(0, 0, 100)))
     found = read_models(task)[0]
     assert found.total("heldout") < 0.93 * found.total("heldout", "null_error")
     # the planted modules more than the genes of none

@@ -18,9 +18,9 @@ from panscape.sivae.readout import read_models
 from panscape.sivae.values import ValueSettings, prepare_bin
 
 
-@pytest.fixture(scope="module", params=["shortcut", "classic"])
+@pytest.fixture(scope="module", params=["skip_connection", "classic"])
 def fitted(request):
-    settings = quick(steps=(0, 0, 80)) if request.param == "shortcut" else quick(**CLASSIC)
+    settings = quick(n_steps=(0, 0, 80)) if request.param == "skip_connection" else quick(**CLASSIC)
     task, _ = trained([made_bin(), made_bin("1", seed=1)], settings)
     return task, read_models(task)[1]
 

@@ -148,7 +148,7 @@ def _prepare(rna, atac, batch, labels, settings, seed, device) -> tuple[Cells, d
         raise fail(
             "sample",
             f"{int(empty.sum())} cells have no count in a modelled feature (the first: {empty.argmax()})",
-            "leave them out, or widen coem.peak_share and lower coem.min_gene_cells",
+            "leave them out, or widen coem.peak_fraction and lower coem.min_gene_cells",
         )
     if names is not None:
         logger.warning(

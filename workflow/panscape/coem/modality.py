@@ -108,9 +108,9 @@ def choose_features(counts: sparse.csr_matrix, name: str, settings: CoemSettings
         able, most = cells >= settings.min_gene_cells, settings.max_genes
         keys, found = "coem.min_gene_cells", f"{settings.min_gene_cells} cells or more"
     else:
-        low, high = settings.peak_share
+        low, high = settings.peak_fraction
         able = (cells >= max(settings.min_peak_cells, low * n)) & (cells <= high * n)
-        most, keys = settings.max_peaks, "coem.min_peak_cells and coem.peak_share"
+        most, keys = settings.max_peaks, "coem.min_peak_cells and coem.peak_fraction"
         found = f"{settings.min_peak_cells} cells or more and in {low:g} to {high:g} of the {n} cells"
     chosen = np.flatnonzero(able)
     if len(chosen) < 10:

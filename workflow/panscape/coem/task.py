@@ -51,8 +51,8 @@ class CoemTask:
         held = held_out(cells.n, share, seed, "coem")
         self.train_rows, self.held_rows = np.flatnonzero(~held), np.flatnonzero(held)
         self.per_epoch = -(-len(self.train_rows) // settings.batch_size)
-        self.steps = settings.epochs * self.per_epoch
-        self.warm = math.ceil(settings.warmup * self.steps)
+        self.steps = settings.n_epochs * self.per_epoch
+        self.warm = math.ceil(settings.warmup_fraction * self.steps)
         decoder = list(module.decoders.parameters())
         inner = {id(parameter) for parameter in decoder}
         self.encoder_parameters = [p for p in module.parameters() if id(p) not in inner]

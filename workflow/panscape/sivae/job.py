@@ -15,9 +15,9 @@ from panscape.data.counts import Counts
 from panscape.data.normalise import normalise
 from panscape.errors import fail
 from panscape.log import logger
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 from panscape.sivae.baselines import Pca
-from panscape.sivae.settings import SIVAE_KEYS, SivaeSettings
+from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED, SivaeSettings
 from panscape.sivae.values import Expression, ValueSettings, prepare_bin
 
 RECORDS = 50  # rows per loss term that the tables of training keep, about
@@ -36,23 +36,24 @@ class ReadoutSettings(FromMapping):
         Share of all pairs of genes that are edges.
     min_norm
         With ``"euclidean"``: genes with shorter loadings, relative to the longest, have no edges.
-    neighbours
+    n_neighbors
         Nearest genes that are tabulated.
     attribution_cells
         Most cells that attributions are computed for; 0 skips them.
-    weights
+    save_weights
         Keep the weights.
     """
 
     SECTION: ClassVar[str] = "sivae"
     BESIDE: ClassVar[frozenset[str]] = SIVAE_KEYS
+    RENAMED: ClassVar[Mapping[str, Renamed]] = SIVAE_RENAMED
 
     network: str = "dot"
     density: float = 0.01
     min_norm: float = 0.0
-    neighbours: int = 20
+    n_neighbors: int = 20
     attribution_cells: int = 200
-    weights: bool = True
+    save_weights: bool = True
 
 
 @dataclass(frozen=True)

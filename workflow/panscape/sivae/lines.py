@@ -13,8 +13,8 @@ import pandas as pd
 from panscape import seeds
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
-from panscape.settings import FromMapping
-from panscape.sivae.settings import SIVAE_KEYS
+from panscape.settings import FromMapping, Renamed
+from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED
 from panscape.stats.means import group_means
 
 OK, FEW, UNNAMED = "ok", "too few cells", "unnamed"
@@ -48,6 +48,7 @@ class LineSettings(FromMapping):
 
     SECTION: ClassVar[str] = "sivae"
     BESIDE: ClassVar[frozenset[str]] = SIVAE_KEYS
+    RENAMED: ClassVar[Mapping[str, Renamed]] = SIVAE_RENAMED
 
     line: str = "line"
     bin_cells: int = 1000

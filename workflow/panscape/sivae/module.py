@@ -62,16 +62,16 @@ class Sivae(nn.Module):
     def __init__(self, sizes: Sizes, settings: SivaeSettings):
         super().__init__()
         self.sizes, self.settings = sizes, settings
-        models, latent, hidden = sizes.models, settings.latent, settings.hidden
+        models, latent, hidden = sizes.models, settings.n_latent, settings.n_hidden
         covariates = max(sizes.covariates)
         last = latent if settings.linear else hidden[0] + latent * self.joined
-        self.cells = Encoder(models, sizes.genes + covariates, hidden, latent, settings.shortcut)
+        self.cells = Encoder(models, sizes.genes + covariates, hidden, latent, settings.skip_connection)
         self.bias = nn.Parameter(torch.zeros(models, 1, sizes.genes))
         if not settings.linear:
             mirrored = [latent + covariates, *reversed(hidden)]
             self.decoder = Layers(models, mirrored, relus=len(hidden) - 1)
         if settings.gene_wise:
-            self.genes = Encoder(models, max(sizes.features), hidden, latent, settings.shortcut)
+            self.genes = Encoder(models, max(sizes.features), hidden, latent, settings.skip_connection)
             if not settings.linear:
                 self.gene_decoder = Layers(models, [latent, *reversed(hidden)], relus=int(len(hidden) > 1))
         if settings.pretrained or not settings.gene_wise:
@@ -92,7 +92,7 @@ class Sivae(nn.Module):
         extra = self.sizes.covariates[model]
         self.cells.draw(model, generator, self.sizes.genes + extra)
         if not self.settings.linear:
-            self.decoder.draw(model, generator, self.settings.latent + extra)
+            self.decoder.draw(model, generator, self.settings.n_latent + extra)
             if self.joined:  # the part besides z . v starts at 0
                 with torch.no_grad():
                     self.decoder.layers[-1].weight[model] = 0
@@ -116,7 +116,7 @@ class Sivae(nn.Module):
     @property
     def joined(self) -> bool:
         """Whether both decoders' last layers hold the embeddings too, so that z . v is part of the mean."""
-        return self.settings.shortcut and self.settings.gene_wise and not self.settings.linear
+        return self.settings.skip_connection and self.settings.gene_wise and not self.settings.linear
 
     def encode_cells(self, x: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of the cells' posteriors, (M, B, K) each."""

@@ -67,14 +67,14 @@ def read_models(task: SivaeTask) -> list[Fitted]:
     found = {name: _pass(task, cells, genes[0] if genes else None) for name, cells in parts.items()}
     results = []
     for at, bin_ in enumerate(task.bins):
-        scores = np.zeros((2, len(bin_.test), settings.latent), np.float32)
+        scores = np.zeros((2, len(bin_.test), settings.n_latent), np.float32)
         for name, part in found.items():
             scores[:, bin_.test == (name == "heldout")] = part.scores[:, at, : parts[name].count[at]]
         decoder = _decoder(task, at, genes)
         if genes:
             loadings, spread = (tensor[at].float().cpu().numpy() for tensor in genes)
         else:
-            loadings = _covariance_loadings(decoder, scores[0][~bin_.test], settings.latent)
+            loadings = _covariance_loadings(decoder, scores[0][~bin_.test], settings.n_latent)
             spread = np.zeros_like(loadings)
         results.append(
             Fitted(
@@ -146,7 +146,7 @@ def _decoder(task: SivaeTask, at: int, genes: tuple[torch.Tensor, torch.Tensor] 
     if settings.linear:
         weights = plain(genes[0]) if genes else plain(module.weights)
         return Decoder([], weights, bias)
-    latent, layers = settings.latent, []
+    latent, layers = settings.n_latent, []
     for number, layer in enumerate(module.decoder.layers):
         weight = plain(layer.weight)
         layers.append(
@@ -179,9 +179,9 @@ def sample_cells(task: SivaeTask, at: int, n: int) -> np.ndarray:
     """
     module, settings, bin_ = task.module, task.settings, task.bins[at]
     stream = generator(task.seed, "sivae", "sample", bin_.line, bin_.name)
-    z = torch.randn(n, settings.latent, generator=stream).to(task.device)
+    z = torch.randn(n, settings.n_latent, generator=stream).to(task.device)
     own = slice(at, at + 1)
-    stacked = torch.zeros(len(task.bins), n, settings.latent, device=task.device)
+    stacked = torch.zeros(len(task.bins), n, settings.n_latent, device=task.device)
     stacked[own] = z
     width = task.train.covariates.shape[2]
     known = torch.zeros(len(task.bins), n, width, device=task.device)

@@ -58,7 +58,7 @@ def train_job(
     reads = []
     for at, (item, own) in enumerate(zip(expressions, fitted, strict=True)):
         sampled = sample_cells(task, at, len(item.cells)) if wanted else None
-        reads.append(Read(item, own, pca(item.bin, model.latent), sampled))
+        reads.append(Read(item, own, pca(item.bin, model.n_latent), sampled))
     table = pd.DataFrame(history, columns=["step", "split", "term", "model", "value"])
     for line in dict.fromkeys(item.bin.line for item in expressions):
         chosen = [at for at, item in enumerate(expressions) if item.bin.line == line]
@@ -68,7 +68,7 @@ def train_job(
         write_line(
             Path(folder) / line, [reads[at] for at in chosen], genes, own, model, readout, values, seed
         )
-    if readout.weights:
+    if readout.save_weights:
         write_models(Path(folder) / "weights.safetensors", task, expressions, genes)
     else:
         files.write_json(dataclasses.asdict(model), Path(folder) / "settings.json")

@@ -58,14 +58,14 @@ class SivaeTask:
             self.module.draw(at, generator(seed, "sivae", "start", bin_.line, bin_.name))
             if settings.likelihood == "nb":
                 self.module.start_rates(at, _tensor(bin_.values[~bin_.test]))
-            if settings.shortcut:
+            if settings.skip_connection:
                 self._start(at, bin_)
         self.module.to(device)
         fused = {"fused": True} if device.type == "cuda" else {"foreach": True}
-        self.optimiser = torch.optim.Adam(self.module.parameters(), lr=settings.lr, **fused)
+        self.optimiser = torch.optim.Adam(self.module.parameters(), lr=settings.learning_rate, **fused)
         self.best = Best(settings.patience)
         self.average: dict[str, Tensor] = {}
-        self.ends = torch.tensor(settings.steps).cumsum(0).tolist()
+        self.ends = torch.tensor(settings.n_steps).cumsum(0).tolist()
 
     def _features(self) -> Tensor:
         found = [gene_features(bin_, self.settings, self.seed) for bin_ in self.bins]
@@ -78,7 +78,7 @@ class SivaeTask:
     @torch.no_grad()
     def _start(self, at: int, bin_: Bin) -> None:
         """Let the linear paths of a model start at the optimum of the linear Gaussian model."""
-        found = probabilistic_pca(bin_, self.settings.latent)
+        found = probabilistic_pca(bin_, self.settings.n_latent)
         if self.settings.likelihood == "nb":
             found = as_rates(found, bin_)
         train = int((~bin_.test).sum())
@@ -87,7 +87,7 @@ class SivaeTask:
             own = self.features[at, :, : self._widths[at]].cpu().numpy()
             weights = least_squares(own, found.loadings)
             # a loading is known as well as a regression on that many cells
-            spread = np.full(self.settings.latent, found.noise / np.sqrt(train))
+            spread = np.full(self.settings.n_latent, found.noise / np.sqrt(train))
             self.module.genes.start_at(at, _tensor(weights), _tensor(spread))
         if isinstance(getattr(self.module, "spread", None), Linear):
             self.module.spread.bias[at] = inverse_softplus(torch.tensor(found.noise))
@@ -95,7 +95,7 @@ class SivaeTask:
     @property
     def steps(self) -> int:
         """Steps of the whole training."""
-        return self.ends[2] if self.settings.pretrained else self.settings.steps[2]
+        return self.ends[2] if self.settings.pretrained else self.settings.n_steps[2]
 
     def _part(self, number: int) -> tuple[int, int]:
         """Return the part (0, 1 or 2) that a step belongs to, and its number within it."""
@@ -107,9 +107,9 @@ class SivaeTask:
     def step(self, number: int) -> dict[str, Tensor]:
         """Make one optimisation step of every model and return its loss terms, (M,) each."""
         part, within = self._part(number)
-        rate = self.settings.lr * self.settings.decay ** (within / 1000)
+        rate = self.settings.learning_rate * self.settings.decay ** (within / 1000)
         if self.settings.anneal:
-            rate *= (1 + math.cos(math.pi * within / self.settings.steps[part])) / 2
+            rate *= (1 + math.cos(math.pi * within / self.settings.n_steps[part])) / 2
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
@@ -118,14 +118,14 @@ class SivaeTask:
         if part == 1 and self.settings.clip:
             self._clip()
         self.optimiser.step()
-        if part == 2 and self.settings.averaging:
+        if part == 2 and self.settings.ema:
             self._average(within)
         return {name: value.detach() for name, value in terms.items()}
 
     @torch.no_grad()
     def _average(self, within: int) -> None:
         """Move the running mean of the weights; early on it forgets faster, so that it never lags by far."""
-        kept = min(self.settings.averaging, (1 + within) / (10 + within))
+        kept = min(self.settings.ema, (1 + within) / (10 + within))
         for name, tensor in self.module.state_dict().items():
             if name in self.average:
                 self.average[name].lerp_(tensor, 1 - kept)
@@ -148,7 +148,7 @@ class SivaeTask:
     def _warm(self, part: int, within: int) -> float:
         """Return the weight of the divergences; the last part starts cold only if nothing came before."""
         cold = part < 2 or not self.settings.pretrained
-        return min(1.0, within / self.settings.warmup) if cold and self.settings.warmup else 1.0
+        return min(1.0, within / self.settings.warmup_steps) if cold and self.settings.warmup_steps else 1.0
 
     def _noise(self, number: int, rows: int, columns: int, what: str) -> Tensor:
         """Return standard normal noise, (M, rows, columns), each model's from its own stream."""

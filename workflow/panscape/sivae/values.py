@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,9 +12,9 @@ from scipy import sparse
 
 from panscape.data.normalise import normalise
 from panscape.errors import fail
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 from panscape.sivae.bins import Bin
-from panscape.sivae.settings import SIVAE_KEYS
+from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED
 from panscape.stats.singular import least_squares
 
 CONSTANT = 1e-6  # a gene whose standard deviation is below this in the training cells stays 0
@@ -41,6 +41,7 @@ class ValueSettings(FromMapping):
 
     SECTION: ClassVar[str] = "sivae"
     BESIDE: ClassVar[frozenset[str]] = SIVAE_KEYS
+    RENAMED: ClassVar[Mapping[str, Renamed]] = SIVAE_RENAMED
 
     regress: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()

@@ -116,7 +116,7 @@ def neighbour_table(reads: Sequence[Read], genes: Sequence[str], readout: Readou
     metric = "dot" if readout.network.startswith("sampled") else readout.network
     names, parts = np.asarray(genes, dtype=object), []
     for read in reads:
-        near = neighbours(read.fitted.loadings, readout.neighbours, metric)
+        near = neighbours(read.fitted.loadings, readout.n_neighbors, metric)
         count = near.shape[1]
         part = {
             "bin": read.expression.bin.name,

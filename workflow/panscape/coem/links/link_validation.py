@@ -15,6 +15,7 @@ from panscape.coem.links.links import control_correlations, gene_scores, link_pe
 from panscape.coem.links.pairs import LinkSettings, Pairs, candidate_pairs
 from panscape.coem.metacells.aggregate import metacell_names, sum_cells
 from panscape.coem.metacells.embed import log_normalised
+from panscape.coem.metacells.settings import MetacellSettings
 from panscape.coem.paired import Paired
 from panscape.coem.peaks import promoter_share
 from panscape.log import logger
@@ -30,7 +31,7 @@ COLUMNS = (
     "gene", "peak", "distance", "r", "rho", "background_mean", "background_sd", "peak_sd", "z", "pvalue",
     "fdr", "trans", "found",
 )  # fmt: skip
-EVIDENCE = ["method", "measure", "value", "conditioned_on"]
+VALIDATION = ["method", "measure", "value", "conditioned_on"]
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ class Linked:
     links
         From :func:`panscape.coem.links.links.link_peaks`, over the main method's metacells; empty without
         both modalities or without places of genes.
-    evidence
+    validation
         method, measure, value, conditioned_on.
     scores
         Metacells x genes with found links.
     """
 
     links: pd.DataFrame
-    evidence: pd.DataFrame
+    validation: pd.DataFrame
     scores: AnnData
 
 
@@ -89,7 +90,7 @@ def link_sample(
     places = None if sample.rna is None or sample.atac is None else placed(sample.genes, genes)
     if places is None:
         logger.warning("no links: they need RNA, accessibility, and the genes' places (metacells.genes)")
-        nothing = pd.DataFrame(columns=EVIDENCE)
+        nothing = pd.DataFrame(columns=VALIDATION)
         return Linked(pd.DataFrame(columns=COLUMNS), nothing, AnnData(obs=pd.DataFrame(index=names)))
     table = places.reindex(sample.genes.index)
     table["chrom"] = table["chrom"].fillna("")
@@ -108,12 +109,12 @@ def link_sample(
         rows += [(name, *row) for row in measured(*matrices, pairs, table, sample, truth, settings)]
         if name == methods.columns[0]:
             links = link_peaks(rna, atac, table, sample.peaks, pairs, settings)
-            rows += found_links(links, name, truth)
+            rows += count_links(links, name, truth)
             matrix, named = gene_scores(atac, links, sample.peaks.index, sample.genes.index)
             scores = AnnData(matrix, obs=pd.DataFrame(index=names), var=pd.DataFrame(index=named))
-    told = conditioned or {}
-    found = pd.DataFrame([(*row, told.get(row[0], "")) for row in rows], columns=EVIDENCE)
-    return Linked(links, found, scores)
+    columns = conditioned or {}
+    table = pd.DataFrame([(*row, columns.get(row[0], "")) for row in rows], columns=VALIDATION)
+    return Linked(links, table, scores)
 
 
 def _observations(sample: Paired, methods: pd.DataFrame, settings: Mapping[str, Any], seed: int):
@@ -122,11 +123,11 @@ def _observations(sample: Paired, methods: pd.DataFrame, settings: Mapping[str, 
         label = methods[method].to_numpy()
         sums = (log_normalised(sum_cells(matrix, label)) for matrix in (sample.rna, sample.atac))
         yield method, *sums
-    most = int(settings.get("contrast_cells", 5000))
-    if most:
+    max_cells = MetacellSettings.of(settings).contrast_cells
+    if max_cells:
         chosen = np.arange(sample.n_cells)
-        if sample.n_cells > most:
-            chosen = np.sort(seeds.stream(seed, "contrast").choice(sample.n_cells, most, replace=False))
+        if sample.n_cells > max_cells:
+            chosen = np.sort(seeds.stream(seed, "contrast").choice(sample.n_cells, max_cells, replace=False))
         yield CELLS, log_normalised(sample.rna[chosen]), log_normalised(sample.atac[chosen])
 
 
@@ -155,7 +156,7 @@ def measured(
     """Return (measure, value) of all pairs within reach over the observations of two matrices."""
     ranks = LinkSettings.of(settings).statistic == "spearman"
     cis = pair_correlations(left, right, pairs.gene, pairs.peak, ranks=ranks)
-    rows = list(evidence(cis, control_correlations(left, right, pairs, ranks=ranks)).items())
+    rows = list(contrast(cis, control_correlations(left, right, pairs, ranks=ranks)).items())
     if truth is None or not len(cis):
         return rows
     here = pd.MultiIndex.from_arrays([genes.index[pairs.gene], sample.peaks.index[pairs.peak]])
@@ -168,7 +169,7 @@ def measured(
     return rows
 
 
-def found_links(links: pd.DataFrame, method: str, truth: pd.DataFrame | None) -> list[tuple[str, str, float]]:
+def count_links(links: pd.DataFrame, method: str, truth: pd.DataFrame | None) -> list[tuple[str, str, float]]:
     """Return how many links are found, how many of these are negative, and how many were planted."""
     found = links[links["found"]]
     rows = [
@@ -183,7 +184,7 @@ def found_links(links: pd.DataFrame, method: str, truth: pd.DataFrame | None) ->
     return rows
 
 
-def evidence(cis: np.ndarray, trans: np.ndarray) -> dict[str, float]:
+def contrast(cis: np.ndarray, trans: np.ndarray) -> dict[str, float]:
     """Return what correlations within reach show beside those with matched peaks of other chromosomes.
 
     Parameters

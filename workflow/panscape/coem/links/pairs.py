@@ -11,9 +11,9 @@ import pandas as pd
 
 from panscape import seeds
 from panscape.coem.links.activity import peaks_near
-from panscape.coem.metacells.settings import METACELL_KEYS
+from panscape.coem.metacells.settings import METACELL_KEYS, METACELL_RENAMED
 from panscape.coem.peaks import chromosome
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 
 CONTROLS = 5  # matched peaks of other chromosomes for each pair
 MOST_BINS = 10  # along each of the two properties that peaks are matched by
@@ -39,6 +39,7 @@ class LinkSettings(FromMapping):
 
     SECTION: ClassVar[str] = "metacells"
     BESIDE: ClassVar[frozenset[str]] = METACELL_KEYS
+    RENAMED: ClassVar[Mapping[str, Renamed]] = METACELL_RENAMED
 
     window: int = 100_000
     anchor: str = "tss"

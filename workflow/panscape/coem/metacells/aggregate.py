@@ -16,7 +16,7 @@ from panscape.stats.means import group_means
 if TYPE_CHECKING:
     from anndata import AnnData
 
-SOFT_LEAST = 0.05  # smaller shares are left out, as SEACells does
+MIN_FRACTION = 0.05  # smaller fractions are left out, as SEACells does
 KEEP_APART = ("study", "n_counts", "n_genes")  # columns of obs that are summarised otherwise
 
 
@@ -37,8 +37,8 @@ def sum_cells(counts: sparse.csr_matrix, label: np.ndarray, k: int | None = None
     return sums.astype(np.float32) if exact else sums
 
 
-def soft_shares(
-    z: np.ndarray, label: np.ndarray, *, nearest: int = 5, least: float = SOFT_LEAST
+def soft_fractions(
+    z: np.ndarray, label: np.ndarray, *, nearest: int = 5, min_fraction: float = MIN_FRACTION
 ) -> sparse.csr_matrix:
     """Return to what share each cell belongs to the metacells nearest to it, cells x metacells.
 
@@ -60,7 +60,7 @@ def soft_shares(
         power = -gap / width[label[start : start + len(part)], None]
         share = np.exp(power - power.max(axis=1, keepdims=True))
         share /= share.sum(axis=1, keepdims=True)
-        share[share < least] = 0
+        share[share < min_fraction] = 0
         share /= share.sum(axis=1, keepdims=True)
         at, which = np.nonzero(share)
         rows.append(at + start)

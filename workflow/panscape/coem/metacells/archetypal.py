@@ -7,8 +7,7 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.coem.metacells.enforce_sizes import centres, renumber
-from panscape.coem.metacells.group import Grouping
-from panscape.coem.metacells.settings import GroupSettings
+from panscape.coem.metacells.group import Grouping, GroupSettings
 from panscape.graph.kernels import affinities, nearest_cells
 from panscape.graph.spectral import kmeans
 
@@ -40,7 +39,7 @@ def group_archetypal(
     """
     if len(z) > MOST_CELLS:
         raise ValueError(f"archetypal analysis is for up to {MOST_CELLS} cells")
-    indices, distances = nearest_cells(z, settings.n_neighbors, exact_below=len(z) + 1, threads=threads)
+    indices, distances = nearest_cells(z, settings.n_neighbors + 1, exact_below=len(z) + 1, threads=threads)
     kernel = affinities(indices, distances) + sparse.eye_array(len(z), format="csr")
     kernel = sparse.csr_matrix(kernel @ kernel.T)
     n = len(z)

@@ -9,8 +9,14 @@ import numpy as np
 
 from panscape import seeds
 from panscape.coem.metacells.embed import Views
-from panscape.coem.metacells.group import Grouping, group_cells, group_graph, group_kmeans, group_random
-from panscape.coem.metacells.settings import GroupSettings
+from panscape.coem.metacells.group import (
+    Grouping,
+    GroupSettings,
+    group_cells,
+    group_graph,
+    group_kmeans,
+    group_random,
+)
 from panscape.graph.kernels import affinities
 from panscape.graph.wnn import weighted_neighbors
 from panscape.log import logger
@@ -102,7 +108,7 @@ def group_by(
     if method == "wnn":
         # its distances are between 0 and 1, mostly near the upper end: the kernel scales them cell by cell
         indices, distances, weights = weighted_neighbors(
-            [views.rna, views.atac], settings.n_neighbors, exact_below=settings.exact_below, seed=seed
+            [views.rna, views.atac], settings.n_neighbors + 1, exact_below=settings.exact_below, seed=seed
         )
         logger.info("weighted nearest neighbours: mean weight of RNA %.2f", weights[:, 0].mean())
         return group_graph(affinities(indices, distances), views.joint, k, settings, seed=seed)

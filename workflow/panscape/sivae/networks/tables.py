@@ -231,7 +231,7 @@ def edge_tables(
                 groups, null = edges_module.group_edges(
                     table,
                     phenotype,
-                    share=settings.group_share,
+                    share=settings.group_fraction,
                     permutations=min(settings.permutations, 200),
                     rng=rng,
                 )
