@@ -32,7 +32,8 @@ from panscape.simulate.multiome import MultiomeSettings, draw_multiome
 SETTINGS = {
     "embedding": "pca_lsi", "k": "cells", "cells_per_metacell": 30, "size_sweep": [15, 30, 60], "repeats": 1,
     "n_components": 10, "compare": ["wnn", "rna", "atac", "kmeans", "archetypal", "random"],
-    "permutations": 10, "labels": None, "contrast_cells": 300, "activity_window": 5000, "window": 100_000, "anchor": "tss",
+    "permutations": 10, "labels": None, "contrast_cells": 300,
+    "activity_window": 5000, "window": 100_000, "anchor": "tss",
     "peak_cells": 50, "statistic": "pearson", "background": 50, "fdr": 0.1, "track_gene": None,
 }  # fmt: skip
 

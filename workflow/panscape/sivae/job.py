@@ -100,9 +100,9 @@ def read_bins(
     """
     wrong = sorted(set(cells["study"]) & set(logged))
     if wrong and settings.likelihood == "nb":
-        found = f"study {wrong[0]} has log values (studies[].values: log), not counts"
-        raise fail("sivae.likelihood", found, "write likelihood: gaussian")
-    found = []
+        problem = f"study {wrong[0]} has log values (studies[].values: log), not counts"
+        raise fail("sivae.likelihood", problem, "write likelihood: gaussian")
+    bins = []
     for study, part in cells.groupby("study", sort=False):
         source = Counts(counts[study])
         table = source.select(genes)
@@ -110,16 +110,15 @@ def read_bins(
         totals = source.obs["n_counts"].to_numpy(dtype=float)
         target = float(np.median(totals))
         expression = normalise(table, totals, how, target=target)
-        for (line, bin_), own in part.groupby(["line", "bin"], sort=False):
-            rows = source.cells.get_indexer(own["cell"])
+        for (line, bin_), chosen in part.groupby(["line", "bin"], sort=False):
+            rows = source.cells.get_indexer(chosen["cell"])
             if (rows < 0).any():
-                raise ValueError(f"{counts[study]} lacks cells of the plan, e.g. {own['cell'].iloc[0]}")
-            made = prepare_bin(
+                raise ValueError(f"{counts[study]} lacks cells of the plan, e.g. {chosen['cell'].iloc[0]}")
+            prepared = prepare_bin(
                 line, bin_, expression[rows], table[rows], source.obs.iloc[rows], settings, seed
             )
-            scaling = dataclasses.replace(made.scaling, normalisation=how, target=target)
-            found.append(dataclasses.replace(made, scaling=scaling))
-    return found
+            bins.append(prepared.scaled_by(how, target))
+    return bins
 
 
 def train(

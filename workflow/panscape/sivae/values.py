@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -104,6 +104,11 @@ class Expression:
     detection: np.ndarray
     cells: pd.Index
     scaling: Scaling | None = None
+
+    def scaled_by(self, normalisation: str, target: float) -> Expression:
+        """Return the same with the normalisation that its log expression came from in `scaling`."""
+        scaling = replace(self.scaling, normalisation=normalisation, target=target)
+        return replace(self, scaling=scaling)
 
 
 def prepare_bin(
