@@ -28,14 +28,14 @@ def test_pair_correlations_are_scipys(ranks, monkeypatch):
     rng = np.random.default_rng(1)
     a, b = rng.integers(0, 12, 200), rng.integers(0, 30, 200)
     monkeypatch.setattr("panscape.stats.pair_correlation.BLOCK_VALUES", 200)  # many small blocks
-    found = pair_correlations(PairMatrix(rna.tocsr()), PairMatrix(atac), a, b, ranks=ranks)
+    result = pair_correlations(PairMatrix(rna.tocsr()), PairMatrix(atac), a, b, ranks=ranks)
     test = stats.spearmanr if ranks else stats.pearsonr
     for i in range(200):
         if a[i] == 3:
-            assert found[i] == 0
+            assert result[i] == 0
         else:
             expected = test(rna.toarray()[:, a[i]], atac.toarray()[:, b[i]])[0]
-            assert found[i] == pytest.approx(expected, abs=1e-5)
+            assert result[i] == pytest.approx(expected, abs=1e-5)
 
 
 def test_background_is_that_of_the_bin_on_other_chromosomes(monkeypatch):
@@ -62,10 +62,10 @@ def test_background_is_that_of_the_bin_on_other_chromosomes(monkeypatch):
 
 def test_false_discovery_rates_are_scipys_and_keep_gaps():
     p = np.array([0.01, np.nan, 0.5, 0.02, 0.9, 0.02])
-    found = benjamini_hochberg(p)
+    result = benjamini_hochberg(p)
     known = np.isfinite(p)
-    np.testing.assert_allclose(found[known], stats.false_discovery_control(p[known]))
-    assert np.isnan(found[1]) and np.isnan(benjamini_hochberg(np.array([np.nan]))).all()
+    np.testing.assert_allclose(result[known], stats.false_discovery_control(p[known]))
+    assert np.isnan(result[1]) and np.isnan(benjamini_hochberg(np.array([np.nan]))).all()
 
 
 def genome(genes=60, peaks=900, chromosomes=6, seed=0):
@@ -117,14 +117,17 @@ def test_planted_links_are_found_and_little_else():
     counts = [sparse.csr_matrix(rng.poisson(rate).astype(np.float32)) for rate in (rna, atac)]
     pairs = candidate_pairs(genes, peaks, np.full(900, 100), np.ones(60, bool))
     table = link_peaks(*(log_normalised(matrix) for matrix in counts), genes, peaks, pairs)
-    found = set(map(tuple, table.loc[table["found"], ["gene", "peak"]].to_numpy()))
+    linked_pairs = set(map(tuple, table.loc[table["found"], ["gene", "peak"]].to_numpy()))
     planted = {(f"g{owner[i]}", f"p{i}") for i in range(90)}
-    assert len(found & planted) >= 80 and len(found - planted) <= 0.2 * len(found)
+    assert len(linked_pairs & planted) >= 80 and len(linked_pairs - planted) <= 0.2 * len(linked_pairs)
     shown = contrast(table["r"].to_numpy(), table["trans"].to_numpy()[:, None])
     assert shown["auc"] > 0.5 and shown["median"] > shown["median_trans"]
     scores, named = gene_scores(log_normalised(counts[1]), table, peaks.index, genes.index)
-    own = [g for g in named if g in {gene for gene, _ in planted}]
-    r = [np.corrcoef(scores[:, named.get_loc(g)].toarray().ravel(), signal[:, int(g[1:])])[0, 1] for g in own]
+    linked_genes = [g for g in named if g in {gene for gene, _ in planted}]
+    r = [
+        np.corrcoef(scores[:, named.get_loc(g)].toarray().ravel(), signal[:, int(g[1:])])[0, 1]
+        for g in linked_genes
+    ]
     assert np.median(r) > 0.6
 
 

@@ -13,9 +13,9 @@ from panscape.coem.metacells.size_sweep import merge_metacells, size_sweep, zero
 
 def test_merging_single_cells_is_ward_clustering():
     z = np.random.default_rng(0).normal(size=(60, 4))
-    found = merge_metacells(np.arange(60), z, [12, 5, 2])
+    result = merge_metacells(np.arange(60), z, [12, 5, 2])
     tree = linkage(z, "ward")
-    for k, label in zip((12, 5, 2), found, strict=True):
+    for k, label in zip((12, 5, 2), result, strict=True):
         assert len(set(label)) == k
         assert adjusted_rand_score(label, fcluster(tree, k, "maxclust")) == 1.0
 

@@ -56,12 +56,12 @@ def test_annotation_by_majority_with_entropy():
 def test_soft_fractions_sum_to_one_and_favour_the_own_metacell():
     rng = np.random.default_rng(1)
     z = rng.normal(size=(500, 3))
-    found = group_cells(z, 10)
-    shares = soft_fractions(z, found.label)
+    result = group_cells(z, 10)
+    shares = soft_fractions(z, result.label)
     np.testing.assert_allclose(np.asarray(shares.sum(axis=1)).ravel(), 1)
     assert shares.data.min() >= 0.05 * 0.9 and np.diff(shares.indptr).max() <= 5
     best = np.asarray(shares.argmax(axis=1)).ravel()
-    assert (best == found.label).mean() > 0.7
+    assert (best == result.label).mean() > 0.7
 
 
 def test_names_have_one_width():

@@ -93,11 +93,16 @@ def sparse_log_likelihood(
         theta = log_theta.exp()
         total = ((logits + level[:, None]).exp() + theta).log()
         rest = (theta * (log_theta - total)).sum(1)
-        own_theta = theta[target.column]
-        own = value * (log_rate - total.reshape(-1).gather(0, place))
-        own = own + torch.lgamma(value + own_theta) - torch.lgamma(own_theta) - torch.lgamma(value + 1)
+        nonzero_theta = theta[target.column]
+        nonzero = value * (log_rate - total.reshape(-1).gather(0, place))
+        nonzero = (
+            nonzero
+            + torch.lgamma(value + nonzero_theta)
+            - torch.lgamma(nonzero_theta)
+            - torch.lgamma(value + 1)
+        )
     elif kind == "poisson":
-        rest, own = -exposure, value * log_rate - torch.lgamma(value + 1)
+        rest, nonzero = -exposure, value * log_rate - torch.lgamma(value + 1)
     else:
-        rest, own = -exposure, torch.log(torch.expm1(log_rate.exp().clamp(1e-8, 60.0)))
-    return torch.zeros_like(exposure).index_add(0, target.row, own) + rest
+        rest, nonzero = -exposure, torch.log(torch.expm1(log_rate.exp().clamp(1e-8, 60.0)))
+    return torch.zeros_like(exposure).index_add(0, target.row, nonzero) + rest

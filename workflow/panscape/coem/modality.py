@@ -106,17 +106,17 @@ def choose_features(counts: sparse.csr_matrix, name: str, settings: CoemSettings
     cells = np.bincount(counts.indices[counts.data > 0], minlength=counts.shape[1])
     if name == "rna":
         able, most = cells >= settings.min_gene_cells, settings.max_genes
-        keys, found = "coem.min_gene_cells", f"{settings.min_gene_cells} cells or more"
+        keys, condition = "coem.min_gene_cells", f"{settings.min_gene_cells} cells or more"
     else:
         low, high = settings.peak_fraction
         able = (cells >= max(settings.min_peak_cells, low * n)) & (cells <= high * n)
         most, keys = settings.max_peaks, "coem.min_peak_cells and coem.peak_fraction"
-        found = f"{settings.min_peak_cells} cells or more and in {low:g} to {high:g} of the {n} cells"
+        condition = f"{settings.min_peak_cells} cells or more and in {low:g} to {high:g} of the {n} cells"
     chosen = np.flatnonzero(able)
     if len(chosen) < 10:
         raise fail(
             keys,
-            f"only {len(chosen)} of {len(cells)} features of {name} are found in {found}",
+            f"only {len(chosen)} of {len(cells)} features of {name} are found in {condition}",
             "widen the range",
             few=True,
         )
@@ -232,9 +232,9 @@ def _profiles(counts: sparse.csr_matrix, batch: np.ndarray) -> tuple[np.ndarray,
     profile = (total + 0.5) / (total + 0.5).sum()
     offset = np.zeros((int(batch.max()) + 1, len(profile)), dtype=np.float32)
     for number in range(len(offset) if len(offset) > 1 else 0):
-        own = np.asarray(counts[batch == number].sum(axis=0)).ravel().astype(float)
-        expected = profile * own.sum()
-        offset[number] = np.log((own + 5) / (expected + 5))
+        totals = np.asarray(counts[batch == number].sum(axis=0)).ravel().astype(float)
+        expected = profile * totals.sum()
+        offset[number] = np.log((totals + 5) / (expected + 5))
     return profile, offset
 
 

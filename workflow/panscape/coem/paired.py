@@ -74,16 +74,16 @@ def atac_study(study: Mapping[str, Any]) -> dict[str, Any] | None:
     It is in the file that ``atac.path`` names, else in the study's own file: a modality of an h5mu file, the
     features that a 10x file calls Peaks, or (``atac.only``) everything in it.
     """
-    own = study.get("atac") or {}
+    atac = study.get("atac") or {}
     name = {"id": study["id"], "genes": {"case": "keep"}}
-    if own.get("path"):
-        return {**name, "path": own["path"], "counts": own.get("counts") or "X"}
+    if atac.get("path"):
+        return {**name, "path": atac["path"], "counts": atac.get("counts") or "X"}
     base = {**name, "path": study["path"], "format": study.get("format") or "auto"}
-    if own.get("only"):
+    if atac.get("only"):
         return {**base, "counts": study.get("counts") or "X"}
     kind = study_format(dict(study), f"studies[{study['id']}]")
     if kind == "h5mu":
-        return {**base, "counts": own.get("counts") or "X", "modality": "atac"}
+        return {**base, "counts": atac.get("counts") or "X", "modality": "atac"}
     if kind == "10x-h5":
         return {**base, "features": PEAK_FEATURES}
     return None

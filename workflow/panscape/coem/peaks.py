@@ -44,8 +44,8 @@ def parse_peaks(names: Iterable[str], where: str) -> pd.DataFrame:
         If a name cannot be read, or an end does not lie beyond its start.
     """
     names = [str(name) for name in names]
-    found = [_NAME.match(name) for name in names]
-    wrong = [name for name, match in zip(names, found, strict=True) if match is None]
+    matches = [_NAME.match(name) for name in names]
+    wrong = [name for name, match in zip(names, matches, strict=True) if match is None]
     if wrong:
         raise fail(
             where,
@@ -54,9 +54,9 @@ def parse_peaks(names: Iterable[str], where: str) -> pd.DataFrame:
         )
     table = pd.DataFrame(
         {
-            "chrom": np.array([match["chrom"] for match in found], dtype=object),
-            "start": np.array([int(match["start"]) for match in found], dtype=np.int64),
-            "end": np.array([int(match["end"]) for match in found], dtype=np.int64),
+            "chrom": np.array([match["chrom"] for match in matches], dtype=object),
+            "start": np.array([int(match["start"]) for match in matches], dtype=np.int64),
+            "end": np.array([int(match["end"]) for match in matches], dtype=np.int64),
         },
         index=pd.Index(names, dtype=object),
     )
@@ -109,16 +109,16 @@ def peak_table(var: pd.DataFrame, where: str) -> pd.DataFrame:
 
 def _find(var: pd.DataFrame, wanted: dict[str, tuple[str, ...]]) -> dict[str, str]:
     lower = {str(name).lower(): name for name in var.columns}
-    found = {key: [lower[name] for name in names if name in lower] for key, names in wanted.items()}
-    return {key: names[0] for key, names in found.items() if names}
+    columns = {key: [lower[name] for name in names if name in lower] for key, names in wanted.items()}
+    return {key: names[0] for key, names in columns.items() if names}
 
 
 def _ordered(table: pd.DataFrame, where: str) -> pd.DataFrame:
     wrong = table["end"] <= table["start"]
     if wrong.any():
         example = table.index[wrong.to_numpy()][0]
-        found = f"{int(wrong.sum())} peaks do not end after they start, e.g. {example}"
-        raise fail(where, found, "write start before end")
+        problem = f"{int(wrong.sum())} peaks do not end after they start, e.g. {example}"
+        raise fail(where, problem, "write start before end")
     return table
 
 
@@ -174,9 +174,9 @@ def read_genes(path: str) -> pd.DataFrame:
     table = table[~table[name].duplicated()].set_index(name)
     places = gene_places(table)
     if places["tss"].isna().all():
-        found = f"none of the {len(places)} genes in {path} has a place"
+        problem = f"none of the {len(places)} genes in {path} has a place"
         raise fail(
-            "metacells.genes", found, "write whole numbers for tss (or start and end), and a chromosome"
+            "metacells.genes", problem, "write whole numbers for tss (or start and end), and a chromosome"
         )
     return places
 
@@ -211,10 +211,10 @@ def promoter_share(peaks: pd.DataFrame, genes: pd.DataFrame, near: int = NEAR) -
     shares = []
     for shift in (0, 50_000):
         hits = 0
-        own = chromosome(known["chrom"])
+        gene_chromosome = chromosome(known["chrom"])
         chrom = chromosome(peaks["chrom"])
-        for name in np.unique(own):
-            tss = np.sort(known["tss"].to_numpy(dtype=float)[own == name] + shift)
+        for name in np.unique(gene_chromosome):
+            tss = np.sort(known["tss"].to_numpy(dtype=float)[gene_chromosome == name] + shift)
             part = peaks[chrom == name]
             low = np.searchsorted(tss, part["start"].to_numpy() - near, side="left")
             high = np.searchsorted(tss, part["end"].to_numpy() + near, side="right")

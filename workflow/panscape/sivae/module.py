@@ -160,7 +160,7 @@ class Sivae(nn.Module):
 
         Those of `joined` last layers are [W, v].
         """
-        layers, relus, own = self.gene_decoder.layers, self.gene_decoder.relus, v
+        layers, relus, hidden = self.gene_decoder.layers, self.gene_decoder.relus, v
         for layer in layers[:relus]:
             v = functional.relu(layer(v))
         spread = torch.ones_like(v[..., :1])
@@ -169,7 +169,7 @@ class Sivae(nn.Module):
         weights = v
         for layer in layers[relus:]:
             weights = layer(weights)
-        return (torch.cat([weights, own], dim=-1) if self.joined else weights), spread
+        return (torch.cat([weights, hidden], dim=-1) if self.joined else weights), spread
 
     def observe(
         self, y: Tensor, v: Tensor | None, library: Tensor, covariates: Tensor, free: bool = False

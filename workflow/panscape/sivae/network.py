@@ -97,10 +97,10 @@ def network(
 
 def neighbours(embedding: np.ndarray, count: int = 20, metric: str = "dot") -> np.ndarray:
     """Return each gene's nearest others, nearest first, (F, count) (siVAE-Euc with euclidean)."""
-    found = similarity(embedding, metric)
-    np.fill_diagonal(found, -np.inf)
-    count = min(count, len(found) - 1)
-    return np.argsort(-found, axis=1, kind="stable")[:, :count]
+    scores = similarity(embedding, metric)
+    np.fill_diagonal(scores, -np.inf)
+    count = min(count, len(scores) - 1)
+    return np.argsort(-scores, axis=1, kind="stable")[:, :count]
 
 
 def correlation_network(
@@ -127,10 +127,10 @@ def dependence(values: np.ndarray, how: str = "pearson") -> np.ndarray:
     centred = np.asarray(values, dtype=np.float64) - np.mean(values, axis=0)
     norm = np.sqrt(np.square(centred).sum(axis=0))
     centred = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 1e-9)
-    found = np.abs(centred.T @ centred)
+    strength = np.abs(centred.T @ centred)
     if how == "pearson":
-        return found
-    information = -0.5 * np.log1p(-np.minimum(np.square(found), 1 - 1e-12))
+        return strength
+    information = -0.5 * np.log1p(-np.minimum(np.square(strength), 1 - 1e-12))
     np.fill_diagonal(information, 0)
     spread = information.std(axis=0)
     scores = (information - information.mean(axis=0)) / np.where(spread > 0, spread, 1)

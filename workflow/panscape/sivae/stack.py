@@ -87,6 +87,6 @@ def batch_rows(
     widest = max(map(len, drawn))
     rows = np.zeros((len(drawn), widest), np.int64)
     weight = np.zeros(rows.shape, np.float32)
-    for at, own in enumerate(drawn):
-        rows[at, : len(own)], weight[at, : len(own)] = own, 1 / len(own)
+    for at, model_rows in enumerate(drawn):
+        rows[at, : len(model_rows)], weight[at, : len(model_rows)] = model_rows, 1 / len(model_rows)
     return rows, weight

@@ -68,29 +68,29 @@ class SivaeTask:
         self.ends = torch.tensor(settings.n_steps).cumsum(0).tolist()
 
     def _features(self) -> Tensor:
-        found = [gene_features(bin_, self.settings, self.seed) for bin_ in self.bins]
-        self._widths = tuple(table.shape[1] for table in found)
-        padded = torch.zeros(len(found), found[0].shape[0], max(self._widths))
-        for at, table in enumerate(found):
+        tables = [gene_features(bin_, self.settings, self.seed) for bin_ in self.bins]
+        self._widths = tuple(table.shape[1] for table in tables)
+        padded = torch.zeros(len(tables), tables[0].shape[0], max(self._widths))
+        for at, table in enumerate(tables):
             padded[at, :, : table.shape[1]] = torch.from_numpy(table)
         return padded.to(self.device)
 
     @torch.no_grad()
     def _start(self, at: int, bin_: Bin) -> None:
         """Let the linear paths of a model start at the optimum of the linear Gaussian model."""
-        found = probabilistic_pca(bin_, self.settings.n_latent)
+        start = probabilistic_pca(bin_, self.settings.n_latent)
         if self.settings.likelihood == "nb":
-            found = as_rates(found, bin_)
+            start = as_rates(start, bin_)
         train = int((~bin_.test).sum())
-        self.module.cells.start_at(at, _tensor(found.project), _tensor(found.sd))
+        self.module.cells.start_at(at, _tensor(start.project), _tensor(start.sd))
         if self.settings.gene_wise:
-            own = self.features[at, :, : self._widths[at]].cpu().numpy()
-            weights = least_squares(own, found.loadings)
+            features = self.features[at, :, : self._widths[at]].cpu().numpy()
+            weights = least_squares(features, start.loadings)
             # a loading is known as well as a regression on that many cells
-            spread = np.full(self.settings.n_latent, found.noise / np.sqrt(train))
+            spread = np.full(self.settings.n_latent, start.noise / np.sqrt(train))
             self.module.genes.start_at(at, _tensor(weights), _tensor(spread))
         if isinstance(getattr(self.module, "spread", None), Linear):
-            self.module.spread.bias[at] = inverse_softplus(torch.tensor(found.noise))
+            self.module.spread.bias[at] = inverse_softplus(torch.tensor(start.noise))
 
     @property
     def steps(self) -> int:
@@ -138,12 +138,12 @@ class SivaeTask:
         if not self.average:
             yield
             return
-        own = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
+        current = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
         self.module.load_state_dict(self.average)
         try:
             yield
         finally:
-            self.module.load_state_dict(own)
+            self.module.load_state_dict(current)
 
     def _warm(self, part: int, within: int) -> float:
         """Return the weight of the divergences; the last part starts cold only if nothing came before."""
@@ -213,8 +213,8 @@ class SivaeTask:
         """Return the error of the linear mean, summed over genes and averaged over cells (paper, eq. 13)."""
         mean = self.module.linear_mean(z, v, batch.library, batch.covariates)
         if self.settings.likelihood == "nb":
-            found = -negative_binomial(batch.values, mean, self.module.dispersion.exp())
-            return _weighted(found.sum(2), weight)
+            nll = -negative_binomial(batch.values, mean, self.module.dispersion.exp())
+            return _weighted(nll.sum(2), weight)
         error = _weighted((batch.values - mean).square().sum(2), weight)
         return error / 2 if self.settings.interpretability == "half-squared" else error
 

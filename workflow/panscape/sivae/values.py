@@ -77,8 +77,10 @@ class Scaling:
 
     def __call__(self, counts: sparse.csr_matrix, totals: np.ndarray) -> np.ndarray:
         """Return scaled expression, float32 (n, F), of counts in the genes and of the cells' totals."""
-        found = normalise(counts, np.asarray(totals, dtype=float), self.normalisation, target=self.target)
-        return ((found.toarray().astype(np.float64) - self.centre) / self.spread).astype(np.float32)
+        expression = normalise(
+            counts, np.asarray(totals, dtype=float), self.normalisation, target=self.target
+        )
+        return ((expression.toarray().astype(np.float64) - self.centre) / self.spread).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -176,8 +178,8 @@ def _design(obs: pd.DataFrame, columns: Sequence[str], where: str, keep_all: boo
             raise fail(where, f"the cells have no {column!r}", f"map it: studies[].obs.{column}")
         values = obs[column]
         if values.isna().any():
-            found = f"{column!r} is missing for {int(values.isna().sum())} cells"
-            raise fail(where, found, "fill it in, or leave it out")
+            problem = f"{column!r} is missing for {int(values.isna().sum())} cells"
+            raise fail(where, problem, "fill it in, or leave it out")
         if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
             numbers = values.to_numpy(dtype=float)
             spread = numbers.std()

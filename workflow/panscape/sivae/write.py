@@ -100,15 +100,15 @@ def gene_table(reads: Sequence[Read], genes: Sequence[str]) -> pd.DataFrame:
 def _explained(read: Read) -> tuple[np.ndarray, np.ndarray]:
     """Return the share of each gene's variance that principal components explain, training and held-out."""
     bin_, expected = read.expression.bin, read.pca.predict()
-    found = []
+    explained = []
     for rows in (~bin_.test, bin_.test):
         if not rows.any():
-            found.append(np.full(bin_.inputs.shape[1], np.nan))
+            explained.append(np.full(bin_.inputs.shape[1], np.nan))
             continue
         null = np.square(bin_.inputs[rows]).mean(axis=0)
         error = np.square(bin_.inputs[rows] - expected[rows]).mean(axis=0)
-        found.append(1 - np.divide(error, null, out=np.full(len(null), np.nan), where=null > 1e-9))
-    return found[0], found[1]
+        explained.append(1 - np.divide(error, null, out=np.full(len(null), np.nan), where=null > 1e-9))
+    return explained[0], explained[1]
 
 
 def neighbour_table(reads: Sequence[Read], genes: Sequence[str], readout: ReadoutSettings) -> pd.DataFrame:
@@ -184,8 +184,8 @@ def attribution_table(reads: Sequence[Read], readout: ReadoutSettings, seed: int
         train = np.flatnonzero(~bin_.test)
         random = seeds.stream(seed, "sivae", "attribution", bin_.line, bin_.name)
         cells = random.permutation(train)[: readout.attribution_cells]
-        found = agreement(read.fitted.decoder, read.fitted.scores[cells], read.fitted.loadings)
-        rows.extend({"bin": bin_.name, **row} for row in found)
+        results = agreement(read.fitted.decoder, read.fitted.scores[cells], read.fitted.loadings)
+        rows.extend({"bin": bin_.name, **row} for row in results)
     return pd.DataFrame(rows, columns=["bin", "dimension", "spread", "active", *METHODS])
 
 
@@ -197,9 +197,9 @@ def label_table(reads: Sequence[Read], values: ValueSettings, seed: int) -> pd.D
         if bin_.labels is None:
             continue
         for model, scores in {"sivae": read.fitted.scores, "pca": read.pca.scores}.items():
-            found = label_transfer(scores, bin_.labels, seed)
-            if found:
-                rows.append({"bin": bin_.name, "model": model, **found})
+            transfer = label_transfer(scores, bin_.labels, seed)
+            if transfer:
+                rows.append({"bin": bin_.name, "model": model, **transfer})
     columns = ["bin", "model", "accuracy", "macro_f1", "chance", "n_cells", "n_labels"]
     return pd.DataFrame(rows, columns=columns)
 

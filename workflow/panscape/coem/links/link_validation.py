@@ -171,15 +171,19 @@ def measured(
 
 def count_links(links: pd.DataFrame, method: str, truth: pd.DataFrame | None) -> list[tuple[str, str, float]]:
     """Return how many links are found, how many of these are negative, and how many were planted."""
-    found = links[links["found"]]
+    significant = links[links["found"]]
     rows = [
-        (method, "found", float(len(found))),
-        (method, "found_negative", float((found["r"] < 0).mean()) if len(found) else float("nan")),
+        (method, "found", float(len(significant))),
+        (
+            method,
+            "found_negative",
+            float((significant["r"] < 0).mean()) if len(significant) else float("nan"),
+        ),
     ]
     if truth is not None:
         planted = pd.MultiIndex.from_frame(truth[["gene", "peak"]])
-        inside = pd.MultiIndex.from_frame(found[["gene", "peak"]]).isin(planted)
-        rows.append((method, "found_planted", float(inside.mean()) if len(found) else float("nan")))
+        inside = pd.MultiIndex.from_frame(significant[["gene", "peak"]]).isin(planted)
+        rows.append((method, "found_planted", float(inside.mean()) if len(significant) else float("nan")))
         rows.append((method, "planted_found", float(inside.sum() / max(len(truth), 1))))
     return rows
 

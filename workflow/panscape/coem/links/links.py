@@ -71,7 +71,7 @@ def link_peaks(
         least=LEAST_BACKGROUND,
         ranks=ranks,
     )
-    _, own = background_moments(
+    _, peak_sd = background_moments(
         right,
         left,
         pairs.peak,
@@ -85,7 +85,7 @@ def link_peaks(
     )
     trans = control_correlations(left, right, pairs, ranks=ranks)
     with np.errstate(invalid="ignore", divide="ignore"):
-        wide = np.fmax(sd, own)
+        wide = np.fmax(sd, peak_sd)
         z = np.where(wide > 0, (score - mean) / wide, np.nan)
     pvalue = _two_sided(z)
     table = pd.DataFrame(
@@ -97,7 +97,7 @@ def link_peaks(
             "rho": rho,
             "background_mean": mean,
             "background_sd": sd,
-            "peak_sd": own,
+            "peak_sd": peak_sd,
             "z": z,
             "pvalue": pvalue,
             "fdr": benjamini_hochberg(pvalue),

@@ -161,15 +161,15 @@ def _trans(
     gene, peak, genes: pd.DataFrame, peaks: pd.DataFrame, bins, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw for each pair peaks of the same bin on other chromosomes."""
-    own, other = chromosome(genes["chrom"])[gene], chromosome(peaks["chrom"])
-    own, of_pair = np.repeat(own, CONTROLS), np.repeat(bins[peak], CONTROLS)
-    result = np.full(len(own), -1, dtype=np.int64)
+    gene_chromosome, peak_chromosome = chromosome(genes["chrom"])[gene], chromosome(peaks["chrom"])
+    gene_chromosome, of_pair = np.repeat(gene_chromosome, CONTROLS), np.repeat(bins[peak], CONTROLS)
+    result = np.full(len(gene_chromosome), -1, dtype=np.int64)
     for name in np.unique(of_pair):
         members = np.flatnonzero(bins == name)
         todo = np.flatnonzero(of_pair == name)
         for _ in range(20):  # a draw on the gene's own chromosome is drawn again
             drawn = members[rng.integers(0, len(members), len(todo))]
-            good = other[drawn] != own[todo]
+            good = peak_chromosome[drawn] != gene_chromosome[todo]
             result[todo[good]] = drawn[good]
             todo = todo[~good]
             if not len(todo):

@@ -45,15 +45,17 @@ def group_archetypal(
     n = len(z)
     start = kmeans(np.asarray(z), k, seeds.derive(seed, "archetypes"))
     mean, _ = centres(start, np.asarray(z, dtype=float))
-    own = np.array(
+    start_cells = np.array(
         [
             rows[np.argmin(((z[rows] - mean[c]) ** 2).sum(axis=1))]
             for c in range(len(mean))
             for rows in [np.flatnonzero(start == c)]
         ]
     )
-    b = sparse.csc_matrix((np.ones(len(own)), (own, np.arange(len(own)))), shape=(n, len(own)))
-    a = np.zeros((len(own), n))
+    b = sparse.csc_matrix(
+        (np.ones(len(start_cells)), (start_cells, np.arange(len(start_cells)))), shape=(n, len(start_cells))
+    )
+    a = np.zeros((len(start_cells), n))
     a[start, np.arange(n)] = 1.0
     for _ in range(rounds):
         a = _update_a(kernel, b, a, steps)

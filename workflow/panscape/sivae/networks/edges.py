@@ -57,10 +57,10 @@ class EdgeTable:
     @property
     def present(self) -> sparse.csr_matrix:
         """Return (L, E) CSR of ones where at least half of a line's bins have the edge."""
-        found = self.share.copy()
-        found.data = (found.data >= PRESENT).astype(float)
-        found.eliminate_zeros()
-        return found
+        fraction = self.share.copy()
+        fraction.data = (fraction.data >= PRESENT).astype(float)
+        fraction.eliminate_zeros()
+        return fraction
 
     def take(self, edges: np.ndarray) -> EdgeTable:
         """Return some of the edges (bool or positions)."""
@@ -106,12 +106,12 @@ def associate_edges(
     bins.
     """
     share = table.share[np.flatnonzero(phenotype.known)]
-    own = EdgeTable(table.genes, table.first, table.second, share)
-    count = np.asarray(own.present.sum(axis=0)).ravel()
+    kept_table = EdgeTable(table.genes, table.first, table.second, share)
+    count = np.asarray(kept_table.present.sum(axis=0)).ravel()
     least = max(presence * phenotype.n, 1)
     frequent = (count >= least) & (count <= phenotype.n - least)
     parts = []
-    for name_a, name_b, mask in _pairs(own, sets):
+    for name_a, name_b, mask in _pairs(kept_table, sets):
         chosen = np.flatnonzero(mask & frequent)
         if not len(chosen):
             continue
@@ -132,12 +132,12 @@ def associate_edges(
     columns = [name for name in EDGE_COLUMNS if name != "model"]
     if not parts:
         return pd.DataFrame(columns=columns)
-    found = pd.concat(parts, ignore_index=True)
+    result = pd.concat(parts, ignore_index=True)
     for tail in ("", "_partial"):
-        found[f"fdr{tail}"] = benjamini_hochberg(found[f"pvalue{tail}"].to_numpy())
-    found["phenotype"], found["n"] = phenotype.name, phenotype.n
-    found["high"] = phenotype.groups[-1] if phenotype.two else ""
-    return found.sort_values(["pvalue", "gene_a", "gene_b"], ignore_index=True)[columns]
+        result[f"fdr{tail}"] = benjamini_hochberg(result[f"pvalue{tail}"].to_numpy())
+    result["phenotype"], result["n"] = phenotype.name, phenotype.n
+    result["high"] = phenotype.groups[-1] if phenotype.two else ""
+    return result.sort_values(["pvalue", "gene_a", "gene_b"], ignore_index=True)[columns]
 
 
 def associate_sets(
@@ -179,29 +179,29 @@ def associate_sets(
     null = np.abs(spearman(values, phenotype.shuffled(permutations, rng)))
     permuted = (1 + (null >= np.abs(rho)[:, None] - 1e-9).sum(axis=1)) / (1 + null.shape[1])
     controls = list(np.array(levels).transpose(1, 0, 2)) if levels else []
-    found = pd.DataFrame(names, columns=["set_a", "set_b"]).assign(
+    result = pd.DataFrame(names, columns=["set_a", "set_b"]).assign(
         phenotype=phenotype.name,
         edges=values.mean(axis=1),
         possible=possible,
         **_tests(values, phenotype, controls),
     )
     for tail in ("", "_partial"):
-        found[f"fdr{tail}"] = benjamini_hochberg(found[f"pvalue{tail}"].to_numpy())
-    found["pvalue_permuted"] = np.where(np.isfinite(rho), permuted, np.nan)
-    found["n"], found["high"] = phenotype.n, phenotype.groups[-1] if phenotype.two else ""
-    return found[columns]
+        result[f"fdr{tail}"] = benjamini_hochberg(result[f"pvalue{tail}"].to_numpy())
+    result["pvalue_permuted"] = np.where(np.isfinite(rho), permuted, np.nan)
+    result["n"], result["high"] = phenotype.n, phenotype.groups[-1] if phenotype.two else ""
+    return result[columns]
 
 
 def _tests(values: np.ndarray, phenotype: Phenotype, controls: list[np.ndarray]) -> dict[str, np.ndarray]:
     """Return rho and p of rows (E, n), raw and given controls of all lines (E, L)."""
     rho = spearman(values, phenotype.values)
     p = rank_sum(values, phenotype.values == 1) if phenotype.two else spearman_pvalue(rho, phenotype.n)
-    found = {"rho": rho, "pvalue": p, "rho_partial": np.full(len(rho), np.nan)}
+    columns = {"rho": rho, "pvalue": p, "rho_partial": np.full(len(rho), np.nan)}
     freedom: np.ndarray | int = 0
     if controls:
         partial = Controlled(values, [one[:, phenotype.known] for one in controls])
-        found["rho_partial"], freedom = partial.rho(phenotype.values), partial.freedom
-    return found | {"pvalue_partial": rho_pvalue(found["rho_partial"], freedom)}
+        columns["rho_partial"], freedom = partial.rho(phenotype.values), partial.freedom
+    return columns | {"pvalue_partial": rho_pvalue(columns["rho_partial"], freedom)}
 
 
 def group_edges(
@@ -229,8 +229,8 @@ def group_edges(
     parts = []
     for code, group in enumerate(phenotype.groups):
         inside = phenotype.values == code
-        own, others = _group_shares(present, total, inside)
-        chosen = np.flatnonzero(own >= share)
+        inside_fraction, others = _group_shares(present, total, inside)
+        chosen = np.flatnonzero(inside_fraction >= share)
         parts.append(
             pd.DataFrame(
                 {
@@ -238,42 +238,42 @@ def group_edges(
                     "gene_b": table.genes[table.second[chosen]],
                     "phenotype": phenotype.name,
                     "group": group,
-                    "share": own[chosen],
+                    "share": inside_fraction[chosen],
                     "share_others": others[chosen],
                     "only_here": others[chosen] < share,
                 }
             )
         )
-    found = pd.concat(parts, ignore_index=True)[[name for name in GROUP_COLUMNS if name != "model"]]
+    result = pd.concat(parts, ignore_index=True)[[name for name in GROUP_COLUMNS if name != "model"]]
     null = np.array(
         [_one_group_only(present, total, values, share) for values in phenotype.shuffled(permutations, rng)]
     )
-    row = null_row("edges of one group only", int(found["only_here"].sum()), null)
-    return found, row | {"phenotype": phenotype.name, "n": phenotype.n}
+    row = null_row("edges of one group only", int(result["only_here"].sum()), null)
+    return result, row | {"phenotype": phenotype.name, "n": phenotype.n}
 
 
 def _group_shares(present, total: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    own = inside.astype(float) @ present
-    return own / inside.sum(), (total - own) / max((~inside).sum(), 1)
+    inside_fraction = inside.astype(float) @ present
+    return inside_fraction / inside.sum(), (total - inside_fraction) / max((~inside).sum(), 1)
 
 
 def _one_group_only(present, total: np.ndarray, values: np.ndarray, share: float) -> int:
     count = 0
     for code in np.unique(values):
-        own, others = _group_shares(present, total, values == code)
-        count += int(((own >= share) & (others < share)).sum())
+        inside_fraction, others = _group_shares(present, total, values == code)
+        count += int(((inside_fraction >= share) & (others < share)).sum())
     return count
 
 
 def _pairs(table: EdgeTable, sets: Mapping[str, Sequence[str]], *, others: bool = False):
     """Yield (set, set, bool mask of edges): inside each, between each two, from each to all other genes."""
     inside = {name: np.isin(table.genes.astype(str), list(members)) for name, members in sets.items()}
-    for name, own in inside.items():
-        yield name, name, own[table.first] & own[table.second]
+    for name, set_members in inside.items():
+        yield name, name, set_members[table.first] & set_members[table.second]
     for one, two in combinations(inside, 2):
         a, b = inside[one], inside[two]
         between = (a[table.first] & b[table.second]) | (b[table.first] & a[table.second])
         yield one, two, between
     if others:
-        for name, own in inside.items():
-            yield name, OTHER, own[table.first] != own[table.second]
+        for name, set_members in inside.items():
+            yield name, OTHER, set_members[table.first] != set_members[table.second]

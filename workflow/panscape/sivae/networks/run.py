@@ -52,7 +52,7 @@ def read_phenotypes(
     lines: pd.DataFrame, columns: Sequence[str], settings: NetworkSettings
 ) -> tuple[list[Phenotype], pd.DataFrame]:
     """Return the usable phenotypes of the lines, and rows that say which are not and why."""
-    found, skipped = [], []
+    phenotypes, skipped = [], []
     for name in columns:
         column = lines[name] if name in lines else pd.Series(np.nan, index=lines.index, name=name)
         phenotype, reason = read_phenotype(column.rename(name), min_lines=settings.min_lines)
@@ -60,11 +60,11 @@ def read_phenotypes(
             logger.warning("phenotype %s is not tested: %s", name, reason)
             skipped.append(skip("phenotype", name, reason, n=int(column.notna().sum())))
         else:
-            found.append(phenotype)
+            phenotypes.append(phenotype)
             missing = len(lines) - phenotype.n
             if missing:
                 logger.warning("phenotype %s: %d of %d lines have no value", name, missing, len(lines))
-    return found, pd.DataFrame(skipped, columns=TEST_COLUMNS)
+    return phenotypes, pd.DataFrame(skipped, columns=TEST_COLUMNS)
 
 
 def skip(part: str, phenotype: str, reason: str, *, model: str = "", n: float = np.nan) -> dict:
@@ -136,16 +136,16 @@ def compare_lines(
             embeddings += [one[chosen] for one in file.embeddings(model, bins)]
         else:
             graphs += [graph[chosen][:, chosen] for graph in file.graphs(model, bins)]
-    found = similarity_of(graphs, embeddings, kernel, settings)
+    result = similarity_of(graphs, embeddings, kernel, settings)
     names = collection.names
-    lines = average_bins(found, np.array(owner), len(names))
+    lines = average_bins(result, np.array(owner), len(names))
     similarity = pd.DataFrame(lines, columns=names)
     similarity.insert(0, "line", names)
     xy, _ = coordinates(lines)
     embedding = pd.DataFrame(xy, columns=[f"axis_{at + 1}" for at in range(xy.shape[1])])
     embedding.insert(0, "line", names)
-    own = [name for name in columns if name in collection.lines]
-    embedding = embedding.assign(**{name: collection.lines[name].to_numpy() for name in own})
+    present = [name for name in columns if name in collection.lines]
+    embedding = embedding.assign(**{name: collection.lines[name].to_numpy() for name in present})
     rows: list[dict] = []
     phenotypes, skipped = read_phenotypes(collection.lines, columns, settings)
     for phenotype in phenotypes:
@@ -199,8 +199,8 @@ def _check_group(
     for number, at in enumerate(members):
         file, bins = collection.files[at], collection.parts(at)[0]
         owner += [number] * len(bins)
-        own = file.graphs(model, bins)
-        graphs += own
+        bin_graphs = file.graphs(model, bins)
+        graphs += bin_graphs
         if model in EMBEDDED:
             embeddings += file.embeddings(model, bins)
             wide = (
@@ -210,14 +210,14 @@ def _check_group(
             )
             vectors += list(wide.reindex(index=bins, columns=collection.genes).fillna(0).to_numpy())
         else:
-            vectors += [np.diff(graph.indptr).astype(float) for graph in own]
-    found = {"neighbours": neighbour_jaccard(graphs), "centrality": vector_similarity(np.array(vectors))}
+            vectors += [np.diff(graph.indptr).astype(float) for graph in bin_graphs]
+    measures = {"neighbours": neighbour_jaccard(graphs), "centrality": vector_similarity(np.array(vectors))}
     if embeddings:
-        found["cka"] = linear_cka(embeddings)
+        measures["cka"] = linear_cka(embeddings)
     size = len(collection.genes)
     density = np.mean([graph.nnz for graph in graphs]) / max(size * (size - 1), 1)
     return reliability(
-        found,
+        measures,
         np.array(owner),
         [collection.names[at] for at in members],
         source=source,

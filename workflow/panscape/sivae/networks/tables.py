@@ -90,9 +90,9 @@ def gene_tables(
 
 def library_sets(paths: Sequence[str], genes: Sequence[str], mito: bool) -> dict[str, dict[str, list[str]]]:
     """Return library (name of its file) -> term -> genes; mitochondrial genes are a library of their own."""
-    found = {Path(path).stem: read_gene_sets(path) for path in paths}
-    own = gsea.mito_set(genes) if mito else {}
-    return found | ({"mitochondrial": own} if own else {})
+    libraries = {Path(path).stem: read_gene_sets(path) for path in paths}
+    mito_sets = gsea.mito_set(genes) if mito else {}
+    return libraries | ({"mitochondrial": mito_sets} if mito_sets else {})
 
 
 def set_tables(
@@ -121,11 +121,11 @@ def set_tables(
         centrality = _centralities(collection, model, settings)
         controls = controls_of(collection, model)
         for phenotype in phenotypes:
-            own = genes[(genes["model"] == model) & (genes["phenotype"] == phenotype.name)]
-            if own.empty:
+            selected = genes[(genes["model"] == model) & (genes["phenotype"] == phenotype.name)]
+            if selected.empty:
                 continue
             for ranking, column in RANKINGS.items():
-                values = own.set_index("gene")[column].reindex(collection.genes)
+                values = selected.set_index("gene")[column].reindex(collection.genes)
                 values = values.abs() if settings.ranking == "absolute" else values
                 under = _rankings(centrality, controls, phenotype, settings, ranking, seed)
                 for library, sets in libraries.items():
@@ -151,8 +151,8 @@ def set_tables(
                         tables.append(table.assign(**labels))
                         rows += _undecided(table, library, phenotype, model, settings.fdr)
     empty = pd.DataFrame(columns=gsea.COLUMNS)
-    found = pd.concat(tables, ignore_index=True)[gsea.COLUMNS] if tables else empty
-    return found, tests_table(rows)
+    result = pd.concat(tables, ignore_index=True)[gsea.COLUMNS] if tables else empty
+    return result, tests_table(rows)
 
 
 def _rankings(
@@ -160,17 +160,17 @@ def _rankings(
 ) -> gsea.Rankings:
     """Return the rankings of all genes under the observed labels and under others."""
     known = phenotype.known
-    own = {name: np.asarray(value)[..., known] for name, value in controls.items()}
-    names = [name for name in settings.controls if name in own]
+    known_controls = {name: np.asarray(value)[..., known] for name, value in controls.items()}
+    names = [name for name in settings.controls if name in known_controls]
     rng = seeds.stream(seed, "networks", "gsea", "labels", phenotype.name)
     others = phenotype.shuffled(min(settings.permutations, LABELLINGS), rng)
     labels, x = np.vstack([phenotype.values[None, :], others]), centrality[:, known]
     if ranking == "raw":
-        found = spearman(x, labels).T
+        scores = spearman(x, labels).T
     else:
-        found = Controlled(x, [own[name] for name in names], names).rho(labels).T
-    found = np.abs(found) if settings.ranking == "absolute" else found
-    return gsea.Rankings(found[0], found[1:], exact=len(others) == phenotype.arrangements - 1)
+        scores = Controlled(x, [known_controls[name] for name in names], names).rho(labels).T
+    scores = np.abs(scores) if settings.ranking == "absolute" else scores
+    return gsea.Rankings(scores[0], scores[1:], exact=len(others) == phenotype.arrangements - 1)
 
 
 def _undecided(
@@ -237,11 +237,11 @@ def edge_tables(
                 )
                 tables["groups"].append(groups.assign(model=model))
                 rows.append(null | {"part": "edges of groups", "model": model})
-    found = [
+    results = [
         pd.concat(parts, ignore_index=True)[kinds[kind]] if parts else pd.DataFrame(columns=kinds[kind])
         for kind, parts in tables.items()
     ]
-    return found[0], found[1], found[2], tests_table(rows)
+    return results[0], results[1], results[2], tests_table(rows)
 
 
 def edge_sets(genes: Sequence[str], settings: NetworkSettings) -> tuple[dict[str, list[str]], list[dict]]:
@@ -253,7 +253,7 @@ def edge_sets(genes: Sequence[str], settings: NetworkSettings) -> tuple[dict[str
     for sets in library_sets(settings.gene_sets, genes, settings.mito_set).values():
         known |= {term: members for term, members in sets.items() if term not in known}
     wanted = settings.edge_sets or tuple(name for name in (gsea.MITO,) if name in known)
-    here, found, rows = set(genes), {}, []
+    here, chosen, rows = set(genes), {}, []
     if not wanted:
         rows.append(skip("edges", "", f"networks.edge_sets names no set and {NO_MITO}"))
     for name in wanted:
@@ -265,8 +265,8 @@ def edge_sets(genes: Sequence[str], settings: NetworkSettings) -> tuple[dict[str
             logger.warning("networks.edge_sets: %s", reason)
             rows.append(skip(f"edges of {name}", "", reason))
         else:
-            found[name] = members
-    return found, rows
+            chosen[name] = members
+    return chosen, rows
 
 
 def known_table(collection: Collection, models: Sequence[str], networks: Sequence[Network]) -> pd.DataFrame:
@@ -303,5 +303,5 @@ def figure_genes(
     best = sets[(sets["model"] == "sivae") & (sets["ranking"] == "controlled")].sort_values(["pvalue", "fdr"])
     if len(best):
         return str(best["term"].iloc[0]), known[best["term"].iloc[0]]
-    own = genes[genes["model"] == "sivae"].sort_values("pvalue")
-    return "genes of smallest p", list(dict.fromkeys(own["gene"]))[:20]
+    selected = genes[genes["model"] == "sivae"].sort_values("pvalue")
+    return "genes of smallest p", list(dict.fromkeys(selected["gene"]))[:20]
