@@ -198,7 +198,7 @@ def test_patience_keeps_the_best_look():
         if row["split"] == "heldout" and row["term"] in ("nll", "kl_cells"):
             looks[row["step"]] = looks.get(row["step"], 0) + row["value"]
     assert max(looks) < 120
-    terms = task._validate(1)
+    terms = task._validate(1, task.test)
     assert (terms["nll"] + terms["kl_cells"]).item() == pytest.approx(min(looks.values()), rel=1e-4)
 
 

@@ -97,12 +97,15 @@ class Cells:
         """
         present = self.present[rows]
         # fractions differ between cells, so that the encoder is trained at all depths
-        fraction = thin + SPREAD * min(thin, 1 - thin) * random.uniform(-1, 1, len(rows)) if thin else 0.0
+        spread = SPREAD * min(thin, 1 - thin)
+        fraction = None if random is None or not thin else thin + spread * random.uniform(-1, 1, len(rows))
         shown = present if shown is None else shown & present
         seen, target, exposure = [], [], []
         for modality in self.modalities:
             counts = modality.counts[rows]
-            kept, withheld = thinned(counts, fraction, random) if thin else (counts, counts)
+            kept, withheld = counts, counts
+            if random is not None and fraction is not None:
+                kept, withheld = thinned(counts, fraction, random)
             seen.append(self._dense(modality.seen(kept)))
             target.append(self._target(withheld, modality.likelihood))
             exposure.append(

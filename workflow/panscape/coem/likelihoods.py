@@ -85,6 +85,8 @@ def sparse_log_likelihood(
     log_theta
         Log inverse dispersion per feature (``nb``).
     """
+    if target.row is None or target.column is None or target.value is None:
+        raise ValueError("the target is dense")
     level = exposure.log() - logits.logsumexp(1)
     place = target.row * logits.shape[1] + target.column
     log_rate = logits.reshape(-1).gather(0, place) + level[target.row]

@@ -68,7 +68,9 @@ def read_pair(data: Any, layer: str | None = None) -> Pair:
         obs, tables = None, {n: part for n, part in zip(MODALITIES, data, strict=True) if part is not None}
     else:
         raise fail("data", f"is {type(data).__name__}", "give MuData, an h5mu file, or a pair (RNA, ATAC)")
-    counts, features, annotations = {}, {}, []
+    counts: dict[str, sparse.csr_matrix] = {}
+    features: dict[str, pd.Index | None] = {}
+    annotations: list[pd.DataFrame] = []
     for name, table in tables.items():
         if sparse.issparse(table) or isinstance(table, np.ndarray):
             counts[name], features[name] = sparse.csr_matrix(table, dtype=np.float32), None

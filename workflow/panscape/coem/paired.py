@@ -90,7 +90,7 @@ def atac_study(study: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def read_paired(
-    study: Mapping[str, Any], counts: str | Path | None, *, species: str = "other", where: str | None = None
+    study: Mapping[str, Any], counts: str | Path, *, species: str = "other", where: str | None = None
 ) -> Paired:
     """Read a sample's genes after quality control and its peaks, and keep the cells that have both.
 
@@ -216,11 +216,12 @@ def _counted(sample: Paired, where: str) -> Paired:
             few=True,
         )
     sample = sample.rows(np.flatnonzero(keep))
-    if sample.atac is not None:
+    if sample.atac is not None and sample.peaks is not None:
         open_ = np.bincount(sample.atac.indices, minlength=sample.atac.shape[1]) > 0
         log.append(("peaks that no cell has, left out", int((~open_).sum())))
         if not open_.all():
-            sample = replace(sample, atac=sample.atac[:, np.flatnonzero(open_)], peaks=sample.peaks[open_])
+            peaks = sample.peaks[open_]
+            sample = replace(sample, atac=sample.atac[:, np.flatnonzero(open_)], peaks=peaks)
     for what, number in log:
         logger.info("%s: %s: %g", where, what, number)
     return replace(sample, log=tuple(log))

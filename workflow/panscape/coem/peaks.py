@@ -52,11 +52,12 @@ def parse_peaks(names: Iterable[str], where: str) -> pd.DataFrame:
             f"{len(wrong)} of {len(names)} peak names are not chrom:start-end, e.g. {', '.join(wrong[:3])}",
             "name peaks like chr1:9805-10450, or give var the columns chrom, start and end",
         )
+    places = [match for match in matches if match is not None]
     table = pd.DataFrame(
         {
-            "chrom": np.array([match["chrom"] for match in matches], dtype=object),
-            "start": np.array([int(match["start"]) for match in matches], dtype=np.int64),
-            "end": np.array([int(match["end"]) for match in matches], dtype=np.int64),
+            "chrom": pd.array([match["chrom"] for match in places], dtype=object),
+            "start": np.array([int(match["start"]) for match in places], dtype=np.int64),
+            "end": np.array([int(match["end"]) for match in places], dtype=np.int64),
         },
         index=pd.Index(names, dtype=object),
     )
@@ -141,9 +142,9 @@ def gene_places(var: pd.DataFrame) -> pd.DataFrame:
         key: pd.to_numeric(table[key], errors="coerce") for key in ("tss", "start", "end") if key in table
     }
     strand = _strand(table["strand"]) if "strand" in table else pd.Series(0.0, index=var.index)
-    start = numbers.get("start", numbers.get("tss"))
-    end = numbers.get("end", numbers.get("tss"))
-    tss = numbers.get("tss", start.where(strand >= 0, end))
+    start = numbers["start" if "start" in numbers else "tss"]
+    end = numbers.get("end", numbers.get("tss", start))
+    tss = numbers["tss"] if "tss" in numbers else start.where(strand >= 0, end)
     known = (tss >= 0) & table["chrom"].notna() & ~table["chrom"].astype(str).isin(["", "nan", "None", "NA"])
     result["chrom"] = table["chrom"].astype(object).where(known, "").astype(str)
     result["tss"] = tss.where(known)

@@ -75,7 +75,10 @@ class GatedChannel(nn.Module):
         """Return hidden units (cells x width)."""
         x = (x - self.centre[batch]) * self.scale
         hidden = self.hidden(x)
-        return self.attend(hidden) if self.gate is None else hidden * self.gate(x)
+        if self.attend is not None:
+            return self.attend(hidden)
+        assert self.gate is not None
+        return hidden * self.gate(x)
 
 
 class GatedEncoder(nn.Module):

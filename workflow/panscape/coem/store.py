@@ -192,9 +192,9 @@ class Stored:
             modalities.append(Modality(counts=nothing, depth=np.zeros(0, np.float32), **fixed, **arrays))
         module = Module(modalities, settings, len(meta["batches"] or [""]), len(meta["labels"] or []))
         module.load_state_dict(without_prefix("module", tensors))
-        numbers = [tensors[name].cpu().numpy() for name in ("unit", "depth_scale", "median_depth")]
-        named = (meta["features"], meta["columns"], meta["batches"], meta["labels"])
-        return cls(module.to(device).eval(), settings, modalities, *numbers, *named), meta
+        numbers = {name: tensors[name].cpu().numpy() for name in ("unit", "depth_scale", "median_depth")}
+        named = {name: meta[name] for name in ("features", "columns", "batches", "labels")}
+        return cls(module.to(device).eval(), settings, modalities, **numbers, **named), meta
 
 
 def _empty(modality: Modality) -> Modality:

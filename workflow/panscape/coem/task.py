@@ -212,7 +212,7 @@ class CoemTask:
         """Start the mixture from the labels, or else from groups of the training cells' posterior means."""
         means, spreads = encode_all(self.module, self.cells, self.train_rows)
         k = min(len(self.module.prior.logits), len(means))
-        if self.module.labels:
+        if self.cells.label is not None:
             group = self.cells.label[self.train_rows]
         else:
             group = _grouped(means, k, seeds.derive(self.seed, "centroids"), self.settings.prior)

@@ -109,6 +109,7 @@ class Encoder(nn.Module):
     @torch.no_grad()
     def start_at(self, model: int, weights: Tensor, sd: Tensor) -> None:
         """Let the linear part of one model start at `weights` (inputs, K), its deviations at `sd` (K,)."""
+        assert self.direct is not None, "only encoders with a skip connection have a linear part"
         self.direct.weight[model, : len(weights)] = weights
         self.sd.bias[model, 0] = inverse_softplus(sd)
 

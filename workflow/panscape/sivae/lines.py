@@ -107,7 +107,8 @@ def plan_lines(
     if clash := sorted(set(columns) & set(COLUMNS) - {"line"}):
         problem = f"the table of lines has a column {clash[0]!r} of its own"
         raise fail(f"studies[].obs.{clash[0]}", problem, f"map it by another name, e.g. {clash[0]}_given")
-    rows, cells = [], []
+    rows: list[dict[str, Any]] = []
+    cells: list[pd.DataFrame] = []
     named = {study: _names(table, settings.line, study) for study, table in tables.items()}
     slugs = _slugs(named)
     for study, table in tables.items():
@@ -181,7 +182,8 @@ def _slugs(named: Mapping[str, np.ndarray]) -> dict[tuple[str, str], str]:
     pairs = [(study, name) for study, names in named.items() for name in sorted(set(names) - {""})]
     shared = {name for _, name in pairs if sum(name == other for _, other in pairs) > 1}
     slugs: dict[tuple[str, str], str] = {}
-    problems, first = [], {}
+    problems: list[Problem] = []
+    first: dict[str, tuple[str, str]] = {}
     for study, name in pairs:
         short = slug(f"{study}-{name}" if name in shared else name)
         known = first.setdefault(short.lower(), (study, name))
@@ -216,7 +218,7 @@ def _share_out(
 
 
 def _phenotype(cells: pd.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
-    phenotype = {}
+    phenotype: dict[str, Any] = {}
     for column in columns:
         if column not in cells or column == "line":
             continue

@@ -223,10 +223,9 @@ class Sivae(nn.Module):
         """
         settings = self.settings
         cells = [self.cells.hidden, getattr(self, "decoder", None)]
-        genes = [getattr(self, "genes", None), getattr(self, "gene_decoder", None)]
         groups = [(settings.l2, cells)] if part != 1 else []
         if settings.gene_wise and part != 0:
-            groups.append((settings.l2_feature, [genes[0].hidden, genes[1]]))
+            groups.append((settings.l2_feature, [self.genes.hidden, getattr(self, "gene_decoder", None)]))
         total = torch.zeros(self.sizes.models, device=self.bias.device)
         for scale, layers in groups:
             for kernel in [kernel for item in layers if item is not None for kernel in item.kernels()]:

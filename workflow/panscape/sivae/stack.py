@@ -32,13 +32,15 @@ class Cells:
 
     def take(self, rows: np.ndarray | slice) -> Cells:
         """Return some cells: a slice of all models, or rows of each, (M, B)."""
+        index: tuple[slice | Tensor, slice | Tensor]
         if isinstance(rows, slice):
             index = (slice(None), rows)
         else:
-            rows = torch.as_tensor(rows, device=self.inputs.device)
-            index = (torch.arange(len(rows), device=rows.device)[:, None], rows)
-        tensors = (tensor[index] for tensor in (self.inputs, self.values, self.covariates, self.library))
-        return Cells(*tensors, self.count)
+            places = torch.as_tensor(rows, device=self.inputs.device)
+            index = (torch.arange(len(places), device=places.device)[:, None], places)
+        parts = (self.inputs, self.values, self.covariates, self.library)
+        inputs, values, covariates, library = (tensor[index] for tensor in parts)
+        return Cells(inputs, values, covariates, library, self.count)
 
 
 def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device: torch.device) -> Cells:

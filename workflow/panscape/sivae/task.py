@@ -83,7 +83,7 @@ class SivaeTask:
             start = as_rates(start, bin_)
         train = int((~bin_.test).sum())
         self.module.cells.start_at(at, _tensor(start.project), _tensor(start.sd))
-        if self.settings.gene_wise:
+        if self.features is not None:
             features = self.features[at, :, : self._widths[at]].cpu().numpy()
             weights = least_squares(features, start.loadings)
             # a loading is known as well as a regression on that many cells
@@ -150,12 +150,11 @@ class SivaeTask:
         cold = part < 2 or not self.settings.pretrained
         return min(1.0, within / self.settings.warmup_steps) if cold and self.settings.warmup_steps else 1.0
 
-    def _noise(self, number: int, rows: int, columns: int, what: str) -> Tensor:
-        """Return standard normal noise, (M, rows, columns), each model's from its own stream."""
+    def _noise(self, number: int, like: Tensor, what: str) -> Tensor:
+        """Return standard normal noise of the shape (M, ...) of `like`, each model's from its own stream."""
         drawn = [
             torch.randn(
-                rows,
-                columns,
+                like.shape[1:],
                 generator=generator(self.seed, "sivae", what, bin_.line, bin_.name, number),
             )
             for bin_ in self.bins
@@ -170,13 +169,13 @@ class SivaeTask:
         weight = torch.from_numpy(weight).to(self.device)
         seen = self._hidden(batch.inputs, number) if settings.input_dropout else batch.inputs
         mean, sd = self.module.encode_cells(seen, batch.covariates)
-        z = mean + sd * self._noise(number, *mean.shape[1:], "cells")
+        z = mean + sd * self._noise(number, mean, "cells")
         warm = self._warm(part, within)
         terms = {"kl_cells": warm * _weighted(normal_kl(mean, sd).sum(2), weight)}
         v = None
         if settings.gene_wise and not free:
             v_mean, v_sd = self.module.encode_genes(self.features)
-            v = v_mean + v_sd * self._noise(number, *v_mean.shape[1:], "genes")
+            v = v_mean + v_sd * self._noise(number, v_mean, "genes")
             terms["kl_genes"] = warm * self._gene_kl(v_mean, v_sd)
         y = self.module.last_layer(z, batch.covariates)
         observed = self.module.observe(y, v, batch.library, batch.covariates, free=free)
@@ -221,7 +220,7 @@ class SivaeTask:
     def _genes_alone(self, within: int, number: int) -> dict[str, Tensor]:
         """Return the loss terms of the second part: genes are encoded to explain the free weights."""
         mean, sd = self.module.encode_genes(self.features)
-        v = mean + sd * self._noise(number, *mean.shape[1:], "genes")
+        v = mean + sd * self._noise(number, mean, "genes")
         weights, spread = self.module.gene_weights(v)
         log_likelihood = normal(self.module.weights.detach(), weights, spread)
         divergence = normal_kl(mean, sd)
@@ -245,16 +244,16 @@ class SivaeTask:
         if self.test is None:
             return {}
         with self.averaged():
-            return self._validate(number)
+            return self._validate(number, self.test)
 
-    def _validate(self, number: int) -> dict[str, Tensor]:
+    def _validate(self, number: int, test: Cells) -> dict[str, Tensor]:
         genes = self.embed_genes() if self.settings.gene_wise else None
         free = self._part(number - 1)[0] < 2
         nll, error, divergence = 0.0, 0.0, 0.0
-        for rows in self.blocks(self.test):
-            batch = self.test.take(rows)
+        for rows in self.blocks(test):
+            batch = test.take(rows)
             mean, sd, observed = self.predict(batch, genes[0] if genes else None, free)
-            weight = self.test.mask[:, rows] / torch.tensor(self.test.count, device=self.device)[:, None]
+            weight = test.mask[:, rows] / torch.tensor(test.count, device=self.device)[:, None]
             nll = nll - _weighted(self.module.likelihood(batch.values, observed).sum(2), weight)
             error = error + _weighted((batch.values - observed.mean).square().mean(2), weight)
             divergence = divergence + _weighted(normal_kl(mean, sd).sum(2), weight)

@@ -109,6 +109,7 @@ class Expression:
 
     def scaled_by(self, normalisation: str, target: float) -> Expression:
         """Return the same with the normalisation that its log expression came from in `scaling`."""
+        assert self.scaling is not None, "of prepare_bin"
         scaling = replace(self.scaling, normalisation=normalisation, target=target)
         return replace(self, scaling=scaling)
 

@@ -53,9 +53,11 @@ def write_line(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    graphs = {name: [] for name in ("graph", "graph_pca", "graph_pearson")}
+    graphs: dict[str, list[sparse.csr_matrix]] = {
+        name: [] for name in ("graph", "graph_pca", "graph_pearson")
+    }
     for read in reads:
-        usable = read.expression.bin.inputs.any(axis=0)
+        usable = np.asarray(read.expression.bin.inputs.any(axis=0))
         graphs["graph"].append(model_network(read, readout, usable))
         graphs["graph_pca"].append(network(read.pca.loadings, readout.density, "dot", usable))
         graphs["graph_pearson"].append(
@@ -75,7 +77,7 @@ def write_line(
 
 def model_network(read: Read, readout: ReadoutSettings, usable: np.ndarray) -> sparse.csr_matrix:
     """Return the network of a model as the settings ask for it, CSR bool (F, F)."""
-    if readout.network.startswith("sampled"):
+    if read.sampled is not None:
         values = dependence(read.sampled, readout.network.removeprefix("sampled-"))
         return correlation_network(values, readout.density, usable)
     return network(read.fitted.loadings, readout.density, readout.network, usable, readout.min_norm)
@@ -210,7 +212,7 @@ def _write_embeddings(
     """Write the genes' loadings per bin, and the cells' scores of the whole bins."""
     import anndata
 
-    loadings = {}
+    loadings: dict[str, np.ndarray] = {}
     for read in reads:
         name = read.expression.bin.name
         loadings |= {

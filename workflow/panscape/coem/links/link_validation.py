@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from panscape import seeds
 from panscape.coem.links.activity import placed
@@ -88,7 +89,8 @@ def link_sample(
     label = methods.iloc[:, 0].to_numpy()
     names = metacell_names(int(label.max()) + 1)
     places = None if sample.rna is None or sample.atac is None else placed(sample.genes, genes)
-    if places is None:
+    rna_counts, atac_counts, peaks = sample.rna, sample.atac, sample.peaks
+    if places is None or rna_counts is None or atac_counts is None or peaks is None or sample.genes is None:
         logger.warning("no links: they need RNA, accessibility, and the genes' places (metacells.genes)")
         nothing = pd.DataFrame(columns=VALIDATION)
         return Linked(pd.DataFrame(columns=COLUMNS), nothing, AnnData(obs=pd.DataFrame(index=names)))
@@ -96,39 +98,45 @@ def link_sample(
     table["chrom"] = table["chrom"].fillna("")
     pairs = candidate_pairs(
         table,
-        sample.peaks,
-        np.bincount(sample.atac.indices, minlength=sample.atac.shape[1]),
-        np.bincount(sample.rna.indices, minlength=sample.rna.shape[1]) >= 3,
+        peaks,
+        np.bincount(atac_counts.indices, minlength=atac_counts.shape[1]),
+        np.bincount(rna_counts.indices, minlength=rna_counts.shape[1]) >= 3,
         settings,
         n_cells=sample.n_cells,
         seed=seed,
     )
-    rows = [("genome", *row) for row in build_check(sample.peaks, places)]
-    for name, rna, atac in _observations(sample, methods, settings, seed):
+    rows = [("genome", *row) for row in build_check(peaks, places)]
+    for name, rna, atac in _observations(rna_counts, atac_counts, methods, settings, seed):
         matrices = PairMatrix(rna), PairMatrix(atac)
-        rows += [(name, *row) for row in measured(*matrices, pairs, table, sample, truth, settings)]
+        rows += [(name, *row) for row in measured(*matrices, pairs, table, peaks, truth, settings)]
         if name == methods.columns[0]:
-            links = link_peaks(rna, atac, table, sample.peaks, pairs, settings)
+            links = link_peaks(rna, atac, table, peaks, pairs, settings)
             rows += count_links(links, name, truth)
-            matrix, named = gene_scores(atac, links, sample.peaks.index, sample.genes.index)
+            matrix, named = gene_scores(atac, links, peaks.index, sample.genes.index)
             scores = AnnData(matrix, obs=pd.DataFrame(index=names), var=pd.DataFrame(index=named))
     columns = conditioned or {}
     table = pd.DataFrame([(*row, columns.get(row[0], "")) for row in rows], columns=VALIDATION)
     return Linked(links, table, scores)
 
 
-def _observations(sample: Paired, methods: pd.DataFrame, settings: Mapping[str, Any], seed: int):
+def _observations(
+    rna: sparse.csr_matrix,
+    atac: sparse.csr_matrix,
+    methods: pd.DataFrame,
+    settings: Mapping[str, Any],
+    seed: int,
+) -> Iterator[tuple[str, sparse.csr_matrix, sparse.csr_matrix]]:
     """Yield (name, RNA, accessibility), normalised: of each method's metacells, then of single cells."""
     for method in methods.columns:
         label = methods[method].to_numpy()
-        sums = (log_normalised(sum_cells(matrix, label)) for matrix in (sample.rna, sample.atac))
-        yield method, *sums
+        yield method, log_normalised(sum_cells(rna, label)), log_normalised(sum_cells(atac, label))
     max_cells = MetacellSettings.of(settings).contrast_cells
     if max_cells:
-        chosen = np.arange(sample.n_cells)
-        if sample.n_cells > max_cells:
-            chosen = np.sort(seeds.stream(seed, "contrast").choice(sample.n_cells, max_cells, replace=False))
-        yield CELLS, log_normalised(sample.rna[chosen]), log_normalised(sample.atac[chosen])
+        n = rna.shape[0]
+        chosen = np.arange(n)
+        if n > max_cells:
+            chosen = np.sort(seeds.stream(seed, "contrast").choice(n, max_cells, replace=False))
+        yield CELLS, log_normalised(rna[chosen]), log_normalised(atac[chosen])
 
 
 def build_check(peaks: pd.DataFrame, genes: pd.DataFrame) -> list[tuple[str, float]]:
@@ -149,7 +157,7 @@ def measured(
     right: PairMatrix,
     pairs: Pairs,
     genes: pd.DataFrame,
-    sample: Paired,
+    peaks: pd.DataFrame,
     truth: pd.DataFrame | None,
     settings: Mapping[str, Any],
 ) -> list[tuple[str, float]]:
@@ -159,7 +167,7 @@ def measured(
     rows = list(contrast(cis, control_correlations(left, right, pairs, ranks=ranks)).items())
     if truth is None or not len(cis):
         return rows
-    here = pd.MultiIndex.from_arrays([genes.index[pairs.gene], sample.peaks.index[pairs.peak]])
+    here = pd.MultiIndex.from_arrays([genes.index[pairs.gene], peaks.index[pairs.peak]])
     inside = here.isin(pd.MultiIndex.from_frame(truth[["gene", "peak"]]))
     if inside.any() and not inside.all():
         rows += [

@@ -105,7 +105,7 @@ def group_by(
         from panscape.coem.metacells.archetypal import group_archetypal
 
         return group_archetypal(main, k, settings, seed=seed, threads=threads)
-    if method == "wnn":
+    if method == "wnn" and views.rna is not None and views.atac is not None:
         # its distances are between 0 and 1, mostly near the upper end: the kernel scales them cell by cell
         indices, distances, weights = weighted_neighbors(
             [views.rna, views.atac], settings.n_neighbors + 1, exact_below=settings.exact_below, seed=seed

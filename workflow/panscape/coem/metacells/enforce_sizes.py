@@ -109,9 +109,8 @@ def _merge(label: np.ndarray, z: np.ndarray, min_size: int) -> tuple[np.ndarray,
 def _split(
     label: np.ndarray, z: np.ndarray, k: int, min_size: int, max_size: int | None, seed: int
 ) -> tuple[np.ndarray, int]:
-    count = np.bincount(label)
-    number, done = int((count > 0).sum()), 0
-    count = list(count)
+    count = np.bincount(label).tolist()
+    number, done = sum(size > 0 for size in count), 0
     while True:
         largest = int(np.argmax(count))
         size = count[largest]

@@ -57,7 +57,7 @@ class GroupSettings(FromMapping):
         text = isinstance(self.eigenvectors, str)
         if text and self.eigenvectors != "metacells":
             raise ValueError(f"eigenvectors {self.eigenvectors!r}: a number, or 'metacells'")
-        few = not text and self.eigenvectors < 2
+        few = isinstance(self.eigenvectors, int) and self.eigenvectors < 2
         tight = self.max_ratio is not None and self.max_ratio < 2
         if self.n_neighbors < 2 or few or self.min_cells < 1 or tight:
             raise ValueError(
@@ -185,7 +185,7 @@ def group_graph(
         label = cut(
             graph,
             k,
-            eigenvectors=k if settings.eigenvectors == "metacells" else settings.eigenvectors,
+            eigenvectors=k if isinstance(settings.eigenvectors, str) else settings.eigenvectors,
             two_level_above=settings.two_level_above,
             coarse_cells=settings.coarse_cells,
             least=settings.min_cells,

@@ -133,7 +133,7 @@ def _assignments(
     cells: pd.Index, label: np.ndarray, soft: sparse.csr_matrix, names: list[str]
 ) -> pd.DataFrame:
     """Return each cell's metacell, to what share it belongs there, and the metacell it is next nearest to."""
-    names = np.array(names, dtype=object)
+    name = np.array(names, dtype=object)
     rows = np.arange(len(label))
     fraction = np.asarray(soft[rows, label]).ravel()
     others = soft.tolil(copy=True)
@@ -144,9 +144,9 @@ def _assignments(
     return pd.DataFrame(
         {
             "cell": cells,
-            "metacell": names[label],
+            "metacell": name[label],
             "share": fraction,
-            "second": np.where(second_fraction > 0, names[second], ""),
+            "second": np.where(second_fraction > 0, name[second], ""),
             "second_share": second_fraction,
         }
     )
@@ -167,7 +167,7 @@ def judge(
         ("rna", grouped.views.rna, sample.rna),
         ("atac", grouped.views.atac, sample.atac),
     ):
-        if matrix is not None:
+        if matrix is not None and view is not None:
             spaces[name] = diffusion_space(view, seed=seed)
             depths[name] = np.asarray(matrix.sum(axis=1)).ravel()
     labels, numbers = judged_columns(sample.obs, chosen.labels)

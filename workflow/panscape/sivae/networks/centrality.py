@@ -30,7 +30,7 @@ def associate_genes(
     centrality: np.ndarray,
     phenotype: Phenotype,
     controls: Mapping[str, np.ndarray],
-    genes: Sequence[str],
+    genes: Sequence[str] | np.ndarray,
     *,
     use: Sequence[str] = CONTROLS,
     permutations: int = 1000,

@@ -67,7 +67,7 @@ class EdgeTable:
         return EdgeTable(self.genes, self.first[edges], self.second[edges], self.share[:, edges])
 
 
-def edge_table(graphs: Sequence[Sequence[sparse.csr_matrix]], genes: Sequence[str]) -> EdgeTable:
+def edge_table(graphs: Sequence[Sequence[sparse.csr_matrix]], genes: Sequence[str] | np.ndarray) -> EdgeTable:
     """Put the edges of all lines (each a list of its bins' graphs on `genes`) together."""
     rows, weights = [], []
     for bins in graphs:

@@ -88,10 +88,12 @@ def gene_tables(
     return genes, tests_table(rows)
 
 
-def library_sets(paths: Sequence[str], genes: Sequence[str], mito: bool) -> dict[str, dict[str, list[str]]]:
+def library_sets(
+    paths: Sequence[str], genes: Sequence[str] | np.ndarray, mito: bool
+) -> dict[str, dict[str, list[str]]]:
     """Return library (name of its file) -> term -> genes; mitochondrial genes are a library of their own."""
     libraries = {Path(path).stem: read_gene_sets(path) for path in paths}
-    mito_sets = gsea.mito_set(genes) if mito else {}
+    mito_sets = gsea.mito_set(list(genes)) if mito else {}
     return libraries | ({"mitochondrial": mito_sets} if mito_sets else {})
 
 
@@ -244,7 +246,9 @@ def edge_tables(
     return results[0], results[1], results[2], tests_table(rows)
 
 
-def edge_sets(genes: Sequence[str], settings: NetworkSettings) -> tuple[dict[str, list[str]], list[dict]]:
+def edge_sets(
+    genes: Sequence[str] | np.ndarray, settings: NetworkSettings
+) -> tuple[dict[str, list[str]], list[dict]]:
     """Return the sets whose edges are tested, with their genes among those analysed, and what is missing.
 
     Without `edge_sets` these are the mitochondrial genes, where there are any.
