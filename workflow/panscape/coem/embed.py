@@ -143,6 +143,11 @@ def train(
 ) -> Trained:
     """Train the model; see :func:`embed` for the parameters.
 
+    Parameters
+    ----------
+    rna, atac, batch, labels, settings, seed, device, checkpoint
+        See :func:`embed`.
+
     Raises
     ------
     UserError

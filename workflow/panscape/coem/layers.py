@@ -78,6 +78,15 @@ class Decoder(nn.Module):
         """Return unnormalised log shares, cells x features; their softmax over features are the shares.
 
         `depth` are the cells' standardised log depths, cells x modalities.
+
+        Parameters
+        ----------
+        z
+            Latent, cells x dimensions.
+        batch
+            Batch of each cell.
+        depth
+            Standardised log depths, cells x modalities.
         """
         out = functional.linear(torch.cat([z, depth], 1), self.weight, self.bias)
         if self.hidden is not None:
@@ -92,6 +101,13 @@ class Decoder(nn.Module):
         """Return log shares (cells x features) and log-odds of an extra zero (features,).
 
         `responsibilities` of the prior's components are for decoders that are conditioned on them.
+
+        Parameters
+        ----------
+        z, batch, depth
+            See :meth:`forward`.
+        responsibilities
+            Of the prior's components, cells x components; for decoders that are conditioned on them.
         """
         return self(z, batch, depth), self.zero_logit
 

@@ -97,6 +97,15 @@ def choose_features(counts: sparse.csr_matrix, name: str, settings: CoemSettings
     If there are more than `max_genes` or `max_peaks`, the genes with the most variance beyond chance or the
     peaks of the most cells are taken.
 
+    Parameters
+    ----------
+    counts
+        Raw counts, CSR, cells x features.
+    name
+        ``"rna"`` or ``"atac"``.
+    settings
+        Limits of the features.
+
     Raises
     ------
     UserError
@@ -138,6 +147,15 @@ def _excess_variance(counts: sparse.csr_matrix) -> np.ndarray:
 
 def choose_likelihood(counts: sparse.csr_matrix, name: str, settings: CoemSettings) -> str:
     """Return the likelihood asked for; with ``"auto"`` Bernoulli for values of 0 and 1 only, else Poisson.
+
+    Parameters
+    ----------
+    counts
+        Raw counts, CSR, cells x features.
+    name
+        ``"rna"`` or ``"atac"``.
+    settings
+        `rna_likelihood` and `atac_likelihood`.
 
     Raises
     ------
@@ -244,6 +262,21 @@ def components(
     """Return scores and orthonormal loadings of the `k` leading components of `values - centre[batch]`.
 
     Subspace iteration from a random start; the matrix stays sparse.
+
+    Parameters
+    ----------
+    values
+        CSR, cells x features.
+    centre
+        Means by batch, batches x features.
+    batch
+        Batch of each cell.
+    k
+        Maximum number of components.
+    seed
+        Seed of the random start.
+    rounds
+        Iterations.
 
     Returns
     -------

@@ -267,6 +267,15 @@ def write_paired(sample: Paired, path: str | Path, name: str) -> None:
 
     ``uns`` of the file: `sample`, `atac_binary` (whether accessibility holds 0 and 1 only), `log_what` and
     `log_number`.
+
+    Parameters
+    ----------
+    sample
+        The sample.
+    path
+        The h5mu file.
+    name
+        Name of the sample.
     """
     from anndata import AnnData
 

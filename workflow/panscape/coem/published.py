@@ -15,7 +15,15 @@ LEAST_VARIANCE = 1e-4  # of the posterior
 
 
 def block(inputs: int, width: int, dropout: float) -> nn.Sequential:
-    """Return a fully connected layer with layer normalisation, leaky ReLU and dropout."""
+    """Return a fully connected layer with layer normalisation, leaky ReLU and dropout.
+
+    Parameters
+    ----------
+    inputs, width
+        Inputs and outputs of the layer.
+    dropout
+        Fraction of the outputs dropped in training.
+    """
     return nn.Sequential(
         nn.Linear(inputs, width), nn.LayerNorm(width, eps=1e-4), nn.LeakyReLU(), nn.Dropout(dropout)
     )
@@ -102,7 +110,19 @@ class GatedEncoder(nn.Module):
     def forward(
         self, seen: list[Tensor], shown: Tensor, batch: Tensor, extra: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance of the posterior, each cells x dimensions."""
+        """Return mean and log variance of the posterior, each cells x dimensions.
+
+        Parameters
+        ----------
+        seen
+            What the encoder sees of each modality, cells x features.
+        shown
+            Modalities shown, float, cells x modalities.
+        batch
+            Batch of each cell.
+        extra
+            Further inputs, cells x columns.
+        """
         parts = [channel(x, batch) for channel, x in zip(self.channels, seen, strict=True)]
         parts = [part * shown[:, [m]] for m, part in enumerate(parts)]
         hidden = self.norm(self.join(torch.cat([*parts, extra], 1)))
@@ -141,7 +161,19 @@ class GatedDecoder(nn.Module):
     def decode(
         self, z: Tensor, batch: Tensor, depth: Tensor, responsibilities: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return log shares and log-odds of an extra zero, each cells x features; `depth` has no part."""
+        """Return log shares and log-odds of an extra zero, each cells x features; `depth` has no part.
+
+        Parameters
+        ----------
+        z
+            Latent, cells x dimensions.
+        batch
+            Batch of each cell.
+        depth
+            Not used.
+        responsibilities
+            Of the prior's components, cells x components.
+        """
         if self.batches > 1:
             z = torch.cat([z, functional.one_hot(batch, self.batches).to(z.dtype)], 1)
         hidden = self.hidden(z)

@@ -278,6 +278,17 @@ def information(
 
     Half of each cell's counts place it, and the others are predicted.
 
+    Parameters
+    ----------
+    module
+        The trained model.
+    cells
+        All cells.
+    rows
+        Cells to evaluate.
+    seed
+        Seed of the split of the counts.
+
     Returns
     -------
     gain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,3 +68,39 @@ def raw_counts(table: AnnData, layer: str | None = None, where: str = "data") ->
     counts.eliminate_zeros()
     check_counts(counts, where)
     return counts
+
+
+def total_counts(table: AnnData, counts: sparse.csr_matrix) -> np.ndarray:
+    """Return the total counts of cells: the column ``n_counts`` of `obs` if there is one, else their sums."""
+    if "n_counts" in table.obs:
+        return table.obs["n_counts"].to_numpy(dtype=float)
+    return np.asarray(counts.sum(axis=1), dtype=float).ravel()
+
+
+def gene_columns(table: AnnData, genes: Sequence[str] | None, where: str = "data") -> np.ndarray:
+    """Return the columns of genes, in their order.
+
+    Parameters
+    ----------
+    table
+        Cells x genes.
+    genes
+        Names; None takes the genes marked ``highly_variable`` in `var`, or all.
+    where
+        What to call the table in messages.
+
+    Raises
+    ------
+    UserError
+        If genes are missing.
+    """
+    if genes is None:
+        if "highly_variable" in table.var:
+            return np.flatnonzero(table.var["highly_variable"].to_numpy(dtype=bool))
+        return np.arange(table.n_vars)
+    columns = table.var_names.get_indexer(list(genes))
+    if (columns < 0).any():
+        missing = [gene for gene, column in zip(genes, columns, strict=True) if column < 0]
+        problem = f"{len(missing)} of the {len(columns)} genes are missing, e.g. {missing[0]}"
+        raise fail(where, problem, "give data with the same gene names")
+    return columns

@@ -51,7 +51,17 @@ class Decoder:
         return (mean if self.direct is None else mean + z @ self.direct.T), before
 
     def push(self, dimension: int, slopes: list[np.ndarray], n: int) -> np.ndarray:
-        """Return the multipliers of one dimension of z for all genes, (n, F), given the ReLUs' slopes."""
+        """Return the multipliers of one dimension of z for all genes, (n, F), given the ReLUs' slopes.
+
+        Parameters
+        ----------
+        dimension
+            Which of K.
+        slopes
+            Slopes of the ReLUs, one array (n, width) per layer with a ReLU.
+        n
+            Number of cells.
+        """
         latent = self.layers[0][0].shape[0] if self.layers else self.weights.shape[1]
         column = np.zeros((n, latent))
         column[:, dimension] = 1

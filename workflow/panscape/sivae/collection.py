@@ -85,6 +85,16 @@ def plan_collection(
 
 
 def job_cells(lines: pd.DataFrame, cells: pd.DataFrame, job: str) -> pd.DataFrame:
-    """Return the cells of a job's lines, bins in the order of the plan."""
+    """Return the cells of a job's lines, bins in the order of the plan.
+
+    Parameters
+    ----------
+    lines
+        Table of lines.
+    cells
+        line, bin, study, cell of all lines.
+    job
+        Name of the job.
+    """
     names = lines.loc[(lines["status"] == "ok") & (lines["job"] == job), "line"]
     return cells[cells["line"].isin(set(names))]

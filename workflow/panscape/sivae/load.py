@@ -30,6 +30,17 @@ def write_models(
     """Write the weights of a trained task, its genes' loadings and how its cells were scaled.
 
     See :func:`model_tensors`.
+
+    Parameters
+    ----------
+    path
+        The file, by convention ``*.safetensors``.
+    task
+        After its training.
+    expressions
+        What it was trained on, one per model.
+    genes
+        Names of the F genes.
     """
     write_weights(path, *model_tensors(task, expressions, genes))
 
@@ -94,7 +105,15 @@ def read_tensors(
 def build_models(
     tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any], device: torch.device | str
 ) -> dict[tuple[str, str], SivaeModel]:
-    """Return (line, bin) -> model of the tensors and description of :func:`model_tensors`."""
+    """Return (line, bin) -> model of the tensors and description of :func:`model_tensors`.
+
+    Parameters
+    ----------
+    tensors, meta
+        Of one or several models.
+    device
+        Where to compute.
+    """
     settings = SivaeSettings.of(meta["settings"])
     state = without_prefix("module", tensors)
     widest = _widest(meta)
@@ -111,6 +130,36 @@ def build_models(
             module.to(device).eval(), loadings, tuple(meta["genes"]), model["covariates"], scaling
         )
     return models
+
+
+def read_single(
+    path: str | Path, line: str | None, name: str, device: torch.device | str
+) -> tuple[dict[str, torch.Tensor], dict[str, Any], tuple[str, str]]:
+    """Return the tensors and the description of one model of a file, and its (line, bin).
+
+    Parameters
+    ----------
+    path
+        See :func:`read_tensors`.
+    line, name
+        Line and bin of the model; `line` None takes the only line.
+    device
+        Where to compute.
+
+    Raises
+    ------
+    UserError
+        If the file is incomplete or has no such model.
+    """
+    tensors, meta = read_tensors(path, device)
+    names = [(model["line"], model["bin"]) for model in meta["models"]]
+    lines = list(dict.fromkeys(line for line, _ in names))
+    wanted = (lines[0] if line is None and len(lines) == 1 else line, name)
+    if wanted not in names:
+        known = ", ".join(f"{line}/{part}" for line, part in names)
+        raise fail(str(path), f"no model of line {line!r}, bin {name!r}", f"there are: {known}")
+    at = names.index(wanted)
+    return *single(tensors, meta, at), names[at]
 
 
 def single(
@@ -205,6 +254,15 @@ class SivaeModel:
         """Return expected scaled expression (n, F) of embeddings (n, K).
 
         With the likelihood ``"nb"`` expected counts of cells with such totals over the genes (or shares).
+
+        Parameters
+        ----------
+        scores
+            Embeddings, (n, K).
+        covariates
+            (n, D), as in training; None for models without.
+        totals
+            (n,) total counts over the genes, with ``"nb"``.
         """
         known = self._known(covariates, len(scores))
         library = self._tensor(np.ones(len(scores)) if totals is None else np.asarray(totals))[..., None]

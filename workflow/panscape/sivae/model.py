@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.data.annotated import raw_counts, read_annotated
+from panscape.data.annotated import gene_columns, raw_counts, read_annotated, total_counts
 from panscape.data.normalise import normalise
 from panscape.errors import fail
 from panscape.sivae.job import train
@@ -140,9 +140,9 @@ class SIVAE:
 
         table = read_annotated(data)
         counts = raw_counts(table, layer)
-        totals = _totals(table, counts)
-        chosen = counts[:, _columns(table, genes)]
-        self.genes = tuple(map(str, table.var_names[_columns(table, genes)]))
+        totals = total_counts(table, counts)
+        chosen = counts[:, gene_columns(table, genes)]
+        self.genes = tuple(map(str, table.var_names[gene_columns(table, genes)]))
         target = float(np.median(totals))
         logs = normalise(chosen, totals, normalisation, target=target)
         prepared = prepare_bin(line, BIN, logs, chosen, table.obs, self.values, self.seed)
@@ -291,16 +291,9 @@ class SIVAE:
         UserError
             If the file is incomplete or has no such model.
         """
-        from panscape.sivae.load import build_models, read_tensors, single
+        from panscape.sivae.load import build_models, read_single
 
-        tensors, meta = read_tensors(path, device)
-        names = [(model["line"], model["bin"]) for model in meta["models"]]
-        lines = list(dict.fromkeys(name for name, _ in names))
-        wanted = (lines[0] if line is None and len(lines) == 1 else line, bin)
-        if wanted not in names:
-            known = ", ".join(f"{name}/{part}" for name, part in names)
-            raise fail(str(path), f"no model of line {line!r}, bin {bin!r}", f"there are: {known}")
-        tensors, meta = single(tensors, meta, names.index(wanted))
+        tensors, meta, wanted = read_single(path, line, bin, device)
         model = build_models(tensors, meta, device)[wanted]
         result = cls(model.settings, seed=meta.get("seed", 0))
         result._model, result._tensors, result._meta, result.genes = model, tensors, meta, model.genes
@@ -322,25 +315,5 @@ class SIVAE:
         model = self._require()
         table = read_annotated(data)
         counts = raw_counts(table, layer)
-        chosen = counts[:, _columns(table, self.genes)]
-        return model.scale(chosen, _totals(table, counts)), np.asarray(chosen.sum(axis=1)).ravel()
-
-
-def _totals(table: AnnData, counts: sparse.csr_matrix) -> np.ndarray:
-    if "n_counts" in table.obs:
-        return table.obs["n_counts"].to_numpy(dtype=float)
-    return np.asarray(counts.sum(axis=1), dtype=float).ravel()
-
-
-def _columns(table: AnnData, genes: Sequence[str] | None) -> np.ndarray:
-    """Return the columns of genes, in their order."""
-    if genes is None:
-        if "highly_variable" in table.var:
-            return np.flatnonzero(table.var["highly_variable"].to_numpy(dtype=bool))
-        return np.arange(table.n_vars)
-    columns = table.var_names.get_indexer(list(genes))
-    if (columns < 0).any():
-        missing = [gene for gene, column in zip(genes, columns, strict=True) if column < 0]
-        raise fail("data", f"{len(missing)} of the {len(columns)} genes are missing, e.g. {missing[0]}",
-                   "give data with the same gene names")  # fmt: skip
-    return columns
+        chosen = counts[:, gene_columns(table, self.genes)]
+        return model.scale(chosen, total_counts(table, counts)), np.asarray(chosen.sum(axis=1)).ravel()

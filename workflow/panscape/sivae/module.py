@@ -202,7 +202,19 @@ class Sivae(nn.Module):
         return self.spread if self.settings.sigma == "gene" else self.spread(y)
 
     def linear_mean(self, z: Tensor, v: Tensor, library: Tensor, covariates: Tensor) -> Tensor:
-        """Return the interpretability term's mean, z . v (+ bias, + covariates' effects), (M, B, F)."""
+        """Return the interpretability term's mean, z . v (+ bias, + covariates' effects), (M, B, F).
+
+        Parameters
+        ----------
+        z
+            Embeddings of the cells, (M, B, K).
+        v
+            Embeddings of the genes, (M, F, K).
+        library
+            Total counts of the cells, (M, B, 1).
+        covariates
+            (M, B, D).
+        """
         mean = z @ v.transpose(-1, -2)
         if self.settings.linear_bias:
             mean = mean + self.bias
@@ -236,5 +248,13 @@ class Sivae(nn.Module):
 
 
 def normal(x: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
-    """Return log N(x; mean, sd^2) without its constant, elementwise."""
+    """Return log N(x; mean, sd^2) without its constant, elementwise.
+
+    Parameters
+    ----------
+    x
+        Values.
+    mean, sd
+        Of the normal distribution, of the shape of `x` or broadcast to it.
+    """
     return -0.5 * ((x - mean) / sd).square() - sd.log()

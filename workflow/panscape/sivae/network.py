@@ -96,7 +96,17 @@ def network(
 
 
 def neighbours(embedding: np.ndarray, count: int = 20, metric: str = "dot") -> np.ndarray:
-    """Return each gene's nearest others, nearest first, (F, count) (siVAE-Euc with euclidean)."""
+    """Return each gene's nearest others, nearest first, (F, count) (siVAE-Euc with euclidean).
+
+    Parameters
+    ----------
+    embedding
+        (F, K): loadings of the genes.
+    count
+        Number of neighbors of each gene.
+    metric
+        See :func:`similarity`.
+    """
     scores = similarity(embedding, metric)
     np.fill_diagonal(scores, -np.inf)
     count = min(count, len(scores) - 1)
@@ -106,7 +116,15 @@ def neighbours(embedding: np.ndarray, count: int = 20, metric: str = "dot") -> n
 def correlation_network(
     values: np.ndarray, density: float, usable: np.ndarray | None = None
 ) -> sparse.csr_matrix:
-    """Return the network of the largest absolute correlations, CSR bool (F, F)."""
+    """Return the network of the largest absolute correlations, CSR bool (F, F).
+
+    Parameters
+    ----------
+    values
+        (F, F), symmetric.
+    density, usable
+        See :func:`densest`.
+    """
     return densest(np.abs(values), density, usable)
 
 

@@ -176,6 +176,15 @@ def sample_cells(task: SivaeTask, at: int, n: int) -> np.ndarray:
 
     Cells are z ~ N(0, I) and genes their posteriors, one draw for all cells; covariates are at their training
     mean. Networks of such samples are what the paper calls siVAE-GCN.
+
+    Parameters
+    ----------
+    task
+        After its training.
+    at
+        Which of its models.
+    n
+        Number of cells.
     """
     module, settings, bin_ = task.module, task.settings, task.bins[at]
     stream = generator(task.seed, "sivae", "sample", bin_.line, bin_.name)

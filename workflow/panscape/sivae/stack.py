@@ -44,7 +44,19 @@ class Cells:
 
 
 def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device: torch.device) -> Cells:
-    """Put the training cells (or the held-out ones) of all bins side by side."""
+    """Put the training cells (or the held-out ones) of all bins side by side.
+
+    Parameters
+    ----------
+    bins
+        Cells of each model.
+    test
+        Whether to take the held-out cells.
+    settings
+        `likelihood` decides what is modelled.
+    device
+        Where to compute.
+    """
     chosen = [bin_.test == test for bin_ in bins]
     count = tuple(int(mask.sum()) for mask in chosen)
     n, width = max(count), max(bin_.known.shape[1] for bin_ in bins)
@@ -72,6 +84,19 @@ def batch_rows(
     """Return the training cells of every model in a step, and their weights.
 
     Each model goes through its own cells epoch by epoch, in batches of as equal size as possible.
+
+    Parameters
+    ----------
+    bins
+        Cells of each model.
+    count
+        Number of training cells of each model.
+    size
+        Maximum number of cells per batch.
+    seed
+        Seed of the order.
+    step
+        Number of the step.
 
     Returns
     -------

@@ -272,7 +272,17 @@ class SivaeTask:
         return self.module.encode_genes(self.features)
 
     def predict(self, batch: Cells, genes: Tensor | None, free: bool = False):
-        """Return the cells' posterior means and deviations, and what is expected at the means."""
+        """Return the cells' posterior means and deviations, and what is expected at the means.
+
+        Parameters
+        ----------
+        batch
+            Cells.
+        genes
+            Embeddings of the genes, (M, F, K); None for models without.
+        free
+            Use the free output weights of the first part.
+        """
         mean, sd = self.module.encode_cells(batch.inputs, batch.covariates)
         y = self.module.last_layer(mean, batch.covariates)
         return mean, sd, self.module.observe(y, genes, batch.library, batch.covariates, free=free)

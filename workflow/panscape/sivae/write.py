@@ -76,7 +76,17 @@ def write_line(
 
 
 def model_network(read: Read, readout: ReadoutSettings, usable: np.ndarray) -> sparse.csr_matrix:
-    """Return the network of a model as the settings ask for it, CSR bool (F, F)."""
+    """Return the network of a model as the settings ask for it, CSR bool (F, F).
+
+    Parameters
+    ----------
+    read
+        A trained bin.
+    readout
+        Metric and density.
+    usable
+        bool, (F,): genes that may have edges.
+    """
     if read.sampled is not None:
         values = dependence(read.sampled, readout.network.removeprefix("sampled-"))
         return correlation_network(values, readout.density, usable)
@@ -114,7 +124,17 @@ def _explained(read: Read) -> tuple[np.ndarray, np.ndarray]:
 
 
 def neighbour_table(reads: Sequence[Read], genes: Sequence[str], readout: ReadoutSettings) -> pd.DataFrame:
-    """Return bin, gene, rank, neighbour: the nearest genes in each whole bin's embedding."""
+    """Return bin, gene, rank, neighbour: the nearest genes in each whole bin's embedding.
+
+    Parameters
+    ----------
+    reads
+        Trained bins.
+    genes
+        Names of the genes.
+    readout
+        Metric and number of neighbors.
+    """
     metric = "dot" if readout.network.startswith("sampled") else readout.network
     names, parts = np.asarray(genes, dtype=object), []
     for read in reads:
@@ -137,6 +157,15 @@ def model_table(
 
     Errors are means over genes and cells of squared errors of scaled expression (with counts, the model's and
     the null's are deviances). `collapsed`: not better than the null by the share `min_gain`.
+
+    Parameters
+    ----------
+    reads
+        Trained bins.
+    history
+        Loss terms: bin, step, split, term, value.
+    model, readout
+        Settings.
     """
     rows = []
     for read in reads:
@@ -179,7 +208,17 @@ def summarised(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def attribution_table(reads: Sequence[Read], readout: ReadoutSettings, seed: int) -> pd.DataFrame:
-    """Return how far each dimension's loadings agree with attributions, per whole bin."""
+    """Return how far each dimension's loadings agree with attributions, per whole bin.
+
+    Parameters
+    ----------
+    reads
+        Trained bins.
+    readout
+        Number of cells.
+    seed
+        Seed of the choice of cells.
+    """
     rows: list[dict[str, Any]] = []
     for read in reads if readout.attribution_cells else []:
         bin_ = read.expression.bin
@@ -192,7 +231,17 @@ def attribution_table(reads: Sequence[Read], readout: ReadoutSettings, seed: int
 
 
 def label_table(reads: Sequence[Read], values: ValueSettings, seed: int) -> pd.DataFrame:
-    """Return bin, model, accuracy, macro_f1, chance, n_cells, n_labels of siVAE and PCA."""
+    """Return bin, model, accuracy, macro_f1, chance, n_cells, n_labels of siVAE and PCA.
+
+    Parameters
+    ----------
+    reads
+        Trained bins.
+    values
+        Settings of the labels.
+    seed
+        Seed of the folds.
+    """
     rows: list[dict[str, Any]] = []
     for read in reads:
         bin_ = read.expression.bin

@@ -88,6 +88,17 @@ def gene_activity(
 ) -> tuple[sparse.csr_matrix, pd.DataFrame]:
     """Sum the counts of the peaks at each gene: in its body where known, or near its start.
 
+    Parameters
+    ----------
+    counts
+        CSR, cells or metacells x peaks.
+    peaks
+        chrom, start, end.
+    genes
+        chrom, tss, and start and end where known.
+    window
+        Base pairs around a gene's start.
+
     Returns
     -------
     (CSR sums, observations x genes that have a peak; these genes' table).

@@ -161,7 +161,21 @@ def measured(
     truth: pd.DataFrame | None,
     settings: Mapping[str, Any],
 ) -> list[tuple[str, float]]:
-    """Return (measure, value) of all pairs within reach over the observations of two matrices."""
+    """Return (measure, value) of all pairs within reach over the observations of two matrices.
+
+    Parameters
+    ----------
+    left, right
+        RNA and accessibility, observations x features.
+    pairs
+        Pairs within reach and their controls.
+    genes, peaks
+        Tables of the features.
+    truth
+        Planted links (gene, peak), or None.
+    settings
+        `statistic` of the links.
+    """
     ranks = LinkSettings.of(settings).statistic == "spearman"
     cis = pair_correlations(left, right, pairs.gene, pairs.peak, ranks=ranks)
     rows = list(contrast(cis, control_correlations(left, right, pairs, ranks=ranks)).items())
@@ -178,7 +192,17 @@ def measured(
 
 
 def count_links(links: pd.DataFrame, method: str, truth: pd.DataFrame | None) -> list[tuple[str, str, float]]:
-    """Return how many links are found, how many of these are negative, and how many were planted."""
+    """Return how many links are found, how many of these are negative, and how many were planted.
+
+    Parameters
+    ----------
+    links
+        Table of the links.
+    method
+        Name of the grouping.
+    truth
+        Planted links (gene, peak), or None.
+    """
     significant = links[links["found"]]
     rows = [
         (method, "found", float(len(significant))),

@@ -116,7 +116,17 @@ def link_peaks(
 def control_correlations(
     left: PairMatrix, right: PairMatrix, pairs: Pairs, *, ranks: bool = False
 ) -> np.ndarray:
-    """Return the correlations of each pair's gene with its matched peaks elsewhere, pairs x 5 (NaN: none)."""
+    """Return the correlations of each pair's gene with its matched peaks elsewhere, pairs x 5 (NaN: none).
+
+    Parameters
+    ----------
+    left, right
+        RNA and accessibility, observations x features.
+    pairs
+        Pairs and their controls.
+    ranks
+        Whether to correlate ranks.
+    """
     result = np.full(pairs.trans.shape, np.nan)
     row, at = np.nonzero(pairs.trans >= 0)
     result[row, at] = pair_correlations(left, right, pairs.gene[row], pairs.trans[row, at], ranks=ranks)

@@ -134,7 +134,17 @@ def candidate_pairs(
 
 
 def peak_bins(peaks: pd.DataFrame, open_cells: np.ndarray, background: int) -> np.ndarray:
-    """Return a bin per peak: quantiles of GC content (or size) within quantiles of accessibility."""
+    """Return a bin per peak: quantiles of GC content (or size) within quantiles of accessibility.
+
+    Parameters
+    ----------
+    peaks
+        start, end, maybe gc.
+    open_cells
+        Number of cells in which each peak is open.
+    background
+        Number of peaks of a bin.
+    """
     n = len(peaks)
     each = int(np.clip(np.sqrt(n / (3 * background)), 1, MOST_BINS))
     has_gc = "gc" in peaks and np.isfinite(peaks["gc"].to_numpy(dtype=float)).all()

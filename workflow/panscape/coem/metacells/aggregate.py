@@ -27,7 +27,17 @@ def metacell_names(k: int) -> list[str]:
 
 
 def sum_cells(counts: sparse.csr_matrix, label: np.ndarray, k: int | None = None) -> sparse.csr_matrix:
-    """Return exact sums of counts, CSR float32 (whole numbers below 2^24), metacells x features."""
+    """Return exact sums of counts, CSR float32 (whole numbers below 2^24), metacells x features.
+
+    Parameters
+    ----------
+    counts
+        CSR, cells x features.
+    label
+        Metacell of each cell, 0..k-1.
+    k
+        Number of metacells; None takes the largest label.
+    """
     n = counts.shape[0]
     k = int(label.max()) + 1 if k is None else k
     member = sparse.csr_matrix((np.ones(n), (label, np.arange(n))), shape=(k, n))
@@ -44,6 +54,17 @@ def soft_fractions(
 
     Shares fall with the squared distance to a metacell's centre, in units of the cell's own metacell's mean
     squared distance; rows sum to 1. Shares under `least` are left out.
+
+    Parameters
+    ----------
+    z
+        Embedding, cells x dimensions.
+    label
+        Metacell of each cell, 0..k-1.
+    nearest
+        Number of metacells that a cell is assigned to.
+    min_fraction
+        Smaller fractions are set to 0.
     """
     z = np.asarray(z, dtype=float)
     mean, count = centres(label, z)
@@ -119,6 +140,17 @@ def modality_table(
     """Return one modality of the metacells: X log-normalised, layer `counts` the exact sums.
 
     obs: n_counts, its mean over the cells and the spread of the cells' depth (coefficient of variation).
+
+    Parameters
+    ----------
+    counts
+        CSR, cells x features.
+    label
+        Metacell of each cell, 0..k-1.
+    var
+        Annotations of the features.
+    names
+        Names of the metacells.
     """
     from anndata import AnnData
 

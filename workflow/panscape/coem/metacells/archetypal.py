@@ -33,6 +33,23 @@ def group_archetypal(
     simplex, by alternate Frank-Wolfe steps. Starts from the cells nearest to k-means centres, where SEACells
     takes waypoints of the diffusion space.
 
+    Parameters
+    ----------
+    z
+        Embedding, cells x dimensions.
+    k
+        Number of archetypes.
+    settings
+        Number of neighbors of the graph.
+    rounds
+        Alternations between A and B.
+    steps
+        Frank-Wolfe steps of a round.
+    seed
+        Seed of the k-means start.
+    threads
+        CPU threads of the neighbor search.
+
     Returns
     -------
     The grouping; metacells that are no cell's first choice are left out, so that there may be fewer than k.

@@ -36,7 +36,17 @@ NEEDS = {"coem": (), "pca_lsi": ("rna", "atac"), "wnn": ("rna", "atac"), "rna": 
 
 
 def available(method: str, views: Views, learned: np.ndarray | None) -> bool:
-    """Tell whether a method can run on what a sample has."""
+    """Tell whether a method can run on what a sample has.
+
+    Parameters
+    ----------
+    method
+        One of :data:`METHODS`.
+    views
+        Linear embeddings of the sample.
+    learned
+        Learned embedding, or None.
+    """
     if method == "coem":
         return learned is not None
     return all(getattr(views, name) is not None for name in NEEDS.get(method, ()))
@@ -44,6 +54,15 @@ def available(method: str, views: Views, learned: np.ndarray | None) -> bool:
 
 def embedding(method: str, views: Views, learned: np.ndarray | None = None) -> np.ndarray:
     """Return the coordinates that an embedding method stands for (`wnn`: those of `pca_lsi`).
+
+    Parameters
+    ----------
+    method
+        ``"coem"``, ``"pca_lsi"``, ``"wnn"``, ``"rna"`` or ``"atac"``.
+    views
+        Linear embeddings of the sample.
+    learned
+        Learned embedding, or None.
 
     Raises
     ------
@@ -116,6 +135,18 @@ def group_by(
 
 
 def methods_for(wanted: Sequence[str], main: str, views: Views, learned: np.ndarray | None) -> list[str]:
-    """Return the methods to compare, the main one first, without those that the sample cannot have."""
+    """Return the methods to compare, the main one first, without those that the sample cannot have.
+
+    Parameters
+    ----------
+    wanted
+        Names of methods.
+    main
+        The method of the analysis.
+    views
+        Linear embeddings of the sample.
+    learned
+        Learned embedding, or None.
+    """
     listed = [main, *(method for method in wanted if method != main)]
     return [method for method in listed if available(method, views, learned)]

@@ -126,7 +126,17 @@ def _split(
 
 
 def halves(points: np.ndarray, min_size: int, seed: int) -> np.ndarray:
-    """Return a mask of the second half of points: by 2-means, or at the median where that is lopsided."""
+    """Return a mask of the second half of points: by 2-means, or at the median where that is lopsided.
+
+    Parameters
+    ----------
+    points
+        Cells x dimensions.
+    min_size
+        Minimum number of cells of a half.
+    seed
+        Seed of 2-means.
+    """
     second = kmeans(points, 2, seed, starts=1) == 1
     if min(second.sum(), (~second).sum()) >= max(min_size, 1, len(points) // 5):
         return second

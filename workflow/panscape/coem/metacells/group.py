@@ -103,6 +103,17 @@ def number_of_metacells(
 ) -> int:
     """Return the number of metacells: `k`, or the number of cells over `cells_per_metacell`.
 
+    Parameters
+    ----------
+    n_cells
+        Number of cells.
+    k
+        Number of metacells, or None.
+    cells_per_metacell
+        Mean number of cells in a metacell.
+    where
+        Section of the configuration, for messages.
+
     Raises
     ------
     UserError
@@ -204,11 +215,31 @@ def group_graph(
 
 
 def group_kmeans(z: np.ndarray, k: int, *, seed: int = 0) -> Grouping:
-    """Group cells by k-means on the embedding: the baseline without limits of sizes."""
+    """Group cells by k-means on the embedding: the baseline without limits of sizes.
+
+    Parameters
+    ----------
+    z
+        Embedding, cells x dimensions.
+    k
+        Number of metacells.
+    seed
+        Seed of k-means.
+    """
     label = renumber(kmeans(checked(z), k, seed, starts=3))
     return Grouping(label, 1, 0, 0, 0)
 
 
 def group_random(n_cells: int, k: int, rng: np.random.Generator) -> Grouping:
-    """Group cells at random into metacells of equal sizes: the null of every score."""
+    """Group cells at random into metacells of equal sizes: the null of every score.
+
+    Parameters
+    ----------
+    n_cells
+        Number of cells.
+    k
+        Number of metacells.
+    rng
+        Random numbers.
+    """
     return Grouping(renumber(rng.permutation(np.arange(n_cells) % k)), 1, 0, 0, 0)

@@ -205,6 +205,15 @@ def zero_fraction(counts: sparse.csr_matrix, label: np.ndarray, *, min_fraction:
     """Return the fraction of metacells x features that are 0.
 
     Only features in at least `min_fraction` of the cells count; NaN without any.
+
+    Parameters
+    ----------
+    counts
+        CSR, cells x features.
+    label
+        Metacell of each cell, 0..k-1.
+    min_fraction
+        Minimum fraction of the cells with the feature.
     """
     n = counts.shape[0]
     chosen = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= min_fraction * n)

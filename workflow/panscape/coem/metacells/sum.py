@@ -160,6 +160,17 @@ def judge(
     See :func:`panscape.coem.metacells.evaluate.measure`; also `dubious` by modality, the share of metacells
     whose cells differ by more than chance, and of a learned embedding `held_out_nats` by modality
     (:class:`Learned`). `conditioned_on` is :attr:`Grouped.conditioned`.
+
+    Parameters
+    ----------
+    sample
+        The sample.
+    grouped
+        Its groupings.
+    settings
+        Permutations and columns of labels.
+    seed
+        Seed of the permutations.
     """
     chosen = MetacellSettings.of(settings)
     spaces, depths = {}, {}
@@ -259,6 +270,15 @@ def read_grouped(given: Any) -> Grouped:
 
 def read_embedding(path: str | Path, cells: pd.Index, key: str = "X_coem") -> Learned | None:
     """Read the learned embedding of the cells, None if there is no file.
+
+    Parameters
+    ----------
+    path
+        h5ad file; empty for none.
+    cells
+        Names of the cells, in order.
+    key
+        Entry of `obsm`.
 
     Raises
     ------

@@ -144,7 +144,17 @@ def _permute(observed, rho, freedom, shuffled, fdr: float) -> tuple[np.ndarray, 
 
 
 def null_row(what: str, observed: float, null: np.ndarray) -> dict:
-    """Return a statistic beside its null distribution, large values being remarkable."""
+    """Return a statistic beside its null distribution, large values being remarkable.
+
+    Parameters
+    ----------
+    what
+        Name of the statistic.
+    observed
+        Its value.
+    null
+        Its values under permutations.
+    """
     there = len(null) > 0
     return {
         "statistic": what,

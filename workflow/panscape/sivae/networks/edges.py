@@ -100,6 +100,19 @@ def associate_edges(
     With `means`, the genes' mean expression (G, L), also with that of both genes controlled (`rho_partial`
     ...).
 
+    Parameters
+    ----------
+    table
+        Edges of all lines.
+    sets
+        Name -> genes.
+    phenotype
+        Of the lines.
+    presence
+        Minimum fraction of the lines that have, and that lack, a tested edge, in [0, 0.5].
+    means
+        (G, L) mean expression of the genes in the lines, to control for; None does not.
+
     Returns
     -------
     Columns of :data:`EDGE_COLUMNS` without `model`, by p. `lines_with`: lines with the edge in half their
@@ -152,6 +165,21 @@ def associate_sets(
     """Test the number of edges inside each set, between two sets, and from a set to all other genes.
 
     With `means`, the genes' mean expression (G, L), also with the sets' mean expression controlled.
+
+    Parameters
+    ----------
+    table
+        Edges of all lines.
+    sets
+        Name -> genes.
+    phenotype
+        Of the lines.
+    permutations
+        Permutations of the phenotype.
+    rng
+        Random numbers of the permutations.
+    means
+        See :func:`associate_edges`.
 
     Returns
     -------
@@ -213,6 +241,19 @@ def group_edges(
     rng: np.random.Generator | None = None,
 ) -> tuple[pd.DataFrame, dict]:
     """List the edges that at least `share` of the lines of a group have.
+
+    Parameters
+    ----------
+    table
+        Edges of all lines.
+    phenotype
+        Of the lines; it has groups.
+    share
+        Minimum fraction of a group's lines that have a listed edge, in (0, 1].
+    permutations
+        Permutations of the phenotype.
+    rng
+        Random numbers of the permutations.
 
     Returns
     -------

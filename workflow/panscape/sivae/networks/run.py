@@ -51,7 +51,17 @@ def phenotype_columns(config: Mapping[str, Any]) -> list[str]:
 def read_phenotypes(
     lines: pd.DataFrame, columns: Sequence[str], settings: NetworkSettings
 ) -> tuple[list[Phenotype], pd.DataFrame]:
-    """Return the usable phenotypes of the lines, and rows that say which are not and why."""
+    """Return the usable phenotypes of the lines, and rows that say which are not and why.
+
+    Parameters
+    ----------
+    lines
+        Table of lines.
+    columns
+        Columns of the phenotypes.
+    settings
+        Which phenotypes, and how many lines they need.
+    """
     phenotypes, skipped = [], []
     for name in columns:
         column = lines[name] if name in lines else pd.Series(np.nan, index=lines.index, name=name)
@@ -68,7 +78,21 @@ def read_phenotypes(
 
 
 def skip(part: str, phenotype: str, reason: str, *, model: str = "", n: float = np.nan) -> dict:
-    """Return the row of a test that was not made."""
+    """Return the row of a test that was not made.
+
+    Parameters
+    ----------
+    part
+        Part of the comparison.
+    phenotype
+        Name of the phenotype.
+    reason
+        Why it is not tested.
+    model
+        Name of the model.
+    n
+        Number of lines with the phenotype.
+    """
     status = reason if reason.startswith(UNDECIDABLE) else f"skipped: {reason}"
     return {"part": part, "model": model, "phenotype": phenotype, "n": n, "status": status}
 
@@ -96,7 +120,19 @@ def tests_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def similarity_of(graphs, embeddings, kernel: str, settings: NetworkSettings) -> np.ndarray:
-    """Return the (B, B) similarity of bins by one of the kernels."""
+    """Return the (B, B) similarity of bins by one of the kernels.
+
+    Parameters
+    ----------
+    graphs
+        Networks, CSR bool, genes x genes.
+    embeddings
+        Embeddings of the genes, genes x K.
+    kernel
+        One of :data:`panscape.sivae.networks.settings.KERNELS`.
+    settings
+        Parameters of the kernels.
+    """
     if kernel == "cka":
         return linear_cka(embeddings)
     if kernel == "neighbours":
@@ -116,6 +152,21 @@ def compare_lines(
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Compare all lines by one kernel, map them, and test the map against the phenotypes.
+
+    Parameters
+    ----------
+    collection
+        All lines.
+    kernel
+        One of :data:`panscape.sivae.networks.settings.KERNELS`.
+    model
+        ``"sivae"`` or a baseline.
+    settings
+        Of the comparison.
+    columns
+        Columns of the phenotypes.
+    seed
+        Seed of the permutations.
 
     Returns
     -------
@@ -158,7 +209,17 @@ def compare_lines(
 
 
 def chosen_genes(collection: Collection, model: str, settings: NetworkSettings) -> np.ndarray:
-    """Return the positions of the genes compared: all, or the union of every line's most central ones."""
+    """Return the positions of the genes compared: all, or the union of every line's most central ones.
+
+    Parameters
+    ----------
+    collection
+        All lines.
+    model
+        ``"sivae"`` or a baseline.
+    settings
+        `genes` and `central_top`.
+    """
     if settings.genes == "all":
         return np.arange(len(collection.genes))
     values = np.nan_to_num(collection.centralities(model), nan=-np.inf)

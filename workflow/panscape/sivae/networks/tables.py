@@ -51,6 +51,17 @@ def gene_tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Test every gene of every model against every phenotype.
 
+    Parameters
+    ----------
+    collection
+        All lines.
+    settings
+        Of the comparison.
+    columns
+        Columns of the phenotypes.
+    seed
+        Seed of the permutations.
+
     Returns
     -------
     genes
@@ -91,7 +102,17 @@ def gene_tables(
 def library_sets(
     paths: Sequence[str], genes: Sequence[str] | np.ndarray, mito: bool
 ) -> dict[str, dict[str, list[str]]]:
-    """Return library (name of its file) -> term -> genes; mitochondrial genes are a library of their own."""
+    """Return library (name of its file) -> term -> genes; mitochondrial genes are a library of their own.
+
+    Parameters
+    ----------
+    paths
+        GMT files.
+    genes
+        Names of the genes.
+    mito
+        Whether to add the mitochondrial genes as a library.
+    """
     libraries = {Path(path).stem: read_gene_sets(path) for path in paths}
     mito_sets = gsea.mito_set(list(genes)) if mito else {}
     return libraries | ({"mitochondrial": mito_sets} if mito_sets else {})
@@ -195,6 +216,17 @@ def edge_tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Test the edges inside and between the chosen gene sets, and list the edges of groups.
 
+    Parameters
+    ----------
+    collection
+        All lines.
+    settings
+        Of the comparison.
+    columns
+        Columns of the phenotypes.
+    seed
+        Seed of the permutations.
+
     Returns
     -------
     edges, sets, groups
@@ -277,6 +309,15 @@ def known_table(collection: Collection, models: Sequence[str], networks: Sequenc
     """Return the odds ratio of known interactions among the edges of each line's bins.
 
     Columns: line, bin, model, network, then those of :func:`enrichment_of_edges`.
+
+    Parameters
+    ----------
+    collection
+        All lines.
+    models
+        Names of the models.
+    networks
+        Known interactions.
     """
     rows = []
     for at, file in enumerate(collection.files):
@@ -296,6 +337,17 @@ def figure_genes(
     chosen: str | None,
 ) -> tuple[str, list[str]]:
     """Return the set whose network is drawn: the chosen one, the best set of GSEA, or the best genes.
+
+    Parameters
+    ----------
+    genes
+        Table of the genes' associations.
+    sets
+        Table of GSEA.
+    libraries
+        Library -> term -> genes.
+    chosen
+        Name of a gene set; None takes the best one.
 
     Returns
     -------
