@@ -1,4 +1,4 @@
-"""Samples in, embeddings out."""
+"""Read samples and write embeddings."""
 
 from __future__ import annotations
 

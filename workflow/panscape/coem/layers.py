@@ -21,7 +21,7 @@ class Channel(nn.Module):
     width
         Hidden units.
     dropout
-        Share of hidden units dropped while training.
+        Fraction of hidden units dropped while training.
     """
 
     def __init__(self, loadings: Tensor, centre: Tensor, scale: float, width: int, dropout: float):
@@ -46,12 +46,12 @@ class Decoder(nn.Module):
     """Log shares of a modality's features, up to a constant: linear in z, with a hidden layer if asked for.
 
     They are also linear in the cell's log depths, because what is captured of a cell changes with how much is
-    captured: what depth tells, z need not.
+    captured: so z need not represent depth.
 
     Parameters
     ----------
     profile
-        Share of each feature in all counts.
+        Fraction of each feature in all counts.
     dims, width
         Dimensions of z; hidden units (0: linear).
     offset
@@ -124,5 +124,5 @@ class Decoder(nn.Module):
         return 0.5 * total
 
     def by_depth(self, depth: Tensor) -> Tensor:
-        """Return the part of the log shares that depth tells, cells x features."""
+        """Return the part of the log fractions that depends on depth, cells x features."""
         return functional.linear(depth, self.weight[:, self.dims :])

@@ -72,7 +72,7 @@ def sparse_log_likelihood(
 
     The rates of a cell are its exposure times shares, so that they sum to its exposure: by this sum alone the
     zeros of a cell enter under Poisson. The negative binomial needs a logarithm of all rates, but the gamma
-    functions, its dear part, only where something is not 0.
+    functions, the expensive part, only at nonzero counts.
 
     Parameters
     ----------

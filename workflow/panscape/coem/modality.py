@@ -1,4 +1,4 @@
-"""One modality of the cells, made ready: chosen features, likelihood, depths, what the encoder sees."""
+"""Prepare one modality: features, likelihood, depths, input of the encoder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Modality:
     depth
         Counts of each cell over the chosen features.
     profile
-        Share of each feature in all counts; sums to 1.
+        Fraction of each feature in all counts; sums to 1.
     offset
         Log of the share in each batch over `profile`, batches x features.
     weight, centre, scale, logged
@@ -62,11 +62,11 @@ class Modality:
 
     @property
     def present(self) -> np.ndarray:
-        """Tell which cells have this modality."""
+        """Return which cells have this modality, bool (cells,)."""
         return self.depth > 0
 
     def exposure(self, depth: np.ndarray) -> np.ndarray:
-        """Return what multiplies a feature's share to give its rate, per cell: the depth.
+        """Return the exposure of each cell, the factor between a feature's fraction and its rate: the depth.
 
         For open-or-not values it is the exposure at which that many features are expected open.
         """
@@ -213,7 +213,7 @@ def prepare_modality(
     profile, offset = _profiles(chosen, batch)
     logged = name == "rna"
     # RNA: log of counts per median depth; ATAC: shares in units of their Poisson noise, linear, because a
-    # logarithm of mostly 0 and 1 would tell a cell's depth
+    # logarithm of mostly 0 and 1 would encode a cell's depth
     rows = np.flatnonzero(depth > 0)
     weight = np.full(len(features), np.median(depth[rows])) if logged else 1 / np.sqrt(profile * len(profile))
     nothing = np.zeros((len(features), 0), np.float32)
@@ -228,7 +228,7 @@ def prepare_modality(
 
 
 def _started(bare: Modality, rows: np.ndarray, batch: np.ndarray, most: int, seed: int) -> Modality:
-    """Return the modality with its centre and leading components, found on some of the cells."""
+    """Return the modality with its centre and leading components, computed on some of the cells."""
     seen, n = bare.seen(bare.counts[rows]), len(rows)
     members = sparse.csr_matrix((np.ones(n), (batch, np.arange(n))), shape=(len(bare.offset), n))
     number = np.maximum(np.asarray(members.sum(axis=1)).reshape(-1, 1), 1)
@@ -245,7 +245,7 @@ def _started(bare: Modality, rows: np.ndarray, batch: np.ndarray, most: int, see
 
 
 def _profiles(counts: sparse.csr_matrix, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the share of each feature, and the log of its share in each batch over it, slightly shrunk."""
+    """Return the fraction of each feature, and the log of its ratio to it in each batch, slightly shrunk."""
     total = np.asarray(counts.sum(axis=0)).ravel().astype(float)
     profile = (total + 0.5) / (total + 0.5).sum()
     offset = np.zeros((int(batch.max()) + 1, len(profile)), dtype=np.float32)

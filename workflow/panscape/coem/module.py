@@ -120,7 +120,7 @@ class Module(nn.Module):
         """Return mean and log variance of the posterior of z, each cells x dimensions.
 
         The hidden units of the channels are concatenated; those of a modality that is not shown are 0, and
-        the encoder is told which are shown.
+        which are shown is an input of the encoder.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""A sample with RNA, accessibility or both in every cell, as it comes."""
+"""Read, write and check samples with RNA, accessibility or both."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Paired:
     peaks
         Indexed by peak: chrom, start, end, gc where known.
     binary
-        Whether accessibility holds 0 and 1 only.
+        Whether accessibility is 0 and 1 only.
     log
-        What was read and left out: (what, number) in order.
+        Numbers of cells and features read and left out, (what, number).
     """
 
     obs: pd.DataFrame
@@ -140,7 +140,7 @@ def _genes(study: dict, names: pd.Index, species: str, where: str) -> pd.DataFra
 
 
 def _has_peaks(settings: dict, study: dict, where: str) -> bool:
-    """Tell whether the file holds accessibility; if not, the sample has genes only."""
+    """Return whether the file has accessibility."""
     if settings.get("features"):
         source = open_source({key: settings[key] for key in ("id", "path", "format")}, where=where)
         return bool((source._features.get("feature_types", pd.Series(dtype=str)) == PEAK_FEATURES).any())
@@ -228,7 +228,7 @@ def _counted(sample: Paired, where: str) -> Paired:
 
 
 def check_peaks(study: Mapping[str, Any], cells: pd.Index, where: str) -> None:
-    """Raise a UserError if a sample's peaks cannot be read or no barcode matches, reading headers only.
+    """Raise a UserError if the peaks of a sample cannot be read or no barcode matches, reading headers only.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def _require_shared(cells: pd.Index, others: pd.Index, place: str) -> np.ndarray
 def write_paired(sample: Paired, path: str | Path, name: str) -> None:
     """Write a sample as h5mu: modalities `rna` and `atac` with raw counts, obs shared.
 
-    ``uns`` of the file: `sample`, `atac_binary` (whether accessibility holds 0 and 1 only), `log_what` and
+    ``uns`` of the file: `sample`, `atac_binary` (whether accessibility is 0 and 1 only), `log_what` and
     `log_number`.
 
     Parameters

@@ -194,7 +194,7 @@ def chromosome(names: Iterable[object]) -> np.ndarray:
 
 
 def promoter_share(peaks: pd.DataFrame, genes: pd.DataFrame, near: int = NEAR) -> tuple[float, float]:
-    """Return the share of peaks near a transcription start, and near places 50 kb beside the starts.
+    """Return the fraction of peaks near a transcription start, and near places 50 kb beside the starts.
 
     Where genes and peaks are of one genome build, the first is several times the second; of two builds, they
     are alike.

@@ -37,7 +37,7 @@ class Attention(nn.Module):
     width
         Hidden units, a multiple of `heads`.
     heads, dropout
-        Heads; share of attention weights dropped while training.
+        Heads; fraction of attention weights dropped while training.
     """
 
     def __init__(self, width: int, heads: int = HEADS, dropout: float = 0.0):
@@ -63,7 +63,7 @@ class GatedChannel(nn.Module):
     centre, scale
         What it sees is (x - centre) x scale; `centre` has a row per batch, batches x features.
     width, dropout
-        Hidden units; share of them dropped while training.
+        Hidden units; fraction of them dropped while training.
     attention
         Attention instead of the gate.
     """
@@ -136,7 +136,7 @@ class GatedDecoder(nn.Module):
     Parameters
     ----------
     profile
-        Share of each feature in all counts; the output's bias begins there.
+        Fraction of each feature in all counts; the output's bias begins there.
     dims, width, centroids, batches
         Dimensions of z; hidden units; components of the prior; batches.
     attention

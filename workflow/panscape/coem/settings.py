@@ -1,4 +1,4 @@
-"""What a joint embedding is learned with."""
+"""Settings of the joint embedding."""
 
 from __future__ import annotations
 
@@ -45,26 +45,31 @@ class CoemSettings(FromMapping):
         The learning rate rises, then falls to 0, and the decoder's is 2.5 times the encoder's (AdamW);
         otherwise it is the same throughout.
     warmup_fraction
-        Share of the steps over which the weight of the divergence rises to 1.
+        Fraction of the steps over which the weight of the divergence rises to 1.
     thinning
-        Share of a cell's counts that are withheld from the encoder and have to be predicted.
+        Fraction of a cell's counts that are withheld from the encoder and predicted.
     modality_dropout
-        Share of the cells of a step that the encoder sees one modality of.
+        Fraction of the cells of a step of which the encoder sees one modality only.
     dropout
-        Share of hidden activations dropped while training.
+        Fraction of hidden activations dropped while training.
     shrinkage
         Shrink the decoder's weights by a prior whose variances are estimated along the way.
     held_out, patience
-        Share of cells to validate with; epochs without improvement before training ends (0: never).
+        Fraction of held-out cells; epochs without improvement before training ends (0: never).
     min_gene_cells, min_peak_cells
-        Fewest cells that a modelled feature is found in.
+        Minimum number of cells in which a modelled feature is detected.
     peak_fraction
-        Least and greatest share of the cells in which a modelled peak is open.
+        Minimum and maximum fraction of the cells in which a modelled peak is open.
     max_genes, max_peaks
-        Most features modelled.
+        Maximum number of features modelled.
     metric
         ``"information"``: a latent dimension is measured in units of its posterior standard deviation and
         shrunk by its reliability; ``"plain"``: as it is.
+
+    Examples
+    --------
+    >>> CoemSettings.of({"n_epochs": 5}).n_epochs
+    5
     """
 
     SECTION: ClassVar[str] = "coem"

@@ -1,4 +1,4 @@
-"""The cells of one model, and what it sees of the genes."""
+"""Cells of one model, and the input of its gene-wise encoder."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Bin:
 
 
 def gene_features(bin_: Bin, settings: SivaeSettings, seed: int) -> np.ndarray:
-    """Return what the feature-wise encoder sees of each gene, (F, at most `feature_dim`), mean square 1.
+    """Return the input of the gene-wise encoder, (F, at most `feature_dim`), mean square 1.
 
     With ``"pca"`` these are the genes' scores on the principal axes of the training cells: X^T = U S V^T
     gives U S, from the smaller Gram matrix, so that all inner products between genes are kept where

@@ -39,7 +39,7 @@ def plan_collection(
     seed, species
         Of the collection.
     columns
-        Mapped columns that are told of each line.
+        Mapped columns that are summarised by line.
     logged
         Studies whose input held log values.
 

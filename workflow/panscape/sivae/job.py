@@ -1,4 +1,4 @@
-"""One job: the lines it trains side by side, and their files."""
+"""Read the bins of a job and train their models side by side."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ReadoutSettings(FromMapping):
         ``"dot"``, ``"cosine"``, ``"euclidean"`` (between the genes' loadings), ``"sampled-pearson"`` or
         ``"sampled-clr"`` (inferred on cells drawn from the model).
     density
-        Share of all pairs of genes that are edges.
+        Fraction of all pairs of genes that are edges.
     min_norm
         With ``"euclidean"``: genes with shorter loadings, relative to the longest, have no edges.
     n_neighbors
@@ -174,7 +174,7 @@ def train(
 
 
 def load(path: str | Path, device: Any = "cpu") -> dict[tuple[str, str], Any]:
-    """Read the models of a job, to embed and rebuild cells; no code is run from the file.
+    """Read the models of a job, to embed and reconstruct cells; no code is run from the file.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def load(path: str | Path, device: Any = "cpu") -> dict[tuple[str, str], Any]:
     Raises
     ------
     UserError
-        If the file holds no complete models.
+        If the file has no complete models.
     """
     from panscape.sivae.load import read_file
 

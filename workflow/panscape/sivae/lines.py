@@ -59,7 +59,7 @@ class LineSettings(FromMapping):
 
 @dataclass(frozen=True)
 class LinePlan:
-    """Who is trained on what.
+    """Assignment of cells to lines, bins and jobs.
 
     Attributes
     ----------
@@ -94,8 +94,7 @@ def plan_lines(
     seed
         Seed of the collection: cells are drawn at random, whatever their order in the file.
     columns
-        Annotations of the cells that are told of each line: the mean of numbers, a text where the line has
-        one.
+        Annotations that are summarised by line: the mean of numbers, a text if all cells have the same.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Trained models in a file: written by a job, read to embed and rebuild other cells."""
+"""Files of trained models, to embed and reconstruct other cells."""
 
 from __future__ import annotations
 

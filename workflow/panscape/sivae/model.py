@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,8 @@ from panscape.sivae.values import Expression, ValueSettings, prepare_bin
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+    Data: TypeAlias = AnnData | str | Path
 
 BIN = "0"  # of a line, as the stage names the first one
 LOADINGS, CENTRALITY = "read.loadings", "read.centrality"  # tensors that files of the stage do not have
@@ -100,7 +102,7 @@ class SIVAE:
 
     def fit(
         self,
-        data: AnnData | str | Path,
+        data: Data,
         *,
         genes: Sequence[str] | None = None,
         layer: str | None = None,
@@ -147,14 +149,8 @@ class SIVAE:
         logs = normalise(chosen, totals, normalisation, target=target)
         prepared = prepare_bin(line, BIN, logs, chosen, table.obs, self.values, self.seed)
         expression = prepared.scaled_by(normalisation, target)
-        task, history = train(
-            [expression],
-            self.settings,
-            self.seed,
-            threads=self.threads,
-            gpus=self.gpus,
-            checkpoint=checkpoint,
-        )
+        granted = {"threads": self.threads, "gpus": self.gpus}
+        task, history = train([expression], self.settings, self.seed, **granted, checkpoint=checkpoint)
         import torch
 
         self._tensors, self._meta = model_tensors(task, [expression], self.genes)
@@ -168,11 +164,7 @@ class SIVAE:
         return self
 
     def embed(
-        self,
-        data: AnnData | str | Path | None = None,
-        *,
-        layer: str | None = None,
-        covariates: np.ndarray | None = None,
+        self, data: Data | None = None, *, layer: str | None = None, covariates: np.ndarray | None = None
     ) -> np.ndarray:
         """Return the posterior means of cells, float32, cells x `n_latent`.
 
@@ -197,7 +189,7 @@ class SIVAE:
 
     def predict(
         self,
-        data: AnnData | str | Path | None = None,
+        data: Data | None = None,
         *,
         layer: str | None = None,
         covariates: np.ndarray | None = None,
@@ -310,7 +302,7 @@ class SIVAE:
             raise fail("siVAE", "a loaded model does not keep its training cells", "give data")
         return self._fitted
 
-    def _scaled(self, data: AnnData | str | Path, layer: str | None) -> tuple[np.ndarray, np.ndarray]:
+    def _scaled(self, data: Data, layer: str | None) -> tuple[np.ndarray, np.ndarray]:
         """Return scaled expression (n, F) of cells, and their total counts over the model's genes."""
         model = self._require()
         table = read_annotated(data)

@@ -17,7 +17,13 @@ def similarity(embedding: np.ndarray, metric: str = "dot") -> np.ndarray:
         (F, K): loadings of the genes.
     metric
         ``"dot"``: v_f . v_g, the covariance that the linear reading predicts; ``"cosine"``; ``"euclidean"``:
-        minus the distance (paper), which makes neighbours of unconnected genes, since they all lie near 0.
+        minus the distance (paper), which joins unconnected genes, since they all lie near 0.
+
+    Examples
+    --------
+    >>> similarity(np.array([[1.0, 0.0], [1.0, 1.0]]))
+    array([[1., 1.],
+           [1., 2.]])
     """
     if metric not in METRICS:
         raise ValueError(f"metric {metric!r} is not one of {METRICS}")
@@ -40,7 +46,7 @@ def densest(similarities: np.ndarray, density: float, usable: np.ndarray | None 
     similarities
         (F, F), symmetric.
     density
-        Share of ALL pairs of the F genes that become edges, so that networks of one collection have equally
+        Fraction of ALL pairs of the F genes that become edges, so that networks of a collection have equally
         many; the nearest whole number, at least 1.
     usable
         bool, (F,): genes that may have edges; None for all.
@@ -85,7 +91,7 @@ def network(
     density, usable
         See :func:`densest`.
     min_norm
-        With ``"euclidean"`` only: genes whose loading is shorter than this share of the longest have no
+        With ``"euclidean"`` only: genes whose loading is shorter than this fraction of the longest have no
         edges, or the unconnected ones would be each other's neighbours.
     """
     if metric == "euclidean" and min_norm > 0:

@@ -1,4 +1,4 @@
-"""What is read off trained models: embeddings, errors per gene, sampled data, the decoder."""
+"""Read embeddings, errors per gene, sampled cells and the decoder of trained models."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Fitted:
     decoder: Decoder | None = None
 
     def centrality(self, split: str = "train") -> np.ndarray:
-        """Return the share of each gene's variance (NB: deviance) explained, at most 1; NaN without any."""
+        """Return the explained fraction of each gene's variance (NB: deviance), at most 1, or NaN."""
         if split not in self.error:
             return np.full(len(self.loadings), np.nan)
         null = self.null_error[split]
@@ -128,7 +128,7 @@ def _loss(task: SivaeTask, x: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
 
 
 def _null_rates(task: SivaeTask) -> torch.Tensor | None:
-    """Return each gene's share of the counts in the training cells, (M, 1, F)."""
+    """Return each gene's fraction of the counts in the training cells, (M, 1, F)."""
     if task.settings.likelihood != "nb":
         return None
     totals = (task.train.values * task.train.mask[:, :, None]).sum(1, keepdim=True)

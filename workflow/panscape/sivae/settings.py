@@ -1,4 +1,4 @@
-"""What a siVAE is built and trained with."""
+"""Settings of siVAE models and their training."""
 
 from __future__ import annotations
 
@@ -130,19 +130,24 @@ class SivaeSettings(FromMapping):
     anneal
         Also lower the learning rate along half a cosine, to 0 at a part's last step.
     ema
-        Share of the running mean of the weights that a step of the last part keeps; what is validated and
+        Fraction of the running mean of the weights that a step of the last part keeps; what is validated and
         read is that mean. 0 takes the weights themselves.
     l2, l2_output, l2_feature
         Penalties on the kernels of the cell-wise network, its free output weights, the feature-wise network.
     input_dropout
-        Share of a cell's values hidden from its encoder in training.
+        Fraction of a cell's values hidden from its encoder in training.
     held_out
-        Share of the cells held out.
+        Fraction of the cells held out.
     validate_every, patience
         Steps between looks at the held-out cells and how many without improvement end the training (0: never;
         the last weights are then kept). Only the third part is looked at.
     min_gain
-        A model whose held-out error is not lower than the null's by this share is flagged as collapsed.
+        A model whose held-out error is not lower than the null's by this fraction is flagged as collapsed.
+
+    Examples
+    --------
+    >>> SivaeSettings.of({"n_latent": 8}).n_latent
+    8
     """
 
     SECTION: ClassVar[str] = "sivae"

@@ -31,7 +31,7 @@ BLOCK_VALUES = 40_000_000  # of predictions at a time: 160 MB
 
 
 class SivaeTask:
-    """What :func:`panscape.training.loop.fit` trains: one model per bin, each as if it were alone.
+    """Training of one model per bin, each as if it were alone, for :func:`panscape.training.loop.fit`.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ class SivaeTask:
         return terms
 
     def _hidden(self, x: Tensor, number: int) -> Tensor:
-        """Return a batch with a share of its values hidden from the encoder, the others scaled up."""
+        """Return a batch with a fraction of its values hidden from the encoder, the others scaled up."""
         share = self.settings.input_dropout
         drawn = [
             torch.rand(
@@ -288,7 +288,7 @@ class SivaeTask:
         return mean, sd, self.module.observe(y, genes, batch.library, batch.covariates, free=free)
 
     def stop(self) -> bool:
-        """Tell whether no model gets better any more."""
+        """Return whether no model has improved recently (early stopping)."""
         return bool(self.settings.patience) and not bool(self.best.active.any())
 
     def take_best(self) -> None:
@@ -307,7 +307,7 @@ class SivaeTask:
         }
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what :meth:`state` returned."""
+        """Restore a state of :meth:`state`."""
         self.module.load_state_dict(without_prefix("module", tensors))
         load_optimiser_state(self.optimiser, without_prefix("optimiser", tensors))
         self.best.load_state(without_prefix("best", tensors))

@@ -1,4 +1,4 @@
-"""From counts to what a model explains."""
+"""Prepare counts as input of a model: normalise, regress out, scale."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ValueSettings(FromMapping):
     covariates
         Columns that the model is given beside the cells.
     held_out
-        Share of the cells held out.
+        Fraction of the cells held out.
     labels
         Column whose groups held-out cells are balanced over, if there is one.
     likelihood
@@ -85,7 +85,7 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Expression:
-    """A bin's cells and what is told of its genes.
+    """Prepared cells of a bin and summaries of its genes.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Expression:
     mean
         (F,): mean of the log expression over all cells of the bin.
     detection
-        (F,): share of the cells with a count.
+        (F,): fraction of the cells with a count.
     cells
         Names of the cells, in the bin's order.
     scaling
@@ -153,7 +153,7 @@ def prepare_bin(
     test = training_held_out(len(dense), settings.held_out, seed, *names, strata=strata)
     if (
         settings.held_out and not test.any()
-    ):  # a cell at least, or the bins of a stack could not be told alike
+    ):  # at least one cell: the bins of a stack either all have held-out cells or none has
         test = training_held_out(len(dense), 1.01 / len(dense), seed, *names)
     if settings.regress:
         design = _design(obs, settings.regress, "sivae.regress", keep_all=False)

@@ -1,4 +1,4 @@
-"""A line's files."""
+"""Write the files of a line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_line(
     values: ValueSettings,
     seed: int,
 ) -> None:
-    """Write everything that is told of a line.
+    """Write the tables, networks and embeddings of a line.
 
     Files: genes.tsv.gz, neighbours.tsv.gz, embedding.h5ad (genes), cells.h5ad, graph.npz, graph_pca.npz,
     graph_pearson.npz (CSR, bins below each other in the order of the tables), models.tsv, training.tsv,
@@ -110,7 +110,7 @@ def gene_table(reads: Sequence[Read], genes: Sequence[str]) -> pd.DataFrame:
 
 
 def _explained(read: Read) -> tuple[np.ndarray, np.ndarray]:
-    """Return the share of each gene's variance that principal components explain, training and held-out."""
+    """Return the fraction of each gene's variance explained by PCA, in training and held-out cells."""
     bin_, expected = read.expression.bin, read.pca.predict()
     explained = []
     for rows in (~bin_.test, bin_.test):
@@ -156,7 +156,7 @@ def model_table(
     """Return one row per bin: sizes, errors of the model, of its linear reading, of PCA and of the null.
 
     Errors are means over genes and cells of squared errors of scaled expression (with counts, the model's and
-    the null's are deviances). `collapsed`: not better than the null by the share `min_gain`.
+    the null's are deviances). `collapsed`: not better than the null by the fraction `min_gain`.
 
     Parameters
     ----------

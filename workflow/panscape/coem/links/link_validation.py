@@ -1,4 +1,4 @@
-"""Whether links mean anything: beside their nulls, other groupings, single cells and what was planted."""
+"""Validate links against nulls, other groupings, single cells and planted links."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Linked:
     validation
         method, measure, value, conditioned_on.
     scores
-        Metacells x genes with found links.
+        Metacells x genes with links.
     """
 
     links: pd.DataFrame
@@ -65,7 +65,7 @@ def link_sample(
     conditioned: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> Linked:
-    """Link peaks to genes over the metacells of the main method, and show what the links are worth.
+    """Link peaks to genes over the metacells of the main method, and validate the links.
 
     Parameters
     ----------
@@ -76,11 +76,11 @@ def link_sample(
     settings
         The configuration's section ``metacells``.
     genes
-        Table of the genes' places, if the sample's own is not used.
+        Table of the genes' positions; None takes those of the sample.
     truth
         Planted links (gene, peak), where a sample is simulated.
     conditioned
-        :attr:`panscape.coem.metacells.stage.Grouped.conditioned`; None: no method was told labels.
+        :attr:`panscape.coem.metacells.stage.Grouped.conditioned`; None: no method was conditioned on labels.
     seed
         Of the background and the choice of single cells.
     """
@@ -192,7 +192,7 @@ def measured(
 
 
 def count_links(links: pd.DataFrame, method: str, truth: pd.DataFrame | None) -> list[tuple[str, str, float]]:
-    """Return how many links are found, how many of these are negative, and how many were planted.
+    """Return the number of links, and the fractions that are negative and planted.
 
     Parameters
     ----------
@@ -234,6 +234,11 @@ def contrast(cis: np.ndarray, trans: np.ndarray) -> dict[str, float]:
     -------
     pairs; negative and negative_trans (shares below 0 of each); auc (probability that a pair within reach
     correlates more than a control: 0.5 is chance); median and median_trans.
+
+    Examples
+    --------
+    >>> contrast(np.array([0.5, 0.2]), np.array([[0.1], [0.3]]))["auc"]
+    0.75
     """
     names = ("pairs", "negative", "negative_trans", "auc", "median", "median_trans")
     trans = trans[np.isfinite(trans)]

@@ -1,4 +1,4 @@
-"""Which peaks may be linked to which genes, and what each pair is compared with."""
+"""Candidate pairs of genes and peaks, and their background."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LinkSettings(FromMapping):
     background
         Peaks per bin that a link is compared with.
     fdr
-        False discovery rate up to which a link counts as found.
+        False discovery rate up to which a link is called.
     """
 
     SECTION: ClassVar[str] = "metacells"
@@ -177,7 +177,7 @@ def _trans(
     for name in np.unique(of_pair):
         members = np.flatnonzero(bins == name)
         todo = np.flatnonzero(of_pair == name)
-        for _ in range(20):  # a draw on the gene's own chromosome is drawn again
+        for _ in range(20):  # draws on the gene's chromosome are repeated
             drawn = members[rng.integers(0, len(members), len(todo))]
             good = peak_chromosome[drawn] != gene_chromosome[todo]
             result[todo[good]] = drawn[good]

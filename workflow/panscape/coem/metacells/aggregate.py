@@ -37,6 +37,11 @@ def sum_cells(counts: sparse.csr_matrix, label: np.ndarray, k: int | None = None
         Metacell of each cell, 0..k-1.
     k
         Number of metacells; None takes the largest label.
+
+    Examples
+    --------
+    >>> sum_cells(sparse.csr_matrix([[1.0, 0.0], [2.0, 3.0]]), np.array([0, 0])).toarray()
+    array([[3., 3.]], dtype=float32)
     """
     n = counts.shape[0]
     k = int(label.max()) + 1 if k is None else k
@@ -50,10 +55,10 @@ def sum_cells(counts: sparse.csr_matrix, label: np.ndarray, k: int | None = None
 def soft_fractions(
     z: np.ndarray, label: np.ndarray, *, nearest: int = 5, min_fraction: float = MIN_FRACTION
 ) -> sparse.csr_matrix:
-    """Return to what share each cell belongs to the metacells nearest to it, cells x metacells.
+    """Return the soft assignment of cells to their nearest metacells, cells x metacells.
 
-    Shares fall with the squared distance to a metacell's centre, in units of the cell's own metacell's mean
-    squared distance; rows sum to 1. Shares under `least` are left out.
+    Fractions fall with the squared distance to a metacell's centre, in units of the mean
+    squared distance; rows sum to 1.
 
     Parameters
     ----------

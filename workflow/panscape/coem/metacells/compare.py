@@ -36,7 +36,7 @@ NEEDS = {"coem": (), "pca_lsi": ("rna", "atac"), "wnn": ("rna", "atac"), "rna": 
 
 
 def available(method: str, views: Views, learned: np.ndarray | None) -> bool:
-    """Tell whether a method can run on what a sample has.
+    """Return whether a method can run on the modalities of a sample.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Linear embeddings of RNA, of ATAC and of both: the baselines that a learned embedding has to beat."""
+"""Linear embeddings of RNA, of ATAC and of both: baselines of the learned embedding."""
 
 from __future__ import annotations
 

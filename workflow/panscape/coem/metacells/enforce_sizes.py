@@ -41,6 +41,11 @@ def enforce_sizes(
     Returns
     -------
     (labels 0..., numbered by first cell; counts of `adopted` cells, `merged` and `split` metacells).
+
+    Examples
+    --------
+    >>> enforce_sizes(np.array([0, 0, 0, 1, -1]), np.arange(5.0)[:, None], k=1, min_size=2)[0]
+    array([0, 0, 0, 1, 1])
     """
     label, z = np.asarray(label, dtype=np.int64).copy(), np.asarray(z, dtype=float)
     done = {"adopted": int((label < 0).sum()), "merged": 0, "split": 0}

@@ -162,6 +162,12 @@ def group_cells(
     ------
     UserError
         If a coordinate is not finite.
+
+    Examples
+    --------
+    >>> z = np.random.default_rng(0).normal(size=(60, 3))
+    >>> group_cells(z, 4).k
+    4
     """
     settings = GroupSettings.of(settings)
     indices, distances = nearest_cells(

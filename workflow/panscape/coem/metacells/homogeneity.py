@@ -58,6 +58,12 @@ def homogeneity(
     -------
     DataFrame by metacell: n_cells, leading (eigenvalue / mean of its null, 1: chance), rigor (its inverse,
     at most 1: high is good), pvalue (of the pooled null), dubious. NaN and not dubious under 5 cells.
+
+    Examples
+    --------
+    >>> counts = sparse.csr_matrix(np.random.default_rng(0).poisson(1.0, (40, 30)))
+    >>> homogeneity(counts, np.repeat([0, 1], 20))["n_cells"].tolist()
+    [20, 20]
     """
     chosen = variable_genes(counts, features)
     depth = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1e-12)

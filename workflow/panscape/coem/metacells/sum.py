@@ -1,4 +1,4 @@
-"""Metacells of a sample as files hold them: sums, annotations, measures."""
+"""Sum, annotate and evaluate metacells; their files."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def sum_sample(
     settings
         The configuration's section ``metacells``.
     genes
-        Table of the genes' places, if the sample's own is not used.
+        Table of the genes' positions; None takes those of the sample.
     seed
         Of the permutations.
     """
@@ -132,7 +132,7 @@ def _homogeneity(
 def _assignments(
     cells: pd.Index, label: np.ndarray, soft: sparse.csr_matrix, names: list[str]
 ) -> pd.DataFrame:
-    """Return each cell's metacell, to what share it belongs there, and the metacell it is next nearest to."""
+    """Return each cell's metacell, its soft assignment to it, and the second-best metacell."""
     name = np.array(names, dtype=object)
     rows = np.arange(len(label))
     fraction = np.asarray(soft[rows, label]).ravel()
@@ -157,7 +157,8 @@ def judge(
 ) -> pd.DataFrame:
     """Measure the metacells of every method: method, metric, modality (or column), value, conditioned_on.
 
-    See :func:`panscape.coem.metacells.evaluate.measure`; also `dubious` by modality, the share of metacells
+    See :func:`panscape.coem.metacells.evaluate.measure`; also `dubious` by modality, the fraction of
+    metacells
     whose cells differ by more than chance, and of a learned embedding `held_out_nats` by modality
     (:class:`Learned`). `conditioned_on` is :attr:`Grouped.conditioned`.
 

@@ -62,7 +62,7 @@ def associate(
         equal, 1 if not).
     pc1
         |Spearman's rho| of the first axis of :func:`coordinates` with the phenotype; for more than two
-        groups the share of its variance between groups.
+        groups the fraction of its variance between groups.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ SET_COLUMNS = [
     "pvalue_partial", "fdr_partial", "pvalue_permuted", "n", "high",
 ]  # fmt: skip
 GROUP_COLUMNS = ["gene_a", "gene_b", "phenotype", "model", "group", "share", "share_others", "only_here"]
-PRESENT = 0.5  # share of a line's bins that have an edge the line is said to have
+PRESENT = 0.5  # fraction of a line's bins that have an edge the line is said to have
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class EdgeTable:
     first, second
         (E,) positions of the edges' genes, first < second, sorted.
     share
-        (L, E) CSR: share of a line's bins that have the edge, 0 to 1.
+        (L, E) CSR: fraction of a line's bins that have the edge, 0 to 1.
     """
 
     genes: np.ndarray
@@ -93,8 +93,8 @@ def associate_edges(
 ) -> pd.DataFrame:
     """Test every edge inside a gene set or between two sets: is it in lines of high or of low phenotype.
 
-    Spearman's rho of the share of bins that have the edge (two groups: rank-sum p), over edges that at least
-    `presence` of the lines have and at least `presence` do not, with the false discovery rate over all
+    Spearman's rho of the fraction of bins that have the edge (two groups: rank-sum p), over edges that
+    at least `presence` of the lines have and at least `presence` do not, with the false discovery rate over all
     tested.
 
     With `means`, the genes' mean expression (G, L), also with that of both genes controlled (`rho_partial`

@@ -125,7 +125,7 @@ class Collection:
         """Return (G, L) of a column of the tables of genes, averaged over a line's whole bins.
 
         A gene that does not vary in a line has no centrality there, which counts as 0. Centrality in a
-        Pearson network is the share of the other genes that are its neighbours.
+        Pearson network is the fraction of the other genes that are its neighbours.
         """
         if model == "pearson" and column.startswith("centrality"):
             return np.stack([_degrees(bins) for bins in self.graphs("pearson")], axis=1)

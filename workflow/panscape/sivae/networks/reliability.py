@@ -1,4 +1,4 @@
-"""How far a line's network repeats itself, in bins or halves of its own cells."""
+"""Reliability of a line's network between bins or halves of its cells."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reliability(
     Returns
     -------
     One row per line and measure: line, source, parts, measure, within (mean similarity of the line's own
-    parts), others (mean similarity to other lines' parts), rank (share of the other lines whose parts are
+    parts), others (mean similarity to other lines' parts), rank (fraction of the other lines whose parts are
     less alike to the line's than its own), flag: empty, ``unreliable``, ``not distinct`` (its parts are no
     more alike than parts of other lines: reliable, perhaps, but no basis for a difference between lines),
     ``unknown``.

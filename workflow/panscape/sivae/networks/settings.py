@@ -1,4 +1,4 @@
-"""What lines are compared by."""
+"""Settings of the comparison of lines."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def gene_tables(
 def library_sets(
     paths: Sequence[str], genes: Sequence[str] | np.ndarray, mito: bool
 ) -> dict[str, dict[str, list[str]]]:
-    """Return library (name of its file) -> term -> genes; mitochondrial genes are a library of their own.
+    """Return library (name of its file) -> term -> genes; mitochondrial genes are a separate library.
 
     Parameters
     ----------
