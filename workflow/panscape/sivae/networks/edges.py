@@ -94,7 +94,7 @@ def associate_edges(
     """Test every edge inside a gene set or between two sets: is it in lines of high or of low phenotype.
 
     Spearman's rho of the fraction of bins that have the edge (two groups: rank-sum p), over edges that
-    at least `presence` of the lines have and at least `presence` do not, with the false discovery rate over all
+    at least `presence` of the lines have and at least `presence` do not, with the FDR over all
     tested.
 
     With `means`, the genes' mean expression (G, L), also with that of both genes controlled (`rho_partial`
