@@ -29,11 +29,11 @@ from panscape.coem.metacells import sum
 from panscape.coem.metacells.compare import group_by
 from panscape.coem.metacells.embed import linear_views
 from panscape.coem.metacells.evaluate import measure
-from panscape.coem.metacells.settings import GroupSettings
+from panscape.coem.metacells.group import GroupSettings
 from panscape.config.load import load
 from panscape.training.device import prepare
 
-FEATURES = ("min_gene_cells", "min_peak_cells", "peak_share", "max_genes", "max_peaks")
+FEATURES = ("min_gene_cells", "min_peak_cells", "peak_fraction", "max_genes", "max_peaks")
 
 
 def arguments() -> argparse.Namespace:

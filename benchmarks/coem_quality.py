@@ -117,7 +117,7 @@ def judged(sample, shown, truth, options, seed: int) -> list[dict]:
         linked = link_sample(
             sample, pd.DataFrame({method: label}, index=sample.obs.index), LINKS, truth=truth, seed=0
         )
-        own = linked.evidence[linked.evidence["method"] == method]
+        own = linked.validation[linked.validation["method"] == method]
         found |= {f"links_{row.measure}": row.value for row in own.itertuples()}
         if options.gene:
             found["gene_r"] = linked.links.loc[linked.links["gene"] == options.gene, "r"].max()

@@ -69,7 +69,7 @@ def trained(rna, atac, settings: dict, epochs: int, device) -> tuple[float, Embe
     spent = []
     for number in (1, epochs + 1):
         start = clock()
-        embedding = embed(rna, atac, settings={**settings, "epochs": number}, seed=0, device=device)
+        embedding = embed(rna, atac, settings={**settings, "n_epochs": number}, seed=0, device=device)
         spent.append(clock() - start)
     return (spent[1] - spent[0]) / epochs, embedding
 
@@ -81,7 +81,7 @@ def main() -> None:
     kind = np.random.default_rng(0).integers(8, size=options.cells)
     rna = drawn(options.cells, options.genes, options.depths[0], 8, kind, 1)
     atac = drawn(options.cells, options.peaks, options.depths[1], 8, kind, 2)
-    settings = {"peak_share": [0.0, 1.0], "min_peak_cells": 1, **options.settings}
+    settings = {"peak_fraction": [0.0, 1.0], "min_peak_cells": 1, **options.settings}
     values = (rna.nnz + atac.nnz) * 8e-6
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     seconds, embedding = trained(rna, atac, settings, options.epochs, choose_device(0))

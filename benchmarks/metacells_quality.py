@@ -53,7 +53,7 @@ def run(sample: Paired, truth: pd.DataFrame | None, k: int, seed: int, genes: li
     settings = {
         "embedding": "pca_lsi",
         "k": k,
-        "ladder": [],
+        "size_sweep": [],
         "compare": METHODS,
         "permutations": 20,
         "contrast_cells": 4000,
@@ -66,7 +66,7 @@ def run(sample: Paired, truth: pd.DataFrame | None, k: int, seed: int, genes: li
             {"seed": seed, "method": method, "measure": f"{metric} {modality}".strip(), "value": value}
         )
     linked = link_sample(sample, grouped.methods, settings, truth=truth, seed=seed)
-    for method, measure, value, _ in linked.evidence.itertuples(index=False):
+    for method, measure, value, _ in linked.validation.itertuples(index=False):
         rows.append({"seed": seed, "method": method, "measure": f"links {measure}", "value": value})
     for method in grouped.methods if genes else ():
         only = {**settings, "contrast_cells": 0}

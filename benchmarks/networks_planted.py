@@ -71,8 +71,8 @@ def by_sivae(drawn, blocks, args, seed):
     from panscape.sivae.values import ValueSettings, prepare_bin
 
     settings = SivaeSettings(
-        latent=args.k, hidden=tuple(args.hidden), steps=tuple(args.steps), batch_size=512, lr=0.002,
-        warmup=150, input_dropout=0.3, patience=10,
+        n_latent=args.k, n_hidden=tuple(args.hidden), n_steps=tuple(args.steps), batch_size=512,
+        learning_rate=0.002, warmup_steps=150, input_dropout=0.3, patience=10,
     )  # fmt: skip
     values = ValueSettings(labels=None)
     expressions = []

@@ -101,7 +101,7 @@ def row(item: Expression, fitted, known: dict, settings: SivaeSettings) -> dict:
     """Return the measures of one donor."""
     bin_ = item.bin
     x, test = bin_.inputs.astype(float), bin_.test
-    plain = pca(bin_, settings.latent)
+    plain = pca(bin_, settings.n_latent)
     usable = (x[~test].std(axis=0) > 0) & (x[test].std(axis=0) > 0)
     squares = np.corrcoef(x[:, usable].T) ** 2
     truth = (squares.sum(axis=0) - 1) / (len(squares) - 1)

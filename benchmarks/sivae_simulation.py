@@ -27,12 +27,12 @@ from panscape.sivae.settings import SivaeSettings  # noqa: E402
 from panscape.sivae.values import Expression  # noqa: E402
 
 CLASSIC = {
-    "hidden": (256, 128, 64), "shortcut": False, "gene_prior": "standard", "steps": (500, 500, 500),
-    "warmup": 300,
-    "lr": 1e-3, "anneal": False, "averaging": 0.0, "l2": 1e-3, "l2_feature": 1e-4, "input_dropout": 0.0,
+    "n_hidden": (256, 128, 64), "skip_connection": False, "gene_prior": "standard",
+    "n_steps": (500, 500, 500), "warmup_steps": 300,
+    "learning_rate": 1e-3, "anneal": False, "ema": 0.0, "l2": 1e-3, "l2_feature": 1e-4, "input_dropout": 0.0,
     "batch_size": 128, "patience": 0, "held_out": 0.0,
 }  # fmt: skip
-PAPER = CLASSIC | {"hidden": (1024, 512, 128), "lr": 5e-4, "l2": 1e-4, "l2_feature": 1e-5}
+PAPER = CLASSIC | {"n_hidden": (1024, 512, 128), "learning_rate": 5e-4, "l2": 1e-4, "l2_feature": 1e-5}
 SETTINGS = {"best": {"held_out": 0.0, "patience": 0}, "classic": CLASSIC, "published-widths": PAPER}
 THRESHOLDS = {
     "hubs_lowest": (">=", 5), "hub_auc": (">=", 0.999), "ari": (">=", 0.98), "purity": (">=", 0.98),
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--gamma", type=float, default=0.05)
     parser.add_argument("--latent", type=int, default=16)
     given = parser.parse_args()
-    settings = SivaeSettings(**SETTINGS[given.settings], gamma=given.gamma, latent=given.latent)
+    settings = SivaeSettings(**SETTINGS[given.settings], gamma=given.gamma, n_latent=given.latent)
     results = {}
     for seed in given.seeds:
         found = one(seed, settings)

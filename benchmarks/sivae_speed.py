@@ -128,7 +128,7 @@ def run_port(path: str, bin_: Bin, latent: int, steps: int) -> dict[str, float]:
 
 def run_ours(bin_: Bin, latent: int, steps: int) -> dict[str, float]:
     """Time siVAE's steps; its start (principal components, features) is told apart."""
-    settings = SivaeSettings(latent=latent, steps=(0, 0, steps), patience=0)
+    settings = SivaeSettings(n_latent=latent, n_steps=(0, 0, steps), patience=0)
     start = time.process_time()
     task = SivaeTask([bin_], settings, 0, torch.device("cpu"))
     begun = time.process_time() - start

@@ -16,7 +16,7 @@ LINES = {
         }
     ],
     "simulation": {"lines": [{"name": "drawn", "lines": 3, "cells": 120, "n_genes": 60}]},
-    "sivae": {"latent": 3, "hidden": [8], "feature_dim": 16, "steps": [5, 5, 20], "batch_size": 64},
+    "sivae": {"n_latent": 3, "n_hidden": [8], "feature_dim": 16, "n_steps": [5, 5, 20], "batch_size": 64},
 }
 MULTIOME = {
     "collection": "multiome",

@@ -1,4 +1,4 @@
-"""Group the cells of multi-omic samples into metacells, judge them, sum them, and link peaks to genes.
+"""Group the cells of multi-omic samples into metacells, evaluate and sum them, and link peaks to genes.
 
 REQUIRED INPUTS
     results/{collection}/preprocess/{study}/counts.h5ad     genes of the cells after quality control
@@ -6,15 +6,15 @@ REQUIRED INPUTS
 OUTPUTS (sample: such a study, or `pooled`)
     results/{collection}/metacells/{sample}/multiome.h5mu    the cells with both modalities, raw counts
     results/{collection}/metacells/{sample}/embedding.h5ad   the learned embedding, if embedding or compare has coem
-    results/{collection}/metacells/{sample}/assignments.tsv  cell, metacell, share of it, second-best metacell
-    results/{collection}/metacells/{sample}/methods.tsv.gz   cell, metacell by each method and on the ladder
+    results/{collection}/metacells/{sample}/assignments.tsv  cell, metacell, soft assignment, second-best metacell
+    results/{collection}/metacells/{sample}/methods.tsv.gz   cell, metacell by each method and in the size sweep
     results/{collection}/metacells/{sample}/ladder.tsv       k, stability, dubious, zeros, score, recommended
     results/{collection}/metacells/{sample}/views.h5ad       linear embeddings of the cells
-    results/{collection}/metacells/{sample}/metacells.h5mu   sums of the cells and annotations; soft shares
+    results/{collection}/metacells/{sample}/metacells.h5mu   sums of the cells and annotations; soft assignments
     results/{collection}/metacells/{sample}/metacells.tsv    metacell, n_cells, labels, purity, rigor ...
     results/{collection}/metacells/{sample}/metrics.tsv      method, metric, modality, value, conditioned_on
     results/{collection}/metacells/{sample}/links.tsv.gz     gene, peak, distance, rho, r, pvalue, fdr ...
-    results/{collection}/metacells/{sample}/evidence.tsv     method, what links show beside their nulls
+    results/{collection}/metacells/{sample}/evidence.tsv     method, validation of the links beside their nulls
     results/{collection}/metacells/{sample}/gene_scores.h5ad metacells x genes, from linked peaks
     results/{collection}/metacells/{sample}/figures/
 """
@@ -25,7 +25,7 @@ METACELL_FIGURES = {
     "map": "Cells and metacells",
     "methods": "Methods side by side",
     "ladder": "Number of metacells",
-    "rigor": "Rigor and size",
+    "rigor": "Homogeneity and size",
     "links": "Links and their nulls",
     "track": "Links of one gene",
 }
@@ -87,7 +87,7 @@ rule embed_cells:
 
 
 rule group_cells:
-    """Group a sample's cells by all methods, and on a ladder of sizes."""
+    """Group a sample's cells by all methods, and in a size sweep."""
     input:
         sample="results/{collection}/metacells/{sample}/multiome.h5mu",
         embedding=branch(
@@ -118,7 +118,7 @@ rule group_cells:
 
 
 rule sum_metacells:
-    """Sum the cells of each metacell, describe metacells and judge them beside other methods."""
+    """Sum the cells of each metacell, describe metacells and compare them with other methods."""
     input:
         sample="results/{collection}/metacells/{sample}/multiome.h5mu",
         methods="results/{collection}/metacells/{sample}/methods.tsv.gz",
@@ -188,7 +188,7 @@ rule link_peaks:
 
 
 rule plot_metacells:
-    """Draw the map of metacells, the methods side by side, the ladder, rigor, links and one gene's track."""
+    """Draw the map of metacells, the methods side by side, the size sweep, homogeneity, links and one gene's track."""
     input:
         metacells="results/{collection}/metacells/{sample}/metacells.h5mu",
         table="results/{collection}/metacells/{sample}/metacells.tsv",

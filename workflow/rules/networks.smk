@@ -15,7 +15,7 @@ OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the b
     results/{collection}/networks/set_edges.tsv      set_a, set_b, phenotype, model, edges, rho, fdr ...
     results/{collection}/networks/group_edges.tsv.gz gene_a, gene_b, phenotype, group, share, share_others ...
     results/{collection}/networks/known.tsv          line, bin, model, network, odds_ratio, low, high ...
-    results/{collection}/networks/tests.tsv          all nulls, and what was skipped and why
+    results/{collection}/networks/tests.tsv          all nulls, and skipped tests with reasons
     results/{collection}/networks/figures/
 """
 
@@ -72,7 +72,7 @@ rule compare_lines:
 
 
 rule check_lines:
-    """Say how far each line's network repeats itself in bins or halves of its cells."""
+    """Measure the reliability of each line's network between bins or halves of its cells."""
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
@@ -123,7 +123,7 @@ rule associate_genes:
 
 
 rule rank_sets:
-    """Find the gene sets at the ends of the genes' associations."""
+    """Run GSEA on the genes' associations."""
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
@@ -182,7 +182,7 @@ rule associate_edges:
 
 
 rule score_edges:
-    """Say how many edges of each line's network are known interactions."""
+    """Test the enrichment of known interactions among each line's edges."""
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
@@ -208,7 +208,7 @@ rule score_edges:
 
 
 rule collect_tests:
-    """Put the nulls of all comparisons together, and what was skipped and why."""
+    """Concatenate the nulls of all comparisons and the skipped tests with reasons."""
     input:
         kernels=expand(
             "results/{{collection}}/networks/{kernel}/tests.tsv",

@@ -3,11 +3,11 @@
 REQUIRED INPUTS
     results/{collection}/preprocess/{study}/    counts.h5ad, genes.tsv of the studies in use for sivae
 OUTPUTS
-    results/{collection}/sivae/lines.tsv        line, name, study, n_cells, n_bins, ..., status: also those left out
-    results/{collection}/sivae/cells.tsv.gz     line, bin, study, cell: who is trained on what
+    results/{collection}/sivae/lines.tsv        line, name, study, n_cells, n_bins, ..., status: also lines without a model
+    results/{collection}/sivae/cells.tsv.gz     line, bin, study, cell: assignment of cells to lines and bins
     results/{collection}/sivae/genes.tsv        gene: the genes of all models
-    results/{collection}/sivae/jobs/{job}/      what one job trained: a folder per line, weights.safetensors
-    results/{collection}/sivae/{line}/          (bins below each other in all of them, in the same order)
+    results/{collection}/sivae/jobs/{job}/      results of one job: a folder per line, weights.safetensors
+    results/{collection}/sivae/{line}/          (in all of them bins one after another, in the same order)
         genes.tsv.gz            bin, model (sivae, pca), gene, centrality, centrality_heldout, mean, detection
         embedding.h5ad          genes; obsm bin-<bin>, sd-<bin> (loadings, their deviations), pca-<bin>
         cells.h5ad              cells; obsm sivae, sivae_sd, pca
@@ -50,7 +50,7 @@ SIVAE_LOGGED = [
 
 
 checkpoint plan_lines:
-    """Share the cells of all lines out to bins and jobs."""
+    """Assign the cells of all lines to bins and jobs."""
     input:
         counts=of_studies(
             "results/{collection}/preprocess/{study}/counts.h5ad", use="sivae"
@@ -120,7 +120,7 @@ rule train_lines:
 
 
 rule place_line:
-    """Put a line's files where other stages look for them."""
+    """Copy a line's files to where other stages read them."""
     input:
         folder=job_of_line,
     output:
@@ -137,7 +137,7 @@ rule place_line:
 
 
 rule collect_lines:
-    """Put the tables of all lines together."""
+    """Concatenate the tables of all lines."""
     input:
         models=of_lines("results/{collection}/sivae/{line}/models.tsv"),
         others=of_lines(SIVAE_LINE_PATHS),

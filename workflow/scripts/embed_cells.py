@@ -13,7 +13,7 @@ obs, rna, atac = read_sample(snakemake.input.sample)
 embedding = embed(
     rna,
     atac,
-    batch=column(obs, settings["batch"], "coem.batch"),
+    batch=column(obs, settings["batch_key"], "coem.batch_key"),
     labels=column(obs, settings["condition_on"], "coem.condition_on"),
     settings=settings,
     seed=params.seed,

@@ -17,8 +17,8 @@ def made(n=360, genes=150, peaks=260, seed=0, depth=(400, 500)):
     for effect, features, mean in zip(tilt, (genes, peaks), depth, strict=True):
         course = random.normal(0, 1, features) * (random.random(features) < 0.3)
         rate = np.exp(random.normal(0, 0.7, features) + effect[kind] + np.outer(state - 0.5, course))
-        own = mean * np.exp(random.normal(0, 0.4, n))
-        rate *= (own / rate.sum(axis=1))[:, None]
+        cell_depth = mean * np.exp(random.normal(0, 0.4, n))
+        rate *= (cell_depth / rate.sum(axis=1))[:, None]
         counts.append(sparse.csr_matrix(random.poisson(rate).astype(np.float32)))
     return SimpleNamespace(rna=counts[0], atac=counts[1], kind=kind, state=state)
 

@@ -23,8 +23,8 @@ from panscape.errors import UserError
 from panscape.training.state import digest as training_digest
 from panscape.training.weights import read_weights
 
-QUICK = {"epochs": 12, "batch_size": 64, "n_latent": 8, "n_hidden": 16, "n_projection": 8}
-TINY = {**QUICK, "epochs": 3}
+QUICK = {"n_epochs": 12, "batch_size": 64, "n_latent": 8, "n_hidden": 16, "n_projection": 8}
+TINY = {**QUICK, "n_epochs": 3}
 
 
 def accuracy(points, labels, neighbours=10):
@@ -117,15 +117,15 @@ def test_cells_of_one_modality_are_placed_among_their_kind(cells):
     lacks = random.random(len(cells.kind))
     rna = sparse.diags_array((lacks > 0.2).astype(np.float32)) @ cells.rna
     atac = sparse.diags_array((lacks < 0.8).astype(np.float32)) @ cells.atac
-    found = embed(sparse.csr_matrix(rna), sparse.csr_matrix(atac), settings=QUICK, seed=1)
-    assert found.info["cells_of_one_modality"] == int(((lacks <= 0.2) | (lacks >= 0.8)).sum())
-    assert np.isfinite(found.joint).all()
-    assert np.isnan(found.rna[lacks <= 0.2]).all() and np.isfinite(found.rna[lacks > 0.2]).all()
+    result = embed(sparse.csr_matrix(rna), sparse.csr_matrix(atac), settings=QUICK, seed=1)
+    assert result.info["cells_of_one_modality"] == int(((lacks <= 0.2) | (lacks >= 0.8)).sum())
+    assert np.isfinite(result.joint).all()
+    assert np.isnan(result.rna[lacks <= 0.2]).all() and np.isfinite(result.rna[lacks > 0.2]).all()
     whole = (lacks > 0.2) & (lacks < 0.8)
-    model = KNeighborsClassifier(10).fit(found.joint[whole], cells.kind[whole])
+    model = KNeighborsClassifier(10).fit(result.joint[whole], cells.kind[whole])
     # without RNA types 1 and 2 are equal, without accessibility 0 and 1
     without_rna, without_atac = lacks <= 0.2, lacks >= 0.8
-    placed = model.predict(found.joint)
+    placed = model.predict(result.joint)
     assert ((placed == 0) == (cells.kind == 0))[without_rna].mean() > 0.85
     assert ((placed == 2) == (cells.kind == 2))[without_atac].mean() > 0.85
 
@@ -133,22 +133,22 @@ def test_cells_of_one_modality_are_placed_among_their_kind(cells):
 @pytest.mark.parametrize("only", ["rna", "atac"])
 def test_a_sample_of_one_modality_is_embedded_by_it(cells, only):
     counts = {"rna": None, "atac": None, only: getattr(cells, only)}
-    found = embed(**counts, settings=QUICK, seed=1)
-    told = cells.kind == (2 if only == "rna" else 0)
-    assert accuracy(found.joint, told) > 0.85
-    assert found.info["modalities"] == [only]
-    assert (found.rna is None) == (only == "atac")
+    result = embed(**counts, settings=QUICK, seed=1)
+    separated = cells.kind == (2 if only == "rna" else 0)
+    assert accuracy(result.joint, separated) > 0.85
+    assert result.info["modalities"] == [only]
+    assert (result.rna is None) == (only == "atac")
 
 
 def test_open_or_not_peaks_are_recognised(cells):
-    found = embed(cells.rna, (cells.atac > 0).astype(np.float32), settings=TINY)
-    assert found.info["likelihoods"] == {"rna": "nb", "atac": "bernoulli"}
+    result = embed(cells.rna, (cells.atac > 0).astype(np.float32), settings=TINY)
+    assert result.info["likelihoods"] == {"rna": "nb", "atac": "bernoulli"}
 
 
 @pytest.mark.parametrize(
     "more",
     [
-        {"encoder": "scmvp", "epochs": 20},
+        {"encoder": "scmvp", "n_epochs": 20},
         {"decoder": "scmvp"},
         {"prior": "vade"},
         {"decoder": "mlp"},
@@ -161,36 +161,42 @@ def test_open_or_not_peaks_are_recognised(cells):
     ],
 )
 def test_every_option_trains(cells, more):
-    found = embed(cells.rna, cells.atac, settings={**TINY, "epochs": 6, **more}, seed=1)
-    assert np.isfinite(found.joint).all()
-    assert accuracy(found.joint, cells.kind) > 0.7
+    result = embed(cells.rna, cells.atac, settings={**TINY, "n_epochs": 6, **more}, seed=1)
+    assert np.isfinite(result.joint).all()
+    assert accuracy(result.joint, cells.kind) > 0.7
 
 
 @pytest.fixture(scope="module")
 def published():
     """Return the settings of the presets, made small, on features that the cells of the tests have."""
-    own = {"epochs": 25, "peak_share": [0.005, 1.0], "n_centroids": 3, "n_hidden": 32, "learning_rate": 4e-3}
+    changes = {
+        "n_epochs": 25,
+        "peak_fraction": [0.005, 1.0],
+        "n_centroids": 3,
+        "n_hidden": 32,
+        "learning_rate": 4e-3,
+    }
     study = [{"id": "a", "path": "a.h5ad"}]
     return {
-        name: {**load({"collection": "x", "preset": name, "studies": study})["coem"], **own}
+        name: {**load({"collection": "x", "preset": name, "studies": study})["coem"], **changes}
         for name in ("paper", "code")
     }
 
 
 @pytest.mark.parametrize("preset", ["paper", "code"])
 def test_published_models_learn_what_predicts_unseen_counts(cells, published, preset):
-    found = embed(cells.rna, cells.atac, settings=published[preset], seed=1)
-    assert found.info["likelihoods"] == {"paper": {"rna": "zip", "atac": "nb"},
+    result = embed(cells.rna, cells.atac, settings=published[preset], seed=1)
+    assert result.info["likelihoods"] == {"paper": {"rna": "zip", "atac": "nb"},
                                          "code": {"rna": "nb", "atac": "zip"}}[preset]  # fmt: skip
-    assert accuracy(found.joint, cells.kind) > 0.85
-    assert min(found.info["information"].values()) > 0
+    assert accuracy(result.joint, cells.kind) > 0.85
+    assert min(result.info["information"].values()) > 0
     # an untrained model predicts them worse
-    untrained = embed(cells.rna, cells.atac, settings={**published[preset], "epochs": 1}, seed=1)
-    assert found.info["unseen_nll"]["rna"] < untrained.info["unseen_nll"]["rna"] - 3
+    untrained = embed(cells.rna, cells.atac, settings={**published[preset], "n_epochs": 1}, seed=1)
+    assert result.info["unseen_nll"]["rna"] < untrained.info["unseen_nll"]["rna"] - 3
 
 
 def test_an_interrupted_published_model_goes_on_to_the_same_bits(cells, published, tmp_path, monkeypatch):
-    settings = {**published["paper"], "epochs": 3}
+    settings = {**published["paper"], "n_epochs": 3}
     whole = embed(cells.rna, cells.atac, settings=settings, seed=1)
     step, folder = CoemTask.step, tmp_path / "state"
 
@@ -243,19 +249,19 @@ def test_a_batch_effect_is_taken_out(cells):
     rna = cells.rna.toarray()
     shift = np.exp(random.normal(0, 0.7, rna.shape[1]))
     rna = sparse.csr_matrix(np.where(batch[:, None] > 0, random.poisson(rna * shift), rna).astype(np.float32))
-    plain, told = (embed(rna, cells.atac, batch=b, settings=QUICK, seed=1) for b in (None, batch))
-    assert accuracy(told.joint, batch) < accuracy(plain.joint, batch) - 0.15
-    assert accuracy(told.joint, cells.kind) > 0.85
+    plain, corrected = (embed(rna, cells.atac, batch=b, settings=QUICK, seed=1) for b in (None, batch))
+    assert accuracy(corrected.joint, batch) < accuracy(plain.joint, batch) - 0.15
+    assert accuracy(corrected.joint, cells.kind) > 0.85
 
 
 def test_a_model_told_the_types_says_so_and_its_prior_has_them(cells, embedded, tmp_path):
-    told = embed(cells.rna, cells.atac, labels=cells.kind, settings=TINY, seed=1, checkpoint=tmp_path)
-    assert (embedded.info["conditioned"], told.info["conditioned"]) == (0, 3)
-    assert accuracy(told.joint, cells.kind) > 0.9
+    conditioned = embed(cells.rna, cells.atac, labels=cells.kind, settings=TINY, seed=1, checkpoint=tmp_path)
+    assert (embedded.info["conditioned"], conditioned.info["conditioned"]) == (0, 3)
+    assert accuracy(conditioned.joint, cells.kind) > 0.9
     tensors, _ = read_weights(tmp_path / "checkpoint.safetensors")
     assert bool(tensors["module.prior.started"])
     # the components lie where the cells of their labels are
-    latent = told.joint / told.unit
+    latent = conditioned.joint / conditioned.unit
     centres = np.array([latent[cells.kind == c].mean(0) for c in range(3)])
     apart = np.linalg.norm(centres[:, None] - tensors["module.prior.means"].numpy()[None], axis=2)
     assert apart.argmin(axis=1).tolist() == [0, 1, 2]
@@ -287,11 +293,11 @@ def test_files_hold_cells_coordinates_and_what_was_done(cells, embedded, tmp_pat
     assert coem_column(read, None, "coem.batch") is None
     with pytest.raises(UserError, match=r"coem.batch: no column 'day' \(there are: lane\)"):
         coem_column(read, "day", "coem.batch")
-    write_embedding(embedded, read, tmp_path / "embedding.h5ad", {"epochs": 3, "batch": None})
+    write_embedding(embedded, read, tmp_path / "embedding.h5ad", {"n_epochs": 3, "batch_key": None})
     back = read_h5ad(tmp_path / "embedding.h5ad")
     np.testing.assert_array_equal(back.obsm["X_coem"], embedded.joint)
     assert {"X_coem", "X_rna", "X_atac"} == set(back.obsm)
-    assert json.loads(back.uns["settings"])["epochs"] == 3
+    assert json.loads(back.uns["settings"])["n_epochs"] == 3
     assert json.loads(back.uns["info"])["likelihoods"]["rna"] == "nb"
     assert len(back.uns["history"]) == len(embedded.history)
 
@@ -306,9 +312,9 @@ def with_depth(seed=0, n=360, genes=150, peaks=260):
         tilt = random.normal(0, 0.9, (3, features)) * (random.random(features) < 0.4)
         course = random.normal(0, 0.3, features)
         rate = np.exp(random.normal(0, 0.7, features) + tilt[kind] + np.outer(logs, course))
-        own = 500 * np.exp(logs) * np.where(kind == 0, 2.0, 1.0)
+        depth = 500 * np.exp(logs) * np.where(kind == 0, 2.0, 1.0)
         counts.append(
-            sparse.csr_matrix(random.poisson(rate * (own / rate.sum(1))[:, None]).astype(np.float32))
+            sparse.csr_matrix(random.poisson(rate * (depth / rate.sum(1))[:, None]).astype(np.float32))
         )
     return *counts, kind, logs
 
@@ -320,7 +326,7 @@ def test_what_follows_depth_is_left_to_the_decoder_and_types_of_other_depth_are_
     for name in ("with", "without"):
         if name == "without":
             monkeypatch.setattr(Cells, "depth", property(lambda cells: np.zeros((cells.n, 2), np.float32)))
-        joint = embed(rna, atac, settings={**QUICK, "epochs": 40}, seed=2).joint
+        joint = embed(rna, atac, settings={**QUICK, "n_epochs": 40}, seed=2).joint
         off = joint - np.stack([joint[kind == c].mean(axis=0) for c in range(3)])[kind]
         # share of the variance within types that is along depth
         follows[name] = ((off.T @ within) ** 2).sum() / (within @ within) / (off**2).sum()

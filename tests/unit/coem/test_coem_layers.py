@@ -70,11 +70,11 @@ def test_the_divergence_of_held_out_cells_is_exact_where_the_mixture_is_one_gaus
     prior.start(torch.zeros(5, 8), torch.ones(5, 8), torch.full((5,), 0.2))
     mean = torch.nn.functional.normalize(torch.randn(3, 8, generator=random), dim=1) * 8.06**0.5
     spread, noise = torch.full((3, 8), float(log_variance)), torch.randn(4, 3, 8, generator=random)
-    found = prior.expected_divergence(mean, spread, noise)
+    result = prior.expected_divergence(mean, spread, noise)
     posterior = Independent(Normal(mean, (0.5 * spread).exp()), 1)
     expected = kl_divergence(posterior, Independent(Normal(torch.zeros(8), torch.ones(8)), 1))
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(found, torch.full((3,), true), rtol=0, atol=0.005)
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(result, torch.full((3,), true), rtol=0, atol=0.005)
 
 
 def test_the_divergence_of_held_out_cells_from_a_mixture_is_the_mean_over_many_draws(mixture):
@@ -86,9 +86,9 @@ def test_the_divergence_of_held_out_cells_from_a_mixture_is_the_mean_over_many_d
         (mean + (0.5 * log_variance).exp() * noise).flatten(0, 1),
     ).reshape(8000, 6)
     error = each.std(0) / 8000**0.5
-    found = torch.stack([mixture.expected_divergence(mean, log_variance, part) for part in noise.split(16)])
-    total = (error.square() + found.var(0) / len(found)).sqrt()
-    assert ((found.mean(0) - each.mean(0)).abs() < 4 * total).all()
+    result = torch.stack([mixture.expected_divergence(mean, log_variance, part) for part in noise.split(16)])
+    total = (error.square() + result.var(0) / len(result)).sqrt()
+    assert ((result.mean(0) - each.mean(0)).abs() < 4 * total).all()
     chosen = torch.tensor([0, 1, 2, 3, 0, 1])
     exact = mixture.divergence(mean, log_variance, mean, chosen)
     torch.testing.assert_close(mixture.expected_divergence(mean, log_variance, noise[:1], chosen), exact)
@@ -99,8 +99,8 @@ def test_the_published_divergence_counts_the_component_and_is_never_less(mixture
     noise = torch.randn(400, 6, 3, generator=torch.Generator().manual_seed(5))
     plain = mixture.expected_divergence(mean, log_variance, noise)
     mixture.assigned = True
-    found = mixture.expected_divergence(mean, log_variance, noise)
-    assert (found > plain - 0.02).all() and (found > plain + 0.01).any()
+    result = mixture.expected_divergence(mean, log_variance, noise)
+    assert (result > plain - 0.02).all() and (result > plain + 0.01).any()
     z = mean + 0.3
     share, log_share = mixture.responsibilities(z), mixture.logits.log_softmax(0)
     by_hand = 0.0

@@ -38,8 +38,8 @@ def test_a_peak_is_open_where_its_poisson_count_is_not_zero(drawn):
     _, rate, *_ = drawn
     x = np.random.default_rng(1).integers(0, 2, rate.shape).astype(float)
     expected = np.where(x > 0, stats.poisson.logsf(0, rate), stats.poisson.logpmf(0, rate))
-    found = open_or_not(torch.tensor(x), torch.tensor(rate)).numpy()
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    result = open_or_not(torch.tensor(x), torch.tensor(rate)).numpy()
+    np.testing.assert_allclose(result, expected, rtol=1e-6)
 
 
 def test_extreme_rates_stay_finite_with_finite_gradients():
@@ -62,7 +62,7 @@ def test_what_is_not_zero_and_the_exposure_give_the_same_likelihood_and_gradient
     x = (x > 2).double() if kind == "bernoulli" else x
     row, column = x.nonzero(as_tuple=True)
     exposure = torch.tensor([0.5, 3.0, 5.0, 8.0, 1.0, 20.0, 2.0], dtype=torch.float64)
-    found = []
+    result = []
     for sparse in (True, False):
         logits = torch.randn(
             7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
@@ -75,5 +75,5 @@ def test_what_is_not_zero_and_the_exposure_give_the_same_likelihood_and_gradient
             log_rate = logits.log_softmax(1) + exposure.log()[:, None]
             value = log_likelihood(kind, x, log_rate, log_theta, torch.zeros(5))
         value.sum().backward()
-        found.append((value.detach(), logits.grad, log_theta.grad))
-    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-5)
+        result.append((value.detach(), logits.grad, log_theta.grad))
+    torch.testing.assert_close(result[0], result[1], rtol=1e-5, atol=1e-5)

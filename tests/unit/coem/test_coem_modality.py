@@ -13,13 +13,13 @@ from panscape.errors import UserError
 def test_peaks_within_the_range_of_accessibility_are_modelled():
     cells = np.array([0, 4, 30, 60, 99, *[50] * 10])
     counts = sparse.csr_matrix((np.arange(100)[:, None] < cells).astype(np.float32))
-    settings = CoemSettings(min_peak_cells=5, peak_share=(0.1, 0.6))
+    settings = CoemSettings(min_peak_cells=5, peak_fraction=(0.1, 0.6))
     # of the 99 cells that have an open peak at all
     assert choose_features(counts, "atac", settings).tolist() == [2, *range(5, 15)]
 
 
 def test_at_most_the_most_open_peaks_and_the_most_varying_genes_are_modelled(cells):
-    settings = CoemSettings(max_peaks=20, max_genes=30, peak_share=(0.0, 1.0))
+    settings = CoemSettings(max_peaks=20, max_genes=30, peak_fraction=(0.0, 1.0))
     chosen = choose_features(cells.atac, "atac", settings)
     number = np.bincount(cells.atac.indices, minlength=cells.atac.shape[1])
     assert len(chosen) == 20 and number[chosen].min() >= np.sort(number)[-20]
@@ -29,8 +29,8 @@ def test_at_most_the_most_open_peaks_and_the_most_varying_genes_are_modelled(cel
 
 
 def test_too_few_features_name_the_keys(cells):
-    with pytest.raises(UserError, match=r"coem\.peak_share"):
-        choose_features(cells.atac, "atac", CoemSettings(peak_share=(0.999, 1.0)))
+    with pytest.raises(UserError, match=r"coem\.peak_fraction"):
+        choose_features(cells.atac, "atac", CoemSettings(peak_fraction=(0.999, 1.0)))
 
 
 def test_the_likelihood_follows_the_values(cells, caplog):
@@ -88,7 +88,7 @@ def test_some_of_the_cells_are_enough_to_start_from(cells, monkeypatch):
 
 def test_so_many_peaks_are_expected_open_as_are_open(cells):
     binary = (cells.atac > 0).astype(np.float32)
-    modality = prepare_modality(binary, "atac", CoemSettings(peak_share=(0.0, 1.0)), 0)
+    modality = prepare_modality(binary, "atac", CoemSettings(peak_fraction=(0.0, 1.0)), 0)
     exposure = modality.exposure(modality.depth)
     expected = -np.expm1(-exposure[:, None] * modality.profile).sum(1)
     np.testing.assert_allclose(expected, modality.depth, rtol=0.01)
@@ -117,7 +117,7 @@ def test_the_parts_of_thinned_poisson_counts_tell_nothing_of_each_other():
         {"thinning": 1.0},
         {"prior": "flat"},
         {"n_latent": 0},
-        {"warmup": 2},
+        {"warmup_fraction": 2},
         {"metric": "cosine"},
     ],
 )
@@ -127,5 +127,5 @@ def test_settings_out_of_range_are_refused(wrong):
 
 
 def test_settings_take_what_belongs_to_them():
-    settings = CoemSettings.of({"epochs": 3, "peak_share": [0.1, 0.9], "batch": "lane"})
-    assert (settings.epochs, settings.peak_share) == (3, (0.1, 0.9))
+    settings = CoemSettings.of({"n_epochs": 3, "peak_fraction": [0.1, 0.9], "batch_key": "lane"})
+    assert (settings.n_epochs, settings.peak_fraction) == (3, (0.1, 0.9))

@@ -51,7 +51,11 @@ def test_a_simulated_sample_is_an_h5mu_file_with_peaks():
             "cannot be grouped into metacells once more",
         ),
         ([{"id": "m", "path": "x", "atac": {"path": "y", "only": True}}], {}, "both path and only are given"),
-        ([], {"metacells": {"k": "sweep", "ladder": []}}, "metacells.k: is sweep, but there is no ladder"),
+        (
+            [],
+            {"metacells": {"k": "sweep", "size_sweep": []}},
+            "metacells.k: is sweep, but there are no sizes",
+        ),
         ([], {"metacells": {"k": 1}}, "metacells.k: found 1"),
         ([], {"metacells": {"embeding": "rna"}}, "did you mean 'embedding'"),
     ],

@@ -44,12 +44,12 @@ def test_neighbours_are_exact_where_rounding_and_ties_make_it_hard(kind):
 def test_approximate_neighbours_are_mostly_the_same_and_repeatable():
     z = points(1500)
     exact, _ = neighbors(z, 14)
-    found, distances = neighbors(z, 14, exact_below=100, seed=3)
+    result, distances = neighbors(z, 14, exact_below=100, seed=3)
     again, _ = neighbors(z, 14, exact_below=100, seed=3)
-    np.testing.assert_array_equal(found, again)
-    hits = np.mean([len(np.intersect1d(a, b)) for a, b in zip(exact, found, strict=True)]) / 14
+    np.testing.assert_array_equal(result, again)
+    hits = np.mean([len(np.intersect1d(a, b)) for a, b in zip(exact, result, strict=True)]) / 14
     assert hits > 0.95
-    assert found.shape == (1500, 14) and (found != np.arange(1500)[:, None]).all()
+    assert result.shape == (1500, 14) and (result != np.arange(1500)[:, None]).all()
     assert (np.diff(distances, axis=1) >= 0).all()
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse, stats
 
-from panscape.coem.links.link_validation import evidence
+from panscape.coem.links.link_validation import contrast
 from panscape.coem.links.links import gene_scores, link_peaks
 from panscape.coem.links.pairs import LinkSettings, candidate_pairs
 from panscape.coem.metacells.embed import log_normalised
@@ -28,14 +28,14 @@ def test_pair_correlations_are_scipys(ranks, monkeypatch):
     rng = np.random.default_rng(1)
     a, b = rng.integers(0, 12, 200), rng.integers(0, 30, 200)
     monkeypatch.setattr("panscape.stats.pair_correlation.BLOCK_VALUES", 200)  # many small blocks
-    found = pair_correlations(PairMatrix(rna.tocsr()), PairMatrix(atac), a, b, ranks=ranks)
+    result = pair_correlations(PairMatrix(rna.tocsr()), PairMatrix(atac), a, b, ranks=ranks)
     test = stats.spearmanr if ranks else stats.pearsonr
     for i in range(200):
         if a[i] == 3:
-            assert found[i] == 0
+            assert result[i] == 0
         else:
             expected = test(rna.toarray()[:, a[i]], atac.toarray()[:, b[i]])[0]
-            assert found[i] == pytest.approx(expected, abs=1e-5)
+            assert result[i] == pytest.approx(expected, abs=1e-5)
 
 
 def test_background_is_that_of_the_bin_on_other_chromosomes(monkeypatch):
@@ -109,14 +109,17 @@ def test_planted_links_are_found_and_little_else():
     counts = [sparse.csr_matrix(rng.poisson(rate).astype(np.float32)) for rate in (rna, atac)]
     pairs = candidate_pairs(genes, peaks, np.full(900, 100), np.ones(60, bool))
     table = link_peaks(*(log_normalised(matrix) for matrix in counts), genes, peaks, pairs)
-    found = set(map(tuple, table.loc[table["found"], ["gene", "peak"]].to_numpy()))
+    linked_pairs = set(map(tuple, table.loc[table["found"], ["gene", "peak"]].to_numpy()))
     planted = {(f"g{owner[i]}", f"p{i}") for i in range(90)}
-    assert len(found & planted) >= 80 and len(found - planted) <= 0.2 * len(found)
-    shown = evidence(table["r"].to_numpy(), table["trans"].to_numpy()[:, None])
+    assert len(linked_pairs & planted) >= 80 and len(linked_pairs - planted) <= 0.2 * len(linked_pairs)
+    shown = contrast(table["r"].to_numpy(), table["trans"].to_numpy()[:, None])
     assert shown["auc"] > 0.5 and shown["median"] > shown["median_trans"]
     scores, named = gene_scores(log_normalised(counts[1]), table, peaks.index, genes.index)
-    own = [g for g in named if g in {gene for gene, _ in planted}]
-    r = [np.corrcoef(scores[:, named.get_loc(g)].toarray().ravel(), signal[:, int(g[1:])])[0, 1] for g in own]
+    linked_genes = [g for g in named if g in {gene for gene, _ in planted}]
+    r = [
+        np.corrcoef(scores[:, named.get_loc(g)].toarray().ravel(), signal[:, int(g[1:])])[0, 1]
+        for g in linked_genes
+    ]
     assert np.median(r) > 0.6
 
 
@@ -130,7 +133,7 @@ def test_without_links_p_is_uniform_and_nothing_is_found(statistic):
     table = link_peaks(rna, atac, genes, peaks, pairs, {"statistic": statistic})
     assert abs((table["pvalue"] < 0.05).mean() - 0.04) < 0.03
     assert table["found"].sum() <= 2
-    shown = evidence(table["r"].to_numpy(), table["trans"].to_numpy()[:, None])
+    shown = contrast(table["r"].to_numpy(), table["trans"].to_numpy()[:, None])
     assert abs(shown["auc"] - 0.5) < 0.05 and abs(shown["negative"] - shown["negative_trans"]) < 0.08
 
 
@@ -139,7 +142,7 @@ def test_no_pairs_give_empty_tables():
     rna, atac = matrices(genes=3, peaks=5)
     pairs = candidate_pairs(genes.assign(tss=np.nan), peaks, np.full(5, 100), np.ones(3, bool))
     assert not len(link_peaks(rna, atac, genes, peaks, pairs))
-    assert np.isnan(evidence(np.empty(0), np.empty((0, 5)))["auc"])
+    assert np.isnan(contrast(np.empty(0), np.empty((0, 5)))["auc"])
 
 
 def test_settings_take_what_is_theirs():

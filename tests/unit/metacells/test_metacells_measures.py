@@ -14,7 +14,7 @@ from panscape.coem.metacells.evaluate import (
     weighted_purity,
 )
 from panscape.coem.metacells.group import group_cells
-from panscape.coem.metacells.homogeneity import rigor
+from panscape.coem.metacells.homogeneity import homogeneity
 from panscape.graph.multiscale import diffusion_space
 
 
@@ -74,8 +74,8 @@ def test_unconnected_data_blow_up_the_plain_measures_only():
 
 def test_a_metacell_of_one_cell_has_no_variance():
     space = np.random.default_rng(0).normal(size=(7, 3))
-    found = compactness(space, np.array([0, 0, 0, 1, 1, 1, 2]))
-    assert np.isnan(found[2]) and np.isfinite(found[:2]).all()
+    result = compactness(space, np.array([0, 0, 0, 1, 1, 1, 2]))
+    assert np.isnan(result[2]) and np.isfinite(result[:2]).all()
 
 
 def test_purity_by_hand_and_weighted_by_cells():
@@ -119,7 +119,7 @@ def test_rigor_tells_mixtures_from_chance():
     alike = counts_of(depth * base, rng)
     mixed = counts_of(depth * np.where(np.arange(200)[:, None] % 2, base, other), rng)
     label = np.repeat([0, 1, 2, 3], 50)
-    good, bad = rigor(alike, label), rigor(mixed, label)
+    good, bad = homogeneity(alike, label), homogeneity(mixed, label)
     assert not good["dubious"].any() and good["rigor"].min() > 0.85
     assert bad["dubious"].all() and bad["rigor"].max() < 0.9
     assert (bad["pvalue"] < good["pvalue"]).all()
@@ -128,12 +128,12 @@ def test_rigor_tells_mixtures_from_chance():
 def test_rigor_is_calibrated_without_structure():
     rng = np.random.default_rng(1)
     counts = counts_of(rng.lognormal(0, 0.4, 1200)[:, None] * rng.gamma(0.5, 1.0, 200), rng)
-    found = rigor(counts, np.repeat(np.arange(40), 30))
-    assert found["dubious"].mean() <= 0.1
-    assert found["pvalue"].median() > 0.2
+    result = homogeneity(counts, np.repeat(np.arange(40), 30))
+    assert result["dubious"].mean() <= 0.1
+    assert result["pvalue"].median() > 0.2
 
 
 def test_rigor_of_tiny_metacells_is_unknown():
     rng = np.random.default_rng(2)
-    found = rigor(counts_of(np.ones((24, 50)), rng), np.repeat([0, 1, 2], [10, 10, 4]))
-    assert np.isnan(found["rigor"].iloc[2]) and not found["dubious"].iloc[2]
+    result = homogeneity(counts_of(np.ones((24, 50)), rng), np.repeat([0, 1, 2], [10, 10, 4]))
+    assert np.isnan(result["rigor"].iloc[2]) and not result["dubious"].iloc[2]

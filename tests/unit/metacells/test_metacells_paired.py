@@ -49,35 +49,35 @@ def test_two_files_are_joined_by_barcode_in_any_order(tmp_path):
     order = np.random.default_rng(2).permutation(30)
     values = atac()
     study = two_files(tmp_path, values=values[order], cells=[CELLS[i] for i in order])
-    found = read_paired(study, counts_file(tmp_path, rna(), kind="a"))
-    keep = [CELLS.index(cell) for cell in found.obs.index]
-    assert (found.atac != values[keep]).nnz == 0 and (found.rna != rna()[keep]).nnz == 0
-    assert found.genes.loc["G2", "tss"] == 2000 and found.peaks.loc[PEAKS[3], "start"] == 3000
-    assert not found.binary
+    sample = read_paired(study, counts_file(tmp_path, rna(), kind="a"))
+    keep = [CELLS.index(cell) for cell in sample.obs.index]
+    assert (sample.atac != values[keep]).nnz == 0 and (sample.rna != rna()[keep]).nnz == 0
+    assert sample.genes.loc["G2", "tss"] == 2000 and sample.peaks.loc[PEAKS[3], "start"] == 3000
+    assert not sample.binary
 
 
 def test_cells_of_one_file_only_are_left_out_and_counted(tmp_path):
     study = two_files(tmp_path, values=atac()[:20], cells=CELLS[:20])
-    found = read_paired(study, counts_file(tmp_path, rna()))
-    log = dict(found.log)
+    sample = read_paired(study, counts_file(tmp_path, rna()))
+    log = dict(sample.log)
     assert log["cells after quality control"] == 30 and log["cells in both"] == 20
-    assert found.n_cells <= 20
+    assert sample.n_cells <= 20
 
 
 def test_zeros_and_ones_are_recognised(tmp_path):
     values = atac()
     values.data[:] = 1
-    found = read_paired(two_files(tmp_path, values=values), counts_file(tmp_path, rna()))
-    assert found.binary and set(found.atac.data) == {1.0}
+    sample = read_paired(two_files(tmp_path, values=values), counts_file(tmp_path, rna()))
+    assert sample.binary and set(sample.atac.data) == {1.0}
 
 
 def test_cells_and_peaks_without_counts_are_left_out_and_told(tmp_path):
     values = atac().tolil()
     values[3], values[7], values[:, 5] = 0, 0, 0
-    found = read_paired(two_files(tmp_path, values=values.tocsr()), counts_file(tmp_path, rna()))
-    assert CELLS[3] not in found.obs.index and CELLS[7] not in found.obs.index
-    assert PEAKS[5] not in found.peaks.index and found.atac.shape[1] == 7
-    log = dict(found.log)
+    sample = read_paired(two_files(tmp_path, values=values.tocsr()), counts_file(tmp_path, rna()))
+    assert CELLS[3] not in sample.obs.index and CELLS[7] not in sample.obs.index
+    assert PEAKS[5] not in sample.peaks.index and sample.atac.shape[1] == 7
+    log = dict(sample.log)
     assert (
         log["cells without counts of peaks, left out"] == 2 and log["peaks that no cell has, left out"] == 1
     )
@@ -88,15 +88,15 @@ def test_h5mu_holds_both(tmp_path):
     h5mu.write_h5mu(
         path, {"rna": table(rna()), "atac": table(atac(), names=PEAKS)}, pd.DataFrame(index=CELLS)
     )
-    found = read_paired({"id": "s", "path": str(path)}, counts_file(tmp_path, rna()))
-    assert found.atac.shape[1] == 8 and list(found.genes.index) == [f"G{i}" for i in range(6)]
+    sample = read_paired({"id": "s", "path": str(path)}, counts_file(tmp_path, rna()))
+    assert sample.atac.shape[1] == 8 and list(sample.genes.index) == [f"G{i}" for i in range(6)]
 
 
 def test_an_h5mu_with_rna_alone_gives_a_sample_with_rna(tmp_path):
     path = tmp_path / "s.h5mu"
     h5mu.write_h5mu(path, {"rna": table(rna())}, pd.DataFrame(index=CELLS))
-    found = read_paired({"id": "s", "path": str(path)}, counts_file(tmp_path, rna()))
-    assert found.atac is None and found.rna is not None
+    sample = read_paired({"id": "s", "path": str(path)}, counts_file(tmp_path, rna()))
+    assert sample.atac is None and sample.rna is not None
 
 
 @pytest.mark.filterwarnings("error:The HDF5 file was not created:UserWarning")
@@ -108,10 +108,10 @@ def test_mudata_reads_what_is_written_and_scanpy_goes_on(tmp_path):
     path = tmp_path / "s.h5mu"
     modalities = {"rna": table(rna()), "atac": table(atac(), names=PEAKS)}
     h5mu.write_h5mu(path, modalities, pd.DataFrame({"kind": "x"}, index=CELLS), obsm={"X": np.ones((30, 2))})
-    found = mudata.read_h5mu(path)
-    assert found.shape == (30, 14) and found.obs["kind"].tolist() == ["x"] * 30
-    assert (atac() != found["atac"].X).nnz == 0 and found.obsm["X"].shape == (30, 2)
-    genes = found["rna"].copy()
+    sample = mudata.read_h5mu(path)
+    assert sample.shape == (30, 14) and sample.obs["kind"].tolist() == ["x"] * 30
+    assert (atac() != sample["atac"].X).nnz == 0 and sample.obsm["X"].shape == (30, 2)
+    genes = sample["rna"].copy()
     scanpy.pp.normalize_total(genes)
     scanpy.pp.log1p(genes)
     scanpy.pp.pca(genes, n_comps=3)
@@ -140,11 +140,11 @@ def tenx(path, kinds=("Gene Expression",) * 6 + ("Peaks",) * 8):
 
 def test_a_10x_multiome_file_holds_both(tmp_path):
     tenx(tmp_path / "s.h5")
-    found = read_paired(
+    sample = read_paired(
         {"id": "s", "path": str(tmp_path / "s.h5"), "format": "10x-h5"}, counts_file(tmp_path, rna())
     )
-    assert found.atac.shape[1] == 8 and found.peaks.index.tolist() == PEAKS
-    assert found.genes.loc["G3", "tss"] == 3000
+    assert sample.atac.shape[1] == 8 and sample.peaks.index.tolist() == PEAKS
+    assert sample.genes.loc["G3", "tss"] == 3000
 
 
 def test_a_10x_file_of_genes_gives_a_sample_with_rna(tmp_path):
@@ -154,15 +154,15 @@ def test_a_10x_file_of_genes_gives_a_sample_with_rna(tmp_path):
         sparse.csr_matrix(sparse.hstack([rna(), atac()])),
         names=[*[f"G{i}" for i in range(6)], *PEAKS],
     )
-    found = read_paired({"id": "s", "path": str(tmp_path / "s.h5"), "format": "10x-h5"}, cells)
-    assert found.atac is None
+    sample = read_paired({"id": "s", "path": str(tmp_path / "s.h5"), "format": "10x-h5"}, cells)
+    assert sample.atac is None
 
 
 def test_a_sample_with_peaks_alone(tmp_path):
     table(atac(), names=PEAKS).write_h5ad(tmp_path / "a.h5ad")
     study = {"id": "s", "path": str(tmp_path / "a.h5ad"), "atac": {"only": True}}
-    found = read_paired(study, counts_file(tmp_path, atac(), names=PEAKS))
-    assert found.rna is None and found.genes is None and found.atac.shape[1] == 8
+    sample = read_paired(study, counts_file(tmp_path, atac(), names=PEAKS))
+    assert sample.rna is None and sample.genes is None and sample.atac.shape[1] == 8
 
 
 def test_what_is_written_is_read_back(tmp_path):
@@ -182,11 +182,11 @@ def test_samples_are_pooled_on_what_they_share():
         return Paired(obs, rna(), atac(), genes, places, log=(("cells", 30.0),))
 
     other = [*PEAKS[:6], "chr2:1-2", "chr2:5-6"][::-1]
-    found = pool({"a": one("a", PEAKS), "b": one("b", other)})
-    assert found.n_cells == 60 and found.peaks.index.tolist() == PEAKS[:6]
-    assert found.obs["sample"].value_counts().to_dict() == {"a": 30, "b": 30}
-    assert (found.atac[:30] != atac()[:, :6]).nnz == 0 and found.obs.index[30] == f"b:{CELLS[0]}"
-    np.testing.assert_array_equal(found.atac[30:, 0].toarray(), atac()[:, 7].toarray())
+    sample = pool({"a": one("a", PEAKS), "b": one("b", other)})
+    assert sample.n_cells == 60 and sample.peaks.index.tolist() == PEAKS[:6]
+    assert sample.obs["sample"].value_counts().to_dict() == {"a": 30, "b": 30}
+    assert (sample.atac[:30] != atac()[:, :6]).nnz == 0 and sample.obs.index[30] == f"b:{CELLS[0]}"
+    np.testing.assert_array_equal(sample.atac[30:, 0].toarray(), atac()[:, 7].toarray())
     with pytest.raises(UserError, match=r"metacells.pool: no peaks are in all samples"):
         pool({"a": one("a", PEAKS), "b": one("b", [f"chr3:{i}-{i + 1}" for i in range(8)])})
 

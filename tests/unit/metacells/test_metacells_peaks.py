@@ -29,10 +29,10 @@ def test_any_peak_name_is_read_back(chrom, start, length, marks):
 @given(st.text(max_size=20))
 def test_any_text_is_read_or_refused(text):
     try:
-        found = parse_peaks([text], "here").iloc[0]
+        result = parse_peaks([text], "here").iloc[0]
     except UserError:
         return
-    assert found["end"] > found["start"] >= 0 and found["chrom"]
+    assert result["end"] > result["start"] >= 0 and result["chrom"]
 
 
 def test_names_that_are_no_peaks_are_an_error_with_examples():
@@ -50,9 +50,9 @@ def test_columns_are_preferred_to_names_and_gc_is_kept():
         {"seqnames": ["chr1", "chr2"], "start": [1.0, 5.0], "end": ["10", "20"], "GC": [0.4, 0.6]},
         index=["p1", "p2"],
     )
-    found = peak_table(var, "here")
-    assert found["chrom"].tolist() == ["chr1", "chr2"] and found["end"].tolist() == [10, 20]
-    assert found["gc"].tolist() == [0.4, 0.6] and found["start"].dtype == np.int64
+    result = peak_table(var, "here")
+    assert result["chrom"].tolist() == ["chr1", "chr2"] and result["end"].tolist() == [10, 20]
+    assert result["gc"].tolist() == [0.4, 0.6] and result["start"].dtype == np.int64
 
 
 def test_peaks_that_are_there_twice():
@@ -64,8 +64,8 @@ def test_gene_places_from_any_columns():
     var = pd.DataFrame(
         {"Chrom": ["chr1", "chr2", None], "start": [10, 50, 1], "end": [30, 90, 2], "strand": ["+", "-", "."]}
     )
-    found = gene_places(var)
-    assert found["tss"].tolist()[:2] == [10, 90] and np.isnan(found["tss"].iloc[2])
+    result = gene_places(var)
+    assert result["tss"].tolist()[:2] == [10, 90] and np.isnan(result["tss"].iloc[2])
     interval = gene_places(pd.DataFrame({"interval": ["chr1:7-8", "NA"]}))
     assert interval["tss"].iloc[0] == 7 and interval["chrom"].tolist() == ["chr1", ""]
     nothing = gene_places(pd.DataFrame(index=["a"]))

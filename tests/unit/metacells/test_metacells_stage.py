@@ -30,9 +30,10 @@ from panscape.plot.style import save_figure
 from panscape.simulate.multiome import MultiomeSettings, draw_multiome
 
 SETTINGS = {
-    "embedding": "pca_lsi", "k": "cells", "cells_per_metacell": 30, "ladder": [15, 30, 60], "repeats": 1,
-    "components": 10, "compare": ["wnn", "rna", "atac", "kmeans", "archetypal", "random"], "permutations": 10,
-    "labels": None, "contrast_cells": 300, "activity_window": 5000, "window": 100_000, "anchor": "tss",
+    "embedding": "pca_lsi", "k": "cells", "cells_per_metacell": 30, "size_sweep": [15, 30, 60], "repeats": 1,
+    "n_components": 10, "compare": ["wnn", "rna", "atac", "kmeans", "archetypal", "random"],
+    "permutations": 10, "labels": None, "contrast_cells": 300,
+    "activity_window": 5000, "window": 100_000, "anchor": "tss",
     "peak_cells": 50, "statistic": "pearson", "background": 50, "fdr": 0.1, "track_gene": None,
 }  # fmt: skip
 
@@ -53,26 +54,26 @@ def grouped(sample):
 
 
 def test_joint_metacells_are_purer_than_those_of_one_modality(sample, grouped):
-    found = judge(sample, grouped, SETTINGS).set_index(["method", "metric", "modality"])["value"]
-    purity = {method: found[(method, "purity", "cell_type")] for method in grouped.methods}
+    result = judge(sample, grouped, SETTINGS).set_index(["method", "metric", "modality"])["value"]
+    purity = {method: result[(method, "purity", "cell_type")] for method in grouped.methods}
     assert grouped.main == "pca_lsi"
     assert purity["pca_lsi"] > max(purity["rna"], purity["atac"]) + 0.05
     assert min(purity["rna"], purity["atac"]) > purity["random"] + 0.2
-    assert np.isfinite(found[found.index.get_level_values(1) == "compactness_guarded"]).all()
-    assert (found.xs("dubious", level=1).xs("random")).min() > 0.9
+    assert np.isfinite(result[result.index.get_level_values(1) == "compactness_guarded"]).all()
+    assert (result.xs("dubious", level=1).xs("random")).min() > 0.9
 
 
 def test_the_stage_is_repeatable(sample, grouped):
     again = group_sample(sample, SETTINGS, seed=1, threads=2)
     pd.testing.assert_frame_equal(again.methods, grouped.methods)
-    pd.testing.assert_frame_equal(again.ladder, grouped.ladder)
+    pd.testing.assert_frame_equal(again.size_sweep, grouped.size_sweep)
 
 
 def test_a_sweep_takes_the_recommended_size(sample):
-    found = group_sample(sample, {**SETTINGS, "k": "sweep", "compare": []})
-    best = int(found.ladder.loc[found.ladder["recommended"], "k"].iloc[0])
-    assert found.methods["pca_lsi"].nunique() == best
-    assert (found.methods["pca_lsi"] == found.rungs[f"k{best}"]).all()
+    result = group_sample(sample, {**SETTINGS, "k": "sweep", "compare": []})
+    best = int(result.size_sweep.loc[result.size_sweep["recommended"], "k"].iloc[0])
+    assert result.methods["pca_lsi"].nunique() == best
+    assert (result.methods["pca_lsi"] == result.sweep_labels[f"k{best}"]).all()
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +103,7 @@ def folder(sample, grouped, drawn, tmp_path_factory):
         sample, grouped.methods, SETTINGS, truth=drawn.links, conditioned=grouped.conditioned
     )
     files.write_tsv(linked.links, paths["links"])
-    files.write_tsv(linked.evidence, paths["evidence"])
+    files.write_tsv(linked.validation, paths["evidence"])
     figures = draw_metacells(Drawn.read(paths), SETTINGS)
     for name, figure in figures:
         save_figure(figure, place / "figures" / name, formats=("png",))
@@ -160,21 +161,21 @@ def test_a_sample_with_one_modality_is_grouped_on_that(sample):
     for lacking, left in (("atac", "rna"), ("rna", "atac")):
         other = {"atac": "peaks", "rna": "genes"}[lacking]
         part = replace(sample, **{lacking: None, other: None})
-        found = group_sample(part, {**SETTINGS, "ladder": []})
-        assert list(found.methods) == [left, "kmeans", "archetypal", "random"]
-        summed = sum_sample(part, found, SETTINGS)
+        result = group_sample(part, {**SETTINGS, "size_sweep": []})
+        assert list(result.methods) == [left, "kmeans", "archetypal", "random"]
+        summed = sum_sample(part, result, SETTINGS)
         assert list(summed.modalities) == [left]
-        linked = link_sample(part, found.methods, SETTINGS)
-        assert not len(linked.links) and not len(linked.evidence)
+        linked = link_sample(part, result.methods, SETTINGS)
+        assert not len(linked.links) and not len(linked.validation)
 
 
 def test_one_cell_type_and_missing_labels_do_no_harm(sample):
     obs = sample.obs.assign(cell_type="only", donor=np.nan)
     part = replace(sample, obs=obs)
-    found = group_sample(part, {**SETTINGS, "ladder": [], "compare": []})
-    metrics = judge(part, found, SETTINGS)
+    result = group_sample(part, {**SETTINGS, "size_sweep": [], "compare": []})
+    metrics = judge(part, result, SETTINGS)
     assert "purity" not in set(metrics["metric"])
-    assert sum_sample(part, found, SETTINGS).table["cell_type"].eq("only").all()
+    assert sum_sample(part, result, SETTINGS).table["cell_type"].eq("only").all()
 
 
 def test_without_places_there_are_no_links(sample):
@@ -254,19 +255,19 @@ def test_the_report_begins_with_what_speaks_against_the_metacells(folder, tmp_pa
 )
 def test_settings_that_cannot_work(sample, change, message):
     with pytest.raises(UserError, match=message):
-        group_sample(sample, {**SETTINGS, "ladder": [], **change})
+        group_sample(sample, {**SETTINGS, "size_sweep": [], **change})
 
 
 def test_a_learned_embedding_is_used_and_compared(sample):
     learned = Learned(linear_views(sample.rna, sample.atac, components=5).joint)
-    found = group_sample(
-        sample, {**SETTINGS, "embedding": "coem", "ladder": [], "compare": ["pca_lsi"]}, learned=learned
+    result = group_sample(
+        sample, {**SETTINGS, "embedding": "coem", "size_sweep": [], "compare": ["pca_lsi"]}, learned=learned
     )
-    assert list(found.methods) == ["coem", "pca_lsi"]
-    assert found.conditioned == {"coem": "", "pca_lsi": ""}
+    assert list(result.methods) == ["coem", "pca_lsi"]
+    assert result.conditioned == {"coem": "", "pca_lsi": ""}
     learned.z[0, 0] = np.nan
     with pytest.raises(UserError, match="1 of 600 cells have coordinates"):
-        group_sample(sample, {**SETTINGS, "embedding": "coem", "ladder": []}, learned=learned)
+        group_sample(sample, {**SETTINGS, "embedding": "coem", "size_sweep": []}, learned=learned)
 
 
 def test_every_metric_says_which_labels_the_embedding_was_told(sample, tmp_path):
@@ -286,20 +287,22 @@ def test_every_metric_says_which_labels_the_embedding_was_told(sample, tmp_path)
     )
     write_embedding(embedding, obs, tmp_path / "embedding.h5ad", {"condition_on": "cell_type"})
     learned = read_embedding(tmp_path / "embedding.h5ad", obs.index)
-    settings = {**SETTINGS, "embedding": "coem", "ladder": [], "compare": ["pca_lsi", "kmeans", "random"]}
-    found = group_sample(sample, settings, learned=learned)
+    settings = {**SETTINGS, "embedding": "coem", "size_sweep": [], "compare": ["pca_lsi", "kmeans", "random"]}
+    result = group_sample(sample, settings, learned=learned)
     paths = SimpleNamespace(**{name: str(tmp_path / name) for name in ("methods", "ladder", "views")})
-    write_grouped(found, paths)
+    write_grouped(result, paths)
     again = read_grouped(paths)
-    told = {"coem": "cell_type", "pca_lsi": "", "kmeans": "cell_type", "random": ""}
-    assert found.conditioned == again.conditioned == told
+    expected_labels = {"coem": "cell_type", "pca_lsi": "", "kmeans": "cell_type", "random": ""}
+    assert result.conditioned == again.conditioned == expected_labels
     summed = sum_sample(sample, again, settings)
     nats = summed.metrics[summed.metrics["metric"] == "held_out_nats"]
     rows = nats[["method", "modality", "value"]].to_numpy().tolist()
     assert rows == [["coem", "atac", -0.4], ["coem", "rna", 12.5]]
     linked = link_sample(sample, again.methods, settings, conditioned=again.conditioned)
-    for table in (summed.metrics, linked.evidence):
-        expected = table["method"].map(told).fillna("")  # single cells and the genome were told nothing
+    for table in (summed.metrics, linked.validation):
+        expected = (
+            table["method"].map(expected_labels).fillna("")
+        )  # single cells and the genome were told nothing
         assert table["conditioned_on"].tolist() == expected.tolist() and (expected == "cell_type").any()
         assert names_in_figures(table)["coem"] == "coem\n(conditioned on cell_type)"
         assert names_in_figures(table)["pca_lsi"] == "pca_lsi"

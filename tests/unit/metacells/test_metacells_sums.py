@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape.coem.metacells.aggregate import annotate, metacell_names, modality_table, soft_shares, sum_cells
+from panscape.coem.metacells.aggregate import (
+    annotate,
+    metacell_names,
+    modality_table,
+    soft_fractions,
+    sum_cells,
+)
 from panscape.coem.metacells.group import group_cells
 
 
@@ -47,15 +53,15 @@ def test_annotation_by_majority_with_entropy():
     assert "study" not in table
 
 
-def test_soft_shares_sum_to_one_and_favour_the_own_metacell():
+def test_soft_fractions_sum_to_one_and_favour_the_own_metacell():
     rng = np.random.default_rng(1)
     z = rng.normal(size=(500, 3))
-    found = group_cells(z, 10)
-    shares = soft_shares(z, found.label)
+    result = group_cells(z, 10)
+    shares = soft_fractions(z, result.label)
     np.testing.assert_allclose(np.asarray(shares.sum(axis=1)).ravel(), 1)
     assert shares.data.min() >= 0.05 * 0.9 and np.diff(shares.indptr).max() <= 5
     best = np.asarray(shares.argmax(axis=1)).ravel()
-    assert (best == found.label).mean() > 0.7
+    assert (best == result.label).mean() > 0.7
 
 
 def test_names_have_one_width():

@@ -35,7 +35,7 @@ def test_weights_by_hand_for_two_modalities():
     first, second, _ = views(60)
     near = [tuple(part[:, :5] for part in neighbors(view, 5)) for view in (first, second)]
     sigma = [np.full(60, 20.0), np.full(60, 30.0)]
-    found = modality_weights([first, second], near, sigma)
+    result = modality_weights([first, second], near, sigma)
     i = 7
     ratio = []
     for a, view in enumerate((first, second)):
@@ -48,7 +48,7 @@ def test_weights_by_hand_for_two_modalities():
         ]
         ratio.append(theta[a] / (theta[1 - a] + 1e-4))
     expected = np.exp(ratio) / np.exp(ratio).sum()
-    np.testing.assert_allclose(found[i], expected)
+    np.testing.assert_allclose(result[i], expected)
 
 
 def by_brute_force(pair, k, view_neighbors, bandwidth_neighbors, candidates):
@@ -126,21 +126,21 @@ def counts(n=200, p=120, seed=0):
 
 def test_components_are_those_of_the_dense_matrix():
     values, _ = counts()
-    found = pca(values, 5)
+    result = pca(values, 5)
     depth = values.toarray().sum(axis=1)
     dense = np.log1p(values.toarray() / depth[:, None] * np.median(depth))
     dense = dense[:, (values.toarray() > 0).sum(axis=0) >= 5]
     left, size, _ = np.linalg.svd(dense - dense.mean(axis=0), full_matrices=False)
-    np.testing.assert_allclose(np.abs(found), np.abs(left[:, :5] * size[:5]), atol=1e-3)
+    np.testing.assert_allclose(np.abs(result), np.abs(left[:, :5] * size[:5]), atol=1e-3)
 
 
 def test_components_that_follow_depth_are_left_out():
     values, kind = counts(seed=3)
-    found = lsi(values, 8)
+    result = lsi(values, 8)
     depth = np.log(np.diff(values.indptr))
-    r = [abs(np.corrcoef(column, depth)[0, 1]) for column in found.T]
+    r = [abs(np.corrcoef(column, depth)[0, 1]) for column in result.T]
     assert max(r) <= 0.7
-    assert max(abs(np.corrcoef(column, kind)[0, 1]) for column in found.T) > 0.8
+    assert max(abs(np.corrcoef(column, kind)[0, 1]) for column in result.T) > 0.8
 
 
 def test_joint_view_gives_both_modalities_the_same_variance():

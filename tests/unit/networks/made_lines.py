@@ -52,15 +52,15 @@ def pca_model(counts, k=6):
 def models_of(drawn, seed=0, *, bins=1, halves=True):
     """Return line -> bin name -> model of a drawn study of lines."""
     counts = sparse.vstack([block for _, block in drawn.blocks()]).toarray()
-    rng, found = np.random.default_rng(seed), {}
+    rng, models = np.random.default_rng(seed), {}
     for line in drawn.lines["line"]:
-        own = counts[(drawn.obs["line"] == line).to_numpy()]
-        order = rng.permutation(len(own))
+        line_counts = counts[(drawn.obs["line"] == line).to_numpy()]
+        order = rng.permutation(len(line_counts))
         parts = {str(at): part for at, part in enumerate(np.array_split(order, bins))}
         if halves and bins == 1:
             parts |= dict(zip(("half-a", "half-b"), np.array_split(order, 2), strict=True))
-        found[line] = {name: pca_model(own[cells]) for name, cells in parts.items()}
-    return found
+        models[line] = {name: pca_model(line_counts[cells]) for name, cells in parts.items()}
+    return models
 
 
 def write(folder, settings=SMALL, seed=0, *, bins=1, halves=True, lines=None):
@@ -87,8 +87,8 @@ def write_line(folder, genes, parts):
         data.obsm[f"bin-{name}"] = data.obsm[f"pca-{name}"] = model["loadings"]
         shown = {key: model[key] for key in ("centrality", "mean", "detection")}
         for kind in ("sivae", "pca"):
-            own = {"bin": name, "model": kind, "gene": genes, "centrality_heldout": model["centrality"]}
-            rows.append(pd.DataFrame(own | shown))
+            columns = {"bin": name, "model": kind, "gene": genes, "centrality_heldout": model["centrality"]}
+            rows.append(pd.DataFrame(columns | shown))
         graphs["graph.npz"].append(model["graph"])
         graphs["graph_pca.npz"].append(model["graph"])
         graphs["graph_pearson.npz"].append(model["pearson"])

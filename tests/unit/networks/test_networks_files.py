@@ -53,11 +53,11 @@ def test_bins_and_halves_are_told_apart(collection, tmp_path):
     assert collection.files[0].bins() == ["0", "half-a", "half-b"]
     assert collection.whole(0) == ["0"] and collection.parts(0) == (["half-a", "half-b"], "halves")
     made_lines.write(tmp_path, bins=2)
-    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
-    assert found.whole(3) == ["0", "1"] and found.parts(3) == (["0", "1"], "bins")
-    table = found.files[3].table()
-    own = table[table["model"] == "pca"].groupby("gene")["centrality"].mean()
-    np.testing.assert_allclose(found.centralities("pca")[:, 3], own.loc[found.genes], rtol=1e-6)
+    result = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
+    assert result.whole(3) == ["0", "1"] and result.parts(3) == (["0", "1"], "bins")
+    table = result.files[3].table()
+    subset = table[table["model"] == "pca"].groupby("gene")["centrality"].mean()
+    np.testing.assert_allclose(result.centralities("pca")[:, 3], subset.loc[result.genes], rtol=1e-6)
 
 
 def test_similarity_is_symmetric_and_finds_the_phenotype(collection, settings):
@@ -76,36 +76,36 @@ def test_same_seed_same_tables(collection, settings):
 
 
 def test_the_planted_module_is_found_and_the_mean_only_one_is_not(genes):
-    found, tests = genes
+    result, tests = genes
     for model in ("sivae", "pca"):
-        own = found[(found["model"] == model) & (found["phenotype"] == "phenotype")].set_index("gene")
-        called = own.index[own["call"] == "connectivity"]
+        subset = result[(result["model"] == model) & (result["phenotype"] == "phenotype")].set_index("gene")
+        called = subset.index[subset["call"] == "connectivity"]
         assert sum(gene.startswith("A") for gene in called) >= 8
         assert not any(gene.startswith("B") for gene in called)
-        assert (own.loc[called, "rho"] < 0).all()
+        assert (subset.loc[called, "rho"] < 0).all()
     null = tests[(tests["statistic"] == "genes found") & (tests["phenotype"] == "phenotype")]
     assert (null["value"] > null["null_95"]).all()
 
 
 def test_groups_name_the_high_one(genes):
-    own = genes[0][genes[0]["phenotype"] == "group"]
-    assert set(own["high"]) == {"case"}
-    assert own.loc[own["gene"].str.startswith("A") & (own["call"] != ""), "rho"].max() < 0
+    subset = genes[0][genes[0]["phenotype"] == "group"]
+    assert set(subset["high"]) == {"case"}
+    assert subset.loc[subset["gene"].str.startswith("A") & (subset["call"] != ""), "rho"].max() < 0
 
 
 def test_gene_sets(collection, genes, settings):
-    found, tests = set_tables(collection, genes[0], settings, COLUMNS, 0)
-    own = found[(found["model"] == "sivae") & (found["phenotype"] == "phenotype")]
-    best = own.sort_values("pvalue").groupby("ranking").first()
+    result, tests = set_tables(collection, genes[0], settings, COLUMNS, 0)
+    subset = result[(result["model"] == "sivae") & (result["phenotype"] == "phenotype")]
+    best = subset.sort_values("pvalue").groupby("ranking").first()
     assert best["term"].tolist() == ["A", "A"] and (best["nes"] < -1.5).all()
     assert (best["pvalue_labels"] < 0.05).all() and tests.empty
 
 
 def test_edges(collection, settings):
     edges, sets, groups, tests = edge_tables(collection, settings, COLUMNS, 0)
-    own = sets[(sets["set_b"] == "A") & (sets["phenotype"] == "phenotype") & (sets["model"] == "sivae")]
-    assert own["rho"].iloc[0] < -0.8 and own["fdr"].iloc[0] < 0.05
-    assert own["fdr_partial"].iloc[0] < 0.05
+    subset = sets[(sets["set_b"] == "A") & (sets["phenotype"] == "phenotype") & (sets["model"] == "sivae")]
+    assert subset["rho"].iloc[0] < -0.8 and subset["fdr"].iloc[0] < 0.05
+    assert subset["fdr_partial"].iloc[0] < 0.05
     # edges of B follow the genes' means; with these controlled only those of A are left
     assert {"A"} <= set(edges.loc[edges["fdr"] < 0.05, "set_a"])
     assert set(edges.loc[edges["fdr_partial"] < 0.05, "set_a"]) <= {"A"}
@@ -116,17 +116,17 @@ def test_edges(collection, settings):
 
 
 def test_reliability_of_halves(collection, settings):
-    found = check_lines(collection, settings)
-    assert set(found["source"]) == {"halves"} and set(found["model"]) == {"sivae", "pca", "pearson"}
-    assert len(found) == 12 * (3 + 3 + 2) and found["line"].tolist()[:3] == ["line01"] * 3
-    own = found[found["measure"] == "centrality"]
-    assert (own["within"] > own["others"]).mean() > 0.8
+    result = check_lines(collection, settings)
+    assert set(result["source"]) == {"halves"} and set(result["model"]) == {"sivae", "pca", "pearson"}
+    assert len(result) == 12 * (3 + 3 + 2) and result["line"].tolist()[:3] == ["line01"] * 3
+    subset = result[result["measure"] == "centrality"]
+    assert (subset["within"] > subset["others"]).mean() > 0.8
 
 
 def test_lines_of_one_bin_and_no_halves_are_of_unknown_reliability(tmp_path, settings):
     made_lines.write(tmp_path, halves=False)
-    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
-    table = check_lines(found, settings)
+    result = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
+    table = check_lines(result, settings)
     assert set(table["flag"]) == {"unknown"} and table["within"].isna().all() and len(table) == 96
 
 
@@ -135,24 +135,24 @@ def test_collapsed_models_are_flagged(tmp_path, settings):
     bins = pd.DataFrame({"bin": ["0", "half-a", "half-b"], "collapsed": [True, False, False]})
     files.write_tsv(bins, tmp_path / "line02" / "models.tsv")
     files.write_tsv(bins.assign(collapsed=[False, True, False]), tmp_path / "line03" / "models.tsv")
-    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
-    table = check_lines(found, settings)
+    result = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
+    table = check_lines(result, settings)
     flagged = table[table["flag"] == "collapsed"]
     assert set(flagged["line"]) == {"line02"} and set(flagged["model"]) == {"sivae"}
 
 
 def test_one_line_only(tmp_path, settings, gmt):
     made_lines.write(tmp_path, lines=lambda table: table.head(1))
-    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
-    similarity, embedding, tests = compare_lines(found, "cka", "sivae", settings, COLUMNS, 0)
+    result = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
+    similarity, embedding, tests = compare_lines(result, "cka", "sivae", settings, COLUMNS, 0)
     assert similarity.shape == (1, 2) and len(embedding) == 1
     assert tests["status"].str.startswith("skipped: 1 lines have a value, networks.min_lines is 6").all()
-    genes, tests = gene_tables(found, settings, COLUMNS, 0)
+    genes, tests = gene_tables(result, settings, COLUMNS, 0)
     assert genes.empty and "rho_partial" in genes and len(tests) == 2
-    sets, _ = set_tables(found, genes, settings, COLUMNS, 0)
-    edges = edge_tables(found, settings, COLUMNS, 0)
+    sets, _ = set_tables(result, genes, settings, COLUMNS, 0)
+    edges = edge_tables(result, settings, COLUMNS, 0)
     assert sets.empty and edges[0].empty and edges[2].empty
-    reliability = check_lines(found, settings)
+    reliability = check_lines(result, settings)
     assert set(reliability["flag"]) <= {"", "unreliable"} and reliability["others"].isna().all()
 
 
@@ -164,10 +164,10 @@ def test_missing_phenotypes_and_lines_without_a_model(tmp_path, settings):
         return pd.concat([table, extra])
 
     made_lines.write(tmp_path, lines=spoil)
-    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
-    assert len(found.files) == 12
+    result = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
+    assert len(result.files) == 12
     columns = ["phenotype", "constant", "text", "nowhere"]
-    genes, tests = gene_tables(found, settings, columns, 0)
+    genes, tests = gene_tables(result, settings, columns, 0)
     assert set(genes["phenotype"]) == {"phenotype"} and (genes["n"] == 10).all()
     skipped = tests[tests["status"] != "tested"].set_index("phenotype")["status"]
     assert "all 12 lines have the value '1" in skipped["constant"]
@@ -180,10 +180,10 @@ def test_a_gene_that_is_constant_in_a_line_counts_as_unconnected(tmp_path, setti
     table = files.read_tsv(path, dtype={"bin": str})
     table.loc[table["gene"] == "C01", "centrality"] = np.nan
     files.write_tsv(table, path)
-    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
-    values = found.centralities("sivae")[list(found.genes).index("C01")]
+    result = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
+    values = result.centralities("sivae")[list(result.genes).index("C01")]
     assert values[2] == 0 and (np.delete(values, 2) > 0).all()
-    genes, _ = gene_tables(found, settings, ["phenotype"], 0)
+    genes, _ = gene_tables(result, settings, ["phenotype"], 0)
     assert genes.loc[genes["gene"] == "C01", "pvalue"].notna().all()
 
 
@@ -191,9 +191,9 @@ def test_files_that_do_not_belong_together(tmp_path):
     made_lines.write(tmp_path)
     shutil.copy(tmp_path / "line01" / "graph.npz", tmp_path / "graph.npz")
     files.write_csr(files.read_csr(tmp_path / "graph.npz")[:90], tmp_path / "line01" / "graph.npz")
-    found = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
+    result = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
     with pytest.raises(UserError, match="90 rows of 90 genes, where there are 3 bins"):
-        found.graphs("sivae")
+        result.graphs("sivae")
     table = read_lines(tmp_path / "lines.tsv")
     with pytest.raises(UserError, match="no line has a model"):
         read_collection(table.assign(status="too few cells"), tmp_path)
@@ -230,17 +230,17 @@ def test_phenotypes_are_the_mapped_columns_but_roles():
 
 def test_figures_are_drawn(collection, genes, settings, tmp_path):
     kernels = kernel_names(settings)
-    found = {
+    result = {
         name: compare_lines(collection, kernel, model, settings, COLUMNS, 0)
         for name, (kernel, model) in kernels.items()
     }
     tables = {
-        "tests": pd.concat([tests for _, _, tests in found.values()]),
+        "tests": pd.concat([tests for _, _, tests in result.values()]),
         "genes": genes[0],
         "sets": set_tables(collection, genes[0], settings, COLUMNS, 0)[0],
         "reliability": check_lines(collection, settings),
     }
-    embeddings = {name: embedding for name, (_, embedding, _) in found.items()}
+    embeddings = {name: embedding for name, (_, embedding, _) in result.items()}
     drawn = dict(draw_networks(collection, embeddings, tables, settings, COLUMNS, kernels))
     assert list(drawn) == ["lines", "genes", "reliability", "networks"]
     assert "Edges among 10 genes: A" in drawn["networks"].get_suptitle()

@@ -78,8 +78,8 @@ def test_neighbour_jaccard_by_sets(graphs):
     around = [[set(g[i].indices) for i in range(40)] for g in graphs]
     expected = np.ones((5, 5))
     for i, j in itertools.product(range(5), repeat=2):
-        own = [len(a & b) / len(a | b) for a, b in zip(around[i], around[j], strict=True) if a | b]
-        expected[i, j] = np.mean(own)
+        expected_ = [len(a & b) / len(a | b) for a, b in zip(around[i], around[j], strict=True) if a | b]
+        expected[i, j] = np.mean(expected_)
     np.testing.assert_allclose(neighbour_jaccard(graphs), expected, rtol=0, atol=1e-7)
 
 
@@ -114,9 +114,9 @@ def test_averages_are_of_all_pairs_of_bins():
     rng = np.random.default_rng(4)
     line = np.array([0, 0, 1, 2, 2, 2])
     kernel = rng.random((6, 6))
-    found = average_bins(kernel, line, 3)
+    result = average_bins(kernel, line, 3)
     expected = [[kernel[np.ix_(line == a, line == b)].mean() for b in range(3)] for a in range(3)]
-    np.testing.assert_allclose(found, expected)
+    np.testing.assert_allclose(result, expected)
 
 
 def test_unknown_labels():

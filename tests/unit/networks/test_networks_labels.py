@@ -56,9 +56,9 @@ def test_scores_are_those_of_the_running_sum(levels):
 def test_few_labellings_are_all_tried_once(values, kind):
     phenotype = phenotype_of(values, kind)
     expected = set(permutations(map(float, values)))
-    found = phenotype.shuffled(1000, np.random.default_rng(0))
-    assert phenotype.arrangements == len(expected) == len(found) + 1
-    assert set(map(tuple, found)) == expected - {tuple(map(float, values))}
+    result = phenotype.shuffled(1000, np.random.default_rng(0))
+    assert phenotype.arrangements == len(expected) == len(result) + 1
+    assert set(map(tuple, result)) == expected - {tuple(map(float, values))}
     some = phenotype.shuffled(len(expected) - 2, np.random.default_rng(0))
     assert len(some) == len(expected) - 2 and {tuple(sorted(row)) for row in some} == {tuple(sorted(values))}
 
@@ -73,9 +73,9 @@ def few_donors(rng, donors, genes=300, sets=40):
 
 def run(x, phenotype, sets, **options):
     labels = np.vstack([phenotype.values[None], phenotype.shuffled(1000, np.random.default_rng(0))])
-    found = spearman_rows(x, labels).T
-    rankings = Rankings(found[0], found[1:], len(found) == phenotype.arrangements)
-    values = pd.Series(found[0], [f"g{at}" for at in range(len(x))])
+    result = spearman_rows(x, labels).T
+    rankings = Rankings(result[0], result[1:], len(result) == phenotype.arrangements)
+    values = pd.Series(result[0], [f"g{at}" for at in range(len(x))])
     return prerank(values, sets, library="made", permutations=20, min_size=3, rankings=rankings, **options)[0]
 
 
@@ -94,7 +94,7 @@ def test_no_p_is_below_what_four_donors_allow():
 
 
 def test_p_of_labels_keep_their_level_with_many_ties():
-    rng, found = np.random.default_rng(1), []
+    rng, pvalues = np.random.default_rng(1), []
     phenotype = phenotype_of([1, 2, 3, 4, 5, 6])
     labels = np.vstack([phenotype.values[None], phenotype.shuffled(1000, rng)])
     for _ in range(40):
@@ -102,12 +102,12 @@ def test_p_of_labels_keep_their_level_with_many_ties():
         rankings = spearman_rows(x, labels).T
         names = [f"g{at}" for at in range(200)]
         members = np.array([np.isin(names, sets[term]) for term in sets])
-        found.append(label_pvalues(Rankings(rankings[0], rankings[1:], True), members)[0])
-    found = np.concatenate(found)
+        pvalues.append(label_pvalues(Rankings(rankings[0], rankings[1:], True), members)[0])
+    pvalues = np.concatenate(pvalues)
     # sets of one data set hang together: the bound is that of 40 data sets, not of 800 sets
     for level in (0.02, 0.05, 0.2):
-        assert (found <= level).mean() <= stats.binom.ppf(0.995, 40, level) / 40, level
-    assert 0.4 < found.mean() < 0.65
+        assert (pvalues <= level).mean() <= stats.binom.ppf(0.995, 40, level) / 40, level
+    assert 0.4 < pvalues.mean() < 0.65
 
 
 def test_observed_and_other_labellings_are_scored_alike_and_as_gseapy_does():
@@ -174,10 +174,10 @@ def test_tables_say_where_labels_cannot_decide(monkeypatch):
     genes = pd.DataFrame(
         {"gene": names, "model": "sivae", "phenotype": "age", "rho": rho, "rho_partial": rho}
     )
-    found, tests = set_tables(Lines(), genes, settings, ["age"], 0)
-    assert (found["pvalue_labels_min"].dropna() >= 1 / 24).all()
+    result, tests = set_tables(Lines(), genes, settings, ["age"], 0)
+    assert (result["pvalue_labels_min"].dropna() >= 1 / 24).all()
     status = tests["status"].tolist()
-    undecided = found[found["pvalue_labels_min"] > 0.05].groupby("ranking").size()
+    undecided = result[result["pvalue_labels_min"] > 0.05].groupby("ranking").size()
     assert undecided.sum() > 0 and len(status) == len(undecided)
     for text, count in zip(sorted(status), sorted(undecided.astype(str)), strict=True):
         assert f"cannot decide about {count} of " in text

@@ -34,8 +34,8 @@ def test_the_smallest_p_is_that_of_all_orders(values):
 
 def test_coordinates_keep_distances(rng):
     x = rng.normal(size=(9, 3))
-    found, share = coordinates(x @ x.T, 3)
-    np.testing.assert_allclose(pdist(found), pdist(x))
+    result, share = coordinates(x @ x.T, 3)
+    np.testing.assert_allclose(pdist(result), pdist(x))
     assert share.sum() == pytest.approx(1) and (np.diff(share) <= 0).all()
     np.testing.assert_allclose(distances(x @ x.T), squareform(pdist(x)), atol=1e-7)
 
@@ -51,27 +51,27 @@ def by_hand(kernel, values):
     total = d2[np.triu_indices(n, 1)].sum() / n
     within = 0.0
     for group in groups:
-        own = np.flatnonzero(values == group)
-        within += d2[np.ix_(own, own)][np.triu_indices(len(own), 1)].sum() / len(own)
+        members = np.flatnonzero(values == group)
+        within += d2[np.ix_(members, members)][np.triu_indices(len(members), 1)].sum() / len(members)
     return ((total - within) / (len(groups) - 1)) / (within / (n - len(groups)))
 
 
 @pytest.mark.parametrize("labels", [list("aaaabbbbcc"), list("aaaaabbbbb")])
 def test_permanova_of_groups_is_andersons(rng, labels):
     x = rng.normal(size=(10, 4))
-    found = associate(x @ x.T, phenotype_of(labels), permutations=0, rng=rng).set_index("test")
-    assert found.loc["permanova", "value"] == pytest.approx(by_hand(x @ x.T, np.array(labels)))
-    assert np.isnan(found.loc["permanova", "pvalue"])
+    result = associate(x @ x.T, phenotype_of(labels), permutations=0, rng=rng).set_index("test")
+    assert result.loc["permanova", "value"] == pytest.approx(by_hand(x @ x.T, np.array(labels)))
+    assert np.isnan(result.loc["permanova", "pvalue"])
 
 
 def test_permanova_of_numbers_is_regression(rng):
     x, y = rng.normal(size=(10, 1)), rng.normal(size=10)
-    found = associate(x @ x.T, phenotype_of(y), permutations=0, rng=rng).set_index("test")
+    result = associate(x @ x.T, phenotype_of(y), permutations=0, rng=rng).set_index("test")
     r2 = stats.pearsonr(x[:, 0], y).statistic ** 2
-    assert found.loc["permanova", "value"] == pytest.approx(r2 / (1 - r2) * 8)
-    assert found.loc["pc1", "value"] == pytest.approx(abs(stats.spearmanr(x[:, 0], y).statistic))
+    assert result.loc["permanova", "value"] == pytest.approx(r2 / (1 - r2) * 8)
+    assert result.loc["pc1", "value"] == pytest.approx(abs(stats.spearmanr(x[:, 0], y).statistic))
     mantel = stats.spearmanr(pdist(x), np.abs(np.subtract.outer(y, y))[np.triu_indices(10, 1)]).statistic
-    assert found.loc["mantel", "value"] == pytest.approx(mantel)
+    assert result.loc["mantel", "value"] == pytest.approx(mantel)
 
 
 @pytest.mark.parametrize("kind", ["continuous", "groups"])
@@ -86,8 +86,8 @@ def test_null_is_uniform_and_signal_is_found(rng, kind):
     assert (level > 0.02).all() and (level < 0.2).all()
     x = rng.normal(size=(n, 5))
     x[:, 0] += 4 * (np.arange(n) / n if kind == "continuous" else np.arange(n) // 7)
-    found = associate(x @ x.T, phenotype_of(y), permutations=199, rng=rng)
-    assert (found["pvalue"] < 0.05).all() and (found["value"] > found["null_mean"]).all()
+    result = associate(x @ x.T, phenotype_of(y), permutations=199, rng=rng)
+    assert (result["pvalue"] < 0.05).all() and (result["value"] > result["null_mean"]).all()
 
 
 def test_lines_without_a_phenotype_are_left_out(rng):
@@ -100,10 +100,10 @@ def test_lines_without_a_phenotype_are_left_out(rng):
 
 
 def test_equal_lines_are_not_tested():
-    found = associate(
+    result = associate(
         np.ones((8, 8)), phenotype_of(np.arange(8)), permutations=20, rng=np.random.default_rng(0)
     )
-    assert found["value"].isna().all() and found["pvalue"].isna().all() and (found["spread"] == 0).all()
+    assert result["value"].isna().all() and result["pvalue"].isna().all() and (result["spread"] == 0).all()
 
 
 def test_reliability_flags():
@@ -112,10 +112,10 @@ def test_reliability_flags():
     s[0, 1] = s[1, 0] = 0.9  # its own
     s[2, 3] = s[3, 2] = 0.4  # alike, but no more than others
     s[4, 5] = s[5, 4] = 0.1
-    found = reliability({"m": s}, line, list("abcd"), source="bins", least=0.2)
-    assert found["flag"].tolist() == ["", "not distinct", "unreliable", "unknown"]
-    assert found["within"].tolist()[:3] == [0.9, 0.4, 0.1] and found["others"].iloc[0] == 0.5
-    assert found["rank"].tolist()[:3] == [1.0, 0.0, 0.0] and found["parts"].tolist() == [2, 2, 2, 1]
+    result = reliability({"m": s}, line, list("abcd"), source="bins", least=0.2)
+    assert result["flag"].tolist() == ["", "not distinct", "unreliable", "unknown"]
+    assert result["within"].tolist()[:3] == [0.9, 0.4, 0.1] and result["others"].iloc[0] == 0.5
+    assert result["rank"].tolist()[:3] == [1.0, 0.0, 0.0] and result["parts"].tolist() == [2, 2, 2, 1]
     strict = reliability({"m": s}, line, list("abcd"), source="bins", least=0.2, chance={"m": 0.35})
     assert strict["flag"].tolist()[:2] == ["", "unreliable"]
 
@@ -123,6 +123,6 @@ def test_reliability_flags():
 def test_similarity_of_vectors_is_spearmans(rng):
     x = rng.normal(size=(3, 30))
     x[2] = 1
-    found = vector_similarity(x)
-    assert found[0, 1] == pytest.approx(stats.spearmanr(x[0], x[1]).statistic)
-    assert found[0, 2] == 0 and found[2, 2] == 1
+    result = vector_similarity(x)
+    assert result[0, 1] == pytest.approx(stats.spearmanr(x[0], x[1]).statistic)
+    assert result[0, 2] == 0 and result[2, 2] == 1

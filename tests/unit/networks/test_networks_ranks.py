@@ -21,9 +21,9 @@ def rng():
 
 
 def phenotype_of(values, **kwargs):
-    found, reason = read_phenotype(pd.Series(values, name="y"), **kwargs)
-    assert reason == "" and found is not None
-    return found
+    phenotype, reason = read_phenotype(pd.Series(values, name="y"), **kwargs)
+    assert reason == "" and phenotype is not None
+    return phenotype
 
 
 def test_spearman_is_scipys(rng):
@@ -53,9 +53,9 @@ def test_rank_sum_is_scipys(rng):
     x, case = rng.normal(size=(5, 12)), np.arange(12) < 5
     x[4] = 1
     expected = [stats.mannwhitneyu(row[case], row[~case]).pvalue for row in x[:4]]
-    found = rank_sum(x, case)
-    np.testing.assert_allclose(found[:4], expected)
-    assert np.isnan(found[4])
+    result = rank_sum(x, case)
+    np.testing.assert_allclose(result[:4], expected)
+    assert np.isnan(result[4])
 
 
 def residual(y, design):
@@ -65,18 +65,18 @@ def residual(y, design):
 
 def test_partial_is_the_correlation_of_residuals_of_ranks(rng):
     n = 20
-    x, own, shared, y = (
+    x, first, shared, y = (
         rng.normal(size=(6, n)),
         rng.normal(size=(6, n)),
         rng.normal(size=n),
         rng.normal(size=n),
     )
-    x += own + y * 0.5
-    found = Controlled(x, [own, shared]).rho(y)
+    x += first + y * 0.5
+    result = Controlled(x, [first, shared]).rho(y)
     for gene in range(6):
-        design = [stats.rankdata(own[gene]), stats.rankdata(shared)]
+        design = [stats.rankdata(first[gene]), stats.rankdata(shared)]
         a, b = residual(stats.rankdata(x[gene]), design), residual(stats.rankdata(y), design)
-        assert found[gene] == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-10)
+        assert result[gene] == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-10)
 
 
 def test_controls_that_are_constant_or_repeat_cost_no_freedom(rng):
@@ -135,8 +135,8 @@ def test_bins_taken_for_samples_would_find_what_is_not_there(rng):
     lines, repeats = 41, 600
     bins = rng.integers(1, 6, lines)
     owner = np.repeat(np.arange(lines), bins)
-    own = rng.normal(size=(repeats, lines))
-    values = own[:, owner] + 0.5 * rng.normal(size=(repeats, len(owner)))
+    noise = rng.normal(size=(repeats, lines))
+    values = noise[:, owner] + 0.5 * rng.normal(size=(repeats, len(owner)))
     y = rng.normal(size=(repeats, lines))
     by_bin = correlation_pvalues(np.diagonal(spearman_rows(values, y[:, owner])), len(owner) - 2)
     means = np.stack([values[:, owner == line].mean(axis=1) for line in range(lines)], axis=1)
@@ -179,14 +179,14 @@ def test_missing_values_and_constant_genes_keep_their_rows(rng):
     ],
 )
 def test_phenotypes_that_cannot_be_tested(values, reason):
-    found, why = read_phenotype(pd.Series(values, name="y"))
-    assert found is None and why.startswith(reason)
+    result, why = read_phenotype(pd.Series(values, name="y"))
+    assert result is None and why.startswith(reason)
 
 
 def test_kinds_of_phenotypes():
     assert phenotype_of([0, 1, 2, 3, 4, 5]).kind == "continuous"
     assert phenotype_of([0, 1, 0, 1, 1, 1]).groups == ("0", "1")
-    found = phenotype_of(["case", "control", "", "case", "control", "case", "case"])
-    assert found.groups == ("control", "case") and found.n == 6 and found.two
+    result = phenotype_of(["case", "control", "", "case", "control", "case", "case"])
+    assert result.groups == ("control", "case") and result.n == 6 and result.two
     three = phenotype_of(list("aabbcc"))
     assert three.kind == "groups" and not three.testable

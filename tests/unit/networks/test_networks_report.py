@@ -45,8 +45,8 @@ def results(tmp_path_factory):
     }
     for name, table in tables.items():
         files.write_tsv(table, root / "networks" / name)
-    own = {"tests": "tests", "genes": "centrality", "sets": "gsea", "reliability": "reliability"}
-    shown = {name: files.read_tsv(root / "networks" / f"{file}.tsv") for name, file in own.items()}
+    stems = {"tests": "tests", "genes": "centrality", "sets": "gsea", "reliability": "reliability"}
+    shown = {name: files.read_tsv(root / "networks" / f"{file}.tsv") for name, file in stems.items()}
     embeddings = {name: table for name, (_, table, _) in compared.items()}
     for name, figure in draw_networks(collection, embeddings, shown, settings, COLUMNS, kernels):
         save_figure(figure, root / "networks" / "figures" / name)
@@ -72,9 +72,9 @@ def test_p_of_nought_is_told_as_below_one_permutation():
 
 
 def test_planted_modules_are_set_beside_what_is_found(results):
-    found = planted(results).set_index(["phenotype", "model", "role"])
-    assert found.loc[("phenotype", "siVAE", "loses"), "connectivity"] >= 8
-    assert found.loc[("phenotype", "siVAE", "moves"), "connectivity"] == 0
+    result = planted(results).set_index(["phenotype", "model", "role"])
+    assert result.loc[("phenotype", "siVAE", "loses"), "connectivity"] >= 8
+    assert result.loc[("phenotype", "siVAE", "moves"), "connectivity"] == 0
 
 
 def test_sizes_of_bins_are_as_they_are(results, tmp_path):
@@ -100,8 +100,8 @@ def few_lines(results, root, number):
 
 
 def test_where_no_gene_can_pass_none_is_said_not_to_change(results, tmp_path):
-    found = few_lines(results, tmp_path / "six", 6)
-    (text,) = SECTION.headline(found)
+    result = few_lines(results, tmp_path / "six", 6)
+    (text,) = SECTION.headline(result)
     # three against three: 20 labellings, the smallest two-sided p is 2 / 20
     assert text == (
         "Genes and group: cannot be decided: with 3 lines against 3 the smallest p is 0.1, which is not "

@@ -9,14 +9,14 @@ from panscape.sivae.job import train as sivae_train
 from panscape.sivae.settings import SivaeSettings
 from panscape.sivae.values import Expression
 
-QUICK = {"hidden": (16, 8), "latent": 4, "steps": (0, 0, 24), "batch_size": 32, "validate_every": 6}
+QUICK = {"n_hidden": (16, 8), "n_latent": 4, "n_steps": (0, 0, 24), "batch_size": 32, "validate_every": 6}
 CLASSIC = QUICK | {
-    "shortcut": False,
+    "skip_connection": False,
     "gene_prior": "standard",
-    "steps": (8, 8, 12),
-    "warmup": 10,
+    "n_steps": (8, 8, 12),
+    "warmup_steps": 10,
     "input_dropout": 0.0,
-    "averaging": 0.0,
+    "ema": 0.0,
     "anneal": False,
 }
 

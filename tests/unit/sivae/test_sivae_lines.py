@@ -140,8 +140,8 @@ def study(tmp_path):
 
 
 TINY = {
-    "hidden": (8, 4), "latent": 3, "steps": (0, 0, 10), "batch_size": 32, "validate_every": 5,
-    "neighbours": 3, "density": 0.05, "attribution_cells": 10, "labels": "cell_type",
+    "n_hidden": (8, 4), "n_latent": 3, "n_steps": (0, 0, 10), "batch_size": 32, "validate_every": 5,
+    "n_neighbors": 3, "density": 0.05, "attribution_cells": 10, "labels": "cell_type",
 }  # fmt: skip
 
 
@@ -152,11 +152,11 @@ def test_a_job_writes_its_lines(tmp_path, study):
     train_job(cells, {"s": path}, genes, tmp_path / "job", TINY, 0, checkpoint=tmp_path / "saved")
     assert sorted(item.name for item in (tmp_path / "job").iterdir()) == ["a", "b", "weights.safetensors"]
     model = load(tmp_path / "job" / "weights.safetensors")["a", "0"]
-    own = cells.query("line == 'a' and bin == '0'")["cell"]
-    counts = sparse.csr_matrix(anndata.read_h5ad(path)[own.to_numpy()].X)
-    embedded = model.embed(model.scale(counts, obs.loc[own, "n_counts"].to_numpy()))[0]
+    subset = cells.query("line == 'a' and bin == '0'")["cell"]
+    counts = sparse.csr_matrix(anndata.read_h5ad(path)[subset.to_numpy()].X)
+    embedded = model.embed(model.scale(counts, obs.loc[subset, "n_counts"].to_numpy()))[0]
     written = anndata.read_h5ad(tmp_path / "job" / "a" / "cells.h5ad")
-    np.testing.assert_allclose(embedded, written[own.to_numpy()].obsm["sivae"], atol=1e-4)
+    np.testing.assert_allclose(embedded, written[subset.to_numpy()].obsm["sivae"], atol=1e-4)
     line = tmp_path / "job" / "a"
     table_ = files.read_tsv(line / "genes.tsv.gz", dtype={"bin": str})
     assert list(table_) == ["bin", "model", "gene", "centrality", "centrality_heldout", "mean", "detection"]
@@ -196,8 +196,8 @@ def test_every_bin_has_a_cell_held_out():
     obs = pd.DataFrame({"kind": list("abcde")}, index=list("vwxyz"))
     for share, kind in ((0.1, None), (0.2, "kind")):
         settings = ValueSettings(held_out=share, labels=kind)
-        found = prepare_bin("l", "0", counts.log1p(), counts, obs, settings, 0)
-        assert found.bin.test.sum() == 1
+        result = prepare_bin("l", "0", counts.log1p(), counts, obs, settings, 0)
+        assert result.bin.test.sum() == 1
     none = prepare_bin("l", "0", counts.log1p(), counts, obs, ValueSettings(held_out=0.0), 0)
     assert not none.bin.test.any()
 
@@ -208,9 +208,9 @@ def test_counts_are_needed_for_counts(study):
     settings = ValueSettings(likelihood="nb")
     with pytest.raises(UserError, match="log values"):
         read_bins(cells, {"s": path}, genes, settings, 0, logged=["s"])
-    found = read_bins(cells, {"s": path}, genes, ValueSettings(), 0, logged=["s"])
-    own = np.log1p(sparse.csr_matrix(anndata.read_h5ad(path).X)[:30].toarray())
-    np.testing.assert_allclose(found[0].mean, own.mean(0), rtol=1e-5)  # no scaling by depth
+    result = read_bins(cells, {"s": path}, genes, ValueSettings(), 0, logged=["s"])
+    subset = np.log1p(sparse.csr_matrix(anndata.read_h5ad(path).X)[:30].toarray())
+    np.testing.assert_allclose(result[0].mean, subset.mean(0), rtol=1e-5)  # no scaling by depth
 
 
 def test_the_table_of_lines_tells_the_jobs(tmp_path):
@@ -222,6 +222,6 @@ def test_the_table_of_lines_tells_the_jobs(tmp_path):
 def test_variable_genes_are_those_overall_and_of_each_line(study):
     path, obs, genes = study
     cells = pd.DataFrame({"line": obs["line"].to_numpy(), "study": "s", "cell": obs.index})
-    found = variable_genes(genes, {"s": path}, cells, n_genes=8, n_per_line=0)
-    assert sum(int(name[1:]) < 8 for name in found) >= 7 and len(found) == 8
+    result = variable_genes(genes, {"s": path}, cells, n_genes=8, n_per_line=0)
+    assert sum(int(name[1:]) < 8 for name in result) >= 7 and len(result) == 8
     assert len(variable_genes(genes, {"s": path}, cells, n_genes=8, n_per_line=12)) >= 12

@@ -22,10 +22,10 @@ def test_models_read_from_a_file_are_those_written(tmp_path, changes, likelihood
     bins = [made_bin("0", covariates=known, counts=True), made_bin("1", cells=40, seed=3, counts=True)]
     task, _ = trained(bins, quick(**changes, likelihood=likelihood))
     write_models(tmp_path / "weights", task, [Expression(b, None, None, None) for b in bins], GENES)
-    found = load(tmp_path / "weights")
-    assert list(found) == [("a", "0"), ("a", "1")]
+    models = load(tmp_path / "weights")
+    assert list(models) == [("a", "0"), ("a", "1")]
     for at, (bin_, fitted) in enumerate(zip(bins, read_models(task), strict=True)):
-        model = found[bin_.line, bin_.name]
+        model = models[bin_.line, bin_.name]
         assert model.genes == tuple(GENES) and model.settings == task.settings
         scores, sd = model.embed(bin_.inputs, bin_.covariates)
         np.testing.assert_allclose(scores, fitted.scores, atol=1e-5)
@@ -39,9 +39,9 @@ def test_models_read_from_a_file_are_those_written(tmp_path, changes, likelihood
             expected = task.predict(task.test, genes)[2].mean[at, : bin_.test.sum()].numpy()
         np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-4)
     with pytest.raises(ValueError, match="covariates are"):
-        found["a", "0"].embed(bins[0].inputs)
+        models["a", "0"].embed(bins[0].inputs)
     with pytest.raises(UserError, match="outside of panscape"):
-        found["a", "0"].scale(sparse.csr_matrix(bins[0].observed), bins[0].observed.sum(axis=1))
+        models["a", "0"].scale(sparse.csr_matrix(bins[0].observed), bins[0].observed.sum(axis=1))
 
 
 def test_cells_are_scaled_as_the_models_own_were(tmp_path):
@@ -58,12 +58,12 @@ def test_cells_are_scaled_as_the_models_own_were(tmp_path):
     ]
     task, _ = train(made, quick(), 0)
     write_models(tmp_path / "weights", task, made, GENES)
-    found = load(tmp_path / "weights")
-    scaled = found["a", "0"].scale(counts, totals)
+    models = load(tmp_path / "weights")
+    scaled = models["a", "0"].scale(counts, totals)
     np.testing.assert_allclose(scaled, made[0].bin.inputs, atol=1e-6)
     assert not scaled[:, 0].any()
     with pytest.raises(UserError, match="effects of sex"):
-        found["a", "1"].scale(counts, totals)
+        models["a", "1"].scale(counts, totals)
 
 
 def test_what_holds_no_models_is_told(tmp_path):

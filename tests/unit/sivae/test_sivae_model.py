@@ -27,12 +27,12 @@ def weights(task):
 def test_every_variant_trains_and_is_read(changes, likelihood):
     bin_ = made_bin(counts=True)
     task, history = trained([bin_], quick(**changes, likelihood=likelihood))
-    found = read_models(task)[0]
-    assert found.loadings.shape == (30, 4) and found.scores.shape == (60, 4)
-    assert np.isfinite(found.loadings).all() and np.isfinite([row["value"] for row in history]).all()
+    result = read_models(task)[0]
+    assert result.loadings.shape == (30, 4) and result.scores.shape == (60, 4)
+    assert np.isfinite(result.loadings).all() and np.isfinite([row["value"] for row in history]).all()
     for split in ("train", "heldout"):
-        assert found.error[split].shape == (30,) and (found.error[split] > 0).all()
-    assert (found.centrality() <= 1).all()
+        assert result.error[split].shape == (30,) and (result.error[split] > 0).all()
+    assert (result.centrality() <= 1).all()
 
 
 @pytest.mark.parametrize("changes", [{}, CLASSIC])
@@ -45,11 +45,11 @@ def test_a_model_in_a_stack_is_the_model_alone(changes):
         )
     ]
     together = read_models(trained(bins, settings)[0])
-    for bin_, found in zip(bins, together, strict=True):
+    for bin_, result in zip(bins, together, strict=True):
         alone = read_models(trained([bin_], settings)[0])[0]
-        np.testing.assert_allclose(found.loadings, alone.loadings, atol=1e-5)
-        np.testing.assert_allclose(found.scores, alone.scores, atol=1e-5)
-        np.testing.assert_allclose(found.error["heldout"], alone.error["heldout"], atol=1e-5)
+        np.testing.assert_allclose(result.loadings, alone.loadings, atol=1e-5)
+        np.testing.assert_allclose(result.scores, alone.scores, atol=1e-5)
+        np.testing.assert_allclose(result.error["heldout"], alone.error["heldout"], atol=1e-5)
 
 
 def test_equal_seeds_give_equal_weights_and_another_does_not():
@@ -120,9 +120,9 @@ def test_the_start_with_a_shortcut_is_probabilistic_pca():
 
 def test_small_lines_do_not_collapse():
     for cells in (40, 80):
-        task, _ = trained([made_bin(cells=cells)], quick(steps=(0, 0, 100)))
-        found = read_models(task)[0]
-        assert found.total("heldout") < 0.8 * found.total("heldout", "null_error")
+        task, _ = trained([made_bin(cells=cells)], quick(n_steps=(0, 0, 100)))
+        result = read_models(task)[0]
+        assert result.total("heldout") < 0.8 * result.total("heldout", "null_error")
 
 
 def test_terms_of_the_loss():
@@ -154,18 +154,18 @@ def test_the_penalty_of_a_part_reaches_only_what_the_part_moves():
 
 
 def test_elbo_and_mean_weigh_the_genes_divergence_as_they_say():
-    found = {}
+    result = {}
     for kind in ("elbo", "mean"):
         task = SivaeTask([made_bin(cells=50)], quick(**CLASSIC, kl_feature=kind), 0, CPU)
         v, sd = task.embed_genes()
-        found[kind] = task._gene_kl(v, sd).item()
-    assert found["mean"] * 30 == pytest.approx(found["elbo"] * 40, rel=1e-5)  # 40 training cells
+        result[kind] = task._gene_kl(v, sd).item()
+    assert result["mean"] * 30 == pytest.approx(result["elbo"] * 40, rel=1e-5)  # 40 training cells
 
 
 def test_relevance_is_the_divergence_from_the_best_prior_of_each_dimension():
     task = SivaeTask([made_bin()], quick(gene_prior="relevance", kl_feature="mean"), 0, CPU)
     mean, sd = torch.randn(1, 30, 4), torch.rand(1, 30, 4) + 0.1
-    found = task._gene_kl(mean, sd).item() * 30
+    result = task._gene_kl(mean, sd).item() * 30
 
     def divergence(width):
         posterior = torch.distributions.Normal(mean, sd)
@@ -173,8 +173,8 @@ def test_relevance_is_the_divergence_from_the_best_prior_of_each_dimension():
         return torch.distributions.kl_divergence(posterior, prior).sum().item()
 
     best = (mean.square() + sd.square()).mean((0, 1)).sqrt()
-    assert found == pytest.approx(divergence(best), rel=1e-5)
-    assert divergence(best * 1.1) > found and divergence(best * 0.9) > found
+    assert result == pytest.approx(divergence(best), rel=1e-5)
+    assert divergence(best * 1.1) > result and divergence(best * 0.9) > result
 
 
 def test_covariates_reach_encoder_decoder_and_linear_reading():
@@ -191,37 +191,37 @@ def test_covariates_reach_encoder_decoder_and_linear_reading():
 
 
 def test_patience_keeps_the_best_look():
-    patient = {"patience": 2, "lr": 0.02, "input_dropout": 0.0, "averaging": 0.0, "anneal": False}
-    task, history = trained([made_bin()], quick(steps=(0, 0, 120), **patient))
+    patient = {"patience": 2, "learning_rate": 0.02, "input_dropout": 0.0, "ema": 0.0, "anneal": False}
+    task, history = trained([made_bin()], quick(n_steps=(0, 0, 120), **patient))
     looks = {}
     for row in history:
         if row["split"] == "heldout" and row["term"] in ("nll", "kl_cells"):
             looks[row["step"]] = looks.get(row["step"], 0) + row["value"]
     assert max(looks) < 120
-    found = task._validate(1)
-    assert (found["nll"] + found["kl_cells"]).item() == pytest.approx(min(looks.values()), rel=1e-4)
+    terms = task._validate(1, task.test)
+    assert (terms["nll"] + terms["kl_cells"]).item() == pytest.approx(min(looks.values()), rel=1e-4)
 
 
 def test_sampled_cells_are_means_without_noise():
     task, _ = trained([made_bin(), made_bin("1", seed=1)], quick())
     drawn = sample_cells(task, 1, 200)
     assert drawn.shape == (200, 30) and np.array_equal(drawn, sample_cells(task, 1, 200))
-    found = read_models(task)[1]
+    result = read_models(task)[1]
     kept = np.linalg.matrix_rank(drawn - drawn.mean(0), tol=1e-2)
-    assert kept <= 16 and found.loadings.shape == (30, 4)
+    assert kept <= 16 and result.loadings.shape == (30, 4)
 
 
 def test_constant_genes_stay_out_of_the_way():
     bin_ = made_bin()
     bin_.inputs[:, 3] = 0
     task, _ = trained([bin_], quick())
-    found = read_models(task)[0]
-    assert np.isnan(found.centrality()[3]) and np.isfinite(np.delete(found.centrality(), 3)).all()
+    result = read_models(task)[0]
+    assert np.isnan(result.centrality()[3]) and np.isfinite(np.delete(result.centrality(), 3)).all()
 
 
 def test_counts_are_explained():
-    task, _ = trained([made_bin(cells=200, counts=True)], quick(likelihood="nb", steps=(0, 0, 100)))
-    found = read_models(task)[0]
-    assert found.total("heldout") < 0.93 * found.total("heldout", "null_error")
+    task, _ = trained([made_bin(cells=200, counts=True)], quick(likelihood="nb", n_steps=(0, 0, 100)))
+    result = read_models(task)[0]
+    assert result.total("heldout") < 0.93 * result.total("heldout", "null_error")
     # the planted modules more than the genes of none
-    assert found.centrality("heldout")[:24].mean() > found.centrality("heldout")[24:].mean() + 0.1
+    assert result.centrality("heldout")[:24].mean() > result.centrality("heldout")[24:].mean() + 0.1

@@ -18,53 +18,53 @@ from panscape.sivae.readout import read_models
 from panscape.sivae.values import ValueSettings, prepare_bin
 
 
-@pytest.fixture(scope="module", params=["shortcut", "classic"])
+@pytest.fixture(scope="module", params=["skip_connection", "classic"])
 def fitted(request):
-    settings = quick(steps=(0, 0, 80)) if request.param == "shortcut" else quick(**CLASSIC)
+    settings = quick(n_steps=(0, 0, 80)) if request.param == "skip_connection" else quick(**CLASSIC)
     task, _ = trained([made_bin(), made_bin("1", seed=1)], settings)
     return task, read_models(task)[1]
 
 
 def test_the_plain_decoder_is_the_model(fitted):
-    task, found = fitted
+    task, result = fitted
     with torch.no_grad():
         v, _ = task.embed_genes()
         z, _, observed = task.predict(task.train, v)
     n = task.train.count[1]
     np.testing.assert_allclose(
-        found.decoder.trace(z[1, :n].double().numpy())[0], observed.mean[1, :n], atol=1e-4
+        result.decoder.trace(z[1, :n].double().numpy())[0], observed.mean[1, :n], atol=1e-4
     )
 
 
 def test_attributions_against_autograd(fitted):
-    _, found = fitted
-    z = torch.tensor(found.scores[:20], dtype=torch.float64)
+    _, result = fitted
+    z = torch.tensor(result.scores[:20], dtype=torch.float64)
 
     def decode(one):
         x = one
-        for weight, bias, relu in found.decoder.layers:
+        for weight, bias, relu in result.decoder.layers:
             x = x @ torch.tensor(weight) + torch.tensor(bias)
             x = torch.relu(x) if relu else x
-        mean = x @ torch.tensor(found.decoder.weights).T
-        return mean if found.decoder.direct is None else mean + one @ torch.tensor(found.decoder.direct).T
+        mean = x @ torch.tensor(result.decoder.weights).T
+        return mean if result.decoder.direct is None else mean + one @ torch.tensor(result.decoder.direct).T
 
     jacobian = torch.func.vmap(torch.func.jacrev(decode))(z).numpy()
     total = 0
     for dimension in range(4):
-        parts = attributions(found.decoder, z.numpy(), dimension)
+        parts = attributions(result.decoder, z.numpy(), dimension)
         np.testing.assert_allclose(parts["saliency"], np.abs(jacobian[..., dimension]), atol=1e-8)
         expected = jacobian[..., dimension] * z.numpy()[:, dimension, None]
         np.testing.assert_allclose(parts["grad_input"], expected, atol=1e-8)
         total = total + parts["deeplift"]
-    whole = found.decoder.trace(z.numpy())[0] - found.decoder.trace(np.zeros((1, 4)))[0]
+    whole = result.decoder.trace(z.numpy())[0] - result.decoder.trace(np.zeros((1, 4)))[0]
     np.testing.assert_allclose(total, whole, atol=1e-3)
 
 
 def test_integrated_gradients_sum_to_the_difference_of_means(fitted):
-    _, found = fitted
-    z = found.scores[:20].astype(float)
-    total = sum(attributions(found.decoder, z, at, 400)["integrated_gradients"] for at in range(4))
-    whole = found.decoder.trace(z)[0] - found.decoder.trace(np.zeros((1, 4)))[0]
+    _, result = fitted
+    z = result.scores[:20].astype(float)
+    total = sum(attributions(result.decoder, z, at, 400)["integrated_gradients"] for at in range(4))
+    whole = result.decoder.trace(z)[0] - result.decoder.trace(np.zeros((1, 4)))[0]
     np.testing.assert_allclose(total, whole, atol=0.02 * np.abs(whole).max())
 
 
@@ -81,10 +81,10 @@ def test_networks_have_the_density_asked_for(genes, density, seed):
     random = np.random.default_rng(seed)
     values = random.integers(0, 4, size=(genes, genes)).astype(float)  # many ties
     values = values + values.T
-    found = densest(values, density)
+    result = densest(values, density)
     pairs = genes * (genes - 1) // 2
-    assert found.nnz == 2 * min(max(round(density * pairs), 1), pairs)
-    dense = found.toarray()
+    assert result.nnz == 2 * min(max(round(density * pairs), 1), pairs)
+    dense = result.toarray()
     assert (dense == dense.T).all() and not dense.diagonal().any()
     upper = np.triu_indices(genes, 1)
     chosen = dense[upper]
@@ -125,10 +125,10 @@ def test_pca_and_pearson_against_libraries():
     bin_ = made_bin(cells=80)
     bin_.inputs[:, 2] = 0
     train = bin_.inputs[~bin_.test].astype(float)
-    found = pca(bin_, 4)
+    result = pca(bin_, 4)
     model = PCA(4, svd_solver="full").fit(train)
     np.testing.assert_allclose(
-        found.predict(), model.inverse_transform(model.transform(bin_.inputs)), atol=1e-4
+        result.predict(), model.inverse_transform(model.transform(bin_.inputs)), atol=1e-4
     )
     kept = np.delete(np.arange(30), 2)
     np.testing.assert_allclose(pearson(bin_)[np.ix_(kept, kept)], np.corrcoef(train[:, kept].T), atol=1e-5)
@@ -141,12 +141,12 @@ def test_gene_features_keep_inner_products():
     for cells in (20, 90):
         bin_ = made_bin(cells=cells)
         settings = quick(feature_dim=200)
-        found = gene_features(bin_, settings, 0).astype(float)
+        result = gene_features(bin_, settings, 0).astype(float)
         train = bin_.inputs[~bin_.test].astype(float)
         gram = train.T @ train
-        ratio = gram.diagonal().sum() / np.square(found).sum()
-        np.testing.assert_allclose(found @ found.T * ratio, gram, atol=1e-3 * np.abs(gram).max())
-        assert np.square(found).mean() == pytest.approx(1, rel=1e-5)
+        ratio = gram.diagonal().sum() / np.square(result).sum()
+        np.testing.assert_allclose(result @ result.T * ratio, gram, atol=1e-3 * np.abs(gram).max())
+        assert np.square(result).mean() == pytest.approx(1, rel=1e-5)
     drawn = gene_features(bin_, quick(feature_input="sample", feature_dim=10), 0)
     assert drawn.shape == (30, 10)
     again = gene_features(bin_, quick(feature_input="sample", feature_dim=10), 0)
@@ -168,9 +168,9 @@ def test_clr_against_loops():
                 for row in (information[a], information[b])
             ]
             expected[a, b] = np.hypot(*scores)
-    found = dependence(values, "clr")
+    result = dependence(values, "clr")
     off = ~np.eye(6, dtype=bool)
-    np.testing.assert_allclose(found[off], expected[off], atol=1e-6)
+    np.testing.assert_allclose(result[off], expected[off], atol=1e-6)
     np.testing.assert_allclose(dependence(values)[off], np.abs(r)[off], atol=1e-9)
 
 
@@ -178,12 +178,12 @@ def test_labels_carry_over_between_neighbours():
     random = np.random.default_rng(0)
     labels = np.array(["a"] * 40 + ["b"] * 40 + ["rare"] * 2 + [""] * 5)
     scores = np.r_[random.normal(0, 1, (40, 2)), random.normal(9, 1, (40, 2)), random.normal(0, 1, (7, 2))]
-    found = label_transfer(scores, labels, 0)
+    result = label_transfer(scores, labels, 0)
     assert (
-        found["accuracy"] == 1
-        and found["n_labels"] == 2
-        and found["n_cells"] == 80
-        and found["chance"] == 0.5
+        result["accuracy"] == 1
+        and result["n_labels"] == 2
+        and result["n_cells"] == 80
+        and result["chance"] == 0.5
     )
     shuffled = label_transfer(random.normal(size=(87, 2)), labels, 0)
     assert 0.3 < shuffled["accuracy"] < 0.7
@@ -208,15 +208,17 @@ def test_values_of_a_bin_are_scaled_by_its_training_cells():
     obs = pd.DataFrame({"batch": ["x"] * 25 + ["y"] * 25, "n_counts": 10.0, "cell_type": ["a", "b"] * 25})
     obs.index = [f"c{i}" for i in range(50)]
     settings = ValueSettings(labels="cell_type", regress=("batch",), covariates=("batch",))
-    found = prepare_bin("l", "0", logged, counts, obs, settings, 0)
-    train = ~found.bin.test
+    result = prepare_bin("l", "0", logged, counts, obs, settings, 0)
+    train = ~result.bin.test
     kept = np.delete(np.arange(6), 4)
-    np.testing.assert_allclose(found.bin.inputs[train][:, kept].mean(0), 0, atol=1e-5)
-    np.testing.assert_allclose(found.bin.inputs[train][:, kept].std(0), 1, atol=1e-4)
-    own = train & (obs["batch"] == "x").to_numpy()
-    np.testing.assert_allclose(found.bin.inputs[own][:, kept].mean(0), 0, atol=1e-5)  # batch means are gone
-    assert not found.bin.inputs[:, 4].any() and found.detection[4] == 0
-    np.testing.assert_allclose(found.mean, logged.toarray().mean(0), rtol=1e-5)
-    assert found.bin.covariates.shape == (50, 2) and found.bin.test.sum() == 10
+    np.testing.assert_allclose(result.bin.inputs[train][:, kept].mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(result.bin.inputs[train][:, kept].std(0), 1, atol=1e-4)
+    subset = train & (obs["batch"] == "x").to_numpy()
+    np.testing.assert_allclose(
+        result.bin.inputs[subset][:, kept].mean(0), 0, atol=1e-5
+    )  # batch means are gone
+    assert not result.bin.inputs[:, 4].any() and result.detection[4] == 0
+    np.testing.assert_allclose(result.mean, logged.toarray().mean(0), rtol=1e-5)
+    assert result.bin.covariates.shape == (50, 2) and result.bin.test.sum() == 10
     with pytest.raises(UserError, match="no 'sex'"):
         prepare_bin("l", "0", logged, counts, obs, ValueSettings(regress=("sex",)), 0)

@@ -14,7 +14,7 @@ from panscape.coem.likelihoods import SPARSE, Target
 from panscape.coem.modality import Modality
 from panscape.coem.module import Batch
 
-SPREAD = 0.8  # how far the share withheld of a cell may lie from the mean one, of what is possible
+SPREAD = 0.8  # range of the fraction withheld of a cell around its mean, relative to the largest possible
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,17 @@ class Cells:
     label
         Number of the label that the prior is conditioned on, or None.
     device
-        Where mini-batches go.
+        Device of the mini-batches.
+    depth_scale
+        Mean and standard deviation of the log depth by modality, modalities x 2, that depths are standardised
+        with; None takes those of these cells.
     """
 
     modalities: list[Modality]
     batch: np.ndarray
     label: np.ndarray | None
     device: torch.device
+    depth_scale: np.ndarray | None = None
 
     @property
     def n(self) -> int:
@@ -45,17 +49,26 @@ class Cells:
 
     @property
     def present(self) -> np.ndarray:
-        """Tell which modalities each cell has, cells x modalities."""
+        """Return which modalities each cell has, bool, cells x modalities."""
         return np.stack([modality.present for modality in self.modalities], 1)
 
     @cached_property
     def depth(self) -> np.ndarray:
         """Log depth of each cell by modality, standardised over those that have it and 0 in the others."""
         result = np.zeros((self.n, len(self.modalities)), dtype=np.float32)
-        for m, modality in enumerate(self.modalities):
+        for m, (mean, sd) in enumerate(self.depth_scales):
+            modality = self.modalities[m]
             logs = np.log(modality.depth[modality.present].astype(float))
-            result[modality.present, m] = (logs - logs.mean()) / max(float(logs.std()), 1e-6)
+            result[modality.present, m] = (logs - mean) / sd
         return result
+
+    @property
+    def depth_scales(self) -> np.ndarray:
+        """Mean and standard deviation of the log depth by modality, modalities x 2."""
+        if self.depth_scale is not None:
+            return self.depth_scale
+        logs = [np.log(modality.depth[modality.present].astype(float)) for modality in self.modalities]
+        return np.array([[values.mean(), max(float(values.std()), 1e-6)] for values in logs])
 
     def take(
         self,
@@ -73,27 +86,30 @@ class Cells:
         rows
             Numbers of the cells.
         shown
-            Modalities that the encoder is shown, cells x modalities; None for those that the cell has.
+            Modalities shown to the encoder, bool, cells x modalities; None shows those that the cell has.
         thin
-            Mean share of the counts that are taken from what the encoder sees and become the target. 0: it
-            sees all and has to predict all.
+            Mean fraction of the counts that are withheld from the encoder and become the target; with 0 the
+            encoder sees all counts and they are the target too.
         random
-            Source of that choice.
+            Random numbers of that choice.
         noise
             See :class:`Batch`.
         """
         present = self.present[rows]
-        # shares differ between cells, so that the encoder meets all depths and learns to do without
-        share = thin + SPREAD * min(thin, 1 - thin) * random.uniform(-1, 1, len(rows)) if thin else 0.0
+        # fractions differ between cells, so that the encoder is trained at all depths
+        spread = SPREAD * min(thin, 1 - thin)
+        fraction = None if random is None or not thin else thin + spread * random.uniform(-1, 1, len(rows))
         shown = present if shown is None else shown & present
         seen, target, exposure = [], [], []
         for modality in self.modalities:
             counts = modality.counts[rows]
-            kept, held = thinned(counts, share, random) if thin else (counts, counts)
+            kept, withheld = counts, counts
+            if random is not None and fraction is not None:
+                kept, withheld = thinned(counts, fraction, random)
             seen.append(self._dense(modality.seen(kept)))
-            target.append(self._target(held, modality.likelihood))
+            target.append(self._target(withheld, modality.likelihood))
             exposure.append(
-                self._move(modality.exposure(np.asarray(held.sum(axis=1)).ravel()), torch.float32)
+                self._move(modality.exposure(np.asarray(withheld.sum(axis=1)).ravel()), torch.float32)
             )
         return Batch(
             seen,
@@ -130,21 +146,30 @@ class Cells:
 
 
 def thinned(
-    counts: sparse.csr_matrix, share: float | np.ndarray, random: np.random.Generator
+    counts: sparse.csr_matrix, fraction: float | np.ndarray, random: np.random.Generator
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Divide each count at random: each of its units is held with probability `share`, else kept.
+    """Split each count at random into a kept and a withheld part (binomial thinning, count splitting).
 
-    `share` is one number or one per row. Of Poisson counts the two parts are independent given the rate, so
-    that what predicts one from the other is signal (count splitting).
+    The two parts of Poisson counts are independent given the rate, so that only signal predicts one from the
+    other.
+
+    Parameters
+    ----------
+    counts
+        CSR of whole numbers, cells x features.
+    fraction
+        Probability of a unit to be withheld, in [0, 1]; one number or one per cell.
+    random
+        Random numbers.
 
     Returns
     -------
-    Kept and held counts; they add up to `counts`.
+    Kept and withheld counts, which add up to `counts`.
     """
-    held = counts.copy()
-    if np.ndim(share):
-        share = np.repeat(share, np.diff(counts.indptr))
-    held.data = random.binomial(counts.data.astype(np.int64), share).astype(np.float32)
+    withheld = counts.copy()
+    if np.ndim(fraction):
+        fraction = np.repeat(fraction, np.diff(counts.indptr))
+    withheld.data = random.binomial(counts.data.astype(np.int64), fraction).astype(np.float32)
     kept = counts.copy()
-    kept.data = counts.data - held.data
-    return kept, held
+    kept.data = counts.data - withheld.data
+    return kept, withheld

@@ -1,4 +1,4 @@
-"""Embed the cells of a sample by all that was measured of them."""
+"""Learn a joint embedding of the cells of a sample."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Embedding:
     Attributes
     ----------
     joint
-        From whatever modalities a cell has, float32, cells x dimensions, in the units of `metric`.
+        From the modalities that a cell has, float32, cells x dimensions, in the units of `metric`.
     rna, atac
         From one modality alone, by the same model in the same space; NaN for cells that lack it, None if no
         cell has it.
@@ -43,10 +43,9 @@ class Embedding:
     history
         Rows step, split, term, model, value of the training.
     info
-        Likelihoods, features, `information` (what the embedding tells of unseen counts of held-out cells, in
-        nats per cell and modality), `unseen_nll` (minus the log-probability of these counts, comparable
-        between likelihoods), `conditioned` (number of labels the model was told): what a reader of scores has
-        to know.
+        Likelihoods, features, `information` (gain in log-likelihood of withheld counts of held-out cells
+        given the embedding, nats per cell, by modality), `unseen_nll` (minus the log-likelihood of these
+        counts, comparable between likelihoods), `conditioned` (number of labels the prior is conditioned on).
     """
 
     joint: np.ndarray
@@ -77,23 +76,82 @@ def embed(
         Raw counts of the same cells, CSR, cells x genes and cells x peaks; None for a modality that was not
         measured. A cell without counts in one of them is embedded by the other.
     batch
-        Batch of each cell: the decoder has an offset per batch, so that z need not tell it.
+        Batch of each cell: the decoder has an offset per batch, so that z need not encode it.
     labels
-        Types to condition the prior on (COEM's text does so). Scores against these labels are then no
-        evidence; `info["conditioned"]` says so.
+        Cell types to condition the prior on (as in COEM's text). Scores against these labels are then no
+        evidence; `info["conditioned"]` records it.
     settings
         See :class:`CoemSettings`.
     seed
-        Of everything random. The same seed gives the same bits on the same number of threads.
+        Seed of all random steps; the same seed gives the same bits on the same number of threads.
     device
-        Where to train.
+        Device to train on.
     checkpoint
         Folder for unfinished training; the caller removes it.
 
     Raises
     ------
     UserError
-        If there is no modality, too few cells, a cell without any count, or values are no counts.
+        If there is no modality, there are too few cells, a cell has no counts, or values are not counts.
+    """
+    return embedding_of(
+        train(
+            rna,
+            atac,
+            batch=batch,
+            labels=labels,
+            settings=settings,
+            seed=seed,
+            device=device,
+            checkpoint=checkpoint,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and the cells it was trained on.
+
+    Attributes
+    ----------
+    module, cells, settings
+        The model, its cells and settings.
+    held_out
+        Rows of the held-out cells.
+    history, info
+        See :class:`Embedding`.
+    """
+
+    module: Module
+    cells: Cells
+    settings: CoemSettings
+    held_out: np.ndarray
+    history: list[dict[str, Any]] = field(repr=False)
+    info: dict[str, Any]
+
+
+def train(
+    rna: sparse.csr_matrix | None,
+    atac: sparse.csr_matrix | None,
+    *,
+    batch: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    settings: CoemSettings | dict[str, Any] | None = None,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    checkpoint: str | None = None,
+) -> Trained:
+    """Train the model; see :func:`embed` for the parameters.
+
+    Parameters
+    ----------
+    rna, atac, batch, labels, settings, seed, device, checkpoint
+        See :func:`embed`.
+
+    Raises
+    ------
+    UserError
+        See :func:`embed`.
     """
     settings, device = CoemSettings.of(settings), torch.device(device)
     cells, info = _prepare(rna, atac, batch, labels, settings, seed, device)
@@ -104,10 +162,10 @@ def embed(
     judged = task.held_rows if len(task.held_rows) else task.train_rows
     info["information"], info["unseen_nll"] = information(module, cells, judged, seed)
     for name, nats in info["information"].items():
-        logger.info("%s: the embedding tells %.1f nats of a held-out cell's unseen counts", name, nats)
+        logger.info("%s: the embedding predicts %.1f nats of a held-out cell's withheld counts", name, nats)
         if nats <= 0:
-            logger.warning("%s: nothing that could be learned of it holds in cells not trained on", name)
-    return _result(module, cells, settings, task.held_rows, history, info)
+            logger.warning("%s: nothing learned of it generalises to held-out cells", name)
+    return Trained(module, cells, settings, task.held_rows, history, info)
 
 
 def _train(task: CoemTask, seed: int, checkpoint: str | None) -> list[dict[str, Any]]:
@@ -148,7 +206,7 @@ def _prepare(rna, atac, batch, labels, settings, seed, device) -> tuple[Cells, d
         raise fail(
             "sample",
             f"{int(empty.sum())} cells have no count in a modelled feature (the first: {empty.argmax()})",
-            "leave them out, or widen coem.peak_share and lower coem.min_gene_cells",
+            "leave them out, or widen coem.peak_fraction and lower coem.min_gene_cells",
         )
     if names is not None:
         logger.warning(
@@ -173,19 +231,23 @@ def _codes(values: np.ndarray | None, n: int, what: str) -> np.ndarray:
     return np.unique(np.asarray(values).astype(str), return_inverse=True)[1].astype(np.int64)
 
 
-def _result(module: Module, cells: Cells, settings: CoemSettings, held, history, info) -> Embedding:
+def embedding_of(trained: Trained) -> Embedding:
+    """Return the coordinates of the cells that a model was trained on."""
+    module, cells, held = trained.module, trained.cells, trained.held_out
     mean, variance = encode_all(module, cells, np.arange(cells.n))
-    scale = settings.metric == "information"
+    scale = trained.settings.metric == "information"
     unit = information_units(mean, variance, held) if scale else np.ones(mean.shape[1])
     views = {}
     for number, modality in enumerate(cells.modalities):
         rows = np.flatnonzero(modality.present)
-        own, spread = encode_all(module, cells, rows, only=number)
+        alone, spread = encode_all(module, cells, rows, only=number)
         judged = np.flatnonzero(np.isin(rows, held))
-        own_unit = information_units(own, spread, judged) if scale else unit
+        unit_alone = information_units(alone, spread, judged) if scale else unit
         view = np.full(mean.shape, np.nan, dtype=np.float32)
-        view[rows] = own * own_unit
+        view[rows] = alone * unit_alone
         views[modality.name] = view
     posterior_sd = np.sqrt(variance.mean(axis=0))
     joint = (mean * unit).astype(np.float32)
-    return Embedding(joint, views.get("rna"), views.get("atac"), posterior_sd, unit, history, info)
+    return Embedding(
+        joint, views.get("rna"), views.get("atac"), posterior_sd, unit, trained.history, trained.info
+    )

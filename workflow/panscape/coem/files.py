@@ -1,4 +1,4 @@
-"""Samples in, embeddings out."""
+"""Read samples and write embeddings."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ def read_sample(path: str | Path) -> tuple[pd.DataFrame, sparse.csr_matrix | Non
 
 def column(obs: pd.DataFrame, name: str | None, key: str) -> np.ndarray | None:
     """Return a column of the annotations as text; None for None.
+
+    Parameters
+    ----------
+    obs
+        Annotations of the cells.
+    name
+        Name of the column; None for none.
+    key
+        Configuration key, for messages.
 
     Raises
     ------
@@ -55,6 +64,17 @@ def write_embedding(
 
     obs are the cells; obsm has X_coem and, where the sample has them, X_rna and X_atac; uns has `settings`
     and `info` (as JSON), `posterior_sd`, `unit` and the table `history`.
+
+    Parameters
+    ----------
+    embedding
+        Coordinates of the cells.
+    obs
+        Annotations of the cells.
+    path
+        The h5ad file.
+    settings
+        The configuration's section ``coem``.
     """
     import json
 

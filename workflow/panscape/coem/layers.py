@@ -21,7 +21,7 @@ class Channel(nn.Module):
     width
         Hidden units.
     dropout
-        Share of hidden units dropped while training.
+        Fraction of hidden units dropped while training.
     """
 
     def __init__(self, loadings: Tensor, centre: Tensor, scale: float, width: int, dropout: float):
@@ -46,12 +46,12 @@ class Decoder(nn.Module):
     """Log shares of a modality's features, up to a constant: linear in z, with a hidden layer if asked for.
 
     They are also linear in the cell's log depths, because what is captured of a cell changes with how much is
-    captured: what depth tells, z need not.
+    captured: so z need not represent depth.
 
     Parameters
     ----------
     profile
-        Share of each feature in all counts.
+        Fraction of each feature in all counts.
     dims, width
         Dimensions of z; hidden units (0: linear).
     offset
@@ -78,6 +78,15 @@ class Decoder(nn.Module):
         """Return unnormalised log shares, cells x features; their softmax over features are the shares.
 
         `depth` are the cells' standardised log depths, cells x modalities.
+
+        Parameters
+        ----------
+        z
+            Latent, cells x dimensions.
+        batch
+            Batch of each cell.
+        depth
+            Standardised log depths, cells x modalities.
         """
         out = functional.linear(torch.cat([z, depth], 1), self.weight, self.bias)
         if self.hidden is not None:
@@ -92,6 +101,13 @@ class Decoder(nn.Module):
         """Return log shares (cells x features) and log-odds of an extra zero (features,).
 
         `responsibilities` of the prior's components are for decoders that are conditioned on them.
+
+        Parameters
+        ----------
+        z, batch, depth
+            See :meth:`forward`.
+        responsibilities
+            Of the prior's components, cells x components; for decoders that are conditioned on them.
         """
         return self(z, batch, depth), self.zero_logit
 
@@ -108,5 +124,5 @@ class Decoder(nn.Module):
         return 0.5 * total
 
     def by_depth(self, depth: Tensor) -> Tensor:
-        """Return the part of the log shares that depth tells, cells x features."""
+        """Return the part of the log fractions that depends on depth, cells x features."""
         return functional.linear(depth, self.weight[:, self.dims :])

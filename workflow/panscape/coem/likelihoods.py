@@ -72,7 +72,7 @@ def sparse_log_likelihood(
 
     The rates of a cell are its exposure times shares, so that they sum to its exposure: by this sum alone the
     zeros of a cell enter under Poisson. The negative binomial needs a logarithm of all rates, but the gamma
-    functions, its dear part, only where something is not 0.
+    functions, the expensive part, only at nonzero counts.
 
     Parameters
     ----------
@@ -85,6 +85,8 @@ def sparse_log_likelihood(
     log_theta
         Log inverse dispersion per feature (``nb``).
     """
+    if target.row is None or target.column is None or target.value is None:
+        raise ValueError("the target is dense")
     level = exposure.log() - logits.logsumexp(1)
     place = target.row * logits.shape[1] + target.column
     log_rate = logits.reshape(-1).gather(0, place) + level[target.row]
@@ -93,11 +95,16 @@ def sparse_log_likelihood(
         theta = log_theta.exp()
         total = ((logits + level[:, None]).exp() + theta).log()
         rest = (theta * (log_theta - total)).sum(1)
-        own_theta = theta[target.column]
-        own = value * (log_rate - total.reshape(-1).gather(0, place))
-        own = own + torch.lgamma(value + own_theta) - torch.lgamma(own_theta) - torch.lgamma(value + 1)
+        nonzero_theta = theta[target.column]
+        nonzero = value * (log_rate - total.reshape(-1).gather(0, place))
+        nonzero = (
+            nonzero
+            + torch.lgamma(value + nonzero_theta)
+            - torch.lgamma(nonzero_theta)
+            - torch.lgamma(value + 1)
+        )
     elif kind == "poisson":
-        rest, own = -exposure, value * log_rate - torch.lgamma(value + 1)
+        rest, nonzero = -exposure, value * log_rate - torch.lgamma(value + 1)
     else:
-        rest, own = -exposure, torch.log(torch.expm1(log_rate.exp().clamp(1e-8, 60.0)))
-    return torch.zeros_like(exposure).index_add(0, target.row, own) + rest
+        rest, nonzero = -exposure, torch.log(torch.expm1(log_rate.exp().clamp(1e-8, 60.0)))
+    return torch.zeros_like(exposure).index_add(0, target.row, nonzero) + rest

@@ -1,4 +1,4 @@
-"""In what units the dimensions of the embedding are measured before cells are compared."""
+"""Scale of the dimensions of the embedding."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ FEWEST = 20  # cells from which a variance is taken
 
 
 def information_units(mean: np.ndarray, variance: np.ndarray, judged: np.ndarray) -> np.ndarray:
-    """Return what each dimension is multiplied by, so that it counts by what the data tell of it.
+    """Return the factor of each dimension that weights it by its information.
 
     A dimension is measured in standard deviations of the posterior, and shrunk by its reliability
     v / (1 + v), where v is the variance of the posterior means over the mean posterior variance: signal
     over noise. v is taken from cells that training has not seen, because those it has seen spread along
-    dimensions that only memorise them, which tens of thousands of peaks make easy. So a modality that tells
-    little of a cell moves it little, however many features it has.
+    dimensions that only memorise them, which tens of thousands of peaks make easy. So a modality with
+    little information contributes little, however many features it has.
 
     Parameters
     ----------

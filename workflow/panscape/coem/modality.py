@@ -1,4 +1,4 @@
-"""One modality of the cells, made ready: chosen features, likelihood, depths, what the encoder sees."""
+"""Prepare one modality: features, likelihood, depths, input of the encoder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Modality:
     depth
         Counts of each cell over the chosen features.
     profile
-        Share of each feature in all counts; sums to 1.
+        Fraction of each feature in all counts; sums to 1.
     offset
         Log of the share in each batch over `profile`, batches x features.
     weight, centre, scale, logged
@@ -62,11 +62,11 @@ class Modality:
 
     @property
     def present(self) -> np.ndarray:
-        """Tell which cells have this modality."""
+        """Return which cells have this modality, bool (cells,)."""
         return self.depth > 0
 
     def exposure(self, depth: np.ndarray) -> np.ndarray:
-        """Return what multiplies a feature's share to give its rate, per cell: the depth.
+        """Return the exposure of each cell, the factor between a feature's fraction and its rate: the depth.
 
         For open-or-not values it is the exposure at which that many features are expected open.
         """
@@ -97,6 +97,15 @@ def choose_features(counts: sparse.csr_matrix, name: str, settings: CoemSettings
     If there are more than `max_genes` or `max_peaks`, the genes with the most variance beyond chance or the
     peaks of the most cells are taken.
 
+    Parameters
+    ----------
+    counts
+        Raw counts, CSR, cells x features.
+    name
+        ``"rna"`` or ``"atac"``.
+    settings
+        Limits of the features.
+
     Raises
     ------
     UserError
@@ -106,17 +115,17 @@ def choose_features(counts: sparse.csr_matrix, name: str, settings: CoemSettings
     cells = np.bincount(counts.indices[counts.data > 0], minlength=counts.shape[1])
     if name == "rna":
         able, most = cells >= settings.min_gene_cells, settings.max_genes
-        keys, found = "coem.min_gene_cells", f"{settings.min_gene_cells} cells or more"
+        keys, condition = "coem.min_gene_cells", f"{settings.min_gene_cells} cells or more"
     else:
-        low, high = settings.peak_share
+        low, high = settings.peak_fraction
         able = (cells >= max(settings.min_peak_cells, low * n)) & (cells <= high * n)
-        most, keys = settings.max_peaks, "coem.min_peak_cells and coem.peak_share"
-        found = f"{settings.min_peak_cells} cells or more and in {low:g} to {high:g} of the {n} cells"
+        most, keys = settings.max_peaks, "coem.min_peak_cells and coem.peak_fraction"
+        condition = f"{settings.min_peak_cells} cells or more and in {low:g} to {high:g} of the {n} cells"
     chosen = np.flatnonzero(able)
     if len(chosen) < 10:
         raise fail(
             keys,
-            f"only {len(chosen)} of {len(cells)} features of {name} are found in {found}",
+            f"only {len(chosen)} of {len(cells)} features of {name} are found in {condition}",
             "widen the range",
             few=True,
         )
@@ -138,6 +147,15 @@ def _excess_variance(counts: sparse.csr_matrix) -> np.ndarray:
 
 def choose_likelihood(counts: sparse.csr_matrix, name: str, settings: CoemSettings) -> str:
     """Return the likelihood asked for; with ``"auto"`` Bernoulli for values of 0 and 1 only, else Poisson.
+
+    Parameters
+    ----------
+    counts
+        Raw counts, CSR, cells x features.
+    name
+        ``"rna"`` or ``"atac"``.
+    settings
+        `rna_likelihood` and `atac_likelihood`.
 
     Raises
     ------
@@ -195,7 +213,7 @@ def prepare_modality(
     profile, offset = _profiles(chosen, batch)
     logged = name == "rna"
     # RNA: log of counts per median depth; ATAC: shares in units of their Poisson noise, linear, because a
-    # logarithm of mostly 0 and 1 would tell a cell's depth
+    # logarithm of mostly 0 and 1 would encode a cell's depth
     rows = np.flatnonzero(depth > 0)
     weight = np.full(len(features), np.median(depth[rows])) if logged else 1 / np.sqrt(profile * len(profile))
     nothing = np.zeros((len(features), 0), np.float32)
@@ -210,7 +228,7 @@ def prepare_modality(
 
 
 def _started(bare: Modality, rows: np.ndarray, batch: np.ndarray, most: int, seed: int) -> Modality:
-    """Return the modality with its centre and leading components, found on some of the cells."""
+    """Return the modality with its centre and leading components, computed on some of the cells."""
     seen, n = bare.seen(bare.counts[rows]), len(rows)
     members = sparse.csr_matrix((np.ones(n), (batch, np.arange(n))), shape=(len(bare.offset), n))
     number = np.maximum(np.asarray(members.sum(axis=1)).reshape(-1, 1), 1)
@@ -227,14 +245,14 @@ def _started(bare: Modality, rows: np.ndarray, batch: np.ndarray, most: int, see
 
 
 def _profiles(counts: sparse.csr_matrix, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the share of each feature, and the log of its share in each batch over it, slightly shrunk."""
+    """Return the fraction of each feature, and the log of its ratio to it in each batch, slightly shrunk."""
     total = np.asarray(counts.sum(axis=0)).ravel().astype(float)
     profile = (total + 0.5) / (total + 0.5).sum()
     offset = np.zeros((int(batch.max()) + 1, len(profile)), dtype=np.float32)
     for number in range(len(offset) if len(offset) > 1 else 0):
-        own = np.asarray(counts[batch == number].sum(axis=0)).ravel().astype(float)
-        expected = profile * own.sum()
-        offset[number] = np.log((own + 5) / (expected + 5))
+        totals = np.asarray(counts[batch == number].sum(axis=0)).ravel().astype(float)
+        expected = profile * totals.sum()
+        offset[number] = np.log((totals + 5) / (expected + 5))
     return profile, offset
 
 
@@ -244,6 +262,21 @@ def components(
     """Return scores and orthonormal loadings of the `k` leading components of `values - centre[batch]`.
 
     Subspace iteration from a random start; the matrix stays sparse.
+
+    Parameters
+    ----------
+    values
+        CSR, cells x features.
+    centre
+        Means by batch, batches x features.
+    batch
+        Batch of each cell.
+    k
+        Maximum number of components.
+    seed
+        Seed of the random start.
+    rounds
+        Iterations.
 
     Returns
     -------

@@ -120,7 +120,18 @@ class Module(nn.Module):
         """Return mean and log variance of the posterior of z, each cells x dimensions.
 
         The hidden units of the channels are concatenated; those of a modality that is not shown are 0, and
-        the encoder is told which are shown.
+        which are shown is an input of the encoder.
+
+        Parameters
+        ----------
+        seen
+            What the encoder sees of each modality, cells x features.
+        shown
+            Modalities shown, float, cells x modalities.
+        batch
+            Batch of each cell.
+        label
+            Label of each cell, if the prior is conditioned.
         """
         extra = [shown]
         if self.batches > 1:
@@ -139,6 +150,15 @@ class Module(nn.Module):
         """Return log p(counts | z) in nats, cells x modalities; 0 where the cell lacks the modality.
 
         `instead` replaces the decoders' log shares (per modality, cells x features), without extra zeros.
+
+        Parameters
+        ----------
+        z
+            Latent, cells x dimensions.
+        batch
+            The cells.
+        instead
+            Log fractions that replace the decoders', per modality; then without extra zeros.
         """
         columns, responsibilities = [], self.prior.responsibilities(z)
         for m, (kind, decoder) in enumerate(zip(self.kinds, self.decoders, strict=True)):

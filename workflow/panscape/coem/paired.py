@@ -1,4 +1,4 @@
-"""A sample with RNA, accessibility or both in every cell, as it comes."""
+"""Read, write and check samples with RNA, accessibility or both."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Paired:
     peaks
         Indexed by peak: chrom, start, end, gc where known.
     binary
-        Whether accessibility holds 0 and 1 only.
+        Whether accessibility is 0 and 1 only.
     log
-        What was read and left out: (what, number) in order.
+        Numbers of cells and features read and left out, (what, number).
     """
 
     obs: pd.DataFrame
@@ -74,23 +74,23 @@ def atac_study(study: Mapping[str, Any]) -> dict[str, Any] | None:
     It is in the file that ``atac.path`` names, else in the study's own file: a modality of an h5mu file, the
     features that a 10x file calls Peaks, or (``atac.only``) everything in it.
     """
-    own = study.get("atac") or {}
+    atac = study.get("atac") or {}
     name = {"id": study["id"], "genes": {"case": "keep"}}
-    if own.get("path"):
-        return {**name, "path": own["path"], "counts": own.get("counts") or "X"}
+    if atac.get("path"):
+        return {**name, "path": atac["path"], "counts": atac.get("counts") or "X"}
     base = {**name, "path": study["path"], "format": study.get("format") or "auto"}
-    if own.get("only"):
+    if atac.get("only"):
         return {**base, "counts": study.get("counts") or "X"}
     kind = study_format(dict(study), f"studies[{study['id']}]")
     if kind == "h5mu":
-        return {**base, "counts": own.get("counts") or "X", "modality": "atac"}
+        return {**base, "counts": atac.get("counts") or "X", "modality": "atac"}
     if kind == "10x-h5":
         return {**base, "features": PEAK_FEATURES}
     return None
 
 
 def read_paired(
-    study: Mapping[str, Any], counts: str | Path | None, *, species: str = "other", where: str | None = None
+    study: Mapping[str, Any], counts: str | Path, *, species: str = "other", where: str | None = None
 ) -> Paired:
     """Read a sample's genes after quality control and its peaks, and keep the cells that have both.
 
@@ -140,7 +140,7 @@ def _genes(study: dict, names: pd.Index, species: str, where: str) -> pd.DataFra
 
 
 def _has_peaks(settings: dict, study: dict, where: str) -> bool:
-    """Tell whether the file holds accessibility; if not, the sample has genes only."""
+    """Return whether the file has accessibility."""
     if settings.get("features"):
         source = open_source({key: settings[key] for key in ("id", "path", "format")}, where=where)
         return bool((source._features.get("feature_types", pd.Series(dtype=str)) == PEAK_FEATURES).any())
@@ -216,18 +216,19 @@ def _counted(sample: Paired, where: str) -> Paired:
             few=True,
         )
     sample = sample.rows(np.flatnonzero(keep))
-    if sample.atac is not None:
+    if sample.atac is not None and sample.peaks is not None:
         open_ = np.bincount(sample.atac.indices, minlength=sample.atac.shape[1]) > 0
         log.append(("peaks that no cell has, left out", int((~open_).sum())))
         if not open_.all():
-            sample = replace(sample, atac=sample.atac[:, np.flatnonzero(open_)], peaks=sample.peaks[open_])
+            peaks = sample.peaks[open_]
+            sample = replace(sample, atac=sample.atac[:, np.flatnonzero(open_)], peaks=peaks)
     for what, number in log:
         logger.info("%s: %s: %g", where, what, number)
     return replace(sample, log=tuple(log))
 
 
 def check_peaks(study: Mapping[str, Any], cells: pd.Index, where: str) -> None:
-    """Raise a UserError if a sample's peaks cannot be read or no barcode matches, reading headers only.
+    """Raise a UserError if the peaks of a sample cannot be read or no barcode matches, reading headers only.
 
     Parameters
     ----------
@@ -264,8 +265,17 @@ def _require_shared(cells: pd.Index, others: pd.Index, place: str) -> np.ndarray
 def write_paired(sample: Paired, path: str | Path, name: str) -> None:
     """Write a sample as h5mu: modalities `rna` and `atac` with raw counts, obs shared.
 
-    ``uns`` of the file: `sample`, `atac_binary` (whether accessibility holds 0 and 1 only), `log_what` and
+    ``uns`` of the file: `sample`, `atac_binary` (whether accessibility is 0 and 1 only), `log_what` and
     `log_number`.
+
+    Parameters
+    ----------
+    sample
+        The sample.
+    path
+        The h5mu file.
+    name
+        Name of the sample.
     """
     from anndata import AnnData
 

@@ -44,19 +44,20 @@ def parse_peaks(names: Iterable[str], where: str) -> pd.DataFrame:
         If a name cannot be read, or an end does not lie beyond its start.
     """
     names = [str(name) for name in names]
-    found = [_NAME.match(name) for name in names]
-    wrong = [name for name, match in zip(names, found, strict=True) if match is None]
+    matches = [_NAME.match(name) for name in names]
+    wrong = [name for name, match in zip(names, matches, strict=True) if match is None]
     if wrong:
         raise fail(
             where,
             f"{len(wrong)} of {len(names)} peak names are not chrom:start-end, e.g. {', '.join(wrong[:3])}",
             "name peaks like chr1:9805-10450, or give var the columns chrom, start and end",
         )
+    places = [match for match in matches if match is not None]
     table = pd.DataFrame(
         {
-            "chrom": np.array([match["chrom"] for match in found], dtype=object),
-            "start": np.array([int(match["start"]) for match in found], dtype=np.int64),
-            "end": np.array([int(match["end"]) for match in found], dtype=np.int64),
+            "chrom": pd.array([match["chrom"] for match in places], dtype=object),
+            "start": np.array([int(match["start"]) for match in places], dtype=np.int64),
+            "end": np.array([int(match["end"]) for match in places], dtype=np.int64),
         },
         index=pd.Index(names, dtype=object),
     )
@@ -109,16 +110,16 @@ def peak_table(var: pd.DataFrame, where: str) -> pd.DataFrame:
 
 def _find(var: pd.DataFrame, wanted: dict[str, tuple[str, ...]]) -> dict[str, str]:
     lower = {str(name).lower(): name for name in var.columns}
-    found = {key: [lower[name] for name in names if name in lower] for key, names in wanted.items()}
-    return {key: names[0] for key, names in found.items() if names}
+    columns = {key: [lower[name] for name in names if name in lower] for key, names in wanted.items()}
+    return {key: names[0] for key, names in columns.items() if names}
 
 
 def _ordered(table: pd.DataFrame, where: str) -> pd.DataFrame:
     wrong = table["end"] <= table["start"]
     if wrong.any():
         example = table.index[wrong.to_numpy()][0]
-        found = f"{int(wrong.sum())} peaks do not end after they start, e.g. {example}"
-        raise fail(where, found, "write start before end")
+        problem = f"{int(wrong.sum())} peaks do not end after they start, e.g. {example}"
+        raise fail(where, problem, "write start before end")
     return table
 
 
@@ -141,9 +142,9 @@ def gene_places(var: pd.DataFrame) -> pd.DataFrame:
         key: pd.to_numeric(table[key], errors="coerce") for key in ("tss", "start", "end") if key in table
     }
     strand = _strand(table["strand"]) if "strand" in table else pd.Series(0.0, index=var.index)
-    start = numbers.get("start", numbers.get("tss"))
-    end = numbers.get("end", numbers.get("tss"))
-    tss = numbers.get("tss", start.where(strand >= 0, end))
+    start = numbers["start" if "start" in numbers else "tss"]
+    end = numbers.get("end", numbers.get("tss", start))
+    tss = numbers["tss"] if "tss" in numbers else start.where(strand >= 0, end)
     known = (tss >= 0) & table["chrom"].notna() & ~table["chrom"].astype(str).isin(["", "nan", "None", "NA"])
     result["chrom"] = table["chrom"].astype(object).where(known, "").astype(str)
     result["tss"] = tss.where(known)
@@ -174,9 +175,9 @@ def read_genes(path: str) -> pd.DataFrame:
     table = table[~table[name].duplicated()].set_index(name)
     places = gene_places(table)
     if places["tss"].isna().all():
-        found = f"none of the {len(places)} genes in {path} has a place"
+        problem = f"none of the {len(places)} genes in {path} has a place"
         raise fail(
-            "metacells.genes", found, "write whole numbers for tss (or start and end), and a chromosome"
+            "metacells.genes", problem, "write whole numbers for tss (or start and end), and a chromosome"
         )
     return places
 
@@ -193,7 +194,7 @@ def chromosome(names: Iterable[object]) -> np.ndarray:
 
 
 def promoter_share(peaks: pd.DataFrame, genes: pd.DataFrame, near: int = NEAR) -> tuple[float, float]:
-    """Return the share of peaks near a transcription start, and near places 50 kb beside the starts.
+    """Return the fraction of peaks near a transcription start, and near places 50 kb beside the starts.
 
     Where genes and peaks are of one genome build, the first is several times the second; of two builds, they
     are alike.
@@ -211,10 +212,10 @@ def promoter_share(peaks: pd.DataFrame, genes: pd.DataFrame, near: int = NEAR) -
     shares = []
     for shift in (0, 50_000):
         hits = 0
-        own = chromosome(known["chrom"])
+        gene_chromosome = chromosome(known["chrom"])
         chrom = chromosome(peaks["chrom"])
-        for name in np.unique(own):
-            tss = np.sort(known["tss"].to_numpy(dtype=float)[own == name] + shift)
+        for name in np.unique(gene_chromosome):
+            tss = np.sort(known["tss"].to_numpy(dtype=float)[gene_chromosome == name] + shift)
             part = peaks[chrom == name]
             low = np.searchsorted(tss, part["start"].to_numpy() - near, side="left")
             high = np.searchsorted(tss, part["end"].to_numpy() + near, side="right")

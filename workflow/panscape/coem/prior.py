@@ -33,7 +33,15 @@ class Prior(nn.Module):
         self.register_buffer("started", torch.tensor(False))
 
     def start(self, means: Tensor, variances: Tensor, shares: Tensor) -> None:
-        """Begin as the given mixture."""
+        """Begin as the given mixture.
+
+        Parameters
+        ----------
+        means, variances
+            Of the components, centroids x dimensions.
+        shares
+            Weights of the components; they sum to 1.
+        """
         with torch.no_grad():
             self.means.copy_(means)
             self.log_variances.copy_(variances.log().clamp(LOWEST, HIGHEST))
@@ -58,6 +66,15 @@ class Prior(nn.Module):
         In closed form while the prior is the standard Gaussian, and for given components `label`. That from
         the mixture is estimated by `z`, one draw from the posterior: without bias, but at any other z, such
         as the mean, the same formula is no divergence. :meth:`expected_divergence` averages over many draws.
+
+        Parameters
+        ----------
+        mean, log_variance
+            Of the posteriors, cells x dimensions.
+        z
+            One draw from the posteriors, cells x dimensions.
+        label
+            Component of each cell, where it is given.
         """
         if not bool(self.started):
             return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)

@@ -15,7 +15,15 @@ LEAST_VARIANCE = 1e-4  # of the posterior
 
 
 def block(inputs: int, width: int, dropout: float) -> nn.Sequential:
-    """Return a fully connected layer with layer normalisation, leaky ReLU and dropout."""
+    """Return a fully connected layer with layer normalisation, leaky ReLU and dropout.
+
+    Parameters
+    ----------
+    inputs, width
+        Inputs and outputs of the layer.
+    dropout
+        Fraction of the outputs dropped in training.
+    """
     return nn.Sequential(
         nn.Linear(inputs, width), nn.LayerNorm(width, eps=1e-4), nn.LeakyReLU(), nn.Dropout(dropout)
     )
@@ -29,7 +37,7 @@ class Attention(nn.Module):
     width
         Hidden units, a multiple of `heads`.
     heads, dropout
-        Heads; share of attention weights dropped while training.
+        Heads; fraction of attention weights dropped while training.
     """
 
     def __init__(self, width: int, heads: int = HEADS, dropout: float = 0.0):
@@ -55,7 +63,7 @@ class GatedChannel(nn.Module):
     centre, scale
         What it sees is (x - centre) x scale; `centre` has a row per batch, batches x features.
     width, dropout
-        Hidden units; share of them dropped while training.
+        Hidden units; fraction of them dropped while training.
     attention
         Attention instead of the gate.
     """
@@ -75,7 +83,10 @@ class GatedChannel(nn.Module):
         """Return hidden units (cells x width)."""
         x = (x - self.centre[batch]) * self.scale
         hidden = self.hidden(x)
-        return self.attend(hidden) if self.gate is None else hidden * self.gate(x)
+        if self.attend is not None:
+            return self.attend(hidden)
+        assert self.gate is not None
+        return hidden * self.gate(x)
 
 
 class GatedEncoder(nn.Module):
@@ -99,7 +110,19 @@ class GatedEncoder(nn.Module):
     def forward(
         self, seen: list[Tensor], shown: Tensor, batch: Tensor, extra: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance of the posterior, each cells x dimensions."""
+        """Return mean and log variance of the posterior, each cells x dimensions.
+
+        Parameters
+        ----------
+        seen
+            What the encoder sees of each modality, cells x features.
+        shown
+            Modalities shown, float, cells x modalities.
+        batch
+            Batch of each cell.
+        extra
+            Further inputs, cells x columns.
+        """
         parts = [channel(x, batch) for channel, x in zip(self.channels, seen, strict=True)]
         parts = [part * shown[:, [m]] for m, part in enumerate(parts)]
         hidden = self.norm(self.join(torch.cat([*parts, extra], 1)))
@@ -113,7 +136,7 @@ class GatedDecoder(nn.Module):
     Parameters
     ----------
     profile
-        Share of each feature in all counts; the output's bias begins there.
+        Fraction of each feature in all counts; the output's bias begins there.
     dims, width, centroids, batches
         Dimensions of z; hidden units; components of the prior; batches.
     attention
@@ -138,7 +161,19 @@ class GatedDecoder(nn.Module):
     def decode(
         self, z: Tensor, batch: Tensor, depth: Tensor, responsibilities: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return log shares and log-odds of an extra zero, each cells x features; `depth` has no part."""
+        """Return log shares and log-odds of an extra zero, each cells x features; `depth` has no part.
+
+        Parameters
+        ----------
+        z
+            Latent, cells x dimensions.
+        batch
+            Batch of each cell.
+        depth
+            Not used.
+        responsibilities
+            Of the prior's components, cells x components.
+        """
         if self.batches > 1:
             z = torch.cat([z, functional.one_hot(batch, self.batches).to(z.dtype)], 1)
         hidden = self.hidden(z)

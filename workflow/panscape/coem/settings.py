@@ -1,11 +1,12 @@
-"""What a joint embedding is learned with."""
+"""Settings of the joint embedding."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 
 ENCODERS = ("mlp", "scmvp")
 DECODERS = ("linear", "mlp", "scmvp")
@@ -38,36 +39,47 @@ class CoemSettings(FromMapping):
         Distribution of the counts; ``"auto"`` takes Bernoulli for values of 0 and 1 only, else Poisson.
     rna_weight, atac_weight
         Factor of a modality's log-likelihood in the loss; 1 is the likelihood of the model.
-    epochs, batch_size, learning_rate
+    n_epochs, batch_size, learning_rate
         Optimisation.
     anneal
         The learning rate rises, then falls to 0, and the decoder's is 2.5 times the encoder's (AdamW);
         otherwise it is the same throughout.
-    warmup
-        Share of the steps over which the weight of the divergence rises to 1.
+    warmup_fraction
+        Fraction of the steps over which the weight of the divergence rises to 1.
     thinning
-        Share of a cell's counts that are withheld from the encoder and have to be predicted.
+        Fraction of a cell's counts that are withheld from the encoder and predicted.
     modality_dropout
-        Share of the cells of a step that the encoder sees one modality of.
+        Fraction of the cells of a step of which the encoder sees one modality only.
     dropout
-        Share of hidden activations dropped while training.
+        Fraction of hidden activations dropped while training.
     shrinkage
         Shrink the decoder's weights by a prior whose variances are estimated along the way.
     held_out, patience
-        Share of cells to validate with; epochs without improvement before training ends (0: never).
+        Fraction of held-out cells; epochs without improvement before training ends (0: never).
     min_gene_cells, min_peak_cells
-        Fewest cells that a modelled feature is found in.
-    peak_share
-        Least and greatest share of the cells in which a modelled peak is open.
+        Minimum number of cells in which a modelled feature is detected.
+    peak_fraction
+        Minimum and maximum fraction of the cells in which a modelled peak is open.
     max_genes, max_peaks
-        Most features modelled.
+        Maximum number of features modelled.
     metric
         ``"information"``: a latent dimension is measured in units of its posterior standard deviation and
         shrunk by its reliability; ``"plain"``: as it is.
+
+    Examples
+    --------
+    >>> CoemSettings.of({"n_epochs": 5}).n_epochs
+    5
     """
 
     SECTION: ClassVar[str] = "coem"
-    BESIDE: ClassVar[frozenset[str]] = frozenset(("batch", "condition_on"))
+    BESIDE: ClassVar[frozenset[str]] = frozenset(("batch_key", "condition_on"))
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {
+        "epochs": Renamed("n_epochs"),
+        "batch": Renamed("batch_key"),
+        "warmup": Renamed("warmup_fraction"),
+        "peak_share": Renamed("peak_fraction"),
+    }
 
     encoder: str = "mlp"
     decoder: str = "linear"
@@ -80,11 +92,11 @@ class CoemSettings(FromMapping):
     atac_likelihood: str = "auto"
     rna_weight: float = 1.0
     atac_weight: float = 1.0
-    epochs: int = 30
+    n_epochs: int = 30
     batch_size: int = 128
     learning_rate: float = 2e-3
     anneal: bool = True
-    warmup: float = 0.3
+    warmup_fraction: float = 0.3
     thinning: float = 0.5
     modality_dropout: float = 0.15
     dropout: float = 0.0
@@ -93,13 +105,13 @@ class CoemSettings(FromMapping):
     patience: int = 0
     min_gene_cells: int = 5
     min_peak_cells: int = 10
-    peak_share: tuple[float, float] = (0.005, 1.0)
+    peak_fraction: tuple[float, float] = (0.005, 1.0)
     max_genes: int = 5000
     max_peaks: int = 50_000
     metric: str = "information"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "peak_share", tuple(self.peak_share))
+        object.__setattr__(self, "peak_fraction", tuple(self.peak_fraction))
         for key, known in (
             ("encoder", ENCODERS),
             ("decoder", DECODERS),
@@ -111,9 +123,9 @@ class CoemSettings(FromMapping):
             if getattr(self, key) not in known:
                 raise ValueError(f"{key} {getattr(self, key)!r}: one of {', '.join(known)}")
         shares = (self.thinning, self.modality_dropout, self.dropout, self.held_out)
-        if not all(0 <= share < 1 for share in shares) or not 0 <= self.warmup <= 1:
+        if not all(0 <= share < 1 for share in shares) or not 0 <= self.warmup_fraction <= 1:
             raise ValueError(
-                "thinning, modality_dropout, dropout, held_out are in [0, 1) and warmup in [0, 1]"
+                "thinning, modality_dropout, dropout, held_out are in [0, 1) and warmup_fraction in [0, 1]"
             )
         if min(self.rna_weight, self.atac_weight) <= 0:
             raise ValueError("rna_weight and atac_weight are positive")
@@ -124,7 +136,7 @@ class CoemSettings(FromMapping):
             self.n_hidden,
             self.n_projection,
             self.n_centroids,
-            self.epochs,
+            self.n_epochs,
             self.batch_size,
         )
         if min(sizes) < 1:

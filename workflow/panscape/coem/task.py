@@ -26,7 +26,7 @@ from panscape.training.state import (
 )
 
 START_VARIANCE = 0.1  # of the decoder's weights; estimated after every epoch
-RISE = 0.1  # share of the steps over which the learning rate rises, before it falls as a cosine
+RISE = 0.1  # fraction of the steps over which the learning rate rises, before it falls as a cosine
 LONGEST_GRADIENT = 50.0
 ROWS = 512  # cells per block where nothing is trained
 DRAWS = 16  # of the posterior, each with both signs, that the divergence of held-out cells is averaged over
@@ -51,8 +51,8 @@ class CoemTask:
         held = held_out(cells.n, share, seed, "coem")
         self.train_rows, self.held_rows = np.flatnonzero(~held), np.flatnonzero(held)
         self.per_epoch = -(-len(self.train_rows) // settings.batch_size)
-        self.steps = settings.epochs * self.per_epoch
-        self.warm = math.ceil(settings.warmup * self.steps)
+        self.steps = settings.n_epochs * self.per_epoch
+        self.warm = math.ceil(settings.warmup_fraction * self.steps)
         decoder = list(module.decoders.parameters())
         inner = {id(parameter) for parameter in decoder}
         self.encoder_parameters = [p for p in module.parameters() if id(p) not in inner]
@@ -131,7 +131,7 @@ class CoemTask:
         return terms
 
     def stop(self) -> bool:
-        """Tell whether the held-out loss has stopped falling."""
+        """Return whether the held-out loss has stopped falling."""
         return not bool(self.best.active)
 
     def state(self) -> dict[str, Tensor]:
@@ -145,7 +145,7 @@ class CoemTask:
         }
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what :meth:`state` returned."""
+        """Restore a state of :meth:`state`."""
         device = self.cells.device
         self.module.load_state_dict(without_prefix("module", tensors))
         load_optimiser_state(self.optimiser, without_prefix("optimiser", tensors))
@@ -212,7 +212,7 @@ class CoemTask:
         """Start the mixture from the labels, or else from groups of the training cells' posterior means."""
         means, spreads = encode_all(self.module, self.cells, self.train_rows)
         k = min(len(self.module.prior.logits), len(means))
-        if self.module.labels:
+        if self.cells.label is not None:
             group = self.cells.label[self.train_rows]
         else:
             group = _grouped(means, k, seeds.derive(self.seed, "centroids"), self.settings.prior)
@@ -274,9 +274,20 @@ def encode_all(
 def information(
     module: Module, cells: Cells, rows: np.ndarray, seed: int
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return what the embedding knows of unseen counts, in nats per cell by modality.
+    """Return the information of the embedding on withheld counts, in nats per cell by modality.
 
     Half of each cell's counts place it, and the others are predicted.
+
+    Parameters
+    ----------
+    module
+        The trained model.
+    cells
+        All cells.
+    rows
+        Cells to evaluate.
+    seed
+        Seed of the split of the counts.
 
     Returns
     -------

@@ -169,8 +169,8 @@ def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]])
         atac = study.get("atac") or {}
         if atac.get("path") and atac.get("only"):
             yield Problem(f"studies[{at}].atac", "both path and only are given", "write one of them")
-    if settings.get("k") == "sweep" and not settings.get("ladder"):
-        yield Problem("metacells.k", "is sweep, but there is no ladder", "list sizes in metacells.ladder")
+    if settings.get("k") == "sweep" and not settings.get("size_sweep"):
+        yield Problem("metacells.k", "is sweep, but there are no sizes", "list sizes in metacells.size_sweep")
 
 
 def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:

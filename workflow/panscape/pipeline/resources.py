@@ -130,7 +130,7 @@ def _joint_model(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the cost of the joint embedding: counts a few times, the model, dense mini-batches."""
     settings = config["coem"]
     features = settings["max_genes"] + settings["max_peaks"]
-    steps = settings["epochs"] * (size.cells / settings["batch_size"] + 1)
+    steps = settings["n_epochs"] * (size.cells / settings["batch_size"] + 1)
     dense = 40e-6 * settings["batch_size"] * features
     return BASE_MB + 900 + 60e-6 * size.values + dense + 1e-3 * features, 15 + 1.5 * dense * steps / 6e4
 
@@ -191,13 +191,13 @@ def _lines(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     settings, genes = config["sivae"], selected_genes(size, config)
     if settings["genes"] == "variable":
         genes = min(settings["n_genes"] + 2 * settings["n_per_line"], size.genes)
-    widths = settings["hidden"]
+    widths = settings["n_hidden"]
     models = min(settings["models_per_job"], 3 + size.cells / settings["min_cells"])
     weights = 3 * (genes + settings["feature_dim"]) * widths[0] + 6 * widths[0] * widths[-1]
     step = 12 * settings["batch_size"] * genes + 8 * genes * (settings["feature_dim"] + sum(widths))
     values = 3 * settings["bin_cells"] * genes
     memory = 900 + 12e-6 * size.values + models * 4e-6 * (7 * weights + step + values)
-    work = models * sum(settings["steps"]) * (weights / genes * genes + step * widths[0] / 4)
+    work = models * sum(settings["n_steps"]) * (weights / genes * genes + step * widths[0] / 4)
     return memory, 20 + work / 2e11
 
 

@@ -164,7 +164,7 @@ def plot_ladder(ladder: pd.DataFrame) -> Figure:
     from panscape.plot.style import SINGLE, legend_outside, new_figure, note, style
 
     if "score" not in ladder or not len(ladder):
-        return note("The ladder of sizes is switched off (metacells.ladder).")
+        return note("The size sweep is switched off (metacells.size_sweep).")
     lines = {
         "score": "score = 1 - (dubious + zeros) / 2",
         "dubious": "dubious metacells",

@@ -52,7 +52,17 @@ class Decoder:
         return (mean if self.direct is None else mean + z @ self.direct.T), before
 
     def push(self, dimension: int, slopes: list[np.ndarray], n: int) -> np.ndarray:
-        """Return the multipliers of one dimension of z for all genes, (n, F), given the ReLUs' slopes."""
+        """Return the multipliers of one dimension of z for all genes, (n, F), given the ReLUs' slopes.
+
+        Parameters
+        ----------
+        dimension
+            Which of K.
+        slopes
+            Slopes of the ReLUs, one array (n, width) per layer with a ReLU.
+        n
+            Number of cells.
+        """
         latent = self.layers[0][0].shape[0] if self.layers else self.weights.shape[1]
         column = np.zeros((n, latent))
         column[:, dimension] = 1
@@ -61,8 +71,8 @@ class Decoder:
             x = x @ weight
             if relu:
                 x = x * next(remaining)
-        found = x @ self.weights.T
-        return found if self.direct is None else found + self.direct[:, dimension]
+        multipliers = x @ self.weights.T
+        return multipliers if self.direct is None else multipliers + self.direct[:, dimension]
 
     def gradient_slopes(self, z: np.ndarray) -> list[np.ndarray]:
         """Return the slopes of the ReLUs at z."""
@@ -70,14 +80,14 @@ class Decoder:
 
     def rescale_slopes(self, z: np.ndarray) -> list[np.ndarray]:
         """Return the slopes of the ReLUs between the baseline and z."""
-        found = []
+        slopes = []
         start = self.trace(np.zeros((1, z.shape[1])))[1]
         for value, base in zip(self.trace(z)[1], start, strict=True):
             change = value - base
             rise = np.maximum(value, 0) - np.maximum(base, 0)
             steep = np.abs(change) > 1e-9
-            found.append(np.where(steep, rise / np.where(steep, change, 1), value > 0))
-        return found
+            slopes.append(np.where(steep, rise / np.where(steep, change, 1), value > 0))
+        return slopes
 
 
 def attributions(decoder: Decoder, z: np.ndarray, dimension: int, points: int = 20) -> dict[str, np.ndarray]:
@@ -100,7 +110,7 @@ def attributions(decoder: Decoder, z: np.ndarray, dimension: int, points: int = 
     ``deeplift`` attributions of all dimensions sum to the mean at z minus that at the baseline.
     """
     z = np.asarray(z, dtype=float)
-    n, own = len(z), z[:, dimension, None]
+    n, coordinate = len(z), z[:, dimension, None]
     gradient = decoder.push(dimension, decoder.gradient_slopes(z), n)
     path = [decoder.gradient_slopes(z * (step + 0.5) / points) for step in range(points)]
     mean = [np.mean(layers, axis=0) for layers in zip(*path, strict=True)]
@@ -111,9 +121,9 @@ def attributions(decoder: Decoder, z: np.ndarray, dimension: int, points: int = 
         integrated = decoder.push(dimension, mean, n)
     return {
         "saliency": np.abs(gradient),
-        "grad_input": gradient * own,
-        "deeplift": decoder.push(dimension, decoder.rescale_slopes(z), n) * own,
-        "integrated_gradients": integrated * own,
+        "grad_input": gradient * coordinate,
+        "deeplift": decoder.push(dimension, decoder.rescale_slopes(z), n) * coordinate,
+        "integrated_gradients": integrated * coordinate,
     }
 
 
@@ -149,13 +159,13 @@ def agreement(
     spread = loadings.std(axis=0)
     rows = []
     for dimension in range(loadings.shape[1]):
-        found = attributions(decoder, z, dimension)
+        values = attributions(decoder, z, dimension)
         rows.append(
             {
                 "dimension": dimension,
                 "spread": float(spread[dimension]),
                 "active": bool(spread[dimension] > 0.3 * spread.max()),
-                **{name: measure(leading_genes(found[name]), loadings[:, dimension]) for name in METHODS},
+                **{name: measure(leading_genes(values[name]), loadings[:, dimension]) for name in METHODS},
             }
         )
     return rows

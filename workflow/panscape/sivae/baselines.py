@@ -91,11 +91,11 @@ def probabilistic_pca(bin_: Bin, components: int) -> Start:
     from the sample's, times the squared cosine of the axes. Components that noise alone could make start at
     a tenth of their size.
     """
-    found = pca(bin_, components)
+    fitted = pca(bin_, components)
     train = bin_.inputs[~bin_.test]
     used = int(train.any(axis=0).sum())
     total = float(np.square(train, dtype=np.float64).mean(axis=0).sum())
-    variance = np.square(found.loadings, dtype=np.float64).sum(axis=0)
+    variance = np.square(fitted.loadings, dtype=np.float64).sum(axis=0)
     noise = max((total - variance.sum()) / max(used - components, 1), 1e-4)
     ratio = used / len(train)
     # sample variance = (1 + l) (1 + ratio / l), in units of the noise, solved for l
@@ -105,7 +105,7 @@ def probabilistic_pca(bin_: Bin, components: int) -> Start:
     spike = np.where(seen, spike, 1)
     cosine = np.where(seen, (1 - ratio / spike**2) / (1 + ratio / spike), 0)
     size = np.where(seen, np.sqrt(noise * spike * cosine), 0.1 * np.sqrt(np.maximum(variance - noise, 0)))
-    axes = found.loadings / np.sqrt(np.where(variance > 0, variance, 1))
+    axes = fitted.loadings / np.sqrt(np.where(variance > 0, variance, 1))
     expected = size**2 + noise
     return Start(axes * size, axes * (size / expected), np.sqrt(noise / expected), float(np.sqrt(noise)))
 

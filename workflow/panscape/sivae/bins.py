@@ -1,4 +1,4 @@
-"""The cells of one model, and what it sees of the genes."""
+"""Cells of one model, and the input of its gene-wise encoder."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Bin:
 
 
 def gene_features(bin_: Bin, settings: SivaeSettings, seed: int) -> np.ndarray:
-    """Return what the feature-wise encoder sees of each gene, (F, at most `feature_dim`), mean square 1.
+    """Return the input of the gene-wise encoder, (F, at most `feature_dim`), mean square 1.
 
     With ``"pca"`` these are the genes' scores on the principal axes of the training cells: X^T = U S V^T
     gives U S, from the smaller Gram matrix, so that all inner products between genes are kept where
@@ -69,15 +69,15 @@ def gene_features(bin_: Bin, settings: SivaeSettings, seed: int) -> np.ndarray:
     """
     x = bin_.inputs[~bin_.test].astype(np.float64)  # (C, F)
     if settings.feature_input == "sample":
-        found = x[_drawn(bin_, settings.feature_dim, seed)].T
+        features = x[_drawn(bin_, settings.feature_dim, seed)].T
     elif x.shape[0] <= x.shape[1]:
-        found = x.T @ symmetric_eigen(x @ x.T, settings.feature_dim)[1]  # = U S
+        features = x.T @ symmetric_eigen(x @ x.T, settings.feature_dim)[1]  # = U S
     else:
         values, vectors = symmetric_eigen(x.T @ x, settings.feature_dim)
-        found = vectors * np.sqrt(np.clip(values, 0, None))
+        features = vectors * np.sqrt(np.clip(values, 0, None))
     if settings.feature_input == "pca":  # signs of eigenvectors are arbitrary
-        found = found * signs(found)
-    return (found / np.sqrt(max(np.square(found).mean(), 1e-12))).astype(np.float32)
+        features = features * signs(features)
+    return (features / np.sqrt(max(np.square(features).mean(), 1e-12))).astype(np.float32)
 
 
 def _drawn(bin_: Bin, count: int, seed: int) -> np.ndarray:

@@ -24,12 +24,12 @@ def collect_tables(folders: Mapping[str, str | Path], names: Sequence[str]) -> d
     -------
     Name -> table, with a column `line` in front.
     """
-    found = {}
+    tables = {}
     for name in names:
         parts = []
         for line, folder in folders.items():
             table = files.read_tsv(Path(folder) / name, dtype={"bin": str})
             parts.append(table.drop(columns="line", errors="ignore").assign(line=line))
         table = pd.concat(parts, ignore_index=True)
-        found[name] = table[["line", *(column for column in table if column != "line")]]
-    return found
+        tables[name] = table[["line", *(column for column in table if column != "line")]]
+    return tables

@@ -39,7 +39,7 @@ def plan_collection(
     seed, species
         Of the collection.
     columns
-        Mapped columns that are told of each line.
+        Mapped columns that are summarised by line.
     logged
         Studies whose input held log values.
 
@@ -53,8 +53,8 @@ def plan_collection(
         If no study takes part, no line is large enough, or too few genes are left.
     """
     if not counts:
-        found = "no study takes part in siVAE"
-        raise fail("studies[].use", found, "write use: [sivae], with what else it is used for, in a study")
+        problem = "no study takes part in siVAE"
+        raise fail("studies[].use", problem, "write use: [sivae], with what else it is used for, in a study")
     obs = {study: Counts(path).obs for study, path in counts.items()}
     plan = plan_lines(obs, LineSettings.of(settings), seed, columns)
     known = select_genes(
@@ -85,6 +85,16 @@ def plan_collection(
 
 
 def job_cells(lines: pd.DataFrame, cells: pd.DataFrame, job: str) -> pd.DataFrame:
-    """Return the cells of a job's lines, bins in the order of the plan."""
-    own = lines.loc[(lines["status"] == "ok") & (lines["job"] == job), "line"]
-    return cells[cells["line"].isin(set(own))]
+    """Return the cells of a job's lines, bins in the order of the plan.
+
+    Parameters
+    ----------
+    lines
+        Table of lines.
+    cells
+        line, bin, study, cell of all lines.
+    job
+        Name of the job.
+    """
+    names = lines.loc[(lines["status"] == "ok") & (lines["job"] == job), "line"]
+    return cells[cells["line"].isin(set(names))]

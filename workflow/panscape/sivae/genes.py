@@ -50,14 +50,14 @@ def variable_genes(
         totals = source.obs["n_counts"].to_numpy(dtype=float)
         how = "log1p" if study in logged else normalisation
         expression = normalise(source.select(names), totals, how)
-        for _, own in part.drop_duplicates("cell").groupby("line", sort=False):
-            block = expression[source.cells.get_indexer(own["cell"])]
+        for _, line_cells in part.drop_duplicates("cell").groupby("line", sort=False):
+            block = expression[source.cells.get_indexer(line_cells["cell"])]
             first = np.asarray(block.sum(axis=0), dtype=float).ravel()
             second = np.asarray(block.multiply(block).sum(axis=0), dtype=float).ravel()
-            variance = second / len(own) - np.square(first / len(own))
+            variance = second / len(line_cells) - np.square(first / len(line_cells))
             chosen[np.argsort(-variance, kind="stable")[:n_per_line]] = True
             whole += [first, second]
-            total += len(own)
+            total += len(line_cells)
     variance = whole[1] / total - np.square(whole[0] / total)
     chosen[np.argsort(-variance, kind="stable")[:n_genes]] = True
     logger.info("%d genes vary most, overall or in a line", chosen.sum())

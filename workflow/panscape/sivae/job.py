@@ -1,4 +1,4 @@
-"""One job: the lines it trains side by side, and their files."""
+"""Read the bins of a job and train their models side by side."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from panscape.data.counts import Counts
 from panscape.data.normalise import normalise
 from panscape.errors import fail
 from panscape.log import logger
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 from panscape.sivae.baselines import Pca
-from panscape.sivae.settings import SIVAE_KEYS, SivaeSettings
+from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED, SivaeSettings
 from panscape.sivae.values import Expression, ValueSettings, prepare_bin
 
 RECORDS = 50  # rows per loss term that the tables of training keep, about
@@ -33,26 +33,27 @@ class ReadoutSettings(FromMapping):
         ``"dot"``, ``"cosine"``, ``"euclidean"`` (between the genes' loadings), ``"sampled-pearson"`` or
         ``"sampled-clr"`` (inferred on cells drawn from the model).
     density
-        Share of all pairs of genes that are edges.
+        Fraction of all pairs of genes that are edges.
     min_norm
         With ``"euclidean"``: genes with shorter loadings, relative to the longest, have no edges.
-    neighbours
+    n_neighbors
         Nearest genes that are tabulated.
     attribution_cells
         Most cells that attributions are computed for; 0 skips them.
-    weights
+    save_weights
         Keep the weights.
     """
 
     SECTION: ClassVar[str] = "sivae"
     BESIDE: ClassVar[frozenset[str]] = SIVAE_KEYS
+    RENAMED: ClassVar[Mapping[str, Renamed]] = SIVAE_RENAMED
 
     network: str = "dot"
     density: float = 0.01
     min_norm: float = 0.0
-    neighbours: int = 20
+    n_neighbors: int = 20
     attribution_cells: int = 200
-    weights: bool = True
+    save_weights: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,9 @@ def read_bins(
     """
     wrong = sorted(set(cells["study"]) & set(logged))
     if wrong and settings.likelihood == "nb":
-        found = f"study {wrong[0]} has log values (studies[].values: log), not counts"
-        raise fail("sivae.likelihood", found, "write likelihood: gaussian")
-    found = []
+        problem = f"study {wrong[0]} has log values (studies[].values: log), not counts"
+        raise fail("sivae.likelihood", problem, "write likelihood: gaussian")
+    bins = []
     for study, part in cells.groupby("study", sort=False):
         source = Counts(counts[study])
         table = source.select(genes)
@@ -109,16 +110,15 @@ def read_bins(
         totals = source.obs["n_counts"].to_numpy(dtype=float)
         target = float(np.median(totals))
         expression = normalise(table, totals, how, target=target)
-        for (line, bin_), own in part.groupby(["line", "bin"], sort=False):
-            rows = source.cells.get_indexer(own["cell"])
+        for (line, bin_), chosen in part.groupby(["line", "bin"], sort=False):
+            rows = source.cells.get_indexer(chosen["cell"])
             if (rows < 0).any():
-                raise ValueError(f"{counts[study]} lacks cells of the plan, e.g. {own['cell'].iloc[0]}")
-            made = prepare_bin(
+                raise ValueError(f"{counts[study]} lacks cells of the plan, e.g. {chosen['cell'].iloc[0]}")
+            prepared = prepare_bin(
                 line, bin_, expression[rows], table[rows], source.obs.iloc[rows], settings, seed
             )
-            scaling = dataclasses.replace(made.scaling, normalisation=how, target=target)
-            found.append(dataclasses.replace(made, scaling=scaling))
-    return found
+            bins.append(prepared.scaled_by(how, target))
+    return bins
 
 
 def train(
@@ -174,7 +174,7 @@ def train(
 
 
 def load(path: str | Path, device: Any = "cpu") -> dict[tuple[str, str], Any]:
-    """Read the models of a job, to embed and rebuild cells; no code is run from the file.
+    """Read the models of a job, to embed and reconstruct cells; no code is run from the file.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def load(path: str | Path, device: Any = "cpu") -> dict[tuple[str, str], Any]:
     Raises
     ------
     UserError
-        If the file holds no complete models.
+        If the file has no complete models.
     """
     from panscape.sivae.load import read_file
 

@@ -23,11 +23,11 @@ def label_transfer(
     neighbours
         Cells that vote.
     folds
-        Parts, each with its share of every label.
+        Parts, each with its fraction of every label.
 
     Returns
     -------
-    accuracy and macro_f1 in [0, 1], chance (share of the largest label), n_cells, n_labels; None if fewer
+    accuracy and macro_f1 in [0, 1], chance (fraction of the largest label), n_cells, n_labels; None if fewer
     than two labels are left.
     """
     from sklearn.metrics import f1_score

@@ -72,7 +72,17 @@ class Layers(nn.Module):
         return x
 
     def draw(self, model: int, generator: torch.Generator, inputs: int | None = None) -> None:
-        """Draw the starting weights of one model (`inputs` of the first layer are its own)."""
+        """Draw the starting weights of one model (`inputs` of the first layer are its own).
+
+        Parameters
+        ----------
+        model
+            Which of the stack.
+        generator
+            Random numbers of this model.
+        inputs
+            Number of inputs that this model uses; the others get no weights.
+        """
         for number, layer in enumerate(self.layers):
             layer.draw(model, generator, inputs if number == 0 else None)
 
@@ -102,13 +112,34 @@ class Encoder(nn.Module):
         return mean, functional.softplus(self.sd(deep)) + MIN_SD
 
     def draw(self, model: int, generator: torch.Generator, inputs: int | None = None) -> None:
-        """Draw the starting weights of one model."""
+        """Draw the starting weights of one model.
+
+        Parameters
+        ----------
+        model
+            Which of the stack.
+        generator
+            Random numbers of this model.
+        inputs
+            Number of inputs that this model uses; the others get no weights.
+        """
         self.hidden.draw(model, generator, inputs)
         self.mean.draw(model, generator)
 
     @torch.no_grad()
     def start_at(self, model: int, weights: Tensor, sd: Tensor) -> None:
-        """Let the linear part of one model start at `weights` (inputs, K), its deviations at `sd` (K,)."""
+        """Let the linear part of one model start at `weights` (inputs, K), its deviations at `sd` (K,).
+
+        Parameters
+        ----------
+        model
+            Which of the stack.
+        weights
+            Linear map, inputs x K.
+        sd
+            Standard deviations of the posterior, (K,), positive.
+        """
+        assert self.direct is not None, "only encoders with a skip connection have a linear part"
         self.direct.weight[model, : len(weights)] = weights
         self.sd.bias[model, 0] = inverse_softplus(sd)
 

@@ -13,8 +13,8 @@ import pandas as pd
 from panscape import seeds
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
-from panscape.settings import FromMapping
-from panscape.sivae.settings import SIVAE_KEYS
+from panscape.settings import FromMapping, Renamed
+from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED
 from panscape.stats.means import group_means
 
 OK, FEW, UNNAMED = "ok", "too few cells", "unnamed"
@@ -48,6 +48,7 @@ class LineSettings(FromMapping):
 
     SECTION: ClassVar[str] = "sivae"
     BESIDE: ClassVar[frozenset[str]] = SIVAE_KEYS
+    RENAMED: ClassVar[Mapping[str, Renamed]] = SIVAE_RENAMED
 
     line: str = "line"
     bin_cells: int = 1000
@@ -58,7 +59,7 @@ class LineSettings(FromMapping):
 
 @dataclass(frozen=True)
 class LinePlan:
-    """Who is trained on what.
+    """Assignment of cells to lines, bins and jobs.
 
     Attributes
     ----------
@@ -93,8 +94,7 @@ def plan_lines(
     seed
         Seed of the collection: cells are drawn at random, whatever their order in the file.
     columns
-        Annotations of the cells that are told of each line: the mean of numbers, a text where the line has
-        one.
+        Annotations that are summarised by line: the mean of numbers, a text if all cells have the same.
 
     Raises
     ------
@@ -104,9 +104,10 @@ def plan_lines(
     """
     columns = [name for name in columns if name != settings.line and name not in OWN_COLUMNS]
     if clash := sorted(set(columns) & set(COLUMNS) - {"line"}):
-        found = f"the table of lines has a column {clash[0]!r} of its own"
-        raise fail(f"studies[].obs.{clash[0]}", found, f"map it by another name, e.g. {clash[0]}_given")
-    rows, cells = [], []
+        problem = f"the table of lines has a column {clash[0]!r} of its own"
+        raise fail(f"studies[].obs.{clash[0]}", problem, f"map it by another name, e.g. {clash[0]}_given")
+    rows: list[dict[str, Any]] = []
+    cells: list[pd.DataFrame] = []
     named = {study: _names(table, settings.line, study) for study, table in tables.items()}
     slugs = _slugs(named)
     for study, table in tables.items():
@@ -116,9 +117,9 @@ def plan_lines(
             logger.warning("study %s: %d cells belong to no %s", study, empty, settings.line)
             rows.append({"name": "", "study": study, "n_cells": empty, "status": UNNAMED, "discarded": empty})
         for name in sorted(set(names) - {""}):
-            own = table[names == name]
+            line_cells = table[names == name]
             line = slugs[study, name]
-            bins, left = _share_out(own.index, line, settings, seed)
+            bins, left = _share_out(line_cells.index, line, settings, seed)
             cells.extend(
                 pd.DataFrame({"line": line, "bin": bin_, "study": study, "cell": chosen})
                 for bin_, chosen in bins.items()
@@ -129,12 +130,12 @@ def plan_lines(
                     "line": line,
                     "name": name,
                     "study": study,
-                    "n_cells": len(own),
+                    "n_cells": len(line_cells),
                     "n_bins": len(whole),
                     "bin_cells": len(bins[whole[0]]) if whole else 0,
                     "discarded": left,
-                    "depth": float(own["n_counts"].median()),
-                    **_phenotype(own, columns),
+                    "depth": float(line_cells["n_counts"].median()),
+                    **_phenotype(line_cells, columns),
                     "models": len(bins),
                     "status": OK if bins else FEW,
                 }
@@ -142,10 +143,10 @@ def plan_lines(
     lines = pd.DataFrame(rows)
     if not (lines["status"] == OK).any():
         most = int(lines["n_cells"].max())
-        found = f"no line has {settings.min_cells} cells; the largest has {most}"
+        problem = f"no line has {settings.min_cells} cells; the largest has {most}"
         raise fail(
             "sivae.min_cells",
-            found,
+            problem,
             f"lower it (to {most} at most), or map obs.line to larger groups",
             few=True,
         )
@@ -179,8 +180,9 @@ def _slugs(named: Mapping[str, np.ndarray]) -> dict[tuple[str, str], str]:
     """Return (study, name) -> the line's name for files, with the study where two studies share the name."""
     pairs = [(study, name) for study, names in named.items() for name in sorted(set(names) - {""})]
     shared = {name for _, name in pairs if sum(name == other for _, other in pairs) > 1}
-    found: dict[tuple[str, str], str] = {}
-    problems, first = [], {}
+    slugs: dict[tuple[str, str], str] = {}
+    problems: list[Problem] = []
+    first: dict[str, tuple[str, str]] = {}
     for study, name in pairs:
         short = slug(f"{study}-{name}" if name in shared else name)
         known = first.setdefault(short.lower(), (study, name))
@@ -192,10 +194,10 @@ def _slugs(named: Mapping[str, np.ndarray]) -> dict[tuple[str, str], str]:
                     "rename one with obs.line.values",
                 )
             )
-        found[study, name] = short
+        slugs[study, name] = short
     if problems:
         raise UserError(problems)
-    return found
+    return slugs
 
 
 def _share_out(
@@ -214,19 +216,19 @@ def _share_out(
     return bins, n - count * size
 
 
-def _phenotype(own: pd.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
-    found = {}
+def _phenotype(cells: pd.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
+    phenotype: dict[str, Any] = {}
     for column in columns:
-        if column not in own or column == "line":
+        if column not in cells or column == "line":
             continue
-        values = own[column].dropna()
+        values = cells[column].dropna()
         if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
             number = values.to_numpy(dtype=float)
-            found[column] = float(group_means(np.zeros(len(number), dtype=int), number, 1)[0])
+            phenotype[column] = float(group_means(np.zeros(len(number), dtype=int), number, 1)[0])
         else:
             kinds = values.astype(str).unique()
-            found[column] = kinds[0] if len(kinds) == 1 else None
-    return found
+            phenotype[column] = kinds[0] if len(kinds) == 1 else None
+    return phenotype
 
 
 def _jobs(lines: pd.DataFrame, most: int) -> list[str]:

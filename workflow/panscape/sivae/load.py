@@ -1,11 +1,11 @@
-"""Trained models in a file: written by a job, read to embed and rebuild other cells."""
+"""Files of trained models, to embed and reconstruct other cells."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,11 +24,42 @@ if TYPE_CHECKING:
 _FORMAT = 1
 
 
-@torch.no_grad()
 def write_models(
     path: str | Path, task: SivaeTask, expressions: Sequence[Expression], genes: Sequence[str]
 ) -> None:
-    """Write the weights of a trained task, its genes' loadings and how its cells were scaled."""
+    """Write the weights of a trained task, its genes' loadings and how its cells were scaled.
+
+    See :func:`model_tensors`.
+
+    Parameters
+    ----------
+    path
+        The file, by convention ``*.safetensors``.
+    task
+        After its training.
+    expressions
+        What it was trained on, one per model.
+    genes
+        Names of the F genes.
+    """
+    write_weights(path, *model_tensors(task, expressions, genes))
+
+
+@torch.no_grad()
+def model_tensors(
+    task: SivaeTask, expressions: Sequence[Expression], genes: Sequence[str]
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return the tensors of a trained task, and its description in JSON types.
+
+    Parameters
+    ----------
+    task
+        After its training.
+    expressions
+        What it was trained on, one per model.
+    genes
+        Names of the F genes.
+    """
     tensors = with_prefix("module", task.module.state_dict())
     if task.settings.gene_wise:
         tensors["loadings"] = task.embed_genes()[0]
@@ -43,11 +74,24 @@ def write_models(
         models.append(model)
     meta = {"format": _FORMAT, "settings": dataclasses.asdict(task.settings), "models": models}
     meta |= {"features": max(task.module.sizes.features), "genes": list(genes)}
-    write_weights(path, tensors, meta)
+    return tensors, meta
 
 
 def read_file(path: str | Path, device: torch.device | str) -> dict[tuple[str, str], SivaeModel]:
-    """Read what :func:`write_models` wrote; see :func:`panscape.sivae.job.load`."""
+    """Read the models that :func:`write_models` wrote; see :func:`panscape.sivae.job.load`."""
+    return build_models(*read_tensors(path, device), device)
+
+
+def read_tensors(
+    path: str | Path, device: torch.device | str
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Read the tensors and the description of :func:`model_tensors`.
+
+    Raises
+    ------
+    UserError
+        If the file is no complete file of siVAE models.
+    """
     try:
         tensors, meta = read_weights(path, device)
         if meta.get("format") != _FORMAT:
@@ -55,10 +99,25 @@ def read_file(path: str | Path, device: torch.device | str) -> dict[tuple[str, s
     except (OSError, ValueError) as error:
         advice = "give weights.safetensors of a siVAE job"
         raise fail(str(path), f"holds no complete models ({error})", advice) from error
+    return tensors, meta
+
+
+def build_models(
+    tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any], device: torch.device | str
+) -> dict[tuple[str, str], SivaeModel]:
+    """Return (line, bin) -> model of the tensors and description of :func:`model_tensors`.
+
+    Parameters
+    ----------
+    tensors, meta
+        Of one or several models.
+    device
+        Where to compute.
+    """
     settings = SivaeSettings.of(meta["settings"])
     state = without_prefix("module", tensors)
-    widest = max(model["covariates"] for model in meta["models"])
-    found = {}
+    widest = _widest(meta)
+    models = {}
     for at, model in enumerate(meta["models"]):
         module = Sivae(Sizes(len(meta["genes"]), (meta["features"],), (widest,)), settings)
         module.load_state_dict({name: tensor[at : at + 1] for name, tensor in state.items()})
@@ -67,10 +126,68 @@ def read_file(path: str | Path, device: torch.device | str) -> dict[tuple[str, s
             parts = {name: tensors[f"{name}.{at}"].cpu().numpy() for name in ("centre", "spread")}
             scaling = Scaling(**parts, **model["scaling"])
         loadings = tensors["loadings"][at : at + 1] if settings.gene_wise else None
-        found[model["line"], model["bin"]] = SivaeModel(
+        models[model["line"], model["bin"]] = SivaeModel(
             module.to(device).eval(), loadings, tuple(meta["genes"]), model["covariates"], scaling
         )
-    return found
+    return models
+
+
+def read_single(
+    path: str | Path, line: str | None, name: str, device: torch.device | str
+) -> tuple[dict[str, torch.Tensor], dict[str, Any], tuple[str, str]]:
+    """Return the tensors and the description of one model of a file, and its (line, bin).
+
+    Parameters
+    ----------
+    path
+        See :func:`read_tensors`.
+    line, name
+        Line and bin of the model; `line` None takes the only line.
+    device
+        Where to compute.
+
+    Raises
+    ------
+    UserError
+        If the file is incomplete or has no such model.
+    """
+    tensors, meta = read_tensors(path, device)
+    names = [(model["line"], model["bin"]) for model in meta["models"]]
+    lines = list(dict.fromkeys(line for line, _ in names))
+    wanted = (lines[0] if line is None and len(lines) == 1 else line, name)
+    if wanted not in names:
+        known = ", ".join(f"{line}/{part}" for line, part in names)
+        raise fail(str(path), f"no model of line {line!r}, bin {name!r}", f"there are: {known}")
+    at = names.index(wanted)
+    return *single(tensors, meta, at), names[at]
+
+
+def single(
+    tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any], at: int
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return the tensors and the description of one of several models; see :func:`model_tensors`.
+
+    Parameters
+    ----------
+    tensors, meta
+        Of all models.
+    at
+        Number of the model.
+    """
+    chosen = {}
+    for name, tensor in tensors.items():
+        if name.startswith(("centre.", "spread.")):
+            if name.endswith(f".{at}"):
+                chosen[name.split(".")[0] + ".0"] = tensor
+        else:
+            stacked = name.startswith("module") or name == "loadings"
+            chosen[name] = tensor[at : at + 1] if stacked else tensor
+    return chosen, {**meta, "models": [meta["models"][at]], "widest": _widest(meta)}
+
+
+def _widest(meta: Mapping[str, Any]) -> int:
+    """Return the number of covariates that inputs are padded to, which may be that of another model."""
+    return max(meta.get("widest", 0), *(model["covariates"] for model in meta["models"]))
 
 
 class SivaeModel:
@@ -137,6 +254,15 @@ class SivaeModel:
         """Return expected scaled expression (n, F) of embeddings (n, K).
 
         With the likelihood ``"nb"`` expected counts of cells with such totals over the genes (or shares).
+
+        Parameters
+        ----------
+        scores
+            Embeddings, (n, K).
+        covariates
+            (n, D), as in training; None for models without.
+        totals
+            (n,) total counts over the genes, with ``"nb"``.
         """
         known = self._known(covariates, len(scores))
         library = self._tensor(np.ones(len(scores)) if totals is None else np.asarray(totals))[..., None]
@@ -144,11 +270,11 @@ class SivaeModel:
         return self._module.observe(y, self._loadings, library, known).mean[0].cpu().numpy()
 
     def _known(self, covariates: np.ndarray | None, n: int) -> torch.Tensor:
-        own = np.zeros((n, 0)) if covariates is None else np.asarray(covariates)
-        if own.shape != (n, self._covariates):
-            raise ValueError(f"covariates are {own.shape}, not {(n, self._covariates)}")
+        known = np.zeros((n, 0)) if covariates is None else np.asarray(covariates)
+        if known.shape != (n, self._covariates):
+            raise ValueError(f"covariates are {known.shape}, not {(n, self._covariates)}")
         widest = max(self._module.sizes.covariates)
-        return self._tensor(np.pad(own, ((0, 0), (0, widest - self._covariates))))
+        return self._tensor(np.pad(known, ((0, 0), (0, widest - self._covariates))))
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         made = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))

@@ -62,16 +62,16 @@ class Sivae(nn.Module):
     def __init__(self, sizes: Sizes, settings: SivaeSettings):
         super().__init__()
         self.sizes, self.settings = sizes, settings
-        models, latent, hidden = sizes.models, settings.latent, settings.hidden
+        models, latent, hidden = sizes.models, settings.n_latent, settings.n_hidden
         covariates = max(sizes.covariates)
         last = latent if settings.linear else hidden[0] + latent * self.joined
-        self.cells = Encoder(models, sizes.genes + covariates, hidden, latent, settings.shortcut)
+        self.cells = Encoder(models, sizes.genes + covariates, hidden, latent, settings.skip_connection)
         self.bias = nn.Parameter(torch.zeros(models, 1, sizes.genes))
         if not settings.linear:
             mirrored = [latent + covariates, *reversed(hidden)]
             self.decoder = Layers(models, mirrored, relus=len(hidden) - 1)
         if settings.gene_wise:
-            self.genes = Encoder(models, max(sizes.features), hidden, latent, settings.shortcut)
+            self.genes = Encoder(models, max(sizes.features), hidden, latent, settings.skip_connection)
             if not settings.linear:
                 self.gene_decoder = Layers(models, [latent, *reversed(hidden)], relus=int(len(hidden) > 1))
         if settings.pretrained or not settings.gene_wise:
@@ -92,7 +92,7 @@ class Sivae(nn.Module):
         extra = self.sizes.covariates[model]
         self.cells.draw(model, generator, self.sizes.genes + extra)
         if not self.settings.linear:
-            self.decoder.draw(model, generator, self.settings.latent + extra)
+            self.decoder.draw(model, generator, self.settings.n_latent + extra)
             if self.joined:  # the part besides z . v starts at 0
                 with torch.no_grad():
                     self.decoder.layers[-1].weight[model] = 0
@@ -116,7 +116,7 @@ class Sivae(nn.Module):
     @property
     def joined(self) -> bool:
         """Whether both decoders' last layers hold the embeddings too, so that z . v is part of the mean."""
-        return self.settings.shortcut and self.settings.gene_wise and not self.settings.linear
+        return self.settings.skip_connection and self.settings.gene_wise and not self.settings.linear
 
     def encode_cells(self, x: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of the cells' posteriors, (M, B, K) each."""
@@ -160,7 +160,7 @@ class Sivae(nn.Module):
 
         Those of `joined` last layers are [W, v].
         """
-        layers, relus, own = self.gene_decoder.layers, self.gene_decoder.relus, v
+        layers, relus, hidden = self.gene_decoder.layers, self.gene_decoder.relus, v
         for layer in layers[:relus]:
             v = functional.relu(layer(v))
         spread = torch.ones_like(v[..., :1])
@@ -169,7 +169,7 @@ class Sivae(nn.Module):
         weights = v
         for layer in layers[relus:]:
             weights = layer(weights)
-        return (torch.cat([weights, own], dim=-1) if self.joined else weights), spread
+        return (torch.cat([weights, hidden], dim=-1) if self.joined else weights), spread
 
     def observe(
         self, y: Tensor, v: Tensor | None, library: Tensor, covariates: Tensor, free: bool = False
@@ -202,7 +202,19 @@ class Sivae(nn.Module):
         return self.spread if self.settings.sigma == "gene" else self.spread(y)
 
     def linear_mean(self, z: Tensor, v: Tensor, library: Tensor, covariates: Tensor) -> Tensor:
-        """Return the interpretability term's mean, z . v (+ bias, + covariates' effects), (M, B, F)."""
+        """Return the interpretability term's mean, z . v (+ bias, + covariates' effects), (M, B, F).
+
+        Parameters
+        ----------
+        z
+            Embeddings of the cells, (M, B, K).
+        v
+            Embeddings of the genes, (M, F, K).
+        library
+            Total counts of the cells, (M, B, 1).
+        covariates
+            (M, B, D).
+        """
         mean = z @ v.transpose(-1, -2)
         if self.settings.linear_bias:
             mean = mean + self.bias
@@ -223,10 +235,9 @@ class Sivae(nn.Module):
         """
         settings = self.settings
         cells = [self.cells.hidden, getattr(self, "decoder", None)]
-        genes = [getattr(self, "genes", None), getattr(self, "gene_decoder", None)]
         groups = [(settings.l2, cells)] if part != 1 else []
         if settings.gene_wise and part != 0:
-            groups.append((settings.l2_feature, [genes[0].hidden, genes[1]]))
+            groups.append((settings.l2_feature, [self.genes.hidden, getattr(self, "gene_decoder", None)]))
         total = torch.zeros(self.sizes.models, device=self.bias.device)
         for scale, layers in groups:
             for kernel in [kernel for item in layers if item is not None for kernel in item.kernels()]:
@@ -237,5 +248,13 @@ class Sivae(nn.Module):
 
 
 def normal(x: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
-    """Return log N(x; mean, sd^2) without its constant, elementwise."""
+    """Return log N(x; mean, sd^2) without its constant, elementwise.
+
+    Parameters
+    ----------
+    x
+        Values.
+    mean, sd
+        Of the normal distribution, of the shape of `x` or broadcast to it.
+    """
     return -0.5 * ((x - mean) / sd).square() - sd.log()

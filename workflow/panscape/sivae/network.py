@@ -17,7 +17,13 @@ def similarity(embedding: np.ndarray, metric: str = "dot") -> np.ndarray:
         (F, K): loadings of the genes.
     metric
         ``"dot"``: v_f . v_g, the covariance that the linear reading predicts; ``"cosine"``; ``"euclidean"``:
-        minus the distance (paper), which makes neighbours of unconnected genes, since they all lie near 0.
+        minus the distance (paper), which joins unconnected genes, since they all lie near 0.
+
+    Examples
+    --------
+    >>> similarity(np.array([[1.0, 0.0], [1.0, 1.0]]))
+    array([[1., 1.],
+           [1., 2.]])
     """
     if metric not in METRICS:
         raise ValueError(f"metric {metric!r} is not one of {METRICS}")
@@ -40,7 +46,7 @@ def densest(similarities: np.ndarray, density: float, usable: np.ndarray | None 
     similarities
         (F, F), symmetric.
     density
-        Share of ALL pairs of the F genes that become edges, so that networks of one collection have equally
+        Fraction of ALL pairs of the F genes that become edges, so that networks of a collection have equally
         many; the nearest whole number, at least 1.
     usable
         bool, (F,): genes that may have edges; None for all.
@@ -85,7 +91,7 @@ def network(
     density, usable
         See :func:`densest`.
     min_norm
-        With ``"euclidean"`` only: genes whose loading is shorter than this share of the longest have no
+        With ``"euclidean"`` only: genes whose loading is shorter than this fraction of the longest have no
         edges, or the unconnected ones would be each other's neighbours.
     """
     if metric == "euclidean" and min_norm > 0:
@@ -96,17 +102,35 @@ def network(
 
 
 def neighbours(embedding: np.ndarray, count: int = 20, metric: str = "dot") -> np.ndarray:
-    """Return each gene's nearest others, nearest first, (F, count) (siVAE-Euc with euclidean)."""
-    found = similarity(embedding, metric)
-    np.fill_diagonal(found, -np.inf)
-    count = min(count, len(found) - 1)
-    return np.argsort(-found, axis=1, kind="stable")[:, :count]
+    """Return each gene's nearest others, nearest first, (F, count) (siVAE-Euc with euclidean).
+
+    Parameters
+    ----------
+    embedding
+        (F, K): loadings of the genes.
+    count
+        Number of neighbors of each gene.
+    metric
+        See :func:`similarity`.
+    """
+    scores = similarity(embedding, metric)
+    np.fill_diagonal(scores, -np.inf)
+    count = min(count, len(scores) - 1)
+    return np.argsort(-scores, axis=1, kind="stable")[:, :count]
 
 
 def correlation_network(
     values: np.ndarray, density: float, usable: np.ndarray | None = None
 ) -> sparse.csr_matrix:
-    """Return the network of the largest absolute correlations, CSR bool (F, F)."""
+    """Return the network of the largest absolute correlations, CSR bool (F, F).
+
+    Parameters
+    ----------
+    values
+        (F, F), symmetric.
+    density, usable
+        See :func:`densest`.
+    """
     return densest(np.abs(values), density, usable)
 
 
@@ -127,10 +151,10 @@ def dependence(values: np.ndarray, how: str = "pearson") -> np.ndarray:
     centred = np.asarray(values, dtype=np.float64) - np.mean(values, axis=0)
     norm = np.sqrt(np.square(centred).sum(axis=0))
     centred = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 1e-9)
-    found = np.abs(centred.T @ centred)
+    strength = np.abs(centred.T @ centred)
     if how == "pearson":
-        return found
-    information = -0.5 * np.log1p(-np.minimum(np.square(found), 1 - 1e-12))
+        return strength
+    information = -0.5 * np.log1p(-np.minimum(np.square(strength), 1 - 1e-12))
     np.fill_diagonal(information, 0)
     spread = information.std(axis=0)
     scores = (information - information.mean(axis=0)) / np.where(spread > 0, spread, 1)

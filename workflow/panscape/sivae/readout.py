@@ -1,4 +1,4 @@
-"""What is read off trained models: embeddings, errors per gene, sampled data, the decoder."""
+"""Read embeddings, errors per gene, sampled cells and the decoder of trained models."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Fitted:
     decoder: Decoder | None = None
 
     def centrality(self, split: str = "train") -> np.ndarray:
-        """Return the share of each gene's variance (NB: deviance) explained, at most 1; NaN without any."""
+        """Return the explained fraction of each gene's variance (NB: deviance), at most 1, or NaN."""
         if split not in self.error:
             return np.full(len(self.loadings), np.nan)
         null = self.null_error[split]
@@ -54,8 +54,8 @@ class Fitted:
 
     def total(self, split: str, kind: str = "error") -> float:
         """Return the mean over genes of `error`, `null_error` or `linear_error`; NaN without the split."""
-        found = getattr(self, kind)
-        return float(found[split].mean()) if split in found else float("nan")
+        by_split = getattr(self, kind)
+        return float(by_split[split].mean()) if split in by_split else float("nan")
 
 
 @torch.no_grad()
@@ -64,17 +64,17 @@ def read_models(task: SivaeTask) -> list[Fitted]:
     settings = task.settings
     genes = task.embed_genes() if settings.gene_wise else None
     parts = {"train": task.train} | ({"heldout": task.test} if task.test is not None else {})
-    found = {name: _pass(task, cells, genes[0] if genes else None) for name, cells in parts.items()}
+    passes = {name: _pass(task, cells, genes[0] if genes else None) for name, cells in parts.items()}
     results = []
     for at, bin_ in enumerate(task.bins):
-        scores = np.zeros((2, len(bin_.test), settings.latent), np.float32)
-        for name, part in found.items():
+        scores = np.zeros((2, len(bin_.test), settings.n_latent), np.float32)
+        for name, part in passes.items():
             scores[:, bin_.test == (name == "heldout")] = part.scores[:, at, : parts[name].count[at]]
         decoder = _decoder(task, at, genes)
         if genes:
             loadings, spread = (tensor[at].float().cpu().numpy() for tensor in genes)
         else:
-            loadings = _covariance_loadings(decoder, scores[0][~bin_.test], settings.latent)
+            loadings = _covariance_loadings(decoder, scores[0][~bin_.test], settings.n_latent)
             spread = np.zeros_like(loadings)
         results.append(
             Fitted(
@@ -82,9 +82,9 @@ def read_models(task: SivaeTask) -> list[Fitted]:
                 loadings_sd=spread,
                 scores=scores[0],
                 scores_sd=scores[1],
-                error={name: part.error[at] for name, part in found.items()},
-                null_error={name: part.null[at] for name, part in found.items()},
-                linear_error={name: part.linear[at] for name, part in found.items()} if genes else {},
+                error={name: part.error[at] for name, part in passes.items()},
+                null_error={name: part.null[at] for name, part in passes.items()},
+                linear_error={name: part.linear[at] for name, part in passes.items()} if genes else {},
                 decoder=decoder,
             )
         )
@@ -128,7 +128,7 @@ def _loss(task: SivaeTask, x: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
 
 
 def _null_rates(task: SivaeTask) -> torch.Tensor | None:
-    """Return each gene's share of the counts in the training cells, (M, 1, F)."""
+    """Return each gene's fraction of the counts in the training cells, (M, 1, F)."""
     if task.settings.likelihood != "nb":
         return None
     totals = (task.train.values * task.train.mask[:, :, None]).sum(1, keepdim=True)
@@ -146,7 +146,7 @@ def _decoder(task: SivaeTask, at: int, genes: tuple[torch.Tensor, torch.Tensor] 
     if settings.linear:
         weights = plain(genes[0]) if genes else plain(module.weights)
         return Decoder([], weights, bias)
-    latent, layers = settings.latent, []
+    latent, layers = settings.n_latent, []
     for number, layer in enumerate(module.decoder.layers):
         weight = plain(layer.weight)
         layers.append(
@@ -164,10 +164,10 @@ def _covariance_loadings(decoder: Decoder, scores: np.ndarray, latent: int) -> n
     means = decoder.trace(scores.astype(float))[0]
     means = means - means.mean(axis=0)
     _, sizes, axes = singular(means / np.sqrt(len(means)))
-    found = np.zeros((means.shape[1], latent), np.float32)
+    loadings = np.zeros((means.shape[1], latent), np.float32)
     kept = min(latent, len(sizes))
-    found[:, :kept] = (axes[:kept] * sizes[:kept, None]).T
-    return found
+    loadings[:, :kept] = (axes[:kept] * sizes[:kept, None]).T
+    return loadings
 
 
 @torch.no_grad()
@@ -176,16 +176,25 @@ def sample_cells(task: SivaeTask, at: int, n: int) -> np.ndarray:
 
     Cells are z ~ N(0, I) and genes their posteriors, one draw for all cells; covariates are at their training
     mean. Networks of such samples are what the paper calls siVAE-GCN.
+
+    Parameters
+    ----------
+    task
+        After its training.
+    at
+        Which of its models.
+    n
+        Number of cells.
     """
     module, settings, bin_ = task.module, task.settings, task.bins[at]
     stream = generator(task.seed, "sivae", "sample", bin_.line, bin_.name)
-    z = torch.randn(n, settings.latent, generator=stream).to(task.device)
-    own = slice(at, at + 1)
-    stacked = torch.zeros(len(task.bins), n, settings.latent, device=task.device)
-    stacked[own] = z
+    z = torch.randn(n, settings.n_latent, generator=stream).to(task.device)
+    only = slice(at, at + 1)
+    stacked = torch.zeros(len(task.bins), n, settings.n_latent, device=task.device)
+    stacked[only] = z
     width = task.train.covariates.shape[2]
     known = torch.zeros(len(task.bins), n, width, device=task.device)
-    known[own] = task.train.covariates[at, : task.train.count[at]].mean(0)
+    known[only] = task.train.covariates[at, : task.train.count[at]].mean(0)
     v = None
     if settings.gene_wise:
         mean, sd = task.embed_genes()

@@ -1,11 +1,12 @@
-"""What a siVAE is built and trained with."""
+"""Settings of siVAE models and their training."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 
 MODELS = ("sivae", "sivae-linear", "vae", "vae-linear")
 LIKELIHOODS = ("gaussian", "nb")
@@ -28,9 +29,9 @@ SIVAE_KEYS = frozenset(
         "labels",
         "model",
         "likelihood",
-        "latent",
-        "hidden",
-        "shortcut",
+        "n_latent",
+        "n_hidden",
+        "skip_connection",
         "gamma",
         "interpretability",
         "linear_bias",
@@ -40,13 +41,13 @@ SIVAE_KEYS = frozenset(
         "sigma",
         "feature_input",
         "feature_dim",
-        "steps",
+        "n_steps",
         "batch_size",
-        "lr",
+        "learning_rate",
         "anneal",
-        "averaging",
+        "ema",
         "decay",
-        "warmup",
+        "warmup_steps",
         "clip",
         "l2",
         "l2_output",
@@ -58,14 +59,26 @@ SIVAE_KEYS = frozenset(
         "network",
         "density",
         "min_norm",
-        "neighbours",
+        "n_neighbors",
         "attribution_cells",
-        "weights",
+        "save_weights",
         "show_lines",
         "highlight",
     ]
 )
 """Keys of the configuration's section ``sivae``, which several classes of settings read."""
+SIVAE_RENAMED: Mapping[str, Renamed] = {
+    "latent": Renamed("n_latent"),
+    "hidden": Renamed("n_hidden"),
+    "shortcut": Renamed("skip_connection"),
+    "steps": Renamed("n_steps"),
+    "lr": Renamed("learning_rate"),
+    "averaging": Renamed("ema"),
+    "warmup": Renamed("warmup_steps"),
+    "neighbours": Renamed("n_neighbors"),
+    "weights": Renamed("save_weights"),
+}
+"""Keys of earlier versions and their names of today; model files of these versions have them too."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +92,11 @@ class SivaeSettings(FromMapping):
         per gene instead of the feature-wise half) and ``"vae-linear"`` (mean = z . w + b).
     likelihood
         ``"gaussian"`` on scaled log expression or ``"nb"`` on counts.
-    latent
+    n_latent
         Dimensions K of cells and of genes.
-    hidden
+    n_hidden
         Widths of the encoders' layers, input side first; the decoders mirror them.
-    shortcut
+    skip_connection
         Add linear paths: from input to mean in both encoders, and the embeddings themselves to both
         decoders' last layers, so that the mean is z . v + b plus what is not linear. The linear paths start
         at probabilistic principal components, the rest at 0.
@@ -108,38 +121,44 @@ class SivaeSettings(FromMapping):
         What the feature-wise encoder sees of a gene: its scores on the exact principal components of the
         cells (``"pca"``, at most `feature_dim`) or its values in `feature_dim` cells drawn at random
         (``"sample"``).
-    steps
+    n_steps
         Optimisation steps of the three parts: cells with free weights, genes on those weights, all. (0, 0, n)
         trains all from the start.
-    batch_size, lr, decay, warmup, clip
+    batch_size, learning_rate, decay, warmup_steps, clip
         Cells per step, Adam's learning rate, its factor per 1000 steps, steps of the linear KL warm-up, and
         the gradient's largest norm in the second part.
     anneal
         Also lower the learning rate along half a cosine, to 0 at a part's last step.
-    averaging
-        Share of the running mean of the weights that a step of the last part keeps; what is validated and
+    ema
+        Fraction of the running mean of the weights that a step of the last part keeps; what is validated and
         read is that mean. 0 takes the weights themselves.
     l2, l2_output, l2_feature
         Penalties on the kernels of the cell-wise network, its free output weights, the feature-wise network.
     input_dropout
-        Share of a cell's values hidden from its encoder in training.
+        Fraction of a cell's values hidden from its encoder in training.
     held_out
-        Share of the cells held out.
+        Fraction of the cells held out.
     validate_every, patience
         Steps between looks at the held-out cells and how many without improvement end the training (0: never;
         the last weights are then kept). Only the third part is looked at.
     min_gain
-        A model whose held-out error is not lower than the null's by this share is flagged as collapsed.
+        A model whose held-out error is not lower than the null's by this fraction is flagged as collapsed.
+
+    Examples
+    --------
+    >>> SivaeSettings.of({"n_latent": 8}).n_latent
+    8
     """
 
     SECTION: ClassVar[str] = "sivae"
     BESIDE: ClassVar[frozenset[str]] = SIVAE_KEYS
+    RENAMED: ClassVar[Mapping[str, Renamed]] = SIVAE_RENAMED
 
     model: str = "sivae"
     likelihood: str = "gaussian"
-    latent: int = 16
-    hidden: tuple[int, ...] = (128, 64)
-    shortcut: bool = True
+    n_latent: int = 16
+    n_hidden: tuple[int, ...] = (128, 64)
+    skip_connection: bool = True
     gamma: float = 0.05
     interpretability: str = "squared"
     linear_bias: bool = True
@@ -149,13 +168,13 @@ class SivaeSettings(FromMapping):
     sigma: str = "cell"
     feature_input: str = "pca"
     feature_dim: int = 256
-    steps: tuple[int, int, int] = (0, 0, 300)
+    n_steps: tuple[int, int, int] = (0, 0, 300)
     batch_size: int = 512
-    lr: float = 2e-3
+    learning_rate: float = 2e-3
     decay: float = 0.9
     anneal: bool = True
-    averaging: float = 0.98
-    warmup: int = 0
+    ema: float = 0.98
+    warmup_steps: int = 0
     clip: float = 5.0
     l2: float = 1e-2
     l2_output: float = 1e-4
@@ -167,8 +186,8 @@ class SivaeSettings(FromMapping):
     min_gain: float = 0.05
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
-        object.__setattr__(self, "steps", tuple(int(count) for count in self.steps))
+        object.__setattr__(self, "n_hidden", tuple(int(width) for width in self.n_hidden))
+        object.__setattr__(self, "n_steps", tuple(int(count) for count in self.n_steps))
         known = {
             "model": MODELS,
             "likelihood": LIKELIHOODS,
@@ -181,10 +200,10 @@ class SivaeSettings(FromMapping):
         for name, values in known.items():
             if getattr(self, name) not in values:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {values}")
-        if len(self.steps) != 3 or min(self.steps) < 0 or self.steps[2] < 1:
-            raise ValueError(f"steps is {self.steps}, not three numbers, the last at least 1")
-        if not self.hidden or min(self.hidden) < 1 or self.latent < 1:
-            raise ValueError(f"widths {self.hidden} and {self.latent} dimensions are not all at least 1")
+        if len(self.n_steps) != 3 or min(self.n_steps) < 0 or self.n_steps[2] < 1:
+            raise ValueError(f"n_steps is {self.n_steps}, not three numbers, the last at least 1")
+        if not self.n_hidden or min(self.n_hidden) < 1 or self.n_latent < 1:
+            raise ValueError(f"widths {self.n_hidden} and {self.n_latent} dimensions are not all at least 1")
 
     @property
     def gene_wise(self) -> bool:
@@ -202,7 +221,7 @@ class SivaeSettings(FromMapping):
         return (
             self.gene_wise
             and not self.linear
-            and not self.shortcut
-            and self.steps[0] > 0
-            and self.steps[1] > 0
+            and not self.skip_connection
+            and self.n_steps[0] > 0
+            and self.n_steps[1] > 0
         )

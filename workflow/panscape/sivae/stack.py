@@ -32,17 +32,31 @@ class Cells:
 
     def take(self, rows: np.ndarray | slice) -> Cells:
         """Return some cells: a slice of all models, or rows of each, (M, B)."""
+        index: tuple[slice | Tensor, slice | Tensor]
         if isinstance(rows, slice):
             index = (slice(None), rows)
         else:
-            rows = torch.as_tensor(rows, device=self.inputs.device)
-            index = (torch.arange(len(rows), device=rows.device)[:, None], rows)
-        tensors = (tensor[index] for tensor in (self.inputs, self.values, self.covariates, self.library))
-        return Cells(*tensors, self.count)
+            places = torch.as_tensor(rows, device=self.inputs.device)
+            index = (torch.arange(len(places), device=places.device)[:, None], places)
+        parts = (self.inputs, self.values, self.covariates, self.library)
+        inputs, values, covariates, library = (tensor[index] for tensor in parts)
+        return Cells(inputs, values, covariates, library, self.count)
 
 
 def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device: torch.device) -> Cells:
-    """Put the training cells (or the held-out ones) of all bins side by side."""
+    """Put the training cells (or the held-out ones) of all bins side by side.
+
+    Parameters
+    ----------
+    bins
+        Cells of each model.
+    test
+        Whether to take the held-out cells.
+    settings
+        `likelihood` decides what is modelled.
+    device
+        Where to compute.
+    """
     chosen = [bin_.test == test for bin_ in bins]
     count = tuple(int(mask.sum()) for mask in chosen)
     n, width = max(count), max(bin_.known.shape[1] for bin_ in bins)
@@ -71,6 +85,19 @@ def batch_rows(
 
     Each model goes through its own cells epoch by epoch, in batches of as equal size as possible.
 
+    Parameters
+    ----------
+    bins
+        Cells of each model.
+    count
+        Number of training cells of each model.
+    size
+        Maximum number of cells per batch.
+    seed
+        Seed of the order.
+    step
+        Number of the step.
+
     Returns
     -------
     rows
@@ -87,6 +114,6 @@ def batch_rows(
     widest = max(map(len, drawn))
     rows = np.zeros((len(drawn), widest), np.int64)
     weight = np.zeros(rows.shape, np.float32)
-    for at, own in enumerate(drawn):
-        rows[at, : len(own)], weight[at, : len(own)] = own, 1 / len(own)
+    for at, model_rows in enumerate(drawn):
+        rows[at, : len(model_rows)], weight[at, : len(model_rows)] = model_rows, 1 / len(model_rows)
     return rows, weight

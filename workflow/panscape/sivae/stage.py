@@ -56,19 +56,19 @@ def train_job(
     fitted = read_models(task)
     wanted = readout.network.startswith("sampled")
     reads = []
-    for at, (item, own) in enumerate(zip(expressions, fitted, strict=True)):
+    for at, item in enumerate(expressions):
         sampled = sample_cells(task, at, len(item.cells)) if wanted else None
-        reads.append(Read(item, own, pca(item.bin, model.latent), sampled))
+        reads.append(Read(item, fitted[at], pca(item.bin, model.n_latent), sampled))
     table = pd.DataFrame(history, columns=["step", "split", "term", "model", "value"])
     for line in dict.fromkeys(item.bin.line for item in expressions):
         chosen = [at for at, item in enumerate(expressions) if item.bin.line == line]
-        own = table[table["model"].isin(chosen)].assign(
+        rows = table[table["model"].isin(chosen)].assign(
             line=line, bin=lambda part: [expressions[at].bin.name for at in part["model"]]
         )
         write_line(
-            Path(folder) / line, [reads[at] for at in chosen], genes, own, model, readout, values, seed
+            Path(folder) / line, [reads[at] for at in chosen], genes, rows, model, readout, values, seed
         )
-    if readout.weights:
+    if readout.save_weights:
         write_models(Path(folder) / "weights.safetensors", task, expressions, genes)
     else:
         files.write_json(dataclasses.asdict(model), Path(folder) / "settings.json")

@@ -32,7 +32,7 @@ BLOCK_VALUES = 40_000_000  # of predictions at a time: 160 MB
 
 
 class SivaeTask:
-    """What :func:`panscape.training.loop.fit` trains: one model per bin, each as if it were alone.
+    """Training of one model per bin, each as if it were alone, for :func:`panscape.training.loop.fit`.
 
     Parameters
     ----------
@@ -59,45 +59,45 @@ class SivaeTask:
             self.module.draw(at, generator(seed, "sivae", "start", bin_.line, bin_.name))
             if settings.likelihood == "nb":
                 self.module.start_rates(at, _tensor(bin_.values[~bin_.test]))
-            if settings.shortcut:
+            if settings.skip_connection:
                 self._start(at, bin_)
         self.module.to(device)
         many = {"fused": True} if device.type == "cuda" else {"foreach": True}
         groups = [{"params": self.module.parameters(), "weight_decay": 0.0}]
-        self.optimiser = AdamW(groups, settings.lr, **many)
+        self.optimiser = AdamW(groups, settings.learning_rate, **many)
         self.best = Best(settings.patience)
         self.average: dict[str, Tensor] = {}
-        self.ends = torch.tensor(settings.steps).cumsum(0).tolist()
+        self.ends = torch.tensor(settings.n_steps).cumsum(0).tolist()
 
     def _features(self) -> Tensor:
-        found = [gene_features(bin_, self.settings, self.seed) for bin_ in self.bins]
-        self._widths = tuple(table.shape[1] for table in found)
-        padded = torch.zeros(len(found), found[0].shape[0], max(self._widths))
-        for at, table in enumerate(found):
+        tables = [gene_features(bin_, self.settings, self.seed) for bin_ in self.bins]
+        self._widths = tuple(table.shape[1] for table in tables)
+        padded = torch.zeros(len(tables), tables[0].shape[0], max(self._widths))
+        for at, table in enumerate(tables):
             padded[at, :, : table.shape[1]] = torch.from_numpy(table)
         return padded.to(self.device)
 
     @torch.no_grad()
     def _start(self, at: int, bin_: Bin) -> None:
         """Let the linear paths of a model start at the optimum of the linear Gaussian model."""
-        found = probabilistic_pca(bin_, self.settings.latent)
+        start = probabilistic_pca(bin_, self.settings.n_latent)
         if self.settings.likelihood == "nb":
-            found = as_rates(found, bin_)
+            start = as_rates(start, bin_)
         train = int((~bin_.test).sum())
-        self.module.cells.start_at(at, _tensor(found.project), _tensor(found.sd))
-        if self.settings.gene_wise:
-            own = self.features[at, :, : self._widths[at]].cpu().numpy()
-            weights = least_squares(own, found.loadings)
+        self.module.cells.start_at(at, _tensor(start.project), _tensor(start.sd))
+        if self.features is not None:
+            features = self.features[at, :, : self._widths[at]].cpu().numpy()
+            weights = least_squares(features, start.loadings)
             # a loading is known as well as a regression on that many cells
-            spread = np.full(self.settings.latent, found.noise / np.sqrt(train))
+            spread = np.full(self.settings.n_latent, start.noise / np.sqrt(train))
             self.module.genes.start_at(at, _tensor(weights), _tensor(spread))
         if isinstance(getattr(self.module, "spread", None), Linear):
-            self.module.spread.bias[at] = inverse_softplus(torch.tensor(found.noise))
+            self.module.spread.bias[at] = inverse_softplus(torch.tensor(start.noise))
 
     @property
     def steps(self) -> int:
         """Steps of the whole training."""
-        return self.ends[2] if self.settings.pretrained else self.settings.steps[2]
+        return self.ends[2] if self.settings.pretrained else self.settings.n_steps[2]
 
     def _part(self, number: int) -> tuple[int, int]:
         """Return the part (0, 1 or 2) that a step belongs to, and its number within it."""
@@ -109,9 +109,9 @@ class SivaeTask:
     def step(self, number: int) -> dict[str, Tensor]:
         """Make one optimisation step of every model and return its loss terms, (M,) each."""
         part, within = self._part(number)
-        rate = self.settings.lr * self.settings.decay ** (within / 1000)
+        rate = self.settings.learning_rate * self.settings.decay ** (within / 1000)
         if self.settings.anneal:
-            rate *= (1 + math.cos(math.pi * within / self.settings.steps[part])) / 2
+            rate *= (1 + math.cos(math.pi * within / self.settings.n_steps[part])) / 2
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad()
@@ -120,14 +120,14 @@ class SivaeTask:
         if part == 1 and self.settings.clip:
             self._clip()
         self.optimiser.step()
-        if part == 2 and self.settings.averaging:
+        if part == 2 and self.settings.ema:
             self._average(within)
         return {name: value.detach() for name, value in terms.items()}
 
     @torch.no_grad()
     def _average(self, within: int) -> None:
         """Move the running mean of the weights; early on it forgets faster, so that it never lags by far."""
-        kept = min(self.settings.averaging, (1 + within) / (10 + within))
+        kept = min(self.settings.ema, (1 + within) / (10 + within))
         for name, tensor in self.module.state_dict().items():
             if name in self.average:
                 self.average[name].lerp_(tensor, 1 - kept)
@@ -140,24 +140,23 @@ class SivaeTask:
         if not self.average:
             yield
             return
-        own = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
+        current = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
         self.module.load_state_dict(self.average)
         try:
             yield
         finally:
-            self.module.load_state_dict(own)
+            self.module.load_state_dict(current)
 
     def _warm(self, part: int, within: int) -> float:
         """Return the weight of the divergences; the last part starts cold only if nothing came before."""
         cold = part < 2 or not self.settings.pretrained
-        return min(1.0, within / self.settings.warmup) if cold and self.settings.warmup else 1.0
+        return min(1.0, within / self.settings.warmup_steps) if cold and self.settings.warmup_steps else 1.0
 
-    def _noise(self, number: int, rows: int, columns: int, what: str) -> Tensor:
-        """Return standard normal noise, (M, rows, columns), each model's from its own stream."""
+    def _noise(self, number: int, like: Tensor, what: str) -> Tensor:
+        """Return standard normal noise of the shape (M, ...) of `like`, each model's from its own stream."""
         drawn = [
             torch.randn(
-                rows,
-                columns,
+                like.shape[1:],
                 generator=generator(self.seed, "sivae", what, bin_.line, bin_.name, number),
             )
             for bin_ in self.bins
@@ -172,13 +171,13 @@ class SivaeTask:
         weight = torch.from_numpy(weight).to(self.device)
         seen = self._hidden(batch.inputs, number) if settings.input_dropout else batch.inputs
         mean, sd = self.module.encode_cells(seen, batch.covariates)
-        z = mean + sd * self._noise(number, *mean.shape[1:], "cells")
+        z = mean + sd * self._noise(number, mean, "cells")
         warm = self._warm(part, within)
         terms = {"kl_cells": warm * _weighted(normal_kl(mean, sd).sum(2), weight)}
         v = None
         if settings.gene_wise and not free:
             v_mean, v_sd = self.module.encode_genes(self.features)
-            v = v_mean + v_sd * self._noise(number, *v_mean.shape[1:], "genes")
+            v = v_mean + v_sd * self._noise(number, v_mean, "genes")
             terms["kl_genes"] = warm * self._gene_kl(v_mean, v_sd)
         y = self.module.last_layer(z, batch.covariates)
         observed = self.module.observe(y, v, batch.library, batch.covariates, free=free)
@@ -189,7 +188,7 @@ class SivaeTask:
         return terms
 
     def _hidden(self, x: Tensor, number: int) -> Tensor:
-        """Return a batch with a share of its values hidden from the encoder, the others scaled up."""
+        """Return a batch with a fraction of its values hidden from the encoder, the others scaled up."""
         share = self.settings.input_dropout
         drawn = [
             torch.rand(
@@ -215,15 +214,15 @@ class SivaeTask:
         """Return the error of the linear mean, summed over genes and averaged over cells (paper, eq. 13)."""
         mean = self.module.linear_mean(z, v, batch.library, batch.covariates)
         if self.settings.likelihood == "nb":
-            found = -negative_binomial(batch.values, mean, self.module.dispersion.exp())
-            return _weighted(found.sum(2), weight)
+            nll = -negative_binomial(batch.values, mean, self.module.dispersion.exp())
+            return _weighted(nll.sum(2), weight)
         error = _weighted((batch.values - mean).square().sum(2), weight)
         return error / 2 if self.settings.interpretability == "half-squared" else error
 
     def _genes_alone(self, within: int, number: int) -> dict[str, Tensor]:
         """Return the loss terms of the second part: genes are encoded to explain the free weights."""
         mean, sd = self.module.encode_genes(self.features)
-        v = mean + sd * self._noise(number, *mean.shape[1:], "genes")
+        v = mean + sd * self._noise(number, mean, "genes")
         weights, spread = self.module.gene_weights(v)
         log_likelihood = normal(self.module.weights.detach(), weights, spread)
         divergence = normal_kl(mean, sd)
@@ -247,16 +246,16 @@ class SivaeTask:
         if self.test is None:
             return {}
         with self.averaged():
-            return self._validate(number)
+            return self._validate(number, self.test)
 
-    def _validate(self, number: int) -> dict[str, Tensor]:
+    def _validate(self, number: int, test: Cells) -> dict[str, Tensor]:
         genes = self.embed_genes() if self.settings.gene_wise else None
         free = self._part(number - 1)[0] < 2
         nll, error, divergence = 0.0, 0.0, 0.0
-        for rows in self.blocks(self.test):
-            batch = self.test.take(rows)
+        for rows in self.blocks(test):
+            batch = test.take(rows)
             mean, sd, observed = self.predict(batch, genes[0] if genes else None, free)
-            weight = self.test.mask[:, rows] / torch.tensor(self.test.count, device=self.device)[:, None]
+            weight = test.mask[:, rows] / torch.tensor(test.count, device=self.device)[:, None]
             nll = nll - _weighted(self.module.likelihood(batch.values, observed).sum(2), weight)
             error = error + _weighted((batch.values - observed.mean).square().mean(2), weight)
             divergence = divergence + _weighted(normal_kl(mean, sd).sum(2), weight)
@@ -275,13 +274,23 @@ class SivaeTask:
         return self.module.encode_genes(self.features)
 
     def predict(self, batch: Cells, genes: Tensor | None, free: bool = False):
-        """Return the cells' posterior means and deviations, and what is expected at the means."""
+        """Return the cells' posterior means and deviations, and what is expected at the means.
+
+        Parameters
+        ----------
+        batch
+            Cells.
+        genes
+            Embeddings of the genes, (M, F, K); None for models without.
+        free
+            Use the free output weights of the first part.
+        """
         mean, sd = self.module.encode_cells(batch.inputs, batch.covariates)
         y = self.module.last_layer(mean, batch.covariates)
         return mean, sd, self.module.observe(y, genes, batch.library, batch.covariates, free=free)
 
     def stop(self) -> bool:
-        """Tell whether no model gets better any more."""
+        """Return whether no model has improved recently (early stopping)."""
         return bool(self.settings.patience) and not bool(self.best.active.any())
 
     def take_best(self) -> None:
@@ -300,7 +309,7 @@ class SivaeTask:
         }
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what :meth:`state` returned."""
+        """Restore a state of :meth:`state`."""
         self.module.load_state_dict(without_prefix("module", tensors))
         load_optimiser_state(self.optimiser, without_prefix("optimiser", tensors))
         self.best.load_state(without_prefix("best", tensors))

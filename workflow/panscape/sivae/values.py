@@ -1,9 +1,9 @@
-"""From counts to what a model explains."""
+"""Prepare counts as input of a model: normalise, regress out, scale."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,9 +12,9 @@ from scipy import sparse
 
 from panscape.data.normalise import normalise
 from panscape.errors import fail
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 from panscape.sivae.bins import Bin
-from panscape.sivae.settings import SIVAE_KEYS
+from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED
 from panscape.stats.singular import least_squares
 
 CONSTANT = 1e-6  # a gene whose standard deviation is below this in the training cells stays 0
@@ -32,7 +32,7 @@ class ValueSettings(FromMapping):
     covariates
         Columns that the model is given beside the cells.
     held_out
-        Share of the cells held out.
+        Fraction of the cells held out.
     labels
         Column whose groups held-out cells are balanced over, if there is one.
     likelihood
@@ -41,6 +41,7 @@ class ValueSettings(FromMapping):
 
     SECTION: ClassVar[str] = "sivae"
     BESIDE: ClassVar[frozenset[str]] = SIVAE_KEYS
+    RENAMED: ClassVar[Mapping[str, Renamed]] = SIVAE_RENAMED
 
     regress: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
@@ -76,13 +77,15 @@ class Scaling:
 
     def __call__(self, counts: sparse.csr_matrix, totals: np.ndarray) -> np.ndarray:
         """Return scaled expression, float32 (n, F), of counts in the genes and of the cells' totals."""
-        found = normalise(counts, np.asarray(totals, dtype=float), self.normalisation, target=self.target)
-        return ((found.toarray().astype(np.float64) - self.centre) / self.spread).astype(np.float32)
+        expression = normalise(
+            counts, np.asarray(totals, dtype=float), self.normalisation, target=self.target
+        )
+        return ((expression.toarray().astype(np.float64) - self.centre) / self.spread).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A bin's cells and what is told of its genes.
+    """Prepared cells of a bin and summaries of its genes.
 
     Attributes
     ----------
@@ -91,7 +94,7 @@ class Expression:
     mean
         (F,): mean of the log expression over all cells of the bin.
     detection
-        (F,): share of the cells with a count.
+        (F,): fraction of the cells with a count.
     cells
         Names of the cells, in the bin's order.
     scaling
@@ -103,6 +106,12 @@ class Expression:
     detection: np.ndarray
     cells: pd.Index
     scaling: Scaling | None = None
+
+    def scaled_by(self, normalisation: str, target: float) -> Expression:
+        """Return the same with the normalisation that its log expression came from in `scaling`."""
+        assert self.scaling is not None, "of prepare_bin"
+        scaling = replace(self.scaling, normalisation=normalisation, target=target)
+        return replace(self, scaling=scaling)
 
 
 def prepare_bin(
@@ -144,7 +153,7 @@ def prepare_bin(
     test = training_held_out(len(dense), settings.held_out, seed, *names, strata=strata)
     if (
         settings.held_out and not test.any()
-    ):  # a cell at least, or the bins of a stack could not be told alike
+    ):  # at least one cell: the bins of a stack either all have held-out cells or none has
         test = training_held_out(len(dense), 1.01 / len(dense), seed, *names)
     if settings.regress:
         design = _design(obs, settings.regress, "sivae.regress", keep_all=False)
@@ -170,8 +179,8 @@ def _design(obs: pd.DataFrame, columns: Sequence[str], where: str, keep_all: boo
             raise fail(where, f"the cells have no {column!r}", f"map it: studies[].obs.{column}")
         values = obs[column]
         if values.isna().any():
-            found = f"{column!r} is missing for {int(values.isna().sum())} cells"
-            raise fail(where, found, "fill it in, or leave it out")
+            problem = f"{column!r} is missing for {int(values.isna().sum())} cells"
+            raise fail(where, problem, "fill it in, or leave it out")
         if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
             numbers = values.to_numpy(dtype=float)
             spread = numbers.std()

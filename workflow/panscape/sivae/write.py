@@ -1,4 +1,4 @@
-"""A line's files."""
+"""Write the files of a line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_line(
     values: ValueSettings,
     seed: int,
 ) -> None:
-    """Write everything that is told of a line.
+    """Write the tables, networks and embeddings of a line.
 
     Files: genes.tsv.gz, neighbours.tsv.gz, embedding.h5ad (genes), cells.h5ad, graph.npz, graph_pca.npz,
     graph_pearson.npz (CSR, bins below each other in the order of the tables), models.tsv, training.tsv,
@@ -53,9 +53,11 @@ def write_line(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    graphs = {name: [] for name in ("graph", "graph_pca", "graph_pearson")}
+    graphs: dict[str, list[sparse.csr_matrix]] = {
+        name: [] for name in ("graph", "graph_pca", "graph_pearson")
+    }
     for read in reads:
-        usable = read.expression.bin.inputs.any(axis=0)
+        usable = np.asarray(read.expression.bin.inputs.any(axis=0))
         graphs["graph"].append(model_network(read, readout, usable))
         graphs["graph_pca"].append(network(read.pca.loadings, readout.density, "dot", usable))
         graphs["graph_pearson"].append(
@@ -74,8 +76,18 @@ def write_line(
 
 
 def model_network(read: Read, readout: ReadoutSettings, usable: np.ndarray) -> sparse.csr_matrix:
-    """Return the network of a model as the settings ask for it, CSR bool (F, F)."""
-    if readout.network.startswith("sampled"):
+    """Return the network of a model as the settings ask for it, CSR bool (F, F).
+
+    Parameters
+    ----------
+    read
+        A trained bin.
+    readout
+        Metric and density.
+    usable
+        bool, (F,): genes that may have edges.
+    """
+    if read.sampled is not None:
         values = dependence(read.sampled, readout.network.removeprefix("sampled-"))
         return correlation_network(values, readout.density, usable)
     return network(read.fitted.loadings, readout.density, readout.network, usable, readout.min_norm)
@@ -98,25 +110,35 @@ def gene_table(reads: Sequence[Read], genes: Sequence[str]) -> pd.DataFrame:
 
 
 def _explained(read: Read) -> tuple[np.ndarray, np.ndarray]:
-    """Return the share of each gene's variance that principal components explain, training and held-out."""
+    """Return the fraction of each gene's variance explained by PCA, in training and held-out cells."""
     bin_, expected = read.expression.bin, read.pca.predict()
-    found = []
+    explained = []
     for rows in (~bin_.test, bin_.test):
         if not rows.any():
-            found.append(np.full(bin_.inputs.shape[1], np.nan))
+            explained.append(np.full(bin_.inputs.shape[1], np.nan))
             continue
         null = np.square(bin_.inputs[rows]).mean(axis=0)
         error = np.square(bin_.inputs[rows] - expected[rows]).mean(axis=0)
-        found.append(1 - np.divide(error, null, out=np.full(len(null), np.nan), where=null > 1e-9))
-    return found[0], found[1]
+        explained.append(1 - np.divide(error, null, out=np.full(len(null), np.nan), where=null > 1e-9))
+    return explained[0], explained[1]
 
 
 def neighbour_table(reads: Sequence[Read], genes: Sequence[str], readout: ReadoutSettings) -> pd.DataFrame:
-    """Return bin, gene, rank, neighbour: the nearest genes in each whole bin's embedding."""
+    """Return bin, gene, rank, neighbour: the nearest genes in each whole bin's embedding.
+
+    Parameters
+    ----------
+    reads
+        Trained bins.
+    genes
+        Names of the genes.
+    readout
+        Metric and number of neighbors.
+    """
     metric = "dot" if readout.network.startswith("sampled") else readout.network
     names, parts = np.asarray(genes, dtype=object), []
     for read in reads:
-        near = neighbours(read.fitted.loadings, readout.neighbours, metric)
+        near = neighbours(read.fitted.loadings, readout.n_neighbors, metric)
         count = near.shape[1]
         part = {
             "bin": read.expression.bin.name,
@@ -134,7 +156,16 @@ def model_table(
     """Return one row per bin: sizes, errors of the model, of its linear reading, of PCA and of the null.
 
     Errors are means over genes and cells of squared errors of scaled expression (with counts, the model's and
-    the null's are deviances). `collapsed`: not better than the null by the share `min_gain`.
+    the null's are deviances). `collapsed`: not better than the null by the fraction `min_gain`.
+
+    Parameters
+    ----------
+    reads
+        Trained bins.
+    history
+        Loss terms: bin, step, split, term, value.
+    model, readout
+        Settings.
     """
     rows = []
     for read in reads:
@@ -177,29 +208,49 @@ def summarised(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def attribution_table(reads: Sequence[Read], readout: ReadoutSettings, seed: int) -> pd.DataFrame:
-    """Return how far each dimension's loadings agree with attributions, per whole bin."""
+    """Return how far each dimension's loadings agree with attributions, per whole bin.
+
+    Parameters
+    ----------
+    reads
+        Trained bins.
+    readout
+        Number of cells.
+    seed
+        Seed of the choice of cells.
+    """
     rows: list[dict[str, Any]] = []
     for read in reads if readout.attribution_cells else []:
         bin_ = read.expression.bin
         train = np.flatnonzero(~bin_.test)
         random = seeds.stream(seed, "sivae", "attribution", bin_.line, bin_.name)
         cells = random.permutation(train)[: readout.attribution_cells]
-        found = agreement(read.fitted.decoder, read.fitted.scores[cells], read.fitted.loadings)
-        rows.extend({"bin": bin_.name, **row} for row in found)
+        results = agreement(read.fitted.decoder, read.fitted.scores[cells], read.fitted.loadings)
+        rows.extend({"bin": bin_.name, **row} for row in results)
     return pd.DataFrame(rows, columns=["bin", "dimension", "spread", "active", *METHODS])
 
 
 def label_table(reads: Sequence[Read], values: ValueSettings, seed: int) -> pd.DataFrame:
-    """Return bin, model, accuracy, macro_f1, chance, n_cells, n_labels of siVAE and PCA."""
+    """Return bin, model, accuracy, macro_f1, chance, n_cells, n_labels of siVAE and PCA.
+
+    Parameters
+    ----------
+    reads
+        Trained bins.
+    values
+        Settings of the labels.
+    seed
+        Seed of the folds.
+    """
     rows: list[dict[str, Any]] = []
     for read in reads:
         bin_ = read.expression.bin
         if bin_.labels is None:
             continue
         for model, scores in {"sivae": read.fitted.scores, "pca": read.pca.scores}.items():
-            found = label_transfer(scores, bin_.labels, seed)
-            if found:
-                rows.append({"bin": bin_.name, "model": model, **found})
+            transfer = label_transfer(scores, bin_.labels, seed)
+            if transfer:
+                rows.append({"bin": bin_.name, "model": model, **transfer})
     columns = ["bin", "model", "accuracy", "macro_f1", "chance", "n_cells", "n_labels"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -210,7 +261,7 @@ def _write_embeddings(
     """Write the genes' loadings per bin, and the cells' scores of the whole bins."""
     import anndata
 
-    loadings = {}
+    loadings: dict[str, np.ndarray] = {}
     for read in reads:
         name = read.expression.bin.name
         loadings |= {

@@ -9,22 +9,22 @@ from scipy import sparse
 from panscape.coem.peaks import chromosome, read_genes
 
 
-def placed(own: pd.DataFrame | None, path: str | None) -> pd.DataFrame | None:
+def placed(genes_table: pd.DataFrame | None, path: str | None) -> pd.DataFrame | None:
     """Return the genes with a known place: from a table of genes, or else the sample's own; None if none has.
 
     Parameters
     ----------
-    own
+    genes_table
         The sample's genes (None: a sample without RNA, whose genes are those of the table).
     path
         Table of genes, see :func:`panscape.coem.peaks.read_genes`.
     """
     if path:
         table = read_genes(path)
-        if own is not None:
-            table = table.reindex(own.index)
-    elif own is not None:
-        table = own
+        if genes_table is not None:
+            table = table.reindex(genes_table.index)
+    elif genes_table is not None:
+        table = genes_table
     else:
         return None
     table = table[pd.to_numeric(table["tss"], errors="coerce").notna()]
@@ -57,16 +57,16 @@ def peaks_near(
         start, end = genes["start"].to_numpy(dtype=float), genes["end"].to_numpy(dtype=float)
         known = np.isfinite(start) & np.isfinite(end)
         first, last = np.where(known, start, first), np.where(known, end, last)
-    own, other = chromosome(genes["chrom"]), chromosome(peaks["chrom"])
+    gene_chromosome, peak_chromosome = chromosome(genes["chrom"]), chromosome(peaks["chrom"])
     found_genes, found_peaks = [], []
     starts, ends = peaks["start"].to_numpy(), peaks["end"].to_numpy()
-    for name in pd.unique(own):
-        rows = np.flatnonzero(other == name)
+    for name in pd.unique(gene_chromosome):
+        rows = np.flatnonzero(peak_chromosome == name)
         if not len(rows):
             continue
         rows = rows[np.argsort(starts[rows], kind="stable")]
         longest = int((ends[rows] - starts[rows]).max())
-        at = np.flatnonzero(own == name)
+        at = np.flatnonzero(gene_chromosome == name)
         low = np.searchsorted(starts[rows], first[at] - window - longest, side="left")
         high = np.searchsorted(starts[rows], last[at] + window, side="right")
         count = high - low
@@ -87,6 +87,17 @@ def gene_activity(
     counts: sparse.csr_matrix, peaks: pd.DataFrame, genes: pd.DataFrame, *, window: int = 5000
 ) -> tuple[sparse.csr_matrix, pd.DataFrame]:
     """Sum the counts of the peaks at each gene: in its body where known, or near its start.
+
+    Parameters
+    ----------
+    counts
+        CSR, cells or metacells x peaks.
+    peaks
+        chrom, start, end.
+    genes
+        chrom, tss, and start and end where known.
+    window
+        Base pairs around a gene's start.
 
     Returns
     -------

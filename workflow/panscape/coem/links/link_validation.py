@@ -1,13 +1,14 @@
-"""Whether links mean anything: beside their nulls, other groupings, single cells and what was planted."""
+"""Validate links against nulls, other groupings, single cells and planted links."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from panscape import seeds
 from panscape.coem.links.activity import placed
@@ -15,6 +16,7 @@ from panscape.coem.links.links import control_correlations, gene_scores, link_pe
 from panscape.coem.links.pairs import LinkSettings, Pairs, candidate_pairs
 from panscape.coem.metacells.aggregate import metacell_names, sum_cells
 from panscape.coem.metacells.embed import log_normalised
+from panscape.coem.metacells.settings import MetacellSettings
 from panscape.coem.paired import Paired
 from panscape.coem.peaks import promoter_share
 from panscape.log import logger
@@ -31,7 +33,7 @@ COLUMNS = (
     "gene", "peak", "distance", "r", "rho", "background_mean", "background_sd", "peak_sd", "z", "pvalue",
     "fdr", "trans", "found",
 )  # fmt: skip
-EVIDENCE = ["method", "measure", "value", "conditioned_on"]
+VALIDATION = ["method", "measure", "value", "conditioned_on"]
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,14 @@ class Linked:
     links
         From :func:`panscape.coem.links.links.link_peaks`, over the main method's metacells; empty without
         both modalities or without places of genes.
-    evidence
+    validation
         method, measure, value, conditioned_on.
     scores
-        Metacells x genes with found links.
+        Metacells x genes with links.
     """
 
     links: pd.DataFrame
-    evidence: pd.DataFrame
+    validation: pd.DataFrame
     scores: AnnData
 
 
@@ -64,7 +66,7 @@ def link_sample(
     conditioned: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> Linked:
-    """Link peaks to genes over the metacells of the main method, and show what the links are worth.
+    """Link peaks to genes over the metacells of the main method, and validate the links.
 
     Parameters
     ----------
@@ -75,11 +77,11 @@ def link_sample(
     settings
         The configuration's section ``metacells``.
     genes
-        Table of the genes' places, if the sample's own is not used.
+        Table of the genes' positions; None takes those of the sample.
     truth
         Planted links (gene, peak), where a sample is simulated.
     conditioned
-        :attr:`panscape.coem.metacells.stage.Grouped.conditioned`; None: no method was told labels.
+        :attr:`panscape.coem.metacells.stage.Grouped.conditioned`; None: no method was conditioned on labels.
     seed
         Of the background and the choice of single cells.
     """
@@ -88,47 +90,54 @@ def link_sample(
     label = methods.iloc[:, 0].to_numpy()
     names = metacell_names(int(label.max()) + 1)
     places = None if sample.rna is None or sample.atac is None else placed(sample.genes, genes)
-    if places is None:
+    rna_counts, atac_counts, peaks = sample.rna, sample.atac, sample.peaks
+    if places is None or rna_counts is None or atac_counts is None or peaks is None or sample.genes is None:
         logger.warning("no links: they need RNA, accessibility, and the genes' places (metacells.genes)")
-        nothing = pd.DataFrame(columns=EVIDENCE)
+        nothing = pd.DataFrame(columns=VALIDATION)
         return Linked(pd.DataFrame(columns=COLUMNS), nothing, AnnData(obs=pd.DataFrame(index=names)))
     table = places.reindex(sample.genes.index)
     table["chrom"] = table["chrom"].fillna("")
     pairs = candidate_pairs(
         table,
-        sample.peaks,
-        np.bincount(sample.atac.indices, minlength=sample.atac.shape[1]),
-        np.bincount(sample.rna.indices, minlength=sample.rna.shape[1]) >= 3,
+        peaks,
+        np.bincount(atac_counts.indices, minlength=atac_counts.shape[1]),
+        np.bincount(rna_counts.indices, minlength=rna_counts.shape[1]) >= 3,
         settings,
         n_cells=sample.n_cells,
         seed=seed,
     )
-    rows = [("genome", *row) for row in build_check(sample.peaks, places)]
-    for name, rna, atac in _observations(sample, methods, settings, seed):
+    rows = [("genome", *row) for row in build_check(peaks, places)]
+    for name, rna, atac in _observations(rna_counts, atac_counts, methods, settings, seed):
         matrices = PairMatrix(rna), PairMatrix(atac)
-        rows += [(name, *row) for row in measured(*matrices, pairs, table, sample, truth, settings)]
+        rows += [(name, *row) for row in measured(*matrices, pairs, table, peaks, truth, settings)]
         if name == methods.columns[0]:
-            links = link_peaks(rna, atac, table, sample.peaks, pairs, settings)
-            rows += found_links(links, name, truth)
-            matrix, named = gene_scores(atac, links, sample.peaks.index, sample.genes.index)
+            links = link_peaks(rna, atac, table, peaks, pairs, settings)
+            rows += count_links(links, name, truth)
+            matrix, named = gene_scores(atac, links, peaks.index, sample.genes.index)
             scores = AnnData(matrix, obs=pd.DataFrame(index=names), var=pd.DataFrame(index=named))
-    told = conditioned or {}
-    found = pd.DataFrame([(*row, told.get(row[0], "")) for row in rows], columns=EVIDENCE)
-    return Linked(links, found, scores)
+    columns = conditioned or {}
+    table = pd.DataFrame([(*row, columns.get(row[0], "")) for row in rows], columns=VALIDATION)
+    return Linked(links, table, scores)
 
 
-def _observations(sample: Paired, methods: pd.DataFrame, settings: Mapping[str, Any], seed: int):
+def _observations(
+    rna: sparse.csr_matrix,
+    atac: sparse.csr_matrix,
+    methods: pd.DataFrame,
+    settings: Mapping[str, Any],
+    seed: int,
+) -> Iterator[tuple[str, sparse.csr_matrix, sparse.csr_matrix]]:
     """Yield (name, RNA, accessibility), normalised: of each method's metacells, then of single cells."""
     for method in methods.columns:
         label = methods[method].to_numpy()
-        sums = (log_normalised(sum_cells(matrix, label)) for matrix in (sample.rna, sample.atac))
-        yield method, *sums
-    most = int(settings.get("contrast_cells", 5000))
-    if most:
-        chosen = np.arange(sample.n_cells)
-        if sample.n_cells > most:
-            chosen = np.sort(seeds.stream(seed, "contrast").choice(sample.n_cells, most, replace=False))
-        yield CELLS, log_normalised(sample.rna[chosen]), log_normalised(sample.atac[chosen])
+        yield method, log_normalised(sum_cells(rna, label)), log_normalised(sum_cells(atac, label))
+    max_cells = MetacellSettings.of(settings).contrast_cells
+    if max_cells:
+        n = rna.shape[0]
+        chosen = np.arange(n)
+        if n > max_cells:
+            chosen = np.sort(seeds.stream(seed, "contrast").choice(n, max_cells, replace=False))
+        yield CELLS, log_normalised(rna[chosen]), log_normalised(atac[chosen])
 
 
 def build_check(peaks: pd.DataFrame, genes: pd.DataFrame) -> list[tuple[str, float]]:
@@ -149,17 +158,31 @@ def measured(
     right: PairMatrix,
     pairs: Pairs,
     genes: pd.DataFrame,
-    sample: Paired,
+    peaks: pd.DataFrame,
     truth: pd.DataFrame | None,
     settings: Mapping[str, Any],
 ) -> list[tuple[str, float]]:
-    """Return (measure, value) of all pairs within reach over the observations of two matrices."""
+    """Return (measure, value) of all pairs within reach over the observations of two matrices.
+
+    Parameters
+    ----------
+    left, right
+        RNA and accessibility, observations x features.
+    pairs
+        Pairs within reach and their controls.
+    genes, peaks
+        Tables of the features.
+    truth
+        Planted links (gene, peak), or None.
+    settings
+        `statistic` of the links.
+    """
     ranks = LinkSettings.of(settings).statistic == "spearman"
     cis = pair_correlations(left, right, pairs.gene, pairs.peak, ranks=ranks)
-    rows = list(evidence(cis, control_correlations(left, right, pairs, ranks=ranks)).items())
+    rows = list(contrast(cis, control_correlations(left, right, pairs, ranks=ranks)).items())
     if truth is None or not len(cis):
         return rows
-    here = pd.MultiIndex.from_arrays([genes.index[pairs.gene], sample.peaks.index[pairs.peak]])
+    here = pd.MultiIndex.from_arrays([genes.index[pairs.gene], peaks.index[pairs.peak]])
     inside = here.isin(pd.MultiIndex.from_frame(truth[["gene", "peak"]]))
     if inside.any() and not inside.all():
         rows += [
@@ -169,22 +192,36 @@ def measured(
     return rows
 
 
-def found_links(links: pd.DataFrame, method: str, truth: pd.DataFrame | None) -> list[tuple[str, str, float]]:
-    """Return how many links are found, how many of these are negative, and how many were planted."""
-    found = links[links["found"]]
+def count_links(links: pd.DataFrame, method: str, truth: pd.DataFrame | None) -> list[tuple[str, str, float]]:
+    """Return the number of links, and the fractions that are negative and planted.
+
+    Parameters
+    ----------
+    links
+        Table of the links.
+    method
+        Name of the grouping.
+    truth
+        Planted links (gene, peak), or None.
+    """
+    significant = links[links["found"]]
     rows = [
-        (method, "found", float(len(found))),
-        (method, "found_negative", float((found["r"] < 0).mean()) if len(found) else float("nan")),
+        (method, "found", float(len(significant))),
+        (
+            method,
+            "found_negative",
+            float((significant["r"] < 0).mean()) if len(significant) else float("nan"),
+        ),
     ]
     if truth is not None:
         planted = pd.MultiIndex.from_frame(truth[["gene", "peak"]])
-        inside = pd.MultiIndex.from_frame(found[["gene", "peak"]]).isin(planted)
-        rows.append((method, "found_planted", float(inside.mean()) if len(found) else float("nan")))
+        inside = pd.MultiIndex.from_frame(significant[["gene", "peak"]]).isin(planted)
+        rows.append((method, "found_planted", float(inside.mean()) if len(significant) else float("nan")))
         rows.append((method, "planted_found", float(inside.sum() / max(len(truth), 1))))
     return rows
 
 
-def evidence(cis: np.ndarray, trans: np.ndarray) -> dict[str, float]:
+def contrast(cis: np.ndarray, trans: np.ndarray) -> dict[str, float]:
     """Return what correlations within reach show beside those with matched peaks of other chromosomes.
 
     Parameters
@@ -198,6 +235,11 @@ def evidence(cis: np.ndarray, trans: np.ndarray) -> dict[str, float]:
     -------
     pairs; negative and negative_trans (shares below 0 of each); auc (probability that a pair within reach
     correlates more than a control: 0.5 is chance); median and median_trans.
+
+    Examples
+    --------
+    >>> contrast(np.array([0.5, 0.2]), np.array([[0.1], [0.3]]))["auc"]
+    0.75
     """
     names = ("pairs", "negative", "negative_trans", "auc", "median", "median_trans")
     trans = trans[np.isfinite(trans)]

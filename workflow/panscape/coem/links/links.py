@@ -72,7 +72,7 @@ def link_peaks(
         min_peaks=LEAST_BACKGROUND,
         ranks=ranks,
     )
-    _, own = background_moments(
+    _, peak_sd = background_moments(
         right,
         left,
         pairs.peak,
@@ -86,7 +86,7 @@ def link_peaks(
     )
     trans = control_correlations(left, right, pairs, ranks=ranks)
     with np.errstate(invalid="ignore", divide="ignore"):
-        wide = np.fmax(sd, own)
+        wide = np.fmax(sd, peak_sd)
         z = np.where(wide > 0, (score - mean) / wide, np.nan)
     pvalue = _two_sided(z)
     table = pd.DataFrame(
@@ -98,7 +98,7 @@ def link_peaks(
             "rho": rho,
             "background_mean": mean,
             "background_sd": sd,
-            "peak_sd": own,
+            "peak_sd": peak_sd,
             "z": z,
             "pvalue": pvalue,
             "fdr": benjamini_hochberg(pvalue),
@@ -117,7 +117,17 @@ def link_peaks(
 def control_correlations(
     left: PairMatrix, right: PairMatrix, pairs: Pairs, *, ranks: bool = False
 ) -> np.ndarray:
-    """Return the correlations of each pair's gene with its matched peaks elsewhere, pairs x 5 (NaN: none)."""
+    """Return the correlations of each pair's gene with its matched peaks elsewhere, pairs x 5 (NaN: none).
+
+    Parameters
+    ----------
+    left, right
+        RNA and accessibility, observations x features.
+    pairs
+        Pairs and their controls.
+    ranks
+        Whether to correlate ranks.
+    """
     result = np.full(pairs.trans.shape, np.nan)
     row, at = np.nonzero(pairs.trans >= 0)
     result[row, at] = pair_correlations(left, right, pairs.gene[row], pairs.trans[row, at], ranks=ranks)

@@ -1,4 +1,4 @@
-"""Which peaks may be linked to which genes, and what each pair is compared with."""
+"""Candidate pairs of genes and peaks, and their background."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pandas as pd
 
 from panscape import seeds
 from panscape.coem.links.activity import peaks_near
-from panscape.coem.metacells.settings import METACELL_KEYS
+from panscape.coem.metacells.settings import METACELL_KEYS, METACELL_RENAMED
 from panscape.coem.peaks import chromosome
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 
 CONTROLS = 5  # matched peaks of other chromosomes for each pair
 MOST_BINS = 10  # along each of the two properties that peaks are matched by
@@ -34,11 +34,12 @@ class LinkSettings(FromMapping):
     background
         Peaks per bin that a link is compared with.
     fdr
-        False discovery rate up to which a link counts as found.
+        False discovery rate up to which a link is called.
     """
 
     SECTION: ClassVar[str] = "metacells"
     BESIDE: ClassVar[frozenset[str]] = METACELL_KEYS
+    RENAMED: ClassVar[Mapping[str, Renamed]] = METACELL_RENAMED
 
     window: int = 100_000
     anchor: str = "tss"
@@ -133,7 +134,17 @@ def candidate_pairs(
 
 
 def peak_bins(peaks: pd.DataFrame, open_cells: np.ndarray, background: int) -> np.ndarray:
-    """Return a bin per peak: quantiles of GC content (or size) within quantiles of accessibility."""
+    """Return a bin per peak: quantiles of GC content (or size) within quantiles of accessibility.
+
+    Parameters
+    ----------
+    peaks
+        start, end, maybe gc.
+    open_cells
+        Number of cells in which each peak is open.
+    background
+        Number of peaks of a bin.
+    """
     n = len(peaks)
     each = int(np.clip(np.sqrt(n / (3 * background)), 1, MOST_BINS))
     has_gc = "gc" in peaks and np.isfinite(peaks["gc"].to_numpy(dtype=float)).all()
@@ -160,15 +171,15 @@ def _trans(
     gene, peak, genes: pd.DataFrame, peaks: pd.DataFrame, bins, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw for each pair peaks of the same bin on other chromosomes."""
-    own, other = chromosome(genes["chrom"])[gene], chromosome(peaks["chrom"])
-    own, of_pair = np.repeat(own, CONTROLS), np.repeat(bins[peak], CONTROLS)
-    result = np.full(len(own), -1, dtype=np.int64)
+    gene_chromosome, peak_chromosome = chromosome(genes["chrom"])[gene], chromosome(peaks["chrom"])
+    gene_chromosome, of_pair = np.repeat(gene_chromosome, CONTROLS), np.repeat(bins[peak], CONTROLS)
+    result = np.full(len(gene_chromosome), -1, dtype=np.int64)
     for name in np.unique(of_pair):
         members = np.flatnonzero(bins == name)
         todo = np.flatnonzero(of_pair == name)
-        for _ in range(20):  # a draw on the gene's own chromosome is drawn again
+        for _ in range(20):  # draws on the gene's chromosome are repeated
             drawn = members[rng.integers(0, len(members), len(todo))]
-            good = other[drawn] != own[todo]
+            good = peak_chromosome[drawn] != gene_chromosome[todo]
             result[todo[good]] = drawn[good]
             todo = todo[~good]
             if not len(todo):

@@ -16,7 +16,7 @@ from panscape.stats.means import group_means
 if TYPE_CHECKING:
     from anndata import AnnData
 
-SOFT_LEAST = 0.05  # smaller shares are left out, as SEACells does
+MIN_FRACTION = 0.05  # smaller fractions are left out, as SEACells does
 KEEP_APART = ("study", "n_counts", "n_genes")  # columns of obs that are summarised otherwise
 
 
@@ -27,7 +27,22 @@ def metacell_names(k: int) -> list[str]:
 
 
 def sum_cells(counts: sparse.csr_matrix, label: np.ndarray, k: int | None = None) -> sparse.csr_matrix:
-    """Return exact sums of counts, CSR float32 (whole numbers below 2^24), metacells x features."""
+    """Return exact sums of counts, CSR float32 (whole numbers below 2^24), metacells x features.
+
+    Parameters
+    ----------
+    counts
+        CSR, cells x features.
+    label
+        Metacell of each cell, 0..k-1.
+    k
+        Number of metacells; None takes the largest label.
+
+    Examples
+    --------
+    >>> sum_cells(sparse.csr_matrix([[1.0, 0.0], [2.0, 3.0]]), np.array([0, 0])).toarray()
+    array([[3., 3.]], dtype=float32)
+    """
     n = counts.shape[0]
     k = int(label.max()) + 1 if k is None else k
     member = sparse.csr_matrix((np.ones(n), (label, np.arange(n))), shape=(k, n))
@@ -37,13 +52,24 @@ def sum_cells(counts: sparse.csr_matrix, label: np.ndarray, k: int | None = None
     return sums.astype(np.float32) if exact else sums
 
 
-def soft_shares(
-    z: np.ndarray, label: np.ndarray, *, nearest: int = 5, least: float = SOFT_LEAST
+def soft_fractions(
+    z: np.ndarray, label: np.ndarray, *, nearest: int = 5, min_fraction: float = MIN_FRACTION
 ) -> sparse.csr_matrix:
-    """Return to what share each cell belongs to the metacells nearest to it, cells x metacells.
+    """Return the soft assignment of cells to their nearest metacells, cells x metacells.
 
-    Shares fall with the squared distance to a metacell's centre, in units of the cell's own metacell's mean
-    squared distance; rows sum to 1. Shares under `least` are left out.
+    Fractions fall with the squared distance to a metacell's centre, in units of the mean
+    squared distance; rows sum to 1.
+
+    Parameters
+    ----------
+    z
+        Embedding, cells x dimensions.
+    label
+        Metacell of each cell, 0..k-1.
+    nearest
+        Number of metacells that a cell is assigned to.
+    min_fraction
+        Smaller fractions are set to 0.
     """
     z = np.asarray(z, dtype=float)
     mean, count = centres(label, z)
@@ -60,7 +86,7 @@ def soft_shares(
         power = -gap / width[label[start : start + len(part)], None]
         share = np.exp(power - power.max(axis=1, keepdims=True))
         share /= share.sum(axis=1, keepdims=True)
-        share[share < least] = 0
+        share[share < min_fraction] = 0
         share /= share.sum(axis=1, keepdims=True)
         at, which = np.nonzero(share)
         rows.append(at + start)
@@ -119,6 +145,17 @@ def modality_table(
     """Return one modality of the metacells: X log-normalised, layer `counts` the exact sums.
 
     obs: n_counts, its mean over the cells and the spread of the cells' depth (coefficient of variation).
+
+    Parameters
+    ----------
+    counts
+        CSR, cells x features.
+    label
+        Metacell of each cell, 0..k-1.
+    var
+        Annotations of the features.
+    names
+        Names of the metacells.
     """
     from anndata import AnnData
 

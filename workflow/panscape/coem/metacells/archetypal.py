@@ -7,8 +7,7 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.coem.metacells.enforce_sizes import centres, renumber
-from panscape.coem.metacells.group import Grouping
-from panscape.coem.metacells.settings import GroupSettings
+from panscape.coem.metacells.group import Grouping, GroupSettings
 from panscape.graph.kernels import affinities
 from panscape.graph.neighbors import neighbors
 from panscape.graph.spectral import kmeans
@@ -35,27 +34,46 @@ def group_archetypal(
     simplex, by alternate Frank-Wolfe steps. Starts from the cells nearest to k-means centres, where SEACells
     takes waypoints of the diffusion space.
 
+    Parameters
+    ----------
+    z
+        Embedding, cells x dimensions.
+    k
+        Number of archetypes.
+    settings
+        Number of neighbors of the graph.
+    rounds
+        Alternations between A and B.
+    steps
+        Frank-Wolfe steps of a round.
+    seed
+        Seed of the k-means start.
+    threads
+        CPU threads of the neighbor search.
+
     Returns
     -------
     The grouping; metacells that are no cell's first choice are left out, so that there may be fewer than k.
     """
     if len(z) > MOST_CELLS:
         raise ValueError(f"archetypal analysis is for up to {MOST_CELLS} cells")
-    indices, distances = neighbors(z, settings.n_neighbors - 1, exact_below=len(z) + 1, threads=threads)
+    indices, distances = neighbors(z, settings.n_neighbors, exact_below=len(z) + 1, threads=threads)
     kernel = affinities(indices, distances) + sparse.eye_array(len(z), format="csr")
     kernel = sparse.csr_matrix(kernel @ kernel.T)
     n = len(z)
     start = kmeans(np.asarray(z), k, seeds.derive(seed, "archetypes"))
     mean, _ = centres(start, np.asarray(z, dtype=float))
-    own = np.array(
+    start_cells = np.array(
         [
             rows[np.argmin(((z[rows] - mean[c]) ** 2).sum(axis=1))]
             for c in range(len(mean))
             for rows in [np.flatnonzero(start == c)]
         ]
     )
-    b = sparse.csc_matrix((np.ones(len(own)), (own, np.arange(len(own)))), shape=(n, len(own)))
-    a = np.zeros((len(own), n))
+    b = sparse.csc_matrix(
+        (np.ones(len(start_cells)), (start_cells, np.arange(len(start_cells)))), shape=(n, len(start_cells))
+    )
+    a = np.zeros((len(start_cells), n))
     a[start, np.arange(n)] = 1.0
     for _ in range(rounds):
         a = _update_a(kernel, b, a, steps)

@@ -9,8 +9,14 @@ import numpy as np
 
 from panscape import seeds
 from panscape.coem.metacells.embed import Views
-from panscape.coem.metacells.group import Grouping, group_cells, group_graph, group_kmeans, group_random
-from panscape.coem.metacells.settings import GroupSettings
+from panscape.coem.metacells.group import (
+    Grouping,
+    GroupSettings,
+    group_cells,
+    group_graph,
+    group_kmeans,
+    group_random,
+)
 from panscape.graph.kernels import affinities
 from panscape.graph.wnn import weighted_neighbors
 from panscape.log import logger
@@ -30,7 +36,17 @@ NEEDS = {"coem": (), "pca_lsi": ("rna", "atac"), "wnn": ("rna", "atac"), "rna": 
 
 
 def available(method: str, views: Views, learned: np.ndarray | None) -> bool:
-    """Tell whether a method can run on what a sample has."""
+    """Return whether a method can run on the modalities of a sample.
+
+    Parameters
+    ----------
+    method
+        One of :data:`METHODS`.
+    views
+        Linear embeddings of the sample.
+    learned
+        Learned embedding, or None.
+    """
     if method == "coem":
         return learned is not None
     return all(getattr(views, name) is not None for name in NEEDS.get(method, ()))
@@ -38,6 +54,15 @@ def available(method: str, views: Views, learned: np.ndarray | None) -> bool:
 
 def embedding(method: str, views: Views, learned: np.ndarray | None = None) -> np.ndarray:
     """Return the coordinates that an embedding method stands for (`wnn`: those of `pca_lsi`).
+
+    Parameters
+    ----------
+    method
+        ``"coem"``, ``"pca_lsi"``, ``"wnn"``, ``"rna"`` or ``"atac"``.
+    views
+        Linear embeddings of the sample.
+    learned
+        Learned embedding, or None.
 
     Raises
     ------
@@ -99,10 +124,10 @@ def group_by(
         from panscape.coem.metacells.archetypal import group_archetypal
 
         return group_archetypal(main, k, settings, seed=seed, threads=threads)
-    if method == "wnn":
+    if method == "wnn" and views.rna is not None and views.atac is not None:
         # its distances are between 0 and 1, mostly near the upper end: the kernel scales them cell by cell
         indices, distances, weights = weighted_neighbors(
-            [views.rna, views.atac], settings.n_neighbors - 1, exact_below=settings.exact_below, seed=seed
+            [views.rna, views.atac], settings.n_neighbors, exact_below=settings.exact_below, seed=seed
         )
         logger.info("weighted nearest neighbours: mean weight of RNA %.2f", weights[:, 0].mean())
         return group_graph(affinities(indices, distances), views.joint, k, settings, seed=seed)
@@ -110,6 +135,18 @@ def group_by(
 
 
 def methods_for(wanted: Sequence[str], main: str, views: Views, learned: np.ndarray | None) -> list[str]:
-    """Return the methods to compare, the main one first, without those that the sample cannot have."""
+    """Return the methods to compare, the main one first, without those that the sample cannot have.
+
+    Parameters
+    ----------
+    wanted
+        Names of methods.
+    main
+        The method of the analysis.
+    views
+        Linear embeddings of the sample.
+    learned
+        Learned embedding, or None.
+    """
     listed = [main, *(method for method in wanted if method != main)]
     return [method for method in listed if available(method, views, learned)]

@@ -1,4 +1,4 @@
-"""Linear embeddings of RNA, of ATAC and of both: the baselines that a learned embedding has to beat."""
+"""Linear embeddings of RNA, of ATAC and of both: baselines of the learned embedding."""
 
 from __future__ import annotations
 
@@ -42,7 +42,15 @@ class Views:
 def linear_views(
     rna: sparse.csr_matrix | None, atac: sparse.csr_matrix | None, *, components: int = COMPONENTS
 ) -> Views:
-    """Compute the linear embeddings of whichever modalities there are."""
+    """Compute the linear embeddings of whichever modalities there are.
+
+    Parameters
+    ----------
+    rna, atac
+        Raw counts, CSR, cells x features, or None.
+    components
+        Dimensions of each embedding.
+    """
     return Views(
         None if rna is None else pca(rna, components),
         None if atac is None else lsi(atac, components),
@@ -93,6 +101,15 @@ def pca(counts: sparse.csr_matrix, components: int = COMPONENTS, *, genes: int =
     """Return principal component scores of log-normalised counts, float64, cells x components.
 
     The matrix stays sparse: its centring is done within the products.
+
+    Parameters
+    ----------
+    counts
+        Raw counts, CSR, cells x genes.
+    components
+        Number of components.
+    genes
+        Maximum number of variable genes.
     """
     values = log_normalised(counts)[:, variable_genes(counts, genes)]
     return _scores(values, components, centre=True)
@@ -104,6 +121,15 @@ def lsi(counts: sparse.csr_matrix, components: int = COMPONENTS, *, peaks: int =
     Values are binarised; log(1 + 10^4 tf idf) with tf = 1 / open peaks of the cell and
     idf = cells / cells in which the peak is open. Components whose correlation with log depth exceeds .7 in
     size are left out, whichever they are (usually the first).
+
+    Parameters
+    ----------
+    counts
+        Raw counts, CSR, cells x peaks.
+    components
+        Number of components.
+    peaks
+        Maximum number of peaks, those open in most cells.
     """
     n, _ = counts.shape
     open_cells = np.bincount(counts.indices, minlength=counts.shape[1])

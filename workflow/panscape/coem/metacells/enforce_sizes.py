@@ -1,4 +1,4 @@
-"""Sizes of metacells: none too small to be summed, none so large that it hides what it mixes."""
+"""Enforce minimum and maximum sizes of metacells: merge small ones, split large ones."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from panscape.graph.spectral import kmeans
 from panscape.stats.singular import singular
 
 
-def repair(
-    label: np.ndarray, z: np.ndarray, *, k: int, least: int = 5, most: int | None = None, seed: int = 0
+def enforce_sizes(
+    label: np.ndarray,
+    z: np.ndarray,
+    *,
+    k: int,
+    min_size: int = 5,
+    max_size: int | None = None,
+    seed: int = 0,
 ) -> tuple[np.ndarray, dict[str, int]]:
-    """Give every cell a metacell, merge small ones and split giants.
+    """Assign every cell to a metacell, merge metacells that are too small and split those that are too large.
 
     Cells without a label join the metacell whose centre is nearest, as a group where they form one. Merging
     frees metacells, which go to the largest ones until there are `k` again.
@@ -22,25 +28,30 @@ def repair(
     label
         Metacell of each cell, -1 for none.
     z
-        Embedding, cells x dimensions, whose distances say what is near.
+        Embedding, cells x dimensions, whose Euclidean distances define which metacells are near.
     k
         Wanted number of metacells.
-    least
-        Smallest size allowed (unless there are fewer cells).
-    most
-        Largest size allowed; None sets no limit.
+    min_size
+        Minimum number of cells of a metacell (fewer only if there are fewer cells).
+    max_size
+        Maximum number of cells of a metacell; None sets no limit.
     seed
         Of the splits.
 
     Returns
     -------
     (labels 0..., numbered by first cell; counts of `adopted` cells, `merged` and `split` metacells).
+
+    Examples
+    --------
+    >>> enforce_sizes(np.array([0, 0, 0, 1, -1]), np.arange(5.0)[:, None], k=1, min_size=2)[0]
+    array([0, 0, 0, 1, 1])
     """
     label, z = np.asarray(label, dtype=np.int64).copy(), np.asarray(z, dtype=float)
     done = {"adopted": int((label < 0).sum()), "merged": 0, "split": 0}
     label = _adopt(label, z)
-    label, done["merged"] = _merge(label, z, min(least, len(z)))
-    label, done["split"] = _split(label, z, k, least, most, seed)
+    label, done["merged"] = _merge(label, z, min(min_size, len(z)))
+    label, done["split"] = _split(label, z, k, min_size, max_size, seed)
     return renumber(label), done
 
 
@@ -79,12 +90,12 @@ def _adopt(label: np.ndarray, z: np.ndarray) -> np.ndarray:
     return label
 
 
-def _merge(label: np.ndarray, z: np.ndarray, least: int) -> tuple[np.ndarray, int]:
+def _merge(label: np.ndarray, z: np.ndarray, min_size: int) -> tuple[np.ndarray, int]:
     mean, count = centres(label, z)
     into = np.arange(len(count))
     merged = 0
     while True:
-        small = np.flatnonzero((count > 0) & (count < least))
+        small = np.flatnonzero((count > 0) & (count < min_size))
         if not len(small) or (count > 0).sum() == 1:
             break
         one = small[np.argmin(count[small])]
@@ -101,29 +112,38 @@ def _merge(label: np.ndarray, z: np.ndarray, least: int) -> tuple[np.ndarray, in
 
 
 def _split(
-    label: np.ndarray, z: np.ndarray, k: int, least: int, most: int | None, seed: int
+    label: np.ndarray, z: np.ndarray, k: int, min_size: int, max_size: int | None, seed: int
 ) -> tuple[np.ndarray, int]:
-    count = np.bincount(label)
-    number, done = int((count > 0).sum()), 0
-    count = list(count)
+    count = np.bincount(label).tolist()
+    number, done = sum(size > 0 for size in count), 0
     while True:
         largest = int(np.argmax(count))
         size = count[largest]
-        wanted = number < k or (most is not None and size > most)
-        if not wanted or size < 2 * max(least, 1) or size < 2:
+        wanted = number < k or (max_size is not None and size > max_size)
+        if not wanted or size < 2 * max(min_size, 1) or size < 2:
             return label, done
         rows = np.flatnonzero(label == largest)
-        half = halves(z[rows], least, seeds.derive(seed, "split", done))
+        half = halves(z[rows], min_size, seeds.derive(seed, "split", done))
         label[rows[half]] = len(count)
         count[largest] = int((~half).sum())
         count.append(int(half.sum()))
         number, done = number + 1, done + 1
 
 
-def halves(points: np.ndarray, least: int, seed: int) -> np.ndarray:
-    """Return a mask of the second half of points: by 2-means, or at the median where that is lopsided."""
+def halves(points: np.ndarray, min_size: int, seed: int) -> np.ndarray:
+    """Return a mask of the second half of points: by 2-means, or at the median where that is lopsided.
+
+    Parameters
+    ----------
+    points
+        Cells x dimensions.
+    min_size
+        Minimum number of cells of a half.
+    seed
+        Seed of 2-means.
+    """
     second = kmeans(points, 2, seed, starts=1) == 1
-    if min(second.sum(), (~second).sum()) >= max(least, 1, len(points) // 5):
+    if min(second.sum(), (~second).sum()) >= max(min_size, 1, len(points) // 5):
         return second
     centred = points - points.mean(axis=0)
     direction = singular(centred)[2][0]

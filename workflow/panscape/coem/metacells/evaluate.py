@@ -1,4 +1,4 @@
-"""How good metacells are: SEACells' measures, versions that survive unconnected data, and plain ones."""
+"""Evaluate metacells: SEACells' measures, versions for unconnected data, purity and sizes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _means(space: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 
 def purity(label: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the share of the most frequent label in each metacell, over cells that have one (0 to 1).
+    """Return the fraction of the most frequent label in each metacell, over cells that have one (0 to 1).
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def label_table(label: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
 
 
 def weighted_purity(label: np.ndarray, truth: np.ndarray) -> float:
-    """Return the share of the cells that carry the most frequent label of their metacell (0 to 1)."""
+    """Return the fraction of the cells that carry the most frequent label of their metacell (0 to 1)."""
     table = label_table(label, truth)
     return float(table.max(axis=1).sum() / max(table.to_numpy().sum(), 1)) if table.shape[1] else float("nan")
 

@@ -1,23 +1,71 @@
-"""From an embedding of cells to metacells."""
+"""Group the cells of an embedding into metacells."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 
-from panscape.coem.metacells.enforce_sizes import renumber, repair
-from panscape.coem.metacells.settings import GroupSettings
+from panscape.coem.metacells.enforce_sizes import enforce_sizes, renumber
+from panscape.coem.metacells.settings import METACELL_KEYS, METACELL_RENAMED
 from panscape.errors import fail
 from panscape.graph.components import components
 from panscape.graph.kernels import affinities
 from panscape.graph.neighbors import checked, neighbors
 from panscape.graph.spectral import cut, kmeans
 from panscape.log import logger
+from panscape.settings import FromMapping, Renamed
 from panscape.stats.threads import limited
+
+
+@dataclass(frozen=True)
+class GroupSettings(FromMapping):
+    """Settings of `group_cells`; keys of the configuration's section ``metacells``.
+
+    Parameters
+    ----------
+    n_neighbors
+        Nearest neighbors of a cell in the graph, the cell itself not counted.
+    eigenvectors
+        At most so many eigenvectors span the space that is cut; ``"metacells"``: as many as there are
+        metacells.
+    exact_below
+        Cells from which on neighbours are searched approximately.
+    two_level_above
+        Cells from which on the graph is cut in two levels; None never does.
+    coarse_cells
+        Cells of a group of the first level.
+    min_cells
+        Smallest metacell.
+    max_ratio
+        Largest metacell, in multiples of the mean size; None sets no limit.
+    """
+
+    SECTION: ClassVar[str] = "metacells"
+    BESIDE: ClassVar[frozenset[str]] = METACELL_KEYS
+    RENAMED: ClassVar[Mapping[str, Renamed]] = METACELL_RENAMED
+
+    n_neighbors: int = 14
+    eigenvectors: int | str = 50
+    exact_below: int = 20_000
+    two_level_above: int | None = 30_000
+    coarse_cells: int = 3000
+    min_cells: int = 5
+    max_ratio: float | None = 3.0
+
+    def __post_init__(self) -> None:
+        text = isinstance(self.eigenvectors, str)
+        if text and self.eigenvectors != "metacells":
+            raise ValueError(f"eigenvectors {self.eigenvectors!r}: a number, or 'metacells'")
+        few = isinstance(self.eigenvectors, int) and self.eigenvectors < 2
+        tight = self.max_ratio is not None and self.max_ratio < 2
+        if self.n_neighbors < 2 or few or self.min_cells < 1 or tight:
+            raise ValueError(
+                "n_neighbors >= 2, eigenvectors >= 2, min_cells >= 1 and max_ratio >= 2 are needed"
+            )
 
 
 @dataclass(frozen=True)
@@ -29,11 +77,11 @@ class Grouping:
     label
         int64 per cell, 0..k-1, numbered by first cell; every cell has one.
     components
-        Unconnected parts of the graph.
+        Connected components of the graph.
     adopted
-        Cells of parts too small for a metacell of their own, which joined the nearest.
+        Cells of components too small for a metacell, which joined the nearest one.
     merged, split
-        Metacells that were too small, too large.
+        Number of metacells that were too small, or too large.
     """
 
     label: np.ndarray
@@ -56,7 +104,18 @@ class Grouping:
 def number_of_metacells(
     n_cells: int, k: int | None, cells_per_metacell: float = 75, where: str = "metacells"
 ) -> int:
-    """Return the number of metacells asked for.
+    """Return the number of metacells: `k`, or the number of cells over `cells_per_metacell`.
+
+    Parameters
+    ----------
+    n_cells
+        Number of cells.
+    k
+        Number of metacells, or None.
+    cells_per_metacell
+        Mean number of cells in a metacell.
+    where
+        Section of the configuration, for messages.
 
     Raises
     ------
@@ -87,29 +146,35 @@ def group_cells(
     seed: int = 0,
     threads: int = 1,
 ) -> Grouping:
-    """Group cells into metacells: neighbours, adaptive kernel, spectral clustering, repair of sizes.
+    """Group cells into metacells: nearest neighbors, adaptive kernel, spectral clustering, enforced sizes.
 
     Parameters
     ----------
     z
         Embedding, cells x dimensions, finite.
     k
-        Number of metacells; kept unless sizes forbid it.
+        Number of metacells; changed only where the limits of sizes require it.
     settings
         See :class:`GroupSettings`.
     seed
-        Of the approximate neighbour search and of k-means; equal seeds give equal labels.
+        Of the approximate neighbor search and of k-means; equal seeds give equal labels.
     threads
-        Of the exact neighbour search.
+        Of the exact neighbor search.
 
     Raises
     ------
     UserError
         If a coordinate is not finite.
+
+    Examples
+    --------
+    >>> z = np.random.default_rng(0).normal(size=(60, 3))
+    >>> group_cells(z, 4).k
+    4
     """
     settings = GroupSettings.of(settings)
     indices, distances = neighbors(
-        z, settings.n_neighbors - 1, exact_below=settings.exact_below, seed=seed, threads=threads
+        z, settings.n_neighbors, exact_below=settings.exact_below, seed=seed, threads=threads
     )
     return group_graph(affinities(indices, distances), z, k, settings, seed=seed)
 
@@ -122,9 +187,16 @@ def group_graph(
     *,
     seed: int = 0,
 ) -> Grouping:
-    """Group the cells of a graph of affinities; `z` places metacells that are merged or split.
+    """Group the cells of a graph of affinities.
 
-    See :func:`group_cells`.
+    Parameters
+    ----------
+    graph
+        Symmetric affinities, CSR, cells x cells.
+    z
+        Embedding, cells x dimensions, in which metacells are merged and split.
+    k, settings, seed
+        See :func:`group_cells`.
     """
     settings = GroupSettings.of(settings)
     z = checked(z)
@@ -133,30 +205,50 @@ def group_graph(
         label = cut(
             graph,
             k,
-            eigenvectors=k if settings.eigenvectors == "metacells" else settings.eigenvectors,
+            eigenvectors=k if isinstance(settings.eigenvectors, str) else settings.eigenvectors,
             two_level_above=settings.two_level_above,
             coarse_cells=settings.coarse_cells,
             min_cells=settings.min_cells,
             seed=seed,
         )
-        most = None if settings.max_ratio is None else int(settings.max_ratio * len(z) / k)
-        label, done = repair(label, z, k=k, least=settings.min_cells, most=most, seed=seed)
-    found = Grouping(label, count, **done)
+        largest = None if settings.max_ratio is None else int(settings.max_ratio * len(z) / k)
+        label, done = enforce_sizes(label, z, k=k, min_size=settings.min_cells, max_size=largest, seed=seed)
+    grouping = Grouping(label, count, **done)
     logger.info(
         "%d cells in %d metacells of %d to %d cells (%d parts of the graph, %d cells adopted, %d metacells "
         "merged, %d split)",
-        len(z), found.k, found.sizes.min(), found.sizes.max(), count,
+        len(z), grouping.k, grouping.sizes.min(), grouping.sizes.max(), count,
         done["adopted"], done["merged"], done["split"],
     )  # fmt: skip
-    return found
+    return grouping
 
 
 def group_kmeans(z: np.ndarray, k: int, *, seed: int = 0) -> Grouping:
-    """Group cells by k-means on the embedding: the plain baseline, sizes as they come."""
+    """Group cells by k-means on the embedding: the baseline without limits of sizes.
+
+    Parameters
+    ----------
+    z
+        Embedding, cells x dimensions.
+    k
+        Number of metacells.
+    seed
+        Seed of k-means.
+    """
     label = renumber(kmeans(checked(z), k, seed, starts=3))
     return Grouping(label, 1, 0, 0, 0)
 
 
 def group_random(n_cells: int, k: int, rng: np.random.Generator) -> Grouping:
-    """Group cells at random into metacells of equal sizes: what any score is compared with."""
+    """Group cells at random into metacells of equal sizes: the null of every score.
+
+    Parameters
+    ----------
+    n_cells
+        Number of cells.
+    k
+        Number of metacells.
+    rng
+        Random numbers.
+    """
     return Grouping(renumber(rng.permutation(np.arange(n_cells) % k)), 1, 0, 0, 0)

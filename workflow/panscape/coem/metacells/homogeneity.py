@@ -1,4 +1,4 @@
-"""Whether the cells of a metacell are alike but for chance."""
+"""Test whether the cells of a metacell differ by more than chance."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from panscape.coem.metacells.embed import variable_genes
 from panscape.stats.decomposition import symmetric_eigenvalues
 
 FEATURES = 500
-CLIP = 10.0  # residuals beyond are cut, so that one count of a rare gene decides nothing
-MIN_MEAN = 0.02  # counts a cell: rarer genes tell nothing of a metacell
+CLIP = 10.0  # residuals are clipped, so that one count of a rare gene has little influence
+MIN_MEAN = 0.02  # counts per cell: rarer genes carry no information on a metacell
 
 
-def rigor(
+def homogeneity(
     counts: sparse.csr_matrix,
     label: np.ndarray,
     *,
@@ -25,9 +25,9 @@ def rigor(
     excess: float = 1.1,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Score every metacell against cells that differ by chance alone.
+    """Score the homogeneity of every metacell against cells that differ by chance alone.
 
-    Counts of a metacell are compared with what its total and each cell's depth make expected; the leading
+    Counts of a metacell are compared with the expectation from its total and each cell's depth; the leading
     eigenvalue of the residuals' covariance between cells measures the strongest difference that genes share.
     The null permutes each gene's residuals over the metacell's cells, which keeps every gene's distribution
     and breaks what genes share.
@@ -58,6 +58,12 @@ def rigor(
     -------
     DataFrame by metacell: n_cells, leading (eigenvalue / mean of its null, 1: chance), rigor (its inverse,
     at most 1: high is good), pvalue (of the pooled null), dubious. NaN and not dubious under 5 cells.
+
+    Examples
+    --------
+    >>> counts = sparse.csr_matrix(np.random.default_rng(0).poisson(1.0, (40, 30)))
+    >>> homogeneity(counts, np.repeat([0, 1], 20))["n_cells"].tolist()
+    [20, 20]
     """
     chosen = variable_genes(counts, features)
     depth = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1e-12)
@@ -94,7 +100,7 @@ def rigor(
 
 
 def residuals(counts: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Return Pearson residuals of a metacell's counts from (share of the gene) x (depth of the cell).
+    """Return Pearson residuals of a metacell's counts from (fraction of the gene) x (depth of the cell).
 
     Parameters
     ----------

@@ -1,11 +1,12 @@
-"""What metacells are made with."""
+"""Settings of the metacells stage."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 
 EMBEDDINGS = ("coem", "pca_lsi", "wnn", "rna", "atac")
 
@@ -16,9 +17,9 @@ METACELL_KEYS = frozenset(
         "pool",
         "k",
         "cells_per_metacell",
-        "ladder",
+        "size_sweep",
         "repeats",
-        "components",
+        "n_components",
         "n_neighbors",
         "eigenvectors",
         "exact_below",
@@ -41,49 +42,69 @@ METACELL_KEYS = frozenset(
     ]
 )
 """Keys of the configuration's section ``metacells``, which several classes of settings read."""
+METACELL_RENAMED: Mapping[str, Renamed] = {
+    "ladder": Renamed("size_sweep"),
+    "components": Renamed("n_components"),
+}
+"""Keys of earlier versions and their names of today."""
 
 
 @dataclass(frozen=True)
-class GroupSettings(FromMapping):
-    """Settings of `group_cells`; keys of the configuration's section ``metacells``.
+class MetacellSettings(FromMapping):
+    """Settings of the stage beside those of the grouping; keys of the configuration's section ``metacells``.
 
     Parameters
     ----------
-    n_neighbors
-        Neighbours in the graph, the cell itself counted.
-    eigenvectors
-        At most so many eigenvectors span the space that is cut; ``"metacells"``: as many as there are
-        metacells.
-    exact_below
-        Cells from which on neighbours are searched approximately.
-    two_level_above
-        Cells from which on the graph is cut in two levels; None never does.
-    coarse_cells
-        Cells of a group of the first level.
-    min_cells
-        Smallest metacell.
-    max_ratio
-        Largest metacell, in multiples of the mean size; None sets no limit.
+    embedding
+        Coordinates that cells are compared in, one of :data:`EMBEDDINGS`.
+    k
+        Number of metacells; ``"cells"``: the number of cells over `cells_per_metacell`; ``"sweep"``: the best
+        of `size_sweep`.
+    cells_per_metacell
+        Mean number of cells of a metacell.
+    size_sweep
+        Mean sizes that are scored; empty leaves the sweep out.
+    repeats
+        Groupings of random samples of the cells, for the stability of each size.
+    n_components
+        Dimensions of the linear embeddings of RNA and of accessibility.
+    compare
+        Methods that the embedding's is compared with.
+    permutations
+        Permutations per metacell of the test of homogeneity.
+    labels
+        Columns of the cells that metacells are judged by; None takes all.
+    contrast_cells
+        Maximum number of single cells that links are compared on; 0 leaves the comparison out.
+    activity_window
+        Base pairs around a gene's start within which peaks are summed to its activity.
+
+    Examples
+    --------
+    >>> MetacellSettings.of({"k": "sweep", "size_sweep": [20, 50]}).size_sweep
+    (20, 50)
     """
 
     SECTION: ClassVar[str] = "metacells"
     BESIDE: ClassVar[frozenset[str]] = METACELL_KEYS
+    RENAMED: ClassVar[Mapping[str, Renamed]] = METACELL_RENAMED
 
-    n_neighbors: int = 15
-    eigenvectors: int | str = 50
-    exact_below: int = 20_000
-    two_level_above: int | None = 30_000
-    coarse_cells: int = 3000
-    min_cells: int = 5
-    max_ratio: float | None = 3.0
+    embedding: str = "coem"
+    k: int | str = "cells"
+    cells_per_metacell: float = 75
+    size_sweep: tuple[float, ...] = (20, 35, 50, 75, 110, 160)
+    repeats: int = 2
+    n_components: int = 30
+    compare: tuple[str, ...] = ("pca_lsi", "wnn", "rna", "atac", "kmeans", "random")
+    permutations: int = 20
+    labels: tuple[str, ...] | None = None
+    contrast_cells: int = 5000
+    activity_window: int = 5000
 
     def __post_init__(self) -> None:
-        text = isinstance(self.eigenvectors, str)
-        if text and self.eigenvectors != "metacells":
-            raise ValueError(f"eigenvectors {self.eigenvectors!r}: a number, or 'metacells'")
-        few = not text and self.eigenvectors < 2
-        tight = self.max_ratio is not None and self.max_ratio < 2
-        if self.n_neighbors < 3 or few or self.min_cells < 1 or tight:
-            raise ValueError(
-                "n_neighbors >= 3, eigenvectors >= 2, min_cells >= 1 and max_ratio >= 2 are needed"
-            )
+        for name in ("size_sweep", "compare"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.embedding not in EMBEDDINGS:
+            raise ValueError(f"embedding {self.embedding!r}: one of {', '.join(EMBEDDINGS)}")
+        if isinstance(self.k, str) and self.k not in ("cells", "sweep"):
+            raise ValueError(f"k {self.k!r}: a number, 'cells' or 'sweep'")

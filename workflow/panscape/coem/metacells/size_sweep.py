@@ -1,4 +1,4 @@
-"""How many metacells: a nested ladder from many small ones to few large ones."""
+"""Score nested groupings at several sizes of metacells (size sweep)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.coem.metacells.enforce_sizes import centres, renumber
-from panscape.coem.metacells.group import group_cells
-from panscape.coem.metacells.homogeneity import rigor
-from panscape.coem.metacells.settings import GroupSettings
+from panscape.coem.metacells.group import GroupSettings, group_cells
+from panscape.coem.metacells.homogeneity import homogeneity
 
 STABILITY_CELLS = 20_000  # cells of a repetition at most
 
 
-def merge_ladder(label: np.ndarray, z: np.ndarray, numbers: Sequence[int]) -> list[np.ndarray]:
-    """Merge metacells step by step and return the groupings with the wanted numbers of them.
+def merge_metacells(label: np.ndarray, z: np.ndarray, numbers: Sequence[int]) -> list[np.ndarray]:
+    """Merge metacells step by step and return the groupings of the given numbers of metacells.
 
     Ward's criterion on the metacells' centres, each weighing as many cells as it has: the pair whose union
     adds least to the variance within metacells is merged, so that every coarser grouping is one of the finer.
@@ -61,7 +60,7 @@ def _ward(mean: np.ndarray, weight: np.ndarray) -> list[tuple[int, int, float]]:
     mean, weight = mean.copy(), weight.copy()
     node, alive = np.arange(k), np.ones(k, dtype=bool)
     chain: list[int] = []
-    found: list[tuple[float, int, int]] = []
+    merges: list[tuple[float, int, int]] = []
     for step in range(k - 1):
         if not chain:
             chain.append(int(np.argmax(alive)))
@@ -76,25 +75,22 @@ def _ward(mean: np.ndarray, weight: np.ndarray) -> list[tuple[int, int, float]]:
                 break
             chain.append(best)
         a, b = chain.pop(), chain.pop()
-        found.append((float(cost[best]), int(node[a]), int(node[b])))
+        merges.append((float(cost[best]), int(node[a]), int(node[b])))
         total = weight[a] + weight[b]
         mean[a] = (mean[a] * weight[a] + mean[b] * weight[b]) / total
         weight[a], alive[b] = total, False
         node[a] = k + step
-    return _by_cost(found, k)
+    return _by_cost(merges, k)
 
 
-def _by_cost(found: list[tuple[float, int, int]], k: int) -> list[tuple[int, int, float]]:
+def _by_cost(merges: list[tuple[float, int, int]], k: int) -> list[tuple[int, int, float]]:
     """Sort a chain's merges by cost and number the nodes that they make anew."""
-    order = sorted(range(len(found)), key=lambda step: (found[step][0], step))
+    order = sorted(range(len(merges)), key=lambda step: (merges[step][0], step))
     place = {k + step: k + at for at, step in enumerate(order)}
-    return [
-        (place.get(found[step][1], found[step][1]), place.get(found[step][2], found[step][2]), found[step][0])
-        for step in order
-    ]
+    return [(place.get(a, a), place.get(b, b), cost) for cost, a, b in (merges[step] for step in order)]
 
 
-def ladder(
+def size_sweep(
     z: np.ndarray,
     cells_per_metacell: Sequence[float],
     settings: GroupSettings | dict[str, Any] | None = None,
@@ -104,9 +100,9 @@ def ladder(
     seed: int = 0,
     threads: int = 1,
 ) -> tuple[pd.DataFrame, dict[int, np.ndarray]]:
-    """Group cells at several sizes and score each without any label.
+    """Group cells at several sizes and score each grouping without labels.
 
-    The smallest metacells come from spectral clustering; the larger ones unite them.
+    The smallest metacells come from spectral clustering; the larger ones are unions of them.
 
     Parameters
     ----------
@@ -117,18 +113,20 @@ def ladder(
     settings
         See :class:`GroupSettings`.
     counts
-        Raw counts by modality (``rna``, ``atac``), cells x features, for rigor and sparsity.
+        Raw counts by modality (``rna``, ``atac``), cells x features, for homogeneity and sparsity.
     repeats
-        How often a sample of four fifths of the cells (20,000 at most) is grouped anew for the stability.
+        Number of groupings of random samples (four fifths of the cells, at most 20,000) for the stability.
     seed
-        Of all random steps.
+        Seed of all random steps.
+    threads
+        Threads of the exact neighbor search.
 
     Returns
     -------
     table
-        k, cells_per_metacell, smallest, largest, explained (share of the embedding's variance between
-        metacells), stability (adjusted Rand index with groupings of samples), dubious (share of metacells,
-        mean over modalities), zeros (share of the metacells x features that are 0, over features that at
+        k, cells_per_metacell, smallest, largest, explained (fraction of the embedding's variance between
+        metacells), stability (adjusted Rand index with groupings of samples), dubious (fraction of metacells,
+        mean over modalities), zeros (fraction of the metacells x features that are 0, over features that at
         least one cell in a hundred has), score = 1 - (dubious + zeros) / 2, recommended (the largest score).
         Rows by rising k.
     labels
@@ -139,7 +137,7 @@ def ladder(
     numbers = sorted({min(max(round(n / size), 2), max(n // 5, 2)) for size in cells_per_metacell})
     finest = group_cells(z, numbers[-1], settings, seed=seed, threads=threads)
     numbers = sorted({min(number, finest.k) for number in numbers})
-    labels = dict(zip(numbers, merge_ladder(finest.label, z, numbers), strict=True))
+    labels = dict(zip(numbers, merge_metacells(finest.label, z, numbers), strict=True))
     again = _repeats(z, numbers, settings, repeats, seed, threads)
     total = float(((z - z.mean(axis=0)) ** 2).sum())
     rows = []
@@ -169,7 +167,8 @@ def _within(label: np.ndarray, z: np.ndarray) -> float:
 
 
 def _repeats(z, numbers, settings, repeats: int, seed: int, threads: int) -> list[tuple[np.ndarray, list]]:
-    found = []
+    """Group random samples of the cells; return (rows, groupings at each number) of each."""
+    groupings = []
     for at in range(repeats):
         size = min(int(0.8 * len(z)), STABILITY_CELLS)
         rows = np.sort(seeds.stream(seed, "stability", at).choice(len(z), size, replace=False))
@@ -177,8 +176,10 @@ def _repeats(z, numbers, settings, repeats: int, seed: int, threads: int) -> lis
         fine = group_cells(
             z[rows], scaled[-1], settings, seed=seeds.derive(seed, "repeat", at), threads=threads
         )
-        found.append((rows, merge_ladder(fine.label, z[rows], [min(number, fine.k) for number in scaled])))
-    return found
+        groupings.append(
+            (rows, merge_metacells(fine.label, z[rows], [min(number, fine.k) for number in scaled]))
+        )
+    return groupings
 
 
 def _agreement(label: np.ndarray, again: list[tuple[np.ndarray, list]], at: int) -> float:
@@ -191,8 +192,8 @@ def _agreement(label: np.ndarray, again: list[tuple[np.ndarray, list]], at: int)
 def _measures(counts: dict[str, sparse.csr_matrix], label: np.ndarray, seed: int) -> dict[str, float]:
     dubious, zeros = [], []
     for matrix in counts.values():
-        dubious.append(float(rigor(matrix, label, seed=seed)["dubious"].mean()))
-        zeros.append(zero_share(matrix, label))
+        dubious.append(float(homogeneity(matrix, label, seed=seed)["dubious"].mean()))
+        zeros.append(zero_fraction(matrix, label))
     return {"dubious": _mean(dubious), "zeros": _mean(zeros)}
 
 
@@ -200,10 +201,22 @@ def _mean(values: list[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
-def zero_share(counts: sparse.csr_matrix, label: np.ndarray, *, least: float = 0.01) -> float:
-    """Return the share of metacells x features without a count, over features that enough cells have."""
+def zero_fraction(counts: sparse.csr_matrix, label: np.ndarray, *, min_fraction: float = 0.01) -> float:
+    """Return the fraction of metacells x features that are 0.
+
+    Only features in at least `min_fraction` of the cells count; NaN without any.
+
+    Parameters
+    ----------
+    counts
+        CSR, cells x features.
+    label
+        Metacell of each cell, 0..k-1.
+    min_fraction
+        Minimum fraction of the cells with the feature.
+    """
     n = counts.shape[0]
-    chosen = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= least * n)
+    chosen = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= min_fraction * n)
     if not len(chosen):
         return float("nan")
     k = int(label.max()) + 1

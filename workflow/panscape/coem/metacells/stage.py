@@ -1,4 +1,4 @@
-"""The steps of the stage, each from files' contents to tables."""
+"""Group the cells of a sample by the chosen method and those it is compared with."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pandas as pd
 from panscape import seeds
 from panscape.coem.metacells.compare import embedding, fallback, group_by, methods_for
 from panscape.coem.metacells.embed import Views, linear_views
-from panscape.coem.metacells.group import number_of_metacells
-from panscape.coem.metacells.settings import GroupSettings
-from panscape.coem.metacells.size_sweep import ladder
+from panscape.coem.metacells.group import GroupSettings, number_of_metacells
+from panscape.coem.metacells.settings import MetacellSettings
+from panscape.coem.metacells.size_sweep import size_sweep
 from panscape.coem.paired import Paired
 from panscape.errors import fail
 from panscape.log import logger
 
-RANDOM_ABOVE = 20_000  # cells above which archetypal analysis is left out of the comparison
+ARCHETYPAL_MAX_CELLS = 20_000  # archetypal analysis is left out of the comparison above
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class Learned:
     ----------
     z
         Coordinates, cells x dimensions.
-    told
-        Column of labels that the model was told; empty if it was told none.
+    conditioned_on
+        Label column the embedding was conditioned on, or ''.
     information
-        Modality -> nats of a cell's unseen counts that the embedding predicts in cells not trained on; 0 or
-        less if nothing that could be learned of the modality holds.
+        Modality -> gain in log-likelihood (nats per cell) of withheld counts of held-out cells given the
+        embedding; 0 or less if nothing learned of the modality generalises.
     """
 
     z: np.ndarray
-    told: str = ""
+    conditioned_on: str = ""
     information: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -50,36 +50,36 @@ class Grouped:
     ----------
     methods
         Indexed by cell: metacell (0...) by each method, the main one first.
-    ladder
-        From :func:`panscape.coem.metacells.size_sweep.ladder`; empty if the sweep is off.
-    rungs
-        Indexed by cell: metacell at each number of the ladder (columns k<number>).
+    size_sweep
+        Scores by number of metacells (:func:`panscape.coem.metacells.size_sweep.size_sweep`); empty without.
+    sweep_labels
+        Indexed by cell: metacell at each number of the sweep (columns k<number>).
     views
         The linear embeddings.
     z
         The embedding that the main method used, cells x dimensions.
-    told
-        Column of labels that the learned embedding was told; empty if none.
+    conditioned_on
+        Label column the learned embedding was conditioned on, or ''.
     information
         See :class:`Learned`; empty without a learned embedding.
     """
 
     methods: pd.DataFrame
-    ladder: pd.DataFrame
-    rungs: pd.DataFrame
+    size_sweep: pd.DataFrame
+    sweep_labels: pd.DataFrame
     views: Views
     z: np.ndarray
-    told: str = ""
+    conditioned_on: str = ""
     information: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def conditioned(self) -> dict[str, str]:
-        """Return for each method the column of labels that what it groups by was told, or nothing.
+        """Return for each method the label column its embedding was conditioned on, or ''.
 
-        What is said of these labels by such a method's metacells is no evidence.
+        Scores against these labels are no evidence for such a method.
         """
         on_main = ("kmeans", "archetypal") if self.main == "coem" else ()
-        return {name: self.told if name in ("coem", *on_main) else "" for name in self.methods}
+        return {name: self.conditioned_on if name in ("coem", *on_main) else "" for name in self.methods}
 
     @property
     def main(self) -> str:
@@ -102,7 +102,7 @@ def group_sample(
     sample
         The sample.
     settings
-        The configuration's section ``metacells``.
+        See :class:`MetacellSettings` and :class:`GroupSettings`; the configuration's section ``metacells``.
     learned
         The learned embedding, if there is one.
     seed, threads
@@ -111,49 +111,58 @@ def group_sample(
     Raises
     ------
     UserError
-        If there are too few cells for the wanted number of metacells, or the embedding cannot be had.
+        If there are too few cells for the number of metacells, or the embedding is not available.
     """
-    group = GroupSettings.of(settings)
-    views = linear_views(sample.rna, sample.atac, components=int(settings.get("components", 30)))
-    wanted = fallback(settings.get("embedding", "pca_lsi"), views)
-    if wanted == "coem" and learned is None:
+    group, chosen = GroupSettings.of(settings), MetacellSettings.of(settings)
+    views = linear_views(sample.rna, sample.atac, components=chosen.n_components)
+    main = fallback(chosen.embedding, views)
+    if main == "coem" and learned is None:
         raise fail("metacells.embedding", "is coem, but there is no learned embedding", "write pca_lsi")
-    if wanted in ("rna", "atac") and getattr(views, wanted) is None:
-        raise fail("metacells.embedding", f"is {wanted}, which the sample does not have", "write another")
+    if main in ("rna", "atac") and getattr(views, main) is None:
+        raise fail("metacells.embedding", f"is {main}, which the sample does not have", "write another")
     coordinates = None if learned is None else learned.z
-    z = embedding(wanted, views, coordinates)
-    number = settings.get("k", "cells")
-    sizes = float(settings.get("cells_per_metacell", 75))
-    rungs, table = pd.DataFrame(index=sample.obs.index), pd.DataFrame()
-    if settings.get("ladder") and (settings.get("sweep", True) or number == "sweep"):
-        counts = {
-            name: matrix
-            for name, matrix in (("rna", sample.rna), ("atac", sample.atac))
-            if matrix is not None
-        }
-        table, labels = ladder(
-            z,
-            settings["ladder"],
-            group,
-            counts=counts,
-            repeats=int(settings.get("repeats", 2)),
-            seed=seeds.derive(seed, "ladder"),
-            threads=threads,
-        )
-        rungs = pd.DataFrame({f"k{k}": label for k, label in labels.items()}, index=sample.obs.index)
-    if number == "sweep":
+    z = embedding(main, views, coordinates)
+    table, labels = _swept(sample, z, chosen, group, seed, threads)
+    if chosen.k == "sweep":
         k = int(table.loc[table["recommended"], "k"].iloc[0])
     else:
-        k = number_of_metacells(len(z), None if number == "cells" else int(number), sizes)
+        number = None if chosen.k == "cells" else int(chosen.k)
+        k = number_of_metacells(len(z), number, float(chosen.cells_per_metacell))
     methods = {}
-    for method in methods_for(settings.get("compare", ()), wanted, views, coordinates):
-        if method == "archetypal" and len(z) > RANDOM_ABOVE:
+    for method in methods_for(chosen.compare, main, views, coordinates):
+        if method == "archetypal" and len(z) > ARCHETYPAL_MAX_CELLS:
             logger.info("archetypal analysis is left out: %d cells are too many", len(z))
-            continue
-        if method == wanted and number == "sweep":
-            methods[method] = rungs[f"k{k}"].to_numpy()
-            continue
-        own = seeds.derive(seed, "group", method)
-        methods[method] = group_by(method, k, views, coordinates, z, group, seed=own, threads=threads).label
-    told, information = ("", {}) if learned is None else (learned.told, learned.information)
-    return Grouped(pd.DataFrame(methods, index=sample.obs.index), table, rungs, views, z, told, information)
+        elif method == main and chosen.k == "sweep":
+            methods[method] = labels[k]
+        else:
+            stream = seeds.derive(seed, "group", method)
+            grouping = group_by(method, k, views, coordinates, z, group, seed=stream, threads=threads)
+            methods[method] = grouping.label
+    cells = sample.obs.index
+    return Grouped(
+        pd.DataFrame(methods, index=cells),
+        table,
+        pd.DataFrame({f"k{number}": label for number, label in labels.items()}, index=cells),
+        views,
+        z,
+        "" if learned is None else learned.conditioned_on,
+        {} if learned is None else learned.information,
+    )
+
+
+def _swept(
+    sample: Paired, z: np.ndarray, chosen: MetacellSettings, group: GroupSettings, seed: int, threads: int
+) -> tuple[pd.DataFrame, dict[int, np.ndarray]]:
+    """Return the scores of the size sweep and number -> labels; both empty without a sweep."""
+    if not chosen.size_sweep:
+        return pd.DataFrame(), {}
+    modalities = {"rna": sample.rna, "atac": sample.atac}
+    return size_sweep(
+        z,
+        chosen.size_sweep,
+        group,
+        counts={name: matrix for name, matrix in modalities.items() if matrix is not None},
+        repeats=chosen.repeats,
+        seed=seeds.derive(seed, "ladder"),  # named as in earlier versions, whose groupings are kept
+        threads=threads,
+    )

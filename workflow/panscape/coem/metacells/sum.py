@@ -1,9 +1,9 @@
-"""Metacells of a sample as files hold them: sums, annotations, measures."""
+"""Sum, annotate and evaluate metacells; their files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coem.metacells.aggregate import annotate, metacell_names, modality_table, soft_shares
+from panscape.coem.metacells.aggregate import annotate, metacell_names, modality_table, soft_fractions
 from panscape.coem.metacells.embed import Views
 from panscape.coem.metacells.evaluate import measure
-from panscape.coem.metacells.homogeneity import rigor
+from panscape.coem.metacells.homogeneity import homogeneity
+from panscape.coem.metacells.settings import MetacellSettings
 from panscape.coem.metacells.stage import Grouped, Learned
 from panscape.coem.paired import Paired
 from panscape.data.files import read_tsv, write_h5ad, write_tsv
@@ -61,7 +62,7 @@ class Summed:
 def sum_sample(
     sample: Paired,
     grouped: Grouped,
-    settings: Mapping[str, Any],
+    settings: MetacellSettings | Mapping[str, Any],
     *,
     genes: str | None = None,
     seed: int = 0,
@@ -77,12 +78,13 @@ def sum_sample(
     settings
         The configuration's section ``metacells``.
     genes
-        Table of the genes' places, if the sample's own is not used.
+        Table of the genes' positions; None takes those of the sample.
     seed
         Of the permutations.
     """
     from panscape.coem.links.activity import gene_activity, placed
 
+    chosen = MetacellSettings.of(settings)
     label = grouped.methods.iloc[:, 0].to_numpy()
     names = metacell_names(int(label.max()) + 1)
     modalities = {}
@@ -96,91 +98,107 @@ def sum_sample(
                 modalities["atac"].layers["counts"],
                 sample.peaks,
                 places,
-                window=int(settings["activity_window"]),
+                window=chosen.activity_window,
             )
             if len(known):
                 modalities["activity"] = modality_table(sums, np.arange(len(names)), known, names)
     table = annotate(sample.obs, label)
     for name, matrix in (("rna", sample.rna), ("atac", sample.atac)):
         if matrix is not None:
-            found = rigor(
-                matrix, label, permutations=int(settings["permutations"]), seed=derive(seed, "rigor", name)
-            )
-            table[f"rigor_{name}"] = found["rigor"].to_numpy()
-            table[f"dubious_{name}"] = found["dubious"].to_numpy()
+            scores = _homogeneity(matrix, label, chosen, seed, name)
+            table[f"rigor_{name}"] = scores["rigor"].to_numpy()
+            table[f"dubious_{name}"] = scores["dubious"].to_numpy()
     table["dubious"] = table[[name for name in table if name.startswith("dubious_")]].any(axis=1)
     table["conditioned_on"] = grouped.conditioned[grouped.main]
-    soft = soft_shares(grouped.z, label)
+    soft = soft_fractions(grouped.z, label)
     return Summed(
         modalities,
         table,
         _assignments(sample.obs.index, label, soft, names),
         soft,
-        judge(sample, grouped, settings, seed=seed),
+        judge(sample, grouped, chosen, seed=seed),
         np.stack([grouped.z[label == m].mean(axis=0) for m in range(len(names))]),
     )
+
+
+def _homogeneity(
+    matrix: sparse.csr_matrix, label: np.ndarray, chosen: MetacellSettings, seed: int, modality: str
+) -> pd.DataFrame:
+    # the stream is named as in earlier versions, whose scores are kept
+    stream = derive(seed, "rigor", modality)
+    return homogeneity(matrix, label, permutations=chosen.permutations, seed=stream)
 
 
 def _assignments(
     cells: pd.Index, label: np.ndarray, soft: sparse.csr_matrix, names: list[str]
 ) -> pd.DataFrame:
-    """Return each cell's metacell, to what share it belongs there, and the metacell it is next nearest to."""
-    names = np.array(names, dtype=object)
+    """Return each cell's metacell, its soft assignment to it, and the second-best metacell."""
+    name = np.array(names, dtype=object)
     rows = np.arange(len(label))
-    own = np.asarray(soft[rows, label]).ravel()
+    fraction = np.asarray(soft[rows, label]).ravel()
     others = soft.tolil(copy=True)
     others[rows, label] = 0
     others = sparse.csr_matrix(others)
     second = np.asarray(others.argmax(axis=1)).ravel()
-    share = np.asarray(others.max(axis=1).todense()).ravel()
+    second_fraction = np.asarray(others.max(axis=1).todense()).ravel()
     return pd.DataFrame(
         {
             "cell": cells,
-            "metacell": names[label],
-            "share": own,
-            "second": np.where(share > 0, names[second], ""),
-            "second_share": share,
+            "metacell": name[label],
+            "share": fraction,
+            "second": np.where(second_fraction > 0, name[second], ""),
+            "second_share": second_fraction,
         }
     )
 
 
-def judge(sample: Paired, grouped: Grouped, settings: Mapping[str, Any], *, seed: int = 0) -> pd.DataFrame:
+def judge(
+    sample: Paired, grouped: Grouped, settings: MetacellSettings | Mapping[str, Any], *, seed: int = 0
+) -> pd.DataFrame:
     """Measure the metacells of every method: method, metric, modality (or column), value, conditioned_on.
 
-    See :func:`panscape.coem.metacells.evaluate.measure`; also `dubious` by modality, the share of metacells
+    See :func:`panscape.coem.metacells.evaluate.measure`; also `dubious` by modality, the fraction of
+    metacells
     whose cells differ by more than chance, and of a learned embedding `held_out_nats` by modality
     (:class:`Learned`). `conditioned_on` is :attr:`Grouped.conditioned`.
+
+    Parameters
+    ----------
+    sample
+        The sample.
+    grouped
+        Its groupings.
+    settings
+        Permutations and columns of labels.
+    seed
+        Seed of the permutations.
     """
+    chosen = MetacellSettings.of(settings)
     spaces, depths = {}, {}
     for name, view, matrix in (
         ("rna", grouped.views.rna, sample.rna),
         ("atac", grouped.views.atac, sample.atac),
     ):
-        if matrix is not None:
+        if matrix is not None and view is not None:
             spaces[name] = diffusion_space(view, seed=seed)
             depths[name] = np.asarray(matrix.sum(axis=1)).ravel()
-    labels, numbers = judged_columns(sample.obs, settings.get("labels"))
+    labels, numbers = judged_columns(sample.obs, chosen.labels)
     rows = []
     for method in grouped.methods.columns:
         label = grouped.methods[method].to_numpy()
-        found = measure(label, spaces, depths=depths, labels=labels, numbers=numbers)
+        measures = measure(label, spaces, depths=depths, labels=labels, numbers=numbers)
         for name, matrix in (("rna", sample.rna), ("atac", sample.atac)):
             if matrix is not None:
-                own = rigor(
-                    matrix,
-                    label,
-                    permutations=int(settings["permutations"]),
-                    seed=derive(seed, "rigor", name),
-                )
-                found.append(("dubious", name, float(own["dubious"].mean())))
+                scores = _homogeneity(matrix, label, chosen, seed, name)
+                measures.append(("dubious", name, float(scores["dubious"].mean())))
         if method == "coem":
-            found += [("held_out_nats", name, nats) for name, nats in grouped.information.items()]
-        rows += [(method, *row, grouped.conditioned[method]) for row in found]
+            measures += [("held_out_nats", name, nats) for name, nats in grouped.information.items()]
+        rows += [(method, *row, grouped.conditioned[method]) for row in measures]
     return pd.DataFrame(rows, columns=["method", "metric", "modality", "value", "conditioned_on"])
 
 
 def judged_columns(
-    obs: pd.DataFrame, wanted: list[str] | None
+    obs: pd.DataFrame, wanted: Sequence[str] | None
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return the (labels, numbers) that metacells are judged by: all mapped columns, or those wanted."""
     labels, numbers = {}, {}
@@ -199,13 +217,13 @@ def write_summed(summed: Summed, output: Any) -> None:
 
     In the h5mu file, obsm holds the mean coordinates, and ``uns/soft`` the shares: cell, metacell, share.
     """
-    shares = summed.soft.tocoo()
+    soft = summed.soft.tocoo()
     uns = {
         "cell": summed.assignments["cell"].to_numpy(dtype=object),
         "metacell_of_cell": summed.assignments["metacell"].to_numpy(dtype=object),
-        "soft_cell": shares.row.astype(np.int32),
-        "soft_metacell": shares.col.astype(np.int32),
-        "soft_share": shares.data.astype(np.float32),
+        "soft_cell": soft.row.astype(np.int32),
+        "soft_metacell": soft.col.astype(np.int32),
+        "soft_share": soft.data.astype(np.float32),
     }
     write_h5mu(
         output.metacells, summed.modalities, summed.table, obsm={"X_embedding": summed.centres}, uns=uns
@@ -219,14 +237,14 @@ def write_grouped(grouped: Grouped, output: Any) -> None:
     """Write methods.tsv.gz (`methods`; numbers from 0), ladder.tsv and the embeddings (`views`)."""
     from anndata import AnnData
 
-    table = pd.concat([grouped.methods, grouped.rungs], axis=1)
+    table = pd.concat([grouped.methods, grouped.sweep_labels], axis=1)
     write_tsv(table.rename_axis("cell").reset_index(), output.methods)
-    write_tsv(grouped.ladder if len(grouped.ladder) else pd.DataFrame(columns=["k"]), output.ladder)
+    write_tsv(grouped.size_sweep if len(grouped.size_sweep) else pd.DataFrame(columns=["k"]), output.ladder)
     views = {"X_embedding": grouped.z, "X_rna": grouped.views.rna, "X_atac": grouped.views.atac}
     table = AnnData(
         obs=pd.DataFrame(index=grouped.methods.index),
         obsm={name: np.asarray(view, dtype=np.float32) for name, view in views.items() if view is not None},
-        uns={"told": grouped.told, "information": json.dumps(dict(grouped.information))},
+        uns={"told": grouped.conditioned_on, "information": json.dumps(dict(grouped.information))},
     )
     write_h5ad(table, output.views, compression=None)
 
@@ -236,13 +254,13 @@ def read_grouped(given: Any) -> Grouped:
     import anndata
 
     table = read_tsv(given.methods, dtype={"cell": str}).set_index("cell")
-    rungs = [name for name in table if name[0] == "k" and name[1:].isdigit()]
+    swept = [name for name in table if name[0] == "k" and name[1:].isdigit()]
     views = anndata.read_h5ad(given.views)
     arrays = {name: np.asarray(views.obsm[name], dtype=float) for name in views.obsm}
     return Grouped(
-        table.drop(columns=rungs),
+        table.drop(columns=swept),
         read_tsv(given.ladder),
-        table[rungs],
+        table[swept],
         Views(arrays.get("X_rna"), arrays.get("X_atac")),
         arrays["X_embedding"],
         str(views.uns["told"]),
@@ -252,6 +270,15 @@ def read_grouped(given: Any) -> Grouped:
 
 def read_embedding(path: str | Path, cells: pd.Index, key: str = "X_coem") -> Learned | None:
     """Read the learned embedding of the cells, None if there is no file.
+
+    Parameters
+    ----------
+    path
+        h5ad file; empty for none.
+    cells
+        Names of the cells, in order.
+    key
+        Entry of `obsm`.
 
     Raises
     ------
@@ -265,6 +292,6 @@ def read_embedding(path: str | Path, cells: pd.Index, key: str = "X_coem") -> Le
     table = anndata.read_h5ad(path)
     if not table.obs_names.equals(cells):
         raise ValueError(f"{path} has other cells than the sample")
-    told = json.loads(table.uns["settings"])["condition_on"]
+    conditioned_on = json.loads(table.uns["settings"])["condition_on"]
     information = json.loads(table.uns["info"])["information"]
-    return Learned(np.asarray(table.obsm[key], dtype=float), told or "", information)
+    return Learned(np.asarray(table.obsm[key], dtype=float), conditioned_on or "", information)

@@ -137,7 +137,7 @@ def _sizes(results: Results) -> str:
 def _methods(results: Results) -> list[str]:
     used = results.settings(FOLDER)
     return [
-        f"A siVAE ({_variant(used)}{used.get('likelihood')} likelihood, {used.get('latent')} "
+        f"A siVAE ({_variant(used)}{used.get('likelihood')} likelihood, {used.get('n_latent')} "
         f"dimensions, interpretability weight {used.get('gamma')}) was trained on each bin of every line "
         f"({_sizes(results)}), {100 * used.get('held_out', 0):g} % of the cells held "
         "out; these also ended the training. A gene's "

@@ -34,8 +34,8 @@ def coordinates(similarity: np.ndarray, dimensions: int = 4) -> tuple[np.ndarray
     good = values > 1e-12 * max(values[0], 1e-300)
     total = values[good].sum()
     values, vectors = values[good][:dimensions], vectors[:, good][:, :dimensions]
-    found = vectors * signs(vectors) * np.sqrt(values)
-    return found, values / total if total > 0 else values
+    axes = vectors * signs(vectors) * np.sqrt(values)
+    return axes, values / total if total > 0 else values
 
 
 def double_centre(similarity: np.ndarray) -> np.ndarray:
@@ -46,8 +46,8 @@ def double_centre(similarity: np.ndarray) -> np.ndarray:
 
 def distances(similarity: np.ndarray) -> np.ndarray:
     """Return ``sqrt(K_ii + K_jj - 2 K_ij)``."""
-    own = np.diagonal(similarity)
-    return np.sqrt(np.maximum(own[:, None] + own[None, :] - 2 * similarity, 0.0))
+    diagonal = np.diagonal(similarity)
+    return np.sqrt(np.maximum(diagonal[:, None] + diagonal[None, :] - 2 * similarity, 0.0))
 
 
 def associate(
@@ -63,7 +63,7 @@ def associate(
         equal, 1 if not).
     pc1
         |Spearman's rho| of the first axis of :func:`coordinates` with the phenotype; for more than two
-        groups the share of its variance between groups.
+        groups the fraction of its variance between groups.
 
     Parameters
     ----------
@@ -86,13 +86,13 @@ def associate(
     shuffled = np.concatenate([phenotype.values[None], phenotype.shuffled(permutations, rng)])
     spread = float(kernel[np.triu_indices(phenotype.n, 1)].std())
     rows = []
-    found = {
+    tests = {
         "permanova": _permanova(kernel, shuffled, phenotype),
         "mantel": _mantel(kernel, shuffled, phenotype),
         "pc1": _pc1(kernel, shuffled, phenotype),
     }
     for test in TESTS:
-        observed, null = found[test][0], found[test][1:]
+        observed, null = tests[test][0], tests[test][1:]
         known = np.isfinite(observed)
         rows.append(
             {
@@ -134,14 +134,14 @@ def _permanova(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -
 def _mantel(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -> np.ndarray:
     upper = np.triu_indices(phenotype.n, 1)
     apart = centred_ranks(distances(kernel)[upper])
-    found = []
+    rows = []
     for start in range(0, len(shuffled), 500):  # pairs of lines times permutations in bounded memory
         block = shuffled[start : start + 500]
         gap = np.abs(block[:, upper[0]] - block[:, upper[1]])
         if phenotype.kind == "groups":
             gap = (gap > 0).astype(float)
-        found.append(spearman_rows(gap, apart))
-    return np.concatenate(found)
+        rows.append(spearman_rows(gap, apart))
+    return np.concatenate(rows)
 
 
 def _pc1(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -> np.ndarray:

@@ -30,7 +30,7 @@ def associate_genes(
     centrality: np.ndarray,
     phenotype: Phenotype,
     controls: Mapping[str, np.ndarray],
-    genes: Sequence[str],
+    genes: Sequence[str] | np.ndarray,
     *,
     use: Sequence[str] = CONTROLS,
     permutations: int = 1000,
@@ -73,9 +73,9 @@ def associate_genes(
     """
     known = phenotype.known
     x = np.asarray(centrality, dtype=float)[:, known]
-    own = {name: np.asarray(value, dtype=float)[..., known] for name, value in controls.items()}
-    names = [name for name in use if name in own]
-    partial = Controlled(x, [own[name] for name in names], names)
+    known_controls = {name: np.asarray(value, dtype=float)[..., known] for name, value in controls.items()}
+    names = [name for name in use if name in known_controls]
+    partial = Controlled(x, [known_controls[name] for name in names], names)
     rng = rng or np.random.default_rng(0)
     shuffled = phenotype.shuffled(permutations, rng)
     raw = _Raw(x, phenotype)
@@ -98,12 +98,13 @@ def associate_genes(
             "genes found, controlled",
         ),
     ):
-        found = int((table[f"fdr{tail}"] < fdr).sum())
+        n_genes = int((table[f"fdr{tail}"] < fdr).sum())
         permuted, counts = _permute(table[f"rho{tail}"].to_numpy(), rho, freedom, shuffled, fdr)
         table[f"pvalue{tail}_permuted"] = permuted
-        null.append(null_row(what, found, counts) | {"phenotype": phenotype.name, "n": phenotype.n})
+        null.append(null_row(what, n_genes, counts) | {"phenotype": phenotype.name, "n": phenotype.n})
     for name, column in (("mean", "rho_mean_expression"), ("detection", "rho_detection")):
-        table[column] = spearman_rows(own[name], phenotype.values) if name in own else np.nan
+        known_column = name in known_controls
+        table[column] = spearman_rows(known_controls[name], phenotype.values) if known_column else np.nan
     table["pvalue_mean_expression"] = spearman_pvalue(table["rho_mean_expression"].to_numpy(), phenotype.n)
     table["n"], table["controls"] = phenotype.n, ",".join(partial.names)
     table["high"] = phenotype.groups[-1] if phenotype.two else ""
@@ -144,7 +145,17 @@ def _permute(observed, rho, freedom, shuffled, fdr: float) -> tuple[np.ndarray, 
 
 
 def null_row(what: str, observed: float, null: np.ndarray) -> dict:
-    """Return a statistic beside its null distribution, large values being remarkable."""
+    """Return a statistic beside its null distribution, large values being remarkable.
+
+    Parameters
+    ----------
+    what
+        Name of the statistic.
+    observed
+        Its value.
+    null
+        Its values under permutations.
+    """
     there = len(null) > 0
     return {
         "statistic": what,

@@ -32,7 +32,7 @@ SET_COLUMNS = [
     "pvalue_partial", "fdr_partial", "pvalue_permuted", "n", "high",
 ]  # fmt: skip
 GROUP_COLUMNS = ["gene_a", "gene_b", "phenotype", "model", "group", "share", "share_others", "only_here"]
-PRESENT = 0.5  # share of a line's bins that have an edge the line is said to have
+PRESENT = 0.5  # fraction of a line's bins that have an edge the line is said to have
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class EdgeTable:
     first, second
         (E,) positions of the edges' genes, first < second, sorted.
     share
-        (L, E) CSR: share of a line's bins that have the edge, 0 to 1.
+        (L, E) CSR: fraction of a line's bins that have the edge, 0 to 1.
     """
 
     genes: np.ndarray
@@ -57,17 +57,17 @@ class EdgeTable:
     @property
     def present(self) -> sparse.csr_matrix:
         """Return (L, E) CSR of ones where at least half of a line's bins have the edge."""
-        found = self.share.copy()
-        found.data = (found.data >= PRESENT).astype(float)
-        found.eliminate_zeros()
-        return found
+        fraction = self.share.copy()
+        fraction.data = (fraction.data >= PRESENT).astype(float)
+        fraction.eliminate_zeros()
+        return fraction
 
     def take(self, edges: np.ndarray) -> EdgeTable:
         """Return some of the edges (bool or positions)."""
         return EdgeTable(self.genes, self.first[edges], self.second[edges], self.share[:, edges])
 
 
-def edge_table(graphs: Sequence[Sequence[sparse.csr_matrix]], genes: Sequence[str]) -> EdgeTable:
+def edge_table(graphs: Sequence[Sequence[sparse.csr_matrix]], genes: Sequence[str] | np.ndarray) -> EdgeTable:
     """Put the edges of all lines (each a list of its bins' graphs on `genes`) together."""
     rows, weights = [], []
     for bins in graphs:
@@ -93,12 +93,25 @@ def associate_edges(
 ) -> pd.DataFrame:
     """Test every edge inside a gene set or between two sets: is it in lines of high or of low phenotype.
 
-    Spearman's rho of the share of bins that have the edge (two groups: rank-sum p), over edges that at least
-    `presence` of the lines have and at least `presence` do not, with the false discovery rate over all
+    Spearman's rho of the fraction of bins that have the edge (two groups: rank-sum p), over edges that
+    at least `presence` of the lines have and at least `presence` do not, with the FDR over all
     tested.
 
     With `means`, the genes' mean expression (G, L), also with that of both genes controlled (`rho_partial`
     ...).
+
+    Parameters
+    ----------
+    table
+        Edges of all lines.
+    sets
+        Name -> genes.
+    phenotype
+        Of the lines.
+    presence
+        Minimum fraction of the lines that have, and that lack, a tested edge, in [0, 0.5].
+    means
+        (G, L) mean expression of the genes in the lines, to control for; None does not.
 
     Returns
     -------
@@ -106,12 +119,12 @@ def associate_edges(
     bins.
     """
     share = table.share[np.flatnonzero(phenotype.known)]
-    own = EdgeTable(table.genes, table.first, table.second, share)
-    count = np.asarray(own.present.sum(axis=0)).ravel()
+    kept_table = EdgeTable(table.genes, table.first, table.second, share)
+    count = np.asarray(kept_table.present.sum(axis=0)).ravel()
     least = max(presence * phenotype.n, 1)
     frequent = (count >= least) & (count <= phenotype.n - least)
     parts = []
-    for name_a, name_b, mask in _pairs(own, sets):
+    for name_a, name_b, mask in _pairs(kept_table, sets):
         chosen = np.flatnonzero(mask & frequent)
         if not len(chosen):
             continue
@@ -132,12 +145,12 @@ def associate_edges(
     columns = [name for name in EDGE_COLUMNS if name != "model"]
     if not parts:
         return pd.DataFrame(columns=columns)
-    found = pd.concat(parts, ignore_index=True)
+    result = pd.concat(parts, ignore_index=True)
     for tail in ("", "_partial"):
-        found[f"fdr{tail}"] = benjamini_hochberg(found[f"pvalue{tail}"].to_numpy())
-    found["phenotype"], found["n"] = phenotype.name, phenotype.n
-    found["high"] = phenotype.groups[-1] if phenotype.two else ""
-    return found.sort_values(["pvalue", "gene_a", "gene_b"], ignore_index=True)[columns]
+        result[f"fdr{tail}"] = benjamini_hochberg(result[f"pvalue{tail}"].to_numpy())
+    result["phenotype"], result["n"] = phenotype.name, phenotype.n
+    result["high"] = phenotype.groups[-1] if phenotype.two else ""
+    return result.sort_values(["pvalue", "gene_a", "gene_b"], ignore_index=True)[columns]
 
 
 def associate_sets(
@@ -152,6 +165,21 @@ def associate_sets(
     """Test the number of edges inside each set, between two sets, and from a set to all other genes.
 
     With `means`, the genes' mean expression (G, L), also with the sets' mean expression controlled.
+
+    Parameters
+    ----------
+    table
+        Edges of all lines.
+    sets
+        Name -> genes.
+    phenotype
+        Of the lines.
+    permutations
+        Permutations of the phenotype.
+    rng
+        Random numbers of the permutations.
+    means
+        See :func:`associate_edges`.
 
     Returns
     -------
@@ -179,29 +207,29 @@ def associate_sets(
     null = np.abs(spearman_rows(values, phenotype.shuffled(permutations, rng)))
     permuted = permutation_pvalue(np.abs(rho), null, tolerance=1e-9)
     controls = list(np.array(levels).transpose(1, 0, 2)) if levels else []
-    found = pd.DataFrame(names, columns=["set_a", "set_b"]).assign(
+    result = pd.DataFrame(names, columns=["set_a", "set_b"]).assign(
         phenotype=phenotype.name,
         edges=values.mean(axis=1),
         possible=possible,
         **_tests(values, phenotype, controls),
     )
     for tail in ("", "_partial"):
-        found[f"fdr{tail}"] = benjamini_hochberg(found[f"pvalue{tail}"].to_numpy())
-    found["pvalue_permuted"] = permuted
-    found["n"], found["high"] = phenotype.n, phenotype.groups[-1] if phenotype.two else ""
-    return found[columns]
+        result[f"fdr{tail}"] = benjamini_hochberg(result[f"pvalue{tail}"].to_numpy())
+    result["pvalue_permuted"] = permuted
+    result["n"], result["high"] = phenotype.n, phenotype.groups[-1] if phenotype.two else ""
+    return result[columns]
 
 
 def _tests(values: np.ndarray, phenotype: Phenotype, controls: list[np.ndarray]) -> dict[str, np.ndarray]:
     """Return rho and p of rows (E, n), raw and given controls of all lines (E, L)."""
     rho = spearman_rows(values, phenotype.values)
     p = rank_sum(values, phenotype.values == 1) if phenotype.two else spearman_pvalue(rho, phenotype.n)
-    found = {"rho": rho, "pvalue": p, "rho_partial": np.full(len(rho), np.nan)}
+    columns = {"rho": rho, "pvalue": p, "rho_partial": np.full(len(rho), np.nan)}
     freedom: np.ndarray | int = 0
     if controls:
         partial = Controlled(values, [one[:, phenotype.known] for one in controls])
-        found["rho_partial"], freedom = partial.rho(phenotype.values), partial.freedom
-    return found | {"pvalue_partial": correlation_pvalues(found["rho_partial"], freedom)}
+        columns["rho_partial"], freedom = partial.rho(phenotype.values), partial.freedom
+    return columns | {"pvalue_partial": correlation_pvalues(columns["rho_partial"], freedom)}
 
 
 def group_edges(
@@ -213,6 +241,19 @@ def group_edges(
     rng: np.random.Generator | None = None,
 ) -> tuple[pd.DataFrame, dict]:
     """List the edges that at least `share` of the lines of a group have.
+
+    Parameters
+    ----------
+    table
+        Edges of all lines.
+    phenotype
+        Of the lines; it has groups.
+    share
+        Minimum fraction of a group's lines that have a listed edge, in (0, 1].
+    permutations
+        Permutations of the phenotype.
+    rng
+        Random numbers of the permutations.
 
     Returns
     -------
@@ -229,8 +270,8 @@ def group_edges(
     parts = []
     for code, group in enumerate(phenotype.groups):
         inside = phenotype.values == code
-        own, others = _group_shares(present, total, inside)
-        chosen = np.flatnonzero(own >= share)
+        inside_fraction, others = _group_shares(present, total, inside)
+        chosen = np.flatnonzero(inside_fraction >= share)
         parts.append(
             pd.DataFrame(
                 {
@@ -238,42 +279,42 @@ def group_edges(
                     "gene_b": table.genes[table.second[chosen]],
                     "phenotype": phenotype.name,
                     "group": group,
-                    "share": own[chosen],
+                    "share": inside_fraction[chosen],
                     "share_others": others[chosen],
                     "only_here": others[chosen] < share,
                 }
             )
         )
-    found = pd.concat(parts, ignore_index=True)[[name for name in GROUP_COLUMNS if name != "model"]]
+    result = pd.concat(parts, ignore_index=True)[[name for name in GROUP_COLUMNS if name != "model"]]
     null = np.array(
         [_one_group_only(present, total, values, share) for values in phenotype.shuffled(permutations, rng)]
     )
-    row = null_row("edges of one group only", int(found["only_here"].sum()), null)
-    return found, row | {"phenotype": phenotype.name, "n": phenotype.n}
+    row = null_row("edges of one group only", int(result["only_here"].sum()), null)
+    return result, row | {"phenotype": phenotype.name, "n": phenotype.n}
 
 
 def _group_shares(present, total: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    own = inside.astype(float) @ present
-    return own / inside.sum(), (total - own) / max((~inside).sum(), 1)
+    inside_fraction = inside.astype(float) @ present
+    return inside_fraction / inside.sum(), (total - inside_fraction) / max((~inside).sum(), 1)
 
 
 def _one_group_only(present, total: np.ndarray, values: np.ndarray, share: float) -> int:
     count = 0
     for code in np.unique(values):
-        own, others = _group_shares(present, total, values == code)
-        count += int(((own >= share) & (others < share)).sum())
+        inside_fraction, others = _group_shares(present, total, values == code)
+        count += int(((inside_fraction >= share) & (others < share)).sum())
     return count
 
 
 def _pairs(table: EdgeTable, sets: Mapping[str, Sequence[str]], *, others: bool = False):
     """Yield (set, set, bool mask of edges): inside each, between each two, from each to all other genes."""
     inside = {name: np.isin(table.genes.astype(str), list(members)) for name, members in sets.items()}
-    for name, own in inside.items():
-        yield name, name, own[table.first] & own[table.second]
+    for name, set_members in inside.items():
+        yield name, name, set_members[table.first] & set_members[table.second]
     for one, two in combinations(inside, 2):
         a, b = inside[one], inside[two]
         between = (a[table.first] & b[table.second]) | (b[table.first] & a[table.second])
         yield one, two, between
     if others:
-        for name, own in inside.items():
-            yield name, OTHER, own[table.first] != own[table.second]
+        for name, set_members in inside.items():
+            yield name, OTHER, set_members[table.first] != set_members[table.second]

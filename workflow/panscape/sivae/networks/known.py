@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def enrichment_of_edges(
-    adjacency: sparse.csr_matrix, genes: Sequence[str], network: Network, *, level: float = 0.95
+    adjacency: sparse.csr_matrix, genes: Sequence[str] | np.ndarray, network: Network, *, level: float = 0.95
 ) -> dict[str, float]:
     """Return the odds ratio of being an edge of a known network for the edges of a graph.
 
@@ -49,7 +49,7 @@ def enrichment_of_edges(
     from panscape.data.edge_lists import shared_genes
 
     names = np.asarray(genes, dtype=object)
-    inside = shared_genes(network, names)
+    inside = shared_genes(network, list(genes))
     count = int(inside.sum())
     edges = edge_codes(sparse.csr_matrix(adjacency)[inside][:, inside])
     place = {gene: at for at, gene in enumerate(names[inside])}

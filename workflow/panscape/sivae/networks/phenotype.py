@@ -125,14 +125,14 @@ def read_phenotype(column: pd.Series, *, min_lines: int = 6) -> tuple[Phenotype 
 def _arrangements(values: np.ndarray) -> np.ndarray:
     """Return all different orders of the values but the given one, in lexical order."""
     levels, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
-    found = np.zeros((1, 0), dtype=np.int64)
+    arrangements = np.zeros((1, 0), dtype=np.int64)
     left = counts[None, :]
     for _ in range(len(values)):
         row, code = np.nonzero(left)  # each beginning goes on with each level that is left
-        found = np.column_stack([found[row], code])
+        arrangements = np.column_stack([arrangements[row], code])
         left = left[row]
         left[np.arange(len(row)), code] -= 1
-    return levels[found[(found != codes.ravel()).any(axis=1)]]
+    return levels[arrangements[(arrangements != codes.ravel()).any(axis=1)]]
 
 
 def _natural(label: str) -> tuple:

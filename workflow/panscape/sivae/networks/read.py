@@ -67,8 +67,8 @@ class LineFiles:
         stacked = read_csr(path)
         names, size = self.bins(), stacked.shape[1]
         if stacked.shape[0] != size * len(names):
-            found = f"{stacked.shape[0]} rows of {size} genes, where there are {len(names)} bins"
-            raise fail(str(path), found, f"remove {self.folder} and run the stage sivae again")
+            problem = f"{stacked.shape[0]} rows of {size} genes, where there are {len(names)} bins"
+            raise fail(str(path), problem, f"remove {self.folder} and run the stage sivae again")
         return [stacked[at * size : (at + 1) * size] for at in map(names.index, bins)]
 
     def collapsed(self) -> list[str]:
@@ -125,17 +125,19 @@ class Collection:
         """Return (G, L) of a column of the tables of genes, averaged over a line's whole bins.
 
         A gene that does not vary in a line has no centrality there, which counts as 0. Centrality in a
-        Pearson network is the share of the other genes that are its neighbours.
+        Pearson network is the fraction of the other genes that are its neighbours.
         """
         if model == "pearson" and column.startswith("centrality"):
             return np.stack([_degrees(bins) for bins in self.graphs("pearson")], axis=1)
         model = model if model in EMBEDDED else "sivae"
-        found = []
+        rows = []
         for at, file in enumerate(self.files):
             table = file.table()
-            own = table[(table["model"] == model) & table["bin"].isin(self.whole(at))]
-            found.append(own.groupby("gene")[column].mean().reindex(self.genes).fillna(0.0).to_numpy(float))
-        return np.stack(found, axis=1)
+            selected = table[(table["model"] == model) & table["bin"].isin(self.whole(at))]
+            rows.append(
+                selected.groupby("gene")[column].mean().reindex(self.genes).fillna(0.0).to_numpy(float)
+            )
+        return np.stack(rows, axis=1)
 
 
 def _degrees(bins: Iterable[sparse.csr_matrix]) -> np.ndarray:
@@ -158,6 +160,6 @@ def read_collection(lines: pd.DataFrame, folder: str | Path) -> Collection:
     genes = files[0].genes()
     for file in files[1:]:
         if file.genes() != genes:
-            found = f"{file.name} and {files[0].name} have models of different genes"
-            raise fail(str(folder), found, "remove the folder and run the stage sivae again")
+            problem = f"{file.name} and {files[0].name} have models of different genes"
+            raise fail(str(folder), problem, "remove the folder and run the stage sivae again")
     return Collection(table, files, np.asarray(genes, dtype=object))

@@ -1,4 +1,4 @@
-"""How far a line's network repeats itself, in bins or halves of its own cells."""
+"""Reliability of a line's network between bins or halves of its cells."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reliability(
     Returns
     -------
     One row per line and measure: line, source, parts, measure, within (mean similarity of the line's own
-    parts), others (mean similarity to other lines' parts), rank (share of the other lines whose parts are
+    parts), others (mean similarity to other lines' parts), rank (fraction of the other lines whose parts are
     less alike to the line's than its own), flag: empty, ``unreliable``, ``not distinct`` (its parts are no
     more alike than parts of other lines: reliable, perhaps, but no basis for a difference between lines),
     ``unknown``.
@@ -49,15 +49,15 @@ def reliability(
     for measure, similarity in similarities.items():
         base = (chance or {}).get(measure, 0.0)
         for at, name in enumerate(names):
-            own = np.flatnonzero(line == at)
-            row = {"line": name, "source": source, "parts": len(own), "measure": measure}
-            if len(own) < 2:
+            members = np.flatnonzero(line == at)
+            row = {"line": name, "source": source, "parts": len(members), "measure": measure}
+            if len(members) < 2:
                 rows.append(row | {"within": np.nan, "others": np.nan, "rank": np.nan, "flag": "unknown"})
                 continue
-            block = similarity[np.ix_(own, own)]
-            within = block[np.triu_indices(len(own), 1)].mean()
+            block = similarity[np.ix_(members, members)]
+            within = block[np.triu_indices(len(members), 1)].mean()
             means = [
-                similarity[np.ix_(own, np.flatnonzero(line == other))].mean()
+                similarity[np.ix_(members, np.flatnonzero(line == other))].mean()
                 for other in range(len(names))
                 if other != at and (line == other).any()
             ]
@@ -79,6 +79,6 @@ def vector_similarity(vectors: np.ndarray) -> np.ndarray:
     x = centred_ranks(vectors, axis=-1)
     size = np.sqrt(np.square(x).sum(axis=1))
     x = np.divide(x, size[:, None], out=np.zeros_like(x), where=size[:, None] > 0)
-    found = x @ x.T
-    np.fill_diagonal(found, 1.0)
-    return found
+    result = x @ x.T
+    np.fill_diagonal(result, 1.0)
+    return result

@@ -51,8 +51,18 @@ def phenotype_columns(config: Mapping[str, Any]) -> list[str]:
 def read_phenotypes(
     lines: pd.DataFrame, columns: Sequence[str], settings: NetworkSettings
 ) -> tuple[list[Phenotype], pd.DataFrame]:
-    """Return the usable phenotypes of the lines, and rows that say which are not and why."""
-    found, skipped = [], []
+    """Return the usable phenotypes of the lines, and rows that say which are not and why.
+
+    Parameters
+    ----------
+    lines
+        Table of lines.
+    columns
+        Columns of the phenotypes.
+    settings
+        Which phenotypes, and how many lines they need.
+    """
+    phenotypes, skipped = [], []
     for name in columns:
         column = lines[name] if name in lines else pd.Series(np.nan, index=lines.index, name=name)
         phenotype, reason = read_phenotype(column.rename(name), min_lines=settings.min_lines)
@@ -60,15 +70,29 @@ def read_phenotypes(
             logger.warning("phenotype %s is not tested: %s", name, reason)
             skipped.append(skip("phenotype", name, reason, n=int(column.notna().sum())))
         else:
-            found.append(phenotype)
+            phenotypes.append(phenotype)
             missing = len(lines) - phenotype.n
             if missing:
                 logger.warning("phenotype %s: %d of %d lines have no value", name, missing, len(lines))
-    return found, pd.DataFrame(skipped, columns=TEST_COLUMNS)
+    return phenotypes, pd.DataFrame(skipped, columns=TEST_COLUMNS)
 
 
 def skip(part: str, phenotype: str, reason: str, *, model: str = "", n: float = np.nan) -> dict:
-    """Return the row of a test that was not made."""
+    """Return the row of a test that was not made.
+
+    Parameters
+    ----------
+    part
+        Part of the comparison.
+    phenotype
+        Name of the phenotype.
+    reason
+        Why it is not tested.
+    model
+        Name of the model.
+    n
+        Number of lines with the phenotype.
+    """
     status = reason if reason.startswith(UNDECIDABLE) else f"skipped: {reason}"
     return {"part": part, "model": model, "phenotype": phenotype, "n": n, "status": status}
 
@@ -96,7 +120,19 @@ def tests_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def similarity_of(graphs, embeddings, kernel: str, settings: NetworkSettings) -> np.ndarray:
-    """Return the (B, B) similarity of bins by one of the kernels."""
+    """Return the (B, B) similarity of bins by one of the kernels.
+
+    Parameters
+    ----------
+    graphs
+        Networks, CSR bool, genes x genes.
+    embeddings
+        Embeddings of the genes, genes x K.
+    kernel
+        One of :data:`panscape.sivae.networks.settings.KERNELS`.
+    settings
+        Parameters of the kernels.
+    """
     if kernel == "cka":
         return linear_cka(embeddings)
     if kernel == "neighbours":
@@ -117,6 +153,21 @@ def compare_lines(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Compare all lines by one kernel, map them, and test the map against the phenotypes.
 
+    Parameters
+    ----------
+    collection
+        All lines.
+    kernel
+        One of :data:`panscape.sivae.networks.settings.KERNELS`.
+    model
+        ``"sivae"`` or a baseline.
+    settings
+        Of the comparison.
+    columns
+        Columns of the phenotypes.
+    seed
+        Seed of the permutations.
+
     Returns
     -------
     similarity
@@ -136,16 +187,16 @@ def compare_lines(
             embeddings += [one[chosen] for one in file.embeddings(model, bins)]
         else:
             graphs += [graph[chosen][:, chosen] for graph in file.graphs(model, bins)]
-    found = similarity_of(graphs, embeddings, kernel, settings)
+    result = similarity_of(graphs, embeddings, kernel, settings)
     names = collection.names
-    lines = average_bins(found, np.array(owner), len(names))
+    lines = average_bins(result, np.array(owner), len(names))
     similarity = pd.DataFrame(lines, columns=names)
     similarity.insert(0, "line", names)
     xy, _ = coordinates(lines)
     embedding = pd.DataFrame(xy, columns=[f"axis_{at + 1}" for at in range(xy.shape[1])])
     embedding.insert(0, "line", names)
-    own = [name for name in columns if name in collection.lines]
-    embedding = embedding.assign(**{name: collection.lines[name].to_numpy() for name in own})
+    present = [name for name in columns if name in collection.lines]
+    embedding = embedding.assign(**{name: collection.lines[name].to_numpy() for name in present})
     rows: list[dict] = []
     phenotypes, skipped = read_phenotypes(collection.lines, columns, settings)
     for phenotype in phenotypes:
@@ -158,7 +209,17 @@ def compare_lines(
 
 
 def chosen_genes(collection: Collection, model: str, settings: NetworkSettings) -> np.ndarray:
-    """Return the positions of the genes compared: all, or the union of every line's most central ones."""
+    """Return the positions of the genes compared: all, or the union of every line's most central ones.
+
+    Parameters
+    ----------
+    collection
+        All lines.
+    model
+        ``"sivae"`` or a baseline.
+    settings
+        `genes` and `central_top`.
+    """
     if settings.genes == "all":
         return np.arange(len(collection.genes))
     values = np.nan_to_num(collection.centralities(model), nan=-np.inf)
@@ -199,8 +260,8 @@ def _check_group(
     for number, at in enumerate(members):
         file, bins = collection.files[at], collection.parts(at)[0]
         owner += [number] * len(bins)
-        own = file.graphs(model, bins)
-        graphs += own
+        bin_graphs = file.graphs(model, bins)
+        graphs += bin_graphs
         if model in EMBEDDED:
             embeddings += file.embeddings(model, bins)
             wide = (
@@ -210,14 +271,14 @@ def _check_group(
             )
             vectors += list(wide.reindex(index=bins, columns=collection.genes).fillna(0).to_numpy())
         else:
-            vectors += [np.diff(graph.indptr).astype(float) for graph in own]
-    found = {"neighbours": neighbour_jaccard(graphs), "centrality": vector_similarity(np.array(vectors))}
+            vectors += [np.diff(graph.indptr).astype(float) for graph in bin_graphs]
+    measures = {"neighbours": neighbour_jaccard(graphs), "centrality": vector_similarity(np.array(vectors))}
     if embeddings:
-        found["cka"] = linear_cka(embeddings)
+        measures["cka"] = linear_cka(embeddings)
     size = len(collection.genes)
     density = np.mean([graph.nnz for graph in graphs]) / max(size * (size - 1), 1)
     return reliability(
-        found,
+        measures,
         np.array(owner),
         [collection.names[at] for at in members],
         source=source,

@@ -1,11 +1,12 @@
-"""What lines are compared by."""
+"""Settings of the comparison of lines."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 from panscape.sivae.networks.centrality import CONTROLS
 
 KERNELS = ("cka", "neighbours", "edges", "wl-degree", "wl-name")
@@ -37,13 +38,14 @@ class NetworkSettings(FromMapping):
         Of the tests.
     gene_sets, mito_set, ranking, gsea_sizes, gsea_permutations
         Of GSEA.
-    edge_sets, edge_presence, group_share
+    edge_sets, edge_presence, group_fraction
         Of the tests of edges.
     figure_set, figure_lines
         Of the figure of networks.
     """
 
     SECTION: ClassVar[str] = "networks"
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {"group_share": Renamed("group_fraction")}
 
     phenotypes: tuple[str, ...] | None = None
     kernels: tuple[str, ...] = ("cka", "neighbours", "wl-degree")
@@ -64,7 +66,7 @@ class NetworkSettings(FromMapping):
     gsea_permutations: int = 1000
     edge_sets: tuple[str, ...] = ()
     edge_presence: float = 0.2
-    group_share: float = 0.2
+    group_fraction: float = 0.2
     figure_set: str | None = None
     figure_lines: tuple[str, ...] = ()
 

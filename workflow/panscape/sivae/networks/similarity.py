@@ -37,8 +37,8 @@ def neighbour_jaccard(graphs: Sequence[sparse.csr_matrix]) -> np.ndarray:
         dense = np.zeros((count, len(columns)), dtype=np.float32)
         dense[np.repeat(np.arange(count), np.diff(rows.indptr)), code] = 1
         shared = (dense @ dense.T).astype(np.float64)
-        own = np.diagonal(shared)
-        either = own[:, None] + own[None, :] - shared
+        sizes = np.diagonal(shared)
+        either = sizes[:, None] + sizes[None, :] - shared
         known = either > 0
         total[known] += shared[known] / either[known]
         genes += known
@@ -57,14 +57,14 @@ def linear_cka(embeddings: Sequence[np.ndarray]) -> np.ndarray:
     ]
     starts = np.concatenate([[0], np.cumsum([one.shape[1] for one in centred])])
     joint = np.concatenate(centred, axis=1)
-    found = np.empty((len(centred), len(centred)))
+    result = np.empty((len(centred), len(centred)))
     for i, one in enumerate(centred):
         squares = np.square(one.T @ joint).sum(axis=0)
-        found[i] = np.add.reduceat(squares, starts[:-1])
-    scale = np.sqrt(np.diagonal(found))
+        result[i] = np.add.reduceat(squares, starts[:-1])
+    scale = np.sqrt(np.diagonal(result))
     scale = np.outer(scale, scale)
-    found = np.divide(found, scale, out=np.zeros_like(found), where=scale > 0)
-    return np.clip((found + found.T) / 2, 0.0, 1.0)
+    result = np.divide(result, scale, out=np.zeros_like(result), where=scale > 0)
+    return np.clip((result + result.T) / 2, 0.0, 1.0)
 
 
 def average_bins(similarity: np.ndarray, line: np.ndarray, n_lines: int) -> np.ndarray:
@@ -94,19 +94,19 @@ def average_bins(similarity: np.ndarray, line: np.ndarray, n_lines: int) -> np.n
 
 def edge_codes(graph: sparse.csr_matrix) -> np.ndarray:
     """Return the sorted codes ``first * G + second`` (first < second) of a graph's edges."""
-    found = sparse.coo_matrix(graph)
-    kept = (found.row < found.col) & (found.data != 0)
-    return np.sort(found.row[kept].astype(np.int64) * found.shape[1] + found.col[kept])
+    edges = sparse.coo_matrix(graph)
+    kept = (edges.row < edges.col) & (edges.data != 0)
+    return np.sort(edges.row[kept].astype(np.int64) * edges.shape[1] + edges.col[kept])
 
 
 def _bool(graph: sparse.csr_matrix) -> sparse.csr_matrix:
-    found = sparse.coo_matrix(graph)
-    kept = (found.row != found.col) & (found.data != 0)
+    edges = sparse.coo_matrix(graph)
+    kept = (edges.row != edges.col) & (edges.data != 0)
     ones = np.ones(int(kept.sum()), dtype=np.float32)
-    return sparse.csr_matrix((ones, (found.row[kept], found.col[kept])), shape=found.shape)
+    return sparse.csr_matrix((ones, (edges.row[kept], edges.col[kept])), shape=edges.shape)
 
 
 def _jaccard(shared: np.ndarray) -> np.ndarray:
-    own = np.diagonal(shared)
-    either = own[:, None] + own[None, :] - shared
+    sizes = np.diagonal(shared)
+    either = sizes[:, None] + sizes[None, :] - shared
     return np.divide(shared, either, out=np.ones_like(shared), where=either > 0)

@@ -52,6 +52,17 @@ def gene_tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Test every gene of every model against every phenotype.
 
+    Parameters
+    ----------
+    collection
+        All lines.
+    settings
+        Of the comparison.
+    columns
+        Columns of the phenotypes.
+    seed
+        Seed of the permutations.
+
     Returns
     -------
     genes
@@ -89,11 +100,23 @@ def gene_tables(
     return genes, tests_table(rows)
 
 
-def library_sets(paths: Sequence[str], genes: Sequence[str], mito: bool) -> dict[str, dict[str, list[str]]]:
-    """Return library (name of its file) -> term -> genes; mitochondrial genes are a library of their own."""
-    found = {Path(path).stem: read_gene_sets(path) for path in paths}
-    own = gsea.mito_set(genes) if mito else {}
-    return found | ({"mitochondrial": own} if own else {})
+def library_sets(
+    paths: Sequence[str], genes: Sequence[str] | np.ndarray, mito: bool
+) -> dict[str, dict[str, list[str]]]:
+    """Return library (name of its file) -> term -> genes; mitochondrial genes are a separate library.
+
+    Parameters
+    ----------
+    paths
+        GMT files.
+    genes
+        Names of the genes.
+    mito
+        Whether to add the mitochondrial genes as a library.
+    """
+    libraries = {Path(path).stem: read_gene_sets(path) for path in paths}
+    mito_sets = gsea.mito_set(list(genes)) if mito else {}
+    return libraries | ({"mitochondrial": mito_sets} if mito_sets else {})
 
 
 def set_tables(
@@ -122,11 +145,11 @@ def set_tables(
         centrality = _centralities(collection, model, settings)
         controls = controls_of(collection, model)
         for phenotype in phenotypes:
-            own = genes[(genes["model"] == model) & (genes["phenotype"] == phenotype.name)]
-            if own.empty:
+            selected = genes[(genes["model"] == model) & (genes["phenotype"] == phenotype.name)]
+            if selected.empty:
                 continue
             for ranking, column in RANKINGS.items():
-                values = own.set_index("gene")[column].reindex(collection.genes)
+                values = selected.set_index("gene")[column].reindex(collection.genes)
                 values = values.abs() if settings.ranking == "absolute" else values
                 under = _rankings(centrality, controls, phenotype, settings, ranking, seed)
                 for library, sets in libraries.items():
@@ -152,8 +175,8 @@ def set_tables(
                         tables.append(table.assign(**labels))
                         rows += _undecided(table, library, phenotype, model, settings.fdr)
     empty = pd.DataFrame(columns=gsea.COLUMNS)
-    found = pd.concat(tables, ignore_index=True)[gsea.COLUMNS] if tables else empty
-    return found, tests_table(rows)
+    result = pd.concat(tables, ignore_index=True)[gsea.COLUMNS] if tables else empty
+    return result, tests_table(rows)
 
 
 def _rankings(
@@ -161,17 +184,17 @@ def _rankings(
 ) -> gsea.Rankings:
     """Return the rankings of all genes under the observed labels and under others."""
     known = phenotype.known
-    own = {name: np.asarray(value)[..., known] for name, value in controls.items()}
-    names = [name for name in settings.controls if name in own]
+    known_controls = {name: np.asarray(value)[..., known] for name, value in controls.items()}
+    names = [name for name in settings.controls if name in known_controls]
     rng = seeds.stream(seed, "networks", "gsea", "labels", phenotype.name)
     others = phenotype.shuffled(min(settings.permutations, LABELLINGS), rng)
     labels, x = np.vstack([phenotype.values[None, :], others]), centrality[:, known]
     if ranking == "raw":
-        found = spearman_rows(x, labels).T
+        scores = spearman_rows(x, labels).T
     else:
-        found = Controlled(x, [own[name] for name in names], names).rho(labels).T
-    found = np.abs(found) if settings.ranking == "absolute" else found
-    return gsea.Rankings(found[0], found[1:], exact=len(others) == phenotype.arrangements - 1)
+        scores = Controlled(x, [known_controls[name] for name in names], names).rho(labels).T
+    scores = np.abs(scores) if settings.ranking == "absolute" else scores
+    return gsea.Rankings(scores[0], scores[1:], exact=len(others) == phenotype.arrangements - 1)
 
 
 def _undecided(
@@ -193,6 +216,17 @@ def edge_tables(
     collection: Collection, settings: NetworkSettings, columns: Sequence[str], seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Test the edges inside and between the chosen gene sets, and list the edges of groups.
+
+    Parameters
+    ----------
+    collection
+        All lines.
+    settings
+        Of the comparison.
+    columns
+        Columns of the phenotypes.
+    seed
+        Seed of the permutations.
 
     Returns
     -------
@@ -232,20 +266,22 @@ def edge_tables(
                 groups, null = edges_module.group_edges(
                     table,
                     phenotype,
-                    share=settings.group_share,
+                    share=settings.group_fraction,
                     permutations=min(settings.permutations, 200),
                     rng=rng,
                 )
                 tables["groups"].append(groups.assign(model=model))
                 rows.append(null | {"part": "edges of groups", "model": model})
-    found = [
+    results = [
         pd.concat(parts, ignore_index=True)[kinds[kind]] if parts else pd.DataFrame(columns=kinds[kind])
         for kind, parts in tables.items()
     ]
-    return found[0], found[1], found[2], tests_table(rows)
+    return results[0], results[1], results[2], tests_table(rows)
 
 
-def edge_sets(genes: Sequence[str], settings: NetworkSettings) -> tuple[dict[str, list[str]], list[dict]]:
+def edge_sets(
+    genes: Sequence[str] | np.ndarray, settings: NetworkSettings
+) -> tuple[dict[str, list[str]], list[dict]]:
     """Return the sets whose edges are tested, with their genes among those analysed, and what is missing.
 
     Without `edge_sets` these are the mitochondrial genes, where there are any.
@@ -254,7 +290,7 @@ def edge_sets(genes: Sequence[str], settings: NetworkSettings) -> tuple[dict[str
     for sets in library_sets(settings.gene_sets, genes, settings.mito_set).values():
         known |= {term: members for term, members in sets.items() if term not in known}
     wanted = settings.edge_sets or tuple(name for name in (gsea.MITO,) if name in known)
-    here, found, rows = set(genes), {}, []
+    here, chosen, rows = set(genes), {}, []
     if not wanted:
         rows.append(skip("edges", "", f"networks.edge_sets names no set and {NO_MITO}"))
     for name in wanted:
@@ -266,14 +302,23 @@ def edge_sets(genes: Sequence[str], settings: NetworkSettings) -> tuple[dict[str
             logger.warning("networks.edge_sets: %s", reason)
             rows.append(skip(f"edges of {name}", "", reason))
         else:
-            found[name] = members
-    return found, rows
+            chosen[name] = members
+    return chosen, rows
 
 
 def known_table(collection: Collection, models: Sequence[str], networks: Sequence[Network]) -> pd.DataFrame:
     """Return the odds ratio of known interactions among the edges of each line's bins.
 
     Columns: line, bin, model, network, then those of :func:`enrichment_of_edges`.
+
+    Parameters
+    ----------
+    collection
+        All lines.
+    models
+        Names of the models.
+    networks
+        Known interactions.
     """
     rows = []
     for at, file in enumerate(collection.files):
@@ -294,6 +339,17 @@ def figure_genes(
 ) -> tuple[str, list[str]]:
     """Return the set whose network is drawn: the chosen one, the best set of GSEA, or the best genes.
 
+    Parameters
+    ----------
+    genes
+        Table of the genes' associations.
+    sets
+        Table of GSEA.
+    libraries
+        Library -> term -> genes.
+    chosen
+        Name of a gene set; None takes the best one.
+
     Returns
     -------
     Its title and genes (empty where nothing is to be drawn).
@@ -304,5 +360,5 @@ def figure_genes(
     best = sets[(sets["model"] == "sivae") & (sets["ranking"] == "controlled")].sort_values(["pvalue", "fdr"])
     if len(best):
         return str(best["term"].iloc[0]), known[best["term"].iloc[0]]
-    own = genes[genes["model"] == "sivae"].sort_values("pvalue")
-    return "genes of smallest p", list(dict.fromkeys(own["gene"]))[:20]
+    selected = genes[genes["model"] == "sivae"].sort_values("pvalue")
+    return "genes of smallest p", list(dict.fromkeys(selected["gene"]))[:20]

@@ -1,4 +1,4 @@
-"""The nested ladder and what merging it rests on."""
+"""The size sweep and the merging of metacells."""
 
 import itertools
 
@@ -8,14 +8,14 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.metrics import adjusted_rand_score
 
 from panscape.coem.metacells.group import group_cells
-from panscape.coem.metacells.size_sweep import ladder, merge_ladder, zero_share
+from panscape.coem.metacells.size_sweep import merge_metacells, size_sweep, zero_fraction
 
 
 def test_merging_single_cells_is_ward_clustering():
     z = np.random.default_rng(0).normal(size=(60, 4))
-    found = merge_ladder(np.arange(60), z, [12, 5, 2])
+    result = merge_metacells(np.arange(60), z, [12, 5, 2])
     tree = linkage(z, "ward")
-    for k, label in zip((12, 5, 2), found, strict=True):
+    for k, label in zip((12, 5, 2), result, strict=True):
         assert len(set(label)) == k
         assert adjusted_rand_score(label, fcluster(tree, k, "maxclust")) == 1.0
 
@@ -24,7 +24,7 @@ def test_metacells_weigh_as_many_cells_as_they_have():
     # two heavy groups and a light one between them, nearer to the left one: the light one joins a neighbour
     z = np.concatenate([np.full((50, 1), 0.0), np.full((2, 1), 1.0), np.full((50, 1), 1.5)])
     label = np.repeat([0, 1, 2], [50, 2, 50])
-    (merged,) = merge_ladder(label, z, [2])
+    (merged,) = merge_metacells(label, z, [2])
     assert merged[50] == merged[52] and merged[0] != merged[52]
 
 
@@ -33,7 +33,7 @@ def test_the_ladder_is_nested_and_scored_without_labels():
     t = rng.random(600)
     z = np.column_stack([4 * t, rng.normal(0, 0.3, 600), rng.normal(0, 0.3, 600)])
     counts = sparse.csr_matrix(rng.poisson(np.exp(1.5 * np.outer(t, rng.normal(size=80)))).astype(np.float32))
-    table, labels = ladder(z, [12, 25, 60, 120], counts={"rna": counts}, seed=5)
+    table, labels = size_sweep(z, [12, 25, 60, 120], counts={"rna": counts}, seed=5)
     assert list(table["k"]) == sorted(labels) == [5, 10, 24, 50]
     fine = list(labels.values())
     for coarse, finer in itertools.pairwise(fine):
@@ -47,18 +47,18 @@ def test_the_ladder_is_nested_and_scored_without_labels():
 
 def test_the_ladder_without_repeats_and_counts():
     z = np.random.default_rng(2).normal(size=(200, 3))
-    table, _ = ladder(z, [20, 50], repeats=0)
+    table, _ = size_sweep(z, [20, 50], repeats=0)
     assert table["stability"].isna().all() and table["recommended"].sum() == 1
 
 
 def test_share_of_zeros_by_hand():
     counts = sparse.csr_matrix(np.array([[1, 0, 0], [0, 0, 0], [0, 2, 0], [1, 0, 0]], dtype=np.float32))
     # metacells {0, 1}, {2, 3}; the last column is never counted
-    assert zero_share(counts, np.array([0, 0, 1, 1])) == 0.25
+    assert zero_fraction(counts, np.array([0, 0, 1, 1])) == 0.25
 
 
 def test_coarser_rungs_are_worse_in_variance_than_grouping_anew():
     z = np.random.default_rng(3).normal(size=(500, 2))
     fine = group_cells(z, 40)
-    (merged,) = merge_ladder(fine.label, z, [8])
+    (merged,) = merge_metacells(fine.label, z, [8])
     assert len(set(merged)) == 8 and np.bincount(merged).sum() == 500

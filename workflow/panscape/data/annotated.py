@@ -1,0 +1,106 @@
+"""Count matrices of AnnData objects in memory or in h5ad files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from panscape.data.readers.integers import check_counts
+from panscape.errors import fail
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def read_annotated(data: AnnData | str | Path, where: str = "data") -> AnnData:
+    """Return an AnnData object as it is, or read it from the path of an h5ad file.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, or `data` is neither.
+    """
+    import anndata
+
+    if isinstance(data, (str, Path)):
+        if not Path(data).is_file():
+            raise fail(where, f"there is no file {data}", "give the path of an h5ad file, or an AnnData")
+        return anndata.read_h5ad(data)
+    if not isinstance(data, anndata.AnnData):
+        raise fail(where, f"is {type(data).__name__}", "give an AnnData or the path of an h5ad file")
+    return data
+
+
+def raw_counts(table: AnnData, layer: str | None = None, where: str = "data") -> sparse.csr_matrix:
+    """Return the raw counts of a table as CSR float32, cells x features.
+
+    Parameters
+    ----------
+    table
+        Cells x features.
+    layer
+        Layer with the counts; None takes ``X``.
+    where
+        What to call the table in messages.
+
+    Raises
+    ------
+    UserError
+        If there is no such layer, or its values are not counts.
+
+    Examples
+    --------
+    >>> import anndata
+    >>> raw_counts(anndata.AnnData(np.array([[0, 2], [1, 0]], dtype="float32"))).nnz
+    2
+    """
+    if layer is not None and layer not in table.layers:
+        known = ", ".join(table.layers) or "none"
+        raise fail(where, f"no layer {layer!r} (there are: {known})", "name a layer with raw counts")
+    values = table.X if layer is None else table.layers[layer]
+    if values is None:
+        raise fail(where, "X is empty", "name a layer with raw counts")
+    counts = sparse.csr_matrix(values, dtype=np.float32)
+    counts.eliminate_zeros()
+    check_counts(counts, where)
+    return counts
+
+
+def total_counts(table: AnnData, counts: sparse.csr_matrix) -> np.ndarray:
+    """Return the total counts of cells: the column ``n_counts`` of `obs` if there is one, else their sums."""
+    if "n_counts" in table.obs:
+        return table.obs["n_counts"].to_numpy(dtype=float)
+    return np.asarray(counts.sum(axis=1), dtype=float).ravel()
+
+
+def gene_columns(table: AnnData, genes: Sequence[str] | None, where: str = "data") -> np.ndarray:
+    """Return the columns of genes, in their order.
+
+    Parameters
+    ----------
+    table
+        Cells x genes.
+    genes
+        Names; None takes the genes marked ``highly_variable`` in `var`, or all.
+    where
+        What to call the table in messages.
+
+    Raises
+    ------
+    UserError
+        If genes are missing.
+    """
+    if genes is None:
+        if "highly_variable" in table.var:
+            return np.flatnonzero(table.var["highly_variable"].to_numpy(dtype=bool))
+        return np.arange(table.n_vars)
+    columns = table.var_names.get_indexer(list(genes))
+    if (columns < 0).any():
+        missing = [gene for gene, column in zip(genes, columns, strict=True) if column < 0]
+        problem = f"{len(missing)} of the {len(columns)} genes are missing, e.g. {missing[0]}"
+        raise fail(where, problem, "give data with the same gene names")
+    return columns
