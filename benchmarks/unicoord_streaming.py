@@ -69,7 +69,7 @@ def main():
         found |= fed(path, given.batch)
         found["feed_peak_gb"] = peak()
         if given.train:
-            settings = {"n_genes": 0, "stream_above_mb": 0, "epochs": 1, "min_steps": 1, "batch": given.batch}
+            settings = {"n_genes": 0, "stream_above_mb": 0, "n_epochs": 1, "min_steps": 1, "batch_size": given.batch}
             unicoord_train(path, [{"name": "kind", "kind": "discrete"}], settings)
             found["training_peak_gb"] = peak()
             found["training_peak_of_dense"] = peak() / found["dense_gb"]

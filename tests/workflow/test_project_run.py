@@ -105,7 +105,7 @@ def test_no_job_writes_outside_its_own_collection(reference, tmp_path, snakemake
         dictionary={"gene_sets": [str(sets.relative_to(folder))]},
         features={"gene_sets": [str(sets.relative_to(folder))]},
         overlap={"networks": [{"name": "known", "path": f"{REFERENCE}/landscape/pairs.tsv"}]},
-        unicoord={"tables": [f"{REFERENCE}/features/scores.tsv.gz"], "bridges": ["pseudotime", "usage"]},
+        unicoord={"tables": [f"{REFERENCE}/features/scores.tsv.gz"], "label_transfer": ["pseudotime", "usage"]},
         panclust={"min_cells": 20},
     )
     targets = re.findall(r"^rule (\w+):", (ROOT / "workflow/rules/targets.smk").read_text(), re.MULTILINE)

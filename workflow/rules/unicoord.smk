@@ -2,7 +2,7 @@
 
 REQUIRED INPUTS
     results/{collection}/preprocess/{study}/counts.h5ad     of the studies that take part (studies[].use)
-    the tables of unicoord.tables; landscape, dictionary and features, with unicoord.bridges
+    the tables of unicoord.tables; landscape, dictionary and features, with unicoord.label_transfer
 OUTPUTS
     results/{collection}/unicoord/model/                weights.safetensors and model.json
     results/{collection}/unicoord/split.tsv             cell, study, split: train, validation or test
@@ -40,12 +40,12 @@ UNICOORD_TABLES = [
     *UNICOORD["tables"],
     *(
         of_collection("results/{collection}/unicoord/bridges.tsv.gz")
-        if {"pseudotime", "usage"} & set(UNICOORD["bridges"])
+        if {"pseudotime", "usage"} & set(UNICOORD["label_transfer"])
         else []
     ),
     *(
         of_collection("results/{collection}/features/scores.tsv.gz")
-        if "features" in UNICOORD["bridges"]
+        if "features" in UNICOORD["label_transfer"]
         else []
     ),
 ]
@@ -58,12 +58,12 @@ rule bridge_labels:
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
         members=of_studies("results/{collection}/panclust/{study}/members.npz"),
         landscape=branch(
-            "pseudotime" in UNICOORD["bridges"],
+            "pseudotime" in UNICOORD["label_transfer"],
             then="results/{collection}/landscape/landscape.h5ad",
             otherwise=[],
         ),
         dictionary=branch(
-            "usage" in UNICOORD["bridges"],
+            "usage" in UNICOORD["label_transfer"],
             then="results/{collection}/dictionary/dictionary.h5ad",
             otherwise=[],
         ),

@@ -192,7 +192,7 @@ def test_ordinal_labels_are_numbers_with_names(cells):
 
 def test_unknown_cells_score_high(cells):
     kept = (cells.obs["cell_type"] != "T3").to_numpy()
-    found = train(cells[kept].copy(), LABELS[:1], QUICK | {"unknown_share": 0.1}, seed=0)
+    found = train(cells[kept].copy(), LABELS[:1], QUICK | {"unknown_fraction": 0.1}, seed=0)
     known = cells[kept][found.split == "test"]
     both = [found.model.predict(part) for part in (known, cells[~kept])]
     assert both[1]["unknown_score"].median() > 0.9 > both[0]["unknown_score"].median()
@@ -205,12 +205,12 @@ def test_unknown_cells_score_high(cells):
         {"discrete": [3], "clusters": [4], "diffusion": 2, "independence": "hsic"},
         {"independence": "adversary", "normalisation": "log1p"},
         {"encoder": "genes", "conditional": False, "kl_supervised": True, "fixed_noise": False,
-         "capacity": 5.0, "teach": 0.0, "double_softmax": True, "standardise": False, "clusters": [3],
-         "weights": {"kl_continuous": 30, "kl_discrete": 30, "classification": 100, "regression": 100}},
+         "capacity": 5.0, "teacher_forcing": 0.0, "double_softmax": True, "standardise": False, "clusters": [3],
+         "loss_weights": {"kl_continuous": 30, "kl_discrete": 30, "classification": 100, "regression": 100}},
     ],
 )  # fmt: skip
 def test_every_option_trains_and_names_its_terms(cells, settings):
-    found = train(cells, LABELS, QUICK | {"min_steps": 30, "epochs": 1} | settings, seed=0)
+    found = train(cells, LABELS, QUICK | {"min_steps": 30, "n_epochs": 1} | settings, seed=0)
     terms = set(found.history["term"])
     wanted = {"reconstruction", "kl_continuous", "classification", "regression"}
     wanted |= {"kl_discrete", "clustering", "diffusion", "independence"} if "discrete" in settings else set()

@@ -71,7 +71,7 @@ def network_of(cells, **changes):
     settings = UniCoordSettings.of(QUICK | changes)
     layout = learn_labels(cells.obs, [Label.of(label) for label in LABELS], ())
     code, given = codes(targets(cells.obs, layout), layout)
-    return Network(layout, cells.n_vars, settings, settings.components), code, given
+    return Network(layout, cells.n_vars, settings, settings.n_components), code, given
 
 
 def test_the_start_is_the_linear_model():
@@ -87,7 +87,7 @@ def test_the_start_is_the_linear_model():
     assert left * 0.98 <= float(network.noise) <= left * 1.15  # the encoder's components hold nearly all
     labels = torch.from_numpy(code)
     with torch.no_grad():
-        network.last.weight[:, : network.settings.decoder_hidden[-1]] = 0
+        network.last.weight[:, : network.settings.n_hidden_decoder[-1]] = 0
         made = network.decode(labels, torch.zeros(500, network.continuous), labels[:, :0]).numpy()
     assert abs(made - (x - rest)).max() < 0.1
 
@@ -96,7 +96,7 @@ def test_the_start_never_holds_the_cells_dense():
     matrix = sparse.random(6000, 800, 0.05, format="csr", dtype=np.float32, random_state=0)
     matrix.data = np.ceil(matrix.data * 5)
     cells = atlas(6000, 60)
-    network, code, given = network_of(cells, components=30)
+    network, code, given = network_of(cells, n_components=30)
     wide = Network(network.layout, 800, network.settings, 30)
     store = packed(matrix)
     tracemalloc.start()
@@ -112,7 +112,7 @@ def test_training_imports_nothing_large():
         "import sys; sys.path[:0] = sys.argv[1:]\n"
         "from unicoord_cells import LABELS, QUICK, atlas\n"
         "from panscape.unicoord.train import train\n"
-        "train(atlas(), LABELS, QUICK | {'epochs': 1, 'min_steps': 2}, seed=0)\n"
+        "train(atlas(), LABELS, QUICK | {'n_epochs': 1, 'min_steps': 2}, seed=0)\n"
         "large = {'sklearn', 'torch._dynamo', 'scipy.stats', 'matplotlib', 'scanpy'}\n"
         "print(sorted(large & set(sys.modules)))"
     )

@@ -163,7 +163,7 @@ def _types(settings: Settings) -> pd.DataFrame:
 
 def _modules(settings: Settings, rng: np.random.Generator) -> pd.DataFrame:
     count = settings.n_modules
-    n_own = round(count * settings.lineage_share) if settings.lineages > 1 else 0
+    n_own = round(count * settings.lineage_fraction) if settings.lineages > 1 else 0
     lineage = np.array(
         [f"lineage-{at % settings.lineages + 1}" for at in range(n_own)] + [""] * (count - n_own)
     )
@@ -182,7 +182,7 @@ def _modules(settings: Settings, rng: np.random.Generator) -> pd.DataFrame:
             rows.append((module, kind, group, _to_age(settings, onset), _to_age(settings, offset)))
     table = pd.DataFrame(rows, columns=["module", "kind", "lineage", "onset", "offset"]).sort_values("module")
     table["module"] = [f"module-{at + 1:02d}" for at in table["module"]]
-    table["moves"] = np.isin(np.arange(count), rng.permutation(count)[: round(count * settings.moving_share)])
+    table["moves"] = np.isin(np.arange(count), rng.permutation(count)[: round(count * settings.moving_fraction)])
     return table.reset_index(drop=True)
 
 

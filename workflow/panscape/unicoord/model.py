@@ -70,7 +70,7 @@ class UniCoord:
                 [f"p({label.name}={value})" for value in label.classes] if label.discrete else [label.name]
             )
         names += [f"diffusion-{at + 1}" for at in range(settings.diffusion)]
-        names += [f"latent-{at + 1}" for at in range(settings.latent)]
+        names += [f"latent-{at + 1}" for at in range(settings.n_latent)]
         for kind, sizes in (("cluster", settings.clusters), ("discrete", settings.discrete)):
             names += [f"{kind}-{at + 1}={k + 1}" for at, size in enumerate(sizes) for k in range(size)]
         return names

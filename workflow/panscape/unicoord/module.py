@@ -121,19 +121,19 @@ class Network(nn.Module):
         self.layout, self.settings = layout, settings
         self.free = (*settings.clusters, *settings.discrete)
         self.projecting = settings.encoder == "projection"
-        self.continuous = settings.diffusion + settings.latent
+        self.continuous = settings.diffusion + settings.n_latent
         width = components if self.projecting else n_genes
         self.register_buffer("centre", torch.zeros(n_genes))
         self.register_buffer("noise", torch.ones(()))
         if self.projecting:
             self.register_buffer("axes", torch.zeros(n_genes, components))
             self.register_buffer("scale", torch.ones(n_genes))
-        dropout, hidden = settings.dropout, settings.hidden
+        dropout, hidden = settings.dropout, settings.n_hidden
         self.committee = Committee(
             width,
             hidden,
             layout.width,
-            settings.committee if self.projecting else 1,
+            settings.ensemble if self.projecting else 1,
             dropout,
             not self.projecting,
         )
@@ -146,11 +146,11 @@ class Network(nn.Module):
             nn.init.zeros_(self.bend[-1].weight)
         code = layout.width + self.continuous + sum(self.free)
         self.decoder = mlp(
-            (code, *settings.decoder_hidden), norm="layer" if self.projecting else None,
-            dropout=dropout if self.projecting else _inner(dropout, len(settings.decoder_hidden)),
+            (code, *settings.n_hidden_decoder), norm="layer" if self.projecting else None,
+            dropout=dropout if self.projecting else _inner(dropout, len(settings.n_hidden_decoder)),
         )  # fmt: skip
         # beside the hidden layer the code itself, so that the decoder can start as a linear model
-        self.last = nn.Linear(settings.decoder_hidden[-1] + (code if self.projecting else 0), n_genes)
+        self.last = nn.Linear(settings.n_hidden_decoder[-1] + (code if self.projecting else 0), n_genes)
         if self.projecting:
             nn.init.normal_(self.last.weight, std=0.01)
             nn.init.zeros_(self.last.bias)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 from panscape.unicoord.transform import TRANSFORMS
 
 KINDS = ("discrete", "continuous", "ordinal")
@@ -103,7 +103,7 @@ class UniCoordSettings(FromMapping):
 
     Parameters
     ----------
-    latent, diffusion, discrete, clusters
+    n_latent, diffusion, discrete, clusters
         Unsupervised coordinates: continuous ones; continuous ones that follow the cells' kNN graph; classes
         of each free discrete one; classes of each discrete one that clusters.
     n_genes
@@ -113,11 +113,11 @@ class UniCoordSettings(FromMapping):
     encoder
         ``"projection"``: from principal components of the training cells, labels by a committee of small
         networks, start at the linear optimum. ``"genes"``: one network from all genes (published).
-    components, scale_power
+    n_components, scale_power
         Principal components, and the power of the genes' standard deviation that they are divided by before.
-    committee, hidden, decoder_hidden, dropout
+    ensemble, n_hidden, n_hidden_decoder, dropout
         Networks that vote on labels; widths of encoder and decoder; share of activations dropped.
-    teach
+    teacher_forcing
         Share of cells whose own labels, not the predicted ones, go to the decoder while training.
     conditional
         The unsupervised coordinates are read from the cell and its labels, so that they need not hold labels.
@@ -126,7 +126,7 @@ class UniCoordSettings(FromMapping):
     fixed_noise
         Divide the squared error by the noise that a linear model leaves, which makes it a likelihood in nats;
         False takes the plain sum over genes (published).
-    capacity, capacity_share
+    capacity, capacity_fraction
         Nats that the unsupervised coordinates may hold without cost, reached at this share of training; None:
         a plain KL divergence.
     capacity_steps
@@ -141,15 +141,15 @@ class UniCoordSettings(FromMapping):
         Power of the inverse class frequency that weighs a class, and label smoothing.
     independence
         How labels are kept out of the unsupervised coordinates.
-    weights
+    loss_weights
         Of the loss terms.
-    epochs, min_steps, batch, learning_rate, weight_decay, patience
+    n_epochs, min_steps, batch_size, learning_rate, weight_decay, patience
         Training: passes over the cells, least steps, cells in a step, AdamW, validations without improvement.
     held_out, validation
         Shares of the cells that no step sees: for the final test, and for early stopping and calibration.
-    neighbours
+    n_neighbors
         Of the kNN graph behind the diffusion coordinates.
-    unknown_share
+    unknown_fraction
         Share of known cells that may be called unknown.
     stream_above_mb
         Matrices larger than this are streamed from their files.
@@ -157,28 +157,43 @@ class UniCoordSettings(FromMapping):
 
     SECTION: ClassVar[str] = "unicoord"
     BESIDE: ClassVar[frozenset[str]] = frozenset(
-        ["labels", "tables", "bridges", "scenarios", "network_cut", "restore"]
+        ["labels", "tables", "label_transfer", "scenarios", "network_cut", "restore"]
     )
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {
+        "latent": Renamed("n_latent"),
+        "hidden": Renamed("n_hidden"),
+        "decoder_hidden": Renamed("n_hidden_decoder"),
+        "committee": Renamed("ensemble"),
+        "teach": Renamed("teacher_forcing"),
+        "weights": Renamed("loss_weights"),
+        "epochs": Renamed("n_epochs"),
+        "batch": Renamed("batch_size"),
+        "neighbours": Renamed("n_neighbors"),
+        "unknown_share": Renamed("unknown_fraction"),
+        "capacity_share": Renamed("capacity_fraction"),
+        "bridges": Renamed("label_transfer"),
+        "components": Renamed("n_components"),
+    }
 
-    latent: int = 30
+    n_latent: int = 30
     diffusion: int = 0
     discrete: tuple[int, ...] = ()
     clusters: tuple[int, ...] = ()
     n_genes: int = 2000
     normalisation: str = "depth-log1p"
     encoder: str = "projection"
-    components: int = 50
+    n_components: int = 50
     scale_power: float = 0.5
-    committee: int = 4
-    hidden: tuple[int, ...] = (128, 128)
-    decoder_hidden: tuple[int, ...] = (128,)
+    ensemble: int = 4
+    n_hidden: tuple[int, ...] = (128, 128)
+    n_hidden_decoder: tuple[int, ...] = (128,)
     dropout: float = 0.15
-    teach: float = 0.5
+    teacher_forcing: float = 0.5
     conditional: bool = True
     kl_supervised: bool = False
     fixed_noise: bool = True
     capacity: float | None = None
-    capacity_share: float = 0.5
+    capacity_fraction: float = 0.5
     capacity_steps: int | None = None
     temperature: float = 0.67
     double_softmax: bool = False
@@ -186,23 +201,23 @@ class UniCoordSettings(FromMapping):
     balance: float = 0.25
     smoothing: float = 0.0
     independence: str = "none"
-    weights: Weights = field(default_factory=Weights)
-    epochs: int = 12
+    loss_weights: Weights = field(default_factory=Weights)
+    n_epochs: int = 12
     min_steps: int = 600
-    batch: int = 128
+    batch_size: int = 128
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     patience: int = 6
     held_out: float = 0.1
     validation: float = 0.1
-    neighbours: int = 15
-    unknown_share: float = 0.05
+    n_neighbors: int = 15
+    unknown_fraction: float = 0.05
     stream_above_mb: float = 4000.0
 
     def __post_init__(self) -> None:
-        for name in ("discrete", "clusters", "hidden", "decoder_hidden"):
+        for name in ("discrete", "clusters", "n_hidden", "n_hidden_decoder"):
             object.__setattr__(self, name, tuple(int(value) for value in getattr(self, name)))
-        object.__setattr__(self, "weights", Weights.of(self.weights))
+        object.__setattr__(self, "loss_weights", Weights.of(self.loss_weights))
         for name, allowed in (
             ("encoder", ENCODERS),
             ("normalisation", NORMALISATIONS),

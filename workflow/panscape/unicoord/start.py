@@ -155,7 +155,7 @@ def start(network: Network, cells: Packed, labels: np.ndarray, given: np.ndarray
     network.noise.fill_(noise)
     encode = pseudo_inverse(triangle) @ left[:, :k] * np.sqrt(n) * share
     _set_posterior(network, encode, offset, slope, noise / variance)
-    hidden = settings.decoder_hidden[-1]
+    hidden = settings.n_hidden_decoder[-1]
     weights = np.vstack([effect, (np.sqrt(variance) * share)[:, None] * right[:k]])
     network.last.weight[:, hidden : hidden + len(weights)] = torch.from_numpy(weights.T).float()
     network.last.bias.copy_(torch.from_numpy(base - mean))

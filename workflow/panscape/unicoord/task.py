@@ -112,11 +112,11 @@ class UniCoordTask:
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(number)
         # each cell's labels are shown to the decoder or not, all together, or one would tell of another
-        taught = given & (torch.rand(len(x), 1) < self.settings.teach).to(self.device)
+        taught = given & (torch.rand(len(x), 1) < self.settings.teacher_forcing).to(self.device)
         passed = self.network(x, code, taught, draw=True)
         terms = self.terms(x, passed, own, values, number / max(self.steps, 1))
         terms |= self._extra(number, x, passed, code, given)
-        loss = sum(getattr(self.settings.weights, name) * term for name, term in terms.items())
+        loss = sum(getattr(self.settings.loss_weights, name) * term for name, term in terms.items())
         self.optimiser.zero_grad()
         # per gene, which keeps gradients of one size for any number of genes
         (loss / x.shape[1]).backward()
@@ -130,7 +130,7 @@ class UniCoordTask:
         settings, layout = self.settings, self.layout
         capacity = settings.capacity
         if capacity is not None:
-            rise = settings.capacity_steps or settings.capacity_share * self.steps
+            rise = settings.capacity_steps or settings.capacity_fraction * self.steps
             capacity *= min(1.0, done * self.steps / max(rise, 1e-9))
         terms = {
             "reconstruction": losses.reconstruction(
@@ -225,7 +225,7 @@ class UniCoordTask:
         """Add the criteria to the held-out terms and keep the weights that are the best so far."""
         if not sums:
             return
-        weights = self.settings.weights
+        weights = self.settings.loss_weights
         labels = sum(
             sums[name] * getattr(weights, name) for name in ("classification", "regression", "hierarchy")
         )

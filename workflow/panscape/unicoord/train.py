@@ -175,11 +175,11 @@ class _Run:
         feed, graph = self._feed(
             None if streams else store.take(np.searchsorted(kept, rows)), rows, train, network
         )
-        steps = max(self.settings.epochs * feed.steps, self.settings.min_steps)
+        steps = max(self.settings.n_epochs * feed.steps, self.settings.min_steps)
         task = UniCoordTask(network, feed, self.targets, rows, (held_cells, held), steps, graph)
         logger.info(
             "training on %s cells, %s held out, %s genes, %s steps of %s cells%s",
-            len(rows), int((~train).sum()), len(self.genes), steps, self.settings.batch,
+            len(rows), int((~train).sum()), len(self.genes), steps, self.settings.batch_size,
             ", streamed" if streams else "",
         )  # fmt: skip
         every = max(steps // _VALIDATIONS, 1)
@@ -188,7 +188,7 @@ class _Run:
         try:
             rows_of = fit(
                 task, plan, seed=seeds.derive(self.seed, "unicoord", "fit"), checkpoint=saved,
-                what=f"batches of {self.settings.batch} cells",
+                what=f"batches of {self.settings.batch_size} cells",
             )  # fmt: skip
         finally:
             feed.close()
@@ -216,7 +216,7 @@ class _Run:
     def _network(self, cells: Packed, sample: np.ndarray) -> Network:
         torch.manual_seed(seeds.derive(self.seed, "unicoord", "weights"))
         components = max(
-            min(self.settings.components, len(cells) - 1, len(self.genes) - 1), self.settings.latent
+            min(self.settings.n_components, len(cells) - 1, len(self.genes) - 1), self.settings.n_latent
         )
         network = Network(self.layout, len(self.genes), self.settings, components)
         code, given = codes(self.targets.rows(sample), self.layout)
@@ -231,13 +231,13 @@ class _Run:
                 raise fail(
                     "unicoord.diffusion", "the cells do not fit in memory, which the kNN graph needs", advice
                 )
-            return StreamFeed(self.cells, train, self.genes, self.scale, self.settings.batch, seed), None
-        feed = MemoryFeed(cells, rows, self.settings.batch, seed)
+            return StreamFeed(self.cells, train, self.genes, self.scale, self.settings.batch_size, seed), None
+        feed = MemoryFeed(cells, rows, self.settings.batch_size, seed)
         graph = None
         if self.settings.diffusion:
             from panscape.graph.knn import neighbors
 
-            near = self.settings.neighbours + 1
+            near = self.settings.n_neighbors + 1
             graph, _ = neighbors(project(network, cells), near, seed=self.seed)
         return feed, graph
 
@@ -252,7 +252,7 @@ class _Run:
             self.layout,
             (_seen(model, cells)[0], self.targets.rows(rows)),
             (*_seen(model, held_cells), self.targets.rows(held_rows)),
-            self.settings.unknown_share,
+            self.settings.unknown_fraction,
         )
 
     def _digest(self, split: np.ndarray, cells: Packed) -> str:

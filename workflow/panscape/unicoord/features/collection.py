@@ -127,11 +127,11 @@ def choose_features(
     sampled, obs = sample_cells(opened, sets.genes, settings.max_cells, seed)
     units = unit_of(obs, settings.unit)
     labels, classes = labelled(obs, units, settings)
-    n_up = top_count(len(sets.genes), settings.top_share)
+    n_up = top_count(len(sets.genes), settings.top_fraction)
     if n_up < FEW_TOP_GENES:
         logger.warning(
             "only %s of %s genes count as a cell's top genes, so scores depend on one or two genes of a set: "
-            "raise features.top_share",
+            "raise features.top_fraction",
             n_up,
             len(sets.genes),
         )
@@ -222,7 +222,7 @@ def score_features(
         columns = study.genes.get_indexer(pd.Index(genes))
         for _, block in study.blocks():
             given = block[:, columns]
-            parts.append(aucell(given, member, share=settings.top_share, ties=settings.ties))
+            parts.append(aucell(given, member, share=settings.top_fraction, ties=settings.ties))
             progress.add(given.shape[0])
         tables.append(_annotation(study, name))
     obs = pd.concat(tables)

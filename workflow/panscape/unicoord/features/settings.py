@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 
 TIES = ("mean", "order")
 RANDOM_GENES = ("uniform", "membership")
@@ -32,7 +33,7 @@ class FeatureSettings(FromMapping):
         Cells that a class needs in a unit to be tested there.
     set_sizes
         Sets with fewer or more of the genes analysed are left out (50 to 500 in the UniCoord paper).
-    top_share
+    top_fraction
         Share of the genes that count as a cell's top genes (AUCell's default, 5 %).
     ties
         See :func:`panscape.unicoord.features.aucell.aucell`.
@@ -56,12 +57,13 @@ class FeatureSettings(FromMapping):
 
     SECTION: ClassVar[str] = "features"
     BESIDE: ClassVar[frozenset[str]] = frozenset(("gene_sets",))
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {"top_share": Renamed("top_fraction")}
 
     label: str | None = "cell_type"
     unit: str | None = "auto"
     min_cells: int = 5
     set_sizes: tuple[int, int] = (50, 500)
-    top_share: float = 0.05
+    top_fraction: float = 0.05
     ties: str = "mean"
     max_cells: int = 5000
     random_sets: int = 500
@@ -86,8 +88,8 @@ class FeatureSettings(FromMapping):
         ):
             if getattr(self, key) not in allowed:
                 raise ValueError(f"{key} is {getattr(self, key)!r}, not one of {allowed}")
-        if not 0 < self.top_share <= 1:
-            raise ValueError(f"top_share is {self.top_share}, not above 0 and at most 1")
+        if not 0 < self.top_fraction <= 1:
+            raise ValueError(f"top_fraction is {self.top_fraction}, not above 0 and at most 1")
 
     def test_of(self, table: pd.DataFrame) -> str:
         """Return the test that decides about the sets of a table: ``"class"`` or ``"entropy"``."""
