@@ -113,7 +113,7 @@ def test_no_job_writes_outside_its_own_collection(reference, tmp_path, snakemake
     run = snakemake(folder, "-n", "-F", *set(targets) - {"preflight"}, config=written(tmp_path, config))
     assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
     jobs = planned(run.stdout)
-    expected = {"project_panclusters", "learn_dictionary", "bridge_labels", "train_unicoord", "sum_metacells"}
+    expected = {"project_panclusters", "learn_dictionary", "transfer_labels", "train_unicoord", "sum_metacells"}
     assert expected <= set(jobs) and all(jobs[rule] for rule in expected)
     wrong = {
         path

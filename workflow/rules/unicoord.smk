@@ -51,7 +51,7 @@ UNICOORD_TABLES = [
 ]
 
 
-rule bridge_labels:
+rule transfer_labels:
     """Give cells the pseudotime of the landscape and the usage of the dictionary as labels."""
     input:
         counts=of_studies("results/{collection}/preprocess/{study}/counts.h5ad"),
@@ -70,20 +70,20 @@ rule bridge_labels:
     output:
         labels="results/{collection}/unicoord/bridges.tsv.gz",
     log:
-        "logs/{collection}/unicoord/bridge_labels.log",
+        "logs/{collection}/unicoord/transfer_labels.log",
     benchmark:
-        "benchmarks/{collection}/unicoord/bridge_labels.tsv"
+        "benchmarks/{collection}/unicoord/transfer_labels.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=needs("bridge_labels", "mem_mb"),
-        runtime=needs("bridge_labels", "runtime"),
+        mem_mb=needs("transfer_labels", "mem_mb"),
+        runtime=needs("transfer_labels", "runtime"),
     params:
         studies=STUDIES,
-        code=code_digest("bridge_labels"),
+        code=code_digest("transfer_labels"),
     script:
-        "../scripts/bridge_labels.py"
+        "../scripts/transfer_labels.py"
 
 
 rule train_unicoord:

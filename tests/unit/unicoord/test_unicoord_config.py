@@ -9,7 +9,7 @@ from unicoord_cells import QUICK, atlas
 from panscape.config.load import load
 from panscape.errors import UserError
 from panscape.training.layers import mlp
-from panscape.unicoord.module import Committee, _inner
+from panscape.unicoord.module import Ensemble, _inner
 from panscape.unicoord.settings import UniCoordSettings
 from panscape.unicoord.train import train
 
@@ -61,7 +61,7 @@ def test_the_held_out_divergence_is_one_also_where_the_loss_holds_it_near_a_capa
 
 
 def test_published_networks_drop_activations_where_the_released_ones_do():
-    network = Committee(30, (512, 256, 128), 2, 1, 0.5, True)
+    network = Ensemble(30, (512, 256, 128), 2, 1, 0.5, True)
     network.train()
     x = torch.randn(4000, 30, generator=torch.Generator().manual_seed(0))
     torch.manual_seed(0)

@@ -144,7 +144,7 @@ def test_a_transformed_label_is_asked_for_and_told_in_its_own_unit(cells, tmp_pa
     with pytest.raises(UserError, match="-1 is below 0"):
         reconfigured_code(model.layout, now, {"time": ("shift", -4.0)})
     with pytest.raises(UserError, match="-2 is below 0"):
-        model.own_labels(pd.DataFrame({"time": [1.0, -2.0]}))
+        model.known_labels(pd.DataFrame({"time": [1.0, -2.0]}))
     model.save(tmp_path)
     again = UniCoord.load(tmp_path)
     assert again.labels == model.labels
@@ -159,7 +159,7 @@ def test_parents_are_sums_of_their_children(cells):
     found = train(data, labels, QUICK, hierarchy=[Hierarchy("cell_type", "lineage")], seed=0)
     model, test = found.model, cells[found.split == "test"]
     child = UniCoord.probabilities(model, test, "cell_type")
-    passed = model.passes(test)
+    passed = model.encode_cells(test)
     parent = passed.votes[:, model.layout.part("lineage")]
     raw = passed.votes[:, model.layout.part("cell_type")]
     table = np.eye(2)[[int(name[1]) % 2 for name in model.layout["cell_type"].classes]]
@@ -205,7 +205,8 @@ def test_unknown_cells_score_high(cells):
         {"discrete": [3], "clusters": [4], "diffusion": 2, "independence": "hsic"},
         {"independence": "adversary", "normalisation": "log1p"},
         {"encoder": "genes", "conditional": False, "kl_supervised": True, "fixed_noise": False,
-         "capacity": 5.0, "teacher_forcing": 0.0, "double_softmax": True, "standardise": False, "clusters": [3],
+         "capacity": 5.0, "teacher_forcing": 0.0, "double_softmax": True, "standardise": False,
+         "clusters": [3],
          "loss_weights": {"kl_continuous": 30, "kl_discrete": 30, "classification": 100, "regression": 100}},
     ],
 )  # fmt: skip

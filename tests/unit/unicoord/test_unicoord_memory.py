@@ -14,11 +14,11 @@ import panscape
 from panscape.data.counts import CountsWriter
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.labels import Label, learn_labels
-from panscape.unicoord.loader import StreamFeed
+from panscape.unicoord.loader import StreamLoader
 from panscape.unicoord.module import Network
 from panscape.unicoord.settings import UniCoordSettings
 from panscape.unicoord.start import gene_moments, principal_axes, start
-from panscape.unicoord.store import Packed, Scale, narrow
+from panscape.unicoord.store import CompressedCounts, Scale, narrow
 from panscape.unicoord.targets import codes, targets
 
 torch.set_num_threads(1)
@@ -28,7 +28,9 @@ SCALE = Scale("depth-log1p", 400.0)
 def packed(matrix, scale=SCALE, step=70):
     totals = np.asarray(matrix.sum(axis=1)).ravel()
     cuts = range(0, matrix.shape[0], step)
-    return Packed(((matrix[at : at + step], totals[at : at + step]) for at in cuts), matrix.shape[1], scale)
+    return CompressedCounts(
+        ((matrix[at : at + step], totals[at : at + step]) for at in cuts), matrix.shape[1], scale
+    )
 
 
 @pytest.mark.parametrize(("factor", "bytes_of_a_value"), [(1, 1), (20, 2), (0.1, 4)])
@@ -131,28 +133,28 @@ def streamed(tmp_path):
     train = np.random.default_rng(1).random(400) < 0.8
     genes = [f"G{at}" for at in (40, 3, 7, 21)]
     wanted = SCALE(cells[:, genes].X, read.totals).toarray()
-    return lambda: StreamFeed(read, train, genes, SCALE, 32, 5, max_values=600, mixed=4), train, wanted
+    return lambda: StreamLoader(read, train, genes, SCALE, 32, 5, max_values=600, mixed=4), train, wanted
 
 
 def test_every_training_cell_is_streamed_once_an_epoch(streamed):
     make, train, wanted = streamed
-    feed, orders = make(), []
+    loader, orders = make(), []
     for epoch in range(2):
-        batches = [feed.batch(epoch * feed.steps + at) for at in range(feed.steps)]
+        batches = [loader.batch(epoch * loader.steps + at) for at in range(loader.steps)]
         rows = np.concatenate([batch[0] for batch in batches])
         np.testing.assert_array_equal(np.sort(rows), np.flatnonzero(train))
         np.testing.assert_array_equal(np.concatenate([batch[1] for batch in batches]), wanted[rows])
         orders.append(rows)
-    feed.close()
+    loader.close()
     assert (orders[0] != orders[1]).any()
 
 
 def test_a_stream_that_goes_on_gives_the_same_batches(streamed):
     make = streamed[0]
-    feed, again = make(), make()
-    whole = [feed.batch(at) for at in range(2 * feed.steps)]
-    for at in (feed.steps + 2, feed.steps - 1, 0):  # any step, as after a checkpoint
+    loader, again = make(), make()
+    whole = [loader.batch(at) for at in range(2 * loader.steps)]
+    for at in (loader.steps + 2, loader.steps - 1, 0):  # any step, as after a checkpoint
         for wanted, found in zip(whole[at], again.batch(at), strict=True):
             np.testing.assert_array_equal(found, wanted)
-    feed.close()
+    loader.close()
     again.close()

@@ -259,7 +259,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "choose_features": _choice,
     "score_features": _features,
     "plot_features": _light,
-    "bridge_labels": _stream,
+    "transfer_labels": _stream,
     "train_unicoord": _trained,
     "place_cells": _coordinates,
     "score_unicoord": _tested,

@@ -20,7 +20,7 @@ _RIDGE = 1e-3  # share of the mean variance that keeps the covariance invertible
 
 
 @dataclass(frozen=True)
-class Strangeness:
+class Nonconformity:
     """How far a cell is from the classes of a label.
 
     Attributes
@@ -71,11 +71,11 @@ def _logs(distance: np.ndarray, probability: np.ndarray | None) -> tuple[np.ndar
 
 @dataclass(frozen=True)
 class Confidence:
-    """Temperatures of discrete labels, half widths of intervals of the others, strangeness of all."""
+    """Temperatures of discrete labels, half widths of intervals of the others, nonconformity of all."""
 
     temperature: Mapping[str, float]
     width: Mapping[str, float]
-    strangeness: Mapping[str, Strangeness]
+    nonconformity: Mapping[str, Nonconformity]
 
 
 def tempered(probability: np.ndarray, temperature: float) -> np.ndarray:
@@ -106,7 +106,7 @@ def calibrate(
         Share of known cells that may be called unknown.
     """
     features, votes, targets = held
-    temperature, width, strangeness = {}, {}, {}
+    temperature, width, nonconformity = {}, {}, {}
     for at, label in enumerate(layout.discrete):
         own, part = targets.codes[:, at], layout.part(label.name)
         there = own >= 0
@@ -117,7 +117,7 @@ def calibrate(
         else:
             logger.warning("label %s: %s validation cells are too few to calibrate", label.name, there.sum())
         share = tempered(votes[:, part], temperature[label.name])
-        strangeness[label.name] = _strangeness(
+        nonconformity[label.name] = _nonconformity(
             train[0], train[1].codes[:, at], features[there], share[there], unknown_share
         )
     for at, label in enumerate(layout.values):
@@ -127,11 +127,11 @@ def calibrate(
         width[label.name] = float(error[rank - 1] * label.sd) if 0 < rank <= len(error) else float("nan")
         there = np.isfinite(targets.values[:, at])
         groups = train[1].codes[:, 0] if layout.discrete else np.zeros(len(train[0]), np.int64)
-        strangeness[label.name] = _strangeness(train[0], groups, features[there], None, unknown_share)
-    return Confidence(temperature, width, strangeness)
+        nonconformity[label.name] = _nonconformity(train[0], groups, features[there], None, unknown_share)
+    return Confidence(temperature, width, nonconformity)
 
 
-def _strangeness(features, groups, held, probability, unknown_share: float) -> Strangeness:
+def _nonconformity(features, groups, held, probability, unknown_share: float) -> Nonconformity:
     kept = groups >= 0
     x, groups = features[kept].astype(np.float64), groups[kept]
     names, code = np.unique(groups, return_inverse=True)
@@ -144,11 +144,13 @@ def _strangeness(features, groups, held, probability, unknown_share: float) -> S
     covariance += np.eye(len(covariance)) * (_RIDGE * np.trace(covariance) / len(covariance) + 1e-12)
     values, vectors = symmetric_eigen(covariance)
     whiten = vectors / np.sqrt(np.maximum(values, 1e-12))
-    first = Strangeness(centres, whiten, np.array([0.0, 1.0, 0.0, 1.0]), np.empty(0), np.inf)
+    first = Nonconformity(centres, whiten, np.array([0.0, 1.0, 0.0, 1.0]), np.empty(0), np.inf)
     if len(held) < _LEAST:
         return first
     far, unsure = _logs(first.distance(held), probability)
     scale = np.array([far.mean(), far.std() + 1e-6, unsure.mean(), unsure.std() + 1e-6])
-    scaled = Strangeness(centres, whiten, scale, np.empty(0), np.inf)
+    scaled = Nonconformity(centres, whiten, scale, np.empty(0), np.inf)
     reference = np.sort(scaled.raw(held, probability))
-    return Strangeness(centres, whiten, scale, reference, float(unknown_threshold(reference, unknown_share)))
+    return Nonconformity(
+        centres, whiten, scale, reference, float(unknown_threshold(reference, unknown_share))
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from panscape.data import files
 from panscape.errors import fail
 from panscape.training.state import with_prefix, without_prefix
 from panscape.training.weights import read_weights, write_weights
-from panscape.unicoord.confidence import Confidence, Strangeness
+from panscape.unicoord.confidence import Confidence, Nonconformity
 from panscape.unicoord.labels import LabelInfo, Layout
 from panscape.unicoord.module import Network
 from panscape.unicoord.settings import UniCoordSettings
@@ -25,18 +26,29 @@ if TYPE_CHECKING:
 
 WEIGHTS, CARD = "weights.safetensors", "model.json"
 _FORMAT = 1
+_ENSEMBLE = (
+    "ensemble.",
+    "committee.",
+)  # names of its tensors in the network and, part of the format, in the file
+_NONCONFORMITY = "strange"  # prefix of its tensors in the file
 
 
 def write_model(model: UniCoord, folder: str | Path) -> None:
     """Write ``weights.safetensors`` (tensors only) and ``model.json`` (all else)."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = with_prefix("network", model.network.state_dict())
-    for name, strange in model.confidence.strangeness.items():
-        parts = {key: torch.from_numpy(np.asarray(value)) for key, value in vars(strange).items()}
-        tensors |= with_prefix(f"strange.{name}", parts)
+    tensors = with_prefix("network", _renamed(model.network.state_dict(), *_ENSEMBLE))
+    for name, nonconformity in model.confidence.nonconformity.items():
+        parts = {key: torch.from_numpy(np.asarray(value)) for key, value in vars(nonconformity).items()}
+        tensors |= with_prefix(f"{_NONCONFORMITY}.{name}", parts)
     write_weights(folder / WEIGHTS, tensors, {"format": _FORMAT})
     files.write_json(describe(model), folder / CARD)
+
+
+def _renamed(tensors: Mapping[str, torch.Tensor], old: str, new: str) -> dict[str, torch.Tensor]:
+    return {
+        name.replace(old, new) if name.startswith(old) else name: value for name, value in tensors.items()
+    }
 
 
 def describe(model: UniCoord) -> dict[str, Any]:
@@ -81,14 +93,14 @@ def read_model(folder: str | Path, device: torch.device | str = "cpu") -> tuple:
         {name: (child, tuple(above)) for name, (child, above) in card["hierarchy"].items()},
     )
     network = Network(layout, len(card["genes"]), UniCoordSettings.of(card["settings"]), card["components"])
-    network.load_state_dict(without_prefix("network", tensors))
-    strange = {}
+    network.load_state_dict(_renamed(without_prefix("network", tensors), *reversed(_ENSEMBLE)))
+    nonconformity = {}
     for label in layout.labels:
-        parts = without_prefix(f"strange.{label.name}", tensors)
+        parts = without_prefix(f"{_NONCONFORMITY}.{label.name}", tensors)
         if parts:
             arrays = {key: value.cpu().numpy() for key, value in parts.items()}
-            strange[label.name] = Strangeness(**(arrays | {"threshold": float(arrays["threshold"])}))
+            nonconformity[label.name] = Nonconformity(**(arrays | {"threshold": float(arrays["threshold"])}))
     width = {k: float("nan") if v is None else v for k, v in card["interval_half_width"].items()}
-    confidence = Confidence(card["temperature"], width, strange)
+    confidence = Confidence(card["temperature"], width, nonconformity)
     scale = Scale(card["normalisation"]["how"], card["normalisation"]["target"])
     return (network.to(device), card["genes"], scale, confidence, card)

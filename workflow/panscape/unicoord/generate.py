@@ -27,7 +27,7 @@ def generate(
     samples: bool = False,
     copies: int = 1,
     residual: bool = False,
-    own: str = "given",
+    unchanged: str = "given",
     seed: int = 0,
     min_overlap: float = 0.5,
 ) -> Iterator[tuple[slice, np.ndarray]]:
@@ -50,7 +50,7 @@ def generate(
     residual
         Add what reconstruction left of each cell, so that cells keep their noise: x + decoded(changed) -
         decoded(unchanged).
-    own
+    unchanged
         Labels that are not changed: ``"given"`` (the data's where there are any) or ``"predicted"``.
     seed
         Of the draws.
@@ -60,8 +60,8 @@ def generate(
     (cells as a slice of the output, expression (B, G) in the model's normalisation, at least 0).
     """
     cells = model.cells(data)
-    code, given = model.own_labels(cells.obs)
-    if own == "predicted":
+    code, given = model.known_labels(cells.obs)
+    if unchanged == "predicted":
         given[:] = False
     progress = Progress("cells", len(cells) * copies)
     for copy in range(copies):

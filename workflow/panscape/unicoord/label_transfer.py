@@ -43,7 +43,7 @@ def cell_values(members: sparse.csr_matrix, sizes: np.ndarray, values: np.ndarra
     return found
 
 
-def bridge_labels(
+def transfer_labels(
     studies: Sequence[str],
     counts: Sequence[str | Path],
     clusters: Sequence[str | Path],

@@ -10,13 +10,13 @@ import numpy as np
 from panscape import seeds
 from panscape.training.batches import batches
 from panscape.unicoord.cells import Cells
-from panscape.unicoord.store import Packed, Scale
+from panscape.unicoord.store import CompressedCounts, Scale
 
 STREAM_VALUES = 400_000  # stored values of a piece that is read at a time
 _MIXED = 16  # pieces that are mixed
 
 
-class MemoryFeed:
+class MemoryLoader:
     """Random mini-batches of cells in memory.
 
     Parameters
@@ -29,7 +29,7 @@ class MemoryFeed:
         Cells in a batch, and what their order derives from.
     """
 
-    def __init__(self, cells: Packed, rows: np.ndarray, size: int, seed: int):
+    def __init__(self, cells: CompressedCounts, rows: np.ndarray, size: int, seed: int):
         self._store = cells
         self.rows, self._size, self._seed = rows, size, seed
         self.steps = -(-len(rows) // size)
@@ -57,7 +57,7 @@ class MemoryFeed:
         """Nothing is open."""
 
 
-class StreamFeed:
+class StreamLoader:
     """Mini-batches of cells in files: random contiguous pieces are read, mixed and cut into batches.
 
     Every epoch shuffles the pieces anew and mixes `mixed` of them at a time, so cells that lie sorted by type
@@ -98,7 +98,7 @@ class StreamFeed:
         self.steps = int(-(-self._counts.sum() // size))
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._group: tuple[int, int] | None = None
-        self._current: tuple[np.ndarray, Packed] | None = None
+        self._current: tuple[np.ndarray, CompressedCounts] | None = None
         self._ahead: tuple[tuple[int, int], Future] | None = None
         self._order: dict[int, np.ndarray] = {}
 
@@ -137,7 +137,7 @@ class StreamFeed:
         ends = np.add.reduceat(counts, np.arange(0, len(counts), self._mixed))
         return np.concatenate([[0], np.cumsum(ends)])
 
-    def _load(self, epoch: int, group: int) -> tuple[np.ndarray, Packed]:
+    def _load(self, epoch: int, group: int) -> tuple[np.ndarray, CompressedCounts]:
         key = (epoch, group)
         if self._group != key:
             ahead, self._ahead, self._current = self._ahead, None, None  # free before more is read
@@ -148,10 +148,10 @@ class StreamFeed:
             self._ahead = (after, self._pool.submit(self._read, *after))
         return self._current
 
-    def _read(self, epoch: int, group: int) -> tuple[np.ndarray, Packed]:
+    def _read(self, epoch: int, group: int) -> tuple[np.ndarray, CompressedCounts]:
         order = self._pieces_of(epoch)[group * self._mixed : (group + 1) * self._mixed]
         names: list[np.ndarray] = []
-        store = Packed(self._stored(order, names), len(self._genes), self._scale)
+        store = CompressedCounts(self._stored(order, names), len(self._genes), self._scale)
         mix = seeds.stream(self._seed, "mix", epoch, group).permutation(len(store))
         return np.concatenate(names)[mix], store.take(mix)
 

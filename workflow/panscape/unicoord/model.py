@@ -26,7 +26,7 @@ _ROWS = 2048  # cells that are dense at a time
 
 
 @dataclasses.dataclass(frozen=True)
-class Passed:
+class Encoded:
     """Coordinates of cells; see :class:`panscape.unicoord.module.Forward`."""
 
     features: np.ndarray
@@ -108,7 +108,7 @@ class UniCoord:
     @torch.no_grad()
     def encode(
         self, x: np.ndarray, code: np.ndarray | None = None, given: np.ndarray | None = None
-    ) -> Passed:
+    ) -> Encoded:
         """Return the coordinates of normalised expression (n, G).
 
         Parameters
@@ -133,7 +133,7 @@ class UniCoord:
         )
         space = features if network.projecting else hidden[0]
         parts = (space, vote, mean, log_variance, torch.cat(free, -1) if free else logits)
-        return Passed(*(part.cpu().numpy() for part in parts))
+        return Encoded(*(part.cpu().numpy() for part in parts))
 
     @torch.no_grad()
     def decode(self, code: np.ndarray, latent: np.ndarray, free: np.ndarray) -> np.ndarray:
@@ -144,13 +144,15 @@ class UniCoord:
         ]
         return self.network.decode(*parts).clamp(min=0).cpu().numpy()
 
-    def passes(self, data, *, min_overlap: float = 0.5, missing: str = "mean", own: Any = None) -> Passed:
-        """Return the coordinates of cells, block by block; `own`: (code, given) labels to be used."""
+    def encode_cells(
+        self, data, *, min_overlap: float = 0.5, missing: str = "mean", labels: Any = None
+    ) -> Encoded:
+        """Return the coordinates of cells, block by block; `labels`: (code, given) known labels to use instead of the predicted ones."""
         parts = []
         for rows, x in self.dense(data, min_overlap, missing):
-            parts.append(self.encode(x, *(() if own is None else (own[0][rows], own[1][rows]))))
-        columns = [field.name for field in dataclasses.fields(Passed)]
-        return Passed(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+            parts.append(self.encode(x, *(() if labels is None else (labels[0][rows], labels[1][rows]))))
+        columns = [field.name for field in dataclasses.fields(Encoded)]
+        return Encoded(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
 
     def embed(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> pd.DataFrame:
         """Return the coordinates of cells.
@@ -170,7 +172,7 @@ class UniCoord:
         Labels of the data are not looked at.
         """
         cells = self.cells(data)
-        found = self.passes(cells, min_overlap=min_overlap, missing=missing)
+        found = self.encode_cells(cells, min_overlap=min_overlap, missing=missing)
         columns = []
         for label in self.labels:
             part = found.votes[:, self.layout.part(label.name)]
@@ -185,7 +187,7 @@ class UniCoord:
 
     def probabilities(self, data, label: str) -> np.ndarray:
         """Return calibrated probabilities (cells x classes) of a discrete label."""
-        return self._share(self.layout[label], self.passes(data).votes[:, self.layout.part(label)])
+        return self._share(self.layout[label], self.encode_cells(data).votes[:, self.layout.part(label)])
 
     def predict(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> pd.DataFrame:
         """Predict all labels of cells; parameters as of :meth:`embed`.
@@ -194,20 +196,20 @@ class UniCoord:
         -------
         A row per cell and label: cell, label, kind, value (class, or number), probability (calibrated; of
         discrete labels), lower and upper (90 % interval; of numbers), unknown_score (share of held-out known
-        cells that look less strange, 0 to 1) and unknown (the score is above the threshold).
+        cells that look less unusual, 0 to 1) and unknown (the score is above the threshold).
         """
         cells = self.cells(data)
-        found = self.passes(cells, min_overlap=min_overlap, missing=missing)
+        found = self.encode_cells(cells, min_overlap=min_overlap, missing=missing)
         parts = [self._predicted(label, found, cells.obs.index) for label in self.labels]
         return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
-    def _predicted(self, label: LabelInfo, found: Passed, index: pd.Index) -> dict[str, np.ndarray]:
+    def _predicted(self, label: LabelInfo, found: Encoded, index: pd.Index) -> dict[str, np.ndarray]:
         part, nothing = found.votes[:, self.layout.part(label.name)], np.full(len(index), np.nan)
-        strange = self.confidence.strangeness.get(label.name)
+        nonconformity = self.confidence.nonconformity.get(label.name)
         share = self._share(label, part) if label.discrete else None
         score, unknown = (nothing, np.zeros(len(index), bool))
-        if strange is not None:
-            score, unknown = strange.score(found.features, share)
+        if nonconformity is not None:
+            score, unknown = nonconformity.score(found.features, share)
         if label.discrete:
             value = np.array(label.classes, dtype=object)[share.argmax(axis=1)]
             lower = upper = nothing
@@ -233,7 +235,7 @@ class UniCoord:
 
     # -- reconfiguration and files: the work is done in _generate and _folder --------------------------------
 
-    def own_labels(self, obs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    def known_labels(self, obs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Return the labels that cells come with as a code (n, labels), and which columns are known."""
         return codes(targets(obs, self.layout), self.layout)
 

@@ -16,7 +16,7 @@ from panscape.unicoord.settings import UniCoordSettings
 CLIP = 10.0  # standard scores beyond are outliers
 
 
-class Committee(nn.Module):
+class Ensemble(nn.Module):
     """Several small networks side by side that each predict all labels.
 
     Parameters
@@ -129,7 +129,7 @@ class Network(nn.Module):
             self.register_buffer("axes", torch.zeros(n_genes, components))
             self.register_buffer("scale", torch.ones(n_genes))
         dropout, hidden = settings.dropout, settings.n_hidden
-        self.committee = Committee(
+        self.ensemble = Ensemble(
             width,
             hidden,
             layout.width,
@@ -175,7 +175,7 @@ class Network(nn.Module):
 
     def outputs(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return label outputs (M, B, labels) and hidden activations; parents are sums of their children."""
-        out, hidden = self.committee(features)
+        out, hidden = self.ensemble(features)
         for own, below, table in self._derived:
             child = functional.softmax(out[..., below], -1) @ getattr(self, table)
             out = torch.cat([out[..., : own.start], (child + 1e-8).log(), out[..., own.stop :]], -1)

@@ -21,7 +21,6 @@ from panscape.unicoord.evaluate import _pearson
 
 Generate = Callable[[np.ndarray], Matrix]
 """Called with rows of the source cells, returns their expression at the value that was left out."""
-BASELINES = ("nearest", "linear", "mean")
 CEILING = "true cells"
 _BLOCK = 1024  # cells whose distances to all others are held at once
 

@@ -139,7 +139,7 @@ def _value_scores(name, found, truth, old, taught, new, seed) -> list[tuple]:
 
 def _reconstruction(model: UniCoord, scored, new: sparse.csr_matrix, old: sparse.csr_matrix) -> list[tuple]:
     """Return squared errors as shares of that of the genes' means."""
-    made = np.vstack([block for _, block in model.reconfigure(scored, {}, own="predicted")])
+    made = np.vstack([block for _, block in model.reconfigure(scored, {}, unchanged="predicted")])
     dense = new.toarray()
     mean = np.asarray(old.mean(axis=0)).ravel()
     base = float(((dense - mean) ** 2).mean())

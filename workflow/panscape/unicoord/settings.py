@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from panscape.settings import FromMapping, Renamed
@@ -229,7 +229,3 @@ class UniCoordSettings(FromMapping):
             raise ValueError("held_out and validation leave no cell to train on")
         if min(self.discrete + self.clusters, default=2) < 2:
             raise ValueError("a discrete coordinate needs at least 2 classes")
-
-    def but(self, **changes: Any) -> UniCoordSettings:
-        """Return the settings with some changed."""
-        return replace(self, **changes)

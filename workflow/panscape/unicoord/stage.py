@@ -137,7 +137,7 @@ def active_coordinates(model: UniCoord, cells: Cells, rows: np.ndarray, least: f
     """
     from panscape.unicoord.evaluate import explained_by
 
-    found = model.passes(some_cells(model, cells, rows))
+    found = model.encode_cells(some_cells(model, cells, rows))
     kl = 0.5 * (found.mean**2 + np.exp(found.log_variance) - 1 - found.log_variance).mean(axis=0)
     names = [name for name in model.coordinates if name.startswith(("diffusion-", "latent-"))]
     table = pd.DataFrame({"coordinate": names, "kl": kl, "active": kl > least})

@@ -11,14 +11,14 @@ from panscape.log import logger
 from panscape.stats.decomposition import signs
 from panscape.stats.singular import pseudo_inverse, singular
 from panscape.unicoord.module import CLIP, Network
-from panscape.unicoord.store import Packed
+from panscape.unicoord.store import CompressedCounts
 
 _LEAST_SD = 1e-3  # a gene that hardly varies must not be blown up
 _FIRST = 3.0  # standard deviation of the first principal component as the encoder sees it
 _EXTRA, _PASSES = 10, 4  # of the subspace iteration: directions beyond those asked, products with the cells
 
 
-def gene_moments(cells: Packed) -> tuple[np.ndarray, np.ndarray]:
+def gene_moments(cells: CompressedCounts) -> tuple[np.ndarray, np.ndarray]:
     """Return sums and sums of squares (G,) of the genes' normalised expression."""
     sums, squares = np.zeros(cells.n_genes), np.zeros(cells.n_genes)
     for _, block in cells.blocks():
@@ -35,7 +35,9 @@ def _scores(block: sparse.csr_matrix, mean: np.ndarray, scale: np.ndarray) -> np
     return np.clip(x, -CLIP, CLIP, out=x)
 
 
-def principal_axes(cells: Packed, mean: np.ndarray, scale: np.ndarray, count: int, seed: int) -> np.ndarray:
+def principal_axes(
+    cells: CompressedCounts, mean: np.ndarray, scale: np.ndarray, count: int, seed: int
+) -> np.ndarray:
     """Return what the encoder projects cells on.
 
     Genes are centred, divided by their scale and clipped at 10; components are scaled to the square root of
@@ -75,7 +77,7 @@ def principal_axes(cells: Packed, mean: np.ndarray, scale: np.ndarray, count: in
 
 
 @torch.no_grad()
-def project(network: Network, cells: Packed) -> np.ndarray:
+def project(network: Network, cells: CompressedCounts) -> np.ndarray:
     """Return what the encoder looks at (n, F)."""
     width = network.axes.shape[1] if network.projecting else cells.n_genes
     found = np.empty((len(cells), width), dtype=np.float32)  # before what comes and goes
@@ -102,7 +104,7 @@ def _regress(labels: np.ndarray, sums: np.ndarray, products: np.ndarray):
     return low - mean @ slope, slope, explained
 
 
-def _products(weights: np.ndarray, cells: Packed) -> np.ndarray:
+def _products(weights: np.ndarray, cells: CompressedCounts) -> np.ndarray:
     """Return the cells' weights (n, W) times their expression: (W, G)."""
     found = np.zeros((weights.shape[1], cells.n_genes))
     for part, block in cells.blocks():
@@ -111,7 +113,9 @@ def _products(weights: np.ndarray, cells: Packed) -> np.ndarray:
 
 
 @torch.no_grad()
-def start(network: Network, cells: Packed, labels: np.ndarray, given: np.ndarray, seed: int) -> None:
+def start(
+    network: Network, cells: CompressedCounts, labels: np.ndarray, given: np.ndarray, seed: int
+) -> None:
     """Set a network's constants and, if it projects, its weights to the linear optimum.
 
     Expression is regressed on the labels, then probabilistic principal components of the residuals (within
@@ -161,7 +165,9 @@ def start(network: Network, cells: Packed, labels: np.ndarray, given: np.ndarray
     network.last.bias.copy_(torch.from_numpy(base - mean))
 
 
-def _set_axes(network: Network, cells: Packed, mean: np.ndarray, variance: np.ndarray, seed: int) -> None:
+def _set_axes(
+    network: Network, cells: CompressedCounts, mean: np.ndarray, variance: np.ndarray, seed: int
+) -> None:
     scale = (np.sqrt(np.maximum(variance, 0)) + _LEAST_SD) ** network.settings.scale_power
     network.scale.copy_(torch.from_numpy(scale))
     axes = principal_axes(cells, mean, scale, network.axes.shape[1], seed)

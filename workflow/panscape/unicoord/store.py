@@ -42,7 +42,7 @@ class Scale:
         return block
 
 
-class Packed:
+class CompressedCounts:
     """Expression of cells, 3 or 4 bytes a count and 6 a value that is none (8 with more than 65536 genes).
 
     Parameters
@@ -77,9 +77,9 @@ class Packed:
         """Bytes of the values and where they stand."""
         return sum(part.nbytes for part in (*self._values, *self._indices))
 
-    def take(self, positions: np.ndarray) -> Packed:
+    def take(self, positions: np.ndarray) -> CompressedCounts:
         """Return some cells; the values are shared."""
-        part = Packed((), self.n_genes, self._scale)
+        part = CompressedCounts((), self.n_genes, self._scale)
         part._values, part._indices = self._values, self._indices
         part._block, part.totals = self._block[positions], self.totals[positions]
         part._low, part._high = self._low[positions], self._high[positions]

@@ -16,7 +16,7 @@ from panscape.training.state import load_optimiser_state, optimiser_state, with_
 from panscape.unicoord import losses
 from panscape.unicoord.labels import Layout
 from panscape.unicoord.module import Forward, Network
-from panscape.unicoord.store import Packed
+from panscape.unicoord.store import CompressedCounts
 from panscape.unicoord.targets import Targets, codes
 
 _WARM_UP = 0.1  # share of the steps in which the learning rate rises
@@ -41,7 +41,7 @@ class UniCoordTask:
     ----------
     network
         On its device, at its start.
-    feed
+    loader
         Batches of training cells, see :mod:`panscape.unicoord.loader`.
     targets
         Labels of all cells.
@@ -58,14 +58,14 @@ class UniCoordTask:
     def __init__(
         self,
         network: Network,
-        feed,
+        loader,
         targets: Targets,
         train: np.ndarray,
-        held: tuple[Packed, np.ndarray],
+        held: tuple[CompressedCounts, np.ndarray],
         steps: int,
         graph: np.ndarray | None = None,
     ):
-        self.network, self.feed, self.steps, self.graph = network, feed, steps, graph
+        self.network, self.loader, self.steps, self.graph = network, loader, steps, graph
         self.settings, self.layout = network.settings, network.layout
         self.device = network.centre.device
         self._targets, self._held = targets, held
@@ -107,7 +107,7 @@ class UniCoordTask:
     def step(self, number: int) -> dict[str, Tensor]:
         """Make one optimisation step."""
         self.network.train()
-        rows, x = self.feed.batch(number)
+        rows, x = self.loader.batch(number)
         x, code, given, own, values = self._batch(rows, x)
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(number)
@@ -183,10 +183,10 @@ class UniCoordTask:
         diffusion coordinates, which thereby learn along what cells can be exchanged.
         """
         settings, network = self.settings, self.network
-        positions = self.feed.positions(number)
+        positions = self.loader.positions(number)
         pick = torch.randint(self.graph.shape[1], (len(positions), _NEIGHBOURS)).numpy()
         near = self.graph[positions[:, None], pick].ravel()
-        other = torch.from_numpy(self.feed.expression(near)).to(self.device)
+        other = torch.from_numpy(self.loader.expression(near)).to(self.device)
         features = network.features(other)
         hidden = network.outputs(features)[1]
         labels = passed.labels.repeat_interleave(_NEIGHBOURS, 0)
@@ -235,7 +235,7 @@ class UniCoordTask:
             labels = rest = labels + rest
         sums |= {"criterion_labels": labels, "criterion": rest / genes}
         state = self.network.state_dict()
-        own = {name: tensor for name, tensor in state.items() if name.startswith("committee")}
+        own = {name: tensor for name, tensor in state.items() if name.startswith("ensemble")}
         self.best["labels"].update(labels, own)
         self.best["rest"].update(rest, {name: tensor for name, tensor in state.items() if name not in own})
 

@@ -23,12 +23,12 @@ from panscape.unicoord.cells import Cells
 from panscape.unicoord.confidence import Confidence, calibrate
 from panscape.unicoord.genes import choose_genes
 from panscape.unicoord.labels import Layout, learn_labels
-from panscape.unicoord.loader import MemoryFeed, StreamFeed
+from panscape.unicoord.loader import MemoryLoader, StreamLoader
 from panscape.unicoord.model import UniCoord
 from panscape.unicoord.module import Network
 from panscape.unicoord.settings import Hierarchy, Label, UniCoordSettings
 from panscape.unicoord.start import project, start
-from panscape.unicoord.store import Packed, Scale
+from panscape.unicoord.store import CompressedCounts, Scale
 from panscape.unicoord.targets import Targets, codes, targets
 from panscape.unicoord.task import UniCoordTask
 from panscape.versions import versions
@@ -172,11 +172,11 @@ class _Run:
         held_cells = store.take(np.searchsorted(kept, held))
         data = self._digest(split, cells)
         network = self._network(cells, sample)
-        feed, graph = self._feed(
+        loader, graph = self._loader(
             None if streams else store.take(np.searchsorted(kept, rows)), rows, train, network
         )
-        steps = max(self.settings.n_epochs * feed.steps, self.settings.min_steps)
-        task = UniCoordTask(network, feed, self.targets, rows, (held_cells, held), steps, graph)
+        steps = max(self.settings.n_epochs * loader.steps, self.settings.min_steps)
+        task = UniCoordTask(network, loader, self.targets, rows, (held_cells, held), steps, graph)
         logger.info(
             "training on %s cells, %s held out, %s genes, %s steps of %s cells%s",
             len(rows), int((~train).sum()), len(self.genes), steps, self.settings.batch_size,
@@ -191,13 +191,13 @@ class _Run:
                 what=f"batches of {self.settings.batch_size} cells",
             )  # fmt: skip
         finally:
-            feed.close()
+            loader.close()
         task.finish()
         confidence = self._confidence(network, (cells, sample), (held_cells, held))
         model = UniCoord(network, self.genes, self.scale, confidence, self._card(split, data, task))
         return Trained(model, pd.DataFrame(rows_of).drop(columns="model", errors="ignore"), split)
 
-    def _read(self, rows: np.ndarray) -> Packed:
+    def _read(self, rows: np.ndarray) -> CompressedCounts:
         """Return some cells (ascending numbers)."""
 
         def stored():
@@ -206,14 +206,14 @@ class _Run:
                 if len(own):
                     yield block[own - part.start], self.cells.totals[own]
 
-        return Packed(stored(), len(self.genes), self.scale)
+        return CompressedCounts(stored(), len(self.genes), self.scale)
 
     def _pick(self, rows: np.ndarray, most: int, name: str) -> np.ndarray:
         if len(rows) <= most:
             return rows
         return np.sort(rows[permutation(len(rows), self.seed, "unicoord", name)[:most]])
 
-    def _network(self, cells: Packed, sample: np.ndarray) -> Network:
+    def _network(self, cells: CompressedCounts, sample: np.ndarray) -> Network:
         torch.manual_seed(seeds.derive(self.seed, "unicoord", "weights"))
         components = max(
             min(self.settings.n_components, len(cells) - 1, len(self.genes) - 1), self.settings.n_latent
@@ -223,7 +223,7 @@ class _Run:
         start(network, cells, code, given, self.seed)
         return network.to(self.device)
 
-    def _feed(self, cells: Packed | None, rows: np.ndarray, train: np.ndarray, network: Network):
+    def _loader(self, cells: CompressedCounts | None, rows: np.ndarray, train: np.ndarray, network: Network):
         seed = seeds.derive(self.seed, "unicoord", "feed")
         if cells is None:
             if self.settings.diffusion:
@@ -231,15 +231,17 @@ class _Run:
                 raise fail(
                     "unicoord.diffusion", "the cells do not fit in memory, which the kNN graph needs", advice
                 )
-            return StreamFeed(self.cells, train, self.genes, self.scale, self.settings.batch_size, seed), None
-        feed = MemoryFeed(cells, rows, self.settings.batch_size, seed)
+            return StreamLoader(
+                self.cells, train, self.genes, self.scale, self.settings.batch_size, seed
+            ), None
+        loader = MemoryLoader(cells, rows, self.settings.batch_size, seed)
         graph = None
         if self.settings.diffusion:
             from panscape.graph.knn import neighbors
 
             near = self.settings.n_neighbors + 1
             graph, _ = neighbors(project(network, cells), near, seed=self.seed)
-        return feed, graph
+        return loader, graph
 
     @torch.no_grad()
     def _confidence(self, network: Network, sample: tuple, held: tuple) -> Confidence:
@@ -255,7 +257,7 @@ class _Run:
             self.settings.unknown_fraction,
         )
 
-    def _digest(self, split: np.ndarray, cells: Packed) -> str:
+    def _digest(self, split: np.ndarray, cells: CompressedCounts) -> str:
         """Return a digest of what is learned from; expression by the sample of the training cells."""
         seen = [digest(block) for _, block in cells.blocks()]
         numbers = (self.targets.codes, self.targets.values, self.cells.totals)
@@ -287,7 +289,7 @@ class _Run:
         }
 
 
-def _seen(model: UniCoord, cells: Packed) -> list[np.ndarray]:
+def _seen(model: UniCoord, cells: CompressedCounts) -> list[np.ndarray]:
     """Return features (n, F) and predictions (n, labels) of cells."""
     found: list[np.ndarray] = []
     for part, block in cells.blocks():
