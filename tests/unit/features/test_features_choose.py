@@ -220,7 +220,12 @@ def test_what_cannot_be_chosen_is_told(planted, caplog):
     assert "raise features.random_sets" in caplog.text
     with pytest.raises(UserError, match=r"features\.label"):
         forest(scores, ["one"] * len(scores))
-    for wrong in ({"top_fraction": 0}, {"test": "luck"}, {"representative": "first"}, {"random_genes": "some"}):
+    for wrong in (
+        {"top_fraction": 0},
+        {"test": "luck"},
+        {"representative": "first"},
+        {"random_genes": "some"},
+    ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             FeatureSettings(**wrong)
 

@@ -8,7 +8,7 @@ from unicoord_cells import LABELS, QUICK, atlas
 
 from panscape.errors import UserError
 from panscape.unicoord.labels import learn_labels
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.reconfigure import reconfigured_code
 from panscape.unicoord.settings import Hierarchy, Label
 from panscape.unicoord.targets import targets
@@ -146,7 +146,7 @@ def test_a_transformed_label_is_asked_for_and_told_in_its_own_unit(cells, tmp_pa
     with pytest.raises(UserError, match="-2 is below 0"):
         model.known_labels(pd.DataFrame({"time": [1.0, -2.0]}))
     model.save(tmp_path)
-    again = UniCoord.load(tmp_path)
+    again = CoordinateSystem.load(tmp_path)
     assert again.labels == model.labels
     pd.testing.assert_frame_equal(again.predict(test), table)
 
@@ -158,7 +158,7 @@ def test_parents_are_sums_of_their_children(cells):
     data = changed(cells, cell_type=cells.obs["cell_type"].astype(object).where(half))
     found = train(data, labels, QUICK, hierarchy=[Hierarchy("cell_type", "lineage")], seed=0)
     model, test = found.model, cells[found.split == "test"]
-    child = UniCoord.probabilities(model, test, "cell_type")
+    child = CoordinateSystem.probabilities(model, test, "cell_type")
     passed = model.encode_cells(test)
     parent = passed.votes[:, model.layout.part("lineage")]
     raw = passed.votes[:, model.layout.part("cell_type")]

@@ -43,7 +43,9 @@ def coordinates(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]
 
 def _labels(settings, labels, kinds, studies) -> Iterator[Problem]:
     mapped = {name for _, study in studies if "unicoord" in study["use"] for name in study["obs"]} | _MADE
-    anything = bool(settings.get("tables")) or bool(set(settings.get("label_transfer", ())) & {"usage", "features"})
+    anything = bool(settings.get("tables")) or bool(
+        set(settings.get("label_transfer", ())) & {"usage", "features"}
+    )
     for at, label in enumerate(labels):
         where, name = f"unicoord.labels[{at}]", label["name"]
         if name not in mapped and not anything:

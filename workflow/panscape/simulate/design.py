@@ -182,7 +182,9 @@ def _modules(settings: Settings, rng: np.random.Generator) -> pd.DataFrame:
             rows.append((module, kind, group, _to_age(settings, onset), _to_age(settings, offset)))
     table = pd.DataFrame(rows, columns=["module", "kind", "lineage", "onset", "offset"]).sort_values("module")
     table["module"] = [f"module-{at + 1:02d}" for at in table["module"]]
-    table["moves"] = np.isin(np.arange(count), rng.permutation(count)[: round(count * settings.moving_fraction)])
+    table["moves"] = np.isin(
+        np.arange(count), rng.permutation(count)[: round(count * settings.moving_fraction)]
+    )
     return table.reset_index(drop=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -55,6 +56,13 @@ class Cells:
         self.obs = pd.concat([part.obs for part in self._parts])
         self.totals = self.obs["n_counts"].to_numpy(dtype=np.float64)
         self.starts = np.cumsum([0, *(len(part.obs) for part in self._parts)])
+
+    @classmethod
+    def of(cls, data: Any, *, counts: bool = True) -> Cells:
+        """Take cells as they are, or open AnnData, the path of an h5ad file or a list of them."""
+        if isinstance(data, cls):
+            return data
+        return cls(data if isinstance(data, (list, tuple)) else [data], counts=counts)
 
     def __len__(self) -> int:
         return len(self.obs)

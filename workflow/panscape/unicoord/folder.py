@@ -22,7 +22,7 @@ from panscape.unicoord.settings import UniCoordSettings
 from panscape.unicoord.store import Scale
 
 if TYPE_CHECKING:
-    from panscape.unicoord.model import UniCoord
+    from panscape.unicoord.model import CoordinateSystem
 
 WEIGHTS, CARD = "weights.safetensors", "model.json"
 _FORMAT = 1
@@ -33,7 +33,7 @@ _ENSEMBLE = (
 _NONCONFORMITY = "strange"  # prefix of its tensors in the file
 
 
-def write_model(model: UniCoord, folder: str | Path) -> None:
+def write_model(model: CoordinateSystem, folder: str | Path) -> None:
     """Write ``weights.safetensors`` (tensors only) and ``model.json`` (all else)."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def _renamed(tensors: Mapping[str, torch.Tensor], old: str, new: str) -> dict[st
     }
 
 
-def describe(model: UniCoord) -> dict[str, Any]:
+def describe(model: CoordinateSystem) -> dict[str, Any]:
     """Return the model card."""
     components = model.network.axes.shape[1] if model.network.projecting else 0
     return model.card | {
@@ -71,7 +71,7 @@ def describe(model: UniCoord) -> dict[str, Any]:
 
 
 def read_model(folder: str | Path, device: torch.device | str = "cpu") -> tuple:
-    """Read a folder; returns what :class:`UniCoord` is made from.
+    """Read a folder; returns what :class:`CoordinateSystem` is made from.
 
     Raises
     ------

@@ -16,11 +16,11 @@ from panscape.unicoord.labels import Layout
 from panscape.unicoord.reconfigure import reconfigured_code
 
 if TYPE_CHECKING:
-    from panscape.unicoord.model import UniCoord
+    from panscape.unicoord.model import CoordinateSystem
 
 
 def generate(
-    model: UniCoord,
+    model: CoordinateSystem,
     data,
     changes: Mapping[str, Any],
     *,
@@ -36,7 +36,7 @@ def generate(
     Parameters
     ----------
     model
-        A :class:`UniCoord`.
+        A :class:`CoordinateSystem`.
     data
         AnnData, path of an h5ad file, or a list of them.
     changes
@@ -103,7 +103,7 @@ def annotate(layout: Layout, obs: pd.DataFrame, changes: Mapping[str, Any], copi
     return table
 
 
-def _hard(model: UniCoord, votes: np.ndarray) -> np.ndarray:
+def _hard(model: CoordinateSystem, votes: np.ndarray) -> np.ndarray:
     """Return the most probable classes as a code."""
     code = votes.copy()
     for label in model.layout.discrete:
@@ -112,7 +112,7 @@ def _hard(model: UniCoord, votes: np.ndarray) -> np.ndarray:
     return code
 
 
-def _hard_free(model: UniCoord, free: np.ndarray) -> np.ndarray:
+def _hard_free(model: CoordinateSystem, free: np.ndarray) -> np.ndarray:
     code, start = np.zeros_like(free), 0
     for size in model.network.free:
         best = free[:, start : start + size].argmax(axis=1)

@@ -36,7 +36,7 @@ class Encoded:
     free: np.ndarray
 
 
-class UniCoord:
+class CoordinateSystem:
     """A learned coordinate system.
 
     Attributes
@@ -79,10 +79,7 @@ class UniCoord:
 
     def cells(self, data) -> Cells:
         """Return AnnData, a path or a list of them as :class:`Cells`."""
-        if isinstance(data, Cells):
-            return data
-        parts = data if isinstance(data, (list, tuple)) else [data]
-        return Cells(parts, counts=self.settings.normalisation != "none")
+        return Cells.of(data, counts=self.settings.normalisation != "none")
 
     def dense(self, data, min_overlap: float, missing: str) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield (cells, normalised expression (B, G)) with the model's genes found by name."""
@@ -144,13 +141,9 @@ class UniCoord:
         ]
         return self.network.decode(*parts).clamp(min=0).cpu().numpy()
 
-    def encode_cells(
-        self, data, *, min_overlap: float = 0.5, missing: str = "mean", labels: Any = None
-    ) -> Encoded:
-        """Return the coordinates of cells, block by block; `labels`: (code, given) known labels to use instead of the predicted ones."""
-        parts = []
-        for rows, x in self.dense(data, min_overlap, missing):
-            parts.append(self.encode(x, *(() if labels is None else (labels[0][rows], labels[1][rows]))))
+    def encode_cells(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> Encoded:
+        """Return the coordinates of cells; parameters as of :meth:`embed`."""
+        parts = [self.encode(x) for _, x in self.dense(data, min_overlap, missing)]
         columns = [field.name for field in dataclasses.fields(Encoded)]
         return Encoded(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
 
@@ -260,7 +253,7 @@ class UniCoord:
         write_model(self, folder)
 
     @classmethod
-    def load(cls, folder: str | Path, device: torch.device | str = "cpu") -> UniCoord:
+    def load(cls, folder: str | Path, device: torch.device | str = "cpu") -> CoordinateSystem:
         """Read a model that :meth:`save` wrote; no code is run from the files.
 
         Raises

@@ -13,7 +13,7 @@ from panscape import seeds
 from panscape.log import logger
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.labels import Layout, numbers
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.stage import pick_cells, some_cells
 
 _LEAST_CELLS = 50  # of which correlations are computed
@@ -84,7 +84,7 @@ def matched(
 
 
 def network_change(
-    model: UniCoord, cells: Cells, scenario: Mapping[str, Any], cut: float = 0.2, seed: int = 0
+    model: CoordinateSystem, cells: Cells, scenario: Mapping[str, Any], cut: float = 0.2, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare the correlations of genes over cells with those over the same cells reconfigured.
 
@@ -153,15 +153,15 @@ def _most_variable(x: sparse.csr_matrix) -> np.ndarray:
     return np.sort(np.argsort(-variance, kind="stable")[:_GENES])
 
 
-def _expression(model: UniCoord, cells: Cells, rows: np.ndarray) -> sparse.csr_matrix:
+def _expression(model: CoordinateSystem, cells: Cells, rows: np.ndarray) -> sparse.csr_matrix:
     return model.scale(cells.take(rows, model.genes), cells.totals[rows])
 
 
-def _network(model: UniCoord, cells: Cells, rows: np.ndarray, genes: np.ndarray) -> np.ndarray:
+def _network(model: CoordinateSystem, cells: Cells, rows: np.ndarray, genes: np.ndarray) -> np.ndarray:
     return correlations(_expression(model, cells, np.sort(rows))[:, genes].toarray())
 
 
-def _pair_of(model: UniCoord, cells: Cells, rows: np.ndarray, changes, genes: np.ndarray):
+def _pair_of(model: CoordinateSystem, cells: Cells, rows: np.ndarray, changes, genes: np.ndarray):
     """Return the correlations (G, G) of cells as measured and as reconfigured."""
     blocks = model.reconfigure(some_cells(model, cells, np.sort(rows)), changes, residual=True)
     made = np.vstack([block[:, genes] for _, block in blocks])

@@ -14,7 +14,7 @@ from panscape.unicoord.calibrate import reliability
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.evaluate import classification, confusion, explained_by, label_leak, regression
 from panscape.unicoord.labels import Layout
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.stage import some_cells
 from panscape.unicoord.targets import targets
 
@@ -25,7 +25,9 @@ _LEARNED = 10_000  # training cells of the baselines, at most
 _COMPONENTS = 20  # of the principal components that reconstruction is compared with
 
 
-def score_model(model: UniCoord, cells: Cells, split: np.ndarray, seed: int = 0) -> dict[str, pd.DataFrame]:
+def score_model(
+    model: CoordinateSystem, cells: Cells, split: np.ndarray, seed: int = 0
+) -> dict[str, pd.DataFrame]:
     """Score a model on test cells.
 
     Parameters
@@ -137,7 +139,9 @@ def _value_scores(name, found, truth, old, taught, new, seed) -> list[tuple]:
     return rows
 
 
-def _reconstruction(model: UniCoord, scored, new: sparse.csr_matrix, old: sparse.csr_matrix) -> list[tuple]:
+def _reconstruction(
+    model: CoordinateSystem, scored, new: sparse.csr_matrix, old: sparse.csr_matrix
+) -> list[tuple]:
     """Return squared errors as shares of that of the genes' means."""
     made = np.vstack([block for _, block in model.reconfigure(scored, {}, unchanged="predicted")])
     dense = new.toarray()
@@ -152,7 +156,7 @@ def _reconstruction(model: UniCoord, scored, new: sparse.csr_matrix, old: sparse
     ]
 
 
-def _leaks(model: UniCoord, scored, seed: int) -> list[tuple]:
+def _leaks(model: CoordinateSystem, scored, seed: int) -> list[tuple]:
     names = [name for name in model.coordinates if name.startswith(("latent-", "diffusion-"))]
     if not names:
         return []
@@ -168,7 +172,7 @@ def _leaks(model: UniCoord, scored, seed: int) -> list[tuple]:
 
 
 def _changes(
-    model: UniCoord, scored, new: sparse.csr_matrix, old: sparse.csr_matrix, seed: int
+    model: CoordinateSystem, scored, new: sparse.csr_matrix, old: sparse.csr_matrix, seed: int
 ) -> list[tuple]:
     """Return, per discrete label, what is left of it in expression after all cells are given one class.
 
@@ -196,7 +200,7 @@ def _changes(
     return rows
 
 
-def _moves(model: UniCoord, scored, old: sparse.csr_matrix, learned, seed: int) -> list[tuple]:
+def _moves(model: CoordinateSystem, scored, old: sparse.csr_matrix, learned, seed: int) -> list[tuple]:
     """Return how well ridge regression of measured cells reads requested values off decoded ones."""
     rows = []
     for label in model.layout.values:

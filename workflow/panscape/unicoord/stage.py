@@ -19,7 +19,7 @@ from panscape.log import logger
 from panscape.training.batches import permutation
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.generate import annotate
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.settings import Hierarchy, Label
 
 USUAL = {"cell_type": "discrete", "platform": "discrete", "age": "continuous"}
@@ -81,7 +81,7 @@ def configured_labels(settings: Mapping[str, Any], obs: pd.DataFrame) -> tuple[l
     return labels, [Hierarchy(item["name"], item["parent"]) for item in given if item.get("parent")]
 
 
-def write_coordinates(model: UniCoord, cells: Cells, split: np.ndarray, path: str | Path) -> None:
+def write_coordinates(model: CoordinateSystem, cells: Cells, split: np.ndarray, path: str | Path) -> None:
     """Write coordinates.h5ad: cells x coordinates, obs with the labels and the split, var with their kind."""
     import anndata
 
@@ -103,7 +103,9 @@ def write_coordinates(model: UniCoord, cells: Cells, split: np.ndarray, path: st
         made.write_h5ad(scratch, compression="lzf")
 
 
-def write_predictions(model: UniCoord, cells: Cells, split: np.ndarray, path: str | Path) -> pd.DataFrame:
+def write_predictions(
+    model: CoordinateSystem, cells: Cells, split: np.ndarray, path: str | Path
+) -> pd.DataFrame:
     """Write predictions.tsv of all cells, with their study, split and true label where known."""
     table = model.predict(cells)
     at = np.tile(np.arange(len(cells)), len(model.labels))
@@ -120,7 +122,9 @@ def write_predictions(model: UniCoord, cells: Cells, split: np.ndarray, path: st
     return table
 
 
-def active_coordinates(model: UniCoord, cells: Cells, rows: np.ndarray, least: float = 0.05) -> pd.DataFrame:
+def active_coordinates(
+    model: CoordinateSystem, cells: Cells, rows: np.ndarray, least: float = 0.05
+) -> pd.DataFrame:
     """Say which unsupervised coordinates carry information, and what they go with.
 
     Parameters
@@ -156,7 +160,7 @@ def active_coordinates(model: UniCoord, cells: Cells, rows: np.ndarray, least: f
     return table
 
 
-def some_cells(model: UniCoord, cells: Cells, rows: np.ndarray):
+def some_cells(model: CoordinateSystem, cells: Cells, rows: np.ndarray):
     """Return AnnData of some cells in the model's genes, with their depth."""
     import anndata
 
@@ -195,7 +199,7 @@ def pick_cells(obs: pd.DataFrame, wanted: Mapping[str, Any], most: int, seed: in
 
 
 def write_scenario(
-    model: UniCoord, cells: Cells, scenario: Mapping[str, Any], path: str | Path, seed: int
+    model: CoordinateSystem, cells: Cells, scenario: Mapping[str, Any], path: str | Path, seed: int
 ) -> None:
     """Write the cells of a scenario, block by block."""
     name = scenario["name"]
@@ -225,7 +229,7 @@ def write_scenario(
     logger.info("scenario %s: %s cells made from %s", name, len(obs), len(rows))
 
 
-def _draw_counts(model: UniCoord, block: np.ndarray, depth: np.ndarray, random) -> np.ndarray:
+def _draw_counts(model: CoordinateSystem, block: np.ndarray, depth: np.ndarray, random) -> np.ndarray:
     rate = np.expm1(block.astype(np.float64))
     if model.scale.how == "depth-log1p":
         rate *= (depth / model.scale.target)[:, None]

@@ -24,7 +24,7 @@ from panscape.unicoord.confidence import Confidence, calibrate
 from panscape.unicoord.genes import choose_genes
 from panscape.unicoord.labels import Layout, learn_labels
 from panscape.unicoord.loader import MemoryLoader, StreamLoader
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.module import Network
 from panscape.unicoord.settings import Hierarchy, Label, UniCoordSettings
 from panscape.unicoord.start import project, start
@@ -52,7 +52,7 @@ class Trained:
         (cells,) ``train``, ``validation`` or ``test``: no step saw the latter two, and nothing the last.
     """
 
-    model: UniCoord
+    model: CoordinateSystem
     history: pd.DataFrame
     split: np.ndarray
 
@@ -123,9 +123,7 @@ def train(
     """
     settings = UniCoordSettings.of(settings)
     labels = [Label.of(label) for label in labels]
-    cells = data if isinstance(data, Cells) else Cells(
-        data if isinstance(data, (list, tuple)) else [data], counts=settings.normalisation != "none"
-    )  # fmt: skip
+    cells = Cells.of(data, counts=settings.normalisation != "none")
     split = split_cells(cells, labels, settings, seed) if split is None else np.asarray(split, dtype=object)
     chosen = split == "train"
     if chosen.sum() < 10:
@@ -194,7 +192,7 @@ class _Run:
             loader.close()
         task.finish()
         confidence = self._confidence(network, (cells, sample), (held_cells, held))
-        model = UniCoord(network, self.genes, self.scale, confidence, self._card(split, data, task))
+        model = CoordinateSystem(network, self.genes, self.scale, confidence, self._card(split, data, task))
         return Trained(model, pd.DataFrame(rows_of).drop(columns="model", errors="ignore"), split)
 
     def _read(self, rows: np.ndarray) -> CompressedCounts:
@@ -246,7 +244,7 @@ class _Run:
     @torch.no_grad()
     def _confidence(self, network: Network, sample: tuple, held: tuple) -> Confidence:
         empty = Confidence({}, {}, {})
-        model = UniCoord(network, self.genes, self.scale, empty, {})
+        model = CoordinateSystem(network, self.genes, self.scale, empty, {})
         (cells, rows), (held_cells, held_rows) = sample, held
         if not len(held_rows) or not self.layout.labels:
             return empty
@@ -289,7 +287,7 @@ class _Run:
         }
 
 
-def _seen(model: UniCoord, cells: CompressedCounts) -> list[np.ndarray]:
+def _seen(model: CoordinateSystem, cells: CompressedCounts) -> list[np.ndarray]:
     """Return features (n, F) and predictions (n, labels) of cells."""
     found: list[np.ndarray] = []
     for part, block in cells.blocks():
