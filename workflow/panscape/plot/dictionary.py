@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,7 @@ class Tables:
     matches: pd.DataFrame | None = None
 
     @classmethod
-    def read(cls, given: Mapping[str, object]) -> Tables:
+    def read(cls, given: Mapping[str, Any]) -> Tables:
         """Read the files of a mapping with these names; ``chance`` is a list of files."""
         single = (
             "elbow",
@@ -197,11 +197,11 @@ def plot_networks(links: pd.DataFrame, centrality: pd.DataFrame, names: list[str
     with style():
         fig, axes = _panels(len(names), 2.3)
         for name, ax in zip(names, axes, strict=True):
-            own = links[links["entry"] == name]
-            genes = list(dict.fromkeys([*own["gene_a"], *own["gene_b"]]))
+            of_entry = links[links["entry"] == name]
+            genes = list(dict.fromkeys([*of_entry["gene_a"], *of_entry["gene_b"]]))
             table = centrality[centrality["entry"] == name]
             genes = [gene for gene in table["gene"] if gene in set(genes)] or list(table["gene"].head(1))
-            _draw_network(ax, own, genes, table.set_index("gene")["betweenness"])
+            _draw_network(ax, of_entry, genes, table.set_index("gene")["betweenness"])
             ax.set_title(name)
     return fig
 
@@ -220,8 +220,8 @@ def _draw_network(ax: Axes, links: pd.DataFrame, genes: list[str], betweenness: 
             )
         else:
             ax.plot([x1, x2], [y1, y2], color="#b8b8b8", linewidth=0.4, linestyle=":", zorder=0)
-    own = betweenness.reindex(genes).to_numpy(dtype=float)
-    size = 12 + 50 * own / max(np.nanmax(own, initial=0), 1e-12)
+    centrality_of = betweenness.reindex(genes).to_numpy(dtype=float)
+    size = 12 + 50 * centrality_of / max(np.nanmax(centrality_of, initial=0), 1e-12)
     ax.scatter(
         *np.array([at[g] for g in genes]).reshape(-1, 2).T, s=size, color=ORANGE, zorder=2, linewidths=0
     )

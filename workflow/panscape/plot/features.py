@@ -156,7 +156,7 @@ def plot_profiles(scores: AnnData, settings: FeatureSettings) -> Figure:
     from panscape.plot.palette import DIVERGING
     from panscape.plot.style import DOUBLE, colorbar_outside, new_figure, plain_text, style
 
-    column = settings.label if settings.label in scores.obs else "study"
+    column = settings.label if settings.label and settings.label in scores.obs else "study"
     classes = scores.obs[column].astype(object)
     there = classes.notna() & (classes.astype(str) != "")
     frame = pd.DataFrame(np.asarray(scores.X, dtype=np.float64), columns=scores.var_names)[there.to_numpy()]

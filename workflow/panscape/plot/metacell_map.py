@@ -80,7 +80,7 @@ def plot_map(
 def shown_columns(table: pd.DataFrame) -> list[str]:
     """Return the columns that a map is coloured by: the mapped ones first, then rigor; the size if none."""
     extra = ("_purity", "_entropy", "_sd", "n_cells", "study", "mito_share", "ribo_share")
-    own = [
+    columns = [
         name
         for name in table.columns
         if not name.endswith(extra)
@@ -88,7 +88,7 @@ def shown_columns(table: pd.DataFrame) -> list[str]:
         and table[name].nunique() > 1
     ]
     rigor = [name for name in table.columns if name.startswith("rigor_")]
-    return [*own[: MOST_PANELS - len(rigor)], *rigor] or ["n_cells"]
+    return [*columns[: MOST_PANELS - len(rigor)], *rigor] or ["n_cells"]
 
 
 def _cells(xy: np.ndarray, soft) -> np.ndarray | None:
@@ -97,11 +97,11 @@ def _cells(xy: np.ndarray, soft) -> np.ndarray | None:
     cell, metacell, share = soft
     n = int(cell.max()) + 1
     total = np.bincount(cell, share, minlength=n)
-    place = np.stack([np.bincount(cell, share * xy[metacell, axis], minlength=n) for axis in (0, 1)], axis=1)
-    place /= np.maximum(total, 1e-12)[:, None]
+    sums = np.stack([np.bincount(cell, share * xy[metacell, axis], minlength=n) for axis in (0, 1)], axis=1)
+    place = sums / np.maximum(total, 1e-12)[:, None]
     # a cell of one metacell would lie at its very centre
     spread = np.random.default_rng(0).normal(0, 0.02 * np.ptp(xy, axis=0).mean(), place.shape)
-    place += spread
+    place = place + spread
     return place if n <= MOST_CELLS else place[np.random.default_rng(0).choice(n, MOST_CELLS, replace=False)]
 
 

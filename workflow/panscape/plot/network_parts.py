@@ -53,8 +53,8 @@ def draw_lines(ax: Axes, embedding: pd.DataFrame, phenotype: str, flagged: Colle
             colours[at] = mpl.colors.to_hex(drawn.to_rgba(values.iloc[at]))
     elif values.notna().any():
         looks, codes = categorical(values)
-        for at, code in enumerate(codes):
-            colours[at] = looks[code].colour if code >= 0 else GREY
+        for cell, code in enumerate(codes):
+            colours[cell] = looks[code].colour if code >= 0 else GREY
         handles = [ax.scatter([], [], s=12, color=look.colour) for look in looks]
         ax.legend(handles, [plain_text(look.label) for look in looks], fontsize=6)
     ax.scatter(x[~hollow], y[~hollow], s=22, c=list(colours[~hollow]), linewidths=0)

@@ -51,7 +51,7 @@ def draw_networks(
     yield "lines", plot_lines(embeddings, tables["tests"], tables["reliability"], columns, kernels)
     yield "genes", plot_genes(tables["genes"], settings.models)
     yield "reliability", plot_reliability(tables["reliability"])
-    libraries = library_sets(settings.gene_sets, collection.genes, settings.mito_set)
+    libraries = library_sets(settings.gene_sets, list(collection.genes), settings.mito_set)
     title, genes = figure_genes(tables["genes"], tables["sets"], libraries, settings.figure_set)
     yield "networks", plot_set(collection, title, genes, settings, columns)
 
@@ -88,14 +88,14 @@ def plot_lines(
         for i, model in enumerate(models):
             for j, kernel in enumerate(names):
                 ax = axes[i, j]
-                found = next((key for key, pair in kernels.items() if pair == (kernel, model)), None)
-                if found is None:
+                view = next((key for key, pair in kernels.items() if pair == (kernel, model)), None)
+                if view is None:
                     ax.set_axis_off()
                     continue
-                own = tests[(tests["part"] == kernel) & (tests["model"] == model)]
-                drawn = draw_lines(ax, embeddings[found], phenotype, flagged) or drawn
+                of_kernel = tests[(tests["part"] == kernel) & (tests["model"] == model)]
+                drawn = draw_lines(ax, embeddings[view], phenotype, flagged) or drawn
                 ax.set_title(
-                    f"{MODEL_TITLES[model]}: {TITLES[kernel]}\n{_verdict(own, phenotype)}", fontsize=7
+                    f"{MODEL_TITLES[model]}: {TITLES[kernel]}\n{_verdict(of_kernel, phenotype)}", fontsize=7
                 )
         if drawn is not None:
             bar = fig.colorbar(drawn, ax=axes.ravel().tolist(), shrink=0.5, aspect=30, pad=0.02)
@@ -107,10 +107,10 @@ def plot_lines(
 
 
 def _verdict(tests: pd.DataFrame, phenotype: str) -> str:
-    own = tests[(tests["phenotype"] == phenotype) & (tests["statistic"] == "permanova")]
-    if own.empty or not np.isfinite(float(own["pvalue"].iloc[0])):
+    rows = tests[(tests["phenotype"] == phenotype) & (tests["statistic"] == "permanova")]
+    if rows.empty or not np.isfinite(float(rows["pvalue"].iloc[0])):
         return "not tested"
-    return f"PERMANOVA p = {float(own['pvalue'].iloc[0]):.2g}"
+    return f"PERMANOVA p = {float(rows['pvalue'].iloc[0]):.2g}"
 
 
 def plot_genes(genes: pd.DataFrame, models: Sequence[str]) -> Figure:
@@ -125,8 +125,8 @@ def plot_genes(genes: pd.DataFrame, models: Sequence[str]) -> Figure:
         axes = fig.subplots(len(phenotypes), len(models), squeeze=False, sharex=True, sharey=True)
         for i, phenotype in enumerate(phenotypes):
             for j, model in enumerate(models):
-                own = genes[(genes["phenotype"] == phenotype) & (genes["model"] == model)]
-                _draw_genes(axes[i, j], own)
+                of_model = genes[(genes["phenotype"] == phenotype) & (genes["model"] == model)]
+                _draw_genes(axes[i, j], of_model)
                 axes[i, j].set_title(f"{MODEL_TITLES[model]}, {phenotype}")
                 if j == 0:
                     axes[i, j].set_ylabel("ρ of centrality")
@@ -137,16 +137,16 @@ def plot_genes(genes: pd.DataFrame, models: Sequence[str]) -> Figure:
     return fig
 
 
-def _draw_genes(ax, own: pd.DataFrame) -> None:
+def _draw_genes(ax, table: pd.DataFrame) -> None:
     for call, colour in CALLS.items():
-        part = own[own["call"].fillna("") == call]
+        part = table[table["call"].fillna("") == call]
         ax.scatter(
             part["rho_mean_expression"], part["rho"], s=6 if call == "" else 12, color=colour, linewidths=0
         )
     ax.axhline(0, color="#d0d0d0", linewidth=0.6, zorder=0)
     ax.axvline(0, color="#d0d0d0", linewidth=0.6, zorder=0)
     ax.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05))
-    named = own[own["call"] == "connectivity"].head(LABELS)
+    named = table[table["call"] == "connectivity"].head(LABELS)
     name_points(
         ax, pd.DataFrame({"name": named["gene"], "x": named["rho_mean_expression"], "y": named["rho"]})
     )
@@ -156,10 +156,10 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
     """Draw how alike the parts of a line are (dot) and how alike to parts of other lines (bar)."""
     from panscape.plot.style import DOUBLE, new_figure, style
 
-    own = table[table["measure"].isin(["neighbours", "centrality"])]
-    lines = list(dict.fromkeys(own["line"]))
+    measured = table[table["measure"].isin(["neighbours", "centrality"])]
+    lines = list(dict.fromkeys(measured["line"]))
     if len(lines) > SHOWN:  # the least reliable are what a reader has to know of
-        first = own[(own["model"] == "sivae") & (own["measure"] == "neighbours")]
+        first = measured[(measured["model"] == "sivae") & (measured["measure"] == "neighbours")]
         lines = first.sort_values("within")["line"].head(SHOWN).tolist()
     place = {line: at for at, line in enumerate(lines)}
     with style():
@@ -168,9 +168,13 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
             {"neighbours": "Neighbours (Jaccard)", "centrality": "Centrality (Spearman)"}.items()
         ):
             ax = fig.add_subplot(1, 2, panel + 1)
-            handles, models = [], list(dict.fromkeys(own["model"]))
+            handles, models = [], list(dict.fromkeys(measured["model"]))
             for number, model in enumerate(models):
-                part = own[(own["measure"] == measure) & (own["model"] == model) & own["line"].isin(place)]
+                part = measured[
+                    (measured["measure"] == measure)
+                    & (measured["model"] == model)
+                    & measured["line"].isin(place)
+                ]
                 y = part["line"].map(place).to_numpy(float) + 0.22 * (number - (len(models) - 1) / 2)
                 colour = ["#0072B2", "#E69F00", "#009E73"][number]
                 bad = part["flag"].isin(["unreliable", "collapsed"]).to_numpy()

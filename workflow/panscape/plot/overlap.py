@@ -68,13 +68,13 @@ def plot_supported(edges: pd.DataFrame, least: int = 2) -> Figure:
 
     from panscape.plot.style import DOUBLE, INK, new_figure, style
 
-    found = edges[(edges["only_here"].astype(str) == "True") & (edges["n_networks"] >= least)]
-    shown = found.head(DRAWN)
+    supported = edges[(edges["only_here"].astype(str) == "True") & (edges["n_networks"] >= least)]
+    shown = supported.head(DRAWN)
     with style():
         fig = new_figure(DOUBLE, 4.6 if len(shown) else 1.2)
         ax = fig.add_subplot()
         ax.set_axis_off()
-        ax.set_title(f"{len(found)} edges only panclustering finds, in {least} or more known networks")
+        ax.set_title(f"{len(supported)} edges only panclustering finds, in {least} or more known networks")
         if shown.empty:
             return fig
         graph = igraph.Graph.TupleList(shown[["gene_a", "gene_b"]].itertuples(index=False), directed=False)

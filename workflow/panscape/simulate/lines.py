@@ -72,11 +72,11 @@ class LinesSettings:
         taken = self.n_modules * self.module_genes
         key = f"simulation.lines ({self.name})"
         if taken > self.n_genes:
-            found = f"{self.n_genes} genes are fewer than the {taken} of the modules"
-            raise UserError(Problem(key, found, "raise n_genes, or lower n_modules or module_genes"))
+            problem = f"{self.n_genes} genes are fewer than the {taken} of the modules"
+            raise UserError(Problem(key, problem, "raise n_genes, or lower n_modules or module_genes"))
         if not len(ROLES) <= self.n_modules <= len(ascii_uppercase):
-            found = f"{self.n_modules} modules"
-            raise UserError(Problem(f"{key}.n_modules", found, "write a number from 2 to 26"))
+            problem = f"{self.n_modules} modules"
+            raise UserError(Problem(f"{key}.n_modules", problem, "write a number from 2 to 26"))
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,11 @@ class LinesStudy:
             loses = genes["role"].iloc[columns[0]] == "loses"
             strength = settings.coupling * (1.0 - settings.loss * phenotype * loses)
             shared = rng.standard_normal((len(obs), 1))
-            own = rng.standard_normal((len(obs), len(columns)))
+            independent = rng.standard_normal((len(obs), len(columns)))
             # mean and variance of each gene do not depend on the strength
-            log[:, columns] += settings.spread * (np.sqrt(strength) * shared + np.sqrt(1.0 - strength) * own)
+            log[:, columns] += settings.spread * (
+                np.sqrt(strength) * shared + np.sqrt(1.0 - strength) * independent
+            )
         mean = np.exp(log)
         return (mean * (obs["depth"].to_numpy() / mean.sum(axis=1))[:, None]).astype(np.float32)
 
@@ -179,14 +181,15 @@ def _genes(settings: LinesSettings, rng: np.random.Generator) -> pd.DataFrame:
     width = len(str(settings.n_genes))
     within = pd.Series(module).groupby(module).cumcount() + 1
     names = [
-        f"{own}{at:02d}" if own else f"plain{at:0{width}d}" for own, at in zip(module, within, strict=True)
+        f"{letter}{at:02d}" if letter else f"plain{at:0{width}d}"
+        for letter, at in zip(module, within, strict=True)
     ]
     base = np.where(module == "", rng.normal(*OTHER_BASE, len(module)), rng.normal(*MODULE_BASE, len(module)))
     return pd.DataFrame(
         {
             "gene": [name.upper() for name in names],
             "module": module,
-            "role": [roles[own] for own in module],
+            "role": [roles[letter] for letter in module],
             "base": base,
         }
     )
@@ -204,6 +207,6 @@ def lines_from_config(values: Mapping) -> tuple[LinesSettings, ...]:
     names = [item["name"] for item in [*values.get("studies", ()), *items]]
     for at, item in enumerate(items):
         if names.count(item["name"]) > 1:
-            found = f"the name {item['name']!r} is there twice"
-            raise UserError(Problem(f"simulation.lines[{at}].name", found, "give each study its own"))
+            problem = f"the name {item['name']!r} is there twice"
+            raise UserError(Problem(f"simulation.lines[{at}].name", problem, "give each study its own"))
     return tuple(LinesSettings(**item) for item in items)

@@ -41,7 +41,7 @@ def planted_sets(system: System, *, decoys: int = 4) -> dict[str, list[str]]:
     of_age = {"age-rising": genes[late > _LEAST], "age-falling": genes[late < -_LEAST]}
     module = system.genes["module"].fillna("").astype(str).to_numpy()
     of_module = {name: genes[module == name] for name in system.modules["module"]}
-    sets = {name: sorted(own) for name, own in (of_type | of_age | of_module).items() if len(own)}
+    sets = {name: sorted(members) for name, members in (of_type | of_age | of_module).items() if len(members)}
     rng = seeds.stream(system.seed, "features", "decoys")
     for name, members in list(sets.items()):
         for number in range(decoys):

@@ -49,13 +49,13 @@ def fit_temperature(
     logits, codes = np.asarray(logits, dtype=np.float64), _codes(codes, np.shape(logits))
     if not len(codes):
         return 1.0
-    found = minimize_scalar(
+    result = minimize_scalar(
         lambda log: negative_log_likelihood(softmax(logits, float(np.exp(log))), codes),
         bounds=tuple(np.log(bounds)),
         method="bounded",
         options={"xatol": 1e-4},
     )
-    return float(np.exp(found.x))
+    return float(np.exp(result.x))
 
 
 def reliability(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 15) -> pd.DataFrame:
@@ -127,11 +127,11 @@ def conformal_threshold(
         raise ValueError(f"alpha is {alpha}, not between 0 and 1")
     probability = np.asarray(probability, dtype=np.float64)
     codes = _codes(codes, probability.shape)
-    own = probability[np.arange(len(codes)), codes]
+    of_true_class = probability[np.arange(len(codes)), codes]
     classes = probability.shape[1]
     if not per_class:
-        return np.full(classes, _lower_rank(own, alpha))
-    return np.array([_lower_rank(own[codes == code], alpha) for code in range(classes)])
+        return np.full(classes, _lower_rank(of_true_class, alpha))
+    return np.array([_lower_rank(of_true_class[codes == code], alpha) for code in range(classes)])
 
 
 def _lower_rank(values: np.ndarray, alpha: float) -> float:

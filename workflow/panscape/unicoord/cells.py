@@ -83,10 +83,10 @@ class Cells:
 
     def pieces(self, max_values: int = BLOCK_VALUES) -> list[tuple[int, slice]]:
         """Return (part, rows of the part) of contiguous pieces that can be read on their own."""
-        found = []
+        pieces = []
         for number, part in enumerate(self._parts):
-            found += [(number, rows) for rows in part.cuts(max_values)]
-        return found
+            pieces += [(number, rows) for rows in part.cuts(max_values)]
+        return pieces
 
     def piece(self, number: int, rows: slice, genes: Sequence[str]) -> tuple[np.ndarray, sparse.csr_matrix]:
         """Read one piece: cell numbers and CSR counts of the given genes."""
@@ -97,9 +97,9 @@ class Cells:
         """Return some cells (ascending numbers) in the given genes, read block by block."""
         rows, kept = np.asarray(rows), []
         for block_rows, block in self.blocks(genes):
-            own = rows[(rows >= block_rows.start) & (rows < block_rows.stop)]
-            if len(own):
-                kept.append(block[own - block_rows.start])
+            inside = rows[(rows >= block_rows.start) & (rows < block_rows.stop)]
+            if len(inside):
+                kept.append(block[inside - block_rows.start])
         if not kept:
             return sparse.csr_matrix((0, len(genes)), dtype=np.float32)
         return sparse.vstack(kept, format="csr")

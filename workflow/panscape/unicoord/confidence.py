@@ -89,7 +89,7 @@ def tempered(probability: np.ndarray, temperature: float) -> np.ndarray:
 def calibrate(
     layout: Layout,
     train: tuple[np.ndarray, Targets],
-    held: tuple[np.ndarray, np.ndarray, Targets],
+    validation: tuple[np.ndarray, np.ndarray, Targets],
     unknown_share: float,
 ) -> Confidence:
     """Learn from validation cells how much to trust predictions.
@@ -105,20 +105,20 @@ def calibrate(
     unknown_share
         Share of known cells that may be called unknown.
     """
-    features, votes, targets = held
+    features, votes, targets = validation
     temperature, width, nonconformity = {}, {}, {}
     for at, label in enumerate(layout.discrete):
-        own, part = targets.codes[:, at], layout.part(label.name)
-        there = own >= 0
+        code, part = targets.codes[:, at], layout.part(label.name)
+        there = code >= 0
         temperature[label.name] = 1.0
         if there.sum() >= _LEAST:
             logits = np.log(np.maximum(votes[there, part], 1e-12))
-            temperature[label.name] = float(fit_temperature(logits, own[there], bounds=_TEMPERATURES))
+            temperature[label.name] = float(fit_temperature(logits, code[there], bounds=_TEMPERATURES))
         else:
             logger.warning("label %s: %s validation cells are too few to calibrate", label.name, there.sum())
-        share = tempered(votes[:, part], temperature[label.name])
+        probability = tempered(votes[:, part], temperature[label.name])
         nonconformity[label.name] = _nonconformity(
-            train[0], train[1].codes[:, at], features[there], share[there], unknown_share
+            train[0], train[1].codes[:, at], features[there], probability[there], unknown_share
         )
     for at, label in enumerate(layout.values):
         error = np.abs(votes[:, at] - targets.values[:, at])

@@ -335,11 +335,11 @@ class UniCoord:
         UserError
             Without a split, e.g. for a model that was loaded.
         """
-        split = self.split if split is None else split
-        if split is None:
+        parts = self.split if split is None else np.asarray(split, dtype=str)
+        if parts is None:
             raise fail("evaluate", "the model does not know which cells are test cells", "give split")
         with _threads(_THREADS):
-            return score_model(self.model, self.model.cells(data), np.asarray(split, dtype=str), self.seed)
+            return score_model(self.model, self.model.cells(data), parts, self.seed)
 
     def save(self, folder: str | Path) -> None:
         """Write ``weights.safetensors`` (tensors only) and ``model.json``, as the workflow does."""

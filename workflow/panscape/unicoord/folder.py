@@ -45,6 +45,11 @@ def write_model(model: CoordinateSystem, folder: str | Path) -> None:
     files.write_json(describe(model), folder / CARD)
 
 
+def _label_info(item: Mapping[str, Any]) -> LabelInfo:
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in item.items()}
+    return LabelInfo(**values)
+
+
 def _renamed(tensors: Mapping[str, torch.Tensor], old: str, new: str) -> dict[str, torch.Tensor]:
     return {
         name.replace(old, new) if name.startswith(old) else name: value for name, value in tensors.items()
@@ -86,10 +91,7 @@ def read_model(folder: str | Path, device: torch.device | str = "cpu") -> tuple:
         advice = f"give the folder with {WEIGHTS} and {CARD}"
         raise fail(str(folder), f"holds no complete model ({error})", advice) from error
     layout = Layout(
-        tuple(
-            LabelInfo(**{k: tuple(v) if isinstance(v, list) else v for k, v in item.items()})
-            for item in card["labels"]
-        ),
+        tuple(_label_info(item) for item in card["labels"]),
         {name: (child, tuple(above)) for name, (child, above) in card["hierarchy"].items()},
     )
     network = Network(layout, len(card["genes"]), UniCoordSettings.of(card["settings"]), card["components"])

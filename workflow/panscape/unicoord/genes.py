@@ -40,7 +40,7 @@ def choose_genes(
     """
     names, codes = np.unique(np.zeros(len(cells)) if groups is None else groups, return_inverse=True)
     width = len(cells.genes)
-    sums, squares, found = (np.zeros((len(names), width)) for _ in range(3))
+    sums, squares, detected = (np.zeros((len(names), width)) for _ in range(3))
     for rows, block in cells.blocks():
         chosen = np.flatnonzero(train[rows])
         if not len(chosen):
@@ -49,11 +49,11 @@ def choose_genes(
         ones = np.ones(len(chosen))
         member = sparse.csr_matrix((ones, (code, np.arange(len(chosen)))), shape=(len(names), len(chosen)))
         sums += (member @ block).toarray()
-        found += (member @ (block != 0).astype(np.float64)).toarray()
+        detected += (member @ (block != 0).astype(np.float64)).toarray()
         block.data **= 2
         squares += (member @ block).toarray()
     count = np.bincount(codes[train], minlength=len(names))[:, None].clip(1)
-    seen = (found >= _LEAST_CELLS).any(axis=0)
+    seen = (detected >= _LEAST_CELLS).any(axis=0)
     if not seen.any():
         raise fail(
             "unicoord", "no gene is found in three training cells", "check counts and held_out", few=True
@@ -61,17 +61,17 @@ def choose_genes(
     if not n_genes or n_genes >= seen.sum():
         return cells.genes[seen].tolist()
     rank = np.mean(
-        [_rank(*moments) for moments in zip(sums / count, squares / count, found, strict=True)], axis=0
+        [_rank(*moments) for moments in zip(sums / count, squares / count, detected, strict=True)], axis=0
     )
     # ties by position, so that the choice is the same on every machine
     kept = np.sort(np.argsort(np.where(seen, rank, np.inf), kind="stable")[:n_genes])
     return cells.genes[kept].tolist()
 
 
-def _rank(mean: np.ndarray, square: np.ndarray, found: np.ndarray) -> np.ndarray:
+def _rank(mean: np.ndarray, square: np.ndarray, detected: np.ndarray) -> np.ndarray:
     """Rank genes of one group by their variance above the trend, 0 first."""
     variance = square - mean**2
-    use = (found >= _LEAST_CELLS) & (variance > 0)
+    use = (detected >= _LEAST_CELLS) & (variance > 0)
     score = np.full(len(mean), -np.inf)
     if use.sum() > 3:
         x, y = np.log10(mean[use]), np.log10(variance[use])

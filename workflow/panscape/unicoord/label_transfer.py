@@ -32,15 +32,15 @@ def cell_values(members: sparse.csr_matrix, sizes: np.ndarray, values: np.ndarra
     (cells, d): of each cell's smallest pancluster with values, the mean over equally small ones; NaN where
     there is none.
     """
-    found = np.full((members.shape[1], values.shape[1]), np.nan)
+    result = np.full((members.shape[1], values.shape[1]), np.nan)
     usable = np.isfinite(values).all(axis=1)
     for size in np.unique(sizes[usable])[::-1]:  # smaller ones overwrite larger ones
         rows = np.flatnonzero(usable & (sizes == size))
         part = members[rows]
         count = np.asarray(part.sum(axis=0)).ravel()
         inside = count > 0
-        found[inside] = (part.T @ values[rows])[inside] / count[inside, None]
-    return found
+        result[inside] = (part.T @ values[rows])[inside] / count[inside, None]
+    return result
 
 
 def transfer_labels(
@@ -74,16 +74,16 @@ def transfer_labels(
         obs = anndata.read_h5ad(landscape, backed="r").obs
         values.append(obs[[PSEUDOTIME]].astype(float))
     if dictionary is not None:
-        found = anndata.read_h5ad(dictionary)
-        usage = np.asarray(found.obsm["usage"], dtype=np.float64).T
-        names = [str(name) for name in found.uns["panclusters"]] if "panclusters" in found.uns else None
-        values.append(pd.DataFrame(usage, index=names, columns=found.obs_names))
+        saved = anndata.read_h5ad(dictionary)
+        usage = np.asarray(saved.obsm["usage"], dtype=np.float64).T
+        names = [str(name) for name in saved.uns["panclusters"]] if "panclusters" in saved.uns else None
+        values.append(pd.DataFrame(usage, index=names, columns=saved.obs_names))
     every = pd.concat(values, axis=1) if values else pd.DataFrame()
     parts = []
     for study, path, table, matrix in zip(studies, counts, clusters, members, strict=True):
         rows = files.read_tsv(table, dtype={"cluster": str, "parent": str})
-        own = every.reindex(rows["cluster"]).to_numpy(dtype=np.float64)
-        given = cell_values(files.read_csr(matrix), rows["n_cells"].to_numpy(), own)
+        cluster_values = every.reindex(rows["cluster"]).to_numpy(dtype=np.float64)
+        given = cell_values(files.read_csr(matrix), rows["n_cells"].to_numpy(), cluster_values)
         part = pd.DataFrame(given, columns=every.columns)
         part.insert(0, "study", study)
         part.insert(0, "cell", Counts(path).cells)

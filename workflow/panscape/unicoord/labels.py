@@ -61,8 +61,8 @@ class LabelInfo:
             For negative values where the transform has none.
         """
         if self.transform in FROM_ZERO and (values < 0).any():
-            found = f"{np.nanmin(values):g} is below 0, which {self.transform} is not defined for"
-            raise fail(f"label {self.name}", found, "give values of at least 0")
+            problem = f"{np.nanmin(values):g} is below 0, which {self.transform} is not defined for"
+            raise fail(f"label {self.name}", problem, "give values of at least 0")
         return forward(self.transform, values, self.knots, self.shares)
 
     def backward(self, places: np.ndarray) -> np.ndarray:
@@ -196,11 +196,11 @@ def _problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
             few=True,
         )
     elif label.kind == "continuous" and _looks_like_ids(column, numbers):
-        found = f"its {numbers.nunique()} whole numbers look like cluster ids, and the label is continuous"
-        yield Problem(where, found, "write kind: discrete (or ordinal, if they are ordered)")
+        problem = f"its {numbers.nunique()} whole numbers look like cluster ids, and the label is continuous"
+        yield Problem(where, problem, "write kind: discrete (or ordinal, if they are ordered)")
     elif label.transform in FROM_ZERO and numbers.min() < 0:
-        found = f"{numbers.min():g} is below 0, which {label.transform} is not defined for"
-        yield Problem(where, found, "write transform: none, or rank")
+        problem = f"{numbers.min():g} is below 0, which {label.transform} is not defined for"
+        yield Problem(where, problem, "write transform: none, or rank")
 
 
 def _class_problems(text: pd.Series, label: Label, where: str) -> Iterator[Problem]:
@@ -215,16 +215,16 @@ def _class_problems(text: pd.Series, label: Label, where: str) -> Iterator[Probl
             where, f"all cells are {counts.index[0]!r}", "a label needs two classes: remove it", few=True
         )
     elif (counts >= label.min_cells).sum() < 2:
-        found = f"fewer than two of its {len(counts)} classes have {label.min_cells} training cells"
-        yield Problem(where, found, "lower min_cells, or take a coarser label", few=True)
+        problem = f"fewer than two of its {len(counts)} classes have {label.min_cells} training cells"
+        yield Problem(where, problem, "lower min_cells, or take a coarser label", few=True)
 
 
 def _looks_like_ids(column: pd.Series, numbers: pd.Series) -> bool:
     """Whether numbers are probably names: categories, or 0..K-1 / 1..K under a name that says so."""
-    found = np.sort(numbers.dropna().unique())
-    if len(found) < 3 or (found != np.round(found)).any():
+    values = np.sort(numbers.dropna().unique())
+    if len(values) < 3 or (values != np.round(values)).any():
         return False
-    in_row = found[0] in (0, 1) and np.array_equal(found, found[0] + np.arange(len(found)))
+    in_row = values[0] in (0, 1) and np.array_equal(values, values[0] + np.arange(len(values)))
     named = bool(_NAMED_LIKE_IDS.search(str(column.name)))
     return in_row and (named or isinstance(column.dtype, pd.CategoricalDtype))
 
@@ -239,23 +239,23 @@ def _learn(column: pd.Series, label: Label, standardise: bool) -> LabelInfo:
                 "label %s: %s classes with fewer than %s training cells count as unlabelled",
                 label.name, rare, label.min_cells,
             )  # fmt: skip
-        # equal counts by name, so that the order never hangs on the library's version
-        classes = sorted(counts.index, key=lambda name: (-counts[name], name))
-        return LabelInfo(label.name, "discrete", tuple(classes))
+        # ties are broken by name, so that the order does not depend on the version of pandas
+        names = sorted(counts.index, key=lambda name: (-counts[name], name))
+        return LabelInfo(label.name, "discrete", tuple(names))
     classes: tuple[str, ...] = ()
     positions: tuple[float, ...] = ()
     if label.kind == "ordinal":
         classes, positions = _ordinal(column, label)
-    found = numbers(column, classes, positions)
-    low, high = float(np.nanmin(found)), float(np.nanmax(found))
-    bent = ranks(found) if label.transform == "rank" else ((), ())
+    values = numbers(column, classes, positions)
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    bent = ranks(values) if label.transform == "rank" else ((), ())
     learned = LabelInfo(
         label.name, label.kind, classes, positions, 0.0, 1.0, low, high, label.transform, *bent
     )
     if not standardise:
         return learned
-    found = learned.forward(found)
-    return replace(learned, mean=float(np.nanmean(found)), sd=float(np.nanstd(found)))
+    values = learned.forward(values)
+    return replace(learned, mean=float(np.nanmean(values)), sd=float(np.nanstd(values)))
 
 
 def _ordinal(column: pd.Series, label: Label) -> tuple[tuple[str, ...], tuple[float, ...]]:
@@ -295,6 +295,6 @@ def _table(obs: pd.DataFrame, layout: Layout, item: Hierarchy) -> tuple[str, tup
         pairs = dict(zip(seen.index, seen.columns[seen.to_numpy().argmax(axis=1)], strict=True))
     lost = [name for name in child.classes if pairs.get(name) not in parent.classes]
     if lost:
-        found = f"class {lost[0]!r} of {item.child} has no parent"
-        raise fail(where, found, f"give its parent, one of {', '.join(parent.classes)}")
+        problem = f"class {lost[0]!r} of {item.child} has no parent"
+        raise fail(where, problem, f"give its parent, one of {', '.join(parent.classes)}")
     return item.child, tuple(parent.classes.index(pairs[name]) for name in child.classes)

@@ -33,7 +33,8 @@ class MemoryLoader:
         self._store = cells
         self.rows, self._size, self._seed = rows, size, seed
         self.steps = -(-len(rows) // size)
-        self._epoch, self._batches = -1, []
+        self._epoch = -1
+        self._batches: list[np.ndarray] = []
 
     def batch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the cells' numbers and their dense expression at step `number`."""
@@ -139,7 +140,7 @@ class StreamLoader:
 
     def _load(self, epoch: int, group: int) -> tuple[np.ndarray, CompressedCounts]:
         key = (epoch, group)
-        if self._group != key:
+        if self._current is None or self._group != key:
             ahead, self._ahead, self._current = self._ahead, None, None  # free before more is read
             self._current = ahead[1].result() if ahead and ahead[0] == key else self._read(*key)
             self._group = key
@@ -158,7 +159,8 @@ class StreamLoader:
     def _stored(self, order: np.ndarray, names: list[np.ndarray]):
         """Yield the training cells of pieces with their totals, and note their numbers."""
         for piece in order:
-            rows, block = self._cells.piece(*self._pieces[piece], self._genes)
+            number, part = self._pieces[piece]
+            rows, block = self._cells.piece(number, part, self._genes)
             kept = self._train[rows]
             names.append(rows[kept])
             yield block if kept.all() else block[np.flatnonzero(kept)], self._cells.totals[rows[kept]]

@@ -75,10 +75,10 @@ def regression(outputs: Tensor, values: Tensor, huber: bool) -> Tensor:
     there = values.isfinite()
     if not there.any():
         return outputs.sum() * 0
-    found, target = outputs[:, there], values[there].expand(outputs.shape[0], -1)
+    predicted, target = outputs[:, there], values[there].expand(outputs.shape[0], -1)
     if huber:
-        return 3 * functional.smooth_l1_loss(found, target, beta=_HUBER)
-    return (found - target).square().mean()
+        return 3 * functional.smooth_l1_loss(predicted, target, beta=_HUBER)
+    return (predicted - target).square().mean()
 
 
 def clustering(features: Tensor, shares: Sequence[Tensor], ratio: float = 0.1) -> Tensor:
@@ -131,14 +131,14 @@ def adversary(reader: nn.Module, latent: Tensor, labels: Tensor, given: Tensor, 
         there = given[:, part.start]
         if not there.any():
             continue
-        own, learns, tells = (table[there][:, part] for table in (labels, read, shown))
-        usual = own.mean(0)
+        true, predicted, shown_to = (table[there][:, part] for table in (labels, read, shown))
+        usual = true.mean(0)
         if label.discrete:
-            total = total + functional.cross_entropy(learns, own.argmax(-1))
-            surprise = torch.xlogy(usual, usual) - usual * functional.log_softmax(tells, -1)
+            total = total + functional.cross_entropy(predicted, true.argmax(-1))
+            surprise = torch.xlogy(usual, usual) - usual * functional.log_softmax(shown_to, -1)
             total = total + _PULL * surprise.sum(-1).mean()
         else:
-            total = total + (learns - own).square().mean() + _PULL * (tells - usual).square().mean()
+            total = total + (predicted - true).square().mean() + _PULL * (shown_to - usual).square().mean()
     return total
 
 
@@ -151,8 +151,8 @@ def by_label(outputs: Tensor, layout: Layout, codes: Tensor, values: Tensor, wei
     """
     terms = {name: outputs.sum() * 0 for name in ("classification", "regression", "hierarchy")}
     for at, label in enumerate(layout.values):
-        found = outputs[..., layout.part(label.name)][..., 0]
-        terms["regression"] = terms["regression"] + regression(found, values[:, at], settings.fixed_noise)
+        predicted = outputs[..., layout.part(label.name)][..., 0]
+        terms["regression"] = terms["regression"] + regression(predicted, values[:, at], settings.fixed_noise)
     for at, label in enumerate(layout.discrete):
         derived = label.name in layout.tables
         name = "hierarchy" if derived else "classification"

@@ -165,22 +165,24 @@ class CoordinateSystem:
         Labels of the data are not looked at.
         """
         cells = self.cells(data)
-        found = self.encode_cells(cells, min_overlap=min_overlap, missing=missing)
+        encoded = self.encode_cells(cells, min_overlap=min_overlap, missing=missing)
         columns = []
         for label in self.labels:
-            part = found.votes[:, self.layout.part(label.name)]
+            part = encoded.votes[:, self.layout.part(label.name)]
             columns.append(
-                self._share(label, part) if label.discrete else label.backward(part * label.sd + label.mean)
+                self._calibrated(label, part)
+                if label.discrete
+                else label.backward(part * label.sd + label.mean)
             )
-        table = np.concatenate([*columns, found.mean, found.free], axis=1)
+        table = np.concatenate([*columns, encoded.mean, encoded.free], axis=1)
         return pd.DataFrame(table, index=cells.obs.index, columns=self.coordinates)
 
-    def _share(self, label: LabelInfo, part: np.ndarray) -> np.ndarray:
+    def _calibrated(self, label: LabelInfo, part: np.ndarray) -> np.ndarray:
         return tempered(part, self.confidence.temperature.get(label.name, 1.0))
 
     def probabilities(self, data, label: str) -> np.ndarray:
         """Return calibrated probabilities (cells x classes) of a discrete label."""
-        return self._share(self.layout[label], self.encode_cells(data).votes[:, self.layout.part(label)])
+        return self._calibrated(self.layout[label], self.encode_cells(data).votes[:, self.layout.part(label)])
 
     def predict(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> pd.DataFrame:
         """Predict all labels of cells; parameters as of :meth:`embed`.
@@ -192,18 +194,18 @@ class CoordinateSystem:
         cells that look less unusual, 0 to 1) and unknown (the score is above the threshold).
         """
         cells = self.cells(data)
-        found = self.encode_cells(cells, min_overlap=min_overlap, missing=missing)
-        parts = [self._predicted(label, found, cells.obs.index) for label in self.labels]
+        encoded = self.encode_cells(cells, min_overlap=min_overlap, missing=missing)
+        parts = [self._predicted(label, encoded, cells.obs.index) for label in self.labels]
         return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
-    def _predicted(self, label: LabelInfo, found: Encoded, index: pd.Index) -> dict[str, np.ndarray]:
-        part, nothing = found.votes[:, self.layout.part(label.name)], np.full(len(index), np.nan)
+    def _predicted(self, label: LabelInfo, encoded: Encoded, index: pd.Index) -> dict[str, np.ndarray]:
+        part, nothing = encoded.votes[:, self.layout.part(label.name)], np.full(len(index), np.nan)
         nonconformity = self.confidence.nonconformity.get(label.name)
-        share = self._share(label, part) if label.discrete else None
+        share = self._calibrated(label, part) if label.discrete else None
         score, unknown = (nothing, np.zeros(len(index), bool))
         if nonconformity is not None:
-            score, unknown = nonconformity.score(found.features, share)
-        if label.discrete:
+            score, unknown = nonconformity.score(encoded.features, share)
+        if share is not None:
             value = np.array(label.classes, dtype=object)[share.argmax(axis=1)]
             lower = upper = nothing
         else:

@@ -160,12 +160,12 @@ class Network(nn.Module):
 
     def _tables(self) -> None:
         """Prepare the sums of child classes that stand for a derived label's classes."""
-        self._derived = []
+        self._derived: list[tuple[slice, slice, str]] = []
         for name, (child, parents) in self.layout.tables.items():
-            own, below = self.layout.part(name), self.layout.part(child)
-            table = functional.one_hot(torch.tensor(parents), own.stop - own.start).float()
+            derived, below = self.layout.part(name), self.layout.part(child)
+            table = functional.one_hot(torch.tensor(parents), derived.stop - derived.start).float()
             self.register_buffer(f"table_{len(self._derived)}", table, persistent=False)
-            self._derived.append((own, below, f"table_{len(self._derived)}"))
+            self._derived.append((derived, below, f"table_{len(self._derived)}"))
 
     def features(self, x: Tensor) -> Tensor:
         """Return what the encoder looks at: principal components (B, F), or the genes as they are."""
@@ -176,9 +176,9 @@ class Network(nn.Module):
     def outputs(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return label outputs (M, B, labels) and hidden activations; parents are sums of their children."""
         out, hidden = self.ensemble(features)
-        for own, below, table in self._derived:
+        for derived, below, table in self._derived:
             child = functional.softmax(out[..., below], -1) @ getattr(self, table)
-            out = torch.cat([out[..., : own.start], (child + 1e-8).log(), out[..., own.stop :]], -1)
+            out = torch.cat([out[..., : derived.start], (child + 1e-8).log(), out[..., derived.stop :]], -1)
         return out, hidden
 
     def vote(self, outputs: Tensor) -> Tensor:

@@ -46,9 +46,9 @@ def cells_there(layout: Layout, obs: pd.DataFrame, scenario: Mapping[str, Any]) 
         if label.discrete:
             there &= obs[name].astype(str).to_numpy() == str(value)
             continue
-        own = numbers(obs[name], label.classes, label.positions)
+        values = numbers(obs[name], label.classes, label.positions)
         asked = label.positions[label.classes.index(str(value))] if label.classes else float(value)
-        there &= np.abs(own - asked) <= _NEAR * (np.nanmax(own) - np.nanmin(own))
+        there &= np.abs(values - asked) <= _NEAR * (np.nanmax(values) - np.nanmin(values))
     return there
 
 
@@ -75,9 +75,9 @@ def matched(
     classes = obs[names].astype(str).agg("\t".join, axis=1).to_numpy() if names else np.full(len(obs), "")
     kept, drawn = [], []
     for value in np.unique(classes[source]):
-        own, pool = source[classes[source] == value], there[classes[there] == value]
-        count = min(len(own), len(pool))
-        kept.append(random.permutation(own)[:count])
+        cells, pool = source[classes[source] == value], there[classes[there] == value]
+        count = min(len(cells), len(pool))
+        kept.append(random.permutation(cells)[:count])
         drawn.append(random.permutation(pool)[:count])
     empty = np.empty(0, dtype=np.int64)
     return np.concatenate([empty, *kept]), np.concatenate([empty, *drawn])
@@ -131,12 +131,12 @@ def network_change(
     genes = _most_variable(_expression(model, cells, rows))
     before, after = _pair_of(model, cells, rows, scenario["set"], genes)
     scores = {"cells": len(rows), "sd_change": float((after - before)[_upper(before)].std())}
-    found = _measured(model, cells, scenario, source, drawn, genes, random) if len(drawn) else None
-    measured = np.full_like(before, np.nan) if found is None else found[0]
+    changes = _measured(model, cells, scenario, source, drawn, genes, random) if len(drawn) else None
+    measured = np.full_like(before, np.nan) if changes is None else changes[0]
     table = _pairs(np.asarray(model.genes, dtype=object)[genes], before, after, measured, cut)
     scores["pairs"] = len(table)
-    if found is not None:
-        scores |= {"matched": len(drawn), **_judged(*found, cut, random)}
+    if changes is not None:
+        scores |= {"matched": len(drawn), **_agreement(changes, cut, random)}
     logger.info("scenario %s: %s", name, ", ".join(f"{key} {value:.3g}" for key, value in scores.items()))
     return table.head(_MOST), _table(name, scores)
 
@@ -198,8 +198,9 @@ def _measured(model, cells, scenario, source, drawn, genes, random):
     return _network(model, cells, drawn, genes), after - before, change(second), *halves
 
 
-def _judged(there, predicted, measured, half, other, cut, random) -> dict[str, float]:
-    """Return how well the predicted change is the measured one, over pairs of some strength there."""
+def _agreement(changes: tuple[np.ndarray, ...], cut: float, random: np.random.Generator) -> dict[str, float]:
+    """Return the agreement of predicted and measured change, over pairs correlated in measured cells."""
+    there, predicted, measured, half, other = changes
     upper = _upper(predicted)
     kept = np.maximum(np.abs(there), np.abs(there - measured))[upper] >= cut
     p, m = predicted[upper][kept], measured[upper][kept]

@@ -7,12 +7,13 @@ true ones are, and the best that can be had (true cells against true cells) stan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 from panscape import seeds
@@ -49,7 +50,7 @@ class Restored:
 def restore(
     generators: Mapping[str, Generate],
     sources: Matrix,
-    groups: Sequence[float],
+    groups: ArrayLike,
     truth: Matrix,
     target: float,
     *,
@@ -91,20 +92,20 @@ def restore(
     ValueError
         If the target is among the groups, or there are fewer than two other groups or four true cells.
     """
-    groups, scales = np.asarray(groups, dtype=np.float64), {"": np.asarray} | dict(scales)
-    if (groups == target).any() or len(np.unique(groups)) < 2 or truth.shape[0] < 4:
+    place, scales = np.asarray(groups, dtype=np.float64), {"": np.asarray} | dict(scales)
+    if (place == target).any() or len(np.unique(place)) < 2 or truth.shape[0] < 4:
         raise ValueError(
             "restoring needs two other groups, four true cells, and none of them among the sources"
         )
     truth = truth[_sample(truth.shape[0], 2 * most, seed, "truth")]
-    means = {float(group): column_means(sources[groups == group]) for group in np.unique(groups)}
+    means = {float(group): column_means(sources[place == group]) for group in np.unique(place)}
     means[float(target)] = column_means(truth)
     base = np.mean([mean for group, mean in means.items() if group != target], axis=0)
     picked = _sample(sources.shape[0], most, seed, "sources")
     space = components(_stack(sources[picked], truth), n_components)
     halves = np.array_split(seeds.stream(seed, "restore", "halves").permutation(truth.shape[0]), 2)
     scores, curve = [], []
-    for model, cells in _candidates(generators, sources, groups, means, target, scales, picked, most, seed):
+    for model, cells in _candidates(generators, sources, place, means, target, scales, picked, most, seed):
         scores += _scores(model, cells, truth, means, target, base, space)
         curve.append(_curve(model, cells, means))
     half, other = truth[halves[0]], truth[halves[1]]
@@ -136,7 +137,7 @@ def _candidates(
     yield "mean", sources[picked]
 
 
-def flanking(groups: Sequence[float], target: float) -> tuple[float, float]:
+def flanking(groups: ArrayLike, target: float) -> tuple[float, float]:
     """Return the groups just below and above a position, or the two nearest where it lies outside."""
     ordered = np.sort(np.asarray(groups, dtype=np.float64))
     at = int(np.clip(np.searchsorted(ordered, target), 1, len(ordered) - 1))
@@ -146,10 +147,10 @@ def flanking(groups: Sequence[float], target: float) -> tuple[float, float]:
 def _scores(model, cells, truth, means, target, base, space: Components) -> list[tuple[str, str, float]]:
     mean, true = column_means(cells), means[target]
     low, reference = space.scores(cells), space.scores(truth)
-    own = _pearson(mean, true)
-    better = sum(_pearson(mean, other) > own for group, other in means.items() if group != target)
+    correlation = _pearson(mean, true)
+    better = sum(_pearson(mean, other) > correlation for group, other in means.items() if group != target)
     values = {
-        "pcc_of_means": own,
+        "pcc_of_means": correlation,
         "pcc_of_change": _pearson(mean - base, true - base),
         "rmse_of_means": float(np.sqrt(((mean - true) ** 2).mean())),
         "e_distance": energy_distance(low, reference),

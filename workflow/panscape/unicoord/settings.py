@@ -55,7 +55,7 @@ class Label:
     @classmethod
     def of(cls, label: Label | Mapping[str, Any]) -> Label:
         """Take a label as it is or from a mapping; keys of None count as absent."""
-        if isinstance(label, cls):
+        if isinstance(label, Label):
             return label
         return cls(**{key: value for key, value in label.items() if value is not None})
 
@@ -94,7 +94,7 @@ class Weights:
     @classmethod
     def of(cls, weights: Weights | Mapping[str, float]) -> Weights:
         """Take weights as they are, or those of a mapping over the defaults."""
-        return weights if isinstance(weights, cls) else cls(**weights)
+        return weights if isinstance(weights, Weights) else cls(**weights)
 
 
 @dataclass(frozen=True)

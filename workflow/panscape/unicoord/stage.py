@@ -55,13 +55,13 @@ def open_cells(paths: Sequence[str], tables: Sequence[str] = ()) -> Cells:
         keys = ["study", "cell"] if "study" in table else ["cell"]
         if table.duplicated(keys).any():
             raise fail(str(path), "names a cell twice", "keep one row per cell")
-        own = [obs["study"].astype(str), obs["barcode"]] if len(keys) == 2 else [obs["barcode"]]
-        index = pd.MultiIndex.from_arrays(own) if len(keys) == 2 else pd.Index(own[0])
-        found = table.set_index(keys).reindex(index)
-        if found.isna().all(axis=None):
+        columns = [obs["study"].astype(str), obs["barcode"]] if len(keys) == 2 else [obs["barcode"]]
+        index = pd.MultiIndex.from_arrays(columns) if len(keys) == 2 else pd.Index(columns[0])
+        joined = table.set_index(keys).reindex(index)
+        if joined.isna().all(axis=None):
             raise fail(str(path), "names none of the cells", "use the barcodes of the counts files")
-        for column in found.columns:
-            obs[column] = found[column].to_numpy()
+        for column in joined.columns:
+            obs[column] = joined[column].to_numpy()
     if not obs.index.is_unique:
         obs.index = obs["study"].astype(str) + ":" + obs["barcode"]
     return cells
@@ -75,8 +75,8 @@ def configured_labels(settings: Mapping[str, Any], obs: pd.DataFrame) -> tuple[l
         if name in obs and obs[name].nunique(dropna=True) > 1
     ]
     if not given:
-        found = f"the cells have none of {', '.join(USUAL)}"
-        raise fail("unicoord.labels", found, "name columns that studies[].obs maps")
+        problem = f"the cells have none of {', '.join(USUAL)}"
+        raise fail("unicoord.labels", problem, "name columns that studies[].obs maps")
     labels = [Label.of({key: value for key, value in item.items() if key != "parent"}) for item in given]
     return labels, [Hierarchy(item["name"], item["parent"]) for item in given if item.get("parent")]
 
@@ -123,7 +123,7 @@ def write_predictions(
 
 
 def active_coordinates(
-    model: CoordinateSystem, cells: Cells, rows: np.ndarray, least: float = 0.05
+    model: CoordinateSystem, cells: Cells, rows: np.ndarray, min_kl: float = 0.05
 ) -> pd.DataFrame:
     """Say which unsupervised coordinates carry information, and what they go with.
 
@@ -141,10 +141,10 @@ def active_coordinates(
     """
     from panscape.unicoord.evaluate import explained_by
 
-    found = model.encode_cells(some_cells(model, cells, rows))
-    kl = 0.5 * (found.mean**2 + np.exp(found.log_variance) - 1 - found.log_variance).mean(axis=0)
+    encoded = model.encode_cells(some_cells(model, cells, rows))
+    kl = 0.5 * (encoded.mean**2 + np.exp(encoded.log_variance) - 1 - encoded.log_variance).mean(axis=0)
     names = [name for name in model.coordinates if name.startswith(("diffusion-", "latent-"))]
-    table = pd.DataFrame({"coordinate": names, "kl": kl, "active": kl > least})
+    table = pd.DataFrame({"coordinate": names, "kl": kl, "active": kl > min_kl})
     strength = pd.DataFrame(index=names)
     for label in model.labels:
         if label.name not in cells.obs:
@@ -152,7 +152,7 @@ def active_coordinates(
         values = cells.obs[label.name].iloc[rows]
         if not label.discrete and values.nunique() > 10:  # a curve is seen through tenths of the cells
             values = pd.qcut(pd.to_numeric(values), 10, duplicates="drop").astype(str)
-        each = [explained_by(found.mean[:, [at]], values.to_numpy()) for at in range(len(names))]
+        each = [explained_by(encoded.mean[:, [at]], values.to_numpy()) for at in range(len(names))]
         strength[label.name] = each
     if strength.shape[1]:
         table["best_label"] = strength.idxmax(axis=1).to_numpy()

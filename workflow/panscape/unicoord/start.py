@@ -80,11 +80,11 @@ def principal_axes(
 def project(network: Network, cells: CompressedCounts) -> np.ndarray:
     """Return what the encoder looks at (n, F)."""
     width = network.axes.shape[1] if network.projecting else cells.n_genes
-    found = np.empty((len(cells), width), dtype=np.float32)  # before what comes and goes
+    features = np.empty((len(cells), width), dtype=np.float32)  # before what comes and goes
     for part, block in cells.blocks():
         x = torch.from_numpy(block.toarray()).to(network.centre.device)
-        found[part] = network.features(x).cpu().numpy()
-    return found
+        features[part] = network.features(x).cpu().numpy()
+    return features
 
 
 def _regress(labels: np.ndarray, sums: np.ndarray, products: np.ndarray):
@@ -106,10 +106,10 @@ def _regress(labels: np.ndarray, sums: np.ndarray, products: np.ndarray):
 
 def _products(weights: np.ndarray, cells: CompressedCounts) -> np.ndarray:
     """Return the cells' weights (n, W) times their expression: (W, G)."""
-    found = np.zeros((weights.shape[1], cells.n_genes))
+    products = np.zeros((weights.shape[1], cells.n_genes))
     for part, block in cells.blocks():
-        found += (block.T @ weights[part]).T
-    return found
+        products += (block.T @ weights[part]).T
+    return products
 
 
 @torch.no_grad()

@@ -114,9 +114,9 @@ def narrow(values: np.ndarray) -> np.ndarray:
     low, high = values.min(initial=0), values.max(initial=0)
     for kind in (np.uint8, np.uint16):
         if low >= 0 and high <= np.iinfo(kind).max:
-            found = values.astype(kind)
-            if (found == values).all():
-                return found
+            narrowed = values.astype(kind)
+            if (narrowed == values).all():
+                return narrowed
     return np.array(values, dtype=np.float32)
 
 
@@ -127,6 +127,6 @@ def _apart(values: np.ndarray) -> np.ndarray:
     not give their memory back.
     """
     pages = mmap.mmap(-1, max(values.nbytes, 1))
-    found = np.frombuffer(pages, values.dtype, len(values))
-    found[:] = values
-    return found
+    copied = np.frombuffer(pages, values.dtype, len(values))
+    copied[:] = values
+    return copied

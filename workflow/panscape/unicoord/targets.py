@@ -38,8 +38,8 @@ def targets(obs: pd.DataFrame, layout: Layout) -> Targets:
     codes = np.full((n, len(layout.discrete)), -1, dtype=np.int64)
     for at, label in enumerate(layout.values):
         if label.name in obs:
-            found = numbers(obs[label.name], label.classes, label.positions)
-            values[:, at] = (label.forward(found) - label.mean) / label.sd
+            value = numbers(obs[label.name], label.classes, label.positions)
+            values[:, at] = (label.forward(value) - label.mean) / label.sd
     for at, label in enumerate(layout.discrete):
         if label.name in obs:
             index = pd.Index(label.classes)
@@ -57,8 +57,8 @@ def codes(targets: Targets, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
         given[:, at] = np.isfinite(column)
         code[:, at] = np.where(given[:, at], column, 0)
     for at, label in enumerate(layout.discrete):
-        own, part = targets.codes[:, at], layout.part(label.name)
-        there = np.flatnonzero(own >= 0)
-        code[there, part.start + own[there]] = 1
+        class_code, part = targets.codes[:, at], layout.part(label.name)
+        there = np.flatnonzero(class_code >= 0)
+        code[there, part.start + class_code[there]] = 1
         given[there, part] = True
     return code, given

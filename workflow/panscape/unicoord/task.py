@@ -25,13 +25,13 @@ _NEIGHBOURS = 3  # of each cell, drawn in a step for the diffusion term
 
 def class_weights(targets: Targets, layout: Layout, power: float) -> dict[str, Tensor]:
     """Return per discrete label the weight of each class: its frequency to minus `power`, 1 on average."""
-    found = {}
+    weights = {}
     for at, label in enumerate(layout.discrete):
-        own = targets.codes[:, at]
-        count = np.bincount(own[own >= 0], minlength=len(label.classes)).clip(1)
+        class_codes = targets.codes[:, at]
+        count = np.bincount(class_codes[class_codes >= 0], minlength=len(label.classes)).clip(1)
         weight = (count / count.sum()) ** -power
-        found[label.name] = torch.tensor(weight / (weight * count).sum() * count.sum(), dtype=torch.float32)
-    return found
+        weights[label.name] = torch.tensor(weight / (weight * count).sum() * count.sum(), dtype=torch.float32)
+    return weights
 
 
 class UniCoordTask:
@@ -100,21 +100,21 @@ class UniCoordTask:
         )
 
     def _batch(self, rows: np.ndarray, x: np.ndarray) -> tuple[Tensor, ...]:
-        own = self._targets.rows(rows)
-        parts = (x, *codes(own, self.layout), own.codes, own.values)
+        labels = self._targets.rows(rows)
+        parts = (x, *codes(labels, self.layout), labels.codes, labels.values)
         return tuple(torch.from_numpy(part).to(self.device) for part in parts)
 
     def step(self, number: int) -> dict[str, Tensor]:
         """Make one optimisation step."""
         self.network.train()
         rows, x = self.loader.batch(number)
-        x, code, given, own, values = self._batch(rows, x)
+        x, code, given, class_codes, values = self._batch(rows, x)
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(number)
         # each cell's labels are shown to the decoder or not, all together, or one would tell of another
-        taught = given & (torch.rand(len(x), 1) < self.settings.teacher_forcing).to(self.device)
-        passed = self.network(x, code, taught, draw=True)
-        terms = self.terms(x, passed, own, values, number / max(self.steps, 1))
+        forced = given & (torch.rand(len(x), 1) < self.settings.teacher_forcing).to(self.device)
+        passed = self.network(x, code, forced, draw=True)
+        terms = self.terms(x, passed, class_codes, values, number / max(self.steps, 1))
         terms |= self._extra(number, x, passed, code, given)
         loss = sum(getattr(self.settings.loss_weights, name) * term for name, term in terms.items())
         self.optimiser.zero_grad()
@@ -124,7 +124,7 @@ class UniCoordTask:
         return {"total": loss.detach()} | {name: term.detach() for name, term in terms.items()}
 
     def terms(
-        self, x: Tensor, passed: Forward, own: Tensor, values: Tensor, done: float
+        self, x: Tensor, passed: Forward, class_codes: Tensor, values: Tensor, done: float
     ) -> dict[str, Tensor]:
         """Return the terms that need nothing but a pass through the network."""
         settings, layout = self.settings, self.layout
@@ -146,7 +146,7 @@ class UniCoordTask:
             most = sum(math.log(share.shape[-1]) for share in shares)
             limit = None if capacity is None else min(capacity, most)
             terms["kl_discrete"] = losses.beyond(losses.kl_discrete(shares), limit)
-        terms |= losses.by_label(passed.outputs, layout, own, values, self.weights, settings)
+        terms |= losses.by_label(passed.outputs, layout, class_codes, values, self.weights, settings)
         return terms
 
     def _divergence(self, passed: Forward) -> Tensor:
@@ -162,19 +162,19 @@ class UniCoordTask:
         self, number: int, x: Tensor, passed: Forward, code: Tensor, given: Tensor
     ) -> dict[str, Tensor]:
         """Return the terms that only training has."""
-        settings, found = self.settings, {}
+        settings, terms = self.settings, {}
         if settings.clusters:
             free = passed.logits.split(list(self.network.free), -1)[: len(settings.clusters)]
             shares = [functional.softmax(part, -1) for part in free]
-            found["clustering"] = losses.clustering(self.network.features(x), shares)
+            terms["clustering"] = losses.clustering(self.network.features(x), shares)
         if settings.diffusion:
-            found["diffusion"] = self._diffusion(number, x, passed)
+            terms["diffusion"] = self._diffusion(number, x, passed)
         if settings.independence == "hsic":
-            found["independence"] = losses.hsic(passed.mean, code, given) * x.shape[1]
+            terms["independence"] = losses.hsic(passed.mean, code, given) * x.shape[1]
         elif settings.independence == "adversary":
             term = losses.adversary(self.network.adversary, passed.mean, code, given, self.layout)
-            found["independence"] = term * x.shape[1]
-        return found
+            terms["independence"] = term * x.shape[1]
+        return terms
 
     def _diffusion(self, number: int, x: Tensor, passed: Forward) -> Tensor:
         """Return the error of cells decoded from their neighbours' unsupervised coordinates.
@@ -182,10 +182,11 @@ class UniCoordTask:
         Neighbours are drawn from a graph of true nearest neighbours and mixed by how near they are in the
         diffusion coordinates, which thereby learn along what cells can be exchanged.
         """
-        settings, network = self.settings, self.network
+        settings, network, graph = self.settings, self.network, self.graph
+        assert graph is not None  # diffusion coordinates are trained with it
         positions = self.loader.positions(number)
-        pick = torch.randint(self.graph.shape[1], (len(positions), _NEIGHBOURS)).numpy()
-        near = self.graph[positions[:, None], pick].ravel()
+        pick = torch.randint(graph.shape[1], (len(positions), _NEIGHBOURS)).numpy()
+        near = graph[positions[:, None], pick].ravel()
         other = torch.from_numpy(self.loader.expression(near)).to(self.device)
         features = network.features(other)
         hidden = network.outputs(features)[1]
@@ -193,11 +194,11 @@ class UniCoordTask:
         mean, log_variance, _, _ = network.posterior(features, hidden, labels)
         drawn = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
         drawn = drawn.reshape(len(x), _NEIGHBOURS, -1)
-        own, theirs = (
+        coordinates, neighbour_coordinates = (
             passed.mean[:, None, : settings.diffusion],
             mean.reshape(drawn.shape)[..., : settings.diffusion],
         )
-        share = functional.softmax(-(own - theirs).square().sum(-1), -1)
+        share = functional.softmax(-(coordinates - neighbour_coordinates).square().sum(-1), -1)
         decoded = network.decode(passed.labels, (share[..., None] * drawn).sum(1), passed.chosen)
         return losses.reconstruction(x, decoded, network.noise, settings.fixed_noise)
 
@@ -208,9 +209,9 @@ class UniCoordTask:
         cells, rows = self._held
         sums: dict[str, Tensor] = {}
         for part, block in cells.blocks():
-            x, code, given, own, values = self._batch(rows[part], block.toarray())
+            x, code, given, class_codes, values = self._batch(rows[part], block.toarray())
             passed = self.network(x, code, torch.zeros_like(given), draw=False)
-            terms = self.terms(x, passed, own, values, 1.0)
+            terms = self.terms(x, passed, class_codes, values, 1.0)
             if self.settings.independence != "none":  # an adversary's own loss tells nothing between looks
                 terms["independence"] = losses.hsic(passed.mean, code, given) * x.shape[1]
             # with a capacity the term of the loss is the distance from it, not the divergence
@@ -235,9 +236,11 @@ class UniCoordTask:
             labels = rest = labels + rest
         sums |= {"criterion_labels": labels, "criterion": rest / genes}
         state = self.network.state_dict()
-        own = {name: tensor for name, tensor in state.items() if name.startswith("ensemble")}
-        self.best["labels"].update(labels, own)
-        self.best["rest"].update(rest, {name: tensor for name, tensor in state.items() if name not in own})
+        of_labels = {name: tensor for name, tensor in state.items() if name.startswith("ensemble")}
+        self.best["labels"].update(labels, of_labels)
+        self.best["rest"].update(
+            rest, {name: tensor for name, tensor in state.items() if name not in of_labels}
+        )
 
     def stop(self) -> bool:
         """Tell whether validation has not improved for the patience."""
@@ -261,7 +264,7 @@ class UniCoordTask:
 
     def finish(self) -> None:
         """Give the network its best weights."""
-        found = {name: tensor for best in self.best.values() for name, tensor in best.weights.items()}
-        if found:
-            self.network.load_state_dict(found)
+        best_weights = {name: tensor for best in self.best.values() for name, tensor in best.weights.items()}
+        if best_weights:
+            self.network.load_state_dict(best_weights)
         self.network.eval()

@@ -122,9 +122,9 @@ def train(
         For labels or values that nothing can be learned from.
     """
     settings = UniCoordSettings.of(settings)
-    labels = [Label.of(label) for label in labels]
+    known = [Label.of(label) for label in labels]
     cells = Cells.of(data, counts=settings.normalisation != "none")
-    split = split_cells(cells, labels, settings, seed) if split is None else np.asarray(split, dtype=object)
+    split = split_cells(cells, known, settings, seed) if split is None else np.asarray(split, dtype=object)
     chosen = split == "train"
     if chosen.sum() < 10:
         raise fail(
@@ -133,14 +133,14 @@ def train(
             "lower held_out and validation",
             few=True,
         )
-    layout = learn_labels(cells.obs[chosen], labels, hierarchy, standardise=settings.standardise)
-    found = targets(cells.obs, layout)
+    layout = learn_labels(cells.obs[chosen], known, hierarchy, standardise=settings.standardise)
+    labelled = targets(cells.obs, layout)
     if groups is None and "study" in cells.obs:
         groups = cells.obs["study"].astype(str).to_numpy()
     if genes is None:
         genes = choose_genes(cells, chosen, settings.n_genes, groups)
     scale = Scale(settings.normalisation, float(np.median(cells.totals[chosen])))
-    run = _Run(cells, found, layout, list(genes), scale, settings, seed, torch.device(device))
+    run = _Run(cells, labelled, layout, list(genes), scale, settings, seed, torch.device(device))
     return run.go(split, checkpoint)
 
 
@@ -200,9 +200,9 @@ class _Run:
 
         def stored():
             for part, block in self.cells.blocks(self.genes):
-                own = rows[slice(*np.searchsorted(rows, (part.start, part.stop)))]
-                if len(own):
-                    yield block[own - part.start], self.cells.totals[own]
+                inside = rows[slice(*np.searchsorted(rows, (part.start, part.stop)))]
+                if len(inside):
+                    yield block[inside - part.start], self.cells.totals[inside]
 
         return CompressedCounts(stored(), len(self.genes), self.scale)
 
@@ -248,10 +248,11 @@ class _Run:
         (cells, rows), (held_cells, held_rows) = sample, held
         if not len(held_rows) or not self.layout.labels:
             return empty
+        features, votes = _seen(model, held_cells)
         return calibrate(
             self.layout,
             (_seen(model, cells)[0], self.targets.rows(rows)),
-            (*_seen(model, held_cells), self.targets.rows(held_rows)),
+            (features, votes, self.targets.rows(held_rows)),
             self.settings.unknown_fraction,
         )
 
@@ -289,11 +290,11 @@ class _Run:
 
 def _seen(model: CoordinateSystem, cells: CompressedCounts) -> list[np.ndarray]:
     """Return features (n, F) and predictions (n, labels) of cells."""
-    found: list[np.ndarray] = []
+    results: list[np.ndarray] = []
     for part, block in cells.blocks():
         passed = model.encode(block.toarray())
         parts = (passed.features, passed.votes)
-        found = found or [np.empty((len(cells), own.shape[1]), own.dtype) for own in parts]
-        for whole, own in zip(found, parts, strict=True):
-            whole[part] = own
-    return found
+        results = results or [np.empty((len(cells), values.shape[1]), values.dtype) for values in parts]
+        for whole, values in zip(results, parts, strict=True):
+            whole[part] = values
+    return results

@@ -16,12 +16,12 @@ def ranks(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
     At most 201 pairs, in ascending order; NaN are left out.
     """
-    found, count = np.unique(values[np.isfinite(values)], return_counts=True)
+    knots, count = np.unique(values[np.isfinite(values)], return_counts=True)
     share = (count.cumsum() - count / 2) / count.sum()
-    if len(found) > _KNOTS:
+    if len(knots) > _KNOTS:
         even = np.linspace(share[0], share[-1], _KNOTS)
-        found, share = np.interp(even, share, found), even
-    return tuple(map(float, found)), tuple(map(float, share))
+        knots, share = np.interp(even, share, knots), even
+    return tuple(map(float, knots)), tuple(map(float, share))
 
 
 def forward(name: str, values: np.ndarray, knots: Sequence[float], shares: Sequence[float]) -> np.ndarray:

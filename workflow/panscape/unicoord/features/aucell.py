@@ -49,10 +49,10 @@ def aucell(
         For negative values, another `ties`, or sets over other genes.
     """
     n_up = top_count(matrix.shape[1], share)
-    found = np.empty((matrix.shape[0], member.shape[0]), dtype=np.float32)
+    scores = np.empty((matrix.shape[0], member.shape[0]), dtype=np.float32)
     for rows, weights in weight_blocks(matrix, n_up, ties):
-        found[rows] = areas(weights, member, n_up)
-    return found
+        scores[rows] = areas(weights, member, n_up)
+    return scores
 
 
 def areas(weights: sparse.csr_matrix, member: sparse.csr_matrix, n_up: int) -> np.ndarray:
@@ -103,8 +103,8 @@ def _weights(block: sparse.csr_matrix, n_up: int, ties: str) -> sparse.csr_matri
     used = weight > 0
     indptr = np.r_[0, np.cumsum(used)][block.indptr]
     weights = (weight[used].astype(np.float32), block.indices[order[used]], indptr)
-    found = sparse.csr_matrix(weights, shape=block.shape)
-    return found if ties == "mean" else found + _not_shown(block, filled, n_up)
+    result = sparse.csr_matrix(weights, shape=block.shape)
+    return result if ties == "mean" else result + _not_shown(block, filled, n_up)
 
 
 def _shared(key: np.ndarray, rank: np.ndarray, n_up: int) -> np.ndarray:

@@ -12,9 +12,10 @@ from panscape.unicoord.features.settings import RANDOM_GENES
 GENE_BINS = 10  # bins of equally many genes, by detection, within which genes are exchanged
 
 
-def bins_of_size(values: np.ndarray, most: int) -> np.ndarray:
+def bins_of_size(values: np.ndarray, max_bins: int) -> np.ndarray:
     """Return the bin (from 0) of each value: bins have about equally many, equal values share one."""
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, most + 1)[1:-1])) if len(values) else []
+    quantiles = np.linspace(0, 1, max_bins + 1)[1:-1]
+    edges = np.unique(np.quantile(values, quantiles)) if len(values) else np.empty(0)
     _, codes = np.unique(np.searchsorted(edges, values, side="left"), return_inverse=True)
     return codes
 
