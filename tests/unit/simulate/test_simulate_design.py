@@ -43,7 +43,7 @@ def test_old_keys_are_taken_with_a_warning_and_unknown_ones_refused(caplog):
     old = from_config(study | {"lineage_share": 0.1, "moving_share": 0.3})
     assert old == from_config(study | {"lineage_fraction": 0.1, "moving_fraction": 0.3})
     assert "simulation.moving_share is now moving_fraction" in caplog.text
-    with pytest.raises(UserError, match="simulation.lineages_: unknown setting -> did you mean 'lineages'"):
+    with pytest.raises(UserError, match=r"simulation.lineages_: unknown setting -> did you mean 'lineages'"):
         from_config(study | {"lineages_": 2})
 
 
