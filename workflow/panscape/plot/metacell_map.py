@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,9 +39,13 @@ def layout(centres: np.ndarray) -> np.ndarray:
     upper = rows < columns
     drawn = igraph.Graph(k, list(zip(rows[upper].tolist(), columns[upper].tolist(), strict=True)))
     weights = np.asarray(graph[rows[upper], columns[upper]]).ravel().tolist()
-    placed = drawn.layout_fruchterman_reingold(
-        weights=weights or None, seed=start.tolist(), niter=500, start_temp=np.sqrt(k) / 4, grid=False
-    )
+    igraph.set_random_number_generator(random.Random(0))
+    try:
+        placed = drawn.layout_fruchterman_reingold(
+            weights=weights or None, seed=start.tolist(), niter=500, start_temp=np.sqrt(k) / 4, grid=False
+        )
+    finally:
+        igraph.set_random_number_generator(random)
     return np.array(placed.coords)
 
 
