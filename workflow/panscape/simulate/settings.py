@@ -1,4 +1,4 @@
-"""What a simulated system looks like, and the sizes that tests and benchmarks use."""
+"""Settings of simulated systems, and the sizes that tests and benchmarks use."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StudySettings:
     depth_spread
         Standard deviation of the logarithm of the depth over cells.
     platform
-        Studies of one platform share one set of gene-wise effects.
+        Studies of one platform have gene-wise effects in common.
     shift
         Standard deviation of the study's own gene-wise effects on log expression.
     timepoints
@@ -60,26 +60,26 @@ class Settings(FromMapping):
         Number of lineages that leave the common stem, and successive cell types in each:
         ``1 + lineages * stages`` types.
     lineage_fraction
-        Share of modules that are coupled in one lineage only.
+        Fraction of modules that are coupled in one lineage only.
     moving_fraction
-        Share of modules whose mean expression rises with their coupling; in the others mean and variance
-        of every gene stay put.
+        Fraction of modules whose mean expression rises with their coupling; in the others mean and variance
+        of every gene stay constant.
     coupling
         Highest correlation of two module genes' log expression, 0 to 1.
     spread
         Standard deviation of a module gene's log expression within a cell type.
     age_genes, age_effect
-        Share of genes whose mean changes with age, and the standard deviation of that change (log).
+        Fraction of genes whose mean changes with age, and the standard deviation of that change (log).
     type_genes, type_effect
-        Share of genes that mark cell types, and the size of their change (log).
+        Fraction of genes that mark cell types, and the size of their change (log).
     dispersion
         Median over-dispersion of the counts: variance = mean + dispersion * mean^2 at a given rate.
     platform_shift
         Standard deviation of a platform's gene-wise effects on log expression.
     jitter
-        Standard deviation of a cell's true age about its sampling time, as a share of the whole age span.
+        Standard deviation of a cell's true age about its sampling time, as a fraction of the age span.
     low_quality
-        Share of cells that are debris (few counts) or dying (many mitochondrial counts), half each.
+        Fraction of cells that are debris (few counts) or dying (many mitochondrial counts), half each.
     """
 
     SECTION: ClassVar[str] = "simulation"

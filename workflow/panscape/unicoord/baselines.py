@@ -1,7 +1,7 @@
-"""Plain predictions that a model has to beat: logistic regression, nearest neighbours, ridge.
+"""Baseline predictors: logistic regression, nearest neighbours and ridge regression.
 
-All of them take log-normalised expression of training cells (CSR or dense) with labels and predict those of
-other cells; nothing is made dense beyond genes x genes.
+They are fitted on log-normalised expression of training cells (CSR or dense) and predict the labels of other
+cells; no dense matrix is larger than genes x genes.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Predicted:
 
 
 def components(train: Matrix, n_components: int = 50) -> Components:
-    """Return the leading principal components of cells (n, G), at most min(n, G) - 1 (n - 1 of few genes)."""
+    """Return the leading principal components of cells (n, G), up to min(n, G) - 1 (n - 1 for few genes)."""
     n, genes = train.shape
     if genes > _COVARIANCE_GENES:
         matrix = sparse.csr_matrix(train, dtype=np.float64)
@@ -99,7 +99,7 @@ def label_baselines(
     neighbours: int = NEIGHBOURS,
     genes: bool = True,
 ) -> dict[str, Predicted]:
-    """Predict classes by plain methods.
+    """Predict classes with baseline classifiers.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def value_baselines(
     neighbours: int = NEIGHBOURS,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Predict a number by plain methods; see :func:`label_baselines`.
+    """Predict a number with baseline regressors; parameters as of :func:`label_baselines`.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Probabilities that mean what they say: temperature, calibration error, conformal thresholds.
+"""Calibration: temperature scaling, calibration error and conformal thresholds.
 
-Pure functions on arrays, independent of the model. Fit temperatures and thresholds on cells that no training
-step has seen, never on those that are scored with them.
+Pure functions on arrays, independent of the model. Fit temperatures and thresholds on cells that were
+not used in training, and never on those that are scored with them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-_LOWEST = 1e-12  # probabilities below are not told apart
+_LOWEST = 1e-12  # probabilities are clipped from below
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -29,7 +29,7 @@ def negative_log_likelihood(probability: np.ndarray, codes: np.ndarray) -> float
 def fit_temperature(
     logits: np.ndarray, codes: np.ndarray, *, bounds: tuple[float, float] = (0.05, 20)
 ) -> float:
-    """Find the temperature of least negative log-likelihood (Guo et al. 2017, temperature scaling).
+    """Fit a temperature by minimising the negative log-likelihood (Guo et al. 2017).
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def fit_temperature(
     codes
         (n,) their true classes, 0 to K - 1.
     bounds
-        Smallest and largest temperature.
+        Range of temperatures to search.
 
     Returns
     -------
@@ -104,11 +104,11 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, *, bins: int 
 def conformal_threshold(
     probability: np.ndarray, codes: np.ndarray, alpha: float, *, per_class: bool = False
 ) -> np.ndarray:
-    """Return the least probabilities at which classes are in a cell's prediction set (split conformal).
+    """Return the probability thresholds of prediction sets (split conformal prediction).
 
-    A cell like the calibration cells has its true class in the set with probability at least 1 - alpha, for
-    any model (Vovk et al.; Sadinle, Lei and Wasserman 2019); per class if `per_class`, which rare classes
-    need.
+    For a cell exchangeable with the calibration cells the set has the true class with probability >=
+    1 - alpha, for any model (Vovk et al.; Sadinle, Lei and Wasserman 2019); within each class if
+    `per_class`, which rare classes need.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def conformal_threshold(
     codes
         (n,) their true classes.
     alpha
-        Share of misses that is allowed, between 0 and 1.
+        Allowed fraction of misses, between 0 and 1.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def conformal_threshold(
 
 
 def _lower_rank(values: np.ndarray, alpha: float) -> float:
-    """Return the value that all but a share `alpha` of new values from the same source reach."""
+    """Return the value that a fraction 1 - `alpha` of new values from the same source reach."""
     rank = int(np.floor(alpha * (len(values) + 1)))
     return float(np.sort(values)[rank - 1]) if rank >= 1 else 0.0
 
@@ -146,7 +146,7 @@ def prediction_sets(probability: np.ndarray, threshold: np.ndarray) -> np.ndarra
 
 
 def conformal_pvalue(score: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Return for every score the share of reference scores at least as large, (1 + #) / (1 + n).
+    """Return the conformal p-value of every score: (1 + number of reference scores >= score) / (1 + n).
 
     With unknown scores of held-out cells of known classes as the reference this is the p-value of "the cell
     is of a known class": calling cells with p <= a unknown calls at most a share a of known cells so.
@@ -157,9 +157,9 @@ def conformal_pvalue(score: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def unknown_threshold(reference: np.ndarray, alpha: float = 0.05) -> float:
-    """Return the unknown score above which at most a share `alpha` of cells of known classes lie.
+    """Return the score that at most a fraction `alpha` of cells of known classes exceeds.
 
-    Infinite if the reference cells are too few to say so.
+    Infinite if there are too few reference cells.
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha is {alpha}, not between 0 and 1")

@@ -15,7 +15,7 @@ from panscape.data.counts import Counts
 from panscape.errors import fail
 from panscape.log import logger
 
-_LOOKED_AT = 200_000  # values that are looked at to tell counts from normalised expression
+_LOOKED_AT = 200_000  # values that are checked for being counts
 BLOCK_VALUES = 500_000  # stored values of a block read from a file: 4 MB, and some times that for sums
 
 
@@ -27,7 +27,7 @@ class Cells:
     parts
         AnnData objects (in memory) or h5ad files with CSR counts, as stage ``preprocess`` writes them.
     counts
-        Whether the values have to be counts; otherwise they are taken as they are.
+        Whether the values must be counts; otherwise they are used as they are.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Cells:
                 "unicoord", "the studies share no gene", "check genes.column and genes.mapping", few=True
             )
         total = len(set().union(*(part.genes for part in self._parts)))
-        if len(self.genes) < total:  # the model reads a gene that is not measured as zero
+        if len(self.genes) < total:  # a gene that is not measured would be read as zero
             logger.info(
                 "%s of %s genes are measured in all parts; others are not used", len(self.genes), total
             )
@@ -82,7 +82,7 @@ class Cells:
                 yield slice(start + rows.start, start + rows.stop), part.pick(block, genes)
 
     def pieces(self, max_values: int = BLOCK_VALUES) -> list[tuple[int, slice]]:
-        """Return (part, rows of the part) of contiguous pieces that can be read on their own."""
+        """Return (part, rows of the part) of contiguous pieces that can be read separately."""
         pieces = []
         for number, part in enumerate(self._parts):
             pieces += [(number, rows) for rows in part.cuts(max_values)]
@@ -169,7 +169,7 @@ class _Part:
         if wanted is not genes:
             same = self.genes.equals(pd.Index(genes))
             columns = None if same else pd.Index(genes).get_indexer(self.genes)
-            self._picked = (genes, columns)  # at once: a feed's thread reads too
+            self._picked = (genes, columns)  # one assignment: a loader's thread reads it too
         if columns is None:
             return block
         columns = columns[block.indices]
@@ -182,7 +182,7 @@ class _Part:
 
 
 def check_values(values: np.ndarray, counts: bool, where: str) -> None:
-    """Raise if values cannot be what the setting says: counts, or expression normalised before.
+    """Check that values are counts, or normalised expression, as the setting says.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How sure a model is: calibrated probabilities, intervals, and how unlike the known cells a cell is."""
+"""Confidence of predictions: calibrated probabilities, intervals and nonconformity scores."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from panscape.unicoord.targets import Targets
 _LEAST = 20  # labelled validation cells below which nothing is calibrated
 _TEMPERATURES = (0.4, 10.0)  # few cells that are all right would have any temperature near 0
 _COVERAGE = 0.9  # of the intervals of values
-_RIDGE = 1e-3  # share of the mean variance that keeps the covariance invertible
+_RIDGE = 1e-3  # fraction of the mean variance added to the covariance, which keeps it invertible
 
 
 @dataclass(frozen=True)
 class Nonconformity:
-    """How far a cell is from the classes of a label.
+    """Nonconformity of cells to the classes of a label.
 
     Attributes
     ----------
@@ -50,16 +50,16 @@ class Nonconformity:
         return np.maximum(apart.min(axis=1), 1e-12)
 
     def raw(self, features: np.ndarray, probability: np.ndarray | None) -> np.ndarray:
-        """Return distance and doubt (1 - highest probability), each in standard deviations above the mean.
+        """Return the sum of the standardised distance and doubt (1 - highest probability), each at least 0.
 
-        Only what is above counts, so that being sure does not excuse being far: the sum of both parts.
+        Values below the mean count as 0, so that a confident prediction does not offset a large distance.
         """
         far, unsure = _logs(self.distance(features), probability)
         score = np.maximum((far - self.scale[0]) / self.scale[1], 0)
         return score + np.maximum((unsure - self.scale[2]) / self.scale[3], 0)
 
     def score(self, features: np.ndarray, probability: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return the share of known cells that look less strange (0 to 1), and whether a cell is unknown."""
+        """Return the fraction of known cells with a lower score (0 to 1), and whether a cell is unknown."""
         raw = self.raw(features, probability)
         return 1 - conformal_pvalue(raw, self.reference), raw > self.threshold
 
@@ -90,9 +90,9 @@ def calibrate(
     layout: Layout,
     train: tuple[np.ndarray, Targets],
     validation: tuple[np.ndarray, np.ndarray, Targets],
-    unknown_share: float,
+    unknown_fraction: float,
 ) -> Confidence:
-    """Learn from validation cells how much to trust predictions.
+    """Calibrate predictions on validation cells.
 
     Parameters
     ----------
@@ -100,10 +100,10 @@ def calibrate(
         The labels.
     train
         Features (n, F) and labels of training cells, for the classes' means and covariance.
-    held
+    validation
         Features, predictions (labels' code: values and probabilities) and labels of validation cells.
-    unknown_share
-        Share of known cells that may be called unknown.
+    unknown_fraction
+        Fraction of known cells that may be called unknown.
     """
     features, votes, targets = validation
     temperature, width, nonconformity = {}, {}, {}
@@ -118,7 +118,7 @@ def calibrate(
             logger.warning("label %s: %s validation cells are too few to calibrate", label.name, there.sum())
         probability = tempered(votes[:, part], temperature[label.name])
         nonconformity[label.name] = _nonconformity(
-            train[0], train[1].codes[:, at], features[there], probability[there], unknown_share
+            train[0], train[1].codes[:, at], features[there], probability[there], unknown_fraction
         )
     for at, label in enumerate(layout.values):
         error = np.abs(votes[:, at] - targets.values[:, at])
@@ -127,11 +127,11 @@ def calibrate(
         width[label.name] = float(error[rank - 1] * label.sd) if 0 < rank <= len(error) else float("nan")
         there = np.isfinite(targets.values[:, at])
         groups = train[1].codes[:, 0] if layout.discrete else np.zeros(len(train[0]), np.int64)
-        nonconformity[label.name] = _nonconformity(train[0], groups, features[there], None, unknown_share)
+        nonconformity[label.name] = _nonconformity(train[0], groups, features[there], None, unknown_fraction)
     return Confidence(temperature, width, nonconformity)
 
 
-def _nonconformity(features, groups, held, probability, unknown_share: float) -> Nonconformity:
+def _nonconformity(features, groups, held, probability, unknown_fraction: float) -> Nonconformity:
     kept = groups >= 0
     x, groups = features[kept].astype(np.float64), groups[kept]
     names, code = np.unique(groups, return_inverse=True)
@@ -152,5 +152,5 @@ def _nonconformity(features, groups, held, probability, unknown_share: float) ->
     scaled = Nonconformity(centres, whiten, scale, np.empty(0), np.inf)
     reference = np.sort(scaled.raw(held, probability))
     return Nonconformity(
-        centres, whiten, scale, reference, float(unknown_threshold(reference, unknown_share))
+        centres, whiten, scale, reference, float(unknown_threshold(reference, unknown_fraction))
     )

@@ -130,7 +130,7 @@ class UniCoord:
             genes that all have are used. Genes are ranked by variability within the column ``study``, if
             there is one.
         labels
-            What supervises coordinates: column of ``obs`` -> ``"discrete"``, ``"continuous"`` or
+            Labels that supervise coordinates: column of ``obs`` -> ``"discrete"``, ``"continuous"`` or
             ``"ordinal"``, or a list of mappings as in the configuration's ``unicoord.labels`` (name, kind,
             order, min_cells, transform, parent). Cells without a value count as unlabelled. None: those of
             cell_type, platform and age that vary.
@@ -149,7 +149,7 @@ class UniCoord:
         Raises
         ------
         UserError
-            For values that are not counts, and for labels that nothing can be learned from.
+            For values that are not counts, and for unusable labels.
         """
         cells = Cells.of(data, counts=self.settings.normalisation != "none")
         chosen, hierarchy = configured_labels({"labels": _listed(labels)}, cells.obs)

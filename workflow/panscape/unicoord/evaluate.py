@@ -17,7 +17,7 @@ from panscape.unicoord.calibrate import calibration_error, negative_log_likeliho
 
 UNKNOWN = "unknown"
 NEIGHBOURS = 15
-_PROBED = 5000  # cells, at most, that a probe for leaks looks at
+_PROBED = 5000  # maximum number of cells of a probe for leaks
 
 
 def confusion(truth: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def classification(
     Returns
     -------
     `n`; `accuracy`; `macro_f1` (mean over the classes of truth and prediction, as scikit-learn has it);
-    `balanced_accuracy` (mean recall of the true classes); `coverage` (share not called unknown) and
+    `balanced_accuracy` (mean recall of the true classes); `coverage` (fraction not called unknown) and
     `accuracy_covered` (of those). With probabilities: `ece` (15 bins, of the most probable class), `brier`
     (sum over classes, 0 to 2) and, over the cells whose class the model knows, `log_loss`. NaN without cells.
     """
@@ -101,7 +101,7 @@ def _probabilistic(true: np.ndarray, probability: np.ndarray, classes: ArrayLike
 
 
 def regression(truth: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
-    """Score predicted numbers in the label's own unit; missing truths (NaN) are left out.
+    """Score predicted numbers in the label's unit; missing truths (NaN) are left out.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def auroc(score: ArrayLike, positive: ArrayLike) -> float:
 def label_leak(
     embedding: np.ndarray, labels: ArrayLike, *, continuous: bool = False, seed: int = 0, nulls: int = 3
 ) -> pd.DataFrame:
-    """Measure how well a label can be read from dimensions that should not know it.
+    """Measure how well a label can be predicted from dimensions that should be independent of it.
 
     A linear and a nearest-neighbour probe, cross-validated (5 folds, at most 5,000 cells).
 
@@ -169,7 +169,7 @@ def label_leak(
     continuous
         Whether the label is a number.
     nulls
-        Permutations of the labels, for what no leak gives.
+        Permutations of the labels, for the score without a leak.
 
     Returns
     -------
@@ -238,7 +238,7 @@ def _probe(name: str, x: np.ndarray, y: np.ndarray, continuous: bool, seed: int)
 
 
 def explained_by(scores: np.ndarray, labels: ArrayLike) -> float:
-    """Return the share of the variance of scores (n, d), all columns together, between the labels' groups.
+    """Return the fraction of the variance of scores (n, d) that lies between the labels' groups, 0 to 1.
 
     With principal component scores of cells decoded at one platform this is what reconfiguring leaves of the
     platform: 0 (nothing) to 1.

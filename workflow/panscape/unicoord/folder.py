@@ -1,4 +1,4 @@
-"""A model's folder: weights in one file without code, everything else as JSON."""
+"""Saving and loading models: tensors in a safetensors file, everything else as JSON."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def describe(model: CoordinateSystem) -> dict[str, Any]:
 
 
 def read_model(folder: str | Path, device: torch.device | str = "cpu") -> tuple:
-    """Read a folder; returns what :class:`CoordinateSystem` is made from.
+    """Read a folder; return the arguments of :class:`CoordinateSystem`.
 
     Raises
     ------
     UserError
-        If the folder holds no complete model.
+        If the folder has no complete model.
     """
     folder = Path(folder)
     try:
@@ -89,7 +89,7 @@ def read_model(folder: str | Path, device: torch.device | str = "cpu") -> tuple:
         tensors, _ = read_weights(folder / WEIGHTS, device)
     except (OSError, ValueError) as error:
         advice = f"give the folder with {WEIGHTS} and {CARD}"
-        raise fail(str(folder), f"holds no complete model ({error})", advice) from error
+        raise fail(str(folder), f"has no complete model ({error})", advice) from error
     layout = Layout(
         tuple(_label_info(item) for item in card["labels"]),
         {name: (child, tuple(above)) for name, (child, above) in card["hierarchy"].items()},

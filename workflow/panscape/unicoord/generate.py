@@ -1,4 +1,4 @@
-"""Cells with coordinates changed: decoded block by block, and what their annotation is."""
+"""Generation of cells: decode changed coordinates block by block, and annotate the result."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def generate(
     samples
         Draw the unsupervised coordinates from their posterior instead of taking its mean.
     copies
-        Times that every cell is made (one after the other); needs `samples` to differ.
+        Number of copies of each cell; they differ with `samples` only.
     residual
-        Add what reconstruction left of each cell, so that cells keep their noise: x + decoded(changed) -
+        Add the residual of each cell's reconstruction, so that cells keep their noise: x + decoded(changed) -
         decoded(unchanged).
     unchanged
         Labels that are not changed: ``"given"`` (the data's where there are any) or ``"predicted"``.

@@ -1,4 +1,4 @@
-"""Labels from other stages: pseudotime of the landscape and usage of the dictionary, given to cells."""
+"""Transfer of labels from panclusters to cells: pseudotime of the landscape, usage of the dictionary."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PSEUDOTIME = "dpt_pseudotime"
 
 
 def cell_values(members: sparse.csr_matrix, sizes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Give cells the values of the smallest panclusters that hold them.
+    """Return for each cell the value of its smallest pancluster.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def transfer_labels(
     landscape: str | Path | None = None,
     dictionary: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Return the table of labels that other stages give to cells.
+    """Return a table of cell labels from the landscape and the dictionary.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Labels as targets: classes, scales, and what is wrong with a column before any training."""
+"""Labels: their classes and scales, learned and checked before training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAMED_LIKE_IDS = re.compile(r"clust|leiden|louvain|(^|_)(id|ids|group)$", re.IG
 
 @dataclass(frozen=True)
 class LabelInfo:
-    """A label as a trained model knows it.
+    """A label as learned from the training cells.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class LabelInfo:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each label is in the code: continuous and ordinal ones first, then the classes of discrete ones.
+    """Columns of the labels in the code: continuous and ordinal ones first, then classes of discrete ones.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def learn_labels(
     obs
         Annotation of the training cells; missing values are allowed.
     labels
-        What to learn.
+        Names and kinds of the labels.
     hierarchy
         Parents that are sums of their children's classes.
     standardise
@@ -150,7 +150,7 @@ def learn_labels(
     Raises
     ------
     UserError
-        With everything that is wrong with any of the columns.
+        With all problems of all columns.
     """
     problems = [problem for label in labels for problem in _problems(obs, label)]
     names = [label.name for label in labels]
@@ -266,7 +266,7 @@ def _ordinal(column: pd.Series, label: Label) -> tuple[tuple[str, ...], tuple[fl
 
 
 def _text(column: pd.Series) -> pd.Series:
-    """Return classes as text; whole floats lose their `.0`, missing stay missing."""
+    """Return classes as text (1.0 as `1`), without missing values."""
     return column.dropna().map(class_name)
 
 

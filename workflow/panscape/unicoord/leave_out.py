@@ -1,4 +1,4 @@
-"""Restoration tests: a model that never saw a group of cells is asked for them."""
+"""Restoration tests: generate a group of cells with a model that was trained without it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def restore_group(
     seed: int = 0,
     device: str = "cpu",
 ) -> Restored:
-    """Train without a group of cells, make them from the others' test cells, and compare with the true ones.
+    """Train without a group of cells, generate it from the others' test cells, and compare with the true one.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def _check_range(value: np.ndarray, left: np.ndarray, name: str, low: float, hig
     where, known = "unicoord.restore", value[np.isfinite(value)]
     if not left.any():
         problem = f"no cell has {name} from {low:g} to {high:g} but {known.min():g} to {known.max():g}"
-        raise fail(where, problem, "write a range that holds cells", few=True)
+        raise fail(where, problem, "write a range with cells", few=True)
     if len(np.unique(known[(known < low) | (known > high)])) < 2:
         problem = f"{name} from {low:g} to {high:g} leaves fewer than two other values to restore it from"
         raise fail(where, problem, "leave out a smaller range", few=True)

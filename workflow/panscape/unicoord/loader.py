@@ -24,9 +24,9 @@ class MemoryLoader:
     cells
         The training cells.
     rows
-        The cells' numbers in the whole data.
+        Positions of the cells among all cells.
     size, seed
-        Cells in a batch, and what their order derives from.
+        Cells in a batch, and the seed of their order.
     """
 
     def __init__(self, cells: CompressedCounts, rows: np.ndarray, size: int, seed: int):
@@ -55,7 +55,7 @@ class MemoryLoader:
         return self._store.dense(positions)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""
 
 
 class StreamLoader:
@@ -71,7 +71,7 @@ class StreamLoader:
     genes, scale
         The model's.
     size, seed
-        Cells in a batch, and what their order derives from.
+        Cells in a batch, and the seed of their order.
     max_values
         Stored values of a piece; None: STREAM_VALUES.
     mixed
@@ -95,7 +95,7 @@ class StreamLoader:
         counts = [int(train[self._where(*piece)].sum()) for piece in pieces]
         self._pieces = [piece for piece, count in zip(pieces, counts, strict=True) if count]
         self._counts = np.array([count for count in counts if count])
-        # equal in every epoch, so that a step's number tells its epoch
+        # equal in every epoch, so that a step's number determines its epoch
         self.steps = int(-(-self._counts.sum() // size))
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._group: tuple[int, int] | None = None

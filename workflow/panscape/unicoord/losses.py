@@ -12,7 +12,7 @@ from panscape.training.distributions import normal_kl
 from panscape.unicoord.labels import Layout
 from panscape.unicoord.settings import UniCoordSettings
 
-_PULL = 0.01  # of coordinates away from what an adversary reads: a stronger one outruns it
+_PULL = 0.01  # weight of the confusion: with a larger one the coordinates outrun the discriminator
 _HUBER = 0.3  # standard deviations beyond which an error of a value counts linearly
 
 
@@ -41,7 +41,7 @@ def beyond(kl: Tensor, capacity: float | None) -> Tensor:
 
 
 def classification(outputs: Tensor, codes: Tensor, weights: Tensor, smoothing: float, double: bool) -> Tensor:
-    """Return the cross-entropy of one label, the mean over labelled cells and committee members.
+    """Return the cross-entropy of one label, the mean over labelled cells and ensemble members.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def classification(outputs: Tensor, codes: Tensor, weights: Tensor, smoothing: f
     weights
         (classes,) weight of each class.
     smoothing
-        Share of the target that is spread over all classes.
+        Fraction of the target that is spread over all classes (label smoothing).
     double
         Take the probabilities for logits (released code).
     """
@@ -92,7 +92,7 @@ def clustering(features: Tensor, shares: Sequence[Tensor], ratio: float = 0.1) -
 
 
 def standardised(latent: Tensor) -> Tensor:
-    """Return coordinates (B, d) with mean 0 and variance 1: small ones can tell labels as well."""
+    """Return coordinates (B, d) with mean 0 and variance 1, since small ones can be informative."""
     centred = latent - latent.mean(0)
     return centred / (centred.square().mean(0).sqrt() + 1e-6)
 
@@ -116,11 +116,12 @@ def hsic(latent: Tensor, labels: Tensor, given: Tensor) -> Tensor:
 
 
 def adversary(reader: nn.Module, latent: Tensor, labels: Tensor, given: Tensor, layout: Layout) -> Tensor:
-    """Return what teaches a network to read labels off coordinates, and the coordinates to tell it nothing.
+    """Return the adversarial loss: discriminator and confusion.
 
-    The reader learns by cross-entropy and squared error. The coordinates are pulled, gently, to where it
-    gives every cell the frequencies of the classes and the mean of the numbers. That has a minimum; to be as
-    wrong as possible, the usual aim, has none, and makes coordinates grow and tell more than before.
+    The discriminator predicts labels from coordinates (cross-entropy, squared error). The coordinates are
+    trained, with a small weight, towards predictions equal to the class frequencies and the mean values.
+    That objective has a minimum; maximising the discriminator's error, the usual choice, has none, and lets
+    the coordinates grow and become more informative.
     """
     latent = standardised(latent)
     frozen = {name: weight.detach() for name, weight in reader.named_parameters()}
@@ -147,7 +148,7 @@ def by_label(outputs: Tensor, layout: Layout, codes: Tensor, values: Tensor, wei
     """Return `classification`, `regression` and `hierarchy`: each the sum over its labels.
 
     A label that a hierarchy derives from another one counts as `hierarchy`: the cross-entropy of the sums of
-    its child classes' probabilities, which teaches the child label also where only the parent is known.
+    its child classes' probabilities, which trains the child label also where only the parent is known.
     """
     terms = {name: outputs.sum() * 0 for name in ("classification", "regression", "hierarchy")}
     for at, label in enumerate(layout.values):

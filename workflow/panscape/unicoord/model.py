@@ -37,16 +37,16 @@ class Encoded:
 
 
 class CoordinateSystem:
-    """A learned coordinate system.
+    """A trained coordinate system.
 
     Attributes
     ----------
     genes
         Names, in the model's order.
     labels
-        What each supervised coordinate means.
+        The supervised labels, in the order of their coordinates.
     card
-        What is known of the model: data, settings, versions, metrics; JSON types.
+        Model card: data, settings, versions, metrics; JSON types.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class CoordinateSystem:
         return Cells.of(data, counts=self.settings.normalisation != "none")
 
     def dense(self, data, min_overlap: float, missing: str) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield (cells, normalised expression (B, G)) with the model's genes found by name."""
+        """Yield (cells, normalised expression (B, G)); the model's genes are matched by name."""
         cells = self.cells(data)
         there = check_overlap(self.genes, cells.genes, min_overlap)
         fill = self.network.centre.cpu().numpy()[~there] if missing == "mean" else 0.0
@@ -155,14 +155,14 @@ class CoordinateSystem:
         data
             AnnData, path of an h5ad file, or a list of them; counts (or what the model was trained on).
         min_overlap
-            Share of the model's genes that the data must have.
+            Smallest fraction of the model's genes that the data must have.
         missing
-            What absent genes count as: their training ``"mean"`` or ``"zero"``.
+            Value of absent genes: their training ``"mean"`` or ``"zero"``.
 
         Returns
         -------
         Cells x :attr:`coordinates`: numbers in the labels' units, calibrated probabilities, latent means.
-        Labels of the data are not looked at.
+        Labels of the data are ignored.
         """
         cells = self.cells(data)
         encoded = self.encode_cells(cells, min_overlap=min_overlap, missing=missing)
@@ -190,8 +190,8 @@ class CoordinateSystem:
         Returns
         -------
         A row per cell and label: cell, label, kind, value (class, or number), probability (calibrated; of
-        discrete labels), lower and upper (90 % interval; of numbers), unknown_score (share of held-out known
-        cells that look less unusual, 0 to 1) and unknown (the score is above the threshold).
+        discrete labels), lower and upper (90 % interval; of numbers), unknown_score (fraction of
+        validation cells with a lower nonconformity, 0 to 1) and unknown (the score is above the threshold).
         """
         cells = self.cells(data)
         encoded = self.encode_cells(cells, min_overlap=min_overlap, missing=missing)
@@ -228,10 +228,10 @@ class CoordinateSystem:
             "unknown": unknown,
         }
 
-    # -- reconfiguration and files: the work is done in _generate and _folder --------------------------------
+    # -- reconfiguration and files: the work is done in generate and folder --------------------------------
 
     def known_labels(self, obs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Return the labels that cells come with as a code (n, labels), and which columns are known."""
+        """Return the cells' known labels as a code (n, labels), and which columns are known."""
         return codes(targets(obs, self.layout), self.layout)
 
     def reconfigure(
@@ -256,12 +256,12 @@ class CoordinateSystem:
 
     @classmethod
     def load(cls, folder: str | Path, device: torch.device | str = "cpu") -> CoordinateSystem:
-        """Read a model that :meth:`save` wrote; no code is run from the files.
+        """Read a model that :meth:`save` wrote; the files contain no code.
 
         Raises
         ------
         UserError
-            If the folder holds no complete model.
+            If the folder has no complete model.
         """
         return cls(*read_model(folder, device))
 

@@ -17,7 +17,7 @@ CLIP = 10.0  # standard scores beyond are outliers
 
 
 class Ensemble(nn.Module):
-    """Several small networks side by side that each predict all labels.
+    """Ensemble of small networks that each predict all labels.
 
     Parameters
     ----------
@@ -26,13 +26,13 @@ class Ensemble(nn.Module):
     hidden
         Widths of the hidden layers.
     members
-        How many networks.
+        Number of networks.
     dropout
-        Share of hidden activations dropped while training (half of it of the inputs, with `plain` False; not
-        those of the last hidden layer, with `plain` True).
+        Dropout rate of hidden activations (half of it for the inputs, with `plain` False; none after the last
+        hidden layer, with `plain` True).
     plain
-        ReLU and nothing else (published); otherwise layer normalisation, GELU, and a linear way past the
-        hidden layers.
+        ReLU and nothing else (published); otherwise layer normalisation, GELU, and a linear skip
+        connection past the hidden layers.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class Ensemble(nn.Module):
 
 
 def _inner(dropout: float, layers: int) -> list[float]:
-    """Return the shares dropped after each of the published decoder's layers, none at either end."""
+    """Return the dropout rates after each layer of the published decoder, 0 at either end."""
     return [dropout if 0 < number < layers - 1 else 0.0 for number in range(layers)]
 
 
 @dataclass(frozen=True)
 class Forward:
-    """What a pass through the network gives; B cells, M committee members, G genes.
+    """Output of a forward pass; B cells, M ensemble members, G genes.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Forward:
 
 
 class Network(nn.Module):
-    """Encoder, label committee and decoder.
+    """Encoder, ensemble of label predictors, and decoder.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ class Network(nn.Module):
             self._derived.append((derived, below, f"table_{len(self._derived)}"))
 
     def features(self, x: Tensor) -> Tensor:
-        """Return what the encoder looks at: principal components (B, F), or the genes as they are."""
+        """Return the encoder's inputs: principal components (B, F), or the genes themselves."""
         if not self.projecting:
             return x
         return (x - self.centre).div_(self.scale).clamp_(-CLIP, CLIP) @ self.axes
@@ -182,7 +182,7 @@ class Network(nn.Module):
         return out, hidden
 
     def vote(self, outputs: Tensor) -> Tensor:
-        """Return the committee's mean value of each number and mean probability of each class (B, labels)."""
+        """Return the ensemble's mean value of each number and mean probability of each class (B, labels)."""
         parts = []
         for label in self.layout.labels:
             part = outputs[..., self.layout.part(label.name)]
@@ -242,7 +242,7 @@ class Network(nn.Module):
         given
             (B, labels) whether the true label goes to the decoder.
         draw
-            Draw the coordinates (training); otherwise their means and most probable classes.
+            Sample the coordinates (training); otherwise use means and most probable classes.
         """
         features = self.features(x)
         outputs, hidden = self.outputs(features)

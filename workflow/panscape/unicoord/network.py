@@ -1,4 +1,4 @@
-"""How a gene network changes under a reconfiguration, and what measured cells say of it."""
+"""Changes of gene networks under a reconfiguration, compared with those in measured cells."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from panscape.unicoord.stage import pick_cells, some_cells
 
 _LEAST_CELLS = 50  # of which correlations are computed
 _LEAST_MATCHED = 200  # measured cells to compare with
-_NEAR = 0.05  # of a number's range: how far from the asked value measured cells may be
+_NEAR = 0.05  # fraction of a number's range by which measured cells may differ from the requested value
 _NULLS = 20  # permutations of the genes
 _MOST = 50_000  # pairs that are listed
-_GENES = 2000  # of the model's, those that vary most: matrices are genes x genes
+_GENES = 2000  # the most variable ones of the model: matrices are genes x genes
 
 
 def correlations(x: np.ndarray) -> np.ndarray:
@@ -112,9 +112,10 @@ def network_change(
     Pairs: gene_a, gene_b, before, after, change, there (NaN where no measured cells are), strongest change
     first, at most 50,000.
     Scores: scenario, measure, value, with cells, pairs, sd_change and, where 200 measured cells are, matched
-    (cells), r (of predicted with measured change), r_noise (the most that noise in the measured change
-    allows, from its two halves), r_null (the largest over permutations of the genes), same_sign (share of
-    pairs) and slope (measured change by predicted change: above 1 where the model makes too little of it).
+    (cells), r (of predicted with measured change), r_noise (the upper limit set by noise in the
+    measured change, from its two halves), r_null (the largest over permutations of the genes),
+    same_sign (fraction of pairs) and slope (measured by predicted change: above 1 where the model
+    underestimates it).
     Both are empty if fewer than 50 cells are chosen.
     """
     name = scenario["name"]

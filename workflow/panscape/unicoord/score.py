@@ -1,4 +1,4 @@
-"""The model's test: labels of held-out cells, reconstruction, leaks and reconfiguration beside baselines."""
+"""Evaluation on test cells: labels, reconstruction, leaks and reconfiguration, beside baselines."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from panscape.unicoord.targets import targets
 
 MODEL = "unicoord"
 COLUMNS = ["task", "model", "metric", "value", "null"]
-_SCORED = 5000  # test cells, at most
-_LEARNED = 10_000  # training cells of the baselines, at most
+_SCORED = 5000  # maximum number of test cells
+_LEARNED = 10_000  # maximum number of training cells of the baselines
 _COMPONENTS = 20  # of the principal components that reconstruction is compared with
 
 
@@ -41,8 +41,8 @@ def score_model(
 
     Returns
     -------
-    ``metrics`` (task, model, metric, value, null; the null is what the best blind guess gives), ``confusion``
-    (label, truth, predicted, n) and ``calibration`` (label, confidence, accuracy, n ...).
+    ``metrics`` (task, model, metric, value, null; the null is the score of the best constant prediction),
+    ``confusion`` (label, truth, predicted, n) and ``calibration`` (label, confidence, accuracy, n ...).
     """
     test = _sample(np.flatnonzero(split == "test"), _SCORED, seed, "test")
     learn = _sample(np.flatnonzero(split != "test"), _LEARNED, seed, "learn")
@@ -144,7 +144,7 @@ def _value_scores(name, predicted, truth, old, train_values, new, seed) -> list[
 def _reconstruction(
     model: CoordinateSystem, scored, new: sparse.csr_matrix, old: sparse.csr_matrix
 ) -> list[tuple]:
-    """Return squared errors as shares of that of the genes' means."""
+    """Return squared errors as fractions of that of the genes' means."""
     made = np.vstack([block for _, block in model.reconfigure(scored, {}, unchanged="predicted")])
     dense = new.toarray()
     mean = np.asarray(old.mean(axis=0)).ravel()
@@ -176,9 +176,9 @@ def _leaks(model: CoordinateSystem, scored, seed: int) -> list[tuple]:
 def _changes(
     model: CoordinateSystem, scored, new: sparse.csr_matrix, old: sparse.csr_matrix, seed: int
 ) -> list[tuple]:
-    """Return, per discrete label, what is left of it in expression after all cells are given one class.
+    """Return, per discrete label, its remaining effect on expression after all cells are set to one class.
 
-    Shares of the variance of 20 principal components between the label's classes: as measured, as
+    Fractions of the variance of 20 principal components between the label's classes: as measured, as
     reconstructed and as reconfigured; the null is that of permuted labels. And the same for the other labels,
     which should stay.
     """
@@ -203,7 +203,7 @@ def _changes(
 
 
 def _moves(model: CoordinateSystem, scored, old: sparse.csr_matrix, learned, seed: int) -> list[tuple]:
-    """Return how well ridge regression of measured cells reads requested values off decoded ones."""
+    """Return how well ridge regression of measured cells recovers requested values from decoded cells."""
     rows = []
     for label in model.layout.values:
         train_values = _numbers(learned, label)

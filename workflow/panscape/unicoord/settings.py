@@ -1,4 +1,4 @@
-"""What a coordinate system is made of and how it is learned."""
+"""Settings of coordinates and their training."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Label:
     kind
         ``"discrete"`` (classes), ``"continuous"`` (a number) or ``"ordinal"`` (ordered classes).
     order
-        Ordinal classes from first to last; empty for numbers in their own order.
+        Ordinal classes from first to last; empty for numbers.
     min_cells
-        Classes with fewer training cells are left out: their cells count as unlabelled.
+        Classes with fewer training cells are left out; their cells count as unlabelled.
     transform
         Scale on which a continuous label is learned: ``"none"`` (as it is), ``"log1p"`` or ``"sqrt"`` (values
-        of at least 0) or ``"rank"`` (share of training cells below). Predictions and requests stay in the
+        of at least 0) or ``"rank"`` (fraction of training cells below). Predictions and requests stay in the
         label's unit.
     """
 
@@ -79,7 +79,7 @@ class Hierarchy:
 
 @dataclass(frozen=True)
 class Weights:
-    """Weight of each named term of the loss, all in nats per cell; 0 leaves the term out."""
+    """Weight of each term of the loss, in nats per cell; 0 leaves the term out."""
 
     reconstruction: float = 1.0
     kl_continuous: float = 1.0
@@ -111,28 +111,28 @@ class UniCoordSettings(FromMapping):
     normalisation
         ``"depth-log1p"`` or ``"log1p"`` of counts; ``"none"`` for values that are normalised already.
     encoder
-        ``"projection"``: from principal components of the training cells, labels by a committee of small
-        networks, start at the linear optimum. ``"genes"``: one network from all genes (published).
+        ``"projection"``: from principal components of the training cells, labels by an ensemble of small
+        networks, initialised at the linear optimum. ``"genes"``: one network from all genes (published).
     n_components, scale_power
         Principal components, and the power of the genes' standard deviation that they are divided by before.
     ensemble, n_hidden, n_hidden_decoder, dropout
-        Networks that vote on labels; widths of encoder and decoder; share of activations dropped.
+        Number of networks that predict labels; widths of encoder and decoder; dropout rate.
     teacher_forcing
-        Share of cells whose own labels, not the predicted ones, go to the decoder while training.
+        Fraction of cells whose true labels, not the predicted ones, are given to the decoder in training.
     conditional
-        The unsupervised coordinates are read from the cell and its labels, so that they need not hold labels.
+        Infer the unsupervised coordinates from the cell and its labels, so that they need not encode labels.
     kl_supervised
         Whether continuous labels are noisy coordinates with a prior (published) or plain values.
     fixed_noise
         Divide the squared error by the noise that a linear model leaves, which makes it a likelihood in nats;
         False takes the plain sum over genes (published).
     capacity, capacity_fraction
-        Nats that the unsupervised coordinates may hold without cost, reached at this share of training; None:
+        Target divergence of the unsupervised coordinates (nats), reached at this fraction of training; None:
         a plain KL divergence.
     capacity_steps
-        Steps after which the capacity is reached, instead of a share of them; None goes by the share.
+        Steps after which the capacity is reached; None: `capacity_fraction` of all steps.
     temperature
-        Of the Gumbel-softmax.
+        Temperature of the Gumbel-softmax.
     double_softmax
         Cross-entropy of probabilities taken for logits (released code).
     standardise
@@ -140,19 +140,21 @@ class UniCoordSettings(FromMapping):
     balance, smoothing
         Power of the inverse class frequency that weighs a class, and label smoothing.
     independence
-        How labels are kept out of the unsupervised coordinates.
+        How the unsupervised coordinates are made independent of labels: ``"none"``, ``"hsic"`` or
+        ``"adversary"``.
     loss_weights
-        Of the loss terms.
+        Weights of the terms of the loss.
     n_epochs, min_steps, batch_size, learning_rate, weight_decay, patience
-        Training: passes over the cells, least steps, cells in a step, AdamW, validations without improvement.
+        Training: maximum number of epochs, minimum number of steps, minibatch size, AdamW, and the number of
+        validations without improvement that ends it.
     held_out, validation
-        Shares of the cells that no step sees: for the final test, and for early stopping and calibration.
+        Fractions of the cells not trained on: for the final test, and for early stopping and calibration.
     n_neighbors
-        Of the kNN graph behind the diffusion coordinates.
+        Neighbours of each cell, itself not counted, in the graph of the diffusion coordinates.
     unknown_fraction
-        Share of known cells that may be called unknown.
+        Fraction of known cells that may be called unknown.
     stream_above_mb
-        Matrices larger than this are streamed from their files.
+        Matrices larger than this (MB in memory) are streamed from their files.
     """
 
     SECTION: ClassVar[str] = "unicoord"

@@ -23,7 +23,7 @@ from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.settings import Hierarchy, Label
 
 USUAL = {"cell_type": "discrete", "platform": "discrete", "age": "continuous"}
-"""Labels that are taken if none are configured."""
+"""Labels used if none are configured."""
 
 
 def open_cells(paths: Sequence[str], tables: Sequence[str] = ()) -> Cells:
@@ -38,7 +38,7 @@ def open_cells(paths: Sequence[str], tables: Sequence[str] = ()) -> Cells:
 
     Returns
     -------
-    Cells with unique names: where studies share names, ``<study>:<name>``; `barcode` holds their own.
+    Cells with unique names: where studies share names, ``<study>:<name>``; `barcode` has the original one.
     """
     cells = Cells(list(paths))
     obs = cells.obs
@@ -125,19 +125,19 @@ def write_predictions(
 def active_coordinates(
     model: CoordinateSystem, cells: Cells, rows: np.ndarray, min_kl: float = 0.05
 ) -> pd.DataFrame:
-    """Say which unsupervised coordinates carry information, and what they go with.
+    """Return which unsupervised coordinates are informative, and the label that explains each best.
 
     Parameters
     ----------
     rows
-        Cells that are looked at.
-    least
-        Nats above which a coordinate counts as active.
+        Cells used.
+    min_kl
+        Divergence (nats) above which a coordinate counts as active.
 
     Returns
     -------
-    coordinate, kl (nats per cell), active, best_label and strength (share of the coordinate's variance that
-    the label explains, 0 to 1).
+    coordinate, kl (nats per cell), active, best_label and strength (fraction of the coordinate's variance
+    that the label explains, 0 to 1).
     """
     from panscape.unicoord.evaluate import explained_by
 

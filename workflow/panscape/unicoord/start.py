@@ -1,4 +1,4 @@
-"""Where training starts: the linear model that an autoencoder with these coordinates generalises."""
+"""Initialisation of training at the optimum of the linear model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from panscape.unicoord.store import CompressedCounts
 
 _LEAST_SD = 1e-3  # a gene that hardly varies must not be blown up
 _FIRST = 3.0  # standard deviation of the first principal component as the encoder sees it
-_EXTRA, _PASSES = 10, 4  # of the subspace iteration: directions beyond those asked, products with the cells
+_EXTRA, _PASSES = 10, 4  # of the subspace iteration: oversampling, and number of passes over the cells
 
 
 def gene_moments(cells: CompressedCounts) -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +28,7 @@ def gene_moments(cells: CompressedCounts) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _scores(block: sparse.csr_matrix, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Return what the encoder sees of cells before it projects them."""
+    """Return the cells' standardised expression, which the encoder projects."""
     x = block.toarray()
     x -= mean
     x /= scale
@@ -38,7 +38,7 @@ def _scores(block: sparse.csr_matrix, mean: np.ndarray, scale: np.ndarray) -> np
 def principal_axes(
     cells: CompressedCounts, mean: np.ndarray, scale: np.ndarray, count: int, seed: int
 ) -> np.ndarray:
-    """Return what the encoder projects cells on.
+    """Return the axes that the encoder projects cells on.
 
     Genes are centred, divided by their scale and clipped at 10; components are scaled to the square root of
     their standard deviation, which lies between principal components as they are and whitened ones. The
@@ -72,15 +72,15 @@ def principal_axes(
         basis = product
     axes, squares, _ = singular(basis)
     axes, sd = axes[:, :count], np.maximum(np.sqrt(squares[:count] / len(cells)), 1e-6)
-    axes = axes * signs(axes)  # free otherwise
+    axes = axes * signs(axes)  # otherwise arbitrary
     return axes / np.sqrt(sd * sd[0]) * _FIRST
 
 
 @torch.no_grad()
 def project(network: Network, cells: CompressedCounts) -> np.ndarray:
-    """Return what the encoder looks at (n, F)."""
+    """Return the encoder's inputs (n, F)."""
     width = network.axes.shape[1] if network.projecting else cells.n_genes
-    features = np.empty((len(cells), width), dtype=np.float32)  # before what comes and goes
+    features = np.empty((len(cells), width), dtype=np.float32)  # allocated before the temporary arrays
     for part, block in cells.blocks():
         x = torch.from_numpy(block.toarray()).to(network.centre.device)
         features[part] = network.features(x).cpu().numpy()
@@ -120,7 +120,7 @@ def start(
 
     Expression is regressed on the labels, then probabilistic principal components of the residuals (within
     the encoder's components) become the unsupervised coordinates: their posterior means and variances and the
-    decoder's loadings are those of the linear model, so training only has to bend it.
+    decoder's loadings are those of the linear model, so training only adds what is not linear.
 
     Parameters
     ----------

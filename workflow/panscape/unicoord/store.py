@@ -1,4 +1,4 @@
-"""Expression of many cells in few bytes: packed as it is stored, normalised where it is looked at."""
+"""Compressed counts of many cells in memory, normalised when they are read."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Scale:
 
 
 class CompressedCounts:
-    """Expression of cells, 3 or 4 bytes a count and 6 a value that is none (8 with more than 65536 genes).
+    """Expression of cells in 3 or 4 bytes per count, and 6 per other value (8 with more than 65536 genes).
 
     Parameters
     ----------
     blocks
-        Rows as they are stored, each block with its cells' totals; they are taken one after the other, so
-        that the matrix is never there twice.
+        Rows as they are stored, each block with its cells' totals; they are consumed one by one, so
+        that the matrix is never in memory twice.
     n_genes
         Their columns.
     scale
@@ -110,7 +110,7 @@ class CompressedCounts:
 
 
 def narrow(values: np.ndarray) -> np.ndarray:
-    """Return values as the smallest unsigned integers that hold them all exactly, or as float32."""
+    """Return values as the smallest unsigned integers that represent them exactly, or as float32."""
     low, high = values.min(initial=0), values.max(initial=0)
     for kind in (np.uint8, np.uint16):
         if low >= 0 and high <= np.iinfo(kind).max:

@@ -1,4 +1,4 @@
-"""What cells are labelled with, in a model's terms."""
+"""Labels of cells as training targets and as the network's code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from panscape.unicoord.labels import Layout, numbers
 
 @dataclass(frozen=True)
 class Targets:
-    """What cells are labelled with.
+    """Labels of cells as training targets.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Targets:
 
 
 def targets(obs: pd.DataFrame, layout: Layout) -> Targets:
-    """Return the labels of cells in the model's terms; a column that is not there is missing throughout."""
+    """Return the labels of cells as targets; an absent column is missing throughout."""
     n = len(obs)
     values = np.full((n, len(layout.values)), np.nan, dtype=np.float32)
     codes = np.full((n, len(layout.discrete)), -1, dtype=np.int64)

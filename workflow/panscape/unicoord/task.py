@@ -19,7 +19,7 @@ from panscape.unicoord.module import Forward, Network
 from panscape.unicoord.store import CompressedCounts
 from panscape.unicoord.targets import Targets, codes
 
-_WARM_UP = 0.1  # share of the steps in which the learning rate rises
+_WARM_UP = 0.1  # fraction of the steps in which the learning rate rises
 _NEIGHBOURS = 3  # of each cell, drawn in a step for the diffusion term
 
 
@@ -35,7 +35,7 @@ def class_weights(targets: Targets, layout: Layout, power: float) -> dict[str, T
 
 
 class UniCoordTask:
-    """Train a network on a feed of cells.
+    """Train a network on minibatches of cells.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ class UniCoordTask:
     held
         Validation cells, and their numbers.
     steps
-        Of the plan; the learning rate and the capacity follow the share of it that is done.
+        Number of steps; the learning rate and the capacity depend on the fraction done.
     graph
-        (training cells, neighbours) positions in the feed, for diffusion coordinates.
+        (training cells, neighbours) positions in the loader, for diffusion coordinates.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class UniCoordTask:
             ],
             self.settings.learning_rate,
         )
-        # with the projecting encoder labels and the rest share no weight, so each keeps its own best ones
+        # with the projecting encoder, labels and the rest have no weight in common: each keeps its best ones
         self.best = {
             "labels": Best(self.settings.patience),
             "rest": Best(self.settings.patience),
@@ -111,7 +111,7 @@ class UniCoordTask:
         x, code, given, class_codes, values = self._batch(rows, x)
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(number)
-        # each cell's labels are shown to the decoder or not, all together, or one would tell of another
+        # all labels of a cell are given to the decoder or none, since one is informative about another
         forced = given & (torch.rand(len(x), 1) < self.settings.teacher_forcing).to(self.device)
         passed = self.network(x, code, forced, draw=True)
         terms = self.terms(x, passed, class_codes, values, number / max(self.steps, 1))
@@ -126,7 +126,7 @@ class UniCoordTask:
     def terms(
         self, x: Tensor, passed: Forward, class_codes: Tensor, values: Tensor, done: float
     ) -> dict[str, Tensor]:
-        """Return the terms that need nothing but a pass through the network."""
+        """Return the terms that depend on a forward pass only."""
         settings, layout = self.settings, self.layout
         capacity = settings.capacity
         if capacity is not None:
@@ -161,7 +161,7 @@ class UniCoordTask:
     def _extra(
         self, number: int, x: Tensor, passed: Forward, code: Tensor, given: Tensor
     ) -> dict[str, Tensor]:
-        """Return the terms that only training has."""
+        """Return the terms that are computed in training only."""
         settings, terms = self.settings, {}
         if settings.clusters:
             free = passed.logits.split(list(self.network.free), -1)[: len(settings.clusters)]
@@ -180,7 +180,7 @@ class UniCoordTask:
         """Return the error of cells decoded from their neighbours' unsupervised coordinates.
 
         Neighbours are drawn from a graph of true nearest neighbours and mixed by how near they are in the
-        diffusion coordinates, which thereby learn along what cells can be exchanged.
+        diffusion coordinates, which thereby learn the directions in which cells are interchangeable.
         """
         settings, network, graph = self.settings, self.network, self.graph
         assert graph is not None  # diffusion coordinates are trained with it
@@ -212,7 +212,9 @@ class UniCoordTask:
             x, code, given, class_codes, values = self._batch(rows[part], block.toarray())
             passed = self.network(x, code, torch.zeros_like(given), draw=False)
             terms = self.terms(x, passed, class_codes, values, 1.0)
-            if self.settings.independence != "none":  # an adversary's own loss tells nothing between looks
+            if (
+                self.settings.independence != "none"
+            ):  # a discriminator's loss is not comparable between validations
                 terms["independence"] = losses.hsic(passed.mean, code, given) * x.shape[1]
             # with a capacity the term of the loss is the distance from it, not the divergence
             terms["divergence"] = self._divergence(passed)
@@ -243,7 +245,7 @@ class UniCoordTask:
         )
 
     def stop(self) -> bool:
-        """Tell whether validation has not improved for the patience."""
+        """Return whether validation has not improved for `patience` looks."""
         return not any(bool(best.active) for best in self.best.values())
 
     def state(self) -> dict[str, Tensor]:
@@ -256,7 +258,7 @@ class UniCoordTask:
         )
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what :meth:`state` returned."""
+        """Restore a saved state."""
         self.network.load_state_dict(without_prefix("network", tensors))
         load_optimiser_state(self.optimiser, without_prefix("optimiser", tensors))
         for name, best in self.best.items():

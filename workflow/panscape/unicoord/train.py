@@ -1,4 +1,4 @@
-"""From cells and labels to a trained, calibrated model."""
+"""Training and calibration of a coordinate system."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from panscape.unicoord.targets import Targets, codes, targets
 from panscape.unicoord.task import UniCoordTask
 from panscape.versions import versions
 
-_SAMPLE = 10_000  # training cells, at most, that the linear start and the classes' distances are learned on
-_VALIDATED = 5000  # validation cells, at most
-_VALIDATIONS = 15  # looks at the validation cells over the whole training
+_SAMPLE = 10_000  # maximum number of training cells of the linear start and of the classes' covariance
+_VALIDATED = 5000  # maximum number of validation cells
+_VALIDATIONS = 15  # validations during training
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training gives.
+    """Result of training.
 
     Attributes
     ----------
@@ -49,7 +49,8 @@ class Trained:
     history
         step, split (``train``, ``heldout``: the validation cells), term, value.
     split
-        (cells,) ``train``, ``validation`` or ``test``: no step saw the latter two, and nothing the last.
+        (cells,) ``train``, ``validation`` or ``test``: the latter two are not trained on, and test
+        cells are used by nothing.
     """
 
     model: CoordinateSystem
@@ -98,13 +99,13 @@ def train(
     data
         AnnData with counts, path of an h5ad file, or a list of them.
     labels
-        What supervises coordinates; missing values are allowed.
+        Labels that supervise coordinates; missing values are allowed.
     settings
         See :class:`UniCoordSettings`.
     hierarchy
         Discrete labels whose classes are sums of another one's.
     seed
-        Every random step derives from it.
+        Seed of every random step.
     split
         (cells,) ``train``, ``validation``, ``test``; None draws it.
     genes
@@ -119,7 +120,7 @@ def train(
     Raises
     ------
     UserError
-        For labels or values that nothing can be learned from.
+        For unusable labels or values.
     """
     settings = UniCoordSettings.of(settings)
     known = [Label.of(label) for label in labels]
@@ -146,7 +147,7 @@ def train(
 
 @dataclass
 class _Run:
-    """What the parts of a training run share."""
+    """A training run: cells, targets and settings."""
 
     cells: Cells
     targets: Targets
@@ -257,7 +258,7 @@ class _Run:
         )
 
     def _digest(self, split: np.ndarray, cells: CompressedCounts) -> str:
-        """Return a digest of what is learned from; expression by the sample of the training cells."""
+        """Return a digest of the training data; expression by a sample of the training cells."""
         seen = [digest(block) for _, block in cells.blocks()]
         numbers = (self.targets.codes, self.targets.values, self.cells.totals)
         return digest(split.astype("S10"), *numbers, *seen, self.genes)

@@ -8,13 +8,13 @@ import numpy as np
 
 TRANSFORMS = ("none", "log1p", "sqrt", "rank")
 FROM_ZERO = ("log1p", "sqrt")  # defined for values of at least 0
-_KNOTS = 201  # of the scale of ranks, at most
+_KNOTS = 201  # maximum number of knots of the scale of ranks
 
 
 def ranks(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return values and the share of the given ones that lies below each (equal ones count half).
+    """Return values and the fraction of the given ones below each (ties count half).
 
-    At most 201 pairs, in ascending order; NaN are left out.
+    Up to 201 pairs, in ascending order; NaN are left out.
     """
     knots, count = np.unique(values[np.isfinite(values)], return_counts=True)
     share = (count.cumsum() - count / 2) / count.sum()
@@ -34,7 +34,7 @@ def forward(name: str, values: np.ndarray, knots: Sequence[float], shares: Seque
 
 
 def backward(name: str, places: np.ndarray, knots: Sequence[float], shares: Sequence[float]) -> np.ndarray:
-    """Undo :func:`forward`; places below that of 0 on a scale that starts there become 0."""
+    """Inverse of :func:`forward`; places below that of 0 on a scale that starts there become 0."""
     if name == "log1p":
         return np.expm1(np.maximum(places, 0))
     if name == "sqrt":
@@ -43,7 +43,7 @@ def backward(name: str, places: np.ndarray, knots: Sequence[float], shares: Sequ
 
 
 def _bent(values: np.ndarray, x: Sequence[float], y: Sequence[float]) -> np.ndarray:
-    """Interpolate between points, straight on outside of them."""
+    """Interpolate between points and extrapolate linearly."""
     slope = (y[-1] - y[0]) / (x[-1] - x[0])
     beyond = np.minimum(values - x[0], 0) + np.maximum(values - x[-1], 0)
     return np.interp(values, x, y) + slope * beyond

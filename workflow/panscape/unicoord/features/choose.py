@@ -1,4 +1,4 @@
-"""From all gene sets to a few that tell classes apart and differ from each other."""
+"""Choice of a few gene sets that distinguish classes and differ from each other."""
 
 from __future__ import annotations
 

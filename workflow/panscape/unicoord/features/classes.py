@@ -1,4 +1,4 @@
-"""How well gene sets tell each class from the others: AUROC within every sampled unit, averaged over units.
+"""AUROC of gene sets for each class against the others, within sampled units and averaged over units.
 
 Comparing cells within a donor only leaves out what differs between donors (depth, chemistry, composition of
 classes). The test statistic leaves out the donor in which a set does best, so that no single donor decides.

@@ -1,4 +1,4 @@
-"""How gene sets are scored, tested and chosen."""
+"""Settings of scoring, testing and choosing gene sets."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ class FeatureSettings(FromMapping):
     set_sizes
         Sets with fewer or more of the genes analysed are left out (50 to 500 in the UniCoord paper).
     top_fraction
-        Share of the genes that count as a cell's top genes (AUCell's default, 5 %).
+        Fraction of the genes that count as a cell's top genes (AUCell's default, 5 %).
     ties
         See :func:`panscape.unicoord.features.aucell.aucell`.
     max_cells
-        Sets are chosen on at most so many cells; the chosen ones are scored in all.
+        Maximum number of cells that sets are chosen on; the chosen sets are scored in all cells.
     random_sets, size_bins, detection_bins, random_genes
         Random sets per stratum, strata, and how genes are drawn; see
         :func:`panscape.unicoord.features.assess.assess_sets`.
     test
-        ``"classes"``: sets must tell a class better than random sets; ``"entropy"``: their scores must vary
-        more (the UniCoord paper). Without classes always entropy.
+        ``"classes"``: sets must distinguish a class better than random sets; ``"entropy"``: their scores must
+        vary more (the UniCoord paper). Without classes always entropy.
     max_pvalue, max_fdr
-        Sets of larger values in that test are dropped. The paper takes p < 0.001, uncorrected.
+        Sets with larger values in that test are excluded. The paper takes p < 0.001, uncorrected.
     trees
-        Of the random forest.
+        Number of trees of the random forest.
     top, groups
-        So many sets of the highest importance are grouped, into so many groups (100 and 30 in the paper).
+        Number of the most important sets that are grouped, and number of groups (100 and 30 in the paper).
     representative
         Which set of a group is chosen: the most important, or the one of highest entropy (the paper).
     """
