@@ -123,7 +123,17 @@ def _panels(count: int, height: float):
 
 
 def plot_usage_maps(view, saved: Saved, entries: pd.DataFrame) -> Figure:
-    """Draw the landscape once per entry, coloured by its code relative to its largest."""
+    """Draw the landscape once per entry, coloured by its code relative to its largest.
+
+    Parameters
+    ----------
+    view
+        The landscape.
+    saved
+        The dictionary.
+    entries
+        Table of the entries.
+    """
     from matplotlib.collections import LineCollection
 
     from panscape.plot.palette import SEQUENTIAL
@@ -162,7 +172,17 @@ def plot_usage_maps(view, saved: Saved, entries: pd.DataFrame) -> Figure:
 
 
 def plot_usage_labels(usage: pd.DataFrame, names: list[str], most: int = 12) -> Figure:
-    """Draw how much more (or less) each entry is used in panclusters of each label than its share of them."""
+    """Draw how much more (or less) each entry is used in panclusters of each label than its share of them.
+
+    Parameters
+    ----------
+    usage
+        Mean usage per label and entry.
+    names
+        Names of the entries.
+    most
+        Maximum number of labels of a column.
+    """
     from panscape.plot.palette import DIVERGING
     from panscape.plot.style import DOUBLE, colorbar_outside, new_figure, style
 
@@ -191,7 +211,17 @@ def plot_usage_labels(usage: pd.DataFrame, names: list[str], most: int = 12) -> 
 
 
 def plot_networks(links: pd.DataFrame, centrality: pd.DataFrame, names: list[str]) -> Figure:
-    """Draw the most central genes of every entry on a circle: lines for edges, thin ones for two steps."""
+    """Draw the most central genes of every entry on a circle: lines for edges, thin ones for two steps.
+
+    Parameters
+    ----------
+    links
+        entry, gene_a, gene_b, weight of the edges.
+    centrality
+        entry, gene, betweenness.
+    names
+        Names of the entries.
+    """
     from panscape.plot.style import style
 
     with style():

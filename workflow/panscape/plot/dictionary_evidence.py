@@ -15,7 +15,17 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 
 
 def plot_confidence(edges: pd.DataFrame, chance: pd.DataFrame, names: list[str]) -> Figure:
-    """Draw the reliability of every entry's edges, and the share of edges by chance against cluster size."""
+    """Draw the reliability of every entry's edges, and the share of edges by chance against cluster size.
+
+    Parameters
+    ----------
+    edges
+        Edges with their reliability.
+    chance
+        The same of permuted data.
+    names
+        Names of the entries.
+    """
     from matplotlib.ticker import LogLocator, NullFormatter
 
     from panscape.plot.style import DOUBLE, new_figure, style

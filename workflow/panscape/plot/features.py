@@ -112,7 +112,15 @@ def _bars(ax, top: pd.DataFrame, settings: FeatureSettings, ranked: bool) -> Non
 
 
 def plot_correlation(table: pd.DataFrame, correlation: pd.DataFrame, settings: FeatureSettings) -> Figure:
-    """Draw the correlation of the grouped sets, group by group."""
+    """Draw the correlation of the grouped sets, group by group.
+
+    Parameters
+    ----------
+    table, correlation
+        Of :class:`panscape.unicoord.features.collection.Chosen`.
+    settings
+        Settings that the sets were chosen with.
+    """
     from panscape.plot.palette import DIVERGING
     from panscape.plot.style import DOUBLE, colorbar_outside, new_figure, plain_text, style
 

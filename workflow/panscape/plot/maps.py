@@ -86,7 +86,15 @@ def is_labels(obs: pd.DataFrame, column: str) -> bool:
 
 
 def missing_note(column: str, missing: int, total: int) -> str:
-    """Return what the figure says about the clusters without a value."""
+    """Return what the figure says about the clusters without a value.
+
+    Parameters
+    ----------
+    column
+        Name of the column.
+    missing, total
+        Numbers of clusters without a value and of all.
+    """
     if not missing:
         return ""
     share = f"{missing} of {total}" if missing < total else f"all {total}"

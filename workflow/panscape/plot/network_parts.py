@@ -30,6 +30,17 @@ def draw_nothing(text: str) -> Figure:
 def draw_lines(ax: Axes, embedding: pd.DataFrame, phenotype: str, flagged: Collection[str]):
     """Draw lines on the first two axes; hollow where the network is unreliable, grey without a phenotype.
 
+    Parameters
+    ----------
+    ax
+        Axes to draw in.
+    embedding
+        Coordinates and phenotypes of lines.
+    phenotype
+        Column that colours them.
+    flagged
+        Lines that are drawn hollow.
+
     Returns
     -------
     What a colour bar is made of, or None where the phenotype is not a number (labels are in a legend).
@@ -65,7 +76,17 @@ def draw_lines(ax: Axes, embedding: pd.DataFrame, phenotype: str, flagged: Colle
 
 
 def draw_circle(ax: Axes, share: np.ndarray, genes: Sequence[str]) -> None:
-    """Draw genes on a circle and their edges as chords, darker where more of the bins have them."""
+    """Draw genes on a circle and their edges as chords, darker where more of the bins have them.
+
+    Parameters
+    ----------
+    ax
+        Axes to draw in.
+    share
+        (G, G) weights of the edges.
+    genes
+        Their names.
+    """
     from panscape.plot.style import INK, plain_text
 
     angle = np.pi / 2 - 2 * np.pi * np.arange(len(genes)) / len(genes)

@@ -69,7 +69,19 @@ def plot_lines(
     columns: Sequence[str],
     kernels: Mapping[str, tuple[str, str]],
 ) -> Figure:
-    """Draw a map of lines per comparison, a row per model, coloured by the first phenotype."""
+    """Draw a map of lines per comparison, a row per model, coloured by the first phenotype.
+
+    Parameters
+    ----------
+    embeddings
+        Name of a comparison -> coordinates and phenotypes of lines.
+    tests, reliability
+        Tables of the stage.
+    columns
+        Columns with phenotypes.
+    kernels
+        Name of a comparison -> (kernel, model).
+    """
     from panscape.plot.style import DOUBLE, new_figure, style
 
     names = list(dict.fromkeys(kernel for kernel, _ in kernels.values()))
@@ -194,7 +206,17 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
 
 
 def chosen_lines(lines: pd.DataFrame, settings: NetworkSettings, columns: Sequence[str]) -> list[str]:
-    """Return the lines drawn: those named, or two of lowest and two of highest first phenotype."""
+    """Return the lines drawn: those named, or two of lowest and two of highest first phenotype.
+
+    Parameters
+    ----------
+    lines
+        Table of lines.
+    settings
+        Of the stage.
+    columns
+        Columns with phenotypes.
+    """
     names = list(lines["line"])
     if settings.figure_lines:
         return [name for name in settings.figure_lines if name in names]
@@ -212,7 +234,17 @@ def plot_set(
     settings: NetworkSettings,
     columns: Sequence[str],
 ) -> Figure:
-    """Draw the edges among the genes of a set in several lines, siVAE's above and Pearson's below."""
+    """Draw the edges among the genes of a set in several lines, siVAE's above and Pearson's below.
+
+    Parameters
+    ----------
+    collection
+        The lines' models.
+    title, genes
+        Name and genes of the set.
+    settings, columns
+        Of the stage; columns with phenotypes.
+    """
     from panscape.plot.style import DOUBLE, new_figure, plain_text, style
 
     known = {gene: at for at, gene in enumerate(collection.genes)}

@@ -149,7 +149,17 @@ def plain_text(text: str) -> str:
 
 
 def legend_outside(ax: Axes, handles: Sequence, labels: Sequence[str], *, title: str = "") -> None:
-    """Put a legend to the right of the axes, in as many columns as its length needs."""
+    """Put a legend to the right of the axes, in as many columns as its length needs.
+
+    Parameters
+    ----------
+    ax
+        Axes that the legend belongs to.
+    handles, labels
+        As matplotlib takes them.
+    title
+        Title of the legend.
+    """
     if not handles:
         return
     columns = 1 + (len(handles) - 1) // LEGEND_ROWS
@@ -166,7 +176,17 @@ def legend_outside(ax: Axes, handles: Sequence, labels: Sequence[str], *, title:
 
 
 def colorbar_outside(fig: Figure, ax: Axes, mappable, label: str):
-    """Put a slim colour bar to the right of the axes and return it."""
+    """Put a slim colour bar to the right of the axes and return it.
+
+    Parameters
+    ----------
+    fig, ax
+        Figure and axes.
+    mappable
+        What the colours belong to.
+    label
+        Label of the bar.
+    """
     shrink = min(max(2.0 / fig.get_figheight(), 0.45), 0.95)  # about two inches, whatever the figure's height
     bar = fig.colorbar(mappable, ax=ax, shrink=shrink, aspect=30 * shrink, pad=0.02, anchor=(0.0, 1.0))
     bar.outline.set_visible(False)

@@ -187,7 +187,15 @@ def plot_heatmap(
 
 
 def binned_median(x: np.ndarray, y: np.ndarray, bins: int = 12) -> tuple[np.ndarray, np.ndarray]:
-    """Return the medians of x and y in at most `bins` bins of equal numbers (five or more) of points."""
+    """Return the medians of x and y in at most `bins` bins of equal numbers (five or more) of points.
+
+    Parameters
+    ----------
+    x, y
+        (n,) values.
+    bins
+        Number of bins of equal numbers of values.
+    """
     if not len(x):
         return x, y
     parts = np.array_split(np.argsort(x, kind="stable"), int(np.clip(len(x) // 5, 1, bins)))

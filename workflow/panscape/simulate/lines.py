@@ -2,9 +2,9 @@
 
 Every line is sampled from the same cell state. In the module ``loses`` the genes' correlation falls with the
 phenotype while mean and variance of each gene stay constant; in ``moves`` only the means change with it, up
-in every other gene and down in the rest, so that the shares of all other genes stay. The other modules change in
-neither. Genes are named by module (``A01`` ... is the module that loses, ``B01`` ... the one that moves), so
-that a GMT file of the modules can be written beforehand; no method looks at names.
+in every other gene and down in the rest, so that the fractions of all other genes stay. The other modules
+change in neither. Genes are named by module (``A01`` ... is the module that loses, ``B01`` ... the one that
+moves), so that a GMT file of the modules can be written beforehand; no method uses the names.
 """
 
 from __future__ import annotations

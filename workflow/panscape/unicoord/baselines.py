@@ -152,6 +152,17 @@ def value_baselines(
 ) -> dict[str, np.ndarray]:
     """Predict a number with baseline regressors; parameters as of :func:`label_baselines`.
 
+    Parameters
+    ----------
+    train, test
+        (n, G) and (m, G) log-normalised expression.
+    values
+        (n,) numbers in the label's unit; cells without one (NaN) are left out.
+    n_components, neighbours
+        Principal components, and neighbours of k-NN.
+    seed
+        Seed of the split that the penalty of ridge is chosen on.
+
     Returns
     -------
     ``ridge-genes``, ``ridge-pca``, ``knn-pca`` and ``mean`` -> (m,) predictions. The penalty of ridge is
@@ -180,6 +191,17 @@ def ridge(
 
     Only sums over cells are needed (genes x genes), so sparse matrices stay sparse. The penalty is on the
     squared coefficients of the features as they are: sum of squared errors + alpha |b|^2.
+
+    Parameters
+    ----------
+    train, test
+        (n, F) and (m, F) features, dense or CSR.
+    values
+        (n,) numbers to predict.
+    alphas
+        Penalties to choose from.
+    seed
+        Seed of the split.
     """
     values = np.asarray(values, dtype=np.float64)
     n = len(values)

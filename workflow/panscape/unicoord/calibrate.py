@@ -93,7 +93,17 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 15) 
 
 
 def calibration_error(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 15) -> float:
-    """Return the expected calibration error, 0 (good) to 1: the mean of |confidence - accuracy| over bins."""
+    """Return the expected calibration error, 0 (good) to 1: the mean of |confidence - accuracy| over bins.
+
+    Parameters
+    ----------
+    confidence
+        (n,) probability of the predicted class, 0 to 1.
+    correct
+        (n,) whether the prediction is right.
+    bins
+        Number of equally wide bins.
+    """
     table = reliability(confidence, correct, bins=bins)
     if table.empty:
         return float("nan")

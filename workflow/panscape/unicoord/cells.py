@@ -89,7 +89,17 @@ class Cells:
         return pieces
 
     def piece(self, number: int, rows: slice, genes: Sequence[str]) -> tuple[np.ndarray, sparse.csr_matrix]:
-        """Read one piece: cell numbers and CSR counts of the given genes."""
+        """Read one piece: cell numbers and CSR counts of the given genes.
+
+        Parameters
+        ----------
+        number
+            Number of the part.
+        rows
+            Rows of the part.
+        genes
+            Names of the columns to return; genes that the part lacks are 0.
+        """
         part, start = self._parts[number], self.starts[number]
         return np.arange(start + rows.start, start + rows.stop), part.pick(part.read(rows), genes)
 

@@ -83,7 +83,19 @@ def generate(
 
 
 def annotate(layout: Layout, obs: pd.DataFrame, changes: Mapping[str, Any], copies: int = 1) -> pd.DataFrame:
-    """Return the annotation of reconfigured cells: origin, copy, and the labels' new values."""
+    """Return the annotation of reconfigured cells: origin, copy, and the labels' new values.
+
+    Parameters
+    ----------
+    layout
+        The labels.
+    obs
+        Annotation of the n source cells.
+    changes
+        As for :func:`generate`.
+    copies
+        Number of copies of each cell.
+    """
     n = len(obs)
     table = pd.DataFrame(
         {"origin": np.tile(obs.index.astype(str), copies), "copy": np.repeat(np.arange(copies), n)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,10 +11,9 @@ import pandas as pd
 from panscape.data.labels import class_name
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
+from panscape.unicoord.label_checks import class_text, label_problems
 from panscape.unicoord.settings import Hierarchy, Label
 from panscape.unicoord.transform import FROM_ZERO, backward, forward, ranks
-
-_NAMED_LIKE_IDS = re.compile(r"clust|leiden|louvain|(^|_)(id|ids|group)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ def learn_labels(
     UserError
         With all problems of all columns.
     """
-    problems = [problem for label in labels for problem in _problems(obs, label)]
+    problems = [problem for label in labels for problem in label_problems(obs, label)]
     names = [label.name for label in labels]
     problems += [
         Problem("unicoord.labels", f"{name!r} is given twice", "keep one")
@@ -166,72 +164,9 @@ def learn_labels(
     return Layout(ordered, {item.parent: _table(obs, layout, item) for item in hierarchy})
 
 
-def _problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
-    where = f"unicoord.labels: {label.name}"
-    if label.name not in obs:
-        known = ", ".join(map(str, obs.columns)) or "none"
-        yield Problem(
-            where, f"the cells have no column of that name (columns: {known})", "map it in studies[].obs"
-        )
-        return
-    column = obs[label.name]
-    if column.isna().all():
-        yield Problem(
-            where, "no cell to train on has a value", "remove the label, or map a filled column", few=True
-        )
-        return
-    if label.kind == "discrete" or label.order:
-        yield from _class_problems(_text(column), label, where)
-        return
-    numbers = pd.to_numeric(pd.Series(column.astype(object)), errors="coerce")
-    odd = column[numbers.isna().to_numpy() & column.notna().to_numpy()]
-    if len(odd):
-        advice = "write kind: discrete, or kind: ordinal with order: [...]"
-        yield Problem(where, f"{odd.iloc[0]!r} is no number, and the label is {label.kind}", advice)
-    elif numbers.nunique() < 2:
-        yield Problem(
-            where,
-            f"all values are {numbers.dropna().iloc[0]:g}",
-            "nothing can be learned: remove it",
-            few=True,
-        )
-    elif label.kind == "continuous" and _looks_like_ids(column, numbers):
-        problem = f"its {numbers.nunique()} whole numbers look like cluster ids, and the label is continuous"
-        yield Problem(where, problem, "write kind: discrete (or ordinal, if they are ordered)")
-    elif label.transform in FROM_ZERO and numbers.min() < 0:
-        problem = f"{numbers.min():g} is below 0, which {label.transform} is not defined for"
-        yield Problem(where, problem, "write transform: none, or rank")
-
-
-def _class_problems(text: pd.Series, label: Label, where: str) -> Iterator[Problem]:
-    counts = text.value_counts()
-    if label.order:
-        unknown = [name for name in counts.index if name not in label.order]
-        if unknown:
-            yield Problem(where, f"{unknown[0]!r} is not in its order", "list every class, first to last")
-            return
-    if len(counts) == 1:
-        yield Problem(
-            where, f"all cells are {counts.index[0]!r}", "a label needs two classes: remove it", few=True
-        )
-    elif (counts >= label.min_cells).sum() < 2:
-        problem = f"fewer than two of its {len(counts)} classes have {label.min_cells} training cells"
-        yield Problem(where, problem, "lower min_cells, or take a coarser label", few=True)
-
-
-def _looks_like_ids(column: pd.Series, numbers: pd.Series) -> bool:
-    """Whether numbers are probably names: categories, or 0..K-1 / 1..K under a name that says so."""
-    values = np.sort(numbers.dropna().unique())
-    if len(values) < 3 or (values != np.round(values)).any():
-        return False
-    in_row = values[0] in (0, 1) and np.array_equal(values, values[0] + np.arange(len(values)))
-    named = bool(_NAMED_LIKE_IDS.search(str(column.name)))
-    return in_row and (named or isinstance(column.dtype, pd.CategoricalDtype))
-
-
 def _learn(column: pd.Series, label: Label, standardise: bool) -> LabelInfo:
     if label.kind == "discrete":
-        counts = _text(column).value_counts()
+        counts = class_text(column).value_counts()
         counts = counts[counts >= label.min_cells]
         rare = column.nunique() - len(counts)
         if rare:
@@ -265,14 +200,17 @@ def _ordinal(column: pd.Series, label: Label) -> tuple[tuple[str, ...], tuple[fl
     return tuple(f"{number:g}" for number in numbers), tuple(map(float, numbers))
 
 
-def _text(column: pd.Series) -> pd.Series:
-    """Return classes as text (1.0 as `1`), without missing values."""
-    return column.dropna().map(class_name)
-
-
 def numbers(column: pd.Series, classes: tuple[str, ...], positions: tuple[float, ...]) -> np.ndarray:
-    """Return a column's numbers: of ordinal classes their positions; NaN where missing."""
-    if classes and set(_text(column)) <= set(classes):
+    """Return a column's numbers: of ordinal classes their positions; NaN where missing.
+
+    Parameters
+    ----------
+    column
+        (n,) values of a label.
+    classes, positions
+        Ordinal classes and their numbers; empty for a continuous label.
+    """
+    if classes and set(class_text(column)) <= set(classes):
         place = dict(zip(classes, positions, strict=True))
         named = column.map(lambda value: np.nan if pd.isna(value) else place[class_name(value)])
         return named.to_numpy(dtype=np.float64)
@@ -291,7 +229,7 @@ def _table(obs: pd.DataFrame, layout: Layout, item: Hierarchy) -> tuple[str, tup
     pairs = dict(item.table)
     if not pairs:
         both = obs[[item.child, item.parent]].dropna()
-        seen = pd.crosstab(_text(both[item.child]), _text(both[item.parent]))
+        seen = pd.crosstab(class_text(both[item.child]), class_text(both[item.parent]))
         pairs = dict(zip(seen.index, seen.columns[seen.to_numpy().argmax(axis=1)], strict=True))
     lost = [name for name in child.classes if pairs.get(name) not in parent.classes]
     if lost:

@@ -14,8 +14,9 @@ from panscape.unicoord.cells import Cells
 from panscape.unicoord.labels import numbers
 from panscape.unicoord.restoration import Restored, flanking, restore
 from panscape.unicoord.settings import Hierarchy, Label, UniCoordSettings
+from panscape.unicoord.split import split_cells
 from panscape.unicoord.stage import some_cells
-from panscape.unicoord.train import split_cells, train
+from panscape.unicoord.train import train
 
 MODEL = "unicoord"
 
@@ -127,6 +128,17 @@ def restore_groups(
     device: str = "cpu",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run :func:`restore_group` for every entry of the configuration's ``unicoord.restore``.
+
+    Parameters
+    ----------
+    cells, labels, hierarchy
+        As for :func:`restore_group`.
+    settings
+        The configuration's section ``unicoord``.
+    seed
+        Seed of training and of all draws.
+    device
+        Where the networks are trained.
 
     Returns
     -------

@@ -17,7 +17,17 @@ _HUBER = 0.3  # standard deviations beyond which an error of a value counts line
 
 
 def reconstruction(x: Tensor, decoded: Tensor, noise: Tensor, fixed: bool) -> Tensor:
-    """Return the squared error summed over genes; `fixed` divides it by twice the noise's variance."""
+    """Return the squared error summed over genes; `fixed` divides it by twice the noise's variance.
+
+    Parameters
+    ----------
+    x, decoded
+        (B, G) expression of cells and its reconstruction.
+    noise
+        Variance of the noise.
+    fixed
+        Whether to weight by the noise.
+    """
     error = (x - decoded).square().sum(-1).mean()
     return error / (2 * noise) if fixed else error
 
@@ -71,6 +81,15 @@ def regression(outputs: Tensor, values: Tensor, huber: bool) -> Tensor:
     """Return the error of one label's value (M, B), the mean over labelled cells and members.
 
     Squared (published), or Huber's, which outlying cells pull less.
+
+    Parameters
+    ----------
+    outputs
+        (M, B) predictions of the ensemble, scaled.
+    values
+        (B,) scaled values, NaN where missing.
+    huber
+        Use Huber's loss.
     """
     there = values.isfinite()
     if not there.any():
@@ -82,7 +101,17 @@ def regression(outputs: Tensor, values: Tensor, huber: bool) -> Tensor:
 
 
 def clustering(features: Tensor, shares: Sequence[Tensor], ratio: float = 0.1) -> Tensor:
-    """Return squared distances within clusters less those between (released code; not in the paper)."""
+    """Return squared distances within clusters less those between (released code; not in the paper).
+
+    Parameters
+    ----------
+    features
+        (B, F) inputs of the encoder.
+    shares
+        (B, classes) class probabilities of each clustering coordinate.
+    ratio
+        Weight of the distances between clusters.
+    """
     apart = torch.cdist(features, features).square() / features.shape[-1]
     total = features.sum() * 0
     for share in shares:
@@ -102,6 +131,15 @@ def hsic(latent: Tensor, labels: Tensor, given: Tensor) -> Tensor:
 
     Normalised Hilbert-Schmidt independence criterion with Gaussian kernels of the coordinates (width by their
     dimension) and linear ones of the labels' codes; columns that are not given count as their mean.
+
+    Parameters
+    ----------
+    latent
+        (B, d) coordinates.
+    labels
+        (B, L) codes of the labels.
+    given
+        (B, L) whether they are known.
     """
     n, latent = latent.shape[0], standardised(latent)
     apart = torch.cdist(latent, latent).square()
@@ -122,6 +160,17 @@ def adversary(reader: nn.Module, latent: Tensor, labels: Tensor, given: Tensor, 
     trained, with a small weight, towards predictions equal to the class frequencies and the mean values.
     That objective has a minimum; maximising the discriminator's error, the usual choice, has none, and lets
     the coordinates grow and become more informative.
+
+    Parameters
+    ----------
+    reader
+        The discriminator: coordinates (B, d) to label outputs (B, L).
+    latent
+        (B, d) coordinates.
+    labels, given
+        (B, L) codes of the labels, and whether they are known.
+    layout
+        The labels.
     """
     latent = standardised(latent)
     frozen = {name: weight.detach() for name, weight in reader.named_parameters()}
@@ -149,6 +198,20 @@ def by_label(outputs: Tensor, layout: Layout, codes: Tensor, values: Tensor, wei
 
     A label that a hierarchy derives from another one counts as `hierarchy`: the cross-entropy of the sums of
     its child classes' probabilities, which trains the child label also where only the parent is known.
+
+    Parameters
+    ----------
+    outputs
+        (M, B, L) outputs of the ensemble.
+    layout
+        The labels.
+    codes, values
+        (B, discrete labels) class numbers, -1 where missing; (B, labels that are numbers), NaN where
+        missing.
+    weights
+        Label -> (classes,) weight of each class.
+    settings
+        Smoothing and the form of the terms.
     """
     terms = {name: outputs.sum() * 0 for name in ("classification", "regression", "hierarchy")}
     for at, label in enumerate(layout.values):

@@ -82,7 +82,17 @@ class CoordinateSystem:
         return Cells.of(data, counts=self.settings.normalisation != "none")
 
     def dense(self, data, min_overlap: float, missing: str) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield (cells, normalised expression (B, G)); the model's genes are matched by name."""
+        """Yield (cells, normalised expression (B, G)); the model's genes are matched by name.
+
+        Parameters
+        ----------
+        data
+            AnnData, path of an h5ad file, or a list of them.
+        min_overlap
+            Smallest fraction of the model's genes that the data must have.
+        missing
+            Value of absent genes: their training ``"mean"`` or ``"zero"``.
+        """
         cells = self.cells(data)
         there = check_overlap(self.genes, cells.genes, min_overlap)
         fill = self.network.centre.cpu().numpy()[~there] if missing == "mean" else 0.0
@@ -134,7 +144,17 @@ class CoordinateSystem:
 
     @torch.no_grad()
     def decode(self, code: np.ndarray, latent: np.ndarray, free: np.ndarray) -> np.ndarray:
-        """Return expression (n, G), at least 0, of labels, continuous and free discrete coordinates."""
+        """Return expression (n, G), at least 0, of labels, continuous and free discrete coordinates.
+
+        Parameters
+        ----------
+        code
+            (n, labels) code of the labels.
+        latent
+            (n, continuous) unsupervised continuous coordinates.
+        free
+            (n, classes) free discrete coordinates, one-hot.
+        """
         device = self.network.centre.device
         parts = [
             torch.from_numpy(np.asarray(part, dtype=np.float32)).to(device) for part in (code, latent, free)

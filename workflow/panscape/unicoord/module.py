@@ -192,7 +192,17 @@ class Network(nn.Module):
     def posterior(
         self, features: Tensor, hidden: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return mean, log variance, free logits and log variance of labels of the coordinates."""
+        """Return mean, log variance, free logits and log variance of labels of the coordinates.
+
+        Parameters
+        ----------
+        features
+            (B, F) inputs of the encoder.
+        hidden
+            (M, B, H) hidden activations of the ensemble.
+        labels
+            (B, labels) code of the labels.
+        """
         inputs = features if self.projecting else hidden[0]
         if self.settings.conditional:
             inputs = torch.cat([inputs, labels], -1)
@@ -204,14 +214,34 @@ class Network(nn.Module):
         return mean, log_variance.clamp(-10, 6), logits, values.clamp(-10, 6)
 
     def decode(self, labels: Tensor, latent: Tensor, chosen: Tensor) -> Tensor:
-        """Return expression (B, G) of coordinates; not clipped at 0 while training."""
+        """Return expression (B, G) of coordinates; not clipped at 0 while training.
+
+        Parameters
+        ----------
+        labels
+            (B, labels) code of the labels.
+        latent
+            (B, continuous) unsupervised continuous coordinates.
+        chosen
+            (B, classes) free discrete coordinates.
+        """
         code = torch.cat([labels, latent, chosen], -1)
         hidden = self.decoder(code)
         out = self.last(torch.cat([hidden, code], -1) if self.projecting else hidden)
         return out + self.centre if self.projecting else torch.relu(out)
 
     def choose(self, logits: Tensor, sizes: tuple[int, ...], draw: bool) -> Tensor:
-        """Return one class of each discrete coordinate: drawn (Gumbel-softmax) or the most probable one."""
+        """Return one class of each discrete coordinate: drawn (Gumbel-softmax) or the most probable one.
+
+        Parameters
+        ----------
+        logits
+            (..., classes of all coordinates).
+        sizes
+            Number of classes of each coordinate.
+        draw
+            Whether to sample.
+        """
         parts = []
         for part in logits.split(list(sizes), -1) if sizes else ():
             if draw:
@@ -221,7 +251,17 @@ class Network(nn.Module):
         return torch.cat(parts, -1) if parts else logits[..., :0]
 
     def guess(self, outputs: Tensor, log_variance: Tensor | None, draw: bool) -> Tensor:
-        """Return the predicted labels as a code (B, labels), with noise if `draw`."""
+        """Return the predicted labels as a code (B, labels), with noise if `draw`.
+
+        Parameters
+        ----------
+        outputs
+            (M, B, labels) outputs of the ensemble.
+        log_variance
+            (B, labels that are numbers) or None: log variance of their posterior.
+        draw
+            Whether to sample.
+        """
         vote = self.vote(outputs)
         count = len(self.layout.values)
         values, shares = vote[:, :count], vote[:, count:]

@@ -37,6 +37,15 @@ def cells_there(layout: Layout, obs: pd.DataFrame, scenario: Mapping[str, Any]) 
 
     Numbers may differ by a twentieth of their range. None if the scenario does not set values that all its
     cells share (a shift, an interpolation), or sets nothing.
+
+    Parameters
+    ----------
+    layout
+        The labels.
+    obs
+        Annotation of the n cells.
+    scenario
+        As in the section ``unicoord.scenarios``.
     """
     if not scenario["set"] or any(isinstance(value, Mapping) for value in scenario["set"].values()):
         return None

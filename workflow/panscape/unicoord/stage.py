@@ -82,7 +82,19 @@ def configured_labels(settings: Mapping[str, Any], obs: pd.DataFrame) -> tuple[l
 
 
 def write_coordinates(model: CoordinateSystem, cells: Cells, split: np.ndarray, path: str | Path) -> None:
-    """Write coordinates.h5ad: cells x coordinates, obs with the labels and the split, var with their kind."""
+    """Write coordinates.h5ad: cells x coordinates, obs with the labels and the split, var with their kind.
+
+    Parameters
+    ----------
+    model
+        A trained model.
+    cells
+        All cells of the collection.
+    split
+        (cells,) ``train``, ``validation`` or ``test``.
+    path
+        The file.
+    """
     import anndata
 
     table = model.embed(cells)
@@ -106,7 +118,19 @@ def write_coordinates(model: CoordinateSystem, cells: Cells, split: np.ndarray, 
 def write_predictions(
     model: CoordinateSystem, cells: Cells, split: np.ndarray, path: str | Path
 ) -> pd.DataFrame:
-    """Write predictions.tsv of all cells, with their study, split and true label where known."""
+    """Write predictions.tsv of all cells, with their study, split and true label where known.
+
+    Parameters
+    ----------
+    model
+        A trained model.
+    cells
+        All cells of the collection.
+    split
+        (cells,) ``train``, ``validation`` or ``test``.
+    path
+        The file.
+    """
     table = model.predict(cells)
     at = np.tile(np.arange(len(cells)), len(model.labels))
     table.insert(1, "study", cells.obs["study"].astype(str).to_numpy()[at])
@@ -161,15 +185,41 @@ def active_coordinates(
 
 
 def some_cells(model: CoordinateSystem, cells: Cells, rows: np.ndarray):
-    """Return AnnData of some cells in the model's genes, with their depth."""
+    """Return AnnData of some cells in the model's genes, with their depth.
+
+    Parameters
+    ----------
+    model
+        A trained model, whose genes are read.
+    cells
+        All cells.
+    rows
+        Numbers of the cells to read, ascending.
+    """
     import anndata
 
     matrix = cells.take(rows, model.genes)
     return anndata.AnnData(matrix, obs=cells.obs.iloc[rows], var=pd.DataFrame(index=list(model.genes)))
 
 
-def pick_cells(obs: pd.DataFrame, wanted: Mapping[str, Any], most: int, seed: int, name: str) -> np.ndarray:
-    """Return cells (ascending numbers) with the wanted labels: a class, classes, a number or a range."""
+def pick_cells(
+    obs: pd.DataFrame, wanted: Mapping[str, Any], max_cells: int, seed: int, name: str
+) -> np.ndarray:
+    """Return cells (ascending numbers) with the wanted labels: a class, classes, a number or a range.
+
+    Parameters
+    ----------
+    obs
+        Annotation of all cells.
+    wanted
+        The scenario's ``from``: label -> class, classes, value or range.
+    max_cells
+        Maximum number of cells.
+    seed
+        Seed of the draw.
+    name
+        Name of the scenario.
+    """
     chosen = np.ones(len(obs), dtype=bool)
     for label, value in wanted.items():
         where = f"unicoord.scenarios: {name}.from.{label}"
@@ -193,15 +243,29 @@ def pick_cells(obs: pd.DataFrame, wanted: Mapping[str, Any], most: int, seed: in
             "check the spelling of the classes",
             few=True,
         )
-    if len(rows) > most:
-        rows = np.sort(rows[permutation(len(rows), seed, "scenario", name)[:most]])
+    if len(rows) > max_cells:
+        rows = np.sort(rows[permutation(len(rows), seed, "scenario", name)[:max_cells]])
     return rows
 
 
 def write_scenario(
     model: CoordinateSystem, cells: Cells, scenario: Mapping[str, Any], path: str | Path, seed: int
 ) -> None:
-    """Write the cells of a scenario, block by block."""
+    """Write the cells of a scenario, block by block.
+
+    Parameters
+    ----------
+    model
+        A trained model.
+    cells
+        All cells of the collection.
+    scenario
+        As in the section ``unicoord.scenarios``.
+    path
+        The h5ad file.
+    seed
+        Seed of all draws.
+    """
     name = scenario["name"]
     rows = pick_cells(cells.obs, scenario.get("from", {}), scenario.get("cells", 2000), seed, name)
     source, copies = some_cells(model, cells, rows), scenario.get("copies", 1)

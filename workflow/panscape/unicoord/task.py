@@ -24,7 +24,17 @@ _NEIGHBOURS = 3  # of each cell, drawn in a step for the diffusion term
 
 
 def class_weights(targets: Targets, layout: Layout, power: float) -> dict[str, Tensor]:
-    """Return per discrete label the weight of each class: its frequency to minus `power`, 1 on average."""
+    """Return per discrete label the weight of each class: its frequency to minus `power`, 1 on average.
+
+    Parameters
+    ----------
+    targets
+        Labels of the training cells.
+    layout
+        The labels.
+    power
+        0 weights cells equally, 1 classes equally.
+    """
     weights = {}
     for at, label in enumerate(layout.discrete):
         class_codes = targets.codes[:, at]
@@ -126,7 +136,19 @@ class UniCoordTask:
     def terms(
         self, x: Tensor, passed: Forward, class_codes: Tensor, values: Tensor, done: float
     ) -> dict[str, Tensor]:
-        """Return the terms that depend on a forward pass only."""
+        """Return the terms that depend on a forward pass only.
+
+        Parameters
+        ----------
+        x
+            (B, G) expression.
+        passed
+            Output of the forward pass.
+        class_codes, values
+            Labels of the cells, see :class:`panscape.unicoord.targets.Targets`.
+        done
+            Fraction of the training that is done, 0 to 1.
+        """
         settings, layout = self.settings, self.layout
         capacity = settings.capacity
         if capacity is not None:

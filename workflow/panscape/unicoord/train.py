@@ -15,7 +15,7 @@ import torch
 from panscape import seeds
 from panscape.errors import fail
 from panscape.log import logger
-from panscape.training.batches import held_out, permutation
+from panscape.training.batches import permutation
 from panscape.training.checkpoint import Checkpoint
 from panscape.training.loop import Plan, fit
 from panscape.training.state import digest
@@ -27,6 +27,7 @@ from panscape.unicoord.loader import MemoryLoader, StreamLoader
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.module import Network
 from panscape.unicoord.settings import Hierarchy, Label, UniCoordSettings
+from panscape.unicoord.split import split_cells
 from panscape.unicoord.start import project, start
 from panscape.unicoord.store import CompressedCounts, Scale
 from panscape.unicoord.targets import Targets, codes, targets
@@ -56,27 +57,6 @@ class Trained:
     model: CoordinateSystem
     history: pd.DataFrame
     split: np.ndarray
-
-
-def split_cells(cells: Cells, labels: Sequence[Label], settings: UniCoordSettings, seed: int) -> np.ndarray:
-    """Return ``train``, ``validation`` or ``test`` of every cell.
-
-    Every class of the first discrete label is split alike. Depends on annotation alone, never on expression.
-    """
-    name = next(
-        (label.name for label in labels if label.kind == "discrete" and label.name in cells.obs), None
-    )
-    strata = None if name is None else cells.obs[name].astype(str).to_numpy()
-    split = np.full(len(cells), "train", dtype=object)
-    test = held_out(len(cells), settings.held_out, seed, "unicoord", "test", strata=strata)
-    split[test] = "test"
-    rest = np.flatnonzero(~test)
-    share = settings.validation / (1 - settings.held_out)
-    chosen = held_out(
-        len(rest), share, seed, "unicoord", "validation", strata=None if strata is None else strata[rest]
-    )
-    split[rest[chosen]] = "validation"
-    return split
 
 
 def train(

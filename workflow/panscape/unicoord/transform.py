@@ -25,7 +25,17 @@ def ranks(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def forward(name: str, values: np.ndarray, knots: Sequence[float], shares: Sequence[float]) -> np.ndarray:
-    """Return values on the scale; those of ``"rank"`` beyond the knots follow its mean slope."""
+    """Return values on the scale; those of ``"rank"`` beyond the knots follow its mean slope.
+
+    Parameters
+    ----------
+    name
+        One of :data:`TRANSFORMS`.
+    values
+        Numbers in the label's unit.
+    knots, shares
+        From :func:`ranks`; empty for other transforms.
+    """
     if name == "log1p":
         return np.log1p(values)
     if name == "sqrt":
@@ -34,7 +44,17 @@ def forward(name: str, values: np.ndarray, knots: Sequence[float], shares: Seque
 
 
 def backward(name: str, places: np.ndarray, knots: Sequence[float], shares: Sequence[float]) -> np.ndarray:
-    """Inverse of :func:`forward`; places below that of 0 on a scale that starts there become 0."""
+    """Inverse of :func:`forward`; places below that of 0 on a scale that starts there become 0.
+
+    Parameters
+    ----------
+    name
+        One of :data:`TRANSFORMS`.
+    places
+        Numbers on the scale.
+    knots, shares
+        From :func:`ranks`; empty for other transforms.
+    """
     if name == "log1p":
         return np.expm1(np.maximum(places, 0))
     if name == "sqrt":

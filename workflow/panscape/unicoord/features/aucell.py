@@ -56,7 +56,17 @@ def aucell(
 
 
 def areas(weights: sparse.csr_matrix, member: sparse.csr_matrix, n_up: int) -> np.ndarray:
-    """Return float32 (n, T) scores of weights (n, G) from :func:`weight_blocks`."""
+    """Return float32 (n, T) scores of weights (n, G) from :func:`weight_blocks`.
+
+    Parameters
+    ----------
+    weights
+        CSR (n, G) from :func:`weight_blocks`.
+    member
+        CSR (T, G) of ones: genes of the sets.
+    n_up
+        Number of top genes.
+    """
     if weights.shape[1] != member.shape[1]:
         raise ValueError(f"the sets are over {member.shape[1]} genes, the cells have {weights.shape[1]}")
     raw = (weights @ member.T.astype(np.float32).tocsr()).toarray()
@@ -72,7 +82,17 @@ def largest_area(sizes: np.ndarray, n_up: int) -> np.ndarray:
 def weight_blocks(
     matrix: sparse.csr_matrix, n_up: int, ties: str = "mean"
 ) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-    """Yield (rows, CSR weights n_up - rank of the top genes) of blocks of cells; see :func:`aucell`."""
+    """Yield (rows, CSR weights n_up - rank of the top genes) of blocks of cells; see :func:`aucell`.
+
+    Parameters
+    ----------
+    matrix
+        CSR (n, G) of counts.
+    n_up
+        Number of top genes.
+    ties
+        ``"mean"`` or ``"order"``, see :func:`aucell`.
+    """
     if ties not in TIES:
         raise ValueError(f"ties is {ties!r}, not one of {TIES}")
     matrix = sparse.csr_matrix(matrix)

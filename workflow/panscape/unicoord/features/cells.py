@@ -53,6 +53,15 @@ def labelled(
     That is so with `label` None, where no study maps cell_type, and where no unit has two classes of
     `min_cells` cells; the log says which.
 
+    Parameters
+    ----------
+    obs
+        Annotation of the n cells.
+    units
+        (n,) sampled units.
+    settings
+        Label and `min_cells`.
+
     Raises
     ------
     UserError

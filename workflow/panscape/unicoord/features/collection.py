@@ -75,6 +75,15 @@ def read_libraries(paths: Sequence[str | Path], genes: Sequence[str], sizes: tup
 
     A term that several files have is called ``<term> (<file>)`` from the second file on.
 
+    Parameters
+    ----------
+    paths
+        GMT files.
+    genes
+        The genes analysed.
+    sizes
+        Minimum and maximum number of these genes in a set.
+
     Raises
     ------
     UserError
@@ -168,7 +177,19 @@ def _named(classes: pd.DataFrame, terms: np.ndarray) -> pd.DataFrame:
 def sample_cells(
     counts: Mapping[str, Counts], genes: Sequence[str] | np.ndarray, max_cells: int, seed: int
 ) -> tuple[sparse.csr_matrix, pd.DataFrame]:
-    """Return (CSR cells x genes, their annotation) of at most `max_cells` cells, in proportion by study."""
+    """Return (CSR cells x genes, their annotation) of at most `max_cells` cells, in proportion by study.
+
+    Parameters
+    ----------
+    counts
+        Study -> its counts.
+    genes
+        Names of the columns to return.
+    max_cells
+        Maximum number of cells.
+    seed
+        Seed of the draws.
+    """
     total = sum(study.shape[0] for study in counts.values())
     parts, tables = [], []
     for name, study in counts.items():

@@ -21,7 +21,17 @@ def bins_of_size(values: np.ndarray, max_bins: int) -> np.ndarray:
 
 
 def strata(sizes: np.ndarray, detection: np.ndarray, size_bins: int, detection_bins: int) -> np.ndarray:
-    """Return the stratum (from 0) of each set: bins of size, cut again by mean detection."""
+    """Return the stratum (from 0) of each set: bins of size, cut again by mean detection.
+
+    Parameters
+    ----------
+    sizes
+        (T,) numbers of genes.
+    detection
+        (T,) mean detection of the genes, 0 to 1.
+    size_bins, detection_bins
+        Maximum number of bins of each.
+    """
     of_size = bins_of_size(sizes, size_bins)
     code = np.zeros(len(sizes), dtype=np.int64)
     for number in np.unique(of_size):
@@ -86,7 +96,17 @@ class GenePool:
 
 
 def random_members(composition: np.ndarray, pool: GenePool, rng: np.random.Generator) -> sparse.csr_matrix:
-    """Return CSR (m, G) of ones: random sets with so many genes of each bin (m, B), no gene twice."""
+    """Return CSR (m, G) of ones: random sets with so many genes of each bin (m, B), no gene twice.
+
+    Parameters
+    ----------
+    composition
+        (m, B) numbers of genes of each bin.
+    pool
+        The genes by bins of detection.
+    rng
+        Generator of the draws.
+    """
     weight = pool.weight[pool.order]
     rows = []
     for counts in composition:
