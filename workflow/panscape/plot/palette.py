@@ -29,7 +29,13 @@ class Look:
 
 
 def colours(labels: Iterable[Hashable]) -> dict:
-    """Return label -> colour for distinct labels in the order given (colours repeat after eight)."""
+    """Return label -> colour for distinct labels in the order given (colours repeat after eight).
+
+    Examples
+    --------
+    >>> colours(["a", "b"])["a"]
+    '#0072B2'
+    """
     return {label: OKABE_ITO[i % len(OKABE_ITO)] for i, label in enumerate(dict.fromkeys(labels))}
 
 

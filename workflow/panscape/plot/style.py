@@ -119,6 +119,15 @@ def save_figure(
     ------
     ValueError
         For a format that is not one of the three.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with style():
+    ...     fig = new_figure(2, 2)
+    ...     _ = fig.add_subplot().plot([0, 1], [0, 1])
+    >>> [path.name for path in save_figure(fig, Path(tempfile.mkdtemp()) / "line", formats=("svg",))]
+    ['line.svg']
     """
     unknown = sorted(set(formats) - set(_NO_DATES))
     if unknown:

@@ -148,6 +148,11 @@ def lines_study(settings: LinesSettings, seed: int) -> LinesStudy:
     """Plant and draw a study of lines.
 
     The phenotype takes evenly spaced values from 0 to 1, dealt to the lines at random, independent of depth.
+
+    Examples
+    --------
+    >>> lines_study(LinesSettings("lines", lines=3, cells=20, n_genes=60), seed=1).shape
+    (60, 60)
     """
     name = settings.name
     genes = _genes(settings, seeds.stream(seed, "simulate", name, "genes"))

@@ -119,7 +119,13 @@ def multiome_from_config(values: Mapping) -> tuple[MultiomeSettings, ...]:
 
 
 def draw_multiome(settings: MultiomeSettings, seed: int) -> Multiome:
-    """Plant and draw a sample."""
+    """Plant and draw a sample.
+
+    Examples
+    --------
+    >>> draw_multiome(MultiomeSettings("m", cells=30, n_genes=60, n_peaks=150), seed=1).atac.shape
+    (30, 150)
+    """
     name = settings.name
     rng = seeds.stream(seed, "simulate", name, "places")
     genes = _genes(settings, rng)

@@ -31,6 +31,14 @@ def planted_sets(system: System, *, decoys: int = 4) -> dict[str, list[str]]:
     -------
     Name -> genes: ``type-<cell type>`` (genes higher in it), ``age-rising``, ``age-falling``, and the modules
     (whose genes vary together within cell types).
+
+    Examples
+    --------
+    >>> from panscape.simulate.design import design
+    >>> from panscape.simulate.settings import Settings
+    >>> sets = planted_sets(design(Settings(n_genes=300, n_modules=4), 1), decoys=1)
+    >>> len(sets["age-rising"]) == len(sets["decoy-age-rising-1"])
+    True
     """
     genes = system.genes["gene"].to_numpy(dtype=object)
     of_type = {

@@ -80,6 +80,11 @@ class Settings(FromMapping):
         Standard deviation of a cell's true age about its sampling time, as a fraction of the age span.
     low_quality
         Fraction of cells that are debris (few counts) or dying (many mitochondrial counts), half each.
+
+    Examples
+    --------
+    >>> Settings(studies=[{"name": "a", "cells": 100, "ages": [0, 10]}], n_genes=500, n_modules=5).span
+    (0.0, 10.0)
     """
 
     SECTION: ClassVar[str] = "simulation"

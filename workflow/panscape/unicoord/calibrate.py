@@ -43,6 +43,12 @@ def fit_temperature(
     Returns
     -------
     The temperature: above 1 the model was over-confident. It is 1 without cells.
+
+    Examples
+    --------
+    >>> logits = np.array([[4.0, 0.0], [4.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+    >>> fit_temperature(logits, np.array([0, 0, 1, 1])) > 1  # over-confident: one of four is wrong
+    True
     """
     from scipy.optimize import minimize_scalar
 
@@ -73,6 +79,11 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 15) 
     Returns
     -------
     One row per bin that has cells: low, high, n, confidence (mean), accuracy.
+
+    Examples
+    --------
+    >>> reliability(np.array([0.9, 0.9, 0.6]), np.array([True, False, True]), bins=5)["accuracy"].tolist()
+    [1.0, 0.5]
     """
     confidence, correct = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64)
     if confidence.shape != correct.shape:
@@ -132,6 +143,12 @@ def conformal_threshold(
     Returns
     -------
     (K,) thresholds in [0, 1]; 0 (always in the set) where a class has too few cells for `alpha`.
+
+    Examples
+    --------
+    >>> probability = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
+    >>> conformal_threshold(probability, np.array([0, 0, 1, 1]), alpha=0.4).tolist()
+    [0.7, 0.7]
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha is {alpha}, not between 0 and 1")

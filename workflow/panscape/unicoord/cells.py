@@ -35,6 +35,13 @@ class Cells:
         Annotation of all cells (columns that any part has), with ``n_counts``: the total over all genes.
     genes
         Names that all parts have, in the order of the first.
+
+    Examples
+    --------
+    >>> import anndata
+    >>> cells = Cells([anndata.AnnData(sparse.csr_matrix(np.array([[1.0, 0.0], [2.0, 3.0]])))])
+    >>> len(cells), cells.totals
+    (2, array([1., 5.]))
     """
 
     def __init__(self, parts: Sequence, *, counts: bool = True):

@@ -52,6 +52,12 @@ def classification(
     `balanced_accuracy` (mean recall of the true classes); `coverage` (fraction not called unknown) and
     `accuracy_covered` (of those). With probabilities: `ece` (15 bins, of the most probable class), `brier`
     (sum over classes, 0 to 2) and, over the cells whose class the model knows, `log_loss`. NaN without cells.
+
+    Examples
+    --------
+    >>> scores = classification(["a", "b", "b"], ["a", "b", "unknown"])
+    >>> round(scores["accuracy"], 3), round(scores["coverage"], 3), scores["accuracy_covered"]
+    (0.667, 0.667, 1.0)
     """
     there = present(truth)
     true, guess = (np.asarray(values, dtype=object)[there].astype(str) for values in (truth, predicted))
@@ -108,6 +114,12 @@ def regression(truth: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
     `n`; `r` (Pearson) and `rho` (Spearman), NaN where truth or prediction is constant; `mae`; `rmse`; `bias`
     (mean of prediction minus truth); `slope` of the prediction on the truth (1 is good, below it is shrunk);
     `r2` = 1 - squared error over that of the mean.
+
+    Examples
+    --------
+    >>> scores = regression([1.0, 2.0, 3.0], [1.5, 2.5, 3.5])
+    >>> round(scores["r"], 3), scores["bias"]
+    (1.0, 0.5)
     """
     from scipy.stats import rankdata
 
@@ -142,6 +154,11 @@ def auroc(score: ArrayLike, positive: ArrayLike) -> float:
     """Return the chance that a positive's score is above a negative's (ties count half), 0 to 1.
 
     With the unknown score and cells of a class that training never saw as positives: 1 is perfect, .5 chance.
+
+    Examples
+    --------
+    >>> auroc([0.1, 0.4, 0.9], [False, False, True])
+    1.0
     """
     from scipy.stats import rankdata
 

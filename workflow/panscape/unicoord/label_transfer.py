@@ -31,6 +31,12 @@ def cell_values(members: sparse.csr_matrix, sizes: np.ndarray, values: np.ndarra
     -------
     (cells, d): of each cell's smallest pancluster with values, the mean over equally small ones; NaN where
     there is none.
+
+    Examples
+    --------
+    >>> members = sparse.csr_matrix(np.array([[1, 1, 1], [0, 1, 0]]))
+    >>> cell_values(members, np.array([3, 1]), np.array([[0.5], [0.9]])).ravel().tolist()
+    [0.5, 0.9, 0.5]
     """
     result = np.full((members.shape[1], values.shape[1]), np.nan)
     usable = np.isfinite(values).all(axis=1)

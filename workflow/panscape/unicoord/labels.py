@@ -36,6 +36,11 @@ class LabelInfo:
         See :class:`Label`.
     knots, shares
         Values and their ranks among the training values, 0 to 1, of the transform ``"rank"``.
+
+    Examples
+    --------
+    >>> LabelInfo("day", "continuous", transform="log1p").forward(np.array([0.0, 3.0])).round(3)
+    array([0.   , 1.386])
     """
 
     name: str
@@ -89,6 +94,12 @@ class Layout:
     tables
         Per derived label (parent of a hierarchy): name of the child label, and for each child class the
         number of its parent class.
+
+    Examples
+    --------
+    >>> layout = Layout((LabelInfo("age", "continuous"), LabelInfo("type", "discrete", ("a", "b"))))
+    >>> layout.width, layout.part("type")
+    (3, slice(1, 3, None))
     """
 
     labels: tuple[LabelInfo, ...]
@@ -149,6 +160,13 @@ def learn_labels(
     ------
     UserError
         With all problems of all columns.
+
+    Examples
+    --------
+    >>> obs = pd.DataFrame({"type": ["a", "b", "a", "b"], "age": [1.0, 2.0, 3.0, 4.0]})
+    >>> layout = learn_labels(obs, [Label("type", "discrete"), Label("age", "continuous")])
+    >>> layout["type"].classes, layout["age"].mean
+    (('a', 'b'), 2.5)
     """
     problems = [problem for label in labels for problem in label_problems(obs, label)]
     names = [label.name for label in labels]

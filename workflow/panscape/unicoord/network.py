@@ -25,7 +25,13 @@ _GENES = 2000  # the most variable ones of the model: matrices are genes x genes
 
 
 def correlations(x: np.ndarray) -> np.ndarray:
-    """Return Pearson's r between the columns of x (n, G); 0 for a gene that does not vary."""
+    """Return Pearson's r between the columns of x (n, G); 0 for a gene that does not vary.
+
+    Examples
+    --------
+    >>> correlations(np.array([[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]])).round(3).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
     centred = np.asarray(x, dtype=np.float64) - x.mean(axis=0, dtype=np.float64)
     norm = np.sqrt((centred**2).sum(axis=0))
     centred /= np.where(norm > 1e-9, norm, np.inf)

@@ -37,6 +37,12 @@ def reconfigured_code(layout: Layout, code: np.ndarray, changes: Mapping[str, An
     ------
     UserError
         For a label or class that the model does not know, or arrays of another length.
+
+    Examples
+    --------
+    >>> layout = Layout((LabelInfo("age", "continuous", low=0, high=10),))
+    >>> reconfigured_code(layout, np.array([[1.0], [2.0]]), {"age": {"shift": 3.0}}).ravel().tolist()
+    [4.0, 5.0]
     """
     code = np.array(code, dtype=np.float32, copy=True)
     for name, change in changes.items():

@@ -201,6 +201,12 @@ def energy_distance(x: Matrix, y: Matrix) -> float:
     Pairs of a cell with itself are left out, so that two samples of one source give 0 on average (and may
     fall slightly below it) whatever their sizes. Distances are computed for 1,024 cells at a time; CSR
     stays CSR. Székely and Rizzo 2013.
+
+    Examples
+    --------
+    >>> x = np.array([[0.0], [1.0]])
+    >>> energy_distance(x, x + 10.0)
+    18.0
     """
     n, m = x.shape[0], y.shape[0]
     if n < 2 or m < 2:

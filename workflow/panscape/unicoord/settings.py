@@ -33,6 +33,11 @@ class Label:
         Scale on which a continuous label is learned: ``"none"`` (as it is), ``"log1p"`` or ``"sqrt"`` (values
         of at least 0) or ``"rank"`` (fraction of training cells below). Predictions and requests stay in the
         label's unit.
+
+    Examples
+    --------
+    >>> Label("layer", "ordinal", order=("I", "II")).order
+    ('I', 'II')
     """
 
     name: str
@@ -79,7 +84,13 @@ class Hierarchy:
 
 @dataclass(frozen=True)
 class Weights:
-    """Weight of each term of the loss, in nats per cell; 0 leaves the term out."""
+    """Weight of each term of the loss, in nats per cell; 0 leaves the term out.
+
+    Examples
+    --------
+    >>> Weights.of({"classification": 100}).classification
+    100
+    """
 
     reconstruction: float = 1.0
     kl_continuous: float = 1.0
@@ -155,6 +166,15 @@ class UniCoordSettings(FromMapping):
         Fraction of known cells that may be called unknown.
     stream_above_mb
         Matrices larger than this (MB in memory) are streamed from their files.
+
+    Examples
+    --------
+    >>> UniCoordSettings(n_latent=10, n_hidden=[64]).n_hidden
+    (64,)
+    >>> UniCoordSettings.of({"n_epoch": 3})
+    Traceback (most recent call last):
+    panscape.errors.UserError: 1 problem:
+      - unicoord.n_epoch: unknown setting -> did you mean 'n_epochs'?
     """
 
     SECTION: ClassVar[str] = "unicoord"

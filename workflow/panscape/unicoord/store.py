@@ -20,6 +20,12 @@ class Scale:
         ``"depth-log1p"``, ``"log1p"`` or ``"none"``.
     target
         Total that cells are scaled to.
+
+    Examples
+    --------
+    >>> counts = sparse.csr_matrix(np.array([[1.0, 3.0]]))
+    >>> Scale("depth-log1p", 8.0)(counts, np.array([4.0])).toarray().round(3).tolist()
+    [[1.0989999771118164, 1.9459999799728394]]
     """
 
     def __init__(self, how: str, target: float):
@@ -54,6 +60,13 @@ class CompressedCounts:
         Their columns.
     scale
         Their normalisation.
+
+    Examples
+    --------
+    >>> counts = sparse.csr_matrix(np.array([[1.0, 0.0], [0.0, 3.0]], dtype=np.float32))
+    >>> cells = CompressedCounts([(counts, np.array([1.0, 3.0]))], 2, Scale("none", 1.0))
+    >>> len(cells), cells.dense(np.array([1])).tolist()
+    (2, [[0.0, 3.0]])
     """
 
     def __init__(self, blocks: Iterable[tuple[sparse.csr_matrix, np.ndarray]], n_genes: int, scale: Scale):

@@ -32,7 +32,15 @@ class Targets:
 
 
 def targets(obs: pd.DataFrame, layout: Layout) -> Targets:
-    """Return the labels of cells as targets; an absent column is missing throughout."""
+    """Return the labels of cells as targets; an absent column is missing throughout.
+
+    Examples
+    --------
+    >>> from panscape.unicoord.labels import LabelInfo
+    >>> layout = Layout((LabelInfo("type", "discrete", ("a", "b")),))
+    >>> targets(pd.DataFrame({"type": ["b", None, "a"]}), layout).codes.ravel().tolist()
+    [1, -1, 0]
+    """
     n = len(obs)
     values = np.full((n, len(layout.values)), np.nan, dtype=np.float32)
     codes = np.full((n, len(layout.discrete)), -1, dtype=np.int64)

@@ -15,6 +15,11 @@ def ranks(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return values and the fraction of the given ones below each (ties count half).
 
     Up to 201 pairs, in ascending order; NaN are left out.
+
+    Examples
+    --------
+    >>> ranks(np.array([1.0, 10.0, 100.0, 100.0]))
+    ((1.0, 10.0, 100.0), (0.125, 0.375, 0.75))
     """
     knots, count = np.unique(values[np.isfinite(values)], return_counts=True)
     share = (count.cumsum() - count / 2) / count.sum()

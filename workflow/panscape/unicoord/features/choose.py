@@ -34,6 +34,12 @@ def group_features(scores: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndar
     -------
     (T,) group numbers from 1, in the order of the first feature of each; (T, T) Pearson correlations (0 for
     features that do not vary).
+
+    Examples
+    --------
+    >>> scores = np.array([[0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [2.0, 2.0, 0.0]])
+    >>> group_features(scores, 2)[0].tolist()
+    [1, 1, 2]
     """
     from scipy.cluster.hierarchy import cut_tree, linkage
     from scipy.spatial.distance import squareform

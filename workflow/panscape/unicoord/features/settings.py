@@ -53,6 +53,11 @@ class FeatureSettings(FromMapping):
         Number of the most important sets that are grouped, and number of groups (100 and 30 in the paper).
     representative
         Which set of a group is chosen: the most important, or the one of highest entropy (the paper).
+
+    Examples
+    --------
+    >>> FeatureSettings(set_sizes=(500, 5)).set_sizes
+    (5, 500)
     """
 
     SECTION: ClassVar[str] = "features"
