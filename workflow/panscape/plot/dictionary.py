@@ -97,7 +97,7 @@ def plot_elbow(elbow: pd.DataFrame, used: int) -> Figure:
         if used != suggested:
             ax.axvline(used, color=INK, linewidth=0.9)
             ax.text(used, ax.get_ylim()[1], f"\n used: {used}", fontsize=7, va="top")
-        ax.set(xlabel="entries", ylabel="unexplained share of square", title="Number of entries")
+        ax.set(xlabel="entries", ylabel="unexplained fraction of squares", title="Number of entries")
         if not np.isnan(needed):
             _gains(fig.add_subplot(1, 2, 2), elbow, needed)
     return fig
@@ -109,7 +109,9 @@ def _gains(ax: Axes, elbow: pd.DataFrame, needed: float) -> None:
         ax.plot(elbow["k"][mask], elbow["gain"][mask], "o", color=colour, markersize=3)
     ax.axhline(needed, color="#8c8c8c", linewidth=0.9)
     ax.text(elbow["k"].iloc[-1], needed, "needed", fontsize=7, ha="right", va="bottom")
-    ax.set(xlabel="entry", ylabel="share of square it adds", title="What each entry explains", yscale="log")
+    ax.set(
+        xlabel="entry", ylabel="fraction of squares it adds", title="What each entry explains", yscale="log"
+    )
 
 
 def _panels(count: int, height: float):
@@ -139,8 +141,8 @@ def plot_usage_maps(view, saved: Saved, entries: pd.DataFrame) -> Figure:
     from panscape.plot.palette import SEQUENTIAL
     from panscape.plot.style import colorbar_outside, style
 
-    most = saved.usage.max(axis=0, keepdims=True)
-    share = np.divide(saved.usage, most, out=np.zeros_like(saved.usage), where=most > 0)
+    maximum = saved.usage.max(axis=0, keepdims=True)
+    relative = np.divide(saved.usage, maximum, out=np.zeros_like(saved.usage), where=maximum > 0)
     place = view.obs.index.get_indexer(list(saved.panclusters))
     xy = view.xy[place]
     info = entries.set_index("entry")
@@ -150,10 +152,10 @@ def plot_usage_maps(view, saved: Saved, entries: pd.DataFrame) -> Figure:
         for k, ax in enumerate(axes):
             lines = LineCollection(list(view.xy[view.edges]), colors="#5a5a5a", alpha=0.08, linewidths=0.3)
             ax.add_collection(lines)
-            order = np.argsort(share[:, k], kind="stable")
+            order = np.argsort(relative[:, k], kind="stable")
             points = ax.scatter(
                 *xy[order].T,
-                c=share[order, k],
+                c=relative[order, k],
                 s=9,
                 cmap=SEQUENTIAL,
                 vmin=0,
@@ -171,8 +173,8 @@ def plot_usage_maps(view, saved: Saved, entries: pd.DataFrame) -> Figure:
     return fig
 
 
-def plot_usage_labels(usage: pd.DataFrame, names: list[str], most: int = 12) -> Figure:
-    """Draw how much more (or less) each entry is used in panclusters of each label than its share of them.
+def plot_usage_labels(usage: pd.DataFrame, names: list[str], max_labels: int = 12) -> Figure:
+    """Draw how much more (or less) each entry is used in panclusters of each label than expected.
 
     Parameters
     ----------
@@ -180,7 +182,7 @@ def plot_usage_labels(usage: pd.DataFrame, names: list[str], most: int = 12) -> 
         Mean usage per label and entry.
     names
         Names of the entries.
-    most
+    max_labels
         Maximum number of labels of a column.
     """
     from panscape.plot.palette import DIVERGING
@@ -189,8 +191,8 @@ def plot_usage_labels(usage: pd.DataFrame, names: list[str], most: int = 12) -> 
     labels = usage[usage["value"] != "mean"]
     parts = []
     for column, part in labels.groupby("column", sort=False):
-        common = part.groupby("value")["expected"].first().nlargest(most).index
-        # a column of one value tells nothing
+        common = part.groupby("value")["expected"].first().nlargest(max_labels).index
+        # a column of one value is not informative
         if len(common) > 1:
             shown = part[part["value"].isin(common)]
             parts.append((column, shown.pivot(index="entry", columns="value", values="usage")))

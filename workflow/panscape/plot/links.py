@@ -52,7 +52,7 @@ def plot_links(links: pd.DataFrame, evidence: pd.DataFrame) -> Figure:
 
 
 def _negative(ax, evidence: pd.DataFrame) -> None:
-    """Draw the share of negative correlations by method: within reach, and with other chromosomes."""
+    """Draw the fraction of negative correlations by method: within reach, and with other chromosomes."""
     value = evidence.set_index(["method", "measure"])["value"]
     methods = [name for name in dict.fromkeys(evidence["method"]) if (name, "negative") in value.index]
     for at, method in enumerate(methods):
@@ -64,11 +64,11 @@ def _negative(ax, evidence: pd.DataFrame) -> None:
     titles = panel_titles(evidence)
     ax.set_yticks(range(len(methods)), [titles[method] for method in methods])
     ax.set_ylim(len(methods) - 0.5, -0.5)
-    ax.set(xlabel="share below 0", title="Negative pairs")
+    ax.set(xlabel="fraction below 0", title="Negative pairs")
 
 
 def panel_titles(table: pd.DataFrame) -> dict[str, str]:
-    """Return what each method is called in a figure: what was told labels says so.
+    """Return the title of each method in a figure; methods conditioned on labels are marked.
 
     Parameters
     ----------
@@ -83,22 +83,22 @@ def panel_titles(table: pd.DataFrame) -> dict[str, str]:
 
 
 def _by_distance(ax, links: pd.DataFrame, parts: int = 10) -> None:
-    """Draw the share of pairs that are found, by distance."""
+    """Draw the fraction of pairs that are linked, by distance."""
     reach = links["distance"].abs()
     edges = np.linspace(0, max(float(reach.max()), 1.0), parts + 1)
     at = np.clip(np.digitize(reach, edges) - 1, 0, parts - 1)
     linked = links["found"].astype(str).eq("True").to_numpy()
     for sign, colour, label in ((1, CIS, "positive"), (-1, "#D55E00", "negative")):
         mine = linked & (np.sign(links["r"].to_numpy()) == sign)
-        share = np.bincount(at, mine, minlength=parts) / np.maximum(np.bincount(at, minlength=parts), 1)
-        ax.step(edges / 1000, [*share, share[-1]], where="post", color=colour, label=label)
-    ax.set(xlabel="distance to the gene's start (kb)", ylabel="share of pairs found", title="Links found")
+        fraction = np.bincount(at, mine, minlength=parts) / np.maximum(np.bincount(at, minlength=parts), 1)
+        ax.step(edges / 1000, [*fraction, fraction[-1]], where="post", color=colour, label=label)
+    ax.set(xlabel="distance to the gene's start (kb)", ylabel="fraction of pairs linked", title="Links found")
     ax.set_ylim(bottom=0)
     ax.legend(fontsize=6.5)
 
 
 def most_linked(links: pd.DataFrame) -> str | None:
-    """Return the gene with most links found (ties: the strongest), or with the strongest pair if none is."""
+    """Return the gene with most links (ties: the strongest), or with the strongest pair if there is none."""
     if not len(links):
         return None
     linked = links[links["found"].astype(str) == "True"]

@@ -61,7 +61,7 @@ def plot_map(
     xy
         From :func:`layout`.
     soft
-        (cell, metacell, share): a cell is drawn at the mean of its metacells' places.
+        (cell, metacell, weight): a cell is drawn at the mean of its metacells' places.
     """
     from panscape.plot.style import DOUBLE, new_figure, style
 
@@ -99,10 +99,10 @@ def shown_columns(table: pd.DataFrame) -> list[str]:
 def _cells(xy: np.ndarray, soft) -> np.ndarray | None:
     if soft is None:
         return None
-    cell, metacell, share = soft
+    cell, metacell, weight = soft
     n = int(cell.max()) + 1
-    total = np.bincount(cell, share, minlength=n)
-    sums = np.stack([np.bincount(cell, share * xy[metacell, axis], minlength=n) for axis in (0, 1)], axis=1)
+    total = np.bincount(cell, weight, minlength=n)
+    sums = np.stack([np.bincount(cell, weight * xy[metacell, axis], minlength=n) for axis in (0, 1)], axis=1)
     place = sums / np.maximum(total, 1e-12)[:, None]
     # a cell of one metacell would lie at its very centre
     spread = np.random.default_rng(0).normal(0, 0.02 * np.ptp(xy, axis=0).mean(), place.shape)

@@ -37,7 +37,7 @@ class Drawn:
     centres
         Mean coordinates of the metacells.
     soft
-        (cell, metacell, share) of the soft assignment.
+        (cell, metacell, weight) of the soft assignment.
     """
 
     table: pd.DataFrame
@@ -190,7 +190,7 @@ def plot_ladder(ladder: pd.DataFrame) -> Figure:
         for k in best:
             ax.axvline(k, color="#6b6b6b", linestyle="--", linewidth=0.8)
             ax.text(k, 1.02, f" recommended: {k}", fontsize=7, transform=ax.get_xaxis_transform())
-        ax.set(xscale="log", xlabel="metacells", ylabel="share or index", ylim=(0, 1))
+        ax.set(xscale="log", xlabel="metacells", ylabel="fraction or index", ylim=(0, 1))
         ax.set_xticks(ladder["k"], [str(k) for k in ladder["k"]])
         ax.minorticks_off()
         legend_outside(ax, handles, list(lines.values()))

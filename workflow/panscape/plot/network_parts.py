@@ -75,14 +75,14 @@ def draw_lines(ax: Axes, embedding: pd.DataFrame, phenotype: str, flagged: Colle
     return drawn
 
 
-def draw_circle(ax: Axes, share: np.ndarray, genes: Sequence[str]) -> None:
+def draw_circle(ax: Axes, weights: np.ndarray, genes: Sequence[str]) -> None:
     """Draw genes on a circle and their edges as chords, darker where more of the bins have them.
 
     Parameters
     ----------
     ax
         Axes to draw in.
-    share
+    weights
         (G, G) weights of the edges.
     genes
         Their names.
@@ -95,9 +95,9 @@ def draw_circle(ax: Axes, share: np.ndarray, genes: Sequence[str]) -> None:
     ax.set_aspect("equal")
     reach = 1.45 if len(genes) <= NAMED else 1.1
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
-    for i, j in zip(*np.nonzero(np.triu(share, 1)), strict=True):
-        ax.plot(*xy[[i, j]].T, color="#0072B2", linewidth=0.6, alpha=0.25 + 0.6 * share[i, j], zorder=1)
-    degree = share.sum(axis=1)
+    for i, j in zip(*np.nonzero(np.triu(weights, 1)), strict=True):
+        ax.plot(*xy[[i, j]].T, color="#0072B2", linewidth=0.6, alpha=0.25 + 0.6 * weights[i, j], zorder=1)
+    degree = weights.sum(axis=1)
     ax.scatter(*xy.T, s=6 + 3 * degree, color="#D55E00", linewidths=0, zorder=2)
     if len(genes) > NAMED:
         return
@@ -113,10 +113,10 @@ def name_points(ax: Axes, points: pd.DataFrame) -> None:
     """Write names (column `name`) beside points (`x`, `y`), moved up or down where they would overlap."""
     from panscape.plot.style import INK, plain_text
 
-    least, level = 0.08, -np.inf
+    distance, level = 0.08, -np.inf
     line = {"arrowstyle": "-", "linewidth": 0.3, "color": "#9a9a9a"}
     for row in points.sort_values("y").itertuples():
-        level = max(row.y, level + least)
+        level = max(row.y, level + distance)
         left = row.x > 0.6
         place = (row.x + (-0.06 if left else 0.06), level)
         ax.annotate(

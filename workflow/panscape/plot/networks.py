@@ -170,7 +170,7 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
 
     measured = table[table["measure"].isin(["neighbours", "centrality"])]
     lines = list(dict.fromkeys(measured["line"]))
-    if len(lines) > SHOWN:  # the least reliable are what a reader has to know of
+    if len(lines) > SHOWN:  # the least reliable ones are the most important to know
         first = measured[(measured["model"] == "sivae") & (measured["measure"] == "neighbours")]
         lines = first.sort_values("within")["line"].head(SHOWN).tolist()
     place = {line: at for at, line in enumerate(lines)}
@@ -261,8 +261,8 @@ def plot_set(
             for j, name in enumerate(names):
                 at = collection.names.index(name)
                 bins = collection.files[at].graphs(model, collection.whole(at))
-                share = sum(graph[chosen][:, chosen].toarray().astype(float) for graph in bins) / len(bins)
-                draw_circle(axes[i, j], share, collection.genes[chosen])
+                weights = sum(graph[chosen][:, chosen].toarray().astype(float) for graph in bins) / len(bins)
+                draw_circle(axes[i, j], weights, collection.genes[chosen])
                 value = "" if column is None else f"\n{column} {_short(collection.lines[column].iloc[at])}"
                 axes[i, j].set_title(plain_text(f"{MODEL_TITLES[model]}, {name}{value}"), fontsize=7)
         what = "mitochondrial genes" if title == MITO else title

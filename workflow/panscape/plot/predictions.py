@@ -55,7 +55,7 @@ _RESTORED = (
     ("pcc_of_change", "Correlation of change", 1),
 )
 STATES = {"measured": "#8c8c8c", "reconstructed": OKABE_ITO[4], "reconfigured": OKABE_ITO[5]}
-_DRAWN = 5000  # cells, at most
+_DRAWN = 5000  # maximum number of cells
 _NAMED = 30  # classes up to which each is named
 
 
@@ -91,7 +91,7 @@ def plot_classes(confusion: pd.DataFrame, calibration: pd.DataFrame, metrics: pd
 
 
 def _matrix(part: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares of each true class (rows) that are given each class; classes by truth's order."""
+    """Return the fractions of each true class (rows) that are predicted as each class."""
     table = part.pivot_table(index="truth", columns="predicted", values="n", aggfunc="sum", fill_value=0)
     table.index, table.columns = table.index.astype(str), table.columns.astype(str)
     table = table.loc[table.sum(axis=1) > 0, table.sum(axis=0) > 0]
@@ -106,7 +106,7 @@ def _longest(table: pd.DataFrame) -> int:
 
 def _draw_matrix(fig: Figure, ax: Axes, table: pd.DataFrame, label: str) -> None:
     drawn = ax.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    ax.set_title(f"{plain_text(label.replace('_', ' ').capitalize())}: share of each true class")
+    ax.set_title(f"{plain_text(label.replace('_', ' ').capitalize())}: fraction of each true class")
     ax.set(xlabel="predicted", ylabel="true")
     size = 6 if len(table) <= 16 else 5
     for axis, names in ((ax.yaxis, table.index), (ax.xaxis, table.columns)):
@@ -122,13 +122,13 @@ def _draw_matrix(fig: Figure, ax: Axes, table: pd.DataFrame, label: str) -> None
 def _draw_calibration(ax: Axes, bins: pd.DataFrame, metrics: pd.DataFrame, label: str) -> None:
     ax.plot([0, 1], [0, 1], color="#6b6b6b", linewidth=0.7, linestyle="--", zorder=0)
     if len(bins):
-        share = np.sqrt(bins["n"] / bins["n"].sum())
+        size = np.sqrt(bins["n"] / bins["n"].sum())
         ax.plot(bins["confidence"], bins["accuracy"], color=OKABE_ITO[0], linewidth=0.8)
-        ax.scatter(bins["confidence"], bins["accuracy"], s=10 + 60 * share, color=OKABE_ITO[0], linewidths=0)
+        ax.scatter(bins["confidence"], bins["accuracy"], s=10 + 60 * size, color=OKABE_ITO[0], linewidths=0)
     error = _value(metrics, label, MODEL, "ece")
     title = f"Calibration error {error:.3f}" if np.isfinite(error) else "Calibration"
     ax.set(xlim=(-0.03, 1.05), ylim=(-0.03, 1.05), xlabel="probability of the predicted class", title=title)
-    ax.set_ylabel("share that is right")
+    ax.set_ylabel("accuracy")
 
 
 def _value(metrics: pd.DataFrame, task: str, model: str, metric: str) -> float:
@@ -210,7 +210,7 @@ def plot_reconfiguration(metrics: pd.DataFrame) -> Figure:
             ax.set_title(
                 f"All cells given one {plain_text(task.removeprefix(start).replace('_', ' '))}", fontsize=7.5
             )
-        axes[0].set_ylabel("share of variance")
+        axes[0].set_ylabel("fraction of variance")
         handles, names = axes[-1].get_legend_handles_labels()
         legend_outside(axes[-1], handles, names)
     return fig

@@ -22,7 +22,7 @@ _PANELS = {
     "ribo_share": ("Ribosomal share", "max_ribo"),
 }
 _LOGARITHMIC = ("n_counts", "n_genes")
-_FAR = 4  # times the highest share, beyond which a limit would flatten the histogram
+_FAR = 4  # times the highest bar, beyond which a limit would flatten the histogram
 
 
 def plot_qc(histograms: pd.DataFrame, table: pd.DataFrame, *, title: str = "") -> Figure:
@@ -79,9 +79,9 @@ def plot_qc(histograms: pd.DataFrame, table: pd.DataFrame, *, title: str = "") -
 
 
 def _headline(rows: pd.DataFrame, title: str) -> str:
-    whole, chosen = int(rows.loc["input", "left"]), int(rows.loc["keep", "left"])
+    total, chosen = int(rows.loc["input", "left"]), int(rows.loc["keep", "left"])
     left, genes = (int(rows.loc[rows["unit"] == unit, "left"].iloc[-1]) for unit in ("cells", "genes"))
-    others = f" (keep chose them from {whole:,})" if whole > chosen else ""
+    others = f" (keep chose them from {total:,})" if total > chosen else ""
     return f"{title}{': ' if title else ''}{left:,} of {chosen:,} cells kept, {genes:,} genes{others}"
 
 

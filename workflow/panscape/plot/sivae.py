@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREY = "#2b6ca3", "#d2691e", "#c4c4c4"
 COLOURS = ("#d2691e", "#2b6ca3", "#3a8f5c", "#8c4ba0", "#c0392b", "#7a6a3a")
-SHOWN = 3  # lines that are drawn without being asked for
+SHOWN = 3  # lines that are drawn by default
 
 
 def principal_reading(scores: np.ndarray, loadings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +90,7 @@ def draw_lines(
 
 
 def plot_training(table: pd.DataFrame) -> Figure:
-    """Draw the terms of the training and of the held-out cells over the steps, a line per model."""
+    """Draw the loss terms of training and held-out cells over the steps, a line per model."""
     from panscape.plot.style import new_figure
 
     kept = table[~table["term"].isin(["penalty"])]

@@ -17,7 +17,7 @@ _UNITS = {"n_cells": "cells", "n_pairs": "pairs", "n_counts": "mean counts per c
 LOGARITHMIC = frozenset({"n_cells", "n_pairs", "n_counts"})
 """Columns that span orders of magnitude."""
 AS_LABELS = frozenset({"study", "resolution", "level", "component"})
-"""Columns that are drawn as categories even when they hold numbers."""
+"""Columns that are drawn as categories even if they are numbers."""
 
 
 @dataclass(frozen=True)
