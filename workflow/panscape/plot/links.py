@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from panscape.plot.style import empty_figure
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -14,18 +16,12 @@ CIS, TRANS = "#0072B2", "#b8b8b8"
 NOTHING = "There are no links: they need RNA, accessibility and the genes' places (metacells.genes)."
 
 
-def _note(text: str) -> Figure:
-    from panscape.plot.style import note
-
-    return note(text)
-
-
 def plot_links(links: pd.DataFrame, evidence: pd.DataFrame) -> Figure:
     """Draw correlations within reach beside their nulls, by method and by distance."""
     from panscape.plot.style import DOUBLE, new_figure, style
 
     if not len(links):
-        return _note(NOTHING)
+        return empty_figure(NOTHING)
     with style():
         fig = new_figure(DOUBLE, 2.7)
         ax = fig.add_subplot(1, 3, 1)
@@ -140,11 +136,11 @@ def plot_track(
     from panscape.plot.style import DOUBLE, INK, colorbar_outside, new_figure, plain_text, style
 
     if places is None or peaks is None or not len(links):
-        return _note(NOTHING)
+        return empty_figure(NOTHING)
     gene = gene or most_linked(links) or ""
     of_gene = links[links["gene"] == gene]
     if not len(of_gene) or gene not in places.index:
-        return _note(f"{gene} has no peak within reach that takes part in links.")
+        return empty_figure(f"{gene} has no peak within reach that takes part in links.")
     place = places.loc[gene]
     tss, chrom = float(place["tss"]), str(place["chrom"])
     scale = colors.Normalize(-1, 1)

@@ -161,10 +161,10 @@ def _rows(ax, names: list[str]) -> None:
 def plot_ladder(ladder: pd.DataFrame) -> Figure:
     """Draw the scores against the number of metacells, with the recommendation."""
     from panscape.plot.palette import OKABE_ITO
-    from panscape.plot.style import SINGLE, legend_outside, new_figure, note, style
+    from panscape.plot.style import SINGLE, empty_figure, legend_outside, new_figure, style
 
     if "score" not in ladder or not len(ladder):
-        return note("The ladder of sizes is switched off (metacells.ladder).")
+        return empty_figure("The ladder of sizes is switched off (metacells.ladder).")
     lines = {
         "score": "score = 1 - (dubious + zeros) / 2",
         "dubious": "dubious metacells",

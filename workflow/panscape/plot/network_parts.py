@@ -10,21 +10,8 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 NAMED = 16  # a circle of more genes has no names
-
-
-def draw_nothing(text: str) -> Figure:
-    """Return a small figure that says why there is nothing to see."""
-    from panscape.plot.style import SINGLE, new_figure, style
-
-    with style():
-        fig = new_figure(SINGLE, 0.8)
-        ax = fig.add_subplot()
-        ax.set_axis_off()
-        ax.text(0.5, 0.5, text, ha="center", va="center")
-    return fig
 
 
 def draw_lines(ax: Axes, embedding: pd.DataFrame, phenotype: str, flagged: Collection[str]):

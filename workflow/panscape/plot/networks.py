@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from panscape.plot.network_parts import draw_circle, draw_lines, draw_nothing, name_points
+from panscape.plot.network_parts import draw_circle, draw_lines, name_points
+from panscape.plot.style import empty_figure
 from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.settings import TITLES, NetworkSettings
 from panscape.sivae.networks.tables import figure_genes, library_sets
@@ -131,7 +132,7 @@ def plot_genes(genes: pd.DataFrame, models: Sequence[str]) -> Figure:
 
     phenotypes = list(dict.fromkeys(genes["phenotype"]))[:3]
     if not phenotypes:
-        return draw_nothing("No phenotype was tested")
+        return empty_figure("No phenotype was tested")
     with style():
         fig = new_figure(DOUBLE, 0.4 + 2.4 * len(phenotypes))
         axes = fig.subplots(len(phenotypes), len(models), squeeze=False, sharex=True, sharey=True)
@@ -251,7 +252,7 @@ def plot_set(
     chosen = np.array([known[gene] for gene in genes if gene in known][:SET_GENES], dtype=int)
     names = chosen_lines(collection.lines, settings, columns)
     if len(chosen) < 2 or not names:
-        return draw_nothing(f"Fewer than two genes of {title} are analysed" if names else "No line to draw")
+        return empty_figure(f"Fewer than two genes of {title} are analysed" if names else "No line to draw")
     models = [model for model in ("sivae", "pearson") if model in settings.models]
     column = next((name for name in columns if name in collection.lines), None)
     with style():

@@ -12,6 +12,7 @@ from panscape.plot.style import (
     DOUBLE,
     RASTER_ABOVE,
     colorbar_outside,
+    empty_figure,
     legend_outside,
     new_figure,
     plain_text,
@@ -79,7 +80,7 @@ def plot_classes(confusion: pd.DataFrame, calibration: pd.DataFrame, metrics: pd
     labels = list(dict.fromkeys(confusion["label"].astype(str)))
     with style():
         if not labels:
-            return _empty("No discrete label was predicted.")
+            return empty_figure("No discrete label was predicted.")
         tables = [_matrix(confusion[confusion["label"].astype(str) == label]) for label in labels]
         heights = [1.3 + 0.13 * np.clip(len(table), 5, _NAMED) + 0.035 * _longest(table) for table in tables]
         fig = new_figure(DOUBLE, sum(heights))
@@ -150,7 +151,7 @@ def plot_values(predictions: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
     labels = list(dict.fromkeys(rows["label"].astype(str)))[:6]
     with style():
         if not labels:
-            return _empty("No continuous label was predicted.")
+            return empty_figure("No continuous label was predicted.")
         columns = min(3, len(labels))
         fig = new_figure(DOUBLE * columns / 3, 2.5 * -(-len(labels) // columns))
         axes = fig.subplots(-(-len(labels) // columns), columns, squeeze=False).ravel()
@@ -193,7 +194,7 @@ def plot_reconfiguration(metrics: pd.DataFrame) -> Figure:
     tasks = list(dict.fromkeys(rows["task"]))
     with style():
         if not tasks:
-            return _empty("No label with classes was reconfigured.")
+            return empty_figure("No label with classes was reconfigured.")
         fig = new_figure(DOUBLE * min(len(tasks) + 0.5, 3) / 3, 2.5)
         axes = fig.subplots(1, len(tasks), squeeze=False, sharey=True)[0]
         for ax, task in zip(axes, tasks, strict=True):
@@ -269,11 +270,3 @@ def _draw_bars(ax: Axes, part: pd.DataFrame, tone: dict, title: str, best: str, 
     ax.invert_yaxis()
     ax.set_title(title, fontsize=7.5)
     ax.set_xlabel(best)
-
-
-def _empty(text: str) -> Figure:
-    fig = new_figure(DOUBLE, 0.8)
-    ax = fig.add_subplot()
-    ax.set_axis_off()
-    ax.text(0, 0.5, text, fontsize=8)
-    return fig

@@ -203,8 +203,8 @@ def colorbar_outside(fig: Figure, ax: Axes, mappable, label: str):
     return bar
 
 
-def note(text: str) -> Figure:
-    """Return a figure that says why there is nothing to draw."""
+def empty_figure(text: str) -> Figure:
+    """Return a figure with a line of text that says why there is nothing to draw."""
     with style():
         fig = new_figure(DOUBLE, 0.8)
         ax = fig.add_subplot()
