@@ -65,7 +65,7 @@ def fit(cells, labels, split, seed, settings):
 def reconstruction(model, cells, split):
     """Return shares of the genes' variance that the model, 20 and 30 principal components leave."""
     old, new = model.normalised(cells[split != "test"]), model.normalised(cells[split == "test"]).toarray()
-    made = np.vstack([b for _, b in model.reconfigure(cells[split == "test"], {}, own="predicted")])
+    made = np.vstack([b for _, b in model.reconfigure(cells[split == "test"], {}, unchanged="predicted")])
     base = ((new - np.asarray(old.mean(axis=0))) ** 2).mean()
     space, errors = components(old, 30), {"mse": made}
     for k in (20, 30):

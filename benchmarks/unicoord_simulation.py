@@ -67,7 +67,7 @@ def scores(model, test, expression, train_mean, space, true):
     fit = regression(test.obs["time"], told)
     span = float(np.ptp(test.obs["time"]))
     found |= {"time_r": float(np.corrcoef(test.obs["time"], told)[0, 1]), "time_rmse": fit["rmse"] / span}
-    made = stacked(model.reconfigure(test, {}, own="predicted"))
+    made = stacked(model.reconfigure(test, {}, unchanged="predicted"))
     linear = space.inverse_transform(space.transform(expression))
     base = ((expression - train_mean) ** 2).mean()
     for name, guess in (("", made), ("_pca", linear), ("_truth", true)):

@@ -22,7 +22,7 @@ from scipy import sparse
 
 from panscape.data.counts import CountsWriter
 from panscape.unicoord.cells import Cells
-from panscape.unicoord.loader import StreamFeed
+from panscape.unicoord.loader import StreamLoader
 from panscape.unicoord.store import Scale
 from panscape.unicoord.train import train as unicoord_train
 
@@ -69,7 +69,13 @@ def main():
         found |= fed(path, given.batch)
         found["feed_peak_gb"] = peak()
         if given.train:
-            settings = {"n_genes": 0, "stream_above_mb": 0, "epochs": 1, "min_steps": 1, "batch": given.batch}
+            settings = {
+                "n_genes": 0,
+                "stream_above_mb": 0,
+                "n_epochs": 1,
+                "min_steps": 1,
+                "batch_size": given.batch,
+            }
             unicoord_train(path, [{"name": "kind", "kind": "discrete"}], settings)
             found["training_peak_gb"] = peak()
             found["training_peak_of_dense"] = peak() / found["dense_gb"]
@@ -81,13 +87,13 @@ def fed(path, batch):
     """Return how fast an epoch of batches is made."""
     cells = Cells([path])
     genes, train = list(cells.genes), np.ones(len(cells), bool)
-    feed = StreamFeed(cells, train, genes, Scale("depth-log1p", 1000.0), batch, 0)
+    loader = StreamLoader(cells, train, genes, Scale("depth-log1p", 1000.0), batch, 0)
     cpu, wall, seen = time.process_time(), time.time(), 0
-    for number in range(feed.steps):
-        seen += len(feed.batch(number)[0])
+    for number in range(loader.steps):
+        seen += len(loader.batch(number)[0])
     found = {"cells": seen, "cells_per_s": seen / (time.time() - wall)}
     found["cells_per_cpu_s"] = seen / (time.process_time() - cpu)
-    feed.close()
+    loader.close()
     return found
 
 

@@ -134,7 +134,7 @@ def test_jobs_are_judged_by_the_studies_that_they_read():
     assert len(asked) > 50
     for rule, use in asked:
         stage = STAGES[rule]
-        if stage == "metacells" or rule == "bridge_labels":  # of samples; of panclusters, for coordinates
+        if stage == "metacells" or rule == "transfer_labels":  # of samples; of panclusters, for coordinates
             continue
         row = stages([Job(rule, stage)], sizes, config).iloc[0]
         read = {"sivae": "donors", "unicoord": "cells"}.get(use, "big")

@@ -105,7 +105,10 @@ def test_no_job_writes_outside_its_own_collection(reference, tmp_path, snakemake
         dictionary={"gene_sets": [str(sets.relative_to(folder))]},
         features={"gene_sets": [str(sets.relative_to(folder))]},
         overlap={"networks": [{"name": "known", "path": f"{REFERENCE}/landscape/pairs.tsv"}]},
-        unicoord={"tables": [f"{REFERENCE}/features/scores.tsv.gz"], "bridges": ["pseudotime", "usage"]},
+        unicoord={
+            "tables": [f"{REFERENCE}/features/scores.tsv.gz"],
+            "label_transfer": ["pseudotime", "usage"],
+        },
         panclust={"min_cells": 20},
     )
     targets = re.findall(r"^rule (\w+):", (ROOT / "workflow/rules/targets.smk").read_text(), re.MULTILINE)
@@ -113,7 +116,13 @@ def test_no_job_writes_outside_its_own_collection(reference, tmp_path, snakemake
     run = snakemake(folder, "-n", "-F", *set(targets) - {"preflight"}, config=written(tmp_path, config))
     assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
     jobs = planned(run.stdout)
-    expected = {"project_panclusters", "learn_dictionary", "bridge_labels", "train_unicoord", "sum_metacells"}
+    expected = {
+        "project_panclusters",
+        "learn_dictionary",
+        "transfer_labels",
+        "train_unicoord",
+        "sum_metacells",
+    }
     assert expected <= set(jobs) and all(jobs[rule] for rule in expected)
     wrong = {
         path

@@ -2,7 +2,7 @@
 
 REQUIRED INPUTS
     results/{collection}/preprocess/{study}/counts.h5ad     of the studies that take part (studies[].use)
-    the tables of unicoord.tables; landscape, dictionary and features, with unicoord.bridges
+    the tables of unicoord.tables; landscape, dictionary and features, with unicoord.label_transfer
 OUTPUTS
     results/{collection}/unicoord/model/                weights.safetensors and model.json
     results/{collection}/unicoord/split.tsv             cell, study, split: train, validation or test
@@ -40,50 +40,50 @@ UNICOORD_TABLES = [
     *UNICOORD["tables"],
     *(
         of_collection("results/{collection}/unicoord/bridges.tsv.gz")
-        if {"pseudotime", "usage"} & set(UNICOORD["bridges"])
+        if {"pseudotime", "usage"} & set(UNICOORD["label_transfer"])
         else []
     ),
     *(
         of_collection("results/{collection}/features/scores.tsv.gz")
-        if "features" in UNICOORD["bridges"]
+        if "features" in UNICOORD["label_transfer"]
         else []
     ),
 ]
 
 
-rule bridge_labels:
+rule transfer_labels:
     """Give cells the pseudotime of the landscape and the usage of the dictionary as labels."""
     input:
         counts=of_studies("results/{collection}/preprocess/{study}/counts.h5ad"),
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
         members=of_studies("results/{collection}/panclust/{study}/members.npz"),
         landscape=branch(
-            "pseudotime" in UNICOORD["bridges"],
+            "pseudotime" in UNICOORD["label_transfer"],
             then="results/{collection}/landscape/landscape.h5ad",
             otherwise=[],
         ),
         dictionary=branch(
-            "usage" in UNICOORD["bridges"],
+            "usage" in UNICOORD["label_transfer"],
             then="results/{collection}/dictionary/dictionary.h5ad",
             otherwise=[],
         ),
     output:
         labels="results/{collection}/unicoord/bridges.tsv.gz",
     log:
-        "logs/{collection}/unicoord/bridge_labels.log",
+        "logs/{collection}/unicoord/transfer_labels.log",
     benchmark:
-        "benchmarks/{collection}/unicoord/bridge_labels.tsv"
+        "benchmarks/{collection}/unicoord/transfer_labels.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=needs("bridge_labels", "mem_mb"),
-        runtime=needs("bridge_labels", "runtime"),
+        mem_mb=needs("transfer_labels", "mem_mb"),
+        runtime=needs("transfer_labels", "runtime"),
     params:
         studies=STUDIES,
-        code=code_digest("bridge_labels"),
+        code=code_digest("transfer_labels"),
     script:
-        "../scripts/bridge_labels.py"
+        "../scripts/transfer_labels.py"
 
 
 rule train_unicoord:

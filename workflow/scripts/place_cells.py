@@ -3,14 +3,14 @@
 from panscape.data import files
 from panscape.pipeline import job
 from panscape.training.device import prepare
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.stage import open_cells, write_coordinates, write_predictions
 
 job.begin(snakemake)
 prepare(snakemake.threads)
 
 given, made = snakemake.input, snakemake.output
-model = UniCoord.load(given.model)
+model = CoordinateSystem.load(given.model)
 cells = open_cells(given.counts, given.tables)
 split = files.read_tsv(given.split)["split"].to_numpy(dtype=str)
 write_coordinates(model, cells, split, made.coordinates)

@@ -12,5 +12,5 @@ job.begin(snakemake)
 folder = Path(snakemake.output.png[0]).parent
 zscores = files.read_tsv(snakemake.input.zscores, dtype={"network": str, "target": str})
 edges = files.read_tsv(snakemake.input.edges, dtype={"gene_a": str, "gene_b": str, "networks": str})
-for name, figure in draw_overlap(zscores, edges, least=snakemake.params.settings["min_networks"]):
+for name, figure in draw_overlap(zscores, edges, min_networks=snakemake.params.settings["min_networks"]):
     save_figure(figure, folder / name, formats=snakemake.params.formats)

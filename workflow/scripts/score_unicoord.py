@@ -3,7 +3,7 @@
 from panscape.data import files
 from panscape.pipeline import job
 from panscape.training.device import prepare
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.score import score_model
 from panscape.unicoord.stage import active_coordinates, open_cells
 
@@ -11,7 +11,7 @@ job.begin(snakemake)
 prepare(snakemake.threads)
 
 given, made = snakemake.input, snakemake.output
-model = UniCoord.load(given.model)
+model = CoordinateSystem.load(given.model)
 cells = open_cells(given.counts, given.tables)
 split = files.read_tsv(given.split)["split"].to_numpy(dtype=str)
 scores = score_model(model, cells, split, snakemake.params.seed)

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "config/README.md")]
 PAGES = [path for path in (*PAGES, *sorted((ROOT / "docs").glob("*.md"))) if path.is_file()]
 SLOW = ("train(", ".fit(")  # with default settings: minutes
-QUICK = ("metacells", "networks-of-lines", "reading-a-sivae")  # pages that train small models on made-up data
+QUICK = ("metacells", "networks-of-lines", "reading-a-sivae", "unicoord")
+"""Pages that train small models on made-up data."""
 MADE = ("results/", "weights.safetensors")  # files that a run would have made
 
 

@@ -27,6 +27,7 @@ SETTINGS = {
     "panscape.coem.links.pairs": "LinkSettings",
     "panscape.unicoord.settings": "UniCoordSettings",
     "panscape.unicoord.features.settings": "FeatureSettings",
+    "panscape.simulate.settings": "Settings",
 }
 APART = {("ValueSettings", "labels")}  # arrays in memory have no column of labels
 INTERNAL = {"CoexpressionSettings": {"normalisation"}, "GroupSettings": {"coarse_cells"}}

@@ -53,7 +53,7 @@ def test_more_entries_and_more_networks_ask_for_more(config, tmp_path):
 
 
 def test_training_asks_for_time_by_its_steps_and_predicting_does_not(config):
-    longer = {**config, "unicoord": {**config["unicoord"], "epochs": 50 * config["unicoord"]["epochs"]}}
+    longer = {**config, "unicoord": {**config["unicoord"], "n_epochs": 50 * config["unicoord"]["n_epochs"]}}
     for rule, grows in (("train_unicoord", True), ("restore_cells", True), ("place_cells", False)):
         usual, more = (resources.needs(rule, "runtime", [LARGE], given) for given in (config, longer))
         assert (more > 5 * usual) == grows and more >= usual, rule

@@ -253,7 +253,7 @@ def test_baselines_of_single_resolutions(written, caplog):
     network = Network("known", [(main.genes[a], main.genes[b]) for a, b in main.edges[:40]], 40, 0, 0)
     scores = overlap_table(again, [network], saved.genes, rewirings=20)
     edges = supported_edges(again, [network], saved.genes, main="panclusters")
-    figures = dict(draw_overlap(scores, edges, least=1))
+    figures = dict(draw_overlap(scores, edges, min_networks=1))
     assert list(figures) == ["zscores", "supported-edges"]
 
 

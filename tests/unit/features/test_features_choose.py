@@ -220,7 +220,12 @@ def test_what_cannot_be_chosen_is_told(planted, caplog):
     assert "raise features.random_sets" in caplog.text
     with pytest.raises(UserError, match=r"features\.label"):
         forest(scores, ["one"] * len(scores))
-    for wrong in ({"top_share": 0}, {"test": "luck"}, {"representative": "first"}, {"random_genes": "some"}):
+    for wrong in (
+        {"top_fraction": 0},
+        {"test": "luck"},
+        {"representative": "first"},
+        {"random_genes": "some"},
+    ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             FeatureSettings(**wrong)
 
@@ -291,7 +296,7 @@ def test_scores_survive_the_file(collection):
     scores.write_h5ad(folder / "scores.h5ad")
     read = anndata.read_h5ad(folder / "scores.h5ad")
     np.testing.assert_array_equal(read.X, scores.X)
-    assert read.uns["parameters"]["top_share"] == "0.05"
+    assert read.uns["parameters"]["top_fraction"] == "0.05"
 
 
 def test_figures_of_the_features(collection, tmp_path):

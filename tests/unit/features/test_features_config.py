@@ -2,6 +2,7 @@ import pytest
 
 from panscape.config.load import load as config_load
 from panscape.errors import UserError
+from panscape.unicoord.features.settings import FeatureSettings
 
 STUDY = {"id": "one", "path": "one.h5ad", "obs": {"cell_type": "type"}}
 
@@ -22,10 +23,10 @@ def test_features_are_off_by_default_and_presets_follow_the_paper():
     ("sections", "message"),
     [
         ({"report": {"features": True}}, r"features\.gene_sets.*report"),
-        ({"unicoord": {"bridges": ["features"]}}, r"features\.gene_sets.*bridges"),
+        ({"unicoord": {"label_transfer": ["features"]}}, r"features\.gene_sets.*label_transfer"),
         ({"features": {"set_sizes": [500, 50]}}, r"features\.set_sizes.*\[50, 500\]"),
         ({"features": {"tie": "mean"}}, "tie"),
-        ({"features": {"top_share": 0}}, "top_share"),
+        ({"features": {"top_fraction": 0}}, "top_fraction"),
     ],
 )
 def test_what_does_not_fit_is_told(sections, message):
@@ -43,3 +44,9 @@ def test_settings_of_the_schema_are_those_of_the_library():
     assert own == set(known) - {"gene_sets"}
     settings = FeatureSettings.of(known)
     assert settings == FeatureSettings()
+
+
+def test_the_old_key_gives_the_same_configuration_with_a_warning(caplog):
+    assert FeatureSettings.of({"top_share": 0.2}) == FeatureSettings(top_fraction=0.2)
+    old, new = (load(features={key: 0.2}) for key in ("top_share", "top_fraction"))
+    assert old == new and "features.top_share is now features.top_fraction" in caplog.text

@@ -24,7 +24,7 @@ from panscape.coem.paired import Paired
 from panscape.coem.peaks import gene_places
 from panscape.data import files
 from panscape.errors import UserError
-from panscape.plot.links import told as names_in_figures
+from panscape.plot.links import panel_titles as names_in_figures
 from panscape.plot.metacells import Drawn, draw_metacells, plot_methods
 from panscape.plot.style import save_figure
 from panscape.simulate.multiome import MultiomeSettings, draw_multiome

@@ -62,7 +62,7 @@ def test_every_map_is_drawn_and_named(view, tmp_path):
 
 def test_map_of_pseudotime_says_which_clusters_are_grey(view):
     words = texts(plot_map(view, "dpt_pseudotime"))
-    assert "Grey: 2 of 30 clusters, not connected to the root; they are given no pseudotime." in words
+    assert "Grey: 2 of 30 clusters, not connected to the root; they have no pseudotime." in words
     assert "root" in words
 
 

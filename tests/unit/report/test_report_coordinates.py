@@ -167,7 +167,7 @@ def results(root, tables, config):
 
 CONFIG = {
     "unicoord": {
-        "n_genes": 2000, "latent": 3, "held_out": 0.1, "validation": 0.1, "unknown_share": 0.05,
+        "n_genes": 2000, "n_latent": 3, "held_out": 0.1, "validation": 0.1, "unknown_fraction": 0.05,
         "scenarios": [
             {"name": "old", "set": {"age": {"shift": 2}, "platform": "x"}, "from": {"cell_type": "a"}},
         ],

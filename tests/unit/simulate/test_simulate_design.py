@@ -38,6 +38,15 @@ def test_settings_from_a_configuration():
     assert (made.n_genes, made.n_modules, made.coupling) == (700, 5, 0.9)
 
 
+def test_old_keys_are_taken_with_a_warning_and_unknown_ones_refused(caplog):
+    study = {"studies": [{"name": "x", "cells": 7, "ages": [1, 2]}]}
+    old = from_config(study | {"lineage_share": 0.1, "moving_share": 0.3})
+    assert old == from_config(study | {"lineage_fraction": 0.1, "moving_fraction": 0.3})
+    assert "simulation.moving_share is now moving_fraction" in caplog.text
+    with pytest.raises(UserError, match=r"simulation.lineages_: unknown setting -> did you mean 'lineages'"):
+        from_config(study | {"lineages_": 2})
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -154,7 +154,7 @@ def test_coexpression_is_planted_and_the_mean_stays_put(deep):
 
 def test_moving_modules_rise_with_their_coupling():
     study = StudySettings("s", 3000, (0, 20), depth=1e5, timepoints=0)
-    made = design(settings(studies=(study,), moving_share=1.0, low_quality=0.0), 5)
+    made = design(settings(studies=(study,), moving_fraction=1.0, low_quality=0.0), 5)
     drawn = simulate_study(made, "s")
     log = np.log1p(counts(drawn).toarray())
     strength = coupling(made, drawn.obs["true_age"], drawn.obs["lineage"].to_numpy())

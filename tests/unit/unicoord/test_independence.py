@@ -70,7 +70,7 @@ def test_the_reader_learns_and_the_coordinates_are_pulled_to_where_it_knows_noth
 def leak(independence):
     """Return how well types are read from coordinates that are not told the labels and so hold them."""
     cells = atlas()
-    settings = QUICK | {"conditional": False, "latent": 3, "min_steps": 250, "independence": independence}
+    settings = QUICK | {"conditional": False, "n_latent": 3, "min_steps": 250, "independence": independence}
     found = train(cells, LABELS, settings, seed=0)
     test = cells[found.split == "test"]
     free = found.model.embed(test).filter(like="latent-").to_numpy()

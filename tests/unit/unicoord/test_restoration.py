@@ -126,7 +126,7 @@ def test_extrapolation_follows_the_nearest_two_groups():
 def test_the_curve_holds_every_group_and_peaks_at_the_left_out_one_for_true_cells():
     cells, time, _ = course(True, np.random.default_rng(7))
     left_out = time == 2
-    found = restoration.restore({}, cells[~left_out], time[~left_out], cells[left_out], 2.0, most=100)
+    found = restoration.restore({}, cells[~left_out], time[~left_out], cells[left_out], 2.0, max_cells=100)
     curve = found.curve.set_index("model").loc["true cells"]
     assert curve["group"].tolist() == [0, 1, 2, 3, 4]
     assert curve.set_index("group")["pcc_of_cells"].idxmax() == 2

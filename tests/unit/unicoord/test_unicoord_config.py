@@ -9,7 +9,7 @@ from unicoord_cells import QUICK, atlas
 from panscape.config.load import load
 from panscape.errors import UserError
 from panscape.training.layers import mlp
-from panscape.unicoord.module import Committee, _inner
+from panscape.unicoord.module import Ensemble, _inner
 from panscape.unicoord.settings import UniCoordSettings
 from panscape.unicoord.train import train
 
@@ -40,20 +40,20 @@ def test_defaults_are_those_of_the_library():
 def test_presets_are_the_published_settings():
     given = copy.deepcopy(BASE) | {"preset": "code"}
     found = UniCoordSettings.of(load(given)["unicoord"])
-    assert (found.encoder, found.hidden, found.epochs, found.double_softmax) == (
+    assert (found.encoder, found.n_hidden, found.n_epochs, found.double_softmax) == (
         "genes",
         (512, 256, 128),
         100,
         True,
     )
-    assert found.weights.kl_continuous == 30 and found.teach == 0 and not found.standardise
+    assert found.loss_weights.kl_continuous == 30 and found.teacher_forcing == 0 and not found.standardise
     for preset in ("paper", "code"):
         found = UniCoordSettings.of(load(copy.deepcopy(BASE) | {"preset": preset})["unicoord"])
         assert (found.n_genes, found.capacity, found.capacity_steps) == (0, 5, 25_000)
 
 
 def test_the_held_out_divergence_is_one_also_where_the_loss_holds_it_near_a_capacity():
-    settings = QUICK | {"min_steps": 20, "epochs": 1, "capacity": 3.0, "capacity_steps": 10}
+    settings = QUICK | {"min_steps": 20, "n_epochs": 1, "capacity": 3.0, "capacity_steps": 10}
     found = train(atlas(200, 40), LABELS_OF_CELLS, settings, seed=0).history
     held = found[found["split"] == "heldout"].pivot_table(index="step", columns="term", values="value")
     assert (held["divergence"] > 0).all()
@@ -61,7 +61,7 @@ def test_the_held_out_divergence_is_one_also_where_the_loss_holds_it_near_a_capa
 
 
 def test_published_networks_drop_activations_where_the_released_ones_do():
-    network = Committee(30, (512, 256, 128), 2, 1, 0.5, True)
+    network = Ensemble(30, (512, 256, 128), 2, 1, 0.5, True)
     network.train()
     x = torch.randn(4000, 30, generator=torch.Generator().manual_seed(0))
     torch.manual_seed(0)
@@ -105,10 +105,35 @@ def test_what_cannot_fit_is_told_before_any_job(section, message):
         loaded(**section)
 
 
-def test_labels_may_come_from_tables_and_bridges(tmp_path):
+def test_labels_may_come_from_tables_and_other_stages(tmp_path):
     table = tmp_path / "t.tsv"
     table.write_text("cell\tscore\n")
     labels = [{"name": "score", "kind": "continuous"}]
     assert loaded(labels=labels, tables=[str(table)])["labels"][0]["name"] == "score"
-    bridged = [{"name": "dpt_pseudotime", "kind": "continuous"}]
-    assert loaded(labels=bridged, bridges=["pseudotime"])["bridges"] == ["pseudotime"]
+    pseudotime = [{"name": "dpt_pseudotime", "kind": "continuous"}]
+    assert loaded(labels=pseudotime, label_transfer=["pseudotime"])["label_transfer"] == ["pseudotime"]
+
+
+OLD = {
+    "latent": ("n_latent", 7),
+    "hidden": ("n_hidden", [16]),
+    "decoder_hidden": ("n_hidden_decoder", [8]),
+    "committee": ("ensemble", 2),
+    "teach": ("teacher_forcing", 0.1),
+    "weights": ("loss_weights", {"classification": 5}),
+    "epochs": ("n_epochs", 3),
+    "batch": ("batch_size", 32),
+    "neighbours": ("n_neighbors", 9),
+    "unknown_share": ("unknown_fraction", 0.2),
+    "capacity_share": ("capacity_fraction", 0.3),
+    "bridges": ("label_transfer", ["pseudotime"]),
+    "components": ("n_components", 12),
+}
+
+
+def test_old_keys_give_the_same_configuration_with_a_warning(caplog):
+    written = {old: value for old, (_, value) in OLD.items()}
+    assert loaded(**written) == loaded(**dict(OLD.values()))
+    assert all(f"unicoord.{old} is now unicoord.{new}" in caplog.text for old, (new, _) in OLD.items())
+    assert UniCoordSettings.of(written) == UniCoordSettings.of(dict(OLD.values()))
+    assert set(UniCoordSettings.RENAMED) == set(OLD)

@@ -8,7 +8,7 @@ from unicoord_cells import LABELS, QUICK, atlas
 
 from panscape.errors import UserError
 from panscape.unicoord.labels import learn_labels
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.reconfigure import reconfigured_code
 from panscape.unicoord.settings import Hierarchy, Label
 from panscape.unicoord.targets import targets
@@ -144,9 +144,9 @@ def test_a_transformed_label_is_asked_for_and_told_in_its_own_unit(cells, tmp_pa
     with pytest.raises(UserError, match="-1 is below 0"):
         reconfigured_code(model.layout, now, {"time": ("shift", -4.0)})
     with pytest.raises(UserError, match="-2 is below 0"):
-        model.own_labels(pd.DataFrame({"time": [1.0, -2.0]}))
+        model.known_labels(pd.DataFrame({"time": [1.0, -2.0]}))
     model.save(tmp_path)
-    again = UniCoord.load(tmp_path)
+    again = CoordinateSystem.load(tmp_path)
     assert again.labels == model.labels
     pd.testing.assert_frame_equal(again.predict(test), table)
 
@@ -158,8 +158,8 @@ def test_parents_are_sums_of_their_children(cells):
     data = changed(cells, cell_type=cells.obs["cell_type"].astype(object).where(half))
     found = train(data, labels, QUICK, hierarchy=[Hierarchy("cell_type", "lineage")], seed=0)
     model, test = found.model, cells[found.split == "test"]
-    child = UniCoord.probabilities(model, test, "cell_type")
-    passed = model.passes(test)
+    child = CoordinateSystem.probabilities(model, test, "cell_type")
+    passed = model.encode_cells(test)
     parent = passed.votes[:, model.layout.part("lineage")]
     raw = passed.votes[:, model.layout.part("cell_type")]
     table = np.eye(2)[[int(name[1]) % 2 for name in model.layout["cell_type"].classes]]
@@ -192,7 +192,7 @@ def test_ordinal_labels_are_numbers_with_names(cells):
 
 def test_unknown_cells_score_high(cells):
     kept = (cells.obs["cell_type"] != "T3").to_numpy()
-    found = train(cells[kept].copy(), LABELS[:1], QUICK | {"unknown_share": 0.1}, seed=0)
+    found = train(cells[kept].copy(), LABELS[:1], QUICK | {"unknown_fraction": 0.1}, seed=0)
     known = cells[kept][found.split == "test"]
     both = [found.model.predict(part) for part in (known, cells[~kept])]
     assert both[1]["unknown_score"].median() > 0.9 > both[0]["unknown_score"].median()
@@ -205,12 +205,13 @@ def test_unknown_cells_score_high(cells):
         {"discrete": [3], "clusters": [4], "diffusion": 2, "independence": "hsic"},
         {"independence": "adversary", "normalisation": "log1p"},
         {"encoder": "genes", "conditional": False, "kl_supervised": True, "fixed_noise": False,
-         "capacity": 5.0, "teach": 0.0, "double_softmax": True, "standardise": False, "clusters": [3],
-         "weights": {"kl_continuous": 30, "kl_discrete": 30, "classification": 100, "regression": 100}},
+         "capacity": 5.0, "teacher_forcing": 0.0, "double_softmax": True, "standardise": False,
+         "clusters": [3],
+         "loss_weights": {"kl_continuous": 30, "kl_discrete": 30, "classification": 100, "regression": 100}},
     ],
 )  # fmt: skip
 def test_every_option_trains_and_names_its_terms(cells, settings):
-    found = train(cells, LABELS, QUICK | {"min_steps": 30, "epochs": 1} | settings, seed=0)
+    found = train(cells, LABELS, QUICK | {"min_steps": 30, "n_epochs": 1} | settings, seed=0)
     terms = set(found.history["term"])
     wanted = {"reconstruction", "kl_continuous", "classification", "regression"}
     wanted |= {"kl_discrete", "clustering", "diffusion", "independence"} if "discrete" in settings else set()

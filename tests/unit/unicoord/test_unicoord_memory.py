@@ -14,11 +14,11 @@ import panscape
 from panscape.data.counts import CountsWriter
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.labels import Label, learn_labels
-from panscape.unicoord.loader import StreamFeed
+from panscape.unicoord.loader import StreamLoader
 from panscape.unicoord.module import Network
 from panscape.unicoord.settings import UniCoordSettings
 from panscape.unicoord.start import gene_moments, principal_axes, start
-from panscape.unicoord.store import Packed, Scale, narrow
+from panscape.unicoord.store import CompressedCounts, Scale, narrow
 from panscape.unicoord.targets import codes, targets
 
 torch.set_num_threads(1)
@@ -28,7 +28,9 @@ SCALE = Scale("depth-log1p", 400.0)
 def packed(matrix, scale=SCALE, step=70):
     totals = np.asarray(matrix.sum(axis=1)).ravel()
     cuts = range(0, matrix.shape[0], step)
-    return Packed(((matrix[at : at + step], totals[at : at + step]) for at in cuts), matrix.shape[1], scale)
+    return CompressedCounts(
+        ((matrix[at : at + step], totals[at : at + step]) for at in cuts), matrix.shape[1], scale
+    )
 
 
 @pytest.mark.parametrize(("factor", "bytes_of_a_value"), [(1, 1), (20, 2), (0.1, 4)])
@@ -71,7 +73,7 @@ def network_of(cells, **changes):
     settings = UniCoordSettings.of(QUICK | changes)
     layout = learn_labels(cells.obs, [Label.of(label) for label in LABELS], ())
     code, given = codes(targets(cells.obs, layout), layout)
-    return Network(layout, cells.n_vars, settings, settings.components), code, given
+    return Network(layout, cells.n_vars, settings, settings.n_components), code, given
 
 
 def test_the_start_is_the_linear_model():
@@ -87,7 +89,7 @@ def test_the_start_is_the_linear_model():
     assert left * 0.98 <= float(network.noise) <= left * 1.15  # the encoder's components hold nearly all
     labels = torch.from_numpy(code)
     with torch.no_grad():
-        network.last.weight[:, : network.settings.decoder_hidden[-1]] = 0
+        network.last.weight[:, : network.settings.n_hidden_decoder[-1]] = 0
         made = network.decode(labels, torch.zeros(500, network.continuous), labels[:, :0]).numpy()
     assert abs(made - (x - rest)).max() < 0.1
 
@@ -96,7 +98,7 @@ def test_the_start_never_holds_the_cells_dense():
     matrix = sparse.random(6000, 800, 0.05, format="csr", dtype=np.float32, random_state=0)
     matrix.data = np.ceil(matrix.data * 5)
     cells = atlas(6000, 60)
-    network, code, given = network_of(cells, components=30)
+    network, code, given = network_of(cells, n_components=30)
     wide = Network(network.layout, 800, network.settings, 30)
     store = packed(matrix)
     tracemalloc.start()
@@ -112,7 +114,7 @@ def test_training_imports_nothing_large():
         "import sys; sys.path[:0] = sys.argv[1:]\n"
         "from unicoord_cells import LABELS, QUICK, atlas\n"
         "from panscape.unicoord.train import train\n"
-        "train(atlas(), LABELS, QUICK | {'epochs': 1, 'min_steps': 2}, seed=0)\n"
+        "train(atlas(), LABELS, QUICK | {'n_epochs': 1, 'min_steps': 2}, seed=0)\n"
         "large = {'sklearn', 'torch._dynamo', 'scipy.stats', 'matplotlib', 'scanpy'}\n"
         "print(sorted(large & set(sys.modules)))"
     )
@@ -131,28 +133,28 @@ def streamed(tmp_path):
     train = np.random.default_rng(1).random(400) < 0.8
     genes = [f"G{at}" for at in (40, 3, 7, 21)]
     wanted = SCALE(cells[:, genes].X, read.totals).toarray()
-    return lambda: StreamFeed(read, train, genes, SCALE, 32, 5, max_values=600, mixed=4), train, wanted
+    return lambda: StreamLoader(read, train, genes, SCALE, 32, 5, max_values=600, mixed=4), train, wanted
 
 
 def test_every_training_cell_is_streamed_once_an_epoch(streamed):
     make, train, wanted = streamed
-    feed, orders = make(), []
+    loader, orders = make(), []
     for epoch in range(2):
-        batches = [feed.batch(epoch * feed.steps + at) for at in range(feed.steps)]
+        batches = [loader.batch(epoch * loader.steps + at) for at in range(loader.steps)]
         rows = np.concatenate([batch[0] for batch in batches])
         np.testing.assert_array_equal(np.sort(rows), np.flatnonzero(train))
         np.testing.assert_array_equal(np.concatenate([batch[1] for batch in batches]), wanted[rows])
         orders.append(rows)
-    feed.close()
+    loader.close()
     assert (orders[0] != orders[1]).any()
 
 
 def test_a_stream_that_goes_on_gives_the_same_batches(streamed):
     make = streamed[0]
-    feed, again = make(), make()
-    whole = [feed.batch(at) for at in range(2 * feed.steps)]
-    for at in (feed.steps + 2, feed.steps - 1, 0):  # any step, as after a checkpoint
+    loader, again = make(), make()
+    whole = [loader.batch(at) for at in range(2 * loader.steps)]
+    for at in (loader.steps + 2, loader.steps - 1, 0):  # any step, as after a checkpoint
         for wanted, found in zip(whole[at], again.batch(at), strict=True):
             np.testing.assert_array_equal(found, wanted)
-    feed.close()
+    loader.close()
     again.close()

@@ -8,7 +8,7 @@ from unicoord_cells import LABELS, QUICK, atlas
 
 from panscape.data.counts import CountsWriter
 from panscape.errors import UserError
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.train import train
 
 torch.set_num_threads(1)
@@ -54,7 +54,7 @@ def test_predict_and_embed_twice_are_equal(trained, test_cells):
 
 def test_reload_gives_the_same(trained, test_cells, tmp_path):
     trained.model.save(tmp_path / "model")
-    again = UniCoord.load(tmp_path / "model")
+    again = CoordinateSystem.load(tmp_path / "model")
     assert again.predict(test_cells).equals(trained.model.predict(test_cells))
     np.testing.assert_array_equal(again.embed(test_cells), trained.model.embed(test_cells))
     card = json.loads((tmp_path / "model" / "model.json").read_text())
@@ -66,7 +66,7 @@ def test_an_incomplete_folder_is_refused(trained, tmp_path):
     weights_file = tmp_path / "model" / "weights.safetensors"
     weights_file.write_bytes(weights_file.read_bytes()[:1000])
     with pytest.raises(UserError, match="no complete model"):
-        UniCoord.load(tmp_path / "model")
+        CoordinateSystem.load(tmp_path / "model")
 
 
 def test_genes_are_found_by_name(trained, test_cells):

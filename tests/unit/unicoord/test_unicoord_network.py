@@ -32,7 +32,7 @@ def cells():
 
 @pytest.fixture(scope="module")
 def model(cells):
-    return train(cells, LABELS, QUICK | {"epochs": 10}, seed=1).model
+    return train(cells, LABELS, QUICK | {"n_epochs": 10}, seed=1).model
 
 
 def test_correlations_agree_with_numpy_and_constant_genes_have_none():

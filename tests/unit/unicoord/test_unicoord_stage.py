@@ -11,7 +11,7 @@ from panscape.data.counts import Counts, CountsWriter
 from panscape.errors import UserError
 from panscape.unicoord.label_transfer import cell_values
 from panscape.unicoord.leave_out import restore_groups
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.score import score_model
 from panscape.unicoord.settings import Hierarchy, Label
 from panscape.unicoord.stage import (
@@ -142,7 +142,7 @@ def test_scenarios_are_written(stage, tmp_path, counts):
     values = made.select().data
     assert (values == np.round(values)).all() == counts
     if counts:
-        table = UniCoord.predict(trained.model, str(tmp_path / "g.h5ad"))
+        table = CoordinateSystem.predict(trained.model, str(tmp_path / "g.h5ad"))
         told = table.loc[table["label"] == "platform", "value"]
         assert (told == "P0").mean() > 0.8
     with pytest.raises(UserError, match="no cell is like that"):

@@ -11,8 +11,9 @@ LABELS = [
     {"name": "time", "kind": "continuous"},
 ]
 QUICK = {
-    "n_genes": 0, "epochs": 4, "min_steps": 120, "latent": 5, "components": 20, "hidden": [32],
-    "committee": 2, "decoder_hidden": [32], "batch": 64, "held_out": 0.2, "validation": 0.15, "dropout": 0.1,
+    "n_genes": 0, "n_epochs": 4, "min_steps": 120, "n_latent": 5, "n_components": 20, "n_hidden": [32],
+    "ensemble": 2, "n_hidden_decoder": [32], "batch_size": 64, "held_out": 0.2, "validation": 0.15,
+    "dropout": 0.1,
 }  # fmt: skip
 
 

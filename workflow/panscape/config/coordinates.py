@@ -43,15 +43,17 @@ def coordinates(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]
 
 def _labels(settings, labels, kinds, studies) -> Iterator[Problem]:
     mapped = {name for _, study in studies if "unicoord" in study["use"] for name in study["obs"]} | _MADE
-    anything = bool(settings.get("tables")) or bool(set(settings.get("bridges", ())) & {"usage", "features"})
+    anything = bool(settings.get("tables")) or bool(
+        set(settings.get("label_transfer", ())) & {"usage", "features"}
+    )
     for at, label in enumerate(labels):
         where, name = f"unicoord.labels[{at}]", label["name"]
         if name not in mapped and not anything:
             advice = _advice(name, dict.fromkeys(mapped - _MADE), "studies[].obs, or give unicoord.tables")
             yield Problem(f"{where}.name", f"no study maps {name!r}", advice)
-        if name == "dpt_pseudotime" and "pseudotime" not in settings.get("bridges", ()):
+        if name == "dpt_pseudotime" and "pseudotime" not in settings.get("label_transfer", ()):
             yield Problem(
-                f"{where}.name", "pseudotime is not asked for", "write unicoord.bridges: [pseudotime]"
+                f"{where}.name", "pseudotime is not asked for", "write unicoord.label_transfer: [pseudotime]"
             )
         if [item["name"] for item in labels].index(name) != at:
             yield Problem(f"{where}.name", f"{name!r} is there twice", "keep one")

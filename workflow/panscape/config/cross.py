@@ -131,9 +131,9 @@ def _features(config: dict[str, Any]) -> Iterator[Problem]:
     if config.get("report", {}).get("features"):
         what = "there are no gene sets to report features of"
         yield Problem("features.gene_sets", what, f"{advice}, or write report: {{features: false}}")
-    if "features" in config.get("unicoord", {}).get("bridges", ()):
-        what = "unicoord.bridges asks for features, but there are no gene sets"
-        yield Problem("features.gene_sets", what, f"{advice}, or take features out of the bridges")
+    if "features" in config.get("unicoord", {}).get("label_transfer", ()):
+        what = "unicoord.label_transfer asks for features, but there are no gene sets"
+        yield Problem("features.gene_sets", what, f"{advice}, or take features out of label_transfer")
 
 
 def _networks(config: dict[str, Any]) -> Iterator[Problem]:

@@ -147,7 +147,7 @@ def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
     if (
         len(by_study) < len(names)
         or config["unicoord"]["tables"]
-        or "features" in config["unicoord"]["bridges"]
+        or "features" in config["unicoord"]["label_transfer"]
     ):
         return
     labels = {label for known in by_study for label in known}

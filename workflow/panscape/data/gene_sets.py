@@ -29,7 +29,7 @@ class GeneSets:
         CSR (T, G) of ones.
     """
 
-    library: str
+    library: str | np.ndarray
     terms: np.ndarray
     genes: np.ndarray
     member: sparse.csr_matrix

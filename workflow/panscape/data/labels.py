@@ -1,10 +1,12 @@
-"""How classes of cells are named, wherever they come from."""
+"""Names of classes, and missing labels."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 
 def class_name(value: Any) -> str:
@@ -12,3 +14,9 @@ def class_name(value: Any) -> str:
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def present(labels: ArrayLike) -> np.ndarray:
+    """Return (n,) booleans: labels that are not missing (None, NaN, "")."""
+    column = pd.Series(list(np.asarray(labels, dtype=object)), dtype=object)
+    return ~(column.isna() | (column.astype(str) == "")).to_numpy()

@@ -157,9 +157,9 @@ def _modelled(size: Size, config: dict[str, Any]) -> int:
 def _trained(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the cost of training coordinates: steps through the layers that are as wide as the genes."""
     settings = config["unicoord"]
-    width = settings["decoder_hidden"][-1] + (settings["encoder"] == "genes") * settings["hidden"][0]
-    steps = max(settings["epochs"] * size.cells / settings["batch"], settings["min_steps"])
-    seconds = steps * (0.008 + 6 * settings["batch"] * _modelled(size, config) * width / 4e10)
+    width = settings["n_hidden_decoder"][-1] + (settings["encoder"] == "genes") * settings["n_hidden"][0]
+    steps = max(settings["n_epochs"] * size.cells / settings["batch_size"], settings["min_steps"])
+    seconds = steps * (0.008 + 6 * settings["batch_size"] * _modelled(size, config) * width / 4e10)
     memory, minutes = _coordinates(size, config)
     return memory, minutes + PATIENCE * seconds / 60
 
@@ -259,7 +259,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "choose_features": _choice,
     "score_features": _features,
     "plot_features": _light,
-    "bridge_labels": _stream,
+    "transfer_labels": _stream,
     "train_unicoord": _trained,
     "place_cells": _coordinates,
     "score_unicoord": _tested,

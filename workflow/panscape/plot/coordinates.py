@@ -43,7 +43,7 @@ TERMS = {
 }
 """Term of the loss -> title."""
 SPLITS = {"train": ("training cells", OKABE_ITO[4]), "heldout": ("validation cells", OKABE_ITO[5])}
-_DRAWN = 6000  # cells, at most
+_DRAWN = 6000  # maximum number of cells
 
 
 def plot_losses(history: pd.DataFrame) -> Figure:
@@ -91,7 +91,7 @@ def _limit(ax, values: np.ndarray) -> None:
 def plot_coordinates(coordinates: AnnData, active: pd.DataFrame) -> Figure:
     """Draw the cells in coordinates, once per label.
 
-    Left the two leading principal components of all coordinates, which hold the labels; right those of the
+    Left the two leading principal components of all coordinates, which include the labels; right those of the
     unsupervised ones alone, in which labels should not show.
 
     Parameters
@@ -160,12 +160,12 @@ def _cells(fig, ax, xy: np.ndarray, column: pd.Series, kind: str, name: str, *, 
 
 
 def plot_active(active: pd.DataFrame) -> Figure:
-    """Draw how much every unsupervised coordinate holds, and what it goes with.
+    """Draw the information in every unsupervised coordinate, and the label that explains it best.
 
     Parameters
     ----------
     active
-        coordinate, kl (nats per cell), active, best_label, strength (share of its variance that the label
+        coordinate, kl (nats per cell), active, best_label, strength (fraction of its variance that the label
         explains).
     """
     shown = active.sort_values("kl", ascending=False, kind="stable").head(60)
@@ -182,7 +182,7 @@ def plot_active(active: pd.DataFrame) -> Figure:
         left.set(xlabel="information (nats per cell)", title=f"{inside.sum()} active of {len(active)}")
         best = shown["best_label"].fillna("").astype(str)
         right.barh(place, shown["strength"], color=[tone.get(name, GREY) for name in best], height=0.7)
-        right.set(xlabel="share of variance explained", title="Label that explains most", xlim=(0, 1))
+        right.set(xlabel="fraction of variance explained", title="Label that explains most", xlim=(0, 1))
         right.tick_params(labelleft=False)
         handles = [right.scatter([], [], color=tone[name], marker="s", s=20) for name in labels]
         legend_outside(right, handles, [name.replace("_", " ") for name in labels])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,7 @@ class Tables:
     matches: pd.DataFrame | None = None
 
     @classmethod
-    def read(cls, given: Mapping[str, object]) -> Tables:
+    def read(cls, given: Mapping[str, Any]) -> Tables:
         """Read the files of a mapping with these names; ``chance`` is a list of files."""
         single = (
             "elbow",
@@ -97,7 +97,7 @@ def plot_elbow(elbow: pd.DataFrame, used: int) -> Figure:
         if used != suggested:
             ax.axvline(used, color=INK, linewidth=0.9)
             ax.text(used, ax.get_ylim()[1], f"\n used: {used}", fontsize=7, va="top")
-        ax.set(xlabel="entries", ylabel="unexplained share of square", title="Number of entries")
+        ax.set(xlabel="entries", ylabel="unexplained fraction of squares", title="Number of entries")
         if not np.isnan(needed):
             _gains(fig.add_subplot(1, 2, 2), elbow, needed)
     return fig
@@ -109,7 +109,9 @@ def _gains(ax: Axes, elbow: pd.DataFrame, needed: float) -> None:
         ax.plot(elbow["k"][mask], elbow["gain"][mask], "o", color=colour, markersize=3)
     ax.axhline(needed, color="#8c8c8c", linewidth=0.9)
     ax.text(elbow["k"].iloc[-1], needed, "needed", fontsize=7, ha="right", va="bottom")
-    ax.set(xlabel="entry", ylabel="share of square it adds", title="What each entry explains", yscale="log")
+    ax.set(
+        xlabel="entry", ylabel="fraction of squares it adds", title="What each entry explains", yscale="log"
+    )
 
 
 def _panels(count: int, height: float):
@@ -123,14 +125,24 @@ def _panels(count: int, height: float):
 
 
 def plot_usage_maps(view, saved: SavedDictionary, entries: pd.DataFrame) -> Figure:
-    """Draw the landscape once per entry, coloured by its code relative to its largest."""
+    """Draw the landscape once per entry, coloured by its code relative to its largest.
+
+    Parameters
+    ----------
+    view
+        The landscape.
+    saved
+        The dictionary.
+    entries
+        Table of the entries.
+    """
     from matplotlib.collections import LineCollection
 
     from panscape.plot.palette import SEQUENTIAL
     from panscape.plot.style import colorbar_outside, style
 
-    most = saved.usage.max(axis=0, keepdims=True)
-    share = np.divide(saved.usage, most, out=np.zeros_like(saved.usage), where=most > 0)
+    maximum = saved.usage.max(axis=0, keepdims=True)
+    relative = np.divide(saved.usage, maximum, out=np.zeros_like(saved.usage), where=maximum > 0)
     place = view.obs.index.get_indexer(list(saved.panclusters))
     xy = view.xy[place]
     info = entries.set_index("entry")
@@ -140,10 +152,10 @@ def plot_usage_maps(view, saved: SavedDictionary, entries: pd.DataFrame) -> Figu
         for k, ax in enumerate(axes):
             lines = LineCollection(list(view.xy[view.edges]), colors="#5a5a5a", alpha=0.08, linewidths=0.3)
             ax.add_collection(lines)
-            order = np.argsort(share[:, k], kind="stable")
+            order = np.argsort(relative[:, k], kind="stable")
             points = ax.scatter(
                 *xy[order].T,
-                c=share[order, k],
+                c=relative[order, k],
                 s=9,
                 cmap=SEQUENTIAL,
                 vmin=0,
@@ -161,16 +173,26 @@ def plot_usage_maps(view, saved: SavedDictionary, entries: pd.DataFrame) -> Figu
     return fig
 
 
-def plot_usage_labels(usage: pd.DataFrame, names: list[str], most: int = 12) -> Figure:
-    """Draw how much more (or less) each entry is used in panclusters of each label than its share of them."""
+def plot_usage_labels(usage: pd.DataFrame, names: list[str], max_labels: int = 12) -> Figure:
+    """Draw how much more (or less) each entry is used in panclusters of each label than expected.
+
+    Parameters
+    ----------
+    usage
+        Mean usage per label and entry.
+    names
+        Names of the entries.
+    max_labels
+        Maximum number of labels of a column.
+    """
     from panscape.plot.palette import DIVERGING
     from panscape.plot.style import DOUBLE, colorbar_outside, new_figure, style
 
     labels = usage[usage["value"] != "mean"]
     parts = []
     for column, part in labels.groupby("column", sort=False):
-        common = part.groupby("value")["expected"].first().nlargest(most).index
-        # a column of one value tells nothing
+        common = part.groupby("value")["expected"].first().nlargest(max_labels).index
+        # a column of one value is not informative
         if len(common) > 1:
             shown = part[part["value"].isin(common)]
             parts.append((column, shown.pivot(index="entry", columns="value", values="usage")))
@@ -191,17 +213,27 @@ def plot_usage_labels(usage: pd.DataFrame, names: list[str], most: int = 12) -> 
 
 
 def plot_networks(links: pd.DataFrame, centrality: pd.DataFrame, names: list[str]) -> Figure:
-    """Draw the most central genes of every entry on a circle: lines for edges, thin ones for two steps."""
+    """Draw the most central genes of every entry on a circle: lines for edges, thin ones for two steps.
+
+    Parameters
+    ----------
+    links
+        entry, gene_a, gene_b, weight of the edges.
+    centrality
+        entry, gene, betweenness.
+    names
+        Names of the entries.
+    """
     from panscape.plot.style import style
 
     with style():
         fig, axes = _panels(len(names), 2.3)
         for name, ax in zip(names, axes, strict=True):
-            own = links[links["entry"] == name]
-            genes = list(dict.fromkeys([*own["gene_a"], *own["gene_b"]]))
+            of_entry = links[links["entry"] == name]
+            genes = list(dict.fromkeys([*of_entry["gene_a"], *of_entry["gene_b"]]))
             table = centrality[centrality["entry"] == name]
             genes = [gene for gene in table["gene"] if gene in set(genes)] or list(table["gene"].head(1))
-            _draw_network(ax, own, genes, table.set_index("gene")["betweenness"])
+            _draw_network(ax, of_entry, genes, table.set_index("gene")["betweenness"])
             ax.set_title(name)
     return fig
 
@@ -220,8 +252,8 @@ def _draw_network(ax: Axes, links: pd.DataFrame, genes: list[str], betweenness: 
             )
         else:
             ax.plot([x1, x2], [y1, y2], color="#b8b8b8", linewidth=0.4, linestyle=":", zorder=0)
-    own = betweenness.reindex(genes).to_numpy(dtype=float)
-    size = 12 + 50 * own / max(np.nanmax(own, initial=0), 1e-12)
+    centrality_of = betweenness.reindex(genes).to_numpy(dtype=float)
+    size = 12 + 50 * centrality_of / max(np.nanmax(centrality_of, initial=0), 1e-12)
     ax.scatter(
         *np.array([at[g] for g in genes]).reshape(-1, 2).T, s=size, color=ORANGE, zorder=2, linewidths=0
     )

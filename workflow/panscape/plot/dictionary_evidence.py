@@ -15,7 +15,17 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 
 
 def plot_confidence(edges: pd.DataFrame, chance: pd.DataFrame, names: list[str]) -> Figure:
-    """Draw the reliability of every entry's edges, and the share of edges by chance against cluster size."""
+    """Draw the reliability of every entry's edges, and the fraction of edges by chance against cluster size.
+
+    Parameters
+    ----------
+    edges
+        Edges with their reliability.
+    chance
+        The same of permuted data.
+    names
+        Names of the entries.
+    """
     from matplotlib.ticker import LogLocator, NullFormatter
 
     from panscape.plot.style import DOUBLE, new_figure, style
@@ -47,7 +57,7 @@ def plot_confidence(edges: pd.DataFrame, chance: pd.DataFrame, names: list[str])
             xscale="log",
             ylim=(-0.03, 1.03),
             xlabel="cells of the pancluster",
-            ylabel="share of its edges that pass by chance",
+            ylabel="fraction of its edges that pass by chance",
             title="Edges by chance",
         )
         other.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -80,6 +90,6 @@ def plot_enrichment(enrichment: pd.DataFrame, names: list[str]) -> Figure:
     return fig
 
 
-def _short(term: str, most: int = 58) -> str:
+def _short(term: str, max_letters: int = 58) -> str:
     term = str(term).replace("_", " ")
-    return term if len(term) <= most else f"{term[: most - 1]}…"
+    return term if len(term) <= max_letters else f"{term[: max_letters - 1]}…"

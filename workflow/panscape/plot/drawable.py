@@ -40,27 +40,29 @@ def not_drawable(
     -------
     Of the figures named in :func:`panscape.config.figures.landscape`, those that would be empty.
     """
-    found = {map_name(column): why for column in columns if (why := _no_values(view, column))}
+    reasons = {map_name(column): why for column in columns if (why := _no_values(view, column))}
     time, age = view.values(PSEUDOTIME), view.values("age")
     both = int((np.isfinite(time) & np.isfinite(age)).sum())
     ordered = np.isfinite(time).any()
     if not ordered:
-        found["pseudotime-age"] = NO_ORDER
+        reasons["pseudotime-age"] = NO_ORDER
     elif both < FEWEST:
-        found["pseudotime-age"] = f"{both or 'no'} cluster{'' if both == 1 else 's'} with pseudotime and age"
+        reasons["pseudotime-age"] = (
+            f"{both or 'no'} cluster{'' if both == 1 else 's'} with pseudotime and age"
+        )
     known = statistics[np.isfinite(statistics["value"].astype(float))]
     if not known["statistic"].isin([name for name, _ in PANELS]).any():
-        found["spaces"] = "no statistic of the spaces is defined: there is one study and no age"
+        reasons["spaces"] = "no statistic of the spaces is defined: there is one study and no age"
     for names, table, what in (
         (("genes-heatmap", "genes-along"), genes, "gene"),
         (("pairs-heatmap",), pairs, "pair of genes"),
     ):
         if not np.isfinite(pd.to_numeric(table["rho"]).astype(float)).any():
             why = f"no {what} varies over the clusters with pseudotime" if ordered else NO_ORDER
-            found |= dict.fromkeys(names, why)
+            reasons |= dict.fromkeys(names, why)
     if (np.isfinite(view.values("n_cells")) & np.isfinite(view.values("n_pairs"))).sum() < FEWEST:
-        found["pairs-by-size"] = f"fewer than {FEWEST} clusters"
-    return found
+        reasons["pairs-by-size"] = f"fewer than {FEWEST} clusters"
+    return reasons
 
 
 def _no_values(view: View, column: str) -> str:

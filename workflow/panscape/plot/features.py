@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.figure import Figure
 
-BARS = 25  # sets named at most in the figure of the choice
+BARS = 25  # maximum number of sets named in the figure of the choice
 NAMED = 60  # rows of a heatmap up to which each is named
 LETTERS = 44  # of a term's name
 
@@ -112,7 +112,15 @@ def _bars(ax, top: pd.DataFrame, settings: FeatureSettings, ranked: bool) -> Non
 
 
 def plot_correlation(table: pd.DataFrame, correlation: pd.DataFrame, settings: FeatureSettings) -> Figure:
-    """Draw the correlation of the grouped sets, group by group."""
+    """Draw the correlation of the grouped sets, group by group.
+
+    Parameters
+    ----------
+    table, correlation
+        Of :class:`panscape.unicoord.features.collection.Chosen`.
+    settings
+        Settings that the sets were chosen with.
+    """
     from panscape.plot.palette import DIVERGING
     from panscape.plot.style import DOUBLE, colorbar_outside, new_figure, plain_text, style
 
@@ -142,11 +150,11 @@ def plot_correlation(table: pd.DataFrame, correlation: pd.DataFrame, settings: F
     return fig
 
 
-def _apart(rows: np.ndarray, group: np.ndarray, least: float) -> np.ndarray:
+def _apart(rows: np.ndarray, group: np.ndarray, min_distance: float) -> np.ndarray:
     """Return those of the rows that can be named without overlap, of larger groups first."""
     kept: list[int] = []
     for row in sorted(rows, key=lambda at: (-(group == group[at]).sum(), at)):
-        if all(abs(row - other) >= least for other in kept):
+        if all(abs(row - other) >= min_distance for other in kept):
             kept.append(int(row))
     return np.sort(kept)
 
@@ -156,7 +164,7 @@ def plot_profiles(scores: AnnData, settings: FeatureSettings) -> Figure:
     from panscape.plot.palette import DIVERGING
     from panscape.plot.style import DOUBLE, colorbar_outside, new_figure, plain_text, style
 
-    column = settings.label if settings.label in scores.obs else "study"
+    column = settings.label if settings.label and settings.label in scores.obs else "study"
     classes = scores.obs[column].astype(object)
     there = classes.notna() & (classes.astype(str) != "")
     frame = pd.DataFrame(np.asarray(scores.X, dtype=np.float64), columns=scores.var_names)[there.to_numpy()]
@@ -180,7 +188,7 @@ def plot_profiles(scores: AnnData, settings: FeatureSettings) -> Figure:
 
 
 def _notes(table: pd.DataFrame, settings: FeatureSettings) -> list[str]:
-    """Return for each set the class that it tells best and the false discovery rate of the deciding test."""
+    """Return each set's best class and its false discovery rate in the deciding test."""
     if settings.test_of(table) == "entropy":
         return [f"fdr {fdr:.2g}" for fdr in table["entropy_fdr"].astype(float)]
     pairs = zip(table["best_class"].astype(str), table["class_fdr"].astype(float), strict=True)

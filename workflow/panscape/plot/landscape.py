@@ -150,7 +150,15 @@ def ends(table: pd.DataFrame, top: int) -> pd.DataFrame:
 
 
 def find_statistic(statistics: pd.DataFrame, space: str, name: str) -> Statistic | None:
-    """Return a row of ``statistics.tsv``; None if it is not there."""
+    """Return a row of ``statistics.tsv``; None if it is not there.
+
+    Parameters
+    ----------
+    statistics
+        Table of the landscape's statistics.
+    space, name
+        Which row.
+    """
     rows = statistics[(statistics["space"] == space) & (statistics["statistic"] == name)]
     if rows.empty:
         return None

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from panscape.plot.style import empty_figure
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -14,18 +16,12 @@ CIS, TRANS = "#0072B2", "#b8b8b8"
 NOTHING = "There are no links: they need RNA, accessibility and the genes' places (metacells.genes)."
 
 
-def _note(text: str) -> Figure:
-    from panscape.plot.style import note
-
-    return note(text)
-
-
 def plot_links(links: pd.DataFrame, evidence: pd.DataFrame) -> Figure:
     """Draw correlations within reach beside their nulls, by method and by distance."""
     from panscape.plot.style import DOUBLE, new_figure, style
 
     if not len(links):
-        return _note(NOTHING)
+        return empty_figure(NOTHING)
     with style():
         fig = new_figure(DOUBLE, 2.7)
         ax = fig.add_subplot(1, 3, 1)
@@ -52,7 +48,7 @@ def plot_links(links: pd.DataFrame, evidence: pd.DataFrame) -> Figure:
 
 
 def _negative(ax, evidence: pd.DataFrame) -> None:
-    """Draw the share of negative correlations by method: within reach, and with other chromosomes."""
+    """Draw the fraction of negative correlations by method: within reach, and with other chromosomes."""
     value = evidence.set_index(["method", "measure"])["value"]
     methods = [name for name in dict.fromkeys(evidence["method"]) if (name, "negative") in value.index]
     for at, method in enumerate(methods):
@@ -61,14 +57,14 @@ def _negative(ax, evidence: pd.DataFrame) -> None:
         ax.plot([cis], [at], "o", color=CIS, markersize=4.5)
         ax.plot([trans], [at], "o", color=TRANS, markersize=4.5)
     ax.axvline(0.5, color="#6b6b6b", linewidth=0.5, linestyle=":")
-    titles = told(evidence)
+    titles = panel_titles(evidence)
     ax.set_yticks(range(len(methods)), [titles[method] for method in methods])
     ax.set_ylim(len(methods) - 0.5, -0.5)
-    ax.set(xlabel="share below 0", title="Negative pairs")
+    ax.set(xlabel="fraction below 0", title="Negative pairs")
 
 
-def told(table: pd.DataFrame) -> dict[str, str]:
-    """Return what each method is called in a figure: what was told labels says so.
+def panel_titles(table: pd.DataFrame) -> dict[str, str]:
+    """Return the title of each method in a figure; methods conditioned on labels are marked.
 
     Parameters
     ----------
@@ -83,29 +79,29 @@ def told(table: pd.DataFrame) -> dict[str, str]:
 
 
 def _by_distance(ax, links: pd.DataFrame, parts: int = 10) -> None:
-    """Draw the share of pairs that are found, by distance."""
+    """Draw the fraction of pairs that are linked, by distance."""
     reach = links["distance"].abs()
     edges = np.linspace(0, max(float(reach.max()), 1.0), parts + 1)
     at = np.clip(np.digitize(reach, edges) - 1, 0, parts - 1)
-    found = links["found"].astype(str).eq("True").to_numpy()
+    linked = links["found"].astype(str).eq("True").to_numpy()
     for sign, colour, label in ((1, CIS, "positive"), (-1, "#D55E00", "negative")):
-        mine = found & (np.sign(links["r"].to_numpy()) == sign)
-        share = np.bincount(at, mine, minlength=parts) / np.maximum(np.bincount(at, minlength=parts), 1)
-        ax.step(edges / 1000, [*share, share[-1]], where="post", color=colour, label=label)
-    ax.set(xlabel="distance to the gene's start (kb)", ylabel="share of pairs found", title="Links found")
+        mine = linked & (np.sign(links["r"].to_numpy()) == sign)
+        fraction = np.bincount(at, mine, minlength=parts) / np.maximum(np.bincount(at, minlength=parts), 1)
+        ax.step(edges / 1000, [*fraction, fraction[-1]], where="post", color=colour, label=label)
+    ax.set(xlabel="distance to the gene's start (kb)", ylabel="fraction of pairs linked", title="Links found")
     ax.set_ylim(bottom=0)
     ax.legend(fontsize=6.5)
 
 
 def most_linked(links: pd.DataFrame) -> str | None:
-    """Return the gene with most links found (ties: the strongest), or with the strongest pair if none is."""
+    """Return the gene with most links (ties: the strongest), or with the strongest pair if there is none."""
     if not len(links):
         return None
-    found = links[links["found"].astype(str) == "True"]
-    part = found if len(found) else links
+    linked = links[links["found"].astype(str) == "True"]
+    part = linked if len(linked) else links
     size = (
         part.groupby("gene")["r"].agg(["size", "max"])
-        if len(found)
+        if len(linked)
         else part.groupby("gene")["r"].agg(["max"])
     )
     return str(size.sort_values(list(size.columns), ascending=False, kind="stable").index[0])
@@ -140,11 +136,11 @@ def plot_track(
     from panscape.plot.style import DOUBLE, INK, colorbar_outside, new_figure, plain_text, style
 
     if places is None or peaks is None or not len(links):
-        return _note(NOTHING)
-    gene = gene or most_linked(links)
-    own = links[links["gene"] == gene]
-    if not len(own) or gene not in places.index:
-        return _note(f"{gene} has no peak within reach that takes part in links.")
+        return empty_figure(NOTHING)
+    gene = gene or most_linked(links) or ""
+    of_gene = links[links["gene"] == gene]
+    if not len(of_gene) or gene not in places.index:
+        return empty_figure(f"{gene} has no peak within reach that takes part in links.")
     place = places.loc[gene]
     tss, chrom = float(place["tss"]), str(place["chrom"])
     scale = colors.Normalize(-1, 1)
@@ -153,15 +149,15 @@ def plot_track(
         fig = new_figure(DOUBLE, 2.6)
         ax = fig.add_subplot()
         highest = 0.0
-        for row in own.sort_values("r").itertuples():
+        for row in of_gene.sort_values("r").itertuples():
             start, end = int(peaks.at[row.peak, "start"]), int(peaks.at[row.peak, "end"])
             middle = (start + end) / 2
-            found = str(row.found) == "True"
+            linked = str(row.found) == "True"
             width = max(end - start, window / 300)
             ax.add_patch(
                 Rectangle((middle - width / 2, -0.06), width, 0.1, color=palette.to_rgba(row.r), linewidth=0)
             )
-            if not found:
+            if not linked:
                 continue
             height = 0.25 + 0.75 * abs(middle - tss) / window
             highest = max(highest, height)
@@ -178,10 +174,10 @@ def plot_track(
         )  # fmt: skip
         ax.plot([tss, tss], [-0.18, 0.05], color=INK, linewidth=1)
         ax.text(tss, -0.24, plain_text(gene), ha="center", va="top", fontsize=8, fontweight="bold")
-        count = int((own["found"].astype(str) == "True").sum())
+        count = int((of_gene["found"].astype(str) == "True").sum())
         ax.set(xlim=(tss - window, tss + window), ylim=(-0.42, max(highest, 0.3) + 0.1), yticks=[])
         ax.spines["left"].set_visible(False)
-        ax.set_title(f"{plain_text(gene)}: {count} of {len(own)} peaks within reach are linked")
+        ax.set_title(f"{plain_text(gene)}: {count} of {len(of_gene)} peaks within reach are linked")
         ax.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:,.0f}")
         ax.set_xlabel(f"{chrom} (kb)")
         colorbar_outside(fig, ax, palette, "correlation")

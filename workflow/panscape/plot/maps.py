@@ -86,13 +86,21 @@ def is_labels(obs: pd.DataFrame, column: str) -> bool:
 
 
 def missing_note(column: str, missing: int, total: int) -> str:
-    """Return what the figure says about the clusters without a value."""
+    """Return what the figure says about the clusters without a value.
+
+    Parameters
+    ----------
+    column
+        Name of the column.
+    missing, total
+        Numbers of clusters without a value and of all.
+    """
     if not missing:
         return ""
-    share = f"{missing} of {total}" if missing < total else f"all {total}"
+    count = f"{missing} of {total}" if missing < total else f"all {total}"
     if column == PSEUDOTIME:
-        return f"Grey: {share} clusters, not connected to the root; they are given no pseudotime."
-    return f"Grey: {share} clusters without a value."
+        return f"Grey: {count} clusters, not connected to the root; they have no pseudotime."
+    return f"Grey: {count} clusters without a value."
 
 
 def _frame(view: View, ax: Axes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,9 +40,13 @@ def layout(centres: np.ndarray) -> np.ndarray:
     upper = rows < columns
     drawn = igraph.Graph(k, list(zip(rows[upper].tolist(), columns[upper].tolist(), strict=True)))
     weights = np.asarray(graph[rows[upper], columns[upper]]).ravel().tolist()
-    placed = drawn.layout_fruchterman_reingold(
-        weights=weights or None, seed=start.tolist(), niter=500, start_temp=np.sqrt(k) / 4, grid=False
-    )
+    igraph.set_random_number_generator(random.Random(0))
+    try:
+        placed = drawn.layout_fruchterman_reingold(
+            weights=weights or None, seed=start.tolist(), niter=500, start_temp=np.sqrt(k) / 4, grid=False
+        )
+    finally:
+        igraph.set_random_number_generator(random)
     return np.array(placed.coords)
 
 
@@ -57,7 +62,7 @@ def plot_map(
     xy
         From :func:`layout`.
     soft
-        (cell, metacell, share): a cell is drawn at the mean of its metacells' places.
+        (cell, metacell, weight): a cell is drawn at the mean of its metacells' places.
     """
     from panscape.plot.style import DOUBLE, new_figure, style
 
@@ -81,7 +86,7 @@ def plot_map(
 def shown_columns(table: pd.DataFrame) -> list[str]:
     """Return the columns that a map is coloured by: the mapped ones first, then rigor; the size if none."""
     extra = ("_purity", "_entropy", "_sd", "n_cells", "study", "mito_share", "ribo_share")
-    own = [
+    columns = [
         name
         for name in table.columns
         if not name.endswith(extra)
@@ -89,20 +94,20 @@ def shown_columns(table: pd.DataFrame) -> list[str]:
         and table[name].nunique() > 1
     ]
     rigor = [name for name in table.columns if name.startswith("rigor_")]
-    return [*own[: MOST_PANELS - len(rigor)], *rigor] or ["n_cells"]
+    return [*columns[: MOST_PANELS - len(rigor)], *rigor] or ["n_cells"]
 
 
 def _cells(xy: np.ndarray, soft) -> np.ndarray | None:
     if soft is None:
         return None
-    cell, metacell, share = soft
+    cell, metacell, weight = soft
     n = int(cell.max()) + 1
-    total = np.bincount(cell, share, minlength=n)
-    place = np.stack([np.bincount(cell, share * xy[metacell, axis], minlength=n) for axis in (0, 1)], axis=1)
-    place /= np.maximum(total, 1e-12)[:, None]
+    total = np.bincount(cell, weight, minlength=n)
+    sums = np.stack([np.bincount(cell, weight * xy[metacell, axis], minlength=n) for axis in (0, 1)], axis=1)
+    place = sums / np.maximum(total, 1e-12)[:, None]
     # a cell of one metacell would lie at its very centre
     spread = np.random.default_rng(0).normal(0, 0.02 * np.ptp(xy, axis=0).mean(), place.shape)
-    place += spread
+    place = place + spread
     return place if n <= MOST_CELLS else place[np.random.default_rng(0).choice(n, MOST_CELLS, replace=False)]
 
 

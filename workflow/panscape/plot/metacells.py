@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from panscape.data.files import read_tsv
 from panscape.data.h5mu import read_shared
-from panscape.plot.links import plot_links, plot_track, told
+from panscape.plot.links import panel_titles, plot_links, plot_track
 from panscape.plot.metacell_map import layout, plot_map
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Drawn:
     centres
         Mean coordinates of the metacells.
     soft
-        (cell, metacell, share) of the soft assignment.
+        (cell, metacell, weight) of the soft assignment.
     """
 
     table: pd.DataFrame
@@ -78,7 +78,7 @@ class Drawn:
         return cls(table, **tables, centres=centres, soft=soft, places=places, peaks=var.get("atac"))
 
 
-def draw_metacells(drawn: Drawn, settings: Mapping[str, object]) -> Iterator[tuple[str, Figure]]:
+def draw_metacells(drawn: Drawn, settings: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
     """Yield (name, figure) of every figure of a sample.
 
     Parameters
@@ -113,7 +113,7 @@ def plot_methods(metrics: pd.DataFrame) -> Figure:
     from panscape.plot.style import DOUBLE, legend_outside, new_figure, style
 
     methods = list(dict.fromkeys(metrics["method"]))
-    titles = told(metrics)
+    titles = panel_titles(metrics)
     value = metrics.set_index(["method", "metric", "modality"])["value"]
     panels = []
     for metric, _, title, high in PANELS:
@@ -129,8 +129,8 @@ def plot_methods(metrics: pd.DataFrame) -> Figure:
             for name in names:
                 shown = MODALITIES.get(name, name)
                 colour = colours.setdefault(shown, OKABE_ITO[len(colours) % len(OKABE_ITO)])
-                found = [value.get((method, metric, name), np.nan) for method in methods]
-                (handles[shown],) = ax.plot(found, range(len(methods)), "o", color=colour, markersize=5)
+                values = [value.get((method, metric, name), np.nan) for method in methods]
+                (handles[shown],) = ax.plot(values, range(len(methods)), "o", color=colour, markersize=5)
             _rows(ax, [titles[method] for method in methods] if at == 0 else [""] * len(methods))
             ax.set_title(title, fontsize=7.5)
             ax.set_xlabel("high is good" if high else "low is good")
@@ -161,10 +161,10 @@ def _rows(ax, names: list[str]) -> None:
 def plot_ladder(ladder: pd.DataFrame) -> Figure:
     """Draw the scores against the number of metacells, with the recommendation."""
     from panscape.plot.palette import OKABE_ITO
-    from panscape.plot.style import SINGLE, legend_outside, new_figure, note, style
+    from panscape.plot.style import SINGLE, empty_figure, legend_outside, new_figure, style
 
     if "score" not in ladder or not len(ladder):
-        return note("The size sweep is switched off (metacells.size_sweep).")
+        return empty_figure("The size sweep is switched off (metacells.size_sweep).")
     lines = {
         "score": "score = 1 - (dubious + zeros) / 2",
         "dubious": "dubious metacells",
@@ -190,7 +190,7 @@ def plot_ladder(ladder: pd.DataFrame) -> Figure:
         for k in best:
             ax.axvline(k, color="#6b6b6b", linestyle="--", linewidth=0.8)
             ax.text(k, 1.02, f" recommended: {k}", fontsize=7, transform=ax.get_xaxis_transform())
-        ax.set(xscale="log", xlabel="metacells", ylabel="share or index", ylim=(0, 1))
+        ax.set(xscale="log", xlabel="metacells", ylabel="fraction or index", ylim=(0, 1))
         ax.set_xticks(ladder["k"], [str(k) for k in ladder["k"]])
         ax.minorticks_off()
         legend_outside(ax, handles, list(lines.values()))

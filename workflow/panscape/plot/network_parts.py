@@ -10,25 +10,23 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 NAMED = 16  # a circle of more genes has no names
 
 
-def draw_nothing(text: str) -> Figure:
-    """Return a small figure that says why there is nothing to see."""
-    from panscape.plot.style import SINGLE, new_figure, style
-
-    with style():
-        fig = new_figure(SINGLE, 0.8)
-        ax = fig.add_subplot()
-        ax.set_axis_off()
-        ax.text(0.5, 0.5, text, ha="center", va="center")
-    return fig
-
-
 def draw_lines(ax: Axes, embedding: pd.DataFrame, phenotype: str, flagged: Collection[str]):
     """Draw lines on the first two axes; hollow where the network is unreliable, grey without a phenotype.
+
+    Parameters
+    ----------
+    ax
+        Axes to draw in.
+    embedding
+        Coordinates and phenotypes of lines.
+    phenotype
+        Column that colours them.
+    flagged
+        Lines that are drawn hollow.
 
     Returns
     -------
@@ -53,8 +51,8 @@ def draw_lines(ax: Axes, embedding: pd.DataFrame, phenotype: str, flagged: Colle
             colours[at] = mpl.colors.to_hex(drawn.to_rgba(values.iloc[at]))
     elif values.notna().any():
         looks, codes = categorical(values)
-        for at, code in enumerate(codes):
-            colours[at] = looks[code].colour if code >= 0 else GREY
+        for cell, code in enumerate(codes):
+            colours[cell] = looks[code].colour if code >= 0 else GREY
         handles = [ax.scatter([], [], s=12, color=look.colour) for look in looks]
         ax.legend(handles, [plain_text(look.label) for look in looks], fontsize=6)
     ax.scatter(x[~hollow], y[~hollow], s=22, c=list(colours[~hollow]), linewidths=0)
@@ -64,8 +62,18 @@ def draw_lines(ax: Axes, embedding: pd.DataFrame, phenotype: str, flagged: Colle
     return drawn
 
 
-def draw_circle(ax: Axes, share: np.ndarray, genes: Sequence[str]) -> None:
-    """Draw genes on a circle and their edges as chords, darker where more of the bins have them."""
+def draw_circle(ax: Axes, weights: np.ndarray, genes: Sequence[str]) -> None:
+    """Draw genes on a circle and their edges as chords, darker where more of the bins have them.
+
+    Parameters
+    ----------
+    ax
+        Axes to draw in.
+    weights
+        (G, G) weights of the edges.
+    genes
+        Their names.
+    """
     from panscape.plot.style import INK, plain_text
 
     angle = np.pi / 2 - 2 * np.pi * np.arange(len(genes)) / len(genes)
@@ -74,9 +82,9 @@ def draw_circle(ax: Axes, share: np.ndarray, genes: Sequence[str]) -> None:
     ax.set_aspect("equal")
     reach = 1.45 if len(genes) <= NAMED else 1.1
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
-    for i, j in zip(*np.nonzero(np.triu(share, 1)), strict=True):
-        ax.plot(*xy[[i, j]].T, color="#0072B2", linewidth=0.6, alpha=0.25 + 0.6 * share[i, j], zorder=1)
-    degree = share.sum(axis=1)
+    for i, j in zip(*np.nonzero(np.triu(weights, 1)), strict=True):
+        ax.plot(*xy[[i, j]].T, color="#0072B2", linewidth=0.6, alpha=0.25 + 0.6 * weights[i, j], zorder=1)
+    degree = weights.sum(axis=1)
     ax.scatter(*xy.T, s=6 + 3 * degree, color="#D55E00", linewidths=0, zorder=2)
     if len(genes) > NAMED:
         return
@@ -92,10 +100,10 @@ def name_points(ax: Axes, points: pd.DataFrame) -> None:
     """Write names (column `name`) beside points (`x`, `y`), moved up or down where they would overlap."""
     from panscape.plot.style import INK, plain_text
 
-    least, level = 0.08, -np.inf
+    distance, level = 0.08, -np.inf
     line = {"arrowstyle": "-", "linewidth": 0.3, "color": "#9a9a9a"}
     for row in points.sort_values("y").itertuples():
-        level = max(row.y, level + least)
+        level = max(row.y, level + distance)
         left = row.x > 0.6
         place = (row.x + (-0.06 if left else 0.06), level)
         ax.annotate(

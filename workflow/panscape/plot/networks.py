@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from panscape.plot.network_parts import draw_circle, draw_lines, draw_nothing, name_points
+from panscape.plot.network_parts import draw_circle, draw_lines, name_points
+from panscape.plot.style import empty_figure
 from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.settings import TITLES, NetworkSettings
 from panscape.sivae.networks.tables import figure_genes, library_sets
@@ -51,7 +52,7 @@ def draw_networks(
     yield "lines", plot_lines(embeddings, tables["tests"], tables["reliability"], columns, kernels)
     yield "genes", plot_genes(tables["genes"], settings.models)
     yield "reliability", plot_reliability(tables["reliability"])
-    libraries = library_sets(settings.gene_sets, collection.genes, settings.mito_set)
+    libraries = library_sets(settings.gene_sets, list(collection.genes), settings.mito_set)
     title, genes = figure_genes(tables["genes"], tables["sets"], libraries, settings.figure_set)
     yield "networks", plot_set(collection, title, genes, settings, columns)
 
@@ -69,7 +70,19 @@ def plot_lines(
     columns: Sequence[str],
     kernels: Mapping[str, tuple[str, str]],
 ) -> Figure:
-    """Draw a map of lines per comparison, a row per model, coloured by the first phenotype."""
+    """Draw a map of lines per comparison, a row per model, coloured by the first phenotype.
+
+    Parameters
+    ----------
+    embeddings
+        Name of a comparison -> coordinates and phenotypes of lines.
+    tests, reliability
+        Tables of the stage.
+    columns
+        Columns with phenotypes.
+    kernels
+        Name of a comparison -> (kernel, model).
+    """
     from panscape.plot.style import DOUBLE, new_figure, style
 
     names = list(dict.fromkeys(kernel for kernel, _ in kernels.values()))
@@ -88,14 +101,14 @@ def plot_lines(
         for i, model in enumerate(models):
             for j, kernel in enumerate(names):
                 ax = axes[i, j]
-                found = next((key for key, pair in kernels.items() if pair == (kernel, model)), None)
-                if found is None:
+                view = next((key for key, pair in kernels.items() if pair == (kernel, model)), None)
+                if view is None:
                     ax.set_axis_off()
                     continue
-                own = tests[(tests["part"] == kernel) & (tests["model"] == model)]
-                drawn = draw_lines(ax, embeddings[found], phenotype, flagged) or drawn
+                of_kernel = tests[(tests["part"] == kernel) & (tests["model"] == model)]
+                drawn = draw_lines(ax, embeddings[view], phenotype, flagged) or drawn
                 ax.set_title(
-                    f"{MODEL_TITLES[model]}: {TITLES[kernel]}\n{_verdict(own, phenotype)}", fontsize=7
+                    f"{MODEL_TITLES[model]}: {TITLES[kernel]}\n{_verdict(of_kernel, phenotype)}", fontsize=7
                 )
         if drawn is not None:
             bar = fig.colorbar(drawn, ax=axes.ravel().tolist(), shrink=0.5, aspect=30, pad=0.02)
@@ -107,10 +120,10 @@ def plot_lines(
 
 
 def _verdict(tests: pd.DataFrame, phenotype: str) -> str:
-    own = tests[(tests["phenotype"] == phenotype) & (tests["statistic"] == "permanova")]
-    if own.empty or not np.isfinite(float(own["pvalue"].iloc[0])):
+    rows = tests[(tests["phenotype"] == phenotype) & (tests["statistic"] == "permanova")]
+    if rows.empty or not np.isfinite(float(rows["pvalue"].iloc[0])):
         return "not tested"
-    return f"PERMANOVA p = {float(own['pvalue'].iloc[0]):.2g}"
+    return f"PERMANOVA p = {float(rows['pvalue'].iloc[0]):.2g}"
 
 
 def plot_genes(genes: pd.DataFrame, models: Sequence[str]) -> Figure:
@@ -119,14 +132,14 @@ def plot_genes(genes: pd.DataFrame, models: Sequence[str]) -> Figure:
 
     phenotypes = list(dict.fromkeys(genes["phenotype"]))[:3]
     if not phenotypes:
-        return draw_nothing("No phenotype was tested")
+        return empty_figure("No phenotype was tested")
     with style():
         fig = new_figure(DOUBLE, 0.4 + 2.4 * len(phenotypes))
         axes = fig.subplots(len(phenotypes), len(models), squeeze=False, sharex=True, sharey=True)
         for i, phenotype in enumerate(phenotypes):
             for j, model in enumerate(models):
-                own = genes[(genes["phenotype"] == phenotype) & (genes["model"] == model)]
-                _draw_genes(axes[i, j], own)
+                of_model = genes[(genes["phenotype"] == phenotype) & (genes["model"] == model)]
+                _draw_genes(axes[i, j], of_model)
                 axes[i, j].set_title(f"{MODEL_TITLES[model]}, {phenotype}")
                 if j == 0:
                     axes[i, j].set_ylabel("ρ of centrality")
@@ -137,16 +150,16 @@ def plot_genes(genes: pd.DataFrame, models: Sequence[str]) -> Figure:
     return fig
 
 
-def _draw_genes(ax, own: pd.DataFrame) -> None:
+def _draw_genes(ax, table: pd.DataFrame) -> None:
     for call, colour in CALLS.items():
-        part = own[own["call"].fillna("") == call]
+        part = table[table["call"].fillna("") == call]
         ax.scatter(
             part["rho_mean_expression"], part["rho"], s=6 if call == "" else 12, color=colour, linewidths=0
         )
     ax.axhline(0, color="#d0d0d0", linewidth=0.6, zorder=0)
     ax.axvline(0, color="#d0d0d0", linewidth=0.6, zorder=0)
     ax.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05))
-    named = own[own["call"] == "connectivity"].head(LABELS)
+    named = table[table["call"] == "connectivity"].head(LABELS)
     name_points(
         ax, pd.DataFrame({"name": named["gene"], "x": named["rho_mean_expression"], "y": named["rho"]})
     )
@@ -156,10 +169,10 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
     """Draw how alike the parts of a line are (dot) and how alike to parts of other lines (bar)."""
     from panscape.plot.style import DOUBLE, new_figure, style
 
-    own = table[table["measure"].isin(["neighbours", "centrality"])]
-    lines = list(dict.fromkeys(own["line"]))
-    if len(lines) > SHOWN:  # the least reliable are what a reader has to know of
-        first = own[(own["model"] == "sivae") & (own["measure"] == "neighbours")]
+    measured = table[table["measure"].isin(["neighbours", "centrality"])]
+    lines = list(dict.fromkeys(measured["line"]))
+    if len(lines) > SHOWN:  # the least reliable ones are the most important to know
+        first = measured[(measured["model"] == "sivae") & (measured["measure"] == "neighbours")]
         lines = first.sort_values("within")["line"].head(SHOWN).tolist()
     place = {line: at for at, line in enumerate(lines)}
     with style():
@@ -168,9 +181,13 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
             {"neighbours": "Neighbours (Jaccard)", "centrality": "Centrality (Spearman)"}.items()
         ):
             ax = fig.add_subplot(1, 2, panel + 1)
-            handles, models = [], list(dict.fromkeys(own["model"]))
+            handles, models = [], list(dict.fromkeys(measured["model"]))
             for number, model in enumerate(models):
-                part = own[(own["measure"] == measure) & (own["model"] == model) & own["line"].isin(place)]
+                part = measured[
+                    (measured["measure"] == measure)
+                    & (measured["model"] == model)
+                    & measured["line"].isin(place)
+                ]
                 y = part["line"].map(place).to_numpy(float) + 0.22 * (number - (len(models) - 1) / 2)
                 colour = ["#0072B2", "#E69F00", "#009E73"][number]
                 bad = part["flag"].isin(["unreliable", "collapsed"]).to_numpy()
@@ -190,7 +207,17 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
 
 
 def chosen_lines(lines: pd.DataFrame, settings: NetworkSettings, columns: Sequence[str]) -> list[str]:
-    """Return the lines drawn: those named, or two of lowest and two of highest first phenotype."""
+    """Return the lines drawn: those named, or two of lowest and two of highest first phenotype.
+
+    Parameters
+    ----------
+    lines
+        Table of lines.
+    settings
+        Of the stage.
+    columns
+        Columns with phenotypes.
+    """
     names = list(lines["line"])
     if settings.figure_lines:
         return [name for name in settings.figure_lines if name in names]
@@ -208,14 +235,24 @@ def plot_set(
     settings: NetworkSettings,
     columns: Sequence[str],
 ) -> Figure:
-    """Draw the edges among the genes of a set in several lines, siVAE's above and Pearson's below."""
+    """Draw the edges among the genes of a set in several lines, siVAE's above and Pearson's below.
+
+    Parameters
+    ----------
+    collection
+        The lines' models.
+    title, genes
+        Name and genes of the set.
+    settings, columns
+        Of the stage; columns with phenotypes.
+    """
     from panscape.plot.style import DOUBLE, new_figure, plain_text, style
 
     known = {gene: at for at, gene in enumerate(collection.genes)}
     chosen = np.array([known[gene] for gene in genes if gene in known][:SET_GENES], dtype=int)
     names = chosen_lines(collection.lines, settings, columns)
     if len(chosen) < 2 or not names:
-        return draw_nothing(f"Fewer than two genes of {title} are analysed" if names else "No line to draw")
+        return empty_figure(f"Fewer than two genes of {title} are analysed" if names else "No line to draw")
     models = [model for model in ("sivae", "pearson") if model in settings.models]
     column = next((name for name in columns if name in collection.lines), None)
     with style():
@@ -225,8 +262,8 @@ def plot_set(
             for j, name in enumerate(names):
                 at = collection.names.index(name)
                 bins = collection.files[at].graphs(model, collection.whole(at))
-                share = sum(graph[chosen][:, chosen].toarray().astype(float) for graph in bins) / len(bins)
-                draw_circle(axes[i, j], share, collection.genes[chosen])
+                weights = sum(graph[chosen][:, chosen].toarray().astype(float) for graph in bins) / len(bins)
+                draw_circle(axes[i, j], weights, collection.genes[chosen])
                 value = "" if column is None else f"\n{column} {_short(collection.lines[column].iloc[at])}"
                 axes[i, j].set_title(plain_text(f"{MODEL_TITLES[model]}, {name}{value}"), fontsize=7)
         what = "mitochondrial genes" if title == MITO else title

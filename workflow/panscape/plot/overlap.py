@@ -11,11 +11,11 @@ import pandas as pd
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DRAWN = 60  # edges drawn at most
+DRAWN = 60  # maximum number of edges drawn
 
 
 def draw_overlap(
-    zscores: pd.DataFrame, edges: pd.DataFrame, *, least: int = 2
+    zscores: pd.DataFrame, edges: pd.DataFrame, *, min_networks: int = 2
 ) -> Iterator[tuple[str, Figure]]:
     """Yield (name, figure) of the overlap's figures.
 
@@ -25,11 +25,11 @@ def draw_overlap(
         From :func:`overlap_table`.
     edges
         From :func:`supported_edges`.
-    least
-        Networks that have to hold an edge that is drawn.
+    min_networks
+        Number of known networks that a drawn edge must be in.
     """
     yield "zscores", plot_zscores(zscores)
-    yield "supported-edges", plot_supported(edges, least)
+    yield "supported-edges", plot_supported(edges, min_networks)
 
 
 def plot_zscores(zscores: pd.DataFrame) -> Figure:
@@ -62,19 +62,21 @@ def plot_zscores(zscores: pd.DataFrame) -> Figure:
     return fig
 
 
-def plot_supported(edges: pd.DataFrame, least: int = 2) -> Figure:
-    """Draw the strongest edges that only panclustering finds and several networks hold."""
+def plot_supported(edges: pd.DataFrame, min_networks: int = 2) -> Figure:
+    """Draw the strongest edges that only panclustering finds and several networks contain."""
     import igraph
 
     from panscape.plot.style import DOUBLE, INK, new_figure, style
 
-    found = edges[(edges["only_here"].astype(str) == "True") & (edges["n_networks"] >= least)]
-    shown = found.head(DRAWN)
+    supported = edges[(edges["only_here"].astype(str) == "True") & (edges["n_networks"] >= min_networks)]
+    shown = supported.head(DRAWN)
     with style():
         fig = new_figure(DOUBLE, 4.6 if len(shown) else 1.2)
         ax = fig.add_subplot()
         ax.set_axis_off()
-        ax.set_title(f"{len(found)} edges only panclustering finds, in {least} or more known networks")
+        ax.set_title(
+            f"{len(supported)} edges only panclustering finds, in {min_networks} or more known networks"
+        )
         if shown.empty:
             return fig
         graph = igraph.Graph.TupleList(shown[["gene_a", "gene_b"]].itertuples(index=False), directed=False)

@@ -1,4 +1,4 @@
-"""Colours (and marker shapes) that readers with colour-blindness can tell apart."""
+"""Colour-blind-safe colours and marker shapes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "
 """Eight colours that stay apart under the common forms of colour-blindness (Okabe and Ito, 2008)."""
 MARKERS = ("o", "^", "s")
 MAX_LABELS = len(OKABE_ITO) * len(MARKERS)
-"""More labels than this are not told apart by anybody: the rarest are pooled."""
+"""Maximum number of labels that can be distinguished; the rarest others are pooled."""
 SEQUENTIAL = "viridis"
 SEQUENTIAL_2 = "cividis"
 DIVERGING = "RdBu_r"
@@ -29,7 +29,13 @@ class Look:
 
 
 def colours(labels: Iterable[Hashable]) -> dict:
-    """Return label -> colour for distinct labels in the order given (colours repeat after eight)."""
+    """Return label -> colour for distinct labels in the order given (colours repeat after eight).
+
+    Examples
+    --------
+    >>> colours(["a", "b"])["a"]
+    '#0072B2'
+    """
     return {label: OKABE_ITO[i % len(OKABE_ITO)] for i, label in enumerate(dict.fromkeys(labels))}
 
 
@@ -39,7 +45,7 @@ def categorical(
     """Choose a colour and a marker per label of a column.
 
     The first eight labels differ by colour; the next ones repeat the colours with another marker shape,
-    so no two labels rely on shades that some readers cannot tell apart. When there are more than
+    so no two labels rely on shades that some readers cannot distinguish. When there are more than
     `limit` labels, the rarest are drawn in grey as one.
 
     Parameters

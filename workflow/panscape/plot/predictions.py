@@ -12,6 +12,7 @@ from panscape.plot.style import (
     DOUBLE,
     RASTER_ABOVE,
     colorbar_outside,
+    empty_figure,
     legend_outside,
     new_figure,
     plain_text,
@@ -55,7 +56,7 @@ _RESTORED = (
     ("pcc_of_change", "Correlation of change", 1),
 )
 STATES = {"measured": "#8c8c8c", "reconstructed": OKABE_ITO[4], "reconfigured": OKABE_ITO[5]}
-_DRAWN = 5000  # cells, at most
+_DRAWN = 5000  # maximum number of cells
 _NAMED = 30  # classes up to which each is named
 
 
@@ -79,7 +80,7 @@ def plot_classes(confusion: pd.DataFrame, calibration: pd.DataFrame, metrics: pd
     labels = list(dict.fromkeys(confusion["label"].astype(str)))
     with style():
         if not labels:
-            return _empty("No discrete label was predicted.")
+            return empty_figure("No discrete label was predicted.")
         tables = [_matrix(confusion[confusion["label"].astype(str) == label]) for label in labels]
         heights = [1.3 + 0.13 * np.clip(len(table), 5, _NAMED) + 0.035 * _longest(table) for table in tables]
         fig = new_figure(DOUBLE, sum(heights))
@@ -91,7 +92,7 @@ def plot_classes(confusion: pd.DataFrame, calibration: pd.DataFrame, metrics: pd
 
 
 def _matrix(part: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares of each true class (rows) that are given each class; classes by truth's order."""
+    """Return the fractions of each true class (rows) that are predicted as each class."""
     table = part.pivot_table(index="truth", columns="predicted", values="n", aggfunc="sum", fill_value=0)
     table.index, table.columns = table.index.astype(str), table.columns.astype(str)
     table = table.loc[table.sum(axis=1) > 0, table.sum(axis=0) > 0]
@@ -106,7 +107,7 @@ def _longest(table: pd.DataFrame) -> int:
 
 def _draw_matrix(fig: Figure, ax: Axes, table: pd.DataFrame, label: str) -> None:
     drawn = ax.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    ax.set_title(f"{plain_text(label.replace('_', ' ').capitalize())}: share of each true class")
+    ax.set_title(f"{plain_text(label.replace('_', ' ').capitalize())}: fraction of each true class")
     ax.set(xlabel="predicted", ylabel="true")
     size = 6 if len(table) <= 16 else 5
     for axis, names in ((ax.yaxis, table.index), (ax.xaxis, table.columns)):
@@ -122,13 +123,13 @@ def _draw_matrix(fig: Figure, ax: Axes, table: pd.DataFrame, label: str) -> None
 def _draw_calibration(ax: Axes, bins: pd.DataFrame, metrics: pd.DataFrame, label: str) -> None:
     ax.plot([0, 1], [0, 1], color="#6b6b6b", linewidth=0.7, linestyle="--", zorder=0)
     if len(bins):
-        share = np.sqrt(bins["n"] / bins["n"].sum())
+        size = np.sqrt(bins["n"] / bins["n"].sum())
         ax.plot(bins["confidence"], bins["accuracy"], color=OKABE_ITO[0], linewidth=0.8)
-        ax.scatter(bins["confidence"], bins["accuracy"], s=10 + 60 * share, color=OKABE_ITO[0], linewidths=0)
-    found = _value(metrics, label, MODEL, "ece")
-    title = f"Calibration error {found:.3f}" if np.isfinite(found) else "Calibration"
+        ax.scatter(bins["confidence"], bins["accuracy"], s=10 + 60 * size, color=OKABE_ITO[0], linewidths=0)
+    error = _value(metrics, label, MODEL, "ece")
+    title = f"Calibration error {error:.3f}" if np.isfinite(error) else "Calibration"
     ax.set(xlim=(-0.03, 1.05), ylim=(-0.03, 1.05), xlabel="probability of the predicted class", title=title)
-    ax.set_ylabel("share that is right")
+    ax.set_ylabel("accuracy")
 
 
 def _value(metrics: pd.DataFrame, task: str, model: str, metric: str) -> float:
@@ -146,27 +147,30 @@ def plot_values(predictions: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
     metrics
         task, model, metric, value.
     """
-    own = predictions[predictions["split"].eq("test") & predictions["kind"].eq("continuous")]
-    labels = list(dict.fromkeys(own["label"].astype(str)))[:6]
+    rows = predictions[predictions["split"].eq("test") & predictions["kind"].eq("continuous")]
+    labels = list(dict.fromkeys(rows["label"].astype(str)))[:6]
     with style():
         if not labels:
-            return _empty("No continuous label was predicted.")
+            return empty_figure("No continuous label was predicted.")
         columns = min(3, len(labels))
         fig = new_figure(DOUBLE * columns / 3, 2.5 * -(-len(labels) // columns))
         axes = fig.subplots(-(-len(labels) // columns), columns, squeeze=False).ravel()
         for ax, label in zip(axes, labels, strict=False):
-            part = own[own["label"].astype(str) == label]
-            true, told = (
+            part = rows[rows["label"].astype(str) == label]
+            true, predicted = (
                 pd.to_numeric(part[name], errors="coerce").to_numpy() for name in ("truth", "value")
             )
-            rows = np.flatnonzero(np.isfinite(true) & np.isfinite(told))[:_DRAWN]
-            if not len(rows):
+            drawn = np.flatnonzero(np.isfinite(true) & np.isfinite(predicted))[:_DRAWN]
+            if not len(drawn):
                 ax.set_visible(False)
                 continue
-            ends = [min(true[rows].min(), told[rows].min()), max(true[rows].max(), told[rows].max())]
+            ends = [
+                min(true[drawn].min(), predicted[drawn].min()),
+                max(true[drawn].max(), predicted[drawn].max()),
+            ]
             ax.plot(ends, ends, color="#6b6b6b", linewidth=0.7, linestyle="--", zorder=0)
-            look = {"s": 6, "alpha": 0.35, "linewidths": 0, "rasterized": len(rows) > RASTER_ABOVE}
-            ax.scatter(true[rows], told[rows], color=OKABE_ITO[0], **look)
+            look = {"s": 6, "alpha": 0.35, "linewidths": 0, "rasterized": len(drawn) > RASTER_ABOVE}
+            ax.scatter(true[drawn], predicted[drawn], color=OKABE_ITO[0], **look)
             r, mae = (_value(metrics, label, MODEL, metric) for metric in ("r", "mae"))
             ax.set(xlabel="true", ylabel="predicted")
             name = plain_text(label.replace("_", " ")[:34])
@@ -186,28 +190,28 @@ def plot_reconfiguration(metrics: pd.DataFrame) -> Figure:
         <label>``, value, null.
     """
     start, by = "set ", "variance by "
-    own = metrics[metrics["task"].astype(str).str.startswith(start) & metrics["metric"].str.startswith(by)]
-    tasks = list(dict.fromkeys(own["task"]))
+    rows = metrics[metrics["task"].astype(str).str.startswith(start) & metrics["metric"].str.startswith(by)]
+    tasks = list(dict.fromkeys(rows["task"]))
     with style():
         if not tasks:
-            return _empty("No label with classes was reconfigured.")
+            return empty_figure("No label with classes was reconfigured.")
         fig = new_figure(DOUBLE * min(len(tasks) + 0.5, 3) / 3, 2.5)
         axes = fig.subplots(1, len(tasks), squeeze=False, sharey=True)[0]
         for ax, task in zip(axes, tasks, strict=True):
-            part = own[own["task"] == task].assign(by=lambda table: table["metric"].str.removeprefix(by))
+            part = rows[rows["task"] == task].assign(by=lambda table: table["metric"].str.removeprefix(by))
             others = list(dict.fromkeys(part["by"]))
             for at, (state, colour) in enumerate(STATES.items()):
-                found = part[part["model"] == state].set_index("by").reindex(others)
+                of_state = part[part["model"] == state].set_index("by").reindex(others)
                 place = np.arange(len(others)) + (at - 1) * 0.26
-                bars = ax.bar(place, found["value"], width=0.24, color=colour)
-                ax.hlines(found["null"], place - 0.12, place + 0.12, color="#262626", linewidth=0.8)
+                bars = ax.bar(place, of_state["value"], width=0.24, color=colour)
+                ax.hlines(of_state["null"], place - 0.12, place + 0.12, color="#262626", linewidth=0.8)
                 bars.set_label(state)
             ax.set_xticks(range(len(others)), [plain_text(name.replace("_", " ")) for name in others])
             ax.set_xlabel("explained by")
             ax.set_title(
                 f"All cells given one {plain_text(task.removeprefix(start).replace('_', ' '))}", fontsize=7.5
             )
-        axes[0].set_ylabel("share of variance")
+        axes[0].set_ylabel("fraction of variance")
         handles, names = axes[-1].get_legend_handles_labels()
         legend_outside(axes[-1], handles, names)
     return fig
@@ -242,12 +246,12 @@ def plot_restoration(scores: pd.DataFrame, curve: pd.DataFrame) -> Figure:
 
 def _draw_curve(ax: Axes, part: pd.DataFrame, tone: dict, span: tuple[float, float], label: str) -> None:
     ax.axvspan(*span, color="#e6e6e6", zorder=0, linewidth=0)
-    for model, own in part.groupby("model", sort=False):
+    for model, of_model in part.groupby("model", sort=False):
         width = 1.6 if str(model).startswith(MODEL) else 0.8
         mark = "--" if model == "true cells" else "-"
         ax.plot(
-            own["group"],
-            own["pcc_of_means"],
+            of_model["group"],
+            of_model["pcc_of_means"],
             mark,
             color=tone[model],
             linewidth=width,
@@ -266,11 +270,3 @@ def _draw_bars(ax: Axes, part: pd.DataFrame, tone: dict, title: str, best: str, 
     ax.invert_yaxis()
     ax.set_title(title, fontsize=7.5)
     ax.set_xlabel(best)
-
-
-def _empty(text: str) -> Figure:
-    fig = new_figure(DOUBLE, 0.8)
-    ax = fig.add_subplot()
-    ax.set_axis_off()
-    ax.text(0, 0.5, text, fontsize=8)
-    return fig

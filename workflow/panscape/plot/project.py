@@ -105,12 +105,12 @@ def _draw_intervals(ax, at: np.ndarray, table: pd.DataFrame, column: str) -> Non
     labels = {"": "within the reference", "low": "or lower", "high": "or higher", "both": "open"}
     handles = []
     for name, label in labels.items():
-        own = edge == name
-        if not own.any():
+        inside = edge == name
+        if not inside.any():
             continue
-        bars = np.nan_to_num(np.maximum(np.stack([value - low, high - value]), 0))[:, own]
+        bars = np.nan_to_num(np.maximum(np.stack([value - low, high - value]), 0))[:, inside]
         look = {"fmt": _EDGE_MARKER.get(name, "o"), "markersize": 3.5, "elinewidth": 0.4, "alpha": 0.75}
         colour = OKABE_ITO[1] if name else OKABE_ITO[0]
-        handles.append(ax.errorbar(at[own], value[own], yerr=bars, color=colour, label=label, **look))
+        handles.append(ax.errorbar(at[inside], value[inside], yerr=bars, color=colour, label=label, **look))
     if len(handles) > 1:
         ax.legend(handles=handles, loc="best", fontsize=7)

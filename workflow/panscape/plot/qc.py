@@ -22,7 +22,7 @@ _PANELS = {
     "ribo_share": ("Ribosomal share", "max_ribo"),
 }
 _LOGARITHMIC = ("n_counts", "n_genes")
-_FAR = 4  # times the highest share, beyond which a limit would flatten the histogram
+_FAR = 4  # times the highest bar, beyond which a limit would flatten the histogram
 
 
 def plot_qc(histograms: pd.DataFrame, table: pd.DataFrame, *, title: str = "") -> Figure:
@@ -50,10 +50,10 @@ def plot_qc(histograms: pd.DataFrame, table: pd.DataFrame, *, title: str = "") -
         fig.suptitle(_headline(rows, title), x=0.01, ha="left", fontsize=8.5, fontweight="bold")
         axes = fig.subplots(1, len(_PANELS))
         for ax, (measure, (name, filter_)) in zip(axes, _PANELS.items(), strict=True):
-            own = histograms[histograms["measure"] == measure]
-            low, width = own["low"], own["high"] - own["low"]
-            for column, below, color in (("kept", 0, OKABE_ITO[0]), ("removed", own["kept"], GREY)):
-                ax.bar(low, own[column], width, bottom=below, align="edge", color=color, label=column)
+            of_measure = histograms[histograms["measure"] == measure]
+            low, width = of_measure["low"], of_measure["high"] - of_measure["low"]
+            for column, below, color in (("kept", 0, OKABE_ITO[0]), ("removed", of_measure["kept"], GREY)):
+                ax.bar(low, of_measure[column], width, bottom=below, align="edge", color=color, label=column)
             if measure in _LOGARITHMIC:
                 ax.set_xscale("log")
                 ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
@@ -61,7 +61,7 @@ def plot_qc(histograms: pd.DataFrame, table: pd.DataFrame, *, title: str = "") -
                 ax.xaxis.set_minor_formatter(NullFormatter())
             limit = float(rows.loc[filter_, "limit"])
             active = limit > 0 if filter_.startswith("min") else limit < 1
-            highest = float(own["high"].max()) if len(own) else limit
+            highest = float(of_measure["high"].max()) if len(of_measure) else limit
             beyond = measure not in _LOGARITHMIC and limit > _FAR * highest
             if beyond:
                 ax.set_xlim(0, 1.05 * highest)
@@ -79,9 +79,9 @@ def plot_qc(histograms: pd.DataFrame, table: pd.DataFrame, *, title: str = "") -
 
 
 def _headline(rows: pd.DataFrame, title: str) -> str:
-    whole, chosen = int(rows.loc["input", "left"]), int(rows.loc["keep", "left"])
+    total, chosen = int(rows.loc["input", "left"]), int(rows.loc["keep", "left"])
     left, genes = (int(rows.loc[rows["unit"] == unit, "left"].iloc[-1]) for unit in ("cells", "genes"))
-    others = f" (keep chose them from {whole:,})" if whole > chosen else ""
+    others = f" (keep chose them from {total:,})" if total > chosen else ""
     return f"{title}{': ' if title else ''}{left:,} of {chosen:,} cells kept, {genes:,} genes{others}"
 
 

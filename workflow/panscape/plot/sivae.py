@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREY = "#2b6ca3", "#d2691e", "#c4c4c4"
 COLOURS = ("#d2691e", "#2b6ca3", "#3a8f5c", "#8c4ba0", "#c0392b", "#7a6a3a")
-SHOWN = 3  # lines that are drawn without being asked for
+SHOWN = 3  # lines that are drawn by default
 
 
 def principal_reading(scores: np.ndarray, loadings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +90,7 @@ def draw_lines(
 
 
 def plot_training(table: pd.DataFrame) -> Figure:
-    """Draw the terms of the training and of the held-out cells over the steps, a line per model."""
+    """Draw the loss terms of training and held-out cells over the steps, a line per model."""
     from panscape.plot.style import new_figure
 
     kept = table[~table["term"].isin(["penalty"])]
@@ -101,9 +101,9 @@ def plot_training(table: pd.DataFrame) -> Figure:
     figure = new_figure(height=1.9 * rows)
     for ax, (split, term) in zip(figure.subplots(rows, columns, squeeze=False).flat, panels, strict=False):
         part = kept[(kept["split"] == split) & (kept["term"] == term)]
-        for _, own in part.groupby(["line", "bin"], sort=False):
+        for _, of_bin in part.groupby(["line", "bin"], sort=False):
             colour = BLUE if split == "train" else ORANGE
-            ax.plot(own["step"], own["value"], color=colour, alpha=0.5, linewidth=0.7)
+            ax.plot(of_bin["step"], of_bin["value"], color=colour, alpha=0.5, linewidth=0.7)
         ax.set_title(f"{term.replace('_', ' ')}, {'held-out' if split == 'heldout' else 'training'} cells")
         ax.set_xlabel("step")
         values = part["value"].to_numpy(float)
@@ -174,10 +174,12 @@ def _cells_panel(ax: Axes, scores: np.ndarray, labels: np.ndarray | None) -> Non
         kinds, counts = np.unique(labels, return_counts=True)
         top = kinds[np.argsort(-counts, kind="stable")][: len(COLOURS)]
         for kind in [*top, None]:
-            own = ~np.isin(labels, top) if kind is None else labels == kind
+            inside = ~np.isin(labels, top) if kind is None else labels == kind
             colour = GREY if kind is None else COLOURS[list(top).index(kind)]
-            if own.any():
-                ax.scatter(*scores[own].T, s=4, color=colour, alpha=0.7, linewidths=0, label=kind or "others")
+            if inside.any():
+                ax.scatter(
+                    *scores[inside].T, s=4, color=colour, alpha=0.7, linewidths=0, label=kind or "others"
+                )
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1), markerscale=2)
     ax.set(xlabel="axis 1 (cells)", ylabel="axis 2 (cells)")
 
@@ -187,8 +189,8 @@ def _genes_panel(
 ) -> None:
     ax.scatter(*loadings.T, s=3, color=GREY, linewidths=0)
     for (label, members), colour in zip(highlight.items(), COLOURS * 5, strict=False):
-        own = names.isin(list(members))
-        ax.scatter(*loadings[own].T, s=9, color=colour, linewidths=0, label=f"{label} ({own.sum()})")
+        inside = names.isin(list(members))
+        ax.scatter(*loadings[inside].T, s=9, color=colour, linewidths=0, label=f"{label} ({inside.sum()})")
     if highlight:
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1))
     else:

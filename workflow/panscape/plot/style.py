@@ -119,6 +119,15 @@ def save_figure(
     ------
     ValueError
         For a format that is not one of the three.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with style():
+    ...     fig = new_figure(2, 2)
+    ...     _ = fig.add_subplot().plot([0, 1], [0, 1])
+    >>> [path.name for path in save_figure(fig, Path(tempfile.mkdtemp()) / "line", formats=("svg",))]
+    ['line.svg']
     """
     unknown = sorted(set(formats) - set(_NO_DATES))
     if unknown:
@@ -149,7 +158,17 @@ def plain_text(text: str) -> str:
 
 
 def legend_outside(ax: Axes, handles: Sequence, labels: Sequence[str], *, title: str = "") -> None:
-    """Put a legend to the right of the axes, in as many columns as its length needs."""
+    """Put a legend to the right of the axes, in as many columns as its length needs.
+
+    Parameters
+    ----------
+    ax
+        Axes that the legend belongs to.
+    handles, labels
+        As matplotlib takes them.
+    title
+        Title of the legend.
+    """
     if not handles:
         return
     columns = 1 + (len(handles) - 1) // LEGEND_ROWS
@@ -166,7 +185,17 @@ def legend_outside(ax: Axes, handles: Sequence, labels: Sequence[str], *, title:
 
 
 def colorbar_outside(fig: Figure, ax: Axes, mappable, label: str):
-    """Put a slim colour bar to the right of the axes and return it."""
+    """Put a slim colour bar to the right of the axes and return it.
+
+    Parameters
+    ----------
+    fig, ax
+        Figure and axes.
+    mappable
+        What the colours belong to.
+    label
+        Label of the bar.
+    """
     shrink = min(max(2.0 / fig.get_figheight(), 0.45), 0.95)  # about two inches, whatever the figure's height
     bar = fig.colorbar(mappable, ax=ax, shrink=shrink, aspect=30 * shrink, pad=0.02, anchor=(0.0, 1.0))
     bar.outline.set_visible(False)
@@ -174,8 +203,8 @@ def colorbar_outside(fig: Figure, ax: Axes, mappable, label: str):
     return bar
 
 
-def note(text: str) -> Figure:
-    """Return a figure that says why there is nothing to draw."""
+def empty_figure(text: str) -> Figure:
+    """Return a figure with a line of text that says why there is nothing to draw."""
     with style():
         fig = new_figure(DOUBLE, 0.8)
         ax = fig.add_subplot()

@@ -87,7 +87,7 @@ def plot_along(
 ) -> Figure:
     """Draw small multiples: one panel per gene (or pair), its values over pseudotime, coloured by study.
 
-    The line joins the medians of at most twelve bins of equal numbers of clusters.
+    The line joins the medians of up to twelve bins of equal numbers of clusters.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def plot_heatmap(
 ) -> Figure:
     """Draw rows (genes or pairs) over pseudotime as a heat map, with mean age above.
 
-    Clusters are ordered by pseudotime and averaged in at most forty bins of equal numbers of clusters.
+    Clusters are ordered by pseudotime and averaged in up to forty bins of equal numbers of clusters.
 
     Parameters
     ----------
@@ -187,7 +187,15 @@ def plot_heatmap(
 
 
 def binned_median(x: np.ndarray, y: np.ndarray, bins: int = 12) -> tuple[np.ndarray, np.ndarray]:
-    """Return the medians of x and y in at most `bins` bins of equal numbers (five or more) of points."""
+    """Return the medians of x and y in up to `bins` bins of equal numbers (five or more) of points.
+
+    Parameters
+    ----------
+    x, y
+        (n,) values.
+    bins
+        Number of bins of equal numbers of values.
+    """
     if not len(x):
         return x, y
     parts = np.array_split(np.argsort(x, kind="stable"), int(np.clip(len(x) // 5, 1, bins)))
@@ -217,7 +225,7 @@ def _by_study(view: View, ax: Axes, x, y, mask, *, legend: bool, size: float = 1
 
 
 def _binned(values: np.ndarray, bins: Sequence[np.ndarray], standardise: bool) -> np.ndarray:
-    """Return the rows' means in bins of clusters, each row centred and scaled if asked for."""
+    """Return the rows' means in bins of clusters, each row centred and optionally scaled."""
     if not np.isnan(values).any():
         table = np.stack([values[:, part].mean(axis=1) for part in bins], axis=1)
     else:
@@ -272,6 +280,6 @@ def _empty(fig: Figure, title: str, text: str) -> Figure:
 
 def _bins_in_words(bins: list[np.ndarray]) -> str:
     """Return e.g. ``40 bins of 2 to 3 clusters``."""
-    least, most = min(map(len, bins)), max(map(len, bins))
-    size = f"{least} to {most} clusters" if least < most else f"{least} cluster{'s' if least > 1 else ''}"
+    low, high = min(map(len, bins)), max(map(len, bins))
+    size = f"{low} to {high} clusters" if low < high else f"{low} cluster{'s' if low > 1 else ''}"
     return f"{len(bins)} bins of {size}"

@@ -17,7 +17,7 @@ _UNITS = {"n_cells": "cells", "n_pairs": "pairs", "n_counts": "mean counts per c
 LOGARITHMIC = frozenset({"n_cells", "n_pairs", "n_counts"})
 """Columns that span orders of magnitude."""
 AS_LABELS = frozenset({"study", "resolution", "level", "component"})
-"""Columns that are drawn as categories even when they hold numbers."""
+"""Columns that are drawn as categories even if they are numbers."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def read_statistics(path: str | Path) -> pd.DataFrame:
 
     numbers = ("value", "low", "high", "null_mean", "null_sd", "pvalue", "n")
     texts = ("space", "statistic", "units", "note")
-    found = read_tsv(path, dtype={**dict.fromkeys(texts, str), **dict.fromkeys(numbers, float)})
-    return found.fillna(dict.fromkeys(texts, ""))
+    table = read_tsv(path, dtype={**dict.fromkeys(texts, str), **dict.fromkeys(numbers, float)})
+    return table.fillna(dict.fromkeys(texts, ""))
 
 
 def graph_edges(graph: sparse.spmatrix) -> np.ndarray:
@@ -119,7 +119,7 @@ def read_expression(paths: Sequence[str | Path], genes: Sequence[str], clusters:
     import anndata
 
     result = np.full((len(genes), len(clusters)), np.nan)
-    found = np.zeros(len(clusters), dtype=bool)
+    present = np.zeros(len(clusters), dtype=bool)
     for path in paths:
         data = anndata.read_h5ad(path)
         columns = _positions(data.var_names, pd.Index(genes), path)
@@ -127,8 +127,8 @@ def read_expression(paths: Sequence[str | Path], genes: Sequence[str], clusters:
         layer = data.layers["mean"]
         dense = np.asarray(layer.todense() if sparse.issparse(layer) else layer, dtype=float)[:, columns]
         result[:, rows[rows >= 0]] = dense[rows >= 0].T
-        found[rows[rows >= 0]] = True
-    missing = clusters[~found] if len(genes) else clusters[:0]
+        present[rows[rows >= 0]] = True
+    missing = clusters[~present] if len(genes) else clusters[:0]
     if len(missing):
         raise KeyError(f"no expression of {len(missing)} clusters, e.g. {missing[0]}")
     return result

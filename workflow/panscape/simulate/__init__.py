@@ -1,1 +1,31 @@
-"""A seeded developmental system with planted truth, drawn as the counts of several studies."""
+"""Simulated studies with planted truth, for the demo, tests and benchmarks.
+
+``simulate_atlas``, ``simulate_lines`` and ``simulate_multiome`` return AnnData or MuData in memory;
+:mod:`panscape.simulate.write` writes studies of any size block by block.
+"""
+
+from typing import TYPE_CHECKING
+
+from panscape.lazy import attach
+
+if TYPE_CHECKING:
+    from panscape.simulate.in_memory import simulate_atlas as simulate_atlas
+    from panscape.simulate.in_memory import simulate_lines as simulate_lines
+    from panscape.simulate.in_memory import simulate_multiome as simulate_multiome
+    from panscape.simulate.lines import LinesSettings as LinesSettings
+    from panscape.simulate.multiome import MultiomeSettings as MultiomeSettings
+    from panscape.simulate.settings import Settings as Settings
+    from panscape.simulate.settings import StudySettings as StudySettings
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "LinesSettings": "panscape.simulate.lines",
+        "MultiomeSettings": "panscape.simulate.multiome",
+        "Settings": "panscape.simulate.settings",
+        "StudySettings": "panscape.simulate.settings",
+        "simulate_atlas": "panscape.simulate.in_memory",
+        "simulate_lines": "panscape.simulate.in_memory",
+        "simulate_multiome": "panscape.simulate.in_memory",
+    },
+)

@@ -125,8 +125,8 @@ def coupling(system: System, age: np.ndarray, lineage: np.ndarray) -> np.ndarray
     # a missing onset means coupled from the start, a missing offset coupled to the end
     on = np.where(np.isnan(onset), 1.0, _ramp(u - np.nan_to_num(onset)))
     off = np.where(np.isnan(offset), 1.0, _ramp(np.nan_to_num(offset) - u))
-    own = table["lineage"].to_numpy()[None, :]
-    here = (own == "") | (own == np.asarray(lineage, dtype=object)[:, None])
+    lineage_of = table["lineage"].to_numpy()[None, :]
+    here = (lineage_of == "") | (lineage_of == np.asarray(lineage, dtype=object)[:, None])
     return system.settings.coupling * on * off * here
 
 
@@ -163,7 +163,7 @@ def _types(settings: Settings) -> pd.DataFrame:
 
 def _modules(settings: Settings, rng: np.random.Generator) -> pd.DataFrame:
     count = settings.n_modules
-    n_own = round(count * settings.lineage_share) if settings.lineages > 1 else 0
+    n_own = round(count * settings.lineage_fraction) if settings.lineages > 1 else 0
     lineage = np.array(
         [f"lineage-{at % settings.lineages + 1}" for at in range(n_own)] + [""] * (count - n_own)
     )
@@ -182,7 +182,9 @@ def _modules(settings: Settings, rng: np.random.Generator) -> pd.DataFrame:
             rows.append((module, kind, group, _to_age(settings, onset), _to_age(settings, offset)))
     table = pd.DataFrame(rows, columns=["module", "kind", "lineage", "onset", "offset"]).sort_values("module")
     table["module"] = [f"module-{at + 1:02d}" for at in table["module"]]
-    table["moves"] = np.isin(np.arange(count), rng.permutation(count)[: round(count * settings.moving_share)])
+    table["moves"] = np.isin(
+        np.arange(count), rng.permutation(count)[: round(count * settings.moving_fraction)]
+    )
     return table.reset_index(drop=True)
 
 
@@ -197,9 +199,9 @@ def _genes(settings: Settings, rng: np.random.Generator) -> pd.DataFrame:
     total = np.exp(base[~np.isin(roles, ["mito", "ribo"])]).sum()
     rest = 1.0 - MITO_SHARE - RIBO_COUNT_SHARE
     for role, share in (("mito", MITO_SHARE), ("ribo", RIBO_COUNT_SHARE)):
-        own = roles == role
-        weight = np.exp(rng.normal(0.0, 0.5, own.sum()))
-        base[own] = np.log(weight / weight.sum() * total * share / rest)
+        of_role = roles == role
+        weight = np.exp(rng.normal(0.0, 0.5, of_role.sum()))
+        base[of_role] = np.log(weight / weight.sum() * total * share / rest)
     base -= np.log(np.exp(base).sum())
     spread = np.where(roles == "module", settings.spread, 0.0)
     table = pd.DataFrame(
@@ -233,18 +235,20 @@ def _type_effects(settings: Settings, types: pd.DataFrame, genes: pd.DataFrame, 
     markers = rng.permutation(np.flatnonzero(genes["role"] == "type"))
     names = types["cell_type"].tolist()
     effects = np.zeros((len(types), len(genes)), dtype=np.float32)
-    for at, (own, parent) in enumerate(
+    for at, (of_type, parent) in enumerate(
         zip(np.array_split(markers, len(types)), types["parent"], strict=True)
     ):
         if parent:
             effects[at] = effects[names.index(parent)]
-        sign = np.where(rng.random(len(own)) < 0.8, 1.0, -1.0)
-        effects[at, own] += sign * settings.type_effect * rng.uniform(0.7, 1.3, len(own))
+        sign = np.where(rng.random(len(of_type)) < 0.8, 1.0, -1.0)
+        effects[at, of_type] += sign * settings.type_effect * rng.uniform(0.7, 1.3, len(of_type))
     return effects
 
 
 def _age_effects(settings: Settings, genes: pd.DataFrame, rng) -> np.ndarray:
     effects = np.zeros((len(AGE_KNOTS), len(genes)), dtype=np.float32)
-    own = np.flatnonzero(genes["role"] == "age")
-    effects[rng.integers(len(AGE_KNOTS), size=len(own)), own] = rng.normal(0.0, settings.age_effect, len(own))
+    age_genes = np.flatnonzero(genes["role"] == "age")
+    effects[rng.integers(len(AGE_KNOTS), size=len(age_genes)), age_genes] = rng.normal(
+        0.0, settings.age_effect, len(age_genes)
+    )
     return effects

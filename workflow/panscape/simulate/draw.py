@@ -96,12 +96,12 @@ def study(system: System, name: str) -> Study:
     KeyError
         If the system has no study of that name.
     """
-    found = [item for item in system.settings.studies if item.name == name]
-    if not found:
+    matches = [item for item in system.settings.studies if item.name == name]
+    if not matches:
         raise KeyError(
             f"no simulated study {name!r}; there are {[item.name for item in system.settings.studies]}"
         )
-    settings = found[0]
+    settings = matches[0]
     rng = seeds.stream(system.seed, "simulate", name, "cells")
     sampled, true = _ages(system, settings, rng)
     types = _draw_types(system, system.relative(true), rng)
@@ -167,9 +167,9 @@ def _add_modules(log, system: System, strength: np.ndarray, activity: np.ndarray
     module = pd.Index(system.modules["module"]).get_indexer(table["module"].iloc[columns])
     spread = table["spread"].to_numpy()[columns].astype(np.float32)
     shared = np.sqrt(strength).astype(np.float32) * activity
-    own = np.sqrt(1.0 - strength).astype(np.float32)
+    independent = np.sqrt(1.0 - strength).astype(np.float32)
     noise = rng.standard_normal((len(log), len(columns)), dtype=np.float32)
-    part = (shared[:, module] + own[:, module] * noise) * spread
+    part = (shared[:, module] + independent[:, module] * noise) * spread
     part += (MOVE * strength * system.modules["moves"].to_numpy()).astype(np.float32)[:, module]
     log[:, columns] += part
 

@@ -1,10 +1,10 @@
 """A simulated study of many cell lines with a graded phenotype, and gene modules that do or do not follow it.
 
 Every line is sampled from the same cell state. In the module ``loses`` the genes' correlation falls with the
-phenotype while mean and variance of each gene stay put; in ``moves`` only the means change with it, up in
-every other gene and down in the rest, so that the shares of all other genes stay. The other modules change in
-neither. Genes are named by module (``A01`` ... is the module that loses, ``B01`` ... the one that moves), so
-that a GMT file of the modules can be written beforehand; no method looks at names.
+phenotype while mean and variance of each gene stay constant; in ``moves`` only the means change with it, up
+in every other gene and down in the rest, so that the fractions of all other genes stay. The other modules
+change in neither. Genes are named by module (``A01`` ... is the module that loses, ``B01`` ... the one that
+moves), so that a GMT file of the modules can be written beforehand; no method uses the names.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class LinesSettings:
     coupling
         Correlation of two genes' log expression in a module.
     loss
-        Share of the coupling that the module ``loses`` has lost where the phenotype is 1.
+        Fraction of the coupling that the module ``loses`` has lost where the phenotype is 1.
     move
         Change of the log mean of the genes of the module ``moves`` from phenotype 0 to 1, up or down.
     spread
@@ -72,11 +72,11 @@ class LinesSettings:
         taken = self.n_modules * self.module_genes
         key = f"simulation.lines ({self.name})"
         if taken > self.n_genes:
-            found = f"{self.n_genes} genes are fewer than the {taken} of the modules"
-            raise UserError(Problem(key, found, "raise n_genes, or lower n_modules or module_genes"))
+            problem = f"{self.n_genes} genes are fewer than the {taken} of the modules"
+            raise UserError(Problem(key, problem, "raise n_genes, or lower n_modules or module_genes"))
         if not len(ROLES) <= self.n_modules <= len(ascii_uppercase):
-            found = f"{self.n_modules} modules"
-            raise UserError(Problem(f"{key}.n_modules", found, "write a number from 2 to 26"))
+            problem = f"{self.n_modules} modules"
+            raise UserError(Problem(f"{key}.n_modules", problem, "write a number from 2 to 26"))
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,11 @@ class LinesStudy:
             loses = genes["role"].iloc[columns[0]] == "loses"
             strength = settings.coupling * (1.0 - settings.loss * phenotype * loses)
             shared = rng.standard_normal((len(obs), 1))
-            own = rng.standard_normal((len(obs), len(columns)))
+            independent = rng.standard_normal((len(obs), len(columns)))
             # mean and variance of each gene do not depend on the strength
-            log[:, columns] += settings.spread * (np.sqrt(strength) * shared + np.sqrt(1.0 - strength) * own)
+            log[:, columns] += settings.spread * (
+                np.sqrt(strength) * shared + np.sqrt(1.0 - strength) * independent
+            )
         mean = np.exp(log)
         return (mean * (obs["depth"].to_numpy() / mean.sum(axis=1))[:, None]).astype(np.float32)
 
@@ -146,6 +148,11 @@ def lines_study(settings: LinesSettings, seed: int) -> LinesStudy:
     """Plant and draw a study of lines.
 
     The phenotype takes evenly spaced values from 0 to 1, dealt to the lines at random, independent of depth.
+
+    Examples
+    --------
+    >>> lines_study(LinesSettings("lines", lines=3, cells=20, n_genes=60), seed=1).shape
+    (60, 60)
     """
     name = settings.name
     genes = _genes(settings, seeds.stream(seed, "simulate", name, "genes"))
@@ -179,14 +186,15 @@ def _genes(settings: LinesSettings, rng: np.random.Generator) -> pd.DataFrame:
     width = len(str(settings.n_genes))
     within = pd.Series(module).groupby(module).cumcount() + 1
     names = [
-        f"{own}{at:02d}" if own else f"plain{at:0{width}d}" for own, at in zip(module, within, strict=True)
+        f"{letter}{at:02d}" if letter else f"plain{at:0{width}d}"
+        for letter, at in zip(module, within, strict=True)
     ]
     base = np.where(module == "", rng.normal(*OTHER_BASE, len(module)), rng.normal(*MODULE_BASE, len(module)))
     return pd.DataFrame(
         {
             "gene": [name.upper() for name in names],
             "module": module,
-            "role": [roles[own] for own in module],
+            "role": [roles[letter] for letter in module],
             "base": base,
         }
     )
@@ -204,6 +212,6 @@ def lines_from_config(values: Mapping) -> tuple[LinesSettings, ...]:
     names = [item["name"] for item in [*values.get("studies", ()), *items]]
     for at, item in enumerate(items):
         if names.count(item["name"]) > 1:
-            found = f"the name {item['name']!r} is there twice"
-            raise UserError(Problem(f"simulation.lines[{at}].name", found, "give each study its own"))
+            problem = f"the name {item['name']!r} is there twice"
+            raise UserError(Problem(f"simulation.lines[{at}].name", problem, "give each study its own"))
     return tuple(LinesSettings(**item) for item in items)

@@ -103,13 +103,15 @@ def multiome_from_config(values: Mapping) -> tuple[MultiomeSettings, ...]:
     for at, item in enumerate(items):
         where = f"simulation.multiome[{at}]"
         if names.count(item["name"]) > 1:
-            found = f"the name {item['name']!r} is there twice"
-            problems.append(Problem(f"{where}.name", found, "give each study its own"))
+            problem = f"the name {item['name']!r} is there twice"
+            problems.append(Problem(f"{where}.name", problem, "give each study its own"))
         wanted = MultiomeSettings(**item)
         if wanted.links * wanted.n_genes > wanted.n_peaks:
-            found = f"{wanted.n_peaks} peaks for {wanted.n_genes} genes with {wanted.links} linked peaks each"
+            problem = (
+                f"{wanted.n_peaks} peaks for {wanted.n_genes} genes with {wanted.links} linked peaks each"
+            )
             problems.append(
-                Problem(f"{where}.n_peaks", found, f"raise it to {wanted.links * wanted.n_genes}")
+                Problem(f"{where}.n_peaks", problem, f"raise it to {wanted.links * wanted.n_genes}")
             )
     if problems:
         raise UserError(problems)
@@ -117,7 +119,13 @@ def multiome_from_config(values: Mapping) -> tuple[MultiomeSettings, ...]:
 
 
 def draw_multiome(settings: MultiomeSettings, seed: int) -> Multiome:
-    """Plant and draw a sample."""
+    """Plant and draw a sample.
+
+    Examples
+    --------
+    >>> draw_multiome(MultiomeSettings("m", cells=30, n_genes=60, n_peaks=150), seed=1).atac.shape
+    (30, 150)
+    """
     name = settings.name
     rng = seeds.stream(seed, "simulate", name, "places")
     genes = _genes(settings, rng)
@@ -129,8 +137,8 @@ def draw_multiome(settings: MultiomeSettings, seed: int) -> Multiome:
     obs = pd.DataFrame({"cell_type": pd.Categorical.from_codes(kind, types), "state": state}, index=cells)
     drawn = {}
     for modality, depth in (("rna", settings.rna_depth), ("atac", settings.atac_depth)):
-        own = seeds.stream(seed, "simulate", name, "counts", modality)
-        drawn[modality] = _draw(kind, state, *effects[modality], depth, DISPERSION[modality], own)
+        rng_counts = seeds.stream(seed, "simulate", name, "counts", modality)
+        drawn[modality] = _draw(kind, state, *effects[modality], depth, DISPERSION[modality], rng_counts)
     _, kind_effect, state_effect = effects["rna"]
     change = np.sqrt(kind_effect.var(axis=0) + (state_effect**2).mean(axis=0) / 12)[
         links["gene_at"].to_numpy()
@@ -234,8 +242,8 @@ def _effects(
     free = np.setdiff1d(np.arange(n_peaks), peak_at)
     if not len(free):
         free = peak_at[rng.random(len(peak_at)) < 0.15]
-    own = free[rng.random(len(free)) < 0.3]
-    atac_kind[:, own] += rng.normal(0, settings.type_effect, (types, len(own)))
+    state_peaks = free[rng.random(len(free)) < 0.3]
+    atac_kind[:, state_peaks] += rng.normal(0, settings.type_effect, (types, len(state_peaks)))
     atac_kind[3], atac_state[3] = atac_kind[2], atac_state[2]
     return {
         "rna": (rng.normal(0, BASE_SD["rna"], n_genes), rna_kind, state),

@@ -31,6 +31,14 @@ def planted_sets(system: System, *, decoys: int = 4) -> dict[str, list[str]]:
     -------
     Name -> genes: ``type-<cell type>`` (genes higher in it), ``age-rising``, ``age-falling``, and the modules
     (whose genes vary together within cell types).
+
+    Examples
+    --------
+    >>> from panscape.simulate.design import design
+    >>> from panscape.simulate.settings import Settings
+    >>> sets = planted_sets(design(Settings(n_genes=300, n_modules=4), 1), decoys=1)
+    >>> len(sets["age-rising"]) == len(sets["decoy-age-rising-1"])
+    True
     """
     genes = system.genes["gene"].to_numpy(dtype=object)
     of_type = {
@@ -41,7 +49,7 @@ def planted_sets(system: System, *, decoys: int = 4) -> dict[str, list[str]]:
     of_age = {"age-rising": genes[late > _LEAST], "age-falling": genes[late < -_LEAST]}
     module = system.genes["module"].fillna("").astype(str).to_numpy()
     of_module = {name: genes[module == name] for name in system.modules["module"]}
-    sets = {name: sorted(own) for name, own in (of_type | of_age | of_module).items() if len(own)}
+    sets = {name: sorted(members) for name, members in (of_type | of_age | of_module).items() if len(members)}
     rng = seeds.stream(system.seed, "features", "decoys")
     for name, members in list(sets.items()):
         for number in range(decoys):

@@ -1,12 +1,13 @@
-"""What a simulated system looks like, and the sizes that tests and benchmarks use."""
+"""Settings of simulated systems, and the sizes that tests and benchmarks use."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from panscape.errors import Problem, UserError
+from panscape.settings import FromMapping, Renamed
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class StudySettings:
     depth_spread
         Standard deviation of the logarithm of the depth over cells.
     platform
-        Studies of one platform share one set of gene-wise effects.
+        Studies of one platform have gene-wise effects in common.
     shift
         Standard deviation of the study's own gene-wise effects on log expression.
     timepoints
@@ -44,13 +45,13 @@ class StudySettings:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(FromMapping):
     """The system that all studies sample.
 
     Parameters
     ----------
     studies
-        At least one study.
+        At least one study, as :class:`StudySettings` or a mapping of its fields.
     n_genes
         All genes, with 13 mitochondrial and 2 % ribosomal ones.
     n_modules, module_genes
@@ -58,37 +59,49 @@ class Settings:
     lineages, stages
         Number of lineages that leave the common stem, and successive cell types in each:
         ``1 + lineages * stages`` types.
-    lineage_share
-        Share of modules that are coupled in one lineage only.
-    moving_share
-        Share of modules whose mean expression rises with their coupling; in the others mean and variance
-        of every gene stay put.
+    lineage_fraction
+        Fraction of modules that are coupled in one lineage only.
+    moving_fraction
+        Fraction of modules whose mean expression rises with their coupling; in the others mean and variance
+        of every gene stay constant.
     coupling
         Highest correlation of two module genes' log expression, 0 to 1.
     spread
         Standard deviation of a module gene's log expression within a cell type.
     age_genes, age_effect
-        Share of genes whose mean changes with age, and the standard deviation of that change (log).
+        Fraction of genes whose mean changes with age, and the standard deviation of that change (log).
     type_genes, type_effect
-        Share of genes that mark cell types, and the size of their change (log).
+        Fraction of genes that mark cell types, and the size of their change (log).
     dispersion
         Median over-dispersion of the counts: variance = mean + dispersion * mean^2 at a given rate.
     platform_shift
         Standard deviation of a platform's gene-wise effects on log expression.
     jitter
-        Standard deviation of a cell's true age about its sampling time, as a share of the whole age span.
+        Standard deviation of a cell's true age about its sampling time, as a fraction of the age span.
     low_quality
-        Share of cells that are debris (few counts) or dying (many mitochondrial counts), half each.
+        Fraction of cells that are debris (few counts) or dying (many mitochondrial counts), half each.
+
+    Examples
+    --------
+    >>> Settings(studies=[{"name": "a", "cells": 100, "ages": [0, 10]}], n_genes=500, n_modules=5).span
+    (0.0, 10.0)
     """
 
-    studies: tuple[StudySettings, ...]
+    SECTION: ClassVar[str] = "simulation"
+    BESIDE: ClassVar[frozenset[str]] = frozenset(("lines", "multiome"))
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {
+        "lineage_share": Renamed("lineage_fraction"),
+        "moving_share": Renamed("moving_fraction"),
+    }
+
+    studies: tuple[StudySettings, ...] = field(default_factory=lambda: (StudySettings("study"),))
     n_genes: int = 2000
     n_modules: int = 40
     module_genes: int = 15
     lineages: int = 4
     stages: int = 3
-    lineage_share: float = 0.4
-    moving_share: float = 0.2
+    lineage_fraction: float = 0.4
+    moving_fraction: float = 0.2
     coupling: float = 0.9
     spread: float = 1.1
     age_genes: float = 0.15
@@ -100,7 +113,8 @@ class Settings:
     jitter: float = 0.02
     low_quality: float = 0.03
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "studies", tuple(_study(item) for item in self.studies))
         problems = list(_problems(self))
         if problems:
             raise UserError(problems)
@@ -109,6 +123,12 @@ class Settings:
     def span(self) -> tuple[float, float]:
         """Return the lowest and the highest age of all studies."""
         return min(item.ages[0] for item in self.studies), max(item.ages[1] for item in self.studies)
+
+
+def _study(item: StudySettings | Mapping[str, Any]) -> StudySettings:
+    if isinstance(item, StudySettings):
+        return item
+    return StudySettings(**{**item, "ages": tuple(map(float, item["ages"]))})
 
 
 N_MITO = 13
@@ -126,7 +146,7 @@ def reserved(settings: Settings) -> dict[str, int]:
     }
 
 
-def _problems(settings: Settings):
+def _problems(settings: Settings) -> Iterator[Problem]:
     names = [item.name for item in settings.studies]
     if not names:
         yield Problem("simulation.studies", "there is no study", "list at least one {name, cells, ages}")
@@ -159,14 +179,9 @@ def from_config(values: Mapping) -> Settings:
     Raises
     ------
     UserError
-        If the values contradict each other.
+        For unknown keys, and if the values contradict each other.
     """
-    values = dict(values)
-    studies = tuple(
-        StudySettings(**{**item, "ages": tuple(map(float, item["ages"]))}) for item in values.pop("studies")
-    )
-    known = {field.name for field in dataclasses.fields(Settings)}
-    return Settings(studies=studies, **{key: value for key, value in values.items() if key in known})
+    return Settings.of({"studies": (), **values})
 
 
 def demo() -> Settings:

@@ -22,6 +22,15 @@ def write_study(system: System, name: str, path: str | Path) -> None:
     """Write one study as h5ad: counts in X, cells with their truth in obs, activities in obsm.
 
     Needs the memory of one block of cells and of the annotations.
+
+    Parameters
+    ----------
+    system
+        From :func:`panscape.simulate.design.design`.
+    name
+        Name of the study.
+    path
+        The h5ad file.
     """
     drawn = study(system, name)
     _write(drawn, path, {"X_activity": drawn.activity()})
@@ -36,6 +45,13 @@ def write_lines_truth(drawn: LinesStudy, genes: str | Path, lines: str | Path, m
     """Write what was planted in a study of lines.
 
     Each gene's module and role and each line's phenotype as TSV; the modules as a GMT file of gene sets.
+
+    Parameters
+    ----------
+    drawn
+        From :func:`panscape.simulate.lines.lines_study`.
+    genes, lines, modules
+        The files: two TSV and a GMT.
     """
     write_tsv(drawn.genes, genes)
     write_tsv(drawn.lines, lines)

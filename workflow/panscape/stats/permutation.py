@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from typing import overload
+
 import numpy as np
+
+
+@overload
+def permutation_pvalue(
+    value: float, null: np.ndarray, *, exact: bool = False, tolerance: float = 0.0
+) -> float: ...
+
+
+@overload
+def permutation_pvalue(
+    value: np.ndarray, null: np.ndarray, *, exact: bool = False, tolerance: float | np.ndarray = 0.0
+) -> np.ndarray: ...
 
 
 def permutation_pvalue(

@@ -1,23 +1,26 @@
-"""Plain predictions that a model has to beat: logistic regression, nearest neighbours, ridge.
+"""Baseline predictors: logistic regression, nearest neighbours and ridge regression.
 
-All of them take log-normalised expression of training cells (CSR or dense) with labels and predict those of
-other cells; nothing is made dense beyond genes x genes.
+They are fitted on log-normalised expression of training cells (CSR or dense) and predict the labels of other
+cells; no dense matrix is larger than genes x genes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 from panscape import seeds
+from panscape.data.labels import present
 from panscape.stats.decomposition import signs, symmetric_eigen
 from panscape.stats.pca import principal_components
-from panscape.unicoord.evaluate import NEIGHBOURS, known
+from panscape.unicoord.evaluate import NEIGHBOURS
 
-Matrix = np.ndarray | sparse.spmatrix
+Matrix = Any  # dense array or sparse matrix, cells x genes
 RIDGE_ALPHAS = tuple(10.0 ** np.arange(-1, 6))
 _COVARIANCE_GENES = 3000  # up to here principal components come from the genes x genes matrix
 
@@ -64,7 +67,7 @@ class Predicted:
 
 
 def components(train: Matrix, n_components: int = 50) -> Components:
-    """Return the leading principal components of cells (n, G), at most min(n, G) - 1 (n - 1 of few genes)."""
+    """Return the leading principal components of cells (n, G), up to min(n, G) - 1 (n - 1 for few genes)."""
     n, genes = train.shape
     if genes > _COVARIANCE_GENES:
         matrix = sparse.csr_matrix(train, dtype=np.float64)
@@ -89,14 +92,14 @@ def _co_sums(train: Matrix) -> tuple[np.ndarray, np.ndarray]:
 
 def label_baselines(
     train: Matrix,
-    labels: Sequence,
+    labels: ArrayLike,
     test: Matrix,
     *,
     n_components: int = 50,
     neighbours: int = NEIGHBOURS,
     genes: bool = True,
 ) -> dict[str, Predicted]:
-    """Predict classes by plain methods.
+    """Predict classes with baseline classifiers.
 
     Parameters
     ----------
@@ -117,37 +120,48 @@ def label_baselines(
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
 
-    there = known(labels)
+    there = present(labels)
     train, y = train[there], np.asarray(labels, dtype=object)[there].astype(str)
     names, count = np.unique(y, return_counts=True)
     share = np.broadcast_to(count / count.sum(), (test.shape[0], len(names)))
-    found = {"majority": Predicted(names, share)}
+    predictions = {"majority": Predicted(names, share)}
     if len(names) < 2:
-        return found
+        return predictions
     pca = components(train, n_components)
-    low, told = pca.scores(train), pca.scores(test)
+    train_scores, test_scores = pca.scores(train), pca.scores(test)
     models = {
-        "logistic-pca": (LogisticRegression(max_iter=1000), low, told),
-        "knn-pca": (KNeighborsClassifier(min(neighbours, len(y))), low, told),
+        "logistic-pca": (LogisticRegression(max_iter=1000), train_scores, test_scores),
+        "knn-pca": (KNeighborsClassifier(min(neighbours, len(y))), train_scores, test_scores),
     }
     if genes:
         models["logistic-genes"] = (LogisticRegression(max_iter=300), train, test)
     for name, (model, x, new) in models.items():
         model.fit(x, y)
-        found[name] = Predicted(np.asarray(model.classes_, dtype=object), model.predict_proba(new))
-    return found
+        predictions[name] = Predicted(np.asarray(model.classes_, dtype=object), model.predict_proba(new))
+    return predictions
 
 
 def value_baselines(
     train: Matrix,
-    values: Sequence[float],
+    values: ArrayLike,
     test: Matrix,
     *,
     n_components: int = 50,
     neighbours: int = NEIGHBOURS,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Predict a number by plain methods; see :func:`label_baselines`.
+    """Predict a number with baseline regressors; parameters as of :func:`label_baselines`.
+
+    Parameters
+    ----------
+    train, test
+        (n, G) and (m, G) log-normalised expression.
+    values
+        (n,) numbers in the label's unit; cells without one (NaN) are left out.
+    n_components, neighbours
+        Principal components, and neighbours of k-NN.
+    seed
+        Seed of the split that the penalty of ridge is chosen on.
 
     Returns
     -------
@@ -156,16 +170,16 @@ def value_baselines(
     """
     from sklearn.neighbors import KNeighborsRegressor
 
-    values = np.asarray(values, dtype=np.float64)
-    there = np.isfinite(values)
-    train, y = train[there], values[there]
+    numbers = np.asarray(values, dtype=np.float64)
+    there = np.isfinite(numbers)
+    train, y = train[there], numbers[there]
     pca = components(train, n_components)
-    low, told = pca.scores(train), pca.scores(test)
-    near = KNeighborsRegressor(min(neighbours, len(y))).fit(low, y)
+    train_scores, test_scores = pca.scores(train), pca.scores(test)
+    near = KNeighborsRegressor(min(neighbours, len(y))).fit(train_scores, y)
     return {
         "ridge-genes": ridge(train, y, test, seed=seed),
-        "ridge-pca": ridge(low, y, told, seed=seed),
-        "knn-pca": near.predict(told),
+        "ridge-pca": ridge(train_scores, y, test_scores, seed=seed),
+        "knn-pca": near.predict(test_scores),
         "mean": np.full(test.shape[0], y.mean()),
     }
 
@@ -177,6 +191,17 @@ def ridge(
 
     Only sums over cells are needed (genes x genes), so sparse matrices stay sparse. The penalty is on the
     squared coefficients of the features as they are: sum of squared errors + alpha |b|^2.
+
+    Parameters
+    ----------
+    train, test
+        (n, F) and (m, F) features, dense or CSR.
+    values
+        (n,) numbers to predict.
+    alphas
+        Penalties to choose from.
+    seed
+        Seed of the split.
     """
     values = np.asarray(values, dtype=np.float64)
     n = len(values)
@@ -184,8 +209,8 @@ def ridge(
     inner, outer = order[n // 5 :], order[: n // 5]
     best = alphas[0]
     if len(outer) > 1 and len(alphas) > 1:
-        told = _solve(train[inner], values[inner], train[outer], alphas)
-        best = alphas[int(((told - values[outer]) ** 2).mean(axis=1).argmin())]
+        guesses = _solve(train[inner], values[inner], train[outer], alphas)
+        best = alphas[int(((guesses - values[outer]) ** 2).mean(axis=1).argmin())]
     return _solve(train, values, test, [best])[0]
 
 
@@ -196,8 +221,8 @@ def _solve(train: Matrix, values: np.ndarray, test: Matrix, alphas: Sequence[flo
     moment = np.asarray(train.T @ (values - values.mean())).ravel()
     size, vectors = symmetric_eigen(gram)
     size, image = np.maximum(size, 0.0), vectors.T @ moment
-    told = []
+    predictions = []
     for alpha in alphas:
         weight = vectors @ (image / (size + alpha))
-        told.append(np.asarray(test @ weight).ravel() - mean @ weight + values.mean())
-    return np.array(told)
+        predictions.append(np.asarray(test @ weight).ravel() - mean @ weight + values.mean())
+    return np.array(predictions)

@@ -1,7 +1,7 @@
-"""Probabilities that mean what they say: temperature, calibration error, conformal thresholds.
+"""Calibration: temperature scaling, calibration error and conformal thresholds.
 
-Pure functions on arrays, independent of the model. Fit temperatures and thresholds on cells that no training
-step has seen, never on those that are scored with them.
+Pure functions on arrays, independent of the model. Fit temperatures and thresholds on cells that were
+not used in training, and never on those that are scored with them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pandas as pd
 
 from panscape.stats.permutation import reference_pvalues
 
-_LOWEST = 1e-12  # probabilities below are not told apart
+_LOWEST = 1e-12  # probabilities are clipped from below
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -31,7 +31,7 @@ def negative_log_likelihood(probability: np.ndarray, codes: np.ndarray) -> float
 def fit_temperature(
     logits: np.ndarray, codes: np.ndarray, *, bounds: tuple[float, float] = (0.05, 20)
 ) -> float:
-    """Find the temperature of least negative log-likelihood (Guo et al. 2017, temperature scaling).
+    """Fit a temperature by minimising the negative log-likelihood (Guo et al. 2017).
 
     Parameters
     ----------
@@ -40,24 +40,30 @@ def fit_temperature(
     codes
         (n,) their true classes, 0 to K - 1.
     bounds
-        Smallest and largest temperature.
+        Range of temperatures to search.
 
     Returns
     -------
     The temperature: above 1 the model was over-confident. It is 1 without cells.
+
+    Examples
+    --------
+    >>> logits = np.array([[4.0, 0.0], [4.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+    >>> fit_temperature(logits, np.array([0, 0, 1, 1])) > 1  # over-confident: one of four is wrong
+    True
     """
     from scipy.optimize import minimize_scalar
 
     logits, codes = np.asarray(logits, dtype=np.float64), _codes(codes, np.shape(logits))
     if not len(codes):
         return 1.0
-    found = minimize_scalar(
+    result = minimize_scalar(
         lambda log: negative_log_likelihood(softmax(logits, float(np.exp(log))), codes),
         bounds=tuple(np.log(bounds)),
         method="bounded",
         options={"xatol": 1e-4},
     )
-    return float(np.exp(found.x))
+    return float(np.exp(result.x))
 
 
 def reliability(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 15) -> pd.DataFrame:
@@ -75,6 +81,11 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 15) 
     Returns
     -------
     One row per bin that has cells: low, high, n, confidence (mean), accuracy.
+
+    Examples
+    --------
+    >>> reliability(np.array([0.9, 0.9, 0.6]), np.array([True, False, True]), bins=5)["accuracy"].tolist()
+    [1.0, 0.5]
     """
     confidence, correct = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64)
     if confidence.shape != correct.shape:
@@ -95,7 +106,17 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 15) 
 
 
 def calibration_error(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 15) -> float:
-    """Return the expected calibration error, 0 (good) to 1: the mean of |confidence - accuracy| over bins."""
+    """Return the expected calibration error, 0 (good) to 1: the mean of |confidence - accuracy| over bins.
+
+    Parameters
+    ----------
+    confidence
+        (n,) probability of the predicted class, 0 to 1.
+    correct
+        (n,) whether the prediction is right.
+    bins
+        Number of equally wide bins.
+    """
     table = reliability(confidence, correct, bins=bins)
     if table.empty:
         return float("nan")
@@ -106,11 +127,11 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, *, bins: int 
 def conformal_threshold(
     probability: np.ndarray, codes: np.ndarray, alpha: float, *, per_class: bool = False
 ) -> np.ndarray:
-    """Return the least probabilities at which classes are in a cell's prediction set (split conformal).
+    """Return the probability thresholds of prediction sets (split conformal prediction).
 
-    A cell like the calibration cells has its true class in the set with probability at least 1 - alpha, for
-    any model (Vovk et al.; Sadinle, Lei and Wasserman 2019); per class if `per_class`, which rare classes
-    need.
+    For a cell exchangeable with the calibration cells the set has the true class with probability >=
+    1 - alpha, for any model (Vovk et al.; Sadinle, Lei and Wasserman 2019); within each class if
+    `per_class`, which rare classes need.
 
     Parameters
     ----------
@@ -119,25 +140,31 @@ def conformal_threshold(
     codes
         (n,) their true classes.
     alpha
-        Share of misses that is allowed, between 0 and 1.
+        Allowed fraction of misses, between 0 and 1.
 
     Returns
     -------
     (K,) thresholds in [0, 1]; 0 (always in the set) where a class has too few cells for `alpha`.
+
+    Examples
+    --------
+    >>> probability = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
+    >>> conformal_threshold(probability, np.array([0, 0, 1, 1]), alpha=0.4).tolist()
+    [0.7, 0.7]
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha is {alpha}, not between 0 and 1")
     probability = np.asarray(probability, dtype=np.float64)
     codes = _codes(codes, probability.shape)
-    own = probability[np.arange(len(codes)), codes]
+    of_true_class = probability[np.arange(len(codes)), codes]
     classes = probability.shape[1]
     if not per_class:
-        return np.full(classes, _lower_rank(own, alpha))
-    return np.array([_lower_rank(own[codes == code], alpha) for code in range(classes)])
+        return np.full(classes, _lower_rank(of_true_class, alpha))
+    return np.array([_lower_rank(of_true_class[codes == code], alpha) for code in range(classes)])
 
 
 def _lower_rank(values: np.ndarray, alpha: float) -> float:
-    """Return the value that all but a share `alpha` of new values from the same source reach."""
+    """Return the value that a fraction 1 - `alpha` of new values from the same source reach."""
     rank = int(np.floor(alpha * (len(values) + 1)))
     return float(np.sort(values)[rank - 1]) if rank >= 1 else 0.0
 
@@ -148,7 +175,7 @@ def prediction_sets(probability: np.ndarray, threshold: np.ndarray) -> np.ndarra
 
 
 def conformal_pvalue(score: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Return for every score the share of reference scores at least as large, (1 + #) / (1 + n).
+    """Return the conformal p-value of every score: (1 + number of reference scores >= score) / (1 + n).
 
     With unknown scores of held-out cells of known classes as the reference this is the p-value of "the cell
     is of a known class": calling cells with p <= a unknown calls at most a share a of known cells so.
@@ -157,9 +184,9 @@ def conformal_pvalue(score: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def unknown_threshold(reference: np.ndarray, alpha: float = 0.05) -> float:
-    """Return the unknown score above which at most a share `alpha` of cells of known classes lie.
+    """Return the score that at most a fraction `alpha` of cells of known classes exceeds.
 
-    Infinite if the reference cells are too few to say so.
+    Infinite if there are too few reference cells.
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha is {alpha}, not between 0 and 1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -14,7 +15,7 @@ from panscape.data.counts import Counts
 from panscape.errors import fail
 from panscape.log import logger
 
-_LOOKED_AT = 200_000  # values that are looked at to tell counts from normalised expression
+_LOOKED_AT = 200_000  # values that are checked for being counts
 BLOCK_VALUES = 500_000  # stored values of a block read from a file: 4 MB, and some times that for sums
 
 
@@ -26,7 +27,7 @@ class Cells:
     parts
         AnnData objects (in memory) or h5ad files with CSR counts, as stage ``preprocess`` writes them.
     counts
-        Whether the values have to be counts; otherwise they are taken as they are.
+        Whether the values must be counts; otherwise they are used as they are.
 
     Attributes
     ----------
@@ -34,6 +35,13 @@ class Cells:
         Annotation of all cells (columns that any part has), with ``n_counts``: the total over all genes.
     genes
         Names that all parts have, in the order of the first.
+
+    Examples
+    --------
+    >>> import anndata
+    >>> cells = Cells([anndata.AnnData(sparse.csr_matrix(np.array([[1.0, 0.0], [2.0, 3.0]])))])
+    >>> len(cells), cells.totals
+    (2, array([1., 5.]))
     """
 
     def __init__(self, parts: Sequence, *, counts: bool = True):
@@ -48,13 +56,20 @@ class Cells:
                 "unicoord", "the studies share no gene", "check genes.column and genes.mapping", few=True
             )
         total = len(set().union(*(part.genes for part in self._parts)))
-        if len(self.genes) < total:  # the model reads a gene that is not measured as zero
+        if len(self.genes) < total:  # a gene that is not measured would be read as zero
             logger.info(
                 "%s of %s genes are measured in all parts; others are not used", len(self.genes), total
             )
         self.obs = pd.concat([part.obs for part in self._parts])
         self.totals = self.obs["n_counts"].to_numpy(dtype=np.float64)
         self.starts = np.cumsum([0, *(len(part.obs) for part in self._parts)])
+
+    @classmethod
+    def of(cls, data: Any, *, counts: bool = True) -> Cells:
+        """Take cells as they are, or open AnnData, the path of an h5ad file or a list of them."""
+        if isinstance(data, cls):
+            return data
+        return cls(data if isinstance(data, (list, tuple)) else [data], counts=counts)
 
     def __len__(self) -> int:
         return len(self.obs)
@@ -74,14 +89,24 @@ class Cells:
                 yield slice(start + rows.start, start + rows.stop), part.pick(block, genes)
 
     def pieces(self, max_values: int = BLOCK_VALUES) -> list[tuple[int, slice]]:
-        """Return (part, rows of the part) of contiguous pieces that can be read on their own."""
-        found = []
+        """Return (part, rows of the part) of contiguous pieces that can be read separately."""
+        pieces = []
         for number, part in enumerate(self._parts):
-            found += [(number, rows) for rows in part.cuts(max_values)]
-        return found
+            pieces += [(number, rows) for rows in part.cuts(max_values)]
+        return pieces
 
     def piece(self, number: int, rows: slice, genes: Sequence[str]) -> tuple[np.ndarray, sparse.csr_matrix]:
-        """Read one piece: cell numbers and CSR counts of the given genes."""
+        """Read one piece: cell numbers and CSR counts of the given genes.
+
+        Parameters
+        ----------
+        number
+            Number of the part.
+        rows
+            Rows of the part.
+        genes
+            Names of the columns to return; genes that the part lacks are 0.
+        """
         part, start = self._parts[number], self.starts[number]
         return np.arange(start + rows.start, start + rows.stop), part.pick(part.read(rows), genes)
 
@@ -89,9 +114,9 @@ class Cells:
         """Return some cells (ascending numbers) in the given genes, read block by block."""
         rows, kept = np.asarray(rows), []
         for block_rows, block in self.blocks(genes):
-            own = rows[(rows >= block_rows.start) & (rows < block_rows.stop)]
-            if len(own):
-                kept.append(block[own - block_rows.start])
+            inside = rows[(rows >= block_rows.start) & (rows < block_rows.stop)]
+            if len(inside):
+                kept.append(block[inside - block_rows.start])
         if not kept:
             return sparse.csr_matrix((0, len(genes)), dtype=np.float32)
         return sparse.vstack(kept, format="csr")
@@ -161,7 +186,7 @@ class _Part:
         if wanted is not genes:
             same = self.genes.equals(pd.Index(genes))
             columns = None if same else pd.Index(genes).get_indexer(self.genes)
-            self._picked = (genes, columns)  # at once: a feed's thread reads too
+            self._picked = (genes, columns)  # one assignment: a loader's thread reads it too
         if columns is None:
             return block
         columns = columns[block.indices]
@@ -174,7 +199,7 @@ class _Part:
 
 
 def check_values(values: np.ndarray, counts: bool, where: str) -> None:
-    """Raise if values cannot be what the setting says: counts, or expression normalised before.
+    """Check that values are counts, or normalised expression, as the setting says.
 
     Parameters
     ----------

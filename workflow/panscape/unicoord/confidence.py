@@ -1,4 +1,4 @@
-"""How sure a model is: calibrated probabilities, intervals, and how unlike the known cells a cell is."""
+"""Confidence of predictions: calibrated probabilities, intervals and nonconformity scores."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from panscape.unicoord.targets import Targets
 _LEAST = 20  # labelled validation cells below which nothing is calibrated
 _TEMPERATURES = (0.4, 10.0)  # few cells that are all right would have any temperature near 0
 _COVERAGE = 0.9  # of the intervals of values
-_RIDGE = 1e-3  # share of the mean variance that keeps the covariance invertible
+_RIDGE = 1e-3  # fraction of the mean variance added to the covariance, which keeps it invertible
 
 
 @dataclass(frozen=True)
-class Strangeness:
-    """How far a cell is from the classes of a label.
+class Nonconformity:
+    """Nonconformity of cells to the classes of a label.
 
     Attributes
     ----------
@@ -50,16 +50,16 @@ class Strangeness:
         return np.maximum(apart.min(axis=1), 1e-12)
 
     def raw(self, features: np.ndarray, probability: np.ndarray | None) -> np.ndarray:
-        """Return distance and doubt (1 - highest probability), each in standard deviations above the mean.
+        """Return the sum of the standardised distance and doubt (1 - highest probability), each at least 0.
 
-        Only what is above counts, so that being sure does not excuse being far: the sum of both parts.
+        Values below the mean count as 0, so that a confident prediction does not offset a large distance.
         """
         far, unsure = _logs(self.distance(features), probability)
         score = np.maximum((far - self.scale[0]) / self.scale[1], 0)
         return score + np.maximum((unsure - self.scale[2]) / self.scale[3], 0)
 
     def score(self, features: np.ndarray, probability: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return the share of known cells that look less strange (0 to 1), and whether a cell is unknown."""
+        """Return the fraction of known cells with a lower score (0 to 1), and whether a cell is unknown."""
         raw = self.raw(features, probability)
         return 1 - conformal_pvalue(raw, self.reference), raw > self.threshold
 
@@ -71,11 +71,11 @@ def _logs(distance: np.ndarray, probability: np.ndarray | None) -> tuple[np.ndar
 
 @dataclass(frozen=True)
 class Confidence:
-    """Temperatures of discrete labels, half widths of intervals of the others, strangeness of all."""
+    """Temperatures of discrete labels, half widths of intervals of the others, nonconformity of all."""
 
     temperature: Mapping[str, float]
     width: Mapping[str, float]
-    strangeness: Mapping[str, Strangeness]
+    nonconformity: Mapping[str, Nonconformity]
 
 
 def tempered(probability: np.ndarray, temperature: float) -> np.ndarray:
@@ -89,10 +89,10 @@ def tempered(probability: np.ndarray, temperature: float) -> np.ndarray:
 def calibrate(
     layout: Layout,
     train: tuple[np.ndarray, Targets],
-    held: tuple[np.ndarray, np.ndarray, Targets],
-    unknown_share: float,
+    validation: tuple[np.ndarray, np.ndarray, Targets],
+    unknown_fraction: float,
 ) -> Confidence:
-    """Learn from validation cells how much to trust predictions.
+    """Calibrate predictions on validation cells.
 
     Parameters
     ----------
@@ -100,25 +100,25 @@ def calibrate(
         The labels.
     train
         Features (n, F) and labels of training cells, for the classes' means and covariance.
-    held
+    validation
         Features, predictions (labels' code: values and probabilities) and labels of validation cells.
-    unknown_share
-        Share of known cells that may be called unknown.
+    unknown_fraction
+        Fraction of known cells that may be called unknown.
     """
-    features, votes, targets = held
-    temperature, width, strangeness = {}, {}, {}
+    features, votes, targets = validation
+    temperature, width, nonconformity = {}, {}, {}
     for at, label in enumerate(layout.discrete):
-        own, part = targets.codes[:, at], layout.part(label.name)
-        there = own >= 0
+        code, part = targets.codes[:, at], layout.part(label.name)
+        there = code >= 0
         temperature[label.name] = 1.0
         if there.sum() >= _LEAST:
             logits = np.log(np.maximum(votes[there, part], 1e-12))
-            temperature[label.name] = float(fit_temperature(logits, own[there], bounds=_TEMPERATURES))
+            temperature[label.name] = float(fit_temperature(logits, code[there], bounds=_TEMPERATURES))
         else:
             logger.warning("label %s: %s validation cells are too few to calibrate", label.name, there.sum())
-        share = tempered(votes[:, part], temperature[label.name])
-        strangeness[label.name] = _strangeness(
-            train[0], train[1].codes[:, at], features[there], share[there], unknown_share
+        probability = tempered(votes[:, part], temperature[label.name])
+        nonconformity[label.name] = _nonconformity(
+            train[0], train[1].codes[:, at], features[there], probability[there], unknown_fraction
         )
     for at, label in enumerate(layout.values):
         error = np.abs(votes[:, at] - targets.values[:, at])
@@ -127,11 +127,11 @@ def calibrate(
         width[label.name] = float(error[rank - 1] * label.sd) if 0 < rank <= len(error) else float("nan")
         there = np.isfinite(targets.values[:, at])
         groups = train[1].codes[:, 0] if layout.discrete else np.zeros(len(train[0]), np.int64)
-        strangeness[label.name] = _strangeness(train[0], groups, features[there], None, unknown_share)
-    return Confidence(temperature, width, strangeness)
+        nonconformity[label.name] = _nonconformity(train[0], groups, features[there], None, unknown_fraction)
+    return Confidence(temperature, width, nonconformity)
 
 
-def _strangeness(features, groups, held, probability, unknown_share: float) -> Strangeness:
+def _nonconformity(features, groups, held, probability, unknown_fraction: float) -> Nonconformity:
     kept = groups >= 0
     x, groups = features[kept].astype(np.float64), groups[kept]
     names, code = np.unique(groups, return_inverse=True)
@@ -144,11 +144,13 @@ def _strangeness(features, groups, held, probability, unknown_share: float) -> S
     covariance += np.eye(len(covariance)) * (_RIDGE * np.trace(covariance) / len(covariance) + 1e-12)
     values, vectors = symmetric_eigen(covariance)
     whiten = vectors / np.sqrt(np.maximum(values, 1e-12))
-    first = Strangeness(centres, whiten, np.array([0.0, 1.0, 0.0, 1.0]), np.empty(0), np.inf)
+    first = Nonconformity(centres, whiten, np.array([0.0, 1.0, 0.0, 1.0]), np.empty(0), np.inf)
     if len(held) < _LEAST:
         return first
     far, unsure = _logs(first.distance(held), probability)
     scale = np.array([far.mean(), far.std() + 1e-6, unsure.mean(), unsure.std() + 1e-6])
-    scaled = Strangeness(centres, whiten, scale, np.empty(0), np.inf)
+    scaled = Nonconformity(centres, whiten, scale, np.empty(0), np.inf)
     reference = np.sort(scaled.raw(held, probability))
-    return Strangeness(centres, whiten, scale, reference, float(unknown_threshold(reference, unknown_share)))
+    return Nonconformity(
+        centres, whiten, scale, reference, float(unknown_threshold(reference, unknown_fraction))
+    )

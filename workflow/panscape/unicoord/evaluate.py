@@ -6,38 +6,32 @@ by the same code. Probabilities: :mod:`panscape.unicoord.calibrate`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 from panscape import seeds
+from panscape.data.labels import present
 from panscape.unicoord.calibrate import calibration_error, negative_log_likelihood
 
 UNKNOWN = "unknown"
 NEIGHBOURS = 15
-_PROBED = 5000  # cells, at most, that a probe for leaks looks at
+_PROBED = 5000  # maximum number of cells of a probe for leaks
 
 
-def known(values: Sequence) -> np.ndarray:
-    """Tell which labels are there (not None, NaN or empty text)."""
-    column = pd.Series(list(values), dtype=object)
-    return ~(column.isna() | (column.astype(str) == "")).to_numpy()
-
-
-def confusion(truth: Sequence, predicted: Sequence) -> pd.DataFrame:
+def confusion(truth: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
     """Count cells per true class (rows) and prediction (columns); cells without a label are left out."""
-    there = known(truth)
-    true, told = (np.asarray(values, dtype=object)[there].astype(str) for values in (truth, predicted))
-    return pd.crosstab(pd.Series(true, name="truth"), pd.Series(told, name="predicted"))
+    there = present(truth)
+    true, guess = (np.asarray(values, dtype=object)[there].astype(str) for values in (truth, predicted))
+    return pd.crosstab(pd.Series(true, name="truth"), pd.Series(guess, name="predicted"))
 
 
 def classification(
-    truth: Sequence,
-    predicted: Sequence,
+    truth: ArrayLike,
+    predicted: ArrayLike,
     probability: np.ndarray | None = None,
-    classes: Sequence | None = None,
+    classes: ArrayLike | None = None,
 ) -> dict[str, float]:
     """Score predicted classes.
 
@@ -55,16 +49,22 @@ def classification(
     Returns
     -------
     `n`; `accuracy`; `macro_f1` (mean over the classes of truth and prediction, as scikit-learn has it);
-    `balanced_accuracy` (mean recall of the true classes); `coverage` (share not called unknown) and
+    `balanced_accuracy` (mean recall of the true classes); `coverage` (fraction not called unknown) and
     `accuracy_covered` (of those). With probabilities: `ece` (15 bins, of the most probable class), `brier`
     (sum over classes, 0 to 2) and, over the cells whose class the model knows, `log_loss`. NaN without cells.
+
+    Examples
+    --------
+    >>> scores = classification(["a", "b", "b"], ["a", "b", "unknown"])
+    >>> round(scores["accuracy"], 3), round(scores["coverage"], 3), scores["accuracy_covered"]
+    (0.667, 0.667, 1.0)
     """
-    there = known(truth)
-    true, told = (np.asarray(values, dtype=object)[there].astype(str) for values in (truth, predicted))
+    there = present(truth)
+    true, guess = (np.asarray(values, dtype=object)[there].astype(str) for values in (truth, predicted))
     if not len(true):
         return {"n": 0.0, "accuracy": np.nan, "macro_f1": np.nan, "balanced_accuracy": np.nan}
-    right, covered = true == told, told != UNKNOWN
-    f1, recall = _per_class(true, told)
+    right, covered = true == guess, guess != UNKNOWN
+    f1, recall = _per_class(true, guess)
     scores = {
         "n": float(len(true)),
         "accuracy": float(right.mean()),
@@ -78,60 +78,66 @@ def classification(
     return scores
 
 
-def _per_class(true: np.ndarray, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _per_class(true: np.ndarray, guess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (F1 of every class of truth or prediction, recall of every true class)."""
-    names = np.union1d(true, told[told != UNKNOWN])
+    names = np.union1d(true, guess[guess != UNKNOWN])
     place = {name: i for i, name in enumerate(names)}
     row = np.array([place[name] for name in true])
-    column = np.array([place.get(name, -1) for name in told])
+    column = np.array([place.get(name, -1) for name in guess])
     hits = np.bincount(row[row == column], minlength=len(names))
     of_truth = np.bincount(row, minlength=len(names))
     of_told = np.bincount(column[column >= 0], minlength=len(names))
     return 2 * hits / np.maximum(of_truth + of_told, 1), (hits / np.maximum(of_truth, 1))[of_truth > 0]
 
 
-def _probabilistic(true: np.ndarray, probability: np.ndarray, classes: Sequence | None) -> dict[str, float]:
-    if classes is None or len(classes) != probability.shape[1]:
+def _probabilistic(true: np.ndarray, probability: np.ndarray, classes: ArrayLike | None) -> dict[str, float]:
+    names = np.asarray([] if classes is None else classes, dtype=object).astype(str)
+    if len(names) != probability.shape[1]:
         raise ValueError("name the class of every column of the probabilities")
-    names = np.asarray(classes, dtype=object).astype(str)
     place = {name: i for i, name in enumerate(names)}
     codes = np.array([place.get(name, -1) for name in true])
     hit = names[probability.argmax(axis=1)] == true
     seen = codes >= 0
-    own = np.where(seen, probability[np.arange(len(codes)), codes], 0.0)
+    of_true_class = np.where(seen, probability[np.arange(len(codes)), codes], 0.0)
     return {
         "ece": calibration_error(probability.max(axis=1), hit),
-        "brier": float(((probability**2).sum(axis=1) - 2 * own + 1).mean()),
+        "brier": float(((probability**2).sum(axis=1) - 2 * of_true_class + 1).mean()),
         "log_loss": negative_log_likelihood(probability[seen], codes[seen]) if seen.any() else np.nan,
     }
 
 
-def regression(truth: Sequence, predicted: Sequence) -> dict[str, float]:
-    """Score predicted numbers in the label's own unit; missing truths (NaN) are left out.
+def regression(truth: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
+    """Score predicted numbers in the label's unit; missing truths (NaN) are left out.
 
     Returns
     -------
     `n`; `r` (Pearson) and `rho` (Spearman), NaN where truth or prediction is constant; `mae`; `rmse`; `bias`
     (mean of prediction minus truth); `slope` of the prediction on the truth (1 is good, below it is shrunk);
     `r2` = 1 - squared error over that of the mean.
+
+    Examples
+    --------
+    >>> scores = regression([1.0, 2.0, 3.0], [1.5, 2.5, 3.5])
+    >>> round(scores["r"], 3), scores["bias"]
+    (1.0, 0.5)
     """
     from scipy.stats import rankdata
 
-    true, told = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    true, guess = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
     there = np.isfinite(true)
-    true, told = true[there], told[there]
+    true, guess = true[there], guess[there]
     if not len(true):
         return {"n": 0.0} | dict.fromkeys(("r", "rho", "mae", "rmse", "bias", "slope", "r2"), np.nan)
-    error, spread = told - true, ((true - true.mean()) ** 2).sum()
+    error, spread = guess - true, ((true - true.mean()) ** 2).sum()
     varies = spread > 0
     return {
         "n": float(len(true)),
-        "r": _pearson(true, told),
-        "rho": _pearson(rankdata(true), rankdata(told)),
+        "r": _pearson(true, guess),
+        "rho": _pearson(rankdata(true), rankdata(guess)),
         "mae": float(np.abs(error).mean()),
         "rmse": float(np.sqrt((error**2).mean())),
         "bias": float(error.mean()),
-        "slope": float(((true - true.mean()) * told).sum() / spread) if varies else np.nan,
+        "slope": float(((true - true.mean()) * guess).sum() / spread) if varies else np.nan,
         "r2": float(1 - (error**2).sum() / spread) if varies else np.nan,
     }
 
@@ -145,9 +151,9 @@ def _pearson(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def label_leak(
-    embedding: np.ndarray, labels: Sequence, *, continuous: bool = False, seed: int = 0, nulls: int = 3
+    embedding: np.ndarray, labels: ArrayLike, *, continuous: bool = False, seed: int = 0, nulls: int = 3
 ) -> pd.DataFrame:
-    """Measure how well a label can be read from dimensions that should not know it.
+    """Measure how well a label can be predicted from dimensions that should be independent of it.
 
     A linear and a nearest-neighbour probe, cross-validated (5 folds, at most 5,000 cells).
 
@@ -160,7 +166,7 @@ def label_leak(
     continuous
         Whether the label is a number.
     nulls
-        Permutations of the labels, for what no leak gives.
+        Permutations of the labels, for the score without a leak.
 
     Returns
     -------
@@ -182,11 +188,12 @@ def label_leak(
     return pd.DataFrame(rows, columns=["probe", "metric", "value", "null", "n"])
 
 
-def _probe_data(x: np.ndarray, labels: Sequence, continuous: bool, seed: int):
+def _probe_data(x: np.ndarray, labels: ArrayLike, continuous: bool, seed: int):
     values = np.asarray(labels, dtype=object)
     if len(values) != len(x):
         raise ValueError(f"{len(values)} labels for {len(x)} cells")
-    rows = np.flatnonzero(known(values))
+    rows = np.flatnonzero(present(values))
+    y: np.ndarray
     if continuous:
         y = values[rows].astype(np.float64)
         if len(rows) < 5 or np.ptp(y) == 0:
@@ -214,8 +221,8 @@ def _probe(name: str, x: np.ndarray, y: np.ndarray, continuous: bool, seed: int)
     near = min(NEIGHBOURS, int(0.8 * len(y)) - 1)
     if continuous:
         probe = RidgeCV(np.logspace(-2, 4, 7)) if name == "linear" else KNeighborsRegressor(near)
-        told = cross_val_predict(probe, x, y, cv=KFold(5, shuffle=True, random_state=state))
-        return regression(y, told)["r2"]
+        predicted = cross_val_predict(probe, x, y, cv=KFold(5, shuffle=True, random_state=state))
+        return regression(y, predicted)["r2"]
     weights = "balanced" if name == "linear" else None
     probe = (
         LogisticRegression(max_iter=300, class_weight=weights)
@@ -223,17 +230,17 @@ def _probe(name: str, x: np.ndarray, y: np.ndarray, continuous: bool, seed: int)
         else KNeighborsClassifier(near)
     )
     folds = StratifiedKFold(5, shuffle=True, random_state=state)
-    told = cross_val_predict(probe, x, y, cv=folds)
-    return classification(y, told)["balanced_accuracy"]
+    predicted = cross_val_predict(probe, x, y, cv=folds)
+    return classification(y, predicted)["balanced_accuracy"]
 
 
-def explained_by(scores: np.ndarray, labels: Sequence) -> float:
-    """Return the share of the variance of scores (n, d), all columns together, between the labels' groups.
+def explained_by(scores: np.ndarray, labels: ArrayLike) -> float:
+    """Return the fraction of the variance of scores (n, d) that lies between the labels' groups, 0 to 1.
 
     With principal component scores of cells decoded at one platform this is what reconfiguring leaves of the
     platform: 0 (nothing) to 1.
     """
-    scores, there = np.asarray(scores, dtype=np.float64), known(labels)
+    scores, there = np.asarray(scores, dtype=np.float64), present(labels)
     scores, values = scores[there], np.asarray(labels, dtype=object)[there].astype(str)
     _, codes = np.unique(values, return_inverse=True)
     number = np.bincount(codes)

@@ -1,9 +1,10 @@
-"""A model's folder: weights in one file without code, everything else as JSON."""
+"""Saving and loading models: tensors in a safetensors file, everything else as JSON."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,32 +15,48 @@ from panscape.data import files
 from panscape.errors import fail
 from panscape.training.state import with_prefix, without_prefix
 from panscape.training.weights import read_weights, write_weights
-from panscape.unicoord.confidence import Confidence, Strangeness
+from panscape.unicoord.confidence import Confidence, Nonconformity
 from panscape.unicoord.labels import LabelInfo, Layout
 from panscape.unicoord.module import Network
 from panscape.unicoord.settings import UniCoordSettings
 from panscape.unicoord.store import Scale
 
 if TYPE_CHECKING:
-    from panscape.unicoord.model import UniCoord
+    from panscape.unicoord.model import CoordinateSystem
 
 WEIGHTS, CARD = "weights.safetensors", "model.json"
 _FORMAT = 1
+_ENSEMBLE = (
+    "ensemble.",
+    "committee.",
+)  # names of its tensors in the network and, part of the format, in the file
+_NONCONFORMITY = "strange"  # prefix of its tensors in the file
 
 
-def write_model(model: UniCoord, folder: str | Path) -> None:
+def write_model(model: CoordinateSystem, folder: str | Path) -> None:
     """Write ``weights.safetensors`` (tensors only) and ``model.json`` (all else)."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = with_prefix("network", model.network.state_dict())
-    for name, strange in model.confidence.strangeness.items():
-        parts = {key: torch.from_numpy(np.asarray(value)) for key, value in vars(strange).items()}
-        tensors |= with_prefix(f"strange.{name}", parts)
+    tensors = with_prefix("network", _renamed(model.network.state_dict(), *_ENSEMBLE))
+    for name, nonconformity in model.confidence.nonconformity.items():
+        parts = {key: torch.from_numpy(np.asarray(value)) for key, value in vars(nonconformity).items()}
+        tensors |= with_prefix(f"{_NONCONFORMITY}.{name}", parts)
     write_weights(folder / WEIGHTS, tensors, {"format": _FORMAT})
     files.write_json(describe(model), folder / CARD)
 
 
-def describe(model: UniCoord) -> dict[str, Any]:
+def _label_info(item: Mapping[str, Any]) -> LabelInfo:
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in item.items()}
+    return LabelInfo(**values)
+
+
+def _renamed(tensors: Mapping[str, torch.Tensor], old: str, new: str) -> dict[str, torch.Tensor]:
+    return {
+        name.replace(old, new) if name.startswith(old) else name: value for name, value in tensors.items()
+    }
+
+
+def describe(model: CoordinateSystem) -> dict[str, Any]:
     """Return the model card."""
     components = model.network.axes.shape[1] if model.network.projecting else 0
     return model.card | {
@@ -59,12 +76,12 @@ def describe(model: UniCoord) -> dict[str, Any]:
 
 
 def read_model(folder: str | Path, device: torch.device | str = "cpu") -> tuple:
-    """Read a folder; returns what :class:`UniCoord` is made from.
+    """Read a folder; return the arguments of :class:`CoordinateSystem`.
 
     Raises
     ------
     UserError
-        If the folder holds no complete model.
+        If the folder has no complete model.
     """
     folder = Path(folder)
     try:
@@ -72,23 +89,20 @@ def read_model(folder: str | Path, device: torch.device | str = "cpu") -> tuple:
         tensors, _ = read_weights(folder / WEIGHTS, device)
     except (OSError, ValueError) as error:
         advice = f"give the folder with {WEIGHTS} and {CARD}"
-        raise fail(str(folder), f"holds no complete model ({error})", advice) from error
+        raise fail(str(folder), f"has no complete model ({error})", advice) from error
     layout = Layout(
-        tuple(
-            LabelInfo(**{k: tuple(v) if isinstance(v, list) else v for k, v in item.items()})
-            for item in card["labels"]
-        ),
+        tuple(_label_info(item) for item in card["labels"]),
         {name: (child, tuple(above)) for name, (child, above) in card["hierarchy"].items()},
     )
     network = Network(layout, len(card["genes"]), UniCoordSettings.of(card["settings"]), card["components"])
-    network.load_state_dict(without_prefix("network", tensors))
-    strange = {}
+    network.load_state_dict(_renamed(without_prefix("network", tensors), *reversed(_ENSEMBLE)))
+    nonconformity = {}
     for label in layout.labels:
-        parts = without_prefix(f"strange.{label.name}", tensors)
+        parts = without_prefix(f"{_NONCONFORMITY}.{label.name}", tensors)
         if parts:
             arrays = {key: value.cpu().numpy() for key, value in parts.items()}
-            strange[label.name] = Strangeness(**(arrays | {"threshold": float(arrays["threshold"])}))
+            nonconformity[label.name] = Nonconformity(**(arrays | {"threshold": float(arrays["threshold"])}))
     width = {k: float("nan") if v is None else v for k, v in card["interval_half_width"].items()}
-    confidence = Confidence(card["temperature"], width, strange)
+    confidence = Confidence(card["temperature"], width, nonconformity)
     scale = Scale(card["normalisation"]["how"], card["normalisation"]["target"])
     return (network.to(device), card["genes"], scale, confidence, card)

@@ -1,4 +1,4 @@
-"""Cells with coordinates changed: decoded block by block, and what their annotation is."""
+"""Generation of cells: decode changed coordinates block by block, and annotate the result."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from panscape.unicoord.labels import Layout
 from panscape.unicoord.reconfigure import reconfigured_code
 
 if TYPE_CHECKING:
-    from panscape.unicoord.model import UniCoord
+    from panscape.unicoord.model import CoordinateSystem
 
 
 def generate(
-    model: UniCoord,
+    model: CoordinateSystem,
     data,
     changes: Mapping[str, Any],
     *,
     samples: bool = False,
     copies: int = 1,
     residual: bool = False,
-    own: str = "given",
+    unchanged: str = "given",
     seed: int = 0,
     min_overlap: float = 0.5,
 ) -> Iterator[tuple[slice, np.ndarray]]:
@@ -36,7 +36,7 @@ def generate(
     Parameters
     ----------
     model
-        A :class:`UniCoord`.
+        A :class:`CoordinateSystem`.
     data
         AnnData, path of an h5ad file, or a list of them.
     changes
@@ -46,11 +46,11 @@ def generate(
     samples
         Draw the unsupervised coordinates from their posterior instead of taking its mean.
     copies
-        Times that every cell is made (one after the other); needs `samples` to differ.
+        Number of copies of each cell; they differ with `samples` only.
     residual
-        Add what reconstruction left of each cell, so that cells keep their noise: x + decoded(changed) -
+        Add the residual of each cell's reconstruction, so that cells keep their noise: x + decoded(changed) -
         decoded(unchanged).
-    own
+    unchanged
         Labels that are not changed: ``"given"`` (the data's where there are any) or ``"predicted"``.
     seed
         Of the draws.
@@ -60,8 +60,8 @@ def generate(
     (cells as a slice of the output, expression (B, G) in the model's normalisation, at least 0).
     """
     cells = model.cells(data)
-    code, given = model.own_labels(cells.obs)
-    if own == "predicted":
+    code, given = model.known_labels(cells.obs)
+    if unchanged == "predicted":
         given[:] = False
     progress = Progress("cells", len(cells) * copies)
     for copy in range(copies):
@@ -83,7 +83,19 @@ def generate(
 
 
 def annotate(layout: Layout, obs: pd.DataFrame, changes: Mapping[str, Any], copies: int = 1) -> pd.DataFrame:
-    """Return the annotation of reconfigured cells: origin, copy, and the labels' new values."""
+    """Return the annotation of reconfigured cells: origin, copy, and the labels' new values.
+
+    Parameters
+    ----------
+    layout
+        The labels.
+    obs
+        Annotation of the n source cells.
+    changes
+        As for :func:`generate`.
+    copies
+        Number of copies of each cell.
+    """
     n = len(obs)
     table = pd.DataFrame(
         {"origin": np.tile(obs.index.astype(str), copies), "copy": np.repeat(np.arange(copies), n)}
@@ -103,7 +115,7 @@ def annotate(layout: Layout, obs: pd.DataFrame, changes: Mapping[str, Any], copi
     return table
 
 
-def _hard(model: UniCoord, votes: np.ndarray) -> np.ndarray:
+def _hard(model: CoordinateSystem, votes: np.ndarray) -> np.ndarray:
     """Return the most probable classes as a code."""
     code = votes.copy()
     for label in model.layout.discrete:
@@ -112,7 +124,7 @@ def _hard(model: UniCoord, votes: np.ndarray) -> np.ndarray:
     return code
 
 
-def _hard_free(model: UniCoord, free: np.ndarray) -> np.ndarray:
+def _hard_free(model: CoordinateSystem, free: np.ndarray) -> np.ndarray:
     code, start = np.zeros_like(free), 0
     for size in model.network.free:
         best = free[:, start : start + size].argmax(axis=1)

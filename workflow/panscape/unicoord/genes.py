@@ -1,4 +1,4 @@
-"""The genes of a model: chosen on training cells, and found again in new data by their names."""
+"""The genes of a model: chosen on training cells, and matched by name in new data."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from panscape.errors import fail
 from panscape.log import logger
 from panscape.unicoord.cells import Cells
 
-_LEAST_CELLS = 3  # a gene found in fewer training cells of a group says nothing there
+_LEAST_CELLS = 3  # a gene detected in fewer training cells of a group is not ranked there
 
 
 def choose_genes(
     cells: Cells, train: np.ndarray, n_genes: int, groups: np.ndarray | None = None
 ) -> list[str]:
-    """Choose variable genes, looking at training cells only.
+    """Choose variable genes on the training cells.
 
     A gene's score in a group (study) is the logarithm of its variance above a quadratic trend in the
-    logarithm of its mean, of the values as they are stored; genes are taken by their mean rank over groups.
+    logarithm of its mean, of the values as they are stored; genes are chosen by their mean rank over groups.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def choose_genes(
     train
         (n,) mask of the training cells.
     n_genes
-        How many; 0 takes every gene found in the training cells.
+        Number of genes; 0 takes all that are detected in the training cells.
     groups
         (n,) group of each cell; None for one.
 
@@ -40,7 +40,7 @@ def choose_genes(
     """
     names, codes = np.unique(np.zeros(len(cells)) if groups is None else groups, return_inverse=True)
     width = len(cells.genes)
-    sums, squares, found = (np.zeros((len(names), width)) for _ in range(3))
+    sums, squares, detected = (np.zeros((len(names), width)) for _ in range(3))
     for rows, block in cells.blocks():
         chosen = np.flatnonzero(train[rows])
         if not len(chosen):
@@ -49,29 +49,29 @@ def choose_genes(
         ones = np.ones(len(chosen))
         member = sparse.csr_matrix((ones, (code, np.arange(len(chosen)))), shape=(len(names), len(chosen)))
         sums += (member @ block).toarray()
-        found += (member @ (block != 0).astype(np.float64)).toarray()
+        detected += (member @ (block != 0).astype(np.float64)).toarray()
         block.data **= 2
         squares += (member @ block).toarray()
     count = np.bincount(codes[train], minlength=len(names))[:, None].clip(1)
-    seen = (found >= _LEAST_CELLS).any(axis=0)
+    seen = (detected >= _LEAST_CELLS).any(axis=0)
     if not seen.any():
         raise fail(
-            "unicoord", "no gene is found in three training cells", "check counts and held_out", few=True
+            "unicoord", "no gene is detected in three training cells", "check counts and held_out", few=True
         )
     if not n_genes or n_genes >= seen.sum():
         return cells.genes[seen].tolist()
     rank = np.mean(
-        [_rank(*moments) for moments in zip(sums / count, squares / count, found, strict=True)], axis=0
+        [_rank(*moments) for moments in zip(sums / count, squares / count, detected, strict=True)], axis=0
     )
     # ties by position, so that the choice is the same on every machine
     kept = np.sort(np.argsort(np.where(seen, rank, np.inf), kind="stable")[:n_genes])
     return cells.genes[kept].tolist()
 
 
-def _rank(mean: np.ndarray, square: np.ndarray, found: np.ndarray) -> np.ndarray:
+def _rank(mean: np.ndarray, square: np.ndarray, detected: np.ndarray) -> np.ndarray:
     """Rank genes of one group by their variance above the trend, 0 first."""
     variance = square - mean**2
-    use = (found >= _LEAST_CELLS) & (variance > 0)
+    use = (detected >= _LEAST_CELLS) & (variance > 0)
     score = np.full(len(mean), -np.inf)
     if use.sum() > 3:
         x, y = np.log10(mean[use]), np.log10(variance[use])
@@ -81,8 +81,8 @@ def _rank(mean: np.ndarray, square: np.ndarray, found: np.ndarray) -> np.ndarray
     return rank
 
 
-def check_overlap(genes: Sequence[str], have: pd.Index, least: float) -> np.ndarray:
-    """Tell which of a model's genes new data have.
+def check_overlap(genes: Sequence[str], have: pd.Index, min_overlap: float) -> np.ndarray:
+    """Return which of a model's genes new data have.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def check_overlap(genes: Sequence[str], have: pd.Index, least: float) -> np.ndar
         The model's genes.
     have
         Those of the new data.
-    least
-        Share of the model's genes that has to be there.
+    min_overlap
+        Smallest fraction of the model's genes that must be there, 0 to 1.
 
     Returns
     -------
@@ -100,17 +100,17 @@ def check_overlap(genes: Sequence[str], have: pd.Index, least: float) -> np.ndar
     Raises
     ------
     UserError
-        If the share is lower.
+        If fewer are there.
     """
     there = pd.Index(genes).isin(have)
-    share = there.mean()
-    if share < least:
-        example = [gene for gene, found in zip(genes, there, strict=True) if not found][:3]
-        found = (
+    overlap = there.mean()
+    if overlap < min_overlap:
+        example = [gene for gene, measured in zip(genes, there, strict=True) if not measured][:3]
+        problem = (
             f"{there.sum()} of the model's {len(genes)} genes are in the data; not e.g. {', '.join(example)}"
         )
         advice = "name genes as the model does (symbols, species, case), or lower min_overlap if you know why"
-        raise fail("genes", found, advice)
-    if share < 1:
+        raise fail("genes", problem, advice)
+    if overlap < 1:
         logger.warning("%s of the model's %s genes are not in the data", int((~there).sum()), len(genes))
     return there

@@ -1,4 +1,4 @@
-"""Labels from other stages: pseudotime of the landscape and usage of the dictionary, given to cells."""
+"""Transfer of labels from panclusters to cells: pseudotime of the landscape, usage of the dictionary."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PSEUDOTIME = "dpt_pseudotime"
 
 
 def cell_values(members: sparse.csr_matrix, sizes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Give cells the values of the smallest panclusters that hold them.
+    """Return for each cell the value of its smallest pancluster.
 
     Parameters
     ----------
@@ -31,19 +31,25 @@ def cell_values(members: sparse.csr_matrix, sizes: np.ndarray, values: np.ndarra
     -------
     (cells, d): of each cell's smallest pancluster with values, the mean over equally small ones; NaN where
     there is none.
+
+    Examples
+    --------
+    >>> members = sparse.csr_matrix(np.array([[1, 1, 1], [0, 1, 0]]))
+    >>> cell_values(members, np.array([3, 1]), np.array([[0.5], [0.9]])).ravel().tolist()
+    [0.5, 0.9, 0.5]
     """
-    found = np.full((members.shape[1], values.shape[1]), np.nan)
+    result = np.full((members.shape[1], values.shape[1]), np.nan)
     usable = np.isfinite(values).all(axis=1)
     for size in np.unique(sizes[usable])[::-1]:  # smaller ones overwrite larger ones
         rows = np.flatnonzero(usable & (sizes == size))
         part = members[rows]
         count = np.asarray(part.sum(axis=0)).ravel()
         inside = count > 0
-        found[inside] = (part.T @ values[rows])[inside] / count[inside, None]
-    return found
+        result[inside] = (part.T @ values[rows])[inside] / count[inside, None]
+    return result
 
 
-def bridge_labels(
+def transfer_labels(
     studies: Sequence[str],
     counts: Sequence[str | Path],
     clusters: Sequence[str | Path],
@@ -52,7 +58,7 @@ def bridge_labels(
     landscape: str | Path | None = None,
     dictionary: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Return the table of labels that other stages give to cells.
+    """Return a table of cell labels from the landscape and the dictionary.
 
     Parameters
     ----------
@@ -74,16 +80,16 @@ def bridge_labels(
         obs = anndata.read_h5ad(landscape, backed="r").obs
         values.append(obs[[PSEUDOTIME]].astype(float))
     if dictionary is not None:
-        found = anndata.read_h5ad(dictionary)
-        usage = np.asarray(found.obsm["usage"], dtype=np.float64).T
-        names = [str(name) for name in found.uns["panclusters"]] if "panclusters" in found.uns else None
-        values.append(pd.DataFrame(usage, index=names, columns=found.obs_names))
+        saved = anndata.read_h5ad(dictionary)
+        usage = np.asarray(saved.obsm["usage"], dtype=np.float64).T
+        names = [str(name) for name in saved.uns["panclusters"]] if "panclusters" in saved.uns else None
+        values.append(pd.DataFrame(usage, index=names, columns=saved.obs_names))
     every = pd.concat(values, axis=1) if values else pd.DataFrame()
     parts = []
     for study, path, table, matrix in zip(studies, counts, clusters, members, strict=True):
         rows = files.read_tsv(table, dtype={"cluster": str, "parent": str})
-        own = every.reindex(rows["cluster"]).to_numpy(dtype=np.float64)
-        given = cell_values(files.read_csr(matrix), rows["n_cells"].to_numpy(), own)
+        cluster_values = every.reindex(rows["cluster"]).to_numpy(dtype=np.float64)
+        given = cell_values(files.read_csr(matrix), rows["n_cells"].to_numpy(), cluster_values)
         part = pd.DataFrame(given, columns=every.columns)
         part.insert(0, "study", study)
         part.insert(0, "cell", Counts(path).cells)

@@ -1,9 +1,8 @@
-"""Labels as targets: classes, scales, and what is wrong with a column before any training."""
+"""Labels: their classes and scales, learned and checked before training."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,15 +11,14 @@ import pandas as pd
 from panscape.data.labels import class_name
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
+from panscape.unicoord.label_checks import class_text, label_problems
 from panscape.unicoord.settings import Hierarchy, Label
 from panscape.unicoord.transform import FROM_ZERO, backward, forward, ranks
-
-_NAMED_LIKE_IDS = re.compile(r"clust|leiden|louvain|(^|_)(id|ids|group)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class LabelInfo:
-    """A label as a trained model knows it.
+    """A label as learned from the training cells.
 
     Parameters
     ----------
@@ -38,6 +36,11 @@ class LabelInfo:
         See :class:`Label`.
     knots, shares
         Values and their ranks among the training values, 0 to 1, of the transform ``"rank"``.
+
+    Examples
+    --------
+    >>> LabelInfo("day", "continuous", transform="log1p").forward(np.array([0.0, 3.0])).round(3)
+    array([0.   , 1.386])
     """
 
     name: str
@@ -61,8 +64,8 @@ class LabelInfo:
             For negative values where the transform has none.
         """
         if self.transform in FROM_ZERO and (values < 0).any():
-            found = f"{np.nanmin(values):g} is below 0, which {self.transform} is not defined for"
-            raise fail(f"label {self.name}", found, "give values of at least 0")
+            problem = f"{np.nanmin(values):g} is below 0, which {self.transform} is not defined for"
+            raise fail(f"label {self.name}", problem, "give values of at least 0")
         return forward(self.transform, values, self.knots, self.shares)
 
     def backward(self, places: np.ndarray) -> np.ndarray:
@@ -82,7 +85,7 @@ class LabelInfo:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each label is in the code: continuous and ordinal ones first, then the classes of discrete ones.
+    """Columns of the labels in the code: continuous and ordinal ones first, then classes of discrete ones.
 
     Parameters
     ----------
@@ -91,6 +94,12 @@ class Layout:
     tables
         Per derived label (parent of a hierarchy): name of the child label, and for each child class the
         number of its parent class.
+
+    Examples
+    --------
+    >>> layout = Layout((LabelInfo("age", "continuous"), LabelInfo("type", "discrete", ("a", "b"))))
+    >>> layout.width, layout.part("type")
+    (3, slice(1, 3, None))
     """
 
     labels: tuple[LabelInfo, ...]
@@ -141,7 +150,7 @@ def learn_labels(
     obs
         Annotation of the training cells; missing values are allowed.
     labels
-        What to learn.
+        Names and kinds of the labels.
     hierarchy
         Parents that are sums of their children's classes.
     standardise
@@ -150,9 +159,16 @@ def learn_labels(
     Raises
     ------
     UserError
-        With everything that is wrong with any of the columns.
+        With all problems of all columns.
+
+    Examples
+    --------
+    >>> obs = pd.DataFrame({"type": ["a", "b", "a", "b"], "age": [1.0, 2.0, 3.0, 4.0]})
+    >>> layout = learn_labels(obs, [Label("type", "discrete"), Label("age", "continuous")])
+    >>> layout["type"].classes, layout["age"].mean
+    (('a', 'b'), 2.5)
     """
-    problems = [problem for label in labels for problem in _problems(obs, label)]
+    problems = [problem for label in labels for problem in label_problems(obs, label)]
     names = [label.name for label in labels]
     problems += [
         Problem("unicoord.labels", f"{name!r} is given twice", "keep one")
@@ -166,72 +182,9 @@ def learn_labels(
     return Layout(ordered, {item.parent: _table(obs, layout, item) for item in hierarchy})
 
 
-def _problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
-    where = f"unicoord.labels: {label.name}"
-    if label.name not in obs:
-        known = ", ".join(map(str, obs.columns)) or "none"
-        yield Problem(
-            where, f"the cells have no column of that name (columns: {known})", "map it in studies[].obs"
-        )
-        return
-    column = obs[label.name]
-    if column.isna().all():
-        yield Problem(
-            where, "no cell to train on has a value", "remove the label, or map a filled column", few=True
-        )
-        return
-    if label.kind == "discrete" or label.order:
-        yield from _class_problems(_text(column), label, where)
-        return
-    numbers = pd.to_numeric(pd.Series(column.astype(object)), errors="coerce")
-    odd = column[numbers.isna().to_numpy() & column.notna().to_numpy()]
-    if len(odd):
-        advice = "write kind: discrete, or kind: ordinal with order: [...]"
-        yield Problem(where, f"{odd.iloc[0]!r} is no number, and the label is {label.kind}", advice)
-    elif numbers.nunique() < 2:
-        yield Problem(
-            where,
-            f"all values are {numbers.dropna().iloc[0]:g}",
-            "nothing can be learned: remove it",
-            few=True,
-        )
-    elif label.kind == "continuous" and _looks_like_ids(column, numbers):
-        found = f"its {numbers.nunique()} whole numbers look like cluster ids, and the label is continuous"
-        yield Problem(where, found, "write kind: discrete (or ordinal, if they are ordered)")
-    elif label.transform in FROM_ZERO and numbers.min() < 0:
-        found = f"{numbers.min():g} is below 0, which {label.transform} is not defined for"
-        yield Problem(where, found, "write transform: none, or rank")
-
-
-def _class_problems(text: pd.Series, label: Label, where: str) -> Iterator[Problem]:
-    counts = text.value_counts()
-    if label.order:
-        unknown = [name for name in counts.index if name not in label.order]
-        if unknown:
-            yield Problem(where, f"{unknown[0]!r} is not in its order", "list every class, first to last")
-            return
-    if len(counts) == 1:
-        yield Problem(
-            where, f"all cells are {counts.index[0]!r}", "a label needs two classes: remove it", few=True
-        )
-    elif (counts >= label.min_cells).sum() < 2:
-        found = f"fewer than two of its {len(counts)} classes have {label.min_cells} training cells"
-        yield Problem(where, found, "lower min_cells, or take a coarser label", few=True)
-
-
-def _looks_like_ids(column: pd.Series, numbers: pd.Series) -> bool:
-    """Whether numbers are probably names: categories, or 0..K-1 / 1..K under a name that says so."""
-    found = np.sort(numbers.dropna().unique())
-    if len(found) < 3 or (found != np.round(found)).any():
-        return False
-    in_row = found[0] in (0, 1) and np.array_equal(found, found[0] + np.arange(len(found)))
-    named = bool(_NAMED_LIKE_IDS.search(str(column.name)))
-    return in_row and (named or isinstance(column.dtype, pd.CategoricalDtype))
-
-
 def _learn(column: pd.Series, label: Label, standardise: bool) -> LabelInfo:
     if label.kind == "discrete":
-        counts = _text(column).value_counts()
+        counts = class_text(column).value_counts()
         counts = counts[counts >= label.min_cells]
         rare = column.nunique() - len(counts)
         if rare:
@@ -239,23 +192,23 @@ def _learn(column: pd.Series, label: Label, standardise: bool) -> LabelInfo:
                 "label %s: %s classes with fewer than %s training cells count as unlabelled",
                 label.name, rare, label.min_cells,
             )  # fmt: skip
-        # equal counts by name, so that the order never hangs on the library's version
-        classes = sorted(counts.index, key=lambda name: (-counts[name], name))
-        return LabelInfo(label.name, "discrete", tuple(classes))
+        # ties are broken by name, so that the order does not depend on the version of pandas
+        names = sorted(counts.index, key=lambda name: (-counts[name], name))
+        return LabelInfo(label.name, "discrete", tuple(names))
     classes: tuple[str, ...] = ()
     positions: tuple[float, ...] = ()
     if label.kind == "ordinal":
         classes, positions = _ordinal(column, label)
-    found = numbers(column, classes, positions)
-    low, high = float(np.nanmin(found)), float(np.nanmax(found))
-    bent = ranks(found) if label.transform == "rank" else ((), ())
+    values = numbers(column, classes, positions)
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    bent = ranks(values) if label.transform == "rank" else ((), ())
     learned = LabelInfo(
         label.name, label.kind, classes, positions, 0.0, 1.0, low, high, label.transform, *bent
     )
     if not standardise:
         return learned
-    found = learned.forward(found)
-    return replace(learned, mean=float(np.nanmean(found)), sd=float(np.nanstd(found)))
+    values = learned.forward(values)
+    return replace(learned, mean=float(np.nanmean(values)), sd=float(np.nanstd(values)))
 
 
 def _ordinal(column: pd.Series, label: Label) -> tuple[tuple[str, ...], tuple[float, ...]]:
@@ -265,14 +218,17 @@ def _ordinal(column: pd.Series, label: Label) -> tuple[tuple[str, ...], tuple[fl
     return tuple(f"{number:g}" for number in numbers), tuple(map(float, numbers))
 
 
-def _text(column: pd.Series) -> pd.Series:
-    """Return classes as text; whole floats lose their `.0`, missing stay missing."""
-    return column.dropna().map(class_name)
-
-
 def numbers(column: pd.Series, classes: tuple[str, ...], positions: tuple[float, ...]) -> np.ndarray:
-    """Return a column's numbers: of ordinal classes their positions; NaN where missing."""
-    if classes and set(_text(column)) <= set(classes):
+    """Return a column's numbers: of ordinal classes their positions; NaN where missing.
+
+    Parameters
+    ----------
+    column
+        (n,) values of a label.
+    classes, positions
+        Ordinal classes and their numbers; empty for a continuous label.
+    """
+    if classes and set(class_text(column)) <= set(classes):
         place = dict(zip(classes, positions, strict=True))
         named = column.map(lambda value: np.nan if pd.isna(value) else place[class_name(value)])
         return named.to_numpy(dtype=np.float64)
@@ -291,10 +247,10 @@ def _table(obs: pd.DataFrame, layout: Layout, item: Hierarchy) -> tuple[str, tup
     pairs = dict(item.table)
     if not pairs:
         both = obs[[item.child, item.parent]].dropna()
-        seen = pd.crosstab(_text(both[item.child]), _text(both[item.parent]))
+        seen = pd.crosstab(class_text(both[item.child]), class_text(both[item.parent]))
         pairs = dict(zip(seen.index, seen.columns[seen.to_numpy().argmax(axis=1)], strict=True))
     lost = [name for name in child.classes if pairs.get(name) not in parent.classes]
     if lost:
-        found = f"class {lost[0]!r} of {item.child} has no parent"
-        raise fail(where, found, f"give its parent, one of {', '.join(parent.classes)}")
+        problem = f"class {lost[0]!r} of {item.child} has no parent"
+        raise fail(where, problem, f"give its parent, one of {', '.join(parent.classes)}")
     return item.child, tuple(parent.classes.index(pairs[name]) for name in child.classes)

@@ -1,4 +1,4 @@
-"""Restoration tests: a model that never saw a group of cells is asked for them."""
+"""Restoration tests: generate a group of cells with a model that was trained without it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from panscape.unicoord.cells import Cells
 from panscape.unicoord.labels import numbers
 from panscape.unicoord.restoration import Restored, flanking, restore
 from panscape.unicoord.settings import Hierarchy, Label, UniCoordSettings
+from panscape.unicoord.split import split_cells
 from panscape.unicoord.stage import some_cells
-from panscape.unicoord.train import split_cells, train
+from panscape.unicoord.train import train
 
 MODEL = "unicoord"
 
@@ -29,7 +30,7 @@ def restore_group(
     seed: int = 0,
     device: str = "cpu",
 ) -> Restored:
-    """Train without a group of cells, make them from the others' test cells, and compare with the true ones.
+    """Train without a group of cells, generate it from the others' test cells, and compare with the true one.
 
     Parameters
     ----------
@@ -91,11 +92,11 @@ def _check_range(value: np.ndarray, left: np.ndarray, name: str, low: float, hig
     """Raise a UserError for a range without cells, or one that leaves nothing to restore it from."""
     where, known = "unicoord.restore", value[np.isfinite(value)]
     if not left.any():
-        found = f"no cell has {name} from {low:g} to {high:g} but {known.min():g} to {known.max():g}"
-        raise fail(where, found, "write a range that holds cells", few=True)
+        problem = f"no cell has {name} from {low:g} to {high:g} but {known.min():g} to {known.max():g}"
+        raise fail(where, problem, "write a range with cells", few=True)
     if len(np.unique(known[(known < low) | (known > high)])) < 2:
-        found = f"{name} from {low:g} to {high:g} leaves fewer than two other values to restore it from"
-        raise fail(where, found, "leave out a smaller range", few=True)
+        problem = f"{name} from {low:g} to {high:g} leaves fewer than two other values to restore it from"
+        raise fail(where, problem, "leave out a smaller range", few=True)
 
 
 def _grouped(values: np.ndarray, target: float, count: int) -> np.ndarray:
@@ -105,17 +106,17 @@ def _grouped(values: np.ndarray, target: float, count: int) -> np.ndarray:
     """
     if len(np.unique(values)) <= count:
         return values
-    found = np.empty(len(values))
+    result = np.empty(len(values))
     for side in (values < target, values >= target):
-        own = values[side]
-        if not len(own):
+        inside = values[side]
+        if not len(inside):
             continue
-        bins = max(1, round(count * np.ptp(own) / max(np.ptp(values), 1e-12)))
-        edges = np.linspace(own.min(), own.max(), bins + 1)
-        at = np.clip(np.searchsorted(edges, own, side="right") - 1, 0, bins - 1)
-        sums, number = np.bincount(at, own, minlength=bins), np.bincount(at, minlength=bins)
-        found[side] = (sums / number.clip(1))[at]
-    return found
+        bins = max(1, round(count * np.ptp(inside) / max(np.ptp(values), 1e-12)))
+        edges = np.linspace(inside.min(), inside.max(), bins + 1)
+        at = np.clip(np.searchsorted(edges, inside, side="right") - 1, 0, bins - 1)
+        sums, number = np.bincount(at, inside, minlength=bins), np.bincount(at, minlength=bins)
+        result[side] = (sums / number.clip(1))[at]
+    return result
 
 
 def restore_groups(
@@ -128,13 +129,26 @@ def restore_groups(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run :func:`restore_group` for every entry of the configuration's ``unicoord.restore``.
 
+    Parameters
+    ----------
+    cells, labels, hierarchy
+        As for :func:`restore_group`.
+    settings
+        The configuration's section ``unicoord``.
+    seed
+        Seed of training and of all draws.
+    device
+        Where the networks are trained.
+
     Returns
     -------
     Scores and curves, each with the columns label, low and high before those of :class:`Restored`.
     """
     parts: list[tuple[pd.DataFrame, pd.DataFrame]] = []
     for wanted in settings["restore"]:
-        found = restore_group(cells, labels, hierarchy, UniCoordSettings.of(settings), wanted, seed, device)
+        restored = restore_group(
+            cells, labels, hierarchy, UniCoordSettings.of(settings), wanted, seed, device
+        )
         low, high = wanted["leave"]
         named = [
             pd.concat(
@@ -144,7 +158,7 @@ def restore_groups(
                 ],
                 axis=1,
             )
-            for table in (found.scores, found.curve)
+            for table in (restored.scores, restored.curve)
         ]
         parts.append((named[0], named[1]))
     return tuple(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))

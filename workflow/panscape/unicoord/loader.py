@@ -10,13 +10,13 @@ import numpy as np
 from panscape import seeds
 from panscape.training.batches import batches
 from panscape.unicoord.cells import Cells
-from panscape.unicoord.store import Packed, Scale
+from panscape.unicoord.store import CompressedCounts, Scale
 
 STREAM_VALUES = 400_000  # stored values of a piece that is read at a time
 _MIXED = 16  # pieces that are mixed
 
 
-class MemoryFeed:
+class MemoryLoader:
     """Random mini-batches of cells in memory.
 
     Parameters
@@ -24,16 +24,17 @@ class MemoryFeed:
     cells
         The training cells.
     rows
-        The cells' numbers in the whole data.
+        Positions of the cells among all cells.
     size, seed
-        Cells in a batch, and what their order derives from.
+        Cells in a batch, and the seed of their order.
     """
 
-    def __init__(self, cells: Packed, rows: np.ndarray, size: int, seed: int):
+    def __init__(self, cells: CompressedCounts, rows: np.ndarray, size: int, seed: int):
         self._store = cells
         self.rows, self._size, self._seed = rows, size, seed
         self.steps = -(-len(rows) // size)
-        self._epoch, self._batches = -1, []
+        self._epoch = -1
+        self._batches: list[np.ndarray] = []
 
     def batch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the cells' numbers and their dense expression at step `number`."""
@@ -54,10 +55,10 @@ class MemoryFeed:
         return self._store.dense(positions)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""
 
 
-class StreamFeed:
+class StreamLoader:
     """Mini-batches of cells in files: random contiguous pieces are read, mixed and cut into batches.
 
     Every epoch shuffles the pieces anew and mixes `mixed` of them at a time, so cells that lie sorted by type
@@ -70,7 +71,7 @@ class StreamFeed:
     genes, scale
         The model's.
     size, seed
-        Cells in a batch, and what their order derives from.
+        Cells in a batch, and the seed of their order.
     max_values
         Stored values of a piece; None: STREAM_VALUES.
     mixed
@@ -94,11 +95,11 @@ class StreamFeed:
         counts = [int(train[self._where(*piece)].sum()) for piece in pieces]
         self._pieces = [piece for piece, count in zip(pieces, counts, strict=True) if count]
         self._counts = np.array([count for count in counts if count])
-        # equal in every epoch, so that a step's number tells its epoch
+        # equal in every epoch, so that a step's number determines its epoch
         self.steps = int(-(-self._counts.sum() // size))
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._group: tuple[int, int] | None = None
-        self._current: tuple[np.ndarray, Packed] | None = None
+        self._current: tuple[np.ndarray, CompressedCounts] | None = None
         self._ahead: tuple[tuple[int, int], Future] | None = None
         self._order: dict[int, np.ndarray] = {}
 
@@ -137,9 +138,9 @@ class StreamFeed:
         ends = np.add.reduceat(counts, np.arange(0, len(counts), self._mixed))
         return np.concatenate([[0], np.cumsum(ends)])
 
-    def _load(self, epoch: int, group: int) -> tuple[np.ndarray, Packed]:
+    def _load(self, epoch: int, group: int) -> tuple[np.ndarray, CompressedCounts]:
         key = (epoch, group)
-        if self._group != key:
+        if self._current is None or self._group != key:
             ahead, self._ahead, self._current = self._ahead, None, None  # free before more is read
             self._current = ahead[1].result() if ahead and ahead[0] == key else self._read(*key)
             self._group = key
@@ -148,17 +149,18 @@ class StreamFeed:
             self._ahead = (after, self._pool.submit(self._read, *after))
         return self._current
 
-    def _read(self, epoch: int, group: int) -> tuple[np.ndarray, Packed]:
+    def _read(self, epoch: int, group: int) -> tuple[np.ndarray, CompressedCounts]:
         order = self._pieces_of(epoch)[group * self._mixed : (group + 1) * self._mixed]
         names: list[np.ndarray] = []
-        store = Packed(self._stored(order, names), len(self._genes), self._scale)
+        store = CompressedCounts(self._stored(order, names), len(self._genes), self._scale)
         mix = seeds.stream(self._seed, "mix", epoch, group).permutation(len(store))
         return np.concatenate(names)[mix], store.take(mix)
 
     def _stored(self, order: np.ndarray, names: list[np.ndarray]):
         """Yield the training cells of pieces with their totals, and note their numbers."""
         for piece in order:
-            rows, block = self._cells.piece(*self._pieces[piece], self._genes)
+            number, part = self._pieces[piece]
+            rows, block = self._cells.piece(number, part, self._genes)
             kept = self._train[rows]
             names.append(rows[kept])
             yield block if kept.all() else block[np.flatnonzero(kept)], self._cells.totals[rows[kept]]

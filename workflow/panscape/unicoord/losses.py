@@ -12,12 +12,22 @@ from panscape.training.distributions import normal_kl
 from panscape.unicoord.labels import Layout
 from panscape.unicoord.settings import UniCoordSettings
 
-_PULL = 0.01  # of coordinates away from what an adversary reads: a stronger one outruns it
+_PULL = 0.01  # weight of the confusion: with a larger one the coordinates outrun the discriminator
 _HUBER = 0.3  # standard deviations beyond which an error of a value counts linearly
 
 
 def reconstruction(x: Tensor, decoded: Tensor, noise: Tensor, fixed: bool) -> Tensor:
-    """Return the squared error summed over genes; `fixed` divides it by twice the noise's variance."""
+    """Return the squared error summed over genes; `fixed` divides it by twice the noise's variance.
+
+    Parameters
+    ----------
+    x, decoded
+        (B, G) expression of cells and its reconstruction.
+    noise
+        Variance of the noise.
+    fixed
+        Whether to weight by the noise.
+    """
     error = (x - decoded).square().sum(-1).mean()
     return error / (2 * noise) if fixed else error
 
@@ -41,7 +51,7 @@ def beyond(kl: Tensor, capacity: float | None) -> Tensor:
 
 
 def classification(outputs: Tensor, codes: Tensor, weights: Tensor, smoothing: float, double: bool) -> Tensor:
-    """Return the cross-entropy of one label, the mean over labelled cells and committee members.
+    """Return the cross-entropy of one label, the mean over labelled cells and ensemble members.
 
     Parameters
     ----------
@@ -52,7 +62,7 @@ def classification(outputs: Tensor, codes: Tensor, weights: Tensor, smoothing: f
     weights
         (classes,) weight of each class.
     smoothing
-        Share of the target that is spread over all classes.
+        Fraction of the target that is spread over all classes (label smoothing).
     double
         Take the probabilities for logits (released code).
     """
@@ -71,18 +81,37 @@ def regression(outputs: Tensor, values: Tensor, huber: bool) -> Tensor:
     """Return the error of one label's value (M, B), the mean over labelled cells and members.
 
     Squared (published), or Huber's, which outlying cells pull less.
+
+    Parameters
+    ----------
+    outputs
+        (M, B) predictions of the ensemble, scaled.
+    values
+        (B,) scaled values, NaN where missing.
+    huber
+        Use Huber's loss.
     """
     there = values.isfinite()
     if not there.any():
         return outputs.sum() * 0
-    found, target = outputs[:, there], values[there].expand(outputs.shape[0], -1)
+    predicted, target = outputs[:, there], values[there].expand(outputs.shape[0], -1)
     if huber:
-        return 3 * functional.smooth_l1_loss(found, target, beta=_HUBER)
-    return (found - target).square().mean()
+        return 3 * functional.smooth_l1_loss(predicted, target, beta=_HUBER)
+    return (predicted - target).square().mean()
 
 
 def clustering(features: Tensor, shares: Sequence[Tensor], ratio: float = 0.1) -> Tensor:
-    """Return squared distances within clusters less those between (released code; not in the paper)."""
+    """Return squared distances within clusters less those between (released code; not in the paper).
+
+    Parameters
+    ----------
+    features
+        (B, F) inputs of the encoder.
+    shares
+        (B, classes) class probabilities of each clustering coordinate.
+    ratio
+        Weight of the distances between clusters.
+    """
     apart = torch.cdist(features, features).square() / features.shape[-1]
     total = features.sum() * 0
     for share in shares:
@@ -92,7 +121,7 @@ def clustering(features: Tensor, shares: Sequence[Tensor], ratio: float = 0.1) -
 
 
 def standardised(latent: Tensor) -> Tensor:
-    """Return coordinates (B, d) with mean 0 and variance 1: small ones can tell labels as well."""
+    """Return coordinates (B, d) with mean 0 and variance 1, since small ones can be informative."""
     centred = latent - latent.mean(0)
     return centred / (centred.square().mean(0).sqrt() + 1e-6)
 
@@ -102,6 +131,15 @@ def hsic(latent: Tensor, labels: Tensor, given: Tensor) -> Tensor:
 
     Normalised Hilbert-Schmidt independence criterion with Gaussian kernels of the coordinates (width by their
     dimension) and linear ones of the labels' codes; columns that are not given count as their mean.
+
+    Parameters
+    ----------
+    latent
+        (B, d) coordinates.
+    labels
+        (B, L) codes of the labels.
+    given
+        (B, L) whether they are known.
     """
     n, latent = latent.shape[0], standardised(latent)
     apart = torch.cdist(latent, latent).square()
@@ -116,11 +154,23 @@ def hsic(latent: Tensor, labels: Tensor, given: Tensor) -> Tensor:
 
 
 def adversary(reader: nn.Module, latent: Tensor, labels: Tensor, given: Tensor, layout: Layout) -> Tensor:
-    """Return what teaches a network to read labels off coordinates, and the coordinates to tell it nothing.
+    """Return the adversarial loss: discriminator and confusion.
 
-    The reader learns by cross-entropy and squared error. The coordinates are pulled, gently, to where it
-    gives every cell the frequencies of the classes and the mean of the numbers. That has a minimum; to be as
-    wrong as possible, the usual aim, has none, and makes coordinates grow and tell more than before.
+    The discriminator predicts labels from coordinates (cross-entropy, squared error). The coordinates are
+    trained, with a small weight, towards predictions equal to the class frequencies and the mean values.
+    That objective has a minimum; maximising the discriminator's error, the usual choice, has none, and lets
+    the coordinates grow and become more informative.
+
+    Parameters
+    ----------
+    reader
+        The discriminator: coordinates (B, d) to label outputs (B, L).
+    latent
+        (B, d) coordinates.
+    labels, given
+        (B, L) codes of the labels, and whether they are known.
+    layout
+        The labels.
     """
     latent = standardised(latent)
     frozen = {name: weight.detach() for name, weight in reader.named_parameters()}
@@ -131,14 +181,14 @@ def adversary(reader: nn.Module, latent: Tensor, labels: Tensor, given: Tensor, 
         there = given[:, part.start]
         if not there.any():
             continue
-        own, learns, tells = (table[there][:, part] for table in (labels, read, shown))
-        usual = own.mean(0)
+        true, predicted, shown_to = (table[there][:, part] for table in (labels, read, shown))
+        usual = true.mean(0)
         if label.discrete:
-            total = total + functional.cross_entropy(learns, own.argmax(-1))
-            surprise = torch.xlogy(usual, usual) - usual * functional.log_softmax(tells, -1)
+            total = total + functional.cross_entropy(predicted, true.argmax(-1))
+            surprise = torch.xlogy(usual, usual) - usual * functional.log_softmax(shown_to, -1)
             total = total + _PULL * surprise.sum(-1).mean()
         else:
-            total = total + (learns - own).square().mean() + _PULL * (tells - usual).square().mean()
+            total = total + (predicted - true).square().mean() + _PULL * (shown_to - usual).square().mean()
     return total
 
 
@@ -147,12 +197,26 @@ def by_label(outputs: Tensor, layout: Layout, codes: Tensor, values: Tensor, wei
     """Return `classification`, `regression` and `hierarchy`: each the sum over its labels.
 
     A label that a hierarchy derives from another one counts as `hierarchy`: the cross-entropy of the sums of
-    its child classes' probabilities, which teaches the child label also where only the parent is known.
+    its child classes' probabilities, which trains the child label also where only the parent is known.
+
+    Parameters
+    ----------
+    outputs
+        (M, B, L) outputs of the ensemble.
+    layout
+        The labels.
+    codes, values
+        (B, discrete labels) class numbers, -1 where missing; (B, labels that are numbers), NaN where
+        missing.
+    weights
+        Label -> (classes,) weight of each class.
+    settings
+        Smoothing and the form of the terms.
     """
     terms = {name: outputs.sum() * 0 for name in ("classification", "regression", "hierarchy")}
     for at, label in enumerate(layout.values):
-        found = outputs[..., layout.part(label.name)][..., 0]
-        terms["regression"] = terms["regression"] + regression(found, values[:, at], settings.fixed_noise)
+        predicted = outputs[..., layout.part(label.name)][..., 0]
+        terms["regression"] = terms["regression"] + regression(predicted, values[:, at], settings.fixed_noise)
     for at, label in enumerate(layout.discrete):
         derived = label.name in layout.tables
         name = "hierarchy" if derived else "classification"

@@ -26,7 +26,7 @@ _ROWS = 2048  # cells that are dense at a time
 
 
 @dataclasses.dataclass(frozen=True)
-class Passed:
+class Encoded:
     """Coordinates of cells; see :class:`panscape.unicoord.module.Forward`."""
 
     features: np.ndarray
@@ -36,17 +36,17 @@ class Passed:
     free: np.ndarray
 
 
-class UniCoord:
-    """A learned coordinate system.
+class CoordinateSystem:
+    """A trained coordinate system.
 
     Attributes
     ----------
     genes
         Names, in the model's order.
     labels
-        What each supervised coordinate means.
+        The supervised labels, in the order of their coordinates.
     card
-        What is known of the model: data, settings, versions, metrics; JSON types.
+        Model card: data, settings, versions, metrics; JSON types.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class UniCoord:
                 [f"p({label.name}={value})" for value in label.classes] if label.discrete else [label.name]
             )
         names += [f"diffusion-{at + 1}" for at in range(settings.diffusion)]
-        names += [f"latent-{at + 1}" for at in range(settings.latent)]
+        names += [f"latent-{at + 1}" for at in range(settings.n_latent)]
         for kind, sizes in (("cluster", settings.clusters), ("discrete", settings.discrete)):
             names += [f"{kind}-{at + 1}={k + 1}" for at, size in enumerate(sizes) for k in range(size)]
         return names
@@ -79,13 +79,20 @@ class UniCoord:
 
     def cells(self, data) -> Cells:
         """Return AnnData, a path or a list of them as :class:`Cells`."""
-        if isinstance(data, Cells):
-            return data
-        parts = data if isinstance(data, (list, tuple)) else [data]
-        return Cells(parts, counts=self.settings.normalisation != "none")
+        return Cells.of(data, counts=self.settings.normalisation != "none")
 
     def dense(self, data, min_overlap: float, missing: str) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield (cells, normalised expression (B, G)) with the model's genes found by name."""
+        """Yield (cells, normalised expression (B, G)); the model's genes are matched by name.
+
+        Parameters
+        ----------
+        data
+            AnnData, path of an h5ad file, or a list of them.
+        min_overlap
+            Smallest fraction of the model's genes that the data must have.
+        missing
+            Value of absent genes: their training ``"mean"`` or ``"zero"``.
+        """
         cells = self.cells(data)
         there = check_overlap(self.genes, cells.genes, min_overlap)
         fill = self.network.centre.cpu().numpy()[~there] if missing == "mean" else 0.0
@@ -108,7 +115,7 @@ class UniCoord:
     @torch.no_grad()
     def encode(
         self, x: np.ndarray, code: np.ndarray | None = None, given: np.ndarray | None = None
-    ) -> Passed:
+    ) -> Encoded:
         """Return the coordinates of normalised expression (n, G).
 
         Parameters
@@ -133,24 +140,32 @@ class UniCoord:
         )
         space = features if network.projecting else hidden[0]
         parts = (space, vote, mean, log_variance, torch.cat(free, -1) if free else logits)
-        return Passed(*(part.cpu().numpy() for part in parts))
+        return Encoded(*(part.cpu().numpy() for part in parts))
 
     @torch.no_grad()
     def decode(self, code: np.ndarray, latent: np.ndarray, free: np.ndarray) -> np.ndarray:
-        """Return expression (n, G), at least 0, of labels, continuous and free discrete coordinates."""
+        """Return expression (n, G), at least 0, of labels, continuous and free discrete coordinates.
+
+        Parameters
+        ----------
+        code
+            (n, labels) code of the labels.
+        latent
+            (n, continuous) unsupervised continuous coordinates.
+        free
+            (n, classes) free discrete coordinates, one-hot.
+        """
         device = self.network.centre.device
         parts = [
             torch.from_numpy(np.asarray(part, dtype=np.float32)).to(device) for part in (code, latent, free)
         ]
         return self.network.decode(*parts).clamp(min=0).cpu().numpy()
 
-    def passes(self, data, *, min_overlap: float = 0.5, missing: str = "mean", own: Any = None) -> Passed:
-        """Return the coordinates of cells, block by block; `own`: (code, given) labels to be used."""
-        parts = []
-        for rows, x in self.dense(data, min_overlap, missing):
-            parts.append(self.encode(x, *(() if own is None else (own[0][rows], own[1][rows]))))
-        columns = [field.name for field in dataclasses.fields(Passed)]
-        return Passed(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+    def encode_cells(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> Encoded:
+        """Return the coordinates of cells; parameters as of :meth:`embed`."""
+        parts = [self.encode(x) for _, x in self.dense(data, min_overlap, missing)]
+        columns = [field.name for field in dataclasses.fields(Encoded)]
+        return Encoded(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
 
     def embed(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> pd.DataFrame:
         """Return the coordinates of cells.
@@ -160,32 +175,34 @@ class UniCoord:
         data
             AnnData, path of an h5ad file, or a list of them; counts (or what the model was trained on).
         min_overlap
-            Share of the model's genes that the data must have.
+            Smallest fraction of the model's genes that the data must have.
         missing
-            What absent genes count as: their training ``"mean"`` or ``"zero"``.
+            Value of absent genes: their training ``"mean"`` or ``"zero"``.
 
         Returns
         -------
         Cells x :attr:`coordinates`: numbers in the labels' units, calibrated probabilities, latent means.
-        Labels of the data are not looked at.
+        Labels of the data are ignored.
         """
         cells = self.cells(data)
-        found = self.passes(cells, min_overlap=min_overlap, missing=missing)
+        encoded = self.encode_cells(cells, min_overlap=min_overlap, missing=missing)
         columns = []
         for label in self.labels:
-            part = found.votes[:, self.layout.part(label.name)]
+            part = encoded.votes[:, self.layout.part(label.name)]
             columns.append(
-                self._share(label, part) if label.discrete else label.backward(part * label.sd + label.mean)
+                self._calibrated(label, part)
+                if label.discrete
+                else label.backward(part * label.sd + label.mean)
             )
-        table = np.concatenate([*columns, found.mean, found.free], axis=1)
+        table = np.concatenate([*columns, encoded.mean, encoded.free], axis=1)
         return pd.DataFrame(table, index=cells.obs.index, columns=self.coordinates)
 
-    def _share(self, label: LabelInfo, part: np.ndarray) -> np.ndarray:
+    def _calibrated(self, label: LabelInfo, part: np.ndarray) -> np.ndarray:
         return tempered(part, self.confidence.temperature.get(label.name, 1.0))
 
     def probabilities(self, data, label: str) -> np.ndarray:
         """Return calibrated probabilities (cells x classes) of a discrete label."""
-        return self._share(self.layout[label], self.passes(data).votes[:, self.layout.part(label)])
+        return self._calibrated(self.layout[label], self.encode_cells(data).votes[:, self.layout.part(label)])
 
     def predict(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> pd.DataFrame:
         """Predict all labels of cells; parameters as of :meth:`embed`.
@@ -193,22 +210,22 @@ class UniCoord:
         Returns
         -------
         A row per cell and label: cell, label, kind, value (class, or number), probability (calibrated; of
-        discrete labels), lower and upper (90 % interval; of numbers), unknown_score (share of held-out known
-        cells that look less strange, 0 to 1) and unknown (the score is above the threshold).
+        discrete labels), lower and upper (90 % interval; of numbers), unknown_score (fraction of
+        validation cells with a lower nonconformity, 0 to 1) and unknown (the score is above the threshold).
         """
         cells = self.cells(data)
-        found = self.passes(cells, min_overlap=min_overlap, missing=missing)
-        parts = [self._predicted(label, found, cells.obs.index) for label in self.labels]
+        encoded = self.encode_cells(cells, min_overlap=min_overlap, missing=missing)
+        parts = [self._predicted(label, encoded, cells.obs.index) for label in self.labels]
         return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
-    def _predicted(self, label: LabelInfo, found: Passed, index: pd.Index) -> dict[str, np.ndarray]:
-        part, nothing = found.votes[:, self.layout.part(label.name)], np.full(len(index), np.nan)
-        strange = self.confidence.strangeness.get(label.name)
-        share = self._share(label, part) if label.discrete else None
+    def _predicted(self, label: LabelInfo, encoded: Encoded, index: pd.Index) -> dict[str, np.ndarray]:
+        part, nothing = encoded.votes[:, self.layout.part(label.name)], np.full(len(index), np.nan)
+        nonconformity = self.confidence.nonconformity.get(label.name)
+        share = self._calibrated(label, part) if label.discrete else None
         score, unknown = (nothing, np.zeros(len(index), bool))
-        if strange is not None:
-            score, unknown = strange.score(found.features, share)
-        if label.discrete:
+        if nonconformity is not None:
+            score, unknown = nonconformity.score(encoded.features, share)
+        if share is not None:
             value = np.array(label.classes, dtype=object)[share.argmax(axis=1)]
             lower = upper = nothing
         else:
@@ -231,10 +248,10 @@ class UniCoord:
             "unknown": unknown,
         }
 
-    # -- reconfiguration and files: the work is done in _generate and _folder --------------------------------
+    # -- reconfiguration and files: the work is done in generate and folder --------------------------------
 
-    def own_labels(self, obs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Return the labels that cells come with as a code (n, labels), and which columns are known."""
+    def known_labels(self, obs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Return the cells' known labels as a code (n, labels), and which columns are known."""
         return codes(targets(obs, self.layout), self.layout)
 
     def reconfigure(
@@ -258,13 +275,13 @@ class UniCoord:
         write_model(self, folder)
 
     @classmethod
-    def load(cls, folder: str | Path, device: torch.device | str = "cpu") -> UniCoord:
-        """Read a model that :meth:`save` wrote; no code is run from the files.
+    def load(cls, folder: str | Path, device: torch.device | str = "cpu") -> CoordinateSystem:
+        """Read a model that :meth:`save` wrote; the files contain no code.
 
         Raises
         ------
         UserError
-            If the folder holds no complete model.
+            If the folder has no complete model.
         """
         return cls(*read_model(folder, device))
 

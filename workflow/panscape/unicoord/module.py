@@ -16,8 +16,8 @@ from panscape.unicoord.settings import UniCoordSettings
 CLIP = 10.0  # standard scores beyond are outliers
 
 
-class Committee(nn.Module):
-    """Several small networks side by side that each predict all labels.
+class Ensemble(nn.Module):
+    """Ensemble of small networks that each predict all labels.
 
     Parameters
     ----------
@@ -26,13 +26,13 @@ class Committee(nn.Module):
     hidden
         Widths of the hidden layers.
     members
-        How many networks.
+        Number of networks.
     dropout
-        Share of hidden activations dropped while training (half of it of the inputs, with `plain` False; not
-        those of the last hidden layer, with `plain` True).
+        Dropout rate of hidden activations (half of it for the inputs, with `plain` False; none after the last
+        hidden layer, with `plain` True).
     plain
-        ReLU and nothing else (published); otherwise layer normalisation, GELU, and a linear way past the
-        hidden layers.
+        ReLU and nothing else (published); otherwise layer normalisation, GELU, and a linear skip
+        connection past the hidden layers.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class Committee(nn.Module):
 
 
 def _inner(dropout: float, layers: int) -> list[float]:
-    """Return the shares dropped after each of the published decoder's layers, none at either end."""
+    """Return the dropout rates after each layer of the published decoder, 0 at either end."""
     return [dropout if 0 < number < layers - 1 else 0.0 for number in range(layers)]
 
 
 @dataclass(frozen=True)
 class Forward:
-    """What a pass through the network gives; B cells, M committee members, G genes.
+    """Output of a forward pass; B cells, M ensemble members, G genes.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Forward:
 
 
 class Network(nn.Module):
-    """Encoder, label committee and decoder.
+    """Encoder, ensemble of label predictors, and decoder.
 
     Parameters
     ----------
@@ -121,19 +121,19 @@ class Network(nn.Module):
         self.layout, self.settings = layout, settings
         self.free = (*settings.clusters, *settings.discrete)
         self.projecting = settings.encoder == "projection"
-        self.continuous = settings.diffusion + settings.latent
+        self.continuous = settings.diffusion + settings.n_latent
         width = components if self.projecting else n_genes
         self.register_buffer("centre", torch.zeros(n_genes))
         self.register_buffer("noise", torch.ones(()))
         if self.projecting:
             self.register_buffer("axes", torch.zeros(n_genes, components))
             self.register_buffer("scale", torch.ones(n_genes))
-        dropout, hidden = settings.dropout, settings.hidden
-        self.committee = Committee(
+        dropout, hidden = settings.dropout, settings.n_hidden
+        self.ensemble = Ensemble(
             width,
             hidden,
             layout.width,
-            settings.committee if self.projecting else 1,
+            settings.ensemble if self.projecting else 1,
             dropout,
             not self.projecting,
         )
@@ -146,11 +146,11 @@ class Network(nn.Module):
             nn.init.zeros_(self.bend[-1].weight)
         code = layout.width + self.continuous + sum(self.free)
         self.decoder = mlp(
-            (code, *settings.decoder_hidden), norm="layer" if self.projecting else None,
-            dropout=dropout if self.projecting else _inner(dropout, len(settings.decoder_hidden)),
+            (code, *settings.n_hidden_decoder), norm="layer" if self.projecting else None,
+            dropout=dropout if self.projecting else _inner(dropout, len(settings.n_hidden_decoder)),
         )  # fmt: skip
         # beside the hidden layer the code itself, so that the decoder can start as a linear model
-        self.last = nn.Linear(settings.decoder_hidden[-1] + (code if self.projecting else 0), n_genes)
+        self.last = nn.Linear(settings.n_hidden_decoder[-1] + (code if self.projecting else 0), n_genes)
         if self.projecting:
             nn.init.normal_(self.last.weight, std=0.01)
             nn.init.zeros_(self.last.bias)
@@ -160,29 +160,29 @@ class Network(nn.Module):
 
     def _tables(self) -> None:
         """Prepare the sums of child classes that stand for a derived label's classes."""
-        self._derived = []
+        self._derived: list[tuple[slice, slice, str]] = []
         for name, (child, parents) in self.layout.tables.items():
-            own, below = self.layout.part(name), self.layout.part(child)
-            table = functional.one_hot(torch.tensor(parents), own.stop - own.start).float()
+            derived, below = self.layout.part(name), self.layout.part(child)
+            table = functional.one_hot(torch.tensor(parents), derived.stop - derived.start).float()
             self.register_buffer(f"table_{len(self._derived)}", table, persistent=False)
-            self._derived.append((own, below, f"table_{len(self._derived)}"))
+            self._derived.append((derived, below, f"table_{len(self._derived)}"))
 
     def features(self, x: Tensor) -> Tensor:
-        """Return what the encoder looks at: principal components (B, F), or the genes as they are."""
+        """Return the encoder's inputs: principal components (B, F), or the genes themselves."""
         if not self.projecting:
             return x
         return (x - self.centre).div_(self.scale).clamp_(-CLIP, CLIP) @ self.axes
 
     def outputs(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return label outputs (M, B, labels) and hidden activations; parents are sums of their children."""
-        out, hidden = self.committee(features)
-        for own, below, table in self._derived:
+        out, hidden = self.ensemble(features)
+        for derived, below, table in self._derived:
             child = functional.softmax(out[..., below], -1) @ getattr(self, table)
-            out = torch.cat([out[..., : own.start], (child + 1e-8).log(), out[..., own.stop :]], -1)
+            out = torch.cat([out[..., : derived.start], (child + 1e-8).log(), out[..., derived.stop :]], -1)
         return out, hidden
 
     def vote(self, outputs: Tensor) -> Tensor:
-        """Return the committee's mean value of each number and mean probability of each class (B, labels)."""
+        """Return the ensemble's mean value of each number and mean probability of each class (B, labels)."""
         parts = []
         for label in self.layout.labels:
             part = outputs[..., self.layout.part(label.name)]
@@ -192,7 +192,17 @@ class Network(nn.Module):
     def posterior(
         self, features: Tensor, hidden: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return mean, log variance, free logits and log variance of labels of the coordinates."""
+        """Return mean, log variance, free logits and log variance of labels of the coordinates.
+
+        Parameters
+        ----------
+        features
+            (B, F) inputs of the encoder.
+        hidden
+            (M, B, H) hidden activations of the ensemble.
+        labels
+            (B, labels) code of the labels.
+        """
         inputs = features if self.projecting else hidden[0]
         if self.settings.conditional:
             inputs = torch.cat([inputs, labels], -1)
@@ -204,14 +214,34 @@ class Network(nn.Module):
         return mean, log_variance.clamp(-10, 6), logits, values.clamp(-10, 6)
 
     def decode(self, labels: Tensor, latent: Tensor, chosen: Tensor) -> Tensor:
-        """Return expression (B, G) of coordinates; not clipped at 0 while training."""
+        """Return expression (B, G) of coordinates; not clipped at 0 while training.
+
+        Parameters
+        ----------
+        labels
+            (B, labels) code of the labels.
+        latent
+            (B, continuous) unsupervised continuous coordinates.
+        chosen
+            (B, classes) free discrete coordinates.
+        """
         code = torch.cat([labels, latent, chosen], -1)
         hidden = self.decoder(code)
         out = self.last(torch.cat([hidden, code], -1) if self.projecting else hidden)
         return out + self.centre if self.projecting else torch.relu(out)
 
     def choose(self, logits: Tensor, sizes: tuple[int, ...], draw: bool) -> Tensor:
-        """Return one class of each discrete coordinate: drawn (Gumbel-softmax) or the most probable one."""
+        """Return one class of each discrete coordinate: drawn (Gumbel-softmax) or the most probable one.
+
+        Parameters
+        ----------
+        logits
+            (..., classes of all coordinates).
+        sizes
+            Number of classes of each coordinate.
+        draw
+            Whether to sample.
+        """
         parts = []
         for part in logits.split(list(sizes), -1) if sizes else ():
             if draw:
@@ -221,7 +251,17 @@ class Network(nn.Module):
         return torch.cat(parts, -1) if parts else logits[..., :0]
 
     def guess(self, outputs: Tensor, log_variance: Tensor | None, draw: bool) -> Tensor:
-        """Return the predicted labels as a code (B, labels), with noise if `draw`."""
+        """Return the predicted labels as a code (B, labels), with noise if `draw`.
+
+        Parameters
+        ----------
+        outputs
+            (M, B, labels) outputs of the ensemble.
+        log_variance
+            (B, labels that are numbers) or None: log variance of their posterior.
+        draw
+            Whether to sample.
+        """
         vote = self.vote(outputs)
         count = len(self.layout.values)
         values, shares = vote[:, :count], vote[:, count:]
@@ -242,7 +282,7 @@ class Network(nn.Module):
         given
             (B, labels) whether the true label goes to the decoder.
         draw
-            Draw the coordinates (training); otherwise their means and most probable classes.
+            Sample the coordinates (training); otherwise use means and most probable classes.
         """
         features = self.features(x)
         outputs, hidden = self.outputs(features)

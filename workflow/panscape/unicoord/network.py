@@ -1,4 +1,4 @@
-"""How a gene network changes under a reconfiguration, and what measured cells say of it."""
+"""Changes of gene networks under a reconfiguration, compared with those in measured cells."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from panscape import seeds
 from panscape.log import logger
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.labels import Layout, numbers
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.stage import pick_cells, some_cells
 
 _LEAST_CELLS = 50  # of which correlations are computed
 _LEAST_MATCHED = 200  # measured cells to compare with
-_NEAR = 0.05  # of a number's range: how far from the asked value measured cells may be
+_NEAR = 0.05  # fraction of a number's range by which measured cells may differ from the requested value
 _NULLS = 20  # permutations of the genes
 _MOST = 50_000  # pairs that are listed
-_GENES = 2000  # of the model's, those that vary most: matrices are genes x genes
+_GENES = 2000  # the most variable ones of the model: matrices are genes x genes
 
 
 def correlations(x: np.ndarray) -> np.ndarray:
-    """Return Pearson's r between the columns of x (n, G); 0 for a gene that does not vary."""
+    """Return Pearson's r between the columns of x (n, G); 0 for a gene that does not vary.
+
+    Examples
+    --------
+    >>> correlations(np.array([[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]])).round(3).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
     centred = np.asarray(x, dtype=np.float64) - x.mean(axis=0, dtype=np.float64)
     norm = np.sqrt((centred**2).sum(axis=0))
     centred /= np.where(norm > 1e-9, norm, np.inf)
@@ -37,6 +43,15 @@ def cells_there(layout: Layout, obs: pd.DataFrame, scenario: Mapping[str, Any]) 
 
     Numbers may differ by a twentieth of their range. None if the scenario does not set values that all its
     cells share (a shift, an interpolation), or sets nothing.
+
+    Parameters
+    ----------
+    layout
+        The labels.
+    obs
+        Annotation of the n cells.
+    scenario
+        As in the section ``unicoord.scenarios``.
     """
     if not scenario["set"] or any(isinstance(value, Mapping) for value in scenario["set"].values()):
         return None
@@ -46,9 +61,9 @@ def cells_there(layout: Layout, obs: pd.DataFrame, scenario: Mapping[str, Any]) 
         if label.discrete:
             there &= obs[name].astype(str).to_numpy() == str(value)
             continue
-        own = numbers(obs[name], label.classes, label.positions)
+        values = numbers(obs[name], label.classes, label.positions)
         asked = label.positions[label.classes.index(str(value))] if label.classes else float(value)
-        there &= np.abs(own - asked) <= _NEAR * (np.nanmax(own) - np.nanmin(own))
+        there &= np.abs(values - asked) <= _NEAR * (np.nanmax(values) - np.nanmin(values))
     return there
 
 
@@ -75,16 +90,16 @@ def matched(
     classes = obs[names].astype(str).agg("\t".join, axis=1).to_numpy() if names else np.full(len(obs), "")
     kept, drawn = [], []
     for value in np.unique(classes[source]):
-        own, pool = source[classes[source] == value], there[classes[there] == value]
-        count = min(len(own), len(pool))
-        kept.append(random.permutation(own)[:count])
+        cells, pool = source[classes[source] == value], there[classes[there] == value]
+        count = min(len(cells), len(pool))
+        kept.append(random.permutation(cells)[:count])
         drawn.append(random.permutation(pool)[:count])
     empty = np.empty(0, dtype=np.int64)
     return np.concatenate([empty, *kept]), np.concatenate([empty, *drawn])
 
 
 def network_change(
-    model: UniCoord, cells: Cells, scenario: Mapping[str, Any], cut: float = 0.2, seed: int = 0
+    model: CoordinateSystem, cells: Cells, scenario: Mapping[str, Any], cut: float = 0.2, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare the correlations of genes over cells with those over the same cells reconfigured.
 
@@ -112,9 +127,10 @@ def network_change(
     Pairs: gene_a, gene_b, before, after, change, there (NaN where no measured cells are), strongest change
     first, at most 50,000.
     Scores: scenario, measure, value, with cells, pairs, sd_change and, where 200 measured cells are, matched
-    (cells), r (of predicted with measured change), r_noise (the most that noise in the measured change
-    allows, from its two halves), r_null (the largest over permutations of the genes), same_sign (share of
-    pairs) and slope (measured change by predicted change: above 1 where the model makes too little of it).
+    (cells), r (of predicted with measured change), r_noise (the upper limit set by noise in the
+    measured change, from its two halves), r_null (the largest over permutations of the genes),
+    same_sign (fraction of pairs) and slope (measured by predicted change: above 1 where the model
+    underestimates it).
     Both are empty if fewer than 50 cells are chosen.
     """
     name = scenario["name"]
@@ -131,12 +147,12 @@ def network_change(
     genes = _most_variable(_expression(model, cells, rows))
     before, after = _pair_of(model, cells, rows, scenario["set"], genes)
     scores = {"cells": len(rows), "sd_change": float((after - before)[_upper(before)].std())}
-    found = _measured(model, cells, scenario, source, drawn, genes, random) if len(drawn) else None
-    measured = np.full_like(before, np.nan) if found is None else found[0]
+    changes = _measured(model, cells, scenario, source, drawn, genes, random) if len(drawn) else None
+    measured = np.full_like(before, np.nan) if changes is None else changes[0]
     table = _pairs(np.asarray(model.genes, dtype=object)[genes], before, after, measured, cut)
     scores["pairs"] = len(table)
-    if found is not None:
-        scores |= {"matched": len(drawn), **_judged(*found, cut, random)}
+    if changes is not None:
+        scores |= {"matched": len(drawn), **_agreement(changes, cut, random)}
     logger.info("scenario %s: %s", name, ", ".join(f"{key} {value:.3g}" for key, value in scores.items()))
     return table.head(_MOST), _table(name, scores)
 
@@ -153,15 +169,15 @@ def _most_variable(x: sparse.csr_matrix) -> np.ndarray:
     return np.sort(np.argsort(-variance, kind="stable")[:_GENES])
 
 
-def _expression(model: UniCoord, cells: Cells, rows: np.ndarray) -> sparse.csr_matrix:
+def _expression(model: CoordinateSystem, cells: Cells, rows: np.ndarray) -> sparse.csr_matrix:
     return model.scale(cells.take(rows, model.genes), cells.totals[rows])
 
 
-def _network(model: UniCoord, cells: Cells, rows: np.ndarray, genes: np.ndarray) -> np.ndarray:
+def _network(model: CoordinateSystem, cells: Cells, rows: np.ndarray, genes: np.ndarray) -> np.ndarray:
     return correlations(_expression(model, cells, np.sort(rows))[:, genes].toarray())
 
 
-def _pair_of(model: UniCoord, cells: Cells, rows: np.ndarray, changes, genes: np.ndarray):
+def _pair_of(model: CoordinateSystem, cells: Cells, rows: np.ndarray, changes, genes: np.ndarray):
     """Return the correlations (G, G) of cells as measured and as reconfigured."""
     blocks = model.reconfigure(some_cells(model, cells, np.sort(rows)), changes, residual=True)
     made = np.vstack([block[:, genes] for _, block in blocks])
@@ -198,8 +214,9 @@ def _measured(model, cells, scenario, source, drawn, genes, random):
     return _network(model, cells, drawn, genes), after - before, change(second), *halves
 
 
-def _judged(there, predicted, measured, half, other, cut, random) -> dict[str, float]:
-    """Return how well the predicted change is the measured one, over pairs of some strength there."""
+def _agreement(changes: tuple[np.ndarray, ...], cut: float, random: np.random.Generator) -> dict[str, float]:
+    """Return the agreement of predicted and measured change, over pairs correlated in measured cells."""
+    there, predicted, measured, half, other = changes
     upper = _upper(predicted)
     kept = np.maximum(np.abs(there), np.abs(there - measured))[upper] >= cut
     p, m = predicted[upper][kept], measured[upper][kept]

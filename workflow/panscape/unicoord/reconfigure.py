@@ -1,4 +1,4 @@
-"""What labels cells are given: fixed values, values per cell, shifts, and positions between two values."""
+"""Changes of labels: fixed values, values per cell, shifts, and interpolation between two values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from panscape.errors import fail
 from panscape.log import logger
 from panscape.unicoord.labels import LabelInfo, Layout
 
-_FAR = 0.25  # of the training range: further outside than this is said in the log
+_FAR = 0.25  # fraction of the training range: values further outside are logged
 
 
 def reconfigured_code(layout: Layout, code: np.ndarray, changes: Mapping[str, Any]) -> np.ndarray:
@@ -23,10 +23,10 @@ def reconfigured_code(layout: Layout, code: np.ndarray, changes: Mapping[str, An
     layout
         The labels.
     code
-        (n, labels) scaled values and class shares of the cells as they are.
+        (n, labels) scaled values and class probabilities of the cells.
     changes
         Label -> a value, an array of n values, ``("shift", x)`` (numbers only), or ``("between", a, b, t)``
-        with t from 0 (a) to 1 (b), a number or n numbers; shares of two classes for discrete labels.
+        with t from 0 (a) to 1 (b), a number or n numbers; mixtures of two classes for discrete labels.
         Mappings ``{"shift": x}`` and ``{"between": [a, b, t]}`` mean the same.
 
     Returns
@@ -37,6 +37,12 @@ def reconfigured_code(layout: Layout, code: np.ndarray, changes: Mapping[str, An
     ------
     UserError
         For a label or class that the model does not know, or arrays of another length.
+
+    Examples
+    --------
+    >>> layout = Layout((LabelInfo("age", "continuous", low=0, high=10),))
+    >>> reconfigured_code(layout, np.array([[1.0], [2.0]]), {"age": {"shift": 3.0}}).ravel().tolist()
+    [4.0, 5.0]
     """
     code = np.array(code, dtype=np.float32, copy=True)
     for name, change in changes.items():
@@ -111,7 +117,7 @@ def _values(label: LabelInfo, change: Any, now: np.ndarray) -> np.ndarray:
 
 
 def _classes(label: LabelInfo, change: Any, n: int) -> np.ndarray:
-    """Return class shares (n, classes)."""
+    """Return class probabilities (n, classes)."""
     form, given = _form(change)
     if form == "shift":
         raise fail(

@@ -1,4 +1,4 @@
-"""Restoring a time point or layer that training never saw, beside plain ways to guess it.
+"""Scores of restoring a time point or layer that was left out of training, beside baselines.
 
 The paper compares every restored cell with the mean of every group by Pearson correlation and so cannot tell
 cells from their mean; here the energy distance and the covariance say whether the cells are spread as the
@@ -7,12 +7,13 @@ true ones are, and the best that can be had (true cells against true cells) stan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 from panscape import seeds
@@ -21,14 +22,13 @@ from panscape.unicoord.evaluate import _pearson
 
 Generate = Callable[[np.ndarray], Matrix]
 """Called with rows of the source cells, returns their expression at the value that was left out."""
-BASELINES = ("nearest", "linear", "mean")
 CEILING = "true cells"
-_BLOCK = 1024  # cells whose distances to all others are held at once
+_BLOCK = 1024  # cells whose distances to all others are in memory at a time
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What restoring a left-out group gave.
+    """Scores of a restored group.
 
     Attributes
     ----------
@@ -50,16 +50,16 @@ class Restored:
 def restore(
     generators: Mapping[str, Generate],
     sources: Matrix,
-    groups: Sequence[float],
+    groups: ArrayLike,
     truth: Matrix,
     target: float,
     *,
     scales: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType({}),
     n_components: int = 50,
-    most: int = 2000,
+    max_cells: int = 2000,
     seed: int = 0,
 ) -> Restored:
-    """Score restored cells of a left-out group against its true cells, and plain guesses beside them.
+    """Score restored cells of a left-out group against its true cells, beside baselines.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ def restore(
         Name -> increasing function of positions, for further linear guesses ``linear-<name>``.
     n_components
         Principal components (of source and true cells) for distances and covariances.
-    most
-        At most so many cells of each kind are compared.
+    max_cells
+        Maximum number of cells of each kind that are compared.
 
     Returns
     -------
@@ -92,20 +92,22 @@ def restore(
     ValueError
         If the target is among the groups, or there are fewer than two other groups or four true cells.
     """
-    groups, scales = np.asarray(groups, dtype=np.float64), {"": np.asarray} | dict(scales)
-    if (groups == target).any() or len(np.unique(groups)) < 2 or truth.shape[0] < 4:
+    place, scales = np.asarray(groups, dtype=np.float64), {"": np.asarray} | dict(scales)
+    if (place == target).any() or len(np.unique(place)) < 2 or truth.shape[0] < 4:
         raise ValueError(
             "restoring needs two other groups, four true cells, and none of them among the sources"
         )
-    truth = truth[_sample(truth.shape[0], 2 * most, seed, "truth")]
-    means = {float(group): column_means(sources[groups == group]) for group in np.unique(groups)}
+    truth = truth[_sample(truth.shape[0], 2 * max_cells, seed, "truth")]
+    means = {float(group): column_means(sources[place == group]) for group in np.unique(place)}
     means[float(target)] = column_means(truth)
     base = np.mean([mean for group, mean in means.items() if group != target], axis=0)
-    picked = _sample(sources.shape[0], most, seed, "sources")
+    picked = _sample(sources.shape[0], max_cells, seed, "sources")
     space = components(_stack(sources[picked], truth), n_components)
     halves = np.array_split(seeds.stream(seed, "restore", "halves").permutation(truth.shape[0]), 2)
     scores, curve = [], []
-    for model, cells in _candidates(generators, sources, groups, means, target, scales, picked, most, seed):
+    for model, cells in _candidates(
+        generators, sources, place, means, target, scales, picked, max_cells, seed
+    ):
         scores += _scores(model, cells, truth, means, target, base, space)
         curve.append(_curve(model, cells, means))
     half, other = truth[halves[0]], truth[halves[1]]
@@ -117,17 +119,17 @@ def restore(
 
 
 def _candidates(
-    generators, sources, groups, means, target, scales, picked, most, seed
+    generators, sources, groups, means, target, scales, picked, max_cells, seed
 ) -> Iterator[tuple[str, Matrix]]:
     """Yield (model, cells) of the models and the guesses."""
     for model, generate in generators.items():
         yield model, generate(picked)
     away = np.abs(groups - target)
     near = np.flatnonzero(np.isclose(away, away.min()))
-    yield "nearest", sources[near[_sample(len(near), most, seed, "nearest")]]
+    yield "nearest", sources[near[_sample(len(near), max_cells, seed, "nearest")]]
     low, high = flanking(np.unique(groups), target)
     rows = np.flatnonzero(np.isin(groups, (low, high)))
-    rows = rows[_sample(len(rows), most, seed, "linear")]
+    rows = rows[_sample(len(rows), max_cells, seed, "linear")]
     for name, scale in scales.items():
         below, at, above = scale(np.array([low, target, high]))
         share = (at - below) / (above - below)
@@ -137,7 +139,7 @@ def _candidates(
     yield "mean", sources[picked]
 
 
-def flanking(groups: Sequence[float], target: float) -> tuple[float, float]:
+def flanking(groups: ArrayLike, target: float) -> tuple[float, float]:
     """Return the groups just below and above a position, or the two nearest where it lies outside."""
     ordered = np.sort(np.asarray(groups, dtype=np.float64))
     at = int(np.clip(np.searchsorted(ordered, target), 1, len(ordered) - 1))
@@ -147,10 +149,10 @@ def flanking(groups: Sequence[float], target: float) -> tuple[float, float]:
 def _scores(model, cells, truth, means, target, base, space: Components) -> list[tuple[str, str, float]]:
     mean, true = column_means(cells), means[target]
     low, reference = space.scores(cells), space.scores(truth)
-    own = _pearson(mean, true)
-    better = sum(_pearson(mean, other) > own for group, other in means.items() if group != target)
+    correlation = _pearson(mean, true)
+    better = sum(_pearson(mean, other) > correlation for group, other in means.items() if group != target)
     values = {
-        "pcc_of_means": own,
+        "pcc_of_means": correlation,
         "pcc_of_change": _pearson(mean - base, true - base),
         "rmse_of_means": float(np.sqrt(((mean - true) ** 2).mean())),
         "e_distance": energy_distance(low, reference),
@@ -197,8 +199,14 @@ def energy_distance(x: Matrix, y: Matrix) -> float:
     """Return the energy distance 2 E|x - y| - E|x - x'| - E|y - y'| of two sets of cells (Euclidean).
 
     Pairs of a cell with itself are left out, so that two samples of one source give 0 on average (and may
-    fall slightly below it) whatever their sizes. Distances are held for 1,024 cells at a time; CSR stays CSR.
-    Székely and Rizzo 2013.
+    fall slightly below it) whatever their sizes. Distances are computed for 1,024 cells at a time; CSR
+    stays CSR. Székely and Rizzo 2013.
+
+    Examples
+    --------
+    >>> x = np.array([[0.0], [1.0]])
+    >>> energy_distance(x, x + 10.0)
+    18.0
     """
     n, m = x.shape[0], y.shape[0]
     if n < 2 or m < 2:
@@ -255,10 +263,10 @@ def column_means(matrix: Matrix) -> np.ndarray:
     return np.asarray(matrix.sum(axis=0, dtype=np.float64)).ravel() / max(matrix.shape[0], 1)
 
 
-def _sample(n: int, most: int, seed: int, what: str) -> np.ndarray:
-    if n <= most:
+def _sample(n: int, max_cells: int, seed: int, what: str) -> np.ndarray:
+    if n <= max_cells:
         return np.arange(n)
-    return np.sort(seeds.stream(seed, "restore", what).choice(n, most, replace=False))
+    return np.sort(seeds.stream(seed, "restore", what).choice(n, max_cells, replace=False))
 
 
 def _dense(x: Matrix) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The model's test: labels of held-out cells, reconstruction, leaks and reconfiguration beside baselines."""
+"""Evaluation on test cells: labels, reconstruction, leaks and reconfiguration, beside baselines."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from panscape.unicoord.calibrate import reliability
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.evaluate import classification, confusion, explained_by, label_leak, regression
 from panscape.unicoord.labels import Layout
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.stage import some_cells
 from panscape.unicoord.targets import targets
 
 MODEL = "unicoord"
 COLUMNS = ["task", "model", "metric", "value", "null"]
-_SCORED = 5000  # test cells, at most
-_LEARNED = 10_000  # training cells of the baselines, at most
+_SCORED = 5000  # maximum number of test cells
+_LEARNED = 10_000  # maximum number of training cells of the baselines
 _COMPONENTS = 20  # of the principal components that reconstruction is compared with
 
 
-def score_model(model: UniCoord, cells: Cells, split: np.ndarray, seed: int = 0) -> dict[str, pd.DataFrame]:
+def score_model(
+    model: CoordinateSystem, cells: Cells, split: np.ndarray, seed: int = 0
+) -> dict[str, pd.DataFrame]:
     """Score a model on test cells.
 
     Parameters
@@ -39,8 +41,8 @@ def score_model(model: UniCoord, cells: Cells, split: np.ndarray, seed: int = 0)
 
     Returns
     -------
-    ``metrics`` (task, model, metric, value, null; the null is what the best blind guess gives), ``confusion``
-    (label, truth, predicted, n) and ``calibration`` (label, confidence, accuracy, n ...).
+    ``metrics`` (task, model, metric, value, null; the null is the score of the best constant prediction),
+    ``confusion`` (label, truth, predicted, n) and ``calibration`` (label, confidence, accuracy, n ...).
     """
     test = _sample(np.flatnonzero(split == "test"), _SCORED, seed, "test")
     learn = _sample(np.flatnonzero(split != "test"), _LEARNED, seed, "learn")
@@ -52,19 +54,19 @@ def score_model(model: UniCoord, cells: Cells, split: np.ndarray, seed: int = 0)
     for label in model.labels:
         if label.name not in scored.obs:
             continue
-        found = table[table["label"] == label.name]
-        truth, taught = scored.obs[label.name], learned.obs[label.name]
+        predicted = table[table["label"] == label.name]
+        truth, train_labels = scored.obs[label.name], learned.obs[label.name]
         if label.kind == "continuous":
-            rows += _value_scores(label.name, found, truth, old, taught, new, seed)
+            rows += _value_scores(label.name, predicted, truth, old, train_labels, new, seed)
             continue
-        truth, taught = (_names(column) for column in (truth, taught))
+        truth, train_labels = (_names(column) for column in (truth, train_labels))
         share = model.probabilities(scored, label.name) if label.discrete else None
-        rows += _class_scores(label.name, found, share, label.classes, truth, old, taught, new)
-        confusions.append(_long(confusion(truth, found["value"])).assign(label=label.name))
+        rows += _class_scores(label.name, predicted, share, label.classes, truth, old, train_labels, new)
+        confusions.append(_long(confusion(truth, predicted["value"])).assign(label=label.name))
         if share is not None:
-            told = np.array(label.classes, dtype=object)[share.argmax(axis=1)]
+            guess = np.array(label.classes, dtype=object)[share.argmax(axis=1)]
             there = truth.notna().to_numpy()
-            bins = reliability(share.max(axis=1)[there], (told == truth.to_numpy())[there])
+            bins = reliability(share.max(axis=1)[there], (guess == truth.to_numpy())[there])
             calibrations.append(bins.assign(label=label.name))
     rows += _reconstruction(model, scored, new, old)
     rows += _leaks(model, scored, seed)
@@ -97,18 +99,20 @@ def _sample(rows: np.ndarray, most: int, seed: int, name: str) -> np.ndarray:
     return np.sort(rows[permutation(len(rows), seed, "unicoord", "score", name)[:most]])
 
 
-def _class_scores(name, found, share, classes, truth, old, taught, new) -> list[tuple]:
-    baselines = label_baselines(old, taught, new, genes=False)
+def _class_scores(name, predicted, share, classes, truth, old, train_labels, new) -> list[tuple]:
+    baselines = label_baselines(old, train_labels, new, genes=False)
     null = classification(truth, baselines["majority"].labels)
-    own = classification(truth, found["value"], share, classes if share is not None else None)
-    rows = [(name, MODEL, metric, value, null.get(metric, np.nan)) for metric, value in own.items()]
-    called = np.where(found["unknown"], "unknown", found["value"])
+    scores_of_model = classification(truth, predicted["value"], share, classes if share is not None else None)
+    rows = [
+        (name, MODEL, metric, value, null.get(metric, np.nan)) for metric, value in scores_of_model.items()
+    ]
+    called = np.where(predicted["unknown"], "unknown", predicted["value"])
     known = classification(truth, called)
     rows += [(name, MODEL, metric, known[metric], np.nan) for metric in ("coverage", "accuracy_covered")]
     rows = [
         row
         for at, row in enumerate(rows)
-        if (row[2] not in ("coverage", "accuracy_covered") or at >= len(own))
+        if (row[2] not in ("coverage", "accuracy_covered") or at >= len(scores_of_model))
     ]
     for model, guess in baselines.items():
         scores = classification(truth, guess.labels, guess.probability, guess.classes)
@@ -117,18 +121,18 @@ def _class_scores(name, found, share, classes, truth, old, taught, new) -> list[
     return rows
 
 
-def _value_scores(name, found, truth, old, taught, new, seed) -> list[tuple]:
+def _value_scores(name, predicted, truth, old, train_values, new, seed) -> list[tuple]:
     truth = pd.to_numeric(truth.astype(object), errors="coerce").to_numpy(dtype=np.float64)
-    taught = pd.to_numeric(taught.astype(object), errors="coerce").to_numpy(dtype=np.float64)
-    baselines = value_baselines(old, taught, new, seed=seed)
+    train_values = pd.to_numeric(train_values.astype(object), errors="coerce").to_numpy(dtype=np.float64)
+    baselines = value_baselines(old, train_values, new, seed=seed)
     null = regression(truth, baselines["mean"])
-    told = found["value"].astype(float).to_numpy()
+    guess = predicted["value"].astype(float).to_numpy()
     rows = [
         (name, MODEL, metric, value, null.get(metric, np.nan))
-        for metric, value in regression(truth, told).items()
+        for metric, value in regression(truth, guess).items()
     ]
-    inside = (found["lower"].to_numpy() <= truth) & (truth <= found["upper"].to_numpy())
-    there = np.isfinite(truth) & found["lower"].notna().to_numpy()
+    inside = (predicted["lower"].to_numpy() <= truth) & (truth <= predicted["upper"].to_numpy())
+    there = np.isfinite(truth) & predicted["lower"].notna().to_numpy()
     if there.any():
         rows.append((name, MODEL, "interval_coverage", float(inside[there].mean()), 0.9))
     for model, guess in baselines.items():
@@ -137,9 +141,11 @@ def _value_scores(name, found, truth, old, taught, new, seed) -> list[tuple]:
     return rows
 
 
-def _reconstruction(model: UniCoord, scored, new: sparse.csr_matrix, old: sparse.csr_matrix) -> list[tuple]:
-    """Return squared errors as shares of that of the genes' means."""
-    made = np.vstack([block for _, block in model.reconfigure(scored, {}, own="predicted")])
+def _reconstruction(
+    model: CoordinateSystem, scored, new: sparse.csr_matrix, old: sparse.csr_matrix
+) -> list[tuple]:
+    """Return squared errors as fractions of that of the genes' means."""
+    made = np.vstack([block for _, block in model.reconfigure(scored, {}, unchanged="predicted")])
     dense = new.toarray()
     mean = np.asarray(old.mean(axis=0)).ravel()
     base = float(((dense - mean) ** 2).mean())
@@ -152,7 +158,7 @@ def _reconstruction(model: UniCoord, scored, new: sparse.csr_matrix, old: sparse
     ]
 
 
-def _leaks(model: UniCoord, scored, seed: int) -> list[tuple]:
+def _leaks(model: CoordinateSystem, scored, seed: int) -> list[tuple]:
     names = [name for name in model.coordinates if name.startswith(("latent-", "diffusion-"))]
     if not names:
         return []
@@ -168,11 +174,11 @@ def _leaks(model: UniCoord, scored, seed: int) -> list[tuple]:
 
 
 def _changes(
-    model: UniCoord, scored, new: sparse.csr_matrix, old: sparse.csr_matrix, seed: int
+    model: CoordinateSystem, scored, new: sparse.csr_matrix, old: sparse.csr_matrix, seed: int
 ) -> list[tuple]:
-    """Return, per discrete label, what is left of it in expression after all cells are given one class.
+    """Return, per discrete label, its remaining effect on expression after all cells are set to one class.
 
-    Shares of the variance of 20 principal components between the label's classes: as measured, as
+    Fractions of the variance of 20 principal components between the label's classes: as measured, as
     reconstructed and as reconfigured; the null is that of permuted labels. And the same for the other labels,
     which should stay.
     """
@@ -196,16 +202,16 @@ def _changes(
     return rows
 
 
-def _moves(model: UniCoord, scored, old: sparse.csr_matrix, learned, seed: int) -> list[tuple]:
-    """Return how well ridge regression of measured cells reads requested values off decoded ones."""
+def _moves(model: CoordinateSystem, scored, old: sparse.csr_matrix, learned, seed: int) -> list[tuple]:
+    """Return how well ridge regression of measured cells recovers requested values from decoded cells."""
     rows = []
     for label in model.layout.values:
-        taught = _numbers(learned, label)
-        there = np.isfinite(taught)
+        train_values = _numbers(learned, label)
+        there = np.isfinite(train_values)
         asked = seeds.stream(seed, "moves", label.name).uniform(label.low, label.high, len(scored))
         made = np.vstack([block for _, block in model.reconfigure(scored, {label.name: asked})])
-        told = ridge(old[there], taught[there], sparse.csr_matrix(made), seed=seed)
-        agree = float(np.corrcoef(asked, told)[0, 1]) if np.ptp(told) > 0 else np.nan
+        predicted = ridge(old[there], train_values[there], sparse.csr_matrix(made), seed=seed)
+        agree = float(np.corrcoef(asked, predicted)[0, 1]) if np.ptp(predicted) > 0 else np.nan
         rows.append((f"set {label.name}", "reconfigured", "r of requested and read", agree, 0.0))
     return rows
 

@@ -1,12 +1,12 @@
-"""What a coordinate system is made of and how it is learned."""
+"""Settings of coordinates and their training."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 from panscape.unicoord.transform import TRANSFORMS
 
 KINDS = ("discrete", "continuous", "ordinal")
@@ -26,13 +26,18 @@ class Label:
     kind
         ``"discrete"`` (classes), ``"continuous"`` (a number) or ``"ordinal"`` (ordered classes).
     order
-        Ordinal classes from first to last; empty for numbers in their own order.
+        Ordinal classes from first to last; empty for numbers.
     min_cells
-        Classes with fewer training cells are left out: their cells count as unlabelled.
+        Classes with fewer training cells are left out; their cells count as unlabelled.
     transform
         Scale on which a continuous label is learned: ``"none"`` (as it is), ``"log1p"`` or ``"sqrt"`` (values
-        of at least 0) or ``"rank"`` (share of training cells below). Predictions and requests stay in the
+        of at least 0) or ``"rank"`` (fraction of training cells below). Predictions and requests stay in the
         label's unit.
+
+    Examples
+    --------
+    >>> Label("layer", "ordinal", order=("I", "II")).order
+    ('I', 'II')
     """
 
     name: str
@@ -55,7 +60,7 @@ class Label:
     @classmethod
     def of(cls, label: Label | Mapping[str, Any]) -> Label:
         """Take a label as it is or from a mapping; keys of None count as absent."""
-        if isinstance(label, cls):
+        if isinstance(label, Label):
             return label
         return cls(**{key: value for key, value in label.items() if value is not None})
 
@@ -79,7 +84,13 @@ class Hierarchy:
 
 @dataclass(frozen=True)
 class Weights:
-    """Weight of each named term of the loss, all in nats per cell; 0 leaves the term out."""
+    """Weight of each term of the loss, in nats per cell; 0 leaves the term out.
+
+    Examples
+    --------
+    >>> Weights.of({"classification": 100}).classification
+    100
+    """
 
     reconstruction: float = 1.0
     kl_continuous: float = 1.0
@@ -94,7 +105,7 @@ class Weights:
     @classmethod
     def of(cls, weights: Weights | Mapping[str, float]) -> Weights:
         """Take weights as they are, or those of a mapping over the defaults."""
-        return weights if isinstance(weights, cls) else cls(**weights)
+        return weights if isinstance(weights, Weights) else cls(**weights)
 
 
 @dataclass(frozen=True)
@@ -103,7 +114,7 @@ class UniCoordSettings(FromMapping):
 
     Parameters
     ----------
-    latent, diffusion, discrete, clusters
+    n_latent, diffusion, discrete, clusters
         Unsupervised coordinates: continuous ones; continuous ones that follow the cells' kNN graph; classes
         of each free discrete one; classes of each discrete one that clusters.
     n_genes
@@ -111,28 +122,28 @@ class UniCoordSettings(FromMapping):
     normalisation
         ``"depth-log1p"`` or ``"log1p"`` of counts; ``"none"`` for values that are normalised already.
     encoder
-        ``"projection"``: from principal components of the training cells, labels by a committee of small
-        networks, start at the linear optimum. ``"genes"``: one network from all genes (published).
-    components, scale_power
+        ``"projection"``: from principal components of the training cells, labels by an ensemble of small
+        networks, initialised at the linear optimum. ``"genes"``: one network from all genes (published).
+    n_components, scale_power
         Principal components, and the power of the genes' standard deviation that they are divided by before.
-    committee, hidden, decoder_hidden, dropout
-        Networks that vote on labels; widths of encoder and decoder; share of activations dropped.
-    teach
-        Share of cells whose own labels, not the predicted ones, go to the decoder while training.
+    ensemble, n_hidden, n_hidden_decoder, dropout
+        Number of networks that predict labels; widths of encoder and decoder; dropout rate.
+    teacher_forcing
+        Fraction of cells whose true labels, not the predicted ones, are given to the decoder in training.
     conditional
-        The unsupervised coordinates are read from the cell and its labels, so that they need not hold labels.
+        Infer the unsupervised coordinates from the cell and its labels, so that they need not encode labels.
     kl_supervised
         Whether continuous labels are noisy coordinates with a prior (published) or plain values.
     fixed_noise
         Divide the squared error by the noise that a linear model leaves, which makes it a likelihood in nats;
         False takes the plain sum over genes (published).
-    capacity, capacity_share
-        Nats that the unsupervised coordinates may hold without cost, reached at this share of training; None:
+    capacity, capacity_fraction
+        Target divergence of the unsupervised coordinates (nats), reached at this fraction of training; None:
         a plain KL divergence.
     capacity_steps
-        Steps after which the capacity is reached, instead of a share of them; None goes by the share.
+        Steps after which the capacity is reached; None: `capacity_fraction` of all steps.
     temperature
-        Of the Gumbel-softmax.
+        Temperature of the Gumbel-softmax.
     double_softmax
         Cross-entropy of probabilities taken for logits (released code).
     standardise
@@ -140,45 +151,71 @@ class UniCoordSettings(FromMapping):
     balance, smoothing
         Power of the inverse class frequency that weighs a class, and label smoothing.
     independence
-        How labels are kept out of the unsupervised coordinates.
-    weights
-        Of the loss terms.
-    epochs, min_steps, batch, learning_rate, weight_decay, patience
-        Training: passes over the cells, least steps, cells in a step, AdamW, validations without improvement.
+        How the unsupervised coordinates are made independent of labels: ``"none"``, ``"hsic"`` or
+        ``"adversary"``.
+    loss_weights
+        Weights of the terms of the loss.
+    n_epochs, min_steps, batch_size, learning_rate, weight_decay, patience
+        Training: maximum number of epochs, minimum number of steps, minibatch size, AdamW, and the number of
+        validations without improvement that ends it.
     held_out, validation
-        Shares of the cells that no step sees: for the final test, and for early stopping and calibration.
-    neighbours
-        Of the kNN graph behind the diffusion coordinates.
-    unknown_share
-        Share of known cells that may be called unknown.
+        Fractions of the cells not trained on: for the final test, and for early stopping and calibration.
+    n_neighbors
+        Neighbours of each cell, itself not counted, in the graph of the diffusion coordinates.
+    unknown_fraction
+        Fraction of known cells that may be called unknown.
     stream_above_mb
-        Matrices larger than this are streamed from their files.
+        Matrices larger than this (MB in memory) are streamed from their files.
+
+    Examples
+    --------
+    >>> UniCoordSettings(n_latent=10, n_hidden=[64]).n_hidden
+    (64,)
+    >>> UniCoordSettings.of({"n_epoch": 3})
+    Traceback (most recent call last):
+    panscape.errors.UserError: 1 problem:
+      - unicoord.n_epoch: unknown setting -> did you mean 'n_epochs'?
     """
 
     SECTION: ClassVar[str] = "unicoord"
     BESIDE: ClassVar[frozenset[str]] = frozenset(
-        ["labels", "tables", "bridges", "scenarios", "network_cut", "restore"]
+        ["labels", "tables", "label_transfer", "scenarios", "network_cut", "restore"]
     )
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {
+        "latent": Renamed("n_latent"),
+        "hidden": Renamed("n_hidden"),
+        "decoder_hidden": Renamed("n_hidden_decoder"),
+        "committee": Renamed("ensemble"),
+        "teach": Renamed("teacher_forcing"),
+        "weights": Renamed("loss_weights"),
+        "epochs": Renamed("n_epochs"),
+        "batch": Renamed("batch_size"),
+        "neighbours": Renamed("n_neighbors"),
+        "unknown_share": Renamed("unknown_fraction"),
+        "capacity_share": Renamed("capacity_fraction"),
+        "bridges": Renamed("label_transfer"),
+        "components": Renamed("n_components"),
+    }
 
-    latent: int = 30
+    n_latent: int = 30
     diffusion: int = 0
     discrete: tuple[int, ...] = ()
     clusters: tuple[int, ...] = ()
     n_genes: int = 2000
     normalisation: str = "depth-log1p"
     encoder: str = "projection"
-    components: int = 50
+    n_components: int = 50
     scale_power: float = 0.5
-    committee: int = 4
-    hidden: tuple[int, ...] = (128, 128)
-    decoder_hidden: tuple[int, ...] = (128,)
+    ensemble: int = 4
+    n_hidden: tuple[int, ...] = (128, 128)
+    n_hidden_decoder: tuple[int, ...] = (128,)
     dropout: float = 0.15
-    teach: float = 0.5
+    teacher_forcing: float = 0.5
     conditional: bool = True
     kl_supervised: bool = False
     fixed_noise: bool = True
     capacity: float | None = None
-    capacity_share: float = 0.5
+    capacity_fraction: float = 0.5
     capacity_steps: int | None = None
     temperature: float = 0.67
     double_softmax: bool = False
@@ -186,23 +223,23 @@ class UniCoordSettings(FromMapping):
     balance: float = 0.25
     smoothing: float = 0.0
     independence: str = "none"
-    weights: Weights = field(default_factory=Weights)
-    epochs: int = 12
+    loss_weights: Weights = field(default_factory=Weights)
+    n_epochs: int = 12
     min_steps: int = 600
-    batch: int = 128
+    batch_size: int = 128
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     patience: int = 6
     held_out: float = 0.1
     validation: float = 0.1
-    neighbours: int = 15
-    unknown_share: float = 0.05
+    n_neighbors: int = 15
+    unknown_fraction: float = 0.05
     stream_above_mb: float = 4000.0
 
     def __post_init__(self) -> None:
-        for name in ("discrete", "clusters", "hidden", "decoder_hidden"):
+        for name in ("discrete", "clusters", "n_hidden", "n_hidden_decoder"):
             object.__setattr__(self, name, tuple(int(value) for value in getattr(self, name)))
-        object.__setattr__(self, "weights", Weights.of(self.weights))
+        object.__setattr__(self, "loss_weights", Weights.of(self.loss_weights))
         for name, allowed in (
             ("encoder", ENCODERS),
             ("normalisation", NORMALISATIONS),
@@ -214,7 +251,3 @@ class UniCoordSettings(FromMapping):
             raise ValueError("held_out and validation leave no cell to train on")
         if min(self.discrete + self.clusters, default=2) < 2:
             raise ValueError("a discrete coordinate needs at least 2 classes")
-
-    def but(self, **changes: Any) -> UniCoordSettings:
-        """Return the settings with some changed."""
-        return replace(self, **changes)

@@ -19,11 +19,11 @@ from panscape.log import logger
 from panscape.training.batches import permutation
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.generate import annotate
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.settings import Hierarchy, Label
 
 USUAL = {"cell_type": "discrete", "platform": "discrete", "age": "continuous"}
-"""Labels that are taken if none are configured."""
+"""Labels used if none are configured."""
 
 
 def open_cells(paths: Sequence[str], tables: Sequence[str] = ()) -> Cells:
@@ -38,7 +38,7 @@ def open_cells(paths: Sequence[str], tables: Sequence[str] = ()) -> Cells:
 
     Returns
     -------
-    Cells with unique names: where studies share names, ``<study>:<name>``; `barcode` holds their own.
+    Cells with unique names: where studies share names, ``<study>:<name>``; `barcode` has the original one.
     """
     cells = Cells(list(paths))
     obs = cells.obs
@@ -55,13 +55,13 @@ def open_cells(paths: Sequence[str], tables: Sequence[str] = ()) -> Cells:
         keys = ["study", "cell"] if "study" in table else ["cell"]
         if table.duplicated(keys).any():
             raise fail(str(path), "names a cell twice", "keep one row per cell")
-        own = [obs["study"].astype(str), obs["barcode"]] if len(keys) == 2 else [obs["barcode"]]
-        index = pd.MultiIndex.from_arrays(own) if len(keys) == 2 else pd.Index(own[0])
-        found = table.set_index(keys).reindex(index)
-        if found.isna().all(axis=None):
+        columns = [obs["study"].astype(str), obs["barcode"]] if len(keys) == 2 else [obs["barcode"]]
+        index = pd.MultiIndex.from_arrays(columns) if len(keys) == 2 else pd.Index(columns[0])
+        joined = table.set_index(keys).reindex(index)
+        if joined.isna().all(axis=None):
             raise fail(str(path), "names none of the cells", "use the barcodes of the counts files")
-        for column in found.columns:
-            obs[column] = found[column].to_numpy()
+        for column in joined.columns:
+            obs[column] = joined[column].to_numpy()
     if not obs.index.is_unique:
         obs.index = obs["study"].astype(str) + ":" + obs["barcode"]
     return cells
@@ -75,14 +75,26 @@ def configured_labels(settings: Mapping[str, Any], obs: pd.DataFrame) -> tuple[l
         if name in obs and obs[name].nunique(dropna=True) > 1
     ]
     if not given:
-        found = f"the cells have none of {', '.join(USUAL)}"
-        raise fail("unicoord.labels", found, "name columns that studies[].obs maps")
+        problem = f"the cells have none of {', '.join(USUAL)}"
+        raise fail("unicoord.labels", problem, "name columns that studies[].obs maps")
     labels = [Label.of({key: value for key, value in item.items() if key != "parent"}) for item in given]
     return labels, [Hierarchy(item["name"], item["parent"]) for item in given if item.get("parent")]
 
 
-def write_coordinates(model: UniCoord, cells: Cells, split: np.ndarray, path: str | Path) -> None:
-    """Write coordinates.h5ad: cells x coordinates, obs with the labels and the split, var with their kind."""
+def write_coordinates(model: CoordinateSystem, cells: Cells, split: np.ndarray, path: str | Path) -> None:
+    """Write coordinates.h5ad: cells x coordinates, obs with the labels and the split, var with their kind.
+
+    Parameters
+    ----------
+    model
+        A trained model.
+    cells
+        All cells of the collection.
+    split
+        (cells,) ``train``, ``validation`` or ``test``.
+    path
+        The file.
+    """
     import anndata
 
     table = model.embed(cells)
@@ -102,8 +114,22 @@ def write_coordinates(model: UniCoord, cells: Cells, split: np.ndarray, path: st
     files.write_h5ad(made, path)
 
 
-def write_predictions(model: UniCoord, cells: Cells, split: np.ndarray, path: str | Path) -> pd.DataFrame:
-    """Write predictions.tsv of all cells, with their study, split and true label where known."""
+def write_predictions(
+    model: CoordinateSystem, cells: Cells, split: np.ndarray, path: str | Path
+) -> pd.DataFrame:
+    """Write predictions.tsv of all cells, with their study, split and true label where known.
+
+    Parameters
+    ----------
+    model
+        A trained model.
+    cells
+        All cells of the collection.
+    split
+        (cells,) ``train``, ``validation`` or ``test``.
+    path
+        The file.
+    """
     table = model.predict(cells)
     at = np.tile(np.arange(len(cells)), len(model.labels))
     table.insert(1, "study", cells.obs["study"].astype(str).to_numpy()[at])
@@ -119,27 +145,29 @@ def write_predictions(model: UniCoord, cells: Cells, split: np.ndarray, path: st
     return table
 
 
-def active_coordinates(model: UniCoord, cells: Cells, rows: np.ndarray, least: float = 0.05) -> pd.DataFrame:
-    """Say which unsupervised coordinates carry information, and what they go with.
+def active_coordinates(
+    model: CoordinateSystem, cells: Cells, rows: np.ndarray, min_kl: float = 0.05
+) -> pd.DataFrame:
+    """Return which unsupervised coordinates are informative, and the label that explains each best.
 
     Parameters
     ----------
     rows
-        Cells that are looked at.
-    least
-        Nats above which a coordinate counts as active.
+        Cells used.
+    min_kl
+        Divergence (nats) above which a coordinate counts as active.
 
     Returns
     -------
-    coordinate, kl (nats per cell), active, best_label and strength (share of the coordinate's variance that
-    the label explains, 0 to 1).
+    coordinate, kl (nats per cell), active, best_label and strength (fraction of the coordinate's variance
+    that the label explains, 0 to 1).
     """
     from panscape.unicoord.evaluate import explained_by
 
-    found = model.passes(some_cells(model, cells, rows))
-    kl = 0.5 * (found.mean**2 + np.exp(found.log_variance) - 1 - found.log_variance).mean(axis=0)
+    encoded = model.encode_cells(some_cells(model, cells, rows))
+    kl = 0.5 * (encoded.mean**2 + np.exp(encoded.log_variance) - 1 - encoded.log_variance).mean(axis=0)
     names = [name for name in model.coordinates if name.startswith(("diffusion-", "latent-"))]
-    table = pd.DataFrame({"coordinate": names, "kl": kl, "active": kl > least})
+    table = pd.DataFrame({"coordinate": names, "kl": kl, "active": kl > min_kl})
     strength = pd.DataFrame(index=names)
     for label in model.labels:
         if label.name not in cells.obs:
@@ -147,7 +175,7 @@ def active_coordinates(model: UniCoord, cells: Cells, rows: np.ndarray, least: f
         values = cells.obs[label.name].iloc[rows]
         if not label.discrete and values.nunique() > 10:  # a curve is seen through tenths of the cells
             values = pd.qcut(pd.to_numeric(values), 10, duplicates="drop").astype(str)
-        each = [explained_by(found.mean[:, [at]], values.to_numpy()) for at in range(len(names))]
+        each = [explained_by(encoded.mean[:, [at]], values.to_numpy()) for at in range(len(names))]
         strength[label.name] = each
     if strength.shape[1]:
         table["best_label"] = strength.idxmax(axis=1).to_numpy()
@@ -155,16 +183,42 @@ def active_coordinates(model: UniCoord, cells: Cells, rows: np.ndarray, least: f
     return table
 
 
-def some_cells(model: UniCoord, cells: Cells, rows: np.ndarray):
-    """Return AnnData of some cells in the model's genes, with their depth."""
+def some_cells(model: CoordinateSystem, cells: Cells, rows: np.ndarray):
+    """Return AnnData of some cells in the model's genes, with their depth.
+
+    Parameters
+    ----------
+    model
+        A trained model, whose genes are read.
+    cells
+        All cells.
+    rows
+        Numbers of the cells to read, ascending.
+    """
     import anndata
 
     matrix = cells.take(rows, model.genes)
     return anndata.AnnData(matrix, obs=cells.obs.iloc[rows], var=pd.DataFrame(index=list(model.genes)))
 
 
-def pick_cells(obs: pd.DataFrame, wanted: Mapping[str, Any], most: int, seed: int, name: str) -> np.ndarray:
-    """Return cells (ascending numbers) with the wanted labels: a class, classes, a number or a range."""
+def pick_cells(
+    obs: pd.DataFrame, wanted: Mapping[str, Any], max_cells: int, seed: int, name: str
+) -> np.ndarray:
+    """Return cells (ascending numbers) with the wanted labels: a class, classes, a number or a range.
+
+    Parameters
+    ----------
+    obs
+        Annotation of all cells.
+    wanted
+        The scenario's ``from``: label -> class, classes, value or range.
+    max_cells
+        Maximum number of cells.
+    seed
+        Seed of the draw.
+    name
+        Name of the scenario.
+    """
     chosen = np.ones(len(obs), dtype=bool)
     for label, value in wanted.items():
         where = f"unicoord.scenarios: {name}.from.{label}"
@@ -188,15 +242,29 @@ def pick_cells(obs: pd.DataFrame, wanted: Mapping[str, Any], most: int, seed: in
             "check the spelling of the classes",
             few=True,
         )
-    if len(rows) > most:
-        rows = np.sort(rows[permutation(len(rows), seed, "scenario", name)[:most]])
+    if len(rows) > max_cells:
+        rows = np.sort(rows[permutation(len(rows), seed, "scenario", name)[:max_cells]])
     return rows
 
 
 def write_scenario(
-    model: UniCoord, cells: Cells, scenario: Mapping[str, Any], path: str | Path, seed: int
+    model: CoordinateSystem, cells: Cells, scenario: Mapping[str, Any], path: str | Path, seed: int
 ) -> None:
-    """Write the cells of a scenario, block by block."""
+    """Write the cells of a scenario, block by block.
+
+    Parameters
+    ----------
+    model
+        A trained model.
+    cells
+        All cells of the collection.
+    scenario
+        As in the section ``unicoord.scenarios``.
+    path
+        The h5ad file.
+    seed
+        Seed of all draws.
+    """
     name = scenario["name"]
     rows = pick_cells(cells.obs, scenario.get("from", {}), scenario.get("cells", 2000), seed, name)
     source, copies = some_cells(model, cells, rows), scenario.get("copies", 1)
@@ -224,7 +292,7 @@ def write_scenario(
     logger.info("scenario %s: %s cells made from %s", name, len(obs), len(rows))
 
 
-def _draw_counts(model: UniCoord, block: np.ndarray, depth: np.ndarray, random) -> np.ndarray:
+def _draw_counts(model: CoordinateSystem, block: np.ndarray, depth: np.ndarray, random) -> np.ndarray:
     rate = np.expm1(block.astype(np.float64))
     if model.scale.how == "depth-log1p":
         rate *= (depth / model.scale.target)[:, None]

@@ -1,4 +1,4 @@
-"""Where training starts: the linear model that an autoencoder with these coordinates generalises."""
+"""Initialisation of training at the optimum of the linear model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from panscape.log import logger
 from panscape.stats.decomposition import signs
 from panscape.stats.singular import pseudo_inverse, singular
 from panscape.unicoord.module import CLIP, Network
-from panscape.unicoord.store import Packed
+from panscape.unicoord.store import CompressedCounts
 
 _LEAST_SD = 1e-3  # a gene that hardly varies must not be blown up
 _FIRST = 3.0  # standard deviation of the first principal component as the encoder sees it
-_EXTRA, _PASSES = 10, 4  # of the subspace iteration: directions beyond those asked, products with the cells
+_EXTRA, _PASSES = 10, 4  # of the subspace iteration: oversampling, and number of passes over the cells
 
 
-def gene_moments(cells: Packed) -> tuple[np.ndarray, np.ndarray]:
+def gene_moments(cells: CompressedCounts) -> tuple[np.ndarray, np.ndarray]:
     """Return sums and sums of squares (G,) of the genes' normalised expression."""
     sums, squares = np.zeros(cells.n_genes), np.zeros(cells.n_genes)
     for _, block in cells.blocks():
@@ -28,15 +28,17 @@ def gene_moments(cells: Packed) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _scores(block: sparse.csr_matrix, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Return what the encoder sees of cells before it projects them."""
+    """Return the cells' standardised expression, which the encoder projects."""
     x = block.toarray()
     x -= mean
     x /= scale
     return np.clip(x, -CLIP, CLIP, out=x)
 
 
-def principal_axes(cells: Packed, mean: np.ndarray, scale: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Return what the encoder projects cells on.
+def principal_axes(
+    cells: CompressedCounts, mean: np.ndarray, scale: np.ndarray, count: int, seed: int
+) -> np.ndarray:
+    """Return the axes that the encoder projects cells on.
 
     Genes are centred, divided by their scale and clipped at 10; components are scaled to the square root of
     their standard deviation, which lies between principal components as they are and whitened ones. The
@@ -70,19 +72,19 @@ def principal_axes(cells: Packed, mean: np.ndarray, scale: np.ndarray, count: in
         basis = product
     axes, squares, _ = singular(basis)
     axes, sd = axes[:, :count], np.maximum(np.sqrt(squares[:count] / len(cells)), 1e-6)
-    axes = axes * signs(axes)  # free otherwise
+    axes = axes * signs(axes)  # otherwise arbitrary
     return axes / np.sqrt(sd * sd[0]) * _FIRST
 
 
 @torch.no_grad()
-def project(network: Network, cells: Packed) -> np.ndarray:
-    """Return what the encoder looks at (n, F)."""
+def project(network: Network, cells: CompressedCounts) -> np.ndarray:
+    """Return the encoder's inputs (n, F)."""
     width = network.axes.shape[1] if network.projecting else cells.n_genes
-    found = np.empty((len(cells), width), dtype=np.float32)  # before what comes and goes
+    features = np.empty((len(cells), width), dtype=np.float32)  # allocated before the temporary arrays
     for part, block in cells.blocks():
         x = torch.from_numpy(block.toarray()).to(network.centre.device)
-        found[part] = network.features(x).cpu().numpy()
-    return found
+        features[part] = network.features(x).cpu().numpy()
+    return features
 
 
 def _regress(labels: np.ndarray, sums: np.ndarray, products: np.ndarray):
@@ -102,21 +104,23 @@ def _regress(labels: np.ndarray, sums: np.ndarray, products: np.ndarray):
     return low - mean @ slope, slope, explained
 
 
-def _products(weights: np.ndarray, cells: Packed) -> np.ndarray:
+def _products(weights: np.ndarray, cells: CompressedCounts) -> np.ndarray:
     """Return the cells' weights (n, W) times their expression: (W, G)."""
-    found = np.zeros((weights.shape[1], cells.n_genes))
+    products = np.zeros((weights.shape[1], cells.n_genes))
     for part, block in cells.blocks():
-        found += (block.T @ weights[part]).T
-    return found
+        products += (block.T @ weights[part]).T
+    return products
 
 
 @torch.no_grad()
-def start(network: Network, cells: Packed, labels: np.ndarray, given: np.ndarray, seed: int) -> None:
+def start(
+    network: Network, cells: CompressedCounts, labels: np.ndarray, given: np.ndarray, seed: int
+) -> None:
     """Set a network's constants and, if it projects, its weights to the linear optimum.
 
     Expression is regressed on the labels, then probabilistic principal components of the residuals (within
     the encoder's components) become the unsupervised coordinates: their posterior means and variances and the
-    decoder's loadings are those of the linear model, so training only has to bend it.
+    decoder's loadings are those of the linear model, so training only adds what is not linear.
 
     Parameters
     ----------
@@ -155,13 +159,15 @@ def start(network: Network, cells: Packed, labels: np.ndarray, given: np.ndarray
     network.noise.fill_(noise)
     encode = pseudo_inverse(triangle) @ left[:, :k] * np.sqrt(n) * share
     _set_posterior(network, encode, offset, slope, noise / variance)
-    hidden = settings.decoder_hidden[-1]
+    hidden = settings.n_hidden_decoder[-1]
     weights = np.vstack([effect, (np.sqrt(variance) * share)[:, None] * right[:k]])
     network.last.weight[:, hidden : hidden + len(weights)] = torch.from_numpy(weights.T).float()
     network.last.bias.copy_(torch.from_numpy(base - mean))
 
 
-def _set_axes(network: Network, cells: Packed, mean: np.ndarray, variance: np.ndarray, seed: int) -> None:
+def _set_axes(
+    network: Network, cells: CompressedCounts, mean: np.ndarray, variance: np.ndarray, seed: int
+) -> None:
     scale = (np.sqrt(np.maximum(variance, 0)) + _LEAST_SD) ** network.settings.scale_power
     network.scale.copy_(torch.from_numpy(scale))
     axes = principal_axes(cells, mean, scale, network.axes.shape[1], seed)

@@ -1,4 +1,4 @@
-"""Expression of many cells in few bytes: packed as it is stored, normalised where it is looked at."""
+"""Compressed counts of many cells in memory, normalised when they are read."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ class Scale:
         ``"depth-log1p"``, ``"log1p"`` or ``"none"``.
     target
         Total that cells are scaled to.
+
+    Examples
+    --------
+    >>> counts = sparse.csr_matrix(np.array([[1.0, 3.0]]))
+    >>> Scale("depth-log1p", 8.0)(counts, np.array([4.0])).toarray().round(3).tolist()
+    [[1.0989999771118164, 1.9459999799728394]]
     """
 
     def __init__(self, how: str, target: float):
@@ -42,18 +48,25 @@ class Scale:
         return block
 
 
-class Packed:
-    """Expression of cells, 3 or 4 bytes a count and 6 a value that is none (8 with more than 65536 genes).
+class CompressedCounts:
+    """Expression of cells in 3 or 4 bytes per count, and 6 per other value (8 with more than 65536 genes).
 
     Parameters
     ----------
     blocks
-        Rows as they are stored, each block with its cells' totals; they are taken one after the other, so
-        that the matrix is never there twice.
+        Rows as they are stored, each block with its cells' totals; they are consumed one by one, so
+        that the matrix is never in memory twice.
     n_genes
         Their columns.
     scale
         Their normalisation.
+
+    Examples
+    --------
+    >>> counts = sparse.csr_matrix(np.array([[1.0, 0.0], [0.0, 3.0]], dtype=np.float32))
+    >>> cells = CompressedCounts([(counts, np.array([1.0, 3.0]))], 2, Scale("none", 1.0))
+    >>> len(cells), cells.dense(np.array([1])).tolist()
+    (2, [[0.0, 3.0]])
     """
 
     def __init__(self, blocks: Iterable[tuple[sparse.csr_matrix, np.ndarray]], n_genes: int, scale: Scale):
@@ -77,9 +90,9 @@ class Packed:
         """Bytes of the values and where they stand."""
         return sum(part.nbytes for part in (*self._values, *self._indices))
 
-    def take(self, positions: np.ndarray) -> Packed:
+    def take(self, positions: np.ndarray) -> CompressedCounts:
         """Return some cells; the values are shared."""
-        part = Packed((), self.n_genes, self._scale)
+        part = CompressedCounts((), self.n_genes, self._scale)
         part._values, part._indices = self._values, self._indices
         part._block, part.totals = self._block[positions], self.totals[positions]
         part._low, part._high = self._low[positions], self._high[positions]
@@ -110,13 +123,13 @@ class Packed:
 
 
 def narrow(values: np.ndarray) -> np.ndarray:
-    """Return values as the smallest unsigned integers that hold them all exactly, or as float32."""
+    """Return values as the smallest unsigned integers that represent them exactly, or as float32."""
     low, high = values.min(initial=0), values.max(initial=0)
     for kind in (np.uint8, np.uint16):
         if low >= 0 and high <= np.iinfo(kind).max:
-            found = values.astype(kind)
-            if (found == values).all():
-                return found
+            narrowed = values.astype(kind)
+            if (narrowed == values).all():
+                return narrowed
     return np.array(values, dtype=np.float32)
 
 
@@ -127,6 +140,6 @@ def _apart(values: np.ndarray) -> np.ndarray:
     not give their memory back.
     """
     pages = mmap.mmap(-1, max(values.nbytes, 1))
-    found = np.frombuffer(pages, values.dtype, len(values))
-    found[:] = values
-    return found
+    copied = np.frombuffer(pages, values.dtype, len(values))
+    copied[:] = values
+    return copied

@@ -1,4 +1,4 @@
-"""What cells are labelled with, in a model's terms."""
+"""Labels of cells as training targets and as the network's code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from panscape.unicoord.labels import Layout, numbers
 
 @dataclass(frozen=True)
 class Targets:
-    """What cells are labelled with.
+    """Labels of cells as training targets.
 
     Parameters
     ----------
@@ -32,14 +32,22 @@ class Targets:
 
 
 def targets(obs: pd.DataFrame, layout: Layout) -> Targets:
-    """Return the labels of cells in the model's terms; a column that is not there is missing throughout."""
+    """Return the labels of cells as targets; an absent column is missing throughout.
+
+    Examples
+    --------
+    >>> from panscape.unicoord.labels import LabelInfo
+    >>> layout = Layout((LabelInfo("type", "discrete", ("a", "b")),))
+    >>> targets(pd.DataFrame({"type": ["b", None, "a"]}), layout).codes.ravel().tolist()
+    [1, -1, 0]
+    """
     n = len(obs)
     values = np.full((n, len(layout.values)), np.nan, dtype=np.float32)
     codes = np.full((n, len(layout.discrete)), -1, dtype=np.int64)
     for at, label in enumerate(layout.values):
         if label.name in obs:
-            found = numbers(obs[label.name], label.classes, label.positions)
-            values[:, at] = (label.forward(found) - label.mean) / label.sd
+            value = numbers(obs[label.name], label.classes, label.positions)
+            values[:, at] = (label.forward(value) - label.mean) / label.sd
     for at, label in enumerate(layout.discrete):
         if label.name in obs:
             index = pd.Index(label.classes)
@@ -57,8 +65,8 @@ def codes(targets: Targets, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
         given[:, at] = np.isfinite(column)
         code[:, at] = np.where(given[:, at], column, 0)
     for at, label in enumerate(layout.discrete):
-        own, part = targets.codes[:, at], layout.part(label.name)
-        there = np.flatnonzero(own >= 0)
-        code[there, part.start + own[there]] = 1
+        class_code, part = targets.codes[:, at], layout.part(label.name)
+        there = np.flatnonzero(class_code >= 0)
+        code[there, part.start + class_code[there]] = 1
         given[there, part] = True
     return code, given

@@ -16,32 +16,42 @@ from panscape.training.state import load_optimiser_state, optimiser_state, with_
 from panscape.unicoord import losses
 from panscape.unicoord.labels import Layout
 from panscape.unicoord.module import Forward, Network
-from panscape.unicoord.store import Packed
+from panscape.unicoord.store import CompressedCounts
 from panscape.unicoord.targets import Targets, codes
 
-_WARM_UP = 0.1  # share of the steps in which the learning rate rises
+_WARM_UP = 0.1  # fraction of the steps in which the learning rate rises
 _NEIGHBOURS = 3  # of each cell, drawn in a step for the diffusion term
 
 
 def class_weights(targets: Targets, layout: Layout, power: float) -> dict[str, Tensor]:
-    """Return per discrete label the weight of each class: its frequency to minus `power`, 1 on average."""
-    found = {}
+    """Return per discrete label the weight of each class: its frequency to minus `power`, 1 on average.
+
+    Parameters
+    ----------
+    targets
+        Labels of the training cells.
+    layout
+        The labels.
+    power
+        0 weights cells equally, 1 classes equally.
+    """
+    weights = {}
     for at, label in enumerate(layout.discrete):
-        own = targets.codes[:, at]
-        count = np.bincount(own[own >= 0], minlength=len(label.classes)).clip(1)
+        class_codes = targets.codes[:, at]
+        count = np.bincount(class_codes[class_codes >= 0], minlength=len(label.classes)).clip(1)
         weight = (count / count.sum()) ** -power
-        found[label.name] = torch.tensor(weight / (weight * count).sum() * count.sum(), dtype=torch.float32)
-    return found
+        weights[label.name] = torch.tensor(weight / (weight * count).sum() * count.sum(), dtype=torch.float32)
+    return weights
 
 
 class UniCoordTask:
-    """Train a network on a feed of cells.
+    """Train a network on minibatches of cells.
 
     Parameters
     ----------
     network
         On its device, at its start.
-    feed
+    loader
         Batches of training cells, see :mod:`panscape.unicoord.loader`.
     targets
         Labels of all cells.
@@ -50,22 +60,22 @@ class UniCoordTask:
     held
         Validation cells, and their numbers.
     steps
-        Of the plan; the learning rate and the capacity follow the share of it that is done.
+        Number of steps; the learning rate and the capacity depend on the fraction done.
     graph
-        (training cells, neighbours) positions in the feed, for diffusion coordinates.
+        (training cells, neighbours) positions in the loader, for diffusion coordinates.
     """
 
     def __init__(
         self,
         network: Network,
-        feed,
+        loader,
         targets: Targets,
         train: np.ndarray,
-        held: tuple[Packed, np.ndarray],
+        held: tuple[CompressedCounts, np.ndarray],
         steps: int,
         graph: np.ndarray | None = None,
     ):
-        self.network, self.feed, self.steps, self.graph = network, feed, steps, graph
+        self.network, self.loader, self.steps, self.graph = network, loader, steps, graph
         self.settings, self.layout = network.settings, network.layout
         self.device = network.centre.device
         self._targets, self._held = targets, held
@@ -82,7 +92,7 @@ class UniCoordTask:
             ],
             self.settings.learning_rate,
         )
-        # with the projecting encoder labels and the rest share no weight, so each keeps its own best ones
+        # with the projecting encoder, labels and the rest have no weight in common: each keeps its best ones
         self.best = {
             "labels": Best(self.settings.patience),
             "rest": Best(self.settings.patience),
@@ -100,23 +110,23 @@ class UniCoordTask:
         )
 
     def _batch(self, rows: np.ndarray, x: np.ndarray) -> tuple[Tensor, ...]:
-        own = self._targets.rows(rows)
-        parts = (x, *codes(own, self.layout), own.codes, own.values)
+        labels = self._targets.rows(rows)
+        parts = (x, *codes(labels, self.layout), labels.codes, labels.values)
         return tuple(torch.from_numpy(part).to(self.device) for part in parts)
 
     def step(self, number: int) -> dict[str, Tensor]:
         """Make one optimisation step."""
         self.network.train()
-        rows, x = self.feed.batch(number)
-        x, code, given, own, values = self._batch(rows, x)
+        rows, x = self.loader.batch(number)
+        x, code, given, class_codes, values = self._batch(rows, x)
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(number)
-        # each cell's labels are shown to the decoder or not, all together, or one would tell of another
-        taught = given & (torch.rand(len(x), 1) < self.settings.teach).to(self.device)
-        passed = self.network(x, code, taught, draw=True)
-        terms = self.terms(x, passed, own, values, number / max(self.steps, 1))
+        # all labels of a cell are given to the decoder or none, since one is informative about another
+        forced = given & (torch.rand(len(x), 1) < self.settings.teacher_forcing).to(self.device)
+        passed = self.network(x, code, forced, draw=True)
+        terms = self.terms(x, passed, class_codes, values, number / max(self.steps, 1))
         terms |= self._extra(number, x, passed, code, given)
-        loss = sum(getattr(self.settings.weights, name) * term for name, term in terms.items())
+        loss = sum(getattr(self.settings.loss_weights, name) * term for name, term in terms.items())
         self.optimiser.zero_grad()
         # per gene, which keeps gradients of one size for any number of genes
         (loss / x.shape[1]).backward()
@@ -124,13 +134,25 @@ class UniCoordTask:
         return {"total": loss.detach()} | {name: term.detach() for name, term in terms.items()}
 
     def terms(
-        self, x: Tensor, passed: Forward, own: Tensor, values: Tensor, done: float
+        self, x: Tensor, passed: Forward, class_codes: Tensor, values: Tensor, done: float
     ) -> dict[str, Tensor]:
-        """Return the terms that need nothing but a pass through the network."""
+        """Return the terms that depend on a forward pass only.
+
+        Parameters
+        ----------
+        x
+            (B, G) expression.
+        passed
+            Output of the forward pass.
+        class_codes, values
+            Labels of the cells, see :class:`panscape.unicoord.targets.Targets`.
+        done
+            Fraction of the training that is done, 0 to 1.
+        """
         settings, layout = self.settings, self.layout
         capacity = settings.capacity
         if capacity is not None:
-            rise = settings.capacity_steps or settings.capacity_share * self.steps
+            rise = settings.capacity_steps or settings.capacity_fraction * self.steps
             capacity *= min(1.0, done * self.steps / max(rise, 1e-9))
         terms = {
             "reconstruction": losses.reconstruction(
@@ -146,7 +168,7 @@ class UniCoordTask:
             most = sum(math.log(share.shape[-1]) for share in shares)
             limit = None if capacity is None else min(capacity, most)
             terms["kl_discrete"] = losses.beyond(losses.kl_discrete(shares), limit)
-        terms |= losses.by_label(passed.outputs, layout, own, values, self.weights, settings)
+        terms |= losses.by_label(passed.outputs, layout, class_codes, values, self.weights, settings)
         return terms
 
     def _divergence(self, passed: Forward) -> Tensor:
@@ -161,43 +183,44 @@ class UniCoordTask:
     def _extra(
         self, number: int, x: Tensor, passed: Forward, code: Tensor, given: Tensor
     ) -> dict[str, Tensor]:
-        """Return the terms that only training has."""
-        settings, found = self.settings, {}
+        """Return the terms that are computed in training only."""
+        settings, terms = self.settings, {}
         if settings.clusters:
             free = passed.logits.split(list(self.network.free), -1)[: len(settings.clusters)]
             shares = [functional.softmax(part, -1) for part in free]
-            found["clustering"] = losses.clustering(self.network.features(x), shares)
+            terms["clustering"] = losses.clustering(self.network.features(x), shares)
         if settings.diffusion:
-            found["diffusion"] = self._diffusion(number, x, passed)
+            terms["diffusion"] = self._diffusion(number, x, passed)
         if settings.independence == "hsic":
-            found["independence"] = losses.hsic(passed.mean, code, given) * x.shape[1]
+            terms["independence"] = losses.hsic(passed.mean, code, given) * x.shape[1]
         elif settings.independence == "adversary":
             term = losses.adversary(self.network.adversary, passed.mean, code, given, self.layout)
-            found["independence"] = term * x.shape[1]
-        return found
+            terms["independence"] = term * x.shape[1]
+        return terms
 
     def _diffusion(self, number: int, x: Tensor, passed: Forward) -> Tensor:
         """Return the error of cells decoded from their neighbours' unsupervised coordinates.
 
         Neighbours are drawn from a graph of true nearest neighbours and mixed by how near they are in the
-        diffusion coordinates, which thereby learn along what cells can be exchanged.
+        diffusion coordinates, which thereby learn the directions in which cells are interchangeable.
         """
-        settings, network = self.settings, self.network
-        positions = self.feed.positions(number)
-        pick = torch.randint(self.graph.shape[1], (len(positions), _NEIGHBOURS)).numpy()
-        near = self.graph[positions[:, None], pick].ravel()
-        other = torch.from_numpy(self.feed.expression(near)).to(self.device)
+        settings, network, graph = self.settings, self.network, self.graph
+        assert graph is not None  # diffusion coordinates are trained with it
+        positions = self.loader.positions(number)
+        pick = torch.randint(graph.shape[1], (len(positions), _NEIGHBOURS)).numpy()
+        near = graph[positions[:, None], pick].ravel()
+        other = torch.from_numpy(self.loader.expression(near)).to(self.device)
         features = network.features(other)
         hidden = network.outputs(features)[1]
         labels = passed.labels.repeat_interleave(_NEIGHBOURS, 0)
         mean, log_variance, _, _ = network.posterior(features, hidden, labels)
         drawn = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
         drawn = drawn.reshape(len(x), _NEIGHBOURS, -1)
-        own, theirs = (
+        coordinates, neighbour_coordinates = (
             passed.mean[:, None, : settings.diffusion],
             mean.reshape(drawn.shape)[..., : settings.diffusion],
         )
-        share = functional.softmax(-(own - theirs).square().sum(-1), -1)
+        share = functional.softmax(-(coordinates - neighbour_coordinates).square().sum(-1), -1)
         decoded = network.decode(passed.labels, (share[..., None] * drawn).sum(1), passed.chosen)
         return losses.reconstruction(x, decoded, network.noise, settings.fixed_noise)
 
@@ -208,10 +231,12 @@ class UniCoordTask:
         cells, rows = self._held
         sums: dict[str, Tensor] = {}
         for part, block in cells.blocks():
-            x, code, given, own, values = self._batch(rows[part], block.toarray())
+            x, code, given, class_codes, values = self._batch(rows[part], block.toarray())
             passed = self.network(x, code, torch.zeros_like(given), draw=False)
-            terms = self.terms(x, passed, own, values, 1.0)
-            if self.settings.independence != "none":  # an adversary's own loss tells nothing between looks
+            terms = self.terms(x, passed, class_codes, values, 1.0)
+            if (
+                self.settings.independence != "none"
+            ):  # a discriminator's loss is not comparable between validations
                 terms["independence"] = losses.hsic(passed.mean, code, given) * x.shape[1]
             # with a capacity the term of the loss is the distance from it, not the divergence
             terms["divergence"] = self._divergence(passed)
@@ -225,7 +250,7 @@ class UniCoordTask:
         """Add the criteria to the held-out terms and keep the weights that are the best so far."""
         if not sums:
             return
-        weights = self.settings.weights
+        weights = self.settings.loss_weights
         labels = sum(
             sums[name] * getattr(weights, name) for name in ("classification", "regression", "hierarchy")
         )
@@ -235,12 +260,14 @@ class UniCoordTask:
             labels = rest = labels + rest
         sums |= {"criterion_labels": labels, "criterion": rest / genes}
         state = self.network.state_dict()
-        own = {name: tensor for name, tensor in state.items() if name.startswith("committee")}
-        self.best["labels"].update(labels, own)
-        self.best["rest"].update(rest, {name: tensor for name, tensor in state.items() if name not in own})
+        of_labels = {name: tensor for name, tensor in state.items() if name.startswith("ensemble")}
+        self.best["labels"].update(labels, of_labels)
+        self.best["rest"].update(
+            rest, {name: tensor for name, tensor in state.items() if name not in of_labels}
+        )
 
     def stop(self) -> bool:
-        """Tell whether validation has not improved for the patience."""
+        """Return whether validation has not improved for `patience` looks."""
         return not any(bool(best.active) for best in self.best.values())
 
     def state(self) -> dict[str, Tensor]:
@@ -253,7 +280,7 @@ class UniCoordTask:
         )
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what :meth:`state` returned."""
+        """Restore a saved state."""
         self.network.load_state_dict(without_prefix("network", tensors))
         load_optimiser_state(self.optimiser, without_prefix("optimiser", tensors))
         for name, best in self.best.items():
@@ -261,7 +288,7 @@ class UniCoordTask:
 
     def finish(self) -> None:
         """Give the network its best weights."""
-        found = {name: tensor for best in self.best.values() for name, tensor in best.weights.items()}
-        if found:
-            self.network.load_state_dict(found)
+        best_weights = {name: tensor for best in self.best.values() for name, tensor in best.weights.items()}
+        if best_weights:
+            self.network.load_state_dict(best_weights)
         self.network.eval()

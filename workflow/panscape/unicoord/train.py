@@ -1,4 +1,4 @@
-"""From cells and labels to a trained, calibrated model."""
+"""Training and calibration of a coordinate system."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from panscape import seeds
 from panscape.errors import fail
 from panscape.log import logger
-from panscape.training.batches import held_out, permutation
+from panscape.training.batches import permutation
 from panscape.training.checkpoint import Checkpoint
 from panscape.training.loop import Plan, fit
 from panscape.training.state import digest
@@ -23,24 +23,25 @@ from panscape.unicoord.cells import Cells
 from panscape.unicoord.confidence import Confidence, calibrate
 from panscape.unicoord.genes import choose_genes
 from panscape.unicoord.labels import Layout, learn_labels
-from panscape.unicoord.loader import MemoryFeed, StreamFeed
-from panscape.unicoord.model import UniCoord
+from panscape.unicoord.loader import MemoryLoader, StreamLoader
+from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.module import Network
 from panscape.unicoord.settings import Hierarchy, Label, UniCoordSettings
+from panscape.unicoord.split import split_cells
 from panscape.unicoord.start import project, start
-from panscape.unicoord.store import Packed, Scale
+from panscape.unicoord.store import CompressedCounts, Scale
 from panscape.unicoord.targets import Targets, codes, targets
 from panscape.unicoord.task import UniCoordTask
 from panscape.versions import versions
 
-_SAMPLE = 10_000  # training cells, at most, that the linear start and the classes' distances are learned on
-_VALIDATED = 5000  # validation cells, at most
-_VALIDATIONS = 15  # looks at the validation cells over the whole training
+_SAMPLE = 10_000  # maximum number of training cells of the linear start and of the classes' covariance
+_VALIDATED = 5000  # maximum number of validation cells
+_VALIDATIONS = 15  # validations during training
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training gives.
+    """Result of training.
 
     Attributes
     ----------
@@ -49,33 +50,13 @@ class Trained:
     history
         step, split (``train``, ``heldout``: the validation cells), term, value.
     split
-        (cells,) ``train``, ``validation`` or ``test``: no step saw the latter two, and nothing the last.
+        (cells,) ``train``, ``validation`` or ``test``: the latter two are not trained on, and test
+        cells are used by nothing.
     """
 
-    model: UniCoord
+    model: CoordinateSystem
     history: pd.DataFrame
     split: np.ndarray
-
-
-def split_cells(cells: Cells, labels: Sequence[Label], settings: UniCoordSettings, seed: int) -> np.ndarray:
-    """Return ``train``, ``validation`` or ``test`` of every cell.
-
-    Every class of the first discrete label is split alike. Depends on annotation alone, never on expression.
-    """
-    name = next(
-        (label.name for label in labels if label.kind == "discrete" and label.name in cells.obs), None
-    )
-    strata = None if name is None else cells.obs[name].astype(str).to_numpy()
-    split = np.full(len(cells), "train", dtype=object)
-    test = held_out(len(cells), settings.held_out, seed, "unicoord", "test", strata=strata)
-    split[test] = "test"
-    rest = np.flatnonzero(~test)
-    share = settings.validation / (1 - settings.held_out)
-    chosen = held_out(
-        len(rest), share, seed, "unicoord", "validation", strata=None if strata is None else strata[rest]
-    )
-    split[rest[chosen]] = "validation"
-    return split
 
 
 def train(
@@ -98,13 +79,13 @@ def train(
     data
         AnnData with counts, path of an h5ad file, or a list of them.
     labels
-        What supervises coordinates; missing values are allowed.
+        Labels that supervise coordinates; missing values are allowed.
     settings
         See :class:`UniCoordSettings`.
     hierarchy
         Discrete labels whose classes are sums of another one's.
     seed
-        Every random step derives from it.
+        Seed of every random step.
     split
         (cells,) ``train``, ``validation``, ``test``; None draws it.
     genes
@@ -119,14 +100,12 @@ def train(
     Raises
     ------
     UserError
-        For labels or values that nothing can be learned from.
+        For unusable labels or values.
     """
     settings = UniCoordSettings.of(settings)
-    labels = [Label.of(label) for label in labels]
-    cells = data if isinstance(data, Cells) else Cells(
-        data if isinstance(data, (list, tuple)) else [data], counts=settings.normalisation != "none"
-    )  # fmt: skip
-    split = split_cells(cells, labels, settings, seed) if split is None else np.asarray(split, dtype=object)
+    known = [Label.of(label) for label in labels]
+    cells = Cells.of(data, counts=settings.normalisation != "none")
+    split = split_cells(cells, known, settings, seed) if split is None else np.asarray(split, dtype=object)
     chosen = split == "train"
     if chosen.sum() < 10:
         raise fail(
@@ -135,20 +114,20 @@ def train(
             "lower held_out and validation",
             few=True,
         )
-    layout = learn_labels(cells.obs[chosen], labels, hierarchy, standardise=settings.standardise)
-    found = targets(cells.obs, layout)
+    layout = learn_labels(cells.obs[chosen], known, hierarchy, standardise=settings.standardise)
+    labelled = targets(cells.obs, layout)
     if groups is None and "study" in cells.obs:
         groups = cells.obs["study"].astype(str).to_numpy()
     if genes is None:
         genes = choose_genes(cells, chosen, settings.n_genes, groups)
     scale = Scale(settings.normalisation, float(np.median(cells.totals[chosen])))
-    run = _Run(cells, found, layout, list(genes), scale, settings, seed, torch.device(device))
+    run = _Run(cells, labelled, layout, list(genes), scale, settings, seed, torch.device(device))
     return run.go(split, checkpoint)
 
 
 @dataclass
 class _Run:
-    """What the parts of a training run share."""
+    """A training run: cells, targets and settings."""
 
     cells: Cells
     targets: Targets
@@ -172,14 +151,14 @@ class _Run:
         held_cells = store.take(np.searchsorted(kept, held))
         data = self._digest(split, cells)
         network = self._network(cells, sample)
-        feed, graph = self._feed(
+        loader, graph = self._loader(
             None if streams else store.take(np.searchsorted(kept, rows)), rows, train, network
         )
-        steps = max(self.settings.epochs * feed.steps, self.settings.min_steps)
-        task = UniCoordTask(network, feed, self.targets, rows, (held_cells, held), steps, graph)
+        steps = max(self.settings.n_epochs * loader.steps, self.settings.min_steps)
+        task = UniCoordTask(network, loader, self.targets, rows, (held_cells, held), steps, graph)
         logger.info(
             "training on %s cells, %s held out, %s genes, %s steps of %s cells%s",
-            len(rows), int((~train).sum()), len(self.genes), steps, self.settings.batch,
+            len(rows), int((~train).sum()), len(self.genes), steps, self.settings.batch_size,
             ", streamed" if streams else "",
         )  # fmt: skip
         every = max(steps // _VALIDATIONS, 1)
@@ -188,42 +167,42 @@ class _Run:
         try:
             rows_of = fit(
                 task, plan, seed=seeds.derive(self.seed, "unicoord", "fit"), checkpoint=saved,
-                what=f"batches of {self.settings.batch} cells",
+                what=f"batches of {self.settings.batch_size} cells",
             )  # fmt: skip
         finally:
-            feed.close()
+            loader.close()
         task.finish()
         confidence = self._confidence(network, (cells, sample), (held_cells, held))
-        model = UniCoord(network, self.genes, self.scale, confidence, self._card(split, data, task))
+        model = CoordinateSystem(network, self.genes, self.scale, confidence, self._card(split, data, task))
         return Trained(model, pd.DataFrame(rows_of).drop(columns="model", errors="ignore"), split)
 
-    def _read(self, rows: np.ndarray) -> Packed:
+    def _read(self, rows: np.ndarray) -> CompressedCounts:
         """Return some cells (ascending numbers)."""
 
         def stored():
             for part, block in self.cells.blocks(self.genes):
-                own = rows[slice(*np.searchsorted(rows, (part.start, part.stop)))]
-                if len(own):
-                    yield block[own - part.start], self.cells.totals[own]
+                inside = rows[slice(*np.searchsorted(rows, (part.start, part.stop)))]
+                if len(inside):
+                    yield block[inside - part.start], self.cells.totals[inside]
 
-        return Packed(stored(), len(self.genes), self.scale)
+        return CompressedCounts(stored(), len(self.genes), self.scale)
 
     def _pick(self, rows: np.ndarray, most: int, name: str) -> np.ndarray:
         if len(rows) <= most:
             return rows
         return np.sort(rows[permutation(len(rows), self.seed, "unicoord", name)[:most]])
 
-    def _network(self, cells: Packed, sample: np.ndarray) -> Network:
+    def _network(self, cells: CompressedCounts, sample: np.ndarray) -> Network:
         torch.manual_seed(seeds.derive(self.seed, "unicoord", "weights"))
         components = max(
-            min(self.settings.components, len(cells) - 1, len(self.genes) - 1), self.settings.latent
+            min(self.settings.n_components, len(cells) - 1, len(self.genes) - 1), self.settings.n_latent
         )
         network = Network(self.layout, len(self.genes), self.settings, components)
         code, given = codes(self.targets.rows(sample), self.layout)
         start(network, cells, code, given, self.seed)
         return network.to(self.device)
 
-    def _feed(self, cells: Packed | None, rows: np.ndarray, train: np.ndarray, network: Network):
+    def _loader(self, cells: CompressedCounts | None, rows: np.ndarray, train: np.ndarray, network: Network):
         seed = seeds.derive(self.seed, "unicoord", "feed")
         if cells is None:
             if self.settings.diffusion:
@@ -231,31 +210,35 @@ class _Run:
                 raise fail(
                     "unicoord.diffusion", "the cells do not fit in memory, which the kNN graph needs", advice
                 )
-            return StreamFeed(self.cells, train, self.genes, self.scale, self.settings.batch, seed), None
-        feed = MemoryFeed(cells, rows, self.settings.batch, seed)
+            return StreamLoader(
+                self.cells, train, self.genes, self.scale, self.settings.batch_size, seed
+            ), None
+        loader = MemoryLoader(cells, rows, self.settings.batch_size, seed)
         graph = None
         if self.settings.diffusion:
             from panscape.graph.neighbors import neighbors
 
-            graph, _ = neighbors(project(network, cells), self.settings.neighbours, seed=self.seed)
-        return feed, graph
+            near = self.settings.n_neighbors
+            graph, _ = neighbors(project(network, cells), near, seed=self.seed)
+        return loader, graph
 
     @torch.no_grad()
     def _confidence(self, network: Network, sample: tuple, held: tuple) -> Confidence:
         empty = Confidence({}, {}, {})
-        model = UniCoord(network, self.genes, self.scale, empty, {})
+        model = CoordinateSystem(network, self.genes, self.scale, empty, {})
         (cells, rows), (held_cells, held_rows) = sample, held
         if not len(held_rows) or not self.layout.labels:
             return empty
+        features, votes = _seen(model, held_cells)
         return calibrate(
             self.layout,
             (_seen(model, cells)[0], self.targets.rows(rows)),
-            (*_seen(model, held_cells), self.targets.rows(held_rows)),
-            self.settings.unknown_share,
+            (features, votes, self.targets.rows(held_rows)),
+            self.settings.unknown_fraction,
         )
 
-    def _digest(self, split: np.ndarray, cells: Packed) -> str:
-        """Return a digest of what is learned from; expression by the sample of the training cells."""
+    def _digest(self, split: np.ndarray, cells: CompressedCounts) -> str:
+        """Return a digest of the training data; expression by a sample of the training cells."""
         seen = [digest(block) for _, block in cells.blocks()]
         numbers = (self.targets.codes, self.targets.values, self.cells.totals)
         return digest(split.astype("S10"), *numbers, *seen, self.genes)
@@ -286,13 +269,13 @@ class _Run:
         }
 
 
-def _seen(model: UniCoord, cells: Packed) -> list[np.ndarray]:
+def _seen(model: CoordinateSystem, cells: CompressedCounts) -> list[np.ndarray]:
     """Return features (n, F) and predictions (n, labels) of cells."""
-    found: list[np.ndarray] = []
+    results: list[np.ndarray] = []
     for part, block in cells.blocks():
         passed = model.encode(block.toarray())
         parts = (passed.features, passed.votes)
-        found = found or [np.empty((len(cells), own.shape[1]), own.dtype) for own in parts]
-        for whole, own in zip(found, parts, strict=True):
-            whole[part] = own
-    return found
+        results = results or [np.empty((len(cells), values.shape[1]), values.dtype) for values in parts]
+        for whole, values in zip(results, parts, strict=True):
+            whole[part] = values
+    return results

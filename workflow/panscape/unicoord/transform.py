@@ -8,24 +8,39 @@ import numpy as np
 
 TRANSFORMS = ("none", "log1p", "sqrt", "rank")
 FROM_ZERO = ("log1p", "sqrt")  # defined for values of at least 0
-_KNOTS = 201  # of the scale of ranks, at most
+_KNOTS = 201  # maximum number of knots of the scale of ranks
 
 
 def ranks(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return values and the share of the given ones that lies below each (equal ones count half).
+    """Return values and the fraction of the given ones below each (ties count half).
 
-    At most 201 pairs, in ascending order; NaN are left out.
+    Up to 201 pairs, in ascending order; NaN are left out.
+
+    Examples
+    --------
+    >>> ranks(np.array([1.0, 10.0, 100.0, 100.0]))
+    ((1.0, 10.0, 100.0), (0.125, 0.375, 0.75))
     """
-    found, count = np.unique(values[np.isfinite(values)], return_counts=True)
+    knots, count = np.unique(values[np.isfinite(values)], return_counts=True)
     share = (count.cumsum() - count / 2) / count.sum()
-    if len(found) > _KNOTS:
+    if len(knots) > _KNOTS:
         even = np.linspace(share[0], share[-1], _KNOTS)
-        found, share = np.interp(even, share, found), even
-    return tuple(map(float, found)), tuple(map(float, share))
+        knots, share = np.interp(even, share, knots), even
+    return tuple(map(float, knots)), tuple(map(float, share))
 
 
 def forward(name: str, values: np.ndarray, knots: Sequence[float], shares: Sequence[float]) -> np.ndarray:
-    """Return values on the scale; those of ``"rank"`` beyond the knots follow its mean slope."""
+    """Return values on the scale; those of ``"rank"`` beyond the knots follow its mean slope.
+
+    Parameters
+    ----------
+    name
+        One of :data:`TRANSFORMS`.
+    values
+        Numbers in the label's unit.
+    knots, shares
+        From :func:`ranks`; empty for other transforms.
+    """
     if name == "log1p":
         return np.log1p(values)
     if name == "sqrt":
@@ -34,7 +49,17 @@ def forward(name: str, values: np.ndarray, knots: Sequence[float], shares: Seque
 
 
 def backward(name: str, places: np.ndarray, knots: Sequence[float], shares: Sequence[float]) -> np.ndarray:
-    """Undo :func:`forward`; places below that of 0 on a scale that starts there become 0."""
+    """Inverse of :func:`forward`; places below that of 0 on a scale that starts there become 0.
+
+    Parameters
+    ----------
+    name
+        One of :data:`TRANSFORMS`.
+    places
+        Numbers on the scale.
+    knots, shares
+        From :func:`ranks`; empty for other transforms.
+    """
     if name == "log1p":
         return np.expm1(np.maximum(places, 0))
     if name == "sqrt":
@@ -43,7 +68,7 @@ def backward(name: str, places: np.ndarray, knots: Sequence[float], shares: Sequ
 
 
 def _bent(values: np.ndarray, x: Sequence[float], y: Sequence[float]) -> np.ndarray:
-    """Interpolate between points, straight on outside of them."""
+    """Interpolate between points and extrapolate linearly."""
     slope = (y[-1] - y[0]) / (x[-1] - x[0])
     beyond = np.minimum(values - x[0], 0) + np.maximum(values - x[-1], 0)
     return np.interp(values, x, y) + slope * beyond

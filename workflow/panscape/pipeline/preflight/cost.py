@@ -22,7 +22,7 @@ MARGIN = {
     "embed_cells": 6,
     "link_peaks": 5,
     # one pass over the stored counts
-    **dict.fromkeys(("read_multiome", "simulate_multiome", "bridge_labels", "plan_lines"), 12),
+    **dict.fromkeys(("read_multiome", "simulate_multiome", "transfer_labels", "plan_lines"), 12),
     **dict.fromkeys(
         ("score_features", "place_cells", "reconfigure_cells", "compare_networks", "plot_unicoord"), 12
     ),

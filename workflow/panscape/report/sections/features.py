@@ -205,7 +205,7 @@ def _methods(results: Results) -> list[str]:
     low, high = used.get("set_sizes", (50, 500))
     text = (
         f"Gene sets of {low} to {high} of the genes measured in all studies were scored in cells by AUCell "
-        f"(top {100 * used.get('top_share', 0.05):g} % of the genes"
+        f"(top {100 * used.get('top_fraction', 0.05):g} % of the genes"
         + ("; genes of equal counts share their rank). " if used.get("ties", "mean") == "mean" else "). ")
     )
     random = (

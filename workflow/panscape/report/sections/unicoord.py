@@ -154,12 +154,12 @@ def _methods(results: Results) -> list[str]:
     return [
         f"A joint variational autoencoder with supervised coordinates (UniCoord) was trained on "
         f"{_genes(results)}, "
-        f"supervised by {listing(kinds) if kinds else 'no label'}, with {used.get('latent')} unsupervised "
+        f"supervised by {listing(kinds) if kinds else 'no label'}, with {used.get('n_latent')} unsupervised "
         "coordinates; "
         f"{percent(used.get('held_out', np.nan))} of the cells were held out for the scores, and "
         f"{percent(used.get('validation', np.nan))} for early stopping, temperature scaling and the "
         "threshold of unknown "
-        f"cells ({percent(used.get('unknown_share', np.nan))} of known cells).",
+        f"cells ({percent(used.get('unknown_fraction', np.nan))} of known cells).",
         *_baselines(discrete, values),
     ]
 

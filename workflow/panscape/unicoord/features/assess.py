@@ -104,7 +104,7 @@ def assess_sets(
         noise = [entropy_module.noise(rows, moments, n_up) for rows in (drawn, member[inside])]
         mean, sd, pvalue = entropy_module.compare(entropy, noise[0], values, noise[1])
         expected[:, inside] = values, mean, np.full(len(inside), sd), pvalue
-        if classes is not None:
+        if classes is not None and real is not None and random is not None:
             z, z_random = _standardised(real.replicated[:, inside], random.replicated, classes)
             parts.append((inside, z, np.median(random.mean, axis=1)))
             null.append((z_random, classes_module.shuffled_z(random)))
@@ -125,16 +125,17 @@ def assess_sets(
 def _random_values(weights, drawn, n_up, classes) -> tuple[np.ndarray, float, Areas | None]:
     """Return (entropies, their bin width, AUROCs) of random sets, so many at once as memory allows."""
     step = int(np.clip(_VALUES // max(weights.shape[0], 1), 1, drawn.shape[0]))
-    entropy, found, width = [], [], None
+    entropy, parts, width = [], [], 0.0
     for start in range(0, drawn.shape[0], step):
         scores = areas(weights, drawn[start : start + step], n_up)
-        width = entropy_module.bin_width(scores) if width is None else width
+        if start == 0:
+            width = entropy_module.bin_width(scores)
         entropy.append(entropy_module.entropies(scores, width))
         if classes is not None:
-            found.append(classes_module.class_areas(scores, classes))
+            parts.append(classes_module.class_areas(scores, classes))
     joined = None
     if classes is not None:
-        joined = Areas(*(np.hstack([getattr(part, name) for part in found]) for name in vars(found[0])))
+        joined = Areas(*(np.hstack([getattr(part, name) for part in parts]) for name in vars(parts[0])))
     return np.concatenate(entropy), width, joined
 
 

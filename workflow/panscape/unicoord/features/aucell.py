@@ -49,14 +49,24 @@ def aucell(
         For negative values, another `ties`, or sets over other genes.
     """
     n_up = top_count(matrix.shape[1], share)
-    found = np.empty((matrix.shape[0], member.shape[0]), dtype=np.float32)
+    scores = np.empty((matrix.shape[0], member.shape[0]), dtype=np.float32)
     for rows, weights in weight_blocks(matrix, n_up, ties):
-        found[rows] = areas(weights, member, n_up)
-    return found
+        scores[rows] = areas(weights, member, n_up)
+    return scores
 
 
 def areas(weights: sparse.csr_matrix, member: sparse.csr_matrix, n_up: int) -> np.ndarray:
-    """Return float32 (n, T) scores of weights (n, G) from :func:`weight_blocks`."""
+    """Return float32 (n, T) scores of weights (n, G) from :func:`weight_blocks`.
+
+    Parameters
+    ----------
+    weights
+        CSR (n, G) from :func:`weight_blocks`.
+    member
+        CSR (T, G) of ones: genes of the sets.
+    n_up
+        Number of top genes.
+    """
     if weights.shape[1] != member.shape[1]:
         raise ValueError(f"the sets are over {member.shape[1]} genes, the cells have {weights.shape[1]}")
     raw = (weights @ member.T.astype(np.float32).tocsr()).toarray()
@@ -72,7 +82,17 @@ def largest_area(sizes: np.ndarray, n_up: int) -> np.ndarray:
 def weight_blocks(
     matrix: sparse.csr_matrix, n_up: int, ties: str = "mean"
 ) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-    """Yield (rows, CSR weights n_up - rank of the top genes) of blocks of cells; see :func:`aucell`."""
+    """Yield (rows, CSR weights n_up - rank of the top genes) of blocks of cells; see :func:`aucell`.
+
+    Parameters
+    ----------
+    matrix
+        CSR (n, G) of counts.
+    n_up
+        Number of top genes.
+    ties
+        ``"mean"`` or ``"order"``, see :func:`aucell`.
+    """
     if ties not in TIES:
         raise ValueError(f"ties is {ties!r}, not one of {TIES}")
     matrix = sparse.csr_matrix(matrix)
@@ -103,8 +123,8 @@ def _weights(block: sparse.csr_matrix, n_up: int, ties: str) -> sparse.csr_matri
     used = weight > 0
     indptr = np.r_[0, np.cumsum(used)][block.indptr]
     weights = (weight[used].astype(np.float32), block.indices[order[used]], indptr)
-    found = sparse.csr_matrix(weights, shape=block.shape)
-    return found if ties == "mean" else found + _not_shown(block, filled, n_up)
+    result = sparse.csr_matrix(weights, shape=block.shape)
+    return result if ties == "mean" else result + _not_shown(block, filled, n_up)
 
 
 def _shared(key: np.ndarray, rank: np.ndarray, n_up: int) -> np.ndarray:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from panscape.data.labels import present
 from panscape.errors import fail
 from panscape.log import logger
-from panscape.unicoord.features.classes import UNITS, Classes, present
+from panscape.unicoord.features.classes import UNITS, Classes
 from panscape.unicoord.features.settings import FeatureSettings
 
 DEFAULT_LABEL = "cell_type"
@@ -52,6 +53,15 @@ def labelled(
     That is so with `label` None, where no study maps cell_type, and where no unit has two classes of
     `min_cells` cells; the log says which.
 
+    Parameters
+    ----------
+    obs
+        Annotation of the n cells.
+    units
+        (n,) sampled units.
+    settings
+        Label and `min_cells`.
+
     Raises
     ------
     UserError
@@ -64,8 +74,8 @@ def labelled(
         if label == DEFAULT_LABEL:
             logger.warning("no study maps %s: gene sets are tested and ranked by entropy", label)
             return None, None
-        found = f"no study maps a column {label!r}"
-        raise fail("features.label", found, "map it in studies[].obs, or write label: null")
+        problem = f"no study maps a column {label!r}"
+        raise fail("features.label", problem, "map it in studies[].obs, or write label: null")
     labels = obs[label].to_numpy(dtype=object)
     counts = pd.Series(labels[present(labels)]).astype(str).value_counts()
     classes = Classes.of(labels, units, min_cells=settings.min_cells)

@@ -1,11 +1,10 @@
-"""From all gene sets to a few that tell classes apart and differ from each other."""
+"""Choice of a few gene sets that distinguish classes and differ from each other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from panscape.errors import fail
 from panscape.log import logger
@@ -35,6 +34,12 @@ def group_features(scores: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndar
     -------
     (T,) group numbers from 1, in the order of the first feature of each; (T, T) Pearson correlations (0 for
     features that do not vary).
+
+    Examples
+    --------
+    >>> scores = np.array([[0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [2.0, 2.0, 0.0]])
+    >>> group_features(scores, 2)[0].tolist()
+    [1, 1, 2]
     """
     from scipy.cluster.hierarchy import cut_tree, linkage
     from scipy.spatial.distance import squareform
@@ -58,10 +63,10 @@ def group_features(scores: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndar
 def choose(
     table: pd.DataFrame,
     scores: np.ndarray,
-    labels: Sequence | None,
+    labels: ArrayLike | None,
     settings: FeatureSettings,
     *,
-    units: Sequence | None = None,
+    units: ArrayLike | None = None,
     seed: int = 0,
     threads: int = 1,
 ) -> tuple[pd.DataFrame, Forest | None]:
@@ -96,14 +101,14 @@ def choose(
     excess = ((table["entropy"] - table["entropy_null"]) / table["entropy_sd"].replace(0, np.nan)).fillna(0)
     nothing = pd.array([pd.NA] * len(table), dtype="Int64")
     result = table.assign(importance=np.nan, group=nothing, selected=False)
-    rank, found = excess.to_numpy()[passed], None
+    rank, fitted = excess.to_numpy()[passed], None
     if labels is not None:
         options = {"trees": settings.trees, "min_cells": settings.min_cells, "seed": seed, "threads": threads}
-        found = forest(scores[:, passed], labels, units, **options)
-        rank = found.importance
+        fitted = forest(scores[:, passed], labels, units, **options)
+        rank = fitted.importance
         result.loc[passed, "importance"] = rank
         logger.info(
-            "forest: balanced accuracy on left-out cells %.3f, chance %.3f", found.accuracy, found.chance
+            "forest: balanced accuracy on left-out cells %.3f, chance %.3f", fitted.accuracy, fitted.chance
         )
     order = np.argsort(-rank, kind="stable")
     best = passed[order]
@@ -124,7 +129,7 @@ def choose(
     keys = pd.DataFrame({"rank": -result["importance"].fillna(0), "excess": -excess})
     return result.loc[keys.sort_values(["rank", "excess"], kind="stable").index, COLUMNS].reset_index(
         drop=True
-    ), found
+    ), fitted
 
 
 def _shared_out(best_class: np.ndarray, top: int, shares: int = 1) -> np.ndarray:
@@ -143,14 +148,14 @@ def _say(table: pd.DataFrame, passed: np.ndarray, test: str, settings: FeatureSe
     what = "tell a class apart better" if test == "class" else "vary more"
     p, fdr = table[f"{test}_pvalue"], table[f"{test}_fdr"]
     if not len(passed):
-        found = (
+        problem = (
             f"none of {len(table)} sets {what} than random sets (least p {p.min():.3g}, fdr {fdr.min():.3g})"
         )
         advice = (
             "raise it, raise features.random_sets if p is as small as they allow, or give other gene sets"
         )
         where = "features.max_pvalue" if p.min() > settings.max_pvalue else "features.max_fdr"
-        raise fail(where, found, advice)
+        raise fail(where, problem, advice)
     logger.info("%s of %s sets %s than random sets", len(passed), len(table), what)
     strata = table["stratum"].nunique() if test == "class" else 1
     attainable = 1 / (1 + settings.random_sets * strata)

@@ -1,4 +1,4 @@
-"""How well gene sets tell each class from the others: AUROC within every sampled unit, averaged over units.
+"""AUROC of gene sets for each class against the others, within sampled units and averaged over units.
 
 Comparing cells within a donor only leaves out what differs between donors (depth, chemistry, composition of
 classes). The test statistic leaves out the donor in which a set does best, so that no single donor decides.
@@ -6,22 +6,17 @@ classes). The test statistic leaves out the donor in which a set does best, so t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import sparse
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from panscape.data.labels import present
+
 UNITS = ("donor", "sample", "animal", "line")  # columns that name the sampled unit, the first mapped counts
-
-
-def present(labels: Sequence) -> np.ndarray:
-    """Return (n,) booleans: labels that are not missing (None, NaN, "")."""
-    column = pd.Series(list(labels), dtype=object)
-    return ~(column.isna() | (column.astype(str) == "")).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class Classes:
     blocks: tuple[tuple[np.ndarray, np.ndarray, sparse.csr_matrix], ...]
 
     @classmethod
-    def of(cls, labels: Sequence, units: Sequence | None = None, *, min_cells: int = 5) -> Classes | None:
+    def of(cls, labels: ArrayLike, units: ArrayLike | None = None, *, min_cells: int = 5) -> Classes | None:
         """Group labelled cells by unit.
 
         Parameters
@@ -61,7 +56,7 @@ class Classes:
         None if no unit has a class to test.
         """
         there = present(labels)
-        text = np.array([str(value) for value in labels], dtype=object)
+        text = np.array([str(value) for value in np.asarray(labels, dtype=object)], dtype=object)
         unit = np.zeros(len(text), dtype=object) if units is None else np.asarray(units, dtype=object)
         every, count = np.unique(text[there].astype(str), return_counts=True)
         parts = []
@@ -72,9 +67,9 @@ class Classes:
             tested = np.flatnonzero((inside >= min_cells) & (len(rows) - inside >= min_cells))
             if len(tested):
                 parts.append((rows, tested, sparse.csr_matrix((code == tested[:, None]).astype(np.float64))))
-        used = np.unique(np.concatenate([part[1] for part in parts])) if parts else []
-        if not len(used):
+        if not parts:
             return None
+        used = np.unique(np.concatenate([part[1] for part in parts]))
         blocks = tuple((rows, np.searchsorted(used, tested), ones) for rows, tested, ones in parts)
         return cls(every[used].astype(object), count[used], blocks)
 

@@ -62,8 +62,8 @@ def shared_genes(counts: Mapping[str, Counts]) -> list[str]:
     """
     common = set.intersection(*(set(study.genes) for study in counts.values()))
     if not common:
-        found = f"the studies {', '.join(counts)} share no gene"
-        raise fail("studies[].genes", found, "give all studies gene symbols of one species", few=True)
+        problem = f"the studies {', '.join(counts)} share no gene"
+        raise fail("studies[].genes", problem, "give all studies gene symbols of one species", few=True)
     total = len(set().union(*(study.genes for study in counts.values())))
     if len(common) < total:  # a cell's ranks are comparable over the same genes only
         logger.info("%s of %s genes are measured in all studies; others are not used", len(common), total)
@@ -75,22 +75,32 @@ def read_libraries(paths: Sequence[str | Path], genes: Sequence[str], sizes: tup
 
     A term that several files have is called ``<term> (<file>)`` from the second file on.
 
+    Parameters
+    ----------
+    paths
+        GMT files.
+    genes
+        The genes analysed.
+    sizes
+        Minimum and maximum number of these genes in a set.
+
     Raises
     ------
     UserError
         If no set is left.
     """
-    terms, members, libraries = [], [], []
+    terms: list[str] = []
+    members, libraries = [], []
     for path in paths:
         name = Path(path).stem
-        found = restrict(read_gene_sets(path), genes, library=name, min_size=sizes[0], max_size=sizes[1])
+        sets = restrict(read_gene_sets(path), genes, library=name, min_size=sizes[0], max_size=sizes[1])
         known = set(terms)
-        terms += [f"{term} ({name})" if term in known else term for term in found.terms]
-        libraries += [name] * len(found.terms)
-        members.append(found.member)
+        terms += [f"{term} ({name})" if term in known else term for term in sets.terms]
+        libraries += [name] * len(sets.terms)
+        members.append(sets.member)
     if not terms:
-        found = f"no set of {', '.join(map(str, paths)) or 'any file'} has {sizes[0]} to {sizes[1]} genes"
-        raise fail("features.gene_sets", found, "lower features.set_sizes, or give other gene sets")
+        problem = f"no set of {', '.join(map(str, paths)) or 'any file'} has {sizes[0]} to {sizes[1]} genes"
+        raise fail("features.gene_sets", problem, "lower features.set_sizes, or give other gene sets")
     joined = sparse.vstack(members, format="csr")
     return GeneSets(
         np.asarray(libraries, dtype=object),
@@ -127,11 +137,11 @@ def choose_features(
     sampled, obs = sample_cells(opened, sets.genes, settings.max_cells, seed)
     units = unit_of(obs, settings.unit)
     labels, classes = labelled(obs, units, settings)
-    n_up = top_count(len(sets.genes), settings.top_share)
+    n_up = top_count(len(sets.genes), settings.top_fraction)
     if n_up < FEW_TOP_GENES:
         logger.warning(
             "only %s of %s genes count as a cell's top genes, so scores depend on one or two genes of a set: "
-            "raise features.top_share",
+            "raise features.top_fraction",
             n_up,
             len(sets.genes),
         )
@@ -147,11 +157,11 @@ def choose_features(
         settings=settings,
     )
     table = assessed.table.assign(term=sets.terms, library=sets.library)
-    result, found = choose(table, assessed.scores, labels, settings, units=units, seed=seed, threads=threads)
+    result, fitted = choose(table, assessed.scores, labels, settings, units=units, seed=seed, threads=threads)
     return Chosen(
         result,
         _named(assessed.classes, sets.terms),
-        _statistics(result, found, classes, settings),
+        _statistics(result, fitted, classes, settings),
         _correlation(result, assessed.scores, sets.terms),
     )
 
@@ -165,20 +175,32 @@ def _named(classes: pd.DataFrame, terms: np.ndarray) -> pd.DataFrame:
 
 
 def sample_cells(
-    counts: Mapping[str, Counts], genes: Sequence[str], most: int, seed: int
+    counts: Mapping[str, Counts], genes: Sequence[str] | np.ndarray, max_cells: int, seed: int
 ) -> tuple[sparse.csr_matrix, pd.DataFrame]:
-    """Return (CSR cells x genes, their annotation) of at most `most` cells, each study by its share."""
+    """Return (CSR cells x genes, their annotation) of at most `max_cells` cells, in proportion by study.
+
+    Parameters
+    ----------
+    counts
+        Study -> its counts.
+    genes
+        Names of the columns to return.
+    max_cells
+        Maximum number of cells.
+    seed
+        Seed of the draws.
+    """
     total = sum(study.shape[0] for study in counts.values())
     parts, tables = [], []
     for name, study in counts.items():
         n = study.shape[0]
-        take = n if total <= most else max(round(most * n / total), 1)
+        take = n if total <= max_cells else max(round(max_cells * n / total), 1)
         rng = seeds.stream(seed, "features", "cells", name)
         rows = np.sort(rng.choice(n, min(take, n), replace=False))
         columns = study.genes.get_indexer(pd.Index(genes))
         for inside, block in study.blocks():
-            own = rows[(rows >= inside.start) & (rows < inside.stop)] - inside.start
-            parts.append(block[own][:, columns])
+            chosen = rows[(rows >= inside.start) & (rows < inside.stop)] - inside.start
+            parts.append(block[chosen][:, columns])
         tables.append(_annotation(study, name).iloc[rows])
     return sparse.vstack(parts, format="csr"), pd.concat(tables)
 
@@ -222,7 +244,7 @@ def score_features(
         columns = study.genes.get_indexer(pd.Index(genes))
         for _, block in study.blocks():
             given = block[:, columns]
-            parts.append(aucell(given, member, share=settings.top_share, ties=settings.ties))
+            parts.append(aucell(given, member, share=settings.top_fraction, ties=settings.ties))
             progress.add(given.shape[0])
         tables.append(_annotation(study, name))
     obs = pd.concat(tables)
@@ -231,9 +253,9 @@ def score_features(
     var["group"] = var["group"].astype(int)
     if var[CLASS_COLUMNS].isna().all(axis=None):
         var = var.drop(columns=[*CLASS_COLUMNS, "importance"])
-    found = anndata.AnnData(np.vstack(parts), obs=obs, var=var)
-    found.uns["parameters"] = {key: str(value) for key, value in vars(settings).items()}
-    return found
+    scores = anndata.AnnData(np.vstack(parts), obs=obs, var=var)
+    scores.uns["parameters"] = {key: str(value) for key, value in vars(settings).items()}
+    return scores
 
 
 def score_table(scores: AnnData) -> pd.DataFrame:
@@ -245,7 +267,7 @@ def score_table(scores: AnnData) -> pd.DataFrame:
     return table
 
 
-def _statistics(table: pd.DataFrame, found, classes, settings: FeatureSettings) -> pd.DataFrame:
+def _statistics(table: pd.DataFrame, fitted, classes, settings: FeatureSettings) -> pd.DataFrame:
     passed = settings.passed(table)
     rows = [
         ("sets_tested", len(table), np.nan),
@@ -256,9 +278,9 @@ def _statistics(table: pd.DataFrame, found, classes, settings: FeatureSettings) 
     if classes is not None:
         rows.append(("classes_tested", len(classes.names), np.nan))
         rows.append(("units", len(classes.blocks), np.nan))
-    if found is not None:
-        rows.append(("forest_balanced_accuracy", found.accuracy, found.chance))
-        rows.append(("forest_units_left_out", found.units_left_out, np.nan))
+    if fitted is not None:
+        rows.append(("forest_balanced_accuracy", fitted.accuracy, fitted.chance))
+        rows.append(("forest_units_left_out", fitted.units_left_out, np.nan))
     return pd.DataFrame(rows, columns=["statistic", "value", "null"])
 
 

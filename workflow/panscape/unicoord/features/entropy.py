@@ -53,6 +53,15 @@ def noise(member: sparse.csr_matrix, moments: tuple[np.ndarray, np.ndarray], n_u
 
     The logarithms of the variance that its score would have if its genes were independent, of its mean score,
     and of the number of genes that the variance is spread over.
+
+    Parameters
+    ----------
+    member
+        CSR (T, G) of ones: genes of the sets.
+    moments
+        From :func:`gene_moments`.
+    n_up
+        Number of top genes.
     """
     mean, variance = (np.asarray(member @ values).ravel() for values in moments)
     squares = np.asarray(member @ moments[1] ** 2).ravel()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from panscape import seeds
+from panscape.data.labels import present
 from panscape.errors import fail
-from panscape.unicoord.features.classes import present
 
 _TREES = 100  # at most, of the forests that accuracy is measured with
 _FOLDS = 4  # at most, of sampled units that are left out in turn
@@ -40,8 +40,8 @@ class Forest:
 
 def forest(
     scores: np.ndarray,
-    labels: Sequence,
-    units: Sequence | None = None,
+    labels: ArrayLike,
+    units: ArrayLike | None = None,
     *,
     trees: int = 500,
     min_cells: int = 5,
@@ -68,15 +68,15 @@ def forest(
     """
     from sklearn.ensemble import RandomForestClassifier
 
-    text = np.array([str(value) for value in labels], dtype=object)
+    text = np.array([str(value) for value in np.asarray(labels, dtype=object)], dtype=object)
     there = present(labels)
     names, count = np.unique(text[there].astype(str), return_counts=True)
     there &= np.isin(text.astype(str), names[count >= min_cells])
     classes = np.unique(text[there].astype(str))
     if len(classes) < 2:
-        found = f"{len(classes)} classes of {min_cells} or more of the {len(text)} cells looked at"
+        problem = f"{len(classes)} classes of {min_cells} or more of the {len(text)} cells looked at"
         advice = "name a column with two or more classes, or write label: null"
-        raise fail("features.label", found, advice, few=True)
+        raise fail("features.label", problem, advice, few=True)
     x, y = scores[there], text[there].astype(str)
     state = seeds.derive(seed, "features", "forest")
     options = {"n_jobs": threads, "random_state": state, "class_weight": "balanced"}

@@ -12,15 +12,26 @@ from panscape.unicoord.features.settings import RANDOM_GENES
 GENE_BINS = 10  # bins of equally many genes, by detection, within which genes are exchanged
 
 
-def bins_of_size(values: np.ndarray, most: int) -> np.ndarray:
+def bins_of_size(values: np.ndarray, max_bins: int) -> np.ndarray:
     """Return the bin (from 0) of each value: bins have about equally many, equal values share one."""
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, most + 1)[1:-1])) if len(values) else []
+    quantiles = np.linspace(0, 1, max_bins + 1)[1:-1]
+    edges = np.unique(np.quantile(values, quantiles)) if len(values) else np.empty(0)
     _, codes = np.unique(np.searchsorted(edges, values, side="left"), return_inverse=True)
     return codes
 
 
 def strata(sizes: np.ndarray, detection: np.ndarray, size_bins: int, detection_bins: int) -> np.ndarray:
-    """Return the stratum (from 0) of each set: bins of size, cut again by mean detection."""
+    """Return the stratum (from 0) of each set: bins of size, cut again by mean detection.
+
+    Parameters
+    ----------
+    sizes
+        (T,) numbers of genes.
+    detection
+        (T,) mean detection of the genes, 0 to 1.
+    size_bins, detection_bins
+        Maximum number of bins of each.
+    """
     of_size = bins_of_size(sizes, size_bins)
     code = np.zeros(len(sizes), dtype=np.int64)
     for number in np.unique(of_size):
@@ -85,7 +96,17 @@ class GenePool:
 
 
 def random_members(composition: np.ndarray, pool: GenePool, rng: np.random.Generator) -> sparse.csr_matrix:
-    """Return CSR (m, G) of ones: random sets with so many genes of each bin (m, B), no gene twice."""
+    """Return CSR (m, G) of ones: random sets with so many genes of each bin (m, B), no gene twice.
+
+    Parameters
+    ----------
+    composition
+        (m, B) numbers of genes of each bin.
+    pool
+        The genes by bins of detection.
+    rng
+        Generator of the draws.
+    """
     weight = pool.weight[pool.order]
     rows = []
     for counts in composition:

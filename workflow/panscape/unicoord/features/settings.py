@@ -1,14 +1,15 @@
-"""How gene sets are scored, tested and chosen."""
+"""Settings of scoring, testing and choosing gene sets."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 
 TIES = ("mean", "order")
 RANDOM_GENES = ("uniform", "membership")
@@ -32,36 +33,42 @@ class FeatureSettings(FromMapping):
         Cells that a class needs in a unit to be tested there.
     set_sizes
         Sets with fewer or more of the genes analysed are left out (50 to 500 in the UniCoord paper).
-    top_share
-        Share of the genes that count as a cell's top genes (AUCell's default, 5 %).
+    top_fraction
+        Fraction of the genes that count as a cell's top genes (AUCell's default, 5 %).
     ties
         See :func:`panscape.unicoord.features.aucell.aucell`.
     max_cells
-        Sets are chosen on at most so many cells; the chosen ones are scored in all.
+        Maximum number of cells that sets are chosen on; the chosen sets are scored in all cells.
     random_sets, size_bins, detection_bins, random_genes
         Random sets per stratum, strata, and how genes are drawn; see
         :func:`panscape.unicoord.features.assess.assess_sets`.
     test
-        ``"classes"``: sets must tell a class better than random sets; ``"entropy"``: their scores must vary
-        more (the UniCoord paper). Without classes always entropy.
+        ``"classes"``: sets must distinguish a class better than random sets; ``"entropy"``: their scores must
+        vary more (the UniCoord paper). Without classes always entropy.
     max_pvalue, max_fdr
-        Sets of larger values in that test are dropped. The paper takes p < 0.001, uncorrected.
+        Sets with larger values in that test are excluded. The paper takes p < 0.001, uncorrected.
     trees
-        Of the random forest.
+        Number of trees of the random forest.
     top, groups
-        So many sets of the highest importance are grouped, into so many groups (100 and 30 in the paper).
+        Number of the most important sets that are grouped, and number of groups (100 and 30 in the paper).
     representative
         Which set of a group is chosen: the most important, or the one of highest entropy (the paper).
+
+    Examples
+    --------
+    >>> FeatureSettings(set_sizes=(500, 5)).set_sizes
+    (5, 500)
     """
 
     SECTION: ClassVar[str] = "features"
     BESIDE: ClassVar[frozenset[str]] = frozenset(("gene_sets",))
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {"top_share": Renamed("top_fraction")}
 
     label: str | None = "cell_type"
     unit: str | None = "auto"
     min_cells: int = 5
     set_sizes: tuple[int, int] = (50, 500)
-    top_share: float = 0.05
+    top_fraction: float = 0.05
     ties: str = "mean"
     max_cells: int = 5000
     random_sets: int = 500
@@ -86,8 +93,8 @@ class FeatureSettings(FromMapping):
         ):
             if getattr(self, key) not in allowed:
                 raise ValueError(f"{key} is {getattr(self, key)!r}, not one of {allowed}")
-        if not 0 < self.top_share <= 1:
-            raise ValueError(f"top_share is {self.top_share}, not above 0 and at most 1")
+        if not 0 < self.top_fraction <= 1:
+            raise ValueError(f"top_fraction is {self.top_fraction}, not above 0 and at most 1")
 
     def test_of(self, table: pd.DataFrame) -> str:
         """Return the test that decides about the sets of a table: ``"class"`` or ``"entropy"``."""

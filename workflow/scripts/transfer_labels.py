@@ -2,12 +2,12 @@
 
 from panscape.data import files
 from panscape.pipeline import job
-from panscape.unicoord.label_transfer import bridge_labels
+from panscape.unicoord.label_transfer import transfer_labels
 
 job.begin(snakemake)
 
 given = snakemake.input
-table = bridge_labels(
+table = transfer_labels(
     snakemake.params.studies,
     given.counts,
     given.clusters,

@@ -1,0 +1,149 @@
+"""Simulated studies as AnnData and MuData in memory, for examples, tests and benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from scipy import sparse
+
+from panscape.simulate.design import design
+from panscape.simulate.draw import Study, study
+from panscape.simulate.lines import LinesSettings, LinesStudy, lines_study
+from panscape.simulate.multiome import MultiomeSettings, draw_multiome
+from panscape.simulate.settings import Settings
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
+
+def simulate_atlas(
+    settings: Settings | Mapping[str, Any] | None = None, *, seed: int = 0, **changes: Any
+) -> AnnData:
+    """Simulate studies of one developing system, in which gene modules change their coexpression with age.
+
+    Parameters
+    ----------
+    settings
+        The system and its studies; a mapping has the keys of the section ``simulation``. None:
+        one study of 5000 cells and 2000 genes.
+    seed
+        Seed of all draws.
+    **changes
+        Single settings, instead of or over those of a mapping.
+
+    Returns
+    -------
+    AnnData of all studies together: CSR counts in ``X``; ``obs`` with study, age, cell_type, lineage, sample,
+    platform and quality; ``uns["modules"]`` with the planted modules. The counts are those that the workflow
+    writes for the same settings and seed.
+
+    Raises
+    ------
+    UserError
+        For unknown settings, and for settings that contradict each other.
+
+    Examples
+    --------
+    >>> studies = [{"name": "a", "cells": 60, "ages": [0, 10]}, {"name": "b", "cells": 40, "ages": [5, 20]}]
+    >>> cells = simulate_atlas(studies=studies, n_genes=200, n_modules=4, module_genes=8, seed=1)
+    >>> cells.shape, cells.obs["study"].value_counts().to_dict()
+    ((100, 200), {'a': 60, 'b': 40})
+    """
+    import anndata
+
+    given = (
+        settings if isinstance(settings, Settings) and not changes else {**_as_mapping(settings), **changes}
+    )
+    system = design(Settings.of(given), seed)
+    parts = {item.name: _in_memory(study(system, item.name)) for item in system.settings.studies}
+    atlas = anndata.concat(parts, label="study", index_unique=None)
+    atlas.uns["modules"] = system.modules
+    if not atlas.obs_names.is_unique:
+        atlas.obs_names = atlas.obs["study"].astype(str) + ":" + atlas.obs_names
+    return atlas
+
+
+def simulate_lines(name: str = "lines", *, seed: int = 0, **settings: Any) -> AnnData:
+    """Simulate cell lines or donors with a graded phenotype.
+
+    In the module of genes A01, A02 ... connectivity falls with the phenotype and means stay; in B01, B02 ...
+    only means change.
+
+    Parameters
+    ----------
+    name
+        Name of the study; with the seed it determines the draws.
+    seed
+        Seed of all draws.
+    **settings
+        Fields of :class:`panscape.simulate.lines.LinesSettings`.
+
+    Returns
+    -------
+    AnnData: CSR counts in ``X``; ``obs`` with line, phenotype (0 to 1), group; ``var`` with module and role.
+
+    Examples
+    --------
+    >>> cells = simulate_lines(lines=4, cells=25, n_genes=80, seed=1)
+    >>> cells.shape, sorted(cells.obs["line"].unique())
+    ((100, 80), ['line1', 'line2', 'line3', 'line4'])
+    """
+    drawn = lines_study(LinesSettings(name, **settings), seed)
+    cells = _in_memory(drawn)
+    cells.var = cells.var.join(drawn.genes.set_index("gene")[["module", "role"]])
+    return cells
+
+
+def simulate_multiome(name: str = "multiome", *, seed: int = 0, **settings: Any) -> MuData:
+    """Simulate a sample with RNA and accessibility in every cell, and links between peaks and genes.
+
+    Parameters
+    ----------
+    name
+        Name of the sample; with the seed it determines the draws.
+    seed
+        Seed of all draws.
+    **settings
+        Fields of :class:`panscape.simulate.multiome.MultiomeSettings`.
+
+    Returns
+    -------
+    MuData with the modalities ``rna`` and ``atac`` (CSR counts); ``obs`` with cell_type and state (0 to 1);
+    ``uns["links"]`` with the planted links.
+
+    Examples
+    --------
+    >>> sample = simulate_multiome(cells=50, n_genes=60, n_peaks=150, seed=1)
+    >>> sample["rna"].shape, sample["atac"].shape
+    ((50, 60), (50, 150))
+    """
+    import mudata
+    from anndata import AnnData
+
+    drawn = draw_multiome(MultiomeSettings(name, **settings), seed)
+    empty = pd.DataFrame(index=drawn.obs.index)
+    tables = {
+        "rna": AnnData(drawn.rna, obs=empty, var=drawn.genes),
+        "atac": AnnData(drawn.atac, obs=empty, var=drawn.peaks),
+    }
+    with mudata.set_options(pull_on_update=False):
+        sample = mudata.MuData(tables)
+    sample.obs = drawn.obs
+    sample.uns["links"] = drawn.links
+    return sample
+
+
+def _as_mapping(settings: Settings | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if isinstance(settings, Settings):
+        return vars(settings)
+    return settings or {}
+
+
+def _in_memory(drawn: Study | LinesStudy) -> AnnData:
+    import anndata
+
+    counts = sparse.vstack([block for _, block in drawn.blocks()], format="csr")
+    return anndata.AnnData(counts, obs=drawn.obs.copy(), var=drawn.var)
