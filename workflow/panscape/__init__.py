@@ -1,7 +1,9 @@
 """Biology across many single-cell studies: landscapes, gene networks, metacells, coordinates.
 
-The package imports nothing heavy: take the module you need, for example
-``from panscape.coscape.landscape.build import build``.
+Importing it loads nothing heavy. Take a method from its package::
+
+    from panscape.sivae import SIVAE
+    from panscape.coscape import build_landscape
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
