@@ -9,7 +9,6 @@ from scipy import sparse
 
 from panscape.graph.components import components
 from panscape.graph.neighbors import neighbors
-from panscape.graph.normalised import normalised
 from panscape.stats.decomposition import leading_eigen
 
 N_NEIGHBORS = 29  # Palantir's 30 count the cell itself
@@ -81,7 +80,11 @@ def diffusion_space(
 
 def _markov(kernel: sparse.csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the `k` leading (eigenvalues, right eigenvectors of length 1) of D^-1 K, by falling values."""
-    symmetric, scale = normalised(kernel)
+    # not graph.normalised, whose last bits differ: where the graph falls into parts, the published measures
+    # (`DiffusionSpace.plain`) divide by 1 minus an eigenvalue that is 1 but for rounding
+    root = np.sqrt(np.maximum(np.asarray(kernel.sum(axis=1)).ravel(), 1e-300))
+    scale = sparse.diags_array(1 / root)
+    symmetric = sparse.csr_matrix(scale @ kernel @ scale)
     values, vectors = leading_eigen(symmetric, k, tolerance=1e-10, max_iterations=20 * kernel.shape[0])
-    vectors = vectors * scale[:, None]
+    vectors = vectors / root[:, None]
     return values, vectors / np.linalg.norm(vectors, axis=0)
