@@ -29,11 +29,11 @@ def recovery(row, genes, n_up):
 
 def test_scores_are_the_area_under_the_recovery_curve(cells):
     counts, member = cells
-    found = aucell(counts, member, share=0.1, ties="order")
+    scores = aucell(counts, member, share=0.1, ties="order")
     dense, sets = counts.toarray(), member.toarray().astype(bool)
     expected = [[recovery(row, genes, 20) for genes in sets] for row in dense]
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert found.min() >= 0 and found.max() <= 1
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    assert scores.min() >= 0 and scores.max() <= 1
 
 
 def test_scores_equal_decoupler(cells):
@@ -64,8 +64,8 @@ def test_shared_ties_are_the_mean_over_all_orders_of_tied_genes():
     assert n_up == 4
     (_, weights), *_ = weight_blocks(counts, n_up)
     np.testing.assert_allclose(weights.toarray()[0], [3, 1, 1, 1, 0, 0, 0, 0, 0, 0])
-    found = aucell(counts, member, share=0.4)
-    np.testing.assert_allclose(found, [[4 / 6]])
+    scores = aucell(counts, member, share=0.4)
+    np.testing.assert_allclose(scores, [[4 / 6]])
 
 
 def test_the_order_of_genes_does_not_matter_and_neither_does_the_scale_of_a_cell(cells):

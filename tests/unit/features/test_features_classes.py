@@ -34,14 +34,14 @@ def cells():
 
 def test_areas_are_those_of_scikit_learn_within_donors(cells):
     kind, donor, scores = cells
-    found = class_areas(scores, Classes.of(kind, donor))
+    areas = class_areas(scores, Classes.of(kind, donor))
     for c, name in enumerate("abc"):
         each = [
             [roc_auc_score(kind[donor == d] == name, scores[donor == d, t]) for t in range(5)] for d in "xyz"
         ]
-        np.testing.assert_allclose(found.mean[c], np.mean(each, axis=0), atol=1e-12)
-        np.testing.assert_allclose(found.lowest[c], np.min(each, axis=0), atol=1e-12)
-        np.testing.assert_allclose(found.replicated[c], np.sort(each, axis=0)[:-1].mean(axis=0), atol=1e-12)
+        np.testing.assert_allclose(areas.mean[c], np.mean(each, axis=0), atol=1e-12)
+        np.testing.assert_allclose(areas.lowest[c], np.min(each, axis=0), atol=1e-12)
+        np.testing.assert_allclose(areas.replicated[c], np.sort(each, axis=0)[:-1].mean(axis=0), atol=1e-12)
 
 
 def test_shuffled_labels_agree_with_mann_and_whitney(cells):
@@ -56,9 +56,9 @@ def test_shuffled_labels_agree_with_mann_and_whitney(cells):
 def test_one_donor_alone_makes_no_class(cells):
     kind, donor, scores = cells
     scores[:, 2] += 4 * ((kind == "b") & (donor == "y"))
-    found = class_areas(scores, Classes.of(kind, donor))
-    assert found.mean[1, 2] > 0.6 and abs(found.replicated[1, 2] - 0.5) < 0.1
-    assert found.replicated[0, 0] > 0.8
+    areas = class_areas(scores, Classes.of(kind, donor))
+    assert areas.mean[1, 2] > 0.6 and abs(areas.replicated[1, 2] - 0.5) < 0.1
+    assert areas.replicated[0, 0] > 0.8
 
 
 def test_classes_of_few_cells_take_no_part():
@@ -81,10 +81,10 @@ def test_areas_of_0_and_1_stay_finite():
 def test_the_p_values_hold_where_nothing_is_planted(null):
     from features_planted import rates
 
-    found = rates(range(30), null, {"random_sets": 100, "size_bins": 2, "detection_bins": 2})
-    assert {"class", "set"} <= set(found)
+    rejected = rates(range(30), null, {"random_sets": 100, "size_bins": 2, "detection_bins": 2})
+    assert {"class", "set"} <= set(rejected)
     # 30 systems of 40 sets; with more systems the benchmark narrows this to 0.03 to 0.07
-    assert all(0.02 < rate < 0.085 for rate in found.values()), found
+    assert all(0.02 < rate < 0.085 for rate in rejected.values()), rejected
 
 
 def test_the_sampled_unit_is_what_is_mapped():
@@ -133,7 +133,7 @@ def test_more_classes_do_not_make_a_set_better():
         row[rng.choice(600, 25, replace=False)] = 1
     n_up = top_count(600)
     weights = sparse.vstack([part for _, part in weight_blocks(counts, n_up)], format="csr")
-    found = assess_sets(
+    assessment = assess_sets(
         weights,
         sparse.csr_matrix(member),
         n_up,
@@ -141,5 +141,5 @@ def test_more_classes_do_not_make_a_set_better():
         classes=Classes.of([f"t{code}" for code in kind]),
         settings=FeatureSettings(random_sets=300, size_bins=1, detection_bins=2),
     )
-    assert 0.0 <= (found.table["class_pvalue"] <= 0.05).mean() < 0.11
-    assert (found.table["class_fdr"] <= 0.05).sum() == 0
+    assert 0.0 <= (assessment.table["class_pvalue"] <= 0.05).mean() < 0.11
+    assert (assessment.table["class_fdr"] <= 0.05).sum() == 0

@@ -40,8 +40,8 @@ def test_settings_of_the_schema_are_those_of_the_library():
     from panscape.unicoord.features.settings import FeatureSettings
 
     known = load()["features"]
-    own = {item.name for item in fields(FeatureSettings)}
-    assert own == set(known) - {"gene_sets"}
+    names = {item.name for item in fields(FeatureSettings)}
+    assert names == set(known) - {"gene_sets"}
     settings = FeatureSettings.of(known)
     assert settings == FeatureSettings()
 

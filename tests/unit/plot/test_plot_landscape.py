@@ -234,8 +234,8 @@ def test_expression_is_put_in_the_order_of_the_clusters(tmp_path):
         )
         data.write_h5ad(tmp_path / f"{study}.h5ad")
         paths.append(tmp_path / f"{study}.h5ad")
-    found = read_expression(paths, ["h", "g"], pd.Index(["b1", "a2", "a1"]))
-    assert found.tolist() == [[11, 3, 1], [10, 2, 0]]
+    expression = read_expression(paths, ["h", "g"], pd.Index(["b1", "a2", "a1"]))
+    assert expression.tolist() == [[11, 3, 1], [10, 2, 0]]
     with pytest.raises(KeyError, match="nowhere"):
         read_expression(paths, ["nowhere"], pd.Index(["b1"]))
     with pytest.raises(KeyError, match="c9"):
@@ -248,8 +248,8 @@ def test_pairs_absent_from_a_study_are_zero(tmp_path):
     write_csr(sparse.csr_matrix(np.array([[0.5, 0.7], [0, -0.9]])), tmp_path / "m.npz")
     wanted = pd.DataFrame({"gene_a": ["g", "x"], "gene_b": ["i", "y"]})
     paths = [(tmp_path / "clusters.tsv", tmp_path / "m.npz", tmp_path / "pairs.tsv")]
-    found = read_pair_values(paths, wanted, pd.Index(["a2", "other", "a1"]))
-    np.testing.assert_allclose(found, [[-0.9, 0, 0.7], [0, 0, 0]])
+    values = read_pair_values(paths, wanted, pd.Index(["a2", "other", "a1"]))
+    np.testing.assert_allclose(values, [[-0.9, 0, 0.7], [0, 0, 0]])
 
 
 def test_ends_takes_the_strongest_of_both_signs():
@@ -263,9 +263,9 @@ def test_find_statistic():
         [("coexpression", "rho", 0.5, 0.4, 0.6, np.nan, np.nan, np.nan, np.nan)],
         columns=["space", "statistic", "value", "low", "high", "null_mean", "null_sd", "pvalue", "n"],
     )
-    found = find_statistic(table, "coexpression", "rho")
-    assert (found.value, found.low, found.high) == (0.5, 0.4, 0.6)
-    assert found.sentence("ρ") == "ρ = 0.50 (95 % 0.40 to 0.60)"
+    statistic = find_statistic(table, "coexpression", "rho")
+    assert (statistic.value, statistic.low, statistic.high) == (0.5, 0.4, 0.6)
+    assert statistic.sentence("ρ") == "ρ = 0.50 (95 % 0.40 to 0.60)"
     assert find_statistic(table, "expression", "rho") is None
 
 
@@ -308,8 +308,8 @@ def test_bins_of_uneven_clusters_are_not_called_about_as_large_as_the_first():
 def test_the_note_below_the_spaces_names_only_what_is_drawn():
     rows = [("coexpression", names_module.MIXING, 0.58, *[np.nan] * 2, 0.71, *[np.nan] * 2, 55)]
     names = ["space", "statistic", "value", "low", "high", "null_mean", "null_sd", "pvalue", "n"]
-    found = texts(plot_spaces(pd.DataFrame(rows, columns=names)))
-    assert "point: observed    bar: by chance" in found
+    drawn = texts(plot_spaces(pd.DataFrame(rows, columns=names)))
+    assert "point: observed    bar: by chance" in drawn
     rows = [("coexpression", names_module.AGE, 0.9, 0.8, 0.95, 0.1, 0.05, 0.01, 55)]
-    found = texts(plot_spaces(pd.DataFrame(rows, columns=names)))
-    assert any("line: 95 % interval" in text and "2 sd" in text for text in found)
+    drawn = texts(plot_spaces(pd.DataFrame(rows, columns=names)))
+    assert any("line: 95 % interval" in text and "2 sd" in text for text in drawn)

@@ -105,8 +105,8 @@ def test_coupling_follows_onset_offset_and_lineage():
     system = design(small(n_modules=12), 3)
     ages = np.linspace(0, 20, 201)
     for at, module in enumerate(system.modules.itertuples()):
-        own = module.lineage or "lineage-1"
-        curve = coupling(system, ages, np.repeat(own, 201))[:, at]
+        lineage = module.lineage or "lineage-1"
+        curve = coupling(system, ages, np.repeat(lineage, 201))[:, at]
         assert (curve >= 0).all() and (curve <= 0.9).all()
         if module.lineage:
             other = "lineage-1" if module.lineage != "lineage-1" else "lineage-2"

@@ -36,15 +36,15 @@ def test_defaults_of_the_schema_are_those_of_the_library():
 
 def per_line(drawn, counts, module, what):
     """Return (lines,) of a statistic of the log expression of a module's genes, and the phenotype."""
-    own = (drawn.genes["module"] == module).to_numpy()
-    log = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 8000)[:, own]
-    found = []
+    members = (drawn.genes["module"] == module).to_numpy()
+    log = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 8000)[:, members]
+    values = []
     for line in drawn.lines["line"]:
         cells = log[(drawn.obs["line"] == line).to_numpy()]
-        within = np.corrcoef(cells.T)[np.triu_indices(own.sum(), 1)].mean()
+        within = np.corrcoef(cells.T)[np.triu_indices(members.sum(), 1)].mean()
         variance = cells.var(axis=0).mean()
-        found.append({"correlation": within, "mean": cells.mean(axis=0), "variance": variance}[what])
-    return np.array(found), drawn.lines["phenotype"].to_numpy()
+        values.append({"correlation": within, "mean": cells.mean(axis=0), "variance": variance}[what])
+    return np.array(values), drawn.lines["phenotype"].to_numpy()
 
 
 def relative_slope(values, phenotype):

@@ -50,12 +50,15 @@ def test_the_reader_learns_and_the_coordinates_are_pulled_to_where_it_knows_noth
     reader = mlp((4, 16, 4), last_linear=True)
     # the reader's gradient is that of reading alone
     losses.adversary(reader, latent, labels, given, plan).backward()
-    found = [weight.grad.clone() for weight in reader.parameters()]
+    gradients = [weight.grad.clone() for weight in reader.parameters()]
     reader.zero_grad()
-    told = reader(losses.standardised(latent.detach()))[100:]
-    read = functional.cross_entropy(told[:, 1:], kind[100:]) + (told[:, :1] - time[100:]).square().mean()
+    prediction = reader(losses.standardised(latent.detach()))[100:]
+    read = (
+        functional.cross_entropy(prediction[:, 1:], kind[100:])
+        + (prediction[:, :1] - time[100:]).square().mean()
+    )
     read.backward()
-    for mine, weight in zip(found, reader.parameters(), strict=True):
+    for mine, weight in zip(gradients, reader.parameters(), strict=True):
         torch.testing.assert_close(mine, weight.grad)
     # cells without labels pull nothing but through the standardisation, and a blind reader nothing at all
     blind = mlp((4, 16, 4), last_linear=True)
@@ -71,9 +74,9 @@ def leak(independence):
     """Return how well types are read from coordinates that are not told the labels and so hold them."""
     cells = atlas()
     settings = QUICK | {"conditional": False, "n_latent": 3, "min_steps": 250, "independence": independence}
-    found = train(cells, LABELS, settings, seed=0)
-    test = cells[found.split == "test"]
-    free = found.model.embed(test).filter(like="latent-").to_numpy()
+    result = train(cells, LABELS, settings, seed=0)
+    test = cells[result.split == "test"]
+    free = result.model.embed(test).filter(like="latent-").to_numpy()
     return label_leak(free, test.obs["cell_type"], nulls=0).set_index("probe").loc["linear", "value"]
 
 

@@ -64,9 +64,9 @@ def test_axes_are_principal_components():
     _, values, right = np.linalg.svd(np.clip((x - mean) / scale, -10, 10), full_matrices=False)
     sd = values[:5] / np.sqrt(500)
     wanted = right[:5].T / np.sqrt(sd * sd[0]) * 3
-    found = np.abs((axes * wanted).sum(axis=0)) / (wanted**2).sum(axis=0)
-    np.testing.assert_allclose(found[:4], 1, atol=1e-3)  # the fifth is one of many alike
-    assert found[4] > 0.9
+    overlap = np.abs((axes * wanted).sum(axis=0)) / (wanted**2).sum(axis=0)
+    np.testing.assert_allclose(overlap[:4], 1, atol=1e-3)  # the fifth is one of many alike
+    assert overlap[4] > 0.9
 
 
 def network_of(cells, **changes):
@@ -154,7 +154,7 @@ def test_a_stream_that_goes_on_gives_the_same_batches(streamed):
     loader, again = make(), make()
     whole = [loader.batch(at) for at in range(2 * loader.steps)]
     for at in (loader.steps + 2, loader.steps - 1, 0):  # any step, as after a checkpoint
-        for wanted, found in zip(whole[at], again.batch(at), strict=True):
-            np.testing.assert_array_equal(found, wanted)
+        for expected, batch in zip(whole[at], again.batch(at), strict=True):
+            np.testing.assert_array_equal(batch, expected)
     loader.close()
     again.close()

@@ -107,8 +107,8 @@ def test_tables_of_the_stage(stage, tmp_path):
     assert len(table) == 3 * 600
     kinds = table[table["label"] == "cell_type"]
     assert (kinds["truth"] == kinds["value"]).mean() > 0.95
-    found = active_coordinates(trained.model, opened, np.arange(200))
-    assert len(found) == 5 and found["strength"].between(0, 1).all()
+    active = active_coordinates(trained.model, opened, np.arange(200))
+    assert len(active) == 5 and active["strength"].between(0, 1).all()
 
 
 def test_scores_stand_beside_baselines(stage):
@@ -143,8 +143,8 @@ def test_scenarios_are_written(stage, tmp_path, counts):
     assert (values == np.round(values)).all() == counts
     if counts:
         table = CoordinateSystem.predict(trained.model, str(tmp_path / "g.h5ad"))
-        told = table.loc[table["label"] == "platform", "value"]
-        assert (told == "P0").mean() > 0.8
+        platforms = table.loc[table["label"] == "platform", "value"]
+        assert (platforms == "P0").mean() > 0.8
     with pytest.raises(UserError, match="no cell is like that"):
         write_scenario(
             trained.model, opened, scenario | {"from": {"cell_type": "T77"}}, tmp_path / "x.h5ad", seed=1
@@ -168,8 +168,8 @@ def test_cells_take_the_value_of_their_smallest_pancluster():
         np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 1, 0, 0, 0], [0, 1, 1, 0, 0]])
     )
     values = np.array([[0.0], [1.0], [2.0], [4.0]])
-    found = cell_values(members, np.array([5, 3, 2, 2]), values)
-    np.testing.assert_array_equal(found[:, 0], [2, 3, 4, 0, 0])
+    means = cell_values(members, np.array([5, 3, 2, 2]), values)
+    np.testing.assert_array_equal(means[:, 0], [2, 3, 4, 0, 0])
     values[0] = np.nan
     np.testing.assert_array_equal(
         cell_values(members, np.array([5, 3, 2, 2]), values)[3:, 0], [np.nan, np.nan]
