@@ -29,7 +29,7 @@ def recovery(row, genes, n_up):
 
 def test_scores_are_the_area_under_the_recovery_curve(cells):
     counts, member = cells
-    scores = aucell(counts, member, share=0.1, ties="order")
+    scores = aucell(counts, member, top_fraction=0.1, ties="order")
     dense, sets = counts.toarray(), member.toarray().astype(bool)
     expected = [[recovery(row, genes, 20) for genes in sets] for row in dense]
     np.testing.assert_allclose(scores, expected, atol=1e-6)
@@ -64,7 +64,7 @@ def test_shared_ties_are_the_mean_over_all_orders_of_tied_genes():
     assert n_up == 4
     (_, weights), *_ = weight_blocks(counts, n_up)
     np.testing.assert_allclose(weights.toarray()[0], [3, 1, 1, 1, 0, 0, 0, 0, 0, 0])
-    scores = aucell(counts, member, share=0.4)
+    scores = aucell(counts, member, top_fraction=0.4)
     np.testing.assert_allclose(scores, [[4 / 6]])
 
 

@@ -209,7 +209,7 @@ def test_without_labels_sets_are_ranked_by_entropy_above_chance(planted):
 
 def test_what_cannot_be_chosen_is_told(planted, caplog):
     table, scores, kind = planted
-    with pytest.raises(UserError, match=r"max_pvalue.*tell a class apart"):
+    with pytest.raises(UserError, match=r"max_pvalue.*separate a class"):
         choose(table, scores, kind, FeatureSettings(max_pvalue=1e-9))
     with pytest.raises(UserError, match=r"max_fdr.*vary more"):
         choose(table, scores, kind, FeatureSettings(test="entropy", max_fdr=1e-9))

@@ -33,7 +33,7 @@ def changed(cells, **columns):
         ({"name": "absent", "kind": "discrete"}, None, "no column of that name"),
         ({"name": "x", "kind": "discrete"}, "same", "all cells are 'same'"),
         ({"name": "x", "kind": "discrete"}, np.nan, "no cell to train on has a value"),
-        ({"name": "x", "kind": "continuous"}, "text", "'text' is no number"),
+        ({"name": "x", "kind": "continuous"}, "text", "'text' is not a number"),
         ({"name": "x", "kind": "continuous"}, 3.0, "all values are 3"),
         ({"name": "x", "kind": "discrete", "min_cells": 200}, "each", "fewer than two of its"),
         ({"name": "leiden", "kind": "continuous"}, "ids", "look like cluster ids"),

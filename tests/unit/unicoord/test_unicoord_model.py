@@ -161,7 +161,7 @@ def test_bad_changes_are_refused_or_told(trained, test_cells, caplog):
     for changes, message in (
         ({"cell_type": "T9"}, "not seen the class 'T9'"),
         ({"colour": "red"}, "no such label"),
-        ({"time": "late"}, "is no number"),
+        ({"time": "late"}, "is not a number"),
         ({"time": [0.5, 0.6]}, "2 values for"),
         ({"platform": ("shift", 1)}, "cannot be shifted"),
         ({"time": {"move": 1}}, "not understood"),
@@ -175,7 +175,7 @@ def test_bad_changes_are_refused_or_told(trained, test_cells, caplog):
 def test_wrong_normalisation_is_detected(cells, trained, test_cells):
     logged = test_cells.copy()
     logged.X = trained.model.normalised(test_cells)
-    with pytest.raises(UserError, match="are no counts"):
+    with pytest.raises(UserError, match="are not counts"):
         trained.model.predict(logged)
     with pytest.raises(UserError, match="are raw counts"):
         train(cells, LABELS, QUICK | {"normalisation": "none"})

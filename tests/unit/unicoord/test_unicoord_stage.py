@@ -145,7 +145,7 @@ def test_scenarios_are_written(stage, tmp_path, counts):
         table = CoordinateSystem.predict(trained.model, str(tmp_path / "g.h5ad"))
         platforms = table.loc[table["label"] == "platform", "value"]
         assert (platforms == "P0").mean() > 0.8
-    with pytest.raises(UserError, match="no cell is like that"):
+    with pytest.raises(UserError, match="no cell matches"):
         write_scenario(
             trained.model, opened, scenario | {"from": {"cell_type": "T77"}}, tmp_path / "x.h5ad", seed=1
         )

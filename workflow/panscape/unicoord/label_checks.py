@@ -43,7 +43,7 @@ def label_problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
     odd = column[numbers.isna().to_numpy() & column.notna().to_numpy()]
     if len(odd):
         advice = "write kind: discrete, or kind: ordinal with order: [...]"
-        yield Problem(where, f"{odd.iloc[0]!r} is no number, and the label is {label.kind}", advice)
+        yield Problem(where, f"{odd.iloc[0]!r} is not a number, but the label is {label.kind}", advice)
     elif numbers.nunique() < 2:
         yield Problem(
             where,
@@ -52,7 +52,7 @@ def label_problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
             few=True,
         )
     elif label.kind == "continuous" and _looks_like_ids(column, numbers):
-        problem = f"its {numbers.nunique()} whole numbers look like cluster ids, and the label is continuous"
+        problem = f"its {numbers.nunique()} whole numbers look like cluster ids, but the label is continuous"
         yield Problem(where, problem, "write kind: discrete (or ordinal, if they are ordered)")
     elif label.transform in FROM_ZERO and numbers.min() < 0:
         problem = f"{numbers.min():g} is below 0, which {label.transform} is not defined for"
