@@ -90,7 +90,7 @@ def test_planted_sets_pass_and_others_do_not(planted):
     assert table["class_pvalue"].min() == pytest.approx(1 / 601)
 
 
-def test_bins_hold_similar_sizes_and_equal_sizes_share_one():
+def test_bins_have_similar_sizes_and_equal_sizes_share_one():
     sizes = np.array([10, 10, 10, 10, 50, 60, 400, 500])
     bins = bins_of_size(sizes, 4)
     assert (np.diff(bins) >= 0).all() and len(set(bins[:4])) == 1 and bins[-1] > bins[4] > bins[0]
@@ -108,7 +108,7 @@ def test_random_sets_match_size_and_detection_and_follow_the_weights():
     np.testing.assert_array_equal(pool.composition(drawn), np.repeat(composition, 20, axis=0))
     detected = np.repeat((member @ detection) / member.getnnz(axis=1), 20)
     assert np.abs((drawn @ detection) / drawn.getnnz(axis=1) - detected).max() < 0.02
-    # a gene that most sets contain is drawn more often, if asked
+    # genes in many sets are drawn more often with random_genes = membership
     member = sparse.csr_matrix(np.column_stack([np.ones((30, 100)), member.toarray()[:, 100:]]))
     for how, more in (("uniform", False), ("membership", True)):
         pool = GenePool.of(detection, member, how)
@@ -119,7 +119,7 @@ def test_random_sets_match_size_and_detection_and_follow_the_weights():
         GenePool.of(detection, member, "some")
 
 
-def test_strata_part_sizes_and_then_detection():
+def test_strata_split_sizes_and_then_detection():
     sizes = np.repeat([10, 100], 40)
     detection = np.tile(np.linspace(0, 1, 40), 2)
     labels = strata(sizes, detection, 2, 4)
@@ -138,7 +138,7 @@ def test_forest_ranks_planted_sets_first_whatever_the_threads(planted):
     assert one.accuracy > 0.8 and one.chance == 1 / 8
 
 
-def test_groups_are_those_planted_and_as_many_as_asked():
+def test_groups_are_those_planted_and_as_many_as_requested():
     rng = np.random.default_rng(0)
     base = rng.standard_normal((300, 3))
     scores = np.repeat(base, 4, axis=1) + 0.1 * rng.standard_normal((300, 12))
@@ -207,7 +207,7 @@ def test_without_labels_sets_are_ranked_by_entropy_above_chance(planted):
     assert z.is_monotonic_decreasing and best["entropy_fdr"].max() <= 0.3
 
 
-def test_what_cannot_be_chosen_is_told(planted, caplog):
+def test_failures_of_the_choice_are_reported(planted, caplog):
     table, scores, kind = planted
     with pytest.raises(UserError, match=r"max_pvalue.*separate a class"):
         choose(table, scores, kind, FeatureSettings(max_pvalue=1e-9))
@@ -370,7 +370,7 @@ def test_a_collection_without_labels_is_chosen_by_entropy(collection, tmp_path, 
     assert any(getattr(block, "kind", "") == "warning" for block in blocks)
 
 
-def test_mistakes_of_the_user_are_told(collection, tmp_path):
+def test_user_errors_are_reported(collection, tmp_path):
     paths, gmt, _ = collection
     with pytest.raises(UserError, match=r"features\.label"):
         choose_features(paths, [gmt], SMALL | {"label": "nothing"}, seed=0)

@@ -1,4 +1,4 @@
-"""How gene sets are tested for classes: AUROCs, their nulls, sampled units."""
+"""Tests of gene sets for classes: AUROCs, their nulls, sampled units."""
 
 import sys
 from pathlib import Path
@@ -28,7 +28,7 @@ def cells():
     donor = np.array(["x", "y", "z"], dtype=object)[rng.integers(0, 3, 240)]
     scores = np.round(rng.normal(size=(240, 5)), 1).astype(np.float32)  # with ties
     scores[:, 0] += 2 * (kind == "a")
-    scores[:, 1] += 4 * (donor == "x")  # a donor's, no class's
+    scores[:, 1] += 4 * (donor == "x")  # an effect of the donor, not of a class
     return kind, donor, scores
 
 
@@ -61,7 +61,7 @@ def test_one_donor_alone_makes_no_class(cells):
     assert areas.replicated[0, 0] > 0.8
 
 
-def test_classes_of_few_cells_take_no_part():
+def test_small_classes_are_ignored():
     kind = ["a"] * 20 + ["b"] * 20 + ["rare"] * 4 + [None, "", np.nan]
     classes = Classes.of(kind)
     assert classes.names.tolist() == ["a", "b"] and classes.n_cells.tolist() == [20, 20]
@@ -78,7 +78,7 @@ def test_areas_of_0_and_1_stay_finite():
 
 
 @pytest.mark.parametrize("null", ["random", "labels"])
-def test_the_p_values_hold_where_nothing_is_planted(null):
+def test_p_values_are_calibrated_without_planted_sets(null):
     from features_planted import rates
 
     rejected = rates(range(30), null, {"random_sets": 100, "size_bins": 2, "detection_bins": 2})
@@ -114,7 +114,7 @@ def test_accuracy_is_measured_on_donors_that_the_forest_has_not_seen():
     rng = np.random.default_rng(0)
     kind = np.array(["a", "b"], dtype=object)[rng.integers(0, 2, 200)]
     donor = rng.integers(0, 2, 200)
-    # scores tell the classes of one donor and say the opposite in the other
+    # scores separate the classes in one donor and are reversed in the other
     scores = (np.where(donor == 0, 1, -1) * np.where(kind == "a", 1, -1) + rng.normal(0, 0.1, 200))[:, None]
     seen = forest(scores, kind, trees=20)
     unseen = forest(scores, kind, donor.astype(str).astype(object), trees=20)
@@ -122,7 +122,7 @@ def test_accuracy_is_measured_on_donors_that_the_forest_has_not_seen():
 
 
 def test_more_classes_do_not_make_a_set_better():
-    """Sets of random genes: the p of the best class is level although the best of eight is taken."""
+    """Sets of random genes: the p-value of the best of eight classes is calibrated."""
     rng = np.random.default_rng(1)
     log = np.tile(rng.normal(-1, 1, 600), (400, 1))
     kind = rng.integers(0, 8, 400)

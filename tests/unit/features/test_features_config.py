@@ -29,7 +29,7 @@ def test_features_are_off_by_default_and_presets_follow_the_paper():
         ({"features": {"top_fraction": 0}}, "top_fraction"),
     ],
 )
-def test_what_does_not_fit_is_told(sections, message):
+def test_invalid_settings_are_reported(sections, message):
     with pytest.raises(UserError, match=message):
         load(**sections)
 

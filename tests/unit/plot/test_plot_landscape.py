@@ -86,7 +86,7 @@ def test_labels_are_in_the_legend_and_hostile_ones_are_drawn_as_they_are(view):
     assert "Grey: 10 of 30 clusters without a value." in words
 
 
-def test_a_dollar_sign_is_no_formula(view, tmp_path):
+def test_a_dollar_sign_is_not_a_formula(view, tmp_path):
     odd = View(view.obs.assign(cell_type=r"$\frac$"), view.xy)
     save_figure(plot_map(odd, "cell_type"), tmp_path / "map")
     values = np.arange(N, dtype=float)[None]
@@ -104,7 +104,7 @@ def test_studies_keep_the_order_of_the_collection(view):
     assert [text.get_text() for text in legend.get_texts()] == ["z-early", "a-late"]
 
 
-def test_labels_and_numbers_are_told_apart(view):
+def test_labels_and_numbers_are_distinguished(view):
     assert [is_labels(view.obs, name) for name in ("study", "age", "resolution", "cell_type", "nothing")] == [
         True,
         False,
@@ -129,7 +129,7 @@ def test_pseudotime_against_age_prints_rho_beside_its_null(view):
     assert len(drawn) == 28
 
 
-def test_a_number_without_a_null_says_nothing_of_one():
+def test_a_statistic_without_a_null_does_not_mention_one():
     assert Statistic(0.5).sentence("ρ") == "ρ = 0.50"
     assert Statistic(float("nan")).sentence("ρ") == "ρ: not defined"
 
@@ -144,7 +144,7 @@ def test_heatmap_bins_by_pseudotime_and_standardises(view):
     assert np.all(image[1] == 0)
 
 
-def test_figures_of_nothing_say_so(view):
+def test_empty_figures_have_a_note(view):
     empty = np.empty((0, N))
     for fig in (
         plot_heatmap(empty, [], view, title="t", unit="u"),

@@ -51,9 +51,9 @@ def test_old_keys_are_taken_with_a_warning_and_unknown_ones_refused(caplog):
     ("changes", "words"),
     [
         ({"studies": ()}, "simulation.studies: there is no study"),
-        ({"studies": (StudySettings("a"), StudySettings("a"))}, "'a' is there twice"),
+        ({"studies": (StudySettings("a"), StudySettings("a"))}, "'a' occurs twice"),
         ({"studies": (StudySettings("a", ages=(3, 1)),)}, "simulation.studies[0].ages"),
-        ({"studies": (StudySettings("a", ages=(3, 3)),)}, "of one age"),
+        ({"studies": (StudySettings("a", ages=(3, 3)),)}, "the same age"),
         ({"studies": (StudySettings("a", cells=0),)}, "simulation.studies[0].cells"),
         ({"n_modules": 40}, "simulation.n_genes"),
     ],

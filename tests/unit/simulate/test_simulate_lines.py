@@ -1,4 +1,4 @@
-"""Simulated studies of cell lines: what is planted shows in the counts, and nothing else."""
+"""Simulated studies of cell lines: the counts show only the planted effects."""
 
 import dataclasses
 from pathlib import Path
@@ -101,5 +101,5 @@ def test_seed_decides(drawn, counts):
 def test_settings_that_do_not_fit():
     with pytest.raises(UserError, match="20 genes are fewer than the 60 of the modules"):
         LinesSettings("x", n_genes=20)
-    with pytest.raises(UserError, match=r"lines\[0\].name: the name 'a' is there twice"):
+    with pytest.raises(UserError, match=r"lines\[0\].name: the name 'a' occurs twice"):
         lines_from_config({"studies": [{"name": "a"}], "lines": [{"name": "a"}]})

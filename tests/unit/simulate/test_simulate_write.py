@@ -49,8 +49,8 @@ def test_the_truth_is_written(system, tmp_path):
     assert set(read_tsv(tmp_path / "types.tsv")["cell_type"]) == set(system.types["cell_type"])
 
 
-def test_coexpression_tells_the_age_where_expression_tells_the_study():
-    """Group cells by study, lineage and sampling time: who is the nearest group in either space?"""
+def test_coexpression_separates_ages_and_expression_separates_studies():
+    """Group cells by study, lineage and sampling time, and compare nearest groups in both spaces."""
     studies = tuple(
         StudySettings(name, 2600, (4, 16), depth=3000, platform=name, timepoints=4) for name in ("a", "b")
     )

@@ -47,7 +47,7 @@ def test_cells_without_a_label_are_left_out_and_unknown_is_never_right():
     assert evaluate.confusion(truth, ["a", "a", "b", "a", "unknown", "b"]).loc["b", "unknown"] == 1
 
 
-def test_a_class_the_model_does_not_know_spares_the_log_loss_but_not_the_accuracy(predictions):
+def test_unknown_classes_affect_accuracy_but_not_log_loss(predictions):
     truth, logits, names = predictions
     probability = calibrate.softmax(logits)
     foreign = truth.copy()
@@ -65,7 +65,7 @@ def test_probabilities_need_names(predictions):
         evaluate.classification(truth, truth, logits, names[:2])
 
 
-def test_nothing_to_score_gives_no_number():
+def test_scores_without_cells_are_nan():
     assert np.isnan(evaluate.classification([None], ["a"])["accuracy"])
     assert np.isnan(evaluate.regression([np.nan], [1.0])["mae"])
 
@@ -100,7 +100,7 @@ def test_large_logits_do_not_overflow():
     assert np.allclose(calibrate.softmax(np.array([[1e4, 0.0]])), [[1, 0]])
 
 
-def test_prediction_sets_cover_as_promised():
+def test_prediction_sets_have_the_nominal_coverage():
     rng = np.random.default_rng(2)
     share, rare = [], []
     for _ in range(40):
@@ -132,7 +132,7 @@ def test_threshold_and_pvalue_agree_on_what_is_unknown(reference, alpha):
     assert (reference > threshold).mean() <= alpha
 
 
-def test_bad_calibration_input_is_refused():
+def test_invalid_calibration_input_raises():
     with pytest.raises(ValueError, match="leave out"):
         calibrate.fit_temperature(np.zeros((2, 2)), np.array([0, -1]))
     with pytest.raises(ValueError, match="alpha"):
@@ -163,7 +163,7 @@ def test_regression_agrees_with_scipy_and_shows_shrinkage_and_bias():
     assert scores["bias"] == pytest.approx((estimate - true).mean())
 
 
-def test_a_leak_is_found_where_it_is_and_not_where_it_is_not():
+def test_a_leak_is_detected_only_where_there_is_one():
     rng = np.random.default_rng(4)
     labels = rng.choice(["x", "y", "z"], 600).astype(object)
     labels[:20] = None
@@ -176,7 +176,7 @@ def test_a_leak_is_found_where_it_is_and_not_where_it_is_not():
     assert dirty["null"].between(0.25, 0.42).all()
 
 
-def test_a_leak_that_is_not_linear_is_found_by_the_neighbours():
+def test_a_nonlinear_leak_is_detected_by_the_neighbours():
     rng = np.random.default_rng(5)
     x = rng.standard_normal((600, 2))
     probes = evaluate.label_leak(x, np.where((x**2).sum(axis=1) > 1.4, "out", "in")).set_index("probe")

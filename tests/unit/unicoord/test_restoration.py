@@ -19,7 +19,7 @@ def test_energy_distance_agrees_with_all_pairs(form, monkeypatch):
     assert restoration.energy_distance(form(x), form(y)) == pytest.approx(expected, abs=1e-9)
 
 
-def test_energy_distance_of_samples_of_one_source_is_nothing_on_average():
+def test_energy_distance_of_samples_of_one_source_is_zero_on_average():
     rng = np.random.default_rng(1)
     differences = [
         restoration.energy_distance(rng.standard_normal((20, 3)), rng.standard_normal((60, 3)))
@@ -67,7 +67,7 @@ def scores(result):
     return result.scores.pivot(index="model", columns="metric", values="value")
 
 
-def test_a_perfect_model_is_told_from_plain_guesses():
+def test_a_perfect_model_scores_better_than_baselines():
     rng = np.random.default_rng(4)
     cells, time, middle = course(True, rng)
     left_out = time == 2
@@ -82,7 +82,7 @@ def test_a_perfect_model_is_told_from_plain_guesses():
     assert table.loc["model", "e_distance"] < 0.02 < table.loc[others, "e_distance"].min()
     assert table.loc["model", "pcc_of_means"] > 0.99 > table.loc[others, "pcc_of_means"].max()
     assert table.loc["model", "rank"] == 1
-    # the right mean alone does not pass for the right cells
+    # the right mean alone is not scored like the right cells
     assert table.loc["averaging", "pcc_of_means"] > 0.99
     assert table.loc["averaging", "covariance_error"] == pytest.approx(1)
     assert table.loc["averaging", "e_distance"] > 10 * abs(table.loc["model", "e_distance"])
@@ -96,13 +96,13 @@ def test_linear_interpolation_is_right_where_time_is_linear_and_nearest_takes_bo
         {}, sparse.csr_matrix(cells[~left_out]), time[~left_out], cells[left_out], 2.0
     )
     table = scores(result)
-    assert table.loc["linear", "pcc_of_change"] < 0.99  # the mean of all is the middle: no change to find
+    assert table.loc["linear", "pcc_of_change"] < 0.99  # the overall mean is the middle: there is no change
     assert table.loc["linear", "e_distance"] == pytest.approx(0, abs=0.05)
     assert table.loc["nearest", "n"] == 300
     assert np.allclose(restoration.column_means(cells[left_out]), middle, atol=0.2)
 
 
-def test_linear_interpolation_on_another_scale_stands_beside():
+def test_linear_interpolation_on_another_scale_is_a_baseline():
     cells, time, _ = course(False, np.random.default_rng(9))
     left_out = time == 2
     hours = np.expm1(time)  # what is linear on the scale of log1p is not in hours
@@ -123,7 +123,7 @@ def test_extrapolation_follows_the_nearest_two_groups():
     assert table["e_distance"].drop("true cells").idxmin() == "linear"
 
 
-def test_the_curve_holds_every_group_and_peaks_at_the_left_out_one_for_true_cells():
+def test_the_curve_has_every_group_and_peaks_at_the_left_out_one_for_true_cells():
     cells, time, _ = course(True, np.random.default_rng(7))
     left_out = time == 2
     result = restoration.restore({}, cells[~left_out], time[~left_out], cells[left_out], 2.0, max_cells=100)
@@ -133,7 +133,7 @@ def test_the_curve_holds_every_group_and_peaks_at_the_left_out_one_for_true_cell
     assert (result.scores.query("metric == 'n'")["value"] <= 100).all()
 
 
-def test_what_cannot_be_restored_is_refused():
+def test_impossible_restorations_raise():
     cells, time, _ = course(True, np.random.default_rng(8))
     with pytest.raises(ValueError, match="two other groups"):
         restoration.restore({}, cells, time, cells[:5], 2.0)

@@ -56,7 +56,7 @@ def test_presets_are_the_published_settings():
         assert (settings.n_genes, settings.capacity, settings.capacity_steps) == (0, 5, 25_000)
 
 
-def test_the_held_out_divergence_is_one_also_where_the_loss_holds_it_near_a_capacity():
+def test_the_held_out_divergence_is_reported_also_with_a_capacity():
     settings = QUICK | {"min_steps": 20, "n_epochs": 1, "capacity": 3.0, "capacity_steps": 10}
     history = train(atlas(200, 40), LABELS_OF_CELLS, settings, seed=0).history
     heldout = history[history["split"] == "heldout"].pivot_table(index="step", columns="term", values="value")
@@ -104,7 +104,7 @@ def test_published_networks_drop_activations_where_the_released_ones_do():
         ),
     ],
 )
-def test_what_cannot_fit_is_told_before_any_job(section, message):
+def test_invalid_settings_are_reported_before_any_job(section, message):
     with pytest.raises(UserError, match=message):
         loaded(**section)
 

@@ -42,7 +42,7 @@ def changed(cells, **columns):
         ({"name": "x", "kind": "continuous", "transform": "sqrt"}, "below", "-1 is below 0"),
     ],
 )
-def test_labels_that_teach_nothing_are_refused(cells, label, column, message):
+def test_unusable_labels_raise(cells, label, column, message):
     values = {"each": [f"c{i % 50}" for i in range(len(cells))], "ids": np.arange(len(cells)) % 7}
     values["below"] = np.arange(len(cells)) * 0.5 - 1
     data = cells if column is None else changed(cells, **{label["name"]: values.get(column, column)})
@@ -50,7 +50,7 @@ def test_labels_that_teach_nothing_are_refused(cells, label, column, message):
         train(data, [label], QUICK)
 
 
-def test_all_problems_are_told_at_once(cells):
+def test_all_problems_are_reported_at_once(cells):
     with pytest.raises(UserError) as error:
         train(cells, [{"name": "a", "kind": "discrete"}, {"name": "b", "kind": "continuous"}], QUICK)
     assert len(error.value.problems) == 2
@@ -99,7 +99,7 @@ def test_a_transform_is_undone_and_keeps_the_order(transform):
     np.testing.assert_allclose(label.backward(places), v)
     scaled = targets(obs, layout).values[:, 0]
     assert np.nanmean(scaled) == pytest.approx(0, abs=1e-6) and np.nanstd(scaled) == pytest.approx(1)
-    # also beyond what was seen, there and back
+    # also beyond the training range, as a round trip
     far = np.array([label.high + 5, label.high + 50])
     np.testing.assert_allclose(label.backward(label.forward(far)), far)
     assert (np.diff(label.forward(np.append(np.sort(v[:-1]), far))) > 0).all()
@@ -119,7 +119,7 @@ def test_only_continuous_labels_have_a_transform():
         Label("x", "continuous", transform="log")
 
 
-def test_a_transformed_label_is_asked_for_and_told_in_its_own_unit(cells, tmp_path):
+def test_transformed_labels_are_predicted_and_set_in_their_unit(cells, tmp_path):
     hours = np.expm1(3 * cells.obs["time"].to_numpy())  # 0 to 19, most of them small
     data = changed(cells, time=hours)
     label = {"name": "time", "kind": "continuous", "transform": "log1p"}
@@ -134,7 +134,7 @@ def test_a_transformed_label_is_asked_for_and_told_in_its_own_unit(cells, tmp_pa
     assert 0.7 <= ((lower <= truth) & (truth <= upper)).mean() <= 1
     inside = lower > 0
     assert np.ptp((np.log1p(upper) - np.log1p(lower))[inside]) < 1e-6 and lower.min() >= 0
-    # a position on the scale is the same however it is asked for
+    # equivalent requests give the same position on the scale
     now = reconfigured_code(model.layout, np.zeros((2, 1)), {"time": 3.0})
     shifted = reconfigured_code(model.layout, now, {"time": ("shift", 4.0)})
     asked = reconfigured_code(model.layout, now, {"time": [7.0, 7.0]})
@@ -153,7 +153,7 @@ def test_a_transformed_label_is_asked_for_and_told_in_its_own_unit(cells, tmp_pa
 
 def test_parents_are_sums_of_their_children(cells):
     labels = [{"name": "cell_type", "kind": "discrete"}, {"name": "lineage", "kind": "discrete"}]
-    # half of the cells know their lineage only
+    # half of the cells have a lineage label only
     half = np.random.default_rng(0).random(len(cells)) < 0.5
     data = changed(cells, cell_type=cells.obs["cell_type"].astype(object).where(half))
     result = train(data, labels, QUICK, hierarchy=[Hierarchy("cell_type", "lineage")], seed=0)

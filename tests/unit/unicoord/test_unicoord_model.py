@@ -69,7 +69,7 @@ def test_an_incomplete_folder_is_refused(trained, tmp_path):
         CoordinateSystem.load(tmp_path / "model")
 
 
-def test_genes_are_found_by_name(trained, test_cells):
+def test_genes_are_matched_by_name(trained, test_cells):
     order = np.random.default_rng(0).permutation(test_cells.n_vars)
     mixed = test_cells[:, order].copy()
     np.testing.assert_array_equal(trained.model.embed(mixed), trained.model.embed(test_cells))
@@ -156,7 +156,7 @@ def test_samples_differ_and_repeat(trained, test_cells):
     assert abs(first.X[:n] - first.X[n:]).max() > 0.01
 
 
-def test_bad_changes_are_refused_or_told(trained, test_cells, caplog):
+def test_invalid_changes_raise_or_warn(trained, test_cells, caplog):
     model = trained.model
     for changes, message in (
         ({"cell_type": "T9"}, "not seen the class 'T9'"),

@@ -16,7 +16,7 @@ PLANTED = [f"G{number}" for number in range(10)]
 
 @pytest.fixture(scope="module")
 def cells():
-    """Ten genes rise with time in one of two types only: late, they go together; early, they do not."""
+    """Ten genes increase with time in one of two types only, so they are correlated late but not early."""
     rng = np.random.default_rng(0)
     kind, time = rng.integers(2, size=3000), rng.random(3000)
     log = np.tile(rng.normal(0.5, 0.5, 60), (3000, 1))
@@ -71,7 +71,7 @@ def test_too_few_cells_give_empty_tables(model, cells, caplog):
     assert list(pairs) == ["gene_a", "gene_b", "before", "after", "change", "there"]
 
 
-def test_the_cells_there_have_what_was_set(model, cells):
+def test_reference_cells_have_the_labels_as_set(model, cells):
     there = cells_there(model.layout, cells.obs, {"set": {"cell_type": "T1", "time": 0.5}})
     assert set(cells.obs.loc[there, "cell_type"]) == {"T1"}
     assert cells.obs.loc[there, "time"].between(0.449, 0.551).all() and there.sum() > 50

@@ -111,7 +111,7 @@ def test_tables_of_the_stage(stage, tmp_path):
     assert len(active) == 5 and active["strength"].between(0, 1).all()
 
 
-def test_scores_stand_beside_baselines(stage):
+def test_scores_include_baselines(stage):
     _, _, _, opened, trained = stage
     scores = score_model(trained.model, opened, trained.split)
     table = scores["metrics"].set_index(["task", "model", "metric"])["value"]
@@ -179,7 +179,7 @@ def test_cells_take_the_value_of_their_smallest_pancluster():
 @pytest.mark.parametrize(
     ("leave", "message"), [([5, 9], "no cell has time from 5 to 9"), ([-1, 2], "fewer than two other values")]
 )
-def test_a_range_that_nothing_can_be_restored_in_is_refused(stage, leave, message):
+def test_invalid_ranges_of_restoration_raise(stage, leave, message):
     labels = [Label.of(label) for label in LABELS]
     settings = QUICK | {"restore": [{"label": "time", "leave": leave}]}
     with pytest.raises(UserError, match=f"unicoord.restore.*{message}"):
@@ -187,7 +187,7 @@ def test_a_range_that_nothing_can_be_restored_in_is_refused(stage, leave, messag
 
 
 @pytest.mark.parametrize("content", [b"", b"cell\tscore\nb0\t1\t2\t3\n\tb1", b"cell\t\xff\xfe\n"])
-def test_a_table_that_is_none_is_refused(stage, content):
+def test_invalid_label_tables_raise(stage, content):
     path = stage[0] / "broken.tsv"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"broken.tsv: "):

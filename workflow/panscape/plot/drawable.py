@@ -1,4 +1,4 @@
-"""Which figures of the landscape have nothing to show, and why."""
+"""Check for figures of the landscape without content."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from panscape.plot.view import View
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FEWEST = 3  # clusters that show a relation
+FEWEST = 3  # minimum number of clusters that show a relation
 NO_ORDER = "the landscape has no pseudotime"
 
 
 def not_drawable(
     view: View, columns: Sequence[str], statistics: pd.DataFrame, genes: pd.DataFrame, pairs: pd.DataFrame
 ) -> dict[str, str]:
-    """Return figure -> why there is nothing to draw in it.
+    """Return figure -> reason for its lack of content.
 
     Parameters
     ----------
     view
         The landscape.
     columns
-        Columns that the map is coloured by.
+        Columns used to colour the map.
     statistics, genes, pairs
         ``statistics.tsv``, ``genes.tsv`` and ``pairs.tsv``.
 
@@ -80,6 +80,6 @@ def _no_values(view: View, column: str) -> str:
 
 
 def plot_note(title: str, why: str) -> Figure:
-    """Draw what stands in for a figure without content: its title and one line."""
+    """Draw a placeholder for a figure without content: its title and the reason."""
     with style():
         return _empty(new_figure(DOUBLE * 0.72, 0.7), title, f"Not drawn: {why}.")

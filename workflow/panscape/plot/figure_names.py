@@ -32,7 +32,7 @@ def map_name(column: str) -> str:
 
 
 def title(column: str) -> str:
-    """Return the title of a column's figures; a column of the user's own is titled by its name."""
+    """Return the title of a column's figures; other columns are titled by their name."""
     return TITLES.get(column) or column.replace("_", " ").capitalize()
 
 

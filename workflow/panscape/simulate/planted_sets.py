@@ -1,4 +1,4 @@
-"""Gene sets of a simulated system: what is planted, among random sets of the same sizes."""
+"""Gene sets of a simulated system: planted sets and random decoys of the same sizes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from panscape.simulate.design import System
 
 DECOY = "decoy"
-_LEAST = 0.1  # change of log expression of a gene that is planted
+_LEAST = 0.1  # minimum change of log expression of a planted gene
 
 
 def planted_sets(system: System, *, decoys: int = 4) -> dict[str, list[str]]:
-    """Return the gene sets of a simulated system, and random sets of the same sizes.
+    """Return the planted gene sets of a simulated system, and random sets of the same sizes.
 
     Parameters
     ----------

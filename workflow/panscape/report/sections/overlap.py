@@ -1,4 +1,4 @@
-"""Overlap of the dictionary's networks with known ones, beside the baselines."""
+"""Overlap of the dictionary's networks with known ones, compared with baselines."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def zscores(results: Results) -> pd.DataFrame:
 
 
 def only_here(results: Results) -> pd.DataFrame:
-    """Return the edges that no baseline has and enough networks have."""
+    """Return the edges absent from all baselines and present in enough networks."""
     rows = results.table(EDGES, dtype={"gene_a": str, "gene_b": str, "networks": str})
     least = results.settings(FOLDER).get("min_networks", 2)
     return rows[(rows["only_here"].astype(str) == "True") & (rows["n_networks"] >= least)]
@@ -108,7 +108,7 @@ def _supported(results: Results, edges: pd.DataFrame, picture: Picture) -> list[
         table(
             edges,
             titles=_TITLES,
-            caption="Edges that only panclustering finds and known networks have.",
+            caption="Edges found by panclustering only and supported by known networks.",
             file=EDGES,
             limit=results.table_rows,
         ),
