@@ -132,7 +132,7 @@ def test_numbers_of_cells_clusters_genes_and_pairs(whole):
     cells = qc[qc["unit"] == "cells"].groupby("study")["left"].last().sum()
     clusters = sum(len(results.table(f"panclust/{study}/clusters.tsv")) for study in results.studies)
     genes = results.table("preprocess/genes.tsv")["selected"].sum()
-    # what `keep` leaves in the file is no matter of quality
+    # cells not chosen by `keep` do not count in quality control
     share = f"{100 * cells / 18_000:.0f} % of 18,000 chosen by keep"
     assert f"3 studies with {cells:,} cells after quality control ({share})" in parsed.text
     assert f"{clusters} panclusters" in parsed.text
@@ -190,7 +190,7 @@ def test_runtime_and_memory(whole):
     _, parsed = whole
     rows = {row[1]: row for row in parsed.table("stage", "rule")}
     assert rows["filter_cells"] == ["preprocess", "filter_cells", "1", "12 s", "12 s", "19 s", "812"]
-    assert "All jobs took 20 s of wall time one after the other and 29 s of CPU time" in parsed.text
+    assert "All jobs took 20 s of wall time in total and 29 s of CPU time" in parsed.text
 
 
 def test_planted_truth_beside_chance(whole):
@@ -324,7 +324,9 @@ def test_a_landscape_of_few_clusters_says_so_first_and_leaves_empty_figures_out(
     results = made_up.results_of(out, config)
     (section,) = [section for section in SECTIONS if section.name == "landscape"]
     sentences = section.headline(results)
-    assert sentences[0].startswith("The landscape has only 12 clusters; fewer than 20 show no reliable order")
+    assert sentences[0].startswith(
+        "The landscape has only 12 clusters; with fewer than 20, neither the order"
+    )
     parsed = read(results)
     assert parsed.text.count("The landscape has only 12 clusters") == 2
     assert (

@@ -63,7 +63,7 @@ def test_the_first_module_loses_its_correlation_only(drawn, counts):
 
 def test_the_second_module_changes_its_means_only(drawn, counts):
     mean, y = per_line(drawn, counts, "B", "mean")
-    # numbers within the whole table are even and odd in turn, whatever the first one is
+    # positions within the table alternate between even and odd
     slopes = [stats.spearmanr(one, y)[0] for one in mean.T]
     assert (np.sign(slopes[::2]) == -np.sign(slopes[1::2])).all() and np.abs(slopes).min() > 0.5
     correlation, _ = per_line(drawn, counts, "B", "correlation")

@@ -86,7 +86,7 @@ def test_the_start_is_the_linear_model():
     rest = x - design @ np.linalg.lstsq(design, x, rcond=None)[0]
     values = np.linalg.svd(rest, compute_uv=False) ** 2 / 500
     left = values[network.continuous :].sum() / 80
-    assert left * 0.98 <= float(network.noise) <= left * 1.15  # the encoder's components hold nearly all
+    assert left * 0.98 <= float(network.noise) <= left * 1.15  # the components have nearly all variance
     labels = torch.from_numpy(code)
     with torch.no_grad():
         network.last.weight[:, : network.settings.n_hidden_decoder[-1]] = 0

@@ -213,7 +213,7 @@ def plot_usage_labels(usage: pd.DataFrame, names: list[str], max_labels: int = 1
 
 
 def plot_networks(links: pd.DataFrame, centrality: pd.DataFrame, names: list[str]) -> Figure:
-    """Draw the most central genes of every entry on a circle: lines for edges, thin ones for two steps.
+    """Draw the most central genes of every entry on a circle; thin lines for common neighbours.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from panscape.plot.view import View
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FEWEST = 3  # minimum number of clusters that show a relation
+MIN_CLUSTERS = 3  # minimum number of clusters that show a relation
 NO_ORDER = "the landscape has no pseudotime"
 
 
@@ -46,7 +46,7 @@ def not_drawable(
     ordered = np.isfinite(time).any()
     if not ordered:
         reasons["pseudotime-age"] = NO_ORDER
-    elif both < FEWEST:
+    elif both < MIN_CLUSTERS:
         reasons["pseudotime-age"] = (
             f"{both or 'no'} cluster{'' if both == 1 else 's'} with pseudotime and age"
         )
@@ -60,8 +60,8 @@ def not_drawable(
         if not np.isfinite(pd.to_numeric(table["rho"]).astype(float)).any():
             why = f"no {what} varies over the clusters with pseudotime" if ordered else NO_ORDER
             reasons |= dict.fromkeys(names, why)
-    if (np.isfinite(view.values("n_cells")) & np.isfinite(view.values("n_pairs"))).sum() < FEWEST:
-        reasons["pairs-by-size"] = f"fewer than {FEWEST} clusters"
+    if (np.isfinite(view.values("n_cells")) & np.isfinite(view.values("n_pairs"))).sum() < MIN_CLUSTERS:
+        reasons["pairs-by-size"] = f"fewer than {MIN_CLUSTERS} clusters"
     return reasons
 
 

@@ -23,7 +23,7 @@ OTHERS = {
     "pairs-heatmap": "Gene pairs along pseudotime",
     "pairs-by-size": "Coexpressed pairs against cluster size",
 }
-"""Figures of the landscape besides its maps: name -> title."""
+"""Figures of the landscape other than its maps: name -> title."""
 
 
 def map_name(column: str) -> str:

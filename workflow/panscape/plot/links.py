@@ -149,10 +149,10 @@ def plot_track(
         fig = new_figure(DOUBLE, 2.6)
         ax = fig.add_subplot()
         highest = 0.0
-        for row in of_gene.sort_values("r").itertuples():
+        for row in of_gene.rename(columns={"found": "linked"}).sort_values("r").itertuples():
             start, end = int(peaks.at[row.peak, "start"]), int(peaks.at[row.peak, "end"])
             middle = (start + end) / 2
-            linked = str(row.found) == "True"
+            linked = str(row.linked) == "True"
             width = max(end - start, window / 300)
             ax.add_patch(
                 Rectangle((middle - width / 2, -0.06), width, 0.1, color=palette.to_rgba(row.r), linewidth=0)

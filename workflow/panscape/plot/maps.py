@@ -40,7 +40,7 @@ def plot_map(view: View, column: str) -> Figure:
     view
         The landscape.
     column
-        A column of ``view.obs``; one that is absent gives a grey map that says so.
+        A column of ``view.obs``; if it is absent, the map is grey, with a note.
     """
     with style():
         labels = _labels_of(view, column)

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NEIGHBORS = 6
-MOST_PANELS = 5
-MOST_CELLS = 20_000  # maximum number of cells drawn
+MAX_PANELS = 5
+MAX_CELLS = 20_000  # maximum number of cells drawn
 
 
 def layout(centres: np.ndarray) -> np.ndarray:
     """Return plane coordinates of metacells, k x 2: a spring layout of their neighbour graph.
 
-    Starts from the first two principal components, so that equal centres give equal maps.
+    Initialised with the first two principal components, so that the map is reproducible.
     """
     import igraph
 
@@ -94,7 +94,7 @@ def shown_columns(table: pd.DataFrame) -> list[str]:
         and table[name].nunique() > 1
     ]
     rigor = [name for name in table.columns if name.startswith("rigor_")]
-    return [*columns[: MOST_PANELS - len(rigor)], *rigor] or ["n_cells"]
+    return [*columns[: MAX_PANELS - len(rigor)], *rigor] or ["n_cells"]
 
 
 def _cells(xy: np.ndarray, soft) -> np.ndarray | None:
@@ -108,7 +108,7 @@ def _cells(xy: np.ndarray, soft) -> np.ndarray | None:
     # a cell of a single metacell would be hidden at its centre
     spread = np.random.default_rng(0).normal(0, 0.02 * np.ptp(xy, axis=0).mean(), place.shape)
     place = place + spread
-    return place if n <= MOST_CELLS else place[np.random.default_rng(0).choice(n, MOST_CELLS, replace=False)]
+    return place if n <= MAX_CELLS else place[np.random.default_rng(0).choice(n, MAX_CELLS, replace=False)]
 
 
 def _colour(fig, ax, table: pd.DataFrame, name: str, xy: np.ndarray) -> None:

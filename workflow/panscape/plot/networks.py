@@ -58,7 +58,7 @@ def draw_networks(
 
 
 def first_phenotype(tests: pd.DataFrame, columns: Sequence[str]) -> str:
-    """Return the first phenotype that was tested, or the first of all, or nothing."""
+    """Return the first phenotype that was tested, else the first phenotype, else an empty string."""
     used = set(tests.loc[tests["status"] == "tested", "phenotype"].fillna(""))
     return next((name for name in columns if name in used), columns[0] if columns else "")
 

@@ -33,7 +33,7 @@ def draw_overlap(
 
 
 def plot_zscores(zscores: pd.DataFrame) -> Figure:
-    """Draw z of every target per network: all edges (left) and as many edges for every target (right)."""
+    """Draw z of every target per network: all edges (left) and equal numbers of edges (right)."""
     from panscape.plot.palette import OKABE_ITO
     from panscape.plot.style import DOUBLE, legend_outside, new_figure, style
 

@@ -134,7 +134,7 @@ def table(
 
 
 def _texts(column: pd.Series) -> list[str]:
-    """Return a column's texts; floats that are whole numbers (because of missing values) stay whole."""
+    """Return a column's texts; floats with integer values (due to missing values) are shown as integers."""
     values = column.tolist()
     if (
         pd.api.types.is_float_dtype(column.dtype)

@@ -159,10 +159,10 @@ def _times(times: pd.DataFrame) -> list[Block]:
     )
     made = table(shown, caption=_MEASURED)
     total = (
-        f"All jobs took {duration(times['wall'].sum())} of wall time in sequence and "
+        f"All jobs took {duration(times['wall'].sum())} of wall time in total and "
         f"{duration(times['cpu'].sum())} of CPU time; the largest took {count(times['memory'].max())} MB."
         if times["memory"].notna().any()
-        else f"All jobs took {duration(times['wall'].sum())} of wall time in sequence."
+        else f"All jobs took {duration(times['wall'].sum())} of wall time in total."
     )
     numeric = (False, False, True, True, True, True, True)
     return [Paragraph(total), Table(made.header, made.rows, numeric, made.caption)]

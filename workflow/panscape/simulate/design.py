@@ -24,7 +24,7 @@ MITO_GENES = ("ND1", "ND2", "CO1", "CO2", "ATP8", "ATP6", "CO3", "ND3", "ND4L", 
 
 @dataclass(frozen=True)
 class System:
-    """A simulated system; drawn studies share it.
+    """A simulated system, from which studies are drawn.
 
     Attributes
     ----------

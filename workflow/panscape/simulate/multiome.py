@@ -29,8 +29,8 @@ BLOCK_VALUES = 4_000_000  # cells x features of a block
 DISPERSION = {"rna": 0.2, "atac": 0.1}
 BASE_SD = {"rna": 1.0, "atac": 0.7}  # sd of the log rates of genes and peaks
 DEPTH_SD = 0.4
-STATE_SHARE = 0.25  # fraction of the genes that change along the state
-MARKER_SHARE = 0.15  # fraction of the genes that change between types
+STATE_FRACTION = 0.25  # fraction of the genes that change along the state
+MARKER_FRACTION = 0.15  # fraction of the genes that change between types
 
 
 @dataclass(frozen=True)
@@ -228,9 +228,9 @@ def _effects(
     """Return log effects per modality: base (features,), type and state effects (types, features)."""
     types, n_genes, n_peaks = settings.types, settings.n_genes, settings.n_peaks
     n_peaks = max(n_peaks, int(links["peak_at"].max()) + 1)
-    marker = rng.random(n_genes) < MARKER_SHARE
+    marker = rng.random(n_genes) < MARKER_FRACTION
     kind = rng.normal(0, settings.type_effect, (types, n_genes)) * marker
-    moving = rng.random(n_genes) < STATE_SHARE
+    moving = rng.random(n_genes) < STATE_FRACTION
     # every type has its own slopes, so that not all genes of a sample follow one programme
     state = settings.state_effect * rng.normal(0, 1, (types, n_genes)) * moving
     # of genes that distinguish types 1 and 2, or 3 and 4, the linked peaks or the gene itself do not

@@ -167,8 +167,8 @@ def _problems(settings: Settings) -> Iterator[Problem]:
     if wanted > settings.n_genes:
         yield Problem(
             "simulation.n_genes",
-            f"{settings.n_genes} genes are fewer than the {wanted} that modules, age, type, mitochondrial "
-            "and ribosomal genes take",
+            f"{settings.n_genes} genes are fewer than the {wanted} of modules, age, type, mitochondrial "
+            "and ribosomal genes",
             "raise n_genes, or lower n_modules, module_genes, age_genes or type_genes",
         )
 

@@ -53,7 +53,10 @@ class Cells:
             self.genes = self.genes[self.genes.isin(part.genes)]
         if not len(self.genes):
             raise fail(
-                "unicoord", "the studies share no gene", "check genes.column and genes.mapping", few=True
+                "unicoord",
+                "the studies share no gene",
+                "check genes.column and genes.mapping",
+                few=True,
             )
         total = len(set().union(*(part.genes for part in self._parts)))
         if len(self.genes) < total:  # a gene that is not measured would be read as zero
@@ -66,7 +69,7 @@ class Cells:
 
     @classmethod
     def of(cls, data: Any, *, counts: bool = True) -> Cells:
-        """Take cells as they are, or open AnnData, the path of an h5ad file or a list of them."""
+        """Return `Cells`, opened from AnnData, the path of an h5ad file or a list of them if necessary."""
         if isinstance(data, cls):
             return data
         return cls(data if isinstance(data, (list, tuple)) else [data], counts=counts)
@@ -229,4 +232,4 @@ def check_values(values: np.ndarray, counts: bool, where: str) -> None:
         raise fail(where, f"values such as {odd:.4g} are not counts", advice)
     if not counts and whole and len(values) and values.max() > 1:
         advice = "set unicoord.normalisation: depth-log1p"
-        raise fail(where, "these are raw counts, but normalisation: none says they are normalised", advice)
+        raise fail(where, "these are raw counts, but normalisation: none expects normalised values", advice)

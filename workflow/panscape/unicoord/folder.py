@@ -29,7 +29,7 @@ _FORMAT = 1
 _ENSEMBLE = (
     "ensemble.",
     "committee.",
-)  # prefixes of the ensemble's tensors in the network and (part of the format) in the file
+)  # prefixes of the ensemble's tensors in the network, and in the file format
 _NONCONFORMITY = "strange"  # prefix of the nonconformity's tensors in the file
 
 

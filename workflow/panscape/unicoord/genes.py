@@ -12,7 +12,7 @@ from panscape.errors import fail
 from panscape.log import logger
 from panscape.unicoord.cells import Cells
 
-_LEAST_CELLS = 3  # genes detected in fewer training cells of a group are not ranked there
+_MIN_CELLS = 3  # genes detected in fewer training cells of a group are not ranked there
 
 
 def choose_genes(
@@ -53,7 +53,7 @@ def choose_genes(
         block.data **= 2
         squares += (member @ block).toarray()
     count = np.bincount(codes[train], minlength=len(names))[:, None].clip(1)
-    seen = (detected >= _LEAST_CELLS).any(axis=0)
+    seen = (detected >= _MIN_CELLS).any(axis=0)
     if not seen.any():
         raise fail(
             "unicoord", "no gene is detected in three training cells", "check counts and held_out", few=True
@@ -71,7 +71,7 @@ def choose_genes(
 def _rank(mean: np.ndarray, square: np.ndarray, detected: np.ndarray) -> np.ndarray:
     """Rank genes of one group by their variance above the trend, 0 first."""
     variance = square - mean**2
-    use = (detected >= _LEAST_CELLS) & (variance > 0)
+    use = (detected >= _MIN_CELLS) & (variance > 0)
     score = np.full(len(mean), -np.inf)
     if use.sum() > 3:
         x, y = np.log10(mean[use]), np.log10(variance[use])
@@ -109,7 +109,7 @@ def check_overlap(genes: Sequence[str], have: pd.Index, min_overlap: float) -> n
         problem = (
             f"{there.sum()} of the model's {len(genes)} genes are in the data; missing: {', '.join(example)}"
         )
-        advice = "name genes as the model does (symbols, species, case), or lower min_overlap if you know why"
+        advice = "name genes as the model does (symbols, species, case), or lower min_overlap if intended"
         raise fail("genes", problem, advice)
     if overlap < 1:
         logger.warning("%s of the model's %s genes are not in the data", int((~there).sum()), len(genes))

@@ -48,7 +48,7 @@ def label_problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
         yield Problem(
             where,
             f"all values are {numbers.dropna().iloc[0]:g}",
-            "nothing can be learned: remove it",
+            "a constant label is not informative: remove it",
             few=True,
         )
     elif label.kind == "continuous" and _looks_like_ids(column, numbers):
@@ -76,7 +76,7 @@ def _class_problems(text: pd.Series, label: Label, where: str) -> Iterator[Probl
 
 
 def _looks_like_ids(column: pd.Series, numbers: pd.Series) -> bool:
-    """Whether numbers are probably names: categories, or 0..K-1 / 1..K under a name that says so."""
+    """Whether numbers are probably class names: categories, or 0..K-1 / 1..K in a column named like one."""
     values = np.sort(numbers.dropna().unique())
     if len(values) < 3 or (values != np.round(values)).any():
         return False

@@ -280,7 +280,7 @@ class Network(nn.Module):
         known
             (B, labels) true labels as a code; ignored where they are not given.
         given
-            (B, labels) whether the true label goes to the decoder.
+            (B, labels) whether the true label is given to the decoder.
         draw
             Sample the coordinates (training); otherwise use means and most probable classes.
         """

@@ -59,7 +59,7 @@ def restore(
     max_cells: int = 2000,
     seed: int = 0,
 ) -> Restored:
-    """Score restored cells of a left-out group against its true cells, beside baselines.
+    """Score restored cells of a left-out group against its true cells, together with baselines.
 
     Parameters
     ----------

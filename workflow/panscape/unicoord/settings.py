@@ -74,7 +74,7 @@ class Hierarchy:
     child, parent
         Names of two discrete labels.
     table
-        (child class, parent class) pairs; empty takes them from the labelled training cells.
+        (child class, parent class) pairs; if empty, they are inferred from the labelled training cells.
     """
 
     child: str

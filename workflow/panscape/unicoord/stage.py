@@ -38,7 +38,7 @@ def open_cells(paths: Sequence[str], tables: Sequence[str] = ()) -> Cells:
 
     Returns
     -------
-    Cells with unique names: where studies share names, ``<study>:<name>``; `barcode` has the original one.
+    Cells with unique names: ``<study>:<name>`` for names of several studies; `barcode` has the original.
     """
     cells = Cells(list(paths))
     obs = cells.obs

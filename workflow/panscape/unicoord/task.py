@@ -165,8 +165,8 @@ class UniCoordTask:
             vote = self.network.vote(passed.outputs)
             shares += [vote[:, layout.part(label.name)] for label in layout.discrete]
         if shares:
-            most = sum(math.log(share.shape[-1]) for share in shares)
-            limit = None if capacity is None else min(capacity, most)
+            maximum = sum(math.log(share.shape[-1]) for share in shares)
+            limit = None if capacity is None else min(capacity, maximum)
             terms["kl_discrete"] = losses.beyond(losses.kl_discrete(shares), limit)
         terms |= losses.by_label(passed.outputs, layout, class_codes, values, self.weights, settings)
         return terms
@@ -226,7 +226,7 @@ class UniCoordTask:
 
     @torch.no_grad()
     def validate(self, number: int) -> dict[str, Tensor]:
-        """Return the terms of the validation cells, and keep the weights if they are the best so far."""
+        """Return the loss terms of the validation cells, and save the weights if they are the best so far."""
         self.network.eval()
         cells, rows = self._held
         sums: dict[str, Tensor] = {}
@@ -247,7 +247,7 @@ class UniCoordTask:
         return sums or {"criterion": torch.zeros(())}
 
     def _keep(self, sums: dict[str, Tensor], genes: int) -> None:
-        """Add the criteria to the held-out terms and keep the weights that are the best so far."""
+        """Add the stopping criteria to the held-out terms and save the best weights so far."""
         if not sums:
             return
         weights = self.settings.loss_weights

@@ -100,7 +100,7 @@ def _untested(ranked: pd.DataFrame) -> str:
     number = int(ranked["n_disjoint"].iloc[0])
     if ranked["pvalue"].isna().all():
         return f" There are no p-values: {plural(number, 'disjoint cluster')} with a pseudotime are too few."
-    return f" The genes' p-values rest on {plural(number, 'disjoint cluster')}."
+    return f" The genes' p-values are based on {plural(number, 'disjoint cluster')}."
 
 
 def _in_order(table_: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

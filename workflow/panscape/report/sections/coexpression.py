@@ -12,7 +12,7 @@ from panscape.report.section import Section
 from panscape.report.sections.drawn import drawn, left_out
 
 PAIRS = "coexpression/*/pairs.tsv"
-MUCH = 0.5  # fraction of pairs by chance that gives a warning
+MUCH = 0.5  # fraction of pairs by chance above which a warning is shown
 FIGURE = "landscape/figures/pairs-by-size"
 
 
@@ -86,7 +86,7 @@ def _chance_blocks(results: Results, chance: pd.DataFrame) -> list[Block]:
     typical, eta = known["share"].median(), results.settings("coexpression").get("eta", 0)
     text = (
         "After permuting every gene's values among the cells of a pancluster (within strata of depth), "
-        f"{percent(typical)} as many pairs as before pass |r| ≥ {fixed(eta)} in a typical pancluster "
+        f"{percent(typical)} as many pairs as in the data pass |r| ≥ {fixed(eta)} in a typical pancluster "
         f"({between(known['share'].min(), known['share'].max(), percent)} in the {len(known)} "
         "panclusters tested, which cover all sizes)."
     )

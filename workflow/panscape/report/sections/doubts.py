@@ -9,7 +9,7 @@ from panscape.report.blocks import Block, Paragraph
 from panscape.report.format import fixed, plural
 from panscape.report.results import Results
 
-FEWEST = 20  # minimum number of metacells for reliable correlations and medians
+MIN_METACELLS = 20  # minimum number of metacells for reliable correlations and medians
 MODALITIES = {"rna": "RNA", "atac": "accessibility"}
 
 
@@ -35,7 +35,7 @@ def doubts(results: Results, sample: str, scores: pd.DataFrame) -> list[Block]:
     value = scores.set_index(["method", "metric", "modality"])["value"]
     number = int(value[(main, "metacells", "")])
     texts = []
-    if number < FEWEST:
+    if number < MIN_METACELLS:
         texts.append(
             f"{plural(number, 'metacell')} are few: correlations of peaks with genes over metacells, and "
             "medians of scores, are unreliable. Lower metacells.cells_per_metacell, or pool samples "

@@ -102,7 +102,7 @@ def _blocks(results: Results) -> list[Block]:
         ]
         said = (
             "Chosen features. AUROC of the best class against the others, computed within sampled units "
-            "and averaged; beside it the median of random sets and the lowest unit. The fdr is over all "
+            "and averaged, with the median of random sets and the lowest unit. The fdr is over all "
             "gene sets."
         )
     else:

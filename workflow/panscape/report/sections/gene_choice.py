@@ -28,7 +28,7 @@ def compared(results: Results) -> bool:
 
 
 def gene_blocks(results: Results) -> list[Block]:
-    """Return the part of the section on genes."""
+    """Return the blocks on genes."""
     genes = results.table(GENES, dtype={"gene": str})
     chosen = genes[genes["selected"]]
     ranks = [name for name in genes.columns if name.startswith("rank_")]

@@ -16,7 +16,7 @@ from panscape.report.sections.landscape_tables import (
     statistics,
 )
 
-FEW = 20  # minimum number of clusters for an interpretable landscape
+MIN_CLUSTERS = 20  # minimum number of clusters for an interpretable landscape
 PSEUDOTIME = "landscape/pseudotime.tsv"
 
 
@@ -48,10 +48,10 @@ def headline(results: Results) -> list[str]:
 def few_clusters(results: Results) -> list[str]:
     """Return a warning if the landscape has too few clusters to be interpreted."""
     number = len(clusters(results))
-    if number >= FEW:
+    if number >= MIN_CLUSTERS:
         return []
     return [
-        f"The landscape has only {plural(number, 'cluster')}; with fewer than {FEW}, neither the "
+        f"The landscape has only {plural(number, 'cluster')}; with fewer than {MIN_CLUSTERS}, neither the "
         "order nor the statistics are reliable. A smaller panclust.min_cells gives more clusters."
     ]
 

@@ -70,7 +70,7 @@ def _over(stats: pd.DataFrame, name: str) -> str:
 
 
 def statistics_table(results: Results) -> Table:
-    """Return every statistic of coexpression and expression space, each beside its null."""
+    """Return every statistic of coexpression and expression space, each with its null."""
     stats = statistics(results)
     spaces = ("coexpression", "expression")
     rows = []

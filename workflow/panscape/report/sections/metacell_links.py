@@ -37,7 +37,7 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
         f"Of {count(len(links))} pairs of a gene and a peak within {settings.get('window', 0) // 1000} kb, "
         f"{count(len(called))} are links at a false discovery rate of {fixed(settings.get('fdr', 0.1))}. "
         f"{percent(near)} of the peaks lie within 1 kb of a gene's start, {percent(beside)} within 1 kb of "
-        "places 50 kb beside."
+        "places 50 kb away."
     )
     blocks: list[Block] = [Paragraph(text)]
     if near < 2 * beside:

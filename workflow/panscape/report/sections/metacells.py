@@ -1,4 +1,4 @@
-"""Metacells of the multi-omic samples, beside other methods, and links of peaks to genes."""
+"""Metacells of the multi-omic samples, compared with other methods, and links of peaks to genes."""
 
 from __future__ import annotations
 
@@ -178,8 +178,8 @@ def _spectrum(used: Mapping[str, Any]) -> str:
 
 def _sizes(used: Mapping[str, Any]) -> str:
     """Describe the treatment of metacells that are too small or too large, if any."""
-    least, ratio = used.get("min_cells", 1), used.get("max_ratio")
-    done = [f"metacells of under {least} cells merged"] if least > 1 else []
+    min_cells, ratio = used.get("min_cells", 1), used.get("max_ratio")
+    done = [f"metacells of under {min_cells} cells merged"] if min_cells > 1 else []
     done += [f"those of over {ratio:g} times the mean size split"] if ratio is not None else []
     return f", {' and '.join(done)}" if done else ""
 

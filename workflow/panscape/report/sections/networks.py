@@ -68,12 +68,12 @@ def bins(results: Results) -> str:
     sizes = bin_cells(results)
     if sizes is None:
         return "bins of its cells"
-    least, most = map(count, sizes)
-    if least == most:
-        return f"bins of {least} cells"
+    low, high = map(count, sizes)
+    if low == high:
+        return f"bins of {low} cells"
     return (
-        f"bins of {least} to {most} cells: networks of larger bins are estimated "
-        "better, so where size goes with a phenotype, so may the networks"
+        f"bins of {low} to {high} cells: networks of larger bins are estimated "
+        "better, so if size correlates with a phenotype, networks may do so as well"
     )
 
 

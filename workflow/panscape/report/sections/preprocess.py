@@ -62,7 +62,7 @@ def _blocks(results: Results) -> list[Block]:
 
 
 def _choice(results: Results) -> str:
-    """Return a note on cells that `keep` left in the file, if there are any."""
+    """Return a note on cells not chosen by `keep`, if there are any."""
     counts = cell_counts(results)
     if (counts["chosen"] == counts["read"]).all():
         return ""

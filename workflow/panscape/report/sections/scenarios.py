@@ -53,7 +53,7 @@ def generated(results: Results) -> list[Block]:
 
 
 def networks(results: Results, figure: list[Block]) -> list[Block]:
-    """Return the changes of gene networks under the scenarios, beside those in measured cells."""
+    """Return the changes of gene networks under the scenarios, compared with those in measured cells."""
     names = [item["name"] for item in _wanted(results) if results.has(SCORES.replace("*", item["name"]))]
     if not names:
         return []

@@ -130,8 +130,8 @@ def _sizes(results: Results) -> str:
     sizes = bin_cells(results)
     if sizes is None:
         return "no line has enough cells"
-    least, most = map(count, sizes)
-    return f"{least} cells each" if least == most else f"{least} to {most} cells"
+    low, high = map(count, sizes)
+    return f"{low} cells each" if low == high else f"{low} to {high} cells"
 
 
 def _methods(results: Results) -> list[str]:

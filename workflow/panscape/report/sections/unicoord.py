@@ -1,4 +1,4 @@
-"""Learned coordinates: predictions beside baselines, information, generated cells."""
+"""Learned coordinates: predictions compared with baselines, information, generated cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of learned coordinates: scores beside baselines, leaks, restoration."""
+"""Tables of learned coordinates: scores with baselines, leaks, restoration."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def card(results: Results) -> dict:
 
 
 def tested_classes(results: Results) -> dict[str, tuple[int, int]]:
-    """Return label -> (classes that test cells carry, classes that the model knows)."""
+    """Return label -> (number of classes among test cells, number of classes of the model)."""
     counts = results.table(CONFUSION, dtype={"label": str, "truth": str, "predicted": str})
     known = {item["name"]: len(item["classes"]) for item in card(results)["labels"]}
     seen = counts[counts["n"] > 0].groupby("label", sort=False)["truth"].nunique()

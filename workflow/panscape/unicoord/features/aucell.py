@@ -29,13 +29,13 @@ def aucell(
     Parameters
     ----------
     matrix
-        CSR (n, G), non-negative: counts, or anything that ranks a cell's genes alike.
+        CSR (n, G), non-negative: counts, or values with the same ranks within cells.
     member
         CSR (T, G) of ones: the sets.
     top_fraction
         Fraction of all G genes that count as the top genes of a cell.
     ties
-        ``"mean"``: genes of equal value share the mean of their weights, and unexpressed genes have weight 0,
+        ``"mean"``: tied genes get the mean of their weights, and unexpressed genes have weight 0,
         so that the score does not depend on the order of the genes. ``"order"``: the gene that
         comes first ranks first, also among unexpressed genes (decoupler 2.2; AUCell itself breaks ties at
         random).

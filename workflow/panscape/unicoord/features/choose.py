@@ -117,7 +117,7 @@ def choose(
     best = best[: settings.top]
     label, _ = group_features(scores[:, best], settings.groups)
     result.loc[best, "group"] = label
-    # `best` is in the order of importance, a stable sort keeps it
+    # `best` is sorted by importance, which a stable sort preserves
     value = -result.loc[best, "entropy"] if settings.representative == "entropy" else np.arange(len(best))
     inside = pd.DataFrame({"row": best, "group": label, "value": np.asarray(value)})
     inside = inside.sort_values(["group", "value"], kind="stable").drop_duplicates("group")["row"].to_numpy()

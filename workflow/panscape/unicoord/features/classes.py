@@ -89,7 +89,7 @@ class Areas:
     mean, lowest
         (C, T) over units.
     replicated
-        (C, T) mean without the unit in which the set does best; the mean where there is one unit only.
+        (C, T) mean without the unit of the highest AUROC; the plain mean if there is one unit only.
     sd
         (C, T) standard deviation of the mean if labels were shuffled within units (exact, ties included).
     """
