@@ -53,10 +53,7 @@ class Cells:
             self.genes = self.genes[self.genes.isin(part.genes)]
         if not len(self.genes):
             raise fail(
-                "unicoord",
-                "the studies share no gene",
-                "check genes.column and genes.mapping",
-                few=True,
+                "unicoord", "the studies share no gene", "check genes.column and genes.mapping", few=True
             )
         total = len(set().union(*(part.genes for part in self._parts)))
         if len(self.genes) < total:  # a gene that is not measured would be read as zero

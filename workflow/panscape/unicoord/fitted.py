@@ -108,8 +108,8 @@ class Fitted:
     ) -> pd.DataFrame:
         """Return the conformal prediction sets of a discrete label.
 
-        For cells exchangeable with the calibration cells, the set contains the true class with probability 1
-        - alpha, for any model (split conformal prediction; Sadinle, Lei and Wasserman 2019).
+        With probability 1 - alpha, the set contains the true class of a cell exchangeable with the
+        calibration cells, for any model (split conformal prediction; Sadinle, Lei and Wasserman 2019).
 
         Parameters
         ----------

@@ -35,7 +35,7 @@ class Restored:
     scores
         model, metric, value. Metrics: ``pcc_of_means`` (Pearson of the mean expression with the true mean, -1
         to 1), ``pcc_of_change`` (the same after subtracting the mean of all other groups from both, which is
-        not high for any guess), ``rmse_of_means``, ``e_distance`` and ``covariance_error`` (in principal
+        low for poor guesses), ``rmse_of_means``, ``e_distance`` and ``covariance_error`` (in principal
         components; 0 is good), ``rank`` (1 if no other group's mean correlates better with the restored mean)
         and ``n`` cells.
     curve

@@ -224,8 +224,8 @@ def _methods(results: Results) -> list[str]:
     products = used.get("entries", "products") == "products"
     what = "non-negative networks, with edges weighted by products of loadings," if products else ""
     how = (
-        f"the number that explain more than {used.get('elbow_factor')} times what an entry does after genes "
-        "were permuted in each pancluster."
+        f"that of entries that explain more than {used.get('elbow_factor')} times what an entry explains "
+        "after permuting genes in each pancluster."
         if products
         else "suggested from the error curve."
     )

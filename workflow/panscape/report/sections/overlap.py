@@ -101,8 +101,8 @@ def _supported(results: Results, edges: pd.DataFrame, picture: Picture) -> list[
         return [Paragraph(text, "note")]
     return [
         Paragraph(
-            f"{plural(len(edges), 'edge is', 'edges are')} in {plural(min_networks, 'known network')} or more "
-            "and found by panclustering only."
+            f"{plural(len(edges), 'edge is', 'edges are')} in {plural(min_networks, 'known network')} "
+            "or more and found by panclustering only."
         ),
         Gallery((picture,)),
         table(
