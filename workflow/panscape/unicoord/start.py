@@ -13,7 +13,7 @@ from panscape.stats.singular import pseudo_inverse, singular
 from panscape.unicoord.module import CLIP, Network
 from panscape.unicoord.store import CompressedCounts
 
-_MIN_SCALE = 1e-3  # minimum scale, so that genes that hardly vary are not inflated
+_OFFSET_SD = 1e-3  # added to standard deviations, so that genes that hardly vary are not inflated
 _FIRST = 3.0  # standard deviation of the first principal component as the encoder sees it
 _EXTRA, _PASSES = 10, 4  # of the subspace iteration: oversampling, and number of passes over the cells
 
@@ -168,7 +168,7 @@ def start(
 def _set_axes(
     network: Network, cells: CompressedCounts, mean: np.ndarray, variance: np.ndarray, seed: int
 ) -> None:
-    scale = (np.sqrt(np.maximum(variance, 0)) + _MIN_SCALE) ** network.settings.scale_power
+    scale = (np.sqrt(np.maximum(variance, 0)) + _OFFSET_SD) ** network.settings.scale_power
     network.scale.copy_(torch.from_numpy(scale))
     axes = principal_axes(cells, mean, scale, network.axes.shape[1], seed)
     network.axes.copy_(torch.from_numpy(axes))
