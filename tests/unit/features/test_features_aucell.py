@@ -20,7 +20,7 @@ def cells():
 
 
 def recovery(row, genes, n_up):
-    """Sum the recovery curve of ordinal ranks rank by rank, as a share of the best possible one."""
+    """Sum the recovery curve of ordinal ranks rank by rank, as a fraction of the best possible one."""
     rank = rankdata(-row, method="ordinal")
     curve = [(rank[genes] <= step).sum() for step in range(1, n_up)]
     best = [min(step, genes.sum()) for step in range(1, n_up)]
@@ -29,11 +29,11 @@ def recovery(row, genes, n_up):
 
 def test_scores_are_the_area_under_the_recovery_curve(cells):
     counts, member = cells
-    found = aucell(counts, member, share=0.1, ties="order")
+    scores = aucell(counts, member, top_fraction=0.1, ties="order")
     dense, sets = counts.toarray(), member.toarray().astype(bool)
     expected = [[recovery(row, genes, 20) for genes in sets] for row in dense]
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert found.min() >= 0 and found.max() <= 1
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    assert scores.min() >= 0 and scores.max() <= 1
 
 
 def test_scores_equal_decoupler(cells):
@@ -48,11 +48,11 @@ def test_scores_equal_decoupler(cells):
     data = anndata.AnnData(counts, var=pd.DataFrame(index=genes))
     decoupler.mt.aucell(data, net, tmin=1)
     theirs = data.obsm["score_aucell"].sort_index(axis=1).to_numpy()
-    # decoupler shuffles the genes with this seed, so that ties are broken by lot
+    # decoupler shuffles the genes with this seed, so that ties are broken at random
     order = np.random.default_rng(0).choice(len(genes), len(genes), replace=False)
     ours = aucell(counts[:, order], member[:, order], ties="order")
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
-    # sharing ties changes no more than lots do
+    # averaging ties changes scores no more than random order does
     shared = aucell(counts, member)
     assert np.corrcoef(shared.ravel(), theirs.ravel())[0, 1] > 0.85
 
@@ -64,8 +64,8 @@ def test_shared_ties_are_the_mean_over_all_orders_of_tied_genes():
     assert n_up == 4
     (_, weights), *_ = weight_blocks(counts, n_up)
     np.testing.assert_allclose(weights.toarray()[0], [3, 1, 1, 1, 0, 0, 0, 0, 0, 0])
-    found = aucell(counts, member, share=0.4)
-    np.testing.assert_allclose(found, [[4 / 6]])
+    scores = aucell(counts, member, top_fraction=0.4)
+    np.testing.assert_allclose(scores, [[4 / 6]])
 
 
 def test_the_order_of_genes_does_not_matter_and_neither_does_the_scale_of_a_cell(cells):
@@ -85,7 +85,7 @@ def test_blocks_do_not_change_the_scores(cells, ties, monkeypatch):
     np.testing.assert_array_equal(aucell(counts, member, ties=ties), base)
 
 
-def test_absent_genes_and_stored_zeros_weigh_nothing(cells):
+def test_unexpressed_genes_and_stored_zeros_have_no_weight(cells):
     counts, member = cells
     dense = counts.toarray()
     absent = np.argwhere(dense == 0)[::50]
@@ -99,7 +99,7 @@ def test_absent_genes_and_stored_zeros_weigh_nothing(cells):
     assert (aucell(empty, member) == 0).all()
 
 
-def test_bad_input_is_refused(cells):
+def test_invalid_input_raises(cells):
     counts, member = cells
     with pytest.raises(ValueError, match="non-negative"):
         aucell(-counts, member)

@@ -58,7 +58,7 @@ def weights_of(counts):
 def planted():
     counts, member, kind = system(0)
     weights, n_up = weights_of(counts)
-    found = assess_sets(
+    assessment = assess_sets(
         weights,
         member,
         n_up,
@@ -67,17 +67,17 @@ def planted():
         classes=Classes.of(kind),
         settings=FeatureSettings(random_sets=150, size_bins=2, detection_bins=2),
     )
-    table = found.table.assign(term=[f"set {i}" for i in range(60)], library="made up")
-    return table, found.scores, kind
+    table = assessment.table.assign(term=[f"set {i}" for i in range(60)], library="made up")
+    return table, assessment.scores, kind
 
 
 def test_entropy_agrees_with_scipy_and_grows_by_log_2_as_the_spread_doubles():
     rng = np.random.default_rng(0)
     scores = np.column_stack([rng.normal(0.3, 0.02, 4000), rng.normal(0.4, 0.04, 4000)])
-    found = entropies(scores, 0.005)
+    values = entropies(scores, 0.005)
     counts = np.bincount((scores[:, 0] / 0.005).astype(int))
-    assert found[0] == pytest.approx(stats.entropy(counts[counts > 0]))
-    assert found[1] - found[0] == pytest.approx(np.log(2), abs=0.05)
+    assert values[0] == pytest.approx(stats.entropy(counts[counts > 0]))
+    assert values[1] - values[0] == pytest.approx(np.log(2), abs=0.05)
     assert entropies(np.full((9, 1), 0.2), 0.01) == 0
     assert entropies(scores, 0.0).tolist() == [0, 0]
 
@@ -90,10 +90,10 @@ def test_planted_sets_pass_and_others_do_not(planted):
     assert table["class_pvalue"].min() == pytest.approx(1 / 601)
 
 
-def test_bins_hold_similar_sizes_and_equal_sizes_share_one():
+def test_bins_have_similar_sizes_and_equal_sizes_share_one():
     sizes = np.array([10, 10, 10, 10, 50, 60, 400, 500])
-    found = bins_of_size(sizes, 4)
-    assert (np.diff(found) >= 0).all() and len(set(found[:4])) == 1 and found[-1] > found[4] > found[0]
+    bins = bins_of_size(sizes, 4)
+    assert (np.diff(bins) >= 0).all() and len(set(bins[:4])) == 1 and bins[-1] > bins[4] > bins[0]
     assert bins_of_size(np.array([7, 7]), 10).tolist() == [0, 0]
 
 
@@ -103,12 +103,12 @@ def test_random_sets_match_size_and_detection_and_follow_the_weights():
     member = sparse.csr_matrix((rng.random((30, 1000)) < 0.05 * (1 + detection)).astype(float))
     pool = GenePool.of(detection, member)
     composition = pool.composition(member)
-    found = random_members(np.repeat(composition, 20, axis=0), pool, rng)
-    assert found.max() == 1  # no gene twice
-    np.testing.assert_array_equal(pool.composition(found), np.repeat(composition, 20, axis=0))
-    own = np.repeat((member @ detection) / member.getnnz(axis=1), 20)
-    assert np.abs((found @ detection) / found.getnnz(axis=1) - own).max() < 0.02
-    # a gene that most sets contain is drawn more often, if asked
+    drawn = random_members(np.repeat(composition, 20, axis=0), pool, rng)
+    assert drawn.max() == 1  # no gene twice
+    np.testing.assert_array_equal(pool.composition(drawn), np.repeat(composition, 20, axis=0))
+    detected = np.repeat((member @ detection) / member.getnnz(axis=1), 20)
+    assert np.abs((drawn @ detection) / drawn.getnnz(axis=1) - detected).max() < 0.02
+    # genes in many sets are drawn more often with random_genes = membership
     member = sparse.csr_matrix(np.column_stack([np.ones((30, 100)), member.toarray()[:, 100:]]))
     for how, more in (("uniform", False), ("membership", True)):
         pool = GenePool.of(detection, member, how)
@@ -119,12 +119,12 @@ def test_random_sets_match_size_and_detection_and_follow_the_weights():
         GenePool.of(detection, member, "some")
 
 
-def test_strata_part_sizes_and_then_detection():
+def test_strata_split_sizes_and_then_detection():
     sizes = np.repeat([10, 100], 40)
     detection = np.tile(np.linspace(0, 1, 40), 2)
-    found = strata(sizes, detection, 2, 4)
-    assert len(set(found)) == 8 and len(set(found[:40]) & set(found[40:])) == 0
-    assert (np.diff(found[:40]) >= 0).all() and np.bincount(found).tolist() == [10] * 8
+    labels = strata(sizes, detection, 2, 4)
+    assert len(set(labels)) == 8 and len(set(labels[:40]) & set(labels[40:])) == 0
+    assert (np.diff(labels[:40]) >= 0).all() and np.bincount(labels).tolist() == [10] * 8
 
 
 def test_forest_ranks_planted_sets_first_whatever_the_threads(planted):
@@ -138,7 +138,7 @@ def test_forest_ranks_planted_sets_first_whatever_the_threads(planted):
     assert one.accuracy > 0.8 and one.chance == 1 / 8
 
 
-def test_groups_are_those_planted_and_as_many_as_asked():
+def test_groups_are_those_planted_and_as_many_as_requested():
     rng = np.random.default_rng(0)
     base = rng.standard_normal((300, 3))
     scores = np.repeat(base, 4, axis=1) + 0.1 * rng.standard_normal((300, 12))
@@ -156,8 +156,8 @@ def test_groups_are_those_planted_and_as_many_as_asked():
 def test_a_group_is_represented_by_its_most_important_set(planted):
     table, scores, kind = planted
     settings = FeatureSettings(trees=60, top=9, groups=4, max_fdr=1.0)
-    result, found = choose(table, scores, kind, settings, seed=1)
-    assert found is not None and len(result) == 60
+    result, forest = choose(table, scores, kind, settings, seed=1)
+    assert forest is not None and len(result) == 60
     assert result["group"].nunique() == 4 and 1 <= result["selected"].sum() <= 4
     for _, part in result[result["group"].notna()].groupby("group"):
         if part["selected"].any():
@@ -198,8 +198,8 @@ def test_without_labels_sets_are_ranked_by_entropy_above_chance(planted):
     table, scores, _ = planted
     table = table.drop(columns=[name for name in table if name.startswith(("class_", "auroc", "best_"))])
     settings = FeatureSettings(top=PLANTED, groups=3, max_fdr=0.3)
-    result, found = choose(table, scores, None, settings)
-    assert found is None and result["importance"].isna().all()
+    result, forest = choose(table, scores, None, settings)
+    assert forest is None and result["importance"].isna().all()
     grouped = set(result.loc[result["group"].notna(), "term"])
     assert len(grouped & {f"set {i}" for i in range(PLANTED)}) >= PLANTED - 1
     best = result[result["selected"]]
@@ -207,9 +207,9 @@ def test_without_labels_sets_are_ranked_by_entropy_above_chance(planted):
     assert z.is_monotonic_decreasing and best["entropy_fdr"].max() <= 0.3
 
 
-def test_what_cannot_be_chosen_is_told(planted, caplog):
+def test_failures_of_the_choice_are_reported(planted, caplog):
     table, scores, kind = planted
-    with pytest.raises(UserError, match=r"max_pvalue.*tell a class apart"):
+    with pytest.raises(UserError, match=r"max_pvalue.*separate a class"):
         choose(table, scores, kind, FeatureSettings(max_pvalue=1e-9))
     with pytest.raises(UserError, match=r"max_fdr.*vary more"):
         choose(table, scores, kind, FeatureSettings(test="entropy", max_fdr=1e-9))
@@ -247,10 +247,10 @@ def collection(tmp_path_factory):
         obs = pd.DataFrame({"study": name, "cell_type": kind[rows]})
         obs.index = [f"c{i}" for i in range(len(obs))]  # the same barcodes in both
         paths[name] = folder / f"{name}.h5ad"
-        own = counts[rows][:, order]
+        part = counts[rows][:, order]
         names = genes[order].astype(object)
         names[-1] = f"only-{name}"
-        write_counts(paths[name], own.tocsr(), names, obs)
+        write_counts(paths[name], part.tocsr(), names, obs)
     gmt = folder / "sets.gmt"
     sets = {f"set {i}": list(genes[member[i].indices]) for i in range(60)}
     write_gmt(sets, gmt)
@@ -283,8 +283,8 @@ def test_features_of_a_collection(collection):
     shared = shared_genes({name: collection_module.Counts(path) for name, path in paths.items()})
     one = collection_module.Counts(paths["one"]).select(shared)
     sets = read_libraries([gmt], shared, (50, 150))
-    own = sets.member[[list(sets.terms).index(term) for term in scores.var_names]]
-    np.testing.assert_allclose(scores.X[:450], aucell(one, own), atol=1e-6)
+    member = sets.member[[list(sets.terms).index(term) for term in scores.var_names]]
+    np.testing.assert_allclose(scores.X[:450], aucell(one, member), atol=1e-6)
 
 
 def test_scores_survive_the_file(collection):
@@ -370,7 +370,7 @@ def test_a_collection_without_labels_is_chosen_by_entropy(collection, tmp_path, 
     assert any(getattr(block, "kind", "") == "warning" for block in blocks)
 
 
-def test_mistakes_of_the_user_are_told(collection, tmp_path):
+def test_user_errors_are_reported(collection, tmp_path):
     paths, gmt, _ = collection
     with pytest.raises(UserError, match=r"features\.label"):
         choose_features(paths, [gmt], SMALL | {"label": "nothing"}, seed=0)
@@ -389,8 +389,8 @@ def test_terms_of_two_libraries_stay_apart(collection):
     copy = folder / "copy.gmt"
     copy.write_text(gmt.read_text())
     genes = shared_genes({"one": collection_module.Counts(paths["one"])})
-    found = read_libraries([gmt, copy], genes, (50, 150))
-    assert len(set(found.terms)) == 120 and "set 0 (copy)" in found.terms
+    collection = read_libraries([gmt, copy], genes, (50, 150))
+    assert len(set(collection.terms)) == 120 and "set 0 (copy)" in collection.terms
 
 
 def test_planted_sets_of_a_simulated_system():
@@ -406,9 +406,9 @@ def test_planted_sets_of_a_simulated_system():
     )
     drawn = design(settings, 3)
     sets = planted_sets(drawn, decoys=2)
-    own = {name: genes for name, genes in sets.items() if not name.startswith("decoy-")}
-    assert len(sets) == 3 * len(own) and {"age-rising", "age-falling"} <= set(own)
-    at = list(drawn.types["cell_type"]).index(next(name for name in own if name.startswith("type-"))[5:])
+    planted = {name: genes for name, genes in sets.items() if not name.startswith("decoy-")}
+    assert len(sets) == 3 * len(planted) and {"age-rising", "age-falling"} <= set(planted)
+    at = list(drawn.types["cell_type"]).index(next(name for name in planted if name.startswith("type-"))[5:])
     names = drawn.genes["gene"].to_numpy()
-    assert set(own[f"type-{drawn.types['cell_type'][at]}"]) == set(names[drawn.type_effects[at] > 0.1])
+    assert set(planted[f"type-{drawn.types['cell_type'][at]}"]) == set(names[drawn.type_effects[at] > 0.1])
     assert all(len(set(genes)) == len(genes) for genes in sets.values())

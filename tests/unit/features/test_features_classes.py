@@ -1,4 +1,4 @@
-"""How gene sets are tested for classes: AUROCs, their nulls, sampled units."""
+"""Tests of gene sets for classes: AUROCs, their nulls, sampled units."""
 
 import sys
 from pathlib import Path
@@ -28,20 +28,20 @@ def cells():
     donor = np.array(["x", "y", "z"], dtype=object)[rng.integers(0, 3, 240)]
     scores = np.round(rng.normal(size=(240, 5)), 1).astype(np.float32)  # with ties
     scores[:, 0] += 2 * (kind == "a")
-    scores[:, 1] += 4 * (donor == "x")  # a donor's, no class's
+    scores[:, 1] += 4 * (donor == "x")  # an effect of the donor, not of a class
     return kind, donor, scores
 
 
 def test_areas_are_those_of_scikit_learn_within_donors(cells):
     kind, donor, scores = cells
-    found = class_areas(scores, Classes.of(kind, donor))
+    areas = class_areas(scores, Classes.of(kind, donor))
     for c, name in enumerate("abc"):
         each = [
             [roc_auc_score(kind[donor == d] == name, scores[donor == d, t]) for t in range(5)] for d in "xyz"
         ]
-        np.testing.assert_allclose(found.mean[c], np.mean(each, axis=0), atol=1e-12)
-        np.testing.assert_allclose(found.lowest[c], np.min(each, axis=0), atol=1e-12)
-        np.testing.assert_allclose(found.replicated[c], np.sort(each, axis=0)[:-1].mean(axis=0), atol=1e-12)
+        np.testing.assert_allclose(areas.mean[c], np.mean(each, axis=0), atol=1e-12)
+        np.testing.assert_allclose(areas.lowest[c], np.min(each, axis=0), atol=1e-12)
+        np.testing.assert_allclose(areas.replicated[c], np.sort(each, axis=0)[:-1].mean(axis=0), atol=1e-12)
 
 
 def test_shuffled_labels_agree_with_mann_and_whitney(cells):
@@ -56,12 +56,12 @@ def test_shuffled_labels_agree_with_mann_and_whitney(cells):
 def test_one_donor_alone_makes_no_class(cells):
     kind, donor, scores = cells
     scores[:, 2] += 4 * ((kind == "b") & (donor == "y"))
-    found = class_areas(scores, Classes.of(kind, donor))
-    assert found.mean[1, 2] > 0.6 and abs(found.replicated[1, 2] - 0.5) < 0.1
-    assert found.replicated[0, 0] > 0.8
+    areas = class_areas(scores, Classes.of(kind, donor))
+    assert areas.mean[1, 2] > 0.6 and abs(areas.replicated[1, 2] - 0.5) < 0.1
+    assert areas.replicated[0, 0] > 0.8
 
 
-def test_classes_of_few_cells_take_no_part():
+def test_small_classes_are_ignored():
     kind = ["a"] * 20 + ["b"] * 20 + ["rare"] * 4 + [None, "", np.nan]
     classes = Classes.of(kind)
     assert classes.names.tolist() == ["a", "b"] and classes.n_cells.tolist() == [20, 20]
@@ -78,13 +78,13 @@ def test_areas_of_0_and_1_stay_finite():
 
 
 @pytest.mark.parametrize("null", ["random", "labels"])
-def test_the_p_values_hold_where_nothing_is_planted(null):
+def test_p_values_are_calibrated_without_planted_sets(null):
     from features_planted import rates
 
-    found = rates(range(30), null, {"random_sets": 100, "size_bins": 2, "detection_bins": 2})
-    assert {"class", "set"} <= set(found)
+    rejected = rates(range(30), null, {"random_sets": 100, "size_bins": 2, "detection_bins": 2})
+    assert {"class", "set"} <= set(rejected)
     # 30 systems of 40 sets; with more systems the benchmark narrows this to 0.03 to 0.07
-    assert all(0.02 < rate < 0.085 for rate in found.values()), found
+    assert all(0.02 < rate < 0.085 for rate in rejected.values()), rejected
 
 
 def test_the_sampled_unit_is_what_is_mapped():
@@ -114,7 +114,7 @@ def test_accuracy_is_measured_on_donors_that_the_forest_has_not_seen():
     rng = np.random.default_rng(0)
     kind = np.array(["a", "b"], dtype=object)[rng.integers(0, 2, 200)]
     donor = rng.integers(0, 2, 200)
-    # scores tell the classes of one donor and say the opposite in the other
+    # scores separate the classes in one donor and are reversed in the other
     scores = (np.where(donor == 0, 1, -1) * np.where(kind == "a", 1, -1) + rng.normal(0, 0.1, 200))[:, None]
     seen = forest(scores, kind, trees=20)
     unseen = forest(scores, kind, donor.astype(str).astype(object), trees=20)
@@ -122,7 +122,7 @@ def test_accuracy_is_measured_on_donors_that_the_forest_has_not_seen():
 
 
 def test_more_classes_do_not_make_a_set_better():
-    """Sets of random genes: the p of the best class is level although the best of eight is taken."""
+    """Sets of random genes: the p-value of the best of eight classes is calibrated."""
     rng = np.random.default_rng(1)
     log = np.tile(rng.normal(-1, 1, 600), (400, 1))
     kind = rng.integers(0, 8, 400)
@@ -133,7 +133,7 @@ def test_more_classes_do_not_make_a_set_better():
         row[rng.choice(600, 25, replace=False)] = 1
     n_up = top_count(600)
     weights = sparse.vstack([part for _, part in weight_blocks(counts, n_up)], format="csr")
-    found = assess_sets(
+    assessment = assess_sets(
         weights,
         sparse.csr_matrix(member),
         n_up,
@@ -141,5 +141,5 @@ def test_more_classes_do_not_make_a_set_better():
         classes=Classes.of([f"t{code}" for code in kind]),
         settings=FeatureSettings(random_sets=300, size_bins=1, detection_bins=2),
     )
-    assert 0.0 <= (found.table["class_pvalue"] <= 0.05).mean() < 0.11
-    assert (found.table["class_fdr"] <= 0.05).sum() == 0
+    assert 0.0 <= (assessment.table["class_pvalue"] <= 0.05).mean() < 0.11
+    assert (assessment.table["class_fdr"] <= 0.05).sum() == 0

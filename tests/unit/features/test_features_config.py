@@ -29,7 +29,7 @@ def test_features_are_off_by_default_and_presets_follow_the_paper():
         ({"features": {"top_fraction": 0}}, "top_fraction"),
     ],
 )
-def test_what_does_not_fit_is_told(sections, message):
+def test_invalid_settings_are_reported(sections, message):
     with pytest.raises(UserError, match=message):
         load(**sections)
 
@@ -40,8 +40,8 @@ def test_settings_of_the_schema_are_those_of_the_library():
     from panscape.unicoord.features.settings import FeatureSettings
 
     known = load()["features"]
-    own = {item.name for item in fields(FeatureSettings)}
-    assert own == set(known) - {"gene_sets"}
+    names = {item.name for item in fields(FeatureSettings)}
+    assert names == set(known) - {"gene_sets"}
     settings = FeatureSettings.of(known)
     assert settings == FeatureSettings()
 

@@ -1,4 +1,4 @@
-"""Only the figures draw: matplotlib is imported in `plot` and nowhere else."""
+"""matplotlib is imported in `plot` only."""
 
 import ast
 from pathlib import Path

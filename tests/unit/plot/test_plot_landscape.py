@@ -86,7 +86,7 @@ def test_labels_are_in_the_legend_and_hostile_ones_are_drawn_as_they_are(view):
     assert "Grey: 10 of 30 clusters without a value." in words
 
 
-def test_a_dollar_sign_is_no_formula(view, tmp_path):
+def test_a_dollar_sign_is_not_a_formula(view, tmp_path):
     odd = View(view.obs.assign(cell_type=r"$\frac$"), view.xy)
     save_figure(plot_map(odd, "cell_type"), tmp_path / "map")
     values = np.arange(N, dtype=float)[None]
@@ -104,7 +104,7 @@ def test_studies_keep_the_order_of_the_collection(view):
     assert [text.get_text() for text in legend.get_texts()] == ["z-early", "a-late"]
 
 
-def test_labels_and_numbers_are_told_apart(view):
+def test_labels_and_numbers_are_distinguished(view):
     assert [is_labels(view.obs, name) for name in ("study", "age", "resolution", "cell_type", "nothing")] == [
         True,
         False,
@@ -129,7 +129,7 @@ def test_pseudotime_against_age_prints_rho_beside_its_null(view):
     assert len(drawn) == 28
 
 
-def test_a_number_without_a_null_says_nothing_of_one():
+def test_a_statistic_without_a_null_does_not_mention_one():
     assert Statistic(0.5).sentence("ρ") == "ρ = 0.50"
     assert Statistic(float("nan")).sentence("ρ") == "ρ: not defined"
 
@@ -144,7 +144,7 @@ def test_heatmap_bins_by_pseudotime_and_standardises(view):
     assert np.all(image[1] == 0)
 
 
-def test_figures_of_nothing_say_so(view):
+def test_empty_figures_have_a_note(view):
     empty = np.empty((0, N))
     for fig in (
         plot_heatmap(empty, [], view, title="t", unit="u"),
@@ -234,8 +234,8 @@ def test_expression_is_put_in_the_order_of_the_clusters(tmp_path):
         )
         data.write_h5ad(tmp_path / f"{study}.h5ad")
         paths.append(tmp_path / f"{study}.h5ad")
-    found = read_expression(paths, ["h", "g"], pd.Index(["b1", "a2", "a1"]))
-    assert found.tolist() == [[11, 3, 1], [10, 2, 0]]
+    expression = read_expression(paths, ["h", "g"], pd.Index(["b1", "a2", "a1"]))
+    assert expression.tolist() == [[11, 3, 1], [10, 2, 0]]
     with pytest.raises(KeyError, match="nowhere"):
         read_expression(paths, ["nowhere"], pd.Index(["b1"]))
     with pytest.raises(KeyError, match="c9"):
@@ -248,8 +248,8 @@ def test_pairs_absent_from_a_study_are_zero(tmp_path):
     write_csr(sparse.csr_matrix(np.array([[0.5, 0.7], [0, -0.9]])), tmp_path / "m.npz")
     wanted = pd.DataFrame({"gene_a": ["g", "x"], "gene_b": ["i", "y"]})
     paths = [(tmp_path / "clusters.tsv", tmp_path / "m.npz", tmp_path / "pairs.tsv")]
-    found = read_pair_values(paths, wanted, pd.Index(["a2", "other", "a1"]))
-    np.testing.assert_allclose(found, [[-0.9, 0, 0.7], [0, 0, 0]])
+    values = read_pair_values(paths, wanted, pd.Index(["a2", "other", "a1"]))
+    np.testing.assert_allclose(values, [[-0.9, 0, 0.7], [0, 0, 0]])
 
 
 def test_ends_takes_the_strongest_of_both_signs():
@@ -263,9 +263,9 @@ def test_find_statistic():
         [("coexpression", "rho", 0.5, 0.4, 0.6, np.nan, np.nan, np.nan, np.nan)],
         columns=["space", "statistic", "value", "low", "high", "null_mean", "null_sd", "pvalue", "n"],
     )
-    found = find_statistic(table, "coexpression", "rho")
-    assert (found.value, found.low, found.high) == (0.5, 0.4, 0.6)
-    assert found.sentence("ρ") == "ρ = 0.50 (95 % 0.40 to 0.60)"
+    statistic = find_statistic(table, "coexpression", "rho")
+    assert (statistic.value, statistic.low, statistic.high) == (0.5, 0.4, 0.6)
+    assert statistic.sentence("ρ") == "ρ = 0.50 (95 % 0.40 to 0.60)"
     assert find_statistic(table, "expression", "rho") is None
 
 
@@ -308,8 +308,8 @@ def test_bins_of_uneven_clusters_are_not_called_about_as_large_as_the_first():
 def test_the_note_below_the_spaces_names_only_what_is_drawn():
     rows = [("coexpression", names_module.MIXING, 0.58, *[np.nan] * 2, 0.71, *[np.nan] * 2, 55)]
     names = ["space", "statistic", "value", "low", "high", "null_mean", "null_sd", "pvalue", "n"]
-    found = texts(plot_spaces(pd.DataFrame(rows, columns=names)))
-    assert "point: observed    bar: by chance" in found
+    drawn = texts(plot_spaces(pd.DataFrame(rows, columns=names)))
+    assert "point: observed    bar: by chance" in drawn
     rows = [("coexpression", names_module.AGE, 0.9, 0.8, 0.95, 0.1, 0.05, 0.01, 55)]
-    found = texts(plot_spaces(pd.DataFrame(rows, columns=names)))
-    assert any("line: 95 % interval" in text and "2 sd" in text for text in found)
+    drawn = texts(plot_spaces(pd.DataFrame(rows, columns=names)))
+    assert any("line: 95 % interval" in text and "2 sd" in text for text in drawn)

@@ -1,4 +1,4 @@
-"""One bibliography: complete entries, every citation in it, and documents that are made from it."""
+"""The bibliography: complete entries, all citations and the documents generated from it."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_the_citation_file_names_all_four_methods():
     assert all(item["authors"] and isinstance(item["year"], int) for item in content["references"])
 
 
-def test_every_section_cites_what_it_rests_on():
+def test_every_section_cites_its_methods():
     cited = {section.name: section.references for section in SECTIONS}
     assert set().union(*cited.values()) <= bibliography.entries().keys()
     for stage in ("panclust", "coexpression", "landscape", "dictionary", "overlap"):

@@ -133,13 +133,13 @@ def test_every_figure_is_drawn_whatever_labels_there_are(kinds, tmp_path):
     assert all((tmp_path / f"{name}.png").stat().st_size > 1000 for name in names)
 
 
-def test_terms_that_stay_nothing_are_not_drawn():
+def test_terms_that_stay_zero_are_not_drawn():
     figure = next(figure for _, figure in draw_unicoord(made_up_tables(), made_up_coordinates(LABELS)))
     titles = [ax.get_title(loc="left") for ax in figure.axes if ax.get_visible()]
     assert titles == ["Total", "Classification", "odd_term"]
 
 
-def test_a_coordinate_that_holds_nothing_is_not_in_the_map():
+def test_inactive_coordinates_are_not_in_the_map():
     tables, coordinates = made_up_tables(), made_up_coordinates(LABELS)
     drawn = dict(draw_unicoord(tables, coordinates))["coordinates"]
     before = drawn.axes[0].collections[-1].get_offsets()
@@ -182,7 +182,7 @@ def flat(blocks):
         yield from flat(getattr(block, "blocks", ()))
 
 
-def test_the_section_says_what_beats_the_model(tmp_path):
+def test_the_section_names_the_best_baseline(tmp_path):
     made_up = results(tmp_path, made_up_tables() | restored(), CONFIG)
     assert unicoord.SECTION.ran(made_up)
     (headline,) = unicoord.SECTION.headline(made_up)
@@ -197,29 +197,29 @@ def test_the_section_says_what_beats_the_model(tmp_path):
         and "0.600 of that of the genes' means (PCA-20 0.700)" in text
     )
     captions = " ".join(block.caption for block in blocks if block.block == "table")
-    assert "Leaks" in captions and "Groups that training never saw" in captions
+    assert "Leaks" in captions and "Groups left out of training" in captions
     (scenario,) = [block for block in blocks if block.block == "table" and block.header[0] == "scenario"]
     assert scenario.rows[0][1] == "age: shifted by 2; platform: x"
     pictures = [picture for block in blocks if block.block == "gallery" for picture in block.pictures]
     assert len(pictures) == 7 and all(picture.caption for picture in pictures)
     methods = unicoord.SECTION.methods(made_up)[0]
     assert "cell_type (discrete) and age (continuous)" in methods
-    # three genes are all there were, so that the number asked for is not what it was trained on
-    assert "trained on 3 genes, as many of the 2,000 asked for as all studies have" in methods
-    assert "Test cells do not carry all classes: scores of cell type over 3 of 4 classes" in text
+    # only three genes were available, fewer than requested
+    assert "trained on 3 genes (all that the studies share; 2,000 were requested)" in methods
+    assert "Not all classes have test cells: the scores are of cell type over 3 of 4 classes" in text
 
 
-def test_the_section_does_without_what_was_not_asked_for(tmp_path):
+def test_the_section_omits_what_was_not_requested(tmp_path):
     made_up = results(tmp_path, made_up_tables(continuous=False), {"unicoord": {}, "report": {}})
     blocks = list(flat(unicoord.SECTION.content(made_up)))
     captions = " ".join(block.caption for block in blocks if block.block == "table")
-    assert "Continuous" not in captions and "never saw" not in captions
+    assert "Continuous" not in captions and "left out of training" not in captions
     assert "age" not in unicoord.SECTION.headline(made_up)[0]
     empty = Results.of(tmp_path / "nothing", [], {})
     assert not unicoord.SECTION.ran(empty) and unicoord.SECTION.optional
 
 
-def test_the_section_of_features_tells_planted_from_random(tmp_path):
+def test_the_section_of_features_compares_planted_and_random_sets(tmp_path):
     table = pd.DataFrame(
         {
             "term": ["type-a", "decoy-type-a-1", "module-1", "age-rising"],
@@ -247,7 +247,7 @@ def test_the_section_of_features_tells_planted_from_random(tmp_path):
     made_up = Results.of(tmp_path, paths, {"features": {"label": "cell_type", "trees": 9}, "report": {}})
     (headline,) = features.SECTION.headline(made_up)
     assert (
-        "Of 4 gene sets 2 tell a cell type from the others better than random sets" in headline
+        "Of 4 gene sets 2 separate a cell type from the others better than random sets" in headline
         and "balanced accuracy of 0.80 (on cells that were left out; by chance 0.25)" in headline
     )
     (sentence,) = features.SECTION.methods(made_up)

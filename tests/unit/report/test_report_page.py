@@ -77,7 +77,7 @@ def copy_of(collection, tmp_path):
     return tmp_path / "copy" / "results" / "demo", config
 
 
-def test_page_is_whole_and_needs_nothing_else(whole):
+def test_page_is_complete_and_self_contained(whole):
     _, parsed = whole
     assert parsed.open == []
     assert "script" not in parsed.tags
@@ -90,12 +90,12 @@ def test_headline_numbers_are_those_of_the_table(whole):
     results, parsed = whole
     given = results.table("landscape/statistics.tsv").set_index(["space", "statistic"])
     assert (
-        "goes with age at Spearman ρ = 0.91 (95 % interval 0.81 to 0.96) over 116 clusters (|ρ| with "
+        "correlates with age at Spearman ρ = 0.91 (95 % interval 0.81 to 0.96) over 116 clusters (|ρ| with "
         "shuffled ages 0.06 ± 0.05, p = 0.001; shuffled over 18 batches)" in parsed.text
     )
     assert "Within studies ρ = 0.71 (95 % interval 0.51 to 0.91) over 113 clusters" in parsed.text
     assert "nearest clusters of other studies ρ = 0.81 (95 % interval 0.61 to 0.91)" in parsed.text
-    assert "On the 113 clusters that all descriptions reach: coexpression 0.91 (0.81 to 0.96)" in parsed.text
+    assert "On the 113 clusters reached in all spaces: coexpression 0.91 (0.81 to 0.96)" in parsed.text
     for space, label in (("expression", "expression"), ("diagonal", "which genes vary at all")):
         assert f"{label} {given.loc[(space, 'rho_age'), 'value']:.2f}" in parsed.text
     assert "depth alone −0.31 (−0.40 to −0.10)" in parsed.text
@@ -132,7 +132,7 @@ def test_numbers_of_cells_clusters_genes_and_pairs(whole):
     cells = qc[qc["unit"] == "cells"].groupby("study")["left"].last().sum()
     clusters = sum(len(results.table(f"panclust/{study}/clusters.tsv")) for study in results.studies)
     genes = results.table("preprocess/genes.tsv")["selected"].sum()
-    # what `keep` leaves in the file is no matter of quality
+    # cells not chosen by `keep` do not count in quality control
     share = f"{100 * cells / 18_000:.0f} % of 18,000 chosen by keep"
     assert f"3 studies with {cells:,} cells after quality control ({share})" in parsed.text
     assert f"{clusters} panclusters" in parsed.text
@@ -179,7 +179,7 @@ def test_genes_are_ranked_by_strength_and_cut(whole):
     assert "First 20 of 60 rows." in parsed.text
 
 
-def test_parts_without_pseudotime_are_told(whole):
+def test_parts_without_pseudotime_are_reported(whole):
     _, parsed = whole
     assert "The landscape has 2 connected parts; 7 of 120 clusters have no pseudotime" in parsed.text
     rows = parsed.table("part", "clusters")
@@ -190,7 +190,7 @@ def test_runtime_and_memory(whole):
     _, parsed = whole
     rows = {row[1]: row for row in parsed.table("stage", "rule")}
     assert rows["filter_cells"] == ["preprocess", "filter_cells", "1", "12 s", "12 s", "19 s", "812"]
-    assert "All jobs took 20 s of wall time one after the other and 29 s of CPU time" in parsed.text
+    assert "All jobs took 20 s of wall time in total and 29 s of CPU time" in parsed.text
 
 
 def test_planted_truth_beside_chance(whole):
@@ -219,7 +219,7 @@ def test_figures_are_embedded_as_they_are(whole):
     assert "landscape/figures/map-study.svg" in parsed.links
 
 
-def test_stages_that_did_not_run_are_told_and_optional_ones_are_not(collection):
+def test_stages_that_did_not_run_are_reported_unless_optional(collection):
     out, config = collection
     only = [path for path in out.rglob("*") if path.is_file() and "landscape" not in path.parts]
     results = Results.of(out, only, config)
@@ -230,7 +230,7 @@ def test_stages_that_did_not_run_are_told_and_optional_ones_are_not(collection):
     assert "Jacomy" not in markdown(methods(results, SECTIONS), "x")
 
 
-def test_a_collection_without_a_landscape_has_no_word_of_it(collection):
+def test_a_collection_without_a_landscape_does_not_mention_it(collection):
     out, config = collection
     only = [path for path in out.rglob("*") if path.name.startswith(("qc.", "kept."))]
     config = config | {"studies": [study | {"use": ["sivae"]} for study in config["studies"]]}
@@ -324,7 +324,9 @@ def test_a_landscape_of_few_clusters_says_so_first_and_leaves_empty_figures_out(
     results = made_up.results_of(out, config)
     (section,) = [section for section in SECTIONS if section.name == "landscape"]
     sentences = section.headline(results)
-    assert sentences[0].startswith("The landscape has only 12 clusters; fewer than 20 show no reliable order")
+    assert sentences[0].startswith(
+        "The landscape has only 12 clusters; with fewer than 20, neither the order"
+    )
     parsed = read(results)
     assert parsed.text.count("The landscape has only 12 clusters") == 2
     assert (
@@ -340,7 +342,7 @@ def test_a_landscape_of_few_clusters_says_so_first_and_leaves_empty_figures_out(
     assert "figures/map-study." in html and "figures/map-n-cells." in html
 
 
-def test_genes_that_studies_do_not_measure_are_told(collection, tmp_path):
+def test_genes_that_studies_do_not_measure_are_reported(collection, tmp_path):
     out, config = copy_of(collection, tmp_path)
     genes = read_tsv(out / "preprocess" / "genes.tsv")
     genes.loc[:6, "rank_atlas"] = np.nan
@@ -351,12 +353,12 @@ def test_genes_that_studies_do_not_measure_are_told(collection, tmp_path):
         "61 genes are measured in at least 2 of 3 studies; mitochondrial and ribosomal genes left aside, the "
         "60 that rank highest by dispersion in every study that measures them are analysed" in parsed.text
     )
-    assert "7 of them are not measured in every study, and count as unknown there" in parsed.text
+    assert "7 of them are not measured in every study, and are treated as unknown there" in parsed.text
     assert ["atlas", "1,700", "53", "7"] in [row for rows in parsed.tables for row in rows]
     text = markdown(methods(results, SECTIONS), "demo")
     assert (
-        "of those measured in at least 2 of 3 studies; a gene that a study does not measure counts as unknown"
-        in text
+        "of those measured in at least 2 of 3 studies; genes that a study does not measure were treated "
+        "as unknown" in text
     )
 
 

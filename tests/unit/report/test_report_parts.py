@@ -67,10 +67,10 @@ def test_methods_claim_a_preset_where_it_changes_something_and_list_the_departur
     assert "## Departures from the published methods" in text
     points = set(described.departures["point"])
     assert ("The diagonal" in points) == (preset == "best")
-    assert "Choice of genes" in points  # no setting does as the paper
+    assert "Choice of genes" in points  # no setting reproduces the paper
 
 
-def test_a_learned_embedding_is_told_only_where_one_was_learned(collection):
+def test_a_learned_embedding_is_described_only_if_one_was_trained(collection):
     out, config = collection
     listed = made_up.results_of(out, config)
     for embedding, compare, learned in (("coem", [], True), ("rna", ["coem"], True), ("rna", ["wnn"], False)):
@@ -157,7 +157,7 @@ def test_the_files_of_a_folder_are_listed(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["unicoord", "dictionary", "metacells"])
-def test_a_section_that_was_asked_for_does_not_vanish(name, tmp_path):
+def test_requested_sections_are_always_shown(name, tmp_path):
     (section,) = [section for section in SECTIONS if section.name == name]
     config = {"studies": [{"id": "a"}], "report": {name: True}}
     assert section.shown(Results.of(tmp_path, [], config))

@@ -1,4 +1,4 @@
-"""What the report says of cells that quality control took, and of what it did not take."""
+"""Sentences of the report on cells removed by quality control."""
 
 import html
 import re
@@ -26,19 +26,19 @@ def expected(collection):
     return text_of(*collection)
 
 
-def test_cells_that_are_lost_unevenly_are_said_to_be(expected):
+def test_uneven_losses_of_cells_are_reported(expected):
     assert f"{START} differs over line ({ENDS}; 16 groups)." in expected
     assert f"{START} goes with outcome (ρ 0.998 over 16 of line; {ENDS})." in expected
     assert f"{START} differs over cell_type" not in expected
     assert "removed most cells" not in expected
 
 
-def test_what_keep_takes_is_no_matter_of_quality(expected):
+def test_cells_removed_by_keep_do_not_count_in_quality_control(expected):
     assert "15,597 cells after quality control (87 % of 18,000 chosen by keep)" in expected
-    assert "Cells that keep leaves in the file belong to no study" in expected.replace("`", "")
+    assert "Cells not chosen by keep belong to no study" in expected.replace("`", "")
 
 
-def test_limits_that_the_cells_decide_are_in_the_methods(expected):
+def test_automatic_limits_are_in_the_methods(expected):
     words = (
         "three median absolute deviations below the study's median on the log scale, bounded by half of the"
     )

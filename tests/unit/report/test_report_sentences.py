@@ -1,4 +1,4 @@
-"""Sentences are true of the collection at hand, or absent."""
+"""Sentences of the report match the collection."""
 
 import html
 import re
@@ -50,7 +50,7 @@ def without_ages(tmp_path_factory):
     return made_up.results_of(out, config)
 
 
-def test_one_study_without_ages_is_not_spoken_of_as_several_with_ages(without_ages):
+def test_one_study_without_ages_is_not_described_as_several_with_ages(without_ages):
     described = methods(without_ages, SECTIONS)
     paragraphs = " ".join(described.paragraphs)
     assert "Pseudotime was compared with age" not in paragraphs and "bootstrap" not in paragraphs
@@ -74,7 +74,7 @@ def test_a_table_of_statistics_has_no_empty_columns(without_ages):
     assert shown.numeric == (False, True, True, True)
 
 
-def test_parts_without_a_root_are_told_without_pseudotime(without_ages, tmp_path):
+def test_parts_without_a_root_are_reported_without_pseudotime(without_ages, tmp_path):
     path = without_ages.path(landscape.PSEUDOTIME)
     before = path.read_bytes()
     try:
@@ -134,9 +134,9 @@ def test_genes_left_aside_are_named(collection):
     assert " excluded" not in " ".join(methods(made_up.results_of(out, config), SECTIONS).paragraphs)
 
 
-def test_a_limit_without_mitochondrial_counts_is_said_to_say_little(tmp_path):
+def test_mitochondrial_limits_without_counts_are_reported(tmp_path):
     out, config = made_up.write_results(tmp_path), made_up.configuration()
-    text = "Half of the cells of atlas, or more, have no mitochondrial counts"
+    text = "At least half of the cells of atlas have no mitochondrial counts"
     assert text not in html.unescape(page_of(out, config))
     path = out / "preprocess" / "qc.tsv"
     qc = read_tsv(path)
@@ -179,7 +179,7 @@ def test_studies_without_ages_are_compared_by_mixing_alone(tmp_path):
     head = landscape_tables.spaces_table(results)
     assert len(head.header) == 2 and "bootstrap" not in head.caption
     caption = landscape_tables.statistics_table(results).caption
-    assert "bootstrap" not in caption and "ages" not in caption and "studies were dealt anew" in caption
+    assert "bootstrap" not in caption and "ages" not in caption and "studies were reassigned" in caption
 
 
 def test_an_overlap_without_supported_edges_has_no_figure_of_them(collection):

@@ -51,9 +51,9 @@ def test_old_keys_are_taken_with_a_warning_and_unknown_ones_refused(caplog):
     ("changes", "words"),
     [
         ({"studies": ()}, "simulation.studies: there is no study"),
-        ({"studies": (StudySettings("a"), StudySettings("a"))}, "'a' is there twice"),
+        ({"studies": (StudySettings("a"), StudySettings("a"))}, "'a' occurs twice"),
         ({"studies": (StudySettings("a", ages=(3, 1)),)}, "simulation.studies[0].ages"),
-        ({"studies": (StudySettings("a", ages=(3, 3)),)}, "of one age"),
+        ({"studies": (StudySettings("a", ages=(3, 3)),)}, "the same age"),
         ({"studies": (StudySettings("a", cells=0),)}, "simulation.studies[0].cells"),
         ({"n_modules": 40}, "simulation.n_genes"),
     ],
@@ -105,8 +105,8 @@ def test_coupling_follows_onset_offset_and_lineage():
     system = design(small(n_modules=12), 3)
     ages = np.linspace(0, 20, 201)
     for at, module in enumerate(system.modules.itertuples()):
-        own = module.lineage or "lineage-1"
-        curve = coupling(system, ages, np.repeat(own, 201))[:, at]
+        lineage = module.lineage or "lineage-1"
+        curve = coupling(system, ages, np.repeat(lineage, 201))[:, at]
         assert (curve >= 0).all() and (curve <= 0.9).all()
         if module.lineage:
             other = "lineage-1" if module.lineage != "lineage-1" else "lineage-2"

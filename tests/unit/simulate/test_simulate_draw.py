@@ -60,14 +60,14 @@ def test_counts_are_gamma_poisson(mean, dispersion):
     assert drawn.mean() == pytest.approx(mean, rel=0.1)
 
 
-def test_zero_inflation_is_what_the_distribution_says_and_no_more():
+def test_zeros_are_not_inflated_beyond_the_distribution():
     mean = np.full((20_000, 3), [0.1, 1.0, 4.0], dtype=np.float32)
     dispersion = np.array([0.2, 0.2, 1.0])
     zeros = 1 - draw._counts(mean, dispersion, np.random.default_rng(1)).getnnz(axis=0) / 20_000
     np.testing.assert_allclose(zeros, (1 + mean[0] * dispersion) ** (-1 / dispersion), atol=0.01)
 
 
-def test_blocks_cover_all_cells_once_and_hold_counts(system, monkeypatch):
+def test_blocks_cover_all_cells_once_and_contain_counts(system, monkeypatch):
     monkeypatch.setattr(draw, "BLOCK_VALUES", 300 * 900)
     drawn = simulate_study(system, "a")
     stop, n_blocks = 0, 0
@@ -122,7 +122,7 @@ def test_types_appear_when_their_time_comes(system):
         assert types.loc[name, "age_from"] - 1 < age < types.loc[name, "age_to"] + 1
 
 
-def test_low_quality_cells_are_what_quality_control_looks_for(system):
+def test_low_quality_cells_fail_quality_control(system):
     drawn = simulate_study(system, "a")
     values = counts(drawn)
     total = np.asarray(values.sum(axis=1)).ravel()
@@ -133,7 +133,7 @@ def test_low_quality_cells_are_what_quality_control_looks_for(system):
     assert np.median(total[quality == "debris"]) < 0.2 * np.median(total[quality == "good"])
 
 
-def test_coexpression_is_planted_and_the_mean_stays_put(deep):
+def test_coexpression_is_planted_at_constant_means(deep):
     drawn, log = deep
     system, obs = drawn.system, drawn.obs
     strength = coupling(system, obs["true_age"], obs["lineage"].to_numpy())
@@ -146,7 +146,7 @@ def test_coexpression_is_planted_and_the_mean_stays_put(deep):
         seen += 1
         within = [np.corrcoef(log.loc[part, genes].T)[np.triu_indices(len(genes), 1)] for part in (on, off)]
         assert np.median(within[0]) > 0.75 and abs(np.median(within[1])) < 0.15
-        # both are up to composition: the genes of an age take their share of the counts from all others
+        # both are up to composition: counts of age genes come at the cost of all others
         assert (log.loc[on, genes].mean() - log.loc[off, genes].mean()).mean() == pytest.approx(0, abs=0.25)
         assert log.loc[on, genes].std().mean() == pytest.approx(log.loc[off, genes].std().mean(), abs=0.15)
     assert seen >= 2

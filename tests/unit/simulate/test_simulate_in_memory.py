@@ -1,4 +1,4 @@
-"""Simulated studies in memory are those that the workflow writes."""
+"""Simulated studies in memory equal those written by the workflow."""
 
 import anndata
 import numpy as np

@@ -1,4 +1,4 @@
-"""Simulated studies of cell lines: what is planted shows in the counts, and nothing else."""
+"""Simulated studies of cell lines: the counts show only the planted effects."""
 
 import dataclasses
 from pathlib import Path
@@ -36,15 +36,15 @@ def test_defaults_of_the_schema_are_those_of_the_library():
 
 def per_line(drawn, counts, module, what):
     """Return (lines,) of a statistic of the log expression of a module's genes, and the phenotype."""
-    own = (drawn.genes["module"] == module).to_numpy()
-    log = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 8000)[:, own]
-    found = []
+    members = (drawn.genes["module"] == module).to_numpy()
+    log = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 8000)[:, members]
+    values = []
     for line in drawn.lines["line"]:
         cells = log[(drawn.obs["line"] == line).to_numpy()]
-        within = np.corrcoef(cells.T)[np.triu_indices(own.sum(), 1)].mean()
+        within = np.corrcoef(cells.T)[np.triu_indices(members.sum(), 1)].mean()
         variance = cells.var(axis=0).mean()
-        found.append({"correlation": within, "mean": cells.mean(axis=0), "variance": variance}[what])
-    return np.array(found), drawn.lines["phenotype"].to_numpy()
+        values.append({"correlation": within, "mean": cells.mean(axis=0), "variance": variance}[what])
+    return np.array(values), drawn.lines["phenotype"].to_numpy()
 
 
 def relative_slope(values, phenotype):
@@ -63,7 +63,7 @@ def test_the_first_module_loses_its_correlation_only(drawn, counts):
 
 def test_the_second_module_changes_its_means_only(drawn, counts):
     mean, y = per_line(drawn, counts, "B", "mean")
-    # numbers within the whole table are even and odd in turn, whatever the first one is
+    # positions within the table alternate between even and odd
     slopes = [stats.spearmanr(one, y)[0] for one in mean.T]
     assert (np.sign(slopes[::2]) == -np.sign(slopes[1::2])).all() and np.abs(slopes).min() > 0.5
     correlation, _ = per_line(drawn, counts, "B", "correlation")
@@ -101,5 +101,5 @@ def test_seed_decides(drawn, counts):
 def test_settings_that_do_not_fit():
     with pytest.raises(UserError, match="20 genes are fewer than the 60 of the modules"):
         LinesSettings("x", n_genes=20)
-    with pytest.raises(UserError, match=r"lines\[0\].name: the name 'a' is there twice"):
+    with pytest.raises(UserError, match=r"lines\[0\].name: the name 'a' occurs twice"):
         lines_from_config({"studies": [{"name": "a"}], "lines": [{"name": "a"}]})

@@ -1,4 +1,4 @@
-"""The simulated multiome sample has what it says."""
+"""The simulated multiome sample has the planted structure."""
 
 import anndata
 import h5py
@@ -91,7 +91,7 @@ def test_file_and_truth(tmp_path):
 
 def test_names_and_numbers_that_do_not_fit():
     values = {"studies": [{"name": "a"}], "multiome": [{"name": "a"}]}
-    with pytest.raises(UserError, match=r"simulation.multiome\[0\].name: the name 'a' is there twice"):
+    with pytest.raises(UserError, match=r"simulation.multiome\[0\].name: the name 'a' occurs twice"):
         multiome_from_config(values)
     with pytest.raises(UserError, match="raise it to 4000"):
         multiome_from_config({"multiome": [{"name": "m", "n_peaks": 100}]})

@@ -49,8 +49,8 @@ def test_the_truth_is_written(system, tmp_path):
     assert set(read_tsv(tmp_path / "types.tsv")["cell_type"]) == set(system.types["cell_type"])
 
 
-def test_coexpression_tells_the_age_where_expression_tells_the_study():
-    """Group cells by study, lineage and sampling time: who is the nearest group in either space?"""
+def test_coexpression_separates_ages_and_expression_separates_studies():
+    """Group cells by study, lineage and sampling time, and compare nearest groups in both spaces."""
     studies = tuple(
         StudySettings(name, 2600, (4, 16), depth=3000, platform=name, timepoints=4) for name in ("a", "b")
     )
@@ -72,7 +72,7 @@ def test_coexpression_tells_the_age_where_expression_tells_the_study():
             spaces["expression"].append(part.mean(axis=0))
             labels.append((study.name, age, lineage))
     table = pd.DataFrame(labels, columns=["study", "age", "lineage"])
-    found = {}
+    separation = {}
     for name, rows in spaces.items():
         unit = np.array(rows) / np.linalg.norm(rows, axis=1, keepdims=True)
         similarity = unit @ unit.T
@@ -81,9 +81,9 @@ def test_coexpression_tells_the_age_where_expression_tells_the_study():
         other = similarity.copy()
         other[table["study"].to_numpy()[:, None] == table["study"].to_numpy()[None]] = -1
         match = other.argmax(axis=1)
-        found[name] = (
+        separation[name] = (
             (table["study"].to_numpy()[nearest] == table["study"]).mean(),
             np.abs(table["age"].to_numpy()[match] - table["age"]).mean(),
         )
-    assert found["expression"][0] > 0.95 > 0.8 > found["coexpression"][0]
-    assert found["coexpression"][1] <= 1.0  # of 12: the sampling times are 4 apart
+    assert separation["expression"][0] > 0.95 > 0.8 > separation["coexpression"][0]
+    assert separation["coexpression"][1] <= 1.0  # of 12: the sampling times are 4 apart

@@ -10,68 +10,68 @@ from panscape.unicoord import baselines, calibrate, evaluate
 
 
 @pytest.fixture
-def told():
+def predictions():
     rng = np.random.default_rng(0)
     logits = rng.standard_normal((400, 4)) * 2
     truth = np.array(list("abcd"), dtype=object)[[rng.choice(4, p=p) for p in calibrate.softmax(logits)]]
     return truth, logits, np.array(list("abcd"), dtype=object)
 
 
-def test_classification_agrees_with_scikit_learn(told):
-    truth, logits, names = told
+def test_classification_agrees_with_scikit_learn(predictions):
+    truth, logits, names = predictions
     probability = calibrate.softmax(logits)
     predicted = names[probability.argmax(axis=1)]
-    found = evaluate.classification(truth, predicted, probability, names)
-    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(truth, predicted))
-    assert found["macro_f1"] == pytest.approx(metrics.f1_score(truth, predicted, average="macro"))
-    assert found["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(truth, predicted))
-    assert found["log_loss"] == pytest.approx(metrics.log_loss(truth, probability, labels=list(names)))
+    scores = evaluate.classification(truth, predicted, probability, names)
+    assert scores["accuracy"] == pytest.approx(metrics.accuracy_score(truth, predicted))
+    assert scores["macro_f1"] == pytest.approx(metrics.f1_score(truth, predicted, average="macro"))
+    assert scores["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(truth, predicted))
+    assert scores["log_loss"] == pytest.approx(metrics.log_loss(truth, probability, labels=list(names)))
     hot = truth[:, None] == names
-    assert found["brier"] == pytest.approx(((probability - hot) ** 2).sum(axis=1).mean())
+    assert scores["brier"] == pytest.approx(((probability - hot) ** 2).sum(axis=1).mean())
 
 
 def test_a_class_met_only_in_predictions_or_only_in_truth_counts_as_in_scikit_learn():
     truth, predicted = ["a", "a", "b", "c"], ["a", "d", "b", "b"]
-    found = evaluate.classification(truth, predicted)
+    scores = evaluate.classification(truth, predicted)
     expected = metrics.f1_score(truth, predicted, average="macro", zero_division=0)
-    assert found["macro_f1"] == pytest.approx(expected)
+    assert scores["macro_f1"] == pytest.approx(expected)
 
 
 def test_cells_without_a_label_are_left_out_and_unknown_is_never_right():
     truth = ["a", None, float("nan"), "", "b", "a"]
-    found = evaluate.classification(truth, ["a", "a", "b", "a", "unknown", "b"])
-    assert found["n"] == 3
-    assert found["accuracy"] == pytest.approx(1 / 3)
-    assert found["coverage"] == pytest.approx(2 / 3)
-    assert found["accuracy_covered"] == pytest.approx(1 / 2)
+    scores = evaluate.classification(truth, ["a", "a", "b", "a", "unknown", "b"])
+    assert scores["n"] == 3
+    assert scores["accuracy"] == pytest.approx(1 / 3)
+    assert scores["coverage"] == pytest.approx(2 / 3)
+    assert scores["accuracy_covered"] == pytest.approx(1 / 2)
     assert evaluate.confusion(truth, ["a", "a", "b", "a", "unknown", "b"]).loc["b", "unknown"] == 1
 
 
-def test_a_class_the_model_does_not_know_spares_the_log_loss_but_not_the_accuracy(told):
-    truth, logits, names = told
+def test_unknown_classes_affect_accuracy_but_not_log_loss(predictions):
+    truth, logits, names = predictions
     probability = calibrate.softmax(logits)
     foreign = truth.copy()
     foreign[:100] = "e"
-    found = evaluate.classification(foreign, names[probability.argmax(axis=1)], probability, names)
-    assert found["log_loss"] == pytest.approx(
+    scores = evaluate.classification(foreign, names[probability.argmax(axis=1)], probability, names)
+    assert scores["log_loss"] == pytest.approx(
         metrics.log_loss(truth[100:], probability[100:], labels=list(names))
     )
-    assert found["accuracy"] < 0.76
+    assert scores["accuracy"] < 0.76
 
 
-def test_probabilities_need_names(told):
-    truth, logits, names = told
+def test_probabilities_need_names(predictions):
+    truth, logits, names = predictions
     with pytest.raises(ValueError, match="name the class"):
         evaluate.classification(truth, truth, logits, names[:2])
 
 
-def test_nothing_to_score_gives_no_number():
+def test_scores_without_cells_are_nan():
     assert np.isnan(evaluate.classification([None], ["a"])["accuracy"])
     assert np.isnan(evaluate.regression([np.nan], [1.0])["mae"])
 
 
-def test_calibration_error_is_small_for_true_probabilities_and_large_for_sharpened_ones(told):
-    truth, logits, names = told
+def test_calibration_error_is_small_for_true_probabilities_and_large_for_sharpened_ones(predictions):
+    truth, logits, names = predictions
     for factor, low, high in ((1.0, 0.0, 0.07), (6.0, 0.15, 1.0)):
         probability = calibrate.softmax(logits * factor)
         hit = names[probability.argmax(axis=1)] == truth
@@ -91,8 +91,8 @@ def test_temperature_undoes_a_factor_on_the_logits(factor):
     rng = np.random.default_rng(1)
     logits = rng.standard_normal((5000, 3)) * 2
     codes = np.array([rng.choice(3, p=p) for p in calibrate.softmax(logits)])
-    found = calibrate.fit_temperature(logits * factor, codes)
-    assert found == pytest.approx(factor, rel=0.1)
+    temperature = calibrate.fit_temperature(logits * factor, codes)
+    assert temperature == pytest.approx(factor, rel=0.1)
     assert calibrate.fit_temperature(logits[:0], codes[:0]) == 1.0
 
 
@@ -100,7 +100,7 @@ def test_large_logits_do_not_overflow():
     assert np.allclose(calibrate.softmax(np.array([[1e4, 0.0]])), [[1, 0]])
 
 
-def test_prediction_sets_cover_as_promised():
+def test_prediction_sets_have_the_nominal_coverage():
     rng = np.random.default_rng(2)
     share, rare = [], []
     for _ in range(40):
@@ -132,7 +132,7 @@ def test_threshold_and_pvalue_agree_on_what_is_unknown(reference, alpha):
     assert (reference > threshold).mean() <= alpha
 
 
-def test_bad_calibration_input_is_refused():
+def test_invalid_calibration_input_raises():
     with pytest.raises(ValueError, match="leave out"):
         calibrate.fit_temperature(np.zeros((2, 2)), np.array([0, -1]))
     with pytest.raises(ValueError, match="alpha"):
@@ -142,28 +142,28 @@ def test_bad_calibration_input_is_refused():
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=40))
 def test_auroc_agrees_with_scikit_learn(pairs):
     score, positive = zip(*pairs, strict=True)
-    found = auroc(score, positive)
+    area = auroc(score, positive)
     if len(set(positive)) < 2:
-        assert np.isnan(found)
+        assert np.isnan(area)
     else:
-        assert found == pytest.approx(metrics.roc_auc_score(positive, score))
+        assert area == pytest.approx(metrics.roc_auc_score(positive, score))
 
 
 def test_regression_agrees_with_scipy_and_shows_shrinkage_and_bias():
     rng = np.random.default_rng(3)
     truth = np.r_[rng.uniform(0, 500, 300), np.nan]
     predicted = 0.5 * truth + 40 + rng.standard_normal(301) * 5
-    found, true, told = evaluate.regression(truth, predicted), truth[:-1], predicted[:-1]
-    assert found["n"] == 300
-    assert found["r"] == pytest.approx(stats.pearsonr(true, told)[0])
-    assert found["rho"] == pytest.approx(stats.spearmanr(true, told)[0])
-    assert found["mae"] == pytest.approx(metrics.mean_absolute_error(true, told))
-    assert found["r2"] == pytest.approx(metrics.r2_score(true, told))
-    assert found["slope"] == pytest.approx(stats.linregress(true, told).slope)
-    assert found["bias"] == pytest.approx((told - true).mean())
+    scores, true, estimate = evaluate.regression(truth, predicted), truth[:-1], predicted[:-1]
+    assert scores["n"] == 300
+    assert scores["r"] == pytest.approx(stats.pearsonr(true, estimate)[0])
+    assert scores["rho"] == pytest.approx(stats.spearmanr(true, estimate)[0])
+    assert scores["mae"] == pytest.approx(metrics.mean_absolute_error(true, estimate))
+    assert scores["r2"] == pytest.approx(metrics.r2_score(true, estimate))
+    assert scores["slope"] == pytest.approx(stats.linregress(true, estimate).slope)
+    assert scores["bias"] == pytest.approx((estimate - true).mean())
 
 
-def test_a_leak_is_found_where_it_is_and_not_where_it_is_not():
+def test_a_leak_is_detected_only_where_there_is_one():
     rng = np.random.default_rng(4)
     labels = rng.choice(["x", "y", "z"], 600).astype(object)
     labels[:20] = None
@@ -176,18 +176,18 @@ def test_a_leak_is_found_where_it_is_and_not_where_it_is_not():
     assert dirty["null"].between(0.25, 0.42).all()
 
 
-def test_a_leak_that_is_not_linear_is_found_by_the_neighbours():
+def test_a_nonlinear_leak_is_detected_by_the_neighbours():
     rng = np.random.default_rng(5)
     x = rng.standard_normal((600, 2))
-    found = evaluate.label_leak(x, np.where((x**2).sum(axis=1) > 1.4, "out", "in")).set_index("probe")
-    assert found.loc["knn", "value"] > 0.85 > 0.65 > found.loc["linear", "value"]
+    probes = evaluate.label_leak(x, np.where((x**2).sum(axis=1) > 1.4, "out", "in")).set_index("probe")
+    assert probes.loc["knn", "value"] > 0.85 > 0.65 > probes.loc["linear", "value"]
 
 
 def test_a_leak_of_a_number_is_measured_by_r2():
     rng = np.random.default_rng(6)
     x = rng.standard_normal((300, 3))
-    found = evaluate.label_leak(x, x[:, 0] * 100 + 5, continuous=True).set_index("probe")
-    assert found.loc["linear", "value"] > 0.99 and (found["null"] < 0.1).all()
+    probes = evaluate.label_leak(x, x[:, 0] * 100 + 5, continuous=True).set_index("probe")
+    assert probes.loc["linear", "value"] > 0.99 and (probes["null"] < 0.1).all()
     assert evaluate.label_leak(x, ["one"] * 300).empty
 
 
@@ -217,14 +217,14 @@ def test_baselines_predict_planted_types_from_sparse_and_dense_alike(cells):
     train, test = slice(0, 200), slice(200, 300)
     truth = labels[test].copy()
     labels[:5] = None
-    found = baselines.label_baselines(x[train], labels[train], x[test], n_components=10)
-    assert set(found) == {"majority", "logistic-pca", "knn-pca", "logistic-genes"}
-    for name, told in found.items():
-        assert np.allclose(told.probability.sum(axis=1), 1)
+    predictions = baselines.label_baselines(x[train], labels[train], x[test], n_components=10)
+    assert set(predictions) == {"majority", "logistic-pca", "knn-pca", "logistic-genes"}
+    for name, prediction in predictions.items():
+        assert np.allclose(prediction.probability.sum(axis=1), 1)
         if name != "majority":
-            assert evaluate.classification(truth, told.labels)["accuracy"] > 0.95
+            assert evaluate.classification(truth, prediction.labels)["accuracy"] > 0.95
     dense = baselines.label_baselines(x[train].toarray(), labels[train], x[test].toarray(), n_components=10)
-    assert np.allclose(dense["logistic-pca"].probability, found["logistic-pca"].probability, atol=1e-3)
+    assert np.allclose(dense["logistic-pca"].probability, predictions["logistic-pca"].probability, atol=1e-3)
 
 
 def test_one_class_leaves_only_the_majority(cells):
@@ -234,9 +234,9 @@ def test_one_class_leaves_only_the_majority(cells):
 
 def test_components_agree_with_a_singular_value_decomposition(cells):
     x = cells[0].toarray().astype(float)
-    found = baselines.components(cells[0], 5).scores(cells[0])
+    scores = baselines.components(cells[0], 5).scores(cells[0])
     left, size, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
-    assert np.allclose(np.abs(found), np.abs(left[:, :5] * size[:5]), atol=1e-5)
+    assert np.allclose(np.abs(scores), np.abs(left[:, :5] * size[:5]), atol=1e-5)
 
 
 @pytest.mark.parametrize("alpha", [0.1, 10.0])
@@ -245,8 +245,8 @@ def test_ridge_agrees_with_scikit_learn(cells, alpha):
     y = np.asarray(x[:, 3].todense()).ravel() * 7 + np.random.default_rng(9).standard_normal(300) + 100
     expected = linear_model.Ridge(alpha).fit(x[:200].toarray(), y[:200]).predict(x[200:].toarray())
     for data in (x, x.toarray()):
-        told = baselines.ridge(data[:200], y[:200], data[200:], alphas=[alpha])
-        assert np.allclose(told, expected, atol=1e-3)
+        predicted = baselines.ridge(data[:200], y[:200], data[200:], alphas=[alpha])
+        assert np.allclose(predicted, expected, atol=1e-3)
 
 
 def test_value_baselines_follow_a_planted_number_and_skip_missing_ones(cells):
@@ -254,15 +254,15 @@ def test_value_baselines_follow_a_planted_number_and_skip_missing_ones(cells):
     y = np.asarray(x[:, :10].sum(axis=1)).ravel().astype(float)
     given_values = y[:200].copy()
     given_values[::10] = np.nan
-    found = baselines.value_baselines(x[:200], given_values, x[200:], n_components=20)
-    assert evaluate.regression(y[200:], found["ridge-genes"])["r"] > 0.98
-    assert evaluate.regression(y[200:], found["ridge-pca"])["r"] > 0.8
-    assert evaluate.regression(y[200:], found["knn-pca"])["r"] > 0.7
-    assert found["mean"] == pytest.approx(np.full(100, np.nanmean(given_values)))
+    predictions = baselines.value_baselines(x[:200], given_values, x[200:], n_components=20)
+    assert evaluate.regression(y[200:], predictions["ridge-genes"])["r"] > 0.98
+    assert evaluate.regression(y[200:], predictions["ridge-pca"])["r"] > 0.8
+    assert evaluate.regression(y[200:], predictions["knn-pca"])["r"] > 0.7
+    assert predictions["mean"] == pytest.approx(np.full(100, np.nanmean(given_values)))
 
 
 def test_a_constant_prediction_has_no_correlation():
     truth = np.random.default_rng(4).uniform(8, 20, 1448)
-    found = evaluate.regression(truth, np.full(1448, 13.271828))
-    assert np.isnan(found["r"]) and np.isnan(found["rho"])
-    assert found["mae"] == pytest.approx(np.abs(truth - 13.271828).mean())
+    scores = evaluate.regression(truth, np.full(1448, 13.271828))
+    assert np.isnan(scores["r"]) and np.isnan(scores["rho"])
+    assert scores["mae"] == pytest.approx(np.abs(truth - 13.271828).mean())

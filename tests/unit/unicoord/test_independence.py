@@ -20,7 +20,7 @@ def layout():
     return learn_labels(obs, labels)
 
 
-def test_dependence_does_not_hang_on_the_size_of_coordinates():
+def test_dependence_is_invariant_to_the_scale_of_coordinates():
     random = torch.Generator().manual_seed(0)
     labels = functional.one_hot(torch.randint(3, (200,), generator=random), 3).float()
     noise = torch.randn(200, 4, generator=random)
@@ -34,7 +34,7 @@ def test_dependence_does_not_hang_on_the_size_of_coordinates():
     assert losses.hsic(telling, labels, given) > 4 * losses.hsic(noise, labels, given) > 0
 
 
-def test_the_reader_learns_and_the_coordinates_are_pulled_to_where_it_knows_nothing():
+def test_adversary_trains_the_discriminator_and_confuses_it():
     random = torch.Generator().manual_seed(0)
     plan = layout()
     kind = torch.randint(3, (300,), generator=random)
@@ -48,16 +48,19 @@ def test_the_reader_learns_and_the_coordinates_are_pulled_to_where_it_knows_noth
     given[:100] = False
     torch.manual_seed(0)
     reader = mlp((4, 16, 4), last_linear=True)
-    # the reader's gradient is that of reading alone
+    # the gradient of the discriminator is that of its prediction loss alone
     losses.adversary(reader, latent, labels, given, plan).backward()
-    found = [weight.grad.clone() for weight in reader.parameters()]
+    gradients = [weight.grad.clone() for weight in reader.parameters()]
     reader.zero_grad()
-    told = reader(losses.standardised(latent.detach()))[100:]
-    read = functional.cross_entropy(told[:, 1:], kind[100:]) + (told[:, :1] - time[100:]).square().mean()
+    prediction = reader(losses.standardised(latent.detach()))[100:]
+    read = (
+        functional.cross_entropy(prediction[:, 1:], kind[100:])
+        + (prediction[:, :1] - time[100:]).square().mean()
+    )
     read.backward()
-    for mine, weight in zip(found, reader.parameters(), strict=True):
+    for mine, weight in zip(gradients, reader.parameters(), strict=True):
         torch.testing.assert_close(mine, weight.grad)
-    # cells without labels pull nothing but through the standardisation, and a blind reader nothing at all
+    # unlabelled cells act only through the standardisation; a constant discriminator has no effect
     blind = mlp((4, 16, 4), last_linear=True)
     with torch.no_grad():
         for weight in blind.parameters():
@@ -68,12 +71,12 @@ def test_the_reader_learns_and_the_coordinates_are_pulled_to_where_it_knows_noth
 
 
 def leak(independence):
-    """Return how well types are read from coordinates that are not told the labels and so hold them."""
+    """Return the score of types predicted from coordinates that are not conditioned on the labels."""
     cells = atlas()
     settings = QUICK | {"conditional": False, "n_latent": 3, "min_steps": 250, "independence": independence}
-    found = train(cells, LABELS, settings, seed=0)
-    test = cells[found.split == "test"]
-    free = found.model.embed(test).filter(like="latent-").to_numpy()
+    result = train(cells, LABELS, settings, seed=0)
+    test = cells[result.split == "test"]
+    free = result.model.embed(test).filter(like="latent-").to_numpy()
     return label_leak(free, test.obs["cell_type"], nulls=0).set_index("probe").loc["linear", "value"]
 
 

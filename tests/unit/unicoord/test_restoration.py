@@ -19,15 +19,15 @@ def test_energy_distance_agrees_with_all_pairs(form, monkeypatch):
     assert restoration.energy_distance(form(x), form(y)) == pytest.approx(expected, abs=1e-9)
 
 
-def test_energy_distance_of_samples_of_one_source_is_nothing_on_average():
+def test_energy_distance_of_samples_of_one_source_is_zero_on_average():
     rng = np.random.default_rng(1)
-    found = [
+    differences = [
         restoration.energy_distance(rng.standard_normal((20, 3)), rng.standard_normal((60, 3)))
         for _ in range(200)
     ]
-    assert abs(np.mean(found)) < 4 * np.std(found) / np.sqrt(200)
+    assert abs(np.mean(differences)) < 4 * np.std(differences) / np.sqrt(200)
     moved = restoration.energy_distance(rng.standard_normal((20, 3)) + 1, rng.standard_normal((60, 3)))
-    assert moved > 10 * np.std(found)
+    assert moved > 10 * np.std(differences)
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
@@ -45,9 +45,9 @@ def test_correlations_agree_with_numpy(form):
     rng = np.random.default_rng(3)
     cells, profiles = rng.poisson(1.0, (9, 30)).astype(np.float32), rng.standard_normal((4, 30))
     cells[0] = 2.0
-    found = restoration.correlations(form(cells), profiles)
-    assert np.isnan(found[0]).all()
-    assert np.allclose(found[1:], np.corrcoef(cells[1:], profiles)[:8, 8:], atol=1e-6)
+    coefficients = restoration.correlations(form(cells), profiles)
+    assert np.isnan(coefficients[0]).all()
+    assert np.allclose(coefficients[1:], np.corrcoef(cells[1:], profiles)[:8, 8:], atol=1e-6)
 
 
 @pytest.mark.parametrize(("target", "expected"), [(2.5, (2, 4)), (0, (1, 2)), (9, (2, 4)), (3, (2, 4))])
@@ -63,11 +63,11 @@ def course(curved, rng, n=150, genes=40):
     return mean + 0.5 * rng.standard_normal(mean.shape), time, 5 + slope / 2 + bend * np.cos(3.0) * curved
 
 
-def scores(found):
-    return found.scores.pivot(index="model", columns="metric", values="value")
+def scores(result):
+    return result.scores.pivot(index="model", columns="metric", values="value")
 
 
-def test_a_perfect_model_is_told_from_plain_guesses():
+def test_a_perfect_model_scores_better_than_baselines():
     rng = np.random.default_rng(4)
     cells, time, middle = course(True, rng)
     left_out = time == 2
@@ -75,14 +75,14 @@ def test_a_perfect_model_is_told_from_plain_guesses():
         "model": lambda rows: middle + 0.5 * rng.standard_normal((len(rows), 40)),
         "averaging": lambda rows: np.tile(middle, (len(rows), 1)),
     }
-    found = restoration.restore(perfect, cells[~left_out], time[~left_out], cells[left_out], 2.0)
-    table = scores(found)
+    result = restoration.restore(perfect, cells[~left_out], time[~left_out], cells[left_out], 2.0)
+    table = scores(result)
     assert set(table.index) == {"model", "averaging", "nearest", "linear", "mean", "true cells"}
     others = ["nearest", "linear", "mean"]
     assert table.loc["model", "e_distance"] < 0.02 < table.loc[others, "e_distance"].min()
     assert table.loc["model", "pcc_of_means"] > 0.99 > table.loc[others, "pcc_of_means"].max()
     assert table.loc["model", "rank"] == 1
-    # the right mean alone does not pass for the right cells
+    # the right mean alone is not scored like the right cells
     assert table.loc["averaging", "pcc_of_means"] > 0.99
     assert table.loc["averaging", "covariance_error"] == pytest.approx(1)
     assert table.loc["averaging", "e_distance"] > 10 * abs(table.loc["model", "e_distance"])
@@ -92,24 +92,24 @@ def test_a_perfect_model_is_told_from_plain_guesses():
 def test_linear_interpolation_is_right_where_time_is_linear_and_nearest_takes_both_sides():
     cells, time, middle = course(False, np.random.default_rng(5))
     left_out = time == 2
-    found = restoration.restore(
+    result = restoration.restore(
         {}, sparse.csr_matrix(cells[~left_out]), time[~left_out], cells[left_out], 2.0
     )
-    table = scores(found)
-    assert table.loc["linear", "pcc_of_change"] < 0.99  # the mean of all is the middle: no change to find
+    table = scores(result)
+    assert table.loc["linear", "pcc_of_change"] < 0.99  # the overall mean is the middle: there is no change
     assert table.loc["linear", "e_distance"] == pytest.approx(0, abs=0.05)
     assert table.loc["nearest", "n"] == 300
     assert np.allclose(restoration.column_means(cells[left_out]), middle, atol=0.2)
 
 
-def test_linear_interpolation_on_another_scale_stands_beside():
+def test_linear_interpolation_on_another_scale_is_a_baseline():
     cells, time, _ = course(False, np.random.default_rng(9))
     left_out = time == 2
     hours = np.expm1(time)  # what is linear on the scale of log1p is not in hours
-    found = restoration.restore(
+    result = restoration.restore(
         {}, cells[~left_out], hours[~left_out], cells[left_out], np.expm1(2.0), scales={"log1p": np.log1p}
     )
-    table = scores(found)
+    table = scores(result)
     assert table.loc["linear-log1p", "e_distance"] == pytest.approx(0, abs=0.05)
     assert table.loc["linear", "e_distance"] > 0.1
     assert table.loc["linear-log1p", "rmse_of_means"] < 0.5 * table.loc["linear", "rmse_of_means"]
@@ -123,17 +123,17 @@ def test_extrapolation_follows_the_nearest_two_groups():
     assert table["e_distance"].drop("true cells").idxmin() == "linear"
 
 
-def test_the_curve_holds_every_group_and_peaks_at_the_left_out_one_for_true_cells():
+def test_the_curve_has_every_group_and_peaks_at_the_left_out_one_for_true_cells():
     cells, time, _ = course(True, np.random.default_rng(7))
     left_out = time == 2
-    found = restoration.restore({}, cells[~left_out], time[~left_out], cells[left_out], 2.0, max_cells=100)
-    curve = found.curve.set_index("model").loc["true cells"]
+    result = restoration.restore({}, cells[~left_out], time[~left_out], cells[left_out], 2.0, max_cells=100)
+    curve = result.curve.set_index("model").loc["true cells"]
     assert curve["group"].tolist() == [0, 1, 2, 3, 4]
     assert curve.set_index("group")["pcc_of_cells"].idxmax() == 2
-    assert (found.scores.query("metric == 'n'")["value"] <= 100).all()
+    assert (result.scores.query("metric == 'n'")["value"] <= 100).all()
 
 
-def test_what_cannot_be_restored_is_refused():
+def test_impossible_restorations_raise():
     cells, time, _ = course(True, np.random.default_rng(8))
     with pytest.raises(ValueError, match="two other groups"):
         restoration.restore({}, cells, time, cells[:5], 2.0)

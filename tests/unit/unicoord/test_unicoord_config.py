@@ -39,25 +39,29 @@ def test_defaults_are_those_of_the_library():
 
 def test_presets_are_the_published_settings():
     given = copy.deepcopy(BASE) | {"preset": "code"}
-    found = UniCoordSettings.of(load(given)["unicoord"])
-    assert (found.encoder, found.n_hidden, found.n_epochs, found.double_softmax) == (
+    settings = UniCoordSettings.of(load(given)["unicoord"])
+    assert (settings.encoder, settings.n_hidden, settings.n_epochs, settings.double_softmax) == (
         "genes",
         (512, 256, 128),
         100,
         True,
     )
-    assert found.loss_weights.kl_continuous == 30 and found.teacher_forcing == 0 and not found.standardise
+    assert (
+        settings.loss_weights.kl_continuous == 30
+        and settings.teacher_forcing == 0
+        and not settings.standardise
+    )
     for preset in ("paper", "code"):
-        found = UniCoordSettings.of(load(copy.deepcopy(BASE) | {"preset": preset})["unicoord"])
-        assert (found.n_genes, found.capacity, found.capacity_steps) == (0, 5, 25_000)
+        settings = UniCoordSettings.of(load(copy.deepcopy(BASE) | {"preset": preset})["unicoord"])
+        assert (settings.n_genes, settings.capacity, settings.capacity_steps) == (0, 5, 25_000)
 
 
-def test_the_held_out_divergence_is_one_also_where_the_loss_holds_it_near_a_capacity():
+def test_the_held_out_divergence_is_reported_also_with_a_capacity():
     settings = QUICK | {"min_steps": 20, "n_epochs": 1, "capacity": 3.0, "capacity_steps": 10}
-    found = train(atlas(200, 40), LABELS_OF_CELLS, settings, seed=0).history
-    held = found[found["split"] == "heldout"].pivot_table(index="step", columns="term", values="value")
-    assert (held["divergence"] > 0).all()
-    assert np.allclose(held["kl_continuous"], (3.0 - held["divergence"]).abs(), atol=1e-4)
+    history = train(atlas(200, 40), LABELS_OF_CELLS, settings, seed=0).history
+    heldout = history[history["split"] == "heldout"].pivot_table(index="step", columns="term", values="value")
+    assert (heldout["divergence"] > 0).all()
+    assert np.allclose(heldout["kl_continuous"], (3.0 - heldout["divergence"]).abs(), atol=1e-4)
 
 
 def test_published_networks_drop_activations_where_the_released_ones_do():
@@ -100,7 +104,7 @@ def test_published_networks_drop_activations_where_the_released_ones_do():
         ),
     ],
 )
-def test_what_cannot_fit_is_told_before_any_job(section, message):
+def test_invalid_settings_are_reported_before_any_job(section, message):
     with pytest.raises(UserError, match=message):
         loaded(**section)
 

@@ -1,4 +1,4 @@
-"""UniCoord as notebook users call it."""
+"""UniCoord as an estimator in notebooks."""
 
 import numpy as np
 import pytest

@@ -33,7 +33,7 @@ def changed(cells, **columns):
         ({"name": "absent", "kind": "discrete"}, None, "no column of that name"),
         ({"name": "x", "kind": "discrete"}, "same", "all cells are 'same'"),
         ({"name": "x", "kind": "discrete"}, np.nan, "no cell to train on has a value"),
-        ({"name": "x", "kind": "continuous"}, "text", "'text' is no number"),
+        ({"name": "x", "kind": "continuous"}, "text", "'text' is not a number"),
         ({"name": "x", "kind": "continuous"}, 3.0, "all values are 3"),
         ({"name": "x", "kind": "discrete", "min_cells": 200}, "each", "fewer than two of its"),
         ({"name": "leiden", "kind": "continuous"}, "ids", "look like cluster ids"),
@@ -42,7 +42,7 @@ def changed(cells, **columns):
         ({"name": "x", "kind": "continuous", "transform": "sqrt"}, "below", "-1 is below 0"),
     ],
 )
-def test_labels_that_teach_nothing_are_refused(cells, label, column, message):
+def test_unusable_labels_raise(cells, label, column, message):
     values = {"each": [f"c{i % 50}" for i in range(len(cells))], "ids": np.arange(len(cells)) % 7}
     values["below"] = np.arange(len(cells)) * 0.5 - 1
     data = cells if column is None else changed(cells, **{label["name"]: values.get(column, column)})
@@ -50,7 +50,7 @@ def test_labels_that_teach_nothing_are_refused(cells, label, column, message):
         train(data, [label], QUICK)
 
 
-def test_all_problems_are_told_at_once(cells):
+def test_all_problems_are_reported_at_once(cells):
     with pytest.raises(UserError) as error:
         train(cells, [{"name": "a", "kind": "discrete"}, {"name": "b", "kind": "continuous"}], QUICK)
     assert len(error.value.problems) == 2
@@ -63,10 +63,10 @@ def test_missing_labels_are_masked(cells):
         for name in ("cell_type", "platform")
     }
     obs["time"] = cells.obs["time"].where(rng.random(len(cells)) > 0.3)
-    found = train(changed(cells, **obs), LABELS, QUICK, seed=2)
-    assert all(torch.isfinite(tensor).all() for tensor in found.model.network.state_dict().values())
-    test = cells[found.split == "test"]
-    table = found.model.predict(test)
+    result = train(changed(cells, **obs), LABELS, QUICK, seed=2)
+    assert all(torch.isfinite(tensor).all() for tensor in result.model.network.state_dict().values())
+    test = cells[result.split == "test"]
+    table = result.model.predict(test)
     assert (table[table["label"] == "cell_type"]["value"].to_numpy() == test.obs["cell_type"]).mean() >= 0.95
 
 
@@ -80,10 +80,10 @@ def test_classes_and_scales_are_those_of_the_training_cells():
     assert layout["k"].classes == ("b", "a", "c")
     assert (layout["v"].mean, layout["v"].low, layout["v"].high) == (3.0, 1.0, 5.0)
     assert layout["s"].classes == ("0", "1", "2") and layout["s"].positions == (0.0, 1.0, 2.0)
-    found = targets(pd.DataFrame({"k": ["c", "new", None], "v": [3.0, 5.0, np.nan]}), layout)
-    assert found.codes.tolist() == [[2], [-1], [-1]]
-    np.testing.assert_allclose(found.values[:, 0], [0, 2 / layout["v"].sd, np.nan])
-    assert np.isnan(found.values[:, 1]).all()
+    encoded = targets(pd.DataFrame({"k": ["c", "new", None], "v": [3.0, 5.0, np.nan]}), layout)
+    assert encoded.codes.tolist() == [[2], [-1], [-1]]
+    np.testing.assert_allclose(encoded.values[:, 0], [0, 2 / layout["v"].sd, np.nan])
+    assert np.isnan(encoded.values[:, 1]).all()
 
 
 @pytest.mark.parametrize("transform", ["none", "log1p", "sqrt", "rank"])
@@ -99,7 +99,7 @@ def test_a_transform_is_undone_and_keeps_the_order(transform):
     np.testing.assert_allclose(label.backward(places), v)
     scaled = targets(obs, layout).values[:, 0]
     assert np.nanmean(scaled) == pytest.approx(0, abs=1e-6) and np.nanstd(scaled) == pytest.approx(1)
-    # also beyond what was seen, there and back
+    # also beyond the training range, as a round trip
     far = np.array([label.high + 5, label.high + 50])
     np.testing.assert_allclose(label.backward(label.forward(far)), far)
     assert (np.diff(label.forward(np.append(np.sort(v[:-1]), far))) > 0).all()
@@ -119,22 +119,22 @@ def test_only_continuous_labels_have_a_transform():
         Label("x", "continuous", transform="log")
 
 
-def test_a_transformed_label_is_asked_for_and_told_in_its_own_unit(cells, tmp_path):
+def test_transformed_labels_are_predicted_and_set_in_their_unit(cells, tmp_path):
     hours = np.expm1(3 * cells.obs["time"].to_numpy())  # 0 to 19, most of them small
     data = changed(cells, time=hours)
     label = {"name": "time", "kind": "continuous", "transform": "log1p"}
-    found = train(data, [label], QUICK, seed=0)
-    model, test = found.model, data[found.split == "test"]
+    result = train(data, [label], QUICK, seed=0)
+    model, test = result.model, data[result.split == "test"]
     table, truth = model.predict(test), test.obs["time"].to_numpy()
-    told = table["value"].astype(float).to_numpy()
-    assert np.corrcoef(np.log1p(told), np.log1p(truth))[0, 1] > 0.85
-    np.testing.assert_allclose(told, model.embed(test)["time"], rtol=1e-4, atol=1e-5)
+    predicted = table["value"].astype(float).to_numpy()
+    assert np.corrcoef(np.log1p(predicted), np.log1p(truth))[0, 1] > 0.85
+    np.testing.assert_allclose(predicted, model.embed(test)["time"], rtol=1e-4, atol=1e-5)
     # intervals are equally wide on the scale of the transform, and so wider where values are large
     lower, upper = table["lower"].to_numpy(), table["upper"].to_numpy()
     assert 0.7 <= ((lower <= truth) & (truth <= upper)).mean() <= 1
     inside = lower > 0
     assert np.ptp((np.log1p(upper) - np.log1p(lower))[inside]) < 1e-6 and lower.min() >= 0
-    # a position on the scale is the same however it is asked for
+    # equivalent requests give the same position on the scale
     now = reconfigured_code(model.layout, np.zeros((2, 1)), {"time": 3.0})
     shifted = reconfigured_code(model.layout, now, {"time": ("shift", 4.0)})
     asked = reconfigured_code(model.layout, now, {"time": [7.0, 7.0]})
@@ -153,11 +153,11 @@ def test_a_transformed_label_is_asked_for_and_told_in_its_own_unit(cells, tmp_pa
 
 def test_parents_are_sums_of_their_children(cells):
     labels = [{"name": "cell_type", "kind": "discrete"}, {"name": "lineage", "kind": "discrete"}]
-    # half of the cells know their lineage only
+    # half of the cells have a lineage label only
     half = np.random.default_rng(0).random(len(cells)) < 0.5
     data = changed(cells, cell_type=cells.obs["cell_type"].astype(object).where(half))
-    found = train(data, labels, QUICK, hierarchy=[Hierarchy("cell_type", "lineage")], seed=0)
-    model, test = found.model, cells[found.split == "test"]
+    result = train(data, labels, QUICK, hierarchy=[Hierarchy("cell_type", "lineage")], seed=0)
+    model, test = result.model, cells[result.split == "test"]
     child = CoordinateSystem.probabilities(model, test, "cell_type")
     passed = model.encode_cells(test)
     parent = passed.votes[:, model.layout.part("lineage")]
@@ -170,21 +170,21 @@ def test_parents_are_sums_of_their_children(cells):
     kinds = model.predict(
         anndata.AnnData(sparse.csr_matrix(np.expm1(made.X.toarray()).round()), obs=test.obs[[]], var=made.var)
     )
-    told = kinds[kinds["label"] == "lineage"]["value"]
-    assert (told == "L0").mean() > 0.9
+    lineages = kinds[kinds["label"] == "lineage"]["value"]
+    assert (lineages == "L0").mean() > 0.9
 
 
 def test_ordinal_labels_are_numbers_with_names(cells):
     layers = pd.cut(cells.obs["time"], 4, labels=["I", "II", "III", "IV"]).astype(str)
     label = {"name": "layer", "kind": "ordinal", "order": ["I", "II", "III", "IV"]}
-    found = train(changed(cells, layer=layers), [label], QUICK, seed=0)
-    test = cells[found.split == "test"]
-    table = found.model.predict(test)
-    truth = layers[found.split == "test"].to_numpy()
+    result = train(changed(cells, layer=layers), [label], QUICK, seed=0)
+    test = cells[result.split == "test"]
+    table = result.model.predict(test)
+    truth = layers[result.split == "test"].to_numpy()
     assert set(table["value"]) <= {"I", "II", "III", "IV"}
     assert (table["value"].to_numpy() == truth).mean() > 0.6
     a, b = (
-        found.model.reconfigured(test, {"layer": value}).X.toarray()
+        result.model.reconfigured(test, {"layer": value}).X.toarray()
         for value in ("IV", ("between", "IV", "I", 0))
     )
     np.testing.assert_allclose(a, b)
@@ -192,9 +192,9 @@ def test_ordinal_labels_are_numbers_with_names(cells):
 
 def test_unknown_cells_score_high(cells):
     kept = (cells.obs["cell_type"] != "T3").to_numpy()
-    found = train(cells[kept].copy(), LABELS[:1], QUICK | {"unknown_fraction": 0.1}, seed=0)
-    known = cells[kept][found.split == "test"]
-    both = [found.model.predict(part) for part in (known, cells[~kept])]
+    result = train(cells[kept].copy(), LABELS[:1], QUICK | {"unknown_fraction": 0.1}, seed=0)
+    known = cells[kept][result.split == "test"]
+    both = [result.model.predict(part) for part in (known, cells[~kept])]
     assert both[1]["unknown_score"].median() > 0.9 > both[0]["unknown_score"].median()
     assert both[0]["unknown"].mean() < 0.3 and both[1]["unknown"].mean() > 0.5
 
@@ -211,11 +211,11 @@ def test_unknown_cells_score_high(cells):
     ],
 )  # fmt: skip
 def test_every_option_trains_and_names_its_terms(cells, settings):
-    found = train(cells, LABELS, QUICK | {"min_steps": 30, "n_epochs": 1} | settings, seed=0)
-    terms = set(found.history["term"])
+    result = train(cells, LABELS, QUICK | {"min_steps": 30, "n_epochs": 1} | settings, seed=0)
+    terms = set(result.history["term"])
     wanted = {"reconstruction", "kl_continuous", "classification", "regression"}
     wanted |= {"kl_discrete", "clustering", "diffusion", "independence"} if "discrete" in settings else set()
     assert wanted <= terms
-    table = found.model.embed(cells)
-    assert list(table.columns) == found.model.coordinates and np.isfinite(table.to_numpy()).all()
-    assert found.model.reconfigured(cells[:20], {"platform": "P1", "time": 0.3}).shape == (20, cells.n_vars)
+    table = result.model.embed(cells)
+    assert list(table.columns) == result.model.coordinates and np.isfinite(table.to_numpy()).all()
+    assert result.model.reconfigured(cells[:20], {"platform": "P1", "time": 0.3}).shape == (20, cells.n_vars)

@@ -1,4 +1,4 @@
-"""What training keeps in memory, and that packing, streaming and the linear start change no result."""
+"""Memory of training; compression, streaming and the linear initialisation do not change results."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def packed(matrix, scale=SCALE, step=70):
 
 
 @pytest.mark.parametrize(("factor", "bytes_of_a_value"), [(1, 1), (20, 2), (0.1, 4)])
-def test_packed_cells_come_back_as_they_were(factor, bytes_of_a_value):
+def test_compressed_counts_are_lossless(factor, bytes_of_a_value):
     matrix = atlas(300, 90).X
     matrix.data *= np.float32(factor)
     store, rows = packed(matrix), np.random.default_rng(0).permutation(300)[:120]
@@ -46,7 +46,7 @@ def test_packed_cells_come_back_as_they_were(factor, bytes_of_a_value):
     assert store.nbytes == part.nbytes == matrix.nnz * (2 + bytes_of_a_value)
 
 
-def test_values_that_no_small_integer_holds_stay_floats():
+def test_values_beyond_small_integers_stay_floats():
     for values, kind in (([0, 255], "uint8"), ([256], "uint16"), ([65536], "float32"), ([-1], "float32")):
         assert narrow(np.array(values, np.float32)).dtype == kind
     assert narrow(np.array([np.nan, 1.0])).dtype == "float32" and len(narrow(np.empty(0, np.float32))) == 0
@@ -64,9 +64,9 @@ def test_axes_are_principal_components():
     _, values, right = np.linalg.svd(np.clip((x - mean) / scale, -10, 10), full_matrices=False)
     sd = values[:5] / np.sqrt(500)
     wanted = right[:5].T / np.sqrt(sd * sd[0]) * 3
-    found = np.abs((axes * wanted).sum(axis=0)) / (wanted**2).sum(axis=0)
-    np.testing.assert_allclose(found[:4], 1, atol=1e-3)  # the fifth is one of many alike
-    assert found[4] > 0.9
+    overlap = np.abs((axes * wanted).sum(axis=0)) / (wanted**2).sum(axis=0)
+    np.testing.assert_allclose(overlap[:4], 1, atol=1e-3)  # the fifth component is not well separated
+    assert overlap[4] > 0.9
 
 
 def network_of(cells, **changes):
@@ -86,7 +86,7 @@ def test_the_start_is_the_linear_model():
     rest = x - design @ np.linalg.lstsq(design, x, rcond=None)[0]
     values = np.linalg.svd(rest, compute_uv=False) ** 2 / 500
     left = values[network.continuous :].sum() / 80
-    assert left * 0.98 <= float(network.noise) <= left * 1.15  # the encoder's components hold nearly all
+    assert left * 0.98 <= float(network.noise) <= left * 1.15  # the components have nearly all variance
     labels = torch.from_numpy(code)
     with torch.no_grad():
         network.last.weight[:, : network.settings.n_hidden_decoder[-1]] = 0
@@ -94,7 +94,7 @@ def test_the_start_is_the_linear_model():
     assert abs(made - (x - rest)).max() < 0.1
 
 
-def test_the_start_never_holds_the_cells_dense():
+def test_initialisation_needs_no_dense_matrix():
     matrix = sparse.random(6000, 800, 0.05, format="csr", dtype=np.float32, random_state=0)
     matrix.data = np.ceil(matrix.data * 5)
     cells = atlas(6000, 60)
@@ -106,7 +106,7 @@ def test_the_start_never_holds_the_cells_dense():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     dense = 6000 * 800 * 4
-    assert peak < 0.6 * dense  # one dense copy would be 1, the first versions had 4
+    assert peak < 0.6 * dense  # one dense copy would be 1
 
 
 def test_training_imports_nothing_large():
@@ -149,12 +149,12 @@ def test_every_training_cell_is_streamed_once_an_epoch(streamed):
     assert (orders[0] != orders[1]).any()
 
 
-def test_a_stream_that_goes_on_gives_the_same_batches(streamed):
+def test_a_resumed_stream_gives_the_same_batches(streamed):
     make = streamed[0]
     loader, again = make(), make()
     whole = [loader.batch(at) for at in range(2 * loader.steps)]
     for at in (loader.steps + 2, loader.steps - 1, 0):  # any step, as after a checkpoint
-        for wanted, found in zip(whole[at], again.batch(at), strict=True):
-            np.testing.assert_array_equal(found, wanted)
+        for expected, batch in zip(whole[at], again.batch(at), strict=True):
+            np.testing.assert_array_equal(batch, expected)
     loader.close()
     again.close()

@@ -29,7 +29,7 @@ def test_cells(cells, trained):
     return cells[trained.split == "test"].copy()
 
 
-def told(table, label):
+def predicted(table, label):
     return table.loc[table["label"] == label, "value"].to_numpy()
 
 
@@ -39,9 +39,9 @@ def weights(model):
 
 def test_predicts_labels_of_test_cells(trained, test_cells):
     table = trained.model.predict(test_cells)
-    assert (told(table, "cell_type") == test_cells.obs["cell_type"]).mean() >= 0.97
-    assert (told(table, "platform") == test_cells.obs["platform"]).mean() >= 0.9
-    assert np.corrcoef(told(table, "time").astype(float), test_cells.obs["time"])[0, 1] >= 0.9
+    assert (predicted(table, "cell_type") == test_cells.obs["cell_type"]).mean() >= 0.97
+    assert (predicted(table, "platform") == test_cells.obs["platform"]).mean() >= 0.9
+    assert np.corrcoef(predicted(table, "time").astype(float), test_cells.obs["time"])[0, 1] >= 0.9
     share = trained.model.probabilities(test_cells, "cell_type")
     np.testing.assert_allclose(share.sum(axis=1), 1, atol=1e-9)
 
@@ -69,7 +69,7 @@ def test_an_incomplete_folder_is_refused(trained, tmp_path):
         CoordinateSystem.load(tmp_path / "model")
 
 
-def test_genes_are_found_by_name(trained, test_cells):
+def test_genes_are_matched_by_name(trained, test_cells):
     order = np.random.default_rng(0).permutation(test_cells.n_vars)
     mixed = test_cells[:, order].copy()
     np.testing.assert_array_equal(trained.model.embed(mixed), trained.model.embed(test_cells))
@@ -78,7 +78,7 @@ def test_genes_are_found_by_name(trained, test_cells):
 def test_missing_genes_warn_and_too_few_are_refused(trained, test_cells, caplog):
     part = test_cells[:, np.random.default_rng(0).random(test_cells.n_vars) > 0.2].copy()
     part.obs["n_counts"] = np.asarray(test_cells.X.sum(axis=1)).ravel()
-    right = told(trained.model.predict(part), "cell_type") == test_cells.obs["cell_type"]
+    right = predicted(trained.model.predict(part), "cell_type") == test_cells.obs["cell_type"]
     assert right.mean() >= 0.9 and "are not in the data" in caplog.text
     part.var_names = [f"other{i}" for i in range(part.n_vars)]
     with pytest.raises(UserError, match="0 of the model's"):
@@ -103,9 +103,9 @@ def test_the_unit_of_a_label_does_not_matter(cells, trained, test_cells, scale):
     scaled = cells.copy()
     scaled.obs["time"] = scaled.obs["time"] * scale
     again = train(scaled, LABELS, QUICK, seed=1).model
-    values = told(again.predict(test_cells), "time").astype(float) / scale
+    values = predicted(again.predict(test_cells), "time").astype(float) / scale
     np.testing.assert_allclose(
-        values, told(trained.model.predict(test_cells), "time").astype(float), atol=0.02
+        values, predicted(trained.model.predict(test_cells), "time").astype(float), atol=0.02
     )
 
 
@@ -156,12 +156,12 @@ def test_samples_differ_and_repeat(trained, test_cells):
     assert abs(first.X[:n] - first.X[n:]).max() > 0.01
 
 
-def test_bad_changes_are_refused_or_told(trained, test_cells, caplog):
+def test_invalid_changes_raise_or_warn(trained, test_cells, caplog):
     model = trained.model
     for changes, message in (
         ({"cell_type": "T9"}, "not seen the class 'T9'"),
         ({"colour": "red"}, "no such label"),
-        ({"time": "late"}, "is no number"),
+        ({"time": "late"}, "is not a number"),
         ({"time": [0.5, 0.6]}, "2 values for"),
         ({"platform": ("shift", 1)}, "cannot be shifted"),
         ({"time": {"move": 1}}, "not understood"),
@@ -175,7 +175,7 @@ def test_bad_changes_are_refused_or_told(trained, test_cells, caplog):
 def test_wrong_normalisation_is_detected(cells, trained, test_cells):
     logged = test_cells.copy()
     logged.X = trained.model.normalised(test_cells)
-    with pytest.raises(UserError, match="are no counts"):
+    with pytest.raises(UserError, match="are not counts"):
         trained.model.predict(logged)
     with pytest.raises(UserError, match="are raw counts"):
         train(cells, LABELS, QUICK | {"normalisation": "none"})
@@ -195,13 +195,15 @@ def test_streaming_sorted_files_trains_as_well(cells, trained, test_cells, tmp_p
     monkeypatch.setattr("panscape.unicoord.loader.STREAM_VALUES", 3000)
     order = np.argsort(cells.obs["cell_type"].to_numpy(), kind="stable")
     path = write_file(cells[order], tmp_path / "sorted.h5ad")
-    found = train(str(path), LABELS, QUICK | {"stream_above_mb": 0}, seed=1, split=trained.split[order])
-    told_by = [told(model.predict(test_cells), "cell_type") for model in (found.model, trained.model)]
-    right = [(names == test_cells.obs["cell_type"]).mean() for names in told_by]
+    streamed = train(str(path), LABELS, QUICK | {"stream_above_mb": 0}, seed=1, split=trained.split[order])
+    predictions = [
+        predicted(model.predict(test_cells), "cell_type") for model in (streamed.model, trained.model)
+    ]
+    right = [(names == test_cells.obs["cell_type"]).mean() for names in predictions]
     assert right[0] >= right[1] - 0.02
     last = [
         run.history.query("split == 'heldout' and term == 'reconstruction'")["value"].iloc[-1]
-        for run in (found, trained)
+        for run in (streamed, trained)
     ]
     assert abs(last[0] / last[1] - 1) < 0.03
 
@@ -222,7 +224,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(cells, trained, tmp_path, monkey
     monkeypatch.setattr(module, "Plan", partial(module.Plan, checkpoint_seconds=0))
     with pytest.raises(KeyboardInterrupt):
         train(cells, LABELS, QUICK, seed=1, checkpoint=str(tmp_path))
-    found = train(cells, LABELS, QUICK, seed=1, checkpoint=str(tmp_path)).model
+    resumed = train(cells, LABELS, QUICK, seed=1, checkpoint=str(tmp_path)).model
     assert calls[50] > 40
     for name, tensor in weights(trained.model).items():
-        assert torch.equal(tensor, found.network.state_dict()[name]), name
+        assert torch.equal(tensor, resumed.network.state_dict()[name]), name

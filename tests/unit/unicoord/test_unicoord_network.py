@@ -16,7 +16,7 @@ PLANTED = [f"G{number}" for number in range(10)]
 
 @pytest.fixture(scope="module")
 def cells():
-    """Ten genes rise with time in one of two types only: late, they go together; early, they do not."""
+    """Ten genes increase with time in one of two types only, so they are correlated late but not early."""
     rng = np.random.default_rng(0)
     kind, time = rng.integers(2, size=3000), rng.random(3000)
     log = np.tile(rng.normal(0.5, 0.5, 60), (3000, 1))
@@ -39,18 +39,18 @@ def test_correlations_agree_with_numpy_and_constant_genes_have_none():
     x = np.random.default_rng(0).normal(size=(80, 7))
     x[:, 3] = 2.0
     varying = np.delete(np.arange(7), 3)
-    found = correlations(x)
-    assert np.allclose(found[np.ix_(varying, varying)], np.corrcoef(x[:, varying].T), atol=1e-12)
-    assert not found[3].any()
+    matrix = correlations(x)
+    assert np.allclose(matrix[np.ix_(varying, varying)], np.corrcoef(x[:, varying].T), atol=1e-12)
+    assert not matrix[3].any()
 
 
 def test_a_planted_change_is_predicted_and_confirmed_by_measured_cells(model, cells):
     scenario = {"name": "late", "set": {"time": 0.9}, "from": {"time": [0, 0.3]}}
     pairs, scores = network_change(model, model.cells(cells), scenario, cut=0.15)
-    own = pairs["gene_a"].isin(PLANTED) & pairs["gene_b"].isin(PLANTED)
-    assert own.sum() == 45
-    assert (pairs.loc[own, "change"] > 0.05).mean() > 0.9
-    assert pairs.loc[own, "there"].mean() > pairs.loc[own, "before"].mean() + 0.2
+    planted = pairs["gene_a"].isin(PLANTED) & pairs["gene_b"].isin(PLANTED)
+    assert planted.sum() == 45
+    assert (pairs.loc[planted, "change"] > 0.05).mean() > 0.9
+    assert pairs.loc[planted, "there"].mean() > pairs.loc[planted, "before"].mean() + 0.2
     assert pairs["change"].abs().is_monotonic_decreasing
     value = scores.set_index("measure")["value"]
     assert value["r"] > 0.7 and value["r"] > 3 * value["r_null"]
@@ -71,7 +71,7 @@ def test_too_few_cells_give_empty_tables(model, cells, caplog):
     assert list(pairs) == ["gene_a", "gene_b", "before", "after", "change", "there"]
 
 
-def test_the_cells_there_have_what_was_set(model, cells):
+def test_reference_cells_have_the_labels_as_set(model, cells):
     there = cells_there(model.layout, cells.obs, {"set": {"cell_type": "T1", "time": 0.5}})
     assert set(cells.obs.loc[there, "cell_type"]) == {"T1"}
     assert cells.obs.loc[there, "time"].between(0.449, 0.551).all() and there.sum() > 50
@@ -82,7 +82,7 @@ def test_the_cells_there_have_what_was_set(model, cells):
 def test_matched_cells_have_the_same_classes_and_occur_once():
     obs = pd.DataFrame({"a": list("xxxyyyz") * 10, "b": ["p", "q"] * 35})
     source, there = np.arange(0, 35), np.arange(20, 70)
-    own, drawn = matched(obs, source, there, ["a", "b"], np.random.default_rng(0))
-    assert len(own) == len(drawn) == len(set(own)) == len(set(drawn)) > 20
-    assert (obs.loc[own].to_numpy() == obs.loc[drawn].to_numpy()).all()
+    kept, drawn = matched(obs, source, there, ["a", "b"], np.random.default_rng(0))
+    assert len(kept) == len(drawn) == len(set(kept)) == len(set(drawn)) > 20
+    assert (obs.loc[kept].to_numpy() == obs.loc[drawn].to_numpy()).all()
     assert not len(matched(obs, source[:0], there, ["a"], np.random.default_rng(0))[0])

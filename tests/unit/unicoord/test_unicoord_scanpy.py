@@ -1,4 +1,4 @@
-"""The user's next step with the coordinates: neighbours, UMAP and Leiden in scanpy, on many cells."""
+"""Downstream analysis of the coordinates in scanpy: neighbours, UMAP and Leiden on many cells."""
 
 import anndata
 import numpy as np
@@ -10,7 +10,7 @@ from panscape.data.counts import CountsWriter
 from panscape.unicoord.stage import open_cells, write_coordinates
 from panscape.unicoord.train import train
 
-CELLS = 20_000  # beyond a few thousand cells scanpy hands the search to pynndescent
+CELLS = 20_000  # with more than a few thousand cells scanpy uses pynndescent
 
 
 @pytest.fixture(scope="module")

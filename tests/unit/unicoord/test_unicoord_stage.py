@@ -107,11 +107,11 @@ def test_tables_of_the_stage(stage, tmp_path):
     assert len(table) == 3 * 600
     kinds = table[table["label"] == "cell_type"]
     assert (kinds["truth"] == kinds["value"]).mean() > 0.95
-    found = active_coordinates(trained.model, opened, np.arange(200))
-    assert len(found) == 5 and found["strength"].between(0, 1).all()
+    active = active_coordinates(trained.model, opened, np.arange(200))
+    assert len(active) == 5 and active["strength"].between(0, 1).all()
 
 
-def test_scores_stand_beside_baselines(stage):
+def test_scores_include_baselines(stage):
     _, _, _, opened, trained = stage
     scores = score_model(trained.model, opened, trained.split)
     table = scores["metrics"].set_index(["task", "model", "metric"])["value"]
@@ -143,9 +143,9 @@ def test_scenarios_are_written(stage, tmp_path, counts):
     assert (values == np.round(values)).all() == counts
     if counts:
         table = CoordinateSystem.predict(trained.model, str(tmp_path / "g.h5ad"))
-        told = table.loc[table["label"] == "platform", "value"]
-        assert (told == "P0").mean() > 0.8
-    with pytest.raises(UserError, match="no cell is like that"):
+        platforms = table.loc[table["label"] == "platform", "value"]
+        assert (platforms == "P0").mean() > 0.8
+    with pytest.raises(UserError, match="no cell matches"):
         write_scenario(
             trained.model, opened, scenario | {"from": {"cell_type": "T77"}}, tmp_path / "x.h5ad", seed=1
         )
@@ -168,8 +168,8 @@ def test_cells_take_the_value_of_their_smallest_pancluster():
         np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 1, 0, 0, 0], [0, 1, 1, 0, 0]])
     )
     values = np.array([[0.0], [1.0], [2.0], [4.0]])
-    found = cell_values(members, np.array([5, 3, 2, 2]), values)
-    np.testing.assert_array_equal(found[:, 0], [2, 3, 4, 0, 0])
+    means = cell_values(members, np.array([5, 3, 2, 2]), values)
+    np.testing.assert_array_equal(means[:, 0], [2, 3, 4, 0, 0])
     values[0] = np.nan
     np.testing.assert_array_equal(
         cell_values(members, np.array([5, 3, 2, 2]), values)[3:, 0], [np.nan, np.nan]
@@ -179,7 +179,7 @@ def test_cells_take_the_value_of_their_smallest_pancluster():
 @pytest.mark.parametrize(
     ("leave", "message"), [([5, 9], "no cell has time from 5 to 9"), ([-1, 2], "fewer than two other values")]
 )
-def test_a_range_that_nothing_can_be_restored_in_is_refused(stage, leave, message):
+def test_invalid_ranges_of_restoration_raise(stage, leave, message):
     labels = [Label.of(label) for label in LABELS]
     settings = QUICK | {"restore": [{"label": "time", "leave": leave}]}
     with pytest.raises(UserError, match=f"unicoord.restore.*{message}"):
@@ -187,7 +187,7 @@ def test_a_range_that_nothing_can_be_restored_in_is_refused(stage, leave, messag
 
 
 @pytest.mark.parametrize("content", [b"", b"cell\tscore\nb0\t1\t2\t3\n\tb1", b"cell\t\xff\xfe\n"])
-def test_a_table_that_is_none_is_refused(stage, content):
+def test_invalid_label_tables_raise(stage, content):
     path = stage[0] / "broken.tsv"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"broken.tsv: "):

@@ -18,7 +18,7 @@ QUICK = {
 
 
 def atlas(n=600, genes=120, types=4, seed=0, lineages=2):
-    """Return counts of types on two platforms along time; var tells each gene's slope."""
+    """Return counts of types on two platforms along time; var has the slope of each gene."""
     rng = np.random.default_rng(seed)
     kind, platform, time = rng.integers(types, size=n), rng.integers(2, size=n), rng.random(n)
     log = np.tile(rng.normal(0.5, 0.7, genes), (n, 1))

@@ -1,7 +1,7 @@
 """Figures of each stage: one style, colour-blind-safe palettes, reproducible files.
 
 ``draw_*`` functions yield (name, matplotlib figure); ``save_figure`` writes a figure. matplotlib is imported
-when something is drawn, and its global settings are never changed.
+on first use, and its global settings are not changed.
 """
 
 from typing import TYPE_CHECKING

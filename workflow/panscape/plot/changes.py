@@ -1,4 +1,4 @@
-"""Gene networks before and after a reconfiguration, beside measured ones."""
+"""Figure of gene networks before and after a reconfiguration, compared with measured ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def plot_network_changes(pairs: dict[str, pd.DataFrame], scores: pd.DataFrame) -> Figure:
-    """Draw, per scenario, the correlation of gene pairs after against before: by the model, and as measured.
+    """Draw correlations of gene pairs after against before, predicted and measured, for each scenario.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def plot_network_changes(pairs: dict[str, pd.DataFrame], scores: pd.DataFrame) -
 
 
 def _cloud(ax: Axes, table: pd.DataFrame, column: str):
-    """Draw pairs as hexagons coloured by their number; return what a colour bar needs."""
+    """Draw pairs as hexagons coloured by their number; return the mappable for a colour bar."""
     from matplotlib.colors import LogNorm
 
     ax.plot([-1, 1], [-1, 1], color="#6b6b6b", linewidth=0.7, linestyle="--", zorder=0)

@@ -1,4 +1,4 @@
-"""Learned coordinates: how they were learned, where cells lie, which of them carry information."""
+"""Figures of learned coordinates: training losses, maps of cells and information per coordinate."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def plot_losses(history: pd.DataFrame) -> Figure:
 
 
 def _limit(ax, values: np.ndarray) -> None:
-    """Keep a few values of the first steps from flattening the rest."""
+    """Limit the axis so that large values of the first steps do not flatten the rest."""
     low, high = np.nanmin(values), np.nanquantile(values, 0.97)
     if high > low:
         ax.set_ylim(low - 0.06 * (high - low), high + 0.12 * (high - low))
@@ -91,8 +91,8 @@ def _limit(ax, values: np.ndarray) -> None:
 def plot_coordinates(coordinates: AnnData, active: pd.DataFrame) -> Figure:
     """Draw the cells in coordinates, once per label.
 
-    Left the two leading principal components of all coordinates, which include the labels; right those of the
-    unsupervised ones alone, in which labels should not show.
+    Left: the two leading principal components of all coordinates, which include the labels. Right: those of
+    the unsupervised ones alone, in which labels should not be visible.
 
     Parameters
     ----------

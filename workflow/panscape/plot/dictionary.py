@@ -1,4 +1,4 @@
-"""The figures of the dictionary."""
+"""Figures of the dictionary."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLUMNS = 3  # panels side by side
 
 @dataclass(frozen=True)
 class Tables:
-    """What the figures are drawn from; the last three may be missing (None)."""
+    """Input tables of the figures; the last three may be missing (None)."""
 
     saved: SavedDictionary
     landscape: str
@@ -82,7 +82,7 @@ def draw_dictionary(
 
 
 def plot_elbow(elbow: pd.DataFrame, used: int) -> Figure:
-    """Draw the error, and what each entry explains beside chance, against the number of entries."""
+    """Draw the error, and what each entry explains compared with chance, against the number of entries."""
     from panscape.plot.style import DOUBLE, INK, SINGLE, new_figure, style
 
     needed = elbow["needed"].iloc[0] if "needed" in elbow else np.nan
@@ -213,7 +213,7 @@ def plot_usage_labels(usage: pd.DataFrame, names: list[str], max_labels: int = 1
 
 
 def plot_networks(links: pd.DataFrame, centrality: pd.DataFrame, names: list[str]) -> Figure:
-    """Draw the most central genes of every entry on a circle: lines for edges, thin ones for two steps.
+    """Draw the most central genes of every entry on a circle; thin lines for common neighbours.
 
     Parameters
     ----------

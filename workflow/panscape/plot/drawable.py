@@ -1,4 +1,4 @@
-"""Which figures of the landscape have nothing to show, and why."""
+"""Check for figures of the landscape without content."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from panscape.plot.view import View
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FEWEST = 3  # clusters that show a relation
+MIN_CLUSTERS = 3  # minimum number of clusters that show a relation
 NO_ORDER = "the landscape has no pseudotime"
 
 
 def not_drawable(
     view: View, columns: Sequence[str], statistics: pd.DataFrame, genes: pd.DataFrame, pairs: pd.DataFrame
 ) -> dict[str, str]:
-    """Return figure -> why there is nothing to draw in it.
+    """Return figure -> reason for its lack of content.
 
     Parameters
     ----------
     view
         The landscape.
     columns
-        Columns that the map is coloured by.
+        Columns used to colour the map.
     statistics, genes, pairs
         ``statistics.tsv``, ``genes.tsv`` and ``pairs.tsv``.
 
@@ -46,7 +46,7 @@ def not_drawable(
     ordered = np.isfinite(time).any()
     if not ordered:
         reasons["pseudotime-age"] = NO_ORDER
-    elif both < FEWEST:
+    elif both < MIN_CLUSTERS:
         reasons["pseudotime-age"] = (
             f"{both or 'no'} cluster{'' if both == 1 else 's'} with pseudotime and age"
         )
@@ -60,8 +60,8 @@ def not_drawable(
         if not np.isfinite(pd.to_numeric(table["rho"]).astype(float)).any():
             why = f"no {what} varies over the clusters with pseudotime" if ordered else NO_ORDER
             reasons |= dict.fromkeys(names, why)
-    if (np.isfinite(view.values("n_cells")) & np.isfinite(view.values("n_pairs"))).sum() < FEWEST:
-        reasons["pairs-by-size"] = f"fewer than {FEWEST} clusters"
+    if (np.isfinite(view.values("n_cells")) & np.isfinite(view.values("n_pairs"))).sum() < MIN_CLUSTERS:
+        reasons["pairs-by-size"] = f"fewer than {MIN_CLUSTERS} clusters"
     return reasons
 
 
@@ -80,6 +80,6 @@ def _no_values(view: View, column: str) -> str:
 
 
 def plot_note(title: str, why: str) -> Figure:
-    """Draw what stands in for a figure without content: its title and one line."""
+    """Draw a placeholder for a figure without content: its title and the reason."""
     with style():
         return _empty(new_figure(DOUBLE * 0.72, 0.7), title, f"Not drawn: {why}.")

@@ -1,4 +1,4 @@
-"""The figures of the features."""
+"""Figures of gene sets as features."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BARS = 25  # maximum number of sets named in the figure of the choice
-NAMED = 60  # rows of a heatmap up to which each is named
-LETTERS = 44  # of a term's name
+NAMED = 60  # maximum number of rows of a heatmap for which each is named
+LETTERS = 44  # maximum number of letters of a term's name
 
 
 def draw_features(
@@ -32,7 +32,7 @@ def draw_features(
     scores
         From :func:`panscape.unicoord.features.collection.score_features`.
     settings
-        What they were chosen with.
+        Settings that the sets were chosen with.
     """
     yield "choice", plot_choice(table, settings)
     yield "correlation", plot_correlation(table, correlation, settings)
@@ -40,14 +40,14 @@ def draw_features(
 
 
 def short(term: str) -> str:
-    """Return a term's name as it is drawn: no identifier or underscores, not too long."""
+    """Return the display name of a term, without identifier and underscores, truncated."""
     text = re.sub(r"^(GO:\d+ |GO(BP|CC|MF)_)", "", str(term)).replace("_", " ")
     text = text.capitalize() if text.isupper() else text
     return text if len(text) <= LETTERS else f"{text[: LETTERS - 1]}…"
 
 
 def plot_choice(table: pd.DataFrame, settings: FeatureSettings) -> Figure:
-    """Draw each set's AUROC (entropy without classes) beside random sets', and the most important sets."""
+    """Draw each set's AUROC (without classes, entropy) against random sets, and the most important sets."""
     from panscape.plot.palette import OKABE_ITO
     from panscape.plot.style import DOUBLE, GREY, RASTER_ABOVE, new_figure, style
 
@@ -151,7 +151,7 @@ def plot_correlation(table: pd.DataFrame, correlation: pd.DataFrame, settings: F
 
 
 def _apart(rows: np.ndarray, group: np.ndarray, min_distance: float) -> np.ndarray:
-    """Return those of the rows that can be named without overlap, of larger groups first."""
+    """Return the rows that can be labelled without overlap, those of larger groups first."""
     kept: list[int] = []
     for row in sorted(rows, key=lambda at: (-(group == group[at]).sum(), at)):
         if all(abs(row - other) >= min_distance for other in kept):
@@ -196,7 +196,7 @@ def _notes(table: pd.DataFrame, settings: FeatureSettings) -> list[str]:
 
 
 def _order(rows: np.ndarray) -> np.ndarray:
-    """Return an order of rows in which similar ones are neighbours."""
+    """Return an order of rows that puts similar ones next to each other."""
     from scipy.cluster.hierarchy import leaves_list, linkage
 
     if len(rows) < 3:

@@ -23,7 +23,7 @@ OTHERS = {
     "pairs-heatmap": "Gene pairs along pseudotime",
     "pairs-by-size": "Coexpressed pairs against cluster size",
 }
-"""Figures of the landscape besides its maps: name -> title."""
+"""Figures of the landscape other than its maps: name -> title."""
 
 
 def map_name(column: str) -> str:
@@ -32,7 +32,7 @@ def map_name(column: str) -> str:
 
 
 def title(column: str) -> str:
-    """Return the title of a column's figures; a column of the user's own is titled by its name."""
+    """Return the title of a column's figures; other columns are titled by their name."""
     return TITLES.get(column) or column.replace("_", " ").capitalize()
 
 

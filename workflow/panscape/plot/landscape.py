@@ -1,4 +1,4 @@
-"""Every figure of the landscape, by name."""
+"""Figures of the landscape."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from panscape.plot.view import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PANELS = 8  # genes drawn one by one
+PANELS = 8  # number of genes drawn individually
 _PAIR = {"gene_a": str, "gene_b": str}
 
 
 @dataclass(frozen=True)
 class Source:
-    """The files that the figures of the landscape are drawn from.
+    """Input files of the figures of the landscape.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Source:
 def draw_landscape(
     source: Source, columns: Sequence[str], *, top: int = 15, units: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, Figure]]:
-    """Yield (name, figure) of every figure of the landscape; one without content is its title and a line.
+    """Yield (name, figure) of every figure of the landscape; those without content are placeholders.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def draw_landscape(
 
 
 def left_out(source: Source, columns: Sequence[str]) -> dict[str, str]:
-    """Return figure -> why there is nothing to draw in it, see :func:`not_drawable`."""
+    """Return figure -> reason for its lack of content, see :func:`not_drawable`."""
     from panscape.data.files import read_tsv
 
     view = read_view(source.landscape)
@@ -89,7 +89,7 @@ def left_out(source: Source, columns: Sequence[str]) -> dict[str, str]:
 def _figures(
     source: Source, columns: Sequence[str], top: int, units
 ) -> Iterator[tuple[str, Callable[[], Figure]]]:
-    """Yield (name, what draws the figure)."""
+    """Yield (name, function that draws the figure)."""
     from panscape.data.files import read_tsv
 
     view = read_view(source.landscape, units=units)
@@ -150,14 +150,14 @@ def ends(table: pd.DataFrame, top: int) -> pd.DataFrame:
 
 
 def find_statistic(statistics: pd.DataFrame, space: str, name: str) -> Statistic | None:
-    """Return a row of ``statistics.tsv``; None if it is not there.
+    """Return a row of ``statistics.tsv``; None if it is absent.
 
     Parameters
     ----------
     statistics
         Table of the landscape's statistics.
     space, name
-        Which row.
+        Space and name of the statistic.
     """
     rows = statistics[(statistics["space"] == space) & (statistics["statistic"] == name)]
     if rows.empty:

@@ -17,7 +17,7 @@ NOTHING = "There are no links: they need RNA, accessibility and the genes' place
 
 
 def plot_links(links: pd.DataFrame, evidence: pd.DataFrame) -> Figure:
-    """Draw correlations within reach beside their nulls, by method and by distance."""
+    """Draw correlations within reach with their nulls, by method and by distance."""
     from panscape.plot.style import DOUBLE, new_figure, style
 
     if not len(links):
@@ -94,7 +94,7 @@ def _by_distance(ax, links: pd.DataFrame, parts: int = 10) -> None:
 
 
 def most_linked(links: pd.DataFrame) -> str | None:
-    """Return the gene with most links (ties: the strongest), or with the strongest pair if there is none."""
+    """Return the gene with the most links (ties: the strongest link), or else the strongest pair."""
     if not len(links):
         return None
     linked = links[links["found"].astype(str) == "True"]
@@ -122,9 +122,9 @@ def plot_track(
     links
         From :func:`panscape.coem.links.links.link_peaks`.
     places, peaks
-        Where genes and peaks are.
+        Positions of genes and peaks.
     gene
-        The gene; None takes the one with most links.
+        The gene; None selects the one with the most links.
     window
         Base pairs drawn on each side.
     """
@@ -149,10 +149,10 @@ def plot_track(
         fig = new_figure(DOUBLE, 2.6)
         ax = fig.add_subplot()
         highest = 0.0
-        for row in of_gene.sort_values("r").itertuples():
+        for row in of_gene.rename(columns={"found": "linked"}).sort_values("r").itertuples():
             start, end = int(peaks.at[row.peak, "start"]), int(peaks.at[row.peak, "end"])
             middle = (start + end) / 2
-            linked = str(row.found) == "True"
+            linked = str(row.linked) == "True"
             width = max(end - start, window / 300)
             ax.add_patch(
                 Rectangle((middle - width / 2, -0.06), width, 0.1, color=palette.to_rgba(row.r), linewidth=0)

@@ -32,7 +32,7 @@ def plot_map(view: View, column: str) -> Figure:
     """Draw the landscape coloured by a column of the clusters.
 
     Numbers get a colour bar (logarithmic for sizes and depths), labels a legend outside the map.
-    Clusters without a value are grey, and the figure says how many they are and why.
+    Clusters without a value are grey, and a note gives their number and the reason.
     The area of a point grows with the number of cells of its cluster; small clusters lie on top.
 
     Parameters
@@ -40,7 +40,7 @@ def plot_map(view: View, column: str) -> Figure:
     view
         The landscape.
     column
-        A column of ``view.obs``; one that is absent gives a grey map that says so.
+        A column of ``view.obs``; if it is absent, the map is grey, with a note.
     """
     with style():
         labels = _labels_of(view, column)
@@ -79,14 +79,14 @@ def _labels_of(view: View, column: str) -> pd.Series:
 
 
 def is_labels(obs: pd.DataFrame, column: str) -> bool:
-    """Tell whether a column is drawn as categories."""
+    """Return whether a column is drawn as categories."""
     if column not in obs:
         return False
     return column in AS_LABELS or not pd.api.types.is_numeric_dtype(obs[column].dtype)
 
 
 def missing_note(column: str, missing: int, total: int) -> str:
-    """Return what the figure says about the clusters without a value.
+    """Return the note about clusters without a value.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def missing_note(column: str, missing: int, total: int) -> str:
 
 
 def _frame(view: View, ax: Axes) -> None:
-    """Draw the edges and take off everything that a layout does not have: scale and direction."""
+    """Draw the edges and remove ticks, since the layout has no scale or direction."""
     from matplotlib.collections import LineCollection
 
     many = len(view.edges) > RASTER_ABOVE
@@ -177,7 +177,7 @@ def _draw_numbers(view: View, fig: Figure, ax: Axes, column: str) -> int:
 
 
 def plain_ticks(low: float, high: float) -> list[float]:
-    """Return plain ticks of a logarithmic scale.
+    """Return round ticks of a logarithmic scale.
 
     1-10-100 if it spans more than three decades, 1-2-5 if that gives three of them, else even round numbers.
     """
@@ -205,7 +205,7 @@ def _mark_root(view: View, ax: Axes, values: np.ndarray) -> None:
 
 def _points(ax: Axes, view: View, mask: np.ndarray, areas: np.ndarray, values=None, **look):
     order = np.flatnonzero(mask)
-    order = order[np.argsort(-areas[order], kind="stable")]  # small clusters last, that is on top
+    order = order[np.argsort(-areas[order], kind="stable")]  # small clusters last, that is, on top
     if values is not None:
         look["c"] = values[order]
     return ax.scatter(*view.xy[order].T, s=areas[order], **_RIM, **look)

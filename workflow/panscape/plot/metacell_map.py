@@ -1,4 +1,4 @@
-"""A map of metacells: their neighbour graph in the plane, cells between the metacells they resemble."""
+"""Map of metacells: a layout of their neighbour graph, with cells between the metacells they resemble."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NEIGHBORS = 6
-MOST_PANELS = 5
-MOST_CELLS = 20_000  # cells drawn
+MAX_PANELS = 5
+MAX_CELLS = 20_000  # maximum number of cells drawn
 
 
 def layout(centres: np.ndarray) -> np.ndarray:
     """Return plane coordinates of metacells, k x 2: a spring layout of their neighbour graph.
 
-    Starts from the first two principal components, so that equal centres give equal maps.
+    Initialised with the first two principal components, so that the map is reproducible.
     """
     import igraph
 
@@ -58,11 +58,11 @@ def plot_map(
     Parameters
     ----------
     table
-        By metacell: n_cells, annotations.
+        One row per metacell: n_cells, annotations.
     xy
         From :func:`layout`.
     soft
-        (cell, metacell, weight): a cell is drawn at the mean of its metacells' places.
+        (cell, metacell, weight): a cell is drawn at the weighted mean of its metacells' positions.
     """
     from panscape.plot.style import DOUBLE, new_figure, style
 
@@ -84,7 +84,7 @@ def plot_map(
 
 
 def shown_columns(table: pd.DataFrame) -> list[str]:
-    """Return the columns that a map is coloured by: the mapped ones first, then rigor; the size if none."""
+    """Return the columns used to colour the map: mapped ones first, then rigor; else the size."""
     extra = ("_purity", "_entropy", "_sd", "n_cells", "study", "mito_share", "ribo_share")
     columns = [
         name
@@ -94,7 +94,7 @@ def shown_columns(table: pd.DataFrame) -> list[str]:
         and table[name].nunique() > 1
     ]
     rigor = [name for name in table.columns if name.startswith("rigor_")]
-    return [*columns[: MOST_PANELS - len(rigor)], *rigor] or ["n_cells"]
+    return [*columns[: MAX_PANELS - len(rigor)], *rigor] or ["n_cells"]
 
 
 def _cells(xy: np.ndarray, soft) -> np.ndarray | None:
@@ -105,10 +105,10 @@ def _cells(xy: np.ndarray, soft) -> np.ndarray | None:
     total = np.bincount(cell, weight, minlength=n)
     sums = np.stack([np.bincount(cell, weight * xy[metacell, axis], minlength=n) for axis in (0, 1)], axis=1)
     place = sums / np.maximum(total, 1e-12)[:, None]
-    # a cell of one metacell would lie at its very centre
+    # a cell of a single metacell would be hidden at its centre
     spread = np.random.default_rng(0).normal(0, 0.02 * np.ptp(xy, axis=0).mean(), place.shape)
     place = place + spread
-    return place if n <= MOST_CELLS else place[np.random.default_rng(0).choice(n, MOST_CELLS, replace=False)]
+    return place if n <= MAX_CELLS else place[np.random.default_rng(0).choice(n, MAX_CELLS, replace=False)]
 
 
 def _colour(fig, ax, table: pd.DataFrame, name: str, xy: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""The figures of a sample's metacells."""
+"""Figures of a sample's metacells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MODALITIES = {"rna": "RNA", "atac": "accessibility"}
-PANELS = (  # metric, by modality?, title, is high good
+PANELS = (  # metric, whether by modality, title, whether high is good
     ("purity", "label", "purity,\nby cells", True),
     ("sd_within", "label", "sd within\nmetacells", False),
     ("separation_by_compactness", "modality", "separation /\n√compactness", True),
@@ -28,7 +28,7 @@ PANELS = (  # metric, by modality?, title, is high good
 
 @dataclass(frozen=True)
 class Drawn:
-    """What the figures are drawn from.
+    """Input of the figures.
 
     Attributes
     ----------
@@ -198,7 +198,7 @@ def plot_ladder(ladder: pd.DataFrame) -> Figure:
 
 
 def plot_rigor(table: pd.DataFrame) -> Figure:
-    """Draw each metacell's rigor against its size; those that differ by more than chance are marked."""
+    """Draw each metacell's rigor against its size; dubious metacells are marked."""
     from panscape.plot.style import DOUBLE, new_figure, style
 
     names = [name for name in MODALITIES if f"rigor_{name}" in table]

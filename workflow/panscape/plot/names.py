@@ -1,17 +1,17 @@
-"""The statistics of the landscape, and the spaces that they are computed in, in words."""
+"""Display names of the landscape's statistics and feature spaces."""
 
 from __future__ import annotations
 
 AGE = "rho_age"
-"""Spearman's rho of pseudotime with age, on the clusters that all compared spaces reach: the headline."""
+"""Spearman's rho of pseudotime with age, on the clusters reached in all spaces (main statistic)."""
 REACHED = "rho_age_reached"
-"""The same on all clusters that the space itself reaches."""
+"""The same on all clusters reached in the space itself."""
 WITHIN = "rho_age_within_studies"
 """The same within studies."""
 OTHER_STUDIES = "rho_age_other_studies"
 """Spearman's rho of a cluster's age with that of its nearest clusters of other studies."""
 MIXING = "other_study_share"
-"""Mean share of a cluster's neighbours that belong to other studies."""
+"""Mean fraction of a cluster's neighbours that belong to other studies."""
 
 SPACES = {
     "coexpression": "coexpression",
@@ -24,7 +24,7 @@ SPACES = {
     "n_counts": "depth alone",
     "n_cells": "cluster size alone",
 }
-"""Space (or order of the clusters) -> what it knows of them."""
+"""Feature space (or order of the clusters) -> display name."""
 
 LABELS = {
     AGE: "pseudotime with age (ρ)",
@@ -41,7 +41,7 @@ LABELS = {
     "components": "connected parts",
     "reached": "clusters with a pseudotime",
 }
-"""Statistic -> what it measures; others are shown by their name."""
+"""Statistic -> display name; others are shown by their key."""
 _OF_STUDY = "rho_age_of_"
 
 PANELS = (
@@ -50,16 +50,16 @@ PANELS = (
     (OTHER_STUDIES, "age with that of nearest\nclusters elsewhere (ρ)"),
     (MIXING, "neighbours from\nother studies (share)"),
 )
-"""What the figure of the spaces shows: (statistic, axis label)."""
+"""Panels of the figure of the spaces: (statistic, axis label)."""
 
 
 def space_label(space: str) -> str:
-    """Return what a space knows of the clusters."""
+    """Return the display name of a feature space."""
     return SPACES.get(space, space)
 
 
 def label(statistic: str) -> str:
-    """Return what a statistic measures."""
+    """Return the display name of a statistic."""
     if statistic.startswith(_OF_STUDY):
         return f"pseudotime with age within {statistic.removeprefix(_OF_STUDY)} (ρ)"
     return LABELS.get(statistic, statistic)

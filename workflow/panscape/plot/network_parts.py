@@ -1,4 +1,4 @@
-"""What the panels of the figures are made of."""
+"""Elements of the panels of network figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-NAMED = 16  # a circle of more genes has no names
+NAMED = 16  # maximum number of genes of a circle with names
 
 
 def draw_lines(ax: Axes, embedding: pd.DataFrame, phenotype: str, flagged: Collection[str]):
@@ -24,13 +24,13 @@ def draw_lines(ax: Axes, embedding: pd.DataFrame, phenotype: str, flagged: Colle
     embedding
         Coordinates and phenotypes of lines.
     phenotype
-        Column that colours them.
+        Column used to colour them.
     flagged
         Lines that are drawn hollow.
 
     Returns
     -------
-    What a colour bar is made of, or None where the phenotype is not a number (labels are in a legend).
+    The mappable for a colour bar, or None if the phenotype is categorical (labels are in a legend).
     """
     from panscape.plot.palette import SEQUENTIAL, categorical
     from panscape.plot.style import GREY, plain_text
@@ -97,7 +97,7 @@ def draw_circle(ax: Axes, weights: np.ndarray, genes: Sequence[str]) -> None:
 
 
 def name_points(ax: Axes, points: pd.DataFrame) -> None:
-    """Write names (column `name`) beside points (`x`, `y`), moved up or down where they would overlap."""
+    """Write names (column `name`) beside points (`x`, `y`), shifted vertically to avoid overlaps."""
     from panscape.plot.style import INK, plain_text
 
     distance, level = 0.08, -np.inf

@@ -1,4 +1,4 @@
-"""The figures of the comparison of lines."""
+"""Figures of the comparison of lines."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 MODEL_TITLES = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson"}
 CALLS = {"": "#b8b8b8", "with expression": "#E69F00", "connectivity": "#0072B2"}
 CALL_TITLES = {"": "not found", "with expression": "goes with expression", "connectivity": "connectivity"}
-LABELS = 6  # genes named per panel
-SHOWN = 40  # lines in the figure of reliability
-SET_GENES = 40  # genes of a drawn set
+LABELS = 6  # number of genes named per panel
+SHOWN = 40  # maximum number of lines in the figure of reliability
+SET_GENES = 40  # maximum number of genes of a drawn set
 
 
 def draw_networks(
@@ -45,7 +45,7 @@ def draw_networks(
     tables
         ``tests``, ``genes``, ``sets``, ``reliability``.
     settings, columns
-        Of the stage; columns with phenotypes, the first of which colours the maps.
+        Settings of the stage; columns with phenotypes, the first of which colours the maps.
     kernels
         See :func:`kernel_names`.
     """
@@ -58,7 +58,7 @@ def draw_networks(
 
 
 def first_phenotype(tests: pd.DataFrame, columns: Sequence[str]) -> str:
-    """Return the first phenotype that was tested, or the first of all, or nothing."""
+    """Return the first phenotype that was tested, else the first phenotype, else an empty string."""
     used = set(tests.loc[tests["status"] == "tested", "phenotype"].fillna(""))
     return next((name for name in columns if name in used), columns[0] if columns else "")
 
@@ -166,12 +166,12 @@ def _draw_genes(ax, table: pd.DataFrame) -> None:
 
 
 def plot_reliability(table: pd.DataFrame) -> Figure:
-    """Draw how alike the parts of a line are (dot) and how alike to parts of other lines (bar)."""
+    """Draw the similarity of the parts of a line (dot), and that to parts of other lines (bar)."""
     from panscape.plot.style import DOUBLE, new_figure, style
 
     measured = table[table["measure"].isin(["neighbours", "centrality"])]
     lines = list(dict.fromkeys(measured["line"]))
-    if len(lines) > SHOWN:  # the least reliable ones are the most important to know
+    if len(lines) > SHOWN:  # the least reliable ones are the most important to show
         first = measured[(measured["model"] == "sivae") & (measured["measure"] == "neighbours")]
         lines = first.sort_values("within")["line"].head(SHOWN).tolist()
     place = {line: at for at, line in enumerate(lines)}
@@ -214,7 +214,7 @@ def chosen_lines(lines: pd.DataFrame, settings: NetworkSettings, columns: Sequen
     lines
         Table of lines.
     settings
-        Of the stage.
+        Settings of the stage.
     columns
         Columns with phenotypes.
     """
@@ -244,7 +244,7 @@ def plot_set(
     title, genes
         Name and genes of the set.
     settings, columns
-        Of the stage; columns with phenotypes.
+        Settings of the stage; columns with phenotypes.
     """
     from panscape.plot.style import DOUBLE, new_figure, plain_text, style
 

@@ -1,4 +1,4 @@
-"""The figures of the overlap with known networks."""
+"""Figures of the overlap with known networks."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def draw_overlap(
     edges
         From :func:`supported_edges`.
     min_networks
-        Number of known networks that a drawn edge must be in.
+        Minimum number of known networks that contain a drawn edge.
     """
     yield "zscores", plot_zscores(zscores)
     yield "supported-edges", plot_supported(edges, min_networks)
 
 
 def plot_zscores(zscores: pd.DataFrame) -> Figure:
-    """Draw z of every target per network: all edges (left) and as many edges for every target (right)."""
+    """Draw z of every target per network: all edges (left) and equal numbers of edges (right)."""
     from panscape.plot.palette import OKABE_ITO
     from panscape.plot.style import DOUBLE, legend_outside, new_figure, style
 
@@ -82,7 +82,7 @@ def plot_supported(edges: pd.DataFrame, min_networks: int = 2) -> Figure:
         graph = igraph.Graph.TupleList(shown[["gene_a", "gene_b"]].itertuples(index=False), directed=False)
         seed = [
             [np.cos(i), np.sin(i) * (1 + i % 3)] for i in range(graph.vcount())
-        ]  # fixed, so equal each time
+        ]  # fixed, for reproducible figures
         xy = np.array(graph.layout_kamada_kawai(seed=seed).coords)
         place = dict(zip(graph.vs["name"], xy, strict=True))
         for edge in shown.itertuples():

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#4D4D4D")
-"""Eight colours that stay apart under the common forms of colour-blindness (Okabe and Ito, 2008)."""
+"""Eight colours that are distinguishable with common forms of colour blindness (Okabe and Ito, 2008)."""
 MARKERS = ("o", "^", "s")
 MAX_LABELS = len(OKABE_ITO) * len(MARKERS)
-"""Maximum number of labels that can be distinguished; the rarest others are pooled."""
+"""Maximum number of labels that can be distinguished; the rarest ones are pooled."""
 SEQUENTIAL = "viridis"
 SEQUENTIAL_2 = "cividis"
 DIVERGING = "RdBu_r"
@@ -21,7 +21,7 @@ OTHER_COLOUR = "#d0d0d0"
 
 @dataclass(frozen=True)
 class Look:
-    """How one label is drawn."""
+    """Colour and marker of a label."""
 
     label: str
     colour: str
@@ -53,9 +53,9 @@ def categorical(
     values
         One label per point; missing values are allowed.
     limit
-        The largest number of looks, the pooled one included.
+        Maximum number of looks, including the pooled one.
     as_met
-        Keep the labels in the order in which they are met, e.g. studies in that of the configuration.
+        Keep labels in order of appearance, e.g. studies in that of the configuration.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a coordinate system predicts and generates, beside plain baselines."""
+"""Figures of predicted and generated cells, compared with baselines."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MODELS = {
     "mean": "mean",
     "true cells": "other true cells",
 }
-"""Model -> what it is called."""
+"""Model -> display name."""
 _GUESSES = {
     "mean": "all other groups",
     "unicoord-residual": "UniCoord with noise",
@@ -57,16 +57,16 @@ _RESTORED = (
 )
 STATES = {"measured": "#8c8c8c", "reconstructed": OKABE_ITO[4], "reconfigured": OKABE_ITO[5]}
 _DRAWN = 5000  # maximum number of cells
-_NAMED = 30  # classes up to which each is named
+_NAMED = 30  # maximum number of classes for which each is named
 
 
 def model_name(model: str) -> str:
-    """Return what a model is called."""
+    """Return the display name of a model."""
     return MODELS.get(model, model)
 
 
 def plot_classes(confusion: pd.DataFrame, calibration: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
-    """Draw, per discrete label, who is taken for whom, and how often predictions of a confidence are right.
+    """Draw the confusion matrix and the calibration curve of each discrete label.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def plot_values(predictions: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
 
 
 def plot_reconfiguration(metrics: pd.DataFrame) -> Figure:
-    """Draw what labels explain of expression before and after all cells are given one class of a label.
+    """Draw the variance explained by labels before and after all cells are set to one class of a label.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def plot_reconfiguration(metrics: pd.DataFrame) -> Figure:
 
 
 def plot_restoration(scores: pd.DataFrame, curve: pd.DataFrame) -> Figure:
-    """Draw restored groups beside plain guesses: correlation with every group's mean, and two distances.
+    """Draw restored groups and baselines: correlation with every group's mean, and two distances.
 
     Parameters
     ----------

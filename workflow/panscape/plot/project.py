@@ -1,4 +1,4 @@
-"""Figures of projected panclusters: where on the reference's map they lie, and at which age."""
+"""Figures of projected panclusters: their place on the reference's map and their predicted age."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def plot_values(projected: pd.DataFrame, units: Mapping[str, str]) -> Figure:
 
 
 def _draw_intervals(ax, at: np.ndarray, table: pd.DataFrame, column: str) -> None:
-    """Draw points and bars; where the reference ends, a marker that points to the open side."""
+    """Draw points and bars; at the end of the reference, a marker that points to the open side."""
     from panscape.plot.palette import OKABE_ITO
 
     value, low, high = table[[column, f"{column}_low", f"{column}_high"]].to_numpy(dtype=float).T

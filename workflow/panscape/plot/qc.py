@@ -1,7 +1,7 @@
 """Histograms of quality control.
 
-``python -m panscape.plot.qc HISTOGRAMS QC FIGURE TITLE`` draws them from their tables: a job that fails draws
-in a process of its own, so that what it computes does not hang on how figures look.
+``python -m panscape.plot.qc HISTOGRAMS QC FIGURE TITLE`` draws them from their tables. Failing jobs draw in a
+separate process, so that their results do not depend on the code of figures.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _PANELS = {
     "ribo_share": ("Ribosomal share", "max_ribo"),
 }
 _LOGARITHMIC = ("n_counts", "n_genes")
-_FAR = 4  # times the highest bar, beyond which a limit would flatten the histogram
+_FAR = 4  # maximum height of a limit relative to the highest bar, so as not to flatten the histogram
 
 
 def plot_qc(histograms: pd.DataFrame, table: pd.DataFrame, *, title: str = "") -> Figure:
-    """Draw the distribution of each measure, with the limit and what it removes.
+    """Draw the distribution of each measure, with its limit and the number of removed cells.
 
-    Of the cells that `keep` chose; those that any limit removed are stacked on those that are left.
+    Only cells chosen by `keep` are shown; removed cells are stacked on the remaining ones.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def _note(rows: pd.DataFrame, filter_: str, limit: float) -> str:
 
 
 def _short(value: float, _position: int) -> str:
-    """Return 300, 3k, 3M: numbers narrow enough to stand side by side."""
+    """Return 300, 3k, 3M: compact numbers for tick labels."""
     for unit, sign in ((1e6, "M"), (1e3, "k")):
         if value >= unit:
             return f"{value / unit:g}{sign}"

@@ -1,4 +1,4 @@
-"""Distributions of what quality control looks at."""
+"""Distributions of the measures of quality control."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def histograms(result: Qc) -> pd.DataFrame:
     Returns
     -------
     Columns measure (n_counts, n_genes, mito_share, ribo_share), low, high (edges of the bin; the upper one
-    is in the last bin only), kept and removed (cells that `keep` chose and the limits left, or took).
+    is in the last bin only), kept and removed (cells chosen by `keep` that the limits kept or removed).
     """
     cells = result.cells[result.cells["removed_by"] != "keep"]
     removed = (cells["removed_by"] != "").to_numpy()
@@ -52,14 +52,14 @@ def _edges(values: np.ndarray, logarithmic: bool) -> np.ndarray:
 
 
 def draw_failure(result: Qc, figure: str | Path, study: str) -> None:
-    """Leave tables and figure of a study that quality control cannot go on with.
+    """Write tables and figure of a study that fails quality control.
 
-    A process of its own draws, so that this job does not run again when figures come to look different.
+    A separate process draws, so that this job does not rerun when the code of figures changes.
 
     Parameters
     ----------
     result
-        What quality control saw.
+        Result of quality control.
     figure
         SVG to write; the PNG and the tables lie beside it.
     study
@@ -69,7 +69,7 @@ def draw_failure(result: Qc, figure: str | Path, study: str) -> None:
     tables = [figure.with_name(name) for name in ("histograms.tsv", "qc.tsv")]
     for path, table in zip(tables, (histograms(result), result.table), strict=True):
         write_tsv(table, path)
-    # the name is put together, so that the digest of this job's code does not follow it
+    # the name is composed, so that the digest of this job's code does not follow it
     # (panscape.pipeline.provenance)
     command = [sys.executable, "-m", f"{panscape.__name__}.plot.qc", *map(str, (*tables, figure)), study]
     library = str(Path(panscape.__path__[0]).parent)

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREY = "#2b6ca3", "#d2691e", "#c4c4c4"
 COLOURS = ("#d2691e", "#2b6ca3", "#3a8f5c", "#8c4ba0", "#c0392b", "#7a6a3a")
-SHOWN = 3  # lines that are drawn by default
+SHOWN = 3  # number of lines drawn by default
 
 
 def principal_reading(scores: np.ndarray, loadings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn the linear reading of a model, scores . loadings^T, to its principal axes, as a biplot shows it.
+    """Rotate the linear approximation of a model, scores . loadings^T, to its principal axes (biplot).
 
-    Dimensions of an autoencoder come in any order; those of the product do not.
+    Dimensions of an autoencoder have no order; the principal axes of the product do.
 
     Parameters
     ----------
@@ -65,11 +65,11 @@ def draw_lines(
     folders
         line -> its folder.
     paths
-        PNG files to write; a name's stem says which figure.
+        PNG files to write; the stem of a name selects the figure.
     settings
         The configuration's section ``sivae`` (`show_lines`, `highlight`).
     formats
-        Written beside each other.
+        Formats to write.
     """
     from panscape.plot.style import save_figure, style
 
@@ -107,7 +107,7 @@ def plot_training(table: pd.DataFrame) -> Figure:
         ax.set_title(f"{term.replace('_', ' ')}, {'held-out' if split == 'heldout' else 'training'} cells")
         ax.set_xlabel("step")
         values = part["value"].to_numpy(float)
-        if len(values) > 4:  # the first steps are far off and would hide the rest
+        if len(values) > 4:  # the first steps are far off and would flatten the rest
             ax.set_ylim(top=np.nanquantile(values, 0.95) + 0.05 * np.ptp(values[np.isfinite(values)]))
     for ax in figure.axes[len(panels) :]:
         ax.set_visible(False)
@@ -115,7 +115,7 @@ def plot_training(table: pd.DataFrame) -> Figure:
 
 
 def plot_models(table: pd.DataFrame) -> Figure:
-    """Draw every model's held-out error beside principal components' and the null's."""
+    """Draw every model's held-out error with those of principal components and the null."""
     from panscape.plot.style import new_figure
 
     order = table.sort_values(["line", "bin"], kind="stable").reset_index(drop=True)
@@ -146,7 +146,7 @@ def plot_models(table: pd.DataFrame) -> Figure:
 
 
 def plot_embeddings(folders: Mapping[str, str | Path], highlight: Mapping[str, Sequence[str]]) -> Figure:
-    """Draw cells and genes of each line's first bin side by side, on the linear reading's main axes."""
+    """Draw cells and genes of each line's first bin side by side, on the axes of `principal_reading`."""
     import anndata
 
     from panscape.plot.style import new_figure

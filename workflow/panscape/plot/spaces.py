@@ -1,4 +1,4 @@
-"""Coexpression space beside other spaces, and what each number would be by chance."""
+"""Figure of coexpression space and other spaces, with chance levels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CONTROL, _NULL = "#7a7a7a", "#cfcfcf"
 
 
 def plot_spaces(statistics: pd.DataFrame, panels: Sequence[tuple[str, str]] = PANELS) -> Figure:
-    """Draw statistics of every space beside their nulls: one panel per statistic, one row per space.
+    """Draw statistics of every space with their nulls: one panel per statistic, one row per space.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def plot_spaces(statistics: pd.DataFrame, panels: Sequence[tuple[str, str]] = PA
 
 
 def _what_is_drawn(shown: pd.DataFrame) -> list[str]:
-    """Return what lines and bars are, as far as there are any."""
+    """Return the legend text of lines and bars that are drawn."""
     nulls = shown[np.isfinite(shown["null_mean"])]
     spread = nulls["statistic"].str.startswith("rho_").any()
     bar = "bar: null, mean ± 2 sd (absolute values for ρ)" if spread else "bar: by chance"
@@ -107,7 +107,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, spaces: Sequence[str]) -> None:
 def plot_pairs_by_size(view: View) -> Figure:
     """Draw the number of surviving gene pairs of a cluster against its number of cells, by study.
 
-    A strong dependence says that the threshold passes chance correlations of small clusters.
+    A strong dependence indicates that chance correlations of small clusters pass the threshold.
     """
     from matplotlib.ticker import NullLocator
 

@@ -1,4 +1,4 @@
-"""One look for every figure: applied inside a context, never as a side effect of an import."""
+"""Common style of all figures, applied within a context."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ GREY = "#b8b8b8"
 INK = "#262626"
 """Colour of text and axes."""
 
-LEGEND_ROWS = 16  # a longer legend has several columns
-RASTER_ABOVE = 1500  # points: beyond this an SVG of single markers is larger than its picture
+LEGEND_ROWS = 16  # maximum number of rows of a legend column
+RASTER_ABOVE = 1500  # number of points above which markers are rasterised to limit file size
 _DPI = 200
 _RC = {
     "font.family": "DejaVu Sans",  # shipped with matplotlib, so that every machine draws the same glyphs
@@ -62,9 +62,9 @@ _RC = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "savefig.dpi": _DPI,
-    "svg.fonttype": "path",  # the same picture without the font installed
-    "svg.hashsalt": "panscape",  # fixed identifiers, so that equal figures are equal files
-    "pdf.fonttype": 42,  # text stays text for a journal's typesetter
+    "svg.fonttype": "path",  # independent of installed fonts
+    "svg.hashsalt": "panscape",  # fixed identifiers, for reproducible files
+    "pdf.fonttype": 42,  # editable text
     "image.composite_image": False,
 }
 _NO_DATES = {
@@ -76,7 +76,7 @@ _NO_DATES = {
 
 @contextlib.contextmanager
 def style() -> Iterator[None]:
-    """Apply the style to whatever is drawn inside the block, whatever the caller's own settings are."""
+    """Apply the style within the block, independently of the caller's settings."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -86,7 +86,7 @@ def style() -> Iterator[None]:
 
 
 def new_figure(width: float = DOUBLE, height: float = 4.0) -> Figure:
-    """Return an empty figure (inches) that is laid out without overlaps and needs no display.
+    """Return an empty figure (inches) with constrained layout that needs no display.
 
     Call it, and draw, inside :func:`style`.
     """
@@ -98,18 +98,18 @@ def new_figure(width: float = DOUBLE, height: float = 4.0) -> Figure:
 def save_figure(
     fig: Figure, stem: str | Path, *, formats: Sequence[str] = ("png", "svg"), dpi: int = _DPI
 ) -> list[Path]:
-    """Write a figure as ``<stem>.<format>`` for each format, by rename, with reproducible bytes.
+    """Write a figure as ``<stem>.<format>`` for each format, atomically and reproducibly.
 
     Parameters
     ----------
     fig
         The figure, drawn inside :func:`style`.
     stem
-        Path without a suffix; one of the written formats as its suffix is taken off.
+        Path without suffix; the suffix of a written format is removed.
     formats
-        Of png, svg and pdf.
+        Any of png, svg and pdf.
     dpi
-        Of the PNG and of rasterised parts of the others.
+        Resolution of the PNG and of rasterised parts of the others.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def save_figure(
 
 
 def plain_text(text: str) -> str:
-    """Return a name that is drawn as it is written: a dollar sign would start a formula."""
+    """Escape a name for matplotlib, where a dollar sign starts a formula."""
     return str(text).replace("$", r"\$")
 
 
@@ -192,7 +192,7 @@ def colorbar_outside(fig: Figure, ax: Axes, mappable, label: str):
     fig, ax
         Figure and axes.
     mappable
-        What the colours belong to.
+        Mappable of the colours.
     label
         Label of the bar.
     """
@@ -204,7 +204,7 @@ def colorbar_outside(fig: Figure, ax: Axes, mappable, label: str):
 
 
 def empty_figure(text: str) -> Figure:
-    """Return a figure with a line of text that says why there is nothing to draw."""
+    """Return a figure with a line of text instead of content."""
     with style():
         fig = new_figure(DOUBLE, 0.8)
         ax = fig.add_subplot()

@@ -22,7 +22,7 @@ _BINS = 40
 
 @dataclass(frozen=True)
 class Statistic:
-    """A number beside its null.
+    """A statistic with its null.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class Statistic:
     null_mean, null_sd
         Mean and standard deviation under the null; NaN where there is none.
     pvalue
-        Of the value under the null, in [0, 1]; NaN where there is none.
+        p-value of the value under the null, in [0, 1]; NaN where there is none.
     n
-        How many clusters it rests on.
+        Number of clusters.
     low, high
         95 % interval; NaN where there is none.
     """
@@ -100,7 +100,7 @@ def plot_along(
     rhos
         Spearman's rho of each row with pseudotime, printed in the panel.
     title, unit
-        Of the figure and of the values.
+        Title of the figure and unit of the values.
     """
     with style():
         columns = min(4, max(len(names), 1))
@@ -150,9 +150,9 @@ def plot_heatmap(
     view
         The landscape.
     title, unit
-        Of the figure and of the values.
+        Title of the figure and unit of the values.
     standardise
-        Show each row in its own standard deviations around its own mean over all bins.
+        Standardise each row over the bins.
     """
     from matplotlib import colormaps
 

@@ -1,4 +1,4 @@
-"""All figures of a coordinate system."""
+"""Figures of a coordinate system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the landscape figures need of the landscape, as plain arrays."""
+"""The landscape as plain arrays for figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AS_LABELS = frozenset({"study", "resolution", "level", "component"})
 
 @dataclass(frozen=True)
 class View:
-    """The clusters of a landscape, ready to be drawn.
+    """Clusters of a landscape, with layout and edges.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class View:
     units
         Unit per column, e.g. ``{"age": "days"}``.
     root
-        Name of the cluster where pseudotime starts; None takes the one of lowest pseudotime.
+        Name of the cluster where pseudotime starts; None selects the one with the lowest pseudotime.
     """
 
     obs: pd.DataFrame
@@ -65,7 +65,7 @@ class View:
 
 
 def read_view(path: str | Path, *, units: Mapping[str, str] | None = None) -> View:
-    """Read what is drawn from a ``landscape.h5ad`` (its matrices of pairs stay on disk)."""
+    """Read the view of a ``landscape.h5ad``, without its matrices of pairs."""
     import h5py
     from anndata.io import read_elem
 
@@ -78,7 +78,7 @@ def read_view(path: str | Path, *, units: Mapping[str, str] | None = None) -> Vi
 
 
 def read_statistics(path: str | Path) -> pd.DataFrame:
-    """Read ``statistics.tsv``; its numbers are floats even where there are none."""
+    """Read ``statistics.tsv``; its numbers are floats even in empty columns."""
     from panscape.data.files import read_tsv
 
     numbers = ("value", "low", "high", "null_mean", "null_sd", "pvalue", "n")
@@ -135,7 +135,7 @@ def read_expression(paths: Sequence[str | Path], genes: Sequence[str], clusters:
 
 
 def read_measured(path: str | Path, pairs: pd.DataFrame, clusters: pd.Index) -> np.ndarray:
-    """Return which gene pairs are measured in which clusters: bool (pairs, clusters).
+    """Return whether gene pairs are measured in clusters: bool (pairs, clusters).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The bibliography: one BibTeX file from which all references are made.
+"""Bibliography: a single BibTeX file is the source of all references.
 
 Sections of the report name keys of ``references.bib``; :func:`cite` turns them into text. ``python -m
 panscape.report`` writes docs/references.md and CITATION.cff anew (``make docs``).
@@ -34,11 +34,11 @@ class Reference:
     Parameters
     ----------
     key
-        By which it is cited.
+        Citation key.
     kind
         ``article`` or ``inproceedings``.
     fields
-        Of the entry, as in BibTeX; `author`, `title`, `year` and `keywords` (the group) are always there.
+        Fields of the entry, as in BibTeX; `author`, `title`, `year` and `keywords` (the group) are required.
     """
 
     key: str
@@ -53,7 +53,7 @@ class Reference:
 
     @property
     def short(self) -> str:
-        """As in running text: Hie et al. 2019."""
+        """Citation in running text: Hie et al. 2019."""
         names = [family for family, _ in self.authors]
         lead = (
             names[0] if len(names) == 1 else " and ".join(names) if len(names) == 2 else f"{names[0]} et al."
@@ -69,7 +69,7 @@ class Reference:
 
     @property
     def text(self) -> str:
-        """As in a list of references."""
+        """Entry of a list of references."""
         names = ", ".join(_initials(family, given) for family, given in self.authors[:6])
         names += " et al." if len(self.authors) > 6 or self.authors[-1][0] == "others" else ""
         where = self.fields.get("journal") or self.fields["booktitle"]
@@ -86,13 +86,13 @@ def _initials(family: str, given: str) -> str:
 
 
 def parse(text: str) -> dict[str, Reference]:
-    """Return the entries of a BibTeX file that has one field a line.
+    """Return the entries of a BibTeX file with one field per line.
 
     Raises
     ------
     ValueError
-        At a line that is not understood, a field that is not known, a key that is there twice, or an entry
-        without author, title, year, group, or place of publication.
+        For a malformed line, an unknown field, a duplicate key, or an entry without author, title, year,
+        group, or place of publication.
     """
     references: dict[str, Reference] = {}
     head: tuple[str, str] | None = None
@@ -108,9 +108,7 @@ def parse(text: str) -> dict[str, Reference]:
             references[head[1]] = Reference(head[1], head[0], fields)
             head = None
         elif line and not line.startswith("%"):
-            raise ValueError(
-                f"references.bib, line {number}: {line!r} is not understood, or double, or too early"
-            )
+            raise ValueError(f"references.bib, line {number}: {line!r} is malformed, duplicate or misplaced")
     if head:
         raise ValueError(f"references.bib: {head[1]} has no end")
     return references
@@ -141,7 +139,7 @@ def cite(keys: Iterable[str]) -> list[str]:
 
 
 def of_software(names: Iterable[str]) -> list[str]:
-    """Return the keys of the references that go with packages, by the packages' names."""
+    """Return the keys of the references of packages, by package name."""
     known = {one.fields["package"]: key for key, one in entries().items() if "package" in one.fields}
     return [known[name] for name in names if name in known]
 
@@ -154,7 +152,7 @@ def page() -> str:
         "Made from `workflow/panscape/report/references.bib` by `make docs`; do not edit.",
         "",
     ]
-    lines += ["A report and its methods.md cite those that the analysis at hand used.", ""]
+    lines += ["A report and its methods.md cite those that the analysis used.", ""]
     for group, title in GROUPS.items():
         lines += [f"## {title}", "", "| key | for | reference |", "|---|---|---|"]
         for key, one in entries().items():

@@ -37,13 +37,13 @@ class Table:
     header
         Column titles.
     rows
-        Texts.
+        Texts of the cells.
     numeric
-        Per column: whether it is set flush right.
+        Per column: whether it is right-aligned.
     caption
         What the table shows.
     file
-        Path of the whole table relative to the report.
+        Path of the complete table relative to the report.
     """
 
     header: tuple[str, ...]
@@ -63,9 +63,9 @@ class Picture:
     uri
         The image as a data URI.
     width
-        Pixels at which the figure has its printed size.
+        Width in pixels at the printed size.
     title, caption
-        The title is also the text for readers who do not see the image.
+        The title is also the alternative text of the image.
     files
         Paths of the figure's files relative to the report.
     """
@@ -89,7 +89,7 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Fold:
-    """Blocks that are folded away until the reader opens them (printed open)."""
+    """Blocks that are collapsed until the reader opens them (expanded in print)."""
 
     title: str
     blocks: tuple[Any, ...]
@@ -112,13 +112,13 @@ def table(
     Parameters
     ----------
     frame
-        Numbers are set to three significant digits, flush right.
+        Numbers are rounded to three significant digits and right-aligned.
     titles
         Column -> title; others keep their name.
     caption, file
         See :class:`Table`.
     limit
-        Show at most so many rows and say so in the caption.
+        Maximum number of rows; the caption reports omitted ones.
     """
     shown = frame if limit is None else frame.head(limit)
     if len(shown) < len(frame):
@@ -134,7 +134,7 @@ def table(
 
 
 def _texts(column: pd.Series) -> list[str]:
-    """Return a column's texts; floats that are whole numbers (because of missing values) stay whole."""
+    """Return a column's texts; floats with integer values (due to missing values) are shown as integers."""
     values = column.tolist()
     if (
         pd.api.types.is_float_dtype(column.dtype)

@@ -33,7 +33,7 @@ class Methods:
     software
         Columns `software`, `version`.
     departures
-        Columns `method`, `point`, `paper`, `here`: where the analysis does not do as the published methods.
+        Columns `method`, `point`, `paper`, `here`: where the analysis departs from the published methods.
     """
 
     paragraphs: tuple[str, ...]
@@ -96,7 +96,7 @@ def markdown(description: Methods, title: str) -> str:
             for row in description.departures.itertuples(index=False)
         ]
         lines.append("")
-    lines += ["## Parameters", "", "| parameter | value | what it does |", "|---|---|---|"]
+    lines += ["## Parameters", "", "| parameter | value | meaning |", "|---|---|---|"]
     lines += [
         f"| `{_cell(key)}` | {_cell(value)} | {_cell(meaning)} |"
         for key, value, meaning in description.settings.itertuples(index=False)

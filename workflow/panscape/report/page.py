@@ -33,7 +33,7 @@ def write_report(
     html, text
         Where to write the page and the Methods.
     sections
-        Other sections than :data:`panscape.report.sections.SECTIONS`.
+        Sections to use instead of :data:`panscape.report.sections.SECTIONS`.
     """
     from panscape.report.sections import SECTIONS
 
@@ -51,7 +51,7 @@ def title(results: Results) -> str:
 
 
 def page(results: Results, sections: Sequence[Section], description: Methods) -> str:
-    """Return the page's HTML. Whatever comes from data or configuration is escaped.
+    """Return the page's HTML, with text from data and configuration escaped.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def page(results: Results, sections: Sequence[Section], description: Methods) ->
 def _code(text: str) -> str:
     """Return escaped HTML with text between backticks set as code."""
     parts = [escape(part) for part in str(text).split("`")]
-    if len(parts) % 2 == 0:  # a lone backtick is one
+    if len(parts) % 2 == 0:  # an unpaired backtick is literal
         return "`".join(parts)
     return "".join(f"<code>{part}</code>" if at % 2 else part for at, part in enumerate(parts))
 
@@ -137,9 +137,8 @@ def _run(results: Results, description: Methods) -> list[Block]:
 
 
 _MEASURED = (
-    "As Snakemake measured when each rule last ran; wall and CPU time are sums over the jobs. Memory and CPU "
-    "time are "
-    "sampled (every half second, after 15 s every 30 s): what a job does after its last sample is not "
+    "Measured by Snakemake at the last run of each rule; wall and CPU time are sums over jobs. Memory and "
+    "CPU time are sampled (every half second, after 15 s every 30 s): usage after the last sample is not "
     "counted."
 )
 
@@ -160,10 +159,10 @@ def _times(times: pd.DataFrame) -> list[Block]:
     )
     made = table(shown, caption=_MEASURED)
     total = (
-        f"All jobs took {duration(times['wall'].sum())} of wall time one after the other and "
+        f"All jobs took {duration(times['wall'].sum())} of wall time in total and "
         f"{duration(times['cpu'].sum())} of CPU time; the largest took {count(times['memory'].max())} MB."
         if times["memory"].notna().any()
-        else f"All jobs took {duration(times['wall'].sum())} of wall time one after the other."
+        else f"All jobs took {duration(times['wall'].sum())} of wall time in total."
     )
     numeric = (False, False, True, True, True, True, True)
     return [Paragraph(total), Table(made.header, made.rows, numeric, made.caption)]
@@ -182,7 +181,7 @@ def _methods(description: Methods) -> list[Block]:
 
 
 def _departures(description: Methods) -> list[Block]:
-    """Return the table of departures from the publications, folded away."""
+    """Return the collapsed table of departures from the publications."""
     if description.departures.empty:
         return []
     titles = {"paper": "the paper", "here": "this analysis"}

@@ -17,7 +17,7 @@ from panscape.data.files import read_tsv
 from panscape.report.blocks import Picture
 
 CAPTIONS = Path(__file__).resolve().parents[2] / "report"
-LARGEST_SVG = 250_000  # bytes; a busier figure is embedded as PNG
+LARGEST_SVG = 250_000  # bytes; larger figures are embedded as PNG
 _PNG_DPI = 200
 
 
@@ -25,8 +25,7 @@ _PNG_DPI = 200
 class Results:
     """The files that a report is made from.
 
-    Only listed files are read: what an earlier run with another configuration left in the folder is not
-    reported.
+    Only listed files are read; files left in the folder by a run with another configuration are ignored.
 
     Parameters
     ----------
@@ -94,7 +93,7 @@ class Results:
 
     @property
     def table_rows(self) -> int:
-        """Return how many rows of a long table are shown."""
+        """Return the maximum number of rows of a table."""
         return int(self.settings("report").get("table_rows", 20))
 
     def settings(self, stage: str) -> Mapping[str, Any]:
@@ -111,7 +110,7 @@ class Results:
         Raises
         ------
         KeyError
-            If the report was not given the file.
+            If the file is not listed.
         """
         if name in self.named:
             return self.named[name]
@@ -142,9 +141,9 @@ class Results:
         stem
             Path without suffix relative to the report.
         title
-            What the figure is.
+            Title of the figure.
         caption
-            Below the figure; None takes none.
+            Caption of the figure; None for none.
         """
         there = {kind: f"{stem}.{kind}" for kind in ("svg", "png", "pdf") if f"{stem}.{kind}" in self.files}
         svg, png = there.get("svg"), there.get("png")

@@ -65,13 +65,13 @@ MADE = {
     "features": "features/features.tsv",
     "unicoord": "unicoord/metrics.tsv",
 }
-"""Section of the settings -> a file by which its stage is known to be part of the report."""
+"""Section of the settings -> a file that shows that its stage is part of the report."""
 
 
 def parameters(config: Mapping[str, Any]) -> pd.DataFrame:
     """Return every setting of a configuration: `key`, `value`, `meaning`.
 
-    What a study leaves unset is left out. Keys look like ``landscape.k`` and ``studies[0].obs.age.column``;
+    Unset keys of a study are omitted. Keys look like ``landscape.k`` and ``studies[0].obs.age.column``;
     lists of plain values stay in one row.
     The meaning is the first sentence of the key's description in the schema.
     """
@@ -111,7 +111,7 @@ def runtimes(folder: Path | None) -> pd.DataFrame:
     """Return time and memory per rule from Snakemake's benchmark tables, in the order of the stages.
 
     Columns `stage`, `rule`, `jobs`, `wall` (s, all jobs), `longest` (s), `cpu` (s, all jobs) and `memory`
-    (MB, largest resident set of a job). What the engine could not measure is NaN.
+    (MB, largest resident set of a job). Missing measurements are NaN.
     """
     rows = list(_measured_jobs(folder)) if folder and folder.is_dir() else []
     rows.sort(key=lambda row: (row[0] == "report", _place(row[0])))
@@ -179,7 +179,7 @@ def _without_numbers(key: str) -> str:
 
 
 def _written(value: Any) -> str:
-    """Return a value as YAML writes it in one line."""
+    """Return a value as one line of YAML."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""A section of the report: one per stage, found in :data:`panscape.report.sections.SECTIONS`."""
+"""A section of the report: one per stage, listed in :data:`panscape.report.sections.SECTIONS`."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Section:
     idle
         Keys among `references` whose methods these results do not use.
     optional
-        An optional section without its files is left out without a word, unless `report` asks for it.
+        An optional section without its files is omitted silently, unless `report` requests it.
     use
-        The analysis it belongs to; without its files and without any study that takes part in the analysis
-        (``studies[].use``) it is left out as well.
+        The analysis it belongs to; the section is also omitted without files and without a study in that
+        analysis (``studies[].use``).
     """
 
     name: str
@@ -65,12 +65,12 @@ class Section:
         return [key for key in self.references if key not in unused]
 
     def shown(self, results: Results) -> bool:
-        """Return whether the section is in the report, if only to say that the stage did not run."""
+        """Return whether the section is in the report, even if only to note that the stage did not run."""
         wanted = not self.optional or bool(results.settings("report").get(self.name))
         return self.ran(results) or (wanted and bool(studies.used_by(results.config, self.use)))
 
     def content(self, results: Results) -> list[Block]:
-        """Return the section's blocks, or the sentence that says why there are none."""
+        """Return the section's blocks, or a sentence that explains why there are none."""
         if self.ran(results):
             return list(self.blocks(results))
         text = (

@@ -1,4 +1,4 @@
-"""The planted truth: genes, cell types, modules and their coupling, effects of studies."""
+"""Design of a simulated system: genes, cell types, modules and their coupling, and effects of studies."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from panscape import seeds
 from panscape.simulate.settings import Settings, reserved
 
 STEM = "stem"
-STEM_END = 0.2  # share of the age span after which cells have left the stem
-AGE_KNOTS = np.array([0.15, 0.4, 0.6, 0.85])  # where the means of age genes change
+STEM_END = 0.2  # fraction of the age span after which cells have left the stem
+AGE_KNOTS = np.array([0.15, 0.4, 0.6, 0.85])  # fractions of the age span at which age genes change
 AGE_WIDTH = 0.08
-COUPLING_WIDTH = 0.05  # of the ramps that switch coupling on and off
-# Mean and sd over genes of the base log expression. Markers are rare outside their type; modules can only be
-# seen in genes that are counted often enough.
+COUPLING_WIDTH = 0.05  # width of the ramps that switch coupling on and off
+# Mean and sd over genes of the base log expression. Markers are rare outside their type; correlation
+# of modules is only visible in genes with enough counts.
 BASE = {"plain": (0.0, 2.0), "module": (1.8, 0.8), "type": (-0.5, 1.5)}
 MITO_SHARE, RIBO_COUNT_SHARE = 0.04, 0.08
 MITO_GENES = ("ND1", "ND2", "CO1", "CO2", "ATP8", "ATP6", "CO3", "ND3", "ND4L", "ND4", "ND5", "ND6", "CYB")
@@ -24,14 +24,15 @@ MITO_GENES = ("ND1", "ND2", "CO1", "CO2", "ATP8", "ATP6", "CO3", "ND3", "ND4L", 
 
 @dataclass(frozen=True)
 class System:
-    """A simulated system; drawn studies share it.
+    """A simulated system, from which studies are drawn.
 
     Attributes
     ----------
     settings, seed
-        What made it.
+        Settings and seed of the system.
     genes
-        Table: gene, role (module, age, type, mito, ribo, plain), module, base (log share of counts), spread
+        Table: gene, role (module, age, type, mito, ribo, plain), module, base (log fraction of counts),
+        spread
         (sd of log expression within a type), dispersion.
     types
         Table: cell_type, lineage, parent, age_from, age_to.
@@ -58,13 +59,13 @@ class System:
     shifts: pd.DataFrame
 
     def relative(self, age: np.ndarray) -> np.ndarray:
-        """Return ages as shares of the system's age span (0 youngest, 1 oldest)."""
+        """Return ages as fractions of the system's age span (0 youngest, 1 oldest)."""
         low, high = self.settings.span
         return (np.asarray(age, dtype=np.float64) - low) / (high - low)
 
 
 def design(settings: Settings, seed: int) -> System:
-    """Plant a system.
+    """Draw the planted structure of a system.
 
     Neither the genes nor the modules depend on the list of studies (other than through the span of ages),
     so a study can be added without changing what the others sample.
@@ -104,7 +105,7 @@ def design(settings: Settings, seed: int) -> System:
 
 
 def coupling(system: System, age: np.ndarray, lineage: np.ndarray) -> np.ndarray:
-    """Return the correlation that each module's genes have in their log expression.
+    """Return the correlation of the genes of each module in log expression.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def coupling(system: System, age: np.ndarray, lineage: np.ndarray) -> np.ndarray
     u = system.relative(age)[:, None]
     table = system.modules
     onset, offset = (system.relative(table[name])[None, :] for name in ("onset", "offset"))
-    # a missing onset means coupled from the start, a missing offset coupled to the end
+    # a missing onset means coupled from the start, a missing offset, coupled to the end
     on = np.where(np.isnan(onset), 1.0, _ramp(u - np.nan_to_num(onset)))
     off = np.where(np.isnan(offset), 1.0, _ramp(np.nan_to_num(offset) - u))
     lineage_of = table["lineage"].to_numpy()[None, :]
@@ -131,7 +132,7 @@ def coupling(system: System, age: np.ndarray, lineage: np.ndarray) -> np.ndarray
 
 
 def age_basis(system: System, age: np.ndarray) -> np.ndarray:
-    """Return (n, n_knots): how far each change of the age genes has gone, 0 to 1."""
+    """Return the progress (n, n_knots) of each change of the age genes, 0 to 1."""
     u = system.relative(age)[:, None]
     return 1.0 / (1.0 + np.exp(-(u - AGE_KNOTS[None, :]) / AGE_WIDTH))
 
@@ -170,7 +171,7 @@ def _modules(settings: Settings, rng: np.random.Generator) -> pd.DataFrame:
     rows = []
     for group in np.unique(lineage):
         members = np.flatnonzero(lineage == group)
-        # turns are spread over the ages at which the group's cells exist, so that no age is without a change
+        # onsets are spread over the ages at which the group's cells exist, so that every age has a change
         low = STEM_END if group else 0.0
         turns = low + (1.0 - low) * (np.arange(len(members)) + rng.uniform(0.25, 0.75, len(members))) / len(
             members
@@ -214,7 +215,7 @@ def _genes(settings: Settings, rng: np.random.Generator) -> pd.DataFrame:
             "dispersion": settings.dispersion * np.exp(rng.normal(0.0, 0.4, settings.n_genes)),
         }
     )
-    # shuffled, so that neither order nor name tells a gene's role
+    # shuffled, so that neither order nor name reveals a gene's role
     table = table.iloc[rng.permutation(settings.n_genes)].reset_index(drop=True)
     table["gene"] = _names(table["role"].to_numpy())
     return table
@@ -231,7 +232,7 @@ def _names(roles: np.ndarray) -> list[str]:
 
 
 def _type_effects(settings: Settings, types: pd.DataFrame, genes: pd.DataFrame, rng) -> np.ndarray:
-    """Return effects inherited along the tree: a type has its ancestors' changes and its own."""
+    """Return effects inherited along the tree: those of a type and of its ancestors."""
     markers = rng.permutation(np.flatnonzero(genes["role"] == "type"))
     names = types["cell_type"].tolist()
     effects = np.zeros((len(types), len(genes)), dtype=np.float32)

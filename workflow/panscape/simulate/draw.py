@@ -1,4 +1,4 @@
-"""Drawing the cells of a study: who they are, their expression, their counts."""
+"""Drawing of the cells of a study: annotation, expression and counts."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from panscape import seeds
 from panscape.simulate.design import STEM_END, System, age_basis, coupling
 from panscape.simulate.settings import StudySettings
 
-# Cells times genes of a block. Each block has its own random streams, so this is part of what a seed means.
+# Cells times genes of a block. Each block has its own random stream, so results depend on it.
 BLOCK_VALUES = 4_000_000
-ASYNCHRONY = 0.06  # sd of how far cells of one age have differentiated, as a share of the age span
+ASYNCHRONY = 0.06  # sd of the differentiation of cells of one age, as a fraction of the age span
 MITO_SPREAD = 0.4
 DEBRIS_DEPTH, DYING_MITO = 0.08, 20.0
 MOVE = 0.8  # rise of the log mean of a moving module's genes at full coupling
-INVERT_BELOW = 8.0  # mean count under which inverting the distribution is faster than drawing
+INVERT_BELOW = 8.0  # mean count below which inverting the distribution is faster than drawing
 
 
 @dataclass(frozen=True)
 class Study:
-    """A drawn study: the cells are known, the counts are made block by block when asked for.
+    """A drawn study: cells are fixed, counts are generated block by block on demand.
 
     Attributes
     ----------
     system, settings
-        Where it comes from.
+        The system, and the settings of the study.
     obs
         Cells: age (sampling time), cell_type, lineage, sample, platform, true_age, quality (good, debris,
         dying), depth (expected total count).
@@ -59,7 +59,7 @@ class Study:
     def activity(self) -> np.ndarray:
         """Return the modules' activities (float32, cells x modules), standard normal in every cell.
 
-        They show in the counts as far as the module is coupled at the cell's age and lineage.
+        They affect the counts to the degree that the module is coupled at the cell's age and lineage.
         """
         return np.concatenate([self._activity(rows, at) for at, rows in enumerate(self._rows())])
 
@@ -147,7 +147,7 @@ def _ages(system: System, settings: StudySettings, rng) -> tuple[np.ndarray, np.
 
 
 def _draw_types(system: System, u: np.ndarray, rng) -> np.ndarray:
-    """Return each cell's type: its stage by how far it has come, its lineage by the study's composition."""
+    """Return each cell's type: its stage by differentiation, its lineage by the study's composition."""
     settings = system.settings
     lineage = rng.choice(settings.lineages, size=len(u), p=rng.dirichlet(np.full(settings.lineages, 8.0)))
     progress = u + rng.normal(0.0, ASYNCHRONY, len(u))
@@ -159,8 +159,8 @@ def _draw_types(system: System, u: np.ndarray, rng) -> np.ndarray:
 def _add_modules(log, system: System, strength: np.ndarray, activity: np.ndarray, rng) -> None:
     """Add the module genes' variation in place.
 
-    A gene's log expression is ``spread * (sqrt(c) * activity + sqrt(1 - c) * own)``: c is the correlation of
-    two genes of the module, while mean and variance of each do not depend on it.
+    A gene's log expression is ``spread * (sqrt(c) * activity + sqrt(1 - c) * noise)``: c is the correlation
+    of two genes of the module; mean and variance of each do not depend on it.
     """
     table = system.genes
     columns = np.flatnonzero(table["role"] == "module")
@@ -183,7 +183,7 @@ def _add_mito(log, system: System, quality: np.ndarray, rng) -> None:
 def _counts(mean: np.ndarray, dispersion: np.ndarray, rng) -> sparse.csr_matrix:
     """Draw gamma-Poisson counts with the given means (cells x genes) and dispersions per gene.
 
-    Most counts are 0, so whether a count is 0 is decided first, and only the others are drawn.
+    Most counts are 0, so zeros are drawn first, and only the other counts are drawn in full.
     """
     size = (1.0 / dispersion).astype(np.float32)  # (n_genes,): the gamma's shape
     zero = _zero_share(mean, dispersion, size)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def simulate_atlas(
     settings: Settings | Mapping[str, Any] | None = None, *, seed: int = 0, **changes: Any
 ) -> AnnData:
-    """Simulate studies of one developing system, in which gene modules change their coexpression with age.
+    """Simulate studies of a developing system whose gene modules change their coexpression with age.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def simulate_atlas(
     seed
         Seed of all draws.
     **changes
-        Single settings, instead of or over those of a mapping.
+        Individual settings; they override those of a mapping.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def simulate_atlas(
     Raises
     ------
     UserError
-        For unknown settings, and for settings that contradict each other.
+        For unknown settings, and for contradictory settings.
 
     Examples
     --------
@@ -69,8 +69,8 @@ def simulate_atlas(
 def simulate_lines(name: str = "lines", *, seed: int = 0, **settings: Any) -> AnnData:
     """Simulate cell lines or donors with a graded phenotype.
 
-    In the module of genes A01, A02 ... connectivity falls with the phenotype and means stay; in B01, B02 ...
-    only means change.
+    In the module of genes A01, A02, ... connectivity decreases with the phenotype at constant means; in B01,
+    B02, ... only means change.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""A simulated study of many cell lines with a graded phenotype, and gene modules that do or do not follow it.
+"""Simulated study of many cell lines with a graded phenotype, and gene modules that do or do not follow it.
 
 Every line is sampled from the same cell state. In the module ``loses`` the genes' correlation falls with the
 phenotype while mean and variance of each gene stay constant; in ``moves`` only the means change with it, up
-in every other gene and down in the rest, so that the fractions of all other genes stay. The other modules
-change in neither. Genes are named by module (``A01`` ... is the module that loses, ``B01`` ... the one that
-moves), so that a GMT file of the modules can be written beforehand; no method uses the names.
+in every second gene and down in the others, so that the fractions of all other genes are constant. The other
+modules change in neither. Genes are named by module (``A01`` ... in the module that loses, ``B01`` ... in the
+one that moves), so that a GMT file of the modules can be written beforehand; no method uses the names.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from panscape.errors import Problem, UserError
 from panscape.simulate.draw import _counts
 
 BLOCK_VALUES = 4_000_000  # cells x genes of a block
-ROLES = ("loses", "moves")  # of the first two modules; the others stay
-LINE_SPREAD = 0.15  # sd over lines of a gene's log mean: what makes lines differ without any phenotype
+ROLES = ("loses", "moves")  # roles of the first two modules; the others do not change
+LINE_SPREAD = 0.15  # sd over lines of a gene's log mean, independent of the phenotype
 MODULE_BASE = (0.6, 0.4)  # mean and sd of the log rates of module genes, relative to other genes
 OTHER_BASE = (0.5, 1.0)
 
@@ -81,12 +81,12 @@ class LinesSettings:
 
 @dataclass(frozen=True)
 class LinesStudy:
-    """A drawn study of lines: cells are known, counts are made block by block.
+    """A drawn study of lines: cells are fixed, counts are generated block by block.
 
     Attributes
     ----------
     settings, seed
-        What made it.
+        Settings and seed of the study.
     genes
         Table: gene, module (empty outside), role (loses, moves, stays, plain), base (log rate).
     lines
@@ -100,7 +100,7 @@ class LinesStudy:
     genes: pd.DataFrame
     lines: pd.DataFrame
     obs: pd.DataFrame
-    _shifts: np.ndarray = field(repr=False)  # (lines, genes): a line's own effects on log expression
+    _shifts: np.ndarray = field(repr=False)  # (lines, genes): line-specific effects on log expression
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -136,7 +136,7 @@ class LinesStudy:
             strength = settings.coupling * (1.0 - settings.loss * phenotype * loses)
             shared = rng.standard_normal((len(obs), 1))
             independent = rng.standard_normal((len(obs), len(columns)))
-            # mean and variance of each gene do not depend on the strength
+            # mean and variance of each gene do not depend on the coupling
             log[:, columns] += settings.spread * (
                 np.sqrt(strength) * shared + np.sqrt(1.0 - strength) * independent
             )
@@ -145,9 +145,10 @@ class LinesStudy:
 
 
 def lines_study(settings: LinesSettings, seed: int) -> LinesStudy:
-    """Plant and draw a study of lines.
+    """Draw a study of lines with its planted modules.
 
-    The phenotype takes evenly spaced values from 0 to 1, dealt to the lines at random, independent of depth.
+    The phenotype takes evenly spaced values from 0 to 1, assigned to the lines at random, independently of
+    depth.
 
     Examples
     --------
@@ -206,12 +207,12 @@ def lines_from_config(values: Mapping) -> tuple[LinesSettings, ...]:
     Raises
     ------
     UserError
-        If two simulated studies have one name, or a study's modules do not fit.
+        If two simulated studies have the same name, or the modules do not fit the genes.
     """
     items = values.get("lines", ())
     names = [item["name"] for item in [*values.get("studies", ()), *items]]
     for at, item in enumerate(items):
         if names.count(item["name"]) > 1:
-            problem = f"the name {item['name']!r} is there twice"
-            raise UserError(Problem(f"simulation.lines[{at}].name", problem, "give each study its own"))
+            problem = f"the name {item['name']!r} occurs twice"
+            raise UserError(Problem(f"simulation.lines[{at}].name", problem, "give each study its own name"))
     return tuple(LinesSettings(**item) for item in items)

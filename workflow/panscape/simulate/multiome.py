@@ -1,9 +1,9 @@
-"""A simulated sample with RNA and accessibility in every cell, and the links between peaks and genes.
+"""Simulated sample with RNA and accessibility in every cell, and links between peaks and genes.
 
-Cell types 1 and 2 are alike in RNA and 3 and 4 in accessibility, so that neither modality tells all types
-apart. Every type has a continuous state of its own, from 0 to 1, along which some genes and the peaks linked
-to them change. Each gene has linked peaks within reach of its start; the other peaks lie about genes too and
-follow none.
+Cell types 1 and 2 are similar in RNA, and 3 and 4 in accessibility, so that neither modality alone
+distinguishes all types. Every type has its own continuous state, from 0 to 1, along which some genes and the
+peaks linked to them change. Each gene has linked peaks near its start; the other peaks also lie near genes
+but are independent of them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from panscape.simulate.draw import _counts
 
 CHROMOSOMES = 8
 SPACING = 60_000  # base pairs between the starts of neighbouring genes
-REACH = 80_000  # base pairs within which a gene's linked peaks lie
+REACH = 80_000  # maximum distance of a gene's linked peaks, base pairs
 BLOCK_VALUES = 4_000_000  # cells x features of a block
 DISPERSION = {"rna": 0.2, "atac": 0.1}
-BASE_SD = {"rna": 1.0, "atac": 0.7}  # sd of the log rates of genes and of peaks
+BASE_SD = {"rna": 1.0, "atac": 0.7}  # sd of the log rates of genes and peaks
 DEPTH_SD = 0.4
-STATE_SHARE = 0.25  # of the genes change along the state
-MARKER_SHARE = 0.15  # of the genes change between types
+STATE_FRACTION = 0.25  # fraction of the genes that change along the state
+MARKER_FRACTION = 0.15  # fraction of the genes that change between types
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class MultiomeSettings:
     cells, n_genes, n_peaks, types
         Sizes; at least four types.
     links
-        Linked peaks of each gene that changes; together they are at most all peaks.
+        Number of linked peaks of each gene that changes; in total at most the number of peaks.
     type_effect, state_effect
         Standard deviation of the changes of marker genes between types, and of genes along the state from 0
         to 1, both on the log scale.
@@ -75,9 +75,9 @@ class Multiome:
     rna, atac
         CSR float32 counts, cells x genes and cells x peaks.
     genes, peaks
-        Where they are: chrom, tss, strand; chrom, start, end.
+        Positions: chrom, tss, strand; chrom, start, end.
     links
-        What was planted: gene, peak, distance, effect (standard deviation of the gene's log rate over types
+        Planted links: gene, peak, distance, effect (standard deviation of the gene's log rate over types
         and states); genes that do not change have no link.
     """
 
@@ -95,7 +95,7 @@ def multiome_from_config(values: Mapping) -> tuple[MultiomeSettings, ...]:
     Raises
     ------
     UserError
-        If two simulated studies have one name, or there are more links than peaks.
+        If two simulated studies have the same name, or there are more links than peaks.
     """
     items = values.get("multiome", ())
     names = [item["name"] for item in [*values.get("studies", ()), *values.get("lines", ()), *items]]
@@ -103,8 +103,8 @@ def multiome_from_config(values: Mapping) -> tuple[MultiomeSettings, ...]:
     for at, item in enumerate(items):
         where = f"simulation.multiome[{at}]"
         if names.count(item["name"]) > 1:
-            problem = f"the name {item['name']!r} is there twice"
-            problems.append(Problem(f"{where}.name", problem, "give each study its own"))
+            problem = f"the name {item['name']!r} occurs twice"
+            problems.append(Problem(f"{where}.name", problem, "give each study its own name"))
         wanted = MultiomeSettings(**item)
         if wanted.links * wanted.n_genes > wanted.n_peaks:
             problem = (
@@ -119,7 +119,7 @@ def multiome_from_config(values: Mapping) -> tuple[MultiomeSettings, ...]:
 
 
 def draw_multiome(settings: MultiomeSettings, seed: int) -> Multiome:
-    """Plant and draw a sample.
+    """Draw a sample with its planted links.
 
     Examples
     --------
@@ -185,7 +185,7 @@ def _peaks(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     linked = np.repeat(np.arange(settings.n_genes), settings.links)
     others = settings.n_peaks - len(linked)
-    near = rng.integers(0, settings.n_genes, others)  # unlinked peaks lie about genes too
+    near = rng.integers(0, settings.n_genes, others)  # unlinked peaks lie near genes too
     owner = np.concatenate([linked, near])
     reach = np.concatenate([np.full(len(linked), REACH), np.full(others, 2 * SPACING)])
     centre = genes["tss"].to_numpy()[owner] + np.round(rng.uniform(-1, 1, len(owner)) * reach).astype(int)
@@ -225,15 +225,15 @@ def _cells(settings: MultiomeSettings, rng: np.random.Generator) -> tuple[np.nda
 def _effects(
     settings: MultiomeSettings, links: pd.DataFrame, rng: np.random.Generator
 ) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Return per modality (base, type effects, state effects): logs, features, types x features twice."""
+    """Return log effects per modality: base (features,), type and state effects (types, features)."""
     types, n_genes, n_peaks = settings.types, settings.n_genes, settings.n_peaks
     n_peaks = max(n_peaks, int(links["peak_at"].max()) + 1)
-    marker = rng.random(n_genes) < MARKER_SHARE
+    marker = rng.random(n_genes) < MARKER_FRACTION
     kind = rng.normal(0, settings.type_effect, (types, n_genes)) * marker
-    moving = rng.random(n_genes) < STATE_SHARE
-    # every type has slopes of its own, so that genes of one sample do not all follow one programme
+    moving = rng.random(n_genes) < STATE_FRACTION
+    # every type has its own slopes, so that not all genes of a sample follow one programme
     state = settings.state_effect * rng.normal(0, 1, (types, n_genes)) * moving
-    # of the genes that tell types 1 and 2, or 3 and 4, apart, the linked peaks or the gene itself do not
+    # of genes that distinguish types 1 and 2, or 3 and 4, the linked peaks or the gene itself do not
     rna_kind = kind.copy()
     rna_kind[1], state[1] = rna_kind[0], state[0]
     gene_at, peak_at = links["gene_at"].to_numpy(), links["peak_at"].to_numpy()

@@ -1,4 +1,4 @@
-"""Gene sets of a simulated system: what is planted, among random sets of the same sizes."""
+"""Gene sets of a simulated system: planted sets and random decoys of the same sizes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from panscape.simulate.design import System
 
 DECOY = "decoy"
-_LEAST = 0.1  # change of log expression of a gene that is planted
+_MIN_CHANGE = 0.1  # minimum change of log expression of a planted gene
 
 
 def planted_sets(system: System, *, decoys: int = 4) -> dict[str, list[str]]:
-    """Return the gene sets of a simulated system, and random sets of the same sizes.
+    """Return the planted gene sets of a simulated system, and random sets of the same sizes.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ def planted_sets(system: System, *, decoys: int = 4) -> dict[str, list[str]]:
     """
     genes = system.genes["gene"].to_numpy(dtype=object)
     of_type = {
-        f"type-{name}": genes[effect > _LEAST]
+        f"type-{name}": genes[effect > _MIN_CHANGE]
         for name, effect in zip(system.types["cell_type"], system.type_effects, strict=True)
     }
     late = np.asarray(system.age_effects).sum(axis=0)
-    of_age = {"age-rising": genes[late > _LEAST], "age-falling": genes[late < -_LEAST]}
+    of_age = {"age-rising": genes[late > _MIN_CHANGE], "age-falling": genes[late < -_MIN_CHANGE]}
     module = system.genes["module"].fillna("").astype(str).to_numpy()
     of_module = {name: genes[module == name] for name in system.modules["module"]}
     sets = {name: sorted(members) for name, members in (of_type | of_age | of_module).items() if len(members)}

@@ -12,7 +12,7 @@ from panscape.settings import FromMapping, Renamed
 
 @dataclass(frozen=True)
 class StudySettings:
-    """One laboratory's sample of the system.
+    """A study that samples the system.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class StudySettings:
     depth_spread
         Standard deviation of the logarithm of the depth over cells.
     platform
-        Studies of one platform have gene-wise effects in common.
+        Name of the platform; its studies share gene-wise effects.
     shift
         Standard deviation of the study's own gene-wise effects on log expression.
     timepoints
@@ -136,7 +136,7 @@ RIBO_SHARE = 0.02
 
 
 def reserved(settings: Settings) -> dict[str, int]:
-    """Return how many genes each role takes; what is left keeps its mean and has no partner."""
+    """Return the number of genes of each role; the others have a constant mean and no module."""
     return {
         "mito": N_MITO,
         "ribo": max(round(settings.n_genes * RIBO_SHARE), 1),
@@ -152,7 +152,7 @@ def _problems(settings: Settings) -> Iterator[Problem]:
         yield Problem("simulation.studies", "there is no study", "list at least one {name, cells, ages}")
         return
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield Problem("simulation.studies", f"the name {name!r} is there twice", "give each study its own")
+        yield Problem("simulation.studies", f"the name {name!r} occurs twice", "give each study its own name")
     for at, item in enumerate(settings.studies):
         key = f"simulation.studies[{at}]"
         if item.cells < 1:
@@ -162,13 +162,13 @@ def _problems(settings: Settings) -> Iterator[Problem]:
         if item.depth <= 0:
             yield Problem(f"{key}.depth", f"{item.depth}", "write a number above 0")
     if settings.span[0] == settings.span[1]:
-        yield Problem("simulation.studies", "all studies are of one age", "let at least one span two ages")
+        yield Problem("simulation.studies", "all studies have the same age", "let at least one span two ages")
     wanted = sum(reserved(settings).values())
     if wanted > settings.n_genes:
         yield Problem(
             "simulation.n_genes",
-            f"{settings.n_genes} genes are fewer than the {wanted} that modules, age, type, mitochondrial "
-            "and ribosomal genes take",
+            f"{settings.n_genes} genes are fewer than the {wanted} of modules, age, type, mitochondrial "
+            "and ribosomal genes",
             "raise n_genes, or lower n_modules, module_genes, age_genes or type_genes",
         )
 
@@ -179,7 +179,7 @@ def from_config(values: Mapping) -> Settings:
     Raises
     ------
     UserError
-        For unknown keys, and if the values contradict each other.
+        For unknown keys and contradictory values.
     """
     return Settings.of({"studies": (), **values})
 
@@ -209,7 +209,7 @@ def acceptance(cells: int = 5000) -> Settings:
 
 
 def scale(cells: int = 932_000) -> Settings:
-    """Return five studies of together `cells` cells in the proportions of the mouse brain collection.
+    """Return five studies with `cells` cells in total, in the proportions of the mouse brain collection.
 
     The largest has 562/932 of the cells; at 2,000 genes about 10 % of the counts are not zero.
     """

@@ -1,4 +1,4 @@
-"""Writing simulated studies and their truth."""
+"""Writing of simulated studies and their truth."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AGE_GRID = 41
 def write_study(system: System, name: str, path: str | Path) -> None:
     """Write one study as h5ad: counts in X, cells with their truth in obs, activities in obsm.
 
-    Needs the memory of one block of cells and of the annotations.
+    Only one block of cells and the annotations are in memory.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def write_lines(drawn: LinesStudy, path: str | Path) -> None:
 
 
 def write_lines_truth(drawn: LinesStudy, genes: str | Path, lines: str | Path, modules: str | Path) -> None:
-    """Write what was planted in a study of lines.
+    """Write the planted structure of a study of lines.
 
     Each gene's module and role and each line's phenotype as TSV; the modules as a GMT file of gene sets.
 
@@ -76,7 +76,7 @@ def _write(drawn: Study | LinesStudy, path: str | Path, obsm: dict[str, np.ndarr
 
 
 def write_truth(system: System, folder: str | Path) -> None:
-    """Write what was planted as TSV files.
+    """Write the planted structure of a system as TSV files.
 
     ``genes.tsv`` (gene, role, module, base, spread, dispersion), ``modules.tsv`` (module, kind, lineage,
     onset, offset, moves, genes), ``coupling.tsv`` (module, lineage, age, coupling), ``types.tsv``

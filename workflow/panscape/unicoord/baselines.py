@@ -22,7 +22,7 @@ from panscape.unicoord.evaluate import NEIGHBOURS
 
 Matrix = Any  # dense array or sparse matrix, cells x genes
 RIDGE_ALPHAS = tuple(10.0 ** np.arange(-1, 6))
-_COVARIANCE_GENES = 3000  # up to here principal components come from the genes x genes matrix
+_COVARIANCE_GENES = 3000  # maximum for components from the genes x genes matrix
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,9 @@ def label_baselines(
     labels
         (n,) classes; cells without one are left out.
     n_components, neighbours
-        Of the principal components (of the training cells) and of k-NN.
+        Number of principal components (of the training cells), and of neighbours in k-NN.
     genes
-        Also logistic regression on all genes (the slowest).
+        Whether to include logistic regression on all genes (slow).
 
     Returns
     -------
@@ -150,7 +150,7 @@ def value_baselines(
     neighbours: int = NEIGHBOURS,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Predict a number with baseline regressors; parameters as of :func:`label_baselines`.
+    """Predict a continuous label with baseline regressors.
 
     Parameters
     ----------
@@ -159,14 +159,14 @@ def value_baselines(
     values
         (n,) numbers in the label's unit; cells without one (NaN) are left out.
     n_components, neighbours
-        Principal components, and neighbours of k-NN.
+        Number of principal components, and of neighbours in k-NN.
     seed
-        Seed of the split that the penalty of ridge is chosen on.
+        Seed of the split used to choose the ridge penalty.
 
     Returns
     -------
-    ``ridge-genes``, ``ridge-pca``, ``knn-pca`` and ``mean`` -> (m,) predictions. The penalty of ridge is
-    chosen on a fifth of the training cells.
+    ``ridge-genes``, ``ridge-pca``, ``knn-pca`` and ``mean`` -> (m,) predictions. The ridge penalty is chosen
+    on a fifth of the training cells.
     """
     from sklearn.neighbors import KNeighborsRegressor
 

@@ -23,7 +23,7 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
 
 
 def negative_log_likelihood(probability: np.ndarray, codes: np.ndarray) -> float:
-    """Return the mean of -log p(true class), natural logarithm, >= 0, low is good."""
+    """Return the mean negative log-likelihood of the true class (nats; lower is better)."""
     chosen = probability[np.arange(len(codes)), codes]
     return float(-np.log(np.maximum(chosen, _LOWEST)).mean())
 
@@ -67,7 +67,7 @@ def fit_temperature(
 
 
 def reliability(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 15) -> pd.DataFrame:
-    """Return how often predictions of a confidence are right.
+    """Return the accuracy of predictions by bins of their confidence (reliability diagram).
 
     Parameters
     ----------
@@ -164,13 +164,13 @@ def conformal_threshold(
 
 
 def _lower_rank(values: np.ndarray, alpha: float) -> float:
-    """Return the value that a fraction 1 - `alpha` of new values from the same source reach."""
+    """Return the lower bound of a fraction 1 - `alpha` of new values from the same distribution."""
     rank = int(np.floor(alpha * (len(values) + 1)))
     return float(np.sort(values)[rank - 1]) if rank >= 1 else 0.0
 
 
 def prediction_sets(probability: np.ndarray, threshold: np.ndarray) -> np.ndarray:
-    """Return (n, K) whether a class is in a cell's prediction set; an empty set says unknown."""
+    """Return prediction sets as booleans (n, K); an empty set means unknown."""
     return np.asarray(probability) >= np.asarray(threshold)
 
 
@@ -178,7 +178,7 @@ def conformal_pvalue(score: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Return the conformal p-value of every score: (1 + number of reference scores >= score) / (1 + n).
 
     With unknown scores of held-out cells of known classes as the reference this is the p-value of "the cell
-    is of a known class": calling cells with p <= a unknown calls at most a share a of known cells so.
+    is of a known class": if cells with p <= a are called unknown, at most a fraction a of known cells is.
     """
     return reference_pvalues(score, reference)
 

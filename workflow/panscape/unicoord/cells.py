@@ -15,8 +15,8 @@ from panscape.data.counts import Counts
 from panscape.errors import fail
 from panscape.log import logger
 
-_LOOKED_AT = 200_000  # values that are checked for being counts
-BLOCK_VALUES = 500_000  # stored values of a block read from a file: 4 MB, and some times that for sums
+_LOOKED_AT = 200_000  # number of values checked to be counts
+BLOCK_VALUES = 500_000  # stored values per block read from a file: 4 MB, and a few times that for sums
 
 
 class Cells:
@@ -66,7 +66,7 @@ class Cells:
 
     @classmethod
     def of(cls, data: Any, *, counts: bool = True) -> Cells:
-        """Take cells as they are, or open AnnData, the path of an h5ad file or a list of them."""
+        """Return `Cells`, opened from AnnData, the path of an h5ad file or a list of them if necessary."""
         if isinstance(data, cls):
             return data
         return cls(data if isinstance(data, (list, tuple)) else [data], counts=counts)
@@ -143,7 +143,7 @@ class _Part:
             first = self._matrix.data
         if not self.genes.is_unique:
             name = self.genes[self.genes.duplicated()][0]
-            raise fail(where, f"gene {name!r} is there twice", "sum or rename the columns of equal name")
+            raise fail(where, f"gene {name!r} occurs twice", "sum or rename the duplicate columns")
         check_values(first, counts, where)
         if "n_counts" not in self.obs:
             self.obs = self.obs.assign(n_counts=self._totals())
@@ -170,7 +170,7 @@ class _Part:
             yield rows, self._matrix[rows]
 
     def read(self, rows: slice) -> sparse.csr_matrix:
-        """Return contiguous rows; each call opens the file anew, for the sake of threads."""
+        """Return contiguous rows; each call opens the file anew, so that threads do not share a handle."""
         if self._matrix is not None:
             return self._matrix[rows]
         low, high = int(self._indptr[rows.start]), int(self._indptr[rows.stop])
@@ -199,16 +199,16 @@ class _Part:
 
 
 def check_values(values: np.ndarray, counts: bool, where: str) -> None:
-    """Check that values are counts, or normalised expression, as the setting says.
+    """Check that values are counts or normalised expression, as configured.
 
     Parameters
     ----------
     values
         Stored values of some cells.
     counts
-        What the setting says.
+        Whether counts are expected.
     where
-        For the message.
+        Source of the values, for the error message.
 
     Raises
     ------
@@ -226,7 +226,7 @@ def check_values(values: np.ndarray, counts: bool, where: str) -> None:
     if counts and not whole:
         odd = values[values != np.round(values)][0]
         advice = "give raw counts, or set unicoord.normalisation: none for values that are normalised already"
-        raise fail(where, f"values such as {odd:.4g} are no counts", advice)
+        raise fail(where, f"values such as {odd:.4g} are not counts", advice)
     if not counts and whole and len(values) and values.max() > 1:
         advice = "set unicoord.normalisation: depth-log1p"
-        raise fail(where, "these are raw counts, but normalisation: none says they are normalised", advice)
+        raise fail(where, "these are raw counts, but normalisation: none expects normalised values", advice)

@@ -13,9 +13,9 @@ from panscape.unicoord.calibrate import conformal_pvalue, fit_temperature, unkno
 from panscape.unicoord.labels import Layout
 from panscape.unicoord.targets import Targets
 
-_LEAST = 20  # labelled validation cells below which nothing is calibrated
-_TEMPERATURES = (0.4, 10.0)  # few cells that are all right would have any temperature near 0
-_COVERAGE = 0.9  # of the intervals of values
+_MIN_CELLS = 20  # labelled validation cells needed for calibration
+_TEMPERATURES = (0.4, 10.0)  # bounds: if all of a few cells are predicted correctly, the optimum is 0
+_COVERAGE = 0.9  # coverage of the prediction intervals
 _RIDGE = 1e-3  # fraction of the mean variance added to the covariance, which keeps it invertible
 
 
@@ -71,7 +71,7 @@ def _logs(distance: np.ndarray, probability: np.ndarray | None) -> tuple[np.ndar
 
 @dataclass(frozen=True)
 class Confidence:
-    """Temperatures of discrete labels, half widths of intervals of the others, nonconformity of all."""
+    """Calibration: temperatures of discrete labels, interval half widths of the others, nonconformity."""
 
     temperature: Mapping[str, float]
     width: Mapping[str, float]
@@ -111,7 +111,7 @@ def calibrate(
         code, part = targets.codes[:, at], layout.part(label.name)
         there = code >= 0
         temperature[label.name] = 1.0
-        if there.sum() >= _LEAST:
+        if there.sum() >= _MIN_CELLS:
             logits = np.log(np.maximum(votes[there, part], 1e-12))
             temperature[label.name] = float(fit_temperature(logits, code[there], bounds=_TEMPERATURES))
         else:
@@ -145,7 +145,7 @@ def _nonconformity(features, groups, held, probability, unknown_fraction: float)
     values, vectors = symmetric_eigen(covariance)
     whiten = vectors / np.sqrt(np.maximum(values, 1e-12))
     first = Nonconformity(centres, whiten, np.array([0.0, 1.0, 0.0, 1.0]), np.empty(0), np.inf)
-    if len(held) < _LEAST:
+    if len(held) < _MIN_CELLS:
         return first
     far, unsure = _logs(first.distance(held), probability)
     scale = np.array([far.mean(), far.std() + 1e-6, unsure.mean(), unsure.std() + 1e-6])

@@ -34,7 +34,7 @@ class UniCoord(Fitted):
     device
         Where the network is trained and applied, e.g. ``"cpu"`` or ``"cuda"``.
     **changes
-        Single settings, instead of or over those of `settings`.
+        Individual settings; they override those of `settings`.
 
     Attributes
     ----------
@@ -43,8 +43,8 @@ class UniCoord(Fitted):
     history : pandas.DataFrame or None
         Terms of the loss along training: step, split, term, value.
     split : numpy.ndarray or None
-        ``"train"``, ``"validation"`` or ``"test"`` of every cell that `fit` was given; test cells are used by
-        nothing.
+        ``"train"``, ``"validation"`` or ``"test"`` of every cell passed to `fit`; test cells are used only by
+        :meth:`evaluate`.
 
     Raises
     ------
@@ -108,7 +108,7 @@ class UniCoord(Fitted):
         ----------
         data
             Cells x genes: AnnData with counts in ``X``, path of an h5ad file, or a list of them, of which the
-            genes that all have are used. Genes are ranked by variability within the column ``study``, if
+            shared genes are used. Genes are ranked by variability within the column ``study``, if
             there is one.
         labels
             Labels that supervise coordinates: column of ``obs`` -> ``"discrete"``, ``"continuous"`` or

@@ -1,4 +1,4 @@
-"""How good predictions of labels are, what the unsupervised dimensions know of them, what reconfiguring does.
+"""Scores of label predictions, label leakage into unsupervised dimensions, and effects of reconfiguration.
 
 Pure functions on arrays, so that the model and its baselines (:mod:`panscape.unicoord.baselines`) are scored
 by the same code. Probabilities: :mod:`panscape.unicoord.calibrate`.
@@ -17,7 +17,7 @@ from panscape.unicoord.calibrate import calibration_error, negative_log_likeliho
 
 UNKNOWN = "unknown"
 NEIGHBOURS = 15
-_PROBED = 5000  # maximum number of cells of a probe for leaks
+_PROBED = 5000  # maximum number of cells of a leakage probe
 
 
 def confusion(truth: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def classification(
     truth
         (n,) labels; missing ones (None, NaN, "") are left out.
     predicted
-        (n,) labels; ``"unknown"`` is never right.
+        (n,) labels; ``"unknown"`` counts as wrong.
     probability
         (n, K) calibrated probabilities, for `log_loss`, `brier` and `ece`.
     classes
@@ -48,7 +48,7 @@ def classification(
 
     Returns
     -------
-    `n`; `accuracy`; `macro_f1` (mean over the classes of truth and prediction, as scikit-learn has it);
+    `n`; `accuracy`; `macro_f1` (mean over the classes of truth and prediction, as in scikit-learn);
     `balanced_accuracy` (mean recall of the true classes); `coverage` (fraction not called unknown) and
     `accuracy_covered` (of those). With probabilities: `ece` (15 bins, of the most probable class), `brier`
     (sum over classes, 0 to 2) and, over the cells whose class the model knows, `log_loss`. NaN without cells.
@@ -112,7 +112,8 @@ def regression(truth: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
     Returns
     -------
     `n`; `r` (Pearson) and `rho` (Spearman), NaN where truth or prediction is constant; `mae`; `rmse`; `bias`
-    (mean of prediction minus truth); `slope` of the prediction on the truth (1 is good, below it is shrunk);
+    (mean of prediction minus truth); `slope` of the prediction on the truth (1 is ideal; below 1, predictions
+    are shrunk);
     `r2` = 1 - squared error over that of the mean.
 
     Examples
@@ -143,7 +144,7 @@ def regression(truth: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
 
 
 def _pearson(a: np.ndarray, b: np.ndarray) -> float:
-    if np.ptp(a) == 0 or np.ptp(b) == 0:  # less a rounded mean, equal values are not exactly 0
+    if np.ptp(a) == 0 or np.ptp(b) == 0:  # after subtracting a rounded mean, equal values are not exactly 0
         return float("nan")
     a, b = a - a.mean(), b - b.mean()
     scale = np.sqrt((a**2).sum() * (b**2).sum())
@@ -166,7 +167,7 @@ def label_leak(
     continuous
         Whether the label is a number.
     nulls
-        Permutations of the labels, for the score without a leak.
+        Number of label permutations for the null score.
 
     Returns
     -------
@@ -237,8 +238,7 @@ def _probe(name: str, x: np.ndarray, y: np.ndarray, continuous: bool, seed: int)
 def explained_by(scores: np.ndarray, labels: ArrayLike) -> float:
     """Return the fraction of the variance of scores (n, d) that lies between the labels' groups, 0 to 1.
 
-    With principal component scores of cells decoded at one platform this is what reconfiguring leaves of the
-    platform: 0 (nothing) to 1.
+    For principal component scores of cells decoded at one platform, this is the platform effect that remains.
     """
     scores, there = np.asarray(scores, dtype=np.float64), present(labels)
     scores, values = scores[there], np.asarray(labels, dtype=object)[there].astype(str)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Let torch use one thread, as the workflow's rules do: sums, and with them weights, depend on it."""
+    """Limit torch to one thread, as the workflow does: sums, and hence weights, depend on it."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -34,7 +34,7 @@ def single_thread() -> Iterator[None]:
 
 
 class Fitted:
-    """What :class:`panscape.unicoord.estimator.UniCoord` does once it is fitted."""
+    """Methods of a fitted :class:`panscape.unicoord.estimator.UniCoord`."""
 
     seed: int
     split: np.ndarray | None
@@ -42,7 +42,7 @@ class Fitted:
 
     @property
     def model(self) -> CoordinateSystem:
-        """The trained coordinate system, with what this class leaves out."""
+        """The underlying trained model, with its full interface."""
         if self._model is None:
             raise fail("UniCoord", "the model is not fitted", "call fit, or UniCoord.load")
         return self._model
@@ -55,7 +55,7 @@ class Fitted:
     def embed(
         self, data: AnnData | str | Path | Sequence[Any], *, min_overlap: float = 0.5, missing: str = "mean"
     ) -> pd.DataFrame:
-        """Return the coordinates of cells; their own labels are ignored.
+        """Return the coordinates of cells; labels in the data are ignored.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class Fitted:
         Raises
         ------
         UserError
-            If fewer genes are there, or the model is not fitted.
+            If too few genes are present, or the model is not fitted.
         """
         return self.model.embed(data, min_overlap=min_overlap, missing=missing)
 
@@ -108,8 +108,8 @@ class Fitted:
     ) -> pd.DataFrame:
         """Return the conformal prediction sets of a discrete label.
 
-        For cells like the calibration cells, the set contains the true class with probability 1 - alpha,
-        whatever the model (split conformal prediction; Sadinle, Lei and Wasserman 2019).
+        With probability 1 - alpha, the set contains the true class of a cell exchangeable with the
+        calibration cells, for any model (split conformal prediction; Sadinle, Lei and Wasserman 2019).
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class Fitted:
 
         Returns
         -------
-        (cells, classes) booleans: whether the class is in the cell's set; a cell may have no class.
+        (cells, classes) booleans: whether the class is in the cell's set, which may be empty.
 
         Raises
         ------
@@ -169,7 +169,7 @@ class Fitted:
             Label -> new value: a class or number, an array with one value per cell, ``{"shift": x}`` (of
             numbers), or ``{"between": [a, b, t]}`` with t from 0 to 1. Empty: the cells as reconstructed.
         samples
-            Draw the unsupervised coordinates from their posterior instead of taking its mean.
+            Draw the unsupervised coordinates from their posterior instead of using its mean.
         copies
             Number of copies of each cell; they differ with `samples`.
         residual
@@ -180,12 +180,12 @@ class Fitted:
         Returns
         -------
         AnnData: log-normalised expression (the model's normalisation) of cells x the model's genes; ``obs``
-        with origin, copy and the labels as set. It is the model's output, not measurement.
+        with origin, copy and the labels as set. The values are model output, not measurements.
 
         Raises
         ------
         UserError
-            For unknown labels or classes, and for arrays of another length.
+            For unknown labels or classes, and for arrays of the wrong length.
         """
         return self.model.reconfigured(
             data,
@@ -200,14 +200,14 @@ class Fitted:
     def evaluate(
         self, data: AnnData | str | Path | Sequence[Any], *, split: Sequence[str] | None = None
     ) -> dict[str, pd.DataFrame]:
-        """Score the model on test cells, beside logistic regression, k-NN, ridge and PCA.
+        """Score the model on test cells, compared with logistic regression, k-NN, ridge and PCA.
 
         Parameters
         ----------
         data
-            All cells: the baselines learn from those that are not test cells.
+            All cells; the baselines are trained on those that are not test cells.
         split
-            (cells,) ``"train"``, ``"validation"`` or ``"test"``; None takes that of :meth:`fit`.
+            (cells,) ``"train"``, ``"validation"`` or ``"test"``; None uses that of :meth:`fit`.
 
         Returns
         -------

@@ -29,12 +29,12 @@ _FORMAT = 1
 _ENSEMBLE = (
     "ensemble.",
     "committee.",
-)  # names of its tensors in the network and, part of the format, in the file
-_NONCONFORMITY = "strange"  # prefix of its tensors in the file
+)  # prefixes of the ensemble's tensors in the network, and in the file format
+_NONCONFORMITY = "strange"  # prefix of the nonconformity's tensors in the file
 
 
 def write_model(model: CoordinateSystem, folder: str | Path) -> None:
-    """Write ``weights.safetensors`` (tensors only) and ``model.json`` (all else)."""
+    """Write ``weights.safetensors`` (tensors only) and ``model.json`` (everything else)."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = with_prefix("network", _renamed(model.network.state_dict(), *_ENSEMBLE))

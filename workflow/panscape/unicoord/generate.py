@@ -44,16 +44,16 @@ def generate(
         :func:`panscape.unicoord.reconfigure.reconfigured_code`. Empty: the cells as the model reconstructs
         them.
     samples
-        Draw the unsupervised coordinates from their posterior instead of taking its mean.
+        Draw the unsupervised coordinates from their posterior instead of using its mean.
     copies
         Number of copies of each cell; they differ with `samples` only.
     residual
         Add the residual of each cell's reconstruction, so that cells keep their noise: x + decoded(changed) -
         decoded(unchanged).
     unchanged
-        Labels that are not changed: ``"given"`` (the data's where there are any) or ``"predicted"``.
+        Values of unchanged labels: ``"given"`` (those of the data, where known) or ``"predicted"``.
     seed
-        Of the draws.
+        Seed of the draws.
 
     Yields
     ------
@@ -134,7 +134,7 @@ def _hard_free(model: CoordinateSystem, free: np.ndarray) -> np.ndarray:
 
 
 def _of_rows(change: Any, rows: slice, n: int) -> Any:
-    """Return the part of a change that belongs to some cells."""
+    """Return the values of a change for some cells."""
 
     def cut(value: Any) -> Any:
         return value[rows] if isinstance(value, np.ndarray) and value.shape[:1] == (n,) else value

@@ -12,7 +12,7 @@ from panscape.errors import fail
 from panscape.log import logger
 from panscape.unicoord.cells import Cells
 
-_LEAST_CELLS = 3  # a gene detected in fewer training cells of a group is not ranked there
+_MIN_CELLS = 3  # genes detected in fewer training cells of a group are not ranked there
 
 
 def choose_genes(
@@ -20,8 +20,8 @@ def choose_genes(
 ) -> list[str]:
     """Choose variable genes on the training cells.
 
-    A gene's score in a group (study) is the logarithm of its variance above a quadratic trend in the
-    logarithm of its mean, of the values as they are stored; genes are chosen by their mean rank over groups.
+    A gene's score in a group (study) is the residual of its log variance from a quadratic trend in its log
+    mean, both of the stored values; genes are chosen by their mean rank over groups.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ def choose_genes(
     train
         (n,) mask of the training cells.
     n_genes
-        Number of genes; 0 takes all that are detected in the training cells.
+        Number of genes; 0 uses all genes detected in the training cells.
     groups
-        (n,) group of each cell; None for one.
+        (n,) group of each cell; None for a single group.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def choose_genes(
         block.data **= 2
         squares += (member @ block).toarray()
     count = np.bincount(codes[train], minlength=len(names))[:, None].clip(1)
-    seen = (detected >= _LEAST_CELLS).any(axis=0)
+    seen = (detected >= _MIN_CELLS).any(axis=0)
     if not seen.any():
         raise fail(
             "unicoord", "no gene is detected in three training cells", "check counts and held_out", few=True
@@ -63,7 +63,7 @@ def choose_genes(
     rank = np.mean(
         [_rank(*moments) for moments in zip(sums / count, squares / count, detected, strict=True)], axis=0
     )
-    # ties by position, so that the choice is the same on every machine
+    # break ties by position, so that the choice is the same on every machine
     kept = np.sort(np.argsort(np.where(seen, rank, np.inf), kind="stable")[:n_genes])
     return cells.genes[kept].tolist()
 
@@ -71,7 +71,7 @@ def choose_genes(
 def _rank(mean: np.ndarray, square: np.ndarray, detected: np.ndarray) -> np.ndarray:
     """Rank genes of one group by their variance above the trend, 0 first."""
     variance = square - mean**2
-    use = (detected >= _LEAST_CELLS) & (variance > 0)
+    use = (detected >= _MIN_CELLS) & (variance > 0)
     score = np.full(len(mean), -np.inf)
     if use.sum() > 3:
         x, y = np.log10(mean[use]), np.log10(variance[use])
@@ -82,16 +82,16 @@ def _rank(mean: np.ndarray, square: np.ndarray, detected: np.ndarray) -> np.ndar
 
 
 def check_overlap(genes: Sequence[str], have: pd.Index, min_overlap: float) -> np.ndarray:
-    """Return which of a model's genes new data have.
+    """Return a mask of the model's genes that are present in new data.
 
     Parameters
     ----------
     genes
         The model's genes.
     have
-        Those of the new data.
+        Genes of the new data.
     min_overlap
-        Smallest fraction of the model's genes that must be there, 0 to 1.
+        Minimum fraction of the model's genes that must be present, 0 to 1.
 
     Returns
     -------
@@ -100,16 +100,16 @@ def check_overlap(genes: Sequence[str], have: pd.Index, min_overlap: float) -> n
     Raises
     ------
     UserError
-        If fewer are there.
+        If fewer are present.
     """
     there = pd.Index(genes).isin(have)
     overlap = there.mean()
     if overlap < min_overlap:
         example = [gene for gene, measured in zip(genes, there, strict=True) if not measured][:3]
         problem = (
-            f"{there.sum()} of the model's {len(genes)} genes are in the data; not e.g. {', '.join(example)}"
+            f"{there.sum()} of the model's {len(genes)} genes are in the data; missing: {', '.join(example)}"
         )
-        advice = "name genes as the model does (symbols, species, case), or lower min_overlap if you know why"
+        advice = "name genes as the model does (symbols, species, case), or lower min_overlap if intended"
         raise fail("genes", problem, advice)
     if overlap < 1:
         logger.warning("%s of the model's %s genes are not in the data", int((~there).sum()), len(genes))

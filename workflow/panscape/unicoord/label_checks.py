@@ -43,16 +43,16 @@ def label_problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
     odd = column[numbers.isna().to_numpy() & column.notna().to_numpy()]
     if len(odd):
         advice = "write kind: discrete, or kind: ordinal with order: [...]"
-        yield Problem(where, f"{odd.iloc[0]!r} is no number, and the label is {label.kind}", advice)
+        yield Problem(where, f"{odd.iloc[0]!r} is not a number, but the label is {label.kind}", advice)
     elif numbers.nunique() < 2:
         yield Problem(
             where,
             f"all values are {numbers.dropna().iloc[0]:g}",
-            "nothing can be learned: remove it",
+            "a constant label is not informative: remove it",
             few=True,
         )
     elif label.kind == "continuous" and _looks_like_ids(column, numbers):
-        problem = f"its {numbers.nunique()} whole numbers look like cluster ids, and the label is continuous"
+        problem = f"its {numbers.nunique()} whole numbers look like cluster ids, but the label is continuous"
         yield Problem(where, problem, "write kind: discrete (or ordinal, if they are ordered)")
     elif label.transform in FROM_ZERO and numbers.min() < 0:
         problem = f"{numbers.min():g} is below 0, which {label.transform} is not defined for"
@@ -76,7 +76,7 @@ def _class_problems(text: pd.Series, label: Label, where: str) -> Iterator[Probl
 
 
 def _looks_like_ids(column: pd.Series, numbers: pd.Series) -> bool:
-    """Whether numbers are probably names: categories, or 0..K-1 / 1..K under a name that says so."""
+    """Whether numbers are probably class names: categories, or 0..K-1 / 1..K in a column named like one."""
     values = np.sort(numbers.dropna().unique())
     if len(values) < 3 or (values != np.round(values)).any():
         return False

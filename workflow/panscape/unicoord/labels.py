@@ -27,7 +27,7 @@ class LabelInfo:
     classes
         Of a discrete label, most frequent first; of an ordinal one in order; empty for a continuous one.
     positions
-        Number that stands for each ordinal class.
+        Value of each ordinal class.
     mean, sd
         Of the training values after `transform`: the coordinate is (transformed value - mean) / sd.
     low, high
@@ -56,12 +56,12 @@ class LabelInfo:
     shares: tuple[float, ...] = ()
 
     def forward(self, values: np.ndarray) -> np.ndarray:
-        """Return values in the label's unit on the transformed scale, NaN where missing.
+        """Transform values from the label's unit; missing values are NaN.
 
         Raises
         ------
         UserError
-            For negative values where the transform has none.
+            For negative values, if the transform is undefined for them.
         """
         if self.transform in FROM_ZERO and (values < 0).any():
             problem = f"{np.nanmin(values):g} is below 0, which {self.transform} is not defined for"
@@ -69,12 +69,12 @@ class LabelInfo:
         return forward(self.transform, values, self.knots, self.shares)
 
     def backward(self, places: np.ndarray) -> np.ndarray:
-        """Return places on the transformed scale in the label's unit."""
+        """Transform values back to the label's unit."""
         return backward(self.transform, places, self.knots, self.shares)
 
     @property
     def discrete(self) -> bool:
-        """Whether the label has classes without order."""
+        """Whether the label has unordered classes."""
         return self.kind == "discrete"
 
     @property
@@ -90,7 +90,7 @@ class Layout:
     Parameters
     ----------
     labels
-        In the order of the code.
+        Labels in the order of the code.
     tables
         Per derived label (parent of a hierarchy): name of the child label, and for each child class the
         number of its parent class.
@@ -107,12 +107,12 @@ class Layout:
 
     @property
     def values(self) -> tuple[LabelInfo, ...]:
-        """Labels that are numbers."""
+        """Continuous and ordinal labels."""
         return tuple(label for label in self.labels if not label.discrete)
 
     @property
     def discrete(self) -> tuple[LabelInfo, ...]:
-        """Labels that are classes."""
+        """Discrete labels."""
         return tuple(label for label in self.labels if label.discrete)
 
     @property
@@ -159,7 +159,7 @@ def learn_labels(
     Raises
     ------
     UserError
-        With all problems of all columns.
+        For unusable columns; the message lists all problems.
 
     Examples
     --------
@@ -192,7 +192,7 @@ def _learn(column: pd.Series, label: Label, standardise: bool) -> LabelInfo:
                 "label %s: %s classes with fewer than %s training cells count as unlabelled",
                 label.name, rare, label.min_cells,
             )  # fmt: skip
-        # ties are broken by name, so that the order does not depend on the version of pandas
+        # break ties by name, so that the order does not depend on the version of pandas
         names = sorted(counts.index, key=lambda name: (-counts[name], name))
         return LabelInfo(label.name, "discrete", tuple(names))
     classes: tuple[str, ...] = ()
@@ -219,7 +219,7 @@ def _ordinal(column: pd.Series, label: Label) -> tuple[tuple[str, ...], tuple[fl
 
 
 def numbers(column: pd.Series, classes: tuple[str, ...], positions: tuple[float, ...]) -> np.ndarray:
-    """Return a column's numbers: of ordinal classes their positions; NaN where missing.
+    """Return a column as numbers (positions of ordinal classes); NaN where missing.
 
     Parameters
     ----------
@@ -241,7 +241,7 @@ def _table(obs: pd.DataFrame, layout: Layout, item: Hierarchy) -> tuple[str, tup
     for name in (item.child, item.parent):
         if name not in known:
             raise fail(
-                where, f"{name!r} is no discrete label", "list it in unicoord.labels with kind: discrete"
+                where, f"{name!r} is not a discrete label", "list it in unicoord.labels with kind: discrete"
             )
     child, parent = layout[item.child], layout[item.parent]
     pairs = dict(item.table)

@@ -30,21 +30,21 @@ def restore_group(
     seed: int = 0,
     device: str = "cpu",
 ) -> Restored:
-    """Train without a group of cells, generate it from the others' test cells, and compare with the true one.
+    """Train without a group of cells, generate it from test cells of other groups, and compare both.
 
     Parameters
     ----------
     cells, labels, hierarchy, settings
         As for :func:`panscape.unicoord.train.train`.
     wanted
-        label; leave: [low, high] of its values (places in the order, from 0, of ordinal classes); groups: how
-        many groups of the others.
+        label; leave: [low, high] of its values (of ordinal classes, positions in the order, from 0); groups:
+        number of groups of the other cells.
 
     Returns
     -------
     Scores and curve; the models are ``unicoord`` (means, made from all other cells) and ``unicoord-near``
-    (made from the two groups around, which the guess ``linear`` starts from as well), each also with
-    ``-residual`` (cells keep their noise).
+    (made from the two flanking groups, like the baseline ``linear``), each also with ``-residual`` (cells
+    keep their noise).
     """
     name, (low, high) = wanted["label"], wanted["leave"]
     label = next(label for label in labels if label.name == name)
@@ -89,10 +89,10 @@ def restore_group(
 
 
 def _check_range(value: np.ndarray, left: np.ndarray, name: str, low: float, high: float) -> None:
-    """Raise a UserError for a range without cells, or one that leaves nothing to restore it from."""
+    """Raise a UserError for a range without cells, or one that leaves too few other values."""
     where, known = "unicoord.restore", value[np.isfinite(value)]
     if not left.any():
-        problem = f"no cell has {name} from {low:g} to {high:g} but {known.min():g} to {known.max():g}"
+        problem = f"no cell has {name} from {low:g} to {high:g}; it is {known.min():g} to {known.max():g}"
         raise fail(where, problem, "write a range with cells", few=True)
     if len(np.unique(known[(known < low) | (known > high)])) < 2:
         problem = f"{name} from {low:g} to {high:g} leaves fewer than two other values to restore it from"
@@ -100,9 +100,9 @@ def _check_range(value: np.ndarray, left: np.ndarray, name: str, low: float, hig
 
 
 def _grouped(values: np.ndarray, target: float, count: int) -> np.ndarray:
-    """Return the position of each value's group: the value itself where there are few, else its bin's mean.
+    """Return the position of each value's group: the value itself, or its bin's mean if there are many.
 
-    No bin reaches from below the target to above it.
+    No bin spans the target.
     """
     if len(np.unique(values)) <= count:
         return values
@@ -138,7 +138,7 @@ def restore_groups(
     seed
         Seed of training and of all draws.
     device
-        Where the networks are trained.
+        Device on which the networks are trained.
 
     Returns
     -------

@@ -12,8 +12,8 @@ from panscape.training.batches import batches
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.store import CompressedCounts, Scale
 
-STREAM_VALUES = 400_000  # stored values of a piece that is read at a time
-_MIXED = 16  # pieces that are mixed
+STREAM_VALUES = 400_000  # stored values per piece read at a time
+_MIXED = 16  # number of pieces mixed
 
 
 class MemoryLoader:
@@ -46,7 +46,7 @@ class MemoryLoader:
         return self.rows[chosen], self._store.dense(chosen)
 
     def positions(self, number: int) -> np.ndarray:
-        """Return where the cells of step `number` are among the training cells."""
+        """Return positions among the training cells of the cells of step `number`."""
         self.batch(number)
         return self._batches[number % self.steps]
 
@@ -69,13 +69,13 @@ class StreamLoader:
     cells, train
         All cells and the mask of those to train on.
     genes, scale
-        The model's.
+        Genes and normalisation of the model.
     size, seed
         Cells in a batch, and the seed of their order.
     max_values
         Stored values of a piece; None: STREAM_VALUES.
     mixed
-        Pieces in memory at a time (and as many again that are being read), packed.
+        Number of compressed pieces in memory (as many again are being read).
     """
 
     def __init__(
@@ -127,13 +127,13 @@ class StreamLoader:
         return np.concatenate(names), np.concatenate(parts)
 
     def _pieces_of(self, epoch: int) -> np.ndarray:
-        if epoch not in self._order:  # the thread that reads ahead asks for the next epoch's
+        if epoch not in self._order:  # the read-ahead thread requests the next epoch's
             self._order[epoch] = seeds.stream(self._seed, "pieces", epoch).permutation(len(self._pieces))
             self._order.pop(epoch - 2, None)
         return self._order[epoch]
 
     def _bounds(self, epoch: int) -> np.ndarray:
-        """Return where each group of pieces starts among the epoch's cells, and the end."""
+        """Return the start of each group of pieces among the epoch's cells, and the end."""
         counts = self._counts[self._pieces_of(epoch)]
         ends = np.add.reduceat(counts, np.arange(0, len(counts), self._mixed))
         return np.concatenate([[0], np.cumsum(ends)])
@@ -157,7 +157,7 @@ class StreamLoader:
         return np.concatenate(names)[mix], store.take(mix)
 
     def _stored(self, order: np.ndarray, names: list[np.ndarray]):
-        """Yield the training cells of pieces with their totals, and note their numbers."""
+        """Yield the training cells of pieces with their totals, and record their numbers."""
         for piece in order:
             number, part = self._pieces[piece]
             rows, block = self._cells.piece(number, part, self._genes)
@@ -166,5 +166,5 @@ class StreamLoader:
             yield block if kept.all() else block[np.flatnonzero(kept)], self._cells.totals[rows[kept]]
 
     def close(self) -> None:
-        """End the reading thread."""
+        """Stop the reading thread."""
         self._pool.shutdown(wait=True, cancel_futures=True)

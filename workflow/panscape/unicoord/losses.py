@@ -13,7 +13,7 @@ from panscape.unicoord.labels import Layout
 from panscape.unicoord.settings import UniCoordSettings
 
 _PULL = 0.01  # weight of the confusion: with a larger one the coordinates outrun the discriminator
-_HUBER = 0.3  # standard deviations beyond which an error of a value counts linearly
+_HUBER = 0.3  # standard deviations beyond which errors of values count linearly
 
 
 def reconstruction(x: Tensor, decoded: Tensor, noise: Tensor, fixed: bool) -> Tensor:
@@ -64,7 +64,7 @@ def classification(outputs: Tensor, codes: Tensor, weights: Tensor, smoothing: f
     smoothing
         Fraction of the target that is spread over all classes (label smoothing).
     double
-        Take the probabilities for logits (released code).
+        Treat probabilities as logits (released code).
     """
     there = codes >= 0
     if not there.any():
@@ -80,7 +80,7 @@ def classification(outputs: Tensor, codes: Tensor, weights: Tensor, smoothing: f
 def regression(outputs: Tensor, values: Tensor, huber: bool) -> Tensor:
     """Return the error of one label's value (M, B), the mean over labelled cells and members.
 
-    Squared (published), or Huber's, which outlying cells pull less.
+    Squared error (published), or Huber's loss, which is less sensitive to outlying cells.
 
     Parameters
     ----------
@@ -127,10 +127,10 @@ def standardised(latent: Tensor) -> Tensor:
 
 
 def hsic(latent: Tensor, labels: Tensor, given: Tensor) -> Tensor:
-    """Return the dependence of the latent coordinates, standardised, on labels, 0 to 1.
+    """Return the dependence of standardised latent coordinates on labels, 0 to 1.
 
     Normalised Hilbert-Schmidt independence criterion with Gaussian kernels of the coordinates (width by their
-    dimension) and linear ones of the labels' codes; columns that are not given count as their mean.
+    dimension) and linear ones of the labels' codes; unknown labels are replaced by their mean.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def by_label(outputs: Tensor, layout: Layout, codes: Tensor, values: Tensor, wei
              settings: UniCoordSettings) -> dict[str, Tensor]:  # fmt: skip
     """Return `classification`, `regression` and `hierarchy`: each the sum over its labels.
 
-    A label that a hierarchy derives from another one counts as `hierarchy`: the cross-entropy of the sums of
+    A label that a hierarchy derives from another one is in `hierarchy`: the cross-entropy of the sums of
     its child classes' probabilities, which trains the child label also where only the parent is known.
 
     Parameters

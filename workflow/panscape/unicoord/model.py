@@ -22,7 +22,7 @@ from panscape.unicoord.module import Network
 from panscape.unicoord.store import Scale
 from panscape.unicoord.targets import codes, targets
 
-_ROWS = 2048  # cells that are dense at a time
+_ROWS = 2048  # number of cells per dense block
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ class CoordinateSystem:
             names += [f"{kind}-{at + 1}={k + 1}" for at, size in enumerate(sizes) for k in range(size)]
         return names
 
-    # -- data in the model's terms ---------------------------------------------------------------------------
+    # -- input data ------------------------------------------------------------------------------------------
 
     def cells(self, data) -> Cells:
         """Return AnnData, a path or a list of them as :class:`Cells`."""
@@ -162,7 +162,7 @@ class CoordinateSystem:
         return self.network.decode(*parts).clamp(min=0).cpu().numpy()
 
     def encode_cells(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> Encoded:
-        """Return the coordinates of cells; parameters as of :meth:`embed`."""
+        """Return the coordinates of cells; see :meth:`embed` for the parameters."""
         parts = [self.encode(x) for _, x in self.dense(data, min_overlap, missing)]
         columns = [field.name for field in dataclasses.fields(Encoded)]
         return Encoded(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
@@ -205,7 +205,7 @@ class CoordinateSystem:
         return self._calibrated(self.layout[label], self.encode_cells(data).votes[:, self.layout.part(label)])
 
     def predict(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> pd.DataFrame:
-        """Predict all labels of cells; parameters as of :meth:`embed`.
+        """Predict all labels of cells; see :meth:`embed` for the parameters.
 
         Returns
         -------
@@ -261,7 +261,7 @@ class CoordinateSystem:
         return generate(self, data, changes, **options)
 
     def reconfigured(self, data, changes: Mapping[str, Any], **options: Any):
-        """Return :meth:`reconfigure`'s cells as AnnData; obs: origin, copy, the labels as they were set."""
+        """Return the cells of :meth:`reconfigure` as AnnData with origin, copy and labels in obs."""
         import anndata
 
         cells = self.cells(data)
@@ -271,7 +271,7 @@ class CoordinateSystem:
         return anndata.AnnData(sparse.vstack(blocks, format="csr"), obs=obs, var=var)
 
     def save(self, folder: str | Path) -> None:
-        """Write ``weights.safetensors`` (tensors only) and ``model.json`` (all else)."""
+        """Write ``weights.safetensors`` (tensors only) and ``model.json`` (everything else)."""
         write_model(self, folder)
 
     @classmethod

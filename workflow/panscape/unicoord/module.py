@@ -1,4 +1,4 @@
-"""The network: cells to labels and unsupervised coordinates, and coordinates back to expression."""
+"""Neural network of encoder, label predictors and decoder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from panscape.training.layers import mlp
 from panscape.unicoord.labels import Layout
 from panscape.unicoord.settings import UniCoordSettings
 
-CLIP = 10.0  # standard scores beyond are outliers
+CLIP = 10.0  # standard scores are clipped to this range
 
 
 class Ensemble(nn.Module):
@@ -31,7 +31,7 @@ class Ensemble(nn.Module):
         Dropout rate of hidden activations (half of it for the inputs, with `plain` False; none after the last
         hidden layer, with `plain` True).
     plain
-        ReLU and nothing else (published); otherwise layer normalisation, GELU, and a linear skip
+        ReLU only (published); otherwise layer normalisation, GELU, and a linear skip
         connection past the hidden layers.
     """
 
@@ -77,7 +77,7 @@ class Forward:
     outputs
         (M, B, labels) numbers and logits.
     labels
-        (B, labels) the labels that went to the decoder.
+        (B, labels) the labels given to the decoder.
     mean, log_variance
         (B, unsupervised continuous) posterior.
     value_log_variance
@@ -85,7 +85,7 @@ class Forward:
     latent
         (B, unsupervised continuous) drawn, or the mean.
     logits, chosen
-        (B, free classes) of the free discrete coordinates: logits, and what was drawn.
+        (B, free classes) of the free discrete coordinates: logits, and one-hot samples.
     expression
         (B, G) decoded.
     """
@@ -149,7 +149,7 @@ class Network(nn.Module):
             (code, *settings.n_hidden_decoder), norm="layer" if self.projecting else None,
             dropout=dropout if self.projecting else _inner(dropout, len(settings.n_hidden_decoder)),
         )  # fmt: skip
-        # beside the hidden layer the code itself, so that the decoder can start as a linear model
+        # skip connection of the code, so that the decoder can start as a linear model
         self.last = nn.Linear(settings.n_hidden_decoder[-1] + (code if self.projecting else 0), n_genes)
         if self.projecting:
             nn.init.normal_(self.last.weight, std=0.01)
@@ -159,7 +159,7 @@ class Network(nn.Module):
         self._tables()
 
     def _tables(self) -> None:
-        """Prepare the sums of child classes that stand for a derived label's classes."""
+        """Prepare the sums of child classes that represent the classes of derived labels."""
         self._derived: list[tuple[slice, slice, str]] = []
         for name, (child, parents) in self.layout.tables.items():
             derived, below = self.layout.part(name), self.layout.part(child)
@@ -271,16 +271,16 @@ class Network(nn.Module):
         return torch.cat([values, self.choose((shares + 1e-8).log(), sizes, draw)], -1)
 
     def forward(self, x: Tensor, known: Tensor, given: Tensor, draw: bool) -> Forward:
-        """Pass cells through.
+        """Encode and decode cells.
 
         Parameters
         ----------
         x
             (B, G) normalised expression.
         known
-            (B, labels) true labels as a code, anything where they are not given.
+            (B, labels) true labels as a code; ignored where they are not given.
         given
-            (B, labels) whether the true label goes to the decoder.
+            (B, labels) whether the true label is given to the decoder.
         draw
             Sample the coordinates (training); otherwise use means and most probable classes.
         """
@@ -290,7 +290,7 @@ class Network(nn.Module):
         if self.settings.kl_supervised:
             noise = self.posterior(features, hidden, torch.zeros_like(known))[3]
         guess = self.guess(outputs, noise, draw)
-        if self.projecting:  # the labels' networks learn from labels alone
+        if self.projecting:  # label predictors are trained on labels only
             guess = guess.detach()
         labels = torch.where(given, known, guess)
         mean, log_variance, logits, _ = self.posterior(features, hidden, labels)

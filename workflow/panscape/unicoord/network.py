@@ -16,12 +16,12 @@ from panscape.unicoord.labels import Layout, numbers
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.stage import pick_cells, some_cells
 
-_LEAST_CELLS = 50  # of which correlations are computed
-_LEAST_MATCHED = 200  # measured cells to compare with
+_MIN_CELLS = 50  # minimum number of cells for correlations
+_MIN_MATCHED = 200  # minimum number of measured cells for a comparison
 _NEAR = 0.05  # fraction of a number's range by which measured cells may differ from the requested value
-_NULLS = 20  # permutations of the genes
-_MOST = 50_000  # pairs that are listed
-_GENES = 2000  # the most variable ones of the model: matrices are genes x genes
+_NULLS = 20  # number of permutations of the genes
+_MAX_PAIRS = 50_000  # maximum number of listed pairs
+_GENES = 2000  # maximum number of genes, the most variable ones: matrices are genes x genes
 
 
 def correlations(x: np.ndarray) -> np.ndarray:
@@ -39,10 +39,10 @@ def correlations(x: np.ndarray) -> np.ndarray:
 
 
 def cells_there(layout: Layout, obs: pd.DataFrame, scenario: Mapping[str, Any]) -> np.ndarray | None:
-    """Return which measured cells already are as a scenario sets its labels.
+    """Return a mask of measured cells that already have the labels that a scenario sets.
 
-    Numbers may differ by a twentieth of their range. None if the scenario does not set values that all its
-    cells share (a shift, an interpolation), or sets nothing.
+    Numbers may differ by a twentieth of their range. None if the scenario sets no labels, or values that
+    differ between cells (a shift, an interpolation).
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def cells_there(layout: Layout, obs: pd.DataFrame, scenario: Mapping[str, Any]) 
 def matched(
     obs: pd.DataFrame, source: np.ndarray, there: np.ndarray, names: list[str], random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pair source cells with cells that are there and have the same classes, each cell once.
+    """Match source cells with target cells of the same classes, each cell at most once.
 
     Parameters
     ----------
@@ -79,9 +79,9 @@ def matched(
     source, there
         Numbers of the source cells and of those to draw from.
     names
-        Labels whose classes have to be the same, so that the two sets differ by what was set alone.
+        Labels whose classes must agree, so that the two sets differ only in what was set.
     random
-        For the draws.
+        Random generator.
 
     Returns
     -------
@@ -103,24 +103,24 @@ def network_change(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare the correlations of genes over cells with those over the same cells reconfigured.
 
-    Reconfigured cells keep what their reconstruction leaves (x + decoded(set) - decoded(own)): the network
-    before is then the measured one, and whatever changes comes from what was set. Where measured cells
-    already are as set, their network says whether the change is real. They are paired with source cells of
-    the same other classes; half of the pairs make the predicted, the other half the measured change, so that
-    noise in one is not noise in the other.
+    Reconfigured cells keep the residual of their reconstruction (x + decoded(set) - decoded(unchanged)), so
+    that the network before is the measured one and changes are due only to what was set. Measured cells that
+    already have the labels as set serve as a reference. They are matched with source cells of the same other
+    classes; one half of the pairs gives the predicted, the other half the measured change, so that their
+    noise is independent.
 
     Parameters
     ----------
     model
-        With the scenario's labels.
+        A trained model with the scenario's labels.
     cells
         All cells.
     scenario
         As in the section ``unicoord.scenarios``: name, set, from, cells.
     cut
-        Pairs are listed whose correlation reaches this before, after or there (either sign).
+        Minimum absolute correlation (before, after, or in measured cells there) of listed pairs.
     seed
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
@@ -135,14 +135,14 @@ def network_change(
     """
     name = scenario["name"]
     rows = pick_cells(cells.obs, scenario.get("from") or {}, scenario.get("cells", 2000), seed, name)
-    if len(rows) < _LEAST_CELLS:
+    if len(rows) < _MIN_CELLS:
         logger.warning("scenario %s: %s cells are too few for a network", name, len(rows))
         nothing = np.empty((0, 0))
         return _pairs(np.empty(0, dtype=object), nothing, nothing, nothing, cut), _table(name, {})
     random = seeds.stream(seed, "network", name)
     source, drawn = _matches(model, cells.obs, scenario, rows, random)
     kept = np.union1d(rows, drawn)
-    cells = model.cells(some_cells(model, cells, kept))  # one pass over the files, whatever follows
+    cells = model.cells(some_cells(model, cells, kept))  # a single pass over the files
     rows, source, drawn = (np.searchsorted(kept, part) for part in (rows, source, drawn))
     genes = _most_variable(_expression(model, cells, rows))
     before, after = _pair_of(model, cells, rows, scenario["set"], genes)
@@ -154,7 +154,7 @@ def network_change(
     if changes is not None:
         scores |= {"matched": len(drawn), **_agreement(changes, cut, random)}
     logger.info("scenario %s: %s", name, ", ".join(f"{key} {value:.3g}" for key, value in scores.items()))
-    return table.head(_MOST), _table(name, scores)
+    return table.head(_MAX_PAIRS), _table(name, scores)
 
 
 def _table(name: str, scores: Mapping[str, float]) -> pd.DataFrame:
@@ -185,16 +185,16 @@ def _pair_of(model: CoordinateSystem, cells: Cells, rows: np.ndarray, changes, g
 
 
 def _matches(model, obs, scenario, rows, random) -> tuple[np.ndarray, np.ndarray]:
-    """Return source cells and measured cells that are as set and match them, none if these are too few."""
+    """Return source cells and matching measured cells with the labels as set; empty if there are too few."""
     there, nothing = cells_there(model.layout, obs, scenario), np.empty(0, dtype=np.int64)
     if there is None:
         return nothing, nothing
     others = [label.name for label in model.layout.discrete if label.name not in scenario["set"]]
     others = [name for name in others if name in obs]
     source, drawn = matched(obs, rows, np.setdiff1d(np.flatnonzero(there), rows), others, random)
-    if len(source) >= _LEAST_MATCHED:
+    if len(source) >= _MIN_MATCHED:
         return source, drawn
-    text = "scenario %s: %s measured cells are as set and match, too few to compare with"
+    text = "scenario %s: %s matching measured cells with these labels are too few for a comparison"
     logger.info(text, scenario["name"], len(source))
     return nothing, nothing
 
@@ -230,7 +230,7 @@ def _agreement(changes: tuple[np.ndarray, ...], cut: float, random: np.random.Ge
     agreement = max(float(np.corrcoef(half[upper][kept], other[upper][kept])[0, 1]), 0.0)
     return {
         "r": float(np.corrcoef(p, m)[0, 1]),
-        "r_noise": float(np.sqrt(2 * agreement / (1 + agreement))),  # Spearman-Brown, then of one side only
+        "r_noise": float(np.sqrt(2 * agreement / (1 + agreement))),  # Spearman-Brown, then one side only
         "r_null": max(shuffled() for _ in range(_NULLS)),
         "same_sign": float((np.sign(p) == np.sign(m)).mean()),
         "slope": float(p @ m / (p @ p)),

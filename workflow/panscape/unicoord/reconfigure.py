@@ -36,7 +36,7 @@ def reconfigured_code(layout: Layout, code: np.ndarray, changes: Mapping[str, An
     Raises
     ------
     UserError
-        For a label or class that the model does not know, or arrays of another length.
+        For a label or class that the model does not know, or arrays of the wrong length.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def _form(change: Any) -> tuple[str, Any]:
 
 
 def _each(values: Any, n: int, name: str) -> list:
-    """Return n values: the one given for all, or those of a list."""
+    """Broadcast a value to n cells, or check the length of a list."""
     if isinstance(values, str) or np.ndim(values) == 0:
         return [values] * n
     values = list(values)
@@ -84,7 +84,7 @@ def _each(values: Any, n: int, name: str) -> list:
 
 
 def _values(label: LabelInfo, change: Any, now: np.ndarray) -> np.ndarray:
-    """Return scaled numbers."""
+    """Return scaled values (n,)."""
     form, given = _form(change)
     place = dict(zip(label.classes, label.positions, strict=True))
 
@@ -94,7 +94,7 @@ def _values(label: LabelInfo, change: Any, now: np.ndarray) -> np.ndarray:
         try:
             return float(value)
         except (TypeError, ValueError):
-            raise fail(f"reconfigure: {label.name}", f"{value!r} is no number", "give a number") from None
+            raise fail(f"reconfigure: {label.name}", f"{value!r} is not a number", "give a number") from None
 
     if form == "shift":
         far = np.array([number(x) for x in _each(given, len(now), label.name)])
@@ -109,8 +109,8 @@ def _values(label: LabelInfo, change: Any, now: np.ndarray) -> np.ndarray:
     outside = (wanted < label.low - margin) | (wanted > label.high + margin)
     if outside.any():
         logger.warning(
-            "reconfigure: %s of %s cells is set to values such as %.4g, far outside the %.4g to %.4g that "
-            "the model was trained on: what it makes there is a guess",
+            "reconfigure: %s of %s cells is set to values such as %.4g, far outside the training range "
+            "%.4g to %.4g: the result is an extrapolation",
             label.name, int(outside.sum()), float(wanted[outside][0]), label.low, label.high,
         )  # fmt: skip
     return ((label.forward(wanted) - label.mean) / label.sd).astype(np.float32)
@@ -143,7 +143,7 @@ def _one_hot(label: LabelInfo, values: Sequence[Any]) -> np.ndarray:
 
 
 def _follow(layout: Layout, code: np.ndarray, changes: Mapping[str, Any]) -> None:
-    """Let parents follow their children, and children a parent that was set, in place."""
+    """Update parents from their children, and children from a parent that was set, in place."""
     for parent, (child, parents) in layout.tables.items():
         above, below = layout.part(parent), layout.part(child)
         table = np.eye(above.stop - above.start, dtype=np.float32)[list(parents)]

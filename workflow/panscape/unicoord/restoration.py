@@ -1,8 +1,8 @@
-"""Scores of restoring a time point or layer that was left out of training, beside baselines.
+"""Scores of restoring a time point or layer that was left out of training, compared with baselines.
 
-The paper compares every restored cell with the mean of every group by Pearson correlation and so cannot tell
-cells from their mean; here the energy distance and the covariance say whether the cells are spread as the
-true ones are, and the best that can be had (true cells against true cells) stands beside.
+The paper compares every restored cell with the mean of every group by Pearson correlation, which cannot
+distinguish cells from their mean. Here, energy distance and covariance measure whether restored cells vary
+like true ones; scores of true cells against true cells give the upper limit.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Restored:
     ----------
     scores
         model, metric, value. Metrics: ``pcc_of_means`` (Pearson of the mean expression with the true mean, -1
-        to 1), ``pcc_of_change`` (the same after the mean of all other groups is subtracted from both, which
-        not every guess gets right), ``rmse_of_means``, ``e_distance`` and ``covariance_error`` (in principal
+        to 1), ``pcc_of_change`` (the same after subtracting the mean of all other groups from both, which is
+        low for poor guesses), ``rmse_of_means``, ``e_distance`` and ``covariance_error`` (in principal
         components; 0 is good), ``rank`` (1 if no other group's mean correlates better with the restored mean)
         and ``n`` cells.
     curve
@@ -59,14 +59,14 @@ def restore(
     max_cells: int = 2000,
     seed: int = 0,
 ) -> Restored:
-    """Score restored cells of a left-out group against its true cells, beside baselines.
+    """Score restored cells of a left-out group against its true cells, together with baselines.
 
     Parameters
     ----------
     generators
         Name of the model -> its function.
     sources
-        (n, G) log-normalised expression of cells of the other groups that training has not seen.
+        (n, G) log-normalised expression of cells of other groups that were not trained on.
     groups
         (n,) position of each source cell's group (time, layer).
     truth
@@ -74,7 +74,7 @@ def restore(
     target
         Its position.
     scales
-        Name -> increasing function of positions, for further linear guesses ``linear-<name>``.
+        Name -> increasing function of positions, for additional baselines ``linear-<name>``.
     n_components
         Principal components (of source and true cells) for distances and covariances.
     max_cells
@@ -83,9 +83,9 @@ def restore(
     Returns
     -------
     Scores of the models, of ``nearest`` (cells of the nearest group, of both if equally near), ``linear``
-    (cells of the two groups around, or the nearest two, shifted so that their mean is the linear
+    (cells of the two flanking, or nearest two, groups, shifted so that their mean is the linear
     interpolation or extrapolation), ``linear-<scale>`` (linear on another scale), ``mean`` (cells of all
-    other groups) and ``true cells`` (half of them against the others: the best that can be had).
+    other groups) and ``true cells`` (one half against the other: the upper limit).
 
     Raises
     ------
@@ -121,7 +121,7 @@ def restore(
 def _candidates(
     generators, sources, groups, means, target, scales, picked, max_cells, seed
 ) -> Iterator[tuple[str, Matrix]]:
-    """Yield (model, cells) of the models and the guesses."""
+    """Yield (model, cells) of the models and the baselines."""
     for model, generate in generators.items():
         yield model, generate(picked)
     away = np.abs(groups - target)
@@ -222,7 +222,7 @@ def _distances(x: Matrix, y: Matrix) -> float:
     for start in range(0, x.shape[0], _BLOCK):
         block = _dense(x[start : start + _BLOCK])
         square = square_x[start : start + _BLOCK, None] + square_y - 2 * np.asarray(y @ block.T).T
-        # rounding makes the distance of a cell to itself slightly more than nothing
+        # rounding makes the distance of a cell to itself slightly larger than 0
         square[square < 1e-10 * (square_x.max(initial=0.0) + square_y.max(initial=0.0))] = 0.0
         total += float(np.sqrt(square).sum())
     return total
@@ -236,7 +236,7 @@ def _squares(x: Matrix) -> np.ndarray:
 def covariance_error(x: Matrix, y: Matrix) -> float:
     """Return |cov(x) - cov(y)| / |cov(y)| (Frobenius norm) of cells x and true cells y: 0 is good.
 
-    Cells that are all alike give 1.
+    Identical cells x give 1.
     """
     if x.shape[0] < 2 or y.shape[0] < 2:
         return float("nan")

@@ -1,4 +1,4 @@
-"""Evaluation on test cells: labels, reconstruction, leaks and reconfiguration, beside baselines."""
+"""Evaluation on test cells: labels, reconstruction, leakage and reconfiguration, with baselines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODEL = "unicoord"
 COLUMNS = ["task", "model", "metric", "value", "null"]
 _SCORED = 5000  # maximum number of test cells
 _LEARNED = 10_000  # maximum number of training cells of the baselines
-_COMPONENTS = 20  # of the principal components that reconstruction is compared with
+_COMPONENTS = 20  # number of principal components, the baseline of reconstruction
 
 
 def score_model(
@@ -179,8 +179,8 @@ def _changes(
     """Return, per discrete label, its remaining effect on expression after all cells are set to one class.
 
     Fractions of the variance of 20 principal components between the label's classes: as measured, as
-    reconstructed and as reconfigured; the null is that of permuted labels. And the same for the other labels,
-    which should stay.
+    reconstructed and as reconfigured; the null is that of permuted labels. The other labels, which should not
+    change, are scored in the same way.
     """
     space, rows = components(old, _COMPONENTS), []
     measured = space.scores(new)

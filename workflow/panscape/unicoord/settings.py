@@ -59,7 +59,7 @@ class Label:
 
     @classmethod
     def of(cls, label: Label | Mapping[str, Any]) -> Label:
-        """Take a label as it is or from a mapping; keys of None count as absent."""
+        """Return a label, converted from a mapping if necessary; keys of None count as absent."""
         if isinstance(label, Label):
             return label
         return cls(**{key: value for key, value in label.items() if value is not None})
@@ -74,7 +74,7 @@ class Hierarchy:
     child, parent
         Names of two discrete labels.
     table
-        (child class, parent class) pairs; empty takes them from the labelled training cells.
+        (child class, parent class) pairs; if empty, they are inferred from the labelled training cells.
     """
 
     child: str
@@ -104,13 +104,13 @@ class Weights:
 
     @classmethod
     def of(cls, weights: Weights | Mapping[str, float]) -> Weights:
-        """Take weights as they are, or those of a mapping over the defaults."""
+        """Return weights, converted from a mapping of changes to the defaults if necessary."""
         return weights if isinstance(weights, Weights) else cls(**weights)
 
 
 @dataclass(frozen=True)
 class UniCoordSettings(FromMapping):
-    """Settings of `train`; the keys of the configuration's section of the same names.
+    """Settings of `train`, with the keys of the configuration's section ``unicoord``.
 
     Parameters
     ----------
@@ -118,14 +118,15 @@ class UniCoordSettings(FromMapping):
         Unsupervised coordinates: continuous ones; continuous ones that follow the cells' kNN graph; classes
         of each free discrete one; classes of each discrete one that clusters.
     n_genes
-        Variable genes, chosen on the training cells; 0 takes all.
+        Number of variable genes, chosen on the training cells; 0 uses all.
     normalisation
         ``"depth-log1p"`` or ``"log1p"`` of counts; ``"none"`` for values that are normalised already.
     encoder
         ``"projection"``: from principal components of the training cells, labels by an ensemble of small
         networks, initialised at the linear optimum. ``"genes"``: one network from all genes (published).
     n_components, scale_power
-        Principal components, and the power of the genes' standard deviation that they are divided by before.
+        Number of principal components, and the power of their standard deviation by which genes are divided
+        beforehand.
     ensemble, n_hidden, n_hidden_decoder, dropout
         Number of networks that predict labels; widths of encoder and decoder; dropout rate.
     teacher_forcing
@@ -135,8 +136,8 @@ class UniCoordSettings(FromMapping):
     kl_supervised
         Whether continuous labels are noisy coordinates with a prior (published) or plain values.
     fixed_noise
-        Divide the squared error by the noise that a linear model leaves, which makes it a likelihood in nats;
-        False takes the plain sum over genes (published).
+        Divide the squared error by the residual variance of a linear model, which makes it a likelihood in
+        nats; False uses the plain sum over genes (published).
     capacity, capacity_fraction
         Target divergence of the unsupervised coordinates (nats), reached at this fraction of training; None:
         a plain KL divergence.
@@ -145,7 +146,7 @@ class UniCoordSettings(FromMapping):
     temperature
         Temperature of the Gumbel-softmax.
     double_softmax
-        Cross-entropy of probabilities taken for logits (released code).
+        Treat probabilities as logits in the cross-entropy (released code).
     standardise
         Scale continuous labels to mean 0 and standard deviation 1.
     balance, smoothing

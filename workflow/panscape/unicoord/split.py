@@ -14,7 +14,7 @@ from panscape.unicoord.settings import Label, UniCoordSettings
 def split_cells(cells: Cells, labels: Sequence[Label], settings: UniCoordSettings, seed: int) -> np.ndarray:
     """Return ``train``, ``validation`` or ``test`` of every cell.
 
-    Every class of the first discrete label is split alike. Depends on annotation alone, never on expression.
+    The split is stratified by the first discrete label. It depends on the annotation only, not on expression.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from panscape.stats.singular import pseudo_inverse, singular
 from panscape.unicoord.module import CLIP, Network
 from panscape.unicoord.store import CompressedCounts
 
-_LEAST_SD = 1e-3  # a gene that hardly varies must not be blown up
+_OFFSET_SD = 1e-3  # added to standard deviations, so that genes that hardly vary are not inflated
 _FIRST = 3.0  # standard deviation of the first principal component as the encoder sees it
 _EXTRA, _PASSES = 10, 4  # of the subspace iteration: oversampling, and number of passes over the cells
 
@@ -43,18 +43,18 @@ def principal_axes(
     Genes are centred, divided by their scale and clipped at 10; components are scaled to the square root of
     their standard deviation, which lies between principal components as they are and whitened ones. The
     components are found by subspace iteration over blocks of cells (Halko, Martinsson and Tropp 2011), so
-    that cells are never dense all together.
+    that no dense matrix of all cells is needed.
 
     Parameters
     ----------
     cells
         Training cells.
     mean, scale
-        (G,) of the genes.
+        (G,) mean and scale of the genes.
     count
         Number of components.
     seed
-        Of the first directions.
+        Seed of the initial directions.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def principal_axes(
         basis = product
     axes, squares, _ = singular(basis)
     axes, sd = axes[:, :count], np.maximum(np.sqrt(squares[:count] / len(cells)), 1e-6)
-    axes = axes * signs(axes)  # otherwise arbitrary
+    axes = axes * signs(axes)  # fixes the sign, which is arbitrary
     return axes / np.sqrt(sd * sd[0]) * _FIRST
 
 
@@ -88,9 +88,9 @@ def project(network: Network, cells: CompressedCounts) -> np.ndarray:
 
 
 def _regress(labels: np.ndarray, sums: np.ndarray, products: np.ndarray):
-    """Regress on labels, from sums of y (W,) and of labels times y (labels, W).
+    """Regress y on labels, from the sums of y (W,) and of labels times y (labels, W).
 
-    The penalty is worth one cell: codes may sum to 1.
+    A ridge penalty equivalent to one cell keeps the system regular, since codes may sum to 1.
 
     Returns
     -------
@@ -120,18 +120,18 @@ def start(
 
     Expression is regressed on the labels, then probabilistic principal components of the residuals (within
     the encoder's components) become the unsupervised coordinates: their posterior means and variances and the
-    decoder's loadings are those of the linear model, so training only adds what is not linear.
+    decoder's loadings are those of the linear model, so that training only adds nonlinear effects.
 
     Parameters
     ----------
     network
-        Changed in place.
+        Network, changed in place.
     cells
         Training cells (a sample is enough).
     labels, given
         (n, labels) codes and whether they are known.
     seed
-        Of the decomposition.
+        Seed of the decomposition.
     """
     settings, n = network.settings, len(cells)
     sums, squares = gene_moments(cells)
@@ -155,7 +155,7 @@ def start(
     noise = max((total - variance.sum()) / cells.n_genes, 1e-6)
     variance = np.maximum(variance, 1.01 * noise)
     share = np.sqrt(1 - noise / variance)
-    logger.info("linear start: %.3g of the variance left to noise", noise * cells.n_genes / max(total, 1e-12))
+    logger.info("linear start: %.3g of the variance is noise", noise * cells.n_genes / max(total, 1e-12))
     network.noise.fill_(noise)
     encode = pseudo_inverse(triangle) @ left[:, :k] * np.sqrt(n) * share
     _set_posterior(network, encode, offset, slope, noise / variance)
@@ -168,7 +168,7 @@ def start(
 def _set_axes(
     network: Network, cells: CompressedCounts, mean: np.ndarray, variance: np.ndarray, seed: int
 ) -> None:
-    scale = (np.sqrt(np.maximum(variance, 0)) + _LEAST_SD) ** network.settings.scale_power
+    scale = (np.sqrt(np.maximum(variance, 0)) + _OFFSET_SD) ** network.settings.scale_power
     network.scale.copy_(torch.from_numpy(scale))
     axes = principal_axes(cells, mean, scale, network.axes.shape[1], seed)
     network.axes.copy_(torch.from_numpy(axes))

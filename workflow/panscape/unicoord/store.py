@@ -1,4 +1,4 @@
-"""Compressed counts of many cells in memory, normalised when they are read."""
+"""Compressed counts in memory, normalised on access."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from scipy import sparse
 
-BLOCK_CELLS = 256  # cells that are dense at a time
+BLOCK_CELLS = 256  # number of cells per dense block
 
 
 class Scale:
@@ -57,9 +57,9 @@ class CompressedCounts:
         Rows as they are stored, each block with its cells' totals; they are consumed one by one, so
         that the matrix is never in memory twice.
     n_genes
-        Their columns.
+        Number of columns.
     scale
-        Their normalisation.
+        Normalisation.
 
     Examples
     --------
@@ -87,7 +87,7 @@ class CompressedCounts:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the values and where they stand."""
+        """Size of values and indices in bytes."""
         return sum(part.nbytes for part in (*self._values, *self._indices))
 
     def take(self, positions: np.ndarray) -> CompressedCounts:
@@ -134,10 +134,10 @@ def narrow(values: np.ndarray) -> np.ndarray:
 
 
 def _apart(values: np.ndarray) -> np.ndarray:
-    """Return a copy in pages of its own.
+    """Return a copy in separate memory pages.
 
-    What lasts must not lie among the large arrays that come and go while blocks are read: the allocator could
-    not give their memory back.
+    Long-lived arrays must not lie between the large temporary arrays of a reader, whose memory the allocator
+    could then not release.
     """
     pages = mmap.mmap(-1, max(values.nbytes, 1))
     copied = np.frombuffer(pages, values.dtype, len(values))

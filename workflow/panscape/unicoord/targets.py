@@ -27,12 +27,12 @@ class Targets:
     codes: np.ndarray
 
     def rows(self, rows: np.ndarray) -> Targets:
-        """Return those of some cells."""
+        """Return the targets of some cells."""
         return Targets(self.values[rows], self.codes[rows])
 
 
 def targets(obs: pd.DataFrame, layout: Layout) -> Targets:
-    """Return the labels of cells as targets; an absent column is missing throughout.
+    """Return the labels of cells as targets; values of absent columns are missing.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One optimisation step, one validation, and the state between them, for `fit`."""
+"""Training task for `fit`: optimisation step, validation and saved state."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from panscape.unicoord.module import Forward, Network
 from panscape.unicoord.store import CompressedCounts
 from panscape.unicoord.targets import Targets, codes
 
-_WARM_UP = 0.1  # fraction of the steps in which the learning rate rises
-_NEIGHBOURS = 3  # of each cell, drawn in a step for the diffusion term
+_WARM_UP = 0.1  # fraction of the steps with rising learning rate
+_NEIGHBOURS = 3  # number per cell drawn in a step for the diffusion term
 
 
 def class_weights(targets: Targets, layout: Layout, power: float) -> dict[str, Tensor]:
@@ -50,7 +50,7 @@ class UniCoordTask:
     Parameters
     ----------
     network
-        On its device, at its start.
+        Initialised network on its device.
     loader
         Batches of training cells, see :mod:`panscape.unicoord.loader`.
     targets
@@ -58,7 +58,7 @@ class UniCoordTask:
     train
         Numbers of the training cells.
     held
-        Validation cells, and their numbers.
+        Expression of validation cells, and their numbers.
     steps
         Number of steps; the learning rate and the capacity depend on the fraction done.
     graph
@@ -92,14 +92,14 @@ class UniCoordTask:
             ],
             self.settings.learning_rate,
         )
-        # with the projecting encoder, labels and the rest have no weight in common: each keeps its best ones
+        # with the projecting encoder, labels and the rest share no weights: each keeps its best ones
         self.best = {
             "labels": Best(self.settings.patience),
             "rest": Best(self.settings.patience),
         }
 
     def _rate(self, number: int) -> float:
-        """Return the learning rate: a linear rise, then half a cosine to nothing."""
+        """Return the learning rate: linear warm-up, then cosine decay to 0."""
         done = number / max(self.steps, 1)
         if self.settings.encoder == "genes":
             return self.settings.learning_rate
@@ -115,7 +115,7 @@ class UniCoordTask:
         return tuple(torch.from_numpy(part).to(self.device) for part in parts)
 
     def step(self, number: int) -> dict[str, Tensor]:
-        """Make one optimisation step."""
+        """Run one optimisation step."""
         self.network.train()
         rows, x = self.loader.batch(number)
         x, code, given, class_codes, values = self._batch(rows, x)
@@ -128,7 +128,7 @@ class UniCoordTask:
         terms |= self._extra(number, x, passed, code, given)
         loss = sum(getattr(self.settings.loss_weights, name) * term for name, term in terms.items())
         self.optimiser.zero_grad()
-        # per gene, which keeps gradients of one size for any number of genes
+        # per gene, so that the size of gradients does not depend on the number of genes
         (loss / x.shape[1]).backward()
         self.optimiser.step()
         return {"total": loss.detach()} | {name: term.detach() for name, term in terms.items()}
@@ -165,8 +165,8 @@ class UniCoordTask:
             vote = self.network.vote(passed.outputs)
             shares += [vote[:, layout.part(label.name)] for label in layout.discrete]
         if shares:
-            most = sum(math.log(share.shape[-1]) for share in shares)
-            limit = None if capacity is None else min(capacity, most)
+            maximum = sum(math.log(share.shape[-1]) for share in shares)
+            limit = None if capacity is None else min(capacity, maximum)
             terms["kl_discrete"] = losses.beyond(losses.kl_discrete(shares), limit)
         terms |= losses.by_label(passed.outputs, layout, class_codes, values, self.weights, settings)
         return terms
@@ -226,7 +226,7 @@ class UniCoordTask:
 
     @torch.no_grad()
     def validate(self, number: int) -> dict[str, Tensor]:
-        """Return the terms of the validation cells, and keep the weights if they are the best so far."""
+        """Return the loss terms of the validation cells, and save the weights if they are the best so far."""
         self.network.eval()
         cells, rows = self._held
         sums: dict[str, Tensor] = {}
@@ -247,7 +247,7 @@ class UniCoordTask:
         return sums or {"criterion": torch.zeros(())}
 
     def _keep(self, sums: dict[str, Tensor], genes: int) -> None:
-        """Add the criteria to the held-out terms and keep the weights that are the best so far."""
+        """Add the stopping criteria to the held-out terms and save the best weights so far."""
         if not sums:
             return
         weights = self.settings.loss_weights
@@ -267,7 +267,7 @@ class UniCoordTask:
         )
 
     def stop(self) -> bool:
-        """Return whether validation has not improved for `patience` looks."""
+        """Return whether validation has not improved for `patience` validations."""
         return not any(bool(best.active) for best in self.best.values())
 
     def state(self) -> dict[str, Tensor]:
@@ -287,7 +287,7 @@ class UniCoordTask:
             best.load_state(without_prefix(name, tensors))
 
     def finish(self) -> None:
-        """Give the network its best weights."""
+        """Load the best weights into the network."""
         best_weights = {name: tensor for best in self.best.values() for name, tensor in best.weights.items()}
         if best_weights:
             self.network.load_state_dict(best_weights)

@@ -50,8 +50,8 @@ class Trained:
     history
         step, split (``train``, ``heldout``: the validation cells), term, value.
     split
-        (cells,) ``train``, ``validation`` or ``test``: the latter two are not trained on, and test
-        cells are used by nothing.
+        (cells,) ``train``, ``validation`` or ``test``: the latter two are not trained on; test cells are not
+        used at all.
     """
 
     model: CoordinateSystem
@@ -72,7 +72,7 @@ def train(
     device: torch.device | str = "cpu",
     checkpoint: str | None = None,
 ) -> Trained:
-    """Learn a coordinate system.
+    """Train a coordinate system.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def train(
     device
         Where the network is trained.
     checkpoint
-        Folder of the saved state of unfinished training.
+        Folder for the state of unfinished training.
 
     Raises
     ------
@@ -139,7 +139,7 @@ class _Run:
     device: torch.device
 
     def go(self, split: np.ndarray, checkpoint: str | None) -> Trained:
-        """Train, calibrate and describe."""
+        """Train and calibrate the model, and write its card."""
         train = split == "train"
         rows = np.flatnonzero(train)
         streams = self.cells.nnz * 8 / 1e6 > self.settings.stream_above_mb

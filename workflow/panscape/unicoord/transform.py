@@ -1,4 +1,4 @@
-"""Scales on which a continuous label is learned: equal steps of the coordinate are equal steps on them."""
+"""Transforms of continuous labels to the scales on which they are learned."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _KNOTS = 201  # maximum number of knots of the scale of ranks
 
 
 def ranks(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return values and the fraction of the given ones below each (ties count half).
+    """Return knots: values and the fraction of the data below each (ties count half).
 
     Up to 201 pairs, in ascending order; NaN are left out.
 
@@ -30,7 +30,7 @@ def ranks(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def forward(name: str, values: np.ndarray, knots: Sequence[float], shares: Sequence[float]) -> np.ndarray:
-    """Return values on the scale; those of ``"rank"`` beyond the knots follow its mean slope.
+    """Transform values; ``"rank"`` extrapolates beyond the knots with its mean slope.
 
     Parameters
     ----------
@@ -49,14 +49,14 @@ def forward(name: str, values: np.ndarray, knots: Sequence[float], shares: Seque
 
 
 def backward(name: str, places: np.ndarray, knots: Sequence[float], shares: Sequence[float]) -> np.ndarray:
-    """Inverse of :func:`forward`; places below that of 0 on a scale that starts there become 0.
+    """Inverse of :func:`forward`; negative places of ``"log1p"`` and ``"sqrt"`` become 0.
 
     Parameters
     ----------
     name
         One of :data:`TRANSFORMS`.
     places
-        Numbers on the scale.
+        Values on the transformed scale.
     knots, shares
         From :func:`ranks`; empty for other transforms.
     """

@@ -21,7 +21,7 @@ _TITLES = {
     "pvalue": "p",
     "fdr": "FDR",
     "rho_within": "ρ within studies",
-    "detection": "cells expressing it (share)",
+    "detection": "fraction of cells expressing it",
     "n_clusters": "clusters with the pair",
     "rho_disjoint": "ρ over disjoint clusters",
     "n_disjoint": "disjoint clusters",
@@ -55,10 +55,10 @@ def _blocks(results: Results) -> list[Block]:
         Paragraph(
             "Genes are ranked by Spearman's ρ of their mean expression in a cluster with the cluster's "
             "pseudotime, pairs by that of their coexpression. Clusters share cells, so p-values and false "
-            "discovery rates are of the correlation within studies over disjoint clusters alone. They take "
-            "clusters that share no cells for independent, so a gene that marks a cell type of several "
-            "clusters can pass; expression is relative to all of a cell's counts, so other genes' changes "
-            "count too." + _untested(ranked),
+            "discovery rates are of the correlation within studies over disjoint clusters only. Disjoint "
+            "clusters are treated as independent, so a marker gene of a cell type with several "
+            "clusters can pass. Expression is relative to all of a cell's counts, so changes of other genes "
+            "contribute." + _untested(ranked),
         ),
         Heading("Genes"),
         *_pictures(results, ("genes-heatmap", "genes_heatmap"), ("genes-along", "genes_along")),
@@ -94,15 +94,13 @@ def _unranked(results: Results) -> str:
 
 
 def _untested(ranked: pd.DataFrame) -> str:
-    """Return the number of clusters behind the p-values, or why there are none."""
+    """Return a sentence on the number of clusters behind the p-values, or why there are none."""
     if "n_disjoint" not in ranked or ranked.empty:
         return ""
     number = int(ranked["n_disjoint"].iloc[0])
     if ranked["pvalue"].isna().all():
-        return (
-            f" There are no p-values: {plural(number, 'disjoint cluster')} with a pseudotime decide nothing."
-        )
-    return f" The genes' p-values rest on {plural(number, 'disjoint cluster')}."
+        return f" There are no p-values: {plural(number, 'disjoint cluster')} with a pseudotime are too few."
+    return f" The genes' p-values are based on {plural(number, 'disjoint cluster')}."
 
 
 def _in_order(table_: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from panscape.report.section import Section
 from panscape.report.sections.drawn import drawn, left_out
 
 PAIRS = "coexpression/*/pairs.tsv"
-MUCH = 0.5  # fraction of pairs by chance that gives a warning
+MUCH = 0.5  # fraction of pairs by chance above which a warning is shown
 FIGURE = "landscape/figures/pairs-by-size"
 
 
@@ -58,7 +58,7 @@ def _blocks(results: Results) -> list[Block]:
         Paragraph(
             f"{plural(total, 'gene pair passes', 'gene pairs pass')} the threshold in at least one pancluster"
             f"{_share_of_pairs(results, total)}. The more panclusters there are and the smaller they are, "
-            "the more pairs pass somewhere by chance; what matters is the share by chance within a "
+            "the more pairs pass somewhere by chance; the relevant number is the fraction by chance within a "
             "pancluster."
         ),
         *_chance_blocks(results, chance),
@@ -85,17 +85,17 @@ def _chance_blocks(results: Results, chance: pd.DataFrame) -> list[Block]:
         return []
     typical, eta = known["share"].median(), results.settings("coexpression").get("eta", 0)
     text = (
-        "After every gene's values were permuted among the cells of a pancluster (within strata of depth), "
-        f"{percent(typical)} as many pairs as before pass |r| ≥ {fixed(eta)} in a typical pancluster "
+        "After permuting every gene's values among the cells of a pancluster (within strata of depth), "
+        f"{percent(typical)} as many pairs as in the data pass |r| ≥ {fixed(eta)} in a typical pancluster "
         f"({between(known['share'].min(), known['share'].max(), percent)} in the {len(known)} "
-        "panclusters of all sizes that were tried)."
+        "panclusters tested, which cover all sizes)."
     )
     if typical <= MUCH:
         return [Paragraph(text)]
     advice = (
-        " Most pairs of a typical pancluster are therefore noise: a single pair of one pancluster is no "
-        "result. Distances and networks leave out pairs that few cells support; larger panclusters "
-        "(`panclust.min_cells`) or a higher threshold (`coexpression.eta`) lower the share."
+        " Most pairs of a typical pancluster are therefore noise, and a single pair in one pancluster is not "
+        "evidence. Distances and networks exclude pairs supported by few cells; larger panclusters "
+        "(`panclust.min_cells`) or a higher threshold (`coexpression.eta`) lower the fraction."
     )
     return [Paragraph(text + advice, "warning")]
 
@@ -104,8 +104,7 @@ def _headline(results: Results) -> list[str]:
     total, chance = len(all_pairs(results)), by_chance(results).dropna(subset=["share"])
     text = (
         f"{plural(total, 'gene pair passes', 'gene pairs pass')} the coexpression threshold in some "
-        f"pancluster"
-        f"{_share_of_pairs(results, total)}"
+        f"pancluster{_share_of_pairs(results, total)}"
     )
     if len(chance):
         share = chance.sort_values("n_cells", kind="stable")["share"]

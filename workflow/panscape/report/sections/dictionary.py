@@ -37,7 +37,7 @@ _TITLES = {
     "pvalue": "p",
     "fdr": "FDR",
     "rho": "ρ of usage",
-    "share": "share of usage",
+    "share": "fraction of usage",
     "central": "most central genes",
 }
 
@@ -63,8 +63,8 @@ def top_genes(results: Results, count: int = 3) -> pd.Series:
 def planted_modules(results: Results) -> pd.DataFrame:
     """Return the best matching entry of each planted module: module, entry, cosine, found.
 
-    The cosine is between the entry's edges and the module's pairs that are an edge anywhere, all alike;
-    `found` is their share of the module's possible pairs. Modules that are coupled in too few panclusters
+    The cosine is between the entry's edges and the module's pairs that are an edge of any entry, with equal
+    weights; `found` is their fraction of the module's possible pairs. Modules coupled in too few panclusters
     have no entry.
     """
     edges = results.table(EDGES, dtype=_TEXT)
@@ -132,10 +132,10 @@ def _blocks(results: Results) -> list[Block]:
     blocks: list[Block] = [
         Paragraph(
             f"Every pancluster's coexpression is written as a sum of a few networks (entries){_order(kept)}; "
-            f"{_form(results)}. Stability is the cosine with the "
-            "matched entries of other starts; reliability compares correlations from two halves of the cells "
-            "(0 for noise, 1 for perfect agreement); edges by chance are the share of the panclusters' edges "
-            "that pass after permuting cells, before the dictionary leaves the weak ones out."
+            f"{_form(results)}. Stability is the cosine with the matched entries of other starts; "
+            "reliability compares correlations from two halves of the cells (0 for noise, 1 for perfect "
+            "agreement); edges by chance are the fraction of the panclusters' edges that pass after "
+            "permuting cells, before the dictionary excludes weak ones."
         ),
         *_pictures(results, "elbow"),
         table(shown, titles=_TITLES, caption="Entries and their most central genes.", file=ENTRIES),
@@ -145,7 +145,7 @@ def _blocks(results: Results) -> list[Block]:
         text = f"{plural(len(aside), 'entry', 'entries')} set aside: used by fewer than {few} panclusters."
         blocks.append(Paragraph(text, "note"))
     blocks += _pictures(results, "usage-maps", "networks", "usage-labels", "confidence")
-    blocks += [Heading("Marker edges"), _strongest(results, MARKERS, limit, "Edges that no other entry has.")]
+    blocks += [Heading("Marker edges"), _strongest(results, MARKERS, limit, "Edges of one entry only.")]
     blocks += [*_sets(results, limit), *_counterparts(results), *_truth(results)]
     return blocks
 
@@ -157,8 +157,8 @@ def _order(kept: pd.DataFrame) -> str:
 
 def _form(results: Results) -> str:
     if results.settings(FOLDER).get("entries", "products") == "products":
-        return "each entry is one group of genes, its edges weigh the products of their loadings"
-    return "entries are any pairs, so one may contain several networks that are used together"
+        return "each entry is one group of genes, with edges weighted by the product of their loadings"
+    return "entries are arbitrary sets of pairs, so one may contain several networks that are used together"
 
 
 def _pictures(results: Results, *names: str) -> list[Block]:
@@ -203,7 +203,7 @@ def _counterparts(results: Results) -> list[Block]:
         "shared": "top genes of the factor in the network",
         "n_genes": "genes of the network",
     }
-    text = "Each entry's best counterpart among as many non-negative factors of the panclusters' expression."
+    text = "Best match of each entry among as many non-negative factors of the expression."
     block = table(programs, titles=titles, caption=text, file=COUNTERPARTS)
     return [Fold("Counterparts in expression space", (block,))]
 
@@ -211,10 +211,10 @@ def _counterparts(results: Results) -> list[Block]:
 def _truth(results: Results) -> list[Block]:
     if not results.has(TRUTH, EDGES):
         return []
-    titles = {"entry": "best entry", "found": "share of its pairs found"}
+    titles = {"entry": "best entry", "found": "fraction of its pairs found"}
     planted = planted_modules(results)
     planted = planted.assign(recovered=np.where(planted["cosine"] >= RECOVERED, "yes", "no"))
-    block = table(planted, titles=titles, caption="Planted modules and the entries they are in.")
+    block = table(planted, titles=titles, caption="Planted modules and their best matching entries.")
     return [Fold("Planted modules", (block,))]
 
 
@@ -222,10 +222,10 @@ def _methods(results: Results) -> list[str]:
     used = results.settings(FOLDER)
     kept, _ = entries(results)
     products = used.get("entries", "products") == "products"
-    what = "non-negative networks, an edge weighing the product of its genes' loadings," if products else ""
+    what = "non-negative networks, with edges weighted by products of loadings," if products else ""
     how = (
-        f"that of entries that explain more than {used.get('elbow_factor')} times what one does after genes "
-        "were renamed in each pancluster."
+        f"that of entries that explain more than {used.get('elbow_factor')} times what an entry explains "
+        "after permuting genes in each pancluster."
         if products
         else "suggested from the error curve."
     )
@@ -234,7 +234,7 @@ def _methods(results: Results) -> list[str]:
         "coexpression by alternating minimisation of half the squared error plus the lasso penalty of the "
         f"codes (alpha {used.get('alpha')}, best of {used.get('starts')} starts); the number of entries was "
         + (how if used.get("k") == "auto" else "fixed."),
-        "Networks contain the heaviest pairs that carry "
+        "Networks contain the heaviest pairs that account for "
         f"{percent(used.get('edge_fraction', 1))} of an entry's "
         "squared weight; centrality is betweenness on the unweighted network.",
     ]

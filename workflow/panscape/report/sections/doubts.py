@@ -9,7 +9,7 @@ from panscape.report.blocks import Block, Paragraph
 from panscape.report.format import fixed, plural
 from panscape.report.results import Results
 
-FEWEST = 20  # metacells below which correlations over them, and medians of their scores, mean little
+MIN_METACELLS = 20  # minimum number of metacells for reliable correlations and medians
 MODALITIES = {"rna": "RNA", "atac": "accessibility"}
 
 
@@ -35,18 +35,18 @@ def doubts(results: Results, sample: str, scores: pd.DataFrame) -> list[Block]:
     value = scores.set_index(["method", "metric", "modality"])["value"]
     number = int(value[(main, "metacells", "")])
     texts = []
-    if number < FEWEST:
+    if number < MIN_METACELLS:
         texts.append(
-            f"{plural(number, 'metacell')} are few: correlations of peaks with genes over them, and "
-            "medians of their scores, say little. Lower metacells.cells_per_metacell, or pool samples "
+            f"{plural(number, 'metacell')} are few: correlations of peaks with genes over metacells, and "
+            "medians of scores, are unreliable. Lower metacells.cells_per_metacell, or pool samples "
             "(metacells.pool)." + _lost(results, sample)
         )
     for name in unlearned(scores):
         key = {text: key for key, text in MODALITIES.items()}.get(name, name)
         texts.append(
-            f"The learned embedding predicts nothing of {name} in held-out cells "
-            f"({fixed(value[('coem', 'held_out_nats', key)], 1)} nats a cell), so it places cells by the "
-            f"other modality alone. Compare it with {name} by itself below, and look at the depth of {name}."
+            f"The learned embedding does not predict {name} in held-out cells "
+            f"({fixed(value[('coem', 'held_out_nats', key)], 1)} nats per cell), so it places cells by the "
+            f"other modality alone. Compare it with {name} alone below, and check the depth of {name}."
         )
     return [Paragraph(text, "warning") for text in texts]
 

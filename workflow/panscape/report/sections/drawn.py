@@ -27,7 +27,7 @@ def drawn(results: Results) -> dict[str, str]:
 
 
 def left_out(results: Results, names: Iterable[str]) -> list[Block]:
-    """Return one line on those of the named figures that have no content; nothing if all have."""
+    """Return a note on named figures without content; empty if all have content."""
     missing, titles = not_drawn(results), figures.landscape(results.config)
     by_reason: dict[str, list[str]] = {}
     for name in names:

@@ -14,7 +14,7 @@ FOLDER = "features"
 FEATURES, STATISTICS = f"{FOLDER}/features.tsv", f"{FOLDER}/statistics.tsv"
 CLASSES = f"{FOLDER}/classes.tsv.gz"
 FIGURES = {
-    "choice": "Gene sets that tell classes apart",
+    "choice": "Gene sets that separate classes",
     "correlation": "Correlation of the most important gene sets",
     "profiles": "Chosen features by class",
 }
@@ -62,21 +62,21 @@ def _headline(results: Results) -> list[str]:
     fdr = f"(false discovery rate {fixed(results.settings(FOLDER).get('max_fdr', 0.05))})"
     if _test(results) == "class":
         text = (
-            f"Of {plural(tested, 'gene set')} {passed} tell a {_label(results)} from the others better than "
-            f"random sets of their size and detection {fdr}; "
+            f"Of {plural(tested, 'gene set')} {passed} separate a {_label(results)} from the others better "
+            f"than random sets of equal size and detection {fdr}; "
         )
     else:
         text = (
-            f"Of {plural(tested, 'gene set')} {passed} vary over cells more than random sets of their size "
+            f"Of {plural(tested, 'gene set')} {passed} vary over cells more than random sets of equal size "
             f"and noise {fdr}; "
         )
-    text += f"{int(values.loc['sets_selected', 'value'])} stand for their groups."
+    text += f"{int(values.loc['sets_selected', 'value'])} represent their groups."
     if "forest_balanced_accuracy" in values.index:
         accuracy, chance = values.loc["forest_balanced_accuracy", ["value", "null"]]
         units = int(values.loc["forest_units_left_out", "value"])
         seen = f"{plural(units, 'sampled unit')} left out in turn" if units else "cells that were left out"
         text += (
-            f" A random forest tells {_label(results)} from the sets that pass with a balanced accuracy of "
+            f" A random forest predicts {_label(results)} from the passing sets with a balanced accuracy of "
             f"{fixed(accuracy)} (on {seen}; by chance {fixed(chance)})."
         )
     return [text]
@@ -102,7 +102,7 @@ def _blocks(results: Results) -> list[Block]:
         ]
         said = (
             "Chosen features. AUROC of the best class against the others, computed within sampled units "
-            "and averaged; beside it the median of random sets and the lowest unit. The fdr is over all "
+            "and averaged, with the median of random sets and the lowest unit. The fdr is over all "
             "gene sets."
         )
     else:
@@ -112,8 +112,8 @@ def _blocks(results: Results) -> list[Block]:
         said = "Chosen features. The fdr of entropy is against random sets, over all gene sets."
     return [
         Paragraph(
-            "A cell's score of a gene set (AUCell) says how high the set's genes rank among the cell's "
-            "genes, whatever its depth. The scores can supervise coordinates."
+            "The score of a gene set in a cell (AUCell) measures how high its genes rank among the cell's "
+            "genes, independently of depth. The scores can supervise coordinates."
         ),
         *_without_classes(results),
         *_planted(results),
@@ -153,7 +153,7 @@ def _by_class(results: Results) -> list[Block]:
     fdr = results.settings(FOLDER).get("max_fdr", 0.05)
     passing = ranked[ranked["fdr"] <= fdr]
     nothing = sorted(set(ranked["class"]) - set(passing["class"]))
-    said = f"The {_BEST} sets that tell each class best (fdr over all sets and classes at most {fixed(fdr)})."
+    said = f"The {_BEST} best sets of each class (fdr over all sets and classes at most {fixed(fdr)})."
     if nothing:
         said += f" None for {listing(nothing)}."
     return [
@@ -187,7 +187,7 @@ def _planted(results: Results) -> list[Block]:
             f"Planted sets that pass: {listing(parts)}, and {int((passed & decoy).sum())} of "
             f"{int(decoy.sum())} sets of random genes (which contain some of the planted genes). Of the "
             f"{int(selected.sum())} chosen sets {int((selected & decoy).sum())} are random. Modules of "
-            "coexpression are not meant to pass: their genes vary together, not in their mean."
+            "coexpression are not expected to pass: their genes vary together, not in their mean."
         )
     ]
 
@@ -210,7 +210,7 @@ def _methods(results: Results) -> list[str]:
     )
     random = (
         f"{used.get('random_sets')} random sets in each stratum of size and detection, whose genes were "
-        "exchanged for genes of like detection"
+        "exchanged for genes of similar detection"
         + (" in proportion to their number of gene sets" if used.get("random_genes") == "membership" else "")
     )
     limits = [f"false discovery rate <= {used.get('max_fdr')}"]
@@ -226,13 +226,13 @@ def _methods(results: Results) -> list[str]:
             else "over all cells"
         )
         text += (
-            f"Sets were kept that told a {_label(results)} from the others ({listing(limits)}, "
+            f"Sets were kept that separate a {_label(results)} from the others ({listing(limits)}, "
             f"Benjamini-Hochberg): AUROC per class ({within}) was compared with {random}, the best class of "
             "a set with the best classes of random sets, and with shuffled labels."
         )
     else:
         text += (
-            f"Sets were kept whose entropy over cells was above that of {random}, at equal noise "
+            f"Sets were kept whose entropy over cells exceeds that of {random}, at equal noise "
             f"({listing(limits)}, Benjamini-Hochberg)."
         )
     if "forest_balanced_accuracy" in values.index:

@@ -28,7 +28,7 @@ def compared(results: Results) -> bool:
 
 
 def gene_blocks(results: Results) -> list[Block]:
-    """Return the part of the section on genes."""
+    """Return the blocks on genes."""
     genes = results.table(GENES, dtype={"gene": str})
     chosen = genes[genes["selected"]]
     ranks = [name for name in genes.columns if name.startswith("rank_")]
@@ -93,8 +93,8 @@ def _partly(chosen: pd.DataFrame, ranks: list[str]) -> str:
     if not missing.any(axis=None):
         return ""
     return (
-        f" {count(int(missing.any(axis=1).sum()))} of them are not measured in every study, and count as "
-        "unknown there: two clusters are compared by the pairs of genes that both measure."
+        f" {count(int(missing.any(axis=1).sum()))} of them are not measured in every study, and are treated "
+        "as unknown there: clusters are compared by the pairs of genes measured in both."
     )
 
 
@@ -123,7 +123,7 @@ def where_measured(results: Results) -> str:
         return "."
     text = f", of those measured in {_enough(results, ranks)}"
     if genes.loc[genes["selected"], ranks].isna().any(axis=None):
-        text += "; a gene that a study does not measure counts as unknown there, and took no part in "
+        text += "; genes that a study does not measure were treated as unknown there and excluded from "
         text += "comparisons with it"
     return f"{text}."
 

@@ -1,4 +1,4 @@
-"""Landscape: maps, pseudotime against age, feature spaces beside their nulls."""
+"""Landscape: maps, pseudotime against age, and feature spaces with their nulls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SENSITIVITY = "landscape/sensitivity"
 
 
 _TIME = "dpt-pseudotime"
-_GREY = " In the map of pseudotime these are clusters that no path of neighbours joins to the root."
+_GREY = " In the map of pseudotime these are clusters that are not connected to the root."
 
 
 def _blocks(results: Results) -> list[Block]:
@@ -69,7 +69,7 @@ def _parts(results: Results) -> list[Block]:
                 "studies": listing([f"{study} ({number_of})" for study, number_of in studies.items()]),
             }
         )
-    text = "No path of neighbours joins clusters of different connected parts, so their distance is unknown"
+    text = "Clusters in different connected parts have no finite distance"
     rows = pd.DataFrame(rows)
     if ordered(results):
         text += ": pseudotime is defined inside the root's part only"
@@ -114,13 +114,13 @@ def _age_methods(results: Results) -> list[str]:
     if rows.empty:
         return []
     text = (
-        "Pseudotime was compared with age by Spearman correlation over the clusters that all compared spaces "
-        "reach, beside the same analysis of the clusters' expression"
+        "Pseudotime was compared with age by Spearman correlation over the clusters reached in all compared "
+        "spaces, alongside the same analysis of the clusters' expression"
     )
     if rows["pvalue"].notna().any():
         text += (
-            "; p-values are from shuffling the ages over what was sampled (clusters' mean ages, root and "
-            "correlation were computed again)"
+            "; p-values are from shuffling ages over the sampled units (clusters' mean ages, root and "
+            "correlation were recomputed)"
         )
     if rows["low"].notna().any():
         text += "; 95 % intervals are from a bootstrap over samples or disjoint groups of cells"

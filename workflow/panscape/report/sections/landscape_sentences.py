@@ -16,7 +16,7 @@ from panscape.report.sections.landscape_tables import (
     statistics,
 )
 
-FEW = 20  # clusters below which a landscape shows next to nothing
+MIN_CLUSTERS = 20  # minimum number of clusters for an interpretable landscape
 PSEUDOTIME = "landscape/pseudotime.tsv"
 
 
@@ -48,11 +48,11 @@ def headline(results: Results) -> list[str]:
 def few_clusters(results: Results) -> list[str]:
     """Return a warning if the landscape has too few clusters to be interpreted."""
     number = len(clusters(results))
-    if number >= FEW:
+    if number >= MIN_CLUSTERS:
         return []
     return [
-        f"The landscape has only {plural(number, 'cluster')}; fewer than {FEW} show no reliable order and no "
-        "reliable statistics. A smaller panclust.min_cells gives more clusters."
+        f"The landscape has only {plural(number, 'cluster')}; with fewer than {MIN_CLUSTERS}, neither the "
+        "order nor the statistics are reliable. A smaller panclust.min_cells gives more clusters."
     ]
 
 
@@ -81,7 +81,7 @@ def _age_sentences(results: Results, stats: pd.DataFrame) -> list[str]:
         why = _reason(stats, "coexpression", names.REACHED) or "no cluster has an age"
         return [f"Pseudotime is not compared with age: {why}."]
     text = (
-        f"Pseudotime in coexpression space goes with age at Spearman ρ = {with_interval(reached)} over "
+        f"Pseudotime in coexpression space correlates with age at Spearman ρ = {with_interval(reached)} over "
         f"{plural(int(reached['n']), 'cluster')} ({beside_null(reached, '|ρ| with shuffled ages')}"
         f"{_shuffled_over(reached)})."
     )
@@ -89,7 +89,7 @@ def _age_sentences(results: Results, stats: pd.DataFrame) -> list[str]:
 
 
 def _between_studies(stats: pd.DataFrame) -> list[str]:
-    """Return the correlations within studies and with the ages of other studies, or why there are none."""
+    """Return sentences on correlations within studies and with ages of other studies, or on their absence."""
     sentences = []
     between = "Between the ages of clusters and of their nearest clusters of other studies"
     for name, start, chance in (
@@ -101,12 +101,12 @@ def _between_studies(stats: pd.DataFrame) -> list[str]:
             over = plural(int(row["n"]), "cluster")
             sentences.append(f"{start} ρ = {with_interval(row)} over {over} ({beside_null(row, chance)}).")
         elif reason := _reason(stats, "coexpression", name):
-            sentences.append(f"{start} there is no ρ: {reason}.")
+            sentences.append(f"{start} ρ is not defined: {reason}.")
     return sentences
 
 
 def _other_descriptions(stats: pd.DataFrame) -> list[str]:
-    """Return the correlation of all feature spaces on common clusters, and the spaces left out."""
+    """Return sentences on the correlation in all spaces on common clusters, and on the spaces left out."""
     shown, left_out, numbers = [], [], []
     for space in stats["space"].unique():
         row = statistic(stats, space, names.AGE)
@@ -118,7 +118,7 @@ def _other_descriptions(stats: pd.DataFrame) -> list[str]:
     if len(shown) < 2:
         return left_out
     clusters = plural(numbers[0], "cluster")
-    return [f"On the {clusters} that all descriptions reach: {'; '.join(shown)}.", *left_out]
+    return [f"On the {clusters} reached in all spaces: {'; '.join(shown)}.", *left_out]
 
 
 def _reason(stats: pd.DataFrame, space: str, name: str) -> str:
@@ -128,7 +128,7 @@ def _reason(stats: pd.DataFrame, space: str, name: str) -> str:
 
 
 def _shuffled_over(row: pd.Series) -> str:
-    """Return what the ages were shuffled over, e.g. ``; shuffled over 18 batches``."""
+    """Return the units over which ages were shuffled, e.g. ``; shuffled over 18 batches``."""
     kinds = [part.split(" ", 1) for part in row["units"].split(", ") if " " in part]
     named = [plural(int(number_of), what, _plural(what)) for number_of, what in kinds]
     return f"; shuffled over {listing(named)}" if named else ""

@@ -22,7 +22,7 @@ def statistics(results: Results) -> pd.DataFrame:
 
 
 def statistic(table_: pd.DataFrame, space: str, name: str) -> pd.Series | None:
-    """Return one statistic's row; None if it is not there or not defined.
+    """Return one statistic's row; None if it is absent or undefined.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def spaces_table(results: Results) -> Table:
         if any(row is not None for row in by_panel.values()):
             rows.append([names.space_label(space), *map(_with_interval, by_panel.values())])
     header = ["space", *(f"{names.label(name)}{_over(stats, name)}" for name in panels)]
-    caption_ = "Coexpression space beside other descriptions of the same clusters"
+    caption_ = "Coexpression space compared with other descriptions of the same clusters"
     if np.isfinite(stats.loc[stats["statistic"].isin(panels), "low"]).any():
         caption_ += "; in brackets 95 % bootstrap intervals (over samples, or over disjoint groups of cells)"
     caption_ += ". n: clusters, the same for all spaces."
@@ -70,7 +70,7 @@ def _over(stats: pd.DataFrame, name: str) -> str:
 
 
 def statistics_table(results: Results) -> Table:
-    """Return every statistic of coexpression and expression space, each beside its null."""
+    """Return every statistic of coexpression and expression space, each with its null."""
     stats = statistics(results)
     spaces = ("coexpression", "expression")
     rows = []
@@ -98,12 +98,12 @@ def _what_is_shown(stats: pd.DataFrame) -> str:
     parts = []
     if not nulls[~mixing].empty:
         parts.append(
-            "mean ± standard deviation with ages shuffled over what was sampled (of absolute values for "
+            "mean ± standard deviation with ages shuffled over the sampled units (of absolute values for "
             "pseudotime with age) and the p-value"
         )
     if mixing.any():
-        parts.append("for the mixing of studies, the value if studies were dealt anew to clusters")
-    text = "Coexpression space beside expression space."
+        parts.append("for the mixing of studies, the value if studies were reassigned to clusters at random")
+    text = "Coexpression space compared with expression space."
     if np.isfinite(stats["low"]).any():
         text += " In brackets 95 % bootstrap intervals."
     return text + (f" By chance: {'; '.join(parts)}." if parts else "")

@@ -14,7 +14,7 @@ from panscape.report.sections.metacell_tables import FOLDER, evidence_of, link_e
 
 
 def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures: tuple) -> list[Block]:
-    """Return the part of a sample on links.
+    """Return the blocks of a sample on links.
 
     Parameters
     ----------
@@ -36,9 +36,8 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
     text = (
         f"Of {count(len(links))} pairs of a gene and a peak within {settings.get('window', 0) // 1000} kb, "
         f"{count(len(called))} are links at a false discovery rate of {fixed(settings.get('fdr', 0.1))}. "
-        f"{percent(near)} "
-        f"of the peaks lie within 1 kb of a gene's start, {percent(beside)} within 1 kb of places 50 kb "
-        f"beside."
+        f"{percent(near)} of the peaks lie within 1 kb of a gene's start, {percent(beside)} within 1 kb of "
+        "places 50 kb away."
     )
     blocks: list[Block] = [Paragraph(text)]
     if near < 2 * beside:
@@ -62,7 +61,7 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
         table(
             evidence,
             titles=titles,
-            caption="Pairs within reach beside matched pairs.",
+            caption="Pairs within reach compared with matched pairs.",
             file=f"{folder}/evidence.tsv",
         ),
         Gallery((pictures[1],)),

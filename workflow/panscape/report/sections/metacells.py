@@ -1,4 +1,4 @@
-"""Metacells of the multi-omic samples, beside other methods, and links of peaks to genes."""
+"""Metacells of the multi-omic samples, compared with other methods, and links of peaks to genes."""
 
 from __future__ import annotations
 
@@ -56,16 +56,16 @@ def _headline(results: Results) -> list[str]:
             share = percent(value[(main, "purity", name)])
             text += f"; {share} of the cells have their metacell's {name}{beside}"
         if empty := unlearned(scores):
-            text += f"; in held-out cells the model predicts nothing of {listing(empty)}"
+            text += f"; in held-out cells the model does not predict {listing(empty)}"
         if column := conditioned_on(scores, main):
-            text += f"; the embedding was conditioned on {column}, so for it this is no evidence"
+            text += f"; the embedding was conditioned on {column}, so its score for {column} is not evidence"
         evidence = evidence_of(results, sample)
         if (main, "found") in evidence:
             text += f"; {count(int(evidence[(main, 'found')]))} links of peaks to genes"
             if (main, "found_planted") in evidence and pd.notna(evidence[(main, "found_planted")]):
                 text += (
                     f", {percent(evidence[(main, 'found_planted')])} of them planted, and "
-                    f"{percent(evidence[(main, 'planted_found')])} of what was planted"
+                    f"{percent(evidence[(main, 'planted_found')])} of the planted links recovered"
                 )
         sentences.append(text + ".")
     return sentences
@@ -91,14 +91,13 @@ def _of_sample(results: Results, sample: str) -> list[Block]:
         *doubts(results, sample, metrics(results, sample)),
         Gallery((pictures["map"],)),
         Paragraph(
-            "Every method groups the same cells into as many metacells. Compactness (low is good) and "
-            "separation (high "
-            "is good) are medians over metacells in the diffusion space of each modality; a space that "
-            "falls into "
-            "unconnected parts is freed of the components that only separate the parts."
+            "Every method groups the same cells into the same number of metacells. Compactness (low is "
+            "good) and separation (high is good) are medians over metacells in the diffusion space of each "
+            "modality; in a space that falls into unconnected parts, components that only separate the "
+            "parts are removed."
         ),
         Gallery((pictures["methods"],)),
-        table(comparison(results, sample), caption="Methods side by side.", file=f"{folder}/metrics.tsv"),
+        table(comparison(results, sample), caption="Comparison of methods.", file=f"{folder}/metrics.tsv"),
         *_warning(results, sample),
         *_ladder(results, sample, pictures["ladder"]),
         Gallery((pictures["rigor"],)),
@@ -114,13 +113,13 @@ def _of_sample(results: Results, sample: str) -> list[Block]:
 
 
 def _warning(results: Results, sample: str) -> list[Block]:
-    """Return warnings of labels the embedding was conditioned on: scores against them are no evidence."""
+    """Return warnings of labels the embedding was conditioned on: scores against them are not evidence."""
     scores = metrics(results, sample)
     columns = {conditioned_on(scores, method) for method in scores["method"]} - {""}
     return [
         Paragraph(
-            f"The learned embedding was conditioned on {name} (`coem.condition_on`): what its methods score "
-            f"for {name}, and for what follows it, is no evidence.",
+            f"The learned embedding was conditioned on {name} (`coem.condition_on`): scores of its methods "
+            f"for {name}, and for labels that depend on it, are not evidence.",
             "warning",
         )
         for name in sorted(columns)
@@ -133,11 +132,11 @@ def _ladder(results: Results, sample: str, picture) -> list[Block]:
         return []
     best = ladder[ladder["recommended"].astype(str) == "True"].iloc[0]
     text = (
-        f"Of the ladder's sizes, {int(best['k'])} metacells ({fixed(best['cells_per_metacell'], 0)} "
-        f"cells each) weigh zeros against dubious metacells best"
+        f"Of the sizes in the sweep, {int(best['k'])} metacells ({fixed(best['cells_per_metacell'], 0)} "
+        f"cells each) balance zeros and dubious metacells best"
     )
     asked = results.settings(FOLDER).get("k") == "sweep"
-    text += " and were taken." if asked else "; set `metacells.k: sweep` to use them."
+    text += " and were used." if asked else "; set `metacells.k: sweep` to use them."
     return [Paragraph(text), Gallery((picture,))]
 
 
@@ -179,8 +178,8 @@ def _spectrum(used: Mapping[str, Any]) -> str:
 
 def _sizes(used: Mapping[str, Any]) -> str:
     """Describe the treatment of metacells that are too small or too large, if any."""
-    least, ratio = used.get("min_cells", 1), used.get("max_ratio")
-    done = [f"metacells of under {least} cells merged"] if least > 1 else []
+    min_cells, ratio = used.get("min_cells", 1), used.get("max_ratio")
+    done = [f"metacells of under {min_cells} cells merged"] if min_cells > 1 else []
     done += [f"those of over {ratio:g} times the mean size split"] if ratio is not None else []
     return f", {' and '.join(done)}" if done else ""
 
@@ -197,12 +196,10 @@ def _methods(results: Results) -> list[str]:
     return [
         f"Cells were grouped into metacells on {embedding}: an adaptive Gaussian kernel on the union of "
         f"{used.get('n_neighbors')} nearest neighbours, normalised spectral embedding with "
-        f"{_spectrum(used)}, k-means{_sizes(used)}. "
-        "Counts were summed over each metacell's cells. Compactness and separation were computed in "
-        "multiscale "
-        "diffusion components; metacells whose leading shared variation exceeds that of permuted data "
-        "are called "
-        "dubious, after the idea of mcRigor (Liu and Li 2025) with another statistic.",
+        f"{_spectrum(used)}, k-means{_sizes(used)}. Counts were summed over each metacell's cells. "
+        "Compactness and separation were computed in multiscale diffusion components; metacells whose "
+        "leading shared variation exceeds that of permuted data are called dubious, following the idea of "
+        "mcRigor (Liu and Li 2025) with another statistic.",
         *link_methods(results, used),
     ]
 

@@ -68,12 +68,12 @@ def bins(results: Results) -> str:
     sizes = bin_cells(results)
     if sizes is None:
         return "bins of its cells"
-    least, most = map(count, sizes)
-    if least == most:
-        return f"bins of {least} cells"
+    low, high = map(count, sizes)
+    if low == high:
+        return f"bins of {low} cells"
     return (
-        f"bins of {least} to {most} cells: networks of larger bins are estimated "
-        "better, so where size goes with a phenotype, so may the networks"
+        f"bins of {low} to {high} cells: networks of larger bins are estimated "
+        "better, so if size correlates with a phenotype, networks may do so as well"
     )
 
 
@@ -109,7 +109,7 @@ def _headline(results: Results) -> list[str]:
     text = [f"Genes and {name}: {reason}." for name, reason in why.items()]
     if parts:
         controls = listing([words(name) for name in controlled(ranked)])
-        beyond = f"beyond {controls}" if controls else "(with too few lines to control for anything)"
+        beyond = f"beyond {controls}" if controls else "(with too few lines to control for covariates)"
         text.insert(
             0, f"In siVAE's networks connectivity follows {listing(parts)} {beyond} (tests on lines)."
         )
@@ -125,16 +125,15 @@ def _blocks(results: Results) -> list[Block]:
     columns = ["part", "model", "phenotype", "statistic", "value", "null_mean", "null_sd", "pvalue", "n"]
     blocks: list[Block] = [
         Paragraph(
-            f"Every line has a network of its own, trained on {bins(results)}. All tests take lines, "
-            "not bins or cells, as samples. PCA loadings and Pearson networks of the same cells are beside "
-            "siVAE."
+            f"Every line has its network, trained on {bins(results)}. All tests use lines, not bins or "
+            "cells, as samples. PCA loadings and Pearson networks of the same cells are compared with siVAE."
         ),
         Gallery((_picture(results, "lines"), _picture(results, "reliability"))),
         *_flags(results),
         table(
             maps[columns],
             titles=_TITLES,
-            caption="Do lines of similar phenotype have similar networks? Permuted phenotypes are the null.",
+            caption="Similarity of networks against similarity of phenotype; the null permutes phenotypes.",
             file=TESTS,
         ),
         Heading("Genes"),
@@ -144,7 +143,7 @@ def _blocks(results: Results) -> list[Block]:
     blocks += _set_tables(results, limit)
     if len(skipped):
         rows = skipped[["part", "model", "phenotype", "status"]].fillna("").drop_duplicates()
-        text = "What was not tested, and why."
+        text = "Tests that were not performed, with reasons."
         blocks.append(table(rows, titles=_TITLES, caption=text, file=TESTS, limit=limit))
     return blocks
 
@@ -158,15 +157,15 @@ def _flags(results: Results) -> list[Block]:
     of_models = reliability[(reliability["model"] == "sivae") & (reliability["measure"] == "neighbours")]
     blocks: list[Block] = []
     for flag, text in (
-        ("unreliable", "Parts of the line's cells do not reproduce the network of {}: read what concerns it "
+        ("unreliable", "Parts of the line's cells do not reproduce the network of {}: interpret it "
          "with caution."),
         (
             "collapsed",
-            "The model of {} has collapsed: it explains next to nothing of the line's expression. Its "
-            "network means nothing.",
+            "The model of {} has collapsed: it explains almost none of the line's expression. Its "
+            "network is not interpretable.",
         ),
-        ("not distinct", "The network of {} is no more alike between parts of the line than between lines."),
-        ("unknown", "The reliability of {} is not known: one bin, and no halves were trained."),
+        ("not distinct", "The network of {} is as similar between lines as between parts of the line."),
+        ("unknown", "The reliability of {} is unknown: one bin, and no halves were trained."),
     ):  # fmt: skip
         lines = of_models.loc[of_models["flag"] == flag, "line"].tolist()
         if lines:
@@ -187,7 +186,7 @@ def _gene_tables(results: Results, done: pd.DataFrame, limit: int) -> list[Block
         table(
             null[shown],
             titles=_TITLES,
-            caption="Number of genes found, beside what permuted phenotypes give.",
+            caption="Number of associated genes, compared with permuted phenotypes.",
             file=TESTS,
         )
     ]
@@ -196,7 +195,7 @@ def _gene_tables(results: Results, done: pd.DataFrame, limit: int) -> list[Block
         titles = {"expression": "with expression only"}
         text = (
             "Planted in the simulated lines: genes of the role loses lose connectivity and keep their "
-            "means, those of moves change in their means only."
+            "means, those of moves change only in their means."
         )
         blocks.append(table(truth, titles=titles, caption=text, limit=60))
     columns = ["gene", "phenotype", "rho", "fdr", "rho_partial", "fdr_partial", "rho_mean_expression", "call"]
@@ -215,14 +214,14 @@ def _set_tables(results: Results, limit: int) -> list[Block]:
         columns += ["pvalue_labels", "pvalue_labels_min"]
         kept = _attainable(kept, int(results.settings(FOLDER).get("gsea_permutations", 1000)))
         text = (
-            "Gene sets at the ends of siVAE's associations. p and FDR take genes for independent; p of "
+            "Gene sets at the ends of siVAE's associations. p and FDR treat genes as independent; p of "
             "permuted labels does not."
         )
         level = results.settings(FOLDER).get("fdr", 0.05)
         if few := int((kept["pvalue_labels_min"] > level).sum()):
             text += (
-                f" About {few} of {int(kept['pvalue_labels_min'].notna().sum())} rows permuted labels cannot "
-                f"decide: whatever the genes do, so few lines give no p as small as {fixed(level, 2)}."
+                f" For {few} of {int(kept['pvalue_labels_min'].notna().sum())} rows, permuted labels are not "
+                f"informative: with so few lines p cannot be as small as {fixed(level, 2)}."
             )
         blocks.append(table(kept[columns], titles=_TITLES, caption=text, file=SETS, limit=limit))
     edges = results.table(EDGES, dtype={"set_a": str, "set_b": str, "model": str, "phenotype": str})

@@ -1,4 +1,4 @@
-"""Overlap of the dictionary's networks with known ones, beside the baselines."""
+"""Overlap of the dictionary's networks with known ones, compared with baselines."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def zscores(results: Results) -> pd.DataFrame:
 
 
 def only_here(results: Results) -> pd.DataFrame:
-    """Return the edges that no baseline has and enough networks have."""
+    """Return the edges absent from all baselines and present in enough networks."""
     rows = results.table(EDGES, dtype={"gene_a": str, "gene_b": str, "networks": str})
-    least = results.settings(FOLDER).get("min_networks", 2)
-    return rows[(rows["only_here"].astype(str) == "True") & (rows["n_networks"] >= least)]
+    min_networks = results.settings(FOLDER).get("min_networks", 2)
+    return rows[(rows["only_here"].astype(str) == "True") & (rows["n_networks"] >= min_networks)]
 
 
 def winners(scores: pd.DataFrame) -> pd.Series:
@@ -92,23 +92,23 @@ def _blocks(results: Results) -> list[Block]:
 
 def _supported(results: Results, edges: pd.DataFrame, picture: Picture) -> list[Block]:
     """Return figure and table of the edges found by panclustering only, or a note that there are none."""
-    least = results.settings(FOLDER).get("min_networks", 2)
+    min_networks = results.settings(FOLDER).get("min_networks", 2)
     if edges.empty:
         text = (
             "Not shown: supported edges that only panclustering finds (no edge that is missing from all "
-            f"baselines is in {plural(least, 'known network')} or more)."
+            f"baselines is in {plural(min_networks, 'known network')} or more)."
         )
         return [Paragraph(text, "note")]
     return [
         Paragraph(
-            f"{plural(len(edges), 'edge is', 'edges are')} in {plural(least, 'known network')} or more and "
-            "found by panclustering only."
+            f"{plural(len(edges), 'edge is', 'edges are')} in {plural(min_networks, 'known network')} "
+            "or more and found by panclustering only."
         ),
         Gallery((picture,)),
         table(
             edges,
             titles=_TITLES,
-            caption="Edges that only panclustering finds and known networks have.",
+            caption="Edges found by panclustering only and supported by known networks.",
             file=EDGES,
             limit=results.table_rows,
         ),

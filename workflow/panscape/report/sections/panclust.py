@@ -125,8 +125,8 @@ def _methods(results: Results) -> list[str]:
         ]
     return [
         f"Cells of {each_study(results)} were clustered by {algorithm}{at} on the graph of {graph}{space}; "
-        "the clusters"
-        f"{' of every level of agglomeration' if algorithm == 'Louvain' else ''}{least} are the panclusters."
+        f"the clusters{' of every level of agglomeration' if algorithm == 'Louvain' else ''}{least} are the "
+        "panclusters."
     ]
 
 

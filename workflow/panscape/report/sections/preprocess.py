@@ -26,9 +26,9 @@ from panscape.report.sections.gene_choice import (
 from panscape.report.sections.studies import QC, cell_counts, each_study, landscape_studies
 
 KEPT = "preprocess/kept.tsv"
-SHOWN = 6  # figures before the rest is folded away
+SHOWN = 6  # number of figures before the rest is collapsed
 _FIGURE = (
-    "Counts, detected genes and the shares of mitochondrial and ribosomal counts of the cells that each "
+    "Counts, detected genes and the fractions of mitochondrial and ribosomal counts of the cells that each "
     "study takes from its file. Dashed lines are limits; grey cells were removed by one of them."
 )
 
@@ -43,7 +43,7 @@ def _blocks(results: Results) -> list[Block]:
             + _choice(results)
         ),
         *_warnings(results, qc),
-        table(qc_matrix(qc), caption="Removed by each filter, in brackets what is left after it.", file=QC),
+        table(qc_matrix(qc), caption="Removed by each filter; in brackets, those left after it.", file=QC),
     ]
     there = results.figures("preprocess/*/qc")
     pictures = [
@@ -62,11 +62,11 @@ def _blocks(results: Results) -> list[Block]:
 
 
 def _choice(results: Results) -> str:
-    """Return a note on cells that `keep` left in the file, if there are any."""
+    """Return a note on cells not chosen by `keep`, if there are any."""
     counts = cell_counts(results)
     if (counts["chosen"] == counts["read"]).all():
         return ""
-    return " Cells that `keep` leaves in the file belong to no study: quality control is judged without them."
+    return " Cells not chosen by `keep` belong to no study: quality control does not count them."
 
 
 def _warnings(results: Results, qc: pd.DataFrame) -> list[Block]:
@@ -76,14 +76,14 @@ def _warnings(results: Results, qc: pd.DataFrame) -> list[Block]:
         rows = rows.fillna("").to_dict("records")
         if losses.fraction_lost(rows) > losses.HALF:
             texts.append(
-                f"Quality control removed most cells of {study}: {losses.sentence(rows)}. If that is not "
-                f"meant, {losses.remedy(rows)}."
+                f"Quality control removed most cells of {study}: {losses.sentence(rows)}. If this is not "
+                f"intended, {losses.remedy(rows)}."
             )
     kept = results.table(KEPT, dtype={"study": str, "column": str, "lowest": str, "highest": str})
     uneven = kept[kept["uneven"].astype(str) == "True"]
     texts += [
-        f"Study {describe(row)}. What follows compares the cells that are left: a difference along "
-        f"{row['column']} may be one of quality."
+        f"Study {describe(row)}. Later results compare the remaining cells: a difference along "
+        f"{row['column']} may reflect quality."
         for row in uneven.to_dict("records")
     ]
     return [*(Paragraph(text, "warning") for text in texts), *_without_mitochondria(qc)]
@@ -98,8 +98,8 @@ def _without_mitochondria(qc: pd.DataFrame) -> list[Block]:
     if not studies:
         return []
     text = (
-        f"Half of the cells of {listing(studies)}, or more, have no mitochondrial counts: `max_mito` says "
-        "little of them. Where these genes have other names, set `preprocess.mito_pattern`."
+        f"At least half of the cells of {listing(studies)} have no mitochondrial counts, so `max_mito` has "
+        "little effect on them. If these genes have other names, set `preprocess.mito_pattern`."
     )
     return [Paragraph(text, "note")]
 
@@ -168,8 +168,7 @@ def _methods(results: Results) -> list[str]:
     partial = [study["id"] for study in results.studies_config if study.get("keep")]
     texts = [
         f"Counts of {plural(len(results.studies), 'study', 'studies')} ({listing(results.studies)}) were "
-        "filtered per "
-        f"study: {listing(_limits_in_words(settings, _auto_limits(results, exceptions)))}"
+        f"filtered per study: {listing(_limits_in_words(settings, _auto_limits(results, exceptions)))}"
         + (f"; {listing(exceptions)} with limits of their own (see the parameters)." if exceptions else "."),
     ]
     if partial:

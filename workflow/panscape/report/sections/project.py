@@ -96,7 +96,7 @@ def _methods(results: Results) -> list[str]:
         "settings: codes by non-negative sparse coding on its dictionary, pseudotime and age by ordinary "
         "kriging on the cosines of coexpression and of codes (as logarithms where values span more than a "
         f"factor 4), intervals of {percent(used.get('coverage', 0.9))} from the errors of left-out studies "
-        "whose panclusters were predicted with like uncertainty."
+        "whose panclusters were predicted with similar uncertainty."
     ]
 
 

@@ -53,7 +53,7 @@ def generated(results: Results) -> list[Block]:
 
 
 def networks(results: Results, figure: list[Block]) -> list[Block]:
-    """Return the changes of gene networks under the scenarios, beside those in measured cells."""
+    """Return the changes of gene networks under the scenarios, compared with those in measured cells."""
     names = [item["name"] for item in _wanted(results) if results.has(SCORES.replace("*", item["name"]))]
     if not names:
         return []
@@ -62,9 +62,9 @@ def networks(results: Results, figure: list[Block]) -> list[Block]:
     wide = wide.reindex(index=names, columns=[name for name in _MEASURES if name in wide.columns])
     wide = wide.rename(columns=_MEASURES).rename_axis(columns=None).reset_index()
     text = (
-        "How correlations of genes change when the labels are set, by the model (its output, not "
-        "measurement). Where measured cells already are as set, their network says whether to believe it: an "
-        "agreement near what noise allows is good, one near chance means that the changes are of no use."
+        "Changes of gene correlations when the labels are set, predicted by the model (its output, not "
+        "measurement). Measured cells that already have the labels as set serve as a check: an "
+        "agreement near the noise limit is good; near chance, the predicted changes are not reliable."
     )
     files = [(name, PAIRS.replace("*", name)) for name in names]
     tops = [

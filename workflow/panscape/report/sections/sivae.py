@@ -60,7 +60,7 @@ def _headline(results: Results) -> list[str]:
 
 
 def _on_what(per_bin: pd.DataFrame) -> str:
-    """Return the cells of the error: held-out ones, or those of training if there are none."""
+    """Name the cells that the error refers to: held-out ones, or those of training if there are none."""
     if per_bin["test_mse"].isna().all():
         return "Error on the training cells"
     return "Error on held-out cells" + (" (where there are any)" if per_bin["test_mse"].isna().any() else "")
@@ -90,7 +90,7 @@ def _blocks(results: Results) -> list[Block]:
         table(
             lines[["line", "study", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "status"]],
             titles=_TITLES,
-            caption="The lines and their bins; bins of a line are averaged before anything is tested.",
+            caption="The lines and their bins; bins of a line are averaged before testing.",
             file=LINES,
             limit=limit,
         ),
@@ -100,7 +100,7 @@ def _blocks(results: Results) -> list[Block]:
     ]
     if agrees == agrees:
         text = (
-            "Loadings say what the decoder does where they agree with its attributions: the median rank "
+            "Loadings describe the decoder if they agree with its attributions: the median rank "
             f"correlation with DeepLIFT over the dimensions in use is {fixed(agrees, 2)}."
         )
         blocks.append(Paragraph(text))
@@ -109,7 +109,7 @@ def _blocks(results: Results) -> list[Block]:
             table(
                 labels,
                 titles=_TITLES,
-                caption="Labels of cells as predicted from their nearest cells in the embedding "
+                caption="Labels of cells predicted from their nearest neighbours in the embedding "
                 "(cross-validated).",
                 file=LABELS,
                 limit=limit,
@@ -129,9 +129,9 @@ def _sizes(results: Results) -> str:
     """Describe the sizes of the bins."""
     sizes = bin_cells(results)
     if sizes is None:
-        return "no line has cells enough"
-    least, most = map(count, sizes)
-    return f"{least} cells each" if least == most else f"{least} to {most} cells"
+        return "no line has enough cells"
+    low, high = map(count, sizes)
+    return f"{low} cells each" if low == high else f"{low} to {high} cells"
 
 
 def _methods(results: Results) -> list[str]:
@@ -141,7 +141,7 @@ def _methods(results: Results) -> list[str]:
         f"dimensions, interpretability weight {used.get('gamma')}) was trained on each bin of every line "
         f"({_sizes(results)}), {100 * used.get('held_out', 0):g} % of the cells held "
         "out; these also ended the training. A gene's "
-        "centrality is the share of its variance that the model explains; networks join the "
+        "centrality is the fraction of its variance that the model explains; networks join the "
         f"{100 * used.get('density', 0):g} % of gene pairs nearest by "
         f"{NETWORKS.get(str(used.get('network')), used.get('network'))}."
     ]

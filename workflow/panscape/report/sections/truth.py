@@ -70,12 +70,9 @@ def _blocks(results: Results) -> list[Block]:
             "These studies are simulated, so the truth is known: "
             f"{plural(int(truth['module'].nunique()), 'gene module')} whose coexpression changes with age "
             f"({count(int(roles.get('module', 0)))} genes), and {count(int(roles.get('age', 0)))} genes "
-            "whose mean "
-            "expression changes with age."
+            "whose mean expression changes with age."
         ),
-        table(
-            recovery(results), caption="What was planted and is found again, beside what chance would give."
-        ),
+        table(recovery(results), caption="Recovery of the planted structure, compared with chance."),
     ]
 
 

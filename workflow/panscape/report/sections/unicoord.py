@@ -1,4 +1,4 @@
-"""Learned coordinates: predictions beside baselines, information, generated cells."""
+"""Learned coordinates: predictions compared with baselines, information, generated cells."""
 
 from __future__ import annotations
 
@@ -43,9 +43,8 @@ FIGURES = {
     "losses": "Losses along training",
 }
 _MODEL_OUTPUT = (
-    "What follows is the model's output, not measurement: it shows what the model has learned of a label, "
-    "and is a "
-    "hypothesis about cells that were not measured."
+    "The following is the model's output, not measurement: it shows what the model has learned of a label, "
+    "and is a hypothesis about cells that were not measured."
 )
 
 
@@ -79,7 +78,7 @@ def _blocks(results: Results) -> list[Block]:
     blocks += [Heading("Predictions")] if len(classes) or len(values) else []
     if len(classes):
         blocks += [
-            score_table(classes, "Discrete labels on test cells, beside plain baselines on the same cells.")
+            score_table(classes, "Discrete labels on test cells, compared with baselines on the same cells.")
         ]
         blocks += [*untested_classes(results), *coverage(scored), *_shown(pictures, "classes")]
     if len(values):
@@ -111,9 +110,8 @@ def _cells(results: Results) -> str:
     split = results.table(SPLIT, dtype=str)["split"].value_counts()
     return (
         f"Learned from {count(split.get('train', 0))} cells; {count(split.get('validation', 0))} validation "
-        "cells decided "
-        f"when to stop and how far to trust predictions; {count(split.get('test', 0))} test cells were used "
-        "for the scores below only."
+        f"cells decided when to stop and calibrated the predictions; {count(split.get('test', 0))} test "
+        "cells were used for the scores below only."
     )
 
 
@@ -136,7 +134,7 @@ def _genes(results: Results) -> str:
     if not wanted:
         return f"the {count(number)} genes that all studies have"
     if number < wanted:
-        return f"{count(number)} genes, as many of the {count(wanted)} asked for as all studies have"
+        return f"{count(number)} genes (all that the studies share; {count(wanted)} were requested)"
     return f"{count(number)} variable genes"
 
 
@@ -152,14 +150,12 @@ def _methods(results: Results) -> list[str]:
         if names
     ]
     return [
-        f"A joint variational autoencoder with supervised coordinates (UniCoord) was trained on "
-        f"{_genes(results)}, "
-        f"supervised by {listing(kinds) if kinds else 'no label'}, with {used.get('n_latent')} unsupervised "
-        "coordinates; "
-        f"{percent(used.get('held_out', np.nan))} of the cells were held out for the scores, and "
-        f"{percent(used.get('validation', np.nan))} for early stopping, temperature scaling and the "
-        "threshold of unknown "
-        f"cells ({percent(used.get('unknown_fraction', np.nan))} of known cells).",
+        "A joint variational autoencoder with supervised coordinates (UniCoord) was trained on "
+        f"{_genes(results)}, supervised by {listing(kinds) if kinds else 'no label'}, with "
+        f"{used.get('n_latent')} unsupervised coordinates; {percent(used.get('held_out', np.nan))} of the "
+        f"cells were held out for the scores, and {percent(used.get('validation', np.nan))} for early "
+        "stopping, temperature scaling and the threshold of unknown cells "
+        f"({percent(used.get('unknown_fraction', np.nan))} of known cells).",
         *_baselines(discrete, values),
     ]
 

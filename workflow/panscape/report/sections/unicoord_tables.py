@@ -1,4 +1,4 @@
-"""Tables of learned coordinates: scores beside baselines, leaks, restoration."""
+"""Tables of learned coordinates: scores with baselines, leaks, restoration."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def card(results: Results) -> dict:
 
 
 def tested_classes(results: Results) -> dict[str, tuple[int, int]]:
-    """Return label -> (classes that test cells carry, classes that the model knows)."""
+    """Return label -> (number of classes among test cells, number of classes of the model)."""
     counts = results.table(CONFUSION, dtype={"label": str, "truth": str, "predicted": str})
     known = {item["name"]: len(item["classes"]) for item in card(results)["labels"]}
     seen = counts[counts["n"] > 0].groupby("label", sort=False)["truth"].nunique()
@@ -106,7 +106,7 @@ def untested_classes(results: Results) -> list[Block]:
     ]
     if not few:
         return []
-    text = f"Test cells do not carry all classes: scores of {listing(few)}; nothing is known of the others."
+    text = f"Not all classes have test cells: the scores are of {listing(few)}."
     return [Paragraph(text, "note")]
 
 
@@ -117,7 +117,7 @@ def coverage(scored: pd.DataFrame) -> list[Block]:
         kept = scored[
             scored["task"].eq(row.task) & scored["metric"].eq("accuracy_covered") & scored["model"].eq(MODEL)
         ]
-        right = f", of the others {percent(kept['value'].iloc[0])} are right" if len(kept) else ""
+        right = f", of the others {percent(kept['value'].iloc[0])} are correct" if len(kept) else ""
         texts.append(
             f"{row.task.replace('_', ' ')}: {percent(1 - row.value)} of the test cells are called "
             f"unknown{right}"
@@ -137,9 +137,9 @@ def leaks(scored: pd.DataFrame) -> list[Block]:
         metric=rows["metric"].map({"balanced_accuracy": "balanced accuracy", "r2": "R²"}),
     )
     text = (
-        "Leaks: how well each label can be read from the unsupervised coordinates alone (cross-validated "
-        "probes), beside "
-        "permuted labels. Set unicoord.independence where they should know nothing of the labels."
+        "Leaks: how well each label can be predicted from the unsupervised coordinates alone "
+        "(cross-validated probes), compared with permuted labels. Set unicoord.independence to make them "
+        "independent of the labels."
     )
     titles = {"task": "label", "model": "probe", "null": "by chance"}
     return [
@@ -148,7 +148,7 @@ def leaks(scored: pd.DataFrame) -> list[Block]:
 
 
 def restored_groups(results: Results) -> list[Block]:
-    """Return the table of groups that training never saw."""
+    """Return the table of groups left out of training."""
     if not results.has(RESTORED):
         return []
     restored = results.table(RESTORED, dtype={"label": str, "model": str, "metric": str})
@@ -162,9 +162,8 @@ def restored_groups(results: Results) -> list[Block]:
     wide = wide.drop(columns=["low", "high"]).assign(model=wide["model"].map(_guess))
     wide.columns.name = None
     text = (
-        "Groups that training never saw, restored and compared with the true cells; correlations are best at "
-        "1, distance "
-        "and error at 0. The correlation of means alone is high for almost any guess."
+        "Groups left out of training, restored and compared with the true cells; correlations are best at "
+        "1, distance and error at 0. The correlation of means alone is high for almost any guess."
     )
     return [Heading("Restoration"), table(wide, caption=text, file=RESTORED)]
 

@@ -1,1 +1,1 @@
-"""Biological processes as features of cells: gene-set scores, chosen to vary, to tell and to differ."""
+"""Gene-set scores as features of cells: scoring, tests and selection."""

@@ -1,9 +1,9 @@
-"""Gene sets against random sets of like size and detection: do they tell classes, and do they vary.
+"""Tests of gene sets against random sets of similar size and detection: class separation and entropy.
 
-Both tests share their random sets, which are drawn per stratum of set size and mean detection: the genes of a
-set of the stratum are exchanged for random genes of like detection. What a p says is therefore about genes
-(this set or random genes), for these cells; a class's p also asks that shuffling its labels within sampled
-units would not do as well, because real sets agree less with random ones than these do with each other.
+Both tests use the same random sets, drawn per stratum of set size and mean detection by exchanging the genes
+of a set for random genes of similar detection. The p-values thus compare a set with random genes in the same
+cells. The p-value of a class also requires that labels shuffled within sampled units score lower, because
+real sets correlate less with random sets than random sets do with each other.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from panscape.unicoord.features.classes import Areas, Classes
 from panscape.unicoord.features.random import GenePool, random_members, strata
 from panscape.unicoord.features.settings import FeatureSettings
 
-_VALUES = 10_000_000  # scores of random sets that are held at once
-_TAIL = 0.99  # quantile of the random sets at which classes are put on one scale
+_VALUES = 10_000_000  # scores of random sets in memory at once
+_TAIL = 0.99  # quantile of the random sets that puts all classes on one scale
 
 
 @dataclass(frozen=True)
 class Assessed:
-    """Gene sets beside random ones.
+    """Gene sets compared with random sets.
 
     Attributes
     ----------
     table
-        One row per set: n_genes, detection (mean share of cells that show its genes), stratum; best_class,
+        One row per set: n_genes, detection (mean fraction of cells with its genes), stratum; best_class,
         units (in which that class was tested), auroc, auroc_null (median of random sets), auroc_lowest (of
         units), class_pvalue, class_fdr (all missing without classes); entropy, entropy_null (expected of
         random sets at the set's noise), entropy_sd, entropy_pvalue, entropy_fdr.
@@ -73,13 +73,13 @@ def assess_sets(
     n_up
         Rank up to which genes count.
     rng
-        For the random sets.
+        Random generator for the random sets.
     detection
-        (G,) share of cells that show each gene; by default that of positive weights.
+        (G,) fraction of cells that express each gene; by default that of positive weights.
     classes
-        Classes to tell; None tests entropy only.
+        Classes to separate; None tests entropy only.
     settings
-        random_sets, size_bins, detection_bins and random_genes are used. The least p is
+        random_sets, size_bins, detection_bins and random_genes are used. The smallest p-value is
         1 / (1 + random_sets * number of strata).
     """
     settings = settings or FeatureSettings()
@@ -123,7 +123,7 @@ def assess_sets(
 
 
 def _random_values(weights, drawn, n_up, classes) -> tuple[np.ndarray, float, Areas | None]:
-    """Return (entropies, their bin width, AUROCs) of random sets, so many at once as memory allows."""
+    """Return (entropies, their bin width, AUROCs) of random sets, in batches that fit in memory."""
     step = int(np.clip(_VALUES // max(weights.shape[0], 1), 1, drawn.shape[0]))
     entropy, parts, width = [], [], 0.0
     for start in range(0, drawn.shape[0], step):
@@ -150,8 +150,8 @@ def _standardised(values, random, classes) -> tuple[np.ndarray, np.ndarray]:
 def _class_columns(table, classes, real, parts, null) -> pd.DataFrame:
     """Add the columns about classes to `table`; return the table of all sets and classes.
 
-    A set is as good for a class as the weaker of its distances from random sets and from shuffled labels. The
-    p of a set is that of its best class among random sets' best classes, so that it gains nothing from the
+    The score of a set for a class is the smaller of its distances from random sets and from shuffled labels.
+    The p-value of a set compares its best class with the best classes of random sets, which accounts for the
     number of classes.
     """
     shape = real.mean.shape
@@ -162,7 +162,7 @@ def _class_columns(table, classes, real, parts, null) -> pd.DataFrame:
     pvalue = np.maximum(
         [reference_pvalues(z[row], random[row]) for row in range(shape[0])], norm.sf(shuffled)
     )
-    # the distance that 1 % of random sets reach is the same in all classes: heavy tails do not dominate
+    # equal 1 % quantiles of the random sets in all classes, so that heavy tails do not dominate
     scale = np.quantile(random, _TAIL, axis=1, keepdims=True) / norm.ppf(_TAIL)
     scale[scale <= 0] = 1.0
     reached = np.minimum(z / scale, shuffled)

@@ -1,4 +1,4 @@
-"""How high the genes of a set rank in each cell (AUCell, Aibar et al. 2017), without a dense matrix.
+"""AUCell scores of gene sets (Aibar et al. 2017) on sparse matrices.
 
 The area under the recovery curve up to rank n is a sum over a set's genes of n - rank, so ranks become a
 sparse cells x genes matrix of weights, and all scores are one product with the sets.
@@ -13,42 +13,43 @@ from scipy import sparse
 
 from panscape.unicoord.features.settings import TIES
 
-_BLOCK_VALUES = 4_000_000  # non-zero values that are ranked at once
+_BLOCK_VALUES = 4_000_000  # non-zero values ranked per block
 
 
-def top_count(n_genes: int, share: float = 0.05) -> int:
-    """Return the rank up to which genes count: `share` of the genes, rounded up, at least 2."""
-    return int(np.clip(np.ceil(share * n_genes - 1e-9), 2, max(n_genes, 2)))
+def top_count(n_genes: int, top_fraction: float = 0.05) -> int:
+    """Return the number of top genes: `top_fraction` of all genes, rounded up, at least 2."""
+    return int(np.clip(np.ceil(top_fraction * n_genes - 1e-9), 2, max(n_genes, 2)))
 
 
 def aucell(
-    matrix: sparse.csr_matrix, member: sparse.csr_matrix, *, share: float = 0.05, ties: str = "mean"
+    matrix: sparse.csr_matrix, member: sparse.csr_matrix, *, top_fraction: float = 0.05, ties: str = "mean"
 ) -> np.ndarray:
     """Score gene sets in cells.
 
     Parameters
     ----------
     matrix
-        CSR (n, G), non-negative: counts, or anything that ranks a cell's genes alike.
+        CSR (n, G), non-negative: counts, or values with the same ranks within cells.
     member
         CSR (T, G) of ones: the sets.
-    share
-        Genes ranked beyond this share of all G genes do not count.
+    top_fraction
+        Fraction of all G genes that count as the top genes of a cell.
     ties
-        ``"mean"``: genes of equal value share the mean of their weights, and genes that a cell does not show
-        weigh nothing, so that the score does not depend on the order of the genes. ``"order"``: the gene that
-        comes first ranks first, also among those not shown (decoupler 2.2; AUCell itself draws lots).
+        ``"mean"``: tied genes get the mean of their weights, and unexpressed genes have weight 0,
+        so that the score does not depend on the order of the genes. ``"order"``: the gene that
+        comes first ranks first, also among unexpressed genes (decoupler 2.2; AUCell itself breaks ties at
+        random).
 
     Returns
     -------
-    float32 (n, T), 0 to 1: 1 if the top genes of a cell are all of the set's.
+    float32 (n, T), 0 to 1; 1 if the top genes of a cell are those of the set.
 
     Raises
     ------
     ValueError
-        For negative values, another `ties`, or sets over other genes.
+        For negative values, an unknown `ties`, or sets over a different number of genes.
     """
-    n_up = top_count(matrix.shape[1], share)
+    n_up = top_count(matrix.shape[1], top_fraction)
     scores = np.empty((matrix.shape[0], member.shape[0]), dtype=np.float32)
     for rows, weights in weight_blocks(matrix, n_up, ties):
         scores[rows] = areas(weights, member, n_up)
@@ -74,7 +75,7 @@ def areas(weights: sparse.csr_matrix, member: sparse.csr_matrix, n_up: int) -> n
 
 
 def largest_area(sizes: np.ndarray, n_up: int) -> np.ndarray:
-    """Return the largest sum of weights (at least 1) of sets of such sizes: their genes come first."""
+    """Return the maximum sum of weights (at least 1) of sets of given sizes, whose genes rank first."""
     reached = np.minimum(sizes, n_up - 1)
     return np.maximum(reached * n_up - reached * (reached + 1) / 2, 1)
 
@@ -108,16 +109,16 @@ def weight_blocks(
 
 def _weights(block: sparse.csr_matrix, n_up: int, ties: str) -> sparse.csr_matrix:
     if block.nnz and block.data.min() < 0:
-        raise ValueError("AUCell ranks non-negative values")
+        raise ValueError("AUCell needs non-negative values")
     if block.nnz and block.data.min() == 0:
         block = block.copy()
         block.eliminate_zeros()
     filled = np.diff(block.indptr)
     row = np.repeat(np.arange(block.shape[0], dtype=np.int64), filled)
-    # positive floats sort as their bits do: one integer holds the row and, falling, the value
+    # positive floats sort like their bits: one integer encodes the row and the value, descending
     bits = np.ascontiguousarray(block.data, dtype=np.float32).view(np.int32).astype(np.int64)
     key = (row << 32) | (np.int64(0x7FFFFFFF) - bits)
-    order = np.argsort(key, kind="stable")  # keeps rows where they are, and equal values in the genes' order
+    order = np.argsort(key, kind="stable")  # stable: keeps rows together, and ties in the order of the genes
     rank = np.arange(1, len(key) + 1) - np.repeat(block.indptr[:-1].astype(np.int64), filled)
     weight = _shared(key[order], rank, n_up) if ties == "mean" else np.maximum(n_up - rank, 0)
     used = weight > 0
@@ -128,7 +129,7 @@ def _weights(block: sparse.csr_matrix, n_up: int, ties: str) -> sparse.csr_matri
 
 
 def _shared(key: np.ndarray, rank: np.ndarray, n_up: int) -> np.ndarray:
-    """Return for every gene the mean of n_up - rank (0 beyond n_up) over its cell's genes of its value."""
+    """Return the weights, n_up - rank (0 beyond n_up), averaged over the tied genes of each cell."""
     if not len(key):
         return np.zeros(0)
     first = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
@@ -141,7 +142,7 @@ def _shared(key: np.ndarray, rank: np.ndarray, n_up: int) -> np.ndarray:
 
 
 def _not_shown(block: sparse.csr_matrix, filled: np.ndarray, n_up: int) -> sparse.csr_matrix:
-    """Return the weights of absent genes that rank above n_up by their place alone."""
+    """Return the weights of unexpressed genes that rank within n_up by their position alone."""
     few = np.flatnonzero(filled < min(n_up - 1, block.shape[1]))
     columns, weights = [], []
     for i in few:

@@ -1,4 +1,4 @@
-"""Classes and sampled units of the cells that features are chosen on."""
+"""Classes and sampled units of the cells used to choose features."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_LABEL = "cell_type"
 
 
 def unit_of(obs: pd.DataFrame, column: str | None) -> np.ndarray:
-    """Return (n,) the sampled unit of each cell, ``study`` or ``study:value`` of a column.
+    """Return the sampled unit of each cell (n,): ``study``, or ``study:value`` of a column.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ def labelled(
 ) -> tuple[np.ndarray | None, Classes | None]:
     """Return (labels, classes within units), both None where sets have to be tested by entropy.
 
-    That is so with `label` None, where no study maps cell_type, and where no unit has two classes of
-    `min_cells` cells; the log says which.
+    That is the case if `label` is None, if no study maps cell_type, and if no unit has two classes of
+    `min_cells` cells; the reason is logged.
 
     Parameters
     ----------

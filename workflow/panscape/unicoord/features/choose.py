@@ -28,7 +28,7 @@ def group_features(scores: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndar
     scores
         (n, T).
     groups
-        Exactly so many groups are made, T if there are fewer features.
+        Number of groups; T if there are fewer features.
 
     Returns
     -------
@@ -70,24 +70,24 @@ def choose(
     seed: int = 0,
     threads: int = 1,
 ) -> tuple[pd.DataFrame, Forest | None]:
-    """Choose features: beyond random sets, most important, one per group of correlated ones.
+    """Choose one representative per group of correlated features that exceed random sets.
 
     Parameters
     ----------
     table
         term, library and the columns of :class:`panscape.unicoord.features.assess.Assessed`.
     scores
-        (n, T) of the cells that decide.
+        (n, T) scores of the sampled cells.
     labels
-        (n,) their classes; None ranks sets by how far their entropy is above that of random sets.
+        (n,) classes of the cells; None ranks sets by their entropy above that of random sets.
     units
         (n,) sampled units, for the accuracy of the forest.
 
     Returns
     -------
-    The table by falling importance (else entropy above random sets), with importance (missing where the test
-    is not passed), group (missing beyond the `top`) and selected: one set per group,
-    of a class at most twice its equal share. And the forest.
+    The table sorted by decreasing importance (without classes, entropy above random sets), with importance
+    (missing for sets that fail the test), group (missing beyond the `top`) and selected (one set per group,
+    at most twice an equal share per class); and the forest.
 
     Raises
     ------
@@ -117,12 +117,12 @@ def choose(
     best = best[: settings.top]
     label, _ = group_features(scores[:, best], settings.groups)
     result.loc[best, "group"] = label
-    # `best` is in the order of importance, a stable sort keeps it
+    # `best` is sorted by importance, which a stable sort preserves
     value = -result.loc[best, "entropy"] if settings.representative == "entropy" else np.arange(len(best))
     inside = pd.DataFrame({"row": best, "group": label, "value": np.asarray(value)})
     inside = inside.sort_values(["group", "value"], kind="stable").drop_duplicates("group")["row"].to_numpy()
     if test == "class" and labels is not None:
-        # of a class of few cells, scores are so noisy that each of its sets can be a group by itself
+        # scores of a class with few cells are so noisy that each of its sets can be a group by itself
         inside = inside[np.argsort(-result["importance"].to_numpy()[inside], kind="stable")]
         inside = inside[_shared_out(table["best_class"].to_numpy()[inside], settings.groups, shares=2)]
     result.loc[inside, "selected"] = True
@@ -133,10 +133,10 @@ def choose(
 
 
 def _shared_out(best_class: np.ndarray, top: int, shares: int = 1) -> np.ndarray:
-    """Return places of the most important sets, no class with more than so many equal shares of `top`.
+    """Return positions of the most important sets, at most `shares` equal shares of `top` per class.
 
-    Sets come by falling importance. A forest that weighs classes alike is easily impressed by a class of few
-    cells, whose many correlated sets would leave no room for the other classes.
+    Sets are sorted by decreasing importance. A forest with balanced classes overrates the sets of a class
+    with few cells, and their many correlated sets would leave no room for the other classes.
     """
     limit = -(-shares * top // max(len(set(best_class)), 1))
     place = pd.Series(best_class).groupby(best_class).cumcount().to_numpy()
@@ -145,15 +145,13 @@ def _shared_out(best_class: np.ndarray, top: int, shares: int = 1) -> np.ndarray
 
 def _say(table: pd.DataFrame, passed: np.ndarray, test: str, settings: FeatureSettings) -> None:
     """Log how many sets pass; raise an error if none does."""
-    what = "tell a class apart better" if test == "class" else "vary more"
+    what = "separate a class better" if test == "class" else "vary more"
     p, fdr = table[f"{test}_pvalue"], table[f"{test}_fdr"]
     if not len(passed):
         problem = (
-            f"none of {len(table)} sets {what} than random sets (least p {p.min():.3g}, fdr {fdr.min():.3g})"
+            f"none of {len(table)} sets {what} than random sets (min. p {p.min():.3g}, fdr {fdr.min():.3g})"
         )
-        advice = (
-            "raise it, raise features.random_sets if p is as small as they allow, or give other gene sets"
-        )
+        advice = "raise it, raise features.random_sets if p is at its minimum, or give other gene sets"
         where = "features.max_pvalue" if p.min() > settings.max_pvalue else "features.max_fdr"
         raise fail(where, problem, advice)
     logger.info("%s of %s sets %s than random sets", len(passed), len(table), what)
@@ -162,6 +160,6 @@ def _say(table: pd.DataFrame, passed: np.ndarray, test: str, settings: FeatureSe
     missed = int(((p <= attainable * (1 + 1e-9)) & (fdr > settings.max_fdr)).sum())
     if missed:
         logger.warning(
-            "%s sets are beyond all random sets and yet above features.max_fdr: raise features.random_sets",
+            "%s sets exceed all random sets but fail features.max_fdr: raise features.random_sets",
             missed,
         )

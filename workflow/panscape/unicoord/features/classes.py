@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 
 from panscape.data.labels import present
 
-UNITS = ("donor", "sample", "animal", "line")  # columns that name the sampled unit, the first mapped counts
+UNITS = ("donor", "sample", "animal", "line")  # columns of sampled units, in order of preference
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Classes:
         Parameters
         ----------
         labels
-            (n,) classes; missing ones (None, NaN, "") take no part.
+            (n,) classes; missing ones (None, NaN, "") are ignored.
         units
-            (n,) sampled units; None for one.
+            (n,) sampled units; None for a single one.
         min_cells
-            A class is tested in a unit with at least so many of its cells and as many others.
+            Minimum number of cells of a class, and of other cells, for a test within a unit.
 
         Returns
         -------
@@ -89,7 +89,7 @@ class Areas:
     mean, lowest
         (C, T) over units.
     replicated
-        (C, T) mean without the unit in which the set does best; the mean where there is one unit only.
+        (C, T) mean without the unit of the highest AUROC; the plain mean if there is one unit only.
     sd
         (C, T) standard deviation of the mean if labels were shuffled within units (exact, ties included).
     """
@@ -120,7 +120,7 @@ def class_areas(scores: np.ndarray, classes: Classes) -> Areas:
 
 
 def distance(area: np.ndarray, classes: Classes) -> np.ndarray:
-    """Return AUROCs (C, T) on the normal scale, on which .99 and .999 are apart; 0 and 1 stay finite."""
+    """Return AUROCs (C, T) on the probit scale, which separates 0.99 from 0.999; 0 and 1 stay finite."""
     inside = np.zeros(len(classes.names))
     for rows, tested, ones in classes.blocks:
         count = np.asarray(ones.sum(axis=1)).ravel()
@@ -130,5 +130,5 @@ def distance(area: np.ndarray, classes: Classes) -> np.ndarray:
 
 
 def shuffled_z(areas: Areas) -> np.ndarray:
-    """Return (C, T) mean AUROCs above 0.5 in standard deviations of labels shuffled within each unit."""
+    """Return z-scores (C, T) of mean AUROCs under labels shuffled within each unit."""
     return np.where(areas.sd > 0, (areas.mean - 0.5) / np.where(areas.sd > 0, areas.sd, 1.0), 0.0)

@@ -39,7 +39,7 @@ class Chosen:
         One row per gene set; see :func:`panscape.unicoord.features.choose.choose`.
     classes
         One row per gene set and class: term, class, n_cells, units, auroc, auroc_null, auroc_lowest, pvalue,
-        fdr; class by class, the smallest p first. Without classes only the header.
+        fdr; sorted by class and p-value. Empty without classes.
     statistics
         statistic, value, null: gene sets tested, passed and chosen, classes, units, accuracy of the forest.
     correlation
@@ -53,7 +53,7 @@ class Chosen:
 
 
 def shared_genes(counts: Mapping[str, Counts]) -> list[str]:
-    """Return the genes of all studies, in alphabetical order.
+    """Return the genes that all studies measure, in alphabetical order.
 
     Raises
     ------
@@ -65,15 +65,15 @@ def shared_genes(counts: Mapping[str, Counts]) -> list[str]:
         problem = f"the studies {', '.join(counts)} share no gene"
         raise fail("studies[].genes", problem, "give all studies gene symbols of one species", few=True)
     total = len(set().union(*(study.genes for study in counts.values())))
-    if len(common) < total:  # a cell's ranks are comparable over the same genes only
+    if len(common) < total:  # ranks are comparable between cells only over the same genes
         logger.info("%s of %s genes are measured in all studies; others are not used", len(common), total)
     return sorted(common)
 
 
 def read_libraries(paths: Sequence[str | Path], genes: Sequence[str], sizes: tuple[int, int]) -> GeneSets:
-    """Read GMT files and join the sets of a size between two limits; see `restrict`.
+    """Read the sets of a range of sizes from GMT files; see `restrict`.
 
-    A term that several files have is called ``<term> (<file>)`` from the second file on.
+    A term in several files is called ``<term> (<file>)`` from the second file on.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def choose_features(
     seed: int,
     threads: int = 1,
 ) -> Chosen:
-    """Choose gene sets whose scores vary, tell classes apart and differ from each other.
+    """Choose gene sets whose scores separate classes (or vary over cells) and differ from each other.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def _named(classes: pd.DataFrame, terms: np.ndarray) -> pd.DataFrame:
 def sample_cells(
     counts: Mapping[str, Counts], genes: Sequence[str] | np.ndarray, max_cells: int, seed: int
 ) -> tuple[sparse.csr_matrix, pd.DataFrame]:
-    """Return (CSR cells x genes, their annotation) of at most `max_cells` cells, in proportion by study.
+    """Return (CSR cells x genes, their annotation) of up to `max_cells` cells, in proportion to study size.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def sample_cells(
 
 
 def _annotation(study: Counts, name: str) -> pd.DataFrame:
-    """Return a study's cells as ``study:barcode`` with the columns that features are looked at by."""
+    """Return the annotation of a study's cells, with names ``study:barcode`` and the column study."""
     obs = study.obs.copy()
     obs.index = [f"{name}:{barcode}" for barcode in obs.index]
     return obs.drop(columns="study", errors="ignore").assign(study=name).astype({"study": object})
@@ -244,7 +244,7 @@ def score_features(
         columns = study.genes.get_indexer(pd.Index(genes))
         for _, block in study.blocks():
             given = block[:, columns]
-            parts.append(aucell(given, member, share=settings.top_fraction, ties=settings.ties))
+            parts.append(aucell(given, member, top_fraction=settings.top_fraction, ties=settings.ties))
             progress.add(given.shape[0])
         tables.append(_annotation(study, name))
     obs = pd.concat(tables)

@@ -1,11 +1,11 @@
-"""How much the scores of gene sets vary over cells, beside random sets of the same noise.
+"""Entropy of gene-set scores over cells, compared with random sets of equal noise.
 
-The UniCoord paper keeps sets whose entropy is beyond that of permutations, but does not say how entropy is
-binned nor what is permuted (permuting a set's scores over cells leaves their entropy as it is). Here genes
-are permuted: the null is sets of random genes. A set of highly expressed genes varies more than one of rare
-genes by noise alone, so random sets give the entropy to expect at a set's noise. Entropy is high where cells
-differ by degrees or in halves; a set that is active in few cells only has a low one, which is why this test
-does not decide where there are classes.
+The UniCoord paper keeps sets whose entropy exceeds that of permutations, but specifies neither the bins nor
+what is permuted (permuting a set's scores over cells does not change their entropy). Here genes are permuted:
+the null consists of sets of random genes. A set of highly expressed genes varies more than one of rare genes
+by noise alone, so random sets give the entropy expected at a set's noise. Entropy is high for gradual or
+balanced differences between cells and low for a set that is active in few cells; therefore classes, where
+they are known, are preferred to this test.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ STEPS = 4  # histogram bins per standard deviation of the random sets' scores
 
 
 def entropies(scores: np.ndarray, width: float) -> np.ndarray:
-    """Return the entropy (nats) of each column's histogram with bins of a width that start at 0.
+    """Return the entropy (nats) of each column's histogram, with bins of fixed width from 0.
 
-    A fixed width makes it grow with the spread of the scores: by log 2 where the spread doubles.
+    With a fixed width, entropy grows with the spread of the scores: by log 2 if the spread doubles.
     """
     if not width > 0:
         return np.zeros(scores.shape[1])
@@ -36,7 +36,7 @@ def entropies(scores: np.ndarray, width: float) -> np.ndarray:
 
 
 def bin_width(scores: np.ndarray) -> float:
-    """Return a quarter of the typical standard deviation over cells of random sets' scores (n, m)."""
+    """Return the bin width: a quarter of the pooled standard deviation of random sets' scores (n, m)."""
     return float(np.sqrt(np.square(scores.std(axis=0, dtype=np.float64)).mean())) / STEPS
 
 
@@ -49,10 +49,10 @@ def gene_moments(weights: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
 
 
 def noise(member: sparse.csr_matrix, moments: tuple[np.ndarray, np.ndarray], n_up: int) -> np.ndarray:
-    """Return (T, 3) what a set's entropy depends on apart from what its genes do together.
+    """Return noise covariates (T, 3) of a set's entropy, which ignore correlations between its genes.
 
-    The logarithms of the variance that its score would have if its genes were independent, of its mean score,
-    and of the number of genes that the variance is spread over.
+    These are the logarithms of the variance of the score for independent genes, of the mean score, and of the
+    effective number of genes that contribute to the variance.
 
     Parameters
     ----------
@@ -83,11 +83,11 @@ def compare(random: np.ndarray, random_noise: np.ndarray, values: np.ndarray, se
 
     Returns
     -------
-    (T,) expected entropy, standard deviation of random sets about theirs, (T,) one-sided p.
+    Expected entropies (T,), residual standard deviation of random sets, and one-sided p-values (T,).
     """
     centre, scale = random_noise.mean(axis=0), random_noise.std(axis=0)
     scale[scale == 0] = 1.0
-    # beyond what random sets reach, the nearest that they do reach says what to expect
+    # outside the range of the random sets, the nearest value within it is used
     inside = np.clip(set_noise, random_noise.min(axis=0), random_noise.max(axis=0))
     design, wanted = (_design((rows - centre) / scale) for rows in (random_noise, inside))
     weight = least_squares(design, random)
@@ -96,5 +96,5 @@ def compare(random: np.ndarray, random_noise: np.ndarray, values: np.ndarray, se
 
 
 def _design(x: np.ndarray) -> np.ndarray:
-    """Return the terms of a square polynomial without products."""
+    """Return the terms of a quadratic polynomial without interactions."""
     return np.column_stack([np.ones(len(x)), x, x**2])

@@ -1,4 +1,4 @@
-"""A random forest that predicts classes from the scores of gene sets."""
+"""Random forest that predicts classes from gene-set scores."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from panscape import seeds
 from panscape.data.labels import present
 from panscape.errors import fail
 
-_TREES = 100  # at most, of the forests that accuracy is measured with
-_FOLDS = 4  # at most, of sampled units that are left out in turn
+_TREES = 100  # maximum number of trees of the forests that measure accuracy
+_FOLDS = 4  # maximum number of folds of sampled units
 
 
 @dataclass(frozen=True)
 class Forest:
-    """How well a random forest predicts classes from the scores of gene sets.
+    """Accuracy and importances of a random forest that predicts classes from gene-set scores.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Forest:
         Balanced accuracy on cells that were left out: those of other sampled units, or a quarter of the cells
         where there is one unit.
     chance
-        The same without knowledge: 1 / number of classes.
+        Balanced accuracy of random guessing: 1 / number of classes.
     units_left_out
         Sampled units that were left out in turn; 0 if cells were.
     """
@@ -48,7 +48,7 @@ def forest(
     seed: int = 0,
     threads: int = 1,
 ) -> Forest:
-    """Fit a random forest to the cells' classes (scikit-learn; classes weigh alike).
+    """Fit a random forest to the cells' classes (scikit-learn, balanced class weights).
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ def forest(
     labels
         (n,) classes; missing ones (None, NaN, "") are left out, and classes of fewer than `min_cells` cells.
     units
-        (n,) sampled units (donors); accuracy is measured on units that a forest has not seen.
+        (n,) sampled units (donors); accuracy is measured on units left out of training.
     seed, threads
-        The seed decides all; threads do not matter.
+        The result depends on the seed, not on the number of threads.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def forest(
     there &= np.isin(text.astype(str), names[count >= min_cells])
     classes = np.unique(text[there].astype(str))
     if len(classes) < 2:
-        problem = f"{len(classes)} classes of {min_cells} or more of the {len(text)} cells looked at"
+        problem = f"{len(classes)} classes of {min_cells} or more of the {len(text)} sampled cells"
         advice = "name a column with two or more classes, or write label: null"
         raise fail("features.label", problem, advice, few=True)
     x, y = scores[there], text[there].astype(str)
@@ -103,7 +103,7 @@ def _splits(y: np.ndarray, unit: np.ndarray, state: int) -> tuple[list, int]:
     names, code = np.unique(unit.astype(str), return_inverse=True)
     if len(names) > 1:
         folds = GroupKFold(min(_FOLDS, len(names))).split(y, y, code)
-        # forests that see one class, or none of those left out, cannot be judged
+        # accuracy is undefined for one training class, or none of those left out
         kept = [(a, b) for a, b in folds if len(set(y[a])) > 1 and np.isin(y[b], y[a]).any()]
         if kept:
             return kept, len(names)

@@ -1,4 +1,4 @@
-"""Random gene sets that match real ones in size and in how often their genes are detected."""
+"""Random gene sets matched to real ones in size and detection of their genes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from scipy import sparse
 
 from panscape.unicoord.features.settings import RANDOM_GENES
 
-GENE_BINS = 10  # bins of equally many genes, by detection, within which genes are exchanged
+GENE_BINS = 10  # number of equally large bins of detection within which genes are exchanged
 
 
 def bins_of_size(values: np.ndarray, max_bins: int) -> np.ndarray:
-    """Return the bin (from 0) of each value: bins have about equally many, equal values share one."""
+    """Return the quantile bin (from 0) of each value; equal values are in the same bin."""
     quantiles = np.linspace(0, 1, max_bins + 1)[1:-1]
     edges = np.unique(np.quantile(values, quantiles)) if len(values) else np.empty(0)
     _, codes = np.unique(np.searchsorted(edges, values, side="left"), return_inverse=True)
@@ -21,7 +21,7 @@ def bins_of_size(values: np.ndarray, max_bins: int) -> np.ndarray:
 
 
 def strata(sizes: np.ndarray, detection: np.ndarray, size_bins: int, detection_bins: int) -> np.ndarray:
-    """Return the stratum (from 0) of each set: bins of size, cut again by mean detection.
+    """Return the stratum (from 0) of each set: bins of size, subdivided by mean detection.
 
     Parameters
     ----------
@@ -47,13 +47,13 @@ class GenePool:
     Attributes
     ----------
     order
-        (G,) genes, bin after bin.
+        (G,) genes sorted by bin.
     edges
-        (B + 1,) where bins start in `order`.
+        (B + 1,) start of each bin in `order`.
     bin_of
         (G,) the bin of each gene.
     weight
-        (G,) how readily each gene is drawn within its bin.
+        (G,) relative probability of drawing each gene within its bin.
     """
 
     order: np.ndarray
@@ -68,12 +68,12 @@ class GenePool:
         Parameters
         ----------
         detection
-            (G,) share of cells that show each gene.
+            (G,) fraction of cells that express each gene.
         member
             CSR (T, G) of ones: the real sets.
         random_genes
-            ``"uniform"`` draws all genes of a bin alike, ``"membership"`` in proportion to the number of
-            sets that contain them, so that random sets are of equally well-studied genes.
+            ``"uniform"`` draws all genes of a bin with equal probability, ``"membership"`` in proportion to
+            the number of sets that contain them, so that random sets contain equally well-studied genes.
         """
         if random_genes not in RANDOM_GENES:
             raise ValueError(f"random_genes is {random_genes!r}, not one of {RANDOM_GENES}")
@@ -84,7 +84,7 @@ class GenePool:
         bin_of = np.empty(count, dtype=np.int64)
         bin_of[order] = np.repeat(np.arange(bins), np.diff(edges))
         counts = np.asarray(member.sum(axis=0), dtype=np.float64).ravel()
-        # genes of no set are drawn only where the others of their bin do not suffice
+        # genes in no set are drawn only if the bin has too few others
         weight = np.maximum(counts, 1e-9) if random_genes == "membership" else np.ones(count)
         return cls(order, edges, bin_of, weight)
 
@@ -96,7 +96,7 @@ class GenePool:
 
 
 def random_members(composition: np.ndarray, pool: GenePool, rng: np.random.Generator) -> sparse.csr_matrix:
-    """Return CSR (m, G) of ones: random sets with so many genes of each bin (m, B), no gene twice.
+    """Draw random sets, CSR (m, G) of ones, with given numbers of genes per bin and no duplicates.
 
     Parameters
     ----------
@@ -105,12 +105,12 @@ def random_members(composition: np.ndarray, pool: GenePool, rng: np.random.Gener
     pool
         The genes by bins of detection.
     rng
-        Generator of the draws.
+        Random generator.
     """
     weight = pool.weight[pool.order]
     rows = []
     for counts in composition:
-        # the first in a race of exponential clocks are a draw without replacement (Efraimidis and Spirakis)
+        # the smallest exponential variates are a draw without replacement (Efraimidis and Spirakis)
         clock = rng.exponential(size=len(weight)) / weight
         parts = []
         for number in np.flatnonzero(counts):

@@ -19,7 +19,7 @@ REPRESENTATIVES = ("importance", "entropy")
 
 @dataclass(frozen=True)
 class FeatureSettings(FromMapping):
-    """Settings of the features; the keys of the configuration's section of the same names.
+    """Settings of the features, with the keys of the configuration's section ``features``.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class FeatureSettings(FromMapping):
         Column that names the sampled unit (donor, animal) within which AUROCs are computed; ``"auto"``
         takes the first mapped of :data:`panscape.unicoord.features.classes.UNITS`, None the study.
     min_cells
-        Cells that a class needs in a unit to be tested there.
+        Minimum number of cells of a class for a test within a unit.
     set_sizes
         Sets with fewer or more of the genes analysed are left out (50 to 500 in the UniCoord paper).
     top_fraction
@@ -44,9 +44,9 @@ class FeatureSettings(FromMapping):
         :func:`panscape.unicoord.features.assess.assess_sets`.
     test
         ``"classes"``: sets must distinguish a class better than random sets; ``"entropy"``: their scores must
-        vary more (the UniCoord paper). Without classes always entropy.
+        vary more (the UniCoord paper). Without classes, entropy is always used.
     max_pvalue, max_fdr
-        Sets with larger values in that test are excluded. The paper takes p < 0.001, uncorrected.
+        Sets with larger values in that test are excluded. The paper uses p < 0.001, uncorrected.
     trees
         Number of trees of the random forest.
     top, groups
@@ -97,7 +97,7 @@ class FeatureSettings(FromMapping):
             raise ValueError(f"top_fraction is {self.top_fraction}, not above 0 and at most 1")
 
     def test_of(self, table: pd.DataFrame) -> str:
-        """Return the test that decides about the sets of a table: ``"class"`` or ``"entropy"``."""
+        """Return the test used to select the sets of a table: ``"class"`` or ``"entropy"``."""
         without = "class_fdr" not in table or table["class_fdr"].isna().all()
         return "entropy" if without or self.test == "entropy" else "class"
 
