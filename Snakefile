@@ -1,16 +1,16 @@
-# panscape: biology across many single-cell studies.
+# panscape: joint analysis of many single-cell studies.
 #
-# What runs where: a target's name is its stage, its rule file (workflow/rules/<stage>.smk), its library
-# module (workflow/panscape/<stage>) and its folder of results.
+# Each stage has one name for its target, its rule file (workflow/rules/<stage>.smk) and its folder of results;
+# ARCHITECTURE.md shows the packages of the library (workflow/panscape).
 #
-#   resources/{collection}/...                       retrieved or simulated input
+#   resources/{collection}/...                       downloaded or simulated input
 #   results/{collection}/{stage}/[{study}/]<noun>.<ext>
 #   results/{collection}/report.html, methods.md
 #   logs/{collection}/{stage}/[{study}/]<rule>.log
 #   benchmarks/{collection}/{stage}/[{study}/]<rule>.tsv
 #
 # One run analyses one collection: `snakemake --configfile config/<collection>.yaml [target]`.
-# Without a configuration the simulated demo collection runs.
+# Without a configuration, the simulated demo collection runs.
 
 from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
@@ -22,7 +22,7 @@ min_version("9.0")
 include: "workflow/rules/source.smk"
 
 
-WRITTEN = dict(config)  # by the user, before the demo's settings join it
+WRITTEN = dict(config)  # settings of the user, without those of the demo
 if not {"collection", "studies"} & set(config):
     # not by `configfile:`, which a module would ignore
     if workflow.is_main_process:
@@ -58,7 +58,7 @@ include: "workflow/rules/targets.smk"
 
 
 rule all:
-    """The report of the collection and everything it rests on."""
+    """The report of the collection and all results it is based on."""
     default_target: True
     input:
         rules.report.input,

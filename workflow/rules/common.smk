@@ -1,7 +1,7 @@
-"""Shared by all rule files: the validated configuration, wildcards, paths and resources.
+"""Validated configuration, wildcards, paths and resources, shared by all rule files.
 
-All helper functions of the workflow live here; rule files hold rules only. Rule names are verbs or nouns of
-their own (`filter_cells`, `build_landscape`): the name of a stage is reserved for its target (targets.smk).
+All helper functions of the workflow are defined here; rule files contain rules only. A rule must not have the name
+of a stage, which is reserved for the target (targets.smk).
 """
 
 from functools import cache
@@ -16,12 +16,12 @@ from panscape.coscape import reference
 from panscape.pipeline.provenance.closure import Code
 from panscape.pipeline.resources import needs as job_needs
 
-# in place, because rules and the engine hold this very object
+# updated in place, because rules and Snakemake refer to this object
 _demo = [
     Path(path).resolve() == SOURCE / "config/demo.yaml"
     for path in workflow.overwrite_configfiles
 ]
-# jobs read the configuration again: warnings about its keys come once a run, and not of the packaged demo
+# jobs read the configuration again: warn about its keys once per run, and never for the demo
 _quiet = not workflow.is_main_process or (_demo and all(_demo))
 _valid = load(config, written={} if _quiet else WRITTEN)
 config.clear()
@@ -39,7 +39,7 @@ if workflow.is_main_process:
     check_inputs(config)
 
 
-# files of other collections that a configuration names are input and must never be planned as output
+# files of other collections may be input, but must never be planned as output
 wildcard_constraints:
     collection=COLLECTION,
     study="[A-Za-z0-9-]+",
@@ -51,27 +51,27 @@ wildcard_constraints:
 
 
 def study_settings(wildcards):
-    """Return the settings of a study, with `path` set to its file."""
+    """Return the settings of a study, with `path` set to its input file."""
     return studies.located(config, wildcards.study)
 
 
 def panclust_settings(wildcards):
-    """Return the settings of a study's clustering."""
+    """Return the clustering settings of a study."""
     return studies.panclust(config, wildcards.study)
 
 
 def study_file(wildcards):
-    """Return the input of a study: the user's file, a retrieved or a simulated one."""
+    """Return the input file of a study: given by the user, downloaded or simulated."""
     return studies.path(config, wildcards.study)
 
 
 def study_sheets(wildcards):
-    """Return the tables beside a study's counts: cell metadata and gene names."""
+    """Return the additional input tables of a study: cell metadata and gene names."""
     return studies.sheets(config, wildcards.study)
 
 
 def studies_for(stage):
-    """Return the studies that take part in landscape, sivae, metacells or unicoord; `any` for all."""
+    """Return the studies that take part in an analysis (landscape, sivae, metacells, unicoord, project or `any`)."""
     return studies.used_by(config, stage)
 
 
@@ -81,7 +81,7 @@ def of_studies(pattern, use="landscape"):
 
 
 def samples():
-    """Return the samples that are grouped into metacells: each by itself, or all of them pooled."""
+    """Return the samples that are grouped into metacells: one per study, or all studies pooled."""
     names = studies_for("metacells")
     return ["pooled"] if names and config["metacells"]["pool"] else names
 
@@ -106,17 +106,17 @@ def sample_counts(wildcards):
 
 
 def sample_files(wildcards):
-    """Return the files with the peaks of a sample's studies, and those with the genes."""
+    """Return the input files with peaks and genes of a sample's studies."""
     return studies.paired_files(config, sample_members(wildcards.sample))
 
 
 def sample_settings(wildcards):
-    """Return the settings to open the genes and peaks of a sample's studies."""
+    """Return the settings for reading the genes and peaks of a sample's studies."""
     return [studies.paired(config, name) for name in sample_members(wildcards.sample)]
 
 
 def sample_truth(wildcards):
-    """Return the planted links of a sample that is one simulated study."""
+    """Return the file of simulated links of a sample that is a single simulated study, else none."""
     drawn = {item["name"] for item in config["simulation"]["multiome"]}
     names = [
         study["simulated"]
@@ -132,13 +132,13 @@ def sample_truth(wildcards):
 
 
 def _jobs_of_lines():
-    """Return line -> job of the lines that have a model, once their plan is made."""
+    """Return a mapping from line to job for the lines with a model; waits for the plan."""
     plan = checkpoints.plan_lines.get(collection=COLLECTION).output.lines
     return studies.jobs_of_lines(plan)
 
 
 def of_lines(pattern):
-    """Return the input function that expands {collection} and {line} over the lines that have a model."""
+    """Return an input function that expands {collection} and {line} over the lines with a model."""
 
     def expanded(wildcards):
         return expand(pattern, collection=COLLECTION, line=_jobs_of_lines())
@@ -147,7 +147,7 @@ def of_lines(pattern):
 
 
 def job_of_line(wildcards):
-    """Return the folder of the job that trains a line."""
+    """Return the results folder of the job that trains a line."""
     job = _jobs_of_lines()[wildcards.line]
     return f"results/{wildcards.collection}/sivae/jobs/{job}"
 
@@ -158,12 +158,12 @@ def of_collection(pattern):
 
 
 def in_reference(name):
-    """Return the path of one of the files of the collection that studies are projected onto, as input."""
+    """Return the path of a file of the reference collection, or none without a reference."""
     return str(Path(REFERENCE, name)) if REFERENCE else []
 
 
 def of_reference(section):
-    """Return the settings of a section of the reference; `min_cells` may differ."""
+    """Return a section of the reference's settings, with `project.min_cells` if it is set."""
     if not REFERENCE:
         return None
     settings = reference.settings(REFERENCE)[section]
@@ -173,12 +173,12 @@ def of_reference(section):
 
 
 def if_used(analysis, paths):
-    """Return paths with {collection} in place, or none if no study takes part in an analysis."""
+    """Expand {collection} in paths, or return none if no study takes part in an analysis."""
     return expand(paths, collection=COLLECTION) if studies_for(analysis) else []
 
 
 def why_skipped(analysis):
-    """Return the message of a target if no study takes part in its analysis, else None."""
+    """Return the message of a skipped target if no study takes part in its analysis, else None."""
     return (
         None
         if studies_for(analysis)
@@ -197,10 +197,10 @@ def _paired_size(study):
 
 
 def needs(rule, resource, use="landscape"):
-    """Return the input function that computes a rule's memory (MB) or time (minutes).
+    """Return a function that computes the memory (MB) or time (minutes) of a rule.
 
-    Sizes are read from file headers, those of all studies in `use` where the rule is not of one study; every
-    retry asks for more.
+    Sizes are read from the file headers of the study or sample, or of all studies in `use` if the rule has neither
+    wildcard. Attempt n requests n times the amount.
     """
 
     def amount(wildcards, attempt):
@@ -220,14 +220,14 @@ def needs(rule, resource, use="landscape"):
     return amount
 
 
-# every start and every job of a cluster asks for the digests: what was read stays in the working directory
+# each start and each cluster job needs the digests, so they are cached in the working directory
 CODE = Code(cache=Path(".snakemake/panscape-code.json"))
 
 
 @cache
 def code_digest(script):
-    """Return the digest of a script and of the library modules it reaches (comments and docstrings aside).
+    """Return the digest of a script and of the library modules it imports, without comments and docstrings.
 
-    As a parameter of the rule it makes a change in the library rerun exactly the rules that use it.
+    As a parameter of a rule, it triggers a rerun exactly when the code used by the rule changes.
     """
     return CODE.digest(HERE / "scripts" / f"{script}.py")

@@ -7,7 +7,7 @@ REQUIRED INPUTS
     results/{collection}/preprocess/{study}/counts.h5ad     cells, for the confidence in edges
     the GMT files of dictionary.gene_sets
 OUTPUTS
-    results/{collection}/dictionary/elbow.tsv           k, error ... : how many entries
+    results/{collection}/dictionary/elbow.tsv           k, error, gain ... by number of entries
     results/{collection}/dictionary/dictionary.h5ad     entries x pairs; obsm usage: entries x panclusters
     results/{collection}/dictionary/entries.tsv         entry, n_panclusters, pseudotime, stability, reliability ...
     results/{collection}/dictionary/edges.tsv.gz        entry, gene_a, gene_b, weight, marker, reliability
@@ -97,7 +97,7 @@ rule learn_dictionary:
 
 
 rule check_edges:
-    """Compare the two halves of a study's cells at the dictionary's edges, and count edges by chance."""
+    """Compare the dictionary's edges between two halves of a study's cells, and count chance edges."""
     input:
         dictionary="results/{collection}/dictionary/dictionary.h5ad",
         counts="results/{collection}/preprocess/{study}/counts.h5ad",
@@ -202,7 +202,7 @@ rule enrich_entries:
 
 
 rule factorise_expression:
-    """Factorise the panclusters' expression, to compare the dictionary with."""
+    """Factorise the expression of the panclusters, for comparison with the dictionary."""
     input:
         dictionary="results/{collection}/dictionary/dictionary.h5ad",
         landscape="results/{collection}/landscape/landscape.h5ad",
@@ -227,7 +227,7 @@ rule factorise_expression:
 
 
 rule plot_dictionary:
-    """Draw elbow, usage, networks, confidence and gene sets."""
+    """Draw the elbow, usage, networks, reliability and gene sets of the dictionary."""
     input:
         dictionary="results/{collection}/dictionary/dictionary.h5ad",
         landscape="results/{collection}/landscape/landscape.h5ad",
@@ -281,7 +281,7 @@ rule plot_dictionary:
         "../scripts/plot_dictionary.py"
 
 
-# input of the target and the report, by the configured parts
+# inputs of the target and the report, depending on the configured parts
 DICTIONARY_RESULTS = [
     *rules.find_elbow.output,
     *rules.learn_dictionary.output,

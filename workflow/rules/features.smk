@@ -1,8 +1,8 @@
-"""Score biological processes in cells and choose those that tell classes apart and differ.
+"""Score gene sets in cells and select those that distinguish classes and differ from each other.
 
 REQUIRED INPUTS
     results/{collection}/preprocess/{study}/counts.h5ad     of the studies that take part in unicoord
-    the GMT files of features.gene_sets; what is planted, if a study is simulated (with neither it is skipped)
+    the GMT files of features.gene_sets; the planted sets, if a study is simulated (with neither it is skipped)
 OUTPUTS
     results/{collection}/features/features.tsv      term, library, n_genes, detection, stratum, best_class, units,
                                                     auroc, auroc_null, auroc_lowest, class_pvalue, class_fdr,
@@ -31,7 +31,7 @@ FEATURE_SETS = config["features"]["gene_sets"] or (
 
 
 rule simulate_gene_sets:
-    """Write what is planted in the simulated system as gene sets, among random ones."""
+    """Write the planted modules and markers of the simulation as gene sets, with random sets."""
     output:
         gene_sets=PLANTED_SETS,
     log:
@@ -53,7 +53,7 @@ rule simulate_gene_sets:
 
 
 rule choose_features:
-    """Choose gene sets on a sample of the cells: AUROC per class, random forest, correlation."""
+    """Select gene sets on a sample of the cells: AUROC per class, random forest, correlation."""
     input:
         counts=of_studies(
             "results/{collection}/preprocess/{study}/counts.h5ad", use="unicoord"
@@ -84,7 +84,7 @@ rule choose_features:
 
 
 rule score_features:
-    """Score the chosen gene sets in every cell."""
+    """Score the selected gene sets in every cell."""
     input:
         counts=of_studies(
             "results/{collection}/preprocess/{study}/counts.h5ad", use="unicoord"
@@ -113,7 +113,7 @@ rule score_features:
 
 
 rule plot_features:
-    """Draw how features were chosen and how they differ between classes."""
+    """Draw the selection of gene sets and their scores by class."""
     input:
         features="results/{collection}/features/features.tsv",
         correlation="results/{collection}/features/correlation.tsv",
@@ -151,7 +151,7 @@ rule plot_features:
         "../scripts/plot_features.py"
 
 
-# what the target and the report take; without gene sets there is nothing to score
+# inputs of the target and the report; none without gene sets
 FEATURE_RESULTS = (
     [
         *rules.choose_features.output,

@@ -5,7 +5,7 @@ REQUIRED INPUTS
     results/{collection}/panclust/{study}/                  clusters.tsv, members.npz
     results/{collection}/coexpression/{study}/              matrices.npz, pairs.tsv, expression.h5ad
 OUTPUTS
-    results/{collection}/landscape/root.tsv         only if the configuration names a cluster as the root: it
+    results/{collection}/landscape/root.tsv         the root, only if the configuration names a cluster
     results/{collection}/landscape/landscape.h5ad   panclusters: annotations, graph, coordinates, pseudotime
     results/{collection}/landscape/pseudotime.tsv   cluster, study, pseudotime, age, component ...
     results/{collection}/landscape/genes.tsv        gene, rho, pvalue, fdr: expression along pseudotime
@@ -21,7 +21,7 @@ ROOT_STUDIES = root_studies(config)
 
 
 rule find_root:
-    """Look up the root that the configuration names as soon as its study is clustered."""
+    """Look up the configured root cluster as soon as its study is clustered."""
     input:
         clusters=expand(
             "results/{collection}/panclust/{study}/clusters.tsv",
@@ -34,7 +34,7 @@ rule find_root:
         "logs/{collection}/landscape/find_root.log",
     benchmark:
         "benchmarks/{collection}/landscape/find_root.tsv"
-    # before the expensive rules: a wrong name ends the run here
+    # before the expensive rules, so that a wrong name stops the run early
     priority: 10
     conda:
         "../../envs/graph.yaml"
@@ -50,7 +50,7 @@ rule find_root:
 
 
 rule build_landscape:
-    """Build the landscape of all studies: graph, layout, pseudotime, statistics beside their nulls."""
+    """Build the landscape of all studies: graph, layout, pseudotime, and statistics with nulls."""
     input:
         root=branch(
             ROOT_STUDIES,
@@ -91,7 +91,7 @@ rule build_landscape:
 
 
 rule vary_landscape:
-    """Rebuild the landscape over thresholds and numbers of neighbours, to test its sensitivity."""
+    """Rebuild the landscape over a grid of thresholds and numbers of neighbours (sensitivity)."""
     input:
         counts=of_studies("results/{collection}/preprocess/{study}/counts.h5ad"),
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),

@@ -11,10 +11,10 @@ OUTPUTS (sample: such a study, or `pooled`)
     results/{collection}/metacells/{sample}/ladder.tsv       k, stability, dubious, zeros, score, recommended
     results/{collection}/metacells/{sample}/views.h5ad       linear embeddings of the cells
     results/{collection}/metacells/{sample}/metacells.h5mu   sums of the cells and annotations; soft assignments
-    results/{collection}/metacells/{sample}/metacells.tsv    metacell, n_cells, labels, purity, rigor ...
+    results/{collection}/metacells/{sample}/metacells.tsv    metacell, n_cells, labels, homogeneity (rigor_rna) ...
     results/{collection}/metacells/{sample}/metrics.tsv      method, metric, modality, value, conditioned_on
     results/{collection}/metacells/{sample}/links.tsv.gz     gene, peak, distance, rho, r, pvalue, fdr ...
-    results/{collection}/metacells/{sample}/evidence.tsv     method, validation of the links beside their nulls
+    results/{collection}/metacells/{sample}/evidence.tsv     validation of the links and nulls, by method
     results/{collection}/metacells/{sample}/gene_scores.h5ad metacells x genes, from linked peaks
     results/{collection}/metacells/{sample}/figures/
 """
@@ -61,7 +61,7 @@ rule read_multiome:
 
 
 rule embed_cells:
-    """Learn the joint embedding of a sample's cells; a killed job goes on from its checkpoint."""
+    """Learn the joint embedding of a sample's cells; a killed job resumes from its checkpoint."""
     input:
         sample="results/{collection}/metacells/{sample}/multiome.h5mu",
     output:
@@ -87,7 +87,7 @@ rule embed_cells:
 
 
 rule group_cells:
-    """Group a sample's cells by all methods, and in a size sweep."""
+    """Group a sample's cells into metacells by all methods, and in a size sweep."""
     input:
         sample="results/{collection}/metacells/{sample}/multiome.h5mu",
         embedding=branch(
@@ -188,7 +188,7 @@ rule link_peaks:
 
 
 rule plot_metacells:
-    """Draw the map of metacells, the methods side by side, the size sweep, homogeneity, links and one gene's track."""
+    """Draw the map of metacells, comparison of methods, size sweep, homogeneity, links and one gene's track."""
     input:
         metacells="results/{collection}/metacells/{sample}/metacells.h5mu",
         table="results/{collection}/metacells/{sample}/metacells.tsv",
@@ -230,7 +230,7 @@ rule plot_metacells:
         "../scripts/plot_metacells.py"
 
 
-# what the target and the report take
+# inputs of the target and the report
 METACELL_RESULTS = [
     *rules.read_multiome.output,
     *rules.group_cells.output,

@@ -7,7 +7,7 @@ REQUIRED INPUTS
 OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the baselines)
     results/{collection}/networks/{kernel}/similarity.tsv   line x line
     results/{collection}/networks/{kernel}/embedding.tsv    line, axis_1 ..., phenotypes
-    results/{collection}/networks/{kernel}/tests.tsv        association with the phenotypes beside permutations
+    results/{collection}/networks/{kernel}/tests.tsv        association with the phenotypes, and permutations
     results/{collection}/networks/reliability.tsv    line, model, source, parts, measure, within, others, rank, flag
     results/{collection}/networks/centrality.tsv     gene, phenotype, model, rho, pvalue, fdr, rho_partial ...
     results/{collection}/networks/gsea.tsv           term, library, phenotype, model, ranking, nes, pvalue, fdr ...
@@ -44,7 +44,7 @@ NETWORK_FIGURES = {
 
 
 rule compare_lines:
-    """Compare all lines by one kernel, map them, and test the map against the phenotypes."""
+    """Compare all lines by one kernel, embed them, and test the association with the phenotypes."""
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
@@ -208,7 +208,7 @@ rule score_edges:
 
 
 rule collect_tests:
-    """Concatenate the nulls of all comparisons and the skipped tests with reasons."""
+    """Concatenate the nulls of all comparisons, and the skipped tests with reasons."""
     input:
         kernels=expand(
             "results/{{collection}}/networks/{kernel}/tests.tsv",
@@ -284,7 +284,7 @@ rule plot_networks:
         "../scripts/plot_networks.py"
 
 
-# what the target and the report take
+# inputs of the target and the report
 NETWORK_RESULTS = [
     *expand(
         "results/{{collection}}/networks/{kernel}/similarity.tsv",

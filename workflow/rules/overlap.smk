@@ -1,4 +1,4 @@
-"""Compare the dictionary's networks with known gene-gene networks, beside baselines without panclustering.
+"""Compare the dictionary's networks, and baselines without panclustering, with known gene-gene networks.
 
 REQUIRED INPUTS
     results/{collection}/dictionary/dictionary.h5ad         the dictionary
@@ -21,7 +21,7 @@ OVERLAP_FIGURES = {
 
 
 rule build_targets:
-    """Build the union of the entries and the baselines: single resolutions and all cells."""
+    """Build the target graphs: the union of the entries, and baselines of single resolutions and all cells."""
     input:
         dictionary="results/{collection}/dictionary/dictionary.h5ad",
         landscape="results/{collection}/landscape/landscape.h5ad",
@@ -53,7 +53,7 @@ rule build_targets:
 
 
 rule score_overlap:
-    """Score every target against every known network, with rewired graphs as the null (overlap.rewire)."""
+    """Score the overlap of every target with every known network, with rewired graphs as the null."""
     input:
         dictionary="results/{collection}/dictionary/dictionary.h5ad",
         targets="results/{collection}/overlap/targets.tsv.gz",
@@ -80,7 +80,7 @@ rule score_overlap:
 
 
 rule plot_overlap:
-    """Draw z of all targets, and the supported edges that only panclustering finds."""
+    """Draw the z-scores of all targets, and the supported edges found only by panclustering."""
     input:
         zscores="results/{collection}/overlap/zscores.tsv",
         edges="results/{collection}/overlap/supported_edges.tsv",
@@ -117,7 +117,7 @@ rule plot_overlap:
         "../scripts/plot_overlap.py"
 
 
-# input of the target and the report; without a known network there is none
+# inputs of the target and the report; none without a known network
 OVERLAP_RESULTS = (
     [*rules.score_overlap.output, *rules.plot_overlap.output]
     if config["overlap"]["networks"]

@@ -1,22 +1,22 @@
-"""Take the good cells of each study and the genes that vary wherever they are measured.
+"""Filter the cells of each study, and select the genes that are variable wherever they are measured.
 
 REQUIRED INPUTS
     the file of each study, in any supported format (`studies` of the configuration)
 OUTPUTS
     results/{collection}/preprocess/{study}/counts.h5ad   raw counts after quality control
     results/{collection}/preprocess/{study}/genes.tsv     moments of each gene's raw counts
-    results/{collection}/preprocess/{study}/qc.tsv        what each filter removed
+    results/{collection}/preprocess/{study}/qc.tsv        number of cells removed by each filter
     results/{collection}/preprocess/{study}/kept.tsv      fraction of cells kept, by annotation
     results/{collection}/preprocess/{study}/histograms.tsv  measure, low, high, kept, removed: distributions
     results/{collection}/preprocess/{study}/qc.png, .svg  distributions and limits
     results/{collection}/preprocess/qc.tsv, kept.tsv      all studies
     results/{collection}/preprocess/genes.tsv             ranks in each study, and which genes are analysed
-    logs/{collection}/preprocess/{study}/qc.svg, .png     the distributions, if too little is left of a study
+    logs/{collection}/preprocess/{study}/qc.svg, .png     the distributions, if too few cells remain
 """
 
 
 rule filter_cells:
-    """Remove bad cells and rare genes of one study."""
+    """Remove low-quality cells and rarely detected genes of one study."""
     input:
         counts=study_file,
         sheets=study_sheets,
@@ -48,7 +48,7 @@ rule filter_cells:
 
 
 rule plot_qc:
-    """Draw the distributions of the quality measures, with the limits."""
+    """Draw the distributions of the quality measures and the limits."""
     input:
         histograms="results/{collection}/preprocess/{study}/histograms.tsv",
         qc="results/{collection}/preprocess/{study}/qc.tsv",

@@ -1,12 +1,12 @@
-"""Place studies on the dictionary and the landscape of a finished collection, without a new landscape.
+"""Project studies onto the dictionary and the landscape of a finished collection (the reference).
 
 REQUIRED INPUTS
-    results/{collection}/preprocess/{study}/            counts.h5ad, genes.tsv of the studies to place
+    results/{collection}/preprocess/{study}/            counts.h5ad, genes.tsv of the studies to project
     the folder of project.reference, read only: its dictionary, landscape, genes, panclusters and coexpression
 OUTPUTS
     results/{collection}/project/{study}/genes.tsv      gene, selected: the reference's genes, and whether measured
     results/{collection}/project/{study}/               clusters.tsv, members.npz, matrices.npz, pairs.tsv,
-                                                        expression.h5ad, chance.tsv: made as the reference's
+                                                        expression.h5ad, chance.tsv, with the reference's settings
     results/{collection}/project/projected.tsv          cluster, study, similarity, nearest, x, y, age, age_low ...
     results/{collection}/project/figures/
 """
@@ -18,7 +18,7 @@ PROJECTION_FIGURES = {"map": "Place on the map", "values": "Predicted age"}
 
 
 rule match_genes:
-    """Say which of the reference's genes a study measured."""
+    """List which of the reference's genes a study measures."""
     input:
         reference=in_reference(reference.GENES),
         genes="results/{collection}/preprocess/{study}/genes.tsv",
@@ -80,7 +80,7 @@ use rule correlate_genes as correlate_new_genes with:
 
 
 rule project_panclusters:
-    """Predict the place, pseudotime and age of new panclusters from those of the reference."""
+    """Predict the position, pseudotime and age of new panclusters from those of the reference."""
     input:
         counts=of_studies(
             "results/{collection}/preprocess/{study}/counts.h5ad", use="project"
@@ -161,5 +161,5 @@ rule plot_projection:
         "../scripts/plot_projection.py"
 
 
-# input of the target and the report
+# inputs of the target and the report
 PROJECT_RESULTS = [*rules.project_panclusters.output, *rules.plot_projection.output]

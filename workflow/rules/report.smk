@@ -1,7 +1,7 @@
 """Draw the landscape and write the report of the collection.
 
 REQUIRED INPUTS
-    tables, landscape and coexpression of the stages before; the truth, where studies are simulated
+    tables, landscape and coexpression of earlier stages; the truth, where studies are simulated
 OUTPUTS
     results/{collection}/landscape/figures/map-<column>.png, .svg   the landscape coloured by each column
     results/{collection}/landscape/figures/not_drawn.tsv            figure, reason: those without content
@@ -155,7 +155,7 @@ rule write_report:
         "logs/{collection}/report/write_report.log",
     benchmark:
         "benchmarks/{collection}/report/write_report.tsv"
-    # the largest environment that made what is reported, so that its versions are reported
+    # the largest environment used for the reported results, whose versions are reported
     conda:
         "../../envs/torch.yaml" if TRAINED else "../../envs/graph.yaml"
     threads: 1

@@ -1,4 +1,4 @@
-"""Fetch the studies that are given by address and not by path.
+"""Download the studies that are given by address instead of path.
 
 REQUIRED INPUTS
     none: `url` and `sha256` of the study
@@ -6,7 +6,7 @@ OUTPUTS
     resources/{collection}/retrieved/{study}.download   the checked file, whatever its format
 """
 
-# one rule parameter for each, so that no other key of a study triggers another download
+# one rule parameter each, so that a change of other keys of a study does not repeat the download
 ADDRESSES = {
     study["id"]: {"url": study["url"], "sha256": study["sha256"]}
     for study in config["studies"]

@@ -1,9 +1,9 @@
-"""Draw the studies of a made-up developmental system whose truth is known.
+"""Simulate the studies of a developmental system with known truth.
 
 REQUIRED INPUTS
     none: the section `simulation` of the configuration and the seed
 OUTPUTS
-    resources/{collection}/simulated/{study}.h5ad   counts; obs holds each cell's truth, obsm the modules' activity
+    resources/{collection}/simulated/{study}.h5ad   counts; obs: truth of each cell, obsm: activity of modules
     resources/{collection}/simulated/truth/         genes.tsv, modules.tsv, coupling.tsv, types.tsv, shifts.tsv
     resources/{collection}/simulated/truth/{study}/ genes.tsv, lines.tsv, modules.gmt of cell lines
     resources/{collection}/simulated/{study}.h5mu   a sample with RNA and accessibility; truth/{study}/links.tsv
@@ -11,7 +11,7 @@ OUTPUTS
 
 
 rule simulate_study:
-    """Draw the cells and counts of one simulated study."""
+    """Simulate the cells and counts of one study."""
     output:
         counts="resources/{collection}/simulated/{study}.h5ad",
     log:
@@ -33,7 +33,7 @@ rule simulate_study:
 
 
 rule simulate_truth:
-    """Write what is planted in the simulated system."""
+    """Write the truth of the simulated developmental system."""
     output:
         genes="resources/{collection}/simulated/truth/genes.tsv",
         modules="resources/{collection}/simulated/truth/modules.tsv",
@@ -59,7 +59,7 @@ rule simulate_truth:
 
 
 rule simulate_lines:
-    """Write what is planted in a simulated study of cell lines."""
+    """Write the truth of a simulated study of cell lines."""
     output:
         genes="resources/{collection}/simulated/truth/{study}/genes.tsv",
         lines="resources/{collection}/simulated/truth/{study}/lines.tsv",
@@ -83,7 +83,7 @@ rule simulate_lines:
 
 
 rule simulate_multiome:
-    """Draw a simulated sample with RNA and accessibility, and write the links planted in it."""
+    """Simulate a sample with RNA and accessibility, and write its true links."""
     output:
         counts="resources/{collection}/simulated/{study}.h5mu",
         links="resources/{collection}/simulated/truth/{study}/links.tsv",

@@ -1,15 +1,15 @@
-"""Train a model for every line's cells, and read genes, networks and embeddings off it.
+"""Train models of the cells of every line, and derive gene networks, centralities and embeddings.
 
 REQUIRED INPUTS
-    results/{collection}/preprocess/{study}/    counts.h5ad, genes.tsv of the studies in use for sivae
+    results/{collection}/preprocess/{study}/    counts.h5ad, genes.tsv of the studies whose `use` names sivae
 OUTPUTS
-    results/{collection}/sivae/lines.tsv        line, name, study, n_cells, n_bins, ..., status: also lines without a model
+    results/{collection}/sivae/lines.tsv        line, name, study, n_cells, n_bins, status ...: all lines
     results/{collection}/sivae/cells.tsv.gz     line, bin, study, cell: assignment of cells to lines and bins
     results/{collection}/sivae/genes.tsv        gene: the genes of all models
     results/{collection}/sivae/jobs/{job}/      results of one job: a folder per line, weights.safetensors
-    results/{collection}/sivae/{line}/          (in all of them bins one after another, in the same order)
+    results/{collection}/sivae/{line}/          (all files have the bins in the same order)
         genes.tsv.gz            bin, model (sivae, pca), gene, centrality, centrality_heldout, mean, detection
-        embedding.h5ad          genes; obsm bin-<bin>, sd-<bin> (loadings, their deviations), pca-<bin>
+        embedding.h5ad          genes; obsm bin-<bin>, sd-<bin> (loadings, standard deviations), pca-<bin>
         cells.h5ad              cells; obsm sivae, sivae_sd, pca
         graph.npz               CSR (bins x genes) x genes, edges at equal density; graph_pca, graph_pearson
         neighbours.tsv.gz       bin, gene, rank, neighbour
@@ -86,7 +86,7 @@ checkpoint plan_lines:
 
 
 rule train_lines:
-    """Train the models of several lines side by side."""
+    """Train the models of several lines in parallel."""
     input:
         lines="results/{collection}/sivae/lines.tsv",
         cells="results/{collection}/sivae/cells.tsv.gz",
@@ -120,7 +120,7 @@ rule train_lines:
 
 
 rule place_line:
-    """Copy a line's files to where other stages read them."""
+    """Copy the files of a line from the results of its job to the folder of the line."""
     input:
         folder=job_of_line,
     output:
@@ -202,7 +202,7 @@ rule plot_lines:
         "../scripts/plot_lines.py"
 
 
-# what the target and the report take
+# inputs of the target and the report
 SIVAE_RESULTS = [
     *rules.plan_lines.output,
     *rules.collect_lines.output,

@@ -1,8 +1,8 @@
-"""Where the files of this workflow lie, and the library on the search path.
+"""Locate the files of this workflow, and add the library to the import path.
 
-In a checkout they lie beside this file. Rules that are fetched by address, as in a module with
-`snakefile: github("owner/panscape", path="workflow/Snakefile", tag="v1.0.0")`, come one file at a time, without
-the library. Snakemake has then cloned the repository to read them, so the commit is unpacked from that clone, once.
+In a checkout, the files are in the parent folders of this file. For rules fetched by address, as in a module with
+`snakefile: github("owner/panscape", path="workflow/Snakefile", tag="v1.0.0")`, Snakemake reads single files from its
+clone of the repository; the commit is then unpacked from that clone, once, to get the library.
 """
 
 import os
@@ -16,7 +16,7 @@ from snakemake.exceptions import WorkflowError
 
 
 def source_folder(place):
-    """Return the root of the repository that a folder of rule files belongs to."""
+    """Return the root folder of the repository with these rule files."""
     if hasattr(place, "hosted_repo"):  # github(...), gitlab(...)
         return unpacked(place.hosted_repo.repo, place.ref)
     if place.is_local:
@@ -28,7 +28,7 @@ def source_folder(place):
 
 
 def unpacked(repo, ref):
-    """Return the folder with all files of a commit, named by the commit; others may unpack it at the same time."""
+    """Return the folder with all files of a commit; several processes may unpack it at the same time."""
     commit = repo.commit(ref).hexsha
     folder = Path(workflow.sourcecache.cache_path) / "panscape" / commit
     if folder.is_dir():
@@ -40,7 +40,7 @@ def unpacked(repo, ref):
             repo.archive(archive, treeish=commit, format="zip")
             with zipfile.ZipFile(archive) as files:
                 files.extractall(scratch)  # this verifies the checksum of every file
-        os.chmod(scratch, 0o755)  # temporary folders are closed to other users
+        os.chmod(scratch, 0o755)  # temporary folders are not readable by other users
         os.rename(scratch, folder)
     except OSError:
         if not folder.is_dir():  # else another process was first
@@ -52,5 +52,5 @@ def unpacked(repo, ref):
 
 SOURCE = source_folder(workflow.current_basedir)
 HERE = SOURCE / "workflow"
-# one line makes the library importable in all rule files, in every script, on every node and in containers
+# makes the library importable in all rule files and scripts, on all nodes and in containers
 sys.path.insert(0, str(HERE))

@@ -1,4 +1,4 @@
-"""The named targets: `snakemake <stage>` makes what a stage promises for the collection, and no more."""
+"""Named targets: `snakemake <stage>` creates the results of a stage and everything they require."""
 
 ON_DEMAND = [
     name for name, asked in config["report"].items() if asked is False and name != "pdf"
@@ -25,7 +25,7 @@ localrules:
 
 
 rule preprocess:
-    """Counts after quality control, and the genes that all studies are compared on."""
+    """Counts after quality control, and the genes on which studies are compared."""
     input:
         of_studies("results/{collection}/preprocess/{study}/counts.h5ad", use="any"),
         of_collection("results/{collection}/preprocess/qc.tsv"),
@@ -60,7 +60,7 @@ rule landscape:
 
 
 rule sensitivity:
-    """The dependence of the landscape on the threshold and the number of neighbours (on demand)."""
+    """The sensitivity of the landscape to the threshold and the number of neighbours (on demand)."""
     input:
         if_used("landscape", rules.vary_landscape.output),
     message:
@@ -76,7 +76,7 @@ rule dictionary:
 
 
 rule project:
-    """The positions and ages of studies on the landscape of a finished collection (on demand)."""
+    """The projection of studies onto the landscape of a finished collection (on demand)."""
     input:
         if_used("project", PROJECT_RESULTS),
     message:
@@ -112,7 +112,7 @@ rule features:
 
 
 rule unicoord:
-    """The learned coordinates, what they predict and what they generate (on demand)."""
+    """The learned coordinates, their predictions and generated cells (on demand)."""
     input:
         if_used("unicoord", UNICOORD_RESULTS),
     message:
@@ -143,7 +143,7 @@ rule report:
 
 
 rule preflight:
-    """List resource requests and expected failures of a run, from settings and file headers only."""
+    """List the resource requests and expected failures of a run, from settings and file headers."""
     log:
         f"logs/{COLLECTION}/preflight.log",
     run:

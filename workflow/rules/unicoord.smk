@@ -14,8 +14,8 @@ OUTPUTS
     results/{collection}/unicoord/calibration.tsv       label, confidence, accuracy, n
     results/{collection}/unicoord/active.tsv            coordinate, kl, active, best_label, strength
     results/{collection}/unicoord/generated/{scenario}.h5ad
-    results/{collection}/unicoord/networks/{scenario}/   pairs.tsv.gz and scores.tsv: correlations before, after, there
-    results/{collection}/unicoord/restoration.tsv       label, low, high, model, metric, value; and its curve
+    results/{collection}/unicoord/networks/{scenario}/   pairs.tsv.gz, scores.tsv: predicted and measured change
+    results/{collection}/unicoord/restoration.tsv       label, low, high, model, metric, value; restoration_curve.tsv
     results/{collection}/unicoord/figures/
 """
 
@@ -52,7 +52,7 @@ UNICOORD_TABLES = [
 
 
 rule transfer_labels:
-    """Give cells the pseudotime of the landscape and the usage of the dictionary as labels."""
+    """Transfer the pseudotime of the landscape and the usage of the dictionary to cells, as labels."""
     input:
         counts=of_studies("results/{collection}/preprocess/{study}/counts.h5ad"),
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
@@ -87,7 +87,7 @@ rule transfer_labels:
 
 
 rule train_unicoord:
-    """Train the coordinate system; a killed job goes on from its checkpoint."""
+    """Train the coordinate system; a killed job resumes from its checkpoint."""
     input:
         counts=UNICOORD_COUNTS,
         tables=UNICOORD_TABLES,
@@ -116,7 +116,7 @@ rule train_unicoord:
 
 
 rule place_cells:
-    """Give all cells their coordinates and predicted labels."""
+    """Compute the coordinates and predicted labels of all cells."""
     input:
         model="results/{collection}/unicoord/model",
         split="results/{collection}/unicoord/split.tsv",
@@ -142,7 +142,7 @@ rule place_cells:
 
 
 rule score_unicoord:
-    """Score predictions, reconstruction and reconfiguration on test cells, beside plain baselines."""
+    """Score predictions, reconstruction and reconfiguration on test cells, with baselines."""
     input:
         model="results/{collection}/unicoord/model",
         split="results/{collection}/unicoord/split.tsv",
@@ -197,7 +197,7 @@ rule reconfigure_cells:
 
 
 rule compare_networks:
-    """Compare the gene network of cells with that of the same cells reconfigured, and with measured ones."""
+    """Compare the gene networks of cells before and after reconfiguration, and of measured cells."""
     input:
         model="results/{collection}/unicoord/model",
         counts=UNICOORD_COUNTS,
@@ -225,7 +225,7 @@ rule compare_networks:
 
 
 rule restore_cells:
-    """Train without a group of cells, make them from the others, and compare with the true ones."""
+    """Train without a group of cells, generate the group, and compare it with the true cells."""
     input:
         counts=UNICOORD_COUNTS,
         tables=UNICOORD_TABLES,
@@ -311,7 +311,7 @@ rule plot_unicoord:
         "../scripts/plot_unicoord.py"
 
 
-# what the target and the report take, of the parts that the configuration asks for
+# inputs of the target and the report, depending on the configured parts
 UNICOORD_RESULTS = [
     *rules.train_unicoord.output,
     *rules.place_cells.output,

@@ -1,4 +1,4 @@
-"""Test edges in gene sets, and list the edges of groups."""
+"""Test the edges in gene sets, and list the edges of groups of lines."""
 
 from pathlib import Path
 

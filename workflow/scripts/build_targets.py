@@ -1,4 +1,4 @@
-"""Make the graphs whose overlap with known networks is measured: the dictionary's union and baselines."""
+"""Build the target graphs of the overlap: the union of the dictionary's entries, and baselines."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Compare the halves of a study's cells at the dictionary's edges, and count edges by chance."""
+"""Compare the dictionary's edges between two halves of a study's cells, and count chance edges."""
 
 from panscape import seeds
 from panscape.coscape.dictionary.study import study_confidence

@@ -1,4 +1,4 @@
-"""Check how reliable the network of each line is."""
+"""Measure the reliability of each line's network."""
 
 from pathlib import Path
 

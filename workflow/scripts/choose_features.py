@@ -1,4 +1,4 @@
-"""Choose gene sets that tell classes apart and differ from each other."""
+"""Select gene sets that distinguish classes and differ from each other."""
 
 from panscape.data import files
 from panscape.pipeline import job

@@ -1,4 +1,4 @@
-"""Put the tables of all lines together."""
+"""Concatenate the tables of all lines."""
 
 from pathlib import Path
 

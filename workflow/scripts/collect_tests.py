@@ -1,4 +1,4 @@
-"""Put the tests of all comparisons of lines together."""
+"""Concatenate the tests of all comparisons of lines."""
 
 import pandas as pd
 

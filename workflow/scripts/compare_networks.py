@@ -1,4 +1,4 @@
-"""Compare the gene network of cells with that of the same cells reconfigured."""
+"""Compare the gene networks of cells before and after reconfiguration."""
 
 from panscape.data import files
 from panscape.pipeline import job

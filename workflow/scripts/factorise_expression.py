@@ -1,4 +1,4 @@
-"""Factorise the panclusters' expression and set its factors beside the dictionary's entries."""
+"""Factorise the expression of the panclusters, and compare the factors with the dictionary's entries."""
 
 import anndata
 

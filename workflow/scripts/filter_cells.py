@@ -11,7 +11,7 @@ from panscape.preprocess.study import filter_study
 job.begin(snakemake)
 
 params, output, study = snakemake.params, snakemake.output, snakemake.wildcards.study
-# the engine removes the outputs of a job that fails, and nothing else
+# Snakemake removes the outputs of a failed job, so the figures are kept in the folder of logs
 of_failure = Path(snakemake.log[0]).with_name("qc.svg")
 for name in ("qc.svg", "qc.png", "qc.tsv", "histograms.tsv"):
     of_failure.with_name(name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Look up the cluster that the configuration names as the root."""
+"""Look up the configured root cluster."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Group a sample's cells into metacells, also by the methods that the embedding is compared with."""
+"""Group a sample's cells into metacells, by the embedding and by the compared methods."""
 
 from panscape.coem.metacells.stage import group_sample
 from panscape.coem.metacells.sum import read_embedding, write_grouped

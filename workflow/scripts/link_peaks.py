@@ -1,4 +1,4 @@
-"""Link peaks to genes over a sample's metacells, and show what the links are worth."""
+"""Link peaks to genes across a sample's metacells, and validate the links."""
 
 from panscape.coem.links.link_validation import link_sample
 from panscape.coem.metacells.sum import read_grouped

@@ -1,4 +1,4 @@
-"""Say which of the reference's genes a study measured."""
+"""List which of the reference's genes a study measures."""
 
 from panscape.coscape.project.collection import match_genes
 from panscape.data import files

@@ -1,4 +1,4 @@
-"""Give all cells their coordinates and predicted labels."""
+"""Compute the coordinates and predicted labels of all cells."""
 
 from panscape.data import files
 from panscape.pipeline import job

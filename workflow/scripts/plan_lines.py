@@ -1,4 +1,4 @@
-"""Share the cells of all lines out to bins and jobs, and choose the genes of the models."""
+"""Assign the cells of all lines to bins and jobs, and select the genes of the models."""
 
 import pandas as pd
 

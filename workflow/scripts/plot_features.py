@@ -1,4 +1,4 @@
-"""Draw how features were chosen and how they differ between classes."""
+"""Draw the selection of gene sets and their scores by class."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Draw the learned coordinates, what they predict and what they generate."""
+"""Draw the learned coordinates, their predictions and the generated cells."""
 
 from pathlib import Path
 

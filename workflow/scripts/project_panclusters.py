@@ -1,4 +1,4 @@
-"""Place the panclusters of studies on the dictionary and landscape of a finished collection."""
+"""Project panclusters onto the dictionary and landscape of a finished collection."""
 
 from panscape.coscape.project.collection import project_studies
 from panscape.data import files

@@ -1,4 +1,4 @@
-"""Restore groups that a model was trained without, and score them."""
+"""Generate groups of cells left out of training, and score them."""
 
 from panscape.data import files
 from panscape.pipeline import job

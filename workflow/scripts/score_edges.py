@@ -1,4 +1,4 @@
-"""Count known interactions among the edges of all lines."""
+"""Test the enrichment of known interactions among the edges of all lines."""
 
 from pathlib import Path
 

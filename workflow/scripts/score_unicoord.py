@@ -1,4 +1,4 @@
-"""Score the coordinate system on cells that it has not seen."""
+"""Score the coordinate system on held-out cells."""
 
 from panscape.data import files
 from panscape.pipeline import job

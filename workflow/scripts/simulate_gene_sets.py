@@ -1,4 +1,4 @@
-"""Write what is planted in the simulated system as gene sets."""
+"""Write the planted modules and markers of the simulation as gene sets."""
 
 from panscape.pipeline import job
 from panscape.simulate.design import design

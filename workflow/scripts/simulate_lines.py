@@ -1,4 +1,4 @@
-"""Write what is planted in a simulated study of cell lines."""
+"""Write the truth of a simulated study of cell lines."""
 
 from panscape.pipeline import job
 from panscape.simulate.lines import lines_from_config, lines_study

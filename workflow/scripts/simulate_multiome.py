@@ -1,4 +1,4 @@
-"""Draw one simulated sample with RNA and accessibility, and write what is planted in it."""
+"""Simulate one sample with RNA and accessibility, and write its true links."""
 
 from panscape.pipeline import job
 from panscape.simulate.multiome import (

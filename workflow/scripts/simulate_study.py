@@ -1,4 +1,4 @@
-"""Draw one simulated study: of the developing system, or of cell lines with a phenotype."""
+"""Simulate one study, of the developmental system or of cell lines with a phenotype."""
 
 from panscape.pipeline import job
 from panscape.simulate.design import design

@@ -1,4 +1,4 @@
-"""Write what is planted in the simulated system."""
+"""Write the truth of the simulated developmental system."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Sum the cells of each metacell, describe metacells and judge them beside other methods."""
+"""Sum the cells of each metacell, describe metacells, and compare them with other methods."""
 
 from panscape.coem.metacells.sum import read_grouped, sum_sample, write_summed
 from panscape.coem.paired import load_paired

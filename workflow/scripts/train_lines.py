@@ -1,4 +1,4 @@
-"""Train the models of a job's lines and read them."""
+"""Train the models of a job's lines, and derive embeddings and networks."""
 
 import shutil
 

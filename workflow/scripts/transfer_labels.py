@@ -1,4 +1,4 @@
-"""Give cells the labels that other stages know."""
+"""Transfer labels from other stages to cells."""
 
 from panscape.data import files
 from panscape.pipeline import job

@@ -1,4 +1,4 @@
-"""Rebuild the landscape over thresholds and numbers of neighbours."""
+"""Rebuild the landscape over a grid of thresholds and numbers of neighbours."""
 
 from panscape.coscape.landscape.read import read_study
 from panscape.coscape.landscape.sensitivity import sensitivity_table

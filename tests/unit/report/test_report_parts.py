@@ -67,7 +67,7 @@ def test_methods_claim_a_preset_where_it_changes_something_and_list_the_departur
     assert "## Departures from the published methods" in text
     points = set(described.departures["point"])
     assert ("The diagonal" in points) == (preset == "best")
-    assert "Choice of genes" in points  # no setting reproduces the paper
+    assert "Selection of genes" in points  # no setting reproduces the paper
 
 
 def test_a_learned_embedding_is_described_only_if_one_was_trained(collection):
@@ -93,7 +93,7 @@ def test_methods_survive_a_pipe_in_a_value(collection):
 def test_parameters_describe_themselves(collection):
     _, config = collection
     rows = parameters(config).set_index("key")
-    assert rows.loc["seed", "meaning"].startswith("Every random step")
+    assert rows.loc["seed", "meaning"].startswith("Random seed")
     assert rows.loc["studies[1].obs.age.unit", "value"] == "days"
     assert (rows["value"] != "").all()
 

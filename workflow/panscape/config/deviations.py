@@ -20,7 +20,7 @@ import yaml
 FOLDER = Path(__file__).resolve().parents[2] / "deviations"
 PRESETS = ("paper", "code")
 SOURCES = {"paper": "the published method", "code": "the method's released program"}
-AS_THE_PAPER = "As the paper"  # how the text of a deviation begins that is none of panscape's
+AS_THE_PAPER = "As in the paper"  # first words of the column panscape where it agrees with the paper
 SHOWN = 5  # settings that are named one by one
 _MISSING = object()
 
