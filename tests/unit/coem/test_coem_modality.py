@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from scipy import sparse, stats
 
 from panscape.coem.cells import thinned
-from panscape.coem.modality import choose_features, choose_likelihood, components, prepare_modality
+from panscape.coem.features import choose_features, choose_likelihood
+from panscape.coem.modality import components, prepare_modality
 from panscape.coem.settings import CoemSettings
 from panscape.errors import UserError
 

@@ -8,7 +8,8 @@ import pytest
 from scipy import sparse
 
 from panscape.coem.metacells.pool import pool
-from panscape.coem.paired import Paired, atac_study, check_peaks, load_paired, read_paired, write_paired
+from panscape.coem.multiome import atac_study, check_peaks, read_paired
+from panscape.coem.paired import Paired, load_paired, write_paired
 from panscape.data import h5mu
 from panscape.data.counts import CountsWriter
 from panscape.errors import UserError

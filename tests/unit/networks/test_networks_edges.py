@@ -7,7 +7,9 @@ from scipy import sparse, stats
 
 from panscape.data.edge_lists import Network
 from panscape.errors import UserError
-from panscape.sivae.networks.edges import associate_edges, associate_sets, edge_table, group_edges
+from panscape.sivae.networks.edge_groups import group_edges
+from panscape.sivae.networks.edge_table import edge_table
+from panscape.sivae.networks.edges import associate_edges, associate_sets
 from panscape.sivae.networks.known import enrichment_of_edges
 from panscape.sivae.networks.phenotype import read_phenotype
 from panscape.stats.gsea import Rankings, enrichment_score, mito_set, prerank

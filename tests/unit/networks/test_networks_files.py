@@ -10,10 +10,12 @@ import pytest
 from panscape.data import files
 from panscape.errors import UserError
 from panscape.plot.networks import draw_networks
+from panscape.sivae.networks.edge_tests import edge_tables
+from panscape.sivae.networks.gene_tests import gene_tables
 from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.run import check_lines, compare_lines, kernel_names, phenotype_columns
+from panscape.sivae.networks.set_tests import set_tables
 from panscape.sivae.networks.settings import NetworkSettings
-from panscape.sivae.networks.tables import edge_tables, gene_tables, set_tables
 
 COLUMNS = ["phenotype", "group"]
 

@@ -1,4 +1,4 @@
-"""The prior of the latent: a standard Gaussian, or a mixture of diagonal Gaussians."""
+"""Prior of the latent space: a standard Gaussian or a mixture of diagonal Gaussians."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ LOWEST, HIGHEST = -10.0, 4.0  # bounds of log variances
 
 
 class Prior(nn.Module):
-    """Mixture of diagonal Gaussians over z; one standard Gaussian until it is started.
+    """Mixture of diagonal Gaussians over z; a standard Gaussian until initialised.
 
     Parameters
     ----------
     centroids
-        Number of Gaussians; 1 stays the standard one.
+        Number of Gaussians; with 1 the prior stays standard.
     dims
         Dimensions of z.
     assigned
-        Measure the divergence over z and the component of a cell (VaDE, which scMVP follows) instead of over
-        z alone. It is never less than the divergence over z.
+        Compute the divergence of z and the component jointly (VaDE, as in scMVP) instead of z alone. It is an
+        upper bound of the divergence of z.
     """
 
     def __init__(self, centroids: int, dims: int, *, assigned: bool = False):
@@ -33,7 +33,7 @@ class Prior(nn.Module):
         self.register_buffer("started", torch.tensor(False))
 
     def start(self, means: Tensor, variances: Tensor, shares: Tensor) -> None:
-        """Begin as the given mixture.
+        """Initialise the mixture.
 
         Parameters
         ----------
@@ -63,9 +63,9 @@ class Prior(nn.Module):
     ) -> Tensor:
         """Return KL(N(mean, variance) || prior) in nats per cell (cells,), for training.
 
-        In closed form while the prior is the standard Gaussian, and for given components `label`. That from
-        the mixture is estimated by `z`, one draw from the posterior: without bias, but at any other z, such
-        as the mean, the same formula is no divergence. :meth:`expected_divergence` averages over many draws.
+        In closed form for the standard Gaussian and for given components `label`. For the mixture, an
+        unbiased estimate from one posterior draw `z`; at any other z, such as the mean, the formula is not a
+        divergence. :meth:`expected_divergence` averages over many draws.
 
         Parameters
         ----------
@@ -90,12 +90,12 @@ class Prior(nn.Module):
     def expected_divergence(
         self, mean: Tensor, log_variance: Tensor, noise: Tensor, label: Tensor | None = None
     ) -> Tensor:
-        """Return KL(N(mean, variance) || prior) in nats per cell (cells,), for judging.
+        """Return KL(N(mean, variance) || prior) in nats per cell (cells,), for evaluation.
 
         The divergence from a mixture has no closed form. With r(z) = p(c | z) and any fixed weights w of the
-        components, log p(z) = sum_c w_c (log p(z, c) - log r_c(z)); the expectation of the first part is
-        closed, and only that of the second is averaged over draws. With w = r(mean) it does not vary where
-        the mixture is one Gaussian or one component stands alone: there the result is exact.
+        components, log p(z) = sum_c w_c (log p(z, c) - log r_c(z)). The expectation of the first term is
+        computed in closed form, that of the second by averaging over draws. With w = r(mean) the result is
+        exact for a single Gaussian or a well-separated component.
 
         Parameters
         ----------
@@ -104,7 +104,7 @@ class Prior(nn.Module):
         noise
             Standard normal draws, draws x cells x dimensions; each is used with both signs.
         label
-            Components that are given; the divergence is then from these.
+            Known component of each cell; the divergence is then from this component.
         """
         if not bool(self.started) or label is not None:
             return self.divergence(mean, log_variance, mean, label)

@@ -218,9 +218,7 @@ class SIVAE:
         expected = self._model.reconstruct(scores, known, totals)
         if scaled or self.settings.likelihood == "nb":
             return expected
-        scaling = self._model.scaling
-        spread = np.where(np.isfinite(scaling.spread), scaling.spread, 0)  # constant genes stay at their mean
-        return (expected * spread + scaling.centre).astype(np.float32)
+        return self._model.scaling.unscale(expected)
 
     @property
     def gene_embedding(self) -> pd.DataFrame:

@@ -82,6 +82,11 @@ class Scaling:
         )
         return ((expression.toarray().astype(np.float64) - self.centre) / self.spread).astype(np.float32)
 
+    def unscale(self, scaled: np.ndarray) -> np.ndarray:
+        """Return log expression, float32 (n, F), of scaled expression; constant genes stay at their mean."""
+        spread = np.where(np.isfinite(self.spread), self.spread, 0)
+        return (scaled * spread + self.centre).astype(np.float32)
+
 
 @dataclass(frozen=True)
 class Expression:

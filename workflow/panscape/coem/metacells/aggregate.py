@@ -16,18 +16,18 @@ from panscape.stats.means import group_means
 if TYPE_CHECKING:
     from anndata import AnnData
 
-MIN_FRACTION = 0.05  # smaller fractions are left out, as SEACells does
-KEEP_APART = ("study", "n_counts", "n_genes")  # columns of obs that are summarised otherwise
+MIN_FRACTION = 0.05  # smaller fractions are set to 0, as in SEACells
+KEEP_APART = ("study", "n_counts", "n_genes")  # columns of obs with a summary of their own
 
 
 def metacell_names(k: int) -> list[str]:
-    """Return m1, m2 ..., of one width."""
+    """Return the names m1, m2 ..., zero-padded to equal width."""
     width = len(str(k))
     return [f"m{at + 1:0{width}d}" for at in range(k)]
 
 
 def sum_cells(counts: sparse.csr_matrix, label: np.ndarray, k: int | None = None) -> sparse.csr_matrix:
-    """Return exact sums of counts, CSR float32 (whole numbers below 2^24), metacells x features.
+    """Return sums of counts, CSR float32 (exact below 2^24), metacells x features.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def soft_fractions(
 
 
 def annotate(obs: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
-    """Describe metacells by their cells.
+    """Summarise the annotations of the cells of each metacell.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def annotate(obs: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
     Returns
     -------
     DataFrame indexed m1 ...: n_cells; per column of text the most frequent label, `<column>_purity` (its
-    share) and `<column>_entropy` (natural log); per column of numbers the mean and `<column>_sd`.
+    fraction) and `<column>_entropy` (natural log); per column of numbers the mean and `<column>_sd`.
     """
     k = int(label.max()) + 1
     table = pd.DataFrame({"n_cells": np.bincount(label, minlength=k)}, index=metacell_names(k))
@@ -142,9 +142,9 @@ def annotate(obs: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
 def modality_table(
     counts: sparse.csr_matrix, label: np.ndarray, var: pd.DataFrame, names: list[str]
 ) -> AnnData:
-    """Return one modality of the metacells: X log-normalised, layer `counts` the exact sums.
+    """Return one modality of the metacells: log-normalised X and summed `counts`.
 
-    obs: n_counts, its mean over the cells and the spread of the cells' depth (coefficient of variation).
+    `obs` contains n_counts, its mean over cells and the coefficient of variation of the cells' depth.
 
     Parameters
     ----------

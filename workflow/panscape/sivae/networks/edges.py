@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from panscape.sivae.networks.centrality import null_row
+from panscape.sivae.networks.edge_table import EdgeTable
 from panscape.sivae.networks.phenotype import Phenotype
-from panscape.sivae.networks.similarity import edge_codes
 from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.permutation import permutation_pvalue
 from panscape.stats.rank_tests import (
@@ -31,56 +28,6 @@ SET_COLUMNS = [
     "set_a", "set_b", "phenotype", "model", "edges", "possible", "rho", "pvalue", "fdr", "rho_partial",
     "pvalue_partial", "fdr_partial", "pvalue_permuted", "n", "high",
 ]  # fmt: skip
-GROUP_COLUMNS = ["gene_a", "gene_b", "phenotype", "model", "group", "share", "share_others", "only_here"]
-PRESENT = 0.5  # fraction of a line's bins that have an edge the line is said to have
-
-
-@dataclass(frozen=True)
-class EdgeTable:
-    """Edges of many lines.
-
-    Attributes
-    ----------
-    genes
-        (G,) names.
-    first, second
-        (E,) positions of the edges' genes, first < second, sorted.
-    share
-        (L, E) CSR: fraction of a line's bins that have the edge, 0 to 1.
-    """
-
-    genes: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    share: sparse.csr_matrix
-
-    @property
-    def present(self) -> sparse.csr_matrix:
-        """Return (L, E) CSR of ones where at least half of a line's bins have the edge."""
-        fraction = self.share.copy()
-        fraction.data = (fraction.data >= PRESENT).astype(float)
-        fraction.eliminate_zeros()
-        return fraction
-
-    def take(self, edges: np.ndarray) -> EdgeTable:
-        """Return some of the edges (bool or positions)."""
-        return EdgeTable(self.genes, self.first[edges], self.second[edges], self.share[:, edges])
-
-
-def edge_table(graphs: Sequence[Sequence[sparse.csr_matrix]], genes: Sequence[str] | np.ndarray) -> EdgeTable:
-    """Put the edges of all lines (each a list of its bins' graphs on `genes`) together."""
-    rows, weights = [], []
-    for bins in graphs:
-        codes = np.concatenate([edge_codes(graph) for graph in bins]) if bins else np.zeros(0, np.int64)
-        names, counts = np.unique(codes, return_counts=True)
-        rows.append(names)
-        weights.append(counts / max(len(bins), 1))
-    names = np.unique(np.concatenate([*rows, np.zeros(0, np.int64)]))
-    indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
-    place = np.concatenate([np.searchsorted(names, row) for row in rows])
-    share = sparse.csr_matrix((np.concatenate(weights), place, indptr), shape=(len(graphs), len(names)))
-    count = len(genes)
-    return EdgeTable(np.asarray(genes, dtype=object), names // count, names % count, share)
 
 
 def associate_edges(
@@ -230,80 +177,6 @@ def _tests(values: np.ndarray, phenotype: Phenotype, controls: list[np.ndarray])
         partial = Controlled(values, [one[:, phenotype.known] for one in controls])
         columns["rho_partial"], freedom = partial.rho(phenotype.values), partial.freedom
     return columns | {"pvalue_partial": correlation_pvalues(columns["rho_partial"], freedom)}
-
-
-def group_edges(
-    table: EdgeTable,
-    phenotype: Phenotype,
-    *,
-    share: float = 0.2,
-    permutations: int = 100,
-    rng: np.random.Generator | None = None,
-) -> tuple[pd.DataFrame, dict]:
-    """List the edges that at least `share` of the lines of a group have.
-
-    Parameters
-    ----------
-    table
-        Edges of all lines.
-    phenotype
-        Of the lines; it has groups.
-    share
-        Minimum fraction of a group's lines that have a listed edge, in (0, 1].
-    permutations
-        Permutations of the phenotype.
-    rng
-        Random numbers of the permutations.
-
-    Returns
-    -------
-    edges
-        Columns of :data:`GROUP_COLUMNS` without `model`; `share_others`: of the lines of the other groups
-        that have the edge; `only_here` where that is below `share`.
-    null
-        The number of edges of one group only, beside its distribution when lines are dealt to groups at
-        random.
-    """
-    rng = rng or np.random.default_rng(0)
-    present = table.present[np.flatnonzero(phenotype.known)]
-    total = np.asarray(present.sum(axis=0)).ravel()
-    parts = []
-    for code, group in enumerate(phenotype.groups):
-        inside = phenotype.values == code
-        inside_fraction, others = _group_shares(present, total, inside)
-        chosen = np.flatnonzero(inside_fraction >= share)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "gene_a": table.genes[table.first[chosen]],
-                    "gene_b": table.genes[table.second[chosen]],
-                    "phenotype": phenotype.name,
-                    "group": group,
-                    "share": inside_fraction[chosen],
-                    "share_others": others[chosen],
-                    "only_here": others[chosen] < share,
-                }
-            )
-        )
-    result = pd.concat(parts, ignore_index=True)[[name for name in GROUP_COLUMNS if name != "model"]]
-    null = np.array(
-        [_one_group_only(present, total, values, share) for values in phenotype.shuffled(permutations, rng)]
-    )
-    row = null_row("edges of one group only", int(result["only_here"].sum()), null)
-    return result, row | {"phenotype": phenotype.name, "n": phenotype.n}
-
-
-def _group_shares(present, total: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    inside_fraction = inside.astype(float) @ present
-    return inside_fraction / inside.sum(), (total - inside_fraction) / max((~inside).sum(), 1)
-
-
-def _one_group_only(present, total: np.ndarray, values: np.ndarray, share: float) -> int:
-    count = 0
-    for code in np.unique(values):
-        inside_fraction, others = _group_shares(present, total, values == code)
-        count += int(((inside_fraction >= share) & (others < share)).sum())
-    return count
 
 
 def _pairs(table: EdgeTable, sets: Mapping[str, Sequence[str]], *, others: bool = False):

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
+from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.similarity import edge_codes
 
 if TYPE_CHECKING:
@@ -77,3 +79,28 @@ def enrichment_of_edges(
         "high": float(np.exp(log + reach)),
         "pvalue": float(hypergeom.sf(both - 1, pairs, len(known), len(edges))) if pairs else float("nan"),
     }
+
+
+def known_table(collection: Collection, models: Sequence[str], networks: Sequence[Network]) -> pd.DataFrame:
+    """Return the odds ratio of known interactions among the edges of each line's bins.
+
+    Columns: line, bin, model, network, then those of :func:`enrichment_of_edges`.
+
+    Parameters
+    ----------
+    collection
+        All lines.
+    models
+        Names of the models.
+    networks
+        Known interactions.
+    """
+    rows = []
+    for at, file in enumerate(collection.files):
+        for model in models:
+            bins = collection.whole(at)
+            for name, graph in zip(bins, file.graphs(model, bins), strict=True):
+                for network in networks:
+                    labels = {"line": file.name, "bin": name, "model": model, "network": network.name}
+                    rows.append(labels | enrichment_of_edges(graph, collection.genes, network))
+    return pd.DataFrame(rows)

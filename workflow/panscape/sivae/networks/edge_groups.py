@@ -1,0 +1,86 @@
+"""Edges that are characteristic of one group of lines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from panscape.sivae.networks.centrality import null_row
+from panscape.sivae.networks.edge_table import EdgeTable
+from panscape.sivae.networks.phenotype import Phenotype
+
+GROUP_COLUMNS = ["gene_a", "gene_b", "phenotype", "model", "group", "share", "share_others", "only_here"]
+
+
+def group_edges(
+    table: EdgeTable,
+    phenotype: Phenotype,
+    *,
+    share: float = 0.2,
+    permutations: int = 100,
+    rng: np.random.Generator | None = None,
+) -> tuple[pd.DataFrame, dict]:
+    """List the edges that at least `share` of the lines of a group have.
+
+    Parameters
+    ----------
+    table
+        Edges of all lines.
+    phenotype
+        Of the lines; it has groups.
+    share
+        Minimum fraction of a group's lines that have a listed edge, in (0, 1].
+    permutations
+        Permutations of the phenotype.
+    rng
+        Random numbers of the permutations.
+
+    Returns
+    -------
+    edges
+        Columns of :data:`GROUP_COLUMNS` without `model`; `share_others`: of the lines of the other groups
+        that have the edge; `only_here` where that is below `share`.
+    null
+        The number of edges of one group only, beside its distribution when lines are dealt to groups at
+        random.
+    """
+    rng = rng or np.random.default_rng(0)
+    present = table.present[np.flatnonzero(phenotype.known)]
+    total = np.asarray(present.sum(axis=0)).ravel()
+    parts = []
+    for code, group in enumerate(phenotype.groups):
+        inside = phenotype.values == code
+        inside_fraction, others = _group_shares(present, total, inside)
+        chosen = np.flatnonzero(inside_fraction >= share)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "gene_a": table.genes[table.first[chosen]],
+                    "gene_b": table.genes[table.second[chosen]],
+                    "phenotype": phenotype.name,
+                    "group": group,
+                    "share": inside_fraction[chosen],
+                    "share_others": others[chosen],
+                    "only_here": others[chosen] < share,
+                }
+            )
+        )
+    result = pd.concat(parts, ignore_index=True)[[name for name in GROUP_COLUMNS if name != "model"]]
+    null = np.array(
+        [_one_group_only(present, total, values, share) for values in phenotype.shuffled(permutations, rng)]
+    )
+    row = null_row("edges of one group only", int(result["only_here"].sum()), null)
+    return result, row | {"phenotype": phenotype.name, "n": phenotype.n}
+
+
+def _group_shares(present, total: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    inside_fraction = inside.astype(float) @ present
+    return inside_fraction / inside.sum(), (total - inside_fraction) / max((~inside).sum(), 1)
+
+
+def _one_group_only(present, total: np.ndarray, values: np.ndarray, share: float) -> int:
+    count = 0
+    for code in np.unique(values):
+        inside_fraction, others = _group_shares(present, total, values == code)
+        count += int(((inside_fraction >= share) & (others < share)).sum())
+    return count
