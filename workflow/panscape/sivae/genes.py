@@ -1,4 +1,4 @@
-"""Which genes the models are of: the same in all lines."""
+"""Selection of the genes of the models, the same in all lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def variable_genes(
     normalisation: str = "depth-log1p",
     logged: Sequence[str] = (),
 ) -> list[str]:
-    """Return the genes of highest variance of log expression, over all cells or in a line (as published).
+    """Return the genes with the highest variance of log expression, over all cells or within a line.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def variable_genes(
     cells
         line, study, cell of the plan.
     n_genes
-        How many over all cells; `n_per_line` of each line are added.
+        Number of genes by variance over all cells.
     n_per_line
-        See there.
+        Number of genes added by variance within each line.
     normalisation, logged
         See :func:`panscape.sivae.job.read_bins`.
 
@@ -60,5 +60,5 @@ def variable_genes(
             total += len(line_cells)
     variance = whole[1] / total - np.square(whole[0] / total)
     chosen[np.argsort(-variance, kind="stable")[:n_genes]] = True
-    logger.info("%d genes vary most, overall or in a line", chosen.sum())
+    logger.info("selected %d highly variable genes, overall or within a line", chosen.sum())
     return [name for name, kept in zip(names, chosen, strict=True) if kept]

@@ -1,4 +1,4 @@
-"""Training of a stack: losses, optimiser, the three parts, held-out cells."""
+"""Training task of siVAE: three parts, optimiser, validation and early stopping."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from panscape.training.state import (
     without_prefix,
 )
 
-BLOCK_VALUES = 40_000_000  # of predictions at a time: 160 MB
+BLOCK_VALUES = 40_000_000  # predictions in memory at a time: 160 MB
 
 
 class SivaeTask:
-    """Training of one model per bin, each as if it were alone, for :func:`panscape.training.loop.fit`.
+    """Independent training of one model per bin, for :func:`panscape.training.loop.fit`.
 
     Parameters
     ----------
     bins
-        Their cells; all of the same genes.
+        Cells of each model; all with the same genes.
     settings
         Model and training.
     seed
         Seed of the collection. All random numbers of a model derive from it, the bin's name and the step.
     device
-        Where to compute.
+        Device for computation.
     """
 
     def __init__(self, bins: Sequence[Bin], settings: SivaeSettings, seed: int, device: torch.device):
@@ -80,7 +80,7 @@ class SivaeTask:
 
     @property
     def steps(self) -> int:
-        """Steps of the whole training."""
+        """Number of training steps."""
         return self.ends[2] if self.settings.pretrained else self.settings.n_steps[2]
 
     def _part(self, number: int) -> tuple[int, int]:
@@ -110,7 +110,7 @@ class SivaeTask:
 
     @torch.no_grad()
     def _average(self, within: int) -> None:
-        """Move the running mean of the weights; early on it forgets faster, so that it never lags by far."""
+        """Update the moving average of the weights, with a smaller decay in the first steps."""
         kept = min(self.settings.ema, (1 + within) / (10 + within))
         for name, tensor in self.module.state_dict().items():
             if name in self.average:
@@ -120,7 +120,7 @@ class SivaeTask:
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
-        """Let the module have the mean weights within the block, where there are any."""
+        """Use the averaged weights, if any, within the block."""
         if not self.average:
             yield
             return
@@ -132,12 +132,12 @@ class SivaeTask:
             self.module.load_state_dict(current)
 
     def _warm(self, part: int, within: int) -> float:
-        """Return the weight of the divergences; the last part starts cold only if nothing came before."""
+        """Return the KL weight; no warm-up in the last part after pretraining."""
         cold = part < 2 or not self.settings.pretrained
         return min(1.0, within / self.settings.warmup_steps) if cold and self.settings.warmup_steps else 1.0
 
     def _random(self, draw: Callable[..., Tensor], number: int, like: Tensor, name: str) -> Tensor:
-        """Return random numbers of the shape (M, ...) of `like`, each model's from its own stream."""
+        """Return random numbers of the shape (M, ...) of `like`, from a separate stream per model."""
         streams = (generator(self.seed, "sivae", name, bin_.line, bin_.name, number) for bin_ in self.bins)
         return torch.stack([draw(like.shape[1:], generator=stream) for stream in streams]).to(self.device)
 
@@ -171,7 +171,7 @@ class SivaeTask:
         return x * (self._random(torch.rand, number, x, "hidden") >= rate) / (1 - rate)
 
     def _genes_alone(self, within: int, number: int) -> dict[str, Tensor]:
-        """Return the loss terms of the second part: genes are encoded to explain the free weights."""
+        """Return the loss terms of the second part: encoded genes explain the free weights."""
         mean, sd = self.module.encode_genes(self.features)
         v = mean + sd * self._random(torch.randn, number, mean, "genes")
         weights, spread = self.module.gene_weights(v)
@@ -184,7 +184,7 @@ class SivaeTask:
         }
 
     def _clip(self) -> None:
-        """Scale each model's gradients down to the largest norm."""
+        """Clip the gradient norm of each model."""
         gradients = [p.grad for p in self.module.parameters() if p.grad is not None]
         norm = sum(gradient.flatten(1).square().sum(1) for gradient in gradients).sqrt()
         factor = (self.settings.clip / (norm + 1e-6)).clamp(max=1.0)
@@ -193,7 +193,7 @@ class SivaeTask:
 
     @torch.no_grad()
     def validate(self, number: int) -> dict[str, Tensor]:
-        """Return the held-out terms at the posteriors' means; the last part's best weights are kept."""
+        """Return the held-out terms at the posterior means; update the best weights in the last part."""
         if self.test is None:
             return {}
         with self.averaged():
@@ -225,7 +225,7 @@ class SivaeTask:
         return self.module.encode_genes(self.features)
 
     def predict(self, batch: Cells, genes: Tensor | None, free: bool = False):
-        """Return the cells' posterior means and deviations, and what is expected at the means.
+        """Return the cells' posterior means and standard deviations, and the decoder output at the means.
 
         Parameters
         ----------
@@ -245,13 +245,13 @@ class SivaeTask:
         return bool(self.settings.patience) and not bool(self.best.active.any())
 
     def take_best(self) -> None:
-        """Give every model the weights that explained its held-out cells best."""
+        """Restore the best weights of every model."""
         weights = self.best.weights or self.average
         if weights:
             self.module.load_state_dict(weights)
 
     def state(self) -> dict[str, Tensor]:
-        """Return weights, optimiser and the best so far, as named tensors."""
+        """Return weights, optimiser and best weights so far as named tensors."""
         return {
             **with_prefix("module", self.module.state_dict()),
             **with_prefix("optimiser", optimiser_state(self.optimiser)),
@@ -260,7 +260,7 @@ class SivaeTask:
         }
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restore a state of :meth:`state`."""
+        """Restore a state returned by :meth:`state`."""
         self.module.load_state_dict(without_prefix("module", tensors))
         load_optimiser_state(self.optimiser, without_prefix("optimiser", tensors))
         self.best.load_state(without_prefix("best", tensors))

@@ -23,12 +23,12 @@ def cluster_expression(
     genes: Sequence[str],
     how: str = "geometric-mean",
 ) -> AnnData:
-    """Average the genes over the cells of each cluster.
+    """Compute expression and detection of genes in each cluster.
 
     Parameters
     ----------
     values
-        Of all cells of the study.
+        Values of all cells of the study.
     members
         CSR, clusters x cells.
     clusters
@@ -73,7 +73,7 @@ def cluster_expression(
     table.index = table.index.astype(str)
     for column in table.columns.intersection(["parent", "duplicates"]):
         table[column] = table[column].fillna("").astype(str)
-    if "level" in table:  # missing for the root
+    if "level" in table:  # the root has no level
         table["level"] = table["level"].astype("float64")
     return anndata.AnnData(
         _expression(logged / sizes, plain / sizes, how).astype(np.float32),

@@ -28,7 +28,7 @@ class EntryTables:
     edges
         entry, gene_a, gene_b, weight, marker, reliability; heaviest first.
     markers
-        The marker edges among them: entry, gene_a, gene_b, weight, reliability.
+        Marker edges: entry, gene_a, gene_b, weight, reliability.
     centrality
         Centralities with the reliability of the gene's edges, weighted by weight.
     links
@@ -49,10 +49,10 @@ class EntryTables:
 
 
 def fit_table(saved: SavedDictionary) -> pd.DataFrame:
-    """Return the fraction that a dictionary explains, and the size of its data: `measure`, `value`.
+    """Return the explained fraction and the size of the data: `measure`, `value`.
 
-    ``explained``: fraction of the square of the coexpression, 0 to 1; ``panclusters`` and ``pairs`` that it
-    was learned from; ``pairs_possible`` of the genes analysed; ``genes`` with an edge in a kept entry.
+    ``explained``: fraction of the square of the coexpression, 0 to 1; numbers of ``panclusters`` and
+    ``pairs``; ``pairs_possible`` among the genes analysed; ``genes`` with an edge in a kept entry.
     """
     inside = np.unique(saved.edges.indices)
     n = len(saved.genes)
@@ -77,7 +77,7 @@ def entry_tables(
     chance: pd.DataFrame | None = None,
     top_genes: int = 10,
 ) -> EntryTables:
-    """Make the tables of a dictionary.
+    """Return the tables of a dictionary.
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ def entry_tables(
     obs
         The landscape's panclusters, indexed by name.
     columns
-        Columns of `obs` to summarise usage by; those that are absent are left out.
+        Columns of `obs` to summarise usage by; missing columns are ignored.
     agreement, size
-        (K, E) sums of the studies, see :func:`split_half`; without any there are no reliabilities.
+        (K, E) sums of the studies, see :func:`split_half`; None gives no reliabilities.
     chance
         cluster, share (fraction of chance edges) of all studies, see :class:`StudyConfidence`.
     top_genes

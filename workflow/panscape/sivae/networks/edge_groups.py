@@ -20,29 +20,28 @@ def group_edges(
     permutations: int = 100,
     rng: np.random.Generator | None = None,
 ) -> tuple[pd.DataFrame, dict]:
-    """List the edges that at least `share` of the lines of a group have.
+    """List the edges that occur in at least a fraction `share` of a group's lines.
 
     Parameters
     ----------
     table
         Edges of all lines.
     phenotype
-        Of the lines; it has groups.
+        Phenotype of the lines, with groups.
     share
         Minimum fraction of a group's lines that have a listed edge, in (0, 1].
     permutations
-        Permutations of the phenotype.
+        Number of permutations of the phenotype.
     rng
-        Random numbers of the permutations.
+        Random number generator of the permutations.
 
     Returns
     -------
     edges
-        Columns of :data:`GROUP_COLUMNS` without `model`; `share_others`: of the lines of the other groups
-        that have the edge; `only_here` where that is below `share`.
+        Columns of :data:`GROUP_COLUMNS` without `model`; `share_others`: fraction of the lines of other
+        groups with the edge; `only_here`: whether that is below `share`.
     null
-        The number of edges of one group only, beside its distribution when lines are dealt to groups at
-        random.
+        The number of edges specific to one group, with its null distribution under permuted groups.
     """
     rng = rng or np.random.default_rng(0)
     present = table.present[np.flatnonzero(phenotype.known)]

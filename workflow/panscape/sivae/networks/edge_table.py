@@ -10,7 +10,7 @@ from scipy import sparse
 
 from panscape.sivae.networks.similarity import edge_codes
 
-PRESENT = 0.5  # fraction of a line's bins that have an edge the line is said to have
+PRESENT = 0.5  # minimum fraction of a line's bins with an edge for the line to have it
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,19 @@ class EdgeTable:
 
     @property
     def present(self) -> sparse.csr_matrix:
-        """Return (L, E) CSR of ones where at least half of a line's bins have the edge."""
+        """Return CSR (L, E) of ones for edges in at least half of a line's bins."""
         fraction = self.share.copy()
         fraction.data = (fraction.data >= PRESENT).astype(float)
         fraction.eliminate_zeros()
         return fraction
 
     def take(self, edges: np.ndarray) -> EdgeTable:
-        """Return some of the edges (bool or positions)."""
+        """Return a subset of the edges (bool or positions)."""
         return EdgeTable(self.genes, self.first[edges], self.second[edges], self.share[:, edges])
 
 
 def edge_table(graphs: Sequence[Sequence[sparse.csr_matrix]], genes: Sequence[str] | np.ndarray) -> EdgeTable:
-    """Put the edges of all lines (each a list of its bins' graphs on `genes`) together."""
+    """Collect the edges of all lines, each given as the list of its bins' graphs on `genes`."""
     rows, weights = [], []
     for bins in graphs:
         codes = np.concatenate([edge_codes(graph) for graph in bins]) if bins else np.zeros(0, np.int64)

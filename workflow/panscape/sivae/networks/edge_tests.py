@@ -1,4 +1,4 @@
-"""Association of edges and gene sets' edge counts with phenotypes, for all models."""
+"""Association of edges and edge counts of gene sets with phenotypes, for all models."""
 
 from __future__ import annotations
 
@@ -33,18 +33,17 @@ def edge_tables(
     collection
         All lines.
     settings
-        Of the comparison.
+        Settings of the comparison.
     columns
         Columns of the phenotypes.
-    seed
-        Seed of the permutations.
+    seed Seed of the permutations.
 
     Returns
     -------
     edges, sets, groups
         Columns of :data:`EDGE_COLUMNS`, :data:`SET_COLUMNS` and :data:`GROUP_COLUMNS`.
     tests
-        Nulls, and what was skipped.
+        Null distributions, and the tests that were skipped.
     """
     phenotypes, _ = read_phenotypes(collection.lines, columns, settings)
     chosen, rows = edge_sets(collection.genes, settings)
@@ -93,9 +92,9 @@ def edge_tables(
 def edge_sets(
     genes: Sequence[str] | np.ndarray, settings: NetworkSettings
 ) -> tuple[dict[str, list[str]], list[dict]]:
-    """Return the sets whose edges are tested, with their genes among those analysed, and what is missing.
+    """Return the gene sets whose edges are tested (analysed genes only), and rows for missing sets.
 
-    Without `edge_sets` these are the mitochondrial genes, where there are any.
+    Without `edge_sets` the mitochondrial genes are tested, if analysed.
     """
     known: dict[str, list[str]] = {}
     for sets in library_sets(settings.gene_sets, genes, settings.mito_set).values():

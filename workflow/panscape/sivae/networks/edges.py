@@ -1,4 +1,4 @@
-"""Edges of the lines' networks: which go with a phenotype, and which belong to one group of lines."""
+"""Association of single edges, and of edge counts of gene sets, with a phenotype."""
 
 from __future__ import annotations
 
@@ -38,14 +38,12 @@ def associate_edges(
     presence: float = 0.2,
     means: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """Test every edge inside a gene set or between two sets: is it in lines of high or of low phenotype.
+    """Test every edge within a gene set or between two sets for association with the phenotype.
 
-    Spearman's rho of the fraction of bins that have the edge (two groups: rank-sum p), over edges that
-    at least `presence` of the lines have and at least `presence` do not, with the FDR over all
-    tested.
+    Spearman's rho of the fraction of bins that have the edge (two groups: rank-sum p), over edges present and
+    absent in at least a fraction `presence` of the lines each, with the FDR over all tested edges.
 
-    With `means`, the genes' mean expression (G, L), also with that of both genes controlled (`rho_partial`
-    ...).
+    With `means`, partial correlations control for the mean expression of both genes (`rho_partial` ...).
 
     Parameters
     ----------
@@ -54,16 +52,16 @@ def associate_edges(
     sets
         Name -> genes.
     phenotype
-        Of the lines.
+        Phenotype of the lines.
     presence
         Minimum fraction of the lines that have, and that lack, a tested edge, in [0, 0.5].
     means
-        (G, L) mean expression of the genes in the lines, to control for; None does not.
+        Mean expression of the genes in the lines, (G, L), to control for; None skips the control.
 
     Returns
     -------
-    Columns of :data:`EDGE_COLUMNS` without `model`, by p. `lines_with`: lines with the edge in half their
-    bins.
+    Columns of :data:`EDGE_COLUMNS` without `model`, by p. `lines_with`: number of lines with the edge in at
+    least half of their bins.
     """
     share = table.share[np.flatnonzero(phenotype.known)]
     kept_table = EdgeTable(table.genes, table.first, table.second, share)
@@ -109,9 +107,9 @@ def associate_sets(
     rng: np.random.Generator | None = None,
     means: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """Test the number of edges inside each set, between two sets, and from a set to all other genes.
+    """Test the number of edges within each set, between two sets, and from a set to all other genes.
 
-    With `means`, the genes' mean expression (G, L), also with the sets' mean expression controlled.
+    With `means`, partial correlations control for the mean expression of the sets.
 
     Parameters
     ----------
@@ -120,11 +118,11 @@ def associate_sets(
     sets
         Name -> genes.
     phenotype
-        Of the lines.
+        Phenotype of the lines.
     permutations
-        Permutations of the phenotype.
+        Number of permutations of the phenotype.
     rng
-        Random numbers of the permutations.
+        Random number generator of the permutations.
     means
         See :func:`associate_edges`.
 
@@ -180,7 +178,7 @@ def _tests(values: np.ndarray, phenotype: Phenotype, controls: list[np.ndarray])
 
 
 def _pairs(table: EdgeTable, sets: Mapping[str, Sequence[str]], *, others: bool = False):
-    """Yield (set, set, bool mask of edges): inside each, between each two, from each to all other genes."""
+    """Yield (set, set, bool mask of edges): within sets, between sets, from sets to all other genes."""
     inside = {name: np.isin(table.genes.astype(str), list(members)) for name, members in sets.items()}
     for name, set_members in inside.items():
         yield name, name, set_members[table.first] & set_members[table.second]

@@ -47,7 +47,7 @@ def gene_tables(
     collection
         All lines.
     settings
-        Of the comparison.
+        Settings of the comparison.
     columns
         Columns of the phenotypes.
     seed

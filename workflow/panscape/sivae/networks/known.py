@@ -1,4 +1,4 @@
-"""How many edges of a line's network are known interactions."""
+"""Enrichment of known interactions among the edges of a network."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 def enrichment_of_edges(
     adjacency: sparse.csr_matrix, genes: Sequence[str] | np.ndarray, network: Network, *, level: float = 0.95
 ) -> dict[str, float]:
-    """Return the odds ratio of being an edge of a known network for the edges of a graph.
+    """Return the odds ratio of known interactions among the edges of a graph.
 
-    Pairs of the genes that both hold are cross-tabulated: edge or not, known or not. The interval is
-    Woolf's, on the log odds ratio with one half added to each cell (Haldane and Anscombe); as it takes pairs
-    for independent, it is too narrow where a few hubs carry the overlap.
+    Pairs of shared genes are cross-tabulated: edge or not, known or not. The interval is Woolf's, on the log
+    odds ratio with one half added to each cell (Haldane and Anscombe). It assumes independent pairs and is
+    too narrow if a few hubs dominate the overlap.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def enrichment_of_edges(
     network
         From :func:`panscape.data.edge_lists.read_network`.
     level
-        Of the interval.
+        Confidence level of the interval.
 
     Returns
     -------

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 NO_MITO = "no gene analysed starts with MT- (see preprocess.exclude_genes)"
-LABELLINGS = 1000  # labels permuted at most for gene sets; fewer labellings are all tried
+LABELLINGS = 1000  # maximum number of label permutations for gene sets; all labellings if there are fewer
 RANKINGS = {"raw": "rho", "controlled": "rho_partial"}
 
 
@@ -63,7 +63,7 @@ def set_tables(
     sets
         Columns of :data:`panscape.stats.gsea.COLUMNS`.
     tests
-        What was skipped and why.
+        Tests that were skipped, with reasons.
     """
     phenotypes, _ = read_phenotypes(collection.lines, columns, settings)
     libraries = library_sets(settings.gene_sets, collection.genes, settings.mito_set)
@@ -111,7 +111,7 @@ def set_tables(
 def _rankings(
     centrality, controls, phenotype: Phenotype, settings: NetworkSettings, ranking: str, seed: int
 ) -> gsea.Rankings:
-    """Return the rankings of all genes under the observed labels and under others."""
+    """Return the rankings of all genes under observed and permuted labels."""
     known = phenotype.known
     known_controls = {name: np.asarray(value)[..., known] for name, value in controls.items()}
     names = [name for name in settings.controls if name in known_controls]
@@ -129,7 +129,7 @@ def _rankings(
 def _undecided(
     table: pd.DataFrame, library: str, phenotype: Phenotype, model: str, level: float
 ) -> list[dict]:
-    """Return what to say of sets for which no labelling of the lines can give a p as small as `level`."""
+    """Return rows for the sets whose smallest attainable p under permuted labels exceeds `level`."""
     smallest = table["pvalue_labels_min"].dropna()
     count = int((smallest > level).sum())
     if not count:
@@ -147,7 +147,7 @@ def figure_genes(
     libraries: Mapping[str, Mapping[str, Sequence[str]]],
     chosen: str | None,
 ) -> tuple[str, list[str]]:
-    """Return the set whose network is drawn: the chosen one, the best set of GSEA, or the best genes.
+    """Return the genes to draw: the chosen set, the best set of GSEA, or the best genes.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def figure_genes(
 
     Returns
     -------
-    Its title and genes (empty where nothing is to be drawn).
+    Title and genes (empty if there is nothing to draw).
     """
     known = {term: list(members) for group in libraries.values() for term, members in group.items()}
     if chosen is not None:
