@@ -40,7 +40,7 @@ def test_the_likelihood_follows_the_values(cells, caplog):
     assert choose_likelihood(cells.atac, "atac", CoemSettings()) == "poisson"
     assert choose_likelihood(cells.rna, "rna", CoemSettings()) == "nb"
     assert choose_likelihood(cells.atac, "atac", CoemSettings(atac_likelihood="zip")) == "zip"
-    with pytest.raises(UserError, match="greatest count"):
+    with pytest.raises(UserError, match="largest count"):
         choose_likelihood(cells.atac, "atac", CoemSettings(atac_likelihood="bernoulli"))
 
 

@@ -188,7 +188,7 @@ def test_samples_are_pooled_on_what_they_share():
     assert sample.obs["sample"].value_counts().to_dict() == {"a": 30, "b": 30}
     assert (sample.atac[:30] != atac()[:, :6]).nnz == 0 and sample.obs.index[30] == f"b:{CELLS[0]}"
     np.testing.assert_array_equal(sample.atac[30:, 0].toarray(), atac()[:, 7].toarray())
-    with pytest.raises(UserError, match=r"metacells.pool: no peaks are in all samples"):
+    with pytest.raises(UserError, match=r"metacells.pool: no peaks are common to all samples"):
         pool({"a": one("a", PEAKS), "b": one("b", [f"chr3:{i}-{i + 1}" for i in range(8)])})
 
 
@@ -201,7 +201,7 @@ def test_barcodes_that_do_not_match(tmp_path):
         UserError, match=r"no barcode of the peaks \(AAAC#0, .*among the cells of the genes \(AAAC-0"
     ):
         read_paired(study, counts_file(tmp_path, rna()))
-    with pytest.raises(UserError, match=r"make the barcodes of the two files alike"):
+    with pytest.raises(UserError, match=r"make the barcodes of the two files agree"):
         check_peaks(study, pd.Index(CELLS), "studies[0]")
 
 

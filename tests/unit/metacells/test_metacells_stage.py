@@ -193,7 +193,7 @@ def test_a_warning_if_peaks_are_of_another_build(sample, caplog):
     )
     with caplog.at_level("WARNING", logger="panscape"):
         link_sample(moved, pd.DataFrame({"rna": np.arange(600) % 10}, index=sample.obs.index), SETTINGS)
-    assert "are peaks and genes of one genome build?" in caplog.text
+    assert "are peaks and genes of the same genome build?" in caplog.text
 
 
 def test_the_report_says_which_labels_the_embedding_was_told(folder, tmp_path):

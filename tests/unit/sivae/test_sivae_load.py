@@ -70,5 +70,5 @@ def test_what_holds_no_models_is_told(tmp_path):
     write_weights(tmp_path / "other", {"x": torch.zeros(2)}, {"format": 9})
     (tmp_path / "text").write_text("no weights")
     for name in ("other", "text", "absent"):
-        with pytest.raises(UserError, match="holds no complete models"):
+        with pytest.raises(UserError, match="has no complete models"):
             load(tmp_path / name)
