@@ -23,7 +23,7 @@ from panscape.training.checkpoint import Checkpoint
 from panscape.training.loop import Plan, fit
 from panscape.training.state import digest
 
-FEWEST_CELLS = 20
+MIN_CELLS = 20
 
 
 @dataclass(frozen=True)
@@ -191,9 +191,9 @@ def _prepare(rna, atac, batch, labels, settings, seed, device) -> tuple[Cells, d
     if len(set(sizes.values())) > 1:
         raise fail("sample", f"different numbers of cells: {sizes}", "give both modalities of the same cells")
     n = next(iter(sizes.values()))
-    if n < FEWEST_CELLS:
+    if n < MIN_CELLS:
         raise fail(
-            "sample", f"{n} cells", f"an embedding is learned from {FEWEST_CELLS} cells or more", few=True
+            "sample", f"{n} cells", f"an embedding is learned from {MIN_CELLS} cells or more", few=True
         )
     codes = _codes(batch, n, "batch")
     modalities = [

@@ -33,12 +33,12 @@ def choose_features(counts: sparse.csr_matrix, name: str, settings: CoemSettings
     n = int((np.diff(counts.indptr) > 0).sum())
     cells = np.bincount(counts.indices[counts.data > 0], minlength=counts.shape[1])
     if name == "rna":
-        able, most = cells >= settings.min_gene_cells, settings.max_genes
+        able, limit = cells >= settings.min_gene_cells, settings.max_genes
         keys, condition = "coem.min_gene_cells", f"{settings.min_gene_cells} cells or more"
     else:
         low, high = settings.peak_fraction
         able = (cells >= max(settings.min_peak_cells, low * n)) & (cells <= high * n)
-        most, keys = settings.max_peaks, "coem.min_peak_cells and coem.peak_fraction"
+        limit, keys = settings.max_peaks, "coem.min_peak_cells and coem.peak_fraction"
         condition = f"{settings.min_peak_cells} cells or more and in {low:g} to {high:g} of the {n} cells"
     chosen = np.flatnonzero(able)
     if len(chosen) < 10:
@@ -48,9 +48,9 @@ def choose_features(counts: sparse.csr_matrix, name: str, settings: CoemSettings
             "widen the range",
             few=True,
         )
-    if len(chosen) > most:
+    if len(chosen) > limit:
         score = _excess_variance(counts)[chosen] if name == "rna" else cells[chosen]
-        chosen = np.sort(chosen[np.argsort(-score, kind="stable")[:most]])
+        chosen = np.sort(chosen[np.argsort(-score, kind="stable")[:limit]])
     logger.info("%s: %d of %d features are modelled", name, len(chosen), len(cells))
     return chosen
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-FEWEST = 20  # minimum number of cells for a variance estimate
+MIN_CELLS = 20  # minimum number of cells for a variance estimate
 
 
 def information_units(mean: np.ndarray, variance: np.ndarray, judged: np.ndarray) -> np.ndarray:
@@ -26,7 +26,7 @@ def information_units(mean: np.ndarray, variance: np.ndarray, judged: np.ndarray
     -------
     float64 (dimensions,), not negative.
     """
-    judged = judged if len(judged) >= FEWEST else np.arange(len(mean))
+    judged = judged if len(judged) >= MIN_CELLS else np.arange(len(mean))
     noise = variance.mean(axis=0)
     signal = mean[judged].var(axis=0) / noise
     return np.sqrt(signal / (1 + signal) / noise)

@@ -130,17 +130,17 @@ def prepare_modality(
     return _started(bare, rows, batch[rows], settings.n_projection, seeds.derive(seed, "components", name))
 
 
-def _started(bare: Modality, rows: np.ndarray, batch: np.ndarray, most: int, seed: int) -> Modality:
+def _started(bare: Modality, rows: np.ndarray, batch: np.ndarray, max_components: int, seed: int) -> Modality:
     """Return the modality with its centre and leading components, computed on a subset of the cells."""
     seen, n = bare.seen(bare.counts[rows]), len(rows)
     members = sparse.csr_matrix((np.ones(n), (batch, np.arange(n))), shape=(len(bare.offset), n))
     number = np.maximum(np.asarray(members.sum(axis=1)).reshape(-1, 1), 1)
     centre = np.asarray((members @ seen).todense()) / number
-    scores, loadings = components(seen, centre, batch, most + 2, seed)
+    scores, loadings = components(seen, centre, batch, max_components + 2, seed)
     depth = np.log(bare.depth[rows])
     with np.errstate(invalid="ignore"):
         follows = np.nan_to_num(np.abs([np.corrcoef(column, depth)[0, 1] for column in scores.T]))
-    keep = np.flatnonzero(follows <= FOLLOWS_DEPTH)[:most]
+    keep = np.flatnonzero(follows <= FOLLOWS_DEPTH)[:max_components]
     keep = keep if len(keep) else np.array([int(np.argmin(follows))])
     scale = 1 / max(float(scores[:, keep[0]].std()), 1e-12)
     start = np.ascontiguousarray(loadings[:, keep], dtype=np.float32)

@@ -149,9 +149,9 @@ def _matrix(source: Source, wanted: np.ndarray, place: str) -> sparse.csr_matrix
         check_counts(block, place, source.alternatives)
         parts.append(block)
         places.append(target[target >= 0])
-    whole = sparse.csr_matrix(sparse.vstack(parts, format="csr"), dtype=np.float32)
+    matrix = sparse.csr_matrix(sparse.vstack(parts, format="csr"), dtype=np.float32)
     order = np.argsort(np.concatenate(places), kind="stable")
-    return whole if (order == np.arange(len(order))).all() else whole[order]
+    return matrix if (order == np.arange(len(order))).all() else matrix[order]
 
 
 def _counted(sample: Paired, where: str) -> Paired:

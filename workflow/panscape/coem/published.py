@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from panscape.coem.settings import HEADS
 
-LEAST_VARIANCE = 1e-4  # lower bound of the posterior variance
+MIN_VARIANCE = 1e-4  # lower bound of the posterior variance
 
 
 def block(inputs: int, width: int, dropout: float) -> nn.Sequential:
@@ -127,8 +127,8 @@ class GatedEncoder(nn.Module):
         parts = [channel(x, batch) for channel, x in zip(self.channels, seen, strict=True)]
         parts = [part * shown[:, [m]] for m, part in enumerate(parts)]
         hidden = self.norm(self.join(torch.cat([*parts, extra], 1)))
-        least = hidden.new_tensor(LEAST_VARIANCE).log()
-        return self.mean(hidden), torch.logaddexp(self.spread(hidden), least)
+        floor = hidden.new_tensor(MIN_VARIANCE).log()
+        return self.mean(hidden), torch.logaddexp(self.spread(hidden), floor)
 
 
 class GatedDecoder(nn.Module):

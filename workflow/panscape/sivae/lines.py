@@ -142,12 +142,12 @@ def plan_lines(
             )
     lines = pd.DataFrame(rows)
     if not (lines["status"] == OK).any():
-        most = int(lines["n_cells"].max())
-        problem = f"no line has {settings.min_cells} cells; the largest has {most}"
+        largest = int(lines["n_cells"].max())
+        problem = f"no line has {settings.min_cells} cells; the largest has {largest}"
         raise fail(
             "sivae.min_cells",
             problem,
-            f"lower it (to {most} at most), or map obs.line to larger groups",
+            f"lower it (to at most {largest}), or map obs.line to larger groups",
             few=True,
         )
     for line in lines.loc[lines["status"] == FEW, "name"]:
@@ -231,14 +231,14 @@ def _phenotype(cells: pd.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
     return phenotype
 
 
-def _jobs(lines: pd.DataFrame, most: int) -> list[str]:
+def _jobs(lines: pd.DataFrame, max_models: int) -> list[str]:
     """Assign whole lines to jobs, in order."""
     jobs, job, used = [], 0, 0
     for models, status in zip(lines["models"], lines["status"], strict=True):
         if status != OK:
             jobs.append("")
             continue
-        if used and used + models > most:
+        if used and used + models > max_models:
             job, used = job + 1, 0
         used += int(models)
         jobs.append(f"job-{job}")

@@ -146,8 +146,8 @@ class SIVAE:
         self.genes = tuple(map(str, table.var_names[gene_columns(table, genes)]))
         names = {"line": line, "name": BIN, "normalisation": normalisation}
         expression = prepare_cells(chosen, totals, table.obs, self.values, self.seed, **names)
-        resources = {"threads": self.threads, "gpus": self.gpus, "checkpoint": checkpoint}
-        task, history = train([expression], self.settings, self.seed, **resources)
+        granted = {"threads": self.threads, "gpus": self.gpus}
+        task, history = train([expression], self.settings, self.seed, **granted, checkpoint=checkpoint)
         self._tensors, self._meta = model_tensors(task, [expression], self.genes)
         self._meta["seed"] = self.seed
         self._model = build_models(self._tensors, self._meta, task.device)[line, BIN]

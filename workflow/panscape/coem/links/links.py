@@ -15,7 +15,7 @@ from panscape.log import logger
 from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.pair_correlation import PairMatrix, background_moments, pair_correlations
 
-LEAST_BACKGROUND = 20  # minimum number of peaks of a bin on other chromosomes
+MIN_BACKGROUND = 20  # minimum number of peaks of a bin on other chromosomes
 
 
 def link_peaks(
@@ -70,7 +70,7 @@ def link_peaks(
         pairs.bin[pairs.pool],
         chromosome(genes["chrom"]),
         chromosome(peaks["chrom"]),
-        min_peaks=LEAST_BACKGROUND,
+        min_peaks=MIN_BACKGROUND,
         ranks=ranks,
     )
     _, peak_sd = background_moments(
@@ -82,7 +82,7 @@ def link_peaks(
         np.zeros(len(pairs.genes), dtype=np.int64),
         chromosome(peaks["chrom"]),
         chromosome(genes["chrom"]),
-        min_peaks=LEAST_BACKGROUND,
+        min_peaks=MIN_BACKGROUND,
         ranks=ranks,
     )
     trans = control_correlations(left, right, pairs, ranks=ranks)
@@ -111,7 +111,7 @@ def link_peaks(
     if lacking:
         text = "%d of %d pairs cannot be tested: less than %d matched peaks on other chromosomes"
         tell = logger.warning if lacking == len(z) else logger.info
-        tell(text, lacking, len(z), LEAST_BACKGROUND)
+        tell(text, lacking, len(z), MIN_BACKGROUND)
     return table
 
 

@@ -16,7 +16,7 @@ from panscape.coem.peaks import chromosome
 from panscape.settings import FromMapping, Renamed
 
 CONTROLS = 5  # number of matched peaks of other chromosomes per pair
-MOST_BINS = 10  # maximum number of bins of each of the two properties that peaks are matched by
+MAX_BINS = 10  # maximum number of bins of each of the two properties that peaks are matched by
 
 
 @dataclass(frozen=True)
@@ -113,9 +113,9 @@ def candidate_pairs(
         Seed of the background.
     """
     settings = LinkSettings.of(settings)
-    least = settings.peak_cells if n_cells is None else min(settings.peak_cells, max(n_cells // 10, 1))
+    min_cells = settings.peak_cells if n_cells is None else min(settings.peak_cells, max(n_cells // 10, 1))
     rows = np.flatnonzero(usable & pd.to_numeric(genes["tss"], errors="coerce").notna().to_numpy())
-    columns = np.flatnonzero(np.asarray(open_cells) >= least)
+    columns = np.flatnonzero(np.asarray(open_cells) >= min_cells)
     bins = np.full(len(peaks), -1, dtype=np.int64)
     empty = np.empty(0, dtype=np.int64)
     if not len(rows) or not len(columns):
@@ -146,7 +146,7 @@ def peak_bins(peaks: pd.DataFrame, open_cells: np.ndarray, background: int) -> n
         Number of peaks of a bin.
     """
     n = len(peaks)
-    each = int(np.clip(np.sqrt(n / (3 * background)), 1, MOST_BINS))
+    each = int(np.clip(np.sqrt(n / (3 * background)), 1, MAX_BINS))
     has_gc = "gc" in peaks and np.isfinite(peaks["gc"].to_numpy(dtype=float)).all()
     content = (
         peaks["gc"].to_numpy(dtype=float) if has_gc else (peaks["end"] - peaks["start"]).to_numpy(dtype=float)

@@ -14,7 +14,7 @@ from panscape.graph.spectral import kmeans
 
 ROUNDS = 10
 STEPS = 20  # Frank-Wolfe steps per round
-MOST_CELLS = 20_000
+MAX_CELLS = 20_000
 
 
 def group_archetypal(
@@ -55,8 +55,8 @@ def group_archetypal(
     -------
     The grouping. Archetypes that are no cell's main archetype are dropped, so there may be fewer than k.
     """
-    if len(z) > MOST_CELLS:
-        raise ValueError(f"archetypal analysis is limited to {MOST_CELLS} cells")
+    if len(z) > MAX_CELLS:
+        raise ValueError(f"archetypal analysis is limited to {MAX_CELLS} cells")
     indices, distances = neighbors(z, settings.n_neighbors, exact_below=len(z) + 1, threads=threads)
     kernel = affinities(indices, distances) + sparse.eye_array(len(z), format="csr")
     kernel = sparse.csr_matrix(kernel @ kernel.T)

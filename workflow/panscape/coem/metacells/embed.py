@@ -73,7 +73,7 @@ def log_normalised(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     return result
 
 
-def variable_genes(counts: sparse.csr_matrix, most: int = N_GENES) -> np.ndarray:
+def variable_genes(counts: sparse.csr_matrix, max_genes: int = N_GENES) -> np.ndarray:
     """Return the columns (ascending) of the genes with the largest excess variance given their mean.
 
     The excess is (variance - mean) / mean^2 relative to its running median over genes of similar mean. Genes
@@ -81,7 +81,7 @@ def variable_genes(counts: sparse.csr_matrix, most: int = N_GENES) -> np.ndarray
     """
     cells = np.bincount(counts.indices, minlength=counts.shape[1])
     able = np.flatnonzero(cells >= min(5, counts.shape[0]))
-    if len(able) <= most:
+    if len(able) <= max_genes:
         return able
     n = counts.shape[0]
     mean = np.asarray(counts.mean(axis=0)).ravel()[able]
@@ -94,7 +94,7 @@ def variable_genes(counts: sparse.csr_matrix, most: int = N_GENES) -> np.ndarray
         middle = np.median(dispersion[group])
         spread = np.median(np.abs(dispersion[group] - middle))
         score[group] = (dispersion[group] - middle) / max(spread, 1e-9)
-    return np.sort(able[np.argsort(-score, kind="stable")[:most]])
+    return np.sort(able[np.argsort(-score, kind="stable")[:max_genes]])
 
 
 def pca(counts: sparse.csr_matrix, components: int = COMPONENTS, *, genes: int = N_GENES) -> np.ndarray:

@@ -198,11 +198,11 @@ def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
     """
     counts = values.counts
     if values.how == "log1p" and counts.data.max(initial=0) < DISTINCT_LOGARITHMS:
-        whole = counts.data.astype(np.int32)
-        if np.array_equal(whole, counts.data):
+        integers = counts.data.astype(np.int32)
+        if np.array_equal(integers, counts.data):
             width = np.ones(counts.shape[1], dtype=np.int64)
-            np.maximum.at(width, counts.indices.astype(np.intp), whole.astype(np.int64) + 1)
-            return sparse.csr_matrix((whole, counts.indices, counts.indptr), shape=counts.shape), width
+            np.maximum.at(width, counts.indices.astype(np.intp), integers.astype(np.int64) + 1)
+            return sparse.csr_matrix((integers, counts.indices, counts.indptr), shape=counts.shape), width
     data = np.empty_like(counts.data)
     for start in range(0, counts.shape[0], CHUNK_CELLS):
         stop = min(start + CHUNK_CELLS, counts.shape[0])

@@ -118,9 +118,9 @@ def expand_to_genes(expression: AnnData, genes: Sequence[str] | None) -> AnnData
         raise ValueError(f"{expression.var_names[place < 0][0]} is not among the genes of the collection")
 
     def spread(values: np.ndarray) -> np.ndarray:
-        whole = np.full((len(values), len(names)), np.nan, dtype=np.float32)
-        whole[:, place] = values
-        return whole
+        expanded = np.full((len(values), len(names)), np.nan, dtype=np.float32)
+        expanded[:, place] = values
+        return expanded
 
     layers = {name: spread(values) for name, values in expression.layers.items()}
     return anndata.AnnData(

@@ -54,7 +54,7 @@ def screen_pairs(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSe
     return survivors, len(again) / max(len(sums.total), 1)
 
 
-def _candidates(sums: Moments, values: sparse.csr_matrix, least: float) -> tuple[np.ndarray, np.ndarray]:
+def _candidates(sums: Moments, values: sparse.csr_matrix, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the genes to recompute, and the other variable genes."""
     square = np.bincount(values.indices, np.square(values.data, dtype=np.float64), len(sums.total))
     mean = sums.total / max(sums.n, 1)
@@ -70,7 +70,7 @@ def _candidates(sums: Moments, values: sparse.csr_matrix, least: float) -> tuple
         r = sums.products[rows, start:] * scale[rows, None]
         r *= scale[start:]
         r -= np.multiply.outer(first[rows], (mean * scale)[start:])
-        near = np.triu(np.abs(r) >= least, 1)
+        near = np.triu(np.abs(r) >= cutoff, 1)
         again[rows] |= near.any(axis=1)
         again[start:] |= near.any(axis=0)
     return np.flatnonzero(again), np.flatnonzero(good & ~again)

@@ -54,14 +54,14 @@ def elbow_table(
     """
     data = as_columns(data)
     ks = sorted({int(k) for k in ks})
-    most = singular_start(data, ks[-1], stream(seed, "singular"))
+    largest = singular_start(data, ks[-1], stream(seed, "singular"))
     jobs = [(k, index) for k in ks[::-1] for index in range(starts)]  # long fits first
     progress = Progress("elbow fits", len(jobs))
 
     def one(job: tuple[int, int]) -> float:
         k, index = job
         rng = stream(seed, "elbow", k, index)
-        begin = (most[0][:k], most[1][:, :k]) if index == 0 else other_start(data, k, index, rng)
+        begin = (largest[0][:k], largest[1][:, :k]) if index == 0 else other_start(data, k, index, rng)
         options: dict[str, Any] = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "measured": measured}
         error = learn_entries(data, *begin, rng=rng, **options).error
         progress.add()

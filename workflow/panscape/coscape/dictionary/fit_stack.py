@@ -33,14 +33,14 @@ def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: 
         Number of threads; the result does not depend on it.
     """
     low, high = sorted(settings.k_range)
-    most = int(min(high, (np.diff(stack.data.indptr) > 0).sum()))
-    if most < high:
-        logger.warning("dictionary.k_range ends at %d: there are not more panclusters with edges", most)
+    limit = int(min(high, (np.diff(stack.data.indptr) > 0).sum()))
+    if limit < high:
+        logger.warning("dictionary.k_range ends at %d: the number of panclusters with edges", limit)
     repeated = np.repeat(np.arange(len(stack.times)), stack.times)
     data = stack.data[repeated]
     ends = PairIndex.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None
     measured = stack.groups(ends)
-    ks = range(min(low, most), most + 1)
+    ks = range(min(low, limit), limit + 1)
     options: dict[str, Any] = {
         "alpha": settings.alpha,
         "factor": settings.elbow_factor,

@@ -94,8 +94,8 @@ def entry_tables(
     top_genes
         Genes drawn per entry.
     """
-    trust, whole = _reliability(saved, agreement, size)
-    edges = _edge_table(saved, trust)
+    edge_values, entry_values = _reliability(saved, agreement, size)
+    edges = _edge_table(saved, edge_values)
     centrality = all_centralities(saved.edges, saved.names, saved.gene_a, saved.gene_b)
     centrality = centrality.merge(_gene_reliability(edges), on=["entry", "gene"], how="left")
     markers = edges.loc[edges["marker"], ["entry", "gene_a", "gene_b", "weight", "reliability"]]
@@ -103,7 +103,7 @@ def entry_tables(
     table["n_genes"] = [int((centrality["entry"] == name).sum()) for name in saved.names]
     table["n_edges"] = np.diff(saved.edges.indptr)
     table["n_marker_edges"] = [int((markers["entry"] == name).sum()) for name in saved.names]
-    table["reliability"] = whole
+    table["reliability"] = entry_values
     table["chance_share"] = np.nan
     if chance is not None:
         share = chance.set_index("cluster")["share"].reindex(saved.panclusters).to_numpy(dtype=float)
@@ -123,14 +123,14 @@ def _reliability(saved: SavedDictionary, agreement, size) -> tuple[sparse.csr_ma
     agreement, size = sum(agreement), sum(size)
     columns = saved.edge_columns()
     dense = edge_reliability(agreement, size)
-    whole = entry_reliability(saved.edges[:, columns].toarray(), agreement, size)
+    entries = entry_reliability(saved.edges[:, columns].toarray(), agreement, size)
     at = saved.edges.copy()
     row = np.repeat(np.arange(at.shape[0]), np.diff(at.indptr))
     at.data = dense[row, np.searchsorted(columns, at.indices)]
-    return at, whole
+    return at, entries
 
 
-def _edge_table(saved: SavedDictionary, trust: sparse.csr_matrix | None) -> pd.DataFrame:
+def _edge_table(saved: SavedDictionary, reliability: sparse.csr_matrix | None) -> pd.DataFrame:
     edges = saved.edges
     row = np.repeat(np.arange(edges.shape[0]), np.diff(edges.indptr))
     owners = np.bincount(edges.indices, minlength=edges.shape[1])
@@ -141,7 +141,7 @@ def _edge_table(saved: SavedDictionary, trust: sparse.csr_matrix | None) -> pd.D
             "gene_b": saved.gene_b[edges.indices],
             "weight": edges.data,
             "marker": owners[edges.indices] == 1,
-            "reliability": np.nan if trust is None else trust.data,
+            "reliability": np.nan if reliability is None else reliability.data,
         }
     )
     order = ["entry", "weight", "gene_a", "gene_b"]

@@ -191,7 +191,7 @@ def sampled_cells(studies: Sequence[Study], sample: str = AUTO) -> Sampling | No
         return None
     parts = [sparse.csr_matrix(study.members, dtype=np.float64) for study in studies]
     ages = [_age(study) for study in studies]
-    whole, scale = whole_multiples(np.concatenate(ages), sum(map(len, ages)))
+    scaled, scale = whole_multiples(np.concatenate(ages), sum(map(len, ages)))
     chosen, codes, blocks, leaves = [], [], [], []
     rows = 0
     for study, part, age in zip(studies, parts, ages, strict=True):
@@ -205,7 +205,7 @@ def sampled_cells(studies: Sequence[Study], sample: str = AUTO) -> Sampling | No
     unit, unit_study = _numbered(codes)
     block, block_study = _numbered(blocks)
     unit_age = np.zeros(len(unit_study))
-    unit_age[unit[unit >= 0]] = whole[unit >= 0]
+    unit_age[unit[unit >= 0]] = scaled[unit >= 0]
     return Sampling(
         sparse.csr_matrix(sparse.block_diag(parts, format="csr")),
         np.repeat(np.arange(len(parts)), [part.shape[0] for part in parts]),
@@ -280,11 +280,11 @@ def _orders(values: list[float]) -> Iterator[list[float]]:
 
 
 def _chunks(draws: Iterator[np.ndarray], size: int = 1000) -> Iterator[np.ndarray]:
-    held: list[np.ndarray] = []
+    block: list[np.ndarray] = []
     for draw in draws:
-        held.append(draw)
-        if len(held) == size:
-            yield np.stack(held)
-            held = []
-    if held:
-        yield np.stack(held)
+        block.append(draw)
+        if len(block) == size:
+            yield np.stack(block)
+            block = []
+    if block:
+        yield np.stack(block)

@@ -16,7 +16,7 @@ from panscape.seeds import stream
 from panscape.stats.permutation import permutation_pvalue
 
 TAILS = (2.5, 97.5)  # percentiles of the interval
-LEAST_BLOCKS = 5
+MIN_BLOCKS = 5
 LEVEL = 0.05  # tests that cannot reach it are not performed
 ROUNDING = 1e-9
 
@@ -92,7 +92,7 @@ def _joined(*notes: str) -> str:
 def _with_intervals(rows, design: Design, settings, seed: int, cells: Sampling):
     if not settings.bootstraps:
         return rows
-    if (number := len(cells.block_study)) < LEAST_BLOCKS:
+    if (number := len(cells.block_study)) < MIN_BLOCKS:
         note = f"no interval: there are {number} samples or disjoint groups of cells to draw from"
         return {key: replace(row, note=_joined(row.note, note)) for key, row in rows.items()}
     ages, weights = cells.resampled(settings.bootstraps, stream(seed, "landscape", "resampled"))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-FEWEST, MOST, SHARE = 50, 500, 40  # bounds, and cells of the study per cell of the smallest cluster
+MIN_CELLS, MAX_CELLS, STUDY_CELLS = (
+    50,
+    500,
+    40,
+)  # bounds, and cells of the study per cell of the smallest cluster
 
 
 def smallest_cluster(min_cells: int | str, cells: int) -> int:
@@ -22,4 +26,4 @@ def smallest_cluster(min_cells: int | str, cells: int) -> int:
     """
     if min_cells != "auto":
         return int(min_cells)
-    return max(min(max(cells // SHARE, FEWEST), MOST, cells), 1)
+    return max(min(max(cells // STUDY_CELLS, MIN_CELLS), MAX_CELLS, cells), 1)

@@ -26,7 +26,7 @@ from panscape.log import logger
 from panscape.seeds import derive, stream
 from panscape.stats.pca import blockwise_scores
 
-FEWEST_CELLS = 3
+MIN_CELLS = 3
 
 
 def pancluster(
@@ -110,8 +110,8 @@ def _check_size(n_cells: int, min_cells: int, name: str) -> None:
         problem = f"study {name} has {n_cells} cells, fewer than the smallest cluster, {min_cells}"
         advice = f"write at most {n_cells}, or leave the study out"
         raise fail("panclust.min_cells", problem, advice, few=True)
-    if n_cells < FEWEST_CELLS:
-        problem = f"{n_cells} cells, too few to cluster (at least {FEWEST_CELLS})"
+    if n_cells < MIN_CELLS:
+        problem = f"{n_cells} cells, too few to cluster (at least {MIN_CELLS})"
         raise fail(f"studies: {name}", problem, "leave the study out, or relax its quality control", few=True)
 
 

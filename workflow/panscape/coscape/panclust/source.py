@@ -60,13 +60,13 @@ class CellValues:
             yield from self._cache
             return
         kept: list[tuple[slice, sparse.csr_matrix]] | None = []
-        held = 0
+        n_values = 0
         for rows, block in self.counts.blocks():
             if self._columns is not None:
                 block = block[:, self._columns]
                 block.sort_indices()
-            held += block.nnz
-            if held > CACHED_VALUES:
+            n_values += block.nnz
+            if n_values > CACHED_VALUES:
                 kept = None
             if kept is not None:
                 kept.append((rows, block))

@@ -7,7 +7,7 @@ import numpy as np
 from panscape.coscape.panclust.hierarchy import Candidates
 from panscape.errors import fail
 
-MOST_CELLS = 20_000  # all pairwise distances are in memory (1.6 GB at this size)
+MAX_CELLS = 20_000  # all pairwise distances are in memory (1.6 GB at this size)
 
 
 def ward_levels(scores: np.ndarray, candidates: Candidates, place: np.ndarray | None = None) -> None:
@@ -31,11 +31,11 @@ def ward_levels(scores: np.ndarray, candidates: Candidates, place: np.ndarray | 
     from scipy.cluster.hierarchy import ward
 
     n = len(scores)
-    if n > MOST_CELLS:
+    if n > MAX_CELLS:
         raise fail(
             "panclust.algorithm",
             f"ward with {n} cells, but it needs the distances of all pairs",
-            f"write louvain, or sketch_above and sketch_cells of at most {MOST_CELLS}",
+            f"write louvain, or sketch_above and sketch_cells of at most {MAX_CELLS}",
         )
     place = np.arange(n) if place is None else place
     children = ward(np.asarray(scores, dtype=np.float64))[:, :2].astype(np.int64)

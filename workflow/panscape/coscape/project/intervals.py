@@ -133,10 +133,10 @@ def local_quantile(error: np.ndarray, sd: np.ndarray, at: np.ndarray, coverage: 
     ceil((number + 1) * coverage), in proportion larger where the new sd is above all of theirs; NaN if there
     are fewer errors than :func:`min_errors`.
     """
-    least = min_errors(coverage)
-    if len(error) < least:
+    required = min_errors(coverage)
+    if len(error) < required:
         return np.full(len(at), np.nan)
-    count = min(max(NEAREST, least), len(error))
+    count = min(max(NEAREST, required), len(error))
     rank = min(int(np.ceil((count + 1) * coverage - 1e-9)), count)
     distance = np.abs(np.log(sd)[None, :] - np.log(at)[:, None])
     nearest = np.argsort(distance, axis=1, kind="stable")[:, :count]

@@ -66,8 +66,8 @@ def associate_edges(
     share = table.share[np.flatnonzero(phenotype.known)]
     kept_table = EdgeTable(table.genes, table.first, table.second, share)
     count = np.asarray(kept_table.present.sum(axis=0)).ravel()
-    least = max(presence * phenotype.n, 1)
-    frequent = (count >= least) & (count <= phenotype.n - least)
+    required = max(presence * phenotype.n, 1)
+    frequent = (count >= required) & (count <= phenotype.n - required)
     parts = []
     for name_a, name_b, mask in _pairs(kept_table, sets):
         chosen = np.flatnonzero(mask & frequent)
@@ -90,11 +90,7 @@ def associate_edges(
     columns = [name for name in EDGE_COLUMNS if name != "model"]
     if not parts:
         return pd.DataFrame(columns=columns)
-    result = pd.concat(parts, ignore_index=True)
-    for tail in ("", "_partial"):
-        result[f"fdr{tail}"] = benjamini_hochberg(result[f"pvalue{tail}"].to_numpy())
-    result["phenotype"], result["n"] = phenotype.name, phenotype.n
-    result["high"] = phenotype.groups[-1] if phenotype.two else ""
+    result = _described(pd.concat(parts, ignore_index=True), phenotype)
     return result.sort_values(["pvalue", "gene_a", "gene_b"], ignore_index=True)[columns]
 
 
@@ -153,16 +149,20 @@ def associate_sets(
     permuted = permutation_pvalue(np.abs(rho), null, tolerance=1e-9)
     controls = list(np.array(levels).transpose(1, 0, 2)) if levels else []
     result = pd.DataFrame(names, columns=["set_a", "set_b"]).assign(
-        phenotype=phenotype.name,
         edges=values.mean(axis=1),
         possible=possible,
+        pvalue_permuted=permuted,
         **_tests(values, phenotype, controls),
     )
-    for tail in ("", "_partial"):
-        result[f"fdr{tail}"] = benjamini_hochberg(result[f"pvalue{tail}"].to_numpy())
-    result["pvalue_permuted"] = permuted
-    result["n"], result["high"] = phenotype.n, phenotype.groups[-1] if phenotype.two else ""
-    return result[columns]
+    return _described(result, phenotype)[columns]
+
+
+def _described(table: pd.DataFrame, phenotype: Phenotype) -> pd.DataFrame:
+    """Add false discovery rates and the description of the phenotype to a table of tests."""
+    for suffix in ("", "_partial"):
+        table[f"fdr{suffix}"] = benjamini_hochberg(table[f"pvalue{suffix}"].to_numpy())
+    high = phenotype.groups[-1] if phenotype.two else ""
+    return table.assign(phenotype=phenotype.name, n=phenotype.n, high=high)
 
 
 def _tests(values: np.ndarray, phenotype: Phenotype, controls: list[np.ndarray]) -> dict[str, np.ndarray]:

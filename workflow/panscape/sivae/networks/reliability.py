@@ -16,7 +16,7 @@ def reliability(
     names: list[str],
     *,
     source: str,
-    least: float = 0.2,
+    min_agreement: float = 0.2,
     chance: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Compare the parts (bins or halves) of each line with each other and with other lines' parts.
@@ -31,7 +31,7 @@ def reliability(
         Names of all lines; lines with fewer than two parts are flagged ``unknown``.
     source
         ``"bins"`` or ``"halves"``.
-    least
+    min_agreement
         Minimum agreement of parts above chance; lines below are flagged ``unreliable``.
     chance
         Measure -> expected similarity of unrelated networks; agreement is (s - chance) / (1 - chance).
@@ -62,7 +62,7 @@ def reliability(
             ]
             others = float(np.mean(means)) if means else np.nan
             flag = ""
-            if not within - base > least * (1 - base):
+            if not within - base > min_agreement * (1 - base):
                 flag = "unreliable"
             elif means and within <= others:
                 flag = "not distinct"

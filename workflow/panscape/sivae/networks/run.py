@@ -282,7 +282,7 @@ def _check_group(
         np.array(owner),
         [collection.names[at] for at in members],
         source=source,
-        least=settings.min_reliability,
+        min_agreement=settings.min_reliability,
         chance={
             "neighbours": density / (2 - density)
         },  # expected Jaccard index of two random neighborhoods of that density
