@@ -58,9 +58,9 @@ def choose_features(counts: sparse.csr_matrix, name: str, settings: CoemSettings
 def _excess_variance(counts: sparse.csr_matrix) -> np.ndarray:
     """Return the variance of depth-scaled counts over the Poisson expectation, per column."""
     depth = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1.0)
-    share = sparse.diags_array(depth.mean() / depth) @ counts
-    mean = np.asarray(share.mean(axis=0)).ravel()
-    square = np.asarray(share.multiply(share).mean(axis=0)).ravel()
+    scaled = sparse.diags_array(depth.mean() / depth) @ counts
+    mean = np.asarray(scaled.mean(axis=0)).ravel()
+    square = np.asarray(scaled.multiply(scaled).mean(axis=0)).ravel()
     return (square - mean**2) / np.maximum(mean, 1e-12)
 
 

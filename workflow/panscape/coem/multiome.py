@@ -116,8 +116,8 @@ def _with_peaks(sample: Paired, settings: dict, where: str) -> Paired:
     cells = sample.obs.index
     row_of = _require_shared(cells, source.cells, place)
     both = ~np.isnan(row_of)
-    share = both.sum() / min(len(cells), len(source.cells))
-    if share < 0.5:
+    fraction = both.sum() / min(len(cells), len(source.cells))
+    if fraction < 0.5:
         logger.warning(
             "%s: only %d of %d and %d barcodes are in both modalities",
             place,

@@ -209,7 +209,7 @@ def promoter_share(peaks: pd.DataFrame, genes: pd.DataFrame, near: int = NEAR) -
         Base pairs.
     """
     known = genes[genes["tss"].notna()]
-    shares = []
+    fractions = []
     for shift in (0, 50_000):
         hits = 0
         gene_chromosome = chromosome(known["chrom"])
@@ -220,5 +220,5 @@ def promoter_share(peaks: pd.DataFrame, genes: pd.DataFrame, near: int = NEAR) -
             low = np.searchsorted(tss, part["start"].to_numpy() - near, side="left")
             high = np.searchsorted(tss, part["end"].to_numpy() + near, side="right")
             hits += int((high > low).sum())
-        shares.append(hits / max(len(peaks), 1))
-    return shares[0], shares[1]
+        fractions.append(hits / max(len(peaks), 1))
+    return fractions[0], fractions[1]

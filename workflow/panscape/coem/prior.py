@@ -32,20 +32,20 @@ class Prior(nn.Module):
         self.log_variances = nn.Parameter(torch.zeros(centroids, dims))
         self.register_buffer("started", torch.tensor(False))
 
-    def start(self, means: Tensor, variances: Tensor, shares: Tensor) -> None:
+    def start(self, means: Tensor, variances: Tensor, fractions: Tensor) -> None:
         """Initialise the mixture.
 
         Parameters
         ----------
         means, variances
             Of the components, centroids x dimensions.
-        shares
+        fractions
             Weights of the components; they sum to 1.
         """
         with torch.no_grad():
             self.means.copy_(means)
             self.log_variances.copy_(variances.log().clamp(LOWEST, HIGHEST))
-            self.logits.copy_(shares.log())
+            self.logits.copy_(fractions.log())
             self.started.fill_(True)
 
     def log_joint(self, z: Tensor) -> Tensor:
@@ -111,8 +111,8 @@ class Prior(nn.Module):
         spread = (0.5 * log_variance).exp()
         draws = [mean + sign * spread * one for one in noise for sign in (1.0, -1.0)]
         if self.assigned:
-            share = sum(self.responsibilities(z) for z in draws) / len(draws)
-            return self._with_component(mean, log_variance, share)
+            weights = sum(self.responsibilities(z) for z in draws) / len(draws)
+            return self._with_component(mean, log_variance, weights)
         weight = self.responsibilities(mean)
         unclear = sum((weight * self.log_joint(z).log_softmax(1)).sum(1) for z in draws) / len(draws)
         from_each = self._from_each(mean, log_variance) - self.logits.log_softmax(0)
@@ -125,7 +125,7 @@ class Prior(nn.Module):
         apart = ((mean - self.means).square() + log_variance.exp()) * (-spread).exp()
         return 0.5 * (apart - 1 + spread - log_variance).sum(2)
 
-    def _with_component(self, mean: Tensor, log_variance: Tensor, share: Tensor) -> Tensor:
-        """Return KL(q(z) q(c) || p(z, c)), q(c) = `share` (cells x centroids)."""
-        choice = torch.special.xlogy(share, share) - share * self.logits.log_softmax(0)
-        return (share * self._from_each(mean, log_variance) + choice).sum(1)
+    def _with_component(self, mean: Tensor, log_variance: Tensor, weights: Tensor) -> Tensor:
+        """Return KL(q(z) q(c) || p(z, c)), q(c) = `weights` (cells x centroids)."""
+        choice = torch.special.xlogy(weights, weights) - weights * self.logits.log_softmax(0)
+        return (weights * self._from_each(mean, log_variance) + choice).sum(1)

@@ -121,8 +121,8 @@ class CoemSettings(FromMapping):
         ):
             if getattr(self, key) not in known:
                 raise ValueError(f"{key} {getattr(self, key)!r}: one of {', '.join(known)}")
-        shares = (self.thinning, self.modality_dropout, self.dropout, self.held_out)
-        if not all(0 <= share < 1 for share in shares) or not 0 <= self.warmup_fraction <= 1:
+        fractions = (self.thinning, self.modality_dropout, self.dropout, self.held_out)
+        if not all(0 <= fraction < 1 for fraction in fractions) or not 0 <= self.warmup_fraction <= 1:
             raise ValueError(
                 "thinning, modality_dropout, dropout, held_out are in [0, 1) and warmup_fraction in [0, 1]"
             )

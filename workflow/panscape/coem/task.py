@@ -47,8 +47,8 @@ class CoemTask:
 
     def __init__(self, module: Module, cells: Cells, settings: CoemSettings, seed: int):
         self.module, self.cells, self.settings, self.seed = module, cells, settings, seed
-        share = settings.held_out if cells.n >= 50 else 0.0
-        held = held_out(cells.n, share, seed, "coem")
+        fraction = settings.held_out if cells.n >= 50 else 0.0
+        held = held_out(cells.n, fraction, seed, "coem")
         self.train_rows, self.held_rows = np.flatnonzero(~held), np.flatnonzero(held)
         self.per_epoch = -(-len(self.train_rows) // settings.batch_size)
         self.steps = settings.n_epochs * self.per_epoch
@@ -218,16 +218,16 @@ class CoemTask:
             group = _grouped(means, k, seeds.derive(self.seed, "centroids"), self.settings.prior)
         floor = spreads.mean(0)
         centres, variances = np.zeros((2, len(self.module.prior.logits), means.shape[1]))
-        shares = np.full(len(centres), 1e-4)
+        fractions = np.full(len(centres), 1e-4)
         for c in range(len(centres)):
             members = means[group == c]
-            shares[c] = max(shares[c], len(members) / len(means))
+            fractions[c] = max(fractions[c], len(members) / len(means))
             members = members if len(members) else means
             centres[c], variances[c] = members.mean(0), members.var(0) + floor
         device = self.cells.device
         values = [
             torch.from_numpy(array).to(device, torch.float32)
-            for array in (centres, variances, shares / shares.sum())
+            for array in (centres, variances, fractions / fractions.sum())
         ]
         self.module.prior.start(*values)
 

@@ -48,8 +48,8 @@ class Fitted:
         if split not in self.error:
             return np.full(len(self.loadings), np.nan)
         null = self.null_error[split]
-        share = 1 - np.divide(self.error[split], null, out=np.full(len(null), np.nan), where=null > 1e-9)
-        return share
+        fraction = 1 - np.divide(self.error[split], null, out=np.full(len(null), np.nan), where=null > 1e-9)
+        return fraction
 
     def total(self, split: str, kind: str = "error") -> float:
         """Return the mean over genes of `error`, `null_error` or `linear_error`; NaN without the split."""

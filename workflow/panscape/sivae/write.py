@@ -98,11 +98,11 @@ def gene_table(reads: Sequence[Read], genes: Sequence[str]) -> pd.DataFrame:
     parts = []
     for read in reads:
         bin_, expression = read.expression.bin, read.expression
-        shares = {
+        fractions = {
             "sivae": (read.fitted.centrality(), read.fitted.centrality("heldout")),
             "pca": _explained(read),
         }
-        for model, (seen, unseen) in shares.items():
+        for model, (seen, unseen) in fractions.items():
             part = {"bin": bin_.name, "model": model, "gene": list(genes)}
             part |= {"centrality": seen, "centrality_heldout": unseen}
             parts.append(pd.DataFrame(part | {"mean": expression.mean, "detection": expression.detection}))

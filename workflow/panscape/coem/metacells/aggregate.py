@@ -84,14 +84,14 @@ def soft_fractions(
         near = np.sort(np.argpartition(gap, nearest - 1, axis=1)[:, :nearest], axis=1)
         gap = np.take_along_axis(gap, near, axis=1)
         power = -gap / width[label[start : start + len(part)], None]
-        share = np.exp(power - power.max(axis=1, keepdims=True))
-        share /= share.sum(axis=1, keepdims=True)
-        share[share < min_fraction] = 0
-        share /= share.sum(axis=1, keepdims=True)
-        at, which = np.nonzero(share)
+        fraction = np.exp(power - power.max(axis=1, keepdims=True))
+        fraction /= fraction.sum(axis=1, keepdims=True)
+        fraction[fraction < min_fraction] = 0
+        fraction /= fraction.sum(axis=1, keepdims=True)
+        at, which = np.nonzero(fraction)
         rows.append(at + start)
         columns.append(near[at, which])
-        values.append(share[at, which])
+        values.append(fraction[at, which])
     shape = (len(z), len(count))
     return sparse.csr_matrix(
         (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape
@@ -129,13 +129,13 @@ def annotate(obs: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
         if not counts.shape[1]:
             continue
         total = counts.sum(axis=1).to_numpy(dtype=float)
-        share = counts.to_numpy() / np.maximum(total, 1)[:, None]
-        best = share.argmax(axis=1)
+        fraction = counts.to_numpy() / np.maximum(total, 1)[:, None]
+        best = fraction.argmax(axis=1)
         names = np.array(counts.columns, dtype=object)
         table[name] = pd.Categorical(np.where(total > 0, names[best], None))
-        table[f"{name}_purity"] = np.where(total > 0, share.max(axis=1), np.nan)
-        logs = np.log(share, out=np.zeros_like(share), where=share > 0)
-        table[f"{name}_entropy"] = np.where(total > 0, -(share * logs).sum(axis=1), np.nan)
+        table[f"{name}_purity"] = np.where(total > 0, fraction.max(axis=1), np.nan)
+        logs = np.log(fraction, out=np.zeros_like(fraction), where=fraction > 0)
+        table[f"{name}_entropy"] = np.where(total > 0, -(fraction * logs).sum(axis=1), np.nan)
     return table
 
 

@@ -177,12 +177,12 @@ def _pearson(values, clusters, members, settings, plan) -> Iterator[tuple[int, S
 def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, Survivors]]:
     """Rank the values within every cluster and correlate the ranks."""
     levels, width = _levels(values)
-    share = 0.0 if can_screen(settings) else 1.0
+    fraction = 0.0 if can_screen(settings) else 1.0
     for row in range(len(clusters)):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
         ranks = tied_ranks(levels[cells] if len(cells) < levels.shape[0] else levels, width)
-        if share <= WORTH:  # judged by the cluster before; the result does not depend on the route
-            survivors, share = screen_pairs(
+        if fraction <= WORTH:  # judged by the cluster before; the result does not depend on the route
+            survivors, fraction = screen_pairs(
                 ranks, plan, settings, lambda part: _centred(lambda: row_blocks(part))
             )
             yield row, survivors

@@ -196,9 +196,9 @@ def _best(data, norms, ends: PairIndex, loadings, codes, rng, measured) -> tuple
         alone, _ = _alone(data, ends, loadings, codes, new, measured)
         square = np.maximum((alone**2).sum(axis=0), _TINY)
         cross = np.ascontiguousarray((data.T @ alone).T) / square[:, None]
-        weights, shares = _weights(alone, codes, square, measured)
+        weights, fractions = _weights(alone, codes, square, measured)
         for at in range(len(new)):
-            groups = None if shares is None else (shares[:, at], measured.genes)
+            groups = None if fractions is None else (fractions[:, at], measured.genes)
             new[at] = step_towards(ends, new[at], cross[at], loadings, weights[at], 2, groups)
         new = unit_loadings(new)
     alone, squares = _alone(data, ends, loadings, codes, new, measured)
@@ -266,8 +266,8 @@ def _weights(alone, codes, square, measured) -> tuple[np.ndarray, np.ndarray | N
         return (alone.T @ codes) / square[:, None], None
     n_groups = len(measured.columns)
     weights = np.zeros((alone.shape[1], n_groups, codes.shape[1]))
-    shares = np.zeros((n_groups, alone.shape[1]))
+    fractions = np.zeros((n_groups, alone.shape[1]))
     for group, rows in measured.groups():
         weights[:, group] = (alone[rows].T @ codes[rows]) / square[:, None]
-        shares[group] = (alone[rows] ** 2).sum(axis=0) / square
-    return weights, shares
+        fractions[group] = (alone[rows] ** 2).sum(axis=0) / square
+    return weights, fractions

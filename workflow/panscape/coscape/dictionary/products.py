@@ -139,7 +139,7 @@ def step_towards(
         if groups is None:
             return vector @ vector - vector**2
         square = vector**2
-        return sum(share * mask * (square @ mask - square) for share, mask in zip(*groups, strict=True))
+        return sum(fraction * mask * (square @ mask - square) for fraction, mask in zip(*groups, strict=True))
 
     def explained(vector: np.ndarray, towards_target: np.ndarray) -> tuple[float, float]:
         """Return the gain of the best multiple of a vector, and that multiple."""

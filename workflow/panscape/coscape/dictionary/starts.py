@@ -127,8 +127,8 @@ def profile_start(
     for _ in range(iterations):
         score = columns.T @ centres  # (P, k)
         owner = score.argmax(axis=1)
-        share = sparse.csr_matrix((length, (everything, owner)), shape=(width, k))
-        centres = (columns @ share).toarray()
+        weights = sparse.csr_matrix((length, (everything, owner)), shape=(width, k))
+        centres = (columns @ weights).toarray()
         norm = np.linalg.norm(centres, axis=0)
         centres = np.divide(centres, norm, out=np.zeros_like(centres), where=norm > 0)
     entries = np.zeros((k, width))

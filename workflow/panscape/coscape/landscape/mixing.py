@@ -76,8 +76,8 @@ def study_entropy(links: sparse.csr_matrix, study: np.ndarray) -> float:
     if one_hot.shape[1] < 2 or not linked.any():
         return np.nan
     count = one_hot + links @ one_hot
-    share = count / count.sum(axis=1, keepdims=True)
-    entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(axis=1) / np.log(one_hot.shape[1])
+    fraction = count / count.sum(axis=1, keepdims=True)
+    entropy = -(fraction * np.log(np.where(fraction > 0, fraction, 1))).sum(axis=1) / np.log(one_hot.shape[1])
     return float(entropy[linked].mean())
 
 

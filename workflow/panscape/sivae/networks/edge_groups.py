@@ -16,11 +16,11 @@ def group_edges(
     table: EdgeTable,
     phenotype: Phenotype,
     *,
-    share: float = 0.2,
+    min_fraction: float = 0.2,
     permutations: int = 100,
     rng: np.random.Generator | None = None,
 ) -> tuple[pd.DataFrame, dict]:
-    """List the edges that occur in at least a fraction `share` of a group's lines.
+    """List the edges that occur in at least a fraction `min_fraction` of a group's lines.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def group_edges(
         Edges of all lines.
     phenotype
         Phenotype of the lines, with groups.
-    share
+    min_fraction
         Minimum fraction of a group's lines that have a listed edge, in (0, 1].
     permutations
         Number of permutations of the phenotype.
@@ -39,7 +39,7 @@ def group_edges(
     -------
     edges
         Columns of :data:`GROUP_COLUMNS` without `model`; `share_others`: fraction of the lines of other
-        groups with the edge; `only_here`: whether that is below `share`.
+        groups with the edge; `only_here`: whether that is below `min_fraction`.
     null
         The number of edges specific to one group, with its null distribution under permuted groups.
     """
@@ -50,7 +50,7 @@ def group_edges(
     for code, group in enumerate(phenotype.groups):
         inside = phenotype.values == code
         inside_fraction, others = _group_shares(present, total, inside)
-        chosen = np.flatnonzero(inside_fraction >= share)
+        chosen = np.flatnonzero(inside_fraction >= min_fraction)
         parts.append(
             pd.DataFrame(
                 {
@@ -60,13 +60,16 @@ def group_edges(
                     "group": group,
                     "share": inside_fraction[chosen],
                     "share_others": others[chosen],
-                    "only_here": others[chosen] < share,
+                    "only_here": others[chosen] < min_fraction,
                 }
             )
         )
     result = pd.concat(parts, ignore_index=True)[[name for name in GROUP_COLUMNS if name != "model"]]
     null = np.array(
-        [_one_group_only(present, total, values, share) for values in phenotype.shuffled(permutations, rng)]
+        [
+            _one_group_only(present, total, values, min_fraction)
+            for values in phenotype.shuffled(permutations, rng)
+        ]
     )
     row = null_row("edges of one group only", int(result["only_here"].sum()), null)
     return result, row | {"phenotype": phenotype.name, "n": phenotype.n}
@@ -77,9 +80,9 @@ def _group_shares(present, total: np.ndarray, inside: np.ndarray) -> tuple[np.nd
     return inside_fraction / inside.sum(), (total - inside_fraction) / max((~inside).sum(), 1)
 
 
-def _one_group_only(present, total: np.ndarray, values: np.ndarray, share: float) -> int:
+def _one_group_only(present, total: np.ndarray, values: np.ndarray, min_fraction: float) -> int:
     count = 0
     for code in np.unique(values):
         inside_fraction, others = _group_shares(present, total, values == code)
-        count += int(((inside_fraction >= share) & (others < share)).sum())
+        count += int(((inside_fraction >= min_fraction) & (others < min_fraction)).sum())
     return count

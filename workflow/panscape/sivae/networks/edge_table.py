@@ -23,26 +23,26 @@ class EdgeTable:
         (G,) names.
     first, second
         (E,) positions of the edges' genes, first < second, sorted.
-    share
+    fractions
         (L, E) CSR: fraction of a line's bins that have the edge, 0 to 1.
     """
 
     genes: np.ndarray
     first: np.ndarray
     second: np.ndarray
-    share: sparse.csr_matrix
+    fractions: sparse.csr_matrix
 
     @property
     def present(self) -> sparse.csr_matrix:
         """Return CSR (L, E) of ones for edges in at least half of a line's bins."""
-        fraction = self.share.copy()
+        fraction = self.fractions.copy()
         fraction.data = (fraction.data >= PRESENT).astype(float)
         fraction.eliminate_zeros()
         return fraction
 
     def take(self, edges: np.ndarray) -> EdgeTable:
         """Return a subset of the edges (bool or positions)."""
-        return EdgeTable(self.genes, self.first[edges], self.second[edges], self.share[:, edges])
+        return EdgeTable(self.genes, self.first[edges], self.second[edges], self.fractions[:, edges])
 
 
 def edge_table(graphs: Sequence[Sequence[sparse.csr_matrix]], genes: Sequence[str] | np.ndarray) -> EdgeTable:
@@ -56,6 +56,6 @@ def edge_table(graphs: Sequence[Sequence[sparse.csr_matrix]], genes: Sequence[st
     names = np.unique(np.concatenate([*rows, np.zeros(0, np.int64)]))
     indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
     place = np.concatenate([np.searchsorted(names, row) for row in rows])
-    share = sparse.csr_matrix((np.concatenate(weights), place, indptr), shape=(len(graphs), len(names)))
+    fractions = sparse.csr_matrix((np.concatenate(weights), place, indptr), shape=(len(graphs), len(names)))
     count = len(genes)
-    return EdgeTable(np.asarray(genes, dtype=object), names // count, names % count, share)
+    return EdgeTable(np.asarray(genes, dtype=object), names // count, names % count, fractions)

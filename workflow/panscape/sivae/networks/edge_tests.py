@@ -76,7 +76,7 @@ def edge_tables(
                 groups, null = group_edges(
                     table,
                     phenotype,
-                    share=settings.group_fraction,
+                    min_fraction=settings.group_fraction,
                     permutations=min(settings.permutations, 200),
                     rng=rng,
                 )

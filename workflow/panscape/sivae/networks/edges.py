@@ -63,8 +63,8 @@ def associate_edges(
     Columns of :data:`EDGE_COLUMNS` without `model`, by p. `lines_with`: number of lines with the edge in at
     least half of their bins.
     """
-    share = table.share[np.flatnonzero(phenotype.known)]
-    kept_table = EdgeTable(table.genes, table.first, table.second, share)
+    fractions = table.fractions[np.flatnonzero(phenotype.known)]
+    kept_table = EdgeTable(table.genes, table.first, table.second, fractions)
     count = np.asarray(kept_table.present.sum(axis=0)).ravel()
     required = max(presence * phenotype.n, 1)
     frequent = (count >= required) & (count <= phenotype.n - required)
@@ -73,7 +73,7 @@ def associate_edges(
         chosen = np.flatnonzero(mask & frequent)
         if not len(chosen):
             continue
-        values = share[:, chosen].toarray().T
+        values = fractions[:, chosen].toarray().T
         controls = [] if means is None else [means[ends[chosen]] for ends in (table.first, table.second)]
         parts.append(
             pd.DataFrame(
@@ -128,7 +128,7 @@ def associate_sets(
     number of gene pairs, `pvalue_permuted` by label permutation.
     """
     rng = rng or np.random.default_rng(0)
-    share = table.share[np.flatnonzero(phenotype.known)]
+    fractions = table.fractions[np.flatnonzero(phenotype.known)]
     names, counts, possible, levels = [], [], [], []
     inside = {name: np.isin(table.genes.astype(str), list(members)) for name, members in sets.items()}
     for name_a, name_b, mask in _pairs(table, sets, others=True):
@@ -136,7 +136,7 @@ def associate_sets(
         b = ~a if name_b == OTHER else inside[name_b]
         pairs = a.sum() * (a.sum() - 1) // 2 if name_a == name_b else a.sum() * b.sum() - (a & b).sum()
         names.append((name_a, name_b))
-        counts.append(np.asarray(share[:, np.flatnonzero(mask)].sum(axis=1)).ravel())
+        counts.append(np.asarray(fractions[:, np.flatnonzero(mask)].sum(axis=1)).ravel())
         possible.append(int(pairs))
         if means is not None:
             levels.append([means[members].mean(axis=0) for members in (a, b)])

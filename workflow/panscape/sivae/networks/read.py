@@ -141,8 +141,8 @@ class Collection:
 
 
 def _degrees(bins: Iterable[sparse.csr_matrix]) -> np.ndarray:
-    shares = [np.diff(sparse.csr_matrix(graph).indptr) / max(graph.shape[0] - 1, 1) for graph in bins]
-    return np.mean(shares, axis=0)
+    fractions = [np.diff(sparse.csr_matrix(graph).indptr) / max(graph.shape[0] - 1, 1) for graph in bins]
+    return np.mean(fractions, axis=0)
 
 
 def read_collection(lines: pd.DataFrame, folder: str | Path) -> Collection:

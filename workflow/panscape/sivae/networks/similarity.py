@@ -85,10 +85,10 @@ def average_bins(similarity: np.ndarray, line: np.ndarray, n_lines: int) -> np.n
     -------
     (n_lines, n_lines).
     """
-    share = np.zeros((n_lines, len(line)))
-    share[line, np.arange(len(line))] = 1
-    share /= share.sum(axis=1, keepdims=True)
-    return share @ similarity @ share.T
+    weights = np.zeros((n_lines, len(line)))
+    weights[line, np.arange(len(line))] = 1
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights @ similarity @ weights.T
 
 
 def edge_codes(graph: sparse.csr_matrix) -> np.ndarray:
