@@ -112,7 +112,7 @@ def test_more_entries_than_the_rank():
 
 
 def test_data_without_values_is_refused():
-    with pytest.raises(ValueError, match="no non-zero value"):
+    with pytest.raises(ValueError, match="no nonzero value"):
         learn_entries(sparse.csr_matrix((3, 4)), np.ones((2, 4)))
     with pytest.raises(ValueError, match="columns"):
         learn_entries(sparse.csr_matrix(np.ones((3, 4))), np.ones((2, 5)))

@@ -38,7 +38,7 @@ class Prior(nn.Module):
         Parameters
         ----------
         means, variances
-            Of the components, centroids x dimensions.
+            Means and variances of the components, centroids x dimensions.
         fractions
             Weights of the components; they sum to 1.
         """
@@ -70,7 +70,7 @@ class Prior(nn.Module):
         Parameters
         ----------
         mean, log_variance
-            Of the posteriors, cells x dimensions.
+            Means and log variances of the posteriors, cells x dimensions.
         z
             One draw from the posteriors, cells x dimensions.
         label
@@ -100,7 +100,7 @@ class Prior(nn.Module):
         Parameters
         ----------
         mean, log_variance
-            Of the posterior, cells x dimensions.
+            Means and log variances of the posteriors, cells x dimensions.
         noise
             Standard normal draws, draws x cells x dimensions; each is used with both signs.
         label

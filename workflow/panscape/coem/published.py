@@ -173,7 +173,7 @@ class GatedDecoder(nn.Module):
         depth
             Not used.
         responsibilities
-            Of the prior's components, cells x components.
+            Responsibilities of the prior's components, cells x components.
         """
         if self.batches > 1:
             z = torch.cat([z, functional.one_hot(batch, self.batches).to(z.dtype)], 1)

@@ -96,7 +96,7 @@ def attributions(decoder: Decoder, z: np.ndarray, dimension: int, points: int = 
     Parameters
     ----------
     decoder
-        Of one model.
+        Decoder of one model.
     z
         (n, K): the cells' embeddings.
     dimension

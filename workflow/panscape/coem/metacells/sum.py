@@ -86,7 +86,7 @@ def sum_sample(
     genes
         Table of the genes' positions; None takes those of the sample.
     seed
-        Of the permutations.
+        Seed of the permutations.
     """
     from panscape.coem.links.activity import gene_activity, placed
 

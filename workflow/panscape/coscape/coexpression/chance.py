@@ -98,22 +98,22 @@ def edges_per_cluster(matrix: sparse.csr_matrix, pairs: pd.DataFrame) -> np.ndar
     matrix
         CSR (n_clusters, n_pairs), 0 where a pair does not pass.
     pairs
-        gene_a, gene_b of its columns, diagonal pairs among them.
+        Table with gene_a and gene_b of its columns, including diagonal pairs.
     """
-    # only the few diagonal columns are taken out: a copy of the others would be as large as the matrix
+    # subtracts the few diagonal columns; copying the others would double the memory
     diagonal = np.flatnonzero(pairs["gene_a"].to_numpy() == pairs["gene_b"].to_numpy())
     return np.diff(matrix.indptr) - np.diff(sparse.csr_matrix(matrix[:, diagonal]).indptr)
 
 
 def add_chance_columns(clusters: pd.DataFrame, edges: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
-    """Return :data:`COLUMNS` of clusters.
+    """Return the table of edges and chance edges, columns :data:`COLUMNS`.
 
     Parameters
     ----------
     clusters
         Columns `cluster`, `n_cells`.
     edges, chance
-        (n_clusters,) pairs that pass, and those expected by chance.
+        (n_clusters,) numbers of pairs that pass, and expected by chance.
     """
     ratio = np.divide(chance, edges, out=np.full(len(edges), np.nan), where=edges > 0)
     table = clusters[["cluster", "n_cells"]].assign(edges=edges, chance=chance, share=np.minimum(ratio, 1))
@@ -158,7 +158,7 @@ def chance_edges(
     shrink
         Function (r, n_cells) -> r applied before the threshold, or None.
     work
-        Multiplications of one cluster, beyond which genes are sampled.
+        Maximum multiplications per cluster, above which genes are sampled.
 
     Returns
     -------

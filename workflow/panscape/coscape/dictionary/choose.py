@@ -58,10 +58,10 @@ def fit_starts(
     """Fit a dictionary from several starts and return the fit of lowest objective.
 
     With `ends` every start grows a dictionary of products, see
-    :func:`panscape.coscape.dictionary.grow.grow_entries`.
-    Otherwise the first start is the truncated singular value decomposition (what scikit-learn and the
-    released code start from), the others are groups of pairs with similar profiles and spread-out panclusters
-    in turn; with ``starts=1`` the fit is the published one. The result does not depend on `threads`.
+    :func:`panscape.coscape.dictionary.grow.grow_entries`. Otherwise the first start is the truncated singular
+    value decomposition (as in scikit-learn and the released code), the others alternate between groups of
+    pairs with similar profiles and distant panclusters; ``starts=1`` gives the published fit. The result does
+    not depend on `threads`.
 
     Parameters
     ----------

@@ -95,8 +95,8 @@ def grown_elbow_table(
     """Grow dictionaries of products to the largest size and suggest one.
 
     The suggested number is that of entries which, when added, explain more than `factor` times what an entry
-    explains by chance (:func:`panscape.coscape.dictionary.grow.chance_gain`), whatever the range; the range
-    has to be long enough, which is logged.
+    explains by chance (:func:`panscape.coscape.dictionary.grow.chance_gain`), independent of the range. A
+    warning is logged if the range is too short.
 
     Parameters
     ----------

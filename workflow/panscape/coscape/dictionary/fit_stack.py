@@ -35,7 +35,7 @@ def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: 
     low, high = sorted(settings.k_range)
     limit = int(min(high, (np.diff(stack.data.indptr) > 0).sum()))
     if limit < high:
-        logger.warning("dictionary.k_range ends at %d: the number of panclusters with edges", limit)
+        logger.warning("dictionary.k_range ends at %d, the number of panclusters with edges", limit)
     repeated = np.repeat(np.arange(len(stack.times)), stack.times)
     data = stack.data[repeated]
     ends = PairIndex.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None

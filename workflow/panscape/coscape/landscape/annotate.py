@@ -49,7 +49,7 @@ def annotate_clusters(
             "members.npz",
             f"{members.shape[0]} clusters x {members.shape[1]} cells, but the tables have "
             f"{len(clusters)} and {len(cells)}",
-            "rerun the clustering of this study: its cells have changed since",
+            "run the clustering of this study again: its cells have changed",
         )
     inside = sparse.csr_matrix(members, dtype=np.float64)
     added = {}

@@ -79,7 +79,7 @@ class PanclustSettings(FromMapping):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
         if not self.resolutions or self.resolutions[0] <= 0:
-            raise ValueError("at least one resolution is needed, and all must be greater than 0")
+            raise ValueError("resolutions must not be empty, and all must be greater than 0")
         for name, minimum in (("n_components", 1), ("n_neighbors", 1), ("min_cells", 1), ("sketch_cells", 2)):
             if getattr(self, name) == "auto" and name == "min_cells":
                 continue
