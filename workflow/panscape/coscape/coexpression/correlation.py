@@ -89,10 +89,11 @@ def shrink_correlations(
     n
         Number of cells.
     how
-        - ``"none"``. - ``"soft"``: ``|r| - strength * (1 - r^2) / sqrt(n - 1)``, 0 where that is negative. -
-        ``"garrote"``: ``r * max(0, 1 - (strength * se / r)^2)`` with the same standard error: small
-        correlations vanish, large ones hardly change. - ``"posterior"``: posterior mean of Fisher's z under a
-        normal prior of variance `prior`, with error
+        - ``"none"``.
+        - ``"soft"``: ``|r| - strength * (1 - r^2) / sqrt(n - 1)``, 0 where that is negative.
+        - ``"garrote"``: ``r * max(0, 1 - (strength * se / r)^2)`` with the same standard error: small
+          correlations vanish, large ones hardly change.
+        - ``"posterior"``: posterior mean of Fisher's z under a normal prior of variance `prior`, with error
           variance ``strength^2 / (n - 3)``.
     strength
         Noise threshold in standard errors.

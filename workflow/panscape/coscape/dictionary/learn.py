@@ -65,8 +65,7 @@ def learn_entries(
     Per iteration: two sparse products, O(nnz K), K x K and N x K work for the codes, O(K^2 P) for the
     entries. Memory: the data as CSC float64 and three K x P arrays. No dense N x P array is created: the
     error is computed from traces. CSC, because then the small N x K side is the one accessed at random and
-    stays in
-    cache (three times faster than CSR at N = 2400).
+    stays in cache (three times faster than CSR at N = 2400).
 
     Parameters
     ----------

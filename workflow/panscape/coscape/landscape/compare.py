@@ -60,18 +60,18 @@ def compare_spaces(
     Columns `space`, `statistic`, `value`, `low` and `high` (95 % bootstrap), `null_mean`, `null_sd`,
     `pvalue`, `n` (clusters), `units`, `note`. See ``docs/reading-a-landscape.md`` for the null hypotheses.
 
-    - `rho_age`: Spearman of pseudotime with mean age, on the clusters that all compared spaces reach;
-      null: ages shuffled over the sampled units, |rho|
-    - `rho_age_reached`: the same on all clusters that the space itself reaches
-    - `partial_rho_age`: `rho_age` given cluster size, surviving pairs and depth
+    - `rho_age`: Spearman of pseudotime with mean age, on the clusters with a pseudotime in all compared
+      spaces; null: ages permuted over the sampled units, |rho|
+    - `rho_age_reached`: the same on all clusters with a pseudotime in the space itself
+    - `partial_rho_age`: `rho_age` given cluster size, number of pairs and depth
     - `rho_age_within_studies`: weighted mean over the studies; `rho_age_of_{study}`: within one; null:
-      ages shuffled within studies, |rho|
+      ages permuted within studies, |rho|
     - `rho_age_other_studies`: Spearman of a cluster's age with the mean age of its five nearest clusters
-      of other studies, over clusters within the age range of other studies; independent of pseudotime; null:
-      ages shuffled within studies, one-sided
-    - `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`: correlation of pseudotime with these controls, without a
-    p-value - `other_study_share`, `other_study_share_at_age`, `study_entropy`: mixing of studies among
-    neighbours
+      of other studies, over clusters within the age range of other studies; independent of pseudotime;
+      null: ages permuted within studies, one-sided
+    - `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`: correlation of pseudotime with these controls, without
+      a p-value
+    - `other_study_share`, `other_study_share_at_age`, `study_entropy`: mixing of studies among neighbors
       with the mean after permuting studies over clusters (of similar age), without a p-value
     - `components`, `reached`: numbers of connected components, and of clusters with a pseudotime
     """

@@ -129,9 +129,9 @@ def local_quantile(error: np.ndarray, sd: np.ndarray, at: np.ndarray, coverage: 
 
     Returns
     -------
-    (M,): of the :data:`NEAREST` errors whose sd is closest (in ratio) the one of rank
-    ceil((number + 1) * coverage), in proportion larger where the new sd is above all of theirs; NaN if there
-    are fewer errors than :func:`min_errors`.
+    (M,): the error of rank ceil((number + 1) * coverage) among the :data:`NEAREST` errors of closest sd (in
+    ratio), scaled up in proportion if the new sd exceeds all of theirs; NaN if there are fewer errors than
+    :func:`min_errors`.
     """
     required = min_errors(coverage)
     if len(error) < required:
@@ -161,8 +161,11 @@ def half_widths(left: LeftOut, sd: np.ndarray, coverage: float) -> tuple[np.ndar
 
     Returns
     -------
-    half : (M,) from left-out panclusters whose true value the other studies cover, or from all if these are
-    too few; NaN if there are not enough. reach : (M,) the same from all left-out panclusters.
+    half
+        (M,), from left-out panclusters whose true value the other studies cover, or from all if these are
+        too few; NaN if there are not enough.
+    reach
+        (M,), the same from all left-out panclusters.
     """
     inside = left.covered if left.covered.sum() >= min_errors(coverage) else np.ones(len(left.sd), dtype=bool)
     half = _of_the_worst(left, inside, sd, coverage)

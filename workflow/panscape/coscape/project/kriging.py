@@ -59,8 +59,11 @@ def krige(
 
     Returns
     -------
-    mean : (M,) in units of `values`. sd : (M,) posterior standard deviation in units of the kernel's root:
-    small near points with known values, independent of the values.
+    mean
+        (M,), in units of `values`.
+    sd
+        (M,), posterior standard deviation in units of the kernel's root: small near points with known
+        values, independent of the values.
     """
     count = len(values)
     system = np.ones((count + 1, count + 1))
