@@ -156,9 +156,8 @@ def prepare_bin(
     strata = obs[settings.labels].astype(str).to_numpy() if settings.labels in obs else None
     names = ("sivae", line, name)
     test = training_held_out(len(dense), settings.held_out, seed, *names, strata=strata)
-    if (
-        settings.held_out and not test.any()
-    ):  # at least one cell, as either all or no bins of a stack have held-out cells
+    if settings.held_out and not test.any():
+        # at least one cell, as either all or no bins of a stack have held-out cells
         test = training_held_out(len(dense), 1.01 / len(dense), seed, *names)
     if settings.regress:
         design = _design(obs, settings.regress, "sivae.regress", keep_all=False)

@@ -20,8 +20,8 @@ def enforce_sizes(
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Assign every cell to a metacell, merge small metacells and split large ones.
 
-    Cells without a label join the metacell with the nearest centre, or form metacells of their own component
-    where possible. After merging, the largest metacells are split until there are `k` again.
+    Cells without a label join the metacell with the nearest centre, or form one metacell if no cell has a
+    label. After merging, the largest metacells are split until there are `k` again.
 
     Parameters
     ----------

@@ -27,14 +27,8 @@ from panscape.seeds import derive
 if TYPE_CHECKING:
     from anndata import AnnData
 
-JUDGED = (
-    "study",
-    "n_counts",
-    "n_genes",
-    "mito_share",
-    "ribo_share",
-    "sample",
-)  # never used as labels for evaluation
+# never used as labels for evaluation
+JUDGED = ("study", "n_counts", "n_genes", "mito_share", "ribo_share", "sample")
 
 
 @dataclass(frozen=True)

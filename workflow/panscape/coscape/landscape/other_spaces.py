@@ -75,9 +75,8 @@ def other_spaces(data: Combined, root: int | None, settings: LandscapeSettings) 
         expression, complete = data.expression, data.expression
         if genes is not None:
             expression = np.nan_to_num(data.expression)
-            complete = data.expression[
-                :, genes.columns.all(axis=0)
-            ]  # principal components need genes measured in all clusters
+            # principal components need genes measured in all clusters
+            complete = data.expression[:, genes.columns.all(axis=0)]
         spaces["expression"] = (expression, "euclidean", genes)
         if settings.expression_components and complete.shape[1] > 1:
             number = settings.expression_components

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-MIN_CELLS, MAX_CELLS, STUDY_CELLS = (
-    50,
-    500,
-    40,
-)  # bounds, and cells of the study per cell of the smallest cluster
+MIN_CELLS, MAX_CELLS = 50, 500  # bounds of the minimum size
+STUDY_CELLS = 40  # cells of the study per cell of the smallest cluster
 
 
 def smallest_cluster(min_cells: int | str, cells: int) -> int:

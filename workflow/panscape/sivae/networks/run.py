@@ -283,7 +283,6 @@ def _check_group(
         [collection.names[at] for at in members],
         source=source,
         min_agreement=settings.min_reliability,
-        chance={
-            "neighbours": density / (2 - density)
-        },  # expected Jaccard index of two random neighborhoods of that density
+        # expected Jaccard index of two random neighborhoods of that density
+        chance={"neighbours": density / (2 - density)},
     )
