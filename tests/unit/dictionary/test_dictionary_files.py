@@ -96,7 +96,7 @@ def test_small_panclusters_need_stronger_correlations():
     )  # 20 cells, half of them with each gene: 5 with both
 
 
-def test_bad_stacks_are_told():
+def test_bad_stacks_are_reported():
     data, obs = combined()
     with pytest.raises(UserError, match=r"no gene pair is positively coexpressed in at least 1000"):
         make_stack(data, obs, DictionarySettings(pair_support=1000))
@@ -111,7 +111,7 @@ def test_bad_stacks_are_told():
         DictionarySettings(k=0)
 
 
-def test_matrices_without_positive_pairs_are_told():
+def test_matrices_without_positive_pairs_are_reported():
     data, obs = combined()
     for factor in (0, -1):
         data.matrix.data[:] = factor * np.abs(data.matrix.data)

@@ -161,7 +161,7 @@ def test_suggestion_rule():
     assert suggest_k([1, 4, 7, 10, 13], errors[::3]) == 4
 
 
-def test_short_ranges_are_told(caplog):
+def test_short_ranges_are_reported(caplog):
     assert suggest_k([2, 3], [0.5, 0.4]) == 3
     assert "cannot show an elbow" in caplog.text
     flat = 1 - np.concatenate([0.08 * np.arange(4), 0.24 + 0.002 * np.arange(1, 9)])

@@ -72,7 +72,7 @@ def test_zeros_and_ones_are_recognised(tmp_path):
     assert sample.binary and set(sample.atac.data) == {1.0}
 
 
-def test_cells_and_peaks_without_counts_are_left_out_and_told(tmp_path):
+def test_cells_and_peaks_without_counts_are_dropped_and_logged(tmp_path):
     values = atac().tolil()
     values[3], values[7], values[:, 5] = 0, 0, 0
     sample = read_paired(two_files(tmp_path, values=values.tocsr()), counts_file(tmp_path, rna()))

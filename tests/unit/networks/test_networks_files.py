@@ -201,7 +201,7 @@ def test_files_that_do_not_belong_together(tmp_path):
         read_collection(table.assign(status="too few cells"), tmp_path)
 
 
-def test_gene_sets_without_overlap_are_told(collection, genes, tmp_path):
+def test_gene_sets_without_overlap_are_reported(collection, genes, tmp_path):
     other = tmp_path / "mouse.gmt"
     other.write_text("set\tx\tActb\tGapdh\n")
     settings = NetworkSettings(gene_sets=(str(other),), edge_sets=("set", "unheard"), permutations=20)

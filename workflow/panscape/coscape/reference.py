@@ -68,7 +68,7 @@ def settings(folder: str | Path) -> dict[str, Any]:
 def saved_settings(text: str | bytes) -> dict[str, Any]:
     """Return the settings of :func:`describe` from JSON, under the keys of this version.
 
-    Before format 2 a cell was counted among its own neighbours.
+    Before format 2 a cell was counted among its neighbors.
     """
     saved = json.loads(text)
     if saved.get("format", 1) >= FORMAT:

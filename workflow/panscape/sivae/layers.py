@@ -31,7 +31,7 @@ class Linear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(models, 1, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply each model's map to its own rows."""
+        """Apply each model's affine map."""
         return torch.baddbmm(self.bias, x, self.weight)
 
     def draw(self, model: int, generator: torch.Generator, inputs: int | None = None) -> None:

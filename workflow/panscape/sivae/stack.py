@@ -83,7 +83,7 @@ def batch_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the mini-batch of every model in a step, and the weights of the cells.
 
-    Each model goes through its own cells epoch by epoch, in batches of as equal size as possible.
+    Each model iterates over its cells by epochs, in batches of nearly equal size.
 
     Parameters
     ----------

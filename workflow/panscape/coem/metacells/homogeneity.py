@@ -48,7 +48,7 @@ def homogeneity(
         Permutations per metacell.
     quantile
         A metacell is dubious if its eigenvalue exceeds this quantile of the nulls of all metacells (each
-        divided by its own mean) ...
+        divided by its mean) ...
     excess
         ... and is at least this many times its null mean, so that a large number of genes alone does not make
         a metacell dubious.

@@ -78,7 +78,7 @@ def nested_steps(members: sparse.csr_matrix, parents: np.ndarray) -> Iterator[St
 def _disjoint(
     members: sparse.csr_matrix, row: int, children: list[int], taken: np.ndarray, inside: np.ndarray
 ) -> list[int]:
-    """Choose disjoint children of a cluster; marks its cells `inside` and those of the children `taken`."""
+    """Choose disjoint children of a cluster; updates the masks `inside` and `taken`."""
     sizes = np.diff(members.indptr)
     inside[_cells(members, row)] = True
     parts = []

@@ -58,7 +58,7 @@ def sparse_within_correlations(
     y
         (n,) finite.
     groups
-        (n,) labels; ranks are taken within groups and scaled by the group's size.
+        (n,) labels; ranks are computed within groups and scaled by the group's size.
     method
         ``"spearman"`` or ``"pearson"``.
 

@@ -22,7 +22,7 @@ class Roots:
     below
         Take the first cluster with a mean age below this, if any (``root_below``).
     n_cells
-        (n_clusters,): numbers of cells; among ties of age the largest cluster is taken.
+        (n_clusters,): numbers of cells; the largest cluster breaks ties of age.
     usable
         bool (n_clusters,): clusters that may be the root.
     """

@@ -50,7 +50,7 @@ def associate_genes(
     phenotype
         See :func:`read_phenotype`; must be `testable`.
     controls
-        Name -> (G, L) or (L,); ``mean`` and ``detection`` are also tested on their own.
+        Name -> (G, L) or (L,); ``mean`` and ``detection`` are also tested separately.
     genes
         Names.
     use
