@@ -188,7 +188,7 @@ def test_a_reference_that_lacks_something_is_refused_before_the_first_job(refere
     assert "results/tiny/coexpression/late/pairs.tsv" in text and "lacks preprocess/genes.tsv" in text
     with h5py.File(folder / REFERENCE / "dictionary/dictionary.h5ad", "r+") as file:
         del file["uns/collection"]
-    assert "does not name the settings it was made with" in refusal()
+    assert "does not contain the settings it was created with" in refusal()
     (folder / REFERENCE / "dictionary/dictionary.h5ad").unlink()
     assert "lacks dictionary/dictionary.h5ad" in refusal()
 

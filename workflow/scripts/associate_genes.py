@@ -4,9 +4,9 @@ from pathlib import Path
 
 from panscape.data import files
 from panscape.pipeline import job
+from panscape.sivae.networks.gene_tests import gene_tables
 from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.settings import NetworkSettings
-from panscape.sivae.networks.tables import gene_tables
 
 job.begin(snakemake)
 

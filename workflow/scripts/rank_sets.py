@@ -5,8 +5,8 @@ from pathlib import Path
 from panscape.data import files
 from panscape.pipeline import job
 from panscape.sivae.networks.read import read_collection, read_lines
+from panscape.sivae.networks.set_tests import set_tables
 from panscape.sivae.networks.settings import NetworkSettings
-from panscape.sivae.networks.tables import set_tables
 
 job.begin(snakemake)
 

@@ -1,7 +1,8 @@
 """Read a sample's genes and peaks and keep the cells that have both."""
 
 from panscape.coem.metacells.pool import pool
-from panscape.coem.paired import read_paired, write_paired
+from panscape.coem.multiome import read_paired
+from panscape.coem.paired import write_paired
 from panscape.pipeline import job
 
 job.begin(snakemake)

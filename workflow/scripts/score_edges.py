@@ -5,9 +5,9 @@ from pathlib import Path
 from panscape.data import files
 from panscape.data.edge_lists import read_network
 from panscape.pipeline import job
+from panscape.sivae.networks.known import known_table
 from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.settings import NetworkSettings
-from panscape.sivae.networks.tables import known_table
 
 job.begin(snakemake)
 

@@ -267,7 +267,7 @@ def test_a_model_told_the_types_says_so_and_its_prior_has_them(cells, embedded, 
     assert apart.argmin(axis=1).tolist() == [0, 1, 2]
 
 
-def test_what_cannot_be_embedded_is_told(cells):
+def test_cells_that_cannot_be_embedded_are_reported(cells):
     with pytest.raises(UserError, match="neither"):
         embed(None, None)
     with pytest.raises(UserError, match="different numbers of cells"):
@@ -319,7 +319,7 @@ def with_depth(seed=0, n=360, genes=150, peaks=260):
     return *counts, kind, logs
 
 
-def test_what_follows_depth_is_left_to_the_decoder_and_types_of_other_depth_are_told(monkeypatch):
+def test_what_follows_depth_is_left_to_the_decoder_and_types_of_other_depth_are_distinguished(monkeypatch):
     rna, atac, kind, logs = with_depth()
     within = logs - np.array([logs[kind == c].mean() for c in range(3)])[kind]
     follows = {}

@@ -168,7 +168,7 @@ def test_problems_are_reported(tmp_path, cells, pair, fitted):
         model.embed((other, pair[1]))
     write_weights(tmp_path / "other", {}, {"format": 1})
     for name in ("other", "absent"):
-        with pytest.raises(UserError, match="no complete COEM model"):
+        with pytest.raises(UserError, match="not a complete COEM model"):
             COEM.load(tmp_path / name)
 
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from scipy import sparse, stats
 
 from panscape.coem.cells import thinned
-from panscape.coem.modality import choose_features, choose_likelihood, components, prepare_modality
+from panscape.coem.features import choose_features, choose_likelihood
+from panscape.coem.modality import components, prepare_modality
 from panscape.coem.settings import CoemSettings
 from panscape.errors import UserError
 
@@ -39,7 +40,7 @@ def test_the_likelihood_follows_the_values(cells, caplog):
     assert choose_likelihood(cells.atac, "atac", CoemSettings()) == "poisson"
     assert choose_likelihood(cells.rna, "rna", CoemSettings()) == "nb"
     assert choose_likelihood(cells.atac, "atac", CoemSettings(atac_likelihood="zip")) == "zip"
-    with pytest.raises(UserError, match="greatest count"):
+    with pytest.raises(UserError, match="largest count"):
         choose_likelihood(cells.atac, "atac", CoemSettings(atac_likelihood="bernoulli"))
 
 

@@ -100,7 +100,7 @@ def test_read_equals_gseapy(tmp_path):
         ("a\tb\t\t\n", "line 1"),
     ],
 )
-def test_bad_files_are_told(tmp_path, text, message):
+def test_bad_files_are_reported(tmp_path, text, message):
     path = write_gmt(tmp_path / "bad.gmt", text)
     with pytest.raises(UserError, match=message) as caught:
         read_gene_sets(path)

@@ -112,7 +112,7 @@ def test_more_entries_than_the_rank():
 
 
 def test_data_without_values_is_refused():
-    with pytest.raises(ValueError, match="no non-zero value"):
+    with pytest.raises(ValueError, match="no nonzero value"):
         learn_entries(sparse.csr_matrix((3, 4)), np.ones((2, 4)))
     with pytest.raises(ValueError, match="columns"):
         learn_entries(sparse.csr_matrix(np.ones((3, 4))), np.ones((2, 5)))
@@ -161,7 +161,7 @@ def test_suggestion_rule():
     assert suggest_k([1, 4, 7, 10, 13], errors[::3]) == 4
 
 
-def test_short_ranges_are_told(caplog):
+def test_short_ranges_are_reported(caplog):
     assert suggest_k([2, 3], [0.5, 0.4]) == 3
     assert "cannot show an elbow" in caplog.text
     flat = 1 - np.concatenate([0.08 * np.arange(4), 0.24 + 0.002 * np.arange(1, 9)])

@@ -8,7 +8,8 @@ import pytest
 from scipy import sparse
 
 from panscape.coem.metacells.pool import pool
-from panscape.coem.paired import Paired, atac_study, check_peaks, load_paired, read_paired, write_paired
+from panscape.coem.multiome import atac_study, check_peaks, read_paired
+from panscape.coem.paired import Paired, load_paired, write_paired
 from panscape.data import h5mu
 from panscape.data.counts import CountsWriter
 from panscape.errors import UserError
@@ -71,7 +72,7 @@ def test_zeros_and_ones_are_recognised(tmp_path):
     assert sample.binary and set(sample.atac.data) == {1.0}
 
 
-def test_cells_and_peaks_without_counts_are_left_out_and_told(tmp_path):
+def test_cells_and_peaks_without_counts_are_dropped_and_logged(tmp_path):
     values = atac().tolil()
     values[3], values[7], values[:, 5] = 0, 0, 0
     sample = read_paired(two_files(tmp_path, values=values.tocsr()), counts_file(tmp_path, rna()))
@@ -187,7 +188,7 @@ def test_samples_are_pooled_on_what_they_share():
     assert sample.obs["sample"].value_counts().to_dict() == {"a": 30, "b": 30}
     assert (sample.atac[:30] != atac()[:, :6]).nnz == 0 and sample.obs.index[30] == f"b:{CELLS[0]}"
     np.testing.assert_array_equal(sample.atac[30:, 0].toarray(), atac()[:, 7].toarray())
-    with pytest.raises(UserError, match=r"metacells.pool: no peaks are in all samples"):
+    with pytest.raises(UserError, match=r"metacells.pool: no peaks are common to all samples"):
         pool({"a": one("a", PEAKS), "b": one("b", [f"chr3:{i}-{i + 1}" for i in range(8)])})
 
 
@@ -200,7 +201,7 @@ def test_barcodes_that_do_not_match(tmp_path):
         UserError, match=r"no barcode of the peaks \(AAAC#0, .*among the cells of the genes \(AAAC-0"
     ):
         read_paired(study, counts_file(tmp_path, rna()))
-    with pytest.raises(UserError, match=r"make the barcodes of the two files alike"):
+    with pytest.raises(UserError, match=r"make the barcodes of the two files agree"):
         check_peaks(study, pd.Index(CELLS), "studies[0]")
 
 

@@ -193,10 +193,10 @@ def test_a_warning_if_peaks_are_of_another_build(sample, caplog):
     )
     with caplog.at_level("WARNING", logger="panscape"):
         link_sample(moved, pd.DataFrame({"rna": np.arange(600) % 10}, index=sample.obs.index), SETTINGS)
-    assert "are peaks and genes of one genome build?" in caplog.text
+    assert "are peaks and genes of the same genome build?" in caplog.text
 
 
-def test_the_report_says_which_labels_the_embedding_was_told(folder, tmp_path):
+def test_the_report_says_which_labels_the_embedding_was_conditioned_on(folder, tmp_path):
     from panscape.report.results import Results
     from panscape.report.sections.metacells import SECTION, comparison
 
@@ -270,7 +270,7 @@ def test_a_learned_embedding_is_used_and_compared(sample):
         group_sample(sample, {**SETTINGS, "embedding": "coem", "size_sweep": []}, learned=learned)
 
 
-def test_every_metric_says_which_labels_the_embedding_was_told(sample, tmp_path):
+def test_every_metric_says_which_labels_the_embedding_was_conditioned_on(sample, tmp_path):
     pytest.importorskip("torch")
     from panscape.coem.files import write_embedding
 

@@ -7,7 +7,9 @@ from scipy import sparse, stats
 
 from panscape.data.edge_lists import Network
 from panscape.errors import UserError
-from panscape.sivae.networks.edges import associate_edges, associate_sets, edge_table, group_edges
+from panscape.sivae.networks.edge_groups import group_edges
+from panscape.sivae.networks.edge_table import edge_table
+from panscape.sivae.networks.edges import associate_edges, associate_sets
 from panscape.sivae.networks.known import enrichment_of_edges
 from panscape.sivae.networks.phenotype import read_phenotype
 from panscape.stats.gsea import Rankings, enrichment_score, mito_set, prerank
@@ -39,7 +41,7 @@ def lines():
 def test_edge_table_counts_bins(lines):
     names = list(zip(lines.first, lines.second, strict=True))
     assert names == [(0, 1), (0, 6), (2, 3), (4, 5)]
-    assert lines.share.toarray()[0].tolist() == [0, 1, 1, 0.5]
+    assert lines.fractions.toarray()[0].tolist() == [0, 1, 1, 0.5]
     assert lines.present.toarray()[9].tolist() == [1, 0, 1, 1]
 
 
@@ -76,7 +78,7 @@ def test_numbers_of_edges_in_and_out_of_sets(lines):
 
 def test_edges_of_groups(lines):
     phenotype = phenotype_of(["control"] * 5 + ["case"] * 5)
-    result, null = group_edges(lines, phenotype, share=0.4, permutations=50)
+    result, null = group_edges(lines, phenotype, min_fraction=0.4, permutations=50)
     subset = result[result["only_here"]].set_index("group")[["gene_a", "gene_b", "share", "share_others"]]
     assert subset.loc["case"].tolist() == ["g0", "g1", 1.0, 0.0] and subset.loc["control"].tolist()[1] == "g6"
     assert len(result) == 6 and null["value"] == 2 and null["null_mean"] < 1
@@ -84,7 +86,7 @@ def test_edges_of_groups(lines):
 
 def test_missing_phenotypes_leave_lines_out(lines):
     values = pd.Series(["control"] * 5 + [None] * 2 + ["case"] * 3, name="y")
-    result, _ = group_edges(lines, phenotype_of(values), share=0.4, permutations=5)
+    result, _ = group_edges(lines, phenotype_of(values), min_fraction=0.4, permutations=5)
     assert result.loc[result["group"] == "case", "share"].tolist() == [1, 1, 1]
 
 

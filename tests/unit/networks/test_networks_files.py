@@ -10,10 +10,12 @@ import pytest
 from panscape.data import files
 from panscape.errors import UserError
 from panscape.plot.networks import draw_networks
+from panscape.sivae.networks.edge_tests import edge_tables
+from panscape.sivae.networks.gene_tests import gene_tables
 from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.run import check_lines, compare_lines, kernel_names, phenotype_columns
+from panscape.sivae.networks.set_tests import set_tables
 from panscape.sivae.networks.settings import NetworkSettings
-from panscape.sivae.networks.tables import edge_tables, gene_tables, set_tables
 
 COLUMNS = ["phenotype", "group"]
 
@@ -199,7 +201,7 @@ def test_files_that_do_not_belong_together(tmp_path):
         read_collection(table.assign(status="too few cells"), tmp_path)
 
 
-def test_gene_sets_without_overlap_are_told(collection, genes, tmp_path):
+def test_gene_sets_without_overlap_are_reported(collection, genes, tmp_path):
     other = tmp_path / "mouse.gmt"
     other.write_text("set\tx\tActb\tGapdh\n")
     settings = NetworkSettings(gene_sets=(str(other),), edge_sets=("set", "unheard"), permutations=20)

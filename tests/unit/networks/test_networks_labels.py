@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from panscape.sivae.networks.phenotype import Phenotype
+from panscape.sivae.networks.set_tests import set_tables
 from panscape.sivae.networks.settings import NetworkSettings
-from panscape.sivae.networks.tables import set_tables
 from panscape.stats.gsea import Rankings, _without_ties, enrichment_score, label_pvalues, prerank
 from panscape.stats.ranks import spearman_rows
 
@@ -169,7 +169,7 @@ def test_tables_say_where_labels_cannot_decide(monkeypatch):
     settings = NetworkSettings(
         gene_sets=("made.gmt",), baselines=(), centrality="training", min_lines=4, gsea_permutations=10
     )
-    monkeypatch.setattr("panscape.sivae.networks.tables.read_gene_sets", lambda path: sets)
+    monkeypatch.setattr("panscape.sivae.networks.set_tests.read_gene_sets", lambda path: sets)
     rho = spearman_rows(x, np.arange(4.0))
     genes = pd.DataFrame(
         {"gene": names, "model": "sivae", "phenotype": "age", "rho": rho, "rho_partial": rho}

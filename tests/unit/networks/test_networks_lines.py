@@ -112,11 +112,11 @@ def test_reliability_flags():
     s[0, 1] = s[1, 0] = 0.9  # its own
     s[2, 3] = s[3, 2] = 0.4  # alike, but no more than others
     s[4, 5] = s[5, 4] = 0.1
-    result = reliability({"m": s}, line, list("abcd"), source="bins", least=0.2)
+    result = reliability({"m": s}, line, list("abcd"), source="bins", min_agreement=0.2)
     assert result["flag"].tolist() == ["", "not distinct", "unreliable", "unknown"]
     assert result["within"].tolist()[:3] == [0.9, 0.4, 0.1] and result["others"].iloc[0] == 0.5
     assert result["rank"].tolist()[:3] == [1.0, 0.0, 0.0] and result["parts"].tolist() == [2, 2, 2, 1]
-    strict = reliability({"m": s}, line, list("abcd"), source="bins", least=0.2, chance={"m": 0.35})
+    strict = reliability({"m": s}, line, list("abcd"), source="bins", min_agreement=0.2, chance={"m": 0.35})
     assert strict["flag"].tolist()[:2] == ["", "unreliable"]
 
 

@@ -10,10 +10,12 @@ from panscape.plot.style import save_figure
 from panscape.report.results import Results
 from panscape.report.sections.networks import SECTION, _attainable, bins, planted
 from panscape.simulate.write import write_lines_truth
+from panscape.sivae.networks.edge_tests import edge_tables
+from panscape.sivae.networks.gene_tests import gene_tables
 from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.run import check_lines, compare_lines, kernel_names
+from panscape.sivae.networks.set_tests import set_tables
 from panscape.sivae.networks.settings import NetworkSettings
-from panscape.sivae.networks.tables import edge_tables, gene_tables, set_tables
 
 COLUMNS = ["phenotype", "group"]
 

@@ -49,7 +49,7 @@ def test_loops_repeats_and_directions_are_counted(tmp_path):
         ("A\tA\n", "no edge between two genes in 1 lines"),
     ],
 )
-def test_bad_files_are_told(tmp_path, text, message):
+def test_bad_files_are_reported(tmp_path, text, message):
     path = tmp_path / "bad.tsv"
     path.write_text(text)
     with pytest.raises(UserError, match=message) as caught:
@@ -57,7 +57,7 @@ def test_bad_files_are_told(tmp_path, text, message):
     assert "bad.tsv" in str(caught.value)
 
 
-def test_unreadable_files_are_told(tmp_path):
+def test_unreadable_files_are_reported(tmp_path):
     for name, content in (
         ("x.tsv.gz", b"A\tB\n"),
         ("x.tsv", b"\xff\xfe\x00A\t\x00B"),

@@ -93,7 +93,7 @@ def test_ward_of_a_sketch_counts_the_cells_that_follow():
 
 
 def test_ward_refuses_what_does_not_fit(monkeypatch):
-    monkeypatch.setattr(ward_module, "MOST_CELLS", 10)
+    monkeypatch.setattr(ward_module, "MAX_CELLS", 10)
     with pytest.raises(UserError, match=r"panclust.algorithm: ward with 11 cells"):
         ward_levels(np.zeros((11, 2)), Candidates("lab", 11, 1))
 

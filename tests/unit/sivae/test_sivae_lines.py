@@ -79,7 +79,7 @@ def test_jobs_hold_whole_lines():
     assert [line for lines in plan.jobs.values() for line in lines] == ["a", "b", "c", "d"]
 
 
-def test_names_are_made_fit_for_files_and_collisions_told():
+def test_names_are_made_fit_for_files_and_collisions_reported():
     obs = table(x=30, y=30)
     obs["line"] = obs["line"].map({"x": "HPSI 0214i/poih_2", "y": "donor 2"})
     plan = plan_lines({"s": obs}, SETTINGS, 0, ["line"])

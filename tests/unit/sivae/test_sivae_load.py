@@ -66,9 +66,9 @@ def test_cells_are_scaled_as_the_models_own_were(tmp_path):
         models["a", "1"].scale(counts, totals)
 
 
-def test_what_holds_no_models_is_told(tmp_path):
+def test_files_without_models_are_reported(tmp_path):
     write_weights(tmp_path / "other", {"x": torch.zeros(2)}, {"format": 9})
     (tmp_path / "text").write_text("no weights")
     for name in ("other", "text", "absent"):
-        with pytest.raises(UserError, match="holds no complete models"):
+        with pytest.raises(UserError, match="has no complete models"):
             load(tmp_path / name)

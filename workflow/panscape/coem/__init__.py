@@ -1,4 +1,4 @@
-"""COEM: a joint embedding of RNA and accessibility, metacells in it, and links of peaks to genes.
+"""COEM: joint embedding of RNA and accessibility, metacells, and links between peaks and genes.
 
 Start with :class:`COEM`: fit, embed, predict, metacells, save and load on MuData, AnnData or h5mu files.
 """

@@ -14,17 +14,17 @@ from panscape.coem.likelihoods import SPARSE, Target
 from panscape.coem.modality import Modality
 from panscape.coem.module import Batch
 
-SPREAD = 0.8  # range of the fraction withheld of a cell around its mean, relative to the largest possible
+SPREAD = 0.8  # relative range of the withheld fraction among cells
 
 
 @dataclass(frozen=True)
 class Cells:
-    """All cells of a training run; only mini-batches are ever dense.
+    """Cells of a training run, sparse; only mini-batches are dense.
 
     Attributes
     ----------
     modalities
-        Counts and what was fixed before training.
+        Counts of each modality and the quantities fixed before training.
     batch
         Batch number of each cell.
     label
@@ -32,8 +32,8 @@ class Cells:
     device
         Device of the mini-batches.
     depth_scale
-        Mean and standard deviation of the log depth by modality, modalities x 2, that depths are standardised
-        with; None takes those of these cells.
+        Mean and standard deviation of the log depth, modalities x 2, used to standardise depths; None
+        computes them from these cells.
     """
 
     modalities: list[Modality]
@@ -54,7 +54,7 @@ class Cells:
 
     @cached_property
     def depth(self) -> np.ndarray:
-        """Log depth of each cell by modality, standardised over those that have it and 0 in the others."""
+        """Log depth of each cell by modality, standardised over cells with the modality, 0 elsewhere."""
         result = np.zeros((self.n, len(self.modalities)), dtype=np.float32)
         for m, (mean, sd) in enumerate(self.depth_scales):
             modality = self.modalities[m]
@@ -79,24 +79,24 @@ class Cells:
         random: np.random.Generator | None = None,
         noise: Tensor | None = None,
     ) -> Batch:
-        """Return some cells as tensors.
+        """Return a mini-batch of cells as tensors.
 
         Parameters
         ----------
         rows
             Numbers of the cells.
         shown
-            Modalities shown to the encoder, bool, cells x modalities; None shows those that the cell has.
+            Modalities shown to the encoder, bool, cells x modalities; None shows all that a cell has.
         thin
-            Mean fraction of the counts that are withheld from the encoder and become the target; with 0 the
-            encoder sees all counts and they are the target too.
+            Mean fraction of the counts withheld from the encoder, which form the target; with 0 all counts
+            are both input and target.
         random
-            Random numbers of that choice.
+            Random number generator of the thinning.
         noise
             See :class:`Batch`.
         """
         present = self.present[rows]
-        # fractions differ between cells, so that the encoder is trained at all depths
+        # the fraction varies between cells, so that the encoder is trained on a range of depths
         spread = SPREAD * min(thin, 1 - thin)
         fraction = None if random is None or not thin else thin + spread * random.uniform(-1, 1, len(rows))
         shown = present if shown is None else shown & present
@@ -137,7 +137,7 @@ class Cells:
         return Target(row=row, column=column, value=self._move(counts.data, torch.float32))
 
     def _dense(self, counts: sparse.csr_matrix) -> Tensor:
-        """Return a dense tensor; only what is not 0 travels to the device."""
+        """Return a dense tensor; only nonzero values are copied to the device."""
         n, p = counts.shape
         place = np.repeat(np.arange(n, dtype=np.int64) * p, np.diff(counts.indptr)) + counts.indices
         out = torch.zeros(n * p, device=self.device)
@@ -148,17 +148,17 @@ class Cells:
 def thinned(
     counts: sparse.csr_matrix, fraction: float | np.ndarray, random: np.random.Generator
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Split each count at random into a kept and a withheld part (binomial thinning, count splitting).
+    """Split each count at random into a kept and a withheld part (binomial thinning).
 
-    The two parts of Poisson counts are independent given the rate, so that only signal predicts one from the
-    other.
+    Given the rate, the two parts of a Poisson count are independent, so one predicts the other by signal
+    alone.
 
     Parameters
     ----------
     counts
         CSR of whole numbers, cells x features.
     fraction
-        Probability of a unit to be withheld, in [0, 1]; one number or one per cell.
+        Probability that a count unit is withheld, in [0, 1]; a scalar or one value per cell.
     random
         Random numbers.
 

@@ -11,18 +11,19 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.coem.cells import Cells
+from panscape.coem.evaluate import encode_all, information
 from panscape.coem.metric import information_units
 from panscape.coem.modality import prepare_modality
 from panscape.coem.module import Module
 from panscape.coem.settings import CoemSettings
-from panscape.coem.task import CoemTask, encode_all, information
+from panscape.coem.task import CoemTask
 from panscape.errors import fail
 from panscape.log import logger
 from panscape.training.checkpoint import Checkpoint
 from panscape.training.loop import Plan, fit
 from panscape.training.state import digest
 
-FEWEST_CELLS = 20
+MIN_CELLS = 20
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,16 @@ class Embedding:
     Attributes
     ----------
     joint
-        From the modalities that a cell has, float32, cells x dimensions, in the units of `metric`.
+        Coordinates from all modalities of a cell, float32, cells x dimensions, scaled according to `metric`.
     rna, atac
-        From one modality alone, by the same model in the same space; NaN for cells that lack it, None if no
-        cell has it.
+        Coordinates from one modality alone, in the same space; NaN for cells without it, None if no cell has
+        it.
     posterior_sd
-        Root mean posterior variance of each dimension of the latent (joint), before it was scaled.
+        Root mean posterior variance of each latent dimension of `joint`, before scaling.
     unit
-        What each dimension of the latent was multiplied by to give `joint`.
+        Scale factor of each latent dimension in `joint`.
     history
-        Rows step, split, term, model, value of the training.
+        Training history; rows of step, split, term, model, value.
     info
         Likelihoods, features, `information` (gain in log-likelihood of withheld counts of held-out cells
         given the embedding, nats per cell, by modality), `unseen_nll` (minus the log-likelihood of these
@@ -68,7 +69,7 @@ def embed(
     device: torch.device | str = "cpu",
     checkpoint: str | None = None,
 ) -> Embedding:
-    """Learn a joint embedding of RNA and accessibility (COEM's first step; ours is a re-implementation).
+    """Learn a joint embedding of RNA and accessibility (a re-implementation of COEM's first step).
 
     Parameters
     ----------
@@ -78,12 +79,12 @@ def embed(
     batch
         Batch of each cell: the decoder has an offset per batch, so that z need not encode it.
     labels
-        Cell types to condition the prior on (as in COEM's text). Scores against these labels are then no
-        evidence; `info["conditioned"]` records it.
+        Cell types to condition the prior on (as in COEM's paper). Scores against these labels are then
+        circular; `info["conditioned"]` records their number.
     settings
         See :class:`CoemSettings`.
     seed
-        Seed of all random steps; the same seed gives the same bits on the same number of threads.
+        Seed of all random steps; results are reproducible for a fixed number of threads.
     device
         Device to train on.
     checkpoint
@@ -92,7 +93,8 @@ def embed(
     Raises
     ------
     UserError
-        If there is no modality, there are too few cells, a cell has no counts, or values are not counts.
+        If both modalities are missing, there are too few cells, a cell has no counts, or values are not
+        counts.
     """
     return embedding_of(
         train(
@@ -164,12 +166,12 @@ def train(
     for name, nats in info["information"].items():
         logger.info("%s: the embedding predicts %.1f nats of a held-out cell's withheld counts", name, nats)
         if nats <= 0:
-            logger.warning("%s: nothing learned of it generalises to held-out cells", name)
+            logger.warning("%s: the embedding does not generalise to held-out cells", name)
     return Trained(module, cells, settings, task.held_rows, history, info)
 
 
 def _train(task: CoemTask, seed: int, checkpoint: str | None) -> list[dict[str, Any]]:
-    """Train, leave the best weights in the model and return the history."""
+    """Train the model, restore the best weights and return the history."""
     kept = None
     if checkpoint is not None:
         cells = task.cells
@@ -189,9 +191,9 @@ def _prepare(rna, atac, batch, labels, settings, seed, device) -> tuple[Cells, d
     if len(set(sizes.values())) > 1:
         raise fail("sample", f"different numbers of cells: {sizes}", "give both modalities of the same cells")
     n = next(iter(sizes.values()))
-    if n < FEWEST_CELLS:
+    if n < MIN_CELLS:
         raise fail(
-            "sample", f"{n} cells", f"an embedding is learned from {FEWEST_CELLS} cells or more", few=True
+            "sample", f"{n} cells", f"an embedding is learned from {MIN_CELLS} cells or more", few=True
         )
     codes = _codes(batch, n, "batch")
     modalities = [
@@ -210,7 +212,7 @@ def _prepare(rna, atac, batch, labels, settings, seed, device) -> tuple[Cells, d
         )
     if names is not None:
         logger.warning(
-            "the embedding is conditioned on %d labels: scores against them are no evidence", len(names)
+            "the embedding is conditioned on %d labels: scores against them are circular", len(names)
         )
     info = {
         "modalities": [m.name for m in modalities],

@@ -17,7 +17,7 @@ from panscape.errors import fail
 
 
 def read_sample(path: str | Path) -> tuple[pd.DataFrame, sparse.csr_matrix | None, sparse.csr_matrix | None]:
-    """Return annotations of the cells and counts of RNA and of accessibility (None where missing)."""
+    """Read the annotations of the cells and the counts of RNA and accessibility (None if missing)."""
     obs, _ = h5mu.read_shared(path)
     tables = [h5mu.read_modality(path, name) for name in ("rna", "atac")]
     return obs, *(None if table is None else sparse.csr_matrix(table.X) for table in tables)
@@ -62,8 +62,8 @@ def write_embedding(
 ) -> None:
     """Write an embedding as h5ad.
 
-    obs are the cells; obsm has X_coem and, where the sample has them, X_rna and X_atac; uns has `settings`
-    and `info` (as JSON), `posterior_sd`, `unit` and the table `history`.
+    `obsm` contains X_coem and, for measured modalities, X_rna and X_atac; `uns` contains `settings` and
+    `info` (as JSON), `posterior_sd`, `unit` and the table `history`.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def write_embedding(
 
 
 def forget(checkpoint: str | Path) -> None:
-    """Remove the state of a finished training run, once its embedding is in place."""
+    """Remove the checkpoint of a finished training run."""
     from panscape.training.checkpoint import Checkpoint
 
     Checkpoint(checkpoint, {}).remove()

@@ -1,4 +1,4 @@
-"""Layers of the default model: channels of the encoder and decoder of a modality."""
+"""Layers of the default model: encoder channels and decoders."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from panscape.training.layers import mlp
 
 
 class Channel(nn.Module):
-    """Encoder of one modality: a projection, which starts at the leading components, and hidden units.
+    """Encoder of one modality: a projection, initialised at the leading components, and hidden units.
 
     Parameters
     ----------
     loadings
-        Start of the projection, features x components.
+        Initial weights of the projection, features x components.
     centre, scale
-        What the projection sees is (x - centre) x scale; `centre` has a row per batch, batches x features.
+        Input is transformed to (x - centre) x scale; `centre` is batches x features.
     width
         Hidden units.
     dropout
@@ -36,17 +36,17 @@ class Channel(nn.Module):
 
     def forward(self, x: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
         """Return projection (cells x components) and hidden units (cells x width)."""
-        # the mean is projected once per batch instead of being taken from every cell
+        # the mean is projected once per batch rather than subtracted from every cell
         middle = functional.linear(self.centre, self.project.weight)[batch]
         projected = (functional.linear(x, self.project.weight) - middle) * self.scale + self.project.bias
         return projected, self.hidden(projected)
 
 
 class Decoder(nn.Module):
-    """Log shares of a modality's features, up to a constant: linear in z, with a hidden layer if asked for.
+    """Log fractions of a modality's features up to a constant: linear in z, with an optional hidden layer.
 
-    They are also linear in the cell's log depths, because what is captured of a cell changes with how much is
-    captured: so z need not represent depth.
+    They are also linear in the cell's log depths, because composition changes with depth; z then need not
+    represent depth.
 
     Parameters
     ----------
@@ -55,9 +55,9 @@ class Decoder(nn.Module):
     dims, width
         Dimensions of z; hidden units (0: linear).
     offset
-        Log shares of each batch over the profile, batches x features; where they begin.
+        Initial log ratio of each batch's fractions to the profile, batches x features.
     depths
-        Number of modalities whose depth enters; its weights are the last columns of `weight`.
+        Number of depth covariates, one per modality; their weights are the last columns of `weight`.
     """
 
     def __init__(self, profile: Tensor, dims: int, width: int, offset: Tensor, depths: int = 0):
@@ -75,7 +75,7 @@ class Decoder(nn.Module):
         self.zero_logit = nn.Parameter(torch.full((features,), -3.0))
 
     def forward(self, z: Tensor, batch: Tensor, depth: Tensor) -> Tensor:
-        """Return unnormalised log shares, cells x features; their softmax over features are the shares.
+        """Return unnormalised log fractions, cells x features; the softmax over features gives fractions.
 
         `depth` are the cells' standardised log depths, cells x modalities.
 
@@ -98,23 +98,22 @@ class Decoder(nn.Module):
     def decode(
         self, z: Tensor, batch: Tensor, depth: Tensor, responsibilities: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return log shares (cells x features) and log-odds of an extra zero (features,).
-
-        `responsibilities` of the prior's components are for decoders that are conditioned on them.
+        """Return log fractions (cells x features) and log-odds of zero inflation (features,).
 
         Parameters
         ----------
         z, batch, depth
             See :meth:`forward`.
         responsibilities
-            Of the prior's components, cells x components; for decoders that are conditioned on them.
+            Responsibilities of the prior's components, cells x components; used by decoders conditioned on
+            them.
         """
         return self(z, batch, depth), self.zero_logit
 
     def penalty(self, variances: Tensor) -> Tensor:
-        """Return minus the log prior of the weights, up to a constant.
+        """Return the negative log prior of the weights, up to a constant.
 
-        `variances` (inputs,) are the prior's, one per column of `weight`.
+        `variances` (inputs,) are the prior variances, one per column of `weight`.
         """
         total = (self.weight.square() / variances).sum()
         if self.offset is not None:

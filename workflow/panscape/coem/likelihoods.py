@@ -14,12 +14,12 @@ from panscape.training.distributions import (
     zero_inflated_poisson,
 )
 
-SPARSE = ("poisson", "bernoulli", "nb")  # likelihoods that are computed from what is not 0
+SPARSE = ("poisson", "bernoulli", "nb")  # likelihoods that are computed from nonzero counts
 
 
 @dataclass(frozen=True)
 class Target:
-    """Counts to be predicted: dense, cells x features, or the places and values that are not 0."""
+    """Counts to predict: dense, cells x features, or the positions and values of nonzero entries."""
 
     dense: Tensor | None = None
     row: Tensor | None = None
@@ -37,11 +37,11 @@ def log_likelihood(kind: str, x: Tensor, log_rate: Tensor, log_theta: Tensor, ze
     x
         Counts, cells x features.
     log_rate
-        Log of the expected count without extra zeros, cells x features.
+        Log of the expected count without zero inflation, cells x features.
     log_theta
         Log inverse dispersion per feature (``nb``, ``zinb``).
     zero_logit
-        Log-odds of an extra zero per feature (``zip``, ``zinb``).
+        Log-odds of zero inflation per feature (``zip``, ``zinb``).
     """
     rate = log_rate.exp()
     if kind == "bernoulli":
@@ -58,9 +58,9 @@ def log_likelihood(kind: str, x: Tensor, log_rate: Tensor, log_theta: Tensor, ze
 
 
 def open_or_not(x: Tensor, rate: Tensor) -> Tensor:
-    """Return log P(x) of x in {0, 1}, 1 where a Poisson count of this rate is not 0, elementwise.
+    """Return log P(x) elementwise for x in {0, 1}, the indicator of a nonzero Poisson count.
 
-    P(1) = 1 - exp(-rate), so that depth multiplies a rate as it does for counts.
+    P(1) = 1 - exp(-rate), so that depth scales the rate as it does for counts.
     """
     return x * torch.log(torch.expm1(rate.clamp(1e-8, 60.0))) - rate
 
@@ -68,20 +68,20 @@ def open_or_not(x: Tensor, rate: Tensor) -> Tensor:
 def sparse_log_likelihood(
     kind: str, target: Target, logits: Tensor, exposure: Tensor, log_theta: Tensor
 ) -> Tensor:
-    """Return what :func:`log_likelihood` returns for the likelihoods of `SPARSE` (cells,).
+    """Return :func:`log_likelihood` for the likelihoods in `SPARSE`, (cells,).
 
-    The rates of a cell are its exposure times shares, so that they sum to its exposure: by this sum alone the
-    zeros of a cell enter under Poisson. The negative binomial needs a logarithm of all rates, but the gamma
-    functions, the expensive part, only at nonzero counts.
+    The rates of a cell are its exposure times fractions and sum to its exposure. Under Poisson, zeros enter
+    only through this sum. The negative binomial needs the logarithm of all rates, but the expensive gamma
+    functions only at nonzero counts.
 
     Parameters
     ----------
     target
-        Places and values that are not 0.
+        Positions and values of nonzero entries.
     logits
-        Log shares up to a constant per cell, cells x features.
+        Log fractions up to a constant per cell, cells x features.
     exposure
-        Of each cell (cells,).
+        Exposure of each cell (cells,).
     log_theta
         Log inverse dispersion per feature (``nb``).
     """

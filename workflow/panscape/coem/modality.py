@@ -9,42 +9,41 @@ import numpy as np
 from scipy import sparse
 
 from panscape import seeds
+from panscape.coem.features import choose_features, choose_likelihood
 from panscape.coem.settings import CoemSettings
-from panscape.errors import fail
-from panscape.log import logger
 from panscape.stats.decomposition import signs
 from panscape.stats.singular import singular
 
-START_CELLS = 20_000  # at most so many find the components that training starts from
-GRID = 64  # points at which exposure is computed; between them it is interpolated
-FOLLOWS_DEPTH = 0.7  # components closer to log depth than this do not start a latent dimension
+START_CELLS = 20_000  # maximum number of cells for computing the initial components
+GRID = 64  # grid points of the exposure; values between are interpolated
+FOLLOWS_DEPTH = 0.7  # maximum correlation with log depth of a component that initialises a dimension
 
 
 @dataclass(frozen=True)
 class Modality:
-    """Counts of one modality and what is fixed before training.
+    """Counts of one modality and the quantities fixed before training.
 
     Attributes
     ----------
     name
         ``"rna"`` or ``"atac"``.
     counts
-        CSR float32, cells x chosen features.
+        CSR float32, cells x selected features.
     features
-        Columns of the given matrix that were chosen, ascending.
+        Selected columns of the given matrix, ascending.
     likelihood
         ``"nb"``, ``"zinb"``, ``"poisson"``, ``"zip"`` or ``"bernoulli"``.
     depth
-        Counts of each cell over the chosen features.
+        Counts of each cell over the selected features.
     profile
         Fraction of each feature in all counts; sums to 1.
     offset
-        Log of the share in each batch over `profile`, batches x features.
+        Log ratio of the fraction in each batch to `profile`, batches x features.
     weight, centre, scale, logged
         The encoder sees (f(count / depth x weight) - centre) x scale with f = log(1 + .) if `logged`, else
         the identity; `centre` has a row per batch.
     loadings
-        Leading components of what the encoder sees, features x components, orthonormal columns.
+        Leading components of the encoder's input, features x components, orthonormal columns.
     """
 
     name: str
@@ -66,9 +65,10 @@ class Modality:
         return self.depth > 0
 
     def exposure(self, depth: np.ndarray) -> np.ndarray:
-        """Return the exposure of each cell, the factor between a feature's fraction and its rate: the depth.
+        """Return the exposure of each cell: the factor from a feature's fraction to its rate.
 
-        For open-or-not values it is the exposure at which that many features are expected open.
+        The exposure is the depth; with the Bernoulli likelihood it is the exposure at which as many features
+        are expected to be open.
         """
         depth = np.maximum(np.asarray(depth, dtype=float), 1e-2)
         if self.likelihood == "bernoulli":
@@ -82,7 +82,7 @@ class Modality:
         return np.array([-np.expm1(-value * self.profile).sum() for value in grid]), grid
 
     def seen(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
-        """Return f(count / depth x weight), sparse: what the encoder sees before it is centred and scaled."""
+        """Return f(count / depth x weight), sparse: the encoder's input before centring and scaling."""
         depth = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1.0)
         seen = sparse.csr_matrix(counts, dtype=np.float32, copy=True)
         seen.data *= (self.weight[seen.indices] / np.repeat(depth, np.diff(seen.indptr))).astype(np.float32)
@@ -91,107 +91,10 @@ class Modality:
         return seen
 
 
-def choose_features(counts: sparse.csr_matrix, name: str, settings: CoemSettings) -> np.ndarray:
-    """Return the columns (ascending) to model: genes of enough cells, peaks within a range of accessibility.
-
-    If there are more than `max_genes` or `max_peaks`, the genes with the most variance beyond chance or the
-    peaks of the most cells are taken.
-
-    Parameters
-    ----------
-    counts
-        Raw counts, CSR, cells x features.
-    name
-        ``"rna"`` or ``"atac"``.
-    settings
-        Limits of the features.
-
-    Raises
-    ------
-    UserError
-        If less than ten features pass.
-    """
-    n = int((np.diff(counts.indptr) > 0).sum())
-    cells = np.bincount(counts.indices[counts.data > 0], minlength=counts.shape[1])
-    if name == "rna":
-        able, most = cells >= settings.min_gene_cells, settings.max_genes
-        keys, condition = "coem.min_gene_cells", f"{settings.min_gene_cells} cells or more"
-    else:
-        low, high = settings.peak_fraction
-        able = (cells >= max(settings.min_peak_cells, low * n)) & (cells <= high * n)
-        most, keys = settings.max_peaks, "coem.min_peak_cells and coem.peak_fraction"
-        condition = f"{settings.min_peak_cells} cells or more and in {low:g} to {high:g} of the {n} cells"
-    chosen = np.flatnonzero(able)
-    if len(chosen) < 10:
-        raise fail(
-            keys,
-            f"only {len(chosen)} of {len(cells)} features of {name} are found in {condition}",
-            "widen the range",
-            few=True,
-        )
-    if len(chosen) > most:
-        score = _excess_variance(counts)[chosen] if name == "rna" else cells[chosen]
-        chosen = np.sort(chosen[np.argsort(-score, kind="stable")[:most]])
-    logger.info("%s: %d of %d features are modelled", name, len(chosen), len(cells))
-    return chosen
-
-
-def _excess_variance(counts: sparse.csr_matrix) -> np.ndarray:
-    """Return the variance of depth-scaled counts over the Poisson expectation, per column."""
-    depth = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1.0)
-    share = sparse.diags_array(depth.mean() / depth) @ counts
-    mean = np.asarray(share.mean(axis=0)).ravel()
-    square = np.asarray(share.multiply(share).mean(axis=0)).ravel()
-    return (square - mean**2) / np.maximum(mean, 1e-12)
-
-
-def choose_likelihood(counts: sparse.csr_matrix, name: str, settings: CoemSettings) -> str:
-    """Return the likelihood asked for; with ``"auto"`` Bernoulli for values of 0 and 1 only, else Poisson.
-
-    Parameters
-    ----------
-    counts
-        Raw counts, CSR, cells x features.
-    name
-        ``"rna"`` or ``"atac"``.
-    settings
-        `rna_likelihood` and `atac_likelihood`.
-
-    Raises
-    ------
-    UserError
-        If Bernoulli is asked for and a count exceeds 1, or values are negative or no whole numbers.
-    """
-    data = counts.data
-    if len(data) and (not np.isfinite(data).all() or (data < 0).any() or (data != np.round(data)).any()):
-        bad = data[~np.isfinite(data) | (data < 0) | (data != np.round(data))][0]
-        raise fail(
-            f"counts of {name}", f"a value of {bad:g}", "give raw counts: whole numbers, none negative"
-        )
-    binary = bool(len(data)) and float(data.max()) <= 1
-    if name == "rna":
-        return settings.rna_likelihood
-    asked = settings.atac_likelihood
-    if asked == "auto":
-        asked = "bernoulli" if binary else "poisson"
-        logger.info("atac: values are %s: %s", "0 and 1 only" if binary else "counts", asked)
-    elif asked == "bernoulli" and not binary:
-        raise fail(
-            "coem.atac_likelihood",
-            f"bernoulli is for values of 0 and 1, and the greatest count is {data.max():g}",
-            "write auto or poisson, or binarise the peaks",
-        )
-    elif asked != "bernoulli" and binary:
-        logger.warning(
-            "atac: values are 0 and 1 only, for which %s is not made (coem.atac_likelihood)", asked
-        )
-    return asked
-
-
 def prepare_modality(
     counts: sparse.csr_matrix, name: str, settings: CoemSettings, seed: int, batch: np.ndarray | None = None
 ) -> Modality:
-    """Choose features and likelihood of a modality and find its leading components.
+    """Choose features and likelihood of a modality and compute its leading components.
 
     Parameters
     ----------
@@ -202,7 +105,7 @@ def prepare_modality(
     settings, seed
         Settings of the embedding; seed of the random start of the decomposition.
     batch
-        Number of each cell's batch; what differs between the means of batches is not shown to the encoder.
+        Index of each cell's batch; the encoder's input is centred by batch.
     """
     likelihood = choose_likelihood(counts, name, settings)
     features = choose_features(counts, name, settings)
@@ -212,7 +115,7 @@ def prepare_modality(
     batch = np.zeros(len(depth), dtype=np.int64) if batch is None else batch
     profile, offset = _profiles(chosen, batch)
     logged = name == "rna"
-    # RNA: log of counts per median depth; ATAC: shares in units of their Poisson noise, linear, because a
+    # RNA: log of counts per median depth; ATAC: fractions in units of their Poisson noise, linear, because a
     # logarithm of mostly 0 and 1 would encode a cell's depth
     rows = np.flatnonzero(depth > 0)
     weight = np.full(len(features), np.median(depth[rows])) if logged else 1 / np.sqrt(profile * len(profile))
@@ -227,17 +130,17 @@ def prepare_modality(
     return _started(bare, rows, batch[rows], settings.n_projection, seeds.derive(seed, "components", name))
 
 
-def _started(bare: Modality, rows: np.ndarray, batch: np.ndarray, most: int, seed: int) -> Modality:
-    """Return the modality with its centre and leading components, computed on some of the cells."""
+def _started(bare: Modality, rows: np.ndarray, batch: np.ndarray, max_components: int, seed: int) -> Modality:
+    """Return the modality with its centre and leading components, computed on a subset of the cells."""
     seen, n = bare.seen(bare.counts[rows]), len(rows)
     members = sparse.csr_matrix((np.ones(n), (batch, np.arange(n))), shape=(len(bare.offset), n))
     number = np.maximum(np.asarray(members.sum(axis=1)).reshape(-1, 1), 1)
     centre = np.asarray((members @ seen).todense()) / number
-    scores, loadings = components(seen, centre, batch, most + 2, seed)
+    scores, loadings = components(seen, centre, batch, max_components + 2, seed)
     depth = np.log(bare.depth[rows])
     with np.errstate(invalid="ignore"):
         follows = np.nan_to_num(np.abs([np.corrcoef(column, depth)[0, 1] for column in scores.T]))
-    keep = np.flatnonzero(follows <= FOLLOWS_DEPTH)[:most]
+    keep = np.flatnonzero(follows <= FOLLOWS_DEPTH)[:max_components]
     keep = keep if len(keep) else np.array([int(np.argmin(follows))])
     scale = 1 / max(float(scores[:, keep[0]].std()), 1e-12)
     start = np.ascontiguousarray(loadings[:, keep], dtype=np.float32)
@@ -245,7 +148,7 @@ def _started(bare: Modality, rows: np.ndarray, batch: np.ndarray, most: int, see
 
 
 def _profiles(counts: sparse.csr_matrix, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the fraction of each feature, and the log of its ratio to it in each batch, slightly shrunk."""
+    """Return the fraction of each feature, and its shrunken log ratio in each batch to that fraction."""
     total = np.asarray(counts.sum(axis=0)).ravel().astype(float)
     profile = (total + 0.5) / (total + 0.5).sum()
     offset = np.zeros((int(batch.max()) + 1, len(profile)), dtype=np.float32)

@@ -19,7 +19,7 @@ from panscape.errors import fail
 
 
 class COEM:
-    """Joint embedding of cells by RNA and accessibility; metacells are groups of cells in it.
+    """Joint embedding of RNA and accessibility, with metacells as groups of cells.
 
     A re-implementation of the first steps of COEM, a variational autoencoder of one or two modalities. Cells
     that lack a modality are embedded by the other.
@@ -29,8 +29,8 @@ class COEM:
     settings
         Keys of :class:`CoemSettings` (the configuration's section ``coem``); None for the defaults.
     batch_key, condition_on
-        Columns of the cells: batches whose effect the embedding shall not have, and cell types to condition
-        the prior on (scores against these are then no evidence).
+        Columns of `obs`: batches to correct for, and cell types to condition the prior on (scores against
+        these are then circular).
     seed
         Seed of all random steps.
     threads
@@ -45,7 +45,7 @@ class COEM:
     settings
         Settings of the model.
     info
-        What to know of the fit: features, likelihoods, `information` per modality (see
+        Summary of the fit: features, likelihoods, `information` per modality (see
         :class:`panscape.coem.embed.Embedding`).
     history
         Loss terms by step, after :meth:`fit`.
@@ -142,13 +142,13 @@ class COEM:
         return self
 
     def embed(self, data: Any = None, *, layer: str | None = None) -> np.ndarray:
-        """Return the coordinates of cells, float32, cells x `n_latent`, in the units of `metric`.
+        """Return the coordinates of cells, float32, cells x `n_latent`, scaled according to `metric`.
 
         Parameters
         ----------
         data
-            As of :meth:`fit`, with the model's features, which are found by name (in CSR matrices by place);
-            None takes the cells the model was fitted on.
+            As in :meth:`fit`, with the model's features, matched by name (in CSR matrices by position); None
+            takes the cells the model was fitted on.
         layer
             Layer with the counts; None takes ``X``.
 
@@ -160,7 +160,7 @@ class COEM:
         if data is None:
             self._trained()
             return self._embedding.joint
-        from panscape.coem.task import encode_all
+        from panscape.coem.evaluate import encode_all
 
         stored, cells = self._require(), self._new_cells(data, layer)
         mean, _ = encode_all(stored.module, cells, np.arange(cells.n))
@@ -169,8 +169,8 @@ class COEM:
     def predict(self, modality: str = "rna", data: Any = None, *, layer: str | None = None) -> np.ndarray:
         """Return the denoised counts of a modality given the cells' embedding, float32, cells x features.
 
-        Expected counts at the cells' depths; for the Bernoulli likelihood probabilities that a peak is open.
-        Cells that lack the modality are predicted from the other one, at the median depth of training.
+        Expected counts at the cells' depths; with the Bernoulli likelihood, probabilities that a peak is
+        open. Cells that lack the modality are predicted from the other one, at the median depth of training.
 
         Parameters
         ----------
@@ -186,7 +186,7 @@ class COEM:
         return expected_counts(self._require(), cells, modality)
 
     def features(self, modality: str = "rna") -> list[str]:
-        """Return the names of the features of a modality that are modelled."""
+        """Return the names of the modelled features of a modality."""
         names = self._require().features
         if modality not in names:
             raise fail("modality", f"the model has no {modality!r}", f"there are: {', '.join(names)}")
@@ -216,7 +216,7 @@ class COEM:
 
         Returns
         -------
-        Number of each cell's metacell, indexed by cell.
+        Index of each cell's metacell, indexed by cell name.
 
         Raises
         ------
@@ -237,7 +237,7 @@ class COEM:
 
     @classmethod
     def load(cls, path: str | Path, device: Any = "cpu") -> COEM:
-        """Read a model of :meth:`save`.
+        """Read a model written by :meth:`save`.
 
         Parameters
         ----------
@@ -249,7 +249,7 @@ class COEM:
         Raises
         ------
         UserError
-            If the file is no complete model.
+            If the file is not a complete model.
         """
         from panscape.coem.store import Stored
 

@@ -1,4 +1,4 @@
-"""The model: encoder of both modalities, prior, decoders, and the named terms of its loss."""
+"""COEM's network: joint encoder, prior, decoders and loss terms."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from panscape.coem.prior import HIGHEST, LOWEST, Prior
 from panscape.coem.published import GatedChannel, GatedDecoder, GatedEncoder
 from panscape.coem.settings import CoemSettings
 
-NEVER = -30.0  # log-odds of an extra zero where there is none
+NEVER = -30.0  # log-odds of zero inflation for likelihoods without it
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some cells as tensors on the device.
+    """Mini-batch of cells as tensors on the device.
 
     Attributes
     ----------
     seen
-        Per modality what the encoder sees, cells x features.
+        Encoder input per modality, cells x features.
     target
-        Per modality the counts to be predicted.
+        Counts to predict, per modality.
     exposure
         Exposure of the target (cells,), per modality.
     shown, present
-        Which modalities the encoder is shown and the cell has, float, cells x modalities.
+        Modalities shown to the encoder and modalities measured, float, cells x modalities.
     batch, label
         Batch of each cell; label that the prior is conditioned on, if any.
     depth
@@ -38,7 +38,7 @@ class Batch:
     noise
         Standard normal noise, cells x dimensions of z; None takes the posterior's mean.
     target_scale
-        What the target's log-likelihood is multiplied by to stand for all counts.
+        Factor that scales the log-likelihood of the target to that of all counts.
     """
 
     seen: list[Tensor]
@@ -59,7 +59,7 @@ class Module(nn.Module):
     Parameters
     ----------
     modalities
-        What is modelled.
+        Modalities to model.
     settings
         Sizes and options.
     batches
@@ -98,7 +98,7 @@ class Module(nn.Module):
         self._start_encoder(sizes)
 
     def _start_encoder(self, sizes: list[int]) -> None:
-        """Let the dimensions of z begin as the leading components of the modalities in turn."""
+        """Initialise the dimensions of z at the leading components of the modalities in turn."""
         for layer in (self.straight, self.bent, self.spread):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -119,13 +119,13 @@ class Module(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return mean and log variance of the posterior of z, each cells x dimensions.
 
-        The hidden units of the channels are concatenated; those of a modality that is not shown are 0, and
-        which are shown is an input of the encoder.
+        The hidden units of the channels are concatenated, with zeros for modalities not shown; an indicator
+        of the modalities shown is a further input.
 
         Parameters
         ----------
         seen
-            What the encoder sees of each modality, cells x features.
+            Encoder input per modality, cells x features.
         shown
             Modalities shown, float, cells x modalities.
         batch
@@ -149,8 +149,6 @@ class Module(nn.Module):
     def log_likelihoods(self, z: Tensor, batch: Batch, instead: list[Tensor] | None = None) -> Tensor:
         """Return log p(counts | z) in nats, cells x modalities; 0 where the cell lacks the modality.
 
-        `instead` replaces the decoders' log shares (per modality, cells x features), without extra zeros.
-
         Parameters
         ----------
         z
@@ -158,7 +156,8 @@ class Module(nn.Module):
         batch
             The cells.
         instead
-            Log fractions that replace the decoders', per modality; then without extra zeros.
+            Log fractions that replace the decoders' output, per modality, cells x features; without zero
+            inflation.
         """
         columns, responsibilities = [], self.prior.responsibilities(z)
         for m, (kind, decoder) in enumerate(zip(self.kinds, self.decoders, strict=True)):

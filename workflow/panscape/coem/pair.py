@@ -1,4 +1,4 @@
-"""Counts of RNA and accessibility of the same cells, from objects in memory or from files."""
+"""Counts of RNA and accessibility of the same cells, from objects in memory or files."""
 
 from __future__ import annotations
 

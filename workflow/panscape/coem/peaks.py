@@ -1,4 +1,4 @@
-"""Where peaks and genes are on the genome."""
+"""Genomic positions of peaks and genes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GENE_COLUMNS = {
     "tss": ("tss",),
     "strand": ("strand",),
 }
-NEAR = 1000  # base pairs: a peak this close to a transcription start is a promoter's
+NEAR = 1000  # base pairs; peaks this close to a transcription start count as promoters
 
 
 def parse_peaks(names: Iterable[str], where: str) -> pd.DataFrame:
@@ -41,7 +41,7 @@ def parse_peaks(names: Iterable[str], where: str) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If a name cannot be read, or an end does not lie beyond its start.
+        If a name cannot be parsed, or an end is not greater than its start.
     """
     names = [str(name) for name in names]
     matches = [_NAME.match(name) for name in names]
@@ -65,7 +65,7 @@ def parse_peaks(names: Iterable[str], where: str) -> pd.DataFrame:
 
 
 def peak_table(var: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return where peaks are, from columns (chrom, start, end; also chr, seqnames ...) or else their names.
+    """Return the positions of peaks from columns (chrom, start, end; also chr, seqnames ...) or names.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def peak_table(var: pd.DataFrame, where: str) -> pd.DataFrame:
         raise fail(
             where,
             f"{len(doubles)} peaks occur more than once, e.g. {', '.join(doubles[:3])}",
-            "sum them or leave the copies out, so that each peak is there once",
+            "sum or drop the duplicates",
         )
     columns = _find(var, _COLUMNS)
     if len(columns) == 3:
@@ -124,7 +124,7 @@ def _ordered(table: pd.DataFrame, where: str) -> pd.DataFrame:
 
 
 def gene_places(var: pd.DataFrame) -> pd.DataFrame:
-    """Return where genes are, as far as their table says: chrom, tss, strand, start, end (NaN: not known).
+    """Return the known positions of genes: chrom, tss, strand, start, end (NaN if unknown).
 
     `tss` may be given, or follows from start, end and strand, or from an `interval` such as chr1:9805-10450
     (Cell Ranger's: one base at the start, if it has no length).
@@ -159,7 +159,7 @@ def read_genes(path: str) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If it is no table, columns are missing, or no gene has a place.
+        If the file is not a table, columns are missing, or no gene has a position.
     """
     from panscape.data.sheets import read_sheet
 
@@ -189,15 +189,15 @@ def _strand(values: pd.Series) -> pd.Series:
 
 
 def chromosome(names: Iterable[object]) -> np.ndarray:
-    """Return chromosome names without ``chr``, so that files that write it and files that do not agree."""
+    """Return chromosome names without the prefix ``chr``, so that naming styles agree."""
     return np.array([str(name).removeprefix("chr").removeprefix("Chr") for name in names], dtype=object)
 
 
 def promoter_share(peaks: pd.DataFrame, genes: pd.DataFrame, near: int = NEAR) -> tuple[float, float]:
-    """Return the fraction of peaks near a transcription start, and near places 50 kb beside the starts.
+    """Return the fraction of peaks near transcription starts, and near positions shifted by 50 kb.
 
-    Where genes and peaks are of one genome build, the first is several times the second; of two builds, they
-    are alike.
+    If genes and peaks come from the same genome build, the first is several times the second; otherwise they
+    are similar.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def promoter_share(peaks: pd.DataFrame, genes: pd.DataFrame, near: int = NEAR) -
         Base pairs.
     """
     known = genes[genes["tss"].notna()]
-    shares = []
+    fractions = []
     for shift in (0, 50_000):
         hits = 0
         gene_chromosome = chromosome(known["chrom"])
@@ -220,5 +220,5 @@ def promoter_share(peaks: pd.DataFrame, genes: pd.DataFrame, near: int = NEAR) -
             low = np.searchsorted(tss, part["start"].to_numpy() - near, side="left")
             high = np.searchsorted(tss, part["end"].to_numpy() + near, side="right")
             hits += int((high > low).sum())
-        shares.append(hits / max(len(peaks), 1))
-    return shares[0], shares[1]
+        fractions.append(hits / max(len(peaks), 1))
+    return fractions[0], fractions[1]

@@ -1,4 +1,4 @@
-"""The prior of the latent: a standard Gaussian, or a mixture of diagonal Gaussians."""
+"""Prior of the latent space: a standard Gaussian or a mixture of diagonal Gaussians."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ LOWEST, HIGHEST = -10.0, 4.0  # bounds of log variances
 
 
 class Prior(nn.Module):
-    """Mixture of diagonal Gaussians over z; one standard Gaussian until it is started.
+    """Mixture of diagonal Gaussians over z; a standard Gaussian until initialised.
 
     Parameters
     ----------
     centroids
-        Number of Gaussians; 1 stays the standard one.
+        Number of Gaussians; with 1 the prior stays standard.
     dims
         Dimensions of z.
     assigned
-        Measure the divergence over z and the component of a cell (VaDE, which scMVP follows) instead of over
-        z alone. It is never less than the divergence over z.
+        Compute the divergence of z and the component jointly (VaDE, as in scMVP) instead of z alone. It is an
+        upper bound of the divergence of z.
     """
 
     def __init__(self, centroids: int, dims: int, *, assigned: bool = False):
@@ -32,20 +32,20 @@ class Prior(nn.Module):
         self.log_variances = nn.Parameter(torch.zeros(centroids, dims))
         self.register_buffer("started", torch.tensor(False))
 
-    def start(self, means: Tensor, variances: Tensor, shares: Tensor) -> None:
-        """Begin as the given mixture.
+    def start(self, means: Tensor, variances: Tensor, fractions: Tensor) -> None:
+        """Initialise the mixture.
 
         Parameters
         ----------
         means, variances
-            Of the components, centroids x dimensions.
-        shares
+            Means and variances of the components, centroids x dimensions.
+        fractions
             Weights of the components; they sum to 1.
         """
         with torch.no_grad():
             self.means.copy_(means)
             self.log_variances.copy_(variances.log().clamp(LOWEST, HIGHEST))
-            self.logits.copy_(shares.log())
+            self.logits.copy_(fractions.log())
             self.started.fill_(True)
 
     def log_joint(self, z: Tensor) -> Tensor:
@@ -63,14 +63,14 @@ class Prior(nn.Module):
     ) -> Tensor:
         """Return KL(N(mean, variance) || prior) in nats per cell (cells,), for training.
 
-        In closed form while the prior is the standard Gaussian, and for given components `label`. That from
-        the mixture is estimated by `z`, one draw from the posterior: without bias, but at any other z, such
-        as the mean, the same formula is no divergence. :meth:`expected_divergence` averages over many draws.
+        In closed form for the standard Gaussian and for given components `label`. For the mixture, an
+        unbiased estimate from one posterior draw `z`; at any other z, such as the mean, the formula is not a
+        divergence. :meth:`expected_divergence` averages over many draws.
 
         Parameters
         ----------
         mean, log_variance
-            Of the posteriors, cells x dimensions.
+            Means and log variances of the posteriors, cells x dimensions.
         z
             One draw from the posteriors, cells x dimensions.
         label
@@ -90,29 +90,29 @@ class Prior(nn.Module):
     def expected_divergence(
         self, mean: Tensor, log_variance: Tensor, noise: Tensor, label: Tensor | None = None
     ) -> Tensor:
-        """Return KL(N(mean, variance) || prior) in nats per cell (cells,), for judging.
+        """Return KL(N(mean, variance) || prior) in nats per cell (cells,), for evaluation.
 
         The divergence from a mixture has no closed form. With r(z) = p(c | z) and any fixed weights w of the
-        components, log p(z) = sum_c w_c (log p(z, c) - log r_c(z)); the expectation of the first part is
-        closed, and only that of the second is averaged over draws. With w = r(mean) it does not vary where
-        the mixture is one Gaussian or one component stands alone: there the result is exact.
+        components, log p(z) = sum_c w_c (log p(z, c) - log r_c(z)). The expectation of the first term is
+        computed in closed form, that of the second by averaging over draws. With w = r(mean) the result is
+        exact for a single Gaussian or a well-separated component.
 
         Parameters
         ----------
         mean, log_variance
-            Of the posterior, cells x dimensions.
+            Means and log variances of the posteriors, cells x dimensions.
         noise
             Standard normal draws, draws x cells x dimensions; each is used with both signs.
         label
-            Components that are given; the divergence is then from these.
+            Known component of each cell; the divergence is then from this component.
         """
         if not bool(self.started) or label is not None:
             return self.divergence(mean, log_variance, mean, label)
         spread = (0.5 * log_variance).exp()
         draws = [mean + sign * spread * one for one in noise for sign in (1.0, -1.0)]
         if self.assigned:
-            share = sum(self.responsibilities(z) for z in draws) / len(draws)
-            return self._with_component(mean, log_variance, share)
+            weights = sum(self.responsibilities(z) for z in draws) / len(draws)
+            return self._with_component(mean, log_variance, weights)
         weight = self.responsibilities(mean)
         unclear = sum((weight * self.log_joint(z).log_softmax(1)).sum(1) for z in draws) / len(draws)
         from_each = self._from_each(mean, log_variance) - self.logits.log_softmax(0)
@@ -125,7 +125,7 @@ class Prior(nn.Module):
         apart = ((mean - self.means).square() + log_variance.exp()) * (-spread).exp()
         return 0.5 * (apart - 1 + spread - log_variance).sum(2)
 
-    def _with_component(self, mean: Tensor, log_variance: Tensor, share: Tensor) -> Tensor:
-        """Return KL(q(z) q(c) || p(z, c)), q(c) = `share` (cells x centroids)."""
-        choice = torch.special.xlogy(share, share) - share * self.logits.log_softmax(0)
-        return (share * self._from_each(mean, log_variance) + choice).sum(1)
+    def _with_component(self, mean: Tensor, log_variance: Tensor, weights: Tensor) -> Tensor:
+        """Return KL(q(z) q(c) || p(z, c)), q(c) = `weights` (cells x centroids)."""
+        choice = torch.special.xlogy(weights, weights) - weights * self.logits.log_softmax(0)
+        return (weights * self._from_each(mean, log_variance) + choice).sum(1)

@@ -1,6 +1,7 @@
-"""The published model's layers: gated and attention channels and decoders, after scMVP (Li et al. 2022).
+"""Layers of the published model after scMVP (Li et al. 2022): gated and attention channels, decoders.
 
-scMVP's batch normalisation is left out: it would make a cell's place depend on the cells beside it.
+scMVP's batch normalisation is omitted, because it makes a cell's embedding depend on the other cells of its
+mini-batch.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from torch.nn import functional
 
 from panscape.coem.settings import HEADS
 
-LEAST_VARIANCE = 1e-4  # of the posterior
+MIN_VARIANCE = 1e-4  # lower bound of the posterior variance
 
 
 def block(inputs: int, width: int, dropout: float) -> nn.Sequential:
@@ -30,7 +31,7 @@ def block(inputs: int, width: int, dropout: float) -> nn.Sequential:
 
 
 class Attention(nn.Module):
-    """Self-attention among hidden units: each head mixes its units, which are numbers, so nothing is scaled.
+    """Self-attention among hidden units; units are scalars, so attention scores are not scaled.
 
     Parameters
     ----------
@@ -61,11 +62,11 @@ class GatedChannel(nn.Module):
     Parameters
     ----------
     centre, scale
-        What it sees is (x - centre) x scale; `centre` has a row per batch, batches x features.
+        Input is transformed to (x - centre) x scale; `centre` is batches x features.
     width, dropout
         Hidden units; fraction of them dropped while training.
     attention
-        Attention instead of the gate.
+        Use attention instead of the gate.
     """
 
     def __init__(self, centre: Tensor, scale: float, width: int, dropout: float, *, attention: bool):
@@ -90,14 +91,14 @@ class GatedChannel(nn.Module):
 
 
 class GatedEncoder(nn.Module):
-    """Joint encoder: channels side by side, one linear layer, layer normalisation, mean and log variance.
+    """Joint encoder: parallel channels, linear layer, layer normalisation, mean and log variance.
 
     Parameters
     ----------
     channels
         A :class:`GatedChannel` per modality.
     width, extra, dims
-        Hidden units; numbers that are given beside them; dimensions of z.
+        Number of hidden units, of further inputs and of dimensions of z.
     """
 
     def __init__(self, channels: list[GatedChannel], width: int, extra: int, dims: int):
@@ -110,12 +111,12 @@ class GatedEncoder(nn.Module):
     def forward(
         self, seen: list[Tensor], shown: Tensor, batch: Tensor, extra: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance of the posterior, each cells x dimensions.
+        """Return mean and log variance lower bound of the posterior variance, each cells x dimensions.
 
         Parameters
         ----------
         seen
-            What the encoder sees of each modality, cells x features.
+            Encoder input per modality, cells x features.
         shown
             Modalities shown, float, cells x modalities.
         batch
@@ -126,21 +127,21 @@ class GatedEncoder(nn.Module):
         parts = [channel(x, batch) for channel, x in zip(self.channels, seen, strict=True)]
         parts = [part * shown[:, [m]] for m, part in enumerate(parts)]
         hidden = self.norm(self.join(torch.cat([*parts, extra], 1)))
-        least = hidden.new_tensor(LEAST_VARIANCE).log()
-        return self.mean(hidden), torch.logaddexp(self.spread(hidden), least)
+        floor = hidden.new_tensor(MIN_VARIANCE).log()
+        return self.mean(hidden), torch.logaddexp(self.spread(hidden), floor)
 
 
 class GatedDecoder(nn.Module):
-    """Log shares of a modality's features: hidden units gated by the prior's component, two linear layers.
+    """Log fractions of a modality's features: hidden units gated by the prior's component, two linear layers.
 
     Parameters
     ----------
     profile
-        Fraction of each feature in all counts; the output's bias begins there.
+        Fraction of each feature in all counts; initial bias of the output.
     dims, width, centroids, batches
         Dimensions of z; hidden units; components of the prior; batches.
     attention
-        Hidden units attend to each other before they are gated (accessibility).
+        Apply self-attention to the hidden units before the gate (accessibility).
     """
 
     def __init__(
@@ -161,7 +162,7 @@ class GatedDecoder(nn.Module):
     def decode(
         self, z: Tensor, batch: Tensor, depth: Tensor, responsibilities: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return log shares and log-odds of an extra zero, each cells x features; `depth` has no part.
+        """Return log fractions and log-odds of zero inflation, each cells x features.
 
         Parameters
         ----------
@@ -172,7 +173,7 @@ class GatedDecoder(nn.Module):
         depth
             Not used.
         responsibilities
-            Of the prior's components, cells x components.
+            Responsibilities of the prior's components, cells x components.
         """
         if self.batches > 1:
             z = torch.cat([z, functional.one_hot(batch, self.batches).to(z.dtype)], 1)
@@ -183,9 +184,9 @@ class GatedDecoder(nn.Module):
         return self.out(hidden), self.zeros(hidden)
 
     def penalty(self, variances: Tensor) -> Tensor:
-        """Return half the squared weights of the last layer over the largest of the prior `variances`."""
+        """Return half the squared weights of the last layer over the largest prior variance."""
         return 0.5 * self.out[1].weight.square().sum() / variances.max()
 
     def by_depth(self, depth: Tensor) -> Tensor:
-        """Return 0: shares do not depend on the depth."""
+        """Return 0: fractions do not depend on depth."""
         return torch.zeros(len(depth), len(self.log_theta), device=depth.device)

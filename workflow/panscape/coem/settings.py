@@ -24,26 +24,25 @@ class CoemSettings(FromMapping):
     Parameters
     ----------
     encoder
-        ``"mlp"``: a channel is a projection, which starts at the leading components, and a fully connected
-        layer; ``"scmvp"``: the published one, a gated channel of all genes and an attention channel of all
-        peaks.
+        ``"mlp"``: per modality a projection, initialised at the leading components, and a fully connected
+        layer; ``"scmvp"``: as published, a gated channel for genes and an attention channel for peaks.
     decoder
-        ``"linear"``: log rates are linear in z; ``"mlp"``: a hidden layer is added; ``"scmvp"``: the
-        published one, hidden units gated by the prior's component, extra zeros that depend on the cell.
+        ``"linear"``: log rates are linear in z; ``"mlp"``: with a hidden layer; ``"scmvp"``: as published,
+        with hidden units gated by the prior's component and cell-specific zero inflation.
     n_latent, n_hidden, n_projection
         Dimensions of z, units of the hidden layers, dimensions of a channel's projection (``"mlp"`` encoder).
     prior, n_centroids
-        ``"mixture"`` of this many diagonal Gaussians; ``"vade"``, the same mixture, but the divergence counts
-        the choice of a component for each cell too (published); or one standard ``"normal"``.
+        ``"mixture"`` of `n_centroids` diagonal Gaussians; ``"vade"``, the same mixture with the divergence of
+        z and component jointly (published); or a standard ``"normal"``.
     rna_likelihood, atac_likelihood
-        Distribution of the counts; ``"auto"`` takes Bernoulli for values of 0 and 1 only, else Poisson.
+        Distribution of the counts; ``"auto"`` is Bernoulli for binary values, else Poisson.
     rna_weight, atac_weight
         Factor of a modality's log-likelihood in the loss; 1 is the likelihood of the model.
     n_epochs, batch_size, learning_rate
         Optimisation.
     anneal
         The learning rate rises, then falls to 0, and the decoder's is 2.5 times the encoder's (AdamW);
-        otherwise it is the same throughout.
+        otherwise it is constant.
     warmup_fraction
         Fraction of the steps over which the weight of the divergence rises to 1.
     thinning
@@ -53,9 +52,9 @@ class CoemSettings(FromMapping):
     dropout
         Fraction of hidden activations dropped while training.
     shrinkage
-        Shrink the decoder's weights by a prior whose variances are estimated along the way.
+        Shrink the decoder's weights by a Gaussian prior whose variances are estimated during training.
     held_out, patience
-        Fraction of held-out cells; epochs without improvement before training ends (0: never).
+        Fraction of held-out cells; epochs without improvement before training stops (0: never).
     min_gene_cells, min_peak_cells
         Minimum number of cells in which a modelled feature is detected.
     peak_fraction
@@ -64,7 +63,7 @@ class CoemSettings(FromMapping):
         Maximum number of features modelled.
     metric
         ``"information"``: a latent dimension is measured in units of its posterior standard deviation and
-        shrunk by its reliability; ``"plain"``: as it is.
+        shrunk by its reliability; ``"plain"``: not scaled.
 
     Examples
     --------
@@ -122,13 +121,13 @@ class CoemSettings(FromMapping):
         ):
             if getattr(self, key) not in known:
                 raise ValueError(f"{key} {getattr(self, key)!r}: one of {', '.join(known)}")
-        shares = (self.thinning, self.modality_dropout, self.dropout, self.held_out)
-        if not all(0 <= share < 1 for share in shares) or not 0 <= self.warmup_fraction <= 1:
+        fractions = (self.thinning, self.modality_dropout, self.dropout, self.held_out)
+        if not all(0 <= fraction < 1 for fraction in fractions) or not 0 <= self.warmup_fraction <= 1:
             raise ValueError(
                 "thinning, modality_dropout, dropout, held_out are in [0, 1) and warmup_fraction in [0, 1]"
             )
         if min(self.rna_weight, self.atac_weight) <= 0:
-            raise ValueError("rna_weight and atac_weight are positive")
+            raise ValueError("rna_weight and atac_weight must be positive")
         if "scmvp" in (self.encoder, self.decoder) and self.n_hidden % HEADS:
             raise ValueError(f"n_hidden {self.n_hidden}: a multiple of the {HEADS} attention heads of scmvp")
         sizes = (

@@ -1,4 +1,4 @@
-"""A trained COEM model apart from its cells: new cells in its terms, expected counts, its file."""
+"""Trained COEM model without its cells: encoding of new cells, expected counts, file format."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from scipy import sparse
 
 from panscape.coem.cells import Cells
 from panscape.coem.embed import Trained
+from panscape.coem.evaluate import ROWS
 from panscape.coem.modality import Modality
 from panscape.coem.module import Module
 from panscape.coem.pair import Pair
 from panscape.coem.settings import CoemSettings
-from panscape.coem.task import ROWS
 from panscape.errors import fail
 from panscape.training.state import with_prefix, without_prefix
 from panscape.training.weights import read_weights, write_weights
@@ -37,9 +37,9 @@ class Stored:
     module, settings
         The model and its settings.
     modalities
-        What was fixed before training, with the counts of no cells.
+        Quantities fixed before training, without counts.
     unit
-        What each dimension is multiplied by, (dimensions,).
+        Scale factor of each dimension, (dimensions,).
     depth_scale
         See :class:`Cells`.
     median_depth
@@ -47,9 +47,9 @@ class Stored:
     features
         Modality -> names of the modelled features.
     columns
-        Modality -> number of columns that matrices without names must have.
+        Modality -> number of columns expected of matrices without names.
     batches, labels
-        Names of the batches (None: one), of the labels of the prior (None: not conditioned).
+        Names of the batches (None: a single batch) and of the prior's labels (None: not conditioned).
     """
 
     module: Module
@@ -107,12 +107,12 @@ class Stored:
         )
 
     def cells(self, pair: Pair, batch: np.ndarray | None, labels: np.ndarray | None) -> Cells:
-        """Return cells in the model's features, batches and labels.
+        """Map cells to the model's features, batches and labels.
 
         Parameters
         ----------
         pair
-            Their counts; a modality of the model may be absent.
+            Counts of the cells; a modality of the model may be absent.
         batch, labels
             Batch and label of each cell, where the model has them.
 
@@ -154,7 +154,7 @@ class Stored:
         return columns
 
     def write(self, path: str | Path, more: Mapping[str, Any]) -> None:
-        """Write the model to a safetensors file, with more of JSON types in its description."""
+        """Write the model to a safetensors file, with further JSON metadata."""
         tensors = with_prefix("module", self.module.state_dict())
         for m in self.modalities:
             arrays = {name: torch.from_numpy(np.ascontiguousarray(getattr(m, name))) for name in ARRAYS}
@@ -171,19 +171,21 @@ class Stored:
 
     @classmethod
     def read(cls, path: str | Path, device: torch.device | str) -> tuple[Stored, dict[str, Any]]:
-        """Read a file of :meth:`write`; return the model and the file's description.
+        """Read a file written by :meth:`write`; return the model and the file's metadata.
 
         Raises
         ------
         UserError
-            If the file is no complete model.
+            If the file is not a complete model.
         """
         try:
             tensors, meta = read_weights(path, device)
             if meta.get("format") != FORMAT or "modalities" not in meta:
-                raise ValueError("it is of another kind or version")
+                raise ValueError("unknown kind or version")
         except (OSError, ValueError) as error:
-            raise fail(str(path), f"no complete COEM model ({error})", "give a file of COEM.save") from error
+            raise fail(
+                str(path), f"not a complete COEM model ({error})", "give a file of COEM.save"
+            ) from error
         settings = CoemSettings.of(meta["settings"])
         modalities = []
         for fixed in meta["modalities"]:
@@ -202,7 +204,7 @@ def _empty(modality: Modality) -> Modality:
 
 
 def _codes(values: np.ndarray | None, names: list[str] | None, what: str) -> np.ndarray | None:
-    """Return the number of each cell's name; None if the model has none."""
+    """Return the code of each cell's name; None if the model has no names."""
     if names is None or values is None:
         return None
     codes = pd.Index(names).get_indexer(np.asarray(values).astype(str))
@@ -223,7 +225,7 @@ def expected_counts(stored: Stored, cells: Cells, modality: str) -> np.ndarray:
     stored
         The model.
     cells
-        Cells in its terms.
+        Cells mapped to the model by :meth:`Stored.cells`.
     modality
         Name of the modality; cells that lack it are predicted at its median depth in training.
 

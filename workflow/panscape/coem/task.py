@@ -1,4 +1,4 @@
-"""Training of the model as a task of :func:`panscape.training.loop.fit`."""
+"""Training task of COEM for :func:`panscape.training.loop.fit`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from panscape import seeds
 from panscape.coem.cells import Cells
+from panscape.coem.evaluate import ROWS, encode_all
 from panscape.coem.layers import Decoder
 from panscape.coem.module import Module
 from panscape.coem.settings import CoemSettings
@@ -25,15 +26,14 @@ from panscape.training.state import (
     without_prefix,
 )
 
-START_VARIANCE = 0.1  # of the decoder's weights; estimated after every epoch
-RISE = 0.1  # fraction of the steps over which the learning rate rises, before it falls as a cosine
+START_VARIANCE = 0.1  # initial prior variance of the decoder's weights; re-estimated after every epoch
+RISE = 0.1  # fraction of the steps with a rising learning rate, before cosine annealing
 LONGEST_GRADIENT = 50.0
-ROWS = 512  # cells per block where nothing is trained
-DRAWS = 16  # of the posterior, each with both signs, that the divergence of held-out cells is averaged over
+DRAWS = 16  # antithetic pairs of posterior draws for the divergence of held-out cells
 
 
 class CoemTask:
-    """Model, cells and optimiser.
+    """Training state: model, cells and optimiser.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ class CoemTask:
 
     def __init__(self, module: Module, cells: Cells, settings: CoemSettings, seed: int):
         self.module, self.cells, self.settings, self.seed = module, cells, settings, seed
-        share = settings.held_out if cells.n >= 50 else 0.0
-        held = held_out(cells.n, share, seed, "coem")
+        fraction = settings.held_out if cells.n >= 50 else 0.0
+        held = held_out(cells.n, fraction, seed, "coem")
         self.train_rows, self.held_rows = np.flatnonzero(~held), np.flatnonzero(held)
         self.per_epoch = -(-len(self.train_rows) // settings.batch_size)
         self.steps = settings.n_epochs * self.per_epoch
@@ -66,7 +66,7 @@ class CoemTask:
         factor = 2.5 if settings.anneal else 1.0
         self.rates = (factor * settings.learning_rate, settings.learning_rate)
         device, dims, count = cells.device, module.dims, len(cells.modalities)
-        # of the decoders' inputs, z and the depths: prior variance of weights, sum of squares over the epoch
+        # per decoder input (z and depths): prior variance of the weights, sum of squares over the epoch
         self.variances = torch.full((count, dims + count), START_VARIANCE, device=device)
         self.moments = torch.zeros(dims + count, device=device)
         self.totals = [
@@ -104,10 +104,10 @@ class CoemTask:
 
     @torch.no_grad()
     def validate(self, number: int) -> dict[str, Tensor]:
-        """Return the loss of the held-out cells (of trained ones without any).
+        """Return the loss of the held-out cells, or of training cells if none are held out.
 
-        The likelihood is that at the posterior's mean; the divergence is that of the whole posterior, by
-        draws that are the same at every validation.
+        The likelihood is evaluated at the posterior mean; the divergence is averaged over posterior draws
+        that are the same at every validation.
         """
         self.module.eval()
         rows = self.held_rows if len(self.held_rows) else self.train_rows[:1000]
@@ -115,7 +115,7 @@ class CoemTask:
         for start in range(0, len(rows), ROWS):
             batch = self.cells.take(rows[start : start + ROWS])
             likelihoods, _, mean, log_variance = self.module(batch)
-            # drawn on the CPU on every device, so that a GPU is judged by the same noise
+            # always drawn on the CPU, so that every device is evaluated with the same noise
             noise = torch.randn(
                 DRAWS, *mean.shape, generator=generator(self.seed, "coem", "validation", start)
             )
@@ -135,7 +135,7 @@ class CoemTask:
         return not bool(self.best.active)
 
     def state(self) -> dict[str, Tensor]:
-        """Return everything that the following steps depend on."""
+        """Return the training state as named tensors."""
         return {
             **with_prefix("module", self.module.state_dict()),
             **with_prefix("optimiser", optimiser_state(self.optimiser)),
@@ -145,7 +145,7 @@ class CoemTask:
         }
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restore a state of :meth:`state`."""
+        """Restore a state returned by :meth:`state`."""
         device = self.cells.device
         self.module.load_state_dict(without_prefix("module", tensors))
         load_optimiser_state(self.optimiser, without_prefix("optimiser", tensors))
@@ -169,10 +169,10 @@ class CoemTask:
         if shown.shape[1] > 1 and self.settings.modality_dropout:
             hidden = random.random(len(rows)) < self.settings.modality_dropout
             which = random.integers(shown.shape[1], size=len(rows))
-            # a cell of one modality keeps it
+            # cells with a single modality keep it
             both = self.cells.present[rows].all(1)
             shown[hidden & both, which[hidden & both]] = False
-        # drawn on the CPU on every device, so that a GPU trains on the same noise
+        # always drawn on the CPU, so that every device trains on the same noise
         noise = torch.randn(
             len(rows), self.module.dims, generator=generator(self.seed, "coem", "noise", number)
         )
@@ -187,7 +187,7 @@ class CoemTask:
             group["lr"] = rate * max(height, 1e-3)
 
     def _penalty(self) -> Tensor:
-        """Return minus the log prior of the decoders' weights, up to a constant."""
+        """Return the negative log prior of the decoders' weights, up to a constant."""
         if not self.settings.shrinkage:
             return torch.zeros((), device=self.cells.device)
         decoders = zip(self.module.decoders, self.variances, strict=True)
@@ -196,20 +196,20 @@ class CoemTask:
     def _estimate_variances(self) -> None:
         """Estimate the prior variance of the decoders' weights, per modality and dimension of z, or depth.
 
-        Empirical Bayes: the mean square of the weights plus their posterior variance, for which a weight's
-        information is taken as that of Poisson counts, count of the feature x E z^2.
+        Empirical Bayes: the mean square of the weights plus their posterior variance, with the information of
+        a weight approximated by that of Poisson counts: count of the feature x E z^2.
         """
         second = self.moments / len(self.train_rows)
         self.moments.zero_()
         for m, decoder in enumerate(self.module.decoders):
-            if not isinstance(decoder, Decoder):  # the published one has no weight per dimension of z
+            if not isinstance(decoder, Decoder):  # the published decoder has no weight per dimension of z
                 continue
             information = self.totals[m][:, None] * second
             uncertain = 1 / (1 / self.variances[m] + information)
             self.variances[m] = (decoder.weight.square() + uncertain).mean(0).clamp(1e-6, 10.0)
 
     def _start_prior(self) -> None:
-        """Start the mixture from the labels, or else from groups of the training cells' posterior means."""
+        """Initialise the mixture from the labels, or from clusters of the training cells' posterior means."""
         means, spreads = encode_all(self.module, self.cells, self.train_rows)
         k = min(len(self.module.prior.logits), len(means))
         if self.cells.label is not None:
@@ -218,22 +218,22 @@ class CoemTask:
             group = _grouped(means, k, seeds.derive(self.seed, "centroids"), self.settings.prior)
         floor = spreads.mean(0)
         centres, variances = np.zeros((2, len(self.module.prior.logits), means.shape[1]))
-        shares = np.full(len(centres), 1e-4)
+        fractions = np.full(len(centres), 1e-4)
         for c in range(len(centres)):
             members = means[group == c]
-            shares[c] = max(shares[c], len(members) / len(means))
+            fractions[c] = max(fractions[c], len(members) / len(means))
             members = members if len(members) else means
             centres[c], variances[c] = members.mean(0), members.var(0) + floor
         device = self.cells.device
         values = [
             torch.from_numpy(array).to(device, torch.float32)
-            for array in (centres, variances, shares / shares.sum())
+            for array in (centres, variances, fractions / fractions.sum())
         ]
         self.module.prior.start(*values)
 
 
 def _grouped(points: np.ndarray, k: int, seed: int, prior: str) -> np.ndarray:
-    """Return the group of each point: by k-means, for ``"vade"`` by a mixture of diagonal Gaussians."""
+    """Cluster points by k-means, or for ``"vade"`` by a mixture of diagonal Gaussians."""
     from sklearn.cluster import KMeans
     from sklearn.mixture import GaussianMixture
     from threadpoolctl import threadpool_limits
@@ -242,81 +242,3 @@ def _grouped(points: np.ndarray, k: int, seed: int, prior: str) -> np.ndarray:
         if prior == "vade":
             return GaussianMixture(k, covariance_type="diag", random_state=seed).fit_predict(points)
         return KMeans(k, n_init=2, random_state=seed).fit_predict(points)
-
-
-@torch.no_grad()
-def encode_all(
-    module: Module, cells: Cells, rows: np.ndarray, only: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return posterior means and variances of z (float64, cells x dimensions).
-
-    Parameters
-    ----------
-    only
-        Number of the one modality to be shown; None shows what the cells have.
-    """
-    module.eval()
-    means, variances = [], []
-    for start in range(0, len(rows), ROWS):
-        part = rows[start : start + ROWS]
-        shown = None
-        if only is not None:
-            shown = np.zeros((len(part), len(cells.modalities)), dtype=bool)
-            shown[:, only] = True
-        batch = cells.take(part, shown=shown)
-        mean, log_variance = module.encode(batch.seen, batch.shown, batch.batch, batch.label)
-        means.append(mean.cpu().numpy().astype(np.float64))
-        variances.append(log_variance.exp().cpu().numpy().astype(np.float64))
-    return np.concatenate(means), np.concatenate(variances)
-
-
-@torch.no_grad()
-def information(
-    module: Module, cells: Cells, rows: np.ndarray, seed: int
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the information of the embedding on withheld counts, in nats per cell by modality.
-
-    Half of each cell's counts place it, and the others are predicted.
-
-    Parameters
-    ----------
-    module
-        The trained model.
-    cells
-        All cells.
-    rows
-        Cells to evaluate.
-    seed
-        Seed of the split of the counts.
-
-    Returns
-    -------
-    gain
-        Over the mean profile (of the cell's batch and depths, without extra zeros), that is over the same
-        model without the cell's place; 0 for nothing.
-    nll
-        Minus the log-probability of these counts. All likelihoods are distributions of the same counts, so
-        that models of different ones can be compared by it; the lower the better.
-    """
-    module.eval()
-    gained, lost = np.zeros((2, len(cells.modalities)))
-    random = seeds.stream(seed, "coem", "information")
-    profiles = [
-        torch.from_numpy(m.profile).log().float().to(cells.device)
-        + torch.from_numpy(m.offset).to(cells.device)
-        for m in cells.modalities
-    ]
-    for start in range(0, len(rows), ROWS):
-        batch = cells.take(rows[start : start + ROWS], thin=0.5, random=random)
-        mean, _ = module.encode(batch.seen, batch.shown, batch.batch, batch.label)
-        known = module.log_likelihoods(mean, batch)
-        without = [
-            profile[batch.batch] + decoder.by_depth(batch.depth)
-            for profile, decoder in zip(profiles, module.decoders, strict=True)
-        ]
-        plain = module.log_likelihoods(mean, batch, without)
-        gained += (known - plain).sum(0).cpu().numpy()
-        lost -= known.sum(0).cpu().numpy()
-    names = [m.name for m in cells.modalities]
-    gain, nll = (dict(zip(names, (total / len(rows)).tolist(), strict=True)) for total in (gained, lost))
-    return gain, nll

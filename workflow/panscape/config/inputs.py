@@ -128,7 +128,7 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
             check_samples(config, study, mapped)
         genes = gene_map(located, source, config["species"], where)
         if "metacells" in study["use"]:
-            from panscape.coem.paired import check_peaks
+            from panscape.coem.multiome import check_peaks
 
             check_peaks(studies.paired(config, study["id"]), source.cells, where)
     except UserError as error:

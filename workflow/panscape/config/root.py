@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from panscape.config import studies as inputs
-from panscape.coscape.panclust.cluster_size import MOST, SHARE
+from panscape.coscape.panclust.cluster_size import MAX_CELLS, STUDY_CELLS
 from panscape.data.files import read_tsv
 from panscape.errors import Problem, nearest
 
@@ -102,7 +102,7 @@ def place(config: Mapping[str, Any], cells: Mapping[str, int]) -> Iterator[Probl
             return
         asked = inputs.panclust(config, study)["min_cells"]
         # quality control may leave fewer cells, for which `auto` allows smaller clusters
-        most = max(SHARE, cells[study] // MOST) if asked == "auto" else cells[study] // asked
+        most = max(STUDY_CELLS, cells[study] // MAX_CELLS) if asked == "auto" else cells[study] // asked
         if int(match["place"]) < most:
             return
         limits.append((study, most))

@@ -143,7 +143,7 @@ def _summed_size(config: Mapping[str, Any], sample: str) -> Size:
 
 def peaks_size(config: Mapping[str, Any], name: str) -> int:
     """Return the number of stored values of a study's accessibility, from its header or as an estimate."""
-    from panscape.coem.paired import atac_study
+    from panscape.coem.multiome import atac_study
     from panscape.data.readers.open import probe as io_probe
 
     settings = study(config, name)

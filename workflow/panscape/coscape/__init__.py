@@ -1,4 +1,4 @@
-"""Coscape: clusters of many studies ordered by their gene coexpression.
+"""Coscape: clusters of many studies, ordered by gene coexpression.
 
 The functions take AnnData in memory or paths of h5ad files:
 

@@ -41,8 +41,8 @@ def learn_dictionary(
     landscape
         From :func:`build_landscape`, or the path of an h5ad file that it was written to.
     settings, **more
-        Settings of the section `dictionary`, as an object, a mapping or keywords. ``k="auto"`` fits all sizes
-        of `k_range` first.
+        Settings of the section `dictionary`, as an object, a mapping or keywords. ``k="auto"`` first fits all
+        sizes in `k_range`.
     seed
         Seed of the whole analysis.
     threads
@@ -50,7 +50,7 @@ def learn_dictionary(
 
     Returns
     -------
-    AnnData (n_entries, n_pairs): weights in X, edges in the layer ``edges``, the use of each entry by each
+    AnnData (n_entries, n_pairs): weights in X, edges in the layer ``edges``, the usage of each entry by each
     cluster in obsm ``usage``, with ``k="auto"`` the error of every size in uns ``elbow``, see
     :func:`panscape.coscape.dictionary.write.dictionary_to_anndata`.
 
@@ -134,7 +134,7 @@ def score_overlap(
         seed=seed,
         threads=threads,
     )
-    # a single target is cut to its own size, so that its matched row repeats the other
+    # with a single target the matched row repeats the unmatched one
     return table[~table["matched"]].drop(columns=["target", "matched"]).reset_index(drop=True)
 
 
@@ -145,7 +145,7 @@ def project_panclusters(
     *,
     coverage: float = 0.9,
 ) -> pd.DataFrame:
-    """Place the clusters of new studies on a landscape and its dictionary, without fitting again.
+    """Project the clusters of new studies onto a landscape and its dictionary, without refitting.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def _combined(landscape: AnnData) -> Combined:
     Raises
     ------
     UserError
-        If the landscape has no coexpression, as the file of the workflow, which keeps it by study.
+        If the landscape has no coexpression; files of the workflow store it by study.
     """
     if MATRIX not in landscape.obsm:
         advice = "give what panscape.coscape.build_landscape returns"
@@ -208,7 +208,7 @@ def _combined(landscape: AnnData) -> Combined:
 
 
 def _settings_of(dictionary: AnnData) -> DictionarySettings:
-    """Return the settings that a dictionary was learned with."""
+    """Return the settings of a dictionary."""
     if SETTINGS in dictionary.uns:
         return DictionarySettings.of(json.loads(dictionary.uns[SETTINGS]))
     return DictionarySettings.of(reference.saved_settings(dictionary.uns[reference.KEY])["dictionary"])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from panscape.data.counts import Counts
 
-MATRIX, PAIRS = "coexpression", "coexpression_pairs"  # of a landscape in memory: obsm and uns
+MATRIX, PAIRS = "coexpression", "coexpression_pairs"  # keys in obsm and uns of a landscape in memory
 Settings = TypeVar("Settings", bound=FromMapping)
 
 
@@ -46,13 +46,13 @@ def find_panclusters(
     data
         AnnData (n_cells, n_genes) with raw counts, or the path of an h5ad file.
     genes
-        Genes to cluster on; None takes all. Two thousand variable genes are usual.
+        Genes used for clustering; None takes all. About 2,000 highly variable genes are usual.
     settings, **more
         Settings of the section `panclust`, as an object, a mapping or keywords.
     layer
         Layer of the raw counts; None takes X.
     study
-        Name of the study, the first part of every cluster's name; None takes the one value of obs ``study``.
+        Name of the study, the first part of every cluster's name; None takes the value of obs ``study``.
     seed
         Seed of the whole analysis.
     threads
@@ -68,7 +68,7 @@ def find_panclusters(
     Raises
     ------
     UserError
-        For an unknown setting, values that are no counts, or too few cells.
+        For an unknown setting, values that are not counts, or too few cells.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def estimate_coexpression(
     settings, **more
         Settings of the section `coexpression` and `normalisation`, as an object, a mapping or keywords.
     all_genes
-        Genes of all studies in the order of `genes`, where this study lacks some; None: `genes`.
+        Genes of all studies in the order of `genes`, if this study lacks some; None takes `genes`.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def estimate_coexpression(
     Raises
     ------
     UserError
-        For an unknown setting, or values that are no counts.
+        For an unknown setting, or values that are not counts.
     """
     from panscape.coscape.coexpression.coexpress import coexpress
     from panscape.coscape.landscape.read import make_study
@@ -165,7 +165,7 @@ def build_landscape(
     studies
         From :func:`estimate_coexpression`, with the same genes in the same order.
     settings, **more
-        Settings of the section `landscape`, as an object, a mapping or keywords. ``root="none"`` where no
+        Settings of the section `landscape`, as an object, a mapping or keywords. Use ``root="none"`` if no
         study has a column `age`.
     seed
         Seed of the whole analysis.
@@ -175,7 +175,7 @@ def build_landscape(
     AnnData (n_clusters, n_genes): expression in X, annotations and `dpt_pseudotime` in obs, coordinates in
     obsm ``X_draw_graph_fa``, the graph in obsp ``connectivities`` and ``distances``, tables of genes and
     pairs along pseudotime in uns ``genes`` and ``pairs``, see
-    :func:`panscape.coscape.landscape.write.landscape_to_anndata`. Beside it obsm ``coexpression``, CSR
+    :func:`panscape.coscape.landscape.write.landscape_to_anndata`. In addition, obsm ``coexpression``, CSR
     (n_clusters, n_pairs), and uns ``coexpression_pairs``, the genes of these pairs, for
     :func:`learn_dictionary`.
 
@@ -211,14 +211,14 @@ def _study_name(obs: pd.DataFrame, name: str | None) -> str:
 def choose_settings(
     kind: type[Settings], settings: Settings | Mapping[str, Any] | None, more: Mapping[str, Any]
 ) -> Settings:
-    """Return settings with keywords in place of their values; unknown keys are an error.
+    """Return settings updated by keywords; unknown keys are an error.
 
     Parameters
     ----------
     kind
         Class of the settings.
     settings
-        An object of the class, or a mapping with its keys; None: the defaults.
+        An object of the class or a mapping with its keys; None takes the defaults.
     more
         Keys that replace those of `settings`.
     """

@@ -1,4 +1,4 @@
-"""Raw counts of one study, in memory or in a file, as the stages read them."""
+"""Raw counts of one study, in memory or in a file."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class MemoryCounts(Counts):
         CSR or array, (n_cells, n_genes): raw counts.
     obs
         n_cells rows, indexed by cell. A column `n_counts` (counts of each cell over all genes) is added if
-        there is none.
+        missing.
     var
         n_genes rows, indexed by gene.
     name
-        What messages call the data.
+        Name of the data in messages.
 
     Raises
     ------
     UserError
-        If a value is negative or no whole number, or a gene name occurs twice.
+        If a value is negative or not a whole number, or a gene name occurs twice.
 
     Examples
     --------
@@ -57,7 +57,7 @@ class MemoryCounts(Counts):
         self.path = Path(name)
         if (self.matrix.data < 0).any() or not np.array_equal(self.matrix.data, np.rint(self.matrix.data)):
             advice = "give raw counts, for instance layer='counts'"
-            raise fail(name, "has negative or fractional values: these are no raw counts", advice)
+            raise fail(name, "has negative or fractional values: these are not raw counts", advice)
         if not var.index.is_unique:
             twice = var.index[var.index.duplicated()][0]
             raise fail(name, f"has gene {twice} more than once", "run adata.var_names_make_unique()")
@@ -71,7 +71,7 @@ class MemoryCounts(Counts):
         return np.asarray(self.matrix.sum(axis=1, dtype=np.float64)).ravel()
 
     def blocks(self, max_values: int = BLOCK_VALUES) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield (rows, CSR float32 block) in order; all cells are one block if `max_values` allows."""
+        """Yield (rows, CSR float32 block) in order; a single block if `max_values` allows."""
         start = 0
         while start < self.shape[0]:
             limit = self.indptr[start] + max_values
@@ -86,15 +86,15 @@ def read_counts(data: AnnData | Counts | str | Path, layer: str | None = None) -
     Parameters
     ----------
     data
-        AnnData (n_cells, n_genes) in memory, the path of an h5ad file, or counts, which are returned as they
-        are. A file as the workflow writes it (CSR, column `n_counts`) is read in blocks, any other one whole.
+        AnnData (n_cells, n_genes), the path of an h5ad file, or counts, which are returned unchanged. Files
+        of the workflow (CSR, column `n_counts`) are read in blocks, other files at once.
     layer
         Layer with the raw counts; None takes X.
 
     Raises
     ------
     UserError
-        If there is no such layer, or the values are no counts.
+        If there is no such layer, or the values are not counts.
     """
     if isinstance(data, Counts):
         return data
@@ -116,7 +116,7 @@ def read_counts(data: AnnData | Counts | str | Path, layer: str | None = None) -
 
 
 def _is_prepared(path: str | Path) -> bool:
-    """Return whether an h5ad file has what :class:`Counts` reads, counts among its first values."""
+    """Return whether :class:`Counts` can read an h5ad file and its first values are counts."""
     import h5py
 
     with h5py.File(path) as file:

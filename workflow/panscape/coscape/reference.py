@@ -1,6 +1,6 @@
-"""The files of a finished collection that studies are placed on, and the settings that made them.
+"""Files and settings of a finished collection used as reference for projections.
 
-All of it is read only: the rules name these files as input, and no rule makes a file of another collection.
+All files are read only: they are inputs of rules, and no rule creates files of another collection.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ PER_STUDY = {
     "matrices": "coexpression/{study}/matrices.npz",
     "pairs": "coexpression/{study}/pairs.tsv",
 }
-KEY = "collection"  # in `uns` of the dictionary: settings as JSON
-FORMAT = 2  # of that JSON: since 2 a cell is not counted among its own neighbours
+KEY = "collection"  # key in `uns` of the dictionary: settings as JSON
+FORMAT = 2  # version of the JSON; since 2 a cell is not counted among its neighbors
 WHERE = "project.reference"
 _AGAIN = "run `snakemake dictionary` with the configuration of the reference"
 
 
 def describe(config: Mapping[str, Any], studies: list[str]) -> dict[str, Any]:
-    """Return the studies and settings of a collection that a projection onto it needs."""
+    """Return the studies and settings of a collection needed for projections."""
     sections = {name: config[name] for name in ("panclust", "coexpression", "dictionary")}
     return {
         "format": FORMAT,
@@ -46,7 +46,7 @@ def settings(folder: str | Path) -> dict[str, Any]:
     Raises
     ------
     UserError
-        If its dictionary is missing, no HDF5 file, or made by a version that did not keep the settings.
+        If its dictionary is missing, not an HDF5 file, or from a version that did not save the settings.
     """
     import h5py
 
@@ -59,14 +59,16 @@ def settings(folder: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise fail(WHERE, f"{path} cannot be read ({error})", _AGAIN) from error
     if text is None:
-        raise fail(WHERE, f"{path} does not name the settings it was made with", f"{_AGAIN} and this version")
+        raise fail(
+            WHERE, f"{path} does not contain the settings it was created with", f"{_AGAIN} and this version"
+        )
     return saved_settings(text)
 
 
 def saved_settings(text: str | bytes) -> dict[str, Any]:
     """Return the settings of :func:`describe` from JSON, under the keys of this version.
 
-    Before format 2 a cell was counted among its own neighbours.
+    Before format 2 a cell was counted among its neighbors.
     """
     saved = json.loads(text)
     if saved.get("format", 1) >= FORMAT:
@@ -91,7 +93,7 @@ def by_kind(folder: str | Path) -> dict[str, list[Path]]:
 
 
 def files(folder: str | Path | None) -> list[str]:
-    """Return every file that a projection onto ``results/<collection>`` reads; none without a folder."""
+    """Return all files that a projection onto ``results/<collection>`` reads; none without a folder."""
     if not folder:
         return []
     rest = [path for paths in by_kind(folder).values() for path in paths]
@@ -99,10 +101,10 @@ def files(folder: str | Path | None) -> list[str]:
 
 
 def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield the problems of ``project.reference``, before the first job."""
+    """Yield the problems of ``project.reference`` before the first job."""
     folder = config["project"]["reference"]
     if not folder or not Path(folder).is_dir():
-        return  # a missing folder is reported with the other paths
+        return  # missing folders are reported with the other paths
     if Path(folder).resolve() == Path("results", config["collection"]).resolve():
         advice = "give the new studies another name of `collection`"
         yield Problem(WHERE, f"{folder} is this collection itself", advice)

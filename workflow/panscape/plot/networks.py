@@ -11,8 +11,8 @@ import pandas as pd
 from panscape.plot.network_parts import draw_circle, draw_lines, name_points
 from panscape.plot.style import empty_figure
 from panscape.sivae.networks.read import Collection
+from panscape.sivae.networks.set_tests import figure_genes, library_sets
 from panscape.sivae.networks.settings import TITLES, NetworkSettings
-from panscape.sivae.networks.tables import figure_genes, library_sets
 from panscape.stats.gsea import MITO
 
 if TYPE_CHECKING:

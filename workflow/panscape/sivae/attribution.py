@@ -1,9 +1,9 @@
-"""How each gene's expected expression hangs on each dimension of a cell's embedding.
+"""Attribution of expected gene expression to the dimensions of the cell embedding.
 
-The decoder is a chain of linear layers and ReLUs, so the attributions of all genes to one dimension are had
-by pushing that dimension's column forward through it: with the ReLUs' slopes at the cell (saliency, gradient
-times input, and their mean along a path: integrated gradients), or with their slopes between the baseline
-and the cell (DeepLIFT's rescale rule). The baseline is the prior's mean, 0.
+The decoder is a chain of linear layers and ReLUs, so the attributions of all genes to one dimension are
+computed by a forward pass of that dimension's column: with the ReLUs' slopes at the cell (saliency, gradient
+times input, and their mean along a path: integrated gradients), or with their slopes between the baseline and
+the cell (DeepLIFT's rescale rule). The baseline is the prior's mean, 0.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ METHODS = ("saliency", "grad_input", "deeplift", "integrated_gradients")
 
 @dataclass(frozen=True)
 class Decoder:
-    """The decoder of one model, from a cell's embedding to the mean of every gene (before a softmax).
+    """Decoder of one model, from a cell's embedding to the mean of every gene (before a softmax).
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Decoder:
         return (mean if self.direct is None else mean + z @ self.direct.T), before
 
     def push(self, dimension: int, slopes: list[np.ndarray], n: int) -> np.ndarray:
-        """Return the multipliers of one dimension of z for all genes, (n, F), given the ReLUs' slopes.
+        """Return the gradients of all genes to one dimension of z, (n, F), given the ReLUs' slopes.
 
         Parameters
         ----------
@@ -96,13 +96,13 @@ def attributions(decoder: Decoder, z: np.ndarray, dimension: int, points: int = 
     Parameters
     ----------
     decoder
-        Of one model.
+        Decoder of one model.
     z
         (n, K): the cells' embeddings.
     dimension
         Which of K.
     points
-        Points of the path of integrated gradients.
+        Number of points of the path of integrated gradients.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def attributions(decoder: Decoder, z: np.ndarray, dimension: int, points: int = 
     gradient = decoder.push(dimension, decoder.gradient_slopes(z), n)
     path = [decoder.gradient_slopes(z * (step + 0.5) / points) for step in range(points)]
     mean = [np.mean(layers, axis=0) for layers in zip(*path, strict=True)]
-    # slopes of one ReLU layer may be averaged before they are pushed; of several, only their products
+    # slopes of a single ReLU layer can be averaged before the pass; with several layers only products can
     if len(mean) > 1:
         integrated = np.mean([decoder.push(dimension, slopes, n) for slopes in path], axis=0)
     else:
@@ -147,13 +147,13 @@ def agreement(
     loadings
         (F, K): the genes' embedding.
     measure
-        Of two vectors; None takes the absolute Spearman correlation.
+        Similarity of two vectors; None takes the absolute Spearman correlation.
 
     Returns
     -------
     A row per dimension: dimension, spread (standard deviation of the loadings), active (spread above .3 of
-    the largest), and per method the agreement of the loadings with the first principal component, over
-    cells, of the attributions: 1 where loadings tell what the decoder does.
+    the largest), and per method the agreement of the loadings with the first principal component, over cells,
+    of the attributions (1: loadings describe the decoder).
     """
     measure = measure or (lambda a, b: abs(spearman(a, b)))
     spread = loadings.std(axis=0)

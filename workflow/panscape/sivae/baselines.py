@@ -1,4 +1,4 @@
-"""The plain counterparts of a model, in the same form: principal components and Pearson's correlation."""
+"""Linear baselines of siVAE: principal components and Pearson correlation."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def pearson(bin_: Bin) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Start:
-    """Probabilistic principal components (Tipping and Bishop 1999): where the linear paths of a model start.
+    """Probabilistic PCA (Tipping and Bishop 1999): starting values of a model's linear paths.
 
     Attributes
     ----------
@@ -84,12 +84,12 @@ class Start:
 
 
 def probabilistic_pca(bin_: Bin, components: int) -> Start:
-    """Return the linear Gaussian model of a bin's training cells, shrunken by what few cells exaggerate.
+    """Fit the linear Gaussian model to a bin's training cells, with shrinkage for few cells.
 
-    A component's variance is too large, and its axis off, where genes are many for the cells. Both are
-    undone as in the spiked covariance model (Donoho, Gavish and Johnstone 2018): variance l of the truth
-    from the sample's, times the squared cosine of the axes. Components that noise alone could make start at
-    a tenth of their size.
+    With many genes and few cells, the variance of a sample component is too large and its axis deviates. Both
+    are corrected under the spiked covariance model (Donoho, Gavish and Johnstone 2018): the estimate of the
+    true variance l is multiplied by the squared cosine between the axes. Components that noise alone could
+    produce start at a tenth of their size.
     """
     fitted = pca(bin_, components)
     train = bin_.inputs[~bin_.test]
@@ -111,7 +111,7 @@ def probabilistic_pca(bin_: Bin, components: int) -> Start:
 
 
 def as_rates(start: Start, bin_: Bin) -> Start:
-    """Return a start whose loadings are slopes of log rates, for counts: regressions on the cells' scores."""
+    """Return a start for counts, whose loadings are slopes of log rates regressed on the cells' scores."""
     counts = bin_.values[~bin_.test].astype(np.float64)
     totals = counts.sum(axis=1, keepdims=True)
     rates = np.log1p(counts / np.maximum(totals, 1) * np.median(totals))

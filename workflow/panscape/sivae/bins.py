@@ -1,4 +1,4 @@
-"""Cells of one model, and the input of its gene-wise encoder."""
+"""Cells of one model, and the input of the gene-wise encoder."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from panscape.stats.decomposition import signs, symmetric_eigen
 
 @dataclass(frozen=True)
 class Bin:
-    """The cells that one model is trained and tested on.
+    """Cells that a model is trained and tested on.
 
     Parameters
     ----------
     line, name
-        What it is called; its random numbers derive from both.
+        Names of the line and of the bin; random numbers derive from both.
     inputs
-        float32, (n, F): scaled log expression, what encoders see (and the Gaussian model explains).
+        float32, (n, F): scaled log expression, input of the encoders (and target of the Gaussian model).
     test
         bool, (n,): held-out cells.
     observed
@@ -28,7 +28,7 @@ class Bin:
     covariates
         float32, (n, D); None for none.
     labels
-        (n,): groups that cells drawn as the genes' input are balanced over; None for none.
+        (n,): groups for balancing the cells drawn as input of the gene-wise encoder; None for none.
     """
 
     line: str
@@ -41,7 +41,7 @@ class Bin:
 
     @property
     def values(self) -> np.ndarray:
-        """What the likelihood is of, (n, F)."""
+        """Target of the likelihood, (n, F)."""
         return self.inputs if self.observed is None else self.observed
 
     @property
@@ -54,9 +54,9 @@ def gene_features(bin_: Bin, settings: SivaeSettings, seed: int) -> np.ndarray:
     """Return the input of the gene-wise encoder, (F, at most `feature_dim`), mean square 1.
 
     With ``"pca"`` these are the genes' scores on the principal axes of the training cells: X^T = U S V^T
-    gives U S, from the smaller Gram matrix, so that all inner products between genes are kept where
-    `feature_dim` is at least the rank. One constant scales them all (starting weights are made for unit mean
-    squares).
+    gives U S, from the smaller Gram matrix. All inner products between genes are preserved if `feature_dim`
+    is at least the rank. Scores are scaled by one constant to unit mean square, as the weight initialisation
+    assumes.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def gene_features(bin_: Bin, settings: SivaeSettings, seed: int) -> np.ndarray:
 
 
 def _drawn(bin_: Bin, count: int, seed: int) -> np.ndarray:
-    """Draw training cells, as evenly over their labels as there are cells of each."""
+    """Draw training cells, balanced over labels as far as possible."""
     random = seeds.stream(seed, "sivae", "features", bin_.line, bin_.name)
     n = int((~bin_.test).sum())
     labels = np.zeros(n, int)

@@ -1,4 +1,4 @@
-"""The tables of all lines together."""
+"""Concatenation of the lines' tables."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from panscape.data import files
 
 
 def collect_tables(folders: Mapping[str, str | Path], names: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Put tables of all lines below each other.
+    """Concatenate the tables of all lines.
 
     Parameters
     ----------
     folders
         line -> its folder.
     names
-        Of the files, e.g. ``["models.tsv"]``.
+        File names, e.g. ``["models.tsv"]``.
 
     Returns
     -------
-    Name -> table, with a column `line` in front.
+    Name -> table, with `line` as first column.
     """
     tables = {}
     for name in names:

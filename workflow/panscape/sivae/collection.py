@@ -1,4 +1,4 @@
-"""The plan of a collection: lines, cells, jobs and genes."""
+"""Plan of a collection: lines, cells, jobs and genes."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def plan_collection(
     settings, selection
         The configuration's sections ``sivae`` and ``preprocess``.
     seed, species
-        Of the collection.
+        Seed and species of the collection.
     columns
         Mapped columns that are summarised by line.
     logged
-        Studies whose input held log values.
+        Studies whose input has log values.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def plan_collection(
     Raises
     ------
     UserError
-        If no study takes part, no line is large enough, or too few genes are left.
+        If no study is used, no line is large enough, or too few genes are left.
     """
     if not counts:
         problem = "no study takes part in siVAE"
@@ -66,7 +66,7 @@ def plan_collection(
         n_cells={study: len(table) for study, table in obs.items()},
         exclude=selection["exclude_genes"],
         species=species,
-        present_in=ALL,  # networks of lines are compared gene by gene
+        present_in=ALL,  # networks of lines are compared on the same genes
     )
     genes = list(known.loc[known["selected"], "gene"])
     if settings["genes"] == "variable":

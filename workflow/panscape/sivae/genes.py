@@ -1,4 +1,4 @@
-"""Which genes the models are of: the same in all lines."""
+"""Selection of the genes of the models, the same in all lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def variable_genes(
     normalisation: str = "depth-log1p",
     logged: Sequence[str] = (),
 ) -> list[str]:
-    """Return the genes of highest variance of log expression, over all cells or in a line (as published).
+    """Return the genes with the highest variance of log expression, over all cells or within a line.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def variable_genes(
     cells
         line, study, cell of the plan.
     n_genes
-        How many over all cells; `n_per_line` of each line are added.
+        Number of genes by variance over all cells.
     n_per_line
-        See there.
+        Number of genes added by variance within each line.
     normalisation, logged
         See :func:`panscape.sivae.job.read_bins`.
 
@@ -44,7 +44,7 @@ def variable_genes(
     -------
     Names, in the given order.
     """
-    whole, chosen, total = np.zeros((2, len(names))), np.zeros(len(names), dtype=bool), 0
+    sums, chosen, total = np.zeros((2, len(names))), np.zeros(len(names), dtype=bool), 0
     for study, part in cells.groupby("study", sort=False):
         source = Counts(counts[study])
         totals = source.obs["n_counts"].to_numpy(dtype=float)
@@ -56,9 +56,9 @@ def variable_genes(
             second = np.asarray(block.multiply(block).sum(axis=0), dtype=float).ravel()
             variance = second / len(line_cells) - np.square(first / len(line_cells))
             chosen[np.argsort(-variance, kind="stable")[:n_per_line]] = True
-            whole += [first, second]
+            sums += [first, second]
             total += len(line_cells)
-    variance = whole[1] / total - np.square(whole[0] / total)
+    variance = sums[1] / total - np.square(sums[0] / total)
     chosen[np.argsort(-variance, kind="stable")[:n_genes]] = True
-    logger.info("%d genes vary most, overall or in a line", chosen.sum())
+    logger.info("selected %d highly variable genes, overall or within a line", chosen.sum())
     return [name for name, kept in zip(names, chosen, strict=True) if kept]

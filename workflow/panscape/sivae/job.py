@@ -20,12 +20,12 @@ from panscape.sivae.baselines import Pca
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED, SivaeSettings
 from panscape.sivae.values import Expression, ValueSettings, prepare_bin
 
-RECORDS = 50  # rows per loss term that the tables of training keep, about
+RECORDS = 50  # approximate number of rows per loss term in the training tables
 
 
 @dataclass(frozen=True)
 class ReadoutSettings(FromMapping):
-    """What is read off the models; the keys of the configuration's section of the same names.
+    """Settings of the readout; keys of the configuration's section ``sivae``.
 
     Parameters
     ----------
@@ -37,11 +37,11 @@ class ReadoutSettings(FromMapping):
     min_norm
         With ``"euclidean"``: genes with shorter loadings, relative to the longest, have no edges.
     n_neighbors
-        Nearest genes that are tabulated.
+        Number of nearest genes to tabulate.
     attribution_cells
-        Most cells that attributions are computed for; 0 skips them.
+        Maximum number of cells for attributions; 0 skips them.
     save_weights
-        Keep the weights.
+        Save the weights.
     """
 
     SECTION: ClassVar[str] = "sivae"
@@ -58,7 +58,7 @@ class ReadoutSettings(FromMapping):
 
 @dataclass(frozen=True)
 class Read:
-    """A trained bin: the cells, the model and its plain counterpart."""
+    """A trained bin: cells, model and PCA baseline."""
 
     expression: Expression
     fitted: Any
@@ -89,14 +89,14 @@ def read_bins(
     settings, seed
         See :func:`prepare_bin`.
     normalisation
-        How counts become log expression.
+        Normalisation of the counts, see :func:`panscape.data.normalise.normalise`.
     logged
-        Studies whose input held log values: these are taken back as they were (``log1p``).
+        Studies whose input has log values; these values are restored (``log1p``).
 
     Raises
     ------
     UserError
-        If counts are asked for of a study that has none.
+        If the likelihood needs counts and a study has none.
     """
     wrong = sorted(set(cells["study"]) & set(logged))
     if wrong and settings.likelihood == "nb":
@@ -130,7 +130,7 @@ def train(
     gpus: int = 0,
     checkpoint: str | Path | None = None,
 ) -> tuple[Any, list[dict[str, Any]]]:
-    """Train one model per bin, side by side; each as if it were alone.
+    """Train one model per bin in parallel; each is independent of the others.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def train(
     seed
         Seed of the collection.
     threads, gpus
-        What the job was granted.
+        CPU threads and GPUs of the job.
     checkpoint
         Folder in which unfinished training is saved.
 

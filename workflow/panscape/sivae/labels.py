@@ -1,4 +1,4 @@
-"""How well cells' labels carry over between neighbours in an embedding."""
+"""Label transfer between neighboring cells of an embedding."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from panscape import seeds
 def label_transfer(
     scores: np.ndarray, labels: np.ndarray, seed: int, *, neighbours: int = 15, folds: int = 5
 ) -> dict[str, float] | None:
-    """Predict held-back labels from the nearest cells, in cross-validation.
+    """Predict labels from the nearest cells in cross-validation.
 
     Parameters
     ----------
     scores
         (n, K): embedding of the cells.
     labels
-        (n,): texts; cells without one ("" or "nan") and labels of fewer cells than folds are left out.
+        (n,): labels as text; cells without a label ("" or "nan") and labels with fewer cells than folds are
+        excluded.
     seed
-        Of the folds.
+        Seed of the folds.
     neighbours
-        Cells that vote.
+        Number of neighbors that vote.
     folds
-        Parts, each with its fraction of every label.
+        Number of stratified folds.
 
     Returns
     -------

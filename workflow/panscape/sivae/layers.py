@@ -1,4 +1,4 @@
-"""Layers of several independent networks at once: every parameter has the model as its first dimension."""
+"""Layers of a stack of independent networks: the first dimension of every parameter is the model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Linear(nn.Module):
     models, inputs, outputs
         Sizes.
     start
-        ``"xavier"`` normal weights or ``"zero"``; biases are 0.
+        Initialisation of the weights, ``"xavier"`` normal or ``"zero"``; biases are 0.
     """
 
     def __init__(self, models: int, inputs: int, outputs: int, start: str = "xavier"):
@@ -31,7 +31,7 @@ class Linear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(models, 1, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply each model's map to its own rows."""
+        """Apply each model's affine map."""
         return torch.baddbmm(self.bias, x, self.weight)
 
     def draw(self, model: int, generator: torch.Generator, inputs: int | None = None) -> None:
@@ -40,11 +40,11 @@ class Linear(nn.Module):
         Parameters
         ----------
         model
-            Its place in the stack.
+            Position of the model in the stack.
         generator
-            Its own stream, so that they do not depend on the models beside it.
+            Random number generator of the model, so that weights do not depend on other models.
         inputs
-            How many of the inputs it has; the others are padding, and their weights stay 0.
+            Number of inputs that the model uses; the others are padding, with weights of 0.
         """
         if self.start == "zero":
             return
@@ -72,16 +72,16 @@ class Layers(nn.Module):
         return x
 
     def draw(self, model: int, generator: torch.Generator, inputs: int | None = None) -> None:
-        """Draw the starting weights of one model (`inputs` of the first layer are its own).
+        """Draw the starting weights of one model.
 
         Parameters
         ----------
         model
-            Which of the stack.
+            Position of the model in the stack.
         generator
-            Random numbers of this model.
+            Random number generator of the model.
         inputs
-            Number of inputs that this model uses; the others get no weights.
+            Number of inputs that the model uses; the others are padding, with weights of 0.
         """
         for number, layer in enumerate(self.layers):
             layer.draw(model, generator, inputs if number == 0 else None)
@@ -94,8 +94,8 @@ class Layers(nn.Module):
 class Encoder(nn.Module):
     """Hidden layers and two heads: mean and standard deviation of a diagonal Gaussian posterior.
 
-    The standard deviation starts at ln 2 everywhere. With a `shortcut` a linear map of the input is added to
-    the mean, and the hidden layers' part of it starts at 0.
+    The standard deviation is initially ln 2. With a `shortcut` (skip connection) a linear map of the input is
+    added to the mean, and the contribution of the hidden layers is initially 0.
     """
 
     def __init__(self, models: int, inputs: int, hidden: Sequence[int], latent: int, shortcut: bool = False):
@@ -117,23 +117,23 @@ class Encoder(nn.Module):
         Parameters
         ----------
         model
-            Which of the stack.
+            Position of the model in the stack.
         generator
-            Random numbers of this model.
+            Random number generator of the model.
         inputs
-            Number of inputs that this model uses; the others get no weights.
+            Number of inputs that the model uses; the others are padding, with weights of 0.
         """
         self.hidden.draw(model, generator, inputs)
         self.mean.draw(model, generator)
 
     @torch.no_grad()
     def start_at(self, model: int, weights: Tensor, sd: Tensor) -> None:
-        """Let the linear part of one model start at `weights` (inputs, K), its deviations at `sd` (K,).
+        """Initialise the skip connection of one model and its standard deviations.
 
         Parameters
         ----------
         model
-            Which of the stack.
+            Position of the model in the stack.
         weights
             Linear map, inputs x K.
         sd
@@ -145,5 +145,5 @@ class Encoder(nn.Module):
 
 
 def inverse_softplus(values: Tensor) -> Tensor:
-    """Return what softplus makes `values` (positive) of."""
+    """Return the inverse of softplus at positive `values`."""
     return values + torch.log(-torch.expm1(-values.clamp(min=MIN_SD)))

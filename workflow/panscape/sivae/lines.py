@@ -1,4 +1,4 @@
-"""The lines of a collection: their names, cells, bins and the jobs that train them."""
+"""Lines of a collection: names, cells, bins and training jobs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from panscape.stats.means import group_means
 OK, FEW, UNNAMED = "ok", "too few cells", "unnamed"
 HALVES = ("half-a", "half-b")
 """Bins of a line with one bin only: two models of half its cells each, to see how reliable its network is."""
-RESERVED = ("jobs", "figures")  # folders of the stage itself
+RESERVED = ("jobs", "figures")  # folder names used by the stage
 COLUMNS = (
     "line", "name", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "models", "job", "status",
 )  # fmt: skip
@@ -30,20 +30,20 @@ OWN_COLUMNS = ("study", "n_counts", "n_genes", "mito_share", "ribo_share")
 
 @dataclass(frozen=True)
 class LineSettings(FromMapping):
-    """How cells are shared out; the keys of the configuration's section of the same names.
+    """Settings of the assignment to lines; keys of the configuration's section ``sivae``.
 
     Parameters
     ----------
     line
-        Column of the cells with the names of lines; a study without it is one line.
+        Column of `obs` with the names of lines; a study without it is one line.
     bin_cells
-        Cells of a bin. What is left over after whole bins is discarded at random.
+        Number of cells of a bin. Cells left over from whole bins are discarded at random.
     min_cells
-        A line with fewer cells has no model.
+        Minimum number of cells of a line with a model.
     halves
         Also train a model on each half of the cells of lines with one bin.
     models_per_job
-        Most models that one job trains side by side (a line is never split over jobs).
+        Maximum number of models trained by one job (a line is never split over jobs).
     """
 
     SECTION: ClassVar[str] = "sivae"
@@ -75,7 +75,7 @@ class LinePlan:
 
     @property
     def jobs(self) -> dict[str, list[str]]:
-        """The lines of each job."""
+        """Lines of each job."""
         trained = self.lines[self.lines["status"] == OK]
         return {job: list(part["line"]) for job, part in trained.groupby("job", sort=False)}
 
@@ -83,7 +83,7 @@ class LinePlan:
 def plan_lines(
     tables: Mapping[str, pd.DataFrame], settings: LineSettings, seed: int, columns: Sequence[str] = ()
 ) -> LinePlan:
-    """Share the cells of a collection out to lines, bins and jobs.
+    """Assign the cells of a collection to lines, bins and jobs.
 
     Parameters
     ----------
@@ -92,14 +92,14 @@ def plan_lines(
     settings
         Sizes and the column with the lines.
     seed
-        Seed of the collection: cells are drawn at random, whatever their order in the file.
+        Seed of the collection; cells are drawn at random, independent of their order in the file.
     columns
-        Annotations that are summarised by line: the mean of numbers, a text if all cells have the same.
+        Annotations summarised by line: the mean of numbers, or a text that all cells share.
 
     Raises
     ------
     UserError
-        If two lines have the same name for files, no line has enough cells, or an annotation is called like a
+        If two lines have the same file name, no line has enough cells, or an annotation has the name of a
         column of the table of lines.
     """
     columns = [name for name in columns if name != settings.line and name not in OWN_COLUMNS]
@@ -114,7 +114,7 @@ def plan_lines(
         names = named[study]
         empty = int((names == "").sum())
         if empty:
-            logger.warning("study %s: %d cells belong to no %s", study, empty, settings.line)
+            logger.warning("study %s: %d cells have no %s", study, empty, settings.line)
             rows.append({"name": "", "study": study, "n_cells": empty, "status": UNNAMED, "discarded": empty})
         for name in sorted(set(names) - {""}):
             line_cells = table[names == name]
@@ -142,12 +142,12 @@ def plan_lines(
             )
     lines = pd.DataFrame(rows)
     if not (lines["status"] == OK).any():
-        most = int(lines["n_cells"].max())
-        problem = f"no line has {settings.min_cells} cells; the largest has {most}"
+        largest = int(lines["n_cells"].max())
+        problem = f"no line has {settings.min_cells} cells; the largest has {largest}"
         raise fail(
             "sivae.min_cells",
             problem,
-            f"lower it (to {most} at most), or map obs.line to larger groups",
+            f"lower it (to at most {largest}), or map obs.line to larger groups",
             few=True,
         )
     for line in lines.loc[lines["status"] == FEW, "name"]:
@@ -162,7 +162,7 @@ def plan_lines(
 
 
 def _names(table: pd.DataFrame, column: str, study: str) -> np.ndarray:
-    """Return the name of every cell's line; empty where it has none."""
+    """Return the line of every cell; empty for none."""
     if column not in table:
         logger.info("study %s has no column %s: it is one line", study, column)
         return np.full(len(table), study, dtype=object)
@@ -171,13 +171,13 @@ def _names(table: pd.DataFrame, column: str, study: str) -> np.ndarray:
 
 
 def slug(name: str) -> str:
-    """Return a name of letters, digits and hyphens."""
+    """Return a name with letters, digits and hyphens only."""
     short = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "line"
     return f"line-{short}" if short.lower() in RESERVED else short
 
 
 def _slugs(named: Mapping[str, np.ndarray]) -> dict[tuple[str, str], str]:
-    """Return (study, name) -> the line's name for files, with the study where two studies share the name."""
+    """Return (study, name) -> file name of the line, prefixed by the study if names collide."""
     pairs = [(study, name) for study, names in named.items() for name in sorted(set(names) - {""})]
     shared = {name for _, name in pairs if sum(name == other for _, other in pairs) > 1}
     slugs: dict[tuple[str, str], str] = {}
@@ -203,7 +203,7 @@ def _slugs(named: Mapping[str, np.ndarray]) -> dict[tuple[str, str], str]:
 def _share_out(
     cells: pd.Index, line: str, settings: LineSettings, seed: int
 ) -> tuple[dict[str, np.ndarray], int]:
-    """Return the cells of every bin of a line, and how many are left over."""
+    """Return the cells of every bin of a line, and the number of discarded cells."""
     n = len(cells)
     if n < settings.min_cells:
         return {}, n
@@ -231,14 +231,14 @@ def _phenotype(cells: pd.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
     return phenotype
 
 
-def _jobs(lines: pd.DataFrame, most: int) -> list[str]:
-    """Fill jobs with whole lines, in order."""
+def _jobs(lines: pd.DataFrame, max_models: int) -> list[str]:
+    """Assign whole lines to jobs, in order."""
     jobs, job, used = [], 0, 0
     for models, status in zip(lines["models"], lines["status"], strict=True):
         if status != OK:
             jobs.append("")
             continue
-        if used and used + models > most:
+        if used and used + models > max_models:
             job, used = job + 1, 0
         used += int(models)
         jobs.append(f"job-{job}")

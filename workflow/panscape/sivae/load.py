@@ -1,4 +1,4 @@
-"""Files of trained models, to embed and reconstruct other cells."""
+"""Files of trained models, and embedding and reconstruction of other cells."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FORMAT = 1
 def write_models(
     path: str | Path, task: SivaeTask, expressions: Sequence[Expression], genes: Sequence[str]
 ) -> None:
-    """Write the weights of a trained task, its genes' loadings and how its cells were scaled.
+    """Write the weights of a trained task, the genes' loadings and the scaling of the cells.
 
     See :func:`model_tensors`.
 
@@ -36,9 +36,9 @@ def write_models(
     path
         The file, by convention ``*.safetensors``.
     task
-        After its training.
+        Trained task.
     expressions
-        What it was trained on, one per model.
+        Prepared cells of each model.
     genes
         Names of the F genes.
     """
@@ -49,14 +49,14 @@ def write_models(
 def model_tensors(
     task: SivaeTask, expressions: Sequence[Expression], genes: Sequence[str]
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Return the tensors of a trained task, and its description in JSON types.
+    """Return the tensors of a trained task and its JSON metadata.
 
     Parameters
     ----------
     task
-        After its training.
+        Trained task.
     expressions
-        What it was trained on, one per model.
+        Prepared cells of each model.
     genes
         Names of the F genes.
     """
@@ -78,41 +78,41 @@ def model_tensors(
 
 
 def read_file(path: str | Path, device: torch.device | str) -> dict[tuple[str, str], SivaeModel]:
-    """Read the models that :func:`write_models` wrote; see :func:`panscape.sivae.job.load`."""
+    """Read the models written by :func:`write_models`; see :func:`panscape.sivae.job.load`."""
     return build_models(*read_tensors(path, device), device)
 
 
 def read_tensors(
     path: str | Path, device: torch.device | str
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read the tensors and the description of :func:`model_tensors`.
+    """Read the tensors and metadata of :func:`model_tensors`.
 
     Raises
     ------
     UserError
-        If the file is no complete file of siVAE models.
+        If the file is not a complete file of siVAE models.
     """
     try:
         tensors, meta = read_weights(path, device)
         if meta.get("format") != _FORMAT:
-            raise ValueError("it is of another version")
+            raise ValueError("unknown version")
     except (OSError, ValueError) as error:
         advice = "give weights.safetensors of a siVAE job"
-        raise fail(str(path), f"holds no complete models ({error})", advice) from error
+        raise fail(str(path), f"has no complete models ({error})", advice) from error
     return tensors, meta
 
 
 def build_models(
     tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any], device: torch.device | str
 ) -> dict[tuple[str, str], SivaeModel]:
-    """Return (line, bin) -> model of the tensors and description of :func:`model_tensors`.
+    """Return (line, bin) -> model from the tensors and metadata of :func:`model_tensors`.
 
     Parameters
     ----------
     tensors, meta
-        Of one or several models.
+        Tensors and metadata of one or several models.
     device
-        Where to compute.
+        Device for computation.
     """
     settings = SivaeSettings.of(meta["settings"])
     state = without_prefix("module", tensors)
@@ -135,7 +135,7 @@ def build_models(
 def read_single(
     path: str | Path, line: str | None, name: str, device: torch.device | str
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any], tuple[str, str]]:
-    """Return the tensors and the description of one model of a file, and its (line, bin).
+    """Return the tensors and metadata of one model of a file, and its (line, bin).
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def read_single(
     line, name
         Line and bin of the model; `line` None takes the only line.
     device
-        Where to compute.
+        Device for computation.
 
     Raises
     ------
@@ -165,14 +165,14 @@ def read_single(
 def single(
     tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any], at: int
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Return the tensors and the description of one of several models; see :func:`model_tensors`.
+    """Return the tensors and metadata of one of several models; see :func:`model_tensors`.
 
     Parameters
     ----------
     tensors, meta
-        Of all models.
+        Tensors and metadata of all models.
     at
-        Number of the model.
+        Index of the model.
     """
     chosen = {}
     for name, tensor in tensors.items():
@@ -186,21 +186,21 @@ def single(
 
 
 def _widest(meta: Mapping[str, Any]) -> int:
-    """Return the number of covariates that inputs are padded to, which may be that of another model."""
+    """Return the number of covariates to which the inputs of all models are padded."""
     return max(meta.get("widest", 0), *(model["covariates"] for model in meta["models"]))
 
 
 class SivaeModel:
-    """One trained model, for cells of any origin that have its genes.
+    """Trained model, applicable to any cells with its genes.
 
     Attributes
     ----------
     genes
-        F names; columns of all expression are in their order.
+        Names of the F genes, in the order of all expression columns.
     settings
-        What it was trained with.
+        Settings of the model.
     scaling
-        How counts became what it sees; None if it was trained on values scaled elsewhere.
+        Transformation of counts to model input; None if the model was trained on values scaled elsewhere.
     """
 
     def __init__(
@@ -216,11 +216,11 @@ class SivaeModel:
 
     @property
     def loadings(self) -> np.ndarray | None:
-        """The genes' posterior means, (F, K); None of models without a feature-wise half."""
+        """Posterior means of the genes, (F, K); None for models without a feature-wise part."""
         return None if self._loadings is None else self._loadings[0].cpu().numpy()
 
     def scale(self, counts: sparse.csr_matrix, totals: np.ndarray) -> np.ndarray:
-        """Return what the model sees of cells, float32 (n, F).
+        """Transform counts to model input, float32 (n, F).
 
         Parameters
         ----------
@@ -238,7 +238,9 @@ class SivaeModel:
             how = "outside of panscape"
             if self.scaling is not None:
                 how = f"after the effects of {', '.join(self.scaling.regressed)} had been removed"
-            raise fail("siVAE", f"the model's cells were scaled {how}", "scale cells alike before embed")
+            raise fail(
+                "siVAE", f"the model's cells were scaled {how}", "scale cells in the same way before embed"
+            )
         return self.scaling(counts, totals)
 
     @torch.no_grad()
@@ -253,7 +255,8 @@ class SivaeModel:
     ) -> np.ndarray:
         """Return expected scaled expression (n, F) of embeddings (n, K).
 
-        With the likelihood ``"nb"`` expected counts of cells with such totals over the genes (or shares).
+        With the likelihood ``"nb"``, expected counts of cells with the given totals over the genes (fractions
+        without totals).
 
         Parameters
         ----------

@@ -11,34 +11,33 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.data.annotated import gene_columns, raw_counts, read_annotated, total_counts
-from panscape.data.normalise import normalise
+from panscape.data.annotated import gene_columns, read_annotated
 from panscape.errors import fail
 from panscape.sivae.job import train
 from panscape.sivae.network import network
+from panscape.sivae.prepare import prepare_cells, select_counts
 from panscape.sivae.settings import SIVAE_KEYS, SivaeSettings
-from panscape.sivae.values import Expression, ValueSettings, prepare_bin
+from panscape.sivae.values import Expression, ValueSettings
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     Data: TypeAlias = AnnData | str | Path
 
-BIN = "0"  # of a line, as the stage names the first one
-LOADINGS, CENTRALITY = "read.loadings", "read.centrality"  # tensors that files of the stage do not have
+BIN = "0"  # name of the first bin of a line
+LOADINGS, CENTRALITY = "read.loadings", "read.centrality"  # tensors that are absent in files of the workflow
 
 
 class SIVAE:
     """Scalable interpretable variational autoencoder of one set of cells (Choi, Li and Quon 2023).
 
-    Cells and genes are embedded in the same dimensions, so that a gene's embedding reads like the loadings
-    of a PCA and gives a network of genes.
+    Cells and genes are embedded in the same space, so that gene embeddings are interpreted like PCA loadings
+    and define a gene network.
 
     Parameters
     ----------
     settings
-        Keys of :class:`SivaeSettings` and :class:`ValueSettings` (the configuration's section ``sivae``);
-        None for the defaults.
+        Keys of :class:`SivaeSettings` and :class:`ValueSettings`; None for the defaults.
     seed
         Seed of the held-out cells, starting weights and noise.
     threads
@@ -51,7 +50,7 @@ class SIVAE:
     Attributes
     ----------
     settings, values
-        Settings of the model, and of the preparation of its input.
+        Settings of the model and of its input.
     genes
         Names of the F genes.
     history
@@ -116,7 +115,7 @@ class SIVAE:
         ----------
         data
             Raw counts, cells x genes; an AnnData or the path of an h5ad file. A column ``n_counts`` of `obs`
-            is taken as the cells' total counts, otherwise their sums.
+            gives the cells' total counts; otherwise these are sums over genes.
         genes
             Names of the genes to model; None takes those marked ``highly_variable`` in `var`, or all.
         layer
@@ -137,22 +136,18 @@ class SIVAE:
         UserError
             If values are not counts, or genes or columns are missing.
         """
+        import torch
+
         from panscape.sivae.load import build_models, model_tensors
         from panscape.sivae.readout import read_models
 
         table = read_annotated(data)
-        counts = raw_counts(table, layer)
-        totals = total_counts(table, counts)
-        chosen = counts[:, gene_columns(table, genes)]
+        chosen, totals = select_counts(table, layer, genes)
         self.genes = tuple(map(str, table.var_names[gene_columns(table, genes)]))
-        target = float(np.median(totals))
-        logs = normalise(chosen, totals, normalisation, target=target)
-        prepared = prepare_bin(line, BIN, logs, chosen, table.obs, self.values, self.seed)
-        expression = prepared.scaled_by(normalisation, target)
+        names = {"line": line, "name": BIN, "normalisation": normalisation}
+        expression = prepare_cells(chosen, totals, table.obs, self.values, self.seed, **names)
         granted = {"threads": self.threads, "gpus": self.gpus}
         task, history = train([expression], self.settings, self.seed, **granted, checkpoint=checkpoint)
-        import torch
-
         self._tensors, self._meta = model_tensors(task, [expression], self.genes)
         self._meta["seed"] = self.seed
         self._model = build_models(self._tensors, self._meta, task.device)[line, BIN]
@@ -202,12 +197,11 @@ class SIVAE:
         data, layer, covariates
             See :meth:`embed`.
         scaled
-            Return expression as the Gaussian model sees it, of mean 0 and variance 1, rather than as
-            normalised log expression.
+            Return scaled expression (mean 0, variance 1) instead of normalised log expression.
 
         Returns
         -------
-        Normalised log expression; with the likelihood ``"nb"`` counts at the cells' totals over the genes.
+        Normalised log expression; with the likelihood ``"nb"``, counts at the cells' totals over the genes.
         """
         if data is None:
             scores, totals = self._trained().scores, self._totals
@@ -218,9 +212,7 @@ class SIVAE:
         expected = self._model.reconstruct(scores, known, totals)
         if scaled or self.settings.likelihood == "nb":
             return expected
-        scaling = self._model.scaling
-        spread = np.where(np.isfinite(scaling.spread), scaling.spread, 0)  # constant genes stay at their mean
-        return (expected * spread + scaling.centre).astype(np.float32)
+        return self._model.scaling.unscale(expected)
 
     @property
     def gene_embedding(self) -> pd.DataFrame:
@@ -228,18 +220,17 @@ class SIVAE:
         self._require()
         values = self._tensors[LOADINGS].cpu().numpy() if LOADINGS in self._tensors else self._model.loadings
         if values is None:
-            raise fail(
-                "siVAE", f"a file of the stage has no loadings of {self.settings.model}", "fit it here"
-            )
+            problem = f"a file of the workflow has no loadings of {self.settings.model}"
+            raise fail("siVAE", problem, "fit it here")
         columns = [f"dimension-{at + 1}" for at in range(values.shape[1])]
         return pd.DataFrame(values, index=list(self.genes), columns=columns)
 
     @property
     def gene_centrality(self) -> pd.Series:
-        """Return the fraction of each gene's variance explained, at most 1; NaN of constant genes."""
+        """Return the fraction of each gene's variance explained, at most 1; NaN for constant genes."""
         self._require()
         if CENTRALITY not in self._tensors:
-            raise fail("siVAE", "a file of the stage has no centralities", "read the line's genes.tsv.gz")
+            raise fail("siVAE", "a file of the workflow has no centralities", "read the line's genes.tsv.gz")
         values = self._tensors[CENTRALITY].cpu().numpy()
         return pd.Series(values, index=list(self.genes), name="centrality")
 
@@ -267,16 +258,16 @@ class SIVAE:
 
     @classmethod
     def load(cls, path: str | Path, *, line: str | None = None, bin: str = BIN, device: Any = "cpu") -> SIVAE:
-        """Read a model of :meth:`save`, or one of those that a job of the workflow wrote.
+        """Read a model written by :meth:`save` or by a job of the workflow.
 
         Parameters
         ----------
         path
             A safetensors file.
         line, bin
-            Which model, in a file of several; None takes the only line.
+            Model to read from a file of several; None takes the only line.
         device
-            Where to compute.
+            Device for computation.
 
         Raises
         ------
@@ -305,7 +296,5 @@ class SIVAE:
     def _scaled(self, data: Data, layer: str | None) -> tuple[np.ndarray, np.ndarray]:
         """Return scaled expression (n, F) of cells, and their total counts over the model's genes."""
         model = self._require()
-        table = read_annotated(data)
-        counts = raw_counts(table, layer)
-        chosen = counts[:, gene_columns(table, self.genes)]
-        return model.scale(chosen, total_counts(table, counts)), np.asarray(chosen.sum(axis=1)).ravel()
+        chosen, totals = select_counts(read_annotated(data), layer, self.genes)
+        return model.scale(chosen, totals), np.asarray(chosen.sum(axis=1)).ravel()

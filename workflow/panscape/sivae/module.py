@@ -1,8 +1,7 @@
-"""The model: cells and genes each have an encoder and a decoder, and meet in a dot product.
+"""siVAE's network: encoders and decoders of cells and genes, combined by dot product.
 
-(M, ...) is the stack of models; B cells of a batch, F genes, K latent dimensions, D covariates, H the width
-of the decoders' last layer. Architecture after the paper (methods, eq. 1 to 13 and 21 to 23) and its
-released code.
+Shapes: M models, B cells of a batch, F genes, K latent dimensions, D covariates, H units of the decoders'
+last layer. Architecture as in the paper (methods, eq. 1 to 13 and 21 to 23) and its released code.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class Sizes:
     genes
         Number of genes, the same in all models.
     features
-        Width of the genes' input in each model (the largest is the stack's).
+        Number of input features of the genes in each model (padded to the largest).
     covariates
         Number of covariate columns of each model.
     """
@@ -44,7 +43,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Observed:
-    """What the decoders say of a batch: `mean` (M, B, F), `scale` (standard deviation or NB dispersion)."""
+    """Decoder output for a batch: `mean` (M, B, F), `scale` (standard deviation or NB dispersion)."""
 
     mean: Tensor
     scale: Tensor
@@ -56,7 +55,7 @@ class Sivae(nn.Module):
     Parameters
     ----------
     sizes, settings
-        Shape and variant.
+        Sizes and settings.
     """
 
     def __init__(self, sizes: Sizes, settings: SivaeSettings):
@@ -88,12 +87,12 @@ class Sivae(nn.Module):
             self.effects = nn.Parameter(torch.zeros(models, covariates, sizes.genes))
 
     def draw(self, model: int, generator: torch.Generator) -> None:
-        """Draw the starting weights of one model from its own stream."""
+        """Draw the starting weights of one model from a separate random stream."""
         extra = self.sizes.covariates[model]
         self.cells.draw(model, generator, self.sizes.genes + extra)
         if not self.settings.linear:
             self.decoder.draw(model, generator, self.settings.n_latent + extra)
-            if self.joined:  # the part besides z . v starts at 0
+            if self.joined:  # the non-linear part, besides z . v, is initially 0
                 with torch.no_grad():
                     self.decoder.layers[-1].weight[model] = 0
         if self.settings.gene_wise:
@@ -108,14 +107,14 @@ class Sivae(nn.Module):
 
     @torch.no_grad()
     def start_rates(self, model: int, counts: Tensor) -> None:
-        """Let one model's genes start at their shares of the counts (C, F), which take long to learn."""
+        """Initialise one model's biases at the genes' fractions of the counts (C, F)."""
         totals = counts.sum(0) + 0.5
         logs = (totals / totals.sum()).log()
         self.bias[model, 0] = logs - logs.mean()
 
     @property
     def joined(self) -> bool:
-        """Whether both decoders' last layers hold the embeddings too, so that z . v is part of the mean."""
+        """Whether both decoders' last layers include the embeddings, so that z . v is part of the mean."""
         return self.settings.skip_connection and self.settings.gene_wise and not self.settings.linear
 
     def encode_cells(self, x: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
@@ -134,11 +133,11 @@ class Sivae(nn.Module):
         return torch.cat([y, z], dim=-1) if self.joined else y
 
     def times_genes(self, y: Tensor, v: Tensor) -> Tensor:
-        """Return y . W_f of all genes, (M, B, F), with the weights W that the genes' decoder makes of `v`.
+        """Return y . W_f of all genes, (M, B, F), with the weights W decoded from `v`.
 
-        With `joined` last layers, [y, z] . [W_f, v_f] = y . W_f + z . v_f. The decoder's layers after its
-        one ReLU are linear, so they are applied to the few cells of a batch instead of to all genes: the
-        same function, at a fraction of the operations.
+        With `joined` last layers, [y, z] . [W_f, v_f] = y . W_f + z . v_f. The decoder's layers after its one
+        ReLU are linear, so they can be applied to the cells of a batch instead of to all genes, with far
+        fewer operations.
         """
         if self.settings.linear:
             return y @ v.transpose(-1, -2)
@@ -156,9 +155,9 @@ class Sivae(nn.Module):
         return y @ v.transpose(-1, -2) + offset + linear
 
     def gene_weights(self, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the weights W that the genes' decoder makes of `v`, (M, F, H), and their spread (M, F, 1).
+        """Return the weights W decoded from `v`, (M, F, H), and their standard deviation (M, F, 1).
 
-        Those of `joined` last layers are [W, v].
+        With `joined` last layers the weights are [W, v].
         """
         layers, relus, hidden = self.gene_decoder.layers, self.gene_decoder.relus, v
         for layer in layers[:relus]:
@@ -174,7 +173,7 @@ class Sivae(nn.Module):
     def observe(
         self, y: Tensor, v: Tensor | None, library: Tensor, covariates: Tensor, free: bool = False
     ) -> Observed:
-        """Return what is expected of a batch.
+        """Return the decoder output for a batch.
 
         Parameters
         ----------
@@ -187,7 +186,7 @@ class Sivae(nn.Module):
         covariates
             (M, B, D).
         free
-            Use the free weights instead of those made of `v`.
+            Use the free weights instead of those decoded from `v`.
         """
         free = free or not self.settings.gene_wise
         mean = y @ self.weights.transpose(-1, -2) if free else self.times_genes(y, v)
@@ -202,7 +201,7 @@ class Sivae(nn.Module):
         return self.spread if self.settings.sigma == "gene" else self.spread(y)
 
     def linear_mean(self, z: Tensor, v: Tensor, library: Tensor, covariates: Tensor) -> Tensor:
-        """Return the interpretability term's mean, z . v (+ bias, + covariates' effects), (M, B, F).
+        """Return the mean of the interpretability term, z . v (+ bias, + covariate effects), (M, B, F).
 
         Parameters
         ----------
@@ -229,9 +228,9 @@ class Sivae(nn.Module):
         return normal(x, observed.mean, observed.scale)
 
     def penalty(self, part: int) -> Tensor:
-        """Return the L2 penalty of every model on what a part of the training moves, (M,).
+        """Return the L2 penalty of every model on the weights trained in a part, (M,).
 
-        Other weights must have no gradient at all: Adam would make full steps of the smallest.
+        Other weights must have no gradient at all, because Adam would turn tiny gradients into full steps.
         """
         settings = self.settings
         cells = [self.cells.hidden, getattr(self, "decoder", None)]

@@ -1,4 +1,4 @@
-"""Networks of genes, read off embeddings or correlations at equal density."""
+"""Gene networks of equal density from embeddings or correlations."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from panscape.sivae.settings import METRICS
 
 
 def similarity(embedding: np.ndarray, metric: str = "dot") -> np.ndarray:
-    """Return how near genes are, (F, F), larger is nearer.
+    """Return the similarity of genes, (F, F); larger is more similar.
 
     Parameters
     ----------
     embedding
         (F, K): loadings of the genes.
     metric
-        ``"dot"``: v_f . v_g, the covariance that the linear reading predicts; ``"cosine"``; ``"euclidean"``:
-        minus the distance (paper), which joins unconnected genes, since they all lie near 0.
+        ``"dot"``: v_f . v_g, the covariance predicted by the linear reconstruction; ``"cosine"``;
+        ``"euclidean"``: minus the distance (paper), which connects uncorrelated genes, since all of them lie
+        near 0.
 
     Examples
     --------
@@ -46,14 +47,14 @@ def densest(similarities: np.ndarray, density: float, usable: np.ndarray | None 
     similarities
         (F, F), symmetric.
     density
-        Fraction of ALL pairs of the F genes that become edges, so that networks of a collection have equally
-        many; the nearest whole number, at least 1.
+        Fraction of all pairs of the F genes that become edges (at least one edge), so that all networks of a
+        collection have the same number.
     usable
         bool, (F,): genes that may have edges; None for all.
 
     Returns
     -------
-    CSR bool (F, F), symmetric, no diagonal. Ties are broken by the order of the genes.
+    CSR bool (F, F), symmetric, no diagonal. Ties are broken by gene order.
     """
     genes = len(similarities)
     first, second = np.triu_indices(genes, 1)
@@ -64,7 +65,7 @@ def densest(similarities: np.ndarray, density: float, usable: np.ndarray | None 
     count = min(max(round(density * genes * (genes - 1) / 2), 1), len(values))
     if not count:
         return sparse.csr_matrix((genes, genes), dtype=bool)
-    # the boundary value's ties are taken in order: by partition and not by a full sort, for large F
+    # partition instead of a full sort; ties at the boundary are resolved in gene order
     limit = np.partition(values, len(values) - count)[len(values) - count]
     above = np.flatnonzero(values > limit)
     level = np.flatnonzero(values == limit)[: count - len(above)]
@@ -92,7 +93,7 @@ def network(
         See :func:`densest`.
     min_norm
         With ``"euclidean"`` only: genes whose loading is shorter than this fraction of the longest have no
-        edges, or the unconnected ones would be each other's neighbours.
+        edges, because uncorrelated genes would otherwise be neighbors.
     """
     if metric == "euclidean" and min_norm > 0:
         norm = np.linalg.norm(embedding, axis=1)
@@ -102,7 +103,7 @@ def network(
 
 
 def neighbours(embedding: np.ndarray, count: int = 20, metric: str = "dot") -> np.ndarray:
-    """Return each gene's nearest others, nearest first, (F, count) (siVAE-Euc with euclidean).
+    """Return the nearest neighbors of each gene, nearest first, (F, count) (siVAE-Euc if euclidean).
 
     Parameters
     ----------
@@ -135,7 +136,7 @@ def correlation_network(
 
 
 def dependence(values: np.ndarray, how: str = "pearson") -> np.ndarray:
-    """Infer how strongly genes depend on each other in a data set, (F, F), larger is stronger.
+    """Infer the dependence between genes, (F, F); larger is stronger.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Read embeddings, errors per gene, sampled cells and the decoder of trained models."""
+"""Readout of trained models: embeddings, errors per gene, sampled cells and decoder."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ from panscape.training.state import generator
 
 @dataclass(frozen=True)
 class Fitted:
-    """One trained model.
+    """Readout of one trained model.
 
     Attributes
     ----------
     loadings, loadings_sd
-        float32, (F, K): posterior means and standard deviations of the genes. Of the comparison models
-        without feature-wise half, the K loadings whose dot products are nearest to the model's covariance of
-        genes.
+        float32, (F, K): posterior means and standard deviations of the genes. For comparison models without a
+        feature-wise part, the K loadings whose dot products best approximate the model's gene covariance.
     scores, scores_sd
-        float32, (n, K): those of all cells of the bin, in its order.
+        float32, (n, K): posterior means and standard deviations of all cells, in the order of the bin.
     error, null_error
         split -> (F,): mean squared error of each gene's values (NB: mean deviance) under the model and under
         the training cells' mean; splits ``"train"`` and ``"heldout"`` (absent without held-out cells).
     linear_error
-        The same for the linear reading, z . v + b; empty where the model has none.
+        Error of the linear reconstruction, z . v + b; empty for models without it.
     decoder
-        For attributions.
+        Decoder for attributions.
     """
 
     loadings: np.ndarray
@@ -49,8 +48,8 @@ class Fitted:
         if split not in self.error:
             return np.full(len(self.loadings), np.nan)
         null = self.null_error[split]
-        share = 1 - np.divide(self.error[split], null, out=np.full(len(null), np.nan), where=null > 1e-9)
-        return share
+        fraction = 1 - np.divide(self.error[split], null, out=np.full(len(null), np.nan), where=null > 1e-9)
+        return fraction
 
     def total(self, split: str, kind: str = "error") -> float:
         """Return the mean over genes of `error`, `null_error` or `linear_error`; NaN without the split."""
@@ -60,7 +59,7 @@ class Fitted:
 
 @torch.no_grad()
 def read_models(task: SivaeTask) -> list[Fitted]:
-    """Read every model of a trained task."""
+    """Return the readout of every model of a trained task."""
     settings = task.settings
     genes = task.embed_genes() if settings.gene_wise else None
     parts = {"train": task.train} | ({"heldout": task.test} if task.test is not None else {})
@@ -160,7 +159,7 @@ def _decoder(task: SivaeTask, at: int, genes: tuple[torch.Tensor, torch.Tensor] 
 
 
 def _covariance_loadings(decoder: Decoder, scores: np.ndarray, latent: int) -> np.ndarray:
-    """Return (F, K): the best K loadings of the covariance of genes that a decoder without them predicts."""
+    """Return the K loadings, (F, K), that best approximate the gene covariance of a decoder."""
     means = decoder.trace(scores.astype(float))[0]
     means = means - means.mean(axis=0)
     _, sizes, axes = singular(means / np.sqrt(len(means)))
@@ -172,17 +171,17 @@ def _covariance_loadings(decoder: Decoder, scores: np.ndarray, latent: int) -> n
 
 @torch.no_grad()
 def sample_cells(task: SivaeTask, at: int, n: int) -> np.ndarray:
-    """Draw cells from a model's prior: the means of all genes, (n, F), without observation noise.
+    """Sample cells from a model's prior: means of all genes, (n, F), without observation noise.
 
-    Cells are z ~ N(0, I) and genes their posteriors, one draw for all cells; covariates are at their training
-    mean. Networks of such samples are what the paper calls siVAE-GCN.
+    Cells are drawn as z ~ N(0, I), genes once for all cells from their posteriors; covariates are at their
+    training mean. The paper calls networks of such samples siVAE-GCN.
 
     Parameters
     ----------
     task
-        After its training.
+        Trained task.
     at
-        Which of its models.
+        Index of the model.
     n
         Number of cells.
     """

@@ -83,44 +83,42 @@ SIVAE_RENAMED: Mapping[str, Renamed] = {
 
 @dataclass(frozen=True)
 class SivaeSettings(FromMapping):
-    """Settings of the model and its training; the keys of the configuration's section of the same names.
+    """Settings of the model and its training; keys of the configuration's section ``sivae``.
 
     Parameters
     ----------
     model
         ``"sivae"``; ``"sivae-linear"`` (mean = z . v + b); for comparison ``"vae"`` (one free weight vector
-        per gene instead of the feature-wise half) and ``"vae-linear"`` (mean = z . w + b).
+        per gene instead of the feature-wise part) and ``"vae-linear"`` (mean = z . w + b).
     likelihood
         ``"gaussian"`` on scaled log expression or ``"nb"`` on counts.
     n_latent
-        Dimensions K of cells and of genes.
+        Number of dimensions K of cells and genes.
     n_hidden
         Widths of the encoders' layers, input side first; the decoders mirror them.
     skip_connection
-        Add linear paths: from input to mean in both encoders, and the embeddings themselves to both
-        decoders' last layers, so that the mean is z . v + b plus what is not linear. The linear paths start
-        at probabilistic principal components, the rest at 0.
+        Add linear paths from input to mean in both encoders, and the embeddings to both decoders' last
+        layers, so that the mean is z . v + b plus a non-linear part. The linear paths are initialised at
+        probabilistic principal components, the rest at 0.
     gamma
-        Weight of the interpretability term; 0 leaves it out.
+        Weight of the interpretability term; 0 disables it.
     interpretability
         ``"squared"`` error (released code) or half of it (paper, eq. 13, up to a constant).
     linear_bias
         Add the genes' bias to z . v in that term (released code).
     covariate_term
-        Add an effect of the covariates on each gene there (paper, eq. 23).
+        Add an effect of the covariates on each gene in that term (paper, eq. 23).
     kl_feature
         Weight of the genes' divergence: ``"elbo"``, their sum over the number of training cells (paper,
         eq. 12), or ``"mean"`` over genes (released code).
     gene_prior
-        Of the genes' embedding: ``"standard"`` normal (published), or normal of a variance that is fitted to
-        each dimension (``"relevance"``, as in Bishop's Bayesian PCA), which empties dimensions that carry
-        only noise.
+        Prior of the genes' embedding: ``"standard"`` normal (published), or normal with a variance fitted per
+        dimension (``"relevance"``, as in Bishop's Bayesian PCA), which removes dimensions of noise.
     sigma
         Observation noise: one standard deviation per ``"cell"`` or per ``"gene"``.
     feature_input, feature_dim
-        What the feature-wise encoder sees of a gene: its scores on the exact principal components of the
-        cells (``"pca"``, at most `feature_dim`) or its values in `feature_dim` cells drawn at random
-        (``"sample"``).
+        Input of the feature-wise encoder: a gene's scores on the exact principal components of the cells
+        (``"pca"``, at most `feature_dim`) or its values in `feature_dim` random cells (``"sample"``).
     n_steps
         Optimisation steps of the three parts: cells with free weights, genes on those weights, all. (0, 0, n)
         trains all from the start.
@@ -128,19 +126,20 @@ class SivaeSettings(FromMapping):
         Cells per step, Adam's learning rate, its factor per 1000 steps, steps of the linear KL warm-up, and
         the gradient's largest norm in the second part.
     anneal
-        Also lower the learning rate along half a cosine, to 0 at a part's last step.
+        Cosine annealing of the learning rate to 0 within each part.
     ema
-        Fraction of the running mean of the weights that a step of the last part keeps; what is validated and
-        read is that mean. 0 takes the weights themselves.
+        Decay of the exponential moving average of the weights in the last part, which is used for validation
+        and readout; 0 uses the weights themselves.
     l2, l2_output, l2_feature
         Penalties on the kernels of the cell-wise network, its free output weights, the feature-wise network.
     input_dropout
-        Fraction of a cell's values hidden from its encoder in training.
+        Dropout rate of the cell encoder's input.
     held_out
         Fraction of the cells held out.
     validate_every, patience
-        Steps between looks at the held-out cells and how many without improvement end the training (0: never;
-        the last weights are then kept). Only the third part is looked at.
+        Steps between validations on held-out cells, and number of validations without improvement before
+        training stops (0: never; the last weights are then kept). Only the third part is validated for
+        stopping.
     min_gain
         A model whose held-out error is not lower than the null's by this fraction is flagged as collapsed.
 
@@ -207,7 +206,7 @@ class SivaeSettings(FromMapping):
 
     @property
     def gene_wise(self) -> bool:
-        """Whether genes are encoded (siVAE), rather than given weights of their own (VAE)."""
+        """Whether genes are encoded (siVAE) or have free weights (VAE)."""
         return self.model.startswith("sivae")
 
     @property
@@ -217,7 +216,7 @@ class SivaeSettings(FromMapping):
 
     @property
     def pretrained(self) -> bool:
-        """Whether the first two parts of the training are made: never with a start that needs none."""
+        """Whether the first two training parts are run; never with skip connections."""
         return (
             self.gene_wise
             and not self.linear

@@ -1,4 +1,4 @@
-"""The cells of several models side by side, and those that a step takes."""
+"""Stacked cells of several models, and mini-batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from panscape.training.batches import batches
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of all models, padded to the most, (M, N, ...) on the device; `count` has each model's number."""
+    """Cells of all models, padded to equal number, (M, N, ...); `count` is the number per model."""
 
     inputs: Tensor
     values: Tensor
@@ -31,7 +31,7 @@ class Cells:
         return (places[None] < torch.tensor(self.count, device=places.device)[:, None]).float()
 
     def take(self, rows: np.ndarray | slice) -> Cells:
-        """Return some cells: a slice of all models, or rows of each, (M, B)."""
+        """Return a subset: a slice of all models, or rows of each, (M, B)."""
         index: tuple[slice | Tensor, slice | Tensor]
         if isinstance(rows, slice):
             index = (slice(None), rows)
@@ -44,7 +44,7 @@ class Cells:
 
 
 def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device: torch.device) -> Cells:
-    """Put the training cells (or the held-out ones) of all bins side by side.
+    """Stack the training or held-out cells of all bins.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device
     test
         Whether to take the held-out cells.
     settings
-        `likelihood` decides what is modelled.
+        Settings; `likelihood` determines the target values.
     device
         Where to compute.
     """
@@ -81,9 +81,9 @@ def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device
 def batch_rows(
     bins: Sequence[Bin], count: Sequence[int], size: int, seed: int, step: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the training cells of every model in a step, and their weights.
+    """Return the mini-batch of every model in a step, and the weights of the cells.
 
-    Each model goes through its own cells epoch by epoch, in batches of as equal size as possible.
+    Each model iterates over its cells by epochs, in batches of nearly equal size.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def batch_rows(
     seed
         Seed of the order.
     step
-        Number of the step.
+        Index of the step.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The stage's job: train the models of some lines, read them, and write a folder for each line."""
+"""Job of the siVAE stage: training, readout and files of some lines."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def train_job(
     counts, genes, normalisation, logged
         See :func:`panscape.sivae.job.read_bins`.
     folder
-        Where the lines' folders are made, and ``weights.safetensors``.
+        Output folder: one folder per line, and ``weights.safetensors``.
     settings
         The configuration's section ``sivae``.
     seed, threads, gpus, checkpoint

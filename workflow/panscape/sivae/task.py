@@ -1,24 +1,22 @@
-"""Training of a stack: losses, optimiser, the three parts, held-out cells."""
+"""Training task of siVAE: three parts, optimiser, validation and early stopping."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from panscape.sivae.baselines import as_rates, probabilistic_pca
 from panscape.sivae.bins import Bin, gene_features
-from panscape.sivae.layers import Linear, inverse_softplus
+from panscape.sivae.initialise import as_tensor, start_linear_paths
+from panscape.sivae.losses import gene_divergence, interpretability, weighted
 from panscape.sivae.module import Sivae, Sizes, normal
 from panscape.sivae.settings import SivaeSettings
 from panscape.sivae.stack import Cells, batch_rows, stack_cells
-from panscape.stats.singular import least_squares
 from panscape.training.best import Best
-from panscape.training.distributions import negative_binomial, normal_kl
+from panscape.training.distributions import normal_kl
 from panscape.training.optimiser import AdamW
 from panscape.training.state import (
     generator,
@@ -28,22 +26,22 @@ from panscape.training.state import (
     without_prefix,
 )
 
-BLOCK_VALUES = 40_000_000  # of predictions at a time: 160 MB
+BLOCK_VALUES = 40_000_000  # predictions in memory at a time: 160 MB
 
 
 class SivaeTask:
-    """Training of one model per bin, each as if it were alone, for :func:`panscape.training.loop.fit`.
+    """Independent training of one model per bin, for :func:`panscape.training.loop.fit`.
 
     Parameters
     ----------
     bins
-        Their cells; all of the same genes.
+        Cells of each model; all with the same genes.
     settings
         Model and training.
     seed
         Seed of the collection. All random numbers of a model derive from it, the bin's name and the step.
     device
-        Where to compute.
+        Device for computation.
     """
 
     def __init__(self, bins: Sequence[Bin], settings: SivaeSettings, seed: int, device: torch.device):
@@ -58,9 +56,12 @@ class SivaeTask:
         for at, bin_ in enumerate(bins):
             self.module.draw(at, generator(seed, "sivae", "start", bin_.line, bin_.name))
             if settings.likelihood == "nb":
-                self.module.start_rates(at, _tensor(bin_.values[~bin_.test]))
+                self.module.start_rates(at, as_tensor(bin_.values[~bin_.test]))
             if settings.skip_connection:
-                self._start(at, bin_)
+                features = None
+                if self.features is not None:
+                    features = self.features[at, :, : self._widths[at]].cpu().numpy()
+                start_linear_paths(self.module, at, bin_, features)
         self.module.to(device)
         many = {"fused": True} if device.type == "cuda" else {"foreach": True}
         groups = [{"params": self.module.parameters(), "weight_decay": 0.0}]
@@ -77,26 +78,9 @@ class SivaeTask:
             padded[at, :, : table.shape[1]] = torch.from_numpy(table)
         return padded.to(self.device)
 
-    @torch.no_grad()
-    def _start(self, at: int, bin_: Bin) -> None:
-        """Let the linear paths of a model start at the optimum of the linear Gaussian model."""
-        start = probabilistic_pca(bin_, self.settings.n_latent)
-        if self.settings.likelihood == "nb":
-            start = as_rates(start, bin_)
-        train = int((~bin_.test).sum())
-        self.module.cells.start_at(at, _tensor(start.project), _tensor(start.sd))
-        if self.features is not None:
-            features = self.features[at, :, : self._widths[at]].cpu().numpy()
-            weights = least_squares(features, start.loadings)
-            # a loading is known as well as a regression on that many cells
-            spread = np.full(self.settings.n_latent, start.noise / np.sqrt(train))
-            self.module.genes.start_at(at, _tensor(weights), _tensor(spread))
-        if isinstance(getattr(self.module, "spread", None), Linear):
-            self.module.spread.bias[at] = inverse_softplus(torch.tensor(start.noise))
-
     @property
     def steps(self) -> int:
-        """Steps of the whole training."""
+        """Number of training steps."""
         return self.ends[2] if self.settings.pretrained else self.settings.n_steps[2]
 
     def _part(self, number: int) -> tuple[int, int]:
@@ -126,7 +110,7 @@ class SivaeTask:
 
     @torch.no_grad()
     def _average(self, within: int) -> None:
-        """Move the running mean of the weights; early on it forgets faster, so that it never lags by far."""
+        """Update the moving average of the weights, with a smaller decay in the first steps."""
         kept = min(self.settings.ema, (1 + within) / (10 + within))
         for name, tensor in self.module.state_dict().items():
             if name in self.average:
@@ -136,7 +120,7 @@ class SivaeTask:
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
-        """Let the module have the mean weights within the block, where there are any."""
+        """Use the averaged weights, if any, within the block."""
         if not self.average:
             yield
             return
@@ -148,20 +132,14 @@ class SivaeTask:
             self.module.load_state_dict(current)
 
     def _warm(self, part: int, within: int) -> float:
-        """Return the weight of the divergences; the last part starts cold only if nothing came before."""
+        """Return the KL weight; no warm-up in the last part after pretraining."""
         cold = part < 2 or not self.settings.pretrained
         return min(1.0, within / self.settings.warmup_steps) if cold and self.settings.warmup_steps else 1.0
 
-    def _noise(self, number: int, like: Tensor, what: str) -> Tensor:
-        """Return standard normal noise of the shape (M, ...) of `like`, each model's from its own stream."""
-        drawn = [
-            torch.randn(
-                like.shape[1:],
-                generator=generator(self.seed, "sivae", what, bin_.line, bin_.name, number),
-            )
-            for bin_ in self.bins
-        ]
-        return torch.stack(drawn).to(self.device)
+    def _random(self, draw: Callable[..., Tensor], number: int, like: Tensor, name: str) -> Tensor:
+        """Return random numbers of the shape (M, ...) of `like`, from a separate stream per model."""
+        streams = (generator(self.seed, "sivae", name, bin_.line, bin_.name, number) for bin_ in self.bins)
+        return torch.stack([draw(like.shape[1:], generator=stream) for stream in streams]).to(self.device)
 
     def _cells(self, part: int, within: int, number: int) -> dict[str, Tensor]:
         """Return the loss terms of a batch of cells, with free weights (part 0) or the genes (part 2)."""
@@ -171,58 +149,31 @@ class SivaeTask:
         weight = torch.from_numpy(weight).to(self.device)
         seen = self._hidden(batch.inputs, number) if settings.input_dropout else batch.inputs
         mean, sd = self.module.encode_cells(seen, batch.covariates)
-        z = mean + sd * self._noise(number, mean, "cells")
+        z = mean + sd * self._random(torch.randn, number, mean, "cells")
         warm = self._warm(part, within)
-        terms = {"kl_cells": warm * _weighted(normal_kl(mean, sd).sum(2), weight)}
+        terms = {"kl_cells": warm * weighted(normal_kl(mean, sd).sum(2), weight)}
         v = None
         if settings.gene_wise and not free:
             v_mean, v_sd = self.module.encode_genes(self.features)
-            v = v_mean + v_sd * self._noise(number, v_mean, "genes")
-            terms["kl_genes"] = warm * self._gene_kl(v_mean, v_sd)
+            v = v_mean + v_sd * self._random(torch.randn, number, v_mean, "genes")
+            terms["kl_genes"] = warm * gene_divergence(v_mean, v_sd, settings, self.train.count)
         y = self.module.last_layer(z, batch.covariates)
         observed = self.module.observe(y, v, batch.library, batch.covariates, free=free)
-        terms["nll"] = -_weighted(self.module.likelihood(batch.values, observed).sum(2), weight)
+        terms["nll"] = -weighted(self.module.likelihood(batch.values, observed).sum(2), weight)
         if v is not None and settings.gamma and not settings.linear:
-            terms["interpretability"] = settings.gamma * self._interpretability(z, v, batch, weight)
+            terms["interpretability"] = settings.gamma * interpretability(self.module, z, v, batch, weight)
         terms["penalty"] = self.module.penalty(part)
         return terms
 
     def _hidden(self, x: Tensor, number: int) -> Tensor:
-        """Return a batch with a fraction of its values hidden from the encoder, the others scaled up."""
-        share = self.settings.input_dropout
-        drawn = [
-            torch.rand(
-                x.shape[1:],
-                generator=generator(self.seed, "sivae", "hidden", bin_.line, bin_.name, number),
-            )
-            for bin_ in self.bins
-        ]
-        return x * (torch.stack(drawn).to(self.device) >= share) / (1 - share)
-
-    def _gene_kl(self, mean: Tensor, sd: Tensor) -> Tensor:
-        if self.settings.gene_prior == "relevance":
-            # the prior's variance of a dimension at its optimum, the mean over genes of E v^2
-            variance = (mean.square() + sd.square()).mean(1)
-            divergence = (0.5 * variance.log()[:, None] - sd.log()).sum((1, 2))
-        else:
-            divergence = normal_kl(mean, sd).sum((1, 2))
-        if self.settings.kl_feature == "mean":
-            return divergence / mean.shape[1]
-        return divergence / torch.tensor(self.train.count, device=self.device)
-
-    def _interpretability(self, z: Tensor, v: Tensor, batch: Cells, weight: Tensor) -> Tensor:
-        """Return the error of the linear mean, summed over genes and averaged over cells (paper, eq. 13)."""
-        mean = self.module.linear_mean(z, v, batch.library, batch.covariates)
-        if self.settings.likelihood == "nb":
-            nll = -negative_binomial(batch.values, mean, self.module.dispersion.exp())
-            return _weighted(nll.sum(2), weight)
-        error = _weighted((batch.values - mean).square().sum(2), weight)
-        return error / 2 if self.settings.interpretability == "half-squared" else error
+        """Apply dropout to a batch of the encoder's input."""
+        rate = self.settings.input_dropout
+        return x * (self._random(torch.rand, number, x, "hidden") >= rate) / (1 - rate)
 
     def _genes_alone(self, within: int, number: int) -> dict[str, Tensor]:
-        """Return the loss terms of the second part: genes are encoded to explain the free weights."""
+        """Return the loss terms of the second part: encoded genes explain the free weights."""
         mean, sd = self.module.encode_genes(self.features)
-        v = mean + sd * self._noise(number, mean, "genes")
+        v = mean + sd * self._random(torch.randn, number, mean, "genes")
         weights, spread = self.module.gene_weights(v)
         log_likelihood = normal(self.module.weights.detach(), weights, spread)
         divergence = normal_kl(mean, sd)
@@ -233,7 +184,7 @@ class SivaeTask:
         }
 
     def _clip(self) -> None:
-        """Scale each model's gradients down to the largest norm."""
+        """Clip the gradient norm of each model."""
         gradients = [p.grad for p in self.module.parameters() if p.grad is not None]
         norm = sum(gradient.flatten(1).square().sum(1) for gradient in gradients).sqrt()
         factor = (self.settings.clip / (norm + 1e-6)).clamp(max=1.0)
@@ -242,7 +193,7 @@ class SivaeTask:
 
     @torch.no_grad()
     def validate(self, number: int) -> dict[str, Tensor]:
-        """Return the held-out terms at the posteriors' means; the last part's best weights are kept."""
+        """Return the held-out terms at the posterior means; update the best weights in the last part."""
         if self.test is None:
             return {}
         with self.averaged():
@@ -256,9 +207,9 @@ class SivaeTask:
             batch = test.take(rows)
             mean, sd, observed = self.predict(batch, genes[0] if genes else None, free)
             weight = test.mask[:, rows] / torch.tensor(test.count, device=self.device)[:, None]
-            nll = nll - _weighted(self.module.likelihood(batch.values, observed).sum(2), weight)
-            error = error + _weighted((batch.values - observed.mean).square().mean(2), weight)
-            divergence = divergence + _weighted(normal_kl(mean, sd).sum(2), weight)
+            nll = nll - weighted(self.module.likelihood(batch.values, observed).sum(2), weight)
+            error = error + weighted((batch.values - observed.mean).square().mean(2), weight)
+            divergence = divergence + weighted(normal_kl(mean, sd).sum(2), weight)
         if not free and self.settings.patience:
             self.best.update(nll + divergence, self.module.state_dict())
         return {"nll": nll, "kl_cells": divergence, "mse": error}
@@ -274,7 +225,7 @@ class SivaeTask:
         return self.module.encode_genes(self.features)
 
     def predict(self, batch: Cells, genes: Tensor | None, free: bool = False):
-        """Return the cells' posterior means and deviations, and what is expected at the means.
+        """Return the cells' posterior means and standard deviations, and the decoder output at the means.
 
         Parameters
         ----------
@@ -294,13 +245,13 @@ class SivaeTask:
         return bool(self.settings.patience) and not bool(self.best.active.any())
 
     def take_best(self) -> None:
-        """Give every model the weights that explained its held-out cells best."""
+        """Restore the best weights of every model."""
         weights = self.best.weights or self.average
         if weights:
             self.module.load_state_dict(weights)
 
     def state(self) -> dict[str, Tensor]:
-        """Return weights, optimiser and the best so far, as named tensors."""
+        """Return weights, optimiser and best weights so far as named tensors."""
         return {
             **with_prefix("module", self.module.state_dict()),
             **with_prefix("optimiser", optimiser_state(self.optimiser)),
@@ -309,17 +260,9 @@ class SivaeTask:
         }
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restore a state of :meth:`state`."""
+        """Restore a state returned by :meth:`state`."""
         self.module.load_state_dict(without_prefix("module", tensors))
         load_optimiser_state(self.optimiser, without_prefix("optimiser", tensors))
         self.best.load_state(without_prefix("best", tensors))
         average = without_prefix("average", tensors)
         self.average = {name: tensor.to(self.device) for name, tensor in average.items()}
-
-
-def _weighted(values: Tensor, weight: Tensor) -> Tensor:
-    return (values * weight).sum(1)
-
-
-def _tensor(values: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))

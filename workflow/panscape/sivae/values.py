@@ -1,4 +1,4 @@
-"""Prepare counts as input of a model: normalise, regress out, scale."""
+"""Preparation of model input: normalise, regress out, scale."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from panscape.sivae.bins import Bin
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED
 from panscape.stats.singular import least_squares
 
-CONSTANT = 1e-6  # a gene whose standard deviation is below this in the training cells stays 0
+CONSTANT = 1e-6  # genes with a smaller standard deviation in the training cells are set to 0
 
 
 @dataclass(frozen=True)
 class ValueSettings(FromMapping):
-    """How expression is prepared; the keys of the configuration's section of the same names.
+    """Settings of the preparation of expression; keys of the configuration's section ``sivae``.
 
     Parameters
     ----------
     regress
-        Columns of the cells (texts or numbers) whose effects are removed from the log expression of each
+        Columns of `obs` (labels or numbers) whose effects are regressed out of the log expression of each
         line.
     covariates
-        Columns that the model is given beside the cells.
+        Columns of `obs` given to the model as covariates.
     held_out
         Fraction of the cells held out.
     labels
-        Column whose groups held-out cells are balanced over, if there is one.
+        Column by which held-out cells are stratified, if it exists.
     likelihood
         ``"gaussian"`` or ``"nb"`` (counts).
     """
@@ -56,7 +56,7 @@ class ValueSettings(FromMapping):
 
 @dataclass(frozen=True)
 class Scaling:
-    """How counts became what a model sees.
+    """Transformation of counts to model input.
 
     Attributes
     ----------
@@ -64,9 +64,9 @@ class Scaling:
         (F,): mean and standard deviation of the log expression of the training cells; the latter is inf where
         a gene is constant.
     regressed
-        Columns whose effects were removed before.
+        Columns whose effects were regressed out.
     normalisation, target
-        Of the counts, see :func:`panscape.data.normalise.normalise`.
+        Normalisation of the counts, see :func:`panscape.data.normalise.normalise`.
     """
 
     centre: np.ndarray
@@ -82,6 +82,11 @@ class Scaling:
         )
         return ((expression.toarray().astype(np.float64) - self.centre) / self.spread).astype(np.float32)
 
+    def unscale(self, scaled: np.ndarray) -> np.ndarray:
+        """Return log expression, float32 (n, F), of scaled expression; constant genes stay at their mean."""
+        spread = np.where(np.isfinite(self.spread), self.spread, 0)
+        return (scaled * spread + self.centre).astype(np.float32)
+
 
 @dataclass(frozen=True)
 class Expression:
@@ -90,7 +95,7 @@ class Expression:
     Attributes
     ----------
     bin
-        What the model sees.
+        Model input.
     mean
         (F,): mean of the log expression over all cells of the bin.
     detection
@@ -98,7 +103,7 @@ class Expression:
     cells
         Names of the cells, in the bin's order.
     scaling
-        How other cells can be scaled alike, if that is known.
+        Scaling to apply to other cells, if known.
     """
 
     bin: Bin
@@ -108,7 +113,7 @@ class Expression:
     scaling: Scaling | None = None
 
     def scaled_by(self, normalisation: str, target: float) -> Expression:
-        """Return the same with the normalisation that its log expression came from in `scaling`."""
+        """Return a copy with the normalisation of its log expression recorded in `scaling`."""
         assert self.scaling is not None, "of prepare_bin"
         scaling = replace(self.scaling, normalisation=normalisation, target=target)
         return replace(self, scaling=scaling)
@@ -128,13 +133,13 @@ def prepare_bin(
     Parameters
     ----------
     line, name
-        Of the bin; its held-out cells derive from both.
+        Names of the line and of the bin; the held-out cells derive from both.
     log_expression, counts
         CSR, n x F: normalised log expression, and the counts it came from.
     obs
         Annotation of the n cells.
     settings
-        What is removed, given and held out.
+        Settings of the preparation.
     seed
         Seed of the collection.
 
@@ -151,9 +156,8 @@ def prepare_bin(
     strata = obs[settings.labels].astype(str).to_numpy() if settings.labels in obs else None
     names = ("sivae", line, name)
     test = training_held_out(len(dense), settings.held_out, seed, *names, strata=strata)
-    if (
-        settings.held_out and not test.any()
-    ):  # at least one cell: the bins of a stack either all have held-out cells or none has
+    if settings.held_out and not test.any():
+        # at least one cell, as either all or no bins of a stack have held-out cells
         test = training_held_out(len(dense), 1.01 / len(dense), seed, *names)
     if settings.regress:
         design = _design(obs, settings.regress, "sivae.regress", keep_all=False)
@@ -172,7 +176,7 @@ def prepare_bin(
 
 
 def _design(obs: pd.DataFrame, columns: Sequence[str], where: str, keep_all: bool) -> np.ndarray:
-    """Return columns as numbers: scaled, or one per label (the first left out unless `keep_all`)."""
+    """Return a design matrix: scaled numbers, one-hot labels (without the first unless `keep_all`)."""
     parts = []
     for column in columns:
         if column not in obs:

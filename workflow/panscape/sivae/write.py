@@ -1,4 +1,4 @@
-"""Write the files of a line."""
+"""Files of a line."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def write_line(
     """Write the tables, networks and embeddings of a line.
 
     Files: genes.tsv.gz, neighbours.tsv.gz, embedding.h5ad (genes), cells.h5ad, graph.npz, graph_pca.npz,
-    graph_pearson.npz (CSR, bins below each other in the order of the tables), models.tsv, training.tsv,
-    attributions.tsv and labels.tsv (only their header where nothing was asked for).
+    graph_pearson.npz (CSR, bins concatenated in the order of the tables), models.tsv, training.tsv,
+    attributions.tsv and labels.tsv (header only if not requested).
 
     Parameters
     ----------
     folder
-        Of the line.
+        Folder of the line.
     reads
-        Its bins; whole ones first, then halves.
+        Bins of the line; whole bins first, then halves.
     genes
         Names of the F genes.
     history
@@ -76,7 +76,7 @@ def write_line(
 
 
 def model_network(read: Read, readout: ReadoutSettings, usable: np.ndarray) -> sparse.csr_matrix:
-    """Return the network of a model as the settings ask for it, CSR bool (F, F).
+    """Return the network of a model by the configured method, CSR bool (F, F).
 
     Parameters
     ----------
@@ -98,11 +98,11 @@ def gene_table(reads: Sequence[Read], genes: Sequence[str]) -> pd.DataFrame:
     parts = []
     for read in reads:
         bin_, expression = read.expression.bin, read.expression
-        shares = {
+        fractions = {
             "sivae": (read.fitted.centrality(), read.fitted.centrality("heldout")),
             "pca": _explained(read),
         }
-        for model, (seen, unseen) in shares.items():
+        for model, (seen, unseen) in fractions.items():
             part = {"bin": bin_.name, "model": model, "gene": list(genes)}
             part |= {"centrality": seen, "centrality_heldout": unseen}
             parts.append(pd.DataFrame(part | {"mean": expression.mean, "detection": expression.detection}))
@@ -124,7 +124,7 @@ def _explained(read: Read) -> tuple[np.ndarray, np.ndarray]:
 
 
 def neighbour_table(reads: Sequence[Read], genes: Sequence[str], readout: ReadoutSettings) -> pd.DataFrame:
-    """Return bin, gene, rank, neighbour: the nearest genes in each whole bin's embedding.
+    """Return bin, gene, rank, neighbour: nearest genes in the embedding of each whole bin.
 
     Parameters
     ----------
@@ -153,10 +153,11 @@ def neighbour_table(reads: Sequence[Read], genes: Sequence[str], readout: Readou
 def model_table(
     reads: Sequence[Read], history: pd.DataFrame, model: SivaeSettings, readout: ReadoutSettings
 ) -> pd.DataFrame:
-    """Return one row per bin: sizes, errors of the model, of its linear reading, of PCA and of the null.
+    """Return one row per bin: sizes, and errors of model, linear reconstruction, PCA and null.
 
     Errors are means over genes and cells of squared errors of scaled expression (with counts, the model's and
-    the null's are deviances). `collapsed`: not better than the null by the fraction `min_gain`.
+    the null's are deviances). `collapsed`: whether the model improves on the null by less than the fraction
+    `min_gain`.
 
     Parameters
     ----------
@@ -198,7 +199,7 @@ def model_table(
 
 
 def summarised(history: pd.DataFrame) -> pd.DataFrame:
-    """Return line, bin, step, split, term, value: about fifty steps of every term, with the last."""
+    """Return line, bin, step, split, term, value, thinned to about fifty steps per term."""
     parts = []
     for _, part in history.groupby(["bin", "split", "term"], sort=False):
         every = max(-(-len(part) // RECORDS), 1)
@@ -208,7 +209,7 @@ def summarised(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def attribution_table(reads: Sequence[Read], readout: ReadoutSettings, seed: int) -> pd.DataFrame:
-    """Return how far each dimension's loadings agree with attributions, per whole bin.
+    """Return the agreement of loadings with attributions by dimension, for each whole bin.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Links of peaks to genes over metacells, and what speaks for them."""
+"""Links between peaks and genes over metacells, and their validation."""

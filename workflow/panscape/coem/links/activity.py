@@ -1,4 +1,4 @@
-"""Accessibility of genes: the peaks at each gene summed."""
+"""Gene activity: accessibility summed over the peaks of each gene."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from panscape.coem.peaks import chromosome, read_genes
 
 
 def placed(genes_table: pd.DataFrame | None, path: str | None) -> pd.DataFrame | None:
-    """Return the genes with a known place: from a table of genes, or else the sample's own; None if none has.
+    """Return the genes with known positions, from a table or the sample; None if there are none.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def placed(genes_table: pd.DataFrame | None, path: str | None) -> pd.DataFrame |
 def peaks_near(
     peaks: pd.DataFrame, genes: pd.DataFrame, window: int, *, anchor: str = "tss"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the peaks that overlap the surroundings of each gene.
+    """Find the peaks that overlap a window around each gene.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def peaks_near(
     window
         Base pairs on each side of the anchor.
     anchor
-        ``"tss"`` or ``"body"`` (the start alone where the body is not known).
+        ``"tss"`` or ``"body"`` (the start where the body is unknown).
 
     Returns
     -------
@@ -86,7 +86,7 @@ def peaks_near(
 def gene_activity(
     counts: sparse.csr_matrix, peaks: pd.DataFrame, genes: pd.DataFrame, *, window: int = 5000
 ) -> tuple[sparse.csr_matrix, pd.DataFrame]:
-    """Sum the counts of the peaks at each gene: in its body where known, or near its start.
+    """Sum the counts of the peaks in each gene's body (where known) or near its start.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def gene_activity(
 
     Returns
     -------
-    (CSR sums, observations x genes that have a peak; these genes' table).
+    (CSR sums, observations x genes with peaks; table of these genes).
     """
     gene, peak = peaks_near(peaks, genes, window, anchor="body")
     have = np.unique(gene)

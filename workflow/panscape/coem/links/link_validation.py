@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 CELLS = "single cells"
-LOW_SHARE, LOW_RATIO = 0.05, 2.0  # fewer peaks at genes' starts than that point to another genome build
-MANY_GENES = 10_000  # of fewer genes than these the share says nothing, only the ratio does
+LOW_SHARE, LOW_RATIO = 0.05, 2.0  # smaller values suggest that peaks and genes are of different genome builds
+MANY_GENES = 10_000  # minimum number of genes for judging the fraction as well as the ratio
 COLUMNS = (
     "gene", "peak", "distance", "r", "rho", "background_mean", "background_sd", "peak_sd", "z", "pvalue",
     "fdr", "trans", "found",
@@ -44,7 +44,7 @@ class Linked:
     ----------
     links
         From :func:`panscape.coem.links.links.link_peaks`, over the main method's metacells; empty without
-        both modalities or without places of genes.
+        both modalities or positions of genes.
     validation
         method, measure, value, conditioned_on.
     scores
@@ -73,7 +73,7 @@ def link_sample(
     sample
         The sample.
     methods
-        Metacell of each cell by each method, the main one first.
+        Metacell of each cell by method, the main one first.
     settings
         The configuration's section ``metacells``.
     genes
@@ -81,9 +81,10 @@ def link_sample(
     truth
         Planted links (gene, peak), where a sample is simulated.
     conditioned
-        :attr:`panscape.coem.metacells.stage.Grouped.conditioned`; None: no method was conditioned on labels.
+        :attr:`panscape.coem.metacells.stage.Grouped.conditioned`; None if no method was conditioned on
+        labels.
     seed
-        Of the background and the choice of single cells.
+        Seed of the background and the choice of single cells.
     """
     from anndata import AnnData
 
@@ -92,7 +93,9 @@ def link_sample(
     places = None if sample.rna is None or sample.atac is None else placed(sample.genes, genes)
     rna_counts, atac_counts, peaks = sample.rna, sample.atac, sample.peaks
     if places is None or rna_counts is None or atac_counts is None or peaks is None or sample.genes is None:
-        logger.warning("no links: they need RNA, accessibility, and the genes' places (metacells.genes)")
+        logger.warning(
+            "no links: these require RNA, accessibility and the genes' positions (metacells.genes)"
+        )
         nothing = pd.DataFrame(columns=VALIDATION)
         return Linked(pd.DataFrame(columns=COLUMNS), nothing, AnnData(obs=pd.DataFrame(index=names)))
     table = places.reindex(sample.genes.index)
@@ -141,12 +144,12 @@ def _observations(
 
 
 def build_check(peaks: pd.DataFrame, genes: pd.DataFrame) -> list[tuple[str, float]]:
-    """Return (measure, value) of how many peaks are at genes' starts; warn if hardly more than by chance."""
+    """Return the fraction of peaks at gene starts; warn if it is close to chance."""
     near, beside = promoter_share(peaks, genes)
     if near <= LOW_RATIO * beside or (near < LOW_SHARE and len(genes) > MANY_GENES):
         logger.warning(
-            "only %.1f %% of the peaks lie within 1 kb of a gene's start (%.1f %% of places 50 kb beside): "
-            "are peaks and genes of one genome build?",
+            "only %.1f %% of the peaks lie within 1 kb of a gene's start (%.1f %% of positions shifted by "
+            "50 kb): are peaks and genes of the same genome build?",
             100 * near,
             100 * beside,
         )
@@ -162,14 +165,14 @@ def measured(
     truth: pd.DataFrame | None,
     settings: Mapping[str, Any],
 ) -> list[tuple[str, float]]:
-    """Return (measure, value) of all pairs within reach over the observations of two matrices.
+    """Return (measure, value) rows for all pairs within the window over the observations of two matrices.
 
     Parameters
     ----------
     left, right
         RNA and accessibility, observations x features.
     pairs
-        Pairs within reach and their controls.
+        Pairs within the window and their controls.
     genes, peaks
         Tables of the features.
     truth
@@ -222,7 +225,7 @@ def count_links(links: pd.DataFrame, method: str, truth: pd.DataFrame | None) ->
 
 
 def contrast(cis: np.ndarray, trans: np.ndarray) -> dict[str, float]:
-    """Return what correlations within reach show beside those with matched peaks of other chromosomes.
+    """Compare correlations within the window with those of matched peaks on other chromosomes.
 
     Parameters
     ----------
@@ -233,8 +236,8 @@ def contrast(cis: np.ndarray, trans: np.ndarray) -> dict[str, float]:
 
     Returns
     -------
-    pairs; negative and negative_trans (shares below 0 of each); auc (probability that a pair within reach
-    correlates more than a control: 0.5 is chance); median and median_trans.
+    pairs; negative and negative_trans (fractions below 0); auc (probability that a pair within the window
+    correlates more than a control; 0.5 is chance); median and median_trans.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from panscape.log import logger
 from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.pair_correlation import PairMatrix, background_moments, pair_correlations
 
-LEAST_BACKGROUND = 20  # peaks of other chromosomes that a bin needs
+MIN_BACKGROUND = 20  # minimum number of peaks of a bin on other chromosomes
 
 
 def link_peaks(
@@ -26,7 +26,7 @@ def link_peaks(
     pairs: Pairs,
     settings: LinkSettings | Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """Correlate the pairs over metacells and compare each with its matched background.
+    """Correlate pairs over metacells and compare each with its matched background.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def link_peaks(
         Normalised values (:func:`panscape.coem.metacells.embed.log_normalised`), metacells x genes and x
         peaks.
     genes, peaks
-        Their tables; the index has the names.
+        Tables of genes and peaks, indexed by name.
     pairs
         From :func:`candidate_pairs`.
     settings
@@ -43,16 +43,17 @@ def link_peaks(
     Returns
     -------
     DataFrame by gene and peak: gene, peak, distance, r (Pearson), rho (Spearman); background_mean and
-    background_sd of the statistic asked for, with matched peaks of other chromosomes; peak_sd, the standard
+    background_sd of the chosen statistic, with matched peaks of other chromosomes; peak_sd, the standard
     deviation of the peak's statistic with genes of other chromosomes; z = (statistic - mean) / the larger of
     the two; pvalue (two-sided, normal); fdr (Benjamini-Hochberg over all pairs); trans (the statistic for one
     matched peak of another chromosome); found (fdr as asked).
 
     Notes
     -----
-    A peak that follows the cells' states correlates with many genes, and against peaks of which most follow
-    nothing it would be linked to any gene nearby that follows states too; its own spread keeps it back.
-    SEACells compares with the matched peaks alone (that is (statistic - background_mean) / background_sd).
+    A peak that varies with cell state correlates with many genes. Compared with peaks that mostly do not
+    vary, it would be linked to any nearby gene that varies with state; dividing by the peak's own standard
+    deviation prevents this. SEACells compares with the matched peaks alone (that is (statistic -
+    background_mean) / background_sd).
     """
     settings = LinkSettings.of(settings)
     ranks = settings.statistic == "spearman"
@@ -69,7 +70,7 @@ def link_peaks(
         pairs.bin[pairs.pool],
         chromosome(genes["chrom"]),
         chromosome(peaks["chrom"]),
-        min_peaks=LEAST_BACKGROUND,
+        min_peaks=MIN_BACKGROUND,
         ranks=ranks,
     )
     _, peak_sd = background_moments(
@@ -81,7 +82,7 @@ def link_peaks(
         np.zeros(len(pairs.genes), dtype=np.int64),
         chromosome(peaks["chrom"]),
         chromosome(genes["chrom"]),
-        min_peaks=LEAST_BACKGROUND,
+        min_peaks=MIN_BACKGROUND,
         ranks=ranks,
     )
     trans = control_correlations(left, right, pairs, ranks=ranks)
@@ -110,7 +111,7 @@ def link_peaks(
     if lacking:
         text = "%d of %d pairs cannot be tested: less than %d matched peaks on other chromosomes"
         tell = logger.warning if lacking == len(z) else logger.info
-        tell(text, lacking, len(z), LEAST_BACKGROUND)
+        tell(text, lacking, len(z), MIN_BACKGROUND)
     return table
 
 
@@ -143,7 +144,7 @@ def _two_sided(z: np.ndarray) -> np.ndarray:
 def gene_scores(
     atac: sparse.spmatrix, links: pd.DataFrame, peaks: pd.Index, genes: pd.Index
 ) -> tuple[sparse.csr_matrix, pd.Index]:
-    """Return accessibility summed over each gene's found positive links, weighted by their correlation.
+    """Return accessibility summed over each gene's significant positive links, weighted by correlation.
 
     Parameters
     ----------
@@ -156,7 +157,7 @@ def gene_scores(
 
     Returns
     -------
-    (CSR metacells x genes that have such a link, their names in the order of `genes`).
+    (CSR metacells x genes with such a link, names of these genes in the order of `genes`).
     """
     chosen = links[links["found"] & (links["r"] > 0)]
     named = genes[genes.isin(chosen["gene"])]

@@ -15,8 +15,8 @@ from panscape.coem.metacells.settings import METACELL_KEYS, METACELL_RENAMED
 from panscape.coem.peaks import chromosome
 from panscape.settings import FromMapping, Renamed
 
-CONTROLS = 5  # matched peaks of other chromosomes for each pair
-MOST_BINS = 10  # along each of the two properties that peaks are matched by
+CONTROLS = 5  # number of matched peaks of other chromosomes per pair
+MAX_BINS = 10  # maximum number of bins of each of the two properties that peaks are matched by
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class LinkSettings(FromMapping):
     window, anchor
         See :func:`panscape.coem.links.activity.peaks_near`.
     peak_cells
-        Cells in which a peak has to be open (at most a tenth of the cells).
+        Minimum number of cells with an open peak (at most a tenth of the cells).
     statistic
-        ``"pearson"`` or ``"spearman"``: what is compared with the background.
+        ``"pearson"`` or ``"spearman"``: statistic that is compared with the background.
     background
         Peaks per bin that a link is compared with.
     fdr
@@ -51,7 +51,7 @@ class LinkSettings(FromMapping):
 
 @dataclass(frozen=True)
 class Pairs:
-    """Genes and peaks that may be linked.
+    """Candidate pairs of genes and peaks.
 
     Attributes
     ----------
@@ -59,13 +59,13 @@ class Pairs:
         Columns of the matrices, one entry per pair.
     distance
         Base pairs from the gene's start to the peak's middle; negative upstream (of the + strand where the
-        strand is not known).
+        strand is unknown).
     trans
-        Matched peaks of other chromosomes, pairs x 5, -1 where there is none.
+        Matched peaks of other chromosomes, pairs x 5, -1 for none.
     bin
-        Bin of each peak of the table, -1 for peaks that take no part.
+        Bin of each peak of the table, -1 for peaks not used.
     pool
-        Background peaks, by bin and chance.
+        Background peaks, drawn at random within each bin.
     genes
         Background genes.
     """
@@ -89,33 +89,33 @@ def candidate_pairs(
     n_cells: int | None = None,
     seed: int = 0,
 ) -> Pairs:
-    """Find the pairs within reach, and a background for each.
+    """Find the pairs within the window, and a background for each.
 
-    Peaks are binned by GC content (by size where it is not known) and by the number of cells in which they
-    are open; a pair's background is peaks of its peak's bin on other chromosomes than the gene's.
+    Peaks are binned by GC content (size if unknown) and by the number of cells in which they are open. The
+    background of a pair are peaks of the same bin on chromosomes other than the gene's.
 
     Parameters
     ----------
     genes
-        chrom, tss (NaN: no place known), strand; start and end for `anchor` body. Rows as the matrix has
-        columns.
+        Table with chrom, tss (NaN if unknown) and strand; start and end for `anchor` body. One row per column
+        of the matrix.
     peaks
-        chrom, start, end, maybe gc.
+        Table with chrom, start, end and optionally gc.
     open_cells
-        Cells in which each peak is open.
+        Number of cells in which each peak is open.
     usable
         bool per gene: whether its expression varies.
     settings
         See :class:`LinkSettings`.
     n_cells
-        Number of cells, for the limit on `peak_cells`; None does not lower it.
+        Number of cells, which limits `peak_cells`; None sets no limit.
     seed
-        Of the background.
+        Seed of the background.
     """
     settings = LinkSettings.of(settings)
-    least = settings.peak_cells if n_cells is None else min(settings.peak_cells, max(n_cells // 10, 1))
+    min_cells = settings.peak_cells if n_cells is None else min(settings.peak_cells, max(n_cells // 10, 1))
     rows = np.flatnonzero(usable & pd.to_numeric(genes["tss"], errors="coerce").notna().to_numpy())
-    columns = np.flatnonzero(np.asarray(open_cells) >= least)
+    columns = np.flatnonzero(np.asarray(open_cells) >= min_cells)
     bins = np.full(len(peaks), -1, dtype=np.int64)
     empty = np.empty(0, dtype=np.int64)
     if not len(rows) or not len(columns):
@@ -139,14 +139,14 @@ def peak_bins(peaks: pd.DataFrame, open_cells: np.ndarray, background: int) -> n
     Parameters
     ----------
     peaks
-        start, end, maybe gc.
+        Table with start, end and optionally gc.
     open_cells
         Number of cells in which each peak is open.
     background
         Number of peaks of a bin.
     """
     n = len(peaks)
-    each = int(np.clip(np.sqrt(n / (3 * background)), 1, MOST_BINS))
+    each = int(np.clip(np.sqrt(n / (3 * background)), 1, MAX_BINS))
     has_gc = "gc" in peaks and np.isfinite(peaks["gc"].to_numpy(dtype=float)).all()
     content = (
         peaks["gc"].to_numpy(dtype=float) if has_gc else (peaks["end"] - peaks["start"]).to_numpy(dtype=float)
@@ -159,7 +159,7 @@ def peak_bins(peaks: pd.DataFrame, open_cells: np.ndarray, background: int) -> n
 
 
 def _pool(bins: np.ndarray, columns: np.ndarray, background: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw background peaks for each bin, a third more than asked for: some will drop out."""
+    """Draw background peaks for each bin, a third more than needed, as some are excluded later."""
     chosen = []
     for name in np.unique(bins[columns]):
         inside = columns[bins[columns] == name]
@@ -177,7 +177,7 @@ def _trans(
     for name in np.unique(of_pair):
         members = np.flatnonzero(bins == name)
         todo = np.flatnonzero(of_pair == name)
-        for _ in range(20):  # draws on the gene's chromosome are repeated
+        for _ in range(20):  # redraw peaks on the gene's chromosome
             drawn = members[rng.integers(0, len(members), len(todo))]
             good = peak_chromosome[drawn] != gene_chromosome[todo]
             result[todo[good]] = drawn[good]

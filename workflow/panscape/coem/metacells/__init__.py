@@ -1,1 +1,1 @@
-"""Metacells of cells with RNA, accessibility or both: grouping, judging, sums, links of peaks to genes."""
+"""Metacells of cells with RNA, accessibility or both: grouping, evaluation and aggregation."""

@@ -16,18 +16,18 @@ from panscape.stats.means import group_means
 if TYPE_CHECKING:
     from anndata import AnnData
 
-MIN_FRACTION = 0.05  # smaller fractions are left out, as SEACells does
-KEEP_APART = ("study", "n_counts", "n_genes")  # columns of obs that are summarised otherwise
+MIN_FRACTION = 0.05  # smaller fractions are set to 0, as in SEACells
+KEEP_APART = ("study", "n_counts", "n_genes")  # columns of obs with a summary of their own
 
 
 def metacell_names(k: int) -> list[str]:
-    """Return m1, m2 ..., of one width."""
+    """Return the names m1, m2 ..., zero-padded to equal width."""
     width = len(str(k))
     return [f"m{at + 1:0{width}d}" for at in range(k)]
 
 
 def sum_cells(counts: sparse.csr_matrix, label: np.ndarray, k: int | None = None) -> sparse.csr_matrix:
-    """Return exact sums of counts, CSR float32 (whole numbers below 2^24), metacells x features.
+    """Return sums of counts, CSR float32 (exact below 2^24), metacells x features.
 
     Parameters
     ----------
@@ -84,14 +84,14 @@ def soft_fractions(
         near = np.sort(np.argpartition(gap, nearest - 1, axis=1)[:, :nearest], axis=1)
         gap = np.take_along_axis(gap, near, axis=1)
         power = -gap / width[label[start : start + len(part)], None]
-        share = np.exp(power - power.max(axis=1, keepdims=True))
-        share /= share.sum(axis=1, keepdims=True)
-        share[share < min_fraction] = 0
-        share /= share.sum(axis=1, keepdims=True)
-        at, which = np.nonzero(share)
+        fraction = np.exp(power - power.max(axis=1, keepdims=True))
+        fraction /= fraction.sum(axis=1, keepdims=True)
+        fraction[fraction < min_fraction] = 0
+        fraction /= fraction.sum(axis=1, keepdims=True)
+        at, which = np.nonzero(fraction)
         rows.append(at + start)
         columns.append(near[at, which])
-        values.append(share[at, which])
+        values.append(fraction[at, which])
     shape = (len(z), len(count))
     return sparse.csr_matrix(
         (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape
@@ -99,7 +99,7 @@ def soft_fractions(
 
 
 def annotate(obs: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
-    """Describe metacells by their cells.
+    """Summarise the annotations of the cells of each metacell.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def annotate(obs: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
     Returns
     -------
     DataFrame indexed m1 ...: n_cells; per column of text the most frequent label, `<column>_purity` (its
-    share) and `<column>_entropy` (natural log); per column of numbers the mean and `<column>_sd`.
+    fraction) and `<column>_entropy` (natural log); per column of numbers the mean and `<column>_sd`.
     """
     k = int(label.max()) + 1
     table = pd.DataFrame({"n_cells": np.bincount(label, minlength=k)}, index=metacell_names(k))
@@ -129,22 +129,22 @@ def annotate(obs: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
         if not counts.shape[1]:
             continue
         total = counts.sum(axis=1).to_numpy(dtype=float)
-        share = counts.to_numpy() / np.maximum(total, 1)[:, None]
-        best = share.argmax(axis=1)
+        fraction = counts.to_numpy() / np.maximum(total, 1)[:, None]
+        best = fraction.argmax(axis=1)
         names = np.array(counts.columns, dtype=object)
         table[name] = pd.Categorical(np.where(total > 0, names[best], None))
-        table[f"{name}_purity"] = np.where(total > 0, share.max(axis=1), np.nan)
-        logs = np.log(share, out=np.zeros_like(share), where=share > 0)
-        table[f"{name}_entropy"] = np.where(total > 0, -(share * logs).sum(axis=1), np.nan)
+        table[f"{name}_purity"] = np.where(total > 0, fraction.max(axis=1), np.nan)
+        logs = np.log(fraction, out=np.zeros_like(fraction), where=fraction > 0)
+        table[f"{name}_entropy"] = np.where(total > 0, -(fraction * logs).sum(axis=1), np.nan)
     return table
 
 
 def modality_table(
     counts: sparse.csr_matrix, label: np.ndarray, var: pd.DataFrame, names: list[str]
 ) -> AnnData:
-    """Return one modality of the metacells: X log-normalised, layer `counts` the exact sums.
+    """Return one modality of the metacells: log-normalised X and summed `counts`.
 
-    obs: n_counts, its mean over the cells and the spread of the cells' depth (coefficient of variation).
+    `obs` contains n_counts, its mean over cells and the coefficient of variation of the cells' depth.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Archetypal analysis on a graph of cells: kernel archetypes by Frank-Wolfe steps (as SEACells' approach)."""
+"""Kernel archetypal analysis on a graph of cells by Frank-Wolfe steps, similar to SEACells."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from panscape.graph.neighbors import neighbors
 from panscape.graph.spectral import kmeans
 
 ROUNDS = 10
-STEPS = 20  # Frank-Wolfe steps of a round
-MOST_CELLS = 20_000
+STEPS = 20  # Frank-Wolfe steps per round
+MAX_CELLS = 20_000
 
 
 def group_archetypal(
@@ -27,12 +27,12 @@ def group_archetypal(
     seed: int = 0,
     threads: int = 1,
 ) -> Grouping:
-    """Group cells by the archetype of largest share.
+    """Group cells by their main archetype.
 
     With the graph's affinities M (ones on the diagonal) as the cells' coordinates, the kernel is M M', and
-    |M' - M' B A| is made small over B (cells to archetypes) and A (archetypes to cells), columns on the
-    simplex, by alternate Frank-Wolfe steps. Starts from the cells nearest to k-means centres, where SEACells
-    takes waypoints of the diffusion space.
+    |M' - M' B A| is minimised over B (cells to archetypes) and A (archetypes to cells), columns on the
+    simplex, by alternating Frank-Wolfe steps. Archetypes are initialised at the cells nearest to k-means
+    centres; SEACells uses waypoints in diffusion space.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def group_archetypal(
     rounds
         Alternations between A and B.
     steps
-        Frank-Wolfe steps of a round.
+        Frank-Wolfe steps per round.
     seed
         Seed of the k-means start.
     threads
@@ -53,10 +53,10 @@ def group_archetypal(
 
     Returns
     -------
-    The grouping; metacells that are no cell's first choice are left out, so that there may be fewer than k.
+    The grouping. Archetypes that are no cell's main archetype are dropped, so there may be fewer than k.
     """
-    if len(z) > MOST_CELLS:
-        raise ValueError(f"archetypal analysis is for up to {MOST_CELLS} cells")
+    if len(z) > MAX_CELLS:
+        raise ValueError(f"archetypal analysis is limited to {MAX_CELLS} cells")
     indices, distances = neighbors(z, settings.n_neighbors, exact_below=len(z) + 1, threads=threads)
     kernel = affinities(indices, distances) + sparse.eye_array(len(z), format="csr")
     kernel = sparse.csr_matrix(kernel @ kernel.T)
@@ -82,7 +82,7 @@ def group_archetypal(
 
 
 def _update_a(kernel: sparse.csr_matrix, b: sparse.csc_matrix, a: np.ndarray, steps: int) -> np.ndarray:
-    """Move each cell's shares towards the archetype that lowers the error most, `steps` times."""
+    """Update the cells' weights by `steps` Frank-Wolfe steps."""
     kb = sparse.csc_matrix(kernel @ b)
     inner = (b.T @ kb).toarray()
     cross = kb.T.toarray()
@@ -99,7 +99,7 @@ def _update_a(kernel: sparse.csr_matrix, b: sparse.csc_matrix, a: np.ndarray, st
 def _update_b(
     kernel: sparse.csr_matrix, a: np.ndarray, b: sparse.csc_matrix, steps: int
 ) -> sparse.csc_matrix:
-    """Move each archetype towards the cell that lowers the error most, `steps` times."""
+    """Update the archetypes by `steps` Frank-Wolfe steps."""
     outer = a @ a.T
     target = kernel @ a.T
     for t in range(steps):

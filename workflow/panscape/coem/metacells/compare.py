@@ -1,4 +1,4 @@
-"""The same number of metacells by other methods, for the comparison in the report."""
+"""Metacells by other methods, in equal number, for comparison."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def available(method: str, views: Views, learned: np.ndarray | None) -> bool:
 
 
 def embedding(method: str, views: Views, learned: np.ndarray | None = None) -> np.ndarray:
-    """Return the coordinates that an embedding method stands for (`wnn`: those of `pca_lsi`).
+    """Return the coordinates of an embedding method (for `wnn` those of `pca_lsi`).
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def embedding(method: str, views: Views, learned: np.ndarray | None = None) -> n
     Raises
     ------
     ValueError
-        If the sample lacks what the method needs.
+        If the sample lacks a modality or embedding that the method needs.
     """
     if not available(method, views, learned):
         raise ValueError(f"{method} cannot run on this sample")
@@ -79,10 +79,10 @@ def embedding(method: str, views: Views, learned: np.ndarray | None = None) -> n
 
 
 def fallback(method: str, views: Views) -> str:
-    """Return the method to use: the wanted one, or the only modality's where a joint one has no pair."""
+    """Return the chosen method, or that of the only modality if a joint method cannot run."""
     if method in ("pca_lsi", "wnn") and (views.rna is None or views.atac is None):
         single = "rna" if views.atac is None else "atac"
-        logger.warning("the sample has one modality only: %s instead of %s", single, method)
+        logger.warning("the sample has a single modality: %s is used instead of %s", single, method)
         return single
     return method
 
@@ -107,11 +107,11 @@ def group_by(
     k
         Number of metacells.
     views, learned
-        Linear embeddings and the learned one, if there is any.
+        Linear embeddings, and the learned embedding if available.
     main
-        The embedding that the analysis uses, on which k-means and archetypal analysis run.
+        Embedding used by the main analysis, on which k-means and archetypal analysis run.
     settings
-        Of the grouping.
+        Settings of the grouping.
     seed, threads
         See :func:`panscape.coem.metacells.group.group_cells`.
     """
@@ -125,7 +125,7 @@ def group_by(
 
         return group_archetypal(main, k, settings, seed=seed, threads=threads)
     if method == "wnn" and views.rna is not None and views.atac is not None:
-        # its distances are between 0 and 1, mostly near the upper end: the kernel scales them cell by cell
+        # WNN distances lie in [0, 1], mostly near 1; the kernel rescales them per cell
         indices, distances, weights = weighted_neighbors(
             [views.rna, views.atac], settings.n_neighbors, exact_below=settings.exact_below, seed=seed
         )
@@ -135,14 +135,14 @@ def group_by(
 
 
 def methods_for(wanted: Sequence[str], main: str, views: Views, learned: np.ndarray | None) -> list[str]:
-    """Return the methods to compare, the main one first, without those that the sample cannot have.
+    """Return the methods to compare, the main one first, without those unavailable for the sample.
 
     Parameters
     ----------
     wanted
         Names of methods.
     main
-        The method of the analysis.
+        Method of the main analysis.
     views
         Linear embeddings of the sample.
     learned

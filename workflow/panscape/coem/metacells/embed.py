@@ -1,4 +1,4 @@
-"""Linear embeddings of RNA, of ATAC and of both: baselines of the learned embedding."""
+"""Linear embeddings of RNA, ATAC and both, as baselines of the learned embedding."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from panscape.stats.pca import principal_components
 from panscape.stats.threads import limited
 
 COMPONENTS = 30
-N_GENES = 3000  # most variable genes that enter the principal components
-N_PEAKS = 50_000  # most accessible peaks that enter the decomposition
-PEAK_CELLS = 5  # cells in which a peak has to be open
-DEPTH_CORRELATION = 0.7  # components of the accessibility that follow depth more closely are left out
+N_GENES = 3000  # number of most variable genes for the principal components
+N_PEAKS = 50_000  # number of most accessible peaks for the decomposition
+PEAK_CELLS = 5  # minimum number of cells with an open peak
+DEPTH_CORRELATION = 0.7  # accessibility components with a larger correlation with depth are dropped
 
 
 @dataclass(frozen=True)
 class Views:
-    """Linear embeddings of the cells; a modality that the sample lacks is None.
+    """Linear embeddings of the cells; None for a missing modality.
 
     Attributes
     ----------
     rna
         Principal components of log counts per median depth, cells x dimensions.
     atac
-        Latent semantic components (TF-IDF, SVD) without those that follow depth, cells x dimensions.
+        Latent semantic components (TF-IDF, SVD) without those correlated with depth, cells x dimensions.
     """
 
     rna: np.ndarray | None
@@ -35,14 +35,14 @@ class Views:
 
     @property
     def joint(self) -> np.ndarray:
-        """Return both side by side, each scaled to total variance 1."""
+        """Return both embeddings concatenated, each scaled to total variance 1."""
         return np.hstack([balanced(view) for view in (self.rna, self.atac) if view is not None])
 
 
 def linear_views(
     rna: sparse.csr_matrix | None, atac: sparse.csr_matrix | None, *, components: int = COMPONENTS
 ) -> Views:
-    """Compute the linear embeddings of whichever modalities there are.
+    """Compute the linear embeddings of the available modalities.
 
     Parameters
     ----------
@@ -73,15 +73,15 @@ def log_normalised(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     return result
 
 
-def variable_genes(counts: sparse.csr_matrix, most: int = N_GENES) -> np.ndarray:
-    """Return the columns (ascending) of the genes whose variance exceeds what their mean explains the most.
+def variable_genes(counts: sparse.csr_matrix, max_genes: int = N_GENES) -> np.ndarray:
+    """Return the columns (ascending) of the genes with the largest excess variance given their mean.
 
-    The excess is that of (variance - mean) / mean^2 over its running median among genes of similar means,
-    which chance alone makes equal; genes of fewer than 5 cells do not count. All pass where there are few.
+    The excess is (variance - mean) / mean^2 relative to its running median over genes of similar mean. Genes
+    in fewer than 5 cells are excluded. If there are few genes, all are returned.
     """
     cells = np.bincount(counts.indices, minlength=counts.shape[1])
     able = np.flatnonzero(cells >= min(5, counts.shape[0]))
-    if len(able) <= most:
+    if len(able) <= max_genes:
         return able
     n = counts.shape[0]
     mean = np.asarray(counts.mean(axis=0)).ravel()[able]
@@ -94,13 +94,13 @@ def variable_genes(counts: sparse.csr_matrix, most: int = N_GENES) -> np.ndarray
         middle = np.median(dispersion[group])
         spread = np.median(np.abs(dispersion[group] - middle))
         score[group] = (dispersion[group] - middle) / max(spread, 1e-9)
-    return np.sort(able[np.argsort(-score, kind="stable")[:most]])
+    return np.sort(able[np.argsort(-score, kind="stable")[:max_genes]])
 
 
 def pca(counts: sparse.csr_matrix, components: int = COMPONENTS, *, genes: int = N_GENES) -> np.ndarray:
     """Return principal component scores of log-normalised counts, float64, cells x components.
 
-    The matrix stays sparse: its centring is done within the products.
+    The matrix stays sparse: centring is applied within the products.
 
     Parameters
     ----------
@@ -118,9 +118,9 @@ def pca(counts: sparse.csr_matrix, components: int = COMPONENTS, *, genes: int =
 def lsi(counts: sparse.csr_matrix, components: int = COMPONENTS, *, peaks: int = N_PEAKS) -> np.ndarray:
     """Return latent semantic components of accessibility, float64, cells x components.
 
-    Values are binarised; log(1 + 10^4 tf idf) with tf = 1 / open peaks of the cell and
-    idf = cells / cells in which the peak is open. Components whose correlation with log depth exceeds .7 in
-    size are left out, whichever they are (usually the first).
+    Values are binarised; log(1 + 10^4 tf idf) with tf = 1 / open peaks of the cell and idf = cells / cells in
+    which the peak is open. Components whose absolute correlation with log depth exceeds 0.7 (usually the
+    first) are dropped.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def lsi(counts: sparse.csr_matrix, components: int = COMPONENTS, *, peaks: int =
     keep = follows <= DEPTH_CORRELATION
     if not keep.any():
         keep[np.argmin(follows)] = True
-    logger.info("accessibility: left out components %s, which follow depth", np.flatnonzero(~keep) + 1)
+    logger.info("accessibility: dropped components %s, which correlate with depth", np.flatnonzero(~keep) + 1)
     return scores[:, keep][:, :components]
 
 
@@ -159,6 +159,6 @@ def correlation(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _scores(values: sparse.csr_matrix, k: int, *, centre: bool) -> np.ndarray:
-    """Return the scores of the `k` leading components, computed in one thread."""
+    """Return the scores of the `k` leading components, computed on one thread."""
     with limited(1):
         return principal_components(values, k, centre=centre).scores

@@ -18,25 +18,25 @@ def enforce_sizes(
     max_size: int | None = None,
     seed: int = 0,
 ) -> tuple[np.ndarray, dict[str, int]]:
-    """Assign every cell to a metacell, merge metacells that are too small and split those that are too large.
+    """Assign every cell to a metacell, merge small metacells and split large ones.
 
-    Cells without a label join the metacell whose centre is nearest, as a group where they form one. Merging
-    frees metacells, which go to the largest ones until there are `k` again.
+    Cells without a label join the metacell with the nearest centre, or form one metacell if no cell has a
+    label. After merging, the largest metacells are split until there are `k` again.
 
     Parameters
     ----------
     label
         Metacell of each cell, -1 for none.
     z
-        Embedding, cells x dimensions, whose Euclidean distances define which metacells are near.
+        Embedding, cells x dimensions; metacells are compared by Euclidean distance.
     k
-        Wanted number of metacells.
+        Target number of metacells.
     min_size
-        Minimum number of cells of a metacell (fewer only if there are fewer cells).
+        Minimum number of cells of a metacell (unless there are fewer cells in total).
     max_size
         Maximum number of cells of a metacell; None sets no limit.
     seed
-        Of the splits.
+        Seed of the splits.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def enforce_sizes(
 
 
 def renumber(label: np.ndarray) -> np.ndarray:
-    """Return labels 0... in the order of their first cells."""
+    """Renumber labels from 0 in the order of their first cells."""
     _, first, inverse = np.unique(label, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
@@ -64,7 +64,7 @@ def renumber(label: np.ndarray) -> np.ndarray:
 
 
 def centres(label: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (mean, number) of the cells of labels 0..max; means of empty labels are infinite."""
+    """Return the means and numbers of cells of labels 0..max; means of empty labels are infinite."""
     count = np.bincount(label)
     order = np.argsort(label, kind="stable")
     bounds = np.concatenate([[0], np.cumsum(count)])[:-1]
@@ -131,7 +131,7 @@ def _split(
 
 
 def halves(points: np.ndarray, min_size: int, seed: int) -> np.ndarray:
-    """Return a mask of the second half of points: by 2-means, or at the median where that is lopsided.
+    """Return a mask of the second half of points: by 2-means, or at the median if 2-means is unbalanced.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Evaluate metacells: SEACells' measures, versions for unconnected data, purity and sizes."""
+"""Evaluate metacells: SEACells' measures, variants for disconnected data, purity and sizes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from panscape.graph.multiscale import DiffusionSpace
 
 
 def compactness(space: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Return the variance (n - 1) of the cells of each metacell, mean over components: low is good.
+    """Return the mean variance (n - 1) over components of the cells of each metacell; lower is better.
 
     SEACells' definition in the diffusion space; NaN for a metacell of one cell.
     """
@@ -22,7 +22,7 @@ def compactness(space: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 
 def separation(space: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Return the distance of each metacell's mean to the nearest other one: high is good (SEACells)."""
+    """Return the distance of each metacell's mean to the nearest other mean (SEACells); higher is better."""
     mean = _means(space, label)
     gap = ((mean[:, None] - mean[None]) ** 2).sum(axis=2) if len(mean) <= 500 else _gaps(mean)
     np.fill_diagonal(gap, np.inf)
@@ -40,14 +40,14 @@ def _means(space: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 
 def purity(label: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the fraction of the most frequent label in each metacell, over cells that have one (0 to 1).
+    """Return the fraction of the most frequent label in each metacell, over labelled cells (0 to 1).
 
     Parameters
     ----------
     label
         Metacell of each cell.
     truth
-        Label of each cell; missing values do not count.
+        Label of each cell; missing values are ignored.
     """
     table = label_table(label, truth).to_numpy(dtype=float)
     total = table.sum(axis=1)
@@ -67,13 +67,13 @@ def label_table(label: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
 
 
 def weighted_purity(label: np.ndarray, truth: np.ndarray) -> float:
-    """Return the fraction of the cells that carry the most frequent label of their metacell (0 to 1)."""
+    """Return the fraction of cells with the most frequent label of their metacell (0 to 1)."""
     table = label_table(label, truth)
     return float(table.max(axis=1).sum() / max(table.to_numpy().sum(), 1)) if table.shape[1] else float("nan")
 
 
 def spread_within(label: np.ndarray, values: np.ndarray) -> float:
-    """Return the standard deviation of a number within metacells, mean over metacells (low is good)."""
+    """Return the mean over metacells of a number's standard deviation within them; lower is better."""
     known = np.isfinite(values)
     count = np.bincount(label[known], minlength=int(label.max()) + 1).astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -83,7 +83,7 @@ def spread_within(label: np.ndarray, values: np.ndarray) -> float:
 
 
 def depth_spread(depth: np.ndarray, label: np.ndarray) -> float:
-    """Return the coefficient of variation of the metacells' mean depth over metacells."""
+    """Return the coefficient of variation of mean depth over metacells."""
     count = np.bincount(label)
     mean = np.bincount(label, depth) / count
     return float(mean.std() / mean.mean()) if mean.mean() > 0 else float("nan")
@@ -97,7 +97,7 @@ def measure(
     labels: dict[str, np.ndarray] | None = None,
     numbers: dict[str, np.ndarray] | None = None,
 ) -> list[tuple[str, str, float]]:
-    """Measure one grouping.
+    """Compute the quality measures of a grouping.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def measure(
     depths
         Counts of each cell by modality.
     labels, numbers
-        Known labels and numbers of the cells, by name, for judging only.
+        Known labels and numbers of the cells by name, used for evaluation only.
 
     Returns
     -------

@@ -28,20 +28,19 @@ class GroupSettings(FromMapping):
     Parameters
     ----------
     n_neighbors
-        Nearest neighbors of a cell in the graph, the cell itself not counted.
+        Number of nearest neighbors of a cell in the graph, not counting the cell itself.
     eigenvectors
-        At most so many eigenvectors span the space that is cut; ``"metacells"``: as many as there are
-        metacells.
+        Maximum number of eigenvectors for spectral clustering; ``"metacells"`` uses the number of metacells.
     exact_below
-        Cells from which on neighbours are searched approximately.
+        Number of cells above which neighbors are searched approximately.
     two_level_above
-        Cells from which on the graph is cut in two levels; None never does.
+        Number of cells above which the graph is clustered in two levels; None for never.
     coarse_cells
-        Cells of a group of the first level.
+        Mean number of cells per group of the first level.
     min_cells
-        Smallest metacell.
+        Minimum number of cells of a metacell.
     max_ratio
-        Largest metacell, in multiples of the mean size; None sets no limit.
+        Maximum size of a metacell, as a multiple of the mean size; None sets no limit.
     """
 
     SECTION: ClassVar[str] = "metacells"
@@ -70,16 +69,16 @@ class GroupSettings(FromMapping):
 
 @dataclass(frozen=True)
 class Grouping:
-    """Cells in metacells.
+    """Assignment of cells to metacells.
 
     Attributes
     ----------
     label
-        int64 per cell, 0..k-1, numbered by first cell; every cell has one.
+        Metacell of each cell, int64, 0..k-1, numbered by first cell.
     components
         Connected components of the graph.
     adopted
-        Cells of components too small for a metacell, which joined the nearest one.
+        Number of cells of components too small for a metacell, which joined the nearest one.
     merged, split
         Number of metacells that were too small, or too large.
     """
@@ -120,7 +119,7 @@ def number_of_metacells(
     Raises
     ------
     UserError
-        If there would be fewer than 2, or fewer than 5 cells in each.
+        If there would be fewer than 2 metacells, or fewer than 5 cells per metacell.
     """
     wanted = k if k is not None else max(round(n_cells / cells_per_metacell), 2)
     key = f"{where}.k" if k is not None else f"{where}.cells_per_metacell"
@@ -153,13 +152,13 @@ def group_cells(
     z
         Embedding, cells x dimensions, finite.
     k
-        Number of metacells; changed only where the limits of sizes require it.
+        Number of metacells; changed only if the size limits require it.
     settings
         See :class:`GroupSettings`.
     seed
-        Of the approximate neighbor search and of k-means; equal seeds give equal labels.
+        Seed of the approximate neighbor search and of k-means; equal seeds give equal labels.
     threads
-        Of the exact neighbor search.
+        Threads of the exact neighbor search.
 
     Raises
     ------
@@ -187,7 +186,7 @@ def group_graph(
     *,
     seed: int = 0,
 ) -> Grouping:
-    """Group the cells of a graph of affinities.
+    """Group cells by their graph of affinities.
 
     Parameters
     ----------
@@ -224,7 +223,7 @@ def group_graph(
 
 
 def group_kmeans(z: np.ndarray, k: int, *, seed: int = 0) -> Grouping:
-    """Group cells by k-means on the embedding: the baseline without limits of sizes.
+    """Group cells by k-means on the embedding, a baseline without size limits.
 
     Parameters
     ----------
@@ -240,7 +239,7 @@ def group_kmeans(z: np.ndarray, k: int, *, seed: int = 0) -> Grouping:
 
 
 def group_random(n_cells: int, k: int, rng: np.random.Generator) -> Grouping:
-    """Group cells at random into metacells of equal sizes: the null of every score.
+    """Group cells at random into metacells of equal size, as a null for every score.
 
     Parameters
     ----------

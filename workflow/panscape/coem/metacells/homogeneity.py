@@ -1,4 +1,4 @@
-"""Test whether the cells of a metacell differ by more than chance."""
+"""Test of the homogeneity of metacells."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from panscape.coem.metacells.embed import variable_genes
 from panscape.stats.decomposition import symmetric_eigenvalues
 
 FEATURES = 500
-CLIP = 10.0  # residuals are clipped, so that one count of a rare gene has little influence
-MIN_MEAN = 0.02  # counts per cell: rarer genes carry no information on a metacell
+CLIP = 10.0  # limit of residuals, so that a single count of a rare gene has little influence
+MIN_MEAN = 0.02  # counts per cell; rarer genes are uninformative within a metacell
 
 
 def homogeneity(
@@ -25,12 +25,12 @@ def homogeneity(
     excess: float = 1.1,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Score the homogeneity of every metacell against cells that differ by chance alone.
+    """Score the homogeneity of every metacell against a permutation null.
 
-    Counts of a metacell are compared with the expectation from its total and each cell's depth; the leading
-    eigenvalue of the residuals' covariance between cells measures the strongest difference that genes share.
-    The null permutes each gene's residuals over the metacell's cells, which keeps every gene's distribution
-    and breaks what genes share.
+    Counts of a metacell are compared with their expectation from its total and each cell's depth; the leading
+    eigenvalue of the residuals' covariance between cells measures the strongest coordinated difference. The
+    null permutes each gene's residuals over the metacell's cells, which preserves every gene's distribution
+    and removes coordination between genes.
 
     The question and the null are those of mcRigor (Liu and Li 2025), which compares the correlations of genes
     within a metacell with those of permuted cells. The statistic differs (an eigenvalue of depth-corrected
@@ -43,21 +43,22 @@ def homogeneity(
     label
         Metacell of each cell.
     features
-        Most variable features used.
+        Number of most variable features used.
     permutations
-        Of each metacell.
+        Permutations per metacell.
     quantile
         A metacell is dubious if its eigenvalue exceeds this quantile of the nulls of all metacells (each
-        divided by its own mean) ...
+        divided by its mean) ...
     excess
-        ... and is at least this many times its null mean, so that many genes alone make none dubious.
+        ... and is at least this many times its null mean, so that a large number of genes alone does not make
+        a metacell dubious.
     seed
-        Of the permutations.
+        Seed of the permutations.
 
     Returns
     -------
-    DataFrame by metacell: n_cells, leading (eigenvalue / mean of its null, 1: chance), rigor (its inverse,
-    at most 1: high is good), pvalue (of the pooled null), dubious. NaN and not dubious under 5 cells.
+    DataFrame by metacell: n_cells, leading (eigenvalue / mean of its null, 1: chance), rigor (its inverse, at
+    most 1; higher is better), pvalue (of the pooled null), dubious. NaN and not dubious under 5 cells.
 
     Examples
     --------
@@ -100,7 +101,7 @@ def homogeneity(
 
 
 def residuals(counts: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Return Pearson residuals of a metacell's counts from (fraction of the gene) x (depth of the cell).
+    """Return Pearson residuals of a metacell's counts from their expectation given gene and depth.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Several samples taken as one."""
+"""Pooling of several samples."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from panscape.errors import fail
 
 
 def pool(samples: Mapping[str, Paired]) -> Paired:
-    """Put the cells of several samples together on the genes and the peaks that all of them have.
+    """Pool the cells of several samples on their common genes and peaks.
 
     Cells are named sample:cell; obs gets the column `sample`.
 
     Raises
     ------
     UserError
-        If a modality is not in all samples, or no gene or no peak is.
+        If a modality is missing from a sample, or no gene or no peak is common to all.
     """
     if len(samples) == 1:
         return next(iter(samples.values()))
@@ -43,7 +43,9 @@ def pool(samples: Mapping[str, Paired]) -> Paired:
                 f"{name}: {table.index[0]}" for name, table in zip(samples, tables, strict=True)
             )
             raise fail(
-                where, f"no {features} are in all samples ({examples})", "call them on all samples together"
+                where,
+                f"no {features} are common to all samples ({examples})",
+                "call them on all samples together",
             )
         columns = [table.index.get_indexer(shared) for table in tables]
         stacked = [getattr(part, matrix)[:, at] for part, at in zip(parts, columns, strict=True)]

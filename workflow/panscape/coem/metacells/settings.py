@@ -51,33 +51,33 @@ METACELL_RENAMED: Mapping[str, Renamed] = {
 
 @dataclass(frozen=True)
 class MetacellSettings(FromMapping):
-    """Settings of the stage beside those of the grouping; keys of the configuration's section ``metacells``.
+    """Settings of the metacells stage; keys of the configuration's section ``metacells``.
 
     Parameters
     ----------
     embedding
-        Coordinates that cells are compared in, one of :data:`EMBEDDINGS`.
+        Embedding in which cells are compared, one of :data:`EMBEDDINGS`.
     k
         Number of metacells; ``"cells"``: the number of cells over `cells_per_metacell`; ``"sweep"``: the best
         of `size_sweep`.
     cells_per_metacell
         Mean number of cells of a metacell.
     size_sweep
-        Mean sizes that are scored; empty leaves the sweep out.
+        Mean sizes to score; empty skips the sweep.
     repeats
         Groupings of random samples of the cells, for the stability of each size.
     n_components
         Dimensions of the linear embeddings of RNA and of accessibility.
     compare
-        Methods that the embedding's is compared with.
+        Methods to compare with.
     permutations
         Permutations per metacell of the test of homogeneity.
     labels
-        Columns of the cells that metacells are judged by; None takes all.
+        Columns of `obs` for evaluation; None takes all.
     contrast_cells
-        Maximum number of single cells that links are compared on; 0 leaves the comparison out.
+        Maximum number of single cells for the comparison of links; 0 skips it.
     activity_window
-        Base pairs around a gene's start within which peaks are summed to its activity.
+        Base pairs around a gene's start within which peaks are summed for its activity.
 
     Examples
     --------

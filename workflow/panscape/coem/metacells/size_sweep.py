@@ -14,23 +14,23 @@ from panscape.coem.metacells.enforce_sizes import centres, renumber
 from panscape.coem.metacells.group import GroupSettings, group_cells
 from panscape.coem.metacells.homogeneity import homogeneity
 
-STABILITY_CELLS = 20_000  # cells of a repetition at most
+STABILITY_CELLS = 20_000  # maximum number of cells of a repetition
 
 
 def merge_metacells(label: np.ndarray, z: np.ndarray, numbers: Sequence[int]) -> list[np.ndarray]:
-    """Merge metacells step by step and return the groupings of the given numbers of metacells.
+    """Merge metacells stepwise and return the groupings into the given numbers of metacells.
 
-    Ward's criterion on the metacells' centres, each weighing as many cells as it has: the pair whose union
-    adds least to the variance within metacells is merged, so that every coarser grouping is one of the finer.
+    Ward's criterion on the metacells' centres, weighted by their numbers of cells: the pair whose union
+    increases the variance within metacells by the smallest amount is merged. Groupings are nested.
 
     Parameters
     ----------
     label
-        The finest grouping, 0..k-1.
+        Finest grouping, 0..k-1.
     z
         Embedding, cells x dimensions.
     numbers
-        Wanted numbers of metacells, each at most k.
+        Target numbers of metacells, each at most k.
 
     Returns
     -------
@@ -52,9 +52,9 @@ def merge_metacells(label: np.ndarray, z: np.ndarray, numbers: Sequence[int]) ->
 
 
 def _ward(mean: np.ndarray, weight: np.ndarray) -> list[tuple[int, int, float]]:
-    """Return merges (node, node, cost) by rising cost; nodes k, k+1 ... are made by the merges in order.
+    """Return merges (node, node, cost) by increasing cost; merges create the nodes k, k+1 ... in order.
 
-    The nearest-neighbour chain finds them with one row of distances in memory.
+    The nearest-neighbor chain algorithm needs one row of distances in memory.
     """
     k = len(weight)
     mean, weight = mean.copy(), weight.copy()
@@ -84,7 +84,7 @@ def _ward(mean: np.ndarray, weight: np.ndarray) -> list[tuple[int, int, float]]:
 
 
 def _by_cost(merges: list[tuple[float, int, int]], k: int) -> list[tuple[int, int, float]]:
-    """Sort a chain's merges by cost and number the nodes that they make anew."""
+    """Sort the merges of a chain by cost and renumber their nodes."""
     order = sorted(range(len(merges)), key=lambda step: (merges[step][0], step))
     place = {k + step: k + at for at, step in enumerate(order)}
     return [(place.get(a, a), place.get(b, b), cost) for cost, a, b in (merges[step] for step in order)]
@@ -115,7 +115,7 @@ def size_sweep(
     counts
         Raw counts by modality (``rna``, ``atac``), cells x features, for homogeneity and sparsity.
     repeats
-        Number of groupings of random samples (four fifths of the cells, at most 20,000) for the stability.
+        Number of groupings of random subsamples (80 % of the cells, at most 20,000) for the stability.
     seed
         Seed of all random steps.
     threads
@@ -126,9 +126,9 @@ def size_sweep(
     table
         k, cells_per_metacell, smallest, largest, explained (fraction of the embedding's variance between
         metacells), stability (adjusted Rand index with groupings of samples), dubious (fraction of metacells,
-        mean over modalities), zeros (fraction of the metacells x features that are 0, over features that at
-        least one cell in a hundred has), score = 1 - (dubious + zeros) / 2, recommended (the largest score).
-        Rows by rising k.
+        mean over modalities), zeros (fraction of the metacells x features that are 0, over features in at
+        least 1 % of the cells), score = 1 - (dubious + zeros) / 2, recommended (the largest score). Rows by
+        increasing k.
     labels
         k -> labels.
     """
@@ -167,7 +167,7 @@ def _within(label: np.ndarray, z: np.ndarray) -> float:
 
 
 def _repeats(z, numbers, settings, repeats: int, seed: int, threads: int) -> list[tuple[np.ndarray, list]]:
-    """Group random samples of the cells; return (rows, groupings at each number) of each."""
+    """Group random subsamples of the cells; return (rows, groupings by number) of each."""
     groupings = []
     for at in range(repeats):
         size = min(int(0.8 * len(z)), STABILITY_CELLS)

@@ -1,4 +1,4 @@
-"""Group the cells of a sample by the chosen method and those it is compared with."""
+"""Grouping of a sample's cells by the main method and those for comparison."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from panscape.coem.paired import Paired
 from panscape.errors import fail
 from panscape.log import logger
 
-ARCHETYPAL_MAX_CELLS = 20_000  # archetypal analysis is left out of the comparison above
+ARCHETYPAL_MAX_CELLS = 20_000  # maximum number of cells for archetypal analysis in the comparison
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Learned:
         Label column the embedding was conditioned on, or ''.
     information
         Modality -> gain in log-likelihood (nats per cell) of withheld counts of held-out cells given the
-        embedding; 0 or less if nothing learned of the modality generalises.
+        embedding; 0 or less if the embedding of the modality does not generalise.
     """
 
     z: np.ndarray
@@ -49,15 +49,16 @@ class Grouped:
     Attributes
     ----------
     methods
-        Indexed by cell: metacell (0...) by each method, the main one first.
+        Indexed by cell: metacell (0...) by method, the main one first.
     size_sweep
-        Scores by number of metacells (:func:`panscape.coem.metacells.size_sweep.size_sweep`); empty without.
+        Scores by number of metacells (:func:`panscape.coem.metacells.size_sweep.size_sweep`); empty without a
+        sweep.
     sweep_labels
         Indexed by cell: metacell at each number of the sweep (columns k<number>).
     views
         The linear embeddings.
     z
-        The embedding that the main method used, cells x dimensions.
+        Embedding of the main method, cells x dimensions.
     conditioned_on
         Label column the learned embedding was conditioned on, or ''.
     information
@@ -76,7 +77,7 @@ class Grouped:
     def conditioned(self) -> dict[str, str]:
         """Return for each method the label column its embedding was conditioned on, or ''.
 
-        Scores against these labels are no evidence for such a method.
+        Scores of such a method against these labels are circular.
         """
         on_main = ("kmeans", "archetypal") if self.main == "coem" else ()
         return {name: self.conditioned_on if name in ("coem", *on_main) else "" for name in self.methods}
@@ -95,7 +96,7 @@ def group_sample(
     seed: int = 0,
     threads: int = 1,
 ) -> Grouped:
-    """Group a sample's cells by the wanted method and by those it is compared with.
+    """Group a sample's cells by the main method and by those for comparison.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def group_sample(
     settings
         See :class:`MetacellSettings` and :class:`GroupSettings`; the configuration's section ``metacells``.
     learned
-        The learned embedding, if there is one.
+        Learned embedding, if available.
     seed, threads
         See :func:`panscape.coem.metacells.group.group_cells`.
 
@@ -131,7 +132,7 @@ def group_sample(
     methods = {}
     for method in methods_for(chosen.compare, main, views, coordinates):
         if method == "archetypal" and len(z) > ARCHETYPAL_MAX_CELLS:
-            logger.info("archetypal analysis is left out: %d cells are too many", len(z))
+            logger.info("archetypal analysis is skipped: %d cells are too many", len(z))
         elif method == main and chosen.k == "sweep":
             methods[method] = labels[k]
         else:
@@ -163,6 +164,6 @@ def _swept(
         group,
         counts={name: matrix for name, matrix in modalities.items() if matrix is not None},
         repeats=chosen.repeats,
-        seed=seeds.derive(seed, "ladder"),  # named as in earlier versions, whose groupings are kept
+        seed=seeds.derive(seed, "ladder"),  # name of earlier versions, kept for identical groupings
         threads=threads,
     )

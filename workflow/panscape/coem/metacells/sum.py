@@ -1,4 +1,4 @@
-"""Sum, annotate and evaluate metacells; their files."""
+"""Aggregation, annotation and evaluation of metacells, and their files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from panscape.seeds import derive
 if TYPE_CHECKING:
     from anndata import AnnData
 
-JUDGED = ("study", "n_counts", "n_genes", "mito_share", "ribo_share", "sample")  # never labels to judge by
+# never used as labels for evaluation
+JUDGED = ("study", "n_counts", "n_genes", "mito_share", "ribo_share", "sample")
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,13 @@ class Summed:
     Attributes
     ----------
     modalities
-        rna, atac, activity, as far as there are: see
-        :func:`panscape.coem.metacells.aggregate.modality_table`.
+        rna, atac and activity, where available: see :func:`panscape.coem.metacells.aggregate.modality_table`.
     table
-        By metacell: n_cells, annotations, rigor, `conditioned_on` (see :attr:`Grouped.conditioned`).
+        Table by metacell: n_cells, annotations, rigor, `conditioned_on` (see :attr:`Grouped.conditioned`).
     assignments
         cell, metacell, share, second, second_share.
     soft
-        Shares, cells x metacells.
+        Soft assignment, cells x metacells.
     metrics
         method, metric, modality, value, conditioned_on.
     centres
@@ -67,7 +67,7 @@ def sum_sample(
     genes: str | None = None,
     seed: int = 0,
 ) -> Summed:
-    """Sum a sample's cells by the main method, and judge every method.
+    """Aggregate a sample's cells by the main method and evaluate every method.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def sum_sample(
     genes
         Table of the genes' positions; None takes those of the sample.
     seed
-        Of the permutations.
+        Seed of the permutations.
     """
     from panscape.coem.links.activity import gene_activity, placed
 
@@ -124,7 +124,7 @@ def sum_sample(
 def _homogeneity(
     matrix: sparse.csr_matrix, label: np.ndarray, chosen: MetacellSettings, seed: int, modality: str
 ) -> pd.DataFrame:
-    # the stream is named as in earlier versions, whose scores are kept
+    # name of earlier versions, kept for identical scores
     stream = derive(seed, "rigor", modality)
     return homogeneity(matrix, label, permutations=chosen.permutations, seed=stream)
 
@@ -155,19 +155,19 @@ def _assignments(
 def judge(
     sample: Paired, grouped: Grouped, settings: MetacellSettings | Mapping[str, Any], *, seed: int = 0
 ) -> pd.DataFrame:
-    """Measure the metacells of every method: method, metric, modality (or column), value, conditioned_on.
+    """Evaluate the metacells of every method.
 
-    See :func:`panscape.coem.metacells.evaluate.measure`; also `dubious` by modality, the fraction of
-    metacells
-    whose cells differ by more than chance, and of a learned embedding `held_out_nats` by modality
-    (:class:`Learned`). `conditioned_on` is :attr:`Grouped.conditioned`.
+    Columns: method, metric, modality (or column), value, conditioned_on. Metrics are those of
+    :func:`panscape.coem.metacells.evaluate.measure`, `dubious` by modality (fraction of metacells whose cells
+    differ by more than chance) and, for a learned embedding, `held_out_nats` by modality (:class:`Learned`).
+    `conditioned_on` is :attr:`Grouped.conditioned`.
 
     Parameters
     ----------
     sample
         The sample.
     grouped
-        Its groupings.
+        Groupings of the sample.
     settings
         Permutations and columns of labels.
     seed
@@ -200,7 +200,7 @@ def judge(
 def judged_columns(
     obs: pd.DataFrame, wanted: Sequence[str] | None
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return the (labels, numbers) that metacells are judged by: all mapped columns, or those wanted."""
+    """Return the label and number columns for evaluation: all mapped columns, or the chosen ones."""
     labels, numbers = {}, {}
     for name in obs.columns:
         if name in JUDGED or (wanted is not None and name not in wanted) or obs[name].isna().all():
@@ -215,7 +215,8 @@ def judged_columns(
 def write_summed(summed: Summed, output: Any) -> None:
     """Write metacells.h5mu (`metacells`), assignments, the table of metacells and the metrics.
 
-    In the h5mu file, obsm holds the mean coordinates, and ``uns/soft`` the shares: cell, metacell, share.
+    In the h5mu file, `obsm` contains the mean coordinates, and ``uns/soft`` the soft assignment: cell,
+    metacell, share.
     """
     soft = summed.soft.tocoo()
     uns = {
@@ -250,7 +251,7 @@ def write_grouped(grouped: Grouped, output: Any) -> None:
 
 
 def read_grouped(given: Any) -> Grouped:
-    """Read what :func:`write_grouped` wrote."""
+    """Read the files written by :func:`write_grouped`."""
     import anndata
 
     table = read_tsv(given.methods, dtype={"cell": str}).set_index("cell")

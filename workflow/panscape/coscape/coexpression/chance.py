@@ -1,4 +1,4 @@
-"""How many gene pairs pass the threshold by chance, from permuted cells."""
+"""Number of gene pairs that pass the threshold by chance, from permuted cells."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from panscape.log import Progress, logger
 from panscape.stats.sparse_ranks import tied_ranks
 
 WORK = 2e10  # multiplications spent on one cluster's null
-SAMPLED_WORK = 2e9  # the same where a few clusters are sampled
+SAMPLED_WORK = 2e9  # multiplications for one cluster if only a few are sampled
 SAMPLED = 12  # sampled clusters per study
-MIN_GENES = 50  # the fraction of pairs of fewer genes is too noisy
+MIN_GENES = 50  # with fewer genes the fraction of pairs is too noisy
 DEPTH_STRATA = 4
 COLUMNS = ["cluster", "n_cells", "edges", "chance", "share"]
 
 
 def shrinker(settings: CoexpressionSettings) -> Callable[[np.ndarray, int], np.ndarray] | None:
-    """Return the function (r, n_cells) -> r that the settings shrink correlations by, or None."""
+    """Return the shrinkage function (r, n_cells) -> r of the settings, or None."""
     if settings.shrinkage == "none":
         return None
     return lambda r, n: shrink_correlations(r, n, settings.shrinkage, settings.shrinkage_strength)
@@ -44,7 +44,7 @@ def sampled_chance(
     Parameters
     ----------
     values
-        Of the analysed genes.
+        Values of the analysed genes.
     clusters, members
         The panclusters: one row each with `cluster`; CSR (n_clusters, n_cells).
     edges
@@ -52,7 +52,7 @@ def sampled_chance(
     settings
         Settings of the correlations.
     rng
-        Draws the permutations.
+        Random number generator of the permutations.
     sampled
         Maximum number of clusters, evenly spaced in the order of their sizes.
 
@@ -66,7 +66,7 @@ def sampled_chance(
     order = np.lexsort((clusters["cluster"].to_numpy(), clusters["n_cells"].to_numpy()))
     rows = order[np.unique(np.linspace(0, len(order) - 1, min(sampled, len(order))).round().astype(int))]
     chance = np.zeros(len(rows))
-    if settings.max_pairs:  # as many pairs pass whatever the cells
+    if settings.max_pairs:  # the number of pairs is fixed
         return add_chance_columns(clusters.iloc[rows], edges[rows], np.full(len(rows), np.nan))
     for place, row in enumerate(rows):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
@@ -98,22 +98,22 @@ def edges_per_cluster(matrix: sparse.csr_matrix, pairs: pd.DataFrame) -> np.ndar
     matrix
         CSR (n_clusters, n_pairs), 0 where a pair does not pass.
     pairs
-        gene_a, gene_b of its columns, diagonal pairs among them.
+        Table with gene_a and gene_b of its columns, including diagonal pairs.
     """
-    # only the few diagonal columns are taken out: a copy of the others would be as large as the matrix
+    # subtracts the few diagonal columns; copying the others would double the memory
     diagonal = np.flatnonzero(pairs["gene_a"].to_numpy() == pairs["gene_b"].to_numpy())
     return np.diff(matrix.indptr) - np.diff(sparse.csr_matrix(matrix[:, diagonal]).indptr)
 
 
 def add_chance_columns(clusters: pd.DataFrame, edges: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
-    """Return :data:`COLUMNS` of clusters.
+    """Return the table of edges and chance edges, columns :data:`COLUMNS`.
 
     Parameters
     ----------
     clusters
         Columns `cluster`, `n_cells`.
     edges, chance
-        (n_clusters,) pairs that pass, and those expected by chance.
+        (n_clusters,) numbers of pairs that pass, and expected by chance.
     """
     ratio = np.divide(chance, edges, out=np.full(len(edges), np.nan), where=edges > 0)
     table = clusters[["cluster", "n_cells"]].assign(edges=edges, chance=chance, share=np.minimum(ratio, 1))
@@ -149,7 +149,7 @@ def chance_edges(
     depth
         (n_cells,) total counts.
     rng
-        Draws the permutations.
+        Random number generator of the permutations.
     method
         ``"pearson"`` or ``"spearman"``.
     depth_strata
@@ -158,7 +158,7 @@ def chance_edges(
     shrink
         Function (r, n_cells) -> r applied before the threshold, or None.
     work
-        Multiplications of one cluster, beyond which genes are sampled.
+        Maximum multiplications per cluster, above which genes are sampled.
 
     Returns
     -------

@@ -33,7 +33,7 @@ DISTINCT_LOGARITHMS = 100_000  # float32 logarithms of smaller whole numbers dif
 
 @dataclass(frozen=True)
 class Coexpression:
-    """The coexpression matrices of a study's clusters.
+    """Coexpression matrices of a study's clusters.
 
     Attributes
     ----------
@@ -41,11 +41,11 @@ class Coexpression:
         CSR float32, clusters x pairs: correlations, 0 where below the cutoff.
     pairs
         Columns `gene_a`, `gene_b`: the upper triangle with its diagonal, in the order of the genes, of the
-        pairs that survive in some cluster. A diagonal pair is 1 where the gene varies in the cluster.
+        pairs above the threshold in any cluster. A diagonal pair is 1 where the gene varies in the cluster.
     expression
         AnnData, clusters x genes, see :func:`panscape.coscape.coexpression.expression.cluster_expression`.
     chance
-        How many pairs pass by chance in some of the clusters, see
+        Number of pairs that pass by chance in a sample of clusters, see
         :func:`panscape.coscape.coexpression.chance.sampled_chance`.
     """
 
@@ -66,21 +66,21 @@ def coexpress(
     threads: int = 1,
     seed: int = 0,
 ) -> Coexpression:
-    """Correlate all gene pairs within every cluster and keep the strong correlations.
+    """Correlate all gene pairs within every cluster and keep strong correlations.
 
     Parameters
     ----------
     counts
         The study's raw counts, or the path of its ``counts.h5ad``.
     genes
-        Genes that the study measures; their order is that of the pairs.
+        Genes that the study measures, which define the order of the pairs.
     clusters, members
         As :func:`panscape.coscape.panclust.pancluster.pancluster` returns them.
     settings
         A :class:`CoexpressionSettings` or a mapping with its keys.
     all_genes
-        Genes of the collection, `genes` among them in the same order: the columns of the expression, missing
-        (NaN) where the study does not measure a gene. None: `genes`.
+        Genes of the collection, which include `genes` in the same order: columns of the expression, NaN for
+        genes not measured by the study. None takes `genes`.
     threads
         Threads to use; the result does not depend on them.
     seed
@@ -95,9 +95,9 @@ def coexpress(
 
     Notes
     -----
-    Correlations that are kept are computed in float64 and equal numpy's and scipy's to about 1e-10; they are
-    stored as float32. One genes x genes matrix per level of the cluster tree is in memory at a time.
-    Spearman's ranks use the normalised values rounded to float32, so that equal ratios tie.
+    Correlations are computed in float64 and agree with numpy and scipy to about 1e-10; they are stored as
+    float32. One genes x genes matrix per level of the cluster tree is in memory at a time. Spearman's ranks
+    use the normalised values rounded to float32, so that equal ratios tie.
     """
     from threadpoolctl import threadpool_limits
 
@@ -128,12 +128,12 @@ def correlate_clusters(
     threads: int = 1,
     n_sparse: int | None = None,
 ) -> Iterator[tuple[int, Survivors]]:
-    """Yield (row of the cluster, its surviving correlations with genes in the order of `values`).
+    """Yield (row of the cluster, its correlations above the threshold).
 
     Parameters
     ----------
     values
-        Of all cells.
+        Values of all cells.
     clusters, members, settings, threads
         As in :func:`coexpress`.
     n_sparse
@@ -177,12 +177,12 @@ def _pearson(values, clusters, members, settings, plan) -> Iterator[tuple[int, S
 def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, Survivors]]:
     """Rank the values within every cluster and correlate the ranks."""
     levels, width = _levels(values)
-    share = 0.0 if can_screen(settings) else 1.0
+    fraction = 0.0 if can_screen(settings) else 1.0
     for row in range(len(clusters)):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
         ranks = tied_ranks(levels[cells] if len(cells) < levels.shape[0] else levels, width)
-        if share <= WORTH:  # judged by the cluster before; the result does not depend on the route
-            survivors, share = screen_pairs(
+        if fraction <= WORTH:  # decided by the previous cluster; the result does not depend on it
+            survivors, fraction = screen_pairs(
                 ranks, plan, settings, lambda part: _centred(lambda: row_blocks(part))
             )
             yield row, survivors
@@ -192,17 +192,17 @@ def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, 
 
 
 def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
-    """Return values that rank as the normalised ones: int32 counts with their width, or float32.
+    """Return values with the ranks of the normalised ones: int32 counts with their width, or float32.
 
-    The width is that of :func:`panscape.stats.sparse_ranks.tied_ranks`.
+    See :func:`panscape.stats.sparse_ranks.tied_ranks` for the width.
     """
     counts = values.counts
     if values.how == "log1p" and counts.data.max(initial=0) < DISTINCT_LOGARITHMS:
-        whole = counts.data.astype(np.int32)
-        if np.array_equal(whole, counts.data):
+        integers = counts.data.astype(np.int32)
+        if np.array_equal(integers, counts.data):
             width = np.ones(counts.shape[1], dtype=np.int64)
-            np.maximum.at(width, counts.indices.astype(np.intp), whole.astype(np.int64) + 1)
-            return sparse.csr_matrix((whole, counts.indices, counts.indptr), shape=counts.shape), width
+            np.maximum.at(width, counts.indices.astype(np.intp), integers.astype(np.int64) + 1)
+            return sparse.csr_matrix((integers, counts.indices, counts.indptr), shape=counts.shape), width
     data = np.empty_like(counts.data)
     for start in range(0, counts.shape[0], CHUNK_CELLS):
         stop = min(start + CHUNK_CELLS, counts.shape[0])
@@ -211,12 +211,12 @@ def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
 
 
 def _centred(blocks: Callable[[], Iterator[sparse.csr_matrix]]):
-    """Return a maker of exact co-sums of genes that hardly vary, see :func:`correlate_pairs`."""
+    """Return a function for exact co-sums of nearly constant genes, see :func:`correlate_pairs`."""
 
     def columns(genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values = np.concatenate([block[:, genes].toarray() for block in blocks()])
         varies = values.max(axis=0) > values.min(axis=0)
-        for _ in range(2):  # the first mean is rounded, and that times the other gene's mean would show
+        for _ in range(2):  # the second pass removes the rounding error of the mean
             values -= values.mean(axis=0)
         sums, start = 0.0, 0
         for block in blocks():
@@ -232,7 +232,7 @@ def _centred(blocks: Callable[[], Iterator[sparse.csr_matrix]]):
 def _assemble(
     kept: Iterator[tuple[int, Survivors]], genes: Sequence[str], n_clusters: int
 ) -> tuple[sparse.csr_matrix, pd.DataFrame]:
-    """Make one CSR matrix of all clusters, whose columns are the pairs that survive in any."""
+    """Assemble one CSR matrix of all clusters; columns are the pairs above the threshold in any."""
     n_genes = len(genes)
     n_pairs = n_genes * (n_genes + 1) // 2
     starts = np.arange(n_genes, dtype=np.int64) * (2 * n_genes - np.arange(n_genes) + 1) // 2

@@ -1,4 +1,4 @@
-"""From sums of products to thresholded correlations."""
+"""Thresholded correlations from sums of products."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.stats.gram import Moments
 
-BLOCK_ROWS = 64  # rows of the matrix at a time: the temporaries stay in cache
-POORLY_CONDITIONED = 1e-4  # variance / mean square below which sums of squares lose digits that matter
+BLOCK_ROWS = 64  # rows of the matrix at a time, so that temporaries fit in cache
+POORLY_CONDITIONED = 1e-4  # variance / mean square below which sums of squares are inaccurate
 TIE = 1e-10  # a correlation equal to eta up to rounding is kept
 
 
 @dataclass(frozen=True)
 class Survivors:
-    """The correlations of one cluster that are kept.
+    """Correlations of one cluster above the threshold.
 
     Attributes
     ----------
@@ -37,12 +37,12 @@ def correlate_pairs(
     settings: CoexpressionSettings,
     columns: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> Survivors:
-    """Compute all correlations of a cluster and keep the strong ones.
+    """Compute all correlations of a cluster and return the strong ones.
 
     Parameters
     ----------
     sums
-        Of the values (Pearson) or the shifted ranks (Spearman).
+        Sums of products of the values (Pearson) or of the shifted ranks (Spearman).
     settings
         `eta`, `shrinkage`, `shrinkage_strength` and `max_pairs` are used here.
     columns
@@ -92,11 +92,11 @@ def shrink_correlations(
         - ``"none"``.
         - ``"soft"``: ``|r| - strength * (1 - r^2) / sqrt(n - 1)``, 0 where that is negative.
         - ``"garrote"``: ``r * max(0, 1 - (strength * se / r)^2)`` with the same standard error: small
-          correlations vanish, large ones are hardly touched.
+          correlations vanish, large ones hardly change.
         - ``"posterior"``: posterior mean of Fisher's z under a normal prior of variance `prior`, with error
           variance ``strength^2 / (n - 3)``.
     strength
-        Standard errors that count as noise.
+        Noise threshold in standard errors.
     prior
         Variance of the true z over the pairs of the cluster (``"posterior"`` only).
 
@@ -126,7 +126,7 @@ def shrink_correlations(
 
 
 def _covariance(sums: Moments, columns) -> tuple[np.ndarray, Callable[[int, int], np.ndarray]]:
-    """Return 1 / root of each gene's sum of squares (0 if constant), and a maker of co-sum rows."""
+    """Return 1 / root of each gene's sum of squares (0 if constant), and a function for co-sum rows."""
     n = max(sums.n, 1)
     mean = sums.total / n
     square = np.diagonal(sums.products).copy()
@@ -178,7 +178,7 @@ def _prior_variance(n: int, scale: np.ndarray, covariance) -> float:
 
 
 def _strongest(first: np.ndarray, second: np.ndarray, value: np.ndarray, limit: int) -> np.ndarray:
-    """Return the places of the diagonal and of the `limit` strongest pairs (ties: first in order)."""
+    """Return the positions of the diagonal and of the `limit` strongest pairs (ties: first in order)."""
     off = np.flatnonzero(first != second)
     if len(off) <= limit:
         return np.arange(len(value))

@@ -23,12 +23,12 @@ def cluster_expression(
     genes: Sequence[str],
     how: str = "geometric-mean",
 ) -> AnnData:
-    """Average the genes over the cells of each cluster.
+    """Compute expression and detection of genes in each cluster.
 
     Parameters
     ----------
     values
-        Of all cells of the study.
+        Values of all cells of the study.
     members
         CSR, clusters x cells.
     clusters
@@ -73,7 +73,7 @@ def cluster_expression(
     table.index = table.index.astype(str)
     for column in table.columns.intersection(["parent", "duplicates"]):
         table[column] = table[column].fillna("").astype(str)
-    if "level" in table:  # missing for the root
+    if "level" in table:  # the root has no level
         table["level"] = table["level"].astype("float64")
     return anndata.AnnData(
         _expression(logged / sizes, plain / sizes, how).astype(np.float32),
@@ -118,9 +118,9 @@ def expand_to_genes(expression: AnnData, genes: Sequence[str] | None) -> AnnData
         raise ValueError(f"{expression.var_names[place < 0][0]} is not among the genes of the collection")
 
     def spread(values: np.ndarray) -> np.ndarray:
-        whole = np.full((len(values), len(names)), np.nan, dtype=np.float32)
-        whole[:, place] = values
-        return whole
+        expanded = np.full((len(values), len(names)), np.nan, dtype=np.float32)
+        expanded[:, place] = values
+        return expanded
 
     layers = {name: spread(values) for name, values in expression.layers.items()}
     return anndata.AnnData(

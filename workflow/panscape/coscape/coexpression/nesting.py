@@ -1,4 +1,4 @@
-"""Which sums can be added up instead of being made again."""
+"""Reuse of the sums of nested clusters."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-SMALLEST_PART = 256  # cells: below this, summing the cells is quicker than adding two matrices
+SMALLEST_PART = 256  # with fewer cells, summing them is faster than adding two matrices
 
 
 @dataclass(frozen=True)
 class Step:
-    """One cluster; children come before their parents.
+    """One cluster of the traversal.
 
     Attributes
     ----------
     cluster
         Row of the cluster.
     rest
-        Cells (indices) of the cluster that are in none of the parts added to it before.
+        Cells (indices) of the cluster that are in none of the parts already added.
     into
-        Row of the cluster that this one's sums are to be added to, -1 for none.
+        Row of the cluster to which the sums are added, -1 for none.
     """
 
     cluster: int
@@ -33,21 +33,20 @@ class Step:
 def nested_steps(members: sparse.csr_matrix, parents: np.ndarray) -> Iterator[Step]:
     """Yield every cluster once, depth first, children before their parents.
 
-    Only sums on the way from a cluster to its root are ever alive: the memory is that of the tree's depth.
+    Only sums on the path from a cluster to its root are in memory, so memory grows with the tree's depth.
 
     Parameters
     ----------
     members
         CSR, clusters x cells.
     parents
-        (n_clusters,) row of each cluster's parent, -1 for none. Children of one parent may overlap, as those
-        of several resolutions do: of these, and of any that are not inside their parent, only a disjoint
-        choice (largest first) is added up.
+        (n_clusters,) row of each cluster's parent, -1 for none. Children of one parent may overlap, as with
+        several resolutions; only a disjoint subset inside the parent (largest first) is reused.
 
     Raises
     ------
     ValueError
-        If the parents make a circle.
+        If the parents form a cycle.
     """
     n_clusters = members.shape[0]
     children: list[list[int]] = [[] for _ in range(n_clusters)]
@@ -79,7 +78,7 @@ def nested_steps(members: sparse.csr_matrix, parents: np.ndarray) -> Iterator[St
 def _disjoint(
     members: sparse.csr_matrix, row: int, children: list[int], taken: np.ndarray, inside: np.ndarray
 ) -> list[int]:
-    """Choose disjoint children of a cluster; marks its cells `inside` and those of the children `taken`."""
+    """Choose disjoint children of a cluster; updates the masks `inside` and `taken`."""
     sizes = np.diff(members.indptr)
     inside[_cells(members, row)] = True
     parts = []

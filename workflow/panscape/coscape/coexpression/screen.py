@@ -1,4 +1,4 @@
-"""Screening of gene pairs in float32, so that only candidates are summed in float64."""
+"""Screening of gene pairs in float32, so that only candidates are computed in float64."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ WORTH = 0.6  # fraction of genes with a candidate pair above which screening cos
 
 
 def can_screen(settings: CoexpressionSettings) -> bool:
-    """Return whether weak correlations can be excluded from approximate values."""
+    """Return whether weak correlations can be excluded by approximate values."""
     return settings.eta > 2 * MARGIN and settings.shrinkage != "posterior"
 
 
 def screen_pairs(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSettings, centred) -> tuple:
-    """Correlate as :func:`correlate_pairs`, in float64 only where it matters.
+    """Compute :func:`correlate_pairs`, in float64 only for candidate genes.
 
-    Genes with a pair whose float32 correlation is near the cutoff or above, and badly conditioned genes, are
-    summed again in float64; no other pair can survive. The result is therefore as exact as without screening.
+    Genes with a pair whose float32 correlation is near or above the cutoff, and badly conditioned genes, are
+    recomputed in float64; no other pair can pass. The result is as exact as without screening.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def screen_pairs(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSe
 
     Returns
     -------
-    (survivors, fraction of the genes that were summed again)
+    (survivors, fraction of the genes that were recomputed)
     """
     sums = moments(row_blocks(values), plan, rough=True)
     again, certain = _candidates(sums, values, settings.eta - MARGIN)
@@ -54,23 +54,23 @@ def screen_pairs(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSe
     return survivors, len(again) / max(len(sums.total), 1)
 
 
-def _candidates(sums: Moments, values: sparse.csr_matrix, least: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the genes to sum again, and the other ones that vary."""
+def _candidates(sums: Moments, values: sparse.csr_matrix, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the genes to recompute, and the other variable genes."""
     square = np.bincount(values.indices, np.square(values.data, dtype=np.float64), len(sums.total))
     mean = sums.total / max(sums.n, 1)
     spread = square - sums.total * mean
     good = spread > CONDITION * square
     again = (square > 0) & ~good
-    again[:1] = True  # at least one
+    again[:1] = True  # never empty
     scale = np.zeros_like(spread)
     scale[good] = 1 / np.sqrt(spread[good])
     first = sums.total * scale
-    for start in range(0, len(scale), 64):  # the temporaries stay in cache
+    for start in range(0, len(scale), 64):  # so that temporaries fit in cache
         rows = slice(start, start + 64)
         r = sums.products[rows, start:] * scale[rows, None]
         r *= scale[start:]
         r -= np.multiply.outer(first[rows], (mean * scale)[start:])
-        near = np.triu(np.abs(r) >= least, 1)
+        near = np.triu(np.abs(r) >= cutoff, 1)
         again[rows] |= near.any(axis=1)
         again[start:] |= near.any(axis=0)
     return np.flatnonzero(again), np.flatnonzero(good & ~again)

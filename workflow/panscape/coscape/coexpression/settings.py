@@ -29,10 +29,9 @@ class CoexpressionSettings(FromMapping):
         How r is shrunk towards 0 by its standard error, see
         :func:`panscape.coscape.coexpression.correlation.shrink_correlations`.
     shrinkage_strength
-        Standard errors that count as noise; 0 shrinks nothing.
+        Noise threshold in standard errors; 0 disables shrinkage.
     max_pairs
-        At most this many gene pairs (largest ``|r|``, diagonal not counted) are kept per cluster; 0: no
-        limit.
+        Maximum number of gene pairs per cluster (largest ``|r|``, diagonal not counted); 0 for no limit.
     expression
         Expression of a gene in a cluster: ``"geometric-mean"``, ``"ratio"`` (the paper) or ``"mean"`` (the
         released code), see :func:`panscape.coscape.coexpression.expression.cluster_expression`.

@@ -1,4 +1,4 @@
-"""Normalised values of a study, computed block by block from its counts."""
+"""Normalised values of a study, computed in blocks from its counts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Values:
         return cls(counts, totals, how, float(np.median(totals)) if len(totals) else 1.0)
 
     def reordered(self, order: np.ndarray) -> Values:
-        """Return the same with the genes in another order (the counts are copied if it differs)."""
+        """Return a copy with the genes in another order."""
         if np.array_equal(order, np.arange(len(order))):
             return self
         place = np.empty(len(order), dtype=np.int32)

@@ -1,1 +1,1 @@
-"""The few coexpression networks that explain a landscape: learning, reading, testing and reusing them."""
+"""Dictionary of coexpression networks that explain a landscape: learning, interpretation and testing."""

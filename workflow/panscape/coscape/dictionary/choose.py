@@ -1,4 +1,4 @@
-"""Several starts, and the stability of entries across them."""
+"""Selection among several starts, and stability of entries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from panscape.seeds import stream
 
 @dataclass(frozen=True)
 class Choice:
-    """The best of several fits.
+    """Best of several fits.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Choice:
     objectives
         Final objective of every start, see :func:`fit_starts`.
     best
-        Which start `fit` came from.
+        Index of the start of `fit`.
     stability
         (K,) mean over the other starts of the cosine of each entry with its matched entry, in [0, 1];
         NaN with one start.
@@ -55,13 +55,13 @@ def fit_starts(
     ends: PairIndex | None = None,
     measured: Measured | None = None,
 ) -> Choice:
-    """Fit a dictionary from several starts and keep the one of lowest objective.
+    """Fit a dictionary from several starts and return the fit of lowest objective.
 
     With `ends` every start grows a dictionary of products, see
-    :func:`panscape.coscape.dictionary.grow.grow_entries`.
-    Otherwise the first start is the truncated singular value decomposition (what scikit-learn and the
-    released code start from), the others are groups of pairs with similar profiles and spread-out panclusters
-    in turn; with ``starts=1`` the fit is the published one. The result does not depend on `threads`.
+    :func:`panscape.coscape.dictionary.grow.grow_entries`. Otherwise the first start is the truncated singular
+    value decomposition (as in scikit-learn and the released code), the others alternate between groups of
+    pairs with similar profiles and distant panclusters; ``starts=1`` gives the published fit. The result does
+    not depend on `threads`.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def fit_starts(
     seed
         Seed of the step.
     threads
-        Number of fits at a time (each needs three k x P arrays).
+        Number of parallel fits (each needs three k x P arrays).
     ends
         The pairs' genes, for entries that are products of loadings; None for free entries.
     measured
@@ -113,7 +113,7 @@ def fit_starts(
 
 
 def other_start(data, k: int, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the start number `index` > 0.
+    """Return start `index` > 0.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def other_start(data, k: int, index: int, rng: np.random.Generator) -> tuple[np.
     index
         Odd numbers start from pairs with similar profiles, even ones from spread-out panclusters.
     rng
-        Draws the start.
+        Random number generator of the start.
     """
     return (profile_start if index % 2 else spread_start)(data, k, rng)
 

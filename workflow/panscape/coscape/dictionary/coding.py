@@ -40,8 +40,8 @@ def lasso_codes(
     tol
         Largest violation of the optimality conditions, relative to the largest |target| of the sample.
     max_sweeps
-        Sweeps of coordinate descent spent on samples that pivoting leaves (entries that are all but
-        identical; the log then says how far from optimal they are).
+        Maximum number of coordinate descent sweeps for samples on which pivoting fails (nearly identical
+        entries; the violation is logged).
 
     Returns
     -------
@@ -68,7 +68,7 @@ def lasso_codes(
     start = _sweep(gram, linear, start, 5)
     solution = _pivot(gram, linear, start > 0, limit)
     left = _violation(gram, linear, solution) > limit
-    if left.any():  # a support that will not settle: entries that are all but identical
+    if left.any():  # supports that do not converge, because entries are nearly identical
         solution[left] = _sweep(gram, linear[left], start[left], max_sweeps)
         worst = (_violation(gram, linear, solution) / scale).max()
         logger.info(
@@ -92,10 +92,10 @@ def _sweep(gram: np.ndarray, linear: np.ndarray, codes: np.ndarray, sweeps: int)
 
 
 def _pivot(gram: np.ndarray, linear: np.ndarray, support: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """Solve every row exactly by exchanging coordinates between its support and the rest.
+    """Solve every row exactly by block principal pivoting.
 
-    All wrong coordinates are exchanged at once; a row where their number has not fallen three times running
-    exchanges its last wrong one only, which cannot cycle.
+    All infeasible coordinates are exchanged at once. If their number has not decreased in three iterations,
+    only the last one is exchanged, which cannot cycle.
     """
     size = len(gram)
     solution = _solve_supports(gram, linear, support)
@@ -127,7 +127,7 @@ def _pivot(gram: np.ndarray, linear: np.ndarray, support: np.ndarray, limit: np.
 def _solve_supports(gram: np.ndarray, linear: np.ndarray, support: np.ndarray) -> np.ndarray:
     """Solve each row's normal equations restricted to its support (zero elsewhere)."""
     size = len(gram)
-    # identical entries make a support's system singular; this ridge is far below the tolerance
+    # identical entries make the system singular; this ridge is far below the tolerance
     ridge = np.diag(1e-11 * np.diag(gram))
     solution = np.empty_like(linear)
     batch = max(1, _BATCH_VALUES // size**2)
@@ -142,7 +142,7 @@ def _solve_supports(gram: np.ndarray, linear: np.ndarray, support: np.ndarray) -
 
 def _violation(gram: np.ndarray, linear: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Return each row's largest violation of the optimality conditions, in units of the gradient."""
-    slope = linear - codes @ gram  # > 0: the coordinate wants to grow
+    slope = linear - codes @ gram  # > 0: increasing the coordinate lowers the objective
     wrong = np.where(codes > 0, np.abs(slope), slope)
     negative = -codes * np.diag(gram)
     return np.maximum(wrong, negative).max(axis=1)

@@ -1,4 +1,4 @@
-"""How far edges can be trusted: whether halves of the cells agree on them."""
+"""Reliability of edges between halves of the cells."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHUNK_CELLS = 2048
 def split_cells(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Split cells into two halves at random, evenly within each stratum.
 
-    All clusters of a study use one split: nested clusters overlap, and a cell must not count in both
+    All clusters of a study share one split, because nested clusters overlap and a cell must not be in both
     halves.
 
     Parameters
@@ -24,7 +24,7 @@ def split_cells(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     strata
         (n_cells,) labels, e.g. of the finest clusters.
     rng
-        Draws the split.
+        Random number generator of the split.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def pair_correlations(
     genes, places = np.unique(np.concatenate([first, second]), return_inverse=True)
     first, second = places.reshape(2, -1) if len(genes) else (places, places)
     chosen = sparse.csr_matrix(values[:, genes], dtype=np.float64)
-    centre = np.asarray(chosen.mean(axis=0)).ravel()  # sums of products lose fewer digits about it
+    centre = np.asarray(chosen.mean(axis=0)).ravel()  # centring improves the accuracy of the sums
     columns = members.tocsc()
     blocks = [
         slice(s, min(s + _CHUNK_CELLS, chosen.shape[0])) for s in range(0, chosen.shape[0], _CHUNK_CELLS)

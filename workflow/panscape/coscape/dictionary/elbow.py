@@ -1,4 +1,4 @@
-"""How many entries to learn: the curve of the error, and where to stop."""
+"""Choice of the number of entries from the error curve."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ def elbow_table(
 
     Returns
     -------
-    One row per k: k, error (squared error / squared norm, of the best start), mean_start, worst_start,
-    hull (convex lower hull of the error), gain (fall of the hull per entry), chance_gain and needed (NaN: the
-    end of the range serves instead), suggested.
+    One row per k: k, error (squared error / squared norm, of the best start), mean_start, worst_start, hull
+    (convex lower hull of the error), gain (fall of the hull per entry), chance_gain and needed (NaN: the end
+    of the range is used instead), suggested.
     """
     data = as_columns(data)
     ks = sorted({int(k) for k in ks})
-    most = singular_start(data, ks[-1], stream(seed, "singular"))
-    jobs = [(k, index) for k in ks[::-1] for index in range(starts)]  # the long fits first
+    largest = singular_start(data, ks[-1], stream(seed, "singular"))
+    jobs = [(k, index) for k in ks[::-1] for index in range(starts)]  # long fits first
     progress = Progress("elbow fits", len(jobs))
 
     def one(job: tuple[int, int]) -> float:
         k, index = job
         rng = stream(seed, "elbow", k, index)
-        begin = (most[0][:k], most[1][:, :k]) if index == 0 else other_start(data, k, index, rng)
+        begin = (largest[0][:k], largest[1][:, :k]) if index == 0 else other_start(data, k, index, rng)
         options: dict[str, Any] = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "measured": measured}
         error = learn_entries(data, *begin, rng=rng, **options).error
         progress.add()
@@ -95,8 +95,8 @@ def grown_elbow_table(
     """Grow dictionaries of products to the largest size and suggest one.
 
     The suggested number is that of entries which, when added, explain more than `factor` times what an entry
-    explains by chance (:func:`panscape.coscape.dictionary.grow.chance_gain`), whatever the range; the range
-    has to be long enough, which is logged.
+    explains by chance (:func:`panscape.coscape.dictionary.grow.chance_gain`), independent of the range. A
+    warning is logged if the range is too short.
 
     Parameters
     ----------
@@ -105,15 +105,15 @@ def grown_elbow_table(
     ks
         Numbers of entries, >= 1.
     starts
-        Number of dictionaries; the one of lowest error counts.
+        Number of dictionaries; the one of lowest error is used.
     factor
         > 0; larger values suggest fewer entries.
 
     Returns
     -------
     The columns of :func:`elbow_table`; gain, chance_gain and needed (`factor` times that) are fractions of
-    the squared norm: the gain is what an entry explains of what those before leave. Fewer rows
-    than `ks` if growth ends before.
+    the squared norm: the gain is the part of the previous residual that an entry explains. Fewer rows than
+    `ks` if growth ends early.
     """
     data = as_columns(data)
     sizes = np.array(sorted({int(k) for k in ks}))
@@ -128,14 +128,14 @@ def grown_elbow_table(
         *grown, chance = pool.map(one, range(starts + 1))
     longest = min(len(growth.errors) for growth in grown)
     if longest == 0:
-        raise ValueError("the data have no positive value that entries could explain")
+        raise ValueError("the data have no positive value")
     sizes = sizes[sizes <= longest] if sizes[0] <= longest else np.array([longest])
     best = min(grown, key=lambda growth: growth.errors[longest - 1])
     errors = np.array([growth.errors[sizes - 1] for growth in grown])
     wanted = int(np.clip((best.gains[:longest] > factor * chance).sum(), sizes[0], sizes[-1]))
     if best.gains[sizes[-1] - 1] > factor * chance and longest == sizes[-1]:
         logger.warning(
-            "dictionary.k_range ends at %d, where entries still explain more than chance", sizes[-1]
+            "dictionary.k_range ends at %d, but further entries explain more than chance", sizes[-1]
         )
     suggested = int(sizes[np.abs(sizes - wanted).argmin()])
     logger.info("%d entries explain more than %.3g times chance (%.2g)", wanted, factor, chance)
@@ -157,18 +157,18 @@ def grown_elbow_table(
 def suggest_k(ks: Sequence[int], errors: Sequence[float], *, factor: float = 2.0) -> int:
     """Suggest the number of entries from the error curve.
 
-    Rule: an entry that explains a separate network lowers the error by more than one that only fits
-    noise. Noise gains are read off the end of the range (median gain per entry over its last third), and
-    the suggestion is the largest k whose last entry gains more than `factor` times that, on the convex
-    lower hull of the curve (which removes the bumps of local optima). If all gains are equal, the smallest
-    k is suggested. A suggestion within the last third means that the range is too short to tell: logged.
+    Rule: an entry that explains a separate network lowers the error by more than one that only fits noise.
+    The noise gain is estimated at the end of the range (median gain per entry over its last third), and the
+    suggestion is the largest k whose last entry gains more than `factor` times that, on the convex lower hull
+    of the curve (which removes the bumps of local optima). If all gains are equal, the smallest k is
+    suggested. A suggestion within the last third is logged, because the range is too short.
 
     Parameters
     ----------
     ks
         Increasing numbers of entries.
     errors
-        Error of each.
+        Error for each number of entries.
     factor
         > 1; larger values suggest fewer entries.
 

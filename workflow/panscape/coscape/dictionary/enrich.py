@@ -1,4 +1,4 @@
-"""Gene sets that an entry's marker genes are enriched in, and which of them say the same."""
+"""Gene set enrichment of the entries' marker genes, and grouping of redundant sets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLUMNS = [
 
 
 def overrepresented_sets(query: Iterable[str], sets: GeneSets) -> pd.DataFrame:
-    """Test every set for more query genes than a draw without replacement would give.
+    """Test every set for over-representation of query genes.
 
     p = P(X >= overlap), X hypergeometric with the genes analysed as population; false discovery rate by
     Benjamini and Hochberg over all sets tested (also those without overlap, whose p is 1).
@@ -46,7 +46,7 @@ def overrepresented_sets(query: Iterable[str], sets: GeneSets) -> pd.DataFrame:
     overlap = np.rint(sets.member @ inside.astype(float)).astype(int)
     pvalue = np.asarray(hypergeom.sf(overlap - 1, population, size, drawn), dtype=float)
     pvalue = np.minimum(pvalue, 1.0)
-    # the half added to each cell keeps the ratio finite (Haldane and Anscombe)
+    # adding one half to each cell keeps the ratio finite (Haldane and Anscombe)
     a, b, c = overlap + 0.5, size - overlap + 0.5, drawn - overlap + 0.5
     d = population - size - drawn + overlap + 0.5
     rows = [
@@ -123,10 +123,9 @@ def group_gene_sets(members: Sequence[set[str]], merge: float = 0.5) -> np.ndarr
     Parameters
     ----------
     members
-        The genes by which each term is enriched (of the overlap, so that terms that are enriched for the
-        same reason meet).
+        Genes of each term in the overlap, so that terms enriched by the same genes are grouped.
     merge
-        Groups are joined while their mean Jaccard index is at least this, in (0, 1].
+        Minimum mean Jaccard index for merging groups, in (0, 1].
 
     Returns
     -------

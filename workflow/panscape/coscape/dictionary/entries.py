@@ -1,4 +1,4 @@
-"""Which entries are kept, in which order, which edges they have, and where they are used."""
+"""Selection and order of entries, their edges and usage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from panscape.coscape.dictionary.choose import Choice
 
 @dataclass(frozen=True)
 class Dictionary:
-    """Entries that are kept, in the order of the report, with names.
+    """Selected entries in the order of the report.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ def arrange_entries(
     usage_fraction: float = 0.05,
     edge_fraction: float = 1.0,
 ) -> Dictionary:
-    """Set rarely used entries aside, order the others by pseudotime, and take their edges.
+    """Set aside rarely used entries, order the others by pseudotime and select their edges.
 
     Parameters
     ----------

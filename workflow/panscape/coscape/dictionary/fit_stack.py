@@ -1,4 +1,4 @@
-"""Number of entries and fit of a dictionary to the panclusters of a collection."""
+"""Fit of a dictionary, and of its number of entries, to the panclusters of a collection."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: 
         Number of threads; the result does not depend on it.
     """
     low, high = sorted(settings.k_range)
-    most = int(min(high, (np.diff(stack.data.indptr) > 0).sum()))
-    if most < high:
-        logger.warning("dictionary.k_range ends at %d: there are no more panclusters with edges", most)
+    limit = int(min(high, (np.diff(stack.data.indptr) > 0).sum()))
+    if limit < high:
+        logger.warning("dictionary.k_range ends at %d, the number of panclusters with edges", limit)
     repeated = np.repeat(np.arange(len(stack.times)), stack.times)
     data = stack.data[repeated]
     ends = PairIndex.of(stack.gene_a, stack.gene_b) if settings.entries == "products" else None
     measured = stack.groups(ends)
-    ks = range(min(low, most), most + 1)
+    ks = range(min(low, limit), limit + 1)
     options: dict[str, Any] = {
         "alpha": settings.alpha,
         "factor": settings.elbow_factor,
@@ -54,7 +54,7 @@ def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: 
 
 
 def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, threads: int = 1) -> Choice:
-    """Return the best fit of k entries; panclusters that count several times are given once.
+    """Return the best fit of k entries, with codes for distinct panclusters.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, thr
     )
     if choice.fit.n_entries < k:
         logger.warning(
-            "%d of %d entries: the residual has no network that differs from them", choice.fit.n_entries, k
+            "%d of %d entries: the residual has no further distinct network", choice.fit.n_entries, k
         )
     if len(choice.fit.history) == settings.max_iter:
         logger.info("the best fit ended at max_iter, %d", settings.max_iter)

@@ -20,16 +20,16 @@ from panscape.coscape.dictionary.products import (
     unit_loadings,
 )
 
-DISTINCT = 0.2  # largest cosine of a new entry with those before: more is the same genes once again
-_CANDIDATES = 12  # places from which each entry is searched
-_SEARCH = 6  # rounds of each search
+DISTINCT = 0.2  # maximum cosine of a new entry with earlier ones; larger values repeat the same genes
+_CANDIDATES = 12  # number of starting points of the search for an entry
+_SEARCH = 6  # iterations of each search
 _SWEEPS = 3  # iterations over all entries after each new one
 _TINY = np.finfo(float).tiny
 
 
 @dataclass(frozen=True)
 class Growth:
-    """A dictionary of products after its last entry.
+    """Grown dictionary of products.
 
     Attributes
     ----------
@@ -56,12 +56,12 @@ def grow_entries(
     rng: np.random.Generator,
     measured: Measured | None = None,
 ) -> Growth:
-    """Add entries one after the other, each to the residual of those before.
+    """Add entries one by one, each fitted to the residual of the earlier ones.
 
-    Each search starts at a gene and its pairs in one pancluster, both drawn by their residual, and alternates
-    between codes and loadings of the new entry alone; the best of twelve is chosen, among those whose cosine
-    with every entry before is at most .2. A few iterations over all entries follow. Cost per entry: a dozen
-    products of the data with twelve columns, and three iterations of :func:`learn_products`.
+    Each search starts at a gene and its pairs in one pancluster, both sampled by their residual, and
+    alternates between codes and loadings of the new entry. The best of twelve candidates with a cosine of at
+    most 0.2 with every earlier entry is selected, followed by a few iterations over all entries. Cost per
+    entry: a dozen products of the data with twelve columns, and three iterations of :func:`learn_products`.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def grow_entries(
     alpha
         Lasso penalty of the codes.
     rng
-        Draws the places.
+        Random number generator of the starting points.
     measured
         See :func:`learn_products`.
     """
@@ -109,7 +109,7 @@ def grown_fit(
     rng: np.random.Generator,
     measured: Measured | None = None,
 ) -> Fit:
-    """Grow more than k entries, keep the k that explain most, and optimise them to convergence.
+    """Grow more than k entries, select the k that explain the most, and optimise them to convergence.
 
     Parameters
     ----------
@@ -137,20 +137,19 @@ def chance_gain(
     repeats: int = 3,
     measured: Measured | None = None,
 ) -> float:
-    """Return the fraction of the square that an entry explains if panclusters have no network in common.
+    """Return the fraction of the squared norm that an entry explains by chance.
 
-    The genes are permuted independently in every pancluster: it keeps its number of edges, its
-    hubs and its groups of genes, but those of different panclusters have nothing to do with each other. Names
-    are exchanged among the genes that the pancluster measures.
+    The genes are permuted independently within every pancluster, among the genes that it measures. This
+    preserves its number of edges, hubs and groups of genes, but removes networks shared between panclusters.
 
     Parameters
     ----------
     data, ends, alpha, measured
         As in :func:`grow_entries`.
     rng
-        Draws names and starts.
+        Random number generator of permutations and starts.
     repeats
-        Mean over this many.
+        Number of repetitions to average.
     """
     first_gains = []
     for _ in range(repeats):
@@ -161,7 +160,7 @@ def chance_gain(
 
 
 def _at(ends: PairIndex, measured: Measured | None) -> Measured | None:
-    """Return which pairs each group measures among other pairs of the same genes."""
+    """Return the measured pairs of each group for another set of pairs of the same genes."""
     if measured is None:
         return None
     columns = measured.genes[:, ends.first] & measured.genes[:, ends.second]
@@ -197,9 +196,9 @@ def _best(data, norms, ends: PairIndex, loadings, codes, rng, measured) -> tuple
         alone, _ = _alone(data, ends, loadings, codes, new, measured)
         square = np.maximum((alone**2).sum(axis=0), _TINY)
         cross = np.ascontiguousarray((data.T @ alone).T) / square[:, None]
-        weights, shares = _weights(alone, codes, square, measured)
+        weights, fractions = _weights(alone, codes, square, measured)
         for at in range(len(new)):
-            groups = None if shares is None else (shares[:, at], measured.genes)
+            groups = None if fractions is None else (fractions[:, at], measured.genes)
             new[at] = step_towards(ends, new[at], cross[at], loadings, weights[at], 2, groups)
         new = unit_loadings(new)
     alone, squares = _alone(data, ends, loadings, codes, new, measured)
@@ -211,7 +210,7 @@ def _best(data, norms, ends: PairIndex, loadings, codes, rng, measured) -> tuple
 
 
 def _seeds(data, ends: PairIndex, entries, codes, left, rng) -> np.ndarray:
-    """Return loadings (T, G) of a gene and its pairs, drawn by the residual of panclusters and genes."""
+    """Return starting loadings (T, G) of genes and their pairs, sampled by residual."""
     rows = rng.choice(len(left), size=_CANDIDATES, p=left / left.sum())
     pick = sparse.csc_matrix((np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(len(left), len(rows)))
     target = np.maximum((data.T @ pick).toarray().T - codes[rows] @ entries, 0)
@@ -247,9 +246,9 @@ def _times(codes, loadings, others, measured) -> np.ndarray:
 
 
 def _alone(data, ends: PairIndex, loadings, codes, new, measured) -> tuple[np.ndarray, np.ndarray | float]:
-    """Return the codes (N, T) of candidates, each alone, for the residual of the entries.
+    """Return the codes (N, T) of single candidates for the residual of the entries.
 
-    And the squares of the candidates over the pairs that each pancluster measures, 1 if it measures all.
+    Also returns the squared norms of the candidates over the pairs that each pancluster measures.
     """
     inner = np.maximum(data_products(data, ends.products(new)) - _times(codes, loadings, new, measured), 0)
     if measured is None:
@@ -267,8 +266,8 @@ def _weights(alone, codes, square, measured) -> tuple[np.ndarray, np.ndarray | N
         return (alone.T @ codes) / square[:, None], None
     n_groups = len(measured.columns)
     weights = np.zeros((alone.shape[1], n_groups, codes.shape[1]))
-    shares = np.zeros((n_groups, alone.shape[1]))
+    fractions = np.zeros((n_groups, alone.shape[1]))
     for group, rows in measured.groups():
         weights[:, group] = (alone[rows].T @ codes[rows]) / square[:, None]
-        shares[group] = (alone[rows] ** 2).sum(axis=0) / square
-    return weights, shares
+        fractions[group] = (alone[rows] ** 2).sum(axis=0) / square
+    return weights, fractions

@@ -28,7 +28,7 @@ class EntryTables:
     edges
         entry, gene_a, gene_b, weight, marker, reliability; heaviest first.
     markers
-        The marker edges among them: entry, gene_a, gene_b, weight, reliability.
+        Marker edges: entry, gene_a, gene_b, weight, reliability.
     centrality
         Centralities with the reliability of the gene's edges, weighted by weight.
     links
@@ -49,10 +49,10 @@ class EntryTables:
 
 
 def fit_table(saved: SavedDictionary) -> pd.DataFrame:
-    """Return the fraction that a dictionary explains, and the size of its data: `measure`, `value`.
+    """Return the explained fraction and the size of the data: `measure`, `value`.
 
-    ``explained``: fraction of the square of the coexpression, 0 to 1; ``panclusters`` and ``pairs`` that it
-    was learned from; ``pairs_possible`` of the genes analysed; ``genes`` with an edge in a kept entry.
+    ``explained``: fraction of the square of the coexpression, 0 to 1; numbers of ``panclusters`` and
+    ``pairs``; ``pairs_possible`` among the genes analysed; ``genes`` with an edge in a kept entry.
     """
     inside = np.unique(saved.edges.indices)
     n = len(saved.genes)
@@ -77,7 +77,7 @@ def entry_tables(
     chance: pd.DataFrame | None = None,
     top_genes: int = 10,
 ) -> EntryTables:
-    """Make the tables of a dictionary.
+    """Return the tables of a dictionary.
 
     Parameters
     ----------
@@ -86,16 +86,16 @@ def entry_tables(
     obs
         The landscape's panclusters, indexed by name.
     columns
-        Columns of `obs` to summarise usage by; those that are absent are left out.
+        Columns of `obs` to summarise usage by; missing columns are ignored.
     agreement, size
-        (K, E) sums of the studies, see :func:`split_half`; without any there are no reliabilities.
+        (K, E) sums of the studies, see :func:`split_half`; None gives no reliabilities.
     chance
         cluster, share (fraction of chance edges) of all studies, see :class:`StudyConfidence`.
     top_genes
         Genes drawn per entry.
     """
-    trust, whole = _reliability(saved, agreement, size)
-    edges = _edge_table(saved, trust)
+    edge_values, entry_values = _reliability(saved, agreement, size)
+    edges = _edge_table(saved, edge_values)
     centrality = all_centralities(saved.edges, saved.names, saved.gene_a, saved.gene_b)
     centrality = centrality.merge(_gene_reliability(edges), on=["entry", "gene"], how="left")
     markers = edges.loc[edges["marker"], ["entry", "gene_a", "gene_b", "weight", "reliability"]]
@@ -103,7 +103,7 @@ def entry_tables(
     table["n_genes"] = [int((centrality["entry"] == name).sum()) for name in saved.names]
     table["n_edges"] = np.diff(saved.edges.indptr)
     table["n_marker_edges"] = [int((markers["entry"] == name).sum()) for name in saved.names]
-    table["reliability"] = whole
+    table["reliability"] = entry_values
     table["chance_share"] = np.nan
     if chance is not None:
         share = chance.set_index("cluster")["share"].reindex(saved.panclusters).to_numpy(dtype=float)
@@ -123,14 +123,14 @@ def _reliability(saved: SavedDictionary, agreement, size) -> tuple[sparse.csr_ma
     agreement, size = sum(agreement), sum(size)
     columns = saved.edge_columns()
     dense = edge_reliability(agreement, size)
-    whole = entry_reliability(saved.edges[:, columns].toarray(), agreement, size)
+    entries = entry_reliability(saved.edges[:, columns].toarray(), agreement, size)
     at = saved.edges.copy()
     row = np.repeat(np.arange(at.shape[0]), np.diff(at.indptr))
     at.data = dense[row, np.searchsorted(columns, at.indices)]
-    return at, whole
+    return at, entries
 
 
-def _edge_table(saved: SavedDictionary, trust: sparse.csr_matrix | None) -> pd.DataFrame:
+def _edge_table(saved: SavedDictionary, reliability: sparse.csr_matrix | None) -> pd.DataFrame:
     edges = saved.edges
     row = np.repeat(np.arange(edges.shape[0]), np.diff(edges.indptr))
     owners = np.bincount(edges.indices, minlength=edges.shape[1])
@@ -141,7 +141,7 @@ def _edge_table(saved: SavedDictionary, trust: sparse.csr_matrix | None) -> pd.D
             "gene_b": saved.gene_b[edges.indices],
             "weight": edges.data,
             "marker": owners[edges.indices] == 1,
-            "reliability": np.nan if trust is None else trust.data,
+            "reliability": np.nan if reliability is None else reliability.data,
         }
     )
     order = ["entry", "weight", "gene_a", "gene_b"]

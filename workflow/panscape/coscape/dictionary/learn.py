@@ -10,7 +10,7 @@ from scipy import sparse
 from panscape.coscape.dictionary.coding import lasso_codes
 from panscape.coscape.dictionary.measured import Measured, code_products, encode_groups, entry_products
 
-_UNUSED = 1e-6  # an entry whose codes' squared sum is at or below this is drawn anew (as scikit-learn does)
+_UNUSED = 1e-6  # entries whose squared codes sum to at most this are resampled (as in scikit-learn)
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ def learn_entries(
     replaced by a random pancluster plus noise.
 
     Per iteration: two sparse products, O(nnz K), K x K and N x K work for the codes, O(K^2 P) for the
-    entries. Memory: the data as CSC float64 and three K x P arrays. Nothing N x P is made: the error is
-    computed from traces. CSC, because then the small N x K side is the one accessed at random and stays in
-    cache (three times faster than CSR at N = 2400).
+    entries. Memory: the data as CSC float64 and three K x P arrays. No dense N x P array is created: the
+    error is computed from traces. CSC, because then the small N x K side is the one accessed at random and
+    stays in cache (three times faster than CSR at N = 2400).
 
     Parameters
     ----------
@@ -80,20 +80,20 @@ def learn_entries(
     tol
         Stop when the objective falls by less than `tol` times itself.
     rng
-        Draws the replacements of unused entries.
+        Random number generator of the replacements of unused entries.
     measured
-        Pairs that each pancluster measures: others (0 in the data) do not count, neither in the error nor in
-        the objective. None: all are measured.
+        Pairs that each pancluster measures; other pairs (0 in the data) are excluded from error and
+        objective. None if all are measured.
 
     Raises
     ------
     ValueError
-        If shapes do not fit or the data have no non-zero value.
+        If shapes do not match or the data have no nonzero value.
     """
     data = as_columns(data)
     norm = float(data.data @ data.data)
     if norm == 0:
-        raise ValueError("the data have no non-zero value")
+        raise ValueError("the data have no nonzero value")
     if entries.shape[1] != data.shape[1]:
         raise ValueError(f"entries have {entries.shape[1]} columns, the data {data.shape[1]}")
     rng = np.random.default_rng(0) if rng is None else rng
@@ -112,7 +112,7 @@ def learn_entries(
 
 
 def as_columns(data: sparse.spmatrix) -> sparse.csc_matrix:
-    """Return the data as CSC float64, without a copy if they are that already."""
+    """Return the data as CSC float64, without a copy if possible."""
     return sparse.csc_matrix(data, dtype=np.float64, copy=False)
 
 
@@ -180,14 +180,14 @@ def _update_entries(entries, codes, cross, data, rng, measured: Measured | None)
 
 
 def _update_measured(entries, k: int, cross: np.ndarray, parts: np.ndarray, measured: Measured) -> None:
-    """Move entry k to its optimum at every pair, given by the panclusters that measure the pair."""
+    """Move entry k to its optimum at every pair, over the panclusters that measure the pair."""
     slope, weight = cross.copy(), np.zeros(len(cross))
     for group, columns in enumerate(measured.columns):
         slope[columns] -= parts[group, k] @ entries[:, columns]
         weight[columns] += parts[group, k, k]
     seen = weight > _UNUSED
     entries[k, seen] += slope[seen] / weight[seen]
-    entries[k, ~seen] = 0  # no pancluster that uses the entry measures the pair
+    entries[k, ~seen] = 0  # pairs not measured by any pancluster that uses the entry
 
 
 def _one_hot(position: int, length: int) -> np.ndarray:
@@ -204,7 +204,7 @@ def _objective(norm, entries, codes, cross, alpha, measured) -> tuple[float, flo
 
 
 def _finish(data, norm, entries, codes, alpha, history, measured) -> Fit:
-    """Give every entry norm 1 (its codes shrink, so the objective cannot rise) and code once more."""
+    """Normalise every entry (its codes shrink, so the objective cannot increase) and recompute codes."""
     lengths = np.linalg.norm(entries, axis=1)
     scale = np.where(lengths > 0, lengths, 1)
     entries /= scale[:, None]

@@ -1,4 +1,4 @@
-"""Pairs that each pancluster measures, to which the squared error is restricted."""
+"""Measured pairs of each pancluster, to which the squared error is restricted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Measured:
         bool (S, P): pairs that a group measures.
     genes
         bool (S, G): genes that a group measures, in the numbering of
-        :class:`panscape.coscape.dictionary.products.PairIndex`; empty where entries are free.
+        :class:`panscape.coscape.dictionary.products.PairIndex`; empty for free entries.
     """
 
     group: np.ndarray
@@ -30,7 +30,7 @@ class Measured:
     genes: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=bool))
 
     def rows(self, chosen: np.ndarray) -> Measured:
-        """Return the same for some panclusters (bool or positions)."""
+        """Return the subset for some panclusters (bool or positions)."""
         return replace(self, group=self.group[chosen])
 
     def groups(self) -> Iterator[tuple[int, np.ndarray]]:

@@ -1,4 +1,4 @@
-"""The gene network of each entry: centralities, marker edges, and the links to draw."""
+"""Gene network of each entry: centralities, marker edges and links for figures."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def centralities(graph) -> pd.DataFrame:
     import warnings
 
     count = graph.vcount()
-    with warnings.catch_warnings():  # networks of several components are usual here
+    with warnings.catch_warnings():  # disconnected networks are common here
         warnings.filterwarnings("ignore", message=".*[Ee]igenvector")
         eigen = graph.eigenvector_centrality(weights="weight") if count > 1 else 0.0
     pairs = (count - 1) * (count - 2) / 2
@@ -97,7 +97,7 @@ def all_centralities(
 def marker_edges(
     edges: sparse.csr_matrix, names: Sequence[str], gene_a: np.ndarray, gene_b: np.ndarray
 ) -> pd.DataFrame:
-    """Return the edges that exactly one entry has, heaviest first within each entry.
+    """Return the edges that are specific to one entry, by decreasing weight within each entry.
 
     Parameters
     ----------
@@ -142,8 +142,7 @@ def marker_genes(markers: pd.DataFrame) -> pd.DataFrame:
 def top_network(graph, table: pd.DataFrame, *, genes: int = 10) -> pd.DataFrame:
     """Return the links among the most central genes, for drawing.
 
-    Two genes are linked by an edge (hops 1) or a common neighbour (hops 2), as the Coscape paper draws
-    them.
+    Two genes are linked by an edge (hops 1) or a common neighbor (hops 2), as in the Coscape paper.
 
     Parameters
     ----------
@@ -152,7 +151,7 @@ def top_network(graph, table: pd.DataFrame, *, genes: int = 10) -> pd.DataFrame:
     table
         Its :func:`centralities`.
     genes
-        How many genes.
+        Number of genes.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Expression programmes: non-negative matrix factorisation of the expression of panclusters."""
+"""Expression programs: non-negative matrix factorisation of the expression of panclusters."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Factors:
 def expression_factors(expression: np.ndarray, k: int, *, max_iter: int = 500) -> Factors:
     """Factorise the expression of panclusters (non-negative matrix factorisation, Frobenius norm).
 
-    The start is the deterministic double singular value decomposition, so the result needs no seed.
+    The initialisation (NNDSVD) is deterministic, so no seed is needed.
 
     Parameters
     ----------
     expression
         (N, G), non-negative: geometric-mean expression of each pancluster. Every gene is divided by its
-        largest value, so that highly expressed genes do not make up all factors.
+        largest value, so that highly expressed genes do not dominate.
     k
         Number of factors, at most min(N, G).
     max_iter
@@ -86,8 +86,8 @@ def factor_tables(saved, landscape) -> FactorTables:
     saved
         The dictionary, :class:`panscape.coscape.dictionary.write.SavedDictionary`.
     landscape
-        AnnData of its panclusters in the same order; X is their geometric-mean expression. Factors are of the
-        genes that all studies measure.
+        AnnData of its panclusters in the same order; X is their geometric-mean expression. Only genes
+        measured by all studies are used.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def factor_tables(saved, landscape) -> FactorTables:
     landscape = landscape[:, ~np.isnan(np.asarray(landscape.X)).any(axis=0)]
     expression = np.asarray(landscape.X, dtype=np.float64)
     if expression.shape[1] < 2:
-        logger.warning("no expression factors: no two genes are measured in all studies")
+        logger.warning("no expression factors: fewer than two genes are measured in all studies")
         nothing = pd.DataFrame({"entry": saved.names, "factor": "", "rho": np.nan, "shared": 0, "n_genes": 0})
         return FactorTables(
             pd.DataFrame({"cluster": list(landscape.obs_names)}),
@@ -126,7 +126,7 @@ def factor_tables(saved, landscape) -> FactorTables:
     table = pd.DataFrame(usage, columns=names)
     table.insert(0, "cluster", list(landscape.obs_names))
     logger.info(
-        "%d expression factors leave %.1f %% of the square unexplained", len(names), 100 * factors.error
+        "%d expression factors leave %.1f %% of the squared norm unexplained", len(names), 100 * factors.error
     )
     return FactorTables(table, genes, matches)
 

@@ -1,4 +1,4 @@
-"""Entries that are one group of genes each: an edge weighs the product of its two genes' loadings."""
+"""Entries as groups of genes: the weight of an edge is the product of its genes' loadings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PairIndex:
 
     @classmethod
     def of(cls, gene_a: np.ndarray, gene_b: np.ndarray) -> PairIndex:
-        """Give numbers to the genes of pairs given by name.
+        """Index the genes of pairs given by name.
 
         Raises
         ------
@@ -49,7 +49,7 @@ class PairIndex:
         names, place = np.unique(np.concatenate([gene_a, gene_b]).astype(str), return_inverse=True)
         first, second = place.reshape(2, -1)
         if (first == second).any():
-            raise ValueError("products are of two genes; leave out the pairs of a gene with itself")
+            raise ValueError("products need two genes: leave out the pairs of a gene with itself")
         return cls(first, second, len(names))
 
     def products(self, loadings: np.ndarray) -> np.ndarray:
@@ -100,7 +100,7 @@ def step_towards(
     """Move the loadings of one entry towards their optimum given the others.
 
     The target is `cross` at the pairs and 0 at all others, less the products of `others` times `weights`.
-    Each step solves for every gene's loading with the other genes' fixed, and goes half the way.
+    Each step solves for every gene's loading with the other genes' fixed, with damping by one half.
 
     Parameters
     ----------
@@ -113,15 +113,15 @@ def step_towards(
     steps
         Number of steps.
     groups
-        Where not all panclusters measure all genes: (fractions, genes), (S,) and bool (S, G): fraction of
-        the target's weight in each group of panclusters, and the genes that it measures. Products of other
-        genes do not count there.
+        If not all panclusters measure all genes: (fractions, genes), (S,) and bool (S, G): fraction of the
+        target's weight in each group of panclusters, and the genes that it measures. Products of other genes
+        are excluded.
     ends
         Positions of the genes of all pairs.
 
     Returns
     -------
-    (G,), the best of the start and the last step, scaled to the target: never further away than the start.
+    (G,), the better of the start and the last step, scaled to the target.
     """
 
     def pull(vector: np.ndarray) -> np.ndarray:
@@ -135,11 +135,11 @@ def step_towards(
         return total
 
     def reach(vector: np.ndarray) -> np.ndarray:
-        """Return the square of each gene's products with all other genes, loading of the gene apart."""
+        """Return the squared norm of each gene's products with all others, without its own loading."""
         if groups is None:
             return vector @ vector - vector**2
         square = vector**2
-        return sum(share * mask * (square @ mask - square) for share, mask in zip(*groups, strict=True))
+        return sum(fraction * mask * (square @ mask - square) for fraction, mask in zip(*groups, strict=True))
 
     def explained(vector: np.ndarray, towards_target: np.ndarray) -> tuple[float, float]:
         """Return the gain of the best multiple of a vector, and that multiple."""
@@ -267,7 +267,7 @@ def _update_groups(
 
 
 def _update(ends: PairIndex, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray) -> None:
-    """Update the loadings in place, one entry after the other; an entry that no pancluster uses stays."""
+    """Update the loadings in place, one entry after the other; unused entries do not change."""
     for k in range(len(loadings)):
         if inner[k, k] > _TINY:
             weights = inner[k] / inner[k, k]

@@ -15,7 +15,7 @@ ENTRIES = ("products", "free")
 
 @dataclass(frozen=True)
 class DictionarySettings(FromMapping):
-    """Settings of a dictionary; the keys of the configuration's section of the same names.
+    """Settings of a dictionary; keys of the configuration's section ``dictionary``.
 
     Parameters
     ----------
@@ -25,21 +25,22 @@ class DictionarySettings(FromMapping):
         See :func:`panscape.coscape.dictionary.elbow.elbow_table` and
         :func:`panscape.coscape.dictionary.elbow.grown_elbow_table`.
     entries
-        ``"products"``: an edge weighs the product of its two genes' loadings; ``"free"``: whatever fits.
+        ``"products"``: the weight of an edge is the product of its genes' loadings; ``"free"``:
+        unconstrained.
     alpha, max_iter, tol, starts
         See :func:`panscape.coscape.dictionary.choose.fit_starts`.
     scale
-        ``"unit"``: every pancluster's row has norm 1; ``"none"``: as it is.
+        ``"unit"``: every pancluster's row has norm 1; ``"none"``: unscaled.
     pairs
         ``"off-diagonal"``, ``"upper-triangle"`` (with the diagonal; paper) or ``"symmetric"`` (off-diagonal
         pairs times the square root of 2, which is every pair twice; released code).
     min_expected
-        A pair is dropped in a pancluster where fewer cells would express both genes by chance.
+        Minimum number of cells expected to express both genes of a pair by chance in a pancluster.
     min_z
         A pair is dropped in a pancluster where Fisher's z of its correlation, atanh(|r|) sqrt(n_cells - 3),
-        is smaller: the threshold rises as panclusters get smaller.
+        is smaller; smaller panclusters thus have a larger threshold on r.
     pair_support
-        A pair is dropped if fewer panclusters have it.
+        Minimum number of panclusters with a pair.
     duplicates
         Count panclusters `multiplicity` times.
     min_panclusters, usage_fraction, edge_fraction
@@ -95,6 +96,6 @@ class DictionarySettings(FromMapping):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is one of {known}")
         if self.entries == "products" and self.pairs != "off-diagonal":
-            raise ValueError("products are of two genes: pairs has to be off-diagonal")
+            raise ValueError("products need two genes: pairs must be off-diagonal")
         if self.k != "auto" and (not isinstance(self.k, int) or self.k < 1):
             raise ValueError(f"k is {self.k!r}, not auto or a number of at least 1")

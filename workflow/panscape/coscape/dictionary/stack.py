@@ -1,4 +1,4 @@
-"""All panclusters' coexpression as the one matrix that a dictionary explains."""
+"""Coexpression of all panclusters as one matrix."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Stack:
     origin
         N rows: `resolution` and `duplicates` of clusters.tsv.
     times
-        (N,) how often each pancluster counts in a fit.
+        (N,) multiplicity of each pancluster in a fit.
     measured
-        bool (N, n_genes): genes that a pancluster's study measures; None if all measure all. Pairs with
-        another gene have no value, which is not the same as 0.
+        bool (N, n_genes): genes that a pancluster's study measures; None if all measure all. Pairs with other
+        genes have no value, which differs from 0.
     """
 
     data: sparse.csr_matrix
@@ -65,7 +65,7 @@ class Stack:
         return None if column is None else column.to_numpy(dtype=float)
 
     def rows(self, chosen: np.ndarray) -> Stack:
-        """Return some of the panclusters (bool or positions) over the same pairs."""
+        """Return a subset of the panclusters (bool or positions) over the same pairs."""
         return replace(
             self,
             data=sparse.csr_matrix(self.data[chosen]),
@@ -83,7 +83,7 @@ class Stack:
         return {name: self.measured[np.flatnonzero(study == name)[0]] for name in dict.fromkeys(study)}
 
     def groups(self, ends: PairIndex | None = None) -> Measured | None:
-        """Return the panclusters in groups that measure the same pairs, and genes as `ends` numbers them."""
+        """Return groups of panclusters that measure the same pairs, with genes numbered as in `ends`."""
         if self.measured is None:
             return None
         genes, group = np.unique(self.measured, axis=0, return_inverse=True)
@@ -103,7 +103,7 @@ def read_stack(
     pairs: Sequence[str | Path],
     settings: DictionarySettings | Mapping[str, Any],
 ) -> Stack:
-    """Read the coexpression of all studies' panclusters and make it ready for a dictionary.
+    """Read the coexpression of all studies' panclusters and prepare it for a dictionary.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def read_stack(
 def make_stack(
     combined, obs: pd.DataFrame, settings: DictionarySettings, *, min_panclusters: int = 2
 ) -> Stack:
-    """Choose and scale the values of a `Combined` landscape, see :class:`DictionarySettings`.
+    """Select and scale the values of a `Combined` landscape, see :class:`DictionarySettings`.
 
     Parameters
     ----------

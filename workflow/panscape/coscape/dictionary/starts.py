@@ -1,4 +1,4 @@
-"""Starts of the dictionary: leading singular vectors, or spread-out panclusters."""
+"""Initialisation of the dictionary: singular vectors, distant panclusters or groups of pairs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from panscape.stats.singular import singular
 def singular_start(
     data: sparse.spmatrix, k: int, rng: np.random.Generator, *, iterations: int = 8, oversample: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the truncated singular value decomposition as (entries, codes), the usual start.
+    """Return the truncated singular value decomposition as (entries, codes), the default start.
 
     Subspace iteration on N x (k + oversample) arrays: sparse products only, no Gram matrix of the
     panclusters (which would cost N^2 P here). Signs as in scikit-learn: the largest value of each
@@ -26,7 +26,8 @@ def singular_start(
     k
         Number of entries; those beyond the rank are zero.
     rng
-        Draws the first subspace; the result does not depend on it beyond rounding when the spectrum falls.
+        Random number generator of the initial subspace, which affects the result only by rounding for a
+        decaying spectrum.
     iterations, oversample
         Power iterations, and extra vectors.
 
@@ -52,7 +53,7 @@ def singular_start(
 
 
 def spread_start(data: sparse.spmatrix, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return k panclusters far from each other in cosine as entries (the k-means++ rule), codes of zeros.
+    """Return k distant panclusters (k-means++ on cosine) as entries, and codes of zeros.
 
     O(nnz k) time, no N x N array.
 
@@ -63,7 +64,7 @@ def spread_start(data: sparse.spmatrix, k: int, rng: np.random.Generator) -> tup
     k
         Number of entries, at most the number of rows with a positive value (the rest start as noise).
     rng
-        Draws the panclusters.
+        Random number generator of the selection.
     """
     rows = sparse.csr_matrix(data, dtype=np.float64, copy=True)
     rows.data = np.maximum(rows.data, 0)
@@ -88,12 +89,12 @@ def spread_start(data: sparse.spmatrix, k: int, rng: np.random.Generator) -> tup
 def profile_start(
     data: sparse.spmatrix, k: int, rng: np.random.Generator, *, iterations: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return groups of pairs that rise and fall together over the panclusters as entries, codes of zeros.
+    """Return groups of pairs with similar profiles over panclusters as entries, and codes of zeros.
 
     Spherical k-means of the columns (a pair's profile over panclusters), from a k-means++ choice, each pair
-    counted by its squared norm. Where most edges belong to one network only, networks are groups of pairs
-    with proportional profiles even if no pancluster uses a network alone; starts made of panclusters cannot
-    begin there. O(iterations nnz k) time.
+    counted by its squared norm. If most edges belong to a single network, networks are groups of pairs with
+    proportional profiles, even if no pancluster uses one network alone; starts from panclusters cannot
+    represent this. O(iterations nnz k) time.
 
     Parameters
     ----------
@@ -102,9 +103,9 @@ def profile_start(
     k
         Number of entries.
     rng
-        Draws the first profiles.
+        Random number generator of the initial profiles.
     iterations
-        Rounds of k-means.
+        Iterations of k-means.
     """
     columns = sparse.csc_matrix(data, dtype=np.float64, copy=True)
     columns.data = np.maximum(columns.data, 0)
@@ -126,8 +127,8 @@ def profile_start(
     for _ in range(iterations):
         score = columns.T @ centres  # (P, k)
         owner = score.argmax(axis=1)
-        share = sparse.csr_matrix((length, (everything, owner)), shape=(width, k))
-        centres = (columns @ share).toarray()
+        weights = sparse.csr_matrix((length, (everything, owner)), shape=(width, k))
+        centres = (columns @ weights).toarray()
         norm = np.linalg.norm(centres, axis=0)
         centres = np.divide(centres, norm, out=np.zeros_like(centres), where=norm > 0)
     entries = np.zeros((k, width))

@@ -1,4 +1,4 @@
-"""Confidence in the edges of a dictionary from the cells of one study."""
+"""Reliability of a dictionary's edges from the cells of one study."""
 
 from __future__ import annotations
 
@@ -69,20 +69,20 @@ def study_confidence(
     depth_strata: int = 4,
     seed: int = 0,
 ) -> StudyConfidence:
-    """Compare the halves of a study's cells at the dictionary's edges, and count edges by chance.
+    """Compute the split-half agreement of a study at the dictionary's edges, and its edges by chance.
 
     Parameters
     ----------
     counts
         ``counts.h5ad`` of the study.
     clusters, members
-        Its panclusters and their cells.
+        Panclusters of the study and their cells.
     matrix, pairs
-        Its coexpression, to count the edges that passed.
+        Coexpression of the study, to count edges above the threshold.
     saved
         The dictionary.
     normalisation, coexpression
-        Settings the coexpression was computed with (method, eta, shrinkage, shrinkage_strength).
+        Settings of the coexpression (method, eta, shrinkage, shrinkage_strength).
     depth_strata
         See :func:`chance_edges`.
     seed
@@ -92,7 +92,7 @@ def study_confidence(
     values, depth = normalised_cells(counts, genes, normalisation)
     columns, index = saved.edge_columns(), pd.Index(genes)
     first, second = (index.get_indexer(ends[columns]) for ends in (saved.gene_a, saved.gene_b))
-    here = (first >= 0) & (second >= 0)  # edges that the study does not measure are left out
+    here = (first >= 0) & (second >= 0)  # edges that the study measures
     place = pd.Index(saved.panclusters).get_indexer(clusters["cluster"])
     usage = saved.usage[place] * (place >= 0)[:, None]
     method = coexpression["method"]
@@ -121,7 +121,7 @@ def study_confidence(
 
 
 def _finest(members: sparse.csr_matrix) -> np.ndarray:
-    """Return for every cell the smallest cluster that contains it (-1 if none does)."""
+    """Return the smallest cluster that contains each cell (-1 for none)."""
     sizes = np.diff(members.indptr)
     label = np.full(members.shape[1], -1)
     for row in np.argsort(-sizes, kind="stable"):

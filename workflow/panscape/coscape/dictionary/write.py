@@ -1,4 +1,4 @@
-"""The file of a dictionary."""
+"""File format of a dictionary."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def dictionary_to_anndata(
 
     Returns
     -------
-    X: CSR weights (rows of norm 1); layer ``edges``: the same at an entry's edges only; obs: n_panclusters,
+    X: CSR weights (rows of norm 1); layer ``edges``: weights of an entry's edges only; obs: n_panclusters,
     pseudotime, stability, share; var: gene_a, gene_b; obsm ``usage``: entries x panclusters, whose names are
     in uns ``panclusters``; uns ``aside``: entries set aside, ``objectives`` of all starts, ``error``,
     ``genes`` analysed, ``measured`` (study -> which of them it measures, where not all), ``parameters``, and
@@ -123,9 +123,9 @@ class SavedDictionary:
         self.error = float(data.uns["error"])
 
     def genes_of(self, study: str) -> np.ndarray:
-        """Return which genes a study measures: (len(genes),) bool."""
+        """Return a mask of the genes that a study measures, (len(genes),) bool."""
         return self.measured.get(study, np.ones(len(self.genes), dtype=bool))
 
     def edge_columns(self) -> np.ndarray:
-        """Return the pairs that are an edge of at least one entry (positions)."""
+        """Return the positions of the pairs that are an edge of any entry."""
         return np.unique(self.edges.indices)

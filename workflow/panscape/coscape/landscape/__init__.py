@@ -1,1 +1,1 @@
-"""The coexpression landscape: panclusters of all studies, arranged by the similarity of their gene pairs."""
+"""Coexpression landscape: panclusters of all studies arranged by the similarity of their coexpression."""

@@ -1,4 +1,4 @@
-"""Agreement of pseudotime with age, for many draws of the ages at once."""
+"""Agreement of pseudotime with age, vectorised over draws of the ages."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from panscape.graph.diffusion import pseudotime
 from panscape.graph.knn import nearest
 from panscape.stats.weighted_ranks import group_products, partial_products, products, standard_ranks
 
-OTHERS = 5  # clusters of other studies whose ages predict a cluster's age
-MIN_SHARED = 5  # clusters with ages that other studies have
-COMPARABLE = 0.5  # of the clusters of coexpression space's largest part, for a space to be compared
-AT_ONCE = 1_000_000  # entries of one array
+OTHERS = 5  # number of neighbors from other studies that predict a cluster's age
+MIN_SHARED = 5  # minimum number of clusters within the age range of other studies
+COMPARABLE = 0.5  # minimum size of a space's largest component relative to that of coexpression space
+AT_ONCE = 1_000_000  # maximum entries of an array
 GLOBAL, WITHIN, DEPTH = "global", "within", "depth"
 
 Values = dict[tuple[str, str], np.ndarray]
@@ -25,7 +25,7 @@ Values = dict[tuple[str, str], np.ndarray]
 
 @dataclass(frozen=True)
 class Viewed:
-    """A space with the vectors and the metric of its distances."""
+    """A space with its vectors and metric."""
 
     space: Space
     vectors: sparse.csr_matrix | np.ndarray
@@ -34,26 +34,26 @@ class Viewed:
 
 @dataclass(frozen=True)
 class Design:
-    """Clusters, spaces and orders that are compared on the same clusters.
+    """Spaces and control variables that are compared on the same clusters.
 
     Parameters
     ----------
     views
-        The spaces that are compared, coexpression space first.
+        Spaces to compare, coexpression space first.
     common
-        int (n,): clusters of the same value are connected with each other in every space.
+        int (n,): label of the component; clusters with the same label are connected in every space.
     study
         int (n,), from 0.
     study_names
-        Their names.
+        Names of the studies.
     controls
-        Name -> (n,) finite values of orders that do not depend on genes: size, pairs, depth.
+        Name -> (n,) finite values of control variables: size, pairs, depth.
     roots
-        How the root is chosen.
+        Rule for choosing the root.
     n_maps, clip
-        Of pseudotime.
+        Settings of pseudotime.
     others
-        Space -> int (n, 5): nearest clusters of other studies, -1 where there are fewer.
+        Space -> int (n, 5): nearest clusters of other studies, padded with -1.
     """
 
     views: Sequence[Viewed]
@@ -68,7 +68,7 @@ class Design:
     _times: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False)
 
     def times(self, view: Viewed, roots: np.ndarray) -> np.ndarray:
-        """Return the pseudotime from each of the roots, (draws, n)."""
+        """Return the pseudotime from each root, (draws, n)."""
         distinct, which = np.unique(roots, return_inverse=True)
         return np.stack([self._time(view.space, int(root)) for root in distinct])[which]
 
@@ -81,17 +81,17 @@ class Design:
 
 
 def comparable_views(views: Sequence[Viewed]) -> tuple[list[Viewed], np.ndarray, dict[str, str]]:
-    """Decide which spaces can be compared with the first one, and on which clusters.
+    """Select the spaces to compare with the first one, and the common clusters.
 
     Returns
     -------
     views
-        Those whose largest part has at least half of the first space's largest part: one that falls to
-        pieces would leave next to nothing to compare the others on. Ages have no say in it.
+        Spaces whose largest component has at least half the size of the first space's; a fragmented space
+        would leave too few clusters for the comparison. Ages are not used.
     common
-        int (n,): the connected parts common to them.
+        int (n,): components common to these spaces.
     left_out
-        Name of each other space -> why.
+        Name of each other space -> reason.
     """
     first = views[0].space.diffusion.component == 0
     kept, left_out = [], {}
@@ -109,9 +109,9 @@ def comparable_views(views: Sequence[Viewed]) -> tuple[list[Viewed], np.ndarray,
 
 
 def nearest_others(views: Sequence[Viewed], study: np.ndarray, known: np.ndarray) -> dict[str, np.ndarray]:
-    """Return each cluster's nearest clusters of other studies that have an age, by space.
+    """Return each cluster's nearest clusters of known age from other studies, by space.
 
-    Clusters that have none in one of the spaces have none in any, so that all speak of the same ones.
+    Clusters without such neighbors in one space get none in any, so that all spaces use the same clusters.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def nearest_others(views: Sequence[Viewed], study: np.ndarray, known: np.ndarray
     study
         int (n_clusters,).
     known
-        bool (n_clusters,): clusters with an age.
+        bool (n_clusters,): clusters of known age.
     """
     allowed = (study[:, None] != study[None, :]) & known[None, :]
     nearest_of = {
@@ -159,7 +159,7 @@ def evaluate_spaces(
     values
         (space, statistic) -> (draws,), NaN where it is not defined.
     counts
-        (space, statistic) -> clusters that the first draw rests on.
+        (space, statistic) -> number of clusters in the first draw.
     """
     step = max(AT_ONCE // max(ages.shape[1], 1), 1)
     parts: dict[tuple[str, str], list[np.ndarray]] = {}
@@ -198,7 +198,7 @@ def _draws(design: Design, ages, weights, kinds) -> Iterator[tuple[tuple[str, st
 
 
 def _shared(design: Design, ages, weight, connected, kinds) -> dict:
-    """Return the ranks that all spaces share."""
+    """Return the ranks common to all spaces."""
     ranks: dict = {}
     orders = {name: np.broadcast_to(values, ages.shape) for name, values in design.controls.items()}
     if GLOBAL in kinds:
@@ -233,9 +233,8 @@ def _of_space(design: Design, view, times, ages, weight, connected, shared, kind
 def _other_studies(design: Design, index: np.ndarray, ages, weight) -> tuple[np.ndarray, int]:
     """Correlate the ages of clusters with those of their nearest clusters of other studies.
 
-    Only clusters count whose age lies between the lowest and the highest of another study: where studies
-    share no ages, the neighbours of the oldest clusters are younger and those of the youngest older
-    regardless of their coexpression, and rho is near -1.
+    Only clusters within the age range of another study are used. Otherwise the neighbors of the oldest
+    clusters are always younger and those of the youngest always older, and rho is near -1.
     """
     known = weight > 0
     near = np.where((index >= 0)[None], ages[:, np.where(index >= 0, index, 0)], np.nan)

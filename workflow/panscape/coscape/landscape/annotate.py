@@ -1,4 +1,4 @@
-"""Mean ages, dominant labels and depth of the cells of each cluster."""
+"""Annotation of clusters by the ages, labels and depth of their cells."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def annotate_clusters(
 
     Returns
     -------
-    A copy of `clusters` with the new columns; `study` and columns that `clusters` has already are left.
+    A copy of `clusters` with the new columns; `study` and columns already in `clusters` are not changed.
 
     Raises
     ------
@@ -49,14 +49,14 @@ def annotate_clusters(
             "members.npz",
             f"{members.shape[0]} clusters x {members.shape[1]} cells, but the tables have "
             f"{len(clusters)} and {len(cells)}",
-            "make the clusters of this study again: its cells have changed since",
+            "run the clustering of this study again: its cells have changed",
         )
     inside = sparse.csr_matrix(members, dtype=np.float64)
     added = {}
     for name in cells.columns:
         if name in clusters.columns:
             if name != "study":
-                logger.warning("cell column %s is left out: clusters have a column of that name", name)
+                logger.warning("cell column %s is skipped: clusters already have a column of that name", name)
             continue
         column = cells[name]
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):

@@ -1,4 +1,4 @@
-"""The landscape of a collection: one call from the studies' coexpression to graph, pseudotime and tables."""
+"""Landscape of a collection: from the studies' coexpression to graph, pseudotime and tables."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Landscape:
     Parameters
     ----------
     data
-        The clusters as they took part (with copies, where duplicates are kept).
+        Clusters of the landscape (with copies if duplicates are kept).
     space
         Coexpression space: neighbours, graph, diffusion maps, pseudotime.
     layout
@@ -57,7 +57,7 @@ class Landscape:
 
     @property
     def originals(self) -> np.ndarray:
-        """Return the positions of the clusters that are no copies of others."""
+        """Return the positions of the clusters that are not copies."""
         clusters = self.data.clusters
         return np.flatnonzero(clusters["copy"] == 1) if "copy" in clusters else np.arange(len(clusters))
 
@@ -70,7 +70,7 @@ def compute_landscape(
     Parameters
     ----------
     studies
-        The clusters of each study, see :func:`read_study`.
+        Clusters of each study, see :func:`read_study`.
     settings
         A :class:`LandscapeSettings` or a mapping with its keys.
     seed
@@ -131,19 +131,19 @@ def all_views(
     settings
         The landscape's.
     vectors
-        From :func:`landscape_vectors`, if they are known already.
+        Result of :func:`landscape_vectors`, if already computed.
     """
     vectors = landscape_vectors(data, settings) if vectors is None else vectors
     return [Viewed(space, vectors, settings.distance), *other_spaces(data, space.root, settings)]
 
 
 def gather_clusters(studies: Sequence[Study], settings: LandscapeSettings) -> Combined:
-    """Combine the studies as the settings ask for and count each cluster's pairs.
+    """Combine the studies and count the pairs of each cluster.
 
     Returns
     -------
-    The clusters (with copies, where duplicates are kept) with `n_pairs`, the surviving off-diagonal pairs,
-    and `n_used_pairs`, those of them in use.
+    Clusters (with copies if duplicates are kept) with `n_pairs`, the number of off-diagonal pairs above the
+    threshold, and `n_used_pairs`, those used for distances.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def gather_clusters(studies: Sequence[Study], settings: LandscapeSettings) -> Co
 
 
 def landscape_vectors(data: Combined, settings: LandscapeSettings) -> sparse.csr_matrix:
-    """Return the vectors between which distances are taken; clusters with too few pairs get an empty one.
+    """Return the vectors for distances; clusters with too few pairs get an empty vector.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def measured_vectors(
 
 
 def comparable(vectors: sparse.csr_matrix, settings: LandscapeSettings) -> np.ndarray:
-    """Return bool (n_clusters,): clusters to which the settings' distance is defined."""
+    """Return bool (n_clusters,): clusters with a defined distance."""
     return (np.diff(vectors.indptr) > 0) | (settings.distance == "euclidean")
 
 
@@ -213,16 +213,16 @@ def _features(data: Combined, settings: LandscapeSettings) -> tuple[sparse.csr_m
 def find_root(
     clusters: pd.DataFrame, settings: LandscapeSettings, *, usable: np.ndarray | None = None
 ) -> int | None:
-    """Return the position of the root that the settings ask for, None for none.
+    """Return the position of the configured root, None for none.
 
     Parameters
     ----------
     clusters
         One row per cluster: `cluster`, `n_cells`, `age`.
     settings
-        Their `root` and `root_below` count.
+        Settings; `root` and `root_below` are used.
     usable
-        bool (n_clusters,): clusters that may be chosen; one that cannot be compared is no place to start.
+        bool (n_clusters,): clusters that may be the root, which exclude those without defined distances.
 
     Raises
     ------
@@ -248,7 +248,7 @@ def find_root(
 
 
 def _sampled(studies: Sequence[Study], data: Combined, settings: LandscapeSettings) -> Sampling | None:
-    """Return the cells behind the clusters as they take part (with copies, where duplicates are kept)."""
+    """Return the cells of the clusters (with copies if duplicates are kept)."""
     cells = sampled_cells(studies, settings.sample)
     if cells is None:
         return None
@@ -263,13 +263,13 @@ def _sampled(studies: Sequence[Study], data: Combined, settings: LandscapeSettin
 def _tell(space: Space, data: Combined) -> None:
     part = space.diffusion.component
     logger.info(
-        "%d clusters x %d pairs; %d connected parts, the largest of %d clusters",
+        "%d clusters x %d pairs; %d connected components, the largest of %d clusters",
         *data.matrix.shape,
         part.max() + 1,
         (part == 0).sum(),
     )
     if (alone := int((~space.neighbours.defined).sum())) > 0:
-        logger.warning("%d clusters have too few pairs in use and stand alone", alone)
+        logger.warning("%d clusters have too few pairs and are isolated", alone)
     if space.root is not None:
         logger.info("root: %s", data.clusters["cluster"].iloc[space.root])
         if (unreached := int(np.isnan(space.pseudotime).sum())) > 0:

@@ -13,10 +13,10 @@ from panscape.stats.ranks import centred_ranks
 def sparse_column_correlations(
     matrix: sparse.csr_matrix, y: np.ndarray, *, method: str = "spearman"
 ) -> np.ndarray:
-    """Correlate each column of a sparse matrix with y by one matrix-vector product.
+    """Correlate each column of a sparse matrix with y.
 
-    For Spearman the values are replaced by their rank minus the rank of zero, which keeps the matrix sparse
-    and changes no correlation.
+    For Spearman, values are replaced by their rank minus the rank of zero, which preserves sparsity and
+    correlations.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def sparse_column_correlations(
     (p,) correlations, NaN for constant columns.
     """
     if method not in ("spearman", "pearson"):
-        raise ValueError(f"method must be spearman or pearson, found {method!r}")
+        raise ValueError(f"method must be spearman or pearson, not {method!r}")
     columns = sparse.csc_matrix(matrix)
     weight = rankdata(y) if method == "spearman" else np.asarray(y, dtype=np.float64)
     weight = weight - weight.mean()
@@ -58,7 +58,7 @@ def sparse_within_correlations(
     y
         (n,) finite.
     groups
-        (n,) labels; ranks are taken within groups and scaled by the group's size.
+        (n,) labels; ranks are computed within groups and scaled by the group's size.
     method
         ``"spearman"`` or ``"pearson"``.
 
@@ -67,7 +67,7 @@ def sparse_within_correlations(
     (p,) correlations, NaN for columns that are constant in every group.
     """
     if method not in ("spearman", "pearson"):
-        raise ValueError(f"method must be spearman or pearson, found {method!r}")
+        raise ValueError(f"method must be spearman or pearson, not {method!r}")
     inner, spread, square = np.zeros((3, matrix.shape[1]))
     length = 0.0
     for group in np.unique(groups):
@@ -90,7 +90,7 @@ def sparse_within_correlations(
 
 
 def centred_within(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return ranks (of each column) within each group over the group's size, ties averaged, about 0."""
+    """Return centred ranks of each column within groups, divided by group size; ties are averaged."""
     ranks = np.empty(values.shape)
     for group in np.unique(groups):
         inside = groups == group

@@ -1,4 +1,4 @@
-"""One matrix of all studies' clusters over the union of their gene pairs."""
+"""Combination of all studies' clusters over the union of their gene pairs."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Study:
         int, (n_pairs, 2): positions of each pair's genes in `genes`, first <= second; the diagonal
         (first == second) is 1 where the gene varies in the cluster.
     genes
-        The genes, the same in all studies of a collection and in the same order.
+        Genes, identical and in the same order in all studies of a collection.
     expression
-        (clusters, genes): geometric-mean expression, where there is one.
+        (clusters, genes): geometric-mean expression, if available.
     mean, detection
         (clusters, genes): mean normalised log expression; fraction of cells with a count above 0. All three
         are NaN for genes that the study does not measure; no pair has such a gene.
     members, cells
-        CSR (clusters, cells), ones, and the table of the cells with their `age`: the basis
-        of p-values and intervals. None: no p-values.
+        CSR (clusters, cells), ones, and the table of the cells with their `age`: required for p-values and
+        intervals; None for neither.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Study:
         rows |= {len(part) for part in (self.expression, self.mean, self.detection) if part is not None}
         rows |= {self.members.shape[0]} if self.members is not None else set()
         if len(rows) != 1:
-            raise ValueError(f"study {self.name}: parts have different numbers of clusters: {sorted(rows)}")
+            raise ValueError(f"study {self.name}: arrays have different numbers of clusters: {sorted(rows)}")
         if self.pairs.shape != (self.matrix.shape[1], 2):
             raise ValueError(f"study {self.name}: {self.matrix.shape[1]} columns, {len(self.pairs)} pairs")
 
@@ -89,7 +89,7 @@ class Combined:
         return None if known.all() else known
 
     def rows(self, index: np.ndarray) -> Combined:
-        """Return the clusters at the given positions, in that order and as often as they are named."""
+        """Return the clusters at the given positions (in this order, repeats allowed)."""
         parts: dict[str, Any] = {
             name: None if (part := getattr(self, name)) is None else part[index]
             for name in ("expression", "mean", "detection")
@@ -152,7 +152,7 @@ def combine_studies(studies: Sequence[Study]) -> Combined:
 
 
 def expand_duplicates(data: Combined) -> Combined:
-    """Repeat each cluster `multiplicity` times, as the released code does.
+    """Repeat each cluster `multiplicity` times, as in the released code.
 
     The copies are named ``{cluster}-copy2`` and so on and follow their original.
     """

@@ -1,4 +1,4 @@
-"""The statistics of a landscape: intervals, nulls, and the spaces that it is compared with."""
+"""Statistics of a landscape and its comparison spaces, with intervals and nulls."""
 
 from __future__ import annotations
 
@@ -38,41 +38,42 @@ def compare_spaces(
     cells: Sampling | None = None,
     usable: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """Compute the statistics of several spaces on the clusters that all of them reach.
+    """Compute the statistics of several spaces on their common clusters.
 
     Parameters
     ----------
     views
-        The spaces; the first one is the landscape's.
+        Spaces; the first one is the landscape's.
     clusters
         One row per cluster: `study`, `n_cells` and, where known, `age`, `n_pairs`, `n_counts`.
     settings
-        Their `permutations`, `bootstraps`, `root`, `root_below`, `n_maps` and `clip` count.
+        Their `permutations`, `bootstraps`, `root`, `root_below`, `n_maps` and `clip` are used.
     seed
         The collection's seed.
     cells
-        Cells behind the clusters; None: no p-values and no intervals.
+        Cells of the clusters; None gives no p-values and intervals.
     usable
         bool (n_clusters,): clusters that may be the root.
 
     Returns
     -------
     Columns `space`, `statistic`, `value`, `low` and `high` (95 % bootstrap), `null_mean`, `null_sd`,
-    `pvalue`, `n` (clusters), `units`, `note`. ``docs/reading-a-landscape.md`` says what each p-value tests.
+    `pvalue`, `n` (clusters), `units`, `note`. See ``docs/reading-a-landscape.md`` for the null hypotheses.
 
-    - `rho_age`: Spearman of pseudotime with mean age, on the clusters that all compared spaces reach;
-      null: ages shuffled over the sampled units, |rho|
-    - `rho_age_reached`: the same on all clusters that the space itself reaches
-    - `partial_rho_age`: `rho_age` given cluster size, surviving pairs and depth
+    - `rho_age`: Spearman of pseudotime with mean age, on the clusters with a pseudotime in all compared
+      spaces; null: ages permuted over the sampled units, |rho|
+    - `rho_age_reached`: the same on all clusters with a pseudotime in the space itself
+    - `partial_rho_age`: `rho_age` given cluster size, number of pairs and depth
     - `rho_age_within_studies`: weighted mean over the studies; `rho_age_of_{study}`: within one; null:
-      ages shuffled within studies, |rho|
+      ages permuted within studies, |rho|
     - `rho_age_other_studies`: Spearman of a cluster's age with the mean age of its five nearest clusters
-      of other studies, over clusters of ages that other studies have, too; needs no pseudotime; null: ages
-      shuffled within studies, large is extreme
-    - `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`: of pseudotime with these controls, without a p-value
-    - `other_study_share`, `other_study_share_at_age`, `study_entropy`: mixing of studies among neighbours
+      of other studies, over clusters within the age range of other studies; independent of pseudotime;
+      null: ages permuted within studies, one-sided
+    - `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`: correlation of pseudotime with these controls, without
+      a p-value
+    - `other_study_share`, `other_study_share_at_age`, `study_entropy`: mixing of studies among neighbors
       with the mean after permuting studies over clusters (of similar age), without a p-value
-    - `components`, `reached`: connected parts, and clusters with a pseudotime
+    - `components`, `reached`: numbers of connected components, and of clusters with a pseudotime
     """
     design, left_out = design_of(views, clusters, settings, usable)
     count, first = len(clusters), views[0].space
@@ -95,7 +96,7 @@ def design_of(
     settings: LandscapeSettings,
     usable: np.ndarray | None = None,
 ) -> tuple[Design, dict[str, str]]:
-    """Choose the clusters on which the spaces are compared.
+    """Select the clusters on which the spaces are compared.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def design_of(
 
     Returns
     -------
-    The design, and the spaces that are left out, each with the reason.
+    The design, and the excluded spaces with reasons.
     """
     kept, common, left_out = comparable_views(views)
     code, names = pd.factorize(clusters["study"])

@@ -1,4 +1,4 @@
-"""Disjoint clusters."""
+"""Selection of disjoint clusters and groups of cells."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def disjoint_clusters(members: sparse.csr_matrix) -> np.ndarray:
 
     Returns
     -------
-    int positions in rising order. Every other cluster shares a cell with one of them.
+    int positions in increasing order. Every other cluster shares a cell with one of them.
 
     Examples
     --------
@@ -35,10 +35,10 @@ def disjoint_clusters(members: sparse.csr_matrix) -> np.ndarray:
 
 
 def disjoint_groups(members: sparse.csr_matrix) -> np.ndarray:
-    """Part the cells into as many disjoint groups as there are disjoint clusters.
+    """Partition the cells into as many disjoint groups as there are disjoint clusters.
 
-    Cells outside of :func:`disjoint_clusters` join the one with the largest overlap with the smallest cluster
-    that they are in.
+    Cells outside of :func:`disjoint_clusters` join the one with the largest overlap with their smallest
+    cluster.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def disjoint_groups(members: sparse.csr_matrix) -> np.ndarray:
         return group
     closest = np.asarray((members @ members[leaves].T).todense()).argmax(axis=1)
     size = np.diff(members.indptr)
-    # from the largest to the smallest, so that the smallest cluster of a cell has the last word
+    # from largest to smallest, so that the smallest cluster of a cell takes precedence
     for row in np.lexsort((np.arange(len(size)), size))[::-1]:
         group[members.indices[members.indptr[row] : members.indptr[row + 1]]] = closest[row]
     return group

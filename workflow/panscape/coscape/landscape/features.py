@@ -1,4 +1,4 @@
-"""From coexpression matrices to the vectors between which distances are taken."""
+"""Feature vectors of clusters from their coexpression."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from panscape.coscape.landscape.combine import Combined
 
 
 def best_detected(data: Combined, number: int) -> np.ndarray:
-    """Choose the genes that are detected best in all studies.
+    """Select the genes with the best detection in all studies.
 
-    A gene's detection in a study is its fraction of expressing cells in the study's largest cluster (all
-    cells, as a rule); over the studies that measure it the mean rank counts, so that deep studies do not
-    decide alone.
+    A gene's detection in a study is its fraction of expressing cells in the study's largest cluster (usually
+    all cells). Genes are ranked by the mean rank over the studies that measure them, so that deep studies do
+    not dominate.
 
     Parameters
     ----------
     data
-        With `detection`.
+        Clusters with `detection`.
     number
-        How many genes; all if there are fewer.
+        Number of genes; all if there are fewer.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def best_detected(data: Combined, number: int) -> np.ndarray:
     from scipy.stats import rankdata
 
     if data.detection is None:
-        raise ValueError("the choice of genes needs the fraction of expressing cells of each cluster")
+        raise ValueError("the selection of genes needs the fraction of expressing cells of each cluster")
     study = data.clusters["study"].to_numpy()
     size = data.clusters["n_cells"].to_numpy()
     ranks = []
@@ -58,7 +58,7 @@ def landscape_features(
     min_expected: float = 0.0,
     symmetric: bool = False,
 ) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Return the vector of each cluster over the gene pairs that take part in distances.
+    """Return the feature vector of each cluster over the gene pairs used for distances.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def landscape_features(
         Drop off-diagonal values with |r| below it.
     min_expected
         Drop off-diagonal values where fewer cells than this would express both genes if they were
-        independent, n p_a p_b (n cells of the cluster, p fractions of expressing cells). Below,
-        single cells decide a correlation; the rule of thumb for tests of independence is 5.
+        independent, n p_a p_b (n cells of the cluster, p fractions of expressing cells). With fewer, single
+        cells determine a correlation; the rule of thumb for tests of independence is 5.
     symmetric
         Multiply off-diagonal values by sqrt(2), so that Euclidean distances are those of the full symmetric
         matrices (released code) instead of their upper triangles (paper).
@@ -81,7 +81,7 @@ def landscape_features(
     Returns
     -------
     vectors : csr_matrix
-        float32 (n_clusters, n_columns), columns without any value left out.
+        float32 (n_clusters, n_columns), without empty columns.
     columns : ndarray
         (n_columns,) positions of the columns among the pairs of `data`.
 
@@ -97,7 +97,7 @@ def landscape_features(
     columns = np.flatnonzero(keep)
     vectors = sparse.csr_matrix(data.matrix[:, columns], dtype=np.float32, copy=True)
     pairs = data.pairs[columns]
-    # rows in blocks: the positions of all values at once would outweigh the matrix
+    # blocks of rows bound the memory of the values' positions
     for start, stop in value_runs(vectors.indptr):
         place = slice(vectors.indptr[start], vectors.indptr[stop])
         column = vectors.indices[place]
@@ -116,19 +116,19 @@ def landscape_features(
 
 
 def value_runs(indptr: np.ndarray, values: int = 2_000_000):
-    """Yield (start, stop) of runs of rows (CSC: columns) with about so many values each."""
+    """Yield (start, stop) of blocks of rows (CSC: columns) with about equal numbers of values."""
     edges = np.searchsorted(indptr, np.arange(values, indptr[-1], values), side="left")
     edges = np.unique(np.r_[0, edges, len(indptr) - 1])
     yield from pairwise(edges.tolist())
 
 
 def expected_cells(data: Combined, row: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """Return how many cells of a cluster would express both genes of a pair by chance.
+    """Return the number of cells expected to express both genes of a pair by chance.
 
     Parameters
     ----------
     data
-        With `detection`.
+        Clusters with `detection`.
     row
         (m,) positions of clusters.
     pairs
@@ -142,10 +142,10 @@ def expected_cells(data: Combined, row: np.ndarray, pairs: np.ndarray) -> np.nda
 
 
 def detected_genes(data: Combined, min_expected: float) -> np.ndarray:
-    """Return bool (n_clusters, n_genes): genes whose pair with themselves would pass `min_expected`.
+    """Return bool (n_clusters, n_genes): genes that pass `min_expected` when paired with themselves.
 
-    A space of these vectors shows how much of a landscape follows from detection alone.
-    False where a gene is not measured.
+    A space of these vectors shows how far detection alone explains a landscape. False where a gene is not
+    measured.
     """
     size = data.clusters["n_cells"].to_numpy(dtype=np.float64)[:, None]
     return size * np.asarray(data.detection, dtype=np.float64) ** 2 >= max(min_expected, 1e-9)

@@ -1,4 +1,4 @@
-"""Two-dimensional drawing of the landscape by ForceAtlas2 (Jacomy et al. 2014)."""
+"""Two-dimensional layout of the landscape by ForceAtlas2 (Jacomy et al. 2014)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def force_layout(
     theta: float = 1.2,
     pack: bool = True,
 ) -> np.ndarray:
-    """Draw a graph with ForceAtlas2 from seeded random positions.
+    """Lay out a graph with ForceAtlas2 from seeded random positions.
 
     Parameters
     ----------
     weights
         CSR (n, n), symmetric, without loops.
     seed
-        Of the random start; equal seeds give equal drawings.
+        Seed of the random start; equal seeds give equal layouts.
     iterations, scaling, gravity, theta
         As in ForceAtlas2; the defaults are those of the released code.
     pack
-        Draw each connected part for itself and set the parts side by side, largest first, so that parts
-        without a path between them neither overlap nor drift apart. False draws all at once, as published.
+        Lay out each connected component separately and pack them, largest first, so that components neither
+        overlap nor drift apart. False lays out all at once, as published.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def _draw(weights: sparse.csr_matrix, seed: int, *, iterations, scaling, gravity
 
 
 def _packed(shapes: list[np.ndarray]) -> list[np.ndarray]:
-    """Set drawings on shelves, left to right and top to bottom, about as wide as high."""
+    """Pack layouts in rows into an approximately square area."""
     boxes = [np.maximum(np.ptp(shape, axis=0), 1e-9) for shape in shapes]
     if len(shapes) < 2:
         return shapes

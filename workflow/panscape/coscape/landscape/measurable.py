@@ -1,4 +1,4 @@
-"""Cosine over the gene pairs that can be measured in both of two clusters."""
+"""Cosine distance over the gene pairs that are measurable in both clusters."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from panscape.graph.distances import BLOCK_BYTES
 def common_pair_distances(
     data: Combined, vectors: sparse.csr_matrix, pairs: np.ndarray, min_expected: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return distances that are independent of which pairs can be measured.
+    """Return distances that do not depend on which pairs are measurable.
 
-    The usual cosine counts a pair that cannot be measured in a cluster as 0, so clusters are similar if the
-    same pairs can be measured in them. Here the norms of two clusters run over the pairs that can be
-    measured in both.
+    The usual cosine treats a pair that is not measurable in a cluster as 0, so clusters with the same
+    measurable pairs are similar. Here the norms of two clusters include only the pairs measurable in both.
 
     Parameters
     ----------
@@ -28,7 +27,7 @@ def common_pair_distances(
     pairs
         int (n_columns, 2): positions of the genes of each column.
     min_expected
-        A pair can be measured where at least this many cells would show both genes by chance.
+        Minimum number of cells expected to express both genes by chance for a pair to be measurable.
 
     Returns
     -------

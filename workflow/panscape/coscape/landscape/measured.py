@@ -1,4 +1,4 @@
-"""Genes and pairs that each study measures, and statistics over those alone.
+"""Statistics restricted to the genes and pairs that each study measures.
 
 A gene that a study does not measure has no value there: NaN in `detection`, no stored value in the matrix.
 """
@@ -19,7 +19,7 @@ from panscape.stats.fdr import benjamini_hochberg
 
 
 def measured_genes(data: Combined) -> Measured | None:
-    """Return which genes the clusters measure; None if all measure all."""
+    """Return a mask of the genes that each cluster measures; None if all measure all."""
     measured = data.measured
     if measured is None:
         return None
@@ -28,7 +28,7 @@ def measured_genes(data: Combined) -> Measured | None:
 
 
 def measured_pairs(data: Combined, pairs: np.ndarray) -> Measured | None:
-    """Return which pairs (p, 2) of genes the clusters measure; None if all measure all."""
+    """Return a mask of the gene pairs that each cluster measures; None if all measure all."""
     genes = measured_genes(data)
     if genes is None:
         return None
@@ -36,7 +36,7 @@ def measured_pairs(data: Combined, pairs: np.ndarray) -> Measured | None:
 
 
 def over_measured_genes(rank: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
-    """Make a ranking of genes along pseudotime look, for each gene, at the clusters that measure it.
+    """Restrict a ranking of genes along pseudotime to the clusters that measure each gene.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def over_measured_genes(rank: Callable[..., pd.DataFrame]) -> Callable[..., pd.D
 
     Returns
     -------
-    The same function of any data. Where genes are not measured in some clusters, it is called once for each
-    set of genes that the same clusters measure, and the false discovery rate is computed over all genes.
+    The function for any data. If some clusters do not measure some genes, it is called once for each set of
+    genes measured by the same clusters, and the false discovery rate is computed over all genes.
     """
 
     @functools.wraps(rank)
@@ -66,7 +66,7 @@ def over_measured_genes(rank: Callable[..., pd.DataFrame]) -> Callable[..., pd.D
 
 
 def over_measured_pairs(rank: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
-    """Make a ranking of gene pairs look, for each pair, at the clusters that measure both genes.
+    """Restrict a ranking of gene pairs to the clusters that measure both genes.
 
     Parameters
     ----------
@@ -105,12 +105,12 @@ def over_measured_pairs(rank: Callable[..., pd.DataFrame]) -> Callable[..., pd.D
 
 
 def _inside(leaves: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
-    """Return the positions of `leaves` among some rows."""
+    """Return the positions of `leaves` in a subset of rows."""
     return None if leaves is None else np.flatnonzero(np.isin(rows, leaves))
 
 
 def _of_genes(data: Combined, rows: np.ndarray, genes: np.ndarray) -> Combined:
-    """Return some clusters with some of their genes, without pairs."""
+    """Return a subset of clusters and genes, without pairs."""
     dense = {
         name: None if (part := getattr(data, name)) is None else part[np.ix_(rows, genes)]
         for name in ("expression", "mean", "detection")
@@ -125,7 +125,7 @@ def _of_genes(data: Combined, rows: np.ndarray, genes: np.ndarray) -> Combined:
 
 
 def _together(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return the rows of several tables, strongest first, with one false discovery rate."""
+    """Concatenate tables, strongest first, with the false discovery rate over all rows."""
     table = pd.concat(tables, ignore_index=True)
     table["fdr"] = benjamini_hochberg(table["pvalue"].to_numpy(dtype=np.float64))
     order = np.argsort(-table["rho"].abs().fillna(-1).to_numpy(), kind="stable")

@@ -1,4 +1,4 @@
-"""How well the studies mix among the neighbours of clusters."""
+"""Mixing of studies among the neighbors of clusters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 AGE_BINS = 5
-DRAWS = 200  # of the expected entropy
+DRAWS = 200  # number of permutations for the expected entropy
 
 
 def neighbour_links(index: np.ndarray) -> sparse.csr_matrix:
@@ -28,7 +28,7 @@ def other_study_share(links: sparse.csr_matrix, study: np.ndarray) -> float:
     Parameters
     ----------
     links
-        From :func:`neighbour_links`; nodes without neighbours do not count.
+        From :func:`neighbour_links`; nodes without neighbors are excluded.
     study
         (n,) study of each node.
     """
@@ -46,9 +46,9 @@ def expected_share(links: sparse.csr_matrix, study: np.ndarray, strata: np.ndarr
     Parameters
     ----------
     links, study
-        As there.
+        As in :func:`other_study_share`.
     strata
-        (n,) optional: studies are dealt among the nodes of each stratum.
+        (n,) optional strata, within which studies are permuted.
     """
     one_hot, _ = _one_hot(study)
     groups, stratum = _one_hot(np.zeros(len(study)) if strata is None else strata)
@@ -76,8 +76,8 @@ def study_entropy(links: sparse.csr_matrix, study: np.ndarray) -> float:
     if one_hot.shape[1] < 2 or not linked.any():
         return np.nan
     count = one_hot + links @ one_hot
-    share = count / count.sum(axis=1, keepdims=True)
-    entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(axis=1) / np.log(one_hot.shape[1])
+    fraction = count / count.sum(axis=1, keepdims=True)
+    entropy = -(fraction * np.log(np.where(fraction > 0, fraction, 1))).sum(axis=1) / np.log(one_hot.shape[1])
     return float(entropy[linked].mean())
 
 
@@ -93,7 +93,7 @@ def expected_entropy(
     study
         (n,) labels.
     rng
-        Draws the permutations.
+        Random number generator of the permutations.
     draws
         Number of permutations.
     """
@@ -101,7 +101,7 @@ def expected_entropy(
 
 
 def age_bins(age: np.ndarray) -> np.ndarray:
-    """Return int (n,): one of five bins of equal numbers of clusters by age; -1 where there is none."""
+    """Return five age bins with equal numbers of clusters, int (n,); -1 for unknown ages."""
     known = np.isfinite(age)
     if not known.any():
         return np.full(len(age), -1)

@@ -1,4 +1,4 @@
-"""Other descriptions of the clusters, which the landscape is compared with."""
+"""Alternative spaces of the clusters for comparison with the landscape."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def embed_with_settings(
 
 
 def other_spaces(data: Combined, root: int | None, settings: LandscapeSettings) -> Iterator[Viewed]:
-    """Yield the spaces that coexpression is compared with: expression, detection, depth of the pairs.
+    """Yield the comparison spaces: expression, detection, measurable pairs.
 
     Parameters
     ----------
@@ -75,7 +75,8 @@ def other_spaces(data: Combined, root: int | None, settings: LandscapeSettings) 
         expression, complete = data.expression, data.expression
         if genes is not None:
             expression = np.nan_to_num(data.expression)
-            complete = data.expression[:, genes.columns.all(axis=0)]  # components need every gene everywhere
+            # principal components need genes measured in all clusters
+            complete = data.expression[:, genes.columns.all(axis=0)]
         spaces["expression"] = (expression, "euclidean", genes)
         if settings.expression_components and complete.shape[1] > 1:
             number = settings.expression_components
@@ -98,7 +99,7 @@ def other_spaces(data: Combined, root: int | None, settings: LandscapeSettings) 
 
 
 def _common_pairs(data: Combined, root: int | None, settings: LandscapeSettings) -> Viewed:
-    """Return the space of the cosine over the pairs that can be measured in both of two clusters."""
+    """Return the space of the cosine distance over the pairs measurable in both clusters."""
     keep = ~data.diagonal
     if settings.best_detected:
         keep &= best_detected(data, settings.best_detected)[data.pairs].all(axis=1)

@@ -18,7 +18,7 @@ from panscape.coscape.landscape.measured import over_measured_genes, over_measur
 from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.ranks import correlation_pvalues, spearman_rows
 
-LEVEL = 0.05  # a test that cannot reach it decides nothing
+LEVEL = 0.05  # tests that cannot reach it are not performed
 
 
 @over_measured_genes
@@ -30,15 +30,15 @@ def rank_genes(data: Combined, pseudotime: np.ndarray, leaves: np.ndarray | None
     data
         With `mean` (mean normalised log expression of each cluster) and `detection`.
     pseudotime
-        (n_clusters,), NaN where there is none.
+        (n_clusters,), NaN where unknown.
     leaves
-        Positions of disjoint clusters, see :class:`Independent`; None: no p-values.
+        Positions of disjoint clusters, see :class:`Independent`; None for no p-values.
 
     Returns
     -------
     Columns `gene`, `rho` (Spearman over all clusters), `pvalue` and `fdr` (Benjamini-Hochberg) of
-    `rho_disjoint`, `rho_within` (Spearman of ranks within each study, pooled: free of differences between
-    studies), `rho_disjoint` (the same over disjoint clusters), `n_disjoint` (how many), `detection` (mean
+    `rho_disjoint`, `rho_within` (Spearman of ranks within studies, pooled, which removes differences between
+    studies), `rho_disjoint` (the same over disjoint clusters), `n_disjoint` (their number), `detection` (mean
     fraction of expressing cells); strongest first, genes without variation last.
     """
     table = pd.DataFrame({"gene": data.genes})
@@ -81,13 +81,13 @@ def rank_pairs(
     data
         Clusters and coexpression; diagonal pairs are left out.
     pseudotime
-        (n_clusters,), NaN where there is none.
+        (n_clusters,), NaN where unknown.
     leaves
         As in :func:`rank_genes`.
     method
         ``"spearman"`` or ``"pearson"`` (released code).
     listed
-        Pairs to return, strongest first; 0: all. The fdr counts all pairs that vary.
+        Number of pairs to return, strongest first; 0 for all. The FDR is over all variable pairs.
 
     Returns
     -------
@@ -126,16 +126,16 @@ def rank_pairs(
 class Independent:
     """Disjoint clusters, over which a correlation with pseudotime can be tested.
 
-    The null hypothesis of the tests: within each study, the level of the gene (the coexpression of the pair)
-    in a cluster has nothing to do with the cluster's place in pseudotime, and disjoint clusters
-    are independent. Nested clusters are not, so they do not count.
+    Null hypothesis: within each study, the expression of the gene (or coexpression of the pair) in a cluster
+    is independent of the cluster's pseudotime, and disjoint clusters are independent. Nested clusters are not
+    independent and are excluded.
 
     Parameters
     ----------
     rows
-        Positions of the clusters; those of studies with fewer than 2 are left out.
+        Positions of the clusters, without studies with fewer than 2.
     study, time
-        (n_rows,): their study and pseudotime.
+        (n_rows,): study and pseudotime of these clusters.
     """
 
     rows: np.ndarray
@@ -144,7 +144,7 @@ class Independent:
 
     @classmethod
     def of(cls, data: Combined, pseudotime: np.ndarray, leaves: np.ndarray | None) -> Independent:
-        """Choose the clusters with a pseudotime among disjoint ones.
+        """Select the disjoint clusters with a pseudotime.
 
         Parameters
         ----------
@@ -163,26 +163,26 @@ class Independent:
 
     @property
     def number(self) -> int:
-        """Return how many clusters there are."""
+        """Return the number of clusters."""
         return len(self.rows)
 
     @property
     def attainable(self) -> float:
-        """Return the smallest two-sided p-value that any order of the clusters within studies could reach."""
+        """Return the smallest attainable two-sided p-value over orders of the clusters within studies."""
         counts = np.unique(self.study, return_counts=True)[1]
         return float(2 * np.exp(-sum(lgamma(count + 1) for count in counts)))
 
     @property
     def testable(self) -> bool:
-        """Return whether a p-value of 0.05 could be reached and pseudotime varies within studies."""
+        """Return whether a p-value of 0.05 is attainable and pseudotime varies within studies."""
         return self.attainable <= LEVEL and bool(np.any(self.weight() != 0))
 
     def weight(self) -> np.ndarray:
-        """Return the ranks of the pseudotimes within studies, centred, (n_rows,)."""
+        """Return the centred ranks of pseudotime within studies, (n_rows,)."""
         return centred_within(self.time[:, None], self.study)[:, 0]
 
     def tested(self, rho: np.ndarray) -> dict[str, np.ndarray]:
-        """Return `pvalue` and `fdr` of correlations within studies, NaN where there can be none."""
+        """Return `pvalue` and `fdr` of correlations within studies, NaN where undefined."""
         pvalue = np.full(len(rho), np.nan)
         if self.testable:
             freedom = self.number - len(np.unique(self.study)) - 1

@@ -1,4 +1,4 @@
-"""Read the clusters of one study, their coexpression and expression."""
+"""Reader of a study's clusters, coexpression and expression."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def read_study(
     name
         Study id.
     counts
-        ``counts.h5ad``; only its table of cells is read.
+        ``counts.h5ad``; only `obs` is read.
     clusters, members
         ``clusters.tsv`` and ``members.npz``.
     matrices, pairs
         ``matrices.npz`` and ``pairs.tsv``.
     expression
-        ``expression.h5ad``; its genes give the order of the pairs.
+        ``expression.h5ad``; its genes define the order of the pairs.
 
     Raises
     ------
     UserError
-        If the files do not belong together.
+        If the files do not match.
     """
     import anndata
     import h5py
@@ -59,7 +59,9 @@ def read_study(
     dense = anndata.read_h5ad(expression)
     table = read_tsv(clusters, dtype=NAMES)
     if list(dense.obs_names) != list(table["cluster"]):
-        raise fail(str(expression), "its clusters are not those of clusters.tsv", "delete both, run again")
+        raise fail(
+            str(expression), "its clusters differ from those of clusters.tsv", "delete both, run again"
+        )
     return make_study(
         name, table, read_csr(members), cells, read_csr(matrices), read_tsv(pairs, dtype=str), dense
     )
@@ -118,7 +120,7 @@ def pair_positions(pairs: pd.DataFrame, genes: np.ndarray, where: str = "pairs")
     genes
         Gene names.
     where
-        Named in the error.
+        Name of the file for error messages.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Why a statistic of age is not defined."""
+"""Reasons for undefined statistics of age."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from panscape.coscape.landscape.age import MIN_SHARED, Design, evaluate_spaces
 
 @dataclass(frozen=True)
 class Reasons:
-    """Explains why a statistic is missing.
+    """Explanation of missing statistics.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Reasons:
     age: np.ndarray
 
     def of(self, space: str, statistic: str) -> str:
-        """Return why a statistic has no value, in one sentence."""
+        """Return the reason why a statistic has no value, in one sentence."""
         if statistic == "rho_age_other_studies":
             return self._other_studies(space)
         root = self.design.roots.choose(self.age[None, :])[0]

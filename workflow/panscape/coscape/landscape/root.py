@@ -1,4 +1,4 @@
-"""The root that the configuration names."""
+"""Lookup of a root by cluster name."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from panscape.errors import fail
 
 
 def named_root(clusters: pd.DataFrame, name: str) -> int:
-    """Return the position of the cluster of a name.
+    """Return the position of a named cluster.
 
     Parameters
     ----------
     clusters
-        One row per cluster: `cluster`, `study` and, where the same cells occurred several times,
-        `duplicates`: the other names of the same cells, which are names of the cluster as well.
+        One row per cluster: `cluster`, `study` and, if the same cells occurred several times, `duplicates`:
+        alternative names of the cluster.
     name
         E.g. ``lab-r1-l0-c3``.
 
     Raises
     ------
     UserError
-        If no cluster has the name; it says which names are close and how far the numbers go.
+        If no cluster has the name; the message suggests similar names and the range of numbers.
     """
     names = clusters["cluster"].to_numpy(dtype=object)
     matches = np.flatnonzero(names == name)

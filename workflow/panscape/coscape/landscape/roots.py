@@ -1,4 +1,4 @@
-"""Root of the pseudotime for observed, shuffled and resampled ages."""
+"""Roots of pseudotime for observed, permuted and resampled ages."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import numpy as np
 
 from panscape.coscape.landscape.settings import LOWEST_AGE, LandscapeSettings
 
-ENOUGH = 0.5  # minimum fraction of a cluster's cells that must have been drawn
+ENOUGH = 0.5  # minimum fraction of a cluster's cells drawn for it to be the root
 
 
 @dataclass(frozen=True)
 class Roots:
-    """The rule by which the root was chosen.
+    """Rule for choosing the root.
 
     Parameters
     ----------
     fixed
-        Position of a root that does not depend on ages; None: the cluster of lowest mean age.
+        Position of a fixed root; None takes the cluster of lowest mean age.
     below
-        The first cluster whose mean age is below this, if there is one (``root_below``).
+        Take the first cluster with a mean age below this, if any (``root_below``).
     n_cells
-        (n_clusters,): ties of age go to the largest cluster.
+        (n_clusters,): numbers of cells; the largest cluster breaks ties of age.
     usable
         bool (n_clusters,): clusters that may be the root.
     """
@@ -36,7 +36,7 @@ class Roots:
     def of(
         cls, settings: LandscapeSettings, root: int | None, n_cells: np.ndarray, usable: np.ndarray
     ) -> Roots:
-        """Return the rule of the settings.
+        """Return the rule defined by the settings.
 
         Parameters
         ----------

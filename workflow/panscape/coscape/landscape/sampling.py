@@ -16,8 +16,8 @@ from panscape.coscape.landscape.disjoint import disjoint_clusters, disjoint_grou
 from panscape.coscape.landscape.units import AUTO, CELL, STUDY, Units, choose_units, describe_units
 from panscape.stats.means import divided, whole_multiples
 
-AT_ONCE = 5_000_000  # ages of one block of draws
-MANY = 1e15  # arrangements beyond which counting them exactly serves nobody
+AT_ONCE = 5_000_000  # number of ages per block of draws
+MANY = 1e15  # maximum number of arrangements that is counted exactly
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Sampling:
         int (n_units,): study of each unit.
     block
         int (n_cells,): block of the bootstrap, over all studies: samples where there are any, else disjoint
-        groups of cells; -1 for cells of no block.
+        groups of cells; -1 for cells without a block.
     block_study
         int (n_blocks,).
     leaves
         Positions of disjoint clusters, of all studies.
     units
-        The units of each study.
+        Sampled units of each study.
     """
 
     members: sparse.csr_matrix
@@ -62,11 +62,11 @@ class Sampling:
 
     @property
     def described(self) -> str:
-        """Return how many units of which kind there are, e.g. ``18 batch``."""
+        """Return the number and kind of units, e.g. ``18 batch``."""
         return describe_units(self.units)
 
     def rows(self, index: np.ndarray) -> Sampling:
-        """Return the clusters at the given positions (copies are no new leaves)."""
+        """Return the clusters at the given positions (copies do not add leaves)."""
         first = np.full(self.members.shape[0], -1, dtype=np.int64)
         for place, row in reversed(list(enumerate(index))):
             first[row] = place
@@ -80,12 +80,12 @@ class Sampling:
         return next(self._means(iter([self.unit_age[None, :]])))[0]
 
     def arrangements(self, within: Sequence[int] | None = None) -> float:
-        """Return in how many ways the ages can be dealt to the units.
+        """Return the number of ways to assign the ages to the units.
 
         Parameters
         ----------
         within
-            Studies inside of which they are dealt; None: over all units of all studies.
+            Permute ages within studies; None permutes over all units of all studies.
         """
         groups = [self.unit_age] if within is None else [self.unit_age[self.unit_study == s] for s in within]
         return prod(min(_arrangements(ages), MANY) for ages in groups)
@@ -93,18 +93,18 @@ class Sampling:
     def shuffled(
         self, number: int, rng: np.random.Generator, *, within: bool = False
     ) -> Iterator[np.ndarray]:
-        """Yield blocks of mean ages of the clusters after dealing the ages to the units anew.
+        """Yield blocks of mean ages of the clusters after permuting ages over units.
 
-        If there are no more than `number` arrangements, each is given once, whatever `rng`.
+        If there are at most `number` arrangements, each is returned once, independent of `rng`.
 
         Parameters
         ----------
         number
-            How many draws.
+            Number of draws.
         rng
-            Source of the draws.
+            Random number generator of the draws.
         within
-            Ages stay in their study.
+            Permute ages within studies.
 
         Yields
         ------
@@ -128,7 +128,7 @@ class Sampling:
             yield ages
 
     def _means(self, draws: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Turn (draws, n_units) ages into (draws, n_clusters) means."""
+        """Convert (draws, n_units) ages to (draws, n_clusters) means."""
         known = np.flatnonzero(self.unit >= 0)
         assigned = _one_hot(self.unit[known], len(self.unit_age))
         counts = sparse.csr_matrix(self.members[:, known] @ assigned)
@@ -140,12 +140,12 @@ class Sampling:
             yield divided(total, np.broadcast_to(number[:, None], total.shape), self.scale).T
 
     def resampled(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw blocks with replacement, within studies, and average again.
+        """Resample blocks with replacement within studies and recompute mean ages.
 
         Returns
         -------
         ages
-            (draws, n_clusters): mean age of the cells that were drawn.
+            (draws, n_clusters): mean age of the drawn cells.
         weights
             (draws, n_clusters): cells drawn / cells of the cluster.
         """
@@ -169,7 +169,7 @@ class Sampling:
 
 
 def sampled_cells(studies: Sequence[Study], sample: str = AUTO) -> Sampling | None:
-    """Gather the cells behind the clusters of all studies.
+    """Collect the cells of the clusters of all studies.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def sampled_cells(studies: Sequence[Study], sample: str = AUTO) -> Sampling | No
 
     Returns
     -------
-    None if a study does not say which cells its clusters have.
+    None if the cells of a study's clusters are unknown.
 
     Raises
     ------
@@ -191,7 +191,7 @@ def sampled_cells(studies: Sequence[Study], sample: str = AUTO) -> Sampling | No
         return None
     parts = [sparse.csr_matrix(study.members, dtype=np.float64) for study in studies]
     ages = [_age(study) for study in studies]
-    whole, scale = whole_multiples(np.concatenate(ages), sum(map(len, ages)))
+    scaled, scale = whole_multiples(np.concatenate(ages), sum(map(len, ages)))
     chosen, codes, blocks, leaves = [], [], [], []
     rows = 0
     for study, part, age in zip(studies, parts, ages, strict=True):
@@ -205,7 +205,7 @@ def sampled_cells(studies: Sequence[Study], sample: str = AUTO) -> Sampling | No
     unit, unit_study = _numbered(codes)
     block, block_study = _numbered(blocks)
     unit_age = np.zeros(len(unit_study))
-    unit_age[unit[unit >= 0]] = whole[unit >= 0]
+    unit_age[unit[unit >= 0]] = scaled[unit >= 0]
     return Sampling(
         sparse.csr_matrix(sparse.block_diag(parts, format="csr")),
         np.repeat(np.arange(len(parts)), [part.shape[0] for part in parts]),
@@ -237,10 +237,10 @@ def _one_hot(code: np.ndarray, width: int) -> sparse.csr_matrix:
 
 
 def _distinct_columns(matrix: sparse.csr_matrix) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Return the distinct columns of a matrix of counts, and which of them each column is.
+    """Return the distinct columns of a matrix of counts, and the index of each column among them.
 
-    Cells that are in the same clusters are exchanged without effect: their ages are summed before the product
-    with the clusters, which makes it many times smaller.
+    Cells in the same clusters are exchangeable: summing their ages before the product with the clusters makes
+    it many times smaller.
     """
     rng = np.random.default_rng(0)
     keys = [rng.integers(1 << 62, size=matrix.shape[0], dtype=np.uint64) for _ in range(2)]
@@ -260,7 +260,7 @@ def _arrangements(ages: np.ndarray) -> float:
 
 
 def _every(ages: np.ndarray, groups: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield every distinct way to deal the ages of each group to its places."""
+    """Yield every distinct assignment of the ages of each group to its positions."""
     for parts in product(*(list(_orders(sorted(ages[group].tolist()))) for group in groups)):
         drawn = np.array(ages, dtype=np.float64)
         for group, part in zip(groups, parts, strict=True):
@@ -280,11 +280,11 @@ def _orders(values: list[float]) -> Iterator[list[float]]:
 
 
 def _chunks(draws: Iterator[np.ndarray], size: int = 1000) -> Iterator[np.ndarray]:
-    held: list[np.ndarray] = []
+    block: list[np.ndarray] = []
     for draw in draws:
-        held.append(draw)
-        if len(held) == size:
-            yield np.stack(held)
-            held = []
-    if held:
-        yield np.stack(held)
+        block.append(draw)
+        if len(block) == size:
+            yield np.stack(block)
+            block = []
+    if block:
+        yield np.stack(block)

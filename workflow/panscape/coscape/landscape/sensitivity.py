@@ -35,11 +35,11 @@ def sensitivity_table(
     eta
         Thresholds of |r|; one below the threshold of the matrices has no effect.
     n_neighbors
-        Numbers of neighbours, the cluster itself not counted.
+        Numbers of neighbors, not counting the cluster itself.
 
     Returns
     -------
-    Columns `eta`, `neighbours` (the cluster itself counted), `rho_age`, `n` (number of clusters behind it),
+    Columns `eta`, `neighbours` (the cluster itself counted), `rho_age`, `n` (its number of clusters),
     `partial_rho_age`, `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`, `other_study_share`, `components`,
     `reached` (fraction of clusters with a pseudotime), `pairs` (median of the pairs in use per cluster).
     """

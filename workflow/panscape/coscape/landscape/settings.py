@@ -22,41 +22,41 @@ class LandscapeSettings(FromMapping):
     Parameters
     ----------
     distance
-        Between coexpression vectors: ``"cosine"``, ``"euclidean"`` (published) or ``"correlation"``.
+        Distance between coexpression vectors: ``"cosine"``, ``"euclidean"`` (published) or ``"correlation"``.
     diagonal, eta, min_expected, symmetric
         Values in the vectors, see :func:`panscape.coscape.landscape.features.landscape_features`.
     min_pairs
-        Clusters with fewer pairs left stand alone, as clusters that cannot be compared; 0 keeps all.
+        Minimum number of pairs of a cluster; clusters with fewer are isolated. 0 keeps all.
     best_detected
         Use pairs of this many best-detected genes only; 0: all.
     duplicates
-        Count a cluster `multiplicity` times (released code); otherwise once.
+        Repeat a cluster `multiplicity` times (released code).
     n_neighbors
-        Neighbours of a cluster in the graph, the cluster itself not counted.
+        Number of neighbors of a cluster in the graph, not counting the cluster itself.
     kernel, mutual
         See :func:`connectivities`.
     n_maps
-        Diffusion maps that pseudotime uses.
+        Number of diffusion components for pseudotime.
     root
         ``"lowest-age"``, ``"none"`` or the name of a cluster.
     root_below
         With ``"lowest-age"``: take the first cluster whose mean age is below this (released code).
     clip
-        Pseudotime from which on clusters are equally late (released code, by hand); None: no limit.
+        Upper limit of pseudotime, above which values are clipped (released code, by hand); None for no limit.
     layout_iterations, layout_scaling, layout_gravity, layout_theta, pack
         See :func:`force_layout`.
     expression_components
-        Principal components of expression for comparison.
+        Number of principal components of the expression space.
     sample
         Unit that was sampled at one age, see :func:`panscape.coscape.landscape.units.choose_units`.
     permutations
-        Shuffles of the ages of every null; 0: no p-values.
+        Number of permutations of the ages per null; 0 for no p-values.
     bootstraps
-        Draws of every interval; 0: none.
+        Number of bootstrap draws per interval; 0 for no intervals.
     pair_correlation
-        ``"spearman"`` or ``"pearson"``: of gene pairs with pseudotime.
+        Correlation of gene pairs with pseudotime, ``"spearman"`` or ``"pearson"``.
     pairs_listed
-        How many pairs are reported, strongest first; 0: all.
+        Number of pairs to report, strongest first; 0 for all.
 
     Examples
     --------

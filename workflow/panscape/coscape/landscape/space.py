@@ -1,4 +1,4 @@
-"""One space of clusters: neighbours, graph, diffusion map, pseudotime."""
+"""Space of clusters: neighbors, graph, diffusion map and pseudotime."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from panscape.graph.umap_weights import connectivities
 
 @dataclass(frozen=True)
 class Space:
-    """The clusters seen through one kind of vectors.
+    """Embedding of the clusters by one kind of vectors.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def embed_clusters(
     measured: Measured | None = None,
     distances: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Space:
-    """Find neighbours, graph, diffusion map and pseudotime of the rows of a matrix.
+    """Compute neighbors, graph, diffusion map and pseudotime of the rows of a matrix.
 
     Parameters
     ----------
@@ -69,13 +69,13 @@ def embed_clusters(
     metric
         See :func:`nearest`.
     n_neighbors
-        Neighbours per cluster, the cluster itself not counted, >= 1.
+        Number of neighbors per cluster, not counting the cluster itself, >= 1.
     kernel, mutual
         See :func:`connectivities`.
     n_maps
-        Diffusion maps used by the pseudotime, the stationary one counted.
+        Number of diffusion components for pseudotime, including the stationary one.
     clip
-        Pseudotimes above it are set to it (the released code does so by hand), then scaled back to 1.
+        Upper limit at which pseudotime is clipped before rescaling to 1 (by hand in the released code).
     refine, distances
         See :func:`nearest`.
     measured

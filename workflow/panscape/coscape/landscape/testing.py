@@ -1,4 +1,4 @@
-"""Statistics of age beside their intervals and nulls."""
+"""Tests of the statistics of age: intervals and nulls."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from panscape.seeds import stream
 from panscape.stats.permutation import permutation_pvalue
 
 TAILS = (2.5, 97.5)  # percentiles of the interval
-LEAST_BLOCKS = 5
-LEVEL = 0.05  # a test that cannot reach it decides nothing
+MIN_BLOCKS = 5
+LEVEL = 0.05  # tests that cannot reach it are not performed
 ROUNDING = 1e-9
 
 Rows = dict[tuple[str, str], "Tested"]
@@ -34,11 +34,11 @@ class Tested:
     low, high
         95 % bootstrap interval.
     null_mean, null_sd
-        Mean and standard deviation (ddof 1) of the null; of absolute values where both tails count.
+        Mean and standard deviation (ddof 1) of the null; of absolute values for two-sided tests.
     pvalue
         Fraction of the null at least as extreme, the observed value included.
     n
-        Clusters that it rests on.
+        Number of clusters.
     units
         Permuted units, e.g. ``18 batch``.
     note
@@ -59,7 +59,7 @@ class Tested:
 def age_statistics(
     design: Design, age: np.ndarray, settings: LandscapeSettings, seed: int, cells: Sampling | None
 ) -> dict[tuple[str, str], Tested]:
-    """Return everything that has to do with age or pseudotime, tested.
+    """Return all tested statistics of age and pseudotime.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def _joined(*notes: str) -> str:
 def _with_intervals(rows, design: Design, settings, seed: int, cells: Sampling):
     if not settings.bootstraps:
         return rows
-    if (number := len(cells.block_study)) < LEAST_BLOCKS:
+    if (number := len(cells.block_study)) < MIN_BLOCKS:
         note = f"no interval: there are {number} samples or disjoint groups of cells to draw from"
         return {key: replace(row, note=_joined(row.note, note)) for key, row in rows.items()}
     ages, weights = cells.resampled(settings.bootstraps, stream(seed, "landscape", "resampled"))
@@ -104,7 +104,7 @@ def _with_intervals(rows, design: Design, settings, seed: int, cells: Sampling):
 
 
 def bootstrap_interval(draws: np.ndarray) -> dict[str, float]:
-    """Return `low` and `high` of the draws in which the statistic is defined, NaN if these are under half."""
+    """Return `low` and `high` over the draws with a defined statistic, NaN if these are fewer than half."""
     known = draws[np.isfinite(draws)]
     if 2 * len(known) < len(draws) or len(known) < 2:
         return {}
@@ -148,9 +148,9 @@ def _beside_null(
     design: Design,
     cells: Sampling,
 ) -> Tested:
-    """Add the null of a statistic; the p-value only if it could reach the usual level.
+    """Add the null of a statistic, and the p-value if significance is attainable.
 
-    `ways` are the orders of the ages, of each study if they were shuffled within studies.
+    `ways` are the numbers of orders of the ages, by study if permuted within studies.
     """
     exact = math.prod(ways) <= number
     units, where = cells.described, "within every study, " if len(ways) > 1 else ""
@@ -190,11 +190,11 @@ def age_pvalue(value: float, null: np.ndarray, exact: bool, one_sided: bool = Fa
     value
         Observed correlation.
     null
-        (n,) draws; those in which the statistic is not defined are not extreme.
+        (n,) draws; draws with an undefined statistic count as not extreme.
     exact
         See :func:`panscape.stats.permutation.permutation_pvalue`.
     one_sided
-        Large is extreme; otherwise both tails are.
+        One-sided test for large values; otherwise two-sided.
     """
     null = np.where(np.isfinite(null), null, -np.inf if one_sided else 0.0)
     if not one_sided:

@@ -27,7 +27,7 @@ class Units:
     Parameters
     ----------
     column
-        The column that names them; ``"study"``: the whole study is one unit; ``"cell"``: each cell is one.
+        Column of the unit names; ``"study"``: the study is one unit; ``"cell"``: each cell is a unit.
     code
         int, (n_cells,): unit of each cell, from 0; -1 where the age is unknown.
     """
@@ -37,21 +37,21 @@ class Units:
 
     @property
     def number(self) -> int:
-        """Return how many units there are."""
+        """Return the number of units."""
         return int(self.code.max(initial=-1) + 1)
 
 
 def choose_units(study: str, cells: pd.DataFrame, age: np.ndarray, wanted: str = AUTO) -> Units:
     """Choose the units that were sampled at one age in a study.
 
-    ``auto`` takes, of the columns of :data:`SAMPLE_COLUMNS` in which all cells of a label have one age, the
-    one with the fewest labels (two samples of an animal are one animal). Without such a column a study of a
-    single age is one unit; where ages differ from cell to cell, each cell is one.
+    With ``auto``, among the columns of :data:`SAMPLE_COLUMNS` in which every label has a single age, the one
+    with the fewest labels is used (two samples of an animal are one animal). Without such a column, a study
+    of a single age is one unit; otherwise each cell is a unit.
 
     Parameters
     ----------
     study
-        Its id, named in errors and in the log.
+        Study id, for messages.
     cells
         One row per cell.
     age
@@ -62,7 +62,7 @@ def choose_units(study: str, cells: pd.DataFrame, age: np.ndarray, wanted: str =
     Raises
     ------
     UserError
-        If the column is not there, or a label of it has cells of several ages.
+        If the column is missing, or a label has cells of several ages.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def choose_units(study: str, cells: pd.DataFrame, age: np.ndarray, wanted: str =
 
 
 def ages_differ(labels: pd.Series, age: np.ndarray) -> list[str]:
-    """Return the labels of which cells have several ages (cells without a label count as one label)."""
+    """Return the labels with several ages (cells without a label count as one label)."""
     known = np.isfinite(age)
     text = labels.astype("object").where(labels.notna(), "").astype(str)
     groups = pd.Series(age[known]).groupby(text.to_numpy()[known])

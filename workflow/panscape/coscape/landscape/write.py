@@ -1,4 +1,4 @@
-"""The files of a landscape."""
+"""Files of a landscape."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def landscape_to_anndata(landscape: Landscape) -> AnnData:
 
     Returns
     -------
-    X and layers ``mean`` and ``detection``: expression of the clusters; obs: annotations; obsp
-    ``distances`` and ``connectivities`` the graph, obsm ``X_draw_graph_fa`` and ``X_diffmap`` coordinates,
-    uns: the settings, the statistics and the entries that scanpy reads (``neighbors``, ``iroot``). Copies of
-    clusters (`duplicates`) take part in the graph but are not listed.
+    X and layers ``mean`` and ``detection``: expression of the clusters; obs: annotations; obsp ``distances``
+    and ``connectivities`` the graph, obsm ``X_draw_graph_fa`` and ``X_diffmap`` coordinates, uns: the
+    settings, the statistics and the entries that scanpy reads (``neighbors``, ``iroot``). Copies of clusters
+    (`duplicates`) are part of the graph but are not listed.
     """
     import anndata
 

@@ -1,4 +1,4 @@
-"""Baselines without panclustering: single resolutions, and one correlation matrix of all cells."""
+"""Baselines without panclustering: single resolutions, and correlation over all cells."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def clusters_at_resolution(clusters: pd.DataFrame, resolution: float) -> np.ndar
     Parameters
     ----------
     clusters
-        `resolution` (missing for roots) and, where there is one, `duplicates` such as ``r1-l2;r10-l3``.
+        `resolution` (missing for roots) and, if present, `duplicates` such as ``r1-l2;r10-l3``.
     resolution
         E.g. 10.
     """
@@ -28,7 +28,7 @@ def clusters_at_resolution(clusters: pd.DataFrame, resolution: float) -> np.ndar
 
 
 def _same(part: str, resolution: float) -> bool:
-    """Return whether a name such as ``r0.1-l2`` is of the resolution."""
+    """Return whether a name such as ``r0.1-l2`` belongs to the resolution."""
     number = part.strip().removeprefix("r").split("-", 1)[0]
     try:
         return bool(np.isclose(float(number), resolution))
@@ -85,14 +85,14 @@ def correlation_of_shared(
     ----------
     studies
         (genes, blocks) of each study: positions of the genes that it measures, and CSR (cells, those genes)
-        of normalised values, as often as there are blocks.
+        of normalised values, one item per block.
     n_genes
         Number of genes.
 
     Returns
     -------
-    As :func:`pooled_correlation`, to which it is equal where all studies measure all genes; 0 for genes that
-    no study measures together. Memory: five such matrices and one dense block.
+    As :func:`pooled_correlation`, equal to it if all studies measure all genes; 0 for pairs of genes that no
+    study measures together. Memory: five such matrices and one dense block.
     """
     count, total, square, cross = (np.zeros((n_genes, n_genes)) for _ in range(4))
     centre, known = np.zeros(n_genes), np.zeros(n_genes, dtype=bool)
@@ -104,14 +104,14 @@ def correlation_of_shared(
                 continue
             dense = block.toarray().astype(np.float64)
             fresh = ~known[genes]
-            centre[genes[fresh]] = dense[:, fresh].mean(axis=0)  # sums lose fewer digits about it
+            centre[genes[fresh]] = dense[:, fresh].mean(axis=0)  # centring improves the accuracy of the sums
             known[genes] = True
             dense -= centre[genes]
             n += len(dense)
             sums += dense.sum(axis=0)
             squares += (dense**2).sum(axis=0)
             cross[both] += dense.T @ dense
-        # of each row's gene, over the cells where the column's gene is measured as well
+        # for the gene of each row, over the cells that also measure the gene of the column
         count[both] += n
         total[both] += sums[:, None]
         square[both] += squares[:, None]

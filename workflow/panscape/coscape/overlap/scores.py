@@ -1,4 +1,4 @@
-"""Overlap of graphs with known networks against degree-preserving nulls."""
+"""Overlap of graphs with known networks, tested against degree-preserving nulls."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def overlap_score(
     seed: int = 0,
     threads: int = 1,
 ) -> dict[str, float]:
-    """Compare the number of common edges of two graphs with that after degree-preserving rewiring of one.
+    """Test the number of common edges of two graphs against degree-preserving rewiring of one.
 
     Every rewiring starts from the observed graph with a separate random stream, so the nulls are independent
     and the result does not depend on `threads`.
@@ -58,10 +58,10 @@ def overlap_score(
     rewirings
         Null graphs, >= 2.
     tries_per_edge
-        Swaps tried per edge.
+        Number of attempted swaps per edge.
     rewired
-        Graph to rewire: ``"coexpression"`` (the target), to test against graphs with the degrees of the
-        target, or ``"known"`` (published), to test against networks with the degrees of the known one.
+        Graph to rewire: ``"coexpression"`` (the target), which preserves the degrees of the target, or
+        ``"known"`` (published), which preserves those of the known network.
     seed
         Seed of the step.
     threads
@@ -117,10 +117,10 @@ def overlap_table(
     seed: int = 0,
     threads: int = 1,
 ) -> pd.DataFrame:
-    """Score every target graph against every known network, as it is and cut to a common size.
+    """Score every target graph against every known network, in full and cut to a common size.
 
-    Both graphs are restricted to the genes that occur in the network. The matched rows cut every target to
-    as many of its heaviest edges (within those genes) as the smallest non-empty target has, because z grows
+    Both graphs are restricted to the genes of the network. For the matched rows every target is cut to its
+    heaviest edges (within those genes), as many as the smallest non-empty target has, because z increases
     with the number of edges.
 
     Parameters
@@ -132,7 +132,7 @@ def overlap_table(
     genes
         The genes analysed.
     rewirings, tries_per_edge, rewired
-        The null, see :func:`overlap_score`.
+        Null model, see :func:`overlap_score`.
     seed
         Seed of the step.
     threads
@@ -142,7 +142,7 @@ def overlap_table(
     -------
     network, target, matched (bool), genes (shared), edges (of the target), network_edges, observed,
     null_mean, null_sd, z, pvalue, fold, density_ratio (observed over expected for random edges among the
-    shared genes would give; a uniform null overstates), rewirings, rewired.
+    shared genes; a uniform null overstates the overlap), rewirings, rewired.
 
     Raises
     ------
@@ -193,7 +193,7 @@ def overlap_table(
 def supported_edges(
     targets: Mapping[str, Graph], networks: Sequence[Network], genes: Sequence[str], *, main: str
 ) -> pd.DataFrame:
-    """List the edges of the main target in known networks, with the baselines that have them.
+    """List the edges of the main target that are in known networks, and their baselines.
 
     Parameters
     ----------
@@ -208,8 +208,8 @@ def supported_edges(
 
     Returns
     -------
-    gene_a, gene_b, weight, n_networks, networks (joined by ";"), n_baselines, only_here (no baseline has
-    the edge), for edges in at least one network; by falling n_networks, then only_here, then weight.
+    gene_a, gene_b, weight, n_networks, networks (joined by ";"), n_baselines, only_here (no baseline has the
+    edge), for edges in at least one network; by decreasing n_networks, then only_here, then weight.
     """
     graph = targets[main]
     if graph.n_edges == 0 or not networks:

@@ -18,15 +18,15 @@ class OverlapSettings(FromMapping):
     rewire
         Graph that is rewired for the null: ``"coexpression"`` or ``"known"`` (published).
     rewirings
-        Null graphs per target and network, at least 2.
+        Number of null graphs per target and network, at least 2.
     tries_per_edge
-        Swaps tried per edge of a null graph.
+        Number of attempted swaps per edge of a null graph.
     resolutions
-        Of the panclusters whose dictionaries are baselines.
+        Resolutions of the panclusters used for baseline dictionaries.
     eta
         Threshold on ``|r|`` over all cells, for the baseline without panclusters.
     min_networks
-        Edges that only panclustering finds are drawn if at least this many networks have them.
+        Minimum number of known networks with an edge for drawing edges found by panclustering only.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Graphs to score: the union of the dictionary's networks, and baselines without panclustering."""
+"""Graphs to score: union of the dictionary's networks, and baselines without panclustering."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def union_graph(
 def baseline_graphs(
     stack, k: int, settings, *, resolutions: Sequence[float], seed: int = 0, threads: int = 1
 ) -> dict[str, Graph]:
-    """Learn a dictionary of the same size from the panclusters of one resolution at a time.
+    """Learn a dictionary of the same size from the panclusters of each single resolution.
 
-    Entries are not set aside by use here: a single resolution has fewer panclusters.
+    Rarely used entries are kept, because a single resolution has fewer panclusters.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def baseline_graphs(
     settings
         :class:`panscape.coscape.dictionary.settings.DictionarySettings`.
     resolutions
-        Of the community detection; one without panclusters is left out with a warning.
+        Resolutions of the community detection; those without panclusters are skipped with a warning.
     seed
         Seed of the step.
     threads
@@ -71,7 +71,7 @@ def baseline_graphs(
         part = stack.rows(clusters_at_resolution(stack.origin, resolution))
         usable = int((np.diff(part.data.indptr) > 0).sum())
         if usable == 0:
-            logger.warning("overlap.resolutions: no pancluster with edges was found at %g", resolution)
+            logger.warning("overlap.resolutions: no pancluster with edges at %g", resolution)
             continue
         single = replace(settings, min_panclusters=1)
         _, result = learn_stack(part, min(k, usable), single, seed, threads)
@@ -93,16 +93,16 @@ def all_cells_graph(
     Parameters
     ----------
     studies
-        CSR (cells, genes) of normalised values, one after the other.
+        Iterable of CSR (cells, genes) with normalised values, one per study.
     genes
-        Their columns; with `measured` those of all studies together.
+        Genes of the columns; with `measured` the genes of all studies.
     eta
         Threshold on absolute correlation.
     block
-        Cells made dense at a time.
+        Number of cells converted to dense at a time.
     measured
-        bool (n_genes,) of each study: its columns are these genes alone, and two genes are correlated over
-        the cells of the studies that measure both.
+        bool (n_genes,) of each study: mask of the genes in its columns; two genes are correlated over the
+        cells of the studies that measure both.
     """
     cut = ((study[s : s + block] for s in range(0, study.shape[0], block)) for study in studies)
     if measured is None:
@@ -118,7 +118,7 @@ def all_cells_graph(
 def graph_table(graphs: Mapping[str, Graph]) -> pd.DataFrame:
     """Return graphs as one table: target, gene_a, gene_b, weight.
 
-    A graph without edges has one row with its name alone, so that it is not lost.
+    A graph without edges has one row with its name only.
     """
     tables = []
     for name, graph in graphs.items():
@@ -133,7 +133,7 @@ def graph_table(graphs: Mapping[str, Graph]) -> pd.DataFrame:
 
 
 def table_graphs(table: pd.DataFrame, genes: Sequence[str]) -> dict[str, Graph]:
-    """Return the graphs of a table of :func:`graph_table`, targets without edges included."""
+    """Return the graphs of a table of :func:`graph_table`, including targets without edges."""
     graphs = {}
     for name in dict.fromkeys(table["target"]):
         part = table[(table["target"] == name) & table["gene_a"].notna()]

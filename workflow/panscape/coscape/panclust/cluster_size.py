@@ -1,19 +1,20 @@
-"""How many cells the smallest cluster of a study has."""
+"""Minimum number of cells of a study's clusters."""
 
 from __future__ import annotations
 
-FEWEST, MOST, SHARE = 50, 500, 40  # cells of the smallest cluster, and of the study for each of them
+MIN_CELLS, MAX_CELLS = 50, 500  # bounds of the minimum size
+STUDY_CELLS = 40  # cells of the study per cell of the smallest cluster
 
 
 def smallest_cluster(min_cells: int | str, cells: int) -> int:
-    """Return the number of cells that a cluster of a study has to have.
+    """Return the minimum number of cells of a cluster.
 
     Parameters
     ----------
     min_cells
-        A number, or ``"auto"``: a fortieth of the cells, from 50 to 500; all cells of a smaller study.
+        A number, or ``"auto"``: 1/40 of the cells, between 50 and 500, at most the size of the study.
     cells
-        Cells of the study.
+        Number of cells of the study.
 
     Examples
     --------
@@ -22,4 +23,4 @@ def smallest_cluster(min_cells: int | str, cells: int) -> int:
     """
     if min_cells != "auto":
         return int(min_cells)
-    return max(min(max(cells // SHARE, FEWEST), MOST, cells), 1)
+    return max(min(max(cells // STUDY_CELLS, MIN_CELLS), MAX_CELLS, cells), 1)

@@ -1,4 +1,4 @@
-"""From levels of labels to clusters with parents, each cell set once."""
+"""Distinct clusters with parents from levels of labels."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from scipy import sparse
 
 
 class Candidates:
-    """Collects the distinct clusters of a study, coarse ones first.
+    """Collector of the distinct clusters of a study, coarse ones first.
 
     Parameters
     ----------
     study
-        Its id, the first part of every cluster's name.
+        Study id, the prefix of every cluster's name.
     n_cells
-        Of the study; they are the root.
+        Number of cells of the study, which form the root.
     min_cells
-        Smaller clusters are dropped.
+        Minimum number of cells of a cluster.
 
     Examples
     --------
@@ -42,18 +42,18 @@ class Candidates:
     def add(
         self, cells: np.ndarray, name: str, parent: int, resolution: float = np.nan, level: int | None = None
     ) -> int:
-        """Take a cluster, or count it once more if the same cells are a cluster already.
+        """Add a cluster, or increase its multiplicity if a cluster has the same cells.
 
         Parameters
         ----------
         cells
             Ascending cell indices.
         name
-            Without the study.
+            Name without the study.
         parent
-            Row of the smallest cluster so far that contains it, -1 for none.
+            Row of the smallest existing cluster that contains it, -1 for none.
         resolution, level
-            Of the clustering; missing for nodes of a tree.
+            Resolution and level of the clustering; missing for nodes of a tree.
 
         Returns
         -------
@@ -85,16 +85,16 @@ class Candidates:
     def add_levels(
         self, levels: Sequence[np.ndarray], resolution: float, *, repeat_last: bool = False
     ) -> None:
-        """Take the communities of all levels of one resolution.
+        """Add the communities of all levels of one resolution.
 
         Parameters
         ----------
         levels
             Labels of all cells per level, finest first, nested.
         repeat_last
-            Count the coarsest level's clusters once more.
+            Count the coarsest level's clusters twice.
         resolution
-            Of the clustering.
+            Resolution of the clustering.
         """
         row_of: dict[int, int] = {}
         above: np.ndarray | None = None
@@ -125,7 +125,7 @@ class Candidates:
 
 
 def _communities(labels: np.ndarray, min_cells: int) -> list[tuple[int, np.ndarray]]:
-    """Return (label, ascending cells) of the communities that are large enough, largest first."""
+    """Return (label, ascending cells) of sufficiently large communities, largest first."""
     order = np.argsort(labels, kind="stable")
     sizes = np.bincount(labels)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])

@@ -26,7 +26,7 @@ from panscape.log import logger
 from panscape.seeds import derive, stream
 from panscape.stats.pca import blockwise_scores
 
-FEWEST_CELLS = 3
+MIN_CELLS = 3
 
 
 def pancluster(
@@ -38,7 +38,7 @@ def pancluster(
     study: str | None = None,
     threads: int = 1,
 ) -> tuple[pd.DataFrame, sparse.csr_matrix]:
-    """Cluster a study's cells at several resolutions and keep every level of agglomeration.
+    """Cluster a study's cells at several resolutions, with every level of agglomeration.
 
     Parameters
     ----------
@@ -58,9 +58,10 @@ def pancluster(
     Returns
     -------
     (clusters, members): a table with the columns cluster, study, resolution (NaN for the root), level
-    (missing for the root; 0 is the finest), parent (empty for the root), n_cells, multiplicity (how often the
-    same set of cells occurred), duplicates (where else, e.g. ``r1-l2-c0;r10-l3-c0``), parents before their
-    children; and a CSR int8 matrix of ones, clusters x cells. The first cluster is the root: all cells.
+    (missing for the root; 0 is the finest), parent (empty for the root), n_cells, multiplicity (number of
+    occurrences of the same set of cells), duplicates (its other names, e.g. ``r1-l2-c0;r10-l3-c0``), parents
+    before their children; and a CSR int8 matrix of ones, clusters x cells. The first cluster is the root: all
+    cells.
 
     Raises
     ------
@@ -80,7 +81,11 @@ def pancluster(
     if n_cells > chosen.sketch_above:
         draw = stream(seed, "panclust", "sketch", name)
         kept = sketch(scores, chosen.sketch_cells, chosen.sketch_method, draw)
-        logger.info("%d of %d cells are clustered, the others follow their nearest", len(kept), n_cells)
+        logger.info(
+            "%d of %d cells are clustered, the others join the cluster of their nearest sampled cell",
+            len(kept),
+            n_cells,
+        )
     candidates = Candidates(name, n_cells, min_cells)
     if chosen.algorithm == "ward":
         _take_ward(scores, kept, chosen, candidates, seed, threads)
@@ -93,7 +98,7 @@ def pancluster(
     )  # fmt: skip
     if len(table) == 1:
         logger.warning(
-            "%s gives only its root: no other cluster has at least %d cells (panclust.min_cells)",
+            "%s has only its root: no other cluster has at least %d cells (panclust.min_cells)",
             name,
             min_cells,
         )
@@ -105,8 +110,8 @@ def _check_size(n_cells: int, min_cells: int, name: str) -> None:
         problem = f"study {name} has {n_cells} cells, fewer than the smallest cluster, {min_cells}"
         advice = f"write at most {n_cells}, or leave the study out"
         raise fail("panclust.min_cells", problem, advice, few=True)
-    if n_cells < FEWEST_CELLS:
-        problem = f"{n_cells} cells, too few to cluster (at least {FEWEST_CELLS})"
+    if n_cells < MIN_CELLS:
+        problem = f"{n_cells} cells, too few to cluster (at least {MIN_CELLS})"
         raise fail(f"studies: {name}", problem, "leave the study out, or relax its quality control", few=True)
 
 
@@ -128,7 +133,7 @@ def _scores(counts, genes, chosen: PanclustSettings, name: str, seed: int, threa
 def _take_communities(
     scores, kept, chosen: PanclustSettings, candidates: Candidates, seed: int, threads: int
 ) -> None:
-    """Find communities of the neighbour graph and give every cell its label."""
+    """Find communities of the neighbor graph and label every cell."""
     inner = scores if len(kept) == len(scores) else scores[kept]
     search = derive(seed, "panclust", "neighbors", candidates.study)
     indices, distances = neighbors(

@@ -24,31 +24,32 @@ class PanclustSettings(FromMapping):
     Parameters
     ----------
     genes
-        ``"selected"``: the genes handed over; ``"all"``: every gene of the study (released code).
+        ``"selected"``: the given genes; ``"all"``: every gene of the study (released code).
     scaling
         ``"depth-log1p"`` or ``"log1p"``, see :func:`panscape.data.normalise.normalise`; ``"l2"``: raw counts
         divided by each cell's Euclidean norm (released code).
     n_components
-        Principal components, fewer where the study is too small for them.
+        Number of principal components, fewer for very small studies.
     n_neighbors
-        Neighbours of a cell in the graph, the cell itself not counted.
+        Number of neighbors of a cell in the graph, not counting the cell itself.
     weights
         ``"umap"``: UMAP's edge weights; ``"none"``: no weights.
     algorithm
         ``"louvain"``: all agglomeration levels; ``"leiden"``: one level per resolution; ``"ward"``: all
         nodes of a Ward tree.
     resolutions
-        Of the modularity that Louvain and Leiden maximise; greater gives more and smaller clusters.
+        Resolutions of the modularity for Louvain and Leiden; larger values give more, smaller clusters.
     min_cells
-        Clusters with fewer cells are dropped; ``"auto"`` goes by the study's size, see
+        Minimum number of cells of a cluster; ``"auto"`` depends on the study's size, see
         :func:`panscape.coscape.panclust.cluster_size.smallest_cluster`.
     repeat_last_level
-        Count the clusters of the coarsest level once more, as the released code stores that level twice.
+        Count the clusters of the coarsest level twice, as in the released code.
     exact_below
-        Studies with fewer cells get exact neighbours, greater ones approximate ones.
+        Number of cells above which neighbors are searched approximately.
     sketch_above, sketch_cells, sketch_method
         Studies with more than `sketch_above` cells are clustered on `sketch_cells` of them, drawn
-        ``"uniform"`` or ``"even"`` over the principal components; the other cells follow their nearest one.
+        ``"uniform"`` or ``"even"`` over the principal components; the other cells join the cluster of their
+        nearest sampled cell.
 
     Examples
     --------
@@ -78,7 +79,7 @@ class PanclustSettings(FromMapping):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
         if not self.resolutions or self.resolutions[0] <= 0:
-            raise ValueError("resolutions must be greater than 0, at least one")
+            raise ValueError("resolutions must not be empty, and all must be greater than 0")
         for name, minimum in (("n_components", 1), ("n_neighbors", 1), ("min_cells", 1), ("sketch_cells", 2)):
             if getattr(self, name) == "auto" and name == "min_cells":
                 continue

@@ -6,8 +6,8 @@ import numpy as np
 
 from panscape.graph.knn import nearest_points
 
-EVEN_COMPONENTS = 10  # over more dimensions each box has a single cell
-EXACT_PAIRS = 4_000_000_000  # distances computed outright; more are searched for
+EVEN_COMPONENTS = 10  # in more dimensions every box has a single cell
+EXACT_PAIRS = 4_000_000_000  # maximum number of pairs for exact search; approximate above
 
 
 def sketch(scores: np.ndarray, size: int, how: str, rng: np.random.Generator) -> np.ndarray:
@@ -20,11 +20,11 @@ def sketch(scores: np.ndarray, size: int, how: str, rng: np.random.Generator) ->
     size
         Size of the subsample, at most the number of cells.
     how
-        ``"uniform"``: each cell with equal probability. ``"even"``: one cell of every occupied box of a
-        grid over the first components, whose boxes are just small enough that there are not fewer than
-        `size`, so that rare types are kept.
+        ``"uniform"``: each cell with equal probability. ``"even"``: one cell of every occupied box of a grid
+        over the first components, with boxes just small enough that at least `size` are occupied, which
+        preserves rare types.
     rng
-        Draws.
+        Random number generator.
 
     Returns
     -------
@@ -59,16 +59,16 @@ def _boxes(points: np.ndarray, side: float) -> np.ndarray:
 
 
 def follow(scores: np.ndarray, chosen: np.ndarray, *, seed: int, threads: int = 1) -> np.ndarray:
-    """Return for every cell the position in `chosen` of the nearest chosen cell, which may be itself.
+    """Return the position in `chosen` of each cell's nearest chosen cell (possibly itself).
 
     Parameters
     ----------
     scores
         cells x components.
     chosen
-        Indices of the chosen cells.
+        Indices of the sampled cells.
     seed
-        Seed of the approximate search, for very many cells.
+        Seed of the approximate search, used for many cells.
     threads
         Number of threads; the result does not depend on it.
 

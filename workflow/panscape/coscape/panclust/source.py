@@ -1,4 +1,4 @@
-"""A study's cells as blocks of scaled values, read as often as an algorithm passes over them."""
+"""Blocks of a study's scaled values, for algorithms with several passes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from scipy import sparse
 
 from panscape.data.counts import Counts
 
-CACHED_VALUES = 60_000_000  # raw values kept between passes (0.5 GB); more are read again
+CACHED_VALUES = 60_000_000  # maximum number of raw values cached between passes (0.5 GB)
 BLOCK_CELLS = 4096
 
 
 class CellValues:
-    """Scaled values of a study, block by block; iterate over it as often as needed.
+    """Scaled values of a study in blocks; can be iterated repeatedly.
 
     Parameters
     ----------
@@ -60,13 +60,13 @@ class CellValues:
             yield from self._cache
             return
         kept: list[tuple[slice, sparse.csr_matrix]] | None = []
-        held = 0
+        n_values = 0
         for rows, block in self.counts.blocks():
             if self._columns is not None:
                 block = block[:, self._columns]
                 block.sort_indices()
-            held += block.nnz
-            if held > CACHED_VALUES:
+            n_values += block.nnz
+            if n_values > CACHED_VALUES:
                 kept = None
             if kept is not None:
                 kept.append((rows, block))

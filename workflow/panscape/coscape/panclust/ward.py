@@ -7,21 +7,21 @@ import numpy as np
 from panscape.coscape.panclust.hierarchy import Candidates
 from panscape.errors import fail
 
-MOST_CELLS = 20_000  # the distances of all pairs are in memory: 1.6 GB here
+MAX_CELLS = 20_000  # all pairwise distances are in memory (1.6 GB at this size)
 
 
 def ward_levels(scores: np.ndarray, candidates: Candidates, place: np.ndarray | None = None) -> None:
-    """Take every node of Ward's tree that is large enough as a cluster.
+    """Add every sufficiently large node of Ward's tree as a cluster.
 
     Parameters
     ----------
     scores
         Points x components: the cells, or those of a sketch.
     candidates
-        Receives the clusters, named ``ward-l{level}-c{number}``: level 0 has no kept node below it, and a
-        parent's level is one above its highest child's.
+        Collector of the clusters, named ``ward-l{level}-c{number}``: level 0 has no cluster below it, and a
+        parent is one level above its highest child.
     place
-        (n_cells,) the point that each cell follows; None if the points are the cells.
+        (n_cells,) point of each cell; None if the points are the cells.
 
     Raises
     ------
@@ -31,11 +31,11 @@ def ward_levels(scores: np.ndarray, candidates: Candidates, place: np.ndarray | 
     from scipy.cluster.hierarchy import ward
 
     n = len(scores)
-    if n > MOST_CELLS:
+    if n > MAX_CELLS:
         raise fail(
             "panclust.algorithm",
             f"ward with {n} cells, but it needs the distances of all pairs",
-            f"write louvain, or sketch_above and sketch_cells of at most {MOST_CELLS}",
+            f"write louvain, or sketch_above and sketch_cells of at most {MAX_CELLS}",
         )
     place = np.arange(n) if place is None else place
     children = ward(np.asarray(scores, dtype=np.float64))[:, :2].astype(np.int64)
@@ -59,7 +59,7 @@ def ward_levels(scores: np.ndarray, candidates: Candidates, place: np.ndarray | 
 
 
 def _spans(children: np.ndarray, leaf_sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of cells below each node, and where they start in the order of the tree's leaves."""
+    """Return the number of cells below each node, and their start in the order of the tree's leaves."""
     n = len(leaf_sizes)
     size = np.concatenate([leaf_sizes, np.zeros(n - 1, dtype=np.int64)])
     for node, pair in enumerate(children, start=n):

@@ -1,1 +1,1 @@
-"""Placement of new studies on the dictionary and the landscape of a finished collection."""
+"""Projection of new studies onto the dictionary and landscape of a finished collection."""

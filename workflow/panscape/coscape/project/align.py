@@ -41,7 +41,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Aligned:
-    """Reference and new data over the pairs whose two genes both analysed.
+    """Reference and new data over the pairs of genes analysed in both.
 
     Attributes
     ----------
@@ -66,11 +66,10 @@ def align_pairs(
     *,
     low: float = 0.5,
 ) -> Aligned:
-    """Bring new coexpression onto the reference's pairs.
+    """Align new coexpression to the reference's pairs.
 
-    A pair whose genes were analysed in the new study but that is not stored there is a true 0; a pair with a
-    gene that was not analysed is left out on both sides. New pairs that the dictionary does not have are
-    dropped.
+    A pair of analysed genes that is not stored in the new study is a true 0; a pair with a gene that was not
+    analysed is excluded from both. New pairs outside the dictionary are dropped.
 
     Parameters
     ----------
@@ -79,7 +78,7 @@ def align_pairs(
     matrix, gene_a, gene_b, genes
         (M, P') values of the new panclusters, genes of the pairs, genes analysed.
     low
-        A smaller fraction of the dictionary's weight within shared genes gives a warning.
+        Fraction of the dictionary's weight within shared genes below which a warning is logged.
 
     Raises
     ------
@@ -95,7 +94,7 @@ def align_pairs(
         raise fail(
             "project.reference",
             f"the new studies share {shared} of the {len(reference.genes)} genes of the fitted dictionary",
-            "analyse the same genes with the same kind of names",
+            "analyse the same genes with the same type of gene names",
         )
     weight = reference.entries.multiply(reference.entries)
     fraction = float(weight[:, np.flatnonzero(both)].sum() / max(weight.sum(), np.finfo(float).tiny))

@@ -1,4 +1,4 @@
-"""Projection of studies onto the results of a finished collection."""
+"""Projection of studies onto a finished collection."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class FinishedCollection:
     Attributes
     ----------
     saved
-        Its dictionary.
+        Dictionary of the collection.
     stack
-        Its panclusters' coexpression over all their pairs, and their annotations.
+        Coexpression of its panclusters over all pairs, and their annotations.
     layout
         (N, 2) map of the panclusters.
     settings
-        How the dictionary was made.
+        Settings of the dictionary.
     """
 
     saved: SavedDictionary
@@ -51,7 +51,7 @@ class FinishedCollection:
 
     @classmethod
     def read(cls, folder: str | Path) -> FinishedCollection:
-        """Read ``results/<collection>``; nothing is written there."""
+        """Read ``results/<collection>``, without writing to it."""
         import anndata
 
         settings = DictionarySettings.of(reference.settings(folder)["dictionary"])
@@ -69,7 +69,7 @@ class FinishedCollection:
 def project_studies(
     folder: str | Path, studies: Mapping[str, Mapping[str, str]], *, coverage: float = 0.9
 ) -> pd.DataFrame:
-    """Place the panclusters of studies on a finished collection, each study by itself.
+    """Project the panclusters of studies onto a finished collection, study by study.
 
     Parameters
     ----------
@@ -79,11 +79,11 @@ def project_studies(
         Id -> paths as keywords of :func:`panscape.coscape.landscape.read.read_study`, made with the
         reference's genes and settings.
     coverage
-        Of the intervals.
+        Nominal coverage of the intervals, in (0, 1).
 
     Returns
     -------
-    See :func:`project_stack`; the studies one after the other.
+    Concatenated results of :func:`project_stack`.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def project_studies(
 
 
 def project_study(finished: FinishedCollection, study: Study, *, coverage: float = 0.9) -> pd.DataFrame:
-    """Place the panclusters of one study on a finished collection, see :func:`project_stack`.
+    """Project the panclusters of one study onto a finished collection, see :func:`project_stack`.
 
     Parameters
     ----------
@@ -121,9 +121,9 @@ def project_study(finished: FinishedCollection, study: Study, *, coverage: float
 
 
 def project_stack(finished: FinishedCollection, new: Stack, *, coverage: float = 0.9) -> pd.DataFrame:
-    """Place the panclusters of one study on a finished collection.
+    """Project the panclusters of one study onto a finished collection.
 
-    Pairs with a gene that the study, or a study of the reference, does not measure are left out.
+    Pairs with a gene that is not measured by the study or by all studies of the reference are excluded.
 
     Parameters
     ----------
@@ -136,10 +136,10 @@ def project_stack(finished: FinishedCollection, new: Stack, *, coverage: float =
 
     Returns
     -------
-    One row per pancluster: cluster, study, n_cells, age_known (the mean age of its cells, where they have
-    one), nearest (the most similar pancluster of the reference), x and y (place on the reference's map), the
-    columns of :func:`panscape.coscape.project.place.place_panclusters` for pseudotime and age, and its code
-    for every entry.
+    One row per pancluster: cluster, study, n_cells, age_known (mean age of its cells, if known), nearest (the
+    most similar pancluster of the reference), x and y (coordinates on the reference's map), the columns of
+    :func:`panscape.coscape.project.place.place_panclusters` for pseudotime and age, and its code for every
+    entry.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def project_stack(finished: FinishedCollection, new: Stack, *, coverage: float =
 
 
 def _everywhere(*stacks: Stack) -> np.ndarray:
-    """Return the genes that every study of every stack measures: no distance knows of the others."""
+    """Return the genes that every study of every stack measures."""
     known = [
         np.asarray(stack.genes, dtype=object)[... if stack.measured is None else stack.measured.all(axis=0)]
         for stack in stacks
@@ -187,7 +187,7 @@ def _everywhere(*stacks: Stack) -> np.ndarray:
 
 
 def match_genes(reference_genes: Sequence[str], genes: Sequence[str], study: str) -> pd.DataFrame:
-    """Return which of the reference's genes a study measured.
+    """Match a study's genes to those of the reference.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def match_genes(reference_genes: Sequence[str], genes: Sequence[str], study: str
     genes
         Genes of the study after quality control.
     study
-        Its id, for the error.
+        Study id, for messages.
 
     Returns
     -------

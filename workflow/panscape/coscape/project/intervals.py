@@ -1,4 +1,4 @@
-"""Intervals from the errors that are made when each study of the reference is left out in turn."""
+"""Conformal intervals from the errors of leave-one-study-out prediction."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LOG_SPAN = 4.0
 """Positive values that span more than this factor are predicted on a logarithmic scale."""
 NEAREST = 19
 """Left-out panclusters that an interval rests on; rank 18 of 19 is an exact 90 % quantile."""
-_OUTER = 0.05  # fraction of the reference's values at either end that always counts as its edge
+_OUTER = 0.05  # fraction of the reference's values at each end that counts as its edge
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The scale on which a value is predicted.
+    """Scale on which a value is predicted.
 
     Attributes
     ----------
@@ -37,22 +37,22 @@ class Scale:
 
     @classmethod
     def of(cls, values: np.ndarray) -> Scale:
-        """Choose the scale for finite values (at least one)."""
+        """Choose the scale for finite values."""
         low, high = float(values.min()), float(values.max())
         return cls(low > 0 and high > LOG_SPAN * low, 0.0 if low >= 0 else -np.inf)
 
     def forward(self, values: np.ndarray) -> np.ndarray:
-        """Return values on the scale."""
+        """Transform values to the scale."""
         return np.log(values) if self.log else np.asarray(values, dtype=float)
 
     def back(self, values: np.ndarray) -> np.ndarray:
-        """Return values of the scale in the original unit."""
+        """Transform values back to the original unit."""
         return np.exp(values) if self.log else np.maximum(values, self.lowest)
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Panclusters of the reference, each predicted from the other studies.
+    """Leave-one-study-out predictions of the reference's panclusters.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class LeftOut:
 
     @property
     def covered(self) -> np.ndarray:
-        """Return (n,) bool: the truth lies within the range of the other studies."""
+        """Return (n,) bool: whether the true value lies within the range of the other studies."""
         return (self.low <= self.truth) & (self.truth <= self.high)
 
 
@@ -94,7 +94,7 @@ def leave_studies_out(similarity: np.ndarray, values: np.ndarray, study: np.ndar
     values
         (N,) finite, on the scale of the prediction.
     study
-        (N,) labels; with one label nothing is left out.
+        (N,) labels; with a single label the result is empty.
     """
     study = np.asarray(study)
     parts: list[np.ndarray] = []
@@ -116,7 +116,7 @@ def min_errors(coverage: float) -> int:
 
 
 def local_quantile(error: np.ndarray, sd: np.ndarray, at: np.ndarray, coverage: float) -> np.ndarray:
-    """Return the conformal quantile of the errors made in cases as difficult as each new one.
+    """Return the conformal quantile of the errors of predictions of similar difficulty.
 
     Parameters
     ----------
@@ -129,14 +129,14 @@ def local_quantile(error: np.ndarray, sd: np.ndarray, at: np.ndarray, coverage: 
 
     Returns
     -------
-    (M,): of the :data:`NEAREST` errors whose sd is closest (in ratio) the one of rank
-    ceil((number + 1) * coverage), in proportion larger where the new sd is above all of theirs; NaN if there
-    are fewer errors than :func:`min_errors`.
+    (M,): the error of rank ceil((number + 1) * coverage) among the :data:`NEAREST` errors of closest sd (in
+    ratio), scaled up in proportion if the new sd exceeds all of theirs; NaN if there are fewer errors than
+    :func:`min_errors`.
     """
-    least = min_errors(coverage)
-    if len(error) < least:
+    required = min_errors(coverage)
+    if len(error) < required:
         return np.full(len(at), np.nan)
-    count = min(max(NEAREST, least), len(error))
+    count = min(max(NEAREST, required), len(error))
     rank = min(int(np.ceil((count + 1) * coverage - 1e-9)), count)
     distance = np.abs(np.log(sd)[None, :] - np.log(at)[:, None])
     nearest = np.argsort(distance, axis=1, kind="stable")[:, :count]
@@ -145,29 +145,31 @@ def local_quantile(error: np.ndarray, sd: np.ndarray, at: np.ndarray, coverage: 
 
 
 def half_widths(left: LeftOut, sd: np.ndarray, coverage: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the half-widths of intervals, and how far a truth beyond the reference may lie.
+    """Return the half-widths of intervals, and the possible distance of true values beyond the reference.
 
-    Panclusters of one study err together, so that a new study may be worse placed than those of the reference
-    are on average: the intervals are as wide as the worst left-out study requires.
+    Errors within a study are correlated, so a new study may be predicted worse than the reference's studies
+    on average. The intervals are therefore as wide as the worst left-out study requires.
 
     Parameters
     ----------
     left
-        Of the reference.
+        Leave-one-study-out predictions of the reference.
     sd
         (M,) of the new predictions.
     coverage
-        Of new panclusters whose truth the reference covers.
+        Coverage of new panclusters whose true value the reference covers.
 
     Returns
     -------
-    half : (M,) from left-out panclusters whose truth the other studies cover; from all of them if these are
-        too few. NaN without enough left-out panclusters.
-    reach : (M,) the same from all left-out panclusters.
+    half
+        (M,), from left-out panclusters whose true value the other studies cover, or from all if these are
+        too few; NaN if there are not enough.
+    reach
+        (M,), the same from all left-out panclusters.
     """
     inside = left.covered if left.covered.sum() >= min_errors(coverage) else np.ones(len(left.sd), dtype=bool)
     half = _of_the_worst(left, inside, sd, coverage)
-    # of all studies together: by the worst one, half of the panclusters within the reference would be flagged
+    # over all studies: the worst study would flag half of the panclusters within the reference
     return half, np.fmax(local_quantile(left.error, left.sd, sd, coverage), half)
 
 
@@ -182,11 +184,11 @@ def _of_the_worst(left: LeftOut, chosen: np.ndarray, sd: np.ndarray, coverage: f
 
 
 def interval_bounds(value: np.ndarray, reach: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return the end of the reference's values at which a prediction lies: ``""``, low, high or both.
+    """Return the end of the reference's range at which a prediction lies: ``""``, low, high or both.
 
-    An end is reached if it lies within `reach` of the prediction, so that truths beyond it would have been
-    predicted here as well, or if the prediction is among the lowest or the highest twentieth of the
-    reference's values (NaN reaches nothing).
+    An end is reached if it lies within `reach` of the prediction, so that true values beyond it could give
+    the same prediction, or if the prediction is among the lowest or highest 5 % of the reference's values.
+    NaN reaches no end.
 
     Parameters
     ----------

@@ -16,8 +16,8 @@ def similarity_kernel(
 ) -> np.ndarray:
     """Return the similarity of panclusters: cosine of coexpression plus cosine of codes.
 
-    The first tells neighbours apart, the second follows networks that are gained or lost beyond the ages that
-    the reference covers.
+    The first distinguishes neighbors, the second follows networks that are gained or lost beyond the ages
+    covered by the reference.
 
     Parameters
     ----------
@@ -59,9 +59,11 @@ def krige(
 
     Returns
     -------
-    mean : (M,) in units of `values`.
-    sd : (M,) posterior standard deviation in units of the kernel's root: small near points with a value,
-        whatever these values are.
+    mean
+        (M,), in units of `values`.
+    sd
+        (M,), posterior standard deviation in units of the kernel's root: small near points with known
+        values, independent of the values.
     """
     count = len(values)
     system = np.ones((count + 1, count + 1))
@@ -69,7 +71,7 @@ def krige(
     system[count, count] = 0
     sides = np.ones((len(new), count + 1))
     sides[:, :count] = new
-    # the bordered system makes the weights of every prediction sum to 1, which is the unknown mean
+    # the border constrains the weights of every prediction to sum to 1 (unknown mean)
     solved = np.linalg.solve(system, np.column_stack([np.append(values, 0.0), sides.T]))
     variance = self_kernel - (sides * solved[:, 1:].T).sum(axis=1)
     return sides @ solved[:, 0], np.sqrt(np.maximum(variance, 1e-12))

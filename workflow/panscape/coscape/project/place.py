@@ -1,4 +1,4 @@
-"""Pseudotime, age and place on the map of new panclusters, predicted from those of a reference."""
+"""Prediction of pseudotime, age and map position of new panclusters from a reference."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def nearest_panclusters(
     new, matrix
         CSR (M, Q) and (N, Q).
     k
-        At most this many.
+        Maximum number of panclusters.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def place_panclusters(
     *,
     coverage: float = 0.9,
 ) -> pd.DataFrame:
-    """Predict values of the reference at new panclusters, with intervals from left-out studies.
+    """Predict values for new panclusters, with intervals from left-out studies.
 
     Parameters
     ----------
@@ -62,20 +62,20 @@ def place_panclusters(
     values
         N rows; numeric columns to predict, such as pseudotime and age, NaN where unknown.
     codes
-        Of the new and the reference's panclusters, from :func:`panscape.coscape.project.align.project_codes`.
+        Codes of the new and the reference's panclusters, from
+        :func:`panscape.coscape.project.align.project_codes`.
     coverage
-        Fraction of new panclusters whose interval covers the truth, of those whose truth lies within the
-        reference's values.
+        Nominal coverage of the intervals among new panclusters whose true value lies within the reference's
+        range.
 
     Returns
     -------
     One row per new pancluster: similarity (cosine with the nearest pancluster of the reference), and per
     column its value, the interval ``<column>_low`` to ``<column>_high`` (NaN if fewer than two studies, or
-    too few panclusters, can be left out) and ``<column>_edge``: low, high or both where the interval is open
-    because the reference's values end there, see
-    :func:`panscape.coscape.project.intervals.interval_bounds`. Values are NaN where nothing in the reference
-    is similar. Positive values that span more than a factor 4 are predicted as logarithms; where no value is
-    negative no prediction is.
+    too few panclusters, can be left out) and ``<column>_edge``: low, high or both if the interval is open at
+    the end of the reference's range, see :func:`panscape.coscape.project.intervals.interval_bounds`. Values
+    are NaN if no pancluster of the reference is similar. Positive values that span more than a factor of 4
+    are predicted on a log scale; predictions of non-negative values are not negative.
     """
     new_codes, old_codes = codes
     rows = (aligned.matrix, old_codes)
@@ -99,7 +99,7 @@ def place_panclusters(
 
 
 def _predict(column, similarity, values, study, new, coverage) -> pd.DataFrame:
-    """Return the columns of one value."""
+    """Return the predicted columns of one value."""
     scale = Scale.of(values)
     given = scale.forward(values)
     mean, sd = krige(similarity, given, new)
@@ -128,14 +128,14 @@ def _predict(column, similarity, values, study, new, coverage) -> pd.DataFrame:
 
 
 def map_position(aligned: Aligned, layout: np.ndarray) -> np.ndarray:
-    """Return (M, 2) places of new panclusters on the reference's map; NaN where nothing is similar.
+    """Return the positions of new panclusters on the reference's map, (M, 2); NaN if none is similar.
 
     Parameters
     ----------
     aligned
         From :func:`panscape.coscape.project.align.align_pairs`.
     layout
-        (N, 2) places of the reference's panclusters. A new one lies at the mean of the
+        (N, 2) positions of the reference's panclusters. A new pancluster is placed at the mean of the
         :data:`MAP_NEIGHBORS` most similar, weighted by cosine.
     """
     index, cosine = nearest_panclusters(aligned.new, aligned.matrix, MAP_NEIGHBORS)

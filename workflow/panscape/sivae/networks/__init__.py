@@ -1,1 +1,1 @@
-"""Gene networks of cell lines or donors compared with each other and with a phenotype of the lines."""
+"""Comparison of gene networks between cell lines or donors, and with phenotypes."""

@@ -1,4 +1,4 @@
-"""Maps of lines from their similarities, and whether similar lines have similar phenotypes."""
+"""Maps of lines by network similarity, and tests of their association with phenotypes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def coordinates(similarity: np.ndarray, dimensions: int = 4) -> tuple[np.ndarray
     """Return coordinates of lines whose distances approximate ``sqrt(K_ii + K_jj - 2 K_ij)``.
 
     The eigenvectors of the double-centred similarity, scaled by the roots of their eigenvalues: kernel PCA of
-    a kernel, classical scaling (PCoA) of the distance that belongs to any other similarity. Negative
-    eigenvalues of the latter are left out. The sign is such that each axis' largest entry is positive.
+    a kernel, classical scaling (PCoA) of the corresponding distance for any other similarity. Negative
+    eigenvalues are dropped. The largest entry of each axis is positive.
 
     Returns
     -------
     coordinates
         (L, at most `dimensions`).
     share
-        Of the sum of positive eigenvalues, per axis.
+        Fraction of the sum of positive eigenvalues, per axis.
     """
     n = len(similarity)
     if n < 2:
@@ -39,7 +39,7 @@ def coordinates(similarity: np.ndarray, dimensions: int = 4) -> tuple[np.ndarray
 
 
 def double_centre(similarity: np.ndarray) -> np.ndarray:
-    """Return the similarity with the means of rows and columns taken off: Gram matrix about the centroid."""
+    """Return the doubly centred similarity, the Gram matrix about the centroid."""
     centred = similarity - similarity.mean(axis=0, keepdims=True)
     return centred - centred.mean(axis=1, keepdims=True)
 
@@ -53,7 +53,7 @@ def distances(similarity: np.ndarray) -> np.ndarray:
 def associate(
     similarity: np.ndarray, phenotype: Phenotype, *, permutations: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Test whether lines of similar phenotype have similar networks, by permuting the phenotype.
+    """Test whether lines of similar phenotype have similar networks by permutation.
 
     permanova
         Pseudo-F of the phenotype (numbers: one slope; groups: their means) in the distances of lines
@@ -72,15 +72,15 @@ def associate(
     phenotype
         See :func:`read_phenotype`.
     permutations
-        Largest number of label permutations (all labellings where these are fewer, see
+        Maximum number of label permutations (all labellings if these are fewer, see
         :meth:`Phenotype.shuffled`); p = (1 + those at least as large) / (1 + their number).
     rng
-        For the permutations.
+        Random number generator of the permutations.
 
     Returns
     -------
     test, value, null_mean, null_sd, pvalue, n, spread (standard deviation of the similarities of different
-    lines: where it is next to nothing the kernel cannot tell lines apart).
+    lines: near 0 the kernel does not distinguish lines).
     """
     kernel = similarity[np.ix_(phenotype.known, phenotype.known)]
     shuffled = np.concatenate([phenotype.values[None], phenotype.shuffled(permutations, rng)])
@@ -114,7 +114,7 @@ def _permanova(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -
     if phenotype.kind == "continuous":
         design = (shuffled - shuffled.mean(axis=1, keepdims=True))[:, :, None]
         design = design / np.sqrt(np.square(design).sum(axis=1, keepdims=True))
-    else:  # orthogonal and of length one: groups' indicators over the roots of their sizes
+    else:  # orthonormal: group indicators divided by the square root of their sizes
         codes = np.arange(len(phenotype.groups))
         design = (shuffled[:, :, None] == codes).astype(float)
         design /= np.sqrt(design.sum(axis=1, keepdims=True))
@@ -135,7 +135,7 @@ def _mantel(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -> n
     upper = np.triu_indices(phenotype.n, 1)
     apart = centred_ranks(distances(kernel)[upper])
     rows = []
-    for start in range(0, len(shuffled), 500):  # pairs of lines times permutations in bounded memory
+    for start in range(0, len(shuffled), 500):  # bounds the memory of pairs of lines x permutations
         block = shuffled[start : start + 500]
         gap = np.abs(block[:, upper[0]] - block[:, upper[1]])
         if phenotype.kind == "groups":

@@ -1,4 +1,4 @@
-"""Genes whose centrality goes with a phenotype of the lines, beyond their expression."""
+"""Association of gene centrality with a phenotype, controlling for expression."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from panscape.stats.rank_tests import (
 from panscape.stats.ranks import correlation_pvalues, spearman_rows
 
 CONTROLS = ("mean", "detection", "depth", "n_cells")
-BLOCK_VALUES = 20_000_000  # genes times permutations held at once
+BLOCK_VALUES = 20_000_000  # genes x permutations in memory at once
 COLUMNS = [
     "gene", "phenotype", "model", "rho", "pvalue", "fdr", "pvalue_permuted", "rho_partial", "pvalue_partial",
     "fdr_partial", "pvalue_partial_permuted", "rho_mean_expression", "pvalue_mean_expression",
@@ -37,11 +37,11 @@ def associate_genes(
     rng: np.random.Generator | None = None,
     fdr: float = 0.05,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Test every gene's centrality against the phenotype at the level of lines, raw and with controls.
+    """Test every gene's centrality against the phenotype across lines, without and with controls.
 
-    Numbers: Spearman's rho (p exact up to 9 lines). Two groups: rho with the group (its sign tells which is
+    Numbers: Spearman's rho (p exact up to 9 lines). Two groups: rho with the group (positive if the second is
     higher), p of Wilcoxon's rank-sum test. With controls: :class:`Controlled`. Lines are the samples; bins of
-    a line must have been averaged before.
+    a line must be averaged first.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def associate_genes(
     phenotype
         See :func:`read_phenotype`; must be `testable`.
     controls
-        Name -> (G, L) or (L,); ``mean`` and ``detection`` are also tested on their own.
+        Name -> (G, L) or (L,); ``mean`` and ``detection`` are also tested separately.
     genes
         Names.
     use
@@ -58,18 +58,19 @@ def associate_genes(
     permutations
         Label permutations for the null distributions.
     rng
-        For the permutations.
+        Random number generator of the permutations.
     fdr
-        Level of discoveries.
+        False discovery rate of the discoveries.
 
     Returns
     -------
     genes
         One row per gene in the given order, columns of :data:`COLUMNS` without `model`. ``call``:
         ``connectivity`` where raw and partial test both pass `fdr` (with the same sign), ``with expression``
-        where the raw one does and the partial does not.
+        where only the raw test does.
     null
-        Rows ``genes found`` and ``genes found, controlled``: number at `fdr` beside the permutations'.
+        Rows ``genes found`` and ``genes found, controlled``: number of significant genes at `fdr` with its
+        permutation null.
     """
     known = phenotype.known
     x = np.asarray(centrality, dtype=float)[:, known]
@@ -131,7 +132,7 @@ class _Raw:
 
 
 def _permute(observed, rho, freedom, shuffled, fdr: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return p of each gene by permutation, and the number of discoveries in each permutation."""
+    """Return permutation p-values of each gene, and the number of discoveries per permutation."""
     above, counts = np.zeros(len(observed)), []
     step = max(BLOCK_VALUES // max(len(observed) * shuffled.shape[1], 1), 1)
     for start in range(0, len(shuffled), step):
@@ -145,7 +146,7 @@ def _permute(observed, rho, freedom, shuffled, fdr: float) -> tuple[np.ndarray, 
 
 
 def null_row(what: str, observed: float, null: np.ndarray) -> dict:
-    """Return a statistic beside its null distribution, large values being remarkable.
+    """Return a statistic with its null distribution and one-sided p-value.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How many edges of a line's network are known interactions."""
+"""Enrichment of known interactions among the edges of a network."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
+from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.similarity import edge_codes
 
 if TYPE_CHECKING:
@@ -17,11 +19,11 @@ if TYPE_CHECKING:
 def enrichment_of_edges(
     adjacency: sparse.csr_matrix, genes: Sequence[str] | np.ndarray, network: Network, *, level: float = 0.95
 ) -> dict[str, float]:
-    """Return the odds ratio of being an edge of a known network for the edges of a graph.
+    """Return the odds ratio of known interactions among the edges of a graph.
 
-    Pairs of the genes that both hold are cross-tabulated: edge or not, known or not. The interval is
-    Woolf's, on the log odds ratio with one half added to each cell (Haldane and Anscombe); as it takes pairs
-    for independent, it is too narrow where a few hubs carry the overlap.
+    Pairs of shared genes are cross-tabulated: edge or not, known or not. The interval is Woolf's, on the log
+    odds ratio with one half added to each cell (Haldane and Anscombe). It assumes independent pairs and is
+    too narrow if a few hubs dominate the overlap.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def enrichment_of_edges(
     network
         From :func:`panscape.data.edge_lists.read_network`.
     level
-        Of the interval.
+        Confidence level of the interval.
 
     Returns
     -------
@@ -77,3 +79,28 @@ def enrichment_of_edges(
         "high": float(np.exp(log + reach)),
         "pvalue": float(hypergeom.sf(both - 1, pairs, len(known), len(edges))) if pairs else float("nan"),
     }
+
+
+def known_table(collection: Collection, models: Sequence[str], networks: Sequence[Network]) -> pd.DataFrame:
+    """Return the odds ratio of known interactions among the edges of each line's bins.
+
+    Columns: line, bin, model, network, then those of :func:`enrichment_of_edges`.
+
+    Parameters
+    ----------
+    collection
+        All lines.
+    models
+        Names of the models.
+    networks
+        Known interactions.
+    """
+    rows = []
+    for at, file in enumerate(collection.files):
+        for model in models:
+            bins = collection.whole(at)
+            for name, graph in zip(bins, file.graphs(model, bins), strict=True):
+                for network in networks:
+                    labels = {"line": file.name, "bin": name, "model": model, "network": network.name}
+                    rows.append(labels | enrichment_of_edges(graph, collection.genes, network))
+    return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""The phenotypes of lines: what kind each is, and which lines have it."""
+"""Phenotypes of lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import factorial, prod
 import numpy as np
 import pandas as pd
 
-# a group of one of these names comes first, so that "high" means the other one
+# names of control groups, which come first, so that "high" means the other group
 REFERENCE = (
     "control",
     "controls",
@@ -30,15 +30,15 @@ class Phenotype:
     Attributes
     ----------
     name
-        Its column.
+        Column of the phenotype.
     kind
         ``continuous`` or ``groups``.
     known
-        (L,) bool: lines that have a value.
+        (L,) bool: lines with a value.
     values
-        (n,) of the lines that have one: numbers, or the number of the group.
+        (n,) values of these lines: numbers, or codes of the groups.
     groups
-        Names of the groups, in the order of their numbers; empty for a continuous one.
+        Names of the groups in the order of their codes; empty for a continuous phenotype.
     """
 
     name: str
@@ -54,30 +54,30 @@ class Phenotype:
 
     @property
     def two(self) -> bool:
-        """Tell whether there are exactly two groups, so that genes can be tested."""
+        """Return whether there are exactly two groups."""
         return self.kind == "groups" and len(self.groups) == 2
 
     @property
     def testable(self) -> bool:
-        """Tell whether rank tests of genes apply: numbers, or two groups."""
+        """Return whether rank tests of genes apply: continuous phenotype, or two groups."""
         return self.kind == "continuous" or self.two
 
     @property
     def arrangements(self) -> int:
-        """Return how many different orders of the values there are, equal values being exchangeable."""
+        """Return the number of distinct orders of the values, with equal values exchangeable."""
         counts = np.unique(self.values, return_counts=True)[1]
         return factorial(self.n) // prod(factorial(int(count)) for count in counts)
 
     @property
     def smallest_pvalue(self) -> float:
-        """Return the smallest two-sided p that a gene can reach: an order and its reverse are as extreme."""
+        """Return the smallest attainable two-sided p (an order and its reverse are equally extreme)."""
         return min(2 / self.arrangements, 1.0)
 
     def shuffled(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Return other labellings for a permutation test, (at most `count`, n).
 
-        All that differ from the observed one, each once, where these are at most `count` (the test is exact
-        then), else `count` random permutations. Either way p = (1 + those at least as extreme) / (1 + rows).
+        Every distinct labelling other than the observed one if there are at most `count` (an exact test),
+        else `count` random permutations. In both cases p = (1 + number at least as extreme) / (1 + rows).
         """
         if self.arrangements - 1 <= count:
             return _arrangements(self.values)
@@ -85,21 +85,21 @@ class Phenotype:
 
 
 def read_phenotype(column: pd.Series, *, min_lines: int = 6) -> tuple[Phenotype | None, str]:
-    """Take a column of the table of lines as a phenotype.
+    """Convert a column of the table of lines to a phenotype.
 
-    Numbers of more than two values are continuous; two values, or text, make groups: controls (by their usual
-    names) first, then in alphabetical order. Of two groups the second counts as high.
+    Numbers with more than two values are continuous; two values or text define groups: controls (by common
+    names) first, then in alphabetical order. The second of two groups counts as high.
 
     Parameters
     ----------
     column
         One value per line, NaN or empty where missing.
     min_lines
-        Fewer lines with a value are not tested.
+        Minimum number of lines with a value.
 
     Returns
     -------
-    The phenotype, or None, and why it is not used (empty if it is).
+    The phenotype or None, and the reason why it is not used (empty if it is).
     """
     text = column.astype(object).where(column.notna(), None)
     known = np.array([value is not None and str(value) != "" for value in text])
@@ -123,12 +123,12 @@ def read_phenotype(column: pd.Series, *, min_lines: int = 6) -> tuple[Phenotype 
 
 
 def _arrangements(values: np.ndarray) -> np.ndarray:
-    """Return all different orders of the values but the given one, in lexical order."""
+    """Return all distinct orders of the values except the given one, in lexical order."""
     levels, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
     arrangements = np.zeros((1, 0), dtype=np.int64)
     left = counts[None, :]
     for _ in range(len(values)):
-        row, code = np.nonzero(left)  # each beginning goes on with each level that is left
+        row, code = np.nonzero(left)  # extend each prefix by each remaining level
         arrangements = np.column_stack([arrangements[row], code])
         left = left[row]
         left[np.arange(len(row)), code] -= 1

@@ -1,4 +1,4 @@
-"""The lines' models as the stage sivae leaves them on disk."""
+"""Reader of the results of the siVAE stage by line."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ OK = "ok"
 
 
 def read_lines(path: str | Path) -> pd.DataFrame:
-    """Read the table of lines, those without a model included (status other than ``ok``)."""
+    """Read the table of lines, including those without a model (status other than ``ok``)."""
     return read_tsv(path, dtype={"line": str, "name": str, "study": str, "status": str})
 
 
 def trained(lines: pd.DataFrame) -> pd.DataFrame:
-    """Return the lines that have a model."""
+    """Return the lines with a model."""
     return lines[lines["status"] == OK].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
 class LineFiles:
-    """Where a line's results are: a folder of the stage sivae."""
+    """Results of a line: a folder of the siVAE stage."""
 
     name: str
     folder: Path
@@ -72,7 +72,7 @@ class LineFiles:
         return [stacked[at * size : (at + 1) * size] for at in map(names.index, bins)]
 
     def collapsed(self) -> list[str]:
-        """Return the bins whose siVAE explains next to nothing."""
+        """Return the bins with a collapsed siVAE."""
         table = read_tsv(self.folder / "models.tsv", dtype={"bin": str, "collapsed": str})
         return list(table.loc[table["collapsed"] == "True", "bin"])
 
@@ -83,7 +83,7 @@ class LineFiles:
 
 @dataclass(frozen=True)
 class Collection:
-    """All lines with a model, on one list of genes.
+    """All lines with a model, on the same genes.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class Collection:
 
     @property
     def names(self) -> list[str]:
-        """Return the lines' names for files."""
+        """Return the file names of the lines."""
         return list(self.lines["line"])
 
     def whole(self, at: int) -> list[str]:
@@ -109,7 +109,7 @@ class Collection:
         return [name for name in self.files[at].bins() if name not in HALVES]
 
     def parts(self, at: int) -> tuple[list[str], str]:
-        """Return the bins to judge a line's reliability by, and what they are: bins, halves or none."""
+        """Return the bins for assessing a line's reliability, and their kind: bins, halves or none."""
         names = self.files[at].bins()
         whole = [name for name in names if name not in HALVES]
         if len(whole) > 1:
@@ -124,8 +124,8 @@ class Collection:
     def centralities(self, model: str, column: str = "centrality") -> np.ndarray:
         """Return (G, L) of a column of the tables of genes, averaged over a line's whole bins.
 
-        A gene that does not vary in a line has no centrality there, which counts as 0. Centrality in a
-        Pearson network is the fraction of the other genes that are its neighbours.
+        The centrality of a gene that is constant in a line is 0. In a Pearson network, centrality is the
+        fraction of the other genes that are neighbors.
         """
         if model == "pearson" and column.startswith("centrality"):
             return np.stack([_degrees(bins) for bins in self.graphs("pearson")], axis=1)
@@ -141,12 +141,12 @@ class Collection:
 
 
 def _degrees(bins: Iterable[sparse.csr_matrix]) -> np.ndarray:
-    shares = [np.diff(sparse.csr_matrix(graph).indptr) / max(graph.shape[0] - 1, 1) for graph in bins]
-    return np.mean(shares, axis=0)
+    fractions = [np.diff(sparse.csr_matrix(graph).indptr) / max(graph.shape[0] - 1, 1) for graph in bins]
+    return np.mean(fractions, axis=0)
 
 
 def read_collection(lines: pd.DataFrame, folder: str | Path) -> Collection:
-    """Look up the models of all lines under ``results/{collection}/sivae``.
+    """Read the models of all lines from ``results/{collection}/sivae``.
 
     Raises
     ------

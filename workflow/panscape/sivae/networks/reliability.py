@@ -16,34 +16,33 @@ def reliability(
     names: list[str],
     *,
     source: str,
-    least: float = 0.2,
+    min_agreement: float = 0.2,
     chance: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Compare the parts (bins, halves) of each line with each other and with those of other lines.
+    """Compare the parts (bins or halves) of each line with each other and with other lines' parts.
 
     Parameters
     ----------
     similarities
         Measure -> (B, B) similarity of parts.
     line
-        (B,) number of each part's line.
+        (B,) index of each part's line.
     names
-        Of all lines; one without parts, or with one part, gets a row with the flag ``unknown``.
+        Names of all lines; lines with fewer than two parts are flagged ``unknown``.
     source
         ``"bins"`` or ``"halves"``.
-    least
-        A line whose parts agree less (above chance, see `chance`) is flagged ``unreliable``.
+    min_agreement
+        Minimum agreement of parts above chance; lines below are flagged ``unreliable``.
     chance
-        Measure -> what unrelated networks reach; agreement is counted from there: (s - chance) / (1 -
-        chance).
+        Measure -> expected similarity of unrelated networks; agreement is (s - chance) / (1 - chance).
 
     Returns
     -------
-    One row per line and measure: line, source, parts, measure, within (mean similarity of the line's own
-    parts), others (mean similarity to other lines' parts), rank (fraction of the other lines whose parts are
-    less alike to the line's than its own), flag: empty, ``unreliable``, ``not distinct`` (its parts are no
-    more alike than parts of other lines: reliable, perhaps, but no basis for a difference between lines),
-    ``unknown``.
+    One row per line and measure: line, source, parts, measure, within (mean similarity of the line's parts),
+    others (mean similarity to other lines' parts), rank (fraction of other lines whose parts are less similar
+    to the line's parts than these to each other), flag: empty, ``unreliable``, ``not distinct`` (its parts
+    are not more similar to each other than to parts of other lines, so differences between lines cannot be
+    interpreted), ``unknown``.
     """
     rows = []
     for measure, similarity in similarities.items():
@@ -63,7 +62,7 @@ def reliability(
             ]
             others = float(np.mean(means)) if means else np.nan
             flag = ""
-            if not within - base > least * (1 - base):
+            if not within - base > min_agreement * (1 - base):
                 flag = "unreliable"
             elif means and within <= others:
                 flag = "not distinct"
@@ -73,7 +72,7 @@ def reliability(
 
 
 def vector_similarity(vectors: np.ndarray) -> np.ndarray:
-    """Return Spearman's correlation of the rows (parts x genes); 0 where one is constant."""
+    """Return Spearman's correlation of the rows (parts x genes); 0 for constant rows."""
     from panscape.stats.ranks import centred_ranks
 
     x = centred_ranks(vectors, axis=-1)

@@ -1,4 +1,4 @@
-"""The comparison of lines as the workflow runs it: collections in, tables out."""
+"""Comparison of lines as run by the workflow."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def phenotype_columns(config: Mapping[str, Any]) -> list[str]:
 def read_phenotypes(
     lines: pd.DataFrame, columns: Sequence[str], settings: NetworkSettings
 ) -> tuple[list[Phenotype], pd.DataFrame]:
-    """Return the usable phenotypes of the lines, and rows that say which are not and why.
+    """Return the usable phenotypes of the lines, and rows with the reasons for the others.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def read_phenotypes(
     columns
         Columns of the phenotypes.
     settings
-        Which phenotypes, and how many lines they need.
+        Settings of the comparison; `min_lines` is used.
     """
     phenotypes, skipped = [], []
     for name in columns:
@@ -78,7 +78,7 @@ def read_phenotypes(
 
 
 def skip(part: str, phenotype: str, reason: str, *, model: str = "", n: float = np.nan) -> dict:
-    """Return the row of a test that was not made.
+    """Return the row of a skipped test.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def skip(part: str, phenotype: str, reason: str, *, model: str = "", n: float = 
     phenotype
         Name of the phenotype.
     reason
-        Why it is not tested.
+        Reason why it is not tested.
     model
         Name of the model.
     n
@@ -98,7 +98,7 @@ def skip(part: str, phenotype: str, reason: str, *, model: str = "", n: float = 
 
 
 def undecidable(phenotype: Phenotype, level: float) -> str:
-    """Return why no gene or edge can pass at a level, whatever the data; empty where one can."""
+    """Return why no gene or edge can reach a significance level; empty if one can."""
     if phenotype.smallest_pvalue < level:
         return ""
     if phenotype.two:
@@ -113,7 +113,7 @@ def undecidable(phenotype: Phenotype, level: float) -> str:
 
 
 def tests_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return rows of tests with all columns; those without a status were tested."""
+    """Return rows of tests with all columns; rows without a status get ``tested``."""
     table = pd.DataFrame(list(rows), columns=TEST_COLUMNS)
     table["status"] = table["status"].fillna(TESTED)
     return table
@@ -151,7 +151,7 @@ def compare_lines(
     columns: Sequence[str],
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Compare all lines by one kernel, map them, and test the map against the phenotypes.
+    """Compare all lines by one kernel, embed them, and test the association with phenotypes.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def compare_lines(
     model
         ``"sivae"`` or a baseline.
     settings
-        Of the comparison.
+        Settings of the comparison.
     columns
         Columns of the phenotypes.
     seed
@@ -209,7 +209,7 @@ def compare_lines(
 
 
 def chosen_genes(collection: Collection, model: str, settings: NetworkSettings) -> np.ndarray:
-    """Return the positions of the genes compared: all, or the union of every line's most central ones.
+    """Return the positions of the genes to compare: all, or the union of each line's most central genes.
 
     Parameters
     ----------
@@ -228,9 +228,9 @@ def chosen_genes(collection: Collection, model: str, settings: NetworkSettings) 
 
 
 def check_lines(collection: Collection, settings: NetworkSettings) -> pd.DataFrame:
-    """Say how reliable each line's network is in each model, see :func:`reliability`.
+    """Assess the reliability of each line's network by model, see :func:`reliability`.
 
-    A line with a siVAE that has collapsed (explains next to nothing) is flagged ``collapsed`` instead.
+    Lines with a collapsed siVAE are flagged ``collapsed`` instead.
     """
     tables = []
     for model in settings.models:
@@ -282,6 +282,7 @@ def _check_group(
         np.array(owner),
         [collection.names[at] for at in members],
         source=source,
-        least=settings.min_reliability,
-        chance={"neighbours": density / (2 - density)},  # two random neighbourhoods of that density
+        min_agreement=settings.min_reliability,
+        # expected Jaccard index of two random neighborhoods of that density
+        chance={"neighbours": density / (2 - density)},
     )

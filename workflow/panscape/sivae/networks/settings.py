@@ -17,31 +17,31 @@ TITLES = {
     "wl-degree": "WL kernel, degrees",
     "wl-name": "WL kernel, genes",
 }
-ROLES = ("line", "batch", "cell_type", "platform")  # mapped columns that are no phenotype unless named
+ROLES = ("line", "batch", "cell_type", "platform")  # mapped columns that are not phenotypes by default
 
 
 @dataclass(frozen=True)
 class NetworkSettings(FromMapping):
-    """Settings of the comparison; the keys of the configuration's section of the same names.
+    """Settings of the comparison; keys of the configuration's section ``networks``.
 
     Parameters
     ----------
     phenotypes
         Mapped columns; None takes all but :data:`ROLES`.
     kernels, wl_iterations, genes, central_top
-        How networks are compared, and on which genes.
+        Kernels, and selection of the genes to compare.
     baselines
-        Models beside siVAE.
+        Models compared in addition to siVAE.
     centrality
         ``"all"`` cells or ``"heldout"``.
     controls, permutations, fdr, min_lines, min_reliability
-        Of the tests.
+        Settings of the tests.
     gene_sets, mito_set, ranking, gsea_sizes, gsea_permutations
-        Of GSEA.
+        Settings of GSEA.
     edge_sets, edge_presence, group_fraction
-        Of the tests of edges.
+        Settings of the tests of edges.
     figure_set, figure_lines
-        Of the figure of networks.
+        Settings of the figure of networks.
     """
 
     SECTION: ClassVar[str] = "networks"

@@ -1,4 +1,4 @@
-"""How alike the networks and the gene embeddings of bins are, and of lines as means over their bins."""
+"""Similarity of networks and gene embeddings between bins, and of lines as means over bins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy import sparse
 def edge_jaccard(graphs: Sequence[sparse.csr_matrix]) -> np.ndarray:
     """Return |shared edges| / |edges of either| for all pairs of graphs, (B, B), 0 to 1.
 
-    Two graphs without edges are alike (1).
+    The index of two graphs without edges is 1.
     """
     rows = [edge_codes(graph) for graph in graphs]
     names, code = np.unique(np.concatenate(rows), return_inverse=True)
@@ -23,7 +23,7 @@ def edge_jaccard(graphs: Sequence[sparse.csr_matrix]) -> np.ndarray:
 def neighbour_jaccard(graphs: Sequence[sparse.csr_matrix]) -> np.ndarray:
     """Return the mean over genes of the Jaccard index of their neighbours, (B, B), 0 to 1.
 
-    Genes without a neighbour in both graphs do not count; 1 where no gene is left.
+    Genes without neighbors in both graphs are excluded; 1 if no gene is left.
     """
     count = len(graphs)
     stack = sparse.vstack([_bool(graph) for graph in graphs], format="csr")
@@ -49,8 +49,8 @@ def linear_cka(embeddings: Sequence[np.ndarray]) -> np.ndarray:
     """Return the linear centred kernel alignment of gene embeddings, (B, B), 0 to 1.
 
     ``|X'Y|^2 / (|X'X| |Y'Y|)`` (Frobenius norms) of embeddings (G, K) centred over genes (Kornblith et al.
-    2019): it does not change with rotation, order, sign or common scale of the dimensions, which are
-    arbitrary in every model. The dimensions' number may differ. 0 for embeddings without spread.
+    2019): it is invariant to rotation, order, sign and common scale of the dimensions, which are arbitrary in
+    every model. The numbers of dimensions may differ. 0 for constant embeddings.
     """
     centred = [
         np.asarray(one, dtype=np.float64) - np.mean(one, axis=0, dtype=np.float64) for one in embeddings
@@ -70,15 +70,14 @@ def linear_cka(embeddings: Sequence[np.ndarray]) -> np.ndarray:
 def average_bins(similarity: np.ndarray, line: np.ndarray, n_lines: int) -> np.ndarray:
     """Average a similarity of bins over all pairs of bins of two lines.
 
-    A bin's similarity to itself counts, as in a mean of feature vectors, so that a kernel stays one
-    (positive semi-definite).
+    The similarity of a bin to itself is included, so that a positive semi-definite kernel remains one.
 
     Parameters
     ----------
     similarity
         (B, B).
     line
-        (B,) number of each bin's line.
+        (B,) index of each bin's line.
     n_lines
         Number of lines.
 
@@ -86,10 +85,10 @@ def average_bins(similarity: np.ndarray, line: np.ndarray, n_lines: int) -> np.n
     -------
     (n_lines, n_lines).
     """
-    share = np.zeros((n_lines, len(line)))
-    share[line, np.arange(len(line))] = 1
-    share /= share.sum(axis=1, keepdims=True)
-    return share @ similarity @ share.T
+    weights = np.zeros((n_lines, len(line)))
+    weights[line, np.arange(len(line))] = 1
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights @ similarity @ weights.T
 
 
 def edge_codes(graph: sparse.csr_matrix) -> np.ndarray:

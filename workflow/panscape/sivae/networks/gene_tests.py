@@ -1,0 +1,90 @@
+"""Association of genes with phenotypes, for all models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from panscape import seeds
+from panscape.sivae.networks import centrality as centrality_module
+from panscape.sivae.networks.read import Collection
+from panscape.sivae.networks.run import read_phenotypes, skip, tests_table, undecidable
+from panscape.sivae.networks.settings import NetworkSettings
+
+if TYPE_CHECKING:
+    pass
+
+
+MANY = "more than two groups: genes and edges are tested for numbers and for two groups"
+
+
+def controls_of(collection: Collection, model: str) -> dict[str, np.ndarray]:
+    """Return the potential confounders of centrality: mean expression, detection, depth, number of cells."""
+    return {
+        "mean": collection.centralities(model, "mean"),
+        "detection": collection.centralities(model, "detection"),
+        "depth": collection.lines["depth"].to_numpy(float),
+        "n_cells": collection.lines["n_cells"].to_numpy(float),
+    }
+
+
+def centralities_of(collection: Collection, model: str, settings: NetworkSettings) -> np.ndarray:
+    """Return the genes' centralities in all lines, (G, L), from training or held-out cells as set."""
+    column = "centrality_heldout" if settings.centrality == "heldout" else "centrality"
+    return collection.centralities(model, column)
+
+
+def gene_tables(
+    collection: Collection, settings: NetworkSettings, columns: Sequence[str], seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Test every gene of every model against every phenotype.
+
+    Parameters
+    ----------
+    collection
+        All lines.
+    settings
+        Settings of the comparison.
+    columns
+        Columns of the phenotypes.
+    seed
+        Seed of the permutations.
+
+    Returns
+    -------
+    genes
+        Columns of :data:`panscape.sivae.networks.centrality.COLUMNS`, ordered by phenotype, model and p.
+    tests
+        Number of significant genes and its null distribution, and the tests that were skipped.
+    """
+    phenotypes, skipped = read_phenotypes(collection.lines, columns, settings)
+    tables, rows = [], [row | {"part": "genes"} for row in skipped.to_dict("records")]
+    for model in settings.models:
+        centrality = centralities_of(collection, model, settings)
+        controls = controls_of(collection, model)
+        for phenotype in phenotypes:
+            if not phenotype.testable:
+                rows.append(skip("genes", phenotype.name, MANY, model=model, n=phenotype.n))
+                continue
+            table, null = centrality_module.associate_genes(
+                centrality,
+                phenotype,
+                controls,
+                collection.genes,
+                use=settings.controls,
+                permutations=settings.permutations,
+                rng=seeds.stream(seed, "networks", "genes", model, phenotype.name),
+                fdr=settings.fdr,
+            )
+            tables.append(table.assign(model=model).sort_values(["pvalue", "gene"], kind="stable"))
+            reason = undecidable(phenotype, settings.fdr)
+            if reason:
+                rows.append(skip("genes", phenotype.name, reason, model=model, n=phenotype.n))
+            else:
+                rows += null.assign(part="genes", model=model).to_dict("records")
+    empty = pd.DataFrame(columns=centrality_module.COLUMNS)
+    genes = pd.concat(tables, ignore_index=True)[centrality_module.COLUMNS] if tables else empty
+    return genes, tests_table(rows)

@@ -1,0 +1,73 @@
+"""Preparation of annotated cells as input of a single model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.data.annotated import gene_columns, raw_counts, total_counts
+from panscape.data.normalise import normalise
+from panscape.sivae.values import Expression, ValueSettings, prepare_bin
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def select_counts(
+    table: AnnData, layer: str | None, genes: Sequence[str] | None
+) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Return the counts of some genes, and the cells' total counts over all genes.
+
+    Parameters
+    ----------
+    table
+        Annotated cells, n x genes.
+    layer
+        Layer with the raw counts; None takes ``X``.
+    genes
+        Names of F genes; None takes those marked ``highly_variable`` in `var`, or all.
+
+    Returns
+    -------
+    Counts, CSR (n, F), and totals, (n,).
+    """
+    counts = raw_counts(table, layer)
+    return counts[:, gene_columns(table, genes)], total_counts(table, counts)
+
+
+def prepare_cells(
+    counts: sparse.csr_matrix,
+    totals: np.ndarray,
+    obs: pd.DataFrame,
+    settings: ValueSettings,
+    seed: int,
+    *,
+    line: str,
+    name: str,
+    normalisation: str,
+) -> Expression:
+    """Normalise and scale the cells of one bin.
+
+    Parameters
+    ----------
+    counts, totals
+        From :func:`select_counts`.
+    obs
+        Annotations of the cells.
+    settings
+        Settings of the preparation.
+    seed
+        Seed of the held-out cells.
+    line, name
+        Names of the line and of the bin; the held-out cells derive from both.
+    normalisation
+        See :func:`panscape.data.normalise.normalise`.
+    """
+    target = float(np.median(totals))
+    log_expression = normalise(counts, totals, normalisation, target=target)
+    prepared = prepare_bin(line, name, log_expression, counts, obs, settings, seed)
+    return prepared.scaled_by(normalisation, target)
