@@ -81,7 +81,7 @@ def dry_run(folder, snakefile):
 
 
 def test_changed_code_runs_the_stages_that_reach_it(finished, checkout):
-    module = checkout / "workflow/panscape/graph/umap_weights.py"
+    module = checkout / "workflow/panscape/coscape/landscape/layout.py"
     source = module.read_text()
     module.write_text(source + "\nANOTHER = 1\n")
     rules = planned(dry_run(finished, checkout / "Snakefile"))
