@@ -70,10 +70,10 @@ def test_truncated_hdf5(write, share):
 def test_truncated_gzip(write, share):
     study = write.tsv_genes_in_rows()
     cut(study["path"], share)
-    assert "cut short" in problem(study)
+    assert "truncated" in problem(study)
     study = write.mtx_v3() | {"path": str(write.folder)}
     cut(write.folder / "matrix.mtx.gz", share)
-    assert "cut short" in problem(study)
+    assert "truncated" in problem(study)
 
 
 def test_gzip_with_a_wrong_checksum(write):
@@ -90,7 +90,7 @@ def test_plain_mtx_that_lost_its_end(write):
     path = write.folder / "matrix.mtx"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-4]))
     n = int(np.count_nonzero(write.counts))
-    assert f"announces {n} entries and has {n - 4}" in problem(study)
+    assert f"declares {n} entries but has {n - 4}" in problem(study)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_unknown_format(write):
 def test_format_that_cannot_be_told(tmp_path):
     path = tmp_path / "counts.dat"
     path.write_text("a b c")
-    assert "cannot tell the format" in problem({"id": "s", "path": str(path)})
+    assert "cannot infer the format" in problem({"id": "s", "path": str(path)})
 
 
 @pytest.mark.parametrize("format", ["h5ad", "10x-h5", "loom"])
@@ -144,7 +144,7 @@ def test_hdf5_of_another_kind(write, format):
 
 @pytest.mark.parametrize("format", ["h5ad", "10x-h5", "loom"])
 def test_text_where_hdf5_is_due(write, format):
-    assert "is no HDF5 file" in problem(write.csv() | {"format": format})
+    assert "is not an HDF5 file" in problem(write.csv() | {"format": format})
 
 
 def test_gzipped_hdf5(write):
@@ -164,7 +164,7 @@ def test_matrix_that_is_not_there(write):
     text = problem(write.h5ad() | {"counts": "raw"})
     assert "no raw" in text and "write one of: X" in text
     assert "X, layer:spliced" in problem(write.loom() | {"counts": "layer:other"})
-    assert "leave counts out" in problem(write.csv() | {"counts": "raw"})
+    assert "remove counts" in problem(write.csv() | {"counts": "raw"})
 
 
 def test_file_without_x(write):
@@ -247,7 +247,7 @@ def test_sparse_parts_that_do_not_fit(write):
     study = write.h5ad()
     with h5py.File(study["path"], "r+") as file:
         file["X/indptr"][3] = 10_000
-    assert "do not fit each other" in problem(study)
+    assert "do not match" in problem(study)
     study = write.csc()
     with h5py.File(study["path"], "r+") as file:
         file["X/indices"][0] = 57
@@ -257,4 +257,4 @@ def test_sparse_parts_that_do_not_fit(write):
 def test_file_that_may_not_be_read(write, monkeypatch):
     study = write.h5ad()
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # modes do not bind a superuser
-    assert "may not be read" in problem(study)
+    assert "is not readable" in problem(study)

@@ -41,7 +41,7 @@ def test_all_problems_at_once(write):
     assert keys == ["studies[1].genes.column"] + [
         f"studies[1].{key}" for key in ("obs.age", "obs.batch", "keep", "counts")
     ]
-    assert "no cell of 57 fits 'plate == 7'" in problems[3]
+    assert "none of the 57 cells matches 'plate == 7'" in problems[3]
     assert "logarithmic" in problems[4]
     assert all(f"(study 's', file {study['path']})" in text for text in problems)
 
@@ -64,7 +64,7 @@ def test_a_file_that_comes_later_is_no_problem(write):
     assert found(study) == []
     assert found({"id": "s", "simulated": "early", "path": "not/there/yet"}) == []
     # once it is there it is looked at
-    assert "no cell" in found(write.h5ad() | {"simulated": "early", "keep": "plate == 7"})[0]
+    assert "none of the" in found(write.h5ad() | {"simulated": "early", "keep": "plate == 7"})[0]
 
 
 def test_no_origin():
@@ -82,7 +82,7 @@ def test_truncated_gzip_is_seen_beforehand(write):
     assert found(study) == []
     path = write.folder / "matrix.mtx.gz"
     os.truncate(path, os.path.getsize(path) - 5)
-    assert "cut short" in found(study)[0]
+    assert "truncated" in found(study)[0]
 
 
 def test_end_of_a_large_gzip_must_be_possible(tmp_path, monkeypatch):

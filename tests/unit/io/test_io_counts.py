@@ -12,8 +12,8 @@ from panscape.errors import UserError
     ("values", "told"),
     [
         ([0, 1, -1], "negative values (lowest -1)"),
-        ([0.5, 1, 2], "fractions (e.g. 0.5); they look logarithmic"),
-        ([0.5, 1, 2000], "fractions (e.g. 0.5); as after normalisation"),
+        ([0.5, 1, 2], "fractional values (e.g. 0.5); they look logarithmic"),
+        ([0.5, 1, 2000], "fractional values (e.g. 0.5); as after normalisation"),
         ([np.nan, 1, 2], "1 values are NaN or infinite"),
         ([np.inf, np.nan, 2], "2 values are NaN or infinite"),
         (np.log1p([1, 5, 300]), "logarithmic (highest 5.7"),

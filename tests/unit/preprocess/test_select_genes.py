@@ -186,7 +186,7 @@ def test_genes_of_a_majority_of_studies(caplog):
         result = select_genes(tables, n_genes=120)
     assert len(result) == 190 and "G005" in set(result["gene"]) and "G015" not in set(result["gene"])
     assert "10 of 200 genes are measured in fewer studies (preprocess.present_in)" in caplog.text
-    assert "and left out, e.g. G010, G011" in caplog.text
+    assert "and not used, e.g. G010, G011" in caplog.text
     own = result.set_index("gene")
     assert own["rank_s1"].isna().sum() == 10 and own["rank_s0"].notna().all()
     # ranks are among the genes that are usable and measured in the study
