@@ -94,7 +94,7 @@ def test_plain_mtx_that_lost_its_end(write):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("matrix coordinate", "matrix array", "begins with"),
         ("%%MatrixMarket", "MatrixMarket", "begins with"),
@@ -103,16 +103,16 @@ def test_plain_mtx_that_lost_its_end(write):
         ("\n31 57 ", "\n32 57 ", "31 feature names for a matrix of 57 cells x 32 features"),
     ],
 )
-def test_mtx_with_a_wrong_header(write, old, new, told):
+def test_mtx_with_a_wrong_header(write, old, new, message):
     study = write.mtx_v2()
     path = write.folder / "matrix.mtx"
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    if told == "out of bounds":
+    if message == "out of bounds":
         names = (write.folder / "genes.tsv").read_text().splitlines(keepends=True)
         (write.folder / "genes.tsv").write_text("".join(names[:-1]))
-    assert told in problem(study)
+    assert message in problem(study)
 
 
 def test_mtx_with_a_word_among_the_entries(write):
@@ -203,8 +203,8 @@ def test_wrong_orientation_is_noticed_by_the_barcodes(write):
     assert "write orientation: cells-by-genes" in problem(write.csv() | {"orientation": "genes-by-cells"})
 
 
-@pytest.mark.parametrize(("wrong", "told"), [("NA", "'NA'"), ("", "''"), ("1;2", "'1;2'")])
-def test_table_with_something_else_than_a_number(write, wrong, told):
+@pytest.mark.parametrize(("wrong", "message"), [("NA", "'NA'"), ("", "''"), ("1;2", "'1;2'")])
+def test_table_with_something_else_than_a_number(write, wrong, message):
     study = write.csv()
     lines = Path(study["path"]).read_text().splitlines()
     fields = lines[4].split(",")
@@ -212,7 +212,7 @@ def test_table_with_something_else_than_a_number(write, wrong, told):
     lines[4] = ",".join(fields)
     Path(study["path"]).write_text("\n".join(lines))
     text = problem(study)
-    assert f"line 5 (row '{write.cells[3]}')" in text and told in text
+    assert f"line 5 (row '{write.cells[3]}')" in text and message in text
 
 
 def test_table_with_a_short_line(write):

@@ -9,7 +9,7 @@ from panscape.errors import UserError
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ([0, 1, -1], "negative values (lowest -1)"),
         ([0.5, 1, 2], "fractional values (e.g. 0.5); they look logarithmic"),
@@ -20,12 +20,12 @@ from panscape.errors import UserError
     ],
 )
 @pytest.mark.parametrize("form", [sparse.csr_matrix, np.array])
-def test_what_is_not_counts(values, told, form):
+def test_what_is_not_counts(values, message, form):
     block = form(np.array([values], dtype=np.float32))
     with pytest.raises(UserError) as caught:
         check_counts(block, "studies[0].counts", ["raw", "layer:counts"])
-    assert told in str(caught.value) and str(caught.value).count("studies[0].counts") == 1
-    if "NaN" not in told:
+    assert message in str(caught.value) and str(caught.value).count("studies[0].counts") == 1
+    if "NaN" not in message:
         assert "this file also has raw, layer:counts" in str(caught.value)
 
 

@@ -66,7 +66,7 @@ def test_meaning(obs, text, kept):
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "told"),
+    ("text", "place", "message"),
     [
         ("plate = 1", 7, "write == for equality"),
         ("plate == 1 & day > 3", 12, "write and"),
@@ -92,15 +92,15 @@ def test_meaning(obs, text, kept):
         ("plate == 1; x", 11, "unexpected ';'"),
     ],
 )
-def test_mistakes_are_told_with_their_place(obs, text, place, told):
+def test_mistakes_are_told_with_their_place(obs, text, place, message):
     with pytest.raises(UserError) as caught:
         parse_keep(text, WHERE)
-    assert f"{text!r}, at character {place}:" in str(caught.value) and told in str(caught.value)
+    assert f"{text!r}, at character {place}:" in str(caught.value) and message in str(caught.value)
     assert str(caught.value).count(WHERE) == 1
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("dya < 3", "no column 'dya' -> columns: day, cell type"),
         ("nosuch", "no column 'nosuch'"),
@@ -113,10 +113,10 @@ def test_mistakes_are_told_with_their_place(obs, text, place, told):
         ("doublet > false", "only numbers are ordered"),
     ],
 )
-def test_columns_and_kinds_must_fit(obs, text, told):
+def test_columns_and_kinds_must_fit(obs, text, message):
     with pytest.raises(UserError) as caught:
         keep_mask(text, obs, WHERE)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 NUMBERS, WORDS = ["x", "two words"], ["label", "Stück"]

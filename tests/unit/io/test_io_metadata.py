@@ -142,15 +142,15 @@ def test_true_and_false_become_labels(write, obs):
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "message"),
     [
         ({"column": "day", "value": 3}, "neither or both"),
         ({"column": None, "value": None}, "neither or both"),
         ({"column": "day", "unit": "fortnights"}, "not a unit of time"),
     ],
 )
-def test_entry_that_makes_no_sense(write, entry, told):
-    assert told in problem(write.h5ad() | {"obs": {"age": entry}})
+def test_entry_that_makes_no_sense(write, entry, message):
+    assert message in problem(write.h5ad() | {"obs": {"age": entry}})
 
 
 def test_unit_belongs_to_age(write):
@@ -205,11 +205,11 @@ def test_sheet_saved_with_a_byte_order_mark(sheet, cells):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [("", "is empty"), ("a\ta\n1\t2\n", "columns of the same name: a"), ('a\tb\n1\t"2\n', "cells.tsv")],
 )
-def test_damaged_sheets(sheet, text, told):
-    assert told in problem(sheet(text))
+def test_damaged_sheets(sheet, text, message):
+    assert message in problem(sheet(text))
 
 
 def test_sheet_that_is_missing_or_a_folder(write):

@@ -28,9 +28,9 @@ def test_log_values_come_back_by_log1p(tmp_path):
     with pytest.raises(UserError, match="fractional values"):
         run(values, tmp_path / "refused.h5ad")
     run(values, tmp_path / "counts.h5ad", logged=True)
-    found = Counts(tmp_path / "counts.h5ad").select().toarray()
-    np.testing.assert_allclose(np.log1p(found), values, rtol=1e-5)
-    assert found[0, 0] == 0
+    result = Counts(tmp_path / "counts.h5ad").select().toarray()
+    np.testing.assert_allclose(np.log1p(result), values, rtol=1e-5)
+    assert result[0, 0] == 0
 
 
 @pytest.mark.parametrize(
