@@ -215,7 +215,7 @@ def test_cancelled_training_goes_on_where_it_was(cluster, undisturbed, checkout,
     cluster.run("scancel", job["jobid"])
     run.finish()
     assert [row["state"] for row in attempts(cluster, run, rule)] == ["CANCELLED by 0", "COMPLETED"]
-    assert "going on from the checkpoint" in log.read_text()
+    assert "resuming from the checkpoint" in log.read_text()
     assert digests(checkout) == digests(undisturbed[0].folder)
     assert not list((checkout / RESULTS).rglob("checkpoint.safetensors"))
 
@@ -232,7 +232,7 @@ def test_training_out_of_time_goes_on_where_it_was(cluster, undisturbed, checkou
     run.finish()
     rows = attempts(cluster, run, "train_lines")
     assert [(row["state"], row["timelimitraw"]) for row in rows] == [("TIMEOUT", "1"), ("COMPLETED", "2")]
-    assert "going on from the checkpoint" in log.read_text()
+    assert "resuming from the checkpoint" in log.read_text()
     assert digests(checkout) == digests(undisturbed[0].folder)
 
 

@@ -1,4 +1,4 @@
-"""Errors that are written for the person who edits the configuration."""
+"""Errors for users who edit the configuration."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake for the user to correct.
+    """A problem for the user to correct.
 
     Parameters
     ----------
     where
-        The configuration key or the file (and column) at fault, e.g. ``studies[2].obs.age``.
+        Configuration key or file (and column), e.g. ``studies[2].obs.age``.
     what
-        What is wrong there.
+        Description of the problem.
     fix
-        What to write or do instead.
+        Advice on the correction.
     few
-        Whether too few cells or genes are left, for which quality control may be the reason.
+        Whether the problem is too few cells or genes, possibly because of quality control.
     """
 
     where: str
@@ -33,7 +33,7 @@ class Problem:
 
 
 class UserError(ValueError):
-    """All problems of one step, in one message.
+    """Error with a list of problems for the user to correct.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class UserError(ValueError):
 
 
 def fail(where: str, what: str, fix: str = "", *, few: bool = False) -> UserError:
-    """Return an error with one problem, to be raised by the caller.
+    """Return an error with one problem, for the caller to raise.
 
     Parameters
     ----------

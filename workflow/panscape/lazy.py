@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are first used (PEP 562)."""
+"""Lazy imports of the public names of packages (PEP 562)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 def attach(
     package: str, names: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """Return `__getattr__`, `__dir__` and `__all__` of a package whose names load their modules on demand.
+    """Return `__getattr__`, `__dir__` and `__all__` of a package with lazily imported names.
 
     Parameters
     ----------
     package
         The ``__name__`` of the package.
     names
-        Public name -> full name of the module that defines it. Write it out in the call: the digest of the
-        code follows it (:mod:`panscape.pipeline.provenance`). No name may be that of a submodule, which
-        would replace it once imported.
+        Mapping of public names to the full names of the modules that define them. Must be a literal, which
+        :mod:`panscape.pipeline.provenance` parses. Names must not be those of submodules, which would
+        replace them once imported.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Logging of the jobs: set-up, and progress with rate and time left."""
+"""Logging of jobs: set-up, and progress with rate and remaining time."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ def start_log(
 ) -> None:
     """Send log lines and uncaught exceptions to `path` (standard error if None).
 
-    A :class:`~panscape.errors.UserError` is written as its message alone: its reader needs the problem, not
-    the traceback.
+    A :class:`~panscape.errors.UserError` is written without a traceback.
 
     Parameters
     ----------
     path
         Log file.
     level
-        Lowest level of the library's own lines.
+        Log level of the library.
     explain
-        Returns a more informative error, whose message is written instead.
+        Function that returns a more informative error, whose message is written instead.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if path:
@@ -55,11 +54,11 @@ class Progress:
     Parameters
     ----------
     what
-        The unit of work in the plural, e.g. ``"cells"``.
+        Unit of work in the plural, e.g. ``"cells"``.
     total
-        How many there are.
+        Total number of units.
     every
-        Seconds between two lines.
+        Seconds between log lines.
     """
 
     def __init__(self, what: str, total: int, *, every: float = 10.0):
@@ -68,7 +67,7 @@ class Progress:
         self._start = self._last = time.monotonic()
 
     def add(self, count: int = 1) -> None:
-        """Count finished units and log a line if it is time for one."""
+        """Add finished units, and log a line if `every` seconds have passed."""
         self.done += count
         now = time.monotonic()
         if now - self._last < self.every and self.done < self.total:

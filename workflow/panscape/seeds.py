@@ -1,4 +1,4 @@
-"""One seed per collection; an independent stream per named step."""
+"""Random seeds: one per collection, with an independent stream per named step."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 def derive(seed: int, *names: str | int | float) -> int:
     """Derive a 32-bit seed for a step from the collection's seed and the step's names.
 
-    Equal arguments give equal seeds on every machine, and different arguments unrelated ones: a study's
-    result does not depend on the other studies.
+    Equal arguments give equal seeds on every machine, and different arguments independent ones, so that the
+    results of a study do not depend on other studies.
 
     Examples
     --------

@@ -19,7 +19,7 @@ class Renamed:
     name
         The new key.
     minus
-        Subtracted from an old value: 1 where a cell was counted among its own neighbors.
+        Number to subtract from an old value: 1 if a cell was counted among its own neighbours.
     """
 
     name: str
@@ -27,16 +27,16 @@ class Renamed:
 
 
 class FromMapping:
-    """Settings that can also be made from a section of the configuration.
+    """Settings that can be constructed from a section of the configuration.
 
     Attributes
     ----------
     SECTION
-        Name of the section, for messages.
+        Name of the section, for error messages.
     BESIDE
-        Keys of the same section that other settings read.
+        Keys of the section that belong to other settings.
     RENAMED
-        Old key -> new one. Old keys are accepted for one version, with a warning.
+        Mapping of old to new keys. Old keys are accepted for one version, with a warning.
 
     Examples
     --------
@@ -59,12 +59,12 @@ class FromMapping:
 
     @classmethod
     def of(cls, settings: Self | Mapping[str, Any] | None = None) -> Self:
-        """Return settings unchanged, or make them from a mapping; None gives the defaults.
+        """Return settings unchanged, or construct them from a mapping; None gives the defaults.
 
         Raises
         ------
         UserError
-            For keys unknown to all settings of the section, and for an old key beside its new one.
+            If a key is unknown to all settings of the section, or an old and its new key are both given.
         """
         if isinstance(settings, cls):
             return settings
@@ -87,12 +87,12 @@ class FromMapping:
     def _take_old(
         cls, key: str, value: Any, given: Mapping[str, Any], chosen: dict[str, Any], known: set[str]
     ) -> list[Problem]:
-        """Put the value of an old key under its new name; return a problem if both are given."""
+        """Assign the value of an old key to the new one; return a problem if both are given."""
         new = cls.RENAMED[key]
         if new.name in given:
             return [Problem(cls._where(key), f"its new name, {new.name}, is given too", "keep that one")]
         logger.warning(
-            "%s is now %s: write that, the old name will be refused in the next version",
+            "%s is now %s: write that, the old name will be rejected in the next version",
             cls._where(key),
             new.name,
         )

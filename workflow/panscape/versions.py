@@ -6,7 +6,7 @@ from importlib import metadata
 
 
 def versions(names: list[str]) -> dict[str, str]:
-    """Return the installed version of each distribution ("absent" where there is none)."""
+    """Return the installed version of each distribution ("absent" if not installed)."""
     installed = {}
     for name in names:
         try:

@@ -47,7 +47,7 @@ CASES = {
     ),
     "duplicate id": (
         collection({"id": "a", "path": "x"}, {"id": "b", "path": "y"}, {"id": "a", "path": "z"}),
-        "studies[2].id (study 'a'): 'a' is also the id of studies[0] -> give each study a name of its own",
+        "studies[2].id (study 'a'): 'a' is also the id of studies[0] -> give each study a different name",
     ),
     "ids that differ in case": (
         collection({"id": "Lab", "path": "x"}, {"id": "lab", "path": "y"}),
@@ -123,7 +123,7 @@ CASES = {
     ),
     "checksum without url": (
         one(sha256=SHA),
-        "studies[0].sha256 (study 'a'): goes with url, which is not given",
+        "studies[0].sha256 (study 'a'): belongs to url, which is not given",
     ),
     "not a url": (
         collection({"id": "a", "url": "data/a.h5ad", "sha256": SHA}),
@@ -151,7 +151,7 @@ CASES = {
     ),
     "age with text number": (
         one(obs={"age": {"value": "1e1"}}),
-        "such as 10.0 (to YAML 1e-3 is text, 1.0e-3 a number)",
+        "such as 10.0 (YAML parses 1e-3 as text, 1.0e-3 as a number)",
     ),
     "age without a unit beside one with": (
         collection(
@@ -167,7 +167,7 @@ CASES = {
     ),
     "no pattern": (
         collection(preprocess={"exclude_genes": ["ribosomal", "^HB["]}),
-        "preprocess.exclude_genes[1]: '^HB[' is no regular expression (unterminated",
+        "preprocess.exclude_genes[1]: '^HB[' is not a regular expression (unterminated",
     ),
     "no pattern for a key": (
         collection(preprocess={"mito_pattern": "("}),
@@ -179,7 +179,7 @@ CASES = {
     ),
     "resolution twice": (
         collection(panclust={"resolutions": [1, 0.5, 1.0]}),
-        "panclust.resolutions: 1.0 is there more than once -> write a list of at least 1, each once",
+        "panclust.resolutions: 1.0 occurs more than once -> write a list of at least 1, each once",
     ),
     "resolution zero": (
         collection(panclust={"resolutions": [1, 0]}),
@@ -203,11 +203,11 @@ CASES = {
     ),
     "root that is misspelt": (
         collection(landscape={"root": "lowest_age"}),
-        "landscape.root: 'lowest_age' is no cluster of any study (a) -> did you mean 'lowest-age'?",
+        "landscape.root: 'lowest_age' is not a cluster of any study (a) -> did you mean 'lowest-age'?",
     ),
     "root of another collection": (
         collection(landscape={"root": "b-all"}),
-        "landscape.root: 'b-all' is no cluster of any study (a) -> write lowest-age, none, a-all or the name",
+        "landscape.root: 'b-all' is not a cluster of any study (a) -> write lowest-age, none, a-all or",
     ),
     "root with a resolution as it is not written": (
         collection(landscape={"root": "a-r1.0-l0-c3"}),
@@ -220,11 +220,11 @@ CASES = {
     ),
     "root that is no name": (
         collection(landscape={"root": "a-r1-c3"}),
-        "landscape.root: 'a-r1-c3': is no name of a cluster -> write a-all or a name such as a-r10-l0-c0",
+        "landscape.root: 'a-r1-c3': is not the name of a cluster -> write a-all or a name such as a-r10",
     ),
     "root of another algorithm": (
         collection(landscape={"root": "a-r1-l0-c3"}, panclust={"algorithm": "ward"}),
-        "landscape.root: 'a-r1-l0-c3': is no name of a cluster -> write a-all or a name such as a-ward-l0-c0",
+        "landscape.root: 'a-r1-l0-c3': is not the name of a cluster -> write a-all or a name such as a-ward",
     ),
     "more studies than there are": (
         collection(preprocess={"present_in": 3}),
@@ -252,7 +252,7 @@ CASES = {
     ),
     "column of our own": (
         one(obs={"n_genes": "x"}),
-        "studies[0].obs.n_genes (study 'a'): the workflow makes a column of that name itself",
+        "studies[0].obs.n_genes (study 'a'): the workflow adds a column of that name",
     ),
     "odd obs name": (
         one(obs={"cell type": "x"}),
@@ -277,7 +277,7 @@ CASES = {
     "a number that is none": (collection(seed=float("nan")), "seed: found nan -> write a finite number"),
     "a date": (
         one(obs={"age": {"value": datetime.date(2024, 1, 1)}}),
-        "found 2024-01-01, which YAML takes for a date",
+        "found 2024-01-01, which YAML parses as a date",
     ),
     "a key that is no text": (
         one(obs={True: "x"}),

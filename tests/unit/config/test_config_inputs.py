@@ -58,7 +58,7 @@ def test_problems_of_all_studies_and_settings_come_at_once(study, tmp_path):
     assert "studies[0].obs.age (study 'a'" in text and "no column 'nowhere'" in text
     assert "studies[1].path (study 'b'" in text and "there is no file" in text
     assert "studies[2].path (study 'c'" in text and "is a folder" in text
-    assert "studies[3].obs.age (study 'd'" in text and "text where numbers are due: x, y" in text
+    assert "studies[3].obs.age (study 'd'" in text and "text where numbers are expected: x, y" in text
 
 
 def test_truncated_file(study):
@@ -189,7 +189,7 @@ def test_keep_may_use_mapped_columns(study):
 
 
 def test_keep_that_keeps_nothing(study):
-    assert "no cell of 700 fits" in problems({"id": "a", "path": study, "keep": "tissue == 'z'"})
+    assert "none of the 700 cells matches" in problems({"id": "a", "path": study, "keep": "tissue == 'z'"})
 
 
 def test_one_cell(tmp_path):
@@ -366,4 +366,4 @@ def test_root_that_an_earlier_run_does_not_have_is_a_warning(study, tmp_path, mo
     for name in ("a-r1-l0-c0", "a-r0.1-l2-c0", "a-all"):
         assert check_inputs(config({"id": "a", "path": study}, landscape={"root": name})) == []
     (warning,) = check_inputs(config({"id": "a", "path": study}, landscape={"root": "a-r1-l0-c1"}))
-    assert "have no 'a-r1-l0-c1'; did you mean 'a-r1-l0-c0'?" in warning
+    assert "do not include 'a-r1-l0-c1'; did you mean 'a-r1-l0-c0'?" in warning

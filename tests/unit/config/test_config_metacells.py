@@ -48,7 +48,7 @@ def test_a_simulated_sample_is_an_h5mu_file_with_peaks():
         (
             [{"id": "m", "metacells": "multi", "use": ["metacells"]}],
             {},
-            "cannot be grouped into metacells once more",
+            "cannot be grouped into metacells again",
         ),
         ([{"id": "m", "path": "x", "atac": {"path": "y", "only": True}}], {}, "both path and only are given"),
         (

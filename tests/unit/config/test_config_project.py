@@ -92,7 +92,7 @@ def test_studies_take_part_where_there_is_a_reference():
     config = loaded({"id": "a", "path": "a.h5ad"}, only, project={"reference": "results/atlas"})
     assert inputs.used_by(config, "project") == ["a", "b"] and config["report"]["project"] is True
     assert inputs.used_by(config, "landscape") == ["a"]
-    with pytest.raises(UserError, match=r"project.reference: there is none to report a projection on"):
+    with pytest.raises(UserError, match=r"project.reference: there is no reference to project onto"):
         loaded(report={"project": True})
 
 

@@ -18,8 +18,8 @@ def test_key_twice_is_told_with_its_lines(tmp_path):
     with pytest.raises(UserError) as caught:
         check_yaml([path])
     assert [problem.what for problem in caught.value.problems] == [
-        "studies[0].obs is there twice, in lines 4 and 6",
-        "seed is there twice, in lines 1 and 7",
+        "studies[0].obs occurs twice, in lines 4 and 6",
+        "seed occurs twice, in lines 1 and 7",
     ]
 
 

@@ -70,10 +70,10 @@ def test_truncated_hdf5(write, share):
 def test_truncated_gzip(write, share):
     study = write.tsv_genes_in_rows()
     cut(study["path"], share)
-    assert "cut short" in problem(study)
+    assert "truncated" in problem(study)
     study = write.mtx_v3() | {"path": str(write.folder)}
     cut(write.folder / "matrix.mtx.gz", share)
-    assert "cut short" in problem(study)
+    assert "truncated" in problem(study)
 
 
 def test_gzip_with_a_wrong_checksum(write):
@@ -90,11 +90,11 @@ def test_plain_mtx_that_lost_its_end(write):
     path = write.folder / "matrix.mtx"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-4]))
     n = int(np.count_nonzero(write.counts))
-    assert f"announces {n} entries and has {n - 4}" in problem(study)
+    assert f"declares {n} entries but has {n - 4}" in problem(study)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("matrix coordinate", "matrix array", "begins with"),
         ("%%MatrixMarket", "MatrixMarket", "begins with"),
@@ -103,16 +103,16 @@ def test_plain_mtx_that_lost_its_end(write):
         ("\n31 57 ", "\n32 57 ", "31 feature names for a matrix of 57 cells x 32 features"),
     ],
 )
-def test_mtx_with_a_wrong_header(write, old, new, told):
+def test_mtx_with_a_wrong_header(write, old, new, message):
     study = write.mtx_v2()
     path = write.folder / "matrix.mtx"
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    if told == "out of bounds":
+    if message == "out of bounds":
         names = (write.folder / "genes.tsv").read_text().splitlines(keepends=True)
         (write.folder / "genes.tsv").write_text("".join(names[:-1]))
-    assert told in problem(study)
+    assert message in problem(study)
 
 
 def test_mtx_with_a_word_among_the_entries(write):
@@ -132,7 +132,7 @@ def test_unknown_format(write):
 def test_format_that_cannot_be_told(tmp_path):
     path = tmp_path / "counts.dat"
     path.write_text("a b c")
-    assert "cannot tell the format" in problem({"id": "s", "path": str(path)})
+    assert "cannot infer the format" in problem({"id": "s", "path": str(path)})
 
 
 @pytest.mark.parametrize("format", ["h5ad", "10x-h5", "loom"])
@@ -144,7 +144,7 @@ def test_hdf5_of_another_kind(write, format):
 
 @pytest.mark.parametrize("format", ["h5ad", "10x-h5", "loom"])
 def test_text_where_hdf5_is_due(write, format):
-    assert "is no HDF5 file" in problem(write.csv() | {"format": format})
+    assert "is not an HDF5 file" in problem(write.csv() | {"format": format})
 
 
 def test_gzipped_hdf5(write):
@@ -164,7 +164,7 @@ def test_matrix_that_is_not_there(write):
     text = problem(write.h5ad() | {"counts": "raw"})
     assert "no raw" in text and "write one of: X" in text
     assert "X, layer:spliced" in problem(write.loom() | {"counts": "layer:other"})
-    assert "leave counts out" in problem(write.csv() | {"counts": "raw"})
+    assert "remove counts" in problem(write.csv() | {"counts": "raw"})
 
 
 def test_file_without_x(write):
@@ -203,8 +203,8 @@ def test_wrong_orientation_is_noticed_by_the_barcodes(write):
     assert "write orientation: cells-by-genes" in problem(write.csv() | {"orientation": "genes-by-cells"})
 
 
-@pytest.mark.parametrize(("wrong", "told"), [("NA", "'NA'"), ("", "''"), ("1;2", "'1;2'")])
-def test_table_with_something_else_than_a_number(write, wrong, told):
+@pytest.mark.parametrize(("wrong", "message"), [("NA", "'NA'"), ("", "''"), ("1;2", "'1;2'")])
+def test_table_with_something_else_than_a_number(write, wrong, message):
     study = write.csv()
     lines = Path(study["path"]).read_text().splitlines()
     fields = lines[4].split(",")
@@ -212,7 +212,7 @@ def test_table_with_something_else_than_a_number(write, wrong, told):
     lines[4] = ",".join(fields)
     Path(study["path"]).write_text("\n".join(lines))
     text = problem(study)
-    assert f"line 5 (row '{write.cells[3]}')" in text and told in text
+    assert f"line 5 (row '{write.cells[3]}')" in text and message in text
 
 
 def test_table_with_a_short_line(write):
@@ -247,7 +247,7 @@ def test_sparse_parts_that_do_not_fit(write):
     study = write.h5ad()
     with h5py.File(study["path"], "r+") as file:
         file["X/indptr"][3] = 10_000
-    assert "do not fit each other" in problem(study)
+    assert "do not match" in problem(study)
     study = write.csc()
     with h5py.File(study["path"], "r+") as file:
         file["X/indices"][0] = 57
@@ -257,4 +257,4 @@ def test_sparse_parts_that_do_not_fit(write):
 def test_file_that_may_not_be_read(write, monkeypatch):
     study = write.h5ad()
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # modes do not bind a superuser
-    assert "may not be read" in problem(study)
+    assert "is not readable" in problem(study)

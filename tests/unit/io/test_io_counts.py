@@ -9,23 +9,23 @@ from panscape.errors import UserError
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ([0, 1, -1], "negative values (lowest -1)"),
-        ([0.5, 1, 2], "fractions (e.g. 0.5); they look logarithmic"),
-        ([0.5, 1, 2000], "fractions (e.g. 0.5); as after normalisation"),
+        ([0.5, 1, 2], "fractional values (e.g. 0.5); they look logarithmic"),
+        ([0.5, 1, 2000], "fractional values (e.g. 0.5); as after normalisation"),
         ([np.nan, 1, 2], "1 values are NaN or infinite"),
         ([np.inf, np.nan, 2], "2 values are NaN or infinite"),
         (np.log1p([1, 5, 300]), "logarithmic (highest 5.7"),
     ],
 )
 @pytest.mark.parametrize("form", [sparse.csr_matrix, np.array])
-def test_what_is_not_counts(values, told, form):
+def test_what_is_not_counts(values, message, form):
     block = form(np.array([values], dtype=np.float32))
     with pytest.raises(UserError) as caught:
         check_counts(block, "studies[0].counts", ["raw", "layer:counts"])
-    assert told in str(caught.value) and str(caught.value).count("studies[0].counts") == 1
-    if "NaN" not in told:
+    assert message in str(caught.value) and str(caught.value).count("studies[0].counts") == 1
+    if "NaN" not in message:
         assert "this file also has raw, layer:counts" in str(caught.value)
 
 

@@ -91,12 +91,12 @@ def test_a_part_of_the_cells_comes_from_all_over_the_file(write):
 
 def test_obs_of_files_that_have_one(write, obs):
     for study in (write.h5ad(), write.h5ad_of_anndata_07(), write.h5ad_of_anndata_06(), write.loom()):
-        found = open_source(study, where=WHERE).obs
-        np.testing.assert_allclose(found["day"], obs["day"])
-        assert list(found.index) == list(obs.index)
-        if "type" in found:
-            assert list(found["type"].astype(str)) == list(obs["type"].astype(str))
-    assert "umap" not in found
+        result = open_source(study, where=WHERE).obs
+        np.testing.assert_allclose(result["day"], obs["day"])
+        assert list(result.index) == list(obs.index)
+        if "type" in result:
+            assert list(result["type"].astype(str)) == list(obs["type"].astype(str))
+    assert "umap" not in result
 
 
 def test_agrees_with_anndata(write):
@@ -141,8 +141,8 @@ def test_genome_of_a_mixed_experiment(write, counts):
 def test_entries_given_twice_or_out_of_order_within_a_cell(write):
     parts = ([1, 2, 4, 8], [3, 0, 3, 30], [0, 3, *[4] * (len(write.cells) - 1)])
     source = open_source(write.h5ad(sparse.csr_matrix(parts, (len(write.cells), 31))), where=WHERE)
-    found = whole(source)
-    assert found[0, 3] == 5 and found[0, 0] == 2 and found[1, 30] == 8 and found.sum() == 15
+    result = whole(source)
+    assert result[0, 3] == 5 and result[0, 0] == 2 and result[1, 30] == 8 and result.sum() == 15
 
 
 def test_text_is_read_in_pieces(write, counts, monkeypatch):
@@ -193,8 +193,8 @@ def test_format_is_found_by_content_where_the_name_says_nothing(write):
     for study, format in ((write.h5ad(), "h5ad"), (write.tenx_v2(), "10x-h5"), (write.loom(), "loom")):
         download = write.folder / "s.download"
         download.write_bytes(Path(study["path"]).read_bytes())
-        found = {"id": "s", "path": str(download), "url": "https://example.org/get?file=17"}
-        assert open_source(found, where=WHERE).format == format
+        result = {"id": "s", "path": str(download), "url": "https://example.org/get?file=17"}
+        assert open_source(result, where=WHERE).format == format
     assert study_format({"url": "https://example.org/a/counts.tsv.gz?x=1"}, WHERE) == "tsv"
 
 

@@ -18,21 +18,21 @@ def find(study: dict, species: str = "other") -> GeneMap:
 
 def test_equal_names_are_summed(write, counts):
     write.genes = [f"G{i % 20}" if i != 4 else "" for i in range(31)]
-    found = find(write.csv())
-    assert list(found.names) == [f"G{i}" for i in [*range(4), *range(5, 20), 4]]
-    assert found.n_merged == 10 and found.n_dropped == 1
+    result = find(write.csv())
+    assert list(result.names) == [f"G{i}" for i in [*range(4), *range(5, 20), 4]]
+    assert result.n_merged == 10 and result.n_dropped == 1
     brute = pd.DataFrame(counts, columns=write.genes).T.groupby(level=0, sort=False).sum().T
-    block = found.apply(sparse.csr_matrix(counts))
-    np.testing.assert_array_equal(block.toarray(), brute[found.names])
+    block = result.apply(sparse.csr_matrix(counts))
+    np.testing.assert_array_equal(block.toarray(), brute[result.names])
     assert block.format == "csr" and block.dtype == np.float32 and block.has_sorted_indices
-    np.testing.assert_array_equal((sparse.csr_matrix(counts) @ found.matrix).toarray(), brute[found.names])
+    np.testing.assert_array_equal((sparse.csr_matrix(counts) @ result.matrix).toarray(), brute[result.names])
 
 
 def test_names_left_out_without_any_sum(write, counts):
     write.genes = ["", *write.genes[1:]]
-    found = find(write.csv())
-    assert (found.n_merged, found.n_dropped) == (0, 1)
-    np.testing.assert_array_equal(found.apply(sparse.csr_matrix(counts)).toarray(), counts[:, 1:])
+    result = find(write.csv())
+    assert (result.n_merged, result.n_dropped) == (0, 1)
+    np.testing.assert_array_equal(result.apply(sparse.csr_matrix(counts)).toarray(), counts[:, 1:])
 
 
 def test_unique_names_leave_the_block_alone(write, counts):
@@ -53,11 +53,11 @@ def test_mapping_of_ids(write, counts):
     path = write.folder / "ids.tsv"
     lines = [f"ENSG{i:011d}.1\t{'S' + str(i // 2) if i < 20 else ''}\n" for i in range(25)]
     path.write_text("id\tsymbol\n" + "".join(lines))
-    found = find(write.h5ad() | {"genes": {"mapping": str(path)}})
-    assert list(found.names) == [f"S{i}" for i in range(10)]
-    assert found.n_merged == 10 and found.n_dropped == 11
+    result = find(write.h5ad() | {"genes": {"mapping": str(path)}})
+    assert list(result.names) == [f"S{i}" for i in range(10)]
+    assert result.n_merged == 10 and result.n_dropped == 11
     brute = counts[:, 0:20:2] + counts[:, 1:20:2]
-    np.testing.assert_array_equal(found.apply(sparse.csr_matrix(counts)).toarray(), brute)
+    np.testing.assert_array_equal(result.apply(sparse.csr_matrix(counts)).toarray(), brute)
 
 
 def test_mapping_that_fits_nothing(write):

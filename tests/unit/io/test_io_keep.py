@@ -66,7 +66,7 @@ def test_meaning(obs, text, kept):
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "told"),
+    ("text", "place", "message"),
     [
         ("plate = 1", 7, "write == for equality"),
         ("plate == 1 & day > 3", 12, "write and"),
@@ -80,7 +80,7 @@ def test_meaning(obs, text, kept):
         ("(plate == 1", 12, "expected ')'"),
         ("plate == 1)", 11, "unexpected ')'"),
         ("plate in 1", 10, "expected '['"),
-        ("plate in [day]", 11, "day is no value"),
+        ("plate in [day]", 11, "day is not a value"),
         ("plate in [1 2]", 13, "expected ','"),
         ("plate not 3", 11, "expected 'in'"),
         ("'gut'", 6, "expected a comparison"),
@@ -92,31 +92,31 @@ def test_meaning(obs, text, kept):
         ("plate == 1; x", 11, "unexpected ';'"),
     ],
 )
-def test_mistakes_are_told_with_their_place(obs, text, place, told):
+def test_mistakes_are_told_with_their_place(obs, text, place, message):
     with pytest.raises(UserError) as caught:
         parse_keep(text, WHERE)
-    assert f"{text!r}, at character {place}:" in str(caught.value) and told in str(caught.value)
+    assert f"{text!r}, at character {place}:" in str(caught.value) and message in str(caught.value)
     assert str(caught.value).count(WHERE) == 1
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("dya < 3", "no column 'dya' -> columns: day, cell type"),
         ("nosuch", "no column 'nosuch'"),
-        ("gut == `cell type`", "text stands in quotes"),
+        ("gut == `cell type`", "put text in quotes"),
         ("plate == '1'", "column 'plate' of number (e.g. 1, 2, 3) is compared with the text '1'"),
         ("`cell type` == 1", "column 'cell type' of text"),
         ("`cell type` in ['gut', 2]", "the number 2"),
-        ("`cell type` < 'gut'", "only numbers have an order"),
+        ("`cell type` < 'gut'", "only numbers are ordered"),
         ("plate", "of number"),
-        ("doublet > false", "only numbers have an order"),
+        ("doublet > false", "only numbers are ordered"),
     ],
 )
-def test_columns_and_kinds_must_fit(obs, text, told):
+def test_columns_and_kinds_must_fit(obs, text, message):
     with pytest.raises(UserError) as caught:
         keep_mask(text, obs, WHERE)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 NUMBERS, WORDS = ["x", "two words"], ["label", "Stück"]

@@ -94,7 +94,7 @@ def test_values_say_what_strings_mean(write, obs):
 
 def test_strings_where_numbers_are_due_get_a_ready_answer(write):
     text = problem(write.h5ad() | {"obs": {"age": {"column": "stage"}}})
-    assert "studies[1].obs.age" in text and "column 'stage' has text where numbers are due" in text
+    assert "studies[1].obs.age" in text and "column 'stage' has text where numbers are expected" in text
     assert "{column: stage, values: {E8.5: 8.5, E9: 9, P0: 0}}" in text
 
 
@@ -142,15 +142,15 @@ def test_true_and_false_become_labels(write, obs):
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "message"),
     [
         ({"column": "day", "value": 3}, "neither or both"),
         ({"column": None, "value": None}, "neither or both"),
-        ({"column": "day", "unit": "fortnights"}, "no unit of time"),
+        ({"column": "day", "unit": "fortnights"}, "not a unit of time"),
     ],
 )
-def test_entry_that_makes_no_sense(write, entry, told):
-    assert told in problem(write.h5ad() | {"obs": {"age": entry}})
+def test_entry_that_makes_no_sense(write, entry, message):
+    assert message in problem(write.h5ad() | {"obs": {"age": entry}})
 
 
 def test_unit_belongs_to_age(write):
@@ -205,11 +205,11 @@ def test_sheet_saved_with_a_byte_order_mark(sheet, cells):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
-    [("", "is empty"), ("a\ta\n1\t2\n", "columns of one name: a"), ('a\tb\n1\t"2\n', "cells.tsv")],
+    ("text", "message"),
+    [("", "is empty"), ("a\ta\n1\t2\n", "columns of the same name: a"), ('a\tb\n1\t"2\n', "cells.tsv")],
 )
-def test_damaged_sheets(sheet, text, told):
-    assert told in problem(sheet(text))
+def test_damaged_sheets(sheet, text, message):
+    assert message in problem(sheet(text))
 
 
 def test_sheet_that_is_missing_or_a_folder(write):
@@ -228,5 +228,5 @@ def test_unit_of_a_collection():
     assert collection_age_unit([{"obs": {"age": "a"}}, {"obs": {"batch": "b"}}]) is None
     with pytest.raises(UserError, match=r"studies\[1\].obs.age .*no unit.*hours"):
         collection_age_unit([first, {"id": "b", "obs": {"age": "a"}}])
-    with pytest.raises(UserError, match="no unit of time"):
+    with pytest.raises(UserError, match="not a unit of time"):
         collection_age_unit([first], "moons")

@@ -67,19 +67,21 @@ def test_gzipped_hdf5_is_unpacked_after_its_check(server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "message"),
     [
         ("/a.h5ad", f"has SHA-256 {DIGEST}, not {'0' * 64}"),
         ("/none.h5ad", "404"),
         ("/short", "1000 of 2304000 bytes"),
     ],
 )
-def test_nothing_is_left_where_something_is_wrong(server, tmp_path, address, told):
+def test_nothing_is_left_where_something_is_wrong(server, tmp_path, address, message):
     folder = tmp_path / "out"
     with pytest.raises(UserError) as caught:
         retrieve(server + address, "0" * 64, folder / "s.download", "studies[2].url")
     assert (
-        told in str(caught.value) and "studies[2].url" in str(caught.value) and address in str(caught.value)
+        message in str(caught.value)
+        and "studies[2].url" in str(caught.value)
+        and address in str(caught.value)
     )
     assert not list(folder.iterdir())
 

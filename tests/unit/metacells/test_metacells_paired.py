@@ -222,7 +222,7 @@ def test_peaks_that_cannot_be_read(tmp_path, peaks, message):
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [(-1.0, "negative values"), (0.5, "there are fractions"), (np.nan, "NaN or infinite")],
+    [(-1.0, "negative values"), (0.5, "there are fractional values"), (np.nan, "NaN or infinite")],
 )
 def test_values_that_are_no_counts(tmp_path, value, message):
     values = atac()

@@ -32,8 +32,8 @@ def study(tmp_path):
         var=pd.DataFrame(index=["a1", "A1", "b", "c", "d", "e", "f", "mt-nd1", "rps3"]),
     )
     data.write_h5ad(tmp_path / "in.h5ad")
-    found = {"id": "lab", "path": str(tmp_path / "in.h5ad"), "obs": {"age": {"column": "day"}}}
-    return found, data, tmp_path / "out" / "counts.h5ad"
+    entry = {"id": "lab", "path": str(tmp_path / "in.h5ad"), "obs": {"age": {"column": "day"}}}
+    return entry, data, tmp_path / "out" / "counts.h5ad"
 
 
 def test_a_study_becomes_counts(study):

@@ -12,8 +12,8 @@ def table_of(obs, kept, chosen=None):
     removed = np.where(kept, "", "min_genes").astype(object)
     if chosen is not None:
         removed[~chosen] = "keep"
-    found = kept_table(pd.DataFrame(obs), pd.DataFrame({"removed_by": removed}), "panel")
-    return found.set_index("column")
+    result = kept_table(pd.DataFrame(obs), pd.DataFrame({"removed_by": removed}), "panel")
+    return result.set_index("column")
 
 
 def made_up(rng, fractions, cells=100):
@@ -25,18 +25,18 @@ def made_up(rng, fractions, cells=100):
 
 def test_fractions_that_rise_with_the_outcome_of_lines_are_found():
     obs, kept = made_up(np.random.default_rng(0), np.linspace(0.05, 0.6, 16))
-    found = table_of(obs, kept)
-    row = found.loc["outcome"]
+    result = table_of(obs, kept)
+    row = result.loc["outcome"]
     shares = pd.Series(kept).groupby(obs["line"]).mean()
     assert (row["unit"], row["n"], row["uneven"]) == ("line", 16, True)
     assert row["rho"] == np.round(pd.Series(np.arange(16)).corr(shares.reset_index(drop=True), "spearman"), 9)
     assert row["rho"] > 0.9 and row["pvalue"] <= 0.001
     assert (row["lowest"], row["lowest_fraction"]) == (shares.idxmin(), shares.min())
     assert (row["highest"], row["highest_fraction"]) == (shares.idxmax(), shares.max())
-    assert found.loc["line", "uneven"] and not found.loc["kind", "uneven"]
+    assert result.loc["line", "uneven"] and not result.loc["kind", "uneven"]
     start = "panel: the fraction of cells that quality control kept goes with outcome"
-    told = describe({**row, "study": "panel", "column": "outcome"})
-    assert told.startswith(f"{start} (ρ {row['rho']:.3f} over 16 of line; ")
+    message = describe({**row, "study": "panel", "column": "outcome"})
+    assert message.startswith(f"{start} (ρ {row['rho']:.3f} over 16 of line; ")
 
 
 def test_small_differences_and_equal_ones_are_even():
@@ -51,8 +51,8 @@ def test_small_differences_and_equal_ones_are_even():
 def test_cells_that_keep_left_out_take_no_part():
     obs, kept = made_up(np.random.default_rng(0), np.full(16, 0.9))
     chosen = np.isin(obs["line"], LINES[:8])
-    found = table_of(obs, kept & chosen, chosen)
-    assert found.loc["line", "n"] == 8 and not found["uneven"].any()
+    result = table_of(obs, kept & chosen, chosen)
+    assert result.loc["line", "n"] == 8 and not result["uneven"].any()
 
 
 def test_without_units_cells_count():
@@ -66,8 +66,8 @@ def test_without_units_cells_count():
 def test_missing_values_and_single_labels_do_no_harm():
     rng = np.random.default_rng(2)
     obs = {"age": np.full(90, np.nan), "only": ["x"] * 90, "some": np.where(rng.random(90) < 0.9, "a", None)}
-    found = table_of(obs, rng.random(90) < 0.5)
-    assert found.empty
+    result = table_of(obs, rng.random(90) < 0.5)
+    assert result.empty
 
 
 def test_chance_is_called_uneven_as_rarely_as_the_level_says():
@@ -77,12 +77,12 @@ def test_chance_is_called_uneven_as_rarely_as_the_level_says():
         rng = np.random.default_rng(seed)
         obs, kept = made_up(rng, rng.uniform(0.2, 0.8, 16), cells=20)
         obs["outcome"] = np.repeat(rng.normal(size=16), 20)
-        found = table_of(obs, kept)
-        pvalues["outcome"].append(found.loc["outcome", "pvalue"])
+        result = table_of(obs, kept)
+        pvalues["outcome"].append(result.loc["outcome", "pvalue"])
         even = rng.random(320) < 0.5
-        found = table_of({"kind": obs["kind"], "age": rng.uniform(0, 9, 320)}, even)
-        pvalues["kind"].append(found.loc["kind", "pvalue"])
-        pvalues["age"].append(found.loc["age", "pvalue"])
+        result = table_of({"kind": obs["kind"], "age": rng.uniform(0, 9, 320)}, even)
+        pvalues["kind"].append(result.loc["kind", "pvalue"])
+        pvalues["age"].append(result.loc["age", "pvalue"])
     for values in pvalues.values():
         assert np.mean(np.array(values) < 0.05) <= 0.1  # at most 12 of 120 where 6 are expected (p = .02)
         assert 0.35 < np.mean(values) < 0.65

@@ -106,7 +106,7 @@ def test_a_matrix_of_mostly_empty_droplets_is_doubted(tmp_path, caplog):
     genes = pd.Index([f"G{at}" for at in range(400)])
     with caplog.at_level("WARNING", logger="panscape"):
         qc(blocks, obs, genes, tmp_path / "c.h5ad", QcSettings(max_mito=1), study="raw")
-    assert "raw: most cells show less than a tenth of the genes of the largest cells" in caplog.text
+    assert "raw: most cells have less than a tenth of the genes of the largest cells" in caplog.text
 
 
 @pytest.mark.parametrize(

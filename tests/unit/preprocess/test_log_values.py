@@ -25,12 +25,12 @@ def run(values, path, **options):
 def test_log_values_come_back_by_log1p(tmp_path):
     values = np.log1p(np.random.default_rng(0).gamma(1.0, 3.0, (6, 5)))
     values[0, 0] = 0
-    with pytest.raises(UserError, match="fractions"):
+    with pytest.raises(UserError, match="fractional values"):
         run(values, tmp_path / "refused.h5ad")
     run(values, tmp_path / "counts.h5ad", logged=True)
-    found = Counts(tmp_path / "counts.h5ad").select().toarray()
-    np.testing.assert_allclose(np.log1p(found), values, rtol=1e-5)
-    assert found[0, 0] == 0
+    result = Counts(tmp_path / "counts.h5ad").select().toarray()
+    np.testing.assert_allclose(np.log1p(result), values, rtol=1e-5)
+    assert result[0, 0] == 0
 
 
 @pytest.mark.parametrize(

@@ -182,10 +182,10 @@ def test_a_study_that_will_lose_most_cells_is_told_before_the_run(tmp_path, shal
     config = collection(tmp_path, shallow, {"line": "one"})
     (problem,) = expected(config, min_genes=500)
     assert problem.where == "preprocess.min_genes"
-    told = (
+    message = (
         "most cells of panel will be removed: kept 2 of 340 cells; min_genes 500 removed 338; median 48 genes"
     )
-    assert problem.what.startswith(told)
+    assert problem.what.startswith(message)
     number = int(problem.fix.rsplit("up to about ", 1)[1].rstrip(")"))
     assert not expected(config, min_genes="auto") and not expected(config, min_genes=number)
     # limits of the study itself count
@@ -198,9 +198,11 @@ def test_lines_that_will_lose_most_cells_are_told(tmp_path):
     genes = np.repeat(np.linspace(450, 590, 8).astype(int), 40)
     config = collection(tmp_path, matrix_of(genes), {"line": lines})
     (problem,) = expected(config, min_genes=500)
-    told = "3 of 8 lines of panel will lose more than half of their cells "
-    told += "(donor0 100 %, donor1 100 %, donor2 100 %)"
-    assert problem.what.startswith(told) and "kept 0 of 120 cells; min_genes 500 removed 120" in problem.what
+    message = "3 of 8 lines of panel will lose more than half of their cells "
+    message += "(donor0 100 %, donor1 100 %, donor2 100 %)"
+    assert (
+        problem.what.startswith(message) and "kept 0 of 120 cells; min_genes 500 removed 120" in problem.what
+    )
     assert not expected(config, min_genes="auto")
     config["studies"][0]["keep"] = "line == 'donor7'"
     assert not expected(config, min_genes=500)

@@ -245,8 +245,8 @@ def test_columns_of_the_input_that_panscape_makes_itself_are_replaced(tmp_path):
 )
 def test_groups_of_genes(species, name, group):
     for each in ("mitochondrial", "ribosomal"):
-        found = gene_group([name], pattern(each, species))
-        assert found.tolist() == [each == group]
+        matches = gene_group([name], pattern(each, species))
+        assert matches.tolist() == [each == group]
 
 
 def test_own_patterns(tmp_path):

@@ -186,16 +186,19 @@ def test_genes_of_a_majority_of_studies(caplog):
         result = select_genes(tables, n_genes=120)
     assert len(result) == 190 and "G005" in set(result["gene"]) and "G015" not in set(result["gene"])
     assert "10 of 200 genes are measured in fewer studies (preprocess.present_in)" in caplog.text
-    assert "and left out, e.g. G010, G011" in caplog.text
-    own = result.set_index("gene")
-    assert own["rank_s1"].isna().sum() == 10 and own["rank_s0"].notna().all()
+    assert "and not used, e.g. G010, G011" in caplog.text
+    by_gene = result.set_index("gene")
+    assert by_gene["rank_s1"].isna().sum() == 10 and by_gene["rank_s0"].notna().all()
     # ranks are among the genes that are usable and measured in the study
     for study, number in (("s0", 190), ("s1", 180), ("s2", 190)):
-        assert sorted(own[f"rank_{study}"].dropna()) == list(range(1, number + 1))
-    worst = own.filter(like="rank_").max(axis=1)
-    assert own["selected"].sum() >= 120 and worst[own["selected"]].max() < worst[~own["selected"]].min()
+        assert sorted(by_gene[f"rank_{study}"].dropna()) == list(range(1, number + 1))
+    worst = by_gene.filter(like="rank_").max(axis=1)
+    assert (
+        by_gene["selected"].sum() >= 120
+        and worst[by_gene["selected"]].max() < worst[~by_gene["selected"]].min()
+    )
     here = [gene for gene in result.loc[result["selected"], "gene"] if gene in set(tables["s1"]["gene"])]
-    assert genes_of(result, "s1") == here and len(genes_of(result, "s0")) == own["selected"].sum()
+    assert genes_of(result, "s1") == here and len(genes_of(result, "s0")) == by_gene["selected"].sum()
 
 
 def test_genes_of_all_studies_do_not_depend_on_the_others():

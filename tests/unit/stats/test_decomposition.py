@@ -206,10 +206,10 @@ def test_leading_singular_values_of_a_sparse_matrix(shape, centred, monkeypatch)
     centre = matrix.mean(axis=0) if centred else None
     dense = matrix.toarray() - (0 if centre is None else centre)
     expected = np.linalg.svd(dense, compute_uv=False)[:6]
-    found = []
+    result = []
     for _ in range(2):
-        found.append(singular.leading_singular(matrix, 6, centre=centre, tolerance=0))
-        left, values, right = found[-1]
+        result.append(singular.leading_singular(matrix, 6, centre=centre, tolerance=0))
+        left, values, right = result[-1]
         np.testing.assert_allclose(values, expected, atol=1e-9)
         np.testing.assert_allclose(dense @ right.T, left * values, atol=1e-8)
         np.testing.assert_allclose(left.T @ left, np.eye(6), atol=1e-9)
@@ -218,7 +218,7 @@ def test_leading_singular_values_of_a_sparse_matrix(shape, centred, monkeypatch)
             raise scipy.sparse.linalg.ArpackNoConvergence("No convergence", [], [])
 
         monkeypatch.setattr(scipy.sparse.linalg, "svds", stops)
-    np.testing.assert_allclose(found[0][0], found[1][0], atol=1e-7)
+    np.testing.assert_allclose(result[0][0], result[1][0], atol=1e-7)
     monkeypatch.setattr(singular, "DENSE_FALLBACK", 10)
     with pytest.raises(DecompositionError, match="do not converge"):
         singular.leading_singular(matrix, 6)
@@ -244,7 +244,7 @@ SOLVERS = re.compile(
 
 def test_nothing_else_in_the_library_calls_a_solver():
     allowed = {PACKAGE / "stats/decomposition.py", PACKAGE / "stats/singular.py"}
-    found, looked = [], 0
+    result, looked = [], 0
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [node.attr] if isinstance(node, ast.Attribute) else []
@@ -253,8 +253,8 @@ def test_nothing_else_in_the_library_calls_a_solver():
             hits = [name for name in names if SOLVERS.fullmatch(name)]
             looked += bool(hits)
             if path not in allowed:
-                found += [f"{path.relative_to(PACKAGE)}:{node.lineno}: {name}" for name in hits]
-    assert not found, "use panscape.stats.decomposition or .singular"
+                result += [f"{path.relative_to(PACKAGE)}:{node.lineno}: {name}" for name in hits]
+    assert not result, "use panscape.stats.decomposition or .singular"
     assert looked > 5  # the search itself works
 
 

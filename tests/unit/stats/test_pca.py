@@ -25,17 +25,17 @@ def expected(values, k):
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
 def test_components_are_scikit_learns(shape, kind):
     values = made(*shape)
-    found = principal_components(kind(values), 5, tolerance=0.0)
-    for one, other in zip((found.scores, found.axes, found.values), expected(values, 5), strict=True):
+    result = principal_components(kind(values), 5, tolerance=0.0)
+    for one, other in zip((result.scores, result.axes, result.values), expected(values, 5), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-8 * np.abs(other).max())
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
 def test_without_centring_they_are_singular_vectors(kind):
     values = made(40, 25)
-    found = principal_components(kind(values), 4, centre=False, tolerance=0.0)
-    np.testing.assert_allclose(found.values, np.linalg.svd(values, compute_uv=False)[:4], rtol=1e-9)
-    np.testing.assert_allclose(values @ found.axes, found.scores, atol=1e-9 * found.values[0])
+    result = principal_components(kind(values), 4, centre=False, tolerance=0.0)
+    np.testing.assert_allclose(result.values, np.linalg.svd(values, compute_uv=False)[:4], rtol=1e-9)
+    np.testing.assert_allclose(values @ result.axes, result.scores, atol=1e-9 * result.values[0])
 
 
 @pytest.mark.parametrize("shape", [(80, 30), (30, 80)])

@@ -37,9 +37,9 @@ def test_pvalues_take_an_own_freedom_each():
     expected = [
         2 * stats.t.sf(abs(r) * np.sqrt(f / (1 - r * r)), f) for r, f in zip(rho[:2], freedom, strict=False)
     ]
-    found = correlation_pvalues(rho, freedom)
-    np.testing.assert_allclose(found[:3], [*expected, 0])
-    assert np.isnan(found[3:]).all()
+    result = correlation_pvalues(rho, freedom)
+    np.testing.assert_allclose(result[:3], [*expected, 0])
+    assert np.isnan(result[3:]).all()
     assert correlation_pvalues(np.array([1.0]), 5, attainable=0.1)[0] == 0.1
 
 

@@ -199,18 +199,18 @@ def test_the_optimiser_is_pytorchs_bit_for_bit(implementation, decay):
         [{"params": of[:1], "weight_decay": decay}, {"params": of[1:], "weight_decay": 0.0}]
         for of in (first, second)
     )
-    own = AdamW(first_groups, 1e-2, **implementation)
+    ours = AdamW(first_groups, 1e-2, **implementation)
     # without decay Adam and AdamW are the same
     theirs = (torch.optim.AdamW if decay else torch.optim.Adam)(second_groups, lr=1e-2, **implementation)
     x, y = torch.randn(20, 5), torch.randn(20, 7)
     for step in range(30):
         if step == 15:  # goes on from its saved state
-            saved = optimiser_state(own)
-            own = AdamW(first_groups, 1e-2, **implementation)
-            load_optimiser_state(own, saved)
-        for group in (*own.param_groups, *theirs.param_groups):
+            saved = optimiser_state(ours)
+            ours = AdamW(first_groups, 1e-2, **implementation)
+            load_optimiser_state(ours, saved)
+        for group in (*ours.param_groups, *theirs.param_groups):
             group["lr"] = 1e-2 / (step + 1)
-        for parameters, optimiser in ((first, own), (second, theirs)):
+        for parameters, optimiser in ((first, ours), (second, theirs)):
             optimiser.zero_grad()
             (x @ parameters[0].T + parameters[1] - y).square().mean().backward()
             optimiser.step()

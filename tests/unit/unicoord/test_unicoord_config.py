@@ -77,7 +77,7 @@ def test_published_networks_drop_activations_where_the_released_ones_do():
     layers = mlp((5, 128, 256, 512), dropout=_inner(0.1, 3))
     kinds = [type(layer).__name__ for layer in layers]
     assert kinds == ["Linear", "ReLU", "Linear", "ReLU", "Dropout", "Linear", "ReLU"]
-    with pytest.raises(ValueError, match="2 shares to drop after 3"):
+    with pytest.raises(ValueError, match="2 dropout probabilities for 3"):
         mlp((5, 8, 8, 8), dropout=[0.1, 0.1])
 
 
@@ -85,9 +85,9 @@ def test_published_networks_drop_activations_where_the_released_ones_do():
     ("section", "message"),
     [
         ({"labels": [{"name": "celltype", "kind": "discrete"}]}, "did you mean 'cell_type'"),
-        ({"labels": LABELS + LABELS[2:]}, "is there twice"),
-        ({"labels": [LABELS[0]]}, "is no other discrete label"),
-        ({"labels": [{"name": "dpt_pseudotime", "kind": "continuous"}]}, "pseudotime is not asked for"),
+        ({"labels": LABELS + LABELS[2:]}, "occurs twice"),
+        ({"labels": [LABELS[0]]}, "is not another discrete label"),
+        ({"labels": [{"name": "dpt_pseudotime", "kind": "continuous"}]}, "pseudotime is not transferred"),
         ({"labels": [{"name": "layer", "kind": "discrete", "order": ["I"]}]}, "the label is discrete"),
         ({"labels": [{"name": "layer", "kind": "guess"}]}, "kind"),
         ({"labels": [{"name": "age", "kind": "ordinal", "transform": "log1p"}]}, "the label is ordinal"),
@@ -95,7 +95,7 @@ def test_published_networks_drop_activations_where_the_released_ones_do():
         ({"labels": LABELS, "scenarios": [{"name": "x", "set": {"agee": 3}}]}, "did you mean 'age'"),
         (
             {"labels": LABELS, "restore": [{"label": "layer", "leave": [1, 2]}]},
-            "no continuous or ordinal label",
+            "not a continuous or ordinal label",
         ),
         ({"labels": LABELS, "restore": [{"label": "age", "leave": [2, 1]}]}, "first number is the larger"),
         (

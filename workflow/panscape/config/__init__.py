@@ -1,5 +1,5 @@
 """The configuration of a collection: one YAML file, checked against a closed schema.
 
-``load`` completes what the user wrote, ``check_yaml`` and ``check_inputs`` look at the files behind it.
-``python -m panscape.config`` writes the documentation from the schema.
+``load`` validates and completes a configuration, ``check_yaml`` and ``check_inputs`` check the files it
+names. ``python -m panscape.config`` writes the documentation from the schema.
 """

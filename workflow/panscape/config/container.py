@@ -1,4 +1,4 @@
-"""The image in which rules run under ``--sdm apptainer``."""
+"""Check of the container image for ``--sdm apptainer``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from panscape.errors import fail
 
 
 def check_container(image: str, methods: Iterable[object]) -> None:
-    """Refuse to start if the container image does not exist.
+    """Check that the container image exists, if it is used.
 
     Parameters
     ----------
     image
-        The configuration's `container`: a file, or an address with ``://`` that apptainer pulls.
+        The configuration's `container`: a file, or a URL that apptainer pulls.
     methods
-        How Snakemake was asked to provide software (``--sdm``); the image is used if apptainer is among them.
+        Software deployment methods (``--sdm``); the image is used if apptainer is among them.
 
     Raises
     ------
@@ -28,5 +28,5 @@ def check_container(image: str, methods: Iterable[object]) -> None:
             "container",
             f"there is no file {image} (looked for in {Path.cwd()})",
             "build it with `apptainer build panscape.sif apptainer.def`, or set container: to the file or "
-            "address of an image",
+            "URL of an image",
         )

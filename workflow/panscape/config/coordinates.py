@@ -11,7 +11,7 @@ _MADE = {"study", "barcode", "n_counts", "n_genes", "mito_share", "ribo_share", 
 
 
 def coordinates(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
-    """Yield labels that no study maps, and scenarios and tests of labels that are not learned."""
+    """Yield labels that no study maps, and scenarios and tests of labels that are not trained on."""
     settings = config.get("unicoord", {})
     labels = settings.get("labels") or []
     kinds = {label["name"]: label["kind"] for label in labels}
@@ -22,20 +22,18 @@ def coordinates(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]
     for at, scenario in enumerate(settings["scenarios"]):
         where = f"unicoord.scenarios[{at}]"
         if scenario["name"].lower() in first:
-            yield Problem(
-                f"{where}.name", f"{scenario['name']!r} is there twice", "give each a name of its own"
-            )
+            yield Problem(f"{where}.name", f"{scenario['name']!r} occurs twice", "give each a different name")
         first.add(scenario["name"].lower())
         for name in scenario["set"]:
             if name not in kinds:
                 yield Problem(
-                    f"{where}.set", f"{name!r} is no label", _advice(name, kinds, "unicoord.labels")
+                    f"{where}.set", f"{name!r} is not a label", _advice(name, kinds, "unicoord.labels")
                 )
     for at, test in enumerate(settings["restore"]):
         where, name = f"unicoord.restore[{at}]", test["label"]
         if kinds.get(name) not in ("continuous", "ordinal"):
             numbers = {key: kind for key, kind in kinds.items() if kind != "discrete"}
-            what = f"{name!r} is no continuous or ordinal label"
+            what = f"{name!r} is not a continuous or ordinal label"
             yield Problem(f"{where}.label", what, _advice(name, numbers, "unicoord.labels"))
         if test["leave"][0] > test["leave"][1]:
             yield Problem(f"{where}.leave", "the first number is the larger", "write [low, high]")
@@ -53,10 +51,12 @@ def _labels(settings, labels, kinds, studies) -> Iterator[Problem]:
             yield Problem(f"{where}.name", f"no study maps {name!r}", advice)
         if name == "dpt_pseudotime" and "pseudotime" not in settings.get("label_transfer", ()):
             yield Problem(
-                f"{where}.name", "pseudotime is not asked for", "write unicoord.label_transfer: [pseudotime]"
+                f"{where}.name",
+                "pseudotime is not transferred",
+                "write unicoord.label_transfer: [pseudotime]",
             )
         if [item["name"] for item in labels].index(name) != at:
-            yield Problem(f"{where}.name", f"{name!r} is there twice", "keep one")
+            yield Problem(f"{where}.name", f"{name!r} occurs twice", "keep one")
         if label["order"] and label["kind"] != "ordinal":
             yield Problem(
                 f"{where}.order", f"the label is {label['kind']}", "write kind: ordinal, or remove order"
@@ -66,7 +66,7 @@ def _labels(settings, labels, kinds, studies) -> Iterator[Problem]:
             yield Problem(f"{where}.transform", what, "write kind: continuous, or remove transform")
         parent = label["parent"]
         if parent and (label["kind"] != "discrete" or kinds.get(parent) != "discrete" or parent == name):
-            what = f"{parent!r} is no other discrete label"
+            what = f"{parent!r} is not another discrete label"
             yield Problem(f"{where}.parent", what, "list the parent in unicoord.labels with kind: discrete")
 
 

@@ -1,4 +1,4 @@
-"""Consistency checks across keys that need no file."""
+"""Consistency checks across keys, without reading files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RESERVED = {
 
 
 def ids(studies: Any) -> Iterator[Problem]:
-    """Yield problems with the ids of the studies, whatever the type of what was written."""
+    """Yield problems with the ids of the studies, for input of any type."""
     first: dict[str, tuple[int, str]] = {}
     for at, study in enumerate(studies if isinstance(studies, list) else []):
         name = study.get("id") if isinstance(study, dict) else None
@@ -28,8 +28,8 @@ def ids(studies: Any) -> Iterator[Problem]:
             continue
         what = f"{name!r} is also the id of studies[{known[0]}]"
         if known[1] != name:
-            what = f"{name!r} and {known[1]!r} differ in case only, which some disks ignore"
-        yield Problem(f"studies[{at}].id", what, "give each study a name of its own")
+            what = f"{name!r} and {known[1]!r} differ in case only, which some file systems ignore"
+        yield Problem(f"studies[{at}].id", what, "give each study a different name")
 
 
 def one_study(study: dict[str, Any], where: str, simulated: list[str] | None) -> Iterator[Problem]:
@@ -38,23 +38,23 @@ def one_study(study: dict[str, Any], where: str, simulated: list[str] | None) ->
     Parameters
     ----------
     study
-        Filled and valid by the schema.
+        Settings of a study, complete and valid by the schema.
     where
-        Its place, ``studies[1]``.
+        Its key, ``studies[1]``.
     simulated
         Names of the simulated studies; None if they are unknown.
     """
     yield from _source(study, where, simulated)
     if study["metadata"]["barcode"] and not study["metadata"]["path"]:
-        yield Problem(f"{where}.metadata.barcode", "there is no metadata.path to find it in", "write path")
+        yield Problem(f"{where}.metadata.barcode", "there is no metadata.path to look it up in", "write path")
     for name, source in study["obs"].items():
         given = [key for key in ("column", "value") if source[key] is not None]
         if len(given) != 1:
             what = "both column and value are given" if given else "neither column nor value is given"
             yield Problem(f"{where}.obs.{name}", what, "write one of them")
         if name in RESERVED:
-            advice = f"take another name, e.g. {name}_original"
-            yield Problem(f"{where}.obs.{name}", "the workflow makes a column of that name itself", advice)
+            advice = f"choose another name, e.g. {name}_original"
+            yield Problem(f"{where}.obs.{name}", "the workflow adds a column of that name", advice)
     if study["keep"]:
         yield from keep(study["keep"], where)
 
@@ -69,10 +69,10 @@ def _source(study: dict[str, Any], where: str, simulated: list[str] | None) -> I
         advice = "write the 64 digits that `sha256sum FILE` prints for the file you expect"
         yield Problem(f"{where}.sha256", "is missing; a url needs a checksum", advice)
     if study["url"] and study["format"] == "10x-mtx":
-        advice = "retrieve the folder yourself and write its path"
+        advice = "download the folder yourself and write its path"
         yield Problem(f"{where}.url", "format 10x-mtx is a folder, a url is one file", advice)
     if study["sha256"] and not study["url"]:
-        yield Problem(f"{where}.sha256", "goes with url, which is not given", "remove it")
+        yield Problem(f"{where}.sha256", "belongs to url, which is not given", "remove it")
     name = study["simulated"]
     if name and simulated is not None and name not in simulated:
         guess = nearest(name, simulated)
@@ -97,7 +97,9 @@ def stages(config: dict[str, Any]) -> Iterator[Problem]:
             re.compile(expression)
         except re.error as error:
             where = f"preprocess.exclude_genes[{at}]"
-            yield Problem(where, f"{expression!r} is no regular expression ({error})", "e.g. write ^HB[AB]")
+            yield Problem(
+                where, f"{expression!r} is not a regular expression ({error})", "e.g. write ^HB[AB]"
+            )
     panclust = config.get("panclust", {})
     cells, limit = panclust.get("sketch_cells", 0), panclust.get("sketch_above", 0)
     if cells > limit:
@@ -112,13 +114,13 @@ def stages(config: dict[str, Any]) -> Iterator[Problem]:
     pairs = dictionary.get("pairs", "off-diagonal")
     if dictionary.get("entries") == "products" and pairs != "off-diagonal":
         advice = "write pairs: off-diagonal, or dictionary.entries: free"
-        yield Problem("dictionary.pairs", f"{pairs}, but products are of two different genes", advice)
+        yield Problem("dictionary.pairs", f"{pairs}, but products are between different genes", advice)
     yield from _features(config)
     yield from _networks(config)
 
 
 def _features(config: dict[str, Any]) -> Iterator[Problem]:
-    """Yield sizes of gene sets in the wrong order, and uses of features where there are no gene sets."""
+    """Yield gene set sizes in the wrong order, and uses of features without gene sets."""
     settings = config.get("features", {})
     low, high = settings.get("set_sizes", (0, 0))
     if low > high:
@@ -132,33 +134,33 @@ def _features(config: dict[str, Any]) -> Iterator[Problem]:
         what = "there are no gene sets to report features of"
         yield Problem("features.gene_sets", what, f"{advice}, or write report: {{features: false}}")
     if "features" in config.get("unicoord", {}).get("label_transfer", ()):
-        what = "unicoord.label_transfer asks for features, but there are no gene sets"
+        what = "unicoord.label_transfer names features, but there are no gene sets"
         yield Problem("features.gene_sets", what, f"{advice}, or take features out of label_transfer")
 
 
 def _networks(config: dict[str, Any]) -> Iterator[Problem]:
-    """Yield known networks that share a name, and a report of the overlap with none."""
+    """Yield known networks that share a name, and a report of the overlap without networks."""
     networks = config.get("overlap", {}).get("networks")
     first: dict[str, int] = {}
     for at, network in enumerate(networks or []):
         known = first.setdefault(network["name"].lower(), at)
         if known != at:
             what = f"{network['name']!r} is also the name of overlap.networks[{known}]"
-            yield Problem(f"overlap.networks[{at}].name", what, "give each network a name of its own")
+            yield Problem(f"overlap.networks[{at}].name", what, "give each network a different name")
     if networks == [] and config.get("report", {}).get("overlap"):
         what = "there is no known network to report the overlap with"
         yield Problem("overlap.networks", what, "name an edge list, or write report: {overlap: false}")
 
 
 def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
-    """Yield contradictions between samples and the metacells that studies are read from."""
+    """Yield contradictions between samples and the studies of their metacells."""
     samples = [study["id"] for _, study in studies if "metacells" in study["use"]]
     settings = config.get("metacells", {})
     known = ["pooled"] if settings.get("pool") else samples
     for at, study in studies:
         made = study.get("metacells")
         if made and "metacells" in study["use"]:
-            what = "metacells cannot be grouped into metacells once more"
+            what = "metacells cannot be grouped into metacells again"
             yield Problem(f"studies[{at}].use", what, "leave metacells out of use")
         elif made and (made["sample"] not in known or not samples):
             what = f"there are no metacells of {made['sample']!r}"
@@ -202,7 +204,7 @@ def logged(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) ->
 
 
 def present_in(config: dict[str, Any], studies: list[str]) -> Iterator[Problem]:
-    """Yield the problem of genes that have to be measured in more studies than there are."""
+    """Yield the problem of a `present_in` larger than the number of studies."""
     asked = config.get("preprocess", {}).get("present_in", "all")
     if isinstance(asked, str) or not studies:
         return
@@ -217,7 +219,7 @@ def present_in(config: dict[str, Any], studies: list[str]) -> Iterator[Problem]:
 
 
 def sample(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
-    """Yield studies with an age that do not map the column that names what was sampled."""
+    """Yield studies with an age that do not map the column of samples."""
     name = config.get("landscape", {}).get("sample")
     if name in (None, "auto", "cell"):
         return
@@ -243,6 +245,6 @@ def units(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> 
 
 
 def age_unit(config: dict[str, Any]) -> str | None:
-    """Return the unit that ages are converted to: the one that is set, else the first study's."""
+    """Return the unit that ages are converted to: that of the collection, else of the first study."""
     ages = [study["obs"]["age"]["unit"] for study in config["studies"] if "age" in study["obs"]]
     return config["age_unit"] or next((unit for unit in ages if unit), None)

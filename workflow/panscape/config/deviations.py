@@ -1,9 +1,8 @@
-"""Differences between the published methods, their released programs and panscape, and the presets.
+"""Differences between the published methods, their released code and panscape, and the presets.
 
-One file per method, ``workflow/deviations/<method>.yaml``, says what the paper does, what its program does,
-what panscape does, and why. The values of the presets stay with the settings' schema; every setting that a
-preset changes belongs to exactly one deviation. From both, ``docs/deviations.md`` and the Methods text are
-made.
+One file per method, ``workflow/deviations/<method>.yaml``, describes the approach of the paper, of its code
+and of panscape, and the reason. The values of the presets are in the schema; every setting that a preset
+changes belongs to exactly one deviation. ``docs/deviations.md`` and the Methods text are generated from both.
 """
 
 from __future__ import annotations
@@ -20,25 +19,25 @@ import yaml
 FOLDER = Path(__file__).resolve().parents[2] / "deviations"
 PRESETS = ("paper", "code")
 SOURCES = {"paper": "the published method", "code": "the method's released program"}
-AS_THE_PAPER = "As in the paper"  # first words of the column panscape where it agrees with the paper
-SHOWN = 5  # settings that are named one by one
+AS_THE_PAPER = "As in the paper"  # start of the text where panscape follows the paper
+SHOWN = 5  # maximum number of settings listed by name
 _MISSING = object()
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """A difference between paper, program and panscape.
+    """A difference between paper, code and panscape.
 
     Attributes
     ----------
     title, section
-        Its subject; section of the configuration.
+        Subject, and section of the configuration.
     where
         Equation or section of the paper.
     paper, code, panscape, why
-        What each of them does, and why panscape does.
+        Approach of each, and the reason for panscape's.
     keys
-        Settings by which a preset follows the paper or its program; empty if there are none.
+        Settings by which a preset follows the paper or its code, if any.
     """
 
     title: str
@@ -58,13 +57,13 @@ class Method:
     Attributes
     ----------
     name
-        Name of its file.
+        Name of the file.
     method, about, citation, code
-        Display name, description, key of its reference, released program.
+        Display name, description, citation key, released code.
     claims
-        Preset -> sections of the configuration that it claims to change.
+        Mapping of presets to the sections of the configuration that they change.
     deviations
-        In the order of the analysis.
+        Deviations, in the order of the analysis.
     """
 
     name: str
@@ -106,14 +105,14 @@ def _line(text: Any) -> str:
 
 
 def digest() -> str:
-    """Return a digest of the files, so that a report is written anew when they change."""
+    """Return a digest of the files, so that changes rerun the report."""
     text = "".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.yaml")))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @cache
 def preset_values() -> dict[str, dict[str, Any]]:
-    """Return key -> value under ``best``, ``paper`` and ``code``, of all settings that a preset changes."""
+    """Return the values of the settings that presets change, by key and preset."""
     from panscape.config.schema import schema, walk
 
     return {
@@ -140,7 +139,7 @@ def _section(key: str) -> str:
 
 
 def values_at(config: Mapping[str, Any], key: str) -> list[Any]:
-    """Return the values at a key of the schema; one per item for a key in a list (``a[].b``)."""
+    """Return the values of a key of the schema, one per item for keys in a list (``a[].b``)."""
     values: list[Any] = [config]
     for part in key.split("."):
         name = part.removesuffix("[]")
@@ -152,10 +151,9 @@ def values_at(config: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def departs(deviation: Deviation, config: Mapping[str, Any]) -> str:
-    """Return how an analysis departs from the paper, or "" if its settings are the paper's.
+    """Return a description of an analysis' departure from the paper, or "" if its settings are the paper's.
 
-    Other settings than panscape's are given as values, not by what the program would have done with them: its
-    faults are not repeated.
+    Settings other than panscape's are given as values, since errors of the released code are not reproduced.
     """
     if not deviation.keys:
         return "" if deviation.panscape.startswith(AS_THE_PAPER) else deviation.panscape
@@ -190,14 +188,14 @@ def flow(values: list[Any]) -> str:
 
 
 def departures(config: Mapping[str, Any], sections: Iterable[str]) -> list[tuple[Method, Deviation, str]]:
-    """Return the departures of an analysis from the papers: method, deviation, what was done instead.
+    """Return the departures of an analysis from the papers: method, deviation, description.
 
     Parameters
     ----------
     config
         Complete configuration.
     sections
-        Sections of the configuration whose results are there.
+        Sections of the configuration with results.
     """
     sections = set(sections)
     rows = [
@@ -210,14 +208,14 @@ def departures(config: Mapping[str, Any], sections: Iterable[str]) -> list[tuple
 
 
 def settings_in_words(config: Mapping[str, Any], sections: Iterable[str]) -> str:
-    """Return a sentence on the origin of the settings by section; presets count where they have an effect.
+    """Return a sentence on the origin of the settings by section, for presets that have an effect.
 
     Parameters
     ----------
     config
         Complete configuration.
     sections
-        Sections of the configuration whose results are there, in their order.
+        Sections of the configuration with results, in order.
     """
     preset, sections = config.get("preset", "best"), list(sections)
     if preset not in PRESETS:
@@ -242,7 +240,7 @@ def settings_in_words(config: Mapping[str, Any], sections: Iterable[str]) -> str
 
 
 def _others_set(config: Mapping[str, Any], sections: list[str]) -> str:
-    """Return the end of the sentence: the settings that differ from what every preset has."""
+    """Return the end of the sentence: settings that differ from all presets."""
     from panscape.config.schema import schema, walk
 
     preset = config.get("preset", "best")

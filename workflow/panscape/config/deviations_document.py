@@ -1,4 +1,4 @@
-"""The page of deviations, ``docs/deviations.md``."""
+"""Generation of ``docs/deviations.md``."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _INTRODUCTION = """# Where panscape departs from the published methods
 
 Generated from `workflow/deviations/*.yaml` and the schema by `make docs`; do not edit.
 
-The papers, their released programs and panscape differ. `preset: paper` takes what the paper says,
-`preset: code` what its program does, as far as there is a setting for it; `preset: best`, the default,
-takes what worked best on simulations and on real collections. A value that you write yourself always
-wins. Where a row has no settings, no preset changes anything, and the analysis is panscape's under all
-of them. The report's Methods list the departures that apply to your analysis."""
+The papers, their released code and panscape differ. `preset: paper` follows the paper and `preset: code`
+its released code, where there are settings for it; `preset: best`, the default, uses the values that
+performed best on simulated and real collections. Values that you set always take precedence. Rows
+without settings apply to all presets. The Methods section of the report lists the departures that apply
+to your analysis."""
 
 
 def _chapter(method: Method) -> Iterator[str]:
     yield f"## {method.method}"
-    yield f"{method.about} Paper: `{method.citation}`. Released program: {method.code.rstrip('.')}."
+    yield f"{method.about} Paper: `{method.citation}`. Released code: {method.code.rstrip('.')}."
     for preset in PRESETS:
         sections = [f"`{name}`" for name in method.claims.get(preset, ())]
         idle = sorted({d.section for d in method.deviations} - set(method.claims.get(preset, ())))
         text = f"`preset: {preset}` changes settings of {listed(sections)}"
         yield text + (f", and nothing in {listed([f'`{name}`' for name in idle])}." if idle else ".")
     rows = [
-        ("what", "the paper", "its program", "panscape", "why", "settings: best, paper, code"),
+        ("what", "the paper", "its code", "panscape", "why", "settings: best, paper, code"),
         ("---",) * 6,
     ]
     for row in method.deviations:

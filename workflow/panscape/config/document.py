@@ -1,4 +1,4 @@
-"""The documentation of the configuration, written from its schema."""
+"""Documentation of the configuration, generated from its schema."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ KINDS = {
 }
 LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 HEADER = (
-    "Every setting with its default, what it does and when to change it. Generated from the schema "
+    "All settings, with defaults, descriptions and advice on when to change them. Generated from the schema "
     "(workflow/schemas) by `make docs`.",
-    "Settings are commented out: remove the first # of a line, and of the lines above that it is part of, to "
-    "set it yourself. What stays commented out takes its default, or the value of the preset. Without "
-    "`collection` and `studies` the simulated demo runs.",
+    "All settings are commented out: to change one, remove the first # of its line and of the lines above "
+    "that contain it. Other settings take their default, or the value of the preset. Without `collection` "
+    "and `studies` the simulated demo runs.",
 )
 RENAMED = textwrap.fill(
-    "These keys of the version before are accepted once more: their value is taken for the new key, and a "
-    "warning names it. The next version refuses them. Where a key kept its name and changed its meaning, the "
-    "warning says so to whoever sets it.",
+    "These keys of the previous version are still accepted with a warning, and their values assigned to the "
+    "new keys. The next version will reject them. Keys that kept their name but changed their meaning also "
+    "give a warning.",
     WIDTH,
 )
-ACTIVE = "preset"  # Snakemake takes no file without a key; this one may be set to its default without effect
+ACTIVE = "preset"  # Snakemake requires at least one key; this one is set to its default
 
 
 def document(whole: Schema | None = None) -> str:
@@ -50,7 +50,7 @@ def document(whole: Schema | None = None) -> str:
 
 
 def _renamed(whole: Schema) -> list[str]:
-    """Return the part on renamed and changed keys; empty if there are none."""
+    """Return the section on renamed and changed keys; empty if there are none."""
     rows = []
     for old, new in renamed.table(whole):
         name, _, change = new.partition(" ")
@@ -60,10 +60,10 @@ def _renamed(whole: Schema) -> list[str]:
 
 
 def reference(whole: Schema | None = None) -> str:
-    """Return the text of ``config/config.yaml``: every default, commented out, and when to change it.
+    """Return the text of ``config/config.yaml``: all defaults, commented out, with descriptions.
 
-    Prose starts with ``# `` at the margin; a line of settings (or of prose within them) has no or more spaces
-    after its ``#``, and is YAML without it.
+    Prose starts with ``# `` at the margin; lines of settings (or prose within them) have zero or several
+    spaces after the ``#``, and are YAML without it.
     """
     lines = [line for paragraph in HEADER for line in (*_comment(paragraph, 0), "#")][:-1]
     for name, entry in (whole or schema())["properties"].items():
@@ -79,7 +79,7 @@ def _nested(entry: Schema) -> bool:
 
 
 def _section(entry: Schema) -> bool:
-    """Return whether a key is a mapping that is filled with defaults if left out."""
+    """Return whether a key is a mapping that is filled with defaults if absent."""
     return bool(entry.get("properties")) and not entry.get("x-optional") and entry.get("type") == "object"
 
 
@@ -88,7 +88,7 @@ def _text(entry: Schema) -> str:
 
 
 def _table(keys: Iterable[tuple[str, Schema]]) -> str:
-    rows = [("key", "type", "default", "what it does")]
+    rows = [("key", "type", "default", "description")]
     rows += [(f"`{path}`", _kind(entry), _default(entry), _text(entry)) for path, entry in keys]
     return _rows(rows)
 

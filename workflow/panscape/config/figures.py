@@ -1,4 +1,4 @@
-"""Figures of a collection, derived from its configuration alone, so that each is a target."""
+"""Figures of a collection, derived from its configuration alone so that each can be a target."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from panscape.config import studies
 from panscape.plot.figure_names import OTHERS, PSEUDOTIME, map_name, title
 
 ALWAYS = ("study", PSEUDOTIME, "age", "resolution", "n_cells", "n_counts", "n_pairs", "component")
-"""Columns that every landscape is coloured by."""
+"""Columns by which every landscape is coloured."""
 
 
 def landscape(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return name -> title of every figure of a collection's landscape, maps first."""
+    """Return the names and titles of the landscape figures of a collection, maps first."""
     return {map_name(column): title(column) for column in columns(config)} | OTHERS
 
 
 def columns(config: Mapping[str, Any]) -> list[str]:
-    """Return the columns that a landscape is coloured by: the standard ones, then those that studies map.
+    """Return the columns by which a landscape is coloured: the standard ones, then mapped columns.
 
-    ``report.colour_by`` names the user's choice among the mapped columns; without it all are drawn.
+    ``report.colour_by`` selects mapped columns; all by default.
     """
     shown = studies.used_by(config, "landscape")
     mapped = [
@@ -36,12 +36,12 @@ def units(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def formats(config: Mapping[str, Any]) -> list[str]:
-    """Return the formats that figures are written in."""
+    """Return the file formats of figures."""
     return ["png", "svg", "pdf"] if config.get("report", {}).get("pdf") else ["png", "svg"]
 
 
 def simulated(config: Mapping[str, Any]) -> bool:
-    """Return whether a study comes from the simulated developing system, so that its truth is known."""
+    """Return whether a study is from the simulated developing system, with known ground truth."""
     simulation = config.get("simulation", {})
     others = {item["name"] for part in ("lines", "multiome") for item in simulation.get(part, ())}
     drawn = {study.get("simulated") for study in config.get("studies", ())} - {None}
@@ -49,7 +49,7 @@ def simulated(config: Mapping[str, Any]) -> bool:
 
 
 def simulated_lines(config: Mapping[str, Any]) -> list[str]:
-    """Return the simulated studies of cell lines in the collection, by their names in the simulation."""
+    """Return the names in the simulation of the collection's simulated studies of cell lines."""
     names = [item["name"] for item in config.get("simulation", {}).get("lines", ())]
     taken = {study.get("simulated") for study in config.get("studies", ())}
     return [name for name in names if name in taken]

@@ -1,4 +1,4 @@
-"""Presets and defaults: a value of the user beats the preset, the preset beats the default."""
+"""Presets and defaults: user values take precedence over presets, presets over defaults."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def plain(value: Any) -> Any:
 
 
 def normalise(value: Any, part: Schema) -> Any:
-    """Write out the short forms that a user may take.
+    """Expand short forms.
 
-    A section whose keys are all commented out is null in YAML: it becomes an empty one. Where the schema
-    has ``x-short: KEY``, a plain string stands for ``{KEY: string}``. Where it has ``x-keys: text``, keys
-    that YAML takes for numbers are text.
+    Sections whose keys are all commented out are null in YAML and become empty. With ``x-short: KEY`` in the
+    schema, a plain string stands for ``{KEY: string}``. With ``x-keys: text``, keys that YAML parses as
+    numbers are converted to text.
     """
     if accepts(part, "object") and "type" in part and not isinstance(value, dict):
         if value is None and not accepts(part, "null"):
@@ -53,11 +53,11 @@ def fill(value: Any, part: Schema, preset: str) -> Any:
     Parameters
     ----------
     value
-        Part of a configuration; it is not changed.
+        Part of a configuration; not modified.
     part
         Its schema.
     preset
-        Name of the preset, which beats the defaults.
+        Name of the preset.
     """
     if isinstance(value, dict):
         keys, other = part.get("properties", {}), part.get("additionalProperties")
@@ -89,7 +89,7 @@ def expand(value: Any, part: Schema, where: str, problems: list[Problem]) -> Any
     value, part
         Part of a configuration and its schema.
     where
-        Its place, for messages.
+        Key path for error messages.
     problems
         A problem is appended for each variable that is not set.
     """

@@ -1,4 +1,4 @@
-"""Genes that studies have in common, before the first job."""
+"""Check of the genes shared by the studies, before the first job."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from panscape.data.readers.genes import GeneMap
     from panscape.data.readers.source import Source
 
-BINARY = ("h5ad", "h5mu", "10x-h5")  # formats whose counts are read fast
-MANY = 20_000_000  # stored values: more are not read before the run
-LOST = 0.05  # fraction of genes left out that is worth a warning
+BINARY = ("h5ad", "h5mu", "10x-h5")  # formats whose counts are fast to read
+MANY = 20_000_000  # maximum stored values to read before the run
+LOST = 0.05  # fraction of unused genes that gives a warning
 EXAMPLES = 5
 
 
 def detected(source: Source, genes: GeneMap, kept: np.ndarray | None, least: int) -> frozenset[str]:
     """Return the genes detected in a minimum number of cells, before quality control.
 
-    All genes where the counts are too many, or in a text format: reading them takes longer than a start may.
+    All genes if the counts are large or in a text format, since reading them would delay the start.
 
     Parameters
     ----------
     source, genes
-        The study and the names of its genes.
+        The study and its gene map.
     kept
-        bool (n_cells,): cells that the study's `keep` leaves; None for all.
+        bool (n_cells,): cells that pass the study's `keep`; None for all.
     least
         Minimum number of cells.
     """
@@ -49,7 +49,7 @@ def detected(source: Source, genes: GeneMap, kept: np.ndarray | None, least: int
 def overlap(
     seen: Sequence[Seen], present_in: str | float, problems: list[Problem], warnings: list[str]
 ) -> None:
-    """Report if no gene is in enough studies, or how many genes are left out.
+    """Report a problem if no gene is in enough studies, or a warning if many genes are not used.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def overlap(
     present_in
         Setting ``preprocess.present_in``.
     problems, warnings
-        Problems and warnings are appended.
+        Lists to which problems and warnings are appended.
     """
     from panscape.preprocess.genes import studies_needed
 
@@ -86,12 +86,12 @@ def overlap(
 
 
 def _genes(study: Seen) -> frozenset[str]:
-    """Return the names of a study's genes, which are known here."""
+    """Return the gene names of a study whose genes are known."""
     return study.genes or frozenset()
 
 
 def _common(sets: Sequence[frozenset[str]], needed: int) -> frozenset[str]:
-    """Return the names that occur in a minimum number of sets."""
+    """Return the names that occur in at least `needed` sets."""
     count = Counter(name for one in sets for name in one)
     return frozenset(name for name, number in count.items() if number >= needed)
 

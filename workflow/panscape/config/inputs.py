@@ -15,7 +15,7 @@ from panscape.coscape import reference
 from panscape.errors import Problem, UserError
 from panscape.log import logger
 
-MIN_CELLS = 3  # of a study that can be clustered
+MIN_CELLS = 3  # minimum for clustering
 KINDS = {  # format in the schema -> expected kind, its test, the other kind
     "path": ("file", Path.is_file, "folder"),
     "folder": ("folder", Path.is_dir, "file"),
@@ -29,17 +29,17 @@ class Seen:
     Parameters
     ----------
     where
-        Its place in the configuration, ``studies[1]``.
+        Its key in the configuration, ``studies[1]``.
     name
         Its id.
     cells
-        Number of cells that `keep` leaves, before quality control.
+        Number of cells after `keep`, before quality control.
     genes
-        Names of its genes in the collection's spelling; None if they are not known yet.
+        Gene names in the collection's spelling; None if not known yet.
     measured
-        Those detected in enough cells; all where counting would take too long.
+        Genes detected in enough cells; all genes if counting would take too long.
     classes
-        Label -> classes of its cells, of the labels that UniCoord's scenarios name.
+        Classes of the labels that UniCoord's scenarios name, by label.
     """
 
     where: str
@@ -53,16 +53,16 @@ class Seen:
 def check_inputs(config: dict[str, Any]) -> list[str]:
     """Check all files that a loaded configuration names, without reading the counts.
 
-    Studies whose file does not exist yet (simulated, or behind a URL) are left out.
+    Studies whose file does not exist yet (simulated or to be downloaded) are skipped.
 
     Returns
     -------
-    Warnings, which are also logged: settings that work but are probably not intended.
+    Warnings on settings that work but are probably not intended; they are also logged.
 
     Raises
     ------
     UserError
-        With the problems of all studies, of the studies together, and of all other files.
+        If there are problems with studies, combinations of studies or other files; lists all of them.
     """
     problems: list[Problem] = []
     seen = []
@@ -141,7 +141,7 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
 
 
 def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
-    """Yield classes of scenarios that no cell has, for labels that are known in all studies."""
+    """Yield classes in scenarios that no cell has, for labels known in all studies."""
     names = studies.used_by(config, "unicoord")
     by_study = [study.classes for study in seen if study.name in names and study.genes is not None]
     if (
@@ -161,7 +161,7 @@ def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
 
 
 def _losses(config: dict[str, Any]) -> Iterator[str]:
-    """Yield warnings of studies and lines that will lose more than half of their cells to quality control."""
+    """Yield warnings of studies and lines likely to lose more than half of their cells to quality control."""
     from panscape.config.qc_forecast import expected_losses
 
     for study in config["studies"]:
@@ -199,7 +199,7 @@ def _small_to_project(config: dict[str, Any], seen: list[Seen]) -> Iterator[Prob
 
 
 def _doubtful(config: dict[str, Any]) -> Iterator[str]:
-    """Yield warnings that need no file."""
+    """Yield warnings that do not need files."""
     arranged = _arranged(config)
     lacking = [study["id"] for study in arranged if "age" not in study["obs"]]
     if 0 < len(lacking) < len(arranged):
@@ -232,7 +232,7 @@ def _simulation(config: dict[str, Any]) -> tuple[Problem, ...]:
 
 
 def _rootless(config: dict[str, Any]) -> Iterator[Problem]:
-    """Yield the problem of a root by age where no study has ages."""
+    """Yield the problem of a root by age if no study has ages."""
     arranged = _arranged(config)
     aged = any("age" in study["obs"] for study in arranged)
     if config["landscape"]["root"] == "lowest-age" and arranged and not aged:
@@ -241,7 +241,7 @@ def _rootless(config: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _places(config: dict[str, Any]) -> list[Problem]:
-    """Return the problems of the table of gene positions that links need."""
+    """Return the problems of the gene position table, which links need."""
     path = config["metacells"]["genes"]
     if not path or not Path(path).is_file() or not studies.used_by(config, "metacells"):
         return []
@@ -261,7 +261,7 @@ def _arranged(config: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _planted(path: str, collection: str) -> bool:
-    """Return whether a file is made by this collection's simulation, such as the sets of planted modules."""
+    """Return whether a file is written by this collection's simulation, such as the planted gene sets."""
     return Path(path).parts[:3] == ("resources", collection, "simulated")
 
 

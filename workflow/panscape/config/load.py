@@ -1,4 +1,4 @@
-"""Completion and validation of a user's configuration."""
+"""Completion and validation of configurations."""
 
 from __future__ import annotations
 
@@ -21,28 +21,27 @@ Config = dict[str, Any]
 def load(
     raw: Mapping[str, Any], whole: Schema | None = None, *, written: Mapping[str, Any] | None = None
 ) -> Config:
-    """Return the complete configuration of a collection.
+    """Return the complete, validated configuration of a collection.
 
-    A value of the user beats the preset, the preset beats the default. Loading a loaded configuration
-    changes nothing.
+    User values take precedence over presets, presets over defaults. Loading is idempotent.
 
     Parameters
     ----------
     raw
-        The content of the YAML; it is not changed.
+        Content of the YAML file; not modified.
     whole
-        Another schema than the workflow's, for tests.
+        Schema; that of the workflow by default.
     written
-        The part of `raw` whose old and changed keys are warned of: all of it by default, none of it if empty.
+        Part of `raw` whose old and changed keys give warnings; all by default.
 
     Returns
     -------
-    Plain dict and list with every key of the schema.
+    Plain dicts and lists with every key of the schema.
 
     Raises
     ------
     UserError
-        With all problems that the configuration shows without opening a file.
+        If the configuration is invalid; lists all problems that do not require reading files.
 
     Examples
     --------
@@ -78,9 +77,9 @@ def load(
 
 
 def _sound(value: Config, whole: Schema, faults: list[tuple]) -> tuple[Config, set]:
-    """Return the filled configuration without invalid parts, and the steps to the parts left out.
+    """Return the completed configuration without invalid parts, and the paths of these.
 
-    Studies that are left out are null, so that the others keep their numbers.
+    Invalid studies are null, so that the others keep their numbers.
     """
     tainted = {steps[:2] if steps[:1] == ("studies",) else steps[:1] for steps in faults}
     keys = whole["properties"]
@@ -119,7 +118,7 @@ def _fit(config: Config, tainted: set) -> Iterator[Problem]:
 
 
 def _named(problem: Problem, value: Config) -> Problem:
-    """Return a problem with the study's id added to its place."""
+    """Return a problem with the study's id added to its location."""
     head, _, _ = problem.where.partition("]")
     number = head.removeprefix("studies[")
     if "(study" in problem.where or head == number or not number.isdigit():

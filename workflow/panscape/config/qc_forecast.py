@@ -1,4 +1,4 @@
-"""Expected losses to quality control, estimated on a part of the cells before any job runs."""
+"""Expected losses to quality control, estimated from a sample of cells before any job runs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from panscape.preprocess.measures import gene_weights, measures, removed_by
 from panscape.preprocess.outcome import loss_table
 from panscape.preprocess.settings import QcSettings
 
-VALUES = 1_000_000  # read of a file: all cells of a small study, thousands of a large one
-FEWEST = 10  # cells of a line in the sample
-NAMED = 3  # lines in a message
+VALUES = 1_000_000  # values to read: all cells of a small study, thousands of a large one
+FEWEST = 10  # minimum cells of a line in the sample
+NAMED = 3  # maximum lines in a message
 
 
 def expected_losses(config: Mapping[str, Any], name: str) -> list[Problem]:
-    """Return the problems of a study that will lose more than half of its cells to quality control.
+    """Return the problems of a study expected to lose more than half of its cells to quality control.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def expected_losses(config: Mapping[str, Any], name: str) -> list[Problem]:
 
     Returns
     -------
-    One for the study as a whole or else one for its lines; none if its file is not there yet, or is large and
-    stored by gene.
+    A problem of the study or else of its lines; empty if its file does not exist yet, or is large and stored
+    by gene.
     """
     study = studies.located(config, name)
     if study.get("simulated") or not Path(study["path"]).exists():
@@ -59,7 +59,7 @@ def expected_losses(config: Mapping[str, Any], name: str) -> list[Problem]:
     cells["removed_by"] = removed_by(cells, np.ones(len(cells), dtype=bool), limits)
     table = loss_table(cells, limits, settings.auto, name).to_dict("records")
     if losses.fraction_lost(table) > losses.HALF:
-        seen = "" if len(cells) == keep.sum() else f" (of {len(cells):,} cells looked at)"
+        seen = "" if len(cells) == keep.sum() else f" (of {len(cells):,} sampled cells)"
         what = f"most cells of {name} will be removed: {losses.sentence(table)}{seen}"
         return [Problem(f"preprocess.{losses.culprit(table)['filter']}", what, losses.remedy(table))]
     return list(_lines(config, obs.iloc[rows], cells, limits, settings, name))
@@ -68,7 +68,7 @@ def expected_losses(config: Mapping[str, Any], name: str) -> list[Problem]:
 def _sample(
     study: dict[str, Any], source: Source, species: str, settings: QcSettings, keep: np.ndarray
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """Return the numbers of the cells looked at, of those that `keep` chose, and their measures."""
+    """Return the indices of the sampled cells among those in `keep`, and their quality measures."""
     genes = gene_map(study, source, species, source.where)
     quiet, logger.disabled = logger.disabled, True  # the job itself warns of patterns without genes
     try:
@@ -98,7 +98,7 @@ def _lines(
     settings: QcSettings,
     name: str,
 ) -> Iterator[Problem]:
-    """Yield the problem of lines that will lose more than half of their cells."""
+    """Yield the problem of lines expected to lose more than half of their cells."""
     column = config["sivae"]["line"]
     if column not in obs:
         return

@@ -1,4 +1,4 @@
-"""Keys of the version before: accepted for what replaced them, with a warning."""
+"""Support for keys of the previous version, which are replaced with a warning."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from panscape.errors import Problem
 def renamed(
     value: Mapping[str, Any], whole: Schema, problems: list[Problem]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Replace old keys by the new ones.
+    """Replace old keys by new ones.
 
     In the schema, the ``x-renamed`` of a mapping names the new key of each old one: ``key`` in the same
-    mapping, ``section.key`` elsewhere, null where there is none. ``{to: key, minus: 1}`` also lowers a
-    number, or each number of a list. Settings of a single study (``x-overrides``) follow their section. A
-    key that kept its name but changed its meaning has ``x-changed``, a text that says how.
+    mapping, ``section.key`` elsewhere, null if it was removed. ``{to: key, minus: 1}`` also decreases a
+    number, or each number of a list. Settings of a single study (``x-overrides``) follow their section. Keys
+    that kept their name but changed their meaning have a description of the change in ``x-changed``.
 
     Parameters
     ----------
     value
-        The configuration as the user wrote it; it is not changed.
+        The configuration as written by the user; not modified.
     whole
         The schema.
     problems
-        A problem is appended where both the old and the new key are given, and where a study's own settings
-        name a key that moved to another section.
+        List to which a problem is appended if both the old and the new key are given, or if the settings of a
+        study contain a key that moved to another section.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def table(whole: Schema) -> list[tuple[str, str]]:
 
 
 def changed(whole: Schema) -> list[tuple[str, str]]:
-    """Return (key, how its meaning changed) of all keys that kept their name, for the documentation."""
+    """Return (key, change of meaning) of all keys that kept their name, for the documentation."""
     return [
         (f"{where}{key}", entry["x-changed"])
         for schema, where in _schemas(whole, "")
@@ -68,7 +68,7 @@ def _properties(schema: Mapping[str, Any]) -> Iterator[tuple[str, Schema]]:
 
 
 def _schemas(schema: Schema, where: str) -> Iterator[tuple[Schema, str]]:
-    """Yield (schema of a mapping, its place with a dot) of a schema and all inside it."""
+    """Yield (schema of a mapping, its key path with a final dot) of a schema and all nested ones."""
     yield schema, where
     for key, part in children(schema).items():
         inner = f"{where.removesuffix('.')}[]" if key == "[]" else f"{where}{part.get('x-name', key)}"
@@ -89,7 +89,7 @@ def _copy(value: Any) -> Any:
 
 
 def _mappings(value: Any, schema: Schema, whole: Schema, where: str) -> Iterator[tuple[dict, Schema, str]]:
-    """Yield (mapping, its schema, its place with a dot) of all mappings in a configuration."""
+    """Yield (mapping, its schema, its key path with a final dot) of all mappings in a configuration."""
     if isinstance(value, dict):
         if schema.get("x-overrides") in whole["properties"]:
             schema = {**schema, **whole["properties"][schema["x-overrides"]]}
@@ -117,20 +117,20 @@ def _replace(
     *,
     apart: bool,
 ) -> list[str]:
-    """Move the value of an old key to its new place and return the warning.
+    """Move the value of an old key to its new key and return the warning.
 
     Parameters
     ----------
     result, part
-        The configuration, and the mapping in it that has the old key; both are changed.
+        The configuration, and the mapping in it with the old key; both are modified.
     where, old
-        Place of the old key, and its name.
+        Path of the old key, and its name.
     spec
-        The key's value in ``x-renamed``.
+        Value of the key in ``x-renamed``.
     problems
-        A problem is appended if the new key is given too.
+        List to which a problem is appended if the new key is given too.
     apart
-        Whether `part` replaces a section for one study, from which nothing moves to another section.
+        Whether `part` overrides a section for one study, from which keys cannot move to another section.
     """
     given = part.pop(old)
     target, minus = _target(spec)
@@ -148,12 +148,12 @@ def _replace(
         problems.append(Problem(where, f"its new name, {shown}, is given too", "keep that one"))
     elif isinstance(place, dict):
         place[name] = _less(given, minus)
-        return [f"{where} is now {shown}: write that, the old name will be refused in the next version"]
+        return [f"{where} is now {shown}: write that, the old name will be rejected in the next version"]
     return []
 
 
 def _less(given: Any, minus: int) -> Any:
-    """Return a number, or each number of a list, less `minus`; the schema refuses anything else."""
+    """Return a number, or each number of a list, minus `minus`; other values are left to validation."""
     if isinstance(given, list):
         return [_less(one, minus) for one in given]
     return given - minus if minus and isinstance(given, int) and not isinstance(given, bool) else given

@@ -1,4 +1,4 @@
-"""Sections of the report, by the analyses that the studies take part in."""
+"""Sections of the report, according to the analyses of the studies."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _ANALYSIS = {
     "metacells": "metacells",
     "unicoord": "unicoord",
 }
-"""Analysis that a study's `use` has to name for a stage to have input."""
+"""Analysis that some study's `use` must name for a stage to have input."""
 
 
 def reported(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
-    """Yield stages that the report asks for although no study takes part in their analysis."""
+    """Yield stages to be reported although no study takes part in their analysis."""
     taken = {analysis for _, study in studies for analysis in study["use"]}
     for stage, analysis in _ANALYSIS.items():
         if config.get("report", {}).get(stage) and analysis not in taken:
@@ -31,13 +31,13 @@ def reported(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) 
             yield Problem(f"report.{stage}", what, advice)
     if config.get("report", {}).get("project") and not config.get("project", {}).get("reference"):
         advice = "name the results folder of a finished collection, or write report: {project: false}"
-        yield Problem("project.reference", "there is none to report a projection on", advice)
+        yield Problem("project.reference", "there is no reference to project onto", advice)
 
 
 def decide(config: dict[str, Any]) -> None:
-    """Replace null in ``report``: shown are the analyses of studies that are not in the landscape.
+    """Replace null in ``report``: analyses that some study takes part in are reported.
 
-    A projection is shown whenever there is a reference.
+    A projection is reported whenever there is a reference.
     """
     asked_project = config["report"]["project"]
     others = [study["use"] for study in config["studies"] if "landscape" not in study["use"]]

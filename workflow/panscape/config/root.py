@@ -1,4 +1,4 @@
-"""Checks of the landscape's root before clusters exist."""
+"""Checks of the landscape's root before the clusters exist."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOW = "clusters are named in panclust/<study>/clusters.tsv"
 
 
 def owners(config: Mapping[str, Any], studies: list[str]) -> list[str]:
-    """Return the studies that a named root can belong to (ids may share a prefix), if it is a name."""
+    """Return the studies that a root given by name may belong to (ids may share a prefix)."""
     name = config.get("landscape", {}).get("root")
     if name is None or name in WORDS:
         return []
@@ -31,12 +31,12 @@ def root_studies(config: Mapping[str, Any]) -> list[str]:
 
 
 def form(config: Mapping[str, Any], studies: list[str]) -> Iterator[Problem]:
-    """Yield the problem of a root that no clustering with these settings can give.
+    """Yield the problem of a root that cannot be a cluster with these settings.
 
     Parameters
     ----------
     config
-        Filled configuration, as far as it is valid.
+        The valid part of the completed configuration.
     studies
         Ids of the studies in the landscape.
     """
@@ -48,7 +48,9 @@ def form(config: Mapping[str, Any], studies: list[str]) -> Iterator[Problem]:
         guess = nearest(name, WORDS)
         advice = f"did you mean {guess!r}? " if guess else ""
         advice += f"write lowest-age, none, {studies[0]}-all or the name of another cluster ({HOW})"
-        yield Problem("landscape.root", f"{name!r} is no cluster of any study ({', '.join(studies)})", advice)
+        yield Problem(
+            "landscape.root", f"{name!r} is not a cluster of any study ({', '.join(studies)})", advice
+        )
         return
     faults = []
     for study in named:
@@ -80,19 +82,19 @@ def _fault(part: str, study: str, settings: Mapping[str, Any]) -> tuple[str, str
             return f"resolutions are written without trailing zeros ({same})", f"did you mean {right!r}?"
         listed = ", ".join(name.removeprefix("r") for name in known)
         return f"panclust.resolutions are {listed}", f"write a name such as {likely}, or {study}-all ({HOW})"
-    what = "is no name of a cluster"
+    what = "is not the name of a cluster"
     return what, f"write {study}-all or a name such as {likely} ({HOW})"
 
 
 def place(config: Mapping[str, Any], cells: Mapping[str, int]) -> Iterator[Problem]:
-    """Yield the problem of a root whose number no level of the study can reach.
+    """Yield the problem of a root whose number exceeds the possible clusters of the study.
 
     Parameters
     ----------
     config
-        Complete configuration; the root has the form of a name.
+        Complete configuration whose root has the form of a cluster name.
     cells
-        Study -> number of its cells before quality control, where known.
+        Number of cells of each study before quality control, if known.
     """
     name = config["landscape"]["root"]
     limits = []
@@ -112,7 +114,7 @@ def place(config: Mapping[str, Any], cells: Mapping[str, int]) -> Iterator[Probl
 
 
 def doubtful(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the warning that an earlier run has no cluster of the root's name."""
+    """Yield a warning if an earlier run has no cluster of the root's name."""
     named = root_studies(config)
     name, there = config["landscape"]["root"], []
     for study in named:
@@ -126,6 +128,6 @@ def doubtful(config: Mapping[str, Any]) -> Iterator[str]:
         ]
     if named and name not in there:
         guess = nearest(name, there)
-        yield f"landscape.root: the clusters found before have no {name!r}" + (
+        yield f"landscape.root: the clusters of an earlier run do not include {name!r}" + (
             f"; did you mean {guess!r}?" if guess else ""
         )

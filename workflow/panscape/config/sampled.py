@@ -21,9 +21,9 @@ def check_samples(config: dict[str, Any], study: dict[str, Any], mapped: pd.Data
     Parameters
     ----------
     config, study
-        The configuration and one of its studies, of which :func:`names_samples` is true.
+        The configuration and one of its studies for which :func:`names_samples` is true.
     mapped
-        The mapped columns of the cells that take part.
+        Mapped columns of the cells in use.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Check that the classes which scenarios set or start from occur in the cells."""
+"""Check that the classes in scenarios occur in the cells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 6  # classes in a message
 
 
 def asked_classes(config: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return (place in the configuration, label, class) of every class that a scenario names."""
+    """Return (key path, label, class) of every class that a scenario names."""
     settings = config["unicoord"]
     discrete = {label["name"] for label in settings["labels"] if label["kind"] == "discrete"}
     named_classes = []
@@ -35,14 +35,14 @@ def classes(column: pd.Series) -> frozenset[str]:
 
 
 def unknown_classes(config: Mapping[str, Any], known: Mapping[str, frozenset[str]]) -> Iterator[Problem]:
-    """Yield classes of scenarios that no cell has.
+    """Yield classes in scenarios that no cell has.
 
     Parameters
     ----------
     config
         The complete configuration.
     known
-        Label -> classes of all cells, for labels whose classes are all known before the first job.
+        Classes of all cells by label, for labels whose classes are known before the first job.
     """
     for where, label, name in asked_classes(config):
         if label not in known or name in known[label]:

@@ -1,4 +1,4 @@
-"""The schema, composed of one YAML file for the collection and one per stage."""
+"""The configuration schema, composed of one YAML file for the collection and one per stage."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Schema = dict[str, Any]
 
 @cache
 def schema() -> Schema:
-    """Return the schema of a collection with the stages' sections in it (do not change it)."""
+    """Return the complete, cached schema of a collection; callers must not modify it."""
     return compose(_read("config.schema.yaml"))
 
 
 def compose(root: Schema) -> Schema:
     """Resolve ``$ref`` to other files, then derive the keys that override a section for one study.
 
-    A key with ``x-overrides: SECTION`` gets those keys of the section that carry ``x-per-study: true``,
-    without their defaults, so that only what is written replaces the section's value.
+    A key with ``x-overrides: SECTION`` gets the keys of the section that have ``x-per-study: true``, without
+    defaults, so that only values that are set override those of the section.
     """
     whole = _resolve(root)
     for part in _parts(whole):

@@ -10,12 +10,12 @@ from typing import Any
 
 from panscape.data.size import Size
 
-# size of a study that cannot be read yet (a URL before its download)
+# assumed size of a study that cannot be read yet (a URL before its download)
 UNKNOWN = Size(cells=100_000, genes=30_000, values=300_000_000)
 
 
 def study(config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the settings of the study called `name`.
+    """Return the settings of the study with id `name`.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def study(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 def used_by(config: Mapping[str, Any], stage: str) -> list[str]:
     """Return the ids of the studies that take part in an analysis (``studies[].use``), ``any`` for all.
 
-    None takes part in ``project`` without a reference to place it on.
+    No study takes part in ``project`` without a reference.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def used_by(config: Mapping[str, Any], stage: str) -> list[str]:
 
 
 def path(config: Mapping[str, Any], name: str) -> str:
-    """Return the file (or folder) with a study's counts: the user's own, a retrieved or a simulated one."""
+    """Return the file (or folder) with a study's counts: given, downloaded or simulated."""
     settings = study(config, name)
     if settings.get("simulated"):
         paired = settings["simulated"] in _names(config["simulation"].get("multiome", ()))
@@ -68,7 +68,7 @@ def sheets(config: Mapping[str, Any], name: str) -> list[str]:
 def located(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return a study's settings with `path` set to the file of its counts, which may not exist yet."""
     settings = {**study(config, name), "path": path(config, name)}
-    # the settings of later analyses do not change how a study is read
+    # settings of later analyses do not affect how a study is read
     settings.pop("use", None)
     settings.pop("panclust", None)
     settings.pop("atac", None)
@@ -83,7 +83,7 @@ def panclust(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def paired(config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return a study's settings with `path` and `atac`: how its genes and its peaks are opened."""
+    """Return a study's settings with `path` and `atac`, for opening its genes and peaks."""
     return {**located(config, name), "atac": study(config, name).get("atac") or {}}
 
 
@@ -95,13 +95,13 @@ def paired_files(config: Mapping[str, Any], names: Iterable[str]) -> list[str]:
 
 
 def paired_size(config: Mapping[str, Any], name: str) -> Size:
-    """Return a study's size with the stored values of its peaks among the values."""
+    """Return a study's size, including the stored values of its peaks."""
     rna = size(config, name)
     return replace(rna, values=rna.values + peaks_size(config, name))
 
 
 def jobs_of_lines(plan: str | Path) -> dict[str, str]:
-    """Return line -> job of the lines that have a model, from the table of lines (``sivae/lines.tsv``)."""
+    """Return the job of each line with a model, from the table of lines (``sivae/lines.tsv``)."""
     with open(plan, newline="") as handle:
         rows = csv.DictReader(handle, delimiter="\t")
         return {row["line"]: row["job"] for row in rows if row["status"] == "ok"}
@@ -112,7 +112,7 @@ def _names(items: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def size(config: Mapping[str, Any], name: str) -> Size:
-    """Return a study's size from its file's header, from the simulation's settings, or a cautious guess.
+    """Return a study's size from its file's header or the simulation's settings, or a conservative estimate.
 
     `name` is that of a study of the collection, or of one of the simulation's.
     """

@@ -1,4 +1,4 @@
-"""Messages about violations of the schema."""
+"""Validation by the schema, with readable messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS = {
 }
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\Z")
 
-Fault = tuple[tuple, Problem]  # steps to the place, and what is wrong there
+Fault = tuple[tuple, Problem]  # path (keys and indices) and problem
 
 
 def schema_problems(value: Any, part: Schema) -> list[Fault]:
@@ -42,12 +42,12 @@ def schema_problems(value: Any, part: Schema) -> list[Fault]:
 
 
 def _order(steps: Any) -> list[tuple[bool, Any]]:
-    """Return a sort key for places, so that item 10 comes after item 2."""
+    """Return a sort key for paths, so that item 10 comes after item 2."""
     return [(isinstance(step, str), step) for step in steps]
 
 
 def key_path(steps: Iterable[str | int]) -> str:
-    """Return the steps to a place as one text.
+    """Return a path of keys and indices as text.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def _name(key: str) -> str:
 
 
 def show(value: Any, limit: int = 60) -> str:
-    """Return a value as quoted in messages: on one line, shortened, and with its type."""
+    """Return a value for messages: on one line, shortened, and with its type."""
     if value is None:
         return "nothing (null)"
     if isinstance(value, bool):
@@ -80,21 +80,21 @@ def show(value: Any, limit: int = 60) -> str:
 
 
 def shorten(text: str, limit: int = 60) -> str:
-    """Return a text of at most `limit` characters."""
+    """Return a text shortened to at most `limit` characters."""
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def _json(value: Any, steps: tuple, faults: list[Fault]) -> Any:
     """Return a copy without YAML values that a configuration cannot have.
 
-    These are keys that are not text (left out), dates, nan and infinity (replaced by null); a problem is
+    These are keys that are not text (dropped), dates, nan and infinity (replaced by null); a problem is
     appended to `faults` for each.
     """
     where = key_path(steps) or "configuration"
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
-                advice = "write it in quotes (to YAML 1, yes, no, on, off, null and dates are not text)"
+                advice = "write it in quotes (YAML parses 1, yes, no, on, off, null and dates as other types)"
                 faults.append((steps, Problem(where, f"the key {shorten(repr(key))} is not text", advice)))
         return {key: _json(value[key], (*steps, key), faults) for key in value if isinstance(key, str)}
     if isinstance(value, list):
@@ -103,7 +103,7 @@ def _json(value: Any, steps: tuple, faults: list[Fault]) -> Any:
         faults.append((steps, Problem(where, f"found {value}", "write a finite number")))
         return None
     if value is not None and not isinstance(value, str | bool | int | float):
-        what = f"found {shorten(str(value))}, which YAML takes for a {type(value).__name__}"
+        what = f"found {shorten(str(value))}, which YAML parses as a {type(value).__name__}"
         faults.append((steps, Problem(where, what, "write it in quotes if it is meant as text")))
         return None
     return value
@@ -130,7 +130,7 @@ def _problems(error: ValidationError, root: Schema) -> Iterator[Problem]:
         advice = f"write {part.get('x-form', 'another name')}"
         yield Problem(where, f"the name {shorten(repr(value))} is not valid", advice)
     else:
-        yield Problem(where, _found(rule, value), _advice(rule, value, part))
+        yield Problem(where, _violation(rule, value), _advice(rule, value, part))
 
 
 def _unknown(steps: tuple, key: str, part: Schema, root: Schema) -> Problem:
@@ -145,12 +145,12 @@ def _unknown(steps: tuple, key: str, part: Schema, root: Schema) -> Problem:
     return Problem(place, "unknown key", f"remove it; known here: {shorten(', '.join(known), 400)}")
 
 
-def _found(rule: str, value: Any) -> str:
+def _violation(rule: str, value: Any) -> str:
     if rule == "minItems" and not value:
         return "the list is empty"
     if rule == "uniqueItems":
         twice = [item for at, item in enumerate(value) if item in value[:at]]
-        return f"{show(twice[0]) if twice else 'an item'} is there more than once"
+        return f"{show(twice[0]) if twice else 'an item'} occurs more than once"
     return f"found {show(value)}"
 
 
@@ -210,12 +210,12 @@ def _list_limits(part: Schema) -> str:
 
 
 def _yaml_trap(value: Any, part: Schema) -> str:
-    """Explain why YAML reads a value differently from what was probably meant."""
+    """Return an explanation if YAML parses a value differently from the probable intention."""
     if isinstance(value, str) and accepts(part, "boolean"):
         return " without quotes"
     numeric = accepts(part, "number") or accepts(part, "integer")
     if numeric and isinstance(value, str) and NUMBER.match(value):
-        return f" without quotes, such as {float(value)!r} (to YAML 1e-3 is text, 1.0e-3 a number)"
+        return f" without quotes, such as {float(value)!r} (YAML parses 1e-3 as text, 1.0e-3 as a number)"
     if isinstance(value, bool | int | float) and accepts(part, "string"):
         return f": put it in quotes if {str(value)!r} is meant as text"
     if not isinstance(value, list) and accepts(part, "array"):

@@ -1,4 +1,4 @@
-"""Check of the YAML files for keys that occur twice."""
+"""Check of the YAML files for duplicate keys."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from panscape.errors import Problem, UserError
 
 
 def check_yaml(paths: Iterable[str | Path]) -> None:
-    """Refuse configuration files that give a key twice: YAML would silently take the last one.
+    """Check that configuration files have no duplicate keys, of which YAML silently uses the last.
 
     Raises
     ------
     UserError
-        With every such key and its lines, and every file that cannot be read.
+        If there are duplicate keys or unreadable files; lists all of them.
     """
     problems = [problem for path in paths for problem in _problems(Path(path))]
     if problems:
@@ -44,7 +44,7 @@ def _doubles(node: yaml.Node | None, path: Path, steps: tuple) -> Iterator[Probl
         for key, inner in node.value:
             name, line = str(key.value), key.start_mark.line + 1
             if name in lines:
-                what = f"{key_path((*steps, name))} is there twice, in lines {lines[name]} and {line}"
-                yield Problem(str(path), what, "keep one, or put both together")
+                what = f"{key_path((*steps, name))} occurs twice, in lines {lines[name]} and {line}"
+                yield Problem(str(path), what, "keep one, or merge them")
             lines.setdefault(name, line)
             yield from _doubles(inner, path, (*steps, name))

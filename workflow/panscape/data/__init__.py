@@ -1,1 +1,1 @@
-"""Files in and out: readers of counts and metadata, atomic writes, gene sets, edge lists, normalisation."""
+"""Input and output: readers of counts and metadata, atomic writes, gene sets, edge lists, normalisation."""

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def read_annotated(data: AnnData | str | Path, where: str = "data") -> AnnData:
-    """Return an AnnData object as it is, or read it from the path of an h5ad file.
+    """Return an AnnData object unchanged, or read it from an h5ad file.
 
     Raises
     ------
     UserError
-        If there is no such file, or `data` is neither.
+        If the file does not exist, or `data` is neither an AnnData object nor a path.
     """
     import anndata
 
@@ -43,14 +43,14 @@ def raw_counts(table: AnnData, layer: str | None = None, where: str = "data") ->
     table
         Cells x features.
     layer
-        Layer with the counts; None takes ``X``.
+        Layer with the counts; None uses ``X``.
     where
-        What to call the table in messages.
+        Name of the table in error messages.
 
     Raises
     ------
     UserError
-        If there is no such layer, or its values are not counts.
+        If the layer does not exist, or its values are not counts.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def raw_counts(table: AnnData, layer: str | None = None, where: str = "data") ->
     """
     if layer is not None and layer not in table.layers:
         known = ", ".join(table.layers) or "none"
-        raise fail(where, f"no layer {layer!r} (there are: {known})", "name a layer with raw counts")
+        raise fail(where, f"no layer {layer!r} (available: {known})", "name a layer with raw counts")
     values = table.X if layer is None else table.layers[layer]
     if values is None:
         raise fail(where, "X is empty", "name a layer with raw counts")
@@ -71,23 +71,23 @@ def raw_counts(table: AnnData, layer: str | None = None, where: str = "data") ->
 
 
 def total_counts(table: AnnData, counts: sparse.csr_matrix) -> np.ndarray:
-    """Return the total counts of cells: the column ``n_counts`` of `obs` if there is one, else their sums."""
+    """Return the total counts of each cell: column ``n_counts`` of `obs` if present, else the row sums."""
     if "n_counts" in table.obs:
         return table.obs["n_counts"].to_numpy(dtype=float)
     return np.asarray(counts.sum(axis=1), dtype=float).ravel()
 
 
 def gene_columns(table: AnnData, genes: Sequence[str] | None, where: str = "data") -> np.ndarray:
-    """Return the columns of genes, in their order.
+    """Return the column positions of genes, in the given order.
 
     Parameters
     ----------
     table
         Cells x genes.
     genes
-        Names; None takes the genes marked ``highly_variable`` in `var`, or all.
+        Gene names; None uses the genes marked ``highly_variable`` in `var`, or all without such a column.
     where
-        What to call the table in messages.
+        Name of the table in error messages.
 
     Raises
     ------

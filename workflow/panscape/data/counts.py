@@ -1,7 +1,7 @@
 """Count matrices on disk: h5ad files with CSR counts, read and written in blocks of cells.
 
-Every stage after ``preprocess`` reads cells through here, so none needs more memory than a block plus
-what it keeps.
+All stages after ``preprocess`` read cells through this module, so that their memory is bounded by one block
+and their results.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Counts:
     shape
         (n_cells, n_genes).
     indptr
-        int64, (n_cells + 1,): where each cell's values start.
+        int64, (n_cells + 1,): offset of the first value of each cell.
     """
 
     def __init__(self, path: str | Path):
@@ -54,7 +54,7 @@ class Counts:
     def blocks(self, max_values: int = BLOCK_VALUES) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         """Yield (rows, CSR float32 block) in file order, each with at most `max_values` values.
 
-        A single cell with more values than that makes a block of its own.
+        A cell with more values forms a block by itself.
         """
         with h5py.File(self.path) as file:
             data, indices = file["X/data"], file["X/indices"]
@@ -109,7 +109,7 @@ class CountsWriter:
     Parameters
     ----------
     path
-        The file to make. Write to a scratch path (:func:`panscape.data.files.atomic`) and rename.
+        The file to write. Use a scratch path (:func:`panscape.data.files.atomic`) and rename.
     n_genes
         Number of columns of every block.
     """
@@ -148,7 +148,7 @@ class CountsWriter:
         from anndata.io import write_elem
 
         indptr = np.concatenate(self._indptr)
-        if indptr[-1] <= np.iinfo(np.int32).max:  # some programs want indices and offsets of one type
+        if indptr[-1] <= np.iinfo(np.int32).max:  # some programs require indices and offsets of one type
             indptr = indptr.astype(np.int32)
         if len(obs) != len(indptr) - 1 or len(var) != self._n_genes:
             raise ValueError("obs or var does not match the matrix")

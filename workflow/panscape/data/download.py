@@ -1,4 +1,4 @@
-"""Fetching inputs by URL."""
+"""Download of input files by URL."""
 
 from __future__ import annotations
 
@@ -24,49 +24,47 @@ def verify_sha256(path: str | Path, expected: str, where: str) -> None:
     _compare(sha256(path), expected, str(path), where)
 
 
-def _compare(found: str, expected: str, what: str, where: str) -> None:
-    if found != expected.strip().lower():
+def _compare(actual: str, expected: str, what: str, where: str) -> None:
+    if actual != expected.strip().lower():
         raise fail(
             where,
-            f"{what} has SHA-256 {found}, not {expected}",
+            f"{what} has SHA-256 {actual}, not {expected}",
             "if the file has changed at its source, check what changed and correct sha256",
         )
 
 
 def retrieve(url: str, sha256: str, path: str | Path, where: str = "url") -> None:
-    """Download a file, check it and put it in place.
+    """Download a file and verify its checksum.
 
     Parameters
     ----------
     url
         http, https, ftp or file.
     sha256
-        The checksum of what the URL gives, in hexadecimal.
+        Expected SHA-256 of the download, in hexadecimal.
     path
-        Where to put it; appears only when complete and checked. HDF5 that comes gzipped (the URL ends in
-        .h5ad.gz, .h5.gz or .loom.gz) is unpacked, since it cannot be read otherwise.
+        Destination, created only once complete and verified. Gzipped HDF5 files (the URL ends in
+        .h5ad.gz, .h5.gz or .loom.gz) are unpacked, since they cannot be read otherwise.
     where
-        The key for messages.
+        Configuration key for error messages.
 
     Raises
     ------
     UserError
-        If the address cannot be reached, gives less than it announces, or the checksum differs.
+        If the URL cannot be reached, the download is incomplete, or the checksum differs.
     """
     if urlsplit(url).scheme not in ("http", "https", "ftp", "file"):
-        raise fail(where, f"{url} is no http, https, ftp or file address", "write a full address")
+        raise fail(where, f"{url} is not an http, https, ftp or file URL", "write a full URL")
     digest = hashlib.sha256()
     with atomic(path) as scratch:
         try:
             _download(url, scratch, digest)
         except (urllib.error.URLError, OSError) as error:
-            raise fail(
-                where, f"{url} cannot be retrieved ({error})", "try the address in a browser"
-            ) from error
+            raise fail(where, f"{url} cannot be retrieved ({error})", "try the URL in a browser") from error
         _compare(digest.hexdigest(), sha256, url, where)
         if urlsplit(url).path.endswith(_HDF5_GZ):
             _unpack(scratch, url, where)
-    logger.info("%s: checked and stored as %s", url, path)
+    logger.info("%s: verified and stored as %s", url, path)
 
 
 def _download(url: str, target: Path, digest) -> None:
@@ -80,7 +78,7 @@ def _download(url: str, target: Path, digest) -> None:
             received += len(piece)
             progress.add(len(piece))
         if announced and received != int(announced):
-            raise OSError(f"{received} of {announced} bytes came")
+            raise OSError(f"received {received} of {announced} bytes")
 
 
 def _unpack(scratch: Path, url: str, where: str) -> None:
@@ -90,8 +88,6 @@ def _unpack(scratch: Path, url: str, where: str) -> None:
         with gzip.open(packed) as source, open(scratch, "wb") as target:
             shutil.copyfileobj(source, target, _PIECE)
     except (OSError, EOFError, zlib.error) as error:
-        raise fail(
-            where, f"{url} cannot be unpacked ({error})", "give the address of another copy"
-        ) from error
+        raise fail(where, f"{url} cannot be unpacked ({error})", "give the URL of another copy") from error
     finally:
         packed.unlink()

@@ -22,16 +22,16 @@ _HEADER = re.compile(
 
 @dataclass(frozen=True)
 class Network:
-    """A known network as read: undirected, without loops or repeats.
+    """A known network: undirected, without self loops or duplicate edges.
 
     Attributes
     ----------
     name
-        What the user calls it.
+        Name of the network.
     pairs
         Sorted list of (gene, gene), the smaller name first.
     n_lines, n_loops, n_repeats
-        Edge lines in the file, and how many of them were self loops and repeats (the same pair in either
+        Numbers of edge lines in the file, of self loops, and of duplicates (the same pair in either
         direction).
     """
 
@@ -51,7 +51,7 @@ class Graph:
     genes
         (G,) names.
     edges
-        int32 (E, 2), each pair once, smaller position first, sorted.
+        int32 (E, 2), each pair once, smaller index first, sorted.
     weight
         (E,) weights, or None.
     """
@@ -66,24 +66,24 @@ class Graph:
         return len(self.edges)
 
     def heaviest(self, count: int) -> Graph:
-        """Return the graph with its `count` heaviest edges (ties by position)."""
+        """Return the graph of the `count` edges of largest weight (ties by position)."""
         if self.weight is None:
             raise ValueError("the graph has no weights")
         chosen = np.sort(np.argsort(-self.weight, kind="stable")[:count])
         return Graph(self.genes, self.edges[chosen], self.weight[chosen])
 
     def within(self, inside: np.ndarray) -> Graph:
-        """Return the edges whose genes are both `inside` (bool, (G,)), positions unchanged."""
+        """Return the subgraph of edges with both genes `inside` (bool, (G,)), indices unchanged."""
         kept = inside[self.edges].all(axis=1)
         return Graph(self.genes, self.edges[kept], None if self.weight is None else self.weight[kept])
 
 
 def read_network(path: str | Path, name: str) -> Network:
-    """Read an edge list: two columns of gene names, further columns are ignored.
+    """Read an edge list from its first two columns, the gene names.
 
-    Plain or gzip; tabs, commas or blanks between columns; a header is recognised by its words (``gene1``,
-    ``source``, ``tf`` ...), lines that start with ``#`` are comments. Direction, self loops and repeats are
-    dropped, counted and logged.
+    The file may be gzipped; columns are separated by tabs, commas or blanks. A header is recognised by its
+    words (``gene1``, ``source``, ``tf`` ...), lines that start with ``#`` are comments. Direction, self loops
+    and repeats are dropped, counted and logged.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def read_network(path: str | Path, name: str) -> Network:
 
 
 def _splitter(line: str):
-    """Choose the separator by the first line: tab, comma, else blanks."""
+    """Return the separator of a line: tab, comma, else blanks."""
     for mark in ("\t", ","):
         if mark in line:
             return lambda text: text.split(mark)
@@ -140,12 +140,12 @@ def _splitter(line: str):
 def graph_of(
     pairs: Iterable[tuple[str, str]], genes: Sequence[str], weight: Sequence[float] | None = None
 ) -> Graph:
-    """Return the pairs among `genes` as a graph on them; loops dropped, repeats merged (largest weight).
+    """Return the graph of the pairs on `genes`, without self loops; duplicates keep the largest weight.
 
     Parameters
     ----------
     pairs
-        Gene names; pairs with a gene outside `genes` are left out.
+        Pairs of gene names; pairs with a gene outside `genes` are dropped.
     genes
         Names of the G genes.
     weight
@@ -171,18 +171,18 @@ def graph_of(
 
 
 def measurable(network: Network, genes: Sequence[str], measured: Iterable[np.ndarray]) -> Network:
-    """Return the network without edges between analysed genes that no study measures together.
+    """Return the network without edges between genes that no study measures together.
 
-    Such an edge could not have been found.
+    Such edges are not observable.
 
     Parameters
     ----------
     network
-        As read.
+        The known network.
     genes
-        The genes analysed.
+        Names of the genes analysed.
     measured
-        bool (n_genes,) of each study; none if all measure all.
+        bool (n_genes,) of each study; empty if all studies measure all genes.
     """
     flags = np.array(list(measured), dtype=float)
     if not len(flags):
@@ -202,12 +202,12 @@ def measurable(network: Network, genes: Sequence[str], measured: Iterable[np.nda
 
 
 def shared_genes(network: Network, genes: Sequence[str]) -> np.ndarray:
-    """Return (G,) bool: which genes are in the network.
+    """Return the mask (G,) of genes that occur in the network.
 
     Raises
     ------
     UserError
-        If none is; the message says whether only upper and lower case differ.
+        If no gene occurs; the message says if names differ in case only.
     """
     known = {gene for pair in network.pairs for gene in pair}
     inside = np.array([gene in known for gene in genes], dtype=bool)

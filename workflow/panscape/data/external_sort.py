@@ -1,4 +1,4 @@
-"""Sparse entries that come in any order, given back cell by cell in bounded memory."""
+"""External sort of sparse entries by cell, in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _ENTRY = np.dtype([("cell", "<i4"), ("gene", "<i4"), ("value", "<f4")])
 
 
 class ExternalSort:
-    """Sort the entries of a matrix too large for memory by row.
+    """Sort the entries of a matrix by row, on disk where they exceed memory.
 
-    Entries are distributed to one scratch file per range of cells (12 bytes an entry, in the folder that
-    TMPDIR names); a range is small enough to be sorted in memory. Little data never leaves memory.
+    Entries are distributed to one scratch file per range of cells (12 bytes per entry, in ``TMPDIR``); each
+    range is small enough to be sorted in memory. Small matrices are not written to disk.
 
     Parameters
     ----------
     shape
         (n_cells, n_genes).
     expected
-        About how many entries will come: decides how wide the ranges are. A wrong guess costs time, not
+        Expected number of entries, which sets the width of the ranges. A wrong value costs time, not
         memory.
     max_values
-        Entries that a block may hold, and that are kept in memory before any is written.
+        Maximum entries of a block, and of the buffer in memory.
     """
 
     def __init__(self, shape: tuple[int, int], expected: int, max_values: int):
@@ -38,7 +38,7 @@ class ExternalSort:
         self._folder: tempfile.TemporaryDirectory | None = None
 
     def add(self, cells: np.ndarray, genes: np.ndarray, values: np.ndarray) -> None:
-        """Take entries: cell and gene numbers and values, arrays of one length."""
+        """Add entries, given as arrays of cell indices, gene indices and values of equal length."""
         entries = np.empty(len(values), dtype=_ENTRY)
         entries["cell"], entries["gene"], entries["value"] = cells, genes, values
         self._memory.append(entries)
@@ -65,11 +65,11 @@ class ExternalSort:
         return -(-self.shape[0] // self._width)
 
     def _file(self, index: int) -> Path:
-        assert self._folder is not None  # since the first flush
+        assert self._folder is not None  # created by the first flush
         return Path(self._folder.name) / f"{index}.bin"
 
     def blocks(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield (rows, CSR float32) in order; entries of one place are summed. May be called again."""
+        """Yield (rows, CSR float32) in order, with duplicate entries summed. May be called repeatedly."""
         if self._folder is None:
             entries = np.concatenate([np.empty(0, _ENTRY), *self._memory])
             yield from self._pieces(entries, 0, self.shape[0])
@@ -86,7 +86,7 @@ class ExternalSort:
     def _pieces(
         self, entries: np.ndarray, start: int, stop: int
     ) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield the cells start..stop of `entries` in one block, or in several if there are many entries."""
+        """Yield cells start..stop of `entries` in one block, or several if there are many entries."""
         if len(entries) <= 2 * self.max_values or stop - start == 1:
             yield slice(start, stop), self._csr(entries, start, stop)
             return

@@ -1,6 +1,7 @@
-"""Reading and writing the files that stages hand to each other.
+"""Read and write the files exchanged between stages.
 
-Outputs appear by rename, so that a killed job leaves no half-written file behind. No pickle is read.
+Outputs are renamed into place once complete, so that a killed job leaves no partial file. Pickles are never
+read.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Yield a scratch path beside `path` that replaces it when the block ends without error."""
+    """Yield a scratch path that replaces `path` when the block ends without error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # the suffix is kept last, because some writers choose the format by it
+    # the suffix stays last: some writers infer the format from it
     scratch = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield scratch
@@ -43,7 +44,7 @@ def write_tsv(table: pd.DataFrame, path: str | Path) -> None:
         if not str(path).endswith(".gz"):
             table.to_csv(scratch, **options)
             return
-        # without name and time in its header, so that the same table gives the same bytes
+        # no name and time in the gzip header, so that equal tables give equal bytes
         with open(scratch, "wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
             table.to_csv(file, mode="wb", **options)
 
@@ -72,9 +73,8 @@ def write_h5ad(table: AnnData, path: str | Path, *, compression: str | None = "l
     Parameters
     ----------
     table
-        What to write. Counts too large for memory are written by
-        :class:`panscape.data.counts.CountsWriter`, several modalities by
-        :func:`panscape.data.h5mu.write_h5mu`.
+        Data to write. See :class:`panscape.data.counts.CountsWriter` for counts too large for memory, and
+        :func:`panscape.data.h5mu.write_h5mu` for several modalities.
     path
         File to create or replace; its folder is created if missing.
     compression

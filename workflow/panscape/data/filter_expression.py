@@ -1,16 +1,16 @@
-"""The language of `keep`: which cells to keep, by what is known about them.
+"""Parser of the filter expressions of `keep`, which select cells by their annotations.
 
-Own grammar, nothing is ever executed::
+The grammar is as follows; no code is executed::
 
     either     := both ("or" both)*
     both       := negation ("and" negation)*
     negation   := "not" negation | "(" either ")" | comparison
     comparison := operand (("==" | "!=" | "<" | "<=" | ">" | ">=") operand)+
                 | operand ["not"] "in" "[" literal ("," literal)* "]"
-                | column of true and false
+                | boolean column
     operand    := column | "string" | 'string' | number | true | false
 
-A column whose name is not a plain word stands in backticks. A comparison with a missing value is false,
+Column names that are not plain words are quoted in backticks. A comparison with a missing value is false,
 ``!=`` and ``not in`` included.
 """
 
@@ -55,7 +55,7 @@ class _Token:
 
 @dataclass(frozen=True)
 class Column:
-    """A column, by name and place in the expression."""
+    """A column: its name and position in the expression."""
 
     name: str
     position: int
@@ -63,15 +63,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Literal:
-    """A string, a number or a truth value."""
+    """A string, number or boolean."""
 
     value: str | float | bool
     position: int
 
 
-def mistake(text: str, position: int, found: str, fix: str, where: str) -> UserError:
-    """Return the error that says what is wrong at a character of an expression."""
-    return fail(where, f"{text!r}, at character {position + 1}: {found}", fix)
+def mistake(text: str, position: int, problem: str, fix: str, where: str) -> UserError:
+    """Return the error for a problem at a character of an expression."""
+    return fail(where, f"{text!r}, at character {position + 1}: {problem}", fix)
 
 
 def _tokens(text: str, where: str) -> list[_Token]:
@@ -81,7 +81,7 @@ def _tokens(text: str, where: str) -> list[_Token]:
         if match is None:
             position += len(text[position:]) - len(text[position:].lstrip())
             sign = text[position]
-            fix = _HINTS.get(sign, "names of columns that are not plain words stand in `backticks`")
+            fix = _HINTS.get(sign, "put column names that are not plain words in `backticks`")
             raise mistake(text, position, f"unexpected {sign!r}", fix, where)
         kind = str(match.lastgroup)  # every alternative of the pattern is a named group
         content = match[kind]
@@ -92,7 +92,7 @@ def _tokens(text: str, where: str) -> list[_Token]:
 
 
 class _Parser:
-    """Recursive descent over the tokens of one expression; gives a nested tuple (operation, parts...)."""
+    """Recursive-descent parser of one expression; returns a nested tuple (operation, parts...)."""
 
     def __init__(self, text: str, where: str):
         self.text, self.where = text, where
@@ -174,7 +174,7 @@ class _Parser:
             item = self.operand()
             if isinstance(item, Column):
                 fix = "put text in quotes"
-                raise mistake(self.text, item.position, f"{item.name} is no value", fix, self.where)
+                raise mistake(self.text, item.position, f"{item.name} is not a value", fix, self.where)
             items.append(item)
             if not self.peek("]"):
                 self.expect(",")
@@ -196,11 +196,11 @@ class _Parser:
 
 
 def parse_keep(expression: str, where: str) -> tuple:
-    """Return the parsed form of an expression, to see that it is well formed.
+    """Parse a filter expression.
 
     Raises
     ------
     UserError
-        If it is not; names the place in the expression and what was expected there.
+        If the expression is malformed; the message gives the position and what was expected there.
     """
     return _Parser(expression, where).parse()

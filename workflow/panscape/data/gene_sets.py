@@ -1,4 +1,4 @@
-"""Libraries of gene sets: GMT files, restricted to the genes of a collection."""
+"""Gene set libraries: read GMT files and restrict them to the genes of a collection."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class GeneSets:
     library
         Name of the library.
     terms
-        T names.
+        Names of the T sets.
     genes
         The G genes analysed (background).
     member
-        CSR (T, G) of ones.
+        CSR (T, G), 1 where a gene belongs to a set.
     """
 
     library: str | np.ndarray
@@ -41,7 +41,7 @@ def read_gene_sets(path: str | Path) -> dict[str, list[str]]:
     Raises
     ------
     UserError
-        If the file is empty, or lines have no gene, no name, or a name used before (all told at once).
+        If the file is empty, or lines lack genes or a name, or repeat a name; lists all such lines.
     """
     from gseapy.parser import read_gmt
 
@@ -85,18 +85,18 @@ def restrict(
     sets
         From :func:`read_gene_sets`.
     genes
-        Genes analysed; they are the background of the tests.
+        Genes analysed, the background of the tests.
     library
         Name used in messages and tables.
     min_size, max_size
-        Sets with fewer or more of the genes analysed are left out.
+        Minimum and maximum number of analysed genes in a set.
     low
-        A smaller share of the genes analysed found in the library gives a warning.
+        Fraction of the analysed genes in the library below which a warning is logged.
 
     Raises
     ------
     UserError
-        If no gene analysed is in the library; the message says so if symbols differ in case only.
+        If no analysed gene is in the library; the message says if symbols differ in case only.
     """
     names = np.asarray(genes, dtype=object)
     known = set().union(*sets.values())
@@ -116,9 +116,9 @@ def restrict(
         )
     if n_known < low * len(genes) or caseless > 2 * n_known:
         also = f"; {hint}" if caseless > 2 * n_known else ""
-        logger.warning("%s: only %d of %d genes analysed are in any set%s", where, n_known, len(genes), also)
+        logger.warning("%s: only %d of %d analysed genes are in any set%s", where, n_known, len(genes), also)
     else:
-        logger.info("%s: %d of %d genes analysed are in a set", where, n_known, len(genes))
+        logger.info("%s: %d of %d analysed genes are in a set", where, n_known, len(genes))
 
     position = {gene: i for i, gene in enumerate(genes)}
     inside = {term: {position[g] for g in members if g in position} for term, members in sets.items()}

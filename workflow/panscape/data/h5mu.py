@@ -1,4 +1,4 @@
-"""h5mu files: several AnnData tables of the same cells, written and read without another library."""
+"""Read and write h5mu files, several AnnData objects of the same cells, without mudata."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from panscape.data.files import atomic
 if TYPE_CHECKING:
     from anndata import AnnData
 
-USERBLOCK = 512  # bytes before HDF5's own
+USERBLOCK = 512  # bytes before the HDF5 content
 SIGNATURE = b"MuData (format-version=0.1.0;creator=panscape;creator-version=0.1.0)\x00"
 
 
@@ -32,20 +32,20 @@ def write_h5mu(
     Parameters
     ----------
     path
-        The file, which appears by rename. mudata and muon read it.
+        Destination, readable by mudata and muon.
     modalities
-        Name -> table.
+        Mapping of modality names to tables.
     obs
-        Annotations that the modalities share.
+        Annotations shared by the modalities.
     obsm
         Coordinates of the observations.
     uns
-        Whatever else.
+        Unstructured annotations.
 
     Raises
     ------
     ValueError
-        If a modality has other observations.
+        If the observations of a modality differ.
     """
     for name, table in modalities.items():
         if not table.obs_names.equals(obs.index):
@@ -54,7 +54,7 @@ def write_h5mu(
     starts = np.cumsum([0, *(table.n_vars for table in modalities.values())])
     with atomic(path) as scratch:
         _write(scratch, modalities, obs, var, starts, obsm or {}, uns or {})
-        with open(scratch, "r+b") as handle:  # what mudata knows its files by
+        with open(scratch, "r+b") as handle:  # the signature by which mudata recognises its files
             handle.write(SIGNATURE)
 
 
@@ -75,14 +75,14 @@ def _write(path, modalities, obs, var, starts, obsm, uns) -> None:
         write_elem(file, "obsm", {**everyone, **obsm})
         place = np.arange(1, len(obs) + 1, dtype=np.uint32)
         write_elem(file, "obsmap", dict.fromkeys(modalities, place))
-        own, number = {}, {}
+        masks, number = {}, {}
         for at, (name, table) in enumerate(modalities.items()):
             mask = np.zeros(len(var), dtype=bool)
             mask[starts[at] : starts[at + 1]] = True
-            own[name] = mask
+            masks[name] = mask
             number[name] = np.zeros(len(var), dtype=np.uint32)
             number[name][mask] = np.arange(1, table.n_vars + 1)
-        write_elem(file, "varm", own)
+        write_elem(file, "varm", masks)
         write_elem(file, "varmap", number)
         for name in ("obsp", "varp"):
             write_elem(file, name, {})
@@ -90,7 +90,7 @@ def _write(path, modalities, obs, var, starts, obsm, uns) -> None:
 
 
 def read_modality(path: str | Path, name: str) -> AnnData | None:
-    """Read one modality of an h5mu file, None if it has none of that name."""
+    """Read one modality of an h5mu file; None if there is none of that name."""
     from anndata.io import read_elem
 
     with h5py.File(path) as file:
@@ -98,7 +98,7 @@ def read_modality(path: str | Path, name: str) -> AnnData | None:
 
 
 def read_shared(path: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read (obs, uns) that the modalities of an h5mu file share."""
+    """Read the shared (obs, uns) of an h5mu file."""
     from anndata.io import read_elem
 
     with h5py.File(path) as file:

@@ -1,4 +1,4 @@
-"""Names of classes, and missing labels."""
+"""Class names and missing labels."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike
 
 
 def class_name(value: Any) -> str:
-    """Return the name of a class: numbers as people write them."""
+    """Return the name of a class; whole numbers without a decimal point."""
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
 
 
 def present(labels: ArrayLike) -> np.ndarray:
-    """Return (n,) booleans: labels that are not missing (None, NaN, "")."""
+    """Return the mask (n,) of labels that are not missing (None, NaN, "")."""
     column = pd.Series(list(np.asarray(labels, dtype=object)), dtype=object)
     return ~(column.isna() | (column.astype(str) == "")).to_numpy()

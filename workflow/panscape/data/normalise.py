@@ -1,4 +1,4 @@
-"""Normalised expression of counts."""
+"""Normalisation of counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HOW = ("log1p", "depth-log1p")
 def normalise(
     counts: sparse.csr_matrix, totals: np.ndarray, how: str = "depth-log1p", target: float | None = None
 ) -> sparse.csr_matrix:
-    """Return log expression.
+    """Return log-transformed expression.
 
     Parameters
     ----------
@@ -24,22 +24,22 @@ def normalise(
         ``"log1p"``: log(1 + count), as in the Coscape paper and its released code.
         ``"depth-log1p"``: log(1 + count / total * target).
     target
-        The total that cells are scaled to; None takes the median of `totals`. Give the study's median when
-        `counts` holds a part of its cells.
+        Total that cells are scaled to; None uses the median of `totals`. Give the study's median when
+        `counts` contains only some of its cells.
 
     Returns
     -------
-    CSR of the same non-zero values, float (float64 if `counts` is, else float32); `counts` is not changed.
+    CSR with the sparsity of `counts`, float64 if `counts` is float64, else float32.
 
     Raises
     ------
     ValueError
-        For another `how`, or totals that do not fit the counts.
+        If `how` is unknown or `totals` do not match `counts`.
     """
     if how not in HOW:
         raise ValueError(f"normalisation {how!r} is not one of {HOW}")
     dtype = np.float64 if counts.dtype == np.float64 else np.float32
-    values = counts.data.astype(dtype)  # a copy
+    values = counts.data.astype(dtype)  # copies
     if how == "depth-log1p":
         totals = np.asarray(totals, dtype=np.float64)
         if totals.shape != (counts.shape[0],):

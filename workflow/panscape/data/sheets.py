@@ -1,4 +1,4 @@
-"""Tables of text that users give beside their matrices."""
+"""Reader of metadata and gene-name tables."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "<NA>", "None")
 
 
 def read_sheet(path: str, where: str) -> pd.DataFrame:
-    """Read a TSV or CSV file (gzipped or not) with a header; every column as text, missing as NaN.
+    """Read a TSV or CSV file (gzipped or not) with a header; all columns as text, missing values as NaN.
 
     Parameters
     ----------
     path
-        The file; tabs in its header make it TSV, otherwise commas or semicolons separate.
+        The file, separated by tabs if its header has one, else by commas or semicolons.
     where
-        Key (and study) for messages.
+        Configuration key (and study) for error messages.
 
     Raises
     ------
     UserError
-        If the file is missing, a folder, not UTF-8, empty, or its lines do not fit its header.
+        If the file is missing, a folder, not UTF-8 or empty, or its lines do not match its header.
     """
     file = Path(path)
     if not file.is_file():
@@ -58,7 +58,7 @@ def read_sheet(path: str, where: str) -> pd.DataFrame:
     columns = next(csv.reader([head], delimiter=sep))
     doubles = sorted({name for name in columns if columns.count(name) > 1})
     if doubles:
-        raise fail(where, f"{path} has columns of one name: {listing(doubles)}", "rename them")
+        raise fail(where, f"{path} has several columns of the same name: {listing(doubles)}", "rename them")
     try:
         options = {
             "sep": sep,
@@ -69,4 +69,4 @@ def read_sheet(path: str, where: str) -> pd.DataFrame:
         }
         return pd.read_csv(io.StringIO(text), **options)
     except (pd.errors.ParserError, ValueError) as error:
-        raise fail(where, f"{path}: {error}", "mend the line") from error
+        raise fail(where, f"{path}: {error}", "correct the line") from error

@@ -1,4 +1,4 @@
-"""The size of a study, known from the header of its file."""
+"""Size of a study, from the header of its file."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Size:
-    """The size of a study's input: cells, genes and stored non-zero values; of a sum also its parts.
+    """Size of a study's input: cells, genes and stored non-zero values; for a sum also its parts.
 
-    `study` is the id of a study of the collection, if it is the size of one.
+    `study` is the id of the study in the collection, if it has one.
     """
 
     cells: int
@@ -21,7 +21,7 @@ class Size:
 
 
 def total(studies: Sequence[Size]) -> Size:
-    """Return the size of several studies together."""
+    """Return the total size of several studies."""
     cells, genes, values = (
         sum(getattr(size, name) for size in studies) for name in ("cells", "genes", "values")
     )

@@ -1,4 +1,4 @@
-"""Connected components of a graph."""
+"""Connected components of graphs."""
 
 from __future__ import annotations
 

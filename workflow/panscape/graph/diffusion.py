@@ -1,4 +1,4 @@
-"""Diffusion maps and diffusion pseudotime (Haghverdi et al. 2016) of each connected part."""
+"""Diffusion maps and diffusion pseudotime (Haghverdi et al. 2016) per connected component."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from panscape.graph.components import components
 from panscape.graph.normalised import inverse, normalised
 from panscape.stats.decomposition import leading_eigen, signs
 
-# an eigenvalue at least this large is taken as stationary (scanpy's bound)
+# eigenvalues from here on count as stationary (as in scanpy)
 STATIONARY = 0.9994
-DENSE_LIMIT = 600  # up to here all eigenvectors at once are as fast as a few
+DENSE_LIMIT = 600  # up to here all eigenvectors are as fast as a few
 
 
 @dataclass(frozen=True)
 class Diffusion:
-    """Diffusion maps of the connected parts of a graph.
+    """Diffusion maps of the connected components of a graph.
 
     Parameters
     ----------
     component
-        int, (n,): connected part of each node, 0 is the largest.
+        int, (n,): connected component of each node, 0 is the largest.
     vectors
-        (n, n_maps): eigenvectors of the symmetric transition matrix of the node's own part, largest
-        eigenvalue first; zero beyond the part's size. The sign makes the largest entry positive.
+        (n, n_maps): eigenvectors of the symmetric transition matrix of the node's component, largest
+        eigenvalue first; zero beyond the component's size. The largest entry is positive.
     values
-        (n_components, n_maps): eigenvalues of each part; 0 beyond its size.
+        (n_components, n_maps): eigenvalues of each component; 0 beyond its size.
     """
 
     component: np.ndarray
@@ -36,7 +36,7 @@ class Diffusion:
     values: np.ndarray
 
     def position(self, n_maps: int) -> np.ndarray:
-        """Return (n, n_maps) coordinates whose Euclidean distance within a part is the DPT distance.
+        """Return (n, n_maps) coordinates whose Euclidean distance within a component is the DPT distance.
 
         Each eigenvector is weighted by lambda / (1 - lambda), the sum over walks of all lengths; the
         stationary one by 1, as scanpy does.
@@ -50,24 +50,24 @@ class Diffusion:
 def transition(weights: sparse.csr_matrix) -> sparse.csr_matrix:
     """Return the density-normalised symmetric transition matrix (Coifman & Lafon 2006, alpha = 1).
 
-    Nodes without edges keep an empty row.
+    Nodes without edges have an empty row.
     """
     density = sparse.diags_array(inverse(np.asarray(weights.sum(axis=0)).ravel()))
     return normalised(density @ weights @ density)[0]
 
 
 def diffusion_map(weights: sparse.csr_matrix, n_maps: int = 15) -> Diffusion:
-    """Compute diffusion maps, each connected part for itself.
+    """Compute diffusion maps, separately for each connected component.
 
-    On a connected graph this equals ``scanpy.tl.diffmap`` (tested); on others, scanpy mixes the parts and
-    loses one map to each further part.
+    On a connected graph this equals ``scanpy.tl.diffmap``; on others, scanpy mixes the components and loses
+    one map per further component.
 
     Parameters
     ----------
     weights
         CSR (n, n), symmetric, >= 0.
     n_maps
-        Number of eigenvectors, the stationary one included, >= 2.
+        Number of eigenvectors, including the stationary one, >= 2.
     """
     if n_maps < 2:
         raise ValueError(f"n_maps must be at least 2, found {n_maps}")
@@ -84,11 +84,11 @@ def diffusion_map(weights: sparse.csr_matrix, n_maps: int = 15) -> Diffusion:
 
 
 def _spectrum(matrix: sparse.csr_matrix, n_maps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the eigenvalues of largest size in falling order and their vectors; one node has the map 1."""
+    """Return the eigenvalues of largest size, descending, and their vectors; a single node has the map 1."""
     size = matrix.shape[0]
     if size == 1:
         return np.ones(1), np.ones((1, 1))
-    # as scanpy, at most size - 1; but of two nodes both, or the constant vector could be the only one
+    # at most size - 1 as in scanpy, but both of two nodes, lest only the constant vector remains
     count = min(n_maps, size - 1 if size > 2 else size)
     dense = max(DENSE_LIMIT, n_maps + 1) + 1
     values, vectors = leading_eigen(matrix, count, by="size", dense_below=dense)
@@ -105,11 +105,11 @@ def pseudotime(diffusion: Diffusion, root: int, *, n_maps: int = 10) -> np.ndarr
     root
         Position of the root.
     n_maps
-        How many maps to use (scanpy's `n_dcs`).
+        Number of maps to use (scanpy's `n_dcs`).
 
     Returns
     -------
-    (n,) float64 in [0, 1], 0 at the root, 1 at the farthest node; NaN in parts without the root.
+    (n,) float64 in [0, 1], 0 at the root, 1 at the farthest node; NaN in other components.
     """
     place = diffusion.position(n_maps)
     time = np.sqrt(((place - place[root]) ** 2).sum(axis=1))
@@ -119,7 +119,7 @@ def pseudotime(diffusion: Diffusion, root: int, *, n_maps: int = 10) -> np.ndarr
 
 
 def choose_root(age: np.ndarray, n_cells: np.ndarray, *, usable: np.ndarray | None = None) -> int | None:
-    """Return the node of lowest mean age, the largest among ties, or None where no age is known.
+    """Return the node of lowest mean age, the largest among ties; None if no age is known.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def choose_root(age: np.ndarray, n_cells: np.ndarray, *, usable: np.ndarray | No
     n_cells
         (n,) sizes.
     usable
-        bool (n,), optional: nodes that may be the root.
+        bool (n,): candidates for the root; all by default.
     """
     known = np.isfinite(age) if usable is None else np.isfinite(age) & usable
     if not known.any():

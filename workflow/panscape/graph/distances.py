@@ -1,4 +1,4 @@
-"""Exact distances between all pairs of rows."""
+"""Exact pairwise distances of rows."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ BLOCK_BYTES = 1 << 28
 
 
 def gram(vectors: sparse.csr_matrix | np.ndarray, *, block_bytes: int = BLOCK_BYTES) -> np.ndarray:
-    """Return all inner products of the rows in float64.
+    """Return the inner products of all pairs of rows in float64.
 
-    Sparse rows are made dense one block of columns at a time: at the usual density (a few per cent) dense
-    products beat sparse ones, and a block bounds the memory.
+    Sparse rows are made dense one block of columns at a time: at the usual density of a few per cent, dense
+    products are faster than sparse ones, and blocks bound the memory.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def gram(vectors: sparse.csr_matrix | np.ndarray, *, block_bytes: int = BLOCK_BY
 def squared_distances(
     vectors: sparse.csr_matrix | np.ndarray, metric: str, measured: Measured | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return comparable distances of all pairs of rows.
+    """Return the distances of all pairs of rows, squared for the Euclidean metric.
 
     Parameters
     ----------
@@ -62,16 +62,16 @@ def squared_distances(
         ``"euclidean"``: squared Euclidean distance; ``"cosine"``, ``"correlation"``: 1 - cosine of the
         rows, for correlation of the rows minus their means over all columns.
     measured
-        Columns that each row measures (None: all), with 0 in `vectors` elsewhere. The distance of two rows is
-        taken over the columns that both measure; a Euclidean one is scaled to the number of all columns. Rows
-        that share no value are infinitely far apart.
+        Measured columns of each row (None: all), with 0 in `vectors` elsewhere. Distances are over the
+        columns measured in both rows, Euclidean ones scaled to the number of all columns; infinite without a
+        common column.
 
     Returns
     -------
     distances
-        (n, n) float64, >= 0, diagonal 0; rows and columns of undefined vectors hold inf.
+        (n, n) float64, >= 0, diagonal 0; inf in rows and columns of undefined vectors.
     defined
-        bool, (n,).
+        bool, (n,): False for zero or constant vectors under an angular metric.
     """
     if metric not in METRICS:
         raise ValueError(f"metric must be one of {METRICS}, found {metric!r}")
@@ -105,7 +105,7 @@ def comparable_rows(
     defined: np.ndarray,
     measured: Measured | None = None,
 ):
-    """Return rows for :func:`by_difference`: scaled such that their squared differences are the metric.
+    """Return rows scaled such that their squared differences are the metric, for :func:`by_difference`.
 
     Parameters
     ----------
@@ -123,13 +123,13 @@ def comparable_rows(
     if metric == "euclidean":
         return vectors
     if metric == "correlation":
-        # centring would fill a sparse matrix: kept as it is, with the shift applied where rows are compared
+        # centring would make the matrix dense: the shift is applied where rows are compared
         return _Scaled(vectors, defined, centred=True)
     return _Scaled(vectors, defined, centred=False)
 
 
 class _Scaled:
-    """Rows to be compared after centring (correlation) and scaling to length 1, made dense on demand."""
+    """Rows centred (for correlation) and scaled to norm 1, made dense on demand."""
 
     def __init__(self, vectors, defined, *, centred: bool):
         self.vectors, self.defined, self.centred = vectors, defined, centred
@@ -144,9 +144,9 @@ class _Scaled:
 
 
 def squared_norms(vectors: sparse.csr_matrix | np.ndarray, metric: str, defined: np.ndarray) -> np.ndarray:
-    """Return the squared lengths, (n,), of the rows that :func:`squared_distances` compares.
+    """Return the squared norms, (n,), of the rows as compared by :func:`squared_distances`.
 
-    Angular distances compare rows of squared length 1/2.
+    Angular distances compare rows of squared norm 1/2.
     """
     if metric != "euclidean":
         return np.where(defined, 0.5, 0.0)
@@ -157,7 +157,7 @@ def squared_norms(vectors: sparse.csr_matrix | np.ndarray, metric: str, defined:
 
 
 def by_difference(rows, row: int, others: np.ndarray, *, at_once: int = 64) -> np.ndarray:
-    """Return squared distances of one row to others from differences: no cancellation, zero for equals.
+    """Return the squared distances of one row to others from differences, without cancellation.
 
     Parameters
     ----------
@@ -166,9 +166,9 @@ def by_difference(rows, row: int, others: np.ndarray, *, at_once: int = 64) -> n
     row
         Position of the row.
     others
-        Positions of the rows to compare it with.
+        Positions of the other rows.
     at_once
-        Rows that are dense at a time.
+        Maximum number of dense rows at a time.
     """
     if isinstance(rows, Shared):
         return rows.squared(row, others)

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours of rows: under any metric, and of many points by Euclidean distance."""
+"""Exact nearest neighbours: of rows under any metric, and of many points by Euclidean distance."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from panscape.graph.distances import by_difference, comparable_rows, squared_dis
 from panscape.graph.measured import Measured
 from panscape.stats.threads import limited
 
-BLOCK_VALUES = 4_000_000  # of differences in memory at once
-MORE = 6  # candidates measured by differences beyond those asked for, the point itself among them
-# two squared distances closer than this fraction of the squared norms are compared again without cancellation
+BLOCK_VALUES = 4_000_000  # differences in memory at once
+MORE = 6  # additional candidates compared by differences, including the point itself
+# squared distances within this fraction of the squared norms are recomputed from differences
 TIE = 1e-11
 Measure = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The nearest neighbours of every row, nearest first, without the row itself.
+    """Nearest neighbours of every row, nearest first, excluding the row itself.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ class Neighbours:
     distance
         float64, (n, k): distances; inf where `index` is -1.
     defined
-        bool, (n,): False where the distance of the row to others is not defined (an all-zero or constant
-        vector under an angular distance).
+        bool, (n,): False where distances are undefined (all-zero or constant vectors under an angular
+        metric).
     """
 
     index: np.ndarray
@@ -41,7 +41,7 @@ class Neighbours:
 
     @property
     def matrix(self) -> sparse.csr_matrix:
-        """Return the distances as CSR (n, n); explicit zeros stay for identical rows."""
+        """Return the distances as CSR (n, n), with explicit zeros for identical rows."""
         rows, places = np.nonzero(self.index >= 0)
         count = len(self.index)
         indptr = np.concatenate([[0], np.cumsum((self.index >= 0).sum(axis=1))])
@@ -64,25 +64,25 @@ def nearest(
 ) -> Neighbours:
     """Find the exact nearest neighbours of every row.
 
-    The result equals a brute-force search in float64 up to exact ties, which go to the smaller position.
-    Products are used for speed; where two candidates for the last place, or a distance and zero, are within
-    rounding, they are compared again by differences of the vectors themselves.
+    The result equals a brute-force search in float64; exact ties go to the smaller position. Distances come
+    from inner products; those within rounding of each other or of zero are recomputed from differences.
 
     Parameters
     ----------
     vectors
         (n, p) CSR or dense, finite.
     k
-        Neighbours per row, >= 1, the row itself not counted; fewer where there are fewer rows.
+        Neighbours per row, >= 1, excluding the row itself; at most n - 1.
     metric
         As in :func:`panscape.graph.distances.squared_distances`; Euclidean distances are returned as such,
         not squared.
     allowed
-        bool (n, n), optional: False forbids a neighbour.
+        bool (n, n), optional: mask of permitted neighbours.
     distances
-        Result of :func:`panscape.graph.distances.squared_distances` for these vectors and metric, if known.
+        Precomputed result of :func:`panscape.graph.distances.squared_distances`.
     refine
-        False trusts the products: enough, and much faster, for 0/1 vectors with many exact ties.
+        Whether to recompute close distances from differences. False is sufficient and much faster for binary
+        vectors with many exact ties.
     measured
         See :func:`panscape.graph.distances.squared_distances`.
 
@@ -119,7 +119,7 @@ def _smallest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return positions and values of the `k` smallest finite entries, ties by position.
 
-    `slack` bounds the error of each value. Values within it of each other, or of 0, are measured again.
+    `slack` bounds the error of each value; values within it of each other, or of 0, are recomputed.
     """
     k = min(k, int(np.isfinite(values).sum()))
     if k == 0:
@@ -148,23 +148,24 @@ def nearest_points(
     itself: np.ndarray | None = None,
     threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest points of every query by Euclidean distance, exactly.
+    """Find the exact nearest points of every query by Euclidean distance.
 
-    scikit-learn proposes a few more candidates than asked for, by products of the rows in float64. They are
-    measured by differences, and a query whose candidates may not be complete is compared with all points.
+    scikit-learn proposes a few more candidates than requested, from inner products in float64. Their
+    distances are recomputed from differences; queries with possibly incomplete candidates are compared with
+    all points.
 
     Parameters
     ----------
     points
         (n, d), finite.
     k
-        Points per query, at most those that may be found.
+        Points per query, at most the number of admissible points.
     queries
-        (m, d); by default the points themselves, each of which leaves itself out.
+        (m, d); by default the points themselves, each excluding itself.
     itself
-        int (m,), optional: position of the point that each query leaves out.
+        int (m,), optional: position of the point that each query excludes.
     threads
-        Of scikit-learn; the result does not depend on them.
+        Threads of scikit-learn; the result does not depend on them.
 
     Returns
     -------
@@ -177,7 +178,7 @@ def nearest_points(
     indices, squared = np.empty((len(queries), k), dtype=np.int64), np.empty((len(queries), k))
     precision = np.float32 if points.dtype == queries.dtype == np.float32 else np.float64
     if k and len(queries):
-        if precision != np.float32:  # differences of float32 values are exact in float64; others lose digits
+        if precision != np.float32:  # only differences of float32 values are exact in float64
             middle = points.mean(axis=0)
             points, queries = points - middle, queries - middle
         for rows, near, complete in _candidates(points, queries, k, itself, threads):
@@ -189,7 +190,7 @@ def nearest_points(
 
 
 def _candidates(points, queries, k: int, itself, threads: int):
-    """Yield queries, their candidates, and squared distances below which no other point lies."""
+    """Yield queries, their candidates, and lower bounds of the squared distances of all other points."""
     from sklearn.neighbors import NearestNeighbors
 
     wide = min(k + MORE, len(points))

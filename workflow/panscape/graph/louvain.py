@@ -1,4 +1,4 @@
-"""Communities of the cell graph, with every level of their agglomeration."""
+"""Community detection on the cell graph, with all agglomeration levels."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from panscape.graph.umap_weights import NeighborGraph
 if TYPE_CHECKING:
     import igraph
 
-PROCESS_EDGES = 500_000  # fewer edges are done before another process has started
+PROCESS_EDGES = 500_000  # fewer edges are partitioned faster than a process starts
 
 
 @contextmanager
 def _igraph_seed(seed: int) -> Iterator[None]:
-    """Let igraph draw from a stream of its own, and afterwards from its default again."""
+    """Seed igraph's random generator within the block, and restore its default afterwards."""
     import igraph
 
     igraph.set_random_number_generator(random.Random(seed))
@@ -30,7 +30,7 @@ def _igraph_seed(seed: int) -> Iterator[None]:
 
 
 def to_igraph(graph: NeighborGraph) -> igraph.Graph:
-    """Return the graph without its weights (they stay an array)."""
+    """Return the graph as an igraph graph without weights, which are passed as an array."""
     import igraph
 
     return igraph.Graph(n=graph.n, edges=graph.edges, directed=False)
@@ -49,19 +49,18 @@ def partition_levels(
     Parameters
     ----------
     graph, weights
-        From :func:`to_igraph`; None for equal weights.
+        Graph from :func:`to_igraph`, and edge weights; None for equal weights.
     resolution
-        Of Reichardt and Bornholdt's modularity; 1 is Newman's.
+        Resolution of Reichardt and Bornholdt's modularity; 1 is Newman's.
     algorithm
-        ``"louvain"`` keeps every agglomeration level, ``"leiden"`` runs until nothing moves and gives one
+        ``"louvain"`` returns every agglomeration level, ``"leiden"`` iterates to convergence and returns one
         level.
     seed
-        Of igraph's random numbers during this call.
+        Seed of igraph's random generator during the call.
 
     Returns
     -------
-    int32 labels of all cells per level, finest first; each level's communities are unions of the level's
-    before.
+    int32 labels of all cells per level, finest first; communities are unions of those of the previous level.
     """
     with _igraph_seed(seed):
         if algorithm == "louvain":
@@ -70,7 +69,7 @@ def partition_levels(
             levels = [
                 graph.community_leiden("modularity", weights=weights, resolution=resolution, n_iterations=-1)
             ]
-    if not levels:  # no merger of two cells gains anything
+    if not levels:  # no merger of two cells increases the modularity
         return [np.arange(graph.vcount(), dtype=np.int32)]
     return [np.asarray(level.membership, dtype=np.int32) for level in levels]
 
@@ -78,7 +77,7 @@ def partition_levels(
 def partitions(
     graph: NeighborGraph, seeds: Mapping[float, int], *, algorithm: str = "louvain", threads: int = 1
 ) -> dict[float, list[np.ndarray]]:
-    """Partition a graph at several resolutions, large graphs in parallel processes.
+    """Partition a graph at several resolutions, in parallel processes for large graphs.
 
     Parameters
     ----------
@@ -89,11 +88,11 @@ def partitions(
     algorithm
         See :func:`partition_levels`.
     threads
-        Processes at a time; the result does not depend on them.
+        Number of parallel processes; the result does not depend on it.
 
     Returns
     -------
-    The levels of :func:`partition_levels` per resolution, ascending.
+    Mapping of resolutions, ascending, to the levels of :func:`partition_levels`.
     """
     if threads > 1 and len(seeds) > 1 and len(graph.edges) >= PROCESS_EDGES:
         return _in_processes(graph, seeds, algorithm, threads)
@@ -107,9 +106,9 @@ def partitions(
 def _in_processes(
     graph: NeighborGraph, seeds: Mapping[float, int], algorithm: str, threads: int
 ) -> dict[float, list[np.ndarray]]:
-    """Partition at each resolution in a process of its own: igraph holds Python's lock, threads do not help.
+    """Partition at each resolution in a separate process, since igraph does not release Python's lock.
 
-    joblib's processes do not import the script that started them, and read the graph from one memory map.
+    joblib's processes do not import the script that started them, and share a memory map of the graph.
     """
     from joblib import Parallel, delayed
     from joblib.externals.loky import get_reusable_executor
@@ -132,12 +131,12 @@ def _levels(
     try:
         graph = to_igraph(NeighborGraph(n, edges, None))
         return partition_levels(graph, weights, resolution, algorithm=algorithm, seed=seed)
-    except Exception as error:  # of whatever type, it has to reach the other process
+    except Exception as error:  # any exception must be picklable to reach the parent process
         raise RuntimeError(f"communities at resolution {resolution:g} failed: {error!r}") from error
 
 
 def modularity(graph: NeighborGraph, labels: np.ndarray, resolution: float = 1.0) -> float:
-    """Return the modularity of a partition, -1/2 to 1 at resolution 1, higher is better.
+    """Return the modularity of a partition, in [-1/2, 1] at resolution 1.
 
     ``sum over communities of e / m - resolution * (d / 2 m)^2`` with e the weight within the community, d the
     summed degrees and m the weight of all edges.

@@ -1,4 +1,4 @@
-"""The diffusion space in which SEACells measures metacells (Palantir's multiscale diffusion components)."""
+"""Palantir's multiscale diffusion space, in which SEACells evaluates metacells."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from panscape.graph.components import components
 from panscape.graph.neighbors import neighbors
 from panscape.stats.decomposition import leading_eigen
 
-N_NEIGHBORS = 29  # Palantir's 30 count the cell itself
-COMPONENTS = 10  # eigenvectors, the constant one counted
-NEAR_ONE = 1e-6  # an eigenvalue this close to 1 belongs to a part that nothing connects to the rest
+N_NEIGHBORS = 29  # Palantir's 30 include the cell itself
+COMPONENTS = 10  # eigenvectors, including the constant one
+NEAR_ONE = 1e-6  # eigenvalues this close to 1 indicate a disconnected component
 MOST_PARTS = 200
 EXACT_BELOW = 20_000  # cells: above, the neighbour search is approximate
 
@@ -25,13 +25,12 @@ class DiffusionSpace:
     Attributes
     ----------
     plain
-        Cells x 9, as published: components 2 to 10 times l / (1 - l). Where the graph falls into parts some
-        l are 1 and the values are without meaning (up to 1e13).
+        Cells x 9, as published: components 2 to 10 times l / (1 - l). On disconnected graphs some l are 1
+        and the values are meaningless (up to 1e13).
     guarded
-        The same without the components whose eigenvalue is 1 but for rounding; equal to `plain` where the
-        graph is connected.
+        `plain` without components of eigenvalue 1 up to rounding; equal to `plain` on connected graphs.
     parts
-        Number of parts of the graph.
+        Number of connected components of the graph.
     """
 
     plain: np.ndarray
@@ -52,11 +51,11 @@ def diffusion_space(
     view
         Cells x dimensions.
     n_neighbors
-        Neighbours, the cell itself not counted (Palantir's `knn` counts it).
+        Number of neighbours, excluding the cell itself (Palantir's `knn` includes it).
     n_components
-        As in Palantir.
+        Number of eigenvectors, as in Palantir.
     seed
-        Of the approximate neighbour search, above 20,000 cells.
+        Seed of the approximate neighbour search, above 20,000 cells.
     """
     indices, distances = neighbors(
         np.asarray(view, dtype=float), n_neighbors, exact_below=EXACT_BELOW, seed=seed
@@ -79,8 +78,8 @@ def diffusion_space(
 
 
 def _markov(kernel: sparse.csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the `k` leading (eigenvalues, right eigenvectors of length 1) of D^-1 K, by falling values."""
-    # not graph.normalised, whose last bits differ: where the graph falls into parts, the published measures
+    """Return the `k` leading (eigenvalues, right eigenvectors of length 1) of D^-1 K, descending."""
+    # not graph.normalised, whose last bits differ: in a disconnected graph, the published measures
     # (`DiffusionSpace.plain`) divide by 1 minus an eigenvalue that is 1 but for rounding
     root = np.sqrt(np.maximum(np.asarray(kernel.sum(axis=1)).ravel(), 1e-300))
     scale = sparse.diags_array(1 / root)

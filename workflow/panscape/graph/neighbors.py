@@ -1,4 +1,4 @@
-"""Nearest neighbours of cells: exact for up to some ten thousand, approximate (pynndescent) beyond."""
+"""Nearest neighbours of cells: exact below 50,000 cells, approximate (pynndescent) beyond."""
 
 from __future__ import annotations
 
@@ -29,20 +29,19 @@ def neighbors(
     points
         (n, d), finite.
     n_neighbors
-        Neighbours per point, the point itself not counted; lowered to n - 1.
+        Neighbours per point, excluding the point itself; at most n - 1.
     exact_below
-        With fewer points all distances are computed (:func:`panscape.graph.knn.nearest_points`), otherwise
-        the search is approximate (:func:`approximate_neighbors`).
+        Below this number of points the search is exact (:func:`panscape.graph.knn.nearest_points`), otherwise
+        approximate (:func:`approximate_neighbors`).
     seed
-        Of the approximate search.
+        Seed of the approximate search.
     threads
-        Of the exact search; the result does not depend on them.
+        Threads of the exact search; the result does not depend on them.
 
     Returns
     -------
     indices, distances
-        (n, n_neighbors) each, nearest first; of points at the same distance the one at the smaller position
-        first. The distances have the type of the points.
+        (n, n_neighbors) each, nearest first, ties by position. The distances have the dtype of the points.
 
     Raises
     ------
@@ -65,21 +64,21 @@ def neighbors(
 def approximate_neighbors(
     points: np.ndarray, n_neighbors: int, *, seed: int = 0, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find most of the nearest other points of every point by Euclidean distance.
+    """Find approximate nearest neighbours of every point by Euclidean distance.
 
-    The recall on 500 points is written to the log. The search runs in one thread, because its result would
-    depend on their number.
+    The recall on 500 points is logged. The search runs in one thread, since its result depends on their
+    number.
 
     Parameters
     ----------
     points
         (n, d), finite; compared in single precision.
     n_neighbors
-        Neighbours per point, the point itself not counted, below n.
+        Neighbours per point, excluding the point itself, below n.
     seed
-        Of the search.
+        Seed of the search.
     threads
-        Of the exact search that the recall is measured by.
+        Threads of the exact search for the recall.
 
     Returns
     -------
@@ -89,12 +88,12 @@ def approximate_neighbors(
     from pynndescent import NNDescent
 
     single = np.asarray(points, dtype=np.float32)
-    k = n_neighbors + 1  # the search finds the point itself, too
-    # searching for twice as many costs twice the time and lifts the recall of the nearer half from .87 to .98
+    k = n_neighbors + 1  # the search includes the point itself
+    # a search for twice as many takes twice the time and raises the recall of the nearer half from .87 to .98
     wide = min(k + min(k, MOST_SPARE), len(points) - 1)
     indices, distances = NNDescent(single, n_neighbors=wide, random_state=seed, n_jobs=1).neighbor_graph
     indices, distances = indices[:, :k].astype(np.int64), distances[:, :k]
-    lost = np.flatnonzero((indices < 0).any(axis=1))  # the search may leave places of far-off points empty
+    lost = np.flatnonzero((indices < 0).any(axis=1))  # the search may return too few neighbours of outliers
     indices, distances = _without_self(indices, distances)
     if len(lost):
         indices[lost], distances[lost] = nearest_points(
@@ -108,7 +107,7 @@ def approximate_neighbors(
 
 
 def approximate_nearest(points: np.ndarray, queries: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """Return the position of (most often) the nearest point of every query, int64 (m,).
+    """Return the position of the approximate nearest point of every query, int64 (m,).
 
     Parameters
     ----------
@@ -117,18 +116,18 @@ def approximate_nearest(points: np.ndarray, queries: np.ndarray, *, seed: int = 
     queries
         (m, d).
     seed
-        Of the search.
+        Seed of the search.
     """
     from pynndescent import NNDescent
 
-    # asked for one neighbour, the search stops early: every tenth answer is not the nearest
+    # a search for one neighbour stops early: one in ten results is not the nearest
     index = NNDescent(points, random_state=seed, n_jobs=1)
     indices, _ = index.query(queries, k=min(QUERY_NEIGHBORS, len(points)))
     return indices[:, 0].astype(np.int64)
 
 
 def _without_self(indices: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Drop each row's own point, or its last neighbour where identical points have crowded it out."""
+    """Drop each row's own point, or its last neighbour if identical points displaced it."""
     keep = indices != np.arange(len(indices))[:, None]
     crowded = keep.all(axis=1)
     keep[crowded, -1] = False
@@ -137,7 +136,7 @@ def _without_self(indices: np.ndarray, distances: np.ndarray) -> tuple[np.ndarra
 
 
 def checked(z: np.ndarray) -> np.ndarray:
-    """Return an embedding as a float array.
+    """Return an embedding as a float array, checked to be finite.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Symmetric normalisation of a graph's weights, the start of every spectral decomposition of a graph."""
+"""Symmetric normalisation of a graph's weights, for spectral decompositions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from scipy import sparse
 def normalised(weights: sparse.csr_matrix) -> tuple[sparse.csr_matrix, np.ndarray]:
     """Return D^-1/2 W D^-1/2 and the diagonal of D^-1/2, D the degrees.
 
-    The matrix has the eigenvalues of the random walk D^-1 W, whose right eigenvectors are its own times
-    D^-1/2.
+    The matrix has the eigenvalues of the random walk D^-1 W, whose right eigenvectors are D^-1/2 times those
+    of the matrix.
 
     Parameters
     ----------
@@ -36,5 +36,5 @@ def normalised(weights: sparse.csr_matrix) -> tuple[sparse.csr_matrix, np.ndarra
 
 
 def inverse(values: np.ndarray) -> np.ndarray:
-    """Return 1 / values, 0 where a value is not positive."""
+    """Return 1 / values, or 0 where a value is not positive."""
     return np.divide(1.0, values, out=np.zeros_like(values), where=values > 0)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-_LIMIT = 65_536  # genes: the bit matrix then takes 512 MB
+_LIMIT = 65_536  # genes, for which the bit matrix takes 512 MB
 
 
 @numba.njit(cache=True, nogil=True)
 def _swap(edges: np.ndarray, bits: np.ndarray, n_words: int, tries: int, seed: np.uint64) -> int:
-    """Try `tries` swaps of two edges' ends in place; return how many were made.
+    """Try `tries` swaps of the ends of two edges in place; return the number of swaps made.
 
     `bits` is the adjacency, one bit per ordered pair (smaller, larger), so that it stays in cache: 0.5 MB
-    for 2,000 genes. Random numbers: splitmix64; one number gives both edges (its halves, scaled) and the
+    for 2,000 genes. Each random number (splitmix64) gives both edges (its halves, scaled) and the
     orientation (its lowest bit).
     """
     state = seed
@@ -90,7 +90,7 @@ def adjacency_bits(edges: np.ndarray, n_genes: int) -> tuple[np.ndarray, int]:
         At most 65,536.
     """
     if n_genes > _LIMIT:
-        raise ValueError(f"{n_genes} genes, at most {_LIMIT} are possible")
+        raise ValueError(f"{n_genes} genes, but at most {_LIMIT} are possible")
     n_words = (n_genes + 63) // 64
     bits = np.zeros(n_genes * n_words, dtype=np.uint64)
     _fill(np.ascontiguousarray(edges, dtype=np.int32), bits, n_words)
@@ -100,9 +100,9 @@ def adjacency_bits(edges: np.ndarray, n_genes: int) -> tuple[np.ndarray, int]:
 def rewire(edges: np.ndarray, n_genes: int, *, tries: int, seed: int) -> np.ndarray:
     """Return a random simple graph with the same degrees.
 
-    Each try draws two edges and an orientation, and exchanges their ends unless that makes a self loop or
-    a double edge (a Markov chain that is uniform over simple graphs of these degrees in the limit; rejected
-    tries count, as they must). The set of edges is updated after every swap. O(tries) time.
+    Each try draws two edges and an orientation, and swaps their ends unless that creates a self loop or a
+    multiple edge. The Markov chain converges to the uniform distribution over simple graphs of these degrees;
+    rejected tries count, as this requires. Time is O(tries).
 
     Parameters
     ----------
@@ -111,9 +111,9 @@ def rewire(edges: np.ndarray, n_genes: int, *, tries: int, seed: int) -> np.ndar
     n_genes
         Vertices are 0 .. n_genes - 1.
     tries
-        Swaps tried; ten per edge replace nearly every edge.
+        Number of tries; ten per edge replace nearly all edges.
     seed
-        32 or 64 bits.
+        Seed, 32 or 64 bits.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Distances of rows over the columns that both measure."""
+"""Distances of rows over the columns measured in both."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from panscape.graph.measured import Measured
 
 
 def over_shared(products, vectors, metric: str, measured: Measured) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distances of rows from inner products, over the columns that both measure."""
+    """Return the distances of rows from inner products, over the columns measured in both."""
     group = measured.group
-    norms = measured.norms(vectors)[:, group]  # of row i over what j measures
+    norms = measured.norms(vectors)[:, group]  # of row i over the measured columns of j
     shared = measured.shared()[np.ix_(group, group)]
     diagonal = norms.diagonal().copy()
     if metric == "euclidean":
@@ -40,7 +40,7 @@ def over_shared(products, vectors, metric: str, measured: Measured) -> tuple[np.
 
 
 class Shared:
-    """Rows to be compared over the columns that both measure."""
+    """Rows for comparison over the columns measured in both."""
 
     def __init__(self, vectors, metric: str, measured: Measured):
         self.vectors, self.metric, self.measured = vectors, metric, measured

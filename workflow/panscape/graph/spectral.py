@@ -1,4 +1,4 @@
-"""Cutting a graph of cells into many small groups with few eigenvectors."""
+"""Spectral clustering of a cell graph into many small groups with few eigenvectors."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from panscape.graph.normalised import normalised
 from panscape.stats.decomposition import leading_eigen, signs
 from panscape.stats.threads import limited
 
-DENSE_BELOW = 300  # cells: small graphs are decomposed exactly
+DENSE_BELOW = 300  # cells: smaller graphs are decomposed exactly
 TOLERANCE = 1e-3
 
 
 def spectral_embedding(graph: sparse.csr_matrix, m: int) -> np.ndarray:
-    """Return the leading eigenvectors of (I + D^-1/2 W D^-1/2) / 2, rows scaled to length 1.
+    """Return the leading eigenvectors of (I + D^-1/2 W D^-1/2) / 2, rows scaled to norm 1.
 
-    The half sum with the identity makes all eigenvalues positive, so that the largest are the smoothest.
+    The average with the identity makes all eigenvalues non-negative, so that the largest belong to the
+    smoothest vectors.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ def spectral_embedding(graph: sparse.csr_matrix, m: int) -> np.ndarray:
 
     Returns
     -------
-    float64, cells x m. The sign of a vector makes its largest entry positive.
+    float64, cells x m. The largest entry of each vector is positive.
     """
     n = graph.shape[0]
     m = max(min(m, n - 1), 1)
@@ -40,7 +41,7 @@ def spectral_embedding(graph: sparse.csr_matrix, m: int) -> np.ndarray:
 
 
 def kmeans(points: np.ndarray, k: int, seed: int, *, starts: int = 1) -> np.ndarray:
-    """Return labels 0..k-1 by k-means with k-means++ starts (one thread: sums depend on their number)."""
+    """Return labels 0..k-1 by k-means with k-means++ starts, in one thread for reproducible sums."""
     from sklearn.cluster import KMeans
 
     if k >= len(points):
@@ -50,22 +51,21 @@ def kmeans(points: np.ndarray, k: int, seed: int, *, starts: int = 1) -> np.ndar
 
 
 def allocate(sizes: np.ndarray, k: int, *, min_cells: int = 1) -> np.ndarray:
-    """Divide `k` metacells among groups of cells in proportion to their sizes, by largest remainders.
+    """Allocate `k` metacells to groups of cells in proportion to their sizes, by largest remainders.
 
     Parameters
     ----------
     sizes
-        Cells of each group.
+        Number of cells of each group.
     k
-        Metacells in all.
+        Total number of metacells.
     min_cells
-        Groups of fewer cells get none.
+        Minimum number of cells of a group to get a metacell.
 
     Returns
     -------
-    int64 per group: at least 1 for each group of `min_cells` cells or more, unless there are more of these
-    than `k` (then the largest get 1 each), and no more than one per `min_cells` cells. Sums to `k` where
-    possible.
+    int64 per group: at least 1 for each group of `min_cells` cells or more (if there are more than `k` of
+    these, 1 for the largest), and at most one per `min_cells` cells. Sums to `k` if possible.
     """
     sizes = np.asarray(sizes, dtype=np.int64)
     given = np.zeros(len(sizes), dtype=np.int64)
@@ -100,9 +100,9 @@ def cut(
 ) -> np.ndarray:
     """Cut a graph into about `k` groups by spectral clustering with few eigenvectors.
 
-    Parts of the graph that nothing connects get groups in proportion to their cells. A part of more than
-    `two_level_above` cells is first cut into coarse groups of about `coarse_cells`, each of which is then cut
-    on its own (None: never).
+    Connected components get groups in proportion to their cells. A component of more than `two_level_above`
+    cells (None: never) is first cut into coarse groups of about `coarse_cells` cells, which are cut
+    separately.
 
     Parameters
     ----------
@@ -111,15 +111,15 @@ def cut(
     k
         Number of groups, at least 1.
     eigenvectors
-        At most so many: 20 to 50 do as well as `k` of them and cost a tenth.
+        Maximum number of eigenvectors: 20 to 50 perform as well as `k` at a tenth of the cost.
     min_cells
-        Parts of fewer cells get no group of their own.
+        Components with fewer cells get no group.
     seed
-        Of the k-means starts.
+        Seed of k-means.
 
     Returns
     -------
-    int64 per cell: 0..., or -1 in parts that got no group.
+    int64 per cell: group from 0, or -1 in components without a group.
     """
     n = graph.shape[0]
     label = np.full(n, -1, dtype=np.int64)

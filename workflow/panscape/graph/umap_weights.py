@@ -1,4 +1,4 @@
-"""Weighted graphs of neighbour relations, UMAP's fuzzy union above all."""
+"""Weighted neighbour graphs, such as UMAP's fuzzy union."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from scipy import sparse
 
 from panscape.graph.knn import Neighbours
 
-# weights are rounded, so that the last bits of a sum (they depend on the thread count) reach nothing behind
+# weights are rounded, so that results do not depend on rounding errors, which vary with the thread count
 DECIMALS = 7
-# edge lists: weights are whole multiples of this fraction, so that their sums are exact in any order
+# edge lists: weights are integer multiples of this, so that their sums are exact in any order
 WEIGHT_STEPS = 2**20
-ROWS = 65536  # rows whose widths are computed at once
+ROWS = 65536  # rows per batch of the bisection
 
 
 @dataclass(frozen=True)
 class NeighborGraph:
-    """An undirected graph of cells.
+    """Undirected graph of cells.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class NeighborGraph:
     edges
         (n_edges, 2) int64, first < second, sorted.
     weights
-        (n_edges,) float64 in (0, 1], or None if all edges count alike.
+        (n_edges,) float64 in (0, 1], or None for equal weights.
     """
 
     n: int
@@ -38,7 +38,7 @@ class NeighborGraph:
 def connectivities(
     neighbours: Neighbours, *, kernel: str = "umap", mutual: bool = False
 ) -> sparse.csr_matrix:
-    """Turn neighbour distances into symmetric weights.
+    """Convert neighbour distances to symmetric weights.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def connectivities(
         ``"umap"`` (fuzzy union of exponential kernels, McInnes et al. 2018, as scanpy's default) or
         ``"gauss"`` (adaptive Gaussian kernel of Haghverdi et al. 2016, as scanpy's ``method="gauss"``).
     mutual
-        Keep only the edges that both ends chose.
+        Keep only edges between mutual neighbours.
 
     Returns
     -------
@@ -81,15 +81,15 @@ def umap_widths(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (rho, sigma) of each row: distance to the nearest distinct neighbour and kernel width.
 
-    sigma is found by bisection such that sum_j exp(-max(d_j - rho, 0) / sigma) = target, with the floor of
-    1e-3 of the mean distance (McInnes et al. 2018, algorithm 3 and its reference implementation).
+    sigma is determined by bisection such that sum_j exp(-max(d_j - rho, 0) / sigma) = target, with the floor
+    of 1e-3 of the mean distance (McInnes et al. 2018, algorithm 3 and its reference implementation).
 
     Parameters
     ----------
     distance
-        (n, k) sorted, the row itself not included; inf where a neighbour is missing.
+        (n, k) sorted, excluding the row itself; inf where a neighbour is missing.
     target
-        log2 of the number of neighbours, the row itself counted.
+        log2 of the number of neighbours, including the row itself.
     steps, tolerance
         The bisection stops after `steps` halvings, or once the sum is within `tolerance` of `target`.
     """
@@ -110,7 +110,7 @@ def umap_widths(
         high[above], low[below] = width[above], width[below]
         middle = np.where(np.isfinite(high), (low + np.where(np.isfinite(high), high, 0)) / 2, width * 2)
         width = np.where(live, middle, width)
-    # the row itself (distance 0) counts in these means
+    # the means include the row itself, at distance 0
     number = finite.sum(axis=1) + 1
     total = np.where(finite, distance, 0).sum(axis=1)
     floor = np.where(rho > 0, total / number, total.sum() / max(number.sum(), 1))
@@ -123,7 +123,7 @@ def memberships(distance: np.ndarray, *, tolerance: float = 1e-5) -> np.ndarray:
     Parameters
     ----------
     distance
-        (n, k) sorted, the row itself not included; inf where a neighbour is missing.
+        (n, k) sorted, excluding the row itself; inf where a neighbour is missing.
     tolerance
         See :func:`umap_widths`.
 
@@ -165,7 +165,7 @@ def _gauss(neighbours: Neighbours) -> sparse.csr_matrix:
     scale = middle[:, None] + middle[other]
     safe = np.where(scale > 0, scale, 1.0)
     weight = np.sqrt(2 * width[:, None] * width[other] / safe) * np.exp(-np.where(finite, squared, 0) / safe)
-    weight[scale <= 0] = 1.0  # both ends sit among identical vectors
+    weight[scale <= 0] = 1.0  # both ends have only identical neighbours
     weight[~finite] = 0.0
     one_way = _directed(neighbours, weight)
     return one_way.maximum(one_way.T)
@@ -175,22 +175,22 @@ _KERNELS = {"umap": _umap, "gauss": _gauss}
 
 
 def neighbor_graph(indices: np.ndarray, distances: np.ndarray, weights: str = "umap") -> NeighborGraph:
-    """Return the undirected graph of the neighbour relation.
+    """Return the undirected neighbour graph.
 
     Parameters
     ----------
     indices, distances
         From :func:`panscape.graph.neighbors.neighbors`.
     weights
-        ``"umap"``: fuzzy union of the local memberships (McInnes 2018, section 3.1); ``"none"``: an edge
-        where either cell is among the other's neighbours.
+        ``"umap"``: fuzzy union of the local memberships (McInnes 2018, section 3.1); ``"none"``: unweighted
+        edges where either cell is among the other's neighbours.
 
     Returns
     -------
-    The graph; with ``"umap"`` the weights are rounded to multiples of 2**-20 (at least one such step).
+    The graph; with ``"umap"`` the weights are rounded to positive multiples of 2**-20.
     """
     n, k = indices.shape
-    # as far as the bisection goes: what a tolerance leaves open would be seen in the rounded weights
+    # bisect to full precision: a tolerance would show in the rounded weights
     value = memberships(distances, tolerance=0.0) if weights == "umap" else np.ones(indices.shape)
     arcs = sparse.csr_matrix((value.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
     union = sparse.triu(fuzzy_union(arcs), 1, format="csr")

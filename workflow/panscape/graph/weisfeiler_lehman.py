@@ -8,33 +8,33 @@ import numpy as np
 from scipy import sparse
 
 LABELS = ("degree", "name")
-# odd constants of the splitmix64 finaliser: neighbouring labels get unrelated hashes
+# odd constants of the splitmix64 finaliser, which gives adjacent labels unrelated hashes
 _STEP, _FIRST, _SECOND = (np.uint64(x) for x in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-_OWN = np.uint64(0xD6E8FEB86659FD93)  # separates a node's own label from those of its neighbours
+_SELF = np.uint64(0xD6E8FEB86659FD93)  # distinguishes a node's label from its neighbours'
 
 
 def wl_kernel(graphs: Sequence[sparse.csr_matrix], *, labels: str = "degree", h: int = 5) -> np.ndarray:
     """Return the normalised Weisfeiler-Lehman subtree kernel of graphs on the same genes.
 
-    A node's label is refined `h` times by the multiset of its neighbours' labels; the kernel of two graphs is
-    the dot product of their label counts over all h + 1 rounds, divided by the geometric mean of their own
+    Node labels are refined `h` times by the multiset of the neighbours' labels; the kernel of two graphs is
+    the dot product of their label counts over all h + 1 rounds, normalised to 1 for a graph with itself
     (Shervashidze et al. 2011; equal to GraKeL's ``WeisfeilerLehman(n_iter=h, normalize=True)``). Labels are
-    64-bit hashes that do not depend on the graphs at hand, so a graph's histogram can be made on its own.
+    64-bit hashes independent of the other graphs, so that each histogram can be computed separately.
 
     Parameters
     ----------
     graphs
         Symmetric adjacency matrices (G, G); any nonzero entry is an edge, the diagonal is ignored.
     labels
-        ``"degree"``: a node starts as its degree (the siVAE paper), which sees the shape of a network and not
-        which gene is where. ``"name"``: as its gene; then only h = 1 carries anything, the share of genes
-        whose whole neighbourhood is equal.
+        Initial node labels: ``"degree"`` (siVAE paper) compares the topology of networks irrespective of the
+        genes; ``"name"`` uses the genes, for which h = 1 compares complete neighbourhoods and larger h add
+        nothing.
     h
         Number of refinements.
 
     Returns
     -------
-    float64 (B, B), 0 to 1, the diagonal 1.
+    float64 (B, B), in [0, 1], with diagonal 1.
     """
     counts = wl_histograms(graphs, labels=labels, h=h)
     product = (counts @ counts.T).toarray()
@@ -45,7 +45,7 @@ def wl_kernel(graphs: Sequence[sparse.csr_matrix], *, labels: str = "degree", h:
 def wl_histograms(
     graphs: Sequence[sparse.csr_matrix], *, labels: str = "degree", h: int = 5
 ) -> sparse.csr_matrix:
-    """Return how often each refined label occurs in each graph, float64 CSR (B, labels of all rounds)."""
+    """Return the counts of each refined label in each graph, float64 CSR (B, labels of all rounds)."""
     if labels not in LABELS or h < 0:
         raise ValueError(f"labels is one of {LABELS} and h at least 0")
     clean = [_simple(graph) for graph in graphs]
@@ -59,8 +59,8 @@ def wl_histograms(
     parts = []
     for turn in range(h + 1):
         if turn:
-            with np.errstate(over="ignore"):  # sums of hashes are meant modulo 2^64
-                label = _mix(label * _OWN + _mix(joint @ _mix(label)))
+            with np.errstate(over="ignore"):  # sums of hashes are modulo 2^64
+                label = _mix(label * _SELF + _mix(joint @ _mix(label)))
         names, code = np.unique(label, return_inverse=True)
         ones = np.ones(len(code))
         parts.append(sparse.csr_matrix((ones, (owner, code)), shape=(len(clean), len(names))))

@@ -21,31 +21,30 @@ def weighted_neighbors(
     exact_below: int = 20_000,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find neighbours by a distance that weighs the modalities cell by cell by what they predict.
+    """Find nearest neighbours by a distance with cell-specific weights of the modalities.
 
-    A modality weighs more in a cell whose profile its own neighbours predict better than the neighbours of
-    the other modality do.
+    A modality has a larger weight in cells whose profile its neighbours predict better than the neighbours of
+    the other modality.
 
-    The definitions are those of muon 0.1.9 (euclidean distances of the coordinates as given, neither scaled
-    nor brought to length 1; `view_neighbors` + 1 is `n_neighbors` of its graphs), with two differences.
-    Among the cells that share neighbours with a cell, muon searches for those of least Jaccard overlap
-    approximately; here all are compared. And it counts overlaps by merging rows that have to be sorted,
-    while scanpy (1.10 and later) stores them by distance: unless the caller sorts them, its bandwidths are
-    those of other cells. With sorted rows and a full search the results are equal. Its `n_neighbors` is one
-    less.
+    The definitions are those of muon 0.1.9 (Euclidean distances of the coordinates, neither scaled nor
+    normalised; `n_neighbors` of its graphs is `view_neighbors` + 1, and its `n_neighbors` is one less), with
+    two differences. muon searches the cells of lowest Jaccard overlap approximately, here the search is
+    exact. And muon requires sorted rows to count overlaps, while scanpy (1.10 and later) orders them by
+    distance, which gives wrong bandwidths unless the caller sorts them. With sorted rows and an exact search
+    the results are equal.
 
     Parameters
     ----------
     views
         One embedding per modality, cells x dimensions each.
     n_neighbors
-        Neighbours to return, the cell itself not counted.
+        Number of neighbours, excluding the cell itself.
     view_neighbors
-        Neighbours within a modality that predict a profile, the cell itself not counted.
+        Neighbours within a modality for the prediction of a profile, excluding the cell itself.
     bandwidth_neighbors
-        Cells of least overlap whose mean distance is the bandwidth.
+        Number of cells of lowest overlap whose mean distance is the bandwidth.
     candidates
-        Neighbours of each modality among which the joint ones are sought.
+        Neighbours of each modality that are candidates for the joint ones.
 
     Returns
     -------
@@ -68,7 +67,7 @@ def weighted_neighbors(
             gap = np.sqrt(((view[rows][:, None] - view[pool]) ** 2).sum(axis=2))
             similarity += w[rows, None] * np.exp(-gap / s[rows, None])
         gap = np.sqrt(np.maximum(0.5 * (1 - similarity), 0))
-        # a candidate of both modalities is there twice
+        # candidates of both modalities occur twice
         order = np.argsort(pool, axis=1, kind="stable")
         ranked = np.take_along_axis(pool, order, axis=1)
         twice = np.zeros(pool.shape, dtype=bool)
@@ -83,16 +82,16 @@ def weighted_neighbors(
 def modality_weights(
     views: list[np.ndarray], near: list[tuple[np.ndarray, np.ndarray]], sigma: list[np.ndarray]
 ) -> np.ndarray:
-    """Return how much each modality weighs in each cell, cells x modalities.
+    """Return the weight of each modality in each cell, cells x modalities.
 
     Parameters
     ----------
     views
-        Embeddings.
+        One embedding per modality.
     near
         (indices, distances) of the neighbours within each modality.
     sigma
-        Bandwidth of each cell in each modality.
+        Bandwidths of the cells in each modality.
     """
     ratios = np.empty((len(views[0]), len(views)))
     for a, view in enumerate(views):
@@ -110,7 +109,7 @@ def modality_weights(
 
 
 def _bandwidth(view: np.ndarray, indices: np.ndarray, distances: np.ndarray, n_others: int) -> np.ndarray:
-    """Return the mean distance to the cells that share neighbours with a cell, but the fewest, (n,)."""
+    """Return the mean distance to the cells with the fewest shared neighbours, (n,)."""
     n, k = indices.shape
     member = sparse.csr_matrix((np.ones(n * k), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
     back = member.T.tocsr()

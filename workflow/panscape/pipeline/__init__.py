@@ -1,1 +1,1 @@
-"""Running the workflow: jobs and their resources, provenance, checks before a run."""
+"""Execution of the workflow: jobs, resources, provenance, and checks before a run."""

@@ -10,7 +10,7 @@ from panscape.data.size import Size
 
 
 def min_cells(size: Size, config: dict[str, Any]) -> int:
-    """Return how many cells a cluster of a study has at least, by the collection's or the study's setting."""
+    """Return the minimum number of cells of a cluster, by the setting of the study or the collection."""
     asked = config["panclust"]["min_cells"]
     for study in config.get("studies", ()):
         if study.get("id") == size.study:
@@ -19,9 +19,9 @@ def min_cells(size: Size, config: dict[str, Any]) -> int:
 
 
 def panclusters(size: Size, config: dict[str, Any]) -> float:
-    """Return about how many panclusters are found, at most.
+    """Return an upper estimate of the number of panclusters of a study.
 
-    Up to two per minimum cluster size; in studies that could have hundreds the resolutions set the limit
+    Up to two per minimum cluster size; in large studies the resolutions limit the number
     (measured: 24 of 15, 139 of 105, 159 of 197, 199 of 354, 276 of 1108).
     """
     count = 0.0
@@ -32,5 +32,5 @@ def panclusters(size: Size, config: dict[str, Any]) -> float:
 
 
 def selected_genes(size: Size, config: dict[str, Any]) -> int:
-    """Return about how many genes are analysed."""
+    """Return an estimate of the number of selected genes."""
     return min(config["preprocess"]["top_per_study"] or config["preprocess"]["n_genes"], size.genes)

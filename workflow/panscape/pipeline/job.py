@@ -16,13 +16,13 @@ from panscape.preprocess import losses
 def begin(snakemake: Any) -> None:
     """Send the log lines and uncaught exceptions of a script to its rule's log file.
 
-    An error for lack of cells or genes names what quality control removed. The last line of the log gives the
-    processor time and memory of the job; Snakemake's benchmark samples too rarely for short jobs.
+    Errors for lack of cells or genes include the losses to quality control. The last line of the log gives
+    the CPU time and peak memory of the job, since Snakemake's benchmark samples too rarely for short jobs.
 
     Parameters
     ----------
     snakemake
-        The object that Snakemake gives to scripts.
+        The ``snakemake`` object of a script.
     """
     log = str(snakemake.log[0])
 
@@ -34,7 +34,7 @@ def begin(snakemake: Any) -> None:
 
 
 def _studies(snakemake: Any) -> list[str]:
-    """Return the studies that a job reads, by its input files or else its wildcards."""
+    """Return the studies of a job, from its input files or else its wildcards."""
     files = [Path(path) for path in snakemake.input]
     named = [path.parent.name for path in files if path.parent.parent.name == "preprocess"]
     return list(dict.fromkeys(named or map(str, dict(snakemake.wildcards.items()).values())))
@@ -43,13 +43,13 @@ def _studies(snakemake: Any) -> list[str]:
 def _log_use() -> None:
     use = resource.getrusage(resource.RUSAGE_SELF)
     seconds, peak = use.ru_utime + use.ru_stime, _peak_kb() or use.ru_maxrss
-    logger.info("used %.1f s of processor time and at most %.0f MB of memory", seconds, peak / 1024)
+    logger.info("used %.1f s of CPU time and at most %.0f MB of memory", seconds, peak / 1024)
 
 
 def _peak_kb() -> int:
-    """Return the peak memory of this process (kB), 0 where the system does not provide it.
+    """Return the peak memory of this process (kB), or 0 if not available.
 
-    The value of `getrusage` includes the memory of the engine that started the script.
+    `getrusage` is not used because it includes the memory of the process that started the script.
     """
     status = Path("/proc/self/status")
     match = re.search(r"^VmHWM:\s*(\d+)", status.read_text(), re.MULTILINE) if status.is_file() else None

@@ -1,7 +1,7 @@
 """Memory and time requests of the rules, from the sizes in the headers of the input.
 
-The formulas give memory (MB) and time (minutes) as upper bounds fitted on measured runs; a retry multiplies
-them by its attempt.
+The formulas give upper bounds of memory (MB) and time (minutes), fitted to measured runs; retries multiply
+them by the attempt.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from panscape.data.size import Size, total
 from panscape.pipeline.estimates import min_cells, panclusters, selected_genes
 
 BASE_MB = 600  # interpreter and libraries
-ENGINE_MB = 250  # the workflow engine, which runs beside the script on a cluster's node
-DICTIONARY_THREADS = 2  # of the rules that fit dictionaries
-PATIENCE = 5  # how many times longer than likely a job may take where the likely seconds are computed
+ENGINE_MB = 250  # Snakemake, which runs beside the script on a cluster node
+DICTIONARY_THREADS = 2  # threads of the rules that fit dictionaries
+PATIENCE = 5  # ratio of requested to expected time, where the expected time is computed
 
 
 def needs(rule: str, resource: str, studies: Sequence[Size], config: dict[str, Any]) -> int:
-    """Return the request of a job.
+    """Return the resource request of a job.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def _light(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _stream(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the cost of rules that pass over all cells in blocks and keep a number or two per cell."""
+    """Return the cost of rules that read all cells in blocks and keep a few numbers per cell."""
     return BASE_MB + 900 + size.cells * 0.002, 10 + size.values / 2e7
 
 
@@ -81,13 +81,13 @@ def _landscape(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _dictionary(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the cost of fitting: the panclusters x pairs matrix, and per thread the entries at work."""
+    """Return the cost of fitting: the panclusters x pairs matrix, and per thread the current entries."""
     genes, settings = selected_genes(size, config), config["dictionary"]
     values = 0.008 * panclusters(size, config) * genes**2
     pairs = min(genes**2 / 4, values / settings["pair_support"])
     most = max(settings["k_range"]) if settings["k"] == "auto" else settings["k"]
     working = DICTIONARY_THREADS * 4 * most * pairs * 8e-6
-    if settings["entries"] == "products":  # what genes explain by chance is read off data of other pairs
+    if settings["entries"] == "products":  # chance levels are computed from other pairs
         working += 40e-6 * values + 400e-6 * min(values, genes**2 / 2)
     return BASE_MB + 100 + 30e-6 * values + working, 20 + values / 1e6
 
@@ -111,7 +111,7 @@ def _scores(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     targets = 2 * (len(settings["resolutions"]) + 2)
     paths = [Path(network["path"]) for network in settings["networks"]]
     known = sum(x.stat().st_size / (3.5 if x.suffix == ".gz" else 14) for x in paths if x.exists())
-    # edges that a rewiring of every network swaps: the target's for each, or the networks' own
+    # edges to rewire per network: those of the target, or of the networks themselves
     moved = known if settings["rewire"] == "known" else edges * len(paths)
     swaps = settings["rewirings"] * settings["tries_per_edge"] * moved * targets
     return 1500 + 360e-6 * known, 30 + PATIENCE * (6e-6 * known + swaps / 1e7) / 60
@@ -173,7 +173,7 @@ def _tested(size: Size, config: dict[str, Any]) -> tuple[float, float]:
 
 
 def _restored(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the cost of training as often as there are groups to restore."""
+    """Return the cost of one training per group to restore."""
     memory, minutes = _trained(size, config)
     return memory + 500, 15 + (minutes - 15) * max(len(config["unicoord"]["restore"]), 1)
 

@@ -1,1 +1,1 @@
-"""From a study's counts to the cells and genes that the analysis uses."""
+"""Quality control of cells and genes, and selection of variable genes."""

@@ -1,4 +1,4 @@
-"""The genes that the analysis looks at: those variable in every study that measures them."""
+"""Selection of genes that are variable in every study that measures them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SCORES = {
     "second-moment": lambda table: table["dispersion"] + table["mean"],
     "detection": lambda table: table["n_cells"].astype(float),
 }
-"""What genes are ranked by, of raw counts: variance / mean (Coscape paper), E[x^2] / E[x] (the first released
-code), number of cells that have the gene."""
+"""Scores for the ranking of genes, from raw counts: variance / mean (Coscape paper), E[x^2] / E[x] (first
+released code), number of cells that express the gene."""
 
 
 MAJORITY, ALL = "majority", "all"
@@ -26,13 +26,13 @@ EXAMPLES = 5  # genes named in the log
 
 
 def studies_needed(present_in: str | float, n_studies: int) -> int:
-    """Return the number of studies that have to measure a gene for it to be analysed.
+    """Return the number of studies that must measure a gene for it to be analysed.
 
     Parameters
     ----------
     present_in
         ``"majority"`` (more than half), ``"all"``, a fraction of the studies between 0 and 1, or a number of
-        studies from 1.
+        studies >= 1.
     n_studies
         Number of studies.
 
@@ -43,7 +43,7 @@ def studies_needed(present_in: str | float, n_studies: int) -> int:
     Raises
     ------
     ValueError
-        For another `present_in`.
+        If `present_in` is none of these.
     """
     if present_in == ALL:
         return n_studies
@@ -51,7 +51,7 @@ def studies_needed(present_in: str | float, n_studies: int) -> int:
         return n_studies // 2 + 1 if n_studies else 0
     if isinstance(present_in, str) or not present_in > 0 or (present_in > 1 and present_in % 1):
         raise ValueError(f"present_in is {present_in!r}")
-    # the subtraction forgives rounding: 0.7 of 10 studies are 7
+    # the subtraction tolerates rounding: 0.7 of 10 studies are 7
     needed = math.ceil(present_in * n_studies - 1e-9) if present_in < 1 else int(present_in)
     return min(max(needed, 1), n_studies)
 
@@ -86,35 +86,35 @@ def select_genes(
 
     The genes that enough studies measure, without the excluded ones, are ranked in each of their studies by
     the score (rank 1 highest, equal scores by name). Selected are those of rank <= L in every study that
-    measures them. L is `top_per_study`, or else the smallest L that leaves at least `n_genes`; as a gene
-    enters when L reaches its worst rank, that L is the `n_genes`-th smallest worst rank, and genes of equal
-    worst rank enter together. A study measures a gene if its table has it with at least one cell.
+    measures them. L is `top_per_study`, or else the smallest L that selects at least `n_genes`, which is the
+    `n_genes`-th smallest worst rank; genes of equal worst rank are selected together. A study measures a gene
+    if its table has it with at least one cell.
 
     Parameters
     ----------
     tables
         Per study: gene, n_cells, mean, variance, dispersion, as :func:`qc` returns them.
     n_genes
-        How many genes to aim at.
+        Target number of genes.
     top_per_study
-        L itself (Coscape paper: not given; released code 4,000 to 12,000).
+        Value of L (Coscape paper: not given; released code 4,000 to 12,000).
     score
         A key of :data:`SCORES`.
     min_detection
-        Genes found in a smaller share (0 to 1) of the cells of any study that measures them are not selected.
+        Minimum fraction (0 to 1) of cells that express a gene, in every study that measures it.
     n_cells
         Number of cells per study; only needed for `min_detection`.
     exclude
-        Not selected: ``"mitochondrial"``, ``"ribosomal"``, regular expressions on names.
+        Genes to exclude: ``"mitochondrial"``, ``"ribosomal"``, or regular expressions on names.
     species
-        For the former two.
+        Species, for the mitochondrial and ribosomal genes.
     present_in
-        How many studies have to measure a gene, see :func:`studies_needed`.
+        Studies that must measure a gene, see :func:`studies_needed`.
 
     Returns
     -------
     One row per gene that enough studies measure: gene, rank_<study> for each study (empty if excluded or not
-    measured there), selected. Ordered by worst rank, then name; this is the order of the genes from here on.
+    measured there), selected. Ordered by worst rank, then name, which is the gene order of all later stages.
 
     Raises
     ------
@@ -145,18 +145,18 @@ def select_genes(
     count = int(result["selected"].sum())
     _tell(measured, shared, needed, result, int((~eligible).sum()), limit)
     if count < 2:
-        found = (
+        problem = (
             f"{count} of the {len(shared)} genes that {_studies(needed, len(tables))} measure are selected"
         )
         if top_per_study:
-            raise fail("preprocess.top_per_study", found, "raise it, or set it to null", few=True)
+            raise fail("preprocess.top_per_study", problem, "raise it, or set it to null", few=True)
         advice = "exclude fewer genes, or lower min_detection"
-        raise fail("preprocess.exclude_genes, preprocess.min_detection", found, advice, few=True)
+        raise fail("preprocess.exclude_genes, preprocess.min_detection", problem, advice, few=True)
     few = [study for study in tables if len(genes_of(result, study)) < 2]
     if few:
-        found = f"{', '.join(few)} measures fewer than two of the {count} selected genes"
+        problem = f"{', '.join(few)} measures fewer than two of the {count} selected genes"
         advice = "see genes.column and genes.mapping of the study, or raise preprocess.present_in"
-        raise fail("studies[].genes", found, advice, few=True)
+        raise fail("studies[].genes", problem, advice, few=True)
     if not top_per_study and count < n_genes:
         logger.warning(
             "preprocess.n_genes is %s, but only %s genes are usable in %s",
@@ -170,7 +170,7 @@ def _studies(needed: int, n_studies: int) -> str:
 
 
 def _measured(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return which study measures which gene: bool, genes (in alphabetical order) x studies."""
+    """Return the mask of measured genes: bool, genes (in alphabetical order) x studies."""
     if not tables:
         raise fail("studies[].use", "no study takes part in the landscape", "write landscape in one of them")
     seen = {
@@ -201,7 +201,7 @@ def _shared(measured: pd.DataFrame, needed: int) -> pd.Index:
 
 
 def _tell(measured, shared, needed: int, result: pd.DataFrame, n_excluded: int, limit: float) -> None:
-    """Log how many genes there are, how many are left out because too few studies measure them, and which."""
+    """Log the numbers of genes, selected genes, and genes measured in too few studies, with examples."""
     n_studies = measured.shape[1]
     logger.info(
         "%s genes in %s, %s excluded by name, %s selected (top %s of each study)",
@@ -212,7 +212,7 @@ def _tell(measured, shared, needed: int, result: pd.DataFrame, n_excluded: int, 
     lost = measured.index.difference(shared)
     if len(lost):
         logger.info(
-            "%s of %s genes are measured in fewer studies (preprocess.present_in) and left out, e.g. %s",
+            "%s of %s genes are measured in fewer studies (preprocess.present_in) and not used, e.g. %s",
             len(lost), len(measured), ", ".join(lost[:EXAMPLES]),
         )  # fmt: skip
     chosen = result[result["selected"]]
@@ -222,7 +222,7 @@ def _tell(measured, shared, needed: int, result: pd.DataFrame, n_excluded: int, 
 
 
 def _rank(score: np.ndarray, eligible: np.ndarray) -> pd.arrays.IntegerArray:
-    """Return ranks among the eligible genes (1 highest), missing elsewhere; ties keep the order given."""
+    """Return ranks among the eligible genes (1 highest), missing elsewhere; ties are ranked by position."""
     order = np.flatnonzero(eligible)
     order = order[np.argsort(-np.nan_to_num(score[order]), kind="stable")]
     ranks = np.zeros(len(score), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Whether quality control took cells of all kinds alike."""
+"""Comparison of the fractions of cells kept by quality control between groups of cells."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pandas as pd
 
 from panscape.stats.ranks import centred_ranks, spearman
 
-FEWEST_CELLS = 20  # of a group or unit whose fraction kept is looked at
-FEWEST_UNITS = 6  # with fewer no order of them has a p-value below the level
+FEWEST_CELLS = 20  # minimum cells of a group or unit
+FEWEST_UNITS = 6  # with fewer, no order reaches a p-value below the level
 MOST_GROUPS = 500
-DIFFERENCE = 0.1  # between the fractions kept: a tenth of a group's cells
+DIFFERENCE = 0.1  # minimum difference between the fractions kept
 LEVEL = 0.01
 PERMUTATIONS = 9999
 COLUMNS = (
@@ -25,26 +25,26 @@ COLUMNS = (
 def kept_table(
     obs: pd.DataFrame, cells: pd.DataFrame, study: str, units: Sequence[str] = ("line", "batch")
 ) -> pd.DataFrame:
-    """Compare the fraction of cells that quality control kept over the annotations of a study.
+    """Compare the fractions of cells kept by quality control along the annotations of a study.
 
     Parameters
     ----------
     obs
         Mapped annotations of all cells of the input.
     cells
-        `removed_by` of the same cells; those that ``keep`` left out take no part.
+        `removed_by` of the same cells; cells excluded by ``keep`` are ignored.
     study
         Id of the study.
     units
-        Columns of what was sampled, the first that the study has counts: numbers are compared with the
-        fractions of its values, since cells of one line or batch are not independent.
+        Candidate columns of sampling units, of which the first present is used: numbers are compared between
+        units, since cells of one line or batch are not independent.
 
     Returns
     -------
-    A row per column of `obs`: n groups (of labels), units or cells (of numbers); the groups, units or thirds
-    of the cells with the lowest and the highest fraction kept (0 to 1); Spearman's rho of a number with
-    the fraction kept; a p-value (labels: chi-squared; units: the larger of that and of permutations; cells:
-    rank sum). `uneven` says that the fractions differ by a tenth or more and p is below .01.
+    A row per column of `obs`: the number n of groups (of labels), units or cells (of numbers); the groups,
+    units or thirds of the cells with the lowest and the highest fraction kept (0 to 1); Spearman's rho of a
+    number with the fraction kept; a p-value (labels: chi-squared; units: the larger of that and of
+    permutations; cells: rank sum); and `uneven`, true if the fractions differ by a tenth or more and p < .01.
     """
     inside = (cells["removed_by"] != "keep").to_numpy()
     obs = obs[inside]
@@ -80,7 +80,7 @@ def describe(row: Mapping[str, Any]) -> str:
 
 
 def _fractions(groups: pd.Series, kept: np.ndarray) -> pd.DataFrame:
-    """Return `cells` and `fraction` kept of each group of enough cells."""
+    """Return the number of `cells` and the `fraction` kept of each group with enough cells."""
     names = groups.astype(object).where(groups.notna()).map(str, na_action="ignore").to_numpy(dtype=object)
     table = pd.DataFrame({"kept": kept}).groupby(names)["kept"].agg(cells="size", fraction="mean")
     return table[table["cells"] >= FEWEST_CELLS]
@@ -99,7 +99,7 @@ def _ends(table: pd.DataFrame, unit: str) -> dict:
 
 
 def _differ(table: pd.DataFrame) -> float:
-    """Return the p-value of chi-squared for fractions that are equal but for chance."""
+    """Return the p-value of a chi-squared test of equal fractions."""
     from scipy.stats import chi2_contingency
 
     number = (table["fraction"] * table["cells"]).round()
@@ -127,7 +127,7 @@ def _number(values: np.ndarray, kept: np.ndarray, units: pd.Series | None) -> It
         means = pd.Series(values).groupby(units.astype(str).to_numpy()).mean().reindex(table.index)
         if len(table) >= FEWEST_UNITS and means.nunique() > 1:
             rho, pvalue = _over_units(means.to_numpy(), table["fraction"].to_numpy())
-            # an order of fractions that do not differ is an order of noise
+            # without a difference between the fractions their order is noise
             yield {**_ends(table, str(units.name)), "rho": rho, "pvalue": max(pvalue, _differ(table))}
             return
     if len(values) < 3 * FEWEST_CELLS:
@@ -144,7 +144,7 @@ def _number(values: np.ndarray, kept: np.ndarray, units: pd.Series | None) -> It
 
 
 def _over_units(means: np.ndarray, fractions: np.ndarray) -> tuple[float, float]:
-    """Return Spearman's rho and its p-value over orders of the units (all, or a fixed sample of them)."""
+    """Return Spearman's rho and its p-value over permutations of the units (all, or a fixed sample)."""
     from scipy.stats import permutation_test
 
     if len(np.unique(fractions)) < 2:
@@ -153,9 +153,7 @@ def _over_units(means: np.ndarray, fractions: np.ndarray) -> tuple[float, float]
     scale = np.sqrt((a**2).sum() * (b**2).sum())
     result = permutation_test(
         (a,),
-        lambda x, axis: np.round(
-            (x * b).sum(axis=axis) / scale, 9
-        ),  # ties are ties, however sums are rounded
+        lambda x, axis: np.round((x * b).sum(axis=axis) / scale, 9),  # ties regardless of rounding
         permutation_type="pairings",
         vectorized=True,
         n_resamples=PERMUTATIONS,

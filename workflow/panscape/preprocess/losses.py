@@ -1,6 +1,6 @@
-"""What quality control removed from each study, for those who wonder later where the cells are.
+"""Summaries of the cells that quality control removed, for messages of all stages.
 
-Reads the tables ``preprocess/{study}/qc.tsv`` with the standard library only: every script starts with it.
+Reads the tables ``preprocess/{study}/qc.tsv`` with the standard library only, since all scripts import it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 
 from panscape.errors import Problem, UserError
 
-HALF = 0.5  # of the cells that `keep` chose: if more are lost, quality control is the first suspect
-CHOICE = ("input", "keep")  # rows of what was there before quality control
+HALF = 0.5  # of the chosen cells: if more are lost, quality control is the likely cause
+CHOICE = ("input", "keep")  # rows of the cells before quality control
 Rows = Sequence[Mapping[str, Any]]
 
 
 def sentence(rows: Rows) -> str:
-    """Return what became of a study's cells.
+    """Return a sentence on the cells that quality control removed from a study.
 
     Parameters
     ----------
     rows
-        The rows of its table: filter, removed, left, unit, limit, chosen, median.
+        Rows of its table: filter, removed, left, unit, limit, chosen, median.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def sentence(rows: Rows) -> str:
 
 
 def chosen(rows: Rows) -> int:
-    """Return the number of cells that quality control looked at: those that `keep` chose."""
+    """Return the number of cells before quality control, after `keep`."""
     return next(int(row["left"]) for row in reversed(_cells(rows)) if row["filter"] in CHOICE)
 
 
@@ -57,14 +57,14 @@ def fraction_lost(rows: Rows) -> float:
 
 
 def culprit(rows: Rows) -> Mapping[str, Any]:
-    """Return the row of the filter that removed most of the chosen cells."""
+    """Return the row of the filter that removed the most cells."""
     return max(
         (row for row in _cells(rows) if row["filter"] not in CHOICE), key=lambda row: int(row["removed"])
     )
 
 
 def advice(study: str, name: str, limit: Any) -> str:
-    """Return what to write for a filter that removes most of a study; `limit` is a value that keeps most."""
+    """Return advice for a filter that removes most of a study; `limit` is a value that keeps most cells."""
     key = f"in the entry of study {study!r} write qc: {{{name}:"
     if name.startswith("min"):
         return f"{key} auto}} (or a number up to about {limit})"
@@ -72,20 +72,20 @@ def advice(study: str, name: str, limit: Any) -> str:
 
 
 def remedy(rows: Rows) -> str:
-    """Return what to write so that quality control keeps most of a study."""
+    """Return advice on how to keep most cells of a study."""
     row = culprit(rows)
     return advice(str(row["study"]), str(row["filter"]), _plain(row["usual"]))
 
 
 def explained(error: UserError, tables: Iterable[Rows]) -> UserError:
-    """Return an error whose problems of too few cells or genes say what quality control removed.
+    """Return an error with the losses to quality control added to problems of too few cells or genes.
 
-    Where it removed more than half of a study's cells, its limit is what to change first.
+    If quality control removed more than half of a study's cells, the advice starts with its limit.
     """
     tables = [rows for rows in tables if rows]
     if not tables or not any(problem.few for problem in error.problems):
         return error
-    told = "; ".join(f"quality control of {rows[0]['study']}: {sentence(rows)}" for rows in tables)
+    summary = "; ".join(f"quality control of {rows[0]['study']}: {sentence(rows)}" for rows in tables)
     first = " and ".join(remedy(rows) for rows in tables if fraction_lost(rows) > HALF)
 
     def add(problem: Problem) -> Problem:
@@ -94,20 +94,20 @@ def explained(error: UserError, tables: Iterable[Rows]) -> UserError:
         fix = problem.fix
         if first:
             fix = first + (f"; if these cells are rightly left out, {fix}" if fix else "")
-        return Problem(problem.where, f"{problem.what} [{told}]", fix, few=True)
+        return Problem(problem.where, f"{problem.what} [{summary}]", fix, few=True)
 
     return UserError([add(problem) for problem in error.problems])
 
 
 def read_tables(log: str | Path, studies: Iterable[str] = ()) -> list[Rows]:
-    """Return the tables of quality control of the collection that a rule belongs to.
+    """Return the quality control tables of the collection of a rule.
 
     Parameters
     ----------
     log
-        The rule's log file, ``logs/{collection}/...``: its results lie in ``results`` beside ``logs``.
+        The rule's log file, ``logs/{collection}/...``; the results are in ``results`` beside ``logs``.
     studies
-        Their ids; of all studies if none of these has a table.
+        Ids of the studies; all studies if none of these has a table.
     """
     parts = Path(log).parts
     if "logs" not in parts[:-2]:
@@ -123,7 +123,7 @@ def read_tables(log: str | Path, studies: Iterable[str] = ()) -> list[Rows]:
 
 
 def _plain(value: Any) -> str:
-    """Return a number as it may be written in YAML: 500, also where a table was read as 500.0."""
+    """Return a number as written in YAML: 500 also for 500.0."""
     return f"{float(value):.10g}"
 
 

@@ -1,4 +1,4 @@
-"""What cells are judged by, and the filters that judge them."""
+"""Quality measures of cells, and filters on them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from panscape.log import logger
 from panscape.preprocess.patterns import gene_group, pattern
 from panscape.preprocess.settings import QcSettings
 
-# what each filter of cells looks at, in the order of application (after the user's own `keep`)
+# measure of each cell filter, in the order of application (after `keep`)
 FILTERS = {
     "min_counts": "n_counts",
     "min_genes": "n_genes",
@@ -20,13 +20,13 @@ MEASURES = tuple(FILTERS.values())
 
 
 def gene_weights(genes: pd.Index, settings: QcSettings, study: str, species: str) -> np.ndarray:
-    """Return float32 (n_genes, 3): 1 for each gene, 1 for mitochondrial ones, 1 for ribosomal ones."""
+    """Return float32 (n_genes, 3): indicators of all, mitochondrial and ribosomal genes."""
     weights = np.ones((len(genes), 3), dtype=np.float32)
     for column, (key, limit, group) in enumerate(
         (("mito", settings.max_mito, "mitochondrial"), ("ribo", settings.max_ribo, "ribosomal")), start=1
     ):
-        own = getattr(settings, f"{key}_pattern")
-        expression = own or pattern(group, species)
+        given = getattr(settings, f"{key}_pattern")
+        expression = given or pattern(group, species)
         result = gene_group(genes, expression, f"preprocess.{key}_pattern")
         weights[:, column] = result
         if limit < 1 and not result.any():
@@ -36,7 +36,7 @@ def gene_weights(genes: pd.Index, settings: QcSettings, study: str, species: str
 
 
 def measures(sums: np.ndarray, detected: np.ndarray) -> pd.DataFrame:
-    """Return the measures of cells from (n, 3) sums of all, mitochondrial and ribosomal counts."""
+    """Return the quality measures of cells from (n, 3) sums of all, mitochondrial and ribosomal counts."""
     total = sums[:, 0]
     shares = np.divide(sums[:, 1:], total[:, None], out=np.zeros((len(sums), 2)), where=total[:, None] > 0)
     return pd.DataFrame(
@@ -47,7 +47,7 @@ def measures(sums: np.ndarray, detected: np.ndarray) -> pd.DataFrame:
 def removed_by(table: pd.DataFrame, keep: np.ndarray, settings: QcSettings) -> np.ndarray:
     """Return the first filter that each cell fails ("" for none), in the order of the settings.
 
-    Limits that are ``"auto"`` remove nothing before :meth:`QcSettings.resolved` has fixed them.
+    Limits that are ``"auto"`` remove nothing; see :meth:`QcSettings.resolved`.
     """
     fails = {"keep": ~keep}
     for name, column in FILTERS.items():

@@ -1,4 +1,4 @@
-"""What quality control did to a study, and when that is too much to go on."""
+"""Results of quality control, and errors if too few cells or genes are left."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from panscape.preprocess import losses
 from panscape.preprocess.measures import FILTERS
 from panscape.preprocess.settings import QcSettings
 
-EMPTY = 0.1  # of the genes of the largest cells: what droplets without a cell show
-LARGEST = 0.99  # quantile that stands for the largest cells
+EMPTY = 0.1  # of the genes of the largest cells: upper bound for empty droplets
+LARGEST = 0.99  # quantile that represents the largest cells
 
 
 @dataclass(frozen=True)
 class Qc:
-    """What quality control found.
+    """Result of quality control.
 
     Attributes
     ----------
     table
         study, filter (input, keep, min_counts, min_genes, max_mito, max_ribo, min_cells_per_gene), removed,
-        left, unit (cells or genes), limit, chosen (``"auto"``: by the study's cells; ``"given"``), and of the
-        cells that `keep` chose the median of what the filter looks at and a usual value, which one in twenty
-        cells is beyond.
+        left, unit (cells or genes), limit, chosen (``"auto"``: from the study's cells; ``"given"``), and,
+        over the cells before quality control, the median of the filter's measure and its 5 % quantile (for a
+        lower limit) or 95 % quantile (for an upper one).
     genes
-        Genes left: gene, n_cells, mean, variance, dispersion of raw counts over the cells left.
+        Genes left: gene, n_cells, and mean, variance, dispersion of raw counts over the cells left.
     cells
         All cells of the input: n_counts, n_genes, mito_share, ribo_share, removed_by (filter or empty).
     settings
-        The limits, as numbers.
+        Settings with numeric limits.
     auto
-        Names of the limits that the study's cells decided.
+        Names of the limits derived from the study's cells.
     kept
-        From :func:`kept_table`; None where the annotations of the cells were not looked at.
+        From :func:`kept_table`; None if not computed.
     """
 
     table: pd.DataFrame
@@ -50,12 +50,12 @@ class Qc:
 
 
 class NothingLeft(UserError):
-    """Quality control left too little to go on.
+    """Error if quality control leaves too few cells or genes.
 
     Attributes
     ----------
     result
-        What was measured: the distributions tell what limits would do.
+        The quality measures, to choose other limits.
     """
 
     def __init__(self, problem: Problem, result: Qc):
@@ -71,20 +71,20 @@ def outcome(
     auto: tuple[str, ...],
     study: str,
 ) -> Qc:
-    """Return the outcome, and log it in a sentence.
+    """Return the result of quality control, and log a summary.
 
     Parameters
     ----------
     cells
-        Measures of all cells and `removed_by`.
+        Quality measures of all cells, and `removed_by`.
     genes
         Genes left.
     rare
-        Number of genes that are in too few cells.
+        Number of genes detected in too few cells.
     settings
-        The limits, as numbers.
+        Settings with numeric limits.
     auto
-        Names of the limits that the cells decided.
+        Names of the limits derived from the cells.
     study
         Id of the study.
     """
@@ -104,8 +104,8 @@ def outcome(
     left = cells.loc[cells["removed_by"] == "", "n_genes"].to_numpy()
     if len(left) and "min_genes" in auto and (left < EMPTY * np.quantile(left, LARGEST)).mean() > 0.5:
         logger.warning(
-            "%s: most cells show less than a tenth of the genes of the largest cells: are there droplets "
-            "without a cell (an unfiltered matrix)? min_genes: auto cannot tell then; write a number",
+            "%s: most cells have less than a tenth of the genes of the largest cells: does the matrix "
+            "contain empty droplets (is it unfiltered)? min_genes: auto is then unreliable; write a number",
             study,
         )
     return Qc(table, genes, cells, settings, auto)
@@ -124,9 +124,9 @@ def loss_table(cells: pd.DataFrame, settings: QcSettings, auto: tuple[str, ...],
             rows.append((*row, "", "", "", ""))
             continue
         values = judged[FILTERS[name]].to_numpy(dtype=float)
-        told = (f"{np.median(values):.6g}", _usual(values, name)) if len(values) else ("", "")
+        summary = (f"{np.median(values):.6g}", _usual(values, name)) if len(values) else ("", "")
         how = "auto" if name in auto else "given"
-        rows.append((*row, f"{getattr(settings, name):g}", how, *told))
+        rows.append((*row, f"{getattr(settings, name):g}", how, *summary))
     columns = ["filter", "removed", "left", "unit", "limit", "chosen", "median", "usual"]
     table = pd.DataFrame(rows, columns=columns)
     table.insert(0, "study", study)
@@ -134,48 +134,48 @@ def loss_table(cells: pd.DataFrame, settings: QcSettings, auto: tuple[str, ...],
 
 
 def _usual(values: np.ndarray, name: str) -> str:
-    """Return a limit that nineteen in twenty cells pass: as a lower one, or as an upper one."""
+    """Return the lower or upper limit that 95 % of the cells pass."""
     if name.startswith("min"):
         return f"{math.floor(np.quantile(values, 0.05))}"
     return f"{math.ceil(100 * np.quantile(values, 0.95)) / 100:g}"
 
 
 def require_cells(result: Qc) -> None:
-    """Raise an error unless two cells are left; it says what removed the others and what they are like."""
+    """Raise an error with a diagnosis unless at least two cells are left."""
     rows = result.table.to_dict("records")
     study, cells = rows[0]["study"], result.cells
     left = int((cells["removed_by"] == "").sum())
     if left >= 2:
         return
-    found = [f"{'no' if not left else 'only one'} cell of {len(cells)} is left"]
+    problems = [f"{'no' if not left else 'only one'} cell of {len(cells)} is left"]
     chosen = losses.chosen(rows)
     if len(cells) < 2:
         fix = "leave the study out: coexpression needs many cells"
     elif chosen < 2:
-        found.append(f"keep removed {len(cells) - chosen}")
+        problems.append(f"keep removed {len(cells) - chosen}")
         fix = "correct the study's keep"
     else:
-        found.append(losses.sentence(rows))
+        problems.append(losses.sentence(rows))
         worst = losses.culprit(rows)["filter"]
         values = cells.loc[cells["removed_by"] != "keep", FILTERS[worst]]
         low, middle, high = (f"{values.quantile(q):.4g}" for q in (0.05, 0.5, 0.95))
-        found.append(f"{FILTERS[worst]} of the cells: 5 % {low}, median {middle}, 95 % {high}")
+        problems.append(f"{FILTERS[worst]} of the cells: 5 % {low}, median {middle}, 95 % {high}")
         fix = losses.remedy(rows)
-    raise NothingLeft(Problem(f"study '{study}', quality control", "; ".join(found), fix), result)
+    raise NothingLeft(Problem(f"study '{study}', quality control", "; ".join(problems), fix), result)
 
 
 def require_genes(result: Qc, most: int) -> None:
-    """Raise an error if no gene is in enough cells; `most` is the number of cells of the most frequent one.
+    """Raise an error if no gene is left; `most` is the number of cells of the most frequent gene.
 
-    If few cells are left of many, the limit that removed the others is what to change.
+    If most cells were removed, the advice is to change the limit that removed them.
     """
     if len(result.genes):
         return
     rows = result.table.to_dict("records")
-    found = f"no gene is left: the most frequent one is in {most} cells; {losses.sentence(rows)}"
+    problem = f"no gene is left: the most frequent one is in {most} cells; {losses.sentence(rows)}"
     if losses.fraction_lost(rows) > losses.HALF:
         where, fix = losses.culprit(rows)["filter"], losses.remedy(rows)
     else:
         where = "min_cells_per_gene"
         fix = f"set it to at most {most}, from {result.settings.min_cells_per_gene}"
-    raise NothingLeft(Problem(f"study '{rows[0]['study']}', preprocess.{where}", found, fix), result)
+    raise NothingLeft(Problem(f"study '{rows[0]['study']}', preprocess.{where}", problem, fix), result)

@@ -1,4 +1,4 @@
-"""Which genes are mitochondrial or ribosomal, by their names."""
+"""Name patterns of mitochondrial and ribosomal genes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from panscape.errors import fail
 
 GROUPS = ("mitochondrial", "ribosomal")
 
-# Transcripts of the mitochondrial genome; proteins of the cytoplasmic ribosome without kinases (RPS6KA1).
+# Transcripts of the mitochondrial genome; proteins of the cytoplasmic ribosome, not kinases such as RPS6KA1.
 _VERTEBRATE = {"mitochondrial": r"(?i)^mt-", "ribosomal": r"(?i)^rp[sl](?!\d+k|19bp)(\d|p\d|a(-|$))"}
 PATTERNS = {
     "human": _VERTEBRATE,
     "mouse": _VERTEBRATE,
-    # the worm's mitochondrial genes have ordinary names; MTCE is the prefix of the sequence names
+    # worm mitochondrial genes have ordinary names; their sequence names start with MTCE
     "worm": {
         "mitochondrial": r"(?i)^(nduo-[1-6]|ndfl-4|ctb-1|ctc-[1-3]|atp-6|mtce\..*)$",
         "ribosomal": r"(?i)^rp[sl]-",
@@ -27,38 +27,38 @@ PATTERNS = {
 
 
 def pattern(group: str, species: str) -> str:
-    """Return the regular expression that finds a group's genes in a species."""
+    """Return the regular expression of a gene group in a species."""
     return PATTERNS.get(species, PATTERNS["other"])[group]
 
 
 def gene_group(names: Sequence[str], expression: str, where: str = "pattern") -> np.ndarray:
-    """Return which names a regular expression finds (bool, one per name).
+    """Return the mask of names that match a regular expression.
 
     Raises
     ------
     UserError
-        If it is no regular expression; `where` names the key it comes from.
+        If the regular expression is invalid; `where` is its configuration key.
     """
     try:
         compiled = re.compile(expression)
     except re.error as error:
         raise fail(
-            where, f"{expression!r} is no regular expression ({error})", "write e.g. '^MT-'"
+            where, f"{expression!r} is not a regular expression ({error})", "write e.g. '^MT-'"
         ) from error
     return np.fromiter((compiled.search(name) is not None for name in names), dtype=bool, count=len(names))
 
 
 def exclusions(names: Sequence[str], exclude: Sequence[str], species: str) -> pd.DataFrame:
-    """Say which genes are not to be selected.
+    """Return the masks of genes to exclude from selection.
 
     Parameters
     ----------
     names
-        Genes.
+        Gene names.
     exclude
         ``"mitochondrial"``, ``"ribosomal"`` (by the species' patterns) and regular expressions.
     species
-        Of the collection.
+        Species of the collection.
 
     Returns
     -------

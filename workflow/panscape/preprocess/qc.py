@@ -1,4 +1,4 @@
-"""Quality control in one pass over the input and two over what the first left."""
+"""Quality control in one pass over the input and two over the intermediate file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from panscape.preprocess.measures import MEASURES, gene_weights, measures, remov
 from panscape.preprocess.outcome import Qc, outcome, require_cells, require_genes
 from panscape.preprocess.settings import QcSettings
 
-TINY_MEAN = 1e-10  # below it a gene has no dispersion (as in the released code of Coscape)
+TINY_MEAN = 1e-10  # minimum mean for a dispersion (as in Coscape's released code)
 
 
 def qc(
@@ -33,11 +33,11 @@ def qc(
     keep: np.ndarray | None = None,
     logged: bool = False,
 ) -> Qc:
-    """Filter a study's cells and genes and write what is left.
+    """Filter the cells and genes of a study and write the rest.
 
-    The input is read once; memory is that of a block and of the annotations. Cells are judged on all genes of
-    the input; the columns that are written count the genes left. Limits that are ``"auto"`` are taken from
-    the cells that `keep` leaves.
+    The input is read once; memory is bounded by a block and the annotations. Cells are filtered by all genes
+    of the input; the columns written are over the genes left. Limits that are ``"auto"`` are derived from the
+    cells in `keep`.
 
     Parameters
     ----------
@@ -48,25 +48,25 @@ def qc(
     genes
         Names of the genes, unique.
     path
-        The h5ad file to write: raw counts, obs with `study` in front and n_counts, n_genes, mito_share,
-        ribo_share behind.
+        The h5ad file to write: raw counts, and obs between `study` and n_counts, n_genes, mito_share,
+        ribo_share.
     settings
-        Limits.
+        Limits of quality control.
     study
         Id of the study.
     species
-        Decides what mitochondrial and ribosomal genes are called.
+        Species, for the names of mitochondrial and ribosomal genes.
     keep
-        bool, (n_cells,): cells that the user's own filter keeps; None keeps all.
+        bool, (n_cells,): cells that pass the user's filter; None keeps all.
     logged
-        The blocks hold log(1 + x); x is written, so that log1p gives the input back.
+        Whether the blocks are log(1 + x); x is written, so that log1p restores the input.
 
     Raises
     ------
     NothingLeft
-        If no gene, or no or only one cell, is left; with what was measured.
+        If no gene or fewer than two cells are left; contains the quality measures.
     UserError
-        If the study is empty, or holds something else than counts.
+        If the study is empty, or its values are not counts.
     """
     if not len(obs) or not len(genes):
         raise fail(f"study '{study}'", f"it is empty: {len(obs)} cells, {len(genes)} genes", "leave it out")
@@ -86,8 +86,8 @@ def qc(
             left = (cells["removed_by"] == "").to_numpy()
             moments = _moments(spool, left[written])
             enough = moments[0] >= settings.min_cells_per_gene
-            found = _gene_table(pd.Index(genes)[enough], moments[:, enough], int(left.sum()))
-            result = outcome(cells, found, int((~enough).sum()), limits, settings.auto, study)
+            table = _gene_table(pd.Index(genes)[enough], moments[:, enough], int(left.sum()))
+            result = outcome(cells, table, int((~enough).sum()), limits, settings.auto, study)
             require_cells(result)
             require_genes(result, int(moments[0].max()))
             _rewrite(spool, scratch, left[written], enough, weights, obs[left], study)
@@ -97,7 +97,7 @@ def qc(
 
 
 def _measure(blocks, keep, weights, settings, writer: CountsWriter) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the measures of all cells, and which are written: those that no limit known so far removes."""
+    """Return the measures of all cells, and the mask of cells written: those within all numeric limits."""
     sums, detected = np.zeros((len(keep), 3)), np.zeros(len(keep), dtype=np.int64)
     written = np.zeros(len(keep), dtype=bool)
     progress, done = Progress("cells", len(keep)), 0
@@ -116,7 +116,7 @@ def _measure(blocks, keep, weights, settings, writer: CountsWriter) -> tuple[pd.
 
 
 def _counts_only(blocks, where: str, logged: bool) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-    """Yield the blocks without stored zeros, checked to hold counts (or logs, which are undone)."""
+    """Yield the blocks without stored zeros, checked to be counts (or logs, which are inverted)."""
     check = check_logged if logged else check_counts
     for rows, block in blocks:
         check(block, f"{where} (cells {rows.start + 1} to {rows.stop})")
@@ -128,14 +128,14 @@ def _counts_only(blocks, where: str, logged: bool) -> Iterator[tuple[slice, spar
 
 
 def _kept(source: Counts, left: np.ndarray) -> Iterator[sparse.csr_matrix]:
-    """Yield the blocks of a file without the cells that are not left."""
+    """Yield the blocks of a file restricted to the cells left."""
     for rows, block in source.blocks():
         inside = left[rows]
         yield block if inside.all() else block[np.flatnonzero(inside)]
 
 
 def _moments(spool: Path, left: np.ndarray) -> np.ndarray:
-    """Return per gene the cells that have it, the sum and the sum of squares, over the cells left."""
+    """Return the number of cells, the sum and the sum of squares of each gene over the cells left."""
     source = Counts(spool)
     moments = np.zeros((3, source.shape[1]))
     for block in _kept(source, left):
@@ -154,7 +154,7 @@ def _rewrite(
     obs: pd.DataFrame,
     study: str,
 ) -> None:
-    """Write the cells and genes that are left, with the cells' measures on these genes."""
+    """Write the cells and genes left, with the cells' measures on these genes."""
     source = Counts(spool)
     genes = source.genes[enough]
     sums, detected = np.zeros((len(obs), 3)), np.zeros(len(obs), dtype=np.int64)

@@ -11,7 +11,7 @@ import numpy as np
 
 from panscape.preprocess.limits import AUTO, lower_limit
 
-LOWER = {"min_counts": "n_counts", "min_genes": "n_genes"}  # limits that may be "auto", and what they look at
+LOWER = {"min_counts": "n_counts", "min_genes": "n_genes"}  # limits that may be "auto", and their measures
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,15 @@ class QcSettings:
     Parameters
     ----------
     min_counts
-        Cells with fewer counts are removed; ``"auto"`` takes :func:`lower_limit` of the study's cells.
+        Minimum counts of a cell; ``"auto"`` uses :func:`lower_limit` of the study's cells.
     min_genes
-        Cells with fewer detected genes are removed (Coscape paper: 500); ``"auto"`` likewise.
+        Minimum detected genes of a cell (Coscape paper: 500), or ``"auto"`` likewise.
     max_mito, max_ribo
-        Cells with a larger share (0 to 1) of mitochondrial or ribosomal counts are removed.
+        Maximum fraction (0 to 1) of mitochondrial or ribosomal counts of a cell.
     min_cells_per_gene
-        Genes detected in fewer of the cells left are removed.
+        Minimum number of remaining cells in which a gene is detected.
     mito_pattern, ribo_pattern
-        Regular expressions on gene names; None takes the species' own.
+        Regular expressions on gene names; None uses those of the species.
     """
 
     min_counts: float | str = 0
@@ -55,7 +55,7 @@ class QcSettings:
 
     @property
     def auto(self) -> tuple[str, ...]:
-        """Return the names of the limits that the study's cells decide."""
+        """Return the names of the limits that are ``"auto"``."""
         return tuple(name for name in LOWER if getattr(self, name) == AUTO)
 
     def resolved(self, cells: Mapping[str, np.ndarray]) -> QcSettings:
@@ -64,16 +64,16 @@ class QcSettings:
         Parameters
         ----------
         cells
-            `n_counts` and `n_genes` of the cells that limits are taken from.
+            `n_counts` and `n_genes` of the cells that limits are derived from.
         """
         limits: dict[str, Any] = {name: lower_limit(np.asarray(cells[LOWER[name]])) for name in self.auto}
         return dataclasses.replace(self, **limits)
 
     @classmethod
-    def of(cls, settings: QcSettings | Mapping, own: Mapping | None = None) -> QcSettings:
-        """Take the settings of the section ``preprocess``, with those of one study (``qc``) over them."""
+    def of(cls, settings: QcSettings | Mapping, overrides: Mapping | None = None) -> QcSettings:
+        """Return the settings of section ``preprocess``, with the overrides of one study (``qc``)."""
         if isinstance(settings, QcSettings):
-            return dataclasses.replace(settings, **(own or {}))
+            return dataclasses.replace(settings, **(overrides or {}))
         known = [field.name for field in dataclasses.fields(cls)]
-        merged = {**settings, **(own or {})}
+        merged = {**settings, **(overrides or {})}
         return cls(**{name: merged[name] for name in known if name in merged})

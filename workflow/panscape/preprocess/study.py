@@ -27,28 +27,28 @@ def filter_study(
     age_unit: str | None = None,
     units: Sequence[str] = ("line", "batch"),
 ) -> Qc:
-    """Read a study in whatever format it has and write its counts after quality control.
+    """Read a study in any supported format and write its counts after quality control.
 
     Parameters
     ----------
     study
-        One item of the configuration's ``studies``, with `path` set to its file; its ``qc`` goes over
-        `settings`, its ``keep`` chooses cells.
+        One item of the configuration's ``studies``, with `path` set to its file; its ``qc`` overrides
+        `settings`, its ``keep`` selects cells.
     path
         The h5ad file to write, see :func:`qc`.
     settings
-        Limits, or the configuration's section ``preprocess``.
+        Limits, or section ``preprocess`` of the configuration.
     species, age_unit
-        Of the collection.
+        Species and age unit of the collection.
     units
-        Columns of what was sampled, see :func:`kept_table`.
+        Columns of sampling units, see :func:`kept_table`.
 
     Raises
     ------
     NothingLeft
-        If too little is left of the study.
+        If too few cells or genes are left.
     UserError
-        If it cannot be read as described.
+        If the study cannot be read as described.
     """
     where = f"studies[{study['id']}]"
     study = dict(study)

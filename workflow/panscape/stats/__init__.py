@@ -1,1 +1,1 @@
-"""Numerical methods that several analyses share, one implementation of each."""
+"""Numerical methods shared by several analyses."""

@@ -1,10 +1,9 @@
-"""Eigenvalues and eigenvectors, checked; with :mod:`panscape.stats.singular` the only caller of the solvers.
+"""Checked eigendecompositions; with :mod:`panscape.stats.singular` the only caller of the solvers.
 
-LAPACK and ARPACK do not always return what was asked for. ``syevr`` drops vectors where eigenvalues coincide
-(how many depends on the processor), divide and conquer may not converge, ARPACK may stop early. Each function
-here checks the number of vectors, that they are finite, orthonormal and, where it is cheap, eigenvectors, and
-falls back on a slower and more robust solver. Where eigenvalues coincide, any rotation of their vectors is as
-good: the dense functions return the same one on every processor.
+LAPACK and ARPACK may return too few vectors (``syevr`` where eigenvalues coincide, ARPACK where it stops
+early) or not converge. Each function checks that the vectors are complete, finite, orthonormal and, where
+cheap, eigenvectors, and otherwise falls back on a slower, more robust solver. Where eigenvalues coincide, the
+eigenvectors are defined up to rotation; the dense functions return the same ones on every processor.
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ from scipy import sparse
 from panscape.log import logger
 from panscape.stats.ties import canonical_rotation, tied
 
-DENSE_BELOW = 500  # rows: smaller sparse matrices are decomposed as dense ones, exactly
-DENSE_FALLBACK = 6000  # rows: up to here a dense decomposition (288 MB a copy) may stand in for ARPACK
-SUBSET_ABOVE = 100  # rows: below, the leading vectors alone are not cheaper than all of them
+DENSE_BELOW = 500  # rows: smaller sparse matrices are decomposed exactly, as dense ones
+DENSE_FALLBACK = 6000  # rows: up to here a dense decomposition (288 MB per copy) may replace ARPACK
+SUBSET_ABOVE = 100  # rows: below, a subset of the vectors is not cheaper than all
 ORTHONORMAL = 1e-6
-WIDER = (1, 2, 4)  # sizes of ARPACK's subspace that are tried, in units of the usual one
+WIDER = (1, 2, 4)  # sizes of ARPACK's subspace to try, relative to the default
 
 
 class DecompositionError(np.linalg.LinAlgError):
-    """A decomposition that no solver could finish."""
+    """Failure of all solvers to decompose a matrix."""
 
 
 def signs(vectors: np.ndarray) -> np.ndarray:
-    """Return 1 or -1 per column, such that the product's largest entry in size is positive.
+    """Return the sign, 1 or -1, that makes the largest absolute entry of each column positive.
 
-    Of entries of the same size (but for rounding), the first one counts.
+    Of entries equal up to rounding, the first one counts.
 
     Parameters
     ----------
@@ -52,21 +51,21 @@ def symmetric_eigen(matrix: np.ndarray, k: int | None = None) -> tuple[np.ndarra
     matrix
         (n, n), finite; only the lower triangle is read.
     k
-        Number of leading eigenvalues; all by default, and at most n.
+        Number of leading eigenvalues, at most n; all by default.
 
     Returns
     -------
     values
-        (k,) float64, falling.
+        (k,) float64, descending.
     vectors
-        (n, k), orthonormal columns; the same on every processor where values coincide (but at 0).
+        (n, k), orthonormal columns, canonical for coinciding values other than 0.
 
     Raises
     ------
     ValueError
-        If the matrix is not square or has a value that is not finite.
+        If the matrix is not square or has non-finite values.
     DecompositionError
-        If no solver finishes.
+        If no solver converges.
     """
     matrix = _checked(matrix)
     n = len(matrix)
@@ -74,7 +73,7 @@ def symmetric_eigen(matrix: np.ndarray, k: int | None = None) -> tuple[np.ndarra
     if n == 0 or k == 0:
         return np.zeros(k), np.zeros((n, k))
     if n > SUBSET_ABOVE and k + 1 <= n // 4:
-        # one more than asked for, to see whether the last one coincides with the next
+        # one more than requested, to detect whether the last one coincides with the next
         leading = _subset(matrix, k + 1)
         if leading is not None and not tied(leading[0])[k - 1]:
             return _canonical(leading[0][:k], leading[1][:, :k], k)
@@ -82,7 +81,7 @@ def symmetric_eigen(matrix: np.ndarray, k: int | None = None) -> tuple[np.ndarra
 
 
 def symmetric_eigenvalues(matrix: np.ndarray) -> np.ndarray:
-    """Return all eigenvalues of a dense symmetric matrix, falling (see :func:`symmetric_eigen`)."""
+    """Return all eigenvalues of a dense symmetric matrix, descending (see :func:`symmetric_eigen`)."""
     matrix = _checked(matrix)
     try:
         values = np.linalg.eigvalsh(matrix)[::-1]
@@ -109,27 +108,27 @@ def leading_eigen(
     k
         Number of eigenvalues, at most n.
     by
-        ``"value"`` takes the largest ones, ``"size"`` those of largest absolute value.
+        ``"value"`` for the largest eigenvalues, ``"size"`` for those of largest absolute value.
     dense_below
-        Matrices of fewer rows are decomposed exactly, as are those of which nearly all vectors are asked for.
+        Matrices with fewer rows are decomposed exactly, as are those that need nearly all vectors.
     tolerance
-        Of the eigenvalues, relative; 0 is the precision of the machine.
+        Relative accuracy of the eigenvalues; 0 for machine precision.
     max_iterations
-        Of ARPACK's first attempt; by default 10 n.
+        Maximum iterations of ARPACK's first attempt; 10 n by default.
 
     Returns
     -------
     values
-        (k,) float64, falling (also ``by="size"``).
+        (k,) float64, descending (also for ``by="size"``).
     vectors
         (n, k), orthonormal columns. Signs are arbitrary (see :func:`signs`).
 
     Raises
     ------
     ValueError
-        If the matrix is not square or has a value that is not finite.
+        If the matrix is not square or has non-finite values.
     DecompositionError
-        If no solver finishes.
+        If no solver converges.
     """
     if by not in ("value", "size"):
         raise ValueError(f"by is {by!r}, not 'value' or 'size'")
@@ -149,7 +148,7 @@ def _dense_leading(matrix, k: int, by: str) -> tuple[np.ndarray, np.ndarray]:
     if by == "value":
         return symmetric_eigen(dense, k)
     values, vectors = symmetric_eigen(dense)
-    # of a pair with opposite signs the positive one first, whatever the rounding
+    # of a pair of opposite sign the positive one first, whatever the rounding
     size = np.abs(values) + 1e-12 * np.abs(values).max(initial=0.0) * np.sign(values)
     chosen = np.sort(np.argsort(-size, kind="stable")[:k])
     return values[chosen], vectors[:, chosen]
@@ -164,25 +163,25 @@ def _checked(values: np.ndarray, shape: tuple[int, ...] | None = None) -> np.nda
 
 
 def finite(values: np.ndarray) -> np.ndarray:
-    """Return `values` as an array, or raise a ValueError that counts and places those that are not finite."""
+    """Return `values` as an array; raise a ValueError with the number and position of non-finite ones."""
     values = np.asarray(values)
     good = np.isfinite(values)
     if not good.all():
         where = tuple(map(int, np.argwhere(~good)[0]))
         raise ValueError(
             f"{int((~good).sum())} of {good.size} values to decompose are not finite, the first at {where}; "
-            "look for missing or infinite values in what they were computed from"
+            "check the input for missing or infinite values"
         )
     return values
 
 
 def _canonical(values: np.ndarray, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first `k` values and vectors, tied vectors rotated to the same basis everywhere."""
+    """Return the first `k` values and vectors, with tied vectors rotated to a canonical basis."""
     return values[:k], canonical_rotation(values, vectors, k)[0]
 
 
 def _subset(matrix: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the `k` leading values and vectors by the fast solver, or None where it fails."""
+    """Return the `k` leading values and vectors by the fast solver, or None if it fails."""
     from scipy.linalg import eigh
 
     n = len(matrix)
@@ -199,7 +198,7 @@ def _subset(matrix: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _all_eigen(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return all values, falling, and their vectors: divide and conquer, else QR iterations."""
+    """Return all values, descending, and vectors, by divide and conquer, else QR iterations."""
     from scipy.linalg import eigh
 
     n = len(matrix)
@@ -219,19 +218,19 @@ def _all_eigen(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _arpack(matrix, k: int, by: str, tolerance: float, max_iterations: int | None):
-    """Return values and vectors by Lanczos iterations, in a wider subspace where they do not converge."""
+    """Return values and vectors by Lanczos iterations, widening the subspace until they converge."""
     from scipy.sparse.linalg import ArpackError, eigsh
 
     n = matrix.shape[0]
     usual = min(n, max(2 * k + 1, 20))
-    start = np.random.default_rng(0).random(n) + 0.5  # the same in every run, and no eigenvector
+    start = np.random.default_rng(0).random(n) + 0.5  # the same in every run, and not an eigenvector
     reason = ""
     for wider in WIDER:
         options = {"v0": start, "tol": tolerance, "ncv": min(n, usual * wider)}
         options["maxiter"] = None if max_iterations is None else max_iterations * wider
         try:
             values, vectors = eigsh(matrix, k=k, which="LA" if by == "value" else "LM", **options)
-        except ArpackError as error:  # also where only some vectors converged
+        except ArpackError as error:  # also if only some vectors converged
             reason = str(error)
         else:
             if _sound(matrix, values, vectors, k, max(100 * tolerance, ORTHONORMAL)):
@@ -241,12 +240,12 @@ def _arpack(matrix, k: int, by: str, tolerance: float, max_iterations: int | Non
     if n <= DENSE_FALLBACK:
         return _dense_leading(matrix, k, by)
     raise DecompositionError(
-        f"{k} leading eigenvectors of {n} rows do not converge ({reason}); ask for fewer dimensions"
+        f"{k} leading eigenvectors of {n} rows do not converge ({reason}); request fewer dimensions"
     )
 
 
 def _sound(matrix, values: np.ndarray, vectors: np.ndarray, k: int, residual: float) -> bool:
-    """Return whether these are `k` orthonormal vectors and, given the matrix, eigenvectors of it."""
+    """Return whether the vectors are `k` orthonormal vectors and eigenvectors of the matrix."""
     if vectors.shape[1] != k or len(values) != k:
         return False
     if not (np.isfinite(values).all() and np.isfinite(vectors).all()):
@@ -260,14 +259,14 @@ def _sound(matrix, values: np.ndarray, vectors: np.ndarray, k: int, residual: fl
 
 
 def symmetric_pseudo_inverses(matrices: np.ndarray, relative: float = 1e-10) -> np.ndarray:
-    """Return the pseudo-inverse of each of many small symmetric matrices.
+    """Return the pseudo-inverses of a stack of small symmetric matrices.
 
     Parameters
     ----------
     matrices
         (m, n, n), finite.
     relative
-        Eigenvalues smaller in size than this share of the largest one count as 0.
+        Eigenvalues below this fraction of the largest absolute one count as 0.
 
     Returns
     -------
@@ -278,7 +277,7 @@ def symmetric_pseudo_inverses(matrices: np.ndarray, relative: float = 1e-10) -> 
     ValueError
         If a value is not finite.
     DecompositionError
-        If no solver finishes.
+        If no solver converges.
 
     Examples
     --------

@@ -6,9 +6,9 @@ import numpy as np
 
 
 def benjamini_hochberg(pvalues: np.ndarray) -> np.ndarray:
-    """Return Benjamini-Hochberg adjusted p-values, ignoring missing ones.
+    """Return Benjamini-Hochberg adjusted p-values, ignoring NaN.
 
-    ``scipy.stats.false_discovery_control`` (Benjamini and Hochberg 1995) along the first axis, except that
+    As ``scipy.stats.false_discovery_control`` (Benjamini and Hochberg 1995) along the first axis, except that
     NaN is allowed: it stays NaN and does not count as a test.
 
     Parameters
@@ -41,6 +41,6 @@ def benjamini_hochberg(pvalues: np.ndarray) -> np.ndarray:
     if known.ndim == 1 or (known.any(axis=1) == rows).all():
         adjusted[rows] = false_discovery_control(pvalues[rows], axis=0)
         return adjusted
-    for column in range(pvalues.shape[1]):  # each column lacks other values
+    for column in range(pvalues.shape[1]):  # columns may differ in their missing values
         adjusted[:, column] = benjamini_hochberg(pvalues[:, column])
     return adjusted

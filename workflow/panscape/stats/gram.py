@@ -1,9 +1,9 @@
-"""Sums of products of genes over cells, exact in float64 and without a dense cells x genes matrix.
+"""Sums of products of genes over cells, in float64 and without a dense cells x genes matrix.
 
-Unless asked for less, everything is summed in float64 over uncentred values: with the zeros left out nothing
-needs shifting, sums of nested cell sets add up, and no pair has to be looked at twice near a cutoff. Two
-kernels share the work, split by gene: pairs of well-detected genes go to BLAS (`dsyrk` over dense chunks of
-those genes only), every other pair to a compiled loop over the non-zero values.
+By default, sums are in float64 over uncentred values: zeros need no shift, sums of nested cell sets add up,
+and pairs near a cutoff need no second computation. The work is split by gene between two kernels: pairs of
+well-detected genes go to BLAS (`dsyrk` over dense chunks of those genes only), every other pair to a compiled
+loop over the non-zero values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COMPILE_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Plan:
-    """An order of the genes and how many of them take the sparse route.
+    """Order of the genes, and number of genes for the sparse kernel.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Plan:
     n_sparse
         The first `n_sparse` genes of that order are summed by the sparse kernel.
     threads
-        Threads of the sparse kernel, whose sums do not depend on it. Limit those of BLAS around the call.
+        Threads of the sparse kernel; sums do not depend on it. Limit those of BLAS around the call.
     """
 
     order: np.ndarray
@@ -42,21 +42,21 @@ class Plan:
 
     @classmethod
     def choose(cls, detection: np.ndarray, n_cells: float, threads: int = 1) -> Plan:
-        """Choose by the estimated time for `n_cells` cells (summed over the calls to come).
+        """Choose the plan of least estimated time for `n_cells` cells (summed over all calls).
 
         Parameters
         ----------
         detection
-            (n_genes,) share of cells in which each gene is detected, 0 to 1.
+            (n_genes,) fraction of cells in which each gene is detected.
         """
         order = np.argsort(detection, kind="stable")
         rate = np.asarray(detection, dtype=np.float64)[order]
-        after = np.cumsum(rate[::-1])[::-1]  # expected values of a row from each gene on
+        after = np.cumsum(rate[::-1])[::-1]  # expected number of values of a row from each gene on
         sparse_cost = np.concatenate([[0.0], np.cumsum(rate * after)]) * SPARSE_SECONDS
         n_dense = np.arange(len(rate), -1, -1)
         cost = sparse_cost + n_dense**2 * DENSE_SECONDS + n_dense * FILL_SECONDS
         best = int(np.argmin(cost))
-        # the threads are left out, so that the route never depends on them
+        # independent of the number of threads, so that the sums are too
         if (cost[0] - cost[best]) * n_cells < COMPILE_SECONDS:
             best = 0
         return cls(order, best, threads)
@@ -64,7 +64,7 @@ class Plan:
 
 @dataclass
 class Moments:
-    """Sums over a set of cells, in the order of a :class:`Plan`.
+    """Sums over a set of cells, with genes in the order of a :class:`Plan`.
 
     Attributes
     ----------
@@ -82,11 +82,11 @@ class Moments:
 
     @classmethod
     def empty(cls, n_genes: int) -> Moments:
-        """Return the sums over no cell."""
+        """Return the sums over an empty set of cells."""
         return cls(0, np.zeros(n_genes), np.zeros((n_genes, n_genes)))
 
     def add(self, other: Moments) -> None:
-        """Add the sums over cells that are not in this set."""
+        """Add the sums over a disjoint set of cells."""
         self.n += other.n
         self.total += other.total
         self.products += other.products
@@ -106,13 +106,13 @@ def moments(
     into
         Sums to add to, in place.
     rough
-        Multiply dense genes in float32 within a block (and add the blocks up in float64), in half the time. A
-        sum then errs by at most ``cells of a block * 2**-24`` of the root of the product of both genes' sums
+        Multiply dense genes in float32 within a block (and sum the blocks in float64), in half the time. The
+        error of a sum is at most ``cells of a block * 2**-24`` of the root of the product of both genes' sums
         of squares, see :func:`panscape.coscape.coexpression.screen.screen_pairs`.
 
     Returns
     -------
-    The sums (`into` if given).
+    Moments; `into` if given.
     """
     sums = into or Moments.empty(len(plan.order))
     dense_part = np.zeros((len(plan.order) - plan.n_sparse,) * 2)

@@ -1,6 +1,6 @@
 """The compiled inner loop of sums of products over sparse rows.
 
-Imported only where it pays: compiling takes about a second.
+Imported only where needed: compilation takes about a second.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-SUB_VALUES = 100_000  # values per pass: what stays in a core's second-level cache
+SUB_VALUES = 100_000  # values per pass, to fit the second-level cache of a core
 
 
 @numba.njit(nogil=True)
 def add_sparse_products(indptr, indices, data, total, n_sparse, first, step):
-    """Add the products of each row's values to ``total[i, j]``, j >= i, for some genes i.
+    """Add the products of each row's values to ``total[i, j]``, j >= i, for a subset of genes i.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Gene sets at the ends of the ranking of genes by their association with a phenotype."""
+"""Gene set enrichment of rankings of genes by their association with a phenotype."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ COLUMNS = [
     "term", "library", "phenotype", "model", "ranking", "size", "es", "nes", "pvalue", "fdr", "pvalue_labels",
     "pvalue_labels_min", "lead", "n",
 ]  # fmt: skip
-LABEL_TERMS = 200  # sets whose score is also compared with label permutations: the best ones
-DIGITS = 9  # of a ranking's values: what differs by less than rounding is tied
+LABEL_TERMS = 200  # number of top sets that are also tested by label permutations
+DIGITS = 9  # decimals of a ranking's values; smaller differences are ties
 
 
 @dataclass(frozen=True)
 class Rankings:
-    """Rankings of the same genes under the observed labels of lines and under others.
+    """Rankings of the same genes under the observed and under permuted labels of the lines.
 
     Attributes
     ----------
     observed
         (G,).
     others
-        (P, G): of P other labellings.
+        (P, G): under P permuted labellings.
     exact
-        Whether these are all the others, each once, rather than random permutations.
+        Whether `others` are all other labellings, each once, rather than random permutations.
     """
 
     observed: np.ndarray
@@ -40,7 +40,7 @@ class Rankings:
 
 
 def mito_set(genes: Sequence[str]) -> dict[str, list[str]]:
-    """Return the set ``MT`` of all genes whose names start with ``MT-`` (any case); nothing without any."""
+    """Return the set ``MT`` of genes whose names start with ``MT-`` (any case); empty if there are none."""
     members = [gene for gene in genes if str(gene).upper().startswith("MT-")]
     return {MITO: members} if members else {}
 
@@ -48,18 +48,19 @@ def mito_set(genes: Sequence[str]) -> dict[str, list[str]]:
 def enrichment_score(ranking: np.ndarray, members: np.ndarray) -> np.ndarray:
     """Return the weighted running-sum scores of gene sets (Subramanian et al. 2005, weight 1).
 
-    Values are rounded to nine decimals. Genes of equal value follow each other in the order of the columns.
+    Values are rounded to nine decimals; genes of equal value are ordered by column.
 
     Parameters
     ----------
     ranking
-        (G,) or (P, G) values that genes are ordered by, falling. Missing ones count as 0.
+        (G,) or (P, G) values by which genes are ranked, descending. NaN counts as 0.
     members
         (T, G) bool.
 
     Returns
     -------
-    (T,) or (P, T): the largest deviation from 0, -1 to 1; 0 for a set without genes or with values of 0 only.
+    (T,) or (P, T): the largest deviation from 0, in [-1, 1]; 0 for sets without genes or with only zero
+    values.
     """
     rows = np.round(np.nan_to_num(np.atleast_2d(ranking)), DIGITS)
     genes = members.shape[1]
@@ -68,7 +69,7 @@ def enrichment_score(ranking: np.ndarray, members: np.ndarray) -> np.ndarray:
     starts = np.concatenate([[0], np.cumsum(size)[:-1]])
     used = size > 0
     miss = 1.0 / np.maximum(genes - size, 1)[of_set]
-    before = np.arange(len(gene)) - np.repeat(starts, size)  # genes of the set that come earlier
+    before = np.arange(len(gene)) - np.repeat(starts, size)  # preceding genes of the set
     result = np.zeros((len(rows), len(members)))
     place = np.empty(genes, dtype=np.int64)
     for at, values in enumerate(rows):
@@ -79,7 +80,7 @@ def enrichment_score(ranking: np.ndarray, members: np.ndarray) -> np.ndarray:
         first = np.repeat(total[starts[used]] - weight[starts[used]], size[used])
         whole = np.repeat(np.add.reduceat(weight, starts[used]), size[used]) if len(key) else weight
         scale = np.divide(1.0, whole, out=np.zeros_like(whole), where=whole > 0)
-        # the sum is highest right after one of the set's genes, and lowest right before one
+        # maxima of the running sum are right after a gene of the set, minima right before one
         missed = (key % genes - before) * miss
         after = (total - first) * scale - missed
         if len(key):
@@ -91,22 +92,22 @@ def enrichment_score(ranking: np.ndarray, members: np.ndarray) -> np.ndarray:
 
 
 def label_pvalues(rankings: Rankings, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how often other labellings of the lines give sets scores as large, and the smallest such p.
+    """Return label permutation p-values of gene sets, and the smallest attainable ones.
 
     Parameters
     ----------
     rankings
-        Of the genes.
+        Rankings of the genes.
     members
         (T, G) bool.
 
     Returns
     -------
     pvalue
-        (T,): the share of labellings, the observed one among them, whose |score| is at least the observed.
+        (T,): fraction of labellings, including the observed one, with |score| >= the observed.
     smallest
-        (T,): the share of those with the largest |score|: what no labelling of these lines can fall below.
-        Of random permutations, 1 / (1 + P).
+        (T,): the smallest p-value that any labelling of these lines can reach, the fraction of labellings
+        with the largest score; 1 / (1 + P) for random permutations.
     """
     observed = np.abs(enrichment_score(rankings.observed, members))
     others = np.abs(enrichment_score(rankings.others, members)).reshape(len(rankings.others), len(members))
@@ -131,32 +132,31 @@ def prerank(
 ) -> tuple[pd.DataFrame, str]:
     """Run GSEA on a ranking of genes (gseapy's prerank).
 
-    Its own p and fdr permute genes and take them for independent, which genes of one module are not; beside
-    them, `pvalue_labels` of the best sets says how often other labellings of the lines give as large a score.
-    Both score the same ranking: genes of equal value, of which there are many with few lines, come in an
-    order that is drawn once.
+    gseapy's p-value and FDR permute genes and assume their independence, which does not hold within a module.
+    For the top sets, `pvalue_labels` is the p-value over permutations of the lines' labels. Both score the
+    same ranking: genes of equal value, frequent with few lines, are put in one random order.
 
     Parameters
     ----------
     ranking
-        Values by gene name; missing ones are left out.
+        Values by gene name; missing ones are dropped.
     sets
-        Term -> genes.
+        Mapping of terms to genes.
     library
-        Name of the sets' source.
+        Name of the gene set library.
     min_size, max_size
-        Sets with fewer or more ranked genes are left out.
+        Minimum and maximum number of ranked genes in a set.
     permutations, seed
-        Of gseapy; the seed also draws the order of genes of equal value.
+        Number of gseapy's permutations, and seed, also for the order of tied genes.
     rankings
-        Of the same genes under the observed and under other labels; None leaves that p out.
+        Rankings under the observed and under permuted labels; None omits the label permutation p-value.
 
     Returns
     -------
     table
-        Columns of :data:`COLUMNS` without phenotype, model, ranking and n, by p.
+        Columns of :data:`COLUMNS` except phenotype, model, ranking and n, sorted by p-value.
     skipped
-        Why there is no row; empty otherwise.
+        Reason for an empty table, or "".
     """
     columns = [name for name in COLUMNS if name not in ("phenotype", "model", "ranking", "n")]
     order = seeds.stream(seed, "order of ties").permutation(len(ranking))
@@ -196,15 +196,15 @@ def prerank(
         best = table.head(LABEL_TERMS)
         member = np.array([ranking.index.isin(fitting[term]) for term in best["term"]])
         turned = Rankings(rankings.observed[order], rankings.others[:, order], rankings.exact)
-        found = np.column_stack(label_pvalues(turned, member))
-        table.loc[best.index, ["pvalue_labels", "pvalue_labels_min"]] = found
+        pvalues = np.column_stack(label_pvalues(turned, member))
+        table.loc[best.index, ["pvalue_labels", "pvalue_labels_min"]] = pvalues
     return table[columns], ""
 
 
 def _without_ties(ranking: pd.Series) -> pd.Series:
-    """Return the ranking by falling values, ties (to nine decimals) set apart by less than that.
+    """Return the ranking in descending order, with ties (to nine decimals) broken by smaller differences.
 
-    gseapy orders equal values in a way of its own.
+    gseapy's own order of equal values is arbitrary.
     """
     values = np.round(ranking.to_numpy(dtype=float), DIGITS)
     order = np.argsort(-values, kind="stable")

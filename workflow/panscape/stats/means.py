@@ -1,4 +1,4 @@
-"""Means over cells that are exactly equal where the values are."""
+"""Means over cells in exact arithmetic, so that equal values give equal means."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 EXACT = 2.0**53  # sums of whole numbers up to here are exact in float64
-SPARE = 64  # resampled cells may count several times
+SPARE = 64  # resampled cells may count repeatedly
 MOST_DECIMALS = 22  # powers of ten up to here are exact in float64
 
 
 def whole_multiples(values: np.ndarray, count: int) -> tuple[np.ndarray, float]:
-    """Return values as whole multiples of a power of ten, fine enough and small enough for exact sums.
+    """Return values as integer multiples of a power of ten whose sums are exact.
 
     Means of such numbers do not depend on the order of summation, and two sets of cells with the same
-    shares of the same values have the same mean to the last bit: rounding cannot pass for variation.
+    proportions of the same values have bitwise equal means: rounding is never mistaken for variation.
 
     Parameters
     ----------
     values
-        Numbers; what is not finite becomes NaN.
+        Numbers; non-finite ones become NaN.
     count
-        How many values a sum may have.
+        Maximum number of values in a sum.
 
     Returns
     -------
     whole
-        float64, whole numbers, shaped as `values`; value = whole / scale.
+        float64 integers, shaped as `values`; value = whole / scale.
     scale
-        The power of ten: the decimals that are kept.
+        The power of ten.
     """
     values = np.where(np.isfinite(values), np.asarray(values, dtype=np.float64), np.nan)
     largest = np.nanmax(np.abs(values), initial=0.0)
@@ -44,7 +44,7 @@ def whole_multiples(values: np.ndarray, count: int) -> tuple[np.ndarray, float]:
 
 
 def cluster_means(members: sparse.csr_matrix, values: np.ndarray) -> np.ndarray:
-    """Return the mean of each cluster's known values, NaN where none is known.
+    """Return the mean of each cluster's known values; NaN if none is known.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def cluster_means(members: sparse.csr_matrix, values: np.ndarray) -> np.ndarray:
 
 
 def group_means(label: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
-    """Return the mean of each group's known values, NaN where none is known.
+    """Return the mean of each group's known values; NaN if none is known.
 
     Parameters
     ----------

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-BLOCK_VALUES = 8_000_000  # dense values held at once
+BLOCK_VALUES = 8_000_000  # dense values in memory at once
 
 
 class PairMatrix:
-    """A sparse matrix whose columns are standardised in blocks.
+    """A sparse matrix with columns standardised in blocks.
 
     Parameters
     ----------
@@ -23,13 +23,13 @@ class PairMatrix:
 
     @property
     def step(self) -> int:
-        """Return how many columns make a block."""
+        """Return the number of columns per block."""
         return max(BLOCK_VALUES // max(self.n, 1), 1)
 
     def rows(self, columns: np.ndarray, *, ranks: bool = False) -> np.ndarray:
-        """Return columns as rows of mean 0 and length 1 (0 where constant), float32, columns x observations.
+        """Return columns as rows of mean 0 and norm 1 (0 if constant), float32, columns x observations.
 
-        With `ranks` the values are replaced by their ranks, ties by their mean rank.
+        With `ranks`, values are replaced by their ranks, ties averaged.
         """
         dense = self.by_column[:, columns].T.toarray()
         if ranks:
@@ -49,7 +49,7 @@ def pair_correlations(
 ) -> np.ndarray:
     """Return the correlation of column a[i] of `left` with column b[i] of `right`, float64 in -1 to 1.
 
-    0 where a column is constant. Each column of `right` is read once, of `left` once a block of `right`.
+    0 if a column is constant. Each column of `right` is read once, of `left` once per block of `right`.
     """
     result = np.zeros(len(a))
     if not len(a):
@@ -88,20 +88,20 @@ def background_moments(
     min_peaks: int = 20,
     ranks: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of each gene's correlations with the background of a bin.
+    """Return mean and standard deviation of each gene's correlations with the background peaks of a bin.
 
     Parameters
     ----------
     left, right
-        Genes and peaks.
+        Values of genes and peaks.
     gene, wanted
         Gene and bin of each pair.
     pool, pool_bin
         Background peaks and their bins.
     gene_chrom, peak_chrom
-        Chromosome of each gene and peak: peaks of the gene's own are left out.
+        Chromosome of each gene and peak; peaks on the gene's chromosome are excluded.
     min_peaks
-        Bins with fewer peaks left give NaN.
+        Minimum number of peaks; bins with fewer give NaN.
 
     Returns
     -------

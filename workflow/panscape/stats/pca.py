@@ -1,4 +1,4 @@
-"""Principal components of matrices in memory and of matrices read in blocks."""
+"""Principal component analysis of matrices in memory or read in blocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from panscape.stats.decomposition import signs, symmetric_eigen
 from panscape.stats.gram import Plan, moments
 from panscape.stats.singular import leading_singular, singular
 
-COVARIANCE_GENES = 3000  # up to here the genes x genes matrix is made and decomposed exactly
+COVARIANCE_GENES = 3000  # up to here the genes x genes covariance is decomposed exactly
 OVERSAMPLING, ITERATIONS = 20, 6
 
 
@@ -28,7 +28,7 @@ class Components:
     axes
         (p, k), orthonormal columns.
     values
-        (k,), falling: lengths of the columns of `scores` (singular values).
+        (k,), descending: norms of the columns of `scores` (singular values).
     """
 
     scores: np.ndarray
@@ -37,7 +37,7 @@ class Components:
 
 
 class Blocks(Protocol):
-    """A matrix that is read block by block, as often as needed."""
+    """A matrix that can be read repeatedly in blocks."""
 
     shape: tuple[int, int]
 
@@ -56,11 +56,11 @@ def principal_components(
     values
         (n, p), finite. A sparse matrix stays sparse: it is centred within the products.
     k
-        Components; of a dense matrix at most its rank is returned, of a sparse one min(n, p) - 1.
+        Number of components; at most the rank of a dense matrix, or min(n, p) - 1 of a sparse one.
     centre
         Subtract the column means first.
     tolerance
-        Of the singular values of a sparse matrix, relative; 0 is the precision of the machine.
+        Relative accuracy of the singular values of a sparse matrix; 0 for machine precision.
 
     Returns
     -------
@@ -73,10 +73,10 @@ def principal_components(
 
     Examples
     --------
-    >>> found = principal_components(np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]]), 2)
-    >>> found.scores.shape, found.values.round(6)
+    >>> pca = principal_components(np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]]), 2)
+    >>> pca.scores.shape, pca.values.round(6)
     ((3, 1), array([7.071068]))
-    >>> found.axes.round(6)
+    >>> pca.axes.round(6)
     array([[-0.6],
            [-0.8]])
     """
@@ -92,7 +92,7 @@ def principal_components(
 
 
 def leading_axes(values: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the axes and variances of a centred dense matrix, from the smaller matrix of products.
+    """Return the axes and variances of a centred dense matrix, from the smaller of its Gram matrices.
 
     Faster than :func:`principal_components` where k is small; variances below 1e-9 of the largest are lost.
 
@@ -101,14 +101,14 @@ def leading_axes(values: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     values
         (n, p), centred.
     k
-        Components; at most the rank is returned.
+        Number of components, at most the rank.
 
     Returns
     -------
     axes
         (p, k) float64, orthonormal columns whose largest entry is positive.
     variances
-        (k,), falling: mean squares of the scores.
+        (k,), descending: mean squares of the scores.
     """
     values = np.asarray(values, dtype=np.float64)
     few = len(values) <= values.shape[1]
@@ -130,24 +130,23 @@ def blockwise_scores(
     """Compute principal component scores of a matrix that is read in blocks of rows.
 
     Up to 3000 genes the covariance is summed over blocks in float64 and decomposed exactly; beyond, the
-    leading subspace is found by subspace iteration on the covariance, one pass over the blocks each, which
-    never holds anything of the size cells x components but the result.
+    leading subspace is computed by subspace iteration on the covariance, one pass over the blocks each; the
+    result is the only array of size cells x components.
 
     Parameters
     ----------
     source
-        Called with an order of the genes (None: as they are) gives the values.
+        Function of an order of the genes (None: unchanged) that returns the values.
     n_components
-        Wanted; at most min(cells - 1, genes) are returned.
+        Number of components, at most min(cells - 1, genes).
     rng
-        For the random start of the subspace iteration.
+        Random generator, for the start of the subspace iteration.
     threads
-        Of the products; results do not depend on it beyond rounding.
+        Threads of the products; results do not depend on it beyond rounding.
 
     Returns
     -------
-    float32, cells x components, by falling variance. The sign of a component makes its largest loading
-    positive.
+    float32, cells x components, by descending variance. The largest loading of each component is positive.
     """
     from threadpoolctl import threadpool_limits
 
@@ -187,7 +186,7 @@ def _exact(values: Blocks, plan: Plan, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _subspace(values: Blocks, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return (genes x k loadings, gene means) by subspace iteration with a Rayleigh-Ritz step at the end."""
+    """Return (genes x k loadings, gene means) by subspace iteration with a final Rayleigh-Ritz step."""
     n_cells, n_genes = values.shape
     width = min(k + OVERSAMPLING, n_genes)
     basis = np.linalg.qr(rng.standard_normal((n_genes, width)))[0]
@@ -199,7 +198,7 @@ def _subspace(values: Blocks, k: int, rng: np.random.Generator) -> tuple[np.ndar
 
 
 def _covariance_times(values: Blocks, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (co-sums of the centred genes times the basis, sums of the genes) in one pass."""
+    """Return (scatter matrix of the genes times the basis, sums of the genes) in one pass."""
     n_cells, n_genes = values.shape
     image, total = np.zeros_like(basis), np.zeros(n_genes)
     for _, block in values:

@@ -22,25 +22,26 @@ def permutation_pvalue(
 def permutation_pvalue(
     value: float | np.ndarray, null: np.ndarray, *, exact: bool = False, tolerance: float | np.ndarray = 0.0
 ) -> float | np.ndarray:
-    """Return the fraction of draws that are at least as large as what was observed.
+    """Return the fraction of draws at least as large as the observed value.
 
-    Unless the draws are all arrangements, the observed one counts among them, so that no p-value is 0
+    Unless `exact`, the observed value counts as one of the draws, so that no p-value is 0
     (Phipson and Smyth 2010).
 
     Parameters
     ----------
     value
-        Observed statistic, a number or (m,); large is extreme. NaN gives NaN.
+        Observed statistic, a scalar or (m,); large values are extreme. NaN gives NaN.
     null
         Draws along the last axis, (n,) or (m, n).
     exact
-        The draws are all arrangements, the observed one among them.
+        Whether the draws are all arrangements, including the observed one.
     tolerance
-        Draws less than this below the value count as equal: sums in another order differ in the last digits.
+        Draws below the value by less than this count as equal, since sums in another order differ by
+        rounding.
 
     Returns
     -------
-    As `value`, above 0 unless `exact`; NaN without draws.
+    P-values shaped as `value`, positive unless `exact`; NaN without draws.
 
     Examples
     --------
@@ -57,14 +58,14 @@ def permutation_pvalue(
 
 
 def reference_pvalues(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Return for many values (1 + draws of one common reference at least as large) / (1 + draws).
+    """Return the p-values of many values against a common reference, (1 + draws >= value) / (1 + draws).
 
     Parameters
     ----------
     values
-        Of any shape; large is extreme.
+        Of any shape; large values are extreme.
     reference
-        (n,).
+        (n,) draws.
     """
     ordered = np.sort(np.asarray(reference, dtype=np.float64))
     extreme = len(ordered) - np.searchsorted(ordered, np.asarray(values, dtype=np.float64), side="left")

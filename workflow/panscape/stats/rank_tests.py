@@ -1,4 +1,4 @@
-"""Rank tests of many genes at once, raw and with controls."""
+"""Rank tests of many genes at once, with or without controls."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from panscape.stats.ranks import centred_ranks, correlation_pvalues
 from panscape.stats.singular import singular
 
-EXACT = 9  # up to so many pairs all orders are counted
-LINES_PER_CONTROL = 3  # a control more needs so many lines more, beyond the first three
+EXACT = 9  # maximum number of pairs with the exact null distribution
+LINES_PER_CONTROL = 3  # lines required per control, beyond the first three
 
 
 def spearman_pvalue(rho: np.ndarray, n: int) -> np.ndarray:
-    """Return the two-sided p of Spearman's rho of n pairs: exact (no ties) up to n = 9, else Student's t."""
+    """Return the two-sided p-value of Spearman's rho: exact (no ties) up to n = 9, else Student's t."""
     if n > EXACT:
         return correlation_pvalues(rho, n - 2)
     null, fraction = _exact_null(n)
@@ -36,10 +36,10 @@ def _exact_null(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rank_sum(values: np.ndarray, case: np.ndarray) -> np.ndarray:
-    """Return the two-sided p of Wilcoxon's rank-sum test of every row, NaN where a row is constant.
+    """Return the two-sided p-value of Wilcoxon's rank-sum test of every row; NaN for constant rows.
 
-    Exact without ties in groups of up to eight, else by the normal distribution with tie and continuity
-    corrections.
+    Exact without ties and with groups of up to eight, else by the normal approximation with tie and
+    continuity corrections.
 
     Parameters
     ----------
@@ -60,27 +60,27 @@ def rank_sum(values: np.ndarray, case: np.ndarray) -> np.ndarray:
 
 
 class Controlled:
-    """Rank correlations of rows with a phenotype given controls: partial Spearman correlations.
+    """Partial Spearman correlations of rows with a phenotype, given controls.
 
-    Ranks of row and phenotype are each freed from the ranks of the controls (and the mean) by least squares;
-    the residuals' correlation has n - 2 - (rank of the controls) degrees of freedom.
+    The ranks of row and phenotype are regressed on the ranks of the controls (and the mean) by least squares;
+    the correlation of the residuals has n - 2 - (rank of the controls) degrees of freedom.
 
     Parameters
     ----------
     values
         (G, n).
     controls
-        Each (n,), the same for all rows, or (G, n), the row's own. As many of them are used, in the order
-        given, as there are lines for: one for every three lines beyond the first three.
+        Each (n,), the same for all rows, or (G, n), one per row. Only the first ones are used, one for every
+        three lines beyond the first three.
     names
-        Of the controls.
+        Names of the controls.
     """
 
     def __init__(self, values: np.ndarray, controls: Sequence[np.ndarray], names: Sequence[str] = ()):
         rows, n = np.shape(values)
         self.used = max(min(len(controls), (n - 3) // LINES_PER_CONTROL), 0)
         self.names = tuple(names[: self.used])
-        # a row with a gap has no ranks: it is not tested
+        # rows with missing values are not tested
         taken = [
             np.nan_to_num(np.broadcast_to(centred_ranks(one, axis=-1), (rows, n)))
             for one in controls[: self.used]
@@ -101,7 +101,7 @@ class Controlled:
         return x - np.einsum("gnk,gk->gn", self._basis, inside)
 
     def rho(self, phenotype: np.ndarray) -> np.ndarray:
-        """Return the partial correlations, (G,) or (G, P); NaN where controls leave nothing over."""
+        """Return the partial correlations, (G,) or (G, P); NaN where the controls leave no variation."""
         y = centred_ranks(np.atleast_2d(phenotype), axis=-1)  # (P, n)
         total = np.square(y).sum(axis=1)
         inside = np.einsum("gnk,pn->gpk", self._basis, y, optimize=True)

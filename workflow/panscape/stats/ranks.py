@@ -10,7 +10,7 @@ from panscape.stats.singular import least_squares
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> float:
-    """Return Spearman's rho over the entries finite in both; NaN for fewer than 3 or a constant one."""
+    """Return Spearman's rho over the entries finite in both; NaN for fewer than 3 or if one is constant."""
     usable = np.isfinite(x) & np.isfinite(y)
     if usable.sum() < 3:
         return np.nan
@@ -18,7 +18,7 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def spearman_rows(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return Spearman's rho of every row with one or more vectors; NaN where either is constant.
+    """Return Spearman's rho of every row with one or more vectors; NaN if either is constant.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def spearman_rows(values: np.ndarray, others: np.ndarray) -> np.ndarray:
 def partial_spearman(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray]) -> float:
     """Return the correlation of the ranks of x and y after regressing both on the ranks of the controls.
 
-    Only entries finite everywhere count; NaN if the controls leave nothing to correlate.
+    Only entries finite in all arguments count; NaN if the controls leave no variation.
     """
     stack = np.stack([x, y, *controls])
     usable = np.isfinite(stack).all(axis=0)
@@ -69,8 +69,8 @@ def centred_ranks(values: np.ndarray, axis: int = 0) -> np.ndarray:
 
 
 def _cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the correlations, (G, P), of centred rows (G, n) and (P, n); NaN where one is constant."""
-    # one root of the product: equal ranks give exactly 1
+    """Return the correlations, (G, P), of centred rows (G, n) and (P, n); NaN if one is constant."""
+    # a single root of the product, so that equal ranks give exactly 1
     scale = np.sqrt(np.multiply.outer(np.square(x).sum(axis=1), np.square(y).sum(axis=1)))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.clip(np.where(scale > 0, x @ y.T / scale, np.nan), -1.0, 1.0)
@@ -82,7 +82,7 @@ def auroc(score: np.ndarray, positive: np.ndarray) -> float:
     Parameters
     ----------
     score
-        (n,); NaN is left out.
+        (n,); NaN is ignored.
     positive
         bool (n,).
 
@@ -109,10 +109,10 @@ def correlation_pvalues(rho: np.ndarray, freedom: np.ndarray | int, attainable: 
     rho
         Correlations; NaN stays NaN.
     freedom
-        Degrees of freedom, broadcast to `rho`: observations - 2, less one for each control or mean that was
-        removed beyond the first. NaN below 1.
+        Degrees of freedom, broadcast to `rho`: observations - 2, minus one for each control or further mean
+        that was removed. NaN below 1.
     attainable
-        Smallest p-value that any order of the observations could reach; none is smaller.
+        Smallest p-value that any order of the observations can reach, a lower bound of the result.
     """
     from scipy.stats import t
 

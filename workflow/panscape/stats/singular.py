@@ -1,4 +1,4 @@
-"""Singular values and least squares, checked as in :mod:`panscape.stats.decomposition`."""
+"""Singular value decompositions and least squares, checked as in :mod:`panscape.stats.decomposition`."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def singular(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Returns
     -------
     left, values, right
-        (..., n, r), (..., r) falling and (..., r, p), r = min(n, p). Where values of a single matrix coincide
-        (above 0), the basis does not depend on the processor. Signs are arbitrary.
+        (..., n, r), (..., r) descending and (..., r, p), r = min(n, p). Where values of a single matrix
+        coincide (above 0), the basis does not depend on the processor. Signs are arbitrary.
 
     Raises
     ------
     ValueError
         If a value is not finite.
     DecompositionError
-        If no solver finishes.
+        If no solver converges.
     """
     matrix = finite(np.asarray(matrix, dtype=np.float64))
     try:
@@ -74,30 +74,30 @@ def leading_singular(
     centre: np.ndarray | None = None,
     tolerance: float = 1e-6,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the `k` largest singular values of a sparse matrix minus a row, and their vectors.
+    """Return the `k` largest singular values and vectors of a sparse matrix, optionally centred.
 
     Parameters
     ----------
     matrix
         (n, p), finite.
     k
-        At most min(n, p) - 1 are returned.
+        Number of singular values, at most min(n, p) - 1.
     centre
-        (p,) taken off every row, without making the matrix dense; None takes off nothing.
+        (p,) subtracted from every row, without making the matrix dense; None subtracts nothing.
     tolerance
-        Of the values, relative.
+        Relative accuracy of the values.
 
     Returns
     -------
     left, values, right
-        (n, k), (k,) falling and (k, p). A left vector's largest entry is positive.
+        (n, k), (k,) descending and (k, p). A left vector's largest entry is positive.
 
     Raises
     ------
     ValueError
-        If fewer than two rows or columns leave nothing to decompose, or a value is not finite.
+        If there are fewer than two rows or columns, or a value is not finite.
     DecompositionError
-        If no solver finishes.
+        If no solver converges.
     """
     from scipy.sparse.linalg import ArpackError, svds
 
@@ -139,15 +139,15 @@ def _operator(matrix: sparse.csr_matrix, row: np.ndarray):
     )
 
 
-def _sound(found, k: int) -> bool:
-    left, values, right = found
+def _sound(parts, k: int) -> bool:
+    left, values, right = parts
     if not (len(values) == left.shape[1] == len(right) == k):
         return False
-    return all(np.isfinite(part).all() for part in found)
+    return all(np.isfinite(part).all() for part in parts)
 
 
 def _through_products(matrix: sparse.csr_matrix, row: np.ndarray, k: int):
-    """Return the leading singular vectors from the smaller matrix of products, made dense."""
+    """Return the leading singular vectors from the smaller, dense Gram matrix."""
     n, p = matrix.shape
     if n <= p:
         shift = np.asarray(matrix @ row).ravel()
@@ -166,7 +166,7 @@ def _through_products(matrix: sparse.csr_matrix, row: np.ndarray, k: int):
 
 
 def least_squares(design: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return the coefficients of least squares, those of smallest norm where the design lacks rank.
+    """Return least-squares coefficients, of minimum norm if the design is rank deficient.
 
     Parameters
     ----------

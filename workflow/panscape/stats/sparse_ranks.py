@@ -1,4 +1,4 @@
-"""Average ranks of sparse columns, with the zeros as one tied block."""
+"""Average ranks of sparse columns, with zeros as one tied block."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ import numpy as np
 from scipy import sparse
 
 BLOCK_VALUES = 4_000_000
-TABLE_SHARE = (
-    4  # whole numbers are counted, not sorted, if their ranges add up to at most so many times the values
-)
+TABLE_SHARE = 4  # integers whose ranges sum to at most this many times the values are counted, not sorted
 
 
 def tied_ranks(values: sparse.csr_matrix, width: np.ndarray | None = None) -> sparse.csr_matrix:
-    """Rank every column, ties averaged, shifted so that a zero's rank is 0.
+    """Return the ranks of every column, ties averaged, shifted so that zeros have rank 0.
 
     Only the non-zero values are sorted: if z of n values are zero, their shared rank is (z + 1) / 2 and the
     p-th smallest non-zero value has rank z + p. Pearson's correlation of the shifted ranks is exactly
-    Spearman's, since a column's shift does not change it.
+    Spearman's, since it is invariant to shifts.
 
     Parameters
     ----------
     values
-        CSR float32, cells x genes, no negative value.
+        CSR float32, cells x genes, non-negative.
     width
-        (n_genes,) int64, if the values are whole numbers (int32): a number above each gene's greatest value.
-        Ranks then come from a table of how often each number occurs, in a fraction of the time of sorting.
+        (n_genes,) int64, for integer values (int32): exclusive upper bound of each gene's values. Ranks are
+        then computed by counting, much faster than by sorting.
 
     Returns
     -------
@@ -59,7 +57,7 @@ def tied_ranks(values: sparse.csr_matrix, width: np.ndarray | None = None) -> sp
 
 
 def _counted(values: sparse.csr_matrix, width: np.ndarray) -> sparse.csr_matrix:
-    """Rank whole numbers below each column's `width` by how often each occurs."""
+    """Rank integers below each column's `width` by counting."""
     starts = np.concatenate([[0], np.cumsum(width)[:-1]])
     at = starts[values.indices]
     at += values.data
@@ -76,7 +74,7 @@ def _counted(values: sparse.csr_matrix, width: np.ndarray) -> sparse.csr_matrix:
 
 
 def _rank_columns(columns: sparse.csc_matrix, start: int, stop: int, row_bits: int) -> None:
-    """Replace the values of some columns by ranks, in place (their entries end up sorted by value)."""
+    """Replace the values of some columns by ranks, in place; entries are reordered by value."""
     low, high = int(columns.indptr[start]), int(columns.indptr[stop])
     if low == high:
         return

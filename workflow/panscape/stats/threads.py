@@ -1,4 +1,4 @@
-"""Limiting the threads of linear algebra."""
+"""Thread limits of linear algebra."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 
 @cache
 def _pools():
-    # what is found here is kept, as looking for it takes longer than many a step; so it has to be there
+    # the search for pools is slow, so its result is cached: import here all libraries that bring one
     import sklearn.cluster  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
@@ -15,5 +15,5 @@ def _pools():
 
 
 def limited(threads: int):
-    """Return a context within which linear algebra and k-means take so many threads."""
+    """Return a context that limits the threads of linear algebra and k-means."""
     return _pools().limit(limits=threads)

@@ -1,31 +1,31 @@
-"""Bases of the spaces that belong to coinciding eigenvalues, the same on every processor."""
+"""Canonical bases of degenerate eigenspaces, the same on every processor."""
 
 from __future__ import annotations
 
 import numpy as np
 
-TIED = 1e-10  # eigenvalues this close, relative to the largest in size, coincide but for rounding
+TIED = 1e-10  # relative to the largest absolute eigenvalue; smaller differences are rounding
 
 
 def tied(values: np.ndarray) -> np.ndarray:
-    """Return which of the falling `values` coincide with the next one, (n - 1,) bool."""
+    """Return the mask (n - 1,) of descending `values` that coincide with the next one."""
     return -np.diff(values) <= TIED * np.abs(values).max(initial=0.0)
 
 
 def canonical_rotation(
     values: np.ndarray, vectors: np.ndarray, k: int
 ) -> tuple[np.ndarray, list[tuple[slice, np.ndarray]]]:
-    """Rotate the vectors of coinciding values to a basis that only the space they span decides.
+    """Rotate the vectors of coinciding values to a basis that depends only on their span.
 
-    The basis is that of the projections of fixed random directions onto the space. The space of value 0 stays
-    as it is: nothing is made of directions without variance.
+    The basis is given by the projections of fixed random directions onto the space. The null space is not
+    rotated.
 
     Parameters
     ----------
     values
-        (n,), falling.
+        (n,), descending.
     vectors
-        (p, n), orthonormal columns, complete for every value among the first `k`.
+        (p, n), orthonormal columns, complete for every distinct value among the first `k`.
     k
         Number of vectors to return.
 
@@ -34,7 +34,7 @@ def canonical_rotation(
     vectors
         (p, k).
     rotations
-        Columns and the rotation that they were multiplied by, for each set of coinciding values.
+        Columns and the rotation applied to them, for each set of coinciding values.
     """
     rotations = []
     same, start = tied(values), 0
@@ -45,7 +45,7 @@ def canonical_rotation(
             end += 1
         if end - start > 1 and np.abs(values[start:end]).max() > zero:
             inside = vectors[:, start:end]
-            # a stream per set: which directions it takes must not depend on the sets before
+            # a stream per set, so that its directions do not depend on the sets before
             fixed = np.random.default_rng(end - start).standard_normal((len(vectors), end - start))
             rotation, upper = np.linalg.qr(inside.T @ fixed)
             rotations.append((slice(start, end), rotation * np.where(np.diagonal(upper) < 0, -1.0, 1.0)))

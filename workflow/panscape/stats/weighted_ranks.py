@@ -15,14 +15,14 @@ def standard_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     values
-        (draws, n); what has a weight above 0 must be finite.
+        (draws, n); entries of positive weight must be finite.
     weights
-        (draws, n), >= 0: how often each entry counts. Ones and zeros give the usual Spearman correlation of
-        the entries with a one.
+        (draws, n), >= 0: multiplicity of each entry. Weights of 0 and 1 give the usual Spearman correlation
+        of the entries with weight 1.
 
     Returns
     -------
-    (draws, n): ranks with ties averaged, centred, scaled to length 1 and multiplied by the root of the
+    (draws, n): ranks with ties averaged, centred, scaled to norm 1 and multiplied by the square root of the
     weight; NaN in rows without variation or with fewer than 3 entries.
     """
     order = np.argsort(np.where(weights > 0, values, np.inf), axis=1, kind="stable")
@@ -52,9 +52,9 @@ def products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def partial_products(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the correlations of x and y after regressing both on the controls; NaN if nothing is left.
+    """Return the correlations of x and y after regressing both on the controls; NaN without variation.
 
-    Controls without variation (NaN) take nothing away.
+    Controls without variation (NaN) are ignored.
     """
     if not len(controls):
         return products(x, y)
@@ -87,9 +87,9 @@ def group_products(
     Returns
     -------
     each
-        (draws, groups): the correlation in each group, NaN where it is not defined.
+        (draws, groups): the correlation in each group, NaN where undefined.
     together
-        (draws,): their mean, weighted by the entries of each group less one; NaN where none is defined.
+        (draws,): their mean, weighted by the size of each group minus one; NaN where none is defined.
     """
     count = groups.max(initial=-1) + 1
     each = np.full((len(x), count), np.nan)

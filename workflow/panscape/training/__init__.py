@@ -1,1 +1,1 @@
-"""What siVAE, COEM and UniCoord share: training loop, checkpoints, seeds, batches, device, likelihoods."""
+"""Model training for siVAE, COEM and UniCoord: training loop, checkpoints, batches, device, likelihoods."""

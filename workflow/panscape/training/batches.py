@@ -1,4 +1,4 @@
-"""Which cells are held out, and which come together in a step."""
+"""Held-out cells and mini-batches."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from panscape import seeds
 
 
 def permutation(n: int, seed: int, *names: str | int) -> np.ndarray:
-    """Return the numbers below `n` in the random order of a named stream."""
+    """Return a random permutation of the numbers below `n`, from a named stream."""
     return seeds.stream(seed, "permutation", *names).permutation(n)
 
 
 def batches(
     n: int, size: int, seed: int, epoch: int, *names: str | int, drop_last: bool = False
 ) -> list[np.ndarray]:
-    """Return an epoch's mini-batches: every cell once, in an order of this epoch's own.
+    """Return the mini-batches of an epoch, a random partition of all cells.
 
     Parameters
     ----------
     n
         Number of cells, at least 1.
     size
-        Cells in a batch.
+        Batch size.
     seed, epoch, names
-        What the order derives from; a resumed run draws the same one.
+        Seed, epoch and stream of the order, which is the same in a resumed run.
     drop_last
-        Leave out a shorter last batch (never the only one).
+        Drop a smaller last batch, unless it is the only one.
 
     Returns
     -------
-    Arrays of cell numbers, `size` each except perhaps the last.
+    Arrays of cell indices, of length `size` except possibly the last.
     """
     if n < 1 or size < 1:
         raise ValueError(f"batches of {size} from {n} cells")
@@ -43,26 +43,26 @@ def batches(
 def held_out(
     n: int, share: float, seed: int, *names: str | int, strata: np.ndarray | None = None
 ) -> np.ndarray:
-    """Choose the cells that training does not see.
+    """Return the mask of cells held out from training.
 
     Parameters
     ----------
     n
         Number of cells.
     share
-        Share of the cells in [0, 1).
+        Fraction of held-out cells, in [0, 1).
     seed, names
-        The stream the choice is drawn from.
+        Seed and stream of the choice.
     strata
-        Group of every cell (n,); the share then holds in each group, rounded down, so that a group of one
-        cell is always trained on.
+        Group of every cell (n,); the fraction then applies to each group, rounded down, so that single cells
+        are never held out.
 
     Returns
     -------
     Mask (n,), True for held-out cells.
     """
     if not 0 <= share < 1:
-        raise ValueError(f"share of held-out cells {share}")
+        raise ValueError(f"fraction of held-out cells {share}")
     random = seeds.stream(seed, "held-out", *names)
     mask = np.zeros(n, bool)
     codes = np.zeros(n, int) if strata is None else np.unique(strata, return_inverse=True)[1]

@@ -1,4 +1,4 @@
-"""Early stopping: the best held-out value so far, and the weights that reached it."""
+"""Early stopping: lowest held-out loss and the corresponding weights."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import torch
 
 
 class Best:
-    """Keep the weights of the lowest held-out loss, for one model or for each model of a stack.
+    """Weights of the lowest held-out loss, of one model or each model of a stack.
 
     Parameters
     ----------
     patience
         Validations without improvement after which a model stops; 0 never stops.
     min_delta
-        A value must be lower than the best by more than this to count.
+        Minimum decrease that counts as an improvement.
     """
 
     def __init__(self, patience: int, min_delta: float = 0.0):
@@ -25,15 +25,15 @@ class Best:
         self.weights: dict[str, torch.Tensor] = {}
 
     def update(self, value: torch.Tensor, weights: Mapping[str, torch.Tensor]) -> None:
-        """Take a validation's result.
+        """Update with the result of a validation.
 
         Parameters
         ----------
         value
-            Loss to be lowered: a scalar, or (M,) for a stack of M models.
+            Loss: a scalar, or (M,) for a stack of M models.
         weights
-            The model's tensors; those of a stack have M as their first dimension. A model that has stopped,
-            or whose loss is not a number, is never updated.
+            Tensors of the model, with first dimension M for a stack. Models that have stopped or whose loss
+            is NaN are not updated.
         """
         value = value.detach().float().cpu()
         if self.value is None:
@@ -51,7 +51,7 @@ class Best:
 
     @property
     def active(self) -> torch.Tensor:
-        """Which models go on: a bool scalar, or (M,)."""
+        """Mask of models that continue training: a bool scalar, or (M,)."""
         if self.waited is None:
             return torch.tensor(True)
         return (
@@ -59,7 +59,7 @@ class Best:
         )
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Return everything as named tensors; empty before the first validation."""
+        """Return the state as named tensors; empty before the first validation."""
         if self.value is None:
             return {}
         return {
@@ -69,7 +69,7 @@ class Best:
         }
 
     def load_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Take up what :meth:`state` returned."""
+        """Restore a state that :meth:`state` returned."""
         if not tensors:
             return
         self.value, self.waited = tensors["value"], tensors["waited"]

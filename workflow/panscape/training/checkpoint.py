@@ -1,4 +1,4 @@
-"""The state of unfinished training, kept so that a killed job goes on where it was."""
+"""Checkpoints, from which killed jobs resume training."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from panscape.training.weights import read_weights, write_weights
 
 
 class Checkpoint:
-    """The newest saved state of one training run.
+    """Latest saved state of a training run.
 
     Parameters
     ----------
     folder
-        Where it is kept; made when first saved. Not an output of a rule, or a failed job would lose it.
+        Folder of the state, created at the first save. It must not be an output of a rule, which Snakemake
+        deletes after failures.
     identity
-        JSON-able description of the data (digests) and settings. A state saved under another identity is
-        stale: it is never loaded, and the next save replaces it.
+        JSON-serialisable description of the data (digests) and settings. States of another identity are
+        stale: they are not loaded, and the next save replaces them.
     """
 
     NAME = "checkpoint.safetensors"
 
     def __init__(self, folder: str | Path, identity: Mapping[str, Any]):
         self.path = Path(folder) / self.NAME
-        # through JSON once, so that tuples and lists compare equal
+        # round trip through JSON, so that tuples and lists compare equal
         self._identity = json.loads(json.dumps(dict(identity), sort_keys=True))
 
     def load(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-        """Return the saved tensors and mapping, or None if there are none for this identity."""
+        """Return the saved tensors and mapping, or None without a state of this identity."""
         if not self.path.exists():
             return None
         try:
@@ -46,7 +47,7 @@ class Checkpoint:
             changed = sorted(
                 key for key in {*other, *self._identity} if other.get(key) != self._identity.get(key)
             )
-            logger.warning("starting anew: the checkpoint is of another %s", ", ".join(changed))
+            logger.warning("starting from scratch: the checkpoint is of another %s", ", ".join(changed))
             return None
         return tensors, meta["state"]
 
@@ -55,7 +56,7 @@ class Checkpoint:
         write_weights(self.path, tensors, {"identity": self._identity, "state": dict(state)})
 
     def remove(self) -> None:
-        """Remove the saved state, once the results of the finished training are in place."""
+        """Remove the saved state, after the results have been written."""
         self.path.unlink(missing_ok=True)
         if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
             self.path.parent.rmdir()

@@ -1,4 +1,4 @@
-"""Where a job computes: a granted GPU is used, otherwise the CPU; no configuration key decides it."""
+"""Device of a job: the GPU if one was granted, otherwise the CPU."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from panscape.log import logger
 from panscape.training.gpu_lock import claim
 
-# of a job's step, of a job
+# of a job step, and of a job
 GRANTED = ("SLURM_STEP_GPUS", "SLURM_JOB_GPUS")
 
 
@@ -19,13 +19,13 @@ def choose_device(gpus: int | str | None) -> torch.device:
     Parameters
     ----------
     gpus
-        How many GPUs the job was granted (`snakemake.resources.gpu`); 0 or None for none. A GPU that SLURM
-        granted by another name (`gres`) counts as well.
+        Number of GPUs granted to the job (`snakemake.resources.gpu`); 0 or None for none. GPUs granted by
+        SLURM under another name (`gres`) count as well.
 
     Returns
     -------
-    A visible GPU that no other job on this machine uses, if one was granted and PyTorch sees it, else the
-    CPU. On a SLURM node the visible GPUs are those of the job.
+    A visible GPU that no other job on this machine uses, if granted and visible to PyTorch, else the CPU. On
+    SLURM nodes, only the GPUs of the job are visible.
     """
     granted = int(gpus or 0) > 0 or any(os.environ.get(name) for name in GRANTED)
     if granted and torch.cuda.is_available():
@@ -39,17 +39,17 @@ def choose_device(gpus: int | str | None) -> torch.device:
 
 
 def prepare(threads: int) -> None:
-    """Fix what the order of floating-point sums depends on, so that the same seed gives the same weights.
+    """Configure PyTorch for reproducible results: fixed number of threads, deterministic algorithms.
 
     Parameters
     ----------
     threads
-        Threads of one operation on the CPU. Results are reproducible for a fixed number of threads; the
-        workflow's rules therefore fix it.
+        Threads of one operation on the CPU. Results are reproducible only for a fixed number of threads,
+        which the workflow's rules therefore set.
     """
-    # asked for by cuBLAS before its first use; without it deterministic algorithms refuse to run
+    # required by cuBLAS for deterministic algorithms, before its first use
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    # an operation that has no deterministic form on a GPU runs and says so in the log
+    # operations without a deterministic implementation on GPUs run with a warning
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False

@@ -1,4 +1,4 @@
-"""Log-probabilities of counts and the divergence of Gaussian posteriors, elementwise."""
+"""Elementwise log-probabilities of counts, and KL divergence of Gaussian posteriors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-EPSILON = 1e-8  # a rate of exactly 0 would make an observed count impossible
+EPSILON = 1e-8  # a rate of 0 would give observed counts probability 0
 
 
 def normal_kl(mean: Tensor, sd: Tensor) -> Tensor:

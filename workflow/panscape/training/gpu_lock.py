@@ -1,4 +1,4 @@
-"""Which of several GPUs a process takes, so that jobs side by side on one machine do not share one."""
+"""Locks on GPUs, so that concurrent jobs on one machine use different ones."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ _held: dict[str, IO[bytes]] = {}
 
 
 def claim(names: Sequence[str], folder: str | Path | None = None) -> int:
-    """Return the number of the first device that no other process holds, and hold it until this one ends.
+    """Lock the first free device for the lifetime of the process, and return its number.
 
-    A claim is a lock on a file, which the system releases with the process, however it ends.
+    The lock is a file lock, which the system releases however the process ends.
 
     Parameters
     ----------
     names
-        What identifies each visible device on this machine (UUIDs).
+        Unique names of the visible devices (UUIDs).
     folder
-        Where the locks are; by default the system's folder for temporary files.
+        Folder of the lock files; by default the system's folder for temporary files.
 
     Returns
     -------
-    A position in `names`, the same at every call. Where all are held, the devices are shared evenly by the
-    number of the process.
+    A position in `names`, the same at every call. If all devices are locked, they are shared evenly by
+    process id.
     """
     for at, name in enumerate(names):
         if name in _held:
             return at
     folder = Path(folder or tempfile.gettempdir())
     for at, name in enumerate(names):
-        # per user, because nobody can open the file of another
-        file = open(folder / f"panscape-{os.getuid()}-{name}.lock", "ab")  # noqa: SIM115 held to the end
+        # per user, because users cannot open each other's files
+        file = open(folder / f"panscape-{os.getuid()}-{name}.lock", "ab")  # noqa: SIM115 open until the process ends
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

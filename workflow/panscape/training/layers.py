@@ -20,13 +20,13 @@ def mlp(
     Parameters
     ----------
     sizes
-        Width of the input and of every layer.
+        Widths of the input and of each layer.
     norm
-        ``"layer"`` or ``"batch"`` normalises before each ReLU; None does not.
+        Normalisation before each ReLU: ``"layer"``, ``"batch"`` or None.
     dropout
-        Share of activations dropped after each ReLU while training, one for all or one per ReLU.
+        Dropout probability after each ReLU, one for all or one per ReLU.
     last_linear
-        Leave the last layer without normalisation, ReLU and dropout.
+        Omit normalisation, ReLU and dropout after the last layer.
     """
     norms = {None: None, "layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
     if norm not in norms:
@@ -34,7 +34,7 @@ def mlp(
     count = len(sizes) - 1 - last_linear
     shares = [dropout] * count if isinstance(dropout, int | float) else list(dropout)
     if len(shares) != count:
-        raise ValueError(f"{len(shares)} shares to drop after {count} ReLUs")
+        raise ValueError(f"{len(shares)} dropout probabilities for {count} ReLUs")
     layers: list[nn.Module] = []
     for number, (before, after) in enumerate(pairwise(sizes), start=2):
         linear = nn.Linear(before, after)

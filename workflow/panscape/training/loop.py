@@ -1,4 +1,4 @@
-"""The training loop: numbered steps, validations, log lines, checkpoints, and a clean end on SIGTERM."""
+"""Training loop with validation, logging, checkpoints, and a clean exit on SIGTERM."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ from panscape import seeds
 from panscape.log import Progress, logger
 from panscape.training.checkpoint import Checkpoint
 
-TERMINATED = 143  # what a shell reports of a process ended by SIGTERM
+TERMINATED = 143  # exit status of a process ended by SIGTERM
 
 
 class Task(Protocol):
-    """What :func:`fit` trains."""
+    """Interface of a model to be trained by :func:`fit`."""
 
     def step(self, number: int) -> Mapping[str, Tensor]:
-        """Make optimisation step `number` (from 0) and return its loss terms, each a scalar or (M,)."""
+        """Perform optimisation step `number` (from 0) and return its loss terms, each a scalar or (M,)."""
 
     def validate(self, number: int) -> Mapping[str, Tensor]:
         """Return the held-out loss terms after `number` steps."""
 
     def stop(self) -> bool:
-        """Tell whether training is over before the last step; asked after every validation."""
+        """Return whether to stop early; called after every validation."""
 
     def state(self) -> dict[str, Tensor]:
-        """Return everything that the following steps depend on."""
+        """Return the complete state of training."""
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what :meth:`state` returned."""
+        """Restore a state that :meth:`state` returned."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to train and how often to look.
+    """Length of training, and intervals of validation, recording and checkpoints.
 
     Parameters
     ----------
     steps
-        Most optimisation steps.
+        Maximum number of optimisation steps.
     validate_every
-        Steps between validations; 0 for none but the last. There is always one after the last step.
+        Steps between validations; 0 for a single one after the last step, which always takes place.
     record_every
-        Steps between two rows of the history of the training terms.
+        Steps between records of the training loss terms.
     checkpoint_seconds
-        Seconds between two saved states.
+        Seconds between checkpoints.
     """
 
     steps: int
@@ -64,10 +64,10 @@ class Plan:
 def fit(
     task: Task, plan: Plan, *, seed: int, checkpoint: Checkpoint | None = None, what: str = "steps"
 ) -> list[dict[str, Any]]:
-    """Train a task to the end of its plan, going on from its checkpoint if there is one.
+    """Train a task to the end of its plan, resuming from its checkpoint if there is one.
 
-    Before each step and validation PyTorch's generators are seeded by (seed, number), so that noise depends
-    on the number of the step alone and a resumed run is the uninterrupted one, bit for bit on the CPU.
+    Before each step and validation PyTorch's generators are seeded by (seed, number), so that a resumed run
+    equals the uninterrupted one, bit for bit on the CPU.
 
     Parameters
     ----------
@@ -76,29 +76,30 @@ def fit(
     plan
         Steps and intervals.
     seed
-        Seed of this training run (derive it from the collection's).
+        Seed of this training run, derived from that of the collection.
     checkpoint
-        Where unfinished training is saved: at intervals and on SIGTERM.
+        Checkpoint, saved at intervals and on SIGTERM.
     what
-        What the progress lines count.
+        Unit in progress messages.
 
     Returns
     -------
-    Rows step, split (``"train"`` or ``"heldout"``), term, model (number in the stack, 0 without one), value.
+    Table with columns step, split (``"train"`` or ``"heldout"``), term, model (index in the stack, else 0),
+    value.
 
     Raises
     ------
     SystemExit
-        With code 143 after SIGTERM, once the state is saved.
+        With status 143 after SIGTERM, once the state is saved.
     FloatingPointError
-        If every model's loss is no longer finite.
+        If no model has a finite loss.
     """
     number, history = 0, []
     saved = checkpoint.load() if checkpoint else None
     if saved:
         task.load_state(saved[0])
         number, history = saved[1]["number"], saved[1]["history"]
-        logger.info("going on from the checkpoint at %s %d of %d", what, number, plan.steps)
+        logger.info("resuming from the checkpoint at %s %d of %d", what, number, plan.steps)
     finished = saved is not None and (saved[1]["finished"] or number >= plan.steps)
     progress = Progress(what, plan.steps - number)
     last = time.monotonic()
@@ -122,7 +123,7 @@ def fit(
                 save(finished)
                 last = time.monotonic()
             if terminated.is_set() and not finished:
-                logger.warning("ended by SIGTERM at %s %d of %d", what, number, plan.steps)
+                logger.warning("stopped by SIGTERM at %s %d of %d", what, number, plan.steps)
                 raise SystemExit(TERMINATED)
     return history
 
@@ -145,7 +146,7 @@ def _record(history: list[dict[str, Any]], number: int, split: str, terms: Mappi
 
 @contextlib.contextmanager
 def _sigterm() -> Iterator[threading.Event]:
-    """Turn SIGTERM into an event for the time of the block, where signals can be caught (the main thread)."""
+    """Turn SIGTERM into an event within the block, if in the main thread, which alone can catch signals."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event

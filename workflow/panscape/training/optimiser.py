@@ -1,4 +1,4 @@
-"""PyTorch's AdamW without what its class imports."""
+"""AdamW without the heavy imports of PyTorch's optimiser class."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ from torch import Tensor
 
 
 class AdamW:
-    """PyTorch's AdamW without its optimiser class (Loshchilov and Hutter 2019).
+    """AdamW optimiser (Loshchilov and Hutter 2019), by PyTorch's functional interface.
 
-    Creating an object of PyTorch's own class imports its compiler, which takes 75 MB and over a second in
-    every job and is not used here; the function that updates the parameters is the same. Without weight decay
-    this is Adam (Kingma and Ba 2015).
+    PyTorch's optimiser class imports the compiler, which takes 75 MB and over a second in every job and is
+    not used here; the update function is the same. Without weight decay this is Adam (Kingma and Ba 2015).
 
     Parameters
     ----------
     groups
-        Mappings with `params` and `weight_decay`, the fraction by which a weight shrinks in a step, divided
-        by the learning rate.
+        Parameter groups: mappings with `params` and `weight_decay`.
     learning_rate
-        Of all groups; ``param_groups[i]["lr"]`` may be changed before each step.
+        Learning rate of all groups; ``param_groups[i]["lr"]`` may be changed before each step.
     foreach, fused
-        PyTorch's implementations that update many parameters at once (`fused`: in one kernel). By default
-        PyTorch chooses.
+        Whether to use PyTorch's implementations for many parameters at once (`fused`: in one kernel). By
+        default PyTorch chooses.
 
     Examples
     --------
@@ -53,7 +51,7 @@ class AdamW:
         self._state: dict[int, dict[str, Tensor]] = {}
 
     def _numbered(self):
-        """Yield each group with its parameters and their numbers, which go on from group to group."""
+        """Yield each group with its parameters and their consecutive numbers over all groups."""
         start = 0
         for group in self.param_groups:
             yield group, list(enumerate(group["params"], start))
@@ -67,7 +65,7 @@ class AdamW:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Update the parameters that have a gradient."""
+        """Update all parameters that have a gradient."""
         from torch.optim.adamw import adamw
 
         for group, parameters in self._numbered():
@@ -101,11 +99,11 @@ class AdamW:
             )
 
     def _step_device(self, parameter: Tensor) -> torch.device:
-        """Return where the number of steps is kept: beside the parameter if the kernel reads it there."""
+        """Return the device of the step counter: that of the parameter if the kernel reads it there."""
         return parameter.device if self._fused else torch.device("cpu")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state that the next steps depend on, in the form of PyTorch's optimisers."""
+        """Return the state in the form of PyTorch's optimisers."""
         return {"state": self._state, "param_groups": []}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Names and seeds of what a training run's state is made of."""
+"""Names, seeds and digests of the state of training runs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from panscape.training.optimiser import AdamW
 
 
 def generator(seed: int, *names: str | int) -> torch.Generator:
-    """Return a CPU generator of a named stream, for noise that must be the same on every device."""
+    """Return a CPU generator of a named stream, for noise that is the same on every device."""
     return torch.Generator().manual_seed(seeds.derive(seed, *names))
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the tensors under names that start with `prefix` and a dot."""
+    """Return the tensors with `prefix` and a dot before their names."""
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
 def without_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the tensors that :func:`with_prefix` named, under their own names."""
+    """Return the tensors that :func:`with_prefix` named, without the prefix."""
     start = prefix + "."
     return {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}
 
@@ -33,7 +33,7 @@ def without_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str
 def optimiser_state(optimiser: torch.optim.Optimizer | AdamW) -> dict[str, torch.Tensor]:
     """Return an optimiser's state as named tensors (`<parameter number>.<name>`).
 
-    Learning rates and the like are settings, not state: schedules compute them from the step's number.
+    Learning rates and other settings are not part of it: schedules compute them from the step number.
     """
     return {
         f"{number}.{name}": torch.as_tensor(value)
@@ -46,7 +46,7 @@ def optimiser_state(optimiser: torch.optim.Optimizer | AdamW) -> dict[str, torch
 def load_optimiser_state(
     optimiser: torch.optim.Optimizer | AdamW, tensors: Mapping[str, torch.Tensor]
 ) -> None:
-    """Give an optimiser over the same parameters the state that :func:`optimiser_state` returned."""
+    """Restore a state that :func:`optimiser_state` returned, in an optimiser of the same parameters."""
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         number, key = name.split(".", 1)
@@ -55,7 +55,7 @@ def load_optimiser_state(
 
 
 def digest(*values: Any) -> str:
-    """Return a digest of arrays, sparse matrices, tensors, texts and numbers, in this order."""
+    """Return a digest of a sequence of arrays, sparse matrices, tensors, strings and numbers."""
     hashed = hashlib.sha256()
     for value in values:
         if sparse.issparse(value):

@@ -1,4 +1,4 @@
-"""Weights on disk: tensors and JSON in one file (safetensors), which cannot carry code."""
+"""Weights on disk: tensors and JSON in one safetensors file, which cannot contain code."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from panscape.data import files
 
 
 def write_weights(path: str | Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:
-    """Write named tensors and a JSON-able mapping to one file, which appears by rename.
+    """Write named tensors and a JSON-serialisable mapping to one file, renamed into place once complete.
 
     Parameters
     ----------
     path
-        The file, by habit ``*.safetensors``.
+        The file, by convention ``*.safetensors``.
     tensors
-        Tensors of any device; they are stored from the CPU.
+        Tensors on any device.
     meta
-        What to know about them; JSON types only.
+        Metadata; JSON types only.
     """
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with files.atomic(path) as scratch:
-        # keys keep their order: a history taken from a checkpoint has the columns of an uninterrupted one
+        # keys are not sorted, so that a resumed history has the column order of an uninterrupted one
         save_file(plain, scratch, metadata={"meta": json.dumps(dict(meta))})
-        scratch.chmod(0o666 & ~_umask())  # safetensors would let the owner alone read it
+        scratch.chmod(0o666 & ~_umask())  # safetensors makes files readable by the owner only
 
 
 def _umask() -> int:
@@ -48,7 +48,7 @@ def read_weights(
     Raises
     ------
     ValueError
-        If the file is damaged or was written by something else.
+        If the file is damaged or was not written by :func:`write_weights`.
     """
     try:
         with safe_open(str(path), framework="pt", device=str(device)) as handle:

@@ -1,6 +1,6 @@
-"""Input: every supported file format behind one face, read in bounded memory.
+"""Readers of all supported file formats, in bounded memory.
 
-``open_source`` gives counts in blocks of cells, ``read_metadata`` what is known about the cells under
-panscape's names, ``gene_map`` how features become genes, ``keep_mask`` which cells to keep, and
-``check_study`` everything that can be known to be wrong before work starts.
+``open_source`` opens counts for reading in blocks of cells, ``read_metadata`` returns the mapped cell
+annotations, ``gene_map`` maps features to genes, ``keep_mask`` selects cells, and ``check_study`` lists the
+problems of a study before any job starts.
 """

@@ -1,4 +1,4 @@
-"""What can be known to be wrong with a study before any job starts."""
+"""Checks of a study before any job starts."""
 
 from __future__ import annotations
 
@@ -20,52 +20,52 @@ from panscape.data.readers.study import as_user_error, at, is_gzip
 from panscape.data.readers.table import Table
 from panscape.errors import Problem, UserError, fail
 
-_READ_WHOLE = 32 << 20  # gzip files up to this size are unpacked to see whether they are whole
-_DEFLATE_LIMIT = 1032  # no gzip file unpacks to more than this many times its size
+_READ_WHOLE = 32 << 20  # gzip files up to this size are unpacked to verify that they are complete
+_DEFLATE_LIMIT = 1032  # maximum compression ratio of gzip
 
 
 class _Problems:
-    """The problems met so far."""
+    """Problems collected so far."""
 
     def __init__(self):
-        self.found: list[Problem] = []
+        self.all: list[Problem] = []
 
     def trial(self, function: Callable, *arguments: Any, **options: Any) -> Any:
-        """Return what a function returns, or None after noting its problems."""
+        """Call a function and return its result, or None after recording its problems."""
         try:
             return function(*arguments, **options)
         except UserError as error:
-            self.found.extend(problem for problem in error.problems if problem not in self.found)
+            self.all.extend(problem for problem in error.problems if problem not in self.all)
             return None
 
 
 def check_study(study: dict, where: str, species: str, age_unit: str | None = None) -> list[Problem]:
-    """Find what is wrong with a study, reading headers, annotations and a sample of its values.
+    """Return the problems of a study, from headers, annotations and a sample of its values.
 
     Parameters
     ----------
     study
-        One item of the configuration's `studies`. If it has a `url` (or is simulated) and its `path` is not
-        there yet, only what needs no file is checked.
+        One item of the configuration's `studies`. If it has a `url` (or is simulated) and its `path` does not
+        exist yet, only checks without the file are run.
     where
-        The item's key for messages, e.g. ``"studies[1]"``.
+        Configuration key of the study for error messages, e.g. ``"studies[1]"``.
     species, age_unit
         As for :func:`gene_map` and :func:`read_metadata`.
 
     Returns
     -------
-    All problems found, in the order of the reading; empty if there are none.
+    All problems, in the order of reading.
     """
     problems = _Problems()
     problems.trial(_one_origin, study, where)
     if study.get("keep"):
         problems.trial(parse_keep, study["keep"], at(study, where, "keep"))
     comes_later = bool(study.get("url") or study.get("simulated"))
-    if problems.found or (comes_later and not (study.get("path") and Path(study["path"]).exists())):
-        return problems.found
+    if problems.all or (comes_later and not (study.get("path") and Path(study["path"]).exists())):
+        return problems.all
     source = problems.trial(open_source, study, where=where)
     if source is None:
-        return problems.found
+        return problems.all
     problems.trial(check_whole, source)
     problems.trial(gene_map, study, source, species, where)
     problems.trial(_check_cells, problems, study, source, where, age_unit)
@@ -74,7 +74,7 @@ def check_study(study: dict, where: str, species: str, age_unit: str | None = No
         problems.trial(check_logged, values, at(study, where, "values"))
     elif values is not None:
         problems.trial(check_counts, values, at(study, where, "counts"), source.alternatives)
-    return problems.found
+    return problems.all
 
 
 def _one_origin(study: dict, where: str) -> None:
@@ -91,15 +91,15 @@ def _check_cells(problems: _Problems, study: dict, source: Source, where: str, a
     if not study.get("keep"):
         return
     if not kept_cells(study, table, mapped, where).any():
-        problem = f"no cell of {len(table)} fits {study['keep']!r}"
+        problem = f"none of the {len(table)} cells matches {study['keep']!r}"
         raise fail(at(study, where, "keep"), problem, "correct the expression")
 
 
 def check_whole(source: Source) -> None:
-    """Raise a UserError if a gzipped text file of a study is cut short, as far as can be seen cheaply.
+    """Raise a UserError if a gzipped text file of a study is obviously truncated.
 
-    Small files are unpacked. Of large ones the length that the end of the file tells must be possible for
-    its size; their checksum is verified when they are read.
+    Small files are unpacked. For large ones, the length in the trailer must be plausible for the file size;
+    their checksum is verified when they are read.
     """
     part = {Mtx: "matrix", Table: "path"}.get(type(source))
     if part is None or not is_gzip(path := getattr(source, part)):

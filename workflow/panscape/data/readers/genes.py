@@ -1,4 +1,4 @@
-"""Gene names: one spelling for a species, one column for a name."""
+"""Gene names: uniform spelling per species, and features merged by name."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _STABLE_ID = r"ENS[A-Z]{0,6}[GTP]\d{11}(?:\.\d+)?(?:_PAR_Y)?|WBGene\d{8}|FBgn\d{
 
 @dataclass(frozen=True)
 class GeneMap:
-    """How a file's features become genes.
+    """Mapping of a file's features to genes.
 
     Attributes
     ----------
     names
-        The genes (Index, unique), by first appearance in the file.
+        Gene names (Index, unique), by first appearance in the file.
     matrix
-        CSR float32, features of the file x genes, 1 where a feature counts for a gene: features of one name
-        are summed, features without a name left out.
+        CSR float32, features of the file x genes, 1 where a feature belongs to a gene: features of the same
+        name are summed, features without a name dropped.
     n_merged, n_dropped
-        Features that were summed into an earlier one, and features left out.
+        Numbers of features summed into an earlier one, and of features dropped.
     """
 
     names: pd.Index
@@ -41,8 +41,8 @@ class GeneMap:
     n_dropped: int
 
     def apply(self, block: sparse.csr_matrix) -> sparse.csr_matrix:
-        """Return a block (cells x features of the file) as cells x genes."""
-        if not self.n_merged and not self.n_dropped:  # names are in file order: nothing moves
+        """Convert a block of cells x features of the file to cells x genes."""
+        if not self.n_merged and not self.n_dropped:  # the columns are already in order
             return block
         result = sparse.csr_matrix(block @ self.matrix)
         result.sort_indices()
@@ -50,7 +50,7 @@ class GeneMap:
 
 
 def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
-    """Find the genes that a study's features stand for.
+    """Map the features of a study to genes.
 
     Parameters
     ----------
@@ -59,16 +59,16 @@ def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
         symbols (default: the file's own names), `mapping` a TSV or CSV file with two columns, the name in the
         file and the symbol; `case` = ``"species"`` (default, see :func:`spelling`) or ``"keep"``.
     source
-        The opened study.
+        The open study.
     species
         ``"human"``, ``"mouse"``, ``"worm"`` or any other.
     where
-        The study's key for messages.
+        Configuration key of the study for error messages.
 
     Raises
     ------
     UserError
-        If the column or the mapping is missing or fits no gene.
+        If the column or the mapping is missing or matches no gene.
     """
     settings = study.get("genes") or {}
     names = _raw_names(settings, source, study, where)
@@ -86,7 +86,7 @@ def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
     matrix = sparse.csr_matrix((np.ones(len(codes), np.float32), (np.flatnonzero(named), codes)), shape=shape)
     result = GeneMap(pd.Index(unique, dtype=object), matrix, len(codes) - len(unique), int((~named).sum()))
     if result.n_merged or result.n_dropped:
-        text = "%s: %s genes; %s features summed into one of the same name, %s without a name left out"
+        text = "%s: %s genes; %s features summed with others of the same name, %s without a name dropped"
         logger.info(text, study.get("id"), len(unique), result.n_merged, result.n_dropped)
     return result
 
@@ -108,7 +108,7 @@ def _mapped(names: pd.Series, path: str, study: dict, where: str) -> pd.Series:
     place = at(study, where, "genes.mapping")
     sheet = read_sheet(path, place)
     if sheet.shape[1] < 2:
-        raise fail(place, f"{path} has one column", "give two: the name in the file, the symbol")
+        raise fail(place, f"{path} has one column", "give two: name in the file, symbol")
     keys = sheet.iloc[:, 0].fillna("").str.strip().str.replace(_VERSION, r"\1", regex=True)
     table = sheet.iloc[:, 1].fillna("").str.strip().set_axis(keys)
     table = table[~table.index.duplicated()]
@@ -117,18 +117,18 @@ def _mapped(names: pd.Series, path: str, study: dict, where: str) -> pd.Series:
         raise fail(
             place,
             f"none of the genes ({listing(names, 3)}) is in the first column of {path} ({listing(keys, 3)})",
-            "the first column has the names of the study's file, the second the symbols",
+            "write the names in the study's file in the first column, the symbols in the second",
         )
     return result
 
 
 def spelling(names: Iterable[str], species: str) -> list[str]:
-    """Return gene names in the usual spelling of a species, so that studies agree.
+    """Return gene names in the standard spelling of a species.
 
-    human: upper case, but C1orf112. mouse: names of a study that is mostly in capitals (or mostly in small
-    letters) become capitalised as in MGI (Trp53, mt-Co1, H2-Ab1, 1700001A01Rik; accession-like names stay);
-    other studies stay as they are. worm: gene classes in small letters (unc-119), sequence names in capitals
-    (Y71H2AM.3). Others: unchanged. Ensembl, WormBase and FlyBase ids are never changed.
+    human: upper case, except names such as C1orf112. mouse: if most names of a study are in upper (or lower)
+    case, capitalised as in MGI (Trp53, mt-Co1, H2-Ab1, 1700001A01Rik; accession numbers are unchanged), else
+    unchanged. worm: gene names in lower case (unc-119), sequence names in upper case (Y71H2AM.3). Other
+    species: unchanged. Ensembl, WormBase and FlyBase ids are never changed.
     """
     names = list(names)
     if species == "mouse":
@@ -176,6 +176,6 @@ def _worm(name: str) -> str:
 
 
 def looks_like_ensembl(names: Iterable[str]) -> bool:
-    """Return whether most names are stable ids (Ensembl, WormBase, FlyBase) and not symbols."""
+    """Return whether most names are stable ids (Ensembl, WormBase, FlyBase) rather than symbols."""
     table = pd.Series(list(names), dtype=object).astype(str)
     return bool(len(table)) and bool(table.str.fullmatch(_STABLE_ID).mean() > 0.5)

@@ -1,4 +1,4 @@
-"""AnnData files: X, raw or a layer; CSR, CSC or dense; also as older versions of anndata wrote them."""
+"""Reader of h5ad and h5mu files (X, raw or a layer; CSR, CSC or dense), of old anndata versions too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from panscape.data.readers.study import file_only, study_path
 
 
 class H5ad(Source):
-    """An h5ad file, opened."""
+    """An open h5ad file."""
 
     format = "h5ad"
 
@@ -35,7 +35,9 @@ class H5ad(Source):
         with self._file() as file:
             for name in ("obs", "var"):
                 if name not in file:
-                    raise self.fail("path", f"it has no {name!r}, so it is no h5ad file", "correct format")
+                    raise self.fail(
+                        "path", f"it has no {name!r}, so it is not an h5ad file", "correct format"
+                    )
             self._layers = [f"layer:{name}" for name in file.get("layers", ())]
             self._has = [name for name, keys in _PLACES.items() if any(key in file for key in keys)]
             self._key, self._var = self._find(file)
@@ -59,13 +61,13 @@ class H5ad(Source):
 
     @property
     def alternatives(self) -> list[str]:
-        """Names of the other matrices that the file has."""
+        """Names of the other matrices in the file."""
         counts = self.study.get("counts") or "X"
         return [name for name in [*self._has, *self._layers] if name != counts]
 
     @property
     def raw_shape(self) -> tuple[int, int]:
-        """(cells, features) of the file, before genes are chosen."""
+        """(cells, features) of the file, before the selection of genes."""
         return self._shape
 
     @property
@@ -86,7 +88,7 @@ class H5ad(Source):
             return _frame(file, "obs")
 
     def gene_names(self) -> np.ndarray:
-        """Return the names of the genes without the annotations."""
+        """Return the gene names without reading the annotations."""
         with self._file() as file:
             return _index(file[self._var])
 
@@ -119,16 +121,16 @@ class H5ad(Source):
             return matrix["data"][:1_000_000]
 
 
-# `raw.X` is how anndata before 0.7 wrote it
+# `raw.X` was written by anndata < 0.7
 _PLACES = {"X": ("X",), "raw": ("raw/X", "raw.X")}
 
 
-# what modalities are usually called
+# usual names of modalities
 _MODALITIES = {"rna": ("rna", "gex", "gene expression"), "atac": ("atac", "peaks", "chromatin accessibility")}
 
 
 class H5mu(H5ad):
-    """One modality of an h5mu file, opened: that of the genes, or what `modality` of the study says."""
+    """One modality of an open h5mu file: gene expression, or the study's `modality`."""
 
     format = "h5mu"
 
@@ -136,7 +138,7 @@ class H5mu(H5ad):
     def _file(self) -> Iterator[h5py.Group]:
         with h5py.File(self.path) as file:
             if "mod" not in file:
-                raise self.fail("path", "it has no 'mod', so it is no h5mu file", "correct format")
+                raise self.fail("path", "it has no 'mod', so it is not an h5mu file", "correct format")
             wanted = self.study.get("modality") or "rna"
             known = (wanted, *_MODALITIES.get(wanted, ()))
             result = [name for name in file["mod"] if name.lower() in known]
@@ -147,10 +149,10 @@ class H5mu(H5ad):
             yield file["mod"][result[0]]
 
     def _read_obs(self) -> pd.DataFrame:
-        own = super()._read_obs()
+        obs = super()._read_obs()
         with h5py.File(self.path) as file:
-            shared = _frame(file, "obs") if "obs" in file else pd.DataFrame(index=own.index)
-        return own.join(shared[shared.columns.difference(own.columns)])
+            shared = _frame(file, "obs") if "obs" in file else pd.DataFrame(index=obs.index)
+        return obs.join(shared[shared.columns.difference(obs.columns)])
 
     @property
     def obs_columns(self) -> list[str]:
@@ -165,7 +167,7 @@ def _or(names: list[str]) -> str:
 
 
 def _describe(matrix: h5py.Group | h5py.Dataset) -> tuple[str, tuple[int, int], int | None]:
-    """Return a matrix's kind (csr, csc, dense or "" if none), shape and number of stored values."""
+    """Return a matrix's kind (csr, csc, dense, or "" if it is not one), shape and number of stored values."""
     if isinstance(matrix, h5py.Dataset):
         return ("dense", matrix.shape, None) if matrix.ndim == 2 else ("", (0, 0), None)
     attributes = matrix.attrs
@@ -200,7 +202,7 @@ def _index(table: h5py.Group | h5py.Dataset) -> np.ndarray:
 
 
 def _frame(file: h5py.File, key: str) -> pd.DataFrame:
-    """Read obs or var; tables that anndata < 0.7 wrote are compound datasets with categories in uns."""
+    """Read obs or var; anndata < 0.7 stored them as compound datasets with categories in uns."""
     from anndata.io import read_elem
 
     table = file[key]

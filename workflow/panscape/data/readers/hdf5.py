@@ -1,4 +1,4 @@
-"""Reading matrices that HDF5 files hold, block by block."""
+"""Blockwise reading of matrices in HDF5 files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from scipy import sparse
 from panscape.data.external_sort import ExternalSort
 
 Blocks = Iterator[tuple[slice, sparse.csr_matrix]]
-RUNS = 64  # of neighbouring cells, in a sample spread over a file
+RUNS = 64  # of adjacent cells, in a sample spread over a file
 
 
 def texts(dataset: h5py.Dataset) -> np.ndarray:
-    """Return a dataset of strings (or numbers) as an object array of str."""
+    """Return a dataset of strings or numbers as an object array of str."""
     return np.array([v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in dataset[:]], dtype=object)
 
 
@@ -27,17 +27,17 @@ class Compressed:
     group
         The HDF5 group, open as long as this object is used.
     shape
-        (n_major, n_minor): `indptr` runs over the major axis.
+        (n_major, n_minor); `indptr` indexes the major axis.
     """
 
     def __init__(self, group: h5py.Group, shape: tuple[int, int]):
         self.data, self.indices = group["data"], group["indices"]
         self.shape = shape
-        # 64-bit whatever the file has: large files have more values than 32 bits can count
+        # always 64-bit: large files have more values than 32 bits can count
         self.indptr = group["indptr"][:].astype(np.int64)
         ends = len(self.indptr) == shape[0] + 1 and self.indptr[0] == 0 and (np.diff(self.indptr) >= 0).all()
         if not ends or self.indptr[-1] != len(self.data) or len(self.data) != len(self.indices):
-            raise OSError(f"{group.name}: indptr, indices and data do not fit each other")
+            raise OSError(f"{group.name}: indptr, indices and data do not match")
 
     def rows(self, start: int, stop: int) -> sparse.csr_matrix:
         """Return the major rows start..stop as CSR float32."""
@@ -53,7 +53,7 @@ class Compressed:
         return self.data[low:high].astype(np.float32, copy=False), indices.astype(np.int32, copy=False)
 
     def by_row(self, max_values: int) -> Blocks:
-        """Yield blocks of whole major rows."""
+        """Yield blocks of complete major rows."""
         start = 0
         while start < self.shape[0]:
             limit = self.indptr[start] + max_values
@@ -62,7 +62,7 @@ class Compressed:
             start = stop
 
     def spread(self, max_values: int) -> Blocks:
-        """Yield runs of whole major rows, evenly spaced over the file, with about so many values in all."""
+        """Yield evenly spaced runs of complete major rows, with about `max_values` values in total."""
         start, count = 0, self.shape[0]
         for at in range(RUNS):
             start = max(start, at * count // RUNS)
@@ -75,7 +75,7 @@ class Compressed:
             start = stop
 
     def transposed(self, max_values: int) -> ExternalSort:
-        """Return the matrix by its minor axis, in scratch files if it is large."""
+        """Return the matrix sorted by its minor axis, in scratch files if it is large."""
         sorter = ExternalSort(self.shape[::-1], int(self.indptr[-1]), max_values)
         step = max(max_values // 4, 1)
         for low in range(0, int(self.indptr[-1]), step):
@@ -94,7 +94,7 @@ def dense_blocks(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -
     n_cells, n_genes = dataset.shape[axis], dataset.shape[1 - axis]
     step = max(max_values // max(n_genes, 1), 1)
     if dataset.chunks and step > dataset.chunks[axis]:
-        step -= step % dataset.chunks[axis]  # so that no chunk is unpacked twice
+        step -= step % dataset.chunks[axis]  # multiples of chunks, so that none is unpacked twice
     for start in range(0, n_cells, step):
         stop = min(start + step, n_cells)
         block = dataset[start:stop] if cells_first else dataset[:, start:stop].T
@@ -102,7 +102,7 @@ def dense_blocks(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -
 
 
 def dense_spread(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -> Blocks:
-    """Yield runs of cells of a dense dataset, evenly spaced, with about so many values in all."""
+    """Yield evenly spaced runs of cells of a dense dataset, with about `max_values` values in total."""
     axis = 0 if cells_first else 1
     n_cells, n_genes = dataset.shape[axis], dataset.shape[1 - axis]
     step = max(max_values // max(n_genes, 1) // RUNS, 1)

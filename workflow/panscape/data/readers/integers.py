@@ -1,4 +1,4 @@
-"""Whether values are counts."""
+"""Checks that values are counts, or logarithms of counts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _LOGGED_BELOW = 20.0  # e^20 is far beyond any count of a gene in a cell
 
 
 def check_logged(block: sparse.spmatrix | np.ndarray, where: str) -> None:
-    """Raise a UserError if a block cannot be log(1 + x) of normalised expression.
+    """Check that a block may be log(1 + x) of normalised expression.
 
     Parameters
     ----------
     block
-        Sparse or dense values; only stored ones are looked at.
+        Sparse or dense values; only stored ones are checked.
     where
-        Key, study and file for the message.
+        Key, study and file for the error message.
 
     Raises
     ------
@@ -43,21 +43,21 @@ def check_logged(block: sparse.spmatrix | np.ndarray, where: str) -> None:
 def check_counts(
     block: sparse.spmatrix | np.ndarray, where: str, alternatives: list[str] | None = None
 ) -> None:
-    """Raise a UserError if a block holds anything but whole numbers from 0 on.
+    """Check that a block contains only non-negative integers.
 
     Parameters
     ----------
     block
-        Sparse or dense values; only stored ones are looked at.
+        Sparse or dense values; only stored ones are checked.
     where
-        Key, study and file for the message, e.g. of :func:`panscape.data.readers.study.at`.
+        Key, study and file for the error message, e.g. from :func:`panscape.data.readers.study.at`.
     alternatives
-        What `counts` could name instead in this file (`Source.alternatives`).
+        Other matrices of the file that `counts` could name (`Source.alternatives`).
 
     Raises
     ------
     UserError
-        If values are NaN, infinite, negative or fractional; says so if they look logarithmic.
+        If values are NaN, infinite, negative or fractional; the message says if they look logarithmic.
     """
     values = np.asarray(block.data if sparse.issparse(block) else block)
     if not values.size or values.dtype.kind in "ub":
@@ -76,4 +76,4 @@ def check_counts(
             if highest < _LOGGED_BELOW
             else "as after normalisation"
         )
-        raise fail(where, f"not counts: there are fractions (e.g. {example:g}); {kind}", fix)
+        raise fail(where, f"not counts: there are fractional values (e.g. {example:g}); {kind}", fix)

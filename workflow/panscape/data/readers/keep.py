@@ -1,4 +1,4 @@
-"""Which cells an expression keeps."""
+"""Evaluation of filter expressions on cell annotations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from panscape.errors import UserError
 
 
 class _Values:
-    """The evaluation of a parsed expression over a table of cells."""
+    """Evaluator of a parsed expression over a table of cells."""
 
     def __init__(self, text: str, obs: pd.DataFrame, where: str):
         self.text, self.obs, self.where = text, obs, where
@@ -36,12 +36,12 @@ class _Values:
         return pd.notna(self._values(operand)[1])
 
     def _values(self, operand: Column | Literal) -> tuple[str, np.ndarray]:
-        """Return the kind of an operand (text, number or truth) and its value for each cell."""
+        """Return the kind of an operand (text, number or boolean) and its value for each cell."""
         if isinstance(operand, Literal):
             kind = {str: "text", float: "number", bool: "truth"}[type(operand.value)]
             return kind, np.full(len(self.obs), operand.value, dtype=object if kind == "text" else float)
         if operand.name not in self.obs:
-            fix = f"columns: {listing(self.obs.columns, 40)}; text stands in quotes"
+            fix = f"columns: {listing(self.obs.columns, 40)}; put text in quotes"
             raise self._mistake(operand, f"there is no column {operand.name!r}", fix)
         return _kind(self.obs[operand.name])
 
@@ -49,11 +49,11 @@ class _Values:
         (left_kind, a), (right_kind, b) = self._values(left), self._values(right)
         if left_kind != right_kind:
             problem = f"{self._say(left, left_kind)} is compared with {self._say(right, right_kind)}"
-            fix = "text stands in quotes, numbers do not; true and false are written plainly"
+            fix = "write text in quotes; numbers, true and false without"
             raise self._mistake(right, problem, fix)
         if sign in ORDER and left_kind != "number":
             problem = f"{sign} between {left_kind} and {right_kind}"
-            raise self._mistake(right, problem, "only numbers have an order: use ==, != or in")
+            raise self._mistake(right, problem, "only numbers are ordered: use ==, != or in")
         if sign in ORDER:
             return ORDER[sign](a, b)
         present = pd.notna(a) & pd.notna(b)
@@ -65,8 +65,8 @@ class _Values:
         examples = listing(self.obs[operand.name].dropna().unique()[:3])
         return f"column {operand.name!r} of {kind} (e.g. {examples})"
 
-    def _mistake(self, operand: Column | Literal, found: str, fix: str) -> UserError:
-        return mistake(self.text, operand.position, found, fix, self.where)
+    def _mistake(self, operand: Column | Literal, problem: str, fix: str) -> UserError:
+        return mistake(self.text, operand.position, problem, fix, self.where)
 
 
 def _kind(column: pd.Series) -> tuple[str, np.ndarray]:
@@ -88,7 +88,7 @@ def _all_bool(column: pd.Series) -> bool:
 
 
 def keep_mask(expression: str, obs: pd.DataFrame, where: str) -> np.ndarray:
-    """Return which cells an expression keeps.
+    """Return the mask of cells that satisfy an expression.
 
     Parameters
     ----------
@@ -99,32 +99,32 @@ def keep_mask(expression: str, obs: pd.DataFrame, where: str) -> np.ndarray:
     obs
         One row per cell, e.g. of :func:`panscape.data.readers.metadata.cell_table`.
     where
-        The key for messages.
+        Configuration key for error messages.
 
     Returns
     -------
-    bool array, one value per row. It may be all false: whether that is an error the caller knows.
+    bool (n_cells,); all False if no cell satisfies the expression.
 
     Raises
     ------
     UserError
-        If the expression is not well formed, names no column, or compares text with numbers.
+        If the expression is malformed, names an unknown column, or compares text with numbers.
     """
     return _Values(expression, obs, where).mask(parse_keep(expression, where))
 
 
 def kept_cells(study: dict, table: pd.DataFrame, mapped: pd.DataFrame | None, where: str) -> np.ndarray:
-    """Return which cells the study's `keep` takes; it may name the table's columns and the mapped ones.
+    """Return the mask of cells that satisfy the study's `keep`, which may name original and mapped columns.
 
     Parameters
     ----------
     study
-        With `keep` set.
+        One item of the configuration's `studies`, with `keep` set.
     table
-        From :func:`panscape.data.readers.metadata.cell_table`; its columns go before mapped ones of the same
-        name.
+        From :func:`panscape.data.readers.metadata.cell_table`; its columns take precedence over mapped ones
+        of the same name.
     mapped
-        From :func:`panscape.data.readers.metadata.read_metadata`; None where that failed.
+        From :func:`panscape.data.readers.metadata.read_metadata`; None if that failed.
 
     Returns
     -------

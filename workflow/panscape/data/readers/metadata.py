@@ -1,4 +1,4 @@
-"""What is known about each cell: columns of the file or of a sheet under the names that panscape uses."""
+"""Cell annotations: columns of the file or of a metadata sheet, under panscape's names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from panscape.data.sheets import MISSING, read_sheet
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
 
-# days of one unit; months and years as the calendar's means
+# days per unit; mean calendar months and years
 UNITS = {
     "minutes": 1 / 1440,
     "hours": 1 / 24,
@@ -23,21 +23,21 @@ UNITS = {
     "months": 365.25 / 12,
     "years": 365.25,
 }
-_LABELS = ("cell_type", "batch", "line", "platform")  # text whatever they look like: plate 1 is no number
+_LABELS = ("cell_type", "batch", "line", "platform")  # always text: plate 1 is not a number
 
 
 def convert_age(values: Any, unit: str, to: str) -> Any:
-    """Return ages in another unit of :data:`UNITS`."""
+    """Convert ages to another unit of :data:`UNITS`."""
     return values if unit == to else values * (UNITS[unit] / UNITS[to])
 
 
 def collection_age_unit(studies: list[dict], age_unit: str | None = None) -> str | None:
-    """Return the unit of a collection's ages: `age_unit` if given, else that of the first study that has one.
+    """Return the age unit of a collection: `age_unit` if given, else that of the first study with one.
 
     Raises
     ------
     UserError
-        If some of the studies with ages name a unit and others do not.
+        If only some of the studies with ages give a unit.
     """
     units = {}
     for index, study in enumerate(studies):
@@ -49,7 +49,7 @@ def collection_age_unit(studies: list[dict], age_unit: str | None = None) -> str
         return None
     target = age_unit or named[0]
     if target not in UNITS:
-        raise fail("age_unit", f"{target!r} is no unit of time", f"write one of: {listing(UNITS)}")
+        raise fail("age_unit", f"{target!r} is not a unit of time", f"write one of: {listing(UNITS)}")
     lacking = [
         Problem(
             at(studies[index], f"studies[{index}]", "obs.age"),
@@ -65,14 +65,14 @@ def collection_age_unit(studies: list[dict], age_unit: str | None = None) -> str
 
 
 def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
-    """Return all columns known about a study's cells: the file's own, then those of its metadata sheet.
+    """Return all annotations of a study's cells: those of the file, then those of its metadata sheet.
 
-    A column of the sheet replaces one of the same name of the file. Rows as `source.cells`.
+    Columns of the sheet replace columns of the file of the same name. Rows follow `source.cells`.
 
     Raises
     ------
     UserError
-        If the sheet is damaged, has a barcode twice, or fits no cell.
+        If the sheet is damaged, repeats a barcode, or matches no cell.
     """
     table = source.obs
     settings = study.get("metadata") or {}
@@ -95,7 +95,7 @@ def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
             at(study, where, "metadata.barcode"),
             f"no cell of the matrix ({listing(source.cells, 3)}) is in column {barcode!r} of "
             f"{settings['path']} ({listing(names, 3)})",
-            "name the column with the barcodes, or make both alike (a suffix such as -1, a prefix)",
+            "name the column with the barcodes, or make them match (a suffix such as -1, a prefix)",
         )
     unmatched = int((position < 0).sum())
     logger.info(
@@ -109,30 +109,31 @@ def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
 
 
 def read_metadata(study: dict, source: Source, where: str, age_unit: str | None = None) -> pd.DataFrame:
-    """Return a study's mapped columns.
+    """Return the mapped annotations of a study.
 
     Parameters
     ----------
     study
         One item of the configuration's `studies`. Its `obs` maps names (`age`, `cell_type`, `batch`, `line`,
-        `platform` or any other) to a column name, ``{column: NAME}`` or ``{value: CONSTANT}``; a column may
-        come with `values`, a mapping from what the column has to what is meant, and age with `unit`.
+        `platform` or any other) to a column name, ``{column: NAME}`` or ``{value: CONSTANT}``; `values`
+        optionally translates the values of a column, and age takes a `unit`.
     source
-        The opened study.
+        The open study.
     where
-        The study's key for messages.
+        Configuration key of the study for error messages.
     age_unit
-        The unit that ages are converted to (see :func:`collection_age_unit`); None leaves them.
+        Unit that ages are converted to (see :func:`collection_age_unit`); None leaves them unchanged.
 
     Returns
     -------
     DataFrame indexed by cell, one column per mapped name: `age` float; cell_type, batch, line and platform
-    categories of text; others float or categories, as they are in the file. Missing values are NaN.
+    categories of text; others float or categories, as in the file. Missing values are NaN.
 
     Raises
     ------
     UserError
-        With every problem: a column that is missing, has no values, or has text where numbers are due.
+        If columns are missing, have no values, or contain text where numbers are expected; lists all
+        problems.
     """
     entries = study.get("obs") or {}
     table = cell_table(study, source, where)
@@ -187,13 +188,13 @@ def _check_entry(name: str, entry: dict, place: str) -> None:
         )
     unit = entry.get("unit")
     if unit and name != "age":
-        raise fail(place, "only age has a unit", "leave the unit out")
+        raise fail(place, "only age has a unit", "remove the unit")
     if unit and unit not in UNITS:
-        raise fail(place, f"{unit!r} is no unit of time", f"write one of: {listing(UNITS)}")
+        raise fail(place, f"{unit!r} is not a unit of time", f"write one of: {listing(UNITS)}")
 
 
 def _plain(values: pd.Series) -> pd.Series:
-    """Return a column with text as objects, numbers as they are, and what means missing as NaN."""
+    """Return a column with text as objects, numbers unchanged, and missing values as NaN."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(values.cat.categories.dtype if values.notna().all() else object)
     if pd.api.types.is_bool_dtype(values):
@@ -233,8 +234,8 @@ def _to_numbers(values: pd.Series, entry: dict, place: str) -> pd.Series:
         source = f"column {entry['column']!r}" if entry.get("column") else "value"
         raise fail(
             place,
-            f"{source} has text where numbers are due: {listing(texts, 5)}",
-            f"map a numeric column, or say what each means: {{column: {entry.get('column') or '...'}, "
+            f"{source} has text where numbers are expected: {listing(texts, 5)}",
+            f"map a numeric column, or translate each value: {{column: {entry.get('column') or '...'}, "
             f"values: {{{pairs}{', ...' if len(texts) > 3 else ''}}}}}",
         )
     if np.isinf(numbers).any():
@@ -253,7 +254,7 @@ def _to_text(values: pd.Series) -> pd.Series:
 
 
 def _numbers_if_all(values: pd.Series) -> pd.Series:
-    if values.str.match(r"0\d").any():  # 007 is a name
+    if values.str.match(r"0\d").any():  # 007 is a name, not a number
         return values
     try:
         return pd.to_numeric(values)

@@ -1,4 +1,4 @@
-"""Matrix Market folders of Cell Ranger 2 and 3, gzipped or not, read as a stream of text."""
+"""Reader of Matrix Market folders of Cell Ranger 2 and 3, gzipped or not, as a stream of text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Entries = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Mtx(Source):
-    """A folder with matrix.mtx, barcodes.tsv and genes.tsv or features.tsv, opened.
+    """An open folder with matrix.mtx, barcodes.tsv, and genes.tsv or features.tsv.
 
     The files may have a common prefix, as in GEO; `path` may also name the matrix file itself.
     """
@@ -32,7 +32,7 @@ class Mtx(Source):
     def __init__(self, study: dict, where: str):
         super().__init__(study, where)
         if (study.get("counts") or "X") != "X":
-            raise self.fail("counts", f"{study['counts']!r}, but mtx has one matrix", "leave counts out")
+            raise self.fail("counts", f"{study['counts']!r}, but mtx has one matrix", "remove counts")
         self.path = study_path(study, where)
         self.matrix, self._barcodes, self._features_file = self._guard(self._find)
         self._guard(self._read_header)
@@ -56,8 +56,8 @@ class Mtx(Source):
                     "path",
                     f"{what} {' or '.join(kinds)} (gzipped or not) in {folder}"
                     + (f": {listing(file.name for file in files)}" if files else ""),
-                    "one folder holds one matrix.mtx, one barcodes.tsv and one features.tsv or genes.tsv; "
-                    "of several, name one matrix file as path",
+                    "give a folder with one matrix.mtx, one barcodes.tsv and one features.tsv or genes.tsv, "
+                    "or the path of one matrix file",
                 )
             if prefix is None:
                 prefix = files[0].name.split("matrix.mtx")[0]
@@ -78,14 +78,14 @@ class Mtx(Source):
 
     @cached_property
     def _cells_first(self) -> bool:
-        """Whether the rows are cells; 10x has features in rows, some other tools have not."""
+        """Whether rows are cells; 10x stores features in rows, some other tools do not."""
         rows, columns = self._sizes
         cells, genes = len(self.cells), len(self._features)
         return (rows, columns) == (cells, genes) != (genes, cells)
 
     @property
     def raw_shape(self) -> tuple[int, int]:
-        """(cells, features) of the file, before genes are chosen."""
+        """(cells, features) of the file, before the selection of genes."""
         rows, columns = self._sizes
         return (rows, columns) if self._cells_first else (columns, rows)
 
@@ -102,7 +102,7 @@ class Mtx(Source):
 
     def _entries(self) -> Generator[_Entries, None, None]:
         """Yield (cells, genes, values) in file order, a chunk of text at a time."""
-        from scipy.io import mmread  # several times faster than other parsers; it takes whole files only
+        from scipy.io import mmread  # several times faster than other parsers, but reads complete files only
 
         seen, rest = 0, b""
         with open_bytes(self.matrix) as handle:
@@ -120,7 +120,7 @@ class Mtx(Source):
         if seen != self.nnz:
             raise self.fail(
                 "path",
-                f"{self.matrix.name} announces {self.nnz} entries and has {seen}",
+                f"{self.matrix.name} declares {self.nnz} entries but has {seen}",
                 "copy or download the file again",
             )
 
@@ -140,7 +140,7 @@ class Mtx(Source):
 
     @cached_property
     def _sorted(self) -> bool:
-        """Whether the entries come cell by cell: a pass over the text, up to the first that does not."""
+        """Whether entries are ordered by cell (scans the text up to the first violation)."""
         last = -1
         for cells, _, _ in self._entries():
             if len(cells) and (cells[0] < last or (np.diff(cells) < 0).any()):
@@ -167,7 +167,7 @@ class Mtx(Source):
             count += len(entries[0])
             if count >= max_values:
                 cells, genes, values = (np.concatenate(parts) for parts in zip(*held, strict=True))
-                stop = int(cells[-1])  # the last cell may go on in the next chunk
+                stop = int(cells[-1])  # the last cell may continue in the next chunk
                 whole = int(np.searchsorted(cells, stop))
                 if stop > start:
                     yield (
@@ -182,12 +182,12 @@ class Mtx(Source):
         yield slice(start, n_cells), _csr(cells, genes, values, slice(None), start, n_cells, n_genes)
 
     def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield the cells at the beginning of the text if its entries come cell by cell."""
+        """Yield the first cells of the text if its entries are ordered by cell."""
         entries = self._entries()
         cells, genes, values = next(entries)
         entries.close()
         if len(cells) and (np.diff(cells) >= 0).all():
-            stop = int(cells[-1])  # the last one may go on
+            stop = int(cells[-1])  # the last cell may be incomplete
             whole = slice(0, int(np.searchsorted(cells, stop)))
             yield slice(0, stop), _csr(cells, genes, values, whole, 0, stop, self.raw_shape[1])
 
@@ -207,13 +207,13 @@ def _csr(cells, genes, values, chosen: slice, start: int, stop: int, n_genes: in
 
 
 def _count_lines(text: bytes) -> int:
-    """Return the number of lines that are not empty."""
+    """Return the number of non-empty lines."""
     lines = text.count(b"\n")
     return lines if b"\n\n" not in text else sum(bool(line.strip()) for line in text.split(b"\n"))
 
 
 def _header(handle: BinaryIO) -> tuple[str, tuple[int, ...]]:
-    """Read up to the line of sizes; return the first line and (rows, columns, entries)."""
+    """Read the header up to the size line; return the first line and (rows, columns, entries)."""
     banner = handle.readline(1000).decode("utf-8", "replace")
     line = handle.readline(10_000)
     while line.startswith(b"%") or (line and not line.strip()):

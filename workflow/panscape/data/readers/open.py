@@ -1,4 +1,4 @@
-"""Opening a study, or looking at its header only."""
+"""Open a study, or read its header only."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ def _make(study: dict, where: str) -> Source:
             start = handle.read(8)
         if start[:2] == b"\x1f\x8b":
             raise fail(at(study, where, "path"), f"{path} is gzipped HDF5", f"run: gunzip -k {path}")
-        # h5mu files have a block of their own before HDF5's
+        # h5mu files start with a user block before the HDF5 content
         if start != b"\x89HDF\r\n\x1a\n" and not (format == "h5mu" and h5py.is_hdf5(path)):
-            problem = "is empty" if not start else f"is no HDF5 file (format {format})"
+            problem = "is empty" if not start else f"is not an HDF5 file (format {format})"
             raise fail(at(study, where, "path"), f"{path} {problem}", "correct path or format")
     return Table(study, where, format) if format in ("csv", "tsv") else _CLASSES[format](study, where)
 
 
 def open_source(study: dict, *, where: str) -> Source:
-    """Open a study's file.
+    """Open the file of a study.
 
     Parameters
     ----------
     study
         One item of the configuration's `studies`: `path` is read; `format`, `counts`, `orientation` and
-        `genes` say how. A relative path starts at the current folder.
+        `genes` control how. Relative paths start at the current folder.
     where
-        The item's key for messages, e.g. ``"studies[1]"``.
+        Configuration key of the study for error messages, e.g. ``"studies[1]"``.
 
     Returns
     -------
     Source
-        Open for reading in blocks; no file stays open between calls.
+        The study, for reading in blocks; no file stays open between calls.
 
     Raises
     ------
     UserError
-        If the file is missing, damaged, empty, of another format, lacks the matrix that `counts` names, or
-        a barcode occurs twice.
+        If the file is missing, damaged, empty, in another format or without the matrix that `counts` names,
+        or if a barcode occurs twice.
     """
     source = _make(study, where)
     source.check_names()
@@ -68,22 +68,22 @@ def open_source(study: dict, *, where: str) -> Source:
 
 
 class Probe:
-    """The size of a study, as its header has it.
+    """Size of a study, from the header of its file.
 
     Attributes
     ----------
     format
         The format, as configured or recognised.
     n_cells, n_genes
-        Size of the matrix, features that are not genes included.
+        Size of the matrix, including features that are not genes.
     nnz
-        Stored values; None for dense formats, where only reading tells.
+        Number of stored values; None for dense formats.
     estimated
-        Whether the number of lines is a guess from the file's size (text tables).
+        Whether the number of lines is estimated from the file size (text tables).
     obs_columns
-        Names of the file's columns about cells.
+        Names of the columns of cell metadata.
     genes
-        Names of the features (Index), read when first asked for.
+        Names of the features (Index), read at first access.
     """
 
     def __init__(self, source: Source):
@@ -103,7 +103,7 @@ class Probe:
 
 
 def probe(study: dict, *, where: str = "studies") -> Probe:
-    """Look at a study's header only (milliseconds, whatever the file's size).
+    """Read only the header of a study, in milliseconds whatever the file size.
 
     Parameters
     ----------
@@ -113,6 +113,6 @@ def probe(study: dict, *, where: str = "studies") -> Probe:
     Raises
     ------
     UserError
-        If the file is missing, not of its format, or its header is damaged.
+        If the file is missing or in another format, or its header is damaged.
     """
     return Probe(_make(study, where))

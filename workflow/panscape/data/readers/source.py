@@ -1,4 +1,4 @@
-"""The common face of all input formats."""
+"""Common interface of all input formats."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from panscape.data.readers.study import as_user_error, at, listing
 from panscape.errors import UserError, fail
 from panscape.log import logger
 
-# what damaged files raise on reading: HDF5 and plain files, gzip members, text (KeyError: a part is missing)
+# raised by damaged files: HDF5 and plain files, gzip members, text (KeyError: a part is missing)
 READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError, KeyError, RuntimeError)
 
 
 class Source(ABC):
-    """A study's matrix, opened: names and annotations, and counts in blocks of cells.
+    """The open matrix of a study: names, annotations, and counts in blocks of cells.
 
-    Made by :func:`open_source`. Opening reads the header only; `cells`, `genes` and `obs` are read when
-    first asked for.
+    Created by :func:`open_source`. Opening reads the header only; `cells`, `genes` and `obs` are read at
+    first access.
 
     Attributes
     ----------
     shape
-        (n_cells, n_genes), after the features that are not genes have been left out.
+        (n_cells, n_genes), without features that are not genes.
     cells
         Names of the cells (Index, unique), in file order.
     genes
-        One row per gene, indexed by its name in the file (not always unique), with the file's own columns.
+        One row per gene, indexed by its name in the file (not always unique), with the columns of the file.
     obs
-        One row per cell with the file's own columns (none in csv and mtx).
+        One row per cell with the columns of the file (none in csv and mtx).
     nnz
-        Stored values, where the file says so before it is read, else None. An upper bound if the file
-        holds features that are not genes.
+        Number of stored values, if known from the header, else None. An upper bound if the file contains
+        features that are not genes.
     """
 
     format: str
@@ -52,16 +52,16 @@ class Source(ABC):
     @property
     @abstractmethod
     def raw_shape(self) -> tuple[int, int]:
-        """Return (cells, features) as the file's header has it."""
+        """Return (cells, features) from the file's header."""
 
     @property
     def obs_columns(self) -> list[str]:
-        """Return the names of the file's columns about cells."""
+        """Return the names of the columns of cell metadata."""
         return []
 
     @property
     def alternatives(self) -> list[str]:
-        """Return the values of `counts` that this file could also be read with."""
+        """Return the other values of `counts` that this file supports."""
         return []
 
     @cached_property
@@ -80,7 +80,7 @@ class Source(ABC):
         """Metadata of the cells."""
         table = self._guard(self._read_obs)
         if len(table) != len(self.cells):
-            raise self.fail("", f"{len(table)} rows in obs, but {len(self.cells)} cells", "mend the file")
+            raise self.fail("", f"{len(table)} rows in obs, but {len(self.cells)} cells", "correct the file")
         return table.set_axis(self.cells, axis=0)
 
     @property
@@ -94,32 +94,33 @@ class Source(ABC):
         Parameters
         ----------
         max_values
-            Stored values of a block, about; for dense formats cells times genes, zeros included.
+            Approximate number of stored values per block; for dense formats cells times genes, zeros
+            included.
 
         Raises
         ------
         UserError
-            If the file turns out damaged.
+            If the file is damaged.
         """
         yield from self._of_genes(self._blocks(max_values))
 
     def spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield (rows, CSR float32 block) of a part of the cells, read in a second or so.
+        """Yield (rows, CSR float32 block) of a sample of the cells, read within about a second.
 
-        All cells of a small matrix; else runs of neighbouring cells, evenly spaced where the file has an
-        index and the first ones where it has none. Nothing of large files that are stored by gene.
+        All cells of a small matrix; otherwise runs of adjacent cells, evenly spaced if the file has an index,
+        else the first cells. Nothing for large files that are stored by gene.
 
         Parameters
         ----------
         max_values
-            Values that are read, about.
+            Approximate number of values to read.
         """
         values = self.nnz if self.nnz is not None else self.raw_shape[0] * self.raw_shape[1]
         whole = values <= max_values
         yield from self._of_genes(self._blocks(max_values) if whole else self._spread(max_values))
 
     def _of_genes(self, iterator) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield blocks with the features that are genes, in order; damage of the file is a UserError."""
+        """Yield blocks of the genes only, in order; raise a UserError if the file is damaged."""
         columns = None if self._is_gene is None else np.flatnonzero(self._is_gene)
         while True:
             item = self._guard(next, iterator, None)
@@ -131,12 +132,12 @@ class Source(ABC):
             yield rows, block
 
     def sample(self) -> np.ndarray:
-        """Return some values of the matrix, read quickly, to judge whether they are counts."""
+        """Return a small sample of values, for the check that they are counts."""
         return self._guard(self._sample)
 
-    def fail(self, key: str, found: str, fix: str = "") -> UserError:
+    def fail(self, key: str, what: str, fix: str = "") -> UserError:
         """Return an error that names this study and file."""
-        return fail(at(self.study, self.where, key), found, fix)
+        return fail(at(self.study, self.where, key), what, fix)
 
     @cached_property
     def _features(self) -> pd.DataFrame:
@@ -177,7 +178,7 @@ class Source(ABC):
                 "path",
                 f"{len(self.cells)} cell and {len(self._features)} feature names for a matrix of "
                 f"{raw_cells} cells x {raw_genes} features",
-                "mend the file (csv: also see orientation)",
+                "correct the file (csv: also see orientation)",
             )
         doubles = self.cells[self.cells.duplicated()].unique()
         if len(doubles):
@@ -200,17 +201,17 @@ class Source(ABC):
     def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]: ...
 
     def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield some cells of a matrix that is larger than that, where it can be done without reading all."""
+        """Yield some cells of a larger matrix, where possible without reading all of it."""
         return iter(())
 
     def _externally_sorted(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield blocks of a matrix that is not stored by cell, transposed at the first call."""
+        """Yield blocks of a matrix that is not stored by cell; the first call transposes it."""
         if self._sorter is None:
             self._sorter = self._fill_sorter(max_values)
         yield from self._sorter.blocks()
 
     def _fill_sorter(self, max_values: int) -> ExternalSort:
-        """Read the matrix into scratch storage; for formats that need it."""
+        """Read the matrix into an external sort, for formats that need it."""
         raise NotImplementedError
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What the configuration says about one study, and how errors name it."""
+"""Location and format of a study, and its name in error messages."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _SUFFIXES = {
 
 
 def at(study: dict, where: str, key: str = "") -> str:
-    """Return the place of a problem: key, study and file."""
+    """Return the location of a problem: key, study and file."""
     path = study.get("path") or study.get("url")
     file = f", file {path}" if path else ""
     return f"{where}{'.' if key else ''}{key} (study '{study.get('id', '?')}'{file})"
 
 
 def listing(names: Iterable[object], limit: int = 20) -> str:
-    """Return names for a message, shortened if there are many."""
+    """Return names as a list for a message, shortened if there are many."""
     texts = [str(name) for name in names]
     if not texts:
         return "none"
@@ -42,12 +42,12 @@ def listing(names: Iterable[object], limit: int = 20) -> str:
 
 
 def study_path(study: dict, where: str) -> Path:
-    """Return the study's file or folder, which must exist and be readable.
+    """Return the path of the study's file or folder, checked to exist and be readable.
 
     Raises
     ------
     UserError
-        If there is no path, nothing is there, or it may not be read.
+        If there is no path, or it does not exist or is not readable.
     """
     if not study.get("path"):
         raise fail(at(study, where, "path"), "no file is given", "write path, or url and sha256")
@@ -59,17 +59,17 @@ def study_path(study: dict, where: str) -> Path:
             "correct the path; relative paths start at the folder in which snakemake runs",
         )
     if not os.access(path, os.R_OK):
-        raise fail(at(study, where, "path"), f"{path} may not be read", "give yourself read permission")
+        raise fail(at(study, where, "path"), f"{path} is not readable", "give yourself read permission")
     return path
 
 
 def study_format(study: dict, where: str) -> str:
-    """Return the study's format, from its configuration, its name or its content.
+    """Return the format of a study, from its configuration, or the name or content of its file.
 
     Raises
     ------
     UserError
-        If the format is unknown or cannot be told.
+        If the format is unknown or cannot be inferred.
     """
     wanted = study.get("format") or "auto"
     if wanted in FORMATS:
@@ -92,7 +92,7 @@ def study_format(study: dict, where: str) -> str:
     if result is None:
         raise fail(
             at(study, where, "format"),
-            f"cannot tell the format of {name or 'the file'}",
+            f"cannot infer the format of {name or 'the file'}",
             f"write format: one of {listing(FORMATS)}",
         )
     return result
@@ -116,18 +116,18 @@ def _sniff(path: Path) -> str | None:
 
 
 def is_gzip(path: Path) -> bool:
-    """Return whether a file starts as a gzip file does."""
+    """Return whether a file is gzipped, by its first bytes."""
     with open(path, "rb") as handle:
         return handle.read(2) == b"\x1f\x8b"
 
 
 def open_bytes(path: Path):
-    """Open a plain or gzipped file for reading bytes, whatever its name ends in."""
+    """Open a plain or gzipped file for reading bytes, whatever its suffix."""
     return gzip.open(path, "rb") if is_gzip(path) else open(path, "rb")
 
 
 def file_only(study: dict, path: Path, where: str) -> Path:
-    """Return `path` if it is a file.
+    """Return `path`, checked to be a file.
 
     Raises
     ------
@@ -145,12 +145,12 @@ def file_only(study: dict, path: Path, where: str) -> Path:
 
 
 def as_user_error(error: Exception, study: dict, where: str) -> UserError:
-    """Return what a reading error means to the user."""
+    """Convert a reading error to a UserError."""
     text = " ".join(str(error).split()) or type(error).__name__
     if "filter" in text.lower() and "required" in text.lower():
         fix = "write the file again with gzip or no compression: it uses one that this HDF5 cannot read"
     else:
         fix = "copy or download the file again, and compare its checksum"
     return fail(
-        at(study, where, "path"), f"the file is damaged, cut short or not what it seems to be ({text})", fix
+        at(study, where, "path"), f"the file is damaged, truncated or in another format ({text})", fix
     )

@@ -1,4 +1,4 @@
-"""Dense text tables, cells by genes or genes by cells, read line by line."""
+"""Reader of dense text tables, cells x genes or genes x cells, line by line."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import file_only, is_gzip, listing, open_bytes, study_path
 
-_EXPECTED_DENSITY = 0.2  # decides the number of scratch files of a table genes by cells, nothing else
+_EXPECTED_DENSITY = 0.2  # only sets the number of scratch files of a genes x cells table
 
 
 class Table(Source):
-    """A csv or tsv file (gzipped or not), opened.
+    """An open csv or tsv file, gzipped or not.
 
-    The first line has the column names, with or without one for the row names (R leaves it out); each
-    further line starts with its row's name. Values are parsed a block of lines at a time; a table genes by
-    cells is transposed through scratch files if it has many values.
+    The first line has the column names, with or without one for the row names (R omits it); each further line
+    starts with the row name. Values are parsed in blocks of lines; a large genes x cells table is transposed
+    through scratch files.
     """
 
     def __init__(self, study: dict, where: str, format: str):
@@ -33,7 +33,7 @@ class Table(Source):
         self.path = file_only(study, study_path(study, where), where)
         self.cells_first = (study.get("orientation") or "cells-by-genes") == "cells-by-genes"
         if (study.get("counts") or "X") != "X":
-            raise self.fail("counts", f"{study['counts']!r}, but a table is one matrix", "leave counts out")
+            raise self.fail("counts", f"{study['counts']!r}, but a table is one matrix", "remove counts")
         self._columns, self._first_line = self._guard(self._read_header)
 
     def _read_header(self) -> tuple[list[str], int]:
@@ -77,13 +77,13 @@ class Table(Source):
 
     @property
     def raw_shape(self) -> tuple[int, int]:
-        """(cells, features) of the file, before genes are chosen."""
+        """(cells, features) of the file, before the selection of genes."""
         shape = (len(self._rows), len(self._columns))
         return shape if self.cells_first else shape[::-1]
 
     def estimated_shape(self) -> tuple[int, int]:
         """Return (cells, genes), the number of lines estimated from the file's size."""
-        # gzipped counts shrink about eightfold; an estimate serves to ask for memory only
+        # gzip shrinks counts about eightfold; the estimate is only used for memory requests
         size = self.path.stat().st_size * (8 if is_gzip(self.path) else 1)
         shape = (max(size // max(self._first_line, 1), 1), len(self._columns))
         return shape if self.cells_first else shape[::-1]
@@ -128,13 +128,13 @@ class Table(Source):
             raise self._bad_line(rows, options, start, error) from error
         if values.shape != (len(lines), len(self._columns)):
             problem = f"{values.shape[1]} values in line {start + 2}, {len(self._columns)} column names"
-            raise self.fail("path", problem, "mend the file")
+            raise self.fail("path", problem, "correct the file")
         return sparse.csr_matrix(values)
 
     def _bad_line(
         self, rows: list[tuple[str, str]], options: dict, start: int, error: Exception
     ) -> Exception:
-        """Find the line that does not parse, which the parser counts from where it likes."""
+        """Return the error for the line that does not parse; numpy numbers lines within the block."""
         for number, (name, text) in enumerate(rows, start + 2):
             try:
                 if np.loadtxt([text], **options).shape[1] == len(self._columns):
@@ -145,9 +145,9 @@ class Table(Source):
             return self.fail(
                 "path",
                 f"line {number} (row {name!r}): {problem}",
-                "write a number in every place (0, not empty)",
+                "write a number in every field (0 instead of an empty one)",
             )
-        return self.fail("path", str(error), "mend the file")
+        return self.fail("path", str(error), "correct the file")
 
     def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         if self.cells_first:
@@ -176,13 +176,13 @@ class Table(Source):
             return next(self._pieces(handle, 200_000))[1].data
 
     def check_names(self) -> None:
-        """Raise a UserError as for any source, or if the names show that the orientation is wrong."""
+        """Check the names as for any source, and that they do not indicate the wrong orientation."""
         barcodes = pd.Series([*self._columns[:200]] if self.cells_first else self._rows[:200])
         if barcodes.str.fullmatch(r"(?:.*[_:.-])?[ACGT]{10,}(?:-\d+)?").mean() > 0.5:
             now, other = ("cells-by-genes", "genes-by-cells")[:: 1 if self.cells_first else -1]
             raise self.fail(
                 "orientation",
-                f"read as {now}, but the names of its genes look like barcodes: {listing(barcodes, 3)}",
+                f"read as {now}, but the gene names look like barcodes: {listing(barcodes, 3)}",
                 f"write orientation: {other}",
             )
         super().check_names()

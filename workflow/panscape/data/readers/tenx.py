@@ -1,4 +1,4 @@
-"""HDF5 files of Cell Ranger, version 2 (a group per genome) and 3 (`matrix`), and loom files."""
+"""Readers of Cell Ranger HDF5 files, version 2 (a group per genome) and 3 (`matrix`), and loom files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from panscape.data.readers.study import file_only, listing, study_path
 
 
 class TenX(Source):
-    """A 10x h5 file, opened. Stored genes x cells by column, which is cells x genes by row."""
+    """An open 10x h5 file: genes x cells stored by column, which is cells x genes by row."""
 
     format = "10x-h5"
 
@@ -23,9 +23,7 @@ class TenX(Source):
         super().__init__(study, where)
         self.path = file_only(study, study_path(study, where), where)
         if (study.get("counts") or "X") != "X":
-            raise self.fail(
-                "counts", f"{study['counts']!r}, but a 10x file has one matrix", "leave counts out"
-            )
+            raise self.fail("counts", f"{study['counts']!r}, but a 10x file has one matrix", "remove counts")
         self._guard(self._open)
 
     def _open(self) -> None:
@@ -51,7 +49,7 @@ class TenX(Source):
 
     @property
     def raw_shape(self) -> tuple[int, int]:
-        """(cells, features) of the file, before genes are chosen."""
+        """(cells, features) of the file, before the selection of genes."""
         return self._shape
 
     def _read_cells(self) -> np.ndarray:
@@ -76,12 +74,12 @@ class TenX(Source):
             if not (table["genome"] == genome).any():
                 problem = listing(table["genome"].unique())
                 raise self.fail("genes.genome", f"the file has {problem}, not {genome}", "correct the genome")
-            # a feature of another genome is left out as any feature is that is not a gene
+            # features of another genome are dropped like those that are not genes
             table.loc[table["genome"] != genome, "feature_types"] = "feature of another genome"
         return table
 
     def gene_names(self) -> np.ndarray:
-        """Return the names of the features without the annotations."""
+        """Return the feature names without reading the annotations."""
         with h5py.File(self.path) as file:
             group = file[self._group]
             return texts(group["features/name"] if "features" in group else group["gene_names"])
@@ -100,7 +98,7 @@ class TenX(Source):
 
 
 class Loom(Source):
-    """A loom file, opened: a dense matrix genes x cells, read in blocks of columns."""
+    """An open loom file: a dense genes x cells matrix, read in blocks of columns."""
 
     format = "loom"
     _CELLS = ("CellID", "obs_names", "cell_names", "barcode", "barcodes")
@@ -115,7 +113,7 @@ class Loom(Source):
         with h5py.File(self.path) as file:
             for part in ("matrix", "row_attrs", "col_attrs"):
                 if part not in file:
-                    raise self.fail("path", f"it has no {part!r}, so it is no loom file", "correct format")
+                    raise self.fail("path", f"it has no {part!r}, so it is not a loom file", "correct format")
             self._layers = [f"layer:{name}" for name in file.get("layers", ())]
             counts = self.study.get("counts") or "X"
             if counts != "X" and counts not in self._layers:
@@ -128,12 +126,12 @@ class Loom(Source):
 
     @property
     def alternatives(self) -> list[str]:
-        """Names of the other matrices that the file has."""
+        """Names of the other matrices in the file."""
         return [name for name in ("X", *self._layers) if name != (self.study.get("counts") or "X")]
 
     @property
     def raw_shape(self) -> tuple[int, int]:
-        """(cells, features) of the file, before genes are chosen."""
+        """(cells, features) of the file, before the selection of genes."""
         return self._shape
 
     @property
@@ -166,7 +164,7 @@ class Loom(Source):
         return pd.DataFrame(self._table("col_attrs", self._obs_columns), index=self.cells)
 
     def gene_names(self) -> np.ndarray:
-        """Return the names of the genes without the annotations."""
+        """Return the gene names without reading the annotations."""
         with h5py.File(self.path) as file:
             return texts(file["row_attrs"][self._name_of(self._GENES, self._var_columns, "gene")])
 
@@ -184,5 +182,5 @@ class Loom(Source):
 
 
 def _attributes(group: h5py.Group) -> list[str]:
-    """Return the one-dimensional attributes: others (embeddings) are not columns."""
+    """Return the one-dimensional attributes; others (embeddings) are not columns."""
     return [name for name, item in group.items() if isinstance(item, h5py.Dataset) and item.ndim == 1]

@@ -1,4 +1,4 @@
-"""Command line of `make why FILE=...`: the jobs that an edit of a file reruns."""
+"""Command line of `make why FILE=...`: jobs that an edit of a file would rerun."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ DEMO = ROOT / "config/demo.yaml"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the folder with the results and return its exit status."""
+    """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m panscape.pipeline.preflight")
     parser.add_argument(
         "--why", metavar="FILE", type=Path, required=True, help="the file that would be edited"
     )
-    parser.add_argument("--configfile", type=Path, default=DEMO, help="of the collection (the demo's)")
+    parser.add_argument("--configfile", type=Path, default=DEMO, help="configuration (default: demo)")
     given = parser.parse_args(arguments)
     try:
         raw = yaml.safe_load(given.configfile.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Expected failures and disappointments of a run with a valid configuration."""
+"""Problems to expect in a run with a valid configuration."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def concerns(
     disk_mb
         Expected disk space of their output.
     machine_mb, free_mb
-        Memory of this machine and free space in this folder; measured when not given.
+        Memory of this machine and free space in this folder; measured by default.
     """
     return [
         *_studies(config, sizes),
@@ -59,7 +59,7 @@ def _studies(config: dict[str, Any], sizes: dict[str, Size]) -> Iterator[Problem
 
 
 def _quality(config: dict[str, Any]) -> Iterator[Problem]:
-    """Yield studies and lines that will lose more than half of their cells to quality control."""
+    """Yield studies and lines that are expected to lose more than half of their cells to quality control."""
     from panscape.config.qc_forecast import expected_losses
 
     for name in inputs.used_by(config, "any"):
@@ -110,9 +110,9 @@ def _machine(
     large = [job for job in jobs if job.mem_mb > machine_mb]
     if large:
         most = max(large, key=lambda job: job.mem_mb)
-        what = f"{len(large)} jobs ask for more memory than this machine has ({machine_mb / 1000:.0f} GB): "
+        what = f"{len(large)} jobs request more memory than this machine has ({machine_mb / 1000:.0f} GB): "
         what += f"{most.rule} {most.mem_mb / 1000:.0f} GB"
-        yield Problem("memory", what, "on a cluster see that a node has it; here raise panclust.min_cells")
+        yield Problem("memory", what, "run on a cluster with larger nodes, or raise panclust.min_cells")
     if disk_mb > free_mb:
         what = f"about {disk_mb / 1000:.1f} GB will be written, {free_mb / 1000:.1f} GB are free here"
         yield Problem("disk", what, "run in another folder: snakemake --directory")

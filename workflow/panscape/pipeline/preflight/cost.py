@@ -1,4 +1,4 @@
-"""Likely run time of a job and disk space of its output (what it requests is an upper bound)."""
+"""Expected run time of a job and disk space of its output."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from panscape.pipeline import estimates, resources
 
 START_SECONDS = 10  # interpreter, libraries, tables
 LEAST_MB = 1.0
-# minutes, of rules that have work to do without any cells
+# minutes, of rules whose work does not depend on the number of cells
 ALLOWANCE = {"train_lines": 20, "score_overlap": 30, "train_unicoord": 15, "restore_cells": 15}
-# how many times longer than measured the part is that grows with the input
+# ratio of the requested to the measured time, for the part that grows with the input
 MARGIN = {
     "find_panclusters": 1.5,
     "simulate_study": 5,
@@ -26,7 +26,7 @@ MARGIN = {
     **dict.fromkeys(
         ("score_features", "place_cells", "reconfigure_cells", "compare_networks", "plot_unicoord"), 12
     ),
-    # panclusters, pairs per pancluster and steps are all upper bounds there
+    # numbers of panclusters, pairs and steps are all upper bounds there
     **dict.fromkeys(("find_elbow", "learn_dictionary", "build_targets"), 40),
     "choose_features": 8,
     **dict.fromkeys(
@@ -37,15 +37,15 @@ USUAL_MARGIN = 3
 
 
 def expected_seconds(rule: str, studies: Sequence[Size], config: dict[str, Any]) -> float:
-    """Return the likely time of a job.
+    """Return the expected time of a job.
 
-    A rule asks for an allowance and a part that grows with the size of its input; the allowance is what
-    it would ask for without any cells.
+    The request of a rule is a constant allowance, its request without any cells, plus a part that grows with
+    the size of the input.
 
     Parameters
     ----------
     rule
-        Its name.
+        Name of the rule.
     studies
         Sizes of the studies that the job reads.
     config
@@ -63,12 +63,12 @@ def expected_seconds(rule: str, studies: Sequence[Size], config: dict[str, Any])
 
 
 def disk_mb(rule: str, studies: Sequence[Size], config: dict[str, Any]) -> float:
-    """Return about how many megabytes a job leaves on the disk.
+    """Return the approximate size of a job's output (MB).
 
     Parameters
     ----------
     rule
-        Its name.
+        Name of the rule.
     studies
         Sizes of the studies that the job reads.
     config
@@ -97,7 +97,7 @@ def _landscape(size: Size, config: dict[str, Any]) -> float:
 
 
 def _models(size: Size, config: dict[str, Any]) -> float:
-    # weights and readouts of a job's models, and a copy of the readouts where other stages look
+    # weights and readouts of the models, and a copy of the readouts for other stages
     models = min(config["sivae"]["models_per_job"], 3 + size.cells / config["sivae"]["min_cells"])
     return 4e-3 * models * min(size.genes, config["sivae"]["n_genes"])
 

@@ -1,4 +1,4 @@
-"""Planned jobs of a run, parsed from a dry run of Snakemake."""
+"""Planned jobs of a run, parsed from Snakemake's dry run."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class Job:
     Parameters
     ----------
     rule
-        Name of its rule.
+        Name of the rule.
     stage
-        Its stage, as in the folders of results and logs.
+        Stage, as in the folders of results and logs.
     wildcards
         E.g. ``{"collection": "demo", "study": "early"}``.
     threads
-        Processors.
+        Number of threads.
     mem_mb
-        Memory that it asks for at its first attempt (MB).
+        Memory request of the first attempt (MB).
     runtime
-        Time that it asks for at its first attempt (minutes).
+        Time request of the first attempt (minutes).
     gpus
-        GPUs.
+        Number of GPUs.
     """
 
     rule: str
@@ -59,17 +59,17 @@ def plan(snakefile: Path, config: Mapping[str, Any], targets: Iterable[str] = ()
     config
         The complete configuration of the collection.
     targets
-        Names of rules or files; by default what the workflow makes without any.
+        Names of rules or files; by default those of the workflow.
 
     Raises
     ------
     UserError
-        If Snakemake cannot plan them; the message includes the end of its output.
+        If the dry run fails; the message includes the end of its output.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(dict(config), file)
         file.flush()
-        # no profile: it could ask for a cluster, an output to another place, or print less
+        # no profile: it could submit to a cluster, redirect the output or print less
         options = [
             "--dry-run",
             "--nolock",
@@ -90,10 +90,10 @@ def plan(snakefile: Path, config: Mapping[str, Any], targets: Iterable[str] = ()
 
 
 def parse(text: str) -> list[Job]:
-    """Return the jobs in the output of a dry run; those without a log (targets) are left out."""
+    """Return the jobs in the output of a dry run, without those that have no log (targets)."""
     jobs = []
     places = [*HEAD.finditer(text)]
-    # none where nothing is missing
+    # absent if nothing is to be done
     ends = [*(match.start() for match in places[1:]), len(text)][: len(places)]
     for match, end in zip(places, ends, strict=True):
         fields = dict(re.findall(r"^    (\w+): (.*)$", text[match.end() : end], re.MULTILINE))

@@ -1,4 +1,4 @@
-"""Sizes of the lines of a collection before quality control, and the resulting training jobs."""
+"""Sizes of the cell lines of a collection before quality control, and the resulting training jobs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ MAX_SMALL = 0.5  # fraction of lines that may be too small without a warning
 def cells_of_lines(config: dict[str, Any]) -> dict[str, pd.DataFrame]:
     """Return the cells of every study in use for sivae, with their lines, from annotations alone.
 
-    Studies that are yet to be simulated are described by the simulation's settings; those to be downloaded
-    are left out.
+    Studies to be simulated are described by the settings of the simulation; those to be downloaded are
+    omitted.
     """
     column = config["sivae"]["line"]
     tables = {}
@@ -47,7 +47,7 @@ def cells_of_lines(config: dict[str, Any]) -> dict[str, pd.DataFrame]:
 
 
 def _simulated(config: dict[str, Any], simulated: str, study: str) -> np.ndarray:
-    """Return the line of every cell of a simulated study; one line if it does not simulate lines."""
+    """Return the line of every cell of a simulated study; a single line if it does not simulate lines."""
     for item in config["simulation"].get("lines", ()):
         if item["name"] == simulated:
             return np.repeat([f"line-{at}" for at in range(item["lines"])], item["cells"])
@@ -55,7 +55,7 @@ def _simulated(config: dict[str, Any], simulated: str, study: str) -> np.ndarray
 
 
 def planned(config: dict[str, Any]) -> tuple[LinePlan | None, list[Problem]]:
-    """Return the assignment of lines to jobs if all cells were kept, and the problems to expect."""
+    """Return the assignment of lines to jobs before quality control, and the problems to expect."""
     tables = {name: table for name, table in cells_of_lines(config).items() if len(table)}
     if not tables:
         return None, []
@@ -67,14 +67,14 @@ def planned(config: dict[str, Any]) -> tuple[LinePlan | None, list[Problem]]:
 
 
 def training(jobs: Sequence[Job], plan: LinePlan | None, config: dict[str, Any]) -> list[Job]:
-    """Return the training jobs, which the engine only knows once the lines are planned.
+    """Return the training jobs, which a dry run cannot list before the lines are planned.
 
     Parameters
     ----------
     jobs
         The planned jobs.
     plan
-        Assignment of lines to jobs if all cells were kept; None if there are no lines.
+        Assignment of lines to jobs before quality control; None if there are no lines.
     config
         The complete configuration.
     """
@@ -91,14 +91,12 @@ def _small(plan: LinePlan, least: int) -> Iterator[Problem]:
     if len(few) > MAX_SMALL * len(plan.lines):
         sizes = f"{int(few['n_cells'].min())} to {int(few['n_cells'].max())}"
         what = (
-            f"{len(few)} of {len(plan.lines)} lines have fewer than {least} cells ({sizes}): no model of them"
+            f"{len(few)} of {len(plan.lines)} lines have fewer than {least} cells ({sizes}) and get no model"
         )
-        yield Problem(
-            "sivae.min_cells", what, "they get no model: lower it, or map obs.line to larger groups"
-        )
+        yield Problem("sivae.min_cells", what, "lower it, or map obs.line to larger groups")
     trained = len(plan.lines) - len(few)
     if trained < 4:
         what = f"{trained} lines have at least {least} cells: too few to relate networks to phenotypes"
         yield Problem(
-            "networks", what, "add studies or donors; the lines' own networks can be read all the same"
+            "networks", what, "add studies or donors; the networks of single lines are available nevertheless"
         )

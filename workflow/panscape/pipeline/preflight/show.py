@@ -1,4 +1,4 @@
-"""Plan of a run as a table for the terminal."""
+"""Table of the planned jobs of a run, for the terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from panscape.pipeline.preflight.jobs import Job, plan
 from panscape.pipeline.preflight.lines import planned, training
 
 OF_LINES = ("sivae.min_cells", "networks")
-# whose studies a stage reads, where not those of the landscape
+# analysis whose studies a stage reads, if not the landscape
 USED = {
     "metacells": "metacells",
     "sivae": "sivae",
@@ -40,7 +40,7 @@ def text(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str] = ())
     config
         The complete configuration.
     on_demand
-        Targets that are not part of the report, shown in a separate table.
+        Targets outside the report, shown in a separate table.
     """
     sizes = {name: studies.size(config, name) for name in studies.used_by(config, "any")}
     lines, problems = planned(config)
@@ -56,7 +56,7 @@ def text(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str] = ())
     more += [job for job in training(more, lines, config) if job not in jobs]
     table = stages(jobs, sizes, config)
     paragraphs = [f"{config['collection']}: {_studies(sizes)}", ""]
-    paragraphs += [_format(table) if jobs else "Nothing to be done: all results are there.", ""]
+    paragraphs += [_format(table) if jobs else "Nothing to be done: all results are present.", ""]
     if more:
         paragraphs += ["On demand, in addition:", _format(stages(more, sizes, config), total=False), ""]
     trains = any(job.stage == "sivae" for job in jobs) or _has_lines(config)
@@ -76,9 +76,9 @@ def show(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str], log:
     Parameters
     ----------
     snakefile, config, on_demand
-        As of :func:`text`.
+        As in :func:`text`.
     log
-        The file.
+        File to write.
     """
     report = text(snakefile, config, on_demand) + "\n"
     Path(log).write_text(report, encoding="utf-8")
@@ -86,7 +86,7 @@ def show(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str], log:
 
 
 def stages(jobs: Sequence[Job], sizes: Mapping[str, Size], config: dict[str, Any]) -> pd.DataFrame:
-    """Return a row per stage, in the order of the jobs.
+    """Return the resource requests per stage, in the order of the jobs.
 
     Parameters
     ----------
@@ -182,5 +182,5 @@ def _duration(minutes: float) -> str:
 
 def _problems(problems: Sequence[Problem]) -> list[str]:
     if not problems:
-        return ["Nothing known speaks against it."]
-    return ["Will fail or disappoint:", *(f"  - {problem}" for problem in problems)]
+        return ["No problems expected."]
+    return ["Expected problems:", *(f"  - {problem}" for problem in problems)]

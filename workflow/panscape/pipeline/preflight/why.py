@@ -1,4 +1,4 @@
-"""Jobs that an edit of a source file would rerun, and why."""
+"""Jobs that an edit of a source file would rerun, with the reasons."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ SOURCES = ("workflow", "config", "envs")
 
 
 def reaching(root: Path, file: Path, code: Code | None = None) -> dict[str, list[str]]:
-    """Return script -> chain of modules that leads from it to a file.
+    """Return the chain of modules from each script that reaches a file.
 
     Parameters
     ----------
     root
-        Of the workflow.
+        Root folder of the workflow.
     file
-        A script, a module of the library, or a file that one reads from beside the code.
+        A script, a module of the library, or a data file next to the code.
     code
-        Of the library, if it was read before.
+        Code of the library; read by default.
 
     Raises
     ------
@@ -50,14 +50,14 @@ def reaching(root: Path, file: Path, code: Code | None = None) -> dict[str, list
     if not known:
         raise fail(
             str(file),
-            "no script of the workflow and no part of its library",
+            "is neither a script of the workflow nor part of its library",
             "name a file below workflow/scripts, workflow/panscape, workflow/schemas or workflow/report",
         )
     return chains
 
 
 def _edited(root: Path, file: Path, config: Mapping[str, Any], folder: Path) -> list[Job]:
-    """Return the jobs to rerun after a change of a file, planned with a changed copy of the workflow."""
+    """Return the jobs to rerun after a change of a file, by a dry run of a modified copy of the workflow."""
     for name in SOURCES:
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(root / "Snakefile", folder)
@@ -67,22 +67,22 @@ def _edited(root: Path, file: Path, config: Mapping[str, Any], folder: Path) -> 
 
 
 def why(root: Path, file: Path, config: Mapping[str, Any]) -> str:
-    """Return as text the jobs in the working directory that a change of a file's behaviour would rerun.
+    """Return a text on the jobs in the working directory that a change of a file would rerun.
 
     Parameters
     ----------
     root
-        Of the workflow.
+        Root folder of the workflow.
     file
         See :func:`reaching`.
     config
         The complete configuration of the collection.
     """
     scripts = reaching(root, file)
-    lines = [f"{file}: comments, docstrings and annotations change nothing."]
+    lines = [f"{file}: changes of comments, docstrings and annotations rerun nothing."]
     if not scripts:
-        return f"{lines[0]}\nNo script reaches it: no edit of it makes anything anew.\n"
-    lines += ["", "Its code counts for:"]
+        return f"{lines[0]}\nNo script reaches it: edits rerun nothing.\n"
+    lines += ["", "Scripts that reach it:"]
     width = max(map(len, scripts))
     for script, chain in scripts.items():
         way = " <- ".join(name.removeprefix("panscape.") for name in reversed(chain)) or "itself"
@@ -96,12 +96,12 @@ def why(root: Path, file: Path, config: Mapping[str, Any]) -> str:
     new = {rule: count for rule, count in again.items() if count > 0}
     lines += [
         "",
-        f"An edit that changes its behaviour plans {sum(new.values())} jobs of the finished ones again",
+        f"A change of its behaviour reruns {sum(new.values())} finished jobs",
     ]
     lines[-1] += ":" if new else "."
     for rule, count in new.items():
-        reason = "its code" if rule in scripts else "what it reads is made anew"
+        reason = "its code" if rule in scripts else "its input is rerun"
         lines.append(f"  {count:4d}  {rule}  ({reason})")
     if missing:
-        lines.append(f"{sum(missing.values())} jobs are missing anyway.")
+        lines.append(f"{sum(missing.values())} jobs are to be run in any case.")
     return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ from panscape.pipeline.provenance.names import LIBRARY
 
 PACKAGE = Path(__file__).parents[2]
 SCRIPT = "<script>"
-Target = tuple[str, str, str]  # "code" or "whole" of a module, and the name that it defines
+Target = tuple[str, str, str]  # a module, "code" or "whole" of it, and the name that it defines
 
 
 @dataclass
@@ -23,13 +23,13 @@ class Reached:
     Attributes
     ----------
     modules
-        Module whose code counts -> the one that leads to it.
+        Mapping of modules whose code counts to the module that refers to them.
     loaded
-        Modules that are imported on the way, which count where importing them has effects.
+        Modules imported on the way, which count if their import has side effects.
     links
-        Texts that say which module each name leads to.
+        Descriptions of the module that each name resolves to.
     data
-        Other files.
+        Data files.
     """
 
     modules: dict[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Reached:
     data: set[Path] = field(default_factory=set)
 
     def chain(self, module: str) -> list[str]:
-        """Return the modules that lead from the script to a module, both ends included."""
+        """Return the chain of modules from the script to a module, including both."""
         chain = [module]
         while chain[-1] != SCRIPT:
             chain.append(self.modules[chain[-1]])
@@ -48,20 +48,20 @@ class Reached:
 class Code:
     """Source files of the library and their dependencies.
 
-    Names are followed through packages that only pass them on (re-exporting `__init__` files) to the modules
-    that define them, so that a module counts for the scripts that use something of it. A module that is
-    imported on the way counts if its import has effects. Whatever the text does not determine (a module that
-    is passed on as an object, imports of computed names, `__getattr__`) counts with everything it could be.
+    Names are resolved through re-exporting packages to the modules that define them, so that a module counts
+    for the scripts that use it. Modules imported on the way count if their import has side effects. What
+    static analysis cannot resolve (modules passed as objects, imports of computed names, `__getattr__`)
+    counts with all candidates.
 
-    Comments, layout, docstrings and annotations do not count, so that only a change of behaviour asks for a
-    rerun. Templates and other files that modules read from beside the code do.
+    Comments, formatting, docstrings and annotations do not count, so that only changes of behaviour cause
+    reruns. Templates and other data files next to the code do count.
 
     Parameters
     ----------
     package
         Folder of the library.
     cache
-        File that keeps what was read; None reads all files anew.
+        File of the cache; None disables it.
     """
 
     def __init__(self, package: Path = PACKAGE, cache: Path | None = None):
@@ -70,7 +70,7 @@ class Code:
         self.paths: dict[str, Path] = {}
         self.others: dict[Path, list[Path]] = {}  # folder -> files that are not code
         for path in sorted(self.package.rglob("*")):
-            # what interpreter and compiler keep there comes and goes with the runs
+            # caches of interpreter and compiler are not data
             if "__pycache__" in path.parts or not path.is_file():
                 continue
             if path.suffix != ".py":
@@ -91,7 +91,7 @@ class Code:
         return self._facts[module]
 
     def digest(self, script: Path) -> str:
-        """Return the digest of a script and of all the code and data that it reaches."""
+        """Return the digest of a script and of all code and data that it reaches."""
         reached = self.reached(script)
         facts = {name: self.facts(name) for name in reached.modules if name != SCRIPT}
         facts[SCRIPT] = self._script(script)
@@ -113,7 +113,7 @@ class Code:
     def _follow(self, reached: Reached, module: str, facts: Facts, parent: str) -> None:
         """Add a module and all that it refers to."""
         queue = deque([(module, facts, parent)])
-        while queue:  # the nearest first, so that chains are short
+        while queue:  # breadth first, so that chains are short
             module, facts, parent = queue.popleft()
             if module in reached.modules:
                 continue
@@ -166,10 +166,10 @@ class Code:
         return [base, inner] if name and inner in self.paths else [base]
 
     def targets(self, module: str, name: str) -> tuple[Target, ...]:
-        """Return the modules that a dotted name in a module leads to."""
+        """Return the modules that a dotted name in a module resolves to."""
         key = (module, name)
         if key not in self._targets:
-            self._targets[key] = ()  # a circle of imports leads nowhere else
+            self._targets[key] = ()  # ends import cycles
             self._targets[key] = tuple(dict.fromkeys(self._resolve(module, name)))
         return self._targets[key]
 
@@ -188,14 +188,14 @@ class Code:
             targets.append(("code", module, head))
         if not targets and f"{module}.{head}" in self.paths:
             targets += self.targets(f"{module}.{head}", rest)
-        if not targets:  # made when it is asked for, by `__getattr__` or `*`
+        if not targets:  # resolved at run time, by `__getattr__` or `*`
             targets.append(("whole", module, head))
             if "__getattr__" in facts.defines:
                 targets += [("code", other, "") for other in self.paths if other.startswith(f"{module}.")]
         return targets
 
     def _mentioned(self, text: str) -> list[Target]:
-        """Return the modules that a text names."""
+        """Return the modules that a string names."""
         parts = text.split(".")
         ends = range(len(parts), 1, -1)
         known = next((".".join(parts[:end]) for end in ends if ".".join(parts[:end]) in self.paths), "")
@@ -207,7 +207,7 @@ class Code:
         return [("whole", known, "")]
 
     def _data(self, module: str, facts: Facts) -> list[Path]:
-        """Return the data files that a module may read: those it names, those of its package."""
+        """Return the data files that a module may read: those it names, and those of its package."""
         files = []
         if module != SCRIPT:
             folder = self.paths[module].parent
@@ -220,7 +220,9 @@ class Code:
                 ]
         for text in facts.data:
             place = self.package.parent if text == EVERYTHING else Path(text)
-            if self.package.is_relative_to(place):  # a folder around the library: anything below the workflow
+            if self.package.is_relative_to(
+                place
+            ):  # a folder that contains the library: anything in the workflow
                 place = self.package.parent
             files += _files(place)
         return files

@@ -9,10 +9,10 @@ EVERYTHING = "*"
 
 
 def data_files(tree: ast.Module, path: Path) -> list[str]:
-    """Return the files and folders that a module names relative to itself, as absolute paths.
+    """Return the absolute paths of the files and folders that a module names relative to itself.
 
-    ``Path(__file__).parent / "templates"``, ``.parents[2] / "schemas" / name`` (the folder), ``os.path`` and
-    names that such values are given to. :data:`EVERYTHING` stands for an undetermined path.
+    Recognises ``Path(__file__).parent / "templates"``, ``.parents[2] / "schemas" / name`` (the folder),
+    ``os.path``, and variables with such values. :data:`EVERYTHING` stands for an undetermined path.
     """
     if not any(_is_file(node) for node in ast.walk(tree)):
         return []
@@ -43,7 +43,7 @@ class _Places:
                     self.names[node.targets[0].id] = value
 
     def look(self, node: ast.AST) -> None:
-        """Collect the widest expressions that denote a path; other uses of `__file__` may be anything."""
+        """Collect the outermost expressions that denote a path; other uses of `__file__` are undetermined."""
         value = self.value(node) if isinstance(node, ast.expr) else None
         if value is not None:
             self.files.add(EVERYTHING if value == self.path else str(value))
@@ -101,7 +101,7 @@ class _Places:
 
     @staticmethod
     def _below(folder: Path, parts: list[ast.expr]) -> Path:
-        """Return a path below a folder, as far as the text determines it."""
+        """Return a path below a folder, up to the first part that is not a constant."""
         for part in parts:
             if not (isinstance(part, ast.Constant) and isinstance(part.value, str)):
                 return folder

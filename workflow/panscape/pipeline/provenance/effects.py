@@ -1,4 +1,4 @@
-"""Check whether importing a module has side effects."""
+"""Side effects of importing a module."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ast
 from panscape.pipeline.provenance.names import Names, lazy_face
 from panscape.pipeline.provenance.normal import docstring_of, is_type_checking
 
-# methods of other libraries that change a state although their result is assigned
+# methods of other libraries that change state although their result is assigned
 _CHANGING = {
     "seterr", "seed", "use", "setdefault", "append", "extend", "insert", "add", "update", "pop", "register",
     "simplefilter", "filterwarnings", "basicConfig", "setLevel", "addHandler", "putenv", "chdir", "signal",
@@ -16,11 +16,11 @@ _CHANGING = {
 
 
 def has_effects(tree: ast.Module, names: Names) -> bool:
-    """Return whether importing a module may change anything but the module itself.
+    """Return whether importing a module may have side effects.
 
-    Definitions, imports and assignments to the module's names have no effects, unless they call functions of
-    the library or of the module, or something that is known to change a state. All else may have some: a call
-    by itself, a loop, an assignment into another object.
+    Definitions, imports and assignments to the module's names have none, unless they call functions of the
+    library or the module, or others known to change state. Other statements may have some: expression
+    statements, loops, assignments to attributes or items.
     """
     ours = {*names.binds, *names.defines}
     return any(_may_change(node, ours) for node in tree.body if node is not docstring_of(tree))
@@ -56,7 +56,7 @@ def _may_change(node: ast.stmt, ours: set[str]) -> bool:
 
 
 def _class_line(node: ast.stmt, ours: set[str]) -> bool:
-    """Return the same for a line of a class, whose fields and methods are definitions."""
+    """Return the same for a statement in a class body."""
     if isinstance(node, (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.AsyncFunctionDef)):
         return False
     return _may_change(node, ours)
@@ -75,7 +75,7 @@ def _named(node: ast.expr, ours: set[str]) -> bool:
 
 
 def _calls(node: ast.AST, ours: set[str]) -> bool:
-    """Return whether an expression calls what may change state; calls within a lambda do not count."""
+    """Return whether an expression calls functions that may change state, except within lambdas."""
     if isinstance(node, ast.Lambda):
         return False
     if isinstance(node, ast.Call):

@@ -21,7 +21,7 @@ from panscape.pipeline.provenance.names import names_of
 from panscape.pipeline.provenance.normal import docstrings, normal
 
 _READERS = (b"__doc__", b"getdoc", b"getsource", b"getcomments")
-SETTLED = 2.0  # seconds: a file changed later than that may change again within the clock's tick
+SETTLED = 2.0  # seconds: files changed more recently may change again without a new modification time
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Facts:
     Attributes
     ----------
     digest, documented
-        Of its behaviour, without and with its docstrings.
+        Digests of its behaviour, without and with docstrings.
     reads_docstrings
-        Whether it looks at docstrings.
+        Whether it reads docstrings.
     effects
-        Whether loading it may change anything but itself.
+        Whether its import may have side effects.
     uses, loads, at_once, binds, defines, mentions, anything
         See :class:`panscape.pipeline.provenance.names.Names`.
     data
@@ -99,12 +99,12 @@ class Cache:
     Parameters
     ----------
     path
-        Of the JSON file; None keeps nothing.
+        Path of the JSON file; None disables the cache.
     """
 
     def __init__(self, path: Path | None):
         self.path = path
-        # another version of the reader, or of Python's grammar, reads everything anew
+        # another version of the parser or of Python invalidates the cache
         reader = "".join(file_digest(source) for source in sorted(Path(__file__).parent.glob("*.py")))
         self.key = _digest(f"{reader} {sys.version_info[:2]}")
         self.kept: dict[str, list[Any]] = {}
@@ -117,16 +117,16 @@ class Cache:
                 logger.debug("%s is not used: %s", path, error)
 
     def get(self, path: Path, make: Callable[[Path, str], Any], module: str = "") -> Any:
-        """Return the facts of a file, read anew if it changed.
+        """Return the facts of a file, from the cache unless it changed.
 
         Parameters
         ----------
         path
             The file.
         make
-            Reads the facts, called with the path and the module's name.
+            Function of the path and the module's name that reads the facts.
         module
-            Dotted name of the module; a file may be read under several.
+            Dotted name of the module; a file may have several.
         """
         stat = path.stat()
         name = f"{path}:{module}"
@@ -143,7 +143,7 @@ class Cache:
         return facts
 
     def save(self) -> None:
-        """Write new facts to the file, if it may be written."""
+        """Write new facts to the file, if it is writable."""
         if self.path is None or not self.changed:
             return
         try:
@@ -151,7 +151,7 @@ class Cache:
             handle, scratch = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
             with os.fdopen(handle, "w") as file:
                 json.dump({"key": self.key, "files": self.kept}, file)
-            os.replace(scratch, self.path)  # jobs of a cluster may write at the same time
+            os.replace(scratch, self.path)  # jobs of a cluster may write concurrently
         except OSError as error:
             logger.debug("%s cannot be written: %s", self.path, error)
         self.changed = False

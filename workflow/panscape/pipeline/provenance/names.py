@@ -19,22 +19,22 @@ Bound = tuple[str, str]  # a module and a dotted name in it, "" for the module i
 
 @dataclass
 class Names:
-    """Names of the library in a file.
+    """Names of the library that a file uses.
 
     Attributes
     ----------
     uses
-        (module, dotted name) of everything that it refers to; the name is empty where the module itself is.
+        (module, dotted name) of all references; the name is empty for references to a module itself.
     loads
-        The same of what its import statements load, at once or when a function is called.
+        The same for all import statements, including those in functions.
     at_once
-        Those of `loads` that are loaded as soon as the module is.
+        Those of `loads` at module level.
     binds
-        Names of the module that an import binds -> what they stand for.
+        Mapping of names bound by imports to their targets.
     defines
-        Names that the module binds otherwise, those imported from other libraries aside.
+        Other names that the module binds, except imports from other libraries.
     mentions
-        Modules that its texts name: for import by name, other processes, loaders of templates.
+        Modules named in strings, for imports by name, subprocesses and template loaders.
     anything
         Whether it imports modules whose names are computed.
     """
@@ -49,16 +49,16 @@ class Names:
 
 
 def names_of(tree: ast.Module, module: str, *, is_package: bool) -> Names:
-    """Return the names of the library that a module uses; imports for type checking do not count.
+    """Return the names of the library that a module uses, except imports for type checking.
 
     Parameters
     ----------
     tree
-        Of its source.
+        Syntax tree of the module.
     module
-        Its dotted name.
+        Dotted name of the module.
     is_package
-        Whether it is an `__init__` file: imports relative to it start there.
+        Whether it is an `__init__` file, where relative imports start.
     """
     reader = _Reader(module if is_package else module.rpartition(".")[0])
     bound = _bindings(tree.body, reader.package)
@@ -87,10 +87,10 @@ def names_of(tree: ast.Module, module: str, *, is_package: bool) -> Names:
 
 
 def lazy_face(node: ast.AST) -> dict[str, str]:
-    """Return the names of a lazily loaded face and their modules, given its `attach` statement.
+    """Return the names of a lazily loaded package and their modules, from its `attach` statement.
 
-    Only ``... = attach(__name__, {"name": "module", ...})`` of :mod:`panscape.lazy` with the mapping written
-    out is one: neither the statement nor an import of the package loads any of the modules.
+    The statement is ``... = attach(__name__, {"name": "module", ...})`` of :mod:`panscape.lazy` with a
+    literal mapping; it does not load any of the modules.
     """
     call = node.value if isinstance(node, ast.Assign) else None
     if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "attach"):
@@ -107,7 +107,7 @@ def lazy_face(node: ast.AST) -> dict[str, str]:
 
 
 def _imports(node: ast.Import | ast.ImportFrom, package: str) -> tuple[dict[str, Bound | None], list[Bound]]:
-    """Return the names bound by an import statement (None: not of the library), and the modules loaded."""
+    """Return the names bound by an import statement (None if not of the library), and the modules loaded."""
     if isinstance(node, ast.Import):
         binds: dict[str, Bound | None] = {}
         loads = []
@@ -129,7 +129,7 @@ def _imports(node: ast.Import | ast.ImportFrom, package: str) -> tuple[dict[str,
 
 
 def _bindings(body: Iterable[ast.AST], package: str) -> dict[str, Bound | None]:
-    """Return the names that statements bind in their own scope; an import of the library wins."""
+    """Return the names that statements bind in their scope; imports of the library take precedence."""
     bindings: dict[str, Bound | None] = {}
     queue: list[ast.AST] = list(body)
     while queue:
@@ -156,7 +156,7 @@ def _bindings(body: Iterable[ast.AST], package: str) -> dict[str, Bound | None]:
 
 
 class _Reader(ast.NodeVisitor):
-    """Visitor that resolves names of the library where they are used."""
+    """Visitor that resolves the uses of names of the library."""
 
     def __init__(self, package: str):
         self.package = package
@@ -264,7 +264,7 @@ class _Reader(ast.NodeVisitor):
                 if child is not None:
                     self.visit(child)
         scope = _bindings([arguments, *body], self.package)
-        elsewhere = set()  # what is declared global is looked up in the module
+        elsewhere = set()  # global names are looked up in the module
         for child in body:
             if isinstance(child, (ast.Global, ast.Nonlocal)):
                 elsewhere.update(child.names)
@@ -284,7 +284,7 @@ class _Reader(ast.NodeVisitor):
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         for child in [*node.decorator_list, *node.bases, *(item.value for item in node.keywords)]:
             self.visit(child)
-        # the names of a class' body are not seen in its methods: only imports made there matter
+        # methods do not see names of the class body, so only its imports matter
         members = {name: target for name, target in _bindings(node.body, self.package).items() if target}
         self._within(members, node.body)
 

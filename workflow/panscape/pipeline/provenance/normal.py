@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TypeGuard
 
-# decorators that do not read annotations; with any other one they count
+# decorators that do not read annotations; with any other, annotations count
 _BLIND = {
     "staticmethod", "classmethod", "property", "cached_property", "cache", "lru_cache", "contextmanager",
     "abstractmethod", "no_grad", "inference_mode", "njit", "jit", "setter", "wraps", "override", "pytest",
@@ -22,7 +22,7 @@ def is_type_checking(node: ast.AST) -> TypeGuard[ast.If]:
 
 
 def docstring_of(node: ast.AST) -> ast.Expr | None:
-    """Return the docstring's statement of a module, class or function."""
+    """Return the docstring node of a module, class or function."""
     if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
         return None
     first = node.body[0] if node.body else None
@@ -46,9 +46,9 @@ def reads_annotations(node: ast.AST) -> bool:
 
 
 def normal(tree: ast.AST) -> str:
-    """Return a text that is equal for sources of equal behaviour up to comments, docstrings and annotations.
+    """Return a source's syntax tree without comments, docstrings and annotations, as text.
 
-    The annotations of a class' fields count: dataclasses are made of them. So does what a decorator may read.
+    Annotations of class fields, which define dataclasses, and those that decorators may read are kept.
     """
     pieces: list[str] = []
     _collect(tree, pieces, in_class=False)
@@ -68,7 +68,7 @@ def _collect(node: ast.AST, pieces: list[str], *, in_class: bool) -> None:
         return
     if isinstance(node, ast.AnnAssign) and not in_class:
         if node.value is None:
-            return  # only an annotation
+            return  # a bare annotation
         node = ast.Assign(targets=[node.target], value=node.value)
     bare = isinstance(node, Function) and not reads_annotations(node)
     inside = isinstance(node, ast.ClassDef)
@@ -80,7 +80,7 @@ def _collect(node: ast.AST, pieces: list[str], *, in_class: bool) -> None:
         pieces.append(f"{name}=")
         for item in value if isinstance(value, list) else (value,):
             if _is_text(item):
-                continue  # a docstring, of a module's variable too
+                continue  # a docstring, also of a variable
             if bare and isinstance(item, ast.arguments):
                 _arguments(item, pieces)
             elif isinstance(item, ast.AST):
