@@ -140,7 +140,7 @@ def test_no_common_gene_is_an_error_that_names_the_case(library):
 def test_low_overlap_is_a_warning_with_numbers(library, caplog):
     sets, genes = library
     restrict({"t": [*genes[:30], "X"]}, genes, library="few", min_size=1)
-    assert "only 30 of 400 genes" in caplog.text
+    assert "only 30 of 400 analysed genes" in caplog.text
     caplog.clear()
     mixed = {"t": genes[:60] + [gene.upper() for gene in genes[60:]]}
     restrict(mixed, genes, library="mixed")
