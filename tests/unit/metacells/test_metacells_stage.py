@@ -216,7 +216,9 @@ def test_the_report_says_which_labels_the_embedding_was_conditioned_on(folder, t
         names[0] == "PCA + LSI, spectral, conditioned on cell_type"
         and names[1] == "weighted neighbours, spectral"
     )
-    assert "the embedding was conditioned on cell_type" in texts["told"] and "is not evidence" in texts["told"]
+    assert (
+        "the embedding was conditioned on cell_type" in texts["told"] and "is not evidence" in texts["told"]
+    )
     assert "embedding was conditioned" not in texts[folder.name]
 
 

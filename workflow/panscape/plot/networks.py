@@ -47,7 +47,7 @@ def draw_networks(
     settings, columns
         Settings of the stage; columns with phenotypes, the first of which colours the maps.
     kernels
-        See :func:`kernel_names`.
+        See `panscape.sivae.networks.run.kernel_names`.
     """
     yield "lines", plot_lines(embeddings, tables["tests"], tables["reliability"], columns, kernels)
     yield "genes", plot_genes(tables["genes"], settings.models)

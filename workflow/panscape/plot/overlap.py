@@ -22,9 +22,9 @@ def draw_overlap(
     Parameters
     ----------
     zscores
-        From :func:`overlap_table`.
+        From `panscape.coscape.overlap.scores.overlap_table`.
     edges
-        From :func:`supported_edges`.
+        From `panscape.coscape.overlap.scores.supported_edges`.
     min_networks
         Minimum number of known networks that contain a drawn edge.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,6 @@ from panscape.sivae.values import Expression, ValueSettings
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-    Data: TypeAlias = AnnData | str | Path
 
 BIN = "0"  # name of the first bin of a line
 LOADINGS, CENTRALITY = "read.loadings", "read.centrality"  # tensors that are absent in files of the workflow
@@ -101,7 +99,7 @@ class SIVAE:
 
     def fit(
         self,
-        data: Data,
+        data: AnnData | str | Path,
         *,
         genes: Sequence[str] | None = None,
         layer: str | None = None,
@@ -159,7 +157,11 @@ class SIVAE:
         return self
 
     def embed(
-        self, data: Data | None = None, *, layer: str | None = None, covariates: np.ndarray | None = None
+        self,
+        data: AnnData | str | Path | None = None,
+        *,
+        layer: str | None = None,
+        covariates: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return the posterior means of cells, float32, cells x `n_latent`.
 
@@ -184,7 +186,7 @@ class SIVAE:
 
     def predict(
         self,
-        data: Data | None = None,
+        data: AnnData | str | Path | None = None,
         *,
         layer: str | None = None,
         covariates: np.ndarray | None = None,
@@ -293,7 +295,7 @@ class SIVAE:
             raise fail("siVAE", "a loaded model does not keep its training cells", "give data")
         return self._fitted
 
-    def _scaled(self, data: Data, layer: str | None) -> tuple[np.ndarray, np.ndarray]:
+    def _scaled(self, data: AnnData | str | Path, layer: str | None) -> tuple[np.ndarray, np.ndarray]:
         """Return scaled expression (n, F) of cells, and their total counts over the model's genes."""
         model = self._require()
         chosen, totals = select_counts(read_annotated(data), layer, self.genes)
