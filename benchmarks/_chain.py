@@ -141,9 +141,9 @@ def jobs(workdir: Path, collection: str, records: pd.DataFrame) -> pd.DataFrame:
     folder = workdir / "benchmarks" / collection
     rows = []
     for path in sorted(folder.rglob("*.tsv")):
-        found = pd.read_csv(path, sep="\t", na_values=["-", "NA"]).iloc[-1]
+        outcome = pd.read_csv(path, sep="\t", na_values=["-", "NA"]).iloc[-1]
         stage = path.relative_to(folder).parts[0]
-        rows.append((stage, path.stem, found["s"], found["cpu_time"], found["max_rss"]))
+        rows.append((stage, path.stem, outcome["s"], outcome["cpu_time"], outcome["max_rss"]))
     table = pd.DataFrame(rows, columns=["stage", "rule", "s", "cpu_s", "peak_mb"])
     result = table.groupby(["stage", "rule"], sort=False).agg(
         jobs=("s", "size"),

@@ -81,12 +81,12 @@ def plant(seed: int, modules: int, min_cells: int) -> Planted:
             counts = folder / f"{name}.h5ad"
             table, members = pancluster(counts, list(genes), chosen["panclust"], seed, study=name)
             how = {**chosen["coexpression"], "normalisation": part["normalisation"]}
-            found = coexpress(counts, list(genes), table, members, how)
+            result = coexpress(counts, list(genes), table, members, how)
             files.write_tsv(table, folder / "clusters.tsv")
             table = files.read_tsv(folder / "clusters.tsv", dtype={"cluster": str, "parent": str})
-            pairs = pair_positions(found.pairs, genes, name)
-            detection = np.asarray(found.expression.layers["detection"])
-            studies.append(Study(name, table, found.matrix, pairs, genes, detection=detection))
+            pairs = pair_positions(result.pairs, genes, name)
+            detection = np.asarray(result.expression.layers["detection"])
+            studies.append(Study(name, table, result.matrix, pairs, genes, detection=detection))
             age = Counts(counts).obs["age"].to_numpy(dtype=float)
             ages.append((members @ age) / np.diff(members.indptr))
     combined = combine_studies(studies)
@@ -109,6 +109,6 @@ def expected_entries(stack, owner: np.ndarray, count: int) -> np.ndarray:
     for at in range(count):
         columns = np.flatnonzero(owner == at)
         if len(columns) > 2:
-            own = np.maximum(stack.data[:, columns].toarray(), 0)
-            entries[at, columns] = np.abs(np.linalg.svd(own, full_matrices=False)[2][0])
+            selected = np.maximum(stack.data[:, columns].toarray(), 0)
+            entries[at, columns] = np.abs(np.linalg.svd(selected, full_matrices=False)[2][0])
     return entries

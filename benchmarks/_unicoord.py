@@ -55,11 +55,11 @@ def expectation(cells, target):
     total = np.asarray(cells.X.sum(axis=1)).ravel()
     rates, counts = np.concatenate([[0], np.geomspace(1e-4, 1500, 500)]), np.arange(2000)
     chance = poisson.pmf(counts, rates[:, None])
-    found = np.empty_like(share)
-    for at, (own, n) in enumerate(zip(share, total, strict=True)):
+    result = np.empty_like(share)
+    for at, (chosen, n) in enumerate(zip(share, total, strict=True)):
         means = chance @ np.log1p(counts * (target / n))
-        found[at] = np.interp(np.sqrt(own * n), np.sqrt(rates), means)
-    return found
+        result[at] = np.interp(np.sqrt(chosen * n), np.sqrt(rates), means)
+    return result
 
 
 LABELS = [

@@ -73,8 +73,8 @@ def at_density(settings: Settings, density: float, seed: int) -> Settings:
         system = design(deeper(factor, cells=SAMPLE), seed)
         drawn = [study(system, item.name) for item in settings.studies]
         values = np.array([sum(block.nnz for _, block in item.blocks()) for item in drawn])
-        found = float(cells @ values) / cells.sum() / SAMPLE / settings.n_genes
-        low, high = (factor, high) if found < density else (low, factor)
+        result = float(cells @ values) / cells.sum() / SAMPLE / settings.n_genes
+        low, high = (factor, high) if result < density else (low, factor)
     return deeper(factor)
 
 

@@ -67,7 +67,7 @@ def main() -> None:
     k = options.k or max(sample.n_cells // 75, 2)
     views = linear_views(sample.rna, sample.atac)
     features = {key: settings_of("best")["coem"][key] for key in FEATURES}
-    found = {}
+    result = {}
     for preset in options.presets:
         config = settings_of(preset)
         start = time.process_time()
@@ -82,7 +82,7 @@ def main() -> None:
             if metric == "purity"
         }
         history = pd.DataFrame(embedding.history).query("split == 'heldout' and term == 'divergence'")
-        found[preset] = {
+        result[preset] = {
             "likelihoods": embedding.info["likelihoods"],
             "nll": {name: round(value, 1) for name, value in embedding.info["unseen_nll"].items()},
             "information": {name: round(value, 1) for name, value in embedding.info["information"].items()},
@@ -90,8 +90,8 @@ def main() -> None:
             "purity": purity,
             "cpu_seconds": round(seconds, 1),
         }
-        print(preset, json.dumps(found[preset]), file=sys.stderr)
-    print(json.dumps({"cells": sample.n_cells, "metacells": k, **found}))
+        print(preset, json.dumps(result[preset]), file=sys.stderr)
+    print(json.dumps({"cells": sample.n_cells, "metacells": k, **result}))
 
 
 if __name__ == "__main__":

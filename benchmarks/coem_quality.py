@@ -110,19 +110,19 @@ def judged(sample, shown, truth, options, seed: int) -> list[dict]:
             if method == "truth"
             else group_by(method, k, views, embedding.joint, embedding.joint, seed=seed).label
         )
-        found = {
+        result = {
             f"{metric}_{name}".rstrip("_"): value
             for metric, name, value in measure(label, spaces, labels=labels, numbers=numbers)
         }
         linked = link_sample(
             sample, pd.DataFrame({method: label}, index=sample.obs.index), LINKS, truth=truth, seed=0
         )
-        own = linked.validation[linked.validation["method"] == method]
-        found |= {f"links_{row.measure}": row.value for row in own.itertuples()}
+        chosen = linked.validation[linked.validation["method"] == method]
+        result |= {f"links_{row.measure}": row.value for row in chosen.itertuples()}
         if options.gene:
-            found["gene_r"] = linked.links.loc[linked.links["gene"] == options.gene, "r"].max()
+            result["gene_r"] = linked.links.loc[linked.links["gene"] == options.gene, "r"].max()
         rows.append(
-            {"method": method, "seed": seed, "seconds": seconds if method == "coem" else np.nan} | found
+            {"method": method, "seed": seed, "seconds": seconds if method == "coem" else np.nan} | result
         )
     rows[0] |= embedding_measures(embedding, views, shown, labels)
     return rows
@@ -148,22 +148,22 @@ def embedding_measures(embedding: Embedding, views, shown, labels: dict) -> dict
     """
     depth = [np.log(np.asarray(matrix.sum(axis=1)).ravel()) for matrix in (shown.rna, shown.atac)]
     follows = np.abs([[np.corrcoef(z, d)[0, 1] for z in embedding.joint.T] for d in depth])
-    found = {"depth_r": float(follows.max())}
+    result = {"depth_r": float(follows.max())}
     for name, values in labels.items():
         joint = embedding.joint
         for view in ("joint", "rna", "atac"):
-            found[f"knn_{name}_{view}"] = told(joint, values, getattr(embedding, view))
+            result[f"knn_{name}_{view}"] = neighbour_accuracy(joint, values, getattr(embedding, view))
         alone = {
             "rna_alone": embedding.rna,
             "atac_alone": embedding.atac,
             "pca": views.rna,
             "lsi": views.atac,
         }
-        found |= {f"knn_{name}_{view}": told(z, values, z) for view, z in alone.items()}
-    return found
+        result |= {f"knn_{name}_{view}": neighbour_accuracy(z, values, z) for view, z in alone.items()}
+    return result
 
 
-def told(known: np.ndarray, values: np.ndarray, asked: np.ndarray) -> float:
+def neighbour_accuracy(known: np.ndarray, values: np.ndarray, asked: np.ndarray) -> float:
     """Return for how many of every other cell 15 neighbours among the rest tell the value."""
     from sklearn.neighbors import KNeighborsClassifier
 
@@ -178,7 +178,7 @@ def main() -> None:
     rows = []
     for seed in range(options.first, options.first + options.seeds):
         sample, truth = (real(options), None) if options.data else simulated(options, seed)
-        found = judged(sample, sample, truth, options, seed)
+        result = judged(sample, sample, truth, options, seed)
         if options.halves:
             seen = np.random.default_rng(seed).random(sample.atac.shape[1]) < 0.5
             shown, unseen = (
@@ -186,10 +186,10 @@ def main() -> None:
                 for mask in (seen, ~seen)
             )
             other = pd.DataFrame(judged(unseen, shown, truth, options, seed)).set_index("method")
-            for row in found:
+            for row in result:
                 row["atac_unseen"] = other.loc[row["method"], "separation_by_compactness_atac"]
-        rows += found
-        print(pd.DataFrame(found).set_index("method").T.to_string(), flush=True)
+        rows += result
+        print(pd.DataFrame(result).set_index("method").T.to_string(), flush=True)
     table = pd.DataFrame(rows).drop(columns="seed").groupby("method", sort=False)
     print(table.median().T.to_string())
     print(json.dumps(json.loads(table.agg(list).to_json(orient="index", double_precision=5))))

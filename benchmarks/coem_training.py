@@ -85,7 +85,7 @@ def main() -> None:
     values = (rna.nnz + atac.nnz) * 8e-6
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     seconds, embedding = trained(rna, atac, settings, options.epochs, choose_device(0))
-    found = {
+    result = {
         "cells": options.cells,
         "features": embedding.info["features"],
         "cells_per_second": round(options.cells / seconds, 1),
@@ -96,13 +96,13 @@ def main() -> None:
     }
     if options.plain:
         slow, _ = trained(rna, atac, {**settings, "atac_likelihood": "nb"}, options.epochs, choose_device(0))
-        found["speedup_over_dense_targets"] = round(slow / seconds, 2)
+        result["speedup_over_dense_targets"] = round(slow / seconds, 2)
     if options.gpu:
         fast, other = trained(rna, atac, settings, options.epochs, choose_device(1))
-        found["gpu_cells_per_second"] = round(options.cells / fast, 1)
+        result["gpu_cells_per_second"] = round(options.cells / fast, 1)
         pairs = zip(embedding.joint.T, other.joint.T, strict=True)
-        found["parity"] = round(float(min(np.corrcoef(a, b)[0, 1] for a, b in pairs)), 6)
-    print(json.dumps(found))
+        result["parity"] = round(float(min(np.corrcoef(a, b)[0, 1] for a, b in pairs)), 6)
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -105,13 +105,13 @@ def planted(args: argparse.Namespace, seed: int) -> dict:
     n_up = top_count(args.genes)
     weights = sparse.vstack([part for _, part in weight_blocks(counts, n_up)], format="csr")
     settings = FeatureSettings()
-    found = assess_sets(
+    outcome = assess_sets(
         weights, member, n_up, np.random.default_rng(seed),
         detection=np.asarray((counts > 0).mean(axis=0)).ravel(), classes=Classes.of(types),
     )  # fmt: skip
     names = [f"set {at}" for at in range(args.sets)]
-    table = found.table.assign(term=names, library="made up")
-    result, forest = choose(table, found.scores, types, settings, seed=seed)
+    table = outcome.table.assign(term=names, library="made up")
+    result, forest = choose(table, outcome.scores, types, settings, seed=seed)
     passed = settings.passed(table)
     is_planted = result["term"].isin(names[: args.planted])
     return {

@@ -61,7 +61,7 @@ def main() -> None:
     decoupler.mt.aucell(data, net, tmin=1)
     theirs = args.decoupler_cells / (time.process_time() - begin)
 
-    found = data.obsm["score_aucell"].sort_index(axis=1).to_numpy()
+    outcome = data.obsm["score_aucell"].sort_index(axis=1).to_numpy()
     order = np.random.default_rng(0).choice(args.genes, args.genes, replace=False)
     part = counts[: args.decoupler_cells]
     same = aucell(part[:, order], member[:, order], ties="order")
@@ -71,9 +71,9 @@ def main() -> None:
         "decoupler_cells_per_cpu_second": round(theirs),
         "ratio": round(ours / theirs, 1),
         "density": round(counts.nnz / np.prod(counts.shape), 3),
-        "r_same_ties": float(np.corrcoef(same.ravel(), found.ravel())[0, 1]),
-        "max_difference_same_ties": float(np.abs(same - found).max()),
-        "r_shared_ties": float(np.corrcoef(shared.ravel(), found.ravel())[0, 1]),
+        "r_same_ties": float(np.corrcoef(same.ravel(), outcome.ravel())[0, 1]),
+        "max_difference_same_ties": float(np.abs(same - outcome).max()),
+        "r_shared_ties": float(np.corrcoef(shared.ravel(), outcome.ravel())[0, 1]),
     }
     print(json.dumps(result))
 

@@ -115,9 +115,9 @@ def main() -> None:
                 task = json.dumps({"study": study, "how": how})
                 command = [sys.executable, __file__, "--read", task]
                 answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-                found = json.loads(answer.splitlines()[-1])
-                result[f"{format}_{how}"] = found
-                print(f"{format:4} {how:6} {found['s']:7.1f} s {found['peak_mb']:7.0f} MB")
+                outcome = json.loads(answer.splitlines()[-1])
+                result[f"{format}_{how}"] = outcome
+                print(f"{format:4} {how:6} {outcome['s']:7.1f} s {outcome['peak_mb']:7.0f} MB")
         blocks, whole = result[f"{format}_blocks"], result[f"{format}_whole"]
         if blocks["sum"] != whole["sum"]:
             raise SystemExit(f"{format}: the two ways disagree")

@@ -108,8 +108,8 @@ def correlated(paths, selection, groups) -> list[Study]:
     studies = []
     for name, path in paths.items():
         clusters, members = groups[name]
-        own = genes_of(selection, name)
-        found = coexpress(path, own, clusters, members, CORRELATING, all_genes=genes)
+        selected = genes_of(selection, name)
+        found = coexpress(path, selected, clusters, members, CORRELATING, all_genes=genes)
         names = np.asarray(genes, dtype=object)
         studies.append(
             Study(
@@ -193,13 +193,13 @@ def compare(name: str, args, folder: Path) -> list[dict]:
         groups = {how: clustered(paths, chosen, smallest, seed) for how, chosen in choices.items()}
         before = built(correlated(paths, choices["all"], groups["all"]))
         for how, chosen in choices.items():
-            own = built(correlated(paths, chosen, groups[how]))
+            selected = built(correlated(paths, chosen, groups[how]))
             same = built(correlated(paths, chosen, groups["all"]))
             was, now, n = on_common(before, same)
             row = {"set": name, "present_in": str(how), "seed": seed}
             row |= {"usable": len(chosen), "selected": int(chosen["selected"].sum())}
             row["named"] = int(chosen.loc[chosen["selected"], "gene"].isin(NAMED).sum())
-            row |= measured(own)
+            row |= measured(selected)
             row |= {"common_before": was, "common_now": now, "n_common": n}
             row["same_clusters_same_type"] = same_type(same)
             rows.append(row)

@@ -108,17 +108,17 @@ def main() -> None:
 
     def timed(name, call):
         start, before = time.perf_counter(), time.process_time()
-        found = call()
+        outcome = call()
         result[f"{name}_s"] = round(time.perf_counter() - start, 2)
         result[f"{name}_cpu_s"] = round(time.process_time() - before, 2)
         print(f"{name}: {result[f'{name}_s']} s, {result[f'{name}_cpu_s']} CPU s", flush=True)
-        return found
+        return outcome
 
     data = timed("combine", lambda: gather_clusters(parts, settings))
     vectors = landscape_vectors(data, settings)
     result["density"] = round(vectors.nnz / np.prod(vectors.shape), 4)
-    found = timed("neighbours", lambda: nearest(vectors, settings.n_neighbors))
-    weights = timed("weights", lambda: connectivities(found))
+    outcome = timed("neighbours", lambda: nearest(vectors, settings.n_neighbors))
+    weights = timed("weights", lambda: connectivities(outcome))
     timed("diffusion", lambda: diffusion_map(weights))
     timed("layout", lambda: force_layout(weights, 0))
     timed("pairs", lambda: rank_pairs(data, np.random.default_rng(0).uniform(size=args.clusters)))
@@ -139,7 +139,7 @@ def main() -> None:
             return search.fit(dense).kneighbors(return_distance=False)
 
         other = timed("brute", brute)
-        same = [set(own) <= set(theirs) for own, theirs in zip(found.index, other, strict=True)]
+        same = [set(selected) <= set(theirs) for selected, theirs in zip(outcome.index, other, strict=True)]
         result["same_neighbours"] = float(np.mean(same))
         result["brute_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         result["ratio"] = round(result["brute_s"] / result["neighbours_s"], 2)

@@ -82,12 +82,12 @@ def shared_genes(result) -> np.ndarray:
 
 def values_of(paths, studies, names) -> list[np.ndarray]:
     """Return the normalised values of some genes in each study, dense cells x genes."""
-    found = []
+    outcome = []
     for study in studies:
         counts = Counts(paths[study.name])
         total = counts.obs["n_counts"].to_numpy()
-        found.append(normalise(counts.select(list(names)), total, "depth-log1p").toarray())
-    return found
+        outcome.append(normalise(counts.select(list(names)), total, "depth-log1p").toarray())
+    return outcome
 
 
 def null_data(result, number: int, **kept):
@@ -124,9 +124,9 @@ def genes(result, studies, values, leaves, shuffles: int, seed: int, number: int
         for kind, parts in blocks.items():
             mean = means(studies, parts)
             data = null_data(result, len(chosen), mean=mean)
-            found = rank_genes(data, time, leaves)
-            rows.append(("genes", kind, np.mean(found["pvalue"] <= LEVEL)))
-            naive = correlation_pvalues(found["rho"].to_numpy(), int(np.isfinite(time).sum()) - 2)
+            outcome = rank_genes(data, time, leaves)
+            rows.append(("genes", kind, np.mean(outcome["pvalue"] <= LEVEL)))
+            naive = correlation_pvalues(outcome["rho"].to_numpy(), int(np.isfinite(time).sum()) - 2)
             rows.append(("genes", f"{kind}, all clusters", np.mean(naive <= LEVEL)))
     return pd.DataFrame(rows, columns=["space", "statistic", "rate"])
 
@@ -152,25 +152,25 @@ def pairs(result, studies, values, leaves, shuffles: int, seed: int, number: int
         matrix = sparse.csr_matrix(np.stack(parts))
         data = null_data(result, number, matrix=matrix, pairs=place)
         time = result.space.pseudotime
-        found = rank_pairs(data, time, leaves, listed=0)
-        tested = found["pvalue"].notna()
-        rows.append(("pairs", "cells", np.mean(found["pvalue"][tested] <= LEVEL)))
-        naive = correlation_pvalues(found["rho"][tested].to_numpy(), int(np.isfinite(time).sum()) - 2)
+        outcome = rank_pairs(data, time, leaves, listed=0)
+        tested = outcome["pvalue"].notna()
+        rows.append(("pairs", "cells", np.mean(outcome["pvalue"][tested] <= LEVEL)))
+        naive = correlation_pvalues(outcome["rho"][tested].to_numpy(), int(np.isfinite(time).sum()) - 2)
         rows.append(("pairs", "cells, all clusters", np.mean(naive <= LEVEL)))
     return pd.DataFrame(rows, columns=["space", "statistic", "rate"])
 
 
 def correlations(members, block: np.ndarray, upper) -> list[np.ndarray]:
     """Return the correlations that pass the threshold, one row per cluster."""
-    found = []
+    outcome = []
     for row in range(members.shape[0]):
         part = block[members.indices[members.indptr[row] : members.indptr[row + 1]]].astype(float)
         part -= part.mean(axis=0)
         length = np.sqrt((part**2).sum(axis=0))
         part /= np.where(length > 1e-9, length, 1)
         r = (part.T @ part)[upper]
-        found.append(np.where(np.abs(r) >= ETA, r, 0))
-    return found
+        outcome.append(np.where(np.abs(r) >= ETA, r, 0))
+    return outcome
 
 
 def study_set(name: str, args, folder: Path) -> list[pd.DataFrame]:
@@ -186,8 +186,10 @@ def study_set(name: str, args, folder: Path) -> list[pd.DataFrame]:
     cells = sampled_cells(studies)
     views = all_views(result.data, result.space, settings)
     start = time.perf_counter()
-    found = ages(result, views, cells, settings, args.shuffles, 1)
-    rates = found.assign(rate=found["pvalue"] <= LEVEL).groupby(["space", "statistic"], sort=False)["rate"]
+    outcome = ages(result, views, cells, settings, args.shuffles, 1)
+    rates = outcome.assign(rate=outcome["pvalue"] <= LEVEL).groupby(["space", "statistic"], sort=False)[
+        "rate"
+    ]
     often = rates.mean()[rates.count() >= args.shuffles / 2]  # others are tested in few shuffles
     parts = [often.reset_index()]
     values = values_of(paths, studies, shared_genes(result))

@@ -31,8 +31,8 @@ def make_hubs(
     columns, labels = [], []
     for at in range(communities):
         columns.append(hubs[:, at])
-        for own in rho + random.uniform(-jitter, jitter, size - 1):
-            columns.append(own * hubs[:, at] + np.sqrt(1 - own**2) * random.normal(size=cells))
+        for chosen in rho + random.uniform(-jitter, jitter, size - 1):
+            columns.append(chosen * hubs[:, at] + np.sqrt(1 - chosen**2) * random.normal(size=cells))
         labels += [at] * size
     columns += [random.normal(size=cells) for _ in range(isolated)]
     values = np.column_stack(columns)

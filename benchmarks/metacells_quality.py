@@ -60,8 +60,8 @@ def run(sample: Paired, truth: pd.DataFrame | None, k: int, seed: int, genes: li
     }
     grouped = group_sample(sample, settings, seed=seed)
     rows = []
-    found = judge(sample, grouped, settings, seed=seed)
-    for method, metric, modality, value, _ in found.itertuples(index=False):
+    result = judge(sample, grouped, settings, seed=seed)
+    for method, metric, modality, value, _ in result.itertuples(index=False):
         rows.append(
             {"seed": seed, "method": method, "measure": f"{metric} {modality}".strip(), "value": value}
         )

@@ -60,13 +60,13 @@ def main() -> None:
     indices, distances = nearest_cells(z, seed=options.seed)
     neighbours = time.process_time() - start
     graph = affinities(indices, distances)
-    found = group_graph(graph, z, k, seed=options.seed)
+    outcome = group_graph(graph, z, k, seed=options.seed)
     total = time.process_time() - start
     result = {
-        "cells": options.cells, "metacells": found.k, "cpu_s": total, "neighbours_cpu_s": neighbours,
-        "peak_gb": peak_gb(), "smallest": int(found.sizes.min()), "largest": int(found.sizes.max()),
-        "purity": weighted_purity(found.label, kind),
-        "state_sd": spread_within(found.label, state),
+        "cells": options.cells, "metacells": outcome.k, "cpu_s": total, "neighbours_cpu_s": neighbours,
+        "peak_gb": peak_gb(), "smallest": int(outcome.sizes.min()), "largest": int(outcome.sizes.max()),
+        "purity": weighted_purity(outcome.label, kind),
+        "state_sd": spread_within(outcome.label, state),
     }  # fmt: skip
     start = time.process_time()
     other = group_kmeans(z, k, seed=options.seed)

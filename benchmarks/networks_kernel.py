@@ -66,26 +66,26 @@ def main() -> None:
     args = parser.parse_args()
     rng = np.random.default_rng(0)
     graphs = [random_graph(rng, args.nodes, args.edges) for _ in range(args.graphs)]
-    found = {key: getattr(args, key) for key in ("graphs", "nodes", "edges", "h")}
-    found["wl_degree_cpu_s"], _ = timed(wl_kernel, graphs, h=args.h)
-    found["wl_name_cpu_s"], _ = timed(wl_kernel, graphs, labels="name", h=1)
-    found["edges_cpu_s"], _ = timed(edge_jaccard, graphs)
-    found["neighbours_cpu_s"], _ = timed(neighbour_jaccard, graphs)
+    outcome = {key: getattr(args, key) for key in ("graphs", "nodes", "edges", "h")}
+    outcome["wl_degree_cpu_s"], _ = timed(wl_kernel, graphs, h=args.h)
+    outcome["wl_name_cpu_s"], _ = timed(wl_kernel, graphs, labels="name", h=1)
+    outcome["edges_cpu_s"], _ = timed(edge_jaccard, graphs)
+    outcome["neighbours_cpu_s"], _ = timed(neighbour_jaccard, graphs)
     embeddings = [rng.normal(size=(args.nodes, args.dimensions)) for _ in graphs]
-    found["cka_cpu_s"], _ = timed(linear_cka, embeddings)
-    found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    outcome["cka_cpu_s"], _ = timed(linear_cka, embeddings)
+    outcome["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if args.compared:
         some = graphs[: args.compared]
-        own, kernel = timed(wl_kernel, some, h=args.h)
+        selected, kernel = timed(wl_kernel, some, h=args.h)
         other, expected = timed(grakel_kernel, some, args.h)
-        found |= {
+        outcome |= {
             "compared": args.compared,
-            "own_cpu_s": own,
+            "own_cpu_s": selected,
             "grakel_cpu_s": other,
-            "times_faster": other / own,
+            "times_faster": other / selected,
             "largest_difference": float(np.abs(kernel - expected).max()),
         }
-    print(json.dumps(found))
+    print(json.dumps(outcome))
 
 
 if __name__ == "__main__":

@@ -29,9 +29,9 @@ def lines_of(drawn):
     pending = {}
     names = drawn.obs["line"].astype(str).to_numpy()
     for rows, block in drawn.blocks():
-        own = names[rows]
-        for name in dict.fromkeys(own):
-            pending.setdefault(name, []).append(block[own == name].toarray())
+        chosen = names[rows]
+        for name in dict.fromkeys(chosen):
+            pending.setdefault(name, []).append(block[chosen == name].toarray())
     for name in drawn.lines["line"]:
         yield np.concatenate(pending.pop(name))
 
@@ -53,11 +53,11 @@ def explained(x, k):
 
 def by_pca(blocks, args):
     """Return centrality (G, L) of PCAs averaged over bins, and that of single bins (G, L, bins)."""
-    found = []
+    result = []
     for counts in blocks:
         parts = np.array_split(scaled(counts)[0], args.bins)
-        found.append(np.stack([explained(part, args.k) for part in parts], axis=1))
-    stacked = np.stack(found, axis=1)
+        result.append(np.stack([explained(part, args.k) for part in parts], axis=1))
+    stacked = np.stack(result, axis=1)
     return stacked.mean(axis=2), stacked
 
 
@@ -117,11 +117,11 @@ def one_seed(seed, args):
         controlled=("fdr_partial", lambda fdr: int((fdr < 0.05).sum())),
         called=("call", lambda call: int((call == "connectivity").sum())),
     )
-    found = {f"{role}_{name}": int(value) for role, row in rows.iterrows() for name, value in row.items()}
-    found["median_rho_loses"] = float(table.loc[table["role"] == "loses", "rho"].median())
-    found["null_genes_raw"] = float(null["null_mean"].iloc[0])
-    found |= errors(centrality, per_bin, controls, args.repeats, seed)
-    return {"seed": seed, **found}
+    result = {f"{role}_{name}": int(value) for role, row in rows.iterrows() for name, value in row.items()}
+    result["median_rho_loses"] = float(table.loc[table["role"] == "loses", "rho"].median())
+    result["null_genes_raw"] = float(null["null_mean"].iloc[0])
+    result |= errors(centrality, per_bin, controls, args.repeats, seed)
+    return {"seed": seed, **result}
 
 
 def errors(centrality, per_bin, controls, repeats, seed):
@@ -160,7 +160,7 @@ def main() -> None:
         rows.append(one_seed(seed, args))
         print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
-    found = {
+    result = {
         "model": "sivae" if args.sivae else "pca",
         "lines": args.lines, "cells": args.cells, "genes": args.genes,
         "seeds_with_planted_module": int((table["loses_called"] >= table["loses_genes"] / 2).sum()),
@@ -168,7 +168,7 @@ def main() -> None:
         "mean": table.drop(columns="seed").mean().round(4).to_dict(),
         "cpu_s": time.process_time() - start,
     }  # fmt: skip
-    print(json.dumps(found))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ def main() -> None:
     for count in args.edges:
         edges = random_graph(rng, args.genes, count)
         # half of the known edges are the graph's own, so that a chain that stays near its start is seen
-        own = edges[rng.permutation(count)[: min(count, args.known) // 2]]
-        known = np.unique(np.concatenate([own, random_graph(rng, args.genes, args.known)]), axis=0)
+        chosen = edges[rng.permutation(count)[: min(count, args.known) // 2]]
+        known = np.unique(np.concatenate([chosen, random_graph(rng, args.genes, args.known)]), axis=0)
         bits, words = adjacency_bits(known.astype(np.int32), args.genes)
         itself, _ = adjacency_bits(edges, args.genes)
         for tries in args.tries:

@@ -52,10 +52,10 @@ def ours(options: argparse.Namespace) -> dict:
     logger.setLevel(logging.INFO)
     genes = [f"gene{i}" for i in range(options.genes)]
     clusters, _ = pancluster(options.counts, genes, {}, options.seed, threads=options.threads)
-    found = {
+    result = {
         f"{line.args[0]:g}": round(line.args[2], 4) for line in lines if line.msg.startswith("resolution")
     }
-    return {"modularity": found, "clusters": len(clusters)}
+    return {"modularity": result, "clusters": len(clusters)}
 
 
 def plain(options: argparse.Namespace) -> dict:
@@ -73,7 +73,7 @@ def plain(options: argparse.Namespace) -> dict:
     scanpy.pp.normalize_total(data)
     scanpy.pp.log1p(data)
     scanpy.pp.pca(data, n_comps=50, random_state=options.seed)
-    found = {}
+    result = {}
     for resolution in RESOLUTIONS:
         scanpy.pp.neighbors(data, n_neighbors=15, use_rep="X_pca", random_state=options.seed)
         upper = sparse.triu(data.obsp["connectivities"], 1).tocoo()
@@ -82,8 +82,8 @@ def plain(options: argparse.Namespace) -> dict:
         weights = upper.data.tolist()
         levels = graph.community_multilevel(weights=weights, return_levels=True, resolution=resolution)
         value = graph.modularity(levels[-1].membership, weights=weights, resolution=resolution)
-        found[f"{resolution:g}"] = round(value, 4)
-    return {"modularity": found}
+        result[f"{resolution:g}"] = round(value, 4)
+    return {"modularity": result}
 
 
 def measure(side: str, counts: Path, options: argparse.Namespace) -> dict:

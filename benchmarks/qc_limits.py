@@ -47,14 +47,14 @@ def files(folder: Path) -> Iterator[tuple[str, np.ndarray, pd.DataFrame]]:
 
 def worst_label(lost: np.ndarray, obs: pd.DataFrame) -> tuple[str, float]:
     """Return the label whose cells lose most, and what fraction."""
-    found = [("", 0.0)]
+    result = [("", 0.0)]
     for column in LABELS:
         if column in obs:
             table = pd.Series(lost).groupby(obs[column].astype(str).to_numpy()).agg(["mean", "size"])
             table = table[table["size"] >= FEWEST]["mean"]
             if len(table):
-                found.append((f"{column} {table.idxmax()}", float(table.max())))
-    return max(found, key=lambda item: item[1])
+                result.append((f"{column} {table.idxmax()}", float(table.max())))
+    return max(result, key=lambda item: item[1])
 
 
 def real(folder: Path) -> pd.DataFrame:
@@ -105,7 +105,7 @@ def false_alarms(runs: int) -> dict[str, float]:
     """Return the fraction of runs with p < .05 and with a warning, where no loss goes with an annotation."""
     from panscape.preprocess.kept import kept_table
 
-    found: dict[str, list[tuple[bool, bool]]] = {}
+    result: dict[str, list[tuple[bool, bool]]] = {}
     for seed in range(runs):
         rng = np.random.default_rng(seed)
         lines = np.repeat([f"line{at}" for at in range(16)], 60)
@@ -117,10 +117,10 @@ def false_alarms(runs: int) -> dict[str, float]:
             removed = pd.DataFrame({"removed_by": np.where(left, "", "min_genes")})
             for row in kept_table(pd.DataFrame(table), removed, name).to_dict("records"):
                 if row["column"] != "line":
-                    found.setdefault(row["column"], []).append((row["pvalue"] < 0.05, row["uneven"]))
+                    result.setdefault(row["column"], []).append((row["pvalue"] < 0.05, row["uneven"]))
     return {
         name: {"p_below_.05": float(p), "warned": float(warned)}
-        for name, (p, warned) in ((name, np.mean(rows, axis=0)) for name, rows in found.items())
+        for name, (p, warned) in ((name, np.mean(rows, axis=0)) for name, rows in result.items())
     }
 
 

@@ -42,13 +42,13 @@ def prepare(path: str, genes: int, seed: int, donor: str, library: str) -> tuple
     common = np.asarray((counts > 0).sum(axis=0)).ravel() >= 3
     chosen = np.sort(np.argsort(-np.where(common, variance, -1), kind="stable")[:genes])
     settings = ValueSettings(regress=(library,))
-    found = []
+    result = []
     for name in sorted(table.obs[donor].unique()):
         rows = np.flatnonzero(table.obs[donor] == name)
         obs = table.obs.iloc[rows].astype({library: str})
         parts = logged[rows][:, chosen], counts[rows][:, chosen]
-        found.append(prepare_bin(str(name), "0", *parts, obs, settings, seed))
-    return found, list(table.var_names[chosen])
+        result.append(prepare_bin(str(name), "0", *parts, obs, settings, seed))
+    return result, list(table.var_names[chosen])
 
 
 def odds_ratio(
@@ -106,11 +106,11 @@ def row(item: Expression, fitted, known: dict, settings: SivaeSettings) -> dict:
     squares = np.corrcoef(x[:, usable].T) ** 2
     truth = (squares.sum(axis=0) - 1) / (len(squares) - 1)
     error = {"sivae": fitted.error["heldout"], "pca": np.square(x[test] - plain.predict()[test]).mean(axis=0)}
-    found = {"donor": bin_.line, "cells": int((~test).sum()), "null": fitted.total("heldout", "null_error")}
-    for name, own in error.items():
-        found[f"{name}_mse"] = float(own.mean())
-        found[f"{name}_centrality"] = float(
-            spearmanr(-(own / x[test].var(axis=0).clip(1e-9))[usable], truth)[0]
+    result = {"donor": bin_.line, "cells": int((~test).sum()), "null": fitted.total("heldout", "null_error")}
+    for name, selected in error.items():
+        result[f"{name}_mse"] = float(selected.mean())
+        result[f"{name}_centrality"] = float(
+            spearmanr(-(selected / x[test].var(axis=0).clip(1e-9))[usable], truth)[0]
         )
     varies = x[~test].any(axis=0)
     graphs = {
@@ -122,11 +122,11 @@ def row(item: Expression, fitted, known: dict, settings: SivaeSettings) -> dict:
     for library, pairs in known.items():
         for name, graph in graphs.items():
             ratio, low, high = odds_ratio(graph, pairs, varies)
-            found |= {
+            result |= {
                 f"{library}_{name}": ratio,
                 f"{library}_{name}_interval": [round(low, 1), round(high, 1)],
             }
-    return found
+    return result
 
 
 if __name__ == "__main__":

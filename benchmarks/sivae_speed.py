@@ -35,9 +35,9 @@ from panscape.training.distributions import normal_kl
 def made_bin(cells: int, genes: int, modules: int = 20, seed: int = 0) -> Bin:
     """Return Poisson counts of modules of genes, a fifth of them unconnected; logged and scaled."""
     random = np.random.default_rng(seed)
-    own = random.integers(modules, size=genes)
+    chosen = random.integers(modules, size=genes)
     weight = np.where(np.arange(genes) < 0.8 * genes, random.uniform(0.4, 0.9, genes), 0)
-    rate = np.exp(random.normal(-0.5, 0.8, genes) + random.normal(size=(cells, modules))[:, own] * weight)
+    rate = np.exp(random.normal(-0.5, 0.8, genes) + random.normal(size=(cells, modules))[:, chosen] * weight)
     logged = np.log1p(random.poisson(rate))
     test = np.zeros(cells, bool)
     test[: cells // 10] = True

@@ -58,8 +58,8 @@ def splits(n, test, seed, strata=None):
 def fit(cells, labels, split, seed, settings):
     """Return a model and the processor time it took."""
     started = time.process_time()
-    found = train(cells, labels, settings, seed=seed, split=split)
-    return found.model, time.process_time() - started
+    outcome = train(cells, labels, settings, seed=seed, split=split)
+    return outcome.model, time.process_time() - started
 
 
 def reconstruction(model, cells, split):
@@ -82,14 +82,14 @@ def class_scores(model, cells, split, name):
     old, new = model.normalised(cells[split != "test"]), model.normalised(test)
     for key, guess in label_baselines(old, cells.obs.loc[split != "test", name], new).items():
         guesses[key] = guess.labels
-    found = {}
+    outcome = {}
     for key, guess in guesses.items():
         scores = classification(truth, guess)
-        found[key] = [round(scores["accuracy"], 3), round(scores["macro_f1"], 3)]
+        outcome[key] = [round(scores["accuracy"], 3), round(scores["macro_f1"], 3)]
     share = model.probabilities(test, name)
-    found["ece"] = classification(truth, table["value"], share, model.layout[name].classes)["ece"]
-    found["called_unknown"] = float(table["unknown"].mean())
-    return found
+    outcome["ece"] = classification(truth, table["value"], share, model.layout[name].classes)["ece"]
+    outcome["called_unknown"] = float(table["unknown"].mean())
+    return outcome
 
 
 def value_scores(model, cells, split, name, unit=1.0):
@@ -99,27 +99,27 @@ def value_scores(model, cells, split, name, unit=1.0):
     told = table[table["label"] == name]["value"].to_numpy(dtype=float) / unit
     old, new = model.normalised(cells[split != "test"]), model.normalised(test)
     guesses = {"unicoord": told} | value_baselines(old, truth[split != "test"], new)
-    found = {}
+    outcome = {}
     for key, guess in guesses.items():
         scores = regression(truth[split == "test"], guess)
-        found[key] = [round(scores[metric], 3) for metric in ("r", "mae", "bias")]
-    return found
+        outcome[key] = [round(scores[metric], 3) for metric in ("r", "mae", "bias")]
+    return outcome
 
 
 def types(seed, settings):
     """Baron: human pancreas."""
     cells = read("pancreas_human_baron2016", ["cell_type", "donor"])
     order = np.random.default_rng(seed).permutation(len(cells))
-    donor, found = cells.obs["donor"].to_numpy(), {}
+    donor, outcome = cells.obs["donor"].to_numpy(), {}
     tests = {"random": order[int(0.8 * len(order)) :]}
     tests |= {f"without {name}": np.flatnonzero(donor == name) for name in ("human3", "human4")}
     for name, test in tests.items():
         split = splits(len(cells), test, seed, cells.obs["cell_type"])
         label = {"name": "cell_type", "kind": "discrete", "min_cells": 1}
         model, cpu = fit(cells, [label], split, seed, settings)
-        found[name] = class_scores(model, cells, split, "cell_type") | reconstruction(model, cells, split)
-        found[name]["cpu_s"] = cpu
-    return found
+        outcome[name] = class_scores(model, cells, split, "cell_type") | reconstruction(model, cells, split)
+        outcome[name]["cpu_s"] = cpu
+    return outcome
 
 
 def times(seed, settings):
@@ -127,7 +127,7 @@ def times(seed, settings):
     cells = read("neuro_worm_embryo_packer2019", ["embryo_time", "batch", "cell_type"])
     cells.obs["embryo_time"] = cells.obs["embryo_time"].astype(float)
     order = np.random.default_rng(seed).permutation(len(cells))
-    batch, found = cells.obs["batch"].to_numpy(), {}
+    batch, outcome = cells.obs["batch"].to_numpy(), {}
     tests = {f"random x{scale}": (order[int(0.8 * len(order)) :], scale) for scale in (1, 0.01, 0.001)}
     for name in ("Waterston_500_minutes_batch_2", "Murray_b01"):
         tests[f"without {name}"] = (np.flatnonzero(batch == name), 1)
@@ -135,14 +135,14 @@ def times(seed, settings):
         split, scaled = splits(len(cells), test, seed), cells.copy()
         scaled.obs["embryo_time"] *= scale
         model, cpu = fit(scaled, [{"name": "embryo_time", "kind": "continuous"}], split, seed, settings)
-        found[name] = {"cpu_s": cpu} | value_scores(model, scaled, split, "embryo_time", scale)
+        outcome[name] = {"cpu_s": cpu} | value_scores(model, scaled, split, "embryo_time", scale)
         if scale == 1:
-            found[name] |= reconstruction(model, cells, split)
+            outcome[name] |= reconstruction(model, cells, split)
     split = splits(len(cells), order[int(0.8 * len(order)) :], seed)
     labels = [{"name": "cell_type", "kind": "discrete"}, {"name": "embryo_time", "kind": "continuous"}]
     model, _ = fit(cells, labels, split, seed, settings)
-    found["types beside time"] = class_scores(model, cells, split, "cell_type")
-    return found
+    outcome["types beside time"] = class_scores(model, cells, split, "cell_type")
+    return outcome
 
 
 def mouse(seed, settings):
@@ -170,17 +170,17 @@ def mouse(seed, settings):
     old, new = model.normalised(human), model.normalised(known)
     for key, guess in label_baselines(old, human.obs["cell_type"], new).items():
         guesses[key] = guess.labels
-    found = {"cells": [len(known), len(cells)], "called_unknown": float(table["unknown"].mean())}
+    outcome = {"cells": [len(known), len(cells)], "called_unknown": float(table["unknown"].mean())}
     for key, guess in guesses.items():
         scores = classification(known.obs["cell_type"], guess)
-        found[key] = [round(scores["accuracy"], 3), round(scores["macro_f1"], 3)]
-    return found
+        outcome[key] = [round(scores["accuracy"], 3), round(scores["macro_f1"], 3)]
+    return outcome
 
 
 def unknown(seed, settings):
     """Each type of the human pancreas left out of training: AUROC of the score between it and the others."""
     cells = read("pancreas_human_baron2016", ["cell_type", "donor"])
-    kind, found = cells.obs["cell_type"].to_numpy(), {}
+    kind, outcome = cells.obs["cell_type"].to_numpy(), {}
     for left in cells.obs["cell_type"].value_counts().loc[lambda n: n >= 40].index:
         order = np.random.default_rng(seed).permutation(np.flatnonzero(kind != left))
         test = np.concatenate([order[int(0.8 * len(order)) :], np.flatnonzero(kind == left)])
@@ -188,19 +188,19 @@ def unknown(seed, settings):
         model, _ = fit(cells, [{"name": "cell_type", "kind": "discrete"}], split, seed, settings)
         table = model.predict(cells[split == "test"])
         new = kind[split == "test"] == left
-        found[left] = {
+        outcome[left] = {
             "auroc": round(auroc(table["unknown_score"], new), 3),
             "auroc_probability": round(auroc(1 - table["probability"], new), 3),
             "found": round(float(table["unknown"][new].mean()), 3),
             "called_unknown": round(float(table["unknown"][~new].mean()), 3),
         }
-    found["mean"] = pd.DataFrame(found).mean(axis=1).round(3).to_dict()
-    return found
+    outcome["mean"] = pd.DataFrame(outcome).mean(axis=1).round(3).to_dict()
+    return outcome
 
 
 def restore(seed, settings):
     """A549: hour 1 of 0, 1 and 3, and worm embryo: minutes 400 to 480."""
-    found = {}
+    outcome = {}
     for name, label, leave, most, transform in (
         ("paired_human_A549_scicar_rna", "time_h", [1, 1], 3, "none"),
         ("paired_human_A549_scicar_rna", "time_h", [1, 1], 3, "log1p"),
@@ -216,8 +216,8 @@ def restore(seed, settings):
         result = restore_group(Cells([cells]), labels, [], chosen, wanted, seed)
         table = result.scores.pivot(index="model", columns="metric", values="value").round(4)
         kept = ["pcc_of_means", "pcc_of_change", "e_distance", "covariance_error", "rank"]
-        found[f"{name}, {leave}, {transform}"] = table[kept].to_dict("index")
-    return found
+        outcome[f"{name}, {leave}, {transform}"] = table[kept].to_dict("index")
+    return outcome
 
 
 UNSEEN = (
@@ -234,7 +234,7 @@ LEAST = 10  # cells of a class, for it to be learned and scored
 
 def unseen(seed, settings):
     """Score data that no default was chosen on: types and numbers of a fifth of the cells or of an animal."""
-    found = {}
+    outcome = {}
     for name, label, kind, left_out in UNSEEN:
         cells = read(name, [label, *([left_out[0]] if left_out else [])])
         column = cells.obs[label]
@@ -250,8 +250,10 @@ def unseen(seed, settings):
         model, cpu = fit(cells, [{"name": label, "kind": kind}], split, seed, settings)
         score = class_scores if kind == "discrete" else value_scores
         key = f"{name} {label}" + (f" without {left_out[1]}" if left_out else "")
-        found[key] = score(model, cells, split, label) | reconstruction(model, cells, split) | {"cpu_s": cpu}
-    return found
+        outcome[key] = (
+            score(model, cells, split, label) | reconstruction(model, cells, split) | {"cpu_s": cpu}
+        )
+    return outcome
 
 
 def main():

@@ -57,24 +57,26 @@ def scores(model, test, expression, train_mean, space, true):
     """
     from panscape.unicoord.evaluate import classification, regression
 
-    table, found = model.predict(test), {}
+    table, result = model.predict(test), {}
     for name in ("cell_type", "platform"):
-        told = table[table["label"] == name]["value"]
-        found[f"{name}_accuracy"] = classification(test.obs[name], told)["accuracy"]
+        known = table[table["label"] == name]["value"]
+        result[f"{name}_accuracy"] = classification(test.obs[name], known)["accuracy"]
         share = model.probabilities(test, name)
-        found[f"{name}_ece"] = classification(test.obs[name], told, share, model.layout[name].classes)["ece"]
-    told = table[table["label"] == "time"]["value"].astype(float).to_numpy()
-    fit = regression(test.obs["time"], told)
+        result[f"{name}_ece"] = classification(test.obs[name], known, share, model.layout[name].classes)[
+            "ece"
+        ]
+    known = table[table["label"] == "time"]["value"].astype(float).to_numpy()
+    fit = regression(test.obs["time"], known)
     span = float(np.ptp(test.obs["time"]))
-    found |= {"time_r": float(np.corrcoef(test.obs["time"], told)[0, 1]), "time_rmse": fit["rmse"] / span}
+    result |= {"time_r": float(np.corrcoef(test.obs["time"], known)[0, 1]), "time_rmse": fit["rmse"] / span}
     made = stacked(model.reconfigure(test, {}, unchanged="predicted"))
     linear = space.inverse_transform(space.transform(expression))
     base = ((expression - train_mean) ** 2).mean()
     for name, guess in (("", made), ("_pca", linear), ("_truth", true)):
-        found[f"mse_share{name}"] = float(((expression - guess) ** 2).mean() / base)
+        result[f"mse_share{name}"] = float(((expression - guess) ** 2).mean() / base)
     for name, guess in (("", made), ("_pca", linear)):
-        found[f"truth_share{name}"] = float(((true - guess) ** 2).mean() / base)
-    return found | reconfigured(model, test, expression, made)
+        result[f"truth_share{name}"] = float(((true - guess) ** 2).mean() / base)
+    return result | reconfigured(model, test, expression, made)
 
 
 def reconfigured(model, test, expression, made):
@@ -83,23 +85,23 @@ def reconfigured(model, test, expression, made):
 
     from panscape.unicoord.evaluate import explained_by
 
-    space, found = PCA(20, random_state=0).fit(expression), {}
+    space, result = PCA(20, random_state=0).fit(expression), {}
     changed = stacked(model.reconfigure(test, {"platform": "P0"}))
     for name in ("platform", "cell_type"):
         for what, where in (("raw", expression), ("rebuilt", made), ("changed", changed)):
-            found[f"{name}_r2_{what}"] = explained_by(space.transform(where), test.obs[name])
+            result[f"{name}_r2_{what}"] = explained_by(space.transform(where), test.obs[name])
     kinds = np.unique(test.obs["cell_type"])
     means = np.stack([expression[(test.obs["cell_type"] == kind).to_numpy()].mean(axis=0) for kind in kinds])
     changed = stacked(model.reconfigure(test, {"cell_type": "T1"}))
     nearest = ((changed[:, None, :] - means[None]) ** 2).sum(axis=2).argmin(axis=1)
-    found["set_type_nearest"] = float((kinds[nearest] == "T1").mean())
-    found["set_type_pcc"] = float(np.corrcoef(changed.mean(axis=0), means[kinds == "T1"][0])[0, 1])
+    result["set_type_nearest"] = float((kinds[nearest] == "T1").mean())
+    result["set_type_pcc"] = float(np.corrcoef(changed.mean(axis=0), means[kinds == "T1"][0])[0, 1])
     low, high = test.obs["time"].min(), test.obs["time"].max()
     asked = np.random.default_rng(0).uniform(low, high, len(test))
     changed = stacked(model.reconfigure(test, {"time": asked}))
     programme = changed @ test.var["slope"].reindex(list(model.genes)).to_numpy()
-    found["set_time_r"] = float(np.corrcoef(programme, asked)[0, 1])
-    return found
+    result["set_time_r"] = float(np.corrcoef(programme, asked)[0, 1])
+    return result
 
 
 def main():
@@ -124,8 +126,8 @@ def main():
         cpu, wall = time.process_time(), time.time()
         trained = train(path, LABELS, settings, seed=given.seed)
         used |= {"cpu_s": time.process_time() - cpu, "wall_s": time.time() - wall, "peak_gb": peak()}
-        found = report(trained, path, given)
-    print(json.dumps(found | {key: round(v, 4) for key, v in used.items()}))
+        result = report(trained, path, given)
+    print(json.dumps(result | {key: round(v, 4) for key, v in used.items()}))
 
 
 def report(trained, path, given):
@@ -147,12 +149,12 @@ def report(trained, path, given):
     truthful = test[:, list(model.genes)].copy()
     truthful.obs["time"] /= given.time_scale
     true = expectation(truthful, model.scale.target)
-    found = scores(model, test, expression, mean, space, true)
+    result = scores(model, test, expression, mean, space, true)
     if given.leak:
         free = model.embed(test).filter(like="latent-").to_numpy()
         for name in NAMES:
             probes = label_leak(free, test.obs[name], continuous=name == "time", nulls=1)
-            found |= {
+            result |= {
                 f"leak_{name}_{row.probe}": [round(row.value, 3), round(row.null, 3)]
                 for row in probes.itertuples()
             }
@@ -160,8 +162,8 @@ def report(trained, path, given):
     kl = trained.history[
         (trained.history["split"] == "heldout") & (trained.history["term"] == "kl_continuous")
     ]
-    found |= {"steps": steps, "kl": float(kl["value"].iloc[-1])}
-    return {key: round(v, 4) if isinstance(v, float) else v for key, v in found.items()}
+    result |= {"steps": steps, "kl": float(kl["value"].iloc[-1])}
+    return {key: round(v, 4) if isinstance(v, float) else v for key, v in result.items()}
 
 
 if __name__ == "__main__":

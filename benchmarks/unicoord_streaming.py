@@ -58,7 +58,7 @@ def main():
     parser.add_argument("--train", action="store_true", help="an epoch of streamed training, for its memory")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    found = {"imports_gb": peak(), "dense_gb": 4e-9 * given.cells * given.genes}
+    result = {"imports_gb": peak(), "dense_gb": 4e-9 * given.cells * given.genes}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cells.h5ad"
         writer = multiprocessing.get_context("spawn").Process(
@@ -66,8 +66,8 @@ def main():
         )
         writer.start()
         writer.join()
-        found |= fed(path, given.batch)
-        found["feed_peak_gb"] = peak()
+        result |= fed(path, given.batch)
+        result["feed_peak_gb"] = peak()
         if given.train:
             settings = {
                 "n_genes": 0,
@@ -77,10 +77,10 @@ def main():
                 "batch_size": given.batch,
             }
             unicoord_train(path, [{"name": "kind", "kind": "discrete"}], settings)
-            found["training_peak_gb"] = peak()
-            found["training_peak_of_dense"] = peak() / found["dense_gb"]
-        found |= random_rows(path, given.batch)
-    print(json.dumps({key: round(float(value), 3) for key, value in found.items()}))
+            result["training_peak_gb"] = peak()
+            result["training_peak_of_dense"] = peak() / result["dense_gb"]
+        result |= random_rows(path, given.batch)
+    print(json.dumps({key: round(float(value), 3) for key, value in result.items()}))
 
 
 def fed(path, batch):
@@ -91,10 +91,10 @@ def fed(path, batch):
     cpu, wall, seen = time.process_time(), time.time(), 0
     for number in range(loader.steps):
         seen += len(loader.batch(number)[0])
-    found = {"cells": seen, "cells_per_s": seen / (time.time() - wall)}
-    found["cells_per_cpu_s"] = seen / (time.process_time() - cpu)
+    result = {"cells": seen, "cells_per_s": seen / (time.time() - wall)}
+    result["cells_per_cpu_s"] = seen / (time.process_time() - cpu)
     loader.close()
-    return found
+    return result
 
 
 def random_rows(path, batch):

@@ -21,7 +21,7 @@ MODULES = ("panscape.errors", "panscape.seeds")
 
 def packages() -> list[ModuleType]:
     """Return the packages of the library, those of the methods first."""
-    names = [found.name for found in pkgutil.walk_packages(panscape.__path__, "panscape.") if found.ispkg]
+    names = [result.name for result in pkgutil.walk_packages(panscape.__path__, "panscape.") if result.ispkg]
     modules = [importlib.import_module(name) for name in ("panscape", *names, *MODULES)]
     return sorted(modules, key=lambda module: (_group(module.__name__), module.__name__))
 
@@ -43,13 +43,13 @@ def offered(module: ModuleType) -> list[str]:
 
 def aliases() -> dict[str, str]:
     """Return dotted path of the definition -> public path, of everything that the packages offer."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for module in packages():
         for name in offered(module):
             item = getattr(module, name)
             if hasattr(item, "__qualname__"):
-                found.setdefault(f"{item.__module__}.{item.__qualname__}", f"{module.__name__}.{name}")
-    return found
+                result.setdefault(f"{item.__module__}.{item.__qualname__}", f"{module.__name__}.{name}")
+    return result
 
 
 def pages() -> dict[str, str]:
@@ -124,9 +124,9 @@ def _of_constant(module: ModuleType, name: str) -> str:
 
 def _modules(package: ModuleType) -> str:
     """Return a table of the modules in a package, each with the first line of its docstring."""
-    found = [one for one in pkgutil.iter_modules(getattr(package, "__path__", ())) if not one.ispkg]
+    result = [one for one in pkgutil.iter_modules(getattr(package, "__path__", ())) if not one.ispkg]
     rows = ""
-    for name in (one.name for one in found if one.name != "__main__"):
+    for name in (one.name for one in result if one.name != "__main__"):
         path = Path(package.__path__[0], f"{name}.py")
         about = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
         line = " ".join(about.split("\n\n")[0].split())

@@ -35,14 +35,14 @@ def outside_fences(text: str, change: Callable[[str], str]) -> str:
 
 def relative_links(text: str) -> list[str]:
     """Return the targets of the links of a Markdown text that are no web addresses."""
-    found: list[str] = []
+    result: list[str] = []
 
     def collect(part: str) -> str:
-        found.extend(target for _, target in LINK.findall(part))
+        result.extend(target for _, target in LINK.findall(part))
         return part
 
     outside_fences(text, collect)
-    return [target for target in found if not re.match(r"[a-z]+:", target)]
+    return [target for target in result if not re.match(r"[a-z]+:", target)]
 
 
 def adapt(text: str, source: str, page: str) -> str:

@@ -79,11 +79,11 @@ def _resolve(app: Sphinx, env: BuildEnvironment, node: Element, content: Element
         return None
     if target in _ALIASES and _ALIASES[target] != target:
         domain = env.get_domain("py")
-        found = domain.resolve_xref(
+        result = domain.resolve_xref(
             env, node["refdoc"], app.builder, node["reftype"], _ALIASES[target], node, content
         )
-        if found is not None:
-            return found
+        if result is not None:
+            return result
     return content if _exists(target, node.get("py:module", "")) else None
 
 
@@ -103,7 +103,7 @@ def _inside(package: str) -> list[str]:
     if not package.startswith("panscape"):
         return []
     folder = getattr(import_module(package), "__path__", ())
-    return [package, *(found.name for found in pkgutil.walk_packages(folder, f"{package}."))]
+    return [package, *(result.name for result in pkgutil.walk_packages(folder, f"{package}."))]
 
 
 def _lookup(path: str) -> bool:
