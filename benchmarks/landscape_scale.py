@@ -30,7 +30,7 @@ from panscape.coscape.landscape.rank import rank_pairs
 from panscape.coscape.landscape.sampling import sampled_cells
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.graph.diffusion import diffusion_map
-from panscape.graph.distances import nearest
+from panscape.graph.knn import nearest
 from panscape.graph.umap_weights import connectivities
 
 

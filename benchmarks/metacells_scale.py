@@ -23,7 +23,8 @@ import numpy as np  # noqa: E402 (after the number of threads is set)
 
 from panscape.coem.metacells.evaluate import spread_within, weighted_purity  # noqa: E402
 from panscape.coem.metacells.group import group_cells, group_graph, group_kmeans  # noqa: E402
-from panscape.graph.kernels import affinities, nearest_cells  # noqa: E402
+from panscape.graph.kernels import affinities  # noqa: E402
+from panscape.graph.neighbors import neighbors  # noqa: E402
 
 
 def embedding(
@@ -57,7 +58,7 @@ def main() -> None:
     k = round(options.cells / 75)
     group_cells(z[:1000], 13)  # imports
     start = time.process_time()
-    indices, distances = nearest_cells(z, seed=options.seed)
+    indices, distances = neighbors(z, 14, exact_below=20_000, seed=options.seed)
     neighbours = time.process_time() - start
     graph = affinities(indices, distances)
     outcome = group_graph(graph, z, k, seed=options.seed)

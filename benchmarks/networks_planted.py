@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 from panscape.simulate.lines import LinesSettings, lines_study
 from panscape.sivae.networks.centrality import associate_genes
 from panscape.sivae.networks.phenotype import read_phenotype
-from panscape.stats.rank_tests import Controlled, rho_pvalue, spearman
+from panscape.stats.rank_tests import Controlled
+from panscape.stats.ranks import correlation_pvalues, spearman_rows
 
 
 def lines_of(drawn):
@@ -129,11 +130,11 @@ def errors(centrality, per_bin, controls, repeats, seed):
     rng = np.random.default_rng(seed)
     n, bins = per_bin.shape[1:]
     labels = np.stack([rng.permutation(n) for _ in range(repeats)])
-    raw = rho_pvalue(spearman(centrality, labels), n - 2)
+    raw = correlation_pvalues(spearman_rows(centrality, labels), n - 2)
     partial = Controlled(centrality, list(controls.values()))
-    controlled = rho_pvalue(partial.rho(labels), partial.freedom[:, None])
+    controlled = correlation_pvalues(partial.rho(labels), partial.freedom[:, None])
     flat = per_bin.reshape(len(per_bin), -1)
-    by_bin = rho_pvalue(spearman(flat, np.repeat(labels, bins, axis=1)), n * bins - 2)
+    by_bin = correlation_pvalues(spearman_rows(flat, np.repeat(labels, bins, axis=1)), n * bins - 2)
     shares = {"lines": raw, "lines_controlled": controlled, "bins": by_bin}
     return {f"type_one_{name}": float(np.nanmean(p < 0.05)) for name, p in shares.items()}
 

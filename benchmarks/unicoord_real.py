@@ -23,10 +23,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from panscape.stats.ranks import auroc
 from panscape.training.batches import held_out
 from panscape.unicoord.baselines import components, label_baselines, value_baselines
 from panscape.unicoord.cells import Cells
-from panscape.unicoord.evaluate import auroc, classification, regression
+from panscape.unicoord.evaluate import classification, regression
 from panscape.unicoord.leave_out import restore_group
 from panscape.unicoord.settings import Label, UniCoordSettings
 from panscape.unicoord.train import train

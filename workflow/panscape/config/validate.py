@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError, relevance
@@ -115,7 +115,12 @@ def _problems(error: ValidationError, root: Schema) -> Iterator[Problem]:
         yield from _problems(max(error.context, key=relevance), root)
         return
     where = key_path(error.absolute_path) or "configuration"
-    part, value, rule = error.schema, error.instance, error.validator
+    # any of these is unset in an error that no validator raised, which does not occur here
+    part, value, rule = (
+        cast("dict[str, Any]", error.schema),
+        cast("Any", error.instance),
+        str(error.validator),
+    )
     if rule == "additionalProperties":
         for key in value:
             if key not in part.get("properties", {}):
