@@ -144,7 +144,22 @@ class CountsWriter:
         self._indptr.append(start + block.indptr[1:].astype(np.int64))
 
     def finish(self, obs: pd.DataFrame, var: pd.DataFrame, uns: dict | None = None) -> None:
-        """Write names and annotations; `obs` and `var` are indexed by cell and gene names."""
+        """Complete the file with names and annotations, after the last block.
+
+        Parameters
+        ----------
+        obs
+            Annotations of the cells, indexed by name, one row per row of the blocks in their order.
+        var
+            Annotations of the genes, indexed by name, one row per column of the blocks.
+        uns
+            Unstructured annotations; None writes none.
+
+        Raises
+        ------
+        ValueError
+            If the number of rows of `obs` or `var` differs from that of the cells or genes written.
+        """
         from anndata.io import write_elem
 
         indptr = np.concatenate(self._indptr)

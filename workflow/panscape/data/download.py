@@ -20,7 +20,22 @@ _HDF5_GZ = (".h5ad.gz", ".h5.gz", ".hdf5.gz", ".loom.gz")
 
 
 def verify_sha256(path: str | Path, expected: str, where: str) -> None:
-    """Raise a UserError if a file's SHA-256 is not the expected one (hexadecimal, any case)."""
+    """Verify the SHA-256 of a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    expected
+        Expected SHA-256, in hexadecimal of any case.
+    where
+        Configuration key for error messages.
+
+    Raises
+    ------
+    UserError
+        If the checksum differs.
+    """
     _compare(sha256(path), expected, str(path), where)
 
 

@@ -38,7 +38,15 @@ class ExternalSort:
         self._folder: tempfile.TemporaryDirectory | None = None
 
     def add(self, cells: np.ndarray, genes: np.ndarray, values: np.ndarray) -> None:
-        """Add entries, given as arrays of cell indices, gene indices and values of equal length."""
+        """Add entries of the matrix, in any order.
+
+        Parameters
+        ----------
+        cells, genes
+            int (n,): cell and gene of each entry, from 0 and within the shape.
+        values
+            (n,) values, stored as float32; those of the same cell and gene are summed.
+        """
         entries = np.empty(len(values), dtype=_ENTRY)
         entries["cell"], entries["gene"], entries["value"] = cells, genes, values
         self._memory.append(entries)

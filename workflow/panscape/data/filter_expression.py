@@ -70,7 +70,25 @@ class Literal:
 
 
 def mistake(text: str, position: int, problem: str, fix: str, where: str) -> UserError:
-    """Return the error for a problem at a character of an expression."""
+    """Return the error for a problem at a character of an expression.
+
+    Parameters
+    ----------
+    text
+        The expression.
+    position
+        Offset of the character, from 0; the message counts from 1.
+    problem
+        Description of the problem.
+    fix
+        Advice on the correction.
+    where
+        Configuration key of the expression.
+
+    Returns
+    -------
+    The error, for the caller to raise.
+    """
     return fail(where, f"{text!r}, at character {position + 1}: {problem}", fix)
 
 

@@ -144,9 +144,22 @@ class _Scaled:
 
 
 def squared_norms(vectors: sparse.csr_matrix | np.ndarray, metric: str, defined: np.ndarray) -> np.ndarray:
-    """Return the squared norms, (n,), of the rows as compared by :func:`squared_distances`.
+    """Return the squared norms of the rows as compared by :func:`squared_distances`.
 
     Angular distances compare rows of squared norm 1/2.
+
+    Parameters
+    ----------
+    vectors
+        (n, p) CSR or dense.
+    metric
+        See :func:`squared_distances`.
+    defined
+        bool (n,), from :func:`squared_distances`; not used for the Euclidean metric.
+
+    Returns
+    -------
+    float64 (n,). Under an angular metric, 1/2 for defined rows and 0 for others.
     """
     if metric != "euclidean":
         return np.where(defined, 0.5, 0.0)

@@ -140,6 +140,19 @@ def modularity(graph: NeighborGraph, labels: np.ndarray, resolution: float = 1.0
 
     ``sum over communities of e / m - resolution * (d / 2 m)^2`` with e the weight within the community, d the
     summed degrees and m the weight of all edges.
+
+    Parameters
+    ----------
+    graph
+        The graph; edges without weights count 1 each.
+    labels
+        int (n,): community of each cell, from 0.
+    resolution
+        Resolution of Reichardt and Bornholdt's modularity, as in :func:`partition_levels`; 1 is Newman's.
+
+    Returns
+    -------
+    The modularity; 0 if the graph has no edges or all weights are 0.
     """
     weights = np.ones(len(graph.edges)) if graph.weights is None else graph.weights
     total = weights.sum()

@@ -127,5 +127,17 @@ def rewire(edges: np.ndarray, n_genes: int, *, tries: int, seed: int) -> np.ndar
 
 
 def count_shared(edges: np.ndarray, bits: np.ndarray, n_words: int) -> int:
-    """Count edges that are set in the adjacency of another graph (:func:`adjacency_bits`)."""
+    """Count the edges of a graph that are also edges of another one.
+
+    Parameters
+    ----------
+    edges
+        int (E, 2), edges of the first graph; the order of edges and of their ends has no meaning.
+    bits, n_words
+        Adjacency of the other graph, on the same genes, from :func:`adjacency_bits`.
+
+    Returns
+    -------
+    Number of shared edges, 0 to E.
+    """
     return int(_count(np.ascontiguousarray(edges, dtype=np.int32), bits, n_words))

@@ -9,7 +9,28 @@ from panscape.graph.measured import Measured
 
 
 def over_shared(products, vectors, metric: str, measured: Measured) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distances of rows from inner products, over the columns measured in both."""
+    """Return the distances of rows from inner products, over the columns measured in both.
+
+    Parameters
+    ----------
+    products
+        (n, n) inner products of the rows, over all columns.
+    vectors
+        (n, p) CSR or dense, 0 where a column is not measured.
+    metric
+        ``"euclidean"``, ``"cosine"`` or ``"correlation"``.
+    measured
+        Measured columns of each row.
+
+    Returns
+    -------
+    distances
+        (n, n) float64, >= 0, diagonal 0. Euclidean distances are squared and scaled to p columns; the others
+        are 1 - cosine of the rows, centred over the shared columns for correlation. inf for pairs without a
+        common column, or, under an angular metric, with a row that is zero or constant over these.
+    defined
+        bool (n,): False for zero or constant vectors under an angular metric.
+    """
     group = measured.group
     norms = measured.norms(vectors)[:, group]  # of row i over the measured columns of j
     shared = measured.shared()[np.ix_(group, group)]

@@ -41,7 +41,23 @@ def spectral_embedding(graph: sparse.csr_matrix, m: int) -> np.ndarray:
 
 
 def kmeans(points: np.ndarray, k: int, seed: int, *, starts: int = 1) -> np.ndarray:
-    """Return labels 0..k-1 by k-means with k-means++ starts, in one thread for reproducible sums."""
+    """Cluster points by k-means with k-means++ starts, in one thread for reproducible sums.
+
+    Parameters
+    ----------
+    points
+        (n, m), finite.
+    k
+        Number of clusters, at least 1.
+    seed
+        Seed of the starts.
+    starts
+        Number of starts, of which the one with the lowest inertia is returned.
+
+    Returns
+    -------
+    int64 (n,): labels 0..k-1. If `k` is n or more, each point is its own cluster.
+    """
     from sklearn.cluster import KMeans
 
     if k >= len(points):

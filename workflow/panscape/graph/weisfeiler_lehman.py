@@ -45,7 +45,26 @@ def wl_kernel(graphs: Sequence[sparse.csr_matrix], *, labels: str = "degree", h:
 def wl_histograms(
     graphs: Sequence[sparse.csr_matrix], *, labels: str = "degree", h: int = 5
 ) -> sparse.csr_matrix:
-    """Return the counts of each refined label in each graph, float64 CSR (B, labels of all rounds)."""
+    """Count the refined labels of graphs, whose dot products are the kernel of :func:`wl_kernel`.
+
+    Parameters
+    ----------
+    graphs
+        B symmetric adjacency matrices (G, G); any nonzero entry is an edge, the diagonal is ignored.
+    labels
+        Initial node labels, ``"degree"`` or ``"name"``; see :func:`wl_kernel`.
+    h
+        Number of refinements, at least 0; 0 counts the initial labels only.
+
+    Returns
+    -------
+    float64 CSR (B, labels of all h + 1 rounds), one row per graph.
+
+    Raises
+    ------
+    ValueError
+        If `labels` is unknown or `h` is negative.
+    """
     if labels not in LABELS or h < 0:
         raise ValueError(f"labels is one of {LABELS} and h at least 0")
     clean = [_simple(graph) for graph in graphs]

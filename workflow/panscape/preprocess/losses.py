@@ -64,7 +64,22 @@ def culprit(rows: Rows) -> Mapping[str, Any]:
 
 
 def advice(study: str, name: str, limit: Any) -> str:
-    """Return advice for a filter that removes most of a study; `limit` is a value that keeps most cells."""
+    """Return advice on the limit of a filter that removes most cells of a study.
+
+    Parameters
+    ----------
+    study
+        Id of the study.
+    name
+        Name of the filter, e.g. ``"min_genes"``.
+    limit
+        Value that keeps most cells.
+
+    Returns
+    -------
+    E.g. ``"in the entry of study 'a' write qc: {max_mito: 0.3}"``; for lower limits, also that they can be
+    ``auto``.
+    """
     key = f"in the entry of study {study!r} write qc: {{{name}:"
     if name.startswith("min"):
         return f"{key} auto}} (or a number up to about {limit})"

@@ -20,7 +20,29 @@ MEASURES = tuple(FILTERS.values())
 
 
 def gene_weights(genes: pd.Index, settings: QcSettings, study: str, species: str) -> np.ndarray:
-    """Return float32 (n_genes, 3): indicators of all, mitochondrial and ribosomal genes."""
+    """Return indicators of all, mitochondrial and ribosomal genes, and warn of patterns without genes.
+
+    Parameters
+    ----------
+    genes
+        Names of the genes.
+    settings
+        Settings of quality control: `mito_pattern` and `ribo_pattern` (None: those of the species), and the
+        limits, since a pattern whose limit removes nothing may match no gene.
+    study
+        Id of the study, for warnings.
+    species
+        Species of the collection.
+
+    Returns
+    -------
+    float32 (n_genes, 3), 0 or 1. The product of counts and these are the sums that :func:`measures` takes.
+
+    Raises
+    ------
+    UserError
+        If a pattern is not a regular expression.
+    """
     weights = np.ones((len(genes), 3), dtype=np.float32)
     for column, (key, limit, group) in enumerate(
         (("mito", settings.max_mito, "mitochondrial"), ("ribo", settings.max_ribo, "ribosomal")), start=1
@@ -45,9 +67,21 @@ def measures(sums: np.ndarray, detected: np.ndarray) -> pd.DataFrame:
 
 
 def removed_by(table: pd.DataFrame, keep: np.ndarray, settings: QcSettings) -> np.ndarray:
-    """Return the first filter that each cell fails ("" for none), in the order of the settings.
+    """Return the first filter that each cell fails.
 
-    Limits that are ``"auto"`` remove nothing; see :meth:`QcSettings.resolved`.
+    Parameters
+    ----------
+    table
+        Quality measures of n cells, from :func:`measures`.
+    keep
+        bool (n,): cells that pass the user's filter.
+    settings
+        Limits of quality control; those that are ``"auto"`` remove nothing.
+
+    Returns
+    -------
+    str (n,): ``"keep"`` or a key of `FILTERS`, the first in order of application that the cell fails;
+    empty for cells that fail none.
     """
     fails = {"keep": ~keep}
     for name, column in FILTERS.items():

@@ -112,7 +112,24 @@ def outcome(
 
 
 def loss_table(cells: pd.DataFrame, settings: QcSettings, auto: tuple[str, ...], study: str) -> pd.DataFrame:
-    """Return the rows of :attr:`Qc.table` that count cells."""
+    """Return the rows of :attr:`Qc.table` that count cells.
+
+    Parameters
+    ----------
+    cells
+        Quality measures of all cells, and `removed_by`.
+    settings
+        Settings with numeric limits.
+    auto
+        Names of the limits derived from the cells.
+    study
+        Id of the study.
+
+    Returns
+    -------
+    Table with the columns of :attr:`Qc.table`; one row for the input, `keep` and each filter, in the order of
+    application. Medians and quantiles are over the cells that pass `keep`, and empty if none does.
+    """
     removed_by, left = cells["removed_by"], len(cells)
     judged = cells[removed_by != "keep"]
     rows = [("input", 0, left, "cells", "", "", "", "")]

@@ -34,10 +34,23 @@ def pattern(group: str, species: str) -> str:
 def gene_group(names: Sequence[str], expression: str, where: str = "pattern") -> np.ndarray:
     """Return the mask of names that match a regular expression.
 
+    Parameters
+    ----------
+    names
+        Gene names.
+    expression
+        Regular expression, found anywhere in a name unless it is anchored.
+    where
+        Configuration key of the expression for error messages.
+
+    Returns
+    -------
+    bool (len(names),).
+
     Raises
     ------
     UserError
-        If the regular expression is invalid; `where` is its configuration key.
+        If the regular expression is invalid.
     """
     try:
         compiled = re.compile(expression)

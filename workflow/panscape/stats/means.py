@@ -79,5 +79,19 @@ def group_means(label: np.ndarray, values: np.ndarray, count: int) -> np.ndarray
 
 
 def divided(total: np.ndarray, number: np.ndarray, scale: float) -> np.ndarray:
-    """Return total / (number x scale), rounded once; NaN where the number is 0."""
+    """Return means from sums of integer multiples, rounded once.
+
+    Parameters
+    ----------
+    total
+        Sums of the integers of :func:`whole_multiples`.
+    number
+        Number of values in each sum, >= 0, shaped as `total`.
+    scale
+        Power of ten from :func:`whole_multiples`.
+
+    Returns
+    -------
+    float64, shaped as `total`: total / (number x scale), NaN where the number is 0.
+    """
     return np.divide(total, number * scale, out=np.full(total.shape, np.nan), where=number > 0)

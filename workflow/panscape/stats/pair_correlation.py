@@ -47,9 +47,23 @@ class PairMatrix:
 def pair_correlations(
     left: PairMatrix, right: PairMatrix, a: np.ndarray, b: np.ndarray, *, ranks: bool = False
 ) -> np.ndarray:
-    """Return the correlation of column a[i] of `left` with column b[i] of `right`, float64 in -1 to 1.
+    """Correlate pairs of columns of two matrices.
 
-    0 if a column is constant. Each column of `right` is read once, of `left` once per block of `right`.
+    Each column of `right` is read once, of `left` once per block of `right`.
+
+    Parameters
+    ----------
+    left, right
+        Matrices of the same observations.
+    a, b
+        int (n,): columns of `left` and of `right` that form the pairs.
+    ranks
+        Whether to correlate ranks, ties averaged (Spearman), instead of values (Pearson).
+
+    Returns
+    -------
+    float64 (n,), -1 to 1: correlation of column a[i] of `left` with column b[i] of `right`; 0 if either is
+    constant.
     """
     result = np.zeros(len(a))
     if not len(a):

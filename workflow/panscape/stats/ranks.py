@@ -43,7 +43,16 @@ def spearman_rows(values: np.ndarray, others: np.ndarray) -> np.ndarray:
 def partial_spearman(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray]) -> float:
     """Return the correlation of the ranks of x and y after regressing both on the ranks of the controls.
 
-    Only entries finite in all arguments count; NaN if the controls leave no variation.
+    Parameters
+    ----------
+    x, y
+        (n,); only entries finite in all arguments count.
+    controls
+        Variables to control for, (n,) each; without any, the result is Spearman's rho.
+
+    Returns
+    -------
+    -1 to 1. NaN if fewer entries count than 3 plus the number of controls, or these leave no variation.
     """
     stack = np.stack([x, y, *controls])
     usable = np.isfinite(stack).all(axis=0)

@@ -52,9 +52,19 @@ def products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def partial_products(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the correlations of x and y after regressing both on the controls; NaN without variation.
+    """Return the correlations of the rows of x and y after regressing both on the controls.
 
-    Controls without variation (NaN) are ignored.
+    Parameters
+    ----------
+    x, y
+        (draws, n), from :func:`standard_ranks`.
+    controls
+        Variables to control for, (draws, n) each, from :func:`standard_ranks`; those without variation in a
+        draw (NaN) are ignored in that draw. Without any, the result is that of :func:`products`.
+
+    Returns
+    -------
+    (draws,), -1 to 1; NaN where x or y is NaN or the controls leave no variation.
     """
     if not len(controls):
         return products(x, y)

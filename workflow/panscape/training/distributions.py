@@ -20,7 +20,21 @@ def poisson(x: Tensor, rate: Tensor) -> Tensor:
 
 
 def negative_binomial(x: Tensor, mean: Tensor, theta: Tensor) -> Tensor:
-    """Return log P(x) under a negative binomial with variance mean + mean^2 / theta; mean >= 0, theta > 0."""
+    """Return log P(x) of counts under a negative binomial with variance mean + mean^2 / theta.
+
+    Parameters
+    ----------
+    x
+        Counts, >= 0.
+    mean
+        Mean, >= 0, broadcast to `x`.
+    theta
+        Inverse dispersion, > 0, broadcast to `x`; the limit of large values is a Poisson distribution.
+
+    Returns
+    -------
+    Natural logarithms of the probabilities, elementwise.
+    """
     total = (theta + mean + EPSILON).log()
     return (
         theta * ((theta + EPSILON).log() - total)
@@ -37,12 +51,40 @@ def bernoulli(x: Tensor, logit: Tensor) -> Tensor:
 
 
 def zero_inflated_poisson(x: Tensor, rate: Tensor, logit: Tensor) -> Tensor:
-    """Return log P(x) under Poisson(rate) with extra zeros, the log-odds of an extra zero being `logit`."""
+    """Return log P(x) of counts under a Poisson distribution with extra zeros.
+
+    Parameters
+    ----------
+    x
+        Counts, >= 0.
+    rate
+        Rate of the Poisson distribution, >= 0, broadcast to `x`.
+    logit
+        Log-odds of an extra zero, broadcast to `x`.
+
+    Returns
+    -------
+    Natural logarithms of the probabilities, elementwise.
+    """
     return _inflated(x, poisson(x, rate), -rate, logit)
 
 
 def zero_inflated_negative_binomial(x: Tensor, mean: Tensor, theta: Tensor, logit: Tensor) -> Tensor:
-    """Return log P(x) under the negative binomial with extra zeros of log-odds `logit`."""
+    """Return log P(x) of counts under a negative binomial with extra zeros.
+
+    Parameters
+    ----------
+    x
+        Counts, >= 0.
+    mean, theta
+        Mean and inverse dispersion, as in :func:`negative_binomial`.
+    logit
+        Log-odds of an extra zero, broadcast to `x`.
+
+    Returns
+    -------
+    Natural logarithms of the probabilities, elementwise.
+    """
     zero = theta * ((theta + EPSILON).log() - (theta + mean + EPSILON).log())
     return _inflated(x, negative_binomial(x, mean, theta), zero, logit)
 

@@ -86,12 +86,8 @@ class CoordinateSystem:
 
         Parameters
         ----------
-        data
-            AnnData, path of an h5ad file, or a list of them.
-        min_overlap
-            Smallest fraction of the model's genes that the data must have.
-        missing
-            Value of absent genes: their training ``"mean"`` or ``"zero"``.
+        data, min_overlap, missing
+            See :meth:`embed`.
         """
         cells = self.cells(data)
         there = check_overlap(self.genes, cells.genes, min_overlap)
@@ -162,27 +158,36 @@ class CoordinateSystem:
         return self.network.decode(*parts).clamp(min=0).cpu().numpy()
 
     def encode_cells(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> Encoded:
-        """Return the coordinates of cells; see :meth:`embed` for the parameters."""
+        """Return the coordinates of cells as arrays.
+
+        Parameters
+        ----------
+        data, min_overlap, missing
+            See :meth:`embed`.
+
+        Returns
+        -------
+        Coordinates of the cells, in the order of the data.
+        """
         parts = [self.encode(x) for _, x in self.dense(data, min_overlap, missing)]
         columns = [field.name for field in dataclasses.fields(Encoded)]
         return Encoded(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
 
     def embed(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> pd.DataFrame:
-        """Return the coordinates of cells.
+        """Return the coordinates of cells, ignoring labels in the data.
 
         Parameters
         ----------
         data
             AnnData, path of an h5ad file, or a list of them; counts (or what the model was trained on).
         min_overlap
-            Smallest fraction of the model's genes that the data must have.
+            Smallest fraction (0 to 1) of the model's genes that the data must have; fewer raise a UserError.
         missing
             Value of absent genes: their training ``"mean"`` or ``"zero"``.
 
         Returns
         -------
         Cells x :attr:`coordinates`: numbers in the labels' units, calibrated probabilities, latent means.
-        Labels of the data are ignored.
         """
         cells = self.cells(data)
         encoded = self.encode_cells(cells, min_overlap=min_overlap, missing=missing)
@@ -205,7 +210,12 @@ class CoordinateSystem:
         return self._calibrated(self.layout[label], self.encode_cells(data).votes[:, self.layout.part(label)])
 
     def predict(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> pd.DataFrame:
-        """Predict all labels of cells; see :meth:`embed` for the parameters.
+        """Predict all labels of cells.
+
+        Parameters
+        ----------
+        data, min_overlap, missing
+            See :meth:`embed`.
 
         Returns
         -------

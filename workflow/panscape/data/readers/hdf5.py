@@ -89,7 +89,21 @@ class Compressed:
 
 
 def dense_blocks(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -> Blocks:
-    """Yield CSR float32 blocks (cells x genes) of a dense dataset in either orientation."""
+    """Yield a dense dataset in blocks of cells.
+
+    Parameters
+    ----------
+    dataset
+        Matrix of cells x genes or genes x cells, open while blocks are read.
+    max_values
+        Maximum number of values per block, zeros included; a block has at least one cell.
+    cells_first
+        Whether the first axis of the dataset is that of the cells.
+
+    Yields
+    ------
+    (rows, CSR float32 block cells x genes) in file order, covering every cell once.
+    """
     axis = 0 if cells_first else 1
     n_cells, n_genes = dataset.shape[axis], dataset.shape[1 - axis]
     step = max(max_values // max(n_genes, 1), 1)
@@ -102,7 +116,21 @@ def dense_blocks(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -
 
 
 def dense_spread(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -> Blocks:
-    """Yield evenly spaced runs of cells of a dense dataset, with about `max_values` values in total."""
+    """Yield evenly spaced runs of adjacent cells of a dense dataset.
+
+    Parameters
+    ----------
+    dataset
+        Matrix of cells x genes or genes x cells, open while blocks are read.
+    max_values
+        Approximate number of values in total, zeros included; each run has at least one cell.
+    cells_first
+        Whether the first axis of the dataset is that of the cells.
+
+    Yields
+    ------
+    (rows, CSR float32 block cells x genes) of at most `RUNS` runs, in file order.
+    """
     axis = 0 if cells_first else 1
     n_cells, n_genes = dataset.shape[axis], dataset.shape[1 - axis]
     step = max(max_values // max(n_genes, 1) // RUNS, 1)

@@ -27,7 +27,24 @@ _LABELS = ("cell_type", "batch", "line", "platform")  # always text: plate 1 is 
 
 
 def convert_age(values: Any, unit: str, to: str) -> Any:
-    """Convert ages to another unit of :data:`UNITS`."""
+    """Convert ages to another unit.
+
+    Parameters
+    ----------
+    values
+        A number, array or Series of ages.
+    unit, to
+        Present and wanted unit, keys of :data:`UNITS`.
+
+    Returns
+    -------
+    The converted ages, shaped as `values`; `values` itself if the units are equal.
+
+    Raises
+    ------
+    KeyError
+        If the units differ and one of them is unknown.
+    """
     return values if unit == to else values * (UNITS[unit] / UNITS[to])
 
 
@@ -67,12 +84,25 @@ def collection_age_unit(studies: list[dict], age_unit: str | None = None) -> str
 def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
     """Return all annotations of a study's cells: those of the file, then those of its metadata sheet.
 
-    Columns of the sheet replace columns of the file of the same name. Rows follow `source.cells`.
+    Parameters
+    ----------
+    study
+        One item of the configuration's `studies`. Its `metadata` gives the `path` of the sheet, without which
+        only the file is read, and `barcode`, the column of cell names (None: the first column).
+    source
+        The open study.
+    where
+        Configuration key of the study for error messages.
+
+    Returns
+    -------
+    One row per cell, in the order of `source.cells`. Columns of the sheet replace columns of the file of the
+    same name; they are NaN for cells that are not in the sheet.
 
     Raises
     ------
     UserError
-        If the sheet is damaged, repeats a barcode, or matches no cell.
+        If the file or sheet is damaged, or the sheet lacks the column, repeats a barcode or matches no cell.
     """
     table = source.obs
     settings = study.get("metadata") or {}

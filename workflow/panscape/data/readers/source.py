@@ -136,7 +136,21 @@ class Source(ABC):
         return self._guard(self._sample)
 
     def fail(self, key: str, what: str, fix: str = "") -> UserError:
-        """Return an error that names this study and file."""
+        """Return an error that names this study and file.
+
+        Parameters
+        ----------
+        key
+            Configuration key within the study; empty for the study itself.
+        what
+            Description of the problem.
+        fix
+            Advice on the correction; empty for none.
+
+        Returns
+        -------
+        The error, for the caller to raise.
+        """
         return fail(at(self.study, self.where, key), what, fix)
 
     @cached_property

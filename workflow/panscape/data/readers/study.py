@@ -26,7 +26,21 @@ _SUFFIXES = {
 
 
 def at(study: dict, where: str, key: str = "") -> str:
-    """Return the location of a problem: key, study and file."""
+    """Return the location of a problem: key, study and file.
+
+    Parameters
+    ----------
+    study
+        One item of the configuration's `studies`.
+    where
+        Configuration key of the study.
+    key
+        Key within the study; empty for the study itself.
+
+    Returns
+    -------
+    E.g. ``"studies[0].obs.age (study 'a', file a.h5ad)"``.
+    """
     path = study.get("path") or study.get("url")
     file = f", file {path}" if path else ""
     return f"{where}{'.' if key else ''}{key} (study '{study.get('id', '?')}'{file})"
@@ -127,7 +141,20 @@ def open_bytes(path: Path):
 
 
 def file_only(study: dict, path: Path, where: str) -> Path:
-    """Return `path`, checked to be a file.
+    """Return a path, checked not to be a folder.
+
+    Parameters
+    ----------
+    study
+        One item of the configuration's `studies`.
+    path
+        Path of the study.
+    where
+        Configuration key of the study for error messages.
+
+    Returns
+    -------
+    `path`, unchanged.
 
     Raises
     ------
@@ -145,7 +172,21 @@ def file_only(study: dict, path: Path, where: str) -> Path:
 
 
 def as_user_error(error: Exception, study: dict, where: str) -> UserError:
-    """Convert a reading error to a UserError."""
+    """Convert an error in reading a file to a UserError.
+
+    Parameters
+    ----------
+    error
+        The error, whose text is included in the message.
+    study
+        One item of the configuration's `studies`.
+    where
+        Configuration key of the study for error messages.
+
+    Returns
+    -------
+    The error with advice on the correction, for the caller to raise.
+    """
     text = " ".join(str(error).split()) or type(error).__name__
     if "filter" in text.lower() and "required" in text.lower():
         fix = "write the file again with gzip or no compression: it uses one that this HDF5 cannot read"

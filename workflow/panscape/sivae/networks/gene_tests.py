@@ -32,7 +32,22 @@ def controls_of(collection: Collection, model: str) -> dict[str, np.ndarray]:
 
 
 def centralities_of(collection: Collection, model: str, settings: NetworkSettings) -> np.ndarray:
-    """Return the genes' centralities in all lines, (G, L), from training or held-out cells as set."""
+    """Return the genes' centralities in all lines, of all cells or of held-out ones as set.
+
+    Parameters
+    ----------
+    collection
+        All lines.
+    model
+        Model of the networks: ``"sivae"`` or one of the baselines, ``"pca"`` and ``"pearson"``.
+    settings
+        Settings of the comparison; `centrality` is ``"all"`` or ``"heldout"``, which makes no difference to
+        Pearson networks.
+
+    Returns
+    -------
+    float64 (G, L), genes x lines: mean over a line's whole bins, 0 for genes that are constant in the line.
+    """
     column = "centrality_heldout" if settings.centrality == "heldout" else "centrality"
     return collection.centralities(model, column)
 
