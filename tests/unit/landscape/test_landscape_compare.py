@@ -78,6 +78,21 @@ def test_spaces_are_scored_on_the_same_clusters():
     assert reached["n"] >= rows["n"].iloc[0]
 
 
+def test_margins_are_differences_on_the_same_draws():
+    studies = [nested(name, 300, seed=at, genes=20, samples=8) for at, name in enumerate(("one", "two"))]
+    table = table_of(compute_landscape(studies, replace(QUICK, permutations=0), 1))
+    first = table.loc[("coexpression", "rho_age"), "value"]
+    assert ("coexpression", "rho_age_margin") not in table.index
+    rows = table.xs("rho_age_margin", level="statistic")
+    assert {"expression", "n_counts", "n_cells"} <= set(rows.index)
+    for space, row in rows.iterrows():
+        other = table.loc[(space, "rho_age"), "value"]
+        assert row["value"] == pytest.approx(first - (abs(other) if space.startswith("n_") else other))
+        assert row["low"] <= row["high"]
+        assert np.isnan(row["pvalue"])
+        assert row["n"] == table.loc[(space, "rho_age"), "n"]
+
+
 def test_clusters_alone_in_their_study_are_not_counted_within_studies():
     studies = [study("one", 25, genes=30), study("two", 20, genes=30), study("lone", 1, genes=30)]
     table = table_of(compute_landscape(studies, replace(QUICK, permutations=0, bootstraps=0), 1))

@@ -178,6 +178,9 @@ def _tables(out, obs, rng):
         ("diagonal", "rho_age", 0.2, 0.1, 0.3, 0.06, 0.05, 0.03, 113, "18 batch", ""),
         ("diagonal", "other_study_share", 0.3, nan, nan, 0.66, nan, nan, 120, "", apart),
         ("detected", "rho_age", nan, nan, nan, nan, nan, nan, 0, "", "not compared: it falls to pieces"),
+        ("expression", "rho_age_margin", 0.3, 0.1, 0.5, nan, nan, nan, 113, "", ""),
+        ("expression-pca", "rho_age_margin", -0.1, -0.2, -0.05, nan, nan, nan, 113, "", ""),
+        ("diagonal", "rho_age_margin", 0.1, -0.1, 0.3, nan, nan, nan, 113, "", ""),
         ("n_counts", "rho_age", -0.31, -0.4, -0.1, 0.06, 0.05, 0.02, 113, "18 batch", ""),
     ]
     write_tsv(pd.DataFrame(rows, columns=COLUMNS), folder / "statistics.tsv")

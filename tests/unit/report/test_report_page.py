@@ -96,6 +96,11 @@ def test_headline_numbers_are_those_of_the_table(whole):
     assert "Within studies ρ = 0.71 (95 % interval 0.51 to 0.91) over 113 clusters" in parsed.text
     assert "nearest clusters of other studies ρ = 0.81 (95 % interval 0.61 to 0.91)" in parsed.text
     assert "On the 113 clusters reached in all spaces: coexpression 0.91 (0.81 to 0.96)" in parsed.text
+    assert (
+        "Coexpression orders the 113 clusters by age better than expression (difference 0.30 (95 % interval "
+        "0.10 to 0.50)); worse than expression (principal components) (difference -0.10 (95 % interval "
+        "-0.20 to -0.05)); not distinguishably from which genes vary at all"
+    ) in parsed.text.replace("−", "-")
     for space, label in (("expression", "expression"), ("diagonal", "which genes vary at all")):
         assert f"{label} {given.loc[(space, 'rho_age'), 'value']:.2f}" in parsed.text
     assert "depth alone −0.31 (−0.40 to −0.10)" in parsed.text

@@ -6,6 +6,8 @@ AGE = "rho_age"
 """Spearman's rho of pseudotime with age, on the clusters reached in all spaces (main statistic)."""
 REACHED = "rho_age_reached"
 """The same on all clusters reached in the space itself."""
+MARGIN = "rho_age_margin"
+"""The main statistic of coexpression space minus that of another description of the same clusters."""
 WITHIN = "rho_age_within_studies"
 """The same within studies."""
 OTHER_STUDIES = "rho_age_other_studies"
@@ -29,6 +31,7 @@ SPACES = {
 LABELS = {
     AGE: "pseudotime with age (ρ)",
     REACHED: "pseudotime with age, on all clusters that the space reaches (ρ)",
+    MARGIN: "pseudotime with age, coexpression space minus this description (ρ)",
     WITHIN: "pseudotime with age within studies (ρ)",
     "partial_rho_age": "pseudotime with age, given size, pairs and depth (ρ)",
     OTHER_STUDIES: "age with age of the nearest clusters of other studies (ρ)",

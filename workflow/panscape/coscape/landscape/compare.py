@@ -62,6 +62,8 @@ def compare_spaces(
 
     - `rho_age`: Spearman of pseudotime with mean age, on the clusters with a pseudotime in all compared
       spaces; null: ages permuted over the sampled units, |rho|
+    - `rho_age_margin`: `rho_age` of the first space minus that of the space (of a control: |`rho_age`|), over
+      the same clusters and the same bootstrap draws, without a p-value
     - `rho_age_reached`: the same on all clusters with a pseudotime in the space itself
     - `partial_rho_age`: `rho_age` given cluster size, number of pairs and depth
     - `rho_age_within_studies`: weighted mean over the studies; `rho_age_of_{study}`: within one; null:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from panscape.coscape.landscape.age import DEPTH, GLOBAL, WITHIN, Design, evaluate_spaces
+from panscape.coscape.landscape.age import DEPTH, GLOBAL, WITHIN, Design, Values, evaluate_spaces
 from panscape.coscape.landscape.reasons import Reasons
 from panscape.coscape.landscape.sampling import Sampling
 from panscape.coscape.landscape.settings import LandscapeSettings
@@ -19,6 +19,7 @@ TAILS = (2.5, 97.5)  # percentiles of the interval
 MIN_BLOCKS = 5
 LEVEL = 0.05  # tests that cannot reach it are not performed
 ROUNDING = 1e-9
+AGE_STATISTIC, MARGIN = "rho_age", "rho_age_margin"
 
 Rows = dict[tuple[str, str], "Tested"]
 
@@ -69,6 +70,8 @@ def age_statistics(
         (n_clusters,) observed mean ages, NaN where unknown.
     """
     values, counts = evaluate_spaces(design, age[None, :], None, (GLOBAL, WITHIN, DEPTH))
+    values |= (differences := margins(values, design))
+    counts |= {(name, MARGIN): counts[name, AGE_STATISTIC] for name, _ in differences}
     reasons = Reasons(design, age)
     rows = {
         key: Tested(float(value[0]), n=counts[key], note="" if np.isfinite(value[0]) else reasons.of(*key))
@@ -97,9 +100,46 @@ def _with_intervals(rows, design: Design, settings, seed: int, cells: Sampling):
         return {key: replace(row, note=_joined(row.note, note)) for key, row in rows.items()}
     ages, weights = cells.resampled(settings.bootstraps, stream(seed, "landscape", "resampled"))
     values, _ = evaluate_spaces(design, ages, weights, (GLOBAL, WITHIN, DEPTH))
+    values |= margins(values, design)
     return {
         key: row if np.isnan(row.value) else replace(row, **bootstrap_interval(values[key]))
         for key, row in rows.items()
+    }
+
+
+def margins(values: Values, design: Design) -> Values:
+    """Return by how much the first space orders the clusters by age better than each other description.
+
+    Both correlations of a draw are of the same clusters, so that the interval of the difference does not
+    contain what the draws have in common.
+
+    Parameters
+    ----------
+    values
+        From :func:`panscape.coscape.landscape.age.evaluate_spaces`.
+    design
+        Spaces and control variables. A control (depth, size) has no direction: its |rho| is used.
+
+    Returns
+    -------
+    (description, ``"rho_age_margin"``) -> (draws,) rho of the first space minus that of the description.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Fake
+    >>> rho = {("coexpression", "rho_age"): np.array([0.9]), ("n_counts", "rho_age"): np.array([-0.5])}
+    >>> design = Fake(views=[Fake(space=Fake(name="coexpression"))], controls={"n_counts": None})
+    >>> margins(rho, design)["n_counts", "rho_age_margin"].round(2)
+    array([0.4])
+    """
+    first = design.views[0].space.name
+    if (first, AGE_STATISTIC) not in values:
+        return {}
+    best = values[first, AGE_STATISTIC]
+    return {
+        (name, MARGIN): best - (np.abs(rho) if name in design.controls else rho)
+        for (name, statistic), rho in values.items()
+        if statistic == AGE_STATISTIC and name != first
     }
 
 
@@ -134,7 +174,7 @@ def _with_nulls(rows, design: Design, settings, seed: int, cells: Sampling):
 
 
 def _kind(statistic: str) -> str:
-    if statistic in ("rho_age", "rho_age_reached", "partial_rho_age"):
+    if statistic in (AGE_STATISTIC, "rho_age_reached", "partial_rho_age", MARGIN):
         return GLOBAL
     return WITHIN if statistic.startswith("rho_age_") else DEPTH
 

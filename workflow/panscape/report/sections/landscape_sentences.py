@@ -118,7 +118,25 @@ def _other_descriptions(stats: pd.DataFrame) -> list[str]:
     if len(shown) < 2:
         return left_out
     clusters = plural(numbers[0], "cluster")
-    return [f"On the {clusters} reached in all spaces: {'; '.join(shown)}.", *left_out]
+    text = f"On the {clusters} reached in all spaces: {'; '.join(shown)}."
+    return [*_verdict(stats, clusters), text, *left_out]
+
+
+def _verdict(stats: pd.DataFrame, clusters: str) -> list[str]:
+    """Return in one sentence which descriptions order the clusters worse, as well or better."""
+    groups: dict[str, list[str]] = {"better than": [], "worse than": [], "not distinguishably from": []}
+    for space in stats["space"].unique():
+        row = statistic(stats, space, names.MARGIN)
+        if row is None or not math.isfinite(row["low"]):
+            continue
+        side = "better than" if row["low"] > 0 else "worse than" if row["high"] < 0 else ""
+        groups[side or "not distinguishably from"].append(
+            f"{names.space_label(space)} (difference {with_interval(row)})"
+        )
+    parts = [f"{side} {listing(spaces)}" for side, spaces in groups.items() if spaces]
+    if not parts:
+        return []
+    return [f"Coexpression orders the {clusters} by age {'; '.join(parts)}."]
 
 
 def _reason(stats: pd.DataFrame, space: str, name: str) -> str:
