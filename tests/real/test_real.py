@@ -1,6 +1,7 @@
 """Real collections run to the report and keep what the defaults were chosen for."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,9 @@ def folder(tmp_path_factory):
 def analyse(folder, collection, *arguments):
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
     command += ["--cores", "2", *arguments, "--configfile", collection]
+    shutil.copytree(
+        ROOT / "tests/real", folder / "tests/real", dirs_exist_ok=True
+    )  # paths as in the repository
     run = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-4000:]
 
@@ -41,4 +45,14 @@ def test_a_real_collection_reaches_the_report(folder, collection):
     analyse(folder, collection)
     results = folder / "results" / collection.stem
     assert (results / "report.html").stat().st_size > 100_000
-    assert statistic(results, "reached") > 0 or collection.stem == "pancreas"  # which has no ages, so no root
+    assert statistic(results, "reached") > 0 or collection.stem in ("pancreas", "islets")  # without ages
+
+
+def test_hormones_of_two_species_are_compared(folder):
+    analyse(folder, Path(__file__).parent / "collections/islets.yaml", "preprocess")
+    results = folder / "results/islets/preprocess"
+    genes = files.read_tsv(results / "genes.tsv", dtype={"gene": str}).set_index("gene")
+    for hormone in ("INS", "GCG", "SST", "PPY"):
+        assert genes.loc[hormone, "selected"] and genes.loc[hormone].filter(like="rank_").notna().all()
+    (row,) = files.read_tsv(results / "orthologues.tsv").to_dict("records")
+    assert row["summed"] == 2 and row["mapped"] > 12_000 and row["counts_lost"] < 0.15

@@ -30,4 +30,5 @@ except NothingLeft as error:
 write_tsv(result.genes, output.genes)
 write_tsv(result.table, output.qc)
 write_tsv(result.kept, output.kept)
+write_tsv(result.orthologues, output.orthologues)
 write_tsv(histograms(result), output.histograms)

@@ -98,8 +98,8 @@ CASES = {
     ),
     "unknown preset": (collection(preset="papr"), "preset: found 'papr' (text) -> did you mean 'paper'?"),
     "unknown species": (
-        collection(species="yeti"),
-        "species: found 'yeti' (text) -> write one of human, mouse",
+        collection(species="Mus muscullus"),
+        "species: 'Mus muscullus' is not the name of a known species -> did you mean 'mus musculus'?",
     ),
     "unknown counts": (
         one(counts="layers"),

@@ -109,7 +109,8 @@ def test_genes_that_differ_in_capitals_only(study, tmp_path):
     other = write(tmp_path / "b.h5ad", genes=[name.lower() for name in GENES])
     text = problems({"id": "a", "path": study}, {"id": "b", "path": other}, species="other")
     assert "200 names agree but for capitals: set species" in text
-    assert check_inputs(config({"id": "a", "path": study}, {"id": "b", "path": other}, species="human")) == []
+    named = {"id": "b", "path": other, "species": "human"}
+    assert check_inputs(config({"id": "a", "path": study}, named, species="human")) == []
 
 
 def test_the_study_that_does_not_fit_the_others_is_named(study, tmp_path):

@@ -73,3 +73,29 @@ def test_defaults_of_the_schema_are_those_of_the_library():
         assert schema[field.name]["x-per-study"] is True
     assert set(schema["score"]["enum"]) == set(SCORES)
     assert set(schema["normalisation"]["enum"]) == set(HOW)
+
+
+def test_genes_of_another_species_are_mapped_after_the_cells_are_measured(tmp_path):
+    rng = np.random.default_rng(1)
+    genes = ["Gcg", "Ins1", "Ins2", "mt-Nd1", "Gm1", "Sst"]
+    counts = rng.poisson(4.0, (80, 6)).astype(np.float32)
+    counts[:5, 3] = 200  # mostly mitochondrial, and mt-Nd1 has no orthologue in the table
+    obs = pd.DataFrame(index=[f"b{at}" for at in range(80)])
+    anndata.AnnData(sparse.csr_matrix(counts), obs, pd.DataFrame(index=genes)).write_h5ad(
+        tmp_path / "in.h5ad"
+    )
+    (tmp_path / "t.tsv").write_text("human\tmouse\nGCG\tGcg\nINS\tIns1\nINS\tIns2\nSST\tSst\n")
+    orthologues = {"tables": [str(tmp_path / "t.tsv")], "relation": "summed", "reference": "human"}
+    entry = {"id": "m", "path": str(tmp_path / "in.h5ad"), "species": "mouse", "orthologues": orthologues}
+    path = tmp_path / "counts.h5ad"
+    result = filter_study(entry, path, LIMITS, species="human")
+    made, left = Counts(path), result.cells["removed_by"].to_numpy() == ""
+    assert result.table.set_index("filter").loc["max_mito", "removed"] == 5 and not left[:5].any()
+    assert list(made.genes) == ["GCG", "INS", "SST"]
+    summed = np.column_stack([counts[:, 0], counts[:, 1] + counts[:, 2], counts[:, 5]])[left]
+    np.testing.assert_array_equal(made.select().toarray(), summed)
+    np.testing.assert_allclose(made.obs["n_counts"], summed.sum(axis=1))
+    np.testing.assert_allclose(made.obs["mito_share"], (counts[:, 3] / counts.sum(axis=1))[left], rtol=1e-5)
+    table = result.orthologues.set_index("gene")
+    assert table.loc["Ins1", "orthologue"] == "INS" and table.loc["Gm1", "relation"] == "none"
+    np.testing.assert_allclose(table["counts"].to_numpy(), counts.sum(axis=0))

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from panscape.config import gene_overlap, root, studies
+from panscape.config import gene_overlap, root, species, studies
 from panscape.config.sampled import check_samples, names_samples
 from panscape.config.scenarios import asked_classes, classes, unknown_classes
 from panscape.config.schema import Schema, schema
 from panscape.coscape import reference
+from panscape.data.species import Naming
 from panscape.errors import Problem, UserError
 from panscape.log import logger
 
@@ -40,6 +41,10 @@ class Seen:
         Genes detected in enough cells; all genes if counting would take too long.
     classes
         Classes of the labels that UniCoord's scenarios name, by label.
+    naming
+        What the gene names of the file tell of its species.
+    mapping
+        Numbers of genes by their relation to those of the collection's species; empty if it is the same.
     """
 
     where: str
@@ -48,6 +53,8 @@ class Seen:
     genes: frozenset[str] | None
     classes: dict[str, frozenset[str]] = field(default_factory=dict)
     measured: frozenset[str] = frozenset()
+    naming: Naming = field(default_factory=Naming)
+    mapping: dict[str, Any] = field(default_factory=dict)
 
 
 def check_inputs(config: dict[str, Any]) -> list[str]:
@@ -71,6 +78,8 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
         problems += faults
         seen += [one] if one else []
     warnings = [*_doubtful(config), *root.doubtful(config)]
+    problems += species.undeclared(seen, config)
+    warnings += [*species.contradicted(seen, config), *species.forecast(seen, config)]
     problems += _scenarios(config, seen)
     arranged = studies.used_by(config, "landscape")
     problems += _small_to_project(config, seen)
@@ -96,10 +105,12 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
 def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[list[Problem], Seen | None]:
     """Return the problems of one study and, if there are none, its contents."""
     from panscape.data.readers.check import check_study
-    from panscape.data.readers.genes import gene_map
+    from panscape.data.readers.genes import written_names
     from panscape.data.readers.keep import kept_cells
     from panscape.data.readers.metadata import cell_table, read_metadata
     from panscape.data.readers.open import open_source
+    from panscape.data.readers.orthologues import reference_genes, summary
+    from panscape.data.species import naming
 
     if study["simulated"]:
         return [], Seen(where, study["id"], studies.size(config, study["id"]).cells, None)
@@ -117,27 +128,30 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
         labels = {label for _, label, _ in asked_classes(config)} if "unicoord" in study["use"] else set()
         by_label: dict[str, frozenset[str]] = {}
         if study["keep"] or labels & set(study["obs"]) or names_samples(config, study):
-            mapped = read_metadata(located, source, where, config["age_unit"])
-            by_label = {label: classes(mapped[label]) for label in labels & set(mapped)}
+            annotated = read_metadata(located, source, where, config["age_unit"])
+            by_label = {label: classes(annotated[label]) for label in labels & set(annotated)}
         if study["keep"]:
             table = cell_table(located, source, where)
-            kept = kept_cells(located, table, mapped, where)
-            mapped = mapped[kept]
+            kept = kept_cells(located, table, annotated, where)
+            annotated = annotated[kept]
             cells = int(kept.sum())
         if names_samples(config, study):
-            check_samples(config, study, mapped)
-        genes = gene_map(located, source, config["species"], where)
+            check_samples(config, study, annotated)
+        mapped = reference_genes(located, source, config["species"], where)
+        told = naming(written_names(located, source, where))
         if "metacells" in study["use"]:
             from panscape.coem.multiome import check_peaks
 
             check_peaks(studies.paired(config, study["id"]), source.cells, where)
     except UserError as error:
         return list(error.problems), None
+    genes = mapped.genes
     measured = frozenset(genes.names)
     if len(studies.used_by(config, "landscape")) > 1 and "landscape" in study["use"]:
         least = study["qc"].get("min_cells_per_gene", config["preprocess"]["min_cells_per_gene"])
         measured = gene_overlap.detected(source, genes, kept, least)
-    return [], Seen(where, study["id"], cells, frozenset(genes.names), by_label, measured)
+    numbers = summary(mapped.table, study["id"], located["species"]) if mapped.onto is not None else {}
+    return [], Seen(where, study["id"], cells, frozenset(genes.names), by_label, measured, told, numbers)
 
 
 def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from panscape.config import cross, reported, root
+from panscape.config import cross, reported, root, species
 from panscape.config import studies as inputs
 from panscape.config.coordinates import coordinates
 from panscape.config.fill import expand, fill, normalise, plain
@@ -65,6 +65,7 @@ def load(
     config, tainted = _sound(value, whole, [steps for steps, _ in faults])
     problems += [problem for _, problem in faults]
     config = expand(config, whole, "", problems)
+    problems += species.resolve(config)
     problems += cross.ids(value.get("studies"))
     problems += _fit(config, tainted)
     if problems:
@@ -104,6 +105,7 @@ def _fit(config: Config, tainted: set) -> Iterator[Problem]:
         yield from cross.one_study(study, f"studies[{at}]", simulated)
     if "age_unit" in config:
         yield from cross.units(config, studies)
+    yield from species.problems(config, [(at, study) for at, study in studies if "use" in study])
     yield from cross.stages(config)
     yield from coordinates(config, [(at, study) for at, study in studies if "use" in study])
     yield from cross.metacells(config, [(at, study) for at, study in studies if "use" in study])

@@ -72,7 +72,7 @@ def _sample(
     genes = gene_map(study, source, species, source.where)
     quiet, logger.disabled = logger.disabled, True  # the job itself warns of patterns without genes
     try:
-        weights = gene_weights(genes.names, settings, study["id"], species)
+        weights = gene_weights(genes.names, settings, study["id"], study.get("species") or species)
     finally:
         logger.disabled = quiet
     places, sums, detected = [], [], []

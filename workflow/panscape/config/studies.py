@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from panscape.config import species
 from panscape.data.size import Size
 
 # assumed size of a study that cannot be read yet (a URL before its download)
@@ -59,9 +60,10 @@ def path(config: Mapping[str, Any], name: str) -> str:
 
 
 def sheets(config: Mapping[str, Any], name: str) -> list[str]:
-    """Return the tables that go with a study's counts: cell metadata, gene names."""
+    """Return the tables that go with a study's counts: cell metadata, gene names, orthologues."""
     settings = study(config, name)
-    paths = (settings["metadata"]["path"], settings["genes"]["mapping"])
+    tables = species.orthologues(config, settings).get("tables", ())
+    paths = (settings["metadata"]["path"], settings["genes"]["mapping"], *tables)
     return [sheet for sheet in paths if sheet]
 
 
@@ -72,9 +74,25 @@ def located(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     settings.pop("use", None)
     settings.pop("panclust", None)
     settings.pop("atac", None)
+    settings |= _species(config, settings)
     if made := settings.pop("metacells", None):
         settings |= {"format": "h5mu", "counts": "layer:counts", "modality": made["modality"]}
     return settings
+
+
+def _species(config: Mapping[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a study's genes: `orthologues` if it is of another species than the collection.
+
+    ``undeclared`` is true where the species of a file cannot be seen before the run, beside other studies.
+    """
+    changed: dict[str, Any] = {"species": settings.get("species") or config.get("species")}
+    if genes := settings.get("genes"):
+        changed["genes"] = {key: value for key, value in genes.items() if key != "orthologues"}
+    if asked := species.orthologues(config, settings):
+        changed["orthologues"] = {**asked, "reference": config["species"]}
+    if settings.get("url") and not settings.get("species") and len(config["studies"]) > 1:
+        changed["undeclared"] = True
+    return changed
 
 
 def panclust(config: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -157,6 +175,21 @@ def peaks_size(config: Mapping[str, Any], name: str) -> int:
         return 0
     probe = io_probe(opened)
     return int(probe.nnz if probe.nnz is not None else probe.n_cells * probe.n_genes // 10)
+
+
+def mapped_genes(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the numbers of a study's genes by their relation to those of the collection's species.
+
+    Empty if the species is the same, or the file does not exist yet.
+    """
+    from panscape.data.readers.open import open_source
+    from panscape.data.readers.orthologues import reference_genes, summary
+
+    settings, where = located(config, name), f"study {name!r}"
+    if "orthologues" not in settings or not Path(settings["path"]).exists():
+        return {}
+    genes = reference_genes(settings, open_source(settings, where=where), config["species"], where)
+    return summary(genes.table, name, settings["species"])
 
 
 def _simulated_size(simulation: dict[str, Any], name: str) -> Size:

@@ -125,7 +125,9 @@ def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(WHERE, f"lacks {', '.join(gone)}", _AGAIN)
     if known["species"] != config["species"]:
         problem = f"is {config['species']}, the reference's studies are {known['species']}"
-        yield Problem("species", problem, f"write species: {known['species']}, or take another reference")
+        advice = f"write species: {known['species']}, or take another reference; "
+        advice += "studies of another species name it in studies[].species, with orthologues.tables"
+        yield Problem("species", problem, advice)
     units = (known["age_unit"], config["age_unit"])
     if None not in units and units[0] != units[1]:
         problem = f"is {units[1]}, the reference's ages are in {units[0]}"

@@ -39,6 +39,9 @@ class Qc:
         Names of the limits derived from the study's cells.
     kept
         From :func:`kept_table`; None if not computed.
+    orthologues
+        From :func:`panscape.data.readers.orthologues.reference_genes`, with `counts` of the cells in `keep`;
+        None if not computed.
     """
 
     table: pd.DataFrame
@@ -47,6 +50,7 @@ class Qc:
     settings: QcSettings
     auto: tuple[str, ...] = ()
     kept: pd.DataFrame | None = None
+    orthologues: pd.DataFrame | None = None
 
 
 class NothingLeft(UserError):

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from panscape.data.counts import Counts, CountsWriter
 from panscape.data.files import atomic
+from panscape.data.readers.genes import GeneMap
 from panscape.data.readers.integers import check_counts, check_logged
 from panscape.errors import fail
 from panscape.log import Progress
@@ -32,6 +33,7 @@ def qc(
     species: str = "other",
     keep: np.ndarray | None = None,
     logged: bool = False,
+    onto: GeneMap | None = None,
 ) -> Qc:
     """Filter the cells and genes of a study and write the rest.
 
@@ -60,6 +62,9 @@ def qc(
         bool, (n_cells,): cells that pass the user's filter; None keeps all.
     logged
         Whether the blocks are log(1 + x); x is written, so that log1p restores the input.
+    onto
+        Map of the genes to those of another species, which are written. Cells are filtered by the genes of
+        the input, and mito_share and ribo_share are theirs: mitochondrial genes may have no orthologue.
 
     Raises
     ------
@@ -71,32 +76,38 @@ def qc(
     if not len(obs) or not len(genes):
         raise fail(f"study '{study}'", f"it is empty: {len(obs)} cells, {len(genes)} genes", "leave it out")
     weights = gene_weights(genes, settings, study, species)
+    names = pd.Index(genes if onto is None else onto.names, dtype=object)
     keep = np.ones(len(obs), dtype=bool) if keep is None else np.asarray(keep, dtype=bool)
     with atomic(path) as scratch:
         spool = scratch.with_name(f"{scratch.name}.spool")
         try:
-            with CountsWriter(spool, len(genes)) as writer:
+            with CountsWriter(spool, len(names)) as writer:
                 blocks = _counts_only(blocks, f"study '{study}', counts", logged)
-                cells, written = _measure(blocks, keep, weights, settings, writer)
+                cells, written = _measure(blocks, keep, weights, settings, writer, onto)
                 cells.index = obs.index
-                names = pd.RangeIndex(written.sum()).astype(str)
-                writer.finish(pd.DataFrame(index=names), pd.DataFrame(index=pd.Index(genes, dtype=object)))
+                rows = pd.RangeIndex(written.sum()).astype(str)
+                writer.finish(pd.DataFrame(index=rows), pd.DataFrame(index=names))
             limits = settings.resolved(cells[keep])
             cells["removed_by"] = removed_by(cells, keep, limits)
             left = (cells["removed_by"] == "").to_numpy()
             moments = _moments(spool, left[written])
             enough = moments[0] >= settings.min_cells_per_gene
-            table = _gene_table(pd.Index(genes)[enough], moments[:, enough], int(left.sum()))
+            table = _gene_table(names[enough], moments[:, enough], int(left.sum()))
             result = outcome(cells, table, int((~enough).sum()), limits, settings.auto, study)
             require_cells(result)
             require_genes(result, int(moments[0].max()))
-            _rewrite(spool, scratch, left[written], enough, weights, obs[left], study)
+            if onto is None:
+                _rewrite(spool, scratch, left[written], enough, weights, obs[left], study)
+            else:
+                shares = cells.loc[left, ["mito_share", "ribo_share"]]
+                ones = np.ones((len(names), 3), dtype=np.float32)
+                _rewrite(spool, scratch, left[written], enough, ones, obs[left], study, shares)
         finally:
             spool.unlink(missing_ok=True)
     return result
 
 
-def _measure(blocks, keep, weights, settings, writer: CountsWriter) -> tuple[pd.DataFrame, np.ndarray]:
+def _measure(blocks, keep, weights, settings, writer: CountsWriter, onto) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the measures of all cells, and the mask of cells written: those within all numeric limits."""
     sums, detected = np.zeros((len(keep), 3)), np.zeros(len(keep), dtype=np.int64)
     written = np.zeros(len(keep), dtype=bool)
@@ -107,7 +118,8 @@ def _measure(blocks, keep, weights, settings, writer: CountsWriter) -> tuple[pd.
         sums[rows], detected[rows] = block @ weights, np.diff(block.indptr)
         passed = removed_by(measures(sums[rows], detected[rows]), keep[rows], settings) == ""
         written[rows] = passed
-        writer.append(block if passed.all() else block[np.flatnonzero(passed)])
+        block = block if passed.all() else block[np.flatnonzero(passed)]
+        writer.append(block if onto is None else onto.apply(block))
         done = rows.stop
         progress.add(rows.stop - rows.start)
     if done != len(keep):
@@ -153,8 +165,9 @@ def _rewrite(
     weights: np.ndarray,
     obs: pd.DataFrame,
     study: str,
+    shares: pd.DataFrame | None = None,
 ) -> None:
-    """Write the cells and genes left, with the cells' measures on these genes."""
+    """Write the cells and genes left, with the cells' measures on these genes, or with given shares."""
     source = Counts(spool)
     genes = source.genes[enough]
     sums, detected = np.zeros((len(obs), 3)), np.zeros(len(obs), dtype=np.int64)
@@ -167,6 +180,7 @@ def _rewrite(
             writer.append(block)
             done = rows.stop
         made = measures(sums, detected).set_axis(obs.index, axis=0)
+        made = made if shares is None else made.assign(**shares)
         table = pd.concat([obs.drop(columns=[*MEASURES, "study"], errors="ignore"), made], axis=1)
         table.insert(0, "study", pd.Categorical(np.repeat(study, len(table))))
         table.index = table.index.astype(str).rename("cell")

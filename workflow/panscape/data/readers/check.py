@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from panscape.data.filter_expression import parse_keep
-from panscape.data.readers.genes import gene_map
 from panscape.data.readers.integers import check_counts, check_logged
 from panscape.data.readers.keep import kept_cells
 from panscape.data.readers.metadata import cell_table, read_metadata
 from panscape.data.readers.mtx import Mtx
 from panscape.data.readers.open import open_source
+from panscape.data.readers.orthologues import reference_genes
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import as_user_error, at, is_gzip
 from panscape.data.readers.table import Table
@@ -50,7 +50,7 @@ def check_study(study: dict, where: str, species: str, age_unit: str | None = No
     where
         Configuration key of the study for error messages, e.g. ``"studies[1]"``.
     species, age_unit
-        As for :func:`gene_map` and :func:`read_metadata`.
+        As for :func:`reference_genes` and :func:`read_metadata`.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def check_study(study: dict, where: str, species: str, age_unit: str | None = No
     if source is None:
         return problems.all
     problems.trial(check_whole, source)
-    problems.trial(gene_map, study, source, species, where)
+    problems.trial(reference_genes, study, source, species, where)
     problems.trial(_check_cells, problems, study, source, where, age_unit)
     values = problems.trial(source.sample)
     if values is not None and study.get("values") == "log":

@@ -16,7 +16,7 @@ from panscape.data.sheets import read_sheet
 from panscape.errors import fail
 from panscape.log import logger
 
-_VERSION = re.compile(r"(ENS[A-Z]{0,6}[GTP]\d{11})(?:\.\d+)?(?:_PAR_Y)?")
+VERSION = re.compile(r"(ENS[A-Z]{0,6}[GTP]\d{11})(?:\.\d+)?(?:_PAR_Y)?")
 _STABLE_ID = r"ENS[A-Z]{0,6}[GTP]\d{11}(?:\.\d+)?(?:_PAR_Y)?|WBGene\d{8}|FBgn\d{7}"
 
 
@@ -61,7 +61,8 @@ def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
     source
         The open study.
     species
-        ``"human"``, ``"mouse"``, ``"worm"`` or any other.
+        Species of the study if it has no `species` of its own: ``"human"``, ``"mouse"``, ``"worm"`` or any
+        other.
     where
         Configuration key of the study for error messages.
 
@@ -70,14 +71,9 @@ def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
     UserError
         If the column or the mapping is missing or matches no gene.
     """
-    settings = study.get("genes") or {}
-    names = _raw_names(settings, source, study, where)
-    names = names.astype(object).where(names.notna(), "").astype(str).str.strip()
-    names = names.str.replace(_VERSION, r"\1", regex=True)
-    if settings.get("mapping"):
-        names = _mapped(names, settings["mapping"], study, where)
-    if (settings.get("case") or "species") == "species":
-        names = pd.Series(spelling(names, species))
+    names = written_names(study, source, where)
+    if ((study.get("genes") or {}).get("case") or "species") == "species":
+        names = pd.Series(spelling(names, study.get("species") or species))
     named = (names != "").to_numpy()
     if not named.any():
         raise fail(at(study, where, "genes"), "no gene has a name", "correct genes.column or genes.mapping")
@@ -89,6 +85,26 @@ def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
         text = "%s: %s genes; %s features summed with others of the same name, %s without a name dropped"
         logger.info(text, study.get("id"), len(unique), result.n_merged, result.n_dropped)
     return result
+
+
+def written_names(study: dict, source: Source, where: str) -> pd.Series:
+    """Return the gene names of a study's features before :func:`spelling`; empty for features without one.
+
+    Parameters
+    ----------
+    study, source, where
+        As for :func:`gene_map`.
+
+    Raises
+    ------
+    UserError
+        If the column or the mapping is missing or matches no gene.
+    """
+    settings = study.get("genes") or {}
+    names = _raw_names(settings, source, study, where)
+    names = names.astype(object).where(names.notna(), "").astype(str).str.strip()
+    names = names.str.replace(VERSION, r"\1", regex=True)
+    return _mapped(names, settings["mapping"], study, where) if settings.get("mapping") else names
 
 
 def _raw_names(settings: dict, source: Source, study: dict, where: str) -> pd.Series:
@@ -109,7 +125,7 @@ def _mapped(names: pd.Series, path: str, study: dict, where: str) -> pd.Series:
     sheet = read_sheet(path, place)
     if sheet.shape[1] < 2:
         raise fail(place, f"{path} has one column", "give two: name in the file, symbol")
-    keys = sheet.iloc[:, 0].fillna("").str.strip().str.replace(_VERSION, r"\1", regex=True)
+    keys = sheet.iloc[:, 0].fillna("").str.strip().str.replace(VERSION, r"\1", regex=True)
     table = sheet.iloc[:, 1].fillna("").str.strip().set_axis(keys)
     table = table[~table.index.duplicated()]
     result = names.map(table).fillna("")

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from panscape.config import studies
+from panscape.data.readers.orthologues import sentence
 from panscape.data.size import Size
 from panscape.errors import Problem, UserError
 from panscape.pipeline import resources
@@ -56,6 +57,7 @@ def text(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str] = ())
     more += [job for job in training(more, lines, config) if job not in jobs]
     table = stages(jobs, sizes, config)
     paragraphs = [f"{config['collection']}: {_studies(sizes)}", ""]
+    paragraphs += _species(config)
     paragraphs += [_format(table) if jobs else "Nothing to be done: all results are present.", ""]
     if more:
         paragraphs += ["On demand, in addition:", _format(stages(more, sizes, config), total=False), ""]
@@ -63,6 +65,13 @@ def text(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str] = ())
     problems = [problem for problem in problems if trains or problem.where not in OF_LINES]
     problems += concerns(config, sizes, jobs, disk_mb=table["disk_mb"].sum())
     return "\n".join([*paragraphs, *_problems(problems)])
+
+
+def _species(config: dict[str, Any]) -> list[str]:
+    """Return the numbers of genes mapped from other species, for the studies that are there."""
+    rows = [studies.mapped_genes(config, name) for name in studies.used_by(config, "any")]
+    found = [f"  - {sentence(row, config['species'])}" for row in rows if row]
+    return ["Genes of other species:", *found, ""] if found else []
 
 
 def _has_lines(config: dict[str, Any]) -> bool:

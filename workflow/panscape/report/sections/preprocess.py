@@ -23,6 +23,7 @@ from panscape.report.sections.gene_choice import (
     selected_genes,
     where_measured,
 )
+from panscape.report.sections.species import species_blocks, species_methods
 from panscape.report.sections.studies import QC, cell_counts, each_study, landscape_studies
 
 KEPT = "preprocess/kept.tsv"
@@ -58,6 +59,7 @@ def _blocks(results: Results) -> list[Block]:
         blocks.append(
             Fold(f"{plural(len(pictures) - SHOWN, 'more study', 'more studies')}", tuple(pictures[SHOWN:]))
         )
+    blocks += species_blocks(results)
     return [*blocks, *gene_blocks(results)] if compared(results) else blocks
 
 
@@ -174,6 +176,7 @@ def _methods(results: Results) -> list[str]:
     if partial:
         whose = listing(partial) if len(partial) < len(results.studies) else "every study"
         texts.append(f"Of {whose} a part of the file's cells was used (keep, see the parameters).")
+    texts += species_methods(results)
     if not compared(results):
         return texts
     genes, excluded = len(selected_genes(results)), settings.get("exclude_genes")
