@@ -251,8 +251,8 @@ CLUSTERS = {
     "repeat_last_level": True,
 }
 PRESETS = {  # coexpression, landscape; both cluster as the released code does
-    "paper": ({"method": "pearson", "eta": 0.7}, {**AS_PUBLISHED, "n_neighbors": 29}),
-    "code": ({"method": "spearman", "eta": 0.7}, {**AS_PUBLISHED, "n_neighbors": 39, "symmetric": True}),
+    "paper": ({"estimator": "pearson", "eta": 0.7}, {**AS_PUBLISHED, "n_neighbors": 29}),
+    "code": ({"estimator": "spearman", "eta": 0.7}, {**AS_PUBLISHED, "n_neighbors": 39, "symmetric": True}),
 }
 GRID = {  # one change at a time
     **{f"neighbours {k}": {"n_neighbors": k - 1} for k in (10, 15, 30, 40)},
@@ -349,7 +349,7 @@ def study_set(name: str, args, folder: Path) -> tuple[list[dict], list[pd.DataFr
         if args.grid:
             rows += [(setting, evaluate(ready, replace(BEST, **change))) for setting, change in GRID.items()]
             rows.append(("normalisation log1p", evaluate(studies(normalisation="log1p"), BEST)))
-            rows.append(("method spearman", evaluate(studies(method="spearman"), BEST)))
+            rows.append(("estimator spearman", evaluate(studies(estimator="spearman"), BEST)))
             for kind in ("soft", "garrote", "posterior"):
                 rows.append((f"shrinkage {kind}", evaluate(studies(shrinkage=kind), BEST)))
             rows.append(("clusters of the code preset", evaluate(studies(CLUSTERS), BEST)))

@@ -30,7 +30,7 @@ SETTINGS = {
     "panscape.simulate.settings": "Settings",
 }
 APART = {("ValueSettings", "labels")}  # arrays in memory have no column of labels
-INTERNAL = {"CoexpressionSettings": {"normalisation"}, "GroupSettings": {"coarse_cells"}}
+INTERNAL = {"CoexpressionSettings": {"normalisation", "min_expected"}, "GroupSettings": {"coarse_cells"}}
 
 
 @pytest.fixture(params=SETTINGS.items(), ids=SETTINGS.values())
