@@ -92,7 +92,7 @@ def main() -> None:
         share = members[list(rows)].nnz / members.nnz
         for method in ("pearson", "spearman"):
             cpu, wall = time.process_time(), time.perf_counter()
-            chosen = {"method": method, "eta": options.eta}
+            chosen = {"estimator": method, "eta": options.eta}
             result = coexpress(path, genes, clusters, members, chosen, threads=options.threads)
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
             source = values if method == "pearson" else ranked

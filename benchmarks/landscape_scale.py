@@ -23,12 +23,13 @@ from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
-from panscape.coscape.landscape.build import compute_landscape, gather_clusters, landscape_vectors
+from panscape.coscape.landscape.build import compute_landscape, gather_clusters
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.layout import force_layout
 from panscape.coscape.landscape.rank import rank_pairs
 from panscape.coscape.landscape.sampling import sampled_cells
 from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.coscape.landscape.vectors import landscape_vectors
 from panscape.graph.diffusion import diffusion_map
 from panscape.graph.knn import nearest
 from panscape.graph.umap_weights import connectivities

@@ -41,18 +41,17 @@ from panscape.coscape.coexpression.coexpress import coexpress
 from panscape.coscape.landscape.age import Viewed
 from panscape.coscape.landscape.annotate import annotate_clusters
 from panscape.coscape.landscape.build import (
-    comparable,
     compute_landscape,
     find_root,
     gather_clusters,
-    landscape_vectors,
 )
 from panscape.coscape.landscape.combine import Study, combine_studies
 from panscape.coscape.landscape.compare import compare_spaces
 from panscape.coscape.landscape.features import expected_cells
+from panscape.coscape.landscape.other_spaces import embed_vectors
 from panscape.coscape.landscape.read import pair_positions
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.space import embed_clusters
+from panscape.coscape.landscape.vectors import coexpression_vectors
 from panscape.coscape.panclust.pancluster import pancluster
 from panscape.data.counts import Counts
 from panscape.data.normalise import normalise
@@ -241,7 +240,7 @@ def same_everywhere(studies: list[Study]) -> list[Study]:
 
 
 BEST = LandscapeSettings(permutations=0, bootstraps=0, layout_iterations=1, pairs_listed=1, eta=0.2)
-AS_PUBLISHED = {"distance": "euclidean", "diagonal": True, "duplicates": True, "min_expected": 0.0}
+AS_PUBLISHED = {"metric": "euclidean", "diagonal": True, "duplicates": True, "min_expected": 0.0}
 AS_PUBLISHED |= {"min_pairs": 0, "eta": 0.0}
 CLUSTERS = {
     "genes": "all",
@@ -251,16 +250,16 @@ CLUSTERS = {
     "repeat_last_level": True,
 }
 PRESETS = {  # coexpression, landscape; both cluster as the released code does
-    "paper": ({"method": "pearson", "eta": 0.7}, {**AS_PUBLISHED, "n_neighbors": 29}),
-    "code": ({"method": "spearman", "eta": 0.7}, {**AS_PUBLISHED, "n_neighbors": 39, "symmetric": True}),
+    "paper": ({"estimator": "pearson", "eta": 0.7}, {**AS_PUBLISHED, "n_neighbors": 29}),
+    "code": ({"estimator": "spearman", "eta": 0.7}, {**AS_PUBLISHED, "n_neighbors": 39, "symmetric": True}),
 }
 GRID = {  # one change at a time
     **{f"neighbours {k}": {"n_neighbors": k - 1} for k in (10, 15, 30, 40)},
     **{f"eta {eta:g}": {"eta": eta} for eta in (0.1, 0.3, 0.4, 0.5)},
     **{f"min_expected {least:g}": {"min_expected": least} for least in (0, 1, 2, 5, 20)},
     **{f"min_pairs {least}": {"min_pairs": least} for least in (0, 100)},
-    "euclidean": {"distance": "euclidean"},
-    "correlation": {"distance": "correlation"},
+    "euclidean": {"metric": "euclidean"},
+    "correlation": {"metric": "correlation"},
     "diagonal": {"diagonal": True},
     "duplicates": {"duplicates": True},
     "best_detected 300": {"best_detected": 300},
@@ -269,21 +268,18 @@ GRID = {  # one change at a time
     "mutual": {"mutual": True},
     "n_maps 5": {"n_maps": 5},
     "n_maps 15": {"n_maps": 15},
-    "euclidean, min_expected 0": {"distance": "euclidean", "min_expected": 0.0, "min_pairs": 0},
+    "euclidean, min_expected 0": {"metric": "euclidean", "min_expected": 0.0, "min_pairs": 0},
 }
 
 
 def evaluate(studies, settings) -> dict[str, float]:
     """Return the statistics of one landscape, on the clusters that it reaches, as a flat dictionary."""
     data = gather_clusters(studies, settings)
-    vectors = landscape_vectors(data, settings)
-    usable = comparable(vectors, settings)
-    root = find_root(data.clusters, settings, usable=usable)
-    options = {"metric": settings.distance, "n_neighbors": settings.n_neighbors, "kernel": settings.kernel}
-    options |= {"mutual": settings.mutual, "n_maps": settings.n_maps}
-    space = embed_clusters("coexpression", vectors, root, **options)
-    views = [Viewed(space, vectors, settings.distance)]
-    return flat(compare_spaces(views, data.clusters, settings, 0, usable=usable), data, space)
+    vectors = coexpression_vectors(data, settings)
+    root = find_root(data.clusters, settings, usable=vectors.usable)
+    space = embed_vectors(vectors, root, settings)
+    views = [Viewed(space, vectors.rows, vectors.metric)]
+    return flat(compare_spaces(views, data.clusters, settings, 0, usable=vectors.usable), data, space)
 
 
 def flat(table: pd.DataFrame, data, space) -> dict[str, float]:
@@ -349,7 +345,7 @@ def study_set(name: str, args, folder: Path) -> tuple[list[dict], list[pd.DataFr
         if args.grid:
             rows += [(setting, evaluate(ready, replace(BEST, **change))) for setting, change in GRID.items()]
             rows.append(("normalisation log1p", evaluate(studies(normalisation="log1p"), BEST)))
-            rows.append(("method spearman", evaluate(studies(method="spearman"), BEST)))
+            rows.append(("estimator spearman", evaluate(studies(estimator="spearman"), BEST)))
             for kind in ("soft", "garrote", "posterior"):
                 rows.append((f"shrinkage {kind}", evaluate(studies(shrinkage=kind), BEST)))
             rows.append(("clusters of the code preset", evaluate(studies(CLUSTERS), BEST)))

@@ -20,10 +20,19 @@ class Renamed:
         The new key.
     minus
         Number to subtract from an old value: 1 if a cell was counted among its own neighbours.
+    values, instead
+        Old values that moved to the new key, where the old key remains with other values, and the value that
+        it then has.
     """
 
     name: str
     minus: int = 0
+    values: tuple[str, ...] = ()
+    instead: str = ""
+
+    def moves(self, value: Any) -> bool:
+        """Return whether an old key with this value is replaced."""
+        return not self.values or value in self.values
 
 
 class FromMapping:
@@ -73,10 +82,10 @@ class FromMapping:
         problems: list[Problem] = []
         given: Mapping[str, Any] = settings if isinstance(settings, Mapping) else {}
         for key, value in given.items():
-            if key in known:
-                chosen[key] = value
-            elif key in cls.RENAMED:
+            if key in cls.RENAMED and cls.RENAMED[key].moves(value):
                 problems += cls._take_old(key, value, given, chosen, known)
+            elif key in known:
+                chosen[key] = value
             elif key not in cls.BESIDE:
                 problems.append(cls._unknown(key, known))
         if problems:
@@ -91,11 +100,12 @@ class FromMapping:
         new = cls.RENAMED[key]
         if new.name in given:
             return [Problem(cls._where(key), f"its new name, {new.name}, is given too", "keep that one")]
+        old = f"{cls._where(key)}: {value}" if new.values else cls._where(key)
         logger.warning(
-            "%s is now %s: write that, the old name will be rejected in the next version",
-            cls._where(key),
-            new.name,
+            "%s is now %s: write that, the old name will be rejected in the next version", old, new.name
         )
+        if new.values:
+            chosen[key] = new.instead
         if new.name in known:
             chosen[new.name] = value - new.minus if new.minus else value
         return []

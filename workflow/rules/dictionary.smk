@@ -122,6 +122,7 @@ rule check_edges:
     params:
         settings=config["dictionary"],
         coexpression=config["coexpression"],
+        min_expected=config["landscape"]["min_expected"],
         normalisation=config["preprocess"]["normalisation"],
         seed=config["seed"],
         code=code_digest("check_edges"),

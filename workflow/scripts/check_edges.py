@@ -17,7 +17,7 @@ result = study_confidence(
     files.read_tsv(given.pairs, dtype=str),
     read_dictionary(given.dictionary),
     normalisation=params.normalisation,
-    coexpression=params.coexpression,
+    coexpression={**params.coexpression, "min_expected": params.min_expected},
     depth_strata=params.settings["depth_strata"],
     seed=seeds.derive(params.seed, "confidence", snakemake.wildcards.study),
 )

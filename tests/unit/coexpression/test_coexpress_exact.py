@@ -58,7 +58,7 @@ def test_equals_numpy_and_scipy(tmp_path, monkeypatch, method, normalisation, n_
     clusters, members = nested(400)
     values = Values.load(tmp_path / "counts.h5ad", genes, normalisation)
     for eta in (0.0, 0.25):
-        settings = CoexpressionSettings(method=method, eta=eta, normalisation=normalisation)
+        settings = CoexpressionSettings(estimator=method, eta=eta, normalisation=normalisation)
         kept = engine.correlate_clusters(values, clusters, members, settings, 2, n_sparse=n_sparse)
         matrix, pairs = engine._assemble(kept, genes, len(clusters))
         for row in range(len(clusters)):
@@ -74,9 +74,11 @@ def test_public_function_takes_the_same_route_for_any_threads(tmp_path):
     counts = modules(300, 40, seed=3)
     genes = write(tmp_path / "counts.h5ad", counts)
     clusters, members = nested(300)
-    for method in ("pearson", "spearman"):
+    for method in ("pearson", "spearman", "corrected"):
         one, two = (
-            coexpress(tmp_path / "counts.h5ad", genes, clusters, members, {"method": method}, threads=threads)
+            coexpress(
+                tmp_path / "counts.h5ad", genes, clusters, members, {"estimator": method}, threads=threads
+            )
             for threads in (1, 2)
         )
         assert one.pairs.equals(two.pairs)

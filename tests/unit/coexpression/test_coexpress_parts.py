@@ -158,7 +158,7 @@ def test_posterior_removes_what_is_noise_only():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"method": "kendall"},
+        {"estimator": "kendall"},
         {"eta": 1.5},
         {"eta": -0.1},
         {"shrinkage": "hard"},

@@ -105,7 +105,7 @@ def test_input_is_left_alone(study):
     path, genes, _ = study
     clusters, members = nested(150)
     before = (clusters.copy(), members.copy())
-    coexpress(path, genes, clusters, members, {"method": "spearman"})
+    coexpress(path, genes, clusters, members, {"estimator": "spearman"})
     assert clusters.equals(before[0])
     assert (members != before[1]).nnz == 0
 

@@ -30,7 +30,7 @@ SETTINGS = {
     "panscape.simulate.settings": "Settings",
 }
 APART = {("ValueSettings", "labels")}  # arrays in memory have no column of labels
-INTERNAL = {"CoexpressionSettings": {"normalisation"}, "GroupSettings": {"coarse_cells"}}
+INTERNAL = {"CoexpressionSettings": {"normalisation", "min_expected"}, "GroupSettings": {"coarse_cells"}}
 
 
 @pytest.fixture(params=SETTINGS.items(), ids=SETTINGS.values())
@@ -99,6 +99,7 @@ def test_old_keys_are_those_of_the_schema(kind):
     for old, new in kind.RENAMED.items():
         spec = renamed[old] if isinstance(renamed[old], dict) else {"to": renamed[old]}
         assert (new.name, new.minus) == (spec["to"], spec.get("minus", 0))
+        assert (sorted(new.values), new.instead) == (sorted(spec.get("values", [])), spec.get("instead", ""))
         assert new.name in {item.name for item in fields(kind)} | kind.BESIDE
 
 
@@ -114,3 +115,19 @@ def test_an_old_key_is_taken_with_a_warning(caplog):
     assert "step.neighbours is now n_neighbors" in caplog.text
     with pytest.raises(UserError, match="its new name, n_neighbors, is given too"):
         Kind.of({"neighbours": 20, "n_neighbors": 3})
+
+
+def test_a_value_that_moved_to_another_key_is_taken_with_a_warning(caplog):
+    @dataclass(frozen=True)
+    class Kind(FromMapping):
+        SECTION = "step"
+        RENAMED = {"way": Renamed("metric", values=("cosine",), instead="old")}  # noqa: RUF012
+        way: str = "old"
+        metric: str = "euclidean"
+
+    with caplog.at_level(logging.WARNING):
+        assert Kind.of({"way": "cosine"}) == Kind("old", "cosine")
+        assert Kind.of({"way": "new"}) == Kind("new", "euclidean")
+    assert caplog.text.count("step.way: cosine is now metric") == 1
+    with pytest.raises(UserError, match="its new name, metric, is given too"):
+        Kind.of({"way": "cosine", "metric": "euclidean"})

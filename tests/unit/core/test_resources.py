@@ -60,7 +60,7 @@ def test_training_asks_for_time_by_its_steps_and_predicting_does_not(config):
 
 
 def test_spearman_and_ward_ask_for_more(config):
-    spearman = {**config, "coexpression": {**config["coexpression"], "method": "spearman"}}
+    spearman = {**config, "coexpression": {**config["coexpression"], "estimator": "spearman"}}
     ward = {**config, "panclust": {**config["panclust"], "algorithm": "ward"}}
     for rule, other in (("correlate_genes", spearman), ("find_panclusters", ward)):
         assert resources.needs(rule, "mem_mb", [SMALL], other) > resources.needs(

@@ -182,7 +182,7 @@ def test_confidence_leaves_edges_out_that_a_study_does_not_measure(tmp_path):
     pairs = pd.DataFrame({"gene_a": [measured[0]], "gene_b": [measured[1]]})
     output = study_confidence(
         tmp_path / "c.h5ad", clusters, members, sparse.csr_matrix(np.ones((1, 1))), pairs, saved,
-        normalisation="log1p", coexpression={"method": "pearson", "eta": 0.2},
+        normalisation="log1p", coexpression={"estimator": "pearson", "eta": 0.2},
     )  # fmt: skip
     columns = saved.edge_columns()
     known = set(measured)

@@ -10,12 +10,13 @@ from scipy import sparse
 from scipy.stats import spearmanr
 
 from panscape.coscape import landscape
-from panscape.coscape.landscape.build import compute_landscape, gather_clusters, landscape_vectors
+from panscape.coscape.landscape.build import compute_landscape, gather_clusters
 from panscape.coscape.landscape.layout import force_layout
 from panscape.coscape.landscape.rank import rank_pairs
 from panscape.coscape.landscape.read import read_study
 from panscape.coscape.landscape.sensitivity import sensitivity_table
 from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.coscape.landscape.vectors import landscape_vectors
 from panscape.coscape.landscape.write import cluster_table, landscape_to_anndata
 from panscape.data.files import read_tsv, write_csr, write_tsv
 from panscape.errors import UserError
@@ -123,9 +124,7 @@ def test_same_seed_same_landscape(result):
 
 
 def test_duplicates_take_part_but_are_listed_once():
-    settings = replace(
-        QUICK, duplicates=True, diagonal=True, symmetric=True, distance="euclidean", min_pairs=0
-    )
+    settings = replace(QUICK, duplicates=True, diagonal=True, symmetric=True, metric="euclidean", min_pairs=0)
     result = compute_landscape(two(), settings, 1)
     total = sum(part.clusters["multiplicity"].sum() for part in two())
     assert len(result.data.clusters) == total
@@ -138,9 +137,7 @@ def test_duplicates_take_part_but_are_listed_once():
 
 
 def test_published_distance_is_that_of_whole_matrices():
-    settings = replace(
-        QUICK, diagonal=True, symmetric=True, distance="euclidean", min_expected=0, min_pairs=0
-    )
+    settings = replace(QUICK, diagonal=True, symmetric=True, metric="euclidean", min_expected=0, min_pairs=0)
     data = gather_clusters(two(), settings)
     vectors = landscape_vectors(data, settings)
     genes = len(data.genes)
@@ -163,7 +160,7 @@ def test_anndata_goes_on_in_scanpy(result, tmp_path):
     assert {"study", "n_cells", "n_pairs", "age", "n_counts", "dpt_pseudotime", "component"} <= set(data.obs)
     assert data.obsm["X_draw_graph_fa"].shape == (50, 2)
     assert data.obsp["distances"].nnz == 50 * 7
-    assert data.uns["parameters"]["distance"] == "cosine"
+    assert data.uns["parameters"]["metric"] == "cosine"
     assert data.uns["statistics"].shape == result.statistics.shape
     assert data.obs_names[data.uns["iroot"]] == data.uns["root"]
     import scanpy as sc
@@ -273,5 +270,6 @@ def test_schema_and_settings_have_the_same_defaults():
     path = Path(landscape.__file__).parents[3] / "schemas" / "stages" / "landscape.yaml"
     keys = yaml.safe_load(path.read_text())["properties"]
     defaults = {field.name: field.default for field in fields(LandscapeSettings)}
+    defaults["neighbor_sweep"] = list(defaults["neighbor_sweep"])
     assert {name: keys[name]["default"] for name in defaults} == defaults
     assert set(keys) == {*defaults, "sensitivity"}

@@ -8,17 +8,13 @@ import pytest
 from scipy import sparse
 from scipy.stats import spearmanr
 
-from panscape.coscape.landscape.build import (
-    compute_landscape,
-    gather_clusters,
-    landscape_vectors,
-    measured_vectors,
-)
+from panscape.coscape.landscape.build import compute_landscape, gather_clusters
 from panscape.coscape.landscape.combine import combine_studies
 from panscape.coscape.landscape.features import best_detected
 from panscape.coscape.landscape.rank import rank_genes, rank_pairs
 from panscape.coscape.landscape.root import named_root
 from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.coscape.landscape.vectors import landscape_vectors, measured_vectors
 from panscape.coscape.landscape.write import landscape_to_anndata
 from panscape.graph.distances import squared_distances
 from panscape.graph.knn import nearest

@@ -16,8 +16,10 @@ def renamed(
 
     In the schema, the ``x-renamed`` of a mapping names the new key of each old one: ``key`` in the same
     mapping, ``section.key`` elsewhere, null if it was removed. ``{to: key, minus: 1}`` also decreases a
-    number, or each number of a list. Settings of a single study (``x-overrides``) follow their section. Keys
-    that kept their name but changed their meaning have a description of the change in ``x-changed``.
+    number, or each number of a list; ``{to: key, values: [...], instead: value}`` moves these values only
+    and leaves `value` in the key of the old name. Settings of a single study (``x-overrides``) follow their
+    section. Keys that kept their name but changed their meaning have a description of the change in
+    ``x-changed``.
 
     Parameters
     ----------
@@ -38,7 +40,7 @@ def renamed(
         changed = {key: entry["x-changed"] for key, entry in _properties(schema) if "x-changed" in entry}
         warnings += [f"{where}{key}: {text}" for key, text in changed.items() if key in part]
         for old, spec in schema.get("x-renamed", {}).items():
-            if old in part:
+            if old in part and _moves(spec, part[old]):
                 apart = "x-overrides" in schema
                 warnings += _replace(result, part, f"{where}{old}", old, spec, problems, apart=apart)
     return result, warnings
@@ -79,7 +81,9 @@ def _new_name(spec: Any, where: str) -> str:
     name, minus = _target(spec)
     if name is None:
         return ""
-    return (name if "." in name else f"{where}{name}") + (f" ({minus} less)" if minus else "")
+    values = spec.get("values", ()) if isinstance(spec, Mapping) else ()
+    extra = f" ({minus} less)" if minus else f" ({', '.join(values)})" if values else ""
+    return (name if "." in name else f"{where}{name}") + extra
 
 
 def _copy(value: Any) -> Any:
@@ -101,6 +105,12 @@ def _mappings(value: Any, schema: Schema, whole: Schema, where: str) -> Iterator
     elif isinstance(value, list) and isinstance(schema.get("items"), Mapping):
         for at, part in enumerate(value):
             yield from _mappings(part, schema["items"], whole, f"{where.removesuffix('.')}[{at}].")
+
+
+def _moves(spec: Any, value: Any) -> bool:
+    """Return whether an old key with this value is replaced."""
+    values = spec.get("values") if isinstance(spec, Mapping) else None
+    return values is None or (isinstance(value, str) and value in values)
 
 
 def _target(spec: Any) -> tuple[str | None, int]:
@@ -148,6 +158,9 @@ def _replace(
         problems.append(Problem(where, f"its new name, {shown}, is given too", "keep that one"))
     elif isinstance(place, dict):
         place[name] = _less(given, minus)
+        if isinstance(spec, Mapping) and "instead" in spec:
+            part[old] = spec["instead"]
+            where = f"{where}: {given}"
         return [f"{where} is now {shown}: write that, the old name will be rejected in the next version"]
     return []
 

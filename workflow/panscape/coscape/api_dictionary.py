@@ -201,10 +201,12 @@ def _combined(landscape: AnnData) -> Combined:
         raise fail("the landscape", f"has no obsm {MATRIX!r}", advice)
     genes = np.asarray(landscape.var_names, dtype=object)
     pairs = [pd.Index(genes).get_indexer(landscape.uns[PAIRS][name]) for name in ("gene_a", "gene_b")]
-    layers = {name: np.asarray(landscape.layers[name]) for name in ("mean", "detection")}
+    mean, detection = (np.asarray(landscape.layers[name]) for name in ("mean", "detection"))
     clusters = landscape.obs.rename_axis("cluster").reset_index()
     matrix = sparse.csr_matrix(landscape.obsm[MATRIX])
-    return Combined(clusters, matrix, np.stack(pairs, axis=1), genes, np.asarray(landscape.X), **layers)
+    return Combined(
+        clusters, matrix, np.stack(pairs, axis=1), genes, np.asarray(landscape.X), mean, detection
+    )
 
 
 def _settings_of(dictionary: AnnData) -> DictionarySettings:

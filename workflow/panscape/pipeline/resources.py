@@ -66,7 +66,7 @@ def _coexpression(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the cost of correlation: the selected genes' values and the sums over pairs of genes."""
     genes = selected_genes(size, config)
     values = min(size.values, 0.35 * size.cells * genes)
-    per_value = 42e-6 if config["coexpression"]["method"] == "spearman" else 24e-6
+    per_value = 42e-6 if config["coexpression"]["estimator"] == "spearman" else 24e-6
     kept = 1.2e-7 * genes**2 * sum(part.cells / min_cells(part, config) for part in size.parts or (size,))
     return 800 + per_value * values + 64e-6 * genes**2 + kept, 10 + size.cells / 20_000 * (genes / 2000) ** 2
 

@@ -61,6 +61,27 @@ class Plan:
             best = 0
         return cls(order, best, threads)
 
+    @classmethod
+    def of_counts(
+        cls, counts: sparse.csr_matrix, n_cells: float, threads: int = 1, n_sparse: int | None = None
+    ) -> Plan:
+        """Choose the plan for a matrix; if all genes go to BLAS, they keep their order.
+
+        Parameters
+        ----------
+        counts
+            CSR (n_rows, n_genes) without stored zeros.
+        n_cells, threads
+            As in :meth:`choose` and :class:`Plan`.
+        n_sparse
+            Number of genes on the sparse route, for tests and benchmarks; None chooses it by the detection.
+        """
+        detection = np.bincount(counts.indices, minlength=counts.shape[1])
+        plan = cls.choose(detection / max(counts.shape[0], 1), n_cells, threads)
+        if n_sparse is not None:
+            plan = cls(plan.order, n_sparse, threads)
+        return plan if plan.n_sparse else cls(np.arange(len(plan.order)), 0, threads)
+
 
 @dataclass
 class Moments:

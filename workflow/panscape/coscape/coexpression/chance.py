@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coscape.coexpression.corrected import permuted_edges
 from panscape.coscape.coexpression.correlation import shrink_correlations
-from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.coscape.coexpression.settings import CORRECTED, CoexpressionSettings
 from panscape.coscape.coexpression.values import Values
+from panscape.coscape.coexpression.weights import Weights
 from panscape.log import Progress, logger
 from panscape.stats.sparse_ranks import tied_ranks
 
@@ -37,6 +40,7 @@ def sampled_chance(
     settings: CoexpressionSettings,
     rng: np.random.Generator,
     *,
+    weights: Weights | None = None,
     sampled: int = SAMPLED,
 ) -> pd.DataFrame:
     """Count pairs that pass by chance in a sample of clusters of all sizes.
@@ -53,6 +57,8 @@ def sampled_chance(
         Settings of the correlations.
     rng
         Random number generator of the permutations.
+    weights
+        Weights of the counts, for the corrected estimator.
     sampled
         Maximum number of clusters, evenly spaced in the order of their sizes.
 
@@ -70,6 +76,9 @@ def sampled_chance(
         return add_chance_columns(clusters.iloc[rows], edges[rows], np.full(len(rows), np.nan))
     for place, row in enumerate(rows):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
+        if settings.estimator == CORRECTED and weights is not None:
+            chance[place] = corrected_chance(values, weights, cells, settings, rng, work=SAMPLED_WORK)
+            continue
         part = sparse.vstack(list(values.blocks(cells)), format="csr")
         chance[place] = chance_edges(
             part,
@@ -77,7 +86,7 @@ def sampled_chance(
             eta=settings.eta,
             depth=values.totals[cells],
             rng=rng,
-            method=settings.method,
+            method=settings.estimator,
             shrink=shrinker(settings),
             work=SAMPLED_WORK,
         )[0]
@@ -170,7 +179,7 @@ def chance_edges(
     progress = Progress("clusters", members.shape[0]) if members.shape[0] > 1 else None
     for row in range(members.shape[0]):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
-        n_used = int(min(n_genes, max(np.sqrt(work / max(len(cells), 1)), MIN_GENES)))
+        n_used = _number_of_genes(n_genes, len(cells), work)
         part = sparse.csr_matrix(values[cells])
         if n_used < n_genes:
             part = sparse.csr_matrix(part[:, np.sort(rng.choice(n_genes, n_used, replace=False))])
@@ -183,6 +192,48 @@ def chance_edges(
         if progress:
             progress.add()
     return result
+
+
+def corrected_chance(
+    values: Values,
+    weights: Weights,
+    cells: np.ndarray,
+    settings: CoexpressionSettings,
+    rng: np.random.Generator,
+    *,
+    depth_strata: int = DEPTH_STRATA,
+    work: float = WORK,
+) -> float:
+    """Count the edges of a cluster by the corrected estimator when its cells are permuted.
+
+    Parameters
+    ----------
+    values, weights
+        Counts of the study and their weights.
+    cells
+        Positions of the cluster's cells.
+    settings
+        Settings of the correlations.
+    rng, depth_strata, work
+        As in :func:`chance_edges`.
+
+    Returns
+    -------
+    Expected number of off-diagonal edges by chance.
+    """
+    n_genes = values.counts.shape[1]
+    n_used = _number_of_genes(n_genes, len(cells), work)
+    used = np.arange(n_genes) if n_used == n_genes else np.sort(rng.choice(n_genes, n_used, replace=False))
+    dense = values.counts[cells][:, used].toarray()
+    counts = _shuffle(dense, values.totals[cells], depth_strata, rng)
+    here = replace(weights.reordered(used), size=weights.size[cells], group=weights.group[cells])
+    edges = permuted_edges(counts, values.totals[cells], here, settings)
+    return edges * (n_genes * (n_genes - 1) / max(n_used * (n_used - 1), 1))
+
+
+def _number_of_genes(n_genes: int, n_cells: int, work: float) -> int:
+    """Return how many genes all of whose pairs are within the work limit."""
+    return int(min(n_genes, max(np.sqrt(work / max(n_cells, 1)), MIN_GENES)))
 
 
 def _shuffle(dense: np.ndarray, depth: np.ndarray, strata: int, rng: np.random.Generator) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,12 +13,15 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.coexpression.chance import edges_per_cluster, sampled_chance
+from panscape.coscape.coexpression.corrected import correct_clusters
 from panscape.coscape.coexpression.correlation import Survivors, correlate_pairs
 from panscape.coscape.coexpression.expression import cluster_expression, expand_to_genes
-from panscape.coscape.coexpression.nesting import nested_steps
+from panscape.coscape.coexpression.nesting import nested_steps, parent_rows
 from panscape.coscape.coexpression.screen import WORTH, can_screen, screen_pairs
-from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.coscape.coexpression.settings import CORRECTED, CoexpressionSettings
+from panscape.coscape.coexpression.signal import Signal
 from panscape.coscape.coexpression.values import CHUNK_CELLS, Values, row_blocks
+from panscape.coscape.coexpression.weights import fit_weights
 from panscape.data.counts import Counts
 from panscape.log import Progress, logger
 from panscape.seeds import stream
@@ -47,12 +50,16 @@ class Coexpression:
     chance
         Number of pairs that pass by chance in a sample of clusters, see
         :func:`panscape.coscape.coexpression.chance.sampled_chance`.
+    signal
+        Signal of every pair, if it was asked for, see
+        :func:`panscape.coscape.coexpression.signal.choose_pairs`.
     """
 
     matrix: sparse.csr_matrix
     pairs: pd.DataFrame
     expression: AnnData
     chance: pd.DataFrame
+    signal: Signal | None = None
 
 
 def coexpress(
@@ -63,6 +70,7 @@ def coexpress(
     settings: CoexpressionSettings | Mapping[str, Any],
     *,
     all_genes: Sequence[str] | None = None,
+    signal: bool = False,
     threads: int = 1,
     seed: int = 0,
 ) -> Coexpression:
@@ -81,6 +89,8 @@ def coexpress(
     all_genes
         Genes of the collection, which include `genes` in the same order: columns of the expression, NaN for
         genes not measured by the study. None takes `genes`.
+    signal
+        Also compute the signal of every pair, which the corrected distance of landscapes needs.
     threads
         Threads to use; the result does not depend on them.
     seed
@@ -111,13 +121,22 @@ def coexpress(
         )
     expression = cluster_expression(values, members, clusters, genes, chosen.expression)
     expression = expand_to_genes(expression, all_genes)
+    corrected, found = chosen.estimator == CORRECTED, None
     with threadpool_limits(threads):
-        kept = correlate_clusters(values, clusters, members, chosen, threads)
+        weights = fit_weights(values, members) if corrected or signal else None
+        kept = [] if corrected else correlate_clusters(values, clusters, members, chosen, threads)
+        if weights is not None:
+            survivors, found = correct_clusters(
+                values, genes, clusters, members, chosen, weights,
+                correlations=corrected, signal=signal, threads=threads,
+            )  # fmt: skip
+            kept = survivors if corrected else kept
         matrix, pairs = _assemble(kept, genes, len(clusters))
         edges = edges_per_cluster(matrix, pairs)
-        chance = sampled_chance(values, clusters, members, edges, chosen, stream(seed, "chance"))
+        rng = stream(seed, "chance")
+        chance = sampled_chance(values, clusters, members, edges, chosen, rng, weights=weights)
     logger.info("%d correlations kept, of %d pairs, in %d clusters", matrix.nnz, *matrix.shape[::-1])
-    return Coexpression(matrix, pairs, expression, chance)
+    return Coexpression(matrix, pairs, expression, chance, found)
 
 
 def correlate_clusters(
@@ -128,7 +147,7 @@ def correlate_clusters(
     threads: int = 1,
     n_sparse: int | None = None,
 ) -> Iterator[tuple[int, Survivors]]:
-    """Yield (row of the cluster, its correlations above the threshold).
+    """Yield (row of the cluster, its Pearson's or Spearman's correlations above the threshold).
 
     Parameters
     ----------
@@ -139,15 +158,10 @@ def correlate_clusters(
     n_sparse
         Number of genes on the sparse route, for tests and benchmarks; None chooses it by the detection.
     """
-    detection = np.bincount(values.counts.indices, minlength=values.counts.shape[1])
-    plan = Plan.choose(detection / max(values.counts.shape[0], 1), float(members.nnz), threads)
-    if n_sparse is not None:
-        plan = Plan(plan.order, n_sparse, threads)
-    if plan.n_sparse == 0:
-        plan = Plan(np.arange(len(plan.order)), 0, threads)
+    plan = Plan.of_counts(values.counts, float(members.nnz), threads, n_sparse)
     logger.info("%d of %d genes take the sparse route", plan.n_sparse, len(plan.order))
     ordered = values.reordered(plan.order)
-    walk = _pearson if settings.method == "pearson" else _spearman
+    walk = _pearson if settings.estimator == "pearson" else _spearman
     sizes = np.diff(members.indptr)
     progress = Progress("cells of clusters", int(sizes.sum()))
     for row, survivors in walk(ordered, clusters, members, settings, plan):
@@ -158,10 +172,8 @@ def correlate_clusters(
 
 def _pearson(values, clusters, members, settings, plan) -> Iterator[tuple[int, Survivors]]:
     """Correlate each cluster from sums to which its disjoint parts have been added."""
-    place = {name: row for row, name in enumerate(clusters["cluster"])}
-    parents = np.array([place.get(name, -1) for name in clusters["parent"].fillna("")], dtype=np.int64)
     begun: dict[int, Moments] = {}
-    for step in nested_steps(members, parents):
+    for step in nested_steps(members, parent_rows(clusters)):
         sums = moments(values.blocks(step.rest), plan, begun.pop(step.cluster, None))
         cells = members.indices[members.indptr[step.cluster] : members.indptr[step.cluster + 1]]
         yield (
@@ -230,7 +242,7 @@ def _centred(blocks: Callable[[], Iterator[sparse.csr_matrix]]):
 
 
 def _assemble(
-    kept: Iterator[tuple[int, Survivors]], genes: Sequence[str], n_clusters: int
+    kept: Iterable[tuple[int, Survivors]], genes: Sequence[str], n_clusters: int
 ) -> tuple[sparse.csr_matrix, pd.DataFrame]:
     """Assemble one CSR matrix of all clusters; columns are the pairs above the threshold in any."""
     n_genes = len(genes)

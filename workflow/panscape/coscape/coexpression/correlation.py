@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,15 +70,37 @@ def correlate_pairs(
         r[local, local] = 1.0
         first, second = np.nonzero(keep)
         parts.append((first + start, second + start, r[first, second]))
+    return strongest_pairs(join_survivors(parts), settings.max_pairs)
+
+
+def join_survivors(parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Survivors:
+    """Return the survivors of all parts (first genes, second genes, values)."""
     first, second, value = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    if settings.max_pairs:
-        kept = _strongest(first, second, value, settings.max_pairs)
-        first, second, value = first[kept], second[kept], value[kept]
     return Survivors(first.astype(np.int32), second.astype(np.int32), value.astype(np.float32))
 
 
+def strongest_pairs(survivors: Survivors, limit: int) -> Survivors:
+    """Return the diagonal and the `limit` strongest pairs of two genes (ties: first in order); 0: all."""
+    first, second, value = survivors.first, survivors.second, survivors.value
+    off = np.flatnonzero(first != second)
+    if not limit or len(off) <= limit:
+        return survivors
+    strength = np.abs(value[off])
+    bound = np.partition(strength, len(off) - limit)[len(off) - limit]
+    keep = strength > bound
+    keep[np.flatnonzero(strength == bound)[: limit - int(keep.sum())]] = True
+    kept = np.sort(np.concatenate([np.flatnonzero(first == second), off[keep]]))
+    return Survivors(first[kept], second[kept], value[kept])
+
+
 def shrink_correlations(
-    r: np.ndarray, n: int, how: str, strength: float = 1.0, prior: float = 1.0
+    r: np.ndarray,
+    n: int,
+    how: str,
+    strength: float = 1.0,
+    prior: float = 1.0,
+    *,
+    error: np.ndarray | None = None,
 ) -> np.ndarray:
     """Shrink correlations towards 0 by their standard error in a cluster of n cells.
 
@@ -99,6 +121,8 @@ def shrink_correlations(
         Noise threshold in standard errors.
     prior
         Variance of the true z over the pairs of the cluster (``"posterior"`` only).
+    error
+        Standard error of each r (of z) under independence, in place of the one that follows from `n`.
 
     Returns
     -------
@@ -113,10 +137,10 @@ def shrink_correlations(
     if how == "none" or strength == 0:
         return r
     if how == "posterior":
-        noise = strength**2 / max(n - 3, 1)
+        noise = strength**2 * (1 / max(n - 3, 1) if error is None else error**2)
         factor = prior / (prior + noise) if prior > 0 else 0.0
         return np.tanh(np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12)) * factor)
-    error = strength * (1 - r * r) / np.sqrt(max(n - 1, 1))
+    error = strength * (1 - r * r) * (1 / np.sqrt(max(n - 1, 1)) if error is None else error)
     if how == "soft":
         return np.sign(r) * np.maximum(np.abs(r) - error, 0)
     if how == "garrote":
@@ -175,15 +199,3 @@ def _prior_variance(n: int, scale: np.ndarray, covariance) -> float:
         total += float((np.triu(z, 1) ** 2).sum())
     n_pairs = max(n_varying * (n_varying - 1) / 2, 1)
     return max(total / n_pairs - 1 / max(n - 3, 1), 0.0)
-
-
-def _strongest(first: np.ndarray, second: np.ndarray, value: np.ndarray, limit: int) -> np.ndarray:
-    """Return the positions of the diagonal and of the `limit` strongest pairs (ties: first in order)."""
-    off = np.flatnonzero(first != second)
-    if len(off) <= limit:
-        return np.arange(len(value))
-    strength = np.abs(value[off])
-    bound = np.partition(strength, len(off) - limit)[len(off) - limit]
-    keep = strength > bound
-    keep[np.flatnonzero(strength == bound)[: limit - int(keep.sum())]] = True
-    return np.sort(np.concatenate([np.flatnonzero(first == second), off[keep]]))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 SMALLEST_PART = 256  # with fewer cells, summing them is faster than adding two matrices
@@ -28,6 +29,18 @@ class Step:
     cluster: int
     rest: np.ndarray
     into: int
+
+
+def parent_rows(clusters: pd.DataFrame) -> np.ndarray:
+    """Return the row of each cluster's parent, int64 (n_clusters,), -1 for none.
+
+    Parameters
+    ----------
+    clusters
+        Columns `cluster` and `parent`, the parent's name or nothing.
+    """
+    place = {name: row for row, name in enumerate(clusters["cluster"])}
+    return np.array([place.get(name, -1) for name in clusters["parent"].fillna("")], dtype=np.int64)
 
 
 def nested_steps(members: sparse.csr_matrix, parents: np.ndarray) -> Iterator[Step]:

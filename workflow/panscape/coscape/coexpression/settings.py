@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from panscape.settings import FromMapping
+from panscape.settings import FromMapping, Renamed
 
-METHODS = ("pearson", "spearman")
+CORRECTED = "corrected"
+ESTIMATORS = ("pearson", "spearman", CORRECTED)
 SHRINKAGES = ("none", "soft", "garrote", "posterior")
 EXPRESSIONS = ("geometric-mean", "ratio", "mean")
 NORMALISATIONS = ("log1p", "depth-log1p")
@@ -19,12 +21,17 @@ class CoexpressionSettings(FromMapping):
 
     Parameters
     ----------
-    method
-        ``"pearson"`` (the paper) or ``"spearman"`` (the released code).
+    estimator
+        ``"pearson"`` (the paper), ``"spearman"`` (the released code) or ``"corrected"`` for the noise of
+        counting, see :func:`panscape.coscape.coexpression.corrected.correct_clusters`.
     eta
         Correlations with ``|r| >= eta`` are kept, others are stored as 0; 0 to 1. Applied after `shrinkage`.
     normalisation
-        ``"log1p"`` of the counts or ``"depth-log1p"``, see :func:`panscape.data.normalise.normalise`.
+        ``"log1p"`` of the counts or ``"depth-log1p"``, see :func:`panscape.data.normalise.normalise`. The
+        corrected estimator uses counts and depths as they are.
+    min_expected
+        Minimum number of cells that would have counts of both genes of a pair by chance, for the corrected
+        estimator and the signal of pairs; it is that of the landscape.
     shrinkage
         How r is shrunk towards 0 by its standard error, see
         :func:`panscape.coscape.coexpression.correlation.shrink_correlations`.
@@ -38,23 +45,25 @@ class CoexpressionSettings(FromMapping):
 
     Examples
     --------
-    >>> CoexpressionSettings.of({"eta": 0.3}).method
+    >>> CoexpressionSettings.of({"eta": 0.3}).estimator
     'pearson'
     """
 
     SECTION: ClassVar[str] = "coexpression"
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {"method": Renamed("estimator")}
 
-    method: str = "pearson"
+    estimator: str = "pearson"
     eta: float = 0.2
     normalisation: str = "depth-log1p"
     shrinkage: str = "none"
     shrinkage_strength: float = 1.0
     max_pairs: int = 0
     expression: str = "geometric-mean"
+    min_expected: float = 10.0
 
     def __post_init__(self) -> None:
         for name, allowed in (
-            ("method", METHODS),
+            ("estimator", ESTIMATORS),
             ("shrinkage", SHRINKAGES),
             ("normalisation", NORMALISATIONS),
             ("expression", EXPRESSIONS),

@@ -11,8 +11,16 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.coexpression.chance import add_chance_columns, chance_edges, edges_per_cluster, shrinker
-from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.coscape.coexpression.chance import (
+    add_chance_columns,
+    chance_edges,
+    corrected_chance,
+    edges_per_cluster,
+    shrinker,
+)
+from panscape.coscape.coexpression.settings import CORRECTED, CoexpressionSettings
+from panscape.coscape.coexpression.values import Values
+from panscape.coscape.coexpression.weights import fit_weights
 from panscape.coscape.dictionary.confidence import split_cells, split_half
 from panscape.coscape.dictionary.write import SavedDictionary
 from panscape.seeds import stream
@@ -82,7 +90,8 @@ def study_confidence(
     saved
         The dictionary.
     normalisation, coexpression
-        Settings of the coexpression (method, eta, shrinkage, shrinkage_strength).
+        Settings of the coexpression (estimator, eta, shrinkage, shrinkage_strength; min_expected for the
+        corrected estimator, with which the halves are compared by Pearson's correlations).
     depth_strata
         See :func:`chance_edges`.
     seed
@@ -95,7 +104,8 @@ def study_confidence(
     here = (first >= 0) & (second >= 0)  # edges that the study measures
     place = pd.Index(saved.panclusters).get_indexer(clusters["cluster"])
     usage = saved.usage[place] * (place >= 0)[:, None]
-    method = coexpression["method"]
+    chosen = CoexpressionSettings.of({**coexpression, "normalisation": normalisation})
+    method = "spearman" if chosen.estimator == "spearman" else "pearson"
     agreement, size = np.zeros((2, usage.shape[1], len(columns)))
     agreement[:, here], size[:, here] = split_half(
         values,
@@ -106,16 +116,23 @@ def study_confidence(
         split_cells(_finest(members), stream(seed, "halves")),
         method=method,
     )
-    chance = chance_edges(
-        values,
-        members,
-        eta=coexpression["eta"],
-        depth=depth,
-        rng=stream(seed, "chance"),
-        method=method,
-        depth_strata=depth_strata,
-        shrink=shrinker(CoexpressionSettings.of(coexpression)),
-    )
+    rng = stream(seed, "chance")
+    if chosen.estimator == CORRECTED:
+        given = Values.load(counts, list(genes), normalisation)
+        weights, options = fit_weights(given, members), {"depth_strata": depth_strata}
+        cells = np.split(members.indices, members.indptr[1:-1])
+        chance = np.array([corrected_chance(given, weights, part, chosen, rng, **options) for part in cells])
+    else:
+        chance = chance_edges(
+            values,
+            members,
+            eta=chosen.eta,
+            depth=depth,
+            rng=rng,
+            method=method,
+            depth_strata=depth_strata,
+            shrink=shrinker(chosen),
+        )
     edges = edges_per_cluster(sparse.csr_matrix(matrix), pairs)
     return StudyConfidence(agreement, size, add_chance_columns(clusters, edges, chance))
 

@@ -10,7 +10,6 @@ from scipy import sparse
 
 from panscape.coscape.landscape.roots import Roots
 from panscape.coscape.landscape.space import Space
-from panscape.graph.diffusion import pseudotime
 from panscape.graph.knn import nearest
 from panscape.stats.weighted_ranks import group_products, partial_products, products, standard_ranks
 
@@ -75,8 +74,7 @@ class Design:
     def _time(self, space: Space, root: int) -> np.ndarray:
         key = (space.name, root)
         if key not in self._times:
-            time = pseudotime(space.diffusion, root, n_maps=self.n_maps)
-            self._times[key] = time if self.clip is None else np.minimum(time, self.clip)
+            self._times[key] = space.times(root, self.n_maps, self.clip)
         return self._times[key]
 
 

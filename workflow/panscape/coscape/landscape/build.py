@@ -8,23 +8,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from panscape.coscape.landscape.age import Viewed
 from panscape.coscape.landscape.combine import Combined, Study, combine_studies, expand_duplicates
 from panscape.coscape.landscape.compare import AGE, compare_spaces
-from panscape.coscape.landscape.features import best_detected, landscape_features
 from panscape.coscape.landscape.layout import force_layout
-from panscape.coscape.landscape.measured import measured_pairs
-from panscape.coscape.landscape.other_spaces import embed_with_settings, other_spaces
+from panscape.coscape.landscape.other_spaces import embed_vectors, other_spaces
 from panscape.coscape.landscape.rank import rank_genes, rank_pairs
 from panscape.coscape.landscape.root import named_root
 from panscape.coscape.landscape.sampling import Sampling, sampled_cells
 from panscape.coscape.landscape.settings import LOWEST_AGE, NO_ROOT, LandscapeSettings
 from panscape.coscape.landscape.space import Space
+from panscape.coscape.landscape.vectors import Vectors, coexpression_vectors, used_pairs
 from panscape.errors import fail
 from panscape.graph.diffusion import choose_root
-from panscape.graph.measured import Measured
 from panscape.log import logger
 from panscape.seeds import derive
 
@@ -86,14 +83,12 @@ def compute_landscape(
     cells = _sampled(studies, data, chosen)
     if cells is not None and AGE in data.clusters:
         data = replace(data, clusters=data.clusters.assign(**{AGE: cells.ages()}))
-    vectors, measured = measured_vectors(data, chosen)
-    root = find_root(data.clusters, chosen, usable=comparable(vectors, chosen))
-    space = embed_with_settings("coexpression", vectors, root, chosen, chosen.distance, measured=measured)
-    _tell(space, data)
+    vectors = coexpression_vectors(data, chosen)
+    root = find_root(data.clusters, chosen, usable=vectors.usable)
+    space = embed_vectors(vectors, root, chosen)
+    _tell(space, data, vectors)
     views = all_views(data, space, chosen, vectors)
-    statistics = compare_spaces(
-        views, data.clusters, chosen, seed, cells=cells, usable=comparable(vectors, chosen)
-    )
+    statistics = compare_spaces(views, data.clusters, chosen, seed, cells=cells, usable=vectors.usable)
     leaves = None if cells is None else cells.leaves
     layout = force_layout(
         space.weights,
@@ -118,7 +113,7 @@ def compute_landscape(
 
 
 def all_views(
-    data: Combined, space: Space, settings: LandscapeSettings, vectors: sparse.csr_matrix | None = None
+    data: Combined, space: Space, settings: LandscapeSettings, vectors: Vectors | None = None
 ) -> list[Viewed]:
     """Return the landscape's space and the other spaces that it is compared with.
 
@@ -131,10 +126,10 @@ def all_views(
     settings
         The landscape's.
     vectors
-        Result of :func:`landscape_vectors`, if already computed.
+        Result of :func:`coexpression_vectors`, if already computed.
     """
-    vectors = landscape_vectors(data, settings) if vectors is None else vectors
-    return [Viewed(space, vectors, settings.distance), *other_spaces(data, space.root, settings)]
+    vectors = coexpression_vectors(data, settings) if vectors is None else vectors
+    return [Viewed(space, vectors.rows, vectors.metric), *other_spaces(data, space.root, settings)]
 
 
 def gather_clusters(studies: Sequence[Study], settings: LandscapeSettings) -> Combined:
@@ -143,7 +138,7 @@ def gather_clusters(studies: Sequence[Study], settings: LandscapeSettings) -> Co
     Returns
     -------
     Clusters (with copies if duplicates are kept) with `n_pairs`, the number of off-diagonal pairs above the
-    threshold, and `n_used_pairs`, those used for distances.
+    threshold, and `n_used_pairs`, those used for distances (with the corrected one: valid chosen pairs).
 
     Raises
     ------
@@ -161,52 +156,10 @@ def gather_clusters(studies: Sequence[Study], settings: LandscapeSettings) -> Co
     if settings.duplicates:
         data = expand_duplicates(data)
     edges = np.flatnonzero(~data.diagonal)
-    used, _ = _features(data, replace(settings, diagonal=False))
-    counts = {"n_pairs": np.diff(data.matrix[:, edges].indptr), "n_used_pairs": np.diff(used.indptr)}
+    used = used_pairs(data, settings)
+    counts = {"n_pairs": np.diff(data.matrix[:, edges].indptr), "n_used_pairs": used}
     return replace(
         data, clusters=data.clusters.assign(**{name: part.astype(np.int64) for name, part in counts.items()})
-    )
-
-
-def landscape_vectors(data: Combined, settings: LandscapeSettings) -> sparse.csr_matrix:
-    """Return the vectors for distances; clusters with too few pairs get an empty vector.
-
-    Parameters
-    ----------
-    data
-        From :func:`gather_clusters` with the same settings.
-    """
-    return measured_vectors(data, settings)[0]
-
-
-def measured_vectors(
-    data: Combined, settings: LandscapeSettings
-) -> tuple[sparse.csr_matrix, Measured | None]:
-    """Return :func:`landscape_vectors` and which of their columns each cluster measures (None: all)."""
-    vectors, columns = _features(data, settings)
-    measured = measured_pairs(data, data.pairs[columns])
-    enough = data.clusters["n_used_pairs"].to_numpy() >= settings.min_pairs
-    if enough.all():
-        return vectors, measured
-    vectors = sparse.csr_matrix(sparse.diags(enough.astype(np.float32)) @ vectors, dtype=np.float32)
-    vectors.eliminate_zeros()
-    return vectors, measured
-
-
-def comparable(vectors: sparse.csr_matrix, settings: LandscapeSettings) -> np.ndarray:
-    """Return bool (n_clusters,): clusters with a defined distance."""
-    return (np.diff(vectors.indptr) > 0) | (settings.distance == "euclidean")
-
-
-def _features(data: Combined, settings: LandscapeSettings) -> tuple[sparse.csr_matrix, np.ndarray]:
-    genes = best_detected(data, settings.best_detected) if settings.best_detected else None
-    return landscape_features(
-        data,
-        diagonal=settings.diagonal,
-        genes=genes,
-        eta=settings.eta,
-        min_expected=settings.min_expected,
-        symmetric=settings.symmetric,
     )
 
 
@@ -260,11 +213,12 @@ def _sampled(studies: Sequence[Study], data: Combined, settings: LandscapeSettin
     return cells.rows(np.cumsum(data.clusters["copy"].to_numpy() == 1) - 1)
 
 
-def _tell(space: Space, data: Combined) -> None:
+def _tell(space: Space, data: Combined, vectors: Vectors) -> None:
     part = space.diffusion.component
     logger.info(
         "%d clusters x %d pairs; %d connected components, the largest of %d clusters",
-        *data.matrix.shape,
+        len(data.clusters),
+        vectors.rows.shape[1] if vectors.distances is not None else data.matrix.shape[1],
         part.max() + 1,
         (part == 0).sum(),
     )
@@ -277,5 +231,6 @@ def _tell(space: Space, data: Combined) -> None:
 
 
 def plain_settings(settings: LandscapeSettings) -> dict[str, Any]:
-    """Return the settings as plain values for a file; None becomes an empty text."""
-    return {key: "" if value is None else value for key, value in asdict(settings).items()}
+    """Return the settings as plain values for a file: text for None, an array for a sequence of numbers."""
+    plain = {key: "" if value is None else value for key, value in asdict(settings).items()}
+    return plain | {"neighbor_sweep": np.asarray(settings.neighbor_sweep, dtype=np.int64)}

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coscape.landscape.scores import Scores, stack_scores
+
 
 @dataclass(frozen=True)
 class Study:
@@ -37,6 +39,8 @@ class Study:
     members, cells
         CSR (clusters, cells), ones, and the table of the cells with their `age`: required for p-values and
         intervals; None for neither.
+    scores
+        Statistics of the collection's chosen pairs, for the corrected distance; None without.
     """
 
     name: str
@@ -49,11 +53,13 @@ class Study:
     detection: np.ndarray | None = None
     members: sparse.csr_matrix | None = None
     cells: pd.DataFrame | None = None
+    scores: Scores | None = None
 
     def __post_init__(self):
         rows = {len(self.clusters), self.matrix.shape[0]}
         rows |= {len(part) for part in (self.expression, self.mean, self.detection) if part is not None}
         rows |= {self.members.shape[0]} if self.members is not None else set()
+        rows |= {self.scores.matrix.shape[0]} if self.scores is not None else set()
         if len(rows) != 1:
             raise ValueError(f"study {self.name}: arrays have different numbers of clusters: {sorted(rows)}")
         if self.pairs.shape != (self.matrix.shape[1], 2):
@@ -74,6 +80,7 @@ class Combined:
     expression: np.ndarray | None = None
     mean: np.ndarray | None = None
     detection: np.ndarray | None = None
+    scores: Scores | None = None
 
     @property
     def diagonal(self) -> np.ndarray:
@@ -95,7 +102,8 @@ class Combined:
             for name in ("expression", "mean", "detection")
         }
         clusters = self.clusters.iloc[index].reset_index(drop=True)
-        return replace(self, clusters=clusters, matrix=self.matrix[index], **parts)
+        scores = None if self.scores is None else self.scores.rows(index)
+        return replace(self, clusters=clusters, matrix=self.matrix[index], scores=scores, **parts)
 
 
 def combine_studies(studies: Sequence[Study]) -> Combined:
@@ -113,7 +121,8 @@ def combine_studies(studies: Sequence[Study]) -> Combined:
     Raises
     ------
     ValueError
-        If the studies' genes differ, a pair is below the diagonal, or two clusters have the same name.
+        If the studies' genes differ, a pair is below the diagonal, two clusters have the same name, or the
+        studies were scored for different pairs.
     """
     if not studies:
         raise ValueError("no studies to combine")
@@ -148,7 +157,8 @@ def combine_studies(studies: Sequence[Study]) -> Combined:
         for name in ("expression", "mean", "detection")
     }
     pairs = np.stack([union // width, union % width], axis=1)
-    return Combined(clusters, matrix, pairs, genes, **dense)
+    scores = stack_scores([study.scores for study in studies])
+    return Combined(clusters, matrix, pairs, genes, **dense, scores=scores)
 
 
 def expand_duplicates(data: Combined) -> Combined:

@@ -92,7 +92,7 @@ def over_measured_pairs(rank: Callable[..., pd.DataFrame]) -> Callable[..., pd.D
         if measured is None:
             return rank(data, pseudotime, leaves, listed=listed, **kwargs)
         columns = sparse.csc_matrix(data.matrix)
-        bare = replace(data, expression=None, mean=None, detection=None)
+        bare = replace(data, expression=None, mean=None, detection=None, scores=None)
         tables = []
         for rows, pairs in measured.patterns():
             part = sparse.csr_matrix(columns[:, pairs])[rows]

@@ -15,10 +15,11 @@ from panscape.coscape.landscape.measurable import common_pair_distances
 from panscape.coscape.landscape.measured import measured_genes, measured_pairs
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.space import Space, embed_clusters
+from panscape.coscape.landscape.vectors import Vectors
 from panscape.graph.measured import Measured
 from panscape.stats.pca import principal_components
 
-COMMON_PAIRS = "common-pairs"
+COEXPRESSION, COMMON_PAIRS = "coexpression", "common-pairs"
 
 
 def embed_with_settings(
@@ -39,7 +40,7 @@ def embed_with_settings(
     name, vectors, root, metric, refine, distances, measured
         See :func:`panscape.coscape.landscape.space.embed_clusters`.
     settings
-        `n_neighbors`, `kernel`, `mutual`, `n_maps` and `clip` are used.
+        `n_neighbors`, `kernel`, `mutual`, `n_maps`, `clip` and `sweep` are used.
     """
     return embed_clusters(
         name,
@@ -54,6 +55,28 @@ def embed_with_settings(
         refine=refine,
         distances=distances,
         measured=measured,
+        sweep=settings.sweep,
+    )
+
+
+def embed_vectors(vectors: Vectors, root: int | None, settings: LandscapeSettings) -> Space:
+    """Embed the vectors of coexpression with the settings of a landscape.
+
+    Parameters
+    ----------
+    vectors
+        From :func:`panscape.coscape.landscape.vectors.coexpression_vectors`.
+    root
+        Position of the root; None for none.
+    settings
+        As in :func:`embed_with_settings`.
+    """
+    if vectors.distances is None:
+        return embed_with_settings(
+            COEXPRESSION, vectors.rows, root, settings, vectors.metric, measured=vectors.measured
+        )
+    return embed_with_settings(
+        COEXPRESSION, vectors.rows, root, settings, vectors.metric, refine=False, distances=vectors.distances
     )
 
 
@@ -84,10 +107,10 @@ def other_spaces(data: Combined, root: int | None, settings: LandscapeSettings) 
             spaces["expression-pca"] = (scores, "euclidean", None)
     diagonal = np.flatnonzero(data.diagonal)
     measured = measured_pairs(data, data.pairs[diagonal])
-    spaces["diagonal"] = (data.matrix[:, diagonal], settings.distance, measured)
+    spaces["diagonal"] = (data.matrix[:, diagonal], settings.metric, measured)
     if settings.min_expected > 0:
         flags = detected_genes(data, settings.min_expected)
-        spaces["detected"] = (flags.astype(np.float64), settings.distance, genes)
+        spaces["detected"] = (flags.astype(np.float64), settings.metric, genes)
     for name, (rows, metric, measured) in spaces.items():
         flags_only = name in ("diagonal", "detected")
         space = embed_with_settings(

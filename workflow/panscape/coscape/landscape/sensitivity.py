@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from panscape.coscape.landscape.build import comparable, find_root, gather_clusters, measured_vectors
+from panscape.coscape.landscape.build import find_root, gather_clusters
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.compare import AGE
 from panscape.coscape.landscape.mixing import neighbour_links, other_study_share
+from panscape.coscape.landscape.other_spaces import embed_vectors
 from panscape.coscape.landscape.settings import LandscapeSettings
-from panscape.coscape.landscape.space import embed_clusters
+from panscape.coscape.landscape.vectors import coexpression_vectors
 from panscape.log import Progress
 from panscape.stats.ranks import partial_spearman, spearman
 
@@ -49,20 +50,10 @@ def sensitivity_table(
     for threshold in eta:
         varied = replace(chosen, eta=threshold)
         data = gather_clusters(studies, varied)
-        vectors, measured = measured_vectors(data, varied)
-        root = find_root(data.clusters, varied, usable=comparable(vectors, varied))
+        vectors = coexpression_vectors(data, varied)
+        root = find_root(data.clusters, varied, usable=vectors.usable)
         for k in n_neighbors:
-            space = embed_clusters(
-                "coexpression",
-                vectors,
-                root,
-                metric=chosen.distance,
-                n_neighbors=k,
-                kernel=chosen.kernel,
-                mutual=chosen.mutual,
-                n_maps=chosen.n_maps,
-                measured=measured,
-            )
+            space = embed_vectors(vectors, root, replace(varied, n_neighbors=k, neighbor_sweep=(), clip=None))
             rows.append({"eta": threshold, "neighbours": k + 1, **_summary(space, data.clusters)})
             progress.add()
     return pd.DataFrame(rows)

@@ -10,6 +10,8 @@ from panscape.coscape.landscape.units import AUTO
 from panscape.graph.distances import METRICS
 from panscape.settings import FromMapping, Renamed
 
+THRESHOLDED, CORRECTED = "thresholded", "corrected"
+DISTANCES = (THRESHOLDED, CORRECTED)
 LOWEST_AGE, NO_ROOT = "lowest-age", "none"
 KERNELS = ("umap", "gauss")
 PAIR_CORRELATIONS = ("spearman", "pearson")
@@ -22,7 +24,13 @@ class LandscapeSettings(FromMapping):
     Parameters
     ----------
     distance
-        Distance between coexpression vectors: ``"cosine"``, ``"euclidean"`` (published) or ``"correlation"``.
+        ``"thresholded"``: between the vectors of strong correlations (published); ``"corrected"``: between
+        the score statistics of the pairs with the most signal, see
+        :func:`panscape.coscape.landscape.debiased.debiased_distances`.
+    metric
+        Of thresholded correlations: ``"cosine"``, ``"euclidean"`` (published) or ``"correlation"``.
+    top_pairs
+        Number of gene pairs for the corrected distance.
     diagonal, eta, min_expected, symmetric
         Values in the vectors, see :func:`panscape.coscape.landscape.features.landscape_features`.
     min_pairs
@@ -33,6 +41,9 @@ class LandscapeSettings(FromMapping):
         Repeat a cluster `multiplicity` times (released code).
     n_neighbors
         Number of neighbors of a cluster in the graph, not counting the cluster itself.
+    neighbor_sweep
+        With the corrected distance, numbers of neighbors over which pseudotime is averaged; empty takes
+        `n_neighbors` alone.
     kernel, mutual
         See :func:`connectivities`.
     n_maps
@@ -60,15 +71,20 @@ class LandscapeSettings(FromMapping):
 
     Examples
     --------
-    >>> LandscapeSettings.of({"n_neighbors": 29}).distance
+    >>> LandscapeSettings.of({"n_neighbors": 29}).metric
     'cosine'
     """
 
     SECTION: ClassVar[str] = "landscape"
     BESIDE: ClassVar[frozenset[str]] = frozenset(("sensitivity",))
-    RENAMED: ClassVar[Mapping[str, Renamed]] = {"neighbours": Renamed("n_neighbors", minus=1)}
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {
+        "neighbours": Renamed("n_neighbors", minus=1),
+        "distance": Renamed("metric", values=METRICS, instead="thresholded"),
+    }
 
-    distance: str = "cosine"
+    distance: str = THRESHOLDED
+    metric: str = "cosine"
+    top_pairs: int = 50_000
     diagonal: bool = False
     eta: float = 0.0
     min_expected: float = 10.0
@@ -77,6 +93,7 @@ class LandscapeSettings(FromMapping):
     best_detected: int = 0
     duplicates: bool = False
     n_neighbors: int = 19
+    neighbor_sweep: tuple[int, ...] = (10, 20, 40)
     kernel: str = "umap"
     mutual: bool = False
     n_maps: int = 10
@@ -97,7 +114,8 @@ class LandscapeSettings(FromMapping):
 
     def __post_init__(self) -> None:
         for name, allowed in (
-            ("distance", METRICS),
+            ("distance", DISTANCES),
+            ("metric", METRICS),
             ("kernel", KERNELS),
             ("pair_correlation", PAIR_CORRELATIONS),
         ):
@@ -105,3 +123,10 @@ class LandscapeSettings(FromMapping):
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
         if self.n_neighbors < 1 or self.n_maps < 2:
             raise ValueError("n_neighbors must be at least 1, n_maps at least 2")
+        if self.top_pairs < 1 or min(self.neighbor_sweep, default=1) < 1:
+            raise ValueError("top_pairs and the numbers of neighbor_sweep must be at least 1")
+
+    @property
+    def sweep(self) -> tuple[int, ...]:
+        """Return the numbers of neighbors over which pseudotime is averaged; empty: `n_neighbors` alone."""
+        return tuple(self.neighbor_sweep) if self.distance == CORRECTED else ()

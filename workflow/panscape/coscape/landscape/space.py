@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -30,6 +31,9 @@ class Space:
         (n,), NaN where the root cannot be reached.
     distances
         From :func:`panscape.graph.distances.squared_distances`.
+    sweep
+        Diffusion maps of graphs with other numbers of neighbors, over which pseudotime is averaged; without
+        any, pseudotime is that of `diffusion`.
     """
 
     name: str
@@ -39,6 +43,49 @@ class Space:
     root: int | None
     pseudotime: np.ndarray
     distances: tuple[np.ndarray, np.ndarray]
+    sweep: tuple[Diffusion, ...] = ()
+
+    def times(self, root: int, n_maps: int, clip: float | None = None) -> np.ndarray:
+        """Return pseudotime from a root, (n,), 0 to 1 before it is clipped; NaN in other components.
+
+        Parameters
+        ----------
+        root
+            Position of the root.
+        n_maps
+            Number of diffusion components.
+        clip
+            Upper limit; None for none.
+        """
+        if self.sweep:
+            time = averaged_pseudotime(self.sweep, root, n_maps)
+            time[self.diffusion.component != self.diffusion.component[root]] = np.nan
+        else:
+            time = pseudotime(self.diffusion, root, n_maps=n_maps)
+        return time if clip is None else np.minimum(time, clip)
+
+
+def averaged_pseudotime(sweep: Sequence[Diffusion], root: int, n_maps: int) -> np.ndarray:
+    """Return the mean of the pseudotimes of several graphs of the same nodes, each scaled to 1.
+
+    Parameters
+    ----------
+    sweep
+        Diffusion maps, at least one.
+    root
+        Position of the root.
+    n_maps
+        Number of diffusion components.
+
+    Returns
+    -------
+    (n,), NaN for nodes that the root reaches in none of the graphs; the mean is over those where it does.
+    """
+    times = np.stack([pseudotime(one, root, n_maps=n_maps) for one in sweep])
+    known = np.isfinite(times)
+    number = known.sum(axis=0)
+    total = np.where(known, times, 0).sum(axis=0)
+    return np.divide(total, number, out=np.full(len(total), np.nan), where=number > 0)
 
 
 def embed_clusters(
@@ -55,6 +102,7 @@ def embed_clusters(
     refine: bool = True,
     measured: Measured | None = None,
     distances: tuple[np.ndarray, np.ndarray] | None = None,
+    sweep: Sequence[int] = (),
 ) -> Space:
     """Compute neighbors, graph, diffusion map and pseudotime of the rows of a matrix.
 
@@ -80,17 +128,29 @@ def embed_clusters(
         See :func:`nearest`.
     measured
         See :func:`squared_distances`.
+    sweep
+        Numbers of neighbors over which pseudotime is averaged; empty takes `n_neighbors` alone.
     """
     if distances is None:
         distances = squared_distances(vectors, metric, measured)
     neighbours = nearest(
-        vectors, n_neighbors, metric=metric, distances=distances, refine=refine, measured=measured
+        vectors,
+        max(n_neighbors, *sweep) if sweep else n_neighbors,
+        metric=metric,
+        distances=distances,
+        refine=refine,
+        measured=measured,
     )
-    weights = connectivities(neighbours, kernel=kernel, mutual=mutual)
-    diffusion = diffusion_map(weights, max(15, n_maps))
-    time = np.full(vectors.shape[0], np.nan)
-    if root is not None:
-        time = pseudotime(diffusion, root, n_maps=n_maps)
-        if clip is not None:
-            time = np.minimum(time, clip) / clip
-    return Space(name, neighbours, weights, diffusion, root, time, distances)
+
+    def graph(k: int) -> tuple[Neighbours, sparse.csr_matrix, Diffusion]:
+        near = Neighbours(neighbours.index[:, :k], neighbours.distance[:, :k], neighbours.defined)
+        weights = connectivities(near, kernel=kernel, mutual=mutual)
+        return near, weights, diffusion_map(weights, max(15, n_maps))
+
+    main = graph(n_neighbors)
+    others = tuple(main[2] if k == n_neighbors else graph(k)[2] for k in sweep)
+    space = Space(name, *main, root, np.full(vectors.shape[0], np.nan), distances, others)
+    if root is None:
+        return space
+    time = space.times(root, n_maps, clip)
+    return replace(space, pseudotime=time if clip is None else time / clip)

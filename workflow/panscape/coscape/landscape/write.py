@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.landscape.build import Landscape, plain_settings
+from panscape.coscape.landscape.settings import CORRECTED
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -80,7 +81,7 @@ def landscape_to_anndata(landscape: Landscape) -> AnnData:
         "params": {
             "n_neighbors": landscape.settings.n_neighbors + 1,  # scanpy counts the cluster itself
             "method": landscape.settings.kernel,
-            "metric": landscape.settings.distance,
+            "metric": CORRECTED if landscape.settings.distance == CORRECTED else landscape.settings.metric,
         },
     }
     if space.root is not None:

@@ -124,13 +124,15 @@ _EXPRESSION = {
 
 def _methods(results: Results) -> list[str]:
     settings = results.settings("coexpression")
-    method = {"pearson": "Pearson", "spearman": "Spearman"}.get(
-        str(settings.get("method")), str(settings.get("method", ""))
-    )
+    names = {"pearson": "Pearson", "spearman": "Spearman", "corrected": "noise-corrected"}
+    estimator = str(settings.get("estimator", settings.get("method", "")))
+    method = names.get(estimator, estimator)
     eta = settings.get("eta")
     text = f"Within each pancluster, {method} correlations of all pairs of genes were computed".replace(
         "  ", " "
     )
+    if estimator == "corrected":
+        text += " from the moments of a Poisson measurement model (CS-CORE)"
     shrinkage = settings.get("shrinkage", "none")
     if shrinkage != "none":
         text += (
@@ -142,6 +144,10 @@ def _methods(results: Results) -> list[str]:
     return [f"{text}.", f"A pancluster's expression is {expression} of its cells' counts."]
 
 
+def _idle(results: Results) -> list[str]:
+    return [] if results.settings("coexpression").get("estimator") == "corrected" else ["su2023cscore"]
+
+
 SECTION = Section(
     "coexpression",
     "Coexpression",
@@ -149,6 +155,7 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
-    references=("hie2019coscape",),
+    references=("hie2019coscape", "su2023cscore"),
+    idle=_idle,
     use="landscape",
 )

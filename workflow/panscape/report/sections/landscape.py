@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from panscape.config import figures
@@ -82,15 +85,21 @@ def _parts(results: Results) -> list[Block]:
     ]
 
 
-_DISTANCES = {"euclidean": "Euclidean"}
+_METRICS = {"euclidean": "Euclidean"}
+
+
+def _distance(settings: Mapping[str, Any]) -> str:
+    """Return e.g. "cosine distance"; files of the previous version have the metric in `distance`."""
+    if settings.get("distance") == "corrected":
+        return f"debiased distance of the {int(settings['top_pairs'])} pairs of most signal at most"
+    metric = settings.get("metric", settings.get("distance"))
+    return f"{_METRICS.get(metric, metric)} distance" if metric else ""
 
 
 def _methods(results: Results) -> list[str]:
     settings = results.settings("landscape")
     inside = [
-        f"{_DISTANCES.get(settings['distance'], settings['distance'])} distance"
-        if "distance" in settings
-        else "",
+        _distance(settings),
         f"{settings['n_neighbors']} neighbours, the cluster itself not counted"
         if "n_neighbors" in settings
         else "",

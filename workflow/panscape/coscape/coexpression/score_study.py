@@ -1,0 +1,56 @@
+"""The scores of a study's clusters for the pairs chosen in a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from panscape.coscape.coexpression.pair_scores import score_pairs
+from panscape.coscape.coexpression.values import Values
+from panscape.coscape.coexpression.weights import fit_weights
+from panscape.data.counts import Counts
+
+
+def score_study(
+    counts: Counts | str | Path,
+    genes: Sequence[str],
+    members: sparse.csr_matrix,
+    chosen: pd.DataFrame,
+    *,
+    min_expected: float = 10.0,
+    threads: int = 1,
+) -> sparse.csr_matrix:
+    """Return T of every cluster of a study for the chosen pairs, from its counts.
+
+    Parameters
+    ----------
+    counts
+        The study's raw counts, or the path of its ``counts.h5ad``.
+    genes
+        Genes that the study measures.
+    members
+        CSR (n_clusters, n_cells).
+    chosen
+        Pairs, `gene_a` and `gene_b`, from :func:`panscape.coscape.coexpression.signal.choose_pairs`.
+    min_expected
+        A pair is valid in a cluster where at least so many cells would have counts of both genes by chance.
+    threads
+        Number of threads; the result does not depend on it.
+
+    Returns
+    -------
+    CSR float32 (n_clusters, len(chosen)); nothing is stored where a pair is not valid or not measured.
+    """
+    values = Values.load(counts, list(genes), "log1p")
+    index = pd.Index(list(genes))
+    pairs = np.stack([index.get_indexer(chosen[name]) for name in ("gene_a", "gene_b")], axis=1)
+    here = np.flatnonzero((pairs >= 0).all(axis=1))
+    members = sparse.csr_matrix(members)
+    weights = fit_weights(values, members)
+    part = score_pairs(values, members, pairs[here], weights, min_expected=min_expected, threads=threads)
+    columns = here[part.indices].astype(np.int32)
+    return sparse.csr_matrix((part.data, columns, part.indptr), shape=(part.shape[0], len(chosen)))

@@ -1,0 +1,144 @@
+"""How much signal a pair of genes carries over all clusters, and the choice of the best pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from panscape.coscape.coexpression.score_terms import ScoreTerms
+
+BLOCK_ROWS = 64  # rows of the matrix at a time, so that temporaries fit in cache
+COLUMNS = ["gene_a", "gene_b", "weight", "signal", "n_studies"]
+
+
+@dataclass
+class Signal:
+    """Sums over the clusters of a study, for every pair of two genes.
+
+    Attributes
+    ----------
+    genes
+        (n_genes,) names.
+    squares
+        (n_genes, n_genes), upper triangle without diagonal: sum of T^2 over the clusters where the pair is
+        valid.
+    noise
+        Likewise the sum of 1 / n, the expectation of T^2 under independence.
+    """
+
+    genes: np.ndarray
+    squares: np.ndarray
+    noise: np.ndarray
+
+    @classmethod
+    def empty(cls, genes: Sequence[str]) -> Signal:
+        """Return the sums over no cluster."""
+        shape = len(genes), len(genes)
+        return cls(np.asarray(genes, dtype=object), np.zeros(shape), np.zeros(shape))
+
+    def add_rows(self, score: np.ndarray, start: int, n: float) -> None:
+        """Add T of some genes with all later ones; 0 is not valid.
+
+        Parameters
+        ----------
+        score
+            (n_rows, n_genes - start), see :meth:`ScoreTerms.rows`.
+        start
+            First gene.
+        n
+            Number of cells of the cluster.
+        """
+        rows = slice(start, start + len(score))
+        self.squares[rows, start:] += score**2
+        self.noise[rows, start:] += (score != 0) / max(n, 1)
+
+    def add_cluster(self, terms: ScoreTerms, products: np.ndarray, min_expected: float) -> None:
+        """Add a cluster.
+
+        Parameters
+        ----------
+        terms, products
+            Its terms and sums of products.
+        min_expected
+            See :meth:`ScoreTerms.rows`.
+        """
+        for start in range(0, len(terms.mean), BLOCK_ROWS):
+            stop = min(start + BLOCK_ROWS, len(terms.mean))
+            self.add_rows(terms.rows(products, start, stop, min_expected), start, terms.n)
+
+    def in_order(self, order: np.ndarray, genes: Sequence[str] | np.ndarray) -> Signal:
+        """Return the sums with gene ``order[i]`` of `genes` at the place of gene i, as upper triangles."""
+        parts = []
+        for part in (self.squares, self.noise):
+            upper = np.triu(part, 1)
+            upper += upper.T
+            placed = np.empty_like(upper)
+            placed[np.ix_(order, order)] = upper
+            parts.append(np.triu(placed, 1))
+        return Signal(np.asarray(genes, dtype=object), *parts)
+
+
+def choose_pairs(signals: Sequence[Signal], genes: Sequence[str], top: int) -> pd.DataFrame:
+    """Choose the pairs with the most signal over the clusters of all studies.
+
+    The signal of a pair is its sum of T^2 in excess of that of independent genes; its weight is the fraction
+    of the sum that is signal.
+
+    Parameters
+    ----------
+    signals
+        Sums of each study.
+    genes
+        Genes of the collection, those of all studies among them.
+    top
+        Largest number of pairs.
+
+    Returns
+    -------
+    Columns `gene_a`, `gene_b` (in the order of `genes`, as are the rows), `weight` (0 to 1), `signal` (> 0),
+    `n_studies` (with a cluster where the pair is valid).
+
+    Raises
+    ------
+    ValueError
+        If a gene of a study is not among `genes`.
+
+    Examples
+    --------
+    >>> part = Signal.empty(["a", "b", "c"])
+    >>> part.squares[0, 1:], part.noise[0, 1:] = [0.5, 0.1], [0.1, 0.2]
+    >>> choose_pairs([part], ["a", "b", "c"], 10)[["gene_a", "gene_b", "weight"]].values.tolist()
+    [['a', 'b', 0.8]]
+    """
+    names = pd.Index(list(genes), dtype=object)
+    squares, noise = np.zeros((len(names),) * 2), np.zeros((len(names),) * 2)
+    studies = np.zeros((len(names),) * 2, dtype=np.int32)
+    for signal in signals:
+        place = names.get_indexer(signal.genes)
+        if (place < 0).any():
+            raise ValueError(f"{signal.genes[place < 0][0]} is not among the genes of the collection")
+        order = np.argsort(place)
+        part = signal.in_order(np.argsort(order), signal.genes[order])
+        index = np.ix_(place[order], place[order])
+        squares[index] += part.squares
+        noise[index] += part.noise
+        studies[index] += part.noise > 0
+    excess = squares - noise
+    first, second = np.nonzero(np.triu(excess > 0, 1))
+    strength = excess[first, second]
+    # the first pairs in the order of the genes among ties
+    chosen = np.sort(np.argsort(-strength, kind="stable")[:top])
+    first, second, strength = first[chosen], second[chosen], strength[chosen]
+    return pd.DataFrame(
+        {
+            "gene_a": names.to_numpy()[first],
+            "gene_b": names.to_numpy()[second],
+            "weight": strength / squares[first, second],
+            "signal": strength,
+            "n_studies": studies[first, second],
+        },
+        columns=COLUMNS,
+    )

@@ -1,0 +1,114 @@
+"""Distance of clusters by their score statistics, without the noise that they share."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from panscape.coscape.landscape.scores import Scores
+from panscape.graph.distances import BLOCK_BYTES
+from panscape.graph.measured import Measured
+
+LEAST = 0.1  # the debiased squared norm is at least this fraction of the raw one
+SMALL = 1e-3  # distances below are compressed to positive ones
+
+
+def debiased_distances(
+    scores: Scores, measured: Measured | None = None, *, enough: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return 1 - cosine of the weighted statistics of all pairs of clusters, debiased.
+
+    The noise of T has variance 1 / n in a cluster of n cells, and covariance c / (n_a n_b) in two clusters
+    that share c cells. With the weight W of a pair of genes, the inner product of two clusters is
+
+    G_ab = sum W T_a T_b - c / (n_a n_b) * sum W over the pairs valid in both,
+
+    and the distance 1 - G_ab / sqrt(G_aa G_bb). G_aa is taken as at least a tenth of its first term. A
+    debiased cosine may exceed 1: distances d below :data:`SMALL` become SMALL^2 / (2 SMALL - d), which is
+    positive and keeps their order.
+
+    Parameters
+    ----------
+    scores
+        The clusters.
+    measured
+        Pairs that each cluster measures (None: all). The norms of two clusters are over the pairs measured in
+        both.
+    enough
+        bool (n,): clusters to compare; None: all.
+
+    Returns
+    -------
+    distances
+        (n, n) float64, >= 0, diagonal 0; inf in rows and columns of undefined clusters, and of clusters that
+        have no pair in common.
+    defined
+        bool, (n,): False for clusters without valid pairs, and those not in `enough`.
+
+    Examples
+    --------
+    >>> t = sparse.csr_matrix(np.array([[0.5, 0.4], [0.5, 0.4], [0.1, -0.5]]))
+    >>> pairs, shared = np.array([[0, 1], [0, 2]]), sparse.csr_matrix(np.diag([100.0, 80, 90]))
+    >>> debiased_distances(Scores(t, pairs, np.ones(2), shared))[0].round(2).tolist()
+    [[0.0, 0.0, 1.47], [0.0, 0.0, 1.48], [1.47, 1.48, 0.0]]
+    """
+    count = scores.matrix.shape[0]
+    inner, norms = _products(scores, measured)
+    group = np.zeros(count, dtype=np.int64) if measured is None else measured.group
+    across = norms[:, group]  # of the row's cluster over the pairs of the column's
+    scale = across * across.T
+    distances = np.full((count, count), np.inf)
+    np.divide(inner, -np.sqrt(scale), out=distances, where=scale > 0)
+    distances += 1
+    close = distances < SMALL
+    distances[close] = SMALL**2 / (2 * SMALL - distances[close])
+    defined = across.diagonal() > 0
+    if enough is not None:
+        defined &= enough
+    distances[~defined] = np.inf
+    distances[:, ~defined] = np.inf
+    np.fill_diagonal(distances, 0)
+    return distances, defined
+
+
+def _products(scores: Scores, measured: Measured | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the debiased inner products, and the norms over the pairs that each group measures.
+
+    Returns
+    -------
+    inner
+        (n, n).
+    norms
+        (n, n_groups): squared, at least :data:`LEAST` of the raw ones.
+    """
+    from scipy.linalg.blas import dsyrk, ssyrk
+
+    columns = sparse.csc_matrix(scores.matrix, dtype=np.float32)
+    count, width = columns.shape
+    size = np.maximum(scores.shared.diagonal(), 1)
+    known = np.ones((1, width)) if measured is None else measured.columns
+    # only clusters that share cells share noise: blocks of the diagonal
+    labels = sparse.csgraph.connected_components(scores.shared, directed=False)[1]
+    groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    inner = np.zeros((count, count), order="F")
+    both = [np.zeros((len(rows), len(rows))) for rows in groups]
+    raw, noise = np.zeros((count, len(known))), np.zeros((count, len(known)))
+    step = max(BLOCK_BYTES // (32 * max(count, 1)), 1)
+    for start in range(0, width, step):
+        chosen = slice(start, start + step)
+        block = columns[:, chosen].toarray(order="F").astype(np.float64)
+        weight = scores.weight[chosen]
+        weights = weight * known[:, chosen]
+        raw += block**2 @ weights.T
+        valid = (block != 0).astype(np.float32)
+        noise += valid @ weights.T
+        valid *= np.sqrt(weight).astype(np.float32)
+        for rows, total in zip(groups, both, strict=True):
+            total += ssyrk(1.0, valid[rows])
+        block *= np.sqrt(weight)
+        inner = dsyrk(1.0, block, beta=1.0, c=inner, overwrite_c=1)
+    for rows, total in zip(groups, both, strict=True):
+        shared = np.triu(scores.shared[rows][:, rows].toarray() * total)
+        inner[np.ix_(rows, rows)] -= shared / np.multiply.outer(size[rows], size[rows])
+    inner = np.triu(inner)
+    return inner + np.triu(inner, 1).T, np.maximum(raw - noise / size[:, None], LEAST * raw)

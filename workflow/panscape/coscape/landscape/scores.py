@@ -1,0 +1,83 @@
+"""The score statistic of chosen gene pairs in clusters, as the corrected distance needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+
+@dataclass(frozen=True)
+class Scores:
+    """T of chosen gene pairs in clusters.
+
+    Parameters
+    ----------
+    matrix
+        CSR (n_clusters, n_pairs): T, nothing stored where a pair is not valid, see
+        :func:`panscape.coscape.coexpression.pair_scores.score_pairs`.
+    pairs
+        int64 (n_pairs, 2): positions of the genes.
+    weight
+        (n_pairs,) fraction of each pair's T^2 that is signal, 0 to 1.
+    shared
+        CSR (n_clusters, n_clusters): numbers of cells that two clusters share, their sizes on the diagonal.
+    """
+
+    matrix: sparse.csr_matrix
+    pairs: np.ndarray
+    weight: np.ndarray
+    shared: sparse.csr_matrix
+
+    def __post_init__(self):
+        count, width = self.matrix.shape
+        if self.pairs.shape != (width, 2) or self.weight.shape != (width,):
+            raise ValueError(f"{width} columns, {len(self.pairs)} pairs, {len(self.weight)} weights")
+        if self.shared.shape != (count, count):
+            raise ValueError(f"{count} clusters, shared cells of {self.shared.shape[0]}")
+
+    @classmethod
+    def of(
+        cls, matrix: sparse.csr_matrix, pairs: np.ndarray, weight: np.ndarray, members: sparse.csr_matrix
+    ) -> Scores:
+        """Return the scores of a study's clusters.
+
+        Parameters
+        ----------
+        matrix, pairs, weight
+            See the attributes.
+        members
+            CSR (n_clusters, n_cells), ones.
+        """
+        inside = sparse.csr_matrix(members, dtype=np.float64)
+        return cls(matrix, pairs, np.asarray(weight, np.float64), sparse.csr_matrix(inside @ inside.T))
+
+    def rows(self, index: np.ndarray) -> Scores:
+        """Return the clusters at the given positions, repeats allowed; copies share all their cells."""
+        shared = sparse.csr_matrix(self.shared[index][:, index])
+        return replace(self, matrix=self.matrix[index], shared=shared)
+
+
+def stack_scores(parts: Sequence[Scores | None]) -> Scores | None:
+    """Stack the scores of several studies; None if a study has none.
+
+    Raises
+    ------
+    ValueError
+        If the studies were scored for different pairs.
+    """
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts) or not known:
+        return None
+    first = known[0]
+    for part in known[1:]:
+        if not (np.array_equal(part.pairs, first.pairs) and np.array_equal(part.weight, first.weight)):
+            raise ValueError("the studies were scored for different pairs")
+    return Scores(
+        sparse.csr_matrix(sparse.vstack([part.matrix for part in known]), dtype=np.float32),
+        first.pairs,
+        first.weight,
+        sparse.csr_matrix(sparse.block_diag([part.shared for part in known])),
+    )

@@ -1,0 +1,137 @@
+"""What distances of clusters by their coexpression are computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from panscape.coscape.landscape.combine import Combined
+from panscape.coscape.landscape.debiased import debiased_distances
+from panscape.coscape.landscape.features import best_detected, landscape_features
+from panscape.coscape.landscape.measured import measured_pairs
+from panscape.coscape.landscape.scores import Scores
+from panscape.coscape.landscape.settings import CORRECTED, LandscapeSettings
+from panscape.errors import fail
+from panscape.graph.measured import Measured
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors of clusters over gene pairs.
+
+    Parameters
+    ----------
+    rows
+        CSR (n_clusters, n_columns); no values for clusters that are not compared.
+    measured
+        Columns that each cluster measures; None: all.
+    metric
+        Metric of the distances.
+    usable
+        bool (n_clusters,): clusters with a defined distance.
+    distances
+        (distances, defined) as of :func:`panscape.graph.distances.squared_distances`; None computes them
+        from the vectors.
+    """
+
+    rows: sparse.csr_matrix
+    measured: Measured | None
+    metric: str
+    usable: np.ndarray
+    distances: tuple[np.ndarray, np.ndarray] | None = None
+
+
+def coexpression_vectors(data: Combined, settings: LandscapeSettings) -> Vectors:
+    """Return the vectors for the distance of the settings.
+
+    Parameters
+    ----------
+    data
+        From :func:`panscape.coscape.landscape.build.gather_clusters` with the same settings.
+    settings
+        The landscape's.
+
+    Raises
+    ------
+    UserError
+        If the distance is the corrected one and the clusters have no scores.
+    """
+    if settings.distance != CORRECTED:
+        rows, measured = measured_vectors(data, settings)
+        usable = comparable(rows, settings)
+        return Vectors(rows, measured, settings.metric, usable)
+    scores = scores_of(data)
+    measured = measured_pairs(data, scores.pairs)
+    enough = data.clusters["n_used_pairs"].to_numpy() >= settings.min_pairs
+    distances = debiased_distances(scores, measured, enough=enough)
+    weight = sparse.diags(np.sqrt(scores.weight).astype(np.float32))
+    rows = sparse.csr_matrix(scores.matrix @ weight, dtype=np.float32)
+    return Vectors(rows, measured, "cosine", distances[1], distances)
+
+
+def scores_of(data: Combined) -> Scores:
+    """Return the scores of the clusters, which the corrected distance needs."""
+    if data.scores is None:
+        raise fail(
+            "landscape.distance",
+            f"is {CORRECTED}, but the clusters have no scores of gene pairs",
+            "score the chosen pairs in all studies, or write thresholded",
+        )
+    return data.scores
+
+
+def used_pairs(data: Combined, settings: LandscapeSettings) -> np.ndarray:
+    """Return the number of pairs of two genes that each cluster has for distances, int64 (n_clusters,)."""
+    if settings.distance == CORRECTED:
+        return np.diff(scores_of(data).matrix.indptr).astype(np.int64)
+    used, _ = features_of(data, settings, diagonal=False)
+    return np.diff(used.indptr).astype(np.int64)
+
+
+def landscape_vectors(data: Combined, settings: LandscapeSettings) -> sparse.csr_matrix:
+    """Return the vectors of thresholded correlations; clusters with too few pairs get an empty vector.
+
+    Parameters
+    ----------
+    data
+        From :func:`panscape.coscape.landscape.build.gather_clusters` with the same settings.
+    settings
+        The landscape's.
+    """
+    return measured_vectors(data, settings)[0]
+
+
+def measured_vectors(
+    data: Combined, settings: LandscapeSettings
+) -> tuple[sparse.csr_matrix, Measured | None]:
+    """Return :func:`landscape_vectors` and which of their columns each cluster measures (None: all)."""
+    vectors, columns = features_of(data, settings)
+    measured = measured_pairs(data, data.pairs[columns])
+    enough = data.clusters["n_used_pairs"].to_numpy() >= settings.min_pairs
+    if enough.all():
+        return vectors, measured
+    vectors = sparse.csr_matrix(sparse.diags(enough.astype(np.float32)) @ vectors, dtype=np.float32)
+    vectors.eliminate_zeros()
+    return vectors, measured
+
+
+def comparable(vectors: sparse.csr_matrix, settings: LandscapeSettings) -> np.ndarray:
+    """Return bool (n_clusters,): clusters with a defined distance of thresholded correlations."""
+    return (np.diff(vectors.indptr) > 0) | (settings.metric == "euclidean")
+
+
+def features_of(
+    data: Combined, settings: LandscapeSettings, *, diagonal: bool | None = None
+) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Return :func:`landscape_features` of the settings, with another `diagonal` if given."""
+    genes = best_detected(data, settings.best_detected) if settings.best_detected else None
+    return landscape_features(
+        data,
+        diagonal=settings.diagonal if diagonal is None else diagonal,
+        genes=genes,
+        eta=settings.eta,
+        min_expected=settings.min_expected,
+        symmetric=settings.symmetric,
+    )
