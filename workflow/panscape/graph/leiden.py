@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import igraph
 
 SEEDS = 2**31 - 1  # leidenalg reads its seed as a signed 32-bit integer
-GAIN = 1e-10  # improvement per unit of edge weight below which iterations stop; rounding gives as much
+GAIN = 1e-4  # of modularity; iterations that gain less take most of the time
 
 
 def leiden_levels(
@@ -21,7 +21,7 @@ def leiden_levels(
     An iteration moves nodes between communities, refines each community into well-connected parts, and
     aggregates the parts to the nodes of the next round. The parts of all rounds are nested, and the
     communities after the last round are unions of its parts; they start the next iteration. The levels are
-    those of the last iteration, which does not increase the modularity any more [traag2019leiden]_.
+    those of the last iteration, the first that gains less than 1e-4 of modularity [traag2019leiden]_.
 
     Parameters
     ----------
