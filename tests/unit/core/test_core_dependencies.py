@@ -20,8 +20,6 @@ COMMANDS = {"coverage", "pre-commit", "pre-commit-hooks", "ruff", "snakefmt", "s
 COMMANDS |= {"snakemake-executor-plugin-slurm"}
 # read by the type check alone
 TYPES = {"mypy", "types-jsonschema", "types-pyyaml"}
-# with which results are opened: scanpy needs leidenalg for one of its two Leiden implementations
-BESIDE = {"leidenalg"}
 
 
 def canonical(name):
@@ -83,7 +81,7 @@ def test_extras_are_what_rules_and_tests_use_besides():
     }
     used = imported("tests") - local - {"panscape"} - names(PROJECT["dependencies"])
     assert used - asked == set()
-    assert asked - used - names(extras["docs"]) == COMMANDS | BESIDE | TYPES
+    assert asked - used - names(extras["docs"]) == COMMANDS | TYPES
 
 
 def locked(name, python):

@@ -190,11 +190,3 @@ def test_a_process_that_fails_says_why(monkeypatch):
     monkeypatch.setattr(communities, "PROCESS_EDGES", 0)
     with pytest.raises(RuntimeError, match=r"resolution -1 failed(.|\n)*rror"):
         partitions(made_graph(), {-1.0: 0, 1.0: 0}, algorithm="louvain", threads=2)
-
-
-def test_leiden_gives_one_level():
-    graph = made_graph()
-    levels = partition_levels(to_igraph(graph), graph.weights, 1.0, algorithm="leiden", seed=1)
-    louvain = partition_levels(to_igraph(graph), graph.weights, 1.0, seed=1)
-    assert len(levels) == 1
-    assert modularity(graph, levels[0]) >= modularity(graph, louvain[-1]) - 1e-3

@@ -16,10 +16,14 @@ def scaled(counts, scaling):
     values = counts.astype(np.float64)
     if scaling == "l2":
         return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-300)
-    if scaling == "depth-log1p":
+    if scaling != "log1p":
         totals = np.maximum(values.sum(axis=1), 1)
         values = values * (np.median(totals) / totals)[:, None]
-    return np.log1p(values)
+    values = np.log1p(values)
+    if scaling == "standardised":
+        spread = values.std(axis=0, ddof=1)
+        values = values / np.where(spread > 1e-9, spread, 1)
+    return values
 
 
 @pytest.fixture
@@ -32,14 +36,21 @@ def study(tmp_path, monkeypatch):
 
 
 def scores(counts, genes, scaling, k, threads=1):
+    standardise = scaling == "standardised"
+    how = "depth-log1p" if standardise else scaling
+
     def source(order):
-        return CellValues(counts, genes if order is None else genes[order], scaling)
+        return CellValues(counts, genes if order is None else genes[order], how)
 
-    return blockwise_scores(source, k, np.random.default_rng(0), threads=threads)
+    rng = np.random.default_rng(0)
+    return blockwise_scores(source, k, rng, standardise=standardise, threads=threads)
 
 
-@pytest.mark.parametrize("scaling", ["depth-log1p", "log1p", "l2"])
-@pytest.mark.parametrize("route", ["covariance", "covariance, sparse genes", "subspace"])
+ROUTES = ["covariance", "covariance, sparse genes", "subspace"]
+
+
+@pytest.mark.parametrize("scaling", ["depth-log1p", "standardised", "log1p", "l2"])
+@pytest.mark.parametrize("route", ROUTES)
 def test_scores_are_scikit_learns_up_to_sign(study, monkeypatch, scaling, route):
     counts, genes, file = study
     if route == "subspace":
@@ -52,6 +63,26 @@ def test_scores_are_scikit_learns_up_to_sign(study, monkeypatch, scaling, route)
     for column in range(5):
         sign = np.sign(result[:, column] @ truth[:, column])
         assert np.allclose(result[:, column] * sign, truth[:, column], atol=2e-4 * np.abs(truth).max())
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_genes_that_do_not_vary_are_not_blown_up(tmp_path, monkeypatch, route):
+    if route == "subspace":
+        monkeypatch.setattr(module, "COVARIANCE_GENES", 10)
+    if "sparse" in route:
+        monkeypatch.setattr("panscape.stats.gram.COMPILE_SECONDS", 0)
+    counts, _ = draw(n_cells=300, n_genes=40)
+    counts[:, :20] = np.maximum(counts[:, :20], 1)
+    counts = counts[:, np.argsort(counts.mean(axis=0))]
+    with_constant = np.column_stack([counts, np.full(300, 7), np.zeros(300)]).astype(np.float32)
+    found = []
+    for name, values in (("plain", counts), ("constant", with_constant)):
+        genes = np.array(write(tmp_path / name, values), dtype=object)
+        file = Counts(tmp_path / name)
+        file.obs["n_counts"] = 100.0  # equal depth, so that a gene can be constant
+        found.append(scores(file, genes, "standardised", 4))
+    assert np.isfinite(found[1]).all()
+    assert np.allclose(np.abs(found[0]), np.abs(found[1]), atol=1e-3)
 
 
 def test_cells_are_read_again_where_they_do_not_fit(study, monkeypatch):

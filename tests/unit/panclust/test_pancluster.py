@@ -23,6 +23,8 @@ SETTINGS = [
     {},
     {"algorithm": "leiden"},
     {"algorithm": "ward"},
+    {"scaling": "standardised"},
+    {"scaling": "standardised", "algorithm": "leiden", "sketch_above": 300, "sketch_cells": 200},
     {"weights": "none", "genes": "all", "scaling": "l2", "n_components": 100},
     {"sketch_above": 300, "sketch_cells": 200},
     {"sketch_above": 300, "sketch_cells": 200, "sketch_method": "even", "algorithm": "ward"},
@@ -44,12 +46,36 @@ def test_planted_types_are_clusters(study, settings):
         assert best > 0.95
 
 
-def test_same_seed_same_clusters_whatever_the_threads(study):
+@pytest.mark.parametrize("settings", [{}, {"algorithm": "leiden"}, {"scaling": "standardised"}])
+def test_same_seed_same_clusters_whatever_the_threads(study, settings):
     path, genes, _ = study
-    runs = [pancluster(path, genes, {"min_cells": 20}, 3, threads=threads) for threads in (1, 2, 1)]
+    settings = {"min_cells": 20, **settings}
+    runs = [pancluster(path, genes, settings, 3, threads=threads) for threads in (1, 2, 1)]
     for table, members in runs[1:]:
         assert table.equals(runs[0][0])
         assert (members != runs[0][1]).nnz == 0
+
+
+def test_rare_types_of_weak_genes_need_standardised_genes(tmp_path):
+    # four abundant genes vary alike within all types; those that differ between types have few counts
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 4, 600)
+    loud = rng.poisson(20 * np.exp(1.5 * rng.normal(size=(600, 20))))
+    quiet = rng.poisson(np.where(np.arange(40) % 4 == kind[:, None], 0.9, 0.1))
+    counts = np.column_stack([loud, quiet]).astype(np.float32)
+    genes = write(tmp_path / "counts.h5ad", counts)
+    best = {}
+    for scaling in ("log1p", "standardised"):
+        settings = {"min_cells": 20, "scaling": scaling, "algorithm": "ward"}
+        _, members = pancluster(tmp_path / "counts.h5ad", genes, settings, 1)
+        best[scaling] = np.mean([jaccard(members, kind == label) for label in range(4)])
+    assert best["standardised"] > best["log1p"] + 0.2
+
+
+def jaccard(members, inside):
+    """Return the best Jaccard index of a set of cells with any cluster but the root."""
+    both = members[1:] @ inside.astype(np.int64)
+    return (both / (members[1:].sum(axis=1).A1 + inside.sum() - both)).max()
 
 
 def test_name_of_the_study_is_an_argument_or_read(study):

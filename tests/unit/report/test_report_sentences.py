@@ -111,12 +111,16 @@ def test_settings_set_by_hand_are_not_called_the_defaults(collection):
 
 
 @pytest.mark.parametrize(("algorithm", "levels"), [("louvain", True), ("leiden", False), ("ward", False)])
-def test_levels_of_agglomeration_are_louvains(collection, algorithm, levels):
+def test_levels_and_citations_are_those_of_the_algorithm(collection, algorithm, levels):
     out, _ = collection
     results = made_up.results_of(out, made_up.configuration(panclust={"algorithm": algorithm}))
     text = panclust.SECTION.blocks(results)[0].text + panclust.SECTION.methods(results)[0]
     assert ("level of agglomeration" in text) == levels
+    assert ("level of the refined communities" in text and "level of refinement" in text) == (
+        algorithm == "leiden"
+    )
     assert ("blondel2008louvain" in panclust.SECTION.cited(results)) == levels
+    assert ("traag2019leiden" in panclust.SECTION.cited(results)) == (algorithm == "leiden")
 
 
 def test_medians_are_written_alike():

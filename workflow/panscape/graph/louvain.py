@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from panscape.graph.leiden import leiden_levels
 from panscape.graph.umap_weights import NeighborGraph
 
 if TYPE_CHECKING:
@@ -53,22 +54,19 @@ def partition_levels(
     resolution
         Resolution of Reichardt and Bornholdt's modularity; 1 is Newman's.
     algorithm
-        ``"louvain"`` returns every agglomeration level, ``"leiden"`` iterates to convergence and returns one
-        level.
+        ``"louvain"``: every agglomeration level, by igraph; ``"leiden"``: the levels of
+        :func:`panscape.graph.leiden.leiden_levels`.
     seed
-        Seed of igraph's random generator during the call.
+        Seed of the order of the nodes.
 
     Returns
     -------
     int32 labels of all cells per level, finest first; communities are unions of those of the previous level.
     """
+    if algorithm == "leiden":
+        return leiden_levels(graph, weights, resolution, seed=seed)
     with _igraph_seed(seed):
-        if algorithm == "louvain":
-            levels = graph.community_multilevel(weights=weights, return_levels=True, resolution=resolution)
-        else:
-            levels = [
-                graph.community_leiden("modularity", weights=weights, resolution=resolution, n_iterations=-1)
-            ]
+        levels = graph.community_multilevel(weights=weights, return_levels=True, resolution=resolution)
     if not levels:  # no merger of two cells increases the modularity
         return [np.arange(graph.vcount(), dtype=np.int32)]
     return [np.asarray(level.membership, dtype=np.int32) for level in levels]

@@ -59,7 +59,8 @@ def _panclust(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     memory = 900 + 0.009 * size.cells + 8e-6 * min(size.values, 6e7) + 32e-6 * min(genes, 5000) ** 2
     if settings["algorithm"] == "ward":
         memory += 8e-6 * min(size.cells, 20_000) ** 2
-    return memory, 10 + size.cells / 25_000 + size.values / (1.5e7 if settings["genes"] == "all" else 5e7)
+    minutes = 10 + size.cells / 25_000 + size.values / (1.5e7 if settings["genes"] == "all" else 5e7)
+    return memory, minutes + (size.cells / 5000 if settings["algorithm"] == "leiden" else 0)
 
 
 def _coexpression(size: Size, config: dict[str, Any]) -> tuple[float, float]:

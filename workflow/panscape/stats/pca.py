@@ -15,6 +15,7 @@ from panscape.stats.singular import leading_singular, singular
 
 COVARIANCE_GENES = 3000  # up to here the genes x genes covariance is decomposed exactly
 OVERSAMPLING, ITERATIONS = 20, 6
+CONSTANT = 1e-12  # a variance below this share of the mean square is rounding
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ def blockwise_scores(
     n_components: int,
     rng: np.random.Generator,
     *,
+    standardise: bool = False,
     threads: int = 1,
 ) -> np.ndarray:
     """Compute principal component scores of a matrix that is read in blocks of rows.
@@ -141,6 +143,9 @@ def blockwise_scores(
         Number of components, at most min(cells - 1, genes).
     rng
         Random generator, for the start of the subspace iteration.
+    standardise
+        Divide each gene by its standard deviation over the cells. The values stay sparse: the scales enter
+        the products. Genes that do not vary keep a scale of 1.
     threads
         Threads of the products; results do not depend on it beyond rounding.
 
@@ -151,10 +156,12 @@ def blockwise_scores(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(threads):
-        return _scores(source, n_components, rng, threads)
+        return _scores(source, n_components, rng, standardise, threads)
 
 
-def _scores(source, n_components: int, rng: np.random.Generator, threads: int) -> np.ndarray:
+def _scores(
+    source, n_components: int, rng: np.random.Generator, standardise: bool, threads: int
+) -> np.ndarray:
     values = source(None)
     n_cells, n_genes = values.shape
     k = min(n_components, n_cells - 1, n_genes)
@@ -164,10 +171,11 @@ def _scores(source, n_components: int, rng: np.random.Generator, threads: int) -
         plan = Plan.choose(detection, n_cells, threads)
         if plan.n_sparse:
             values = source(plan.order)
-        loadings, mean = _exact(values, plan, k)
+        loadings, mean, scale = _exact(values, plan, k, standardise)
     else:
-        loadings, mean = _subspace(values, k, rng)
-    loadings = loadings * signs(loadings)
+        scale = _spread(values) if standardise else np.ones(n_genes)
+        loadings, mean = _subspace(values, k, rng, scale)
+    loadings = loadings * signs(loadings) / scale[:, None]
     scores = np.empty((n_cells, k), dtype=np.float32)
     shift = mean @ loadings
     for cells, block in values:
@@ -175,34 +183,59 @@ def _scores(source, n_components: int, rng: np.random.Generator, threads: int) -
     return scores
 
 
-def _exact(values: Blocks, plan: Plan, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (genes x k loadings, gene means) from the covariance."""
+def _exact(
+    values: Blocks, plan: Plan, k: int, standardise: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (genes x k loadings of the scaled genes, gene means, scales) from the covariance."""
     sums = moments((block for _, block in values), plan)
     n = sums.n
     mean = sums.total / n
     upper = np.triu(sums.products - np.multiply.outer(sums.total, mean))
-    covariance = upper + np.triu(upper, 1).T
-    return symmetric_eigen(covariance / (n - 1), k)[1], mean
+    covariance = (upper + np.triu(upper, 1).T) / (n - 1)
+    scale = np.ones(len(mean))
+    if standardise:
+        scale = _scale(np.diag(covariance), sums.products.diagonal() / n)
+        covariance /= scale
+        covariance /= scale[:, None]
+    return symmetric_eigen(covariance, k)[1], mean, scale
 
 
-def _subspace(values: Blocks, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return (genes x k loadings, gene means) by subspace iteration with a final Rayleigh-Ritz step."""
+def _scale(variance: np.ndarray, mean_square: np.ndarray) -> np.ndarray:
+    """Return standard deviations; 1 where the variance is no more than rounding of the mean square."""
+    return np.sqrt(np.where(variance > CONSTANT * mean_square, variance, 1.0))
+
+
+def _spread(values: Blocks) -> np.ndarray:
+    """Return the scales of the genes in one pass."""
+    n_cells, n_genes = values.shape
+    total, squares = np.zeros(n_genes), np.zeros(n_genes)
+    for _, block in values:
+        total += np.bincount(block.indices, block.data, n_genes)
+        squares += np.bincount(block.indices, np.square(block.data), n_genes)
+    return _scale((squares - total**2 / n_cells) / (n_cells - 1), squares / n_cells)
+
+
+def _subspace(
+    values: Blocks, k: int, rng: np.random.Generator, scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (loadings of the scaled genes, gene means) by subspace iteration and a Rayleigh-Ritz step."""
     n_cells, n_genes = values.shape
     width = min(k + OVERSAMPLING, n_genes)
     basis = np.linalg.qr(rng.standard_normal((n_genes, width)))[0]
     for _ in range(ITERATIONS - 1):
-        basis = np.linalg.qr(_covariance_times(values, basis)[0])[0]
-    image, total = _covariance_times(values, basis)
+        basis = np.linalg.qr(_covariance_times(values, basis, scale)[0])[0]
+    image, total = _covariance_times(values, basis, scale)
     ritz = basis.T @ image
     return basis @ symmetric_eigen((ritz + ritz.T) / 2, k)[1], total / n_cells
 
 
-def _covariance_times(values: Blocks, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (scatter matrix of the genes times the basis, sums of the genes) in one pass."""
+def _covariance_times(values: Blocks, basis: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (scatter matrix of the scaled genes times the basis, sums of the unscaled genes)."""
     n_cells, n_genes = values.shape
+    basis = basis / scale[:, None]
     image, total = np.zeros_like(basis), np.zeros(n_genes)
     for _, block in values:
         image += block.T @ (block @ basis)
         total += np.asarray(block.sum(axis=0)).ravel()
     image -= np.multiply.outer(total, (total / n_cells) @ basis)
-    return image, total
+    return image / scale[:, None], total

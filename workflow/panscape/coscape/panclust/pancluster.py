@@ -119,13 +119,16 @@ def _scores(counts, genes, chosen: PanclustSettings, name: str, seed: int, threa
     """Return the principal component scores of all cells."""
     base = np.asarray(counts.genes if chosen.genes == "all" else list(genes), dtype=object)
 
+    standardise = chosen.scaling == "standardised"
+    scaling = "depth-log1p" if standardise else chosen.scaling
+
     def source(order: np.ndarray | None) -> CellValues:
         if order is None and chosen.genes == "all":
-            return CellValues(counts, None, chosen.scaling)
-        return CellValues(counts, base if order is None else base[order], chosen.scaling)
+            return CellValues(counts, None, scaling)
+        return CellValues(counts, base if order is None else base[order], scaling)
 
     rng = stream(seed, "panclust", "pca", name)
-    scores = blockwise_scores(source, chosen.n_components, rng, threads=threads)
+    scores = blockwise_scores(source, chosen.n_components, rng, standardise=standardise, threads=threads)
     logger.info("%s: %d cells x %d components of %d genes", name, *scores.shape, len(base))
     return scores
 

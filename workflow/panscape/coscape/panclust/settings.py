@@ -10,7 +10,7 @@ from panscape.settings import FromMapping
 
 CHOICES = {
     "genes": ("selected", "all"),
-    "scaling": ("depth-log1p", "log1p", "l2"),
+    "scaling": ("depth-log1p", "standardised", "log1p", "l2"),
     "weights": ("umap", "none"),
     "algorithm": ("louvain", "leiden", "ward"),
     "sketch_method": ("uniform", "even"),
@@ -26,8 +26,9 @@ class PanclustSettings(FromMapping):
     genes
         ``"selected"``: the given genes; ``"all"``: every gene of the study (released code).
     scaling
-        ``"depth-log1p"`` or ``"log1p"``, see :func:`panscape.data.normalise.normalise`; ``"l2"``: raw counts
-        divided by each cell's Euclidean norm (released code).
+        ``"depth-log1p"`` or ``"log1p"``, see :func:`panscape.data.normalise.normalise`; ``"standardised"``:
+        ``"depth-log1p"``, then each gene divided by its standard deviation; ``"l2"``: raw counts divided by
+        each cell's Euclidean norm (released code).
     n_components
         Number of principal components, fewer for very small studies.
     n_neighbors
@@ -35,8 +36,8 @@ class PanclustSettings(FromMapping):
     weights
         ``"umap"``: UMAP's edge weights; ``"none"``: no weights.
     algorithm
-        ``"louvain"``: all agglomeration levels; ``"leiden"``: one level per resolution; ``"ward"``: all
-        nodes of a Ward tree.
+        ``"louvain"``: all agglomeration levels; ``"leiden"``: all levels of Leiden's refinement; ``"ward"``:
+        all nodes of a Ward tree.
     resolutions
         Resolutions of the modularity for Louvain and Leiden; larger values give more, smaller clusters.
     min_cells

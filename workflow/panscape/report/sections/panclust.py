@@ -26,7 +26,8 @@ def clusters(results: Results) -> pd.DataFrame:
 _KEPT = {
     "louvain": "The cells of {} were clustered at each resolution, and every level of agglomeration "
     "on the way is kept (level 0 is the finest).",
-    "leiden": "The cells of {} were clustered at each resolution.",
+    "leiden": "The cells of {} were clustered at each resolution, and every level of the refined communities "
+    "on the way is kept (level 0 is the finest).",
     "ward": "The cells of {} were joined in a tree, and its nodes are kept.",
 }
 
@@ -123,15 +124,16 @@ def _methods(results: Results) -> list[str]:
             f"Cells of {each_study(results)} were joined in a Ward tree{space}; its nodes{least} are the "
             "panclusters."
         ]
+    levels = "agglomeration" if algorithm == "Louvain" else "refinement"
     return [
         f"Cells of {each_study(results)} were clustered by {algorithm}{at} on the graph of {graph}{space}; "
-        f"the clusters{' of every level of agglomeration' if algorithm == 'Louvain' else ''}{least} are the "
-        "panclusters."
+        f"the clusters of every level of {levels}{least} are the panclusters."
     ]
 
 
 def _idle(results: Results) -> list[str]:
-    return [] if _algorithm(results) == "louvain" else ["blondel2008louvain"]
+    cited = {"louvain": "blondel2008louvain", "leiden": "traag2019leiden"}
+    return [key for algorithm, key in cited.items() if algorithm != _algorithm(results)]
 
 
 SECTION = Section(
@@ -141,7 +143,7 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
-    references=("hie2019coscape", "blondel2008louvain"),
+    references=("hie2019coscape", "blondel2008louvain", "traag2019leiden"),
     idle=_idle,
     use="landscape",
 )
