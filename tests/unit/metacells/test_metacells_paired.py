@@ -201,7 +201,10 @@ def test_barcodes_that_do_not_match(tmp_path):
         UserError, match=r"no barcode of the peaks \(AAAC#0, .*among the cells of the genes \(AAAC-0"
     ):
         read_paired(study, counts_file(tmp_path, rna()))
-    with pytest.raises(UserError, match=r"make the barcodes of the two files agree"):
+    with pytest.raises(
+        UserError,
+        match=r"-> write studies\[0\].atac: \{..., strip: '\^AAAC#', prefix: 'AAAC-'\}, which matches 30",
+    ):
         check_peaks(study, pd.Index(CELLS), "studies[0]")
 
 
@@ -244,6 +247,8 @@ def test_a_missing_file_of_peaks(tmp_path):
 
 
 def test_where_the_peaks_are(tmp_path):
-    assert atac_study({"id": "s", "path": "x.h5ad", "format": "h5ad"}) is None
+    assert atac_study({"id": "s", "path": "x.csv"}) is None
+    assert atac_study({"id": "s", "path": "x.h5ad"})["features"] == "Peaks"
     assert atac_study({"id": "s", "path": "x.h5ad", "atac": {"path": "y.h5ad"}})["path"] == "y.h5ad"
-    assert atac_study({"id": "s", "path": "x.h5mu", "format": "h5mu"})["modality"] == "atac"
+    named = {"id": "s", "path": "x.h5mu", "atac": {"modality": "chromatin"}}
+    assert atac_study(named)["modality"] == "chromatin"

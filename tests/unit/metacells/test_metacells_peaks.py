@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from panscape.coem.genes import read_genes
 from panscape.coem.links.activity import gene_activity, peaks_near
-from panscape.coem.peaks import gene_places, parse_peaks, peak_table, promoter_share, read_genes
+from panscape.coem.peaks import gene_places, parse_peaks, peak_table, promoter_share
 from panscape.errors import UserError
 
 

@@ -2,47 +2,57 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coem.genes import other_names
 from panscape.coem.paired import Paired
-from panscape.coem.peaks import gene_places, peak_table
+from panscape.coem.peaks import PEAK_COLUMNS, find_columns, gene_places, peak_table
 from panscape.data.counts import Counts
+from panscape.data.readers.barcodes import rows_of
+from panscape.data.readers.features import GENES, PEAKS, looks_like_peaks, modality_named, of_type
+from panscape.data.readers.fragments import refuse_fragments
 from panscape.data.readers.genes import gene_map
 from panscape.data.readers.integers import check_counts
 from panscape.data.readers.open import open_source
 from panscape.data.readers.source import Source
-from panscape.data.readers.study import at, study_format
+from panscape.data.readers.study import as_user_error, at, listing, open_bytes, study_format
 from panscape.errors import fail
 from panscape.log import logger
 
-PEAK_FEATURES = "Peaks"  # feature type in Cell Ranger's files
+FORMATS_OF_BOTH = ("h5ad", "10x-h5", "10x-mtx", "loom")  # may have genes and peaks in one matrix
 
 
 def atac_study(study: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the reader settings of a study's accessibility, None if it has none.
 
     Accessibility is read from ``atac.path`` if given, else from the study's file: a modality of an h5mu file,
-    the features of type Peaks in a 10x file, or (``atac.only``) all features.
+    the features of type Peaks in a 10x file or folder, h5ad or loom, or (``atac.only``) all features.
     """
     atac = study.get("atac") or {}
-    name = {"id": study["id"], "genes": {"case": "keep"}}
+    name = {"id": study["id"], "genes": {"case": "keep"}, "features": PEAKS}
+    if atac.get("modality"):
+        name["modality"] = atac["modality"]
     if atac.get("path"):
         return {**name, "path": atac["path"], "counts": atac.get("counts") or "X"}
     base = {**name, "path": study["path"], "format": study.get("format") or "auto"}
     if atac.get("only"):
-        return {**base, "counts": study.get("counts") or "X"}
+        orientation = {"orientation": study["orientation"]} if study.get("orientation") else {}
+        return {**base, "counts": study.get("counts") or "X", **orientation}
     kind = study_format(dict(study), f"studies[{study['id']}]")
     if kind == "h5mu":
-        return {**base, "counts": atac.get("counts") or "X", "modality": "atac"}
-    if kind == "10x-h5":
-        return {**base, "features": PEAK_FEATURES}
+        return {**base, "counts": atac.get("counts") or "X"}
+    if kind in FORMATS_OF_BOTH:
+        counts = study.get("counts") or "X"
+        return {**base, "counts": counts}
     return None
 
 
@@ -79,9 +89,8 @@ def read_paired(
     rna = None if only else kept.select()
     genes = None if only else _genes(study, kept.genes, species, where)
     sample = Paired(kept.obs, rna, None, genes, None, log=(("cells after quality control", len(kept.obs)),))
-    settings = atac_study(study)
-    if settings is not None and _has_peaks(settings, study, where):
-        sample = _with_peaks(sample, settings, where)
+    if settings := peaks_of(study, where):
+        sample = _with_peaks(sample, settings, study.get("atac") or {}, where)
     return _counted(sample, where)
 
 
@@ -90,32 +99,95 @@ def _genes(study: dict, names: pd.Index, species: str, where: str) -> pd.DataFra
     source = open_source(study, where=where)
     codes = gene_map(study, source, species, where)
     table = gene_places(source.genes.reset_index(drop=True))
+    table["alias"] = other_names(source.genes).to_numpy()
     feature = pd.Series(np.arange(codes.matrix.shape[0])[np.diff(codes.matrix.indptr) > 0])
     spelled = codes.names[codes.matrix.indices]
     table = table.iloc[feature.to_numpy()].set_axis(pd.Index(spelled, dtype=object), axis=0)
-    return table[~table.index.duplicated()].reindex(names).fillna({"chrom": "", "strand": 0.0})
+    return table[~table.index.duplicated()].reindex(names).fillna({"chrom": "", "strand": 0.0, "alias": ""})
 
 
-def _has_peaks(settings: dict, study: dict, where: str) -> bool:
-    """Return whether the file contains accessibility."""
-    if settings.get("features"):
-        source = open_source({key: settings[key] for key in ("id", "path", "format")}, where=where)
-        return bool((source._features.get("feature_types", pd.Series(dtype=str)) == PEAK_FEATURES).any())
-    if settings.get("modality"):
-        import h5py
+def peaks_of(study: Mapping[str, Any], where: str) -> dict[str, Any] | None:
+    """Return the reader settings of a study's accessibility as :func:`atac_study`, None if its file has none.
 
-        with h5py.File(settings["path"]) as file:
-            return any(name.lower() in ("atac", "peaks", "chromatin accessibility") for name in file["mod"])
-    return True
+    Parameters
+    ----------
+    study
+        The study's settings with `path` and `atac`.
+    where
+        The study's key for messages.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or the peaks of an h5mu file are in a modality of an unknown name.
+    """
+    settings, atac = atac_study(study), study.get("atac") or {}
+    if settings is None or atac.get("path") or atac.get("only"):
+        return settings
+    if study_format(settings, where) == "h5mu":
+        return settings if _has_modality(settings, where) else None
+    peaks = of_type(open_source(settings, where=where)._features, PEAKS)
+    return settings if peaks is not None and peaks.any() else None
 
 
-def _with_peaks(sample: Paired, settings: dict, where: str) -> Paired:
-    source = open_source(settings, where=f"{where}.atac")
+def _has_modality(settings: dict, where: str) -> bool:
+    """Return whether an h5mu file has peaks; a UserError if they are in a modality of an unknown name."""
+    with h5py.File(settings["path"]) as file:
+        names = list(file["mod"])
+    if settings.get("modality") or modality_named(names, "atac"):
+        return True
+    for name in names:
+        if name == modality_named(names, "rna"):
+            continue
+        source = open_source({**settings, "modality": name}, where=where)
+        if looks_like_peaks(source._features.index).mean() > 0.5:
+            raise fail(
+                at(settings, f"{where}.atac.modality"),
+                f"the peaks are in modality {name!r} ({listing(source._features.index, 2)} ...)",
+                f"write atac: {{modality: {name}}}, or rename the modality to atac",
+            )
+    return False
+
+
+def _open_peaks(settings: dict, where: str) -> tuple[Source, str, pd.DataFrame]:
+    """Return the open peaks, their place for messages, and the table of peaks."""
     place = at(settings, f"{where}.atac")
-    peaks = peak_table(source.genes, place)
+    refuse_fragments(Path(settings["path"]), at(settings, f"{where}.atac", "path"))
+    if not settings.get("orientation") and peaks_in_rows(settings, where):
+        logger.info("%s: peaks are in rows", place)
+        settings = {**settings, "orientation": "genes-by-cells"}
+    source = open_source(settings, where=f"{where}.atac")
+    names = source.genes.index
+    columns = find_columns(source.genes, PEAK_COLUMNS)
+    if len(columns) < 3 and "interval" not in source.genes and not looks_like_peaks(names).any():
+        kinds = source.genes.get("feature_types", pd.Series(dtype=str))
+        if (kinds == GENES).any() or not pd.Series(names).str.contains(r"\d+[_-]\d+$").any():
+            raise fail(
+                place,
+                f"its features ({listing(names, 3)} ...) are no peaks",
+                "name the file with cells x peaks (chr1:9805-10450) in atac.path, the genes' in path",
+            )
+    return source, place, peak_table(source.genes, place)
+
+
+def peaks_in_rows(settings: Mapping[str, Any], where: str) -> bool:
+    """Return whether a csv or tsv file has peaks in rows, by the name of its first row."""
+    path = Path(settings["path"])
+    if not path.is_file() or h5py.is_hdf5(path) or study_format(dict(settings), where) not in ("csv", "tsv"):
+        return False
+    try:
+        with open_bytes(path) as handle:
+            first = [handle.readline() for _ in range(2)][1].decode("utf-8", "replace")
+    except (OSError, EOFError) as error:
+        raise as_user_error(error, dict(settings), where) from error
+    return bool(looks_like_peaks([re.split(r"[,\t]", first)[0].strip().strip('"')])[0])
+
+
+def _with_peaks(sample: Paired, settings: dict, atac: Mapping[str, Any], where: str) -> Paired:
+    source, place, peaks = _open_peaks(settings, where)
     cells = sample.obs.index
-    row_of = _require_shared(cells, source.cells, place)
-    both = ~np.isnan(row_of)
+    row_of = rows_of(cells, source.cells, atac, place, f"{where}.atac", what="peaks")
+    both = row_of >= 0
     fraction = both.sum() / min(len(cells), len(source.cells))
     if fraction < 0.5:
         logger.warning(
@@ -126,9 +198,9 @@ def _with_peaks(sample: Paired, settings: dict, where: str) -> Paired:
             len(source.cells),
         )
     wanted = np.full(len(source.cells), -1, dtype=np.int64)
-    wanted[row_of[both].astype(np.int64)] = np.arange(int(both.sum()))
-    atac = _matrix(source, wanted, place)
-    binary = bool(len(atac.data) and (atac.data == 1).all())
+    wanted[row_of[both]] = np.arange(int(both.sum()))
+    counts = _matrix(source, wanted, place)
+    binary = bool(len(counts.data) and (counts.data == 1).all())
     log = (
         *sample.log,
         ("cells in the table of peaks", len(source.cells)),
@@ -136,7 +208,7 @@ def _with_peaks(sample: Paired, settings: dict, where: str) -> Paired:
         ("peaks", len(peaks)),
         ("accessibility is 0 and 1 only", float(binary)),
     )
-    return replace(sample.rows(np.flatnonzero(both)), atac=atac, peaks=peaks, binary=binary, log=log)
+    return replace(sample.rows(np.flatnonzero(both)), atac=counts, peaks=peaks, binary=binary, log=log)
 
 
 def _matrix(source: Source, wanted: np.ndarray, place: str) -> sparse.csr_matrix:
@@ -183,8 +255,8 @@ def _counted(sample: Paired, where: str) -> Paired:
     return replace(sample, log=tuple(log))
 
 
-def check_peaks(study: Mapping[str, Any], cells: pd.Index, where: str) -> None:
-    """Raise a UserError if the peaks of a sample cannot be read or no barcode matches, reading headers only.
+def check_peaks(study: Mapping[str, Any], cells: pd.Index, where: str) -> pd.DataFrame | None:
+    """Check that the peaks of a sample can be read and barcodes match, reading headers only.
 
     Parameters
     ----------
@@ -194,25 +266,21 @@ def check_peaks(study: Mapping[str, Any], cells: pd.Index, where: str) -> None:
         Barcodes of the genes' file.
     where
         The study's key for messages.
+
+    Returns
+    -------
+    The peaks, None for a sample without.
+
+    Raises
+    ------
+    UserError
+        If the peaks cannot be read or (almost) no barcode matches.
     """
-    settings = atac_study(study)
-    if settings is None or not _has_peaks(settings, dict(study), where):
-        return
-    source = open_source(settings, where=f"{where}.atac")
-    place = at(settings, f"{where}.atac")
-    peak_table(source.genes, place)
-    _require_shared(cells, source.cells, place)
+    settings = peaks_of(study, where)
+    if settings is None:
+        return None
+    source, place, peaks = _open_peaks(settings, where)
+    atac = study.get("atac") or {}
+    rows_of(cells, source.cells, atac, place, f"{where}.atac", what="peaks")
     check_counts(source.sample(), place, source.alternatives)
-
-
-def _require_shared(cells: pd.Index, others: pd.Index, place: str) -> np.ndarray:
-    """Return the row of each cell in `others` (NaN if absent); raise an error if none is shared."""
-    row_of = pd.Series(np.arange(len(others)), index=others).reindex(cells)
-    if row_of.isna().all():
-        raise fail(
-            place,
-            f"no barcode of the peaks ({', '.join(others[:3])} ...) is among the cells of the genes "
-            f"({', '.join(cells[:3])} ...)",
-            "make the barcodes of the two files agree (a suffix such as -1, a prefix)",
-        )
-    return row_of.to_numpy()
+    return peaks

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from panscape.data.annotated import raw_counts, read_annotated
 from panscape.data.h5mu import read_modality, read_shared
+from panscape.data.readers.features import modality_named
 from panscape.data.readers.integers import check_counts
 from panscape.errors import fail
 
@@ -43,7 +45,8 @@ def read_pair(data: Any, layer: str | None = None) -> Pair:
     Parameters
     ----------
     data
-        MuData or the path of an h5mu file with modalities ``rna`` and ``atac``, or a pair of AnnData, paths
+        MuData or the path of an h5mu file with modalities ``rna`` and ``atac`` (or other usual names, such
+        as ``GEX`` and ``peaks``), or a pair of AnnData, paths
         of h5ad files, CSR matrices, or None.
     layer
         Layer with the counts; None takes ``X``.
@@ -63,7 +66,7 @@ def read_pair(data: Any, layer: str | None = None) -> Pair:
         obs, tables = _from_file(data)
     elif hasattr(data, "mod"):
         obs = data.obs
-        tables = {name: data.mod[name] for name in MODALITIES if name in data.mod}
+        tables = {name: data.mod[known] for name in MODALITIES if (known := modality_named(data.mod, name))}
     elif isinstance(data, (tuple, list)) and len(data) == 2:
         obs, tables = None, {n: part for n, part in zip(MODALITIES, data, strict=True) if part is not None}
     else:
@@ -88,8 +91,9 @@ def _from_file(path: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     if not Path(path).is_file():
         raise fail("data", f"there is no file {path}", "give the path of an h5mu file")
     obs, _ = read_shared(path)
-    tables = {name: read_modality(path, name) for name in MODALITIES}
-    return obs, {name: table for name, table in tables.items() if table is not None}
+    with h5py.File(path) as file:
+        named = {name: modality_named(file["mod"], name) for name in MODALITIES}
+    return obs, {name: read_modality(path, known) for name, known in named.items() if known is not None}
 
 
 def _shared(

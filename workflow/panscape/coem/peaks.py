@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
+from panscape.data.readers.study import listing
 from panscape.errors import fail
 
 _NAME = re.compile(r"^(?P<chrom>.+?)[:_-](?P<start>\d+)[_-](?P<end>\d+)$")
-_COLUMNS = {
+PEAK_COLUMNS = {
     "chrom": ("chrom", "chr", "chromosome", "seqnames", "seqname"),
     "start": ("start", "chromstart", "chrom_start"),
     "end": ("end", "stop", "chromend", "chrom_end"),
 }
 _GENE_COLUMNS = {
-    **_COLUMNS,
+    **PEAK_COLUMNS,
     "tss": ("tss",),
     "strand": ("strand",),
 }
+_MITOCHONDRIAL = dict.fromkeys(("M", "MT", "MITO", "MTDNA", "MITOCHONDRION"), "MT")
 NEAR = 1000  # base pairs; peaks this close to a transcription start count as promoters
 
 
@@ -84,7 +86,7 @@ def peak_table(var: pd.DataFrame, where: str) -> pd.DataFrame:
             f"{len(doubles)} peaks occur more than once, e.g. {', '.join(doubles[:3])}",
             "sum or drop the duplicates",
         )
-    columns = _find(var, _COLUMNS)
+    columns = find_columns(var, PEAK_COLUMNS)
     if len(columns) == 3:
         try:
             start, end = (pd.to_numeric(var[columns[key]]).to_numpy() for key in ("start", "end"))
@@ -108,10 +110,24 @@ def peak_table(var: pd.DataFrame, where: str) -> pd.DataFrame:
     return table
 
 
-def _find(var: pd.DataFrame, wanted: dict[str, tuple[str, ...]]) -> dict[str, str]:
+def find_columns(var: pd.DataFrame, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Return the column of a table for each key: the first of its names that is there, whatever the case.
+
+    Parameters
+    ----------
+    var
+        The table.
+    wanted
+        Key -> possible names in lower case.
+    """
     lower = {str(name).lower(): name for name in var.columns}
     columns = {key: [lower[name] for name in names if name in lower] for key, names in wanted.items()}
     return {key: names[0] for key, names in columns.items() if names}
+
+
+def gene_columns(var: pd.DataFrame) -> dict[str, str]:
+    """Return the columns with genes' places, of chrom, start, end, tss and strand."""
+    return find_columns(var, _GENE_COLUMNS)
 
 
 def _ordered(table: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -130,7 +146,7 @@ def gene_places(var: pd.DataFrame) -> pd.DataFrame:
     (Cell Ranger's: one base at the start, if it has no length).
     """
     result = pd.DataFrame(index=var.index)
-    columns = _find(var, _GENE_COLUMNS)
+    columns = gene_columns(var)
     table = pd.DataFrame({key: var[name] for key, name in columns.items()}, index=var.index)
     if "chrom" not in table and "interval" in var:
         parts = var["interval"].astype(str).str.extract(_NAME)
@@ -153,35 +169,6 @@ def gene_places(var: pd.DataFrame) -> pd.DataFrame:
     return result
 
 
-def read_genes(path: str) -> pd.DataFrame:
-    """Read a table of genes: gene, chrom and tss or start and end; strand (+ or -) where known.
-
-    Raises
-    ------
-    UserError
-        If the file is not a table, columns are missing, or no gene has a position.
-    """
-    from panscape.data.sheets import read_sheet
-
-    table = read_sheet(path, "metacells.genes")
-    name = next((column for column in table if str(column).lower() in ("gene", "symbol", "name")), None)
-    known = _find(table, _GENE_COLUMNS)
-    if name is None or "chrom" not in known or not {"tss", "start"} & set(known):
-        raise fail(
-            "metacells.genes",
-            f"{path} has the columns {', '.join(map(str, table.columns))}",
-            "give it the columns gene, chrom and tss (or start and end), and strand where known",
-        )
-    table = table[~table[name].duplicated()].set_index(name)
-    places = gene_places(table)
-    if places["tss"].isna().all():
-        problem = f"none of the {len(places)} genes in {path} has a place"
-        raise fail(
-            "metacells.genes", problem, "write whole numbers for tss (or start and end), and a chromosome"
-        )
-    return places
-
-
 def _strand(values: pd.Series) -> pd.Series:
     text = values.astype(str)
     known = {"+": 1.0, "1": 1.0, "1.0": 1.0, "-": -1.0, "-1": -1.0, "-1.0": -1.0}
@@ -189,8 +176,41 @@ def _strand(values: pd.Series) -> pd.Series:
 
 
 def chromosome(names: Iterable[object]) -> np.ndarray:
-    """Return chromosome names without the prefix ``chr``, so that naming styles agree."""
-    return np.array([str(name).removeprefix("chr").removeprefix("Chr") for name in names], dtype=object)
+    """Return chromosome names in one style: without the prefix ``chr``, the mitochondrial one as MT.
+
+    Examples
+    --------
+    >>> chromosome(["chr1", "1", "chrM", "MT", "GL000194.1"])
+    array(['1', '1', 'MT', 'MT', 'GL000194.1'], dtype=object)
+    """
+    codes, unique = pd.factorize(pd.Series([str(name) for name in names], dtype=object))
+    styled = [re.sub(r"^chr[._]?(?=.)", "", str(name), flags=re.IGNORECASE) for name in unique]
+    styled = [_MITOCHONDRIAL.get(name.upper(), name) for name in styled]
+    return np.array(styled, dtype=object)[codes] if len(styled) else np.empty(0, dtype=object)
+
+
+def check_chromosomes(peaks: pd.DataFrame, genes: pd.DataFrame, where: str) -> None:
+    """Raise a UserError if peaks and genes have no chromosome in common.
+
+    Parameters
+    ----------
+    peaks
+        From :func:`peak_table`.
+    genes
+        From :func:`gene_places`; genes without a place are ignored.
+    where
+        Key for the message.
+    """
+    of_genes = genes.loc[genes["tss"].notna(), "chrom"].unique()
+    of_peaks = peaks["chrom"].unique()
+    if not len(of_genes) or not len(of_peaks) or np.isin(chromosome(of_genes), chromosome(of_peaks)).any():
+        return
+    raise fail(
+        where,
+        f"no chromosome of the genes ({listing(of_genes, 3)}) is among those of the peaks "
+        f"({listing(of_peaks, 3)})",
+        "name the chromosomes of both alike (chr1 and 1 are the same, as are M and MT)",
+    )
 
 
 def promoter_share(peaks: pd.DataFrame, genes: pd.DataFrame, near: int = NEAR) -> tuple[float, float]:

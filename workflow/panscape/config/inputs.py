@@ -140,9 +140,12 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
         mapped = reference_genes(located, source, config["species"], where)
         told = naming(written_names(located, source, where))
         if "metacells" in study["use"]:
+            from panscape.coem.genes import check_places
             from panscape.coem.multiome import check_peaks
 
-            check_peaks(studies.paired(config, study["id"]), source.cells, where)
+            peaks = check_peaks(studies.paired(config, study["id"]), source.cells, where)
+            if peaks is not None and not (study.get("atac") or {}).get("only"):
+                check_places(config["metacells"], peaks, source.genes)
     except UserError as error:
         return list(error.problems), None
     genes = mapped.genes
@@ -259,10 +262,10 @@ def _places(config: dict[str, Any]) -> list[Problem]:
     path = config["metacells"]["genes"]
     if not path or not Path(path).is_file() or not studies.used_by(config, "metacells"):
         return []
-    from panscape.coem.peaks import read_genes
+    from panscape.coem.genes import HEAD, read_genes
 
     try:
-        read_genes(path)
+        read_genes(path, lines=HEAD)
     except UserError as error:
         return list(error.problems)
     return []

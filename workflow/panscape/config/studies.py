@@ -73,7 +73,8 @@ def located(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     # settings of later analyses do not affect how a study is read
     settings.pop("use", None)
     settings.pop("panclust", None)
-    settings.pop("atac", None)
+    if (settings.pop("atac", None) or {}).get("only"):
+        settings["features"] = "Peaks"
     settings |= _species(config, settings)
     if made := settings.pop("metacells", None):
         settings |= {"format": "h5mu", "counts": "layer:counts", "modality": made["modality"]}
@@ -161,7 +162,7 @@ def _summed_size(config: Mapping[str, Any], sample: str) -> Size:
 
 def peaks_size(config: Mapping[str, Any], name: str) -> int:
     """Return the number of stored values of a study's accessibility, from its header or as an estimate."""
-    from panscape.coem.multiome import atac_study
+    from panscape.coem.multiome import peaks_of
     from panscape.data.readers.open import probe as io_probe
 
     settings = study(config, name)
@@ -170,7 +171,7 @@ def peaks_size(config: Mapping[str, Any], name: str) -> int:
             return int(item["cells"]) * min(int(item["n_peaks"]), int(item["atac_depth"]))
     if not Path(path(config, name)).exists():
         return UNKNOWN.values
-    opened = atac_study(paired(config, name))
+    opened = peaks_of(paired(config, name), f"studies[{name}]")
     if opened is None:
         return 0
     probe = io_probe(opened)

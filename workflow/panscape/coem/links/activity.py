@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coem.peaks import chromosome, read_genes
+from panscape.coem.genes import match_genes, read_genes, starts_of
+from panscape.coem.peaks import chromosome
 
 
-def placed(genes_table: pd.DataFrame | None, path: str | None) -> pd.DataFrame | None:
+def placed(
+    genes_table: pd.DataFrame | None, path: str | None, transcripts: str = "longest"
+) -> pd.DataFrame | None:
     """Return the genes with known positions, from a table or the sample; None if there are none.
 
     Parameters
@@ -17,12 +20,14 @@ def placed(genes_table: pd.DataFrame | None, path: str | None) -> pd.DataFrame |
     genes_table
         The sample's genes (None: a sample without RNA, whose genes are those of the table).
     path
-        Table of genes, see :func:`panscape.coem.peaks.read_genes`.
+        Annotation or table of genes, see :func:`panscape.coem.genes.read_genes`.
+    transcripts
+        Transcripts whose starts are used, as there.
     """
     if path:
-        table = read_genes(path)
+        table = read_genes(path, transcripts=transcripts)
         if genes_table is not None:
-            table = table.reindex(genes_table.index)
+            table = match_genes(table, genes_table, path)
     elif genes_table is not None:
         table = genes_table
     else:
@@ -41,7 +46,7 @@ def peaks_near(
     peaks
         chrom, start, end.
     genes
-        chrom, tss; start and end for `anchor` body.
+        chrom, tss; start and end for `anchor` body; `all_tss` for a window around each start.
     window
         Base pairs on each side of the anchor.
     anchor
@@ -51,6 +56,12 @@ def peaks_near(
     -------
     (rows of `genes`, rows of `peaks`) of every pair, by gene and then by peak.
     """
+    row, first = starts_of(genes)
+    if anchor == "tss" and len(row) > len(genes):
+        single = genes.iloc[row].assign(tss=first).drop(columns="all_tss")
+        gene, peak = peaks_near(peaks, single, window)
+        found = np.unique(np.stack([row[gene], peak]), axis=1)
+        return found[0], found[1]
     first = genes["tss"].to_numpy(dtype=float)
     last = first.copy()
     if anchor == "body":

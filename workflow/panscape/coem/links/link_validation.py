@@ -18,7 +18,7 @@ from panscape.coem.metacells.aggregate import metacell_names, sum_cells
 from panscape.coem.metacells.embed import log_normalised
 from panscape.coem.metacells.settings import MetacellSettings
 from panscape.coem.paired import Paired
-from panscape.coem.peaks import promoter_share
+from panscape.coem.peaks import check_chromosomes, promoter_share
 from panscape.log import logger
 from panscape.stats.pair_correlation import PairMatrix, pair_correlations
 from panscape.stats.ranks import auroc
@@ -90,7 +90,9 @@ def link_sample(
 
     label = methods.iloc[:, 0].to_numpy()
     names = metacell_names(int(label.max()) + 1)
-    places = None if sample.rna is None or sample.atac is None else placed(sample.genes, genes)
+    places = None
+    if sample.rna is not None and sample.atac is not None:
+        places = placed(sample.genes, genes, settings.get("transcripts", "longest"))
     rna_counts, atac_counts, peaks = sample.rna, sample.atac, sample.peaks
     if places is None or rna_counts is None or atac_counts is None or peaks is None or sample.genes is None:
         logger.warning(
@@ -144,7 +146,11 @@ def _observations(
 
 
 def build_check(peaks: pd.DataFrame, genes: pd.DataFrame) -> list[tuple[str, float]]:
-    """Return the fraction of peaks at gene starts; warn if it is close to chance."""
+    """Return the fraction of peaks at gene starts; warn if it is close to chance.
+
+    Raises a UserError if peaks and genes have no chromosome in common.
+    """
+    check_chromosomes(peaks, genes, "metacells.genes")
     near, beside = promoter_share(peaks, genes)
     if near <= LOW_RATIO * beside or (near < LOW_SHARE and len(genes) > MANY_GENES):
         logger.warning(

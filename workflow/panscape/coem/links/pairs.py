@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from panscape import seeds
+from panscape.coem.genes import nearest_start
 from panscape.coem.links.activity import peaks_near
 from panscape.coem.metacells.settings import METACELL_KEYS, METACELL_RENAMED
 from panscape.coem.peaks import chromosome
@@ -58,8 +59,8 @@ class Pairs:
     gene, peak
         Columns of the matrices, one entry per pair.
     distance
-        Base pairs from the gene's start to the peak's middle; negative upstream (of the + strand where the
-        strand is unknown).
+        Base pairs from the gene's (nearest) start to the peak's middle; negative upstream (of the + strand
+        where the strand is unknown).
     trans
         Matched peaks of other chromosomes, pairs x 5, -1 for none.
     bin
@@ -124,7 +125,7 @@ def candidate_pairs(
     gene, peak = rows[gene], columns[peak]
     middle = (peaks["start"].to_numpy() + peaks["end"].to_numpy()) // 2
     sign = np.where(pd.to_numeric(genes["strand"], errors="coerce").to_numpy(dtype=float)[gene] < 0, -1, 1)
-    distance = sign * (middle[peak] - genes["tss"].to_numpy(dtype=float)[gene]).astype(np.int64)
+    distance = sign * (middle[peak] - nearest_start(genes, gene, middle[peak])).astype(np.int64)
     bins[columns] = peak_bins(peaks.iloc[columns], np.asarray(open_cells)[columns], settings.background)
     rng = seeds.stream(seed, "background")
     pool = _pool(bins, columns, settings.background, rng)

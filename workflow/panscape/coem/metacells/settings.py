@@ -30,6 +30,7 @@ METACELL_KEYS = frozenset(
         "permutations",
         "labels",
         "genes",
+        "transcripts",
         "anchor",
         "window",
         "peak_cells",

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.data.readers.features import check_genes
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import at, listing
 from panscape.data.sheets import read_sheet
@@ -69,8 +70,9 @@ def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
     Raises
     ------
     UserError
-        If the column or the mapping is missing or matches no gene.
+        If the features are peaks, or the column or the mapping is missing or matches no gene.
     """
+    check_genes(source, study, where)
     names = written_names(study, source, where)
     if ((study.get("genes") or {}).get("case") or "species") == "species":
         names = pd.Series(spelling(names, study.get("species") or species))
@@ -189,6 +191,17 @@ def _worm(name: str) -> str:
         return "cTel" + name[4:]
     sequence = re.fullmatch(r"(?i)([a-z]+\d+[a-z0-9]*\.)(t?\d+)([a-z]?)", name)
     return sequence[1].upper() + sequence[2].lower() + sequence[3].lower() if sequence else name
+
+
+def without_version(names: pd.Series) -> pd.Series:
+    """Return names with the version of Ensembl ids (.7, _PAR_Y) removed; other names are unchanged.
+
+    Examples
+    --------
+    >>> without_version(pd.Series(["ENSG00000141510.18", "AC004.1"])).tolist()
+    ['ENSG00000141510', 'AC004.1']
+    """
+    return names.str.replace(_VERSION, r"\1", regex=True)
 
 
 def looks_like_ensembl(names: Iterable[str]) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.data.external_sort import ExternalSort
+from panscape.data.readers.features import PEAKS, modality_named
 from panscape.data.readers.hdf5 import Compressed, dense_blocks, dense_spread, texts
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import file_only, study_path
@@ -125,10 +126,6 @@ class H5ad(Source):
 _PLACES = {"X": ("X",), "raw": ("raw/X", "raw.X")}
 
 
-# usual names of modalities
-_MODALITIES = {"rna": ("rna", "gex", "gene expression"), "atac": ("atac", "peaks", "chromatin accessibility")}
-
-
 class H5mu(H5ad):
     """One modality of an open h5mu file: gene expression, or the study's `modality`."""
 
@@ -139,14 +136,14 @@ class H5mu(H5ad):
         with h5py.File(self.path) as file:
             if "mod" not in file:
                 raise self.fail("path", "it has no 'mod', so it is not an h5mu file", "correct format")
-            wanted = self.study.get("modality") or "rna"
-            known = (wanted, *_MODALITIES.get(wanted, ()))
-            result = [name for name in file["mod"] if name.lower() in known]
-            if not result:
+            peaks = self.study.get("features") == PEAKS
+            wanted = self.study.get("modality") or ("atac" if peaks else "rna")
+            name = modality_named(file["mod"], wanted)
+            if name is None:
                 others = ", ".join(file["mod"]) or "none"
-                fix = f"rename a modality to {wanted!r}"
-                raise self.fail("path", f"no modality {wanted!r}; the file has {others}", fix)
-            yield file["mod"][result[0]]
+                fix = "write the name of the modality with the " + ("peaks" if peaks else "genes")
+                raise self.fail("modality", f"no modality {wanted!r}; the file has {others}", fix)
+            yield file["mod"][name]
 
     def _read_obs(self) -> pd.DataFrame:
         obs = super()._read_obs()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from panscape.data.readers.barcodes import rows_of
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import at, listing
 from panscape.data.sheets import MISSING, read_sheet
@@ -88,7 +89,8 @@ def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
     ----------
     study
         One item of the configuration's `studies`. Its `metadata` gives the `path` of the sheet, without which
-        only the file is read, and `barcode`, the column of cell names (None: the first column).
+        only the file is read, and `barcode`, the column of cell names (None: the first column); `strip`,
+        `prefix` and `suffix` make names of cells of them (:func:`panscape.data.readers.barcodes.rows_of`).
     source
         The open study.
     where
@@ -119,14 +121,14 @@ def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
     if len(doubles):
         problem = f"{settings['path']} has {len(doubles)} barcodes more than once, e.g. {listing(doubles, 3)}"
         raise fail(at(study, where, "metadata.barcode"), problem, "keep one line per cell")
-    position = pd.Index(names).get_indexer(source.cells)
-    if (position < 0).all():
-        raise fail(
-            at(study, where, "metadata.barcode"),
-            f"no cell of the matrix ({listing(source.cells, 3)}) is in column {barcode!r} of "
-            f"{settings['path']} ({listing(names, 3)})",
-            "name the column with the barcodes, or make them match (a suffix such as -1, a prefix)",
-        )
+    position = rows_of(
+        source.cells,
+        pd.Index(names),
+        settings,
+        at(study, where, "metadata.barcode"),
+        f"{where}.metadata",
+        what="sheet",
+    )
     unmatched = int((position < 0).sum())
     logger.info(
         "%s: %s cells without a line in %s, %s lines without a cell",

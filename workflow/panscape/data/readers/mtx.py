@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.data.external_sort import ExternalSort
+from panscape.data.readers.features import PEAKS
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import listing, open_bytes, study_path
 from panscape.log import logger
@@ -42,7 +43,7 @@ class Mtx(Source):
         if not folder.is_dir():
             folder, prefix = self.path.parent, self.path.name.split("matrix.mtx")[0]
         result = []
-        for kinds in (("matrix.mtx",), ("barcodes.tsv",), ("features.tsv", "genes.tsv")):
+        for kinds in (("matrix.mtx",), ("barcodes.tsv",), ("features.tsv", "genes.tsv", "peaks.bed")):
             names = [kind + end for kind in kinds for end in ("", ".gz")]
             if prefix is None:
                 files = [file for file in sorted(folder.iterdir()) if file.name.endswith(tuple(names))]
@@ -57,7 +58,7 @@ class Mtx(Source):
                     f"{what} {' or '.join(kinds)} (gzipped or not) in {folder}"
                     + (f": {listing(file.name for file in files)}" if files else ""),
                     "give a folder with one matrix.mtx, one barcodes.tsv and one features.tsv or genes.tsv, "
-                    "or the path of one matrix file",
+                    "or the path of one matrix file" + _inside(folder),
                 )
             if prefix is None:
                 prefix = files[0].name.split("matrix.mtx")[0]
@@ -94,11 +95,27 @@ class Mtx(Source):
 
     def _read_genes(self) -> pd.DataFrame:
         rows = [line.split("\t") for line in _lines(self._features_file)]
+        if "peaks.bed" in self._features_file.name:
+            return self._of_bed(rows)
         columns = {"id": [row[0] for row in rows]}
         if rows and all(len(row) > 2 for row in rows):
             columns["feature_types"] = [row[2] for row in rows]
+        if rows and all(len(row) > 5 for row in rows):  # cellranger-arc: where peaks and genes' starts are
+            columns |= {
+                name: [row[at] for row in rows] for at, name in enumerate(("chrom", "start", "end"), 3)
+            }
         names = [row[1] if len(row) > 1 else row[0] for row in rows]
         return pd.DataFrame(columns, index=pd.Index(names, dtype=object, name="name"))
+
+    def _of_bed(self, rows: list[list[str]]) -> pd.DataFrame:
+        """Return the peaks of cellranger-atac's peaks.bed."""
+        rows = [row for row in rows if not row[0].startswith("#")]
+        if any(len(row) < 3 for row in rows):
+            raise self.fail(
+                "path", f"{self._features_file.name} has lines of less than 3 fields", "correct it"
+            )
+        names = pd.Index([f"{row[0]}:{row[1]}-{row[2]}" for row in rows], dtype=object, name="name")
+        return pd.DataFrame({"feature_types": PEAKS}, index=names)
 
     def _entries(self) -> Generator[_Entries, None, None]:
         """Yield (cells, genes, values) in file order, a chunk of text at a time."""
@@ -199,6 +216,15 @@ class Mtx(Source):
         from scipy.io import mmread
 
         return self._parse(mmread, text, _count_lines(text), 0)[2]
+
+
+def _inside(folder: Path) -> str:
+    """Return advice for the folder of all results of Cell Ranger."""
+    known = [
+        name for name in ("filtered_feature_bc_matrix", "filtered_peak_bc_matrix") if (folder / name).is_dir()
+    ]
+    known += [file.name for file in sorted(folder.glob("filtered_*_bc_matrix.h5"))]
+    return f"; here: {listing(str(folder / name) for name in known)}" if known else ""
 
 
 def _csr(cells, genes, values, chosen: slice, start: int, stop: int, n_genes: int) -> sparse.csr_matrix:

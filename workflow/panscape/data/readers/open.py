@@ -8,6 +8,7 @@ from functools import cached_property
 import h5py
 import pandas as pd
 
+from panscape.data.readers.fragments import refuse_fragments
 from panscape.data.readers.h5ad import H5ad, H5mu
 from panscape.data.readers.mtx import Mtx
 from panscape.data.readers.source import Source
@@ -27,6 +28,7 @@ _CLASSES: dict[str, Callable[[dict, str], Source]] = {
 
 def _make(study: dict, where: str) -> Source:
     path = study_path(study, where)
+    refuse_fragments(path, at(study, where, "path"))
     format = study_format(study, where)
     if format in ("h5ad", "h5mu", "10x-h5", "loom") and path.is_file():
         with open(path, "rb") as handle:

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from panscape.data.counts import BLOCK_VALUES
 from panscape.data.external_sort import ExternalSort
+from panscape.data.readers.features import GENES, of_type
 from panscape.data.readers.study import as_user_error, at, listing
 from panscape.errors import UserError, fail
 from panscape.log import logger
@@ -159,14 +160,10 @@ class Source(ABC):
 
     @cached_property
     def _is_gene(self) -> np.ndarray | None:
-        table = self._features
-        if "feature_types" not in table:
+        genes = of_type(self._features, self.study.get("features") or GENES)
+        if genes is None or genes.all() or not genes.any():
             return None
-        kinds = table["feature_types"].astype(str)
-        genes = (kinds == (self.study.get("features") or "Gene Expression")).to_numpy()
-        if genes.all() or not genes.any():
-            return None
-        others = kinds[~genes].value_counts()
+        others = self._features["feature_types"].astype(str)[~genes].value_counts()
         logger.info(
             "%s: left out %s", self.study.get("id"), ", ".join(f"{n} {kind}" for kind, n in others.items())
         )

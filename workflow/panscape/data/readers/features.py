@@ -1,0 +1,112 @@
+"""Kinds of features: genes, or peaks of accessibility."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from panscape.data.readers.study import at, listing
+from panscape.errors import fail
+
+if TYPE_CHECKING:
+    from panscape.data.readers.source import Source
+
+GENES, PEAKS = "Gene Expression", "Peaks"  # feature types in Cell Ranger's files
+PEAK_TYPES = frozenset(("peaks", "peak", "chromatin accessibility", "atac"))
+PEAK = r"(?:chr\w+|\d{1,2}|[XYZWM]|MT|[IVX]+|[234][LR])[:_-]\d+[_-]\d+"  # an interval of a chromosome
+MODALITIES = {  # usual names of modalities in lower case
+    "rna": ("rna", "gex", "gene expression", "scrna", "snrna", "mrna", "genes"),
+    "atac": ("atac", "peaks", "chromatin accessibility", "accessibility", "scatac", "snatac"),
+}
+MANY = 0.05  # fraction of intervals among features from which they are taken for peaks
+
+
+def looks_like_peaks(names: Iterable[object]) -> np.ndarray:
+    """Return which names are genomic intervals, as peaks have them, bool.
+
+    Examples
+    --------
+    >>> looks_like_peaks(["chr1:9805-10450", "X-100-200", "RP11-34-5", "GATA2"])
+    array([ True,  True, False, False])
+    """
+    return pd.Series([str(name) for name in names], dtype=object).str.fullmatch(PEAK).to_numpy(dtype=bool)
+
+
+def of_type(table: pd.DataFrame, wanted: str) -> np.ndarray | None:
+    """Return which features are of a type, bool; None where the table has no column feature_types.
+
+    Parameters
+    ----------
+    table
+        The file's features.
+    wanted
+        Feature type; for ``"Peaks"``, its other usual names count as well.
+    """
+    if "feature_types" not in table:
+        return None
+    kinds = table["feature_types"].astype(str)
+    if wanted == PEAKS:
+        return kinds.str.lower().isin(PEAK_TYPES).to_numpy()
+    return (kinds == wanted).to_numpy()
+
+
+def modality_named(names: Iterable[str], wanted: str) -> str | None:
+    """Return the modality with genes (``"rna"``) or peaks (``"atac"``) by its usual names, None for none.
+
+    Parameters
+    ----------
+    names
+        Modalities of a file.
+    wanted
+        ``"rna"``, ``"atac"``, or the name of a modality itself.
+
+    Examples
+    --------
+    >>> modality_named(["prot", "GEX"], "rna")
+    'GEX'
+    """
+    names = list(names)
+    if wanted in names:
+        return wanted
+    return next((name for name in names if name.lower() in MODALITIES.get(wanted, (wanted,))), None)
+
+
+def check_genes(source: Source, study: dict, where: str) -> None:
+    """Raise a UserError if the genes of a study are peaks, all or some of them.
+
+    Parameters
+    ----------
+    source
+        The open study.
+    study
+        One item of the configuration's `studies`; with `features` = ``"Peaks"`` peaks are expected.
+    where
+        Configuration key of the study for error messages.
+    """
+    if study.get("features") == PEAKS:
+        return
+    names = source.genes.index
+    typed = of_type(source.genes, PEAKS)
+    told = typed is not None and (typed.any() or (source.genes["feature_types"] == GENES).any())
+    peaks = typed if told and typed is not None else looks_like_peaks(names)
+    share = float(peaks.mean()) if len(peaks) else 0.0
+    if share <= MANY:
+        return
+    examples = listing(names[peaks], 2)
+    if share > 1 - MANY:
+        raise fail(
+            at(study, where),
+            f"its {len(names)} features are peaks ({examples} ...), not genes",
+            "for a sample of accessibility alone write use: [metacells] and atac: {only: true}; if there are "
+            "genes, give their file as path and this one as atac: {path: ...}",
+        )
+    raise fail(
+        at(study, where),
+        f"{int(peaks.sum())} of {len(names)} features are peaks ({examples} ...), and the file does not say "
+        "which are genes",
+        f"add a column feature_types ({GENES!r} or {PEAKS!r}) to var, or write two files, the second as "
+        "atac: {path: ...}",
+    )
