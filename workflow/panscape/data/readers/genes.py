@@ -201,7 +201,7 @@ def without_version(names: pd.Series) -> pd.Series:
     >>> without_version(pd.Series(["ENSG00000141510.18", "AC004.1"])).tolist()
     ['ENSG00000141510', 'AC004.1']
     """
-    return names.str.replace(_VERSION, r"\1", regex=True)
+    return names.str.replace(VERSION, r"\1", regex=True)
 
 
 def looks_like_ensembl(names: Iterable[str]) -> bool:
