@@ -59,7 +59,14 @@ def dense_distances(t, weight, members, study, measured=None):
     for a in range(count):
         for b in range(count):
             both = measured[a] & measured[b]
-            norms = [max(clean, raw / 10) for raw, clean in (product(a, a, both), product(b, b, both))]
+            common = both & (t[a] != 0) & (t[b] != 0)
+            norms = [
+                sum(
+                    part * max(clean, raw / 10)
+                    for part, (raw, clean) in ((0.1, product(c, c, both)), (0.9, product(c, c, common)))
+                )
+                for c in (a, b)
+            ]
             if a != b:
                 d = 1 - product(a, b, both)[1] / np.sqrt(norms[0] * norms[1])
                 result[a, b] = d if d >= 1e-3 else 1e-6 / (2e-3 - d)
@@ -142,7 +149,7 @@ def test_scores_follow_their_clusters():
         Scores(one.matrix[:2], one.pairs, one.weight, one.shared, one.size)
 
 
-def test_pseudotime_is_the_mean_over_numbers_of_neighbors():
+def test_pseudotime_is_the_median_over_numbers_of_neighbors():
     rng = np.random.default_rng(0)
     x = np.sort(rng.random(60))[:, None] * [1, 2] + 0.02 * rng.normal(size=(60, 2))
     space = embed_clusters("made", x, 0, metric="euclidean", n_neighbors=7, sweep=(5, 7, 12))
@@ -150,7 +157,7 @@ def test_pseudotime_is_the_mean_over_numbers_of_neighbors():
     for k in (5, 7, 12):
         weights = connectivities(nearest(x, k, metric="euclidean"))
         times.append(pseudotime(diffusion_map(weights, 15), 0))
-    np.testing.assert_allclose(space.pseudotime, np.mean(times, axis=0), atol=1e-12)
+    np.testing.assert_allclose(space.pseudotime, np.median(times, axis=0), atol=1e-12)
     np.testing.assert_allclose(space.times(0, 10, 0.5), np.minimum(space.pseudotime, 0.5))
     alone = embed_clusters("made", x, 0, metric="euclidean", n_neighbors=7)
     np.testing.assert_array_equal(alone.pseudotime, times[1])
@@ -158,7 +165,7 @@ def test_pseudotime_is_the_mean_over_numbers_of_neighbors():
     assert space.neighbours.index.shape == (60, 7)
 
 
-def test_average_is_over_the_graphs_that_reach_a_cluster():
+def test_median_is_over_the_graphs_that_reach_a_cluster():
     x = np.concatenate([np.arange(12.0), 100 + np.arange(8.0)])[:, None]
     space = embed_clusters("made", x, 0, metric="euclidean", n_neighbors=15, sweep=(3, 15))
     far = np.arange(12, 20)

@@ -17,6 +17,7 @@ from panscape.coscape.coexpression.corrected import correct_clusters
 from panscape.coscape.coexpression.correlation import Survivors, correlate_pairs
 from panscape.coscape.coexpression.expression import cluster_expression, expand_to_genes
 from panscape.coscape.coexpression.nesting import nested_steps, parent_rows
+from panscape.coscape.coexpression.score_terms import ScoreTerms
 from panscape.coscape.coexpression.screen import WORTH, can_screen, screen_pairs
 from panscape.coscape.coexpression.settings import CORRECTED, CoexpressionSettings
 from panscape.coscape.coexpression.signal import Signal
@@ -121,16 +122,17 @@ def coexpress(
         )
     expression = cluster_expression(values, members, clusters, genes, chosen.expression)
     expression = expand_to_genes(expression, all_genes)
-    corrected, found = chosen.estimator == CORRECTED, None
+    weights, found = None, None
+    kept: Iterable[tuple[int, Survivors]]
     with threadpool_limits(threads):
-        weights = fit_weights(values, members) if corrected or signal else None
-        kept = [] if corrected else correlate_clusters(values, clusters, members, chosen, threads)
-        if weights is not None:
-            survivors, found = correct_clusters(
-                values, genes, clusters, members, chosen, weights,
-                correlations=corrected, signal=signal, threads=threads,
-            )  # fmt: skip
-            kept = survivors if corrected else kept
+        if chosen.estimator == CORRECTED:
+            weights = fit_weights(values, members)
+            kept, found = correct_clusters(
+                values, genes, clusters, members, chosen, weights, signal=signal, threads=threads
+            )
+        else:
+            found = Signal.empty(genes) if signal else None
+            kept = correlate_clusters(values, clusters, members, chosen, threads, signal=found)
         matrix, pairs = _assemble(kept, genes, len(clusters))
         edges = edges_per_cluster(matrix, pairs)
         rng = stream(seed, "chance")
@@ -146,6 +148,7 @@ def correlate_clusters(
     settings: CoexpressionSettings,
     threads: int = 1,
     n_sparse: int | None = None,
+    signal: Signal | None = None,
 ) -> Iterator[tuple[int, Survivors]]:
     """Yield (row of the cluster, its Pearson's or Spearman's correlations above the threshold).
 
@@ -157,29 +160,48 @@ def correlate_clusters(
         As in :func:`coexpress`.
     n_sparse
         Number of genes on the sparse route, for tests and benchmarks; None chooses it by the detection.
+    signal
+        Sums over no cluster, of the genes of `values`; at the end they are those of Pearson's correlations.
     """
     plan = Plan.of_counts(values.counts, float(members.nnz), threads, n_sparse)
     logger.info("%d of %d genes take the sparse route", plan.n_sparse, len(plan.order))
     ordered = values.reordered(plan.order)
-    walk = _pearson if settings.estimator == "pearson" else _spearman
+    part = None if signal is None else Signal.empty(signal.genes[plan.order])
+    walk = partial(_pearson, signal=part)
+    if settings.estimator != "pearson":
+        walk = _spearman
+        for _ in _sums(ordered, clusters, members, settings, plan, part) if part is not None else ():
+            pass  # the signal is that of Pearson's correlations
     sizes = np.diff(members.indptr)
     progress = Progress("cells of clusters", int(sizes.sum()))
     for row, survivors in walk(ordered, clusters, members, settings, plan):
         first, second = plan.order[survivors.first], plan.order[survivors.second]
         yield row, Survivors(np.minimum(first, second), np.maximum(first, second), survivors.value)
         progress.add(int(sizes[row]))
+    if signal is not None and part is not None:
+        result = part.in_order(plan.order, signal.genes)
+        signal.squares[:], signal.noise[:] = result.squares, result.noise
 
 
-def _pearson(values, clusters, members, settings, plan) -> Iterator[tuple[int, Survivors]]:
-    """Correlate each cluster from sums to which its disjoint parts have been added."""
+def _pearson(values, clusters, members, settings, plan, signal) -> Iterator[tuple[int, Survivors]]:
+    """Correlate each cluster from the sums of its cells."""
+    for row, cells, sums in _sums(values, clusters, members, settings, plan, signal):
+        yield row, correlate_pairs(sums, settings, _centred(partial(values.blocks, cells)))
+
+
+def _sums(
+    values, clusters, members, settings, plan, signal: Signal | None
+) -> Iterator[tuple[int, np.ndarray, Moments]]:
+    """Yield (row, cells, sums) of each cluster; sums of its disjoint parts are added, not computed again."""
     begun: dict[int, Moments] = {}
     for step in nested_steps(members, parent_rows(clusters)):
         sums = moments(values.blocks(step.rest), plan, begun.pop(step.cluster, None))
         cells = members.indices[members.indptr[step.cluster] : members.indptr[step.cluster + 1]]
-        yield (
-            step.cluster,
-            correlate_pairs(sums, settings, _centred(partial(values.blocks, cells))),
-        )
+        if signal is not None:
+            detected = np.bincount(values.counts[cells].indices, minlength=len(plan.order)).astype(np.float64)
+            terms = ScoreTerms.pearson(sums.n, sums.total, np.diagonal(sums.products), detected)
+            signal.add_cluster(terms, sums.products, settings.min_expected)
+        yield step.cluster, cells, sums
         if step.into in begun:
             begun[step.into].add(sums)
         elif step.into >= 0:

@@ -35,6 +35,8 @@ class PairScorer:
         See :func:`panscape.coscape.coexpression.atoms.atoms_of`.
     first, second
         int64 (n_pairs,) genes of each pair, by their place among the used genes.
+    pearson
+        Whether T is Pearson's correlation of the normalised values, which `counts` then has.
     """
 
     counts: sparse.csr_matrix
@@ -44,17 +46,19 @@ class PairScorer:
     contains: sparse.csr_matrix
     first: np.ndarray
     second: np.ndarray
+    pearson: bool = False
 
     @classmethod
     def of(
-        cls, values: Values, members: sparse.csr_matrix, weights: Weights, pairs: np.ndarray
+        cls, values: Values, members: sparse.csr_matrix, weights: Weights | None, pairs: np.ndarray
     ) -> PairScorer:
         """Prepare a study.
 
         Parameters
         ----------
         values, weights
-            Counts of the study and their weights.
+            Counts of the study and their weights; without weights, T is Pearson's correlation of the
+            normalised values.
         members
             CSR (n_clusters, n_cells).
         pairs
@@ -62,11 +66,17 @@ class PairScorer:
         """
         used, place = np.unique(np.asarray(pairs, dtype=np.int64).reshape(-1, 2), return_inverse=True)
         first, second = place.reshape(-1, 2).astype(np.int64).T
-        counts = sparse.csr_matrix(values.counts[:, used])
+        if weights is None:
+            cells = np.arange(members.shape[1])
+            parts = [block[:, used].astype(np.float32) for block in values.blocks(cells)]
+            counts = sparse.csr_matrix(sparse.vstack(parts), dtype=np.float32)
+            weighed = Weights.of_one(*counts.shape)
+        else:
+            counts, weighed = sparse.csr_matrix(values.counts[:, used]), weights.reordered(used)
         counts.sort_indices()
         atom, contains = atoms_of(sparse.csr_matrix(members))
         columns = sparse.csc_matrix(counts)
-        return cls(counts, columns, weights.reordered(used), atom, contains, first.copy(), second.copy())
+        return cls(counts, columns, weighed, atom, contains, first.copy(), second.copy(), weights is None)
 
     def score(
         self, *, min_expected: float, multiplicity: np.ndarray | None = None, threads: int = 1
@@ -187,8 +197,12 @@ class PairScorer:
             )
             dense = (pick @ sums).toarray()
             total, square, detected = dense[n_bins:]
+            cells = float(number[atoms].sum())
+            if self.pearson:
+                yield ScoreTerms.pearson(cells, total, square, detected)
+                continue
             yield ScoreTerms.of_parts(
-                float(number[atoms].sum()),
+                cells,
                 total,
                 square,
                 dense[:n_bins],
@@ -215,7 +229,7 @@ def score_pairs(
     values: Values,
     members: sparse.csr_matrix,
     pairs: np.ndarray,
-    weights: Weights,
+    weights: Weights | None,
     *,
     min_expected: float = 10.0,
     multiplicity: np.ndarray | None = None,
@@ -232,7 +246,8 @@ def score_pairs(
     pairs
         int (n_pairs, 2): genes of each pair, positions among those of `values`.
     weights
-        From :func:`panscape.coscape.coexpression.weights.fit_weights`.
+        From :func:`panscape.coscape.coexpression.weights.fit_weights`; None: T is Pearson's correlation of
+        the normalised values.
     min_expected, multiplicity, threads
         See :meth:`PairScorer.score`.
 

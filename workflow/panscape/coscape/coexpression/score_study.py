@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.coexpression.pair_scores import score_pairs
+from panscape.coscape.coexpression.settings import CORRECTED
 from panscape.coscape.coexpression.values import Values
 from panscape.coscape.coexpression.weights import fit_weights
 from panscape.data.counts import Counts
@@ -21,10 +22,15 @@ def score_study(
     members: sparse.csr_matrix,
     chosen: pd.DataFrame,
     *,
+    estimator: str = "pearson",
+    normalisation: str = "depth-log1p",
     min_expected: float = 10.0,
     threads: int = 1,
 ) -> sparse.csr_matrix:
     """Return T of every cluster of a study for the chosen pairs, from its counts.
+
+    T is the score statistic with the estimator ``"corrected"``, otherwise Pearson's correlation; both have
+    the variance 1 / n in a cluster of n cells where genes are independent.
 
     Parameters
     ----------
@@ -36,6 +42,8 @@ def score_study(
         CSR (n_clusters, n_cells).
     chosen
         Pairs, `gene_a` and `gene_b`, from :func:`panscape.coscape.coexpression.signal.choose_pairs`.
+    estimator, normalisation
+        See :class:`panscape.coscape.coexpression.settings.CoexpressionSettings`.
     min_expected
         A pair is valid in a cluster where at least so many cells would have counts of both genes by chance.
     threads
@@ -45,12 +53,12 @@ def score_study(
     -------
     CSR float32 (n_clusters, len(chosen)); nothing is stored where a pair is not valid or not measured.
     """
-    values = Values.load(counts, list(genes), "log1p")
+    values = Values.load(counts, list(genes), normalisation)
     index = pd.Index(list(genes))
     pairs = np.stack([index.get_indexer(chosen[name]) for name in ("gene_a", "gene_b")], axis=1)
     here = np.flatnonzero((pairs >= 0).all(axis=1))
     members = sparse.csr_matrix(members)
-    weights = fit_weights(values, members)
+    weights = fit_weights(values, members) if estimator == CORRECTED else None
     part = score_pairs(values, members, pairs[here], weights, min_expected=min_expected, threads=threads)
     columns = here[part.indices].astype(np.int32)
     return sparse.csr_matrix((part.data, columns, part.indptr), shape=(part.shape[0], len(chosen)))

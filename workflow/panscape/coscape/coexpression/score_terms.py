@@ -8,6 +8,8 @@ import numpy as np
 
 from panscape.coscape.coexpression.score_sums import ScoreSums
 
+CONSTANT = 1e-9  # genes whose sum of squared differences is below this fraction of the squares are constant
+
 
 @dataclass(frozen=True)
 class ScoreTerms:
@@ -111,6 +113,28 @@ class ScoreTerms:
             np.concatenate(noise),
             root[:, None] * h,
             detected,
+        )
+
+    @classmethod
+    def pearson(cls, n: float, total: np.ndarray, square: np.ndarray, detected: np.ndarray) -> ScoreTerms:
+        """Return the terms by which :meth:`rows` gives Pearson's correlations of values.
+
+        Under independence a correlation has a variance of about 1 / n, as T has.
+
+        Parameters
+        ----------
+        n
+            Number of cells.
+        total, square, detected
+            (n_genes,) sums of the values and of their squares, and number of cells with a count.
+        """
+        root = np.sqrt(max(n, 1))
+        spread = square - total**2 / max(n, 1)
+        # the difference of nearly equal sums of a constant gene is rounding
+        spread = np.where(spread > CONSTANT * square, spread, 0)
+        level, noise = (total / root)[None, :], (spread / root)[None, :]
+        return cls(
+            n, total / max(n, 1), spread / max(n, 1), level, level, noise, np.ones_like(level), detected
         )
 
     def rows(self, products: np.ndarray, start: int, stop: int, min_expected: float) -> np.ndarray:

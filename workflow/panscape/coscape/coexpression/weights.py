@@ -43,6 +43,12 @@ class Weights:
     mean: np.ndarray
     variance: np.ndarray
 
+    @classmethod
+    def of_one(cls, n_cells: int, n_genes: int) -> Weights:
+        """Return weights of 1 for all values of all cells."""
+        none = np.zeros(n_genes)
+        return cls(np.ones(n_cells), np.zeros(n_cells, dtype=np.int64), np.ones((1, n_genes)), none, none)
+
     def reordered(self, order: np.ndarray) -> Weights:
         """Return the weights with the genes in another order."""
         return Weights(self.size, self.group, self.h[:, order], self.mean[order], self.variance[order])

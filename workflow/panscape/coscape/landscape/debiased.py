@@ -9,6 +9,7 @@ from panscape.coscape.landscape.scores import Scores
 from panscape.graph.distances import BLOCK_BYTES
 from panscape.graph.measured import Measured
 
+COMMON = 0.9  # fraction of a squared norm that is over the pairs valid in both clusters
 LEAST = 0.1  # the debiased squared norm is at least this fraction of the raw one
 SMALL = 1e-3  # distances below are compressed to positive ones
 
@@ -23,9 +24,12 @@ def debiased_distances(
 
     G_ab = sum W T_a T_b - c / (n_a n_b) * sum W over the pairs valid in both,
 
-    and the distance 1 - G_ab / sqrt(G_aa G_bb). G_aa is taken as at least a tenth of its first term. A
-    debiased cosine may exceed 1: distances d below :data:`SMALL` become SMALL^2 / (2 SMALL - d), which is
-    positive and keeps their order.
+    and the distance 1 - G_ab / sqrt(N_ab N_ba). N_ab is the squared norm of a as seen from b: 0.1 G_aa, over
+    the pairs that both studies measure, + 0.9 G_aa over the pairs valid in both clusters, each at least a
+    tenth of its first term. Norms over all pairs make clusters with the same valid pairs similar, whatever
+    their coexpression; norms over the common pairs alone let a few of these decide. A debiased cosine may
+    exceed 1: distances d below :data:`SMALL` become SMALL^2 / (2 SMALL - d), which is positive and keeps
+    their order.
 
     Parameters
     ----------
@@ -54,9 +58,11 @@ def debiased_distances(
     [[0.0, 0.0, 1.47], [0.0, 0.0, 1.48], [1.47, 1.48, 0.0]]
     """
     count = scores.matrix.shape[0]
-    inner, norms = _products(scores, measured)
+    inner, norms, common = _products(scores, measured)
     group = np.zeros(count, dtype=np.int64) if measured is None else measured.group
-    across = norms[:, group]  # of the row's cluster over the pairs of the column's
+    across = (1 - COMMON) * norms[
+        :, group
+    ] + COMMON * common  # of the row's cluster as seen from the column's
     scale = across * across.T
     distances = np.full((count, count), np.inf)
     np.divide(inner, -np.sqrt(scale), out=distances, where=scale > 0)
@@ -72,8 +78,8 @@ def debiased_distances(
     return distances, defined
 
 
-def _products(scores: Scores, measured: Measured | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the debiased inner products, and the norms over the pairs that each group measures.
+def _products(scores: Scores, measured: Measured | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the debiased inner products, the norms over each group's pairs, and over common valid pairs.
 
     Returns
     -------
@@ -81,36 +87,38 @@ def _products(scores: Scores, measured: Measured | None) -> tuple[np.ndarray, np
         (n, n).
     norms
         (n, n_groups): squared, at least :data:`LEAST` of the raw ones.
+    common
+        (n, n): likewise of the row's cluster, over the pairs valid in the column's, too.
     """
-    from scipy.linalg.blas import dsyrk, ssyrk
+    from scipy.linalg.blas import dsyrk, sgemm, ssyrk
 
     columns = sparse.csc_matrix(scores.matrix, dtype=np.float32)
     count, width = columns.shape
     size = np.maximum(scores.size, 1)
-    own = scores.shared.diagonal() / size**2
+    own = (scores.shared.diagonal() / size**2)[:, None]
     known = np.ones((1, width)) if measured is None else measured.columns
-    # only clusters that share cells share noise: blocks of the diagonal
-    labels = sparse.csgraph.connected_components(scores.shared, directed=False)[1]
-    groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     inner = np.zeros((count, count), order="F")
-    both = [np.zeros((len(rows), len(rows))) for rows in groups]
-    raw, noise = np.zeros((count, len(known))), np.zeros((count, len(known)))
+    both, common = np.zeros((2, count, count))  # sums of W, and of W T^2 of the row, where both are valid
+    raw, noise = np.zeros((2, count, len(known)))
     step = max(BLOCK_BYTES // (32 * max(count, 1)), 1)
     for start in range(0, width, step):
         chosen = slice(start, start + step)
         block = columns[:, chosen].toarray(order="F").astype(np.float64)
         weight = scores.weight[chosen]
         weights = weight * known[:, chosen]
-        raw += block**2 @ weights.T
         valid = (block != 0).astype(np.float32)
         noise += valid @ weights.T
-        valid *= np.sqrt(weight).astype(np.float32)
-        for rows, total in zip(groups, both, strict=True):
-            total += ssyrk(1.0, valid[rows])
         block *= np.sqrt(weight)
+        square = block**2
+        raw += square @ known[:, chosen].T
+        common += sgemm(1.0, square.astype(np.float32), valid, trans_b=True)
+        both += ssyrk(1.0, valid * np.sqrt(weight).astype(np.float32))
         inner = dsyrk(1.0, block, beta=1.0, c=inner, overwrite_c=1)
-    for rows, total in zip(groups, both, strict=True):
-        shared = np.triu(scores.shared[rows][:, rows].toarray() * total)
-        inner[np.ix_(rows, rows)] -= shared / np.multiply.outer(size[rows], size[rows])
-    inner = np.triu(inner)
-    return inner + np.triu(inner, 1).T, np.maximum(raw - noise * own[:, None], LEAST * raw)
+    inner -= np.triu(scores.shared.toarray() * both) / np.multiply.outer(size, size)
+    inner, both = np.triu(inner), np.triu(both)
+    inner, both = inner + np.triu(inner, 1).T, both + np.triu(both, 1).T
+    return (
+        inner,
+        np.maximum(raw - noise * own, LEAST * raw),
+        np.maximum(common - both * own, LEAST * common),
+    )

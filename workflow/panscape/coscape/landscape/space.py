@@ -32,7 +32,7 @@ class Space:
     distances
         From :func:`panscape.graph.distances.squared_distances`.
     sweep
-        Diffusion maps of graphs with other numbers of neighbors, over which pseudotime is averaged; without
+        Diffusion maps of graphs with other numbers of neighbors, over which pseudotime is the median; without
         any, pseudotime is that of `diffusion`.
     """
 
@@ -58,15 +58,17 @@ class Space:
             Upper limit; None for none.
         """
         if self.sweep:
-            time = averaged_pseudotime(self.sweep, root, n_maps)
+            time = swept_pseudotime(self.sweep, root, n_maps)
             time[self.diffusion.component != self.diffusion.component[root]] = np.nan
         else:
             time = pseudotime(self.diffusion, root, n_maps=n_maps)
         return time if clip is None else np.minimum(time, clip)
 
 
-def averaged_pseudotime(sweep: Sequence[Diffusion], root: int, n_maps: int) -> np.ndarray:
-    """Return the mean of the pseudotimes of several graphs of the same nodes, each scaled to 1.
+def swept_pseudotime(sweep: Sequence[Diffusion], root: int, n_maps: int) -> np.ndarray:
+    """Return the median of the pseudotimes of several graphs of the same nodes, each scaled to 1.
+
+    A median, since single numbers of neighbors may give a quite different order.
 
     Parameters
     ----------
@@ -79,13 +81,14 @@ def averaged_pseudotime(sweep: Sequence[Diffusion], root: int, n_maps: int) -> n
 
     Returns
     -------
-    (n,), NaN for nodes that the root reaches in none of the graphs; the mean is over those where it does.
+    (n,), NaN for nodes that the root reaches in fewer than half of the graphs.
     """
     times = np.stack([pseudotime(one, root, n_maps=n_maps) for one in sweep])
     known = np.isfinite(times)
-    number = known.sum(axis=0)
-    total = np.where(known, times, 0).sum(axis=0)
-    return np.divide(total, number, out=np.full(len(total), np.nan), where=number > 0)
+    enough = 2 * known.sum(axis=0) >= len(times)
+    result = np.full(times.shape[1], np.nan)
+    result[enough] = np.nanmedian(times[:, enough], axis=0)
+    return result
 
 
 def embed_clusters(
@@ -129,7 +132,7 @@ def embed_clusters(
     measured
         See :func:`squared_distances`.
     sweep
-        Numbers of neighbors over which pseudotime is averaged; empty takes `n_neighbors` alone.
+        Numbers of neighbors over which pseudotime is the median; empty takes `n_neighbors` alone.
     """
     if distances is None:
         distances = squared_distances(vectors, metric, measured)
