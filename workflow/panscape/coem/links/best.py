@@ -59,7 +59,7 @@ def best_peaks(
 
     The best peak has the largest product of the evidence of its correlation (ratio of the densities of targets
     and decoys, less the fraction that is due to unlinked targets) and the weight of its distance. The decoys
-    of a gene's peaks are divided into five sets with one for each peak; in each set the best is selected in
+    of a gene's peaks are divided into sets with one for each peak; in each set the best is selected in
     the same way, so that a gene with many peaks is compared with decoys of as many.
 
     Parameters

@@ -31,7 +31,7 @@ def compared(
     statistic
         (pairs,): correlations.
     controls
-        Those of the decoys, pairs x 5 (NaN: none).
+        Those of the decoys, pairs x decoys (NaN: none).
     every_sd
         peak_sd of all peaks of the sample.
     pairs

@@ -14,7 +14,7 @@ FOLDS = 5  # groups of chromosomes; each is scored by a model of the others
 MIN_TARGETS = 200  # minimum number of targets for a learned score
 MAX_TRAINING = 300_000  # maximum number of rows that a model is fitted on
 BLOCK_ROWS = 500_000  # rows scored at once
-C = 0.01  # inverse strength of the ridge penalty, standardised features
+LOOSE = 0.06  # inverse strength of the ridge penalty per target, standardised features
 CLIP = 0.999  # correlations are clipped before Fisher's transform
 
 
@@ -124,7 +124,8 @@ def _fitted(x: np.ndarray, target: np.ndarray):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    regression = LogisticRegression(C=C, class_weight="balanced", max_iter=500)
+    strength = LOOSE * target.mean()  # decoys add precision, but no targets to learn from
+    regression = LogisticRegression(C=strength, class_weight="balanced", max_iter=500)
     return make_pipeline(StandardScaler(), regression).fit(x, target)
 
 
