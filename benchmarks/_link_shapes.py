@@ -12,7 +12,7 @@ from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
-from panscape.simulate.draw import _counts  # noqa: E402 (after the library is on the path)
+from panscape.simulate.draw import _counts
 
 CHROMOSOMES, SPACING = 10, 120_000
 
@@ -89,13 +89,17 @@ def draw(shape: Shape, seed: int) -> Drawn:
     first = np.arange(shape.genes) * shape.peaks
     varying = rng.random(shape.genes) < shape.varies
     linked = varying & (rng.random(shape.genes) < shape.linked)
-    reach = np.minimum(rng.exponential(shape.reach, shape.genes), 95_000) if shape.reach else 95_000 * rng.random(
-        shape.genes
+    reach = (
+        np.minimum(rng.exponential(shape.reach, shape.genes), 95_000)
+        if shape.reach
+        else 95_000 * rng.random(shape.genes)
     )
     offset[first] = rng.choice([-1, 1], shape.genes) * (reach + 300)
     offset[first + 1] = offset[first] * rng.random(shape.genes) if shape.decoy else offset[first + 1]
     if shape.neighbour:
-        offset[first + 2] = offset[first] + rng.choice([-1, 1], shape.genes) * rng.integers(1000, 3000, shape.genes)
+        offset[first + 2] = offset[first] + rng.choice([-1, 1], shape.genes) * rng.integers(
+            1000, 3000, shape.genes
+        )
     programmes = rng.standard_normal((shape.programmes, 2 * shape.types))
     gene_pattern = _patterns(shape.genes, programmes, shape, rng) * varying[:, None]
     peak_pattern = _patterns(len(owner), programmes, shape, rng)
@@ -143,8 +147,8 @@ def _places(shape: Shape, rng: np.random.Generator) -> pd.DataFrame:
     at = np.arange(shape.genes)
     tss = 500_000.0 + (at // CHROMOSOMES) * SPACING + rng.integers(-20_000, 20_000, shape.genes)
     return pd.DataFrame(
-        {"chrom": [f"chr{i % CHROMOSOMES + 1}" for i in at], "tss": tss, "strand": rng.choice([-1.0, 1.0], shape.genes),
-         "start": tss, "end": tss}, index=[f"g{i:04d}" for i in at],
+        {"chrom": [f"chr{i % CHROMOSOMES + 1}" for i in at], "tss": tss,
+         "strand": rng.choice([-1.0, 1.0], shape.genes), "start": tss, "end": tss}, index=[f"g{i:04d}" for i in at],
     )  # fmt: skip
 
 

@@ -19,8 +19,8 @@ def distance_weights(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Estimate how much likelier a gene's linked peak is at some distances than at others.
 
-    Each gene is linked to one of its peaks or to none (expectation maximisation; every step compares how often
-    peaks of an interval are the linked one with how often they would be if distance did not matter).
+    Each gene is linked to one of its peaks or to none (expectation maximisation; every step compares how
+    often peaks of an interval are the linked one with how often they would be if distance did not matter).
 
     Parameters
     ----------
@@ -42,7 +42,9 @@ def distance_weights(
     for _ in range(STEPS):
         mine = weight[part]
         total = np.bincount(gene, mine)
-        posterior = mine * evidence / (np.bincount(gene, mine * evidence) + total * (1 - linked) / linked)[gene]
+        posterior = (
+            mine * evidence / (np.bincount(gene, mine * evidence) + total * (1 - linked) / linked)[gene]
+        )
         of_gene = np.bincount(gene, posterior)
         linked = float(np.clip(of_gene.mean(), 0.01, 0.99))
         expected = np.bincount(part, (of_gene / total)[gene], minlength=len(weight))
@@ -57,8 +59,8 @@ def best_peaks(
 ) -> pd.DataFrame:
     """Select one peak per gene and compare the genes with decoy genes.
 
-    The best peak has the largest product of the evidence of its correlation (ratio of the densities of targets
-    and decoys, less the fraction that is due to unlinked targets) and the weight of its distance. The decoys
+    The best peak has the largest product of the evidence of its correlation (ratio of the densities of
+    targets and decoys, less the fraction that is due to unlinked targets) and the weight of its distance. The decoys
     of a gene's peaks are divided into sets with one for each peak; in each set the best is selected in
     the same way, so that a gene with many peaks is compared with decoys of as many.
 

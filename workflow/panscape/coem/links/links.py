@@ -137,7 +137,7 @@ def _peak_spread(
 def control_correlations(
     left: PairMatrix, right: PairMatrix, pairs: Pairs, *, ranks: bool = False
 ) -> np.ndarray:
-    """Return the correlations of each pair's gene with its matched peaks elsewhere, pairs x decoys (NaN: none).
+    """Return correlations of each pair's gene with its matched peaks elsewhere, pairs x decoys (NaN: none).
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """False discovery rates of links from decoys: the same genes with matched peaks of other chromosomes.
 
-A pair within reach is a target, and its controls are decoys. A score learned on other chromosomes orders both;
-the number of decoys above a target's score estimates how many targets reach it by chance.
+A pair within reach is a target, and its controls are decoys. A score learned on other chromosomes orders
+both; the number of decoys above a target's score estimates how many targets reach it by chance.
 """
 
 from __future__ import annotations
@@ -59,9 +59,8 @@ class Rivals:
         plain
             Whether to use the correlation alone, without distance and standard deviations.
         """
-        z = fisher(sign * self.value)
-        up = np.maximum(z, 0)
-        powers = [z, up, up**2, up**3]
+        up = np.maximum(fisher(sign * self.value), 0)
+        powers = [up, up**2, up**3]
         if plain:
             return np.column_stack(powers)
         far = _standard(np.log10(np.abs(self.distance) + 1000))
@@ -100,22 +99,27 @@ def scores(rivals: Rivals, sign: int = 1, *, plain: bool = False) -> np.ndarray:
 
     Returns
     -------
-    float64 (rows,). With fewer than 200 targets, or one chromosome, Fisher's transform of the correlation.
+    float64 (rows,). Correlations of the other sign take no part in the regression and are ordered below all
+    of this sign. With fewer than 200 targets of this sign, or one chromosome, Fisher's transform of the
+    correlation.
     """
+    result = fisher(sign * rivals.value)
     chroms = np.unique(rivals.chrom)
-    target = rivals.target
-    if target.sum() < MIN_TARGETS or len(chroms) < 2 or target.all():
-        return fisher(sign * rivals.value)
+    target, inside = rivals.target, sign * rivals.value >= 0
+    decoys = float(rivals.weight[inside].sum())
+    if (target & inside).sum() < MIN_TARGETS or len(chroms) < 2 or decoys == 0:
+        return result
     fold = np.searchsorted(chroms, rivals.chrom) % FOLDS
     x = rivals.features(sign, plain=plain)
-    result = np.zeros(len(x))
     for name in np.unique(fold):
-        mine, rest = np.flatnonzero(fold == name), np.flatnonzero(fold != name)
+        mine, rest = np.flatnonzero(inside & (fold == name)), np.flatnonzero(inside & (fold != name))
         rest = rest[:: max(1, -(-len(rest) // MAX_TRAINING))]
         model = _fitted(x[rest], target[rest])
         for low in range(0, len(mine), BLOCK_ROWS):
             rows = mine[low : low + BLOCK_ROWS]
             result[rows] = model.decision_function(x[rows])
+    result[inside] += np.log((target & inside).sum() / decoys)  # the model weighs both groups equally
+    result[~inside] += result[inside].min()
     return result
 
 
@@ -133,7 +137,7 @@ def target_decoy(score: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.
     """Return p-values and false discovery rates of targets.
 
     The rate at a score is the weighted number of decoys with at least this score, plus one decoy, divided by
-    the number of such targets (Elias and Gygi 2007; the decoy that is added makes it an upper bound also for
+    the number of such targets (elias2007decoy; the decoy that is added makes it an upper bound also for
     few targets); it is made monotone from the lowest score up. All targets count as potentially unlinked, so
     that the rate is an overestimate where many are linked.
 

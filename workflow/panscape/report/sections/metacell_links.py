@@ -75,7 +75,7 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
         table(
             leads[shown],
             titles={"r": "r", "rho": "ρ", "pvalue": "p", "runner_up": "second-best peak"},
-            caption="The best peak of each gene; probability among the gene's peaks, given that one is linked.",
+            caption="The best peak of each gene; probability: among its peaks, given that one is linked.",
             file=f"{folder}/best_links.tsv",
             limit=results.table_rows,
         ),
@@ -96,8 +96,9 @@ def link_methods(results: Results, used: Mapping[str, Any]) -> list[str]:
     return [
         f"Peaks within {used.get('window', 0) // 1000} kb were linked to genes by "
         f"{str(used.get('statistic')).capitalize()} "
-        "correlation over metacells. Pairs were scored by correlation, distance and the spread of the gene's and "
-        "the peak's correlations (a logistic regression, cross-fitted over chromosomes), and false discovery rates "
-        "estimated from the same genes with peaks of other chromosomes matched by accessibility and GC content or "
-        f"size (target-decoy; Elias and Gygi 2007), at most {used.get('fdr')}."
+        "correlation over metacells. Pairs were scored by correlation, distance and the spread of the "
+        "gene's and the peak's correlations (a logistic regression, cross-fitted over chromosomes), and "
+        "false discovery rates estimated from the same genes with peaks of other chromosomes matched by "
+        "accessibility and GC content or size (target-decoy; Elias and Gygi 2007), at most "
+        f"{used.get('fdr')}."
     ]
