@@ -148,7 +148,8 @@ def _places(shape: Shape, rng: np.random.Generator) -> pd.DataFrame:
     tss = 500_000.0 + (at // CHROMOSOMES) * SPACING + rng.integers(-20_000, 20_000, shape.genes)
     return pd.DataFrame(
         {"chrom": [f"chr{i % CHROMOSOMES + 1}" for i in at], "tss": tss,
-         "strand": rng.choice([-1.0, 1.0], shape.genes), "start": tss, "end": tss}, index=[f"g{i:04d}" for i in at],
+         "strand": rng.choice([-1.0, 1.0], shape.genes), "start": tss, "end": tss},
+        index=[f"g{i:04d}" for i in at],
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ def distance_weights(
     """Estimate how much likelier a gene's linked peak is at some distances than at others.
 
     Each gene is linked to one of its peaks or to none (expectation maximisation; every step compares how
-    often peaks of an interval are the linked one with how often they would be if distance did not matter).
+    often peaks of an interval are the linked one with how often they would be at equal weights).
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ def best_peaks(
     """Select one peak per gene and compare the genes with decoy genes.
 
     The best peak has the largest product of the evidence of its correlation (ratio of the densities of
-    targets and decoys, less the fraction that is due to unlinked targets) and the weight of its distance. The decoys
-    of a gene's peaks are divided into sets with one for each peak; in each set the best is selected in
-    the same way, so that a gene with many peaks is compared with decoys of as many.
+    targets and decoys, less the fraction that is due to unlinked targets) and the weight of its distance.
+    The decoys of a gene's peaks are divided into sets with one for each peak; in each set the best is
+    selected in the same way, so that a gene with many peaks is compared with decoys of as many.
 
     Parameters
     ----------
