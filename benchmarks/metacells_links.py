@@ -73,7 +73,7 @@ def main() -> None:
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     begin, wall = time.process_time(), time.monotonic()
     pairs = candidate_pairs(genes, peaks, rng.integers(50, 5000, options.peaks), np.ones(options.genes, bool))
-    table = link_peaks(rna, atac, genes, peaks, pairs)
+    table, _ = link_peaks(rna, atac, genes, peaks, pairs)
     spent, wall = time.process_time() - begin, time.monotonic() - wall
     sample = rng.choice(len(table), min(300, len(table)), replace=False)
     begin = time.process_time()

@@ -14,6 +14,7 @@ OUTPUTS (sample: such a study, or `pooled`)
     results/{collection}/metacells/{sample}/metacells.tsv    metacell, n_cells, labels, homogeneity (rigor_rna) ...
     results/{collection}/metacells/{sample}/metrics.tsv      method, metric, modality, value, conditioned_on
     results/{collection}/metacells/{sample}/links.tsv.gz     gene, peak, distance, rho, r, pvalue, fdr ...
+    results/{collection}/metacells/{sample}/best_links.tsv   the best peak of each gene, with its own fdr
     results/{collection}/metacells/{sample}/evidence.tsv     validation of the links and nulls, by method
     results/{collection}/metacells/{sample}/gene_scores.h5ad metacells x genes, from linked peaks
     results/{collection}/metacells/{sample}/figures/
@@ -167,6 +168,7 @@ rule link_peaks:
         truth=sample_truth,
     output:
         links="results/{collection}/metacells/{sample}/links.tsv.gz",
+        best="results/{collection}/metacells/{sample}/best_links.tsv",
         evidence="results/{collection}/metacells/{sample}/evidence.tsv",
         scores="results/{collection}/metacells/{sample}/gene_scores.h5ad",
     log:

@@ -20,5 +20,6 @@ linked = link_sample(
     seed=params.seed,
 )
 files.write_tsv(linked.links, output.links)
+files.write_tsv(linked.best, output.best)
 files.write_tsv(linked.validation, output.evidence)
 files.write_h5ad(linked.scores, output.scores, compression=None)

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from scipy import sparse, stats
 
+from panscape.coem.links.best import COLUMNS as BEST
+from panscape.coem.links.link_validation import COLUMNS as LINKS
 from panscape.coem.links.link_validation import contrast
 from panscape.coem.links.links import gene_scores, link_peaks
 from panscape.coem.links.pairs import LinkSettings, candidate_pairs
@@ -108,7 +110,7 @@ def test_planted_links_are_found_and_little_else():
     atac = np.exp(np.where(linked, 0.8 * signal[:, owner], 0) + 2)
     counts = [sparse.csr_matrix(rng.poisson(rate).astype(np.float32)) for rate in (rna, atac)]
     pairs = candidate_pairs(genes, peaks, np.full(900, 100), np.ones(60, bool))
-    table = link_peaks(*(log_normalised(matrix) for matrix in counts), genes, peaks, pairs)
+    table, _ = link_peaks(*(log_normalised(matrix) for matrix in counts), genes, peaks, pairs)
     linked_pairs = set(map(tuple, table.loc[table["found"], ["gene", "peak"]].to_numpy()))
     planted = {(f"g{owner[i]}", f"p{i}") for i in range(90)}
     assert len(linked_pairs & planted) >= 80 and len(linked_pairs - planted) <= 0.2 * len(linked_pairs)
@@ -130,7 +132,7 @@ def test_without_links_p_is_uniform_and_nothing_is_found(statistic):
     rna = log_normalised(sparse.csr_matrix(rng.poisson(3.0, (70, 60)).astype(np.float32)))
     atac = log_normalised(sparse.csr_matrix(rng.poisson(2.0, (70, 900)).astype(np.float32)))
     pairs = candidate_pairs(genes, peaks, np.full(900, 100), np.ones(60, bool), {"statistic": statistic})
-    table = link_peaks(rna, atac, genes, peaks, pairs, {"statistic": statistic})
+    table, _ = link_peaks(rna, atac, genes, peaks, pairs, {"statistic": statistic})
     assert abs((table["pvalue"] < 0.05).mean() - 0.04) < 0.03
     assert table["found"].sum() <= 2
     shown = contrast(table["r"].to_numpy(), table["trans"].to_numpy()[:, None])
@@ -141,7 +143,9 @@ def test_no_pairs_give_empty_tables():
     genes, peaks, _ = genome(genes=3, peaks=5)
     rna, atac = matrices(genes=3, peaks=5)
     pairs = candidate_pairs(genes.assign(tss=np.nan), peaks, np.full(5, 100), np.ones(3, bool))
-    assert not len(link_peaks(rna, atac, genes, peaks, pairs))
+    table, best = link_peaks(rna, atac, genes, peaks, pairs)
+    assert not len(table) and not len(best)
+    assert list(table.columns) == list(LINKS) and list(best.columns) == list(BEST)
     assert np.isnan(contrast(np.empty(0), np.empty((0, 5)))["auc"])
 
 

@@ -90,6 +90,7 @@ def folder(sample, grouped, drawn, tmp_path_factory):
         "table": "metacells.tsv",
         "metrics": "metrics.tsv",
         "links": "links.tsv.gz",
+        "best": "best_links.tsv",
         "evidence": "evidence.tsv",
     }
     (place / "figures").mkdir(parents=True)
@@ -103,6 +104,7 @@ def folder(sample, grouped, drawn, tmp_path_factory):
         sample, grouped.methods, SETTINGS, truth=drawn.links, conditioned=grouped.conditioned
     )
     files.write_tsv(linked.links, paths["links"])
+    files.write_tsv(linked.best, paths["best"])
     files.write_tsv(linked.validation, paths["evidence"])
     figures = draw_metacells(Drawn.read(paths), SETTINGS)
     for name, figure in figures:
@@ -152,9 +154,9 @@ def test_the_report_tells_what_was_found(folder):
     grouped, linked = SECTION.methods(results)
     assert "were grouped into metacells" in grouped and "linked" not in grouped
     assert "within 100 kb" in linked and "Pearson correlation" in linked
-    assert "benjamini1995fdr" in SECTION.cited(results) and "coem" not in SECTION.cited(results)
+    assert "elias2007decoy" in SECTION.cited(results) and "coem" not in SECTION.cited(results)
     without = replace(results, files=results.files - {"metacells/multi/metrics.tsv"})
-    assert len(SECTION.methods(without)) == 1 and "benjamini1995fdr" not in SECTION.cited(without)
+    assert len(SECTION.methods(without)) == 1 and "elias2007decoy" not in SECTION.cited(without)
 
 
 def test_a_sample_with_one_modality_is_grouped_on_that(sample):

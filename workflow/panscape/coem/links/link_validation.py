@@ -12,6 +12,7 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.coem.links.activity import placed
+from panscape.coem.links.best import COLUMNS as BEST_COLUMNS
 from panscape.coem.links.links import control_correlations, gene_scores, link_peaks
 from panscape.coem.links.pairs import LinkSettings, Pairs, candidate_pairs
 from panscape.coem.metacells.aggregate import metacell_names, sum_cells
@@ -31,7 +32,7 @@ LOW_SHARE, LOW_RATIO = 0.05, 2.0  # smaller values suggest that peaks and genes 
 MANY_GENES = 10_000  # minimum number of genes for judging the fraction as well as the ratio
 COLUMNS = (
     "gene", "peak", "distance", "r", "rho", "background_mean", "background_sd", "peak_sd", "z", "pvalue",
-    "fdr", "trans", "found",
+    "fdr", "trans", "found", "score", "explained_by",
 )  # fmt: skip
 VALIDATION = ["method", "measure", "value", "conditioned_on"]
 
@@ -45,6 +46,8 @@ class Linked:
     links
         From :func:`panscape.coem.links.links.link_peaks`, over the main method's metacells; empty without
         both modalities or positions of genes.
+    best
+        Best peak of each gene, see :func:`panscape.coem.links.best.best_peaks`.
     validation
         method, measure, value, conditioned_on.
     scores
@@ -52,6 +55,7 @@ class Linked:
     """
 
     links: pd.DataFrame
+    best: pd.DataFrame
     validation: pd.DataFrame
     scores: AnnData
 
@@ -99,7 +103,8 @@ def link_sample(
             "no links: these require RNA, accessibility and the genes' positions (metacells.genes)"
         )
         nothing = pd.DataFrame(columns=VALIDATION)
-        return Linked(pd.DataFrame(columns=COLUMNS), nothing, AnnData(obs=pd.DataFrame(index=names)))
+        empty = pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=BEST_COLUMNS)
+        return Linked(*empty, nothing, AnnData(obs=pd.DataFrame(index=names)))
     table = places.reindex(sample.genes.index)
     table["chrom"] = table["chrom"].fillna("")
     pairs = candidate_pairs(
@@ -116,13 +121,13 @@ def link_sample(
         matrices = PairMatrix(rna), PairMatrix(atac)
         rows += [(name, *row) for row in measured(*matrices, pairs, table, peaks, truth, settings)]
         if name == methods.columns[0]:
-            links = link_peaks(rna, atac, table, peaks, pairs, settings)
-            rows += count_links(links, name, truth)
+            links, best = link_peaks(rna, atac, table, peaks, pairs, settings)
+            rows += count_links(links, best, name, truth)
             matrix, named = gene_scores(atac, links, peaks.index, sample.genes.index)
             scores = AnnData(matrix, obs=pd.DataFrame(index=names), var=pd.DataFrame(index=named))
     columns = conditioned or {}
     table = pd.DataFrame([(*row, columns.get(row[0], "")) for row in rows], columns=VALIDATION)
-    return Linked(links, table, scores)
+    return Linked(links, best, table, scores)
 
 
 def _observations(
@@ -201,13 +206,15 @@ def measured(
     return rows
 
 
-def count_links(links: pd.DataFrame, method: str, truth: pd.DataFrame | None) -> list[tuple[str, str, float]]:
-    """Return the number of links, and the fractions that are negative and planted.
+def count_links(
+    links: pd.DataFrame, best: pd.DataFrame, method: str, truth: pd.DataFrame | None
+) -> list[tuple[str, str, float]]:
+    """Return the numbers of links and of best peaks, and the fractions that are negative and planted.
 
     Parameters
     ----------
-    links
-        Table of the links.
+    links, best
+        Tables of the links and of the genes' best peaks.
     method
         Name of the grouping.
     truth
@@ -221,12 +228,17 @@ def count_links(links: pd.DataFrame, method: str, truth: pd.DataFrame | None) ->
             "found_negative",
             float((significant["r"] < 0).mean()) if len(significant) else float("nan"),
         ),
+        (method, "best_found", float(best["found"].sum())),
     ]
     if truth is not None:
         planted = pd.MultiIndex.from_frame(truth[["gene", "peak"]])
         inside = pd.MultiIndex.from_frame(significant[["gene", "peak"]]).isin(planted)
         rows.append((method, "found_planted", float(inside.mean()) if len(significant) else float("nan")))
         rows.append((method, "planted_found", float(inside.sum() / max(len(truth), 1))))
+        leads = best[best["found"].astype(bool)]
+        inside = pd.MultiIndex.from_frame(leads[["gene", "peak"]]).isin(planted)
+        rows.append((method, "best_planted", float(inside.mean()) if len(leads) else float("nan")))
+        rows.append((method, "planted_best", float(inside.sum() / max(truth["gene"].nunique(), 1))))
     return rows
 
 

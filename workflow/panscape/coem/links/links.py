@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coem.links.compare import compared
 from panscape.coem.links.pairs import LinkSettings, Pairs
 from panscape.coem.peaks import chromosome
 from panscape.log import logger
-from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.pair_correlation import PairMatrix, background_moments, pair_correlations
 
 MIN_BACKGROUND = 20  # minimum number of peaks of a bin on other chromosomes
@@ -25,8 +25,8 @@ def link_peaks(
     peaks: pd.DataFrame,
     pairs: Pairs,
     settings: LinkSettings | Mapping[str, Any] | None = None,
-) -> pd.DataFrame:
-    """Correlate pairs over metacells and compare each with its matched background.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Correlate pairs over metacells, and compare them with the same genes and matched peaks elsewhere.
 
     Parameters
     ----------
@@ -42,25 +42,30 @@ def link_peaks(
 
     Returns
     -------
-    DataFrame by gene and peak: gene, peak, distance, r (Pearson), rho (Spearman); background_mean and
-    background_sd of the chosen statistic, with matched peaks of other chromosomes; peak_sd, the standard
-    deviation of the peak's statistic with genes of other chromosomes; z = (statistic - mean) / the larger of
-    the two; pvalue (two-sided, normal); fdr (Benjamini-Hochberg over all pairs); trans (the statistic for one
-    matched peak of another chromosome); found (fdr as asked).
+    (links, best peaks). Links, a DataFrame by gene and peak: gene, peak, distance, r (Pearson), rho
+    (Spearman); background_mean and background_sd of the chosen statistic, with matched peaks of other
+    chromosomes; peak_sd, the standard deviation of the peak's statistic with genes of other chromosomes; z =
+    (statistic - mean) / the larger of the two; pvalue and fdr
+    (:func:`panscape.coem.links.target_decoy.signed_rates`; NaN if there are less than 20 matched peaks);
+    trans (the statistic for one matched peak of another chromosome); found (fdr as asked, and not explained
+    by another link); score (what pairs are ordered by); explained_by (a better link of the gene from a peak
+    within 5 kb, or '').
+    Best peaks: see :func:`panscape.coem.links.best.best_peaks`.
 
     Notes
     -----
-    A peak that varies with cell state correlates with many genes. Compared with peaks that mostly do not
-    vary, it would be linked to any nearby gene that varies with state; dividing by the peak's own standard
-    deviation prevents this. SEACells compares with the matched peaks alone (that is (statistic -
-    background_mean) / background_sd).
+    SEACells compares a pair with its gene's matched peaks, assuming a normal distribution, which z is suited
+    for. Correlations over metacells are not normal: metacells of one sample follow a few programmes, so that
+    unrelated genes and peaks correlate strongly, and a gene's standard deviation grows with its own signal.
+    Counting decoys makes no such assumption.
     """
     settings = LinkSettings.of(settings)
     ranks = settings.statistic == "spearman"
     left, right = PairMatrix(rna), PairMatrix(atac)
     r = pair_correlations(left, right, pairs.gene, pairs.peak)
     rho = pair_correlations(left, right, pairs.gene, pairs.peak, ranks=True)
-    score = rho if ranks else r
+    statistic = rho if ranks else r
+    chroms = chromosome(genes["chrom"]), chromosome(peaks["chrom"])
     mean, sd = background_moments(
         left,
         right,
@@ -68,28 +73,16 @@ def link_peaks(
         pairs.bin[pairs.peak],
         pairs.pool,
         pairs.bin[pairs.pool],
-        chromosome(genes["chrom"]),
-        chromosome(peaks["chrom"]),
+        *chroms,
         min_peaks=MIN_BACKGROUND,
         ranks=ranks,
     )
-    _, peak_sd = background_moments(
-        right,
-        left,
-        pairs.peak,
-        np.zeros(len(pairs.peak), dtype=np.int64),
-        pairs.genes,
-        np.zeros(len(pairs.genes), dtype=np.int64),
-        chromosome(peaks["chrom"]),
-        chromosome(genes["chrom"]),
-        min_peaks=MIN_BACKGROUND,
-        ranks=ranks,
-    )
+    every_sd = _peak_spread(left, right, pairs, *chroms, ranks=ranks)
+    peak_sd = every_sd[pairs.peak]
     trans = control_correlations(left, right, pairs, ranks=ranks)
     with np.errstate(invalid="ignore", divide="ignore"):
         wide = np.fmax(sd, peak_sd)
-        z = np.where(wide > 0, (score - mean) / wide, np.nan)
-    pvalue = _two_sided(z)
+        z = np.where(wide > 0, (statistic - mean) / wide, np.nan)
     table = pd.DataFrame(
         {
             "gene": genes.index.to_numpy(dtype=object)[pairs.gene],
@@ -101,24 +94,50 @@ def link_peaks(
             "background_sd": sd,
             "peak_sd": peak_sd,
             "z": z,
-            "pvalue": pvalue,
-            "fdr": benjamini_hochberg(pvalue),
-            "trans": trans[:, 0],
         }
     )
-    table["found"] = table["fdr"] <= settings.fdr
-    lacking = int(np.isnan(z).sum())
+    middle = ((peaks["start"] + peaks["end"]) / 2).to_numpy(dtype=float)[pairs.peak]
+    table, best = compared(table, statistic, trans, every_sd, pairs, chroms[0], middle, settings.fdr)
+    lacking = int(table["fdr"].isna().sum())
     if lacking:
         text = "%d of %d pairs cannot be tested: less than %d matched peaks on other chromosomes"
         tell = logger.warning if lacking == len(z) else logger.info
         tell(text, lacking, len(z), MIN_BACKGROUND)
-    return table
+    return table, best
+
+
+def _peak_spread(
+    left: PairMatrix,
+    right: PairMatrix,
+    pairs: Pairs,
+    gene_chrom: np.ndarray,
+    peak_chrom: np.ndarray,
+    *,
+    ranks: bool,
+) -> np.ndarray:
+    """Return per peak the standard deviation of its correlations with genes of other chromosomes."""
+    result = np.full(len(peak_chrom), np.nan)
+    used = np.unique(np.concatenate([pairs.peak, pairs.trans[pairs.trans >= 0]]))
+    zeros = np.zeros(len(used), dtype=np.int64), np.zeros(len(pairs.genes), dtype=np.int64)
+    _, result[used] = background_moments(
+        right,
+        left,
+        used,
+        zeros[0],
+        pairs.genes,
+        zeros[1],
+        peak_chrom,
+        gene_chrom,
+        min_peaks=MIN_BACKGROUND,
+        ranks=ranks,
+    )
+    return result
 
 
 def control_correlations(
     left: PairMatrix, right: PairMatrix, pairs: Pairs, *, ranks: bool = False
 ) -> np.ndarray:
-    """Return the correlations of each pair's gene with its matched peaks elsewhere, pairs x 5 (NaN: none).
+    """Return correlations of each pair's gene with its matched peaks elsewhere, pairs x decoys (NaN: none).
 
     Parameters
     ----------
@@ -133,12 +152,6 @@ def control_correlations(
     row, at = np.nonzero(pairs.trans >= 0)
     result[row, at] = pair_correlations(left, right, pairs.gene[row], pairs.trans[row, at], ranks=ranks)
     return result
-
-
-def _two_sided(z: np.ndarray) -> np.ndarray:
-    from scipy.stats import norm
-
-    return np.where(np.isfinite(z), 2 * norm.sf(np.abs(z)), np.nan)
 
 
 def gene_scores(

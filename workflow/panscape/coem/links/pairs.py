@@ -16,7 +16,8 @@ from panscape.coem.metacells.settings import METACELL_KEYS, METACELL_RENAMED
 from panscape.coem.peaks import chromosome
 from panscape.settings import FromMapping, Renamed
 
-CONTROLS = 5  # number of matched peaks of other chromosomes per pair
+MIN_CONTROLS, MAX_CONTROLS = 5, 20  # matched peaks of other chromosomes per pair (decoys)
+ENOUGH = 50_000  # decoys of a sample above which a pair has the minimum number: few pairs need more each
 MAX_BINS = 10  # maximum number of bins of each of the two properties that peaks are matched by
 
 
@@ -62,7 +63,7 @@ class Pairs:
         Base pairs from the gene's (nearest) start to the peak's middle; negative upstream (of the + strand
         where the strand is unknown).
     trans
-        Matched peaks of other chromosomes, pairs x 5, -1 for none.
+        Matched peaks of other chromosomes (decoys), pairs x 5 to 20, -1 for none.
     bin
         Bin of each peak of the table, -1 for peaks not used.
     pool
@@ -120,7 +121,7 @@ def candidate_pairs(
     bins = np.full(len(peaks), -1, dtype=np.int64)
     empty = np.empty(0, dtype=np.int64)
     if not len(rows) or not len(columns):
-        return Pairs(empty, empty, empty, np.empty((0, CONTROLS), dtype=np.int64), bins, empty, empty)
+        return Pairs(empty, empty, empty, np.empty((0, MIN_CONTROLS), dtype=np.int64), bins, empty, empty)
     gene, peak = peaks_near(peaks.iloc[columns], genes.iloc[rows], settings.window, anchor=settings.anchor)
     gene, peak = rows[gene], columns[peak]
     middle = (peaks["start"].to_numpy() + peaks["end"].to_numpy()) // 2
@@ -172,8 +173,9 @@ def _trans(
     gene, peak, genes: pd.DataFrame, peaks: pd.DataFrame, bins, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw for each pair peaks of the same bin on other chromosomes."""
+    each = int(np.clip(ENOUGH // max(len(gene), 1), MIN_CONTROLS, MAX_CONTROLS))
     gene_chromosome, peak_chromosome = chromosome(genes["chrom"])[gene], chromosome(peaks["chrom"])
-    gene_chromosome, of_pair = np.repeat(gene_chromosome, CONTROLS), np.repeat(bins[peak], CONTROLS)
+    gene_chromosome, of_pair = np.repeat(gene_chromosome, each), np.repeat(bins[peak], each)
     result = np.full(len(gene_chromosome), -1, dtype=np.int64)
     for name in np.unique(of_pair):
         members = np.flatnonzero(bins == name)
@@ -185,4 +187,4 @@ def _trans(
             todo = todo[~good]
             if not len(todo):
                 break
-    return result.reshape(-1, CONTROLS)
+    return result.reshape(-1, each)

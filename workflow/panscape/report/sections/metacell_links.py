@@ -30,12 +30,18 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
     folder = f"{FOLDER}/{sample}"
     values = evidence_of(results, sample)
     links = results.table(f"{folder}/links.tsv.gz", dtype={"gene": str, "peak": str})
-    called = links[links["found"].astype(str) == "True"].sort_values("pvalue", kind="stable")
+    called = links[links["found"].astype(str) == "True"].sort_values(["fdr", "pvalue"], kind="stable")
+    best = results.table(f"{folder}/best_links.tsv", dtype={"gene": str, "peak": str, "runner_up": str})
+    leads = best[best["found"].astype(str) == "True"].sort_values(["fdr", "pvalue"], kind="stable")
+    explained = int(links["explained_by"].fillna("").astype(str).ne("").sum())
     near, beside = values[("genome", "peaks_at_starts")], values[("genome", "peaks_beside_starts")]
     settings = results.settings(FOLDER)
     text = (
         f"Of {count(len(links))} pairs of a gene and a peak within {settings.get('window', 0) // 1000} kb, "
-        f"{count(len(called))} are links at a false discovery rate of {fixed(settings.get('fdr', 0.1))}. "
+        f"{count(len(called))} are links at a false discovery rate of {fixed(settings.get('fdr', 0.1))}, and "
+        f"{count(len(leads))} of {count(len(best))} genes have a best peak at that rate. "
+        f"{count(explained)} more pairs reach the rate but lie within 5 kb of a better link of the gene. "
+        "Rates are estimated from decoys, the same genes with matched peaks of other chromosomes. "
         f"{percent(near)} of the peaks lie within 1 kb of a gene's start, {percent(beside)} within 1 kb of "
         "places 50 kb away."
     )
@@ -55,6 +61,7 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
         "planted_auc": "planted against other pairs (AUC)",
     }
     columns = ["gene", "peak", "distance", "r", "rho", "background_mean", "z", "pvalue", "fdr"]
+    shown = ["gene", "peak", "distance", "r", "rho", "pvalue", "fdr", "probability", "runner_up"]
     return [
         *blocks,
         Gallery((pictures[0],)),
@@ -66,9 +73,16 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
         ),
         Gallery((pictures[1],)),
         table(
+            leads[shown],
+            titles={"r": "r", "rho": "ρ", "pvalue": "p", "runner_up": "second-best peak"},
+            caption="The best peak of each gene; probability: among its peaks, given that one is linked.",
+            file=f"{folder}/best_links.tsv",
+            limit=results.table_rows,
+        ),
+        table(
             called[columns],
             titles={"r": "r", "rho": "ρ", "background_mean": "r by chance", "pvalue": "p"},
-            caption="Links with the smallest p-values.",
+            caption="Links with the smallest false discovery rates.",
             file=f"{folder}/links.tsv.gz",
             limit=results.table_rows,
         ),
@@ -82,6 +96,9 @@ def link_methods(results: Results, used: Mapping[str, Any]) -> list[str]:
     return [
         f"Peaks within {used.get('window', 0) // 1000} kb were linked to genes by "
         f"{str(used.get('statistic')).capitalize()} "
-        f"correlation over metacells against {used.get('background')} matched peaks of other chromosomes "
-        f"(Benjamini-Hochberg, {used.get('fdr')})."
+        "correlation over metacells. Pairs were scored by correlation, distance and the spread of the "
+        "gene's and the peak's correlations (a logistic regression, cross-fitted over chromosomes), and "
+        "false discovery rates estimated from the same genes with peaks of other chromosomes matched by "
+        "accessibility and GC content or size (target-decoy; Elias and Gygi 2007), at most "
+        f"{used.get('fdr')}."
     ]

@@ -209,7 +209,7 @@ def _idle(results: Results) -> list[str]:
     used = results.settings(FOLDER)
     methods = {used.get("embedding"), *used.get("compare", ())}
     unused = [key for key, method in (("coem", "coem"), ("hao2021wnn", "wnn")) if method not in methods]
-    return unused + ([] if link_methods(results, used) else ["benjamini1995fdr"])
+    return unused + ([] if link_methods(results, used) else ["elias2007decoy"])
 
 
 SECTION = Section(
@@ -220,6 +220,6 @@ SECTION = Section(
     headline=_headline,
     methods=_methods,
     idle=_idle,
-    references=("coem", "persad2023seacells", "mcRigor", "li2022scmvp", "hao2021wnn", "benjamini1995fdr"),
+    references=("coem", "persad2023seacells", "mcRigor", "li2022scmvp", "hao2021wnn", "elias2007decoy"),
     optional=True,
 )

@@ -1,0 +1,119 @@
+"""Pairs of a gene and a peak against their decoys: rates, explained links, the best peaks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from panscape.coem.links.best import best_peaks
+from panscape.coem.links.pairs import Pairs
+from panscape.coem.links.target_decoy import Rivals, scores, signed_rates
+
+NEIGHBOUR = 5_000  # base pairs between the middles of peaks of which only the better is called
+
+
+def compared(
+    table: pd.DataFrame,
+    statistic: np.ndarray,
+    controls: np.ndarray,
+    every_sd: np.ndarray,
+    pairs: Pairs,
+    gene_chrom: np.ndarray,
+    middle: np.ndarray,
+    fdr: float,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Add to the pairs what follows from their decoys, and select each gene's best peak.
+
+    Parameters
+    ----------
+    table
+        Pairs: gene, peak, distance, r, rho, background_sd, peak_sd ...
+    statistic
+        (pairs,): correlations.
+    controls
+        Those of the decoys, pairs x decoys (NaN: none).
+    every_sd
+        peak_sd of all peaks of the sample.
+    pairs
+        Pairs and their decoys.
+    gene_chrom
+        Chromosome of each gene of the sample.
+    middle
+        (pairs,): position of each pair's peak.
+    fdr
+        False discovery rate up to which a pair is called.
+
+    Returns
+    -------
+    (pairs, best peaks), as :func:`panscape.coem.links.links.link_peaks` returns them.
+    """
+    known = np.isfinite(controls) & np.isfinite(every_sd[pairs.trans]) & (pairs.trans >= 0)
+    known &= (every_sd[pairs.trans] > 0) & np.isfinite(statistic)[:, None]
+    sd, peak_sd = table["background_sd"].to_numpy(), table["peak_sd"].to_numpy()
+    with np.errstate(invalid="ignore"):
+        tested = known.any(axis=1) & (sd > 0) & (peak_sd > 0)
+    rows = np.flatnonzero(tested)
+    row, column = np.nonzero(known & tested[:, None])
+    number = known.sum(axis=1)
+    both = np.concatenate([rows, row])
+    rivals = Rivals(
+        value=np.concatenate([statistic[rows], controls[row, column]]),
+        gene_sd=sd[both],
+        peak_sd=np.concatenate([peak_sd[rows], every_sd[pairs.trans[row, column]]]),
+        distance=table["distance"].to_numpy()[both],
+        chrom=np.unique(gene_chrom[pairs.gene[both]], return_inverse=True)[1],
+        weight=np.concatenate([np.zeros(len(rows)), 1 / number[row]]),
+    )
+    result = table.copy()
+    for name in ("score", "pvalue", "fdr"):
+        result[name] = np.nan
+    if len(rows):
+        for name, values in zip(("score", "pvalue", "fdr"), signed_rates(rivals), strict=True):
+            result.loc[rows, name] = values[: len(rows)]
+    result["trans"] = controls[:, 0]
+    result["explained_by"] = explained_by(result, middle, fdr)
+    result["found"] = (result["fdr"] <= fdr) & (result["explained_by"] == "")
+    order = [*table.columns, "pvalue", "fdr", "trans", "found", "score", "explained_by"]
+    column = np.concatenate([np.full(len(rows), -1), column])
+    positive = scores(rivals) if len(rows) else np.empty(0)
+    best = best_peaks(result.iloc[rows], rivals, positive, pairs.gene[both], column, fdr)
+    return result[order], best
+
+
+def explained_by(table: pd.DataFrame, middle: np.ndarray, fdr: float) -> np.ndarray:
+    """Return for each pair the better link from a peak next to it, or ''.
+
+    Neighbouring peaks are open in the same cells, so that all correlate with a gene that one of them
+    regulates; correlation cannot tell which, and the one with the highest score stands for them.
+
+    Parameters
+    ----------
+    table
+        gene, peak, r, fdr, score.
+    middle
+        (pairs,): position of each pair's peak.
+    fdr
+        False discovery rate up to which pairs are links.
+
+    Returns
+    -------
+    object (pairs,): name of a peak; '' for pairs that are no links, or not explained.
+
+    Examples
+    --------
+    >>> pairs = pd.DataFrame({"gene": "g", "peak": ["p", "q"], "r": 0.8, "fdr": 0.01, "score": [3.0, 2.0]})
+    >>> explained_by(pairs, np.array([1000, 2500]), 0.1).tolist()
+    ['', 'p']
+    """
+    result = np.full(len(table), "", dtype=object)
+    names, score, sign = table["peak"].to_numpy(), table["score"].to_numpy(), table["r"].to_numpy() >= 0
+    called = np.flatnonzero(table["fdr"].to_numpy() <= fdr)
+    for rows in pd.Series(called).groupby(table["gene"].to_numpy()[called]).agg(list) if len(called) else ():
+        kept: list[int] = []
+        for row in sorted(rows, key=lambda at: (-score[at], at)):
+            near = [at for at in kept if sign[at] == sign[row] and abs(middle[at] - middle[row]) <= NEIGHBOUR]
+            if near:
+                result[row] = names[near[0]]
+            else:
+                kept.append(row)
+    return result
