@@ -137,9 +137,9 @@ def test_scores_follow_their_clusters():
     with pytest.raises(ValueError, match="different pairs"):
         stack_scores([one, replace(two, weight=two.weight / 2)])
     with pytest.raises(ValueError, match="weights"):
-        Scores(one.matrix, one.pairs, one.weight[1:], one.shared)
+        Scores(one.matrix, one.pairs, one.weight[1:], one.shared, one.size)
     with pytest.raises(ValueError, match="clusters"):
-        Scores(one.matrix[:2], one.pairs, one.weight, one.shared)
+        Scores(one.matrix[:2], one.pairs, one.weight, one.shared, one.size)
 
 
 def test_pseudotime_is_the_mean_over_numbers_of_neighbors():
@@ -175,8 +175,9 @@ def scored(study, seed=0):
     peak = np.random.default_rng(7).uniform(0, 10, len(pairs))
     age = study.clusters["age"].to_numpy()
     t = 0.6 * np.exp(-((age[:, None] - peak) ** 2) / 20) + 0.05 * rng.normal(size=(len(age), len(pairs)))
-    sizes = sparse.csr_matrix(sparse.diags(study.clusters["n_cells"].to_numpy(dtype=float)))
-    scores = Scores(sparse.csr_matrix(t.astype(np.float32)), pairs, np.ones(len(pairs)), sizes)
+    size = study.clusters["n_cells"].to_numpy(dtype=float)
+    shared = sparse.csr_matrix(sparse.diags(size))
+    scores = Scores(sparse.csr_matrix(t.astype(np.float32)), pairs, np.ones(len(pairs)), shared, size)
     return replace(study, scores=scores)
 
 
@@ -194,6 +195,21 @@ def test_landscape_of_the_corrected_distance():
     assert other.space.name == "expression" and len(other.space.sweep) == 2
     table = sensitivity_table(studies, QUICK, eta=[0.3], n_neighbors=[4, 9])
     assert (table["rho_age"] > 0.9).all()
+
+
+def test_draws_of_cells_have_the_noise_of_repeated_ones():
+    rng = np.random.default_rng(0)
+    members = np.zeros((3, 400))
+    members[0], members[1, :200], members[2, 200:] = 1, 1, 1
+    times = rng.integers(0, 4, 400).astype(float)
+    n = members @ times
+    pairs = np.stack(np.triu_indices(100, 1), axis=1)[:4000]
+    t = (members * times) @ rng.normal(size=(400, 4000)) / n[:, None]
+    scores = Scores.of(sparse.csr_matrix(t), pairs, np.ones(4000), sparse.csr_matrix(members), times)
+    noise = scores.shared.toarray() / np.outer(scores.size, scores.size)
+    np.testing.assert_allclose(scores.size, n)
+    np.testing.assert_allclose(noise[[0, 0, 2], [0, 1, 2]], (t @ t.T / 4000)[[0, 0, 2], [0, 1, 2]], rtol=0.1)
+    assert noise[1, 2] == 0
 
 
 def test_duplicates_share_all_cells():

@@ -48,9 +48,10 @@ def debiased_distances(
     Examples
     --------
     >>> t = sparse.csr_matrix(np.array([[0.5, 0.4], [0.5, 0.4], [0.1, -0.5]]))
-    >>> pairs, shared = np.array([[0, 1], [0, 2]]), sparse.csr_matrix(np.diag([100.0, 80, 90]))
-    >>> debiased_distances(Scores(t, pairs, np.ones(2), shared))[0].round(2).tolist()
-    [[0.0, 0.0, 1.47], [0.0, 0.0, 1.48], [1.47, 1.48, 0.0]]
+    >>> pairs, size = np.array([[0, 1], [0, 2]]), np.array([100.0, 80, 90])
+    >>> scores = Scores(t, pairs, np.ones(2), sparse.csr_matrix(np.diag(size)), size)
+    >>> debiased_distances(scores)[0].round(2).tolist()
+    [[0.0, 0.0, 1.49], [0.0, 0.0, 1.5], [1.49, 1.5, 0.0]]
     """
     count = scores.matrix.shape[0]
     inner, norms = _products(scores, measured)
@@ -85,7 +86,8 @@ def _products(scores: Scores, measured: Measured | None) -> tuple[np.ndarray, np
 
     columns = sparse.csc_matrix(scores.matrix, dtype=np.float32)
     count, width = columns.shape
-    size = np.maximum(scores.shared.diagonal(), 1)
+    size = np.maximum(scores.size, 1)
+    own = scores.shared.diagonal() / size**2
     known = np.ones((1, width)) if measured is None else measured.columns
     # only clusters that share cells share noise: blocks of the diagonal
     labels = sparse.csgraph.connected_components(scores.shared, directed=False)[1]
@@ -111,4 +113,4 @@ def _products(scores: Scores, measured: Measured | None) -> tuple[np.ndarray, np
         shared = np.triu(scores.shared[rows][:, rows].toarray() * total)
         inner[np.ix_(rows, rows)] -= shared / np.multiply.outer(size[rows], size[rows])
     inner = np.triu(inner)
-    return inner + np.triu(inner, 1).T, np.maximum(raw - noise / size[:, None], LEAST * raw)
+    return inner + np.triu(inner, 1).T, np.maximum(raw - noise * own[:, None], LEAST * raw)

@@ -23,24 +23,33 @@ class Scores:
     weight
         (n_pairs,) fraction of each pair's T^2 that is signal, 0 to 1.
     shared
-        CSR (n_clusters, n_clusters): numbers of cells that two clusters share, their sizes on the diagonal.
+        CSR (n_clusters, n_clusters): numbers of cells that two clusters share, their sizes on the diagonal;
+        a cell that counts m times in a draw is m^2 cells here.
+    size
+        (n_clusters,) numbers of cells; one that counts m times is m cells.
     """
 
     matrix: sparse.csr_matrix
     pairs: np.ndarray
     weight: np.ndarray
     shared: sparse.csr_matrix
+    size: np.ndarray
 
     def __post_init__(self):
         count, width = self.matrix.shape
         if self.pairs.shape != (width, 2) or self.weight.shape != (width,):
             raise ValueError(f"{width} columns, {len(self.pairs)} pairs, {len(self.weight)} weights")
-        if self.shared.shape != (count, count):
+        if self.shared.shape != (count, count) or self.size.shape != (count,):
             raise ValueError(f"{count} clusters, shared cells of {self.shared.shape[0]}")
 
     @classmethod
     def of(
-        cls, matrix: sparse.csr_matrix, pairs: np.ndarray, weight: np.ndarray, members: sparse.csr_matrix
+        cls,
+        matrix: sparse.csr_matrix,
+        pairs: np.ndarray,
+        weight: np.ndarray,
+        members: sparse.csr_matrix,
+        multiplicity: np.ndarray | None = None,
     ) -> Scores:
         """Return the scores of a study's clusters.
 
@@ -50,14 +59,18 @@ class Scores:
             See the attributes.
         members
             CSR (n_clusters, n_cells), ones.
+        multiplicity
+            (n_cells,) how often each cell counted in `matrix`, e.g. drawn by a bootstrap; None: once.
         """
-        inside = sparse.csr_matrix(members, dtype=np.float64)
-        return cls(matrix, pairs, np.asarray(weight, np.float64), sparse.csr_matrix(inside @ inside.T))
+        times = np.ones(members.shape[1]) if multiplicity is None else np.asarray(multiplicity, np.float64)
+        inside = sparse.csr_matrix(sparse.csr_matrix(members, dtype=np.float64) @ sparse.diags(times))
+        shared = sparse.csr_matrix(inside @ inside.T)
+        return cls(matrix, pairs, np.asarray(weight, np.float64), shared, members @ times)
 
     def rows(self, index: np.ndarray) -> Scores:
         """Return the clusters at the given positions, repeats allowed; copies share all their cells."""
         shared = sparse.csr_matrix(self.shared[index][:, index])
-        return replace(self, matrix=self.matrix[index], shared=shared)
+        return replace(self, matrix=self.matrix[index], shared=shared, size=self.size[index])
 
 
 def stack_scores(parts: Sequence[Scores | None]) -> Scores | None:
@@ -80,4 +93,5 @@ def stack_scores(parts: Sequence[Scores | None]) -> Scores | None:
         first.pairs,
         first.weight,
         sparse.csr_matrix(sparse.block_diag([part.shared for part in known])),
+        np.concatenate([part.size for part in known]),
     )
