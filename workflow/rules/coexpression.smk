@@ -12,7 +12,16 @@ OUTPUTS
     results/{collection}/coexpression/{study}/expression.h5ad  clusters x genes: X geometric mean of counts,
                                                             layers mean (log expression) and detection; NaN:
                                                             the study does not measure the gene
+    with landscape.distance: corrected
+    results/{collection}/coexpression/{study}/signal.npz    CSR, two upper triangles of gene pairs above each other:
+                                                            sums of T^2 over the panclusters, and of its noise
+    results/{collection}/coexpression/signal_pairs.tsv      gene_a, gene_b, weight, signal, n_studies: the pairs with
+                                                            the most signal
+    results/{collection}/coexpression/{study}/scores.npz    CSR, clusters x those pairs: score statistic T
 """
+
+CORRECTED = config["landscape"]["distance"] == "corrected"
+SIGNAL = ["results/{collection}/coexpression/{study}/signal.npz"] if CORRECTED else []
 
 
 rule correlate_genes:
@@ -27,6 +36,7 @@ rule correlate_genes:
         pairs="results/{collection}/coexpression/{study}/pairs.tsv",
         expression="results/{collection}/coexpression/{study}/expression.h5ad",
         chance="results/{collection}/coexpression/{study}/chance.tsv",
+        signal=SIGNAL,
     log:
         "logs/{collection}/coexpression/{study}/correlate_genes.log",
     benchmark:
@@ -40,7 +50,59 @@ rule correlate_genes:
     params:
         settings=config["coexpression"],
         normalisation=config["preprocess"]["normalisation"],
+        min_expected=config["landscape"]["min_expected"],
         seed=config["seed"],
         code=code_digest("correlate_genes"),
     script:
         "../scripts/correlate_genes.py"
+
+
+rule choose_pairs:
+    """Choose the gene pairs with the most signal over the panclusters of all studies (corrected distance)."""
+    input:
+        genes="results/{collection}/preprocess/genes.tsv",
+        signal=of_studies("results/{collection}/coexpression/{study}/signal.npz"),
+    output:
+        pairs="results/{collection}/coexpression/signal_pairs.tsv",
+    log:
+        "logs/{collection}/coexpression/choose_pairs.log",
+    benchmark:
+        "benchmarks/{collection}/coexpression/choose_pairs.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("choose_pairs", "mem_mb"),
+        runtime=needs("choose_pairs", "runtime"),
+    params:
+        studies=STUDIES,
+        top=config["landscape"]["top_pairs"],
+        code=code_digest("choose_pairs"),
+    script:
+        "../scripts/choose_pairs.py"
+
+
+rule score_pairs:
+    """Score the chosen gene pairs in every pancluster of one study (corrected distance)."""
+    input:
+        counts="results/{collection}/preprocess/{study}/counts.h5ad",
+        genes="results/{collection}/preprocess/genes.tsv",
+        members="results/{collection}/panclust/{study}/members.npz",
+        pairs="results/{collection}/coexpression/signal_pairs.tsv",
+    output:
+        scores="results/{collection}/coexpression/{study}/scores.npz",
+    log:
+        "logs/{collection}/coexpression/{study}/score_pairs.log",
+    benchmark:
+        "benchmarks/{collection}/coexpression/{study}/score_pairs.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("score_pairs", "mem_mb"),
+        runtime=needs("score_pairs", "runtime"),
+    params:
+        min_expected=config["landscape"]["min_expected"],
+        code=code_digest("score_pairs"),
+    script:
+        "../scripts/score_pairs.py"

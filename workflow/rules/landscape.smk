@@ -4,6 +4,8 @@ REQUIRED INPUTS
     results/{collection}/preprocess/{study}/counts.h5ad     cells with their age and labels
     results/{collection}/panclust/{study}/                  clusters.tsv, members.npz
     results/{collection}/coexpression/{study}/              matrices.npz, pairs.tsv, expression.h5ad
+    results/{collection}/coexpression/                      signal_pairs.tsv, {study}/scores.npz, with the
+                                                            corrected distance
 OUTPUTS
     results/{collection}/landscape/root.tsv         the root, only if the configuration names a cluster
     results/{collection}/landscape/landscape.h5ad   panclusters: annotations, graph, coordinates, pseudotime
@@ -18,6 +20,8 @@ OUTPUTS
 from panscape.config.root import root_studies
 
 ROOT_STUDIES = root_studies(config)
+CHOSEN = of_collection("results/{collection}/coexpression/signal_pairs.tsv")
+SCORES = of_studies("results/{collection}/coexpression/{study}/scores.npz")
 
 
 rule find_root:
@@ -65,6 +69,8 @@ rule build_landscape:
         expression=of_studies(
             "results/{collection}/coexpression/{study}/expression.h5ad"
         ),
+        scores=branch(CORRECTED, then=SCORES, otherwise=[]),
+        chosen=branch(CORRECTED, then=CHOSEN, otherwise=[]),
     output:
         landscape="results/{collection}/landscape/landscape.h5ad",
         pseudotime="results/{collection}/landscape/pseudotime.tsv",
@@ -101,6 +107,8 @@ rule vary_landscape:
         expression=of_studies(
             "results/{collection}/coexpression/{study}/expression.h5ad"
         ),
+        scores=branch(CORRECTED, then=SCORES, otherwise=[]),
+        chosen=branch(CORRECTED, then=CHOSEN, otherwise=[]),
     output:
         table="results/{collection}/landscape/sensitivity.tsv",
         figure=report(

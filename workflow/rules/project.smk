@@ -68,6 +68,7 @@ use rule correlate_genes as correlate_new_genes with:
         pairs="results/{collection}/project/{study}/pairs.tsv",
         expression="results/{collection}/project/{study}/expression.h5ad",
         chance="results/{collection}/project/{study}/chance.tsv",
+        signal=[],
     log:
         "logs/{collection}/project/{study}/correlate_new_genes.log",
     benchmark:
@@ -75,6 +76,7 @@ use rule correlate_genes as correlate_new_genes with:
     params:
         settings=of_reference("coexpression"),
         normalisation=of_reference("normalisation"),
+        min_expected=(of_reference("landscape") or {}).get("min_expected", 10),
         seed=config["seed"],
         code=code_digest("correlate_genes"),
 

@@ -1,7 +1,7 @@
 """Build the landscape of all studies' panclusters."""
 
 from panscape.coscape.landscape.build import compute_landscape
-from panscape.coscape.landscape.read import read_study
+from panscape.coscape.landscape.read import add_scores, read_study
 from panscape.coscape.landscape.write import landscape_to_anndata, pseudotime_table
 from panscape.data import files
 from panscape.pipeline import job
@@ -13,6 +13,10 @@ studies = [
     read_study(name, **dict(zip(parts, paths, strict=True)))
     for name, *paths in zip(snakemake.params.studies, *(snakemake.input[part] for part in parts), strict=True)
 ]
+if snakemake.input.scores:
+    chosen = snakemake.input.chosen[0]
+    scored = zip(studies, snakemake.input.scores, strict=True)
+    studies = [add_scores(study, path, chosen) for study, path in scored]
 result = compute_landscape(studies, snakemake.params.settings, snakemake.params.seed)
 files.write_h5ad(landscape_to_anndata(result), snakemake.output.landscape)
 files.write_tsv(pseudotime_table(result), snakemake.output.pseudotime)

@@ -72,12 +72,28 @@ def _coexpression(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     return 800 + per_value * values + 64e-6 * genes**2 + kept, 10 + size.cells / 20_000 * (genes / 2000) ** 2
 
 
+def _signal(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the cost of choosing pairs: sums over all pairs of genes, of all and of one study."""
+    return 600 + 120e-6 * selected_genes(size, config) ** 2, 10
+
+
+def _scores_of_pairs(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the cost of scoring pairs: the selected genes' values, and sums over panclusters and pairs."""
+    genes, pairs = selected_genes(size, config), config["landscape"]["top_pairs"]
+    values, clusters = min(size.values, 0.35 * size.cells * genes), panclusters(size, config)
+    # products of pairs over panclusters are made a gigabyte at a time; scores have 8 bytes, twice when stacked
+    memory = 900 + 45e-6 * values + 16e-6 * (min(clusters * pairs, 1.4e8) + clusters * pairs)
+    return memory, 10 + size.cells * pairs / 1e9
+
+
 def _landscape(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the cost of the landscape: every study's panclusters, their distances and their cells."""
     clusters = panclusters(size, config)
     memory = (
         1500 + 4e-7 * clusters * selected_genes(size, config) ** 2 + 8e-5 * clusters**2 + 1.5e-3 * size.cells
     )
+    if config["landscape"]["distance"] == "corrected":  # scores, by clusters and by pairs
+        memory += 32e-6 * clusters * config["landscape"]["top_pairs"]
     return memory, 20 + clusters / 200 + size.cells / 100_000
 
 
@@ -231,6 +247,8 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "select_genes": _light,
     "find_panclusters": _panclust,
     "correlate_genes": _coexpression,
+    "choose_pairs": _signal,
+    "score_pairs": _scores_of_pairs,
     "find_root": _light,
     "build_landscape": _landscape,
     "vary_landscape": _landscape,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from panscape.coscape.coexpression.score_terms import ScoreTerms
 
@@ -68,6 +69,24 @@ class Signal:
         for start in range(0, len(terms.mean), BLOCK_ROWS):
             stop = min(start + BLOCK_ROWS, len(terms.mean))
             self.add_rows(terms.rows(products, start, stop, min_expected), start, terms.n)
+
+    def stored(self) -> sparse.csr_matrix:
+        """Return both sums for a file, CSR float32 (2 n_genes, n_genes): `squares` above `noise`."""
+        return sparse.csr_matrix(np.concatenate([self.squares, self.noise]).astype(np.float32))
+
+    @classmethod
+    def of_stored(cls, stored: sparse.csr_matrix, genes: Sequence[str]) -> Signal:
+        """Return the sums of :meth:`stored`.
+
+        Raises
+        ------
+        ValueError
+            If the number of genes is another one.
+        """
+        if stored.shape != (2 * len(genes), len(genes)):
+            raise ValueError(f"the signal is {stored.shape[0]} x {stored.shape[1]}, of {len(genes)} genes")
+        squares, noise = np.split(stored.toarray().astype(np.float64), 2)
+        return cls(np.asarray(genes, dtype=object), squares, noise)
 
     def in_order(self, order: np.ndarray, genes: Sequence[str] | np.ndarray) -> Signal:
         """Return the sums with gene ``order[i]`` of `genes` at the place of gene i, as upper triangles."""

@@ -55,14 +55,13 @@ def debiased_distances(
     >>> pairs, size = np.array([[0, 1], [0, 2]]), np.array([100.0, 80, 90])
     >>> scores = Scores(t, pairs, np.ones(2), sparse.csr_matrix(np.diag(size)), size)
     >>> debiased_distances(scores)[0].round(2).tolist()
-    [[0.0, 0.0, 1.47], [0.0, 0.0, 1.48], [1.47, 1.48, 0.0]]
+    [[0.0, 0.0, 1.49], [0.0, 0.0, 1.5], [1.49, 1.5, 0.0]]
     """
     count = scores.matrix.shape[0]
     inner, norms, common = _products(scores, measured)
     group = np.zeros(count, dtype=np.int64) if measured is None else measured.group
-    across = (1 - COMMON) * norms[
-        :, group
-    ] + COMMON * common  # of the row's cluster as seen from the column's
+    # squared norms of the row's cluster as seen from the column's
+    across = (1 - COMMON) * norms[:, group] + COMMON * common
     scale = across * across.T
     distances = np.full((count, count), np.inf)
     np.divide(inner, -np.sqrt(scale), out=distances, where=scale > 0)

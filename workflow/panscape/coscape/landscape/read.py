@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from scipy import sparse
 
 from panscape.coscape.landscape.annotate import annotate_clusters
 from panscape.coscape.landscape.combine import Study
+from panscape.coscape.landscape.scores import Scores
 from panscape.data.files import read_csr, read_tsv
 from panscape.errors import fail
 
@@ -65,6 +67,29 @@ def read_study(
     return make_study(
         name, table, read_csr(members), cells, read_csr(matrices), read_tsv(pairs, dtype=str), dense
     )
+
+
+def add_scores(study: Study, scores: str | Path, chosen: str | Path) -> Study:
+    """Return a study with the scores of its clusters, which the corrected distance needs.
+
+    Parameters
+    ----------
+    study
+        From :func:`read_study`.
+    scores, chosen
+        ``scores.npz`` of the study and ``signal_pairs.tsv`` of the collection.
+
+    Raises
+    ------
+    UserError
+        If the files do not match.
+    """
+    best, matrix = read_tsv(chosen, dtype={"gene_a": str, "gene_b": str}), read_csr(scores)
+    if study.members is None or matrix.shape != (study.members.shape[0], len(best)):
+        raise fail(str(scores), "does not match the clusters and the chosen pairs", "delete it, run again")
+    places = pair_positions(best, study.genes, str(chosen))
+    weight = best["weight"].to_numpy(dtype=np.float64)
+    return replace(study, scores=Scores.of(matrix, places, weight, study.members))
 
 
 def make_study(
