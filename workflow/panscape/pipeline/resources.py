@@ -81,7 +81,7 @@ def _scores_of_pairs(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the cost of scoring pairs: the selected genes' values, and sums over panclusters and pairs."""
     genes, pairs = selected_genes(size, config), config["landscape"]["top_pairs"]
     values, clusters = min(size.values, 0.35 * size.cells * genes), panclusters(size, config)
-    # products of pairs over panclusters are made a gigabyte at a time; scores have 8 bytes, twice when stacked
+    # products of pairs are made a gigabyte at a time; scores have 8 bytes, twice when stacked
     memory = 900 + 45e-6 * values + 16e-6 * (min(clusters * pairs, 1.4e8) + clusters * pairs)
     return memory, 10 + size.cells * pairs / 1e9
 
