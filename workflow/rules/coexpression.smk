@@ -17,7 +17,8 @@ OUTPUTS
                                                             sums of T^2 over the panclusters, and of its noise
     results/{collection}/coexpression/signal_pairs.tsv      gene_a, gene_b, weight, signal, n_studies: the pairs with
                                                             the most signal
-    results/{collection}/coexpression/{study}/scores.npz    CSR, clusters x those pairs: score statistic T
+    results/{collection}/coexpression/{study}/scores.npz    CSR, clusters x those pairs: T, the correlation or
+                                                            (estimator: corrected) the score statistic
 """
 
 CORRECTED = config["landscape"]["distance"] == "corrected"
@@ -102,6 +103,8 @@ rule score_pairs:
         mem_mb=needs("score_pairs", "mem_mb"),
         runtime=needs("score_pairs", "runtime"),
     params:
+        estimator=config["coexpression"]["estimator"],
+        normalisation=config["preprocess"]["normalisation"],
         min_expected=config["landscape"]["min_expected"],
         code=code_digest("score_pairs"),
     script:

@@ -13,6 +13,8 @@ scores = score_study(
     genes_of(files.read_tsv(given.genes, dtype={"gene": str}), snakemake.wildcards.study),
     files.read_csr(given.members),
     files.read_tsv(given.pairs, dtype={"gene_a": str, "gene_b": str}),
+    estimator=snakemake.params.estimator,
+    normalisation=snakemake.params.normalisation,
     min_expected=snakemake.params.min_expected,
     threads=snakemake.threads,
 )

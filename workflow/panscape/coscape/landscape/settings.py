@@ -42,7 +42,7 @@ class LandscapeSettings(FromMapping):
     n_neighbors
         Number of neighbors of a cluster in the graph, not counting the cluster itself.
     neighbor_sweep
-        With the corrected distance, numbers of neighbors over which pseudotime is averaged; empty takes
+        With the corrected distance, numbers of neighbors over which pseudotime is the median; empty takes
         `n_neighbors` alone.
     kernel, mutual
         See :func:`connectivities`.
@@ -84,7 +84,7 @@ class LandscapeSettings(FromMapping):
 
     distance: str = THRESHOLDED
     metric: str = "cosine"
-    top_pairs: int = 50_000
+    top_pairs: int = 100_000
     diagonal: bool = False
     eta: float = 0.0
     min_expected: float = 10.0
@@ -93,7 +93,7 @@ class LandscapeSettings(FromMapping):
     best_detected: int = 0
     duplicates: bool = False
     n_neighbors: int = 19
-    neighbor_sweep: tuple[int, ...] = (10, 20, 40)
+    neighbor_sweep: tuple[int, ...] = (10, 15, 20, 30, 40)
     kernel: str = "umap"
     mutual: bool = False
     n_maps: int = 10
