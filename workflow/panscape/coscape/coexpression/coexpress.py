@@ -167,7 +167,7 @@ def correlate_clusters(
     logger.info("%d of %d genes take the sparse route", plan.n_sparse, len(plan.order))
     ordered = values.reordered(plan.order)
     part = None if signal is None else Signal.empty(signal.genes[plan.order])
-    walk = partial(_pearson, signal=part)
+    walk: Callable[..., Iterator[tuple[int, Survivors]]] = partial(_pearson, signal=part)
     if settings.estimator != "pearson":
         walk = _spearman
         for _ in _sums(ordered, clusters, members, settings, plan, part) if part is not None else ():
