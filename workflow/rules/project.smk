@@ -76,7 +76,7 @@ use rule correlate_genes as correlate_new_genes with:
     params:
         settings=of_reference("coexpression"),
         normalisation=of_reference("normalisation"),
-        min_expected=(of_reference("landscape") or {}).get("min_expected", 10),
+        min_expected=config["landscape"]["min_expected"],
         seed=config["seed"],
         code=code_digest("correlate_genes"),
 
