@@ -11,14 +11,14 @@ from scipy import sparse
 
 from panscape.coscape.coexpression.chance import corrected_chance
 from panscape.coscape.coexpression.corrected import correct_clusters, walk_sums
-from panscape.coscape.coexpression.nesting import nested_steps, parent_rows
+from panscape.coscape.coexpression.nesting import finest_clusters, nested_steps, parent_rows
 from panscape.coscape.coexpression.pair_scores import score_pairs
 from panscape.coscape.coexpression.score_sums import score_sums
 from panscape.coscape.coexpression.score_terms import ScoreTerms
 from panscape.coscape.coexpression.settings import CoexpressionSettings
-from panscape.coscape.coexpression.signal import choose_pairs
+from panscape.coscape.coexpression.signal import Signal, choose_pairs
 from panscape.coscape.coexpression.values import Values
-from panscape.coscape.coexpression.weights import BIN_WIDTH, finest_clusters, fit_weights, relative_depth
+from panscape.coscape.coexpression.weights import BIN_WIDTH, fit_weights, relative_depth
 from panscape.stats.gram import Plan
 
 MIN_EXPECTED = 10
@@ -118,15 +118,15 @@ def test_signal_and_weights_of_pairs(study):
     values, clusters, members, weights = study
     options = CoexpressionSettings(eta=0.2)
     kept, signal = correct_clusters(values, names(values), clusters, members, options, weights, signal=True)
-    alone = correct_clusters(
-        values, names(values), clusters, members, options, weights, correlations=False, signal=True
-    )
-    assert alone[0] == []
+    alone = Signal.empty(names(values))
+    for _, sums in walk_sums(values, clusters, members, Plan(np.arange(24), 0), weights):
+        alone.add_cluster(ScoreTerms.of(sums, weights.h), sums.moments.products, options.min_expected)
+    alone = alone.in_order(np.arange(24), names(values))
     dense = dense_study(values, members, weights)
     size = np.diff(members.indptr)
     squares = np.triu(sum(np.where(valid, t, 0) ** 2 for t, valid, _ in dense), 1)
     noise = np.triu(sum(valid / n for (_, valid, _), n in zip(dense, size, strict=True)), 1)
-    for found in (signal, alone[1]):
+    for found in (signal, alone):
         np.testing.assert_allclose(found.squares, squares, rtol=1e-7)
         np.testing.assert_allclose(found.noise, noise, rtol=1e-10)
     for row, survivors in kept:
@@ -151,7 +151,7 @@ def test_pairs_are_chosen_over_studies_of_different_genes(study):
     part = Values(values.counts[:, keep].tocsr(), values.totals, values.how, values.target)
     fewer = fit_weights(part, members)
     some = [genes[i] for i in keep]
-    options = {"correlations": False, "signal": True}
+    options = {"signal": True}
     signals = [
         correct_clusters(values, genes, clusters, members, CoexpressionSettings(), weights, **options)[1],
         correct_clusters(part, some, clusters, members, CoexpressionSettings(), fewer, **options)[1],

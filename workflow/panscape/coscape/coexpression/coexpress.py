@@ -16,7 +16,7 @@ from panscape.coscape.coexpression.chance import edges_per_cluster, sampled_chan
 from panscape.coscape.coexpression.corrected import correct_clusters
 from panscape.coscape.coexpression.correlation import Survivors, correlate_pairs
 from panscape.coscape.coexpression.expression import cluster_expression, expand_to_genes
-from panscape.coscape.coexpression.nesting import nested_steps, parent_rows
+from panscape.coscape.coexpression.nesting import nested_sums
 from panscape.coscape.coexpression.score_terms import ScoreTerms
 from panscape.coscape.coexpression.screen import WORTH, can_screen, screen_pairs
 from panscape.coscape.coexpression.settings import CORRECTED, CoexpressionSettings
@@ -170,13 +170,13 @@ def correlate_clusters(
     walk: Callable[..., Iterator[tuple[int, Survivors]]] = partial(_pearson, signal=part)
     if settings.estimator != "pearson":
         walk = _spearman
-        for _ in _sums(ordered, clusters, members, settings, plan, part) if part is not None else ():
-            pass  # the signal is that of Pearson's correlations
+        if part is not None:  # the signal is that of Pearson's correlations
+            for row, sums in _sums(ordered, clusters, members, plan):
+                _add_signal(part, ordered, _cells(members, row), sums, settings)
     sizes = np.diff(members.indptr)
     progress = Progress("cells of clusters", int(sizes.sum()))
     for row, survivors in walk(ordered, clusters, members, settings, plan):
-        first, second = plan.order[survivors.first], plan.order[survivors.second]
-        yield row, Survivors(np.minimum(first, second), np.maximum(first, second), survivors.value)
+        yield row, survivors.placed(plan.order)
         progress.add(int(sizes[row]))
     if signal is not None and part is not None:
         result = part.in_order(plan.order, signal.genes)
@@ -185,27 +185,26 @@ def correlate_clusters(
 
 def _pearson(values, clusters, members, settings, plan, signal) -> Iterator[tuple[int, Survivors]]:
     """Correlate each cluster from the sums of its cells."""
-    for row, cells, sums in _sums(values, clusters, members, settings, plan, signal):
+    for row, sums in _sums(values, clusters, members, plan):
+        cells = _cells(members, row)
+        if signal is not None:
+            _add_signal(signal, values, cells, sums, settings)
         yield row, correlate_pairs(sums, settings, _centred(partial(values.blocks, cells)))
 
 
-def _sums(
-    values, clusters, members, settings, plan, signal: Signal | None
-) -> Iterator[tuple[int, np.ndarray, Moments]]:
-    """Yield (row, cells, sums) of each cluster; sums of its disjoint parts are added, not computed again."""
-    begun: dict[int, Moments] = {}
-    for step in nested_steps(members, parent_rows(clusters)):
-        sums = moments(values.blocks(step.rest), plan, begun.pop(step.cluster, None))
-        cells = members.indices[members.indptr[step.cluster] : members.indptr[step.cluster + 1]]
-        if signal is not None:
-            detected = np.bincount(values.counts[cells].indices, minlength=len(plan.order)).astype(np.float64)
-            terms = ScoreTerms.pearson(sums.n, sums.total, np.diagonal(sums.products), detected)
-            signal.add_cluster(terms, sums.products, settings.min_expected)
-        yield step.cluster, cells, sums
-        if step.into in begun:
-            begun[step.into].add(sums)
-        elif step.into >= 0:
-            begun[step.into] = sums
+def _sums(values, clusters, members, plan) -> Iterator[tuple[int, Moments]]:
+    return nested_sums(members, clusters, lambda cells, into: moments(values.blocks(cells), plan, into))
+
+
+def _add_signal(signal: Signal, values: Values, cells: np.ndarray, sums: Moments, settings) -> None:
+    """Add the signal of Pearson's correlations of a cluster."""
+    detected = np.bincount(values.counts[cells].indices, minlength=values.counts.shape[1])
+    terms = ScoreTerms.pearson(sums.n, sums.total, np.diagonal(sums.products), detected.astype(np.float64))
+    signal.add_cluster(terms, sums.products, settings.min_expected)
+
+
+def _cells(members: sparse.csr_matrix, row: int) -> np.ndarray:
+    return members.indices[members.indptr[row] : members.indptr[row + 1]]
 
 
 def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, Survivors]]:
@@ -213,7 +212,7 @@ def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, 
     levels, width = _levels(values)
     fraction = 0.0 if can_screen(settings) else 1.0
     for row in range(len(clusters)):
-        cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
+        cells = _cells(members, row)
         ranks = tied_ranks(levels[cells] if len(cells) < levels.shape[0] else levels, width)
         if fraction <= WORTH:  # decided by the previous cluster; the result does not depend on it
             survivors, fraction = screen_pairs(

@@ -10,13 +10,13 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.coexpression.correlation import (
-    TIE,
     Survivors,
     join_survivors,
     shrink_correlations,
+    strong_pairs,
     strongest_pairs,
 )
-from panscape.coscape.coexpression.nesting import nested_steps, parent_rows
+from panscape.coscape.coexpression.nesting import nested_sums
 from panscape.coscape.coexpression.score_sums import ScoreSums, score_sums
 from panscape.coscape.coexpression.score_terms import ScoreTerms
 from panscape.coscape.coexpression.settings import CoexpressionSettings
@@ -41,14 +41,7 @@ def walk_sums(
     plan
         Plan of the sums of products.
     """
-    begun: dict[int, ScoreSums] = {}
-    for step in nested_steps(members, parent_rows(clusters)):
-        sums = score_sums(values, weights, step.rest, plan, begun.pop(step.cluster, None))
-        yield step.cluster, sums
-        if step.into in begun:
-            begun[step.into].add(sums)
-        elif step.into >= 0:
-            begun[step.into] = sums
+    return nested_sums(members, clusters, lambda cells, into: score_sums(values, weights, cells, plan, into))
 
 
 def correct_clusters(
@@ -59,11 +52,10 @@ def correct_clusters(
     settings: CoexpressionSettings,
     weights: Weights,
     *,
-    correlations: bool = True,
     signal: bool = False,
     threads: int = 1,
 ) -> tuple[list[tuple[int, Survivors]], Signal | None]:
-    """Compute corrected correlations and the signal of all gene pairs, from the same sums.
+    """Compute corrected correlations and, if asked for, the signal of all gene pairs, from the same sums.
 
     Parameters
     ----------
@@ -72,18 +64,18 @@ def correct_clusters(
     clusters, members
         As in :func:`panscape.coscape.coexpression.coexpress.coexpress`.
     settings
-        `min_expected` is used, and for correlations `eta`, `shrinkage`, `shrinkage_strength`, `max_pairs`.
+        `min_expected`, `eta`, `shrinkage`, `shrinkage_strength` and `max_pairs` are used.
     weights
         From :func:`panscape.coscape.coexpression.weights.fit_weights`.
-    correlations, signal
-        What to compute.
+    signal
+        Also compute the signal.
     threads
         Number of threads; the result does not depend on it.
 
     Returns
     -------
     kept : list
-        (row of the cluster, its correlations above the threshold); empty unless asked for.
+        (row of the cluster, its correlations above the threshold).
     signal : Signal or None
         Signal of every pair; None unless asked for.
     """
@@ -94,13 +86,8 @@ def correct_clusters(
     progress = Progress("cells of clusters", int(sizes.sum()))
     kept = []
     for row, sums in walk_sums(ordered, clusters, members, plan, weighed):
-        if correlations:
-            survivors = corrected_pairs(sums, weighed, settings, found)
-            first, second = plan.order[survivors.first], plan.order[survivors.second]
-            low, high = np.minimum(first, second), np.maximum(first, second)
-            kept.append((row, Survivors(low.astype(np.int32), high.astype(np.int32), survivors.value)))
-        elif found is not None:
-            found.add_cluster(ScoreTerms.of(sums, weighed.h), sums.moments.products, settings.min_expected)
+        survivors = corrected_pairs(sums, weighed, settings, found)
+        kept.append((row, survivors.placed(plan.order)))
         progress.add(int(sizes[row]))
     return kept, found.in_order(plan.order, genes) if found is not None else None
 
@@ -125,7 +112,6 @@ def corrected_pairs(
     entry, in this cluster.
     """
     terms = ScoreTerms.of(sums, weights.h)
-    n_genes = len(terms.mean)
     varies = terms.variance > 0
     shrink = _shrinker(terms, sums, settings)
     parts = []
@@ -133,13 +119,7 @@ def corrected_pairs(
         if signal is not None:
             signal.add_rows(score, start, terms.n)
         r = shrink(*terms.correlations(score, start, stop))
-        keep = np.abs(r) >= max(settings.eta - TIE, np.finfo(np.float32).tiny)
-        keep &= np.arange(start, n_genes) >= np.arange(start, stop)[:, None]
-        local = np.arange(stop - start)
-        keep[local, local] = varies[start:stop]
-        r[local, local] = 1.0
-        first, second = np.nonzero(keep)
-        parts.append((first + start, second + start, r[first, second]))
+        parts.append(strong_pairs(r, start, varies, settings.eta))
     return strongest_pairs(join_survivors(parts), settings.max_pairs)
 
 

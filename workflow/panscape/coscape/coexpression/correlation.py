@@ -31,6 +31,11 @@ class Survivors:
     second: np.ndarray
     value: np.ndarray
 
+    def placed(self, order: np.ndarray) -> Survivors:
+        """Return the survivors with gene ``order[i]`` in place of gene i, still ``first <= second``."""
+        first, second = order[self.first].astype(np.int32), order[self.second].astype(np.int32)
+        return Survivors(np.minimum(first, second), np.maximum(first, second), self.value)
+
 
 def correlate_pairs(
     sums: Moments,
@@ -62,15 +67,35 @@ def correlate_pairs(
     for start in range(0, n_genes, BLOCK_ROWS):
         stop = min(start + BLOCK_ROWS, n_genes)
         r = shrinking(_block(covariance, scale, start, stop))
-        keep = np.abs(r) >= max(settings.eta - TIE, np.finfo(np.float32).tiny)
-        rows = np.arange(start, stop)
-        keep &= np.arange(start, n_genes) >= rows[:, None]
-        local = np.arange(stop - start)
-        keep[local, local] = varies[start:stop]
-        r[local, local] = 1.0
-        first, second = np.nonzero(keep)
-        parts.append((first + start, second + start, r[first, second]))
+        parts.append(strong_pairs(r, start, varies, settings.eta))
     return strongest_pairs(join_survivors(parts), settings.max_pairs)
+
+
+def strong_pairs(
+    r: np.ndarray, start: int, varies: np.ndarray, eta: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (first genes, second genes, correlations) of the strong pairs in some rows of a matrix.
+
+    Parameters
+    ----------
+    r
+        (n_rows, n_genes - start) correlations of the genes from `start` on with all later ones; the diagonal
+        is set to 1.
+    start
+        First gene of the rows.
+    varies
+        bool (n_genes,): genes with a diagonal entry.
+    eta
+        Pairs with ``|r| >= eta`` are strong.
+    """
+    rows = np.arange(start, start + len(r))
+    keep = np.abs(r) >= max(eta - TIE, np.finfo(np.float32).tiny)
+    keep &= np.arange(start, start + r.shape[1]) >= rows[:, None]
+    local = np.arange(len(r))
+    keep[local, local] = varies[rows]
+    r[local, local] = 1.0
+    first, second = np.nonzero(keep)
+    return first + start, second + start, r[first, second]
 
 
 def join_survivors(parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Survivors:

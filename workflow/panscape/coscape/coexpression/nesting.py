@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -86,6 +87,57 @@ def nested_steps(members: sparse.csr_matrix, parents: np.ndarray) -> Iterator[St
         stack.extend(reversed(children[row]))
     if seen != n_clusters:
         raise ValueError(f"{n_clusters - seen} clusters are ancestors of themselves")
+
+
+class Additive(Protocol):
+    """Sums over a set of cells, to which those over a disjoint set can be added in place."""
+
+    def add(self, other) -> None:
+        """Add the sums over a disjoint set of cells."""
+
+
+Sums = TypeVar("Sums", bound=Additive)
+
+
+def nested_sums(
+    members: sparse.csr_matrix,
+    clusters: pd.DataFrame,
+    sums_of: Callable[[np.ndarray, Sums | None], Sums],
+) -> Iterator[tuple[int, Sums]]:
+    """Yield (row, sums) of every cluster, children before their parents; sums of disjoint parts are reused.
+
+    Parameters
+    ----------
+    members
+        CSR, clusters x cells.
+    clusters
+        Columns `cluster` and `parent`.
+    sums_of
+        Function of cells and of sums to which theirs are added (None: new ones); returns the sums.
+    """
+    begun: dict[int, Sums] = {}
+    for step in nested_steps(members, parent_rows(clusters)):
+        sums = sums_of(step.rest, begun.pop(step.cluster, None))
+        yield step.cluster, sums
+        if step.into in begun:
+            begun[step.into].add(sums)
+        elif step.into >= 0:
+            begun[step.into] = sums
+
+
+def finest_clusters(members: sparse.csr_matrix) -> np.ndarray:
+    """Return the smallest cluster that contains each cell, int (n_cells,); -1 for none.
+
+    Parameters
+    ----------
+    members
+        CSR, clusters x cells.
+    """
+    sizes = np.diff(members.indptr)
+    label = np.full(members.shape[1], -1)
+    for row in np.argsort(-sizes, kind="stable"):
+        label[_cells(members, row)] = row
+    return label
 
 
 def _disjoint(

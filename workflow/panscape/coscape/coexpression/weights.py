@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.coscape.coexpression.atoms import by_label
+from panscape.coscape.coexpression.nesting import finest_clusters
 from panscape.coscape.coexpression.values import Values
 
 ROUNDS = 3  # rounds of reweighting; the weights hardly change afterwards
@@ -146,15 +147,6 @@ def fit_weights(values: Values, members: sparse.csr_matrix, *, rounds: int = ROU
         spread = mean + middle[:, None] * variance
         h = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
     return Weights(size, group, h, mean, variance)
-
-
-def finest_clusters(members: sparse.csr_matrix) -> np.ndarray:
-    """Return the smallest cluster of each cell (the first of equal ones), int (n_cells,), -1 for none."""
-    sizes = np.diff(members.indptr)
-    leaf = np.full(members.shape[1], -1)
-    for row in np.lexsort((-np.arange(len(sizes)), -sizes)):
-        leaf[members.indices[members.indptr[row] : members.indptr[row + 1]]] = row
-    return leaf
 
 
 def _moments(values: Values, leaf: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.ndarray]:

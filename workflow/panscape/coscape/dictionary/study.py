@@ -18,6 +18,7 @@ from panscape.coscape.coexpression.chance import (
     edges_per_cluster,
     shrinker,
 )
+from panscape.coscape.coexpression.nesting import finest_clusters
 from panscape.coscape.coexpression.settings import CORRECTED, CoexpressionSettings
 from panscape.coscape.coexpression.values import Values
 from panscape.coscape.coexpression.weights import fit_weights
@@ -113,7 +114,7 @@ def study_confidence(
         first[here],
         second[here],
         usage,
-        split_cells(_finest(members), stream(seed, "halves")),
+        split_cells(finest_clusters(members), stream(seed, "halves")),
         method=method,
     )
     rng = stream(seed, "chance")
@@ -135,12 +136,3 @@ def study_confidence(
         )
     edges = edges_per_cluster(sparse.csr_matrix(matrix), pairs)
     return StudyConfidence(agreement, size, add_chance_columns(clusters, edges, chance))
-
-
-def _finest(members: sparse.csr_matrix) -> np.ndarray:
-    """Return the smallest cluster that contains each cell (-1 for none)."""
-    sizes = np.diff(members.indptr)
-    label = np.full(members.shape[1], -1)
-    for row in np.argsort(-sizes, kind="stable"):
-        label[members.indices[members.indptr[row] : members.indptr[row + 1]]] = row
-    return label

@@ -71,12 +71,15 @@ def embed_vectors(vectors: Vectors, root: int | None, settings: LandscapeSetting
     settings
         As in :func:`embed_with_settings`.
     """
-    if vectors.distances is None:
-        return embed_with_settings(
-            COEXPRESSION, vectors.rows, root, settings, vectors.metric, measured=vectors.measured
-        )
     return embed_with_settings(
-        COEXPRESSION, vectors.rows, root, settings, vectors.metric, refine=False, distances=vectors.distances
+        COEXPRESSION,
+        vectors.rows,
+        root,
+        settings,
+        vectors.metric,
+        refine=vectors.refine,
+        distances=vectors.distances,
+        measured=vectors.measured if vectors.refine else None,
     )
 
 

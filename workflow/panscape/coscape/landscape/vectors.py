@@ -14,6 +14,7 @@ from panscape.coscape.landscape.measured import measured_pairs
 from panscape.coscape.landscape.scores import Scores
 from panscape.coscape.landscape.settings import CORRECTED, LandscapeSettings
 from panscape.errors import fail
+from panscape.graph.distances import squared_distances
 from panscape.graph.measured import Measured
 
 
@@ -32,15 +33,17 @@ class Vectors:
     usable
         bool (n_clusters,): clusters with a defined distance.
     distances
-        (distances, defined) as of :func:`panscape.graph.distances.squared_distances`; None computes them
-        from the vectors.
+        (distances, defined) as of :func:`panscape.graph.distances.squared_distances`.
+    refine
+        Whether close distances can be recomputed from the differences of the vectors.
     """
 
     rows: sparse.csr_matrix
     measured: Measured | None
     metric: str
     usable: np.ndarray
-    distances: tuple[np.ndarray, np.ndarray] | None = None
+    distances: tuple[np.ndarray, np.ndarray]
+    refine: bool
 
 
 def coexpression_vectors(data: Combined, settings: LandscapeSettings) -> Vectors:
@@ -61,14 +64,15 @@ def coexpression_vectors(data: Combined, settings: LandscapeSettings) -> Vectors
     if settings.distance != CORRECTED:
         rows, measured = measured_vectors(data, settings)
         usable = comparable(rows, settings)
-        return Vectors(rows, measured, settings.metric, usable)
+        distances = squared_distances(rows, settings.metric, measured)
+        return Vectors(rows, measured, settings.metric, usable, distances, refine=True)
     scores = scores_of(data)
     measured = measured_pairs(data, scores.pairs)
     enough = data.clusters["n_used_pairs"].to_numpy() >= settings.min_pairs
     distances = debiased_distances(scores, measured, enough=enough)
     weight = sparse.diags(np.sqrt(scores.weight).astype(np.float32))
     rows = sparse.csr_matrix(scores.matrix @ weight, dtype=np.float32)
-    return Vectors(rows, measured, "cosine", distances[1], distances)
+    return Vectors(rows, measured, "cosine", distances[1], distances, refine=False)
 
 
 def scores_of(data: Combined) -> Scores:
