@@ -76,7 +76,10 @@ use rule correlate_genes as correlate_new_genes with:
     params:
         settings=of_reference("coexpression"),
         normalisation=of_reference("normalisation"),
-        min_expected=config["landscape"]["min_expected"],
+        # earlier dictionaries do not have it
+        min_expected=(of_reference("coexpression") or {}).get(
+            "min_expected", config["landscape"]["min_expected"]
+        ),
         seed=config["seed"],
         code=code_digest("correlate_genes"),
 

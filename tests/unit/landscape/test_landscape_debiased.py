@@ -20,6 +20,7 @@ from panscape.graph.diffusion import diffusion_map, pseudotime
 from panscape.graph.knn import nearest
 from panscape.graph.measured import Measured
 from panscape.graph.umap_weights import connectivities
+from panscape.plot.sensitivity import plot_sensitivity
 from panscape.stats.ranks import spearman
 
 QUICK = LandscapeSettings(
@@ -200,7 +201,9 @@ def test_landscape_of_the_corrected_distance():
     assert len(result.space.sweep) == 2
     other = all_views(result.data, result.space, QUICK)[1]
     assert other.space.name == "expression" and len(other.space.sweep) == 2
-    table = sensitivity_table(studies, QUICK, eta=[0.3], n_neighbors=[4, 9])
+    table = sensitivity_table(studies, QUICK, eta=[0.3, 0.6], n_neighbors=[4, 9])
+    assert len(table) == 2 and table["eta"].isna().all()
+    assert next(line.get_label() for line in plot_sensitivity(table).axes[0].lines) == "none"
     assert (table["rho_age"] > 0.9).all()
 
 

@@ -30,12 +30,15 @@ _AGAIN = "run `snakemake dictionary` with the configuration of the reference"
 
 def describe(config: Mapping[str, Any], studies: list[str]) -> dict[str, Any]:
     """Return the studies and settings of a collection needed for projections."""
-    sections = {name: config[name] for name in ("panclust", "coexpression", "dictionary")}
+    sections = {name: config[name] for name in ("panclust", "dictionary")}
+    # the corrected estimator depends on it, too
+    estimated = {**config["coexpression"], "min_expected": config["landscape"]["min_expected"]}
     return {
         "format": FORMAT,
         **{name: config[name] for name in ("collection", "species", "age_unit")},
         "studies": studies,
         "normalisation": config["preprocess"]["normalisation"],
+        "coexpression": estimated,
         **sections,
     }
 

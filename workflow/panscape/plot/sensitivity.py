@@ -23,13 +23,12 @@ def plot_sensitivity(table: pd.DataFrame) -> Figure:
 
     figure = Figure(figsize=(4.2, 3.0), layout="constrained")
     axes = figure.add_subplot()
-    thresholds = sorted(table["eta"].unique())
-    for at, threshold in enumerate(thresholds):
-        rows = table[table["eta"] == threshold].sort_values("neighbours")
-        colour = str(0.75 - 0.75 * at / max(len(thresholds) - 1, 1))  # greys: darker is stricter
-        axes.plot(
-            rows["neighbours"], rows["rho_age"], "o-", ms=3, lw=1.2, color=colour, label=f"{threshold:g}"
-        )
+    lines = table.groupby("eta", sort=True, dropna=False)
+    for at, (threshold, rows) in enumerate(lines):
+        rows = rows.sort_values("neighbours")
+        colour = str(0.75 - 0.75 * at / max(lines.ngroups - 1, 1))  # greys: darker is stricter
+        label = "none" if pd.isna(threshold) else f"{threshold:g}"
+        axes.plot(rows["neighbours"], rows["rho_age"], "o-", ms=3, lw=1.2, color=colour, label=label)
     axes.axhline(0, color="0.85", lw=0.6, zorder=0)
     axes.set_xlabel("neighbours")
     axes.set_ylabel("Spearman ρ, pseudotime with age")

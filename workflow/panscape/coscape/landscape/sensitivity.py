@@ -14,7 +14,7 @@ from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.compare import AGE
 from panscape.coscape.landscape.mixing import neighbour_links, other_study_share
 from panscape.coscape.landscape.other_spaces import embed_vectors
-from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.coscape.landscape.settings import CORRECTED, LandscapeSettings
 from panscape.coscape.landscape.vectors import coexpression_vectors
 from panscape.log import Progress
 from panscape.stats.ranks import partial_spearman, spearman
@@ -34,21 +34,25 @@ def sensitivity_table(
     studies, settings
         As for :func:`panscape.coscape.landscape.build.compute_landscape`.
     eta
-        Thresholds of |r|; one below the threshold of the matrices has no effect.
+        Thresholds of |r|; one below the threshold of the matrices has no effect. Not used with the corrected
+        distance, which has none.
     n_neighbors
         Numbers of neighbors, not counting the cluster itself.
 
     Returns
     -------
-    Columns `eta`, `neighbours` (the cluster itself counted), `rho_age`, `n` (its number of clusters),
-    `partial_rho_age`, `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`, `other_study_share`, `components`,
-    `reached` (fraction of clusters with a pseudotime), `pairs` (median of the pairs in use per cluster).
+    Columns `eta` (missing with the corrected distance), `neighbours` (the cluster itself counted), `rho_age`,
+    `n` (its number of clusters), `partial_rho_age`, `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`,
+    `other_study_share`, `components`, `reached` (fraction of clusters with a pseudotime), `pairs` (median of
+    the pairs in use per cluster).
     """
     chosen = LandscapeSettings.of(settings)
     rows = []
-    progress = Progress("landscapes", len(eta) * len(n_neighbors))
-    for threshold in eta:
-        varied = replace(chosen, eta=threshold)
+    variants = {threshold: replace(chosen, eta=threshold) for threshold in eta}
+    if chosen.distance == CORRECTED:
+        variants = {np.nan: chosen}
+    progress = Progress("landscapes", len(variants) * len(n_neighbors))
+    for threshold, varied in variants.items():
         data = gather_clusters(studies, varied)
         vectors = coexpression_vectors(data, varied)
         root = find_root(data.clusters, varied, usable=vectors.usable)

@@ -25,7 +25,7 @@ class LandscapeSettings(FromMapping):
     ----------
     distance
         ``"thresholded"``: between the vectors of strong correlations (published); ``"corrected"``: between
-        the score statistics of the pairs with the most signal, see
+        the correlations of the pairs with the most signal, see
         :func:`panscape.coscape.landscape.debiased.debiased_distances`.
     metric
         Of thresholded correlations: ``"cosine"``, ``"euclidean"`` (published) or ``"correlation"``.
@@ -128,5 +128,5 @@ class LandscapeSettings(FromMapping):
 
     @property
     def sweep(self) -> tuple[int, ...]:
-        """Return the numbers of neighbors over which pseudotime is averaged; empty: `n_neighbors` alone."""
+        """Return the numbers of neighbors over which pseudotime is the median; empty: `n_neighbors` alone."""
         return tuple(self.neighbor_sweep) if self.distance == CORRECTED else ()

@@ -81,7 +81,7 @@ def scores_of(data: Combined) -> Scores:
         raise fail(
             "landscape.distance",
             f"is {CORRECTED}, but the clusters have no scores of gene pairs",
-            "score the chosen pairs in all studies, or write thresholded",
+            "add Scores to every study (panscape.coscape.landscape.scores), or write thresholded",
         )
     return data.scores
 
