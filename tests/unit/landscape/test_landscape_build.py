@@ -108,6 +108,8 @@ def test_clusters_without_pairs_stand_alone():
     assert np.isfinite(result.layout).all()
     few = compute_landscape(parts, replace(QUICK, min_pairs=10_000, root="none"), 1)
     assert few.space.weights.nnz == 0
+    with pytest.raises(UserError, match="no cluster with an age has enough gene pairs"):
+        compute_landscape(parts, replace(QUICK, min_pairs=10_000), 1)
     youngest = parts[0].matrix.toarray()
     youngest[0] = 0
     parts[0] = replace(parts[0], matrix=sparse.csr_matrix(youngest))

@@ -191,6 +191,13 @@ def find_root(
     if len(below):
         return int(below[0])
     root = choose_root(age, clusters["n_cells"].to_numpy(), usable=usable)
+    if root is None and np.isfinite(age).any():
+        raise fail(
+            "landscape.min_expected",
+            "no cluster with an age has enough gene pairs for distances "
+            "(landscape.min_expected cells that show both genes, landscape.min_pairs pairs)",
+            "write smaller numbers, or raise panclust.min_cells",
+        )
     if root is None:
         raise fail(
             "landscape.root",
