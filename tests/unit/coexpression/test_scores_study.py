@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from dense_scores import made_study
+from scipy import sparse
 
 from panscape.coscape.coexpression.coexpress import coexpress
 from panscape.coscape.coexpression.pair_scores import PairScorer, score_pairs
@@ -54,6 +55,16 @@ def test_scores_of_pearson_are_the_correlations_of_valid_pairs(stored):
             valid = len(picked) * np.outer(detected, detected) >= 10
             upper = np.where(valid, expected, 0)[pairs[:, 0], pairs[:, 1]]
             np.testing.assert_allclose(result[row], upper, atol=2e-6)
+
+
+def test_a_constant_gene_has_no_score(stored):
+    _, values, _, members = stored
+    counts = values.counts.toarray()
+    counts[:, 0] = 3  # its sum of squares minus n times the squared mean is not exactly 0
+    constant = Values(sparse.csr_matrix(counts), values.totals, "log1p", values.target)
+    pairs = np.array([[0, 1], [1, 2]])
+    found = score_pairs(constant, members, pairs, None, min_expected=1).toarray()
+    assert (found[:, 0] == 0).all() and (found[:, 1] != 0).any()
 
 
 def test_signal_of_pearson_is_the_sum_over_clusters(stored):

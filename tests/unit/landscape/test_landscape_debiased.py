@@ -172,6 +172,8 @@ def test_median_is_over_the_graphs_that_reach_a_cluster():
     far = np.arange(12, 20)
     assert np.isnan(pseudotime(space.sweep[0], 0)[far]).all()
     np.testing.assert_allclose(space.pseudotime[far], pseudotime(space.sweep[1], 0)[far])
+    rarely = embed_clusters("made", x, 0, metric="euclidean", n_neighbors=15, sweep=(3, 4, 15))
+    assert np.isnan(rarely.pseudotime[far]).all() and np.isfinite(rarely.pseudotime[:12]).all()
     near = embed_clusters("made", x, 0, metric="euclidean", n_neighbors=3, sweep=(3, 15))
     assert np.isnan(near.pseudotime[far]).all() and np.isfinite(near.pseudotime[:12]).all()
 
