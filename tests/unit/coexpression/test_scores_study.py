@@ -60,10 +60,10 @@ def test_scores_of_pearson_are_the_correlations_of_valid_pairs(stored):
 def test_a_constant_gene_has_no_score(stored):
     _, values, _, members = stored
     counts = np.repeat(np.arange(1.0, 41)[None, :], 900, axis=0)
-    counts = np.hstack([counts, values.counts[:, :1].toarray()]).astype(np.float32)
+    counts = np.hstack([counts, values.counts.toarray()]).astype(np.float32)
     constant = Values(sparse.csr_matrix(counts), values.totals, "log1p", values.target)
     # sums of squares minus n times the squared means are not exactly 0 for most of these
-    pairs = np.array([[gene, 40] for gene in range(40)])
+    pairs = np.array([[gene, other] for gene in range(40) for other in range(40, 64)])
     assert score_pairs(constant, members, pairs, None, min_expected=1).nnz == 0
 
 
