@@ -206,10 +206,27 @@ def test_sheet_saved_with_a_byte_order_mark(sheet, cells):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "is empty"), ("a\ta\n1\t2\n", "columns of the same name: a"), ('a\tb\n1\t"2\n', "cells.tsv")],
+    [
+        ("", "is empty"),
+        ("a\ta\n1\t2\n", "columns of the same name: a"),
+        ('a\tb\n1\t"2\n', "cells.tsv"),
+        ("a\tb\n", "no barcode of the sheet (none) is among the cells"),
+        ("a\tb\nx\t1\t2\ny\t3\t4\n", "cells.tsv have more fields than its header (a, b)"),
+        ("a\tb\nx\t1\t2\ny\t3\n", "more fields than its header"),
+        ("a\tb\nx\t1\ny", "cells.tsv ends in the middle of a line: 'y'"),
+        ("a,b\nx,1\ny", "ends in the middle of a line: 'y'"),
+    ],
 )
 def test_damaged_sheets(sheet, text, message):
     assert message in problem(sheet(text))
+
+
+def test_a_sheet_without_a_line_end_or_with_separators_at_line_ends(sheet, cells):
+    text = "cell\tkind\n" + "\n".join(f"{cell}\t{at}" for at, cell in enumerate(cells))
+    for form in (text, text.replace("\n", "\t\n").replace("kind\t\n", "kind\n") + "\t\n"):
+        study = sheet(form)
+        table = cell_table(study, open_source(study, where="s"), "s")
+        assert table["kind"].tolist() == list(range(len(cells)))
 
 
 def test_sheet_that_is_missing_or_a_folder(write):

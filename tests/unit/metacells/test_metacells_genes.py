@@ -212,6 +212,15 @@ def test_places_are_checked_before_the_first_job(tmp_path):
         check_places(settings, peaks.assign(chrom="II"), pd.DataFrame(index=["AAA"]))
 
 
+def test_genes_of_a_chromosome_late_in_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("panscape.coem.genes.HEAD", 5)  # lines of AAA on chr1; BBB on chrM follows
+    settings = {"genes": written(tmp_path, "a.gtf", GTF)}
+    peaks = pd.DataFrame({"chrom": ["MT"], "start": [1], "end": [9]})
+    check_places(settings, peaks, pd.DataFrame(index=["BBB"]))
+    with pytest.raises(UserError, match=r"none of the sample's genes \(Trp53\)"):
+        check_places(settings, peaks, pd.DataFrame(index=["Trp53"]))
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

@@ -1,14 +1,11 @@
 """A multiome in the files that programs write, and the same cells under other names."""
 
-import gzip
-
 import anndata
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from multiome_cases import folder_of, tenx, written
 from scipy import sparse
-from scipy.io import mmwrite
 
 from panscape.coem.multiome import check_peaks, peaks_of, read_paired
 from panscape.coem.pair import read_pair
@@ -29,6 +26,7 @@ GENES = [f"G{i}" for i in range(6)]
 PEAKS = [f"chr1:{1000 * i}-{1000 * i + 500}" for i in range(1, 9)]
 RNA = sparse.csr_matrix(RNG.poisson(2.0, (40, 6)).astype(np.float32))
 ATAC = sparse.csr_matrix(RNG.poisson(1.5, (40, 8)).astype(np.float32))
+BOTH = sparse.csr_matrix(sparse.hstack([RNA, ATAC]))
 
 
 def data(values, names, cells=CELLS, **var):
@@ -42,45 +40,18 @@ def counts(folder, cells=CELLS):
     return folder / "counts.h5ad"
 
 
-def zipped(path, text):
-    path.write_bytes(gzip.compress(text.encode()))
-
-
-def folder_of(path, features, values, cells=CELLS, name="features.tsv.gz"):
-    path.mkdir()
-    mmwrite(path / "matrix.mtx", sparse.coo_matrix(values.T.astype(int)))
-    (path / "matrix.mtx.gz").write_bytes(gzip.compress((path / "matrix.mtx").read_bytes()))
-    (path / "matrix.mtx").unlink()
-    zipped(path / "barcodes.tsv.gz", "\n".join(cells) + "\n")
-    (zipped if name.endswith("gz") else lambda file, text: file.write_text(text))(path / name, features)
-    return str(path)
-
-
 def arc(path):
     lines = [f"ENSG{i:011d}\t{name}\tGene Expression\tchr1\t{i}000\t{i}001" for i, name in enumerate(GENES)]
     lines += [f"{peak}\t{peak}\tPeaks\t" + peak.replace(":", "\t").replace("-", "\t") for peak in PEAKS]
-    return folder_of(path, "\n".join(lines) + "\n", sparse.hstack([RNA, ATAC]).tocsr())
+    return folder_of(path, "\n".join(lines) + "\n", BOTH, CELLS)
 
 
-def tenx(path, names, kinds, values):
-    values = sparse.csc_matrix(values.T)
-    with h5py.File(path, "w") as file:
-        group = file.create_group("matrix")
-        group["barcodes"] = np.array(CELLS, dtype="S")
-        group["data"], group["indices"], group["indptr"] = (
-            values.data.astype(int),
-            values.indices,
-            values.indptr,
-        )
-        group["shape"] = np.array(values.shape)
-        features = group.create_group("features")
-        features["id"] = features["name"] = np.array(names, dtype="S")
-        features["feature_type"] = np.array(kinds, dtype="S")
-    return str(path)
+def multiome(path):
+    return tenx(path, BOTH, CELLS, [*GENES, *PEAKS], ["Gene Expression"] * 6 + ["Peaks"] * 8)
 
 
 def both(path, **var):
-    return data(sparse.hstack([RNA, ATAC]).tocsr(), [*GENES, *PEAKS], **var).write_h5ad(path)
+    return data(BOTH, [*GENES, *PEAKS], **var).write_h5ad(path)
 
 
 def is_whole(sample):
@@ -111,7 +82,7 @@ def test_an_h5ad_with_feature_types(tmp_path, kind):
 def test_a_folder_of_cellranger_atac_beside_the_genes(tmp_path):
     data(RNA, GENES).write_h5ad(tmp_path / "rna.h5ad")
     lines = "# made here\n" + "".join(peak.replace(":", "\t").replace("-", "\t") + "\n" for peak in PEAKS)
-    path = folder_of(tmp_path / "filtered_peak_bc_matrix", lines, ATAC, name="peaks.bed")
+    path = folder_of(tmp_path / "filtered_peak_bc_matrix", lines, ATAC, CELLS, name="peaks.bed")
     study = {"id": "s", "path": str(tmp_path / "rna.h5ad"), "atac": {"path": path}}
     is_whole(read_paired(study, counts(tmp_path)))
 
@@ -128,8 +99,7 @@ def test_a_table_of_peaks_whatever_its_orientation(tmp_path, rows, name):
 
 def test_a_whole_multiome_named_as_the_second_file(tmp_path):
     data(RNA, GENES).write_h5ad(tmp_path / "rna.h5ad")
-    path = tenx(tmp_path / "m.h5", [*GENES, *PEAKS], ["Gene Expression"] * 6 + ["Peaks"] * 8,
-                sparse.hstack([RNA, ATAC]).tocsr())  # fmt: skip
+    path = multiome(tmp_path / "m.h5")
     is_whole(
         read_paired({"id": "s", "path": str(tmp_path / "rna.h5ad"), "atac": {"path": path}}, counts(tmp_path))
     )
@@ -167,12 +137,12 @@ def test_peaks_in_a_modality_of_an_unknown_name(tmp_path):
 @pytest.mark.parametrize("kind", ["h5", "h5ad", "folder"])
 def test_peaks_alone_are_not_taken_for_genes(tmp_path, kind):
     if kind == "h5":
-        path = tenx(tmp_path / "p.h5", PEAKS, ["Peaks"] * 8, ATAC)
+        path = tenx(tmp_path / "p.h5", ATAC, CELLS, PEAKS, ["Peaks"] * 8)
     elif kind == "h5ad":
         path = str(tmp_path / "p.h5ad")
         data(ATAC, PEAKS).write_h5ad(path)
     else:
-        path = folder_of(tmp_path / "p", "".join(f"{peak}\t{peak}\tPeaks\n" for peak in PEAKS), ATAC)
+        path = folder_of(tmp_path / "p", "".join(f"{peak}\t{peak}\tPeaks\n" for peak in PEAKS), ATAC, CELLS)
     study = {"id": "s", "path": path}
     problems = check_study(study, "studies[0]", "human")
     assert len(problems) == 1 and "its 8 features are peaks (chr1:1000-1500" in problems[0].what
@@ -187,8 +157,7 @@ def test_peaks_alone_are_not_taken_for_genes(tmp_path, kind):
 
 
 def test_only_takes_the_peaks_of_a_multiome(tmp_path):
-    path = tenx(tmp_path / "m.h5", [*GENES, *PEAKS], ["Gene Expression"] * 6 + ["Peaks"] * 8,
-                sparse.hstack([RNA, ATAC]).tocsr())  # fmt: skip
+    path = multiome(tmp_path / "m.h5")
     study = {"id": "s", "path": path, "atac": {"only": True}}
     assert check_peaks(study, pd.Index(CELLS), "studies[0]").index.tolist() == PEAKS
 
@@ -215,9 +184,7 @@ FRAGMENTS = "".join(f"chr1\t{at}\t{at + 50}\t{cell}\t1\n" for at, cell in enumer
 @pytest.mark.parametrize("name", ["atac_fragments.tsv.gz", "f.bed.gz", "f.tsv"])
 def test_fragments_are_refused_with_what_to_do(tmp_path, head, name):
     data(RNA, GENES).write_h5ad(tmp_path / "rna.h5ad")
-    (zipped if name.endswith("gz") else lambda file, text: file.write_text(text))(
-        tmp_path / name, head + FRAGMENTS
-    )
+    written(tmp_path / name, head + FRAGMENTS)
     study = {"id": "s", "path": str(tmp_path / "rna.h5ad"), "atac": {"path": str(tmp_path / name)}}
     with pytest.raises(UserError, match=r"studies\[0\].atac.path .*has fragments .*make_peak_matrix"):
         check_peaks(study, pd.Index(CELLS), "studies[0]")

@@ -1,10 +1,10 @@
 """Paired input in every form, and what is wrong with it."""
 
 import anndata
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from multiome_cases import tenx
 from scipy import sparse
 
 from panscape.coem.metacells.pool import pool
@@ -121,26 +121,14 @@ def test_mudata_reads_what_is_written_and_scanpy_goes_on(tmp_path):
     assert genes.obs["leiden"].notna().all()
 
 
-def tenx(path, kinds=("Gene Expression",) * 6 + ("Peaks",) * 8):
-    values = sparse.csc_matrix(sparse.hstack([rna(), atac()]).T)
+def multiome(path, kinds=("Gene Expression",) * 6 + ("Peaks",) * 8):
+    places = [*[f"chr1:{i}000-{i}001" for i in range(6)], *PEAKS]
     names = [*[f"G{i}" for i in range(6)], *PEAKS]
-    with h5py.File(path, "w") as file:
-        group = file.create_group("matrix")
-        group["barcodes"] = np.array(CELLS, dtype="S")
-        group["data"], group["indices"], group["indptr"] = (
-            values.data.astype(int),
-            values.indices,
-            values.indptr,
-        )
-        group["shape"] = np.array(values.shape)
-        features = group.create_group("features")
-        features["id"] = features["name"] = np.array(names, dtype="S")
-        features["feature_type"] = np.array(kinds, dtype="S")
-        features["interval"] = np.array([*[f"chr1:{i}000-{i}001" for i in range(6)], *PEAKS], dtype="S")
+    tenx(path, sparse.hstack([rna(), atac()]), CELLS, names, kinds, interval=places)
 
 
 def test_a_10x_multiome_file_holds_both(tmp_path):
-    tenx(tmp_path / "s.h5")
+    multiome(tmp_path / "s.h5")
     sample = read_paired(
         {"id": "s", "path": str(tmp_path / "s.h5"), "format": "10x-h5"}, counts_file(tmp_path, rna())
     )
@@ -149,7 +137,7 @@ def test_a_10x_multiome_file_holds_both(tmp_path):
 
 
 def test_a_10x_file_of_genes_gives_a_sample_with_rna(tmp_path):
-    tenx(tmp_path / "s.h5", ("Gene Expression",) * 14)
+    multiome(tmp_path / "s.h5", ("Gene Expression",) * 14)
     cells = counts_file(
         tmp_path,
         sparse.csr_matrix(sparse.hstack([rna(), atac()])),

@@ -56,6 +56,30 @@ def test_columns_are_preferred_to_names_and_gc_is_kept():
     assert result["gc"].tolist() == [0.4, 0.6] and result["start"].dtype == np.int64
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("start", [-5, 1], r"1 are not whole numbers from 0, e.g. -5\) -> write whole numbers"),
+        ("start", [np.nan, 1], "1 are not whole numbers from 0, e.g. nan"),
+        ("start", [1.5, 1], "1 are not whole numbers from 0, e.g. 1.5"),
+        ("end", ["", "9"], "1 are not whole numbers from 0, e.g. nan"),
+        ("end", [np.inf, 9], "1 are not whole numbers from 0, e.g. inf"),
+        ("chrom", [None, "chr1"], "1 peaks have no chromosome, e.g. p1 -> write the chromosome"),
+        ("chrom", ["", "chr1"], "1 peaks have no chromosome"),
+    ],
+)
+def test_columns_that_are_no_places(column, values, message):
+    var = pd.DataFrame({"chrom": "chr1", "start": [1, 5], "end": [10, 20]}, index=["p1", "p2"])
+    with pytest.raises(UserError, match=message):
+        peak_table(var.assign(**{column: values}), "here")
+
+
+@pytest.mark.parametrize("name", ["chr1:-5-10", "chr1--5-10"])
+def test_a_name_with_a_negative_start(name):
+    with pytest.raises(UserError, match="1 of 2 peak names are not chrom:start-end"):
+        parse_peaks(["chr1:1-5", name], "here")
+
+
 def test_peaks_that_are_there_twice():
     with pytest.raises(UserError, match=r"1 peaks occur more than once, e.g. chr1:1-5"):
         peak_table(pd.DataFrame(index=["chr1:1-5", "chr1:9-12", "chr1:1-5"]), "here")

@@ -99,3 +99,17 @@ def test_genes_of_another_species_are_mapped_after_the_cells_are_measured(tmp_pa
     table = result.orthologues.set_index("gene")
     assert table.loc["Ins1", "orthologue"] == "INS" and table.loc["Gm1", "relation"] == "none"
     np.testing.assert_allclose(table["counts"].to_numpy(), counts.sum(axis=0))
+
+
+@pytest.mark.parametrize("logged", [False, True])
+def test_counts_of_genes_without_an_orthologue_are_of_the_kept_cells(tmp_path, logged):
+    counts = np.random.default_rng(1).poisson(4.0, (80, 3)).astype(np.float64)
+    obs = pd.DataFrame({"kind": ["a", "b"] * 40}, index=[f"b{at}" for at in range(80)])
+    values = sparse.csr_matrix(np.log1p(counts) if logged else counts)
+    anndata.AnnData(values, obs, pd.DataFrame(index=["Gcg", "Ins1", "Gm1"])).write_h5ad(tmp_path / "in.h5ad")
+    (tmp_path / "t.tsv").write_text("human\tmouse\nGCG\tGcg\nINS\tIns1\n")
+    orthologues = {"tables": [str(tmp_path / "t.tsv")], "relation": "summed", "reference": "human"}
+    entry = {"id": "m", "path": str(tmp_path / "in.h5ad"), "species": "mouse", "orthologues": orthologues}
+    entry |= {"keep": "kind == 'a'"} | ({"values": "log"} if logged else {})
+    result = filter_study(entry, tmp_path / "c.h5ad", LIMITS, species="human")
+    np.testing.assert_allclose(result.orthologues["counts"], counts[::2].sum(axis=0), rtol=1e-5)

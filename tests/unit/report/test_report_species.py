@@ -11,11 +11,14 @@ from panscape.report.sections.species import species_blocks, species_methods
 PAIRS = pd.DataFrame({"gene": ["Gcg", "Ins1", "Ins2"], "orthologue": ["GCG", "INS", "INS"]})
 
 
-def results(tmp_path, counts):
+def results(tmp_path, counts, strict=()):
     rows = []
+    for name in strict:
+        table = relations(["Gcg", "Ins1", "Ins2", "Fth1"], PAIRS, summed=False).assign(counts=1.0)
+        rows.append(summary(table, name, "mouse"))
     if counts:
         table = relations(["Gcg", "Ins1", "Ins2", "Fth1"], PAIRS).assign(counts=counts)
-        rows = [summary(table, "islets", "mouse")]
+        rows.append(summary(table, "islets", "mouse"))
     path = tmp_path / "preprocess" / "orthologues.tsv"
     path.parent.mkdir()
     write_tsv(pd.DataFrame(rows, columns=list(SUMMARY)), path)
@@ -35,6 +38,16 @@ def test_lost_counts_are_a_warning(tmp_path):
 
 def test_few_lost_counts_are_none(tmp_path):
     assert len(species_blocks(results(tmp_path, [5.0, 10.0, 60.0, 1.0]))) == 3
+
+
+def test_a_study_with_a_relation_of_its_own(tmp_path):
+    (methods,) = species_methods(results(tmp_path, [5.0, 10.0, 60.0, 1.0], strict=["other"]))
+    assert "were summed in islets and left out in other; genes with several" in methods
+
+
+def test_a_relation_of_the_only_study_s_own(tmp_path):
+    (methods,) = species_methods(results(tmp_path, None, strict=["other"]))
+    assert methods.endswith("Genes that share an orthologue, or have several, were left out.")
 
 
 def test_one_species_is_not_mentioned(tmp_path):

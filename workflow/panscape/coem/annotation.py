@@ -80,9 +80,9 @@ def read_annotation(path: str, *, transcripts: str = "longest", lines: int | Non
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise fail(WHERE, f"{path} cannot be read ({error})", "copy or download it again") from error
     if not loci:
-        fix = {
-            "bed": "write chrom, start, end, name of the gene, score and strand in each line",
-        }.get(str(kind), "give an annotation with lines of genes, transcripts or exons with gene_id (or ID)")
+        fix = "give an annotation with lines of genes, transcripts or exons with gene_id (or ID)"
+        if kind == "bed":
+            fix = "write chrom, start, end, name of the gene, score and strand in each line"
         raise fail(WHERE, f"{path} has no genes", fix)
     return locus_table(loci, path, every)
 
@@ -103,8 +103,10 @@ def _feature(path: str, number: int, line: bytes) -> tuple[str, int, int, int, b
     fields = line.rstrip(b"\r\n").split(b"\t")
     try:
         start, end = int(fields[3]) - 1, int(fields[4])
+        if not 0 <= start < end:
+            raise ValueError("start after end, or before the first base")
         return fields[0].decode(), start, end, _sign(fields[6]), fields[8]
-    except (IndexError, ValueError) as error:
+    except (IndexError, ValueError, KeyError) as error:
         raise _unread(path, number, line) from error
 
 
@@ -113,13 +115,15 @@ def _unread(path: str, number: int, line: bytes) -> Exception:
     return fail(
         WHERE,
         f"{path}: line {number} cannot be read: {text[:60]!r}",
-        "GTF and GFF3 have nine fields (4 and 5 are start and end), BED at least four (2 and 3), "
-        "separated by tabs",
+        "GTF and GFF3 have nine fields (4 and 5 are start and end, 7 the strand), BED at least four (2 and 3 "
+        "are start and end, 4 the name, 6 the strand), separated by tabs; the start is before the end, and "
+        "the strand +, - or .",
     )
 
 
 def _sign(text: bytes) -> int:
-    return {b"+": 1, b"-": -1}.get(text.strip(), 0)
+    """Return the strand, 0 where it is not known; a KeyError for any other text."""
+    return {b"+": 1, b"-": -1, b".": 0, b"?": 0, b"": 0}[text.strip()]
 
 
 def _is_gff3(path: str) -> bool:
@@ -139,6 +143,15 @@ def _kind_of(path: str, number: int, line: bytes) -> bytes:
     return parts[2]
 
 
+def _attributes(text: bytes) -> dict[str, str]:
+    """Return the attributes of a line of GTF."""
+    return {key.decode(): value.decode() for key, value in _PAIR.findall(text)}
+
+
+def _symbol(known: dict[str, str]) -> str:
+    return known.get("gene_name") or known.get("gene") or ""
+
+
 def _gtf(path: str, every: bool, lines: int | None) -> Loci:
     loci: Loci = {}
     for number, line in _lines(path, lines):
@@ -146,11 +159,11 @@ def _gtf(path: str, every: bool, lines: int | None) -> Loci:
         if kind in PARTS:
             continue
         chrom, start, end, strand, text = _feature(path, number, line)
-        known = {key.decode(): value.decode() for key, value in _PAIR.findall(text)}
+        known = _attributes(text)
         if not known.get("gene_id"):
             continue
         locus = loci.setdefault((known["gene_id"], chrom), Locus(strand, start, end, known["gene_id"]))
-        locus.name = locus.name or known.get("gene_name") or known.get("gene") or ""
+        locus.name = locus.name or _symbol(known)
         if known.get("transcript_id") and kind != b"gene":
             locus.transcript(start, end, every)
         else:
@@ -166,11 +179,11 @@ def _gtf_of_exons(path: str, every: bool, lines: int | None) -> Loci:
         if _kind_of(path, number, line) != b"exon":
             continue
         chrom, start, end, strand, text = _feature(path, number, line)
-        known = {key.decode(): value.decode() for key, value in _PAIR.findall(text)}
+        known = _attributes(text)
         gene = known.get("gene_id")
         if not gene:
             continue
-        names.setdefault(gene, known.get("gene_name") or known.get("gene") or "")
+        names.setdefault(gene, _symbol(known))
         part = whole.setdefault((gene, chrom, known.get("transcript_id", "")), [start, end, strand])
         part[0], part[1] = min(part[0], start), max(part[1], end)
     loci: Loci = {}
@@ -216,9 +229,11 @@ def _bed(path: str, every: bool, lines: int | None) -> Loci:
         fields = line.rstrip(b"\r\n").split(b"\t")
         try:
             chrom, start, end, name = fields[0].decode(), int(fields[1]), int(fields[2]), fields[3].decode()
-        except (IndexError, ValueError) as error:
+            strand = _sign(fields[5]) if len(fields) > 5 else 0
+            if not (0 <= start <= end and name.strip()):
+                raise ValueError("start after end, or no name")
+        except (IndexError, ValueError, KeyError) as error:
             raise _unread(path, number, line) from error
-        strand = _sign(fields[5]) if len(fields) > 5 else 0
         locus = loci.setdefault((name, chrom), Locus(strand, start, end, name, name))
         locus.transcript(start, max(end, start + 1), every)
     return loci

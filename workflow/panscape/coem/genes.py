@@ -11,10 +11,17 @@ import numpy as np
 import pandas as pd
 
 from panscape.coem.annotation import WHERE, annotation_kind, ids_of, read_annotation
-from panscape.coem.peaks import check_chromosomes, find_columns, gene_columns, gene_places
+from panscape.coem.peaks import (
+    STRANDS,
+    check_chromosomes,
+    find_columns,
+    gene_columns,
+    gene_places,
+    whole_numbers,
+)
 from panscape.data.readers.genes import looks_like_ensembl, without_version
 from panscape.data.readers.study import listing
-from panscape.errors import fail
+from panscape.errors import UserError, fail
 from panscape.log import logger
 
 NAMES = ("gene", "symbol", "name", "gene_name")
@@ -71,18 +78,45 @@ def read_genes(path: str, *, transcripts: str = "longest", lines: int | None = N
             "give it the columns gene, chrom and tss (or start and end), and strand where known; or a GTF, "
             "GFF3 or BED file with its usual ending",
         )
-    table = table[table[name].notna()]
-    every = _all_starts(table.set_index(name)) if transcripts == "all" else None
-    table = table[~table[name].duplicated()].set_index(name)
+    rows = table[table[name].notna()]
+    table = rows[~rows[name].duplicated()].set_index(name)
     table.index.name = None
     places = gene_places(table)
     if places["tss"].isna().all():
         problem = f"none of the {len(places)} genes in {path} has a place"
         raise fail(WHERE, problem, "write whole numbers for tss (or start and end), and a chromosome")
+    _check_numbers(rows, known, name, path)
+    every = _all_starts(rows.set_index(name)) if transcripts == "all" else None
     ids = [lower[name] for name in IDS if name in lower and lower[name] in table]
     if ids:
         places["id"] = table[ids[0]].fillna("").astype(str)
     return places if every is None else places.assign(all_tss=every.reindex(places.index).fillna(""))
+
+
+def _check_numbers(table: pd.DataFrame, columns: Mapping[str, str], name: str, path: str) -> None:
+    """Raise a UserError if the place of a gene is text, negative, or ends before it starts."""
+    for key in [key for key in ("tss", "start", "end") if key in columns]:
+        given = table[table[columns[key]].notna()]
+        try:
+            whole_numbers(given[columns[key]])
+        except ValueError as error:
+            problem = f"column {columns[key]!r} of {path} cannot be read ({error})"
+            raise fail(
+                WHERE, problem, "write whole numbers from 0, or nothing where it is not known"
+            ) from error
+    if {"start", "end"} <= set(columns):
+        start, end = (table[columns[key]].astype(float) for key in ("start", "end"))
+        if (end < start).any():
+            gene = table.loc[end < start, name].iloc[0]
+            raise fail(
+                WHERE, f"{path} has genes that end before they start, e.g. {gene}", "write start before end"
+            )
+    if "strand" in columns:
+        strand = table[columns["strand"]].dropna().str.strip()
+        unknown = strand[~strand.isin(STRANDS)]
+        if len(unknown):
+            problem = f"column {columns['strand']!r} of {path} has {listing(unknown.unique(), 3)}"
+            raise fail(WHERE, problem, "write + or -, or . where it is not known")
 
 
 def _all_starts(table: pd.DataFrame) -> pd.Series:
@@ -162,10 +196,13 @@ def match_genes(
     return result.mask(unknown)
 
 
-def check_places(settings: Mapping[str, Any], peaks: pd.DataFrame, var: pd.DataFrame) -> None:
+def check_places(
+    settings: Mapping[str, Any], peaks: pd.DataFrame, var: pd.DataFrame, head: pd.DataFrame | None = None
+) -> None:
     """Raise a UserError if no gene of a sample, or none of the peaks' chromosomes, is in the table of places.
 
-    Only the first lines of an annotation are read.
+    Only the first lines of an annotation are read, and the others if these do not have them: annotations are
+    ordered by chromosome, and a sample may be of one.
 
     Parameters
     ----------
@@ -175,13 +212,23 @@ def check_places(settings: Mapping[str, Any], peaks: pd.DataFrame, var: pd.DataF
         The sample's peaks.
     var
         The gene table of the sample's file.
+    head
+        Places in the first lines of the file; None reads them.
     """
     path = settings.get("genes")
     if not path or not Path(path).is_file():
         return
-    table = read_genes(path, lines=HEAD)
     alias = pd.DataFrame({"alias": other_names(var).to_numpy()}, index=var.index.astype(str))
-    match_genes(table, alias, path, quiet=True)
+    try:
+        _check_match(read_genes(path, lines=HEAD) if head is None else head, alias, peaks, path)
+    except UserError:
+        if not annotation_kind(path):
+            raise
+        _check_match(read_genes(path), alias, peaks, path)
+
+
+def _check_match(table: pd.DataFrame, genes: pd.DataFrame, peaks: pd.DataFrame, path: str) -> None:
+    match_genes(table, genes, path, quiet=True)
     check_chromosomes(peaks, table, WHERE)
 
 
@@ -189,11 +236,11 @@ def _rows(table: pd.DataFrame, names: pd.Series) -> np.ndarray:
     """Return the row of `table` of each name, -1 for none."""
     keys = pd.Index(table.index.astype(str))
     ids = pd.Index(ids_of(table))
-    upper, upper_ids = keys.str.upper(), without_version(pd.Series(keys))
+    upper, plain_keys = keys.str.upper(), without_version(pd.Series(keys))
     at = np.full(len(names), -1, dtype=np.int64)
     text = names.astype(str)
     plain = without_version(text)
-    for known, wanted in ((keys, text), (upper_ids, plain), (ids, plain), (upper, text.str.upper())):
+    for known, wanted in ((keys, text), (plain_keys, plain), (ids, plain), (upper, text.str.upper())):
         once = pd.Series(np.arange(len(table)), index=pd.Index(known))
         repeated = once.index.duplicated(keep=False if known is upper else "first")
         once = once[~repeated & (once.index != "")]

@@ -87,18 +87,15 @@ def locus_table(loci: Loci, path: str, every: bool) -> pd.DataFrame:
         for (_, chrom), locus in loci.items()
     ]
     columns = ["name", "id", "chrom", "tss", "strand", "start", "end", "all_tss"]
-    table = pd.DataFrame(rows, columns=columns).astype({"tss": float, "strand": float})
-    table = table.astype({"start": float, "end": float})
+    table = pd.DataFrame(rows, columns=columns)
+    table = table.astype(dict.fromkeys(("tss", "strand", "start", "end"), float))
     found = _by_name(table)
     unnamed = int((~found).sum())
     logger.info("%s: %d genes; %d share their name with others and go by their id", path, len(table), unnamed)
     # genes that are found by their name come first, so that no id takes the place of a name
     table = pd.concat([table[found], table[~found].assign(name=table.loc[~found, "id"])])
-    table = table[~table["name"].duplicated()].set_index(
-        pd.Index(table.loc[~table["name"].duplicated(), "name"])
-    )
-    table.index.name = None
-    return table.drop(columns=["name"] if every else ["name", "all_tss"])
+    table = table.drop_duplicates("name").set_index("name").rename_axis(None)
+    return table if every else table.drop(columns="all_tss")
 
 
 def _by_name(table: pd.DataFrame) -> np.ndarray:

@@ -18,12 +18,13 @@ from panscape.coem.paired import Paired
 from panscape.coem.peaks import PEAK_COLUMNS, find_columns, gene_places, peak_table
 from panscape.data.counts import Counts
 from panscape.data.readers.barcodes import rows_of
+from panscape.data.readers.check import check_whole
 from panscape.data.readers.features import GENES, PEAKS, looks_like_peaks, modality_named, of_type
 from panscape.data.readers.fragments import refuse_fragments
 from panscape.data.readers.genes import gene_map
 from panscape.data.readers.integers import check_counts
 from panscape.data.readers.open import open_source
-from panscape.data.readers.source import Source
+from panscape.data.readers.source import READ_ERRORS, Source
 from panscape.data.readers.study import as_user_error, at, listing, open_bytes, study_format
 from panscape.errors import fail
 from panscape.log import logger
@@ -51,8 +52,7 @@ def atac_study(study: Mapping[str, Any]) -> dict[str, Any] | None:
     if kind == "h5mu":
         return {**base, "counts": atac.get("counts") or "X"}
     if kind in FORMATS_OF_BOTH:
-        counts = study.get("counts") or "X"
-        return {**base, "counts": counts}
+        return {**base, "counts": study.get("counts") or "X"}
     return None
 
 
@@ -126,7 +126,7 @@ def peaks_of(study: Mapping[str, Any], where: str) -> dict[str, Any] | None:
         return settings
     if study_format(settings, where) == "h5mu":
         return settings if _has_modality(settings, where) else None
-    peaks = of_type(open_source(settings, where=where)._features, PEAKS)
+    peaks = of_type(open_source(settings, where=where).features, PEAKS)
     return settings if peaks is not None and peaks.any() else None
 
 
@@ -140,10 +140,10 @@ def _has_modality(settings: dict, where: str) -> bool:
         if name == modality_named(names, "rna"):
             continue
         source = open_source({**settings, "modality": name}, where=where)
-        if looks_like_peaks(source._features.index).mean() > 0.5:
+        if looks_like_peaks(source.features.index).mean() > 0.5:
             raise fail(
                 at(settings, f"{where}.atac.modality"),
-                f"the peaks are in modality {name!r} ({listing(source._features.index, 2)} ...)",
+                f"the peaks are in modality {name!r} ({listing(source.features.index, 2)} ...)",
                 f"write atac: {{modality: {name}}}, or rename the modality to atac",
             )
     return False
@@ -153,7 +153,7 @@ def _open_peaks(settings: dict, where: str) -> tuple[Source, str, pd.DataFrame]:
     """Return the open peaks, their place for messages, and the table of peaks."""
     place = at(settings, f"{where}.atac")
     refuse_fragments(Path(settings["path"]), at(settings, f"{where}.atac", "path"))
-    if not settings.get("orientation") and peaks_in_rows(settings, where):
+    if not settings.get("orientation") and peaks_in_rows(settings, f"{where}.atac"):
         logger.info("%s: peaks are in rows", place)
         settings = {**settings, "orientation": "genes-by-cells"}
     source = open_source(settings, where=f"{where}.atac")
@@ -178,7 +178,7 @@ def peaks_in_rows(settings: Mapping[str, Any], where: str) -> bool:
     try:
         with open_bytes(path) as handle:
             first = [handle.readline() for _ in range(2)][1].decode("utf-8", "replace")
-    except (OSError, EOFError) as error:
+    except READ_ERRORS as error:
         raise as_user_error(error, dict(settings), where) from error
     return bool(looks_like_peaks([re.split(r"[,\t]", first)[0].strip().strip('"')])[0])
 
@@ -282,5 +282,6 @@ def check_peaks(study: Mapping[str, Any], cells: pd.Index, where: str) -> pd.Dat
     source, place, peaks = _open_peaks(settings, where)
     atac = study.get("atac") or {}
     rows_of(cells, source.cells, atac, place, f"{where}.atac", what="peaks")
+    check_whole(source)
     check_counts(source.sample(), place, source.alternatives)
     return peaks

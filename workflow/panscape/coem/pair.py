@@ -46,8 +46,7 @@ def read_pair(data: Any, layer: str | None = None) -> Pair:
     ----------
     data
         MuData or the path of an h5mu file with modalities ``rna`` and ``atac`` (or other usual names, such
-        as ``GEX`` and ``peaks``), or a pair of AnnData, paths
-        of h5ad files, CSR matrices, or None.
+        as ``GEX`` and ``peaks``), or a pair of AnnData, paths of h5ad files, CSR matrices, or None.
     layer
         Layer with the counts; None takes ``X``.
 

@@ -11,7 +11,7 @@ import pandas as pd
 from panscape.data.readers.study import listing
 from panscape.errors import fail
 
-_NAME = re.compile(r"^(?P<chrom>.+?)[:_-](?P<start>\d+)[_-](?P<end>\d+)$")
+_NAME = re.compile(r"^(?P<chrom>.*?[^:-])[:_-](?P<start>\d+)[_-](?P<end>\d+)$")  # no sign before a number
 PEAK_COLUMNS = {
     "chrom": ("chrom", "chr", "chromosome", "seqnames", "seqname"),
     "start": ("start", "chromstart", "chrom_start"),
@@ -22,7 +22,13 @@ _GENE_COLUMNS = {
     "tss": ("tss",),
     "strand": ("strand",),
 }
+STRANDS = {
+    **dict.fromkeys(("+", "1", "1.0"), 1.0),
+    **dict.fromkeys(("-", "-1", "-1.0"), -1.0),
+    **dict.fromkeys((".", "*", "?", "0", "0.0"), 0.0),
+}
 _MITOCHONDRIAL = dict.fromkeys(("M", "MT", "MITO", "MTDNA", "MITOCHONDRION"), "MT")
+_UNKNOWN = ("", "nan", "None", "NA")  # chromosomes that are missing
 NEAR = 1000  # base pairs; peaks this close to a transcription start count as promoters
 
 
@@ -89,17 +95,17 @@ def peak_table(var: pd.DataFrame, where: str) -> pd.DataFrame:
     columns = find_columns(var, PEAK_COLUMNS)
     if len(columns) == 3:
         try:
-            start, end = (pd.to_numeric(var[columns[key]]).to_numpy() for key in ("start", "end"))
-            table = pd.DataFrame(
-                {
-                    "chrom": var[columns["chrom"]].astype(str).to_numpy(dtype=object),
-                    "start": start.astype(np.int64),
-                    "end": end.astype(np.int64),
-                },
-                index=names,
-            )
+            start, end = (whole_numbers(var[columns[key]]) for key in ("start", "end"))
         except (ValueError, TypeError) as error:
             raise fail(where, f"columns of peaks cannot be read ({error})", "write whole numbers") from error
+        chrom = var[columns["chrom"]]
+        unknown = chrom.isna() | chrom.astype(str).isin(_UNKNOWN)
+        if unknown.any():
+            example = names[unknown.to_numpy()][0]
+            problem = f"{int(unknown.sum())} peaks have no chromosome, e.g. {example}"
+            raise fail(where, problem, "write the chromosome of every peak")
+        chrom = chrom.astype(str).to_numpy(dtype=object)
+        table = pd.DataFrame({"chrom": chrom, "start": start, "end": end}, index=names)
         table = _ordered(table, where)
     else:
         text = var["interval"].astype(str) if "interval" in var else names
@@ -108,6 +114,21 @@ def peak_table(var: pd.DataFrame, where: str) -> pd.DataFrame:
     if gc:
         table["gc"] = pd.to_numeric(var[gc[0]], errors="coerce").to_numpy(dtype=float)
     return table
+
+
+def whole_numbers(values: pd.Series) -> np.ndarray:
+    """Return values as int64; a ValueError if one is missing, negative, infinite or has a fraction.
+
+    Examples
+    --------
+    >>> whole_numbers(pd.Series(["10", 20.0]))
+    array([10, 20])
+    """
+    numbers = pd.to_numeric(values).to_numpy(dtype=float)
+    wrong = ~(np.isfinite(numbers) & (numbers >= 0) & (numbers == np.floor(numbers)))
+    if wrong.any():
+        raise ValueError(f"{int(wrong.sum())} are not whole numbers from 0, e.g. {numbers[wrong][0]:g}")
+    return numbers.astype(np.int64)
 
 
 def find_columns(var: pd.DataFrame, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
@@ -161,7 +182,7 @@ def gene_places(var: pd.DataFrame) -> pd.DataFrame:
     start = numbers["start" if "start" in numbers else "tss"]
     end = numbers.get("end", numbers.get("tss", start))
     tss = numbers["tss"] if "tss" in numbers else start.where(strand >= 0, end)
-    known = (tss >= 0) & table["chrom"].notna() & ~table["chrom"].astype(str).isin(["", "nan", "None", "NA"])
+    known = (tss >= 0) & table["chrom"].notna() & ~table["chrom"].astype(str).isin(_UNKNOWN)
     result["chrom"] = table["chrom"].astype(object).where(known, "").astype(str)
     result["tss"] = tss.where(known)
     result["strand"] = strand.where(known, 0.0)
@@ -170,9 +191,7 @@ def gene_places(var: pd.DataFrame) -> pd.DataFrame:
 
 
 def _strand(values: pd.Series) -> pd.Series:
-    text = values.astype(str)
-    known = {"+": 1.0, "1": 1.0, "1.0": 1.0, "-": -1.0, "-1": -1.0, "-1.0": -1.0}
-    return text.map(known).fillna(0.0).astype(float)
+    return values.astype(str).str.strip().map(STRANDS).fillna(0.0).astype(float)
 
 
 def chromosome(names: Iterable[object]) -> np.ndarray:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from panscape.config import gene_overlap, root, species, studies
 from panscape.config.sampled import check_samples, names_samples
 from panscape.config.scenarios import asked_classes, classes, unknown_classes
 from panscape.config.schema import Schema, schema
 from panscape.coscape import reference
-from panscape.data.species import Naming
+from panscape.data.species import Naming, naming
 from panscape.errors import Problem, UserError
 from panscape.log import logger
 
@@ -73,8 +75,9 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
     """
     problems: list[Problem] = []
     seen = []
+    misplaced, places = _places(config)
     for at, study in enumerate(config["studies"]):
-        faults, one = _look(config, study, f"studies[{at}]")
+        faults, one = _look(config, study, f"studies[{at}]", places)
         problems += faults
         seen += [one] if one else []
     warnings = [*_doubtful(config), *root.doubtful(config)]
@@ -93,7 +96,7 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
     problems += _rootless(config)
     problems += root.place(config, {study.name: study.cells for study in seen})
     problems += reference.problems(config)
-    problems += _places(config)
+    problems += misplaced
     if problems:
         raise UserError(dict.fromkeys(problems))
     warnings += _losses(config)
@@ -102,7 +105,9 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
     return warnings
 
 
-def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[list[Problem], Seen | None]:
+def _look(
+    config: dict[str, Any], study: dict[str, Any], where: str, places: pd.DataFrame | None
+) -> tuple[list[Problem], Seen | None]:
     """Return the problems of one study and, if there are none, its contents."""
     from panscape.data.readers.check import check_study
     from panscape.data.readers.genes import written_names
@@ -110,7 +115,6 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
     from panscape.data.readers.metadata import cell_table, read_metadata
     from panscape.data.readers.open import open_source
     from panscape.data.readers.orthologues import reference_genes, summary
-    from panscape.data.species import naming
 
     if study["simulated"]:
         return [], Seen(where, study["id"], studies.size(config, study["id"]).cells, None)
@@ -131,8 +135,7 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
             annotated = read_metadata(located, source, where, config["age_unit"])
             by_label = {label: classes(annotated[label]) for label in labels & set(annotated)}
         if study["keep"]:
-            table = cell_table(located, source, where)
-            kept = kept_cells(located, table, annotated, where)
+            kept = kept_cells(located, cell_table(located, source, where), annotated, where)
             annotated = annotated[kept]
             cells = int(kept.sum())
         if names_samples(config, study):
@@ -144,8 +147,8 @@ def _look(config: dict[str, Any], study: dict[str, Any], where: str) -> tuple[li
             from panscape.coem.multiome import check_peaks
 
             peaks = check_peaks(studies.paired(config, study["id"]), source.cells, where)
-            if peaks is not None and not (study.get("atac") or {}).get("only"):
-                check_places(config["metacells"], peaks, source.genes)
+            if places is not None and peaks is not None and not (study.get("atac") or {}).get("only"):
+                check_places(config["metacells"], peaks, source.genes, places)
     except UserError as error:
         return list(error.problems), None
     genes = mapped.genes
@@ -257,18 +260,17 @@ def _rootless(config: dict[str, Any]) -> Iterator[Problem]:
         yield Problem("landscape.root", "is lowest-age, but no study has an age", advice)
 
 
-def _places(config: dict[str, Any]) -> list[Problem]:
-    """Return the problems of the gene position table, which links need."""
+def _places(config: dict[str, Any]) -> tuple[list[Problem], pd.DataFrame | None]:
+    """Return the problems of the gene position table, which links need, and the first of its genes."""
     path = config["metacells"]["genes"]
     if not path or not Path(path).is_file() or not studies.used_by(config, "metacells"):
-        return []
+        return [], None
     from panscape.coem.genes import HEAD, read_genes
 
     try:
-        read_genes(path, lines=HEAD)
+        return [], read_genes(path, lines=HEAD)
     except UserError as error:
-        return list(error.problems)
-    return []
+        return list(error.problems), None
 
 
 def _arranged(config: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import warnings
 import zlib
 from pathlib import Path
 
@@ -59,6 +60,10 @@ def read_sheet(path: str, where: str) -> pd.DataFrame:
     doubles = sorted({name for name in columns if columns.count(name) > 1})
     if doubles:
         raise fail(where, f"{path} has several columns of the same name: {listing(doubles)}", "rename them")
+    last = text.rpartition("\n")[2]  # empty if the last line is whole
+    if last and '"' not in last and len(last.split(sep)) < len(columns):
+        problem = f"{path} ends in the middle of a line: {last[:60]!r}"
+        raise fail(where, problem, "copy it again, or complete the line")
     try:
         options = {
             "sep": sep,
@@ -67,6 +72,11 @@ def read_sheet(path: str, where: str) -> pd.DataFrame:
             "na_values": MISSING,
             "index_col": False,
         }
-        return pd.read_csv(io.StringIO(text), **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # fields beyond the header would be lost
+            return pd.read_csv(io.StringIO(text), **options)
+    except pd.errors.ParserWarning as error:
+        problem = f"lines of {path} have more fields than its header ({listing(columns, 5)})"
+        raise fail(where, problem, "name each column, also that of the row names") from error
     except (pd.errors.ParserError, ValueError) as error:
         raise fail(where, f"{path}: {error}", "correct the line") from error

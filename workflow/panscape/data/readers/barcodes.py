@@ -107,7 +107,7 @@ def rows_of(
     named = rule.apply(others)
     shared = _shared(cells, named)
     least = CHANCE * min(len(cells), len(others))
-    if not rule and shared <= least:
+    if not rule and shared <= least and len(others):
         found, certain = suggestion(cells, others)
         if found and certain:
             logger.info("%s: barcodes of the %s are matched with %s: {%s}", place, what, where, found)

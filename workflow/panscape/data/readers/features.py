@@ -75,7 +75,7 @@ def modality_named(names: Iterable[str], wanted: str) -> str | None:
 
 
 def check_genes(source: Source, study: dict, where: str) -> None:
-    """Raise a UserError if the genes of a study are peaks, all or some of them.
+    """Raise a UserError if the genes of a study are peaks, all or some of them, or some have no type.
 
     Parameters
     ----------
@@ -88,6 +88,7 @@ def check_genes(source: Source, study: dict, where: str) -> None:
     """
     if study.get("features") == PEAKS:
         return
+    _check_types(source, study, where)
     names = source.genes.index
     typed = of_type(source.genes, PEAKS)
     told = typed is not None and (typed.any() or (source.genes["feature_types"] == GENES).any())
@@ -110,3 +111,18 @@ def check_genes(source: Source, study: dict, where: str) -> None:
         f"add a column feature_types ({GENES!r} or {PEAKS!r}) to var, or write two files, the second as "
         "atac: {path: ...}",
     )
+
+
+def _check_types(source: Source, study: dict, where: str) -> None:
+    """Raise a UserError if only some features have a type: the others would be left out."""
+    if "feature_types" not in source.features:
+        return
+    kinds = source.features["feature_types"]
+    missing = (kinds.isna() | (kinds.astype(str).str.strip() == "")).to_numpy(dtype=bool)
+    if missing.any() and not missing.all():
+        examples = listing(source.features.index[missing], 2)
+        raise fail(
+            at(study, where),
+            f"{int(missing.sum())} of {len(kinds)} features have no feature_types ({examples})",
+            f"write {GENES!r} or {PEAKS!r} for each",
+        )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import zlib
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import h5py
 
+from panscape.data.readers.source import READ_ERRORS
 from panscape.data.readers.study import open_bytes
 from panscape.errors import UserError, fail
 
@@ -34,17 +35,22 @@ def refuse_fragments(path: Path, place: str) -> None:
                 raise _error(path, place)
             return
         with open_bytes(path) as handle:
-            lines = [line for line in islice(handle, 300) if line.strip() and not line.startswith(b"#")]
-    except (
-        OSError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        zlib.error,
-    ):  # damaged: told by the reader of the format, with what to do
+            lines = (line for line in islice(handle, 300) if line.strip() and not line.startswith(b"#"))
+            found = _all_fragments(lines)
+    except READ_ERRORS:  # damaged: told by the reader of the format, with what to do
         return
-    if lines and all(_LINE.fullmatch(line) for line in lines[:-1] or lines):
+    if found:
         raise _error(path, place)
+
+
+def _all_fragments(lines: Iterator[bytes]) -> bool:
+    """Return whether lines are fragments, up to the first that is not; the last of several may be cut."""
+    number = 0
+    for line in lines:
+        if not _LINE.fullmatch(line):
+            return number > 0 and next(lines, None) is None
+        number += 1
+    return number > 0
 
 
 def _stored(path: Path) -> bool:

@@ -17,7 +17,7 @@ from panscape.data.sheets import read_sheet
 from panscape.errors import fail
 from panscape.log import logger
 
-VERSION = re.compile(r"(ENS[A-Z]{0,6}[GTP]\d{11})(?:\.\d+)?(?:_PAR_Y)?")
+_VERSION = re.compile(r"(ENS[A-Z]{0,6}[GTP]\d{11})(?:\.\d+)?(?:_PAR_Y)?")
 _STABLE_ID = r"ENS[A-Z]{0,6}[GTP]\d{11}(?:\.\d+)?(?:_PAR_Y)?|WBGene\d{8}|FBgn\d{7}"
 
 
@@ -105,7 +105,7 @@ def written_names(study: dict, source: Source, where: str) -> pd.Series:
     settings = study.get("genes") or {}
     names = _raw_names(settings, source, study, where)
     names = names.astype(object).where(names.notna(), "").astype(str).str.strip()
-    names = names.str.replace(VERSION, r"\1", regex=True)
+    names = without_version(names)
     return _mapped(names, settings["mapping"], study, where) if settings.get("mapping") else names
 
 
@@ -127,7 +127,7 @@ def _mapped(names: pd.Series, path: str, study: dict, where: str) -> pd.Series:
     sheet = read_sheet(path, place)
     if sheet.shape[1] < 2:
         raise fail(place, f"{path} has one column", "give two: name in the file, symbol")
-    keys = sheet.iloc[:, 0].fillna("").str.strip().str.replace(VERSION, r"\1", regex=True)
+    keys = without_version(sheet.iloc[:, 0].fillna("").str.strip())
     table = sheet.iloc[:, 1].fillna("").str.strip().set_axis(keys)
     table = table[~table.index.duplicated()]
     result = names.map(table).fillna("")
@@ -201,7 +201,7 @@ def without_version(names: pd.Series) -> pd.Series:
     >>> without_version(pd.Series(["ENSG00000141510.18", "AC004.1"])).tolist()
     ['ENSG00000141510', 'AC004.1']
     """
-    return names.str.replace(VERSION, r"\1", regex=True)
+    return names.str.replace(_VERSION, r"\1", regex=True)
 
 
 def looks_like_ensembl(names: Iterable[str]) -> bool:

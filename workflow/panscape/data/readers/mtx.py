@@ -16,6 +16,7 @@ from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.features import PEAKS
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import listing, open_bytes, study_path
+from panscape.errors import UserError
 from panscape.log import logger
 
 _CHUNK_BYTES = 1 << 23
@@ -81,7 +82,7 @@ class Mtx(Source):
     def _cells_first(self) -> bool:
         """Whether rows are cells; 10x stores features in rows, some other tools do not."""
         rows, columns = self._sizes
-        cells, genes = len(self.cells), len(self._features)
+        cells, genes = len(self.cells), len(self.features)
         return (rows, columns) == (cells, genes) != (genes, cells)
 
     @property
@@ -135,11 +136,11 @@ class Mtx(Source):
             yield self._parse(mmread, rest + b"\n", 1, seen)
             seen += 1
         if seen != self.nnz:
-            raise self.fail(
-                "path",
-                f"{self.matrix.name} declares {self.nnz} entries but has {seen}",
-                "copy or download the file again",
-            )
+            raise self._incomplete(seen)
+
+    def _incomplete(self, seen: int) -> UserError:
+        what = f"{self.matrix.name} declares {self.nnz} entries but has {seen}"
+        return self.fail("path", what, "copy or download the file again")
 
     def _parse(self, mmread, text: bytes, lines: int, seen: int) -> _Entries:
         rows, columns = self._sizes
@@ -211,7 +212,11 @@ class Mtx(Source):
     def _sample(self) -> np.ndarray:
         with open_bytes(self.matrix) as handle:
             _header(handle)
-            text = handle.read(1 << 20).rpartition(b"\n")[0]
+            text = handle.read(1 << 20)
+            whole = not handle.read(1)
+        if whole and (seen := sum(bool(line.strip()) for line in text.split(b"\n"))) != self.nnz:
+            raise self._incomplete(seen)
+        text = text.rpartition(b"\n")[0]
         text += b"\n" if text else b""
         from scipy.io import mmread
 

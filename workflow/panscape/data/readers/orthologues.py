@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.data.readers.genes import VERSION, GeneMap, gene_map, spelling
+from panscape.data.readers.genes import GeneMap, gene_map, spelling, without_version
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import at, listing
 from panscape.data.sheets import read_sheet
@@ -142,7 +142,7 @@ def read_pairs(
             )
         columns.append(found[0])
     pairs = sheet[columns].fillna("").set_axis(["gene", "orthologue"], axis=1)
-    pairs = pairs.apply(lambda column: column.str.strip().str.replace(VERSION, r"\1", regex=True))
+    pairs = pairs.apply(lambda column: without_version(column.str.strip()))
     pairs = pairs[(pairs != "").all(axis=1)]
     if not keep_case:
         pairs = pairs.assign(gene=spelling(pairs["gene"], species))

@@ -36,6 +36,8 @@ class Source(ABC):
         Names of the cells (Index, unique), in file order.
     genes
         One row per gene, indexed by its name in the file (not always unique), with the columns of the file.
+    features
+        As `genes`, with features that are not genes.
     obs
         One row per cell with the columns of the file (none in csv and mtx).
     nnz
@@ -73,8 +75,13 @@ class Source(ABC):
     @cached_property
     def genes(self) -> pd.DataFrame:
         """Genes of the source."""
-        table = self._features
+        table = self.features
         return table if self._is_gene is None else table[self._is_gene]
+
+    @cached_property
+    def features(self) -> pd.DataFrame:
+        """All features of the file, genes or not, as in `genes`."""
+        return self._guard(self._read_genes)
 
     @cached_property
     def obs(self) -> pd.DataFrame:
@@ -155,15 +162,11 @@ class Source(ABC):
         return fail(at(self.study, self.where, key), what, fix)
 
     @cached_property
-    def _features(self) -> pd.DataFrame:
-        return self._guard(self._read_genes)
-
-    @cached_property
     def _is_gene(self) -> np.ndarray | None:
-        genes = of_type(self._features, self.study.get("features") or GENES)
+        genes = of_type(self.features, self.study.get("features") or GENES)
         if genes is None or genes.all() or not genes.any():
             return None
-        others = self._features["feature_types"].astype(str)[~genes].value_counts()
+        others = self.features["feature_types"].astype(str)[~genes].value_counts()
         logger.info(
             "%s: left out %s", self.study.get("id"), ", ".join(f"{n} {kind}" for kind, n in others.items())
         )
@@ -184,10 +187,10 @@ class Source(ABC):
             raise self.fail(
                 "path", f"the study is empty: {raw_cells} cells and {raw_genes} genes", "leave it out"
             )
-        if len(self.cells) != raw_cells or len(self._features) != raw_genes:
+        if len(self.cells) != raw_cells or len(self.features) != raw_genes:
             raise self.fail(
                 "path",
-                f"{len(self.cells)} cell and {len(self._features)} feature names for a matrix of "
+                f"{len(self.cells)} cell and {len(self.features)} feature names for a matrix of "
                 f"{raw_cells} cells x {raw_genes} features",
                 "correct the file (csv: also see orientation)",
             )

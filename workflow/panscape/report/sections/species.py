@@ -27,7 +27,7 @@ def species_blocks(results: Results) -> list[Block]:
     reference = results.config["species"]
     text = (
         f"Genes of {listing(rows['study'])} were mapped to their {reference} orthologues. "
-        + _relation(results)
+        + _relation(results, rows)
         + " Quality control counts all genes of a cell, also those without an orthologue."
     )
     lost = rows[rows["counts_lost"] > WORTH]
@@ -47,8 +47,16 @@ def species_blocks(results: Results) -> list[Block]:
     return [Heading("Species"), Paragraph(text), *warnings, table(shown, caption=caption, file=ORTHOLOGUES)]
 
 
-def _relation(results: Results) -> str:
-    if results.settings("orthologues").get("relation", "summed") == "summed":
+def _relation(results: Results, rows: pd.DataFrame) -> str:
+    """Return what was done with genes that share an orthologue, by their numbers: a study may differ."""
+    summed, dropped = (rows.loc[rows[name] > 0, "study"] for name in ("summed", "many_to_one"))
+    if len(summed) and len(dropped):
+        return (
+            f"Counts of genes that share an orthologue were summed in {listing(summed)} and left out in "
+            f"{listing(dropped)}; genes with several were left out."
+        )
+    asked = results.settings("orthologues").get("relation", "summed") == "summed"
+    if len(summed) or (asked and not len(dropped)):
         return "Counts of genes that share an orthologue were summed; genes with several were left out."
     return "Genes that share an orthologue, or have several, were left out."
 
@@ -64,5 +72,5 @@ def species_methods(results: Results) -> list[str]:
     ]
     return [
         f"After quality control of the cells, {listing(numbers)} were mapped to {results.config['species']} "
-        f"orthologues. {_relation(results)}"
+        f"orthologues. {_relation(results, rows)}"
     ]
