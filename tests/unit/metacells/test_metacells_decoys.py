@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape.coem.links.best import best_peaks, distance_weights
-from panscape.coem.links.compare import explained_by
+from panscape.coem.links.best import best_peaks, distance_weights, interval
+from panscape.coem.links.compare import compared, explained_by
 from panscape.coem.links.links import link_peaks
-from panscape.coem.links.pairs import MAX_CONTROLS, candidate_pairs
+from panscape.coem.links.pairs import MAX_CONTROLS, Pairs, candidate_pairs
 from panscape.coem.links.target_decoy import Rivals, scores, signed_rates, target_decoy
 from panscape.coem.metacells.embed import log_normalised
 
@@ -135,8 +135,30 @@ def test_few_pairs_are_ordered_by_correlation():
     one = Rivals(rng.uniform(-0.9, 0.9, n), *np.ones((2, n)), rng.random(n), np.arange(n) % 4, weight)
     assert (np.argsort(scores(one)) == np.argsort(one.value)).all()
     assert (np.argsort(scores(one, -1)) == np.argsort(-one.value)).all()
-    score, p, q = signed_rates(one)
+    score, p, q = signed_rates(one, scores(one))
     assert np.isfinite(score).all() and np.isfinite(p[:20]).all() and np.isnan(q[20:]).all()
+
+
+def test_nothing_is_learned_from_a_few_pairs_of_the_other_chromosomes():
+    rng = np.random.default_rng(12)
+    n = 3000
+    weight = np.where(np.arange(n) < 500, 0, 0.2)
+    for chrom in (np.zeros(n), (np.arange(n) == 0) * 1.0, np.repeat([1, 0, 1, 0], [20, 480, 100, 2400])):
+        one = Rivals(rng.uniform(-0.9, 0.9, n), *np.ones((2, n)), rng.random(n), chrom, weight)
+        assert (np.argsort(scores(one)) == np.argsort(one.value)).all()
+    wide = Rivals(rng.uniform(-0.9, 0.9, n), *np.ones((2, n)), rng.random(n), np.arange(n) % 2, weight)
+    assert (np.argsort(scores(wide)) != np.argsort(wide.value)).any()
+
+
+def test_neighbours_explain_each_other_by_the_sign_of_the_chosen_statistic():
+    two = np.zeros(2, dtype=np.int64)
+    pairs = Pairs(two, np.arange(2), two, np.full((2, 20), 2), np.zeros(3), np.arange(3), two[:1])
+    known = {"gene": "g", "peak": ["p", "q"], "distance": 0, "r": [0.8, -0.1], "rho": [0.8, 0.7]}
+    table = pd.DataFrame({**known, "background_sd": 0.1, "peak_sd": 0.1})
+    controls, spread = np.full((2, 20), 0.01), np.full(3, 0.1)
+    middle, chrom = np.array([1_000, 2_000]), np.array(["chr1"], dtype=object)
+    result, _ = compared(table, table["rho"].to_numpy(), controls, spread, pairs, chrom, middle, 0.1)
+    assert result["explained_by"].tolist() == ["", "p"] and result["found"].tolist() == [True, False]
 
 
 def test_weights_of_distances_are_learned_and_flat_without_links():
@@ -146,7 +168,8 @@ def test_weights_of_distances_are_learned_and_flat_without_links():
     nearest = pd.Series(distance).groupby(gene).idxmin().to_numpy()
     evidence = np.full(len(gene), 0.2)
     evidence[nearest[:200]] = 50
-    weight, edges = distance_weights(gene, distance, evidence)
+    of_interval, edges = distance_weights(gene, distance, evidence)
+    weight = of_interval[interval(distance, edges)]
     assert weight[distance < 5_000].min() > 2 and weight[distance > 70_000].max() < 0.5 and len(edges) == 7
     flat, _ = distance_weights(gene, distance, np.ones(len(gene)))
     assert flat.min() > 0.8 and flat.max() < 1.25
