@@ -150,6 +150,56 @@ def test_nothing_is_learned_from_a_few_pairs_of_the_other_chromosomes():
     assert (np.argsort(scores(wide)) != np.argsort(wide.value)).any()
 
 
+def cut(name):
+    """Return a sample that lacks what links need."""
+    (rna, atac), genes, peaks, planted = drawn(linked=0.5, seed=1)
+    if name == "one chromosome":
+        return (rna, atac), genes.assign(chrom="chr1"), peaks.assign(chrom="chr1"), planted
+    if name == "one peak":
+        return (rna, atac[:, :1]), genes, peaks.iloc[:1], planted
+    if name == "few genes":
+        return (rna[:, :15], atac), genes.iloc[:15], peaks, planted
+    if name == "one metacell":
+        return (rna[:1], atac[:1]), genes, peaks, planted
+    return (rna, 0 * atac) if name == "closed peaks" else (0 * rna, atac), genes, peaks, planted
+
+
+@pytest.mark.parametrize(
+    "name", ["one chromosome", "one peak", "few genes", "one metacell", "closed peaks", "silent genes"]
+)
+def test_pairs_that_cannot_be_tested_have_no_rate_and_a_warning_says_why(name, caplog):
+    with caplog.at_level("WARNING", logger="panscape"):
+        table, best = linked(cut(name))
+    assert len(table) and not len(best) and not table["found"].any()
+    assert table[["pvalue", "fdr"]].isna().all(axis=None)
+    assert f"{len(table)} of {len(table)} pairs cannot be tested" in caplog.text
+    assert "does not vary, or other chromosomes have fewer than 20 matched peaks or genes" in caplog.text
+
+
+def test_only_pairs_with_a_constant_gene_or_peak_lack_a_rate():
+    (rna, atac), genes, peaks, _ = drawn(linked=0.5, seed=1)
+    rna, atac = rna.tolil(), atac.tolil()
+    rna[:, 3], atac[:, 100] = 1, 0
+    table, best = linked(((rna.tocsr(), atac.tocsr()), genes, peaks, set()))
+    lacking = table["fdr"].isna()
+    assert (lacking == ((table["gene"] == "g3") | (table["peak"] == "p100"))).all() and lacking.any()
+    assert "g3" not in set(best["gene"]) and "p100" not in {*best["peak"], *best["runner_up"]}
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_missing_values_are_refused(at):
+    counts, genes, peaks, _ = drawn(linked=0.5, seed=1)
+    counts[at].data[7] = np.nan
+    with pytest.raises(ValueError, match=f"{('rna', 'atac')[at]} has values that are not finite"):
+        linked((counts, genes, peaks, set()))
+
+
+def test_two_metacells_give_no_links():
+    (rna, atac), genes, peaks, _ = drawn(linked=0.5, seed=1)
+    table, best = linked(((rna[:2], atac[:2]), genes, peaks, set()))
+    assert not table["found"].any() and not best["found"].any() and table["pvalue"].min() > 0.1
+
+
 def test_neighbours_explain_each_other_by_the_sign_of_the_chosen_statistic():
     two = np.zeros(2, dtype=np.int64)
     pairs = Pairs(two, np.arange(2), two, np.full((2, 20), 2), np.zeros(3), np.arange(3), two[:1])
