@@ -85,18 +85,29 @@ def test_without_links_p_is_uniform_although_everything_follows_programmes(seed)
     assert table["found"].sum() <= 2 and best["found"].sum() <= 2
 
 
-def test_permuted_metacells_have_no_links():
-    (rna, atac), genes, peaks, _ = drawn(linked=0.5, seed=3)
-    order = np.random.default_rng(0).permutation(METACELLS)
-    table, best = linked(((rna[order], atac), genes, peaks, set()))
-    assert (table["pvalue"] <= 0.05).mean() == pytest.approx(0.05, abs=0.025)
-    assert table["found"].sum() <= 2 and best["found"].sum() <= 2
+@pytest.mark.parametrize("statistic", ["pearson", "spearman"])
+def test_permuted_metacells_have_no_links(statistic):
+    tables, leads = [], []
+    for seed in (3, 30, 31):
+        (rna, atac), genes, peaks, _ = drawn(linked=0.5, seed=seed)
+        order = np.random.default_rng(seed).permutation(METACELLS)
+        table, best = linked(((rna[order], atac), genes, peaks, set()), statistic=statistic)
+        assert table["found"].sum() <= 2 and best["found"].sum() <= 2
+        tables.append(table)
+        leads.append(best)
+    table, best = pd.concat(tables), pd.concat(leads)
+    positive = table["r" if statistic == "pearson" else "rho"] >= 0
+    assert (best["pvalue"] <= 0.05).mean() == pytest.approx(0.05, abs=0.025)
+    for part in (table, table[positive], table[~positive]):
+        assert (part["pvalue"] <= 0.01).mean() == pytest.approx(0.01, abs=0.01)
+        assert (part["pvalue"] <= 0.05).mean() == pytest.approx(0.05, abs=0.025)
 
 
 @pytest.mark.parametrize("statistic", ["pearson", "spearman"])
 def test_false_rate_is_as_asked_and_links_are_found(statistic):
+    # samples vary: alone, 4 and 5 exceed the rate (0.14 and 0.10 Pearson, 0.19 and 0.13 Spearman)
     rates, numbers, leads = [], [], []
-    for seed in range(20, 26):
+    for seed in (4, 5, 6, *range(20, 26)):
         sample = drawn(linked=0.5, seed=seed)
         table, best = linked(sample, statistic=statistic)
         rate, number = wrong(table, sample[3])
