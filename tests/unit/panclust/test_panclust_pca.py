@@ -85,6 +85,11 @@ def test_genes_that_do_not_vary_are_not_blown_up(tmp_path, monkeypatch, route):
     assert np.allclose(np.abs(found[0]), np.abs(found[1]), atol=1e-3)
 
 
+def test_variance_of_rounding_is_no_scale():
+    found = module._scale(np.array([4.0, 1e-14, 0.0, -1e-17]), np.array([5.0, 1.0, 0.0, 1.0]))
+    assert found.tolist() == [2, 1, 1, 1]
+
+
 def test_cells_are_read_again_where_they_do_not_fit(study, monkeypatch):
     _, genes, file = study
     kept = scores(file, genes, "l2", 4)

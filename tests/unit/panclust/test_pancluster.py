@@ -108,16 +108,21 @@ def test_cells_without_counts_and_identical_cells_are_clustered(tmp_path):
     check_tree(*pancluster(tmp_path / "counts.h5ad", genes, {"min_cells": 5}, 0), 5)
 
 
-def test_all_cells_alike(tmp_path):
+OTHERS = [{}, {"scaling": "standardised"}, {"algorithm": "leiden"}, {"algorithm": "ward"}]
+
+
+@pytest.mark.parametrize("settings", OTHERS)
+def test_all_cells_alike(tmp_path, settings):
     genes = write(tmp_path / "counts.h5ad", np.ones((30, 5), dtype=np.float32))
-    check_tree(*pancluster(tmp_path / "counts.h5ad", genes, {"min_cells": 5}, 0), 5)
+    check_tree(*pancluster(tmp_path / "counts.h5ad", genes, {"min_cells": 5, **settings}, 0), 5)
 
 
+@pytest.mark.parametrize("settings", OTHERS)
 @pytest.mark.parametrize("n_cells", [3, 4, 10])
-def test_very_small_studies(tmp_path, n_cells):
+def test_very_small_studies(tmp_path, n_cells, settings):
     counts, _ = draw(n_cells, 30)
     genes = write(tmp_path / "counts.h5ad", counts)
-    check_tree(*pancluster(tmp_path / "counts.h5ad", genes, {"min_cells": 1}, 0), 1)
+    check_tree(*pancluster(tmp_path / "counts.h5ad", genes, {"min_cells": 1, **settings}, 0), 1)
 
 
 def test_smallest_cluster_larger_than_the_study(study):

@@ -50,15 +50,13 @@ def leiden_levels(
     optimiser.set_rng_seed(seed % SEEDS)
     given = None if weights is None else np.asarray(weights, dtype=np.float64).tolist()
     total = 2 * (float(graph.ecount()) if weights is None else float(np.sum(weights)))
-    membership, quality = None, -np.inf
+    start, quality = leidenalg.RBConfigurationVertexPartition(graph, None, given, resolution), -np.inf
     while True:
-        start = leidenalg.RBConfigurationVertexPartition(graph, membership, given, resolution)
         levels = _one_iteration(optimiser, start, given)
-        membership = levels[-1].tolist()
-        reached = leidenalg.RBConfigurationVertexPartition(graph, membership, given, resolution).quality()
-        if not reached > quality + GAIN * total:
+        start = type(start)(graph, levels[-1].tolist(), given, resolution)
+        if not start.quality() > quality + GAIN * total:
             return levels
-        quality = reached
+        quality = start.quality()
 
 
 def _one_iteration(optimiser, communities, weights: list[float] | None) -> list[np.ndarray]:

@@ -143,6 +143,13 @@ def _multiome(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     return memory, 15 + size.cells / 5000 + size.values / 2e7 + spectrum * vectors / 2e4
 
 
+def _links(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the cost of links: the sample, and each pair (about 18 per gene and 100 kb) with 5 decoys."""
+    memory, minutes = _multiome(size, config)
+    pairs = 18 * size.genes * config["metacells"]["window"] / 1e5
+    return memory + 1.2e-3 * pairs, minutes + pairs / 2e5
+
+
 def _joint_model(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the cost of the joint embedding: counts a few times, the model, dense mini-batches."""
     settings = config["coem"]
@@ -272,7 +279,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "embed_cells": _joint_model,
     "group_cells": _multiome,
     "sum_metacells": _multiome,
-    "link_peaks": _multiome,
+    "link_peaks": _links,
     "plot_metacells": _light,
     "simulate_gene_sets": _light,
     "choose_features": _choice,

@@ -39,8 +39,9 @@ def plot_links(links: pd.DataFrame, evidence: pd.DataFrame) -> Figure:
                 label=label,
                 linewidth=1.3,
             )
-        ax.axvline(0, color="#6b6b6b", linewidth=0.5)
+        ax.axvline(0, ymax=0.85, color="#6b6b6b", linewidth=0.5)
         ax.set(xlabel="correlation of peak and gene", ylabel="density", title="All pairs")
+        ax.margins(y=0.2)  # the legend is above the histograms
         ax.legend(loc="upper left", fontsize=6.5)
         _negative(fig.add_subplot(1, 3, 2), evidence)
         _by_distance(fig.add_subplot(1, 3, 3), links)

@@ -33,11 +33,10 @@ def distance_weights(
 
     Returns
     -------
-    (weight of each pair's interval, mean 1 over intervals; upper bounds of the intervals but the last).
+    (weight of each interval, mean 1; upper bounds of the intervals but the last).
     """
-    reach = np.abs(distance)
-    edges = np.unique(np.quantile(reach, np.linspace(0, 1, PARTS + 1)[1:-1]))
-    part = np.searchsorted(edges, reach, side="right")
+    edges = np.unique(np.quantile(np.abs(distance), np.linspace(0, 1, PARTS + 1)[1:-1]))
+    part = interval(distance, edges)
     weight, linked = np.ones(len(edges) + 1), 0.3
     for _ in range(STEPS):
         mine = weight[part]
@@ -51,7 +50,12 @@ def distance_weights(
         observed = np.bincount(part, posterior, minlength=len(weight))
         weight = (observed + PSEUDO) / (expected + PSEUDO)
         weight /= weight.mean()
-    return weight[part], edges
+    return weight, edges
+
+
+def interval(distance: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the interval of each distance, by the bounds of :func:`distance_weights`."""
+    return np.searchsorted(edges, np.abs(distance), side="right")
 
 
 def best_peaks(
@@ -93,27 +97,21 @@ def best_peaks(
     unlinked = min(float((target & below).sum() / max(rivals.weight[below].sum(), 1)), 0.99)
     evidence = np.maximum(plain - unlinked, FLOOR * plain) / (1 - unlinked)
     names, place = np.unique(gene, return_inverse=True)
-    near, edges = distance_weights(place[target], rivals.distance[target], evidence[target])
-    weight = np.ones(len(edges) + 1)
-    weight[np.searchsorted(edges, np.abs(rivals.distance[target]), side="right")] = near
-    value = evidence * weight[np.searchsorted(edges, np.abs(rivals.distance), side="right")]
-    frame = pd.DataFrame({"gene": place, "set": column, "value": value, "row": np.arange(len(value))})
-    # of equal values, the first row
-    frame = frame.sort_values(["set", "gene", "value", "row"], ascending=[True, True, False, True])
-    first = frame.drop_duplicates(["set", "gene"])
-    lead = first.loc[first["set"] == -1, "row"].to_numpy()
-    rows = first["row"].to_numpy()
-    sets = first.loc[first["set"] >= 0].groupby("gene").size().reindex(np.arange(len(names)), fill_value=1)
-    share = np.where(target[rows], 0.0, 1 / sets.to_numpy()[place[rows]])
-    pvalue, rate = target_decoy(score[rows], share)
-    of_lead = first["set"].to_numpy() == -1
-    second = frame[frame["set"] == -1].groupby("gene")["row"].nth(1)
-    runner = pd.Series("", index=np.arange(len(names)), dtype=object)
+    weight, edges = distance_weights(place[target], rivals.distance[target], evidence[target])
+    value = evidence * weight[interval(rivals.distance, edges)]
+    order = np.lexsort((-value, place, column))  # targets first; of equal values, the first row
+    starts = np.diff(column[order] * len(names) + place[order], prepend=-len(names) - 1) > 0
+    rows = order[starts]
+    of_lead = target[rows]
+    sets = np.maximum(np.bincount(place[rows[~of_lead]], minlength=len(names)), 1)
+    pvalue, rate = target_decoy(score[rows], np.where(of_lead, 0.0, 1 / sets[place[rows]]))
+    lead, second = rows[of_lead], order[1:][starts[:-1] & ~starts[1:] & target[order[1:]]]
+    runner = np.full(len(names), "", dtype=object)
     runner[place[second]] = table["peak"].to_numpy()[second]
     result = table.iloc[lead][["gene", "peak", "distance", "r", "rho"]].reset_index(drop=True)
     result["pvalue"], result["fdr"] = pvalue[of_lead], rate[of_lead]
     result["found"] = result["fdr"] <= fdr
     total = np.bincount(place[target], value[target])
     result["probability"] = value[lead] / total
-    result["runner_up"] = runner.to_numpy()
+    result["runner_up"] = runner
     return result[list(COLUMNS)]

@@ -67,15 +67,14 @@ def compared(
     result = table.copy()
     for name in ("score", "pvalue", "fdr"):
         result[name] = np.nan
-    if len(rows):
-        for name, values in zip(("score", "pvalue", "fdr"), signed_rates(rivals), strict=True):
-            result.loc[rows, name] = values[: len(rows)]
+    positive = scores(rivals)
+    for name, values in zip(("score", "pvalue", "fdr"), signed_rates(rivals, positive), strict=True):
+        result.loc[rows, name] = values[: len(rows)]
     result["trans"] = controls[:, 0]
-    result["explained_by"] = explained_by(result, middle, fdr)
+    result["explained_by"] = explained_by(result.assign(r=statistic), middle, fdr)
     result["found"] = (result["fdr"] <= fdr) & (result["explained_by"] == "")
     order = [*table.columns, "pvalue", "fdr", "trans", "found", "score", "explained_by"]
     column = np.concatenate([np.full(len(rows), -1), column])
-    positive = scores(rivals) if len(rows) else np.empty(0)
     best = best_peaks(result.iloc[rows], rivals, positive, pairs.gene[both], column, fdr)
     return result[order], best
 
@@ -89,7 +88,7 @@ def explained_by(table: pd.DataFrame, middle: np.ndarray, fdr: float) -> np.ndar
     Parameters
     ----------
     table
-        gene, peak, r, fdr, score.
+        gene, peak, r (of the chosen statistic), fdr, score.
     middle
         (pairs,): position of each pair's peak.
     fdr

@@ -46,11 +46,17 @@ def link_peaks(
     (Spearman); background_mean and background_sd of the chosen statistic, with matched peaks of other
     chromosomes; peak_sd, the standard deviation of the peak's statistic with genes of other chromosomes; z =
     (statistic - mean) / the larger of the two; pvalue and fdr
-    (:func:`panscape.coem.links.target_decoy.signed_rates`; NaN if there are less than 20 matched peaks);
+    (:func:`panscape.coem.links.target_decoy.signed_rates`; NaN if gene or peak does not vary, or other
+    chromosomes have fewer than 20 matched peaks or genes);
     trans (the statistic for one matched peak of another chromosome); found (fdr as asked, and not explained
     by another link); score (what pairs are ordered by); explained_by (a better link of the gene from a peak
     within 5 kb, or '').
     Best peaks: see :func:`panscape.coem.links.best.best_peaks`.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite: one would leave the background of all pairs without a value.
 
     Notes
     -----
@@ -61,6 +67,9 @@ def link_peaks(
     """
     settings = LinkSettings.of(settings)
     ranks = settings.statistic == "spearman"
+    for name, values in (("rna", rna), ("atac", atac)):
+        if not np.isfinite(values.data).all():
+            raise ValueError(f"{name} has values that are not finite")
     left, right = PairMatrix(rna), PairMatrix(atac)
     r = pair_correlations(left, right, pairs.gene, pairs.peak)
     rho = pair_correlations(left, right, pairs.gene, pairs.peak, ranks=True)
@@ -98,12 +107,19 @@ def link_peaks(
     )
     middle = ((peaks["start"] + peaks["end"]) / 2).to_numpy(dtype=float)[pairs.peak]
     table, best = compared(table, statistic, trans, every_sd, pairs, chroms[0], middle, settings.fdr)
-    lacking = int(table["fdr"].isna().sum())
-    if lacking:
-        text = "%d of %d pairs cannot be tested: less than %d matched peaks on other chromosomes"
-        tell = logger.warning if lacking == len(z) else logger.info
-        tell(text, lacking, len(z), MIN_BACKGROUND)
+    _tell_untested(table["fdr"])
     return table, best
+
+
+def _tell_untested(fdr: pd.Series) -> None:
+    lacking = int(fdr.isna().sum())
+    if lacking:
+        text = (
+            "%d of %d pairs cannot be tested: their gene or peak does not vary, or other chromosomes have "
+            "fewer than %d matched peaks or genes"
+        )
+        tell = logger.warning if lacking == len(fdr) else logger.info
+        tell(text, lacking, len(fdr), MIN_BACKGROUND)
 
 
 def _peak_spread(

@@ -7,13 +7,15 @@ both; the number of decoys above a target's score estimates how many targets rea
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 FOLDS = 5  # groups of chromosomes; each is scored by a model of the others
 MIN_TARGETS = 200  # minimum number of targets for a learned score
+MIN_TRAINING = 50  # minimum number of targets, and of decoys, that each model is fitted on
 MAX_TRAINING = 300_000  # maximum number of rows that a model is fitted on
-BLOCK_ROWS = 500_000  # rows scored at once
+BLOCK_ROWS = 200_000  # rows scored at once
 LOOSE = 0.06  # inverse strength of the ridge penalty per target, standardised features
 CLIP = 0.999  # correlations are clipped before Fisher's transform
 
@@ -49,22 +51,29 @@ class Rivals:
         """Return whether each row is a target."""
         return self.weight == 0
 
-    def features(self, sign: int, *, plain: bool) -> np.ndarray:
-        """Return the features of a sign of correlations, rows x features.
+    @cached_property
+    def context(self) -> np.ndarray:
+        """Return the logs of distance and of the standard deviations, standardised over rows, 3 x rows."""
+        logs = np.log10(np.abs(self.distance) + 1000), np.log(self.gene_sd), np.log(self.peak_sd)
+        return np.stack([_standard(values) for values in logs])
+
+    def features(self, rows: np.ndarray, sign: int, *, plain: bool) -> np.ndarray:
+        """Return the features of some rows for a sign of correlations, rows x features.
 
         Parameters
         ----------
+        rows
+            int: rows of the targets and decoys.
         sign
             1 or -1: the correlations are multiplied by it.
         plain
             Whether to use the correlation alone, without distance and standard deviations.
         """
-        up = np.maximum(fisher(sign * self.value), 0)
+        up = np.maximum(fisher(sign * self.value[rows]), 0)
         powers = [up, up**2, up**3]
         if plain:
             return np.column_stack(powers)
-        far = _standard(np.log10(np.abs(self.distance) + 1000))
-        gene, peak = _standard(np.log(self.gene_sd)), _standard(np.log(self.peak_sd))
+        far, gene, peak = self.context[:, rows]
         own = [up * gene, up * peak, up**2 * gene, up**2 * peak, gene, peak]
         return np.column_stack([*powers, up * far, up * far**2, up**2 * far, far, far**2, *own])
 
@@ -100,24 +109,25 @@ def scores(rivals: Rivals, sign: int = 1, *, plain: bool = False) -> np.ndarray:
     Returns
     -------
     float64 (rows,). Correlations of the other sign take no part in the regression and are ordered below all
-    of this sign. With fewer than 200 targets of this sign, or one chromosome, Fisher's transform of the
-    correlation.
+    of this sign. With fewer than 200 targets of this sign, or fewer than 50 targets or decoys on the other
+    chromosomes of a group, Fisher's transform of the correlation.
     """
     result = fisher(sign * rivals.value)
     chroms = np.unique(rivals.chrom)
     target, inside = rivals.target, sign * rivals.value >= 0
     decoys = float(rivals.weight[inside].sum())
-    if (target & inside).sum() < MIN_TARGETS or len(chroms) < 2 or decoys == 0:
-        return result
     fold = np.searchsorted(chroms, rivals.chrom) % FOLDS
-    x = rivals.features(sign, plain=plain)
+    number = np.stack([np.bincount(fold[inside & part], minlength=FOLDS) for part in (target, ~target)])
+    others = number.sum(axis=1) - number.max(axis=1)
+    if number[0].sum() < MIN_TARGETS or others.min() < MIN_TRAINING:
+        return result
     for name in np.unique(fold):
         mine, rest = np.flatnonzero(inside & (fold == name)), np.flatnonzero(inside & (fold != name))
         rest = rest[:: max(1, -(-len(rest) // MAX_TRAINING))]
-        model = _fitted(x[rest], target[rest])
+        model = _fitted(rivals.features(rest, sign, plain=plain), target[rest])
         for low in range(0, len(mine), BLOCK_ROWS):
             rows = mine[low : low + BLOCK_ROWS]
-            result[rows] = model.decision_function(x[rows])
+            result[rows] = model.decision_function(rivals.features(rows, sign, plain=plain))
     result[inside] += np.log((target & inside).sum() / decoys)  # the model weighs both groups equally
     result[~inside] += result[inside].min()
     return result
@@ -174,13 +184,15 @@ def target_decoy(score: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.
     return pvalue, fdr
 
 
-def signed_rates(rivals: Rivals) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def signed_rates(rivals: Rivals, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compare positive correlations with positive decoys, and negative ones with negative decoys.
 
     Parameters
     ----------
     rivals
         Targets and decoys, without NaN.
+    positive
+        (rows,): their :func:`scores` for positive correlations.
 
     Returns
     -------
@@ -188,8 +200,7 @@ def signed_rates(rivals: Rivals) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     among unlinked pairs of either sign, and the rates hold within each sign.
     """
     score, pvalue, fdr = (np.full(len(rivals.value), np.nan) for _ in range(3))
-    for sign in (1, -1):
-        mine = np.flatnonzero(rivals.value >= 0 if sign > 0 else rivals.value < 0)
-        score[mine] = scores(rivals, sign)[mine]
+    for mine, of_sign in ((rivals.value >= 0, positive), (rivals.value < 0, scores(rivals, -1))):
+        score[mine] = of_sign[mine]
         pvalue[mine], fdr[mine] = target_decoy(score[mine], rivals.weight[mine])
     return score, pvalue, fdr

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from panscape.coem.links.compare import NEIGHBOUR
 from panscape.report.blocks import Block, Gallery, Paragraph, table
 from panscape.report.format import count, fixed, percent
 from panscape.report.results import Results
@@ -30,17 +31,18 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
     folder = f"{FOLDER}/{sample}"
     values = evidence_of(results, sample)
     links = results.table(f"{folder}/links.tsv.gz", dtype={"gene": str, "peak": str})
-    called = links[links["found"].astype(str) == "True"].sort_values(["fdr", "pvalue"], kind="stable")
+    called = _found(links)
     best = results.table(f"{folder}/best_links.tsv", dtype={"gene": str, "peak": str, "runner_up": str})
-    leads = best[best["found"].astype(str) == "True"].sort_values(["fdr", "pvalue"], kind="stable")
+    leads = _found(best)
     explained = int(links["explained_by"].fillna("").astype(str).ne("").sum())
     near, beside = values[("genome", "peaks_at_starts")], values[("genome", "peaks_beside_starts")]
     settings = results.settings(FOLDER)
     text = (
-        f"Of {count(len(links))} pairs of a gene and a peak within {settings.get('window', 0) // 1000} kb, "
-        f"{count(len(called))} are links at a false discovery rate of {fixed(settings.get('fdr', 0.1))}, and "
+        f"Of {count(len(links))} pairs of a gene and a peak within {settings['window'] // 1000} kb, "
+        f"{count(len(called))} are links at a false discovery rate of {fixed(settings['fdr'])}, and "
         f"{count(len(leads))} of {count(len(best))} genes have a best peak at that rate. "
-        f"{count(explained)} more pairs reach the rate but lie within 5 kb of a better link of the gene. "
+        f"{count(explained)} more pairs reach the rate but lie within {NEIGHBOUR // 1000} kb of a better "
+        "link of the gene. "
         "Rates are estimated from decoys, the same genes with matched peaks of other chromosomes. "
         f"{percent(near)} of the peaks lie within 1 kb of a gene's start, {percent(beside)} within 1 kb of "
         "places 50 kb away."
@@ -62,6 +64,7 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
     }
     columns = ["gene", "peak", "distance", "r", "rho", "background_mean", "z", "pvalue", "fdr"]
     shown = ["gene", "peak", "distance", "r", "rho", "pvalue", "fdr", "probability", "runner_up"]
+    names = {"rho": "ρ", "background_mean": "r by chance", "pvalue": "p", "runner_up": "second-best peak"}
     return [
         *blocks,
         Gallery((pictures[0],)),
@@ -74,14 +77,14 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
         Gallery((pictures[1],)),
         table(
             leads[shown],
-            titles={"r": "r", "rho": "ρ", "pvalue": "p", "runner_up": "second-best peak"},
+            titles=names,
             caption="The best peak of each gene; probability: among its peaks, given that one is linked.",
             file=f"{folder}/best_links.tsv",
             limit=results.table_rows,
         ),
         table(
             called[columns],
-            titles={"r": "r", "rho": "ρ", "background_mean": "r by chance", "pvalue": "p"},
+            titles=names,
             caption="Links with the smallest false discovery rates.",
             file=f"{folder}/links.tsv.gz",
             limit=results.table_rows,
@@ -89,16 +92,20 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
     ]
 
 
+def _found(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that are called, those with the smallest false discovery rates first."""
+    return table[table["found"].astype(str) == "True"].sort_values(["fdr", "pvalue"], kind="stable")
+
+
 def link_methods(results: Results, used: Mapping[str, Any]) -> list[str]:
     """Return a sentence on the linking of peaks to genes, if there are links."""
     if not any(len(link_evidence(results, sample)) for sample in samples(results)):
         return []
     return [
-        f"Peaks within {used.get('window', 0) // 1000} kb were linked to genes by "
-        f"{str(used.get('statistic')).capitalize()} "
+        f"Peaks within {used['window'] // 1000} kb were linked to genes by {used['statistic'].capitalize()} "
         "correlation over metacells. Pairs were scored by correlation, distance and the spread of the "
         "gene's and the peak's correlations (a logistic regression, cross-fitted over chromosomes), and "
         "false discovery rates estimated from the same genes with peaks of other chromosomes matched by "
         "accessibility and GC content or size (target-decoy; Elias and Gygi 2007), at most "
-        f"{used.get('fdr')}."
+        f"{used['fdr']}."
     ]
