@@ -1,7 +1,8 @@
 """Simulated studies with planted truth, for the demo, tests and benchmarks.
 
 ``simulate_atlas``, ``simulate_lines`` and ``simulate_multiome`` return AnnData or MuData in memory;
-:mod:`panscape.simulate.write` writes studies of any size block by block.
+:mod:`panscape.simulate.write` writes studies of any size block by block; :mod:`panscape.simulate.shapes` has
+systems with uneven studies, disjoint ages, nuclei and types at all ages.
 """
 
 from typing import TYPE_CHECKING

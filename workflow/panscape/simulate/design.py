@@ -14,7 +14,7 @@ STEM = "stem"
 STEM_END = 0.2  # fraction of the age span after which cells have left the stem
 AGE_KNOTS = np.array([0.15, 0.4, 0.6, 0.85])  # fractions of the age span at which age genes change
 AGE_WIDTH = 0.08
-COUPLING_WIDTH = 0.05  # width of the ramps that switch coupling on and off
+UNDETECTED = np.log(0.02)  # log effect on genes that a study's protocol detects badly
 # Mean and sd over genes of the base log expression. Markers are rare outside their type; correlation
 # of modules is only visible in genes with enough counts.
 BASE = {"plain": (0.0, 2.0), "module": (1.8, 0.8), "type": (-0.5, 1.5)}
@@ -45,7 +45,9 @@ class System:
     platforms
         Table of gene-wise log effects: one row per gene, one column per platform.
     shifts
-        The same of studies, the platform's effect included.
+        The same of studies, effects of the platform and of detection included.
+    measured
+        Table of bool: one row per gene, one column per study: whether its table has the gene.
     """
 
     settings: Settings
@@ -57,11 +59,11 @@ class System:
     age_effects: np.ndarray
     platforms: pd.DataFrame
     shifts: pd.DataFrame
+    measured: pd.DataFrame
 
     def relative(self, age: np.ndarray) -> np.ndarray:
         """Return ages as fractions of the system's age span (0 youngest, 1 oldest)."""
-        low, high = self.settings.span
-        return (np.asarray(age, dtype=np.float64) - low) / (high - low)
+        return self.settings.relative(age)
 
 
 def design(settings: Settings, seed: int) -> System:
@@ -87,10 +89,15 @@ def design(settings: Settings, seed: int) -> System:
         {
             item.name: platforms[item.platform].to_numpy()
             + seeds.stream(seed, "simulate", "study", item.name).normal(0.0, item.shift, len(genes))
+            + UNDETECTED * ~_some(seed, item.name, "detected", len(genes), item.detected_fraction)
             for item in settings.studies
         },
         index=names,
     )
+    measured = {
+        item.name: _some(seed, item.name, "measured", len(genes), item.measured_fraction)
+        for item in settings.studies
+    }
     return System(
         settings,
         seed,
@@ -101,7 +108,14 @@ def design(settings: Settings, seed: int) -> System:
         _age_effects(settings, genes, seeds.stream(seed, "simulate", "ages")),
         platforms,
         shifts,
+        pd.DataFrame(measured, index=names),
     )
+
+
+def _some(seed: int, study: str, what: str, count: int, fraction: float) -> np.ndarray:
+    """Return bool (count,): a random fraction of the genes, whatever the other studies."""
+    order = seeds.stream(seed, "simulate", "study", study, what).permutation(count)
+    return order < max(round(count * fraction), 1)
 
 
 def coupling(system: System, age: np.ndarray, lineage: np.ndarray) -> np.ndarray:
@@ -124,8 +138,9 @@ def coupling(system: System, age: np.ndarray, lineage: np.ndarray) -> np.ndarray
     table = system.modules
     onset, offset = (system.relative(table[name])[None, :] for name in ("onset", "offset"))
     # a missing onset means coupled from the start, a missing offset, coupled to the end
-    on = np.where(np.isnan(onset), 1.0, _ramp(u - np.nan_to_num(onset)))
-    off = np.where(np.isnan(offset), 1.0, _ramp(np.nan_to_num(offset) - u))
+    width = system.settings.coupling_width
+    on = np.where(np.isnan(onset), 1.0, _ramp((u - np.nan_to_num(onset)) / width))
+    off = np.where(np.isnan(offset), 1.0, _ramp((np.nan_to_num(offset) - u) / width))
     lineage_of = table["lineage"].to_numpy()[None, :]
     here = (lineage_of == "") | (lineage_of == np.asarray(lineage, dtype=object)[:, None])
     return system.settings.coupling * on * off * here
@@ -138,12 +153,7 @@ def age_basis(system: System, age: np.ndarray) -> np.ndarray:
 
 
 def _ramp(distance: np.ndarray) -> np.ndarray:
-    return 1.0 / (1.0 + np.exp(-distance / COUPLING_WIDTH))
-
-
-def _to_age(settings: Settings, u: np.ndarray | float):
-    low, high = settings.span
-    return low + u * (high - low)
+    return 1.0 / (1.0 + np.exp(-distance))
 
 
 def _types(settings: Settings) -> pd.DataFrame:
@@ -157,8 +167,10 @@ def _types(settings: Settings) -> pd.DataFrame:
             rows.append((name, f"lineage-{lineage}", parent, start, start + length))
             parent = name
     table = pd.DataFrame(rows, columns=["cell_type", "lineage", "parent", "age_from", "age_to"])
+    if settings.type_order == "concurrent":
+        table["age_from"], table["age_to"] = 0.0, 1.0
     for name in ("age_from", "age_to"):
-        table[name] = _to_age(settings, table[name].to_numpy())
+        table[name] = settings.age_at(table[name].to_numpy())
     return table
 
 
@@ -172,7 +184,7 @@ def _modules(settings: Settings, rng: np.random.Generator) -> pd.DataFrame:
     for group in np.unique(lineage):
         members = np.flatnonzero(lineage == group)
         # onsets are spread over the ages at which the group's cells exist, so that every age has a change
-        low = STEM_END if group else 0.0
+        low = STEM_END if group and settings.type_order == "successive" else 0.0
         turns = low + (1.0 - low) * (np.arange(len(members)) + rng.uniform(0.25, 0.75, len(members))) / len(
             members
         )
@@ -180,7 +192,7 @@ def _modules(settings: Settings, rng: np.random.Generator) -> pd.DataFrame:
             kind = ("on", "pulse", "off")[at % 3]
             onset = np.nan if kind == "off" else turn
             offset = {"on": np.nan, "off": turn, "pulse": turn + rng.uniform(0.2, 0.35)}[kind]
-            rows.append((module, kind, group, _to_age(settings, onset), _to_age(settings, offset)))
+            rows.append((module, kind, group, settings.age_at(onset), settings.age_at(offset)))
     table = pd.DataFrame(rows, columns=["module", "kind", "lineage", "onset", "offset"]).sort_values("module")
     table["module"] = [f"module-{at + 1:02d}" for at in table["module"]]
     table["moves"] = np.isin(

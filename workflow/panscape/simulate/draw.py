@@ -42,19 +42,25 @@ class Study:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Return (cells, genes)."""
-        return len(self.obs), len(self.system.genes)
+        """Return (cells, measured genes)."""
+        return len(self.obs), int(self.measured.sum())
+
+    @property
+    def measured(self) -> np.ndarray:
+        """Return bool (n_genes,): genes of the system that the study measures."""
+        return self.system.measured[self.settings.name].to_numpy()
 
     @property
     def var(self) -> pd.DataFrame:
-        """Return an empty table indexed by gene."""
-        return pd.DataFrame(index=pd.Index(self.system.genes["gene"], name="gene"))
+        """Return an empty table indexed by measured gene."""
+        return pd.DataFrame(index=pd.Index(self.system.genes["gene"][self.measured], name="gene"))
 
     def blocks(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         """Yield (rows, CSR float32 counts of these cells); a second call yields the same."""
         for at, rows in enumerate(self._rows()):
             rng = seeds.stream(self.system.seed, "simulate", self.settings.name, "counts", at)
-            yield rows, _counts(self._means(rows, at, rng), self.system.genes["dispersion"].to_numpy(), rng)
+            kept, dispersion = self.measured, self.system.genes["dispersion"].to_numpy()
+            yield rows, _counts(self._means(rows, at, rng)[:, kept], dispersion[kept], rng)
 
     def activity(self) -> np.ndarray:
         """Return the modules' activities (float32, cells x modules), standard normal in every cell.
@@ -64,7 +70,7 @@ class Study:
         return np.concatenate([self._activity(rows, at) for at, rows in enumerate(self._rows())])
 
     def _rows(self) -> Iterator[slice]:
-        step = max(BLOCK_VALUES // self.shape[1], 1)
+        step = max(BLOCK_VALUES // len(self.system.genes), 1)
         for start in range(0, len(self.obs), step):
             yield slice(start, min(start + step, len(self.obs)))
 
@@ -81,11 +87,19 @@ class Study:
         log += (system.genes["base"].to_numpy() + system.shifts[self.settings.name].to_numpy()).astype(
             np.float32
         )
+        if self.settings.sample_shift:
+            log += self._sample_effects()[obs["sample"].cat.codes.to_numpy()]
         _add_modules(log, system, coupling(system, age, lineage), self._activity(rows, at), rng)
         _add_mito(log, system, obs["quality"].to_numpy(), rng)
         np.exp(log, out=log)
         log *= (obs["depth"].to_numpy() / log.sum(axis=1, dtype=np.float64)).astype(np.float32)[:, None]
         return log
+
+    def _sample_effects(self) -> np.ndarray:
+        """Return the gene-wise log effects of each sample (float32, samples x genes)."""
+        rng = seeds.stream(self.system.seed, "simulate", "study", self.settings.name, "samples")
+        size = (len(self.obs["sample"].cat.categories), len(self.system.genes))
+        return rng.normal(0.0, self.settings.sample_shift, size).astype(np.float32)
 
 
 def study(system: System, name: str) -> Study:
@@ -132,23 +146,26 @@ def study(system: System, name: str) -> Study:
 
 
 def _ages(system: System, settings: StudySettings, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Return (sampling time, true age) of each cell."""
-    low, high = settings.ages
-    first, last = system.settings.span
+    """Return (sampling time, true age) of each cell; both are even on the system's scale of age."""
+    log = system.settings.age_scale == "log"
+    (low, high), (first, last) = (
+        np.log(ends) if log else ends for ends in (settings.ages, system.settings.span)
+    )
     if settings.timepoints:
         times = np.linspace(low, high, settings.timepoints)
         sampled = times[rng.integers(len(times), size=settings.cells)]
-        true = np.clip(
-            sampled + rng.normal(0.0, system.settings.jitter * (last - first), settings.cells), first, last
-        )
-        return sampled, true
-    sampled = rng.uniform(low, high, settings.cells)
-    return sampled, sampled
+        jitter = rng.normal(0.0, system.settings.jitter * (last - first), settings.cells)
+        true = np.clip(sampled + jitter, first, last)
+    else:
+        sampled = true = rng.uniform(low, high, settings.cells)
+    return (np.exp(sampled), np.exp(true)) if log else (sampled, true)
 
 
 def _draw_types(system: System, u: np.ndarray, rng) -> np.ndarray:
     """Return each cell's type: its stage by differentiation, its lineage by the study's composition."""
     settings = system.settings
+    if settings.type_order == "concurrent":
+        return rng.choice(len(system.types), size=len(u), p=rng.dirichlet(np.full(len(system.types), 8.0)))
     lineage = rng.choice(settings.lineages, size=len(u), p=rng.dirichlet(np.full(settings.lineages, 8.0)))
     progress = u + rng.normal(0.0, ASYNCHRONY, len(u))
     stage = np.floor((progress - STEM_END) / (1.0 - STEM_END) * settings.stages).astype(int)

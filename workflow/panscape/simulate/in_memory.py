@@ -38,7 +38,7 @@ def simulate_atlas(
     -------
     AnnData of all studies together: CSR counts in ``X``; ``obs`` with study, age, cell_type, lineage, sample,
     platform and quality; ``uns["modules"]`` with the planted modules. The counts are those that the workflow
-    writes for the same settings and seed.
+    writes for the same settings and seed, of the genes that all studies measure.
 
     Raises
     ------

@@ -6,8 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from panscape.errors import Problem, UserError
 from panscape.settings import FromMapping, Renamed
+
+N_MITO = 13
+RIBO_SHARE = 0.02
+TYPE_ORDERS = ("successive", "concurrent")
+AGE_SCALES = ("linear", "log")
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,16 @@ class StudySettings:
     shift
         Standard deviation of the study's own gene-wise effects on log expression.
     timepoints
-        Number of sampling times, evenly over `ages`; 0 records each cell's own age.
+        Number of sampling times, evenly over `ages` on the system's scale of age; 0 records each cell's own
+        age.
+    sample_shift
+        Standard deviation of gene-wise effects on log expression of each sample (the cells of one sampling
+        time), such as those of single animals or of the day of an experiment.
+    detected_fraction
+        Fraction of genes that the protocol detects well; the others, drawn at random, have 1/50 of their
+        counts, as many genes in single nuclei.
+    measured_fraction
+        Fraction of genes in the study's table, drawn at random; the others are missing from it.
     """
 
     name: str
@@ -42,6 +58,9 @@ class StudySettings:
     platform: str = "droplet"
     shift: float = 0.6
     timepoints: int = 6
+    sample_shift: float = 0.0
+    detected_fraction: float = 1.0
+    measured_fraction: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +78,9 @@ class Settings(FromMapping):
     lineages, stages
         Number of lineages that leave the common stem, and successive cell types in each:
         ``1 + lineages * stages`` types.
+    type_order
+        ``"successive"``: types appear one after another with age; ``"concurrent"``: every type exists at all
+        ages.
     lineage_fraction
         Fraction of modules that are coupled in one lineage only.
     moving_fraction
@@ -66,6 +88,8 @@ class Settings(FromMapping):
         of every gene stay constant.
     coupling
         Highest correlation of two module genes' log expression, 0 to 1.
+    coupling_width
+        Width of the change of a module's coupling about its onset or offset, as a fraction of the age span.
     spread
         Standard deviation of a module gene's log expression within a cell type.
     age_genes, age_effect
@@ -76,6 +100,8 @@ class Settings(FromMapping):
         Median over-dispersion of the counts: variance = mean + dispersion * mean^2 at a given rate.
     platform_shift
         Standard deviation of a platform's gene-wise effects on log expression.
+    age_scale
+        ``"linear"`` or ``"log"``: the scale on which ages are sampled and everything changes with age.
     jitter
         Standard deviation of a cell's true age about its sampling time, as a fraction of the age span.
     low_quality
@@ -100,9 +126,11 @@ class Settings(FromMapping):
     module_genes: int = 15
     lineages: int = 4
     stages: int = 3
+    type_order: str = "successive"
     lineage_fraction: float = 0.4
     moving_fraction: float = 0.2
     coupling: float = 0.9
+    coupling_width: float = 0.05
     spread: float = 1.1
     age_genes: float = 0.15
     age_effect: float = 1.2
@@ -110,6 +138,7 @@ class Settings(FromMapping):
     type_effect: float = 3.5
     dispersion: float = 0.15
     platform_shift: float = 0.4
+    age_scale: str = "linear"
     jitter: float = 0.02
     low_quality: float = 0.03
 
@@ -124,15 +153,26 @@ class Settings(FromMapping):
         """Return the lowest and the highest age of all studies."""
         return min(item.ages[0] for item in self.studies), max(item.ages[1] for item in self.studies)
 
+    def relative(self, age: np.ndarray) -> np.ndarray:
+        """Return ages as fractions of the age span (0 youngest, 1 oldest) on the scale of age."""
+        low, high = self.span
+        values = np.asarray(age, dtype=np.float64)
+        if self.age_scale == "log":
+            return np.log(values / low) / np.log(high / low)
+        return (values - low) / (high - low)
+
+    def age_at(self, relative: np.ndarray | float) -> np.ndarray | float:
+        """Return the ages at fractions of the age span, the inverse of :meth:`relative`."""
+        low, high = self.span
+        if self.age_scale == "log":
+            return low * np.exp(np.asarray(relative) * np.log(high / low))
+        return low + relative * (high - low)
+
 
 def _study(item: StudySettings | Mapping[str, Any]) -> StudySettings:
     if isinstance(item, StudySettings):
         return item
     return StudySettings(**{**item, "ages": tuple(map(float, item["ages"]))})
-
-
-N_MITO = 13
-RIBO_SHARE = 0.02
 
 
 def reserved(settings: Settings) -> dict[str, int]:
@@ -161,6 +201,17 @@ def _problems(settings: Settings) -> Iterator[Problem]:
             yield Problem(f"{key}.ages", f"{list(item.ages)}", "write [lowest, highest]")
         if item.depth <= 0:
             yield Problem(f"{key}.depth", f"{item.depth}", "write a number above 0")
+        for name in ("detected_fraction", "measured_fraction"):
+            if not 0 < (value := getattr(item, name)) <= 1:
+                yield Problem(f"{key}.{name}", f"{value}", "write a number above 0, at most 1")
+    for name, allowed in (("type_order", TYPE_ORDERS), ("age_scale", AGE_SCALES)):
+        if (value := getattr(settings, name)) not in allowed:
+            yield Problem(f"simulation.{name}", f"{value!r}", f"write one of {', '.join(allowed)}")
+    if settings.coupling_width <= 0:
+        yield Problem("simulation.coupling_width", f"{settings.coupling_width}", "write a number above 0")
+    if settings.age_scale == "log" and settings.span[0] <= 0:
+        where = "simulation.studies"
+        yield Problem(where, f"lowest age {settings.span[0]:g} with age_scale: log", "write ages above 0")
     if settings.span[0] == settings.span[1]:
         yield Problem("simulation.studies", "all studies have the same age", "let at least one span two ages")
     wanted = sum(reserved(settings).values())
