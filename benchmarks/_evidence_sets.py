@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
 from landscape_settings import ETA, LOOSE, REAL, simulated
 
 from panscape.coscape.coexpression.coexpress import coexpress
+from panscape.coscape.coexpression.score_study import score_study
+from panscape.coscape.coexpression.signal import choose_pairs
 from panscape.coscape.landscape.annotate import annotate_clusters
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.read import pair_positions
+from panscape.coscape.landscape.scores import Scores
 from panscape.coscape.panclust.pancluster import pancluster
 from panscape.data.counts import Counts
 from panscape.data.files import read_csr, read_tsv, write_csr, write_tsv
@@ -62,12 +66,18 @@ class Collection:
         Clusters of each study with coexpression at a low threshold.
     paths
         Study -> its counts after quality control.
+    selection
+        Table of the genes.
+    folder
+        Where what has been computed of these clusters is kept.
     """
 
     name: str
     seed: int
     studies: list[Study]
     paths: dict[str, Path]
+    selection: pd.DataFrame
+    folder: Path
 
 
 def collection(
@@ -107,7 +117,75 @@ def collection(
             own = genes_of(selection, study)
             _cluster(path, study, own, list(genes), ready["smallest"], seed, clustering, folder / study)
         studies.append(_read(study, path, genes, folder / study))
-    return Collection(name, seed, studies, paths)
+    return Collection(name, seed, studies, paths, selection, folder)
+
+
+def scored(given: Collection, estimator: str, top: int) -> list[Study]:
+    """Return the studies with the scores that the corrected distance needs.
+
+    Parameters
+    ----------
+    given
+        From :func:`collection`.
+    estimator
+        ``"pearson"`` or ``"corrected"``.
+    top
+        Number of pairs of genes.
+    """
+    folder = given.folder / f"scores-{estimator}-{top}"
+    genes = given.studies[0].genes
+    if not (folder / "pairs.tsv").exists():
+        folder.mkdir(exist_ok=True)
+        write_tsv(choose_pairs(_signals(given, estimator), genes, top), folder / "pairs.tsv")
+    text = {"gene_a": str, "gene_b": str}
+    chosen = read_tsv(folder / "pairs.tsv", dtype=text, keep_default_na=False)
+    positions, weight = pair_positions(chosen, genes), chosen["weight"].to_numpy(dtype=float)
+    studies = []
+    for study in given.studies:
+        path, own = folder / f"{study.name}.npz", genes_of(given.selection, study.name)
+        if not path.exists():
+            counts = given.paths[study.name]
+            write_csr(score_study(counts, own, study.members, chosen, estimator=estimator), path)
+        scores = Scores.of(read_csr(path), positions, weight, study.members)
+        studies.append(replace(study, scores=scores))
+    return studies
+
+
+def _signals(given: Collection, estimator: str) -> list:
+    """Return how much signal each pair has in each study."""
+    options = {"estimator": estimator, "normalisation": "depth-log1p"}
+    every, found = list(given.studies[0].genes), []
+    for study in given.studies:
+        own, counts = genes_of(given.selection, study.name), given.paths[study.name]
+        done = coexpress(counts, own, study.clusters, study.members, options, all_genes=every, signal=True)
+        found.append(done.signal)
+    return found
+
+
+def correlated(given: Collection, options: dict) -> list[Study]:
+    """Return the studies with other coexpression of the same clusters, e.g. that of a preset.
+
+    Parameters
+    ----------
+    given
+        From :func:`collection`.
+    options
+        Settings of :func:`coexpress`.
+    """
+    label = "-".join(f"{key}-{value}" for key, value in sorted(options.items()))
+    folder, genes = given.folder / f"coexpression-{label}", given.studies[0].genes
+    folder.mkdir(exist_ok=True)
+    studies = []
+    for study in given.studies:
+        path, counts = folder / f"{study.name}.npz", given.paths[study.name]
+        if not path.exists():
+            own = genes_of(given.selection, study.name)
+            found = coexpress(counts, own, study.clusters, study.members, options, all_genes=list(genes))
+            np.save(folder / f"{study.name}.npy", pair_positions(found.pairs, genes))
+            write_csr(found.matrix, path)
+        pairs = np.load(folder / f"{study.name}.npy")
+        studies.append(replace(study, matrix=read_csr(path), pairs=pairs))
+    return studies
 
 
 def _missing(name: str, data: Path | None) -> str:

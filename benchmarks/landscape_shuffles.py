@@ -14,6 +14,9 @@ Three kinds of shuffles, on clusters that nest and share cells, with the landsca
 
     python benchmarks/landscape_shuffles.py --data DATA --sets worm-one worm-batches --shuffles 1000
 
+With --distance corrected the landscape is that of the corrected distance; simulations are then those of
+landscape_evidence.py, as are the sets that only it has.
+
 Prints the share of p <= 0.05 for each p-value that is given in at least half of the shuffles. Data sets that
 DATA does not hold are skipped, with a note. The last line printed is one JSON object.
 """
@@ -30,6 +33,7 @@ from pathlib import Path
 import landscape_settings
 import numpy as np
 import pandas as pd
+from _evidence_sets import ALL, collection, scored
 from landscape_settings import BEST, ETA, REAL, SIMULATED
 from scipy import sparse
 
@@ -173,15 +177,26 @@ def correlations(members, block: np.ndarray, upper) -> list[np.ndarray]:
     return outcome
 
 
-def study_set(name: str, args, folder: Path) -> list[pd.DataFrame]:
-    """Return the shares of p <= 0.05 on one data set."""
+def clustered(name: str, args, folder: Path) -> tuple[dict[str, Path], list] | None:
+    """Return the counts and the clustered studies of a set; None if its data are missing."""
+    if args.distance == "corrected" or name not in (*REAL, *SIMULATED):
+        given = collection(name, 0, folder, args.data)
+        return None if given is None else (given.paths, scored(given, "pearson", BEST.top_pairs))
     ready = landscape_settings.prepare(name, args.data, folder / name, args.cells)
     if ready is None:
-        return []
+        return None
     paths, selected, smallest = ready
-    settings = replace(BEST, permutations=args.permutations, bootstraps=0)
     correlating = {"eta": ETA, "normalisation": "depth-log1p"}
-    studies = landscape_settings.chain(paths, selected, smallest, 0, {}, correlating)
+    return paths, landscape_settings.chain(paths, selected, smallest, 0, {}, correlating)
+
+
+def study_set(name: str, args, folder: Path) -> list[pd.DataFrame]:
+    """Return the shares of p <= 0.05 on one data set."""
+    ready = clustered(name, args, folder)
+    if ready is None:
+        return []
+    paths, studies = ready
+    settings = replace(BEST, permutations=args.permutations, bootstraps=0, distance=args.distance)
     result = compute_landscape(studies, replace(settings, permutations=0), 0)
     cells = sampled_cells(studies)
     views = all_views(result.data, result.space, settings)
@@ -213,7 +228,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, help="folder with the h5ad files; without it only simulations")
-    parser.add_argument("--sets", nargs="+", default=[*REAL, *SIMULATED], choices=[*REAL, *SIMULATED])
+    parser.add_argument("--sets", nargs="+", default=[*REAL, *SIMULATED], choices=ALL)
+    parser.add_argument("--distance", default="thresholded", choices=["thresholded", "corrected"])
     parser.add_argument("--shuffles", type=int, default=1000)
     parser.add_argument("--permutations", type=int, default=99)
     parser.add_argument("--cells", type=int, default=1500, help="cells per simulated study")
