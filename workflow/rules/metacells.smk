@@ -11,7 +11,7 @@ OUTPUTS (sample: such a study, or `pooled`)
     results/{collection}/metacells/{sample}/ladder.tsv       k, stability, dubious, zeros, score, recommended
     results/{collection}/metacells/{sample}/views.h5ad       linear embeddings of the cells
     results/{collection}/metacells/{sample}/metacells.h5mu   sums of the cells and annotations; soft assignments
-    results/{collection}/metacells/{sample}/metacells.tsv    metacell, n_cells, labels, homogeneity (rigor_rna) ...
+    results/{collection}/metacells/{sample}/metacells.tsv    metacell, n_cells, labels, heterogeneity_rna, dubious ...
     results/{collection}/metacells/{sample}/metrics.tsv      method, metric, modality, value, conditioned_on
     results/{collection}/metacells/{sample}/links.tsv.gz     gene, peak, distance, rho, r, pvalue, fdr ...
     results/{collection}/metacells/{sample}/best_links.tsv   the best peak of each gene, with its own fdr
@@ -26,7 +26,7 @@ METACELL_FIGURES = {
     "map": "Cells and metacells",
     "methods": "Methods side by side",
     "ladder": "Number of metacells",
-    "rigor": "Homogeneity and size",
+    "heterogeneity": "Heterogeneity and size",
     "links": "Links and their nulls",
     "track": "Links of one gene",
 }

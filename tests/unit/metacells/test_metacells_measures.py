@@ -1,6 +1,7 @@
 """Measures against plain implementations of their definitions."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -15,6 +16,7 @@ from panscape.coem.metacells.evaluate import (
 )
 from panscape.coem.metacells.group import group_cells
 from panscape.coem.metacells.homogeneity import homogeneity
+from panscape.coem.metacells.state_axes import state_axes
 from panscape.graph.multiscale import diffusion_space
 
 
@@ -61,15 +63,44 @@ def test_guarded_space_equals_the_plain_one_on_connected_data():
     np.testing.assert_allclose(space.guarded, space.plain)
 
 
-def test_unconnected_data_blow_up_the_plain_measures_only():
-    z = np.concatenate([continuous(200, 1), continuous(200, 2) + 100, continuous(200, 3) - 100])
+def unconnected():
+    return np.concatenate([continuous(200, 1), continuous(160, 2) + 100, continuous(240, 3) - 100])
+
+
+def test_unconnected_parts_dominate_the_plain_measures_only():
+    z = unconnected()
     label = group_cells(z, 12).label
+    spanning = np.where(label == 11, 0, label)
     space = diffusion_space(z)
     assert space.parts == 3
     guarded = compactness(space.guarded, label)
     assert np.isfinite(guarded).all() and guarded.max() < 10
-    assert np.nanmax(compactness(space.plain, label)) > 1e4 * guarded.max()
     assert np.isfinite(separation(space.guarded, label)).all()
+    assert np.nanmax(compactness(space.plain, spanning)) > 1e4 * guarded.max()
+
+
+def test_measures_of_unconnected_data_do_not_hang_on_rounding():
+    z = unconnected()
+    label = group_cells(z, 12).label
+    order = np.random.default_rng(0).permutation(len(z))
+    turned = z[order] @ np.linalg.qr(np.random.default_rng(1).normal(size=(4, 4)))[0]
+    first, second = diffusion_space(z), diffusion_space(turned)
+    for name in ("plain", "guarded"):
+        for measured in (compactness, separation):
+            one, two = measured(getattr(first, name), label), measured(getattr(second, name), label[order])
+            np.testing.assert_allclose(one, two, rtol=1e-4, err_msg=f"{measured.__name__} {name}")
+
+
+def test_parts_are_decomposed_as_the_whole_graph_is():
+    z = unconnected()
+    space = diffusion_space(z)
+    reference = reference_space(z, n_components=12)
+    moving = np.abs(reference).max(axis=0) < 1e6
+    assert moving.sum() == 9
+    size = np.sort(np.linalg.norm(reference[:, moving], axis=0))
+    np.testing.assert_allclose(np.sort(np.linalg.norm(space.guarded, axis=0)), size, rtol=1e-6)
+    assert space.plain.shape[1] == 9
+    np.testing.assert_allclose(space.plain[:, 2:], space.guarded[:, :7])
 
 
 def test_a_metacell_of_one_cell_has_no_variance():
@@ -111,29 +142,92 @@ def counts_of(rate, rng):
     return sparse.csr_matrix(rng.poisson(rate).astype(np.float32))
 
 
-def test_rigor_tells_mixtures_from_chance():
+def planted(rng, cells=600, genes=400, states=6):
+    """Return counts of states of few cells' depth, and the states."""
+    base = rng.gamma(0.6, 1.0, genes)
+    changed = rng.random((states, genes)) < 0.2
+    rate = base * np.exp(rng.normal(0, 1.2, (states, genes)) * changed)
+    state = np.arange(cells) % states
+    return counts_of(rng.lognormal(0, 0.4, cells)[:, None] * rate[state], rng), state
+
+
+def halved(state, states=6):
+    """Return metacells: each state in two."""
+    return state + states * (np.arange(len(state)) // states % 2)
+
+
+def test_heterogeneity_is_near_0_in_pure_and_1_in_random_metacells():
     rng = np.random.default_rng(0)
-    base = rng.gamma(0.5, 1.0, 300)
-    depth = rng.lognormal(0, 0.3, 200)[:, None]
-    other = base * np.exp(rng.normal(0, 1.0, 300) * (rng.random(300) < 0.3))
-    alike = counts_of(depth * base, rng)
-    mixed = counts_of(depth * np.where(np.arange(200)[:, None] % 2, base, other), rng)
-    label = np.repeat([0, 1, 2, 3], 50)
-    good, bad = homogeneity(alike, label), homogeneity(mixed, label)
-    assert not good["dubious"].any() and good["rigor"].min() > 0.85
-    assert bad["dubious"].all() and bad["rigor"].max() < 0.9
-    assert (bad["pvalue"] < good["pvalue"]).all()
+    counts, state = planted(rng)
+    pure = homogeneity(counts, halved(state))
+    shuffled = homogeneity(counts, rng.permutation(halved(state)))
+    assert pure["heterogeneity"].abs().max() < 0.05 and not pure["dubious"].any()
+    np.testing.assert_allclose(shuffled["heterogeneity"].mean(), 1, atol=0.1)
+    assert shuffled["dubious"].all()
 
 
-def test_rigor_is_calibrated_without_structure():
+def test_heterogeneity_of_a_mixture_follows_the_foreign_fraction():
+    rng = np.random.default_rng(1)
+    counts, state = planted(rng, cells=1200)
+    for foreign in (0.1, 0.25, 0.5):
+        label = halved(state)
+        moved = int(foreign * 100)
+        one, two = np.flatnonzero(label == 0), np.flatnonzero(label == 7)
+        label[one[:moved]], label[two[:moved]] = 7, 0
+        result = homogeneity(counts, label)
+        # states are not equally far from each other
+        np.testing.assert_allclose(
+            result["heterogeneity"][[0, 7]], 2 * foreign * (1 - foreign), rtol=0.4, atol=0.03
+        )
+        assert result["dubious"][[0, 7]].all() and not result["dubious"].drop([0, 7]).any()
+
+
+def test_random_groups_within_one_state_are_not_dubious():
+    rng = np.random.default_rng(2)
+    counts, state = planted(rng, cells=1800)
+    label = 6 * rng.integers(0, 5, 1800) + state
+    assert not homogeneity(counts, label)["dubious"].any()
+
+
+def test_depth_is_not_taken_for_heterogeneity():
+    rng = np.random.default_rng(3)
+    counts, state = planted(rng)
+    deep = rng.random(600) < 0.5
+    thinned = counts.copy()
+    rows = np.repeat(np.arange(600), np.diff(counts.indptr))
+    thinned.data[deep[rows]] = rng.binomial(thinned.data[deep[rows]].astype(int), 0.3)
+    result = homogeneity(thinned, halved(state))
+    assert result["heterogeneity"].abs().max() < 0.1 and not result["dubious"].any()
+
+
+def test_data_without_states_are_not_judged():
     rng = np.random.default_rng(1)
     counts = counts_of(rng.lognormal(0, 0.4, 1200)[:, None] * rng.gamma(0.5, 1.0, 200), rng)
     result = homogeneity(counts, np.repeat(np.arange(40), 30))
-    assert result["dubious"].mean() <= 0.1
-    assert result["pvalue"].median() > 0.2
+    assert result["heterogeneity"].isna().all() and not result["dubious"].any()
 
 
-def test_rigor_of_tiny_metacells_is_unknown():
+def test_chance_in_few_cells_is_not_dubious():
+    rng = np.random.default_rng(6)
+    counts, state = planted(rng, cells=1800)
+    sparse_counts = counts.copy()
+    sparse_counts.data = rng.binomial(counts.data.astype(int), 0.05).astype(float)
+    sparse_counts.eliminate_zeros()
+    result = homogeneity(sparse_counts, 6 * (np.arange(1800) // 36) + state)
+    assert result["n_cells"].max() == 6 and result["heterogeneity"].std() > 0.1
+    assert result["dubious"].mean() < 0.05
+
+
+def test_metacells_of_few_cells_and_data_without_features_are_not_judged():
     rng = np.random.default_rng(2)
-    result = homogeneity(counts_of(np.ones((24, 50)), rng), np.repeat([0, 1, 2], [10, 10, 4]))
-    assert np.isnan(result["rigor"].iloc[2]) and not result["dubious"].iloc[2]
+    label = np.repeat([0, 1, 2], [10, 10, 4])
+    result = homogeneity(counts_of(np.ones((24, 50)), rng), label)
+    assert np.isnan(result["heterogeneity"].iloc[2]) and not result["dubious"].iloc[2]
+    nothing = homogeneity(counts_of(np.ones((24, 5)), rng), label)
+    assert nothing["heterogeneity"].isna().all() and not nothing["dubious"].any()
+
+
+def test_homogeneity_is_repeatable_and_reuses_axes():
+    counts, state = planted(np.random.default_rng(5), cells=120)
+    one, two = homogeneity(counts, state, seed=3), homogeneity(state_axes(counts, seed=3), state, seed=3)
+    pd.testing.assert_frame_equal(one, two)

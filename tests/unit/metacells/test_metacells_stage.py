@@ -134,7 +134,7 @@ def test_links_over_metacells_beat_single_cells_and_random_ones(folder):
 
 
 def test_every_figure_is_drawn(folder):
-    names = ["map", "methods", "ladder", "rigor", "links", "track"]
+    names = ["map", "methods", "ladder", "heterogeneity", "links", "track"]
     for name in names:
         assert (folder / "metacells" / "multi" / "figures" / f"{name}.png").stat().st_size > 3000
 

@@ -84,17 +84,17 @@ def plot_map(
 
 
 def shown_columns(table: pd.DataFrame) -> list[str]:
-    """Return the columns used to colour the map: mapped ones first, then rigor; else the size."""
+    """Return the columns used to colour the map: mapped ones first, then heterogeneity; else the size."""
     extra = ("_purity", "_entropy", "_sd", "n_cells", "study", "mito_share", "ribo_share")
     columns = [
         name
         for name in table.columns
         if not name.endswith(extra)
-        and not name.startswith(("rigor_", "dubious"))
+        and not name.startswith(("heterogeneity_", "dubious"))
         and table[name].nunique() > 1
     ]
-    rigor = [name for name in table.columns if name.startswith("rigor_")]
-    return [*columns[: MAX_PANELS - len(rigor)], *rigor] or ["n_cells"]
+    judged = [name for name in table.columns if name.startswith("heterogeneity_")]
+    return [*columns[: MAX_PANELS - len(judged)], *judged] or ["n_cells"]
 
 
 def _cells(xy: np.ndarray, soft) -> np.ndarray | None:

@@ -91,7 +91,7 @@ def draw_metacells(drawn: Drawn, settings: Mapping[str, Any]) -> Iterator[tuple[
     yield "map", plot_map(drawn.table, layout(drawn.centres), drawn.soft)
     yield "methods", plot_methods(drawn.metrics)
     yield "ladder", plot_ladder(drawn.ladder)
-    yield "rigor", plot_rigor(drawn.table)
+    yield "heterogeneity", plot_heterogeneity(drawn.table)
     yield "links", plot_links(drawn.links, drawn.evidence)
     yield (
         "track",
@@ -197,11 +197,11 @@ def plot_ladder(ladder: pd.DataFrame) -> Figure:
     return fig
 
 
-def plot_rigor(table: pd.DataFrame) -> Figure:
-    """Draw each metacell's rigor against its size; dubious metacells are marked."""
+def plot_heterogeneity(table: pd.DataFrame) -> Figure:
+    """Draw each metacell's heterogeneity against its size; dubious metacells are marked."""
     from panscape.plot.style import DOUBLE, new_figure, style
 
-    names = [name for name in MODALITIES if f"rigor_{name}" in table]
+    names = [name for name in MODALITIES if f"heterogeneity_{name}" in table]
     with style():
         fig = new_figure(DOUBLE * (0.5 if len(names) == 1 else 0.9), 2.5)
         for at, name in enumerate(names):
@@ -209,9 +209,10 @@ def plot_rigor(table: pd.DataFrame) -> Figure:
             dubious = table[f"dubious_{name}"].astype(str) == "True"
             for mask, colour in ((~dubious, "#0072B2"), (dubious, "#D55E00")):
                 part = table[mask]
-                ax.scatter(part["n_cells"], part[f"rigor_{name}"], s=14, color=colour, linewidths=0)
-            ax.axhline(1, color="#b8b8b8", linewidth=0.6)
-            ax.set(xlabel="cells", ylabel="rigor (1: as by chance)")
+                ax.scatter(part["n_cells"], part[f"heterogeneity_{name}"], s=14, color=colour, linewidths=0)
+            for level in (0, 1):
+                ax.axhline(level, color="#b8b8b8", linewidth=0.6)
+            ax.set(xlabel="cells", ylabel="heterogeneity (1: as random groups)")
             ax.set_title(
                 f"{MODALITIES[name]}: {int(dubious.sum())} of {len(table)} dubious (orange)", fontsize=8
             )

@@ -1,4 +1,4 @@
-"""Test of the homogeneity of metacells."""
+"""Heterogeneity of metacells as an effect size: the variation between states that is left within them."""
 
 from __future__ import annotations
 
@@ -7,121 +7,90 @@ import pandas as pd
 from scipy import sparse
 
 from panscape import seeds
-from panscape.coem.metacells.embed import variable_genes
-from panscape.stats.decomposition import symmetric_eigenvalues
+from panscape.coem.metacells.state_axes import StateAxes, left_within, state_axes
 
-FEATURES = 500
-CLIP = 10.0  # limit of residuals, so that a single count of a rare gene has little influence
-MIN_MEAN = 0.02  # counts per cell; rarer genes are uninformative within a metacell
+SMALLEST = 5  # cells: smaller metacells are not judged
+FOREIGN = 1 / 12  # fraction of cells from an unrelated state that is tolerated
+QUANTILE = 0.99
 
 
 def homogeneity(
-    counts: sparse.csr_matrix,
+    counts: sparse.csr_matrix | StateAxes,
     label: np.ndarray,
     *,
-    features: int = FEATURES,
     permutations: int = 20,
-    quantile: float = 0.99,
-    excess: float = 1.1,
+    foreign: float = FOREIGN,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Score the homogeneity of every metacell against a permutation null.
+    """Measure how much of the variation between the states of cells is left within every metacell.
 
-    Counts of a metacell are compared with their expectation from its total and each cell's depth; the leading
-    eigenvalue of the residuals' covariance between cells measures the strongest coordinated difference. The
-    null permutes each gene's residuals over the metacell's cells, which preserves every gene's distribution
-    and removes coordination between genes.
+    The heterogeneity of a metacell is the variance of its cells along the axes on which states differ,
+    relative to the variance of all cells: 0 if its cells are alike but for counting noise and depth, 1 on
+    average for random groups. Counting noise cancels in the covariance of two halves of the counts
+    (:func:`panscape.coem.metacells.state_axes.state_axes`). If a fraction f of the cells comes from an
+    unrelated state, the heterogeneity is about 2 f (1 - f).
 
-    The question and the null are those of mcRigor (Liu and Li 2025), which compares the correlations of genes
-    within a metacell with those of permuted cells. The statistic differs (an eigenvalue of depth-corrected
-    residuals instead of mcRigor's divergence score), and so does the threshold: it is not an implementation.
+    The question is that of mcRigor (Liu and Li 2025), which compares the correlations of genes within a
+    metacell with those of permuted cells and calls it dubious if they differ by more than chance. With
+    many counts nearly every group differs by more than chance, random groups of one type as well as
+    mixtures; an effect size distinguishes them. It is not an implementation of mcRigor.
 
     Parameters
     ----------
     counts
-        CSR raw counts, cells x genes (or peaks).
+        CSR raw counts, cells x genes (or peaks), or the axes found in them.
     label
-        Metacell of each cell.
-    features
-        Number of most variable features used.
+        Metacell of each cell, 0..k-1.
     permutations
-        Permutations per metacell.
-    quantile
-        A metacell is dubious if its eigenvalue exceeds this quantile of the nulls of all metacells (each
-        divided by its mean) ...
-    excess
-        ... and is at least this many times its null mean, so that a large number of genes alone does not make
-        a metacell dubious.
+        Permutations per metacell: the second halves of the counts are exchanged between its cells, which
+        leaves no common variation of the halves.
+    foreign
+        A metacell is dubious if its heterogeneity exceeds that of a mixture with this fraction of cells from
+        an unrelated state, and what the data resolve (:attr:`StateAxes.resolved`).
     seed
-        Seed of the permutations.
+        Seed of the axes and permutations.
 
     Returns
     -------
-    DataFrame by metacell: n_cells, leading (eigenvalue / mean of its null, 1: chance), rigor (its inverse, at
-    most 1; higher is better), pvalue (of the pooled null), dubious. NaN and not dubious under 5 cells.
+    DataFrame by metacell: n_cells, heterogeneity (the estimate may be slightly below 0), limit (the larger of
+    the two limits), dubious (above the limit, and beyond 99 % of the permutations of all metacells, in units
+    of their standard deviation; this excludes chance in few cells but is no p-value, since the axes were
+    found in the same counts). NaN and not dubious under 5 cells, or if no axis carries signal.
 
     Examples
     --------
-    >>> counts = sparse.csr_matrix(np.random.default_rng(0).poisson(1.0, (40, 30)))
-    >>> homogeneity(counts, np.repeat([0, 1], 20))["n_cells"].tolist()
-    [20, 20]
+    >>> rng = np.random.default_rng(0)
+    >>> rate = np.repeat(rng.gamma(1.0, 2.0, (2, 60)), 50, axis=0)
+    >>> counts = sparse.csr_matrix(rng.poisson(rate))
+    >>> homogeneity(counts, np.repeat([0, 1], 50))["dubious"].tolist()
+    [False, False]
+    >>> homogeneity(counts, np.tile([0, 1], 50))["dubious"].tolist()
+    [True, True]
     """
-    chosen = variable_genes(counts, features)
-    depth = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1e-12)
-    values = sparse.csr_matrix(counts[:, chosen])
+    space = counts if isinstance(counts, StateAxes) else state_axes(counts, seed=seed)
     k = int(label.max()) + 1
-    ratio, null = np.full(k, np.nan), []
     order = np.argsort(label, kind="stable")
     bounds = np.concatenate([[0], np.cumsum(np.bincount(label, minlength=k))])
+    value, ratio, null = np.full(k, np.nan), np.full(k, np.nan), []
     for m in range(k):
         rows = order[bounds[m] : bounds[m + 1]]
-        if len(rows) < 5:
+        if len(rows) < SMALLEST or not len(space.weight):
             continue
-        residual = residuals(values[rows].toarray(), depth[rows])
-        if residual.shape[1] < 10:
-            continue
-        rng = seeds.stream(seed, "rigor", m)
-        observed = leading(residual)
-        drawn = [leading(rng.permuted(residual, axis=0)) for _ in range(permutations)]
-        ratio[m] = observed / np.mean(drawn)
-        null.append(np.array(drawn) / np.mean(drawn))
+        first, second = left_within(space.halves[:, :, rows], space.weight, space.depth[rows])
+        pairs = np.einsum("tnd,tmd->nm", first, second)
+        value[m] = np.trace(pairs)
+        rng, cells = seeds.stream(seed, "homogeneity", m), np.arange(len(rows))
+        drawn = np.array([pairs[cells, rng.permutation(cells)].sum() for _ in range(permutations)])
+        spread = max(float(drawn.std()), 1e-300)
+        ratio[m] = (value[m] - drawn.mean()) / spread
+        null.append((drawn - drawn.mean()) / spread)
     pooled = np.sort(np.concatenate(null)) if null else np.ones(1)
-    above = len(pooled) - np.searchsorted(pooled, ratio, side="left")
-    pvalue = np.where(np.isnan(ratio), np.nan, (above + 1) / (len(pooled) + 1))
-    dubious = (ratio > np.quantile(pooled, quantile)) & (ratio >= excess)
+    limit = np.fmax(2 * foreign * (1 - foreign), space.resolved)
     return pd.DataFrame(
         {
             "n_cells": np.diff(bounds),
-            "leading": ratio,
-            "rigor": np.minimum(1 / ratio, 1.0),
-            "pvalue": pvalue,
-            "dubious": dubious,
+            "heterogeneity": value,
+            "limit": limit,
+            "dubious": (value > limit) & (ratio > np.quantile(pooled, QUANTILE)),
         }
     )
-
-
-def residuals(counts: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Return Pearson residuals of a metacell's counts from their expectation given gene and depth.
-
-    Parameters
-    ----------
-    counts
-        Dense, cells x features.
-    depth
-        Total counts of the cells over all features.
-
-    Returns
-    -------
-    Cells x features that are not too rare, clipped to +-10, centred by feature.
-    """
-    total = counts.sum(axis=0)
-    keep = total >= MIN_MEAN * len(counts)
-    mean = np.outer(depth, total[keep] / depth.sum())
-    residual = np.clip((counts[:, keep] - mean) / np.sqrt(mean + 1e-12), -CLIP, CLIP)
-    return residual - residual.mean(axis=0)
-
-
-def leading(residual: np.ndarray) -> float:
-    """Return the largest eigenvalue of R R' for cells x features R."""
-    small = residual @ residual.T if residual.shape[0] <= residual.shape[1] else residual.T @ residual
-    return float(symmetric_eigenvalues(small)[0])

@@ -72,7 +72,7 @@ class MetacellSettings(FromMapping):
     compare
         Methods to compare with.
     permutations
-        Permutations per metacell of the test of homogeneity.
+        Permutations per metacell of the test of its heterogeneity.
     labels
         Columns of `obs` for evaluation; None takes all.
     contrast_cells

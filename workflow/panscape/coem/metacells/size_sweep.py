@@ -13,6 +13,7 @@ from panscape import seeds
 from panscape.coem.metacells.enforce_sizes import centres, renumber
 from panscape.coem.metacells.group import GroupSettings, group_cells
 from panscape.coem.metacells.homogeneity import homogeneity
+from panscape.coem.metacells.state_axes import StateAxes, state_axes
 
 STABILITY_CELLS = 20_000  # maximum number of cells of a repetition
 
@@ -140,6 +141,7 @@ def size_sweep(
     labels = dict(zip(numbers, merge_metacells(finest.label, z, numbers), strict=True))
     again = _repeats(z, numbers, settings, repeats, seed, threads)
     total = float(((z - z.mean(axis=0)) ** 2).sum())
+    axes = {name: state_axes(matrix, seed=seed) for name, matrix in (counts or {}).items()}
     rows = []
     for number, label in labels.items():
         sizes = np.bincount(label)
@@ -151,7 +153,7 @@ def size_sweep(
                 "largest": int(sizes.max()),
                 "explained": 1 - _within(label, z) / total if total > 0 else np.nan,
                 "stability": _agreement(label, again, numbers.index(number)),
-                **_measures(counts or {}, label, seed),
+                **_measures(counts or {}, axes, label, seed),
             }
         )
     table = pd.DataFrame(rows)
@@ -189,10 +191,12 @@ def _agreement(label: np.ndarray, again: list[tuple[np.ndarray, list]], at: int)
     return float(np.mean(scores)) if scores else float("nan")
 
 
-def _measures(counts: dict[str, sparse.csr_matrix], label: np.ndarray, seed: int) -> dict[str, float]:
+def _measures(
+    counts: dict[str, sparse.csr_matrix], axes: dict[str, StateAxes], label: np.ndarray, seed: int
+) -> dict[str, float]:
     dubious, zeros = [], []
-    for matrix in counts.values():
-        dubious.append(float(homogeneity(matrix, label, seed=seed)["dubious"].mean()))
+    for name, matrix in counts.items():
+        dubious.append(float(homogeneity(axes[name], label, seed=seed)["dubious"].mean()))
         zeros.append(zero_fraction(matrix, label))
     return {"dubious": _mean(dubious), "zeros": _mean(zeros)}
 

@@ -15,14 +15,14 @@ from scipy import sparse
 from panscape.coem.metacells.aggregate import annotate, metacell_names, modality_table, soft_fractions
 from panscape.coem.metacells.embed import Views
 from panscape.coem.metacells.evaluate import measure
-from panscape.coem.metacells.homogeneity import homogeneity
 from panscape.coem.metacells.settings import MetacellSettings
 from panscape.coem.metacells.stage import Grouped, Learned
+from panscape.coem.metacells.state_axes import StateAxes
+from panscape.coem.metacells.state_scores import heterogeneity_rows, modality_scores, sample_axes
 from panscape.coem.paired import Paired
 from panscape.data.files import read_tsv, write_h5ad, write_tsv
 from panscape.data.h5mu import write_h5mu
 from panscape.graph.multiscale import diffusion_space
-from panscape.seeds import derive
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -40,7 +40,8 @@ class Summed:
     modalities
         rna, atac and activity, where available: see :func:`panscape.coem.metacells.aggregate.modality_table`.
     table
-        Table by metacell: n_cells, annotations, rigor, `conditioned_on` (see :attr:`Grouped.conditioned`).
+        Table by metacell: n_cells, annotations, heterogeneity, `conditioned_on` (see
+        :attr:`Grouped.conditioned`).
     assignments
         cell, metacell, share, second, second_share.
     soft
@@ -103,11 +104,11 @@ def sum_sample(
             if len(known):
                 modalities["activity"] = modality_table(sums, np.arange(len(names)), known, names)
     table = annotate(sample.obs, label)
-    for name, matrix in (("rna", sample.rna), ("atac", sample.atac)):
-        if matrix is not None:
-            scores = _homogeneity(matrix, label, chosen, seed, name)
-            table[f"rigor_{name}"] = scores["rigor"].to_numpy()
-            table[f"dubious_{name}"] = scores["dubious"].to_numpy()
+    axes = sample_axes(sample, seed)
+    for name, found in axes.items():
+        scores = modality_scores(found, label, chosen, seed, name)
+        table[f"heterogeneity_{name}"] = scores["heterogeneity"].to_numpy()
+        table[f"dubious_{name}"] = scores["dubious"].to_numpy()
     table["dubious"] = table[[name for name in table if name.startswith("dubious_")]].any(axis=1)
     table["conditioned_on"] = grouped.conditioned[grouped.main]
     soft = soft_fractions(grouped.z, label)
@@ -116,17 +117,9 @@ def sum_sample(
         table,
         _assignments(sample.obs.index, label, soft, names),
         soft,
-        judge(sample, grouped, chosen, seed=seed),
+        judge(sample, grouped, chosen, axes=axes, seed=seed),
         np.stack([grouped.z[label == m].mean(axis=0) for m in range(len(names))]),
     )
-
-
-def _homogeneity(
-    matrix: sparse.csr_matrix, label: np.ndarray, chosen: MetacellSettings, seed: int, modality: str
-) -> pd.DataFrame:
-    # name of earlier versions, kept for identical scores
-    stream = derive(seed, "rigor", modality)
-    return homogeneity(matrix, label, permutations=chosen.permutations, seed=stream)
 
 
 def _assignments(
@@ -153,13 +146,20 @@ def _assignments(
 
 
 def judge(
-    sample: Paired, grouped: Grouped, settings: MetacellSettings | Mapping[str, Any], *, seed: int = 0
+    sample: Paired,
+    grouped: Grouped,
+    settings: MetacellSettings | Mapping[str, Any],
+    *,
+    axes: Mapping[str, StateAxes] | None = None,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Evaluate the metacells of every method.
 
     Columns: method, metric, modality (or column), value, conditioned_on. Metrics are those of
-    :func:`panscape.coem.metacells.evaluate.measure`, `dubious` by modality (fraction of metacells whose cells
-    differ by more than chance) and, for a learned embedding, `held_out_nats` by modality (:class:`Learned`).
+    :func:`panscape.coem.metacells.evaluate.measure`, by modality `heterogeneity` (mean over cells),
+    `heterogeneity_limit` and `dubious` (fraction of metacells; all NaN in data without states, see
+    :func:`panscape.coem.metacells.homogeneity.homogeneity`) and, for a learned embedding, `held_out_nats` by
+    modality (:class:`Learned`).
     `conditioned_on` is :attr:`Grouped.conditioned`.
 
     Parameters
@@ -170,10 +170,13 @@ def judge(
         Groupings of the sample.
     settings
         Permutations and columns of labels.
+    axes
+        Axes of each modality's states; found anew by default.
     seed
         Seed of the permutations.
     """
     chosen = MetacellSettings.of(settings)
+    axes = sample_axes(sample, seed) if axes is None else axes
     spaces, depths = {}, {}
     for name, view, matrix in (
         ("rna", grouped.views.rna, sample.rna),
@@ -187,10 +190,8 @@ def judge(
     for method in grouped.methods.columns:
         label = grouped.methods[method].to_numpy()
         measures = measure(label, spaces, depths=depths, labels=labels, numbers=numbers)
-        for name, matrix in (("rna", sample.rna), ("atac", sample.atac)):
-            if matrix is not None:
-                scores = _homogeneity(matrix, label, chosen, seed, name)
-                measures.append(("dubious", name, float(scores["dubious"].mean())))
+        for name, found in axes.items():
+            measures += heterogeneity_rows(name, modality_scores(found, label, chosen, seed, name))
         if method == "coem":
             measures += [("held_out_nats", name, nats) for name, nats in grouped.information.items()]
         rows += [(method, *row, grouped.conditioned[method]) for row in measures]

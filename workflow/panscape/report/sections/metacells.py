@@ -28,7 +28,7 @@ FIGURES = {
     "map": "Metacells",
     "methods": "Methods side by side",
     "ladder": "How many metacells",
-    "rigor": "Rigor of each metacell",
+    "heterogeneity": "Heterogeneity of each metacell",
     "links": "Links of peaks to genes",
     "track": "Links of one gene",
 }
@@ -100,7 +100,7 @@ def _of_sample(results: Results, sample: str) -> list[Block]:
         table(comparison(results, sample), caption="Comparison of methods.", file=f"{folder}/metrics.tsv"),
         *_warning(results, sample),
         *_ladder(results, sample, pictures["ladder"]),
-        Gallery((pictures["rigor"],)),
+        Gallery((pictures["heterogeneity"],)),
     ]
     evidence = link_evidence(results, sample)
     if len(evidence):
@@ -197,9 +197,12 @@ def _methods(results: Results) -> list[str]:
         f"Cells were grouped into metacells on {embedding}: an adaptive Gaussian kernel on the union of "
         f"{used.get('n_neighbors')} nearest neighbours, normalised spectral embedding with "
         f"{_spectrum(used)}, k-means{_sizes(used)}. Counts were summed over each metacell's cells. "
-        "Compactness and separation were computed in multiscale diffusion components; metacells whose "
-        "leading shared variation exceeds that of permuted data are called dubious, following the idea of "
-        "mcRigor (Liu and Li 2025) with another statistic.",
+        "Compactness and separation were computed in multiscale diffusion components. The heterogeneity of "
+        "a metacell is the variance of its cells relative to that of all cells, along the axes on which "
+        "states differ most, as covariance of two random halves of the counts without the effect of depth. A "
+        "metacell is called dubious if this exceeds the value of a mixture with one cell in twelve from an "
+        "unrelated state and what the data resolve. The question is that of mcRigor (Liu and Li 2025), which "
+        "tests instead for correlations of genes beyond chance.",
         *link_methods(results, used),
     ]
 
