@@ -17,7 +17,8 @@ from panscape.coem.metacells.group import (
 from panscape.errors import UserError
 from panscape.graph import spectral
 from panscape.graph.kernels import affinities
-from panscape.graph.neighbors import neighbors
+from panscape.graph.knn import nearest_points
+from panscape.graph.neighbors import neighbors, partitioned_neighbors
 from panscape.graph.spectral import allocate, cut, spectral_embedding
 
 
@@ -196,3 +197,30 @@ def test_baselines():
     assert adjusted_rand_score(group_kmeans(z, 2).label, truth) == 1.0
     drawn = group_random(180, 7, np.random.default_rng(0))
     assert drawn.sizes.max() - drawn.sizes.min() <= 1
+
+
+def test_partitioned_neighbours_find_nearly_all_and_are_repeatable():
+    z = np.random.default_rng(0).normal(size=(3000, 6)) + 5 * np.eye(6)[np.arange(3000) % 6]
+    indices, distances = partitioned_neighbors(z, 10, seed=1)
+    truth, exact = nearest_points(z, 10)
+    hits = [len(np.intersect1d(a, b)) for a, b in zip(indices, truth, strict=True)]
+    assert np.mean(hits) / 10 > 0.96
+    assert (np.diff(distances, axis=1) >= 0).all() and (indices != np.arange(3000)[:, None]).all()
+    same = (indices == truth).all(axis=1)
+    np.testing.assert_allclose(distances[same], exact[same], rtol=1e-12)
+    np.testing.assert_array_equal(partitioned_neighbors(z, 10, seed=1)[0], indices)
+
+
+def test_partitioned_neighbours_of_few_or_identical_points():
+    z = np.repeat(np.arange(4.0), 10)[:, None]
+    indices, distances = partitioned_neighbors(z, 15)
+    assert [len(set(row)) for row in indices] == [15] * 40
+    np.testing.assert_array_equal((distances == 0).sum(axis=1), 9)
+
+
+def test_many_groups_are_found_in_two_steps():
+    z = np.random.default_rng(0).random((2000, 2))
+    result = group_cells(z, 100, {"min_cells": 3})
+    assert result.k == 100 and result.sizes.max() <= 60
+    spread = np.mean([z[result.label == m].var(axis=0).sum() for m in range(100)])
+    assert spread < 1.6 * (1 / 100) / 6  # of 100 squares of the plane

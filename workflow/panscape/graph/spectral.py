@@ -13,6 +13,7 @@ from panscape.stats.threads import limited
 
 DENSE_BELOW = 300  # cells: smaller graphs are decomposed exactly
 TOLERANCE = 1e-3
+MANY = 64  # groups: more are found in two steps, since k-means takes cells x groups operations
 
 
 def spectral_embedding(graph: sparse.csr_matrix, m: int) -> np.ndarray:
@@ -170,7 +171,23 @@ def cut(
 def _flat(graph: sparse.csr_matrix, k: int, eigenvectors: int, seed: int) -> np.ndarray:
     if k == 1:
         return np.zeros(graph.shape[0], dtype=np.int64)
-    return kmeans(spectral_embedding(graph, min(k, eigenvectors)), k, seed, starts=2)
+    points = spectral_embedding(graph, min(k, eigenvectors))
+    return kmeans(points, k, seed, starts=2) if k <= MANY else _stepwise_kmeans(points, k, seed)
+
+
+def _stepwise_kmeans(points: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """Cluster points into about the square root of `k` groups, and these into `k` in proportion to size."""
+    first = kmeans(points, round(k**0.5), seed, starts=2)
+    given = allocate(np.bincount(first), k)
+    label, used = np.empty(len(points), dtype=np.int64), 0
+    for c in range(len(given)):
+        rows = np.flatnonzero(first == c)
+        if given[c] == 1:
+            label[rows] = used
+        else:
+            label[rows] = used + kmeans(points[rows], int(given[c]), seeds.derive(seed, "step", c), starts=2)
+        used += int(given[c])
+    return label
 
 
 def _two_levels(graph: sparse.csr_matrix, k: int, coarse: int, options: dict, seed: int) -> np.ndarray:
