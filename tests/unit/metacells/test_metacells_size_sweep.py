@@ -51,6 +51,20 @@ def test_the_ladder_without_repeats_and_counts():
     assert table["stability"].isna().all() and table["recommended"].sum() == 1
 
 
+def test_a_modality_without_signal_does_not_count_as_homogeneous():
+    rng = np.random.default_rng(4)
+    t = np.repeat([0.0, 1.0, 2.0], 100)
+    z = np.column_stack([t, rng.normal(0, 0.05, 300)])
+    rates = {"rna": np.exp(2 * np.outer(t, rng.normal(size=60))), "atac": np.full((300, 60), 0.3)}
+    counts = {name: sparse.csr_matrix(rng.poisson(rate).astype(float)) for name, rate in rates.items()}
+    alone, _ = size_sweep(z, [30, 150], counts={"rna": counts["rna"]}, repeats=0)
+    both, _ = size_sweep(z, [30, 150], counts=counts, repeats=0)
+    assert alone["dubious"].tolist() == both["dubious"].tolist() and alone["dubious"].iloc[0] > 0
+    nothing, _ = size_sweep(z, [30, 150], counts={"atac": counts["atac"]}, repeats=1)
+    assert nothing["score"].isna().all()
+    assert nothing["recommended"].idxmax() == nothing["stability"].idxmax()
+
+
 def test_share_of_zeros_by_hand():
     counts = sparse.csr_matrix(np.array([[1, 0, 0], [0, 0, 0], [0, 2, 0], [1, 0, 0]], dtype=np.float32))
     # metacells {0, 1}, {2, 3}; the last column is never counted

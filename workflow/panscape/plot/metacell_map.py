@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NEIGHBORS = 6
 MAX_PANELS = 5
+TITLES = {"heterogeneity_rna": "heterogeneity (RNA)", "heterogeneity_atac": "heterogeneity (accessibility)"}
 MAX_CELLS = 20_000  # maximum number of cells drawn
 
 
@@ -79,7 +80,7 @@ def plot_map(
             _colour(fig, ax, table, name, xy)
             ax.set(xticks=[], yticks=[])
             ax.spines[["left", "bottom"]].set_visible(False)
-            ax.set_title(name.replace("_", " "))
+            ax.set_title(TITLES.get(name, name.replace("_", " ")))
     return fig
 
 
@@ -93,7 +94,9 @@ def shown_columns(table: pd.DataFrame) -> list[str]:
         and not name.startswith(("heterogeneity_", "dubious"))
         and table[name].nunique() > 1
     ]
-    judged = [name for name in table.columns if name.startswith("heterogeneity_")]
+    judged = [
+        name for name in table.columns if name.startswith("heterogeneity_") and table[name].notna().any()
+    ]
     return [*columns[: MAX_PANELS - len(judged)], *judged] or ["n_cells"]
 
 

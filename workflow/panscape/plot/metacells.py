@@ -91,7 +91,7 @@ def draw_metacells(drawn: Drawn, settings: Mapping[str, Any]) -> Iterator[tuple[
     yield "map", plot_map(drawn.table, layout(drawn.centres), drawn.soft)
     yield "methods", plot_methods(drawn.metrics)
     yield "ladder", plot_ladder(drawn.ladder)
-    yield "heterogeneity", plot_heterogeneity(drawn.table)
+    yield "heterogeneity", plot_heterogeneity(drawn.table, drawn.metrics)
     yield "links", plot_links(drawn.links, drawn.evidence)
     yield (
         "track",
@@ -197,23 +197,52 @@ def plot_ladder(ladder: pd.DataFrame) -> Figure:
     return fig
 
 
-def plot_heterogeneity(table: pd.DataFrame) -> Figure:
-    """Draw each metacell's heterogeneity against its size; dubious metacells are marked."""
+def plot_heterogeneity(table: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
+    """Draw each metacell's heterogeneity against its size, with the limit; dubious metacells are triangles.
+
+    Parameters
+    ----------
+    table
+        Table of metacells.
+    metrics
+        Measures, of which `heterogeneity_limit` is drawn.
+    """
     from panscape.plot.style import DOUBLE, new_figure, style
 
     names = [name for name in MODALITIES if f"heterogeneity_{name}" in table]
+    limits = (
+        metrics[metrics["metric"] == "heterogeneity_limit"].groupby("modality", sort=False)["value"].first()
+    )
     with style():
-        fig = new_figure(DOUBLE * (0.5 if len(names) == 1 else 0.9), 2.5)
+        fig = new_figure(DOUBLE * (0.5 if len(names) == 1 else 0.9), 2.7)
         for at, name in enumerate(names):
             ax = fig.add_subplot(1, len(names), at + 1)
-            dubious = table[f"dubious_{name}"].astype(str) == "True"
-            for mask, colour in ((~dubious, "#0072B2"), (dubious, "#D55E00")):
-                part = table[mask]
-                ax.scatter(part["n_cells"], part[f"heterogeneity_{name}"], s=14, color=colour, linewidths=0)
-            for level in (0, 1):
-                ax.axhline(level, color="#b8b8b8", linewidth=0.6)
-            ax.set(xlabel="cells", ylabel="heterogeneity (1: as random groups)")
-            ax.set_title(
-                f"{MODALITIES[name]}: {int(dubious.sum())} of {len(table)} dubious (orange)", fontsize=8
-            )
+            judged = table[table[f"heterogeneity_{name}"].notna()]
+            if not len(judged):
+                ax.set_axis_off()
+                ax.set_title(f"{MODALITIES[name]}: not judged", fontsize=8)
+                ax.text(0, 0.95, "no differences between cells\nbeyond counting noise", va="top")
+                continue
+            _judged(ax, judged, name, float(limits.get(name, np.nan)))
     return fig
+
+
+def _judged(ax, table: pd.DataFrame, name: str, limit: float) -> None:
+    """Draw the heterogeneity of the metacells that have one, with the levels to compare it with."""
+    dubious = table[f"dubious_{name}"].astype(str) == "True"
+    for mask, colour, marker in ((~dubious, "#0072B2", "o"), (dubious, "#D55E00", "^")):
+        part = table[mask]
+        ax.scatter(
+            part["n_cells"], part[f"heterogeneity_{name}"], s=16, color=colour, marker=marker, linewidths=0
+        )
+    for level, text, line in ((0, "", "-"), (limit, f"limit {limit:.2f}", "--"), (1, "random groups", "-")):
+        if np.isfinite(level):
+            ax.axhline(level, color="#6b6b6b", linewidth=0.6, linestyle=line, zorder=0)
+            ax.annotate(
+                text, (1, level), xytext=(0, 1.5), xycoords=("axes fraction", "data"),
+                textcoords="offset points", ha="right", va="bottom", fontsize=6.5, color="#6b6b6b",
+            )  # fmt: skip
+    ax.set(xlabel="cells", ylabel="heterogeneity")
+    ax.set_ylim(top=max(1.1, ax.get_ylim()[1]))
+    title = f"{MODALITIES[name]}: {int(dubious.sum())} of {len(table)} dubious"
+    ax.set_title(title + (" (triangles)" if dubious.any() else ""), fontsize=8)

@@ -77,10 +77,9 @@ def homogeneity(
         if len(rows) < SMALLEST or not len(space.weight):
             continue
         first, second = left_within(space.halves[:, :, rows], space.weight, space.depth[rows])
-        pairs = np.einsum("tnd,tmd->nm", first, second)
-        value[m] = np.trace(pairs)
-        rng, cells = seeds.stream(seed, "homogeneity", m), np.arange(len(rows))
-        drawn = np.array([pairs[cells, rng.permutation(cells)].sum() for _ in range(permutations)])
+        value[m] = (first * second).sum()
+        rng = seeds.stream(seed, "homogeneity", m)
+        drawn = np.array([(first * second[:, rng.permutation(len(rows))]).sum() for _ in range(permutations)])
         spread = max(float(drawn.std()), 1e-300)
         ratio[m] = (value[m] - drawn.mean()) / spread
         null.append((drawn - drawn.mean()) / spread)

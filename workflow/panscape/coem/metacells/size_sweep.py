@@ -126,10 +126,10 @@ def size_sweep(
     -------
     table
         k, cells_per_metacell, smallest, largest, explained (fraction of the embedding's variance between
-        metacells), stability (adjusted Rand index with groupings of samples), dubious (fraction of metacells,
-        mean over modalities), zeros (fraction of the metacells x features that are 0, over features in at
-        least 1 % of the cells), score = 1 - (dubious + zeros) / 2, recommended (the largest score). Rows by
-        increasing k.
+        metacells), stability (adjusted Rand index with groupings of samples), dubious (fraction of the
+        judged metacells, mean over modalities; NaN if none is judged), zeros (fraction of the metacells x
+        features that are 0, over features in at least 1 % of the cells), score = 1 - (dubious + zeros) / 2,
+        recommended (the largest score; the largest stability if nothing is judged). Rows by increasing k.
     labels
         k -> labels.
     """
@@ -158,8 +158,8 @@ def size_sweep(
         )
     table = pd.DataFrame(rows)
     table["score"] = 1 - (table["dubious"] + table["zeros"]) / 2
-    best = table["score"] if table["score"].notna().any() else table["stability"].fillna(0)
-    table["recommended"] = np.arange(len(table)) == int(np.argmax(best))
+    best = table["score"] if table["score"].notna().any() else table["stability"]
+    table["recommended"] = np.arange(len(table)) == int(np.argmax(best.fillna(-1)))
     return table, labels
 
 
@@ -196,13 +196,15 @@ def _measures(
 ) -> dict[str, float]:
     dubious, zeros = [], []
     for name, matrix in counts.items():
-        dubious.append(float(homogeneity(axes[name], label, seed=seed)["dubious"].mean()))
+        scores = homogeneity(axes[name], label, seed=seed).dropna(subset="heterogeneity")
+        dubious.append(float(scores["dubious"].mean()))
         zeros.append(zero_fraction(matrix, label))
     return {"dubious": _mean(dubious), "zeros": _mean(zeros)}
 
 
 def _mean(values: list[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def zero_fraction(counts: sparse.csr_matrix, label: np.ndarray, *, min_fraction: float = 0.01) -> float:

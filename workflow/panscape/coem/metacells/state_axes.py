@@ -167,12 +167,15 @@ def _split(counts: sparse.csr_matrix, seed: int, at: int) -> tuple[sparse.csr_ma
 
 
 def _without_slope(halves: np.ndarray, depth: np.ndarray, state: np.ndarray) -> np.ndarray:
-    """Return centred scores without their common slope on depth within states: states may differ in depth."""
+    """Centre scores and remove their common slope on depth within states: states may differ in depth."""
     count = np.bincount(state)
     slope = depth - (np.bincount(state, depth) / count)[state]
     fitted = np.einsum("n,thnd->thd", slope, halves) / max(float(slope @ slope), 1e-9)
-    rest = halves - (depth - depth.mean())[:, None] * fitted[:, :, None]
-    return rest - rest.mean(axis=2, keepdims=True)
+    centred = depth - depth.mean()
+    for at, half in np.ndindex(halves.shape[:2]):  # in place: they are the largest array of a sample
+        halves[at, half] -= np.outer(centred, fitted[at, half])
+        halves[at, half] -= halves[at, half].mean(axis=0)
+    return halves
 
 
 def _without_depth(halves: np.ndarray, depth: np.ndarray) -> np.ndarray:
@@ -207,10 +210,9 @@ def within(halves: np.ndarray, group: np.ndarray) -> np.ndarray:
         Group of each cell, 0..k-1, none empty.
     """
     count = np.bincount(group)
-    order = np.argsort(group, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(count)])[:-1]
-    means = np.add.reduceat(halves[:, :, order], starts, axis=2) / count[:, None]
-    return covariance(halves - means[:, :, group], len(group) - len(count))
+    member = sparse.csr_matrix((np.ones(len(group)), (group, np.arange(len(group)))))
+    sums = np.stack([[member @ half for half in pair] for pair in halves]) / np.sqrt(count)[:, None]
+    return covariance(halves, len(group) - len(count)) - covariance(sums, len(group) - len(count))
 
 
 def left_within(halves: np.ndarray, weight: np.ndarray, depth: np.ndarray) -> np.ndarray:

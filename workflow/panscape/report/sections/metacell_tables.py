@@ -25,6 +25,7 @@ METRICS = (
     ("sd_within", "sd within metacells"),
     ("compactness_guarded", "compactness"),
     ("separation_guarded", "separation"),
+    ("heterogeneity", "heterogeneity"),
     ("dubious", "dubious"),
     ("depth_cv", "depth CV"),
 )

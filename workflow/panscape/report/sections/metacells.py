@@ -11,7 +11,7 @@ from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
 from panscape.report.format import between, count, fixed, listing, percent, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
-from panscape.report.sections.doubts import doubts, unlearned
+from panscape.report.sections.doubts import MODALITIES, doubts, unlearned
 from panscape.report.sections.metacell_links import link_blocks, link_methods
 from panscape.report.sections.metacell_tables import (
     FOLDER,
@@ -100,6 +100,7 @@ def _of_sample(results: Results, sample: str) -> list[Block]:
         table(comparison(results, sample), caption="Comparison of methods.", file=f"{folder}/metrics.tsv"),
         *_warning(results, sample),
         *_ladder(results, sample, pictures["ladder"]),
+        *_unjudged(results, sample),
         Gallery((pictures["heterogeneity"],)),
     ]
     evidence = link_evidence(results, sample)
@@ -126,14 +127,31 @@ def _warning(results: Results, sample: str) -> list[Block]:
     ]
 
 
+def _unjudged(results: Results, sample: str) -> list[Block]:
+    """Return notes on modalities in which no metacell was judged."""
+    scores = metrics(results, sample)
+    known = scores[scores["metric"] == "heterogeneity"].groupby("modality", sort=False)["value"].count()
+    return [
+        Paragraph(
+            f"Metacells were not judged by {MODALITIES.get(name, name)}: its cells do not differ beyond "
+            "counting noise and depth.",
+            "note",
+        )
+        for name in known.index[known == 0]
+    ]
+
+
 def _ladder(results: Results, sample: str, picture) -> list[Block]:
     ladder = results.table(f"{FOLDER}/{sample}/ladder.tsv")
     if "score" not in ladder or not len(ladder):
         return []
     best = ladder[ladder["recommended"].astype(str) == "True"].iloc[0]
+    reason = "balance zeros and dubious metacells best"
+    if pd.isna(best["score"]):
+        reason = "agree best with groupings of samples of the cells"
     text = (
         f"Of the sizes in the sweep, {int(best['k'])} metacells ({fixed(best['cells_per_metacell'], 0)} "
-        f"cells each) balance zeros and dubious metacells best"
+        f"cells each) {reason}"
     )
     asked = results.settings(FOLDER).get("k") == "sweep"
     text += " and were used." if asked else "; set `metacells.k: sweep` to use them."
