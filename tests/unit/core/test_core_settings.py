@@ -11,6 +11,7 @@ from panscape.errors import UserError
 from panscape.settings import FromMapping, Renamed
 
 SETTINGS = {
+    "panscape.data.limits": "Limits",
     "panscape.coscape.panclust.settings": "PanclustSettings",
     "panscape.coscape.coexpression.settings": "CoexpressionSettings",
     "panscape.coscape.landscape.settings": "LandscapeSettings",

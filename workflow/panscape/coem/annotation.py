@@ -13,7 +13,7 @@ import pandas as pd
 
 from panscape.coem.loci import Loci, Locus, locus_table
 from panscape.data.readers.genes import without_version
-from panscape.data.readers.study import open_bytes
+from panscape.data.readers.text import open_bytes
 from panscape.errors import fail
 
 WHERE = "metacells.genes"

@@ -20,12 +20,15 @@ from panscape.data.counts import Counts
 from panscape.data.readers.barcodes import rows_of
 from panscape.data.readers.check import check_whole
 from panscape.data.readers.features import GENES, PEAKS, looks_like_peaks, modality_named, of_type
+from panscape.data.readers.format import study_format
 from panscape.data.readers.fragments import refuse_fragments
+from panscape.data.readers.gate import open_hdf5
 from panscape.data.readers.genes import gene_map
 from panscape.data.readers.integers import check_counts
 from panscape.data.readers.open import open_source
-from panscape.data.readers.source import READ_ERRORS, Source
-from panscape.data.readers.study import as_user_error, at, listing, open_bytes, study_format
+from panscape.data.readers.source import Source
+from panscape.data.readers.study import at, damage_told, listing
+from panscape.data.readers.text import open_bytes
 from panscape.errors import fail
 from panscape.log import logger
 
@@ -132,7 +135,7 @@ def peaks_of(study: Mapping[str, Any], where: str) -> dict[str, Any] | None:
 
 def _has_modality(settings: dict, where: str) -> bool:
     """Return whether an h5mu file has peaks; a UserError if they are in a modality of an unknown name."""
-    with h5py.File(settings["path"]) as file:
+    with damage_told(settings, where), open_hdf5(settings["path"]) as file:
         names = list(file["mod"])
     if settings.get("modality") or modality_named(names, "atac"):
         return True
@@ -175,11 +178,8 @@ def peaks_in_rows(settings: Mapping[str, Any], where: str) -> bool:
     path = Path(settings["path"])
     if not path.is_file() or h5py.is_hdf5(path) or study_format(dict(settings), where) not in ("csv", "tsv"):
         return False
-    try:
-        with open_bytes(path) as handle:
-            first = [handle.readline() for _ in range(2)][1].decode("utf-8", "replace")
-    except READ_ERRORS as error:
-        raise as_user_error(error, dict(settings), where) from error
+    with damage_told(dict(settings), where), open_bytes(path) as handle:
+        first = [handle.readline() for _ in range(2)][1].decode("utf-8", "replace")
     return bool(looks_like_peaks([re.split(r"[,\t]", first)[0].strip().strip('"')])[0])
 
 

@@ -14,6 +14,8 @@ from panscape.config.sampled import check_samples, names_samples
 from panscape.config.scenarios import asked_classes, classes, unknown_classes
 from panscape.config.schema import Schema, schema
 from panscape.coscape import reference
+from panscape.data.limits import use_limits
+from panscape.data.readers.child import in_child
 from panscape.data.species import Naming, naming
 from panscape.errors import Problem, UserError
 from panscape.log import logger
@@ -62,7 +64,8 @@ class Seen:
 def check_inputs(config: dict[str, Any]) -> list[str]:
     """Check all files that a loaded configuration names, without reading the counts.
 
-    Studies whose file does not exist yet (simulated or to be downloaded) are skipped.
+    Studies whose file does not exist yet (simulated or to be downloaded) are skipped. Files are read in a
+    child process with limits on memory and time (section ``limits``), since a damaged one can crash HDF5.
 
     Returns
     -------
@@ -73,6 +76,15 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
     UserError
         If there are problems with studies, combinations of studies or other files; lists all of them.
     """
+    use_limits(config.get("limits"))
+    warnings: list[str] = in_child(_check, config)
+    for warning in warnings:
+        logger.warning("%s", warning)
+    return warnings
+
+
+def _check(config: dict[str, Any]) -> list[str]:
+    """Return the warnings on a configuration and its files; a UserError lists all problems."""
     problems: list[Problem] = []
     seen = []
     misplaced, places = _places(config)
@@ -99,10 +111,7 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
     problems += misplaced
     if problems:
         raise UserError(dict.fromkeys(problems))
-    warnings += _losses(config)
-    for warning in warnings:
-        logger.warning("%s", warning)
-    return warnings
+    return [*warnings, *_losses(config)]
 
 
 def _look(

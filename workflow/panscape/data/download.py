@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
 import urllib.error
 import urllib.request
 import zlib
@@ -12,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from panscape.data.files import atomic, sha256
+from panscape.data.limits import limits
 from panscape.errors import fail
 from panscape.log import Progress, logger
 
@@ -100,8 +100,14 @@ def _unpack(scratch: Path, url: str, where: str) -> None:
     packed = scratch.with_name(f"{scratch.name}.gz")
     scratch.rename(packed)
     try:
+        most, written = limits().unpacked(packed.stat().st_size), 0
         with gzip.open(packed) as source, open(scratch, "wb") as target:
-            shutil.copyfileobj(source, target, _PIECE)
+            while piece := source.read(_PIECE):
+                written += len(piece)
+                if written > most:
+                    advice = f"if the file is in order, raise limits.expansion (now {limits().expansion:g})"
+                    raise fail(where, f"{url} unpacks to more than {most / 1e6:,.0f} MB", advice)
+                target.write(piece)
     except (OSError, EOFError, zlib.error) as error:
         raise fail(where, f"{url} cannot be unpacked ({error})", "give the URL of another copy") from error
     finally:

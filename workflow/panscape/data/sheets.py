@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import warnings
 import zlib
@@ -11,7 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from panscape.data.readers.study import listing, open_bytes
+from panscape.data.readers.child import announce
+from panscape.data.readers.study import Refused, listing
+from panscape.data.readers.text import open_bytes
 from panscape.errors import fail
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "<NA>", "None")
@@ -34,14 +35,17 @@ def read_sheet(path: str, where: str) -> pd.DataFrame:
     """
     file = Path(path)
     if not file.is_file():
-        problem = (
-            f"{path} is a folder" if file.is_dir() else f"there is no file {path} (looked from {Path.cwd()})"
-        )
+        problem = f"there is no file {path} (looked from {Path.cwd()})"
+        if file.exists():
+            problem = f"{path} is a folder" if file.is_dir() else f"{path} is a device, pipe or socket"
         raise fail(where, problem, "give the path of a TSV or CSV file")
+    announce(path, where)
     try:
         with open_bytes(file) as handle:
             content = handle.read()
-    except (OSError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except Refused as error:
+        raise fail(where, f"{path}: {error}", error.fix) from error
+    except (OSError, EOFError, zlib.error) as error:
         raise fail(where, f"{path} cannot be read ({error})", "copy it again") from error
     try:
         text = content.decode("utf-8-sig")
@@ -56,7 +60,7 @@ def read_sheet(path: str, where: str) -> pd.DataFrame:
     if not head.strip():
         raise fail(where, f"{path} is empty", "give a header and a line per cell or gene")
     sep = "\t" if "\t" in head else ";" if ";" in head and "," not in head else ","
-    columns = next(csv.reader([head], delimiter=sep))
+    columns = _strict(path, text, head, sep, where)
     doubles = sorted({name for name in columns if columns.count(name) > 1})
     if doubles:
         raise fail(where, f"{path} has several columns of the same name: {listing(doubles)}", "rename them")
@@ -80,3 +84,18 @@ def read_sheet(path: str, where: str) -> pd.DataFrame:
         raise fail(where, problem, "name each column, also that of the row names") from error
     except (pd.errors.ParserError, ValueError) as error:
         raise fail(where, f"{path}: {error}", "correct the line") from error
+
+
+def _strict(path: str, text: str, head: str, sep: str, where: str) -> list[str]:
+    """Return the names in a header; a UserError if quotes or zero bytes would join lines."""
+    try:
+        columns = next(csv.reader([head], delimiter=sep, strict=True))
+        if "\0" in text:
+            raise csv.Error("zero bytes in the text")
+        if '"' in text:
+            for row in csv.reader(io.StringIO(text, newline=""), delimiter=sep, strict=True):
+                if any("\n" in field for field in row):
+                    raise csv.Error(f"a field in quotes goes on in the next line: {listing(row, 2)[:60]!r}")
+    except csv.Error as error:
+        raise fail(where, f"{path}: {error}", "correct quotes, and write a line per cell or gene") from error
+    return columns

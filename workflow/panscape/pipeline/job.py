@@ -8,6 +8,7 @@ import resource
 from pathlib import Path
 from typing import Any
 
+from panscape.data.limits import use_limits
 from panscape.errors import UserError
 from panscape.log import logger, start_log
 from panscape.preprocess import losses
@@ -30,6 +31,7 @@ def begin(snakemake: Any) -> None:
         return losses.explained(error, losses.read_tables(log, _studies(snakemake)))
 
     start_log(log, explain=explain)
+    use_limits(snakemake.config.get("limits"))
     atexit.register(_log_use)
 
 

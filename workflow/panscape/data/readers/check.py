@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,9 @@ from panscape.data.readers.mtx import Mtx
 from panscape.data.readers.open import open_source
 from panscape.data.readers.orthologues import reference_genes
 from panscape.data.readers.source import Source
-from panscape.data.readers.study import as_user_error, at, is_gzip
+from panscape.data.readers.study import at, damage_told
 from panscape.data.readers.table import Table
+from panscape.data.readers.text import is_gzip, open_bytes
 from panscape.errors import Problem, UserError, fail
 
 _READ_WHOLE = 32 << 20  # gzip files up to this size are unpacked to verify that they are complete
@@ -104,16 +103,14 @@ def check_whole(source: Source) -> None:
     part = {Mtx: "matrix", Table: "path"}.get(type(source))
     if part is None or not is_gzip(path := getattr(source, part)):
         return
-    try:
+    with damage_told(source.study, source.where):
         _check_gzip(path)
-    except (OSError, EOFError, zlib.error) as error:
-        raise as_user_error(error, source.study, source.where) from error
 
 
 def _check_gzip(path: Path) -> None:
     size = path.stat().st_size
     if size <= _READ_WHOLE:
-        with gzip.open(path) as file:
+        with open_bytes(path) as file:
             while file.read(1 << 22):
                 pass
         return

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from panscape.data.readers.study import at, listing
-from panscape.errors import fail
+from panscape.data.readers.study import Refused, at, listing
+from panscape.errors import fail, nearest
 
 if TYPE_CHECKING:
     from panscape.data.readers.source import Source
 
 GENES, PEAKS = "Gene Expression", "Peaks"  # feature types in Cell Ranger's files
+OTHER_GENOME = "feature of another genome"
+KNOWN = (  # feature types of Cell Ranger
+    GENES, PEAKS, "Antibody Capture", "CRISPR Guide Capture", "Antigen Capture", "Multiplexing Capture",
+    "Custom", "VDJ", "VDJ-T", "VDJ-B", OTHER_GENOME,
+)  # fmt: skip
 PEAK_TYPES = frozenset(("peaks", "peak", "chromatin accessibility", "atac"))
 PEAK = r"(?:chr\w+|\d{1,2}|[XYZWM]|MT|[IVX]+|[234][LR])[:_-]\d+[_-]\d+"  # an interval of a chromosome
 MODALITIES = {  # usual names of modalities in lower case
@@ -50,7 +55,54 @@ def of_type(table: pd.DataFrame, wanted: str) -> np.ndarray | None:
     kinds = table["feature_types"].astype(str)
     if wanted == PEAKS:
         return kinds.str.lower().isin(PEAK_TYPES).to_numpy()
-    return (kinds == wanted).to_numpy()
+    return (kinds.str.lower() == wanted.lower()).to_numpy()
+
+
+def require_known_types(table: pd.DataFrame) -> None:
+    """Raise a Refused if a feature type is almost one of Cell Ranger's: its features would be left out.
+
+    Parameters
+    ----------
+    table
+        The file's features, with or without the column feature_types.
+
+    Examples
+    --------
+    >>> require_known_types(pd.DataFrame({"feature_types": ["Gene Expressoin"]}))
+    Traceback (most recent call last):
+    panscape.data.readers.study.Refused: feature type 'Gene Expressoin' of 1 feature is unknown
+    """
+    if "feature_types" not in table:
+        return
+    known = {name.lower() for name in KNOWN} | PEAK_TYPES
+    for kind, number in table["feature_types"].astype(str).value_counts().items():
+        if kind.lower() not in known and (meant := nearest(str(kind), KNOWN)):
+            features = f"{number} feature{'s' * (number > 1)}"
+            raise Refused(f"feature type {kind!r} of {features} is unknown", f"did you mean {meant!r}?")
+
+
+def require_ids(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the features of Cell Ranger unchanged; a Refused if an id has two names.
+
+    Parameters
+    ----------
+    table
+        The file's features, indexed by name, with the column id.
+
+    Examples
+    --------
+    >>> require_ids(pd.DataFrame({"id": ["ENSG1", "ENSG1"]}, index=["A", "B"]))
+    Traceback (most recent call last):
+    panscape.data.readers.study.Refused: feature id ENSG1 has several names: A, B
+    """
+    repeated = table[table["id"].duplicated(keep=False)]
+    for name, group in repeated.groupby("id", sort=False):
+        if group.index.nunique() > 1:
+            raise Refused(
+                f"feature id {name} has several names: {listing(group.index.unique(), 3)}",
+                "correct the table of features",
+            )
+    return table
 
 
 def modality_named(names: Iterable[str], wanted: str) -> str | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import h5py
 
-from panscape.data.readers.source import READ_ERRORS
-from panscape.data.readers.study import open_bytes
+from panscape.data.readers.gate import open_hdf5
+from panscape.data.readers.study import PROGRAMMING
+from panscape.data.readers.text import open_bytes
 from panscape.errors import UserError, fail
 
 _LINE = re.compile(rb"[^\t]+\t\d+\t\d+\t[^\t\d][^\t]*(?:\t\d+)?(?:\t.*)?\r?\n?")
@@ -37,7 +38,9 @@ def refuse_fragments(path: Path, place: str) -> None:
         with open_bytes(path) as handle:
             lines = (line for line in islice(handle, 300) if line.strip() and not line.startswith(b"#"))
             found = _all_fragments(lines)
-    except READ_ERRORS:  # damaged: told by the reader of the format, with what to do
+    except (UserError, *PROGRAMMING):
+        raise
+    except Exception:  # damaged: told by the reader of the format, with what to do
         return
     if found:
         raise _error(path, place)
@@ -55,7 +58,7 @@ def _all_fragments(lines: Iterator[bytes]) -> bool:
 
 def _stored(path: Path) -> bool:
     """Return whether an HDF5 file has fragments and no features."""
-    with h5py.File(path) as file:
+    with open_hdf5(path) as file:
         if "Fragments" in file and "Metadata" in file:
             return True
         return any(name in file.get("obsm", ()) for name in _STORED) and not _features(file)

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from panscape.data.readers.features import check_genes
 from panscape.data.readers.source import Source
-from panscape.data.readers.study import at, listing
+from panscape.data.readers.study import at, damage_told, listing
 from panscape.data.sheets import read_sheet
 from panscape.errors import fail
 from panscape.log import logger
@@ -72,8 +72,9 @@ def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
     UserError
         If the features are peaks, or the column or the mapping is missing or matches no gene.
     """
-    check_genes(source, study, where)
-    names = written_names(study, source, where)
+    with damage_told(study, where, "genes"):
+        check_genes(source, study, where)
+        names = written_names(study, source, where)
     if ((study.get("genes") or {}).get("case") or "species") == "species":
         names = pd.Series(spelling(names, study.get("species") or species))
     named = (names != "").to_numpy()

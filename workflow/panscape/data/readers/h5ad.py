@@ -12,9 +12,11 @@ from scipy import sparse
 
 from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.features import PEAKS, modality_named
+from panscape.data.readers.format import file_only
+from panscape.data.readers.gate import open_hdf5, values_of
 from panscape.data.readers.hdf5 import Compressed, dense_blocks, dense_spread, texts
 from panscape.data.readers.source import Source
-from panscape.data.readers.study import file_only, study_path
+from panscape.data.readers.study import Refused, listing, study_path
 
 
 class H5ad(Source):
@@ -25,11 +27,11 @@ class H5ad(Source):
     def __init__(self, study: dict, where: str):
         super().__init__(study, where)
         self.path = file_only(study, study_path(study, where), where)
-        self._guard(self._open)
+        self._guard("header", self._open)
 
     @contextmanager
     def _file(self) -> Iterator[h5py.Group]:
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             yield file
 
     def _open(self) -> None:
@@ -93,33 +95,38 @@ class H5ad(Source):
         with self._file() as file:
             return _index(file[self._var])
 
+    def _compressed(self, file: h5py.Group) -> Compressed:
+        """Return the sparse matrix, of cells (CSR) or of genes (CSC)."""
+        shape = self._shape if self._kind == "csr" else self._shape[::-1]
+        return Compressed(file[self._key], shape, logged=self.logged)
+
     def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         with self._file() as file:
             matrix = file[self._key]
             if self._kind == "dense":
-                yield from dense_blocks(matrix, max_values, cells_first=True)
+                yield from dense_blocks(matrix, max_values, cells_first=True, logged=self.logged)
             elif self._kind == "csr":
-                yield from Compressed(matrix, self._shape).by_row(max_values)
+                yield from self._compressed(file).by_row(max_values)
             else:
                 yield from self._externally_sorted(max_values)
 
     def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         with self._file() as file:
             if self._kind == "dense":
-                yield from dense_spread(file[self._key], max_values, cells_first=True)
+                yield from dense_spread(file[self._key], max_values, cells_first=True, logged=self.logged)
             elif self._kind == "csr":
-                yield from Compressed(file[self._key], self._shape).spread(max_values)
+                yield from self._compressed(file).spread(max_values)
 
     def _fill_sorter(self, max_values: int) -> ExternalSort:
         with self._file() as file:
-            return Compressed(file[self._key], self._shape[::-1]).transposed(max_values)
+            return self._compressed(file).transposed(max_values)
 
     def _sample(self) -> np.ndarray:
         with self._file() as file:
             matrix = file[self._key]
             if self._kind == "dense":
-                return matrix[: max(1_000_000 // max(self._shape[1], 1), 1)]
-            return matrix["data"][:1_000_000]
+                return values_of(matrix, ndim=2)[: max(1_000_000 // max(self._shape[1], 1), 1)]
+            return self._compressed(file).head(1_000_000)
 
 
 # `raw.X` was written by anndata < 0.7
@@ -133,7 +140,7 @@ class H5mu(H5ad):
 
     @contextmanager
     def _file(self) -> Iterator[h5py.Group]:
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             if "mod" not in file:
                 raise self.fail("path", "it has no 'mod', so it is not an h5mu file", "correct format")
             peaks = self.study.get("features") == PEAKS
@@ -147,14 +154,18 @@ class H5mu(H5ad):
 
     def _read_obs(self) -> pd.DataFrame:
         obs = super()._read_obs()
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             shared = _frame(file, "obs") if "obs" in file else pd.DataFrame(index=obs.index)
+        lacking = obs.index.difference(shared.index)
+        if len(lacking) or shared.index.has_duplicates:
+            problem = f"the file's obs lacks {len(lacking)} of the cells of its modality, or has some twice"
+            raise Refused(problem, "write the file again, e.g. with MuData.update")
         return obs.join(shared[shared.columns.difference(obs.columns)])
 
     @property
     def obs_columns(self) -> list[str]:
         """Names of the columns of cell metadata."""
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             shared = _columns(file["obs"]) if "obs" in file else []
         return list(dict.fromkeys([*self._obs_columns, *shared]))
 
@@ -172,7 +183,9 @@ def _describe(matrix: h5py.Group | h5py.Dataset) -> tuple[str, tuple[int, int], 
     kind = str(name).removesuffix("_matrix")
     if kind not in ("csr", "csc") or "data" not in matrix:
         return "", (0, 0), None
-    shape = attributes["shape"] if "shape" in attributes else attributes["h5sparse_shape"]
+    shape = np.asarray(attributes["shape"] if "shape" in attributes else attributes["h5sparse_shape"])
+    if shape.shape != (2,) or shape.dtype.kind not in "iu" or (shape < 0).any():
+        raise Refused(f"the shape of {matrix.name} is {shape.tolist()}, not two numbers from 0 on")
     return kind, (int(shape[0]), int(shape[1])), int(matrix["data"].shape[0])
 
 
@@ -205,6 +218,9 @@ def _frame(file: h5py.File, key: str) -> pd.DataFrame:
     table = file[key]
     if not isinstance(table, h5py.Dataset):
         frame = read_elem(table)
+        doubles = listing(frame.columns[frame.columns.duplicated()].unique())
+        if doubles != "none":
+            raise Refused(f"{key} has several columns of the same name: {doubles}", "rename them")
         frame.index = frame.index.astype(str)
         return frame
     values, columns = table[:], {}

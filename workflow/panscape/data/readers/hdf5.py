@@ -9,6 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from panscape.data.external_sort import ExternalSort
+from panscape.data.readers.gate import as_float32, values_of
+from panscape.data.readers.study import Refused
 
 Blocks = Iterator[tuple[slice, sparse.csr_matrix]]
 RUNS = 64  # of adjacent cells, in a sample spread over a file
@@ -16,6 +18,8 @@ RUNS = 64  # of adjacent cells, in a sample spread over a file
 
 def texts(dataset: h5py.Dataset) -> np.ndarray:
     """Return a dataset of strings or numbers as an object array of str."""
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or dataset.ndim != 1:
+        raise Refused(f"{dataset.name} is not a list of names")
     return np.array([v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in dataset[:]], dtype=object)
 
 
@@ -28,16 +32,27 @@ class Compressed:
         The HDF5 group, open as long as this object is used.
     shape
         (n_major, n_minor); `indptr` indexes the major axis.
+    logged
+        Whether values are logarithms, which may be rounded to float32.
+
+    Raises
+    ------
+    Refused
+        If indices or offsets are not whole numbers, or the parts do not match.
     """
 
-    def __init__(self, group: h5py.Group, shape: tuple[int, int]):
-        self.data, self.indices = group["data"], group["indices"]
-        self.shape = shape
+    def __init__(self, group: h5py.Group, shape: tuple[int, int], *, logged: bool = False):
+        self.data, self.indices = values_of(group["data"]), values_of(group["indices"], kinds="iu")
+        self.shape, self._logged = shape, logged
         # always 64-bit: large files have more values than 32 bits can count
-        self.indptr = group["indptr"][:].astype(np.int64)
-        ends = len(self.indptr) == shape[0] + 1 and self.indptr[0] == 0 and (np.diff(self.indptr) >= 0).all()
-        if not ends or self.indptr[-1] != len(self.data) or len(self.data) != len(self.indices):
-            raise OSError(f"{group.name}: indptr, indices and data do not match")
+        offsets = values_of(group["indptr"], kinds="iu")
+        matching = len(offsets) == shape[0] + 1 and len(self.data) == len(self.indices)
+        if matching:
+            stored = offsets[:]
+            matching = stored[0] == 0 and stored[-1] == len(self.data) and (stored[1:] >= stored[:-1]).all()
+        if not matching:
+            raise Refused(f"{group.name}: indptr, indices and data do not match")
+        self.indptr = stored.astype(np.int64)
 
     def rows(self, start: int, stop: int) -> sparse.csr_matrix:
         """Return the major rows start..stop as CSR float32."""
@@ -47,10 +62,24 @@ class Compressed:
         return sparse.csr_matrix((data, indices, indptr), shape=(stop - start, self.shape[1]))
 
     def _values(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+        indices = self._inside(low, high)
+        return as_float32(self.data[low:high], self.data.name, logged=self._logged), indices
+
+    def _inside(self, low: int, high: int) -> np.ndarray:
+        """Return indices as int32; a Refused if some are negative or too large."""
         indices = self.indices[low:high]
-        if len(indices) and (indices.min() < 0 or indices.max() >= self.shape[1]):
-            raise OSError(f"{self.indices.name}: numbers beyond the matrix's {self.shape[1]} columns")
-        return self.data[low:high].astype(np.float32, copy=False), indices.astype(np.int32, copy=False)
+        if indices.dtype.itemsize < 4:
+            indices = indices.astype(np.int32)
+        # without their sign, negative ones are larger than any number of columns
+        unsigned = indices.view(indices.dtype.str.replace("i", "u"))
+        if len(indices) and unsigned.max() >= self.shape[1]:
+            raise Refused(f"{self.indices.name}: numbers beyond the matrix's {self.shape[1]} columns")
+        return indices.astype(np.int32, copy=False)
+
+    def head(self, count: int) -> np.ndarray:
+        """Return the first values as they are stored, with a check of their indices."""
+        self._inside(0, count)
+        return self.data[:count]
 
     def by_row(self, max_values: int) -> Blocks:
         """Yield blocks of complete major rows."""
@@ -88,7 +117,9 @@ class Compressed:
         return sorter
 
 
-def dense_blocks(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -> Blocks:
+def dense_blocks(
+    dataset: h5py.Dataset, max_values: int, *, cells_first: bool, logged: bool = False
+) -> Blocks:
     """Yield a dense dataset in blocks of cells.
 
     Parameters
@@ -99,11 +130,14 @@ def dense_blocks(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -
         Maximum number of values per block, zeros included; a block has at least one cell.
     cells_first
         Whether the first axis of the dataset is that of the cells.
+    logged
+        Whether values are logarithms, which may be rounded to float32.
 
     Yields
     ------
     (rows, CSR float32 block cells x genes) in file order, covering every cell once.
     """
+    values_of(dataset, ndim=2)
     axis = 0 if cells_first else 1
     n_cells, n_genes = dataset.shape[axis], dataset.shape[1 - axis]
     step = max(max_values // max(n_genes, 1), 1)
@@ -112,10 +146,12 @@ def dense_blocks(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -
     for start in range(0, n_cells, step):
         stop = min(start + step, n_cells)
         block = dataset[start:stop] if cells_first else dataset[:, start:stop].T
-        yield slice(start, stop), sparse.csr_matrix(np.ascontiguousarray(block, dtype=np.float32))
+        yield slice(start, stop), _csr(block, dataset.name, logged)
 
 
-def dense_spread(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -> Blocks:
+def dense_spread(
+    dataset: h5py.Dataset, max_values: int, *, cells_first: bool, logged: bool = False
+) -> Blocks:
     """Yield evenly spaced runs of adjacent cells of a dense dataset.
 
     Parameters
@@ -126,11 +162,14 @@ def dense_spread(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -
         Approximate number of values in total, zeros included; each run has at least one cell.
     cells_first
         Whether the first axis of the dataset is that of the cells.
+    logged
+        Whether values are logarithms, which may be rounded to float32.
 
     Yields
     ------
     (rows, CSR float32 block cells x genes) of at most `RUNS` runs, in file order.
     """
+    values_of(dataset, ndim=2)
     axis = 0 if cells_first else 1
     n_cells, n_genes = dataset.shape[axis], dataset.shape[1 - axis]
     step = max(max_values // max(n_genes, 1) // RUNS, 1)
@@ -139,4 +178,8 @@ def dense_spread(dataset: h5py.Dataset, max_values: int, *, cells_first: bool) -
         stop = min(start + step, end)
         if start < stop:
             block = dataset[start:stop] if cells_first else dataset[:, start:stop].T
-            yield slice(start, stop), sparse.csr_matrix(np.ascontiguousarray(block, dtype=np.float32))
+            yield slice(start, stop), _csr(block, dataset.name, logged)
+
+
+def _csr(block: np.ndarray, name: str, logged: bool) -> sparse.csr_matrix:
+    return sparse.csr_matrix(as_float32(block, name, logged=logged))

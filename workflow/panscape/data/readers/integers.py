@@ -8,6 +8,21 @@ from scipy import sparse
 from panscape.errors import fail
 
 _LOGGED_BELOW = 20.0  # e^20 is far beyond any count of a gene in a cell
+LARGEST = 1 << 24  # float32 has every whole number up to this one; cells have fewer molecules of all genes
+
+
+def described(dtype: np.dtype) -> str:
+    """Return what the values of a type are, for messages."""
+    return {"c": "complex numbers", "S": "text", "U": "text", "O": "text", "V": "records"}.get(
+        dtype.kind, str(dtype)
+    )
+
+
+def _numbers(block: sparse.spmatrix | np.ndarray, where: str) -> np.ndarray:
+    values = np.asarray(block.data if sparse.issparse(block) else block)
+    if values.dtype.kind not in "biuf":
+        raise fail(where, f"the values are {described(values.dtype)}", "name a matrix of numbers in counts")
+    return values
 
 
 def check_logged(block: sparse.spmatrix | np.ndarray, where: str) -> None:
@@ -23,9 +38,9 @@ def check_logged(block: sparse.spmatrix | np.ndarray, where: str) -> None:
     Raises
     ------
     UserError
-        If values are NaN, infinite, negative, or too large for logarithms.
+        If values are complex, NaN, infinite, negative, or too large for logarithms.
     """
-    values = np.asarray(block.data if sparse.issparse(block) else block)
+    values = _numbers(block, where)
     if not values.size:
         return
     if not np.isfinite(values).all():
@@ -57,10 +72,11 @@ def check_counts(
     Raises
     ------
     UserError
-        If values are NaN, infinite, negative or fractional; the message says if they look logarithmic.
+        If values are complex, NaN, infinite, negative, fractional (the message says if they look logarithmic)
+        or above :data:`LARGEST`.
     """
-    values = np.asarray(block.data if sparse.issparse(block) else block)
-    if not values.size or values.dtype.kind in "ub":
+    values = _numbers(block, where)
+    if not values.size or values.dtype.kind == "b":
         return
     if not np.isfinite(values).all():
         count = int((~np.isfinite(values)).sum())
@@ -77,3 +93,5 @@ def check_counts(
             else "as after normalisation"
         )
         raise fail(where, f"not counts: there are fractional values (e.g. {example:g}); {kind}", fix)
+    if (highest := values.max()) > LARGEST:
+        raise fail(where, f"not counts: the highest value is {highest:g}, more than {LARGEST:,}", fix)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from panscape.data.readers.barcodes import rows_of
 from panscape.data.readers.source import Source
-from panscape.data.readers.study import at, listing
+from panscape.data.readers.study import at, damage_told, listing
 from panscape.data.sheets import MISSING, read_sheet
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
@@ -176,7 +176,8 @@ def read_metadata(study: dict, source: Source, where: str, age_unit: str | None 
             continue
         entry = {"column": entry} if isinstance(entry, str) else entry
         try:
-            values = _column(name, entry, table, study, where)
+            with damage_told(study, where, f"annotation {name}"):
+                values = _column(name, entry, table, study, where)
             if age_unit and entry.get("unit"):  # of age: no other entry has one
                 values = convert_age(values, entry["unit"], age_unit)
             columns[name] = values

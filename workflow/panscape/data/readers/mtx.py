@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Generator, Iterator
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from panscape.data.external_sort import ExternalSort
-from panscape.data.readers.features import PEAKS
+from panscape.data.readers.entries import LONGEST_LINE, Entries, Parser, read_header
+from panscape.data.readers.features import PEAKS, require_ids
 from panscape.data.readers.source import Source
-from panscape.data.readers.study import listing, open_bytes, study_path
+from panscape.data.readers.study import Refused, listing, study_path
+from panscape.data.readers.text import open_bytes
 from panscape.errors import UserError
 from panscape.log import logger
 
 _CHUNK_BYTES = 1 << 23
-_Entries = tuple[np.ndarray, np.ndarray, np.ndarray]
+_COMMENTS = 1000  # lines of peaks.bed that are none
 
 
 class Mtx(Source):
@@ -36,8 +37,8 @@ class Mtx(Source):
         if (study.get("counts") or "X") != "X":
             raise self.fail("counts", f"{study['counts']!r}, but mtx has one matrix", "remove counts")
         self.path = study_path(study, where)
-        self.matrix, self._barcodes, self._features_file = self._guard(self._find)
-        self._guard(self._read_header)
+        self.matrix, self._barcodes, self._features_file = self._guard("", self._find)
+        self._guard("header", self._read_header)
 
     def _find(self) -> tuple[Path, Path, Path]:
         folder, prefix = self.path, None
@@ -68,34 +69,28 @@ class Mtx(Source):
 
     def _read_header(self) -> None:
         with open_bytes(self.matrix) as handle:
-            banner, sizes = _header(handle)
-        words = banner.lower().split()
-        if words[:3] != ["%%matrixmarket", "matrix", "coordinate"] or words[4:5] != ["general"]:
-            raise self.fail(
-                "path",
-                f"{self.matrix.name} begins with {banner[:60]!r}",
-                "give a file in the Matrix Market form 'matrix coordinate integer general'",
-            )
-        self._banner, self._sizes, self.nnz = banner.strip(), sizes[:2], sizes[2]
+            self._header = read_header(handle, self.matrix.name)
+        self._parser = Parser(self._header, self.matrix.name, logged=self.logged)
+        self.nnz = self._header.entries
 
     @cached_property
     def _cells_first(self) -> bool:
         """Whether rows are cells; 10x stores features in rows, some other tools do not."""
-        rows, columns = self._sizes
+        rows, columns = self._header.rows, self._header.columns
         cells, genes = len(self.cells), len(self.features)
         return (rows, columns) == (cells, genes) != (genes, cells)
 
     @property
     def raw_shape(self) -> tuple[int, int]:
         """(cells, features) of the file, before the selection of genes."""
-        rows, columns = self._sizes
+        rows, columns = self._header.rows, self._header.columns
         return (rows, columns) if self._cells_first else (columns, rows)
 
     def _read_cells(self) -> list[str]:
-        return [line.split("\t")[0] for line in _lines(self._barcodes)]
+        return [line.split("\t")[0] for line in self._lines(self._barcodes)]
 
     def _read_genes(self) -> pd.DataFrame:
-        rows = [line.split("\t") for line in _lines(self._features_file)]
+        rows = [line.split("\t") for line in self._lines(self._features_file)]
         if "peaks.bed" in self._features_file.name:
             return self._of_bed(rows)
         columns = {"id": [row[0] for row in rows]}
@@ -106,7 +101,7 @@ class Mtx(Source):
                 name: [row[at] for row in rows] for at, name in enumerate(("chrom", "start", "end"), 3)
             }
         names = [row[1] if len(row) > 1 else row[0] for row in rows]
-        return pd.DataFrame(columns, index=pd.Index(names, dtype=object, name="name"))
+        return require_ids(pd.DataFrame(columns, index=pd.Index(names, dtype=object, name="name")))
 
     def _of_bed(self, rows: list[list[str]]) -> pd.DataFrame:
         """Return the peaks of cellranger-atac's peaks.bed."""
@@ -118,22 +113,24 @@ class Mtx(Source):
         names = pd.Index([f"{row[0]}:{row[1]}-{row[2]}" for row in rows], dtype=object, name="name")
         return pd.DataFrame({"feature_types": PEAKS}, index=names)
 
-    def _entries(self) -> Generator[_Entries, None, None]:
+    def _entries(self) -> Generator[Entries, None, None]:
         """Yield (cells, genes, values) in file order, a chunk of text at a time."""
-        from scipy.io import mmread  # several times faster than other parsers, but reads complete files only
-
-        seen, rest = 0, b""
+        seen, before, rest = 0, self._header.lines, b""
         with open_bytes(self.matrix) as handle:
-            _header(handle)
+            read_header(handle, self.matrix.name)
             while chunk := handle.read(_CHUNK_BYTES):
                 text, cut, rest = (rest + chunk).rpartition(b"\n")
+                if len(rest) > LONGEST_LINE:
+                    raise Refused(f"{self.matrix.name} has a line longer than {LONGEST_LINE} bytes")
                 if not cut:
                     continue
-                lines = _count_lines(text + cut)
-                yield self._parse(mmread, text + cut, lines, seen)
-                seen += lines
+                entries = self._parse(text + cut, seen, before)
+                yield entries
+                seen += len(entries[0])
+                before += text.count(b"\n") + 1
         if rest.strip():
-            yield self._parse(mmread, rest + b"\n", 1, seen)
+            logger.warning("%s: no end of line after the last entry: it may have been cut", self.matrix)
+            yield self._parse(rest + b"\n", seen, before)
             seen += 1
         if seen != self.nnz:
             raise self._incomplete(seen)
@@ -142,19 +139,10 @@ class Mtx(Source):
         what = f"{self.matrix.name} declares {self.nnz} entries but has {seen}"
         return self.fail("path", what, "copy or download the file again")
 
-    def _parse(self, mmread, text: bytes, lines: int, seen: int) -> _Entries:
-        rows, columns = self._sizes
-        head = f"{self._banner}\n{rows} {columns} {lines}\n".encode()
-        try:
-            part = mmread(io.BytesIO(head + text), spmatrix=False)
-        except ValueError as error:
-            raise self.fail(
-                "path",
-                f"{self.matrix.name}: {error} (of the text after entry {seen})",
-                "copy or download the file again",
-            ) from error
-        genes, cells = (part.col, part.row) if self._cells_first else (part.row, part.col)
-        return cells, genes, part.data.astype(np.float32)
+    def _parse(self, text: bytes, seen: int, before: int) -> Entries:
+        """Return (cells, genes, values)."""
+        rows, columns, values = self._parser.parse(text, seen, before)
+        return (rows, columns, values) if self._cells_first else (columns, rows, values)
 
     @cached_property
     def _sorted(self) -> bool:
@@ -178,7 +166,7 @@ class Mtx(Source):
             yield from self._externally_sorted(max_values)
             return
         n_cells, n_genes = self.raw_shape
-        held: list[_Entries] = []
+        held: list[Entries] = []
         count = start = 0
         for entries in self._entries():
             held.append(entries)
@@ -211,16 +199,26 @@ class Mtx(Source):
 
     def _sample(self) -> np.ndarray:
         with open_bytes(self.matrix) as handle:
-            _header(handle)
+            read_header(handle, self.matrix.name)
             text = handle.read(1 << 20)
             whole = not handle.read(1)
         if whole and (seen := sum(bool(line.strip()) for line in text.split(b"\n"))) != self.nnz:
             raise self._incomplete(seen)
-        text = text.rpartition(b"\n")[0]
-        text += b"\n" if text else b""
-        from scipy.io import mmread
+        text, cut, rest = text.rpartition(b"\n")
+        if len(rest) > LONGEST_LINE:
+            raise Refused(f"{self.matrix.name} has a line longer than {LONGEST_LINE} bytes")
+        return self._parse(text + cut, 0, self._header.lines)[2]
 
-        return self._parse(mmread, text, _count_lines(text), 0)[2]
+    def _lines(self, path: Path) -> list[str]:
+        """Return the lines of a table of names, at most as many as the matrix has, and one."""
+        most = max(self._header.rows, self._header.columns) + 1
+        with open_bytes(path) as handle:
+            lines = [line.decode("utf-8") for line in islice(handle, most + _COMMENTS)]
+        if lines and not lines[-1].endswith("\n"):
+            logger.warning("%s: no end of line after the last name: it may have been cut", path)
+        if any("\0" in line or '"' in line for line in lines):
+            raise Refused(f"{path.name} has quotes or zero bytes", "write names without quotes")
+        return [line.rstrip("\r\n") for line in lines]
 
 
 def _inside(folder: Path) -> str:
@@ -235,27 +233,3 @@ def _inside(folder: Path) -> str:
 def _csr(cells, genes, values, chosen: slice, start: int, stop: int, n_genes: int) -> sparse.csr_matrix:
     places = (cells[chosen] - start, genes[chosen])
     return sparse.csr_matrix((values[chosen], places), shape=(stop - start, n_genes), dtype=np.float32)
-
-
-def _count_lines(text: bytes) -> int:
-    """Return the number of non-empty lines."""
-    lines = text.count(b"\n")
-    return lines if b"\n\n" not in text else sum(bool(line.strip()) for line in text.split(b"\n"))
-
-
-def _header(handle: BinaryIO) -> tuple[str, tuple[int, ...]]:
-    """Read the header up to the size line; return the first line and (rows, columns, entries)."""
-    banner = handle.readline(1000).decode("utf-8", "replace")
-    line = handle.readline(10_000)
-    while line.startswith(b"%") or (line and not line.strip()):
-        line = handle.readline(10_000)
-    try:
-        rows, columns, entries = (int(word) for word in line.split())
-    except ValueError:
-        raise OSError(f"no line with the three sizes: {line[:60]!r}") from None
-    return banner, (rows, columns, entries)
-
-
-def _lines(path: Path) -> list[str]:
-    with open_bytes(path) as handle:
-        return handle.read().decode("utf-8").splitlines()

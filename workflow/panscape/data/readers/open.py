@@ -8,11 +8,13 @@ from functools import cached_property
 import h5py
 import pandas as pd
 
+from panscape.data.readers.child import announce
+from panscape.data.readers.format import study_format
 from panscape.data.readers.fragments import refuse_fragments
 from panscape.data.readers.h5ad import H5ad, H5mu
 from panscape.data.readers.mtx import Mtx
 from panscape.data.readers.source import Source
-from panscape.data.readers.study import at, study_format, study_path
+from panscape.data.readers.study import at, damage_told, study_path
 from panscape.data.readers.table import Table
 from panscape.data.readers.tenx import Loom, TenX
 from panscape.errors import fail
@@ -27,7 +29,13 @@ _CLASSES: dict[str, Callable[[dict, str], Source]] = {
 
 
 def _make(study: dict, where: str) -> Source:
+    with damage_told(study, where):
+        return _open(study, where)
+
+
+def _open(study: dict, where: str) -> Source:
     path = study_path(study, where)
+    announce(path, at(study, where, "path"))
     refuse_fragments(path, at(study, where, "path"))
     format = study_format(study, where)
     if format in ("h5ad", "h5mu", "10x-h5", "loom") and path.is_file():
@@ -65,7 +73,8 @@ def open_source(study: dict, *, where: str) -> Source:
         or if a barcode occurs twice.
     """
     source = _make(study, where)
-    source.check_names()
+    with damage_told(study, where, "names"):
+        source.check_names()
     return source
 
 
@@ -92,16 +101,17 @@ class Probe:
         self._source = source
         self.format, self.nnz = source.format, source.nnz
         self.estimated = isinstance(source, Table)
-        shape = source.estimated_shape() if isinstance(source, Table) else source.raw_shape
-        self.n_cells, self.n_genes = shape
-        self.obs_columns = tuple(source.obs_columns)
+        with damage_told(source.study, source.where, "header"):
+            shape = source.estimated_shape() if isinstance(source, Table) else source.raw_shape
+            self.n_cells, self.n_genes = shape
+            self.obs_columns = tuple(source.obs_columns)
 
     @cached_property
     def genes(self) -> pd.Index:
         """Genes of the source."""
         if not hasattr(self._source, "gene_names"):
             return self._source.genes.index
-        return pd.Index(self._source._guard(self._source.gene_names), dtype=object)
+        return pd.Index(self._source._guard("genes", self._source.gene_names), dtype=object)
 
 
 def probe(study: dict, *, where: str = "studies") -> Probe:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
@@ -13,13 +12,10 @@ from scipy import sparse
 
 from panscape.data.counts import BLOCK_VALUES
 from panscape.data.external_sort import ExternalSort
-from panscape.data.readers.features import GENES, of_type
-from panscape.data.readers.study import as_user_error, at, listing
+from panscape.data.readers.features import GENES, of_type, require_known_types
+from panscape.data.readers.study import at, damage_told, listing
 from panscape.errors import UserError, fail
 from panscape.log import logger
-
-# raised by damaged files: HDF5 and plain files, gzip members, text (KeyError: a part is missing)
-READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError, KeyError, RuntimeError)
 
 
 class Source(ABC):
@@ -40,6 +36,8 @@ class Source(ABC):
         As `genes`, with features that are not genes.
     obs
         One row per cell with the columns of the file (none in csv and mtx).
+    logged
+        Whether values are logarithms (`values: log`).
     nnz
         Number of stored values, if known from the header, else None. An upper bound if the file contains
         features that are not genes.
@@ -50,6 +48,7 @@ class Source(ABC):
 
     def __init__(self, study: dict, where: str):
         self.study, self.where = study, where
+        self.logged = study.get("values") == "log"
         self._sorter: ExternalSort | None = None
 
     @property
@@ -70,7 +69,7 @@ class Source(ABC):
     @cached_property
     def cells(self) -> pd.Index:
         """Names of the cells."""
-        return pd.Index(self._guard(self._read_cells), dtype=object, name="cell")
+        return pd.Index(self._guard("cell names", self._read_cells), dtype=object, name="cell")
 
     @cached_property
     def genes(self) -> pd.DataFrame:
@@ -81,12 +80,12 @@ class Source(ABC):
     @cached_property
     def features(self) -> pd.DataFrame:
         """All features of the file, genes or not, as in `genes`."""
-        return self._guard(self._read_genes)
+        return self._guard("genes", self._read_genes)
 
     @cached_property
     def obs(self) -> pd.DataFrame:
         """Metadata of the cells."""
-        table = self._guard(self._read_obs)
+        table = self._guard("cell annotations", self._read_obs)
         if len(table) != len(self.cells):
             raise self.fail("", f"{len(table)} rows in obs, but {len(self.cells)} cells", "correct the file")
         return table.set_axis(self.cells, axis=0)
@@ -131,7 +130,7 @@ class Source(ABC):
         """Yield blocks of the genes only, in order; raise a UserError if the file is damaged."""
         columns = None if self._is_gene is None else np.flatnonzero(self._is_gene)
         while True:
-            item = self._guard(next, iterator, None)
+            item = self._guard("values", next, iterator, None)
             if item is None:
                 return
             rows, block = item
@@ -141,7 +140,7 @@ class Source(ABC):
 
     def sample(self) -> np.ndarray:
         """Return a small sample of values, for the check that they are counts."""
-        return self._guard(self._sample)
+        return self._guard("values", self._sample)
 
     def fail(self, key: str, what: str, fix: str = "") -> UserError:
         """Return an error that names this study and file.
@@ -163,6 +162,7 @@ class Source(ABC):
 
     @cached_property
     def _is_gene(self) -> np.ndarray | None:
+        self._guard("genes", require_known_types, self.features)
         genes = of_type(self.features, self.study.get("features") or GENES)
         if genes is None or genes.all() or not genes.any():
             return None
@@ -172,13 +172,9 @@ class Source(ABC):
         )
         return genes
 
-    def _guard(self, function, *arguments):
-        try:
+    def _guard(self, part: str, function, *arguments):
+        with damage_told(self.study, self.where, part):
             return function(*arguments)
-        except UserError:
-            raise
-        except READ_ERRORS as error:
-            raise as_user_error(error, self.study, self.where) from error
 
     def check_names(self) -> None:
         """Raise a UserError if there are no cells or genes, or a cell's name occurs twice."""

@@ -1,28 +1,36 @@
-"""Location and format of a study, and its name in error messages."""
+"""Location of a study, and errors in reading it."""
 
 from __future__ import annotations
 
-import gzip
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
-
-import h5py
 
 from panscape.errors import UserError, fail
 
-FORMATS = ("h5ad", "h5mu", "10x-h5", "10x-mtx", "loom", "csv", "tsv")
-_SUFFIXES = {
-    ".h5ad": "h5ad",
-    ".h5mu": "h5mu",
-    ".loom": "loom",
-    ".mtx": "10x-mtx",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".txt": "tsv",
-}
+# never caused by a file: shown as they are
+PROGRAMMING = (NameError, ImportError, AssertionError, NotImplementedError)
+_LONGEST = 300  # characters of an error's text
+
+
+class Refused(OSError):
+    """A file that can be read, but not be trusted.
+
+    Parameters
+    ----------
+    what
+        Description of the problem.
+    fix
+        Advice on the correction.
+    key
+        Key of the study that the problem belongs to.
+    """
+
+    def __init__(self, what: str, fix: str = "copy or download the file again", key: str = "path"):
+        super().__init__(what)
+        self.fix, self.key = fix, key
 
 
 def at(study: dict, where: str, key: str = "") -> str:
@@ -56,12 +64,12 @@ def listing(names: Iterable[object], limit: int = 20) -> str:
 
 
 def study_path(study: dict, where: str) -> Path:
-    """Return the path of the study's file or folder, checked to exist and be readable.
+    """Return the path of the study's file or folder, checked to exist, to be a file or folder and readable.
 
     Raises
     ------
     UserError
-        If there is no path, or it does not exist or is not readable.
+        If there is no path, or it does not exist, is a device, pipe or socket, or is not readable.
     """
     if not study.get("path"):
         raise fail(at(study, where, "path"), "no file is given", "write path, or url and sha256")
@@ -72,106 +80,52 @@ def study_path(study: dict, where: str) -> Path:
             f"there is no file {path} (looked from {Path.cwd()})",
             "correct the path; relative paths start at the folder in which snakemake runs",
         )
+    if not path.is_dir():
+        try:
+            require_regular(path)
+        except Refused as error:
+            raise as_user_error(error, study, where) from error
     if not os.access(path, os.R_OK):
         raise fail(at(study, where, "path"), f"{path} is not readable", "give yourself read permission")
     return path
 
 
-def study_format(study: dict, where: str) -> str:
-    """Return the format of a study, from its configuration, or the name or content of its file.
-
-    Raises
-    ------
-    UserError
-        If the format is unknown or cannot be inferred.
-    """
-    wanted = study.get("format") or "auto"
-    if wanted in FORMATS:
-        return wanted
-    if wanted != "auto":
-        raise fail(
-            at(study, where, "format"),
-            f"unknown format {wanted!r}",
-            f"write auto or one of {listing(FORMATS)}",
-        )
-    url = study.get("url")
-    name = Path(urlsplit(url).path).name if url else Path(study.get("path") or "").name
-    stem = name.removesuffix(".gz").removesuffix(".bz2")
-    result = _SUFFIXES.get(Path(stem).suffix.lower())
-    if result is None and study.get("path") and Path(study["path"]).exists():
-        try:
-            result = _sniff(Path(study["path"]))
-        except (OSError, RuntimeError) as error:
-            raise as_user_error(error, study, where) from error
-    if result is None:
-        raise fail(
-            at(study, where, "format"),
-            f"cannot infer the format of {name or 'the file'}",
-            f"write format: one of {listing(FORMATS)}",
-        )
-    return result
+def require_regular(path: str | Path) -> os.stat_result:
+    """Return the status of a file; a Refused if it is a device, pipe or socket, which may never end."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        kinds = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+        kind = kinds.get(stat.S_IFMT(status.st_mode), "device")
+        raise Refused(f"{path} is a {kind}, not a file", "give the path of a file")
+    return status
 
 
-def _sniff(path: Path) -> str | None:
-    if path.is_dir():
-        return "10x-mtx"
-    if not h5py.is_hdf5(path):
-        return None
-    with h5py.File(path) as file:
-        if "mod" in file and "obs" in file:
-            return "h5mu"
-        if "obs" in file and "var" in file:
-            return "h5ad"
-        if "row_attrs" in file and "col_attrs" in file:
-            return "loom"
-        if any(isinstance(item, h5py.Group) and "barcodes" in item for item in file.values()):
-            return "10x-h5"
-    return None
+@contextmanager
+def damage_told(study: dict, where: str, part: str = "") -> Iterator[None]:
+    """Convert errors that a damaged or foreign file can cause to a UserError that names it.
 
-
-def is_gzip(path: Path) -> bool:
-    """Return whether a file is gzipped, by its first bytes."""
-    with open(path, "rb") as handle:
-        return handle.read(2) == b"\x1f\x8b"
-
-
-def open_bytes(path: Path):
-    """Open a plain or gzipped file for reading bytes, whatever its suffix."""
-    return gzip.open(path, "rb") if is_gzip(path) else open(path, "rb")
-
-
-def file_only(study: dict, path: Path, where: str) -> Path:
-    """Return a path, checked not to be a folder.
+    This is the only place where such errors are caught: readers are written without regard for them, and
+    their public functions run within it. Errors that no file can cause (:data:`PROGRAMMING`) pass, and the
+    original error stays the cause of the new one.
 
     Parameters
     ----------
     study
         One item of the configuration's `studies`.
-    path
-        Path of the study.
     where
         Configuration key of the study for error messages.
-
-    Returns
-    -------
-    `path`, unchanged.
-
-    Raises
-    ------
-    UserError
-        If it is a folder.
+    part
+        What is being read, for the message.
     """
-    if path.is_dir():
-        names = listing(sorted(item.name for item in path.iterdir()), 8)
-        raise fail(
-            at(study, where, "path"),
-            f"{path} is a folder (with {names}), but format {study_format(study, where)} is one file",
-            "name the file in it, or write format: 10x-mtx for a folder with matrix.mtx",
-        )
-    return path
+    try:
+        yield
+    except (UserError, *PROGRAMMING):
+        raise
+    except Exception as error:
+        raise as_user_error(error, study, where, part) from error
 
 
-def as_user_error(error: Exception, study: dict, where: str) -> UserError:
+def as_user_error(error: Exception, study: dict, where: str, part: str = "") -> UserError:
     """Convert an error in reading a file to a UserError.
 
     Parameters
@@ -182,16 +136,27 @@ def as_user_error(error: Exception, study: dict, where: str) -> UserError:
         One item of the configuration's `studies`.
     where
         Configuration key of the study for error messages.
+    part
+        What was being read.
 
     Returns
     -------
     The error with advice on the correction, for the caller to raise.
     """
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split())
+    if isinstance(error, Refused):
+        return fail(at(study, where, error.key), text, error.fix)
+    if not isinstance(error, (OSError, EOFError, UnicodeError)) or not text:
+        text = f"{type(error).__name__}: {text}"
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]} ..."
     if "filter" in text.lower() and "required" in text.lower():
         fix = "write the file again with gzip or no compression: it uses one that this HDF5 cannot read"
     else:
         fix = "copy or download the file again, and compare its checksum"
+    reading = f" at its {part}" if part else ""
     return fail(
-        at(study, where, "path"), f"the file is damaged, truncated or in another format ({text})", fix
+        at(study, where, "path"),
+        f"the file is damaged, truncated or in another format{reading} ({text})",
+        fix,
     )

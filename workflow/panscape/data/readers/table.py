@@ -13,8 +13,12 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.data.external_sort import ExternalSort
+from panscape.data.readers.format import file_only
+from panscape.data.readers.gate import as_float32
 from panscape.data.readers.source import Source
-from panscape.data.readers.study import file_only, is_gzip, listing, open_bytes, study_path
+from panscape.data.readers.study import Refused, listing, study_path
+from panscape.data.readers.text import is_gzip, open_bytes
+from panscape.log import logger
 
 _EXPECTED_DENSITY = 0.2  # only sets the number of scratch files of a genes x cells table
 
@@ -34,15 +38,15 @@ class Table(Source):
         self.cells_first = (study.get("orientation") or "cells-by-genes") == "cells-by-genes"
         if (study.get("counts") or "X") != "X":
             raise self.fail("counts", f"{study['counts']!r}, but a table is one matrix", "remove counts")
-        self._columns, self._first_line = self._guard(self._read_header)
+        self._columns, self._first_line = self._guard("header", self._read_header)
 
     def _read_header(self) -> tuple[list[str], int]:
         with open_bytes(self.path) as handle:
             head, first = handle.readline().decode("utf-8-sig"), handle.readline().decode("utf-8")
-        columns = next(csv.reader(io.StringIO(head), delimiter=self._sep), [])
+        columns = next(csv.reader(io.StringIO(head), delimiter=self._sep, strict=True), [])
         if not first.strip():
             raise self.fail("path", "the study is empty: no line after the header", "leave it out")
-        width = len(next(csv.reader(io.StringIO(first), delimiter=self._sep)))
+        width = len(next(csv.reader(io.StringIO(first), delimiter=self._sep, strict=True)))
         if width == len(columns):
             columns = columns[1:]
         elif width != len(columns) + 1:
@@ -59,20 +63,31 @@ class Table(Source):
 
     @cached_property
     def _rows(self) -> list[str]:
-        return self._guard(self._read_rows)
+        return self._guard("row names", self._read_rows)
 
     def _read_rows(self) -> list[str]:
+        names, line = [], b""
         with open_bytes(self.path) as handle:
             handle.readline()
-            return [self._split(line)[0] for line in handle if line.strip()]
+            for number, line in enumerate(handle, 2):
+                if line.strip():
+                    names.append(self._split(line, number)[0])
+        if not line.endswith(b"\n"):
+            logger.warning("%s: no end of line after the last one: it may have been cut", self.path)
+        return names
 
-    def _split(self, line: bytes) -> tuple[str, str]:
+    def _split(self, line: bytes, number: int) -> tuple[str, str]:
         """Return a line's row name and the text of its values."""
         text = line.decode("utf-8").rstrip("\r\n")
-        if text.startswith('"'):
-            name, _, rest = text[1:].partition(f'"{self._sep}')
-            return name, rest
-        name, _, rest = text.partition(self._sep)
+        quoted = text.startswith('"')
+        name, mark, rest = text[1:].partition(f'"{self._sep}') if quoted else text.partition(self._sep)
+        if '"' in name or "\0" in name or (quoted and not mark):
+            if not quoted or not mark or "\0" in name or '"' in name.replace('""', ""):
+                raise Refused(
+                    f"line {number}: the row name {text[:40]!r} has a quote or zero byte in it",
+                    "put a quote before and after each name, or none",
+                )
+            name = name.replace('""', '"')
         return name, rest
 
     @property
@@ -113,11 +128,11 @@ class Table(Source):
             yield slice(start, start + len(lines)), self._parse(lines, start)
 
     def _parse(self, lines: list[bytes], start: int) -> sparse.csr_matrix:
-        rows = [self._split(line) for line in lines]
+        rows = [self._split(line, number) for number, line in enumerate(lines, start + 2)]
         texts = [text for _, text in rows]
         options: dict[str, Any] = {
             "delimiter": self._sep,
-            "dtype": np.float32,
+            "dtype": np.float64,
             "ndmin": 2,
             "comments": None,
             "quotechar": '"',
@@ -129,7 +144,8 @@ class Table(Source):
         if values.shape != (len(lines), len(self._columns)):
             problem = f"{values.shape[1]} values in line {start + 2}, {len(self._columns)} column names"
             raise self.fail("path", problem, "correct the file")
-        return sparse.csr_matrix(values)
+        where = f"lines {start + 2} to {start + 1 + len(lines)}"
+        return sparse.csr_matrix(as_float32(values, where, logged=self.logged))
 
     def _bad_line(
         self, rows: list[tuple[str, str]], options: dict, start: int, error: Exception

@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.data.readers.features import OTHER_GENOME, require_ids
+from panscape.data.readers.format import file_only
+from panscape.data.readers.gate import open_hdf5, values_of
 from panscape.data.readers.hdf5 import Compressed, dense_blocks, dense_spread, texts
 from panscape.data.readers.source import Source
-from panscape.data.readers.study import file_only, listing, study_path
+from panscape.data.readers.study import Refused, listing, study_path
 
 
 class TenX(Source):
@@ -24,10 +27,10 @@ class TenX(Source):
         self.path = file_only(study, study_path(study, where), where)
         if (study.get("counts") or "X") != "X":
             raise self.fail("counts", f"{study['counts']!r}, but a 10x file has one matrix", "remove counts")
-        self._guard(self._open)
+        self._guard("header", self._open)
 
     def _open(self) -> None:
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             groups = [
                 name for name, item in file.items() if isinstance(item, h5py.Group) and "barcodes" in item
             ]
@@ -44,7 +47,10 @@ class TenX(Source):
                 problem = f"its genomes are {listing(groups)}" + (f", not {wanted}" if wanted else "")
                 raise self.fail("genes.genome", problem, "write the genome to read")
             group = file[self._group]
-            n_genes, n_cells = (int(size) for size in group["shape"][:])
+            shape = values_of(group["shape"], kinds="iu")[:]
+            if len(shape) != 2 or (shape < 0).any():
+                raise Refused(f"the shape of {group.name} is {shape.tolist()}, not two numbers from 0 on")
+            n_genes, n_cells = map(int, shape)
             self._shape, self.nnz = (n_cells, n_genes), int(group["data"].shape[0])
 
     @property
@@ -53,15 +59,16 @@ class TenX(Source):
         return self._shape
 
     def _read_cells(self) -> np.ndarray:
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             return texts(file[self._group]["barcodes"])
 
     def _read_genes(self) -> pd.DataFrame:
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             group = file[self._group]
             if "features" not in group:
                 columns = {"id": texts(group["genes"])}
-                return pd.DataFrame(columns, index=pd.Index(texts(group["gene_names"]), name="name"))
+                table = pd.DataFrame(columns, index=pd.Index(texts(group["gene_names"]), name="name"))
+                return require_ids(table)
             features = group["features"]
             names = pd.Index(texts(features["name"]), name="name")
             columns = {"id": texts(features["id"]), "feature_types": texts(features["feature_type"])}
@@ -69,32 +76,36 @@ class TenX(Source):
                 if name in features:
                     columns[name] = texts(features[name])
         table = pd.DataFrame(columns, index=names)
+        require_ids(table)
         genome = (self.study.get("genes") or {}).get("genome")
         if genome and "genome" in table:
             if not (table["genome"] == genome).any():
                 problem = listing(table["genome"].unique())
                 raise self.fail("genes.genome", f"the file has {problem}, not {genome}", "correct the genome")
             # features of another genome are dropped like those that are not genes
-            table.loc[table["genome"] != genome, "feature_types"] = "feature of another genome"
+            table.loc[table["genome"] != genome, "feature_types"] = OTHER_GENOME
         return table
 
     def gene_names(self) -> np.ndarray:
         """Return the feature names without reading the annotations."""
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             group = file[self._group]
             return texts(group["features/name"] if "features" in group else group["gene_names"])
 
+    def _compressed(self, file: h5py.File) -> Compressed:
+        return Compressed(file[self._group], self._shape, logged=self.logged)
+
     def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        with h5py.File(self.path) as file:
-            yield from Compressed(file[self._group], self._shape).by_row(max_values)
+        with open_hdf5(self.path) as file:
+            yield from self._compressed(file).by_row(max_values)
 
     def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        with h5py.File(self.path) as file:
-            yield from Compressed(file[self._group], self._shape).spread(max_values)
+        with open_hdf5(self.path) as file:
+            yield from self._compressed(file).spread(max_values)
 
     def _sample(self) -> np.ndarray:
-        with h5py.File(self.path) as file:
-            return file[self._group]["data"][:1_000_000]
+        with open_hdf5(self.path) as file:
+            return self._compressed(file).head(1_000_000)
 
 
 class Loom(Source):
@@ -107,10 +118,10 @@ class Loom(Source):
     def __init__(self, study: dict, where: str):
         super().__init__(study, where)
         self.path = file_only(study, study_path(study, where), where)
-        self._guard(self._open)
+        self._guard("header", self._open)
 
     def _open(self) -> None:
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             for part in ("matrix", "row_attrs", "col_attrs"):
                 if part not in file:
                     raise self.fail("path", f"it has no {part!r}, so it is not a loom file", "correct format")
@@ -146,11 +157,11 @@ class Loom(Source):
         raise self.fail("path", f"no {what} names among {listing(columns)}", f"add the attribute {known[0]}")
 
     def _read_cells(self) -> np.ndarray:
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             return texts(file["col_attrs"][self._name_of(self._CELLS, self._obs_columns, "cell")])
 
     def _table(self, key: str, columns: list[str]) -> dict[str, np.ndarray]:
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             group = file[key]
             kinds = {name: group[name].dtype.kind for name in columns}
             return {n: group[n][:] if kinds[n] in "biuf" else texts(group[n]) for n in columns}
@@ -165,20 +176,20 @@ class Loom(Source):
 
     def gene_names(self) -> np.ndarray:
         """Return the gene names without reading the annotations."""
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             return texts(file["row_attrs"][self._name_of(self._GENES, self._var_columns, "gene")])
 
     def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        with h5py.File(self.path) as file:
-            yield from dense_blocks(file[self._key], max_values, cells_first=False)
+        with open_hdf5(self.path) as file:
+            yield from dense_blocks(file[self._key], max_values, cells_first=False, logged=self.logged)
 
     def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        with h5py.File(self.path) as file:
-            yield from dense_spread(file[self._key], max_values, cells_first=False)
+        with open_hdf5(self.path) as file:
+            yield from dense_spread(file[self._key], max_values, cells_first=False, logged=self.logged)
 
     def _sample(self) -> np.ndarray:
-        with h5py.File(self.path) as file:
-            return file[self._key][:, : max(1_000_000 // max(self._shape[1], 1), 1)]
+        with open_hdf5(self.path) as file:
+            return values_of(file[self._key], ndim=2)[:, : max(1_000_000 // max(self._shape[1], 1), 1)]
 
 
 def _attributes(group: h5py.Group) -> list[str]:

@@ -1,0 +1,91 @@
+"""Limits on what reading a file may cost, so that a damaged or hostile one ends in a message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from panscape.errors import fail
+from panscape.settings import FromMapping
+
+FLOOR = 64 << 20  # bytes that any file may unpack to: small files are allowed any ratio
+_MB, _GB = 1 << 20, 1 << 30
+
+
+@dataclass(frozen=True)
+class Limits(FromMapping):
+    """Limits on reading input files (section ``limits``).
+
+    Parameters
+    ----------
+    line_mb
+        Maximum length of a line of text (MB).
+    expansion
+        Maximum ratio of unpacked to packed size, of gzipped text and of arrays in HDF5 files; the first 64 MB
+        are free.
+    check_memory_gb
+        Memory (GB) that the check before a run may use in addition to that of the command.
+    check_minutes
+        Time (minutes) that this check may spend on one file.
+
+    Raises
+    ------
+    UserError
+        If a limit is not positive.
+
+    Examples
+    --------
+    >>> Limits.of({"line_mb": 2}).line
+    2097152
+    """
+
+    SECTION = "limits"
+
+    line_mb: float = 64
+    expansion: float = 200
+    check_memory_gb: float = 16
+    check_minutes: float = 10
+
+    def __post_init__(self):
+        for name in ("line_mb", "expansion", "check_memory_gb", "check_minutes"):
+            if not getattr(self, name) > 0:
+                raise fail(f"limits.{name}", f"found {getattr(self, name)}", "write a number above 0")
+
+    @property
+    def line(self) -> int:
+        """Maximum length of a line (bytes)."""
+        return int(self.line_mb * _MB)
+
+    @property
+    def check_memory(self) -> int:
+        """Memory of the check (bytes)."""
+        return int(self.check_memory_gb * _GB)
+
+    def unpacked(self, packed: int) -> float:
+        """Return the number of bytes that a file of `packed` bytes may unpack to."""
+        return max(packed * self.expansion, FLOOR)
+
+
+_current = Limits()
+
+
+def limits() -> Limits:
+    """Return the limits of this process: the defaults until :func:`use_limits` is called."""
+    return _current
+
+
+def use_limits(settings: Limits | Mapping[str, Any] | None) -> Limits:
+    """Set the limits of this process, and return those before.
+
+    Limits are set once per process and are not arguments of the readers: they protect the process, and do not
+    change what is read.
+
+    Parameters
+    ----------
+    settings
+        Limits, or the section ``limits`` of the configuration; None for the defaults.
+    """
+    global _current
+    before, _current = _current, Limits.of(settings or {})
+    return before
