@@ -83,9 +83,9 @@ def test_barcode_twice(tmp_path):
     assert "1 barcodes occur more than once, e.g. cell0" in problems({"id": "a", "path": path})
 
 
-def test_sheet_that_is_not_utf8(study, tmp_path):
+def test_sheet_that_is_not_text(study, tmp_path):
     sheet = tmp_path / "cells.tsv"
-    sheet.write_bytes("cell\ttype\ncell0\tcaf\xe9\n".encode("latin-1"))
+    sheet.write_bytes(b"cell\ttype\ncell0\tcaf\xe9\x00\n")
     text = problems({"id": "a", "path": study, "metadata": {"path": str(sheet)}})
     assert "studies[0].metadata.path (study 'a'" in text and "UTF-8" in text
 

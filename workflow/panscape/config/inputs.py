@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from panscape.config import gene_overlap, root, species, studies
+from panscape.config import gene_overlap, libraries, root, species, studies
 from panscape.config.sampled import check_samples, names_samples
 from panscape.config.scenarios import asked_classes, classes, unknown_classes
 from panscape.config.schema import Schema, schema
@@ -92,7 +92,7 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
     if len(known) > 1:
         gene_overlap.overlap(known, config["preprocess"]["present_in"], problems, warnings)
     problems += _simulation(config)
-    problems += _missing_files(config, schema(), "", config["collection"])
+    problems += [*_missing_files(config, schema(), "", config["collection"]), *libraries.problems(config)]
     problems += _rootless(config)
     problems += root.place(config, {study.name: study.cells for study in seen})
     problems += reference.problems(config)
