@@ -36,7 +36,8 @@ def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
     Returns
     -------
     One row per cell, in the order of `source.cells`. Columns of the sheet replace columns of the file of the
-    same name; they are NaN for cells that are not in the sheet.
+    same name; they are NaN for cells that are not in the sheet. ``attrs["in_sheet"]`` is the fraction of
+    cells in the sheet.
 
     Raises
     ------
@@ -74,7 +75,9 @@ def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
     problem = sheet.drop(columns=barcode)
     joined = problem.reindex(position).set_axis(source.cells, axis=0)
     joined = joined.apply(_numbers_if_all)
-    return pd.concat([table.drop(columns=table.columns.intersection(joined.columns)), joined], axis=1)
+    whole = pd.concat([table.drop(columns=table.columns.intersection(joined.columns)), joined], axis=1)
+    whole.attrs["in_sheet"] = 1 - unmatched / max(len(position), 1)
+    return whole
 
 
 def read_metadata(study: dict, source: Source, where: str, age_unit: str | None = None) -> pd.DataFrame:
