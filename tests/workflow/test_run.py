@@ -22,6 +22,7 @@ STUDIES = [study["id"] for study in yaml.safe_load(TINY.read_text())["studies"]]
 PROMISED = {  # the columns that other programs may rely on
     "preprocess/qc.tsv": ["study", "filter", "removed", "left"],
     "preprocess/kept.tsv": ["study", "column", "rho", "pvalue", "uneven"],
+    "preprocess/understood.tsv": ["study", "n_cells", "n_genes", "known", "labels"],
     "preprocess/genes.tsv": ["gene", "selected"],
     "panclust/{study}/clusters.tsv": ["cluster", "study", "resolution", "level", "parent", "n_cells"],
     "coexpression/{study}/pairs.tsv": ["gene_a", "gene_b"],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from panscape.errors import UserError
 
@@ -46,6 +47,24 @@ def start_log(
             logger.critical("uncaught exception", exc_info=(kind, error, trace))
 
     sys.excepthook = report
+
+
+@contextlib.contextmanager
+def without_repeats() -> Iterator[None]:
+    """Log equal messages of the block only once, as files are read several times in a check."""
+    seen: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        new = text not in seen
+        seen.add(text)
+        return new
+
+    logger.addFilter(is_new)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_new)
 
 
 class Progress:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from panscape.config import studies
 from panscape.config.container import check_container
-from panscape.config.inputs import check_inputs
+from panscape.config.inputs import look_at_inputs
 from panscape.config.load import load
 from panscape.config.yaml import check_yaml
 from panscape.coscape import reference
 from panscape.pipeline.provenance.closure import Code
 from panscape.pipeline.resources import needs as job_needs
+from panscape.preprocess.understood import as_text as understood_text
 
 # updated in place, because rules and Snakemake refer to this object
 _demo = [
@@ -36,7 +37,9 @@ if workflow.is_main_process:
     if workflow.deployment_settings:
         methods = workflow.deployment_settings.deployment_method
         check_container(config["container"], methods)
-    check_inputs(config)
+    _checked = look_at_inputs(config)
+    if _checked.understood:
+        logger.info(understood_text(_checked.understood))
 
 
 # files of other collections may be input, but must never be planned as output

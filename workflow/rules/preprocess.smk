@@ -7,10 +7,11 @@ OUTPUTS
     results/{collection}/preprocess/{study}/genes.tsv     moments of each gene's raw counts
     results/{collection}/preprocess/{study}/qc.tsv        number of cells removed by each filter
     results/{collection}/preprocess/{study}/kept.tsv      fraction of cells kept, by annotation
+    results/{collection}/preprocess/{study}/understood.tsv   names, known genes, counts, labels and ages as read
     results/{collection}/preprocess/{study}/orthologues.tsv  gene, orthologue, relation, counts: of a study of another species
     results/{collection}/preprocess/{study}/histograms.tsv  measure, low, high, kept, removed: distributions
     results/{collection}/preprocess/{study}/qc.png, .svg  distributions and limits
-    results/{collection}/preprocess/qc.tsv, kept.tsv, orthologues.tsv  all studies
+    results/{collection}/preprocess/qc.tsv, kept.tsv, understood.tsv, orthologues.tsv  all studies
     results/{collection}/preprocess/genes.tsv             ranks in each study, and which genes are analysed
     logs/{collection}/preprocess/{study}/qc.svg, .png     the distributions, if too few cells remain
 """
@@ -26,6 +27,7 @@ rule filter_cells:
         genes="results/{collection}/preprocess/{study}/genes.tsv",
         qc="results/{collection}/preprocess/{study}/qc.tsv",
         kept="results/{collection}/preprocess/{study}/kept.tsv",
+        understood="results/{collection}/preprocess/{study}/understood.tsv",
         orthologues="results/{collection}/preprocess/{study}/orthologues.tsv",
         histograms="results/{collection}/preprocess/{study}/histograms.tsv",
     log:
@@ -84,12 +86,16 @@ rule collect_qc:
     input:
         qc=of_studies("results/{collection}/preprocess/{study}/qc.tsv", use="any"),
         kept=of_studies("results/{collection}/preprocess/{study}/kept.tsv", use="any"),
+        understood=of_studies(
+            "results/{collection}/preprocess/{study}/understood.tsv", use="any"
+        ),
         orthologues=of_studies(
             "results/{collection}/preprocess/{study}/orthologues.tsv", use="any"
         ),
     output:
         qc="results/{collection}/preprocess/qc.tsv",
         kept="results/{collection}/preprocess/kept.tsv",
+        understood="results/{collection}/preprocess/understood.tsv",
         orthologues="results/{collection}/preprocess/orthologues.tsv",
     log:
         "logs/{collection}/preprocess/collect_qc.log",

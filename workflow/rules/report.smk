@@ -72,6 +72,7 @@ rule write_report:
     input:
         qc="results/{collection}/preprocess/qc.tsv",
         kept="results/{collection}/preprocess/kept.tsv",
+        understood="results/{collection}/preprocess/understood.tsv",
         orthologues="results/{collection}/preprocess/orthologues.tsv",
         qc_figures=of_studies(
             "results/{collection}/preprocess/{study}/qc.svg", use="any"

@@ -8,7 +8,7 @@ from panscape.pipeline import job
 
 job.begin(snakemake)
 
-for name in ("qc", "kept"):
+for name in ("qc", "kept", "understood"):
     tables = [read_tsv(path, dtype=str) for path in snakemake.input[name]]
     write_tsv(pd.concat(tables), snakemake.output[name])
 species, rows = snakemake.params.species, []

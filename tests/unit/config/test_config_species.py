@@ -9,10 +9,15 @@ from scipy import sparse
 from panscape.config import studies
 from panscape.config.inputs import check_inputs
 from panscape.config.load import load
+from panscape.data.known_genes import common_symbols
 from panscape.errors import UserError
 from panscape.preprocess.study import filter_study
 
-NAMES = [f"Gene{letter}{number}" for letter in "abcde" for number in range(8)]
+NAMES = [
+    name
+    for name in sorted(common_symbols("mouse"))
+    if name.upper() in common_symbols("human") and name.isalnum()
+][:40]
 
 
 @pytest.fixture

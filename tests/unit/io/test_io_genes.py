@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from panscape.data.readers.gene_names import mapped, repaired
 from panscape.data.readers.genes import GeneMap, gene_map, looks_like_ensembl, spelling
 from panscape.data.readers.open import open_source
 from panscape.errors import UserError
@@ -145,3 +146,44 @@ def test_looks_like_ensembl():
     assert looks_like_ensembl(["ENSG00000000001.3", "ENSMUSG00000000001", "WBGene00000001", "Actb"])
     assert not looks_like_ensembl(["Actb", "Trp53", "ENSA"])
     assert not looks_like_ensembl([])
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (["GRCh38_ACTB", "GRCh38_MT-CO1"], ["ACTB", "MT-CO1"]),
+        (["mm10___Actb", "mm10___mt-Co1"], ["Actb", "mt-Co1"]),
+        (["hg19_A", "mm10_B"], ["A", "B"]),
+        (["ENSG00000075624.3_ACTB", "ENSG00000075625_SOX2"], ["ACTB", "SOX2"]),
+        (["MT.CO1", "HLA.A", "NKX2.1", "AC004.1"], ["MT-CO1", "HLA-A", "NKX2-1", "AC004.1"]),
+        (["MT.CO1", "HLA-A"], ["MT.CO1", "HLA-A"]),  # hyphens survived, so the dot is the file's own
+        (['"ACTB"', '"SOX2"'], ["ACTB", "SOX2"]),
+        (["\ufeffACTB", "SOX2\u00a0"], ["ACTB", "SOX2"]),
+        (["ACTB", "__no_feature", "N_unmapped", "ERCC-00002", "ERCC1"], ["ACTB", "", "", "", "ERCC1"]),
+        (["HG38_A", "SOX2", "PAX6"], ["HG38_A", "SOX2", "PAX6"]),  # one name is no pattern
+    ],
+)
+def test_what_programs_add_to_names_is_removed(names, wanted):
+    assert repaired(pd.Series(names), {"id": "s"}, "studies[0]").tolist() == wanted
+
+
+def test_names_that_excel_made_dates_are_told(caplog):
+    assert repaired(pd.Series(["1-Mar", "2-Sep", "ACTB"]), {"id": "s"}, "studies[0]").tolist()[0] == "1-Mar"
+    assert "Excel made dates of 2 gene names (1-Mar, 2-Sep)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "ENSG00000000001\tACTB\nENSG00000000002\tSOX2\n",
+        "id\tsymbol\nENSG00000000001\tACTB\nENSG00000000002\tSOX2\n",
+        "Gene name,Gene stable ID\nACTB,ENSG00000000001\nSOX2,ENSG00000000002.3\n",
+        "ENST00000000011.2\tENSG00000000001.7\tACTB\nENST00000000012.1\tENSG00000000002.1\tSOX2\n",
+        "gene_id\tversion\tgene_name\nENSG00000000001\tENSG00000000001.4\tACTB\nENSG00000000002\tx\tSOX2\n",
+    ],
+)
+def test_tables_of_symbols_as_people_have_them(tmp_path, table):
+    path = tmp_path / "genes.txt"
+    path.write_text(table)
+    names = pd.Series(["ENSG00000000002", "ENSG00000000001"])
+    assert mapped(names, str(path), {"id": "s"}, "studies[0]").tolist() == ["SOX2", "ACTB"]

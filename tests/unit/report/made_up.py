@@ -41,6 +41,22 @@ def kept():
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def understood(studies):
+    """Return what was read of the studies; the second is named as nothing known."""
+    from panscape.preprocess.understood import Understood
+
+    rows = [
+        Understood(
+            study=study, format="h5ad", species="human", n_cells=9000, n_kept=6000, n_genes=2000,
+            genes=("ACTB", "GAPDH", "SOX2"), known=0.97 if at else 0.002, n_mito=13,
+            counts=(900.0, 2500.0, 8000.0), detected=(500.0, 1200.0, 3000.0), in_sheet=float("nan"),
+            labels={"cell_type": ("glia", "neuron")}, ages=(1.0, 12.0),
+        ).row()
+        for at, study in enumerate(studies)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
 def write_results(root, *, seed=0, number=40, studies=STUDIES):
     """Write results/demo, benchmarks/demo below `root`; return the folder of results."""
     rng = np.random.default_rng(seed)
@@ -81,6 +97,7 @@ def write_results(root, *, seed=0, number=40, studies=STUDIES):
     names = ["study", "filter", "removed", "left", "unit", "limit", "chosen", "median", "usual"]
     write_tsv(pd.DataFrame(qc, columns=names), out / "preprocess" / "qc.tsv")
     write_tsv(kept(), out / "preprocess" / "kept.tsv")
+    write_tsv(understood(studies), out / "preprocess" / "understood.tsv")
     genes = pd.DataFrame({"gene": [*GENES, "Rps1"]})
     for study in studies:
         genes[f"rank_{study}"] = np.arange(1, len(genes) + 1)

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pandas as pd
 
 from panscape.coem.loci import Loci, Locus, locus_table
-from panscape.data.readers.genes import without_version
+from panscape.data.readers.gene_names import without_version
 from panscape.data.readers.text import open_bytes
 from panscape.errors import fail
 

@@ -19,7 +19,8 @@ from panscape.coem.peaks import (
     gene_places,
     whole_numbers,
 )
-from panscape.data.readers.genes import looks_like_ensembl, without_version
+from panscape.data.readers.gene_names import without_version
+from panscape.data.readers.genes import looks_like_ensembl
 from panscape.data.readers.study import listing
 from panscape.errors import UserError, fail
 from panscape.log import logger

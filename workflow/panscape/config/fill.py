@@ -28,7 +28,7 @@ def normalise(value: Any, part: Schema) -> Any:
 
     Sections whose keys are all commented out are null in YAML and become empty. With ``x-short: KEY`` in the
     schema, a plain string stands for ``{KEY: string}``. With ``x-keys: text``, keys that YAML parses as
-    numbers are converted to text.
+    numbers are converted to text. With ``x-missing: true``, the value ``missing`` and nan become null.
     """
     if accepts(part, "object") and "type" in part and not isinstance(value, dict):
         if value is None and not accepts(part, "null"):
@@ -41,6 +41,10 @@ def normalise(value: Any, part: Schema) -> Any:
         other = other if isinstance(other, dict) else {}
         if part.get("x-keys") == "text":
             value = {str(key) if type(key) in (int, float) else key: inner for key, inner in value.items()}
+        if part.get("x-missing"):
+            value = {
+                key: None if inner == "missing" or inner != inner else inner for key, inner in value.items()
+            }
         return {key: normalise(inner, keys.get(key, other)) for key, inner in value.items()}
     if isinstance(value, list) and isinstance(part.get("items"), dict):
         return [normalise(inner, part["items"]) for inner in value]

@@ -11,7 +11,7 @@ import numpy as np
 from panscape.errors import Problem
 
 if TYPE_CHECKING:
-    from panscape.config.inputs import Seen
+    from panscape.config.look import Seen
     from panscape.data.readers.genes import GeneMap
     from panscape.data.readers.source import Source
 

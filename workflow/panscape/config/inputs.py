@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from panscape.config import gene_overlap, root, species, studies
-from panscape.config.sampled import check_samples, names_samples
-from panscape.config.scenarios import asked_classes, classes, unknown_classes
+from panscape.config import gene_overlap, libraries, root, species, studies
+from panscape.config.look import Seen, look
+from panscape.config.scenarios import unknown_classes
 from panscape.config.schema import Schema, schema
 from panscape.coscape import reference
 from panscape.data.limits import use_limits
 from panscape.data.readers.child import in_child
-from panscape.data.species import Naming, naming
 from panscape.errors import Problem, UserError
-from panscape.log import logger
+from panscape.log import logger, without_repeats
+from panscape.preprocess.understood import Understood, doubts
 
 MIN_CELLS = 3  # minimum for clustering
 KINDS = {  # format in the schema -> expected kind, its test, the other kind
@@ -28,48 +28,36 @@ KINDS = {  # format in the schema -> expected kind, its test, the other kind
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Contents of a readable study.
+class Checked:
+    """Result of a check without problems.
 
-    Parameters
+    Attributes
     ----------
-    where
-        Its key in the configuration, ``studies[1]``.
-    name
-        Its id.
-    cells
-        Number of cells after `keep`, before quality control.
-    genes
-        Gene names in the collection's spelling; None if not known yet.
-    measured
-        Genes detected in enough cells; all genes if counting would take too long.
-    classes
-        Classes of the labels that UniCoord's scenarios name, by label.
-    naming
-        What the gene names of the file tell of its species.
-    mapping
-        Numbers of genes by their relation to those of the collection's species; empty if it is the same.
+    warnings
+        Texts on what works but is probably not intended.
+    understood
+        What was understood of each study whose file exists.
     """
 
-    where: str
-    name: str
-    cells: int
-    genes: frozenset[str] | None
-    classes: dict[str, frozenset[str]] = field(default_factory=dict)
-    measured: frozenset[str] = frozenset()
-    naming: Naming = field(default_factory=Naming)
-    mapping: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str]
+    understood: list[Understood]
 
 
 def check_inputs(config: dict[str, Any]) -> list[str]:
-    """Check all files that a loaded configuration names, without reading the counts.
+    """Check all files that a loaded configuration names; the warnings of :func:`look_at_inputs`."""
+    return look_at_inputs(config).warnings
+
+
+def look_at_inputs(config: dict[str, Any]) -> Checked:
+    """Check all files that a loaded configuration names, without reading all counts.
 
     Studies whose file does not exist yet (simulated or to be downloaded) are skipped. Files are read in a
     child process with limits on memory and time (section ``limits``), since a damaged one can crash HDF5.
 
     Returns
     -------
-    Warnings on settings that work but are probably not intended; they are also logged.
+    Warnings on settings that work but are probably not intended, which are also logged, and what was
+    understood of the studies.
 
     Raises
     ------
@@ -77,22 +65,24 @@ def check_inputs(config: dict[str, Any]) -> list[str]:
         If there are problems with studies, combinations of studies or other files; lists all of them.
     """
     use_limits(config.get("limits"))
-    warnings: list[str] = in_child(_check, config)
-    for warning in warnings:
+    result: Checked = in_child(_check, config)
+    for warning in result.warnings:
         logger.warning("%s", warning)
-    return warnings
+    return result
 
 
-def _check(config: dict[str, Any]) -> list[str]:
-    """Return the warnings on a configuration and its files; a UserError lists all problems."""
+def _check(config: dict[str, Any]) -> Checked:
+    """Return what the files of a configuration show; a UserError lists all problems."""
     problems: list[Problem] = []
     seen = []
     misplaced, places = _places(config)
-    for at, study in enumerate(config["studies"]):
-        faults, one = _look(config, study, f"studies[{at}]", places)
-        problems += faults
-        seen += [one] if one else []
-    warnings = [*_doubtful(config), *root.doubtful(config)]
+    with without_repeats():
+        for at, study in enumerate(config["studies"]):
+            faults, one = look(config, study, f"studies[{at}]", places)
+            problems += faults
+            seen += [one] if one else []
+    understood = [study.understood for study in seen if study.understood is not None]
+    warnings = [*_doubtful(config), *root.doubtful(config), *doubts(understood)]
     problems += species.undeclared(seen, config)
     warnings += [*species.contradicted(seen, config), *species.forecast(seen, config)]
     problems += _scenarios(config, seen)
@@ -104,69 +94,16 @@ def _check(config: dict[str, Any]) -> list[str]:
     if len(known) > 1:
         gene_overlap.overlap(known, config["preprocess"]["present_in"], problems, warnings)
     problems += _simulation(config)
-    problems += _missing_files(config, schema(), "", config["collection"])
+    problems += [*_missing_files(config, schema(), "", config["collection"]), *libraries.problems(config)]
     problems += _rootless(config)
     problems += root.place(config, {study.name: study.cells for study in seen})
     problems += reference.problems(config)
     problems += misplaced
     if problems:
         raise UserError(dict.fromkeys(problems))
-    return [*warnings, *_losses(config)]
-
-
-def _look(
-    config: dict[str, Any], study: dict[str, Any], where: str, places: pd.DataFrame | None
-) -> tuple[list[Problem], Seen | None]:
-    """Return the problems of one study and, if there are none, its contents."""
-    from panscape.data.readers.check import check_study
-    from panscape.data.readers.genes import written_names
-    from panscape.data.readers.keep import kept_cells
-    from panscape.data.readers.metadata import cell_table, read_metadata
-    from panscape.data.readers.open import open_source
-    from panscape.data.readers.orthologues import reference_genes, summary
-
-    if study["simulated"]:
-        return [], Seen(where, study["id"], studies.size(config, study["id"]).cells, None)
-    if study.get("metacells"):
-        return [], None
-    located = studies.located(config, study["id"])
-    if study["url"] and not Path(located["path"]).exists():
-        return [], None
-    problems = check_study(located, where, config["species"], config["age_unit"])
-    if problems:
-        return problems, None
-    try:
-        source = open_source(located, where=where)
-        cells, kept = source.shape[0], None
-        labels = {label for _, label, _ in asked_classes(config)} if "unicoord" in study["use"] else set()
-        by_label: dict[str, frozenset[str]] = {}
-        if study["keep"] or labels & set(study["obs"]) or names_samples(config, study):
-            annotated = read_metadata(located, source, where, config["age_unit"])
-            by_label = {label: classes(annotated[label]) for label in labels & set(annotated)}
-        if study["keep"]:
-            kept = kept_cells(located, cell_table(located, source, where), annotated, where)
-            annotated = annotated[kept]
-            cells = int(kept.sum())
-        if names_samples(config, study):
-            check_samples(config, study, annotated)
-        mapped = reference_genes(located, source, config["species"], where)
-        told = naming(written_names(located, source, where))
-        if "metacells" in study["use"]:
-            from panscape.coem.genes import check_places
-            from panscape.coem.multiome import check_peaks
-
-            peaks = check_peaks(studies.paired(config, study["id"]), source.cells, where)
-            if places is not None and peaks is not None and not (study.get("atac") or {}).get("only"):
-                check_places(config["metacells"], peaks, source.genes, places)
-    except UserError as error:
-        return list(error.problems), None
-    genes = mapped.genes
-    measured = frozenset(genes.names)
-    if len(studies.used_by(config, "landscape")) > 1 and "landscape" in study["use"]:
-        least = study["qc"].get("min_cells_per_gene", config["preprocess"]["min_cells_per_gene"])
-        measured = gene_overlap.detected(source, genes, kept, least)
-    numbers = summary(mapped.table, study["id"], located["species"]) if mapped.onto is not None else {}
-    return [], Seen(where, study["id"], cells, frozenset(genes.names), by_label, measured, told, numbers)
+    with without_repeats():
+        warnings += _losses(config)
+    return Checked(warnings, understood)
 
 
 def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
@@ -233,12 +170,25 @@ def _doubtful(config: dict[str, Any]) -> Iterator[str]:
     lacking = [study["id"] for study in arranged if "age" not in study["obs"]]
     if 0 < len(lacking) < len(arranged):
         yield f"{', '.join(lacking)}: no age (obs.age), so their clusters take no part in tests of age"
+    yield from _near_roles(config)
     cells: dict[tuple, str] = {}
     for study in config["studies"]:
         key = tuple(str(study.get(name)) for name in ("path", "url", "simulated", "metacells", "keep"))
         other = cells.setdefault(key, study["id"])
         if other != study["id"]:
             yield f"the studies {other} and {study['id']} are the same cells: same file, same keep"
+
+
+def _near_roles(config: dict[str, Any]) -> Iterator[str]:
+    """Yield warnings of annotations whose name is nearly one with a role (celltype, Batch, lines)."""
+    roles = {"age", "cell_type", "batch", "line", "platform", config["sivae"]["line"]}
+    forms = {role.replace("_", "").lower(): role for role in roles}
+    for study in config["studies"]:
+        for name in study["obs"]:
+            form = name.replace("_", "").lower()
+            role = forms.get(form) or forms.get(form.removesuffix("s"))
+            if role and name not in roles and role not in study["obs"]:
+                yield f"{study['id']}: obs.{name} has no role: write obs.{role} if it is meant as that"
 
 
 def _simulation(config: dict[str, Any]) -> tuple[Problem, ...]:

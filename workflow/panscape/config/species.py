@@ -10,7 +10,7 @@ from panscape.data.species import Naming, canonical, declared, differ, misspelt
 from panscape.errors import Problem
 
 if TYPE_CHECKING:
-    from panscape.config.inputs import Seen
+    from panscape.config.look import Seen
 
 DEFAULT = "human"
 LOW = 0.5  # fraction of mapped genes below which a table is probably the wrong one

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
+from panscape.data.text import decode, strip
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
 
@@ -38,22 +39,29 @@ class GeneSets:
 def read_gene_sets(path: str | Path) -> dict[str, list[str]]:
     """Read a GMT file: one set per line, name, description and genes separated by tabs.
 
+    Parameters
+    ----------
+    path
+        The file, gzipped or not, in any encoding of :func:`panscape.data.text.decode`.
+
+    Returns
+    -------
+    The genes of each set by its name, in the order of the file.
+
     Raises
     ------
     UserError
-        If the file is empty, or lines lack genes or a name, or repeat a name; lists all such lines.
+        If the file is missing or empty, or lines lack genes or a name, or repeat a name; lists all of them.
     """
-    from gseapy.parser import read_gmt
-
     where = str(path)
+    sets: dict[str, list[str]] = {}
     seen: dict[str, int] = {}
     problems = []
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(decode(path, where, expected="a GMT file").split("\n"), start=1):
         if not line.strip():
             continue
-        fields = line.strip().split("\t")
-        if len(fields) < 3 or not any(gene.strip() for gene in fields[2:]):
+        fields = [strip(field) for field in strip(line).split("\t")]
+        if len(fields) < 3 or not any(fields[2:]):
             problem = f"line {number} has {len(fields)} tab-separated fields: {line[:60]!r}"
             problems.append(Problem(where, problem, "write name, description and at least one gene"))
         elif fields[0] in seen:
@@ -61,12 +69,13 @@ def read_gene_sets(path: str | Path) -> dict[str, list[str]]:
             problems.append(Problem(where, problem, "give every gene set its own name"))
         else:
             seen[fields[0]] = number
+            sets[fields[0]] = [gene for gene in fields[2:] if gene]
     if problems:
         more = [Problem(where, f"and {len(problems) - 5} more lines like these")] if len(problems) > 5 else []
         raise UserError(problems[:5] + more)
     if not seen:
         raise fail(where, "the file has no gene set", "give a GMT file with one gene set per line")
-    return {term: [g.strip() for g in genes if g.strip()] for term, genes in read_gmt(where).items()}
+    return sets
 
 
 def restrict(

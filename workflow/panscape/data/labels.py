@@ -1,4 +1,4 @@
-"""Class names and missing labels."""
+"""Class names, and labels that are missing or true and false in several notations."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+
+# words that stand for a missing value in annotations of cells, in any case
+MISSING_WORDS = frozenset(
+    [
+        *("", "na", "n/a", "n.a.", "#n/a", "nan", "<na>", "null", "unknown", "missing", "-", "--", "?"),
+        *("not available", "not applicable", "not reported", "not collected"),
+    ]
+)
+_TRUTH = {"true": "True", "false": "False"}
 
 
 def class_name(value: Any) -> str:
@@ -20,3 +29,43 @@ def present(labels: ArrayLike) -> np.ndarray:
     """Return the mask (n,) of labels that are not missing (None, NaN, "")."""
     column = pd.Series(list(np.asarray(labels, dtype=object)), dtype=object)
     return ~(column.isna() | (column.astype(str) == "")).to_numpy()
+
+
+def missing_words(values: pd.Series) -> list[str]:
+    """Return the labels of a column that stand for a missing value.
+
+    They are :data:`MISSING_WORDS` in any case, and None as Python writes it. A minus is a label where a plus
+    is one.
+
+    Examples
+    --------
+    >>> missing_words(pd.Series(["neuron", "unknown", "N/A"])), missing_words(pd.Series(["+", "-"]))
+    (['N/A', 'unknown'], [])
+    """
+    texts = {value for value in values.dropna().unique() if isinstance(value, str)}
+    signs = {"-", "--"} if {"+", "++"} & texts else set()
+    return sorted(
+        text
+        for text in texts - signs
+        if text.strip().lower().replace("_", " ") in MISSING_WORDS or text.strip() == "None"
+    )
+
+
+def unify_truth(values: pd.Series) -> pd.Series:
+    """Return a column with TRUE, true and Python's truth values as the labels True and False.
+
+    Columns with any other text are unchanged.
+
+    Examples
+    --------
+    >>> unify_truth(pd.Series(["TRUE", "false", None], dtype=object)).tolist()
+    ['True', 'False', None]
+    """
+    kinds = {value: _TRUTH.get(str(value).lower()) for value in values.dropna().unique()}
+    if (
+        not kinds
+        or None in kinds.values()
+        or not all(isinstance(key, str | bool | np.bool_) for key in kinds)
+    ):
+        return values
+    return values.map(lambda value: kinds.get(value, value) if not pd.isna(value) else value)

@@ -133,6 +133,23 @@ def naming(names: Iterable[str]) -> Naming:
     return Naming(species, _style(names))
 
 
+def id_species(name: str) -> str | None:
+    """Return the species of a stable id, None for other names.
+
+    Examples
+    --------
+    >>> id_species("ENSMUSG00000029580"), id_species("Actb")
+    ('mouse', None)
+    """
+    found = _ID.match(name)
+    return _IDS.get(found[1].upper(), "other") if found else None
+
+
+def looks_like_worm(name: str) -> bool:
+    """Return whether a name has the form of a gene or sequence of C. elegans (unc-119, Y71H2AM.3)."""
+    return bool(_WORM.fullmatch(name))
+
+
 def _style(names: list[str]) -> str | None:
     symbols = [name for name in names if not _ID.match(name) and not _RANGE.fullmatch(name)]
     lettered = [name for name in symbols if len(re.findall("[A-Za-z]", name)) > 1]

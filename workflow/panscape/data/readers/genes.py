@@ -11,14 +11,11 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.data.readers.features import check_genes
+from panscape.data.readers.gene_names import STABLE_ID, mapped, repaired, without_version
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import at, damage_told, listing
-from panscape.data.sheets import read_sheet
 from panscape.errors import fail
 from panscape.log import logger
-
-_VERSION = re.compile(r"(ENS[A-Z]{0,6}[GTP]\d{11})(?:\.\d+)?(?:_PAR_Y)?")
-_STABLE_ID = r"ENS[A-Z]{0,6}[GTP]\d{11}(?:\.\d+)?(?:_PAR_Y)?|WBGene\d{8}|FBgn\d{7}"
 
 
 @dataclass(frozen=True)
@@ -105,9 +102,9 @@ def written_names(study: dict, source: Source, where: str) -> pd.Series:
     """
     settings = study.get("genes") or {}
     names = _raw_names(settings, source, study, where)
-    names = names.astype(object).where(names.notna(), "").astype(str).str.strip()
-    names = without_version(names)
-    return _mapped(names, settings["mapping"], study, where) if settings.get("mapping") else names
+    names = names.astype(object).where(names.notna(), "").astype(str)
+    names = without_version(repaired(names, study, where))
+    return mapped(names, settings["mapping"], study, where) if settings.get("mapping") else names
 
 
 def _raw_names(settings: dict, source: Source, study: dict, where: str) -> pd.Series:
@@ -121,24 +118,6 @@ def _raw_names(settings: dict, source: Source, study: dict, where: str) -> pd.Se
             f"write one of: {listing(source.genes.columns)}; or leave it out to use the file's own names",
         )
     return source.genes[column].reset_index(drop=True)
-
-
-def _mapped(names: pd.Series, path: str, study: dict, where: str) -> pd.Series:
-    place = at(study, where, "genes.mapping")
-    sheet = read_sheet(path, place)
-    if sheet.shape[1] < 2:
-        raise fail(place, f"{path} has one column", "give two: name in the file, symbol")
-    keys = without_version(sheet.iloc[:, 0].fillna("").str.strip())
-    table = sheet.iloc[:, 1].fillna("").str.strip().set_axis(keys)
-    table = table[~table.index.duplicated()]
-    result = names.map(table).fillna("")
-    if not (result != "").any():
-        raise fail(
-            place,
-            f"none of the genes ({listing(names, 3)}) is in the first column of {path} ({listing(keys, 3)})",
-            "write the names in the study's file in the first column, the symbols in the second",
-        )
-    return result
 
 
 def spelling(names: Iterable[str], species: str) -> list[str]:
@@ -170,7 +149,7 @@ def _human(name: str) -> str:
 
 def _mouse(name: str) -> str:
     upper = name.upper()
-    if re.fullmatch(_STABLE_ID, name) or (name == name.lower() and name[:3] == "mt-"):
+    if re.fullmatch(STABLE_ID, name) or (name == name.lower() and name[:3] == "mt-"):
         return name
     if re.fullmatch(r"(?!GM\d)[A-Z]{1,4}\d{5,}(\.\d+)?|LOC\d+|RP\d+-.*", upper):  # sequence accessions
         return upper
@@ -184,7 +163,7 @@ def _mouse(name: str) -> str:
 
 
 def _worm(name: str) -> str:
-    if re.fullmatch(_STABLE_ID, name):
+    if re.fullmatch(STABLE_ID, name):
         return name
     if re.fullmatch(r"(?i)[a-z]{2,5}-[a-z]?\d+(\.\d+)?", name):
         return name.lower()
@@ -194,18 +173,7 @@ def _worm(name: str) -> str:
     return sequence[1].upper() + sequence[2].lower() + sequence[3].lower() if sequence else name
 
 
-def without_version(names: pd.Series) -> pd.Series:
-    """Return names with the version of Ensembl ids (.7, _PAR_Y) removed; other names are unchanged.
-
-    Examples
-    --------
-    >>> without_version(pd.Series(["ENSG00000141510.18", "AC004.1"])).tolist()
-    ['ENSG00000141510', 'AC004.1']
-    """
-    return names.str.replace(_VERSION, r"\1", regex=True)
-
-
 def looks_like_ensembl(names: Iterable[str]) -> bool:
     """Return whether most names are stable ids (Ensembl, WormBase, FlyBase) rather than symbols."""
     table = pd.Series(list(names), dtype=object).astype(str)
-    return bool(len(table)) and bool(table.str.fullmatch(_STABLE_ID).mean() > 0.5)
+    return bool(len(table)) and bool(table.str.fullmatch(STABLE_ID).mean() > 0.5)

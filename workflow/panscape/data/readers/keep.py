@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from panscape.data.filter_expression import ORDER, Column, Literal, mistake, parse_keep
+from panscape.data.labels import unify_truth
 from panscape.data.readers.study import at, listing
 from panscape.errors import UserError
 
@@ -47,6 +48,8 @@ class _Values:
 
     def _compare(self, sign: str, left: Column | Literal, right: Column | Literal) -> np.ndarray:
         (left_kind, a), (right_kind, b) = self._values(left), self._values(right)
+        if {left_kind, right_kind} == {"text", "truth"}:  # TRUE of R and Excel is text
+            (left_kind, a), (right_kind, b) = _as_truth(left_kind, a), _as_truth(right_kind, b)
         if left_kind != right_kind:
             problem = f"{self._say(left, left_kind)} is compared with {self._say(right, right_kind)}"
             fix = "write text in quotes; numbers, true and false without"
@@ -80,6 +83,16 @@ def _kind(column: pd.Series) -> tuple[str, np.ndarray]:
     if len(present) and present.map(lambda value: isinstance(value, int | float | np.number)).all():
         return "number", pd.to_numeric(column).to_numpy(dtype=float, na_value=np.nan)
     return "text", column.map(str, na_action="ignore").to_numpy(dtype=object, na_value=np.nan)
+
+
+def _as_truth(kind: str, values: np.ndarray) -> tuple[str, np.ndarray]:
+    """Return text that says true or false as numbers, anything else unchanged."""
+    if kind != "text":
+        return kind, values
+    unified = unify_truth(pd.Series(values, dtype=object))
+    if not set(unified.dropna()) <= {"True", "False"}:
+        return kind, values
+    return "truth", unified.map({"True": 1.0, "False": 0.0}).to_numpy(dtype=float)
 
 
 def _all_bool(column: pd.Series) -> bool:

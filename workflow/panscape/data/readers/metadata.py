@@ -2,84 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
+from panscape.data.ages import convert_age
+from panscape.data.filter_expression import Column, parse_keep
 from panscape.data.readers.barcodes import rows_of
+from panscape.data.readers.columns import decimal_commas, mapped_column
+from panscape.data.readers.keep import keep_mask
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import at, damage_told, listing
-from panscape.data.sheets import MISSING, read_sheet
+from panscape.data.sheets import read_sheet
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
-
-# days per unit; mean calendar months and years
-UNITS = {
-    "minutes": 1 / 1440,
-    "hours": 1 / 24,
-    "days": 1.0,
-    "weeks": 7.0,
-    "months": 365.25 / 12,
-    "years": 365.25,
-}
-_LABELS = ("cell_type", "batch", "line", "platform")  # always text: plate 1 is not a number
-
-
-def convert_age(values: Any, unit: str, to: str) -> Any:
-    """Convert ages to another unit.
-
-    Parameters
-    ----------
-    values
-        A number, array or Series of ages.
-    unit, to
-        Present and wanted unit, keys of :data:`UNITS`.
-
-    Returns
-    -------
-    The converted ages, shaped as `values`; `values` itself if the units are equal.
-
-    Raises
-    ------
-    KeyError
-        If the units differ and one of them is unknown.
-    """
-    return values if unit == to else values * (UNITS[unit] / UNITS[to])
-
-
-def collection_age_unit(studies: list[dict], age_unit: str | None = None) -> str | None:
-    """Return the age unit of a collection: `age_unit` if given, else that of the first study with one.
-
-    Raises
-    ------
-    UserError
-        If only some of the studies with ages give a unit.
-    """
-    units = {}
-    for index, study in enumerate(studies):
-        entry = (study.get("obs") or {}).get("age")
-        if entry is not None:
-            units[index] = entry.get("unit") if isinstance(entry, dict) else None
-    named = [unit for unit in units.values() if unit]
-    if not named and not age_unit:
-        return None
-    target = age_unit or named[0]
-    if target not in UNITS:
-        raise fail("age_unit", f"{target!r} is not a unit of time", f"write one of: {listing(UNITS)}")
-    lacking = [
-        Problem(
-            at(studies[index], f"studies[{index}]", "obs.age"),
-            f"the age has no unit, but the collection's is {target}",
-            f"write age: {{column: ..., unit: {target}}} (or {listing(UNITS)})",
-        )
-        for index, unit in units.items()
-        if not unit
-    ]
-    if lacking:
-        raise UserError(lacking)
-    return target
 
 
 def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
@@ -99,7 +36,8 @@ def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
     Returns
     -------
     One row per cell, in the order of `source.cells`. Columns of the sheet replace columns of the file of the
-    same name; they are NaN for cells that are not in the sheet.
+    same name; they are NaN for cells that are not in the sheet. ``attrs["in_sheet"]`` is the fraction of
+    cells in the sheet.
 
     Raises
     ------
@@ -137,7 +75,9 @@ def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
     problem = sheet.drop(columns=barcode)
     joined = problem.reindex(position).set_axis(source.cells, axis=0)
     joined = joined.apply(_numbers_if_all)
-    return pd.concat([table.drop(columns=table.columns.intersection(joined.columns)), joined], axis=1)
+    whole = pd.concat([table.drop(columns=table.columns.intersection(joined.columns)), joined], axis=1)
+    whole.attrs["in_sheet"] = 1 - unmatched / max(len(position), 1)
+    return whole
 
 
 def read_metadata(study: dict, source: Source, where: str, age_unit: str | None = None) -> pd.DataFrame:
@@ -154,7 +94,7 @@ def read_metadata(study: dict, source: Source, where: str, age_unit: str | None 
     where
         Configuration key of the study for error messages.
     age_unit
-        Unit that ages are converted to (see :func:`collection_age_unit`); None leaves them unchanged.
+        Unit that ages are converted to (:data:`panscape.data.ages.UNITS`); None leaves them unchanged.
 
     Returns
     -------
@@ -169,6 +109,7 @@ def read_metadata(study: dict, source: Source, where: str, age_unit: str | None 
     """
     entries = study.get("obs") or {}
     table = cell_table(study, source, where)
+    kept = _kept(study, table, where)
     columns: dict[str, pd.Series] = {}
     problems: list[Problem] = []
     for name, entry in entries.items():
@@ -177,7 +118,7 @@ def read_metadata(study: dict, source: Source, where: str, age_unit: str | None 
         entry = {"column": entry} if isinstance(entry, str) else entry
         try:
             with damage_told(study, where, f"annotation {name}"):
-                values = _column(name, entry, table, study, where)
+                values = mapped_column(name, entry, table, study, where, kept)
             if age_unit and entry.get("unit"):  # of age: no other entry has one
                 values = convert_age(values, entry["unit"], age_unit)
             columns[name] = values
@@ -188,108 +129,33 @@ def read_metadata(study: dict, source: Source, where: str, age_unit: str | None 
     return pd.DataFrame(columns, index=source.cells)
 
 
-def _column(name: str, entry: dict, table: pd.DataFrame, study: dict, where: str) -> pd.Series:
-    place = at(study, where, f"obs.{name}")
-    _check_entry(name, entry, place)
-    if entry.get("value") is not None:
-        values = pd.Series([entry["value"]] * len(table), index=table.index)
+def _kept(study: dict, table: pd.DataFrame, where: str) -> np.ndarray | None:
+    """Return the mask of cells that `keep` selects if it names columns of the file or sheet only."""
+    if not study.get("keep"):
+        return None
+    place = at(study, where, "keep")
+    try:
+        parts = _operands(parse_keep(study["keep"], place))
+        names = {part.name for part in parts if isinstance(part, Column)}
+        mask = keep_mask(study["keep"], table, place) if names <= set(table.columns) else None
+        return None if mask is None or not mask.any() else mask
+    except UserError:  # reported where cells are selected
+        return None
+
+
+def _operands(tree: object) -> Iterator[object]:
+    """Yield the columns and literals of a parsed expression."""
+    if isinstance(tree, tuple | list):
+        for part in tree:
+            yield from _operands(part)
     else:
-        column = entry["column"]
-        if column not in table:
-            raise fail(place, f"there is no column {column!r}", f"write one of: {listing(table.columns, 40)}")
-        values = _plain(table[column])
-    if values.isna().all():
-        raise fail(place, f"column {entry.get('column')!r} has no values at all", "map another column")
-    asked = entry.get("type") or {"age": "number"}.get(name) or ("text" if name in _LABELS else None)
-    if entry.get("values"):
-        values = _translate(values, entry["values"], asked, place)
-    if asked is None:
-        asked = "number" if pd.api.types.is_numeric_dtype(values) else "text"
-    values = _to_numbers(values, entry, place) if asked == "number" else _to_text(values)
-    missing = int(values.isna().sum())
-    if missing:
-        logger.info("%s: %s of %s cells have no %s", study.get("id"), missing, len(values), name)
-    return values.rename(name)
-
-
-def _check_entry(name: str, entry: dict, place: str) -> None:
-    if (entry.get("value") is None) == (entry.get("column") is None):
-        raise fail(
-            place,
-            "neither or both of column and value are given",
-            "write {column: NAME} or {value: CONSTANT}",
-        )
-    unit = entry.get("unit")
-    if unit and name != "age":
-        raise fail(place, "only age has a unit", "remove the unit")
-    if unit and unit not in UNITS:
-        raise fail(place, f"{unit!r} is not a unit of time", f"write one of: {listing(UNITS)}")
-
-
-def _plain(values: pd.Series) -> pd.Series:
-    """Return a column with text as objects, numbers unchanged, and missing values as NaN."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(values.cat.categories.dtype if values.notna().all() else object)
-    if pd.api.types.is_bool_dtype(values):
-        return values.map({True: "True", False: "False"})
-    if pd.api.types.is_numeric_dtype(values):
-        return values.astype(float)
-    values = values.astype(object)
-    values = values.where(values.notna(), np.nan)
-    if values.map(lambda value: isinstance(value, str)).any():
-        return values.map(lambda value: np.nan if value in MISSING else value)
-    return pd.to_numeric(values)
-
-
-def _text_of(value: object) -> str:
-    """Return a value as text; whole numbers without a decimal point."""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _translate(values: pd.Series, meanings: dict, asked: str | None, place: str) -> pd.Series:
-    table = {_text_of(key): value for key, value in meanings.items()}
-    known = values.map(lambda value: value is np.nan or pd.isna(value) or _text_of(value) in table)
-    if asked == "number" and not known.all():
-        lacking = values[~known].map(_text_of).unique()
-        raise fail(place, f"values has no number for {listing(sorted(lacking))}", "add them")
-    result = values.map(lambda value: value if pd.isna(value) else table.get(_text_of(value), value))
-    return pd.Series(result.infer_objects(), index=values.index)
-
-
-def _to_numbers(values: pd.Series, entry: dict, place: str) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    wrong = values[numbers.isna() & values.notna()]
-    if len(wrong):
-        texts = sorted(wrong.map(_text_of).unique())
-        pairs = ", ".join(f"{text}: {_guess(text)}" for text in texts[:3])
-        source = f"column {entry['column']!r}" if entry.get("column") else "value"
-        raise fail(
-            place,
-            f"{source} has text where numbers are expected: {listing(texts, 5)}",
-            f"map a numeric column, or translate each value: {{column: {entry.get('column') or '...'}, "
-            f"values: {{{pairs}{', ...' if len(texts) > 3 else ''}}}}}",
-        )
-    if np.isinf(numbers).any():
-        raise fail(place, "infinite values", "correct the column")
-    return numbers
-
-
-def _guess(text: str) -> str:
-    number = re.search(r"\d+(?:\.\d+)?", text)
-    return number[0] if number else "..."
-
-
-def _to_text(values: pd.Series) -> pd.Series:
-    texts = values.map(lambda value: np.nan if pd.isna(value) else _text_of(value)).astype(object)
-    return pd.Series(pd.Categorical(texts), index=values.index)
+        yield tree
 
 
 def _numbers_if_all(values: pd.Series) -> pd.Series:
     if values.str.match(r"0\d").any():  # 007 is a name, not a number
         return values
     try:
-        return pd.to_numeric(values)
+        return pd.to_numeric(decimal_commas(values))
     except ValueError:
         return values

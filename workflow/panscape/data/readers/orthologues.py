@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.data.readers.genes import GeneMap, gene_map, spelling, without_version
+from panscape.data.readers.gene_names import without_version
+from panscape.data.readers.genes import GeneMap, gene_map, spelling
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import at, listing
 from panscape.data.sheets import read_sheet

@@ -27,10 +27,17 @@ from panscape.report.sections.species import species_blocks, species_methods
 from panscape.report.sections.studies import QC, cell_counts, each_study, landscape_studies
 
 KEPT = "preprocess/kept.tsv"
+UNDERSTOOD = "preprocess/understood.tsv"
 SHOWN = 6  # number of figures before the rest is collapsed
 _FIGURE = (
     "Counts, detected genes and the fractions of mitochondrial and ribosomal counts of the cells that each "
     "study takes from its file. Dashed lines are limits; grey cells were removed by one of them."
+)
+
+_UNDERSTOOD = (
+    "What was read from the files, to be checked against what you know of them: names of genes, the "
+    "fraction that are known genes of the species, median counts and detected genes of a sample of cells "
+    "(10 % and 90 % quantiles in brackets), and classes of the labels."
 )
 
 
@@ -38,6 +45,7 @@ def _blocks(results: Results) -> list[Block]:
     qc = results.table(QC, dtype={"study": str, "filter": str})
     blocks: list[Block] = [
         table(_overview(results), caption="The studies as they enter the analysis."),
+        table(understood(results), caption=_UNDERSTOOD, file=UNDERSTOOD),
         Heading("Quality control"),
         Paragraph(
             "Filters act in the order of the table; a cell that fails several of them counts for the first."
@@ -120,6 +128,30 @@ def _overview(results: Results) -> pd.DataFrame:
             row |= {"cells kept": counted["kept"], "genes kept": counted["genes"]}
         rows.append(row | {"annotations": ", ".join(study.get("obs", {})) or "none"})
     return pd.DataFrame(rows)
+
+
+def understood(results: Results) -> pd.DataFrame:
+    """Return one row per study with what was understood of its files, for people."""
+    texts = dict.fromkeys(("study", "genes", "labels", "species", "format"), str)
+    read = results.table(UNDERSTOOD, dtype=texts)
+    shown = pd.DataFrame({"study": read["study"], "format": read["format"], "genes": read["genes"]})
+    known = [
+        f"{percent(share)} {species}" if share == share else "–"
+        for share, species in zip(read["known"], read["species"], strict=True)
+    ]
+    shown["known genes"], shown["mitochondrial"] = known, read["n_mito"]
+    for column, name in (("counts", "counts a cell"), ("detected", "genes a cell")):
+        low, middle, high = (read[f"{column}_{quantile}"] for quantile in (10, 50, 90))
+        shown[name] = [
+            f"{b:,.0f} ({a:,.0f}–{c:,.0f})" if b == b else "–"
+            for a, b, c in zip(low, middle, high, strict=True)
+        ]
+    if read["in_sheet"].notna().any():
+        shown["cells in the sheet"] = [percent(x) if x == x else "–" for x in read["in_sheet"]]
+    if read["age_low"].notna().any():
+        ages = zip(read["age_low"], read["age_high"], strict=True)
+        shown["age"] = [between(low, high, "{:g}".format) if low == low else "–" for low, high in ages]
+    return shown.assign(labels=read["labels"].fillna(""))
 
 
 def _source(study: Mapping[str, Any]) -> str:

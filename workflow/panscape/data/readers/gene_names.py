@@ -1,0 +1,171 @@
+"""Gene names as programs leave them: prefixes of genomes, R's dots, rows that are no genes, and tables."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from panscape.data.readers.study import at, listing
+from panscape.data.sheets import read_sheet
+from panscape.data.text import strip
+from panscape.errors import fail
+from panscape.log import logger
+
+VERSION = re.compile(r"(ENS[A-Z]{0,6}[GTP]\d{11})(?:\.\d+)?(?:_PAR_Y)?")
+STABLE_ID = r"ENS[A-Z]{0,6}[GTP]\d{11}(?:\.\d+)?(?:_PAR_Y)?|WBGene\d{8}|FBgn\d{7}"
+MOST = 0.9  # fraction of names that share a pattern which is then removed from all
+# summary rows of HTSeq and STAR, and spike-ins of the ERCC
+NO_GENE = re.compile(
+    r"__(no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique)|"
+    r"N_(unmapped|multimapping|noFeature|ambiguous)|ERCC-\d{5}",
+    re.IGNORECASE,
+)
+_GENOME = re.compile(
+    r"((?:GRC[a-z]\d+|hg\d+|mm\d+|rn\d+|ce\d+|dm\d+|danRer\d+|WBcel\d+|BDGP\d+)[^\W_]*?_+)(.+)", re.I
+)
+_JOINED = re.compile(rf"(?:{STABLE_ID})[_|](?P<symbol>.+)")
+_EXCEL = re.compile(
+    r"\d{1,2}-(Mar|Sep|Dec|Oct|Apr|Feb)|(Mar|Sep|Dec)-\d{1,2}|\d{4}-0[39]-\d\d( 00:00:00)?", re.IGNORECASE
+)
+_DOTS = re.compile(r"(MT|HLA|H2|NKX\d|mt|Nkx\d)\.(.+)")  # names whose dot was a hyphen before R's make.names
+
+
+def repaired(names: pd.Series, study: dict, where: str) -> pd.Series:
+    """Return the names of features without what programs added to them; empty for those that are no genes.
+
+    Blanks and quotation marks around names are removed; prefixes of genomes (``GRCh38_ACTB``) and ids joined
+    with symbols (``ENSG00000075624_ACTB``) if at least :data:`MOST` of the names have one; R's dots where the
+    hyphen is certain (``MT.CO1``); summary rows of HTSeq and STAR and spike-ins of the ERCC. All of this is
+    logged. Names that Excel made dates of cannot be repaired and give a warning.
+
+    Parameters
+    ----------
+    names
+        Names in the file, with "" for none.
+    study, where
+        Configuration of the study and its key, for messages.
+
+    Examples
+    --------
+    >>> repaired(pd.Series(["GRCh38_ACTB", "GRCh38_MT.CO1", "__no_feature"]), {}, "s").tolist()
+    ['ACTB', 'MT-CO1', '']
+    """
+    place = at(study, where, "genes")
+    names = names.map(strip)
+    quoted = names.str.fullmatch(r'"[^"]*"|' + r"'[^']*'")
+    if len(names) and quoted[names != ""].all():
+        names = names.str[1:-1]
+    removed = names.str.fullmatch(NO_GENE)
+    if removed.any():
+        text = "%s: %s features are no genes and left out: %s"
+        logger.info(text, place, int(removed.sum()), listing(names[removed], 4))
+        names = names.mask(removed, "")
+    for pattern, what in (
+        (_GENOME, "a genome's name before the gene's"),
+        (_JOINED, "an id before the symbol"),
+    ):
+        names = _without(names, pattern, what, place)
+    names = _with_hyphens(names, place)
+    dates = names[names.str.fullmatch(_EXCEL)]
+    if len(dates):
+        logger.warning(
+            "%s: Excel made dates of %s gene names (%s): take the names from the original file, or give the "
+            "symbols by genes.mapping",
+            place, len(dates), listing(dates, 4),
+        )  # fmt: skip
+    return names
+
+
+def _without(names: pd.Series, pattern: re.Pattern, what: str, place: str) -> pd.Series:
+    """Return names without a part that most of them have."""
+    known = names[names != ""]
+    matched = known.str.fullmatch(pattern)
+    if not len(known) or matched.mean() < MOST:
+        return names
+    example = known[matched].iloc[0]
+    short = names.str.replace(pattern, lambda match: match.groups()[-1], regex=True)
+    logger.info(
+        "%s: names have %s, which is removed: %s is %s", place, what, example, short[known[matched].index[0]]
+    )
+    return short
+
+
+def _with_hyphens(names: pd.Series, place: str) -> pd.Series:
+    """Return names with the hyphens that R replaced by dots; names are R's if none has a hyphen."""
+    changed = names.str.fullmatch(_DOTS)
+    if not changed.any() or names.str.contains("-", regex=False).any():
+        return names
+    logger.info("%s: R wrote dots for hyphens: %s read with hyphens", place, listing(names[changed], 4))
+    return names.str.replace(_DOTS, r"\1-\2", regex=True)
+
+
+def without_version(names: pd.Series) -> pd.Series:
+    """Return names with the version of Ensembl ids (.7, _PAR_Y) removed; other names are unchanged.
+
+    Examples
+    --------
+    >>> without_version(pd.Series(["ENSG00000141510.18", "AC004.1"])).tolist()
+    ['ENSG00000141510', 'AC004.1']
+    """
+    return names.str.replace(VERSION, r"\1", regex=True)
+
+
+def mapped(names: pd.Series, path: str, study: dict, where: str) -> pd.Series:
+    """Return the symbols that a table gives to names; "" for names that are not in it.
+
+    Parameters
+    ----------
+    names
+        Names in the study's file, without versions.
+    path
+        A table, with or without a header. Its column with most of the names is the key; the symbols are in
+        the column called so, else in the first other one that does not hold ids.
+    study, where
+        Configuration of the study and its key, for messages.
+
+    Raises
+    ------
+    UserError
+        If the table has one column or none of the names.
+    """
+    place = at(study, where, "genes.mapping")
+    sheet = read_sheet(path, place)
+    if sheet.shape[1] < 2:
+        raise fail(place, f"{path} has one column", "give two: name in the file, symbol")
+    known = set(names) - {""}
+    head = without_version(pd.Series(sheet.columns, dtype=object))
+    if set(head) & known:
+        sheet = pd.concat(
+            [sheet.columns.to_frame().T.set_axis(sheet.columns, axis=1), sheet], ignore_index=True
+        )
+        logger.info("%s: %s has no header: its first line is a gene", place, path)
+    columns = [without_version(sheet[name].fillna("")) for name in sheet]
+    hits = [len(known & set(column)) for column in columns]
+    key = hits.index(max(hits))
+    if not hits[key]:
+        raise fail(
+            place,
+            f"none of the genes ({listing(names, 3)}) is in {path} ({listing(columns[0], 3)}, ...)",
+            "write the names in the study's file in the first column, the symbols in the second",
+        )
+    value = _symbols(sheet, columns, key)
+    logger.info(
+        "%s: %s of %s names are in column %s of %s, their symbols in column %s",
+        place, hits[key], len(known), key + 1, path, value + 1,
+    )  # fmt: skip
+    table = sheet.iloc[:, value].fillna("").set_axis(columns[key])
+    table = table[~table.index.duplicated()]
+    return names.map(table).fillna("")
+
+
+def _symbols(sheet: pd.DataFrame, columns: list[pd.Series], key: int) -> int:
+    """Return the number of the column of symbols."""
+    others = [number for number in range(len(columns)) if number != key]
+    for number in others:
+        if re.fullmatch(
+            r"(?i)(gene[ _.]?)?(symbol|name)s?|(hgnc|mgi)[ _.]symbol", str(sheet.columns[number])
+        ):
+            return number
+    ids = [columns[number].str.fullmatch(STABLE_ID).mean() for number in others]
+    return next((number for number, share in zip(others, ids, strict=True) if share < 0.5), others[0])
