@@ -46,7 +46,10 @@ def read_sheet(path: str, where: str) -> pd.DataFrame:
     columns = [strip(name) for name in next(csv.reader([head], delimiter=separator))]
     while columns and not columns[-1]:  # Excel ends lines with separators
         columns.pop()
-    names, columns = columns, _with_row_names(body, columns, separator)
+    try:
+        names, columns = columns, _with_row_names(body, columns, separator)
+    except csv.Error as error:
+        raise fail(where, f"{path}: {error}", "correct the quotes") from error
     if len(columns) > len(names):
         logger.info("%s: the first column of %s has no name, as in R: %s", where, path, ROW_NAMES)
     doubles = sorted({name for name in columns if columns.count(name) > 1})
