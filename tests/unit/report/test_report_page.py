@@ -237,7 +237,7 @@ def test_stages_that_did_not_run_are_reported_unless_optional(collection):
 
 def test_a_collection_without_a_landscape_does_not_mention_it(collection):
     out, config = collection
-    only = [path for path in out.rglob("*") if path.name.startswith(("qc.", "kept."))]
+    only = [path for path in out.rglob("*") if path.name.startswith(("qc.", "kept.", "understood."))]
     config = config | {"studies": [study | {"use": ["sivae"]} for study in config["studies"]]}
     results = Results.of(out, only, config)
     text = html.unescape(read(results).text)

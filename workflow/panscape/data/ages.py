@@ -20,7 +20,7 @@ UNITS = {
 }
 # days from fertilisation to birth, the offset of ages after birth beside ages before it
 GESTATION = {"human": 266.0, "mouse": 19.0, "rat": 22.0}
-# days after fertilisation of the Carnegie stages of human embryos (O'Rahilly and Muller 2010)
+# days after fertilisation of the Carnegie stages of human embryos
 _CARNEGIE = dict(
     zip(
         range(1, 24),
