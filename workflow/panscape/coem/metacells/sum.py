@@ -19,7 +19,7 @@ from panscape.coem.metacells.homogeneity import homogeneity
 from panscape.coem.metacells.settings import MetacellSettings
 from panscape.coem.metacells.stage import Grouped, Learned
 from panscape.coem.paired import Paired
-from panscape.data.files import read_tsv, write_h5ad, write_tsv
+from panscape.data.files import read_h5ad, read_tsv, write_h5ad, write_tsv
 from panscape.data.h5mu import write_h5mu
 from panscape.graph.multiscale import diffusion_space
 from panscape.seeds import derive
@@ -252,11 +252,9 @@ def write_grouped(grouped: Grouped, output: Any) -> None:
 
 def read_grouped(given: Any) -> Grouped:
     """Read the files written by :func:`write_grouped`."""
-    import anndata
-
     table = read_tsv(given.methods, dtype={"cell": str}).set_index("cell")
     swept = [name for name in table if name[0] == "k" and name[1:].isdigit()]
-    views = anndata.read_h5ad(given.views)
+    views = read_h5ad(given.views)
     arrays = {name: np.asarray(views.obsm[name], dtype=float) for name in views.obsm}
     return Grouped(
         table.drop(columns=swept),
@@ -288,9 +286,7 @@ def read_embedding(path: str | Path, cells: pd.Index, key: str = "X_coem") -> Le
     """
     if not path:
         return None
-    import anndata
-
-    table = anndata.read_h5ad(path)
+    table = read_h5ad(path)
     if not table.obs_names.equals(cells):
         raise ValueError(f"{path} has other cells than the sample")
     conditioned_on = json.loads(table.uns["settings"])["condition_on"]
