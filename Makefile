@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo test test-kernels test-real test-slurm test-conda coverage lint format generated docs why clean
+.PHONY: help demo test test-kernels test-real test-slurm test-conda coverage lint format generated docs why verify digests clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,14 @@ CONFIG ?= config/demo.yaml
 why: $(VENV)/demo.stamp ## say what an edit of FILE would make anew of the results here (CONFIG: the collection)
 	@test -n "$(FILE)" || { echo "Name a file: make why FILE=workflow/panscape/plot/palette.py"; exit 1; }
 	@PYTHONPATH=workflow $(BIN)/python -m panscape.pipeline.preflight --why $(FILE) --configfile $(CONFIG)
+
+RESULTS ?= results/demo
+verify: $(VENV)/demo.stamp ## check the files in RESULTS against their records (AGAINST: another run, TABLE: published digests)
+	@PYTHONPATH=workflow $(BIN)/python -m panscape.pipeline.verify $(RESULTS) \
+		$(if $(AGAINST),--against $(AGAINST)) $(if $(TABLE),--table $(TABLE))
+
+digests: demo ## run the demo and write the digests of its results to docs/demo.sha256
+	@PYTHONPATH=workflow $(BIN)/python -m panscape.pipeline.verify results/demo --write-table docs/demo.sha256
 
 clean: ## remove the demo's results and the environment
 	rm -rf $(VENV) results/demo resources/demo logs/demo benchmarks/demo

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from panscape.config.load import load
-from panscape.data import files
+from panscape.data import digests
 from panscape.simulate.design import design
 from panscape.simulate.lines import lines_from_config, lines_study
 from panscape.simulate.settings import from_config
@@ -81,7 +81,7 @@ def collection(tmp_path):
     drawn = load(raw)["simulation"]
     system = design(from_config(drawn), raw["seed"])
     write_study(system, "late", given)
-    late["sha256"] = files.sha256(given)
+    late["sha256"] = digests.sha256(given)
     lines = lines_study(lines_from_config(drawn)[0], raw["seed"])
     genes = [*system.genes["gene"], *lines.genes["gene"]]
     known = "".join(f"{one}\t{other}\n" for one, other in pairwise(genes))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from typed import TARGETS, start, submitted
 
-from panscape.data import files
+from panscape.data import digests as records
 
 RESULTS = Path("results/small")
 TRAINING = {  # what each rule that trains makes, and its log
@@ -30,7 +30,7 @@ def digests(folder):
     by_file = {}
     for path in sorted((folder / RESULTS).rglob("*")):
         if path.suffix in (".tsv", ".gz", ".npz", ".svg", ".safetensors"):
-            by_file[str(path.relative_to(folder))] = files.sha256(path)
+            by_file[str(path.relative_to(folder))] = records.sha256(path)
         elif path.suffix in (".h5ad", ".h5mu"):
             by_file[str(path.relative_to(folder))] = _values(path)
     assert len(by_file) > 30

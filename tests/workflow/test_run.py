@@ -15,7 +15,9 @@ import pytest
 import yaml
 from conftest import ROOT, TINY
 
+from panscape.data import digests as records
 from panscape.data import files
+from panscape.pipeline.verify.records import verify
 
 RESULTS = "results/tiny"
 STUDIES = [study["id"] for study in yaml.safe_load(TINY.read_text())["studies"]]
@@ -42,7 +44,7 @@ def digests(folder):
 
 def content(path):
     if path.suffix != ".h5ad":
-        return files.sha256(path)
+        return records.sha256(path)
     digest = hashlib.sha256()  # of the values, because HDF5 also keeps addresses and times
 
     def add(name, item):
@@ -131,6 +133,32 @@ def test_killed_and_run_again_gives_the_same(finished, tmp_path, snakemake):
     run = snakemake(tmp_path, "--rerun-incomplete")
     assert run.returncode == 0, run.stderr[-3000:]
     assert digests(tmp_path) == digests(finished)
+    scratch = [path for path in (tmp_path / RESULTS).rglob(".*") if path.name != records.FOLDER]
+    assert not scratch, "killed writers leave no files behind"
+
+
+def test_every_result_is_recorded(finished):
+    checked = verify(finished / RESULTS)
+    assert len(checked.whole) > 60
+    assert not checked.unrecorded and not checked.damaged and not checked.gone
+
+
+def test_a_damaged_result_is_named_and_made_anew(workdir, snakemake, variant):
+    before = digests(workdir)
+    genes = workdir / RESULTS / "preprocess" / "genes.tsv"
+    genes.write_bytes(genes.read_bytes()[:500])
+    run = snakemake(workdir, "verify")
+    assert run.returncode and "DAMAGED" in run.stdout and "genes.tsv" in run.stdout
+    run = snakemake(workdir, "panclust", config=variant(panclust__min_cells=70))
+    assert run.returncode
+    log = (workdir / f"logs/tiny/panclust/{STUDIES[0]}/find_panclusters.log").read_text()
+    assert "genes.tsv: is damaged or was edited: not what rule select_genes wrote" in log
+    assert "Traceback" not in log
+    genes.unlink()
+    run = snakemake(workdir)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert digests(workdir) == before
+    assert snakemake(workdir, "verify").returncode == 0
 
 
 def test_collections_lie_side_by_side(workdir, snakemake, variant):

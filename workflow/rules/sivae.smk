@@ -133,7 +133,7 @@ rule place_line:
     params:
         folder="results/{collection}/sivae/{line}",
     shell:
-        "cp {input.folder}/{wildcards.line}/* {params.folder}/ 2> {log}"
+        "cp -r {input.folder}/{wildcards.line}/. {params.folder}/ 2> {log}"
 
 
 rule collect_lines:

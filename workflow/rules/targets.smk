@@ -22,6 +22,7 @@ localrules:
     features,
     report,
     preflight,
+    verify,
 
 
 rule preprocess:
@@ -150,3 +151,13 @@ rule preflight:
         from panscape.pipeline.preflight.show import show
 
         show(HERE.parent / "Snakefile", config, ON_DEMAND, log[0])
+
+
+rule verify:
+    """Check the collection's results against the digests that were recorded when they were written."""
+    log:
+        f"logs/{COLLECTION}/verify.log",
+    run:
+        from panscape.pipeline.verify.records import report
+
+        report(f"results/{COLLECTION}", log[0])

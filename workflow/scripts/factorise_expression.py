@@ -1,7 +1,5 @@
 """Factorise the expression of the panclusters, and compare the factors with the dictionary's entries."""
 
-import anndata
-
 from panscape.coscape.dictionary.nmf_programs import factor_tables
 from panscape.coscape.dictionary.write import read_dictionary
 from panscape.data import files
@@ -10,7 +8,7 @@ from panscape.pipeline import job
 job.begin(snakemake)
 
 saved = read_dictionary(snakemake.input.dictionary)
-landscape = anndata.read_h5ad(snakemake.input.landscape)[list(saved.panclusters)]
+landscape = files.read_h5ad(snakemake.input.landscape)[list(saved.panclusters)]
 tables = factor_tables(saved, landscape)
 files.write_tsv(tables.usage, snakemake.output.usage)
 files.write_tsv(tables.genes, snakemake.output.genes)

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import anndata
-
 from panscape.data import files
 from panscape.pipeline import job
 from panscape.plot.style import save_figure
@@ -23,5 +21,5 @@ networks = {
     Path(pairs).parent.name: (files.read_tsv(pairs), files.read_tsv(scores, dtype={"scenario": str}))
     for pairs, scores in zip(given.pairs, given.scores, strict=True)
 }
-for name, figure in draw_unicoord(tables, anndata.read_h5ad(given.coordinates), networks):
+for name, figure in draw_unicoord(tables, files.read_h5ad(given.coordinates), networks):
     save_figure(figure, folder / name, formats=snakemake.params.formats)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from panscape.data import files
+from panscape.data import digests, files
 
 
 def test_atomic_keeps_the_old_file_when_the_writer_fails(tmp_path):
@@ -55,7 +55,7 @@ def test_json_takes_numpy_numbers(tmp_path):
 
 def test_sha256_of_a_known_file(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
-    assert files.sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
+    assert digests.sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
 
 
 @pytest.mark.parametrize("compression", ["lzf", None])

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from panscape.data.annotated import raw_counts, read_annotated
+from panscape.data.files import open_h5
 from panscape.data.h5mu import read_modality, read_shared
 from panscape.data.readers.features import modality_named
 from panscape.data.readers.integers import check_counts
@@ -90,7 +90,7 @@ def _from_file(path: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     if not Path(path).is_file():
         raise fail("data", f"there is no file {path}", "give the path of an h5mu file")
     obs, _ = read_shared(path)
-    with h5py.File(path) as file:
+    with open_h5(path) as file:
         named = {name: modality_named(file["mod"], name) for name in MODALITIES}
     return obs, {name: read_modality(path, known) for name, known in named.items() if known is not None}
 

@@ -182,9 +182,9 @@ def project_panclusters(
 
 def _read(data: AnnData | str | Path) -> AnnData:
     if isinstance(data, (str, Path)):
-        import anndata
+        from panscape.data.files import read_h5ad
 
-        return anndata.read_h5ad(data)
+        return read_h5ad(data)
     return data
 
 

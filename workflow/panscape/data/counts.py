@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.data.files import open_h5
+
 BLOCK_VALUES = 8_000_000  # non-zero values per block: about 100 MB with indices
 
 
@@ -39,7 +41,7 @@ class Counts:
         from anndata.io import read_elem
 
         self.path = Path(path)
-        with h5py.File(self.path) as file:
+        with open_h5(self.path) as file:
             self.obs: pd.DataFrame = read_elem(file["obs"])
             self.var: pd.DataFrame = read_elem(file["var"])
             self.indptr = file["X/indptr"][:].astype(np.int64)
@@ -56,7 +58,7 @@ class Counts:
 
         A cell with more values forms a block by itself.
         """
-        with h5py.File(self.path) as file:
+        with open_h5(self.path) as file:
             data, indices = file["X/data"], file["X/indices"]
             start = 0
             while start < self.shape[0]:

@@ -10,7 +10,8 @@ import zlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from panscape.data.files import atomic, sha256
+from panscape.data.digests import sha256
+from panscape.data.files import atomic
 from panscape.data.limits import limits
 from panscape.errors import fail
 from panscape.log import Progress, logger

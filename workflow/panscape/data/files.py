@@ -1,40 +1,151 @@
 """Read and write the files exchanged between stages.
 
-Outputs are renamed into place once complete, so that a killed job leaves no partial file. Pickles are never
-read.
+Outputs are renamed into place once complete, so that a killed job leaves no partial file. Readers refuse
+files that are not as they were written. Pickles are never read.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import glob
 import gzip
 import hashlib
 import json
 import os
+import platform
+import re
+import time
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.data import digests
+from panscape.errors import UserError, fail
+
 if TYPE_CHECKING:
+    import h5py
     from anndata import AnnData
+
+RERUN = "if a run wrote it, delete it and run the same command again"
+
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_SCRATCH = re.compile(r"\.(\d+)(?:-([0-9a-f]{8}))?")  # process and machine in the name of a scratch file
+_ABANDONED = 24 * 3600  # s: after this time a scratch file of another machine is nobody's
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM}
+_UNREADABLE = (
+    OSError,  # h5py, gzip, anndata
+    ValueError,  # pandas, npz, JSON, Unicode
+    LookupError,  # missing parts
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 
 
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Yield a scratch path that replaces `path` when the block ends without error."""
+    """Yield a scratch path that replaces `path` when the block ends without error.
+
+    The content is on the disk before it gets its name. Scratch files that killed processes left of the same
+    file are removed. Files of a job are recorded (:mod:`panscape.data.digests`).
+
+    Raises
+    ------
+    UserError
+        If the disk is full, read-only or fails.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # the suffix stays last: some writers infer the format from it
-    scratch = path.with_name(f".{os.getpid()}.{path.name}")
+    scratch = path.with_name(f".{os.getpid()}-{_HOST}.{path.name}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
         yield scratch
+        with open(scratch, "rb") as handle:
+            os.fsync(handle.fileno())
+        rule = digests.rule_of(path)
+        digest = None if rule is None else digests.Digest.of(scratch, rule)
+        # in this order, so that a crash in between leaves a file without a record, not with another one's
+        digests.forget(path)
         os.replace(scratch, path)
+        if digest:
+            digests.write(path, digest)
+    except OSError as error:
+        if error.errno not in _DISK or not _is_written(error, path):
+            raise
+        advice = "free space or give another folder, then run the same command again: finished files are kept"
+        raise fail(str(path), f"cannot be written ({os.strerror(error.errno)})", advice) from error
     finally:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that became read-only
+            scratch.unlink(missing_ok=True)
+
+
+def _is_written(error: OSError, path: Path) -> bool:
+    """Return whether an error is about writing `path`, not about a file that is read meanwhile."""
+    named = error.filename
+    return not isinstance(named, str) or Path(named) in path.parents or path.parent in Path(named).parents
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove scratch files of `path` whose process is dead, or of another machine and a day old."""
+    for item in path.parent.glob(f".*.{glob.escape(path.name)}"):
+        match = _SCRATCH.fullmatch(item.name.removesuffix(f".{path.name}"))
+        if not match:
+            continue
+        here = match[2] == _HOST
+        with contextlib.suppress(FileNotFoundError):  # its writer has just finished
+            old = time.time() - item.stat().st_mtime > _ABANDONED
+            if old or (here and not _is_alive(int(match[1]))):
+                item.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def reading(path: str | Path, fix: str = RERUN) -> Iterator[None]:
+    """Check a file before it is read in the block, and name it in errors.
+
+    Parameters
+    ----------
+    path
+        A file that panscape wrote.
+    fix
+        Advice if it cannot be read.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, not what was written, or cannot be read.
+    """
+    digests.check(path)
+    try:
+        yield
+    except UserError:
+        raise
+    except FileNotFoundError as error:
+        raise fail(str(path), "does not exist", "run its target again") from error
+    except _UNREADABLE as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise fail(str(path), f"cannot be read ({what})", fix) from error
 
 
 def write_tsv(table: pd.DataFrame, path: str | Path) -> None:
@@ -49,11 +160,12 @@ def write_tsv(table: pd.DataFrame, path: str | Path) -> None:
             table.to_csv(file, mode="wb", **options)
 
 
-def read_tsv(path: str | Path, **kwargs) -> pd.DataFrame:
+def read_tsv(path: str | Path, *, fix: str = RERUN, **kwargs) -> pd.DataFrame:
     """Read a TSV table written by :func:`write_tsv`; text such as ``NA`` in names stays text."""
     kwargs.setdefault("keep_default_na", False)
     kwargs.setdefault("na_values", [""])
-    return pd.read_csv(path, sep="\t", **kwargs)
+    with reading(path, fix):
+        return pd.read_csv(path, sep="\t", **kwargs)
 
 
 def write_csr(matrix: sparse.csr_matrix, path: str | Path) -> None:
@@ -64,7 +176,8 @@ def write_csr(matrix: sparse.csr_matrix, path: str | Path) -> None:
 
 def read_csr(path: str | Path) -> sparse.csr_matrix:
     """Read a sparse matrix written by :func:`write_csr` (never unpickles)."""
-    return sparse.csr_matrix(sparse.load_npz(path))
+    with reading(path):
+        return sparse.csr_matrix(sparse.load_npz(path))
 
 
 def write_h5ad(table: AnnData, path: str | Path, *, compression: str | None = "lzf") -> None:
@@ -84,6 +197,42 @@ def write_h5ad(table: AnnData, path: str | Path, *, compression: str | None = "l
         table.write_h5ad(scratch, compression=compression)
 
 
+@contextlib.contextmanager
+def open_h5(path: str | Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file that panscape wrote; errors while it is read name it."""
+    import h5py
+
+    with reading(path), h5py.File(path) as file:
+        yield file
+
+
+def read_h5ad(path: str | Path, *, backed: bool = False) -> AnnData:
+    """Read an h5ad file written by :func:`write_h5ad`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    backed
+        Leave ``X`` in the file.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or damaged.
+    """
+    import anndata
+
+    with reading(path):
+        return anndata.read_h5ad(path, backed="r" if backed else None)
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file written by :func:`write_json`."""
+    with reading(path):
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
 def write_json(value: object, path: str | Path) -> None:
     """Write a JSON file with sorted keys."""
     with atomic(path) as scratch:
@@ -96,9 +245,3 @@ def _plain(value: object) -> object:
     if isinstance(value, np.ndarray):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
-
-
-def sha256(path: str | Path) -> str:
-    """Return a file's SHA-256 in hexadecimal."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

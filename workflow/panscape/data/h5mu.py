@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from panscape.data.files import atomic
+from panscape.data.files import atomic, open_h5
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -93,7 +93,7 @@ def read_modality(path: str | Path, name: str) -> AnnData | None:
     """Read one modality of an h5mu file; None if there is none of that name."""
     from anndata.io import read_elem
 
-    with h5py.File(path) as file:
+    with open_h5(path) as file:
         return read_elem(file["mod"][name]) if name in file["mod"] else None
 
 
@@ -101,5 +101,5 @@ def read_shared(path: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read the shared (obs, uns) of an h5mu file."""
     from anndata.io import read_elem
 
-    with h5py.File(path) as file:
+    with open_h5(path) as file:
         return read_elem(file["obs"]), read_elem(file["uns"])

@@ -8,6 +8,7 @@ import resource
 from pathlib import Path
 from typing import Any
 
+from panscape.data import digests
 from panscape.data.limits import use_limits
 from panscape.errors import UserError
 from panscape.log import logger, start_log
@@ -15,15 +16,22 @@ from panscape.preprocess import losses
 
 
 def begin(snakemake: Any) -> None:
-    """Send the log lines and uncaught exceptions of a script to its rule's log file.
+    """Begin a job: log, uncaught exceptions, and the check of its input files.
 
-    Errors for lack of cells or genes include the losses to quality control. The last line of the log gives
-    the CPU time and peak memory of the job, since Snakemake's benchmark samples too rarely for short jobs.
+    Log lines and uncaught exceptions go to the rule's log file. Errors for lack of cells or genes include the
+    losses to quality control. The last line of the log gives the CPU time and peak memory of the job, since
+    Snakemake's benchmark samples too rarely for short jobs. Outputs are recorded when they are written, and
+    inputs compared with their records (:mod:`panscape.data.digests`).
 
     Parameters
     ----------
     snakemake
         The ``snakemake`` object of a script.
+
+    Raises
+    ------
+    UserError
+        If an input is not what an earlier job wrote.
     """
     log = str(snakemake.log[0])
 
@@ -33,6 +41,9 @@ def begin(snakemake: Any) -> None:
     start_log(log, explain=explain)
     use_limits(snakemake.config.get("limits"))
     atexit.register(_log_use)
+    digests.begin(snakemake.output, snakemake.rule)
+    for path in snakemake.input:
+        digests.check(path)
 
 
 def _studies(snakemake: Any) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from panscape.data.files import read_tsv
+from panscape.data.files import open_h5, read_tsv
 from panscape.data.h5mu import read_shared
 from panscape.plot.links import panel_titles, plot_links, plot_track
 from panscape.plot.metacell_map import layout, plot_map
@@ -54,14 +54,13 @@ class Drawn:
     @classmethod
     def read(cls, given: Mapping[str, object], genes: str | None = None) -> Drawn:
         """Read the files of a mapping with the rule's input names."""
-        import h5py
         from anndata.io import read_elem
 
         from panscape.coem.links.activity import placed
 
         path = str(given["metacells"])
         _, uns = read_shared(path)
-        with h5py.File(path) as file:
+        with open_h5(path) as file:
             centres = read_elem(file["obsm/X_embedding"])
             var = {
                 name: read_elem(file[f"mod/{name}/var"]) for name in ("rna", "atac") if name in file["mod"]

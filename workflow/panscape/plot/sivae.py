@@ -147,15 +147,13 @@ def plot_models(table: pd.DataFrame) -> Figure:
 
 def plot_embeddings(folders: Mapping[str, str | Path], highlight: Mapping[str, Sequence[str]]) -> Figure:
     """Draw cells and genes of each line's first bin side by side, on the axes of `principal_reading`."""
-    import anndata
-
     from panscape.plot.style import new_figure
 
     figure = new_figure(height=2.9 * len(folders))
     panels = figure.subplots(len(folders), 2, squeeze=False)
     for (line, folder), (left, right) in zip(folders.items(), panels, strict=True):
-        genes = anndata.read_h5ad(Path(folder) / "embedding.h5ad")
-        cells = anndata.read_h5ad(Path(folder) / "cells.h5ad")
+        genes = files.read_h5ad(Path(folder) / "embedding.h5ad")
+        cells = files.read_h5ad(Path(folder) / "cells.h5ad")
         first = cells.obs["bin"].astype(str).to_numpy() == cells.obs["bin"].astype(str).iloc[0]
         name = str(cells.obs["bin"].iloc[0])
         scores, loadings = principal_reading(cells.obsm["sivae"][first], genes.obsm[f"bin-{name}"])

@@ -66,10 +66,11 @@ class View:
 
 def read_view(path: str | Path, *, units: Mapping[str, str] | None = None) -> View:
     """Read the view of a ``landscape.h5ad``, without its matrices of pairs."""
-    import h5py
     from anndata.io import read_elem
 
-    with h5py.File(path) as file:
+    from panscape.data.files import open_h5
+
+    with open_h5(path) as file:
         obs = read_elem(file["obs"])
         xy = np.asarray(read_elem(file[f"obsm/{LAYOUT}"]), dtype=float)[:, :2]
         graph = read_elem(file["obsp/connectivities"])
@@ -116,12 +117,12 @@ def read_expression(paths: Sequence[str | Path], genes: Sequence[str], clusters:
     KeyError
         If a gene or a cluster is in none of the files.
     """
-    import anndata
+    from panscape.data.files import read_h5ad
 
     result = np.full((len(genes), len(clusters)), np.nan)
     present = np.zeros(len(clusters), dtype=bool)
     for path in paths:
-        data = anndata.read_h5ad(path)
+        data = read_h5ad(path)
         columns = _positions(data.var_names, pd.Index(genes), path)
         rows = clusters.get_indexer(data.obs_names)
         layer = data.layers["mean"]
@@ -146,9 +147,9 @@ def read_measured(path: str | Path, pairs: pd.DataFrame, clusters: pd.Index) -> 
     clusters
         Names of clusters.
     """
-    import anndata
+    from panscape.data.files import read_h5ad
 
-    data = anndata.read_h5ad(path)
+    data = read_h5ad(path)
     if "detection" not in data.layers:
         return np.ones((len(pairs), len(clusters)), dtype=bool)
     known = ~np.isnan(np.asarray(data.layers["detection"]))[data.obs_names.get_indexer(clusters)]

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from panscape.data.counts import Counts
+from panscape.data.files import open_h5
 from panscape.errors import fail
 from panscape.log import logger
 
@@ -174,7 +174,7 @@ class _Part:
         if self._matrix is not None:
             return self._matrix[rows]
         low, high = int(self._indptr[rows.start]), int(self._indptr[rows.stop])
-        with h5py.File(self._file.path) as file:
+        with open_h5(self._file.path) as file:
             data, indices = file["X/data"][low:high], file["X/indices"][low:high]
         shape = (rows.stop - rows.start, len(self.genes))
         offsets = self._indptr[rows.start : rows.stop + 1] - low

@@ -73,14 +73,12 @@ def transfer_labels(
     -------
     cell, study, then ``dpt_pseudotime`` and a column per entry.
     """
-    import anndata
-
     values = []
     if landscape is not None:
-        obs = anndata.read_h5ad(landscape, backed="r").obs
+        obs = files.read_h5ad(landscape, backed=True).obs
         values.append(obs[[PSEUDOTIME]].astype(float))
     if dictionary is not None:
-        saved = anndata.read_h5ad(dictionary)
+        saved = files.read_h5ad(dictionary)
         usage = np.asarray(saved.obsm["usage"], dtype=np.float64).T
         names = [str(name) for name in saved.uns["panclusters"]] if "panclusters" in saved.uns else None
         values.append(pd.DataFrame(usage, index=names, columns=saved.obs_names))

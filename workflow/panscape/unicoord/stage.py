@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,12 +43,7 @@ def open_cells(paths: Sequence[str], tables: Sequence[str] = ()) -> Cells:
     obs = cells.obs
     obs["barcode"] = obs.index.astype(str)
     for path in tables:
-        try:
-            table = files.read_tsv(path, dtype={"cell": str, "study": str})
-        except (ValueError, OSError, EOFError, zlib.error) as error:
-            raise fail(
-                str(path), f"cannot be read as a table ({error})", "give a TSV with a header"
-            ) from error
+        table = files.read_tsv(path, fix="give a TSV with a header", dtype={"cell": str, "study": str})
         if "cell" not in table:
             raise fail(str(path), "has no column cell", "name the cells in a column called cell")
         keys = ["study", "cell"] if "study" in table else ["cell"]

@@ -20,7 +20,7 @@ from panscape.coem.metacells.stage import Grouped, Learned
 from panscape.coem.metacells.state_axes import StateAxes
 from panscape.coem.metacells.state_scores import heterogeneity_rows, modality_scores, sample_axes
 from panscape.coem.paired import Paired
-from panscape.data.files import read_tsv, write_h5ad, write_tsv
+from panscape.data.files import read_h5ad, read_tsv, write_h5ad, write_tsv
 from panscape.data.h5mu import write_h5mu
 from panscape.graph.multiscale import diffusion_space
 
@@ -253,11 +253,9 @@ def write_grouped(grouped: Grouped, output: Any) -> None:
 
 def read_grouped(given: Any) -> Grouped:
     """Read the files written by :func:`write_grouped`."""
-    import anndata
-
     table = read_tsv(given.methods, dtype={"cell": str}).set_index("cell")
     swept = [name for name in table if name[0] == "k" and name[1:].isdigit()]
-    views = anndata.read_h5ad(given.views)
+    views = read_h5ad(given.views)
     arrays = {name: np.asarray(views.obsm[name], dtype=float) for name in views.obsm}
     return Grouped(
         table.drop(columns=swept),
@@ -289,9 +287,7 @@ def read_embedding(path: str | Path, cells: pd.Index, key: str = "X_coem") -> Le
     """
     if not path:
         return None
-    import anndata
-
-    table = anndata.read_h5ad(path)
+    table = read_h5ad(path)
     if not table.obs_names.equals(cells):
         raise ValueError(f"{path} has other cells than the sample")
     conditioned_on = json.loads(table.uns["settings"])["condition_on"]

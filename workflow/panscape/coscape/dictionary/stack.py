@@ -119,14 +119,12 @@ def read_stack(
     UserError
         If there are fewer than two panclusters, or no gene pair is left.
     """
-    import anndata
-
     from panscape.coscape.landscape.combine import Study, combine_studies
     from panscape.coscape.landscape.read import pair_positions
-    from panscape.data.files import read_csr, read_tsv
+    from panscape.data.files import read_csr, read_h5ad, read_tsv
 
     chosen = DictionarySettings.of(settings)
-    known = anndata.read_h5ad(landscape)
+    known = read_h5ad(landscape)
     genes = np.asarray(known.var_names, dtype=object)
     studies = []
     for tables, values, columns in zip(clusters, matrices, pairs, strict=True):

@@ -15,6 +15,7 @@ from panscape.coscape import reference
 from panscape.coscape.dictionary.choose import Choice
 from panscape.coscape.dictionary.entries import Dictionary
 from panscape.coscape.dictionary.stack import Stack
+from panscape.data.files import read_h5ad
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -76,9 +77,7 @@ def dictionary_to_anndata(
 
 def read_dictionary(path: str | Path) -> SavedDictionary:
     """Read a dictionary written by :func:`dictionary_to_anndata`."""
-    import anndata
-
-    return SavedDictionary(anndata.read_h5ad(path))
+    return SavedDictionary(read_h5ad(path))
 
 
 class SavedDictionary:

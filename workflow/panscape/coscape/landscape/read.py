@@ -13,7 +13,7 @@ from scipy import sparse
 from panscape.coscape.landscape.annotate import annotate_clusters
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.scores import Scores
-from panscape.data.files import read_csr, read_tsv
+from panscape.data.files import open_h5, read_csr, read_h5ad, read_tsv
 from panscape.errors import fail
 
 if TYPE_CHECKING:
@@ -52,13 +52,11 @@ def read_study(
     UserError
         If the files do not match.
     """
-    import anndata
-    import h5py
     from anndata.io import read_elem
 
-    with h5py.File(counts) as file:
+    with open_h5(counts) as file:
         cells = read_elem(file["obs"])
-    dense = anndata.read_h5ad(expression)
+    dense = read_h5ad(expression)
     table = read_tsv(clusters, dtype=NAMES)
     if list(dense.obs_names) != list(table["cluster"]):
         raise fail(

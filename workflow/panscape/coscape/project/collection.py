@@ -17,6 +17,7 @@ from panscape.coscape.dictionary.stack import Stack, make_stack, read_stack
 from panscape.coscape.dictionary.write import SavedDictionary, read_dictionary
 from panscape.coscape.project.align import Reference, align_pairs, project_codes
 from panscape.coscape.project.place import map_position, nearest_panclusters, place_panclusters
+from panscape.data.files import read_h5ad
 from panscape.errors import fail
 from panscape.stats.rows import unit_rows
 
@@ -52,14 +53,12 @@ class FinishedCollection:
     @classmethod
     def read(cls, folder: str | Path) -> FinishedCollection:
         """Read ``results/<collection>``, without writing to it."""
-        import anndata
-
         settings = DictionarySettings.of(reference.settings(folder)["dictionary"])
         files = reference.by_kind(folder)
         landscape = Path(folder, reference.LANDSCAPE)
         parts = (files["clusters"], files["matrices"], files["pairs"])
         stack = read_stack(landscape, *parts, replace(settings, pair_support=1))
-        backed = anndata.read_h5ad(landscape, backed="r")
+        backed = read_h5ad(landscape, backed=True)
         at = backed.obs_names.get_indexer(stack.obs.index)
         layout = np.asarray(backed.obsm[LAYOUT], dtype=float)[at, :2]
         backed.file.close()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 
+from panscape.data.files import read_json
 from panscape.plot.predictions import model_name
 from panscape.report.blocks import Block, Heading, Paragraph, table
 from panscape.report.format import between, listing, number, percent
@@ -37,7 +36,7 @@ def metrics(results: Results) -> pd.DataFrame:
 
 def card(results: Results) -> dict:
     """Return the model's metadata: genes, labels, settings and so on."""
-    return json.loads(results.path(CARD).read_text(encoding="utf-8"))
+    return read_json(results.path(CARD))
 
 
 def tested_classes(results: Results) -> dict[str, tuple[int, int]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.data.files import read_csr, read_tsv
+from panscape.data.files import open_h5, read_csr, read_tsv
 from panscape.errors import fail
 
 MODELS = ("sivae", "pca", "pearson")
@@ -40,25 +40,20 @@ class LineFiles:
 
     def bins(self) -> list[str]:
         """Return the names of all bins (halves included), in the order of the graphs."""
-        import h5py
-
-        with h5py.File(self.folder / "embedding.h5ad") as file:
+        with open_h5(self.folder / "embedding.h5ad") as file:
             keys = [key.removeprefix("bin-") for key in file["obsm"] if key.startswith("bin-")]
         return sorted(keys, key=lambda key: (key in HALVES, int(key) if key.isdigit() else 0, key))
 
     def genes(self) -> list[str]:
         """Return the genes in the order of embeddings and graphs."""
-        import h5py
         from anndata.io import read_elem
 
-        with h5py.File(self.folder / "embedding.h5ad") as file:
+        with open_h5(self.folder / "embedding.h5ad") as file:
             return list(read_elem(file["obs"]).index.astype(str))
 
     def embeddings(self, model: str, bins: Sequence[str]) -> list[np.ndarray]:
         """Return the gene embeddings (G, K) of some bins."""
-        import h5py
-
-        with h5py.File(self.folder / "embedding.h5ad") as file:
+        with open_h5(self.folder / "embedding.h5ad") as file:
             return [np.asarray(file["obsm"][EMBEDDED[model] + name]) for name in bins]
 
     def graphs(self, model: str, bins: Sequence[str]) -> list[sparse.csr_matrix]:

@@ -1,0 +1,1 @@
+"""Check of result files: against their records, and against those of another run."""
