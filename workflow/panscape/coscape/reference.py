@@ -16,6 +16,7 @@ from panscape.errors import Problem, UserError, fail
 DICTIONARY = "dictionary/dictionary.h5ad"
 LANDSCAPE = "landscape/landscape.h5ad"
 GENES = "preprocess/genes.tsv"
+SIGNAL_PAIRS = "coexpression/signal_pairs.tsv"
 ONCE = (DICTIONARY, LANDSCAPE, GENES)
 PER_STUDY = {
     "clusters": "panclust/{study}/clusters.tsv",

@@ -24,9 +24,9 @@ class LandscapeSettings(FromMapping):
     Parameters
     ----------
     distance
-        ``"thresholded"``: between the vectors of strong correlations (published); ``"corrected"``: between
-        the correlations of the pairs with the most signal, see
-        :func:`panscape.coscape.landscape.debiased.debiased_distances`.
+        ``"corrected"``: between the correlations of the pairs with the most signal, see
+        :func:`panscape.coscape.landscape.debiased.debiased_distances`; ``"thresholded"``: between the vectors
+        of strong correlations (published).
     metric
         Of thresholded correlations: ``"cosine"``, ``"euclidean"`` (published) or ``"correlation"``.
     top_pairs
@@ -82,7 +82,7 @@ class LandscapeSettings(FromMapping):
         "distance": Renamed("metric", values=METRICS, instead="thresholded"),
     }
 
-    distance: str = THRESHOLDED
+    distance: str = CORRECTED
     metric: str = "cosine"
     top_pairs: int = 100_000
     diagonal: bool = False

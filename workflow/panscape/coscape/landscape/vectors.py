@@ -81,7 +81,7 @@ def scores_of(data: Combined) -> Scores:
         raise fail(
             "landscape.distance",
             f"is {CORRECTED}, but the clusters have no scores of gene pairs",
-            "add Scores to every study (panscape.coscape.landscape.scores), or write thresholded",
+            "build the landscape by coscape.build_landscape, which scores them, or write thresholded",
         )
     return data.scores
 
