@@ -76,6 +76,15 @@ def test_what_is_missing_is_said(two):
         score_studies([study("one", min_expected=1000)], LandscapeSettings(min_expected=1000))
 
 
+def test_settings_without_effect_are_said(two, caplog):
+    with caplog.at_level("WARNING"):
+        coscape.build_landscape(
+            two, eta=0.3, n_neighbors=4, permutations=0, bootstraps=0, layout_iterations=2
+        )
+    said = [record.getMessage() for record in caplog.records]
+    assert any(text.startswith("landscape.eta: 0.3 does not change the distance") for text in said)
+
+
 def test_pairs_without_any_signal_are_an_error():
     signal = Signal.empty(GENES)
     signal.noise[0, 1:] = 0.1

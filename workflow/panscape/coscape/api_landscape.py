@@ -16,6 +16,7 @@ from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.panclust.settings import PanclustSettings
 from panscape.errors import fail
+from panscape.log import logger
 from panscape.seeds import derive
 from panscape.settings import FromMapping
 
@@ -207,6 +208,8 @@ def build_landscape(
     from panscape.coscape.landscape.write import landscape_to_anndata
 
     chosen = choose_settings(LandscapeSettings, settings, more)
+    for key in chosen.unused:
+        logger.warning("landscape.%s: %s", key, chosen.without_effect(key))
     landscape = compute_landscape(score_studies(studies, chosen, threads=threads), chosen, seed)
     result = landscape_to_anndata(landscape)
     data = landscape.data
