@@ -123,8 +123,8 @@ def _signal_blocks(results: Results) -> list[Block]:
         Paragraph(
             "The landscape does not use this threshold. It compares panclusters over the "
             f"{plural(len(chosen), 'gene pair', 'gene pairs')} {most} over all panclusters. Pairs are "
-            "weighted by the fraction of their squared correlations that is signal (independent genes explain "
-            f"the rest): {percent(weight.median())} for a typical pair, "
+            "weighted by the fraction of their squared correlations that is signal (independent genes make "
+            f"up the rest): {percent(weight.median())} for a typical pair, "
             f"{between(weight.quantile(0.05), weight.quantile(0.95), percent)} for nine in ten."
         )
     ]
