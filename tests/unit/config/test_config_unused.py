@@ -6,6 +6,7 @@ import pytest
 
 from panscape.config.load import load
 from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.errors import UserError
 
 STUDIES = {"collection": "x", "studies": [{"id": "a", "path": "a.h5ad", "obs": {"age": "age"}}]}
 
@@ -45,6 +46,12 @@ def test_only_what_is_written_and_differs_from_the_default(caplog):
     # the preset's metric and diagonal are not the user's
     assert not warnings_of(caplog, preset="paper", landscape={"distance": "corrected"})
     assert not warnings_of(caplog, written={}, landscape={"eta": 0.3})
+
+
+def test_fewer_pairs_than_a_cluster_needs():
+    with pytest.raises(UserError, match=r"landscape.top_pairs: 5 pairs are compared, but a cluster needs 10"):
+        load({**STUDIES, "landscape": {"top_pairs": 5}})
+    assert load({**STUDIES, "landscape": {"top_pairs": 5, "min_pairs": 5}})
 
 
 def test_old_values_of_distance_choose_the_thresholded_one(caplog):

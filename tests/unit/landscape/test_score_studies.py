@@ -27,9 +27,9 @@ def cells_of(name, n_cells=240):
     return anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=GENES))
 
 
-def study(name, **settings):
+def study(name, min_cells=25, **settings):
     cells = cells_of(name)
-    clusters, members = coscape.find_panclusters(cells, min_cells=25, n_components=5)
+    clusters, members = coscape.find_panclusters(cells, min_cells=min_cells, n_components=5)
     return coscape.estimate_coexpression(cells, clusters, members, **settings)
 
 
@@ -70,7 +70,7 @@ def test_what_is_missing_is_said(two):
     bare = [study("one", signal=False), two[1]]
     with pytest.raises(UserError, match=r"study 'one': has no signal.*signal=True"):
         coscape.build_landscape(bare)
-    with pytest.raises(UserError, match="is 3, but the coexpression of study 'one' was estimated with 10"):
+    with pytest.raises(UserError, match=r"is 3, but the coexpression of study 'one' was estimated with 10"):
         coscape.build_landscape(two, min_expected=3)
     with pytest.raises(UserError, match="none of the 66 pairs of 12 genes has signal: in no pancluster"):
         score_studies([study("one", min_expected=1000)], LandscapeSettings(min_expected=1000))
@@ -83,6 +83,32 @@ def test_settings_without_effect_are_said(two, caplog):
         )
     said = [record.getMessage() for record in caplog.records]
     assert any(text.startswith("landscape.eta: 0.3 does not change the distance") for text in said)
+
+
+def test_few_clusters_and_few_pairs():
+    alone = [study(name, min_cells=240) for name in ("one", "other", "another")]  # a cluster each
+    quick = {"permutations": 0, "bootstraps": 0, "layout_iterations": 2}
+    landscape = coscape.build_landscape(alone, **quick)
+    assert landscape.n_obs == 3 and landscape.obs["dpt_pseudotime"].notna().all()
+    with pytest.raises(UserError, match=r"all studies together have 2 clusters; a landscape needs at least 3"):
+        coscape.build_landscape(alone[:2], **quick)
+    with pytest.raises(UserError, match=r"landscape.min_pairs: is 100, but 66 pairs of genes have signal"):
+        coscape.build_landscape(alone, min_pairs=100, **quick)
+
+
+def test_a_study_that_cannot_be_compared_stands_alone(two):
+    sparse_cells = cells_of("sparse")
+    sparse_cells.X.data[50:] = 0
+    sparse_cells.X.eliminate_zeros()
+    clusters, members = coscape.find_panclusters(sparse_cells, min_cells=100, n_components=5)
+    third = coscape.estimate_coexpression(sparse_cells, clusters, members)
+    landscape = coscape.build_landscape([*two, third], permutations=0, bootstraps=0, layout_iterations=2)
+    time = landscape.obs.groupby("study")["dpt_pseudotime"]
+    assert time.apply(lambda values: values.notna().all()).to_dict() == {
+        "one": True,
+        "second": True,
+        "sparse": False,
+    }
 
 
 def test_pairs_without_any_signal_are_an_error():
