@@ -203,7 +203,12 @@ def test_overlap_is_that_of_the_files(through_files, in_memory, tmp_path):
 def test_projection_is_that_of_the_files(through_files, in_memory):
     folder, paths = through_files
     studies, landscape, dictionary = in_memory
-    expected = project_studies(folder, {"new": paths["new"]})
+    scores = score_study(
+        paths["new"]["counts"], GENES, files.read_csr(paths["new"]["members"]),
+        files.read_tsv(folder / reference.SIGNAL_PAIRS), min_expected=1,
+    )  # fmt: skip
+    files.write_csr(scores, folder / "scores.npz")
+    expected = project_studies(folder, {"new": {**paths["new"], "scores": folder / "scores.npz"}})
     placed = coscape.project_panclusters(studies["new"], landscape, dictionary)
     pd.testing.assert_frame_equal(placed, expected)
     by_path = coscape.project_panclusters([studies["new"]], landscape, folder / reference.DICTIONARY)

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from panscape.data.counts import Counts
 
-MATRIX, PAIRS = "coexpression", "coexpression_pairs"  # keys in obsm and uns of a landscape in memory
+# keys in obsm, uns and obsp of a landscape in memory
+MATRIX, PAIRS = "coexpression", "coexpression_pairs"
+SCORES, SIGNAL_PAIRS, SHARED = "scores", "signal_pairs", "shared_cells"
 Settings = TypeVar("Settings", bound=FromMapping)
 
 
@@ -196,7 +198,8 @@ def build_landscape(
     pairs along pseudotime in uns ``genes`` and ``pairs``, see
     :func:`panscape.coscape.landscape.write.landscape_to_anndata`. In addition, obsm ``coexpression``, CSR
     (n_clusters, n_pairs), and uns ``coexpression_pairs``, the genes of these pairs, for
-    :func:`learn_dictionary`.
+    :func:`learn_dictionary`; with the corrected distance also obsm ``scores``, CSR of the chosen pairs in uns
+    ``signal_pairs``, and obsp ``shared_cells`` for :func:`project_panclusters`.
 
     Raises
     ------
@@ -217,6 +220,13 @@ def build_landscape(
     names = data.genes.astype(str)[data.pairs]
     result.uns[PAIRS] = pd.DataFrame({"gene_a": names[:, 0], "gene_b": names[:, 1]})
     result.uns["genes"], result.uns["pairs"] = landscape.genes, landscape.pairs
+    if data.scores is not None:
+        scores = data.scores.rows(landscape.originals)
+        names = data.genes.astype(str)[scores.pairs]
+        result.obsm[SCORES], result.obsp[SHARED] = scores.matrix, scores.shared
+        result.uns[SIGNAL_PAIRS] = pd.DataFrame(
+            {"gene_a": names[:, 0], "gene_b": names[:, 1], "weight": scores.weight}
+        )
     return result
 
 
