@@ -57,10 +57,10 @@ def one_width(finished) -> float:
     """Return the quantile of all errors of left-out studies, on the ages as they are."""
     from panscape.coscape.project.intervals import leave_studies_out
     from panscape.coscape.project.kriging import similarity_kernel
-    from panscape.stats.rows import unit_rows
+    from panscape.coscape.project.similarity import Similarity
 
-    rows, codes = unit_rows(finished.stack.data), finished.saved.usage
-    similarity = similarity_kernel(rows, codes, rows, codes)
+    rows, codes = finished.stack.data, finished.saved.usage
+    similarity = similarity_kernel(Similarity.cosine(rows, rows[:0]).known, codes, codes)
     age, study = (finished.stack.obs[name].to_numpy() for name in ("age", "study"))
     return float(np.quantile(leave_studies_out(similarity, age.astype(float), study).error, COVERAGE))
 

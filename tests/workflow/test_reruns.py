@@ -15,7 +15,9 @@ DIRECT = "arams have changed"
 DRAWN = {"simulate_study", "simulate_truth"}
 REPORT = {"write_report"}
 LANDSCAPE = {"build_landscape", "plot_landscape", *REPORT}
-COEXPRESSION = {"correlate_genes", *LANDSCAPE}
+SCORES = {"score_pairs", *LANDSCAPE}
+PAIRS = {"choose_pairs", *SCORES}
+COEXPRESSION = {"correlate_genes", *PAIRS}
 PANCLUST = {"find_panclusters", *COEXPRESSION}
 PREPROCESS = {"filter_cells", "plot_qc", "collect_qc", "select_genes", *PANCLUST}
 
@@ -26,6 +28,10 @@ CHANGES = {
     "panclust__min_cells": (70, {"find_panclusters"}, PANCLUST),
     "coexpression__eta": (0.9, {"correlate_genes"}, COEXPRESSION),
     "landscape__n_neighbors": (6, {"build_landscape"}, LANDSCAPE),
+    "landscape__distance": ("thresholded", {"build_landscape"}, LANDSCAPE),
+    "landscape__min_pairs": (20, {"build_landscape"}, LANDSCAPE),
+    "landscape__top_pairs": (2000, {"choose_pairs", "build_landscape"}, PAIRS),
+    "landscape__min_expected": (5, {"correlate_genes", "score_pairs", "build_landscape"}, COEXPRESSION),
     "report__top": (7, {"plot_landscape"}, {"plot_landscape", *REPORT}),
     "report__title": ("Another", {"write_report"}, REPORT),
     "dictionary__alpha": (0.2, {"write_report"}, REPORT),  # named in the report's settings, not run

@@ -2,11 +2,13 @@
 
 REQUIRED INPUTS
     results/{collection}/preprocess/{study}/            counts.h5ad, genes.tsv of the studies to project
-    the folder of project.reference, read only: its dictionary, landscape, genes, panclusters and coexpression
+    the folder of project.reference, read only: its dictionary, landscape, genes, panclusters and coexpression,
+    with landscape.distance: corrected also its signal_pairs.tsv, scores.npz and members.npz
 OUTPUTS
     results/{collection}/project/{study}/genes.tsv      gene, selected: the reference's genes, and whether measured
     results/{collection}/project/{study}/               clusters.tsv, members.npz, matrices.npz, pairs.tsv,
-                                                        expression.h5ad, chance.tsv, with the reference's settings
+                                                        expression.h5ad, chance.tsv, scores.npz (corrected distance
+                                                        of the reference), with the reference's settings
     results/{collection}/project/projected.tsv          cluster, study, similarity, nearest, x, y, age, age_low ...
     results/{collection}/project/figures/
 """
@@ -14,6 +16,10 @@ OUTPUTS
 from panscape.config import figures
 from panscape.coscape import reference
 
+# earlier dictionaries do not have it
+NEW_MIN_EXPECTED = (of_reference("coexpression") or {}).get(
+    "min_expected", config["landscape"]["min_expected"]
+)
 PROJECTION_FIGURES = {"map": "Place on the map", "values": "Predicted age"}
 
 
@@ -76,12 +82,28 @@ use rule correlate_genes as correlate_new_genes with:
     params:
         settings=of_reference("coexpression"),
         normalisation=of_reference("normalisation"),
-        # earlier dictionaries do not have it
-        min_expected=(of_reference("coexpression") or {}).get(
-            "min_expected", config["landscape"]["min_expected"]
-        ),
+        min_expected=NEW_MIN_EXPECTED,
         seed=config["seed"],
         code=code_digest("correlate_genes"),
+
+
+use rule score_pairs as score_new_pairs with:
+    input:
+        counts="results/{collection}/preprocess/{study}/counts.h5ad",
+        genes="results/{collection}/project/{study}/genes.tsv",
+        members="results/{collection}/project/{study}/members.npz",
+        pairs=in_reference(reference.SIGNAL_PAIRS),
+    output:
+        scores="results/{collection}/project/{study}/scores.npz",
+    log:
+        "logs/{collection}/project/{study}/score_new_pairs.log",
+    benchmark:
+        "benchmarks/{collection}/project/{study}/score_new_pairs.tsv"
+    params:
+        estimator=(of_reference("coexpression") or {}).get("estimator"),
+        normalisation=of_reference("normalisation"),
+        min_expected=NEW_MIN_EXPECTED,
+        code=code_digest("score_pairs"),
 
 
 rule project_panclusters:
@@ -104,6 +126,13 @@ rule project_panclusters:
         ),
         expression=of_studies(
             "results/{collection}/project/{study}/expression.h5ad", use="project"
+        ),
+        scores=branch(
+            REFERENCE and reference.corrected(REFERENCE),
+            then=of_studies(
+                "results/{collection}/project/{study}/scores.npz", use="project"
+            ),
+            otherwise=[],
         ),
         reference=reference.files(REFERENCE),
     output:

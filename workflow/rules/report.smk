@@ -81,6 +81,7 @@ rule write_report:
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
         pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
         chance=of_studies("results/{collection}/coexpression/{study}/chance.tsv"),
+        chosen=branch(CORRECTED and STUDIES, then=CHOSEN, otherwise=[]),
         landscape=if_used(
             "landscape",
             expand(

@@ -43,10 +43,11 @@ rule panclust:
 
 
 rule coexpression:
-    """The sparse coexpression matrices of all panclusters."""
+    """The sparse coexpression matrices of all panclusters, and what their corrected distance needs."""
     input:
         of_studies("results/{collection}/coexpression/{study}/matrices.npz"),
         of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),
+        branch(CORRECTED and STUDIES, then=SCORES, otherwise=[]),
     message:
         why_skipped("landscape")
 

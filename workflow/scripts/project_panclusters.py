@@ -12,5 +12,7 @@ studies = {
     name: dict(zip(parts, paths, strict=True))
     for name, *paths in zip(params.studies, *(given[part] for part in parts), strict=True)
 }
+for name, path in zip(params.studies, given.scores, strict=False):  # none without the corrected distance
+    studies[name]["scores"] = path
 table = project_studies(params.reference, studies, coverage=params.coverage)
 files.write_tsv(table, snakemake.output.projected)

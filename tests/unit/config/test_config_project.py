@@ -17,7 +17,7 @@ def loaded(*studies, **more):
     return load({"collection": "new", "studies": list(given), "landscape": {"root": "none"}, **more})
 
 
-def made_reference(folder, **changes):
+def made_reference(folder, distance="thresholded", **changes):
     """Write the files of a finished collection (empty but for the settings) and return the folder."""
     config = loaded(age_unit="days")
     known = {**reference.describe(config, ["one", "two"]), **changes}
@@ -28,7 +28,24 @@ def made_reference(folder, **changes):
             path.touch()
     with h5py.File(folder / reference.DICTIONARY, "w") as file:
         file[f"uns/{reference.KEY}"] = json.dumps(known)
+    with h5py.File(folder / reference.LANDSCAPE, "w") as file:
+        file["uns/parameters/distance"] = distance
     return folder
+
+
+def test_a_reference_of_the_corrected_distance_has_scores(tmp_path):
+    folder = made_reference(tmp_path, "corrected", age_unit=None)
+    assert reference.corrected(folder) and not reference.corrected(tmp_path / "none")
+    assert set(reference.by_kind(folder)) == {*reference.PER_STUDY, *reference.SCORED}
+    assert reference.SIGNAL_PAIRS in reference.once(folder)
+    config = loaded(project={"reference": str(folder)})
+    (lacking, scores) = reference.problems(config)
+    assert lacking.what == f"{folder} lacks coexpression/signal_pairs.tsv"
+    for name in ("members.npz", "scores.npz"):
+        assert name in scores.what
+    (folder / reference.LANDSCAPE).write_text("no HDF5")
+    (problem,) = reference.problems(config)
+    assert "landscape.h5ad cannot be read" in problem.what
 
 
 def test_keys_of_earlier_versions_are_taken_for_the_new_ones(caplog):

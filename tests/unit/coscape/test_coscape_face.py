@@ -12,12 +12,14 @@ from panscape import coscape, seeds
 from panscape.coscape import reference
 from panscape.coscape.cells import MemoryCounts, read_counts
 from panscape.coscape.coexpression.coexpress import coexpress
+from panscape.coscape.coexpression.score_study import score_study
+from panscape.coscape.coexpression.signal import Signal, choose_pairs
 from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow
 from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.coscape.dictionary.stack import read_stack
 from panscape.coscape.dictionary.write import dictionary_to_anndata, read_dictionary
 from panscape.coscape.landscape.build import compute_landscape
-from panscape.coscape.landscape.read import read_study
+from panscape.coscape.landscape.read import add_scores, read_study
 from panscape.coscape.landscape.write import landscape_to_anndata
 from panscape.coscape.overlap.scores import overlap_table
 from panscape.coscape.overlap.targets import MAIN, union_graph
@@ -32,9 +34,10 @@ from panscape.pipeline.provenance.closure import Code
 SCRIPTS = Path(__file__).resolve().parents[3] / "workflow/scripts"
 SEED = 5
 PANCLUST = {"min_cells": 25, "n_components": 10}
-COEXPRESSION = {"eta": 0.15}
+COEXPRESSION = {"eta": 0.15, "min_expected": 1}
 LANDSCAPE = {
     "n_neighbors": 5,
+    "top_pairs": 150,
     "permutations": 19,
     "bootstraps": 20,
     "layout_iterations": 20,
@@ -83,11 +86,25 @@ def run_study(folder, name, data):
     files.write_csr(members, paths["members"])
     clusters = files.read_tsv(paths["clusters"], dtype={"cluster": str, "study": str, "parent": str})
     seed = seeds.derive(SEED, "coexpression", name)
-    result = coexpress(paths["counts"], GENES, clusters, members, COEXPRESSION, seed=seed)
+    result = coexpress(paths["counts"], GENES, clusters, members, COEXPRESSION, signal=True, seed=seed)
     files.write_csr(result.matrix, paths["matrices"])
+    files.write_csr(result.signal.stored(), paths["matrices"].with_name("signal.npz"))
     files.write_tsv(result.pairs, paths["pairs"])
     result.expression.write_h5ad(paths["expression"])
     return paths
+
+
+def scored(folder, name, paths, names):
+    """Choose the pairs of a collection, score them in a study and return it with these scores."""
+    signals = [files.read_csr(paths[other]["matrices"].with_name("signal.npz")) for other in names]
+    chosen = choose_pairs([Signal.of_stored(part, GENES) for part in signals], GENES, LANDSCAPE["top_pairs"])
+    files.write_tsv(chosen, folder / reference.SIGNAL_PAIRS)
+    scores = score_study(
+        paths[name]["counts"], GENES, files.read_csr(paths[name]["members"]), chosen, min_expected=1
+    )
+    path = paths[name]["matrices"].with_name("scores.npz")
+    files.write_csr(scores, path)
+    return add_scores(read_study(name, **paths[name]), path, folder / reference.SIGNAL_PAIRS)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +118,7 @@ def through_files(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     paths = {name: run_study(folder, name, cells) for name, cells in data.items()}
     old = [name for name in paths if name != "new"]
-    studies = [read_study(name, **paths[name]) for name in old]
+    studies = [scored(folder, name, paths, old) for name in old]
     (folder / "landscape").mkdir()
     (folder / "dictionary").mkdir()
     landscape = folder / reference.LANDSCAPE
@@ -186,7 +203,12 @@ def test_overlap_is_that_of_the_files(through_files, in_memory, tmp_path):
 def test_projection_is_that_of_the_files(through_files, in_memory):
     folder, paths = through_files
     studies, landscape, dictionary = in_memory
-    expected = project_studies(folder, {"new": paths["new"]})
+    scores = score_study(
+        paths["new"]["counts"], GENES, files.read_csr(paths["new"]["members"]),
+        files.read_tsv(folder / reference.SIGNAL_PAIRS), min_expected=1,
+    )  # fmt: skip
+    files.write_csr(scores, folder / "scores.npz")
+    expected = project_studies(folder, {"new": {**paths["new"], "scores": folder / "scores.npz"}})
     placed = coscape.project_panclusters(studies["new"], landscape, dictionary)
     pd.testing.assert_frame_equal(placed, expected)
     by_path = coscape.project_panclusters([studies["new"]], landscape, folder / reference.DICTIONARY)

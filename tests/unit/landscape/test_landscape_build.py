@@ -23,7 +23,9 @@ from panscape.errors import UserError
 from panscape.graph.distances import squared_distances
 from panscape.plot.sensitivity import plot_sensitivity
 
-QUICK = LandscapeSettings(n_neighbors=7, permutations=99, layout_iterations=20, min_pairs=5)
+QUICK = LandscapeSettings(
+    distance="thresholded", n_neighbors=7, permutations=99, layout_iterations=20, min_pairs=5
+)
 
 
 def two():

@@ -21,7 +21,9 @@ from panscape.stats.means import cluster_means
 from panscape.stats.ranks import partial_spearman, spearman
 from panscape.stats.weighted_ranks import group_products, partial_products, products, standard_ranks
 
-QUICK = LandscapeSettings(n_neighbors=7, permutations=99, bootstraps=60, layout_iterations=5, min_pairs=0)
+QUICK = LandscapeSettings(
+    distance="thresholded", n_neighbors=7, permutations=99, bootstraps=60, layout_iterations=5, min_pairs=0
+)
 SHUFFLES = 200
 
 

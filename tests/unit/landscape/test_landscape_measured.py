@@ -21,7 +21,9 @@ from panscape.graph.knn import nearest
 from panscape.graph.measured import Measured
 from panscape.stats.fdr import benjamini_hochberg
 
-QUICK = LandscapeSettings(permutations=0, layout_iterations=2, n_neighbors=5, min_expected=1, min_pairs=1)
+QUICK = LandscapeSettings(
+    distance="thresholded", permutations=0, layout_iterations=2, n_neighbors=5, min_expected=1, min_pairs=1
+)
 
 
 def without(study, genes):

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of scanpy and its libraries
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     """Return a landscape.h5ad."""
-    settings = LandscapeSettings(n_neighbors=7, permutations=9, layout_iterations=20, min_pairs=5)
+    settings = LandscapeSettings(
+        distance="thresholded", n_neighbors=7, permutations=9, layout_iterations=20, min_pairs=5
+    )
     made = compute_landscape(
         [study("one", 25, genes=30, ages=(0, 7)), study("two", 25, genes=30, ages=(3, 10))], settings, 1
     )

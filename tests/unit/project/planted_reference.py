@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.project.align import Aligned
 from panscape.coscape.project.place import place_panclusters
+from panscape.coscape.project.similarity import Similarity
 
 
 def ageing(rng, n, studies, low=0.0, high=10.0):
@@ -24,5 +24,6 @@ def blocks(matrix):
 
 def placed(matrix, new, study, values, **options):
     """Place panclusters whose codes are those of :func:`blocks`."""
-    aligned = Aligned(sparse.csr_matrix((1, matrix.shape[1])), matrix, new, 1.0)
-    return place_panclusters(aligned, study, values, (blocks(new), blocks(matrix)), **options)
+    return place_panclusters(
+        Similarity.cosine(matrix, new), study, values, (blocks(new), blocks(matrix)), **options
+    )

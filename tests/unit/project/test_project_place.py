@@ -4,19 +4,19 @@ import pytest
 from planted_reference import ageing, blocks, placed
 from scipy import sparse
 
-from panscape.coscape.project.align import Aligned
 from panscape.coscape.project.kriging import krige, similarity_kernel
 from panscape.coscape.project.place import map_position, nearest_panclusters
+from panscape.coscape.project.similarity import Similarity
 
 
 def test_neighbors_equal_brute_force():
     matrix, *_ = ageing(np.random.default_rng(0), 150, ["a"])
     dense = matrix.toarray()
     unit = dense / np.linalg.norm(dense, axis=1, keepdims=True)
-    index, cosine = nearest_panclusters(matrix[:20], matrix, 4)
+    index, cosine = nearest_panclusters(Similarity.cosine(matrix, matrix[:20]).new, 4)
     np.testing.assert_allclose(cosine, -np.sort(-(unit[:20] @ unit.T), axis=1)[:, :4], atol=1e-12)
     assert index[:, 0].tolist() == list(range(20))
-    assert nearest_panclusters(matrix[:2], matrix[:3], 9)[0].shape == (2, 3)
+    assert nearest_panclusters(Similarity.cosine(matrix[:3], matrix[:2]).new, 9)[0].shape == (2, 3)
 
 
 def test_kriging_is_generalised_least_squares():
@@ -38,14 +38,15 @@ def test_kriging_is_generalised_least_squares():
 def test_the_kernel_is_the_sum_of_two_cosines():
     matrix, *_ = ageing(np.random.default_rng(2), 20, ["a"])
     codes = blocks(matrix)
-    result = similarity_kernel(matrix[:3], codes[:3], matrix, codes)
+    result = similarity_kernel(Similarity.cosine(matrix, matrix[:3]).new, codes[:3], codes)
     dense = matrix.toarray()
     for values in (dense, codes):
         unit = values / np.linalg.norm(values, axis=1, keepdims=True)
         result = result - unit[:3] @ unit.T
     np.testing.assert_allclose(result, 0, atol=1e-12)
     empty = sparse.csr_matrix((1, 400))
-    np.testing.assert_array_equal(similarity_kernel(empty, np.zeros((1, 10)), matrix, codes), 0)
+    nothing = Similarity.cosine(matrix, empty).new
+    np.testing.assert_array_equal(similarity_kernel(nothing, np.zeros((1, 10)), codes), 0)
 
 
 def test_a_left_out_study_is_placed_by_age():
@@ -126,6 +127,5 @@ def test_panclusters_like_nothing_in_the_reference_have_no_age():
     new = sparse.vstack([sparse.csr_matrix((1, 400)), matrix[0]]).tocsr()
     table = placed(matrix, new, study, pd.DataFrame({"age": age}))
     assert table.loc[0, ["age", "age_low", "age_high"]].isna().all() and table.loc[1, "age"] > 0
-    aligned = Aligned(sparse.csr_matrix((1, 400)), matrix, new, 1.0)
-    xy = map_position(aligned, np.random.default_rng(0).random((60, 2)))
+    xy = map_position(Similarity.cosine(matrix, new), np.random.default_rng(0).random((60, 2)))
     assert np.isnan(xy[0]).all() and (xy[1] > 0).all() and (xy[1] < 1).all()

@@ -94,6 +94,8 @@ def write_results(root, *, seed=0, number=40, studies=STUDIES):
         write_tsv(pairs, out / "coexpression" / study / "pairs.tsv")
         chance = table.iloc[[3, 2, 1]][["cluster", "n_cells"]].assign(edges=10, share=[0.7, 0.8, 0.9])
         write_tsv(chance.assign(chance=chance["share"] * 10), out / "coexpression" / study / "chance.tsv")
+    chosen = pairs.assign(weight=np.linspace(0.2, 0.9, 20), signal=np.linspace(1, 5, 20), n_studies=2)
+    write_tsv(chosen, out / "coexpression" / "signal_pairs.tsv")
     names = ["study", "filter", "removed", "left", "unit", "limit", "chosen", "median", "usual"]
     write_tsv(pd.DataFrame(qc, columns=names), out / "preprocess" / "qc.tsv")
     write_tsv(kept(), out / "preprocess" / "kept.tsv")

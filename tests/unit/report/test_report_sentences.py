@@ -16,6 +16,7 @@ from panscape.report.page import _code, page, summary
 from panscape.report.run import _first_sentence
 from panscape.report.sections import (
     SECTIONS,
+    coexpression,
     dictionary,
     landscape,
     landscape_sentences,
@@ -65,6 +66,25 @@ def test_one_study_without_ages_is_not_described_as_several_with_ages(without_ag
     assert "measured in every study" not in text and "highest by dispersion are analysed" in text
     for word in ("In brackets 95 %", "By chance:", "Connected parts of", "map of pseudotime these"):
         assert word not in text
+
+
+def test_the_distance_of_the_landscape_is_described(tmp_path):
+    out, config = made_up.write_results(tmp_path), made_up.configuration()
+    for distance in ("corrected", "thresholded"):
+        config["landscape"] |= {"distance": distance, "neighbor_sweep": [10, 20], "metric": "euclidean"}
+        results = made_up.results_of(out, config)
+        text = " ".join(methods(results, SECTIONS).paragraphs)
+        shown = " ".join(str(getattr(block, "text", "")) for block in coexpression._blocks(results))
+        if distance == "corrected":
+            assert "1 - cosine of their unthresholded correlations over the gene pairs with the most" in text
+            assert "100,000 at most" in text and "(the median over graphs of 10 and 20 neighbours)" in text
+            assert "over the 20 gene pairs with any signal over all panclusters" in shown
+            assert "55 % for a typical pair, 23 % to 87 % for nine in ten" in shown
+            assert "Distances and networks" not in shown
+            (out / coexpression.CHOSEN).unlink()
+        else:
+            assert "Euclidean distance" in text and "median over graphs" not in text
+            assert "with any signal" not in shown and "Distances and networks exclude pairs" in shown
 
 
 def test_a_table_of_statistics_has_no_empty_columns(without_ages):

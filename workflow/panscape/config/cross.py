@@ -105,6 +105,11 @@ def stages(config: dict[str, Any]) -> Iterator[Problem]:
     if cells > limit:
         what = f"the sample of {cells} cells is larger than panclust.sketch_above ({limit})"
         yield Problem("panclust.sketch_cells", what, "lower it, or raise sketch_above")
+    landscape = config.get("landscape", {})
+    top, least = landscape.get("top_pairs", 1), landscape.get("min_pairs", 0)
+    if landscape.get("distance") == "corrected" and top < least:
+        what = f"{top} pairs are compared, but a cluster needs {least} (landscape.min_pairs)"
+        yield Problem("landscape.top_pairs", what, "raise it, or lower min_pairs")
     dictionary = config.get("dictionary", {})
     for key in ("k_range", "set_sizes"):
         low, high = dictionary.get(key, (0, 0))

@@ -11,6 +11,7 @@ from panscape.config.coordinates import coordinates
 from panscape.config.fill import expand, fill, normalise, plain
 from panscape.config.renamed import renamed
 from panscape.config.schema import Schema, schema
+from panscape.config.unused import unused
 from panscape.config.validate import schema_problems, show
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
@@ -32,7 +33,7 @@ def load(
     whole
         Schema; that of the workflow by default.
     written
-        Part of `raw` whose old and changed keys give warnings; all by default.
+        Part of `raw` whose old, changed and unused keys give warnings; all by default.
 
     Returns
     -------
@@ -55,9 +56,8 @@ def load(
         )
     whole = whole or schema()
     problems: list[Problem] = []
-    value, warnings = renamed(plain(raw), whole, problems)
-    if written is not None:
-        warnings = renamed(plain(written), whole, [])[1]
+    value, _ = renamed(plain(raw), whole, problems)
+    chosen, warnings = renamed(plain(raw if written is None else written), whole, [])
     for warning in warnings:
         logger.warning("%s", warning)
     value = normalise(value, whole)
@@ -74,6 +74,8 @@ def load(
         config["age_unit"] = cross.age_unit(config)
     if "report" in config:
         reported.decide(config)
+    for warning in unused(chosen, config):
+        logger.warning("%s", warning)
     return config
 
 

@@ -13,9 +13,11 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape import reference
-from panscape.coscape.api_landscape import MATRIX, PAIRS, choose_settings
+from panscape.coscape.api_landscape import MATRIX, PAIRS, SCORES, SHARED, SIGNAL_PAIRS, choose_settings
 from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.coscape.landscape.combine import Combined, Study
+from panscape.coscape.landscape.read import pair_positions
+from panscape.coscape.landscape.scores import Scores
 from panscape.errors import fail
 
 if TYPE_CHECKING:
@@ -150,7 +152,8 @@ def project_panclusters(
     Parameters
     ----------
     studies
-        From :func:`estimate_coexpression`, with the genes and the settings of the landscape's studies.
+        From :func:`estimate_coexpression`, with the genes and the settings of the landscape's studies. If the
+        landscape has the corrected distance, the pairs that it compares are scored in their cells.
     landscape, dictionary
         From :func:`build_landscape` and :func:`learn_dictionary`, or the paths of their h5ad files.
     coverage
@@ -164,7 +167,7 @@ def project_panclusters(
     Raises
     ------
     UserError
-        If a study shares no gene with the landscape.
+        If a study shares no gene with the landscape, or was not made by :func:`estimate_coexpression`.
     """
     from panscape.coscape.dictionary.stack import make_stack
     from panscape.coscape.dictionary.write import SavedDictionary
@@ -174,9 +177,15 @@ def project_panclusters(
     settings = _settings_of(learned)
     stack = make_stack(_combined(data), data.obs, replace(settings, pair_support=1))
     layout = np.asarray(data.obsm[LAYOUT], dtype=float)[:, :2]
-    finished = FinishedCollection(SavedDictionary(learned), stack, layout, settings)
+    scores, least = _scores_of(data), int(data.uns["parameters"]["min_pairs"])
+    finished = FinishedCollection(SavedDictionary(learned), stack, layout, settings, scores, least)
     several = [studies] if isinstance(studies, Study) else list(studies)
-    tables = [project_study(finished, study, coverage=coverage) for study in several]
+    tables = [
+        project_study(
+            finished, study, None if scores is None else _new_scores(study, data), coverage=coverage
+        )
+        for study in several
+    ]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -206,6 +215,29 @@ def _combined(landscape: AnnData) -> Combined:
     matrix = sparse.csr_matrix(landscape.obsm[MATRIX])
     return Combined(
         clusters, matrix, np.stack(pairs, axis=1), genes, np.asarray(landscape.X), mean, detection
+    )
+
+
+def _scores_of(landscape: AnnData) -> Scores | None:
+    """Return the scores of a landscape's clusters, None without the corrected distance."""
+    if SCORES not in landscape.obsm:
+        return None
+    chosen, shared = landscape.uns[SIGNAL_PAIRS], sparse.csr_matrix(landscape.obsp[SHARED])
+    places = pair_positions(chosen, np.asarray(landscape.var_names, dtype=object), f"uns {SIGNAL_PAIRS}")
+    weight = chosen["weight"].to_numpy(dtype=float)
+    matrix = sparse.csr_matrix(landscape.obsm[SCORES])
+    return Scores(matrix, places, weight, shared, shared.diagonal())
+
+
+def _new_scores(study: Study, landscape: AnnData) -> Scores:
+    """Return the scores of a new study's clusters for the pairs of a landscape."""
+    if study.source is None or study.members is None:
+        advice = "make it by panscape.coscape.estimate_coexpression"
+        raise fail(f"study {study.name!r}", "does not refer to its cells, which are scored", advice)
+    least = float(landscape.uns["parameters"]["min_expected"])
+    source = replace(study.source, min_expected=least)
+    return source.scores(
+        study.members, landscape.uns[SIGNAL_PAIRS], np.asarray(landscape.var_names, dtype=object)
     )
 
 

@@ -16,6 +16,7 @@ from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.panclust.settings import PanclustSettings
 from panscape.errors import fail
+from panscape.log import logger
 from panscape.seeds import derive
 from panscape.settings import FromMapping
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
     from panscape.data.counts import Counts
 
-MATRIX, PAIRS = "coexpression", "coexpression_pairs"  # keys in obsm and uns of a landscape in memory
+# keys in obsm, uns and obsp of a landscape in memory
+MATRIX, PAIRS = "coexpression", "coexpression_pairs"
+SCORES, SIGNAL_PAIRS, SHARED = "scores", "signal_pairs", "shared_cells"
 Settings = TypeVar("Settings", bound=FromMapping)
 
 
@@ -103,6 +106,7 @@ def estimate_coexpression(
     *,
     layer: str | None = None,
     all_genes: Sequence[str] | None = None,
+    signal: bool = True,
     seed: int = 0,
     threads: int = 1,
     **more: Any,
@@ -121,12 +125,16 @@ def estimate_coexpression(
         Settings of the section `coexpression` and `normalisation`, as an object, a mapping or keywords.
     all_genes
         Genes of all studies in the order of `genes`, if this study lacks some; None takes `genes`.
+    signal
+        Also sum up the signal of every pair of genes, which :func:`build_landscape` chooses pairs by. It
+        costs little except with ``estimator="spearman"``; False suffices for ``distance="thresholded"`` and
+        for studies to project.
 
     Returns
     -------
     The study, ready for :func:`build_landscape`: `matrix` is CSR (n_clusters, n_pairs), `pairs` the positions
     of each pair's genes in `genes`, `clusters` the table with means and dominant labels of the columns of
-    obs.
+    obs. It refers to `data`, from which :func:`build_landscape` scores the chosen pairs of genes.
 
     Raises
     ------
@@ -135,20 +143,27 @@ def estimate_coexpression(
     """
     from panscape.coscape.coexpression.coexpress import coexpress
     from panscape.coscape.landscape.read import make_study
+    from panscape.coscape.landscape.score_studies import PairSource
 
     counts = read_counts(data, layer)
+    chosen = choose_settings(CoexpressionSettings, settings, more)
+    measured = list(counts.genes) if genes is None else list(genes)
     name = str(clusters["study"].iloc[0])
     result = coexpress(
         counts,
-        list(counts.genes) if genes is None else list(genes),
+        measured,
         clusters,
         members,
-        choose_settings(CoexpressionSettings, settings, more),
+        chosen,
         all_genes=all_genes,
+        signal=signal,
         threads=threads,
         seed=derive(seed, "coexpression", name),
     )
-    return make_study(name, clusters, members, counts.obs, result.matrix, result.pairs, result.expression)
+    study = make_study(name, clusters, members, counts.obs, result.matrix, result.pairs, result.expression)
+    known = None if result.signal is None else result.signal.stored()
+    how = (chosen.estimator, chosen.normalisation, chosen.min_expected)
+    return replace(study, source=PairSource(counts, tuple(measured), *how, known))
 
 
 def build_landscape(
@@ -156,9 +171,13 @@ def build_landscape(
     settings: LandscapeSettings | Mapping[str, Any] | None = None,
     *,
     seed: int = 0,
+    threads: int = 1,
     **more: Any,
 ) -> AnnData:
     """Build the landscape of the clusters of all studies.
+
+    With the corrected distance (the default), the pairs of genes with the most signal over all studies are
+    chosen and scored in every cluster first.
 
     Parameters
     ----------
@@ -169,6 +188,8 @@ def build_landscape(
         study has a column `age`.
     seed
         Seed of the whole analysis.
+    threads
+        Number of threads that score pairs; the result does not depend on it.
 
     Returns
     -------
@@ -177,23 +198,35 @@ def build_landscape(
     pairs along pseudotime in uns ``genes`` and ``pairs``, see
     :func:`panscape.coscape.landscape.write.landscape_to_anndata`. In addition, obsm ``coexpression``, CSR
     (n_clusters, n_pairs), and uns ``coexpression_pairs``, the genes of these pairs, for
-    :func:`learn_dictionary`.
+    :func:`learn_dictionary`; with the corrected distance also obsm ``scores``, CSR of the chosen pairs in uns
+    ``signal_pairs``, and obsp ``shared_cells`` for :func:`project_panclusters`.
 
     Raises
     ------
     UserError
-        For an unknown setting or root, or fewer than 3 clusters.
+        For an unknown setting or root, fewer than 3 clusters, or studies without the signal of pairs.
     """
     from panscape.coscape.landscape.build import compute_landscape
+    from panscape.coscape.landscape.score_studies import score_studies
     from panscape.coscape.landscape.write import landscape_to_anndata
 
-    landscape = compute_landscape(studies, choose_settings(LandscapeSettings, settings, more), seed)
+    chosen = choose_settings(LandscapeSettings, settings, more)
+    for key in chosen.unused:
+        logger.warning("landscape.%s: %s", key, chosen.without_effect(key))
+    landscape = compute_landscape(score_studies(studies, chosen, threads=threads), chosen, seed)
     result = landscape_to_anndata(landscape)
     data = landscape.data
     result.obsm[MATRIX] = sparse.csr_matrix(data.matrix[landscape.originals])
     names = data.genes.astype(str)[data.pairs]
     result.uns[PAIRS] = pd.DataFrame({"gene_a": names[:, 0], "gene_b": names[:, 1]})
     result.uns["genes"], result.uns["pairs"] = landscape.genes, landscape.pairs
+    if data.scores is not None:
+        scores = data.scores.rows(landscape.originals)
+        names = data.genes.astype(str)[scores.pairs]
+        result.obsm[SCORES], result.obsp[SHARED] = scores.matrix, scores.shared
+        result.uns[SIGNAL_PAIRS] = pd.DataFrame(
+            {"gene_a": names[:, 0], "gene_b": names[:, 1], "weight": scores.weight}
+        )
     return result
 
 

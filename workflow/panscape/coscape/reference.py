@@ -11,16 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from panscape.coscape.dictionary.settings import DictionarySettings
+from panscape.coscape.landscape.settings import CORRECTED
 from panscape.errors import Problem, UserError, fail
 
 DICTIONARY = "dictionary/dictionary.h5ad"
 LANDSCAPE = "landscape/landscape.h5ad"
 GENES = "preprocess/genes.tsv"
+SIGNAL_PAIRS = "coexpression/signal_pairs.tsv"
 ONCE = (DICTIONARY, LANDSCAPE, GENES)
 PER_STUDY = {
     "clusters": "panclust/{study}/clusters.tsv",
     "matrices": "coexpression/{study}/matrices.npz",
     "pairs": "coexpression/{study}/pairs.tsv",
+}
+SCORED = {  # with the corrected distance
+    "members": "panclust/{study}/members.npz",
+    "scores": "coexpression/{study}/scores.npz",
 }
 KEY = "collection"  # key in `uns` of the dictionary: settings as JSON
 FORMAT = 2  # version of the JSON; since 2 a cell is not counted among its neighbors
@@ -86,12 +92,33 @@ def saved_settings(text: str | bytes) -> dict[str, Any]:
     return {**saved, "format": FORMAT, "panclust": panclust, "dictionary": dictionary}
 
 
+def corrected(folder: str | Path) -> bool:
+    """Return whether the landscape of the collection in a folder has the corrected distance.
+
+    False without a landscape, which :func:`problems` reports.
+    """
+    import h5py
+
+    path = Path(folder, LANDSCAPE)
+    if not path.is_file():
+        return False
+    try:
+        with h5py.File(path) as file:
+            known = file["uns/parameters/distance"][()] if "uns/parameters/distance" in file else b""
+    except OSError as error:
+        raise fail(WHERE, f"{path} cannot be read ({error})", _AGAIN) from error
+    return known in (CORRECTED, CORRECTED.encode())
+
+
 def by_kind(folder: str | Path) -> dict[str, list[Path]]:
-    """Return the files of each kind of :data:`PER_STUDY`, in the order of the reference's studies."""
+    """Return the files of each kind of :data:`PER_STUDY`, in the order of the reference's studies.
+
+    With the corrected distance, those of :data:`SCORED`, too.
+    """
     names = settings(folder)["studies"]
+    kinds = PER_STUDY | SCORED if corrected(folder) else PER_STUDY
     return {
-        kind: [Path(folder, pattern.format(study=name)) for name in names]
-        for kind, pattern in PER_STUDY.items()
+        kind: [Path(folder, pattern.format(study=name)) for name in names] for kind, pattern in kinds.items()
     }
 
 
@@ -100,7 +127,12 @@ def files(folder: str | Path | None) -> list[str]:
     if not folder:
         return []
     rest = [path for paths in by_kind(folder).values() for path in paths]
-    return [str(path) for path in [*(Path(folder, name) for name in ONCE), *rest]]
+    return [str(path) for path in [*(Path(folder, name) for name in once(folder)), *rest]]
+
+
+def once(folder: str | Path) -> tuple[str, ...]:
+    """Return the files of the collection as a whole that a projection reads."""
+    return (*ONCE, SIGNAL_PAIRS) if corrected(folder) else ONCE
 
 
 def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -112,7 +144,12 @@ def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
         advice = "give the new studies another name of `collection`"
         yield Problem(WHERE, f"{folder} is this collection itself", advice)
         return
-    lacking = [name for name in ONCE if not Path(folder, name).is_file()]
+    try:
+        whole = once(folder)
+    except UserError as error:
+        yield from error.problems
+        return
+    lacking = [name for name in whole if not Path(folder, name).is_file()]
     if lacking:
         yield Problem(WHERE, f"{folder} lacks {', '.join(lacking)}", _AGAIN)
     if DICTIONARY in lacking:
@@ -123,7 +160,7 @@ def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
         yield from error.problems
         return
     gone = [path for path in files(folder) if not Path(path).is_file()]
-    gone = [path for path in gone if str(Path(path).relative_to(folder)) not in ONCE]
+    gone = [path for path in gone if str(Path(path).relative_to(folder)) not in whole]
     if gone:
         yield Problem(WHERE, f"lacks {', '.join(gone)}", _AGAIN)
     if known["species"] != config["species"]:

@@ -268,6 +268,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "match_genes": _light,
     "find_new_panclusters": _panclust,
     "correlate_new_genes": _coexpression,
+    "score_new_pairs": _scores_of_pairs,
     "project_panclusters": _coded,
     "plot_projection": _light,
     "plot_dictionary": _light,

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.coexpression.score_terms import ScoreTerms
+from panscape.errors import UserError, fail
 
 BLOCK_ROWS = 64  # rows of the matrix at a time, so that temporaries fit in cache
 COLUMNS = ["gene_a", "gene_b", "weight", "signal", "n_studies"]
@@ -124,6 +125,8 @@ def choose_pairs(signals: Sequence[Signal], genes: Sequence[str], top: int) -> p
     ------
     ValueError
         If a gene of a study is not among `genes`.
+    UserError
+        If no pair has signal.
 
     Examples
     --------
@@ -147,6 +150,8 @@ def choose_pairs(signals: Sequence[Signal], genes: Sequence[str], top: int) -> p
         studies[index] += part.noise > 0
     excess = squares - noise
     first, second = np.nonzero(np.triu(excess > 0, 1))
+    if len(first) == 0:
+        raise _without_signal(len(names), int((np.triu(noise, 1) > 0).sum()))
     strength = excess[first, second]
     # the first pairs in the order of the genes among ties
     chosen = np.sort(np.argsort(-strength, kind="stable")[:top])
@@ -155,9 +160,21 @@ def choose_pairs(signals: Sequence[Signal], genes: Sequence[str], top: int) -> p
         {
             "gene_a": names.to_numpy()[first],
             "gene_b": names.to_numpy()[second],
-            "weight": strength / squares[first, second],
+            # digits that a table keeps, so that a landscape in memory is that of the files
+            "weight": np.round(strength / squares[first, second], 6),
             "signal": strength,
             "n_studies": studies[first, second],
         },
         columns=COLUMNS,
     )
+
+
+def _without_signal(n_genes: int, n_valid: int) -> UserError:
+    """Return the error of a collection whose pairs have no signal."""
+    what = f"none of the {n_genes * (n_genes - 1) // 2} pairs of {n_genes} genes has signal: "
+    if n_valid:
+        what += f"{n_valid} can be measured, but do not correlate more than independent genes would"
+    else:
+        what += "in no pancluster would landscape.min_expected cells show both genes by chance"
+    advice = "raise panclust.min_cells or preprocess.n_genes, lower landscape.min_expected, or write "
+    return fail("landscape.distance", what, f"{advice}landscape.distance: thresholded", few=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.landscape.scores import Scores, stack_scores
+
+if TYPE_CHECKING:
+    from panscape.coscape.landscape.score_studies import PairSource
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Study:
         intervals; None for neither.
     scores
         Statistics of the collection's chosen pairs, for the corrected distance; None without.
+    source
+        What scores are computed from where the study is in memory; None where they are read from files.
     """
 
     name: str
@@ -54,6 +59,7 @@ class Study:
     members: sparse.csr_matrix | None = None
     cells: pd.DataFrame | None = None
     scores: Scores | None = None
+    source: PairSource | None = None
 
     def __post_init__(self):
         rows = {len(self.clusters), self.matrix.shape[0]}

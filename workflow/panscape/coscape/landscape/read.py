@@ -82,12 +82,17 @@ def add_scores(study: Study, scores: str | Path, chosen: str | Path) -> Study:
     UserError
         If the files do not match.
     """
-    best, matrix = read_tsv(chosen, dtype={"gene_a": str, "gene_b": str}), read_csr(scores)
+    best, matrix = read_chosen(chosen), read_csr(scores)
     if study.members is None or matrix.shape != (study.members.shape[0], len(best)):
         raise fail(str(scores), "does not match the clusters and the chosen pairs", "delete it, run again")
     places = pair_positions(best, study.genes, str(chosen))
     weight = best["weight"].to_numpy(dtype=np.float64)
     return replace(study, scores=Scores.of(matrix, places, weight, study.members))
+
+
+def read_chosen(path: str | Path) -> pd.DataFrame:
+    """Return the chosen pairs of a collection: `gene_a`, `gene_b`, `weight`, `signal`, `n_studies`."""
+    return read_tsv(path, dtype={"gene_a": str, "gene_b": str})
 
 
 def make_study(

@@ -67,6 +67,10 @@ class Scores:
         shared = sparse.csr_matrix(inside @ inside.T)
         return cls(matrix, pairs, np.asarray(weight, np.float64), shared, members @ times)
 
+    def of_others(self, matrix: sparse.csr_matrix, members: sparse.csr_matrix) -> Scores:
+        """Return the scores of another study's clusters for the same pairs; parameters as in :meth:`of`."""
+        return Scores.of(matrix, self.pairs, self.weight, members)
+
     def rows(self, index: np.ndarray) -> Scores:
         """Return the clusters at the given positions, repeats allowed; copies share all their cells."""
         shared = sparse.csr_matrix(self.shared[index][:, index])

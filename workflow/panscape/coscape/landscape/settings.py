@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from panscape.coscape.landscape.units import AUTO
@@ -24,9 +24,9 @@ class LandscapeSettings(FromMapping):
     Parameters
     ----------
     distance
-        ``"thresholded"``: between the vectors of strong correlations (published); ``"corrected"``: between
-        the correlations of the pairs with the most signal, see
-        :func:`panscape.coscape.landscape.debiased.debiased_distances`.
+        ``"corrected"``: between the correlations of the pairs with the most signal, see
+        :func:`panscape.coscape.landscape.debiased.debiased_distances`; ``"thresholded"``: between the vectors
+        of strong correlations (published).
     metric
         Of thresholded correlations: ``"cosine"``, ``"euclidean"`` (published) or ``"correlation"``.
     top_pairs
@@ -82,7 +82,13 @@ class LandscapeSettings(FromMapping):
         "distance": Renamed("metric", values=METRICS, instead="thresholded"),
     }
 
-    distance: str = THRESHOLDED
+    # settings of one distance alone
+    ONLY: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        THRESHOLDED: ("metric", "diagonal", "eta", "symmetric", "best_detected"),
+        CORRECTED: ("top_pairs", "neighbor_sweep"),
+    }
+
+    distance: str = CORRECTED
     metric: str = "cosine"
     top_pairs: int = 100_000
     diagonal: bool = False
@@ -130,3 +136,29 @@ class LandscapeSettings(FromMapping):
     def sweep(self) -> tuple[int, ...]:
         """Return the numbers of neighbors over which pseudotime is the median; empty: `n_neighbors` alone."""
         return tuple(self.neighbor_sweep) if self.distance == CORRECTED else ()
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Return the settings that differ from their default and do not change the distance.
+
+        Examples
+        --------
+        >>> LandscapeSettings(eta=0.3).unused, LandscapeSettings(eta=0.3, distance="thresholded").unused
+        (('eta',), ())
+        """
+        default = {field.name: field.default for field in fields(self)}
+        others = (keys for distance, keys in self.ONLY.items() if distance != self.distance)
+        return tuple(key for keys in others for key in keys if _plain(getattr(self, key)) != default[key])
+
+    def without_effect(self, key: str) -> str:
+        """Return what to say of a setting in :attr:`unused`."""
+        (other,) = (distance for distance, keys in self.ONLY.items() if key in keys)
+        return (
+            f"{getattr(self, key)} does not change the distance of clusters, which is {self.distance}: "
+            f"write landscape.distance: {other}, or leave it out"
+        )
+
+
+def _plain(value):
+    """Return a list of numbers, which YAML has for a tuple, as a tuple."""
+    return tuple(value) if isinstance(value, list) else value

@@ -59,7 +59,8 @@ def coexpression_vectors(data: Combined, settings: LandscapeSettings) -> Vectors
     Raises
     ------
     UserError
-        If the distance is the corrected one and the clusters have no scores.
+        If the distance is the corrected one and the clusters have no scores, or scores of fewer pairs than a
+        cluster needs.
     """
     if settings.distance != CORRECTED:
         rows, measured = measured_vectors(data, settings)
@@ -67,6 +68,13 @@ def coexpression_vectors(data: Combined, settings: LandscapeSettings) -> Vectors
         distances = squared_distances(rows, settings.metric, measured)
         return Vectors(rows, measured, settings.metric, usable, distances, refine=True)
     scores = scores_of(data)
+    if (found := len(scores.pairs)) < settings.min_pairs:
+        raise fail(
+            "landscape.min_pairs",
+            f"is {settings.min_pairs}, but {found} pairs of genes have signal (landscape.top_pairs at most)",
+            "write a smaller number; raise preprocess.n_genes or lower landscape.min_expected for more pairs",
+            few=True,
+        )
     measured = measured_pairs(data, scores.pairs)
     enough = data.clusters["n_used_pairs"].to_numpy() >= settings.min_pairs
     distances = debiased_distances(scores, measured, enough=enough)
@@ -81,7 +89,7 @@ def scores_of(data: Combined) -> Scores:
         raise fail(
             "landscape.distance",
             f"is {CORRECTED}, but the clusters have no scores of gene pairs",
-            "add Scores to every study (panscape.coscape.landscape.scores), or write thresholded",
+            "build the landscape by coscape.build_landscape, which scores them, or write thresholded",
         )
     return data.scores
 

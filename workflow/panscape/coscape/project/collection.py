@@ -15,9 +15,12 @@ from panscape.coscape import reference
 from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.coscape.dictionary.stack import Stack, make_stack, read_stack
 from panscape.coscape.dictionary.write import SavedDictionary, read_dictionary
-from panscape.coscape.project.align import Reference, align_pairs, project_codes
+from panscape.coscape.landscape.read import pair_positions, read_chosen
+from panscape.coscape.landscape.scores import Scores, stack_scores
+from panscape.coscape.project.align import Aligned, Reference, align_pairs, project_codes
 from panscape.coscape.project.place import map_position, nearest_panclusters, place_panclusters
-from panscape.data.files import read_h5ad
+from panscape.coscape.project.similarity import Similarity
+from panscape.data.files import read_csr, read_h5ad
 from panscape.errors import fail
 from panscape.stats.rows import unit_rows
 
@@ -43,12 +46,19 @@ class FinishedCollection:
         (N, 2) map of the panclusters.
     settings
         Settings of the dictionary.
+    scores
+        Scores of the panclusters, if the landscape has the corrected distance: new ones are then compared by
+        it.
+    min_pairs
+        Minimum number of valid pairs of a pancluster for that distance.
     """
 
     saved: SavedDictionary
     stack: Stack
     layout: np.ndarray
     settings: DictionarySettings
+    scores: Scores | None = None
+    min_pairs: int = 0
 
     @classmethod
     def read(cls, folder: str | Path) -> FinishedCollection:
@@ -61,8 +71,16 @@ class FinishedCollection:
         backed = read_h5ad(landscape, backed=True)
         at = backed.obs_names.get_indexer(stack.obs.index)
         layout = np.asarray(backed.obsm[LAYOUT], dtype=float)[at, :2]
+        least = int(backed.uns["parameters"].get("min_pairs", 0))
         backed.file.close()
-        return cls(read_dictionary(Path(folder, reference.DICTIONARY)), stack, layout, settings)
+        scores = None
+        if "scores" in files:
+            chosen = read_chosen(Path(folder, reference.SIGNAL_PAIRS))
+            places, weight = pair_positions(chosen, stack.genes), chosen["weight"].to_numpy(dtype=float)
+            each = zip(files["scores"], files["members"], strict=True)
+            scores = stack_scores([Scores.of(read_csr(s), places, weight, read_csr(m)) for s, m in each])
+        saved = read_dictionary(Path(folder, reference.DICTIONARY))
+        return cls(saved, stack, layout, settings, scores, least)
 
 
 def project_studies(
@@ -76,7 +94,7 @@ def project_studies(
         ``results/<collection>`` of the reference.
     studies
         Id -> paths as keywords of :func:`panscape.coscape.landscape.read.read_study`, made with the
-        reference's genes and settings.
+        reference's genes and settings; `scores` of the reference's chosen pairs, if it has scores.
     coverage
         Nominal coverage of the intervals, in (0, 1).
 
@@ -94,11 +112,17 @@ def project_studies(
     finished = FinishedCollection.read(folder)
     tables = []
     for name, paths in studies.items():
-        tables.append(project_study(finished, read_study(name, **paths), coverage=coverage))
+        parts = {part: path for part, path in paths.items() if part != "scores"}
+        study, scores = read_study(name, **parts), None
+        if finished.scores is not None:
+            scores = finished.scores.of_others(read_csr(paths["scores"]), read_csr(paths["members"]))
+        tables.append(project_study(finished, study, scores, coverage=coverage))
     return pd.concat(tables, ignore_index=True)
 
 
-def project_study(finished: FinishedCollection, study: Study, *, coverage: float = 0.9) -> pd.DataFrame:
+def project_study(
+    finished: FinishedCollection, study: Study, scores: Scores | None = None, *, coverage: float = 0.9
+) -> pd.DataFrame:
     """Project the panclusters of one study onto a finished collection, see :func:`project_stack`.
 
     Parameters
@@ -107,6 +131,8 @@ def project_study(finished: FinishedCollection, study: Study, *, coverage: float
         The reference.
     study
         Clusters and coexpression of the new study.
+    scores
+        Scores of its clusters for the pairs of the reference, if that has scores.
     coverage
         Nominal coverage of the intervals, in (0, 1).
     """
@@ -116,13 +142,16 @@ def project_study(finished: FinishedCollection, study: Study, *, coverage: float
     settings = replace(finished.settings, pair_support=1)
     # a small study may be a single pancluster: all of its cells
     stack = make_stack(combined, combined.clusters.set_index("cluster"), settings, min_panclusters=1)
-    return project_stack(finished, stack, coverage=coverage)
+    return project_stack(finished, stack, scores, coverage=coverage)
 
 
-def project_stack(finished: FinishedCollection, new: Stack, *, coverage: float = 0.9) -> pd.DataFrame:
+def project_stack(
+    finished: FinishedCollection, new: Stack, scores: Scores | None = None, *, coverage: float = 0.9
+) -> pd.DataFrame:
     """Project the panclusters of one study onto a finished collection.
 
-    Pairs with a gene that is not measured by the study or by all studies of the reference are excluded.
+    Codes, and the similarity of thresholded correlations, exclude pairs with a gene that is not measured by
+    the study or by all studies of the reference.
 
     Parameters
     ----------
@@ -130,6 +159,8 @@ def project_stack(finished: FinishedCollection, new: Stack, *, coverage: float =
         The reference.
     new
         Panclusters x gene pairs of the new study.
+    scores
+        See :func:`project_study`.
     coverage
         Nominal coverage of the intervals, in (0, 1).
 
@@ -163,17 +194,40 @@ def project_stack(finished: FinishedCollection, new: Stack, *, coverage: float =
     if finished.settings.scale == "unit":
         aligned = replace(aligned, matrix=unit_rows(aligned.matrix), new=unit_rows(aligned.new))
     codes = project_codes(aligned, alpha=finished.settings.alpha)
+    similar = _similarity(finished, new, aligned, scores)
     known = [name for name in VALUES if name in old.obs]
     values = old.obs[known].apply(pd.to_numeric, errors="coerce")
-    placed = place_panclusters(aligned, study, values, codes, coverage=coverage)
+    placed = place_panclusters(similar, study, values, codes, coverage=coverage)
     table = pd.DataFrame({"cluster": new.obs.index, "study": new.obs["study"].astype(str).to_numpy()})
     table["n_cells"] = new.obs["n_cells"].to_numpy()
     if "age" in new.obs:
         table["age_known"] = pd.to_numeric(new.obs["age"]).to_numpy(dtype=float)
-    nearest = nearest_panclusters(aligned.new, aligned.matrix, 1)[0][:, 0]
+    nearest = nearest_panclusters(similar.new, 1)[0][:, 0]
     table["nearest"] = np.asarray(old.obs.index, dtype=object)[nearest]
-    table["x"], table["y"] = map_position(aligned, finished.layout).T
+    table["x"], table["y"] = map_position(similar, finished.layout).T
     return pd.concat([table, placed, pd.DataFrame(codes[0], columns=saved.names)], axis=1)
+
+
+def _similarity(
+    finished: FinishedCollection, new: Stack, aligned: Aligned, scores: Scores | None
+) -> Similarity:
+    """Return the similarity of coexpression by the distance of the reference's landscape."""
+    if finished.scores is None:
+        return Similarity.cosine(aligned.matrix, aligned.new)
+    if scores is None:
+        raise ValueError("the reference has scores of gene pairs, the new study has none")
+    old, genes = finished.stack, pd.Index(finished.stack.genes)
+    whole = np.ones((len(old.obs), len(genes)), dtype=bool) if old.measured is None else old.measured
+    here = np.asarray(new.genes, dtype=object)
+    rows = np.zeros((len(new.obs), len(genes)), dtype=bool)
+    place = genes.get_indexer(here)
+    rows[:, place[place >= 0]] = (
+        np.ones((len(new.obs), len(here)), dtype=bool) if new.measured is None else new.measured
+    )[:, place >= 0]
+    measured = np.concatenate([whole, rows])
+    return Similarity.debiased(
+        finished.scores, scores, None if measured.all() else measured, min_pairs=finished.min_pairs
+    )
 
 
 def _everywhere(*stacks: Stack) -> np.ndarray:

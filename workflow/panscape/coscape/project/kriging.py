@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
-
-from panscape.stats.rows import unit_rows
 
 NOISE = 0.1
 """Variance of the noise, where every pancluster has kernel 2 with itself."""
 
 
-def similarity_kernel(
-    rows: sparse.csr_matrix, codes: np.ndarray, others: sparse.csr_matrix, other_codes: np.ndarray
-) -> np.ndarray:
-    """Return the similarity of panclusters: cosine of coexpression plus cosine of codes.
+def similarity_kernel(near: np.ndarray, codes: np.ndarray, other_codes: np.ndarray) -> np.ndarray:
+    """Return the similarity of panclusters: that of coexpression plus the cosine of codes.
 
     The first distinguishes neighbors, the second follows networks that are gained or lost beyond the ages
     covered by the reference.
 
     Parameters
     ----------
-    rows, codes
-        CSR (M, Q) and (M, K).
-    others, other_codes
-        CSR (N, Q) and (N, K).
+    near
+        (M, N) similarity of coexpression, see :class:`panscape.coscape.project.similarity.Similarity`.
+    codes, other_codes
+        (M, K) and (N, K).
 
     Returns
     -------
     (M, N), between 0 and 2 for non-negative coexpression.
     """
-    near = (unit_rows(rows) @ unit_rows(others).T).toarray()
     return near + _unit(codes) @ _unit(other_codes).T
 
 

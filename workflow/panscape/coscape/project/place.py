@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from panscape.coscape.project.align import Aligned
 from panscape.coscape.project.intervals import (
     Scale,
     half_widths,
@@ -15,36 +13,33 @@ from panscape.coscape.project.intervals import (
     min_errors,
 )
 from panscape.coscape.project.kriging import krige, similarity_kernel
+from panscape.coscape.project.similarity import Similarity
 from panscape.log import logger
-from panscape.stats.rows import unit_rows
 
 MAP_NEIGHBORS = 5
 """Panclusters of the reference whose mean place on the map a new one gets."""
 
 
-def nearest_panclusters(
-    new: sparse.csr_matrix, matrix: sparse.csr_matrix, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the k most similar reference panclusters by cosine.
+def nearest_panclusters(similarity: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the k most similar reference panclusters.
 
     Parameters
     ----------
-    new, matrix
-        CSR (M, Q) and (N, Q).
+    similarity
+        (M, N), see :class:`panscape.coscape.project.similarity.Similarity`.
     k
         Maximum number of panclusters.
 
     Returns
     -------
-    index, cosine : (M, k), most similar first.
+    index, similarity : (M, k), most similar first.
     """
-    similarity = (unit_rows(new) @ unit_rows(matrix).T).toarray()
     index = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
     return index, np.take_along_axis(similarity, index, axis=1)
 
 
 def place_panclusters(
-    aligned: Aligned,
+    similar: Similarity,
     study: np.ndarray,
     values: pd.DataFrame,
     codes: tuple[np.ndarray, np.ndarray],
@@ -55,8 +50,8 @@ def place_panclusters(
 
     Parameters
     ----------
-    aligned
-        From :func:`panscape.coscape.project.align.align_pairs`.
+    similar
+        Similarity by coexpression.
     study
         (N,) study of the reference panclusters.
     values
@@ -70,7 +65,7 @@ def place_panclusters(
 
     Returns
     -------
-    One row per new pancluster: similarity (cosine with the nearest pancluster of the reference), and per
+    One row per new pancluster: similarity (that with the nearest pancluster of the reference), and per
     column its value, the interval ``<column>_low`` to ``<column>_high`` (NaN if fewer than two studies, or
     too few panclusters, can be left out) and ``<column>_edge``: low, high or both if the interval is open at
     the end of the reference's range, see :func:`panscape.coscape.project.intervals.interval_bounds`. Values
@@ -78,10 +73,9 @@ def place_panclusters(
     are predicted on a log scale; predictions of non-negative values are not negative.
     """
     new_codes, old_codes = codes
-    rows = (aligned.matrix, old_codes)
-    similarity = similarity_kernel(*rows, *rows)
-    new = similarity_kernel(aligned.new, new_codes, *rows)
-    nearest = nearest_panclusters(aligned.new, aligned.matrix, 1)[1][:, 0]
+    similarity = similarity_kernel(similar.known, old_codes, old_codes)
+    new = similarity_kernel(similar.new, new_codes, old_codes)
+    nearest = nearest_panclusters(similar.new, 1)[1][:, 0]
     table = pd.DataFrame({"similarity": nearest})
     for column in values.columns:
         given = values[column].to_numpy(dtype=float)
@@ -127,19 +121,19 @@ def _predict(column, similarity, values, study, new, coverage) -> pd.DataFrame:
     )
 
 
-def map_position(aligned: Aligned, layout: np.ndarray) -> np.ndarray:
+def map_position(similar: Similarity, layout: np.ndarray) -> np.ndarray:
     """Return the positions of new panclusters on the reference's map, (M, 2); NaN if none is similar.
 
     Parameters
     ----------
-    aligned
-        From :func:`panscape.coscape.project.align.align_pairs`.
+    similar
+        Similarity by coexpression.
     layout
         (N, 2) positions of the reference's panclusters. A new pancluster is placed at the mean of the
-        :data:`MAP_NEIGHBORS` most similar, weighted by cosine.
+        :data:`MAP_NEIGHBORS` most similar, weighted by similarity.
     """
-    index, cosine = nearest_panclusters(aligned.new, aligned.matrix, MAP_NEIGHBORS)
-    weight = np.maximum(cosine, 0)
+    index, value = nearest_panclusters(similar.new, MAP_NEIGHBORS)
+    weight = np.maximum(value, 0)
     total = weight.sum(axis=1, keepdims=True)
     mean = (weight[:, :, None] * layout[index]).sum(axis=1)
     return np.divide(mean, total, out=np.full(mean.shape, np.nan), where=total > 0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -12,6 +15,7 @@ from panscape.report.section import Section
 from panscape.report.sections.drawn import drawn, left_out
 
 PAIRS = "coexpression/*/pairs.tsv"
+CHOSEN = "coexpression/signal_pairs.tsv"
 MUCH = 0.5  # fraction of pairs by chance above which a warning is shown
 FIGURE = "landscape/figures/pairs-by-size"
 
@@ -29,6 +33,11 @@ def pairs_per_study(results: Results) -> dict[str, pd.DataFrame]:
 def all_pairs(results: Results) -> pd.DataFrame:
     """Return the union of the studies' gene pairs, the diagonal left out."""
     return pd.concat(pairs_per_study(results).values()).drop_duplicates(ignore_index=True)
+
+
+def corrected(landscape: Mapping[str, Any]) -> bool:
+    """Return whether the landscape of these settings compares the pairs with the most signal."""
+    return landscape.get("distance") == "corrected"
 
 
 def by_chance(results: Results) -> pd.DataFrame:
@@ -62,6 +71,7 @@ def _blocks(results: Results) -> list[Block]:
             "pancluster."
         ),
         *_chance_blocks(results, chance),
+        *_signal_blocks(results),
     ]
     if chance["share"].notna().any():
         typical = chance.groupby("study", sort=False)["share"].median()
@@ -92,12 +102,32 @@ def _chance_blocks(results: Results, chance: pd.DataFrame) -> list[Block]:
     )
     if typical <= MUCH:
         return [Paragraph(text)]
+    used = "Networks" if corrected(results.settings("landscape")) else "Distances and networks"
     advice = (
         " Most pairs of a typical pancluster are therefore noise, and a single pair in one pancluster is not "
-        "evidence. Distances and networks exclude pairs supported by few cells; larger panclusters "
+        f"evidence. {used} exclude pairs supported by few cells; larger panclusters "
         "(`panclust.min_cells`) or a higher threshold (`coexpression.eta`) lower the fraction."
     )
     return [Paragraph(text + advice, "warning")]
+
+
+def _signal_blocks(results: Results) -> list[Block]:
+    """Return what is known of the pairs that the landscape compares, if it chose them by their signal."""
+    if not results.has(CHOSEN):
+        return []
+    chosen = results.table(CHOSEN, dtype={"gene_a": str, "gene_b": str})
+    asked = int(results.settings("landscape").get("top_pairs", len(chosen)))
+    most = "with the most signal" if len(chosen) >= asked else "with any signal"
+    weight = chosen["weight"]
+    return [
+        Paragraph(
+            "The landscape does not use this threshold. It compares panclusters over the "
+            f"{plural(len(chosen), 'gene pair', 'gene pairs')} {most} over all panclusters. Pairs are "
+            "weighted by the fraction of their squared correlations that is signal (independent genes make "
+            f"up the rest): {percent(weight.median())} for a typical pair, "
+            f"{between(weight.quantile(0.05), weight.quantile(0.95), percent)} for nine in ten."
+        )
+    ]
 
 
 def _headline(results: Results) -> list[str]:

@@ -10,9 +10,10 @@ import pandas as pd
 from panscape.config import figures
 from panscape.plot import names
 from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
-from panscape.report.format import listing
+from panscape.report.format import count, listing
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
+from panscape.report.sections.coexpression import corrected
 from panscape.report.sections.drawn import drawn, left_out
 from panscape.report.sections.landscape_sentences import PSEUDOTIME, clusters, few_clusters, headline, ordered
 from panscape.report.sections.landscape_tables import (
@@ -88,10 +89,22 @@ def _parts(results: Results) -> list[Block]:
 _METRICS = {"euclidean": "Euclidean"}
 
 
+def _swept(settings: Mapping[str, Any]) -> str:
+    """Return over which numbers of neighbours pseudotime is the median, if over several."""
+    sweep = settings.get("neighbor_sweep") or ()
+    if not corrected(settings) or not sweep:
+        return ""
+    return f" (the median over graphs of {listing([str(k) for k in sweep])} neighbours)"
+
+
 def _distance(settings: Mapping[str, Any]) -> str:
     """Return e.g. "cosine distance"; files of the previous version have the metric in `distance`."""
-    if settings.get("distance") == "corrected":
-        return f"debiased distance of the {int(settings['top_pairs'])} pairs of most signal at most"
+    if corrected(settings):
+        return (
+            "1 - cosine of their unthresholded correlations over the gene pairs with the most signal, "
+            f"{count(settings['top_pairs'])} at most, weighted by their signal and without the noise of "
+            "common cells"
+        )
     metric = settings.get("metric", settings.get("distance"))
     return f"{_METRICS.get(metric, metric)} distance" if metric else ""
 
@@ -112,7 +125,8 @@ def _methods(results: Results) -> list[str]:
     graph += f" ({', '.join(part for part in inside if part)})" if any(inside) else ""
     root = settings.get("root", "lowest-age")
     start = {"lowest-age": "the cluster of lowest mean age", "none": ""}.get(root, root)
-    order = f" and ordered by diffusion pseudotime from {start}" if start and ordered(results) else ""
+    order = f" and ordered by diffusion pseudotime from {start}{_swept(settings)}"
+    order = order if start and ordered(results) else ""
     return [f"{graph}, laid out with ForceAtlas2{order}.", *_age_methods(results)]
 
 
