@@ -4,6 +4,9 @@ Compares the exact neighbour search with float64 brute force (dense matrix, scik
 checks that both find the same neighbours, and times every step of the landscape.
 
     python benchmarks/landscape_scale.py --clusters 2400 --pairs 89000
+    python benchmarks/landscape_scale.py --clusters 2000 --scores 100000
+
+With `--scores` only the whole landscape is timed, by the corrected distance over so many pairs.
 
 The last line printed is one JSON object.
 """
@@ -15,6 +18,7 @@ import json
 import resource
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +32,7 @@ from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.layout import force_layout
 from panscape.coscape.landscape.rank import rank_pairs
 from panscape.coscape.landscape.sampling import sampled_cells
+from panscape.coscape.landscape.scores import Scores
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.vectors import landscape_vectors
 from panscape.graph.diffusion import diffusion_map
@@ -93,6 +98,25 @@ def windows(age: np.ndarray, size: np.ndarray, cells: int, rng: np.random.Genera
     return members, pd.DataFrame({"age": ages.round(3)})
 
 
+def scored(study: Study, number: int, valid: float, rng: np.random.Generator) -> Study:
+    """Return a study with scores of `number` pairs that rise and fall with age, some of them not valid."""
+    upper = np.stack(np.triu_indices(int(np.ceil(np.sqrt(2 * number))) + 1, 1), axis=1)[:number]
+    age, size = study.clusters["age"].to_numpy(), study.clusters["n_cells"].to_numpy()
+    middle, hard = (
+        np.random.default_rng(1).uniform(-0.2, 1.2, number),
+        np.random.default_rng(2).random(number),
+    )
+    rows = []
+    for at in range(len(age)):
+        t = 0.3 * np.exp(-20 * (age[at] - middle) ** 2) + rng.normal(0, size[at] ** -0.5, number)
+        # the larger a cluster, the more of its pairs are valid
+        t[hard > valid ** (300 / size[at]) ** 0.5] = 0
+        rows.append(sparse.csr_matrix(t.astype(np.float32)))
+    matrix = sparse.csr_matrix(sparse.vstack(rows))
+    weight = np.random.default_rng(3).random(number)
+    return replace(study, scores=Scores.of(matrix, upper, weight, study.members))
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -101,10 +125,15 @@ def main() -> None:
     parser.add_argument("--density", type=float, default=0.07)
     parser.add_argument("--cells", type=int, default=100_000)
     parser.add_argument("--permutations", type=int, default=1000)
+    parser.add_argument("--scores", type=int, default=0, help="pairs of the corrected distance")
+    parser.add_argument(
+        "--valid", type=float, default=0.6, help="share of them valid in a cluster of 300 cells"
+    )
     parser.add_argument("--baseline", action="store_true", help="also run the dense brute force")
     args = parser.parse_args()
     parts = studies(args.clusters, args.pairs, args.density, args.cells, 0)
-    settings = LandscapeSettings(permutations=args.permutations)
+    distance = "corrected" if args.scores else "thresholded"
+    settings = LandscapeSettings(permutations=args.permutations, distance=distance)
     result: dict[str, float] = {"clusters": args.clusters, "pairs": args.pairs, "cells": args.cells}
 
     def timed(name, call):
@@ -115,6 +144,16 @@ def main() -> None:
         print(f"{name}: {result[f'{name}_s']} s, {result[f'{name}_cpu_s']} CPU s", flush=True)
         return outcome
 
+    if args.scores:
+        rng = np.random.default_rng(0)
+        while parts[0].scores is None:
+            parts.append(scored(parts.pop(0), args.scores, args.valid, rng))
+        result["valid"] = round(float(np.mean([part.scores.matrix.nnz for part in parts])), 0)
+        result["made_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        timed("build", lambda: compute_landscape(parts, settings, 0))
+        result["build_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(json.dumps(result))
+        return
     data = timed("combine", lambda: gather_clusters(parts, settings))
     vectors = landscape_vectors(data, settings)
     result["density"] = round(vectors.nnz / np.prod(vectors.shape), 4)

@@ -13,7 +13,7 @@ OUTPUTS
     results/{collection}/landscape/genes.tsv        gene, rho, pvalue, fdr: expression along pseudotime
     results/{collection}/landscape/pairs.tsv        gene_a, gene_b, rho, pvalue, fdr: coexpression along it
     results/{collection}/landscape/statistics.tsv   space, statistic, value, low, high, pvalue, n ...
-    results/{collection}/landscape/sensitivity.tsv  the statistics over thresholds and numbers of neighbours
+    results/{collection}/landscape/sensitivity.tsv  the order and its statistics with other choices
                                                     (on demand)
 """
 
@@ -97,8 +97,9 @@ rule build_landscape:
 
 
 rule vary_landscape:
-    """Rebuild the landscape over a grid of thresholds and numbers of neighbours (sensitivity)."""
+    """Rebuild the landscape with other choices: thresholds, neighbours, genes, weights (sensitivity)."""
     input:
+        genes="results/{collection}/preprocess/genes.tsv",
         counts=of_studies("results/{collection}/preprocess/{study}/counts.h5ad"),
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
         members=of_studies("results/{collection}/panclust/{study}/members.npz"),
@@ -116,7 +117,7 @@ rule vary_landscape:
             caption="../report/sensitivity.rst",
             category="2 Landscape",
             subcategory="Sensitivity",
-            labels={"figure": "Sensitivity to threshold and neighbours"},
+            labels={"figure": "Sensitivity to other choices"},
         ),
     log:
         "logs/{collection}/landscape/vary_landscape.log",
@@ -131,6 +132,9 @@ rule vary_landscape:
     params:
         studies=STUDIES,
         settings=config["landscape"],
+        estimator=config["coexpression"]["estimator"],
+        normalisation=config["preprocess"]["normalisation"],
+        seed=config["seed"],
         code=code_digest("vary_landscape"),
     script:
         "../scripts/vary_landscape.py"

@@ -62,7 +62,7 @@ rule landscape:
 
 
 rule sensitivity:
-    """The sensitivity of the landscape to the threshold and the number of neighbours (on demand)."""
+    """The sensitivity of the landscape to the choices that it depends on (on demand)."""
     input:
         if_used("landscape", rules.vary_landscape.output),
     message:

@@ -16,7 +16,7 @@ from panscape.coscape.coexpression.pair_scores import score_pairs
 from panscape.coscape.coexpression.score_sums import score_sums
 from panscape.coscape.coexpression.score_terms import ScoreTerms
 from panscape.coscape.coexpression.settings import CoexpressionSettings
-from panscape.coscape.coexpression.signal import Signal, choose_pairs
+from panscape.coscape.coexpression.signal import choose_pairs
 from panscape.coscape.coexpression.values import Values
 from panscape.coscape.coexpression.weights import BIN_WIDTH, fit_weights, relative_depth
 from panscape.stats.gram import Plan
@@ -90,11 +90,16 @@ def test_statistic_equals_the_dense_formulas(study, n_sparse):
     for row, sums in walk_sums(ordered, clusters, members, plan, weighed):
         terms = ScoreTerms.of(sums, weighed.h)
         t, valid, r = (part[np.ix_(plan.order, plan.order)] for part in expected[row])
-        found = terms.rows(sums.moments.products, 0, 24, MIN_EXPECTED)
+        total, deviation = terms.rows(sums.moments.products.copy(), 0, 24, MIN_EXPECTED)
         upper = np.triu_indices(24, 1)
+        found = total / (deviation * np.sqrt(terms.n))
         np.testing.assert_allclose(found[upper], t[upper], rtol=1e-8, atol=1e-11)
         assert ((found != 0)[upper] == valid[upper]).all()
-        np.testing.assert_allclose(terms.correlations(found, 0, 24)[0][upper], r[upper], atol=1e-7)
+        scale = terms.scale(0, 24)[upper]
+        corrected = np.clip(np.divide(total[upper], scale, out=np.zeros_like(scale), where=scale > 0), -1, 1)
+        np.testing.assert_allclose(corrected, r[upper], atol=1e-7)
+        genes = terms.testable(MIN_EXPECTED)
+        assert set(np.flatnonzero((valid & ~np.eye(24, dtype=bool)).any(axis=0))) <= set(genes)
         seen.add(row)
     assert seen == set(range(7)) and all(valid.any() for _, valid, _ in expected)
 
@@ -108,7 +113,7 @@ def test_nested_sums_equal_direct_ones(study):
         for one, other in (
             (sums.cross, direct.cross),
             (sums.powers, direct.powers),
-            (sums.detected, direct.detected),
+            (sums.moments.detected, direct.moments.detected),
             (np.triu(sums.moments.products), np.triu(direct.moments.products)),
         ):
             np.testing.assert_allclose(one, other, rtol=1e-10)
@@ -118,17 +123,12 @@ def test_signal_and_weights_of_pairs(study):
     values, clusters, members, weights = study
     options = CoexpressionSettings(eta=0.2)
     kept, signal = correct_clusters(values, names(values), clusters, members, options, weights, signal=True)
-    alone = Signal.empty(names(values))
-    for _, sums in walk_sums(values, clusters, members, Plan(np.arange(24), 0), weights):
-        alone.add_cluster(ScoreTerms.of(sums, weights.h), sums.moments.products, options.min_expected)
-    alone = alone.in_order(np.arange(24), names(values))
     dense = dense_study(values, members, weights)
     size = np.diff(members.indptr)
     squares = np.triu(sum(np.where(valid, t, 0) ** 2 for t, valid, _ in dense), 1)
     noise = np.triu(sum(valid / n for (_, valid, _), n in zip(dense, size, strict=True)), 1)
-    for found in (signal, alone):
-        np.testing.assert_allclose(found.squares, squares, rtol=1e-7)
-        np.testing.assert_allclose(found.noise, noise, rtol=1e-10)
+    np.testing.assert_allclose(signal.squares, squares, rtol=1e-7)
+    np.testing.assert_allclose(signal.noise, noise, rtol=1e-10)
     for row, survivors in kept:
         r = np.zeros((24, 24))
         r[survivors.first, survivors.second] = survivors.value

@@ -221,7 +221,9 @@ def test_too_few_clusters_and_bad_settings():
 
 def test_sensitivity_table_and_figure():
     table = sensitivity_table(two(), QUICK, eta=[0.3, 0.6], n_neighbors=[4, 7])
+    configured, table = table.iloc[0], table.iloc[1:]
     assert table[["eta", "neighbours"]].to_numpy().tolist() == [[0.3, 5], [0.3, 8], [0.6, 5], [0.6, 8]]
+    assert configured["varied"] == "as configured" and configured["rho_configured"] == pytest.approx(1)
     row = table[(table["eta"] == 0.3) & (table["neighbours"] == 8)].iloc[0]
     expected = value(
         compute_landscape(two(), replace(QUICK, eta=0.3), 1).statistics, "coexpression", "rho_age_reached"

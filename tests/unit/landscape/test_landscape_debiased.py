@@ -11,7 +11,6 @@ from panscape.coscape.landscape.build import all_views, compute_landscape, gathe
 from panscape.coscape.landscape.combine import combine_studies, expand_duplicates
 from panscape.coscape.landscape.debiased import debiased_distances
 from panscape.coscape.landscape.scores import Scores, stack_scores
-from panscape.coscape.landscape.sensitivity import sensitivity_table
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.space import embed_clusters
 from panscape.coscape.landscape.vectors import coexpression_vectors
@@ -20,7 +19,6 @@ from panscape.graph.diffusion import diffusion_map, pseudotime
 from panscape.graph.knn import nearest
 from panscape.graph.measured import Measured
 from panscape.graph.umap_weights import connectivities
-from panscape.plot.sensitivity import plot_sensitivity
 from panscape.stats.ranks import spearman
 
 QUICK = LandscapeSettings(
@@ -204,10 +202,6 @@ def test_landscape_of_the_corrected_distance():
     assert len(result.space.sweep) == 2
     other = all_views(result.data, result.space, QUICK)[1]
     assert other.space.name == "expression" and len(other.space.sweep) == 2
-    table = sensitivity_table(studies, QUICK, eta=[0.3, 0.6], n_neighbors=[4, 9])
-    assert len(table) == 2 and table["eta"].isna().all()
-    assert next(line.get_label() for line in plot_sensitivity(table).axes[0].lines) == "none"
-    assert (table["rho_age"] > 0.9).all()
 
 
 def test_draws_of_cells_have_the_noise_of_repeated_ones():

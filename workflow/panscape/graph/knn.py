@@ -96,7 +96,7 @@ def nearest(
     count = len(known)
     k = min(k, max(count - 1, 0))
     norms = squared_norms(vectors, metric, defined)
-    rows = comparable_rows(vectors, metric, defined, measured)
+    rows = comparable_rows(vectors, metric, defined, measured) if refine else None
     blocked = ~defined[:, None] | ~defined[None, :]
     if allowed is not None:
         blocked |= ~allowed

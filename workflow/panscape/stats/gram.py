@@ -93,23 +93,27 @@ class Moments:
         Number of cells.
     total
         (n_genes,) sum of values.
+    detected
+        (n_genes,) number of cells with a value other than 0.
     products
         (n_genes, n_genes) sums of products; only the upper triangle is filled.
     """
 
     n: int
     total: np.ndarray
+    detected: np.ndarray
     products: np.ndarray
 
     @classmethod
     def empty(cls, n_genes: int) -> Moments:
         """Return the sums over an empty set of cells."""
-        return cls(0, np.zeros(n_genes), np.zeros((n_genes, n_genes)))
+        return cls(0, np.zeros(n_genes), np.zeros(n_genes), np.zeros((n_genes, n_genes)))
 
     def add(self, other: Moments) -> None:
         """Add the sums over a disjoint set of cells."""
         self.n += other.n
         self.total += other.total
+        self.detected += other.detected
         self.products += other.products
 
 
@@ -141,6 +145,7 @@ def moments(
         for block in blocks:
             sums.n += block.shape[0]
             sums.total += np.asarray(block.sum(axis=0)).ravel()
+            sums.detected += np.bincount(block.indices, minlength=len(sums.detected))
             if plan.n_sparse:
                 _add_sparse(block, sums.products, plan, pool)
             if len(dense_part):

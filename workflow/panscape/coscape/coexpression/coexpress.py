@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from panscape.coscape.coexpression.corrected import correct_clusters
 from panscape.coscape.coexpression.correlation import Survivors, correlate_pairs
 from panscape.coscape.coexpression.expression import cluster_expression, expand_to_genes
 from panscape.coscape.coexpression.nesting import nested_sums
-from panscape.coscape.coexpression.score_terms import ScoreTerms
+from panscape.coscape.coexpression.pair_rows import Passes
 from panscape.coscape.coexpression.screen import WORTH, can_screen, screen_pairs
 from panscape.coscape.coexpression.settings import CORRECTED, CoexpressionSettings
 from panscape.coscape.coexpression.signal import Signal
@@ -26,7 +26,7 @@ from panscape.coscape.coexpression.weights import fit_weights
 from panscape.data.counts import Counts
 from panscape.log import Progress, logger
 from panscape.seeds import stream
-from panscape.stats.gram import Moments, Plan, moments
+from panscape.stats.gram import Plan, moments
 from panscape.stats.sparse_ranks import tied_ranks
 
 if TYPE_CHECKING:
@@ -171,8 +171,8 @@ def correlate_clusters(
     if settings.estimator != "pearson":
         walk = _spearman
         if part is not None:  # the signal is that of Pearson's correlations
-            for row, sums in _sums(ordered, clusters, members, plan):
-                _add_signal(part, ordered, _cells(members, row), sums, settings)
+            for _ in _pearson(ordered, clusters, members, replace(settings, eta=1.0), plan, signal=part):
+                pass
     sizes = np.diff(members.indptr)
     progress = Progress("cells of clusters", int(sizes.sum()))
     for row, survivors in walk(ordered, clusters, members, settings, plan):
@@ -185,22 +185,11 @@ def correlate_clusters(
 
 def _pearson(values, clusters, members, settings, plan, signal) -> Iterator[tuple[int, Survivors]]:
     """Correlate each cluster from the sums of its cells."""
-    for row, sums in _sums(values, clusters, members, plan):
-        cells = _cells(members, row)
-        if signal is not None:
-            _add_signal(signal, values, cells, sums, settings)
-        yield row, correlate_pairs(sums, settings, _centred(partial(values.blocks, cells)))
-
-
-def _sums(values, clusters, members, plan) -> Iterator[tuple[int, Moments]]:
-    return nested_sums(members, clusters, lambda cells, into: moments(values.blocks(cells), plan, into))
-
-
-def _add_signal(signal: Signal, values: Values, cells: np.ndarray, sums: Moments, settings) -> None:
-    """Add the signal of Pearson's correlations of a cluster."""
-    detected = np.bincount(values.counts[cells].indices, minlength=values.counts.shape[1])
-    terms = ScoreTerms.pearson(sums.n, sums.total, np.diagonal(sums.products), detected.astype(np.float64))
-    signal.add_cluster(terms, sums.products, settings.min_expected)
+    passes = Passes.of_work(len(clusters), len(plan.order))
+    walk = nested_sums(members, clusters, lambda cells, into: moments(values.blocks(cells), plan, into))
+    for row, sums in walk:
+        centred = _centred(partial(values.blocks, _cells(members, row)))
+        yield row, correlate_pairs(sums, settings, centred, signal=signal, passes=passes)
 
 
 def _cells(members: sparse.csr_matrix, row: int) -> np.ndarray:

@@ -11,16 +11,16 @@ from scipy import sparse
 
 from panscape.coscape.coexpression.correlation import (
     Survivors,
-    join_survivors,
+    cutoff,
     shrink_correlations,
-    strong_pairs,
     strongest_pairs,
 )
 from panscape.coscape.coexpression.nesting import nested_sums
+from panscape.coscape.coexpression.pair_rows import BLOCK_ROWS, Passes
 from panscape.coscape.coexpression.score_sums import ScoreSums, score_sums
 from panscape.coscape.coexpression.score_terms import ScoreTerms
 from panscape.coscape.coexpression.settings import CoexpressionSettings
-from panscape.coscape.coexpression.signal import BLOCK_ROWS, Signal
+from panscape.coscape.coexpression.signal import Signal
 from panscape.coscape.coexpression.values import Values
 from panscape.coscape.coexpression.weights import Weights
 from panscape.log import Progress
@@ -84,16 +84,21 @@ def correct_clusters(
     ordered, weighed = values.reordered(plan.order), weights.reordered(plan.order)
     sizes = np.diff(members.indptr)
     progress = Progress("cells of clusters", int(sizes.sum()))
+    passes = Passes.of_work(len(clusters), len(genes))
     kept = []
     for row, sums in walk_sums(ordered, clusters, members, plan, weighed):
-        survivors = corrected_pairs(sums, weighed, settings, found)
+        survivors = corrected_pairs(sums, weighed, settings, found, passes)
         kept.append((row, survivors.placed(plan.order)))
         progress.add(int(sizes[row]))
     return kept, found.in_order(plan.order, genes) if found is not None else None
 
 
 def corrected_pairs(
-    sums: ScoreSums, weights: Weights, settings: CoexpressionSettings, signal: Signal | None = None
+    sums: ScoreSums,
+    weights: Weights,
+    settings: CoexpressionSettings,
+    signal: Signal | None = None,
+    passes: Passes | None = None,
 ) -> Survivors:
     """Compute all corrected correlations of a cluster and return the strong ones.
 
@@ -105,22 +110,29 @@ def corrected_pairs(
         As in :func:`correct_clusters`.
     signal
         Sums of signal to which the cluster is added.
+    passes
+        Numpy's or the compiled passes, which give the same; None: numpy's.
 
     Returns
     -------
     The survivors. A gene that does not vary beyond the noise of counting has no correlation, and no diagonal
     entry, in this cluster.
     """
-    terms = ScoreTerms.of(sums, weights.h)
-    varies = terms.variance > 0
-    shrink = _shrinker(terms, sums, settings)
-    parts = []
-    for start, stop, score in _score_rows(terms, sums, settings.min_expected):
+    passes = passes or Passes()
+    whole = ScoreTerms.of(sums, weights.h)
+    genes = whole.testable(settings.min_expected)  # in small clusters few genes have a valid pair
+    terms, root = whole.of_genes(genes), np.sqrt(max(whole.n, 1))
+    shrink = _shrinker(terms, sums, genes, settings)
+    varies = whole.variance > 0
+    alone = np.setdiff1d(np.flatnonzero(varies), genes)
+    kept = [(alone.astype(np.int32), alone.astype(np.int32), np.ones(len(alone), dtype=np.float32))]
+    for start, total, noise in _blocks(terms, sums, genes, settings.min_expected):
         if signal is not None:
-            signal.add_rows(score, start, terms.n)
-        r = shrink(*terms.correlations(score, start, stop))
-        parts.append(strong_pairs(r, start, varies, settings.eta))
-    return strongest_pairs(join_survivors(parts), settings.max_pairs)
+            score = total / (noise * root)
+            signal.add_block(score, start, genes, terms.detected, terms.n, settings.min_expected, passes)
+        r = shrink(*_correlations(terms, total, noise, start))
+        kept.append(passes.take(r, start, genes, varies[genes], cutoff(settings.eta)))
+    return strongest_pairs(Survivors(*map(np.concatenate, zip(*kept, strict=True))), settings.max_pairs)
 
 
 def permuted_edges(
@@ -145,19 +157,37 @@ def permuted_edges(
     return int((kept.first != kept.second).sum())
 
 
-def _score_rows(
-    terms: ScoreTerms, sums: ScoreSums, min_expected: float
-) -> Iterator[tuple[int, int, np.ndarray]]:
-    for start in range(0, len(terms.mean), BLOCK_ROWS):
-        stop = min(start + BLOCK_ROWS, len(terms.mean))
-        yield start, stop, terms.rows(sums.moments.products, start, stop, min_expected)
+def _blocks(
+    terms: ScoreTerms, sums: ScoreSums, genes: np.ndarray, min_expected: float
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield (first gene, N, root of its variance) of blocks of rows."""
+    for start in range(0, len(genes), BLOCK_ROWS):
+        stop = min(start + BLOCK_ROWS, len(genes))
+        products = np.take(sums.moments.products[genes[start:stop]], genes[start:], axis=1)
+        yield start, *terms.rows(products, start, stop, min_expected)
 
 
-def _shrinker(terms: ScoreTerms, sums: ScoreSums, settings: CoexpressionSettings):
+def _correlations(
+    terms: ScoreTerms, total: np.ndarray, noise: np.ndarray, start: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return correlations of expression, from N, and their standard errors under independence.
+
+    Where a pair is not valid, or a gene does not vary beyond the noise of counting, they are 0 and infinite.
+    """
+    scale = terms.scale(start, start + len(total))
+    varies = scale > 0
+    error = np.full_like(noise, np.inf)
+    np.divide(noise, scale, out=error, where=varies)
+    r = np.zeros_like(total)
+    np.divide(total, scale, out=r, where=varies)
+    return np.clip(r, -1, 1, out=r), error
+
+
+def _shrinker(terms: ScoreTerms, sums: ScoreSums, genes: np.ndarray, settings: CoexpressionSettings):
     """Return the function (r, standard error) -> shrunk r of the settings."""
     prior = 1.0
     if settings.shrinkage == "posterior":
-        prior = _prior_variance(terms, sums, settings)
+        prior = _prior_variance(terms, sums, genes, settings)
     return partial(_shrink, settings=settings, prior=prior)
 
 
@@ -166,11 +196,13 @@ def _shrink(r: np.ndarray, error: np.ndarray, settings: CoexpressionSettings, pr
     return shrink_correlations(r, 0, how, strength, prior, error=error)
 
 
-def _prior_variance(terms: ScoreTerms, sums: ScoreSums, settings: CoexpressionSettings) -> float:
+def _prior_variance(
+    terms: ScoreTerms, sums: ScoreSums, genes: np.ndarray, settings: CoexpressionSettings
+) -> float:
     """Estimate the variance of the true z over pairs: the variance of z in excess of its error."""
     total, number = 0.0, 0
-    for start, stop, score in _score_rows(terms, sums, settings.min_expected):
-        r, error = terms.correlations(score, start, stop)
+    for start, products, noise in _blocks(terms, sums, genes, settings.min_expected):
+        r, error = _correlations(terms, products, noise, start)
         known = np.triu(np.isfinite(error), 1)
         z = np.arctanh(np.clip(r[known], -1 + 1e-12, 1 - 1e-12))
         total += float((z**2 - error[known] ** 2).sum())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from panscape.coscape.coexpression.pair_rows import BLOCK_ROWS, TIE, Passes
 from panscape.coscape.coexpression.settings import CoexpressionSettings
+from panscape.coscape.coexpression.signal import Signal
 from panscape.stats.gram import Moments
 
-BLOCK_ROWS = 64  # rows of the matrix at a time, so that temporaries fit in cache
 POORLY_CONDITIONED = 1e-4  # variance / mean square below which sums of squares are inaccurate
-TIE = 1e-10  # a correlation equal to eta up to rounding is kept
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ def correlate_pairs(
     sums: Moments,
     settings: CoexpressionSettings,
     columns: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
+    *,
+    signal: Signal | None = None,
+    passes: Passes | None = None,
 ) -> Survivors:
     """Compute all correlations of a cluster and return the strong ones.
 
@@ -49,59 +52,34 @@ def correlate_pairs(
     sums
         Sums of products of the values (Pearson) or of the shifted ranks (Spearman).
     settings
-        `eta`, `shrinkage`, `shrinkage_strength` and `max_pairs` are used here.
+        `eta`, `shrinkage`, `shrinkage_strength`, `max_pairs` and, for the signal, `min_expected` are used.
     columns
         Function of genes whose variance is tiny beside their mean (nearly constant genes); returns
         (n_genes_asked, n_genes) sums of products of those centred genes with all genes, and
         (n_genes_asked,) bool, whether the gene varies at all. Without it such genes count as constant.
+    signal
+        Sums of signal to which the cluster's correlations, before shrinkage, are added.
+    passes
+        Numpy's or the compiled passes, which give the same; None: numpy's.
 
     Returns
     -------
     The survivors. A gene without variance has no correlation, and no diagonal entry, in this cluster.
     """
-    scale, covariance = _covariance(sums, columns)
-    shrinking = _shrinker(sums.n, scale, covariance, settings)
-    parts = []
-    varies = scale > 0
-    n_genes = len(scale)
-    for start in range(0, n_genes, BLOCK_ROWS):
-        stop = min(start + BLOCK_ROWS, n_genes)
-        r = shrinking(_block(covariance, scale, start, stop))
-        parts.append(strong_pairs(r, start, varies, settings.eta))
-    return strongest_pairs(join_survivors(parts), settings.max_pairs)
+    passes = passes or Passes()
+    scale, blocks = _correlations(sums, columns, passes)
+    shrinking = _shrinker(sums.n, scale, blocks, settings)
+    kept, genes, varies = [], np.arange(len(scale)), scale > 0
+    for start, r in blocks():
+        if signal is not None:
+            signal.add_block(r, start, genes, sums.detected, sums.n, settings.min_expected, passes)
+        kept.append(passes.take(shrinking(r), start, genes, varies, cutoff(settings.eta)))
+    return strongest_pairs(Survivors(*map(np.concatenate, zip(*kept, strict=True))), settings.max_pairs)
 
 
-def strong_pairs(
-    r: np.ndarray, start: int, varies: np.ndarray, eta: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (first genes, second genes, correlations) of the strong pairs in some rows of a matrix.
-
-    Parameters
-    ----------
-    r
-        (n_rows, n_genes - start) correlations of the genes from `start` on with all later ones; the diagonal
-        is set to 1.
-    start
-        First gene of the rows.
-    varies
-        bool (n_genes,): genes with a diagonal entry.
-    eta
-        Pairs with ``|r| >= eta`` are strong.
-    """
-    rows = np.arange(start, start + len(r))
-    keep = np.abs(r) >= max(eta - TIE, np.finfo(np.float32).tiny)
-    keep &= np.arange(start, start + r.shape[1]) >= rows[:, None]
-    local = np.arange(len(r))
-    keep[local, local] = varies[rows]
-    r[local, local] = 1.0
-    first, second = np.nonzero(keep)
-    return first + start, second + start, r[first, second]
-
-
-def join_survivors(parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Survivors:
-    """Return the survivors of all parts (first genes, second genes, values)."""
-    first, second, value = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return Survivors(first.astype(np.int32), second.astype(np.int32), value.astype(np.float32))
+def cutoff(eta: float) -> float:
+    """Return the smallest |r| that is kept: `eta` up to rounding, and never 0."""
+    return max(float(eta) - TIE, float(np.finfo(np.float32).tiny))
 
 
 def strongest_pairs(survivors: Survivors, limit: int) -> Survivors:
@@ -174,8 +152,10 @@ def shrink_correlations(
     raise ValueError(f"unknown shrinkage {how!r}")
 
 
-def _covariance(sums: Moments, columns) -> tuple[np.ndarray, Callable[[int, int], np.ndarray]]:
-    """Return 1 / root of each gene's sum of squares (0 if constant), and a function for co-sum rows."""
+def _correlations(
+    sums: Moments, columns, passes: Passes
+) -> tuple[np.ndarray, Callable[[], Iterator[tuple[int, np.ndarray]]]]:
+    """Return 1 / root of each gene's sum of squares (0 if constant), and a function for blocks of rows."""
     n = max(sums.n, 1)
     mean = sums.total / n
     square = np.diagonal(sums.products).copy()
@@ -188,39 +168,35 @@ def _covariance(sums: Moments, columns) -> tuple[np.ndarray, Callable[[int, int]
         spread[poor] = np.where(varies, exact[np.arange(len(poor)), poor], 0)
     scale = np.zeros_like(spread)
     np.divide(1.0, np.sqrt(np.maximum(spread, 0)), out=scale, where=spread > 0)
+    exact = np.clip(exact * scale[poor, None] * scale, -1.0, 1.0)
 
-    def rows(start: int, stop: int) -> np.ndarray:
-        block = sums.products[start:stop, start:] - np.multiply.outer(sums.total[start:stop], mean[start:])
-        for at, gene in enumerate(poor):
-            if start <= gene < stop:
-                block[gene - start] = exact[at, start:]
-            if gene >= start:
-                block[:, gene - start] = exact[at, start:stop]
-        return block
+    def blocks() -> Iterator[tuple[int, np.ndarray]]:
+        for start in range(0, len(scale), BLOCK_ROWS):
+            stop = min(start + BLOCK_ROWS, len(scale))
+            r = np.empty((stop - start, len(scale) - start))
+            passes.fill(sums.products, sums.total, mean, scale, start, r)
+            for at, gene in enumerate(poor):
+                if start <= gene < stop:
+                    r[gene - start] = exact[at, start:]
+                if gene >= start:
+                    r[:, gene - start] = exact[at, start:stop]
+            yield start, r
 
-    return scale, rows
-
-
-def _block(covariance, scale: np.ndarray, start: int, stop: int) -> np.ndarray:
-    r = covariance(start, stop)
-    r *= scale[start:stop, None]
-    r *= scale[start:]
-    return np.clip(r, -1.0, 1.0, out=r)
+    return scale, blocks
 
 
-def _shrinker(n: int, scale: np.ndarray, covariance, settings: CoexpressionSettings):
+def _shrinker(n: int, scale: np.ndarray, blocks, settings: CoexpressionSettings):
     prior = 1.0
     if settings.shrinkage == "posterior":
-        prior = _prior_variance(n, scale, covariance)
+        prior = _prior_variance(n, scale, blocks)
     return lambda r: shrink_correlations(r, n, settings.shrinkage, settings.shrinkage_strength, prior)
 
 
-def _prior_variance(n: int, scale: np.ndarray, covariance) -> float:
+def _prior_variance(n: int, scale: np.ndarray, blocks) -> float:
     """Estimate the variance of the true z over pairs: the variance of z in excess of its error."""
     total, n_varying = 0.0, int((scale > 0).sum())
-    for start in range(0, len(scale), BLOCK_ROWS):
-        stop = min(start + BLOCK_ROWS, len(scale))
-        z = np.arctanh(np.clip(_block(covariance, scale, start, stop), -1 + 1e-12, 1 - 1e-12))
+    for _, r in blocks():
+        z = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
         total += float((np.triu(z, 1) ** 2).sum())
     n_pairs = max(n_varying * (n_varying - 1) / 2, 1)
     return max(total / n_pairs - 1 / max(n - 3, 1), 0.0)

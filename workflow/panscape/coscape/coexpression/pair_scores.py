@@ -27,8 +27,6 @@ class PairScorer:
     ----------
     counts
         CSR (n_cells, n_used) of the genes of the pairs.
-    columns
-        The same counts as CSC.
     weights
         Weights of these genes.
     atom, contains
@@ -40,7 +38,6 @@ class PairScorer:
     """
 
     counts: sparse.csr_matrix
-    columns: sparse.csc_matrix
     weights: Weights
     atom: np.ndarray
     contains: sparse.csr_matrix
@@ -75,8 +72,7 @@ class PairScorer:
             counts, weighed = sparse.csr_matrix(values.counts[:, used]), weights.reordered(used)
         counts.sort_indices()
         atom, contains = atoms_of(sparse.csr_matrix(members))
-        columns = sparse.csc_matrix(counts)
-        return cls(counts, columns, weighed, atom, contains, first.copy(), second.copy(), weights is None)
+        return cls(counts, weighed, atom, contains, first.copy(), second.copy(), weights is None)
 
     def score(
         self, *, min_expected: float, multiplicity: np.ndarray | None = None, threads: int = 1
@@ -116,28 +112,29 @@ class PairScorer:
         """Return the sums of products of pairs over each set of cells, (n_atoms, n_pairs)."""
         from panscape.stats.gram_pairs import add_pair_products
 
-        values = np.diff(self.columns.indptr)
-        swap = values[first] < values[second]
-        common, rare = np.where(swap, second, first), np.where(swap, first, second)
-        order = np.argsort(common, kind="stable")
-        total = np.zeros((self.contains.shape[1] + 1, len(order)))  # the last row: cells in no cluster
+        rows = np.argsort(self.atom, kind="stable")
+        rows = rows[(self.atom[rows] >= 0) & (times[rows] > 0)]
         given: tuple[Any, ...] = (
-            self.columns.indptr.astype(np.int64),
-            self.columns.indices.astype(np.int32),
-            self.columns.data.astype(np.float32),
+            self.counts.indptr.astype(np.int64),
+            self.counts.indices.astype(np.int32),
+            self.counts.data.astype(np.float32),
             np.ascontiguousarray(self.weights.h.T),
             self.weights.group.astype(np.int64),
-            np.where(self.atom < 0, len(total) - 1, self.atom),
-            times,
-            common[order],
-            rare[order],
-            total,
+            rows,
+            self.atom[rows],
+            times[rows],
         )
+        bounds = np.linspace(0, len(first), threads + 1).astype(np.int64)
+
+        def part(number: int) -> np.ndarray:
+            chosen = slice(bounds[number], bounds[number + 1])
+            total = np.zeros((self.contains.shape[1], chosen.stop - chosen.start))
+            add_pair_products(*given, first[chosen], second[chosen], total)
+            return total
+
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda part: add_pair_products(*given, part, threads), range(threads)))
-        result = np.empty((len(total) - 1, len(order)))
-        result[:, order] = total[:-1]
-        return result
+            parts = list(pool.map(part, range(threads)))
+        return parts[0] if threads == 1 else np.concatenate(parts, axis=1)
 
     def _sums(self, times: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray, np.ndarray]:
         """Return the sums over each set of cells.
@@ -213,16 +210,13 @@ class PairScorer:
 
     def _row(self, row: int, terms: ScoreTerms, products, first, second, min_expected: float):
         """Return (positions, T) of the valid pairs of a cluster."""
-        from panscape.stats.gram_pairs import low_rank_entries
+        from panscape.stats.gram_pairs import pair_statistics
 
         total = np.asarray(self.contains[row] @ products).ravel()
-        score = total - low_rank_entries(*_thin(terms.left, terms.right), first, second)
-        noise = low_rank_entries(*_thin(terms.noise, terms.noise), first, second)
-        expected = terms.detected[first] * (terms.detected[second] / max(terms.n, 1))
-        valid = (expected >= max(min_expected, np.finfo(np.float64).tiny)) & (noise > 0)
-        kept = np.flatnonzero(valid)
-        t = (score[kept] / np.sqrt(noise[kept] * max(terms.n, 1))).astype(np.float32)
-        return kept[t != 0].astype(np.int32), t[t != 0]
+        left, right, noise = (np.ascontiguousarray(part.T) for part in (terms.left, terms.right, terms.noise))
+        least = max(min_expected, np.finfo(np.float64).tiny)
+        n = float(max(terms.n, 1))
+        return pair_statistics(total, left, right, noise, terms.detected, n, least, first, second)
 
 
 def score_pairs(
@@ -269,10 +263,6 @@ def score_pairs(
     """
     scorer = PairScorer.of(values, members, weights, pairs)
     return scorer.score(min_expected=min_expected, multiplicity=multiplicity, threads=threads)
-
-
-def _thin(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.ascontiguousarray(left.T), np.ascontiguousarray(right.T)
 
 
 def _stack(rows: list[tuple[np.ndarray, np.ndarray]], width: int) -> sparse.csr_matrix:

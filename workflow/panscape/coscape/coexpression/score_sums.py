@@ -20,34 +20,28 @@ class ScoreSums:
     Attributes
     ----------
     moments
-        Number of cells, sums of x h, and of their products (upper triangle).
+        Number of cells, sums of x h, cells with a count, and sums of products (upper triangle).
     cross
         (n_bins, n_genes) sums of s x h over the cells of a bin.
     powers
         (n_bins, 4) sums of s, s^2, s^3, s^4.
-    detected
-        (n_genes,) number of cells with a count.
     """
 
     moments: Moments
     cross: np.ndarray
     powers: np.ndarray
-    detected: np.ndarray
 
     @classmethod
     def empty(cls, weights: Weights) -> ScoreSums:
         """Return the sums over no cell."""
         n_bins, n_genes = weights.h.shape
-        return cls(
-            Moments.empty(n_genes), np.zeros((n_bins, n_genes)), np.zeros((n_bins, 4)), np.zeros(n_genes)
-        )
+        return cls(Moments.empty(n_genes), np.zeros((n_bins, n_genes)), np.zeros((n_bins, 4)))
 
     def add(self, other: ScoreSums) -> None:
         """Add the sums over a disjoint set of cells."""
         self.moments.add(other.moments)
         self.cross += other.cross
         self.powers += other.powers
-        self.detected += other.detected
 
 
 def score_sums(
@@ -77,7 +71,6 @@ def score_sums(
             place = np.repeat(weights.group[part] * n_genes, lengths) + block.indices
             scaled = np.repeat(weights.size[part], lengths) * block.data
             sums.cross += np.bincount(place, scaled, n_bins * n_genes).reshape(n_bins, n_genes)
-            sums.detected += np.bincount(block.indices, minlength=n_genes)
             yield block
 
     sums.powers += weights.powers(cells)

@@ -59,9 +59,8 @@ class ScoreTerms:
             (n_bins, n_genes) of the weights.
         """
         square = np.diagonal(sums.moments.products)
-        return cls.of_parts(
-            sums.moments.n, sums.moments.total, square, sums.cross, sums.powers, sums.detected, h
-        )
+        part = sums.moments
+        return cls.of_parts(part.n, part.total, square, sums.cross, sums.powers, part.detected, h)
 
     @classmethod
     def of_parts(
@@ -137,58 +136,71 @@ class ScoreTerms:
             n, total / max(n, 1), spread / max(n, 1), level, level, noise, np.ones_like(level), detected
         )
 
-    def rows(self, products: np.ndarray, start: int, stop: int, min_expected: float) -> np.ndarray:
-        """Return T of some genes with all later ones, 0 where a pair is not valid.
+    def testable(self, min_expected: float) -> np.ndarray:
+        """Return the genes of which any pair may be valid, int64.
+
+        Parameters
+        ----------
+        min_expected
+            A pair is valid if at least so many cells would have counts of both genes by chance.
+        """
+        most = self.detected.max(initial=0) / max(self.n, 1)
+        return np.flatnonzero((self.detected * most >= _least(min_expected)) & (self.noise > 0).any(axis=0))
+
+    def of_genes(self, genes: np.ndarray) -> ScoreTerms:
+        """Return the terms of some genes."""
+        return ScoreTerms(
+            self.n,
+            self.mean[genes],
+            self.variance[genes],
+            self.left[:, genes],
+            self.right[:, genes],
+            self.noise[:, genes],
+            self.exposure[:, genes],
+            self.detected[genes],
+        )
+
+    def rows(
+        self, products: np.ndarray, start: int, stop: int, min_expected: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return N of some genes with all later ones, and the root of its variance.
 
         Parameters
         ----------
         products
-            (n_genes, n_genes) sums of products, of which the upper triangle is read.
+            (stop - start, n_genes - start) sums of products; overwritten.
         start, stop
             Rows of the genes.
         min_expected
-            A pair is valid if at least so many cells would have counts of both genes by chance.
+            As in :meth:`testable`.
 
         Returns
         -------
-        (stop - start, n_genes - start).
+        (stop - start, n_genes - start) each; 0 and infinite where a pair is not valid.
         """
-        score = products[start:stop, start:] - self.left[:, start:stop].T @ self.right[:, start:]
+        products -= self.left[:, start:stop].T @ self.right[:, start:]
         noise = self.noise[:, start:stop].T @ self.noise[:, start:]
-        valid = self.valid(start, stop, min_expected) & (noise > 0)
-        noise *= max(self.n, 1)
+        share = self.detected[start:] / max(self.n, 1)
+        invalid = np.multiply.outer(self.detected[start:stop], share) < _least(min_expected)
+        invalid |= noise <= 0
         np.sqrt(noise, out=noise)
-        noise[~valid] = np.inf
-        score /= noise
-        return score
+        np.copyto(noise, np.inf, where=invalid)
+        np.copyto(products, 0.0, where=invalid)
+        return products, noise
 
-    def valid(self, start: int, stop: int, min_expected: float) -> np.ndarray:
-        """Return bool (stop - start, n_genes - start): pairs with enough cells, see :meth:`rows`."""
-        expected = np.multiply.outer(self.detected[start:stop], self.detected[start:] / max(self.n, 1))
-        return expected >= max(min_expected, np.finfo(np.float64).tiny)
+    def scale(self, start: int, stop: int) -> np.ndarray:
+        """Return what divides N to a correlation of expression, (stop - start, n_genes - start).
 
-    def correlations(self, score: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return correlations of expression and their standard errors under independence.
+        It is 0 for genes that do not vary beyond the noise of counting.
 
         Parameters
         ----------
-        score
-            T of the rows, from :meth:`rows`.
         start, stop
             Rows of the genes.
-
-        Returns
-        -------
-        (stop - start, n_genes - start) each: correlations in [-1, 1]; 0, with the error infinite, for pairs
-        that are not valid and genes that do not vary beyond the noise of counting.
         """
-        noise = np.sqrt(self.noise[:, start:stop].T @ self.noise[:, start:])
-        scale = self.exposure[:, start:stop].T @ self.exposure[:, start:]
-        root = np.sqrt(self.variance)
-        scale *= np.multiply.outer(root[start:stop], root[start:])
-        error = np.full_like(noise, np.inf)
-        np.divide(noise, scale, out=error, where=(scale > 0) & (score != 0))
-        r = np.zeros_like(error)
-        np.multiply(score, error, out=r, where=np.isfinite(error))
-        r *= np.sqrt(max(self.n, 1))
-        return np.clip(r, -1, 1, out=r), error
+        scaled = self.exposure * np.sqrt(self.variance)
+        return scaled[:, start:stop].T @ scaled[:, start:]
+
+
+def _least(min_expected: float) -> float:
+    return max(min_expected, np.finfo(np.float64).tiny)

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.coexpression.score_terms import ScoreTerms
+from panscape.coscape.coexpression.pair_rows import Passes
 from panscape.errors import UserError, fail
 
-BLOCK_ROWS = 64  # rows of the matrix at a time, so that temporaries fit in cache
 COLUMNS = ["gene_a", "gene_b", "weight", "signal", "n_studies"]
 
 
@@ -41,35 +40,29 @@ class Signal:
         shape = len(genes), len(genes)
         return cls(np.asarray(genes, dtype=object), np.zeros(shape), np.zeros(shape))
 
-    def add_rows(self, score: np.ndarray, start: int, n: float) -> None:
-        """Add T of some genes with all later ones; 0 is not valid.
+    def add_block(
+        self,
+        score: np.ndarray,
+        start: int,
+        genes: np.ndarray,
+        detected: np.ndarray,
+        n: float,
+        min_expected: float,
+        passes: Passes,
+    ) -> None:
+        """Add T of some genes of a cluster with all later ones.
 
         Parameters
         ----------
-        score
-            (n_rows, n_genes - start), see :meth:`ScoreTerms.rows`.
-        start
-            First gene.
-        n
-            Number of cells of the cluster.
-        """
-        rows = slice(start, start + len(score))
-        self.squares[rows, start:] += score**2
-        self.noise[rows, start:] += (score != 0) / max(n, 1)
-
-    def add_cluster(self, terms: ScoreTerms, products: np.ndarray, min_expected: float) -> None:
-        """Add a cluster.
-
-        Parameters
-        ----------
-        terms, products
-            Its terms and sums of products.
+        score, start, genes, detected, n
+            As in :func:`panscape.coscape.coexpression.pair_rows.add_signal`.
         min_expected
-            See :meth:`ScoreTerms.rows`.
+            A pair is valid if at least so many cells would have counts of both genes by chance.
+        passes
+            See :class:`panscape.coscape.coexpression.pair_rows.Passes`.
         """
-        for start in range(0, len(terms.mean), BLOCK_ROWS):
-            stop = min(start + BLOCK_ROWS, len(terms.mean))
-            self.add_rows(terms.rows(products, start, stop, min_expected), start, terms.n)
+        least = max(min_expected, np.finfo(np.float64).tiny)
+        passes.add(score, start, genes, detected, float(max(n, 1)), least, self.squares, self.noise)
 
     def stored(self) -> sparse.csr_matrix:
         """Return both sums for a file, CSR float32 (2 n_genes, n_genes): `squares` above `noise`."""

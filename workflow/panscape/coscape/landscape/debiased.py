@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 import numpy as np
 from scipy import sparse
 
@@ -91,18 +94,15 @@ def _products(scores: Scores, measured: Measured | None) -> tuple[np.ndarray, np
     """
     from scipy.linalg.blas import dsyrk, sgemm, ssyrk
 
-    columns = sparse.csc_matrix(scores.matrix, dtype=np.float32)
-    count, width = columns.shape
+    count, width = scores.matrix.shape
     size = np.maximum(scores.size, 1)
     own = (scores.shared.diagonal() / size**2)[:, None]
     known = np.ones((1, width)) if measured is None else measured.columns
     inner = np.zeros((count, count), order="F")
     both, common = np.zeros((2, count, count))  # sums of W, and of W T^2 of the row, where both are valid
     raw, noise = np.zeros((2, count, len(known)))
-    step = max(BLOCK_BYTES // (32 * max(count, 1)), 1)
-    for start in range(0, width, step):
-        chosen = slice(start, start + step)
-        block = columns[:, chosen].toarray(order="F").astype(np.float64)
+    step = max(BLOCK_BYTES // (64 * max(count, 1)), 1)
+    for chosen, block in column_blocks(scores.matrix, step):
         weight = scores.weight[chosen]
         weights = weight * known[:, chosen]
         valid = (block != 0).astype(np.float32)
@@ -121,3 +121,33 @@ def _products(scores: Scores, measured: Measured | None) -> tuple[np.ndarray, np
         np.maximum(raw - noise * own, LEAST * raw),
         np.maximum(common - both * own, LEAST * common),
     )
+
+
+def column_blocks(matrix: sparse.csr_matrix, step: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield some columns at a time as float64, without a copy of the whole matrix by column.
+
+    Parameters
+    ----------
+    matrix
+        CSR (n, p).
+    step
+        Number of columns.
+
+    Yields
+    ------
+    (their positions, (n, step) in Fortran order).
+    """
+    if not matrix.has_sorted_indices:
+        matrix = matrix.sorted_indices()
+    count, width = matrix.shape
+    edges = np.append(np.arange(0, width, step), width)
+    indptr, indices = matrix.indptr, matrix.indices
+    cuts = np.empty((count, len(edges)), dtype=np.int64)
+    for row in range(count):
+        cuts[row] = indptr[row] + np.searchsorted(indices[indptr[row] : indptr[row + 1]], edges)
+    for at, (start, stop) in enumerate(pairwise(edges.tolist())):
+        block = np.zeros((count, stop - start), order="F")
+        for row in range(count):
+            inside = slice(cuts[row, at], cuts[row, at + 1])
+            block[row, indices[inside] - start] = matrix.data[inside]
+        yield slice(start, stop), block

@@ -76,6 +76,10 @@ class Scores:
         shared = sparse.csr_matrix(self.shared[index][:, index])
         return replace(self, matrix=self.matrix[index], shared=shared, size=self.size[index])
 
+    def of_pairs(self, index: np.ndarray) -> Scores:
+        """Return the pairs at the given positions."""
+        return replace(self, matrix=self.matrix[:, index], pairs=self.pairs[index], weight=self.weight[index])
+
 
 def stack_scores(parts: Sequence[Scores | None]) -> Scores | None:
     """Stack the scores of several studies; None if a study has none.

@@ -1,4 +1,4 @@
-"""Sensitivity of the landscape to the threshold and the number of neighbours."""
+"""Sensitivity of the landscape to the choices that it depends on."""
 
 from __future__ import annotations
 
@@ -14,10 +14,16 @@ from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.compare import AGE
 from panscape.coscape.landscape.mixing import neighbour_links, other_study_share
 from panscape.coscape.landscape.other_spaces import embed_vectors
+from panscape.coscape.landscape.scores import Scores, stack_scores
 from panscape.coscape.landscape.settings import CORRECTED, LandscapeSettings
+from panscape.coscape.landscape.space import Space
+from panscape.coscape.landscape.variants import Variant, corrected_variants
 from panscape.coscape.landscape.vectors import coexpression_vectors
-from panscape.log import Progress
+from panscape.graph.diffusion import choose_root
+from panscape.log import logger
 from panscape.stats.ranks import partial_spearman, spearman
+
+CONFIGURED, GRID = "as configured", "threshold and neighbours"
 
 
 def sensitivity_table(
@@ -26,44 +32,112 @@ def sensitivity_table(
     *,
     eta: Sequence[float],
     n_neighbors: Sequence[int],
+    splits: int = 2,
+    seed: int = 0,
+    rescored: Mapping[str, Sequence[Scores]] | None = None,
 ) -> pd.DataFrame:
-    """Rebuild the landscape for each threshold and number of neighbours.
+    """Rebuild the landscape with other choices, and compare its order with that of the landscape itself.
+
+    Thresholded correlations: each threshold with each number of neighbours. The corrected distance has no
+    threshold; what is left is changed one at a time, see
+    :func:`panscape.coscape.landscape.variants.corrected_variants`.
 
     Parameters
     ----------
     studies, settings
         As for :func:`panscape.coscape.landscape.build.compute_landscape`.
     eta
-        Thresholds of |r|; one below the threshold of the matrices has no effect. Not used with the corrected
-        distance, which has none.
+        Thresholds of |r|; one below the threshold of the matrices has no effect.
     n_neighbors
         Numbers of neighbors, not counting the cluster itself.
+    splits
+        How often clusters and genes are divided into two random halves (corrected distance).
+    seed
+        Seed of the halves.
+    rescored
+        Other estimator -> scores of each study for the same pairs (corrected distance).
 
     Returns
     -------
-    Columns `eta` (missing with the corrected distance), `neighbours` (the cluster itself counted), `rho_age`,
-    `n` (its number of clusters), `partial_rho_age`, `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`,
+    One row per landscape, the one `as configured` first. Columns `varied`, `value`, `eta` (missing with the
+    corrected distance), `neighbours` (the cluster itself counted; missing for the median over several),
+    `rho_configured` (Spearman of the pseudotime with that of the first row over the clusters of both),
+    `rho_age`, `n` (its number of clusters), `partial_rho_age`, `rho_n_cells`, `rho_n_pairs`, `rho_n_counts`,
     `other_study_share`, `components`, `reached` (fraction of clusters with a pseudotime), `pairs` (median of
     the pairs in use per cluster).
     """
     chosen = LandscapeSettings.of(settings)
-    rows = []
-    variants = {threshold: replace(chosen, eta=threshold) for threshold in eta}
-    if chosen.distance == CORRECTED:
-        variants = {np.nan: chosen}
-    progress = Progress("landscapes", len(variants) * len(n_neighbors))
-    for threshold, varied in variants.items():
+    data = gather_clusters(studies, chosen)
+    vectors = coexpression_vectors(data, chosen)
+    root = find_root(data.clusters, chosen, usable=vectors.usable)
+    space = embed_vectors(vectors, root, replace(chosen, clip=None))
+    time, rows = space.pseudotime, []
+
+    def add(varied, value, space, clusters, same, threshold, neighbours) -> None:
+        agreement = spearman(space.pseudotime, same)
+        where = {"varied": varied, "value": value, "eta": threshold, "neighbours": neighbours}
+        rows.append({**where, "rho_configured": agreement, **_summary(space, clusters)})
+        logger.info("%s %s: rho %.3f with the order as configured", varied, value, agreement)
+
+    corrected = chosen.distance == CORRECTED
+    usual = np.nan if corrected and chosen.sweep else chosen.n_neighbors + 1
+    add(CONFIGURED, "", space, data.clusters, time, np.nan if corrected else chosen.eta, usual)
+    if corrected:
+        others = {name: _like(data.clusters, parts) for name, parts in (rescored or {}).items()}
+        variants = corrected_variants(
+            data, vectors, root, chosen, n_neighbors=n_neighbors, splits=splits, seed=seed, rescored=others
+        )
+        for one in variants:
+            clusters = data.clusters.iloc[one.rows].assign(n_used_pairs=one.used_pairs)
+            near = np.nan if one.settings.sweep else one.settings.n_neighbors + 1
+            add(one.varied, one.value, _embedded(one, root, clusters), clusters, time[one.rows], np.nan, near)
+        return pd.DataFrame(rows)
+    for threshold in eta:
+        varied = replace(chosen, eta=threshold)
         data = gather_clusters(studies, varied)
         vectors = coexpression_vectors(data, varied)
         root = find_root(data.clusters, varied, usable=vectors.usable)
         for k in n_neighbors:
-            space = embed_vectors(vectors, root, replace(varied, n_neighbors=k, neighbor_sweep=(), clip=None))
-            rows.append({"eta": threshold, "neighbours": k + 1, **_summary(space, data.clusters)})
-            progress.add()
+            space = embed_vectors(vectors, root, replace(varied, n_neighbors=k, clip=None))
+            add(GRID, f"{threshold:g}, {k}", space, data.clusters, time, threshold, k + 1)
     return pd.DataFrame(rows)
 
 
-def _summary(space, clusters: pd.DataFrame) -> dict[str, float]:
+def lowest(table: pd.DataFrame, column: str) -> pd.Series | None:
+    """Return the row with the lowest value of a column, None if it has none.
+
+    Parameters
+    ----------
+    table
+        From :func:`sensitivity_table`.
+    column
+        E.g. ``rho_configured``.
+    """
+    varied = table[table["varied"] != CONFIGURED]
+    known = varied[varied[column].notna()]
+    return None if known.empty else known.loc[known[column].idxmin()]
+
+
+def _embedded(one: Variant, root: int | None, clusters: pd.DataFrame) -> Space:
+    """Return the space of a variant, from the landscape's root or the youngest with defined distances."""
+    at = None if root is None else int(np.searchsorted(one.rows, root))
+    if at is not None and not one.vectors.usable[at] and AGE in clusters:
+        age, size = (clusters[name].to_numpy(dtype=np.float64) for name in (AGE, "n_cells"))
+        at = choose_root(age, size, usable=one.vectors.usable)
+    return embed_vectors(one.vectors, at, replace(one.settings, clip=None))
+
+
+def _like(clusters: pd.DataFrame, parts: Sequence[Scores]) -> Scores:
+    """Return the scores of all studies for the clusters of a landscape, with their copies."""
+    scores = stack_scores(parts)
+    if scores is None:
+        raise ValueError("no scores")
+    if "copy" not in clusters:
+        return scores
+    return scores.rows(np.cumsum(clusters["copy"].to_numpy() == 1) - 1)
+
+
+def _summary(space: Space, clusters: pd.DataFrame) -> dict[str, float]:
     time = space.pseudotime
     unknown = np.full(len(clusters), np.nan)
     age = clusters[AGE].to_numpy(dtype=np.float64) if AGE in clusters else unknown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -25,7 +25,8 @@ class Vectors:
     Parameters
     ----------
     rows
-        CSR (n_clusters, n_columns); no values for clusters that are not compared.
+        CSR (n_clusters, n_columns). Thresholded correlations, without values for clusters that are not
+        compared; or scores, for which the distances stand.
     measured
         Columns that each cluster measures; None: all.
     metric
@@ -44,6 +45,21 @@ class Vectors:
     usable: np.ndarray
     distances: tuple[np.ndarray, np.ndarray]
     refine: bool
+
+    def subset(self, index: np.ndarray) -> Vectors:
+        """Return the distances of the rows at the given positions, with empty vectors.
+
+        Raises
+        ------
+        ValueError
+            If distances may have to be recomputed from the vectors.
+        """
+        if self.refine:
+            raise ValueError("distances that can be recomputed are not divided")
+        known, defined = self.distances
+        part = known[np.ix_(index, index)], defined[index]
+        rows = sparse.csr_matrix((len(index), self.rows.shape[1]), dtype=np.float32)
+        return replace(self, rows=rows, measured=None, usable=self.usable[index], distances=part)
 
 
 def coexpression_vectors(data: Combined, settings: LandscapeSettings) -> Vectors:
@@ -78,9 +94,7 @@ def coexpression_vectors(data: Combined, settings: LandscapeSettings) -> Vectors
     measured = measured_pairs(data, scores.pairs)
     enough = data.clusters["n_used_pairs"].to_numpy() >= settings.min_pairs
     distances = debiased_distances(scores, measured, enough=enough)
-    weight = sparse.diags(np.sqrt(scores.weight).astype(np.float32))
-    rows = sparse.csr_matrix(scores.matrix @ weight, dtype=np.float32)
-    return Vectors(rows, measured, "cosine", distances[1], distances, refine=False)
+    return Vectors(scores.matrix, measured, "cosine", distances[1], distances, refine=False)
 
 
 def scores_of(data: Combined) -> Scores:

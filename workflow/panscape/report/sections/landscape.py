@@ -15,6 +15,7 @@ from panscape.report.results import Results, caption
 from panscape.report.section import Section
 from panscape.report.sections.coexpression import corrected
 from panscape.report.sections.drawn import drawn, left_out
+from panscape.report.sections.landscape_sensitivity import sensitivity
 from panscape.report.sections.landscape_sentences import PSEUDOTIME, clusters, few_clusters, headline, ordered
 from panscape.report.sections.landscape_tables import (
     STATISTICS,
@@ -25,7 +26,6 @@ from panscape.report.sections.landscape_tables import (
 from panscape.report.sections.studies import landscape_studies
 
 FIGURES = "landscape/figures"
-SENSITIVITY = "landscape/sensitivity"
 
 
 _TIME = "dpt-pseudotime"
@@ -49,14 +49,7 @@ def _blocks(results: Results) -> list[Block]:
         blocks += [Heading("Maps"), Gallery(tuple(maps), text)]
     names = [name for name in figures.landscape(results.config) if name.startswith("map-")]
     blocks += left_out(results, ["pseudotime-age", "spaces", *names])
-    return [*blocks, *_sensitivity(results), *_parts(results)]
-
-
-def _sensitivity(results: Results) -> list[Block]:
-    if not results.figures(SENSITIVITY):
-        return []
-    title = "Sensitivity to threshold and neighbours"
-    return [Heading(title), results.picture(SENSITIVITY, title, caption=caption("sensitivity"))]
+    return [*blocks, *sensitivity(results), *_parts(results)]
 
 
 def _parts(results: Results) -> list[Block]:

@@ -9,6 +9,7 @@ import pandas as pd
 from panscape.plot import names
 from panscape.report.format import count, fixed, listing, percent, plural, pvalue
 from panscape.report.results import Results
+from panscape.report.sections.landscape_sensitivity import sensitivity_sentences
 from panscape.report.sections.landscape_tables import (
     interval,
     null_mean,
@@ -42,6 +43,7 @@ def headline(results: Results) -> list[str]:
         *_age_sentences(results, stats),
         *_mixing_sentences(stats),
         *_parts_sentences(results),
+        *sensitivity_sentences(results),
     ]
 
 
