@@ -38,8 +38,11 @@ class Planted:
         return make_stack(self.combined, self.obs, settings)
 
 
-def plant(seed: int, modules: int, min_cells: int) -> Planted:
-    """Draw the demo's studies with a number of modules and run them to coexpression, in a scratch folder."""
+def plant(seed: int, modules: int, min_cells: int, coexpression: dict | None = None) -> Planted:
+    """Draw the demo's studies with a number of modules and run them to coexpression, in a scratch folder.
+
+    `coexpression` changes settings of the stage, such as its estimator.
+    """
     from panscape.config import studies as inputs
     from panscape.config.load import load
     from panscape.coscape.coexpression.coexpress import coexpress
@@ -80,7 +83,7 @@ def plant(seed: int, modules: int, min_cells: int) -> Planted:
         for name in names:
             counts = folder / f"{name}.h5ad"
             table, members = pancluster(counts, list(genes), chosen["panclust"], seed, study=name)
-            how = {**chosen["coexpression"], "normalisation": part["normalisation"]}
+            how = {**chosen["coexpression"], "normalisation": part["normalisation"], **(coexpression or {})}
             result = coexpress(counts, list(genes), table, members, how)
             files.write_tsv(table, folder / "clusters.tsv")
             table = files.read_tsv(folder / "clusters.tsv", dtype={"cluster": str, "parent": str})

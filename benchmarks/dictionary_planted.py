@@ -61,13 +61,17 @@ def main() -> None:
     parser.add_argument("--modules", type=int, default=20)
     parser.add_argument("--min-cells", type=int, default=100, help="of a pancluster")
     parser.add_argument("--entries", nargs="+", default=["products", "free"])
+    parser.add_argument("--estimators", nargs="+", default=["pearson"], help="of coexpression")
+    parser.add_argument("--eta", type=float, default=0.2, help="smallest absolute correlation")
     args = parser.parse_args()
     rows = []
     for seed in args.seeds:
-        planted = plant(seed, args.modules, args.min_cells)
-        for entries in args.entries:
-            rows.append({"seed": seed, **measure(planted, entries, seed)})
-            print(rows[-1], flush=True)
+        for estimator in args.estimators:
+            how = {"estimator": estimator, "eta": args.eta}
+            planted = plant(seed, args.modules, args.min_cells, how)
+            for entries in args.entries:
+                rows.append({"seed": seed, **how, **measure(planted, entries, seed)})
+                print(rows[-1], flush=True)
     print(json.dumps({"benchmark": "dictionary_planted", "min_cells": args.min_cells, "rows": rows}))
 
 

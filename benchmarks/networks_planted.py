@@ -2,9 +2,9 @@
 
 Draws studies of cell lines in which one module of genes loses its correlation with a graded phenotype and
 another changes its means only, fits a PCA to every bin of every line and averages a line's bins (or one
-siVAE to every line), and tests every gene at the level of lines. Says per seed how many genes of each module
-are found at FDR .05, without and with controls, and how often permuted phenotypes are rejected at .05.
-The last line printed is one JSON object.
+siVAE to every line, or takes a gene's mean squared correlation with the others), and tests every gene at the
+level of lines. Says per seed how many genes of each module are found at FDR .05, without and with controls,
+and how often permuted phenotypes are rejected at .05. The last line printed is one JSON object.
 """
 
 import argparse
@@ -85,6 +85,37 @@ def by_sivae(drawn, blocks, args, seed):
     return np.stack([np.nan_to_num(one.centrality()) for one in read_models(task)], axis=1)
 
 
+def by_correlations(drawn, blocks, estimator):
+    """Return each gene's mean squared correlation with the others in every line (G, L)."""
+    from scipy import sparse
+
+    from panscape.coscape.coexpression.coexpress import correlate_clusters
+    from panscape.coscape.coexpression.corrected import correct_clusters
+    from panscape.coscape.coexpression.settings import CORRECTED, CoexpressionSettings
+    from panscape.coscape.coexpression.values import Values
+    from panscape.coscape.coexpression.weights import fit_weights
+
+    counts = sparse.csr_matrix(np.concatenate(blocks).astype(np.float32))
+    totals = np.asarray(counts.sum(axis=1)).ravel()
+    sizes = [len(block) for block in blocks]
+    line = np.repeat(np.arange(len(blocks)), sizes)
+    members = sparse.csr_matrix((np.ones(len(line)), (line, np.arange(len(line)))))
+    clusters = pd.DataFrame({"cluster": drawn.lines["line"].astype(str), "parent": ""})
+    settings = CoexpressionSettings(estimator=estimator, eta=0.0)
+    values = Values(counts, totals, settings.normalisation, float(np.median(totals)))
+    if estimator == CORRECTED:
+        weights, genes = fit_weights(values, members), list(drawn.genes["gene"])
+        kept, _ = correct_clusters(values, genes, clusters, members, settings, weights)
+    else:
+        kept = correlate_clusters(values, clusters, members, settings)
+    result = np.zeros((counts.shape[1], len(blocks)))
+    for row, found in kept:
+        square = np.where(found.first != found.second, found.value.astype(np.float64) ** 2, 0)
+        for ends in (found.first, found.second):
+            result[:, row] += np.bincount(ends, square, len(result))
+    return result / (len(result) - 1)
+
+
 def test(drawn, centrality, controls, phenotype, permutations=200):
     """Return the genes' table with their roles."""
     table, null = associate_genes(
@@ -109,6 +140,8 @@ def one_seed(seed, args):
     centrality, per_bin = by_pca(blocks, args)
     if args.sivae:
         centrality = by_sivae(drawn, blocks, args, seed)
+    elif args.correlations:
+        centrality = by_correlations(drawn, blocks, args.correlations)
     values = pd.Series(drawn.lines["phenotype"].to_numpy(), name="phenotype")
     phenotype, _ = read_phenotype(values)
     table, null = test(drawn, centrality, controls, phenotype)
@@ -151,6 +184,7 @@ def main() -> None:
     parser.add_argument("--move", type=float, default=LinesSettings("x").move)
     parser.add_argument("--loss", type=float, default=LinesSettings("x").loss)
     parser.add_argument("--sivae", action="store_true")
+    parser.add_argument("--correlations", choices=["pearson", "corrected"], help="in place of a model")
     parser.add_argument("--hidden", type=int, nargs="+", default=[128, 64])
     parser.add_argument("--steps", type=int, nargs=3, default=[300, 300, 1200])
     parser.add_argument("--repeats", type=int, default=300)
@@ -162,7 +196,7 @@ def main() -> None:
         print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
     result = {
-        "model": "sivae" if args.sivae else "pca",
+        "model": "sivae" if args.sivae else args.correlations or "pca",
         "lines": args.lines, "cells": args.cells, "genes": args.genes,
         "seeds_with_planted_module": int((table["loses_called"] >= table["loses_genes"] / 2).sum()),
         "seeds_with_mean_only_module_called": int((table["moves_called"] > 0).sum()),
