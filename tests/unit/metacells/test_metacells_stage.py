@@ -11,10 +11,10 @@ import pytest
 
 from panscape.coem.links.link_validation import link_sample
 from panscape.coem.metacells.embed import linear_views
-from panscape.coem.metacells.stage import Learned, group_sample
+from panscape.coem.metacells.learned import Learned, read_embedding
+from panscape.coem.metacells.stage import group_sample
 from panscape.coem.metacells.sum import (
     judge,
-    read_embedding,
     read_grouped,
     sum_sample,
     write_grouped,
@@ -289,7 +289,9 @@ def test_every_metric_says_which_labels_the_embedding_was_conditioned_on(sample,
         posterior_sd=np.ones(1),
         unit=np.ones(1),
     )
-    write_embedding(embedding, obs, tmp_path / "embedding.h5ad", {"condition_on": "cell_type"})
+    write_embedding(
+        embedding, obs, tmp_path / "embedding.h5ad", {"condition_on": "cell_type", "batch_key": "lane"}
+    )
     learned = read_embedding(tmp_path / "embedding.h5ad", obs.index)
     settings = {**SETTINGS, "embedding": "coem", "size_sweep": [], "compare": ["pca_lsi", "kmeans", "random"]}
     result = group_sample(sample, settings, learned=learned)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coem.batches import AUTO, batch_column, one_batch
 from panscape.coem.metacells.aggregate import annotate, metacell_names, modality_table, soft_fractions
 from panscape.coem.metacells.embed import Views
 from panscape.coem.metacells.evaluate import measure
 from panscape.coem.metacells.homogeneity import homogeneity
 from panscape.coem.metacells.settings import MetacellSettings
-from panscape.coem.metacells.stage import Grouped, Learned
+from panscape.coem.metacells.stage import Grouped
 from panscape.coem.paired import Paired
 from panscape.data.files import read_tsv, write_h5ad, write_tsv
 from panscape.data.h5mu import write_h5mu
@@ -159,7 +159,9 @@ def judge(
 
     Columns: method, metric, modality (or column), value, conditioned_on. Metrics are those of
     :func:`panscape.coem.metacells.evaluate.measure`, `dubious` by modality (fraction of metacells whose cells
-    differ by more than chance) and, for a learned embedding, `held_out_nats` by modality (:class:`Learned`).
+    differ by more than chance), `one_batch` by column of batches, if the sample has one (fraction of metacells
+    of which 95 % of the cells are of one batch) and, for a learned embedding, `held_out_nats` by modality
+    (:class:`Learned`).
     `conditioned_on` is :attr:`Grouped.conditioned`.
 
     Parameters
@@ -183,6 +185,7 @@ def judge(
             spaces[name] = diffusion_space(view, seed=seed)
             depths[name] = np.asarray(matrix.sum(axis=1)).ravel()
     labels, numbers = judged_columns(sample.obs, chosen.labels)
+    batch = grouped.batch_key or batch_column(sample.obs, AUTO)
     rows = []
     for method in grouped.methods.columns:
         label = grouped.methods[method].to_numpy()
@@ -191,6 +194,8 @@ def judge(
             if matrix is not None:
                 scores = _homogeneity(matrix, label, chosen, seed, name)
                 measures.append(("dubious", name, float(scores["dubious"].mean())))
+        if batch is not None:
+            measures.append(("one_batch", batch, one_batch(label, sample.obs[batch].to_numpy())))
         if method == "coem":
             measures += [("held_out_nats", name, nats) for name, nats in grouped.information.items()]
         rows += [(method, *row, grouped.conditioned[method]) for row in measures]
@@ -245,7 +250,11 @@ def write_grouped(grouped: Grouped, output: Any) -> None:
     table = AnnData(
         obs=pd.DataFrame(index=grouped.methods.index),
         obsm={name: np.asarray(view, dtype=np.float32) for name, view in views.items() if view is not None},
-        uns={"told": grouped.conditioned_on, "information": json.dumps(dict(grouped.information))},
+        uns={
+            "told": grouped.conditioned_on,
+            "batch_key": grouped.batch_key,
+            "information": json.dumps(dict(grouped.information)),
+        },
     )
     write_h5ad(table, output.views, compression=None)
 
@@ -266,33 +275,5 @@ def read_grouped(given: Any) -> Grouped:
         arrays["X_embedding"],
         str(views.uns["told"]),
         json.loads(views.uns["information"]),
+        str(views.uns["batch_key"]),
     )
-
-
-def read_embedding(path: str | Path, cells: pd.Index, key: str = "X_coem") -> Learned | None:
-    """Read the learned embedding of the cells, None if there is no file.
-
-    Parameters
-    ----------
-    path
-        h5ad file; empty for none.
-    cells
-        Names of the cells, in order.
-    key
-        Entry of `obsm`.
-
-    Raises
-    ------
-    ValueError
-        If the file has other cells.
-    """
-    if not path:
-        return None
-    import anndata
-
-    table = anndata.read_h5ad(path)
-    if not table.obs_names.equals(cells):
-        raise ValueError(f"{path} has other cells than the sample")
-    conditioned_on = json.loads(table.uns["settings"])["condition_on"]
-    information = json.loads(table.uns["info"])["information"]
-    return Learned(np.asarray(table.obsm[key], dtype=float), conditioned_on or "", information)
