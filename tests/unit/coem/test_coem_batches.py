@@ -152,7 +152,7 @@ def test_cells_of_a_type_are_together_whatever_their_lane(cells, lanes):
     type_of = cells.kind == 2  # types 0 and 1 are equal in RNA
 
     def apart(z, groups, among):
-        """Squared distance of the means of two groups, averaged over the levels of `among`, by the variance."""
+        """Squared distance of two groups' means, averaged over the levels of `among`, over the variance."""
         gaps = [
             z[groups & (among == m)].mean(0) - z[~groups & (among == m)].mean(0) for m in np.unique(among)
         ]

@@ -8,10 +8,8 @@ from panscape.stats.threads import limited
 
 ROUNDS = 40  # maximum; pairs are found anew after each shift, which falls short in dense clouds
 SETTLED = 0.002  # a shift smaller than this fraction of the coordinates' standard deviation is the last
-PAIRS = (
-    10  # neighbours of a cell in the other batch that are candidates for a pair, or more in large batches:
-)
-SHARE = 8  # the smaller batch's cells over this; with few neighbours dense clouds move slowly
+PAIRS = 10  # neighbours of a cell in the other batch that are candidates for a pair; in large batches
+SHARE = 8  # the smaller batch's cells over this: with few neighbours dense clouds move slowly
 MAX_CELLS = 2000  # of a batch, and of those it is aligned to
 
 

@@ -10,12 +10,7 @@ import pandas as pd
 from panscape.log import logger
 
 AUTO = "auto"
-COLUMNS = (
-    "batch",
-    "library",
-    "platform",
-    "sample",
-)  # in the order of preference; `sample` is that of pooling
+COLUMNS = ("batch", "library", "platform", "sample")  # by preference; `sample` is of pooled samples
 MIN_CELLS = 20  # minimum mean number of cells of a batch; fewer are cells or wells
 NEARLY_ALL = 0.95  # fraction of a metacell's cells from which on it is of one batch
 
@@ -29,8 +24,8 @@ def batch_column(obs: pd.DataFrame, key: str | None) -> str | None:
         Annotations of the cells.
     key
         The setting ``coem.batch_key``: a column, None for no correction, or ``"auto"`` for the first of
-        ``batch``, ``library``, ``platform`` and (of pooled samples) ``sample`` that has two or more values, no
-        missing ones, and 20 cells or more per value on average.
+        ``batch``, ``library``, ``platform`` and (of pooled samples) ``sample`` that has two or more values,
+        none missing, and 20 cells or more per value on average.
 
     Returns
     -------
@@ -63,8 +58,8 @@ def log_batches(obs: pd.DataFrame, key: str | None, chosen: str | None) -> None:
         logger.info("batches (%s, %d of them) are corrected for%s", chosen, obs[chosen].nunique(), why)
     elif key is None and (there := batch_column(obs, AUTO)) is not None:
         logger.warning(
-            "batches are not corrected for (coem.batch_key: null), though the cells have %s with %d values; see "
-            "one_batch in metrics.tsv for the fraction of metacells of one batch",
+            "batches are not corrected for (coem.batch_key: null), though the cells have %s with %d values; "
+            "see one_batch in metrics.tsv for the fraction of metacells of one batch",
             there,
             obs[there].nunique(),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +42,7 @@ class Grouped:
         Embedding of the main method, cells x dimensions.
     conditioned_on
         Label column the learned embedding was conditioned on, or ''.
-    information, batch_key
+    information, batch_key, carried
         See :class:`Learned`; empty without a learned embedding.
     """
 
@@ -54,6 +54,7 @@ class Grouped:
     conditioned_on: str = ""
     information: Mapping[str, float] = field(default_factory=dict)
     batch_key: str = ""
+    carried: Sequence[Mapping[str, Any]] = ()
 
     @property
     def conditioned(self) -> dict[str, str]:
@@ -131,6 +132,7 @@ def group_sample(
         "" if learned is None else learned.conditioned_on,
         {} if learned is None else learned.information,
         "" if learned is None else learned.batch_key,
+        () if learned is None else learned.carried,
     )
 
 

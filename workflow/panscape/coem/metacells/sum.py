@@ -16,6 +16,7 @@ from panscape.coem.metacells.aggregate import annotate, metacell_names, modality
 from panscape.coem.metacells.embed import Views
 from panscape.coem.metacells.evaluate import measure
 from panscape.coem.metacells.homogeneity import homogeneity
+from panscape.coem.metacells.learned import held_out_measures
 from panscape.coem.metacells.settings import MetacellSettings
 from panscape.coem.metacells.stage import Grouped
 from panscape.coem.paired import Paired
@@ -159,9 +160,9 @@ def judge(
 
     Columns: method, metric, modality (or column), value, conditioned_on. Metrics are those of
     :func:`panscape.coem.metacells.evaluate.measure`, `dubious` by modality (fraction of metacells whose cells
-    differ by more than chance), `one_batch` by column of batches, if the sample has one (fraction of metacells
-    of which 95 % of the cells are of one batch) and, for a learned embedding, `held_out_nats` by modality
-    (:class:`Learned`).
+    differ by more than chance), `one_batch` by column of batches, if the sample has one (fraction of
+    metacells of which 95 % of the cells are of one batch) and, for a learned embedding, what it tells of
+    held-out cells (:func:`panscape.coem.metacells.learned.held_out_measures`).
     `conditioned_on` is :attr:`Grouped.conditioned`.
 
     Parameters
@@ -197,7 +198,7 @@ def judge(
         if batch is not None:
             measures.append(("one_batch", batch, one_batch(label, sample.obs[batch].to_numpy())))
         if method == "coem":
-            measures += [("held_out_nats", name, nats) for name, nats in grouped.information.items()]
+            measures += held_out_measures(grouped.information, grouped.carried)
         rows += [(method, *row, grouped.conditioned[method]) for row in measures]
     return pd.DataFrame(rows, columns=["method", "metric", "modality", "value", "conditioned_on"])
 
@@ -254,6 +255,7 @@ def write_grouped(grouped: Grouped, output: Any) -> None:
             "told": grouped.conditioned_on,
             "batch_key": grouped.batch_key,
             "information": json.dumps(dict(grouped.information)),
+            "carried": json.dumps([dict(one) for one in grouped.carried]),
         },
     )
     write_h5ad(table, output.views, compression=None)
@@ -276,4 +278,5 @@ def read_grouped(given: Any) -> Grouped:
         str(views.uns["told"]),
         json.loads(views.uns["information"]),
         str(views.uns["batch_key"]),
+        json.loads(views.uns["carried"]),
     )
