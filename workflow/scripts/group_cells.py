@@ -1,7 +1,8 @@
 """Group a sample's cells into metacells, by the embedding and by the compared methods."""
 
+from panscape.coem.metacells.learned import read_embedding
 from panscape.coem.metacells.stage import group_sample
-from panscape.coem.metacells.sum import read_embedding, write_grouped
+from panscape.coem.metacells.sum import write_grouped
 from panscape.coem.paired import load_paired
 from panscape.pipeline import job
 

@@ -23,7 +23,7 @@ from panscape.errors import UserError
 from panscape.training.state import digest as training_digest
 from panscape.training.weights import read_weights
 
-QUICK = {"n_epochs": 12, "batch_size": 64, "n_latent": 8, "n_hidden": 16, "n_projection": 8}
+QUICK = {"n_epochs": 12, "min_steps": 1, "batch_size": 64, "n_latent": 8, "n_hidden": 16, "n_projection": 8}
 TINY = {**QUICK, "n_epochs": 3}
 
 

@@ -7,14 +7,15 @@ import pytest
 from scipy import sparse
 
 from panscape.coem.embed import embed
-from panscape.coem.metacells.stage import Learned, group_sample
+from panscape.coem.metacells.learned import Learned
+from panscape.coem.metacells.stage import group_sample
 from panscape.coem.model import COEM
 from panscape.coem.paired import Paired
 from panscape.data.h5mu import write_h5mu
 from panscape.errors import UserError
 from panscape.training.weights import read_weights, write_weights
 
-TINY = {"n_epochs": 3, "batch_size": 64, "n_latent": 6, "n_hidden": 16, "n_projection": 6}
+TINY = {"n_epochs": 3, "min_steps": 1, "batch_size": 64, "n_latent": 6, "n_hidden": 16, "n_projection": 6}
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ import pytest
 
 from panscape.coem.links.link_validation import link_sample
 from panscape.coem.metacells.embed import linear_views
-from panscape.coem.metacells.stage import Learned, group_sample
+from panscape.coem.metacells.learned import Learned, held_out_measures, read_embedding
+from panscape.coem.metacells.stage import group_sample
 from panscape.coem.metacells.sum import (
     judge,
-    read_embedding,
     read_grouped,
     sum_sample,
     write_grouped,
@@ -36,6 +36,16 @@ SETTINGS = {
     "activity_window": 5000, "window": 100_000, "anchor": "tss",
     "peak_cells": 50, "statistic": "pearson", "background": 50, "fdr": 0.1, "track_gene": None,
 }  # fmt: skip
+
+
+CARRIED = [
+    {"shown": "all", "of": "rna", "nats": 12.5, "se": 0.6, "shuffled": -20.0},
+    {"shown": "all", "of": "atac", "nats": -0.4, "se": 0.3, "shuffled": -0.5},
+    {"shown": "rna", "of": "rna", "nats": 12.0, "se": 0.6, "shuffled": -20.0},
+    {"shown": "rna", "of": "atac", "nats": -0.1, "se": 0.3, "shuffled": -0.4},
+    {"shown": "atac", "of": "rna", "nats": 1.5, "se": 0.6, "shuffled": -3.0},
+    {"shown": "atac", "of": "atac", "nats": 0.1, "se": 0.3, "shuffled": -0.6},
+]
 
 
 @pytest.fixture(scope="module")
@@ -233,17 +243,28 @@ def test_the_report_begins_with_what_speaks_against_the_metacells(folder, tmp_pa
     table = files.read_tsv(place / "metrics.tsv").assign(conditioned_on="")
     table["method"] = table["method"].replace("pca_lsi", "coem")
     table.loc[(table["method"] == "coem") & (table["metric"] == "metacells"), "value"] = 2
-    nats = [("coem", "held_out_nats", "rna", 12.5, ""), ("coem", "held_out_nats", "atac", -0.4, "")]
+    nats = [("coem", *row, "") for row in held_out_measures({"rna": 12.5, "atac": -0.4}, CARRIED)]
+    nats += [("coem", "one_batch", "lane", 0.75, ""), ("random", "one_batch", "lane", 0.25, "")]
     files.write_tsv(pd.concat([table, pd.DataFrame(nats, columns=list(table))]), place / "metrics.tsv")
     texts = {}
     for root in (folder, tmp_path / "few"):
         listed = [path for path in root.rglob("*") if path.is_file()]
-        results = Results.of(root, listed, {"metacells": SETTINGS, "report": {"table_rows": 5}})
+        settings = {"metacells": SETTINGS, "report": {"table_rows": 5}, "coem": {"batch_key": None}}
+        results = Results.of(root, listed, settings)
         first = SECTION.content(results)[:2]
         texts[root.name] = [block.text for block in first if getattr(block, "kind", "") == "warning"]
-        headline = SECTION.headline(results)
+        headline, content = SECTION.headline(results), SECTION.content(results)
+        text = SECTION.methods(results)
     assert not texts[folder.name]
-    few, unlearned = texts["few"]
+    few, unlearned = texts["few"][:2]
+    told, batches = content[2].text, content[3]
+    assert "profile do: RNA by 12.5 nats per cell (standard error 0.6). The" in told
+    assert "another cell of the batch would give −20.0 for RNA and −0.5 for accessibility." in told
+    assert "from accessibility alone tell 1.5 (standard error 0.6) of RNA and 0.1 " in told
+    assert batches.kind == "warning"
+    assert "not corrected for lane (`coem.batch_key` is null)" in batches.text
+    assert "75 % of the metacells (25 % of random groups) are of one lane" in batches.text
+    assert any("half of their counts" in sentence and "RNA by 12.5 nats" in sentence for sentence in text)
     assert few.startswith("2 metacells are few")
     assert "does not predict accessibility in held-out cells (−0.4 nats per cell)" in unlearned
     assert "in held-out cells the model does not predict accessibility" in headline[0]
@@ -278,18 +299,22 @@ def test_every_metric_says_which_labels_the_embedding_was_conditioned_on(sample,
     pytest.importorskip("torch")
     from panscape.coem.files import write_embedding
 
-    obs = sample.obs[["cell_type"]]
+    lane = np.where(np.arange(sample.n_cells) % 3, "a", "b")
+    sample = replace(sample, obs=sample.obs.assign(lane=lane))
+    obs = sample.obs[["cell_type", "lane"]]
     views = linear_views(sample.rna, sample.atac, components=5)
     embedding = SimpleNamespace(
         joint=views.joint,
         rna=None,
         atac=None,
         history=[],
-        info={"conditioned": 3, "information": {"rna": 12.5, "atac": -0.4}},
+        info={"conditioned": 3, "information": {"rna": 12.5, "atac": -0.4}, "carried": CARRIED},
         posterior_sd=np.ones(1),
         unit=np.ones(1),
     )
-    write_embedding(embedding, obs, tmp_path / "embedding.h5ad", {"condition_on": "cell_type"})
+    write_embedding(
+        embedding, obs, tmp_path / "embedding.h5ad", {"condition_on": "cell_type", "batch_key": "lane"}
+    )
     learned = read_embedding(tmp_path / "embedding.h5ad", obs.index)
     settings = {**SETTINGS, "embedding": "coem", "size_sweep": [], "compare": ["pca_lsi", "kmeans", "random"]}
     result = group_sample(sample, settings, learned=learned)
@@ -302,6 +327,11 @@ def test_every_metric_says_which_labels_the_embedding_was_conditioned_on(sample,
     nats = summed.metrics[summed.metrics["metric"] == "held_out_nats"]
     rows = nats[["method", "modality", "value"]].to_numpy().tolist()
     assert rows == [["coem", "atac", -0.4], ["coem", "rna", 12.5]]
+    told = summed.metrics.set_index(["method", "metric", "modality"])["value"]
+    assert told[("coem", "held_out_se", "rna")] == 0.6 and told[("coem", "held_out_shuffled", "rna")] == -20
+    assert told[("coem", "held_out_nats_from_atac", "rna")] == 1.5
+    assert told[("random", "one_batch", "lane")] == 0
+    assert again.carried == CARRIED and again.batch_key == "lane"
     linked = link_sample(sample, again.methods, settings, conditioned=again.conditioned)
     for table in (summed.metrics, linked.validation):
         expected = (

@@ -166,10 +166,15 @@ def thinned(
     -------
     Kept and withheld counts, which add up to `counts`.
     """
-    withheld = counts.copy()
-    if np.ndim(fraction):
-        fraction = np.repeat(fraction, np.diff(counts.indptr))
-    withheld.data = random.binomial(counts.data.astype(np.int64), fraction).astype(np.float32)
-    kept = counts.copy()
-    kept.data = counts.data - withheld.data
+    each = np.broadcast_to(fraction, counts.shape[0]).astype(np.float32)
+    each = np.repeat(each, np.diff(counts.indptr))
+    # most counts are 1, for which comparing a uniform number is ten times as fast as a binomial draw
+    drawn = (random.random(len(each), dtype=np.float32) < each).astype(np.float32)
+    drawn[counts.data == 0] = 0
+    many = np.flatnonzero(counts.data > 1)
+    drawn[many] = random.binomial(counts.data[many].astype(np.int64), each[many])
+    parts = (counts.data - drawn, drawn)
+    kept, withheld = (
+        sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape) for data in parts
+    )
     return kept, withheld

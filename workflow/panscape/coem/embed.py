@@ -11,7 +11,7 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.coem.cells import Cells
-from panscape.coem.evaluate import encode_all, information
+from panscape.coem.evaluate import carried, encode_all
 from panscape.coem.metric import information_units
 from panscape.coem.modality import prepare_modality
 from panscape.coem.module import Module
@@ -46,7 +46,9 @@ class Embedding:
     info
         Likelihoods, features, `information` (gain in log-likelihood of withheld counts of held-out cells
         given the embedding, nats per cell, by modality), `unseen_nll` (minus the log-likelihood of these
-        counts, comparable between likelihoods), `conditioned` (number of labels the prior is conditioned on).
+        counts, comparable between likelihoods), `carried` (both, and what each modality alone tells: fields
+        of :class:`panscape.coem.evaluate.Carried`), `conditioned` (number of labels the prior is conditioned
+        on).
     """
 
     joint: np.ndarray
@@ -162,11 +164,19 @@ def train(
     task = CoemTask(module, cells, settings, seeds.derive(seed, "coem"))
     history = _train(task, seed, checkpoint)
     judged = task.held_rows if len(task.held_rows) else task.train_rows
-    info["information"], info["unseen_nll"] = information(module, cells, judged, seed)
-    for name, nats in info["information"].items():
-        logger.info("%s: the embedding predicts %.1f nats of a held-out cell's withheld counts", name, nats)
-        if nats <= 0:
-            logger.warning("%s: the embedding does not generalise to held-out cells", name)
+    told = carried(module, cells, judged, seed)
+    info["carried"] = [asdict(one) for one in told]
+    info["information"] = {one.of: one.nats for one in told if one.shown == "all"}
+    info["unseen_nll"] = {one.of: one.nll for one in told if one.shown == "all"}
+    for one in told:
+        seen = "both modalities" if one.shown == "all" and len(cells.modalities) > 1 else one.shown
+        logger.info(
+            "%s: coordinates from %s predict withheld counts of held-out cells by %.1f nats per cell "
+            "(standard error %.1f) better than depth and mean profile do; those of another cell by %.1f",
+            one.of, one.of if seen == "all" else seen, one.nats, one.se, one.shuffled,
+        )  # fmt: skip
+        if one.shown == "all" and one.nats <= 0:
+            logger.warning("%s: the embedding does not generalise to held-out cells", one.of)
     return Trained(module, cells, settings, task.held_rows, history, info)
 
 

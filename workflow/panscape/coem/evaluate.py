@@ -1,6 +1,8 @@
-"""Posterior means of cells, and the information of the embedding about withheld counts."""
+"""Posterior means of cells, and what the embedding tells of withheld counts."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -38,11 +40,40 @@ def encode_all(
     return np.concatenate(means), np.concatenate(variances)
 
 
-@torch.no_grad()
-def information(
-    module: Module, cells: Cells, rows: np.ndarray, seed: int
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the information of the embedding about withheld counts, in nats per cell by modality.
+@dataclass(frozen=True)
+class Carried:
+    """What coordinates tell of the withheld counts of cells.
+
+    Attributes
+    ----------
+    shown
+        Modality that the encoder sees, or ``"all"``.
+    of
+        Modality whose withheld counts are predicted.
+    nats
+        Mean gain in log-likelihood, nats per cell, over the mean profile of the cell's batch and depths.
+    se
+        Standard error of `nats` over cells.
+    shuffled
+        The same gain with the coordinates of another cell of the batch: what unrelated coordinates give.
+    nll
+        Mean negative log-likelihood of the counts; comparable between models of different likelihoods, since
+        all are distributions of the same counts.
+    cells
+        Number of cells that have both modalities.
+    """
+
+    shown: str
+    of: str
+    nats: float
+    se: float
+    shuffled: float
+    nll: float
+    cells: int
+
+
+def carried(module: Module, cells: Cells, rows: np.ndarray, seed: int) -> list[Carried]:
+    """Return what the coordinates, from all modalities and from each alone, tell of each modality.
 
     Half of each cell's counts are encoded, and the other half is predicted.
 
@@ -53,38 +84,86 @@ def information(
     cells
         All cells.
     rows
-        Cells to evaluate.
+        Cells to evaluate; these should not have been trained on.
     seed
-        Seed of the split of the counts.
+        Seed of the split of the counts and of the shuffled coordinates.
 
     Returns
     -------
-    gain
-        Gain in log-likelihood over the mean profile of the cell's batch and depths, without zero inflation; 0
-        if the embedding carries no information.
-    nll
-        Negative log-likelihood of these counts, comparable between models of different likelihoods, since all
-        are distributions of the same counts; lower is better.
+    One entry per modality shown (``"all"`` first) and predicted; ``"all"`` only where there is one modality.
     """
+    names = [m.name for m in cells.modalities]
+    result = []
+    for only in (None, *range(len(names) if len(names) > 1 else 0)):
+        part = rows if only is None else rows[cells.present[rows, only]]
+        if not len(part):
+            continue
+        gain, shuffled, nll = _gains(module, cells, part, seed, only)
+        for m, of in enumerate(names):
+            here = cells.present[part, m]
+            if not here.any():
+                continue
+            values = gain[here, m]
+            result.append(
+                Carried(
+                    "all" if only is None else names[only],
+                    of,
+                    float(values.mean()),
+                    float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan"),
+                    float(shuffled[here, m].mean()),
+                    float(nll[here, m].mean()),
+                    int(here.sum()),
+                )
+            )
+    return result
+
+
+@torch.no_grad()
+def _gains(
+    module: Module, cells: Cells, rows: np.ndarray, seed: int, only: int | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return gains, gains of shuffled coordinates and negative log-likelihoods, each cells x modalities."""
     module.eval()
-    gained, lost = np.zeros((2, len(cells.modalities)))
     random = seeds.stream(seed, "coem", "information")
+    other = _others(cells.batch[rows], seeds.stream(seed, "coem", "shuffled"))
     profiles = [
         torch.from_numpy(m.profile).log().float().to(cells.device)
         + torch.from_numpy(m.offset).to(cells.device)
         for m in cells.modalities
     ]
+    blocks, means = [], []
     for start in range(0, len(rows), ROWS):
-        batch = cells.take(rows[start : start + ROWS], thin=0.5, random=random)
-        mean, _ = module.encode(batch.seen, batch.shown, batch.batch, batch.label)
-        known = module.log_likelihoods(mean, batch)
+        part = rows[start : start + ROWS]
+        shown = None
+        if only is not None:
+            shown = np.zeros((len(part), len(cells.modalities)), dtype=bool)
+            shown[:, only] = True
+        batch = cells.take(part, shown=shown, thin=0.5, random=random)
+        means.append(module.encode(batch.seen, batch.shown, batch.batch, batch.label)[0])
+        # the encoder's input is dense and no longer needed
+        blocks.append(replace(batch, seen=[]))
+    mean = torch.cat(means)
+    gain, shuffled, nll = [], [], []
+    for block, start in zip(blocks, range(0, len(rows), ROWS), strict=True):
+        place = slice(start, start + ROWS)
         without = [
-            profile[batch.batch] + decoder.by_depth(batch.depth)
+            profile[block.batch] + decoder.by_depth(block.depth)
             for profile, decoder in zip(profiles, module.decoders, strict=True)
         ]
-        plain = module.log_likelihoods(mean, batch, without)
-        gained += (known - plain).sum(0).cpu().numpy()
-        lost -= known.sum(0).cpu().numpy()
-    names = [m.name for m in cells.modalities]
-    gain, nll = (dict(zip(names, (total / len(rows)).tolist(), strict=True)) for total in (gained, lost))
-    return gain, nll
+        known = module.log_likelihoods(mean[place], block)
+        plain = module.log_likelihoods(mean[place], block, without)
+        unrelated = module.log_likelihoods(mean[torch.from_numpy(other[place]).to(mean.device)], block)
+        gain.append(known - plain)
+        shuffled.append(unrelated - plain)
+        nll.append(-known)
+    gains, others, losses = (torch.cat(parts).cpu().numpy().astype(float) for parts in (gain, shuffled, nll))
+    return gains, others, losses
+
+
+def _others(batch: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return for each cell another cell of its batch (itself where it is the only one)."""
+    other = np.arange(len(batch))
+    for b in np.unique(batch):
+        members = random.permutation(np.flatnonzero(batch == b))
+        other[members] = np.roll(members, 1)
+    return other

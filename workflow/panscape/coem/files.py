@@ -74,7 +74,7 @@ def write_embedding(
     path
         The h5ad file.
     settings
-        The configuration's section ``coem``.
+        The configuration's section ``coem``, with the column of batches that was used as `batch_key`.
     """
     import json
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from panscape import seeds
+from panscape.coem.batches import AUTO, batch_column, log_batches
 from panscape.coem.files import column
 from panscape.coem.metacells.group import GroupSettings, group_cells, number_of_metacells
 from panscape.coem.pair import Pair, read_pair
@@ -29,8 +30,9 @@ class COEM:
     settings
         Keys of :class:`CoemSettings` (the configuration's section ``coem``); None for the defaults.
     batch_key, condition_on
-        Columns of `obs`: batches to correct for, and cell types to condition the prior on (scores against
-        these are then circular).
+        Columns of `obs`: batches to correct for (``"auto"``, the default: a column ``batch``, ``library`` or
+        ``platform`` of several values, named here after :meth:`fit`), and cell types to condition the prior
+        on (scores against these are then circular).
     seed
         Seed of all random steps.
     threads
@@ -61,7 +63,7 @@ class COEM:
     >>> from scipy import sparse
     >>> random = np.random.default_rng(0)
     >>> rna, atac = (sparse.csr_matrix(random.poisson(0.5, (60, n)).astype("float32")) for n in (30, 40))
-    >>> model = COEM(n_epochs=2, n_latent=4, n_hidden=8, n_projection=4, seed=1).fit((rna, atac))
+    >>> model = COEM(n_epochs=2, min_steps=2, n_latent=4, n_hidden=8, n_projection=4, seed=1).fit((rna, atac))
     >>> model.embed().shape, model.predict("atac").shape, model.metacells(k=4).nunique()
     ((60, 4), (60, 40), 4)
     >>> COEM(epoch=2)
@@ -83,7 +85,7 @@ class COEM:
         given |= changes
         self.settings = CoemSettings.of(given)
         old = next((key for key, new in CoemSettings.RENAMED.items() if new.name == "batch_key"), "")
-        self.batch_key: str | None = given.get("batch_key", given.get(old))
+        self.batch_key: str | None = given.get("batch_key", given.get(old, AUTO))
         self.condition_on: str | None = given.get("condition_on")
         self.seed, self.threads, self.gpus = seed, threads, gpus
         self.info: dict[str, Any] = {}
@@ -122,7 +124,10 @@ class COEM:
 
         prepare(self.threads)
         pair = read_pair(data, layer)
-        batch = column(pair.obs, self.batch_key, "coem.batch_key")
+        chosen = batch_column(pair.obs, self.batch_key)
+        batch = column(pair.obs, chosen, "coem.batch_key")
+        log_batches(pair.obs, self.batch_key, chosen)
+        self.batch_key = chosen
         labels = column(pair.obs, self.condition_on, "coem.condition_on")
         trained = train(
             pair.counts.get("rna"),

@@ -114,6 +114,29 @@ class Module(nn.Module):
             for dim, column in enumerate(order[: self.dims]):
                 self.straight.weight[dim, column] = 1.0
 
+    @property
+    def shifts_batches(self) -> bool:
+        """Return whether z of a batch can be shifted without a change of what is predicted."""
+        linear = all(isinstance(decoder, Decoder) and decoder.hidden is None for decoder in self.decoders)
+        return self.batches > 1 and self.gated is None and linear
+
+    @torch.no_grad()
+    def shift_batches(self, shifts: Tensor) -> None:
+        """Add to z of each batch a shift, and take its effect from the batch's log fractions.
+
+        The likelihood does not tell a shift of z from the batch's own effect on the features. The encoder
+        begins at means by batch, which differ where batches differ in their cell types; this corrects it.
+
+        Parameters
+        ----------
+        shifts
+            Batches x dimensions.
+        """
+        start = self.straight.in_features - self.batches - self.labels
+        self.straight.weight[:, start : start + self.batches] += shifts.T
+        for decoder in self.decoders:
+            decoder.offset -= shifts @ decoder.weight[:, : self.dims].T
+
     def encode(
         self, seen: list[Tensor], shown: Tensor, batch: Tensor, label: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:

@@ -38,8 +38,8 @@ class CoemSettings(FromMapping):
         Distribution of the counts; ``"auto"`` is Bernoulli for binary values, else Poisson.
     rna_weight, atac_weight
         Factor of a modality's log-likelihood in the loss; 1 is the likelihood of the model.
-    n_epochs, batch_size, learning_rate
-        Optimisation.
+    n_epochs, min_steps, batch_size, learning_rate
+        Optimisation. Training lasts `n_epochs` passes over the cells, or `min_steps` steps if these are more.
     anneal
         The learning rate rises, then falls to 0, and the decoder's is 2.5 times the encoder's (AdamW);
         otherwise it is constant.
@@ -92,6 +92,7 @@ class CoemSettings(FromMapping):
     rna_weight: float = 1.0
     atac_weight: float = 1.0
     n_epochs: int = 30
+    min_steps: int = 900
     batch_size: int = 128
     learning_rate: float = 2e-3
     anneal: bool = True
@@ -136,9 +137,10 @@ class CoemSettings(FromMapping):
             self.n_projection,
             self.n_centroids,
             self.n_epochs,
+            self.min_steps,
             self.batch_size,
         )
         if min(sizes) < 1:
             raise ValueError(
-                "numbers of dimensions, units, centroids, epochs and cells of a batch are positive"
+                "numbers of dimensions, units, centroids, epochs, steps and cells of a batch are positive"
             )

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from panscape import seeds
+from panscape.coem.align import batch_shifts
 from panscape.coem.cells import Cells
 from panscape.coem.evaluate import ROWS, encode_all
 from panscape.coem.layers import Decoder
+from panscape.coem.metric import information_units
 from panscape.coem.module import Module
 from panscape.coem.settings import CoemSettings
 from panscape.training.batches import batches, held_out
@@ -51,7 +53,7 @@ class CoemTask:
         held = held_out(cells.n, fraction, seed, "coem")
         self.train_rows, self.held_rows = np.flatnonzero(~held), np.flatnonzero(held)
         self.per_epoch = -(-len(self.train_rows) // settings.batch_size)
-        self.steps = settings.n_epochs * self.per_epoch
+        self.steps = max(settings.n_epochs * self.per_epoch, settings.min_steps)
         self.warm = math.ceil(settings.warmup_fraction * self.steps)
         decoder = list(module.decoders.parameters())
         inner = {id(parameter) for parameter in decoder}
@@ -80,8 +82,11 @@ class CoemTask:
     def step(self, number: int) -> dict[str, Tensor]:
         """Make one optimisation step."""
         epoch, place = divmod(number, self.per_epoch)
-        if number == self.warm and self._mixes:
-            self._start_prior()
+        if number == self.warm:
+            if self.module.shifts_batches:
+                self._align_batches()
+            if self._mixes:
+                self._start_prior()
         rows = batches(len(self.train_rows), self.settings.batch_size, self.seed, epoch, "coem")[place]
         batch = self._batch(self.train_rows[rows], number)
         self.module.train()
@@ -106,14 +111,17 @@ class CoemTask:
     def validate(self, number: int) -> dict[str, Tensor]:
         """Return the loss of the held-out cells, or of training cells if none are held out.
 
-        The likelihood is evaluated at the posterior mean; the divergence is averaged over posterior draws
-        that are the same at every validation.
+        As in training, the encoder sees a part of a cell's counts and the likelihood is that of the others
+        (`thinning`). It is evaluated at the posterior mean; the divergence is averaged over posterior draws.
+        The parts and the draws are the same at every validation.
         """
         self.module.eval()
         rows = self.held_rows if len(self.held_rows) else self.train_rows[:1000]
+        random = seeds.stream(self.seed, "coem", "validation", "counts")
         terms: dict[str, Tensor] = {}
         for start in range(0, len(rows), ROWS):
-            batch = self.cells.take(rows[start : start + ROWS])
+            part = rows[start : start + ROWS]
+            batch = self.cells.take(part, thin=self.settings.thinning, random=random)
             likelihoods, _, mean, log_variance = self.module(batch)
             # always drawn on the CPU, so that every device is evaluated with the same noise
             noise = torch.randn(
@@ -207,6 +215,14 @@ class CoemTask:
             information = self.totals[m][:, None] * second
             uncertain = 1 / (1 / self.variances[m] + information)
             self.variances[m] = (decoder.weight.square() + uncertain).mean(0).clamp(1e-6, 10.0)
+
+    def _align_batches(self) -> None:
+        """Shift z of each batch onto that of the others."""
+        means, spreads = encode_all(self.module, self.cells, self.train_rows)
+        unit = np.maximum(information_units(means, spreads, np.arange(len(means))), 1e-6)
+        random = seeds.stream(self.seed, "coem", "batches")
+        shifts = batch_shifts(means * unit, self.cells.batch[self.train_rows], random) / unit
+        self.module.shift_batches(torch.from_numpy(shifts).to(self.cells.device, torch.float32))
 
     def _start_prior(self) -> None:
         """Initialise the mixture from the labels, or from clusters of the training cells' posterior means."""

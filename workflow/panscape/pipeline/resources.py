@@ -154,7 +154,7 @@ def _joint_model(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the cost of the joint embedding: counts a few times, the model, dense mini-batches."""
     settings = config["coem"]
     features = settings["max_genes"] + settings["max_peaks"]
-    steps = settings["n_epochs"] * (size.cells / settings["batch_size"] + 1)
+    steps = max(settings["n_epochs"] * (size.cells / settings["batch_size"] + 1), settings["min_steps"])
     dense = 40e-6 * settings["batch_size"] * features
     return BASE_MB + 900 + 60e-6 * size.values + dense + 1e-3 * features, 15 + 1.5 * dense * steps / 6e4
 

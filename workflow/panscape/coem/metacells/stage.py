@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from panscape import seeds
 from panscape.coem.metacells.compare import embedding, fallback, group_by, methods_for
 from panscape.coem.metacells.embed import Views, linear_views
 from panscape.coem.metacells.group import GroupSettings, number_of_metacells
+from panscape.coem.metacells.learned import Learned
 from panscape.coem.metacells.settings import MetacellSettings
 from panscape.coem.metacells.size_sweep import size_sweep
 from panscape.coem.paired import Paired
@@ -20,26 +21,6 @@ from panscape.errors import fail
 from panscape.log import logger
 
 ARCHETYPAL_MAX_CELLS = 20_000  # maximum number of cells for archetypal analysis in the comparison
-
-
-@dataclass(frozen=True)
-class Learned:
-    """A learned embedding.
-
-    Attributes
-    ----------
-    z
-        Coordinates, cells x dimensions.
-    conditioned_on
-        Label column the embedding was conditioned on, or ''.
-    information
-        Modality -> gain in log-likelihood (nats per cell) of withheld counts of held-out cells given the
-        embedding; 0 or less if the embedding of the modality does not generalise.
-    """
-
-    z: np.ndarray
-    conditioned_on: str = ""
-    information: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,7 +42,7 @@ class Grouped:
         Embedding of the main method, cells x dimensions.
     conditioned_on
         Label column the learned embedding was conditioned on, or ''.
-    information
+    information, batch_key, carried
         See :class:`Learned`; empty without a learned embedding.
     """
 
@@ -72,6 +53,8 @@ class Grouped:
     z: np.ndarray
     conditioned_on: str = ""
     information: Mapping[str, float] = field(default_factory=dict)
+    batch_key: str = ""
+    carried: Sequence[Mapping[str, Any]] = ()
 
     @property
     def conditioned(self) -> dict[str, str]:
@@ -148,6 +131,8 @@ def group_sample(
         z,
         "" if learned is None else learned.conditioned_on,
         {} if learned is None else learned.information,
+        "" if learned is None else learned.batch_key,
+        () if learned is None else learned.carried,
     )
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coem.batches import AUTO, batch_column, one_batch
 from panscape.coem.metacells.aggregate import annotate, metacell_names, modality_table, soft_fractions
 from panscape.coem.metacells.embed import Views
 from panscape.coem.metacells.evaluate import measure
+from panscape.coem.metacells.learned import held_out_measures
 from panscape.coem.metacells.settings import MetacellSettings
-from panscape.coem.metacells.stage import Grouped, Learned
+from panscape.coem.metacells.stage import Grouped
 from panscape.coem.metacells.state_axes import StateAxes
 from panscape.coem.metacells.state_scores import heterogeneity_rows, modality_scores, sample_axes
 from panscape.coem.paired import Paired
@@ -158,8 +159,9 @@ def judge(
     Columns: method, metric, modality (or column), value, conditioned_on. Metrics are those of
     :func:`panscape.coem.metacells.evaluate.measure`, by modality `heterogeneity` (mean over cells),
     `heterogeneity_limit` and `dubious` (fraction of metacells; all NaN in data without states, see
-    :func:`panscape.coem.metacells.homogeneity.homogeneity`) and, for a learned embedding, `held_out_nats` by
-    modality (:class:`Learned`).
+    :func:`panscape.coem.metacells.homogeneity.homogeneity`), `one_batch` by column of batches, if the sample
+    has one (fraction of metacells of which 95 % of the cells are of one batch) and, for a learned embedding,
+    what it tells of held-out cells (:func:`panscape.coem.metacells.learned.held_out_measures`).
     `conditioned_on` is :attr:`Grouped.conditioned`.
 
     Parameters
@@ -186,14 +188,17 @@ def judge(
             spaces[name] = diffusion_space(view, seed=seed)
             depths[name] = np.asarray(matrix.sum(axis=1)).ravel()
     labels, numbers = judged_columns(sample.obs, chosen.labels)
+    batch = grouped.batch_key or batch_column(sample.obs, AUTO)
     rows = []
     for method in grouped.methods.columns:
         label = grouped.methods[method].to_numpy()
         measures = measure(label, spaces, depths=depths, labels=labels, numbers=numbers)
         for name, found in axes.items():
             measures += heterogeneity_rows(name, modality_scores(found, label, chosen, seed, name))
+        if batch is not None:
+            measures.append(("one_batch", batch, one_batch(label, sample.obs[batch].to_numpy())))
         if method == "coem":
-            measures += [("held_out_nats", name, nats) for name, nats in grouped.information.items()]
+            measures += held_out_measures(grouped.information, grouped.carried)
         rows += [(method, *row, grouped.conditioned[method]) for row in measures]
     return pd.DataFrame(rows, columns=["method", "metric", "modality", "value", "conditioned_on"])
 
@@ -246,7 +251,12 @@ def write_grouped(grouped: Grouped, output: Any) -> None:
     table = AnnData(
         obs=pd.DataFrame(index=grouped.methods.index),
         obsm={name: np.asarray(view, dtype=np.float32) for name, view in views.items() if view is not None},
-        uns={"told": grouped.conditioned_on, "information": json.dumps(dict(grouped.information))},
+        uns={
+            "told": grouped.conditioned_on,
+            "batch_key": grouped.batch_key,
+            "information": json.dumps(dict(grouped.information)),
+            "carried": json.dumps([dict(one) for one in grouped.carried]),
+        },
     )
     write_h5ad(table, output.views, compression=None)
 
@@ -265,31 +275,6 @@ def read_grouped(given: Any) -> Grouped:
         arrays["X_embedding"],
         str(views.uns["told"]),
         json.loads(views.uns["information"]),
+        str(views.uns["batch_key"]),
+        json.loads(views.uns["carried"]),
     )
-
-
-def read_embedding(path: str | Path, cells: pd.Index, key: str = "X_coem") -> Learned | None:
-    """Read the learned embedding of the cells, None if there is no file.
-
-    Parameters
-    ----------
-    path
-        h5ad file; empty for none.
-    cells
-        Names of the cells, in order.
-    key
-        Entry of `obsm`.
-
-    Raises
-    ------
-    ValueError
-        If the file has other cells.
-    """
-    if not path:
-        return None
-    table = read_h5ad(path)
-    if not table.obs_names.equals(cells):
-        raise ValueError(f"{path} has other cells than the sample")
-    conditioned_on = json.loads(table.uns["settings"])["condition_on"]
-    information = json.loads(table.uns["info"])["information"]
-    return Learned(np.asarray(table.obsm[key], dtype=float), conditioned_on or "", information)

@@ -13,6 +13,7 @@ from panscape.report.results import Results, caption
 from panscape.report.section import Section
 from panscape.report.sections.doubts import MODALITIES, doubts, unlearned
 from panscape.report.sections.metacell_links import link_blocks, link_methods
+from panscape.report.sections.metacell_modalities import learned_sentence, modality_blocks
 from panscape.report.sections.metacell_tables import (
     FOLDER,
     METHODS,
@@ -89,6 +90,7 @@ def _of_sample(results: Results, sample: str) -> list[Block]:
     }
     blocks: list[Block] = [
         *doubts(results, sample, metrics(results, sample)),
+        *modality_blocks(results, metrics(results, sample)),
         Gallery((pictures["map"],)),
         Paragraph(
             "Every method groups the same cells into the same number of metacells. Compactness (low is "
@@ -221,7 +223,19 @@ def _methods(results: Results) -> list[str]:
         "metacell is called dubious if this exceeds the value of a mixture with one cell in twelve from an "
         "unrelated state and what the data resolve. The question is that of mcRigor (Liu and Li 2025), which "
         "tests instead for correlations of genes beyond chance.",
+        *_learned(results),
         *link_methods(results, used),
+    ]
+
+
+def _learned(results: Results) -> list[str]:
+    """Return what was learned of each modality in each sample."""
+    names = samples(results)
+    sentences = [(name, learned_sentence(metrics(results, name))) for name in names]
+    told = [f"{name}: {text}" if len(names) > 1 else text for name, text in sentences if text]
+    return told and [
+        "A tenth of the cells were held out from training; half of their counts were encoded and the others "
+        "predicted. " + " ".join(told)
     ]
 
 
