@@ -10,7 +10,7 @@ import pandas as pd
 
 from panscape.data.readers.barcodes import rows_of
 from panscape.data.readers.source import Source
-from panscape.data.readers.study import at, damage_told, listing
+from panscape.data.readers.study import Refused, at, damage_told, listing
 from panscape.data.sheets import MISSING, read_sheet
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
@@ -232,6 +232,8 @@ def _plain(values: pd.Series) -> pd.Series:
         values = values.astype(values.cat.categories.dtype if values.notna().all() else object)
     if pd.api.types.is_bool_dtype(values):
         return values.map({True: "True", False: "False"})
+    if pd.api.types.is_complex_dtype(values):
+        raise Refused(f"column {values.name!r} has complex numbers", "write numbers without imaginary part")
     if pd.api.types.is_numeric_dtype(values):
         return values.astype(float)
     values = values.astype(object)
