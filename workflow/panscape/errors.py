@@ -29,7 +29,8 @@ class Problem:
     few: bool = False
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" + (f" -> {self.fix}" if self.fix else "")
+        text = f"{self.where}: {self.what}" + (f" -> {self.fix}" if self.fix else "")
+        return text.encode("utf-8", "backslashreplace").decode()  # names in damaged files can be anything
 
 
 class UserError(ValueError):

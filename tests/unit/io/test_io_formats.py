@@ -17,6 +17,7 @@ from panscape.data.readers.format import study_format
 from panscape.data.readers.open import open_source
 from panscape.data.readers.open import probe as io_probe
 from panscape.data.readers.source import Source
+from panscape.errors import UserError
 
 WHERE = "studies[0]"
 
@@ -139,11 +140,26 @@ def test_genome_of_a_mixed_experiment(write, counts):
     np.testing.assert_array_equal(whole(source), counts[:, :10])
 
 
-def test_entries_given_twice_or_out_of_order_within_a_cell(write):
-    parts = ([1, 2, 4, 8], [3, 0, 3, 30], [0, 3, *[4] * (len(write.cells) - 1)])
+def test_entries_out_of_order_within_a_cell(write):
+    parts = ([1, 2, 4, 8], [3, 0, 4, 30], [0, 3, *[4] * (len(write.cells) - 1)])
     source = open_source(write.h5ad(sparse.csr_matrix(parts, (len(write.cells), 31))), where=WHERE)
     result = whole(source)
-    assert result[0, 3] == 5 and result[0, 0] == 2 and result[1, 30] == 8 and result.sum() == 15
+    assert result[0, [3, 0, 4]].tolist() == [1, 2, 4] and result[1, 30] == 8 and result.sum() == 15
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_matrix])
+def test_entries_given_twice_are_refused_in_hdf5(write, kind):
+    matrix = kind(write.counts)
+    row = int(np.argmax(np.diff(matrix.indptr) > 1))
+    matrix.indices[matrix.indptr[row] + 1] = matrix.indices[matrix.indptr[row]]
+    source = open_source(write.h5ad(matrix), where=WHERE)
+    with pytest.raises(UserError, match=f"{matrix.nnz} values, only {matrix.nnz - 1} are of"):
+        whole(source)
+
+
+def test_entries_given_twice_are_summed_in_mtx(write, counts):
+    source = open_source(write.mtx_lines(write.triplets() * 2), where=WHERE)
+    np.testing.assert_array_equal(whole(source), 2 * counts)
 
 
 def test_text_is_read_in_pieces(write, counts, monkeypatch):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from panscape.data.ages import UNITS, proposal
 from panscape.data.labels import missing_words, unify_truth
-from panscape.data.readers.study import at, listing
+from panscape.data.readers.study import Refused, at, listing
 from panscape.data.text import strip
 from panscape.errors import fail
 from panscape.log import logger
@@ -90,6 +90,8 @@ def _plain(values: pd.Series) -> pd.Series:
         values = values.astype(values.cat.categories.dtype if values.notna().all() else object)
     if pd.api.types.is_bool_dtype(values) and values.notna().all():
         return values.map({True: "True", False: "False"}).astype(object)
+    if pd.api.types.is_complex_dtype(values):
+        raise Refused(f"column {values.name!r} has complex numbers", "write numbers without imaginary part")
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return values.astype(float)
     values = values.astype(object)

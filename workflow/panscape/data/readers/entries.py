@@ -98,6 +98,7 @@ class Parser:
         self.header, self.name, self._logged = header, name, logged
         value = _REAL if header.field == "real" else _INTEGER
         self._line = re.compile(rb"[ \t]*(\d+)[ \t]+(\d+)[ \t]+(" + value + rb")[ \t]*\r?")
+        self._counted: dict[tuple[int, int], int] = {}  # chunks seen to be in order: files are read twice
         self._wrong = re.compile(rb"(?m)^(?!" + self._line.pattern + rb"$|[ \t]*\r?$).*")
 
     def parse(self, text: bytes, seen: int, before: int) -> Entries:
@@ -120,7 +121,9 @@ class Parser:
         """
         from scipy.io import mmread  # several times faster than other parsers, but reads whole files only
 
-        lines = _plain_lines(text)
+        lines = self._counted.get((before, len(text)))
+        if lines is None and (lines := _plain_lines(text)) is not None:
+            self._counted[before, len(text)] = lines
         if lines is None:
             if wrong := self._wrong.search(text):
                 raise self._refused(text, wrong.start(), before)

@@ -22,6 +22,7 @@ KNOWN = (  # feature types of Cell Ranger
 )  # fmt: skip
 PEAK_TYPES = frozenset(("peaks", "peak", "chromatin accessibility", "atac"))
 PEAK = r"(?:chr\w+|\d{1,2}|[XYZWM]|MT|[IVX]+|[234][LR])[:_-]\d+[_-]\d+"  # an interval of a chromosome
+KNOWN_LOWER = PEAK_TYPES | {name.lower() for name in KNOWN}
 MODALITIES = {  # usual names of modalities in lower case
     "rna": ("rna", "gex", "gene expression", "scrna", "snrna", "mrna", "genes"),
     "atac": ("atac", "peaks", "chromatin accessibility", "accessibility", "scatac", "snatac"),
@@ -74,9 +75,8 @@ def require_known_types(table: pd.DataFrame) -> None:
     """
     if "feature_types" not in table:
         return
-    known = {name.lower() for name in KNOWN} | PEAK_TYPES
     for kind, number in table["feature_types"].astype(str).value_counts().items():
-        if kind.lower() not in known and (meant := nearest(str(kind), KNOWN)):
+        if str(kind).lower() not in KNOWN_LOWER and (meant := nearest(str(kind), KNOWN)):
             features = f"{number} feature{'s' * (number > 1)}"
             raise Refused(f"feature type {kind!r} of {features} is unknown", f"did you mean {meant!r}?")
 

@@ -51,19 +51,21 @@ def _check(file: h5py.File, size: int) -> None:
     total, number, seen, groups = 0, 0, set(), [file.id]
     while groups:
         group = groups.pop()
-        links: list[tuple[bytes, h5py.h5l.LinkInfo]] = []
-        group.links.iterate(lambda name, info, links=links: links.append((bytes(name), info)), info=True)
+        links: list[tuple[bytes, int, int]] = []  # copies: the next link has the same object
+        group.links.iterate(
+            lambda name, info, to=links: to.append((bytes(name), info.type, info.u)), info=True
+        )
         number += len(links)
         if number > MAX_OBJECTS:
             raise Refused(f"it has more than {MAX_OBJECTS} groups and arrays", "leave out what is not needed")
-        for name, info in links:
-            if info.type == h5py.h5l.TYPE_SOFT:
+        for name, kind, address in links:
+            if kind == h5py.h5l.TYPE_SOFT:
                 continue  # to a part of this file, which is visited under its own name
-            if info.type != h5py.h5l.TYPE_HARD:
+            if kind != h5py.h5l.TYPE_HARD:
                 raise Refused(f"{_text(name)} is a link to another file", _AGAIN)
-            if info.u in seen:
+            if address in seen:
                 continue
-            seen.add(info.u)
+            seen.add(address)
             item = h5py.h5o.open(group, name)
             if isinstance(item, h5py.h5g.GroupID):
                 groups.append(item)

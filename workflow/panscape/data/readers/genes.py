@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -83,7 +84,9 @@ def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
     result = GeneMap(pd.Index(unique, dtype=object), matrix, len(codes) - len(unique), int((~named).sum()))
     if result.n_merged or result.n_dropped:
         text = "%s: %s genes; %s features summed with others of the same name, %s without a name dropped"
-        logger.info(text, study.get("id"), len(unique), result.n_merged, result.n_dropped)
+        # Cell Ranger's files have ids: names that repeat are usual, and told apart
+        level = logging.INFO if "id" in source.genes else logging.WARNING
+        logger.log(level, text, study.get("id"), len(unique), result.n_merged, result.n_dropped)
     return result
 
 

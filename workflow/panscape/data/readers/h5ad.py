@@ -45,6 +45,7 @@ class H5ad(Source):
             self._has = [name for name, keys in _PLACES.items() if any(key in file for key in keys)]
             self._key, self._var = self._find(file)
             self._kind, self._shape, self.nnz = _describe(file[self._key])
+            self.once = self._kind != "dense"
             if self._kind == "":
                 raise self.fail(
                     "counts", f"{self._key} is not a matrix", f"write counts: {_or(self.alternatives)}"
@@ -217,6 +218,9 @@ def _frame(file: h5py.File, key: str) -> pd.DataFrame:
 
     table = file[key]
     if not isinstance(table, h5py.Dataset):
+        for name in _columns(table):
+            if isinstance(table[name], h5py.Group) and "encoding-type" not in table[name].attrs:
+                raise Refused(f"{key}/{name} is not a column")
         frame = read_elem(table)
         doubles = listing(frame.columns[frame.columns.duplicated()].unique())
         if doubles != "none":

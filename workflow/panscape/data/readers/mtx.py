@@ -216,9 +216,17 @@ class Mtx(Source):
             lines = [line.decode("utf-8") for line in islice(handle, most + _COMMENTS)]
         if lines and not lines[-1].endswith("\n"):
             logger.warning("%s: no end of line after the last name: it may have been cut", path)
-        if any("\0" in line or '"' in line for line in lines):
-            raise Refused(f"{path.name} has quotes or zero bytes", "write names without quotes")
-        return [line.rstrip("\r\n") for line in lines]
+        if any('"' in line for line in lines):
+            raise Refused(f"{path.name} has quotes", "write names without quotes")
+        lines = [line.rstrip("\r\n") for line in lines]
+        width = lines[0].count("\t") if lines else 0
+        for number, line in enumerate(lines, 1):
+            if not line.strip() or (line.count("\t") != width and not line.startswith("#")):
+                problem = (
+                    f"{path.name}: line {number} is empty, or has another number of fields than the first"
+                )
+                raise Refused(problem, "correct the line")
+        return lines
 
 
 def _inside(folder: Path) -> str:

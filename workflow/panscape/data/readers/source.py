@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
@@ -12,10 +13,12 @@ from scipy import sparse
 
 from panscape.data.counts import BLOCK_VALUES
 from panscape.data.external_sort import ExternalSort
-from panscape.data.readers.features import GENES, of_type, require_known_types
+from panscape.data.readers.features import GENES, KNOWN_LOWER, of_type, require_known_types
 from panscape.data.readers.study import at, damage_told, listing
 from panscape.errors import UserError, fail
 from panscape.log import logger
+
+_NO_NAME = r'[\x00-\x1f"\x7f]'
 
 
 class Source(ABC):
@@ -45,6 +48,7 @@ class Source(ABC):
 
     format: str
     nnz: int | None = None
+    once = False  # whether each cell and gene may have one stored value only
 
     def __init__(self, study: dict, where: str):
         self.study, self.where = study, where
@@ -109,7 +113,7 @@ class Source(ABC):
         UserError
             If the file is damaged.
         """
-        yield from self._of_genes(self._blocks(max_values))
+        yield from self._of_genes(self._blocks(max_values), whole=True)
 
     def spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         """Yield (rows, CSR float32 block) of a sample of the cells, read within about a second.
@@ -124,19 +128,28 @@ class Source(ABC):
         """
         values = self.nnz if self.nnz is not None else self.raw_shape[0] * self.raw_shape[1]
         whole = values <= max_values
-        yield from self._of_genes(self._blocks(max_values) if whole else self._spread(max_values))
+        blocks = self._blocks(max_values) if whole else self._spread(max_values)
+        yield from self._of_genes(blocks, whole=whole)
 
-    def _of_genes(self, iterator) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+    def _of_genes(self, iterator, *, whole: bool) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         """Yield blocks of the genes only, in order; raise a UserError if the file is damaged."""
         columns = None if self._is_gene is None else np.flatnonzero(self._is_gene)
+        logger.info("%s: reading %s", self.study.get("id"), self.study.get("path"))
+        distinct = 0
         while True:
             item = self._guard("values", next, iterator, None)
             if item is None:
-                return
+                break
             rows, block = item
-            block = block if columns is None else block[:, columns]
             block.sum_duplicates()  # also sorts the genes of each cell
-            yield rows, block
+            distinct += block.nnz
+            yield rows, block if columns is None else block[:, columns]
+        if whole and self.once and distinct != self.nnz:
+            raise self.fail(
+                "path",
+                f"of its {self.nnz} values, only {distinct} are of different cells and genes",
+                "copy the file again; if values are to be added up, write it after X.sum_duplicates()",
+            )
 
     def sample(self) -> np.ndarray:
         """Return a small sample of values, for the check that they are counts."""
@@ -167,9 +180,9 @@ class Source(ABC):
         if genes is None or genes.all() or not genes.any():
             return None
         others = self.features["feature_types"].astype(str)[~genes].value_counts()
-        logger.info(
-            "%s: left out %s", self.study.get("id"), ", ".join(f"{n} {kind}" for kind, n in others.items())
-        )
+        left_out = ", ".join(f"{n} {kind}" for kind, n in others.items())
+        level = logging.INFO if {*map(str.lower, others.index)} <= KNOWN_LOWER else logging.WARNING
+        logger.log(level, "%s: left out %s", self.study.get("id"), left_out)
         return genes
 
     def _guard(self, part: str, function, *arguments):
@@ -190,6 +203,8 @@ class Source(ABC):
                 f"{raw_cells} cells x {raw_genes} features",
                 "correct the file (csv: also see orientation)",
             )
+        for what, names in (("cells", self.cells), ("features", self.features.index)):
+            self._check_letters(what, names)
         doubles = self.cells[self.cells.duplicated()].unique()
         if len(doubles):
             raise self.fail(
@@ -197,6 +212,19 @@ class Source(ABC):
                 f"{len(doubles)} barcodes occur more than once, e.g. {listing(doubles, 3)}",
                 "make them unique, e.g. put the library's name before each",
             )
+
+    def _check_letters(self, what: str, names: pd.Index) -> None:
+        """Raise a UserError if names have quotes or control characters, or cells have none."""
+        texts = pd.Series(names, dtype=object).astype(str)
+        wrong = texts[texts.str.contains(_NO_NAME)]
+        if what == "cells":
+            wrong = pd.concat([wrong, texts[texts.str.strip() == ""]])
+        if len(wrong):
+            examples = listing(map(repr, wrong), 3)
+            problem = (
+                f"{len(wrong)} names of {what} are empty or have quotes or control characters: {examples}"
+            )
+            raise self.fail("path", problem, "correct the names")
 
     @abstractmethod
     def _read_cells(self) -> list[str] | np.ndarray: ...

@@ -71,6 +71,8 @@ class Table(Source):
             handle.readline()
             for number, line in enumerate(handle, 2):
                 if line.strip():
+                    if len(names) != number - 2:
+                        raise Refused(f"line {number - 1} is empty", "remove it, or complete it")
                     names.append(self._split(line, number)[0])
         if not line.endswith(b"\n"):
             logger.warning("%s: no end of line after the last one: it may have been cut", self.path)

@@ -21,6 +21,7 @@ class TenX(Source):
     """An open 10x h5 file: genes x cells stored by column, which is cells x genes by row."""
 
     format = "10x-h5"
+    once = True
 
     def __init__(self, study: dict, where: str):
         super().__init__(study, where)
