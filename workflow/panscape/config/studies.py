@@ -63,7 +63,8 @@ def sheets(config: Mapping[str, Any], name: str) -> list[str]:
     """Return the tables that go with a study's counts: cell metadata, gene names, orthologues."""
     settings = study(config, name)
     tables = species.orthologues(config, settings).get("tables", ())
-    paths = (settings["metadata"]["path"], settings["genes"]["mapping"], *tables)
+    parts = settings["mtx"].values()
+    paths = (settings["metadata"]["path"], settings["genes"]["mapping"], *parts, *tables)
     return [sheet for sheet in paths if sheet]
 
 

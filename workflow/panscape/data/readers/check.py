@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from panscape.data.filter_expression import parse_keep
-from panscape.data.readers.integers import check_counts, check_logged
+from panscape.data.readers.integers import check_counts, check_logged, check_roundable
 from panscape.data.readers.keep import kept_cells
 from panscape.data.readers.metadata import cell_table, read_metadata
 from panscape.data.readers.mtx import Mtx
@@ -71,6 +71,8 @@ def check_study(study: dict, where: str, species: str, age_unit: str | None = No
     values = problems.trial(source.sample)
     if values is not None and study.get("values") == "log":
         problems.trial(check_logged, values, at(study, where, "values"))
+    elif values is not None and study.get("values") == "rounded":
+        problems.trial(check_roundable, values, at(study, where, "values"))
     elif values is not None:
         problems.trial(check_counts, values, at(study, where, "counts"), source.alternatives)
     return problems.all

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -38,6 +41,7 @@ def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
     OSError
         If HDF5 cannot open it.
     """
+    _use_filters()
     status = require_regular(path)
     key = (os.fspath(path), status.st_ino, status.st_size, status.st_mtime_ns)
     with h5py.File(path) as file:
@@ -45,6 +49,13 @@ def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
             _check(file, status.st_size)
             _passed.add(key)
         yield file
+
+
+@cache
+def _use_filters() -> None:
+    """Let HDF5 use the filters of the package hdf5plugin (zstd, blosc ...), if it is installed."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("hdf5plugin")
 
 
 def _check(file: h5py.File, size: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import h5py
 import numpy as np
@@ -14,7 +15,7 @@ from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.features import PEAKS, modality_named
 from panscape.data.readers.format import file_only
 from panscape.data.readers.gate import open_hdf5, values_of
-from panscape.data.readers.hdf5 import Compressed, dense_blocks, dense_spread, texts
+from panscape.data.readers.hdf5 import Compressed, decoded, dense_blocks, dense_spread, texts
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import Refused, listing, study_path
 
@@ -195,7 +196,7 @@ def _columns(table: h5py.Group | h5py.Dataset) -> list[str]:
         return [name for name in table.dtype.names if name != _index_name(table)]
     order = table.attrs.get("column-order")
     if order is not None:
-        return [str(name) for name in order]
+        return decoded(np.asarray(order)).tolist() if len(order) else []
     return [name for name in table if name not in ("__categories", _index_name(table))]
 
 
@@ -212,21 +213,33 @@ def _index(table: h5py.Group | h5py.Dataset) -> np.ndarray:
     return texts(table[_index_name(table)])
 
 
-def _frame(file: h5py.File, key: str) -> pd.DataFrame:
-    """Read obs or var; anndata < 0.7 stored them as compound datasets with categories in uns."""
+def _column(table: h5py.Group, name: str) -> Any:
+    """Return the values of a column of obs or var."""
     from anndata.io import read_elem
 
+    column, codes = table[name], table.get(f"__categories/{name}")
+    if isinstance(column, h5py.Group):
+        if "encoding-type" not in column.attrs:
+            raise Refused(f"{table.name}/{name} is not a column")
+        return read_elem(column)
+    if codes is not None:  # anndata 0.7 and SeuratDisk: labels beside their numbers
+        values, labels = values_of(column, kinds="iu")[:].astype(np.int64), texts(codes)
+        if len(values) and values.min() >= 1 and values.max() == len(labels):
+            values = values - 1  # as R counts
+        return pd.Categorical.from_codes(values, pd.Index(labels, dtype=object))
+    return decoded(column[:]) if column.dtype.kind == "S" else read_elem(column)
+
+
+def _frame(file: h5py.File, key: str) -> pd.DataFrame:
+    """Read obs or var; anndata < 0.7 stored them as compound datasets with categories in uns."""
     table = file[key]
     if not isinstance(table, h5py.Dataset):
-        for name in _columns(table):
-            if isinstance(table[name], h5py.Group) and "encoding-type" not in table[name].attrs:
-                raise Refused(f"{key}/{name} is not a column")
-        frame = read_elem(table)
-        doubles = listing(frame.columns[frame.columns.duplicated()].unique())
+        names = _columns(table)
+        doubles = listing(sorted({name for name in names if names.count(name) > 1}))
         if doubles != "none":
             raise Refused(f"{key} has several columns of the same name: {doubles}", "rename them")
-        frame.index = frame.index.astype(str)
-        return frame
+        index = pd.Index(_index(table), dtype=object)
+        return pd.DataFrame({name: _column(table, name) for name in names}, index=index)
     values, columns = table[:], {}
     for name in _columns(table):
         column = values[name]

@@ -16,11 +16,19 @@ Blocks = Iterator[tuple[slice, sparse.csr_matrix]]
 RUNS = 64  # of adjacent cells, in a sample spread over a file
 
 
-def texts(dataset: h5py.Dataset) -> np.ndarray:
-    """Return a dataset of strings or numbers as an object array of str."""
+def texts(dataset: h5py.Dataset | h5py.Group) -> np.ndarray:
+    """Return a dataset of strings or numbers, or anndata's nullable strings, as an object array of str."""
+    if isinstance(dataset, h5py.Group) and {"values", "mask"} <= set(dataset):
+        missing = values_of(dataset["mask"], kinds="b")[:]
+        return np.where(missing, "", texts(dataset["values"]))
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or dataset.ndim != 1:
         raise Refused(f"{dataset.name} is not a list of names")
-    return np.array([v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in dataset[:]], dtype=object)
+    return decoded(dataset[:])
+
+
+def decoded(values: np.ndarray) -> np.ndarray:
+    """Return an array of bytes, str or numbers as an object array of str."""
+    return np.array([v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in values], dtype=object)
 
 
 class Compressed:

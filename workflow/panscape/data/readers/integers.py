@@ -6,8 +6,11 @@ import numpy as np
 from scipy import sparse
 
 from panscape.errors import fail
+from panscape.log import logger
 
+_NOISE = 1e-3  # difference from whole numbers that comes from rounding
 _LOGGED_BELOW = 20.0  # e^20 is far beyond any count of a gene in a cell
+MOST_LOST = 0.5  # fraction of values above 0 that rounding may remove: expected counts lose few
 LARGEST = 1 << 24  # float32 has every whole number up to this one; cells have fewer molecules of all genes
 
 
@@ -55,6 +58,36 @@ def check_logged(block: sparse.spmatrix | np.ndarray, where: str) -> None:
         raise fail(where, problem, "write values: counts if these are counts")
 
 
+def check_roundable(block: sparse.spmatrix | np.ndarray, where: str) -> None:
+    """Check that a block may be expected counts, which are rounded, and log how much rounding changes.
+
+    Parameters
+    ----------
+    block
+        Sparse or dense values; only stored ones are checked.
+    where
+        Key, study and file for the error message.
+
+    Raises
+    ------
+    UserError
+        If values are complex, NaN, infinite, negative or too large, or most of them would become 0.
+    """
+    values = _numbers(block, where)
+    values = values[values != 0].astype(float)
+    if not values.size:
+        return
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > LARGEST:
+        problem = "values: rounded, but there are negative values, NaN, or values too large for counts"
+        raise fail(where, problem, "name a matrix of (expected) counts in counts")
+    rounded = np.rint(values)
+    lost, total = float((rounded == 0).mean()), float(rounded.sum() / values.sum())
+    if lost > MOST_LOST:
+        problem = f"values: rounded would make 0 of {lost:.0%} of the values above 0, as of normalised ones"
+        raise fail(where, problem, "name a matrix of (expected) counts in counts")
+    logger.info("%s: rounded counts sum to %.4f of the values, %.1f %% become 0", where, total, 100 * lost)
+
+
 def check_counts(
     block: sparse.spmatrix | np.ndarray, where: str, alternatives: list[str] | None = None
 ) -> None:
@@ -92,6 +125,9 @@ def check_counts(
             if highest < _LOGGED_BELOW
             else "as after normalisation"
         )
-        raise fail(where, f"not counts: there are fractional values (e.g. {example:g}); {kind}", fix)
+        if highest >= _LOGGED_BELOW or np.abs(values - np.rint(values)).max() < _NOISE:
+            fix += "; for expected counts (CellBender, SoupX, alevin) or rounding noise write values: rounded"
+        shown = f"{example:g}" if f"{example:g}" != f"{np.rint(example):g}" else repr(float(example))
+        raise fail(where, f"not counts: there are fractional values (e.g. {shown}); {kind}", fix)
     if (highest := values.max()) > LARGEST:
         raise fail(where, f"not counts: the highest value is {highest:g}, more than {LARGEST:,}", fix)

@@ -26,8 +26,9 @@ def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
     ----------
     study
         One item of the configuration's `studies`. Its `metadata` gives the `path` of the sheet, without which
-        only the file is read, and `barcode`, the column of cell names (None: the first column); `strip`,
-        `prefix` and `suffix` make names of cells of them (:func:`panscape.data.readers.barcodes.rows_of`).
+        only the file is read, `barcode`, the column of cell names (None: the first column), and `rows`, an
+        expression that selects lines; `strip`, `prefix` and `suffix` make names of cells of them
+        (:func:`panscape.data.readers.barcodes.rows_of`).
     source
         The open study.
     where
@@ -54,11 +55,18 @@ def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
     if barcode not in sheet:
         fix = f"write one of: {listing(sheet.columns)}"
         raise fail(at(study, where, "metadata.barcode"), f"{settings['path']} has no column {barcode!r}", fix)
+    if settings.get("rows"):
+        chosen = keep_mask(settings["rows"], sheet.apply(_numbers_if_all), at(study, where, "metadata.rows"))
+        if not chosen.any():
+            problem = f"none of the {len(sheet)} lines of {settings['path']} matches {settings['rows']!r}"
+            raise fail(at(study, where, "metadata.rows"), problem, "correct the expression")
+        sheet = sheet[chosen].reset_index(drop=True)
     names = sheet[barcode].fillna("")
     doubles = names[names.duplicated()].unique()
     if len(doubles):
         problem = f"{settings['path']} has {len(doubles)} barcodes more than once, e.g. {listing(doubles, 3)}"
-        raise fail(at(study, where, "metadata.barcode"), problem, "keep one line per cell")
+        fix = "keep one line per cell; of a sheet of several samples write rows: \"sample == 'A'\""
+        raise fail(at(study, where, "metadata.barcode"), problem, fix)
     position = rows_of(
         source.cells,
         pd.Index(names),

@@ -14,9 +14,11 @@ from scipy import sparse
 from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.entries import LONGEST_LINE, Entries, Parser, read_header
 from panscape.data.readers.features import PEAKS, require_ids
+from panscape.data.readers.layouts import find_layout
 from panscape.data.readers.source import Source
-from panscape.data.readers.study import Refused, listing, study_path
+from panscape.data.readers.study import Refused, at, study_path
 from panscape.data.readers.text import open_bytes
+from panscape.data.sheets import read_sheet
 from panscape.errors import UserError
 from panscape.log import logger
 
@@ -25,9 +27,9 @@ _COMMENTS = 1000  # lines of peaks.bed that are none
 
 
 class Mtx(Source):
-    """An open folder with matrix.mtx, barcodes.tsv, and genes.tsv or features.tsv.
+    """An open matrix with the names of its cells and features (:func:`find_layout`).
 
-    The files may have a common prefix, as in GEO; `path` may also name the matrix file itself.
+    `path` is the folder or the matrix.
     """
 
     format = "10x-mtx"
@@ -37,35 +39,9 @@ class Mtx(Source):
         if (study.get("counts") or "X") != "X":
             raise self.fail("counts", f"{study['counts']!r}, but mtx has one matrix", "remove counts")
         self.path = study_path(study, where)
-        self.matrix, self._barcodes, self._features_file = self._guard("", self._find)
+        self._files = self._guard("", find_layout, self.path, study.get("mtx"))
+        self.matrix = self._files.matrix
         self._guard("header", self._read_header)
-
-    def _find(self) -> tuple[Path, Path, Path]:
-        folder, prefix = self.path, None
-        if not folder.is_dir():
-            folder, prefix = self.path.parent, self.path.name.split("matrix.mtx")[0]
-        result = []
-        for kinds in (("matrix.mtx",), ("barcodes.tsv",), ("features.tsv", "genes.tsv", "peaks.bed")):
-            names = [kind + end for kind in kinds for end in ("", ".gz")]
-            if prefix is None:
-                files = [file for file in sorted(folder.iterdir()) if file.name.endswith(tuple(names))]
-                exact = [file for file in files if file.name in names]
-                files = exact or files
-            else:
-                files = [folder / (prefix + name) for name in names if (folder / (prefix + name)).is_file()]
-            if len(files) != 1:
-                what = "more than one" if files else "no"
-                raise self.fail(
-                    "path",
-                    f"{what} {' or '.join(kinds)} (gzipped or not) in {folder}"
-                    + (f": {listing(file.name for file in files)}" if files else ""),
-                    "give a folder with one matrix.mtx, one barcodes.tsv and one features.tsv or genes.tsv, "
-                    "or the path of one matrix file" + _inside(folder),
-                )
-            if prefix is None:
-                prefix = files[0].name.split("matrix.mtx")[0]
-            result.append(files[0])
-        return result[0], result[1], result[2]
 
     def _read_header(self) -> None:
         with open_bytes(self.matrix) as handle:
@@ -87,11 +63,26 @@ class Mtx(Source):
         return (rows, columns) if self._cells_first else (columns, rows)
 
     def _read_cells(self) -> list[str]:
-        return [line.split("\t")[0] for line in self._lines(self._barcodes)]
+        return self._table(self._files.barcodes)[0]
+
+    def _read_obs(self) -> pd.DataFrame:
+        return self._table(self._files.barcodes)[1]
+
+    def _table(self, file: Path) -> tuple[list[str], pd.DataFrame]:
+        """Return the names of the cells, and their annotations if the file has a header (Parse)."""
+        if ".csv" not in file.suffixes:
+            names = [line.split("\t")[0] for line in self._lines(file)]
+            return names, pd.DataFrame(index=pd.Index(names, dtype=object))
+        sheet = read_sheet(str(file), at(self.study, self.where, "mtx.barcodes"))
+        names = sheet.iloc[:, 0].fillna("").tolist()
+        return names, sheet.iloc[:, 1:].set_axis(pd.Index(names, dtype=object), axis=0)
 
     def _read_genes(self) -> pd.DataFrame:
-        rows = [line.split("\t") for line in self._lines(self._features_file)]
-        if "peaks.bed" in self._features_file.name:
+        file = self._files.features
+        if ".csv" in file.suffixes:
+            return self._of_sheet(file)
+        rows = [line.split("\t") for line in self._lines(file)]
+        if "peaks.bed" in file.name:
             return self._of_bed(rows)
         columns = {"id": [row[0] for row in rows]}
         if rows and all(len(row) > 2 for row in rows):
@@ -101,14 +92,25 @@ class Mtx(Source):
                 name: [row[at] for row in rows] for at, name in enumerate(("chrom", "start", "end"), 3)
             }
         names = [row[1] if len(row) > 1 else row[0] for row in rows]
+        if self._files.names:
+            names = self._lines(self._files.names)
         return require_ids(pd.DataFrame(columns, index=pd.Index(names, dtype=object, name="name")))
+
+    def _of_sheet(self, file: Path) -> pd.DataFrame:
+        """Return the features of a table with a header (Parse): ids, and names if it has them."""
+        sheet = read_sheet(str(file), at(self.study, self.where, "mtx.features"))
+        named = next((name for name in ("gene_name", "name", "symbol") if name in sheet), sheet.columns[0])
+        names = sheet[named].fillna(sheet.iloc[:, 0])
+        return pd.DataFrame(
+            {"id": sheet.iloc[:, 0].to_numpy()}, index=pd.Index(names, dtype=object, name="name")
+        )
 
     def _of_bed(self, rows: list[list[str]]) -> pd.DataFrame:
         """Return the peaks of cellranger-atac's peaks.bed."""
         rows = [row for row in rows if not row[0].startswith("#")]
         if any(len(row) < 3 for row in rows):
             raise self.fail(
-                "path", f"{self._features_file.name} has lines of less than 3 fields", "correct it"
+                "path", f"{self._files.features.name} has lines of less than 3 fields", "correct it"
             )
         names = pd.Index([f"{row[0]}:{row[1]}-{row[2]}" for row in rows], dtype=object, name="name")
         return pd.DataFrame({"feature_types": PEAKS}, index=names)
@@ -227,15 +229,6 @@ class Mtx(Source):
                 )
                 raise Refused(problem, "correct the line")
         return lines
-
-
-def _inside(folder: Path) -> str:
-    """Return advice for the folder of all results of Cell Ranger."""
-    known = [
-        name for name in ("filtered_feature_bc_matrix", "filtered_peak_bc_matrix") if (folder / name).is_dir()
-    ]
-    known += [file.name for file in sorted(folder.glob("filtered_*_bc_matrix.h5"))]
-    return f"; here: {listing(str(folder / name) for name in known)}" if known else ""
 
 
 def _csr(cells, genes, values, chosen: slice, start: int, stop: int, n_genes: int) -> sparse.csr_matrix:

@@ -52,7 +52,8 @@ class Source(ABC):
 
     def __init__(self, study: dict, where: str):
         self.study, self.where = study, where
-        self.logged = study.get("values") == "log"
+        self._rounded = study.get("values") == "rounded"
+        self.logged = study.get("values") == "log" or self._rounded  # values need not be whole numbers
         self._sorter: ExternalSort | None = None
 
     @property
@@ -143,6 +144,9 @@ class Source(ABC):
             rows, block = item
             block.sum_duplicates()  # also sorts the genes of each cell
             distinct += block.nnz
+            if self._rounded:
+                np.rint(block.data, out=block.data)
+                block.eliminate_zeros()
             yield rows, block if columns is None else block[:, columns]
         if whole and self.once and distinct != self.nnz:
             raise self.fail(

@@ -150,10 +150,14 @@ def as_user_error(error: Exception, study: dict, where: str, part: str = "") -> 
         text = f"{type(error).__name__}: {text}"
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]} ..."
-    if "filter" in text.lower() and "required" in text.lower():
-        fix = "write the file again with gzip or no compression: it uses one that this HDF5 cannot read"
-    else:
-        fix = "copy or download the file again, and compare its checksum"
+    lowered = text.lower()
+    if "plugin" in lowered or ("filter" in lowered and "required" in lowered):
+        return fail(
+            at(study, where, "path"),
+            f"it is compressed in a way that HDF5 here cannot read, such as zstd or blosc ({text})",
+            "install hdf5plugin (pip install hdf5plugin), or write the file again with gzip compression",
+        )
+    fix = "copy or download the file again, and compare its checksum"
     reading = f" at its {part}" if part else ""
     return fail(
         at(study, where, "path"),

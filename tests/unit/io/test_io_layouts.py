@@ -1,0 +1,147 @@
+"""Matrix Market files of every program, and what they are called: the same counts from each."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import io as scipy_io
+from scipy import sparse
+
+from panscape.data.readers.genes import gene_map
+from panscape.data.readers.metadata import read_metadata
+from panscape.data.readers.open import open_source
+from panscape.errors import UserError
+
+CELLS = [f"ACGTACGTAC{a}{b}-1" for a in "ACGT" for b in "ACGT"]
+GENES = ["ACTB", "GAPDH", "SOX2", "PAX6", "NES"]
+IDS = [f"ENSG{at:011d}" for at in range(5)]
+COUNTS = np.random.default_rng(0).poisson(1.0, (16, 5))
+
+
+def lines(path, texts, packed=False):
+    with (gzip.open if packed else open)(path, "wt") as file:
+        file.write("\n".join(texts) + "\n")
+
+
+def matrix(path, values, packed=False):
+    whole = sparse.coo_matrix(values)
+    plain = path.with_suffix("") if packed else path
+    scipy_io.mmwrite(str(plain), whole, field="integer")
+    if packed:
+        plain = plain.with_suffix(".mtx") if not plain.exists() else plain
+        path.write_bytes(gzip.compress(plain.read_bytes()))
+        plain.unlink()
+
+
+def cell_ranger(folder):
+    matrix(folder / "matrix.mtx", COUNTS.T)
+    lines(folder / "barcodes.tsv", CELLS)
+    lines(folder / "features.tsv", [f"{a}\t{b}\tGene Expression" for a, b in zip(IDS, GENES, strict=True)])
+    return folder
+
+
+def kallisto(folder):
+    matrix(folder / "cells_x_genes.mtx", COUNTS)
+    lines(folder / "cells_x_genes.barcodes.txt", CELLS)
+    lines(folder / "cells_x_genes.genes.txt", IDS)
+    lines(folder / "cells_x_genes.genes.names.txt", GENES)
+    return folder
+
+
+def parse(folder):
+    matrix(folder / "count_matrix.mtx", COUNTS)
+    table = {"gene_id": IDS, "gene_name": GENES, "genome": "hg38"}
+    pd.DataFrame(table).to_csv(folder / "all_genes.csv", index=False)
+    pd.DataFrame({"bc_wells": CELLS, "sample": "s1"}).to_csv(folder / "cell_metadata.csv", index=False)
+    return folder
+
+
+def alevin_fry(folder):
+    matrix(folder / "quants_mat.mtx", COUNTS)
+    lines(folder / "quants_mat_rows.txt", CELLS)
+    lines(folder / "quants_mat_cols.txt", GENES)
+    return folder
+
+
+def geo(folder):
+    matrix(folder / "GSM1_counts.mtx.gz", COUNTS.T, packed=True)
+    lines(folder / "GSM1_genes.txt.gz", GENES, packed=True)
+    lines(folder / "GSM1_cells.txt.gz", CELLS, packed=True)
+    matrix(folder / "GSM2_counts.mtx.gz", COUNTS.T * 2, packed=True)
+    lines(folder / "GSM2_cells.txt.gz", CELLS[::-1], packed=True)
+    return folder / "GSM1_counts.mtx.gz"
+
+
+def shared_features(folder):
+    matrix(folder / "GSM1_A-matrix.mtx.gz", COUNTS.T, packed=True)
+    lines(folder / "GSM1_A-barcodes.tsv.gz", CELLS, packed=True)
+    matrix(folder / "GSM2_B-matrix.mtx.gz", COUNTS.T * 2, packed=True)
+    lines(folder / "GSM2_B-barcodes.tsv.gz", CELLS, packed=True)
+    lines(
+        folder / "GSE0_features.tsv.gz", [f"{a}\t{b}" for a, b in zip(IDS, GENES, strict=True)], packed=True
+    )
+    return folder / "GSM1_A-matrix.mtx.gz"
+
+
+def velocyto(folder):
+    for name, factor in (("spliced", 1), ("unspliced", 2), ("ambiguous", 3)):
+        matrix(folder / f"{name}.mtx", COUNTS.T * factor)
+    lines(folder / "barcodes.tsv", CELLS)
+    lines(folder / "features.tsv", [f"{a}\t{b}\tGene Expression" for a, b in zip(IDS, GENES, strict=True)])
+    return folder / "spliced.mtx"
+
+
+LAYOUTS = [cell_ranger, kallisto, parse, alevin_fry, geo, shared_features, velocyto]
+
+
+def read(path, **more):
+    study = {"id": "s", "path": str(path), **more}
+    source = open_source(study, where="studies[0]")
+    genes = gene_map(study, source, "other", "studies[0]")
+    whole = sparse.vstack([genes.apply(block) for _, block in source.blocks()]).toarray()
+    return pd.DataFrame(whole, index=source.cells, columns=genes.names)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
+def test_every_layout_has_the_same_counts(tmp_path, layout):
+    table = read(layout(tmp_path))
+    assert table.index.tolist() == CELLS and table.columns.tolist() == GENES
+    np.testing.assert_array_equal(table.to_numpy(), COUNTS)
+
+
+def test_annotations_of_parse_come_with_the_cells(tmp_path):
+    study = {"id": "s", "path": str(parse(tmp_path)), "obs": {"batch": "sample"}}
+    assert set(read_metadata(study, open_source(study, where="s"), "s")["batch"]) == {"s1"}
+
+
+def test_several_counts_of_the_same_cells_have_to_be_chosen(tmp_path):
+    velocyto(tmp_path)
+    with pytest.raises(UserError, match=r"several counts of the same cells.*spliced\.mtx"):
+        read(tmp_path)
+
+
+def test_several_matrices_are_named(tmp_path):
+    shared_features(tmp_path)
+    with pytest.raises(UserError, match=r"more than one matrix \(GSM1_A-matrix\.mtx\.gz, GSM2_B"):
+        read(tmp_path)
+
+
+def test_files_with_names_of_their_own_are_named_by_the_user(tmp_path):
+    matrix(tmp_path / "m.mtx", COUNTS.T)
+    lines(tmp_path / "these.lst", CELLS)
+    lines(tmp_path / "those.lst", GENES)
+    with pytest.raises(UserError, match=r"no file names its cells.*mtx: \{barcodes: PATH\}"):
+        read(tmp_path / "m.mtx")
+    named = {"barcodes": str(tmp_path / "these.lst"), "features": str(tmp_path / "those.lst")}
+    np.testing.assert_array_equal(read(tmp_path / "m.mtx", mtx=named).to_numpy(), COUNTS)
+    with pytest.raises(UserError, match=r"mtx\.features .*no file"):
+        read(tmp_path / "m.mtx", mtx={**named, "features": str(tmp_path / "gone.lst")})
+
+
+def test_a_folder_without_a_matrix_says_where_one_is(tmp_path):
+    inner = tmp_path / "filtered_feature_bc_matrix"
+    inner.mkdir()
+    cell_ranger(inner)
+    with pytest.raises(UserError, match=r"no matrix \(\.mtx\).*filtered_feature_bc_matrix"):
+        read(tmp_path)

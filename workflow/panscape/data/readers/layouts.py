@@ -1,0 +1,125 @@
+"""Where the parts of a Matrix Market matrix are: the files of each program, or those that were named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from panscape.data.readers.study import Refused, listing
+from panscape.log import logger
+
+_CELLS = r"(barcodes?|cells?|cell_metadata|bc_wells|quants_mat_rows)"
+_GENES = r"(features?|genes?|all_genes|peaks|quants_mat_cols)"
+_TABLE = r"\.(tsv|txt|csv|bed)(\.gz)?"
+_WORDS = "matrix|counts?|count_matrix|DGE|cells_x_genes|quants_mat|spliced|unspliced|ambiguous"
+_MATRIX = re.compile(rf"(.*?)({_WORDS})?\.mtx(\.gz)?")
+# matrices of one folder that are the same cells counted in other ways: the user has to choose
+_CHOICES = re.compile(r"(spliced|unspliced|ambiguous|spanning|UniqueAndMult-\w+)\.mtx(\.gz)?")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of a matrix.
+
+    Attributes
+    ----------
+    matrix, barcodes, features
+        Matrix, names of cells, and names or ids of features.
+    names
+        Names of the features, line by line, if `features` has ids only (kallisto); else None.
+    """
+
+    matrix: Path
+    barcodes: Path
+    features: Path
+    names: Path | None = None
+
+
+def find_layout(path: Path, named: Mapping[str, Any] | None = None) -> Layout:
+    """Return the files of a matrix of Cell Ranger, STARsolo, kallisto, alevin-fry, Parse, or as in GEO.
+
+    The names of cells and of features are sought beside the matrix, by the words that programs use
+    (barcodes, cells; features, genes); of several files, the one whose name begins most like the matrix'.
+
+    Parameters
+    ----------
+    path
+        Folder with one matrix, or the matrix.
+    named
+        Paths that the user wrote under `mtx`: `barcodes`, `features`; others are sought.
+
+    Raises
+    ------
+    Refused
+        If there is no matrix, or several; or not one file that can hold the names.
+    """
+    named = {key: Path(value) for key, value in (named or {}).items() if value}
+    folder = path if path.is_dir() else path.parent
+    matrix = path if path.is_file() else _matrix(folder)
+    barcodes = named.get("barcodes") or _beside(matrix, _CELLS, "cells", "barcodes")
+    features = named.get("features") or _beside(matrix, _GENES, "features", "features")
+    for key, file in (("barcodes", barcodes), ("features", features)):
+        if not file.is_file():
+            raise Refused(f"there is no file {file}", "correct the path", key=f"mtx.{key}")
+    names = features.with_name(features.name.replace("genes.txt", "genes.names.txt"))
+    return Layout(matrix, barcodes, features, names if names != features and names.is_file() else None)
+
+
+def _matrix(folder: Path) -> Path:
+    files = sorted(file for file in folder.iterdir() if re.fullmatch(r".*\.mtx(\.gz)?", file.name))
+    exact = [file for file in files if file.name in ("matrix.mtx", "matrix.mtx.gz")]
+    files = exact or files
+    if len(files) == 1:
+        return files[0]
+    if files and all(_CHOICES.fullmatch(file.name) for file in files):
+        first = next((file for file in files if file.name.startswith("spliced")), files[0])
+        raise Refused(
+            f"{folder} has several counts of the same cells: {listing(file.name for file in files)}",
+            f"give the path of one, e.g. {first}",
+        )
+    what = f"more than one matrix ({listing(file.name for file in files)})" if files else "no matrix (.mtx)"
+    raise Refused(f"{what} in {folder}", f"give the path of one matrix file{_inside(folder)}")
+
+
+def _beside(matrix: Path, words: str, what: str, key: str) -> Path:
+    """Return the file with the names of cells or features that belongs to a matrix."""
+    pattern = re.compile(rf"(.*[._-])?{words}{_TABLE}", re.IGNORECASE)
+    files = [file for file in sorted(matrix.parent.iterdir()) if pattern.fullmatch(file.name)]
+    files = [file for file in files if not file.name.startswith(".")]
+    stem = _MATRIX.fullmatch(matrix.name)
+    prefix = stem[1] if stem else matrix.name
+    shared = {file: _common(prefix, file.name) for file in files}
+    best = [file for file in files if shared[file] == max(shared.values())]
+    if len(best) > 1:  # the same names twice, packed and not, or once with a shorter name
+        shortest = min(len(file.name) for file in best)
+        best = [file for file in best if len(file.name) == shortest]
+    if len(best) == 1:
+        if prefix and not best[0].name.startswith(prefix):
+            logger.info("%s: names of %s from %s, the only such file that fits", matrix, what, best[0].name)
+        return best[0]
+    found = f"several files may name its {what}: {listing(file.name for file in best)}" if best else (
+        f"no file names its {what} (such as {key}.tsv or .txt, gzipped or not)"
+    )  # fmt: skip
+    raise Refused(
+        f"{matrix}: {found}",
+        f"write mtx: {{{key}: PATH}} in the study's entry{_inside(matrix.parent)}",
+        key="path",
+    )
+
+
+def _common(one: str, other: str) -> int:
+    """Return the number of letters with which both begin."""
+    return next(
+        (at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+
+
+def _inside(folder: Path) -> str:
+    """Return advice for the folder of all results of Cell Ranger, STARsolo or Parse."""
+    known = ("filtered_feature_bc_matrix", "filtered_peak_bc_matrix", "filtered", "raw", "DGE_filtered")
+    inner = [folder / name for name in known if (folder / name).is_dir()]
+    inner += sorted(folder.glob("filtered_*_bc_matrix.h5"))
+    return f"; here: {listing(map(str, inner))}" if inner else ""
