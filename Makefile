@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo test test-kernels test-real test-slurm test-conda coverage lint format generated docs why verify digests clean
+.PHONY: help demo test test-kernels test-real test-slurm test-conda coverage lint format generated docs why verify digests clean init
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,11 @@ generated: $(VENV)/demo.stamp ## write config/ and docs/deviations.md anew from 
 docs: generated $(VENV)/docs.stamp ## build the documentation in docs/_build/html; every warning and every dead internal link is an error
 	$(BIN)/python -m sphinx -W --keep-going -n -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
+
+NAME ?= my-collection
+init: $(VENV)/demo.stamp ## propose config/NAME.yaml for FILES="data/a.h5ad data/b ..." (one study each)
+	@test -n "$(FILES)" || { echo 'Name files: make init NAME=lab FILES="data/a.h5ad data/b.h5ad"'; exit 1; }
+	@PYTHONPATH=workflow $(BIN)/python -m panscape.init $(FILES) --collection $(NAME) --output config/$(NAME).yaml
 
 CONFIG ?= config/demo.yaml
 why: $(VENV)/demo.stamp ## say what an edit of FILE would make anew of the results here (CONFIG: the collection)

@@ -46,14 +46,14 @@ def test_folder_instead_of_file(write):
 
 def test_folder_without_a_matrix(tmp_path):
     (tmp_path / "other.txt").write_text("")
-    assert "no matrix.mtx" in problem({"id": "s", "path": str(tmp_path)})
+    assert "no matrix (.mtx)" in problem({"id": "s", "path": str(tmp_path)})
 
 
 def test_folder_with_two_matrices(write):
     study = write.mtx_of_geo()
     write.mtx_lines(write.triplets(), prefix="GSM777_")
     text = problem(study)
-    assert "more than one matrix.mtx" in text and "GSM777_matrix.mtx.gz" in text
+    assert "more than one matrix (" in text and "GSM777_matrix.mtx.gz" in text
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.99])

@@ -90,7 +90,7 @@ def test_nullable_columns(tmp_path, values, wanted):
 @pytest.mark.parametrize(
     "message",
     [
-        "Can't synchronously read data (can't open directory (/usr/local/hdf5/lib/plugin). Please verify ...)",
+        "Can't synchronously read data (can't open directory (/usr/local/hdf5/lib/plugin). Verify ...)",
         "Can't read data (required filter 'zstd' is not registered)",
     ],
 )

@@ -10,6 +10,7 @@ from panscape.config import studies as inputs
 from panscape.config.coordinates import coordinates
 from panscape.config.fill import expand, fill, normalise, plain
 from panscape.config.renamed import renamed
+from panscape.config.samplesheet import KEY, with_studies
 from panscape.config.schema import Schema, schema
 from panscape.config.unused import unused
 from panscape.config.validate import schema_problems, show
@@ -60,7 +61,7 @@ def load(
     chosen, warnings = renamed(plain(raw if written is None else written), whole, [])
     for warning in warnings:
         logger.warning("%s", warning)
-    value = normalise(value, whole)
+    value = normalise(with_studies(value, whole, problems), whole)
     faults = schema_problems(value, whole)
     config, tainted = _sound(value, whole, [steps for steps, _ in faults])
     problems += [problem for _, problem in faults]
@@ -70,6 +71,8 @@ def load(
     problems += _fit(config, tainted)
     if problems:
         raise UserError(_named(problem, value) for problem in dict.fromkeys(problems))
+    if config.get(KEY):
+        config[KEY] = None  # its studies are listed now
     if "age_unit" in config:
         config["age_unit"] = cross.age_unit(config)
     if "report" in config:

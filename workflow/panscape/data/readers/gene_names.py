@@ -25,9 +25,8 @@ _GENOME = re.compile(
     r"((?:GRC[a-z]\d+|hg\d+|mm\d+|rn\d+|ce\d+|dm\d+|danRer\d+|WBcel\d+|BDGP\d+)[^\W_]*?_+)(.+)", re.I
 )
 _JOINED = re.compile(rf"(?:{STABLE_ID})[_|](?P<symbol>.+)")
-_EXCEL = re.compile(
-    r"\d{1,2}-(Mar|Sep|Dec|Oct|Apr|Feb)|(Mar|Sep|Dec)-\d{1,2}|\d{4}-0[39]-\d\d( 00:00:00)?", re.IGNORECASE
-)
+_MONTH = "Mar|MAR|Sep|SEP|Dec|DEC|Oct|OCT|Apr|APR|Feb|FEB"  # sep-1 is a gene of the worm
+_EXCEL = re.compile(rf"\d{{1,2}}-({_MONTH})|({_MONTH})-\d{{1,2}}|\d{{4}}-0[39]-\d\d( 00:00:00)?")
 _DOTS = re.compile(r"(MT|HLA|H2|NKX\d|mt|Nkx\d)\.(.+)")  # names whose dot was a hyphen before R's make.names
 
 
