@@ -85,7 +85,7 @@ def _check(config: dict[str, Any]) -> Checked:
     warnings = [*_doubtful(config), *root.doubtful(config), *doubts(understood)]
     problems += species.undeclared(seen, config)
     warnings += [*species.contradicted(seen, config), *species.forecast(seen, config)]
-    problems += _scenarios(config, seen)
+    problems += [*_scenarios(config, seen), *_lines(config, understood)]
     arranged = studies.used_by(config, "landscape")
     problems += _small_to_project(config, seen)
     seen = [study for study in seen if study.name in arranged]
@@ -124,6 +124,18 @@ def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
             for label in labels
         },
     )
+
+
+def _lines(config: dict[str, Any], understood: list[Understood]) -> tuple[Problem, ...]:
+    """Return the problems of lines whose results would have the same files."""
+    from panscape.sivae.lines import file_names
+
+    used, column = studies.used_by(config, "sivae"), config["sivae"]["line"]
+    try:
+        file_names({item.study: item.labels.get(column, ()) for item in understood if item.study in used})
+    except UserError as error:
+        return error.problems
+    return ()
 
 
 def _losses(config: dict[str, Any]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -109,7 +109,7 @@ def plan_lines(
     rows: list[dict[str, Any]] = []
     cells: list[pd.DataFrame] = []
     named = {study: _names(table, settings.line, study) for study, table in tables.items()}
-    slugs = _slugs(named)
+    slugs = file_names(named)
     for study, table in tables.items():
         names = named[study]
         empty = int((names == "").sum())
@@ -176,8 +176,24 @@ def slug(name: str) -> str:
     return f"line-{short}" if short.lower() in RESERVED else short
 
 
-def _slugs(named: Mapping[str, np.ndarray]) -> dict[tuple[str, str], str]:
-    """Return (study, name) -> file name of the line, prefixed by the study if names collide."""
+def file_names(named: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]:
+    """Return (study, name) -> file name of the line, prefixed by the study if names collide.
+
+    Parameters
+    ----------
+    named
+        Names of the lines of each study; empty ones are none.
+
+    Raises
+    ------
+    UserError
+        If two lines would have the same files.
+
+    Examples
+    --------
+    >>> file_names({"one": ["A/1", "B"], "two": ["B"]})
+    {('one', 'A/1'): 'A-1', ('one', 'B'): 'one-B', ('two', 'B'): 'two-B'}
+    """
     pairs = [(study, name) for study, names in named.items() for name in sorted(set(names) - {""})]
     shared = {name for _, name in pairs if sum(name == other for _, other in pairs) > 1}
     slugs: dict[tuple[str, str], str] = {}

@@ -114,7 +114,7 @@ class Loom(Source):
 
     format = "loom"
     _CELLS = ("CellID", "obs_names", "cell_names", "barcode", "barcodes")
-    _GENES = ("Gene", "var_names", "gene_names", "gene", "Accession")
+    _GENES = ("Gene", "var_names", "gene_names", "gene_name", "gene", "target_name", "Accession")
 
     def __init__(self, study: dict, where: str):
         super().__init__(study, where)
