@@ -11,10 +11,11 @@ from panscape.data.readers.gate import open_hdf5
 from panscape.data.readers.study import at, damage_told, listing, require_regular
 from panscape.errors import fail
 
-FORMATS = ("h5ad", "h5mu", "10x-h5", "10x-mtx", "loom", "csv", "tsv")
+FORMATS = ("h5ad", "h5mu", "zarr", "10x-h5", "10x-mtx", "loom", "csv", "tsv")
 _SUFFIXES = {
     ".h5ad": "h5ad",
     ".h5mu": "h5mu",
+    ".zarr": "zarr",
     ".loom": "loom",
     ".mtx": "10x-mtx",
     ".csv": "csv",
@@ -43,7 +44,7 @@ def study_format(study: dict, where: str) -> str:
         )
     url = study.get("url")
     name = Path(urlsplit(url).path).name if url else Path(study.get("path") or "").name
-    stem = name.removesuffix(".gz").removesuffix(".bz2")
+    stem = name.removesuffix(".gz").removesuffix(".bz2").removesuffix(".zip")
     result = _SUFFIXES.get(Path(stem).suffix.lower())
     if result is None and study.get("path") and Path(study["path"]).exists():
         with damage_told(study, where):
@@ -59,7 +60,7 @@ def study_format(study: dict, where: str) -> str:
 
 def _sniff(path: Path) -> str | None:
     if path.is_dir():
-        return "10x-mtx"
+        return "zarr" if (path / ".zgroup").is_file() or (path / "zarr.json").is_file() else "10x-mtx"
     require_regular(path)
     if not h5py.is_hdf5(path):
         return None

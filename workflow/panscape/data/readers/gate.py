@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -112,6 +113,21 @@ def _plausible(declared: int, size: int, name: str) -> None:
         )
 
 
+def is_array(item: Any) -> bool:
+    """Return whether an item of a file is an array, of HDF5 or zarr, not a group of them."""
+    return hasattr(item, "dtype") and hasattr(item, "shape")
+
+
+def require_stored(array: Any) -> None:
+    """Raise a Refused if pieces of a zarr array of one dimension are missing, which would be read as 0.
+
+    A piece of zeros alone is not stored, but names, offsets and counts in sparse form have none.
+    """
+    lacking = getattr(array, "nchunks", 0) - getattr(array, "nchunks_initialized", 0)
+    if array.ndim == 1 and lacking > 0:
+        raise Refused(f"{array.name} lacks {lacking} of its {array.nchunks} pieces", _AGAIN)
+
+
 def values_of(dataset: h5py.Dataset | h5py.Group, *, ndim: int = 1, kinds: str = "biuf") -> h5py.Dataset:
     """Return an array of a matrix, checked to have numbers of a kind, and all of them.
 
@@ -129,12 +145,13 @@ def values_of(dataset: h5py.Dataset | h5py.Group, *, ndim: int = 1, kinds: str =
     Refused
         If it is of another kind or shape, or parts of it were never written.
     """
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or dataset.ndim != ndim:
+    if not is_array(dataset) or dataset.shape is None or dataset.ndim != ndim:
         raise Refused(f"{dataset.name} is not an array of {ndim} dimension{'s' * (ndim > 1)}")
     if dataset.dtype.kind not in kinds:
         wanted = "whole numbers" if kinds == "iu" else "numbers"
         raise Refused(f"{dataset.name} has {described(dataset.dtype)}, not {wanted}", "write it as numbers")
-    if dataset.size:
+    require_stored(dataset)
+    if dataset.size and isinstance(dataset, h5py.Dataset):
         chunks = dataset.chunks
         wanted = (
             math.prod(-(-n // step) for n, step in zip(dataset.shape, chunks, strict=True)) if chunks else 1

@@ -14,7 +14,7 @@ from scipy import sparse
 from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.features import PEAKS, modality_named
 from panscape.data.readers.format import file_only
-from panscape.data.readers.gate import open_hdf5, values_of
+from panscape.data.readers.gate import is_array, open_hdf5, values_of
 from panscape.data.readers.hdf5 import Compressed, decoded, dense_blocks, dense_spread, texts
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import Refused, listing, study_path
@@ -24,10 +24,12 @@ class H5ad(Source):
     """An open h5ad file."""
 
     format = "h5ad"
+    whole_file = True  # not a folder
 
     def __init__(self, study: dict, where: str):
         super().__init__(study, where)
-        self.path = file_only(study, study_path(study, where), where)
+        path = study_path(study, where)
+        self.path = file_only(study, path, where) if self.whole_file else path
         self._guard("header", self._open)
 
     @contextmanager
@@ -178,8 +180,8 @@ def _or(names: list[str]) -> str:
 
 def _describe(matrix: h5py.Group | h5py.Dataset) -> tuple[str, tuple[int, int], int | None]:
     """Return a matrix's kind (csr, csc, dense, or "" if it is not one), shape and number of stored values."""
-    if isinstance(matrix, h5py.Dataset):
-        return ("dense", matrix.shape, None) if matrix.ndim == 2 else ("", (0, 0), None)
+    if is_array(matrix):
+        return ("dense", tuple(matrix.shape), None) if matrix.ndim == 2 else ("", (0, 0), None)
     attributes = matrix.attrs
     name = attributes.get("encoding-type", attributes.get("h5sparse_format", ""))
     kind = str(name).removesuffix("_matrix")
@@ -218,7 +220,7 @@ def _column(table: h5py.Group, name: str) -> Any:
     from anndata.io import read_elem
 
     column, codes = table[name], table.get(f"__categories/{name}")
-    if isinstance(column, h5py.Group):
+    if not is_array(column):
         if "encoding-type" not in column.attrs:
             raise Refused(f"{table.name}/{name} is not a column")
         return read_elem(column)
@@ -227,7 +229,7 @@ def _column(table: h5py.Group, name: str) -> Any:
         if len(values) and values.min() >= 1 and values.max() == len(labels):
             values = values - 1  # as R counts
         return pd.Categorical.from_codes(values, pd.Index(labels, dtype=object))
-    return decoded(column[:]) if column.dtype.kind == "S" else read_elem(column)
+    return decoded(column[:]) if getattr(column.dtype, "kind", "") == "S" else read_elem(column)
 
 
 def _frame(file: h5py.File, key: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.data.external_sort import ExternalSort
-from panscape.data.readers.gate import as_float32, values_of
+from panscape.data.readers.gate import as_float32, is_array, require_stored, values_of
 from panscape.data.readers.study import Refused
 
 Blocks = Iterator[tuple[slice, sparse.csr_matrix]]
@@ -18,11 +18,12 @@ RUNS = 64  # of adjacent cells, in a sample spread over a file
 
 def texts(dataset: h5py.Dataset | h5py.Group) -> np.ndarray:
     """Return a dataset of strings or numbers, or anndata's nullable strings, as an object array of str."""
-    if isinstance(dataset, h5py.Group) and {"values", "mask"} <= set(dataset):
+    if not is_array(dataset) and {"values", "mask"} <= set(dataset):
         missing = values_of(dataset["mask"], kinds="b")[:]
         return np.where(missing, "", texts(dataset["values"]))
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or dataset.ndim != 1:
+    if not is_array(dataset) or dataset.shape is None or dataset.ndim != 1:
         raise Refused(f"{dataset.name} is not a list of names")
+    require_stored(dataset)
     return decoded(dataset[:])
 
 
@@ -54,10 +55,12 @@ class Compressed:
         self.shape, self._logged = shape, logged
         # always 64-bit: large files have more values than 32 bits can count
         offsets = values_of(group["indptr"], kinds="iu")
-        matching = len(offsets) == shape[0] + 1 and len(self.data) == len(self.indices)
+        matching = offsets.shape[0] == shape[0] + 1 and self.data.shape == self.indices.shape
         if matching:
             stored = offsets[:]
-            matching = stored[0] == 0 and stored[-1] == len(self.data) and (stored[1:] >= stored[:-1]).all()
+            matching = (
+                stored[0] == 0 and stored[-1] == self.data.shape[0] and (stored[1:] >= stored[:-1]).all()
+            )
         if not matching:
             raise Refused(f"{group.name}: indptr, indices and data do not match")
         self.indptr = stored.astype(np.int64)

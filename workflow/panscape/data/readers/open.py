@@ -17,11 +17,13 @@ from panscape.data.readers.source import Source
 from panscape.data.readers.study import at, damage_told, study_path
 from panscape.data.readers.table import Table
 from panscape.data.readers.tenx import Loom, TenX
+from panscape.data.readers.zarr_store import ZarrStore
 from panscape.errors import fail
 
 _CLASSES: dict[str, Callable[[dict, str], Source]] = {
     "h5ad": H5ad,
     "h5mu": H5mu,
+    "zarr": ZarrStore,
     "10x-h5": TenX,
     "10x-mtx": Mtx,
     "loom": Loom,
