@@ -1,26 +1,42 @@
-"""The landscape by the corrected distance, from counts to pseudotime."""
+"""The landscape by either distance, from counts to pseudotime."""
 
 import numpy as np
 import pytest
 
 from panscape.data import files
 
+TABLE = "results/tiny/landscape/pseudotime.tsv"
 
-@pytest.mark.parametrize("estimator", ["pearson", "corrected"])
-def test_landscape_of_the_corrected_distance(workdir, snakemake, variant, estimator):
-    config = variant(landscape__distance="corrected", coexpression__estimator=estimator)
-    table = "results/tiny/landscape/pseudotime.tsv"
-    run = snakemake(workdir, table, config=config)
-    assert run.returncode == 0, run.stderr[-4000:]
-    folder = workdir / "results/tiny/coexpression"
+
+def check_scores(folder, *, pearson):
+    """Check the chosen pairs of a finished tiny collection and their scores."""
     chosen = files.read_tsv(folder / "signal_pairs.tsv", dtype={"gene_a": str, "gene_b": str})
     assert chosen["weight"].between(0, 1).all() and (chosen["signal"] > 0).all()
     for study in ("early", "late"):
         scores = files.read_csr(folder / study / "scores.npz")
-        members = files.read_csr(workdir / f"results/tiny/panclust/{study}/members.npz")
+        members = files.read_csr(folder.parent / f"panclust/{study}/members.npz")
         assert scores.shape == (members.shape[0], len(chosen))
-        if estimator == "pearson":
-            assert np.abs(scores.data).max() <= 1 + 1e-6
-    result = files.read_tsv(workdir / table)
-    assert result["pseudotime"].notna().mean() > 0.5
-    assert "Nothing to be done" in snakemake(workdir, table, config=config).stderr
+        assert not pearson or np.abs(scores.data).max() <= 1 + 1e-6
+
+
+def test_the_default_compares_pairs_of_most_signal(finished):
+    check_scores(finished / "results/tiny/coexpression", pearson=True)
+    assert files.read_tsv(finished / TABLE)["pseudotime"].notna().mean() > 0.5
+    methods = (finished / "results/tiny/methods.md").read_text()
+    assert "unthresholded correlations over the gene pairs with the most signal" in methods
+    assert "The landscape does not use this threshold" in (finished / "results/tiny/report.html").read_text()
+
+
+@pytest.mark.parametrize(("distance", "estimator"), [("corrected", "corrected"), ("thresholded", "pearson")])
+def test_other_landscapes(workdir, snakemake, variant, distance, estimator):
+    before = files.read_tsv(workdir / TABLE)
+    config = variant(landscape__distance=distance, coexpression__estimator=estimator)
+    run = snakemake(workdir, TABLE, config=config)
+    assert run.returncode == 0, run.stderr[-4000:]
+    rerun = {"rule correlate_genes:", "rule score_pairs:"}
+    assert {rule for rule in rerun if rule in run.stderr} == (rerun if estimator == "corrected" else set())
+    if distance == "corrected":
+        check_scores(workdir / "results/tiny/coexpression", pearson=False)
+    after = files.read_tsv(workdir / TABLE)
+    assert after["pseudotime"].notna().mean() > 0.5 and not after.equals(before)
+    assert "Nothing to be done" in snakemake(workdir, TABLE, config=config).stderr

@@ -92,6 +92,27 @@ def _matrices(size: Size, config: dict[str, Any]) -> float:
     return 1e-6 * estimates.panclusters(size, config) * (12 * genes + 0.003 * genes**2)
 
 
+def _correlations(size: Size, config: dict[str, Any]) -> float:
+    # the signal of all pairs: two sums of a pair, which compress to half of their bytes
+    corrected = config["landscape"]["distance"] == "corrected"
+    signal = 4e-6 * estimates.selected_genes(size, config) ** 2 * len(size.parts or (size,))
+    return _matrices(size, config) + (signal if corrected else 0)
+
+
+def _chosen(size: Size, config: dict[str, Any]) -> float:
+    return 1 + 6e-5 * _pairs(size, config)
+
+
+def _scores(size: Size, config: dict[str, Any]) -> float:
+    # 5 bytes where a pair is valid; a half, since the number of panclusters is an upper estimate
+    return 2.5e-6 * estimates.panclusters(size, config) * _pairs(size, config)
+
+
+def _pairs(size: Size, config: dict[str, Any]) -> float:
+    genes = estimates.selected_genes(size, config)
+    return min(config["landscape"]["top_pairs"], genes * (genes - 1) / 2)
+
+
 def _landscape(size: Size, config: dict[str, Any]) -> float:
     return 8 + 2 * _matrices(size, config)
 
@@ -119,7 +140,11 @@ OUTPUTS: dict[str, Callable[[Size, dict[str, Any]], float]] = {
     "simulate_study": _counts,
     "filter_cells": _counts,
     "find_panclusters": _members,
-    "correlate_genes": _matrices,
+    "correlate_genes": _correlations,
+    "choose_pairs": _chosen,
+    "score_pairs": _scores,
+    "correlate_new_genes": _matrices,
+    "score_new_pairs": _scores,
     "build_landscape": _landscape,
     "train_lines": _models,
     "read_multiome": lambda size, config: 10 + 8e-6 * size.values,

@@ -34,7 +34,7 @@ def _summary(placed: pd.DataFrame) -> str:
     studies = placed["study"].nunique()
     text = (
         f"{plural(len(placed), 'pancluster')} of {plural(studies, 'study', 'studies')} were placed on the "
-        "reference; the median cosine with the nearest of its panclusters is "
+        "reference; the median similarity with the nearest of its panclusters is "
         f"{fixed(placed['similarity'].median())}."
     )
     if "age" in placed and placed["age"].notna().any():
@@ -94,9 +94,10 @@ def _methods(results: Results) -> list[str]:
     return [
         f"Studies were placed on the finished collection {used.get('reference')} with its genes and "
         "settings: codes by non-negative sparse coding on its dictionary, pseudotime and age by ordinary "
-        "kriging on the cosines of coexpression and of codes (as logarithms where values span more than a "
-        f"factor 4), intervals of {percent(used.get('coverage', 0.9))} from the errors of left-out studies "
-        "whose panclusters were predicted with similar uncertainty."
+        "kriging on similarities of coexpression (1 minus the distance of the reference's landscape) and "
+        "cosines of codes (as logarithms where values span more than a factor 4), intervals of "
+        f"{percent(used.get('coverage', 0.9))} from the errors of left-out "
+        "studies whose panclusters were predicted with similar uncertainty."
     ]
 
 
