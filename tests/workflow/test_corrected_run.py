@@ -24,3 +24,11 @@ def test_landscape_of_the_corrected_distance(workdir, snakemake, variant, estima
     result = files.read_tsv(workdir / table)
     assert result["pseudotime"].notna().mean() > 0.5
     assert "Nothing to be done" in snakemake(workdir, table, config=config).stderr
+    varied = "results/tiny/landscape/sensitivity.tsv"
+    run = snakemake(workdir, varied, config=config)
+    assert run.returncode == 0, run.stderr[-4000:]
+    rows = files.read_tsv(workdir / varied, dtype={"varied": str, "value": str}).set_index("varied")
+    other = "corrected" if estimator == "pearson" else "pearson"
+    assert rows.loc["estimator", "value"] == other and rows.loc["estimator", "rho_configured"] > 0.5
+    assert rows.loc["as configured", "rho_configured"] == pytest.approx(1)
+    assert {"neighbours", "clusters", "genes", "weights"} <= set(rows.index)

@@ -88,8 +88,23 @@ def _members(size: Size, config: dict[str, Any]) -> float:
 
 
 def _matrices(size: Size, config: dict[str, Any]) -> float:
-    genes = min(config["preprocess"]["top_per_study"] or config["preprocess"]["n_genes"], size.genes)
+    genes = estimates.selected_genes(size, config)
     return 1e-6 * estimates.panclusters(size, config) * (12 * genes + 0.003 * genes**2)
+
+
+def _correlations(size: Size, config: dict[str, Any]) -> float:
+    # two sums for every pair of genes, if pairs are chosen by them
+    signal = config["landscape"]["distance"] == "corrected"
+    return _matrices(size, config) + signal * 2.5e-6 * estimates.selected_genes(size, config) ** 2
+
+
+def _chosen_pairs(size: Size, config: dict[str, Any]) -> float:
+    return 5e-5 * config["landscape"]["top_pairs"]
+
+
+def _scores(size: Size, config: dict[str, Any]) -> float:
+    # five bytes each; about half of the pairs are valid in a pancluster
+    return 2.5e-6 * estimates.panclusters(size, config) * config["landscape"]["top_pairs"]
 
 
 def _landscape(size: Size, config: dict[str, Any]) -> float:
@@ -119,7 +134,9 @@ OUTPUTS: dict[str, Callable[[Size, dict[str, Any]], float]] = {
     "simulate_study": _counts,
     "filter_cells": _counts,
     "find_panclusters": _members,
-    "correlate_genes": _matrices,
+    "correlate_genes": _correlations,
+    "choose_pairs": _chosen_pairs,
+    "score_pairs": _scores,
     "build_landscape": _landscape,
     "train_lines": _models,
     "read_multiome": lambda size, config: 10 + 8e-6 * size.values,
