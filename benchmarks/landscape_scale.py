@@ -102,17 +102,18 @@ def scored(study: Study, number: int, valid: float, rng: np.random.Generator) ->
     """Return a study with scores of `number` pairs that rise and fall with age, some of them not valid."""
     upper = np.stack(np.triu_indices(int(np.ceil(np.sqrt(2 * number))) + 1, 1), axis=1)[:number]
     age, size = study.clusters["age"].to_numpy(), study.clusters["n_cells"].to_numpy()
-    middle, hard = (
-        np.random.default_rng(1).uniform(-0.2, 1.2, number),
-        np.random.default_rng(2).random(number),
-    )
-    rows = []
+    middle = np.random.default_rng(1).uniform(-0.2, 1.2, number)
+    hard = np.random.default_rng(2).random(number)
+    indices, data, indptr = [], [], [0]
     for at in range(len(age)):
-        t = 0.3 * np.exp(-20 * (age[at] - middle) ** 2) + rng.normal(0, size[at] ** -0.5, number)
         # the larger a cluster, the more of its pairs are valid
-        t[hard > valid ** (300 / size[at]) ** 0.5] = 0
-        rows.append(sparse.csr_matrix(t.astype(np.float32)))
-    matrix = sparse.csr_matrix(sparse.vstack(rows))
+        kept = np.flatnonzero(hard <= valid ** (300 / size[at]) ** 0.5).astype(np.int32)
+        t = 0.3 * np.exp(-20 * (age[at] - middle[kept]) ** 2) + rng.normal(0, size[at] ** -0.5, len(kept))
+        indices.append(kept)
+        data.append(t.astype(np.float32))
+        indptr.append(indptr[-1] + len(kept))
+    shape = len(age), number
+    matrix = sparse.csr_matrix((np.concatenate(data), np.concatenate(indices), indptr), shape=shape)
     weight = np.random.default_rng(3).random(number)
     return replace(study, scores=Scores.of(matrix, upper, weight, study.members))
 
@@ -126,14 +127,14 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=100_000)
     parser.add_argument("--permutations", type=int, default=1000)
     parser.add_argument("--scores", type=int, default=0, help="pairs of the corrected distance")
-    parser.add_argument(
-        "--valid", type=float, default=0.6, help="share of them valid in a cluster of 300 cells"
-    )
+    parser.add_argument("--valid", type=float, default=0.6, help="share of them valid in 300 cells")
     parser.add_argument("--baseline", action="store_true", help="also run the dense brute force")
     args = parser.parse_args()
     parts = studies(args.clusters, args.pairs, args.density, args.cells, 0)
     distance = "corrected" if args.scores else "thresholded"
-    settings = LandscapeSettings(permutations=args.permutations, distance=distance)
+    settings = LandscapeSettings(
+        permutations=args.permutations, distance=distance, top_pairs=max(args.scores, 1)
+    )
     result: dict[str, float] = {"clusters": args.clusters, "pairs": args.pairs, "cells": args.cells}
 
     def timed(name, call):

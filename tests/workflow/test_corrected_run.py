@@ -40,3 +40,15 @@ def test_other_landscapes(workdir, snakemake, variant, distance, estimator):
     after = files.read_tsv(workdir / TABLE)
     assert after["pseudotime"].notna().mean() > 0.5 and not after.equals(before)
     assert "Nothing to be done" in snakemake(workdir, TABLE, config=config).stderr
+    if distance == "corrected":
+        check_sensitivity(workdir, snakemake, config)
+
+
+def check_sensitivity(workdir, snakemake, config):
+    varied = "results/tiny/landscape/sensitivity.tsv"
+    run = snakemake(workdir, varied, config=config)
+    assert run.returncode == 0, run.stderr[-4000:]
+    rows = files.read_tsv(workdir / varied, dtype={"varied": str, "value": str}).set_index("varied")
+    assert rows.loc["estimator", "value"] == "pearson" and rows.loc["estimator", "rho_configured"] > 0.5
+    assert rows.loc["as configured", "rho_configured"] == pytest.approx(1)
+    assert {"neighbours", "clusters", "genes", "weights"} <= set(rows.index)

@@ -252,3 +252,16 @@ def test_pairs_that_a_study_does_not_measure_are_left_out():
     )  # fmt: skip
     across = debiased_distances(part)[0]
     np.testing.assert_allclose(found.distances[0][:20, 20:], across[:20, 20:], atol=1e-6)
+
+
+def test_stacked_scores_are_in_memory_once():
+    parts = [made_scores(seed)[0] for seed in (0, 1, 2)]
+    before = [part.matrix.toarray() for part in parts]
+    stacked = stack_scores(parts)
+    np.testing.assert_array_equal(stacked.matrix.toarray(), np.concatenate(before).astype(np.float32))
+    for part, dense in zip(parts, before, strict=True):
+        np.testing.assert_array_equal(part.matrix.toarray(), dense)
+        assert np.shares_memory(part.matrix.data, stacked.matrix.data)
+        assert np.shares_memory(part.matrix.indices, stacked.matrix.indices)
+    again = stack_scores(parts)
+    np.testing.assert_array_equal(again.matrix.toarray(), stacked.matrix.toarray())

@@ -82,7 +82,7 @@ def _scores_of_pairs(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     genes, pairs = selected_genes(size, config), config["landscape"]["top_pairs"]
     values, clusters = min(size.values, 0.35 * size.cells * genes), panclusters(size, config)
     # products of pairs are made a gigabyte at a time; scores have 8 bytes, twice when stacked
-    memory = 900 + 45e-6 * values + 16e-6 * (min(clusters * pairs, 1.4e8) + clusters * pairs)
+    memory = 900 + 24e-6 * values + 16e-6 * (min(clusters * pairs, 1.4e8) + clusters * pairs)
     return memory, 10 + size.cells * pairs / 1e9
 
 
@@ -92,9 +92,22 @@ def _landscape(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     memory = (
         1500 + 4e-7 * clusters * selected_genes(size, config) ** 2 + 8e-5 * clusters**2 + 1.5e-3 * size.cells
     )
-    if config["landscape"]["distance"] == "corrected":  # scores, by clusters and by pairs
-        memory += 32e-6 * clusters * config["landscape"]["top_pairs"]
+    if config["landscape"]["distance"] == "corrected":  # scores of the studies and of all; blocks
+        memory += 300 + 16e-6 * clusters * config["landscape"]["top_pairs"]
     return memory, 20 + clusters / 200 + size.cells / 100_000
+
+
+def _varied(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the cost of other choices: a landscape with more scores, and the scores by another estimator."""
+    memory, minutes = _landscape(size, config)
+    if config["landscape"]["distance"] == "corrected":
+        largest = max(size.parts or (size,), key=lambda part: part.cells)
+        values = min(largest.values, 0.35 * largest.cells * selected_genes(size, config))
+        pairs = panclusters(size, config) * config["landscape"]["top_pairs"]
+        # other scores of the studies and of all; a study's counts are gone when distances begin
+        memory += max(24e-6 * values, 16e-6 * pairs)
+        minutes = 3 * minutes + _scores_of_pairs(size, config)[1]
+    return memory, minutes
 
 
 def _dictionary(size: Size, config: dict[str, Any]) -> tuple[float, float]:
@@ -258,7 +271,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "score_pairs": _scores_of_pairs,
     "find_root": _light,
     "build_landscape": _landscape,
-    "vary_landscape": _landscape,
+    "vary_landscape": _varied,
     "find_elbow": _dictionary,
     "learn_dictionary": _dictionary,
     "check_edges": _coexpression,

@@ -21,7 +21,7 @@ from panscape.coscape.coexpression.pair_rows import Passes
 from panscape.coscape.coexpression.screen import WORTH, can_screen, screen_pairs
 from panscape.coscape.coexpression.settings import CORRECTED, CoexpressionSettings
 from panscape.coscape.coexpression.signal import Signal
-from panscape.coscape.coexpression.values import CHUNK_CELLS, Values, row_blocks
+from panscape.coscape.coexpression.values import Values, row_blocks
 from panscape.coscape.coexpression.weights import fit_weights
 from panscape.data.counts import Counts
 from panscape.log import Progress, logger
@@ -225,11 +225,7 @@ def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
             width = np.ones(counts.shape[1], dtype=np.int64)
             np.maximum.at(width, counts.indices.astype(np.intp), integers.astype(np.int64) + 1)
             return sparse.csr_matrix((integers, counts.indices, counts.indptr), shape=counts.shape), width
-    data = np.empty_like(counts.data)
-    for start in range(0, counts.shape[0], CHUNK_CELLS):
-        stop = min(start + CHUNK_CELLS, counts.shape[0])
-        data[counts.indptr[start] : counts.indptr[stop]] = values.normalised(slice(start, stop)).data
-    return sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape), None
+    return values.all_normalised(), None
 
 
 def _centred(blocks: Callable[[], Iterator[sparse.csr_matrix]]):

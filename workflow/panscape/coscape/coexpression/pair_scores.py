@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,14 +63,14 @@ class PairScorer:
         """
         used, place = np.unique(np.asarray(pairs, dtype=np.int64).reshape(-1, 2), return_inverse=True)
         first, second = place.reshape(-1, 2).astype(np.int64).T
+        counts = values.counts  # not copied if all genes are used
+        if len(used) < counts.shape[1]:
+            counts = sparse.csr_matrix(counts[:, used])
         if weights is None:
-            cells = np.arange(members.shape[1])
-            parts = [block[:, used].astype(np.float32) for block in values.blocks(cells)]
-            counts = sparse.csr_matrix(sparse.vstack(parts), dtype=np.float32)
+            counts = replace(values, counts=counts).all_normalised()
             weighed = Weights.of_one(*counts.shape)
         else:
-            counts, weighed = sparse.csr_matrix(values.counts[:, used]), weights.reordered(used)
-        counts.sort_indices()
+            weighed = weights.reordered(used)
         atom, contains = atoms_of(sparse.csr_matrix(members))
         return cls(counts, weighed, atom, contains, first.copy(), second.copy(), weights is None)
 
@@ -116,8 +116,8 @@ class PairScorer:
         rows = rows[(self.atom[rows] >= 0) & (times[rows] > 0)]
         given: tuple[Any, ...] = (
             self.counts.indptr.astype(np.int64),
-            self.counts.indices.astype(np.int32),
-            self.counts.data.astype(np.float32),
+            self.counts.indices.astype(np.int32, copy=False),
+            self.counts.data.astype(np.float32, copy=False),
             np.ascontiguousarray(self.weights.h.T),
             self.weights.group.astype(np.int64),
             rows,

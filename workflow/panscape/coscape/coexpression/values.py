@@ -76,6 +76,15 @@ class Values:
         block = self.counts[cells].astype(np.float64)
         return sparse.csr_matrix(normalise(block, self.totals[cells], self.how, self.target))
 
+    def all_normalised(self) -> sparse.csr_matrix:
+        """Return the normalised values of all cells as CSR float32, which shares the places with `counts`."""
+        counts = self.counts
+        data = np.empty_like(counts.data)
+        for start in range(0, counts.shape[0], CHUNK_CELLS):
+            stop = min(start + CHUNK_CELLS, counts.shape[0])
+            data[counts.indptr[start] : counts.indptr[stop]] = self.normalised(slice(start, stop)).data
+        return sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
+
     def blocks(self, cells: np.ndarray) -> Iterator[sparse.csr_matrix]:
         """Yield the normalised values of some cells, a few thousand at a time."""
         for start in range(0, len(cells), CHUNK_CELLS):

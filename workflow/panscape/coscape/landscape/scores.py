@@ -84,6 +84,8 @@ class Scores:
 def stack_scores(parts: Sequence[Scores | None]) -> Scores | None:
     """Stack the scores of several studies; None if a study has none.
 
+    The matrices of the studies then share the memory of the result, so that scores are in memory once.
+
     Raises
     ------
     ValueError
@@ -97,9 +99,27 @@ def stack_scores(parts: Sequence[Scores | None]) -> Scores | None:
         if not (np.array_equal(part.pairs, first.pairs) and np.array_equal(part.weight, first.weight)):
             raise ValueError("the studies were scored for different pairs")
     return Scores(
-        sparse.csr_matrix(sparse.vstack([part.matrix for part in known]), dtype=np.float32),
+        _stacked([part.matrix for part in known]),
         first.pairs,
         first.weight,
         sparse.csr_matrix(sparse.block_diag([part.shared for part in known])),
         np.concatenate([part.size for part in known]),
     )
+
+
+def _stacked(parts: Sequence[sparse.csr_matrix]) -> sparse.csr_matrix:
+    """Return the matrices below each other, in float32; each part becomes a view of its rows."""
+    if len(parts) == 1:
+        return parts[0].astype(np.float32, copy=False)
+    ends = np.cumsum([part.nnz for part in parts])
+    kind = np.int32 if ends[-1] < 2**31 else np.int64
+    # memory is taken where it is written, and that of a part is freed before the next is copied
+    data, indices = np.empty(ends[-1], dtype=np.float32), np.empty(ends[-1], dtype=kind)
+    indptr = [np.zeros(1, dtype=kind)]
+    for part, end in zip(parts, ends.tolist(), strict=True):
+        rows = slice(end - part.nnz, end)
+        data[rows], indices[rows] = part.data, part.indices
+        indptr.append(part.indptr[1:].astype(kind) + kind(rows.start))
+        part.data, part.indices, part.indptr = data[rows], indices[rows], part.indptr.astype(kind)
+    shape = sum(part.shape[0] for part in parts), parts[0].shape[1]
+    return sparse.csr_matrix((data, indices, np.concatenate(indptr)), shape=shape)

@@ -88,7 +88,7 @@ def _members(size: Size, config: dict[str, Any]) -> float:
 
 
 def _matrices(size: Size, config: dict[str, Any]) -> float:
-    genes = min(config["preprocess"]["top_per_study"] or config["preprocess"]["n_genes"], size.genes)
+    genes = estimates.selected_genes(size, config)
     return 1e-6 * estimates.panclusters(size, config) * (12 * genes + 0.003 * genes**2)
 
 
