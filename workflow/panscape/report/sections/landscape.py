@@ -91,7 +91,8 @@ _METRICS = {"euclidean": "Euclidean"}
 def _distance(settings: Mapping[str, Any]) -> str:
     """Return e.g. "cosine distance"; files of the previous version have the metric in `distance`."""
     if settings.get("distance") == "corrected":
-        return f"debiased distance of the {int(settings['top_pairs'])} pairs of most signal at most"
+        pairs = int(settings["top_pairs"])
+        return f"debiased distance of at most {pairs} pairs of most signal, plus two standard errors"
     metric = settings.get("metric", settings.get("distance"))
     return f"{_METRICS.get(metric, metric)} distance" if metric else ""
 
