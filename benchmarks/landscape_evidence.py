@@ -27,12 +27,14 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 from _evidence_sets import ALL, UNDECIDING, Collection, collection, correlated, scored
 from landscape_settings import BEST, PRESETS
 
+from panscape.coscape.landscape import debiased
 from panscape.coscape.landscape.build import find_root, gather_clusters
 from panscape.coscape.landscape.combine import Combined
 from panscape.coscape.landscape.other_spaces import embed_vectors, other_spaces
@@ -46,6 +48,7 @@ VARIANTS = {
     "thresholded": {"eta": 0.2},
     "corrected, pearson": {"estimator": "pearson", **CORRECTED},
     "corrected, score": {"estimator": "corrected", **CORRECTED},
+    "corrected, no errors": {"estimator": "pearson", "errors": 0.0, **CORRECTED},
     "paper": {"preset": "paper"},
     "code": {"preset": "code"},
 }
@@ -57,6 +60,7 @@ KNOBS = {  # variant -> changes of its settings
     "thresholded": [{"eta": eta, "n_neighbors": k} for eta in (0.1, 0.2, 0.3, 0.5) for k in (9, 19, 39)],
     "corrected, pearson": REMAINING,
     "corrected, score": REMAINING,
+    "corrected, no errors": REMAINING,
 }
 SINGLE = [{"neighbor_sweep": (k,)} for k in SWEEP]  # what the median protects from
 CONTROLS = ("expression", "detected")
@@ -77,6 +81,7 @@ class Placed:
 def place(given: Collection, variant: dict) -> Placed:
     """Return the clusters' places by a variant."""
     variant = dict(variant)
+    errors = variant.pop("errors", debiased.ERRORS)  # standard errors added to corrected distances
     if preset := variant.pop("preset", None):
         correlating, changes = PRESETS[preset]
         studies = correlated(given, {"normalisation": "log1p", **correlating})
@@ -87,7 +92,8 @@ def place(given: Collection, variant: dict) -> Placed:
         corrected = settings.distance == "corrected"
         studies = scored(given, estimator, settings.top_pairs) if corrected else given.studies
     data = gather_clusters(studies, settings)
-    vectors = coexpression_vectors(data, settings)
+    with patch.object(debiased, "ERRORS", errors):
+        vectors = coexpression_vectors(data, settings)
     root = find_root(data.clusters, settings, usable=vectors.usable)
     space = embed_vectors(vectors, root, settings)
     return Placed(data, settings, root, space.pseudotime, known_distances(space.distances))

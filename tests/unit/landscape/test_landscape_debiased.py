@@ -54,6 +54,14 @@ def dense_distances(t, weight, members, study, measured=None):
         raw = (weight * t[a] * t[b])[pairs].sum()
         return raw, raw - noise
 
+    def standard_error(a, b, common):
+        n = members[[a, b]].sum(axis=1)
+        shared = (members[a] * members[b]).sum() if study[a] == study[b] else 0.0
+        own = 1 / n - shared / n.prod()
+        square = t[[a, b]][:, common] ** 2 - 1 / n[:, None]
+        terms = square[0] * own[1] + square[1] * own[0] + (own[0] / n[1] + own[1] / n[0]) / 2
+        return np.sqrt((weight[common] ** 2 * terms).sum())
+
     result = np.zeros((count, count))
     for a in range(count):
         for b in range(count):
@@ -67,7 +75,8 @@ def dense_distances(t, weight, members, study, measured=None):
                 for c in (a, b)
             ]
             if a != b:
-                d = 1 - product(a, b, both)[1] / np.sqrt(norms[0] * norms[1])
+                bound = product(a, b, both)[1] - 2 * standard_error(a, b, common)
+                d = 1 - bound / np.sqrt(norms[0] * norms[1])
                 result[a, b] = d if d >= 1e-3 else 1e-6 / (2e-3 - d)
     return result
 
@@ -104,9 +113,9 @@ def test_norms_are_over_pairs_measured_in_both():
     assert defined.all() and np.isinf(found[:6, 6:]).all() and np.isfinite(found[:6, :6]).all()
 
 
-def test_noise_alone_makes_clusters_that_share_cells_no_more_similar():
+def test_noise_alone_makes_clusters_that_share_cells_no_more_similar(monkeypatch):
     rng = np.random.default_rng(0)
-    inner = []
+    inner, bounds = [], []
     for _ in range(30):
         cells = rng.normal(size=(400, 300))  # products of single cells: noise of variance 1
         members = np.zeros((3, 400))
@@ -114,11 +123,17 @@ def test_noise_alone_makes_clusters_that_share_cells_no_more_similar():
         t = members @ cells / members.sum(1)[:, None]
         pairs = np.stack(np.triu_indices(30, 1), axis=1)[:300]
         scores = Scores.of(sparse.csr_matrix(t), pairs, np.ones(300), sparse.csr_matrix(members))
-        inner.append(1 - debiased_distances(scores)[0])
+        bounds.append(1 - debiased_distances(scores)[0])
+        with monkeypatch.context() as context:
+            context.setattr("panscape.coscape.landscape.debiased.ERRORS", 0)
+            inner.append(1 - debiased_distances(scores)[0])
     raw = t[0] @ t[1] / np.sqrt((t[0] ** 2).sum() * (t[1] ** 2).sum())
     # norms are a tenth of the raw ones at least, so a product of noise may be large, but has no sign
     assert raw > 0.5
     assert abs(np.median([one[0, 1] for one in inner])) < 0.45
+    # the lower limit of the cosine of clusters that share no cell is seldom positive
+    assert np.mean([one[1, 2] > 0 for one in inner]) > 0.25
+    assert np.mean([one[1, 2] > 0 for one in bounds]) < 0.1
 
 
 def test_clusters_without_pairs_or_not_enough_are_undefined():

@@ -14,25 +14,33 @@ from panscape.graph.measured import Measured
 
 COMMON = 0.9  # fraction of a squared norm that is over the pairs valid in both clusters
 LEAST = 0.1  # the debiased squared norm is at least this fraction of the raw one
+ERRORS = 2.0  # a distance is the upper end of its interval of so many standard errors
 SMALL = 1e-3  # distances below are compressed to positive ones
 
 
 def debiased_distances(
     scores: Scores, measured: Measured | None = None, *, enough: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return 1 - cosine of the weighted statistics of all pairs of clusters, debiased.
+    """Return an upper limit of 1 - cosine of the weighted statistics of all pairs of clusters, debiased.
 
     The noise of T has variance 1 / n in a cluster of n cells, and covariance c / (n_a n_b) in two clusters
     that share c cells. With the weight W of a pair of genes, the inner product of two clusters is
 
     G_ab = sum W T_a T_b - c / (n_a n_b) * sum W over the pairs valid in both,
 
-    and the distance 1 - G_ab / sqrt(N_ab N_ba). N_ab is the squared norm of a as seen from b: 0.1 G_aa, over
-    the pairs that both studies measure, + 0.9 G_aa over the pairs valid in both clusters, each at least a
-    tenth of its first term. Norms over all pairs make clusters with the same valid pairs similar, whatever
-    their coexpression; norms over the common pairs alone let a few of these decide. A debiased cosine may
-    exceed 1: distances d below :data:`SMALL` become SMALL^2 / (2 SMALL - d), which is positive and keeps
-    their order.
+    and the distance 1 - (G_ab - 2 E_ab) / sqrt(N_ab N_ba). N_ab is the squared norm of a as seen from b: 0.1
+    G_aa, over the pairs that both studies measure, + 0.9 G_aa over the pairs valid in both clusters, each at
+    least a tenth of its first term. Norms over all pairs make clusters with the same valid pairs similar,
+    whatever their coexpression; norms over the common pairs alone let a few of these decide.
+
+    E_ab is the standard error of G_ab as if pairs of genes were independent: with t^2 = T^2 - 1 / n, and the
+    noise u_a = 1 / n_a - c / (n_a n_b) that a does not share with b,
+
+    E_ab^2 = sum W^2 (t_a^2 u_b + t_b^2 u_a + (u_a / n_b + u_b / n_a) / 2) over the pairs valid in both.
+
+    Without it, clusters of few cells or counts, whose cosines are mostly noise, are by chance the nearest
+    neighbors of many others. A debiased cosine may exceed 1: distances d below :data:`SMALL` become
+    SMALL^2 / (2 SMALL - d), which is positive and keeps their order.
 
     Parameters
     ----------
@@ -58,15 +66,16 @@ def debiased_distances(
     >>> pairs, size = np.array([[0, 1], [0, 2]]), np.array([100.0, 80, 90])
     >>> scores = Scores(t, pairs, np.ones(2), sparse.csr_matrix(np.diag(size)), size)
     >>> debiased_distances(scores)[0].round(2).tolist()
-    [[0.0, 0.0, 1.49], [0.0, 0.0, 1.5], [1.49, 1.5, 0.0]]
+    [[0.0, 0.43, 2.04], [0.43, 0.0, 2.07], [2.04, 2.07, 0.0]]
     """
     count = scores.matrix.shape[0]
-    inner, norms, common = _products(scores, measured)
+    inner, norms, common, spread = _products(scores, measured)
     group = np.zeros(count, dtype=np.int64) if measured is None else measured.group
     # squared norms of the row's cluster as seen from the column's
     across = (1 - COMMON) * norms[:, group] + COMMON * common
     scale = across * across.T
     distances = np.full((count, count), np.inf)
+    inner -= ERRORS * _standard_errors(scores, spread)
     np.divide(inner, -np.sqrt(scale), out=distances, where=scale > 0)
     distances += 1
     close = distances < SMALL
@@ -80,8 +89,19 @@ def debiased_distances(
     return distances, defined
 
 
-def _products(scores: Scores, measured: Measured | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the debiased inner products, the norms over each group's pairs, and over common valid pairs.
+def _standard_errors(scores: Scores, spread: np.ndarray) -> np.ndarray:
+    """Return the standard errors (n, n) of the inner products, 0 for clusters of the same cells."""
+    size = np.maximum(scores.size, 1)
+    both = scores.shared.toarray() / np.multiply.outer(size, size)
+    own = np.maximum(both.diagonal()[None, :] - both, 0)  # of the column's cluster
+    variance = spread * own
+    return np.sqrt(np.maximum(variance + variance.T, 0))
+
+
+def _products(
+    scores: Scores, measured: Measured | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the debiased inner products, norms over each group's pairs and over common valid pairs, spread.
 
     Returns
     -------
@@ -91,6 +111,8 @@ def _products(scores: Scores, measured: Measured | None) -> tuple[np.ndarray, np
         (n, n_groups): squared, at least :data:`LEAST` of the raw ones.
     common
         (n, n): likewise of the row's cluster, over the pairs valid in the column's, too.
+    spread
+        (n, n): sum of W^2 (T^2 - 1 / 2n) of the row's cluster over these pairs.
     """
     from scipy.linalg.blas import dsyrk, sgemm, ssyrk
 
@@ -99,7 +121,8 @@ def _products(scores: Scores, measured: Measured | None) -> tuple[np.ndarray, np
     own = (scores.shared.diagonal() / size**2)[:, None]
     known = np.ones((1, width)) if measured is None else measured.columns
     inner = np.zeros((count, count), order="F")
-    both, common = np.zeros((2, count, count))  # sums of W, and of W T^2 of the row, where both are valid
+    # sums of W, of W T^2 of the row, and of the row's part of the variance, where both are valid
+    both, common, spread = np.zeros((3, count, count))
     raw, noise = np.zeros((2, count, len(known)))
     step = max(BLOCK_BYTES // (64 * max(count, 1)), 1)
     for chosen, block in column_blocks(scores.matrix, step):
@@ -111,6 +134,9 @@ def _products(scores: Scores, measured: Measured | None) -> tuple[np.ndarray, np
         square = block**2
         raw += square @ known[:, chosen].T
         common += sgemm(1.0, square.astype(np.float32), valid, trans_b=True)
+        square -= 0.5 * own * (valid * weight)
+        square *= weight
+        spread += sgemm(1.0, square.astype(np.float32), valid, trans_b=True)
         both += ssyrk(1.0, valid * np.sqrt(weight).astype(np.float32))
         inner = dsyrk(1.0, block, beta=1.0, c=inner, overwrite_c=1)
     inner -= np.triu(scores.shared.toarray() * both) / np.multiply.outer(size, size)
@@ -120,6 +146,7 @@ def _products(scores: Scores, measured: Measured | None) -> tuple[np.ndarray, np
         inner,
         np.maximum(raw - noise * own, LEAST * raw),
         np.maximum(common - both * own, LEAST * common),
+        spread,
     )
 
 

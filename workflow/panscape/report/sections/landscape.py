@@ -96,7 +96,7 @@ def _distance(settings: Mapping[str, Any]) -> str:
         return (
             "1 - cosine of their unthresholded correlations over the gene pairs with the most signal, "
             f"{count(settings['top_pairs'])} at most, weighted by their signal and without the noise of "
-            "common cells"
+            "common cells, plus two standard errors"
         )
     metric = settings.get("metric", settings.get("distance"))
     return f"{_METRICS.get(metric, metric)} distance" if metric else ""
