@@ -14,7 +14,7 @@ from panscape.coem.metacells.settings import METACELL_KEYS, METACELL_RENAMED
 from panscape.errors import fail
 from panscape.graph.components import components
 from panscape.graph.kernels import affinities
-from panscape.graph.neighbors import checked, neighbors, partitioned_neighbors
+from panscape.graph.neighbors import checked, neighbors
 from panscape.graph.spectral import cut, kmeans
 from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
@@ -172,10 +172,9 @@ def group_cells(
     4
     """
     settings = GroupSettings.of(settings)
-    if len(z) < settings.exact_below:
-        indices, distances = neighbors(z, settings.n_neighbors, exact_below=len(z) + 1, threads=threads)
-    else:
-        indices, distances = partitioned_neighbors(z, settings.n_neighbors, seed=seed)
+    indices, distances = neighbors(
+        z, settings.n_neighbors, exact_below=settings.exact_below, seed=seed, threads=threads
+    )
     return group_graph(affinities(indices, distances), z, k, settings, seed=seed)
 
 
