@@ -34,7 +34,7 @@ class GroupSettings(FromMapping):
     exact_below
         Number of cells above which neighbors are searched approximately.
     two_level_above
-        Number of cells above which the graph is clustered in two levels; None for never.
+        Number of cells above which a connected component is clustered in two levels; None for never.
     coarse_cells
         Mean number of cells per group of the first level.
     min_cells
@@ -50,8 +50,8 @@ class GroupSettings(FromMapping):
     n_neighbors: int = 14
     eigenvectors: int | str = 50
     exact_below: int = 20_000
-    two_level_above: int | None = 30_000
-    coarse_cells: int = 3000
+    two_level_above: int | None = 4000
+    coarse_cells: int = 2000
     min_cells: int = 5
     max_ratio: float | None = 3.0
 
