@@ -5,8 +5,8 @@
 Real groupings are spectral ones of 20 to 120 cells per metacell and k-means, on 30 principal components.
 Merged ones are pairs of spectral metacells of different labels, at random or the nearest. Without --counts,
 three simulated studies of one system are used. A metacell is pure if 95 % of its cells have its most frequent
-label and impure under 80 %. Rows: AUC of heterogeneity for impure metacells among the real ones, for random and
-merged ones against pure real ones; fraction dubious of each kind. The last line is one JSON object.
+label and impure under 80 %. Rows: AUC of heterogeneity for impure metacells among the real ones, for random
+and merged ones against pure real ones; fraction dubious of each kind. The last line is one JSON object.
 """
 
 import argparse

@@ -40,7 +40,6 @@ def test_neighbours_are_exact_where_rounding_and_ties_make_it_hard(kind):
     assert all(len(set(row)) == 14 for row in indices)
 
 
-@pytest.mark.slow
 def test_approximate_neighbours_are_mostly_the_same_and_repeatable():
     z = points(1500)
     exact, _ = neighbors(z, 14)

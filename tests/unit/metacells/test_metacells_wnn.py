@@ -31,6 +31,15 @@ def test_the_modality_that_predicts_weighs_more():
     assert all(len(set(row)) == 9 for row in indices)
 
 
+def test_a_search_by_partition_finds_nearly_the_same_neighbours():
+    first, second, _ = views(1500)
+    exact, _, exact_weights = weighted_neighbors([first, second], 14)
+    found, distances, weights = weighted_neighbors([first, second], 14, exact_below=0, seed=1)
+    assert np.mean([len(np.intersect1d(a, b)) for a, b in zip(exact, found, strict=True)]) / 14 > 0.98
+    assert np.abs(weights - exact_weights).mean() < 0.01
+    assert (np.diff(distances, axis=1) >= 0).all()
+
+
 def test_weights_by_hand_for_two_modalities():
     first, second, _ = views(60)
     near = [tuple(part[:, :5] for part in neighbors(view, 5)) for view in (first, second)]

@@ -54,8 +54,8 @@ def test_same_neighbours_for_any_threads():
 @pytest.mark.slow
 def test_approximate_neighbours_are_mostly_right_and_repeatable():
     scores = points(4000, 8)
-    first, _ = neighbors(scores, 9, exact_below=0, seed=3)
-    second, _ = neighbors(scores, 9, exact_below=0, seed=3, threads=2)
+    first, _ = neighbors(scores, 9, exact_below=0, descent=True, seed=3)
+    second, _ = neighbors(scores, 9, exact_below=0, descent=True, seed=3, threads=2)
     assert np.array_equal(first, second)
     truth, _ = neighbors(scores, 9)
     assert np.mean([len(np.intersect1d(a, b)) for a, b in zip(first, truth, strict=True)]) > 0.95 * 9

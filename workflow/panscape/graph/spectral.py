@@ -110,8 +110,8 @@ def cut(
     k: int,
     *,
     eigenvectors: int = 50,
-    two_level_above: int | None = 30_000,
-    coarse_cells: int = 3000,
+    two_level_above: int | None = 4000,
+    coarse_cells: int = 2000,
     min_cells: int = 5,
     seed: int = 0,
 ) -> np.ndarray:

@@ -14,7 +14,7 @@ from panscape.coem.metacells.settings import METACELL_KEYS, METACELL_RENAMED
 from panscape.errors import fail
 from panscape.graph.components import components
 from panscape.graph.kernels import affinities
-from panscape.graph.neighbors import checked, neighbors, partitioned_neighbors
+from panscape.graph.neighbors import checked, neighbors
 from panscape.graph.spectral import cut, kmeans
 from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
@@ -34,7 +34,7 @@ class GroupSettings(FromMapping):
     exact_below
         Number of cells above which neighbors are searched approximately.
     two_level_above
-        Number of cells above which the graph is clustered in two levels; None for never.
+        Number of cells above which a connected component is clustered in two levels; None for never.
     coarse_cells
         Mean number of cells per group of the first level.
     min_cells
@@ -50,8 +50,8 @@ class GroupSettings(FromMapping):
     n_neighbors: int = 14
     eigenvectors: int | str = 50
     exact_below: int = 20_000
-    two_level_above: int | None = 30_000
-    coarse_cells: int = 3000
+    two_level_above: int | None = 4000
+    coarse_cells: int = 2000
     min_cells: int = 5
     max_ratio: float | None = 3.0
 
@@ -172,10 +172,9 @@ def group_cells(
     4
     """
     settings = GroupSettings.of(settings)
-    if len(z) < settings.exact_below:
-        indices, distances = neighbors(z, settings.n_neighbors, exact_below=len(z) + 1, threads=threads)
-    else:
-        indices, distances = partitioned_neighbors(z, settings.n_neighbors, seed=seed)
+    indices, distances = neighbors(
+        z, settings.n_neighbors, exact_below=settings.exact_below, seed=seed, threads=threads
+    )
     return group_graph(affinities(indices, distances), z, k, settings, seed=seed)
 
 

@@ -140,7 +140,12 @@ def _take_communities(
     inner = scores if len(kept) == len(scores) else scores[kept]
     search = derive(seed, "panclust", "neighbors", candidates.study)
     indices, distances = neighbors(
-        inner, chosen.n_neighbors, exact_below=chosen.exact_below, seed=search, threads=threads
+        inner,
+        chosen.n_neighbors,
+        exact_below=chosen.exact_below,
+        descent=True,
+        seed=search,
+        threads=threads,
     )
     graph = neighbor_graph(indices, distances, chosen.weights)
     logger.info("graph of %d cells and %d edges", graph.n, len(graph.edges))
