@@ -17,6 +17,7 @@ import resource
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -144,12 +145,9 @@ def main() -> None:
     """Group, and write the result."""
     method, folder, k, seed = sys.argv[1], Path(sys.argv[2]).resolve(), int(sys.argv[3]), int(sys.argv[4])
     target = folder / f"{method}.json"
-    if method in PACKAGES:
-        try:
-            __import__(PACKAGES[method])
-        except ImportError as error:
-            target.write_text(json.dumps({"missing": str(error)}))
-            return
+    if method in PACKAGES and find_spec(PACKAGES[method]) is None:
+        target.write_text(json.dumps({"missing": f"{sys.executable} has no package {PACKAGES[method]}"}))
+        return
     begin()
     function = {"seacells": seacells, "metaq": metaq, "metacell2": metacell2}.get(method)
     label = function(folder, k, seed) if function else own(folder, k, seed, method)
