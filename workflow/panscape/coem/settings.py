@@ -91,9 +91,9 @@ class CoemSettings(FromMapping):
     atac_likelihood: str = "auto"
     rna_weight: float = 1.0
     atac_weight: float = 1.0
-    n_epochs: int = 30
+    n_epochs: int = 15
     min_steps: int = 900
-    batch_size: int = 128
+    batch_size: int = 64
     learning_rate: float = 2e-3
     anneal: bool = True
     warmup_fraction: float = 0.3
