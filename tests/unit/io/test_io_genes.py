@@ -145,3 +145,13 @@ def test_looks_like_ensembl():
     assert looks_like_ensembl(["ENSG00000000001.3", "ENSMUSG00000000001", "WBGene00000001", "Actb"])
     assert not looks_like_ensembl(["Actb", "Trp53", "ENSA"])
     assert not looks_like_ensembl([])
+
+
+def test_repeated_names_are_told_as_a_warning_where_there_are_no_ids(write, caplog):
+    write.genes = [*write.genes[:-1], write.genes[0]]
+    for study, level in ((write.csv(), "WARNING"), (write.tenx_v3(), "INFO")):
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            gene_map(study, open_source(study, where="studies[0]"), "human", "studies[0]")
+        told = [record for record in caplog.records if "1 features summed" in record.getMessage()]
+        assert [record.levelname for record in told] == [level]
