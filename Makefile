@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo test test-kernels test-real test-slurm test-conda coverage lint format generated docs why verify digests clean init
+.PHONY: help demo test test-fuzz test-kernels test-real test-slurm test-conda coverage lint format generated docs why init \
+  verify digests clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,6 +17,11 @@ demo: $(VENV)/demo.stamp ## simulate the demo collection and analyse it to the r
 
 test: $(VENV)/dev.stamp ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+MUTANTS ?= 5000
+SEED ?= 1
+test-fuzz: $(VENV)/dev.stamp ## read thousands of damaged files (MUTANTS, SEED): about 15 minutes
+	PANSCAPE_FUZZ=$(MUTANTS) PANSCAPE_FUZZ_SEED=$(SEED) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/fuzz
 
 test-kernels: $(VENV)/dev.stamp ## run the numerical unit tests once more, as on two other kinds of processor
 	$(BIN)/python tests/kernels.py

@@ -36,11 +36,12 @@ class Outcome:
 
 class _Told(logging.Handler):
     def __init__(self):
-        super().__init__(logging.WARNING)
+        super().__init__(logging.INFO)
         self.lines: list[str] = []
 
     def emit(self, record):
-        self.lines.append(record.getMessage())
+        if record.levelno >= logging.WARNING or "summed with others" in record.msg:
+            self.lines.append(record.getMessage())
 
 
 def _whole(study: dict) -> Outcome:
@@ -64,6 +65,7 @@ def _check(study: dict) -> Outcome:
 
 
 def _each(function, studies: list[dict]) -> list[Outcome]:
+    logger.setLevel(logging.INFO)  # of this child
     results = []
     for study in studies:
         heard = _Told()

@@ -187,3 +187,13 @@ def test_tables_of_symbols_as_people_have_them(tmp_path, table):
     path.write_text(table)
     names = pd.Series(["ENSG00000000002", "ENSG00000000001"])
     assert mapped(names, str(path), {"id": "s"}, "studies[0]").tolist() == ["SOX2", "ACTB"]
+
+
+def test_repeated_names_are_told_as_a_warning_where_there_are_no_ids(write, caplog):
+    write.genes = [*write.genes[:-1], write.genes[0]]
+    for study, level in ((write.csv(), "WARNING"), (write.tenx_v3(), "INFO")):
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            gene_map(study, open_source(study, where="studies[0]"), "human", "studies[0]")
+        told = [record for record in caplog.records if "1 features summed" in record.getMessage()]
+        assert [record.levelname for record in told] == [level]

@@ -64,9 +64,10 @@ def raw_counts(table: AnnData, layer: str | None = None, where: str = "data") ->
     values = table.X if layer is None else table.layers[layer]
     if values is None:
         raise fail(where, "X is empty", "name a layer with raw counts")
-    counts = sparse.csr_matrix(values, dtype=np.float32)
+    counts = sparse.csr_matrix(values)
+    check_counts(counts, where)  # as they are: float32 may round them to whole numbers
+    counts = sparse.csr_matrix(counts, dtype=np.float32, copy=True)
     counts.eliminate_zeros()
-    check_counts(counts, where)
     return counts
 
 

@@ -126,7 +126,8 @@ def _run(function: Callable[..., Any], arguments: tuple) -> tuple[str, Any, str]
 
 def _collect(reading: int, process: int, board: mmap.mmap) -> tuple[bytes, bool]:
     """Return the child's answer, and whether it was ended because it took too long over one file."""
-    begun, pieces = time.monotonic(), []
+    begun = time.monotonic()
+    pieces: list[bytes] = []
     while True:
         if select.select([reading], [], [], _TICK)[0]:
             piece = os.read(reading, 1 << 20)

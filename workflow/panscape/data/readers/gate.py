@@ -152,13 +152,12 @@ def values_of(dataset: h5py.Dataset | h5py.Group, *, ndim: int = 1, kinds: str =
         raise Refused(f"{dataset.name} has {described(dataset.dtype)}, not {wanted}", "write it as numbers")
     require_stored(dataset)
     if dataset.size and isinstance(dataset, h5py.Dataset):
-        chunks = dataset.chunks
-        wanted = (
-            math.prod(-(-n // step) for n, step in zip(dataset.shape, chunks, strict=True)) if chunks else 1
-        )
-        stored = dataset.id.get_num_chunks() if chunks else int(dataset.id.get_storage_size() > 0)
-        if stored < wanted:
-            raise Refused(f"{dataset.name} lacks {wanted - stored} of its {wanted} pieces", _AGAIN)
+        pieces, stored = 1, int(dataset.id.get_storage_size() > 0)
+        if dataset.chunks:
+            steps = zip(dataset.shape, dataset.chunks, strict=True)
+            pieces, stored = math.prod(-(-size // step) for size, step in steps), dataset.id.get_num_chunks()
+        if stored < pieces:
+            raise Refused(f"{dataset.name} lacks {pieces - stored} of its {pieces} pieces", _AGAIN)
     return dataset
 
 

@@ -84,10 +84,21 @@ def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
     result = GeneMap(pd.Index(unique, dtype=object), matrix, len(codes) - len(unique), int((~named).sum()))
     if result.n_merged or result.n_dropped:
         text = "%s: %s genes; %s features summed with others of the same name, %s without a name dropped"
-        # Cell Ranger's files have ids: names that repeat are usual, and told apart
-        level = logging.INFO if "id" in source.genes else logging.WARNING
+        level = logging.WARNING if _doubtful(result, study, source) else logging.INFO
         logger.log(level, text, study.get("id"), len(unique), result.n_merged, result.n_dropped)
     return result
+
+
+def _doubtful(genes: GeneMap, study: dict, source: Source) -> bool:
+    """Return whether features of the same name, or without one, are not to be expected.
+
+    They are where names come from a column or a mapping; where features have ids, as in Cell Ranger's files,
+    some names repeat.
+    """
+    settings = study.get("genes") or {}
+    if settings.get("column") or settings.get("mapping"):
+        return False
+    return genes.n_dropped > 0 or "id" not in source.genes
 
 
 def written_names(study: dict, source: Source, where: str) -> pd.Series:

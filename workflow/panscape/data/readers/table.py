@@ -66,7 +66,8 @@ class Table(Source):
         return self._guard("row names", self._read_rows)
 
     def _read_rows(self) -> list[str]:
-        names, line = [], b""
+        names: list[str] = []
+        line = b""
         with open_bytes(self.path) as handle:
             handle.readline()
             for number, line in enumerate(handle, 2):
