@@ -8,7 +8,7 @@ from panscape.training.device import choose_device, prepare
 job.begin(snakemake)
 
 params, settings = snakemake.params, snakemake.params.settings
-prepare(snakemake.threads)
+prepare()
 obs, rna, atac = read_sample(snakemake.input.sample)
 embedding = embed(
     rna,

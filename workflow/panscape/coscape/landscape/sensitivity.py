@@ -18,8 +18,10 @@ from panscape.coscape.landscape.settings import CORRECTED, LandscapeSettings
 from panscape.coscape.landscape.vectors import coexpression_vectors
 from panscape.log import Progress
 from panscape.stats.ranks import partial_spearman, spearman
+from panscape.stats.threads import single_threaded
 
 
+@single_threaded()
 def sensitivity_table(
     studies: Sequence[Study],
     settings: LandscapeSettings | Mapping[str, Any],
