@@ -83,7 +83,7 @@ rule build_landscape:
         "benchmarks/{collection}/landscape/build_landscape.tsv"
     conda:
         "../../envs/graph.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=needs("build_landscape", "mem_mb"),
         runtime=needs("build_landscape", "runtime"),
@@ -125,7 +125,7 @@ rule vary_landscape:
         "benchmarks/{collection}/landscape/vary_landscape.tsv"
     conda:
         "../../envs/graph.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=needs("vary_landscape", "mem_mb"),
         runtime=needs("vary_landscape", "runtime"),

@@ -73,7 +73,7 @@ rule embed_cells:
         "benchmarks/{collection}/metacells/{sample}/embed_cells.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 2
+    threads: 1
     resources:
         gpu=1,
         mem_mb=needs("embed_cells", "mem_mb"),

@@ -8,7 +8,7 @@ from panscape.unicoord.network import network_change
 from panscape.unicoord.stage import open_cells
 
 job.begin(snakemake)
-prepare(snakemake.threads)
+prepare()
 
 params = snakemake.params
 scenario = next(item for item in params.scenarios if item["name"] == snakemake.wildcards.scenario)

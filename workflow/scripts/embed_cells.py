@@ -9,7 +9,7 @@ from panscape.training.device import choose_device, prepare
 job.begin(snakemake)
 
 params, settings = snakemake.params, snakemake.params.settings
-prepare(snakemake.threads)
+prepare()
 obs, rna, atac = read_sample(snakemake.input.sample)
 batch = batch_column(obs, settings["batch_key"])
 codes = column(obs, batch, "coem.batch_key")

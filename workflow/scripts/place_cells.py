@@ -7,7 +7,7 @@ from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.stage import open_cells, write_coordinates, write_predictions
 
 job.begin(snakemake)
-prepare(snakemake.threads)
+prepare()
 
 given, made = snakemake.input, snakemake.output
 model = CoordinateSystem.load(given.model)

@@ -6,7 +6,7 @@ from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.stage import open_cells, write_scenario
 
 job.begin(snakemake)
-prepare(snakemake.threads)
+prepare()
 
 params = snakemake.params
 scenario = next(item for item in params.scenarios if item["name"] == snakemake.wildcards.scenario)

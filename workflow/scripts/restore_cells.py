@@ -7,7 +7,7 @@ from panscape.unicoord.leave_out import restore_groups
 from panscape.unicoord.stage import configured_labels, open_cells
 
 job.begin(snakemake)
-prepare(snakemake.threads)
+prepare()
 
 params = snakemake.params
 cells = open_cells(snakemake.input.counts, snakemake.input.tables)

@@ -8,7 +8,7 @@ from panscape.unicoord.score import score_model
 from panscape.unicoord.stage import active_coordinates, open_cells
 
 job.begin(snakemake)
-prepare(snakemake.threads)
+prepare()
 
 given, made = snakemake.input, snakemake.output
 model = CoordinateSystem.load(given.model)

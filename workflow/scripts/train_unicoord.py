@@ -10,7 +10,7 @@ from panscape.unicoord.stage import configured_labels, open_cells
 from panscape.unicoord.train import train
 
 job.begin(snakemake)
-prepare(snakemake.threads)
+prepare()
 
 params = snakemake.params
 cells = open_cells(snakemake.input.counts, snakemake.input.tables)

@@ -332,3 +332,18 @@ def test_what_follows_depth_is_left_to_the_decoder_and_types_of_other_depth_are_
         follows[name] = ((off.T @ within) ** 2).sum() / (within @ within) / (off**2).sum()
         assert accuracy(joint, kind) > 0.95
     assert follows["with"] < 0.3 < 0.5 < follows["without"]
+
+
+def test_training_takes_one_thread_whatever_the_job_has(cells, monkeypatch):
+    from panscape.coem import embed as module
+
+    before, seen, trained = torch.get_num_threads(), [], module._train
+    monkeypatch.setattr(
+        module, "_train", lambda *given: seen.append(torch.get_num_threads()) or trained(*given)
+    )
+    try:
+        torch.set_num_threads(2)
+        embed(cells.rna, cells.atac, settings={**TINY, "n_epochs": 1})
+        assert seen == [1] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

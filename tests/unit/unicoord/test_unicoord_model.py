@@ -1,6 +1,7 @@
 import json
 from functools import partial
 
+import model_files
 import numpy as np
 import pytest
 import torch
@@ -67,6 +68,67 @@ def test_an_incomplete_folder_is_refused(trained, tmp_path):
     weights_file.write_bytes(weights_file.read_bytes()[:1000])
     with pytest.raises(UserError, match="no complete model"):
         CoordinateSystem.load(tmp_path / "model")
+
+
+@pytest.fixture
+def folder(trained, tmp_path):
+    trained.model.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def refused(folder, words):
+    with pytest.raises(UserError, match=words) as error:
+        CoordinateSystem.load(folder)
+    assert str(folder) in str(error.value)
+
+
+def test_a_card_and_weights_that_do_not_belong_together_are_refused(folder):
+    card = folder / "model.json"
+    saved = json.loads(card.read_text())
+    card.write_text(json.dumps(saved, indent=4))  # the layout of the file does not count
+    CoordinateSystem.load(folder)
+    card.write_text(json.dumps(saved | {"genes": saved["genes"][::-1]}))
+    refused(folder, "the genes of model.json and weights.safetensors differ in names or order")
+    card.write_text(json.dumps(saved | {"temperature": {"cell_type": 2.0}}))
+    refused(folder, "model.json is not the one that weights.safetensors was saved with")
+    card.write_text(json.dumps(saved | {"format": 3}))
+    refused(folder, "model.json: unknown version: format 3, this version of panscape reads 1 to 2")
+    card.write_text("[]")
+    refused(folder, "model.json is not a mapping")
+
+
+def test_changed_weights_are_refused(folder):
+    weights_file = folder / "weights.safetensors"
+    name = next(name for name in model_files.raw(weights_file)[0] if name.startswith("network."))
+    model_files.rewrite(weights_file, tensors=model_files.nan_weights(weights_file, name))
+    refused(folder, "has been changed: weights and metadata")
+    model_files.rewrite(weights_file, sealed=False)
+    refused(folder, f"1 of .* values of {name} are not finite")
+    model_files.rewrite(weights_file, header={"kind": "siVAE"})
+    refused(folder, "has a model of siVAE, not of UniCoord")
+
+
+def test_a_card_of_the_previous_version_is_read_with_a_warning_and_checked(folder, caplog):
+    card = folder / "model.json"
+    saved = json.loads(card.read_text()) | {"format": 1}
+    card.write_text(json.dumps(saved))
+    model_files.rewrite(folder / "weights.safetensors", sealed=False, format=1)
+    CoordinateSystem.load(folder)
+    assert "is of an earlier version and cannot be verified" in caplog.text
+    needed = {"genes", "normalisation", "labels", "hierarchy", "components", "settings", "temperature"}
+    for path in model_files.entries(saved):
+        card.write_text(json.dumps(model_files.without(saved, *path)))
+        if len(path) == 1 and path[0] in needed | {"interval_half_width", "format"}:
+            refused(folder, f"{path[0]}|format")
+        else:
+            try:
+                CoordinateSystem.load(folder)
+            except UserError as error:
+                assert str(folder) in str(error)
+    card.write_text(json.dumps(saved | {"genes": saved["genes"][:-1] + saved["genes"][:1]}))
+    refused(folder, "genes has 1 names twice")
+    card.write_text(json.dumps(saved | {"normalisation": {"how": "log", "target": 1.0}}))
+    refused(folder, "normalisation is")
 
 
 def test_genes_are_matched_by_name(trained, test_cells):

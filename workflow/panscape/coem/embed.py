@@ -20,6 +20,7 @@ from panscape.coem.task import CoemTask
 from panscape.errors import fail
 from panscape.log import logger
 from panscape.training.checkpoint import Checkpoint
+from panscape.training.device import single_thread
 from panscape.training.loop import Plan, fit
 from panscape.training.state import digest
 
@@ -86,7 +87,7 @@ def embed(
     settings
         See :class:`CoemSettings`.
     seed
-        Seed of all random steps; results are reproducible for a fixed number of threads.
+        Seed of all random steps. The CPU computes in one thread.
     device
         Device to train on.
     checkpoint
@@ -134,6 +135,7 @@ class Trained:
     info: dict[str, Any]
 
 
+@single_thread()
 def train(
     rna: sparse.csr_matrix | None,
     atac: sparse.csr_matrix | None,
@@ -243,6 +245,7 @@ def _codes(values: np.ndarray | None, n: int, what: str) -> np.ndarray:
     return np.unique(np.asarray(values).astype(str), return_inverse=True)[1].astype(np.int64)
 
 
+@single_thread()
 def embedding_of(trained: Trained) -> Embedding:
     """Return the coordinates of the cells that a model was trained on."""
     module, cells, held = trained.module, trained.cells, trained.held_out

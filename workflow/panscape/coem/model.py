@@ -36,7 +36,7 @@ class COEM:
     seed
         Seed of all random steps.
     threads
-        CPU threads; results are reproducible for a fixed number.
+        CPU threads of the grouping into metacells; the embedding is computed in one.
     gpus
         0 trains on the CPU, 1 on a free GPU if PyTorch sees one.
     **changes

@@ -22,9 +22,20 @@ from panscape.coem.pair import Pair
 from panscape.coem.settings import CoemSettings
 from panscape.errors import fail
 from panscape.training.state import with_prefix, without_prefix
-from panscape.training.weights import read_weights, write_weights
+from panscape.training.weights import (
+    check_finite,
+    check_format,
+    check_genes,
+    loading,
+    read_weights,
+    write_weights,
+)
 
 FORMAT = 1
+KIND = "COEM"
+META = ("settings", "modalities", "features", "columns", "batches", "labels")
+MORE = ("seed", "info", "batch_key", "condition_on")  # of COEM.save
+ADVICE = "give a file of COEM.save"
 ARRAYS = ("features", "profile", "offset", "weight", "centre", "loadings")  # of a modality
 
 
@@ -167,7 +178,7 @@ class Stored:
         ]
         meta = {"format": FORMAT, "settings": dataclasses.asdict(self.settings), "modalities": fixed}
         meta |= {"batches": self.batches, "labels": self.labels, "features": self.features}
-        write_weights(path, tensors, {**meta, "columns": self.columns, **more})
+        write_weights(path, tensors, {**meta, "columns": self.columns, **more}, KIND)
 
     @classmethod
     def read(cls, path: str | Path, device: torch.device | str) -> tuple[Stored, dict[str, Any]]:
@@ -178,25 +189,34 @@ class Stored:
         UserError
             If the file is not a complete model.
         """
-        try:
-            tensors, meta = read_weights(path, device)
-            if meta.get("format") != FORMAT or "modalities" not in meta:
-                raise ValueError("unknown kind or version")
-        except (OSError, ValueError) as error:
-            raise fail(
-                str(path), f"not a complete COEM model ({error})", "give a file of COEM.save"
-            ) from error
+        with loading(path, "not a complete COEM model", ADVICE):
+            tensors, meta = read_weights(path, device, KIND)
+            check_format(meta.get("format"), FORMAT)
+            missing = sorted({*META, *MORE} - meta.keys())
+            if missing:
+                raise ValueError(f"it lacks {', '.join(missing)}")
+            # centre and loadings of a modality may be empty, but no number is missing
+            check_finite(tensors, ("",))
+            return cls._built(tensors, meta, device), meta
+
+    @classmethod
+    def _built(cls, tensors: dict[str, torch.Tensor], meta: dict[str, Any], device) -> Stored:
         settings = CoemSettings.of(meta["settings"])
         modalities = []
         for fixed in meta["modalities"]:
-            arrays = {k: v.cpu().numpy() for k, v in without_prefix(fixed["name"], tensors).items()}
+            parts = without_prefix(fixed["name"], tensors)
+            if set(parts) != set(ARRAYS):
+                raise ValueError(f"the arrays of {fixed['name']} are {', '.join(sorted(parts)) or 'missing'}")
+            arrays = {k: v.cpu().numpy() for k, v in parts.items()}
+            if len(check_genes(meta["features"][fixed["name"]])) != len(arrays["features"]):
+                raise ValueError(f"{fixed['name']} has {len(arrays['features'])} features and other names")
             nothing = sparse.csr_matrix((0, len(arrays["features"])), dtype=np.float32)
             modalities.append(Modality(counts=nothing, depth=np.zeros(0, np.float32), **fixed, **arrays))
         module = Module(modalities, settings, len(meta["batches"] or [""]), len(meta["labels"] or []))
         module.load_state_dict(without_prefix("module", tensors))
         numbers = {name: tensors[name].cpu().numpy() for name in ("unit", "depth_scale", "median_depth")}
         named = {name: meta[name] for name in ("features", "columns", "batches", "labels")}
-        return cls(module.to(device).eval(), settings, modalities, **numbers, **named), meta
+        return cls(module.to(device).eval(), settings, modalities, **numbers, **named)
 
 
 def _empty(modality: Modality) -> Modality:

@@ -239,6 +239,11 @@ def write_json(value: object, path: str | Path) -> None:
         scratch.write_text(json.dumps(value, indent=1, sort_keys=True, default=_plain) + "\n")
 
 
+def plain_json(value: object) -> Any:
+    """Return a value as it is read from the JSON that :func:`write_json` writes."""
+    return json.loads(json.dumps(value, default=_plain))
+
+
 def _plain(value: object) -> object:
     if isinstance(value, np.generic):
         return value.item()

@@ -16,11 +16,20 @@ from panscape.sivae.module import Sivae, Sizes
 from panscape.sivae.settings import SivaeSettings
 from panscape.sivae.values import Expression, Scaling
 from panscape.training.state import with_prefix, without_prefix
-from panscape.training.weights import read_weights, write_weights
+from panscape.training.weights import (
+    check_finite,
+    check_format,
+    check_genes,
+    loading,
+    read_weights,
+    write_weights,
+)
 
 if TYPE_CHECKING:
     from panscape.sivae.task import SivaeTask
 
+KIND = "siVAE"
+ADVICE = "give weights.safetensors of a siVAE job, or a file of SIVAE.save"
 _FORMAT = 1
 
 
@@ -42,7 +51,8 @@ def write_models(
     genes
         Names of the F genes.
     """
-    write_weights(path, *model_tensors(task, expressions, genes))
+    tensors, meta = model_tensors(task, expressions, genes)
+    write_weights(path, tensors, meta, KIND)
 
 
 @torch.no_grad()
@@ -79,7 +89,9 @@ def model_tensors(
 
 def read_file(path: str | Path, device: torch.device | str) -> dict[tuple[str, str], SivaeModel]:
     """Read the models written by :func:`write_models`; see :func:`panscape.sivae.job.load`."""
-    return build_models(*read_tensors(path, device), device)
+    tensors, meta = read_tensors(path, device)
+    with loading(path, "has no complete models", ADVICE):
+        return build_models(tensors, meta, device)
 
 
 def read_tensors(
@@ -92,14 +104,30 @@ def read_tensors(
     UserError
         If the file is not a complete file of siVAE models.
     """
-    try:
-        tensors, meta = read_weights(path, device)
-        if meta.get("format") != _FORMAT:
-            raise ValueError("unknown version")
-    except (OSError, ValueError) as error:
-        advice = "give weights.safetensors of a siVAE job"
-        raise fail(str(path), f"has no complete models ({error})", advice) from error
+    with loading(path, "has no complete models", ADVICE):
+        tensors, meta = read_weights(path, device, KIND)
+        check_format(meta.get("format"), _FORMAT)
+        check_finite(tensors, ("module.", "loadings"))
+        check_genes(meta["genes"])
+        _check_models(tensors, meta)
     return tensors, meta
+
+
+def _check_models(tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:
+    """Check the entries of the models against the tensors; a ValueError or KeyError if they do not fit."""
+    models, state = meta["models"], without_prefix("module", tensors)
+    names = [(model["line"], model["bin"]) for model in models]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"it has {len(names)} models of {len(set(names))} lines and bins")
+    stacked = [*state.values(), *([tensors["loadings"]] if "loadings" in tensors else [])]
+    if any(tensor.ndim == 0 or len(tensor) != len(names) for tensor in stacked):
+        raise ValueError(f"the weights are not those of {len(names)} models")
+    if any(not isinstance(model["covariates"], int) or model["covariates"] < 0 for model in models):
+        raise ValueError("covariates is not a number of columns")
+    for at, model in enumerate(models):
+        for name in ("centre", "spread") if "scaling" in model else ():
+            if tuple(tensors[f"{name}.{at}"].shape) != (len(meta["genes"]),):
+                raise ValueError(f"{name}.{at} is not one number per gene")
 
 
 def build_models(

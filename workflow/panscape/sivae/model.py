@@ -253,10 +253,11 @@ class SIVAE:
 
     def save(self, path: str | Path) -> None:
         """Write the model as one safetensors file: tensors and JSON, no code."""
+        from panscape.sivae.load import KIND
         from panscape.training.weights import write_weights
 
         self._require()
-        write_weights(path, self._tensors, self._meta)
+        write_weights(path, self._tensors, self._meta, KIND)
 
     @classmethod
     def load(cls, path: str | Path, *, line: str | None = None, bin: str = BIN, device: Any = "cpu") -> SIVAE:
@@ -276,10 +277,12 @@ class SIVAE:
         UserError
             If the file is incomplete or has no such model.
         """
-        from panscape.sivae.load import build_models, read_single
+        from panscape.sivae.load import ADVICE, build_models, read_single
+        from panscape.training.weights import loading
 
         tensors, meta, wanted = read_single(path, line, bin, device)
-        model = build_models(tensors, meta, device)[wanted]
+        with loading(path, "has no complete models", ADVICE):
+            model = build_models(tensors, meta, device)[wanted]
         result = cls(model.settings, seed=meta.get("seed", 0))
         result._model, result._tensors, result._meta, result.genes = model, tensors, meta, model.genes
         return result

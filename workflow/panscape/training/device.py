@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -38,14 +40,34 @@ def choose_device(gpus: int | str | None) -> torch.device:
     return torch.device("cpu")
 
 
-def prepare(threads: int) -> None:
-    """Configure PyTorch for reproducible results: fixed number of threads, deterministic algorithms.
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Limit torch to one thread of the CPU; also a decorator, ``@single_thread()``.
+
+    Sums, and hence weights, depend on the number of threads. Steps of small networks are so short that a
+    second thread mostly waits.
+
+    Examples
+    --------
+    >>> with single_thread():
+    ...     torch.get_num_threads()
+    1
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def prepare(threads: int = 1) -> None:
+    """Configure PyTorch for reproducible results: number of threads, deterministic algorithms.
 
     Parameters
     ----------
     threads
-        Threads of one operation on the CPU. Results are reproducible only for a fixed number of threads,
-        which the workflow's rules therefore set.
+        Threads of one operation on the CPU. In general, last digits depend on the number.
     """
     # required by cuBLAS for deterministic algorithms, before its first use
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from panscape.training.device import single_thread
 from panscape.unicoord.cells import Cells
-from panscape.unicoord.fitted import Fitted, single_thread
+from panscape.unicoord.fitted import Fitted
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.settings import Label, UniCoordSettings
 from panscape.unicoord.stage import configured_labels

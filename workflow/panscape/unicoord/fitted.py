@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from panscape.errors import fail
+from panscape.training.device import single_thread
 from panscape.unicoord.calibrate import conformal_threshold, prediction_sets
 from panscape.unicoord.labels import LabelInfo
 from panscape.unicoord.model import CoordinateSystem
@@ -20,17 +19,6 @@ from panscape.unicoord.targets import targets
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """Limit torch to one thread, as the workflow does: sums, and hence weights, depend on it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Fitted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,21 +12,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from panscape.data import files
-from panscape.errors import fail
+from panscape.data import digests, files
 from panscape.training.state import with_prefix, without_prefix
-from panscape.training.weights import read_weights, write_weights
+from panscape.training.weights import (
+    check_finite,
+    check_format,
+    check_genes,
+    loading,
+    read_weights,
+    write_weights,
+)
 from panscape.unicoord.confidence import Confidence, Nonconformity
 from panscape.unicoord.labels import LabelInfo, Layout
 from panscape.unicoord.module import Network
-from panscape.unicoord.settings import UniCoordSettings
+from panscape.unicoord.settings import NORMALISATIONS, UniCoordSettings
 from panscape.unicoord.store import Scale
 
 if TYPE_CHECKING:
     from panscape.unicoord.model import CoordinateSystem
 
 WEIGHTS, CARD = "weights.safetensors", "model.json"
-_FORMAT = 1
+_FORMAT = 2  # since 2 the weights name their card and the genes in order
+_KIND = "UniCoord"
+_KEYS = (
+    "genes",
+    "normalisation",
+    "labels",
+    "hierarchy",
+    "components",
+    "settings",
+    "temperature",
+    "interval_half_width",
+)
 _ENSEMBLE = (
     "ensemble.",
     "committee.",
@@ -41,8 +59,15 @@ def write_model(model: CoordinateSystem, folder: str | Path) -> None:
     for name, nonconformity in model.confidence.nonconformity.items():
         parts = {key: torch.from_numpy(np.asarray(value)) for key, value in vars(nonconformity).items()}
         tensors |= with_prefix(f"{_NONCONFORMITY}.{name}", parts)
-    write_weights(folder / WEIGHTS, tensors, {"format": _FORMAT})
-    files.write_json(describe(model), folder / CARD)
+    card = describe(model)
+    header = {"format": _FORMAT, "card": _card_digest(card), "genes": list(model.genes)}
+    write_weights(folder / WEIGHTS, tensors, header, _KIND)
+    files.write_json(card, folder / CARD)
+
+
+def _card_digest(card: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a card's values, whatever the layout of its file."""
+    return hashlib.sha256(json.dumps(files.plain_json(card), sort_keys=True).encode()).hexdigest()
 
 
 def _label_info(item: Mapping[str, Any]) -> LabelInfo:
@@ -81,15 +106,43 @@ def read_model(folder: str | Path, device: torch.device | str = "cpu") -> tuple:
     Raises
     ------
     UserError
-        If the folder has no complete model.
+        If the folder has no complete model, or card and weights are not those that were saved together.
     """
     folder = Path(folder)
-    try:
-        card = json.loads((folder / CARD).read_text())
-        tensors, _ = read_weights(folder / WEIGHTS, device)
-    except (OSError, ValueError) as error:
-        advice = f"give the folder with {WEIGHTS} and {CARD}"
-        raise fail(str(folder), f"has no complete model ({error})", advice) from error
+    advice = f"give the folder with {WEIGHTS} and {CARD}, both of one model"
+    with loading(folder, "has no complete model", advice):
+        card = files.read_json(folder / CARD)
+        digests.check(folder / WEIGHTS)
+        tensors, header = read_weights(folder / WEIGHTS, device, _KIND)
+        _check(card, header, tensors)
+        return _built(card, tensors, device)
+
+
+def _check(card: Any, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
+    """Check that card and weights belong together and are complete; a ValueError if not."""
+    if not isinstance(card, dict):
+        raise ValueError(f"{CARD} is not a mapping")
+    for what, found in ((CARD, card.get("format")), (WEIGHTS, header.get("format"))):
+        try:
+            check_format(found, _FORMAT)
+        except ValueError as error:
+            raise ValueError(f"{what}: {error}") from error
+    missing = sorted(set(_KEYS) - card.keys())
+    if missing:
+        raise ValueError(f"{CARD} lacks {', '.join(missing)}")
+    check_genes(card["genes"])
+    if header["format"] > 1 or card["format"] > 1:
+        if header.get("genes") != card["genes"]:
+            raise ValueError(f"the genes of {CARD} and {WEIGHTS} differ in names or order")
+        if header.get("card") != _card_digest(card):
+            raise ValueError(f"{CARD} is not the one that {WEIGHTS} was saved with")
+    scale = card["normalisation"]
+    if scale["how"] not in NORMALISATIONS or not 0 < float(scale["target"]) < float("inf"):
+        raise ValueError(f"{CARD}: normalisation is {scale}")
+    check_finite(tensors, ("network.",))
+
+
+def _built(card: dict[str, Any], tensors: dict[str, torch.Tensor], device: torch.device | str) -> tuple:
     layout = Layout(
         tuple(_label_info(item) for item in card["labels"]),
         {name: (child, tuple(above)) for name, (child, above) in card["hierarchy"].items()},

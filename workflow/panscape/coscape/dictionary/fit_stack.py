@@ -16,8 +16,10 @@ from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.coscape.dictionary.stack import Stack
 from panscape.errors import fail
 from panscape.log import logger
+from panscape.stats.threads import single_threaded
 
 
+@single_threaded()
 def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: int = 1) -> pd.DataFrame:
     """Return :func:`elbow_table` over the settings' range, ended at the number of panclusters.
 
@@ -53,6 +55,7 @@ def stack_elbow(stack: Stack, settings: DictionarySettings, seed: int, threads: 
     return elbow_table(data, ks, **options)
 
 
+@single_threaded()
 def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, threads: int = 1) -> Choice:
     """Return the best fit of k entries, with codes for distinct panclusters.
 
@@ -107,6 +110,7 @@ def stack_fit(stack: Stack, k: int, settings: DictionarySettings, seed: int, thr
     return replace(choice, fit=replace(choice.fit, codes=choice.fit.codes[first]))
 
 
+@single_threaded()
 def learn_stack(
     stack: Stack, k: int, settings: DictionarySettings, seed: int, threads: int = 1
 ) -> tuple[Choice, Dictionary]:

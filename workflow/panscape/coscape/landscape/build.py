@@ -24,6 +24,7 @@ from panscape.errors import fail
 from panscape.graph.diffusion import choose_root
 from panscape.log import logger
 from panscape.seeds import derive
+from panscape.stats.threads import single_threaded
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Landscape:
         return np.flatnonzero(clusters["copy"] == 1) if "copy" in clusters else np.arange(len(clusters))
 
 
+@single_threaded()
 def compute_landscape(
     studies: Sequence[Study], settings: LandscapeSettings | Mapping[str, Any], seed: int
 ) -> Landscape:

@@ -22,10 +22,12 @@ from panscape.coscape.landscape.vectors import coexpression_vectors
 from panscape.graph.diffusion import choose_root
 from panscape.log import logger
 from panscape.stats.ranks import partial_spearman, spearman
+from panscape.stats.threads import single_threaded
 
 CONFIGURED, GRID = "as configured", "threshold and neighbours"
 
 
+@single_threaded()
 def sensitivity_table(
     studies: Sequence[Study],
     settings: LandscapeSettings | Mapping[str, Any],
