@@ -23,4 +23,8 @@ def test_landscape_of_the_corrected_distance(workdir, snakemake, variant, estima
             assert np.abs(scores.data).max() <= 1 + 1e-6
     result = files.read_tsv(workdir / table)
     assert result["pseudotime"].notna().mean() > 0.5
+    known = result.dropna(subset=["pseudotime_low"])
+    assert len(known) > 0.5 * len(result) and (known["pseudotime_low"] <= known["pseudotime_high"]).all()
+    assert (known["pseudotime_high"] > known["pseudotime_low"])[1:].mean() > 0.9
+    assert result["placement"].isin(["placed", "uncertain", "unconnected"]).all()
     assert "Nothing to be done" in snakemake(workdir, table, config=config).stderr

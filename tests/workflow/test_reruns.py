@@ -14,7 +14,8 @@ from conftest import ROOT, TINY
 DIRECT = "arams have changed"
 DRAWN = {"simulate_study", "simulate_truth"}
 REPORT = {"write_report"}
-LANDSCAPE = {"build_landscape", "plot_landscape", *REPORT}
+PLACES = {"place_clusters", "plot_landscape", *REPORT}
+LANDSCAPE = {"build_landscape", *PLACES}
 COEXPRESSION = {"correlate_genes", *LANDSCAPE}
 PANCLUST = {"find_panclusters", *COEXPRESSION}
 PREPROCESS = {"filter_cells", "plot_qc", "collect_qc", "select_genes", *PANCLUST}
@@ -26,6 +27,7 @@ CHANGES = {
     "panclust__min_cells": (70, {"find_panclusters"}, PANCLUST),
     "coexpression__eta": (0.9, {"correlate_genes"}, COEXPRESSION),
     "landscape__n_neighbors": (6, {"build_landscape"}, LANDSCAPE),
+    "landscape__pseudotime_draws": (7, {"place_clusters"}, PLACES),
     "report__top": (7, {"plot_landscape"}, {"plot_landscape", *REPORT}),
     "report__title": ("Another", {"write_report"}, REPORT),
     "dictionary__alpha": (0.2, {"write_report"}, REPORT),  # named in the report's settings, not run
