@@ -25,7 +25,9 @@ ROOT_STUDIES = root_studies(config)
 CHOSEN = of_collection("results/{collection}/coexpression/signal_pairs.tsv")
 SCORES = of_studies("results/{collection}/coexpression/{study}/scores.npz")
 WITHOUT_DRAWS = {
-    key: value for key, value in config["landscape"].items() if key != "pseudotime_draws"
+    key: value
+    for key, value in config["landscape"].items()
+    if key != "pseudotime_draws"
 }
 DRAWN = LandscapeSettings.of(config["landscape"]).n_draws > 0
 

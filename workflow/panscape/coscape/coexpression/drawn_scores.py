@@ -13,7 +13,7 @@ from scipy import sparse
 from panscape.coscape.coexpression.pair_scores import PairScorer
 from panscape.coscape.coexpression.score_terms import ScoreTerms
 
-MOST_NUMBERS = 1 << 25  # sums in memory at a time (256 MB)
+MOST_NUMBERS = 1 << 24  # sums of a study in memory at a time (128 MB)
 MOST_DRAWS = 16  # draws at a time: more do not make it faster
 
 
@@ -100,11 +100,12 @@ class DrawnScorer:
         from panscape.stats.drawn_sums import pair_statistics
 
         total, square, detected, cross = self._columns(times, threads)
-        products = self._products(times, threads)
+        order, products = self._products(times, threads)
+        pairs = self.first[order], self.second[order]
         powers, number = self._powers(times)
         least = max(min_expected, np.finfo(np.float64).tiny)
         for draw in range(times.shape[1]):
-            rows = []
+            scores = np.empty((self.contains.shape[0], len(order)), dtype=np.float32)
             for row in range(self.contains.shape[0]):
                 sums = total[draw, row], square[draw, row]
                 n = float(number[draw, row])
@@ -116,10 +117,9 @@ class DrawnScorer:
                         n, *sums, crossed, powers[draw, row], detected[draw, row], self.h
                     )
                 thin = (np.ascontiguousarray(part.T) for part in (terms.left, terms.right, terms.noise))
-                given = *thin, detected[draw, row], self.first, self.second, max(n, 1.0), least
-                rows.append(pair_statistics(products[draw, row], *given))
-            width = len(self.first)
-            yield sparse.csr_matrix(np.stack(rows) if rows else np.empty((0, width), dtype=np.float32))
+                given = *thin, detected[draw, row], *pairs, max(n, 1.0), least
+                scores[row, order] = pair_statistics(products[draw, row], *given)
+            yield sparse.csr_matrix(scores)
 
     def _read(self, times: np.ndarray) -> tuple[Any, ...]:
         """Return what both sums read of the counts, and the sets of cells of each cluster."""
@@ -148,8 +148,8 @@ class DrawnScorer:
             list(pool.map(add, range(threads)))
         return *sums, cross
 
-    def _products(self, times: np.ndarray, threads: int) -> np.ndarray:
-        """Return the sums of products of each draw, cluster and pair."""
+    def _products(self, times: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return an order of the pairs, and the sums of products of each draw, cluster and pair in it."""
         from panscape.stats.drawn_sums import add_drawn_products
 
         number = np.diff(self.columns.indptr)
@@ -161,9 +161,7 @@ class DrawnScorer:
         given = (*values, *drawn, common[order], rare[order], total)
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(lambda part: add_drawn_products(*given, part, threads), range(threads)))
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order))
-        return total[:, :, place]
+        return order, total
 
     def _powers(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return sums of powers of the size, (n_draws, n_clusters, n_bins, 4), and the numbers of cells."""
