@@ -1,4 +1,4 @@
-"""Are held-out studies placed better by the corrected distance than by thresholded correlations?
+"""Placement of held-out studies by the corrected distance and by thresholded correlations.
 
 Each study of the simulated shapes and of the worm's batches is left out in turn. From the others, the pairs
 with the most signal are chosen and a dictionary is learned; the left-out study's panclusters are given an age

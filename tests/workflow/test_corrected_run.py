@@ -21,7 +21,12 @@ def check_scores(folder, *, pearson):
 
 def test_the_default_compares_pairs_of_most_signal(finished):
     check_scores(finished / "results/tiny/coexpression", pearson=True)
-    assert files.read_tsv(finished / TABLE)["pseudotime"].notna().mean() > 0.5
+    result = files.read_tsv(finished / TABLE)
+    assert result["pseudotime"].notna().mean() > 0.5
+    known = result.dropna(subset=["pseudotime_low"])
+    assert len(known) > 0.5 * len(result) and (known["pseudotime_low"] <= known["pseudotime_high"]).all()
+    assert (known["pseudotime_high"] > known["pseudotime_low"])[1:].mean() > 0.9
+    assert result["placement"].isin(["placed", "uncertain", "unconnected"]).all()
     methods = (finished / "results/tiny/methods.md").read_text()
     assert "unthresholded correlations over the gene pairs with the most signal" in methods
     assert "The landscape does not use this threshold" in (finished / "results/tiny/report.html").read_text()

@@ -14,7 +14,8 @@ from conftest import ROOT, TINY
 DIRECT = "arams have changed"
 DRAWN = {"simulate_study", "simulate_truth"}
 REPORT = {"write_report"}
-LANDSCAPE = {"build_landscape", "plot_landscape", *REPORT}
+PLACES = {"place_clusters", "plot_landscape", *REPORT}
+LANDSCAPE = {"build_landscape", *PLACES}
 SCORES = {"score_pairs", *LANDSCAPE}
 PAIRS = {"choose_pairs", *SCORES}
 COEXPRESSION = {"correlate_genes", *PAIRS}
@@ -32,6 +33,7 @@ CHANGES = {
     "landscape__min_pairs": (20, {"build_landscape"}, LANDSCAPE),
     "landscape__top_pairs": (2000, {"choose_pairs", "build_landscape"}, PAIRS),
     "landscape__min_expected": (5, {"correlate_genes", "score_pairs", "build_landscape"}, COEXPRESSION),
+    "landscape__pseudotime_draws": (7, {"place_clusters"}, PLACES),
     "report__top": (7, {"plot_landscape"}, {"plot_landscape", *REPORT}),
     "report__title": ("Another", {"write_report"}, REPORT),
     "dictionary__alpha": (0.2, {"write_report"}, REPORT),  # named in the report's settings, not run

@@ -1,7 +1,8 @@
 """Arrange the panclusters of all studies by their coexpression.
 
 REQUIRED INPUTS
-    results/{collection}/preprocess/{study}/counts.h5ad     cells with their age and labels
+    results/{collection}/preprocess/genes.tsv               genes: `selected`, and which study measures them
+    results/{collection}/preprocess/{study}/counts.h5ad     counts, and cells with their age and labels
     results/{collection}/panclust/{study}/                  clusters.tsv, members.npz
     results/{collection}/coexpression/{study}/              matrices.npz, pairs.tsv, expression.h5ad
     results/{collection}/coexpression/                      signal_pairs.tsv, {study}/scores.npz, with the
@@ -9,7 +10,7 @@ REQUIRED INPUTS
 OUTPUTS
     results/{collection}/landscape/root.tsv         the root, only if the configuration names a cluster
     results/{collection}/landscape/landscape.h5ad   panclusters: annotations, graph, coordinates, pseudotime
-    results/{collection}/landscape/pseudotime.tsv   cluster, study, pseudotime, age, component ...
+    results/{collection}/landscape/pseudotime.tsv   cluster, study, pseudotime, its interval, placement, age ...
     results/{collection}/landscape/genes.tsv        gene, rho, pvalue, fdr: expression along pseudotime
     results/{collection}/landscape/pairs.tsv        gene_a, gene_b, rho, pvalue, fdr: coexpression along it
     results/{collection}/landscape/statistics.tsv   space, statistic, value, low, high, pvalue, n ...
@@ -18,10 +19,17 @@ OUTPUTS
 """
 
 from panscape.config.root import root_studies
+from panscape.coscape.landscape.settings import LandscapeSettings
 
 ROOT_STUDIES = root_studies(config)
 CHOSEN = of_collection("results/{collection}/coexpression/signal_pairs.tsv")
 SCORES = of_studies("results/{collection}/coexpression/{study}/scores.npz")
+WITHOUT_DRAWS = {
+    key: value
+    for key, value in config["landscape"].items()
+    if key != "pseudotime_draws"
+}
+DRAWN = LandscapeSettings.of(config["landscape"]).n_draws > 0
 
 
 rule find_root:
@@ -73,7 +81,6 @@ rule build_landscape:
         chosen=branch(CORRECTED, then=CHOSEN, otherwise=[]),
     output:
         landscape="results/{collection}/landscape/landscape.h5ad",
-        pseudotime="results/{collection}/landscape/pseudotime.tsv",
         genes="results/{collection}/landscape/genes.tsv",
         pairs="results/{collection}/landscape/pairs.tsv",
         statistics="results/{collection}/landscape/statistics.tsv",
@@ -89,11 +96,52 @@ rule build_landscape:
         runtime=needs("build_landscape", "runtime"),
     params:
         studies=STUDIES,
-        settings=config["landscape"],
+        settings=WITHOUT_DRAWS,
         seed=config["seed"],
         code=code_digest("build_landscape"),
     script:
         "../scripts/build_landscape.py"
+
+
+rule place_clusters:
+    """List the clusters by pseudotime, with intervals from draws of cells and samples."""
+    input:
+        landscape="results/{collection}/landscape/landscape.h5ad",
+        genes=branch(
+            DRAWN, then="results/{collection}/preprocess/genes.tsv", otherwise=[]
+        ),
+        counts=branch(
+            DRAWN,
+            then=of_studies("results/{collection}/preprocess/{study}/counts.h5ad"),
+            otherwise=[],
+        ),
+        members=branch(
+            DRAWN,
+            then=of_studies("results/{collection}/panclust/{study}/members.npz"),
+            otherwise=[],
+        ),
+        chosen=branch(DRAWN, then=CHOSEN, otherwise=[]),
+    output:
+        pseudotime="results/{collection}/landscape/pseudotime.tsv",
+    log:
+        "logs/{collection}/landscape/place_clusters.log",
+    benchmark:
+        "benchmarks/{collection}/landscape/place_clusters.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 2
+    resources:
+        mem_mb=needs("place_clusters", "mem_mb"),
+        runtime=needs("place_clusters", "runtime"),
+    params:
+        studies=STUDIES,
+        settings=config["landscape"],
+        estimator=config["coexpression"]["estimator"],
+        normalisation=config["preprocess"]["normalisation"],
+        seed=config["seed"],
+        code=code_digest("place_clusters"),
+    script:
+        "../scripts/place_clusters.py"
 
 
 rule vary_landscape:
@@ -131,7 +179,7 @@ rule vary_landscape:
         runtime=needs("vary_landscape", "runtime"),
     params:
         studies=STUDIES,
-        settings=config["landscape"],
+        settings=WITHOUT_DRAWS,
         estimator=config["coexpression"]["estimator"],
         normalisation=config["preprocess"]["normalisation"],
         seed=config["seed"],

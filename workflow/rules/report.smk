@@ -21,6 +21,7 @@ rule plot_landscape:
     """Draw the landscape, pseudotime against age, and the genes and pairs along pseudotime."""
     input:
         landscape="results/{collection}/landscape/landscape.h5ad",
+        pseudotime="results/{collection}/landscape/pseudotime.tsv",
         genes="results/{collection}/landscape/genes.tsv",
         pairs="results/{collection}/landscape/pairs.tsv",
         statistics="results/{collection}/landscape/statistics.tsv",

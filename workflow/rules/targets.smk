@@ -56,6 +56,7 @@ rule landscape:
     """The landscape with pseudotime, genes and pairs along it, and its figures."""
     input:
         if_used("landscape", rules.build_landscape.output),
+        if_used("landscape", rules.place_clusters.output),
         if_used("landscape", rules.plot_landscape.output),
     message:
         why_skipped("landscape")

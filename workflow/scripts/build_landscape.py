@@ -2,7 +2,7 @@
 
 from panscape.coscape.landscape.build import compute_landscape
 from panscape.coscape.landscape.read import add_scores, read_study
-from panscape.coscape.landscape.write import landscape_to_anndata, pseudotime_table
+from panscape.coscape.landscape.write import landscape_to_anndata
 from panscape.data import files
 from panscape.pipeline import job
 
@@ -19,7 +19,6 @@ if snakemake.input.scores:
     studies = [add_scores(study, path, chosen) for study, path in scored]
 result = compute_landscape(studies, snakemake.params.settings, snakemake.params.seed)
 files.write_h5ad(landscape_to_anndata(result), snakemake.output.landscape)
-files.write_tsv(pseudotime_table(result), snakemake.output.pseudotime)
 files.write_tsv(result.genes, snakemake.output.genes)
 files.write_tsv(result.pairs, snakemake.output.pairs)
 files.write_tsv(result.statistics, snakemake.output.statistics)

@@ -14,6 +14,7 @@ job.begin(snakemake)
 given, params = snakemake.input, snakemake.params
 source = Source(
     given.landscape,
+    given.pseudotime,
     given.genes,
     given.pairs,
     given.statistics,

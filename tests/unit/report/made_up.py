@@ -154,7 +154,14 @@ def _landscape(out, obs, rng):
 def _tables(out, obs, rng):
     folder = out / "landscape"
     table = obs.reset_index()[["cluster", "study", "dpt_pseudotime", "age", "component", "n_cells"]]
-    write_tsv(table.rename(columns={"dpt_pseudotime": "pseudotime"}), folder / "pseudotime.tsv")
+    table = table.rename(columns={"dpt_pseudotime": "pseudotime"})
+    table["pseudotime_low"] = table["pseudotime"] - 0.04
+    table["pseudotime_high"] = table["pseudotime"] + 0.07
+    table["placement"] = np.where(table["pseudotime"].isna(), "unconnected", "placed")
+    wide = table.index[table["pseudotime"].notna()][3:6]
+    table.loc[wide, ["pseudotime_low", "pseudotime_high"]] = [0.0, 0.8]
+    table.loc[wide, "placement"] = "uncertain"
+    write_tsv(table, folder / "pseudotime.tsv")
     rho = np.linspace(0.93, -0.91, len(GENES))
     order = np.argsort(-np.abs(rho), kind="stable")
     genes = pd.DataFrame({"gene": np.array(GENES)[order], "rho": rho[order]})
@@ -233,6 +240,7 @@ def draw(out, config, names=None):
     land = out / "landscape"
     source = Source(
         land / "landscape.h5ad",
+        land / "pseudotime.tsv",
         land / "genes.tsv",
         land / "pairs.tsv",
         land / "statistics.tsv",

@@ -335,7 +335,8 @@ def test_a_landscape_of_few_clusters_says_so_first_and_leaves_empty_figures_out(
     parsed = read(results)
     assert parsed.text.count("The landscape has only 12 clusters") == 2
     assert (
-        "Not drawn: Pseudotime against age, map of diffusion pseudotime (the landscape has no pseudotime); "
+        "Not drawn: Pseudotime against age, Pseudotime with its intervals, map of diffusion pseudotime (the "
+        "landscape has no pseudotime); "
         "Coexpression space beside other spaces (no statistic of the spaces is defined: there is one study "
         "and no age); map of age, map of cell type (no cluster has a value)." in parsed.text
     )

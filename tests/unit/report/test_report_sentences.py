@@ -113,10 +113,10 @@ def test_ages_without_p_values_or_intervals_are_not_said_to_have_them(collection
     path = out / "landscape" / "statistics.tsv"
     table = read_tsv(path)
     write_tsv(table.assign(pvalue=np.nan, low=np.nan), path)
-    (_, text) = landscape._methods(made_up.results_of(out, config))
+    (_, _, text) = landscape._methods(made_up.results_of(out, config))
     assert text.startswith("Pseudotime was compared with age") and text.endswith("clusters' expression.")
     write_tsv(table, path)
-    (_, text) = landscape._methods(made_up.results_of(out, config))
+    (_, _, text) = landscape._methods(made_up.results_of(out, config))
     assert "p-values are from shuffling" in text and "95 % intervals are from a bootstrap" in text
 
 

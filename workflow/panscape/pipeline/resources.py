@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from panscape.coscape.landscape.settings import DRAW_PAIRS, LandscapeSettings
 from panscape.data.size import Size, total
 from panscape.pipeline.estimates import min_cells, panclusters, selected_genes
 
@@ -108,6 +109,19 @@ def _varied(size: Size, config: dict[str, Any]) -> tuple[float, float]:
         memory += max(24e-6 * values, 16e-6 * pairs)
         minutes = 3 * minutes + _scores_of_pairs(size, config)[1]
     return memory, minutes
+
+
+def _drawn(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the cost of intervals: values of the selected genes, sums of some draws, distances of each."""
+    draws = LandscapeSettings.of(config["landscape"]).n_draws
+    if draws == 0:
+        return _light(size, config)
+    genes, clusters = selected_genes(size, config), panclusters(size, config)
+    pairs = min(config["landscape"]["top_pairs"], DRAW_PAIRS)
+    values = min(size.values, 0.35 * size.cells * genes)
+    memory = 1200 + 45e-6 * values + 24e-6 * clusters * pairs + 1e-4 * clusters**2 + 6e-4 * size.cells
+    each = 5 + 3e-7 * values + 2e-6 * clusters * pairs + 6e-10 * pairs * clusters**2  # seconds
+    return memory, 15 + PATIENCE * draws * each / 60
 
 
 def _dictionary(size: Size, config: dict[str, Any]) -> tuple[float, float]:
@@ -271,6 +285,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "score_pairs": _scores_of_pairs,
     "find_root": _light,
     "build_landscape": _landscape,
+    "place_clusters": _drawn,
     "vary_landscape": _varied,
     "find_elbow": _dictionary,
     "learn_dictionary": _dictionary,

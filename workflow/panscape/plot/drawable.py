@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from panscape.plot.figure_names import PSEUDOTIME, map_name
+from panscape.plot.figure_names import LOW, PSEUDOTIME, map_name
 from panscape.plot.maps import is_labels
 from panscape.plot.names import PANELS
 from panscape.plot.style import DOUBLE, new_figure, style
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MIN_CLUSTERS = 3  # minimum number of clusters that show a relation
 NO_ORDER = "the landscape has no pseudotime"
+NO_INTERVALS = "pseudotime has no intervals, which need landscape.distance: corrected and draws"
 
 
 def not_drawable(
@@ -50,6 +51,10 @@ def not_drawable(
         reasons["pseudotime-age"] = (
             f"{both or 'no'} cluster{'' if both == 1 else 's'} with pseudotime and age"
         )
+    if "pseudotime-age" in reasons:
+        reasons["pseudotime-intervals"] = reasons["pseudotime-age"]
+    elif not np.isfinite(view.values(LOW)).any():
+        reasons["pseudotime-intervals"] = NO_INTERVALS
     known = statistics[np.isfinite(statistics["value"].astype(float))]
     if not known["statistic"].isin([name for name, _ in PANELS]).any():
         reasons["spaces"] = "no statistic of the spaces is defined: there is one study and no age"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 PSEUDOTIME = "dpt_pseudotime"
+LOW, HIGH, PLACEMENT = "pseudotime_low", "pseudotime_high", "placement"
 TITLES = {
     "age": "Age",
     "study": "Study",
@@ -17,6 +18,7 @@ TITLES = {
 """Titles of the standard columns."""
 OTHERS = {
     "pseudotime-age": "Pseudotime against age",
+    "pseudotime-intervals": "Pseudotime with its intervals",
     "spaces": "Coexpression space beside other spaces",
     "genes-heatmap": "Genes along pseudotime",
     "genes-along": "Top genes, cluster by cluster",

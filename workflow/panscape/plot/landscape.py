@@ -13,6 +13,7 @@ import pandas as pd
 
 from panscape.plot.drawable import not_drawable, plot_note
 from panscape.plot.figure_names import OTHERS, map_name, title
+from panscape.plot.intervals import plot_intervals
 from panscape.plot.maps import plot_map
 from panscape.plot.names import REACHED
 from panscape.plot.spaces import plot_pairs_by_size, plot_spaces
@@ -39,8 +40,9 @@ class Source:
 
     Parameters
     ----------
-    landscape, genes, pairs, statistics
-        ``landscape.h5ad``, ``genes.tsv``, ``pairs.tsv`` and ``statistics.tsv`` of the landscape.
+    landscape, pseudotime, genes, pairs, statistics
+        ``landscape.h5ad``, ``pseudotime.tsv``, ``genes.tsv``, ``pairs.tsv`` and ``statistics.tsv`` of the
+        landscape.
     expressions
         ``expression.h5ad`` of each study.
     coexpressions
@@ -48,6 +50,7 @@ class Source:
     """
 
     landscape: str | Path
+    pseudotime: str | Path
     genes: str | Path
     pairs: str | Path
     statistics: str | Path
@@ -81,7 +84,7 @@ def left_out(source: Source, columns: Sequence[str]) -> dict[str, str]:
     """Return figure -> reason for its lack of content, see :func:`not_drawable`."""
     from panscape.data.files import read_tsv
 
-    view = read_view(source.landscape)
+    view = read_view(source.landscape, pseudotime=source.pseudotime)
     tables = read_tsv(source.genes, dtype={"gene": str}), read_tsv(source.pairs, dtype=_PAIR)
     return not_drawable(view, columns, read_statistics(source.statistics), *tables)
 
@@ -92,12 +95,13 @@ def _figures(
     """Yield (name, function that draws the figure)."""
     from panscape.data.files import read_tsv
 
-    view = read_view(source.landscape, units=units)
+    view = read_view(source.landscape, units=units, pseudotime=source.pseudotime)
     statistics = read_statistics(source.statistics)
     for column in columns:
         yield map_name(column), partial(plot_map, view, column)
     rho = find_statistic(statistics, "coexpression", REACHED)
     yield "pseudotime-age", partial(plot_pseudotime_age, view, rho)
+    yield "pseudotime-intervals", partial(plot_intervals, view)
     yield "spaces", partial(plot_spaces, statistics)
     yield from _genes(source, view, read_tsv(source.genes, dtype={"gene": str}), top)
     yield "pairs-heatmap", partial(_pairs, source, view, top)

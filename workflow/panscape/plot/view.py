@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.plot.figure_names import PSEUDOTIME, title
+from panscape.plot.figure_names import HIGH, LOW, PLACEMENT, PSEUDOTIME, title
 
 LAYOUT = "X_draw_graph_fa"
 _UNITS = {"n_cells": "cells", "n_pairs": "pairs", "n_counts": "mean counts per cell", PSEUDOTIME: "0 = root"}
@@ -64,17 +64,33 @@ class View:
         return f"{self.title(column)} ({unit})" if unit else self.title(column)
 
 
-def read_view(path: str | Path, *, units: Mapping[str, str] | None = None) -> View:
-    """Read the view of a ``landscape.h5ad``, without its matrices of pairs."""
+def read_view(
+    path: str | Path, *, units: Mapping[str, str] | None = None, pseudotime: str | Path | None = None
+) -> View:
+    """Read the view of a ``landscape.h5ad``, without its matrices of pairs.
+
+    Parameters
+    ----------
+    path
+        The file.
+    units
+        Unit per column.
+    pseudotime
+        ``pseudotime.tsv``, whose intervals and placements are added to the columns; None without.
+    """
     from anndata.io import read_elem
 
-    from panscape.data.files import open_h5
+    from panscape.data.files import open_h5, read_tsv
 
     with open_h5(path) as file:
         obs = read_elem(file["obs"])
         xy = np.asarray(read_elem(file[f"obsm/{LAYOUT}"]), dtype=float)[:, :2]
         graph = read_elem(file["obsp/connectivities"])
         root = str(read_elem(file["uns/root"])) if "uns/root" in file else None
+    if pseudotime is not None:
+        places = read_tsv(pseudotime, dtype={"cluster": str, PLACEMENT: str}).set_index("cluster")
+        places = places.reindex(obs.index)
+        obs = obs.assign(**{name: places[name] for name in (LOW, HIGH, PLACEMENT) if name in places})
     return View(obs, xy, graph_edges(graph), dict(units or {}), root)
 
 

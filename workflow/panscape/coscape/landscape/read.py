@@ -67,6 +67,32 @@ def read_study(
     )
 
 
+def read_places(path: str | Path) -> tuple[pd.DataFrame, str | None]:
+    """Read the clusters of a ``landscape.h5ad`` and the name of its root, without its matrices.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    clusters
+        One row per cluster, indexed by its name.
+    root
+        Where pseudotime starts; None if there is none. Of copies of a cluster, the first.
+    """
+    import h5py
+    from anndata.io import read_elem
+
+    with h5py.File(path) as file:
+        clusters = read_elem(file["obs"])
+        root = str(read_elem(file["uns/root"])) if "uns/root" in file else None
+    if root is not None and root not in clusters.index:
+        root = root.rpartition("-copy")[0]
+    return clusters, root
+
+
 def add_scores(study: Study, scores: str | Path, chosen: str | Path) -> Study:
     """Return a study with the scores of its clusters, which the corrected distance needs.
 

@@ -14,6 +14,7 @@ THRESHOLDED, CORRECTED = "thresholded", "corrected"
 DISTANCES = (THRESHOLDED, CORRECTED)
 LOWEST_AGE, NO_ROOT = "lowest-age", "none"
 KERNELS = ("umap", "gauss")
+DRAW_PAIRS = 20_000  # pairs with the most signal that are scored in draws of cells
 PAIR_CORRELATIONS = ("spearman", "pearson")
 
 
@@ -64,6 +65,9 @@ class LandscapeSettings(FromMapping):
         Number of permutations of the ages per null; 0 for no p-values.
     bootstraps
         Number of bootstrap draws per interval; 0 for no intervals.
+    pseudotime_draws
+        With the corrected distance, number of draws of cells and samples for the interval of every cluster's
+        pseudotime, see :func:`panscape.coscape.landscape.intervals.drawn_pseudotimes`; 0 for no intervals.
     pair_correlation
         Correlation of gene pairs with pseudotime, ``"spearman"`` or ``"pearson"``.
     pairs_listed
@@ -115,6 +119,7 @@ class LandscapeSettings(FromMapping):
     sample: str = AUTO
     permutations: int = 1000
     bootstraps: int = 500
+    pseudotime_draws: int = 50
     pair_correlation: str = "spearman"
     pairs_listed: int = 10_000
 
@@ -131,6 +136,14 @@ class LandscapeSettings(FromMapping):
             raise ValueError("n_neighbors must be at least 1, n_maps at least 2")
         if self.top_pairs < 1 or min(self.neighbor_sweep, default=1) < 1:
             raise ValueError("top_pairs and the numbers of neighbor_sweep must be at least 1")
+        if self.pseudotime_draws < 0:
+            raise ValueError("pseudotime_draws must be at least 0")
+
+    @property
+    def n_draws(self) -> int:
+        """Return the number of draws for intervals of pseudotime; 0 if they cannot be had."""
+        ordered = self.distance == CORRECTED and self.root != NO_ROOT
+        return self.pseudotime_draws if ordered else 0
 
     @property
     def sweep(self) -> tuple[int, ...]:

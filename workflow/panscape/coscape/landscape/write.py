@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.landscape.build import Landscape, plain_settings
+from panscape.coscape.landscape.intervals import PLACEMENT, intervals, placement
 from panscape.coscape.landscape.settings import CORRECTED
 
 if TYPE_CHECKING:
@@ -93,11 +93,36 @@ def landscape_to_anndata(landscape: Landscape) -> AnnData:
     return result
 
 
-def pseudotime_table(landscape: Landscape, columns: Sequence[str] = ("age",)) -> pd.DataFrame:
-    """Return ``pseudotime.tsv``: cluster, study, pseudotime, age, component and the sizes, root first."""
-    table = cluster_table(landscape).rename(columns={"dpt_pseudotime": "pseudotime"})
+def pseudotime_table(
+    obs: pd.DataFrame, times: np.ndarray | None = None, *, root: str | None = None
+) -> pd.DataFrame:
+    """Return ``pseudotime.tsv``, root first.
+
+    Parameters
+    ----------
+    obs
+        Of :func:`landscape_to_anndata`, or :func:`cluster_table` indexed by cluster.
+    times
+        (n_draws, n_clusters) from :func:`panscape.coscape.landscape.intervals.drawn_pseudotimes`; None if
+        there are no intervals.
+    root
+        Name of the root; None: there is no pseudotime.
+
+    Returns
+    -------
+    Columns `cluster`, `study`, `pseudotime`, with draws `pseudotime_low` and `pseudotime_high`, with a root
+    `placement`, then `age`, `component` and the sizes.
+    """
+    table = obs.rename_axis("cluster").reset_index().rename(columns={"dpt_pseudotime": "pseudotime"})
     if "age" not in table:
         table["age"] = np.nan
-    first = ["cluster", "study", "pseudotime", "age", "component"]
-    rest = [name for name in ("n_cells", "n_counts", "n_pairs", "n_used_pairs") if name in table]
+    first = ["cluster", "study", "pseudotime"]
+    if times is not None:
+        table["pseudotime_low"], table["pseudotime_high"] = intervals(times)
+        first += ["pseudotime_low", "pseudotime_high"]
+    if root is not None:
+        table[PLACEMENT] = placement(table["pseudotime"].to_numpy(dtype=np.float64), times)
+        first.append(PLACEMENT)
+    sizes = ("age", "component", "n_cells", "n_counts", "n_pairs", "n_used_pairs")
+    rest = [name for name in sizes if name in table]
     return table[first + rest].sort_values("pseudotime", kind="stable", na_position="last", ignore_index=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from panscape.config import studies
+from panscape.coscape.landscape.settings import CORRECTED, LandscapeSettings
 from panscape.data.readers.orthologues import sentence
 from panscape.data.size import Size
 from panscape.errors import Problem, UserError
@@ -58,6 +59,7 @@ def text(snakefile: Path, config: dict[str, Any], on_demand: Sequence[str] = ())
     table = stages(jobs, sizes, config)
     paragraphs = [f"{config['collection']}: {_studies(sizes)}", ""]
     paragraphs += _species(config)
+    paragraphs += _intervals(config, jobs)
     paragraphs += [_format(table) if jobs else "Nothing to be done: all results are present.", ""]
     if more:
         paragraphs += ["On demand, in addition:", _format(stages(more, sizes, config), total=False), ""]
@@ -72,6 +74,18 @@ def _species(config: dict[str, Any]) -> list[str]:
     rows = [studies.mapped_genes(config, name) for name in studies.used_by(config, "any")]
     found = [f"  - {sentence(row, config['species'])}" for row in rows if row]
     return ["Genes of other species:", *found, ""] if found else []
+
+
+def _intervals(config: dict[str, Any], jobs: Sequence[Job]) -> list[str]:
+    """Return that pseudotime gets no intervals, if they are wanted and its distance cannot give them."""
+    settings = LandscapeSettings.of(config["landscape"])
+    wanted = settings.pseudotime_draws > 0 and any(job.rule == "place_clusters" for job in jobs)
+    if not wanted or settings.distance == CORRECTED:
+        return []
+    return [
+        f"Pseudotime gets no intervals with landscape.distance: {settings.distance}: they need {CORRECTED}.",
+        "",
+    ]
 
 
 def _has_lines(config: dict[str, Any]) -> bool:

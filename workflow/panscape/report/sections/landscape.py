@@ -15,8 +15,9 @@ from panscape.report.results import Results, caption
 from panscape.report.section import Section
 from panscape.report.sections.coexpression import corrected
 from panscape.report.sections.drawn import drawn, left_out
+from panscape.report.sections.landscape_places import PSEUDOTIME, placement_blocks, placement_methods
 from panscape.report.sections.landscape_sensitivity import sensitivity
-from panscape.report.sections.landscape_sentences import PSEUDOTIME, clusters, few_clusters, headline, ordered
+from panscape.report.sections.landscape_sentences import clusters, few_clusters, headline, ordered
 from panscape.report.sections.landscape_tables import (
     STATISTICS,
     missing_statistics,
@@ -35,7 +36,11 @@ _GREY = " In the map of pseudotime these are clusters that are not connected to 
 def _blocks(results: Results) -> list[Block]:
     titles = drawn(results)
     blocks: list[Block] = [Paragraph(text, "warning") for text in few_clusters(results)]
-    for name, text in (("pseudotime-age", "pseudotime_age"), ("spaces", "spaces")):
+    for name, text in (
+        ("pseudotime-age", "pseudotime_age"),
+        ("pseudotime-intervals", "pseudotime_intervals"),
+        ("spaces", "spaces"),
+    ):
         if name in titles:
             blocks.append(results.picture(f"{FIGURES}/{name}", titles[name], caption=caption(text)))
     blocks += [statistics_table(results), *missing_statistics(results)]
@@ -48,8 +53,8 @@ def _blocks(results: Results) -> list[Block]:
         text = caption("landscape_map") + (_GREY if f"map-{_TIME}" in titles else "")
         blocks += [Heading("Maps"), Gallery(tuple(maps), text)]
     names = [name for name in figures.landscape(results.config) if name.startswith("map-")]
-    blocks += left_out(results, ["pseudotime-age", "spaces", *names])
-    return [*blocks, *sensitivity(results), *_parts(results)]
+    blocks += left_out(results, ["pseudotime-age", "pseudotime-intervals", "spaces", *names])
+    return [*blocks, *placement_blocks(results), *sensitivity(results), *_parts(results)]
 
 
 def _parts(results: Results) -> list[Block]:
@@ -120,7 +125,11 @@ def _methods(results: Results) -> list[str]:
     start = {"lowest-age": "the cluster of lowest mean age", "none": ""}.get(root, root)
     order = f" and ordered by diffusion pseudotime from {start}{_swept(settings)}"
     order = order if start and ordered(results) else ""
-    return [f"{graph}, laid out with ForceAtlas2{order}.", *_age_methods(results)]
+    return [
+        f"{graph}, laid out with ForceAtlas2{order}.",
+        *placement_methods(results),
+        *_age_methods(results),
+    ]
 
 
 def _age_methods(results: Results) -> list[str]:
@@ -146,6 +155,7 @@ def _age_methods(results: Results) -> list[str]:
 def _idle(results: Results) -> list[str]:
     weights = results.settings("landscape").get("kernel", "umap")
     unused = [] if ordered(results) else ["haghverdi2016dpt", "benjamini1995fdr"]
+    unused += [] if placement_methods(results) else ["rubin1981bayesian", "rao1988resampling"]
     return unused + ([] if weights == "umap" else ["mcinnes2018umap"])
 
 
@@ -162,6 +172,8 @@ SECTION = Section(
         "haghverdi2016dpt",
         "mcinnes2018umap",
         "benjamini1995fdr",
+        "rubin1981bayesian",
+        "rao1988resampling",
     ),
     idle=_idle,
     use="landscape",

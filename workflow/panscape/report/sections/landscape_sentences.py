@@ -9,6 +9,7 @@ import pandas as pd
 from panscape.plot import names
 from panscape.report.format import count, fixed, listing, percent, plural, pvalue
 from panscape.report.results import Results
+from panscape.report.sections.landscape_places import PSEUDOTIME, placement_sentences
 from panscape.report.sections.landscape_sensitivity import sensitivity_sentences
 from panscape.report.sections.landscape_tables import (
     interval,
@@ -18,7 +19,6 @@ from panscape.report.sections.landscape_tables import (
 )
 
 MIN_CLUSTERS = 20  # minimum number of clusters for an interpretable landscape
-PSEUDOTIME = "landscape/pseudotime.tsv"
 
 
 def beside_null(row: pd.Series, what: str = "by chance") -> str:
@@ -41,6 +41,7 @@ def headline(results: Results) -> list[str]:
     return [
         *few_clusters(results),
         *_age_sentences(results, stats),
+        *placement_sentences(results),
         *_mixing_sentences(stats),
         *_parts_sentences(results),
         *sensitivity_sentences(results),

@@ -1,0 +1,222 @@
+"""Intervals of pseudotime: draws of cells and samples, pseudotime of each, and what is not placed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from panscape.coscape.coexpression.drawn_scores import DrawnScorer
+from panscape.coscape.coexpression.pair_scores import PairScorer
+from panscape.coscape.coexpression.values import Values
+from panscape.coscape.landscape.cell_draws import CellDraws
+from panscape.coscape.landscape.drawn_study import DrawnStudy, best_pairs
+from panscape.coscape.landscape.intervals import drawn_pseudotimes, intervals, placement
+from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.coscape.landscape.write import pseudotime_table
+from panscape.graph.diffusion import diffusion_map, pseudotime
+from panscape.graph.knn import nearest
+from panscape.graph.umap_weights import connectivities
+
+N_GENES, SIZE, STEPS = 14, 60, 7
+PAIRS = np.stack(np.triu_indices(N_GENES, 1), axis=1)
+QUICK = LandscapeSettings(
+    distance="corrected",
+    n_neighbors=4,
+    neighbor_sweep=(3, 5),
+    pseudotime_draws=3,
+    min_expected=2,
+    min_pairs=1,
+)
+
+
+def made(name, seed, columns=slice(None), samples=None):
+    """Return a study of seven disjoint clusters in two halves, whose genes couple more and more."""
+    rng = np.random.default_rng(seed)
+    step = np.repeat(np.arange(STEPS), SIZE)
+    shared = rng.normal(size=(len(step), 1)) * np.sqrt(step / STEPS)[:, None]
+    own = rng.normal(size=(len(step), N_GENES)) * np.sqrt(1 - step / STEPS)[:, None]
+    counts = rng.poisson(np.exp(0.8 + shared * np.where(np.arange(N_GENES) < 7, 1, -1) + own))
+    members = np.concatenate([step == np.arange(STEPS)[:, None], [step < 3, step >= 3]]).astype(np.int8)
+    values = Values(sparse.csr_matrix(counts.astype(np.float32)), counts.sum(1).astype(float), "log1p", 30.0)
+    cells = pd.DataFrame({"age": step.astype(float)})
+    if samples is not None:
+        cells["sample"] = samples(step)
+    here = np.arange(len(PAIRS))[columns]
+    members = sparse.csr_matrix(members)
+    scorer = DrawnScorer.of(PairScorer.of(values, members, None, PAIRS[here]))
+    return values, DrawnStudy(name, scorer, here, members, CellDraws.of(name, cells, members))
+
+
+def clusters_of(studies):
+    return pd.DataFrame({"n_used_pairs": np.full(sum(study.members.shape[0] for study in studies), 50)})
+
+
+def correlated(values, members, times):
+    """Return the weighted correlations of all pairs in every cluster; 0 where a pair is not valid."""
+    x = np.log1p(values.counts.toarray())
+    rows = []
+    for inside in members.toarray() * times:
+        n = inside.sum()
+        residual = x - inside @ x / n
+        covariance = (residual * inside[:, None]).T @ residual
+        spread = np.sqrt(np.diagonal(covariance))
+        seen = inside @ (x > 0)
+        t = covariance / np.outer(spread, spread)
+        t[np.outer(seen, seen) / n < QUICK.min_expected] = 0
+        rows.append(t[tuple(PAIRS.T)])
+    return np.array(rows)
+
+
+def dense_distances(t, weight, inside, known):
+    """Return the debiased distances, cluster by cluster, of repeated cells."""
+    size = inside.sum(1)
+    shared = inside @ inside.T
+
+    def product(a, b, pairs):
+        both = (t[a] != 0) & (t[b] != 0) & pairs
+        return (weight * t[a] * t[b])[pairs].sum() - shared[a, b] / size[a] / size[b] * weight[both].sum()
+
+    def norm(a, b):
+        common, valid = known[a] & known[b], (t[b] != 0) & (t[a] != 0)
+        raw = [(weight * t[a] ** 2)[pairs].sum() for pairs in (common, valid)]
+        return sum(
+            part * max(product(a, a, pairs), 0.1 * whole)
+            for part, pairs, whole in zip((0.1, 0.9), (common, valid), raw, strict=True)
+        )
+
+    count = len(t)
+    result = np.zeros((count, count))
+    for a in range(count):
+        for b in range(count):
+            if a != b:
+                result[a, b] = 1 - product(a, b, known[a] & known[b]) / np.sqrt(norm(a, b) * norm(b, a))
+    return np.where((result < 1e-3) & ~np.eye(count, dtype=bool), 1e-6 / (2e-3 - result), result)
+
+
+@pytest.mark.parametrize("columns", [slice(None), slice(0, 60)], ids=["all pairs", "a study without some"])
+def test_pseudotime_of_a_draw_is_that_of_dense_formulas(columns):
+    parts = [made("one", 0), made("two", 1, columns)]
+    studies = [study for _, study in parts]
+    weight = np.random.default_rng(5).uniform(0.2, 1, len(PAIRS))
+    found = drawn_pseudotimes(studies, PAIRS, weight, clusters_of(studies), 0, QUICK, 3)
+    assert found.shape == (3, 18)
+    for draw in range(3):
+        blocks, rows, known = [], [], []
+        for values, study in parts:
+            times = study.draws.draw(draw, draw + 1, 3, "landscape", "draws", study.name)[:, 0]
+            here = np.isin(np.arange(len(PAIRS)), study.columns)
+            rows.append(correlated(values, study.members, times) * here)
+            known += [here] * study.members.shape[0]
+            blocks.append(study.members.toarray() * times)
+        inside = sparse.block_diag(blocks).toarray()
+        distances = dense_distances(np.concatenate(rows), weight, inside, known)
+        by_k = []
+        for k in (3, 5):
+            near = nearest(inside, k, metric="cosine", distances=(distances, np.ones(18, bool)), refine=False)
+            by_k.append(pseudotime(diffusion_map(connectivities(near)), 0))
+        np.testing.assert_allclose(found[draw], np.median(by_k, axis=0), atol=1e-4)
+
+
+def test_threads_and_numbers_of_draws_change_nothing(monkeypatch):
+    studies = [study for _, study in (made("one", 0), made("two", 1))]
+    given = studies, PAIRS, np.ones(len(PAIRS)), clusters_of(studies), 0
+    few = drawn_pseudotimes(*given, QUICK, 3)
+    monkeypatch.setattr("panscape.coscape.coexpression.drawn_scores.MOST_DRAWS", 2)
+    more = LandscapeSettings.of({**vars(QUICK), "pseudotime_draws": 5})
+    many = drawn_pseudotimes(*given, more, 3, threads=3)
+    assert few.tobytes() == many[:3].tobytes()
+    assert few.tobytes() != drawn_pseudotimes(*given, QUICK, 4).tobytes()
+
+
+def test_no_draws_no_intervals():
+    _, study = made("one", 0)
+    none = LandscapeSettings.of({**vars(QUICK), "pseudotime_draws": 0})
+    times = drawn_pseudotimes([study], PAIRS, np.ones(len(PAIRS)), clusters_of([study]), 0, none, 3)
+    assert times.shape == (0, 9) and np.isnan(intervals(times)).all()
+    assert LandscapeSettings(distance="thresholded", pseudotime_draws=9).n_draws == 0
+    assert LandscapeSettings(distance="corrected", pseudotime_draws=9, root="none").n_draws == 0
+    with pytest.raises(ValueError, match="pseudotime_draws"):
+        LandscapeSettings(pseudotime_draws=-1)
+
+
+def test_a_cluster_without_pairs_has_no_interval():
+    _, study = made("one", 0)
+    clusters = clusters_of([study])
+    clusters.loc[4, "n_used_pairs"] = 0
+    times = drawn_pseudotimes([study], PAIRS, np.ones(len(PAIRS)), clusters, 0, QUICK, 3)
+    assert np.isnan(times[:, 4]).all() and np.isfinite(np.delete(times, 4, axis=1)).all()
+    obs = pd.DataFrame(
+        {"study": "one", "dpt_pseudotime": np.where(np.arange(9) == 4, np.nan, np.arange(9) / 8)},
+        index=[f"c{row}" for row in range(9)],
+    )
+    table = pseudotime_table(obs, times, root="c0")
+    last = table.iloc[-1]
+    assert last["cluster"] == "c4" and last["placement"] == "unconnected"
+    assert np.isnan(last["pseudotime_low"]) and table.loc[0, "pseudotime_high"] == 0
+    assert list(table)[:7] == [
+        "cluster", "study", "pseudotime", "pseudotime_low", "pseudotime_high", "placement", "age",
+    ]  # fmt: skip
+    assert list(pseudotime_table(obs))[:4] == ["cluster", "study", "pseudotime", "age"]
+
+
+def test_placement_by_width_and_by_the_draws_that_reach_a_cluster():
+    time = np.linspace(0, 1, 11)
+    draws = np.tile(time, (20, 1))
+    draws[:10, 3] = 1.0  # anywhere from its place to the end
+    draws[:3, 5] = np.nan
+    draws[:1, 6] = np.nan
+    found = placement(time, draws)
+    assert np.flatnonzero(found == "uncertain").tolist() == [3, 5]
+    assert (np.delete(found, [3, 5]) == "placed").all()
+
+
+def test_samples_of_an_age_are_drawn_together():
+    _, study = made("one", 0, samples=lambda step: [f"s{at}-{cell % 6}" for cell, at in enumerate(step)])
+    draws = study.draws
+    assert draws.column == "sample" and draws.by_sample == 1
+    times = draws.draw(0, 40, 1, "x")
+    for sample in np.unique(draws.sample):
+        inside = times[draws.sample == sample]
+        assert (inside == inside[0]).all()
+    for age in range(STEPS):
+        inside = times[SIZE * age : SIZE * (age + 1)]
+        np.testing.assert_allclose(inside.sum(axis=0), SIZE)
+        assert (inside == 0).any() and (inside > 1).any()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_few_samples_at_an_age_leave_draws_of_its_cells(number):
+    _, study = made("one", 0, samples=lambda step: [f"s{at}-{cell % number}" for cell, at in enumerate(step)])
+    assert study.draws.column == "sample" and study.draws.by_sample == 0
+    times = study.draws.draw(0, 100, 1, "x")
+    assert times.mean() == pytest.approx(1, abs=0.02) and times.var() == pytest.approx(1, abs=0.06)
+
+
+def test_a_cluster_that_is_mostly_of_one_sample_is_drawn_by_its_cells():
+    def samples(step):
+        cell = np.arange(len(step))
+        place = np.where((step == 0) & (cell % 10 > 0), 0, cell % 6)
+        return [f"s{at}-{part}" for at, part in zip(step, place, strict=True)]
+
+    _, study = made("one", 0, samples=samples)
+    assert (study.draws.sample[:SIZE] == -1).all() and (study.draws.sample[SIZE:] >= 0).all()
+
+
+def test_draws_vary_means_as_new_samples_do():
+    """The variance over draws is that of the mean of few samples, each with an effect of its own."""
+    rng = np.random.default_rng(0)
+    cells = pd.DataFrame({"age": 1.0, "sample": np.repeat(list("abcde"), 40)})
+    draws = CellDraws.of("lab", cells, sparse.csr_matrix(np.ones((1, 200))))
+    assert draws.column == "sample"
+    variances = []
+    for repeat in range(60):
+        value = np.repeat(rng.normal(size=5), 40) + rng.normal(size=200)
+        times = draws.draw(0, 60, repeat, "x")
+        variances.append((times.T @ value / times.sum(axis=0)).var(ddof=1))
+    assert np.mean(variances) == pytest.approx(1 / 5 + 1 / 200, rel=0.2)
+
+
+def test_best_pairs_keep_their_order():
+    chosen = pd.DataFrame({"gene_a": list("abcd"), "gene_b": list("efgh"), "signal": [1.0, 5.0, 2.0, 2.0]})
+    assert best_pairs(chosen, 2)["gene_a"].tolist() == ["b", "c"]
+    assert best_pairs(chosen, 9)["gene_a"].tolist() == list("abcd")
