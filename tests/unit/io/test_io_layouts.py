@@ -145,3 +145,14 @@ def test_a_folder_without_a_matrix_says_where_one_is(tmp_path):
     cell_ranger(inner)
     with pytest.raises(UserError, match=r"no matrix \(\.mtx\).*filtered_feature_bc_matrix"):
         read(tmp_path)
+
+
+def test_marks_and_quotes_around_all_names_are_no_part_of_them(tmp_path):
+    cell_ranger(tmp_path)
+    lines(tmp_path / "barcodes.tsv", [f"\ufeff{CELLS[0]}", *CELLS[1:]])
+    lines(tmp_path / "features.tsv", [f'"{a}"\t"{b}"' for a, b in zip(IDS, GENES, strict=True)])
+    table = read(tmp_path)
+    assert table.index.tolist() == CELLS and table.columns.tolist() == GENES
+    lines(tmp_path / "features.tsv", [f'"{IDS[0]}"\t{GENES[0]}', *(f"{a}\tx" for a in IDS[1:])])
+    with pytest.raises(UserError, match="quotes in some places"):
+        read(tmp_path)

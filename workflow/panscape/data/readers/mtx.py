@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
 from functools import cached_property
 from itertools import islice
@@ -218,9 +219,14 @@ class Mtx(Source):
             lines = [line.decode("utf-8") for line in islice(handle, most + _COMMENTS)]
         if lines and not lines[-1].endswith("\n"):
             logger.warning("%s: no end of line after the last name: it may have been cut", path)
-        if any('"' in line for line in lines):
-            raise Refused(f"{path.name} has quotes", "write names without quotes")
         lines = [line.rstrip("\r\n") for line in lines]
+        if lines:
+            lines[0] = lines[0].removeprefix("\ufeff")
+        if any('"' in line for line in lines):
+            quoted = [re.fullmatch(r'"[^"\t]*"(\t"[^"\t]*")*', line) for line in lines]
+            if not all(quoted):
+                raise Refused(f"{path.name} has quotes in some places", "write names without quotes")
+            lines = [line.replace('"', "") for line in lines]
         width = lines[0].count("\t") if lines else 0
         for number, line in enumerate(lines, 1):
             if not line.strip() or (line.count("\t") != width and not line.startswith("#")):
