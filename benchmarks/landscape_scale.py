@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--baseline", action="store_true", help="also run the dense brute force")
     args = parser.parse_args()
     parts = studies(args.clusters, args.pairs, args.density, args.cells, 0)
-    settings = LandscapeSettings(distance="thresholded", permutations=args.permutations)
+    settings = LandscapeSettings(permutations=args.permutations)
     result: dict[str, float] = {"clusters": args.clusters, "pairs": args.pairs, "cells": args.cells}
 
     def timed(name, call):
