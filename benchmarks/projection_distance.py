@@ -1,6 +1,6 @@
-"""Placement of held-out studies by the corrected distance and by thresholded correlations.
+"""Projection of held-out studies, by the corrected distance and by thresholded correlations.
 
-Each study of the simulated shapes and of the worm's batches is left out in turn. From the others, the pairs
+Are they placed better by either? Each study of a collection is left out in turn. From the others, the pairs
 with the most signal are chosen and a dictionary is learned; the left-out study's panclusters are given an age
 by either similarity, with the codes of the same dictionary. Printed per set, as means over the left-out
 studies: the mean absolute error of panclusters whose age the reference covers, in parts of the range of

@@ -31,11 +31,18 @@ def test_kernel_is_near_the_debiased_cosine_and_has_no_negative_eigenvalue():
     np.testing.assert_allclose(found.known, 1 - distances, atol=0.06)
     assert found.new.shape == (15, 15)
     # the same ages are as similar as can be, although the new clusters are small
-    assert (found.new.diagonal() > 0.9).all()
-    assert np.abs(found.new.argmax(axis=1) - np.arange(15)).max() <= 1
+    for values in (found.near, found.new):
+        assert (values.diagonal() > 0.9).all()
+        assert np.abs(values.argmax(axis=1) - np.arange(15)).max() <= 1
     assert np.linalg.eigvalsh(found.known).min() > -1e-9
     plain = Similarity.cosine(old.matrix, new.matrix)
     assert (plain.new.diagonal() < found.new.diagonal()).all()  # noise lowers a plain cosine
+
+
+def test_a_pancluster_of_the_reference_is_nearest_to_itself():
+    old = scores_of(np.linspace(0, 10, 30), 3)
+    near = Similarity.debiased(old, old).near
+    assert (near.argmax(axis=1) == np.arange(30)).all() and (near.diagonal() > 0.999).all()
 
 
 def test_pairs_that_one_side_does_not_measure_do_not_count():
@@ -51,8 +58,8 @@ def test_pairs_that_one_side_does_not_measure_do_not_count():
         Scores(scores.matrix[:, known], PAIRS[known], scores.weight[known], scores.shared, scores.size)
         for scores in (old, new)
     ]
-    np.testing.assert_allclose(found.new, Similarity.debiased(*few).new, atol=0.1)
-    assert np.abs(found.new.argmax(axis=1) - np.arange(12)).max() <= 2
+    np.testing.assert_allclose(found.near, Similarity.debiased(*few).near, atol=1e-6)
+    assert np.abs(found.near.argmax(axis=1) - np.arange(12)).max() <= 2
 
 
 def test_panclusters_without_enough_pairs_are_similar_to_none():
@@ -62,8 +69,8 @@ def test_panclusters_without_enough_pairs_are_similar_to_none():
     t[3, 5:] = 0
     new = Scores(sparse.csr_matrix(t), PAIRS, new.weight, new.shared, new.size)
     found = Similarity.debiased(old, new, min_pairs=10)
-    assert (found.new[3] == 0).all() and (found.new[4] != 0).any()
-    assert (Similarity.debiased(old, new, min_pairs=2).new[3] != 0).any()
+    assert (found.near[3] == 0).all() and (found.near[4] != 0).any()
+    assert (Similarity.debiased(old, new, min_pairs=2).near[3] != 0).any()
 
 
 def test_scores_of_other_pairs_are_refused():

@@ -202,7 +202,7 @@ def project_stack(
     table["n_cells"] = new.obs["n_cells"].to_numpy()
     if "age" in new.obs:
         table["age_known"] = pd.to_numeric(new.obs["age"]).to_numpy(dtype=float)
-    nearest = nearest_panclusters(similar.new, 1)[0][:, 0]
+    nearest = nearest_panclusters(similar.near, 1)[0][:, 0]
     table["nearest"] = np.asarray(old.obs.index, dtype=object)[nearest]
     table["x"], table["y"] = map_position(similar, finished.layout).T
     return pd.concat([table, placed, pd.DataFrame(codes[0], columns=saved.names)], axis=1)

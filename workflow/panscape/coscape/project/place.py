@@ -75,7 +75,7 @@ def place_panclusters(
     new_codes, old_codes = codes
     similarity = similarity_kernel(similar.known, old_codes, old_codes)
     new = similarity_kernel(similar.new, new_codes, old_codes)
-    nearest = nearest_panclusters(similar.new, 1)[1][:, 0]
+    nearest = nearest_panclusters(similar.near, 1)[1][:, 0]
     table = pd.DataFrame({"similarity": nearest})
     for column in values.columns:
         given = values[column].to_numpy(dtype=float)
@@ -132,7 +132,7 @@ def map_position(similar: Similarity, layout: np.ndarray) -> np.ndarray:
         (N, 2) positions of the reference's panclusters. A new pancluster is placed at the mean of the
         :data:`MAP_NEIGHBORS` most similar, weighted by similarity.
     """
-    index, value = nearest_panclusters(similar.new, MAP_NEIGHBORS)
+    index, value = nearest_panclusters(similar.near, MAP_NEIGHBORS)
     weight = np.maximum(value, 0)
     total = weight.sum(axis=1, keepdims=True)
     mean = (weight[:, :, None] * layout[index]).sum(axis=1)

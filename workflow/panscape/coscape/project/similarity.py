@@ -19,12 +19,15 @@ class Similarity:
 
     Attributes
     ----------
-    known
-        (N, N), of the reference's panclusters with each other.
-    new
-        (M, N), of the new panclusters with those of the reference; a row of 0 has nothing in common.
+    near
+        (M, N), of the new panclusters with those of the reference: 1 minus the distance, 0 where they have
+        nothing in common.
+    known, new
+        (N, N) and (M, N): kernel to predict with, of the reference's panclusters with each other, and of the
+        new ones with them.
     """
 
+    near: np.ndarray
     known: np.ndarray
     new: np.ndarray
 
@@ -38,16 +41,17 @@ class Similarity:
             CSR (N, Q) and (M, Q).
         """
         unit = unit_rows(matrix)
-        return cls((unit @ unit.T).toarray(), (unit_rows(new) @ unit.T).toarray())
+        near = (unit_rows(new) @ unit.T).toarray()
+        return cls(near, (unit @ unit.T).toarray(), near)
 
     @classmethod
     def debiased(
         cls, reference: Scores, new: Scores, measured: np.ndarray | None = None, *, min_pairs: int = 0
     ) -> Similarity:
-        """Return 1 minus the corrected distance, brought to the nearest matrix that a kernel can be.
+        """Return 1 minus the corrected distance, and the kernel next to it.
 
-        The debiased cosine of panclusters is unbiased, but its matrix has negative eigenvalues, which
-        predictions from it would multiply: they are set to 0, and the diagonal to 1.
+        The matrix of debiased cosines has negative eigenvalues, which predictions from it would multiply: in
+        the kernel they are set to 0, and its diagonal to 1.
 
         Parameters
         ----------
@@ -63,7 +67,7 @@ class Similarity:
         >>> t = sparse.csr_matrix(np.array([[0.5, 0.4], [0.1, -0.5]], dtype=np.float32))
         >>> pairs, size = np.array([[0, 1], [0, 2]]), np.array([100.0, 90])
         >>> scores = Scores(t, pairs, np.ones(2), sparse.csr_matrix(np.diag(size)), size)
-        >>> (Similarity.debiased(scores, scores).new > 0.9).tolist()
+        >>> (Similarity.debiased(scores, scores).near > 0.9).tolist()
         [[True, False], [False, True]]
         """
         scores = stack_scores([reference, new])
@@ -76,15 +80,15 @@ class Similarity:
             groups = Measured(group.reshape(-1), columns)
         enough = np.diff(scores.matrix.indptr) >= min_pairs
         distances, defined = debiased_distances(scores, groups, enough=enough)
-        kernel = _kernel(distances, defined)
-        return cls(kernel[:number, :number], kernel[number:, :number])
+        near = np.clip(1 - np.where(np.isfinite(distances), distances, 1), -1, 1)
+        near[~defined], near[:, ~defined] = 0, 0
+        kernel = _kernel(near)
+        return cls(near[number:, :number], kernel[:number, :number], kernel[number:, :number])
 
 
-def _kernel(distances: np.ndarray, defined: np.ndarray) -> np.ndarray:
-    """Return 1 - distance without negative eigenvalues, diagonal 1; undefined rows are 0 elsewhere."""
-    raw = np.clip(1 - np.where(np.isfinite(distances), distances, 1), -1, 1)
-    raw[~defined], raw[:, ~defined] = 0, 0
-    values, vectors = np.linalg.eigh((raw + raw.T) / 2)
+def _kernel(near: np.ndarray) -> np.ndarray:
+    """Return a symmetric matrix without its negative eigenvalues, scaled to a diagonal of 1."""
+    values, vectors = np.linalg.eigh((near + near.T) / 2)
     kernel = (vectors * np.maximum(values, 0)) @ vectors.T
     length = np.sqrt(np.maximum(kernel.diagonal(), 0))
     scale = np.divide(1, length, out=np.zeros_like(length), where=length > 1e-6)

@@ -93,24 +93,18 @@ def _matrices(size: Size, config: dict[str, Any]) -> float:
 
 
 def _correlations(size: Size, config: dict[str, Any]) -> float:
-    # the signal of all pairs: two sums of a pair, which compress to half of their bytes
-    corrected = config["landscape"]["distance"] == "corrected"
-    signal = 4e-6 * estimates.selected_genes(size, config) ** 2 * len(size.parts or (size,))
-    return _matrices(size, config) + (signal if corrected else 0)
+    # two sums for every pair of genes, if pairs are chosen by them
+    signal = config["landscape"]["distance"] == "corrected"
+    return _matrices(size, config) + signal * 2.5e-6 * estimates.selected_genes(size, config) ** 2
 
 
-def _chosen(size: Size, config: dict[str, Any]) -> float:
-    return 1 + 6e-5 * _pairs(size, config)
+def _chosen_pairs(size: Size, config: dict[str, Any]) -> float:
+    return 5e-5 * config["landscape"]["top_pairs"]
 
 
 def _scores(size: Size, config: dict[str, Any]) -> float:
-    # 5 bytes where a pair is valid; a half, since the number of panclusters is an upper estimate
-    return 2.5e-6 * estimates.panclusters(size, config) * _pairs(size, config)
-
-
-def _pairs(size: Size, config: dict[str, Any]) -> float:
-    genes = estimates.selected_genes(size, config)
-    return min(config["landscape"]["top_pairs"], genes * (genes - 1) / 2)
+    # five bytes each; about half of the pairs are valid in a pancluster
+    return 2.5e-6 * estimates.panclusters(size, config) * config["landscape"]["top_pairs"]
 
 
 def _landscape(size: Size, config: dict[str, Any]) -> float:
@@ -141,10 +135,8 @@ OUTPUTS: dict[str, Callable[[Size, dict[str, Any]], float]] = {
     "filter_cells": _counts,
     "find_panclusters": _members,
     "correlate_genes": _correlations,
-    "choose_pairs": _chosen,
+    "choose_pairs": _chosen_pairs,
     "score_pairs": _scores,
-    "correlate_new_genes": _matrices,
-    "score_new_pairs": _scores,
     "build_landscape": _landscape,
     "train_lines": _models,
     "read_multiome": lambda size, config: 10 + 8e-6 * size.values,
@@ -154,4 +146,6 @@ OUTPUTS: dict[str, Callable[[Size, dict[str, Any]], float]] = {
     "reconfigure_cells": _generated,
     "plot_landscape": lambda size, config: 12,
     "write_report": lambda size, config: 10,
+    "correlate_new_genes": _matrices,
+    "score_new_pairs": _scores,
 }
