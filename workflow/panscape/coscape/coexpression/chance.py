@@ -79,17 +79,23 @@ def sampled_chance(
         if settings.estimator == CORRECTED and weights is not None:
             chance[place] = corrected_chance(values, weights, cells, settings, rng, work=SAMPLED_WORK)
             continue
-        part = sparse.vstack(list(values.blocks(cells)), format="csr")
-        chance[place] = chance_edges(
-            part,
-            sparse.csr_matrix(np.ones((1, len(cells)))),
-            eta=settings.eta,
-            depth=values.totals[cells],
-            rng=rng,
-            method=settings.estimator,
-            shrink=shrinker(settings),
-            work=SAMPLED_WORK,
-        )[0]
+        n_genes = values.counts.shape[1]
+        used = _sampled_genes(n_genes, len(cells), SAMPLED_WORK, rng)
+        # only these genes of a large cluster are in memory
+        part = sparse.vstack([block[:, used] for block in values.blocks(cells)], format="csr")
+        chance[place] = (
+            _scale(n_genes, len(used))
+            * chance_edges(
+                part,
+                sparse.csr_matrix(np.ones((1, len(cells)))),
+                eta=settings.eta,
+                depth=values.totals[cells],
+                rng=rng,
+                method=settings.estimator,
+                shrink=shrinker(settings),
+                work=np.inf,
+            )[0]
+        )
     table = add_chance_columns(clusters.iloc[rows], edges[rows], chance)
     logger.info(
         "by chance (permuted cells): %.0f %% of the pairs of a typical cluster, %d clusters tried",
@@ -179,16 +185,15 @@ def chance_edges(
     progress = Progress("clusters", members.shape[0]) if members.shape[0] > 1 else None
     for row in range(members.shape[0]):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
-        n_used = _number_of_genes(n_genes, len(cells), work)
+        used = _sampled_genes(n_genes, len(cells), work, rng)
         part = sparse.csr_matrix(values[cells])
-        if n_used < n_genes:
-            part = sparse.csr_matrix(part[:, np.sort(rng.choice(n_genes, n_used, replace=False))])
+        if len(used) < n_genes:
+            part = sparse.csr_matrix(part[:, used])
         if method == "spearman":
             part = tied_ranks(part)
         dense = part.toarray().astype(np.float32)
-        result[row] = _passing(_shuffle(dense, depth[cells], depth_strata, rng), eta, shrink) * (
-            n_genes * (n_genes - 1) / max(n_used * (n_used - 1), 1)
-        )
+        passing = _passing(_shuffle(dense, depth[cells], depth_strata, rng), eta, shrink)
+        result[row] = passing * _scale(n_genes, len(used))
         if progress:
             progress.add()
     return result
@@ -222,18 +227,23 @@ def corrected_chance(
     Expected number of off-diagonal edges by chance.
     """
     n_genes = values.counts.shape[1]
-    n_used = _number_of_genes(n_genes, len(cells), work)
-    used = np.arange(n_genes) if n_used == n_genes else np.sort(rng.choice(n_genes, n_used, replace=False))
+    used = _sampled_genes(n_genes, len(cells), work, rng)
     dense = values.counts[cells][:, used].toarray()
     counts = _shuffle(dense, values.totals[cells], depth_strata, rng)
     here = replace(weights.reordered(used), size=weights.size[cells], group=weights.group[cells])
     edges = permuted_edges(counts, values.totals[cells], here, settings)
-    return edges * (n_genes * (n_genes - 1) / max(n_used * (n_used - 1), 1))
+    return edges * _scale(n_genes, len(used))
 
 
-def _number_of_genes(n_genes: int, n_cells: int, work: float) -> int:
-    """Return how many genes all of whose pairs are within the work limit."""
-    return int(min(n_genes, max(np.sqrt(work / max(n_cells, 1)), MIN_GENES)))
+def _sampled_genes(n_genes: int, n_cells: int, work: float, rng: np.random.Generator) -> np.ndarray:
+    """Return random genes, ascending, all of whose pairs are within the work limit."""
+    number = int(min(n_genes, max(np.sqrt(work / max(n_cells, 1)), MIN_GENES)))
+    return np.arange(n_genes) if number == n_genes else np.sort(rng.choice(n_genes, number, replace=False))
+
+
+def _scale(n_genes: int, n_used: int) -> float:
+    """Return the ratio of the numbers of pairs of all genes and of those used."""
+    return n_genes * (n_genes - 1) / max(n_used * (n_used - 1), 1)
 
 
 def _shuffle(dense: np.ndarray, depth: np.ndarray, strata: int, rng: np.random.Generator) -> np.ndarray:
