@@ -156,7 +156,7 @@ def modules_of_pairs(system: System, genes: list[str]) -> np.ndarray:
 def measure_simulated(given: Collection) -> dict[str, dict[str, float]]:
     """Return variant -> what is found in a simulated collection."""
     system, genes = system_of(given.name, given.seed), list(given.studies[0].genes)
-    measured = system.measured.loc[genes, [study.name for study in given.studies]].all(axis=1).to_numpy()
+    measured = ~np.any([np.isnan(study.detection[0]) for study in given.studies], axis=0)
     genes = [gene for gene, known in zip(genes, measured, strict=True) if known]
     module, parts = modules_of_pairs(system, genes), []
     for study in given.studies:
