@@ -13,6 +13,7 @@ from panscape.stats.threads import limited
 
 DENSE_BELOW = 300  # cells: smaller graphs are decomposed exactly
 TOLERANCE = 1e-3
+PARTS = 16  # at a time: more take as many eigenvectors of the whole graph, at a cost of their square
 MANY = 64  # groups: more are found in two steps, since k-means takes cells x groups operations
 
 
@@ -118,8 +119,8 @@ def cut(
     """Cut a graph into about `k` groups by spectral clustering with few eigenvectors.
 
     Connected components get groups in proportion to their cells. A component of more than `two_level_above`
-    cells (None: never) is first cut into coarse groups of about `coarse_cells` cells, which are cut
-    separately.
+    cells (None: never) is first cut into coarse groups of about `coarse_cells` cells, at most 16, which are
+    cut separately in the same way.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ def cut(
         if given[c] == 1:
             groups = np.zeros(len(rows), dtype=np.int64)
         elif two_level_above is not None and len(rows) > two_level_above:
-            coarse = max(-(-len(rows) // coarse_cells), 2)
+            coarse = min(max(-(-len(rows) // coarse_cells), 2), PARTS)
             options = {
                 "eigenvectors": eigenvectors,
                 "two_level_above": two_level_above,

@@ -135,7 +135,7 @@ def annotate(obs: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
         table[name] = pd.Categorical(np.where(total > 0, names[best], None))
         table[f"{name}_purity"] = np.where(total > 0, fraction.max(axis=1), np.nan)
         logs = np.log(fraction, out=np.zeros_like(fraction), where=fraction > 0)
-        table[f"{name}_entropy"] = np.where(total > 0, -(fraction * logs).sum(axis=1), np.nan)
+        table[f"{name}_entropy"] = np.where(total > 0, 0.0 - (fraction * logs).sum(axis=1), np.nan)
     return table
 
 

@@ -31,9 +31,9 @@ def homogeneity(
     unrelated state, the heterogeneity is about 2 f (1 - f).
 
     The question is that of mcRigor (Liu and Li 2025), which compares the correlations of genes within a
-    metacell with those of permuted cells and calls it dubious if they differ by more than chance. With
-    many counts nearly every group differs by more than chance, random groups of one type as well as
-    mixtures; an effect size distinguishes them. It is not an implementation of mcRigor.
+    metacell with those of permuted cells and calls it dubious if they differ by more than chance. An
+    effect size does not grow with the numbers of cells and counts, as the evidence of a test does. It is
+    not an implementation of mcRigor.
 
     Parameters
     ----------
