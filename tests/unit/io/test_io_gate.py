@@ -16,6 +16,7 @@ from panscape.data.annotated import raw_counts
 from panscape.data.readers import gate
 from panscape.data.readers.check import check_study
 from panscape.data.readers.gate import as_float32, open_hdf5
+from panscape.data.readers.hdf5 import Compressed
 from panscape.data.readers.integers import LARGEST, check_counts
 from panscape.data.readers.open import open_source
 from panscape.data.readers.study import Refused
@@ -293,3 +294,14 @@ def test_errors_of_our_own_are_not_hidden(write, monkeypatch):
             source.sample()
     assert "at its values (TypeError: here)" in str(caught.value)
     assert isinstance(caught.value.__cause__, TypeError)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64])
+def test_negative_indices_are_refused_whatever_their_type_and_the_number_of_genes(tmp_path, dtype):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["data"], file["indptr"], file["indices"] = [1.0, 2.0], [0, 2], np.array([3, -1], dtype)
+        matrix = Compressed(file["/"], (1, 70_000))
+        with pytest.raises(Refused, match="beyond the matrix's 70000 columns"):
+            matrix.rows(0, 1)
+        file["indices"][1] = 100
+        assert matrix.rows(0, 1).indices.tolist() == [3, 100]
