@@ -25,6 +25,11 @@ def kernels() -> str:
     return f"{platform.machine()}, {' '.join(sorted(names)) or 'unknown'} kernels"
 
 
+def made_with(path: str | Path) -> str:
+    """Return the first line of a table: collection, version, and the kernels that it was made with."""
+    return Path(path).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
 def write_digests(folder: str | Path, path: str | Path) -> int:
     """Write the digests of all tables, matrices and models of a folder; return their number.
 
