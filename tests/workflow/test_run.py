@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from conftest import ROOT, TINY
 
 from panscape.data import digests as records
 from panscape.data import files
+from panscape.errors import UserError
 from panscape.pipeline.verify.records import verify
 
 RESULTS = "results/tiny"
@@ -141,6 +143,19 @@ def test_every_result_is_recorded(finished):
     checked = verify(finished / RESULTS)
     assert len(checked.whole) > 60
     assert not checked.unrecorded and not checked.damaged and not checked.gone
+
+
+def test_every_result_cut_at_ten_places_is_refused_by_name(finished, tmp_path):
+    products = [path for path in records.recorded(finished) if path.suffix != ".html"]
+    assert len(products) > 70
+    for path in products:
+        content, copy = path.read_bytes(), tmp_path / path.name
+        records.record_path(copy).parent.mkdir(exist_ok=True)
+        shutil.copy(records.record_path(path), records.record_path(copy))
+        for tenth in range(10):
+            copy.write_bytes(content[: len(content) * tenth // 10])
+            with pytest.raises(UserError, match=re.escape(path.name)):
+                records.check(copy)
 
 
 def test_a_damaged_result_is_named_and_made_anew(workdir, snakemake, variant):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
+from types import TracebackType
 
 from panscape.errors import UserError
 
 logger = logging.getLogger("panscape")
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def start_log(
@@ -37,14 +43,23 @@ def start_log(
     logging.basicConfig(
         level=logging.WARNING, handlers=handlers, format="%(asctime)s %(levelname)s %(message)s", force=True
     )
+    logging.raiseExceptions = False  # a log file on a full disk must not hide the message on standard error
     logger.setLevel(level)
     logging.captureWarnings(True)
 
     def report(kind, error, trace):
+        if _closing(trace):  # h5py reports it here and goes on; the error of the write follows
+            logger.debug("a file could not be closed: %s", error)
+            return
         if issubclass(kind, UserError):
             logger.error("%s", explain(error) if explain else error)
         else:
             logger.critical("uncaught exception", exc_info=(kind, error, trace))
+
+        if _hdf5_failed(error):
+            # HDF5 crashes (SIGSEGV) when it closes a file that it could not write; the message is out
+            logging.shutdown()
+            os._exit(1)
 
     sys.excepthook = report
 
@@ -65,6 +80,19 @@ def without_repeats() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(is_new)
+
+
+def _closing(trace: TracebackType | None) -> bool:
+    """Return whether an error is from h5py's release of a file or data set."""
+    names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(trace)]
+    return bool(names) and names[-1].endswith("_dealloc")
+
+
+def _hdf5_failed(error: BaseException) -> bool:
+    """Return whether an error is that of a disk (full, read-only) while HDF5 files may be open."""
+    causes = [error, error.__cause__, error.__context__]
+    failed = any(isinstance(cause, OSError) and cause.errno in _DISK for cause in causes)
+    return failed and "h5py" in sys.modules
 
 
 class Progress:

@@ -11,7 +11,7 @@ from panscape.errors import UserError
 from panscape.pipeline.verify.__main__ import main
 from panscape.pipeline.verify.compare import compare
 from panscape.pipeline.verify.records import report, verify
-from panscape.pipeline.verify.table import compare_digests, write_digests
+from panscape.pipeline.verify.table import compare_digests, kernels, write_digests
 
 
 @pytest.fixture
@@ -106,6 +106,11 @@ def test_published_digests(make, tmp_path, capsys):
     found = compare_digests(root, table)
     assert set(found.different) == {"x.json"} and set(found.only) == {"m.npz"}
     assert main([str(root), "--table", str(table)]) == 1 and "kernels" in capsys.readouterr().out
+    table.write_text(table.read_text().replace(kernels(), "another machine"))
+    assert main([str(root), "--table", str(table)]) == 1  # a file is missing
+    files.write_csr(sparse.csr_matrix(np.eye(3)), root / "m.npz")
+    assert main([str(root), "--table", str(table)]) == 0
+    assert "made with other kernels" in capsys.readouterr().out
     table.write_text("abc\n")
     with pytest.raises(UserError, match="line 1: found 'abc'"):
         compare_digests(root, table)

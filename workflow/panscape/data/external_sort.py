@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
+from panscape.errors import fail
+
 _ENTRY = np.dtype([("cell", "<i4"), ("gene", "<i4"), ("value", "<f4")])
 
 
@@ -55,6 +57,14 @@ class ExternalSort:
             self._flush()
 
     def _flush(self) -> None:
+        try:
+            self._spill()
+        except OSError as error:
+            folder = tempfile.gettempdir()
+            what = f"the temporary folder cannot be written ({error.strerror or error})"
+            raise fail(folder, what, "free space in it, or name another one: TMPDIR=/scratch/me") from error
+
+    def _spill(self) -> None:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="panscape-")
         entries = np.concatenate(self._memory)
@@ -66,7 +76,7 @@ class ExternalSort:
         bounds = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=self._ranges))])
         for index in map(int, np.flatnonzero(np.diff(bounds))):
             with open(self._file(index), "ab") as handle:
-                entries[bounds[index] : bounds[index + 1]].tofile(handle)
+                handle.write(entries[bounds[index] : bounds[index + 1]].tobytes())
 
     @property
     def _ranges(self) -> int:

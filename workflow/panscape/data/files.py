@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import h5py
     from anndata import AnnData
 
+SPOOL = ".spool"  # ends the name of a file that a writer needs beside its scratch file
 RERUN = "if a run wrote it, delete it and run the same command again"
 
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
@@ -99,9 +100,10 @@ def _is_written(error: OSError, path: Path) -> bool:
 
 def _remove_leftovers(path: Path) -> None:
     """Remove scratch files of `path` whose process is dead, or of another machine and a day old."""
-    for item in path.parent.glob(f".*.{glob.escape(path.name)}"):
-        match = _SCRATCH.fullmatch(item.name.removesuffix(f".{path.name}"))
-        if not match:
+    for item in path.parent.glob(f".*.{glob.escape(path.name)}*"):
+        before, _, after = item.name.partition(f".{path.name}")
+        match = _SCRATCH.fullmatch(before)
+        if not match or after not in ("", SPOOL):
             continue
         here = match[2] == _HOST
         with contextlib.suppress(FileNotFoundError):  # its writer has just finished

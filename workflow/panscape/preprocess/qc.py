@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.data.counts import Counts, CountsWriter
-from panscape.data.files import atomic
+from panscape.data.files import SPOOL, atomic
 from panscape.data.readers.genes import GeneMap
 from panscape.data.readers.integers import check_counts, check_logged
 from panscape.errors import fail
@@ -79,7 +79,7 @@ def qc(
     names = pd.Index(genes if onto is None else onto.names, dtype=object)
     keep = np.ones(len(obs), dtype=bool) if keep is None else np.asarray(keep, dtype=bool)
     with atomic(path) as scratch:
-        spool = scratch.with_name(f"{scratch.name}.spool")
+        spool = scratch.with_name(scratch.name + SPOOL)
         try:
             with CountsWriter(spool, len(names)) as writer:
                 blocks = _counts_only(blocks, f"study '{study}', counts", logged)

@@ -17,12 +17,20 @@ _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
 def kernels() -> str:
-    """Return what decides the last digits of numbers: machine and kernels of the linear algebra."""
+    """Return what decides the last digits of numbers: processor and kernels of the linear algebra."""
     import numpy  # noqa: F401 loads its library of linear algebra
     from threadpoolctl import threadpool_info
 
     names = {pool["architecture"] for pool in threadpool_info() if "architecture" in pool}
-    return f"{platform.machine()}, {' '.join(sorted(names)) or 'unknown'} kernels"
+    file = Path("/proc/cpuinfo")  # PyTorch chooses its kernels by the vendor, too
+    vendor = re.search(r"^vendor_id\s*:\s*(\S+)", file.read_text(), re.MULTILINE) if file.is_file() else None
+    machine = f"{platform.machine()} {vendor[1] if vendor else ''}".strip()
+    return f"{machine}, {' '.join(sorted(names)) or 'unknown'} kernels"
+
+
+def made_with(path: str | Path) -> str:
+    """Return the first line of a table: collection, version, and the kernels that it was made with."""
+    return Path(path).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
 def write_digests(folder: str | Path, path: str | Path) -> int:
