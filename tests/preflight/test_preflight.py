@@ -212,3 +212,22 @@ def test_more_metacells_than_a_sample_has_cells_for_are_told(settings, cells, ex
 
 def test_a_plan_without_jobs():
     assert parse("Nothing to be done (all requested files are present and up to date).") == []
+
+
+@pytest.mark.parametrize("distance, told", [("thresholded", True), ("corrected", False)])
+def test_intervals_that_the_distance_cannot_give_are_told(distance, told):
+    from panscape.pipeline.preflight.show import _intervals
+
+    config = load(
+        {
+            "collection": "x",
+            "studies": [{"id": "one", "path": "x.h5ad", "obs": {"age": "age"}}],
+            "landscape": {"distance": distance},
+        }
+    )
+    jobs = [Job("place_clusters", "landscape", {"collection": "x"})]
+    text = "\n".join(_intervals(config, jobs))
+    assert ("no intervals with landscape.distance: thresholded: they need corrected" in text) == told
+    assert not _intervals(config, [])
+    config["landscape"]["pseudotime_draws"] = 0
+    assert not _intervals(config, jobs)

@@ -237,7 +237,7 @@ def test_clusters_that_are_not_placed_are_counted_and_listed(collection, tmp_pat
     results = made_up.results_of(out, config)
     (text,) = landscape_places.placement_sentences(results)
     assert text.startswith(
-        "The 95 % interval of a cluster's pseudotime, over 50 draws of cells and samples, has"
+        "The 95 % interval of a cluster's pseudotime, over 50 draws of cells or samples, has"
     )
     assert text.endswith("of 120 clusters, 110 are placed, 3 uncertain and 7 unconnected.")
     heading, words, shown = landscape_places.placement_blocks(results)
