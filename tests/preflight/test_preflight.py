@@ -39,7 +39,7 @@ GENEROUS = 21  # what is asked for is this many times the memory used, at most
 
 def complete(settings, studies=("one",)):
     raw = {**settings, "collection": "x", "studies": [{"id": name, "path": "x.h5ad"} for name in studies]}
-    raw["landscape"] = {**raw.get("landscape", {}), "root": "none"}
+    raw["landscape"] = {"root": "none", **raw.get("landscape", {})}
     return load(raw)
 
 
