@@ -53,7 +53,8 @@ class DrawnScorer:
         weights = scorer.weights
         parts = weights.h, weights.group.astype(np.int64), weights.size
         pairs = scorer.first, scorer.second
-        return cls(scorer.columns, *parts, scorer.atom, scorer.contains, *pairs, scorer.pearson)
+        columns = sparse.csc_matrix(scorer.counts, dtype=np.float32)
+        return cls(columns, *parts, scorer.atom, scorer.contains, *pairs, scorer.pearson)
 
     @property
     def n_at_once(self) -> int:
