@@ -39,7 +39,7 @@ GENEROUS = 21  # what is asked for is this many times the memory used, at most
 
 def complete(settings, studies=("one",)):
     raw = {**settings, "collection": "x", "studies": [{"id": name, "path": "x.h5ad"} for name in studies]}
-    raw["landscape"] = {**raw.get("landscape", {}), "root": "none"}
+    raw["landscape"] = {"root": "none", **raw.get("landscape", {})}
     return load(raw)
 
 
@@ -212,3 +212,22 @@ def test_more_metacells_than_a_sample_has_cells_for_are_told(settings, cells, ex
 
 def test_a_plan_without_jobs():
     assert parse("Nothing to be done (all requested files are present and up to date).") == []
+
+
+@pytest.mark.parametrize("distance, told", [("thresholded", True), ("corrected", False)])
+def test_intervals_that_the_distance_cannot_give_are_told(distance, told):
+    from panscape.pipeline.preflight.show import _intervals
+
+    config = load(
+        {
+            "collection": "x",
+            "studies": [{"id": "one", "path": "x.h5ad", "obs": {"age": "age"}}],
+            "landscape": {"distance": distance},
+        }
+    )
+    jobs = [Job("place_clusters", "landscape", {"collection": "x"})]
+    text = "\n".join(_intervals(config, jobs))
+    assert ("no intervals with landscape.distance: thresholded: they need corrected" in text) == told
+    assert not _intervals(config, [])
+    config["landscape"]["pseudotime_draws"] = 0
+    assert not _intervals(config, jobs)

@@ -149,7 +149,11 @@ def test_touching_results_runs_nothing(workdir, snakemake):
     "lost, target, made",
     [
         ("coexpression/late/pairs.tsv", "coexpression", {"correlate_genes": 1}),
-        ("landscape/genes.tsv", "landscape", {"build_landscape": 1, "plot_landscape": 1}),
+        (
+            "landscape/genes.tsv",
+            "landscape",
+            {"build_landscape": 1, "place_clusters": 1, "plot_landscape": 1},
+        ),
         ("landscape/figures/map-age.png", "landscape", {"plot_landscape": 1}),
     ],
 )

@@ -14,8 +14,8 @@ import pytest
 from panscape.config.inputs import check_inputs
 from panscape.config.load import load
 from panscape.data import limits
-from panscape.data.download import retrieve
 from panscape.data.digests import sha256
+from panscape.data.download import retrieve
 from panscape.data.readers.child import announce, in_child
 from panscape.data.readers.open import open_source
 from panscape.data.readers.text import open_bytes

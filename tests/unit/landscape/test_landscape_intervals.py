@@ -153,6 +153,9 @@ def test_a_cluster_without_pairs_has_no_interval():
     last = table.iloc[-1]
     assert last["cluster"] == "c4" and last["placement"] == "unconnected"
     assert np.isnan(last["pseudotime_low"]) and table.loc[0, "pseudotime_high"] == 0
+    lost = obs.assign(dpt_pseudotime=obs["dpt_pseudotime"].mask(obs.index == "c7"))
+    apart = pseudotime_table(lost, times, root="c0")
+    assert apart.set_index("cluster").loc["c7", ["pseudotime_low", "pseudotime_high"]].isna().all()
     assert list(table)[:7] == [
         "cluster", "study", "pseudotime", "pseudotime_low", "pseudotime_high", "placement", "age",
     ]  # fmt: skip

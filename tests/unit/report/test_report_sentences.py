@@ -19,6 +19,7 @@ from panscape.report.sections import (
     coexpression,
     dictionary,
     landscape,
+    landscape_places,
     landscape_sentences,
     landscape_tables,
     overlap,
@@ -249,3 +250,36 @@ def test_methods_of_the_landscape_name_its_studies_where_others_are_left_out(col
     text = " ".join(methods(made_up.results_of(out, {**config, "studies": studies}), SECTIONS).paragraphs)
     assert "Cells of each of early-embryo and late-embryo were clustered" in text
     assert "within each of early-embryo and late-embryo" in text
+
+
+def test_clusters_that_are_not_placed_are_counted_and_listed(collection, tmp_path):
+    out, config = made_up.write_results(tmp_path), made_up.configuration(landscape={"distance": "corrected"})
+    results = made_up.results_of(out, config)
+    (text,) = landscape_places.placement_sentences(results)
+    assert text.startswith(
+        "The 95 % interval of a cluster's pseudotime, over 50 draws of cells or samples, has"
+    )
+    assert text.endswith("of 120 clusters, 110 are placed, 3 uncertain and 7 unconnected.")
+    heading, words, shown = landscape_places.placement_blocks(results)
+    assert heading.text == "Clusters that are not placed" and words.text.startswith("Unconnected:")
+    assert [row[-1] for row in shown.rows] == ["unconnected"] * 7 + ["uncertain"] * 3
+    assert shown.rows[-1][-2].endswith("(0.00 to 0.80)") and shown.rows[0][-2] == "–"
+    (method,) = landscape_places.placement_methods(results)
+    assert "percentiles over 50 draws" in method
+
+
+def test_a_landscape_without_intervals_says_why(tmp_path):
+    out = made_up.write_results(tmp_path)
+    path = out / "landscape" / "pseudotime.tsv"
+    table = read_tsv(path).drop(columns=["pseudotime_low", "pseudotime_high"])
+    write_tsv(table, path)
+    for settings, why in (
+        ({"distance": "thresholded"}, "they need landscape.distance: corrected"),
+        ({"distance": "corrected", "pseudotime_draws": 0}, "landscape.pseudotime_draws is 0"),
+    ):
+        results = made_up.results_of(out, made_up.configuration(landscape=settings))
+        assert landscape_places.placement_sentences(results) == [f"Pseudotime has no intervals: {why}."]
+        assert landscape_places.placement_methods(results) == []
+    write_tsv(table.drop(columns="placement"), path)
+    assert landscape_places.placement_sentences(results) == []
+    assert landscape_places.placement_blocks(results) == []

@@ -42,8 +42,9 @@ def plot_intervals(view: View) -> Figure:
             inside = shown & (codes == number)
             _panel(ax, age, time, view.values(LOW), view.values(HIGH), inside, uncertain, look.colour)
             rest = int((uncertain & inside).sum())
-            note = f", {rest} uncertain" if rest else ""
-            ax.set_title(f"{plain_text(look.label)}: {int(inside.sum())} clusters{note}", fontsize=8)
+            note = f"{int(inside.sum())} clusters" + (f"\n{rest} uncertain" if rest else "")
+            ax.set_title(plain_text(look.label))
+            ax.text(1, 0.02, note, transform=ax.transAxes, fontsize=6.5, ha="right", va="bottom")
         for ax in axes[len(looks) :]:
             ax.set_axis_off()
         axes[0].set_ylim(-0.03, 1.03)

@@ -54,7 +54,6 @@ class DrawnScorer:
         parts = weights.h, weights.group.astype(np.int64), weights.size
         pairs = scorer.first, scorer.second
         columns = sparse.csc_matrix(scorer.counts, dtype=np.float32)
-        columns.sort_indices()
         return cls(columns, *parts, scorer.atom, scorer.contains, *pairs, scorer.pearson)
 
     @property

@@ -67,7 +67,8 @@ class LandscapeSettings(FromMapping):
         Number of bootstrap draws per interval; 0 for no intervals.
     pseudotime_draws
         With the corrected distance, number of draws of cells and samples for the interval of every cluster's
-        pseudotime, see :func:`panscape.coscape.landscape.intervals.drawn_pseudotimes`; 0 for no intervals.
+        pseudotime; 0 for no intervals. A landscape itself does not depend on it: see
+        :func:`panscape.coscape.landscape.intervals.drawn_pseudotimes`, which needs the counts.
     pair_correlation
         Correlation of gene pairs with pseudotime, ``"spearman"`` or ``"pearson"``.
     pairs_listed

@@ -118,7 +118,9 @@ def pseudotime_table(
         table["age"] = np.nan
     first = ["cluster", "study", "pseudotime"]
     if times is not None:
-        table["pseudotime_low"], table["pseudotime_high"] = intervals(times)
+        known = table["pseudotime"].notna()
+        for name, limit in zip(("pseudotime_low", "pseudotime_high"), intervals(times), strict=True):
+            table[name] = np.where(known, limit, np.nan)  # a cluster without pseudotime has no interval
         first += ["pseudotime_low", "pseudotime_high"]
     if root is not None:
         table[PLACEMENT] = placement(table["pseudotime"].to_numpy(dtype=np.float64), times)

@@ -30,7 +30,8 @@ MARGIN = {
     **dict.fromkeys(("find_elbow", "learn_dictionary", "build_targets"), 40),
     "choose_features": 8,
     **dict.fromkeys(
-        ("score_overlap", "train_unicoord", "score_unicoord", "restore_cells"), resources.PATIENCE
+        ("place_clusters", "score_overlap", "train_unicoord", "score_unicoord", "restore_cells"),
+        resources.PATIENCE,
     ),
 }
 USUAL_MARGIN = 3

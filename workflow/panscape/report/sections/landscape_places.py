@@ -38,7 +38,7 @@ def placement_sentences(results: Results) -> list[str]:
         return [_why_none(results.settings("landscape"))]
     width = float(np.nanmedian(places[HIGH] - places[LOW]))
     text = (
-        f"The 95 % interval of a cluster's pseudotime, over {plural(draws, 'draw')} of cells and samples, "
+        f"The 95 % interval of a cluster's pseudotime, over {plural(draws, 'draw')} of cells or samples, "
         f"has a median width of {fixed(width)}"
     )
     rest = [
