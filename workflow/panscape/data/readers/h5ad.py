@@ -14,7 +14,7 @@ from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.features import PEAKS, modality_named
 from panscape.data.readers.format import file_only
 from panscape.data.readers.gate import open_hdf5, values_of
-from panscape.data.readers.hdf5 import Compressed, dense_blocks, dense_spread, texts
+from panscape.data.readers.hdf5 import Compressed, dense_blocks, dense_spread, require_length, texts
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import Refused, listing, study_path
 
@@ -218,9 +218,11 @@ def _frame(file: h5py.File, key: str) -> pd.DataFrame:
 
     table = file[key]
     if not isinstance(table, h5py.Dataset):
+        rows = table[_index_name(table)].size
         for name in _columns(table):
             if isinstance(table[name], h5py.Group) and "encoding-type" not in table[name].attrs:
                 raise Refused(f"{key}/{name} is not a column")
+            require_length(table[name], rows)
         frame = read_elem(table)
         doubles = listing(frame.columns[frame.columns.duplicated()].unique())
         if doubles != "none":
