@@ -73,6 +73,7 @@ def test_negative_indices_are_refused(write, dtype, kind):
     assert open_source(study, where=WHERE).shape == write.counts.shape
     values[4] = -1
     assert "beyond the matrix's" in problem(change(study, "X/indices", values))
+    assert any("beyond the matrix's" in str(fault) for fault in check_study(study, WHERE, "human"))
 
 
 def test_unsigned_and_large_indices(write):
@@ -91,6 +92,12 @@ def test_offsets_increase_and_cover_the_values(write):
         wrong = good.copy()
         wrong[at] = value
         assert "do not match" in problem(change(study, "X/indptr", wrong))
+    wrong = good.copy()
+    wrong[-2:] -= 1  # the last cell is empty: still increasing, but one value is left over
+    assert "do not match" in problem(change(study, "X/indptr", wrong))
+    indices = stored(change(study, "X/indptr", good), "X/indices")
+    assert "do not match" in problem(change(study, "X/indices", indices[:-1]))
+    change(study, "X/indices", indices)
     wrong = good.astype(np.uint64)
     wrong[5] = 2**64 - 1  # -1 as a signed number
     assert "do not match" in problem(change(study, "X/indptr", wrong))
@@ -305,3 +312,23 @@ def test_negative_indices_are_refused_whatever_their_type_and_the_number_of_gene
             matrix.rows(0, 1)
         file["indices"][1] = 100
         assert matrix.rows(0, 1).indices.tolist() == [3, 100]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("h5ad", "obs/doublet"),
+        ("h5ad", "obs/type/codes"),
+        ("h5ad", "var/symbol"),
+        ("loom", "col_attrs/day"),
+        ("tenx_v3", "matrix/features/feature_type"),
+        ("tenx_v3", "matrix/features/id"),
+        ("tenx_v2", "GRCh38/genes"),
+    ],
+)
+@pytest.mark.parametrize("length", [0, 1, -1])
+def test_columns_are_as_long_as_their_table(write, kind, name, length):
+    """A single value would be repeated for all rows."""
+    study = getattr(write, kind)()
+    text = problem(change(study, name, stored(study, name)[:length]))
+    assert name.removesuffix("/codes") in text and "but its table" in text

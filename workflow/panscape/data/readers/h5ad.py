@@ -15,7 +15,14 @@ from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.features import PEAKS, modality_named
 from panscape.data.readers.format import file_only
 from panscape.data.readers.gate import is_array, open_hdf5, values_of
-from panscape.data.readers.hdf5 import Compressed, decoded, dense_blocks, dense_spread, texts
+from panscape.data.readers.hdf5 import (
+    Compressed,
+    decoded,
+    dense_blocks,
+    dense_spread,
+    require_length,
+    texts,
+)
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import Refused, listing, study_path
 
@@ -215,14 +222,15 @@ def _index(table: h5py.Group | h5py.Dataset) -> np.ndarray:
     return texts(table[_index_name(table)])
 
 
-def _column(table: h5py.Group, name: str) -> Any:
+def _column(table: h5py.Group, name: str, rows: int) -> Any:
     """Return the values of a column of obs or var."""
     from anndata.io import read_elem
 
     column, codes = table[name], table.get(f"__categories/{name}")
+    if not is_array(column) and "encoding-type" not in column.attrs:
+        raise Refused(f"{table.name}/{name} is not a column")
+    require_length(column, rows)
     if not is_array(column):
-        if "encoding-type" not in column.attrs:
-            raise Refused(f"{table.name}/{name} is not a column")
         return read_elem(column)
     if codes is not None:  # anndata 0.7 and SeuratDisk: labels beside their numbers
         values, labels = values_of(column, kinds="iu")[:].astype(np.int64), texts(codes)
@@ -241,7 +249,7 @@ def _frame(file: h5py.File, key: str) -> pd.DataFrame:
         if doubles != "none":
             raise Refused(f"{key} has several columns of the same name: {doubles}", "rename them")
         index = pd.Index(_index(table), dtype=object)
-        return pd.DataFrame({name: _column(table, name) for name in names}, index=index)
+        return pd.DataFrame({name: _column(table, name, len(index)) for name in names}, index=index)
     values, columns = table[:], {}
     for name in _columns(table):
         column = values[name]

@@ -32,6 +32,23 @@ def decoded(values: np.ndarray) -> np.ndarray:
     return np.array([v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in values], dtype=object)
 
 
+def require_length(part: h5py.Group | h5py.Dataset, size: int) -> None:
+    """Raise a Refused if a column has another length than its table: pandas repeats single values.
+
+    Parameters
+    ----------
+    part
+        The column: an array, or a group with `codes` or `values`.
+    size
+        Number of rows of the table.
+    """
+    values = part
+    if isinstance(part, h5py.Group):
+        values = next((part[name] for name in ("codes", "values") if name in part), None)
+    if isinstance(values, h5py.Dataset) and values.shape != (size,):
+        raise Refused(f"{part.name} has shape {values.shape}, but its table {size} rows")
+
+
 class Compressed:
     """A compressed sparse matrix in HDF5: `data`, `indices` and `indptr` under one group.
 

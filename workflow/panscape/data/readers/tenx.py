@@ -12,7 +12,7 @@ from scipy import sparse
 from panscape.data.readers.features import OTHER_GENOME, require_ids
 from panscape.data.readers.format import file_only
 from panscape.data.readers.gate import open_hdf5, values_of
-from panscape.data.readers.hdf5 import Compressed, dense_blocks, dense_spread, texts
+from panscape.data.readers.hdf5 import Compressed, dense_blocks, dense_spread, require_length, texts
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import Refused, listing, study_path
 
@@ -67,10 +67,14 @@ class TenX(Source):
         with open_hdf5(self.path) as file:
             group = file[self._group]
             if "features" not in group:
+                require_length(group["genes"], len(group["gene_names"]))
                 columns = {"id": texts(group["genes"])}
                 table = pd.DataFrame(columns, index=pd.Index(texts(group["gene_names"]), name="name"))
                 return require_ids(table)
             features = group["features"]
+            for name in ("id", "feature_type", "genome", "interval"):
+                if name in features:
+                    require_length(features[name], len(features["name"]))
             names = pd.Index(texts(features["name"]), name="name")
             columns = {"id": texts(features["id"]), "feature_types": texts(features["feature_type"])}
             for name in ("genome", "interval"):
@@ -164,6 +168,8 @@ class Loom(Source):
     def _table(self, key: str, columns: list[str]) -> dict[str, np.ndarray]:
         with open_hdf5(self.path) as file:
             group = file[key]
+            for name in columns:
+                require_length(group[name], self._shape[key == "row_attrs"])
             kinds = {name: group[name].dtype.kind for name in columns}
             return {n: group[n][:] if kinds[n] in "biuf" else texts(group[n]) for n in columns}
 
