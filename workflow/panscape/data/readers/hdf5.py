@@ -43,9 +43,9 @@ def require_length(part: h5py.Group | h5py.Dataset, size: int) -> None:
         Number of rows of the table.
     """
     values = part
-    if isinstance(part, h5py.Group):
+    if not is_array(part):
         values = next((part[name] for name in ("codes", "values") if name in part), None)
-    if isinstance(values, h5py.Dataset) and values.shape != (size,):
+    if is_array(values) and tuple(values.shape) != (size,):
         raise Refused(f"{part.name} has shape {values.shape}, but its table {size} rows")
 
 
