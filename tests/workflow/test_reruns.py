@@ -30,8 +30,8 @@ CHANGES = {
     "landscape__n_neighbors": (6, {"build_landscape"}, LANDSCAPE),
     "landscape__distance": ("thresholded", {"build_landscape"}, LANDSCAPE),
     "landscape__min_pairs": (20, {"build_landscape"}, LANDSCAPE),
-    "landscape__top_pairs": (2000, {"choose_pairs", "build_landscape"}, PAIRS),
-    "landscape__min_expected": (5, {"correlate_genes", "score_pairs", "build_landscape"}, COEXPRESSION),
+    "landscape__top_pairs": (2000, {"choose_pairs"}, PAIRS),
+    "landscape__min_expected": (5, {"correlate_genes"}, COEXPRESSION),
     "report__top": (7, {"plot_landscape"}, {"plot_landscape", *REPORT}),
     "report__title": ("Another", {"write_report"}, REPORT),
     "dictionary__alpha": (0.2, {"write_report"}, REPORT),  # named in the report's settings, not run
