@@ -19,6 +19,7 @@ RECALL = (
 )
 SAMPLED = 60  # points per part, for k-means
 QUERY_BLOCK = 512
+FEW = 8
 
 
 def neighbors(
@@ -207,11 +208,31 @@ def _nearest_of(points, rows, near, k: int, centre) -> tuple[np.ndarray, np.ndar
     queries, found = points[rows] - centre, points[near] - centre
     squared = (found**2).sum(axis=1) - 2 * queries @ found.T
     squared[np.arange(len(rows)), np.searchsorted(near, rows)] = np.inf
-    chosen = near[np.sort(np.argpartition(squared, k - 1, axis=1)[:, :k], axis=1)]
+    chosen = near[np.sort(_smallest(squared, k), axis=1)]
     apart = (points[rows][:, None].astype(np.float64) - points[chosen]) ** 2
     distance = np.sqrt(apart.sum(axis=2))
     order = np.argsort(distance, axis=1, kind="stable")
     return np.take_along_axis(chosen, order, axis=1), np.take_along_axis(distance, order, axis=1)
+
+
+def _smallest(values: np.ndarray, k: int) -> np.ndarray:
+    """Return the columns of the `k` smallest values of every row, unordered.
+
+    The k-th smallest of every eighth column bounds them; few values are below it, and a partition of these is
+    several times faster than one of whole rows.
+    """
+    few = values[:, ::FEW]
+    if few.shape[1] < 4 * k:
+        return np.argpartition(values, k - 1, axis=1)[:, :k]
+    bound = np.partition(few, k - 1, axis=1)[:, k - 1]
+    row, column = np.nonzero(values <= bound[:, None])
+    count = np.bincount(row, minlength=len(values))
+    place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    below = np.full((len(values), count.max()), np.inf, dtype=values.dtype)
+    below[row, place] = values[row, column]
+    columns = np.zeros(below.shape, dtype=np.int64)
+    columns[row, place] = column
+    return np.take_along_axis(columns, np.argpartition(below, k - 1, axis=1)[:, :k], axis=1)
 
 
 def approximate_nearest(points: np.ndarray, queries: np.ndarray, *, seed: int = 0) -> np.ndarray:
