@@ -74,6 +74,7 @@ def test_other_weights_and_scores_matter(studies):
 
 def test_one_resolution_less(studies):
     levels = np.arange(len(studies[0].clusters)) % 2 + 1.0
+    levels[0] = np.nan  # the cluster of all cells
     two = [replace(one, clusters=one.clusters.assign(resolution=levels)) for one in studies]
     table = table_of(two)
     assert table["value"].tolist()[3:5] == ["without resolution 1", "without resolution 2"]

@@ -22,7 +22,8 @@ def fill_correlations(products, total, mean, scale, start, r):
         for at in range(row, n_columns):
             other = start + at
             value = (products[gene, other] - total[gene] * mean[other]) * scale[gene] * scale[other]
-            r[row, at] = min(max(value, -1.0), 1.0)
+            value = 1.0 if value > 1.0 else value
+            r[row, at] = -1.0 if value < -1.0 else value
 
 
 @numba.njit(nogil=True)
@@ -48,14 +49,26 @@ def take_strong(r, start, genes, varies, cutoff):
 def add_signal(score, start, genes, detected, n, least, squares, noise):
     """Compiled :func:`panscape.coscape.coexpression.pair_rows.add_signal`."""
     n_rows, n_columns = score.shape
+    share = detected[start:] / n
     most = detected.max() / n
+    once = 1 / n
+    neighbours = genes[-1] - genes[0] == len(genes) - 1  # then the loop over them takes several at a time
     for row in range(n_rows):
         here = detected[start + row]
         if here * most < least:
             continue
-        of_squares, of_noise = squares[genes[start + row]], noise[genes[start + row]]
+        gene = genes[start + row]
+        if neighbours:
+            of_squares, of_noise = squares[gene, gene:], noise[gene, gene:]
+            for at in range(row + 1, n_columns):
+                value = score[row, at]
+                valid = (value != 0) & (here * share[at] >= least)
+                of_squares[at - row] += value * value if valid else 0.0
+                of_noise[at - row] += once if valid else 0.0
+            continue
+        of_squares, of_noise = squares[gene], noise[gene]
         for at in range(row + 1, n_columns):
             value = score[row, at]
-            if value != 0 and here * (detected[start + at] / n) >= least:
+            if value != 0 and here * share[at] >= least:
                 of_squares[genes[start + at]] += value * value
-                of_noise[genes[start + at]] += 1 / n
+                of_noise[genes[start + at]] += once

@@ -96,8 +96,8 @@ def corrected_variants(
 def _subsets(data: Combined, root: int | None, splits: int, seed: int) -> Iterator[tuple[str, np.ndarray]]:
     """Yield subsets of the clusters: without one resolution, and random halves; the root is in all."""
     always = np.arange(len(data.clusters)) == (-1 if root is None else root)
-    resolution = data.clusters["resolution"].to_numpy()
-    distinct = np.unique(resolution)
+    resolution = data.clusters["resolution"].to_numpy(dtype=np.float64)
+    distinct = np.unique(resolution[np.isfinite(resolution)])  # all cells of a study have none
     if len(distinct) > 1:
         for one in distinct:
             yield f"without resolution {one:g}", np.flatnonzero((resolution != one) | always)
