@@ -144,7 +144,7 @@ from panscape.pipeline import job
 from panscape.errors import fail
 given = ["results/x/preprocess/larva/counts.h5ad", "results/x/preprocess/genes.tsv"]
 log = ["logs/x/sivae/plan_lines.log"]
-job.begin(SimpleNamespace(log=log, input=given, wildcards={{"collection": "x"}}))
+job.begin(SimpleNamespace(log=log, input=given, wildcards={{"collection": "x"}}, config={{}}))
 raise fail("sivae.min_cells", "no line has 50 cells", "lower it", few=True)
 """
 
