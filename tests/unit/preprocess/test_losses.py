@@ -144,8 +144,8 @@ from panscape.pipeline import job
 from panscape.errors import fail
 given = ["results/x/preprocess/larva/counts.h5ad", "results/x/preprocess/genes.tsv"]
 log = ["logs/x/sivae/plan_lines.log"]
-wildcards = {{"collection": "x"}}
-job.begin(SimpleNamespace(log=log, input=given, output=[], rule="plan_lines", wildcards=wildcards))
+parts = {{"wildcards": {{"collection": "x"}}, "config": {{}}, "output": [], "rule": "plan_lines"}}
+job.begin(SimpleNamespace(log=log, input=given, **parts))
 raise fail("sivae.min_cells", "no line has 50 cells", "lower it", few=True)
 """
 
