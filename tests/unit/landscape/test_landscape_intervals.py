@@ -223,3 +223,17 @@ def test_best_pairs_keep_their_order():
     chosen = pd.DataFrame({"gene_a": list("abcd"), "gene_b": list("efgh"), "signal": [1.0, 5.0, 2.0, 2.0]})
     assert best_pairs(chosen, 2)["gene_a"].tolist() == ["b", "c"]
     assert best_pairs(chosen, 9)["gene_a"].tolist() == list("abcd")
+
+
+def test_copies_of_clusters_are_in_the_graph_and_not_in_the_result():
+    _, study = made("one", 0)
+    settings = LandscapeSettings.of({**vars(QUICK), "duplicates": True})
+    clusters = clusters_of([study]).assign(multiplicity=1)
+    given = [study], PAIRS, np.ones(len(PAIRS))
+    alone = drawn_pseudotimes(*given, clusters, 0, QUICK, 3)
+    once = drawn_pseudotimes(*given, clusters, 0, settings, 3)
+    assert alone.tobytes() == once.tobytes()
+    clusters.loc[2, "multiplicity"] = 3
+    copied = drawn_pseudotimes(*given, clusters, 0, settings, 3)
+    assert copied.shape == alone.shape and (copied[:, 0] == 0).all() and np.isfinite(copied).all()
+    assert not np.allclose(copied, alone)
