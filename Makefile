@@ -64,7 +64,7 @@ docs: generated $(VENV)/docs.stamp ## build the documentation in docs/_build/htm
 NAME ?= my-collection
 init: $(VENV)/demo.stamp ## propose config/NAME.yaml for FILES="data/a.h5ad data/b ..." (one study each)
 	@test -n "$(FILES)" || { echo 'Name files: make init NAME=lab FILES="data/a.h5ad data/b.h5ad"'; exit 1; }
-	@PYTHONPATH=workflow $(BIN)/python -m panscape.init $(FILES) --collection $(NAME) --output config/$(NAME).yaml
+	@PYTHONPATH=workflow $(BIN)/python -m panscape.config.init $(FILES) --collection $(NAME) --output config/$(NAME).yaml
 
 CONFIG ?= config/demo.yaml
 why: $(VENV)/demo.stamp ## say what an edit of FILE would make anew of the results here (CONFIG: the collection)

@@ -7,12 +7,12 @@ import pytest
 import yaml
 from scipy import sparse
 
+from panscape.config.init import main
 from panscape.config.inputs import look_at_inputs
 from panscape.config.load import load
 from panscape.config.propose import propose
 from panscape.data.known_genes import common_symbols
 from panscape.errors import UserError
-from panscape.init import main
 
 HUMAN = sorted(common_symbols("human"))[:60]
 

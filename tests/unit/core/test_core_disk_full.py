@@ -26,7 +26,8 @@ class Wildcards(dict):
     pass
 
 target = Path(sys.argv[1])
-given = SimpleNamespace(log=[sys.argv[2]], input=[], output=[target], rule="make", wildcards=Wildcards())
+parts = {"rule": "make", "wildcards": Wildcards(), "config": {}}
+given = SimpleNamespace(log=[sys.argv[2]], input=[], output=[target], **parts)
 job.begin(given)
 values = np.random.default_rng(0).normal(size=(600, 500))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))

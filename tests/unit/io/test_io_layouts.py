@@ -133,10 +133,10 @@ def test_files_with_names_of_their_own_are_named_by_the_user(tmp_path):
     lines(tmp_path / "those.lst", GENES)
     with pytest.raises(UserError, match=r"no file names its cells.*mtx: \{barcodes: PATH\}"):
         read(tmp_path / "m.mtx")
-    named = {"barcodes": str(tmp_path / "these.lst"), "features": str(tmp_path / "those.lst")}
+    named = {"barcodes": str(tmp_path / "these.lst"), "feature_names": str(tmp_path / "those.lst")}
     np.testing.assert_array_equal(read(tmp_path / "m.mtx", mtx=named).to_numpy(), COUNTS)
-    with pytest.raises(UserError, match=r"mtx\.features .*no file"):
-        read(tmp_path / "m.mtx", mtx={**named, "features": str(tmp_path / "gone.lst")})
+    with pytest.raises(UserError, match=r"mtx\.feature_names .*no file"):
+        read(tmp_path / "m.mtx", mtx={**named, "feature_names": str(tmp_path / "gone.lst")})
 
 
 def test_a_folder_without_a_matrix_says_where_one_is(tmp_path):

@@ -84,12 +84,20 @@ def dense_distances(t, weight, inside, known):
             for part, pairs, whole in zip((0.1, 0.9), (common, valid), raw, strict=True)
         )
 
+    def error(a, b):
+        pairs = known[a] & known[b] & (t[a] != 0) & (t[b] != 0)
+        noise = np.diagonal(shared)[[a, b]] / size[[a, b]] ** 2  # of cells that are drawn several times
+        own = np.maximum(noise - shared[a, b] / size[a] / size[b], 0)
+        square = t[[a, b]][:, pairs] ** 2 - noise[:, None] / 2
+        return np.sqrt(max((weight[pairs] ** 2 * (square[0] * own[1] + square[1] * own[0])).sum(), 0))
+
     count = len(t)
     result = np.zeros((count, count))
     for a in range(count):
         for b in range(count):
             if a != b:
-                result[a, b] = 1 - product(a, b, known[a] & known[b]) / np.sqrt(norm(a, b) * norm(b, a))
+                bound = product(a, b, known[a] & known[b]) - 2 * error(a, b)
+                result[a, b] = 1 - bound / np.sqrt(norm(a, b) * norm(b, a))
     return np.where((result < 1e-3) & ~np.eye(count, dtype=bool), 1e-6 / (2e-3 - result), result)
 
 

@@ -6,7 +6,9 @@ from panscape.coscape.landscape.build import compute_landscape
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.stats.threads import limited
 
-QUICK = LandscapeSettings(n_neighbors=7, permutations=9, layout_iterations=2, min_pairs=5)
+QUICK = LandscapeSettings(
+    distance="thresholded", n_neighbors=7, permutations=9, layout_iterations=2, min_pairs=5
+)
 
 
 def test_one_thread_and_two_give_the_same_bytes():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from panscape.coscape.landscape.sensitivity import CONFIGURED, GRID
+from panscape.coscape.landscape.varied import CONFIGURED, GRID
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,8 @@ import pandas as pd
 
 from panscape.coem.links.best import best_peaks
 from panscape.coem.links.pairs import Pairs
+from panscape.coem.links.reach import NEIGHBOUR
 from panscape.coem.links.target_decoy import Rivals, scores, signed_rates
-
-NEIGHBOUR = 5_000  # base pairs between the middles of peaks of which only the better is called
 
 
 def compared(

@@ -19,7 +19,11 @@ SMALL = 1e-3  # distances below are compressed to positive ones
 
 
 def debiased_distances(
-    scores: Scores, measured: Measured | None = None, *, enough: np.ndarray | None = None
+    scores: Scores,
+    measured: Measured | None = None,
+    *,
+    enough: np.ndarray | None = None,
+    errors: float = ERRORS,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return an upper limit of 1 - cosine of the weighted statistics of all pairs of clusters, debiased.
 
@@ -51,6 +55,8 @@ def debiased_distances(
         both.
     enough
         bool (n,): clusters to compare; None: all.
+    errors
+        Number of standard errors above the estimate; 0 for the estimate itself.
 
     Returns
     -------
@@ -75,7 +81,7 @@ def debiased_distances(
     across = (1 - COMMON) * norms[:, group] + COMMON * common
     scale = across * across.T
     distances = np.full((count, count), np.inf)
-    inner -= ERRORS * _standard_errors(scores, spread)
+    inner -= errors * _standard_errors(scores, spread)
     np.divide(inner, -np.sqrt(scale), out=distances, where=scale > 0)
     distances += 1
     close = distances < SMALL

@@ -18,13 +18,12 @@ from panscape.coscape.landscape.scores import Scores, stack_scores
 from panscape.coscape.landscape.settings import CORRECTED, LandscapeSettings
 from panscape.coscape.landscape.space import Space
 from panscape.coscape.landscape.variants import Variant, corrected_variants
+from panscape.coscape.landscape.varied import CONFIGURED, GRID
 from panscape.coscape.landscape.vectors import coexpression_vectors
 from panscape.graph.diffusion import choose_root
 from panscape.log import logger
 from panscape.stats.ranks import partial_spearman, spearman
 from panscape.stats.threads import single_threaded
-
-CONFIGURED, GRID = "as configured", "threshold and neighbours"
 
 
 @single_threaded()
@@ -103,21 +102,6 @@ def sensitivity_table(
             space = embed_vectors(vectors, root, replace(varied, n_neighbors=k, clip=None))
             add(GRID, f"{threshold:g}, {k}", space, data.clusters, time, threshold, k + 1)
     return pd.DataFrame(rows)
-
-
-def lowest(table: pd.DataFrame, column: str) -> pd.Series | None:
-    """Return the row with the lowest value of a column, None if it has none.
-
-    Parameters
-    ----------
-    table
-        From :func:`sensitivity_table`.
-    column
-        E.g. ``rho_configured``.
-    """
-    varied = table[table["varied"] != CONFIGURED]
-    known = varied[varied[column].notna()]
-    return None if known.empty else known.loc[known[column].idxmin()]
 
 
 def _embedded(one: Variant, root: int | None, clusters: pd.DataFrame) -> Space:

@@ -10,6 +10,7 @@ from scipy import sparse
 from panscape.coscape.landscape.debiased import debiased_distances
 from panscape.coscape.landscape.scores import Scores, stack_scores
 from panscape.graph.measured import Measured
+from panscape.stats.decomposition import symmetric_eigen
 from panscape.stats.rows import unit_rows
 
 
@@ -48,7 +49,7 @@ class Similarity:
     def debiased(
         cls, reference: Scores, new: Scores, measured: np.ndarray | None = None, *, min_pairs: int = 0
     ) -> Similarity:
-        """Return 1 minus the corrected distance, and the kernel next to it.
+        """Return 1 minus the corrected distance without its standard errors, and the kernel next to it.
 
         The matrix of debiased cosines has negative eigenvalues, which predictions from it would multiply: in
         the kernel they are set to 0, and its diagonal to 1.
@@ -79,7 +80,8 @@ class Similarity:
             columns = genes[:, scores.pairs[:, 0]] & genes[:, scores.pairs[:, 1]]
             groups = Measured(group.reshape(-1), columns)
         enough = np.diff(scores.matrix.indptr) >= min_pairs
-        distances, defined = debiased_distances(scores, groups, enough=enough)
+        # the estimate: an upper limit would tell small panclusters from all others, also from their own kind
+        distances, defined = debiased_distances(scores, groups, enough=enough, errors=0.0)
         near = np.clip(1 - np.where(np.isfinite(distances), distances, 1), -1, 1)
         near[~defined], near[:, ~defined] = 0, 0
         kernel = _kernel(near)
@@ -88,7 +90,7 @@ class Similarity:
 
 def _kernel(near: np.ndarray) -> np.ndarray:
     """Return a symmetric matrix without its negative eigenvalues, scaled to a diagonal of 1."""
-    values, vectors = np.linalg.eigh((near + near.T) / 2)
+    values, vectors = symmetric_eigen((near + near.T) / 2)
     kernel = (vectors * np.maximum(values, 0)) @ vectors.T
     length = np.sqrt(np.maximum(kernel.diagonal(), 0))
     scale = np.divide(1, length, out=np.zeros_like(length), where=length > 1e-6)

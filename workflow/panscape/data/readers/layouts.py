@@ -49,7 +49,7 @@ def find_layout(path: Path, named: Mapping[str, Any] | None = None) -> Layout:
     path
         Folder with one matrix, or the matrix.
     named
-        Paths that the user wrote under `mtx`: `barcodes`, `features`; others are sought.
+        Paths that the user wrote under `mtx`: `barcodes`, `feature_names`; others are sought.
 
     Raises
     ------
@@ -60,10 +60,11 @@ def find_layout(path: Path, named: Mapping[str, Any] | None = None) -> Layout:
     folder = path if path.is_dir() else path.parent
     matrix = path if path.is_file() else _matrix(folder)
     barcodes = named.get("barcodes") or _beside(matrix, _CELLS, "cells", "barcodes")
-    features = named.get("features") or _beside(matrix, _GENES, "features", "features")
-    for key, file in (("barcodes", barcodes), ("features", features)):
+    features = named.get("feature_names") or _beside(matrix, _GENES, "features", "feature_names")
+    for key, file in (("barcodes", barcodes), ("feature_names", features)):
         if not file.is_file():
-            raise Refused(f"there is no file {file}", "correct the path", key=f"mtx.{key}")
+            problem = f"{file} is a device, pipe or socket" if file.exists() else f"there is no file {file}"
+            raise Refused(problem, "give the path of a file", key=f"mtx.{key}" if key in named else "path")
     names = features.with_name(features.name.replace("genes.txt", "genes.names.txt"))
     return Layout(matrix, barcodes, features, names if names != features and names.is_file() else None)
 
@@ -101,7 +102,7 @@ def _beside(matrix: Path, words: str, what: str, key: str) -> Path:
             logger.info("%s: names of %s from %s, the only such file that fits", matrix, what, best[0].name)
         return best[0]
     found = f"several files may name its {what}: {listing(file.name for file in best)}" if best else (
-        f"no file names its {what} (such as {key}.tsv or .txt, gzipped or not)"
+        f"no file names its {what} (such as {what}.tsv or .txt, gzipped or not)"
     )  # fmt: skip
     raise Refused(
         f"{matrix}: {found}",

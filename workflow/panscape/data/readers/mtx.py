@@ -99,7 +99,7 @@ class Mtx(Source):
 
     def _of_sheet(self, file: Path) -> pd.DataFrame:
         """Return the features of a table with a header (Parse): ids, and names if it has them."""
-        sheet = read_sheet(str(file), at(self.study, self.where, "mtx.features"))
+        sheet = read_sheet(str(file), at(self.study, self.where, "mtx.feature_names"))
         named = next((name for name in ("gene_name", "name", "symbol") if name in sheet), sheet.columns[0])
         names = sheet[named].fillna(sheet.iloc[:, 0])
         return pd.DataFrame(
@@ -227,7 +227,7 @@ class Mtx(Source):
             if not all(quoted):
                 raise Refused(f"{path.name} has quotes in some places", "write names without quotes")
             lines = [line.replace('"', "") for line in lines]
-        width = lines[0].count("\t") if lines else 0
+        width = next((line.count("\t") for line in lines if not line.startswith("#")), 0)
         for number, line in enumerate(lines, 1):
             if not line.strip() or (line.count("\t") != width and not line.startswith("#")):
                 problem = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from panscape.coscape.landscape.sensitivity import CONFIGURED, lowest
+from panscape.coscape.landscape.varied import CONFIGURED, lowest
 from panscape.report.blocks import Block, Heading, Paragraph
 from panscape.report.format import fixed
 from panscape.report.results import Results, caption

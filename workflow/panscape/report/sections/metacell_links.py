@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from panscape.coem.links.compare import NEIGHBOUR
+from panscape.coem.links.reach import NEIGHBOUR
 from panscape.report.blocks import Block, Gallery, Paragraph, table
 from panscape.report.format import count, fixed, percent
 from panscape.report.results import Results

@@ -12,7 +12,7 @@ from panscape.config.propose import propose
 def main(arguments: list[str] | None = None) -> int:
     """Write the proposal to a new file, or to standard output, and return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m panscape.init", description="Propose a configuration for files of counts."
+        prog="python -m panscape.config.init", description="Propose a configuration for files of counts."
     )
     parser.add_argument("files", nargs="+", help="files or folders of counts, one per study")
     parser.add_argument("--collection", default="my-collection", help="name of the collection")
