@@ -1,5 +1,6 @@
 """UniCoord as an estimator in notebooks."""
 
+import model_files
 import numpy as np
 import pytest
 import torch
@@ -90,7 +91,9 @@ def test_models_of_the_version_before_are_read(fitted, unseen, tmp_path, caplog)
     for old, new in {key: new.name for key, new in UniCoordSettings.RENAMED.items()}.items():
         text = text.replace(f'"{new}":', f'"{old}":')
     assert '"committee": 2' in text and '"ensemble"' not in text
-    card.write_text(text)
+    assert '"format": 2' in text  # a model of that version had neither digest nor seal
+    card.write_text(text.replace('"format": 2', '"format": 1'))
+    model_files.rewrite(tmp_path / "model" / "weights.safetensors", sealed=False, format=1)
     again = CoordinateSystem.load(tmp_path / "model")
     assert again.settings == fitted.settings and "unicoord.committee is now ensemble" in caplog.text
     assert again.predict(unseen).equals(fitted.predict(unseen))
