@@ -11,7 +11,8 @@ from test_landscape_debiased import QUICK, scored
 
 from panscape.coscape.landscape.build import compute_landscape
 from panscape.coscape.landscape.rescore import other_estimator, rescore
-from panscape.coscape.landscape.sensitivity import lowest, sensitivity_table
+from panscape.coscape.landscape.sensitivity import sensitivity_table
+from panscape.coscape.landscape.varied import lowest
 from panscape.plot.sensitivity import plot_sensitivity
 from panscape.stats.ranks import spearman
 
