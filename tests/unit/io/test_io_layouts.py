@@ -156,3 +156,37 @@ def test_marks_and_quotes_around_all_names_are_no_part_of_them(tmp_path):
     lines(tmp_path / "features.tsv", [f'"{IDS[0]}"\t{GENES[0]}', *(f"{a}\tx" for a in IDS[1:])])
     with pytest.raises(UserError, match="quotes in some places"):
         read(tmp_path)
+
+
+def test_square_matrices_are_read_by_their_program_or_asked_for(tmp_path):
+    square = COUNTS[:5]
+    for name in ("ranger", "kallisto", "plain"):
+        (tmp_path / name).mkdir()
+    matrix(tmp_path / "ranger" / "matrix.mtx", square.T)
+    lines(tmp_path / "ranger" / "barcodes.tsv", CELLS[:5])
+    lines(tmp_path / "ranger" / "features.tsv", [f"{a}\t{b}" for a, b in zip(IDS, GENES, strict=True)])
+    matrix(tmp_path / "kallisto" / "cells_x_genes.mtx", square)
+    lines(tmp_path / "kallisto" / "cells_x_genes.barcodes.txt", CELLS[:5])
+    lines(tmp_path / "kallisto" / "cells_x_genes.genes.txt", GENES)
+    for name in ("ranger", "kallisto"):
+        np.testing.assert_array_equal(read(tmp_path / name).to_numpy(), square)
+    plain = tmp_path / "plain" / "x.mtx"
+    matrix(plain, square)
+    lines(tmp_path / "plain" / "cells.txt", CELLS[:5])
+    lines(tmp_path / "plain" / "genes.txt", GENES)
+    with pytest.raises(UserError, match="as many rows as columns"):
+        read(plain)
+    np.testing.assert_array_equal(read(plain, orientation="cells-by-genes").to_numpy(), square)
+    np.testing.assert_array_equal(read(plain, orientation="genes-by-cells").to_numpy(), square.T)
+
+
+@pytest.mark.parametrize("orientation", ["cells-by-genes", "genes-by-cells"])
+def test_comments_before_a_table_of_counts(tmp_path, orientation):
+    path = tmp_path / "s_RSEC_MolsPerCell.csv"
+    table = pd.DataFrame(COUNTS, index=CELLS, columns=GENES)
+    table = table if orientation == "cells-by-genes" else table.T
+    path.write_text("##### BD Rhapsody\n## Version 1.9\n" + table.rename_axis("Cell_Index").to_csv())
+    np.testing.assert_array_equal(read(path, orientation=orientation).to_numpy(), COUNTS)
+    path.write_text(path.read_text().replace("\n" + path.read_text().splitlines()[4], "\nx,a,b", 1))
+    with pytest.raises(UserError, match="line 5"):
+        read(path, orientation=orientation)

@@ -90,7 +90,7 @@ class LandscapeSettings(FromMapping):
     # settings of one distance alone
     ONLY: ClassVar[Mapping[str, tuple[str, ...]]] = {
         THRESHOLDED: ("metric", "diagonal", "eta", "symmetric", "best_detected"),
-        CORRECTED: ("top_pairs", "neighbor_sweep"),
+        CORRECTED: ("top_pairs", "neighbor_sweep", "pseudotime_draws"),
     }
 
     distance: str = CORRECTED

@@ -69,6 +69,22 @@ def find_layout(path: Path, named: Mapping[str, Any] | None = None) -> Layout:
     return Layout(matrix, barcodes, features, names if names != features and names.is_file() else None)
 
 
+def cells_first(layout: Layout) -> bool | None:
+    """Return whether the rows of a matrix are cells, by the names of its files; None if these do not tell.
+
+    Examples
+    --------
+    >>> cells_first(Layout(Path("cells_x_genes.mtx"), Path("b"), Path("f")))
+    True
+    """
+    matrix = layout.matrix.name.removesuffix(".gz")
+    if re.fullmatch(r"cells_x_genes\.mtx|(count_matrix|DGE)\.mtx|quants_mat\.mtx", matrix):
+        return True
+    ranger = re.fullmatch(r".*(matrix|spliced|unspliced|ambiguous|UniqueAndMult-\w+)\.mtx", matrix)
+    named = re.fullmatch(r".*(features|genes)\.tsv(\.gz)?|peaks\.bed(\.gz)?", layout.features.name)
+    return False if ranger and named else None
+
+
 def _matrix(folder: Path) -> Path:
     files = sorted(file for file in folder.iterdir() if re.fullmatch(r".*\.mtx(\.gz)?", file.name))
     exact = [file for file in files if file.name in ("matrix.mtx", "matrix.mtx.gz")]

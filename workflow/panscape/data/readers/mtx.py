@@ -15,7 +15,7 @@ from scipy import sparse
 from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.entries import LONGEST_LINE, Entries, Parser, read_header
 from panscape.data.readers.features import PEAKS, require_ids
-from panscape.data.readers.layouts import find_layout
+from panscape.data.readers.layouts import cells_first, find_layout
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import Refused, at, study_path
 from panscape.data.readers.text import open_bytes
@@ -55,7 +55,24 @@ class Mtx(Source):
         """Whether rows are cells; 10x stores features in rows, some other tools do not."""
         rows, columns = self._header.rows, self._header.columns
         cells, genes = len(self.cells), len(self.features)
-        return (rows, columns) == (cells, genes) != (genes, cells)
+        if (rows, columns) == (cells, genes) == (genes, cells):
+            return self._of_square()
+        return (rows, columns) == (cells, genes)
+
+    def _of_square(self) -> bool:
+        """Return whether rows are cells where the numbers do not tell: as the user says, or by the program."""
+        asked = self.study.get("orientation")
+        if asked:
+            return asked == "cells-by-genes"
+        told = cells_first(self._files)
+        if told is None:
+            raise self.fail(
+                "orientation",
+                f"{self.matrix.name} has as many rows as columns ({self._header.rows}): its sizes do not tell "
+                "which are the cells",
+                "write orientation: cells-by-genes or genes-by-cells",
+            )
+        return told
 
     @property
     def raw_shape(self) -> tuple[int, int]:

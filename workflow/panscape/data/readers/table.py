@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, BinaryIO
 
@@ -20,6 +21,7 @@ from panscape.data.readers.study import Refused, listing, study_path
 from panscape.data.readers.text import is_gzip, open_bytes
 from panscape.log import logger
 
+MOST_COMMENTS = 1000  # lines before the header
 _EXPECTED_DENSITY = 0.2  # only sets the number of scratch files of a genes x cells table
 
 
@@ -38,11 +40,24 @@ class Table(Source):
         self.cells_first = (study.get("orientation") or "cells-by-genes") == "cells-by-genes"
         if (study.get("counts") or "X") != "X":
             raise self.fail("counts", f"{study['counts']!r}, but a table is one matrix", "remove counts")
+        self._comments = 0
         self._columns, self._first_line = self._guard("header", self._read_header)
+
+    @contextmanager
+    def _open(self) -> Iterator[BinaryIO]:
+        """Open the file at its header, after lines of comments (BD Rhapsody)."""
+        with open_bytes(self.path) as handle:
+            for _ in range(self._comments):
+                handle.readline()
+            yield handle
 
     def _read_header(self) -> tuple[list[str], int]:
         with open_bytes(self.path) as handle:
-            head, first = handle.readline().decode("utf-8-sig"), handle.readline().decode("utf-8")
+            head = handle.readline()
+            while head.startswith(b"#") and self._comments < MOST_COMMENTS:
+                self._comments += 1
+                head = handle.readline()
+            head, first = head.decode("utf-8-sig"), handle.readline().decode("utf-8")
         columns = next(csv.reader(io.StringIO(head), delimiter=self._sep, strict=True), [])
         if not first.strip():
             raise self.fail("path", "the study is empty: no line after the header", "leave it out")
@@ -68,11 +83,11 @@ class Table(Source):
     def _read_rows(self) -> list[str]:
         names: list[str] = []
         line = b""
-        with open_bytes(self.path) as handle:
+        with self._open() as handle:
             handle.readline()
-            for number, line in enumerate(handle, 2):
+            for number, line in enumerate(handle, self._comments + 2):
                 if line.strip():
-                    if len(names) != number - 2:
+                    if len(names) != number - 2 - self._comments:
                         raise Refused(f"line {number - 1} is empty", "remove it, or complete it")
                     names.append(self._split(line, number)[0])
         if not line.endswith(b"\n"):
@@ -131,7 +146,8 @@ class Table(Source):
             yield slice(start, start + len(lines)), self._parse(lines, start)
 
     def _parse(self, lines: list[bytes], start: int) -> sparse.csr_matrix:
-        rows = [self._split(line, number) for number, line in enumerate(lines, start + 2)]
+        first = self._comments + start + 2
+        rows = [self._split(line, number) for number, line in enumerate(lines, first)]
         texts = [text for _, text in rows]
         options: dict[str, Any] = {
             "delimiter": self._sep,
@@ -145,16 +161,16 @@ class Table(Source):
         except ValueError as error:
             raise self._bad_line(rows, options, start, error) from error
         if values.shape != (len(lines), len(self._columns)):
-            problem = f"{values.shape[1]} values in line {start + 2}, {len(self._columns)} column names"
+            problem = f"{values.shape[1]} values in line {first}, {len(self._columns)} column names"
             raise self.fail("path", problem, "correct the file")
-        where = f"lines {start + 2} to {start + 1 + len(lines)}"
+        where = f"lines {first} to {first - 1 + len(lines)}"
         return sparse.csr_matrix(as_float32(values, where, logged=self.logged))
 
     def _bad_line(
         self, rows: list[tuple[str, str]], options: dict, start: int, error: Exception
     ) -> Exception:
         """Return the error for the line that does not parse; numpy numbers lines within the block."""
-        for number, (name, text) in enumerate(rows, start + 2):
+        for number, (name, text) in enumerate(rows, self._comments + start + 2):
             try:
                 if np.loadtxt([text], **options).shape[1] == len(self._columns):
                     continue
@@ -170,28 +186,28 @@ class Table(Source):
 
     def _blocks(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         if self.cells_first:
-            with open_bytes(self.path) as handle:
+            with self._open() as handle:
                 yield from self._pieces(handle, max_values)
             return
         yield from self._externally_sorted(max_values)
 
     def _spread(self, max_values: int) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         if self.cells_first:
-            with open_bytes(self.path) as handle:
+            with self._open() as handle:
                 yield next(self._pieces(handle, max_values))
 
     def _fill_sorter(self, max_values: int) -> ExternalSort:
         n_cells, n_genes = self.raw_shape
         expected = int(n_cells * n_genes * _EXPECTED_DENSITY)
         sorter = ExternalSort((n_cells, n_genes), expected, max_values)
-        with open_bytes(self.path) as handle:
+        with self._open() as handle:
             for lines, piece in self._pieces(handle, max_values):
                 entries = piece.tocoo()
                 sorter.add(entries.col, entries.row + lines.start, entries.data)
         return sorter
 
     def _sample(self) -> np.ndarray:
-        with open_bytes(self.path) as handle:
+        with self._open() as handle:
             return next(self._pieces(handle, 200_000))[1].data
 
     def check_names(self) -> None:
