@@ -60,7 +60,7 @@ class Mtx(Source):
         return (rows, columns) == (cells, genes)
 
     def _of_square(self) -> bool:
-        """Return whether rows are cells where the numbers do not tell: as the user says, or by the program."""
+        """Return whether rows are cells where numbers do not tell: as the user says, or by the program."""
         asked = self.study.get("orientation")
         if asked:
             return asked == "cells-by-genes"
@@ -68,7 +68,7 @@ class Mtx(Source):
         if told is None:
             raise self.fail(
                 "orientation",
-                f"{self.matrix.name} has as many rows as columns ({self._header.rows}): its sizes do not tell "
+                f"{self.matrix.name} has as many rows as columns ({self._header.rows}): they do not tell "
                 "which are the cells",
                 "write orientation: cells-by-genes or genes-by-cells",
             )

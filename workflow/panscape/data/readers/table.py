@@ -53,11 +53,11 @@ class Table(Source):
 
     def _read_header(self) -> tuple[list[str], int]:
         with open_bytes(self.path) as handle:
-            head = handle.readline()
-            while head.startswith(b"#") and self._comments < MOST_COMMENTS:
+            line = handle.readline()
+            while line.startswith(b"#") and self._comments < MOST_COMMENTS:
                 self._comments += 1
-                head = handle.readline()
-            head, first = head.decode("utf-8-sig"), handle.readline().decode("utf-8")
+                line = handle.readline()
+            head, first = line.decode("utf-8-sig"), handle.readline().decode("utf-8")
         columns = next(csv.reader(io.StringIO(head), delimiter=self._sep, strict=True), [])
         if not first.strip():
             raise self.fail("path", "the study is empty: no line after the header", "leave it out")
