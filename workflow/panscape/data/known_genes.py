@@ -1,4 +1,8 @@
-"""Which names are genes: common symbols of human and mouse, and the forms of ids and of worm genes."""
+"""Which names are genes: common symbols of human and mouse, and the forms of ids and of worm genes.
+
+The lists have the official symbols (HGNC, MGI) of the about 2,000 genes detected in the largest fraction of
+the cells of several tissues.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from pathlib import Path
 
 from panscape.data.species import id_species, looks_like_worm
 
-FOLDER = Path(__file__).parent / "lexicon"
+FOLDER = Path(__file__).parents[1] / "lexicon"
 LISTED = {"human": "human", "mouse": "mouse", "rat": "mouse"}  # species -> list; rat shares mouse's symbols
 SPECIES = ("human", "mouse", "worm")  # that names are compared with to recognise another one
 CLEAR = 0.1  # known share of a species' genes, also of a few hundred variable ones; of other names under 0.01

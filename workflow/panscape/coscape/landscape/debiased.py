@@ -23,7 +23,7 @@ def debiased_distances(
     measured: Measured | None = None,
     *,
     enough: np.ndarray | None = None,
-    errors: float = ERRORS,
+    errors: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return an upper limit of 1 - cosine of the weighted statistics of all pairs of clusters, debiased.
 
@@ -56,7 +56,7 @@ def debiased_distances(
     enough
         bool (n,): clusters to compare; None: all.
     errors
-        Number of standard errors above the estimate; 0 for the estimate itself.
+        Number of standard errors above the estimate, :data:`ERRORS` by default; 0 for the estimate itself.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def debiased_distances(
     across = (1 - COMMON) * norms[:, group] + COMMON * common
     scale = across * across.T
     distances = np.full((count, count), np.inf)
-    inner -= errors * _standard_errors(scores, spread)
+    inner -= (ERRORS if errors is None else errors) * _standard_errors(scores, spread)
     np.divide(inner, -np.sqrt(scale), out=distances, where=scale > 0)
     distances += 1
     close = distances < SMALL
