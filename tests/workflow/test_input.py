@@ -11,7 +11,7 @@ import yaml
 from scipy import io as mmio
 from scipy import sparse
 
-from panscape.data import files
+from panscape.data import digests, files
 
 N_GENES = 60
 
@@ -136,12 +136,12 @@ def test_a_typo_is_told_with_the_right_word(tmp_path, collection, snakemake):
 
 def test_a_bad_study_added_later_costs_nothing_already_made(workdir, snakemake, variant):
     path = workdir / "results/tiny/landscape/landscape.h5ad"
-    before = (files.sha256(path), path.stat().st_mtime)
+    before = (digests.sha256(path), path.stat().st_mtime)
     config = yaml.safe_load(variant().read_text())
     config["studies"].append({"id": "broken", "path": "missing.h5ad"})
     run = snakemake(workdir, config=save(workdir, config))
     assert run.returncode != 0 and "missing.h5ad" in run.stderr
-    assert (files.sha256(path), path.stat().st_mtime) == before
+    assert (digests.sha256(path), path.stat().st_mtime) == before
 
 
 def test_a_study_whose_cells_are_all_filtered_stops_with_advice(tmp_path, collection, snakemake):
