@@ -148,7 +148,11 @@ def test_touching_results_runs_nothing(workdir, snakemake):
 @pytest.mark.parametrize(
     "lost, target, made",
     [
-        ("coexpression/late/pairs.tsv", "coexpression", {"correlate_genes": 1}),
+        (
+            "coexpression/late/pairs.tsv",
+            "coexpression",
+            {"correlate_genes": 1, "choose_pairs": 1, "score_pairs": 2},
+        ),
         (
             "landscape/genes.tsv",
             "landscape",
