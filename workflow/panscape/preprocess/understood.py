@@ -35,7 +35,7 @@ class Understood:
         Three names.
     known
         Fraction of names that are known genes of the species (:func:`known_share`); NaN if nothing is known
-        of it.
+        of it, and for simulated studies.
     n_mito
         Mitochondrial genes found.
     counts, detected
@@ -115,7 +115,7 @@ def understand(
         n_kept=int(kept.sum()),
         n_genes=len(genes.names),
         genes=tuple(genes.names[:3]),
-        known=known_share(genes.names, own),
+        known=float("nan") if study.get("simulated") else known_share(genes.names, own),
         n_mito=int(gene_group(genes.names, pattern("mitochondrial", own)).sum()),
         counts=_quantiles(counts),
         detected=_quantiles(detected),
