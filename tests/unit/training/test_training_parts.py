@@ -225,3 +225,17 @@ def test_the_optimiser_does_not_import_the_compiler():
         "assert 'torch._dynamo' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": os.pathsep.join(sys.path)})
+
+
+def test_the_same_weights_are_the_same_bytes(tmp_path):
+    from panscape.training.weights import read_weights, write_weights
+
+    tensors = {"b": torch.arange(6.0).reshape(2, 3), "a": torch.ones(1)}
+    meta = {"settings": {"name": "Müller", "n": 3}, "losses": [0.5]}
+    written = set()
+    for at in range(20):  # safetensors orders metadata at random
+        write_weights(tmp_path / f"{at}.safetensors", tensors, meta, "siVAE")
+        written.add((tmp_path / f"{at}.safetensors").read_bytes())
+    assert len(written) == 1
+    again, found = read_weights(tmp_path / "3.safetensors", kind="siVAE")
+    assert found == meta and all(torch.equal(again[name], tensors[name]) for name in tensors)

@@ -50,12 +50,26 @@ def write_weights(
 def _save(tensors: dict[str, torch.Tensor], path: Path, header: dict[str, str]) -> None:
     try:
         save_file(tensors, path, metadata=header)
+        _order_header(path)
     except SafetensorError as error:
         # it names the number of the system's error in its text only
         match = re.search(r"\(os error (\d+)\)", str(error))
         if not match:
             raise
         raise OSError(int(match[1]), os.strerror(int(match[1])), str(path)) from error
+
+
+def _order_header(path: Path) -> None:
+    """Put the metadata in the header in order: safetensors writes them in another one each time."""
+    with open(path, "r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        ordered = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(ordered) > size:
+            raise ValueError(f"the header of {path} cannot be written in order")
+        file.seek(8)
+        file.write(ordered.ljust(size))
 
 
 def _seal(tensors: Mapping[str, torch.Tensor], text: str, kind: str) -> str:
