@@ -5,12 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from panscape.data.files import write_tsv
-from panscape.data.readers.open import open_source
 from panscape.pipeline import job
 from panscape.plot.qc_histograms import draw_failure, histograms
 from panscape.preprocess.outcome import NothingLeft
 from panscape.preprocess.study import filter_study
-from panscape.preprocess.understood import understand
 
 job.begin(snakemake)
 
@@ -34,8 +32,6 @@ except NothingLeft as error:
 write_tsv(result.genes, output.genes)
 write_tsv(result.table, output.qc)
 write_tsv(result.kept, output.kept)
-source = open_source(params.study, where=f"studies[{study}]")
-line = understand(params.study, source, f"studies[{study}]", params.species, params.age_unit)
-write_tsv(pd.DataFrame([line.row()]), output.understood)
+write_tsv(pd.DataFrame([result.understood.row()]), output.understood)
 write_tsv(result.orthologues, output.orthologues)
 write_tsv(histograms(result), output.histograms)

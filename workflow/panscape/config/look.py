@@ -16,6 +16,9 @@ from panscape.data.species import Naming, naming
 from panscape.errors import Problem, UserError, fail
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from panscape.data.readers.genes import GeneMap
     from panscape.data.readers.source import Source
     from panscape.preprocess.understood import Understood
 
@@ -92,18 +95,14 @@ def look(
         return problems, None
     try:
         source = open_source(located, where=where)
-        cells, kept = source.shape[0], None
+        annotated, kept = read_metadata(located, source, where, config["age_unit"]), None
         labels = {label for _, label, _ in asked_classes(config)} if "unicoord" in study["use"] else set()
-        by_label: dict[str, frozenset[str]] = {}
-        if study["keep"] or labels & set(study["obs"]) or names_samples(config, study):
-            annotated = read_metadata(located, source, where, config["age_unit"])
-            by_label = {label: classes(annotated[label]) for label in labels & set(annotated)}
+        by_label = {label: classes(annotated[label]) for label in labels & set(annotated)}
         if study["keep"]:
             kept = kept_cells(located, cell_table(located, source, where), annotated, where)
-            annotated = annotated[kept]
-            cells = int(kept.sum())
+        chosen = annotated if kept is None else annotated[kept]
         if names_samples(config, study):
-            check_samples(config, study, annotated)
+            check_samples(config, study, chosen)
         mapped = reference_genes(located, source, config["species"], where)
         told = naming(written_names(located, source, where))
         if "metacells" in study["use"]:
@@ -113,7 +112,9 @@ def look(
             peaks = check_peaks(studies.paired(config, study["id"]), source.cells, where)
             if places is not None and peaks is not None and not (study.get("atac") or {}).get("only"):
                 check_places(config["metacells"], peaks, source.genes, places)
-        understood = _understood(config, located, source, where)
+        understood = None
+        if not (study.get("atac") or {}).get("only"):
+            understood = _understood(located, source, where, mapped.own, annotated, kept)
     except UserError as error:
         return list(error.problems), None
     genes = mapped.genes
@@ -123,18 +124,21 @@ def look(
         measured = gene_overlap.detected(source, genes, kept, least)
     numbers = summary(mapped.table, study["id"], located["species"]) if mapped.onto is not None else {}
     names = frozenset(genes.names)
-    return [], Seen(where, study["id"], cells, names, by_label, measured, told, numbers, understood)
+    return [], Seen(where, study["id"], len(chosen), names, by_label, measured, told, numbers, understood)
 
 
 def _understood(
-    config: dict[str, Any], study: dict[str, Any], source: Source, where: str
-) -> Understood | None:
+    study: dict[str, Any],
+    source: Source,
+    where: str,
+    genes: GeneMap,
+    obs: pd.DataFrame,
+    kept: np.ndarray | None,
+) -> Understood:
     """Return what was understood of a study; a UserError if its cells have the names of genes."""
     from panscape.preprocess.understood import transposed, understand
 
-    if (study.get("atac") or {}).get("only"):
-        return None
-    result = understand(study, source, where, config["species"], config["age_unit"])
+    result = understand(study, source, where, species=study["species"], genes=genes, obs=obs, kept=kept)
     species = transposed(result, source.cells[:2000])
     if species:
         table = source.format in ("csv", "tsv")

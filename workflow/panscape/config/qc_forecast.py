@@ -18,7 +18,7 @@ from panscape.data.readers.source import Source
 from panscape.errors import Problem
 from panscape.log import logger
 from panscape.preprocess import losses
-from panscape.preprocess.measures import gene_weights, measures, removed_by
+from panscape.preprocess.measures import gene_weights, measures, removed_by, sample_cells
 from panscape.preprocess.outcome import loss_table
 from panscape.preprocess.settings import QcSettings
 
@@ -75,19 +75,9 @@ def _sample(
         weights = gene_weights(genes.names, settings, study["id"], study.get("species") or species)
     finally:
         logger.disabled = quiet
-    places, sums, detected = [], [], []
-    for rows, block in source.spread(VALUES):
-        inside = np.flatnonzero(keep[rows])
-        block = genes.apply(block[inside])
-        if study.get("values") == "log":
-            block.data = np.expm1(block.data)
-        block.eliminate_zeros()
-        places.append(inside + rows.start)
-        sums.append(block @ weights)
-        detected.append(np.diff(block.indptr))
-    if not places:
-        return np.empty(0, dtype=np.int64), pd.DataFrame()
-    return np.concatenate(places), measures(np.concatenate(sums), np.concatenate(detected))
+    logged = study.get("values") == "log"
+    rows, sums, detected = sample_cells(source, genes, keep, weights, values=VALUES, logged=logged)
+    return rows, measures(sums, detected) if len(rows) else pd.DataFrame()
 
 
 def _lines(

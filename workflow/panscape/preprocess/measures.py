@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from panscape.data.readers.genes import GeneMap
+from panscape.data.readers.source import Source
 from panscape.log import logger
 from panscape.preprocess.patterns import gene_group, pattern
 from panscape.preprocess.settings import QcSettings
@@ -55,6 +57,48 @@ def gene_weights(genes: pd.Index, settings: QcSettings, study: str, species: str
             text = "%s: no gene matches %s (%s genes of species %s), so max_%s = %s removes nothing"
             logger.warning(text, study, expression, group, species, key, limit)
     return weights
+
+
+def sample_cells(
+    source: Source, genes: GeneMap, kept: np.ndarray, weights: np.ndarray, *, values: int, logged: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return weighted sums of a sample of the cells of a file, and how many genes they have.
+
+    Parameters
+    ----------
+    source, genes
+        The open file, and the genes of its features.
+    kept
+        bool (n_cells,): cells to sample from.
+    weights
+        (n_genes, k), e.g. from :func:`gene_weights`.
+    values
+        Approximate number of values to read.
+    logged
+        Whether the values are log(1 + x) of those that are summed.
+
+    Returns
+    -------
+    rows
+        (n,) places of the cells in the file; none if the file is large and stored by gene.
+    sums
+        (n, k).
+    detected
+        (n,) numbers of genes with a value.
+    """
+    places = [np.empty(0, dtype=np.int64)]
+    sums = [np.empty((0, weights.shape[1]), dtype=np.float32)]
+    detected = [np.empty(0, dtype=np.int64)]
+    for rows, block in source.spread(values):
+        inside = np.flatnonzero(kept[rows])
+        block = genes.apply(block[inside])
+        if logged:
+            block.data = np.expm1(block.data)
+        block.eliminate_zeros()
+        places.append(inside + rows.start)
+        sums.append(block @ weights)
+        detected.append(np.diff(block.indptr))
+    return np.concatenate(places), np.concatenate(sums), np.concatenate(detected)
 
 
 def measures(sums: np.ndarray, detected: np.ndarray) -> pd.DataFrame:

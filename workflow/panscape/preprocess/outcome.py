@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from panscape.log import logger
 from panscape.preprocess import losses
 from panscape.preprocess.measures import FILTERS
 from panscape.preprocess.settings import QcSettings
+
+if TYPE_CHECKING:
+    from panscape.preprocess.understood import Understood
 
 EMPTY = 0.1  # of the genes of the largest cells: upper bound for empty droplets
 LARGEST = 0.99  # quantile that represents the largest cells
@@ -42,6 +46,8 @@ class Qc:
     orthologues
         From :func:`panscape.data.readers.orthologues.reference_genes`, with `counts` of the cells in `keep`;
         None if not computed.
+    understood
+        From :func:`panscape.preprocess.understood.understand`; None if not computed.
     """
 
     table: pd.DataFrame
@@ -51,6 +57,7 @@ class Qc:
     auto: tuple[str, ...] = ()
     kept: pd.DataFrame | None = None
     orthologues: pd.DataFrame | None = None
+    understood: Understood | None = None
 
 
 class NothingLeft(UserError):

@@ -23,6 +23,7 @@ from panscape.preprocess.kept import describe, kept_table
 from panscape.preprocess.outcome import Qc
 from panscape.preprocess.qc import qc
 from panscape.preprocess.settings import QcSettings
+from panscape.preprocess.understood import understand
 
 
 def filter_study(
@@ -86,7 +87,17 @@ def filter_study(
     kept = kept_table(obs, result.cells, study["id"], units)
     for row in kept[kept["uneven"]].to_dict("records"):
         logger.warning("%s", describe(row))
-    return dataclasses.replace(result, kept=kept, orthologues=genes.table.assign(counts=sums))
+    line = understand(
+        study,
+        source,
+        where,
+        species=study.get("species") or species,
+        genes=own,
+        obs=obs,
+        kept=keep,
+    )
+    found = genes.table.assign(counts=sums)
+    return dataclasses.replace(result, kept=kept, orthologues=found, understood=line)
 
 
 def _blocks(

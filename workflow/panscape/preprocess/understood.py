@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from panscape.data.known_genes import CLEAR, known_share, recognised
-from panscape.data.readers.keep import kept_cells
-from panscape.data.readers.metadata import cell_table, read_metadata
-from panscape.data.readers.orthologues import reference_genes
+from panscape.data.readers.genes import GeneMap
+from panscape.data.readers.metadata import cell_table
 from panscape.data.readers.source import Source
+from panscape.preprocess.measures import sample_cells
 from panscape.preprocess.patterns import gene_group, pattern
 
 VALUES = 300_000  # values that are read for the quantiles
@@ -80,8 +80,11 @@ def understand(
     study: Mapping[str, Any],
     source: Source,
     where: str,
+    *,
     species: str,
-    age_unit: str | None = None,
+    genes: GeneMap,
+    obs: pd.DataFrame,
+    kept: np.ndarray | None,
 ) -> Understood:
     """Return what was understood of a study, from its header, annotations and a sample of its cells.
 
@@ -89,37 +92,40 @@ def understand(
     ----------
     study, source, where
         One item of the configuration's ``studies`` with its `path`, the open file, and the key for messages.
-    species, age_unit
-        Species and age unit of the collection.
+    species
+        Species of the study.
+    genes
+        Genes of the file under the study's own names.
+    obs
+        From :func:`panscape.data.readers.metadata.read_metadata`.
+    kept
+        Mask of the cells that `keep` selects; None: all.
 
     Raises
     ------
     UserError
-        If the study cannot be read as described.
+        If the file is damaged.
     """
-    study = dict(study)
-    own = study.get("species") or species
-    table = cell_table(study, source, where)
-    obs = read_metadata(study, source, where, age_unit)
-    kept = np.ones(len(obs), dtype=bool)
-    if study.get("keep"):
-        kept = kept_cells(study, table, obs, where)
-    genes = reference_genes(study, source, species, where).own
-    counts, detected = _sample(source, kept, genes, logged=study.get("values") == "log")
+    in_sheet = cell_table(dict(study), source, where).attrs.get("in_sheet", float("nan"))
+    kept = np.ones(len(obs), dtype=bool) if kept is None else kept
+    weights = np.ones((len(genes.names), 1))
+    _, sums, detected = sample_cells(
+        source, genes, kept, weights, values=VALUES, logged=study.get("values") == "log"
+    )
     ages = obs["age"][kept].dropna() if "age" in obs else pd.Series(dtype=float)
     return Understood(
         study=study["id"],
         format=source.format,
-        species=own,
+        species=species,
         n_cells=len(obs),
         n_kept=int(kept.sum()),
         n_genes=len(genes.names),
         genes=tuple(genes.names[:3]),
-        known=float("nan") if study.get("simulated") else known_share(genes.names, own),
-        n_mito=int(gene_group(genes.names, pattern("mitochondrial", own)).sum()),
-        counts=_quantiles(counts),
+        known=float("nan") if study.get("simulated") else known_share(genes.names, species),
+        n_mito=int(gene_group(genes.names, pattern("mitochondrial", species)).sum()),
+        counts=_quantiles(sums[:, 0]),
         detected=_quantiles(detected),
-        in_sheet=table.attrs.get("in_sheet", float("nan")),
+        in_sheet=in_sheet,
         labels={
             name: tuple(sorted(map(str, obs[name][kept].dropna().unique())))
             for name in obs
@@ -129,20 +135,7 @@ def understand(
     )
 
 
-def _sample(source: Source, kept: np.ndarray, genes, *, logged: bool) -> tuple[list[float], list[float]]:
-    """Return counts and detected genes of some of the kept cells."""
-    counts: list[float] = []
-    detected: list[float] = []
-    for rows, block in source.spread(VALUES):
-        block = genes.apply(block[np.flatnonzero(kept[rows])])
-        data = np.expm1(block.data) if logged else block.data
-        cells = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
-        counts += np.bincount(cells, data, minlength=block.shape[0]).tolist()
-        detected += np.bincount(cells, data != 0, minlength=block.shape[0]).tolist()
-    return counts, detected
-
-
-def _quantiles(values: Sequence[float]) -> tuple[float, float, float]:
+def _quantiles(values: np.ndarray) -> tuple[float, float, float]:
     if not len(values):
         return (float("nan"),) * 3
     low, middle, high = np.quantile(values, [0.1, 0.5, 0.9])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from panscape.data.ages import UNITS, proposal
-from panscape.data.labels import missing_words, unify_truth
+from panscape.data.labels import class_name, missing_words, unify_truth
 from panscape.data.readers.study import Refused, at, listing
 from panscape.data.text import strip
 from panscape.errors import fail
@@ -115,29 +115,22 @@ def _without_missing_words(values: pd.Series, meanings: dict, study: dict, name:
     return values.mask(hits, np.nan)
 
 
-def _text_of(value: object) -> str:
-    """Return a value as text; whole numbers without a decimal point."""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
 def _translate(
     values: pd.Series, meanings: dict, asked: str | None, place: str, kept: np.ndarray | None
 ) -> pd.Series:
-    table = {_text_of(key): np.nan if value is None else value for key, value in meanings.items()}
+    table = {class_name(key): np.nan if value is None else value for key, value in meanings.items()}
     unified = unify_truth(pd.Series(list(table), dtype=object))
     table |= dict(zip(unified, table.values(), strict=True))
-    known = values.map(lambda value: value is np.nan or pd.isna(value) or _text_of(value) in table)
+    known = values.map(lambda value: value is np.nan or pd.isna(value) or class_name(value) in table)
     if asked == "number" and not known.all():
         values = values.where(known | _selected(values, kept))
-        lacking = values[~known & values.notna()].map(_text_of).unique()
+        lacking = values[~known & values.notna()].map(class_name).unique()
         if len(lacking):
             fix = f"add them, or write {lacking[0]!r}: missing, or leave these cells out by keep"
             if decimal_commas(values) is not values:
                 fix = "remove values: numbers with a decimal comma are read as they are"
             raise fail(place, f"values has no number for {listing(sorted(lacking))}", fix)
-    result = values.map(lambda value: value if pd.isna(value) else table.get(_text_of(value), value))
+    result = values.map(lambda value: value if pd.isna(value) else table.get(class_name(value), value))
     return pd.Series(result.infer_objects(), index=values.index)
 
 
@@ -152,7 +145,7 @@ def _to_numbers(
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
     wrong = values[numbers.isna() & values.notna() & _selected(values, kept)]
     if len(wrong):
-        texts = sorted(wrong.map(_text_of).unique())
+        texts = sorted(wrong.map(class_name).unique())
         source = f"column {entry['column']!r}" if entry.get("column") else "value"
         raise fail(
             place,
@@ -167,7 +160,7 @@ def _to_numbers(
 def _advice(name: str, texts: list[str], values: pd.Series, entry: dict, study: dict) -> str:
     """Return what to write for a column of numbers that has text, ready to be pasted if it can be."""
     column = entry.get("column") or "..."
-    every = sorted(values.dropna().map(_text_of).unique())
+    every = sorted(values.dropna().map(class_name).unique())
     if len(every) > 200:
         return "map a numeric column, or write a number for each label in values: {LABEL: NUMBER, ...}"
     proposed = proposal(every, study.get("species"), entry.get("unit")) if name == "age" else ""
@@ -205,5 +198,5 @@ def decimal_commas(values: pd.Series) -> pd.Series:
 
 
 def _to_text(values: pd.Series) -> pd.Series:
-    texts = values.map(lambda value: np.nan if pd.isna(value) else _text_of(value)).astype(object)
+    texts = values.map(lambda value: np.nan if pd.isna(value) else class_name(value)).astype(object)
     return pd.Series(pd.Categorical(texts), index=values.index)

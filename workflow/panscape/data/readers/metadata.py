@@ -45,6 +45,12 @@ def cell_table(study: dict, source: Source, where: str) -> pd.DataFrame:
     UserError
         If the file or sheet is damaged, or the sheet lacks the column, repeats a barcode or matches no cell.
     """
+    if source.joined is None:
+        source.joined = _joined(study, source, where)
+    return source.joined
+
+
+def _joined(study: dict, source: Source, where: str) -> pd.DataFrame:
     table = source.obs
     settings = study.get("metadata") or {}
     if not settings.get("path"):

@@ -52,6 +52,7 @@ class Source(ABC):
 
     def __init__(self, study: dict, where: str):
         self.study, self.where = study, where
+        self.joined: pd.DataFrame | None = None  # set by cell_table, which several checks ask for
         self._rounded = study.get("values") == "rounded"
         self.logged = study.get("values") == "log" or self._rounded  # values need not be whole numbers
         self._sorter: ExternalSort | None = None
