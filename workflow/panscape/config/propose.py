@@ -12,12 +12,14 @@ import pandas as pd
 
 from panscape.data.ages import proposal
 from panscape.data.known_genes import recognised
+from panscape.data.labels import hyphenated
 from panscape.data.readers.features import looks_like_peaks
 from panscape.data.readers.genes import looks_like_ensembl, written_names
 from panscape.data.readers.integers import check_counts
 from panscape.data.readers.open import open_source
 from panscape.data.readers.source import Source
 from panscape.data.species import naming
+from panscape.data.text import as_yaml
 from panscape.errors import UserError
 
 # names of columns by role, in order of preference, without capitals and punctuation
@@ -123,7 +125,7 @@ def _of_counts(entry: dict[str, Any], source: Source, remarks: list[str]) -> Sou
     for counts in ("X", *source.alternatives):
         asked = {**entry, "counts": counts} if counts != "X" else entry
         try:
-            other = open_source(asked, where=entry["id"])
+            other = source if counts == "X" else open_source(asked, where=entry["id"])
             check_counts(other.sample(), entry["id"])
         except UserError:
             continue
@@ -206,7 +208,7 @@ def _age(column: str, values: pd.Series, entry: Mapping[str, Any], remarks: list
 
 def _slug(text: str) -> str:
     """Return a text as an id: letters, digits and hyphens."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:60] or "study"
+    return hyphenated(text)[:60] or "study"
 
 
 def _unique(name: str, taken: set[str]) -> str:
@@ -222,11 +224,5 @@ def _unique(name: str, taken: set[str]) -> str:
 def _flow(value: Any) -> str:
     """Return a value as YAML on one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_text(str(key))}: {_flow(inner)}" for key, inner in value.items()) + "}"
-    return _text(value) if isinstance(value, str) else json.dumps(value)
-
-
-def _text(text: str) -> str:
-    word = text.lower() in ("yes", "no", "on", "off", "true", "false", "null", "y", "n")
-    plain = re.fullmatch(r"[A-Za-z_./][\w./+-]*( [\w./+-]+)*", text) and not word and ": " not in text
-    return text if plain else json.dumps(text, ensure_ascii=False)
+        return "{" + ", ".join(f"{as_yaml(str(key))}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    return as_yaml(value) if isinstance(value, str) else json.dumps(value)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from panscape.data.text import as_yaml
 
 # days per unit; mean calendar months and years
 UNITS = {
@@ -166,11 +167,11 @@ def proposal(texts: Iterable[str], species: str | None = None, unit: str | None 
     pairs = []
     for text, age in ages.items():
         if age is None:
-            pairs.append(f"{_key(text)}: missing")
+            pairs.append(f"{as_yaml(text)}: missing")
             continue
         days = age.days + (added if age.origin == "birth" else 0.0)
         scale = 1.0 if age.unit is None or target is None else UNITS[target]
-        pairs.append(f"{_key(text)}: {days / scale:.6g}")
+        pairs.append(f"{as_yaml(text)}: {days / scale:.6g}")
     notes = ["from fertilisation" if before else "since birth"] if before or after else []
     if added:
         notes[0] += f": {added:g} days of gestation are added after birth"
@@ -178,13 +179,6 @@ def proposal(texts: Iterable[str], species: str | None = None, unit: str | None 
         notes.append("the middle of ranges, the end of open ones")
     head = f"unit: {target}, " if target else ""
     return f"{head}values: {{{', '.join(pairs)}}}" + (f" ({'; '.join(notes)})" if notes else "")
-
-
-def _key(text: str) -> str:
-    """Return a text as a key of a YAML mapping in braces."""
-    plain = re.fullmatch(r"[A-Za-z][\w .+/-]*[\w+]|\d+ ?[A-Za-z][\w ]*|\d+-[a-z][\w ,-]*\w", text)
-    word = text.lower() in ("yes", "no", "on", "off", "true", "false", "null", "y", "n")
-    return text if plain and not word and ", " not in text else json.dumps(text, ensure_ascii=False)
 
 
 def convert_age(values: Any, unit: str, to: str) -> Any:

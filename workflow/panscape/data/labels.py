@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,17 @@ def class_name(value: Any) -> str:
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def hyphenated(text: str) -> str:
+    """Return a text with hyphens for all but letters and digits, as in names of files; may be empty.
+
+    Examples
+    --------
+    >>> hyphenated("My study (1)")
+    'My-study-1'
+    """
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
 
 
 def present(labels: ArrayLike) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import zlib
 from collections.abc import Sequence
@@ -137,3 +138,20 @@ def separator_of(lines: Sequence[str]) -> str:
         if rank > widest or not widest[1]:
             best, widest = separator, rank
     return best
+
+
+def as_yaml(text: str) -> str:
+    """Return a text for a YAML mapping in braces: as it is if YAML reads it so, else in quotes.
+
+    Examples
+    --------
+    >>> [as_yaml(text) for text in ("12 weeks", "10,5", "0x1F", "no")]
+    ['12 weeks', '"10,5"', '"0x1F"', '"no"']
+    """
+    import yaml
+
+    try:
+        plain = yaml.safe_load(f"{{{text}: {text}}}") == {text: text}
+    except (yaml.YAMLError, ValueError, TypeError):  # not YAML, a date that is none, a key that is a list
+        plain = False
+    return text if plain else json.dumps(text, ensure_ascii=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from panscape import seeds
+from panscape.data.labels import hyphenated
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
@@ -172,7 +172,7 @@ def _names(table: pd.DataFrame, column: str, study: str) -> np.ndarray:
 
 def slug(name: str) -> str:
     """Return a name with letters, digits and hyphens only."""
-    short = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "line"
+    short = hyphenated(name) or "line"
     return f"line-{short}" if short.lower() in RESERVED else short
 
 
