@@ -79,6 +79,8 @@ def test_ages_in_two_units_are_told(tmp_path):
     days, hours = study(tmp_path, "days", age=[1.0, 3.0]), study(tmp_path, "hours", age=[100.0, 300.0])
     assert any("two units" in text for text in checked(days, hours).warnings)
     assert not [text for text in checked(days).warnings if "two units" in text]
+    later = study(tmp_path, "later", age=[10.0, 20.0])  # older, but in the same unit as likely as not
+    assert not [text for text in checked(days, later).warnings if "two units" in text]
 
 
 def test_annotations_near_a_role_are_told(tmp_path):
@@ -101,3 +103,34 @@ def test_known_genes_of_panels_ids_and_others():
     assert known_share(ids, "mouse") == 1.0 and known_share(ids, "human") == 0.0
     assert np.isnan(known_share(["a"], "axolotl")) and recognised(["P1", "P2"]) is None
     assert recognised([name.upper() for name in HUMAN]) == "human" and not list(doubts([]))
+
+
+def test_lines_with_the_same_files_are_told_before_the_run(tmp_path):
+    one = study(tmp_path, "one", line=["IFN+", "IFN-"])
+    with pytest.raises(UserError, match="would have the same files"):
+        checked({**one, "use": ["sivae"]})
+    assert checked({**one, "use": ["landscape"]}).understood
+
+
+def test_a_damaged_library_of_gene_sets_is_told_before_the_run(tmp_path):
+    library = tmp_path / "sets.gmt"
+    library.write_text("set one\tno gene\n")
+    with pytest.raises(UserError, match=r"dictionary\.gene_sets\[0\] .*write name, description"):
+        checked(study(tmp_path, "one"), dictionary={"gene_sets": [str(library)]})
+
+
+def test_ages_are_read_of_the_cells_that_keep_takes(tmp_path):
+    one = study(tmp_path, "one", age=["3", "adult"], kind=["a", "b"])
+    with pytest.raises(UserError, match="adult"):
+        checked(one)
+    assert checked({**one, "keep": "kind == 'a'"}).understood[0].ages == (3.0, 3.0)
+
+
+def test_missing_in_values_is_a_missing_label(tmp_path):
+    one = study(tmp_path, "one", kind=["a", "b"], age=["1", "old"])
+    one["obs"] = {
+        "kind": {"column": "kind", "values": {"b": "missing"}},
+        "age": {"column": "age", "values": {"1": 1, "old": float("nan")}},
+    }
+    (item,) = checked(one).understood
+    assert item.labels == {"kind": ("a",)} and item.ages == (1.0, 1.0)
