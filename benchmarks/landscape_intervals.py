@@ -42,8 +42,9 @@ from panscape.coscape.coexpression.values import Values
 from panscape.coscape.landscape.cell_draws import CellDraws
 from panscape.coscape.landscape.debiased import debiased_distances
 from panscape.coscape.landscape.drawn_study import DrawnStudy
-from panscape.coscape.landscape.intervals import drawn_pseudotimes, intervals
+from panscape.coscape.landscape.intervals import drawn_pseudotimes
 from panscape.coscape.landscape.other_spaces import embed_with_settings
+from panscape.coscape.landscape.placement import intervals
 from panscape.coscape.landscape.scores import Scores, stack_scores
 from panscape.coscape.landscape.settings import DRAW_PAIRS, LandscapeSettings
 from panscape.simulate.design import design

@@ -10,7 +10,8 @@ from panscape.coscape.coexpression.pair_scores import PairScorer
 from panscape.coscape.coexpression.values import Values
 from panscape.coscape.landscape.cell_draws import CellDraws
 from panscape.coscape.landscape.drawn_study import DrawnStudy, best_pairs
-from panscape.coscape.landscape.intervals import drawn_pseudotimes, intervals, placement
+from panscape.coscape.landscape.intervals import drawn_pseudotimes
+from panscape.coscape.landscape.placement import intervals, placement
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.write import pseudotime_table
 from panscape.graph.diffusion import diffusion_map, pseudotime
