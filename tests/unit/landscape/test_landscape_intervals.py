@@ -228,6 +228,13 @@ def test_draws_vary_means_as_new_samples_do():
     assert np.mean(variances) == pytest.approx(1 / 5 + 1 / 200, rel=0.2)
 
 
+def test_weights_of_few_samples_have_the_variance_of_independent_ones():
+    cells = pd.DataFrame({"age": 2.0, "donor": list("abcde")})
+    draws = CellDraws.of("lab", cells, sparse.csr_matrix(np.ones((1, 5))))
+    variance = draws.draw(0, 4000, 1, "draws").var(axis=1).mean()
+    assert variance == pytest.approx(1, abs=0.05)  # with n in place of n - 1 samples per draw .8
+
+
 def test_best_pairs_keep_their_order():
     chosen = pd.DataFrame({"gene_a": list("abcd"), "gene_b": list("efgh"), "signal": [1.0, 5.0, 2.0, 2.0]})
     assert best_pairs(chosen, 2)["gene_a"].tolist() == ["b", "c"]
