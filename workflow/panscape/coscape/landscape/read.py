@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coscape.coexpression.signal import COLUMNS
 from panscape.coscape.landscape.annotate import annotate_clusters
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.scores import Scores
@@ -120,8 +121,19 @@ def add_scores(studies: Sequence[Study], scores: Sequence[str | Path], chosen: s
 
 
 def read_chosen(path: str | Path) -> pd.DataFrame:
-    """Return the chosen pairs of a collection: `gene_a`, `gene_b`, `weight`, `signal`, `n_studies`."""
-    return read_tsv(path, dtype={"gene_a": str, "gene_b": str})
+    """Return the chosen pairs of a collection: `gene_a`, `gene_b`, `weight`, `signal`, `n_studies`.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, lacks a column, or a weight is not a number from 0 to 1.
+    """
+    table = read_tsv(path, dtype={"gene_a": str, "gene_b": str})
+    if lacking := [name for name in COLUMNS if name not in table]:
+        raise fail(str(path), f"has no column {', '.join(lacking)}", "delete the file, run again")
+    if not pd.to_numeric(table["weight"], errors="coerce").between(0, 1).all():
+        raise fail(str(path), "has weights that are no numbers from 0 to 1", "delete the file, run again")
+    return table
 
 
 def make_study(
