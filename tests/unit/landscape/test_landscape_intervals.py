@@ -180,6 +180,7 @@ def test_placement_by_width_and_by_the_draws_that_reach_a_cluster():
     found = placement(time, draws)
     assert np.flatnonzero(found == "uncertain").tolist() == [3, 5]
     assert (np.delete(found, [3, 5]) == "placed").all()
+    assert set(placement(time, np.full((20, 11), np.nan))) == {"uncertain"}  # no draw reaches any
 
 
 def test_samples_of_an_age_are_drawn_together():

@@ -32,8 +32,8 @@ def intervals(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ([0.025, nan], [0.975, nan])
     """
     low, high = np.full((2, times.shape[1]), np.nan)
-    if len(times):
-        often = np.isfinite(times).mean(axis=0) >= REACHED
+    often = np.isfinite(times).sum(axis=0) >= max(REACHED * len(times), 1)
+    if often.any():
         low[often], high[often] = np.nanpercentile(times[:, often], PERCENTILES, axis=0)
     return low, high
 
