@@ -23,7 +23,7 @@ from panscape.coscape.coexpression.score_study import score_study
 from panscape.coscape.coexpression.signal import choose_pairs
 from panscape.coscape.landscape.annotate import annotate_clusters
 from panscape.coscape.landscape.combine import Study
-from panscape.coscape.landscape.read import pair_positions
+from panscape.coscape.landscape.read import pair_positions, read_chosen
 from panscape.coscape.landscape.scores import Scores
 from panscape.coscape.panclust.pancluster import pancluster
 from panscape.data.counts import Counts
@@ -136,9 +136,8 @@ def scored(given: Collection, estimator: str, top: int) -> list[Study]:
     genes = given.studies[0].genes
     if not (folder / "pairs.tsv").exists():
         folder.mkdir(exist_ok=True)
-        write_tsv(choose_pairs(_signals(given, estimator), genes, top), folder / "pairs.tsv")
-    text = {"gene_a": str, "gene_b": str}
-    chosen = read_tsv(folder / "pairs.tsv", dtype=text, keep_default_na=False)
+        write_tsv(choose_pairs(study_signals(given, estimator), genes, top), folder / "pairs.tsv")
+    chosen = read_chosen(folder / "pairs.tsv")
     positions, weight = pair_positions(chosen, genes), chosen["weight"].to_numpy(dtype=float)
     studies = []
     for study in given.studies:
@@ -151,7 +150,7 @@ def scored(given: Collection, estimator: str, top: int) -> list[Study]:
     return studies
 
 
-def _signals(given: Collection, estimator: str) -> list:
+def study_signals(given: Collection, estimator: str) -> list:
     """Return how much signal each pair has in each study."""
     options = {"estimator": estimator, "normalisation": "depth-log1p"}
     every, found = list(given.studies[0].genes), []

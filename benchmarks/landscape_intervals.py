@@ -33,16 +33,18 @@ from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
+from panscape.coscape.coexpression.coexpress import correlate_clusters
 from panscape.coscape.coexpression.drawn_scores import DrawnScorer
 from panscape.coscape.coexpression.pair_scores import PairScorer
-from panscape.coscape.coexpression.score_terms import ScoreTerms
+from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.coscape.coexpression.signal import Signal, choose_pairs
 from panscape.coscape.coexpression.values import Values
 from panscape.coscape.landscape.cell_draws import CellDraws
 from panscape.coscape.landscape.debiased import debiased_distances
 from panscape.coscape.landscape.drawn_study import DrawnStudy
-from panscape.coscape.landscape.intervals import drawn_pseudotimes, intervals
+from panscape.coscape.landscape.intervals import drawn_pseudotimes
 from panscape.coscape.landscape.other_spaces import embed_with_settings
+from panscape.coscape.landscape.placement import intervals
 from panscape.coscape.landscape.scores import Scores, stack_scores
 from panscape.coscape.landscape.settings import DRAW_PAIRS, LandscapeSettings
 from panscape.simulate.design import design
@@ -106,11 +108,10 @@ def planted_clusters(cells: Cells, experiments: int) -> np.ndarray:
 def signal_of(values: Values, members: sparse.csr_matrix, names: list[str]) -> Signal:
     """Return the signal of all pairs by Pearson's correlation."""
     signal = Signal.empty(names)
-    x = sparse.vstack(list(values.blocks(np.arange(members.shape[1])))).toarray()
-    for inside in members.toarray().astype(bool):
-        part = x[inside]
-        sums = part.sum(axis=0), (part**2).sum(axis=0), (part > 0).sum(axis=0).astype(float)
-        signal.add_cluster(ScoreTerms.pearson(len(part), *sums), part.T @ part, MIN_EXPECTED)
+    clusters = pd.DataFrame({"cluster": [f"c{row}" for row in range(members.shape[0])], "parent": ""})
+    settings = CoexpressionSettings(eta=1.0, min_expected=MIN_EXPECTED)
+    for _ in correlate_clusters(values, clusters, members, settings, signal=signal):
+        pass
     return signal
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _evidence_sets import ALL, UNDECIDING, Collection, _signals, collection
+from _evidence_sets import ALL, UNDECIDING, Collection, collection, study_signals
 
 from panscape.coscape.coexpression.score_study import score_study
 from panscape.coscape.coexpression.signal import choose_pairs
@@ -90,7 +90,7 @@ def measures(table: pd.DataFrame, age: pd.Series) -> dict[str, float]:
 def evaluate(given: Collection) -> list[dict]:
     """Return the measures of both similarities for every study that can be left out."""
     names = [study.name for study in given.studies]
-    signals = dict(zip(names, _signals(given, "pearson"), strict=True))
+    signals = dict(zip(names, study_signals(given, "pearson"), strict=True))
     rows = []
     for out in names:
         studies = {study.name: study for study in scored(given, signals, out)}

@@ -14,9 +14,7 @@ studies = [
     for name, *paths in zip(snakemake.params.studies, *(snakemake.input[part] for part in parts), strict=True)
 ]
 if snakemake.input.scores:
-    chosen = snakemake.input.chosen[0]
-    scored = zip(studies, snakemake.input.scores, strict=True)
-    studies = [add_scores(study, path, chosen) for study, path in scored]
+    studies = add_scores(studies, snakemake.input.scores, snakemake.input.chosen[0])
 result = compute_landscape(studies, snakemake.params.settings, snakemake.params.seed)
 files.write_h5ad(landscape_to_anndata(result), snakemake.output.landscape)
 files.write_tsv(result.genes, snakemake.output.genes)

@@ -2,7 +2,7 @@
 
 from panscape.coscape.landscape.drawn_study import DrawnStudy, best_pairs
 from panscape.coscape.landscape.intervals import drawn_pseudotimes, tell_placement
-from panscape.coscape.landscape.read import pair_positions, read_places
+from panscape.coscape.landscape.read import pair_positions, read_chosen, read_places
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.write import pseudotime_table
 from panscape.data import files
@@ -17,7 +17,7 @@ clusters, root = read_places(given.landscape)
 times, studies = None, []
 if settings.n_draws and root is not None:
     genes = files.read_tsv(given.genes, dtype={"gene": str})
-    chosen = best_pairs(files.read_tsv(given.chosen[0], dtype={"gene_a": str, "gene_b": str}))
+    chosen = best_pairs(read_chosen(given.chosen[0]))
     studies = [
         DrawnStudy.of(
             name,

@@ -1,6 +1,7 @@
 """Score the chosen gene pairs in every pancluster of a study."""
 
 from panscape.coscape.coexpression.score_study import score_study
+from panscape.coscape.landscape.read import read_chosen
 from panscape.data import files
 from panscape.pipeline import job
 from panscape.preprocess.genes import genes_of
@@ -12,7 +13,7 @@ scores = score_study(
     given.counts,
     genes_of(files.read_tsv(given.genes, dtype={"gene": str}), snakemake.wildcards.study),
     files.read_csr(given.members),
-    files.read_tsv(given.pairs, dtype={"gene_a": str, "gene_b": str}),
+    read_chosen(given.pairs),
     estimator=snakemake.params.estimator,
     normalisation=snakemake.params.normalisation,
     min_expected=snakemake.params.min_expected,

@@ -1,6 +1,6 @@
 """Rebuild the landscape with other choices."""
 
-from panscape.coscape.landscape.read import add_scores, read_study
+from panscape.coscape.landscape.read import add_scores, read_chosen, read_study
 from panscape.coscape.landscape.rescore import other_estimator, rescore
 from panscape.coscape.landscape.sensitivity import sensitivity_table
 from panscape.data import files
@@ -18,11 +18,9 @@ studies = [
 ]
 rescored = {}
 if given.scores:
-    studies = [
-        add_scores(study, path, given.chosen[0]) for study, path in zip(studies, given.scores, strict=True)
-    ]
+    studies = add_scores(studies, given.scores, given.chosen[0])
     genes = files.read_tsv(given.genes, dtype={"gene": str})
-    chosen = files.read_tsv(given.chosen[0], dtype={"gene_a": str, "gene_b": str})
+    chosen = read_chosen(given.chosen[0])
     estimator = other_estimator(params.estimator)
     rescored[estimator] = [
         rescore(

@@ -104,7 +104,7 @@ def scored(folder, name, paths, names):
     )
     path = paths[name]["matrices"].with_name("scores.npz")
     files.write_csr(scores, path)
-    return add_scores(read_study(name, **paths[name]), path, folder / reference.SIGNAL_PAIRS)
+    return add_scores([read_study(name, **paths[name])], [path], folder / reference.SIGNAL_PAIRS)[0]
 
 
 @pytest.fixture(scope="module")

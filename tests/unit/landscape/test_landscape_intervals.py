@@ -10,7 +10,8 @@ from panscape.coscape.coexpression.pair_scores import PairScorer
 from panscape.coscape.coexpression.values import Values
 from panscape.coscape.landscape.cell_draws import CellDraws
 from panscape.coscape.landscape.drawn_study import DrawnStudy, best_pairs
-from panscape.coscape.landscape.intervals import drawn_pseudotimes, intervals, placement
+from panscape.coscape.landscape.intervals import drawn_pseudotimes
+from panscape.coscape.landscape.placement import intervals, placement
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.write import pseudotime_table
 from panscape.graph.diffusion import diffusion_map, pseudotime
@@ -179,6 +180,7 @@ def test_placement_by_width_and_by_the_draws_that_reach_a_cluster():
     found = placement(time, draws)
     assert np.flatnonzero(found == "uncertain").tolist() == [3, 5]
     assert (np.delete(found, [3, 5]) == "placed").all()
+    assert set(placement(time, np.full((20, 11), np.nan))) == {"uncertain"}  # no draw reaches any
 
 
 def test_samples_of_an_age_are_drawn_together():
@@ -225,6 +227,13 @@ def test_draws_vary_means_as_new_samples_do():
         times = draws.draw(0, 60, repeat, "x")
         variances.append((times.T @ value / times.sum(axis=0)).var(ddof=1))
     assert np.mean(variances) == pytest.approx(1 / 5 + 1 / 200, rel=0.2)
+
+
+def test_weights_of_few_samples_have_the_variance_of_independent_ones():
+    cells = pd.DataFrame({"age": 2.0, "donor": list("abcde")})
+    draws = CellDraws.of("lab", cells, sparse.csr_matrix(np.ones((1, 5))))
+    variance = draws.draw(0, 4000, 1, "draws").var(axis=1).mean()
+    assert variance == pytest.approx(1, abs=0.05)  # with n in place of n - 1 samples per draw .8
 
 
 def test_best_pairs_keep_their_order():

@@ -9,10 +9,12 @@ import pytest
 from scipy import sparse
 from test_landscape_debiased import QUICK, scored
 
-from panscape.coscape.landscape.build import compute_landscape
+from panscape.coscape.landscape.build import compute_landscape, gather_clusters
 from panscape.coscape.landscape.rescore import other_estimator, rescore
 from panscape.coscape.landscape.sensitivity import sensitivity_table
+from panscape.coscape.landscape.variants import corrected_variants
 from panscape.coscape.landscape.varied import lowest
+from panscape.coscape.landscape.vectors import coexpression_vectors
 from panscape.plot.sensitivity import plot_sensitivity
 from panscape.stats.ranks import spearman
 
@@ -57,6 +59,16 @@ def test_halves_have_the_root_and_fewer_clusters_genes_and_pairs(studies):
     again, other = table_of(studies), table_of(studies, seed=5)
     pd.testing.assert_frame_equal(table, again)
     assert not table["rho_configured"].equals(other["rho_configured"])
+
+
+def test_the_root_is_in_every_subset_of_the_clusters(studies):
+    data, root = gather_clusters(studies, QUICK), 3
+    resolution = np.arange(len(data.clusters)) % 2 + 1.0
+    data = replace(data, clusters=data.clusters.assign(resolution=resolution))
+    options = {"n_neighbors": [], "splits": 2, "seed": 0}
+    variants = list(corrected_variants(data, coexpression_vectors(data, QUICK), root, QUICK, **options))
+    assert {"without resolution 1", "without resolution 2"} < {one.value for one in variants}
+    assert all(root in one.rows for one in variants)
 
 
 def test_other_weights_and_scores_matter(studies):

@@ -10,8 +10,10 @@ from scipy import sparse
 
 from panscape import coscape
 from panscape.coscape.coexpression.signal import Signal, choose_pairs
+from panscape.coscape.landscape.read import read_chosen
 from panscape.coscape.landscape.score_studies import score_studies
 from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.data.files import write_tsv
 from panscape.errors import UserError
 
 GENES = [f"g{at}" for at in range(12)]
@@ -116,3 +118,15 @@ def test_pairs_without_any_signal_are_an_error():
     signal.noise[0, 1:] = 0.1
     with pytest.raises(UserError, match="11 can be measured, but do not correlate more than independent"):
         choose_pairs([signal], GENES, 5)
+
+
+def test_damaged_tables_of_chosen_pairs_are_named(tmp_path):
+    path, no_numbers = tmp_path / "pairs.tsv", "has weights that are no numbers from 0 to 1"
+    table = pd.DataFrame({"gene_a": "A", "gene_b": "B", "weight": 0.5, "signal": 1.0, "n_studies": 1}, [0])
+    write_tsv(table, path)
+    assert read_chosen(path)["weight"].tolist() == [0.5]
+    damaged = [(table.assign(weight=value), no_numbers) for value in ("x", np.nan, -0.5)]
+    for part, words in [(table.drop(columns="weight"), "has no column weight"), *damaged]:
+        write_tsv(part, path)
+        with pytest.raises(UserError, match=f"pairs.tsv: {words}"):
+            read_chosen(path)

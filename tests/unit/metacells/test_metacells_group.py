@@ -218,6 +218,13 @@ def test_partitioned_neighbours_of_few_or_identical_points():
     np.testing.assert_array_equal((distances == 0).sum(axis=1), 9)
 
 
+def test_points_of_a_small_part_have_neighbours_of_other_parts():
+    middle = 20.0 * np.arange(28)[:, None, None] * [1.0, 0]
+    points = (middle + np.random.default_rng(0).normal(size=(28, 50, 2))).reshape(-1, 2)
+    z = np.concatenate([points, [[900.0, 900], [901, 900], [900, 901]]])
+    np.testing.assert_array_equal(partitioned_neighbors(z, 10)[0][-3:], nearest_points(z, 10)[0][-3:])
+
+
 def test_many_groups_are_found_in_two_steps():
     z = np.random.default_rng(0).random((2000, 2))
     result = group_cells(z, 100, {"min_cells": 3})

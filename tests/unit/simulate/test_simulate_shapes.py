@@ -138,6 +138,8 @@ def test_shapes_are_small(name):
         ({"age_scale": "square"}, "simulation.age_scale: 'square' -> write one of linear, log"),
         ({"type_order": "random"}, "simulation.type_order"),
         ({"coupling_width": 0.0}, "simulation.coupling_width"),
+        ({"coupling_width": float("nan")}, "simulation.coupling_width"),
+        ({"studies": (StudySettings("a", sample_shift=-1.0),)}, "studies[0].sample_shift"),
         ({"studies": (StudySettings("a", measured_fraction=0.0),)}, "studies[0].measured_fraction"),
         ({"studies": (StudySettings("a", detected_fraction=1.5),)}, "studies[0].detected_fraction"),
     ],

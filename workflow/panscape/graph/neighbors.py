@@ -14,9 +14,7 @@ RECALL_QUERIES = 500
 MOST_SPARE = 30
 QUERY_NEIGHBORS = 10
 PARTS = 0.8  # parts per square root of the number of points
-RECALL = (
-    0.995  # diffusion components depend on the few neighbours between parts: at 0.98 they shift by a tenth
-)
+RECALL = 0.995  # diffusion components depend on few neighbours between parts: at 0.98 they shift by a tenth
 SAMPLED = 60  # points per part, for k-means
 QUERY_BLOCK = 512
 FEW = 8

@@ -8,6 +8,9 @@ from typing import Any
 from panscape.coscape.panclust.cluster_size import smallest_cluster
 from panscape.data.size import Size
 
+BASE_MB = 600  # interpreter and libraries
+PATIENCE = 5  # ratio of requested to expected time, where the expected time is computed
+
 
 def min_cells(size: Size, config: dict[str, Any]) -> int:
     """Return the minimum number of cells of a cluster, by the setting of the study or the collection."""

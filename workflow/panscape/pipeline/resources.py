@@ -13,12 +13,11 @@ from typing import Any
 
 from panscape.coscape.landscape.settings import DRAW_PAIRS, LandscapeSettings
 from panscape.data.size import Size, total
-from panscape.pipeline.estimates import min_cells, panclusters, selected_genes
+from panscape.pipeline import model_costs as models
+from panscape.pipeline.estimates import BASE_MB, PATIENCE, min_cells, panclusters, selected_genes
 
-BASE_MB = 600  # interpreter and libraries
 ENGINE_MB = 250  # Snakemake, which runs beside the script on a cluster node
 DICTIONARY_THREADS = 2  # threads of the rules that fit dictionaries
-PATIENCE = 5  # ratio of requested to expected time, where the expected time is computed
 
 
 def needs(rule: str, resource: str, studies: Sequence[Size], config: dict[str, Any]) -> int:
@@ -178,79 +177,12 @@ def _links(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     return memory + 1.2e-3 * pairs, minutes + pairs / 2e5
 
 
-def _joint_model(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the cost of the joint embedding: counts a few times, the model, dense mini-batches."""
-    settings = config["coem"]
-    features = settings["max_genes"] + settings["max_peaks"]
-    steps = max(settings["n_epochs"] * (size.cells / settings["batch_size"] + 1), settings["min_steps"])
-    dense = 40e-6 * settings["batch_size"] * features
-    return BASE_MB + 900 + 60e-6 * size.values + dense + 1e-3 * features, 15 + 1.5 * dense * steps / 6e4
-
-
-def _coordinates(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the cost of applying coordinates: counts unless streamed, dense samples, a row per label."""
-    settings = config["unicoord"]
-    held = min(24e-6 * size.values, settings["stream_above_mb"])
-    rows = size.cells * (len(settings["labels"]) or 3)
-    memory = BASE_MB + 1200 + held + 0.25 * _modelled(size, config) + 0.001 * size.cells + 0.0015 * rows
-    return memory, 15 + size.cells / 1e5 + size.values / 2e7
-
-
-def _recorrelated(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the cost of comparing networks: a dozen matrices of at most 2000 x 2000 genes."""
-    memory, minutes = _coordinates(size, config)
-    return memory + 100e-6 * min(_modelled(size, config), 2000) ** 2, minutes + 2
-
-
-def _modelled(size: Size, config: dict[str, Any]) -> int:
-    return min(config["unicoord"]["n_genes"] or size.genes, size.genes)
-
-
-def _trained(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the cost of training coordinates: steps through the layers that are as wide as the genes."""
-    settings = config["unicoord"]
-    width = settings["n_hidden_decoder"][-1] + (settings["encoder"] == "genes") * settings["n_hidden"][0]
-    steps = max(settings["n_epochs"] * size.cells / settings["batch_size"], settings["min_steps"])
-    seconds = steps * (0.008 + 6 * settings["batch_size"] * _modelled(size, config) * width / 4e10)
-    memory, minutes = _coordinates(size, config)
-    return memory, minutes + PATIENCE * seconds / 60
-
-
-def _tested(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the cost of scoring coordinates: baselines for every label, learned on a sample of the cells."""
-    labels = len(config["unicoord"]["labels"]) or 3
-    seconds = 4e-7 * labels * min(size.cells, 15_000) * _modelled(size, config)
-    memory, minutes = _coordinates(size, config)
-    return memory, minutes + PATIENCE * seconds / 60
-
-
-def _restored(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the cost of one training per group to restore."""
-    memory, minutes = _trained(size, config)
-    return memory + 500, 15 + (minutes - 15) * max(len(config["unicoord"]["restore"]), 1)
-
-
 def _networks(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the cost of comparing lines: graphs, embeddings, permutations; to 200 lines of 3000 genes."""
     bins = max(size.cells / 500, 10)
     genes = min(size.genes, 5000)
     memory = BASE_MB + 700 + 0.8e-3 * bins * genes + 8e-5 * genes * config["networks"]["permutations"]
     return memory, 20 + bins * genes / 3e4
-
-
-def _lines(size: Size, config: dict[str, Any]) -> tuple[float, float]:
-    """Return the cost of training: per model its cells, its weights and the optimiser's, a step's values."""
-    settings, genes = config["sivae"], selected_genes(size, config)
-    if settings["genes"] == "variable":
-        genes = min(settings["n_genes"] + 2 * settings["n_per_line"], size.genes)
-    widths = settings["n_hidden"]
-    models = min(settings["models_per_job"], 3 + size.cells / settings["min_cells"])
-    weights = 3 * (genes + settings["feature_dim"]) * widths[0] + 6 * widths[0] * widths[-1]
-    step = 12 * settings["batch_size"] * genes + 8 * genes * (settings["feature_dim"] + sum(widths))
-    values = 3 * settings["bin_cells"] * genes
-    memory = 900 + 12e-6 * size.values + models * 4e-6 * (7 * weights + step + values)
-    work = models * sum(settings["n_steps"]) * (weights / genes * genes + step * widths[0] / 4)
-    return memory, 20 + work / 2e11
 
 
 def _choice(size: Size, config: dict[str, Any]) -> tuple[float, float]:
@@ -306,7 +238,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "plot_overlap": _light,
     "simulate_multiome": _multiome,
     "read_multiome": _multiome,
-    "embed_cells": _joint_model,
+    "embed_cells": models.joint_model,
     "group_cells": _multiome,
     "sum_metacells": _multiome,
     "link_peaks": _links,
@@ -316,12 +248,12 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "score_features": _features,
     "plot_features": _light,
     "transfer_labels": _stream,
-    "train_unicoord": _trained,
-    "place_cells": _coordinates,
-    "score_unicoord": _tested,
-    "reconfigure_cells": _coordinates,
-    "compare_networks": _recorrelated,
-    "restore_cells": _restored,
+    "train_unicoord": models.trained,
+    "place_cells": models.coordinates,
+    "score_unicoord": models.tested,
+    "reconfigure_cells": models.coordinates,
+    "compare_networks": models.recorrelated,
+    "restore_cells": models.restored,
     "plot_unicoord": _stream,
     "compare_lines": _networks,
     "check_lines": _networks,
@@ -332,7 +264,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "collect_tests": _light,
     "plot_networks": _networks,
     "plan_lines": _stream,
-    "train_lines": _lines,
+    "train_lines": models.lines,
     "collect_lines": _light,
     "plot_lines": _light,
     "plot_landscape": _light,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from panscape.plot.figure_names import LOW, PSEUDOTIME, map_name
+from panscape.coscape.landscape.placement import LOW
+from panscape.plot.figure_names import PSEUDOTIME, map_name
 from panscape.plot.maps import is_labels
 from panscape.plot.names import PANELS
 from panscape.plot.style import DOUBLE, new_figure, style

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 PSEUDOTIME = "dpt_pseudotime"
-LOW, HIGH, PLACEMENT = "pseudotime_low", "pseudotime_high", "placement"
 TITLES = {
     "age": "Age",
     "study": "Study",

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from panscape.plot.figure_names import HIGH, LOW, PLACEMENT, PSEUDOTIME
+from panscape.coscape.landscape.placement import HIGH, LOW, PLACED, PLACEMENT, UNCERTAIN
+from panscape.plot.figure_names import PSEUDOTIME
 from panscape.plot.palette import categorical
 from panscape.plot.style import DOUBLE, INK, new_figure, plain_text, style
-from panscape.plot.trajectory import _footnote
+from panscape.plot.trajectory import footnote
 from panscape.plot.view import View
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def plot_intervals(view: View) -> Figure:
     """
     time, age = view.values(PSEUDOTIME), view.values("age")
     shown = np.isfinite(time) & np.isfinite(age)
-    uncertain = (view.obs[PLACEMENT].astype(str) == "uncertain").to_numpy()
+    uncertain = (view.obs[PLACEMENT].astype(str) == UNCERTAIN).to_numpy()
     with style():
         studies = view.obs["study"] if "study" in view.obs else ["all"] * len(view.obs)
         looks, codes = categorical(studies, as_met=True)
@@ -42,7 +43,7 @@ def plot_intervals(view: View) -> Figure:
             inside = shown & (codes == number)
             _panel(ax, age, time, view.values(LOW), view.values(HIGH), inside, uncertain, look.colour)
             rest = int((uncertain & inside).sum())
-            note = f"{int(inside.sum())} clusters" + (f"\n{rest} uncertain" if rest else "")
+            note = f"{int(inside.sum())} clusters" + (f"\n{rest} {UNCERTAIN}" if rest else "")
             ax.set_title(plain_text(look.label))
             ax.text(1, 0.02, note, transform=ax.transAxes, fontsize=6.5, ha="right", va="bottom")
         for ax in axes[len(looks) :]:
@@ -56,7 +57,7 @@ def plot_intervals(view: View) -> Figure:
             ax.set_xlabel(text)
             ax.tick_params(labelbottom=True)
         if not shown.all():
-            _footnote(
+            footnote(
                 fig, f"Not shown: {int((~shown).sum())} of {len(shown)} clusters without pseudotime or age."
             )
     return fig
@@ -97,7 +98,7 @@ def _legend(ax: Axes) -> None:
     (line,) = ax.plot([], [], color=INK, linewidth=0.9)
     ax.figure.legend(
         [firm, loose, line],
-        ["placed", "uncertain", "95 % interval"],
+        [PLACED, UNCERTAIN, "95 % interval"],
         loc="outside upper right",
         ncols=3,
     )

@@ -78,7 +78,7 @@ def plot_pseudotime_age(view: View, statistic: Statistic | None = None) -> Figur
             _subtitle(ax, f"Spearman {statistic.sentence('ρ')}")
         if (~both).any():
             note = f"Not shown: {int((~both).sum())} of {len(both)} clusters without pseudotime or age."
-            _footnote(fig, note)
+            footnote(fig, note)
     return fig
 
 
@@ -266,7 +266,8 @@ def _subtitle(ax: Axes, text: str) -> None:
     ax.text(0, 1.02, text, transform=ax.transAxes, fontsize=7.5, va="bottom")
 
 
-def _footnote(fig: Figure, text: str) -> None:
+def footnote(fig: Figure, text: str) -> None:
+    """Write a line below a figure."""
     fig.supxlabel(text, x=0.01, ha="left", fontsize=7, color="#6b6b6b")
 
 

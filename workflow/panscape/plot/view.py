@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.plot.figure_names import HIGH, LOW, PLACEMENT, PSEUDOTIME, title
+from panscape.coscape.landscape.placement import HIGH, LOW, PLACEMENT
+from panscape.plot.figure_names import PSEUDOTIME, title
 
 LAYOUT = "X_draw_graph_fa"
 _UNITS = {"n_cells": "cells", "n_pairs": "pairs", "n_counts": "mean counts per cell", PSEUDOTIME: "0 = root"}

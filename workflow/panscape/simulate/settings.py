@@ -201,13 +201,15 @@ def _problems(settings: Settings) -> Iterator[Problem]:
             yield Problem(f"{key}.ages", f"{list(item.ages)}", "write [lowest, highest]")
         if item.depth <= 0:
             yield Problem(f"{key}.depth", f"{item.depth}", "write a number above 0")
+        if not item.sample_shift >= 0:
+            yield Problem(f"{key}.sample_shift", f"{item.sample_shift}", "write a number of at least 0")
         for name in ("detected_fraction", "measured_fraction"):
             if not 0 < (value := getattr(item, name)) <= 1:
                 yield Problem(f"{key}.{name}", f"{value}", "write a number above 0, at most 1")
     for name, allowed in (("type_order", TYPE_ORDERS), ("age_scale", AGE_SCALES)):
         if (value := getattr(settings, name)) not in allowed:
             yield Problem(f"simulation.{name}", f"{value!r}", f"write one of {', '.join(allowed)}")
-    if settings.coupling_width <= 0:
+    if not settings.coupling_width > 0:
         yield Problem("simulation.coupling_width", f"{settings.coupling_width}", "write a number above 0")
     if settings.age_scale == "log" and settings.span[0] <= 0:
         where = "simulation.studies"

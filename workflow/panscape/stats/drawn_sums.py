@@ -125,39 +125,3 @@ def add_drawn_products(
                 spread[rows[q]] = 0.0
         run += 1
         begin = end
-
-
-@numba.njit(nogil=True)
-def pair_statistics(total, left, right, noise, detected, first, second, n, least):
-    """Return T of each pair, float32, 0 where it is not valid.
-
-    Parameters
-    ----------
-    total
-        (n_pairs,) sums of products.
-    left, right, noise
-        (n_columns, rank) float64: N is the sum of products minus ``left[first] @ right[second]``, its
-        variance ``noise[first] @ noise[second]``.
-    detected
-        (n_columns,) number of rows with a value.
-    first, second
-        int64 (n_pairs,) columns of each pair.
-    n
-        Number of rows, > 0.
-    least
-        Smallest expected number of rows with values of both columns, > 0.
-    """
-    result = np.zeros(len(total), dtype=np.float32)
-    for pair in range(len(total)):
-        one, other = first[pair], second[pair]
-        if detected[one] * (detected[other] / n) < least:
-            continue
-        variance, value = 0.0, total[pair]
-        for part in range(noise.shape[1]):
-            variance += noise[one, part] * noise[other, part]
-        if variance <= 0:
-            continue
-        for part in range(left.shape[1]):
-            value -= left[one, part] * right[other, part]
-        result[pair] = value / np.sqrt(variance * n)
-    return result

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.coexpression.pair_scores import PairScorer
+from panscape.coscape.coexpression.pair_scores import PairScorer, valid_pairs
 from panscape.coscape.coexpression.score_terms import ScoreTerms
 
 MOST_NUMBERS = 1 << 24  # sums of a study in memory at a time (128 MB)
@@ -98,15 +98,12 @@ class DrawnScorer:
             yield from self._scored(part, min_expected, threads)
 
     def _scored(self, times: np.ndarray, min_expected: float, threads: int) -> Iterator[sparse.csr_matrix]:
-        from panscape.stats.drawn_sums import pair_statistics
-
         total, square, detected, cross = self._columns(times, threads)
         order, products = self._products(times, threads)
         pairs = self.first[order], self.second[order]
         powers, number = self._powers(times)
-        least = max(min_expected, np.finfo(np.float64).tiny)
         for draw in range(times.shape[1]):
-            scores = np.empty((self.contains.shape[0], len(order)), dtype=np.float32)
+            scores = np.zeros((self.contains.shape[0], len(order)), dtype=np.float32)
             for row in range(self.contains.shape[0]):
                 sums = total[draw, row], square[draw, row]
                 n = float(number[draw, row])
@@ -117,9 +114,8 @@ class DrawnScorer:
                     terms = ScoreTerms.of_parts(
                         n, *sums, crossed, powers[draw, row], detected[draw, row], self.h
                     )
-                thin = (np.ascontiguousarray(part.T) for part in (terms.left, terms.right, terms.noise))
-                given = *thin, detected[draw, row], *pairs, max(n, 1.0), least
-                scores[row, order] = pair_statistics(products[draw, row], *given)
+                kept, t = valid_pairs(products[draw, row], terms, *pairs, min_expected)
+                scores[row, order[kept]] = t
             yield sparse.csr_matrix(scores)
 
     def _read(self, times: np.ndarray) -> tuple[Any, ...]:

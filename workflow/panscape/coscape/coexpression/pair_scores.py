@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.coscape.coexpression.atoms import atoms_of, by_label
-from panscape.coscape.coexpression.score_terms import ScoreTerms
+from panscape.coscape.coexpression.score_terms import ScoreTerms, least_expected
 from panscape.coscape.coexpression.values import Values
 from panscape.coscape.coexpression.weights import Weights
 
@@ -100,7 +100,13 @@ class PairScorer:
             chosen = slice(start, start + step)
             products = self._products(self.first[chosen], self.second[chosen], times, threads)
             rows = [
-                self._row(row, terms, products, self.first[chosen], self.second[chosen], min_expected)
+                valid_pairs(
+                    np.asarray(self.contains[row] @ products).ravel(),
+                    terms,
+                    self.first[chosen],
+                    self.second[chosen],
+                    min_expected,
+                )
                 for row, terms in enumerate(self._terms(sums, powers, number))
             ]
             parts.append(_stack(rows, products.shape[1]))
@@ -208,15 +214,28 @@ class PairScorer:
                 self.weights.h,
             )
 
-    def _row(self, row: int, terms: ScoreTerms, products, first, second, min_expected: float):
-        """Return (positions, T) of the valid pairs of a cluster."""
-        from panscape.stats.gram_pairs import pair_statistics
 
-        total = np.asarray(self.contains[row] @ products).ravel()
-        left, right, noise = (np.ascontiguousarray(part.T) for part in (terms.left, terms.right, terms.noise))
-        least = max(min_expected, np.finfo(np.float64).tiny)
-        n = float(max(terms.n, 1))
-        return pair_statistics(total, left, right, noise, terms.detected, n, least, first, second)
+def valid_pairs(
+    products: np.ndarray, terms: ScoreTerms, first: np.ndarray, second: np.ndarray, min_expected: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (positions, T) of the valid pairs of a cluster, T not 0.
+
+    Parameters
+    ----------
+    products
+        (n_pairs,) sums of products over its cells.
+    terms
+        Its terms.
+    first, second
+        int64 (n_pairs,) genes of each pair, by their place in `terms`.
+    min_expected
+        As in :meth:`PairScorer.score`.
+    """
+    from panscape.stats.gram_pairs import pair_statistics
+
+    left, right, noise = (np.ascontiguousarray(part.T) for part in (terms.left, terms.right, terms.noise))
+    n, least = float(max(terms.n, 1)), least_expected(min_expected)
+    return pair_statistics(products, left, right, noise, terms.detected, n, least, first, second)
 
 
 def score_pairs(

@@ -12,7 +12,7 @@ from scipy import sparse
 from panscape.coscape.coexpression.pair_scores import score_pairs
 from panscape.coscape.coexpression.settings import CORRECTED
 from panscape.coscape.coexpression.values import Values
-from panscape.coscape.coexpression.weights import fit_weights
+from panscape.coscape.coexpression.weights import Weights, fit_weights
 from panscape.data.counts import Counts
 
 
@@ -53,12 +53,50 @@ def score_study(
     -------
     CSR float32 (n_clusters, len(chosen)); nothing is stored where a pair is not valid or not measured.
     """
+    members = sparse.csr_matrix(members)
+    values, weights, pairs, columns = load_study(counts, genes, members, chosen, estimator, normalisation)
+    part = score_pairs(values, members, pairs, weights, min_expected=min_expected, threads=threads)
+    return among_chosen(part, columns, len(chosen))
+
+
+def load_study(
+    counts: Counts | str | Path,
+    genes: Sequence[str],
+    members: sparse.csr_matrix,
+    chosen: pd.DataFrame,
+    estimator: str,
+    normalisation: str,
+) -> tuple[Values, Weights | None, np.ndarray, np.ndarray]:
+    """Load what the scores of a study are computed from; parameters as in :func:`score_study`.
+
+    Returns
+    -------
+    values, weights
+        Counts and their weights; None unless the estimator is the corrected one.
+    pairs
+        int (n_pairs, 2): genes of those chosen pairs that the study measures, positions among `genes`.
+    columns
+        int: positions of these pairs among the chosen ones.
+    """
     values = Values.load(counts, list(genes), normalisation)
     index = pd.Index(list(genes))
     pairs = np.stack([index.get_indexer(chosen[name]) for name in ("gene_a", "gene_b")], axis=1)
-    here = np.flatnonzero((pairs >= 0).all(axis=1))
-    members = sparse.csr_matrix(members)
+    columns = np.flatnonzero((pairs >= 0).all(axis=1))
     weights = fit_weights(values, members) if estimator == CORRECTED else None
-    part = score_pairs(values, members, pairs[here], weights, min_expected=min_expected, threads=threads)
-    columns = here[part.indices].astype(np.int32)
-    return sparse.csr_matrix((part.data, columns, part.indptr), shape=(part.shape[0], len(chosen)))
+    return values, weights, pairs[columns], columns
+
+
+def among_chosen(part: sparse.csr_matrix, columns: np.ndarray, number: int) -> sparse.csr_matrix:
+    """Return scores of measured pairs as those of all chosen ones, with nothing stored for the others.
+
+    Parameters
+    ----------
+    part
+        CSR (n_clusters, n_measured).
+    columns
+        Positions of its pairs among the chosen ones.
+    number
+        Number of chosen pairs.
+    """
+    indices = columns[part.indices].astype(np.int32)
+    return sparse.csr_matrix((part.data, indices, part.indptr), shape=(part.shape[0], number))

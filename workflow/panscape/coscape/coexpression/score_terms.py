@@ -145,7 +145,9 @@ class ScoreTerms:
             A pair is valid if at least so many cells would have counts of both genes by chance.
         """
         most = self.detected.max(initial=0) / max(self.n, 1)
-        return np.flatnonzero((self.detected * most >= _least(min_expected)) & (self.noise > 0).any(axis=0))
+        return np.flatnonzero(
+            (self.detected * most >= least_expected(min_expected)) & (self.noise > 0).any(axis=0)
+        )
 
     def of_genes(self, genes: np.ndarray) -> ScoreTerms:
         """Return the terms of some genes."""
@@ -181,7 +183,7 @@ class ScoreTerms:
         products -= self.left[:, start:stop].T @ self.right[:, start:]
         noise = self.noise[:, start:stop].T @ self.noise[:, start:]
         share = self.detected[start:] / max(self.n, 1)
-        invalid = np.multiply.outer(self.detected[start:stop], share) < _least(min_expected)
+        invalid = np.multiply.outer(self.detected[start:stop], share) < least_expected(min_expected)
         invalid |= noise <= 0
         np.sqrt(noise, out=noise)
         np.copyto(noise, np.inf, where=invalid)
@@ -202,5 +204,6 @@ class ScoreTerms:
         return scaled[:, start:stop].T @ scaled[:, start:]
 
 
-def _least(min_expected: float) -> float:
+def least_expected(min_expected: float) -> float:
+    """Return `min_expected`, but more than 0: a pair of which a gene has no counts is never valid."""
     return max(min_expected, np.finfo(np.float64).tiny)

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.coexpression.pair_rows import Passes
+from panscape.coscape.coexpression.score_terms import least_expected
 from panscape.errors import UserError, fail
 
 COLUMNS = ["gene_a", "gene_b", "weight", "signal", "n_studies"]
@@ -61,8 +62,8 @@ class Signal:
         passes
             See :class:`panscape.coscape.coexpression.pair_rows.Passes`.
         """
-        least = max(min_expected, np.finfo(np.float64).tiny)
-        passes.add(score, start, genes, detected, float(max(n, 1)), least, self.squares, self.noise)
+        n, least = float(max(n, 1)), least_expected(min_expected)
+        passes.add(score, start, genes, detected, n, least, self.squares, self.noise)
 
     def stored(self) -> sparse.csr_matrix:
         """Return both sums for a file, CSR float32 (2 n_genes, n_genes): `squares` above `noise`."""

@@ -13,9 +13,7 @@ from scipy import sparse
 from panscape.coscape.cells import read_counts
 from panscape.coscape.coexpression.drawn_scores import DrawnScorer
 from panscape.coscape.coexpression.pair_scores import PairScorer
-from panscape.coscape.coexpression.settings import CORRECTED
-from panscape.coscape.coexpression.values import Values
-from panscape.coscape.coexpression.weights import fit_weights
+from panscape.coscape.coexpression.score_study import among_chosen, load_study
 from panscape.coscape.landscape.cell_draws import CellDraws
 from panscape.coscape.landscape.scores import Scores
 from panscape.coscape.landscape.settings import DRAW_PAIRS
@@ -80,13 +78,9 @@ class DrawnStudy:
             See :func:`panscape.coscape.landscape.units.choose_units`.
         """
         source, members = read_counts(counts), sparse.csr_matrix(members)
-        values = Values.load(source, list(genes), normalisation)
-        index = pd.Index(list(genes))
-        pairs = np.stack([index.get_indexer(chosen[column]) for column in ("gene_a", "gene_b")], axis=1)
-        here = np.flatnonzero((pairs >= 0).all(axis=1))
-        weights = fit_weights(values, members) if estimator == CORRECTED else None
-        scorer = DrawnScorer.of(PairScorer.of(values, members, weights, pairs[here]))
-        return cls(name, scorer, here, members, CellDraws.of(name, source.obs, members, sample))
+        values, weights, known, columns = load_study(source, genes, members, chosen, estimator, normalisation)
+        scorer = DrawnScorer.of(PairScorer.of(values, members, weights, known))
+        return cls(name, scorer, columns, members, CellDraws.of(name, source.obs, members, sample))
 
     def scores(
         self, times: np.ndarray, pairs: np.ndarray, weight: np.ndarray, *, min_expected: float, threads: int
@@ -104,8 +98,7 @@ class DrawnStudy:
         """
         drawn = self.scorer.score(times, min_expected=min_expected, threads=threads)
         for at, part in enumerate(drawn):
-            indices = self.columns[part.indices].astype(np.int32)
-            matrix = sparse.csr_matrix((part.data, indices, part.indptr), shape=(part.shape[0], len(pairs)))
+            matrix = among_chosen(part, self.columns, len(pairs))
             yield Scores.of(matrix, pairs, weight, self.members, times[:, at])
 
 

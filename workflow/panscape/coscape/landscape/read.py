@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coscape.coexpression.signal import COLUMNS
 from panscape.coscape.landscape.annotate import annotate_clusters
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.scores import Scores
@@ -82,10 +84,9 @@ def read_places(path: str | Path) -> tuple[pd.DataFrame, str | None]:
     root
         Where pseudotime starts; None if there is none. Of copies of a cluster, the first.
     """
-    import h5py
     from anndata.io import read_elem
 
-    with h5py.File(path) as file:
+    with open_h5(path) as file:
         clusters = read_elem(file["obs"])
         root = str(read_elem(file["uns/root"])) if "uns/root" in file else None
     if root is not None and root not in clusters.index:
@@ -93,32 +94,46 @@ def read_places(path: str | Path) -> tuple[pd.DataFrame, str | None]:
     return clusters, root
 
 
-def add_scores(study: Study, scores: str | Path, chosen: str | Path) -> Study:
-    """Return a study with the scores of its clusters, which the corrected distance needs.
+def add_scores(studies: Sequence[Study], scores: Sequence[str | Path], chosen: str | Path) -> list[Study]:
+    """Return the studies with the scores of their clusters, which the corrected distance needs.
 
     Parameters
     ----------
-    study
+    studies
         From :func:`read_study`.
     scores, chosen
-        ``scores.npz`` of the study and ``signal_pairs.tsv`` of the collection.
+        ``scores.npz`` of each study and ``signal_pairs.tsv`` of the collection.
 
     Raises
     ------
     UserError
         If the files do not match.
     """
-    best, matrix = read_chosen(chosen), read_csr(scores)
-    if study.members is None or matrix.shape != (study.members.shape[0], len(best)):
-        raise fail(str(scores), "does not match the clusters and the chosen pairs", "delete it, run again")
-    places = pair_positions(best, study.genes, str(chosen))
+    best, result = read_chosen(chosen), []
     weight = best["weight"].to_numpy(dtype=np.float64)
-    return replace(study, scores=Scores.of(matrix, places, weight, study.members))
+    for study, path in zip(studies, scores, strict=True):
+        matrix = read_csr(path)
+        if study.members is None or matrix.shape != (study.members.shape[0], len(best)):
+            raise fail(str(path), "does not match the clusters and the chosen pairs", "delete it, run again")
+        places = pair_positions(best, study.genes, str(chosen))
+        result.append(replace(study, scores=Scores.of(matrix, places, weight, study.members)))
+    return result
 
 
 def read_chosen(path: str | Path) -> pd.DataFrame:
-    """Return the chosen pairs of a collection: `gene_a`, `gene_b`, `weight`, `signal`, `n_studies`."""
-    return read_tsv(path, dtype={"gene_a": str, "gene_b": str})
+    """Return the chosen pairs of a collection: `gene_a`, `gene_b`, `weight`, `signal`, `n_studies`.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, lacks a column, or a weight is not a number from 0 to 1.
+    """
+    table = read_tsv(path, dtype={"gene_a": str, "gene_b": str})
+    if lacking := [name for name in COLUMNS if name not in table]:
+        raise fail(str(path), f"has no column {', '.join(lacking)}", "delete the file, run again")
+    if not pd.to_numeric(table["weight"], errors="coerce").between(0, 1).all():
+        raise fail(str(path), "has weights that are no numbers from 0 to 1", "delete the file, run again")
+    return table
 
 
 def make_study(

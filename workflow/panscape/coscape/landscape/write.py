@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.landscape.build import Landscape, plain_settings
-from panscape.coscape.landscape.intervals import PLACEMENT, intervals, placement
+from panscape.coscape.landscape.placement import HIGH, LOW, PLACEMENT, intervals, placement
 from panscape.coscape.landscape.settings import CORRECTED
 
 if TYPE_CHECKING:
@@ -119,9 +119,9 @@ def pseudotime_table(
     first = ["cluster", "study", "pseudotime"]
     if times is not None:
         known = table["pseudotime"].notna()
-        for name, limit in zip(("pseudotime_low", "pseudotime_high"), intervals(times), strict=True):
+        for name, limit in zip((LOW, HIGH), intervals(times), strict=True):
             table[name] = np.where(known, limit, np.nan)  # a cluster without pseudotime has no interval
-        first += ["pseudotime_low", "pseudotime_high"]
+        first += [LOW, HIGH]
     if root is not None:
         table[PLACEMENT] = placement(table["pseudotime"].to_numpy(dtype=np.float64), times)
         first.append(PLACEMENT)

@@ -114,8 +114,8 @@ def project_studies(
     for name, paths in studies.items():
         parts = {part: path for part, path in paths.items() if part != "scores"}
         study, scores = read_study(name, **parts), None
-        if finished.scores is not None:
-            scores = finished.scores.of_others(read_csr(paths["scores"]), read_csr(paths["members"]))
+        if finished.scores is not None and study.members is not None:
+            scores = finished.scores.of_others(read_csr(paths["scores"]), study.members)
         tables.append(project_study(finished, study, scores, coverage=coverage))
     return pd.concat(tables, ignore_index=True)
 
@@ -216,26 +216,26 @@ def _similarity(
         return Similarity.cosine(aligned.matrix, aligned.new)
     if scores is None:
         raise ValueError("the reference has scores of gene pairs, the new study has none")
-    old, genes = finished.stack, pd.Index(finished.stack.genes)
-    whole = np.ones((len(old.obs), len(genes)), dtype=bool) if old.measured is None else old.measured
-    here = np.asarray(new.genes, dtype=object)
+    genes = pd.Index(finished.stack.genes)
+    place = genes.get_indexer(np.asarray(new.genes, dtype=object))
     rows = np.zeros((len(new.obs), len(genes)), dtype=bool)
-    place = genes.get_indexer(here)
-    rows[:, place[place >= 0]] = (
-        np.ones((len(new.obs), len(here)), dtype=bool) if new.measured is None else new.measured
-    )[:, place >= 0]
-    measured = np.concatenate([whole, rows])
+    rows[:, place[place >= 0]] = _measured(new)[:, place >= 0]
+    measured = np.concatenate([_measured(finished.stack), rows])
     return Similarity.debiased(
         finished.scores, scores, None if measured.all() else measured, min_pairs=finished.min_pairs
     )
 
 
+def _measured(stack: Stack) -> np.ndarray:
+    """Return bool (n_panclusters, n_genes): genes that each pancluster's study measures."""
+    if stack.measured is None:
+        return np.ones((len(stack.obs), len(stack.genes)), dtype=bool)
+    return stack.measured
+
+
 def _everywhere(*stacks: Stack) -> np.ndarray:
     """Return the genes that every study of every stack measures."""
-    known = [
-        np.asarray(stack.genes, dtype=object)[... if stack.measured is None else stack.measured.all(axis=0)]
-        for stack in stacks
-    ]
+    known = [np.asarray(stack.genes, dtype=object)[_measured(stack).all(axis=0)] for stack in stacks]
     return reduce(np.intersect1d, known)
 
 

@@ -31,7 +31,7 @@ MARGIN = {
     "choose_features": 8,
     **dict.fromkeys(
         ("place_clusters", "score_overlap", "train_unicoord", "score_unicoord", "restore_cells"),
-        resources.PATIENCE,
+        estimates.PATIENCE,
     ),
 }
 USUAL_MARGIN = 3

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from panscape.plot.figure_names import HIGH, LOW, PLACEMENT
+from panscape.coscape.landscape.placement import HIGH, LOW, PLACED, PLACEMENT, UNCERTAIN, UNCONNECTED
 from panscape.report.blocks import Block, Heading, Paragraph, table
 from panscape.report.format import between, count, fixed, plural
 from panscape.report.results import Results
+from panscape.report.sections.coexpression import corrected
 
 PSEUDOTIME = "landscape/pseudotime.tsv"
 LISTED = 20  # clusters listed in the report
-UNCERTAIN, UNCONNECTED = "uncertain", "unconnected"
 
 
 def _places(results: Results) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def placement_sentences(results: Results) -> list[str]:
     total = plural(len(places), "cluster")
     if not rest:
         return [f"{text}; all {total} are placed."]
-    return [f"{text}; of {total}, {count(_number(places, 'placed'))} are placed, {' and '.join(rest)}."]
+    return [f"{text}; of {total}, {count(_number(places, PLACED))} are placed, {' and '.join(rest)}."]
 
 
 def _number(places: pd.DataFrame, kind: str) -> int:
@@ -55,7 +55,7 @@ def _number(places: pd.DataFrame, kind: str) -> int:
 
 
 def _why_none(settings: Mapping[str, Any]) -> str:
-    if settings.get("distance") != "corrected":
+    if not corrected(settings):
         why = "they need landscape.distance: corrected"
     elif not settings.get("pseudotime_draws"):
         why = "landscape.pseudotime_draws is 0"
