@@ -19,7 +19,6 @@ def homogeneity(
     label: np.ndarray,
     *,
     permutations: int = 20,
-    foreign: float = FOREIGN,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Measure how much of the variation between the states of cells is left within every metacell.
@@ -44,18 +43,17 @@ def homogeneity(
     permutations
         Permutations per metacell: the second halves of the counts are exchanged between its cells, which
         leaves no common variation of the halves.
-    foreign
-        A metacell is dubious if its heterogeneity exceeds that of a mixture with this fraction of cells from
-        an unrelated state, and what the data resolve (:attr:`StateAxes.resolved`).
     seed
         Seed of the axes and permutations.
 
     Returns
     -------
-    DataFrame by metacell: n_cells, heterogeneity (the estimate may be slightly below 0), limit (the larger of
-    the two limits), dubious (above the limit, and beyond 99 % of the permutations of all metacells, in units
-    of their standard deviation; this excludes chance in few cells but is no p-value, since the axes were
-    found in the same counts). NaN and not dubious under 5 cells, or if no axis carries signal.
+    DataFrame by metacell: n_cells, heterogeneity (the estimate may be slightly below 0), limit (that of a
+    mixture with one cell in twelve from an unrelated state, or what the data resolve if this is more,
+    :attr:`StateAxes.resolved`), dubious (above the limit, and beyond 99 % of the permutations of all
+    metacells, in units of their standard deviation; this excludes chance in few cells but is no p-value,
+    since the axes were found in the same counts). NaN and not dubious under 5 cells, or if no axis carries
+    signal.
 
     Examples
     --------
@@ -84,7 +82,7 @@ def homogeneity(
         ratio[m] = (value[m] - drawn.mean()) / spread
         null.append((drawn - drawn.mean()) / spread)
     pooled = np.sort(np.concatenate(null)) if null else np.ones(1)
-    limit = np.fmax(2 * foreign * (1 - foreign), space.resolved)
+    limit = np.fmax(2 * FOREIGN * (1 - FOREIGN), space.resolved)
     return pd.DataFrame(
         {
             "n_cells": np.diff(bounds),
