@@ -55,6 +55,11 @@ def homogeneity(
     since the axes were found in the same counts). NaN and not dubious under 5 cells, or if no axis carries
     signal.
 
+    Raises
+    ------
+    ValueError
+        If a count is negative or not finite, or the number of labels is not that of the cells.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)
@@ -66,6 +71,8 @@ def homogeneity(
     [True, True]
     """
     space = counts if isinstance(counts, StateAxes) else state_axes(counts, seed=seed)
+    if len(label) != len(space.depth):
+        raise ValueError(f"{len(label)} cells have a metacell, and {len(space.depth)} have counts")
     k = int(label.max()) + 1
     order = np.argsort(label, kind="stable")
     bounds = np.concatenate([[0], np.cumsum(np.bincount(label, minlength=k))])

@@ -83,6 +83,11 @@ def state_axes(
     -------
     StateAxes; without axes if no axis carries signal.
 
+    Raises
+    ------
+    ValueError
+        If a count is negative or not finite.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)
@@ -92,6 +97,8 @@ def state_axes(
     ((4, 2, 100, 1), array([1.]))
     """
     counts = sparse.csr_matrix(counts)
+    if not (np.isfinite(counts.data) & (counts.data >= 0)).all():
+        raise ValueError("counts are negative or not finite")
     n = counts.shape[0]
     columns = variable_genes(counts, FEATURES)
     nothing = StateAxes(np.zeros((THINNINGS, 2, n, 0)), np.zeros(0), np.zeros(n), float("nan"))
