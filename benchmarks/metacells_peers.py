@@ -104,9 +104,7 @@ def measured(sample: Paired, label: np.ndarray, truth: pd.DataFrame | None, seed
         result["of one batch"] = weighted_purity(label, part.obs["batch"].to_numpy(dtype=object))
     if "state" in part.obs:
         result["state sd"] = spread_within(label, part.obs["state"].to_numpy(dtype=float))
-    scores = homogeneity(part.rna, label, seed=seed)
-    if "heterogeneity" in scores:
-        result["heterogeneity"] = scores["heterogeneity"].median()
+    result["heterogeneity"] = homogeneity(part.rna, label, seed=seed)["heterogeneity"].median()
     if part.atac is not None:
         table = pd.DataFrame({"it": label}, index=part.obs.index)
         linked = link_sample(part, table, {"contrast_cells": 0}, truth=truth, seed=seed).validation

@@ -3,8 +3,11 @@
 import copy
 import json
 
+import pytest
 from safetensors import safe_open
 from safetensors.torch import save_file
+
+from panscape.errors import UserError
 
 
 def raw(path):
@@ -27,6 +30,23 @@ def nan_weights(path, name):
     tensor = raw(path)[0][name].clone()
     tensor.view(-1)[0] = float("nan")
     return {name: tensor}
+
+
+def saved(model, path):
+    """Save a model; return its metadata, the name of a tensor of weights, and that tensor with a NaN."""
+    model.save(path)
+    tensors, header = raw(path)
+    name = next(name for name in tensors if name.startswith("module."))
+    return json.loads(header["meta"]), name, nan_weights(path, name)
+
+
+def refused(model, path, words, **changes):
+    """Save a model and change its file as :func:`rewrite` does: it is refused, and the file is named."""
+    model.save(path)
+    rewrite(path, **changes)
+    with pytest.raises(UserError, match=words) as error:
+        type(model).load(path)
+    assert str(path) in str(error.value)
 
 
 def without(mapping, *path):

@@ -8,8 +8,9 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.coem.align import batch_shifts, mutual_neighbours
-from panscape.coem.batches import batch_column, log_batches, one_batch
+from panscape.coem.batches import batch_column, log_batches
 from panscape.coem.embed import _prepare, embed
+from panscape.coem.metacells.evaluate import one_batch
 from panscape.coem.module import Module
 from panscape.coem.settings import CoemSettings
 from panscape.coem.task import CoemTask

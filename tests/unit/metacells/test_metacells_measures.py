@@ -227,6 +227,20 @@ def test_metacells_of_few_cells_and_data_without_features_are_not_judged():
     assert nothing["heterogeneity"].isna().all() and not nothing["dubious"].any()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -2.0])
+def test_counts_that_cannot_be_are_refused(value):
+    counts, state = planted(np.random.default_rng(5), cells=60)
+    counts.data[3] = value
+    with pytest.raises(ValueError, match="negative or not finite"):
+        homogeneity(counts, state)
+
+
+def test_every_cell_needs_a_metacell():
+    counts, state = planted(np.random.default_rng(5), cells=60)
+    with pytest.raises(ValueError, match="50 cells have a metacell, and 60 have counts"):
+        homogeneity(counts, state[:50])
+
+
 def test_homogeneity_is_repeatable_and_reuses_axes():
     counts, state = planted(np.random.default_rng(5), cells=120)
     one, two = homogeneity(counts, state, seed=3), homogeneity(state_axes(counts, seed=3), state, seed=3)

@@ -64,6 +64,7 @@ def test_columns_are_preferred_to_names_and_gc_is_kept():
         ("start", [1.5, 1], "1 are not whole numbers from 0, e.g. 1.5"),
         ("end", ["", "9"], "1 are not whole numbers from 0, e.g. nan"),
         ("end", [np.inf, 9], "1 are not whole numbers from 0, e.g. inf"),
+        ("end", ["1e30", 9], r"1 are not whole numbers from 0, e.g. 1e\+30"),
         ("chrom", [None, "chr1"], "1 peaks have no chromosome, e.g. p1 -> write the chromosome"),
         ("chrom", ["", "chr1"], "1 peaks have no chromosome"),
     ],

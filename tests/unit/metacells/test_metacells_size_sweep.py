@@ -76,3 +76,14 @@ def test_coarser_rungs_are_worse_in_variance_than_grouping_anew():
     fine = group_cells(z, 40)
     (merged,) = merge_metacells(fine.label, z, [8])
     assert len(set(merged)) == 8 and np.bincount(merged).sum() == 500
+
+
+def test_a_size_without_a_score_is_not_recommended(monkeypatch):
+    z = np.random.default_rng(5).normal(size=(120, 2))
+    monkeypatch.setattr(
+        "panscape.coem.metacells.size_sweep._measures",
+        lambda counts, axes, label, seed: {"dubious": 0.9 if label.max() < 9 else np.nan, "zeros": 0.9},
+    )
+    table, _ = size_sweep(z, [6, 20], repeats=0)
+    assert table["score"].isna().tolist() == [False, True]
+    assert table["recommended"].tolist() == [True, False]

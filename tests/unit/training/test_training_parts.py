@@ -239,3 +239,23 @@ def test_the_same_weights_are_the_same_bytes(tmp_path):
     assert len(written) == 1
     again, found = read_weights(tmp_path / "3.safetensors", kind="siVAE")
     assert found == meta and all(torch.equal(again[name], tensors[name]) for name in tensors)
+
+
+def test_a_full_disk_is_an_error_of_the_system(tmp_path, monkeypatch):
+    from safetensors import SafetensorError
+
+    from panscape.errors import UserError
+    from panscape.training import weights
+
+    def save(error):
+        def fails(*given, **more):
+            raise SafetensorError(error)
+
+        monkeypatch.setattr(weights, "save_file", fails)
+        weights.write_weights(tmp_path / "w", {"a": torch.ones(1)}, {})
+
+    with pytest.raises(UserError, match="No space left on device") as error:
+        save("I/O error: No space left on device (os error 28)")
+    assert str(tmp_path / "w") in str(error.value)
+    with pytest.raises(SafetensorError, match="something else"):
+        save("something else")

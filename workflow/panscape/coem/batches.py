@@ -1,10 +1,7 @@
-"""Batches of a sample: the column to correct for, and how far metacells follow it."""
+"""Batches of a sample: the column to correct for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
 import pandas as pd
 
 from panscape.log import logger
@@ -12,7 +9,6 @@ from panscape.log import logger
 AUTO = "auto"
 COLUMNS = ("batch", "library", "platform", "sample")  # by preference; `sample` is of pooled samples
 MIN_CELLS = 20  # minimum mean number of cells of a batch; fewer are cells or wells
-NEARLY_ALL = 0.95  # fraction of a metacell's cells from which on it is of one batch
 
 
 def batch_column(obs: pd.DataFrame, key: str | None) -> str | None:
@@ -63,22 +59,3 @@ def log_batches(obs: pd.DataFrame, key: str | None, chosen: str | None) -> None:
             there,
             obs[there].nunique(),
         )
-
-
-def one_batch(label: np.ndarray, batch: Sequence[str] | np.ndarray) -> float:
-    """Return the fraction of metacells of which 95 % of the cells or more are of one batch (0 to 1).
-
-    Parameters
-    ----------
-    label
-        Metacell of each cell, 0..k-1.
-    batch
-        Batch of each cell.
-
-    Examples
-    --------
-    >>> one_batch(np.array([0, 0, 1, 1]), ["a", "a", "a", "b"])
-    0.5
-    """
-    table = pd.crosstab(label, np.asarray(batch).astype(str)).to_numpy()
-    return float((table.max(axis=1) >= NEARLY_ALL * table.sum(axis=1)).mean())

@@ -29,6 +29,7 @@ STRANDS = {
 }
 _MITOCHONDRIAL = dict.fromkeys(("M", "MT", "MITO", "MTDNA", "MITOCHONDRION"), "MT")
 _UNKNOWN = ("", "nan", "None", "NA")  # chromosomes that are missing
+LARGEST = 2.0**53  # from here on floats are no longer all whole numbers
 NEAR = 1000  # base pairs; peaks this close to a transcription start count as promoters
 
 
@@ -117,7 +118,7 @@ def peak_table(var: pd.DataFrame, where: str) -> pd.DataFrame:
 
 
 def whole_numbers(values: pd.Series) -> np.ndarray:
-    """Return values as int64; a ValueError if one is missing, negative, infinite or has a fraction.
+    """Return values as int64; a ValueError if one is missing, negative, too large or has a fraction.
 
     Examples
     --------
@@ -125,7 +126,7 @@ def whole_numbers(values: pd.Series) -> np.ndarray:
     array([10, 20])
     """
     numbers = pd.to_numeric(values).to_numpy(dtype=float)
-    wrong = ~(np.isfinite(numbers) & (numbers >= 0) & (numbers == np.floor(numbers)))
+    wrong = ~((numbers >= 0) & (numbers < LARGEST) & (numbers == np.floor(numbers)))
     if wrong.any():
         raise ValueError(f"{int(wrong.sum())} are not whole numbers from 0, e.g. {numbers[wrong][0]:g}")
     return numbers.astype(np.int64)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from panscape.graph.multiscale import DiffusionSpace
+
+NEARLY_ALL = 0.95  # fraction of a metacell's cells from which on it is of one batch
 
 
 def compactness(space: np.ndarray, label: np.ndarray) -> np.ndarray:
@@ -70,6 +74,24 @@ def weighted_purity(label: np.ndarray, truth: np.ndarray) -> float:
     """Return the fraction of cells with the most frequent label of their metacell (0 to 1)."""
     table = label_table(label, truth)
     return float(table.max(axis=1).sum() / max(table.to_numpy().sum(), 1)) if table.shape[1] else float("nan")
+
+
+def one_batch(label: np.ndarray, batch: Sequence[str] | np.ndarray) -> float:
+    """Return the fraction of metacells of which 95 % of the cells or more are of one batch (0 to 1).
+
+    Parameters
+    ----------
+    label
+        Metacell of each cell, 0..k-1.
+    batch
+        Batch of each cell; a missing one counts as a batch.
+
+    Examples
+    --------
+    >>> one_batch(np.array([0, 0, 1, 1]), ["a", "a", "a", "b"])
+    0.5
+    """
+    return float((purity(label, np.asarray(batch).astype(str)) >= NEARLY_ALL).mean())
 
 
 def spread_within(label: np.ndarray, values: np.ndarray) -> float:

@@ -19,7 +19,6 @@ def homogeneity(
     label: np.ndarray,
     *,
     permutations: int = 20,
-    foreign: float = FOREIGN,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Measure how much of the variation between the states of cells is left within every metacell.
@@ -44,18 +43,22 @@ def homogeneity(
     permutations
         Permutations per metacell: the second halves of the counts are exchanged between its cells, which
         leaves no common variation of the halves.
-    foreign
-        A metacell is dubious if its heterogeneity exceeds that of a mixture with this fraction of cells from
-        an unrelated state, and what the data resolve (:attr:`StateAxes.resolved`).
     seed
         Seed of the axes and permutations.
 
     Returns
     -------
-    DataFrame by metacell: n_cells, heterogeneity (the estimate may be slightly below 0), limit (the larger of
-    the two limits), dubious (above the limit, and beyond 99 % of the permutations of all metacells, in units
-    of their standard deviation; this excludes chance in few cells but is no p-value, since the axes were
-    found in the same counts). NaN and not dubious under 5 cells, or if no axis carries signal.
+    DataFrame by metacell: n_cells, heterogeneity (the estimate may be slightly below 0), limit (that of a
+    mixture with one cell in twelve from an unrelated state, or what the data resolve if this is more,
+    :attr:`StateAxes.resolved`), dubious (above the limit, and beyond 99 % of the permutations of all
+    metacells, in units of their standard deviation; this excludes chance in few cells but is no p-value,
+    since the axes were found in the same counts). NaN and not dubious under 5 cells, or if no axis carries
+    signal.
+
+    Raises
+    ------
+    ValueError
+        If a count is negative or not finite, or the number of labels is not that of the cells.
 
     Examples
     --------
@@ -68,6 +71,8 @@ def homogeneity(
     [True, True]
     """
     space = counts if isinstance(counts, StateAxes) else state_axes(counts, seed=seed)
+    if len(label) != len(space.depth):
+        raise ValueError(f"{len(label)} cells have a metacell, and {len(space.depth)} have counts")
     k = int(label.max()) + 1
     order = np.argsort(label, kind="stable")
     bounds = np.concatenate([[0], np.cumsum(np.bincount(label, minlength=k))])
@@ -84,7 +89,7 @@ def homogeneity(
         ratio[m] = (value[m] - drawn.mean()) / spread
         null.append((drawn - drawn.mean()) / spread)
     pooled = np.sort(np.concatenate(null)) if null else np.ones(1)
-    limit = np.fmax(2 * foreign * (1 - foreign), space.resolved)
+    limit = np.fmax(2 * FOREIGN * (1 - FOREIGN), space.resolved)
     return pd.DataFrame(
         {
             "n_cells": np.diff(bounds),

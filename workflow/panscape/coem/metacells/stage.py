@@ -122,17 +122,17 @@ def group_sample(
             stream = seeds.derive(seed, "group", method)
             grouping = group_by(method, k, views, coordinates, z, group, seed=stream, threads=threads)
             methods[method] = grouping.label
-    cells = sample.obs.index
+    cells, told = sample.obs.index, learned or Learned(z)
     return Grouped(
         pd.DataFrame(methods, index=cells),
         table,
         pd.DataFrame({f"k{number}": label for number, label in labels.items()}, index=cells),
         views,
         z,
-        "" if learned is None else learned.conditioned_on,
-        {} if learned is None else learned.information,
-        "" if learned is None else learned.batch_key,
-        () if learned is None else learned.carried,
+        told.conditioned_on,
+        told.information,
+        told.batch_key,
+        told.carried,
     )
 
 

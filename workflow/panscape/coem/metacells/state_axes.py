@@ -15,18 +15,16 @@ from panscape.stats.decomposition import symmetric_eigen
 from panscape.stats.pca import principal_components
 from panscape.stats.threads import limited
 
-FEATURES = 2000
+FEATURES = 2000  # the most variable ones are used
 COMPONENTS = 50  # principal components in which axes are sought
 STATE_COMPONENTS = 30  # of these, in which cells are clustered into states
 STATES = (8, 12, 16, 24)  # clusterings whose mean stands for the states, whose true number is unknown
 STARTS = 2  # clusterings of each number
 AXES = 10
-THINNINGS = 4
+THINNINGS = 4  # random splits of the counts, over which covariances are averaged
 EXCHANGES = 99  # of the halves of counts between cells, none of which may carry as much common signal
 FLOOR = 0.2  # of the mean variance within states: less counts as this much
-SMALLEST_STATE = (
-    20  # cells per state and per component: small samples have fewer of both, lest axes are noise
-)
+SMALLEST_STATE = 20  # cells per state and per component: small samples have fewer of both
 FEWEST = 10  # cells or features: with fewer there are no axes
 NEIGHBOURHOODS, NEIGHBOURS, RESOLVED = 200, 20, 0.75
 
@@ -59,10 +57,8 @@ class StateAxes:
 def state_axes(
     counts: sparse.csr_matrix,
     *,
-    features: int = FEATURES,
     states: Sequence[int] = STATES,
     axes: int = AXES,
-    thinnings: int = THINNINGS,
     seed: int = 0,
 ) -> StateAxes:
     """Find the axes along which the states of cells differ most, relative to the variation within states.
@@ -76,20 +72,21 @@ def state_axes(
     ----------
     counts
         CSR raw counts, cells x genes (or peaks).
-    features
-        Number of most variable features used.
     states
         Numbers of states, over whose clusterings the covariance within states is averaged.
     axes
         Number of axes; fewer if fewer carry signal.
-    thinnings
-        Number of random splits, over which covariances are averaged.
     seed
         Seed of states and splits.
 
     Returns
     -------
     StateAxes; without axes if no axis carries signal.
+
+    Raises
+    ------
+    ValueError
+        If a count is negative or not finite.
 
     Examples
     --------
@@ -100,9 +97,11 @@ def state_axes(
     ((4, 2, 100, 1), array([1.]))
     """
     counts = sparse.csr_matrix(counts)
+    if not (np.isfinite(counts.data) & (counts.data >= 0)).all():
+        raise ValueError("counts are negative or not finite")
     n = counts.shape[0]
-    columns = variable_genes(counts, features)
-    nothing = StateAxes(np.zeros((thinnings, 2, n, 0)), np.zeros(0), np.zeros(n), float("nan"))
+    columns = variable_genes(counts, FEATURES)
+    nothing = StateAxes(np.zeros((THINNINGS, 2, n, 0)), np.zeros(0), np.zeros(n), float("nan"))
     if min(n, len(columns)) < FEWEST:
         return nothing
     values = log_normalised(counts)[:, columns]
@@ -115,7 +114,7 @@ def state_axes(
         halves = np.stack(
             [
                 [log_normalised(half)[:, columns] @ found.axes for half in _split(counts, seed, at)]
-                for at in range(thinnings)
+                for at in range(THINNINGS)
             ]
         )
         clusterings = _clusterings(place, states, seed)

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coem.batches import AUTO, batch_column, one_batch
+from panscape.coem.batches import AUTO, batch_column
 from panscape.coem.metacells.aggregate import annotate, metacell_names, modality_table, soft_fractions
 from panscape.coem.metacells.embed import Views
-from panscape.coem.metacells.evaluate import measure
+from panscape.coem.metacells.evaluate import measure, one_batch
 from panscape.coem.metacells.learned import held_out_measures
 from panscape.coem.metacells.settings import MetacellSettings
 from panscape.coem.metacells.stage import Grouped
