@@ -210,3 +210,8 @@ def test_children_do_not_stay(now):
         in_child(_ends, "x", "")
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_more_memory_than_there_can_be_is_no_limit(monkeypatch):
+    monkeypatch.setattr(limits, "_current", limits.Limits(check_memory_gb=1e30))
+    assert in_child(len, "abc") == 3
