@@ -15,21 +15,11 @@ TOKENS = [
     "1.9", "-0.5", "2.5e1", "1e30", "1,2", "0x10", "5x", "-3", "nan", "inf", "", "16777217", '"', "1 2",
     "99999999999999999999999", "9223372036854775808", "4294967297", "é", "\0", "+", "1e400", "--1",
 ]  # fmt: skip
-
-
 _OF_LINE = ["token", "drop", "double", "lose", "add", "quote", "swap", "copy", "empty", "number"]
 # None takes the attribute away
-ATTRIBUTES = [
-    None,
-    -1,
-    np.nan,
-    "x",
-    1 << 40,
-    np.array([3.5, 2.5]),
-    np.array([7, 1]),
-    np.array([], float),
-    b"\xff",
-]
+_ATTRIBUTES = [
+    None, -1, np.nan, "x", 1 << 40, np.array([3.5, 2.5]), np.array([7, 1]), np.array([], float), b"\xff",
+]  # fmt: skip
 
 
 def bytes_of(content: bytes, rng: Random) -> tuple[str, bytes]:
@@ -65,9 +55,7 @@ def lines_of(content: bytes, rng: Random) -> tuple[str, bytes]:
     sep = next((sign for sign in (b"\t", b",", b" ") if sign in lines[at]), b" ")
     fields = lines[at].split(sep)
     place = int(rng.integers(len(fields)))
-    kind = str(
-        rng.choice(["token", "drop", "double", "lose", "add", "quote", "swap", "copy", "empty", "number"])
-    )
+    kind = str(rng.choice(_OF_LINE))
     if kind == "token":
         fields[place] = str(rng.choice(TOKENS)).encode()
     elif kind == "lose":
@@ -110,18 +98,7 @@ def parts_of(path: Path, rng: Random) -> str:
 
 def _attribute(item, rng: Random) -> str:
     name = str(rng.choice(list(item.attrs)))
-    values = [
-        None,
-        -1,
-        np.nan,
-        "x",
-        1 << 40,
-        np.array([3.5, 2.5]),
-        np.array([7, 1]),
-        np.array([], float),
-        b"\xff",
-    ]
-    value = values[int(rng.integers(len(values)))]
+    value = _ATTRIBUTES[int(rng.integers(len(_ATTRIBUTES)))]
     del item.attrs[name]
     if value is not None:
         item.attrs[name] = value
@@ -184,42 +161,35 @@ def _link(kind):
     return change
 
 
-def _external(file: h5py.File, name: str, rng: Random) -> None:
-    item = file[name]
-    if item.dtype.kind not in "iuf" or not item.shape:
-        return _cut(file, name, rng)
-    shape, dtype, kept = item.shape, item.dtype, dict(item.attrs)
-    del file[name]
-    made = file.create_dataset(
-        name, shape=shape, dtype=dtype, external=[("elsewhere.bin", 0, h5py.h5f.UNLIMITED)]
-    )
-    made.attrs.update(kept)
-    return None
+def _stored(make: Callable[[h5py.File, str, tuple[int, ...], np.dtype], h5py.Dataset]):
+    """Return a change of how an array of numbers is stored; others are cut instead."""
+
+    def apply(file: h5py.File, name: str, rng: Random) -> None:
+        item = file[name]
+        if item.dtype.kind not in "iuf" or not item.shape:
+            return _cut(file, name, rng)
+        shape, dtype, kept = item.shape, item.dtype, dict(item.attrs)
+        del file[name]
+        return make(file, name, shape, dtype).attrs.update(kept)
+
+    return apply
 
 
-def _virtual(file: h5py.File, name: str, rng: Random) -> None:
-    item = file[name]
-    if item.dtype.kind not in "iuf" or not item.shape:
-        return _cut(file, name, rng)
-    layout = h5py.VirtualLayout(item.shape, item.dtype)
-    layout[...] = h5py.VirtualSource("elsewhere.h5", name, item.shape)
-    kept = dict(item.attrs)
-    del file[name]
-    file.create_virtual_dataset(name, layout, fillvalue=1).attrs.update(kept)
-    return None
+def _external(file: h5py.File, name: str, shape: tuple[int, ...], dtype: np.dtype) -> h5py.Dataset:
+    elsewhere = [("elsewhere.bin", 0, h5py.h5f.UNLIMITED)]
+    return file.create_dataset(name, shape=shape, dtype=dtype, external=elsewhere)
 
 
-def _huge(file: h5py.File, name: str, rng: Random) -> None:
-    item = file[name]
-    if item.dtype.kind not in "iuf" or not item.shape:
-        return _cut(file, name, rng)
-    kept, dtype, rank = dict(item.attrs), item.dtype, item.ndim
-    del file[name]
-    file.create_dataset(
-        name, shape=(3_000_000_000,) + (2,) * (rank - 1), dtype=dtype, chunks=(1000,) + (1,) * (rank - 1)
-    )
-    file[name].attrs.update(kept)
-    return None
+def _virtual(file: h5py.File, name: str, shape: tuple[int, ...], dtype: np.dtype) -> h5py.Dataset:
+    layout = h5py.VirtualLayout(shape, dtype)
+    layout[...] = h5py.VirtualSource("elsewhere.h5", name, shape)
+    return file.create_virtual_dataset(name, layout, fillvalue=1)
+
+
+def _huge(file: h5py.File, name: str, shape: tuple[int, ...], dtype: np.dtype) -> h5py.Dataset:
+    others = len(shape) - 1
+    size, chunks = (3_000_000_000,) + (2,) * others, (1000,) + (1,) * others
+    return file.create_dataset(name, shape=size, dtype=dtype, chunks=chunks)
 
 
 def _drop(file: h5py.File, name: str, rng: Random) -> None:
@@ -231,18 +201,18 @@ def _as_group(file: h5py.File, name: str, rng: Random) -> None:
     file.create_group(name)
 
 
+def _as_array(file: h5py.File, name: str, rng: Random) -> None:
+    del file[name]
+    file[name] = np.arange(6.0)
+
+
 _OF_GROUP = {
     "drop": _drop,
     "link away": _link(h5py.ExternalLink("elsewhere.h5", "/X")),
     "link nowhere": _link(h5py.SoftLink("/nowhere")),
-    "array for group": lambda file, name, rng: _replace_group(file, name),
+    "array for group": _as_array,
     "empty": _as_group,
 }
-
-
-def _replace_group(file: h5py.File, name: str) -> None:
-    del file[name]
-    file[name] = np.arange(6.0)
 
 
 _OF_ARRAY = {
@@ -264,9 +234,9 @@ _OF_ARRAY = {
     "drop": _drop,
     "group for array": _as_group,
     "link away": _link(h5py.ExternalLink("elsewhere.h5", "/X/data")),
-    "external": _external,
-    "virtual": _virtual,
-    "huge": _huge,
+    "external": _stored(_external),
+    "virtual": _stored(_virtual),
+    "huge": _stored(_huge),
 }
 
 

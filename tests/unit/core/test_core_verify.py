@@ -4,6 +4,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 from scipy import sparse
 
 from panscape.data import digests, files
@@ -114,6 +115,21 @@ def test_published_digests(make, tmp_path, capsys):
     table.write_text("abc\n")
     with pytest.raises(UserError, match="line 1: found 'abc'"):
         compare_digests(root, table)
+    with pytest.raises(UserError, match="line 1: found"):
+        compare_digests(root, root / "x.h5ad")
+    table.write_text("# run, made of nothing\n")
+    with pytest.raises(UserError, match="lists no files"):
+        compare_digests(root, table)
+
+
+def test_weights_are_compared_and_damaged_ones_named(make, tmp_path):
+    a, b = make("a"), make("b")
+    for root, shift in ((a, 0), (b, 1e-6)):
+        save_file({"w": np.arange(4.0) + shift}, root / "m.safetensors")
+    assert 0 < compare(a, b).close["m.safetensors"] < 1e-6
+    (b / "m.safetensors").write_bytes(b"cut")
+    with pytest.raises(UserError, match=r"m\.safetensors: cannot be read"):
+        compare(a, b)
 
 
 BAD_ARGUMENTS = [["nowhere"], [".", "--against", "nowhere"], [".", "--table", "nowhere"]]

@@ -42,6 +42,8 @@ def now(monkeypatch):
 def test_limits_are_positive():
     with pytest.raises(UserError, match=r"limits\.line_mb: found 0 -> write a number above 0"):
         limits.Limits(line_mb=0)
+    with pytest.raises(UserError, match=r"limits\.check_memory_gb: found inf -> write a number above 0"):
+        limits.Limits(check_memory_gb=float("inf"))
 
 
 def test_limits_of_a_configuration_are_those_of_the_process(monkeypatch):
@@ -208,3 +210,8 @@ def test_children_do_not_stay(now):
         in_child(_ends, "x", "")
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_more_memory_than_there_can_be_is_no_limit(monkeypatch):
+    monkeypatch.setattr(limits, "_current", limits.Limits(check_memory_gb=1e30))
+    assert in_child(len, "abc") == 3

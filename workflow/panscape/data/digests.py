@@ -184,13 +184,11 @@ def check(path: str | Path) -> None:
     digest = read(path)
     if digest and (what := digest.differs(path)):
         by = f"rule {digest.rule} wrote" if digest.rule else "was written"
-        advice = (
-            "delete it and run the same command again, which makes it anew; if you changed it on purpose, "
-        )
         raise fail(
             str(path),
             f"is damaged or was edited: not what {by} ({what})",
-            advice + f"delete {record_path(path)}",
+            "delete it and run the same command again, which makes it anew; if you changed it on purpose, "
+            f"delete {record_path(path)}",
         )
     _checked.add(key)
 

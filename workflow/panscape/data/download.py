@@ -106,8 +106,8 @@ def _unpack(scratch: Path, url: str, where: str) -> None:
             while piece := source.read(_PIECE):
                 written += len(piece)
                 if written > most:
-                    advice = f"if the file is in order, raise limits.expansion (now {limits().expansion:g})"
-                    raise fail(where, f"{url} unpacks to more than {most / 1e6:,.0f} MB", advice)
+                    what = f"{url} unpacks to more than {most / 1e6:,.0f} MB"
+                    raise fail(where, what, limits().advice("expansion"))
                 target.write(piece)
     except (OSError, EOFError, zlib.error) as error:
         raise fail(where, f"{url} cannot be unpacked ({error})", "give the URL of another copy") from error

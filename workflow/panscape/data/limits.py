@@ -32,7 +32,7 @@ class Limits(FromMapping):
     Raises
     ------
     UserError
-        If a limit is not positive.
+        If a limit is not positive and finite.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class Limits(FromMapping):
 
     def __post_init__(self):
         for name in ("line_mb", "expansion", "check_memory_gb", "check_minutes"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < float("inf"):
                 raise fail(f"limits.{name}", f"found {getattr(self, name)}", "write a number above 0")
 
     @property
@@ -65,6 +65,10 @@ class Limits(FromMapping):
     def unpacked(self, packed: int) -> float:
         """Return the number of bytes that a file of `packed` bytes may unpack to."""
         return max(packed * self.expansion, FLOOR)
+
+    def advice(self, name: str) -> str:
+        """Return what to do about a file that exceeds the limit of this name."""
+        return f"if the file is in order, raise limits.{name} (now {getattr(self, name):g})"
 
 
 _current = Limits()

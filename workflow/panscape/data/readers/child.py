@@ -184,7 +184,7 @@ def _limit_memory() -> None:
     """Limit the address space to that in use and `limits.check_memory_gb`; no crash leaves a core file."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    most = pages * resource.getpagesize() + limits().check_memory
+    most = min(pages * resource.getpagesize() + limits().check_memory, sys.maxsize)
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(
         resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)

@@ -109,7 +109,7 @@ def _plausible(declared: int, size: int, name: str) -> None:
     if declared > limits().unpacked(size):
         raise Refused(
             f"its arrays up to {name} declare {declared / 1e6:,.0f} MB in a file of {size / 1e6:,.2f} MB",
-            f"if the file is in order, raise limits.expansion (now {limits().expansion:g})",
+            limits().advice("expansion"),
         )
 
 

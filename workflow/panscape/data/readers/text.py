@@ -79,7 +79,7 @@ class _Bounded(io.RawIOBase):
         if self._seen > self._most:
             raise Refused(
                 f"it unpacks to more than {self._most / 1e6:,.0f} MB",
-                f"if the file is in order, raise limits.expansion (now {limits().expansion:g})",
+                limits().advice("expansion"),
             )
         tail = max(number - _TAIL, 0)  # where lines are short, their ends are found here
         last = bytes(buffer[tail:number]).rfind(b"\n")
@@ -89,7 +89,7 @@ class _Bounded(io.RawIOBase):
         if self._open > self._line:
             raise Refused(
                 f"a line is longer than {limits().line_mb:g} MB",
-                f"if the file is in order, raise limits.line_mb (now {limits().line_mb:g})",
+                limits().advice("line_mb"),
             )
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from panscape.data import digests
-from panscape.data.files import read_json, read_tsv, reading
+from panscape.data.files import open_h5, read_json, read_tsv, reading
 from panscape.pipeline.verify.records import results
 
 TOLERANCE = 1e-4
@@ -150,12 +150,20 @@ def _parts(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     elif path.suffix == ".json":
         yield from ((name, np.asarray(value)) for name, value in _leaves(read_json(path)))
     elif path.suffix == ".safetensors":
-        from safetensors.numpy import load_file
-
-        with reading(path):
-            yield from load_file(path).items()
+        yield from _weights(path).items()
     else:
         yield "bytes", np.frombuffer(path.read_bytes(), dtype="S1")
+
+
+def _weights(path: Path) -> dict[str, np.ndarray]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    with reading(path):
+        try:
+            return load_file(path)
+        except SafetensorError as error:  # an Exception of its own, which `reading` does not know
+            raise ValueError(str(error)) from error
 
 
 def _datasets(path: Path) -> dict[str, np.ndarray]:
@@ -166,7 +174,7 @@ def _datasets(path: Path) -> dict[str, np.ndarray]:
         if isinstance(item, h5py.Dataset):
             found[name] = np.asarray(item[()])
 
-    with reading(path), h5py.File(path) as file:
+    with open_h5(path) as file:
         file.visititems(add)
     return found
 

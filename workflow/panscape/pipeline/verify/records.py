@@ -38,7 +38,7 @@ class Checked:
         """Return the result in words, damaged files first."""
         text = [f"DAMAGED {path}: {what}" for path, what in self.damaged.items()]
         if self.damaged:
-            text.append("Delete damaged files and run the same command again, which makes them anew.")
+            text.append("Delete damaged files and name them as targets, which makes them anew.")
             text.append(
                 "If you changed a file on purpose, delete its record, .panscape/<name>.sha256 beside it."
             )
@@ -123,5 +123,5 @@ def report(folder: str | Path, log: str | Path) -> None:
     Path(log).write_text(text, encoding="utf-8")
     sys.stdout.write(text)
     if checked.damaged:
-        advice = "delete them and run the same command again"
+        advice = "delete them and name them as targets of the same command"
         raise fail(str(folder), f"{len(checked.damaged)} files are damaged or were edited", advice)

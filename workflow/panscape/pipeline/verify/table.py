@@ -13,6 +13,7 @@ from panscape.errors import fail
 from panscape.pipeline.verify.compare import DRAWN, Compared
 from panscape.pipeline.verify.records import results
 
+_GIVE = "give a table of digests, e.g. docs/demo.sha256"
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
@@ -30,7 +31,11 @@ def kernels() -> str:
 
 def made_with(path: str | Path) -> str:
     """Return the first line of a table: collection, version, and the kernels that it was made with."""
-    return Path(path).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+    return _lines(path)[0].removeprefix("# ")
+
+
+def _lines(path: str | Path) -> list[str]:
+    return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 def write_digests(folder: str | Path, path: str | Path) -> int:
@@ -67,19 +72,20 @@ def compare_digests(folder: str | Path, path: str | Path) -> Compared:
     Raises
     ------
     UserError
-        If the folder or the table does not exist, or the table has another format.
+        If the folder or the table does not exist, or the table is empty or has another format.
     """
     if not Path(path).is_file():
-        raise fail(str(path), "does not exist", "give a table of digests, e.g. docs/demo.sha256")
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
+        raise fail(str(path), "does not exist", _GIVE)
     wanted = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_lines(path), start=1):
         if not line.startswith("#"):
             if not (match := _LINE.fullmatch(line)):
                 raise fail(
                     f"{path}, line {number}", f"found {line[:60]!r}", "give lines as sha256sum prints them"
                 )
             wanted[match[2]] = match[1]
+    if not wanted:
+        raise fail(str(path), "lists no files", _GIVE)
     there = {item.relative_to(folder).as_posix(): item for item in results(folder)}
     equal, different = [], {}
     for name in wanted.keys() & there.keys():
