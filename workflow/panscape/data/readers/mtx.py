@@ -119,9 +119,10 @@ class Mtx(Source):
         sheet = read_sheet(str(file), at(self.study, self.where, "mtx.feature_names"))
         named = next((name for name in ("gene_name", "name", "symbol") if name in sheet), sheet.columns[0])
         names = sheet[named].fillna(sheet.iloc[:, 0])
-        return pd.DataFrame(
-            {"id": sheet.iloc[:, 0].to_numpy()}, index=pd.Index(names, dtype=object, name="name")
-        )
+        columns = {"id": sheet.iloc[:, 0].to_numpy()}
+        if "genome" in sheet:
+            columns["genome"] = sheet["genome"].to_numpy()
+        return pd.DataFrame(columns, index=pd.Index(names, dtype=object, name="name"))
 
     def _of_bed(self, rows: list[list[str]]) -> pd.DataFrame:
         """Return the peaks of cellranger-atac's peaks.bed."""
