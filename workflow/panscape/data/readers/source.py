@@ -13,6 +13,7 @@ from scipy import sparse
 
 from panscape.data.counts import BLOCK_VALUES
 from panscape.data.external_sort import ExternalSort
+from panscape.data.readers.barcodes import selection_of_one
 from panscape.data.readers.features import (
     GENES,
     KNOWN_LOWER,
@@ -39,7 +40,8 @@ class Source(ABC):
     shape
         (n_cells, n_genes), without features that are not genes.
     cells
-        Names of the cells (Index, unique), in file order.
+        Names of the cells (Index), in file order; unique unless the study has `keep`, which then selects
+        cells of different names.
     genes
         One row per gene, indexed by its name in the file (not always unique), with the columns of the file.
     features
@@ -217,7 +219,7 @@ class Source(ABC):
             return function(*arguments)
 
     def check_names(self) -> None:
-        """Raise a UserError if there are no cells or genes, or a cell's name occurs twice."""
+        """Raise a UserError for no cells or genes, or (without `keep`) several cells of one name."""
         raw_cells, raw_genes = self.raw_shape
         if not raw_cells or not raw_genes:
             raise self.fail(
@@ -233,12 +235,19 @@ class Source(ABC):
         for what, names in (("cells", self.cells), ("features", self.features.index)):
             self._check_letters(what, names)
         doubles = self.cells[self.cells.duplicated()].unique()
-        if len(doubles):
+        if len(doubles) and not self.study.get("keep"):  # those that it selects are checked with it
             raise self.fail(
                 "path",
                 f"{len(doubles)} barcodes occur more than once, e.g. {listing(doubles, 3)}",
-                "make them unique, e.g. put the library's name before each",
+                self._how_to_divide(),
             )
+
+    def _how_to_divide(self) -> str:
+        """Return advice on names that occur more than once."""
+        choice = selection_of_one(self.cells, self.obs)
+        if choice:
+            return f'write a study for each {choice[0]}, with keep: "{choice[1]}" and the like'
+        return "make them unique, e.g. put the library's name before each"
 
     def _check_letters(self, what: str, names: pd.Index) -> None:
         """Raise a UserError if names have quotes or control characters, or cells have none."""
