@@ -12,6 +12,7 @@ from scipy import sparse
 
 from panscape.config.inputs import look_at_inputs
 from panscape.config.load import load
+from panscape.config.propose import propose
 from panscape.data.known_genes import common_symbols
 from panscape.errors import UserError
 
@@ -190,3 +191,18 @@ def test_what_is_advised_leads_on(tmp_path, case):
         if not found:
             break
     assert not found
+
+
+PROPOSED = [
+    repeated, two_genomes, splicing, logarithms, expected_counts, turned, turned_barcodes, folder_of_results,
+    peaks_only,
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Observation names are not unique")
+@pytest.mark.parametrize("case", PROPOSED, ids=lambda case: case.__name__)
+def test_what_is_proposed_for_a_file_passes(tmp_path, case):
+    config = yaml.safe_load(propose([case(tmp_path)["path"]], "lab"))
+    seen = look_at_inputs(load(config | {"preprocess": {"min_genes": 0}})).understood
+    assert [item.n_kept for item in seen] == {"repeated": [64, 64], "peaks_only": []}.get(case.__name__, [64])
+    assert all(item.n_genes == 40 and item.species == "human" for item in seen)
