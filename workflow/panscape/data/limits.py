@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from panscape.errors import fail
@@ -28,6 +28,8 @@ class Limits(FromMapping):
         Memory (GB) that the check before a run may use in addition to that of the command.
     check_minutes
         Time (minutes) that this check may spend on one file.
+    pattern_seconds
+        Processor time (s) that matching a regular expression with 100,000 names may take.
 
     Raises
     ------
@@ -46,10 +48,12 @@ class Limits(FromMapping):
     expansion: float = 200
     check_memory_gb: float = 16
     check_minutes: float = 10
+    pattern_seconds: float = 10
 
     def __post_init__(self):
-        for name in ("line_mb", "expansion", "check_memory_gb", "check_minutes"):
-            if not 0 < getattr(self, name) < float("inf"):
+        for name in (field.name for field in fields(self)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
                 raise fail(f"limits.{name}", f"found {getattr(self, name)}", "write a number above 0")
 
     @property
