@@ -12,7 +12,7 @@ from jsonschema.exceptions import ValidationError, relevance
 
 from panscape.config.formats import FORMATS, format_advice
 from panscape.config.schema import Schema, accepts, walk
-from panscape.errors import Problem, nearest
+from panscape.errors import Problem, masked, nearest
 
 KINDS = {
     "array": "a list",
@@ -81,6 +81,7 @@ def show(value: Any, limit: int = 60) -> str:
 
 def shorten(text: str, limit: int = 60) -> str:
     """Return a text shortened to at most `limit` characters."""
+    text = masked(text)  # before it is cut: a part of a secret would not be known as one
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
