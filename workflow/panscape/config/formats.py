@@ -8,6 +8,7 @@ from jsonschema import FormatChecker
 
 from panscape.data.expressions import fault as regex_fault
 from panscape.data.labels import id_fault
+from panscape.data.transfer import url_fault
 
 FORMATS = FormatChecker(formats=())  # only those of this module
 LONGEST_PATH, LONGEST_NAME = 4000, 255  # bytes: limits of Linux, with room for names that are appended
@@ -33,8 +34,14 @@ def path_fault(path: str) -> str:
     return f"it has {whole:,} bytes, at most {LONGEST_PATH:,} are possible" if whole > LONGEST_PATH else ""
 
 
-_FAULTS = {"regex": regex_fault, "path": path_fault, "folder": path_fault, "id": id_fault}
-_KINDS = {"regex": "a regular expression", "path": "a path", "folder": "a path", "id": "a shorter name"}
+_FAULTS = {"regex": regex_fault, "path": path_fault, "folder": path_fault, "id": id_fault, "url": url_fault}
+_KINDS = {
+    "regex": "a regular expression",
+    "path": "a path",
+    "folder": "a path",
+    "id": "a shorter name",
+    "url": "a web address",
+}
 
 
 def _checks(name: str):

@@ -30,6 +30,8 @@ class Limits(FromMapping):
         Time (minutes) that this check may spend on one file.
     pattern_seconds
         Processor time (s) that matching a regular expression with 100,000 names may take.
+    download_gb
+        Maximum size (GB, 10^9 bytes) of a download.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class Limits(FromMapping):
     check_memory_gb: float = 16
     check_minutes: float = 10
     pattern_seconds: float = 10
+    download_gb: float = 200
 
     def __post_init__(self):
         for name in (field.name for field in fields(self)):
@@ -65,6 +68,11 @@ class Limits(FromMapping):
     def check_memory(self) -> int:
         """Memory of the check (bytes)."""
         return int(self.check_memory_gb * _GB)
+
+    @property
+    def download(self) -> int:
+        """Maximum size of a download (bytes)."""
+        return int(self.download_gb * 1e9)
 
     def unpacked(self, packed: int) -> float:
         """Return the number of bytes that a file of `packed` bytes may unpack to."""
