@@ -167,7 +167,7 @@ rule write_report:
         mem_mb=needs("write_report", "mem_mb"),
         runtime=needs("write_report", "runtime"),
     params:
-        config=config,
+        config=studies.without_secrets(config),
         benchmarks="benchmarks/{collection}",
         deviations=deviations.digest(),
         code=code_digest("write_report"),

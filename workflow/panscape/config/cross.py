@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from panscape.data.expressions import compiled
 from panscape.errors import Problem, UserError, nearest
 
 SOURCES = ("path", "url", "simulated", "metacells")
@@ -94,12 +94,9 @@ def stages(config: dict[str, Any]) -> Iterator[Problem]:
     """Yield contradictions within the sections of the stages."""
     for at, expression in enumerate(config.get("preprocess", {}).get("exclude_genes", [])):
         try:
-            re.compile(expression)
-        except re.error as error:
-            where = f"preprocess.exclude_genes[{at}]"
-            yield Problem(
-                where, f"{expression!r} is not a regular expression ({error})", "e.g. write ^HB[AB]"
-            )
+            compiled(expression, f"preprocess.exclude_genes[{at}]", "e.g. write ^HB[AB]")
+        except UserError as error:
+            yield from error.problems
     panclust = config.get("panclust", {})
     cells, limit = panclust.get("sketch_cells", 0), panclust.get("sketch_above", 0)
     if cells > limit:
