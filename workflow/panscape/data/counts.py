@@ -17,6 +17,7 @@ from scipy import sparse
 from panscape.data.elements import read_frame
 from panscape.data.files import open_h5
 
+RARE = "rare_genes"  # key of uns
 BLOCK_VALUES = 8_000_000  # non-zero values per block: about 100 MB with indices
 
 
@@ -100,6 +101,18 @@ class Counts:
         matrix = sparse.vstack(parts, format="csr", dtype=np.float32)
         matrix.sort_indices()
         return matrix
+
+
+def rare_genes(path: str | Path) -> tuple[str, ...]:
+    """Return the genes that were measured, but removed for being detected in too few cells.
+
+    Empty for files that do not list them.
+    """
+    from anndata.io import read_elem
+
+    with open_h5(Path(path)) as file:
+        names = read_elem(file[f"uns/{RARE}"]) if f"uns/{RARE}" in file else ()
+    return tuple(map(str, names))
 
 
 class CountsWriter:
