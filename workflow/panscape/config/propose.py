@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,27 +17,11 @@ from panscape.data.readers.genes import looks_like_ensembl, written_names
 from panscape.data.readers.integers import check_counts
 from panscape.data.readers.open import open_source
 from panscape.data.readers.source import Source
+from panscape.data.roles import ROLES, plain
 from panscape.data.species import naming
 from panscape.data.text import as_yaml
 from panscape.errors import UserError
 
-# names of columns by role, in order of preference, without capitals and punctuation
-ROLES = {
-    "cell_type": (
-        *("celltype", "celltypes", "cellontologyclass", "cellannotation", "annotation", "celllabel"),
-        "broadcelltype",
-    ),
-    "line": (
-        *("line", "cellline", "donor", "donorid", "individual", "patient", "subject", "animal", "mouseid"),
-        "sampleid",
-    ),
-    "batch": ("batch", "library", "libraryid", "sample", "run", "plate", "origident", "channel"),
-    "platform": ("platform", "assay", "technology", "method", "protocol"),
-    "age": (
-        *("age", "ageyears", "agedays", "day", "days", "embryotime", "time", "timepoint", "timeh"),
-        *("developmentstage", "stage"),
-    ),
-}
 SYMBOLS = (
     "feature_name",
     "gene_symbols",
@@ -158,7 +141,7 @@ def _annotations(entry: dict[str, Any], source: Source, remarks: list[str]) -> N
     table = source.obs
     forms: dict[str, str] = {}
     for name in table:
-        forms.setdefault(re.sub(r"[\W_]", "", str(name).lower()), str(name))
+        forms.setdefault(plain(name), str(name))
     found: dict[str, Any] = {}
     aged = [table[forms[name]] for name in ROLES["age"] if name in forms]
     numeric_age = any(map(pd.api.types.is_numeric_dtype, aged))
