@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo test test-newest test-fuzz test-kernels test-real test-slurm test-conda coverage lint format generated docs why init \
-  verify digests clean
+.PHONY: help demo test test-newest test-fuzz test-kernels test-real test-slurm test-conda coverage lint format generated docs \
+  check why init verify digests clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -77,6 +77,9 @@ init: $(VENV)/demo.stamp ## propose config/NAME.yaml for FILES="data/a.h5ad data
 	@PYTHONPATH=workflow $(BIN)/python -m panscape.config.init $(FILES) --collection $(NAME) --output config/$(NAME).yaml
 
 CONFIG ?= config/demo.yaml
+check: $(VENV)/demo.stamp ## check the configuration CONFIG and its files without Snakemake, and without executing anything in it
+	@PYTHONPATH=workflow $(BIN)/python -m panscape.config.check $(CONFIG)
+
 why: $(VENV)/demo.stamp ## say what an edit of FILE would make anew of the results here (CONFIG: the collection)
 	@test -n "$(FILE)" || { echo "Name a file: make why FILE=workflow/panscape/plot/palette.py"; exit 1; }
 	@PYTHONPATH=workflow $(BIN)/python -m panscape.pipeline.preflight --why $(FILE) --configfile $(CONFIG)

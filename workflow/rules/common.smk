@@ -11,7 +11,6 @@ from panscape.config import studies
 from panscape.config.container import check_container
 from panscape.config.inputs import look_at_inputs
 from panscape.config.load import load
-from panscape.config.yaml import check_yaml
 from panscape.coscape import reference
 from panscape.pipeline.provenance.closure import Code
 from panscape.pipeline.resources import needs as job_needs
@@ -33,7 +32,6 @@ COLLECTION = config["collection"]
 REFERENCE = config["project"]["reference"]
 
 if workflow.is_main_process:
-    check_yaml(workflow.overwrite_configfiles)
     if workflow.deployment_settings:
         methods = workflow.deployment_settings.deployment_method
         check_container(config["container"], methods)

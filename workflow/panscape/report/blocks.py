@@ -96,7 +96,16 @@ class Fold:
     block: str = field(default="fold", init=False)
 
 
-Block = Paragraph | Heading | Table | Picture | Gallery | Fold
+@dataclass(frozen=True)
+class Files:
+    """A line of links to files beside the report: (title, path relative to the report)."""
+
+    text: str
+    links: tuple[tuple[str, str], ...]
+    block: str = field(default="files", init=False)
+
+
+Block = Paragraph | Heading | Table | Picture | Gallery | Fold | Files
 
 
 def table(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from panscape.data.expressions import compiled, without
 from panscape.data.labels import class_name
 from panscape.data.readers.study import listing
 from panscape.errors import fail
@@ -35,6 +36,8 @@ class Rule:
         Regular expression whose matches are removed; "" for none.
     prefix, suffix
         Text that is added.
+    where
+        Key of `strip` for error messages.
 
     Examples
     --------
@@ -46,17 +49,15 @@ class Rule:
     strip: str = ""
     prefix: str = ""
     suffix: str = ""
+    where: str = field(default="strip", compare=False)
 
     @classmethod
     def of(cls, settings: Mapping[str, Any], where: str) -> Rule:
         """Return the rule in `strip`, `prefix` and `suffix`; a UserError if `strip` is no expression."""
         strip = settings.get("strip") or ""
-        try:
-            re.compile(strip)
-        except re.error as error:
-            fix = "write e.g. '-1$' for a suffix, '^S1_' for a prefix"
-            raise fail(f"{where}.strip", f"{strip!r} is not a regular expression ({error})", fix) from error
-        return cls(strip, settings.get("prefix") or "", settings.get("suffix") or "")
+        place = f"{where}.strip"
+        compiled(strip, place, "write e.g. '-1$' for a suffix, '^S1_' for a prefix")
+        return cls(strip, settings.get("prefix") or "", settings.get("suffix") or "", place)
 
     def __bool__(self) -> bool:
         return bool(self.strip or self.prefix or self.suffix)
@@ -71,7 +72,7 @@ class Rule:
             return names
         text = names.to_series().astype(str)
         if self.strip:
-            text = text.str.replace(self.strip, "", regex=True)
+            text = pd.Series(without(list(text), re.compile(self.strip), self.where), dtype=object)
         return pd.Index(self.prefix + text + self.suffix, dtype=object)
 
 
