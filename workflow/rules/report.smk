@@ -102,7 +102,7 @@ rule write_report:
         ),
         dictionary=branch(
             config["report"]["dictionary"],
-            then=DICTIONARY_RESULTS,
+            then=[*DICTIONARY_RESULTS, *PROGRAM_RESULTS],
             otherwise=[],
         ),
         project=branch(

@@ -15,6 +15,7 @@ from panscape.config.scenarios import unknown_classes
 from panscape.config.schema import Schema, schema
 from panscape.coscape import reference
 from panscape.data.limits import use_limits
+from panscape.data.once import remembering
 from panscape.data.readers.child import in_child
 from panscape.errors import Problem, UserError
 from panscape.log import logger, without_repeats
@@ -75,7 +76,7 @@ def look_at_inputs(config: dict[str, Any]) -> Checked:
 
 def _check(config: dict[str, Any]) -> Checked:
     """Return what the files of a configuration show; a UserError lists all problems."""
-    with without_repeats():
+    with without_repeats(), remembering():
         return _check_all(config)
 
 
