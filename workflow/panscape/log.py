@@ -16,6 +16,8 @@ from panscape.errors import UserError
 
 logger = logging.getLogger("panscape")
 
+QUIET = "PANSCAPE_QUIET"
+"""Environment variable: if it is set, jobs with a log file write only their warnings to the terminal."""
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -37,8 +39,12 @@ def start_log(
     explain
         Function that returns a more informative error, whose message is written instead.
     """
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    terminal = logging.StreamHandler(sys.stderr)
+    handlers: list[logging.Handler] = [terminal]
     if path:
+        if os.environ.get(QUIET):
+            terminal.setLevel(logging.WARNING)
+            terminal.addFilter(lambda record: record.name != "py.warnings")  # of other libraries
         handlers.append(logging.FileHandler(path, mode="w"))
     logging.basicConfig(
         level=logging.WARNING, handlers=handlers, format="%(asctime)s %(levelname)s %(message)s", force=True
