@@ -11,7 +11,6 @@ from panscape.config import studies
 from panscape.config.container import check_container
 from panscape.config.inputs import look_at_inputs
 from panscape.config.load import load
-from panscape.config.yaml import check_yaml
 from panscape.coscape import reference
 from panscape.pipeline.lines import attach as attach_lines
 from panscape.pipeline.provenance.closure import Code
@@ -38,7 +37,6 @@ if workflow.is_main_process:
     _output = workflow.output_settings
     if not _output.dryrun and "REASON" in {word.name for word in _output.quiet or ()}:
         attach_lines(engine_logger)  # one line per finished job, as the profiles ask (quiet: reason)
-    check_yaml(workflow.overwrite_configfiles)
     if workflow.deployment_settings:
         methods = workflow.deployment_settings.deployment_method
         check_container(config["container"], methods)

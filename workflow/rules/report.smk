@@ -104,7 +104,7 @@ rule write_report:
         ),
         dictionary=branch(
             config["report"]["dictionary"],
-            then=DICTIONARY_RESULTS,
+            then=[*DICTIONARY_RESULTS, *PROGRAM_RESULTS],
             otherwise=[],
         ),
         project=branch(
@@ -184,7 +184,7 @@ rule write_report:
         mem_mb=needs("write_report", "mem_mb"),
         runtime=needs("write_report", "runtime"),
     params:
-        config=config,
+        config=studies.without_secrets(config),
         benchmarks="benchmarks/{collection}",
         deviations=deviations.digest(),
         code=code_digest("write_report"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from panscape.data.expressions import compiled
 from panscape.errors import Problem, UserError, nearest
 
 SOURCES = ("path", "url", "simulated", "metacells")
@@ -94,12 +94,9 @@ def stages(config: dict[str, Any]) -> Iterator[Problem]:
     """Yield contradictions within the sections of the stages."""
     for at, expression in enumerate(config.get("preprocess", {}).get("exclude_genes", [])):
         try:
-            re.compile(expression)
-        except re.error as error:
-            where = f"preprocess.exclude_genes[{at}]"
-            yield Problem(
-                where, f"{expression!r} is not a regular expression ({error})", "e.g. write ^HB[AB]"
-            )
+            compiled(expression, f"preprocess.exclude_genes[{at}]", "e.g. write ^HB[AB]")
+        except UserError as error:
+            yield from error.problems
     panclust = config.get("panclust", {})
     cells, limit = panclust.get("sketch_cells", 0), panclust.get("sketch_above", 0)
     if cells > limit:
@@ -181,17 +178,24 @@ def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]])
 
 
 def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
-    """Yield phenotypes that no study of lines has."""
+    """Yield phenotypes, covariates and blocks that no study of lines has."""
     used = [study for _, study in studies if "sivae" in study["use"]]
     mapped = list(dict.fromkeys(name for study in used for name in study["obs"]))
-    for at, name in enumerate(config.get("networks", {}).get("phenotypes") or []):
+    settings = config.get("networks", {})
+    named = [(f"networks.phenotypes[{at}]", name) for at, name in enumerate(settings.get("phenotypes") or [])]
+    named += [
+        (f"networks.covariates[{at}]", name) for at, name in enumerate(settings.get("covariates") or [])
+    ]
+    if settings.get("block"):
+        named.append(("networks.block", settings["block"]))
+    for where, name in named:
         if name not in mapped:
             guess = nearest(name, mapped)
             advice = (
                 f"did you mean {guess!r}?" if guess else f"map it in studies[].obs ({', '.join(mapped)} are)"
             )
             what = f"no study of lines has {name!r} among its mapped columns"
-            yield Problem(f"networks.phenotypes[{at}]", what, advice)
+            yield Problem(where, what, advice)
 
 
 def logged(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from panscape.config import cross, reported, root, species
 from panscape.config import studies as inputs
 from panscape.config.coordinates import coordinates
 from panscape.config.fill import expand, fill, normalise, plain
+from panscape.config.nesting import containers, nesting_problem
 from panscape.config.renamed import renamed
 from panscape.config.samplesheet import KEY, with_studies
 from panscape.config.schema import Schema, schema
@@ -55,6 +56,8 @@ def load(
         raise fail(
             "configuration", f"found {show(plain(raw))}", "write keys such as collection: and studies:"
         )
+    if problem := nesting_problem(raw, containers, "configuration"):
+        raise UserError(problem)
     whole = whole or schema()
     problems: list[Problem] = []
     value, _ = renamed(plain(raw), whole, problems)

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from panscape import seeds
-from panscape.data.labels import hyphenated
+from panscape.data.labels import hyphenated, id_fault
+from panscape.data.text import as_yaml
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
@@ -21,6 +22,7 @@ OK, FEW, UNNAMED = "ok", "too few cells", "unnamed"
 HALVES = ("half-a", "half-b")
 """Bins of a line with one bin only: two models of half its cells each, to see how reliable its network is."""
 RESERVED = ("jobs", "figures")  # folder names used by the stage
+LONGEST = 200  # characters; 255 bytes are possible, and some files append to the name
 COLUMNS = (
     "line", "name", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "models", "job", "status",
 )  # fmt: skip
@@ -187,7 +189,7 @@ def file_names(named: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]
     Raises
     ------
     UserError
-        If two lines would have the same files.
+        If two lines would have the same files, or a name is too long for them.
 
     Examples
     --------
@@ -203,13 +205,15 @@ def file_names(named: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]
         short = slug(f"{study}-{name}" if name in shared else name)
         known = first.setdefault(short.lower(), (study, name))
         if known != (study, name):
-            problems.append(
-                Problem(
-                    f"studies[{study}].obs.line",
-                    f"{name!r} and {known[1]!r} of study {known[0]} would have the same files ({short})",
-                    "rename one with obs.line.values",
-                )
-            )
+            what = f"{name!r} and {known[1]!r} of study {known[0]} would have the same files ({short})"
+            values = f"{{{as_yaml(name)}: {short}-{len(problems) + 2}}}"
+            fix = f"rename one: line: {{column: ..., values: {values}}}"
+            problems.append(Problem(f"studies[{study}].obs.line", what, fix))
+        elif why := id_fault(short, LONGEST):
+            where = f"studies[{study}].obs.line"
+            what = f"{short[:60]!r} cannot be the name of files ({why})"
+            fix = f"rename it: line: {{column: ..., values: {{{as_yaml(name)}: line-{len(problems) + 1}}}}}"
+            problems.append(Problem(where, what, fix))
         slugs[study, name] = short
     if problems:
         raise UserError(problems)

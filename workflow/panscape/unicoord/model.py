@@ -75,8 +75,6 @@ class CoordinateSystem:
             names += [f"{kind}-{at + 1}={k + 1}" for at, size in enumerate(sizes) for k in range(size)]
         return names
 
-    # -- input data ------------------------------------------------------------------------------------------
-
     def cells(self, data) -> Cells:
         """Return AnnData, a path or a list of them as :class:`Cells`."""
         return Cells.of(data, counts=self.settings.normalisation != "none")
@@ -104,9 +102,8 @@ class CoordinateSystem:
         cells = self.cells(data)
         check_overlap(self.genes, cells.genes, min_overlap)
         parts = [self.scale(block, cells.totals[rows]) for rows, block in cells.blocks(self.genes)]
+        parts = parts or [sparse.csr_matrix((0, len(self.genes)))]
         return sparse.vstack(parts, format="csr", dtype=np.float32)
-
-    # -- coordinates -----------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def encode(
@@ -170,6 +167,7 @@ class CoordinateSystem:
         Coordinates of the cells, in the order of the data.
         """
         parts = [self.encode(x) for _, x in self.dense(data, min_overlap, missing)]
+        parts = parts or [self.encode(np.empty((0, len(self.genes)), dtype=np.float32))]
         columns = [field.name for field in dataclasses.fields(Encoded)]
         return Encoded(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
 
@@ -276,6 +274,7 @@ class CoordinateSystem:
 
         cells = self.cells(data)
         blocks = [sparse.csr_matrix(block) for _, block in self.reconfigure(cells, changes, **options)]
+        blocks = blocks or [sparse.csr_matrix((0, len(self.genes)), dtype=np.float32)]
         obs = annotate(self.layout, cells.obs, changes, options.get("copies", 1))
         var = pd.DataFrame(index=list(self.genes))
         return anndata.AnnData(sparse.vstack(blocks, format="csr"), obs=obs, var=var)

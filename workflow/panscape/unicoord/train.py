@@ -20,6 +20,7 @@ from panscape.training.checkpoint import Checkpoint
 from panscape.training.loop import Plan, fit
 from panscape.training.state import digest
 from panscape.unicoord.cells import Cells
+from panscape.unicoord.checks import MIN_CELLS, check_genes, check_split, fitting_size
 from panscape.unicoord.confidence import Confidence, calibrate
 from panscape.unicoord.genes import choose_genes
 from panscape.unicoord.labels import Layout, learn_labels
@@ -106,8 +107,9 @@ def train(
     known = [Label.of(label) for label in labels]
     cells = Cells.of(data, counts=settings.normalisation != "none")
     split = split_cells(cells, known, settings, seed) if split is None else np.asarray(split, dtype=object)
+    check_split(split, len(cells))
     chosen = split == "train"
-    if chosen.sum() < 10:
+    if chosen.sum() < MIN_CELLS:
         raise fail(
             "unicoord",
             f"{int(chosen.sum())} cells are left to train on",
@@ -120,6 +122,8 @@ def train(
         groups = cells.obs["study"].astype(str).to_numpy()
     if genes is None:
         genes = choose_genes(cells, chosen, settings.n_genes, groups)
+    check_genes(genes, cells.genes)
+    settings = fitting_size(settings, int(chosen.sum()), len(genes))
     scale = Scale(settings.normalisation, float(np.median(cells.totals[chosen])))
     run = _Run(cells, labelled, layout, list(genes), scale, settings, seed, torch.device(device))
     return run.go(split, checkpoint)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from panscape.data.readers.genome import require_one_genome
 from panscape.data.readers.study import Refused, at, listing
 from panscape.errors import fail, nearest
 
@@ -141,6 +142,7 @@ def check_genes(source: Source, study: dict, where: str) -> None:
     if study.get("features") == PEAKS:
         return
     _check_types(source, study, where)
+    require_one_genome(source.genes)
     names = source.genes.index
     typed = of_type(source.genes, PEAKS)
     told = typed is not None and (typed.any() or (source.genes["feature_types"] == GENES).any())

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.data.readers.features import check_genes
-from panscape.data.readers.gene_names import STABLE_ID, mapped, repaired, without_version
+from panscape.data.readers.gene_names import STABLE_ID, mapped, of_splicing, repaired, without_version
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import at, damage_told, listing
 from panscape.errors import fail
@@ -93,12 +93,13 @@ def _doubtful(genes: GeneMap, study: dict, source: Source) -> bool:
     """Return whether features of the same name, or without one, are not to be expected.
 
     They are where names come from a column or a mapping; where features have ids, as in Cell Ranger's files,
-    some names repeat.
+    some names repeat. Rows that are no genes (of HTSeq, ERCC) have names.
     """
     settings = study.get("genes") or {}
-    if settings.get("column") or settings.get("mapping"):
+    if settings.get("column") or settings.get("mapping") or settings.get("splicing"):
         return False
-    return genes.n_dropped > 0 or "id" not in source.genes
+    unnamed = source.genes.index.isna() | (source.genes.index.astype(str).str.strip() == "")
+    return bool(unnamed.any()) or (genes.n_merged > 0 and "id" not in source.genes)
 
 
 def written_names(study: dict, source: Source, where: str) -> pd.Series:
@@ -117,7 +118,9 @@ def written_names(study: dict, source: Source, where: str) -> pd.Series:
     settings = study.get("genes") or {}
     names = _raw_names(settings, source, study, where)
     names = names.astype(object).where(names.notna(), "").astype(str)
-    names = without_version(repaired(names, study, where))
+    with damage_told(study, where, "genes"):
+        names = of_splicing(repaired(names, study, where), settings.get("splicing"))
+    names = without_version(names)
     return mapped(names, settings["mapping"], study, where) if settings.get("mapping") else names
 
 
