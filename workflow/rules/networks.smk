@@ -100,6 +100,9 @@ rule associate_genes:
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
+        kept=of_studies(
+            "results/{collection}/preprocess/{study}/kept.tsv", use="sivae"
+        ),
     output:
         genes="results/{collection}/networks/centrality.tsv",
         tests=temp("results/{collection}/networks/centrality_tests.tsv"),

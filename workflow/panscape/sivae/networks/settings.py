@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from panscape.settings import FromMapping, Renamed
-from panscape.sivae.networks.centrality import CONTROLS
 
 KERNELS = ("cka", "neighbours", "edges", "wl-degree", "wl-name")
 TITLES = {
@@ -60,7 +59,7 @@ class NetworkSettings(FromMapping):
     central_top: int = 100
     baselines: tuple[str, ...] = ("pca", "pearson")
     centrality: str = "all"
-    controls: tuple[str, ...] = CONTROLS
+    controls: tuple[str, ...] = ("mean",)
     permutations: int = 1000
     fdr: float = 0.05
     min_lines: int = 6
