@@ -14,7 +14,7 @@ job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 settings = NetworkSettings.of(params.settings)
-collection = read_collection(read_lines(given.lines), Path(given.lines).parent)
+collection = read_collection(read_lines(given.lines, settings.table), Path(given.lines).parent)
 kept = pd.concat([files.read_tsv(path) for path in given.kept])
 genes, tests = gene_tables(collection, settings, params.phenotypes, params.seed, kept=kept)
 files.write_tsv(genes, output.genes)

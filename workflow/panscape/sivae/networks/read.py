@@ -13,6 +13,7 @@ from scipy import sparse
 from panscape.data.files import open_h5, read_csr, read_tsv
 from panscape.errors import fail
 from panscape.sivae.lines import COPY, HALVES
+from panscape.sivae.networks.lines_table import read_lines_table, with_table
 
 MODELS = ("sivae", "pca", "pearson")
 EMBEDDED = {"sivae": "bin-", "pca": "pca-"}
@@ -21,9 +22,19 @@ GRAPHS = {"sivae": "graph.npz", "pca": "graph_pca.npz", "pearson": "graph_pearso
 OK = "ok"
 
 
-def read_lines(path: str | Path) -> pd.DataFrame:
-    """Read the table of lines, including those without a model (status other than ``ok``)."""
-    return read_tsv(path, dtype={"line": str, "name": str, "study": str, "status": str})
+def read_lines(path: str | Path, table: str | None = None) -> pd.DataFrame:
+    """Read the table of lines, including those without a model (status other than ``ok``).
+
+    Parameters
+    ----------
+    path
+        ``lines.tsv`` of the stage siVAE.
+    table
+        The user's table of lines, whose columns are joined, see
+        :func:`panscape.sivae.networks.lines_table.with_table`; None: phenotypes are mapped columns only.
+    """
+    lines = read_tsv(path, dtype={"line": str, "name": str, "study": str, "status": str})
+    return lines if table is None else with_table(lines, read_lines_table(table), table)
 
 
 def trained(lines: pd.DataFrame) -> pd.DataFrame:
