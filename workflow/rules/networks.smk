@@ -34,6 +34,10 @@ NETWORK_INPUTS = [
         "graph_pearson.npz",
     )
 ]
+# the user's table of lines, if phenotypes are from one
+NETWORK_TABLE = [
+    path for path in [config["networks"]["phenotypes"]] if isinstance(path, str)
+]
 NETWORK_KERNELS = list(kernel_names(config["networks"]))
 NETWORK_FIGURES = {
     "lines": "Lines by their networks",
@@ -48,6 +52,7 @@ rule compare_lines:
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
+        table=NETWORK_TABLE,
     output:
         similarity="results/{collection}/networks/{kernel}/similarity.tsv",
         embedding="results/{collection}/networks/{kernel}/embedding.tsv",
@@ -100,6 +105,8 @@ rule associate_genes:
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
+        kept=of_studies("results/{collection}/preprocess/{study}/kept.tsv", use="sivae"),
+        table=NETWORK_TABLE,
     output:
         genes="results/{collection}/networks/centrality.tsv",
         tests=temp("results/{collection}/networks/centrality_tests.tsv"),
@@ -129,6 +136,7 @@ rule rank_sets:
         trained=of_lines(NETWORK_INPUTS),
         genes="results/{collection}/networks/centrality.tsv",
         sets=config["networks"]["gene_sets"],
+        table=NETWORK_TABLE,
     output:
         sets="results/{collection}/networks/gsea.tsv",
         tests=temp("results/{collection}/networks/gsea_tests.tsv"),
@@ -157,6 +165,7 @@ rule associate_edges:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
         sets=config["networks"]["gene_sets"],
+        table=NETWORK_TABLE,
     output:
         edges="results/{collection}/networks/edges.tsv",
         sets="results/{collection}/networks/set_edges.tsv",
@@ -249,6 +258,7 @@ rule plot_networks:
         sets="results/{collection}/networks/gsea.tsv",
         reliability="results/{collection}/networks/reliability.tsv",
         libraries=config["networks"]["gene_sets"],
+        table=NETWORK_TABLE,
     output:
         png=[
             report(

@@ -16,7 +16,7 @@ from panscape.sivae.attribution import METHODS, agreement
 from panscape.sivae.baselines import pearson
 from panscape.sivae.job import RECORDS, Read, ReadoutSettings
 from panscape.sivae.labels import label_transfer
-from panscape.sivae.lines import HALVES
+from panscape.sivae.lines import COPY, HALVES
 from panscape.sivae.network import correlation_network, dependence, neighbours, network
 from panscape.sivae.settings import SivaeSettings
 from panscape.sivae.values import ValueSettings
@@ -65,7 +65,8 @@ def write_line(
         )
     for name, parts in graphs.items():
         files.write_csr(sparse.vstack(parts, format="csr", dtype=bool), folder / f"{name}.npz")
-    whole = [read for read in reads if read.expression.bin.name not in HALVES]
+    names = [read.expression.bin.name for read in reads]
+    whole = [read for read, name in zip(reads, names, strict=True) if name not in HALVES and COPY not in name]
     files.write_tsv(gene_table(reads, genes), folder / "genes.tsv.gz")
     files.write_tsv(neighbour_table(whole, genes, readout), folder / "neighbours.tsv.gz")
     files.write_tsv(model_table(reads, history, model, readout), folder / "models.tsv")
