@@ -4,7 +4,7 @@ REQUIRED INPUTS
     results/{collection}/sivae/lines.tsv                the lines, their cells and phenotypes
     results/{collection}/sivae/{line}/                  genes.tsv.gz, embedding.h5ad, graph*.npz
     the GMT files of networks.gene_sets, the edge lists of overlap.networks
-OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the baselines)
+OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the other engines)
     results/{collection}/networks/{kernel}/similarity.tsv   line x line
     results/{collection}/networks/{kernel}/embedding.tsv    line, axis_1 ..., phenotypes
     results/{collection}/networks/{kernel}/tests.tsv        association with the phenotypes, and permutations
@@ -22,6 +22,7 @@ OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the b
 from panscape.config import figures
 
 from panscape.sivae.networks.run import kernel_names, phenotype_columns
+from panscape.sivae.networks.settings import usable_engines
 
 NETWORK_INPUTS = [
     f"results/{{collection}}/sivae/{{line}}/{name}"
@@ -32,9 +33,11 @@ NETWORK_INPUTS = [
         "graph.npz",
         "graph_pca.npz",
         "graph_pearson.npz",
+        "graph_corrected.npz",
     )
 ]
-NETWORK_KERNELS = list(kernel_names(config["networks"]))
+NETWORKS = config["networks"] | {"engines": usable_engines(config)}
+NETWORK_KERNELS = list(kernel_names(NETWORKS))
 NETWORK_FIGURES = {
     "lines": "Lines by their networks",
     "genes": "Genes whose centrality follows the phenotype",
@@ -63,7 +66,7 @@ rule compare_lines:
         mem_mb=needs("compare_lines", "mem_mb", use="sivae"),
         runtime=needs("compare_lines", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("compare_lines"),
@@ -89,7 +92,7 @@ rule check_lines:
         mem_mb=needs("check_lines", "mem_mb", use="sivae"),
         runtime=needs("check_lines", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         code=code_digest("check_lines"),
     script:
         "../scripts/check_lines.py"
@@ -114,7 +117,7 @@ rule associate_genes:
         mem_mb=needs("associate_genes", "mem_mb", use="sivae"),
         runtime=needs("associate_genes", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("associate_genes"),
@@ -143,7 +146,7 @@ rule rank_sets:
         mem_mb=needs("rank_sets", "mem_mb", use="sivae"),
         runtime=needs("rank_sets", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("rank_sets"),
@@ -173,7 +176,7 @@ rule associate_edges:
         mem_mb=needs("associate_edges", "mem_mb", use="sivae"),
         runtime=needs("associate_edges", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("associate_edges"),
@@ -200,7 +203,7 @@ rule score_edges:
         mem_mb=needs("score_edges", "mem_mb", use="sivae"),
         runtime=needs("score_edges", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         names=[network["name"] for network in config["overlap"]["networks"]],
         code=code_digest("score_edges"),
     script:
@@ -275,7 +278,7 @@ rule plot_networks:
         mem_mb=needs("plot_networks", "mem_mb", use="sivae"),
         runtime=needs("plot_networks", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         phenotypes=phenotype_columns(config),
         kernels=NETWORK_KERNELS,
         formats=figures.formats(config),

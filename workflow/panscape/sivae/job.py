@@ -18,7 +18,7 @@ from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
 from panscape.sivae.baselines import Pca
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED, SivaeSettings
-from panscape.sivae.values import Expression, ValueSettings, prepare_bin
+from panscape.sivae.values import CellCounts, Expression, ValueSettings, prepare_bin
 
 RECORDS = 50  # approximate number of rows per loss term in the training tables
 
@@ -114,10 +114,10 @@ def read_bins(
             rows = source.cells.get_indexer(chosen["cell"])
             if (rows < 0).any():
                 raise ValueError(f"{counts[study]} lacks cells of the plan, e.g. {chosen['cell'].iloc[0]}")
-            prepared = prepare_bin(
-                line, bin_, expression[rows], table[rows], source.obs.iloc[rows], settings, seed
-            )
-            bins.append(prepared.scaled_by(how, target))
+            obs = source.obs.iloc[rows]
+            prepared = prepare_bin(line, bin_, expression[rows], table[rows], obs, settings, seed)
+            counted = None if study in logged else CellCounts.of(table[rows], obs, settings.regress)
+            bins.append(dataclasses.replace(prepared.scaled_by(how, target), counted=counted))
     return bins
 
 

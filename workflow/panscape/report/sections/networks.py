@@ -27,7 +27,7 @@ KERNELS = {
     "wl-degree": "the Weisfeiler-Lehman kernel on degrees",
     "wl-name": "the Weisfeiler-Lehman kernel on gene names",
 }
-MODELS = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson"}
+MODELS = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson", "corrected": "noise-corrected"}
 _TITLES = {
     "part": "comparison", "null_mean": "by chance", "null_sd": "± sd", "null_95": "95 % of chance below",
     "pvalue": "p", "fdr": "FDR", "rho": "ρ", "rho_partial": "ρ, controlled", "fdr_partial": "FDR, controlled",
@@ -126,7 +126,7 @@ def _blocks(results: Results) -> list[Block]:
     blocks: list[Block] = [
         Paragraph(
             f"Every line has its network, trained on {bins(results)}. All tests use lines, not bins or "
-            "cells, as samples. PCA loadings and Pearson networks of the same cells are compared with siVAE."
+            "cells, as samples. Other engines make networks of the same cells, tested in the same way."
         ),
         Gallery((_picture(results, "lines"), _picture(results, "reliability"))),
         *_flags(results),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,15 @@ from scipy import sparse
 from panscape.data.files import open_h5, read_csr, read_tsv
 from panscape.errors import fail
 
-MODELS = ("sivae", "pca", "pearson")
+MODELS = ("sivae", "pca", "pearson", "corrected")
 EMBEDDED = {"sivae": "bin-", "pca": "pca-"}
 """Models with gene embeddings, and how their keys in ``embedding.h5ad`` begin."""
-GRAPHS = {"sivae": "graph.npz", "pca": "graph_pca.npz", "pearson": "graph_pearson.npz"}
+GRAPHS = {
+    "sivae": "graph.npz",
+    "pca": "graph_pca.npz",
+    "pearson": "graph_pearson.npz",
+    "corrected": "graph_corrected.npz",
+}
 HALVES = ("half-a", "half-b")
 OK = "ok"
 
@@ -119,12 +124,11 @@ class Collection:
     def centralities(self, model: str, column: str = "centrality") -> np.ndarray:
         """Return (G, L) of a column of the tables of genes, averaged over a line's whole bins.
 
-        The centrality of a gene that is constant in a line is 0. In a Pearson network, centrality is the
-        fraction of the other genes that are neighbors.
+        The centrality of a gene that is constant in a line is 0. Engines without embedding have no held-out
+        centrality; theirs over the training cells is returned.
         """
-        if model == "pearson" and column.startswith("centrality"):
-            return np.stack([_degrees(bins) for bins in self.graphs("pearson")], axis=1)
-        model = model if model in EMBEDDED else "sivae"
+        if model not in EMBEDDED and column == "centrality_heldout":
+            column = "centrality"
         rows = []
         for at, file in enumerate(self.files):
             table = file.table()
@@ -133,11 +137,6 @@ class Collection:
                 selected.groupby("gene")[column].mean().reindex(self.genes).fillna(0.0).to_numpy(float)
             )
         return np.stack(rows, axis=1)
-
-
-def _degrees(bins: Iterable[sparse.csr_matrix]) -> np.ndarray:
-    fractions = [np.diff(sparse.csr_matrix(graph).indptr) / max(graph.shape[0] - 1, 1) for graph in bins]
-    return np.mean(fractions, axis=0)
 
 
 def read_collection(lines: pd.DataFrame, folder: str | Path) -> Collection:

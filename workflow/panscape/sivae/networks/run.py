@@ -28,7 +28,7 @@ TESTED, UNDECIDABLE = "tested", "cannot be decided"
 def kernel_names(settings: NetworkSettings | Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Return name of a comparison -> (kernel, model): ``cka`` of siVAE, ``cka-pca`` of a baseline ...
 
-    Pearson networks have no embedding, so no CKA.
+    Correlations have no embedding, so no CKA.
     """
     settings = NetworkSettings.of(settings)
     return {
@@ -160,7 +160,7 @@ def compare_lines(
     kernel
         One of :data:`panscape.sivae.networks.settings.KERNELS`.
     model
-        ``"sivae"`` or a baseline.
+        ``"sivae"`` or another engine.
     settings
         Settings of the comparison.
     columns
@@ -216,7 +216,7 @@ def chosen_genes(collection: Collection, model: str, settings: NetworkSettings) 
     collection
         All lines.
     model
-        ``"sivae"`` or a baseline.
+        ``"sivae"`` or another engine.
     settings
         `genes` and `central_top`.
     """
@@ -264,14 +264,9 @@ def _check_group(
         graphs += bin_graphs
         if model in EMBEDDED:
             embeddings += file.embeddings(model, bins)
-            wide = (
-                file.table()
-                .query("model == @model")
-                .pivot_table(index="bin", columns="gene", values="centrality")
-            )
-            vectors += list(wide.reindex(index=bins, columns=collection.genes).fillna(0).to_numpy())
-        else:
-            vectors += [np.diff(graph.indptr).astype(float) for graph in bin_graphs]
+        table = file.table()
+        wide = table[table["model"] == model].pivot_table(index="bin", columns="gene", values="centrality")
+        vectors += list(wide.reindex(index=bins, columns=collection.genes).fillna(0).to_numpy())
     measures = {"neighbours": neighbour_jaccard(graphs), "centrality": vector_similarity(np.array(vectors))}
     if embeddings:
         measures["cka"] = linear_cka(embeddings)
