@@ -14,6 +14,8 @@ OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the o
     results/{collection}/networks/edges.tsv          gene_a, gene_b, set_a, set_b, phenotype, model, rho, fdr ...
     results/{collection}/networks/set_edges.tsv      set_a, set_b, phenotype, model, edges, rho, fdr ...
     results/{collection}/networks/group_edges.tsv.gz gene_a, gene_b, phenotype, group, share, share_others ...
+    results/{collection}/networks/neighbours.tsv.gz  gene, model, rank, neighbour, lines, n, mean_rank
+    results/{collection}/networks/line_neighbours.tsv  gene, model, line, neighbours: of a few genes
     results/{collection}/networks/known.tsv          line, bin, model, network, odds_ratio, low, high ...
     results/{collection}/networks/tests.tsv          all nulls, and skipped tests with reasons
     results/{collection}/networks/figures/
@@ -34,6 +36,7 @@ NETWORK_INPUTS = [
         "graph_pca.npz",
         "graph_pearson.npz",
         "graph_corrected.npz",
+        "neighbours.tsv.gz",
     )
 ]
 NETWORKS = config["networks"] | {"engines": usable_engines(config)}
@@ -210,6 +213,32 @@ rule score_edges:
         "../scripts/score_edges.py"
 
 
+rule list_neighbours:
+    """List the nearest genes of every gene over lines, and of chosen genes in every line."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        genes="results/{collection}/networks/centrality.tsv",
+    output:
+        consensus="results/{collection}/networks/neighbours.tsv.gz",
+        lines="results/{collection}/networks/line_neighbours.tsv",
+    log:
+        "logs/{collection}/networks/list_neighbours.log",
+    benchmark:
+        "benchmarks/{collection}/networks/list_neighbours.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("list_neighbours", "mem_mb", use="sivae"),
+        runtime=needs("list_neighbours", "runtime", use="sivae"),
+    params:
+        settings=NETWORKS,
+        code=code_digest("list_neighbours"),
+    script:
+        "../scripts/list_neighbours.py"
+
+
 rule collect_tests:
     """Concatenate the nulls of all comparisons, and the skipped tests with reasons."""
     input:
@@ -300,6 +329,7 @@ NETWORK_RESULTS = [
     rules.associate_edges.output.sets,
     rules.associate_edges.output.groups,
     *(rules.score_edges.output if config["overlap"]["networks"] else []),
+    *rules.list_neighbours.output,
     rules.collect_tests.output.tests,
     *rules.plot_networks.output,
 ]

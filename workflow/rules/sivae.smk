@@ -12,7 +12,7 @@ OUTPUTS
         embedding.h5ad          genes; obsm bin-<bin>, sd-<bin> (loadings, standard deviations), pca-<bin>
         cells.h5ad              cells; obsm sivae, sivae_sd, pca
         graph.npz               CSR (bins x genes) x genes, edges at equal density; graph_pca, graph_pearson, graph_corrected
-        neighbours.tsv.gz       bin, gene, rank, neighbour
+        neighbours.tsv.gz       bin, model, gene, rank, neighbour
         models.tsv, training.tsv, attributions.tsv, labels.tsv
     results/{collection}/sivae/models.tsv       line, bin, test_mse, null_mse, pca_mse, collapsed ...
     results/{collection}/sivae/training.tsv     line, bin, step, split, term, value

@@ -9,7 +9,8 @@ from scipy import sparse
 
 from panscape.data import files
 from panscape.simulate.lines import LinesSettings, lines_study
-from panscape.sivae.networks.read import GRAPHS
+from panscape.sivae.network import nearest
+from panscape.sivae.networks.read import GRAPHS, HALVES
 from panscape.stats.count_correlation import corrected_correlations
 
 SMALL = LinesSettings("lines", lines=12, cells=240, n_genes=90, n_modules=5, module_genes=10)
@@ -52,8 +53,21 @@ def pca_model(counts, k=6):
         "graph": top_pairs(loadings @ loadings.T),
         "pearson": top_pairs(np.abs(r)),
         "corrected": top_pairs(fitted.z),
+        "similar": {
+            "sivae": loadings @ loadings.T,
+            "pca": loadings @ loadings.T,
+            "pearson": np.abs(r),
+            "corrected": fitted.z,
+        },
         "connectivity": {"pearson": np.square(r).mean(axis=0), "corrected": fitted.connectivity()},
     }
+
+
+def nearest_genes(similar, genes, count=12):
+    """Return gene, rank, neighbour."""
+    near = nearest(similar, count)
+    ranks = np.tile(np.arange(1, count + 1), len(genes))
+    return pd.DataFrame({"gene": np.repeat(genes, count), "rank": ranks, "neighbour": genes[near.ravel()]})
 
 
 def models_of(drawn, seed=0, *, bins=1, halves=True):
@@ -89,7 +103,7 @@ def write(folder, settings=SMALL, seed=0, *, bins=1, halves=True, lines=None):
 def write_line(folder, genes, parts):
     """Write one line's files."""
     data = anndata.AnnData(obs=pd.DataFrame(index=pd.Index(genes, name="gene")))
-    rows, graphs = [], {name: [] for name in GRAPHS.values()}
+    rows, near, graphs = [], [], {name: [] for name in GRAPHS.values()}
     for name, model in parts.items():
         data.obsm[f"bin-{name}"] = data.obsm[f"pca-{name}"] = model["loadings"]
         shown = {key: model[key] for key in ("centrality", "mean", "detection")}
@@ -99,6 +113,8 @@ def write_line(folder, genes, parts):
                 columns["centrality_heldout"] = np.nan
                 shown["centrality"] = model["connectivity"][kind]
             rows.append(pd.DataFrame(columns | shown))
+            if name not in HALVES:
+                near.append(nearest_genes(model["similar"][kind], genes).assign(bin=name, model=kind))
         graphs["graph.npz"].append(model["graph"])
         graphs["graph_pca.npz"].append(model["graph"])
         graphs["graph_pearson.npz"].append(model["pearson"])
@@ -107,5 +123,6 @@ def write_line(folder, genes, parts):
     files.write_tsv(pd.DataFrame({"bin": list(parts), "collapsed": False}), folder / "models.tsv")
     data.write_h5ad(folder / "embedding.h5ad")
     files.write_tsv(pd.concat(rows), folder / "genes.tsv.gz")
+    files.write_tsv(pd.concat(near), folder / "neighbours.tsv.gz")
     for name, stacked in graphs.items():
         files.write_csr(sparse.vstack(stacked, format="csr"), folder / name)

@@ -261,6 +261,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "rank_sets": _networks,
     "associate_edges": _networks,
     "score_edges": _networks,
+    "list_neighbours": _networks,
     "collect_tests": _light,
     "plot_networks": _networks,
     "plan_lines": _stream,

@@ -1,4 +1,4 @@
-"""Table of the genes of a line."""
+"""Tables of the genes of a line, and of their neighbors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from panscape.sivae.correlations import Correlated
-from panscape.sivae.job import Read
+from panscape.sivae.job import Read, ReadoutSettings
+from panscape.sivae.lines import HALVES
+from panscape.sivae.network import neighbours
 
 
 def gene_table(
@@ -51,3 +53,44 @@ def _explained(read: Read) -> tuple[np.ndarray, np.ndarray]:
         error = np.square(bin_.inputs[rows] - expected[rows]).mean(axis=0)
         explained.append(1 - np.divide(error, null, out=np.full(len(null), np.nan), where=null > 1e-9))
     return explained[0], explained[1]
+
+
+def neighbour_table(
+    reads: Sequence[Read],
+    genes: Sequence[str],
+    readout: ReadoutSettings,
+    correlations: Sequence[Mapping[str, Correlated]],
+) -> pd.DataFrame:
+    """Return bin, model, gene, rank, neighbour: the most similar genes in each whole bin.
+
+    Parameters
+    ----------
+    reads
+        Trained bins; halves are left out.
+    genes
+        Names of the genes.
+    readout
+        Metric of siVAE's embedding, and number of neighbors.
+    correlations
+        Engines of each bin without embedding, with their neighbors.
+    """
+    metric = "dot" if readout.network.startswith("sampled") else readout.network
+    names, parts = np.asarray(genes, dtype=object), []
+    for read, engines in zip(reads, correlations, strict=True):
+        if read.expression.bin.name in HALVES:
+            continue
+        near = {
+            "sivae": neighbours(read.fitted.loadings, readout.n_neighbors, metric),
+            "pca": neighbours(read.pca.loadings, readout.n_neighbors, "dot"),
+        } | {name: engine.neighbours for name, engine in engines.items()}
+        for model, places in near.items():
+            count = places.shape[1]
+            part = {
+                "bin": read.expression.bin.name,
+                "model": model,
+                "gene": np.repeat(names, count),
+                "rank": np.tile(np.arange(1, count + 1), len(names)),
+                "neighbour": names[places.ravel()],
+            }
+            parts.append(pd.DataFrame(part)[places.ravel() >= 0])
+    return pd.concat(parts, ignore_index=True)

@@ -14,11 +14,11 @@ from panscape import seeds
 from panscape.data import files
 from panscape.sivae.attribution import METHODS, agreement
 from panscape.sivae.correlations import correlated
-from panscape.sivae.gene_table import gene_table
+from panscape.sivae.gene_table import gene_table, neighbour_table
 from panscape.sivae.job import RECORDS, Read, ReadoutSettings
 from panscape.sivae.labels import label_transfer
 from panscape.sivae.lines import HALVES
-from panscape.sivae.network import correlation_network, dependence, neighbours, network
+from panscape.sivae.network import correlation_network, dependence, network
 from panscape.sivae.settings import SivaeSettings
 from panscape.sivae.values import ValueSettings
 
@@ -62,14 +62,15 @@ def write_line(
         usable = np.asarray(read.expression.bin.inputs.any(axis=0))
         graphs["graph"].append(model_network(read, readout, usable))
         graphs["graph_pca"].append(network(read.pca.loadings, readout.density, "dot", usable))
-        correlations.append(correlated(read.expression, readout.density, usable))
+        listed = 0 if read.expression.bin.name in HALVES else readout.n_neighbors
+        correlations.append(correlated(read.expression, readout.density, usable, listed))
         for name, engine in correlations[-1].items():
             graphs[f"graph_{name}"].append(engine.graph)
     for name, parts in graphs.items():
         files.write_csr(sparse.vstack(parts, format="csr", dtype=bool), folder / f"{name}.npz")
     whole = [read for read in reads if read.expression.bin.name not in HALVES]
     files.write_tsv(gene_table(reads, genes, correlations), folder / "genes.tsv.gz")
-    files.write_tsv(neighbour_table(whole, genes, readout), folder / "neighbours.tsv.gz")
+    files.write_tsv(neighbour_table(reads, genes, readout, correlations), folder / "neighbours.tsv.gz")
     files.write_tsv(model_table(reads, history, model, readout), folder / "models.tsv")
     files.write_tsv(summarised(history), folder / "training.tsv")
     files.write_tsv(attribution_table(whole, readout, seed), folder / "attributions.tsv")
@@ -93,33 +94,6 @@ def model_network(read: Read, readout: ReadoutSettings, usable: np.ndarray) -> s
         values = dependence(read.sampled, readout.network.removeprefix("sampled-"))
         return correlation_network(values, readout.density, usable)
     return network(read.fitted.loadings, readout.density, readout.network, usable, readout.min_norm)
-
-
-def neighbour_table(reads: Sequence[Read], genes: Sequence[str], readout: ReadoutSettings) -> pd.DataFrame:
-    """Return bin, gene, rank, neighbour: nearest genes in the embedding of each whole bin.
-
-    Parameters
-    ----------
-    reads
-        Trained bins.
-    genes
-        Names of the genes.
-    readout
-        Metric and number of neighbors.
-    """
-    metric = "dot" if readout.network.startswith("sampled") else readout.network
-    names, parts = np.asarray(genes, dtype=object), []
-    for read in reads:
-        near = neighbours(read.fitted.loadings, readout.n_neighbors, metric)
-        count = near.shape[1]
-        part = {
-            "bin": read.expression.bin.name,
-            "gene": np.repeat(names, count),
-            "rank": np.tile(np.arange(1, count + 1), len(names)),
-            "neighbour": names[near.ravel()],
-        }
-        parts.append(pd.DataFrame(part))
-    return pd.concat(parts, ignore_index=True)
 
 
 def model_table(

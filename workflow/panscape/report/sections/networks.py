@@ -8,6 +8,7 @@ from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
 from panscape.report.format import count, fixed, listing, number, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
+from panscape.report.sections.network_engines import MODELS, neighbour_blocks
 from panscape.report.sections.sivae import LINES, bin_cells
 
 FOLDER = "networks"
@@ -27,7 +28,6 @@ KERNELS = {
     "wl-degree": "the Weisfeiler-Lehman kernel on degrees",
     "wl-name": "the Weisfeiler-Lehman kernel on gene names",
 }
-MODELS = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson", "corrected": "noise-corrected"}
 _TITLES = {
     "part": "comparison", "null_mean": "by chance", "null_sd": "± sd", "null_95": "95 % of chance below",
     "pvalue": "p", "fdr": "FDR", "rho": "ρ", "rho_partial": "ρ, controlled", "fdr_partial": "FDR, controlled",
@@ -141,6 +141,7 @@ def _blocks(results: Results) -> list[Block]:
         *_gene_tables(results, done, limit),
     ]
     blocks += _set_tables(results, limit)
+    blocks += neighbour_blocks(results, limit)
     if len(skipped):
         rows = skipped[["part", "model", "phenotype", "status"]].fillna("").drop_duplicates()
         text = "Tests that were not performed, with reasons."

@@ -76,6 +76,11 @@ class LineFiles:
         table = read_tsv(self.folder / "models.tsv", dtype={"bin": str, "collapsed": str})
         return list(table.loc[table["collapsed"] == "True", "bin"])
 
+    def neighbours(self) -> pd.DataFrame:
+        """Return bin, model, gene, rank, neighbour of the whole bins."""
+        text = dict.fromkeys(("bin", "model", "gene", "neighbour"), str)
+        return read_tsv(self.folder / "neighbours.tsv.gz", dtype=text)
+
     def table(self) -> pd.DataFrame:
         """Return bin, model, gene, centrality, centrality_heldout, mean, detection."""
         return read_tsv(self.folder / "genes.tsv.gz", dtype={"bin": str, "model": str, "gene": str})

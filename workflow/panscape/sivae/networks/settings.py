@@ -40,6 +40,8 @@ class NetworkSettings(FromMapping):
         Settings of GSEA.
     edge_sets, edge_presence, group_fraction
         Settings of the tests of edges.
+    show_genes
+        Genes whose neighbors are listed for every line.
     figure_set, figure_lines
         Settings of the figure of networks.
     """
@@ -70,6 +72,7 @@ class NetworkSettings(FromMapping):
     edge_sets: tuple[str, ...] = ()
     edge_presence: float = 0.2
     group_fraction: float = 0.2
+    show_genes: tuple[str, ...] = ()
     figure_set: str | None = None
     figure_lines: tuple[str, ...] = ()
 
