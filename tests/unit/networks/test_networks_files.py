@@ -13,7 +13,8 @@ from panscape.plot.networks import draw_networks
 from panscape.sivae.networks.edge_tests import edge_tables
 from panscape.sivae.networks.gene_tests import gene_tables
 from panscape.sivae.networks.read import read_collection, read_lines
-from panscape.sivae.networks.run import check_lines, compare_lines, kernel_names, phenotype_columns
+from panscape.sivae.networks.reliability import check_lines
+from panscape.sivae.networks.run import compare_lines, kernel_names, phenotype_columns
 from panscape.sivae.networks.set_tests import set_tables
 from panscape.sivae.networks.settings import NetworkSettings, usable_engines
 
@@ -235,12 +236,15 @@ def test_counts_are_needed_for_corrected_correlations():
 
 def test_phenotypes_are_the_mapped_columns_but_roles():
     studies = [
-        {"use": ["sivae"], "obs": {"line": {}, "age": {}, "batch": {}, "response": {}}},
+        {"use": ["sivae"], "obs": {"line": {}, "donor": {}, "age": {}, "batch": {}, "response": {}}},
         {"use": ["landscape"], "obs": {"tissue": {}}},
     ]
-    config = {"studies": studies, "networks": {"phenotypes": None}}
-    assert phenotype_columns(config) == ["age", "response"]
-    assert phenotype_columns(config | {"networks": {"phenotypes": ["x"]}}) == ["x"]
+    settings = {"phenotypes": None, "block": None, "covariates": []}
+    config = {"studies": studies, "networks": settings}
+    assert phenotype_columns(config) == ["donor", "age", "response"]
+    assert phenotype_columns(config | {"networks": settings | {"phenotypes": ["x"]}}) == ["x"]
+    blocked = settings | {"block": "donor", "covariates": ["age"]}
+    assert phenotype_columns(config | {"networks": blocked}) == ["response"]
 
 
 def test_figures_are_drawn(collection, genes, settings, tmp_path):

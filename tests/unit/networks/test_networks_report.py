@@ -13,7 +13,8 @@ from panscape.simulate.write import write_lines_truth
 from panscape.sivae.networks.edge_tests import edge_tables
 from panscape.sivae.networks.gene_tests import gene_tables
 from panscape.sivae.networks.read import read_collection, read_lines
-from panscape.sivae.networks.run import check_lines, compare_lines, kernel_names
+from panscape.sivae.networks.reliability import check_lines
+from panscape.sivae.networks.run import compare_lines, kernel_names
 from panscape.sivae.networks.set_tests import set_tables
 from panscape.sivae.networks.settings import NetworkSettings
 

@@ -11,14 +11,11 @@ import pandas as pd
 from panscape import seeds
 from panscape.sivae.networks import centrality as centrality_module
 from panscape.sivae.networks.read import Collection
-from panscape.sivae.networks.run import read_phenotypes, skip, tests_table, undecidable
+from panscape.sivae.networks.run import design_row, read_phenotypes, skip, tests_table, undecidable
 from panscape.sivae.networks.settings import NetworkSettings
 
 if TYPE_CHECKING:
     pass
-
-
-MANY = "more than two groups: genes and edges are tested for numbers and for two groups"
 
 
 def controls_of(collection: Collection, model: str) -> dict[str, np.ndarray]:
@@ -77,13 +74,11 @@ def gene_tables(
     """
     phenotypes, skipped = read_phenotypes(collection.lines, columns, settings)
     tables, rows = [], [row | {"part": "genes"} for row in skipped.to_dict("records")]
+    rows += [design_row(phenotype) for phenotype in phenotypes]
     for model in settings.models:
         centrality = centralities_of(collection, model, settings)
         controls = controls_of(collection, model)
         for phenotype in phenotypes:
-            if not phenotype.testable:
-                rows.append(skip("genes", phenotype.name, MANY, model=model, n=phenotype.n))
-                continue
             table, null = centrality_module.associate_genes(
                 centrality,
                 phenotype,

@@ -27,7 +27,11 @@ class NetworkSettings(FromMapping):
     Parameters
     ----------
     phenotypes
-        Mapped columns; None takes all but :data:`ROLES`.
+        Mapped columns; None takes all but :data:`ROLES`, the blocks and the covariates.
+    block
+        Column with the blocks of lines that belong together (e.g. the donor).
+    covariates
+        Columns that all tests adjust for.
     kernels, wl_iterations, genes, central_top
         Kernels, and selection of the genes to compare.
     engines
@@ -53,6 +57,8 @@ class NetworkSettings(FromMapping):
     }
 
     phenotypes: tuple[str, ...] | None = None
+    block: str | None = None
+    covariates: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ("cka", "neighbours", "wl-degree")
     wl_iterations: int = 5
     genes: str = "all"
