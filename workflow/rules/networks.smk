@@ -14,6 +14,10 @@ OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the o
     results/{collection}/networks/edges.tsv          gene_a, gene_b, set_a, set_b, phenotype, model, rho, fdr ...
     results/{collection}/networks/set_edges.tsv      set_a, set_b, phenotype, model, edges, rho, fdr ...
     results/{collection}/networks/group_edges.tsv.gz gene_a, gene_b, phenotype, group, share, share_others ...
+    results/{collection}/networks/effects.tsv        gene, phenotype, model, effect and its interval ...
+    results/{collection}/networks/modules.tsv        set, library, phenotype, model, effect, tests: of gene sets
+    results/{collection}/networks/engines.tsv        phenotype, model, calibration, agreement, power, believed ...
+    results/{collection}/networks/verdict.tsv        kind, name, phenotype, verdict, believed, engines ...
     results/{collection}/networks/neighbours.tsv.gz  gene, model, rank, neighbour, lines, n, mean_rank
     results/{collection}/networks/line_neighbours.tsv  gene, model, line, neighbours: of a few genes
     results/{collection}/networks/known.tsv          line, bin, model, network, odds_ratio, low, high ...
@@ -267,6 +271,66 @@ rule collect_tests:
         "../scripts/collect_tests.py"
 
 
+rule measure_effects:
+    """Measure how much connectivity changes with the phenotypes, of genes and of gene sets."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        sets=config["networks"]["gene_sets"],
+    output:
+        genes="results/{collection}/networks/effects.tsv",
+        sets="results/{collection}/networks/modules.tsv",
+    log:
+        "logs/{collection}/networks/measure_effects.log",
+    benchmark:
+        "benchmarks/{collection}/networks/measure_effects.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("measure_effects", "mem_mb", use="sivae"),
+        runtime=needs("measure_effects", "runtime", use="sivae"),
+    params:
+        settings=NETWORKS,
+        phenotypes=phenotype_columns(config),
+        seed=config["seed"],
+        code=code_digest("measure_effects"),
+    script:
+        "../scripts/measure_effects.py"
+
+
+rule judge_engines:
+    """Compare the engines on these lines, and join their calls to one verdict."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        genes="results/{collection}/networks/centrality.tsv",
+        tests="results/{collection}/networks/tests.tsv",
+        reliability="results/{collection}/networks/reliability.tsv",
+        sets="results/{collection}/networks/modules.tsv",
+        known=rules.score_edges.output.known if config["overlap"]["networks"] else [],
+    output:
+        engines="results/{collection}/networks/engines.tsv",
+        verdict="results/{collection}/networks/verdict.tsv",
+    log:
+        "logs/{collection}/networks/judge_engines.log",
+    benchmark:
+        "benchmarks/{collection}/networks/judge_engines.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("judge_engines", "mem_mb", use="sivae"),
+        runtime=needs("judge_engines", "runtime", use="sivae"),
+    params:
+        settings=NETWORKS,
+        phenotypes=phenotype_columns(config),
+        seed=config["seed"],
+        code=code_digest("judge_engines"),
+    script:
+        "../scripts/judge_engines.py"
+
+
 rule plot_networks:
     """Draw the maps of lines, the genes, the reliability, and the network of a gene set in several lines."""
     input:
@@ -330,6 +394,8 @@ NETWORK_RESULTS = [
     rules.associate_edges.output.groups,
     *(rules.score_edges.output if config["overlap"]["networks"] else []),
     *rules.list_neighbours.output,
+    *rules.measure_effects.output,
+    *rules.judge_engines.output,
     rules.collect_tests.output.tests,
     *rules.plot_networks.output,
 ]

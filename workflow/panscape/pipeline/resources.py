@@ -262,6 +262,8 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "associate_edges": _networks,
     "score_edges": _networks,
     "list_neighbours": _networks,
+    "measure_effects": _networks,
+    "judge_engines": _networks,
     "collect_tests": _light,
     "plot_networks": _networks,
     "plan_lines": _stream,

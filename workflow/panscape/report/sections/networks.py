@@ -8,7 +8,7 @@ from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
 from panscape.report.format import count, fixed, listing, number, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
-from panscape.report.sections.network_engines import MODELS, neighbour_blocks
+from panscape.report.sections.network_engines import MODELS, engine_blocks, neighbour_blocks
 from panscape.report.sections.network_lines import TESTS, reliability_flags, tested_designs
 from panscape.report.sections.sivae import LINES, bin_cells
 
@@ -139,6 +139,7 @@ def _blocks(results: Results) -> list[Block]:
             caption="Similarity of networks against similarity of phenotype; the null permutes phenotypes.",
             file=TESTS,
         ),
+        *engine_blocks(results, limit),
         Heading("Genes"),
         Gallery((_picture(results, "genes"), _picture(results, "networks"))),
         *_gene_tables(results, done, limit),
