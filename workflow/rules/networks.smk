@@ -45,6 +45,10 @@ NETWORK_INPUTS = [
 ]
 NETWORKS = config["networks"] | {"engines": usable_engines(config)}
 NETWORK_KERNELS = list(kernel_names(NETWORKS))
+# the user's table of lines, if phenotypes are from one
+NETWORK_TABLE = [
+    path for path in [config["networks"]["phenotypes"]] if isinstance(path, str)
+]
 NETWORK_FIGURES = {
     "lines": "Lines by their networks",
     "genes": "Genes whose centrality follows the phenotype",
@@ -58,6 +62,7 @@ rule compare_lines:
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
+        table=NETWORK_TABLE,
     output:
         similarity="results/{collection}/networks/{kernel}/similarity.tsv",
         embedding="results/{collection}/networks/{kernel}/embedding.tsv",
@@ -110,6 +115,8 @@ rule associate_genes:
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
+        kept=of_studies("results/{collection}/preprocess/{study}/kept.tsv", use="sivae"),
+        table=NETWORK_TABLE,
     output:
         genes="results/{collection}/networks/centrality.tsv",
         tests=temp("results/{collection}/networks/centrality_tests.tsv"),
@@ -139,6 +146,7 @@ rule rank_sets:
         trained=of_lines(NETWORK_INPUTS),
         genes="results/{collection}/networks/centrality.tsv",
         sets=config["networks"]["gene_sets"],
+        table=NETWORK_TABLE,
     output:
         sets="results/{collection}/networks/gsea.tsv",
         tests=temp("results/{collection}/networks/gsea_tests.tsv"),
@@ -167,6 +175,7 @@ rule associate_edges:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
         sets=config["networks"]["gene_sets"],
+        table=NETWORK_TABLE,
     output:
         edges="results/{collection}/networks/edges.tsv",
         sets="results/{collection}/networks/set_edges.tsv",
@@ -276,6 +285,7 @@ rule measure_effects:
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
+        table=NETWORK_TABLE,
         sets=config["networks"]["gene_sets"],
     output:
         genes="results/{collection}/networks/effects.tsv",
@@ -304,6 +314,7 @@ rule judge_engines:
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
+        table=NETWORK_TABLE,
         genes="results/{collection}/networks/centrality.tsv",
         tests="results/{collection}/networks/tests.tsv",
         reliability="results/{collection}/networks/reliability.tsv",
@@ -345,6 +356,7 @@ rule plot_networks:
         sets="results/{collection}/networks/gsea.tsv",
         reliability="results/{collection}/networks/reliability.tsv",
         libraries=config["networks"]["gene_sets"],
+        table=NETWORK_TABLE,
     output:
         png=[
             report(

@@ -13,7 +13,7 @@ job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 settings = NetworkSettings.of(params.settings)
-collection = read_collection(read_lines(given.lines), Path(given.lines).parent)
+collection = read_collection(read_lines(given.lines, settings.table), Path(given.lines).parent)
 names = ("genes", "tests", "reliability", *(("known",) if given.known else ()))
 tables = {name: files.read_tsv(str(given[name])) for name in names}
 sets = files.read_tsv(given.sets, dtype={"set": str, "library": str, "call": str})

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from panscape.config import gene_overlap, libraries, root, species, studies
+from panscape.config.lines_table import check_table
 from panscape.config.look import Seen, look
 from panscape.config.scenarios import unknown_classes
 from panscape.config.schema import Schema, schema
@@ -86,6 +87,9 @@ def _check(config: dict[str, Any]) -> Checked:
     problems += species.undeclared(seen, config)
     warnings += [*species.contradicted(seen, config), *species.forecast(seen, config)]
     problems += [*_scenarios(config, seen), *_lines(config, understood)]
+    faults, doubtful = check_table(config, understood)
+    problems += faults
+    warnings += doubtful
     arranged = studies.used_by(config, "landscape")
     problems += _small_to_project(config, seen)
     seen = [study for study in seen if study.name in arranged]

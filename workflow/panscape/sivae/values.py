@@ -107,13 +107,15 @@ class CellCounts:
     strata: np.ndarray
 
     @classmethod
-    def of(cls, counts: sparse.csr_matrix, obs: pd.DataFrame, regress: Sequence[str]) -> CellCounts:
-        """Return the counts of cells with the annotation `obs`, which has their totals as `n_counts`."""
+    def of(
+        cls, counts: sparse.csr_matrix, totals: np.ndarray, obs: pd.DataFrame, regress: Sequence[str]
+    ) -> CellCounts:
+        """Return the counts of cells with these totals and the annotation `obs`."""
         labels = [name for name in regress if not _numbers(obs[name])]
         strata = np.zeros(len(obs), dtype=np.int64)
         if labels:
             strata = obs.groupby(labels, sort=True, observed=True).ngroup().to_numpy(dtype=np.int64)
-        return cls(counts, obs["n_counts"].to_numpy(dtype=float), strata)
+        return cls(counts, np.asarray(totals, dtype=float), strata)
 
 
 @dataclass(frozen=True)

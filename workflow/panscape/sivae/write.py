@@ -17,7 +17,7 @@ from panscape.sivae.correlations import correlated
 from panscape.sivae.gene_table import gene_table, neighbour_table
 from panscape.sivae.job import RECORDS, Read, ReadoutSettings
 from panscape.sivae.labels import label_transfer
-from panscape.sivae.lines import HALVES
+from panscape.sivae.lines import COPY, HALVES
 from panscape.sivae.network import correlation_network, dependence, network
 from panscape.sivae.settings import SivaeSettings
 from panscape.sivae.values import ValueSettings
@@ -62,13 +62,15 @@ def write_line(
         usable = np.asarray(read.expression.bin.inputs.any(axis=0))
         graphs["graph"].append(model_network(read, readout, usable))
         graphs["graph_pca"].append(network(read.pca.loadings, readout.density, "dot", usable))
-        listed = 0 if read.expression.bin.name in HALVES else readout.n_neighbors
+        name = read.expression.bin.name
+        listed = 0 if name in HALVES or COPY in name else readout.n_neighbors
         correlations.append(correlated(read.expression, readout.density, usable, listed))
-        for name, engine in correlations[-1].items():
-            graphs[f"graph_{name}"].append(engine.graph)
+        for kind, engine in correlations[-1].items():
+            graphs[f"graph_{kind}"].append(engine.graph)
     for name, parts in graphs.items():
         files.write_csr(sparse.vstack(parts, format="csr", dtype=bool), folder / f"{name}.npz")
-    whole = [read for read in reads if read.expression.bin.name not in HALVES]
+    names = [read.expression.bin.name for read in reads]
+    whole = [read for read, name in zip(reads, names, strict=True) if name not in HALVES and COPY not in name]
     files.write_tsv(gene_table(reads, genes, correlations), folder / "genes.tsv.gz")
     files.write_tsv(neighbour_table(reads, genes, readout, correlations), folder / "neighbours.tsv.gz")
     files.write_tsv(model_table(reads, history, model, readout), folder / "models.tsv")

@@ -9,7 +9,7 @@ from panscape.report.format import count, fixed, listing, number, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
 from panscape.report.sections.network_engines import MODELS, engine_blocks, neighbour_blocks
-from panscape.report.sections.network_lines import TESTS, reliability_flags, tested_designs
+from panscape.report.sections.network_lines import TESTS, confounders, reliability_flags, tested_designs
 from panscape.report.sections.sivae import LINES, bin_cells
 
 FOLDER = "networks"
@@ -119,7 +119,8 @@ def _headline(results: Results) -> list[str]:
 def _blocks(results: Results) -> list[Block]:
     limit = results.table_rows
     tests = results.table(TESTS, dtype={"part": str, "model": str, "phenotype": str, "status": str})
-    designs, tests = tests[tests["part"] == "design"], tests[tests["part"] != "design"]
+    designs, warned = tests[tests["part"] == "design"], tests[tests["part"] == "confounding"]
+    tests = tests[~tests["part"].isin(["design", "confounding"])]
     done = tests[tests["status"] == "tested"]
     skipped = tests[tests["status"] != "tested"]
     maps = done[done["statistic"].fillna("").str.match("permanova|mantel|pc1")].replace({"model": MODELS})
@@ -130,6 +131,7 @@ def _blocks(results: Results) -> list[Block]:
             "cells, as samples, or the blocks of lines (donors) that share a phenotype. Other engines make "
             "networks of the same cells, tested in the same way."
         ),
+        *confounders(warned),
         *tested_designs(designs),
         Gallery((_picture(results, "lines"), _picture(results, "reliability"))),
         *reliability_flags(results),

@@ -12,6 +12,8 @@ from scipy import sparse
 
 from panscape.data.files import open_h5, read_csr, read_tsv
 from panscape.errors import fail
+from panscape.sivae.lines import COPY, HALVES
+from panscape.sivae.networks.lines_table import read_lines_table, with_table
 
 MODELS = ("sivae", "pca", "pearson", "corrected")
 EMBEDDED = {"sivae": "bin-", "pca": "pca-"}
@@ -22,13 +24,22 @@ GRAPHS = {
     "pearson": "graph_pearson.npz",
     "corrected": "graph_corrected.npz",
 }
-HALVES = ("half-a", "half-b")
 OK = "ok"
 
 
-def read_lines(path: str | Path) -> pd.DataFrame:
-    """Read the table of lines, including those without a model (status other than ``ok``)."""
-    return read_tsv(path, dtype={"line": str, "name": str, "study": str, "status": str})
+def read_lines(path: str | Path, table: str | None = None) -> pd.DataFrame:
+    """Read the table of lines, including those without a model (status other than ``ok``).
+
+    Parameters
+    ----------
+    path
+        ``lines.tsv`` of the stage siVAE.
+    table
+        The user's table of lines, whose columns are joined, see
+        :func:`panscape.sivae.networks.lines_table.with_table`; None: phenotypes are mapped columns only.
+    """
+    lines = read_tsv(path, dtype={"line": str, "name": str, "study": str, "status": str})
+    return lines if table is None else with_table(lines, read_lines_table(table), table)
 
 
 def trained(lines: pd.DataFrame) -> pd.DataFrame:
@@ -47,7 +58,7 @@ class LineFiles:
         """Return the names of all bins (halves included), in the order of the graphs."""
         with open_h5(self.folder / "embedding.h5ad") as file:
             keys = [key.removeprefix("bin-") for key in file["obsm"] if key.startswith("bin-")]
-        return sorted(keys, key=lambda key: (key in HALVES, int(key) if key.isdigit() else 0, key))
+        return sorted(keys, key=_place)
 
     def genes(self) -> list[str]:
         """Return the genes in the order of embeddings and graphs."""
@@ -110,13 +121,13 @@ class Collection:
         return list(self.lines["line"])
 
     def whole(self, at: int) -> list[str]:
-        """Return the names of a line's bins without halves."""
+        """Return the names of a line's bins, with further thinnings of them, without halves."""
         return [name for name in self.files[at].bins() if name not in HALVES]
 
     def parts(self, at: int) -> tuple[list[str], str]:
         """Return the bins for assessing a line's reliability, and their kind: bins, halves or none."""
         names = self.files[at].bins()
-        whole = [name for name in names if name not in HALVES]
+        whole = [name for name in names if name not in HALVES and COPY not in name]
         if len(whole) > 1:
             return whole, "bins"
         halves = [name for name in names if name in HALVES]
@@ -142,6 +153,14 @@ class Collection:
                 selected.groupby("gene")[column].mean().reindex(self.genes).fillna(0.0).to_numpy(float)
             )
         return np.stack(rows, axis=1)
+
+
+def _place(name: str) -> tuple[bool, int, int]:
+    """Return the place of a bin: by number, then by thinning; halves last."""
+    if name in HALVES:
+        return True, HALVES.index(name), 0
+    number, _, again = name.partition(COPY)
+    return False, int(number), int(again or 0)
 
 
 def read_collection(lines: pd.DataFrame, folder: str | Path) -> Collection:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from panscape.settings import FromMapping, Renamed
-from panscape.sivae.networks.centrality import CONTROLS
 
 KERNELS = ("cka", "neighbours", "edges", "wl-degree", "wl-name")
 TITLES = {
@@ -27,7 +26,8 @@ class NetworkSettings(FromMapping):
     Parameters
     ----------
     phenotypes
-        Mapped columns; None takes all but :data:`ROLES`, the blocks and the covariates.
+        Mapped columns, or the path of a table of lines; None takes all mapped columns but :data:`ROLES`, the
+        blocks and the covariates.
     block
         Column with the blocks of lines that belong together (e.g. the donor).
     covariates
@@ -56,7 +56,7 @@ class NetworkSettings(FromMapping):
         "baselines": Renamed("engines"),
     }
 
-    phenotypes: tuple[str, ...] | None = None
+    phenotypes: tuple[str, ...] | str | None = None
     block: str | None = None
     covariates: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ("cka", "neighbours", "wl-degree")
@@ -65,7 +65,7 @@ class NetworkSettings(FromMapping):
     central_top: int = 100
     engines: tuple[str, ...] = ("sivae", "pca", "pearson", "corrected")
     centrality: str = "all"
-    controls: tuple[str, ...] = CONTROLS
+    controls: tuple[str, ...] = ("mean",)
     permutations: int = 1000
     fdr: float = 0.05
     min_lines: int = 6
@@ -92,6 +92,11 @@ class NetworkSettings(FromMapping):
             raise ValueError(
                 f"unknown kernels {sorted(unknown)}, genes {self.genes!r} or ranking {self.ranking!r}"
             )
+
+    @property
+    def table(self) -> str | None:
+        """Return the path of the table of lines, if phenotypes are from one."""
+        return self.phenotypes if isinstance(self.phenotypes, str) else None
 
     @property
     def models(self) -> tuple[str, ...]:
