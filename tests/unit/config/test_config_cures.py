@@ -220,3 +220,12 @@ def test_logarithms_are_proposed_for_what_takes_them(tmp_path):
     assert look_at_inputs(load(config | {"preprocess": {"min_genes": 0}})).understood[0].n_kept == 64
     with pytest.raises(UserError, match="negative"):
         opened({"id": "s", "path": h5ad(tmp_path, COUNTS - 2)["path"]}, [])
+
+
+@pytest.mark.filterwarnings("ignore:Observation names are not unique")
+def test_ids_of_divided_files_are_unique(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    files = [repeated(tmp_path / "a")["path"], repeated(tmp_path / "b")["path"]]
+    ids = [study["id"] for study in yaml.safe_load(propose(files, "lab"))["studies"]]
+    assert len(ids) == len(set(ids)) == 4

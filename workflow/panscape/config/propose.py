@@ -59,6 +59,8 @@ def propose(files: Sequence[str | Path], collection: str) -> str:
         except UserError as error:
             lines += [f"  # {file}: {problem.what} -> {problem.fix}" for problem in error.problems]
             continue
+        if len(entries) > 1:
+            entries = [entry | {"id": _unique(entry["id"], taken)} for entry in entries]
         found += entries
         lines += [f"  # {remark}" for remark in remarks]
         lines += [f"  - {_flow(entry)}" for entry in entries]
