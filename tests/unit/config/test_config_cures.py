@@ -13,6 +13,7 @@ from scipy import sparse
 from panscape.config.inputs import look_at_inputs
 from panscape.config.load import load
 from panscape.config.propose import propose
+from panscape.config.propose_open import opened
 from panscape.data.known_genes import common_symbols
 from panscape.errors import UserError
 
@@ -206,3 +207,25 @@ def test_what_is_proposed_for_a_file_passes(tmp_path, case):
     seen = look_at_inputs(load(config | {"preprocess": {"min_genes": 0}})).understood
     assert [item.n_kept for item in seen] == {"repeated": [64, 64], "peaks_only": []}.get(case.__name__, [64])
     assert all(item.n_genes == 40 and item.species == "human" for item in seen)
+
+
+def test_logarithms_are_proposed_for_what_takes_them(tmp_path):
+    lines = {"donor": np.resize(["A", "B"], 64), "day": np.resize([1.0, 2.0], 64)}
+    text = propose([h5ad(tmp_path, np.log1p(COUNTS), obs=lines)["path"]], "lab")
+    config = yaml.safe_load(text)
+    (study,) = config["studies"]
+    assert study["values"] == "log" and study["use"] == ["sivae"] and "landscape" not in config
+    assert study["obs"] == {"line": "donor", "age": {"column": "day", "unit": "days"}}
+    assert "other columns" not in text
+    assert look_at_inputs(load(config | {"preprocess": {"min_genes": 0}})).understood[0].n_kept == 64
+    with pytest.raises(UserError, match="negative"):
+        opened({"id": "s", "path": h5ad(tmp_path, COUNTS - 2)["path"]}, [])
+
+
+@pytest.mark.filterwarnings("ignore:Observation names are not unique")
+def test_ids_of_divided_files_are_unique(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    files = [repeated(tmp_path / "a")["path"], repeated(tmp_path / "b")["path"]]
+    ids = [study["id"] for study in yaml.safe_load(propose(files, "lab"))["studies"]]
+    assert len(ids) == len(set(ids)) == 4

@@ -16,7 +16,7 @@ from panscape.data.labels import hyphenated
 from panscape.data.readers.features import looks_like_peaks
 from panscape.data.readers.genes import looks_like_ensembl, written_names
 from panscape.data.readers.source import Source
-from panscape.data.roles import ROLES, plain
+from panscape.data.roles import ROLES, plain, taken
 from panscape.data.species import naming
 from panscape.data.text import as_yaml
 from panscape.errors import UserError
@@ -59,6 +59,8 @@ def propose(files: Sequence[str | Path], collection: str) -> str:
         except UserError as error:
             lines += [f"  # {file}: {problem.what} -> {problem.fix}" for problem in error.problems]
             continue
+        if len(entries) > 1:
+            entries = [entry | {"id": _unique(entry["id"], taken)} for entry in entries]
         found += entries
         lines += [f"  # {remark}" for remark in remarks]
         lines += [f"  - {_flow(entry)}" for entry in entries]
@@ -146,7 +148,8 @@ def _annotations(entry: dict[str, Any], source: Source, remarks: list[str]) -> N
                 break
     if found:
         entry["obs"] = found
-    others = [str(name) for name in table if str(name) not in map(str, found.values())]
+    used = set(taken(found).values())
+    others = [str(name) for name in table if str(name) not in used]
     if others:
         remarks.append(f"other columns: {', '.join(others[:12])}{' ...' if len(others) > 12 else ''}")
 
@@ -156,9 +159,9 @@ def _age(column: str, values: pd.Series, entry: Mapping[str, Any], remarks: list
     import yaml
 
     if pd.api.types.is_numeric_dtype(values):
-        unit = next(
-            (unit for unit in ("days", "years", "hours", "weeks", "months") if unit in column.lower()), None
-        )
+        units = ("days", "years", "hours", "weeks", "months")
+        unit = next((unit for unit in units if unit[:-1] in column.lower()), None)
+        unit = "hours" if unit is None and column.lower().endswith("_h") else unit
         if unit is None:
             remarks.append(
                 f"the unit of {column} is not clear: write unit: days or the like, for all studies alike"

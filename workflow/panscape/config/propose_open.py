@@ -10,7 +10,7 @@ from panscape.data.labels import class_name
 from panscape.data.readers.barcodes import selection_of_one
 from panscape.data.readers.gene_names import of_splicing, repaired
 from panscape.data.readers.genome import genomes, require_one_genome
-from panscape.data.readers.integers import check_counts, check_roundable
+from panscape.data.readers.integers import check_counts, check_logged, check_roundable
 from panscape.data.readers.layouts import matrices_inside
 from panscape.data.readers.open import open_source
 from panscape.data.readers.source import Source
@@ -81,7 +81,11 @@ def _of_counts(entry: dict[str, Any], source: Source, remarks: list[str]) -> Sou
             entry["values"] = "rounded"
             remarks.append("expected counts are rounded; if these are normalised values, find the counts")
             return source
-    remarks.append("no matrix of counts was found: find it; values: log serves siVAE only")
+    check_logged(source.sample(), entry["id"])
+    entry |= {"values": "log", "use": ["sivae"]}
+    remarks.append(
+        "no matrix of counts was found: find it; logarithms serve siVAE only, which needs obs.line"
+    )
     return source
 
 
