@@ -5,7 +5,7 @@ from pathlib import Path
 from panscape.data import files
 from panscape.pipeline import job
 from panscape.sivae.networks.read import read_collection, read_lines
-from panscape.sivae.networks.run import check_lines
+from panscape.sivae.networks.reliability import check_lines
 from panscape.sivae.networks.settings import NetworkSettings
 
 job.begin(snakemake)

@@ -85,7 +85,7 @@ def test_null_is_uniform_and_signal_is_found(rng, kind):
     level = (np.array(null) <= 0.1).mean(axis=0)
     assert (level > 0.02).all() and (level < 0.2).all()
     x = rng.normal(size=(n, 5))
-    x[:, 0] += 4 * (np.arange(n) / n if kind == "continuous" else np.arange(n) // 7)
+    x[:, 0] += 6 * (np.arange(n) / n if kind == "continuous" else np.arange(n) // 7)
     result = associate(x @ x.T, phenotype_of(y), permutations=199, rng=rng)
     assert (result["pvalue"] < 0.05).all() and (result["value"] > result["null_mean"]).all()
 

@@ -5,13 +5,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from panscape.sivae.networks.centrality import associate_genes
+from panscape.sivae.networks.centrality import BELOW, associate_genes
 from panscape.sivae.networks.phenotype import read_phenotype
-from panscape.stats.rank_tests import (
-    Controlled,
-    rank_sum,
-    spearman_pvalue,
-)
+from panscape.stats.adjusted import Adjusted
+from panscape.stats.rank_tests import rank_sum, spearman_pvalue
 from panscape.stats.ranks import correlation_pvalues, spearman_rows
 
 
@@ -72,7 +69,7 @@ def test_partial_is_the_correlation_of_residuals_of_ranks(rng):
         rng.normal(size=n),
     )
     x += first + y * 0.5
-    result = Controlled(x, [first, shared]).rho(y)
+    result = Adjusted(x, None, [first, shared]).rho(y)
     for gene in range(6):
         design = [stats.rankdata(first[gene]), stats.rankdata(shared)]
         a, b = residual(stats.rankdata(x[gene]), design), residual(stats.rankdata(y), design)
@@ -81,22 +78,22 @@ def test_partial_is_the_correlation_of_residuals_of_ranks(rng):
 
 def test_controls_that_are_constant_or_repeat_cost_no_freedom(rng):
     x, y, one = rng.normal(size=(3, 24)), rng.normal(size=24), rng.normal(size=24)
-    plain = Controlled(x, [one])
-    same = Controlled(x, [one, np.ones(24), one * 2])
+    plain = Adjusted(x, None, [one])
+    same = Adjusted(x, None, [one, np.ones(24), one * 2])
     np.testing.assert_allclose(same.rho(y), plain.rho(y), atol=1e-10)
     assert (same.freedom == plain.freedom).all() and plain.freedom[0] == 21
 
 
 def test_controls_are_limited_by_the_number_of_lines(rng):
     x = rng.normal(size=(2, 8))
-    controlled = Controlled(x, [rng.normal(size=8)] * 4, ["mean", "detection", "depth", "n_cells"])
+    controlled = Adjusted(x, None, [rng.normal(size=8)] * 4, ["mean", "detection", "depth", "n_cells"])
     assert controlled.names == ("mean",)
-    assert Controlled(x[:, :4], [x[0, :4]], ["mean"]).names == ()
+    assert Adjusted(x[:, :4], None, [x[0, :4]], ["mean"]).names == ()
 
 
 def test_a_gene_that_is_its_control_is_not_tested(rng):
     x, y = rng.normal(size=(1, 20)), rng.normal(size=20)
-    assert np.isnan(Controlled(x, [x * 3]).rho(y)).all()
+    assert np.isnan(Adjusted(x, None, [x * 3]).rho(y)).all()
 
 
 def null_pvalues(rng, repeats, n, kind):
@@ -154,7 +151,11 @@ def test_calls(rng):
     table, null = associate_genes(x, phenotype_of(y), {"mean": mean}, "abc", permutations=200, rng=rng)
     assert table["call"].tolist() == ["connectivity", "with expression", ""]
     assert table["rho_mean_expression"].abs().argmax() == 1
-    assert null["value"].tolist() == [2, 1] and (null["null_mean"] < 0.5).all()
+    counts = null[null["statistic"].str.startswith("genes found")]
+    assert counts["value"].tolist() == [2, 1] and (counts["null_mean"] < 0.5).all()
+    shares = null[null["statistic"].str.startswith(BELOW)]
+    assert shares["statistic"].tolist() == [BELOW, f"{BELOW}, controlled"]
+    assert (shares["value"] >= 1 / 3).all() and shares["null_mean"].between(0.02, 0.08).all()
 
 
 def test_missing_values_and_constant_genes_keep_their_rows(rng):
@@ -189,4 +190,4 @@ def test_kinds_of_phenotypes():
     result = phenotype_of(["case", "control", "", "case", "control", "case", "case"])
     assert result.groups == ("control", "case") and result.n == 6 and result.two
     three = phenotype_of(list("aabbcc"))
-    assert three.kind == "groups" and not three.testable
+    assert three.kind == "groups" and three.many == 3 and not three.two

@@ -13,7 +13,8 @@ from panscape.simulate.write import write_lines_truth
 from panscape.sivae.networks.edge_tests import edge_tables
 from panscape.sivae.networks.gene_tests import gene_tables
 from panscape.sivae.networks.read import read_collection, read_lines
-from panscape.sivae.networks.run import check_lines, compare_lines, kernel_names
+from panscape.sivae.networks.reliability import check_lines
+from panscape.sivae.networks.run import compare_lines, kernel_names
 from panscape.sivae.networks.set_tests import set_tables
 from panscape.sivae.networks.settings import NetworkSettings
 
@@ -93,7 +94,7 @@ def few_lines(results, root, number):
     folder = results.root / "sivae"
     lines = read_lines(folder / "lines.tsv").head(number).assign(group=["a", "b"] * (number // 2))
     collection = read_collection(lines, folder)
-    settings = NetworkSettings(baselines=(), permutations=50, min_lines=4)
+    settings = NetworkSettings(engines=(), permutations=50, min_lines=4)
     genes, tests = gene_tables(collection, settings, ["group"], 0)
     files.write_tsv(genes, root / "networks/centrality.tsv")
     files.write_tsv(tests, root / "networks/tests.tsv")

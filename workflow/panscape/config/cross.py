@@ -178,17 +178,26 @@ def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]])
 
 
 def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
-    """Yield phenotypes that no study of lines has."""
+    """Yield phenotypes, covariates and blocks that no study of lines has."""
     used = [study for _, study in studies if "sivae" in study["use"]]
     mapped = list(dict.fromkeys(name for study in used for name in study["obs"]))
-    for at, name in enumerate(config.get("networks", {}).get("phenotypes") or []):
+    settings = config.get("networks", {})
+    if isinstance(settings.get("phenotypes"), str):
+        return  # columns of a table of lines, which are checked when it is read
+    named = [(f"networks.phenotypes[{at}]", name) for at, name in enumerate(settings.get("phenotypes") or [])]
+    named += [
+        (f"networks.covariates[{at}]", name) for at, name in enumerate(settings.get("covariates") or [])
+    ]
+    if settings.get("block"):
+        named.append(("networks.block", settings["block"]))
+    for where, name in named:
         if name not in mapped:
             guess = nearest(name, mapped)
             advice = (
                 f"did you mean {guess!r}?" if guess else f"map it in studies[].obs ({', '.join(mapped)} are)"
             )
             what = f"no study of lines has {name!r} among its mapped columns"
-            yield Problem(f"networks.phenotypes[{at}]", what, advice)
+            yield Problem(where, what, advice)
 
 
 def logged(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.simulate.design import design
+from panscape.simulate.donors import DonorsSettings, DonorsStudy, donors_study
 from panscape.simulate.draw import Study, study
 from panscape.simulate.lines import LinesSettings, LinesStudy, lines_study
 from panscape.simulate.multiome import MultiomeSettings, draw_multiome
@@ -97,6 +98,38 @@ def simulate_lines(name: str = "lines", *, seed: int = 0, **settings: Any) -> An
     return cells
 
 
+def simulate_donors(name: str = "donors", *, seed: int = 0, **settings: Any) -> AnnData:
+    """Simulate samples of donors with a trait, conditions and covariates, and genes that follow them.
+
+    Parameters
+    ----------
+    name
+        Name of the study; with the seed it determines the draws.
+    seed
+        Seed of all draws.
+    **settings
+        Fields of :class:`panscape.simulate.donors.DonorsSettings`, e.g. ``depth_rho=0.99`` for depth that is
+        confounded with the trait, or ``conditions=("untreated", "treated"), follows="condition"``.
+
+    Returns
+    -------
+    AnnData: CSR counts in ``X``; ``obs`` with line (the sample), donor, condition, trait, group, outcome,
+    age, sex, batch, cell_type; ``var`` with module and role; ``uns["samples"]`` and ``uns["edges"]`` with the
+    table of samples and the planted edges.
+
+    Examples
+    --------
+    >>> cells = simulate_donors(donors=4, cells=25, n_genes=150, seed=1)
+    >>> cells.shape, int((cells.var["role"] == "connects").sum())
+    ((100, 150), 40)
+    """
+    drawn = donors_study(DonorsSettings(name, **settings), seed)
+    cells = _in_memory(drawn)
+    cells.var = cells.var.join(drawn.genes.set_index("gene")[["module", "role"]])
+    cells.uns |= {"samples": drawn.samples, "edges": drawn.edges}
+    return cells
+
+
 def simulate_multiome(name: str = "multiome", *, seed: int = 0, **settings: Any) -> MuData:
     """Simulate a sample with RNA and accessibility in every cell, and links between peaks and genes.
 
@@ -142,7 +175,7 @@ def _as_mapping(settings: Settings | Mapping[str, Any] | None) -> Mapping[str, A
     return settings or {}
 
 
-def _in_memory(drawn: Study | LinesStudy) -> AnnData:
+def _in_memory(drawn: Study | LinesStudy | DonorsStudy) -> AnnData:
     import anndata
 
     counts = sparse.vstack([block for _, block in drawn.blocks()], format="csr")

@@ -1,18 +1,16 @@
-"""Rank tests of many genes at once, with or without controls."""
+"""Rank tests of many genes at once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from itertools import permutations
 
 import numpy as np
 
 from panscape.stats.ranks import centred_ranks, correlation_pvalues
-from panscape.stats.singular import singular
 
+EXACT_GROUP = 8  # largest size of the smaller group with the exact null distribution
 EXACT = 9  # maximum number of pairs with the exact null distribution
-LINES_PER_CONTROL = 3  # lines required per control, beyond the first three
 
 
 def spearman_pvalue(rho: np.ndarray, n: int) -> np.ndarray:
@@ -59,55 +57,47 @@ def rank_sum(values: np.ndarray, case: np.ndarray) -> np.ndarray:
     return result
 
 
-class Controlled:
-    """Partial Spearman correlations of rows with a phenotype, given controls.
+def rank_sum_of_rho(rho: np.ndarray, case: np.ndarray) -> np.ndarray:
+    """Return the two-sided p-value of Wilcoxon's rank-sum test from the rank correlation with the groups.
 
-    The ranks of row and phenotype are regressed on the ranks of the controls (and the mean) by least squares;
-    the correlation of the residuals has n - 2 - (rank of the controls) degrees of freedom.
+    The same as :func:`rank_sum` for rows without ties; ties are treated as if broken.
 
     Parameters
     ----------
-    values
-        (G, n).
-    controls
-        Each (n,), the same for all rows, or (G, n), one per row. Only the first ones are used, one for every
-        three lines beyond the first three.
-    names
-        Names of the controls.
+    rho
+        Spearman's correlations of rows with `case`, of any shape.
+    case
+        (n,) bool.
+
+    Examples
+    --------
+    >>> case = np.array([False, False, False, True, True, True])
+    >>> rank_sum_of_rho(np.array([0.8783]), case).round(3), rank_sum(np.arange(6.0)[None], case)
+    (array([0.1]), array([0.1]))
     """
+    case = np.asarray(case, dtype=bool)
+    first, n = int(case.sum()), len(case)
+    second = n - first
+    away = np.abs(np.asarray(rho, dtype=float)) * np.sqrt((n * n - 1) / 12 * first * second)
+    if min(first, second) <= EXACT_GROUP:
+        null = _rank_sum_null(min(first, second), max(first, second))
+        least = np.ceil(np.nan_to_num(away) + first * second / 2 - 1e-6).astype(int)
+        p = null[np.clip(least, 0, len(null) - 1)]
+    else:
+        from scipy.stats import norm
 
-    def __init__(self, values: np.ndarray, controls: Sequence[np.ndarray], names: Sequence[str] = ()):
-        rows, n = np.shape(values)
-        self.used = max(min(len(controls), (n - 3) // LINES_PER_CONTROL), 0)
-        self.names = tuple(names[: self.used])
-        # rows with missing values are not tested
-        taken = [
-            np.nan_to_num(np.broadcast_to(centred_ranks(one, axis=-1), (rows, n)))
-            for one in controls[: self.used]
-        ]
-        design = np.stack(taken, axis=2) if taken else np.zeros((rows, n, 0))
-        left, size, _ = singular(design)  # (G, n, k), (G, k)
-        good = size > 1e-8 * n * max(n, 1)
-        self._basis = left * good[:, None, :]
-        self.freedom = n - 2 - good.sum(axis=1)
-        x = centred_ranks(values, axis=-1)
-        self._x = self._free(x)
-        remaining = np.square(self._x).sum(axis=1)
-        self._varies = remaining > 1e-6 * np.maximum(np.square(x).sum(axis=1), 1e-9)
-        self._size = np.sqrt(remaining)
+        p = norm.sf((away - 0.5) / np.sqrt(first * second * (n + 1) / 12))
+    return np.where(np.isfinite(away), np.minimum(2 * p, 1.0), np.nan)
 
-    def _free(self, x: np.ndarray) -> np.ndarray:
-        inside = np.einsum("gnk,gn->gk", self._basis, x)
-        return x - np.einsum("gnk,gk->gn", self._basis, inside)
 
-    def rho(self, phenotype: np.ndarray) -> np.ndarray:
-        """Return the partial correlations, (G,) or (G, P); NaN where the controls leave no variation."""
-        y = centred_ranks(np.atleast_2d(phenotype), axis=-1)  # (P, n)
-        total = np.square(y).sum(axis=1)
-        inside = np.einsum("gnk,pn->gpk", self._basis, y, optimize=True)
-        left = total[None, :] - np.square(inside).sum(axis=2)
-        fit = self._varies[:, None] & (left > 1e-6 * np.maximum(total, 1e-9)) & (self.freedom >= 1)[:, None]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            rho = self._x @ y.T / (self._size[:, None] * np.sqrt(np.maximum(left, 0)))
-        rho = np.where(fit, np.clip(rho, -1.0, 1.0), np.nan)
-        return rho[:, 0] if np.ndim(phenotype) == 1 else rho
+@cache
+def _rank_sum_null(first: int, second: int) -> np.ndarray:
+    """Return the probability that U is at least 0, 1 ... first x second (Mann and Whitney 1947)."""
+    counts = np.zeros(first * second + 1)
+    counts[0] = 1.0
+    # Gaussian binomial coefficient: times (1 - q^(second + one)) / (1 - q^one)
+    for one in range(1, first + 1):
+        counts[second + one :] -= counts[: -(second + one)].copy() if second + one < len(counts) else 0
+        for at in range(one, len(counts)):
+            counts[at] += counts[at - one]
+    return counts[::-1].cumsum()[::-1] / counts.sum()

@@ -56,6 +56,7 @@ class DictionarySettings(FromMapping):
     BESIDE: ClassVar[frozenset[str]] = frozenset(
         [
             "top_genes",
+            "min_kme",
             "gene_sets",
             "set_sizes",
             "nominal",

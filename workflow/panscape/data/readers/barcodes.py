@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from panscape.data.expressions import compiled, without
+from panscape.data.labels import class_name
 from panscape.data.readers.study import listing
 from panscape.errors import fail
 from panscape.log import logger
@@ -21,6 +22,7 @@ _BARCODE = re.compile(r"^(.*?)([ACGT]{8,})([^ACGT].*)?$", re.DOTALL)
 _BASES = r"[ACGT]{8}"
 SHARED = 0.5  # fraction of the smaller file that a rule has to match to be applied without being asked for
 CHANCE = 0.05  # fraction below which agreement is taken for chance: 5000 of 737,280 barcodes share under 1 %
+MOST_SAMPLES = 200  # classes of an annotation that may tell samples apart
 COMMON = 5  # prefixes and suffixes of a file that are tried, the most frequent ones
 
 
@@ -225,3 +227,33 @@ def _rule(prefix: str, suffix: str, old_prefix: str, old_suffix: str) -> Rule:
 def _escaped(text: str) -> str:
     """Return text as a regular expression, without the escapes of re.escape that are not needed."""
     return re.sub(r"([.^$*+?{}\[\]\\|()])", r"\\\1", text)
+
+
+def selection_of_one(names: pd.Index, table: pd.DataFrame) -> tuple[str, str] | None:
+    """Return a column that tells cells of one name apart, and an expression that selects a class of it.
+
+    Parameters
+    ----------
+    names
+        Names of the cells, some more than once.
+    table
+        Their annotations.
+
+    Returns
+    -------
+    Column and expression for `keep` or `metadata.rows`, None if no column does.
+
+    Examples
+    --------
+    >>> selection_of_one(pd.Index(["c", "c"]), pd.DataFrame({"kind": ["x", "x"], "my sample": ["A", "B"]}))
+    ('my sample', "`my sample` == 'A'")
+    """
+    for name, values in table.items():
+        if not 1 < values.nunique() <= MOST_SAMPLES or values.isna().any():
+            continue
+        texts = values.map(class_name).astype(str).to_numpy()
+        if not pd.DataFrame({"cell": np.asarray(names), "of": texts}).duplicated().any():
+            column = name if re.fullmatch(r"[A-Za-z_]\w*", str(name)) else f"`{name}`"
+            value = texts[0] if pd.api.types.is_numeric_dtype(values) else f"'{texts[0]}'"
+            return str(name), f"{column} == {value}"
+    return None

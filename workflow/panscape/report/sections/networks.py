@@ -8,11 +8,12 @@ from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
 from panscape.report.format import count, fixed, listing, number, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
+from panscape.report.sections.network_engines import MODELS, engine_blocks, neighbour_blocks
+from panscape.report.sections.network_lines import TESTS, confounders, reliability_flags, tested_designs
 from panscape.report.sections.sivae import LINES, bin_cells
 
 FOLDER = "networks"
-GENES, SETS, TESTS = f"{FOLDER}/centrality.tsv", f"{FOLDER}/gsea.tsv", f"{FOLDER}/tests.tsv"
-RELIABILITY, EDGES = f"{FOLDER}/reliability.tsv", f"{FOLDER}/set_edges.tsv"
+GENES, SETS, EDGES = f"{FOLDER}/centrality.tsv", f"{FOLDER}/gsea.tsv", f"{FOLDER}/set_edges.tsv"
 KNOWN = f"{FOLDER}/known.tsv"
 FIGURES = {
     "lines": "Lines by their networks",
@@ -27,7 +28,6 @@ KERNELS = {
     "wl-degree": "the Weisfeiler-Lehman kernel on degrees",
     "wl-name": "the Weisfeiler-Lehman kernel on gene names",
 }
-MODELS = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson"}
 _TITLES = {
     "part": "comparison", "null_mean": "by chance", "null_sd": "± sd", "null_95": "95 % of chance below",
     "pvalue": "p", "fdr": "FDR", "rho": "ρ", "rho_partial": "ρ, controlled", "fdr_partial": "FDR, controlled",
@@ -119,28 +119,35 @@ def _headline(results: Results) -> list[str]:
 def _blocks(results: Results) -> list[Block]:
     limit = results.table_rows
     tests = results.table(TESTS, dtype={"part": str, "model": str, "phenotype": str, "status": str})
+    designs, warned = tests[tests["part"] == "design"], tests[tests["part"] == "confounding"]
+    tests = tests[~tests["part"].isin(["design", "confounding"])]
     done = tests[tests["status"] == "tested"]
     skipped = tests[tests["status"] != "tested"]
-    maps = done[done["statistic"].isin(["permanova", "mantel", "pc1"])].replace({"model": MODELS})
+    maps = done[done["statistic"].fillna("").str.match("permanova|mantel|pc1")].replace({"model": MODELS})
     columns = ["part", "model", "phenotype", "statistic", "value", "null_mean", "null_sd", "pvalue", "n"]
     blocks: list[Block] = [
         Paragraph(
             f"Every line has its network, trained on {bins(results)}. All tests use lines, not bins or "
-            "cells, as samples. PCA loadings and Pearson networks of the same cells are compared with siVAE."
+            "cells, as samples, or the blocks of lines (donors) that share a phenotype. Other engines make "
+            "networks of the same cells, tested in the same way."
         ),
+        *confounders(warned),
+        *tested_designs(designs),
         Gallery((_picture(results, "lines"), _picture(results, "reliability"))),
-        *_flags(results),
+        *reliability_flags(results),
         table(
             maps[columns],
             titles=_TITLES,
             caption="Similarity of networks against similarity of phenotype; the null permutes phenotypes.",
             file=TESTS,
         ),
+        *engine_blocks(results, limit),
         Heading("Genes"),
         Gallery((_picture(results, "genes"), _picture(results, "networks"))),
         *_gene_tables(results, done, limit),
     ]
     blocks += _set_tables(results, limit)
+    blocks += neighbour_blocks(results, limit)
     if len(skipped):
         rows = skipped[["part", "model", "phenotype", "status"]].fillna("").drop_duplicates()
         text = "Tests that were not performed, with reasons."
@@ -150,30 +157,6 @@ def _blocks(results: Results) -> list[Block]:
 
 def _picture(results: Results, name: str):
     return results.picture(f"{FOLDER}/figures/{name}", FIGURES[name], caption=caption(f"networks_{name}"))
-
-
-def _flags(results: Results) -> list[Block]:
-    reliability = results.table(RELIABILITY, dtype={"line": str, "model": str, "flag": str})
-    of_models = reliability[(reliability["model"] == "sivae") & (reliability["measure"] == "neighbours")]
-    blocks: list[Block] = []
-    for flag, text in (
-        ("unreliable", "Parts of the line's cells do not reproduce the network of {}: interpret it "
-         "with caution."),
-        (
-            "collapsed",
-            "The model of {} has collapsed: it explains almost none of the line's expression. Its "
-            "network is not interpretable.",
-        ),
-        ("not distinct", "The network of {} is as similar between lines as between parts of the line."),
-        ("unknown", "The reliability of {} is unknown: one bin, and no halves were trained."),
-    ):  # fmt: skip
-        lines = of_models.loc[of_models["flag"] == flag, "line"].tolist()
-        if lines:
-            shown = listing(lines[:10]) + (f" and {len(lines) - 10} more" if len(lines) > 10 else "")
-            blocks.append(
-                Paragraph(text.format(shown), "warning" if flag in ("unreliable", "collapsed") else "note")
-            )
-    return blocks
 
 
 def _gene_tables(results: Results, done: pd.DataFrame, limit: int) -> list[Block]:
@@ -284,6 +267,7 @@ SECTION = Section(
         "shervashidze2011wl",
         "kornblith2019cka",
         "anderson2001permanova",
+        "freedman1983residuals",
         "subramanian2005gsea",
         "benjamini1995fdr",
     ),

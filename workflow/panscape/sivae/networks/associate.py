@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
+from panscape.sivae.networks.null import adjusted_for, null, observed
 from panscape.sivae.networks.phenotype import Phenotype
+from panscape.stats.adjusted import KEPT, LINES_PER_CONTROL, rank_of
 from panscape.stats.decomposition import signs, symmetric_eigen
 from panscape.stats.permutation import permutation_pvalue
 from panscape.stats.ranks import centred_ranks, spearman_rows
+from panscape.stats.singular import least_squares
 
 TESTS = ("permanova", "mantel", "pc1")
+CONTROLLED = ", controlled"
+DIGITS = 9  # decimals at which distances are ranked, so that rounding breaks no ties
 
 
 def coordinates(similarity: np.ndarray, dimensions: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -51,19 +59,28 @@ def distances(similarity: np.ndarray) -> np.ndarray:
 
 
 def associate(
-    similarity: np.ndarray, phenotype: Phenotype, *, permutations: int, rng: np.random.Generator
+    similarity: np.ndarray,
+    phenotype: Phenotype,
+    *,
+    permutations: int,
+    rng: np.random.Generator,
+    controls: Mapping[str, np.ndarray] | None = None,
 ) -> pd.DataFrame:
     """Test whether lines of similar phenotype have similar networks by permutation.
 
     permanova
-        Pseudo-F of the phenotype (numbers: one slope; groups: their means) in the distances of lines
+        Pseudo-F of the phenotype (numbers: one slope; groups: their means) in the distances of units
         (Anderson 2001, McArdle and Anderson 2001).
     mantel
-        Spearman's correlation of the lines' distances with their differences in phenotype (groups: 0 if
+        Spearman's correlation of the units' distances with their differences in phenotype (groups: 0 if
         equal, 1 if not).
     pc1
         |Spearman's rho| of the first axis of :func:`coordinates` with the phenotype; for more than two
         groups the fraction of its variance between groups.
+
+    The units are those of the phenotype: lines, or blocks of lines (donors) whose similarities are averaged.
+    Blocks within which it differs, and covariates, are regressed out of similarity and phenotype; labels are
+    permuted, with covariates the residuals of the phenotype (Freedman and Lane 1983).
 
     Parameters
     ----------
@@ -76,21 +93,67 @@ def associate(
         :meth:`Phenotype.shuffled`); p = (1 + those at least as large) / (1 + their number).
     rng
         Random number generator of the permutations.
+    controls
+        Name -> (L,): properties of the lines (depth, number of cells) for which the tests are repeated with
+        them as further covariates, as many as the number of units allows; None: no repetition.
 
     Returns
     -------
-    test, value, null_mean, null_sd, pvalue, n, spread (standard deviation of the similarities of different
-    lines: near 0 the kernel does not distinguish lines).
+    test (``permanova`` ..., ``permanova, controlled`` ...), value, null_mean, null_sd, pvalue, n, spread
+    (standard deviation of the similarities of different units: near 0 the kernel does not distinguish them).
     """
-    kernel = similarity[np.ix_(phenotype.known, phenotype.known)]
-    shuffled = np.concatenate([phenotype.values[None], phenotype.shuffled(permutations, rng)])
+    kernel = phenotype.kernel(similarity)
+    table = _tests(kernel, phenotype, permutations, rng)
+    more = controlled(phenotype, controls or {})
+    if more is None:
+        return table
+    again = _tests(kernel, more, permutations, rng)
+    return pd.concat([table, again.assign(test=again["test"] + CONTROLLED)], ignore_index=True)
+
+
+def controlled(phenotype: Phenotype, controls: Mapping[str, np.ndarray]) -> Phenotype | None:
+    """Return the phenotype with controls as further covariates; None if no control can be used.
+
+    Parameters
+    ----------
+    phenotype
+        See :func:`read_phenotype`.
+    controls
+        Name -> (L,), most important first; one for every three units beyond three and the covariates.
+    """
+    room = (phenotype.n - 3 - rank_of(phenotype.design)) // LINES_PER_CONTROL
+    names = list(controls)[: max(room, 0)]
+    if not names:
+        return None
+    values = phenotype.of_units(np.stack([controls[name] for name in names])).T
+    spread = values.std(axis=0)
+    values = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    given = bool(phenotype.adjusted)
+    return replace(
+        phenotype,
+        covariates=np.hstack([*[phenotype.covariates][:given], centred_ranks(values)]),
+        linear=np.hstack([*[phenotype.linear][:given], values]),
+        adjusted=(*phenotype.adjusted, *names),
+    )
+
+
+def _tests(
+    kernel: np.ndarray, phenotype: Phenotype, permutations: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    gram = double_centre(kernel)
+    design = phenotype.design - phenotype.design.mean(axis=0)
+    fixed = rank_of(design)
+    if fixed:
+        gram = _without(design, _without(design, gram).T)
+    differences = _targets(phenotype, design, permutations, rng)
+    pc1 = _pc1(gram, phenotype, permutations, rng)
+    tests = {
+        "permanova": _permanova(gram, differences, fixed),
+        "mantel": _mantel(gram, differences),
+        "pc1": pc1,
+    }
     spread = float(kernel[np.triu_indices(phenotype.n, 1)].std())
     rows = []
-    tests = {
-        "permanova": _permanova(kernel, shuffled, phenotype),
-        "mantel": _mantel(kernel, shuffled, phenotype),
-        "pc1": _pc1(kernel, shuffled, phenotype),
-    }
     for test in TESTS:
         observed, null = tests[test][0], tests[test][1:]
         known = np.isfinite(observed)
@@ -108,51 +171,72 @@ def associate(
     return pd.DataFrame(rows)
 
 
-def _permanova(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -> np.ndarray:
-    """Return pseudo-F of every row of phenotypes."""
-    gram, n = double_centre(kernel), phenotype.n
-    if phenotype.kind == "continuous":
-        design = (shuffled - shuffled.mean(axis=1, keepdims=True))[:, :, None]
-        design = design / np.sqrt(np.square(design).sum(axis=1, keepdims=True))
-    else:  # orthonormal: group indicators divided by the square root of their sizes
-        codes = np.arange(len(phenotype.groups))
-        design = (shuffled[:, :, None] == codes).astype(float)
-        design /= np.sqrt(design.sum(axis=1, keepdims=True))
-    q = 1 if phenotype.kind == "continuous" else len(phenotype.groups) - 1
-    between = np.einsum("pik,pik->p", np.einsum("ij,pjk->pik", gram, design, optimize=True), design)
-    total = np.trace(gram)
-    free = n - 1 - q
+def _without(design: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return columns (n, m) without what the design (n, k) explains of them."""
+    return values - design @ least_squares(design, values)
+
+
+def _targets(
+    phenotype: Phenotype, design: np.ndarray, permutations: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the observed and permuted phenotype without what the design explains, (1 + P, n, q)."""
+    labels = phenotype.values[None] if phenotype.adjusted else phenotype.shuffled(permutations, rng)
+    codes = np.arange(phenotype.many)
+    y, turned = (
+        (one[:, :, None] == codes).astype(float) if phenotype.many else one[:, :, None]
+        for one in (phenotype.values[None], labels)
+    )
+    y = y - y.mean(axis=1, keepdims=True)
+    if phenotype.adjusted:
+        turned = _without(design, y[0])[phenotype.orders(permutations, rng)]
+    every = np.concatenate([y, turned - turned.mean(axis=1, keepdims=True)])
+    if not design.shape[1]:
+        return every
+    flat = every.transpose(1, 0, 2).reshape(phenotype.n, -1)
+    return _without(design, flat).reshape(phenotype.n, *every.shape[::2]).transpose(1, 0, 2)
+
+
+def _permanova(gram: np.ndarray, differences: np.ndarray, fixed: int) -> np.ndarray:
+    """Return pseudo-F of every set of targets, given the rank of the design."""
+    n = len(gram)
+    kept: list[np.ndarray] = []
+    total, between, q = np.trace(gram), np.zeros(len(differences)), np.zeros(len(differences))
+    size = np.square(differences).sum(axis=(1, 2))
+    for at in range(differences.shape[2]):
+        one = differences[:, :, at]
+        for other in kept:  # Gram-Schmidt
+            one = one - other * (one * other).sum(axis=1)[:, None]
+        left = np.square(one).sum(axis=1)
+        good = left > KEPT * np.maximum(size, 1e-9)
+        one = one * np.where(good, 1 / np.sqrt(np.where(good, left, 1.0)), 0.0)[:, None]
+        kept.append(one)
+        between += np.einsum("pi,pi->p", one @ gram, one)
+        q += good
+    free = n - 1 - fixed - q
     with np.errstate(invalid="ignore", divide="ignore"):
-        within = total - between
-        return (
-            np.where(total > 1e-12 * n, (between / q) / (within / free), np.nan)
-            if free > 0
-            else np.full(len(shuffled), np.nan)
-        )
+        ratio = (between / q) / ((total - between) / free)
+    return np.where((total > 1e-12 * n) & (free > 0) & (q > 0), ratio, np.nan)
 
 
-def _mantel(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -> np.ndarray:
-    upper = np.triu_indices(phenotype.n, 1)
-    apart = centred_ranks(distances(kernel)[upper])
+def _mantel(gram: np.ndarray, differences: np.ndarray) -> np.ndarray:
+    """Return Spearman's correlation of distances with differences of every set of targets."""
+    upper = np.triu_indices(len(gram), 1)
+    apart = distances(gram)[upper]
+    apart = centred_ranks(np.round(apart / max(apart.max(), 1e-300), DIGITS))
+    scale = max(np.square(differences).max(), 1e-300)
     rows = []
-    for start in range(0, len(shuffled), 500):  # bounds the memory of pairs of lines x permutations
-        block = shuffled[start : start + 500]
-        gap = np.abs(block[:, upper[0]] - block[:, upper[1]])
-        if phenotype.kind == "groups":
-            gap = (gap > 0).astype(float)
-        rows.append(spearman_rows(gap, apart))
+    step = max(500 // differences.shape[2], 1)  # bounds the memory of pairs of units x permutations
+    for start in range(0, len(differences), step):
+        block = differences[start : start + step]
+        gap = np.square(block[:, upper[0]] - block[:, upper[1]]).sum(axis=2)
+        rows.append(spearman_rows(np.round(gap / scale, DIGITS), apart))
     return np.concatenate(rows)
 
 
-def _pc1(kernel: np.ndarray, shuffled: np.ndarray, phenotype: Phenotype) -> np.ndarray:
-    first, _ = coordinates(kernel, 1)
+def _pc1(gram: np.ndarray, phenotype: Phenotype, permutations: int, rng: np.random.Generator) -> np.ndarray:
+    first, _ = coordinates(gram, 1)
     if not first.shape[1]:
-        return np.full(len(shuffled), np.nan)
-    if phenotype.testable:
-        return np.abs(spearman_rows(first.T, shuffled))[0]
-    axis = centred_ranks(first[:, 0])
-    between = np.zeros(len(shuffled))
-    for code in range(len(phenotype.groups)):
-        inside = shuffled == code
-        between += np.square(inside @ axis) / inside.sum(axis=1)
-    return between / np.square(axis).sum()
+        return np.full(2, np.nan)
+    axis = adjusted_for(phenotype, first.T)
+    rho = np.concatenate([observed(axis, phenotype), null(axis, phenotype, permutations, rng)[0]])
+    return np.square(rho) if phenotype.many else np.abs(rho)

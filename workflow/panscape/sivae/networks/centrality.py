@@ -7,22 +7,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from panscape.sivae.networks.null import adjusted_for, null_blocks, observed, pvalues
 from panscape.sivae.networks.phenotype import Phenotype
+from panscape.stats.adjusted import Adjusted
 from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.permutation import permutation_pvalue
-from panscape.stats.rank_tests import (
-    Controlled,
-    rank_sum,
-    spearman_pvalue,
-)
-from panscape.stats.ranks import correlation_pvalues, spearman_rows
 
+LEVEL = 0.05
+BELOW = f"fraction of p < {LEVEL:g}"
 CONTROLS = ("mean", "detection", "depth", "n_cells")
-BLOCK_VALUES = 20_000_000  # genes x permutations in memory at once
 COLUMNS = [
     "gene", "phenotype", "model", "rho", "pvalue", "fdr", "pvalue_permuted", "rho_partial", "pvalue_partial",
     "fdr_partial", "pvalue_partial_permuted", "rho_mean_expression", "pvalue_mean_expression",
-    "rho_detection", "n", "high", "controls", "centrality", "call",
+    "rho_detection", "n", "unit", "high", "covariates", "controls", "centrality", "call",
 ]  # fmt: skip
 
 
@@ -39,16 +36,17 @@ def associate_genes(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Test every gene's centrality against the phenotype across lines, without and with controls.
 
-    Numbers: Spearman's rho (p exact up to 9 lines). Two groups: rho with the group (positive if the second is
-    higher), p of Wilcoxon's rank-sum test. With controls: :class:`Controlled`. Lines are the samples; bins of
-    a line must be averaged first.
+    Numbers: Spearman's rho (p exact up to 9 units). Two groups: rho with the group (positive if the second
+    is higher), p of Wilcoxon's rank-sum test. More groups: root of the fraction of variance between them.
+    Blocks, covariates and controls: :class:`panscape.stats.adjusted.Adjusted`. The samples are the units of
+    the phenotype; bins of a line must be averaged first.
 
     Parameters
     ----------
     centrality
         (G, L), one value per line.
     phenotype
-        See :func:`read_phenotype`; must be `testable`.
+        See :func:`read_phenotype`.
     controls
         Name -> (G, L) or (L,); ``mean`` and ``detection`` are also tested separately.
     genes
@@ -70,79 +68,70 @@ def associate_genes(
         where only the raw test does.
     null
         Rows ``genes found`` and ``genes found, controlled``: number of significant genes at `fdr` with its
-        permutation null.
+        permutation null; and :data:`BELOW` in the same way, whose null mean is 0.05 if p is calibrated.
     """
-    known = phenotype.known
-    x = np.asarray(centrality, dtype=float)[:, known]
-    known_controls = {name: np.asarray(value, dtype=float)[..., known] for name, value in controls.items()}
-    names = [name for name in use if name in known_controls]
-    partial = Controlled(x, [known_controls[name] for name in names], names)
+    x = phenotype.of_units(centrality)
+    given = {name: phenotype.of_units(value) for name, value in controls.items()}
+    names = [name for name in use if name in given]
+    raw = adjusted_for(phenotype, x)
+    partial = adjusted_for(phenotype, x, [given[name] for name in names], names)
     rng = rng or np.random.default_rng(0)
-    shuffled = phenotype.shuffled(permutations, rng)
-    raw = _Raw(x, phenotype)
     table = pd.DataFrame({"gene": list(genes), "phenotype": phenotype.name})
-    table["rho"], table["pvalue"] = raw.rho(phenotype.values), raw.pvalue()
-    table["rho_partial"] = partial.rho(phenotype.values)
-    if partial.used:
-        table["pvalue_partial"] = correlation_pvalues(table["rho_partial"].to_numpy(), partial.freedom)
-    else:  # too few lines for any control
-        table["pvalue_partial"] = table["pvalue"]
-    for tail in ("", "_partial"):
-        table[f"fdr{tail}"] = benjamini_hochberg(table[f"pvalue{tail}"].to_numpy())
-    null = []
-    for tail, rho, freedom, what in (
-        ("", raw.rho, None, "genes found"),
-        (
-            "_partial",
-            partial.rho,
-            partial.freedom[:, None] if partial.used else None,
-            "genes found, controlled",
-        ),
-    ):
-        n_genes = int((table[f"fdr{tail}"] < fdr).sum())
-        permuted, counts = _permute(table[f"rho{tail}"].to_numpy(), rho, freedom, shuffled, fdr)
+    rows = []
+    for tail, test, what in (("", raw, "genes found"), ("_partial", partial, "genes found, controlled")):
+        rho = observed(test, phenotype)
+        # with too few lines for any control both tests are the same
+        p = pvalues(test, phenotype, rho, x)
+        table[f"rho{tail}"], table[f"pvalue{tail}"] = rho, p
+        table[f"fdr{tail}"] = benjamini_hochberg(p)
+        permuted, counts, below = _permute(rho, test, phenotype, permutations, rng, fdr)
         table[f"pvalue{tail}_permuted"] = permuted
-        null.append(null_row(what, n_genes, counts) | {"phenotype": phenotype.name, "n": phenotype.n})
+        called = int((table[f"fdr{tail}"] < fdr).sum())
+        labels = {"phenotype": phenotype.name, "n": phenotype.n}
+        rows.append(null_row(what, called, counts) | labels)
+        share = float(np.mean(p[np.isfinite(p)] < LEVEL)) if np.isfinite(p).any() else float("nan")
+        rows.append(null_row(what.replace("genes found", BELOW), share, below) | labels)
     for name, column in (("mean", "rho_mean_expression"), ("detection", "rho_detection")):
-        known_column = name in known_controls
-        table[column] = spearman_rows(known_controls[name], phenotype.values) if known_column else np.nan
-    table["pvalue_mean_expression"] = spearman_pvalue(table["rho_mean_expression"].to_numpy(), phenotype.n)
+        table[column] = np.nan
+        if name in given:
+            table[column] = observed(adjusted_for(phenotype, given[name]), phenotype)
+    table["pvalue_mean_expression"] = pvalues(raw, phenotype, table["rho_mean_expression"].to_numpy())
     table["n"], table["controls"] = phenotype.n, ",".join(partial.names)
-    table["high"] = phenotype.groups[-1] if phenotype.two else ""
+    table["unit"], table["covariates"] = phenotype.unit, ",".join(phenotype.adjusted)
+    table["high"] = _high(x, phenotype)
     table["centrality"] = x.mean(axis=1)
     passed = table["fdr"] < fdr
     kept = passed & (table["fdr_partial"] < fdr) & (np.sign(table["rho"]) == np.sign(table["rho_partial"]))
     table["call"] = np.where(kept, "connectivity", np.where(passed, "with expression", ""))
-    return table[[name for name in COLUMNS if name != "model"]], pd.DataFrame(null)
+    return table[[name for name in COLUMNS if name != "model"]], pd.DataFrame(rows)
 
 
-class _Raw:
-    """The test without controls."""
-
-    def __init__(self, x: np.ndarray, phenotype: Phenotype):
-        self.x, self.phenotype = x, phenotype
-
-    def rho(self, phenotype: np.ndarray) -> np.ndarray:
-        return spearman_rows(self.x, phenotype)
-
-    def pvalue(self) -> np.ndarray:
-        if self.phenotype.two:
-            return rank_sum(self.x, self.phenotype.values == 1)
-        return spearman_pvalue(spearman_rows(self.x, self.phenotype.values), self.phenotype.n)
+def _high(x: np.ndarray, phenotype: Phenotype) -> np.ndarray | str:
+    """Return the second of two groups, or for more groups the one of highest mean centrality of each gene."""
+    if not phenotype.many:
+        return phenotype.groups[-1] if phenotype.two else ""
+    means = [x[:, phenotype.values == code].mean(axis=1) for code in range(len(phenotype.groups))]
+    return np.asarray(phenotype.groups, dtype=object)[np.argmax(means, axis=0)]
 
 
-def _permute(observed, rho, freedom, shuffled, fdr: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return permutation p-values of each gene, and the number of discoveries per permutation."""
-    above, counts = np.zeros(len(observed)), []
-    step = max(BLOCK_VALUES // max(len(observed) * shuffled.shape[1], 1), 1)
-    for start in range(0, len(shuffled), step):
-        null = rho(shuffled[start : start + step])  # (G, P)
-        above += (np.abs(null) >= np.abs(observed)[:, None] - 1e-9).sum(axis=1)
-        n = shuffled.shape[1]
-        p = spearman_pvalue(null, n) if freedom is None else correlation_pvalues(null, freedom)
+def _permute(
+    rho: np.ndarray,
+    test: Adjusted,
+    phenotype: Phenotype,
+    permutations: int,
+    rng: np.random.Generator,
+    fdr: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return permutation p of each gene; per permutation the discoveries and the fraction of small p."""
+    above, counts, below = np.zeros(len(rho)), [np.zeros(0, int)], [np.zeros(0)]
+    for null in null_blocks(test, phenotype, permutations, rng):
+        above += (np.abs(null) >= np.abs(rho)[:, None] - 1e-9).sum(axis=1)
+        p = pvalues(test, phenotype, null)
         counts.append((benjamini_hochberg(p) < fdr).sum(axis=0))
-    p = (1 + above) / (1 + len(shuffled))
-    return np.where(np.isfinite(observed), p, np.nan), np.concatenate([np.zeros(0, int), *counts])
+        below.append((p < LEVEL).sum(axis=0) / np.maximum(np.isfinite(p).sum(axis=0), 1))
+    found = np.concatenate(counts)
+    permuted = np.where(np.isfinite(rho), (1 + above) / (1 + len(found)), np.nan)
+    return permuted, found, np.concatenate(below)
 
 
 def null_row(what: str, observed: float, null: np.ndarray) -> dict:

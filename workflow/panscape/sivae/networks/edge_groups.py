@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from panscape.sivae.networks.centrality import null_row
 from panscape.sivae.networks.edge_table import EdgeTable
@@ -29,7 +30,8 @@ def group_edges(
     phenotype
         Phenotype of the lines, with groups.
     min_fraction
-        Minimum fraction of a group's lines that have a listed edge, in (0, 1].
+        Minimum fraction of a group's lines (of its donors, if the phenotype is one of donors) that have a
+        listed edge, in (0, 1].
     permutations
         Number of permutations of the phenotype.
     rng
@@ -44,7 +46,7 @@ def group_edges(
         The number of edges specific to one group, with its null distribution under permuted groups.
     """
     rng = rng or np.random.default_rng(0)
-    present = table.present[np.flatnonzero(phenotype.known)]
+    present = sparse.csr_matrix(phenotype.weights @ table.present)
     total = np.asarray(present.sum(axis=0)).ravel()
     parts = []
     for code, group in enumerate(phenotype.groups):

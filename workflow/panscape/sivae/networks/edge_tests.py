@@ -58,7 +58,7 @@ def edge_tables(
         means = collection.centralities(model, "mean")
         for phenotype in phenotypes:
             rng = seeds.stream(seed, "networks", "edges", model, phenotype.name)
-            if phenotype.testable and chosen:
+            if chosen:
                 edges = associate_edges(
                     table, chosen, phenotype, presence=settings.edge_presence, means=means
                 )

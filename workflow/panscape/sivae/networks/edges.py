@@ -7,17 +7,13 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from panscape.sivae.networks.edge_table import EdgeTable
+from panscape.sivae.networks.null import adjusted_for, null, observed, pvalues
 from panscape.sivae.networks.phenotype import Phenotype
 from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.permutation import permutation_pvalue
-from panscape.stats.rank_tests import (
-    Controlled,
-    rank_sum,
-    spearman_pvalue,
-)
-from panscape.stats.ranks import correlation_pvalues, spearman_rows
 
 OTHER = "others"
 EDGE_COLUMNS = [
@@ -41,7 +37,8 @@ def associate_edges(
     """Test every edge within a gene set or between two sets for association with the phenotype.
 
     Spearman's rho of the fraction of bins that have the edge (two groups: rank-sum p), over edges present and
-    absent in at least a fraction `presence` of the lines each, with the FDR over all tested edges.
+    absent in at least a fraction `presence` of the units each, with the FDR over all tested edges. Blocks and
+    covariates are adjusted for as in the tests of genes.
 
     With `means`, partial correlations control for the mean expression of both genes (`rho_partial` ...).
 
@@ -60,10 +57,10 @@ def associate_edges(
 
     Returns
     -------
-    Columns of :data:`EDGE_COLUMNS` without `model`, by p. `lines_with`: number of lines with the edge in at
+    Columns of :data:`EDGE_COLUMNS` without `model`, by p. `lines_with`: number of units with the edge in at
     least half of their bins.
     """
-    fractions = table.fractions[np.flatnonzero(phenotype.known)]
+    fractions = sparse.csr_matrix(phenotype.weights @ table.fractions)
     kept_table = EdgeTable(table.genes, table.first, table.second, fractions)
     count = np.asarray(kept_table.present.sum(axis=0)).ravel()
     required = max(presence * phenotype.n, 1)
@@ -124,11 +121,11 @@ def associate_sets(
 
     Returns
     -------
-    Columns of :data:`SET_COLUMNS` without `model`: `edges` is the mean number per line, `possible` the
+    Columns of :data:`SET_COLUMNS` without `model`: `edges` is the mean number per unit, `possible` the
     number of gene pairs, `pvalue_permuted` by label permutation.
     """
     rng = rng or np.random.default_rng(0)
-    fractions = table.fractions[np.flatnonzero(phenotype.known)]
+    fractions = sparse.csr_matrix(phenotype.weights @ table.fractions)
     names, counts, possible, levels = [], [], [], []
     inside = {name: np.isin(table.genes.astype(str), list(members)) for name, members in sets.items()}
     for name_a, name_b, mask in _pairs(table, sets, others=True):
@@ -144,9 +141,10 @@ def associate_sets(
     if not names:
         return pd.DataFrame(columns=columns)
     values = np.stack(counts)
-    rho = spearman_rows(values, phenotype.values)
-    null = np.abs(spearman_rows(values, phenotype.shuffled(permutations, rng)))
-    permuted = permutation_pvalue(np.abs(rho), null, tolerance=1e-9)
+    raw = adjusted_for(phenotype, values)
+    rho = observed(raw, phenotype)
+    draws = np.abs(null(raw, phenotype, permutations, rng))
+    permuted = permutation_pvalue(np.abs(rho), draws, tolerance=1e-9)
     controls = list(np.array(levels).transpose(1, 0, 2)) if levels else []
     result = pd.DataFrame(names, columns=["set_a", "set_b"]).assign(
         edges=values.mean(axis=1),
@@ -167,14 +165,15 @@ def _described(table: pd.DataFrame, phenotype: Phenotype) -> pd.DataFrame:
 
 def _tests(values: np.ndarray, phenotype: Phenotype, controls: list[np.ndarray]) -> dict[str, np.ndarray]:
     """Return rho and p of rows (E, n), raw and given controls of all lines (E, L)."""
-    rho = spearman_rows(values, phenotype.values)
-    p = rank_sum(values, phenotype.values == 1) if phenotype.two else spearman_pvalue(rho, phenotype.n)
-    columns = {"rho": rho, "pvalue": p, "rho_partial": np.full(len(rho), np.nan)}
-    freedom: np.ndarray | int = 0
-    if controls:
-        partial = Controlled(values, [one[:, phenotype.known] for one in controls])
-        columns["rho_partial"], freedom = partial.rho(phenotype.values), partial.freedom
-    return columns | {"pvalue_partial": correlation_pvalues(columns["rho_partial"], freedom)}
+    raw = adjusted_for(phenotype, values)
+    rho = observed(raw, phenotype)
+    nothing = np.full(len(rho), np.nan)
+    columns = {"rho": rho, "pvalue": pvalues(raw, phenotype, rho, values)}
+    if not controls:
+        return columns | {"rho_partial": nothing, "pvalue_partial": nothing}
+    partial = adjusted_for(phenotype, values, [phenotype.of_units(one) for one in controls])
+    columns["rho_partial"] = observed(partial, phenotype)
+    return columns | {"pvalue_partial": pvalues(partial, phenotype, columns["rho_partial"], values)}
 
 
 def _pairs(table: EdgeTable, sets: Mapping[str, Sequence[str]], *, others: bool = False):

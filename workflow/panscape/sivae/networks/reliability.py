@@ -7,7 +7,67 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from panscape.sivae.networks.read import EMBEDDED, Collection
+from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.similarity import linear_cka, neighbour_jaccard
+
 COLUMNS = ["line", "model", "source", "parts", "measure", "within", "others", "rank", "flag"]
+
+
+def check_lines(collection: Collection, settings: NetworkSettings) -> pd.DataFrame:
+    """Assess the reliability of each line's network by model, see :func:`reliability`.
+
+    Lines with a collapsed siVAE are flagged ``collapsed`` instead.
+    """
+    tables = []
+    for model in settings.models:
+        groups: dict[str, list[int]] = {}
+        for at in range(len(collection.files)):
+            groups.setdefault(collection.parts(at)[1], []).append(at)
+        for source, members in groups.items():
+            tables.append(_check_group(collection, model, source, members, settings).assign(model=model))
+    table = pd.concat(tables, ignore_index=True)
+    bad = [
+        file.name for at, file in enumerate(collection.files) if {*file.collapsed()} & {*collection.whole(at)}
+    ]
+    table.loc[table["line"].isin(bad) & (table["model"] == "sivae"), "flag"] = "collapsed"
+    place = {name: at for at, name in enumerate(collection.names)}
+    order = [table["model"].map(settings.models.index), table["line"].map(place)]
+    table = table.assign(_model=order[0], _line=order[1]).sort_values(["_model", "_line"], kind="stable")
+    front = ["line", "model", "source", "parts", "measure"]
+    return table[[*front, *(name for name in table if name not in front and name[0] != "_")]].reset_index(
+        drop=True
+    )
+
+
+def _check_group(
+    collection: Collection, model: str, source: str, members: list[int], settings: NetworkSettings
+) -> pd.DataFrame:
+    owner, graphs, embeddings, vectors = [], [], [], []
+    for number, at in enumerate(members):
+        file, bins = collection.files[at], collection.parts(at)[0]
+        owner += [number] * len(bins)
+        bin_graphs = file.graphs(model, bins)
+        graphs += bin_graphs
+        if model in EMBEDDED:
+            embeddings += file.embeddings(model, bins)
+        table = file.table()
+        wide = table[table["model"] == model].pivot_table(index="bin", columns="gene", values="centrality")
+        vectors += list(wide.reindex(index=bins, columns=collection.genes).fillna(0).to_numpy())
+    measures = {"neighbours": neighbour_jaccard(graphs), "centrality": vector_similarity(np.array(vectors))}
+    if embeddings:
+        measures["cka"] = linear_cka(embeddings)
+    size = len(collection.genes)
+    density = np.mean([graph.nnz for graph in graphs]) / max(size * (size - 1), 1)
+    return reliability(
+        measures,
+        np.array(owner),
+        [collection.names[at] for at in members],
+        source=source,
+        min_agreement=settings.min_reliability,
+        # expected Jaccard index of two random neighborhoods of that density
+        chance={"neighbours": density / (2 - density)},
+    )
 
 
 def reliability(

@@ -12,9 +12,10 @@ from panscape import seeds
 from panscape.graph.weisfeiler_lehman import wl_kernel
 from panscape.log import logger
 from panscape.sivae.networks.associate import associate, coordinates
+from panscape.sivae.networks.covariates import usable_lines, with_covariates
+from panscape.sivae.networks.lines_table import phenotypes_of_table, read_lines_table
 from panscape.sivae.networks.phenotype import Phenotype, read_phenotype
 from panscape.sivae.networks.read import EMBEDDED, Collection
-from panscape.sivae.networks.reliability import reliability, vector_similarity
 from panscape.sivae.networks.settings import ROLES, NetworkSettings
 from panscape.sivae.networks.similarity import average_bins, edge_jaccard, linear_cka, neighbour_jaccard
 
@@ -28,7 +29,7 @@ TESTED, UNDECIDABLE = "tested", "cannot be decided"
 def kernel_names(settings: NetworkSettings | Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Return name of a comparison -> (kernel, model): ``cka`` of siVAE, ``cka-pca`` of a baseline ...
 
-    Pearson networks have no embedding, so no CKA.
+    Correlations have no embedding, so no CKA.
     """
     settings = NetworkSettings.of(settings)
     return {
@@ -40,12 +41,16 @@ def kernel_names(settings: NetworkSettings | Mapping[str, Any]) -> dict[str, tup
 
 
 def phenotype_columns(config: Mapping[str, Any]) -> list[str]:
-    """Return the mapped columns that are phenotypes: ``networks.phenotypes``, or all but the roles."""
-    chosen = config["networks"]["phenotypes"]
+    """Return the columns that are phenotypes: ``networks.phenotypes``, or all mapped ones but the roles."""
+    settings = config["networks"]
+    chosen = settings["phenotypes"]
+    if isinstance(chosen, str):
+        return phenotypes_of_table(read_lines_table(chosen), settings["block"], settings["covariates"])
     if chosen is not None:
         return list(chosen)
     studies = [study for study in config["studies"] if "sivae" in study.get("use", ("sivae",))]
-    return list(dict.fromkeys(name for study in studies for name in study["obs"] if name not in ROLES))
+    others = {*ROLES, settings["block"], *settings["covariates"]}
+    return list(dict.fromkeys(name for study in studies for name in study["obs"] if name not in others))
 
 
 def read_phenotypes(
@@ -60,21 +65,58 @@ def read_phenotypes(
     columns
         Columns of the phenotypes.
     settings
-        Settings of the comparison; `min_lines` is used.
+        Settings of the comparison; `min_lines`, `block` and `covariates` are used.
     """
     phenotypes, skipped = [], []
+    blocks = None if settings.block is None else _column(lines, settings.block)
     for name in columns:
-        column = lines[name] if name in lines else pd.Series(np.nan, index=lines.index, name=name)
-        phenotype, reason = read_phenotype(column.rename(name), min_lines=settings.min_lines)
+        column = _column(lines, name)
+        covariates = [one for one in settings.covariates if one != name]
+        usable = usable_lines(lines, covariates)
+        if lost := int((~usable & column.notna()).sum()):
+            logger.warning("phenotype %s: %d lines lack a covariate and are left out", name, lost)
+        phenotype, reason = read_phenotype(column, min_lines=settings.min_lines, blocks=blocks, usable=usable)
+        if phenotype is not None:
+            phenotype, reason = with_covariates(phenotype, lines, covariates)
         if phenotype is None:
             logger.warning("phenotype %s is not tested: %s", name, reason)
             skipped.append(skip("phenotype", name, reason, n=int(column.notna().sum())))
         else:
             phenotypes.append(phenotype)
-            missing = len(lines) - phenotype.n
+            logger.info("phenotype %s: %s", name, described(phenotype))
+            missing = int(column.isna().sum())
             if missing:
                 logger.warning("phenotype %s: %d of %d lines have no value", name, missing, len(lines))
     return phenotypes, pd.DataFrame(skipped, columns=TEST_COLUMNS)
+
+
+def _column(lines: pd.DataFrame, name: str) -> pd.Series:
+    return lines[name] if name in lines else pd.Series(np.nan, index=lines.index, name=name)
+
+
+def described(phenotype: Phenotype) -> str:
+    """Return what tests of a phenotype permute, and the smallest p that this allows."""
+    if phenotype.strata is not None:
+        blocks = len(np.unique(phenotype.strata))
+        how = f"{phenotype.n} lines, permuted within {blocks} blocks ({phenotype.block})"
+    elif phenotype.owner is not None:
+        how = f"permuted over {phenotype.n} whole blocks ({phenotype.block}), their lines averaged"
+    else:
+        how = f"permuted over {phenotype.n} lines"
+    adjusted = f", adjusted for {', '.join(phenotype.adjusted)}" if phenotype.adjusted else ""
+    return f"{how}{adjusted}; smallest attainable p {phenotype.smallest_pvalue:.2g}"
+
+
+def design_row(phenotype: Phenotype) -> dict[str, Any]:
+    """Return the row of the table of tests that says what is permuted."""
+    return {
+        "part": "design",
+        "phenotype": phenotype.name,
+        "statistic": "smallest attainable p",
+        "value": phenotype.smallest_pvalue,
+        "n": phenotype.n,
+        "status": described(phenotype).split(";")[0],
+    }
 
 
 def skip(part: str, phenotype: str, reason: str, *, model: str = "", n: float = np.nan) -> dict:
@@ -101,11 +143,14 @@ def undecidable(phenotype: Phenotype, level: float) -> str:
     """Return why no gene or edge can reach a significance level; empty if one can."""
     if phenotype.smallest_pvalue < level:
         return ""
-    if phenotype.two:
+    unit = phenotype.unit
+    if phenotype.strata is not None:
+        lines = f"{len(np.unique(phenotype.strata))} blocks ({phenotype.block})"
+    elif phenotype.two:
         sizes = np.bincount(phenotype.values.astype(int))
-        lines = f"{sizes[0]} lines against {sizes[1]}"
+        lines = f"{sizes[0]} {unit}s against {sizes[1]}"
     else:
-        lines = f"{phenotype.n} lines"
+        lines = f"{phenotype.n} {unit}s"
     return (
         f"{UNDECIDABLE}: with {lines} the smallest p is {phenotype.smallest_pvalue:.2g}, "
         f"which is not below networks.fdr = {level:g}"
@@ -160,7 +205,7 @@ def compare_lines(
     kernel
         One of :data:`panscape.sivae.networks.settings.KERNELS`.
     model
-        ``"sivae"`` or a baseline.
+        ``"sivae"`` or another engine.
     settings
         Settings of the comparison.
     columns
@@ -201,11 +246,23 @@ def compare_lines(
     phenotypes, skipped = read_phenotypes(collection.lines, columns, settings)
     for phenotype in phenotypes:
         rng = seeds.stream(seed, "networks", kernel, model, phenotype.name)
-        table = associate(lines, phenotype, permutations=settings.permutations, rng=rng)
+        table = associate(
+            lines,
+            phenotype,
+            permutations=settings.permutations,
+            rng=rng,
+            controls=line_controls(collection, settings),
+        )
         table = table.rename(columns={"test": "statistic"}).assign(phenotype=phenotype.name)
         rows += table.assign(part=part, model=model).to_dict("records")
     rows += [row | {"part": part, "model": model} for row in skipped.to_dict("records")]
     return similarity, embedding, tests_table(rows)
+
+
+def line_controls(collection: Collection, settings: NetworkSettings) -> dict[str, np.ndarray]:
+    """Return the controls of the settings that are properties of lines, name -> (L,)."""
+    names = [name for name in settings.controls if name in ("depth", "n_cells")]
+    return {name: collection.lines[name].to_numpy(float) for name in names}
 
 
 def chosen_genes(collection: Collection, model: str, settings: NetworkSettings) -> np.ndarray:
@@ -216,7 +273,7 @@ def chosen_genes(collection: Collection, model: str, settings: NetworkSettings) 
     collection
         All lines.
     model
-        ``"sivae"`` or a baseline.
+        ``"sivae"`` or another engine.
     settings
         `genes` and `central_top`.
     """
@@ -225,64 +282,3 @@ def chosen_genes(collection: Collection, model: str, settings: NetworkSettings) 
     values = np.nan_to_num(collection.centralities(model), nan=-np.inf)
     top = min(settings.central_top, len(values))
     return np.unique(np.argsort(-values, axis=0, kind="stable")[:top])
-
-
-def check_lines(collection: Collection, settings: NetworkSettings) -> pd.DataFrame:
-    """Assess the reliability of each line's network by model, see :func:`reliability`.
-
-    Lines with a collapsed siVAE are flagged ``collapsed`` instead.
-    """
-    tables = []
-    for model in settings.models:
-        groups: dict[str, list[int]] = {}
-        for at in range(len(collection.files)):
-            groups.setdefault(collection.parts(at)[1], []).append(at)
-        for source, members in groups.items():
-            tables.append(_check_group(collection, model, source, members, settings).assign(model=model))
-    table = pd.concat(tables, ignore_index=True)
-    bad = [
-        file.name for at, file in enumerate(collection.files) if {*file.collapsed()} & {*collection.whole(at)}
-    ]
-    table.loc[table["line"].isin(bad) & (table["model"] == "sivae"), "flag"] = "collapsed"
-    place = {name: at for at, name in enumerate(collection.names)}
-    order = [table["model"].map(settings.models.index), table["line"].map(place)]
-    table = table.assign(_model=order[0], _line=order[1]).sort_values(["_model", "_line"], kind="stable")
-    front = ["line", "model", "source", "parts", "measure"]
-    return table[[*front, *(name for name in table if name not in front and name[0] != "_")]].reset_index(
-        drop=True
-    )
-
-
-def _check_group(
-    collection: Collection, model: str, source: str, members: list[int], settings: NetworkSettings
-) -> pd.DataFrame:
-    owner, graphs, embeddings, vectors = [], [], [], []
-    for number, at in enumerate(members):
-        file, bins = collection.files[at], collection.parts(at)[0]
-        owner += [number] * len(bins)
-        bin_graphs = file.graphs(model, bins)
-        graphs += bin_graphs
-        if model in EMBEDDED:
-            embeddings += file.embeddings(model, bins)
-            wide = (
-                file.table()
-                .query("model == @model")
-                .pivot_table(index="bin", columns="gene", values="centrality")
-            )
-            vectors += list(wide.reindex(index=bins, columns=collection.genes).fillna(0).to_numpy())
-        else:
-            vectors += [np.diff(graph.indptr).astype(float) for graph in bin_graphs]
-    measures = {"neighbours": neighbour_jaccard(graphs), "centrality": vector_similarity(np.array(vectors))}
-    if embeddings:
-        measures["cka"] = linear_cka(embeddings)
-    size = len(collection.genes)
-    density = np.mean([graph.nnz for graph in graphs]) / max(size * (size - 1), 1)
-    return reliability(
-        measures,
-        np.array(owner),
-        [collection.names[at] for at in members],
-        source=source,
-        min_agreement=settings.min_reliability,
-        # expected Jaccard index of two random neighborhoods of that density
-        chance={"neighbours": density / (2 - density)},
-    )

@@ -12,13 +12,12 @@ import pandas as pd
 from panscape import seeds
 from panscape.data.gene_sets import read_gene_sets
 from panscape.sivae.networks.gene_tests import centralities_of, controls_of
+from panscape.sivae.networks.null import adjusted_for, enumerated, null, observed
 from panscape.sivae.networks.phenotype import Phenotype
 from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.run import read_phenotypes, skip, tests_table
 from panscape.sivae.networks.settings import NetworkSettings
 from panscape.stats import gsea
-from panscape.stats.rank_tests import Controlled
-from panscape.stats.ranks import spearman_rows
 
 if TYPE_CHECKING:
     pass
@@ -112,18 +111,15 @@ def _rankings(
     centrality, controls, phenotype: Phenotype, settings: NetworkSettings, ranking: str, seed: int
 ) -> gsea.Rankings:
     """Return the rankings of all genes under observed and permuted labels."""
-    known = phenotype.known
-    known_controls = {name: np.asarray(value)[..., known] for name, value in controls.items()}
-    names = [name for name in settings.controls if name in known_controls]
+    names = [name for name in settings.controls if name in controls and ranking != "raw"]
+    given = [phenotype.of_units(controls[name]) for name in names]
     rng = seeds.stream(seed, "networks", "gsea", "labels", phenotype.name)
-    others = phenotype.shuffled(min(settings.permutations, LABELLINGS), rng)
-    labels, x = np.vstack([phenotype.values[None, :], others]), centrality[:, known]
-    if ranking == "raw":
-        scores = spearman_rows(x, labels).T
-    else:
-        scores = Controlled(x, [known_controls[name] for name in names], names).rho(labels).T
+    test = adjusted_for(phenotype, phenotype.of_units(centrality), given, names)
+    count = min(settings.permutations, LABELLINGS)
+    others = null(test, phenotype, count, rng).T
+    scores = np.vstack([observed(test, phenotype), others])
     scores = np.abs(scores) if settings.ranking == "absolute" else scores
-    return gsea.Rankings(scores[0], scores[1:], exact=len(others) == phenotype.arrangements - 1)
+    return gsea.Rankings(scores[0], scores[1:], exact=enumerated(test, phenotype, count))
 
 
 def _undecided(

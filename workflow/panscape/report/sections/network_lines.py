@@ -1,0 +1,52 @@
+"""Lines of the section on networks: what tests permute, and lines whose networks are doubtful."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from panscape.report.blocks import Block, Paragraph, table
+from panscape.report.format import listing
+from panscape.report.results import Results
+
+TESTS, RELIABILITY = "networks/tests.tsv", "networks/reliability.tsv"
+
+
+def confounders(warned: pd.DataFrame) -> list[Block]:
+    """Return a warning for each property of lines that follows a phenotype, with what was done."""
+    texts = [str(text)[0].upper() + str(text)[1:] + "." for text in dict.fromkeys(warned["status"])]
+    return [Paragraph(text, "warning") for text in texts]
+
+
+def tested_designs(designs: pd.DataFrame) -> list[Block]:
+    """Return the table of what was permuted for each phenotype."""
+    if designs.empty:
+        return []
+    shown = designs[["phenotype", "status", "n", "value"]]
+    titles = {"status": "samples and permutations", "value": "smallest attainable p"}
+    text = "Samples of the tests of each phenotype, and the smallest p that their permutations allow."
+    return [table(shown, titles=titles, caption=text, file=TESTS)]
+
+
+def reliability_flags(results: Results) -> list[Block]:
+    """Return warnings and notes on lines whose networks are not reliable."""
+    reliability = results.table(RELIABILITY, dtype={"line": str, "model": str, "flag": str})
+    of_models = reliability[(reliability["model"] == "sivae") & (reliability["measure"] == "neighbours")]
+    blocks: list[Block] = []
+    for flag, text in (
+        ("unreliable", "Parts of the line's cells do not reproduce the network of {}: interpret it "
+         "with caution."),
+        (
+            "collapsed",
+            "The model of {} has collapsed: it explains almost none of the line's expression. Its "
+            "network is not interpretable.",
+        ),
+        ("not distinct", "The network of {} is as similar between lines as between parts of the line."),
+        ("unknown", "The reliability of {} is unknown: one bin, and no halves were trained."),
+    ):  # fmt: skip
+        lines = of_models.loc[of_models["flag"] == flag, "line"].tolist()
+        if lines:
+            shown = listing(lines[:10]) + (f" and {len(lines) - 10} more" if len(lines) > 10 else "")
+            blocks.append(
+                Paragraph(text.format(shown), "warning" if flag in ("unreliable", "collapsed") else "note")
+            )
+    return blocks

@@ -1,0 +1,19 @@
+"""Place genes in the entries of the dictionary, and average the entries' scores by label."""
+
+from panscape.coscape.dictionary.membership import Membership, place_genes, program_table
+from panscape.coscape.dictionary.use import label_means
+from panscape.coscape.dictionary.write import read_dictionary
+from panscape.data import files
+from panscape.pipeline import job
+
+job.begin(snakemake)
+
+given, params, output = snakemake.input, snakemake.params, snakemake.output
+saved = read_dictionary(given.dictionary)
+parts = [Membership.from_anndata(files.read_h5ad(path)) for path in given.membership]
+placed, membership = place_genes(parts, saved.genes, saved.names, min_kme=params.settings["min_kme"])
+files.write_tsv(placed, output.genes)
+files.write_tsv(membership, output.membership)
+files.write_tsv(program_table(parts, placed, saved.names), output.programs)
+scores = (files.read_h5ad(path) for path in given.scores)
+files.write_tsv(label_means(((one.obs, one.X) for one in scores), saved.names, params.columns), output.means)

@@ -1,0 +1,16 @@
+"""Draw the programmes of the dictionary."""
+
+from pathlib import Path
+
+from panscape.data import files
+from panscape.pipeline import job
+from panscape.plot.programs import plot_scores
+from panscape.plot.style import save_figure
+
+job.begin(snakemake)
+
+given, params = snakemake.input, snakemake.params
+folder = Path(snakemake.output.png[0]).parent
+text = {"entry": str, "column": str, "value": str, "top_genes": str}
+programs, means = (files.read_tsv(path, dtype=text) for path in (given.programs, given.means))
+save_figure(plot_scores(programs, means, units=params.units), folder / "scores", formats=params.formats)
