@@ -175,7 +175,7 @@ def test_the_first_screen_has_numbers_map_and_claims(collection):
     results = made_up.results_of(out, config)
     top = first_screen(results)
     assert [noun for _, noun in numbers(results)] == ["cells", "studies", "panclusters", "genes"]
-    assert top["claims"] and top["labels"] is None
+    assert top["claims"] and top["unordered"] == []
     text = page(results, SECTIONS, methods(results, SECTIONS))
     assert text.index("best plain baseline") < text.index('<section id="preprocess">')
     for claim in top["claims"]:
@@ -186,9 +186,12 @@ def test_a_collection_without_an_order_shows_its_clusters(collection, tmp_path):
     results = changed(collection, tmp_path)
     path = results.path("landscape/pseudotime.tsv")
     write_tsv(read_tsv(path).assign(pseudotime=np.nan), path)
-    shown = first_screen(results)["labels"]
+    shown, labels = first_screen(results)["unordered"]
     assert [row[0] for row in shown.rows] == results.studies
     assert shown.header[1] == "clusters"
+    assert labels.header == ("label", "class", "clusters", "studies", "median purity")
+    assert {row[0] for row in labels.rows} == {"cell type"}
+    assert sum(int(row[2]) for row in labels.rows) == 120
 
 
 def test_words_are_explained_once_and_never_inside_tags():
