@@ -33,8 +33,9 @@ def first_screen(results: Results) -> dict[str, Any]:
 
     Returns
     -------
-    `numbers` (number, noun), `picture` (of the landscape, or None), `claims`, `rules`, `alerts`, `headline` (a
-    table of the landscape beside other spaces, or None), `unordered` (tables of a landscape without order).
+    `numbers` (number, noun), `picture` (of the landscape, or None), `claims`, `rules`, `alerts`,
+    `headline` (a table of the landscape beside other spaces, or None), and `unordered` (tables of a landscape
+    without order).
     """
     shown = spaces_table(results) if results.has(STATISTICS) else None
     return {
