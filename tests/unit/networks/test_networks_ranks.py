@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from panscape.sivae.networks.centrality import associate_genes
+from panscape.sivae.networks.centrality import BELOW, associate_genes
 from panscape.sivae.networks.phenotype import read_phenotype
 from panscape.stats.adjusted import Adjusted
 from panscape.stats.rank_tests import rank_sum, spearman_pvalue
@@ -151,7 +151,11 @@ def test_calls(rng):
     table, null = associate_genes(x, phenotype_of(y), {"mean": mean}, "abc", permutations=200, rng=rng)
     assert table["call"].tolist() == ["connectivity", "with expression", ""]
     assert table["rho_mean_expression"].abs().argmax() == 1
-    assert null["value"].tolist() == [2, 1] and (null["null_mean"] < 0.5).all()
+    counts = null[null["statistic"].str.startswith("genes found")]
+    assert counts["value"].tolist() == [2, 1] and (counts["null_mean"] < 0.5).all()
+    shares = null[null["statistic"].str.startswith(BELOW)]
+    assert shares["statistic"].tolist() == [BELOW, f"{BELOW}, controlled"]
+    assert (shares["value"] >= 1 / 3).all() and shares["null_mean"].between(0.02, 0.08).all()
 
 
 def test_missing_values_and_constant_genes_keep_their_rows(rng):
