@@ -1,15 +1,20 @@
 """Effects, engines and the verdict, on files as the stage sivae writes them."""
 
+from dataclasses import replace
+
 import made_lines
 import numpy as np
 import pandas as pd
 import pytest
 
 from panscape.data import files
+from panscape.plot.network_effects import draw_effects
 from panscape.report.results import Results
 from panscape.report.sections.network_engines import MODELS, engine_blocks
 from panscape.sivae.networks.effects import COLUMNS as EFFECT_COLUMNS
 from panscape.sivae.networks.effects import SET_COLUMNS, effect_tables, set_members
+from panscape.sivae.networks.ends import COLUMNS as END_COLUMNS
+from panscape.sivae.networks.ends import end_table
 from panscape.sivae.networks.engines import COLUMNS, engine_table, judged, line_agreement
 from panscape.sivae.networks.gene_tests import gene_tables
 from panscape.sivae.networks.phenotype import read_phenotype
@@ -85,6 +90,37 @@ def test_sets_are_tested_by_the_mean_of_their_genes(measured):
         assert subset.loc["A", "effect_high"] < 0
     members = set_members({"x": {"few": ["a"], "some": ["a", "b", "z"]}}, ["a", "b"], (2, 5))
     assert list(members) == [("x", "some")] and members["x", "some"].tolist() == [0, 1]
+
+
+def test_edges_of_a_set_at_both_ends(collection, settings, tables):
+    sets = pd.DataFrame(columns=["model", "ranking", "pvalue", "fdr", "term"])
+    chosen = replace(settings, figure_set="A")
+    ends = end_table(collection, chosen, ["text", *PHENOTYPES], tables["genes"], sets)
+    assert list(ends) == END_COLUMNS and set(ends["set"]) == {"A"}
+    order = np.argsort(collection.lines["phenotype"].to_numpy(float))
+    names = list(collection.genes)
+    row = ends[ends["model"] == "pca"].iloc[0]
+    has = [
+        collection.files[at].graphs("pca", ["0"])[0][names.index(row.gene_a), names.index(row.gene_b)]
+        for at in order
+    ]
+    assert row.low == np.mean(has[:4]) and row.high == np.mean(has[-4:])
+    assert (ends.groupby("model")["change"].sum() < -5).all()
+    assert end_table(collection, chosen, ["nowhere"], tables["genes"], sets).empty
+
+
+def test_figures_of_effects(collection, settings, tables, measured):
+    sets = pd.DataFrame(columns=["model", "ranking", "pvalue", "fdr", "term"])
+    ends = end_table(collection, replace(settings, figure_set="A"), PHENOTYPES, tables["genes"], sets)
+    drawn = dict(draw_effects(measured[0], tables["genes"], ends, settings.models))
+    assert list(drawn) == ["effects", "hubs", "ends"]
+    named = {text.get_text() for ax in drawn["effects"].axes for text in ax.texts}
+    assert sum(name.startswith("A") for name in named) >= 4
+    assert "A: 4 lines of high phenotype against 4 of low" in drawn["ends"].get_suptitle()
+    labels = {ax.get_xlabel() for ax in drawn["hubs"].axes}
+    assert labels == {"centrality (low)", "centrality (control)"}
+    empty = draw_effects(measured[0].head(0), tables["genes"], ends.head(0), settings.models)
+    assert len(dict(empty)) == 3
 
 
 def test_engines_are_measured_on_these_lines(engines, collection, tables):

@@ -285,6 +285,8 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "list_neighbours": _networks,
     "measure_effects": _networks,
     "judge_engines": _networks,
+    "compare_ends": _networks,
+    "plot_effects": _networks,
     "collect_tests": _light,
     "plot_networks": _networks,
     "plan_lines": _stream,

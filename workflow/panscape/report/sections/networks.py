@@ -20,6 +20,9 @@ FIGURES = {
     "genes": "Genes whose centrality follows the phenotype",
     "networks": "The network of a gene set in several lines",
     "reliability": "Reliability of the lines' networks",
+    "effects": "Change of connectivity with the phenotype",
+    "hubs": "Centrality at both ends of the phenotype",
+    "ends": "Edges gained and lost between the ends",
 }
 KERNELS = {
     "cka": "the alignment of their gene embeddings (CKA)",
@@ -144,6 +147,7 @@ def _blocks(results: Results) -> list[Block]:
         *engine_blocks(results, limit),
         Heading("Genes"),
         Gallery((_picture(results, "genes"), _picture(results, "networks"))),
+        Gallery(tuple(_picture(results, name) for name in ("effects", "hubs", "ends"))),
         *_gene_tables(results, done, limit),
     ]
     blocks += _set_tables(results, limit)
