@@ -9,14 +9,23 @@ OUTPUTS
     results/{collection}/programs/{study}/membership.h5ad genes x entries: sums for the correlations
     results/{collection}/programs/genes.tsv               gene, entry, kme, confidence ...: the place of every gene
     results/{collection}/programs/membership.tsv.gz       entry, gene, kme, kme_within, kme_total, pvalue ...
-    results/{collection}/programs/programs.tsv            entry, kind, between, n_placed, top_genes ...
+    results/{collection}/programs/programs.tsv            entry, kind, n_placed, top_genes, name ...
     results/{collection}/programs/means.tsv       entry, column, value, score, n_cells
+    results/{collection}/programs/samples.tsv            study, sample, n_cells, entry, level, activity, connectivity
+    results/{collection}/programs/changes.tsv            column, measure, entry, n_samples, rho, pvalue, fdr ...
     results/{collection}/programs/figures/
 """
 
 from panscape.config import figures
 
-PROGRAM_FIGURES = {"scores": "Scores by label"}
+PROGRAM_FIGURES = {
+    "scores": "Scores by label",
+    **(
+        {"changes": "Entries that differ between samples"}
+        if config["dictionary"]["compare"]
+        else {}
+    ),
+}
 
 
 rule score_programs:
@@ -40,17 +49,19 @@ rule score_programs:
         mem_mb=needs("score_programs", "mem_mb"),
         runtime=needs("score_programs", "runtime"),
     params:
+        sample=config["dictionary"]["sample"],
         code=code_digest("score_programs"),
     script:
         "../scripts/score_programs.py"
 
 
 rule describe_programs:
-    """Place genes in entries, and average the entries' scores by label."""
+    """Place genes in entries, name the entries, and average their scores by label."""
     input:
         dictionary="results/{collection}/dictionary/dictionary.h5ad",
         scores=of_studies("results/{collection}/programs/{study}/scores.h5ad"),
         membership=of_studies("results/{collection}/programs/{study}/membership.h5ad"),
+        gene_sets=config["dictionary"]["gene_sets"],
     output:
         genes="results/{collection}/programs/genes.tsv",
         membership="results/{collection}/programs/membership.tsv.gz",
@@ -74,11 +85,42 @@ rule describe_programs:
         "../scripts/describe_programs.py"
 
 
+rule compare_programs:
+    """Test whether levels, activity and connectivity of the entries differ between samples."""
+    input:
+        scores=of_studies("results/{collection}/programs/{study}/scores.h5ad"),
+    output:
+        samples="results/{collection}/programs/samples.tsv",
+        changes="results/{collection}/programs/changes.tsv",
+    log:
+        "logs/{collection}/programs/compare_programs.log",
+    benchmark:
+        "benchmarks/{collection}/programs/compare_programs.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("compare_programs", "mem_mb"),
+        runtime=needs("compare_programs", "runtime"),
+    params:
+        settings=config["dictionary"],
+        studies=studies_for("landscape"),
+        seed=config["seed"],
+        code=code_digest("compare_programs"),
+    script:
+        "../scripts/compare_programs.py"
+
+
 rule plot_programs:
-    """Draw the scores of the entries by label."""
+    """Draw the scores of the entries by label, and what differs between samples."""
     input:
         programs="results/{collection}/programs/programs.tsv",
         means="results/{collection}/programs/means.tsv",
+        changes=branch(
+            config["dictionary"]["compare"],
+            then="results/{collection}/programs/changes.tsv",
+            otherwise=[],
+        ),
     output:
         png=[
             report(
@@ -117,5 +159,6 @@ rule plot_programs:
 PROGRAM_RESULTS = [
     *of_studies("results/{collection}/programs/{study}/scores.h5ad"),
     *rules.describe_programs.output,
+    *(rules.compare_programs.output if config["dictionary"]["compare"] else []),
     *rules.plot_programs.output,
 ]

@@ -11,6 +11,7 @@ job.begin(snakemake)
 given, output = snakemake.input, snakemake.output
 saved, counts = read_dictionary(given.dictionary), Counts(given.counts)
 clusters = files.read_tsv(given.clusters, dtype={"cluster": str, "study": str, "parent": str})
-scores = study_scores(counts, clusters, files.read_csr(given.members), saved)
+members, sample = files.read_csr(given.members), snakemake.params.sample
+scores = study_scores(counts, clusters, members, saved, sample)
 files.write_h5ad(scores_to_anndata(scores, counts, clusters, saved.names), output.scores)
 files.write_h5ad(scores.membership.to_anndata(saved.genes, saved.names), output.membership)

@@ -182,9 +182,11 @@ def test_moments_give_the_planted_dispersion():
 
 def test_means_by_label_group_numbers_and_leave_out_depth():
     rng = np.random.default_rng(0)
-    obs = pd.DataFrame({"age": rng.uniform(0, 10, 400), "kind": rng.choice(["a", "b"], 400), "n_counts": 1.0})
+    obs = pd.DataFrame(
+        {"age": rng.uniform(0, 10, 400), "kind": rng.choice(["a", "b"], 400), "n_counts": 1.0, "site": "x"}
+    )
     scores = np.stack([obs["age"], (obs["kind"] == "a").astype(float)], axis=1)
-    table = label_means([(obs, scores)], ["one", "two"], ["kind", "age", "n_counts", "lost"])
+    table = label_means([(obs, scores)], ["one", "two"], ["kind", "age", "n_counts", "site", "lost"])
     assert set(table["column"]) == {"kind", "age"}
     age = table[(table["column"] == "age") & (table["entry"] == "one")]
     assert len(age) == 8 and age["score"].is_monotonic_increasing and (age["n_cells"] == 50).all()
@@ -198,6 +200,6 @@ def test_scores_are_drawn(case, scored):
     means = label_means([(case.counts.obs, scored.total)], case.saved.names, ["kind"])
     fig = plot_scores(programs, means, units={})
     texts = [label.get_text() for ax in fig.axes for label in ax.get_yticklabels()]
-    assert any(text.startswith("entry-01  G0") for text in texts)
+    assert any(text.startswith("01 G0") for text in texts)
     empty = plot_scores(programs, means.iloc[:0])
     assert "no labels" in empty.axes[0].texts[0].get_text()

@@ -177,6 +177,25 @@ def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]])
         yield Problem("metacells.k", "is sweep, but there are no sizes", "list sizes in metacells.size_sweep")
 
 
+def programs(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield columns of the dictionary's comparisons that no study of the landscape has."""
+    mapped = {name for _, study in studies if "landscape" in study["use"] for name in study["obs"]}
+    settings = config.get("dictionary", {})
+    named = [
+        (f"dictionary.{key}[{at}]", name)
+        for key in ("compare", "covariates")
+        for at, name in enumerate(settings.get(key) or [])
+    ]
+    if settings.get("block"):
+        named.append(("dictionary.block", settings["block"]))
+    for where, name in named:
+        if name not in mapped:
+            listed = ", ".join(sorted(mapped)) or "none"
+            guess = nearest(name, sorted(mapped))
+            advice = f"did you mean {guess!r}?" if guess else f"map it in studies[].obs (mapped: {listed})"
+            yield Problem(where, f"no study of the landscape has {name!r} among its mapped columns", advice)
+
+
 def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
     """Yield phenotypes, covariates and blocks that no study of lines has."""
     used = [study for _, study in studies if "sivae" in study["use"]]

@@ -119,6 +119,7 @@ def _fit(config: Config, tainted: set) -> Iterator[Problem]:
     yield from cross.metacells(config, [(at, study) for at, study in studies if "use" in study])
     yield from mapped.columns(config, [(at, study) for at, study in studies if "use" in study])
     yield from cross.logged(config, [(at, study) for at, study in studies if "use" in study])
+    yield from cross.programs(config, [(at, study) for at, study in studies if "use" in study])
     yield from cross.lines(config, [(at, study) for at, study in studies if "use" in study])
     if studies and len(studies) == len(config["studies"]):
         if "report" in config:

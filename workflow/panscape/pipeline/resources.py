@@ -245,6 +245,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "enrich_entries": _light,
     "score_programs": _scored,
     "describe_programs": _described,
+    "compare_programs": _described,
     "plot_programs": _light,
     "factorise_expression": _coded,
     "match_genes": _light,

@@ -157,10 +157,10 @@ def place_genes(
     The correlation r is the signed kME of WGCNA (Langfelder and Horvath 2008), without the gene's own part in
     the score: over cells within clusters for entries of activity, over all cells for entries of identity. A
     gene has a place if r is at least `min_kme` in absolute value and its false discovery rate over all genes
-    and entries is at most :data:`FDR`. The null of :math:`z = r\sqrt{n}`, with n effective cells, is normal
-    with the median of all genes and their spread (median absolute deviation, at least 1), since active
-    programmes take counts from all other genes. Confidence is the probability that the entry is
-    better than the second best, given the standard errors of both.
+    and entries is at most :data:`FDR`. The null of :math:`z = r\sqrt{n}`, with n effective cells, is normal,
+    for entries of activity with the median of all genes and their spread (median absolute deviation, at least
+    1), since active programmes take counts from all other genes. Confidence is the probability that the entry
+    is better than the second best, given the standard errors of both.
 
     Parameters
     ----------
@@ -185,7 +185,9 @@ def place_genes(
     identity = whole.identity
     kme = np.where(identity, whole.kme_total, whole.kme_within)
     root = np.sqrt(np.maximum(np.where(identity, whole.squares, whole.effective), 1))
-    pvalue = np.minimum(2 * norm.sf(np.abs(_against_most(kme * root))), 1.0)
+    z = kme * root
+    z[:, ~identity] = _against_most(z[:, ~identity])
+    pvalue = np.minimum(2 * norm.sf(np.abs(z)), 1.0)
     fdr = benjamini_hochberg(pvalue.ravel()).reshape(pvalue.shape)
     order = np.argsort(-np.abs(kme), axis=1, kind="stable")
     row, best = np.arange(len(kme)), order[:, 0]

@@ -97,8 +97,10 @@ class Rates:
     rate: np.ndarray
     dispersion: np.ndarray
 
-    def residuals(self, block: sparse.csr_matrix, depth: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """Return Pearson residuals (Hafemeister and Satija 2019), clipped at :data:`CLIP`.
+    def residuals(
+        self, block: sparse.csr_matrix, depth: np.ndarray, group: np.ndarray, clip: float = CLIP
+    ) -> np.ndarray:
+        """Return Pearson residuals (Hafemeister and Satija 2019).
 
         Parameters
         ----------
@@ -106,6 +108,8 @@ class Rates:
             CSR (b, G) of counts.
         depth, group
             (b,) depth and group of each cell.
+        clip
+            Largest absolute residual.
 
         Returns
         -------
@@ -122,7 +126,7 @@ class Rates:
         mean = depth[:, None] * self.rate[group]
         spread = np.sqrt(mean + self.dispersion * mean**2)
         result = np.divide(block.toarray() - mean, spread, out=np.zeros_like(mean), where=spread > 0)
-        return np.clip(result, -CLIP, CLIP, out=result)
+        return np.clip(result, -clip, clip, out=result)
 
 
 def indicator(group: np.ndarray, number: int) -> sparse.csr_matrix:

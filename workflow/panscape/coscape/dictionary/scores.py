@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.coexpression.nesting import finest_clusters
+from panscape.coscape.dictionary.connectivity import pair_products, samples_of
 from panscape.coscape.dictionary.membership import Membership, without_own
 from panscape.coscape.dictionary.residuals import Moments, Rates, centred, indicator
 from panscape.coscape.dictionary.study_cells import StudyCells
@@ -20,7 +21,7 @@ from panscape.stats.aucell import aucell
 if TYPE_CHECKING:
     from anndata import AnnData
 
-EMBEDDING = "X_programs"
+EMBEDDING, PRODUCTS, EXPECTED = "X_programs", "pair_products", "pair_expected"
 _TINY = np.finfo(float).tiny
 
 
@@ -32,6 +33,8 @@ class StudyScores:
     ----------
     total, within, rank
         float32 (n_cells, K).
+    products, expected
+        float32 (n_cells, K), of :func:`panscape.coscape.dictionary.connectivity.pair_products`.
     cluster
         int (n_cells,) row of the smallest pancluster of each cell, -1 for none.
     membership
@@ -41,6 +44,8 @@ class StudyScores:
     total: np.ndarray
     within: np.ndarray
     rank: np.ndarray
+    products: np.ndarray
+    expected: np.ndarray
     cluster: np.ndarray
     membership: Membership
 
@@ -68,7 +73,11 @@ class Scaled:
 
 
 def study_scores(
-    source: Counts, clusters: pd.DataFrame, members: sparse.csr_matrix, saved: SavedDictionary
+    source: Counts,
+    clusters: pd.DataFrame,
+    members: sparse.csr_matrix,
+    saved: SavedDictionary,
+    sample: str | None = None,
 ) -> StudyScores:
     """Score the entries of a dictionary in every cell of a study.
 
@@ -89,6 +98,8 @@ def study_scores(
         Panclusters of the study and their cells, CSR (n_clusters, n_cells).
     saved
         The dictionary.
+    sample
+        Column with the sample of each cell, about whose means pairs of genes are multiplied.
     """
     cluster = finest_clusters(members)
     cells = StudyCells.of(source, cluster, saved)
@@ -106,14 +117,14 @@ def study_scores(
         within[rows] = fine.residuals(given, depth, cells.group[rows]) @ cells.weights.T
         rank[rows] = aucell(block, sets)
     means /= np.maximum(np.diff(members.indptr), 1)[:, None]
-    log_depth = np.log(cells.depth)
-    total = without_depth(total, log_depth, cells.group)
-    within = centred(without_depth(within, log_depth, cells.group), cells.group)
+    total, within = (without_depth(part, np.log(cells.depth), cells.group) for part in (total, within))
+    within = centred(within, cells.group)
     scaled = Scaled.of(total - total.mean(axis=0), within, means)
     used = cell_usage(clusters, members, saved, cells.group)
     membership = _membership(cells, (fine, coarse), scaled, used, len(saved.genes))
-    parts = [part.astype(np.float32) for part in (scaled.total, scaled.within)]
-    return StudyScores(parts[0], parts[1], rank, cluster, membership)
+    products, expected = pair_products(cells, fine, samples_of(source, sample))
+    parts = [part.astype(np.float32) for part in (scaled.total, scaled.within, products, expected)]
+    return StudyScores(parts[0], parts[1], rank, parts[2], parts[3], cluster, membership)
 
 
 def without_depth(scores: np.ndarray, log_depth: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -221,7 +232,9 @@ def scores_to_anndata(
     Returns
     -------
     X and obsm ``X_programs``: `total`; layers ``within``, ``between`` (the mean of `total` over the cell's
-    cluster) and ``rank``; obs: the annotation of the cells, and `cluster`, the smallest pancluster.
+    cluster) and ``rank``; obsm ``pair_products`` and ``pair_expected``, whose sums over any cells have the
+    mean correlation of the entries' genes in these cells as their ratio; obs: the annotation of the cells,
+    and `cluster`, the smallest pancluster.
     """
     import anndata
 
@@ -232,4 +245,5 @@ def scores_to_anndata(
     data.layers["between"] = scores.between
     data.layers["rank"] = scores.rank
     data.obsm[EMBEDDING] = scores.total
+    data.obsm[PRODUCTS], data.obsm[EXPECTED] = scores.products, scores.expected
     return data

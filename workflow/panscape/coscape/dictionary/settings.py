@@ -57,6 +57,11 @@ class DictionarySettings(FromMapping):
         [
             "top_genes",
             "min_kme",
+            "compare",
+            "sample",
+            "block",
+            "covariates",
+            "permutations",
             "gene_sets",
             "set_sizes",
             "nominal",

@@ -24,7 +24,7 @@ def label_means(
     names
         K entries.
     columns
-        Columns of the annotation; those that no study has, and those of depth and study, are left out.
+        Columns of the annotation; those of depth, and those that do not vary within a study, are left out.
         Numbers of more than twelve values are grouped into up to eight ranges of as many cells.
 
     Returns
@@ -41,8 +41,10 @@ def label_means(
     values = pd.DataFrame(np.concatenate(scores).astype(np.float64), columns=list(names))
     parts = []
     for column in dict.fromkeys(columns):
-        if column in NOT_LABELS or not any(column in table for table in tables):
-            continue
+        if column in NOT_LABELS or not any(
+            column in table and table[column].nunique() > 1 for table in tables
+        ):
+            continue  # scores are relative to their study
         given = [
             table[column] if column in table else pd.Series(np.nan, index=table.index) for table in tables
         ]
@@ -64,7 +66,8 @@ def _labels(values: pd.Series) -> tuple[pd.Series, list[str]]:
         return label, sorted(label.dropna().unique())
     if number.nunique() > MAX_VALUES:
         ranges = pd.qcut(number, GROUPS, duplicates="drop")
-        names = {part: f"{part.left:.4g} to {part.right:.4g}" for part in ranges.cat.categories}
+        low = float(number.min())  # pandas lowers the first limit a little
+        names = {part: f"{max(part.left, low):.4g} to {part.right:.4g}" for part in ranges.cat.categories}
         return ranges.astype(object).map(names, na_action="ignore"), list(names.values())
     names = {value: f"{value:g}" for value in sorted(number.dropna().unique())}
     return number.map(names), list(names.values())

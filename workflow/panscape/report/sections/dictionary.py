@@ -91,7 +91,11 @@ def planted_modules(results: Results) -> pd.DataFrame:
 def _headline(results: Results) -> list[str]:
     kept, aside = entries(results)
     genes = top_genes(results)
-    named = [f"{row.entry} ({genes.get(row.entry, 'no edges')})" for row in kept.head(4).itertuples()]
+    known = programs.names(results)
+    named = [
+        f"{row.entry} ({known.get(row.entry) or genes.get(row.entry, 'no edges')})"
+        for row in kept.head(4).itertuples()
+    ]
     fit = explained(results)
     verb = "accounts" if len(kept) == 1 else "account"
     with_aside = ", those set aside included" if len(aside) else ""
