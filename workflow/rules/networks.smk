@@ -4,7 +4,7 @@ REQUIRED INPUTS
     results/{collection}/sivae/lines.tsv                the lines, their cells and phenotypes
     results/{collection}/sivae/{line}/                  genes.tsv.gz, embedding.h5ad, graph*.npz
     the GMT files of networks.gene_sets, the edge lists of overlap.networks
-OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the baselines)
+OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the other engines)
     results/{collection}/networks/{kernel}/similarity.tsv   line x line
     results/{collection}/networks/{kernel}/embedding.tsv    line, axis_1 ..., phenotypes
     results/{collection}/networks/{kernel}/tests.tsv        association with the phenotypes, and permutations
@@ -14,6 +14,8 @@ OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the b
     results/{collection}/networks/edges.tsv          gene_a, gene_b, set_a, set_b, phenotype, model, rho, fdr ...
     results/{collection}/networks/set_edges.tsv      set_a, set_b, phenotype, model, edges, rho, fdr ...
     results/{collection}/networks/group_edges.tsv.gz gene_a, gene_b, phenotype, group, share, share_others ...
+    results/{collection}/networks/neighbours.tsv.gz  gene, model, rank, neighbour, lines, n, mean_rank
+    results/{collection}/networks/line_neighbours.tsv  gene, model, line, neighbours: of a few genes
     results/{collection}/networks/known.tsv          line, bin, model, network, odds_ratio, low, high ...
     results/{collection}/networks/tests.tsv          all nulls, and skipped tests with reasons
     results/{collection}/networks/figures/
@@ -22,6 +24,7 @@ OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the b
 from panscape.config import figures
 
 from panscape.sivae.networks.run import kernel_names, phenotype_columns
+from panscape.sivae.networks.settings import rule_settings, usable_engines
 
 NETWORK_INPUTS = [
     f"results/{{collection}}/sivae/{{line}}/{name}"
@@ -32,13 +35,16 @@ NETWORK_INPUTS = [
         "graph.npz",
         "graph_pca.npz",
         "graph_pearson.npz",
+        "graph_corrected.npz",
+        "neighbours.tsv.gz",
     )
 ]
 # the user's table of lines, if phenotypes are from one
 NETWORK_TABLE = [
     path for path in [config["networks"]["phenotypes"]] if isinstance(path, str)
 ]
-NETWORK_KERNELS = list(kernel_names(config["networks"]))
+NETWORKS = config["networks"] | {"engines": usable_engines(config)}
+NETWORK_KERNELS = list(kernel_names(NETWORKS))
 NETWORK_FIGURES = {
     "lines": "Lines by their networks",
     "genes": "Genes whose centrality follows the phenotype",
@@ -48,19 +54,28 @@ NETWORK_FIGURES = {
 
 
 rule compare_lines:
-    """Compare all lines by one kernel, embed them, and test the association with the phenotypes."""
+    """Compare all lines by every kernel, embed them, and test the association with the phenotypes."""
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
         table=NETWORK_TABLE,
     output:
-        similarity="results/{collection}/networks/{kernel}/similarity.tsv",
-        embedding="results/{collection}/networks/{kernel}/embedding.tsv",
-        tests="results/{collection}/networks/{kernel}/tests.tsv",
+        similarity=expand(
+            "results/{{collection}}/networks/{kernel}/similarity.tsv",
+            kernel=NETWORK_KERNELS,
+        ),
+        embedding=expand(
+            "results/{{collection}}/networks/{kernel}/embedding.tsv",
+            kernel=NETWORK_KERNELS,
+        ),
+        tests=expand(
+            "results/{{collection}}/networks/{kernel}/tests.tsv",
+            kernel=NETWORK_KERNELS,
+        ),
     log:
-        "logs/{collection}/networks/{kernel}/compare_lines.log",
+        "logs/{collection}/networks/compare_lines.log",
     benchmark:
-        "benchmarks/{collection}/networks/{kernel}/compare_lines.tsv"
+        "benchmarks/{collection}/networks/compare_lines.tsv"
     conda:
         "../../envs/graph.yaml"
     threads: 1
@@ -68,7 +83,8 @@ rule compare_lines:
         mem_mb=needs("compare_lines", "mem_mb", use="sivae"),
         runtime=needs("compare_lines", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=rule_settings(NETWORKS, "compare_lines"),
+        kernels=NETWORK_KERNELS,
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("compare_lines"),
@@ -94,7 +110,7 @@ rule check_lines:
         mem_mb=needs("check_lines", "mem_mb", use="sivae"),
         runtime=needs("check_lines", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=rule_settings(NETWORKS, "check_lines"),
         code=code_digest("check_lines"),
     script:
         "../scripts/check_lines.py"
@@ -121,7 +137,7 @@ rule associate_genes:
         mem_mb=needs("associate_genes", "mem_mb", use="sivae"),
         runtime=needs("associate_genes", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=rule_settings(NETWORKS, "associate_genes"),
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("associate_genes"),
@@ -151,7 +167,7 @@ rule rank_sets:
         mem_mb=needs("rank_sets", "mem_mb", use="sivae"),
         runtime=needs("rank_sets", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=rule_settings(NETWORKS, "rank_sets"),
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("rank_sets"),
@@ -182,7 +198,7 @@ rule associate_edges:
         mem_mb=needs("associate_edges", "mem_mb", use="sivae"),
         runtime=needs("associate_edges", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=rule_settings(NETWORKS, "associate_edges"),
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("associate_edges"),
@@ -209,11 +225,37 @@ rule score_edges:
         mem_mb=needs("score_edges", "mem_mb", use="sivae"),
         runtime=needs("score_edges", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=rule_settings(NETWORKS, "score_edges"),
         names=[network["name"] for network in config["overlap"]["networks"]],
         code=code_digest("score_edges"),
     script:
         "../scripts/score_edges.py"
+
+
+rule list_neighbours:
+    """List the nearest genes of every gene over lines, and of chosen genes in every line."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        genes="results/{collection}/networks/centrality.tsv",
+    output:
+        consensus="results/{collection}/networks/neighbours.tsv.gz",
+        lines="results/{collection}/networks/line_neighbours.tsv",
+    log:
+        "logs/{collection}/networks/list_neighbours.log",
+    benchmark:
+        "benchmarks/{collection}/networks/list_neighbours.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("list_neighbours", "mem_mb", use="sivae"),
+        runtime=needs("list_neighbours", "runtime", use="sivae"),
+    params:
+        settings=rule_settings(NETWORKS, "list_neighbours"),
+        code=code_digest("list_neighbours"),
+    script:
+        "../scripts/list_neighbours.py"
 
 
 rule collect_tests:
@@ -285,7 +327,7 @@ rule plot_networks:
         mem_mb=needs("plot_networks", "mem_mb", use="sivae"),
         runtime=needs("plot_networks", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=rule_settings(NETWORKS, "plot_networks"),
         phenotypes=phenotype_columns(config),
         kernels=NETWORK_KERNELS,
         formats=figures.formats(config),
@@ -307,6 +349,7 @@ NETWORK_RESULTS = [
     rules.associate_edges.output.sets,
     rules.associate_edges.output.groups,
     *(rules.score_edges.output if config["overlap"]["networks"] else []),
+    *rules.list_neighbours.output,
     rules.collect_tests.output.tests,
     *rules.plot_networks.output,
 ]

@@ -1,5 +1,6 @@
 """The whole comparison on files as the stage sivae writes them."""
 
+import dataclasses
 import shutil
 
 import made_lines
@@ -16,7 +17,7 @@ from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.reliability import check_lines
 from panscape.sivae.networks.run import compare_lines, kernel_names, phenotype_columns
 from panscape.sivae.networks.set_tests import set_tables
-from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.settings import RULE_KEYS, NetworkSettings, rule_settings, usable_engines
 
 COLUMNS = ["phenotype", "group"]
 
@@ -37,6 +38,7 @@ def settings(gmt):
         permutations=100,
         gsea_permutations=100,
         kernels=("cka", "edges"),
+        controls=("mean", "detection", "depth", "n_cells"),  # these lines are not thinned
     )
 
 
@@ -80,7 +82,7 @@ def test_same_seed_same_tables(collection, settings):
 
 def test_the_planted_module_is_found_and_the_mean_only_one_is_not(genes):
     result, tests = genes
-    for model in ("sivae", "pca"):
+    for model in ("sivae", "pca", "pearson", "corrected"):
         subset = result[(result["model"] == model) & (result["phenotype"] == "phenotype")].set_index("gene")
         called = subset.index[subset["call"] == "connectivity"]
         assert sum(gene.startswith("A") for gene in called) >= 8
@@ -120,8 +122,13 @@ def test_edges(collection, settings):
 
 def test_reliability_of_halves(collection, settings):
     result = check_lines(collection, settings)
-    assert set(result["source"]) == {"halves"} and set(result["model"]) == {"sivae", "pca", "pearson"}
-    assert len(result) == 12 * (3 + 3 + 2) and result["line"].tolist()[:3] == ["line01"] * 3
+    assert set(result["source"]) == {"halves"} and set(result["model"]) == {
+        "sivae",
+        "pca",
+        "pearson",
+        "corrected",
+    }
+    assert len(result) == 12 * (3 + 3 + 2 + 2) and result["line"].tolist()[:3] == ["line01"] * 3
     subset = result[result["measure"] == "centrality"]
     assert (subset["within"] > subset["others"]).mean() > 0.8
 
@@ -130,7 +137,7 @@ def test_lines_of_one_bin_and_no_halves_are_of_unknown_reliability(tmp_path, set
     made_lines.write(tmp_path, halves=False)
     result = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
     table = check_lines(result, settings)
-    assert set(table["flag"]) == {"unknown"} and table["within"].isna().all() and len(table) == 96
+    assert set(table["flag"]) == {"unknown"} and table["within"].isna().all() and len(table) == 120
 
 
 def test_collapsed_models_are_flagged(tmp_path, settings):
@@ -214,11 +221,19 @@ def test_gene_sets_without_overlap_are_reported(collection, genes, tmp_path):
 
 
 def test_names_of_comparisons():
-    names = kernel_names({"kernels": ["cka", "wl-name"], "baselines": ["pca", "pearson"]})
+    names = kernel_names({"kernels": ["cka", "wl-name"], "engines": ["pca", "pearson"]})
     assert names == {
         "cka": ("cka", "sivae"), "wl-name": ("wl-name", "sivae"), "cka-pca": ("cka", "pca"),
         "wl-name-pca": ("wl-name", "pca"), "wl-name-pearson": ("wl-name", "pearson"),
     }  # fmt: skip
+
+
+def test_counts_are_needed_for_corrected_correlations():
+    studies = [{"id": "a"}, {"id": "b", "use": ["landscape"], "values": "log"}]
+    config = {"studies": studies, "networks": {"engines": ["pca", "corrected"]}}
+    assert usable_engines(config) == ["pca", "corrected"]
+    assert usable_engines(config | {"studies": [*studies, {"id": "c", "values": "log"}]}) == ["pca"]
+    assert NetworkSettings(engines=("corrected",)).models == ("sivae", "corrected")
 
 
 def test_phenotypes_are_the_mapped_columns_but_roles():
@@ -255,3 +270,52 @@ def test_figures_are_drawn(collection, genes, settings, tmp_path):
     # nothing to draw is said and not an error
     empty = {name: table.head(0) for name, table in tables.items()}
     assert len(dict(draw_networks(collection, embeddings, empty, settings, COLUMNS, kernels))) == 4
+
+
+FIELDS = {item.name for item in dataclasses.fields(NetworkSettings)}
+
+
+class Recorded:
+    """Settings that remember which of them were asked for."""
+
+    def __init__(self, settings):
+        self.settings, self.asked = settings, set()
+
+    def __getattr__(self, name):
+        if name in FIELDS:
+            self.asked.add(name)
+        if name == "models":
+            self.asked.add("engines")
+        if name == "table":
+            self.asked.add("phenotypes")
+        return getattr(self.settings, name)
+
+
+def test_every_rule_gets_the_settings_that_it_uses_and_no_others(collection, genes, settings):
+    """A change of one setting runs again only what it changes: `fdr` no kernel, no model."""
+    calls = {
+        "compare_lines": [
+            lambda given: compare_lines(collection, "wl-degree", "sivae", given, COLUMNS, 0),
+            lambda given: compare_lines(
+                collection, "edges", "pca", dataclasses.replace(given.settings, genes="central"), COLUMNS, 0
+            ),
+        ],
+        "check_lines": [lambda given: check_lines(collection, given)],
+        "associate_genes": [lambda given: gene_tables(collection, given, COLUMNS, 0)],
+        "rank_sets": [lambda given: set_tables(collection, genes[0], given, COLUMNS, 0)],
+        "associate_edges": [lambda given: edge_tables(collection, given, COLUMNS, 0)],
+    }
+    for rule, functions in calls.items():
+        asked = set()
+        for function in functions:
+            recorded = Recorded(settings)
+            function(recorded)
+            asked |= recorded.asked
+        assert asked <= set(RULE_KEYS[rule]), (rule, asked - set(RULE_KEYS[rule]))
+        # read by the script (kernels, table of lines), or only if genes are chosen
+        unused = set(RULE_KEYS[rule]) - asked - {"phenotypes", "kernels", "central_top", "engines"}
+        assert not unused, (rule, unused)
+    affected = {rule for rule, names in RULE_KEYS.items() if "fdr" in names}
+    assert affected == {"associate_genes", "rank_sets", "associate_edges"}
+    given = rule_settings(dataclasses.asdict(settings), "check_lines")
+    assert NetworkSettings.of(given).min_reliability == settings.min_reliability

@@ -94,7 +94,7 @@ def few_lines(results, root, number):
     folder = results.root / "sivae"
     lines = read_lines(folder / "lines.tsv").head(number).assign(group=["a", "b"] * (number // 2))
     collection = read_collection(lines, folder)
-    settings = NetworkSettings(baselines=(), permutations=50, min_lines=4)
+    settings = NetworkSettings(engines=(), permutations=50, min_lines=4)
     genes, tests = gene_tables(collection, settings, ["group"], 0)
     files.write_tsv(genes, root / "networks/centrality.tsv")
     files.write_tsv(tests, root / "networks/tests.tsv")

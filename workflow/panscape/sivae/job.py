@@ -21,7 +21,7 @@ from panscape.settings import FromMapping, Renamed
 from panscape.sivae.baselines import Pca
 from panscape.sivae.lines import COPY
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED, SivaeSettings
-from panscape.sivae.values import Expression, ValueSettings, prepare_bin
+from panscape.sivae.values import CellCounts, Expression, ValueSettings, prepare_bin
 
 RECORDS = 50  # approximate number of rows per loss term in the training tables
 
@@ -131,7 +131,8 @@ def read_bins(
             obs = source.obs.iloc[rows]
             prepared = prepare_bin(line, bin_.split(COPY)[0], expression, counted, obs, settings, seed)
             prepared = replace(prepared, bin=replace(prepared.bin, name=bin_))
-            bins.append(prepared.scaled_by(how, target))
+            kept = None if study in logged else CellCounts.of(counted, total, obs, settings.regress)
+            bins.append(replace(prepared.scaled_by(how, target), counted=kept))
     return bins
 
 

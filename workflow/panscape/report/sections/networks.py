@@ -8,6 +8,7 @@ from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
 from panscape.report.format import count, fixed, listing, number, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
+from panscape.report.sections.network_engines import MODELS, neighbour_blocks
 from panscape.report.sections.network_lines import TESTS, confounders, reliability_flags, tested_designs
 from panscape.report.sections.sivae import LINES, bin_cells
 
@@ -27,7 +28,6 @@ KERNELS = {
     "wl-degree": "the Weisfeiler-Lehman kernel on degrees",
     "wl-name": "the Weisfeiler-Lehman kernel on gene names",
 }
-MODELS = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson"}
 _TITLES = {
     "part": "comparison", "null_mean": "by chance", "null_sd": "± sd", "null_95": "95 % of chance below",
     "pvalue": "p", "fdr": "FDR", "rho": "ρ", "rho_partial": "ρ, controlled", "fdr_partial": "FDR, controlled",
@@ -128,8 +128,8 @@ def _blocks(results: Results) -> list[Block]:
     blocks: list[Block] = [
         Paragraph(
             f"Every line has its network, trained on {bins(results)}. All tests use lines, not bins or "
-            "cells, as samples, or the blocks of lines (donors) that share a phenotype. PCA loadings and "
-            "Pearson networks of the same cells are compared with siVAE."
+            "cells, as samples, or the blocks of lines (donors) that share a phenotype. Other engines make "
+            "networks of the same cells, tested in the same way."
         ),
         *confounders(warned),
         *tested_designs(designs),
@@ -146,6 +146,7 @@ def _blocks(results: Results) -> list[Block]:
         *_gene_tables(results, done, limit),
     ]
     blocks += _set_tables(results, limit)
+    blocks += neighbour_blocks(results, limit)
     if len(skipped):
         rows = skipped[["part", "model", "phenotype", "status"]].fillna("").drop_duplicates()
         text = "Tests that were not performed, with reasons."
@@ -245,6 +246,14 @@ def _methods(results: Results) -> list[str]:
             f"lines (Spearman; rank-sum test for two groups){also}, at a false discovery rate of "
             f"{fixed(used.get('fdr', 0.05), 2)} (Benjamini and Hochberg)."
         )
+    if used.get("block"):
+        sentences.append(
+            f"Lines of the same {words(str(used['block']))} belong together: phenotypes that they share were "
+            "tested on averages over them, others were permuted within them."
+        )
+    if used.get("covariates"):
+        names = listing([words(str(name)) for name in used["covariates"]])
+        sentences.append(f"Tests were adjusted for {names}, with permuted residuals (Freedman and Lane).")
     if results.has(SETS) and len(results.table(SETS)):
         sentences.append(
             "Gene sets were tested on the ranking of genes (GSEA, gseapy's prerank), and against permuted "

@@ -38,10 +38,10 @@ def centralities_of(collection: Collection, model: str, settings: NetworkSetting
     collection
         All lines.
     model
-        Model of the networks: ``"sivae"`` or one of the baselines, ``"pca"`` and ``"pearson"``.
+        Engine of the networks: ``"sivae"``, ``"pca"``, ``"pearson"`` or ``"corrected"``.
     settings
         Settings of the comparison; `centrality` is ``"all"`` or ``"heldout"``, which makes no difference to
-        Pearson networks.
+        correlations.
 
     Returns
     -------

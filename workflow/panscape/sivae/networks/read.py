@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,15 @@ from panscape.errors import fail
 from panscape.sivae.lines import COPY, HALVES
 from panscape.sivae.networks.lines_table import read_lines_table, with_table
 
-MODELS = ("sivae", "pca", "pearson")
+MODELS = ("sivae", "pca", "pearson", "corrected")
 EMBEDDED = {"sivae": "bin-", "pca": "pca-"}
 """Models with gene embeddings, and how their keys in ``embedding.h5ad`` begin."""
-GRAPHS = {"sivae": "graph.npz", "pca": "graph_pca.npz", "pearson": "graph_pearson.npz"}
+GRAPHS = {
+    "sivae": "graph.npz",
+    "pca": "graph_pca.npz",
+    "pearson": "graph_pearson.npz",
+    "corrected": "graph_corrected.npz",
+}
 OK = "ok"
 
 
@@ -82,6 +87,11 @@ class LineFiles:
         table = read_tsv(self.folder / "models.tsv", dtype={"bin": str, "collapsed": str})
         return list(table.loc[table["collapsed"] == "True", "bin"])
 
+    def neighbours(self) -> pd.DataFrame:
+        """Return bin, model, gene, rank, neighbour of the whole bins."""
+        text = dict.fromkeys(("bin", "model", "gene", "neighbour"), str)
+        return read_tsv(self.folder / "neighbours.tsv.gz", dtype=text)
+
     def table(self) -> pd.DataFrame:
         """Return bin, model, gene, centrality, centrality_heldout, mean, detection."""
         return read_tsv(self.folder / "genes.tsv.gz", dtype={"bin": str, "model": str, "gene": str})
@@ -130,12 +140,11 @@ class Collection:
     def centralities(self, model: str, column: str = "centrality") -> np.ndarray:
         """Return (G, L) of a column of the tables of genes, averaged over a line's whole bins.
 
-        The centrality of a gene that is constant in a line is 0. In a Pearson network, centrality is the
-        fraction of the other genes that are neighbors.
+        The centrality of a gene that is constant in a line is 0. Engines without embedding have no held-out
+        centrality; theirs over the training cells is returned.
         """
-        if model == "pearson" and column.startswith("centrality"):
-            return np.stack([_degrees(bins) for bins in self.graphs("pearson")], axis=1)
-        model = model if model in EMBEDDED else "sivae"
+        if model not in EMBEDDED and column == "centrality_heldout":
+            column = "centrality"
         rows = []
         for at, file in enumerate(self.files):
             table = file.table()
@@ -152,11 +161,6 @@ def _place(name: str) -> tuple[bool, int, int]:
         return True, HALVES.index(name), 0
     number, _, again = name.partition(COPY)
     return False, int(number), int(again or 0)
-
-
-def _degrees(bins: Iterable[sparse.csr_matrix]) -> np.ndarray:
-    fractions = [np.diff(sparse.csr_matrix(graph).indptr) / max(graph.shape[0] - 1, 1) for graph in bins]
-    return np.mean(fractions, axis=0)
 
 
 def read_collection(lines: pd.DataFrame, folder: str | Path) -> Collection:

@@ -29,7 +29,7 @@ TESTED, UNDECIDABLE = "tested", "cannot be decided"
 def kernel_names(settings: NetworkSettings | Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Return name of a comparison -> (kernel, model): ``cka`` of siVAE, ``cka-pca`` of a baseline ...
 
-    Pearson networks have no embedding, so no CKA.
+    Correlations have no embedding, so no CKA.
     """
     settings = NetworkSettings.of(settings)
     return {
@@ -205,7 +205,7 @@ def compare_lines(
     kernel
         One of :data:`panscape.sivae.networks.settings.KERNELS`.
     model
-        ``"sivae"`` or a baseline.
+        ``"sivae"`` or another engine.
     settings
         Settings of the comparison.
     columns
@@ -273,7 +273,7 @@ def chosen_genes(collection: Collection, model: str, settings: NetworkSettings) 
     collection
         All lines.
     model
-        ``"sivae"`` or a baseline.
+        ``"sivae"`` or another engine.
     settings
         `genes` and `central_top`.
     """

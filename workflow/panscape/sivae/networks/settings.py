@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from panscape.settings import FromMapping, Renamed
 
@@ -16,6 +16,25 @@ TITLES = {
     "wl-degree": "WL kernel, degrees",
     "wl-name": "WL kernel, genes",
 }
+_LINES = ("phenotypes", "block", "covariates", "min_lines", "permutations", "engines")
+RULE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "compare_lines": (*_LINES, "controls", "kernels", "wl_iterations", "genes", "central_top"),
+    "check_lines": ("engines", "min_reliability"),
+    "associate_genes": (*_LINES, "controls", "centrality", "fdr"),
+    "rank_sets": (
+        *_LINES, "controls", "centrality", "fdr", "gene_sets", "mito_set", "ranking", "gsea_sizes",
+        "gsea_permutations",
+    ),
+    "associate_edges": (
+        *_LINES, "fdr", "gene_sets", "mito_set", "edge_sets", "edge_presence", "group_fraction",
+    ),
+    "score_edges": ("engines",),
+    "list_neighbours": ("engines", "show_genes"),
+    "plot_networks": (
+        "phenotypes", "engines", "kernels", "gene_sets", "mito_set", "figure_set", "figure_lines",
+    ),
+}  # fmt: skip
+"""Settings that each rule uses: a change of another one does not run it again."""
 ROLES = ("line", "batch", "cell_type", "platform")  # mapped columns that are not phenotypes by default
 
 
@@ -34,8 +53,8 @@ class NetworkSettings(FromMapping):
         Columns that all tests adjust for.
     kernels, wl_iterations, genes, central_top
         Kernels, and selection of the genes to compare.
-    baselines
-        Models compared in addition to siVAE.
+    engines
+        Engines whose networks are tested; siVAE's are whether listed or not.
     centrality
         ``"all"`` cells or ``"heldout"``.
     controls, permutations, fdr, min_lines, min_reliability
@@ -44,12 +63,17 @@ class NetworkSettings(FromMapping):
         Settings of GSEA.
     edge_sets, edge_presence, group_fraction
         Settings of the tests of edges.
+    show_genes
+        Genes whose neighbors are listed for every line.
     figure_set, figure_lines
         Settings of the figure of networks.
     """
 
     SECTION: ClassVar[str] = "networks"
-    RENAMED: ClassVar[Mapping[str, Renamed]] = {"group_share": Renamed("group_fraction")}
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {
+        "group_share": Renamed("group_fraction"),
+        "baselines": Renamed("engines"),
+    }
 
     phenotypes: tuple[str, ...] | str | None = None
     block: str | None = None
@@ -58,7 +82,7 @@ class NetworkSettings(FromMapping):
     wl_iterations: int = 5
     genes: str = "all"
     central_top: int = 100
-    baselines: tuple[str, ...] = ("pca", "pearson")
+    engines: tuple[str, ...] = ("sivae", "pca", "pearson", "corrected")
     centrality: str = "all"
     controls: tuple[str, ...] = ("mean",)
     permutations: int = 1000
@@ -73,6 +97,7 @@ class NetworkSettings(FromMapping):
     edge_sets: tuple[str, ...] = ()
     edge_presence: float = 0.2
     group_fraction: float = 0.2
+    show_genes: tuple[str, ...] = ()
     figure_set: str | None = None
     figure_lines: tuple[str, ...] = ()
 
@@ -94,5 +119,33 @@ class NetworkSettings(FromMapping):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Return siVAE and its baselines."""
-        return ("sivae", *self.baselines)
+        """Return siVAE and the other engines, in the order of the tables."""
+        return ("sivae", *(name for name in self.engines if name != "sivae"))
+
+
+def rule_settings(settings: Mapping[str, Any], rule: str) -> dict[str, Any]:
+    """Return the settings of the comparison that a rule uses.
+
+    Parameters
+    ----------
+    settings
+        The configuration's section ``networks``.
+    rule
+        Name of the rule, a key of :data:`RULE_KEYS`.
+
+    Examples
+    --------
+    >>> rule_settings({"engines": ["sivae"], "show_genes": [], "fdr": 0.1}, "score_edges")
+    {'engines': ['sivae']}
+    """
+    return {name: settings[name] for name in RULE_KEYS[rule]}
+
+
+def usable_engines(config: Mapping[str, Any]) -> list[str]:
+    """Return ``networks.engines`` without those that the data do not allow.
+
+    Correlations that are corrected for the noise of counting need the counts of all lines.
+    """
+    studies = [study for study in config["studies"] if "sivae" in study.get("use", ("sivae",))]
+    logged = any(study.get("values") == "log" for study in studies)
+    return [name for name in config["networks"]["engines"] if not (logged and name == "corrected")]
