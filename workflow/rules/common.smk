@@ -46,7 +46,6 @@ if workflow.is_main_process:
 wildcard_constraints:
     collection=COLLECTION,
     study="[A-Za-z0-9-]+",
-    kernel="[A-Za-z0-9-]+",
     sample="[A-Za-z0-9-]+",
     line="[A-Za-z0-9-]+",
     job="[A-Za-z0-9-]+",

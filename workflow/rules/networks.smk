@@ -29,7 +29,7 @@ OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the o
 from panscape.config import figures
 
 from panscape.sivae.networks.run import kernel_names, phenotype_columns
-from panscape.sivae.networks.settings import usable_engines
+from panscape.sivae.networks.settings import rule_settings, usable_engines
 
 NETWORK_INPUTS = [
     f"results/{{collection}}/sivae/{{line}}/{name}"
@@ -44,8 +44,6 @@ NETWORK_INPUTS = [
         "neighbours.tsv.gz",
     )
 ]
-NETWORKS = config["networks"] | {"engines": usable_engines(config)}
-NETWORK_KERNELS = list(kernel_names(NETWORKS))
 # the user's table of lines, if phenotypes are from one
 NETWORK_TABLE = [
     path for path in [config["networks"]["phenotypes"]] if isinstance(path, str)
@@ -55,6 +53,8 @@ EFFECT_FIGURES = {
     "hubs": "Centrality at both ends of the phenotype",
     "ends": "Edges gained and lost between the ends",
 }
+NETWORKS = config["networks"] | {"engines": usable_engines(config)}
+NETWORK_KERNELS = list(kernel_names(NETWORKS))
 NETWORK_FIGURES = {
     "lines": "Lines by their networks",
     "genes": "Genes whose centrality follows the phenotype",
@@ -64,19 +64,28 @@ NETWORK_FIGURES = {
 
 
 rule compare_lines:
-    """Compare all lines by one kernel, embed them, and test the association with the phenotypes."""
+    """Compare all lines by every kernel, embed them, and test the association with the phenotypes."""
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
         table=NETWORK_TABLE,
     output:
-        similarity="results/{collection}/networks/{kernel}/similarity.tsv",
-        embedding="results/{collection}/networks/{kernel}/embedding.tsv",
-        tests="results/{collection}/networks/{kernel}/tests.tsv",
+        similarity=expand(
+            "results/{{collection}}/networks/{kernel}/similarity.tsv",
+            kernel=NETWORK_KERNELS,
+        ),
+        embedding=expand(
+            "results/{{collection}}/networks/{kernel}/embedding.tsv",
+            kernel=NETWORK_KERNELS,
+        ),
+        tests=expand(
+            "results/{{collection}}/networks/{kernel}/tests.tsv",
+            kernel=NETWORK_KERNELS,
+        ),
     log:
-        "logs/{collection}/networks/{kernel}/compare_lines.log",
+        "logs/{collection}/networks/compare_lines.log",
     benchmark:
-        "benchmarks/{collection}/networks/{kernel}/compare_lines.tsv"
+        "benchmarks/{collection}/networks/compare_lines.tsv"
     conda:
         "../../envs/graph.yaml"
     threads: 1
@@ -84,7 +93,8 @@ rule compare_lines:
         mem_mb=needs("compare_lines", "mem_mb", use="sivae"),
         runtime=needs("compare_lines", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "compare_lines"),
+        kernels=NETWORK_KERNELS,
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("compare_lines"),
@@ -110,7 +120,7 @@ rule check_lines:
         mem_mb=needs("check_lines", "mem_mb", use="sivae"),
         runtime=needs("check_lines", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "check_lines"),
         code=code_digest("check_lines"),
     script:
         "../scripts/check_lines.py"
@@ -137,7 +147,7 @@ rule associate_genes:
         mem_mb=needs("associate_genes", "mem_mb", use="sivae"),
         runtime=needs("associate_genes", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "associate_genes"),
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("associate_genes"),
@@ -167,7 +177,7 @@ rule rank_sets:
         mem_mb=needs("rank_sets", "mem_mb", use="sivae"),
         runtime=needs("rank_sets", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "rank_sets"),
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("rank_sets"),
@@ -198,7 +208,7 @@ rule associate_edges:
         mem_mb=needs("associate_edges", "mem_mb", use="sivae"),
         runtime=needs("associate_edges", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "associate_edges"),
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("associate_edges"),
@@ -225,7 +235,7 @@ rule score_edges:
         mem_mb=needs("score_edges", "mem_mb", use="sivae"),
         runtime=needs("score_edges", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "score_edges"),
         names=[network["name"] for network in config["overlap"]["networks"]],
         code=code_digest("score_edges"),
     script:
@@ -252,7 +262,7 @@ rule list_neighbours:
         mem_mb=needs("list_neighbours", "mem_mb", use="sivae"),
         runtime=needs("list_neighbours", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "list_neighbours"),
         code=code_digest("list_neighbours"),
     script:
         "../scripts/list_neighbours.py"
@@ -307,7 +317,7 @@ rule measure_effects:
         mem_mb=needs("measure_effects", "mem_mb", use="sivae"),
         runtime=needs("measure_effects", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "measure_effects"),
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("measure_effects"),
@@ -340,7 +350,7 @@ rule judge_engines:
         mem_mb=needs("judge_engines", "mem_mb", use="sivae"),
         runtime=needs("judge_engines", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "judge_engines"),
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("judge_engines"),
@@ -389,7 +399,7 @@ rule plot_networks:
         mem_mb=needs("plot_networks", "mem_mb", use="sivae"),
         runtime=needs("plot_networks", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "plot_networks"),
         phenotypes=phenotype_columns(config),
         kernels=NETWORK_KERNELS,
         formats=figures.formats(config),
@@ -420,7 +430,7 @@ rule compare_ends:
         mem_mb=needs("compare_ends", "mem_mb", use="sivae"),
         runtime=needs("compare_ends", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "compare_ends"),
         phenotypes=phenotype_columns(config),
         code=code_digest("compare_ends"),
     script:
@@ -459,7 +469,7 @@ rule plot_effects:
         mem_mb=needs("plot_effects", "mem_mb", use="sivae"),
         runtime=needs("plot_effects", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "plot_effects"),
         formats=figures.formats(config),
         code=code_digest("plot_effects"),
     script:

@@ -1,4 +1,4 @@
-"""Compare the networks of all lines by one kernel."""
+"""Compare the networks of all lines by every kernel."""
 
 from pathlib import Path
 
@@ -13,10 +13,9 @@ job.begin(snakemake)
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 settings = NetworkSettings.of(params.settings)
 collection = read_collection(read_lines(given.lines, settings.table), Path(given.lines).parent)
-kernel, model = kernel_names(settings)[snakemake.wildcards.kernel]
-similarity, embedding, tests = compare_lines(
-    collection, kernel, model, settings, params.phenotypes, params.seed
-)
-files.write_tsv(similarity, output.similarity)
-files.write_tsv(embedding, output.embedding)
-files.write_tsv(tests, output.tests)
+names = kernel_names(settings)
+paths = zip(output.similarity, output.embedding, output.tests, strict=True)
+for name, written in zip(params.kernels, paths, strict=True):
+    tables = compare_lines(collection, *names[name], settings, params.phenotypes, params.seed)
+    for table, path in zip(tables, written, strict=True):
+        files.write_tsv(table, path)

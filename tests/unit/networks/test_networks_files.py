@@ -1,5 +1,6 @@
 """The whole comparison on files as the stage sivae writes them."""
 
+import dataclasses
 import shutil
 
 import made_lines
@@ -11,12 +12,15 @@ from panscape.data import files
 from panscape.errors import UserError
 from panscape.plot.networks import draw_networks
 from panscape.sivae.networks.edge_tests import edge_tables
+from panscape.sivae.networks.effects import effect_tables
+from panscape.sivae.networks.ends import end_table
+from panscape.sivae.networks.engines import engine_table
 from panscape.sivae.networks.gene_tests import gene_tables
 from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.reliability import check_lines
 from panscape.sivae.networks.run import compare_lines, kernel_names, phenotype_columns
 from panscape.sivae.networks.set_tests import set_tables
-from panscape.sivae.networks.settings import NetworkSettings, usable_engines
+from panscape.sivae.networks.settings import RULE_KEYS, NetworkSettings, rule_settings, usable_engines
 
 COLUMNS = ["phenotype", "group"]
 
@@ -37,6 +41,7 @@ def settings(gmt):
         permutations=100,
         gsea_permutations=100,
         kernels=("cka", "edges"),
+        controls=("mean", "detection", "depth", "n_cells"),  # these lines are not thinned
     )
 
 
@@ -269,3 +274,59 @@ def test_figures_are_drawn(collection, genes, settings, tmp_path):
     # nothing to draw is said and not an error
     empty = {name: table.head(0) for name, table in tables.items()}
     assert len(dict(draw_networks(collection, embeddings, empty, settings, COLUMNS, kernels))) == 4
+
+
+FIELDS = {item.name for item in dataclasses.fields(NetworkSettings)}
+
+
+class Recorded:
+    """Settings that remember which of them were asked for."""
+
+    def __init__(self, settings):
+        self.settings, self.asked = settings, set()
+
+    def __getattr__(self, name):
+        if name in FIELDS:
+            self.asked.add(name)
+        if name == "models":
+            self.asked.add("engines")
+        if name == "table":
+            self.asked.add("phenotypes")
+        return getattr(self.settings, name)
+
+
+def test_every_rule_gets_the_settings_that_it_uses_and_no_others(collection, genes, settings):
+    """A change of one setting runs again only what it changes: `fdr` no kernel, no model."""
+    tables = {"genes": genes[0], "tests": genes[1], "reliability": check_lines(collection, settings)}
+    no_sets = pd.DataFrame(columns=["model", "ranking", "pvalue", "fdr", "term"])
+    calls = {
+        "compare_lines": [
+            lambda given: compare_lines(collection, "wl-degree", "sivae", given, COLUMNS, 0),
+            lambda given: compare_lines(
+                collection, "edges", "pca", dataclasses.replace(given.settings, genes="central"), COLUMNS, 0
+            ),
+        ],
+        "check_lines": [lambda given: check_lines(collection, given)],
+        "associate_genes": [lambda given: gene_tables(collection, given, COLUMNS, 0)],
+        "rank_sets": [lambda given: set_tables(collection, genes[0], given, COLUMNS, 0)],
+        "associate_edges": [lambda given: edge_tables(collection, given, COLUMNS, 0)],
+        "measure_effects": [lambda given: effect_tables(collection, given, COLUMNS, 0)],
+        "judge_engines": [lambda given: engine_table(collection, given, COLUMNS, tables, 0)],
+        "compare_ends": [lambda given: end_table(collection, given, COLUMNS, genes[0], no_sets)],
+    }
+    for rule, functions in calls.items():
+        asked = set()
+        for function in functions:
+            recorded = Recorded(settings)
+            function(recorded)
+            asked |= recorded.asked
+        assert asked <= set(RULE_KEYS[rule]), (rule, asked - set(RULE_KEYS[rule]))
+        # read by the script (kernels, table of lines), or only if genes are chosen
+        unused = set(RULE_KEYS[rule]) - asked - {"phenotypes", "kernels", "central_top", "engines"}
+        assert not unused, (rule, unused)
+    affected = {rule for rule, names in RULE_KEYS.items() if "fdr" in names}
+    assert affected == {
+        "associate_genes", "rank_sets", "associate_edges", "measure_effects", "judge_engines"
+    }  # fmt: skip
+    given = rule_settings(dataclasses.asdict(settings), "check_lines")
+    assert NetworkSettings.of(given).min_reliability == settings.min_reliability

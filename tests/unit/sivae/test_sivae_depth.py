@@ -14,6 +14,7 @@ from panscape.sivae.bins import Bin
 from panscape.sivae.collection import job_cells
 from panscape.sivae.depth import kept_fractions
 from panscape.sivae.job import read_bins
+from panscape.sivae.line_summary import fractions, summarise
 from panscape.sivae.lines import LineSettings, plan_lines
 from panscape.sivae.networks.centrality import associate_genes
 from panscape.sivae.networks.confounding import confounding_rows
@@ -199,3 +200,22 @@ def test_uneven_quality_control_is_told():
     lines = pd.DataFrame({"y": np.arange(8.0)})
     rows = confounding_rows(lines, [read_phenotype(lines["y"])[0]], kept=kept)
     assert len(rows) == 1 and "kept by quality control follows y (rho 0.80, study s)" in rows[0]["status"]
+
+
+def test_composition_that_follows_the_phenotype_is_told(rng):
+    share = np.linspace(0.1, 0.9, 12)
+    cells = [
+        pd.DataFrame(
+            {"n_counts": 9.0, "cell_type": ["B"] * round(100 * one) + ["T"] * round(100 - 100 * one)}
+        )
+        for one in share
+    ]
+    lines = pd.DataFrame([summarise(one, [], "cell_type") for one in cells]).assign(y=np.arange(12.0))
+    np.testing.assert_allclose(fractions(lines["composition"])["B"], share, atol=0.006)
+    phenotype, _ = read_phenotype(lines["y"])
+    (row,) = confounding_rows(lines, [phenotype])
+    assert "cells follows y (rho" in row["status"] and "keep one type" in row["status"]
+    mixed = lines.assign(composition=lines["composition"].to_numpy()[rng.permutation(12)])
+    assert confounding_rows(mixed, [phenotype]) == []
+    assert summarise(cells[0], [], "none")["composition"] == ""
+    assert confounding_rows(lines.assign(composition=""), [phenotype]) == []

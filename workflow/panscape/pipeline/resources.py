@@ -185,6 +185,13 @@ def _networks(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     return memory, 20 + bins * genes / 3e4
 
 
+def _kernels(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the cost of comparing lines by every kernel, one after the other."""
+    settings = config["networks"]
+    memory, minutes = _networks(size, config)
+    return memory, minutes + len(settings["kernels"]) * (1 + len(settings["engines"])) * (minutes - 20)
+
+
 def _choice(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the cost of choosing gene sets: a sample's scores of all sets, random sets, a forest."""
     settings = config["features"]
@@ -255,7 +262,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "compare_networks": models.recorrelated,
     "restore_cells": models.restored,
     "plot_unicoord": _stream,
-    "compare_lines": _networks,
+    "compare_lines": _kernels,
     "check_lines": _networks,
     "associate_genes": _networks,
     "rank_sets": _networks,

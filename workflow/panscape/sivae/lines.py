@@ -15,8 +15,8 @@ from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
 from panscape.sivae.depth import OK, with_equal_depth
+from panscape.sivae.line_summary import summarise
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED
-from panscape.stats.means import group_means
 
 FEW, UNNAMED = "too few cells", "unnamed"
 HALVES = ("half-a", "half-b")
@@ -25,8 +25,8 @@ COPY = "-copy-"
 """In the names of further thinnings of a bin: the same cells, thinned anew."""
 RESERVED = ("jobs", "figures")  # folder names used by the stage
 COLUMNS = (
-    "line", "name", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "detected", "thinned_to",
-    "models", "job", "status",
+    "line", "name", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "detected", "composition",
+    "thinned_to", "models", "job", "status",
 )  # fmt: skip
 """Columns of the table of lines besides the study and phenotypes."""
 OWN_COLUMNS = ("study", "n_counts", "n_genes", "mito_share", "ribo_share")
@@ -55,6 +55,8 @@ class LineSettings(FromMapping):
         Number of models of each bin on different thinnings of its cells, over which results are averaged.
     models_per_job
         Maximum number of models trained by one job (a line is never split over jobs).
+    labels
+        Column of cell types, of which lines have a composition, if it is mapped.
     """
 
     SECTION: ClassVar[str] = "sivae"
@@ -69,6 +71,7 @@ class LineSettings(FromMapping):
     min_depth: int | None = None
     thinnings: int = 1
     models_per_job: int = 16
+    labels: str | None = "cell_type"
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,9 @@ class LinePlan:
     ----------
     lines
         line (of letters, digits and hyphens), name, study, n_cells, n_bins, bin_cells, discarded, depth
-        (median counts of a cell), detected (median genes of a cell), thinned_to (the depth to which its cells
-        are thinned; NaN if they are not), the phenotype columns, job, status.
+        (median counts of a cell), detected (median genes of a cell), composition (fractions of the labels of
+        its cells), thinned_to (the depth to which its cells are thinned; NaN if they are not), the phenotype
+        columns, job, status.
     cells
         line, bin, study, cell: the cells of every bin, by name.
     """
@@ -156,10 +160,8 @@ def plan_lines(
                     "n_bins": len(whole),
                     "bin_cells": len(bins[whole[0]]) if whole else 0,
                     "discarded": left,
-                    "depth": float(line_cells["n_counts"].median()),
-                    "detected": _median(line_cells, "n_genes"),
                     "thinned_to": np.nan,
-                    **_phenotype(line_cells, columns),
+                    **summarise(line_cells, columns, settings.labels),
                     "models": len(bins),
                     "status": OK if bins else FEW,
                 }
@@ -188,10 +190,6 @@ def plan_lines(
     order = [name for name in lines if name not in (*ends, "models")]
     shared = pd.concat(cells, ignore_index=True)
     return LinePlan(lines[["line", *(name for name in order if name != "line"), *ends]], shared)
-
-
-def _median(cells: pd.DataFrame, column: str) -> float:
-    return float(cells[column].median()) if column in cells else float("nan")
 
 
 def _names(table: pd.DataFrame, column: str, study: str) -> np.ndarray:
@@ -268,21 +266,6 @@ def _share_out(
         half = size // 2
         bins |= {HALVES[0]: order[:half], HALVES[1]: order[half : 2 * half]}
     return bins, n - count * size
-
-
-def _phenotype(cells: pd.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
-    phenotype: dict[str, Any] = {}
-    for column in columns:
-        if column not in cells or column == "line":
-            continue
-        values = cells[column].dropna()
-        if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-            number = values.to_numpy(dtype=float)
-            phenotype[column] = float(group_means(np.zeros(len(number), dtype=int), number, 1)[0])
-        else:
-            kinds = values.astype(str).unique()
-            phenotype[column] = kinds[0] if len(kinds) == 1 else None
-    return phenotype
 
 
 def _jobs(lines: pd.DataFrame, max_models: int) -> list[str]:

@@ -29,6 +29,7 @@ MARGIN = {
     # numbers of panclusters, pairs and steps are all upper bounds there
     **dict.fromkeys(("find_elbow", "learn_dictionary", "build_targets"), 40),
     "choose_features": 8,
+    "compare_lines": 40,  # the request is that of every kernel for the largest networks
     **dict.fromkeys(
         ("place_clusters", "score_overlap", "train_unicoord", "score_unicoord", "restore_cells"),
         estimates.PATIENCE,

@@ -251,6 +251,14 @@ def _methods(results: Results) -> list[str]:
             f"lines (Spearman; rank-sum test for two groups){also}, at a false discovery rate of "
             f"{fixed(used.get('fdr', 0.05), 2)} (Benjamini and Hochberg)."
         )
+    if used.get("block"):
+        sentences.append(
+            f"Lines of the same {words(str(used['block']))} belong together: phenotypes that they share were "
+            "tested on averages over them, others were permuted within them."
+        )
+    if used.get("covariates"):
+        names = listing([words(str(name)) for name in used["covariates"]])
+        sentences.append(f"Tests were adjusted for {names}, with permuted residuals (Freedman and Lane).")
     if results.has(SETS) and len(results.table(SETS)):
         sentences.append(
             "Gene sets were tested on the ranking of genes (GSEA, gseapy's prerank), and against permuted "

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from panscape.report.blocks import Block, Gallery, Paragraph, table
-from panscape.report.format import count, fixed, plural
+from panscape.report.format import count, fixed, listing, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
 
@@ -143,8 +143,23 @@ def _methods(results: Results) -> list[str]:
         "out; these also ended the training. A gene's "
         "centrality is the fraction of its variance that the model explains; networks join the "
         f"{100 * used.get('density', 0):g} % of gene pairs nearest by "
-        f"{NETWORKS.get(str(used.get('network')), used.get('network'))}."
+        f"{NETWORKS.get(str(used.get('network')), used.get('network'))}.{_thinned(results)}"
     ]
+
+
+def _thinned(results: Results) -> str:
+    """Return the sentence on the depth to which lines were thinned; empty if they were not."""
+    lines = results.table(LINES, dtype={"line": str, "name": str})
+    depths = lines["thinned_to"].dropna() if "thinned_to" in lines else lines.iloc[:0]
+    if not len(depths):
+        return ""
+    shallow = lines.loc[lines["status"] == "too shallow", "name"].tolist()
+    text = (
+        f" Counts of all lines were first thinned binomially to a median of {count(depths.iloc[0])} per cell."
+    )
+    if shallow:
+        text += f" Too shallow for a model: {listing(shallow)}."
+    return text
 
 
 NETWORKS = {

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from panscape.sivae.line_summary import fractions
 from panscape.sivae.networks.null import adjusted_for, observed, pvalues
 from panscape.sivae.networks.phenotype import Phenotype
 
 PART = "confounding"
 LIMIT = 0.5  # smallest |rho| that is reported
+LEVEL = 0.05
 MEASURES = {"depth": "depth", "n_cells": "number of cells", "detected": "number of detected genes"}
 
 
@@ -27,7 +29,7 @@ def confounding_rows(
     Parameters
     ----------
     lines
-        Table of lines with a model: depth, n_cells, detected, thinned_to, bin_cells.
+        Table of lines with a model: depth, n_cells, detected, composition, thinned_to, bin_cells.
     phenotypes
         See :func:`panscape.sivae.networks.phenotype.read_phenotype`.
     controls
@@ -56,7 +58,7 @@ def confounding_rows(
             text = f"{words} follows {phenotype.name} (rho {rho[0]:.2f}): {_done(name, lines, controls)}"
             p = pvalues(test, phenotype, rho, values)[0]
             rows.append(_row(phenotype.name, words, rho[0], p, phenotype.n, text))
-        rows += _kept_rows(phenotype, kept)
+        rows += [*_composition_rows(phenotype, lines), *_kept_rows(phenotype, kept)]
     return rows
 
 
@@ -79,6 +81,26 @@ def _done(name: str, lines: pd.DataFrame, controls: Sequence[str]) -> str:
     if name == "n_cells":
         return "models of more cells are less noisy; set sivae.bin_cells to the cells of the smallest line"
     return "nothing was done, and networks of deeper cells are less noisy; see sivae.equal_depth"
+
+
+def _composition_rows(phenotype: Phenotype, lines: pd.DataFrame) -> list[dict]:
+    """Return the row of the cell type whose fraction follows a phenotype most, if any does."""
+    shares = fractions(lines["composition"]) if "composition" in lines else pd.DataFrame()
+    if shares.shape[1] < 2:
+        return []
+    values = phenotype.of_units(shares.to_numpy(float).T)
+    test = adjusted_for(phenotype, values)
+    rho = observed(test, phenotype)
+    p = pvalues(test, phenotype, rho, values)
+    if not np.isfinite(p).any():
+        return []
+    at = int(np.nanargmin(p))
+    # the strongest of many types: its p is compared with .05 over their number
+    if not (abs(rho[at]) >= LIMIT and p[at] < LEVEL / len(p)):
+        return []
+    text = f"the fraction of {shares.columns[at]} cells follows {phenotype.name} (rho {rho[at]:.2f})"
+    fix = "differences may be those of composition; keep one type, or name fractions as covariates"
+    return [_row(phenotype.name, "composition", rho[at], p[at], phenotype.n, f"{text}: {fix}")]
 
 
 def _kept_rows(phenotype: Phenotype, kept: pd.DataFrame | None) -> list[dict]:

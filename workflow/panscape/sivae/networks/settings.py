@@ -16,6 +16,33 @@ TITLES = {
     "wl-degree": "WL kernel, degrees",
     "wl-name": "WL kernel, genes",
 }
+_LINES = ("phenotypes", "block", "covariates", "min_lines", "permutations", "engines")
+RULE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "compare_lines": (*_LINES, "controls", "kernels", "wl_iterations", "genes", "central_top"),
+    "check_lines": ("engines", "min_reliability"),
+    "associate_genes": (*_LINES, "controls", "centrality", "fdr"),
+    "rank_sets": (
+        *_LINES, "controls", "centrality", "fdr", "gene_sets", "mito_set", "ranking", "gsea_sizes",
+        "gsea_permutations",
+    ),
+    "associate_edges": (
+        *_LINES, "fdr", "gene_sets", "mito_set", "edge_sets", "edge_presence", "group_fraction",
+    ),
+    "score_edges": ("engines",),
+    "list_neighbours": ("engines", "show_genes"),
+    "measure_effects": (*_LINES, "controls", "centrality", "fdr", "gene_sets", "mito_set", "gsea_sizes"),
+    "judge_engines": (
+        "phenotypes", "block", "covariates", "min_lines", "engines", "controls", "centrality", "fdr",
+    ),
+    "compare_ends": (
+        "phenotypes", "block", "covariates", "min_lines", "engines", "gene_sets", "mito_set", "figure_set",
+    ),
+    "plot_effects": ("engines",),
+    "plot_networks": (
+        "phenotypes", "engines", "kernels", "gene_sets", "mito_set", "figure_set", "figure_lines",
+    ),
+}  # fmt: skip
+"""Settings that each rule uses: a change of another one does not run it again."""
 ROLES = ("line", "batch", "cell_type", "platform")  # mapped columns that are not phenotypes by default
 
 
@@ -102,6 +129,24 @@ class NetworkSettings(FromMapping):
     def models(self) -> tuple[str, ...]:
         """Return siVAE and the other engines, in the order of the tables."""
         return ("sivae", *(name for name in self.engines if name != "sivae"))
+
+
+def rule_settings(settings: Mapping[str, Any], rule: str) -> dict[str, Any]:
+    """Return the settings of the comparison that a rule uses.
+
+    Parameters
+    ----------
+    settings
+        The configuration's section ``networks``.
+    rule
+        Name of the rule, a key of :data:`RULE_KEYS`.
+
+    Examples
+    --------
+    >>> rule_settings({"engines": ["sivae"], "show_genes": [], "fdr": 0.1}, "score_edges")
+    {'engines': ['sivae']}
+    """
+    return {name: settings[name] for name in RULE_KEYS[rule]}
 
 
 def usable_engines(config: Mapping[str, Any]) -> list[str]:
