@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import time
+from dataclasses import replace
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[name] = "1"
@@ -25,11 +26,12 @@ from panscape.data.normalise import normalise  # noqa: E402
 from panscape.data.thinning import thin  # noqa: E402
 from panscape.simulate.donors import DonorsSettings, DonorsStudy, donors_study  # noqa: E402
 from panscape.sivae.baselines import pca  # noqa: E402
+from panscape.sivae.correlations import correlated  # noqa: E402
 from panscape.sivae.job import train  # noqa: E402
 from panscape.sivae.networks.centrality import associate_genes  # noqa: E402
 from panscape.sivae.networks.phenotype import read_phenotype  # noqa: E402
 from panscape.sivae.settings import SivaeSettings  # noqa: E402
-from panscape.sivae.values import Expression, ValueSettings, prepare_bin  # noqa: E402
+from panscape.sivae.values import CellCounts, Expression, ValueSettings, prepare_bin  # noqa: E402
 
 LATENT = 16
 
@@ -49,12 +51,17 @@ def expressions(study: DonorsStudy, thinning: int, seed: int) -> list[Expression
             rng = seeds_module.stream(seed, "thin", name, thinning)
             part, total = thin(part, total, target / depth[name], rng)
         log = normalise(part, total, "depth-log1p", target=target)
-        result.append(prepare_bin(name, f"t{thinning}", log, part, study.obs[at], ValueSettings(), seed))
+        prepared = prepare_bin(name, f"t{thinning}", log, part, study.obs[at], ValueSettings(), seed)
+        result.append(replace(prepared, counted=CellCounts.of(part, total, study.obs[at], ())))
     return result
 
 
 def centralities(prepared: list[Expression], model: str, seed: int) -> np.ndarray:
-    """Return (G, L) fractions of explained variance in the training cells."""
+    """Return (G, L) centralities in the training cells, of any engine."""
+    if model in ("pearson", "corrected"):
+        usable = [np.asarray(item.bin.inputs.any(axis=0)) for item in prepared]
+        read = [correlated(item, 0.01, one)[model] for item, one in zip(prepared, usable, strict=True)]
+        return np.nan_to_num(np.stack([one.centrality for one in read], axis=1))
     if model == "pca":
         columns = []
         for item in prepared:
@@ -100,7 +107,7 @@ def run(settings: DonorsSettings, model: str, thinnings: int, seed: int, control
 def main() -> None:
     """Run all seeds."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", choices=["pca", "sivae"], default="pca")
+    parser.add_argument("--model", choices=["pca", "sivae", "pearson", "corrected"], default="pca")
     parser.add_argument("--seeds", type=int, nargs="+", default=[21, 22])
     parser.add_argument("--thinnings", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--donors", type=int, default=20)

@@ -317,7 +317,7 @@ rule measure_effects:
         mem_mb=needs("measure_effects", "mem_mb", use="sivae"),
         runtime=needs("measure_effects", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "measure_effects"),
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("measure_effects"),
@@ -350,7 +350,7 @@ rule judge_engines:
         mem_mb=needs("judge_engines", "mem_mb", use="sivae"),
         runtime=needs("judge_engines", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "judge_engines"),
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("judge_engines"),
@@ -430,7 +430,7 @@ rule compare_ends:
         mem_mb=needs("compare_ends", "mem_mb", use="sivae"),
         runtime=needs("compare_ends", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "compare_ends"),
         phenotypes=phenotype_columns(config),
         code=code_digest("compare_ends"),
     script:
@@ -469,7 +469,7 @@ rule plot_effects:
         mem_mb=needs("plot_effects", "mem_mb", use="sivae"),
         runtime=needs("plot_effects", "runtime", use="sivae"),
     params:
-        settings=NETWORKS,
+        settings=rule_settings(NETWORKS, "plot_effects"),
         formats=figures.formats(config),
         code=code_digest("plot_effects"),
     script:

@@ -30,6 +30,14 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     ),
     "score_edges": ("engines",),
     "list_neighbours": ("engines", "show_genes"),
+    "measure_effects": (*_LINES, "controls", "centrality", "fdr", "gene_sets", "mito_set", "gsea_sizes"),
+    "judge_engines": (
+        "phenotypes", "block", "covariates", "min_lines", "engines", "controls", "centrality", "fdr",
+    ),
+    "compare_ends": (
+        "phenotypes", "block", "covariates", "min_lines", "engines", "gene_sets", "mito_set", "figure_set",
+    ),
+    "plot_effects": ("engines",),
     "plot_networks": (
         "phenotypes", "engines", "kernels", "gene_sets", "mito_set", "figure_set", "figure_lines",
     ),
