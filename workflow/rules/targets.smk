@@ -117,9 +117,9 @@ rule features:
 rule unicoord:
     """The learned coordinates, their predictions and generated cells (on demand)."""
     input:
-        if_used("unicoord", UNICOORD_RESULTS),
+        of_collection(UNICOORD_RESULTS),
     message:
-        why_skipped("unicoord")
+        None if UNICOORD_RESULTS else why_skipped("unicoord")
 
 
 rule sivae:

@@ -8,6 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from unicoord_cells import LABELS, QUICK, atlas
 
 from panscape.errors import UserError
+from panscape.unicoord.apply import annotate_studies
+from panscape.unicoord.cells import Cells
 from panscape.unicoord.confidence import Nonconformity, calibrate
 from panscape.unicoord.estimator import UniCoord
 from panscape.unicoord.head import fit_heads, linear_map, weigh_heads
@@ -85,6 +87,25 @@ def test_alignment_helps_with_a_new_batch_and_trains_nothing(fitted):
     assert unknown[1] < 0.5 * unknown[0] and unknown[1] < 0.15
     for name, value in model.model.network.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+def test_studies_are_annotated_and_compared_with_labels_that_they_have(fitted):
+    model, cells = fitted
+    new, bare = shifted(cells[:200].copy(), 0.5), shifted(cells[200:400].copy(), 0.5, seed=7)
+    bare.obs = bare.obs[[]].assign(study="bare")
+    table, studies, classes = annotate_studies(model.model, Cells([new, bare]))
+    assert len(table) == 3 * 400 and set(table["study"]) == {"new", "bare"}
+    rows = studies.set_index(["study", "label"])
+    assert (
+        rows.loc["new", "unlabelled"].tolist() == [0, 0, 0] and (rows.loc["bare", "unlabelled"] == 200).all()
+    )
+    part = table[(table["study"] == "new") & (table["label"] == "cell_type")]
+    right = (part["value"] == part["truth"]).mean()
+    assert rows.loc[("new", "cell_type"), "agreement"] == pytest.approx(right) and right > 0.8
+    assert rows.loc[("new", "time"), "agreement"] > 0.6
+    assert rows.loc["bare", "agreement"].isna().all() and rows["confidence"].notna().sum() == 4
+    of_types = classes[classes["label"] == "cell_type"].groupby("study")["cells"].sum()
+    assert of_types.to_dict() == {"new": 200, "bare": 200} and "time" not in set(classes["label"])
 
 
 def test_cells_of_batches_do_not_affect_each_other(fitted):

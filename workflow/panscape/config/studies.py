@@ -34,7 +34,8 @@ def study(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 def used_by(config: Mapping[str, Any], stage: str) -> list[str]:
     """Return the ids of the studies that take part in an analysis (``studies[].use``), ``any`` for all.
 
-    No study takes part in ``project`` without a reference.
+    Those of ``annotation`` are listed in ``unicoord.apply.studies``, and take no part in ``unicoord``. No
+    study takes part in ``project`` without a reference.
 
     Examples
     --------
@@ -44,6 +45,11 @@ def used_by(config: Mapping[str, Any], stage: str) -> list[str]:
     if stage == "project" and not config.get("project", {}).get("reference"):
         return []
     studies = config.get("studies", ())
+    applied = config.get("unicoord", {}).get("apply", {}).get("studies", ())
+    if stage == "annotation":
+        return [item["id"] for item in studies if item["id"] in applied]
+    if stage == "unicoord":
+        studies = [item for item in studies if item["id"] not in applied]
     return [item["id"] for item in studies if stage == "any" or stage in item.get("use", (stage,))]
 
 

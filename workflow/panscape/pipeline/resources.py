@@ -279,6 +279,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "transfer_labels": _stream,
     "train_unicoord": models.trained,
     "place_cells": models.coordinates,
+    "annotate_studies": models.annotated,
     "score_unicoord": models.tested,
     "reconfigure_cells": models.coordinates,
     "compare_networks": models.recorrelated,

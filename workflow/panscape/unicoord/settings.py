@@ -215,7 +215,7 @@ class UniCoordSettings(FromMapping):
 
     SECTION: ClassVar[str] = "unicoord"
     BESIDE: ClassVar[frozenset[str]] = frozenset(
-        ["labels", "tables", "label_transfer", "scenarios", "network_cut", "restore"]
+        ["labels", "tables", "label_transfer", "apply", "scenarios", "network_cut", "restore"]
     )
     RENAMED: ClassVar[Mapping[str, Renamed]] = {
         "latent": Renamed("n_latent"),
