@@ -60,7 +60,9 @@ def enriched(collection, folder, first="Gene0"):
     for at, line in enumerate(LINES):
         near = ["Gene7", "Gene8" if at else "Gene9", "Gene5"]
         table = pd.DataFrame({"bin": "0", "gene": first, "rank": [1, 2, 11], "neighbour": near})
-        write_tsv(table, out / "sivae" / line / "neighbours.tsv.gz")
+        other = table.assign(model="pca", neighbour=["Gene3", "Gene4", "Gene6"])
+        both = pd.concat([table.assign(model="sivae"), other])
+        write_tsv(both if at else table, out / "sivae" / line / "neighbours.tsv.gz")
     peak = {"gene": first, "peak": "chr1:5-9", "distance": -300, "fdr": 0.02}
     rows = [peak | {"found": True}, peak | {"peak": "chr1:50-90", "found": False}]
     write_tsv(pd.DataFrame(rows), out / "metacells" / "s" / "best_links.tsv")

@@ -118,6 +118,8 @@ def _line_neighbours(results: Results, made: Facts) -> None:
     for name in sorted(names):
         table = results.table(name, dtype={"bin": str, "gene": str, "neighbour": str})
         table = table[(table["rank"] <= NEIGHBOURS) & ~table["bin"].str.startswith("half-")]
+        if "model" in table:  # files of earlier versions have those of siVAE only
+            table = table[table["model"] == "sivae"]
         parts.append(table[["gene", "neighbour"]].drop_duplicates())
     counted = pd.concat(parts).value_counts().rename("lines").reset_index()
     counted = counted.sort_values(
