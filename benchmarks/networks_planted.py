@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 from panscape.simulate.lines import LinesSettings, lines_study
 from panscape.sivae.networks.centrality import associate_genes
 from panscape.sivae.networks.phenotype import read_phenotype
-from panscape.stats.rank_tests import Controlled
+from panscape.stats.adjusted import Adjusted
 from panscape.stats.ranks import correlation_pvalues, spearman_rows
 
 
@@ -164,7 +164,7 @@ def errors(centrality, per_bin, controls, repeats, seed):
     n, bins = per_bin.shape[1:]
     labels = np.stack([rng.permutation(n) for _ in range(repeats)])
     raw = correlation_pvalues(spearman_rows(centrality, labels), n - 2)
-    partial = Controlled(centrality, list(controls.values()))
+    partial = Adjusted(centrality, None, list(controls.values()))
     controlled = correlation_pvalues(partial.rho(labels), partial.freedom[:, None])
     flat = per_bin.reshape(len(per_bin), -1)
     by_bin = correlation_pvalues(spearman_rows(flat, np.repeat(labels, bins, axis=1)), n * bins - 2)

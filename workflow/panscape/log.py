@@ -16,6 +16,8 @@ from panscape.errors import UserError, masked
 
 logger = logging.getLogger("panscape")
 
+QUIET = "PANSCAPE_QUIET"
+"""Environment variable: if it is set, jobs with a log file write only their warnings to the terminal."""
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 
 
@@ -55,8 +57,12 @@ def start_log(
     explain
         Function that returns a more informative error, whose message is written instead.
     """
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    terminal = logging.StreamHandler(sys.stderr)
+    handlers: list[logging.Handler] = [terminal]
     if path:
+        if os.environ.get(QUIET):
+            terminal.setLevel(logging.WARNING)
+            terminal.addFilter(lambda record: record.name != "py.warnings")  # of other libraries
         handlers.append(logging.FileHandler(path, mode="w"))
     for handler in handlers:
         handler.setFormatter(_Masked("%(asctime)s %(levelname)s %(message)s"))

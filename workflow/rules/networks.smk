@@ -4,7 +4,7 @@ REQUIRED INPUTS
     results/{collection}/sivae/lines.tsv                the lines, their cells and phenotypes
     results/{collection}/sivae/{line}/                  genes.tsv.gz, embedding.h5ad, graph*.npz
     the GMT files of networks.gene_sets, the edge lists of overlap.networks
-OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the baselines)
+OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the other engines)
     results/{collection}/networks/{kernel}/similarity.tsv   line x line
     results/{collection}/networks/{kernel}/embedding.tsv    line, axis_1 ..., phenotypes
     results/{collection}/networks/{kernel}/tests.tsv        association with the phenotypes, and permutations
@@ -14,6 +14,13 @@ OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the b
     results/{collection}/networks/edges.tsv          gene_a, gene_b, set_a, set_b, phenotype, model, rho, fdr ...
     results/{collection}/networks/set_edges.tsv      set_a, set_b, phenotype, model, edges, rho, fdr ...
     results/{collection}/networks/group_edges.tsv.gz gene_a, gene_b, phenotype, group, share, share_others ...
+    results/{collection}/networks/effects.tsv        gene, phenotype, model, effect and its interval ...
+    results/{collection}/networks/modules.tsv        set, library, phenotype, model, effect, tests: of gene sets
+    results/{collection}/networks/end_edges.tsv      set, phenotype, model, gene_a, gene_b, low, high, change
+    results/{collection}/networks/engines.tsv        phenotype, model, calibration, agreement, power, believed ...
+    results/{collection}/networks/verdict.tsv        kind, name, phenotype, verdict, believed, engines ...
+    results/{collection}/networks/neighbours.tsv.gz  gene, model, rank, neighbour, lines, n, mean_rank
+    results/{collection}/networks/line_neighbours.tsv  gene, model, line, neighbours: of a few genes
     results/{collection}/networks/known.tsv          line, bin, model, network, odds_ratio, low, high ...
     results/{collection}/networks/tests.tsv          all nulls, and skipped tests with reasons
     results/{collection}/networks/figures/
@@ -22,6 +29,7 @@ OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the b
 from panscape.config import figures
 
 from panscape.sivae.networks.run import kernel_names, phenotype_columns
+from panscape.sivae.networks.settings import usable_engines
 
 NETWORK_INPUTS = [
     f"results/{{collection}}/sivae/{{line}}/{name}"
@@ -32,9 +40,21 @@ NETWORK_INPUTS = [
         "graph.npz",
         "graph_pca.npz",
         "graph_pearson.npz",
+        "graph_corrected.npz",
+        "neighbours.tsv.gz",
     )
 ]
-NETWORK_KERNELS = list(kernel_names(config["networks"]))
+NETWORKS = config["networks"] | {"engines": usable_engines(config)}
+NETWORK_KERNELS = list(kernel_names(NETWORKS))
+# the user's table of lines, if phenotypes are from one
+NETWORK_TABLE = [
+    path for path in [config["networks"]["phenotypes"]] if isinstance(path, str)
+]
+EFFECT_FIGURES = {
+    "effects": "Change of connectivity with the phenotype",
+    "hubs": "Centrality at both ends of the phenotype",
+    "ends": "Edges gained and lost between the ends",
+}
 NETWORK_FIGURES = {
     "lines": "Lines by their networks",
     "genes": "Genes whose centrality follows the phenotype",
@@ -48,6 +68,7 @@ rule compare_lines:
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
+        table=NETWORK_TABLE,
     output:
         similarity="results/{collection}/networks/{kernel}/similarity.tsv",
         embedding="results/{collection}/networks/{kernel}/embedding.tsv",
@@ -63,7 +84,7 @@ rule compare_lines:
         mem_mb=needs("compare_lines", "mem_mb", use="sivae"),
         runtime=needs("compare_lines", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("compare_lines"),
@@ -89,7 +110,7 @@ rule check_lines:
         mem_mb=needs("check_lines", "mem_mb", use="sivae"),
         runtime=needs("check_lines", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         code=code_digest("check_lines"),
     script:
         "../scripts/check_lines.py"
@@ -100,6 +121,8 @@ rule associate_genes:
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
+        kept=of_studies("results/{collection}/preprocess/{study}/kept.tsv", use="sivae"),
+        table=NETWORK_TABLE,
     output:
         genes="results/{collection}/networks/centrality.tsv",
         tests=temp("results/{collection}/networks/centrality_tests.tsv"),
@@ -114,7 +137,7 @@ rule associate_genes:
         mem_mb=needs("associate_genes", "mem_mb", use="sivae"),
         runtime=needs("associate_genes", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("associate_genes"),
@@ -129,6 +152,7 @@ rule rank_sets:
         trained=of_lines(NETWORK_INPUTS),
         genes="results/{collection}/networks/centrality.tsv",
         sets=config["networks"]["gene_sets"],
+        table=NETWORK_TABLE,
     output:
         sets="results/{collection}/networks/gsea.tsv",
         tests=temp("results/{collection}/networks/gsea_tests.tsv"),
@@ -143,7 +167,7 @@ rule rank_sets:
         mem_mb=needs("rank_sets", "mem_mb", use="sivae"),
         runtime=needs("rank_sets", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("rank_sets"),
@@ -157,6 +181,7 @@ rule associate_edges:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
         sets=config["networks"]["gene_sets"],
+        table=NETWORK_TABLE,
     output:
         edges="results/{collection}/networks/edges.tsv",
         sets="results/{collection}/networks/set_edges.tsv",
@@ -173,7 +198,7 @@ rule associate_edges:
         mem_mb=needs("associate_edges", "mem_mb", use="sivae"),
         runtime=needs("associate_edges", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         phenotypes=phenotype_columns(config),
         seed=config["seed"],
         code=code_digest("associate_edges"),
@@ -200,11 +225,37 @@ rule score_edges:
         mem_mb=needs("score_edges", "mem_mb", use="sivae"),
         runtime=needs("score_edges", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         names=[network["name"] for network in config["overlap"]["networks"]],
         code=code_digest("score_edges"),
     script:
         "../scripts/score_edges.py"
+
+
+rule list_neighbours:
+    """List the nearest genes of every gene over lines, and of chosen genes in every line."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        genes="results/{collection}/networks/centrality.tsv",
+    output:
+        consensus="results/{collection}/networks/neighbours.tsv.gz",
+        lines="results/{collection}/networks/line_neighbours.tsv",
+    log:
+        "logs/{collection}/networks/list_neighbours.log",
+    benchmark:
+        "benchmarks/{collection}/networks/list_neighbours.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("list_neighbours", "mem_mb", use="sivae"),
+        runtime=needs("list_neighbours", "runtime", use="sivae"),
+    params:
+        settings=NETWORKS,
+        code=code_digest("list_neighbours"),
+    script:
+        "../scripts/list_neighbours.py"
 
 
 rule collect_tests:
@@ -235,6 +286,68 @@ rule collect_tests:
         "../scripts/collect_tests.py"
 
 
+rule measure_effects:
+    """Measure how much connectivity changes with the phenotypes, of genes and of gene sets."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        table=NETWORK_TABLE,
+        sets=config["networks"]["gene_sets"],
+    output:
+        genes="results/{collection}/networks/effects.tsv",
+        sets="results/{collection}/networks/modules.tsv",
+    log:
+        "logs/{collection}/networks/measure_effects.log",
+    benchmark:
+        "benchmarks/{collection}/networks/measure_effects.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("measure_effects", "mem_mb", use="sivae"),
+        runtime=needs("measure_effects", "runtime", use="sivae"),
+    params:
+        settings=NETWORKS,
+        phenotypes=phenotype_columns(config),
+        seed=config["seed"],
+        code=code_digest("measure_effects"),
+    script:
+        "../scripts/measure_effects.py"
+
+
+rule judge_engines:
+    """Compare the engines on these lines, and join their calls to one verdict."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        table=NETWORK_TABLE,
+        genes="results/{collection}/networks/centrality.tsv",
+        tests="results/{collection}/networks/tests.tsv",
+        reliability="results/{collection}/networks/reliability.tsv",
+        sets="results/{collection}/networks/modules.tsv",
+        known=rules.score_edges.output.known if config["overlap"]["networks"] else [],
+    output:
+        engines="results/{collection}/networks/engines.tsv",
+        verdict="results/{collection}/networks/verdict.tsv",
+    log:
+        "logs/{collection}/networks/judge_engines.log",
+    benchmark:
+        "benchmarks/{collection}/networks/judge_engines.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("judge_engines", "mem_mb", use="sivae"),
+        runtime=needs("judge_engines", "runtime", use="sivae"),
+    params:
+        settings=NETWORKS,
+        phenotypes=phenotype_columns(config),
+        seed=config["seed"],
+        code=code_digest("judge_engines"),
+    script:
+        "../scripts/judge_engines.py"
+
+
 rule plot_networks:
     """Draw the maps of lines, the genes, the reliability, and the network of a gene set in several lines."""
     input:
@@ -249,6 +362,7 @@ rule plot_networks:
         sets="results/{collection}/networks/gsea.tsv",
         reliability="results/{collection}/networks/reliability.tsv",
         libraries=config["networks"]["gene_sets"],
+        table=NETWORK_TABLE,
     output:
         png=[
             report(
@@ -275,13 +389,81 @@ rule plot_networks:
         mem_mb=needs("plot_networks", "mem_mb", use="sivae"),
         runtime=needs("plot_networks", "runtime", use="sivae"),
     params:
-        settings=config["networks"],
+        settings=NETWORKS,
         phenotypes=phenotype_columns(config),
         kernels=NETWORK_KERNELS,
         formats=figures.formats(config),
         code=code_digest("plot_networks"),
     script:
         "../scripts/plot_networks.py"
+
+
+rule compare_ends:
+    """Compare the network of a gene set in lines at both ends of a phenotype."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        table=NETWORK_TABLE,
+        genes="results/{collection}/networks/centrality.tsv",
+        sets="results/{collection}/networks/gsea.tsv",
+        libraries=config["networks"]["gene_sets"],
+    output:
+        edges="results/{collection}/networks/end_edges.tsv",
+    log:
+        "logs/{collection}/networks/compare_ends.log",
+    benchmark:
+        "benchmarks/{collection}/networks/compare_ends.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("compare_ends", "mem_mb", use="sivae"),
+        runtime=needs("compare_ends", "runtime", use="sivae"),
+    params:
+        settings=NETWORKS,
+        phenotypes=phenotype_columns(config),
+        code=code_digest("compare_ends"),
+    script:
+        "../scripts/compare_ends.py"
+
+
+rule plot_effects:
+    """Draw the changes of connectivity with the phenotypes."""
+    input:
+        effects="results/{collection}/networks/effects.tsv",
+        genes="results/{collection}/networks/centrality.tsv",
+        ends="results/{collection}/networks/end_edges.tsv",
+    output:
+        png=[
+            report(
+                f"results/{{collection}}/networks/figures/{name}.png",
+                caption=f"../report/networks_{name}.rst",
+                category="6 Networks",
+                labels={"figure": title},
+            )
+            for name, title in EFFECT_FIGURES.items()
+        ],
+        others=expand(
+            "results/{{collection}}/networks/figures/{name}.{kind}",
+            name=EFFECT_FIGURES,
+            kind=figures.formats(config)[1:],
+        ),
+    log:
+        "logs/{collection}/networks/plot_effects.log",
+    benchmark:
+        "benchmarks/{collection}/networks/plot_effects.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("plot_effects", "mem_mb", use="sivae"),
+        runtime=needs("plot_effects", "runtime", use="sivae"),
+    params:
+        settings=NETWORKS,
+        formats=figures.formats(config),
+        code=code_digest("plot_effects"),
+    script:
+        "../scripts/plot_effects.py"
 
 
 # inputs of the target and the report
@@ -297,6 +479,11 @@ NETWORK_RESULTS = [
     rules.associate_edges.output.sets,
     rules.associate_edges.output.groups,
     *(rules.score_edges.output if config["overlap"]["networks"] else []),
+    *rules.list_neighbours.output,
+    *rules.measure_effects.output,
+    *rules.judge_engines.output,
     rules.collect_tests.output.tests,
+    *rules.compare_ends.output,
     *rules.plot_networks.output,
+    *rules.plot_effects.output,
 ]

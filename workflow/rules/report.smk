@@ -92,6 +92,8 @@ rule write_report:
             ),
         ),
         figures=if_used("landscape", rules.plot_landscape.output),
+        map=if_used("landscape", "results/{collection}/landscape/landscape.h5ad"),
+        matrices=of_studies("results/{collection}/coexpression/{study}/matrices.npz"),
         sensitivity=branch(
             config["report"]["sensitivity"],
             then=[
@@ -128,6 +130,19 @@ rule write_report:
         sivae=branch(
             config["report"]["sivae"],
             then=SIVAE_RESULTS,
+            otherwise=[],
+        ),
+        neighbours=branch(
+            config["report"]["sivae"],
+            then=of_lines("results/{collection}/sivae/{line}/neighbours.tsv.gz"),
+            otherwise=[],
+        ),
+        kernels=branch(
+            config["report"]["networks"],
+            then=expand(
+                "results/{{collection}}/networks/{kernel}/embedding.tsv",
+                kernel=config["networks"]["kernels"],
+            ),
             otherwise=[],
         ),
         networks=branch(

@@ -12,7 +12,7 @@ job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 settings = NetworkSettings.of(params.settings)
-collection = read_collection(read_lines(given.lines), Path(given.lines).parent)
+collection = read_collection(read_lines(given.lines, settings.table), Path(given.lines).parent)
 edges, sets, groups, tests = edge_tables(collection, settings, params.phenotypes, params.seed)
 files.write_tsv(edges, output.edges)
 files.write_tsv(sets, output.sets)

@@ -12,7 +12,7 @@ job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 settings = NetworkSettings.of(params.settings)
-collection = read_collection(read_lines(given.lines), Path(given.lines).parent)
+collection = read_collection(read_lines(given.lines, settings.table), Path(given.lines).parent)
 kernel, model = kernel_names(settings)[snakemake.wildcards.kernel]
 similarity, embedding, tests = compare_lines(
     collection, kernel, model, settings, params.phenotypes, params.seed

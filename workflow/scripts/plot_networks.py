@@ -14,7 +14,7 @@ job.begin(snakemake)
 
 given, params = snakemake.input, snakemake.params
 settings = NetworkSettings.of(params.settings)
-collection = read_collection(read_lines(given.lines), Path(given.lines).parent)
+collection = read_collection(read_lines(given.lines, settings.table), Path(given.lines).parent)
 embeddings = {
     name: files.read_tsv(path, dtype={"line": str})
     for name, path in zip(params.kernels, given.embeddings, strict=True)

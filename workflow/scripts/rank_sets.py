@@ -12,7 +12,7 @@ job.begin(snakemake)
 
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 settings = NetworkSettings.of(params.settings)
-collection = read_collection(read_lines(given.lines), Path(given.lines).parent)
+collection = read_collection(read_lines(given.lines, settings.table), Path(given.lines).parent)
 genes = files.read_tsv(given.genes, dtype={"gene": str, "phenotype": str, "model": str})
 sets, tests = set_tables(collection, genes, settings, params.phenotypes, params.seed)
 files.write_tsv(sets, output.sets)

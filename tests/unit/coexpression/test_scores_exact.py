@@ -13,13 +13,14 @@ from panscape.coscape.coexpression.chance import corrected_chance
 from panscape.coscape.coexpression.corrected import correct_clusters, walk_sums
 from panscape.coscape.coexpression.nesting import finest_clusters, nested_steps, parent_rows
 from panscape.coscape.coexpression.pair_scores import score_pairs
-from panscape.coscape.coexpression.score_sums import score_sums
-from panscape.coscape.coexpression.score_terms import ScoreTerms
 from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.coscape.coexpression.signal import choose_pairs
 from panscape.coscape.coexpression.values import Values
-from panscape.coscape.coexpression.weights import BIN_WIDTH, fit_weights, relative_depth
+from panscape.coscape.coexpression.weights import fit_weights
+from panscape.stats.count_weights import BIN_WIDTH, relative_depth
 from panscape.stats.gram import Plan
+from panscape.stats.score_sums import score_sums
+from panscape.stats.score_terms import ScoreTerms
 
 MIN_EXPECTED = 10
 
@@ -109,7 +110,7 @@ def test_nested_sums_equal_direct_ones(study):
     plan = Plan(np.arange(24), 0)
     assert any(step.into >= 0 for step in nested_steps(members, parent_rows(clusters)))
     for row, sums in walk_sums(values, clusters, members, plan, weights):
-        direct = score_sums(values, weights, members[row].indices, plan)
+        direct = score_sums(values.counts, weights, members[row].indices, plan)
         for one, other in (
             (sums.cross, direct.cross),
             (sums.powers, direct.powers),

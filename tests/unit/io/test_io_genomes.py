@@ -89,7 +89,7 @@ def test_genes_of_two_genomes_are_asked_for_and_not_added_up(tmp_path, layout):
     with pytest.raises(UserError, match=rf"genes\.genome .*several genomes: {genome} \(5\), m.* write genes"):
         read(path, **more)
     table, source = read(path, genome=genome, **more)
-    assert table.columns.tolist() == HUMAN and source.left_out == {"feature of another genome": 5}
+    assert table.columns.tolist() == HUMAN and source.left_out == {"features of another genome": 5}
     np.testing.assert_array_equal(table.to_numpy(), COUNTS)
     with pytest.raises(UserError, match=rf"the file has {genome}, m.*, not dm6"):
         read(path, genome="dm6", **more)

@@ -9,6 +9,9 @@ from scipy import sparse
 
 from panscape.data import files
 from panscape.simulate.lines import LinesSettings, lines_study
+from panscape.sivae.network import nearest
+from panscape.sivae.networks.read import GRAPHS, HALVES
+from panscape.stats.count_correlation import corrected_correlations
 
 SMALL = LinesSettings("lines", lines=12, cells=240, n_genes=90, n_modules=5, module_genes=10)
 DENSITY = 0.05
@@ -38,6 +41,9 @@ def pca_model(counts, k=6):
     _, values, vectors = np.linalg.svd(x, full_matrices=False)
     loadings = vectors[:k].T * values[:k] / np.sqrt(len(x))
     varies = np.maximum(np.square(x).mean(axis=0), 1e-9)
+    fitted = corrected_correlations(sparse.csr_matrix(counts), counts.sum(axis=1))
+    r = x.T @ x / len(x)
+    np.fill_diagonal(r, 0)
     centrality = np.square(loadings).sum(axis=1) / varies
     return {
         "loadings": loadings,
@@ -45,8 +51,23 @@ def pca_model(counts, k=6):
         "mean": log.mean(axis=0),
         "detection": (counts > 0).mean(axis=0),
         "graph": top_pairs(loadings @ loadings.T),
-        "pearson": top_pairs(np.abs(x.T @ x)),
+        "pearson": top_pairs(np.abs(r)),
+        "corrected": top_pairs(fitted.z),
+        "similar": {
+            "sivae": loadings @ loadings.T,
+            "pca": loadings @ loadings.T,
+            "pearson": np.abs(r),
+            "corrected": fitted.z,
+        },
+        "connectivity": {"pearson": np.square(r).mean(axis=0), "corrected": fitted.connectivity()},
     }
+
+
+def nearest_genes(similar, genes, count=12):
+    """Return gene, rank, neighbour."""
+    near = nearest(similar, count)
+    ranks = np.tile(np.arange(1, count + 1), len(genes))
+    return pd.DataFrame({"gene": np.repeat(genes, count), "rank": ranks, "neighbour": genes[near.ravel()]})
 
 
 def models_of(drawn, seed=0, *, bins=1, halves=True):
@@ -82,19 +103,26 @@ def write(folder, settings=SMALL, seed=0, *, bins=1, halves=True, lines=None):
 def write_line(folder, genes, parts):
     """Write one line's files."""
     data = anndata.AnnData(obs=pd.DataFrame(index=pd.Index(genes, name="gene")))
-    rows, graphs = [], {"graph.npz": [], "graph_pca.npz": [], "graph_pearson.npz": []}
+    rows, near, graphs = [], [], {name: [] for name in GRAPHS.values()}
     for name, model in parts.items():
         data.obsm[f"bin-{name}"] = data.obsm[f"pca-{name}"] = model["loadings"]
         shown = {key: model[key] for key in ("centrality", "mean", "detection")}
-        for kind in ("sivae", "pca"):
+        for kind in GRAPHS:
             columns = {"bin": name, "model": kind, "gene": genes, "centrality_heldout": model["centrality"]}
+            if kind in model["connectivity"]:
+                columns["centrality_heldout"] = np.nan
+                shown["centrality"] = model["connectivity"][kind]
             rows.append(pd.DataFrame(columns | shown))
+            if name not in HALVES:
+                near.append(nearest_genes(model["similar"][kind], genes).assign(bin=name, model=kind))
         graphs["graph.npz"].append(model["graph"])
         graphs["graph_pca.npz"].append(model["graph"])
         graphs["graph_pearson.npz"].append(model["pearson"])
+        graphs["graph_corrected.npz"].append(model["corrected"])
     folder.mkdir(parents=True)
     files.write_tsv(pd.DataFrame({"bin": list(parts), "collapsed": False}), folder / "models.tsv")
     data.write_h5ad(folder / "embedding.h5ad")
     files.write_tsv(pd.concat(rows), folder / "genes.tsv.gz")
+    files.write_tsv(pd.concat(near), folder / "neighbours.tsv.gz")
     for name, stacked in graphs.items():
         files.write_csr(sparse.vstack(stacked, format="csr"), folder / name)

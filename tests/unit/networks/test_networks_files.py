@@ -16,7 +16,7 @@ from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.reliability import check_lines
 from panscape.sivae.networks.run import compare_lines, kernel_names, phenotype_columns
 from panscape.sivae.networks.set_tests import set_tables
-from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.settings import NetworkSettings, usable_engines
 
 COLUMNS = ["phenotype", "group"]
 
@@ -80,7 +80,7 @@ def test_same_seed_same_tables(collection, settings):
 
 def test_the_planted_module_is_found_and_the_mean_only_one_is_not(genes):
     result, tests = genes
-    for model in ("sivae", "pca"):
+    for model in ("sivae", "pca", "pearson", "corrected"):
         subset = result[(result["model"] == model) & (result["phenotype"] == "phenotype")].set_index("gene")
         called = subset.index[subset["call"] == "connectivity"]
         assert sum(gene.startswith("A") for gene in called) >= 8
@@ -120,8 +120,13 @@ def test_edges(collection, settings):
 
 def test_reliability_of_halves(collection, settings):
     result = check_lines(collection, settings)
-    assert set(result["source"]) == {"halves"} and set(result["model"]) == {"sivae", "pca", "pearson"}
-    assert len(result) == 12 * (3 + 3 + 2) and result["line"].tolist()[:3] == ["line01"] * 3
+    assert set(result["source"]) == {"halves"} and set(result["model"]) == {
+        "sivae",
+        "pca",
+        "pearson",
+        "corrected",
+    }
+    assert len(result) == 12 * (3 + 3 + 2 + 2) and result["line"].tolist()[:3] == ["line01"] * 3
     subset = result[result["measure"] == "centrality"]
     assert (subset["within"] > subset["others"]).mean() > 0.8
 
@@ -130,7 +135,7 @@ def test_lines_of_one_bin_and_no_halves_are_of_unknown_reliability(tmp_path, set
     made_lines.write(tmp_path, halves=False)
     result = read_collection(read_lines(tmp_path / "lines.tsv"), tmp_path)
     table = check_lines(result, settings)
-    assert set(table["flag"]) == {"unknown"} and table["within"].isna().all() and len(table) == 96
+    assert set(table["flag"]) == {"unknown"} and table["within"].isna().all() and len(table) == 120
 
 
 def test_collapsed_models_are_flagged(tmp_path, settings):
@@ -214,11 +219,19 @@ def test_gene_sets_without_overlap_are_reported(collection, genes, tmp_path):
 
 
 def test_names_of_comparisons():
-    names = kernel_names({"kernels": ["cka", "wl-name"], "baselines": ["pca", "pearson"]})
+    names = kernel_names({"kernels": ["cka", "wl-name"], "engines": ["pca", "pearson"]})
     assert names == {
         "cka": ("cka", "sivae"), "wl-name": ("wl-name", "sivae"), "cka-pca": ("cka", "pca"),
         "wl-name-pca": ("wl-name", "pca"), "wl-name-pearson": ("wl-name", "pearson"),
     }  # fmt: skip
+
+
+def test_counts_are_needed_for_corrected_correlations():
+    studies = [{"id": "a"}, {"id": "b", "use": ["landscape"], "values": "log"}]
+    config = {"studies": studies, "networks": {"engines": ["pca", "corrected"]}}
+    assert usable_engines(config) == ["pca", "corrected"]
+    assert usable_engines(config | {"studies": [*studies, {"id": "c", "values": "log"}]}) == ["pca"]
+    assert NetworkSettings(engines=("corrected",)).models == ("sivae", "corrected")
 
 
 def test_phenotypes_are_the_mapped_columns_but_roles():

@@ -167,7 +167,7 @@ def test_tables_say_where_labels_cannot_decide(monkeypatch):
             return x if column == "centrality" else np.abs(x) + 1
 
     settings = NetworkSettings(
-        gene_sets=("made.gmt",), baselines=(), centrality="training", min_lines=4, gsea_permutations=10
+        gene_sets=("made.gmt",), engines=(), centrality="training", min_lines=4, gsea_permutations=10
     )
     monkeypatch.setattr("panscape.sivae.networks.set_tests.read_gene_sets", lambda path: sets)
     rho = spearman_rows(x, np.arange(4.0))

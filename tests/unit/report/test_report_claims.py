@@ -129,6 +129,24 @@ def test_lines_are_paired_and_baselines_are_plain(collection, tmp_path):
     assert "collapsed in 1 line (l3)" in texts[1]
 
 
+def test_networks_of_lines_are_compared_with_plain_networks(collection, tmp_path):
+    values = {"sivae": (0.5, 20), "pca": (0.45, 12), "pearson": (0.2, 30)}
+    tests = [
+        {"part": part, "model": model, "phenotype": "dose", "statistic": name,
+         "value": pair[at],
+         "null_mean": 0.0, "null_sd": 0.01 * (1 + 99 * at), "pvalue": 0.001, "n": 9, "status": "tested"}
+        for model, pair in values.items()
+        for at, (part, name) in enumerate((("cka", "mantel"), ("genes", "genes found, controlled")))
+    ]  # fmt: skip
+    genes = [{"gene": "A", "phenotype": "dose", "model": "sivae", "unit": "donor"}]
+    made = claims(of_tables(tmp_path, collection[1], networks__tests=tests, networks__centrality=genes))
+    assert [(claim.verdict, claim.n) for claim in made] == [
+        ("supported", "9 donors"),
+        ("not better than Pearson networks", "9 donors"),
+    ]
+    assert made[0].baseline == "PCA networks: 0.45"
+
+
 def test_metacells_of_one_platform_each_are_an_alert(collection, tmp_path):
     rows = [
         {"metacell": f"m{i}", "n_cells": 30, "platform": "ab"[i % 2], "platform_purity": 0.97}
@@ -157,7 +175,7 @@ def test_the_first_screen_has_numbers_map_and_claims(collection):
     results = made_up.results_of(out, config)
     top = first_screen(results)
     assert [noun for _, noun in numbers(results)] == ["cells", "studies", "panclusters", "genes"]
-    assert top["claims"] and top["labels"] is None
+    assert top["claims"] and top["unordered"] == []
     text = page(results, SECTIONS, methods(results, SECTIONS))
     assert text.index("best plain baseline") < text.index('<section id="preprocess">')
     for claim in top["claims"]:
@@ -168,9 +186,12 @@ def test_a_collection_without_an_order_shows_its_clusters(collection, tmp_path):
     results = changed(collection, tmp_path)
     path = results.path("landscape/pseudotime.tsv")
     write_tsv(read_tsv(path).assign(pseudotime=np.nan), path)
-    shown = first_screen(results)["labels"]
+    shown, labels = first_screen(results)["unordered"]
     assert [row[0] for row in shown.rows] == results.studies
     assert shown.header[1] == "clusters"
+    assert labels.header == ("label", "class", "clusters", "studies", "median purity")
+    assert {row[0] for row in labels.rows} == {"cell type"}
+    assert sum(int(row[2]) for row in labels.rows) == 120
 
 
 def test_words_are_explained_once_and_never_inside_tags():

@@ -193,7 +193,9 @@ def test_backticks_become_code_and_hostile_text_stays_escaped():
 
 def test_no_backtick_is_left_on_the_page(collection):
     out, config = collection
-    body = re.sub(r"<style.*?</style>|data:image[^\"]*", "", page_of(out, config), flags=re.DOTALL)
+    body = re.sub(
+        r"<(style|script).*?</(style|script)>|data:image[^\"]*", "", page_of(out, config), flags=re.DOTALL
+    )
     assert "`" not in body and "<code>panclust.min_cells</code>" in body
 
 

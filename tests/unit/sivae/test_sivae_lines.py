@@ -15,7 +15,7 @@ from panscape.sivae.genes import variable_genes
 from panscape.sivae.job import load, read_bins
 from panscape.sivae.lines import LineSettings, plan_lines
 from panscape.sivae.stage import train_job
-from panscape.sivae.values import ValueSettings, prepare_bin
+from panscape.sivae.values import CellCounts, ValueSettings, prepare_bin
 
 
 def table(**lines):
@@ -160,7 +160,7 @@ def test_a_job_writes_its_lines(tmp_path, study):
     line = tmp_path / "job" / "a"
     table_ = files.read_tsv(line / "genes.tsv.gz", dtype={"bin": str})
     assert list(table_) == ["bin", "model", "gene", "centrality", "centrality_heldout", "mean", "detection"]
-    assert len(table_) == 2 * 2 * 25 and list(table_["bin"].unique()) == ["0", "1"]
+    assert len(table_) == 2 * 4 * 25 and list(table_["bin"].unique()) == ["0", "1"]
     constant = table_[table_["gene"] == "g24"]
     assert constant["centrality"].isna().all() and (constant["detection"] == 0).all()
     embedding = anndata.read_h5ad(line / "embedding.h5ad")
@@ -171,6 +171,9 @@ def test_a_job_writes_its_lines(tmp_path, study):
         assert graph.shape == (50, 25) and graph.dtype == bool
         assert graph[:25].nnz == graph[25:].nnz == 2 * round(0.05 * 300)
         assert graph[24].nnz == 0  # a constant gene
+    engines = table_[(table_["bin"] == "0") & table_["model"].isin(["pearson", "corrected"])]
+    assert engines["centrality_heldout"].isna().all()
+    assert files.read_csr(line / "graph_corrected.npz").shape == (50, 25)
     scores = anndata.read_h5ad(line / "cells.h5ad")
     assert scores.obsm["sivae"].shape == (40, 3) and set(scores.obs_names) <= set(obs.index)
     models = files.read_tsv(line / "models.tsv", dtype={"bin": str})
@@ -225,3 +228,13 @@ def test_variable_genes_are_those_overall_and_of_each_line(study):
     result = variable_genes(genes, {"s": path}, cells, n_genes=8, n_per_line=0)
     assert sum(int(name[1:]) < 8 for name in result) >= 7 and len(result) == 8
     assert len(variable_genes(genes, {"s": path}, cells, n_genes=8, n_per_line=12)) >= 12
+
+
+def test_labels_that_are_regressed_out_are_strata_of_the_counts():
+    obs = pd.DataFrame({"batch": ["x", "y", "x", "y"], "sex": list("ffmm"), "age": [1.0, 2.0, 3.0, 4.0]})
+    totals = np.array([5, 6, 7, 8])
+    counts = sparse.csr_matrix(np.ones((4, 2), np.float32))
+    assert CellCounts.of(counts, totals, obs, ["batch", "age"]).strata.tolist() == [0, 1, 0, 1]
+    assert len(set(CellCounts.of(counts, totals, obs, ["batch", "sex"]).strata)) == 4
+    none = CellCounts.of(counts, totals, obs, ["age"])
+    assert none.strata.tolist() == [0] * 4 and none.totals.tolist() == [5, 6, 7, 8]

@@ -201,6 +201,8 @@ def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> 
     used = [study for _, study in studies if "sivae" in study["use"]]
     mapped = list(dict.fromkeys(name for study in used for name in study["obs"]))
     settings = config.get("networks", {})
+    if isinstance(settings.get("phenotypes"), str):
+        return  # columns of a table of lines, which are checked when it is read
     named = [(f"networks.phenotypes[{at}]", name) for at, name in enumerate(settings.get("phenotypes") or [])]
     named += [
         (f"networks.covariates[{at}]", name) for at, name in enumerate(settings.get("covariates") or [])

@@ -10,11 +10,13 @@ from typing import Any
 import pandas as pd
 
 from panscape.config import gene_overlap, libraries, root, species, studies
+from panscape.config.lines_table import check_table
 from panscape.config.look import Seen, look
 from panscape.config.scenarios import unknown_classes
 from panscape.config.schema import Schema, schema
 from panscape.coscape import reference
 from panscape.data.limits import use_limits
+from panscape.data.once import remembering
 from panscape.data.readers.child import in_child
 from panscape.errors import Problem, UserError
 from panscape.log import logger, without_repeats
@@ -75,7 +77,7 @@ def look_at_inputs(config: dict[str, Any]) -> Checked:
 
 def _check(config: dict[str, Any]) -> Checked:
     """Return what the files of a configuration show; a UserError lists all problems."""
-    with without_repeats():
+    with without_repeats(), remembering():
         return _check_all(config)
 
 
@@ -92,6 +94,9 @@ def _check_all(config: dict[str, Any]) -> Checked:
     problems += species.undeclared(seen, config)
     warnings += [*species.contradicted(seen, config), *species.forecast(seen, config)]
     problems += [*_scenarios(config, seen), *_lines(config, understood), *truths(understood)]
+    faults, doubtful = check_table(config, understood)
+    problems += faults
+    warnings += doubtful
     arranged = studies.used_by(config, "landscape")
     problems += _small_to_project(config, seen)
     seen = [study for study in seen if study.name in arranged]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from panscape.config import cross, reported, root, species
+from panscape.config import cross, mapped, reported, root, species
 from panscape.config import studies as inputs
 from panscape.config.coordinates import coordinates
 from panscape.config.fill import expand, fill, normalise, plain
@@ -119,6 +119,7 @@ def _fit(config: Config, tainted: set) -> Iterator[Problem]:
     yield from cross.stages(config)
     yield from coordinates(config, [(at, study) for at, study in studies if "use" in study])
     yield from cross.metacells(config, [(at, study) for at, study in studies if "use" in study])
+    yield from mapped.columns(config, [(at, study) for at, study in studies if "use" in study])
     yield from cross.logged(config, [(at, study) for at, study in studies if "use" in study])
     yield from cross.programs(config, [(at, study) for at, study in studies if "use" in study])
     yield from cross.lines(config, [(at, study) for at, study in studies if "use" in study])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from panscape.config import species
+from panscape.data.files import reading
 from panscape.data.size import Size
 from panscape.errors import masked
 
@@ -139,8 +140,14 @@ def paired_size(config: Mapping[str, Any], name: str) -> Size:
 
 
 def jobs_of_lines(plan: str | Path) -> dict[str, str]:
-    """Return the job of each line with a model, from the table of lines (``sivae/lines.tsv``)."""
-    with open(plan, newline="") as handle:
+    """Return the job of each line with a model, from the table of lines (``sivae/lines.tsv``).
+
+    Raises
+    ------
+    UserError
+        If the table is damaged.
+    """
+    with reading(plan), open(plan, newline="", encoding="utf-8") as handle:
         rows = csv.DictReader(handle, delimiter="\t")
         return {row["line"]: row["job"] for row in rows if row["status"] == "ok"}
 

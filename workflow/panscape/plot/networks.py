@@ -18,7 +18,8 @@ from panscape.stats.gsea import MITO
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MODEL_TITLES = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson"}
+MODEL_TITLES = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson", "corrected": "noise-corrected"}
+MODEL_COLOURS = {"sivae": "#0072B2", "pca": "#E69F00", "pearson": "#009E73", "corrected": "#CC79A7"}
 CALLS = {"": "#b8b8b8", "with expression": "#E69F00", "connectivity": "#0072B2"}
 CALL_TITLES = {"": "not found", "with expression": "goes with expression", "connectivity": "connectivity"}
 LABELS = 6  # number of genes named per panel
@@ -176,7 +177,7 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
         lines = first.sort_values("within")["line"].head(SHOWN).tolist()
     place = {line: at for at, line in enumerate(lines)}
     with style():
-        fig = new_figure(DOUBLE, 1.0 + 0.16 * len(lines))
+        fig = new_figure(DOUBLE, 1.0 + 0.2 * len(lines))
         for panel, (measure, title) in enumerate(
             {"neighbours": "Neighbours (Jaccard)", "centrality": "Centrality (Spearman)"}.items()
         ):
@@ -188,8 +189,9 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
                     & (measured["model"] == model)
                     & measured["line"].isin(place)
                 ]
-                y = part["line"].map(place).to_numpy(float) + 0.22 * (number - (len(models) - 1) / 2)
-                colour = ["#0072B2", "#E69F00", "#009E73"][number]
+                shift = (number - (len(models) - 1) / 2) * 0.66 / len(models)
+                y = part["line"].map(place).to_numpy(float) + shift
+                colour = MODEL_COLOURS[model]
                 bad = part["flag"].isin(["unreliable", "collapsed"]).to_numpy()
                 ax.vlines(part["others"], y - 0.1, y + 0.1, color=colour, linewidth=1.2, alpha=0.6)
                 ax.scatter(
@@ -202,7 +204,7 @@ def plot_reliability(table: pd.DataFrame) -> Figure:
                 title=title,
                 xlabel="within the line (dot), to other lines (bar)",
             )
-        fig.legend(handles, [MODEL_TITLES[model] for model in models], loc="outside lower center", ncols=3)
+        fig.legend(handles, [MODEL_TITLES[model] for model in models], loc="outside lower center", ncols=4)
     return fig
 
 

@@ -105,7 +105,16 @@ class Files:
     block: str = field(default="files", init=False)
 
 
-Block = Paragraph | Heading | Table | Picture | Gallery | Fold | Files
+@dataclass(frozen=True)
+class Listing:
+    """Text to copy or download as it is, under a file name."""
+
+    text: str
+    file: str
+    block: str = field(default="listing", init=False)
+
+
+Block = Paragraph | Heading | Table | Picture | Gallery | Fold | Files | Listing
 
 
 def table(

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from panscape.config import figures
+from panscape.data.files import read_h5ad
 from panscape.plot.figure_names import PSEUDOTIME as TIME
 from panscape.plot.figure_names import map_name
 from panscape.report.blocks import Block, Gallery, Paragraph, Picture, Table, table
 from panscape.report.claims.alerts import alerts
 from panscape.report.claims.claim import RULES
 from panscape.report.claims.every import claims
+from panscape.report.explorer.maps import LANDSCAPE
 from panscape.report.format import count
 from panscape.report.results import Results
 from panscape.report.sections.drawn import drawn
@@ -29,8 +33,9 @@ def first_screen(results: Results) -> dict[str, Any]:
 
     Returns
     -------
-    `numbers` (number, noun), `picture` (the landscape, or None), `claims`, `rules`, `alerts` and `headline`
-    (a table of the landscape beside other spaces, or None).
+    `numbers` (number, noun), `picture` (of the landscape, or None), `claims`, `rules`, `alerts`,
+    `headline` (a table of the landscape beside other spaces, or None), and `unordered` (tables of a landscape
+    without order).
     """
     shown = spaces_table(results) if results.has(STATISTICS) else None
     return {
@@ -40,7 +45,7 @@ def first_screen(results: Results) -> dict[str, Any]:
         "rules": RULES,
         "alerts": alerts(results),
         "headline": shown if shown and shown.rows else None,
-        "labels": label_table(results),
+        "unordered": unordered(results),
     }
 
 
@@ -76,10 +81,39 @@ def landscape_picture(results: Results) -> Picture | None:
     return None
 
 
-def label_table(results: Results) -> Table | None:
-    """Return the clusters of each study, for a landscape without an order."""
+def unordered(results: Results) -> list[Table]:
+    """Return the clusters of each study and of each label, for a landscape without an order."""
     if not results.has(PSEUDOTIME) or ordered(results):
-        return None
+        return []
+    labels = label_table(results)
+    return [study_table(results), *([labels] if labels.rows else [])]
+
+
+def label_table(results: Results) -> Table:
+    """Return per class of each mapped label its clusters: those of which it is the most frequent one."""
+    obs = read_h5ad(results.path(LANDSCAPE)).obs if results.has(LANDSCAPE) else pd.DataFrame()
+    rows = []
+    for column in figures.columns(results.config):
+        if column in figures.ALWAYS or f"{column}_purity" not in obs:
+            continue
+        known = obs[obs[column].notna() & (obs[column].astype(str) != "")]
+        for name, inside in known.groupby(known[column].astype(str), sort=True):
+            rows.append(
+                {
+                    "label": column.replace("_", " "),
+                    "class": name,
+                    "clusters": len(inside),
+                    "studies": inside["study"].nunique(),
+                    "median purity": float(inside[f"{column}_purity"].median()),
+                }
+            )
+    columns = ["label", "class", "clusters", "studies", "median purity"]
+    text = "Clusters by their most frequent label, in how many studies, and the median share of its cells."
+    return table(pd.DataFrame(rows, columns=columns), caption=text, file=LANDSCAPE)
+
+
+def study_table(results: Results) -> Table:
+    """Return the number and sizes of the clusters of each study."""
     clusters = results.table(PSEUDOTIME, dtype={"cluster": str, "study": str})
     rows = clusters.groupby("study", sort=False)["n_cells"].agg(
         clusters="size", smallest="min", median="median", largest="max"

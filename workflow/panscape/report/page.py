@@ -12,7 +12,8 @@ import pandas as pd
 from panscape import __version__
 from panscape.data.files import atomic
 from panscape.report.archive import write_archive
-from panscape.report.blocks import Block, Fold, Gallery, Heading, Paragraph, Picture, Table, table
+from panscape.report.blocks import Block, Fold, Gallery, Heading, Listing, Paragraph, Picture, Table, table
+from panscape.report.explorer.embed import explorer
 from panscape.report.first_screen import first_screen, once
 from panscape.report.format import count, duration, listing, plural
 from panscape.report.glossary import WORDS, explainer
@@ -108,6 +109,7 @@ def page(results: Results, sections: Sequence[Section], description: Methods) ->
         title=title(results),
         introduction=introduction,
         top=top,
+        explorer=explorer(results),
         glossary=WORDS,
         chapters=once(chapters, [top["picture"]]),
         version=__version__,
@@ -226,6 +228,7 @@ def _methods(description: Methods) -> list[Block]:
         Paragraph("The same text, with all parameters, is in methods.md beside this report.", "note"),
         *(Paragraph(text) for text in description.paragraphs),
         table(references, titles={"no": ""}, caption="References."),
+        Fold("References as BibTeX", (Listing(description.bibtex, "references.bib"),)),
         *_departures(description),
     ]
 

@@ -56,7 +56,7 @@ def plan_collection(
         problem = "no study takes part in siVAE"
         raise fail("studies[].use", problem, "write use: [sivae], with what else it is used for, in a study")
     obs = {study: Counts(path).obs for study, path in counts.items()}
-    plan = plan_lines(obs, LineSettings.of(settings), seed, columns)
+    plan = plan_lines(obs, LineSettings.of(settings), seed, columns, logged=logged)
     known = select_genes(
         {study: files.read_tsv(path, dtype={"gene": str}) for study, path in gene_tables.items()},
         n_genes=selection["n_genes"],
@@ -80,6 +80,9 @@ def plan_collection(
             logged=logged,
         )
     lines = plan.lines["status"].eq("ok").sum()
+    target = plan.lines["thinned_to"].dropna()
+    if len(target):
+        logger.info("cells of all lines are thinned to %.0f counts", target.iloc[0])
     logger.info("%d lines, %d jobs, %d genes", lines, len(plan.jobs), len(genes))
     return plan, genes
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from panscape import seeds
 from panscape.data.counts import Counts
 from panscape.data.normalise import normalise
+from panscape.data.thinning import thin
 from panscape.errors import fail
 from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
 from panscape.sivae.baselines import Pca
+from panscape.sivae.lines import COPY
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED, SivaeSettings
-from panscape.sivae.values import Expression, ValueSettings, prepare_bin
+from panscape.sivae.values import CellCounts, Expression, ValueSettings, prepare_bin
 
 RECORDS = 50  # approximate number of rows per loss term in the training tables
 
@@ -75,6 +78,8 @@ def read_bins(
     *,
     normalisation: str = "depth-log1p",
     logged: Sequence[str] = (),
+    fractions: Mapping[str, float] | None = None,
+    depth: float | None = None,
 ) -> list[Expression]:
     """Read and prepare the bins of a job.
 
@@ -92,6 +97,11 @@ def read_bins(
         Normalisation of the counts, see :func:`panscape.data.normalise.normalise`.
     logged
         Studies whose input has log values; these values are restored (``log1p``).
+    fractions
+        line -> fraction of its counts that thinning keeps, see :func:`panscape.data.thinning.thin`.
+    depth
+        Counts per cell to which all lines are thinned, to which cells are normalised then; None: the median
+        of the study.
 
     Raises
     ------
@@ -108,15 +118,20 @@ def read_bins(
         table = source.select(genes)
         how = "log1p" if study in logged else normalisation
         totals = source.obs["n_counts"].to_numpy(dtype=float)
-        target = float(np.median(totals))
-        expression = normalise(table, totals, how, target=target)
+        target = float(np.median(totals)) if depth is None else depth
         for (line, bin_), chosen in part.groupby(["line", "bin"], sort=False):
             rows = source.cells.get_indexer(chosen["cell"])
             if (rows < 0).any():
                 raise ValueError(f"{counts[study]} lacks cells of the plan, e.g. {chosen['cell'].iloc[0]}")
-            prepared = prepare_bin(
-                line, bin_, expression[rows], table[rows], source.obs.iloc[rows], settings, seed
-            )
+            counted, total = table[rows], totals[rows]
+            if fractions and line in fractions:
+                rng = seeds.stream(seed, "sivae", "thin", line, bin_)
+                counted, total = thin(counted, total, fractions[line], rng)
+            expression = normalise(counted, total, how, target=target)
+            obs = source.obs.iloc[rows]
+            prepared = prepare_bin(line, bin_.split(COPY)[0], expression, counted, obs, settings, seed)
+            cell_counts = None if study in logged else CellCounts.of(counted, total, obs, settings.regress)
+            prepared = replace(prepared, bin=replace(prepared.bin, name=bin_), counted=cell_counts)
             bins.append(prepared.scaled_by(how, target))
     return bins
 

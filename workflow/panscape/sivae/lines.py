@@ -11,19 +11,24 @@ import pandas as pd
 
 from panscape import seeds
 from panscape.data.labels import hyphenated, id_fault
+from panscape.data.text import as_yaml
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
+from panscape.sivae.depth import OK, with_equal_depth
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED
 from panscape.stats.means import group_means
 
-OK, FEW, UNNAMED = "ok", "too few cells", "unnamed"
+FEW, UNNAMED = "too few cells", "unnamed"
 HALVES = ("half-a", "half-b")
 """Bins of a line with one bin only: two models of half its cells each, to see how reliable its network is."""
+COPY = "-copy-"
+"""In the names of further thinnings of a bin: the same cells, thinned anew."""
 RESERVED = ("jobs", "figures")  # folder names used by the stage
 LONGEST = 200  # characters; 255 bytes are possible, and some files append to the name
 COLUMNS = (
-    "line", "name", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "models", "job", "status",
+    "line", "name", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "detected", "thinned_to",
+    "models", "job", "status",
 )  # fmt: skip
 """Columns of the table of lines besides the study and phenotypes."""
 OWN_COLUMNS = ("study", "n_counts", "n_genes", "mito_share", "ribo_share")
@@ -43,6 +48,13 @@ class LineSettings(FromMapping):
         Minimum number of cells of a line with a model.
     halves
         Also train a model on each half of the cells of lines with one bin.
+    equal_depth
+        Thin the counts of all lines to the depth of the shallowest one.
+    min_depth
+        Minimum depth (median counts of a cell) of a line with a model, if depths are made equal; None: a
+        fraction of the median over lines, :data:`panscape.sivae.depth.SHALLOWEST`.
+    thinnings
+        Number of models of each bin on different thinnings of its cells, over which results are averaged.
     models_per_job
         Maximum number of models trained by one job (a line is never split over jobs).
     """
@@ -55,6 +67,9 @@ class LineSettings(FromMapping):
     bin_cells: int = 1000
     min_cells: int = 100
     halves: bool = True
+    equal_depth: bool = True
+    min_depth: int | None = None
+    thinnings: int = 1
     models_per_job: int = 16
 
 
@@ -65,8 +80,9 @@ class LinePlan:
     Attributes
     ----------
     lines
-        line (of letters, digits and hyphens), name, study, n_cells, n_bins, bin_cells, discarded, depth, the
-        phenotype columns, job, status.
+        line (of letters, digits and hyphens), name, study, n_cells, n_bins, bin_cells, discarded, depth
+        (median counts of a cell), detected (median genes of a cell), thinned_to (the depth to which its cells
+        are thinned; NaN if they are not), the phenotype columns, job, status.
     cells
         line, bin, study, cell: the cells of every bin, by name.
     """
@@ -82,7 +98,12 @@ class LinePlan:
 
 
 def plan_lines(
-    tables: Mapping[str, pd.DataFrame], settings: LineSettings, seed: int, columns: Sequence[str] = ()
+    tables: Mapping[str, pd.DataFrame],
+    settings: LineSettings,
+    seed: int,
+    columns: Sequence[str] = (),
+    *,
+    logged: Sequence[str] = (),
 ) -> LinePlan:
     """Assign the cells of a collection to lines, bins and jobs.
 
@@ -96,6 +117,8 @@ def plan_lines(
         Seed of the collection; cells are drawn at random, independent of their order in the file.
     columns
         Annotations summarised by line: the mean of numbers, or a text that all cells share.
+    logged
+        Studies of log values, which cannot be thinned: with any of them depths stay as they are.
 
     Raises
     ------
@@ -125,7 +148,7 @@ def plan_lines(
                 pd.DataFrame({"line": line, "bin": bin_, "study": study, "cell": chosen})
                 for bin_, chosen in bins.items()
             )
-            whole = [bin_ for bin_ in bins if bin_ not in HALVES]
+            whole = [bin_ for bin_ in bins if bin_ not in HALVES and COPY not in bin_]
             rows.append(
                 {
                     "line": line,
@@ -136,6 +159,8 @@ def plan_lines(
                     "bin_cells": len(bins[whole[0]]) if whole else 0,
                     "discarded": left,
                     "depth": float(line_cells["n_counts"].median()),
+                    "detected": _median(line_cells, "n_genes"),
+                    "thinned_to": np.nan,
                     **_phenotype(line_cells, columns),
                     "models": len(bins),
                     "status": OK if bins else FEW,
@@ -153,6 +178,11 @@ def plan_lines(
         )
     for line in lines.loc[lines["status"] == FEW, "name"]:
         logger.warning("line %s has fewer than %d cells: no model", line, settings.min_cells)
+    if settings.equal_depth:
+        lines = with_equal_depth(lines, settings.min_depth, logged)
+        cells = [
+            part for part in cells if part["line"].iloc[0] in set(lines.loc[lines["status"] == OK, "line"])
+        ]
     lines["job"] = _jobs(lines, settings.models_per_job)
     for column in ("n_bins", "bin_cells", "discarded"):
         lines[column] = lines[column].fillna(0).astype(int)
@@ -160,6 +190,10 @@ def plan_lines(
     order = [name for name in lines if name not in (*ends, "models")]
     shared = pd.concat(cells, ignore_index=True)
     return LinePlan(lines[["line", *(name for name in order if name != "line"), *ends]], shared)
+
+
+def _median(cells: pd.DataFrame, column: str) -> float:
+    return float(cells[column].median()) if column in cells else float("nan")
 
 
 def _names(table: pd.DataFrame, column: str, study: str) -> np.ndarray:
@@ -204,17 +238,15 @@ def file_names(named: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]
         short = slug(f"{study}-{name}" if name in shared else name)
         known = first.setdefault(short.lower(), (study, name))
         if known != (study, name):
-            problems.append(
-                Problem(
-                    f"studies[{study}].obs.line",
-                    f"{name!r} and {known[1]!r} of study {known[0]} would have the same files ({short})",
-                    "rename one with obs.line.values",
-                )
-            )
+            what = f"{name!r} and {known[1]!r} of study {known[0]} would have the same files ({short})"
+            values = f"{{{as_yaml(name)}: {short}-{len(problems) + 2}}}"
+            fix = f"rename one: line: {{column: ..., values: {values}}}"
+            problems.append(Problem(f"studies[{study}].obs.line", what, fix))
         elif why := id_fault(short, LONGEST):
             where = f"studies[{study}].obs.line"
             what = f"{short[:60]!r} cannot be the name of files ({why})"
-            problems.append(Problem(where, what, "rename it with obs.line.values"))
+            fix = f"rename it: line: {{column: ..., values: {{{as_yaml(name)}: line-{len(problems) + 1}}}}}"
+            problems.append(Problem(where, what, fix))
         slugs[study, name] = short
     if problems:
         raise UserError(problems)
@@ -231,6 +263,11 @@ def _share_out(
     count, size = max(n // settings.bin_cells, 1), min(n, settings.bin_cells)
     order = cells.to_numpy()[seeds.stream(seed, "sivae", "bins", line).permutation(n)]
     bins = {str(at): order[at * size : (at + 1) * size] for at in range(count)}
+    bins = {
+        f"{bin_}{COPY}{again}" if again else bin_: chosen
+        for bin_, chosen in bins.items()
+        for again in range(settings.thinnings if settings.equal_depth else 1)
+    }
     if settings.halves and count == 1:
         half = size // 2
         bins |= {HALVES[0]: order[:half], HALVES[1]: order[half : 2 * half]}

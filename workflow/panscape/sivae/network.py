@@ -114,10 +114,27 @@ def neighbours(embedding: np.ndarray, count: int = 20, metric: str = "dot") -> n
     metric
         See :func:`similarity`.
     """
-    scores = similarity(embedding, metric)
-    np.fill_diagonal(scores, -np.inf)
-    count = min(count, len(scores) - 1)
-    return np.argsort(-scores, axis=1, kind="stable")[:, :count]
+    return nearest(similarity(embedding, metric), count)
+
+
+def nearest(similarities: np.ndarray, count: int) -> np.ndarray:
+    """Return the most similar other genes of each gene, most similar first, (F, at most `count`).
+
+    Parameters
+    ----------
+    similarities
+        (F, F); larger is more similar. Ties are broken by gene order.
+    count
+        Number of neighbors.
+
+    Examples
+    --------
+    >>> nearest(np.array([[9.0, 1.0, 2.0], [1.0, 9.0, 0.0], [2.0, 0.0, 9.0]]), 1).tolist()
+    [[2], [0], [0]]
+    """
+    scores = -np.asarray(similarities)
+    np.fill_diagonal(scores, np.inf)
+    return np.argsort(scores, axis=1, kind="stable")[:, : min(count, len(scores) - 1)]
 
 
 def correlation_network(

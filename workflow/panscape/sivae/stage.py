@@ -27,6 +27,8 @@ def train_job(
     *,
     normalisation: str = "depth-log1p",
     logged: Sequence[str] = (),
+    fractions: Mapping[str, float] | None = None,
+    depth: float | None = None,
     threads: int = 1,
     gpus: int = 0,
     checkpoint: str | Path | None = None,
@@ -37,7 +39,7 @@ def train_job(
     ----------
     cells
         line, bin, study, cell of the job's lines.
-    counts, genes, normalisation, logged
+    counts, genes, normalisation, logged, fractions, depth
         See :func:`panscape.sivae.job.read_bins`.
     folder
         Output folder: one folder per line, and ``weights.safetensors``.
@@ -51,7 +53,17 @@ def train_job(
 
     model, readout = SivaeSettings.of(settings), ReadoutSettings.of(settings)
     values = ValueSettings.of(settings)
-    expressions = read_bins(cells, counts, genes, values, seed, normalisation=normalisation, logged=logged)
+    expressions = read_bins(
+        cells,
+        counts,
+        genes,
+        values,
+        seed,
+        normalisation=normalisation,
+        logged=logged,
+        fractions=fractions,
+        depth=depth,
+    )
     task, history = train(expressions, model, seed, threads=threads, gpus=gpus, checkpoint=checkpoint)
     fitted = read_models(task)
     wanted = readout.network.startswith("sampled")

@@ -89,6 +89,36 @@ class Scaling:
 
 
 @dataclass(frozen=True)
+class CellCounts:
+    """Counts of a bin.
+
+    Attributes
+    ----------
+    counts
+        CSR, n x F.
+    totals
+        (n,): counts of each cell over all genes.
+    strata
+        int64, (n,): cells with the same labels in the columns of `regress`; numbers make no strata.
+    """
+
+    counts: sparse.csr_matrix
+    totals: np.ndarray
+    strata: np.ndarray
+
+    @classmethod
+    def of(
+        cls, counts: sparse.csr_matrix, totals: np.ndarray, obs: pd.DataFrame, regress: Sequence[str]
+    ) -> CellCounts:
+        """Return the counts of cells with these totals and the annotation `obs`."""
+        labels = [name for name in regress if not _numbers(obs[name])]
+        strata = np.zeros(len(obs), dtype=np.int64)
+        if labels:
+            strata = obs.groupby(labels, sort=True, observed=True).ngroup().to_numpy(dtype=np.int64)
+        return cls(counts, np.asarray(totals, dtype=float), strata)
+
+
+@dataclass(frozen=True)
 class Expression:
     """Prepared cells of a bin and summaries of its genes.
 
@@ -104,6 +134,9 @@ class Expression:
         Names of the cells, in the bin's order.
     scaling
         Scaling to apply to other cells, if known.
+    counted
+        Counts of the cells, for correlations that are corrected for the noise of counting; None where the
+        input has log values.
     """
 
     bin: Bin
@@ -111,6 +144,7 @@ class Expression:
     detection: np.ndarray
     cells: pd.Index
     scaling: Scaling | None = None
+    counted: CellCounts | None = None
 
     def scaled_by(self, normalisation: str, target: float) -> Expression:
         """Return a copy with the normalisation of its log expression recorded in `scaling`."""
@@ -185,7 +219,7 @@ def _design(obs: pd.DataFrame, columns: Sequence[str], where: str, keep_all: boo
         if values.isna().any():
             problem = f"{column!r} is missing for {int(values.isna().sum())} cells"
             raise fail(where, problem, "fill it in, or leave it out")
-        if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        if _numbers(values):
             numbers = values.to_numpy(dtype=float)
             spread = numbers.std()
             parts.append(((numbers - numbers.mean()) / (spread if spread > 0 else 1))[:, None])
@@ -193,3 +227,8 @@ def _design(obs: pd.DataFrame, columns: Sequence[str], where: str, keep_all: boo
             labels, codes = np.unique(values.astype(str), return_inverse=True)
             parts.append(np.eye(len(labels))[codes][:, 0 if keep_all else 1 :])
     return np.hstack(parts) if parts else np.zeros((len(obs), 0))
+
+
+def _numbers(values: pd.Series) -> bool:
+    """Return whether a column has numbers rather than labels."""
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)

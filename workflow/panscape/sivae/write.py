@@ -13,11 +13,12 @@ from scipy import sparse
 from panscape import seeds
 from panscape.data import files
 from panscape.sivae.attribution import METHODS, agreement
-from panscape.sivae.baselines import pearson
+from panscape.sivae.correlations import correlated
+from panscape.sivae.gene_table import gene_table, neighbour_table
 from panscape.sivae.job import RECORDS, Read, ReadoutSettings
 from panscape.sivae.labels import label_transfer
-from panscape.sivae.lines import HALVES
-from panscape.sivae.network import correlation_network, dependence, neighbours, network
+from panscape.sivae.lines import COPY, HALVES
+from panscape.sivae.network import correlation_network, dependence, network
 from panscape.sivae.settings import SivaeSettings
 from panscape.sivae.values import ValueSettings
 
@@ -35,8 +36,8 @@ def write_line(
     """Write the tables, networks and embeddings of a line.
 
     Files: genes.tsv.gz, neighbours.tsv.gz, embedding.h5ad (genes), cells.h5ad, graph.npz, graph_pca.npz,
-    graph_pearson.npz (CSR, bins concatenated in the order of the tables), models.tsv, training.tsv,
-    attributions.tsv and labels.tsv (header only if not requested).
+    graph_pearson.npz, graph_corrected.npz (CSR, bins concatenated in the order of the tables), models.tsv,
+    training.tsv, attributions.tsv and labels.tsv (header only if not requested).
 
     Parameters
     ----------
@@ -54,20 +55,24 @@ def write_line(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     graphs: dict[str, list[sparse.csr_matrix]] = {
-        name: [] for name in ("graph", "graph_pca", "graph_pearson")
+        name: [] for name in ("graph", "graph_pca", "graph_pearson", "graph_corrected")
     }
+    correlations = []
     for read in reads:
         usable = np.asarray(read.expression.bin.inputs.any(axis=0))
         graphs["graph"].append(model_network(read, readout, usable))
         graphs["graph_pca"].append(network(read.pca.loadings, readout.density, "dot", usable))
-        graphs["graph_pearson"].append(
-            correlation_network(pearson(read.expression.bin), readout.density, usable)
-        )
+        name = read.expression.bin.name
+        listed = 0 if name in HALVES or COPY in name else readout.n_neighbors
+        correlations.append(correlated(read.expression, readout.density, usable, listed))
+        for kind, engine in correlations[-1].items():
+            graphs[f"graph_{kind}"].append(engine.graph)
     for name, parts in graphs.items():
         files.write_csr(sparse.vstack(parts, format="csr", dtype=bool), folder / f"{name}.npz")
-    whole = [read for read in reads if read.expression.bin.name not in HALVES]
-    files.write_tsv(gene_table(reads, genes), folder / "genes.tsv.gz")
-    files.write_tsv(neighbour_table(whole, genes, readout), folder / "neighbours.tsv.gz")
+    names = [read.expression.bin.name for read in reads]
+    whole = [read for read, name in zip(reads, names, strict=True) if name not in HALVES and COPY not in name]
+    files.write_tsv(gene_table(reads, genes, correlations), folder / "genes.tsv.gz")
+    files.write_tsv(neighbour_table(reads, genes, readout, correlations), folder / "neighbours.tsv.gz")
     files.write_tsv(model_table(reads, history, model, readout), folder / "models.tsv")
     files.write_tsv(summarised(history), folder / "training.tsv")
     files.write_tsv(attribution_table(whole, readout, seed), folder / "attributions.tsv")
@@ -91,63 +96,6 @@ def model_network(read: Read, readout: ReadoutSettings, usable: np.ndarray) -> s
         values = dependence(read.sampled, readout.network.removeprefix("sampled-"))
         return correlation_network(values, readout.density, usable)
     return network(read.fitted.loadings, readout.density, readout.network, usable, readout.min_norm)
-
-
-def gene_table(reads: Sequence[Read], genes: Sequence[str]) -> pd.DataFrame:
-    """Return bin, model, gene, centrality, centrality_heldout, mean, detection of all bins."""
-    parts = []
-    for read in reads:
-        bin_, expression = read.expression.bin, read.expression
-        fractions = {
-            "sivae": (read.fitted.centrality(), read.fitted.centrality("heldout")),
-            "pca": _explained(read),
-        }
-        for model, (seen, unseen) in fractions.items():
-            part = {"bin": bin_.name, "model": model, "gene": list(genes)}
-            part |= {"centrality": seen, "centrality_heldout": unseen}
-            parts.append(pd.DataFrame(part | {"mean": expression.mean, "detection": expression.detection}))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _explained(read: Read) -> tuple[np.ndarray, np.ndarray]:
-    """Return the fraction of each gene's variance explained by PCA, in training and held-out cells."""
-    bin_, expected = read.expression.bin, read.pca.predict()
-    explained = []
-    for rows in (~bin_.test, bin_.test):
-        if not rows.any():
-            explained.append(np.full(bin_.inputs.shape[1], np.nan))
-            continue
-        null = np.square(bin_.inputs[rows]).mean(axis=0)
-        error = np.square(bin_.inputs[rows] - expected[rows]).mean(axis=0)
-        explained.append(1 - np.divide(error, null, out=np.full(len(null), np.nan), where=null > 1e-9))
-    return explained[0], explained[1]
-
-
-def neighbour_table(reads: Sequence[Read], genes: Sequence[str], readout: ReadoutSettings) -> pd.DataFrame:
-    """Return bin, gene, rank, neighbour: nearest genes in the embedding of each whole bin.
-
-    Parameters
-    ----------
-    reads
-        Trained bins.
-    genes
-        Names of the genes.
-    readout
-        Metric and number of neighbors.
-    """
-    metric = "dot" if readout.network.startswith("sampled") else readout.network
-    names, parts = np.asarray(genes, dtype=object), []
-    for read in reads:
-        near = neighbours(read.fitted.loadings, readout.n_neighbors, metric)
-        count = near.shape[1]
-        part = {
-            "bin": read.expression.bin.name,
-            "gene": np.repeat(names, count),
-            "rank": np.tile(np.arange(1, count + 1), len(names)),
-            "neighbour": names[near.ravel()],
-        }
-        parts.append(pd.DataFrame(part))
-    return pd.concat(parts, ignore_index=True)
 
 
 def model_table(

@@ -162,6 +162,8 @@ class UniCoordSettings(FromMapping):
         beforehand.
     ensemble, n_hidden, n_hidden_decoder, dropout
         Number of networks that predict labels; widths of encoder and decoder; dropout rate.
+    linear_head
+        Whether a linear classifier on the genes votes on discrete labels beside the ensemble.
     teacher_forcing
         Fraction of cells whose true labels, not the predicted ones, are given to the decoder in training.
     conditional
@@ -244,6 +246,7 @@ class UniCoordSettings(FromMapping):
     n_hidden: tuple[int, ...] = (128, 128)
     n_hidden_decoder: tuple[int, ...] = (128,)
     dropout: float = 0.15
+    linear_head: bool = True
     teacher_forcing: float = 0.5
     conditional: bool = True
     kl_supervised: bool = False

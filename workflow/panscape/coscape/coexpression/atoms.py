@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from scipy import sparse
-
-from panscape.coscape.coexpression.values import CHUNK_CELLS
 
 
 def atoms_of(members: sparse.csr_matrix) -> tuple[np.ndarray, sparse.csr_matrix]:
@@ -48,23 +44,3 @@ def atoms_of(members: sparse.csr_matrix) -> tuple[np.ndarray, sparse.csr_matrix]
     contains = sparse.csr_matrix(members[:, one], dtype=np.float64)
     contains.sort_indices()
     return atom, contains
-
-
-def by_label(label: np.ndarray, at_least: int = CHUNK_CELLS) -> Iterator[np.ndarray]:
-    """Yield the positions of all entries >= 0 in chunks that hold whole labels, ascending.
-
-    Parameters
-    ----------
-    label
-        int (n,).
-    at_least
-        Number of entries from which a chunk is complete.
-    """
-    order = np.argsort(label, kind="stable")
-    order = order[label[order] >= 0]
-    ends = np.append(np.flatnonzero(np.diff(label[order])) + 1, len(order))
-    start = 0
-    for number, end in enumerate(ends):
-        if end > start and (end - start >= at_least or number == len(ends) - 1):
-            yield order[start:end]
-            start = end

@@ -13,8 +13,8 @@ from panscape.coscape.coexpression.corrected import permuted_edges
 from panscape.coscape.coexpression.correlation import shrink_correlations
 from panscape.coscape.coexpression.settings import CORRECTED, CoexpressionSettings
 from panscape.coscape.coexpression.values import Values
-from panscape.coscape.coexpression.weights import Weights
 from panscape.log import Progress, logger
+from panscape.stats.count_weights import Weights
 from panscape.stats.sparse_ranks import tied_ranks
 
 WORK = 2e10  # multiplications spent on one cluster's null

@@ -17,14 +17,14 @@ from panscape.coscape.coexpression.correlation import (
 )
 from panscape.coscape.coexpression.nesting import nested_sums
 from panscape.coscape.coexpression.pair_rows import BLOCK_ROWS, Passes
-from panscape.coscape.coexpression.score_sums import ScoreSums, score_sums
-from panscape.coscape.coexpression.score_terms import ScoreTerms
 from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.coscape.coexpression.signal import Signal
 from panscape.coscape.coexpression.values import Values
-from panscape.coscape.coexpression.weights import Weights
 from panscape.log import Progress
+from panscape.stats.count_weights import Weights
 from panscape.stats.gram import Plan
+from panscape.stats.score_sums import ScoreSums, score_sums
+from panscape.stats.score_terms import ScoreTerms
 
 
 def walk_sums(
@@ -41,7 +41,9 @@ def walk_sums(
     plan
         Plan of the sums of products.
     """
-    return nested_sums(members, clusters, lambda cells, into: score_sums(values, weights, cells, plan, into))
+    return nested_sums(
+        members, clusters, lambda cells, into: score_sums(values.counts, weights, cells, plan, into)
+    )
 
 
 def correct_clusters(
@@ -153,7 +155,8 @@ def permuted_edges(
     """
     values = Values(sparse.csr_matrix(counts), depth, settings.normalisation, 1.0)
     plan = Plan(np.arange(counts.shape[1]), 0)
-    kept = corrected_pairs(score_sums(values, weights, np.arange(len(counts)), plan), weights, settings)
+    sums = score_sums(values.counts, weights, np.arange(len(counts)), plan)
+    kept = corrected_pairs(sums, weights, settings)
     return int((kept.first != kept.second).sum())
 
 

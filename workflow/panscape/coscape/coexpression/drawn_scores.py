@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.coscape.coexpression.pair_scores import PairScorer, valid_pairs
-from panscape.coscape.coexpression.score_terms import ScoreTerms
+from panscape.stats.score_terms import ScoreTerms
 
 MOST_NUMBERS = 1 << 24  # sums of a study in memory at a time (128 MB)
 MOST_DRAWS = 16  # draws at a time: more do not make it faster

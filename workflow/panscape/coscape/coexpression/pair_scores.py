@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.coexpression.atoms import atoms_of, by_label
-from panscape.coscape.coexpression.score_terms import ScoreTerms, least_expected
+from panscape.coscape.coexpression.atoms import atoms_of
 from panscape.coscape.coexpression.values import Values
-from panscape.coscape.coexpression.weights import Weights
+from panscape.stats.count_weights import Weights
+from panscape.stats.rows import by_label
+from panscape.stats.score_terms import ScoreTerms, least_expected
 
 MOST_SUMS = 1 << 27  # numbers in memory at a time (1 GB)
 SINGLE = 3  # sums of a set of cells besides those by bin: total, square, detected

@@ -12,8 +12,9 @@ from scipy import sparse
 from panscape.coscape.coexpression.pair_scores import score_pairs
 from panscape.coscape.coexpression.settings import CORRECTED
 from panscape.coscape.coexpression.values import Values
-from panscape.coscape.coexpression.weights import Weights, fit_weights
+from panscape.coscape.coexpression.weights import fit_weights
 from panscape.data.counts import Counts
+from panscape.stats.count_weights import Weights
 
 
 def score_study(

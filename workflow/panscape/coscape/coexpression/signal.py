@@ -10,8 +10,8 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.coexpression.pair_rows import Passes
-from panscape.coscape.coexpression.score_terms import least_expected
 from panscape.errors import UserError, fail
+from panscape.stats.score_terms import least_expected
 
 COLUMNS = ["gene_a", "gene_b", "weight", "signal", "n_studies"]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from panscape.data.readers.source import Source
 
 GENES, PEAKS = "Gene Expression", "Peaks"  # feature types in Cell Ranger's files
-OTHER_GENOME = "feature of another genome"
+OTHER_GENOME = "features of another genome"
 KNOWN = (  # feature types of Cell Ranger
     GENES, PEAKS, "Antibody Capture", "CRISPR Guide Capture", "Antigen Capture", "Multiplexing Capture",
     "Custom", "VDJ", "VDJ-T", "VDJ-B", OTHER_GENOME,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.data.once import remembered
 from panscape.data.readers.features import check_genes
 from panscape.data.readers.gene_names import STABLE_ID, mapped, of_splicing, repaired, without_version
 from panscape.data.readers.source import Source
@@ -49,7 +51,7 @@ class GeneMap:
 
 
 def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
-    """Map the features of a study to genes.
+    """Map the features of a study to genes; once within :func:`panscape.data.once.remembering`.
 
     Parameters
     ----------
@@ -70,6 +72,11 @@ def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
     UserError
         If the features are peaks, or the column or the mapping is missing or matches no gene.
     """
+    key = ("genes", where, species, json.dumps(study, sort_keys=True, default=str))
+    return remembered(key, lambda: _gene_map(study, source, species, where))
+
+
+def _gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
     with damage_told(study, where, "genes"):
         check_genes(source, study, where)
         names = written_names(study, source, where)
@@ -159,9 +166,10 @@ def _mixed_case(names: list[str]) -> bool:
 
 
 def _human(name: str) -> str:
-    if re.fullmatch(r"(?i)chr\w+[:_-]\d+[_-]\d+", name):  # a genomic range
+    upper = name.upper()
+    if upper.startswith("CHR") and re.fullmatch(r"(?i)chr\w+[:_-]\d+[_-]\d+", name):  # a genomic range
         return name
-    return re.sub(r"\bC([0-9]+|X|Y)ORF(\d+)", r"C\1orf\2", name.upper())
+    return re.sub(r"\bC([0-9]+|X|Y)ORF(\d+)", r"C\1orf\2", upper) if "ORF" in upper else upper
 
 
 def _mouse(name: str) -> str:

@@ -40,13 +40,15 @@ def genomes(table: pd.DataFrame) -> pd.Series | None:
     if "genome" in table:
         column = table["genome"].astype(object)
         return column.where(column.notna(), "").astype(str)
+    if not len(table):
+        return None
     names = table.index.to_series().astype(str)
-    found = names.str.extract(PREFIX, expand=True)[0]
-    if len(found) and found.notna().all():
-        return found.str.rstrip("_-")
+    if PREFIX.fullmatch(names.iloc[0]):  # as a rule the first name shows that there is none
+        found = names.str.extract(PREFIX, expand=True)[0]
+        if found.notna().all():
+            return found.str.rstrip("_-")
     for ids in (names, *(table[name].astype(str) for name in ("id", "gene_ids", "gene_id") if name in table)):
-        found = ids.map(id_species)
-        if len(found) and found.notna().all():
+        if id_species(ids.iloc[0]) and (found := ids.map(id_species)).notna().all():
             return found
     return None
 

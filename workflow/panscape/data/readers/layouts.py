@@ -139,11 +139,14 @@ def _common(one: str, other: str) -> int:
     )
 
 
-def _inside(folder: Path) -> str:
-    """Return advice for the folder of all results of Cell Ranger, STARsolo, alevin-fry or Parse."""
+def matrices_inside(folder: Path) -> list[Path]:
+    """Return the folders with a matrix below a folder of results, those of filtered cells first."""
     inner = [file for depth in ("*", "*/*", "*/*/*") for file in islice(folder.glob(f"{depth}/*.mtx*"), MOST)]
     found = sorted({file.parent for file in inner if re.fullmatch(r".*\.mtx(\.gz)?", file.name)})
-    # filtered cells first
-    found = sorted(found, key=lambda path: ("raw" in path.name, "filtered" not in path.name))
-    found += sorted(folder.glob("filtered_*_bc_matrix.h5"))
+    return sorted(found, key=lambda path: ("raw" in path.name, "filtered" not in path.name))
+
+
+def _inside(folder: Path) -> str:
+    """Return advice for the folder of all results of Cell Ranger, STARsolo, alevin-fry or Parse."""
+    found = [*matrices_inside(folder), *sorted(folder.glob("filtered_*_bc_matrix.h5"))]
     return f"; here: {listing(map(str, found), 4)}" if found else ""

@@ -211,7 +211,7 @@ class Source(ABC):
         if "feature_types" in self.features:
             kinds = self.features["feature_types"].astype(str).reset_index(drop=True)
         if chosen is not None:
-            kinds = kinds.mask(~chosen, OTHER_GENOME)
+            kinds = kinds.mask(~chosen & (kinds.str.lower() == GENES.lower()), OTHER_GENOME)
         return {str(kind): int(number) for kind, number in kinds[left].value_counts().items()}
 
     def _guard(self, part: str, function, *arguments):

@@ -46,7 +46,8 @@ class TenX(Source):
                 raise self.fail("format", f"no 10x matrix, only {listing(file)}", "correct format")
             else:
                 problem = f"its genomes are {listing(groups)}" + (f", not {wanted}" if wanted else "")
-                raise self.fail("genes.genome", problem, "write the genome to read")
+                fix = f"write genes: {{genome: {groups[0]}}} in the study's entry, or another of them"
+                raise self.fail("genes.genome", problem, fix)
             group = file[self._group]
             shape = values_of(group["shape"], kinds="iu")[:]
             if len(shape) != 2 or (shape < 0).any():

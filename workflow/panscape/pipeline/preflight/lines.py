@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,9 @@ def planned(config: dict[str, Any]) -> tuple[LinePlan | None, list[Problem]]:
     if not tables:
         return None, []
     try:
-        plan = plan_lines(tables, LineSettings.of(config["sivae"]), config["seed"])
+        # depths are not known before quality control
+        settings = replace(LineSettings.of(config["sivae"]), min_depth=None)
+        plan = plan_lines(tables, settings, config["seed"])
     except UserError as error:
         return None, list(error.problems)
     return plan, list(_small(plan, config["sivae"]["min_cells"]))

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import math
 
+from panscape.plot.links import METHODS
 from panscape.report.claims.claim import UNDECIDED, Claim, verdict
 from panscape.report.format import fixed, plural
 from panscape.report.results import Results
 from panscape.report.sections import features
 from panscape.report.sections.metacell_tables import samples
 from panscape.report.sections.unicoord_tables import METRICS, MODEL, best_baseline, metrics
-
-_NAMES = {
-    "coem": "COEM", "pca_lsi": "PCA and LSI", "wnn": "weighted neighbours", "rna": "RNA alone",
-    "atac": "accessibility alone", "kmeans": "k-means", "single cells": "single cells",
-}  # fmt: skip
 
 
 def metacell_claims(results: Results) -> list[Claim]:
@@ -35,13 +31,13 @@ def metacell_claims(results: Results) -> list[Claim]:
         plain = auc.drop([own, "random"], errors="ignore")
         best, other = (str(plain.idxmax()), float(plain.max())) if len(plain) else ("", math.nan)
         chance = float(auc.get("random", 0.5))
-        label = _NAMES.get(best, best)
+        label, short = METHODS.get(best, best), METHODS.get(own, own).split(",")[0]
         decided = verdict(
             beats_chance=bool(auc[own] > chance), baseline=label, margin=float(auc[own] - other)
         )
         made.append(
             Claim(
-                f"Metacells of {sample} ({_NAMES.get(own, own)}) tell peaks near a gene from distant ones",
+                f"Metacells of {sample} ({short}) tell peaks near a gene from distant ones",
                 f"AUC {fixed(auc[own], 3)}",
                 f"{label}: {fixed(other, 3)}" if best else "",
                 f"{fixed(chance, 3)} (random groups)",

@@ -55,11 +55,22 @@ def network_claims(results: Results) -> list[Claim]:
     if not results.has(TESTS, GENES):
         return []
     tests = results.table(TESTS, dtype={"part": str, "model": str, "phenotype": str, "status": str})
+    units = _units(results)
     made = []
     for phenotype in dict.fromkeys(tests["phenotype"].dropna()):
         rows = tests[(tests["phenotype"] == phenotype) & (tests["status"] == "tested")]
+        rows = rows.assign(unit=units.get(phenotype, "line"))
         made += [_similar(rows, phenotype), _genes(rows, phenotype)]
     return [claim for claim in made if claim is not None]
+
+
+def _units(results: Results) -> dict[str, str]:
+    """Return phenotype -> what its tests permute, e.g. ``donor``."""
+    table = results.table(GENES, dtype={"gene": str, "phenotype": str, "model": str, "unit": str})
+    if "unit" not in table:
+        return {}
+    known = table.dropna(subset=["unit"]).drop_duplicates("phenotype")
+    return dict(zip(known["phenotype"], known["unit"], strict=True))
 
 
 def _similar(rows: pd.DataFrame, phenotype: str) -> Claim | None:
@@ -105,7 +116,7 @@ def _claim(text: str, evidence: str, row: pd.Series, name: str, other: float, sh
         evidence,
         f"{name}: {show(other)}" if name else "",
         f"{number(row['null_mean'], 2)} ± {number(row['null_sd'], 2)}, p = {pvalue(row['pvalue'])}",
-        plural(int(row["n"]), "line"),
+        plural(int(row["n"]), str(row["unit"])),
         decided,
         "networks",
         "no p-value or no error of the difference" if decided == UNDECIDED else "",

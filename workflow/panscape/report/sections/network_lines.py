@@ -11,6 +11,12 @@ from panscape.report.results import Results
 TESTS, RELIABILITY = "networks/tests.tsv", "networks/reliability.tsv"
 
 
+def confounders(warned: pd.DataFrame) -> list[Block]:
+    """Return a warning for each property of lines that follows a phenotype, with what was done."""
+    texts = [str(text)[0].upper() + str(text)[1:] + "." for text in dict.fromkeys(warned["status"])]
+    return [Paragraph(text, "warning") for text in texts]
+
+
 def tested_designs(designs: pd.DataFrame) -> list[Block]:
     """Return the table of what was permuted for each phenotype."""
     if designs.empty:

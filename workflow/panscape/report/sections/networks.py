@@ -8,7 +8,8 @@ from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
 from panscape.report.format import count, fixed, listing, number, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
-from panscape.report.sections.network_lines import TESTS, reliability_flags, tested_designs
+from panscape.report.sections.network_engines import MODELS, engine_blocks, neighbour_blocks
+from panscape.report.sections.network_lines import TESTS, confounders, reliability_flags, tested_designs
 from panscape.report.sections.sivae import LINES, bin_cells
 
 FOLDER = "networks"
@@ -19,6 +20,9 @@ FIGURES = {
     "genes": "Genes whose centrality follows the phenotype",
     "networks": "The network of a gene set in several lines",
     "reliability": "Reliability of the lines' networks",
+    "effects": "Change of connectivity with the phenotype",
+    "hubs": "Centrality at both ends of the phenotype",
+    "ends": "Edges gained and lost between the ends",
 }
 KERNELS = {
     "cka": "the alignment of their gene embeddings (CKA)",
@@ -27,7 +31,6 @@ KERNELS = {
     "wl-degree": "the Weisfeiler-Lehman kernel on degrees",
     "wl-name": "the Weisfeiler-Lehman kernel on gene names",
 }
-MODELS = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson"}
 _TITLES = {
     "part": "comparison", "null_mean": "by chance", "null_sd": "± sd", "null_95": "95 % of chance below",
     "pvalue": "p", "fdr": "FDR", "rho": "ρ", "rho_partial": "ρ, controlled", "fdr_partial": "FDR, controlled",
@@ -119,7 +122,8 @@ def _headline(results: Results) -> list[str]:
 def _blocks(results: Results) -> list[Block]:
     limit = results.table_rows
     tests = results.table(TESTS, dtype={"part": str, "model": str, "phenotype": str, "status": str})
-    designs, tests = tests[tests["part"] == "design"], tests[tests["part"] != "design"]
+    designs, warned = tests[tests["part"] == "design"], tests[tests["part"] == "confounding"]
+    tests = tests[~tests["part"].isin(["design", "confounding"])]
     done = tests[tests["status"] == "tested"]
     skipped = tests[tests["status"] != "tested"]
     maps = done[done["statistic"].fillna("").str.match("permanova|mantel|pc1")].replace({"model": MODELS})
@@ -127,9 +131,10 @@ def _blocks(results: Results) -> list[Block]:
     blocks: list[Block] = [
         Paragraph(
             f"Every line has its network, trained on {bins(results)}. All tests use lines, not bins or "
-            "cells, as samples, or the blocks of lines (donors) that share a phenotype. PCA loadings and "
-            "Pearson networks of the same cells are compared with siVAE."
+            "cells, as samples, or the blocks of lines (donors) that share a phenotype. Other engines make "
+            "networks of the same cells, tested in the same way."
         ),
+        *confounders(warned),
         *tested_designs(designs),
         Gallery((_picture(results, "lines"), _picture(results, "reliability"))),
         *reliability_flags(results),
@@ -139,11 +144,14 @@ def _blocks(results: Results) -> list[Block]:
             caption="Similarity of networks against similarity of phenotype; the null permutes phenotypes.",
             file=TESTS,
         ),
+        *engine_blocks(results, limit),
         Heading("Genes"),
         Gallery((_picture(results, "genes"), _picture(results, "networks"))),
+        Gallery(tuple(_picture(results, name) for name in ("effects", "hubs", "ends"))),
         *_gene_tables(results, done, limit),
     ]
     blocks += _set_tables(results, limit)
+    blocks += neighbour_blocks(results, limit)
     if len(skipped):
         rows = skipped[["part", "model", "phenotype", "status"]].fillna("").drop_duplicates()
         text = "Tests that were not performed, with reasons."

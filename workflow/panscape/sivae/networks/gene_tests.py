@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from panscape import seeds
+from panscape.log import logger
 from panscape.sivae.networks import centrality as centrality_module
+from panscape.sivae.networks.confounding import confounding_rows
 from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.run import design_row, read_phenotypes, skip, tests_table, undecidable
 from panscape.sivae.networks.settings import NetworkSettings
@@ -36,10 +38,10 @@ def centralities_of(collection: Collection, model: str, settings: NetworkSetting
     collection
         All lines.
     model
-        Model of the networks: ``"sivae"`` or one of the baselines, ``"pca"`` and ``"pearson"``.
+        Engine of the networks: ``"sivae"``, ``"pca"``, ``"pearson"`` or ``"corrected"``.
     settings
         Settings of the comparison; `centrality` is ``"all"`` or ``"heldout"``, which makes no difference to
-        Pearson networks.
+        correlations.
 
     Returns
     -------
@@ -50,7 +52,12 @@ def centralities_of(collection: Collection, model: str, settings: NetworkSetting
 
 
 def gene_tables(
-    collection: Collection, settings: NetworkSettings, columns: Sequence[str], seed: int
+    collection: Collection,
+    settings: NetworkSettings,
+    columns: Sequence[str],
+    seed: int,
+    *,
+    kept: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Test every gene of every model against every phenotype.
 
@@ -64,6 +71,8 @@ def gene_tables(
         Columns of the phenotypes.
     seed
         Seed of the permutations.
+    kept
+        See :func:`panscape.sivae.networks.confounding.confounding_rows`.
 
     Returns
     -------
@@ -75,6 +84,10 @@ def gene_tables(
     phenotypes, skipped = read_phenotypes(collection.lines, columns, settings)
     tables, rows = [], [row | {"part": "genes"} for row in skipped.to_dict("records")]
     rows += [design_row(phenotype) for phenotype in phenotypes]
+    warned = confounding_rows(collection.lines, phenotypes, controls=settings.controls, kept=kept)
+    for row in warned:
+        logger.warning("%s", row["status"])
+    rows += warned
     for model in settings.models:
         centrality = centralities_of(collection, model, settings)
         controls = controls_of(collection, model)

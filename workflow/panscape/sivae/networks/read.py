@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,18 +13,34 @@ from scipy import sparse
 from panscape.data.elements import read_frame
 from panscape.data.files import open_h5, read_csr, read_tsv
 from panscape.errors import fail
+from panscape.sivae.lines import COPY, HALVES
+from panscape.sivae.networks.lines_table import read_lines_table, with_table
 
-MODELS = ("sivae", "pca", "pearson")
+MODELS = ("sivae", "pca", "pearson", "corrected")
 EMBEDDED = {"sivae": "bin-", "pca": "pca-"}
 """Models with gene embeddings, and how their keys in ``embedding.h5ad`` begin."""
-GRAPHS = {"sivae": "graph.npz", "pca": "graph_pca.npz", "pearson": "graph_pearson.npz"}
-HALVES = ("half-a", "half-b")
+GRAPHS = {
+    "sivae": "graph.npz",
+    "pca": "graph_pca.npz",
+    "pearson": "graph_pearson.npz",
+    "corrected": "graph_corrected.npz",
+}
 OK = "ok"
 
 
-def read_lines(path: str | Path) -> pd.DataFrame:
-    """Read the table of lines, including those without a model (status other than ``ok``)."""
-    return read_tsv(path, dtype={"line": str, "name": str, "study": str, "status": str})
+def read_lines(path: str | Path, table: str | None = None) -> pd.DataFrame:
+    """Read the table of lines, including those without a model (status other than ``ok``).
+
+    Parameters
+    ----------
+    path
+        ``lines.tsv`` of the stage siVAE.
+    table
+        The user's table of lines, whose columns are joined, see
+        :func:`panscape.sivae.networks.lines_table.with_table`; None: phenotypes are mapped columns only.
+    """
+    lines = read_tsv(path, dtype={"line": str, "name": str, "study": str, "status": str})
+    return lines if table is None else with_table(lines, read_lines_table(table), table)
 
 
 def trained(lines: pd.DataFrame) -> pd.DataFrame:
@@ -43,7 +59,7 @@ class LineFiles:
         """Return the names of all bins (halves included), in the order of the graphs."""
         with open_h5(self.folder / "embedding.h5ad") as file:
             keys = [key.removeprefix("bin-") for key in file["obsm"] if key.startswith("bin-")]
-        return sorted(keys, key=lambda key: (key in HALVES, int(key) if key.isdigit() else 0, key))
+        return sorted(keys, key=_place)
 
     def genes(self) -> list[str]:
         """Return the genes in the order of embeddings and graphs."""
@@ -69,6 +85,11 @@ class LineFiles:
         """Return the bins with a collapsed siVAE."""
         table = read_tsv(self.folder / "models.tsv", dtype={"bin": str, "collapsed": str})
         return list(table.loc[table["collapsed"] == "True", "bin"])
+
+    def neighbours(self) -> pd.DataFrame:
+        """Return bin, model, gene, rank, neighbour of the whole bins."""
+        text = dict.fromkeys(("bin", "model", "gene", "neighbour"), str)
+        return read_tsv(self.folder / "neighbours.tsv.gz", dtype=text)
 
     def table(self) -> pd.DataFrame:
         """Return bin, model, gene, centrality, centrality_heldout, mean, detection."""
@@ -99,13 +120,13 @@ class Collection:
         return list(self.lines["line"])
 
     def whole(self, at: int) -> list[str]:
-        """Return the names of a line's bins without halves."""
+        """Return the names of a line's bins, with further thinnings of them, without halves."""
         return [name for name in self.files[at].bins() if name not in HALVES]
 
     def parts(self, at: int) -> tuple[list[str], str]:
         """Return the bins for assessing a line's reliability, and their kind: bins, halves or none."""
         names = self.files[at].bins()
-        whole = [name for name in names if name not in HALVES]
+        whole = [name for name in names if name not in HALVES and COPY not in name]
         if len(whole) > 1:
             return whole, "bins"
         halves = [name for name in names if name in HALVES]
@@ -118,12 +139,11 @@ class Collection:
     def centralities(self, model: str, column: str = "centrality") -> np.ndarray:
         """Return (G, L) of a column of the tables of genes, averaged over a line's whole bins.
 
-        The centrality of a gene that is constant in a line is 0. In a Pearson network, centrality is the
-        fraction of the other genes that are neighbors.
+        The centrality of a gene that is constant in a line is 0. Engines without embedding have no held-out
+        centrality; theirs over the training cells is returned.
         """
-        if model == "pearson" and column.startswith("centrality"):
-            return np.stack([_degrees(bins) for bins in self.graphs("pearson")], axis=1)
-        model = model if model in EMBEDDED else "sivae"
+        if model not in EMBEDDED and column == "centrality_heldout":
+            column = "centrality"
         rows = []
         for at, file in enumerate(self.files):
             table = file.table()
@@ -134,9 +154,12 @@ class Collection:
         return np.stack(rows, axis=1)
 
 
-def _degrees(bins: Iterable[sparse.csr_matrix]) -> np.ndarray:
-    fractions = [np.diff(sparse.csr_matrix(graph).indptr) / max(graph.shape[0] - 1, 1) for graph in bins]
-    return np.mean(fractions, axis=0)
+def _place(name: str) -> tuple[bool, int, int]:
+    """Return the place of a bin: by number, then by thinning; halves last."""
+    if name in HALVES:
+        return True, HALVES.index(name), 0
+    number, _, again = name.partition(COPY)
+    return False, int(number), int(again or 0)
 
 
 def read_collection(lines: pd.DataFrame, folder: str | Path) -> Collection:

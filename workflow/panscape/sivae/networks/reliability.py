@@ -51,14 +51,9 @@ def _check_group(
         graphs += bin_graphs
         if model in EMBEDDED:
             embeddings += file.embeddings(model, bins)
-            wide = (
-                file.table()
-                .query("model == @model")
-                .pivot_table(index="bin", columns="gene", values="centrality")
-            )
-            vectors += list(wide.reindex(index=bins, columns=collection.genes).fillna(0).to_numpy())
-        else:
-            vectors += [np.diff(graph.indptr).astype(float) for graph in bin_graphs]
+        table = file.table()
+        wide = table[table["model"] == model].pivot_table(index="bin", columns="gene", values="centrality")
+        vectors += list(wide.reindex(index=bins, columns=collection.genes).fillna(0).to_numpy())
     measures = {"neighbours": neighbour_jaccard(graphs), "centrality": vector_similarity(np.array(vectors))}
     if embeddings:
         measures["cka"] = linear_cka(embeddings)

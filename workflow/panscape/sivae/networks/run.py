@@ -13,6 +13,7 @@ from panscape.graph.weisfeiler_lehman import wl_kernel
 from panscape.log import logger
 from panscape.sivae.networks.associate import associate, coordinates
 from panscape.sivae.networks.covariates import usable_lines, with_covariates
+from panscape.sivae.networks.lines_table import phenotypes_of_table, read_lines_table
 from panscape.sivae.networks.phenotype import Phenotype, read_phenotype
 from panscape.sivae.networks.read import EMBEDDED, Collection
 from panscape.sivae.networks.settings import ROLES, NetworkSettings
@@ -28,7 +29,7 @@ TESTED, UNDECIDABLE = "tested", "cannot be decided"
 def kernel_names(settings: NetworkSettings | Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Return name of a comparison -> (kernel, model): ``cka`` of siVAE, ``cka-pca`` of a baseline ...
 
-    Pearson networks have no embedding, so no CKA.
+    Correlations have no embedding, so no CKA.
     """
     settings = NetworkSettings.of(settings)
     return {
@@ -40,12 +41,15 @@ def kernel_names(settings: NetworkSettings | Mapping[str, Any]) -> dict[str, tup
 
 
 def phenotype_columns(config: Mapping[str, Any]) -> list[str]:
-    """Return the mapped columns that are phenotypes: ``networks.phenotypes``, or all but the roles."""
-    chosen = config["networks"]["phenotypes"]
+    """Return the columns that are phenotypes: ``networks.phenotypes``, or all mapped ones but the roles."""
+    settings = config["networks"]
+    chosen = settings["phenotypes"]
+    if isinstance(chosen, str):
+        return phenotypes_of_table(read_lines_table(chosen), settings["block"], settings["covariates"])
     if chosen is not None:
         return list(chosen)
     studies = [study for study in config["studies"] if "sivae" in study.get("use", ("sivae",))]
-    others = {*ROLES, config["networks"]["block"], *config["networks"]["covariates"]}
+    others = {*ROLES, settings["block"], *settings["covariates"]}
     return list(dict.fromkeys(name for study in studies for name in study["obs"] if name not in others))
 
 
@@ -201,7 +205,7 @@ def compare_lines(
     kernel
         One of :data:`panscape.sivae.networks.settings.KERNELS`.
     model
-        ``"sivae"`` or a baseline.
+        ``"sivae"`` or another engine.
     settings
         Settings of the comparison.
     columns
@@ -269,7 +273,7 @@ def chosen_genes(collection: Collection, model: str, settings: NetworkSettings) 
     collection
         All lines.
     model
-        ``"sivae"`` or a baseline.
+        ``"sivae"`` or another engine.
     settings
         `genes` and `central_top`.
     """

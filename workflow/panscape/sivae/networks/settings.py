@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from panscape.settings import FromMapping, Renamed
-from panscape.sivae.networks.centrality import CONTROLS
 
 KERNELS = ("cka", "neighbours", "edges", "wl-degree", "wl-name")
 TITLES = {
@@ -27,15 +26,16 @@ class NetworkSettings(FromMapping):
     Parameters
     ----------
     phenotypes
-        Mapped columns; None takes all but :data:`ROLES`, the blocks and the covariates.
+        Mapped columns, or the path of a table of lines; None takes all mapped columns but :data:`ROLES`, the
+        blocks and the covariates.
     block
         Column with the blocks of lines that belong together (e.g. the donor).
     covariates
         Columns that all tests adjust for.
     kernels, wl_iterations, genes, central_top
         Kernels, and selection of the genes to compare.
-    baselines
-        Models compared in addition to siVAE.
+    engines
+        Engines whose networks are tested; siVAE's are whether listed or not.
     centrality
         ``"all"`` cells or ``"heldout"``.
     controls, permutations, fdr, min_lines, min_reliability
@@ -44,23 +44,28 @@ class NetworkSettings(FromMapping):
         Settings of GSEA.
     edge_sets, edge_presence, group_fraction
         Settings of the tests of edges.
+    show_genes
+        Genes whose neighbors are listed for every line.
     figure_set, figure_lines
         Settings of the figure of networks.
     """
 
     SECTION: ClassVar[str] = "networks"
-    RENAMED: ClassVar[Mapping[str, Renamed]] = {"group_share": Renamed("group_fraction")}
+    RENAMED: ClassVar[Mapping[str, Renamed]] = {
+        "group_share": Renamed("group_fraction"),
+        "baselines": Renamed("engines"),
+    }
 
-    phenotypes: tuple[str, ...] | None = None
+    phenotypes: tuple[str, ...] | str | None = None
     block: str | None = None
     covariates: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ("cka", "neighbours", "wl-degree")
     wl_iterations: int = 5
     genes: str = "all"
     central_top: int = 100
-    baselines: tuple[str, ...] = ("pca", "pearson")
+    engines: tuple[str, ...] = ("sivae", "pca", "pearson", "corrected")
     centrality: str = "all"
-    controls: tuple[str, ...] = CONTROLS
+    controls: tuple[str, ...] = ("mean",)
     permutations: int = 1000
     fdr: float = 0.05
     min_lines: int = 6
@@ -73,6 +78,7 @@ class NetworkSettings(FromMapping):
     edge_sets: tuple[str, ...] = ()
     edge_presence: float = 0.2
     group_fraction: float = 0.2
+    show_genes: tuple[str, ...] = ()
     figure_set: str | None = None
     figure_lines: tuple[str, ...] = ()
 
@@ -88,6 +94,21 @@ class NetworkSettings(FromMapping):
             )
 
     @property
+    def table(self) -> str | None:
+        """Return the path of the table of lines, if phenotypes are from one."""
+        return self.phenotypes if isinstance(self.phenotypes, str) else None
+
+    @property
     def models(self) -> tuple[str, ...]:
-        """Return siVAE and its baselines."""
-        return ("sivae", *self.baselines)
+        """Return siVAE and the other engines, in the order of the tables."""
+        return ("sivae", *(name for name in self.engines if name != "sivae"))
+
+
+def usable_engines(config: Mapping[str, Any]) -> list[str]:
+    """Return ``networks.engines`` without those that the data do not allow.
+
+    Correlations that are corrected for the noise of counting need the counts of all lines.
+    """
+    studies = [study for study in config["studies"] if "sivae" in study.get("use", ("sivae",))]
+    logged = any(study.get("values") == "log" for study in studies)
+    return [name for name in config["networks"]["engines"] if not (logged and name == "corrected")]

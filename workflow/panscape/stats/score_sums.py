@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.coexpression.values import CHUNK_CELLS, Values
-from panscape.coscape.coexpression.weights import Weights
-from panscape.stats.gram import Moments, Plan, moments
+from panscape.stats.count_weights import Weights
+from panscape.stats.gram import CHUNK_CELLS, Moments, Plan, moments
 
 
 @dataclass
@@ -45,14 +44,18 @@ class ScoreSums:
 
 
 def score_sums(
-    values: Values, weights: Weights, cells: np.ndarray, plan: Plan, into: ScoreSums | None = None
+    counts: sparse.csr_matrix,
+    weights: Weights,
+    cells: np.ndarray,
+    plan: Plan,
+    into: ScoreSums | None = None,
 ) -> ScoreSums:
     """Return the sums over some cells.
 
     Parameters
     ----------
-    values, weights
-        Counts and weights, with the genes in the order of `plan`.
+    counts, weights
+        Counts, CSR cells x genes, and weights, with the genes in the order of `plan`.
     cells
         Positions of the cells.
     plan
@@ -66,7 +69,7 @@ def score_sums(
     def blocks() -> Iterator[sparse.csr_matrix]:
         for start in range(0, len(cells), CHUNK_CELLS):
             part = cells[start : start + CHUNK_CELLS]
-            block = weights.weighted(values.counts[part], part)
+            block = weights.weighted(counts[part], part)
             lengths = np.diff(block.indptr)
             place = np.repeat(weights.group[part] * n_genes, lengths) + block.indices
             scaled = np.repeat(weights.size[part], lengths) * block.data

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from panscape.coscape.coexpression.score_sums import ScoreSums
+from panscape.stats.score_sums import ScoreSums
 
 CONSTANT = 1e-9  # genes whose sum of squared differences is below this fraction of the squares are constant
 
