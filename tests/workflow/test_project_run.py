@@ -49,7 +49,8 @@ def reference(finished, tmp_path_factory, snakemake):
     folder = tmp_path_factory.mktemp("reference") / "copy"
     shutil.copytree(finished, folder, symlinks=True)
     config = written(folder, {**yaml.safe_load(TINY.read_text()), "dictionary": DICTIONARY})
-    run = snakemake(folder, f"{REFERENCE}/dictionary/dictionary.h5ad", config=config)
+    tables = [f"{REFERENCE}/programs/{name}" for name in ("programs.tsv", "genes.tsv", "membership.tsv.gz")]
+    run = snakemake(folder, f"{REFERENCE}/dictionary/dictionary.h5ad", *tables, config=config)
     assert run.returncode == 0, run.stderr[-4000:]
     return folder
 

@@ -10,6 +10,7 @@ OUTPUTS
                                                         expression.h5ad, chance.tsv, scores.npz (corrected distance
                                                         of the reference), with the reference's settings
     results/{collection}/project/projected.tsv          cluster, study, similarity, nearest, x, y, age, age_low ...
+    results/{collection}/project/{study}/preservation.tsv  entry, kind, n_genes, density ..., zsummary, pvalue, fdr
     results/{collection}/project/figures/
 """
 
@@ -20,6 +21,8 @@ from panscape.coscape import reference
 NEW_MIN_EXPECTED = (of_reference("coexpression") or {}).get(
     "min_expected", config["landscape"]["min_expected"]
 )
+# references of earlier versions have no programmes
+PROGRAM_TABLES = reference.programs(REFERENCE)
 PROJECTION_FIGURES = {"map": "Place on the map", "values": "Predicted age"}
 
 
@@ -156,6 +159,31 @@ rule project_panclusters:
         "../scripts/project_panclusters.py"
 
 
+rule check_preservation:
+    """Test whether the reference's entries are groups of genes in the cells of a study."""
+    input:
+        **PROGRAM_TABLES,
+        counts="results/{collection}/preprocess/{study}/counts.h5ad",
+        members="results/{collection}/project/{study}/members.npz",
+    output:
+        preservation="results/{collection}/project/{study}/preservation.tsv",
+    log:
+        "logs/{collection}/project/{study}/check_preservation.log",
+    benchmark:
+        "benchmarks/{collection}/project/{study}/check_preservation.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("check_preservation", "mem_mb"),
+        runtime=needs("check_preservation", "runtime"),
+    params:
+        seed=config["seed"],
+        code=code_digest("check_preservation"),
+    script:
+        "../scripts/check_preservation.py"
+
+
 rule plot_projection:
     """Draw the new panclusters on the reference's map, and their predicted ages."""
     input:
@@ -196,4 +224,14 @@ rule plot_projection:
 
 
 # inputs of the target and the report
-PROJECT_RESULTS = [*rules.project_panclusters.output, *rules.plot_projection.output]
+PROJECT_RESULTS = [
+    *rules.project_panclusters.output,
+    *rules.plot_projection.output,
+    *branch(
+        bool(PROGRAM_TABLES),
+        then=of_studies(
+            "results/{collection}/project/{study}/preservation.tsv", use="project"
+        ),
+        otherwise=[],
+    ),
+]

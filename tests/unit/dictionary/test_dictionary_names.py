@@ -6,8 +6,12 @@ import pandas as pd
 import pytest
 
 from panscape.coscape.dictionary.names import name_entries
+from panscape.data.files import write_tsv
 from panscape.data.gene_sets import restrict, unmangled
 from panscape.plot.names import entry_labels
+from panscape.report.blocks import Table
+from panscape.report.results import Results
+from panscape.report.sections import programs
 
 GENES = [f"G{i}" for i in range(200)]
 
@@ -54,3 +58,24 @@ def test_labels_are_short_and_never_empty():
     labels = entry_labels(table, ["entry-01", "entry-02", "entry-03"])
     assert len(labels["entry-01"]) <= 48 and labels["entry-01"].endswith("…: A, B, C")
     assert labels["entry-02"] == "entry-02" and labels["entry-03"] == "entry-03"
+
+
+@pytest.mark.parametrize("name", ["", "SET"])
+def test_the_report_shows_programmes_with_and_without_names(tmp_path, name):
+    genes = {"gene": ["A", "B"], "entry": ["entry-01", ""], "kme": [0.4, 0.1], "confidence": [0.99, None]}
+    write_tsv(pd.DataFrame(genes).assign(second=""), tmp_path / "programs/genes.tsv")
+    row = {
+        "entry": "entry-01",
+        "kind": "identity",
+        "between": 0.5,
+        "n_placed": 1,
+        "top_genes": "A",
+        "name": name,
+    }
+    row |= {"library": name, "name_overlap": 0, "name_fdr": None}
+    write_tsv(pd.DataFrame([row]), tmp_path / "programs/programs.tsv")
+    results = Results.of(tmp_path, [tmp_path / "programs"], {"dictionary": {"min_kme": 0.12}})
+    assert programs.sentences(results)[0].startswith("1 of 2 genes have a place")
+    assert programs.names(results) == {"entry-01": f"{name}: A" if name else "A"}
+    tables = [block for block in programs.blocks(results) if isinstance(block, Table)]
+    assert len(tables) == 1 and "0.12" in programs.methods(results)[0]

@@ -1,7 +1,8 @@
-"""Check of the gene set libraries that a configuration names."""
+"""Gene set libraries and known networks that a configuration names."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,3 +25,19 @@ def problems(config: dict[str, Any]) -> Iterator[Problem]:
                 yield from (
                     Problem(f"{where} ({item.where})", item.what, item.fix) for item in error.problems
                 )
+
+
+def name_networks(config: dict[str, Any]) -> None:
+    """Name known networks without a name after their files, in place.
+
+    Examples
+    --------
+    >>> config = {"overlap": {"networks": [{"name": None, "path": "known/string_human.tsv.gz"}]}}
+    >>> name_networks(config)
+    >>> config["overlap"]["networks"][0]["name"]
+    'string-human'
+    """
+    for at, network in enumerate(config.get("overlap", {}).get("networks") or []):
+        if network.get("name") is None:
+            stem = Path(network["path"]).name.split(".")[0]
+            network["name"] = re.sub(r"[^A-Za-z0-9-]+", "-", stem).strip("-") or f"network-{at + 1}"

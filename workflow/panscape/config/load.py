@@ -9,6 +9,7 @@ from panscape.config import cross, mapped, reported, root, species
 from panscape.config import studies as inputs
 from panscape.config.coordinates import coordinates
 from panscape.config.fill import expand, fill, normalise, plain
+from panscape.config.libraries import name_networks
 from panscape.config.nesting import containers, nesting_problem
 from panscape.config.renamed import renamed
 from panscape.config.samplesheet import KEY, with_studies
@@ -70,6 +71,7 @@ def load(
     problems += [problem for _, problem in faults]
     config = expand(config, whole, "", problems)
     problems += species.resolve(config)
+    name_networks(config)
     problems += cross.ids(value.get("studies"))
     problems += _fit(config, tainted)
     if problems:

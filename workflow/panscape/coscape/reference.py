@@ -19,6 +19,11 @@ LANDSCAPE = "landscape/landscape.h5ad"
 GENES = "preprocess/genes.tsv"
 SIGNAL_PAIRS = "coexpression/signal_pairs.tsv"
 ONCE = (DICTIONARY, LANDSCAPE, GENES)
+PROGRAMS = {
+    "membership": "programs/membership.tsv.gz",
+    "genes": "programs/genes.tsv",
+    "programs": "programs/programs.tsv",
+}
 PER_STUDY = {
     "clusters": "panclust/{study}/clusters.tsv",
     "matrices": "coexpression/{study}/matrices.npz",
@@ -32,6 +37,12 @@ KEY = "collection"  # key in `uns` of the dictionary: settings as JSON
 FORMAT = 2  # version of the JSON; since 2 a cell is not counted among its neighbors
 WHERE = "project.reference"
 _AGAIN = "run `snakemake dictionary` with the configuration of the reference"
+
+
+def programs(folder: str | Path | None) -> dict[str, str]:
+    """Return name -> path of the tables of a finished collection's programmes; empty if it has none."""
+    paths = {name: Path(folder, path) for name, path in PROGRAMS.items()} if folder else {}
+    return {name: str(path) for name, path in paths.items()} if all(map(Path.exists, paths.values())) else {}
 
 
 def describe(config: Mapping[str, Any], studies: list[str]) -> dict[str, Any]:

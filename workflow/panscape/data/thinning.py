@@ -38,7 +38,7 @@ def thin(
     >>> counts = sparse.csr_matrix(np.array([[100.0, 0.0], [0.0, 300.0]]))
     >>> few, totals = thin(counts, np.array([200.0, 300.0]), 0.5, np.random.default_rng(0))
     >>> few.toarray().tolist(), totals.tolist()
-    ([[53.0, 0.0], [0.0, 148.0]], [99.0, 148.0])
+    ([[51.0, 0.0], [0.0, 149.0]], [108.0, 149.0])
     """
     if not 0 < fraction <= 1:
         raise ValueError(f"the fraction {fraction} is not in (0, 1]")

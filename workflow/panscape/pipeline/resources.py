@@ -259,6 +259,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "find_new_panclusters": _panclust,
     "correlate_new_genes": _coexpression,
     "score_new_pairs": _scores_of_pairs,
+    "check_preservation": _coexpression,
     "project_panclusters": _coded,
     "plot_projection": _light,
     "plot_dictionary": _light,

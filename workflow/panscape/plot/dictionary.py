@@ -255,7 +255,7 @@ def _wrapped(label: str) -> str:
 
     from panscape.plot.style import plain_text
 
-    return fill(plain_text(label), 36)
+    return fill(plain_text(label), 32)
 
 
 def _draw_network(ax: Axes, links: pd.DataFrame, genes: list[str], betweenness: pd.Series) -> None:
@@ -263,12 +263,19 @@ def _draw_network(ax: Axes, links: pd.DataFrame, genes: list[str], betweenness: 
 
     angle = np.pi / 2 - 2 * np.pi * np.arange(len(genes)) / max(len(genes), 1)
     at = dict(zip(genes, np.stack([np.cos(angle), np.sin(angle)], axis=1), strict=True))
-    top = max(float(links["weight"].max()) if len(links) else 0.0, 1e-12)
+    weights = links.loc[links["hops"] == 1, "weight"]
+    low, high = (float(weights.min()), float(weights.max())) if len(weights) else (0.0, 0.0)
+    span = max(high - low, 1e-12)
     for link in links.itertuples():
         (x1, y1), (x2, y2) = at[link.gene_a], at[link.gene_b]
         if link.hops == 1:
             ax.plot(
-                [x1, x2], [y1, y2], color=BLUE, linewidth=0.4 + 1.8 * link.weight / top, alpha=0.75, zorder=1
+                [x1, x2],
+                [y1, y2],
+                color=BLUE,
+                linewidth=0.3 + 1.9 * (link.weight - low) / span,
+                alpha=0.75,
+                zorder=1,
             )
         else:
             ax.plot([x1, x2], [y1, y2], color="#b8b8b8", linewidth=0.4, linestyle=":", zorder=0)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
+_PREFIX = re.compile(r"^(GO:\d+|GO(BP|CC|MF)?|REACTOME|HALLMARK|KEGG|WP|BIOCARTA|PID)[_ ]+")
 AGE = "rho_age"
 """Spearman's rho of pseudotime with age, on the clusters reached in all spaces (main statistic)."""
 REACHED = "rho_age_reached"
@@ -86,14 +89,14 @@ def entry_labels(programs: pd.DataFrame | None, names: list[str], *, limit: int 
     --------
     >>> table = pd.DataFrame({"entry": ["entry-01"], "top_genes": ["INS, IAPP"], "name": ["GO_SECRETION"]})
     >>> entry_labels(table, ["entry-01"])
-    {'entry-01': '01 GO SECRETION: INS, IAPP'}
+    {'entry-01': '01 SECRETION: INS, IAPP'}
     """
     known = {} if programs is None else {row["entry"]: row for row in programs.to_dict("records")}
     labels = {}
     for name in names:
         row = known.get(name, {})
         term, genes = (row.get(key) if isinstance(row.get(key), str) else "" for key in ("name", "top_genes"))
-        term = term.replace("_", " ")
+        term = _PREFIX.sub("", term).replace("_", " ")
         room = limit - len(genes) - 2
         if term and len(term) > max(room, 16):
             term = f"{term[: max(room, 16) - 1]}…"

@@ -254,8 +254,9 @@ def _methods(results: Results) -> list[str]:
 
 
 def _idle(results: Results) -> list[str]:
-    unused = [] if results.has(ENRICHMENT) else ["benjamini1995fdr"]
-    return unused if results.has(programs.PROGRAMS) else [*unused, *programs.REFERENCES]
+    if results.has(programs.PROGRAMS):
+        return []
+    return [*programs.REFERENCES, *([] if results.has(ENRICHMENT) else ["benjamini1995fdr"])]
 
 
 SECTION = Section(

@@ -82,7 +82,8 @@ def blocks(results: Results) -> list[Block]:
         return []
     programs, placed = results.table(PROGRAMS, dtype=_TEXT), placed_genes(results)
     shown = programs.drop(columns=[name for name in programs if programs[name].isna().all()])
-    shown = shown.drop(columns=["name_overlap"] if "name" not in shown else [])
+    if "name" not in shown:
+        shown = shown.drop(columns="name_overlap", errors="ignore")
     sure = float((placed["confidence"] >= 0.95).mean()) if len(placed) else float("nan")
     least = results.settings("dictionary").get("min_kme")
     text = (

@@ -5,13 +5,18 @@ from __future__ import annotations
 import pandas as pd
 
 from panscape.report.blocks import Block, Gallery, Paragraph, table
-from panscape.report.format import fixed, percent, plural
+from panscape.report.format import fixed, listing, percent, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
 
 FOLDER = "project"
 PROJECTED = f"{FOLDER}/projected.tsv"
 FIGURES = {"map": "Place on the map", "values": "Predicted age"}
+STRONG = 10  # Z summary of strong evidence
+_TESTED = (
+    "Entries of the reference were tested in the new cells by the density and the connectivity of their "
+    "genes (Z summary: mean of both in standard deviations of random genes that are detected as often).",
+)
 _TEXT = {"cluster": str, "study": str, "nearest": str, "age_edge": str, "dpt_pseudotime_edge": str}
 _TITLES = {
     "n_cells": "cells",
@@ -82,11 +87,53 @@ def _blocks(results: Results) -> list[Block]:
             file=PROJECTED,
             limit=results.table_rows,
         ),
+        *_preserved(results),
     ]
 
 
+def preservation(results: Results) -> pd.DataFrame:
+    """Return the tests of the reference's entries in all studies; empty without them."""
+    parts = [
+        results.table(path, dtype={"entry": str, "kind": str}).assign(study=study)
+        for study in results.studies
+        if results.has(path := f"{FOLDER}/{study}/preservation.tsv")
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _preserved(results: Results) -> list[Block]:
+    rows = preservation(results)
+    if rows.empty:
+        return []
+    columns = [
+        "study",
+        "entry",
+        "kind",
+        "n_genes",
+        "density",
+        "z_density",
+        "z_connectivity",
+        "z_separability",
+    ]
+    titles = {"n_genes": "genes", "zsummary": "Z summary", "pvalue": "p", "fdr": "FDR"}
+    text = "Entries of the reference in the new cells, against random genes detected as often."
+    shown = rows[[*columns, "zsummary", "pvalue", "fdr"]]
+    return [table(shown, titles=titles, caption=text, limit=results.table_rows)]
+
+
+def _preserved_sentence(results: Results) -> list[str]:
+    rows = preservation(results)
+    if rows.empty:
+        return []
+    said = []
+    for study, part in rows.groupby("study", sort=False):
+        strong = int(((part["zsummary"] >= STRONG) & (part["fdr"] < 0.05)).sum())
+        said.append(f"{strong} of {int(part['pvalue'].notna().sum())} in {study}")
+    return [f"Entries of the reference that are preserved (Z summary at least {STRONG}): {listing(said)}."]
+
+
 def _headline(results: Results) -> list[str]:
-    return [_summary(projected(results))]
+    return [_summary(projected(results)), *_preserved_sentence(results)]
 
 
 def _methods(results: Results) -> list[str]:
@@ -97,7 +144,8 @@ def _methods(results: Results) -> list[str]:
         "kriging on similarities of coexpression (1 minus the distance of the reference's landscape) and "
         "cosines of codes (as logarithms where values span more than a factor 4), intervals of "
         f"{percent(used.get('coverage', 0.9))} from the errors of left-out "
-        "studies whose panclusters were predicted with similar uncertainty."
+        "studies whose panclusters were predicted with similar uncertainty.",
+        *(_TESTED if not preservation(results).empty else []),
     ]
 
 
@@ -108,6 +156,8 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
+    references=("langfelder2011preserved",),
+    idle=lambda results: ["langfelder2011preserved"] if preservation(results).empty else [],
     optional=True,
     use="project",
 )
