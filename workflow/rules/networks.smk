@@ -14,6 +14,11 @@ OUTPUTS ({kernel}: cka, neighbours, wl-degree ... of siVAE; cka-pca ... of the o
     results/{collection}/networks/edges.tsv          gene_a, gene_b, set_a, set_b, phenotype, model, rho, fdr ...
     results/{collection}/networks/set_edges.tsv      set_a, set_b, phenotype, model, edges, rho, fdr ...
     results/{collection}/networks/group_edges.tsv.gz gene_a, gene_b, phenotype, group, share, share_others ...
+    results/{collection}/networks/effects.tsv        gene, phenotype, model, effect and its interval ...
+    results/{collection}/networks/modules.tsv        set, library, phenotype, model, effect, tests: of gene sets
+    results/{collection}/networks/end_edges.tsv      set, phenotype, model, gene_a, gene_b, low, high, change
+    results/{collection}/networks/engines.tsv        phenotype, model, calibration, agreement, power, believed ...
+    results/{collection}/networks/verdict.tsv        kind, name, phenotype, verdict, believed, engines ...
     results/{collection}/networks/neighbours.tsv.gz  gene, model, rank, neighbour, lines, n, mean_rank
     results/{collection}/networks/line_neighbours.tsv  gene, model, line, neighbours: of a few genes
     results/{collection}/networks/known.tsv          line, bin, model, network, odds_ratio, low, high ...
@@ -39,12 +44,17 @@ NETWORK_INPUTS = [
         "neighbours.tsv.gz",
     )
 ]
+NETWORKS = config["networks"] | {"engines": usable_engines(config)}
+NETWORK_KERNELS = list(kernel_names(NETWORKS))
 # the user's table of lines, if phenotypes are from one
 NETWORK_TABLE = [
     path for path in [config["networks"]["phenotypes"]] if isinstance(path, str)
 ]
-NETWORKS = config["networks"] | {"engines": usable_engines(config)}
-NETWORK_KERNELS = list(kernel_names(NETWORKS))
+EFFECT_FIGURES = {
+    "effects": "Change of connectivity with the phenotype",
+    "hubs": "Centrality at both ends of the phenotype",
+    "ends": "Edges gained and lost between the ends",
+}
 NETWORK_FIGURES = {
     "lines": "Lines by their networks",
     "genes": "Genes whose centrality follows the phenotype",
@@ -286,6 +296,68 @@ rule collect_tests:
         "../scripts/collect_tests.py"
 
 
+rule measure_effects:
+    """Measure how much connectivity changes with the phenotypes, of genes and of gene sets."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        table=NETWORK_TABLE,
+        sets=config["networks"]["gene_sets"],
+    output:
+        genes="results/{collection}/networks/effects.tsv",
+        sets="results/{collection}/networks/modules.tsv",
+    log:
+        "logs/{collection}/networks/measure_effects.log",
+    benchmark:
+        "benchmarks/{collection}/networks/measure_effects.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("measure_effects", "mem_mb", use="sivae"),
+        runtime=needs("measure_effects", "runtime", use="sivae"),
+    params:
+        settings=NETWORKS,
+        phenotypes=phenotype_columns(config),
+        seed=config["seed"],
+        code=code_digest("measure_effects"),
+    script:
+        "../scripts/measure_effects.py"
+
+
+rule judge_engines:
+    """Compare the engines on these lines, and join their calls to one verdict."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        table=NETWORK_TABLE,
+        genes="results/{collection}/networks/centrality.tsv",
+        tests="results/{collection}/networks/tests.tsv",
+        reliability="results/{collection}/networks/reliability.tsv",
+        sets="results/{collection}/networks/modules.tsv",
+        known=rules.score_edges.output.known if config["overlap"]["networks"] else [],
+    output:
+        engines="results/{collection}/networks/engines.tsv",
+        verdict="results/{collection}/networks/verdict.tsv",
+    log:
+        "logs/{collection}/networks/judge_engines.log",
+    benchmark:
+        "benchmarks/{collection}/networks/judge_engines.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("judge_engines", "mem_mb", use="sivae"),
+        runtime=needs("judge_engines", "runtime", use="sivae"),
+    params:
+        settings=NETWORKS,
+        phenotypes=phenotype_columns(config),
+        seed=config["seed"],
+        code=code_digest("judge_engines"),
+    script:
+        "../scripts/judge_engines.py"
+
+
 rule plot_networks:
     """Draw the maps of lines, the genes, the reliability, and the network of a gene set in several lines."""
     input:
@@ -336,6 +408,74 @@ rule plot_networks:
         "../scripts/plot_networks.py"
 
 
+rule compare_ends:
+    """Compare the network of a gene set in lines at both ends of a phenotype."""
+    input:
+        lines="results/{collection}/sivae/lines.tsv",
+        trained=of_lines(NETWORK_INPUTS),
+        table=NETWORK_TABLE,
+        genes="results/{collection}/networks/centrality.tsv",
+        sets="results/{collection}/networks/gsea.tsv",
+        libraries=config["networks"]["gene_sets"],
+    output:
+        edges="results/{collection}/networks/end_edges.tsv",
+    log:
+        "logs/{collection}/networks/compare_ends.log",
+    benchmark:
+        "benchmarks/{collection}/networks/compare_ends.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("compare_ends", "mem_mb", use="sivae"),
+        runtime=needs("compare_ends", "runtime", use="sivae"),
+    params:
+        settings=NETWORKS,
+        phenotypes=phenotype_columns(config),
+        code=code_digest("compare_ends"),
+    script:
+        "../scripts/compare_ends.py"
+
+
+rule plot_effects:
+    """Draw the changes of connectivity with the phenotypes."""
+    input:
+        effects="results/{collection}/networks/effects.tsv",
+        genes="results/{collection}/networks/centrality.tsv",
+        ends="results/{collection}/networks/end_edges.tsv",
+    output:
+        png=[
+            report(
+                f"results/{{collection}}/networks/figures/{name}.png",
+                caption=f"../report/networks_{name}.rst",
+                category="6 Networks",
+                labels={"figure": title},
+            )
+            for name, title in EFFECT_FIGURES.items()
+        ],
+        others=expand(
+            "results/{{collection}}/networks/figures/{name}.{kind}",
+            name=EFFECT_FIGURES,
+            kind=figures.formats(config)[1:],
+        ),
+    log:
+        "logs/{collection}/networks/plot_effects.log",
+    benchmark:
+        "benchmarks/{collection}/networks/plot_effects.tsv"
+    conda:
+        "../../envs/graph.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("plot_effects", "mem_mb", use="sivae"),
+        runtime=needs("plot_effects", "runtime", use="sivae"),
+    params:
+        settings=NETWORKS,
+        formats=figures.formats(config),
+        code=code_digest("plot_effects"),
+    script:
+        "../scripts/plot_effects.py"
+
+
 # inputs of the target and the report
 NETWORK_RESULTS = [
     *expand(
@@ -350,6 +490,10 @@ NETWORK_RESULTS = [
     rules.associate_edges.output.groups,
     *(rules.score_edges.output if config["overlap"]["networks"] else []),
     *rules.list_neighbours.output,
+    *rules.measure_effects.output,
+    *rules.judge_engines.output,
     rules.collect_tests.output.tests,
+    *rules.compare_ends.output,
     *rules.plot_networks.output,
+    *rules.plot_effects.output,
 ]

@@ -73,7 +73,7 @@ rule sensitivity:
 rule dictionary:
     """The networks that explain the landscape, their genes and edges, usage and reliability (on demand)."""
     input:
-        if_used("landscape", DICTIONARY_RESULTS),
+        if_used("landscape", [*DICTIONARY_RESULTS, *PROGRAM_RESULTS]),
     message:
         why_skipped("landscape")
 

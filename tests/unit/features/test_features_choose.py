@@ -9,9 +9,9 @@ from panscape.data.counts import CountsWriter
 from panscape.errors import UserError
 from panscape.plot.features import draw_features
 from panscape.simulate.planted_sets import planted_sets, write_gmt
+from panscape.stats.aucell import aucell, top_count, weight_blocks
 from panscape.unicoord.features import collection as collection_module
 from panscape.unicoord.features.assess import assess_sets
-from panscape.unicoord.features.aucell import aucell, top_count, weight_blocks
 from panscape.unicoord.features.choose import choose, group_features
 from panscape.unicoord.features.classes import Classes
 from panscape.unicoord.features.collection import (

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from panscape.sivae.networks.centrality import associate_genes
+from panscape.sivae.networks.centrality import BELOW, associate_genes
 from panscape.sivae.networks.phenotype import read_phenotype
 from panscape.stats.adjusted import Adjusted
 from panscape.stats.rank_tests import rank_sum, spearman_pvalue
@@ -142,6 +142,22 @@ def test_bins_taken_for_samples_would_find_what_is_not_there(rng):
     assert 0.03 <= (by_line < 0.05).mean() <= 0.07
 
 
+def test_a_call_needs_the_controlled_test_and_its_sign(rng):
+    """Genes that follow expression are not called, whatever sign is left; nor are those whose sign turns."""
+    n, repeats = 60, 20
+    y = np.linspace(0, 1, n)
+    mean = 3 * y + rng.normal(0, 0.5, (2 * repeats, n))
+    x = mean + rng.normal(0, 0.05, mean.shape)
+    x[repeats:] -= 2 * y
+    table, _ = associate_genes(x, phenotype_of(y), {"mean": mean}, range(2 * repeats), rng=rng)
+    followers, turned = table[:repeats], table[repeats:]
+    assert (followers["fdr"] < 0.05).all() and (followers["rho_partial"] > 0).sum() >= 5
+    assert (followers["call"] == "with expression").sum() >= repeats - 2
+    both = (turned["fdr"] < 0.05) & (turned["fdr_partial"] < 0.05)
+    assert both.sum() >= 10 and (turned.loc[both, "rho_partial"] < 0).all()
+    assert (turned.loc[both, "call"] == "with expression").all()
+
+
 def test_calls(rng):
     n = 30
     y = np.linspace(0, 1, n)
@@ -151,7 +167,11 @@ def test_calls(rng):
     table, null = associate_genes(x, phenotype_of(y), {"mean": mean}, "abc", permutations=200, rng=rng)
     assert table["call"].tolist() == ["connectivity", "with expression", ""]
     assert table["rho_mean_expression"].abs().argmax() == 1
-    assert null["value"].tolist() == [2, 1] and (null["null_mean"] < 0.5).all()
+    counts = null[null["statistic"].str.startswith("genes found")]
+    assert counts["value"].tolist() == [2, 1] and (counts["null_mean"] < 0.5).all()
+    shares = null[null["statistic"].str.startswith(BELOW)]
+    assert shares["statistic"].tolist() == [BELOW, f"{BELOW}, controlled"]
+    assert (shares["value"] >= 1 / 3).all() and shares["null_mean"].between(0.02, 0.08).all()
 
 
 def test_missing_values_and_constant_genes_keep_their_rows(rng):

@@ -5,18 +5,24 @@ import pandas as pd
 import pytest
 
 from panscape.data import files
+from panscape.plot.network_effects import draw_effects
 from panscape.plot.networks import draw_networks
 from panscape.plot.style import save_figure
 from panscape.report.results import Results
 from panscape.report.sections.networks import SECTION, _attainable, bins, planted
 from panscape.simulate.write import write_lines_truth
 from panscape.sivae.networks.edge_tests import edge_tables
+from panscape.sivae.networks.effects import effect_tables
+from panscape.sivae.networks.ends import end_table
+from panscape.sivae.networks.engines import engine_table
 from panscape.sivae.networks.gene_tests import gene_tables
+from panscape.sivae.networks.neighbours import neighbour_tables
 from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.reliability import check_lines
 from panscape.sivae.networks.run import compare_lines, kernel_names
 from panscape.sivae.networks.set_tests import set_tables
 from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.verdict import verdict_table
 
 COLUMNS = ["phenotype", "group"]
 
@@ -46,12 +52,25 @@ def results(tmp_path_factory):
         "tests.tsv": pd.concat([*tests, gene_tests, edges[3]]),
         "reliability.tsv": check_lines(collection, settings),
     }
+    of_genes, of_sets = effect_tables(collection, settings, COLUMNS, 0)
+    tables |= {"effects.tsv": of_genes, "modules.tsv": of_sets}
+    tables["end_edges.tsv"] = end_table(collection, settings, COLUMNS, genes, tables["gsea.tsv"])
+    read = {"genes": genes, "tests": tables["tests.tsv"], "reliability": tables["reliability.tsv"]}
+    tables["engines.tsv"] = engine_table(collection, settings, COLUMNS, read, 0)
+    tables["verdict.tsv"] = verdict_table(genes, of_sets, tables["engines.tsv"], settings.models)
+    near = neighbour_tables(collection, settings, genes)
+    tables |= dict(zip(("neighbours.tsv.gz", "line_neighbours.tsv"), near, strict=True))
     for name, table in tables.items():
         files.write_tsv(table, root / "networks" / name)
     stems = {"tests": "tests", "genes": "centrality", "sets": "gsea", "reliability": "reliability"}
     shown = {name: files.read_tsv(root / "networks" / f"{file}.tsv") for name, file in stems.items()}
     embeddings = {name: table for name, (_, table, _) in compared.items()}
     for name, figure in draw_networks(collection, embeddings, shown, settings, COLUMNS, kernels):
+        save_figure(figure, root / "networks" / "figures" / name)
+    effects, again, ends = (
+        files.read_tsv(root / "networks" / f"{name}.tsv") for name in ("effects", "centrality", "end_edges")
+    )
+    for name, figure in draw_effects(effects, again, ends, settings.models):
         save_figure(figure, root / "networks" / "figures" / name)
     given = [path for path in root.rglob("*") if path.is_file()]
     config = {
@@ -119,10 +138,13 @@ def test_blocks(results):
     captions = [block.caption for block in blocks if block.block == "table"]
     assert any("the null permutes phenotypes" in text for text in captions)
     assert any("Planted in the simulated lines" in text for text in captions)
+    assert any(text.startswith("Engines on these lines") for text in captions)
+    assert any("by at least one" in text for text in captions)
+    assert any(text.startswith("Nearest genes of a few genes") for text in captions)
     skipped = next(block for block in blocks if block.block == "table" and "not performed" in block.caption)
     assert any("nowhere" in row for row in skipped.rows)
     pictures = [picture for block in blocks if block.block == "gallery" for picture in block.pictures]
-    assert len(pictures) == 4 and all(picture.caption for picture in pictures)
+    assert len(pictures) == 7 and all(picture.caption for picture in pictures)
 
 
 def test_methods_name_the_settings(results):

@@ -7,6 +7,8 @@ import pytest
 
 from panscape.stats.adjusted import Adjusted, rank_of
 from panscape.stats.designs import labellings, n_arrangements, orders, smallest_pvalue
+from panscape.stats.rank_tests import rank_sum, rank_sum_of_rho
+from panscape.stats.ranks import spearman_rows
 
 
 def brute(values, strata):
@@ -112,3 +114,14 @@ def test_the_rank_of_a_design():
     one = np.arange(6.0)
     assert rank_of(np.zeros((6, 0))) == 0
     assert rank_of(np.column_stack([one, 2 * one, one**2])) == 2
+
+
+@pytest.mark.parametrize("sizes", [(4, 5), (8, 11), (12, 12)])
+def test_rank_sums_from_rank_correlations(sizes):
+    random = np.random.default_rng(3)
+    values = random.normal(size=(60, sum(sizes)))
+    case = np.arange(sum(sizes)) < sizes[0]
+    values[:20, case] += 1.5
+    rho = spearman_rows(values, case.astype(float))
+    np.testing.assert_allclose(rank_sum_of_rho(rho, case), rank_sum(values, case), rtol=1e-6)
+    assert np.isnan(rank_sum_of_rho(np.array([np.nan]), case)).all()

@@ -9,7 +9,7 @@ import pandas as pd
 
 from panscape.sivae.correlations import Correlated
 from panscape.sivae.job import Read, ReadoutSettings
-from panscape.sivae.lines import HALVES
+from panscape.sivae.lines import COPY, HALVES
 from panscape.sivae.network import neighbours
 
 
@@ -66,7 +66,7 @@ def neighbour_table(
     Parameters
     ----------
     reads
-        Trained bins; halves are left out.
+        Trained bins; halves and further thinnings are left out.
     genes
         Names of the genes.
     readout
@@ -77,7 +77,8 @@ def neighbour_table(
     metric = "dot" if readout.network.startswith("sampled") else readout.network
     names, parts = np.asarray(genes, dtype=object), []
     for read, engines in zip(reads, correlations, strict=True):
-        if read.expression.bin.name in HALVES:
+        name = read.expression.bin.name
+        if name in HALVES or COPY in name:
             continue
         near = {
             "sivae": neighbours(read.fitted.loadings, readout.n_neighbors, metric),
@@ -86,7 +87,7 @@ def neighbour_table(
         for model, places in near.items():
             count = places.shape[1]
             part = {
-                "bin": read.expression.bin.name,
+                "bin": name,
                 "model": model,
                 "gene": np.repeat(names, count),
                 "rank": np.tile(np.arange(1, count + 1), len(names)),

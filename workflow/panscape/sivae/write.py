@@ -62,10 +62,11 @@ def write_line(
         usable = np.asarray(read.expression.bin.inputs.any(axis=0))
         graphs["graph"].append(model_network(read, readout, usable))
         graphs["graph_pca"].append(network(read.pca.loadings, readout.density, "dot", usable))
-        listed = 0 if read.expression.bin.name in HALVES else readout.n_neighbors
+        name = read.expression.bin.name
+        listed = 0 if name in HALVES or COPY in name else readout.n_neighbors
         correlations.append(correlated(read.expression, readout.density, usable, listed))
-        for name, engine in correlations[-1].items():
-            graphs[f"graph_{name}"].append(engine.graph)
+        for kind, engine in correlations[-1].items():
+            graphs[f"graph_{kind}"].append(engine.graph)
     for name, parts in graphs.items():
         files.write_csr(sparse.vstack(parts, format="csr", dtype=bool), folder / f"{name}.npz")
     names = [read.expression.bin.name for read in reads]

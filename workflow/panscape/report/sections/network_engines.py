@@ -4,13 +4,98 @@ from __future__ import annotations
 
 import pandas as pd
 
-from panscape.report.blocks import Block, Heading, table
+from panscape.report.blocks import Block, Heading, Paragraph, table
+from panscape.report.format import listing, plural
 from panscape.report.results import Results
 
+ENGINES, VERDICT = "networks/engines.tsv", "networks/verdict.tsv"
 NEIGHBOURS = "networks/neighbours.tsv.gz"
 LINE_NEIGHBOURS = "networks/line_neighbours.tsv"
 MODELS = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson", "corrected": "noise-corrected"}
 _TEXT = {"gene": str, "model": str, "line": str, "neighbour": str, "neighbours": str}
+
+_MEASURES = {
+    "calibration": "p < 0.05 by chance", "calibration_partial": "the same, controlled",
+    "agreement": "halves: neighbours", "line_agreement": "halves: differences between lines",
+    "odds_ratio": "known interactions, odds ratio", "power": "power", "follows_depth": "|ρ| with depth",
+    "called": "genes called", "called_by_chance": "by chance",
+}  # fmt: skip
+
+
+def engine_blocks(results: Results, limit: int) -> list[Block]:
+    """Return the comparison of the engines, and the verdict on genes and sets.
+
+    Parameters
+    ----------
+    results
+        Results of the collection.
+    limit
+        Maximum number of rows of a table.
+    """
+    if not results.has(ENGINES):
+        return []
+    engines = results.table(ENGINES, dtype={"phenotype": str, "model": str, "reason": str})
+    verdict = results.table(VERDICT, dtype={"name": str, "library": str, "verdict": str, "engines": str})
+    if engines.empty:
+        return []
+    shown = engines.assign(model=engines["model"].map(MODELS))
+    text = (
+        "Engines on these lines. The one to believe for a phenotype is calibrated (at most 0.07 of the genes "
+        "have p < 0.05 under permuted phenotypes) and has the best mean rank in agreement of halves, odds "
+        "ratio of known interactions, and power: the fraction of genes found that lose half of their "
+        "centrality from one end of the phenotype to the other, planted with the phenotype permuted."
+    )
+    blocks: list[Block] = [
+        Heading("Engines and verdict"),
+        Paragraph(_advice(engines, verdict)),
+        table(
+            shown[["phenotype", "model", *_MEASURES, "reason"]],
+            titles={"model": "engine", **_MEASURES},
+            caption=text,
+            file=ENGINES,
+            limit=limit,
+        ),
+    ]
+    if len(verdict):
+        listed = verdict.assign(
+            engines=[", ".join(MODELS[name] for name in one.split(",")) for one in verdict["engines"]],
+            verdict=[_named(one) for one in verdict["verdict"]],
+        )
+        text = (
+            "Genes and gene sets whose connectivity follows a phenotype, beyond expression, by at least one "
+            "engine. Those of the engine to believe come first; what only another one finds is a hint."
+        )
+        columns = ["kind", "name", "phenotype", "verdict", "believed", "engines"]
+        blocks.append(table(listed[columns], caption=text, file=VERDICT, limit=limit))
+    return blocks
+
+
+def _advice(engines: pd.DataFrame, verdict: pd.DataFrame) -> str:
+    """Return which engine to believe, and how far the engines agree, by phenotype."""
+    parts = []
+    for row in engines[engines["believed"]].itertuples():
+        genes = verdict[(verdict["phenotype"] == row.phenotype) & (verdict["kind"] == "gene")]
+        every = int((genes["verdict"] == "all engines").sum())
+        counts = [
+            f"{plural(every, 'gene is', 'genes are')} found by all engines",
+            f"{int((genes['n_engines'] == 1).sum())} by one only",
+        ]
+        caution = "" if row.calibrated else " (no engine is calibrated: read permutation p-values)"
+        parts.append(f"for {row.phenotype} {MODELS[row.model]}{caution} ({' and '.join(counts)})")
+    text = f"The engine to believe here is, {'; '.join(parts)}."
+    others = [MODELS[name] for name in dict.fromkeys(engines["model"]) if name != "sivae"]
+    if others:
+        text += (
+            f" siVAE is one engine beside {listing(others)}, not a reference: in our measurements it is "
+            "level with PCA on known interactions, and slightly worse on unseen cells of small lines."
+        )
+    return text
+
+
+def _named(verdict: str) -> str:
+    """Return a verdict with the engine's display name."""
+    name = verdict.removeprefix("only ")
+    return f"only {MODELS[name]}" if name in MODELS else verdict
 
 
 def neighbour_blocks(results: Results, limit: int) -> list[Block]:

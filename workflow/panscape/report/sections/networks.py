@@ -8,7 +8,7 @@ from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
 from panscape.report.format import count, fixed, listing, number, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
-from panscape.report.sections.network_engines import MODELS, neighbour_blocks
+from panscape.report.sections.network_engines import MODELS, engine_blocks, neighbour_blocks
 from panscape.report.sections.network_lines import TESTS, confounders, reliability_flags, tested_designs
 from panscape.report.sections.sivae import LINES, bin_cells
 
@@ -20,6 +20,9 @@ FIGURES = {
     "genes": "Genes whose centrality follows the phenotype",
     "networks": "The network of a gene set in several lines",
     "reliability": "Reliability of the lines' networks",
+    "effects": "Change of connectivity with the phenotype",
+    "hubs": "Centrality at both ends of the phenotype",
+    "ends": "Edges gained and lost between the ends",
 }
 KERNELS = {
     "cka": "the alignment of their gene embeddings (CKA)",
@@ -141,8 +144,10 @@ def _blocks(results: Results) -> list[Block]:
             caption="Similarity of networks against similarity of phenotype; the null permutes phenotypes.",
             file=TESTS,
         ),
+        *engine_blocks(results, limit),
         Heading("Genes"),
         Gallery((_picture(results, "genes"), _picture(results, "networks"))),
+        Gallery(tuple(_picture(results, name) for name in ("effects", "hubs", "ends"))),
         *_gene_tables(results, done, limit),
     ]
     blocks += _set_tables(results, limit)

@@ -13,6 +13,8 @@ from panscape.stats.adjusted import Adjusted
 from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.permutation import permutation_pvalue
 
+LEVEL = 0.05
+BELOW = f"fraction of p < {LEVEL:g}"
 CONTROLS = ("mean", "detection", "depth", "n_cells")
 COLUMNS = [
     "gene", "phenotype", "model", "rho", "pvalue", "fdr", "pvalue_permuted", "rho_partial", "pvalue_partial",
@@ -66,7 +68,7 @@ def associate_genes(
         where only the raw test does.
     null
         Rows ``genes found`` and ``genes found, controlled``: number of significant genes at `fdr` with its
-        permutation null.
+        permutation null; and :data:`BELOW` in the same way, whose null mean is 0.05 if p is calibrated.
     """
     x = phenotype.of_units(centrality)
     given = {name: phenotype.of_units(value) for name, value in controls.items()}
@@ -82,10 +84,13 @@ def associate_genes(
         p = pvalues(test, phenotype, rho, x)
         table[f"rho{tail}"], table[f"pvalue{tail}"] = rho, p
         table[f"fdr{tail}"] = benjamini_hochberg(p)
-        permuted, counts = _permute(rho, test, phenotype, permutations, rng, fdr)
+        permuted, counts, below = _permute(rho, test, phenotype, permutations, rng, fdr)
         table[f"pvalue{tail}_permuted"] = permuted
         called = int((table[f"fdr{tail}"] < fdr).sum())
-        rows.append(null_row(what, called, counts) | {"phenotype": phenotype.name, "n": phenotype.n})
+        labels = {"phenotype": phenotype.name, "n": phenotype.n}
+        rows.append(null_row(what, called, counts) | labels)
+        share = float(np.mean(p[np.isfinite(p)] < LEVEL)) if np.isfinite(p).any() else float("nan")
+        rows.append(null_row(what.replace("genes found", BELOW), share, below) | labels)
     for name, column in (("mean", "rho_mean_expression"), ("detection", "rho_detection")):
         table[column] = np.nan
         if name in given:
@@ -116,14 +121,17 @@ def _permute(
     permutations: int,
     rng: np.random.Generator,
     fdr: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return permutation p-values of each gene, and the number of discoveries per permutation."""
-    above, counts = np.zeros(len(rho)), [np.zeros(0, int)]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return permutation p of each gene; per permutation the discoveries and the fraction of small p."""
+    above, counts, below = np.zeros(len(rho)), [np.zeros(0, int)], [np.zeros(0)]
     for null in null_blocks(test, phenotype, permutations, rng):
         above += (np.abs(null) >= np.abs(rho)[:, None] - 1e-9).sum(axis=1)
-        counts.append((benjamini_hochberg(pvalues(test, phenotype, null)) < fdr).sum(axis=0))
+        p = pvalues(test, phenotype, null)
+        counts.append((benjamini_hochberg(p) < fdr).sum(axis=0))
+        below.append((p < LEVEL).sum(axis=0) / np.maximum(np.isfinite(p).sum(axis=0), 1))
     found = np.concatenate(counts)
-    return np.where(np.isfinite(rho), (1 + above) / (1 + len(found)), np.nan), found
+    permuted = np.where(np.isfinite(rho), (1 + above) / (1 + len(found)), np.nan)
+    return permuted, found, np.concatenate(below)
 
 
 def null_row(what: str, observed: float, null: np.ndarray) -> dict:

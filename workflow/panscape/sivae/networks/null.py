@@ -9,7 +9,7 @@ import numpy as np
 from panscape.sivae.networks.phenotype import Phenotype
 from panscape.stats.adjusted import BLOCK_VALUES, Adjusted
 from panscape.stats.designs import n_arrangements
-from panscape.stats.rank_tests import rank_sum, spearman_pvalue
+from panscape.stats.rank_tests import rank_sum, rank_sum_of_rho, spearman_pvalue
 
 
 def adjusted_for(
@@ -51,14 +51,15 @@ def pvalues(
     rho
         (G,) or (G, P) correlations.
     values
-        (G, n) rows, for Wilcoxon's rank-sum test of two groups without adjustment; None takes Spearman's p.
+        (G, n) rows, for Wilcoxon's rank-sum test of two groups without adjustment, with their ties.
     """
     if not adjusted.plain or phenotype.many:
         p = adjusted.pvalues(rho, groups=phenotype.many)
         # differences within few blocks can agree completely by chance
         return p if phenotype.strata is None else np.maximum(p, phenotype.smallest_pvalue)
-    if phenotype.two and values is not None:
-        return rank_sum(values, phenotype.values == 1)
+    if phenotype.two:
+        case = phenotype.values == 1
+        return rank_sum_of_rho(rho, case) if values is None else rank_sum(values, case)
     return spearman_pvalue(rho, phenotype.n)
 
 

@@ -1,0 +1,196 @@
+"""Effects, engines and the verdict, on files as the stage sivae writes them."""
+
+from dataclasses import replace
+
+import made_lines
+import numpy as np
+import pandas as pd
+import pytest
+
+from panscape.data import files
+from panscape.plot.network_effects import draw_effects
+from panscape.report.results import Results
+from panscape.report.sections.network_engines import MODELS, engine_blocks
+from panscape.sivae.networks.effects import COLUMNS as EFFECT_COLUMNS
+from panscape.sivae.networks.effects import SET_COLUMNS, effect_tables, set_members
+from panscape.sivae.networks.ends import COLUMNS as END_COLUMNS
+from panscape.sivae.networks.ends import end_table
+from panscape.sivae.networks.engines import COLUMNS, engine_table, judged, line_agreement
+from panscape.sivae.networks.gene_tests import gene_tables
+from panscape.sivae.networks.phenotype import read_phenotype
+from panscape.sivae.networks.power import power
+from panscape.sivae.networks.read import read_collection, read_lines
+from panscape.sivae.networks.reliability import check_lines
+from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.verdict import EVERY, verdict_table
+
+PHENOTYPES = ["phenotype", "group"]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sets") / "modules.gmt"
+    rows = ["\t".join([name, "planted", *(f"{name}{at + 1:02d}" for at in range(10))]) for name in "ABC"]
+    path.write_text("\n".join(rows) + "\n")
+    return NetworkSettings(gene_sets=(str(path),), permutations=199, engines=("pca", "corrected"))
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sivae")
+    made_lines.write(folder)
+    return read_collection(read_lines(folder / "lines.tsv"), folder)
+
+
+@pytest.fixture(scope="module")
+def tables(collection, settings):
+    genes, tests = gene_tables(collection, settings, PHENOTYPES, 0)
+    return {"genes": genes, "tests": tests, "reliability": check_lines(collection, settings)}
+
+
+@pytest.fixture(scope="module")
+def measured(collection, settings):
+    return effect_tables(collection, settings, PHENOTYPES, 0)
+
+
+@pytest.fixture(scope="module")
+def engines(collection, settings, tables):
+    return engine_table(collection, settings, PHENOTYPES, tables, 0)
+
+
+def test_effects_of_numbers_and_groups(collection, measured, settings):
+    genes, _ = measured
+    assert list(genes) == EFFECT_COLUMNS and len(genes) == 2 * 3 * 90
+    subset = genes[(genes["model"] == "pca") & (genes["phenotype"] == "phenotype")].set_index("gene")
+    y = collection.centralities("pca")
+    x = collection.lines["phenotype"].to_numpy(float)
+    direct = np.polyfit(x, y.T, 1)
+    np.testing.assert_allclose(subset.loc[collection.genes, "effect"], direct[0], atol=1e-9)
+    at_ends = np.stack([direct[0] * end + direct[1] for end in (x.min(), x.max())])
+    np.testing.assert_allclose(subset.loc[collection.genes, ["low_end", "high_end"]].to_numpy().T, at_ends)
+    lost = subset[subset.index.str.startswith("A")]
+    assert (lost["effect_high"] < 0).mean() > 0.7 and lost["relative"].median() < -0.3
+    assert (subset["effect_low"] < subset["effect"]).all() and (
+        subset["effect"] < subset["effect_high"]
+    ).all()
+    groups = genes[(genes["model"] == "pca") & (genes["phenotype"] == "group")].set_index("gene")
+    case = (collection.lines["group"] == "case").to_numpy()
+    direct = y[:, case].mean(axis=1) - y[:, ~case].mean(axis=1)
+    np.testing.assert_allclose(groups.loc[collection.genes, "effect"], direct, atol=1e-9)
+    assert set(groups["per"]) == {"case against control"}
+
+
+def test_sets_are_tested_by_the_mean_of_their_genes(measured):
+    _, sets = measured
+    assert list(sets) == SET_COLUMNS
+    for model in ("sivae", "pca", "corrected"):
+        subset = sets[(sets["model"] == model) & (sets["phenotype"] == "phenotype")].set_index("set")
+        assert list(subset.index) == ["A", "B", "C"] and (subset["genes"] == 10).all()
+        assert subset["call"].tolist()[0] == "connectivity" and subset.loc["C", "call"] != "connectivity"
+        assert subset.loc["A", "effect_high"] < 0
+    members = set_members({"x": {"few": ["a"], "some": ["a", "b", "z"]}}, ["a", "b"], (2, 5))
+    assert list(members) == [("x", "some")] and members["x", "some"].tolist() == [0, 1]
+
+
+def test_edges_of_a_set_at_both_ends(collection, settings, tables):
+    sets = pd.DataFrame(columns=["model", "ranking", "pvalue", "fdr", "term"])
+    chosen = replace(settings, figure_set="A")
+    ends = end_table(collection, chosen, ["text", *PHENOTYPES], tables["genes"], sets)
+    assert list(ends) == END_COLUMNS and set(ends["set"]) == {"A"}
+    order = np.argsort(collection.lines["phenotype"].to_numpy(float))
+    names = list(collection.genes)
+    row = ends[ends["model"] == "pca"].iloc[0]
+    has = [
+        collection.files[at].graphs("pca", ["0"])[0][names.index(row.gene_a), names.index(row.gene_b)]
+        for at in order
+    ]
+    assert row.low == np.mean(has[:4]) and row.high == np.mean(has[-4:])
+    assert (ends.groupby("model")["change"].sum() < -5).all()
+    assert end_table(collection, chosen, ["nowhere"], tables["genes"], sets).empty
+
+
+def test_figures_of_effects(collection, settings, tables, measured):
+    sets = pd.DataFrame(columns=["model", "ranking", "pvalue", "fdr", "term"])
+    ends = end_table(collection, replace(settings, figure_set="A"), PHENOTYPES, tables["genes"], sets)
+    drawn = dict(draw_effects(measured[0], tables["genes"], ends, settings.models))
+    assert list(drawn) == ["effects", "hubs", "ends"]
+    named = {text.get_text() for ax in drawn["effects"].axes for text in ax.texts}
+    assert sum(name.startswith("A") for name in named) >= 4
+    assert "A: 4 lines of high phenotype against 4 of low" in drawn["ends"].get_suptitle()
+    labels = {ax.get_xlabel() for ax in drawn["hubs"].axes}
+    assert labels == {"centrality (low)", "centrality (control)"}
+    empty = draw_effects(measured[0].head(0), tables["genes"], ends.head(0), settings.models)
+    assert len(dict(empty)) == 3
+
+
+def test_engines_are_measured_on_these_lines(engines, collection, tables):
+    assert list(engines) == COLUMNS and len(engines) == 2 * 3
+    # modules of ten genes move together, so that the mean over 199 permutations is not exact
+    assert engines["calibration"].between(0.025, 0.07).all() and engines["calibrated"].all()
+    assert engines["calibration_partial"].between(0.025, 0.07).all()
+    assert (engines.groupby("phenotype")["believed"].sum() == 1).all()
+    assert engines["power"].between(0, 1).all() and engines["odds_ratio"].isna().all()
+    for model in ("pca", "corrected"):
+        assert 0 < line_agreement(collection, model) < 1
+    row = engines[engines["believed"] & (engines["phenotype"] == "phenotype")].iloc[0]
+    assert "best mean rank" in row["reason"] and row["called"] >= 8
+
+
+def test_the_report_names_the_engine_to_believe(tables, measured, engines, tmp_path):
+    verdict = verdict_table(tables["genes"], measured[1], engines, ["sivae", "pca", "corrected"])
+    for table, name in ((engines, "engines.tsv"), (verdict, "verdict.tsv")):
+        files.write_tsv(table, tmp_path / "networks" / name)
+    paths = list((tmp_path / "networks").iterdir())
+    _, advice, first, second = engine_blocks(Results.of(tmp_path, paths, {}), 50)
+    row = engines[engines["believed"] & (engines["phenotype"] == "phenotype")].iloc[0]
+    assert f"for phenotype {MODELS[row['model']]} (" in advice.text
+    assert "level with PCA on known interactions" in advice.text
+    assert len(first.rows) == 6 and any("all engines" in text for text in second.rows[0])
+    assert engine_blocks(Results.of(tmp_path, [], {}), 50) == []
+
+
+def test_power_grows_with_the_number_of_lines():
+    random = np.random.default_rng(0)
+    levels = []
+    for n in (6, 12, 24):
+        values = 1 + 0.15 * random.normal(size=(200, n))
+        phenotype, _ = read_phenotype(pd.Series(random.normal(size=n), name="y"))
+        rng = np.random.default_rng(1)
+        levels.append(power(values, phenotype, {}, use=(), fdr=0.05, rng=rng))
+    assert levels[0] < levels[1] < levels[2] and levels[0] < 0.2 and levels[2] > 0.8
+
+
+def test_calibration_comes_before_all_other_measures():
+    table = pd.DataFrame(
+        {
+            "model": ["sivae", "pca", "corrected"], "calibration": [0.05, 0.12, 0.05],
+            "calibration_partial": [0.05, 0.05, np.nan], "agreement": [0.3, 0.5, 0.2],
+            "line_agreement": [0.2, 0.9, 0.4], "odds_ratio": np.nan, "power": [0.5, 0.9, 0.6],
+        }
+    )  # fmt: skip
+    result = judged(table)
+    assert result["calibrated"].tolist() == [True, False, True]
+    assert result["mean_rank"].tolist() == [pytest.approx(8 / 3), 1.0, pytest.approx(7 / 3)]
+    assert result["believed"].tolist() == [False, False, True]
+    assert result["reason"][1].startswith("not calibrated: 0.120")
+    assert result["reason"][2].endswith("best mean rank")
+    unknown = judged(table.assign(**dict.fromkeys(("calibration", "calibration_partial"), np.nan)))
+    assert not unknown["calibrated"].any() and "no test of genes" in unknown["reason"][0]
+
+
+def test_the_verdict_says_who_finds_what(tables, measured, engines):
+    verdict = verdict_table(tables["genes"], measured[1], engines, ["sivae", "pca", "corrected"])
+    subset = verdict[(verdict["phenotype"] == "phenotype") & (verdict["kind"] == "gene")]
+    every = subset[subset["verdict"] == EVERY]
+    assert every["name"].str.startswith("A").mean() > 0.9 and len(every) >= 7
+    assert (every["n_engines"] == 3).all() and every["believed"].all()
+    only = subset[subset["n_engines"] == 1]
+    assert (only["verdict"] == "only " + only["engines"]).all()
+    sets = verdict[(verdict["phenotype"] == "phenotype") & (verdict["kind"] == "set")]
+    assert sets["name"].tolist()[0] == "A" and sets["verdict"].tolist()[0] == EVERY
+    believed = engines.loc[engines["believed"] & (engines["phenotype"] == "phenotype"), "model"].iloc[0]
+    genes = tables["genes"][(tables["genes"]["phenotype"] == "phenotype")]
+    called = genes[(genes["model"] == believed) & (genes["call"] == "connectivity")]
+    assert set(subset.loc[subset["believed"], "name"]) == set(called["gene"])
+    nothing = verdict_table(tables["genes"].assign(call=""), measured[1].head(0), engines, ["sivae", "pca"])
+    assert nothing.empty and "rho_pca" in nothing
