@@ -44,6 +44,8 @@ NETWORK_INPUTS = [
         "neighbours.tsv.gz",
     )
 ]
+NETWORKS = config["networks"] | {"engines": usable_engines(config)}
+NETWORK_KERNELS = list(kernel_names(NETWORKS))
 # the user's table of lines, if phenotypes are from one
 NETWORK_TABLE = [
     path for path in [config["networks"]["phenotypes"]] if isinstance(path, str)
@@ -53,8 +55,6 @@ EFFECT_FIGURES = {
     "hubs": "Centrality at both ends of the phenotype",
     "ends": "Edges gained and lost between the ends",
 }
-NETWORKS = config["networks"] | {"engines": usable_engines(config)}
-NETWORK_KERNELS = list(kernel_names(NETWORKS))
 NETWORK_FIGURES = {
     "lines": "Lines by their networks",
     "genes": "Genes whose centrality follows the phenotype",

@@ -130,9 +130,9 @@ def read_bins(
             expression = normalise(counted, total, how, target=target)
             obs = source.obs.iloc[rows]
             prepared = prepare_bin(line, bin_.split(COPY)[0], expression, counted, obs, settings, seed)
-            prepared = replace(prepared, bin=replace(prepared.bin, name=bin_))
-            kept = None if study in logged else CellCounts.of(counted, total, obs, settings.regress)
-            bins.append(replace(prepared.scaled_by(how, target), counted=kept))
+            cell_counts = None if study in logged else CellCounts.of(counted, total, obs, settings.regress)
+            prepared = replace(prepared, bin=replace(prepared.bin, name=bin_), counted=cell_counts)
+            bins.append(prepared.scaled_by(how, target))
     return bins
 
 

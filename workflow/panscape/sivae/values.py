@@ -110,7 +110,7 @@ class CellCounts:
     def of(
         cls, counts: sparse.csr_matrix, totals: np.ndarray, obs: pd.DataFrame, regress: Sequence[str]
     ) -> CellCounts:
-        """Return the counts of cells with the annotation `obs`, and their totals over all genes."""
+        """Return the counts of cells with these totals and the annotation `obs`."""
         labels = [name for name in regress if not _numbers(obs[name])]
         strata = np.zeros(len(obs), dtype=np.int64)
         if labels:
